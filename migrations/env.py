@@ -1,0 +1,44 @@
+"""Alembic's environment: runs on the connection that `pipeline.store.migrate` hands over, or, from the `alembic` command,
+on the archive that the settings name."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from alembic import context
+from sqlalchemy import Connection
+
+from pipeline.settings import load as load_settings
+from pipeline.store.engine import Store
+from pipeline.store.schema import OUTSIDE_MODELS, Base, UTCDateTime
+
+
+def _is_model(name: str | None, kind: str, _parents: object) -> bool:
+    return not (kind == "table" and (name or "").startswith(OUTSIDE_MODELS))
+
+
+def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
+    """Migrations keep plain types, so that they do not change when ours do."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCDateTime) else False
+
+
+def run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        include_name=_is_model,
+        render_as_batch=True,
+        transactional_ddl=True,  # also on SQLite: the store begins its transactions itself
+        compare_type=True,
+        render_item=_render,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+connection = context.config.attributes.get("connection")
+if connection is not None:
+    run(connection)
+else:
+    with Store(load_settings().database_url).write() as own:
+        run(own)

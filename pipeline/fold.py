@@ -1,0 +1,52 @@
+"""Sightings of a Page's clean texts in time → its Revisions.
+
+Promises a pure function that can be run again over the whole history at any time: a Revision is never patched, it is folded anew,
+so that better rules also mend the past and a boilerplate that changed every night leaves no Revisions behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipeline.model import Outcome, Revision, Sighting
+
+
+def fold(sightings: Sequence[Sighting]) -> tuple[Revision, ...]:
+    """Revisions of a Page from its Sightings in order of time, oldest first, numbered from 1.
+
+    A Sighting that is no article (a consent wall, an error page for one night) neither ends a Revision nor makes one: what was
+    archived stays.
+    """
+    revisions: list[Revision] = []
+    for sighting in sightings:
+        made = sighting.extraction
+        if made.outcome is not Outcome.ARCHIVED:
+            continue
+        if revisions and revisions[-1].text == made.text:
+            revisions[-1] = _longer(revisions[-1], sighting)
+        else:
+            revisions.append(_new(len(revisions) + 1, sighting))
+    return tuple(revisions)
+
+
+def _new(number: int, sighting: Sighting) -> Revision:
+    made = sighting.extraction
+    return Revision(
+        number=number,
+        title=made.metadata.title,
+        text=made.text,
+        extraction_id=sighting.extraction_id,
+        first_seen_at=sighting.first_seen_at,
+        last_seen_at=sighting.last_seen_at,
+    )
+
+
+def _longer(revision: Revision, sighting: Sighting) -> Revision:
+    """The same text met once more: the newest extraction speaks for it."""
+    return replace(
+        revision,
+        title=sighting.extraction.metadata.title,
+        extraction_id=sighting.extraction_id,
+        last_seen_at=max(revision.last_seen_at, sighting.last_seen_at),
+    )

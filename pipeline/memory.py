@@ -1,0 +1,93 @@
+"""What a Site's own archive teaches: keys of lines and headlines, and the Facts that the rules are given.
+
+Promises keys that stay the same on every machine and in every year (they are stored), and that two spellings of one line share a
+key. Which Pages carry a key is counted by the store; what follows from it is decided by `rules`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from typing import Final
+
+from pipeline.model import Draft, Fact, Metadata, Told, count_words
+
+MAX_TOKENS: Final = 60  # longer lines are story, also where they come back
+MAX_CHARS: Final = 600
+MAX_LINES: Final = 400  # of one page: boilerplate stands at its head and its tail
+GRADES: Final = (1, 2, 5)  # numbers of other pages that make a difference to a rule
+MASK: Final = (1 << 63) - 1
+SEPARATOR = re.compile(r"\s+(?:[-–—|·•»«]|::|//)+\s+|\s*\|\s*")
+
+
+def fold(text: str) -> str:
+    """A line as it is compared: width, case, white space and punctuation at its ends make no difference."""
+    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    start, end = 0, len(folded)
+    while start < end and not folded[start].isalnum():
+        start += 1
+    while end > start and not folded[end - 1].isalnum():
+        end -= 1
+    return folded[start:end]
+
+
+def line_key(text: str) -> int:
+    """A stable hash of the folded line in 63 bits, so that it fits a signed column."""
+    return key_of(fold(text))
+
+
+def key_of(folded: str) -> int:
+    """The key of a line that is folded already."""
+    return int.from_bytes(blake2b(folded.encode("utf-8", "replace"), digest_size=8).digest(), "big") & MASK
+
+
+def can_repeat(text: str) -> bool:
+    """Whether a line is short enough to be boilerplate."""
+    return len(text) <= MAX_CHARS and 0 < count_words(text) <= MAX_TOKENS
+
+
+def line_keys(draft: Draft, title: str) -> tuple[int, ...]:
+    """Keys of the lines of a page that can be boilerplate, each once. The page's own title is none of them."""
+    blocks = draft.blocks
+    if len(blocks) > MAX_LINES:
+        blocks = blocks[: MAX_LINES // 4] + blocks[-(MAX_LINES - MAX_LINES // 4) :]
+    own = fold(title)
+    folded = (fold(block.text) for block in blocks if can_repeat(block.text))
+    return tuple(dict.fromkeys(key_of(line) for line in folded if line and line != own))
+
+
+def headline_keys(metadata: Metadata, told: Told) -> tuple[int, ...]:
+    """Keys under which other pages may quote this story's headline: with the site's name and without."""
+    titles = (title for title in (metadata.title, told.title) if title)
+    variants = (fold(variant) for title in titles for variant in (title, *bare_titles(title, metadata.site_name)))
+    return tuple(dict.fromkeys(key_of(line) for line in variants if is_telling(line)))
+
+
+def bare_titles(title: str, site_name: str = "") -> Iterable[str]:
+    """A title without what may be its site's name: the last part, or the first where that is the name."""
+    parts = list(SEPARATOR.finditer(title[:500]))
+    if not parts:
+        return
+    head, tail = title[: parts[-1].start()], title[parts[0].end() :]
+    if site_name and fold(title[: parts[0].start()]) == fold(site_name):
+        yield tail
+    elif len(head) > len(title) - parts[-1].end():
+        yield head
+
+
+def is_telling(folded: str) -> bool:
+    """Whether a headline is long enough to be that of one story: "News" and "Photo of the day" are not."""
+    return count_words(folded) >= 4 or (count_words(folded) >= 3 and len(folded) >= 20)
+
+
+def grade(pages: int) -> int:
+    """A number of pages as far as rules tell it apart: 0, 1, 2 or 3."""
+    return sum(pages >= step for step in GRADES)
+
+
+def facts_digest(facts: Mapping[int, Fact]) -> str:
+    """A digest of Facts that changes only where a rule could decide otherwise: a seventh page after six is no news."""
+    known = sorted((key, grade(fact.pages), fact.headline) for key, fact in facts.items() if fact.pages or fact.headline)
+    return blake2b(repr(known).encode(), digest_size=8).hexdigest() if known else ""

@@ -1,0 +1,317 @@
+"""The words of the house as frozen values. They travel between the rooms; no room's own types do.
+
+This module promises values without behaviour that could touch a clock, a file, the network or a database. Times are aware
+UTC; a finished sequence is a tuple. How a value is stored is the store's business, how it comes about is the craft's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a URL is to its Site: a place that yields Links, or a story."""
+
+    FEED = "feed"
+    SITEMAP = "sitemap"
+    SECTION = "section"
+    STORY = "story"
+
+
+class Outcome(StrEnum):
+    """How one URL fared in one Run. Every URL that a Run saw ends in exactly one of these."""
+
+    PENDING = "pending"  # seen, not yet settled: only while the Run lives
+    FETCHED = "fetched"  # new bytes were kept
+    UNCHANGED = "unchanged"  # asked, and nothing new
+    KNOWN = "known"  # in the archive already and not due tonight
+    REDIRECTED = "redirected"  # answers under another URL, which has an outcome of its own
+    GONE = "gone"  # 404 or 410; what was archived stays
+    REFUSED = "refused"  # not ours to fetch: robots, scope, patterns, address
+    FAILED = "failed"  # tried and not obtained
+    DEFERRED = "deferred"  # still due: the next Run takes it up
+    ARCHIVED = "archived"  # cleaned into an Article for the first time
+    REVISED = "revised"  # the publication changed its text
+    RECLEANED = "recleaned"  # the same bytes, cleaned into another text than before
+    NOT_ARTICLE = "not_article"  # kept, but no story: stays out of `articles`
+    QUARANTINED = "quarantined"  # the page broke its extractor; kept for a later one
+
+
+class Reason(StrEnum):
+    """Why an Outcome came about. Codes are stable: people filter by them."""
+
+    NONE = ""
+    # fetched, unchanged, known
+    NEW = "new"
+    CHANGED = "changed"
+    NOT_MODIFIED = "not_modified"  # the server answered 304
+    SAME_BYTES = "same_bytes"  # a full answer with the digest we have
+    NOT_DUE = "not_due"
+    LEASED = "leased"  # another Run is at it
+    # refused
+    ROBOTS = "robots"
+    ROBOTS_UNREACHABLE = "robots_unreachable"
+    OFF_SITE = "off_site"
+    NOT_ALLOWED = "not_allowed"  # matches no allow pattern
+    DENIED = "denied"  # matches a deny pattern
+    OTHER_SITE = "other_site"  # the Page belongs to another Site of the archive
+    BLOCKED_ADDRESS = "blocked_address"
+    BAD_URL = "bad_url"
+    URL_TOO_LONG = "url_too_long"
+    # failed
+    DNS = "dns"
+    CONNECT = "connect"
+    TIMEOUT = "timeout"
+    TLS = "tls"
+    HTTP_STATUS = "http_status"
+    TOO_LARGE = "too_large"
+    BROKEN_RESPONSE = "broken_response"
+    NOT_HTML = "not_html"
+    UNREADABLE = "unreadable"  # a feed or sitemap that is none
+    EMPTY_BODY = "empty_body"
+    XML_DOCTYPE_REFUSED = "xml_doctype_refused"
+    TOO_MANY_LINKS = "too_many_links"
+    INTERNAL = "internal"  # our own fault, logged with a traceback
+    # redirected, gone
+    HTTP_REDIRECT = "http_redirect"
+    NOT_FOUND = "not_found"
+    # deferred
+    BUDGET = "budget"
+    INTERRUPTED = "interrupted"
+    TRY_AGAIN = "try_again"
+    # cleaning
+    SAME_TEXT = "same_text"
+    NO_TEXT = "no_text"
+    TOO_SHORT = "too_short"
+    LISTING = "listing"
+    CONSENT_WALL = "consent_wall"
+    EXTRACTOR_TIMEOUT = "extractor_timeout"
+    EXTRACTOR_DIED = "extractor_died"
+    EXTRACTOR_MEMORY = "extractor_memory"
+    EXTRACTOR_ERROR = "extractor_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A Feed, Sitemap or Section: a URL of a Site that yields Links."""
+
+    url: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A URL that a Place showed us, with what it said of it."""
+
+    url: str
+    kind: Kind = Kind.STORY
+    title: str = ""
+    published_at: datetime | None = None
+    modified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A Link judged against its Site: to be followed, or an outcome with its reason."""
+
+    link: Link
+    outcome: Outcome = Outcome.PENDING
+    reason: Reason = Reason.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A Page that this Run may visit now, with the validators of the last visit."""
+
+    page_id: int
+    url: str
+    kind: Kind
+    first_seen_at: datetime
+    etag: str = ""
+    last_modified: str = ""
+    attempts: int = 0  # visits in a row that obtained nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """One visit to a Page: when, what the server answered, and the bytes if there were any.
+
+    `outcome` and `reason` are the crawler's; the archive refines FETCHED to UNCHANGED when the digest is the one it has.
+    `body` is the decoded HTTP body (bytes as served, transfer and content codings undone), None where nothing is kept.
+    """
+
+    page_id: int
+    fetched_at: datetime
+    outcome: Outcome
+    reason: Reason
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = ""
+    charset: str = ""  # what the Content-Type header declared, as declared
+    body: bytes | None = None
+    size: int = 0  # bytes received for it
+    elapsed_ms: int = 0
+    location: str = ""  # where a redirect points, absolute
+    detail: str = ""  # a sentence for people where the reason code is not enough
+
+
+class BlockKind(StrEnum):
+    """What a Block is to its reader."""
+
+    HEADING = "heading"
+    PARAGRAPH = "paragraph"
+    ITEM = "item"
+    QUOTE = "quote"
+    TABLE = "table"
+    CODE = "code"
+    CAPTION = "caption"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One heading, paragraph, item, quote, caption or table row, in reading order; `text` is one line.
+
+    `linked` counts the characters of `text` inside links; `list_size` is how many items the list of an ITEM has.
+    """
+
+    kind: BlockKind
+    text: str
+    linked: int = 0
+    list_size: int = 0
+
+    @property
+    def link_share(self) -> float:
+        """Share of the text that is linked, 0.0 to 1.0."""
+        return min(1.0, self.linked / len(self.text)) if self.text else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a page says of its story. An unknown value is None, "" or (): nothing is invented."""
+
+    title: str = ""
+    authors: tuple[str, ...] = ()
+    published_at: datetime | None = None
+    published_source: str = ""  # json-ld, meta, feed, sitemap, htmldate …: where the date came from
+    published_precision: str = ""  # "day" or "second"
+    modified_at: datetime | None = None
+    language: str = ""
+    section: str = ""
+    tags: tuple[str, ...] = ()
+    image: str = ""
+    canonical_url: str = ""  # as the page declares it; never believed across hosts
+    site_name: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the extractors make of one Payload before any Rule. Costly, so kept.
+
+    `reason` is NONE for a usable Draft; otherwise why there is no text (NO_TEXT, EXTRACTOR_TIMEOUT …).
+    """
+
+    extractors: str  # digest of the extractors' versions and options: a Recipe's first half
+    blocks: tuple[Block, ...] = ()
+    metadata: Metadata = Metadata()
+    reason: Reason = Reason.NONE
+    detail: str = ""
+    cost_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The bytes of one Payload, and what the server declared of them, as an extractor needs them."""
+
+    payload_id: int
+    body: bytes
+    charset: str = ""
+    media_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What the Memory of a Site holds of one line: on how many of its other Pages the line stands, and whether it is the
+    headline of another Page."""
+
+    pages: int = 0
+    headline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """One Block struck by one Rule, and the evidence in words."""
+
+    index: int
+    rule: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a text is made: digests of the extractors (first half) and of rules and site options (second half)."""
+
+    extractors: str
+    rules: str
+
+    def __str__(self) -> str:
+        return f"{self.extractors}.{self.rules}"
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """A Draft under a Recipe: which Blocks were struck, and the metadata chosen. Kept plus struck is the whole Draft."""
+
+    recipe: Recipe
+    memory: str  # digest of the Facts that the rules were given
+    struck: tuple[Strike, ...]
+    metadata: Metadata
+    text: str  # the kept Blocks, one a line
+    outcome: Outcome = Outcome.ARCHIVED  # ARCHIVED, NOT_ARTICLE or QUARANTINED
+    reason: Reason = Reason.NONE
+
+    @property
+    def word_count(self) -> int:
+        """Words by white space; scripts without spaces count about two characters a word."""
+        return count_words(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One Payload's clean text with the stretch of time in which visits met that Payload: what `fold` works on."""
+
+    extraction: Extraction
+    extraction_id: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A stretch of time in which a Page's clean text stayed the same. Numbers start at 1."""
+
+    number: int
+    title: str
+    text: str
+    extraction_id: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the Links of a Page said of it: candidates for its metadata."""
+
+    title: str = ""
+    published_at: datetime | None = None
+    modified_at: datetime | None = None
+    source: str = ""  # kind of the Place that said it
+
+
+def count_words(text: str) -> int:
+    """Words of a text for people's statistics: runs of letters; CJK characters count half a word each."""
+    cjk = sum("\u3040" <= c <= "\u30ff" or "\u3400" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7af" for c in text)
+    return len(text.split()) if cjk * 3 < len(text) else (cjk + 1) // 2

@@ -1,0 +1,134 @@
+"""Settings of the application: flags > environment (`NIGHTDESK_*`) > `config/nightdesk.toml` > defaults.
+
+Promises that settings enter here, once, at the doors: no other module reads the environment. Paths in the file are relative to
+the home folder, which is the folder that holds `config/`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from pipeline import __version__
+from pipeline.errors import ConfigError
+from pipeline.validation import explain_validation, nearest
+
+CHECKOUT = Path(__file__).parents[1]
+PREFIX = "NIGHTDESK_"
+
+
+class Settings(BaseSettings):
+    """What holds for all Sites."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    database_url: str = "sqlite:///var/nightdesk.db"
+    contact: str = ""  # a mail address or page where a site's owner reaches you; part of the user agent
+    user_agent: str = f"Nightdesk/{__version__} (news archive; +{{contact}})"
+    crawls: Annotated[int, Field(ge=1, le=64)] = 4  # sites crawled at the same time
+    workers: Annotated[int, Field(ge=0, le=256)] = 0  # cleaning processes; 0: one for each core
+    page_seconds: Annotated[float, Field(gt=0)] = 10.0  # CPU time that one page may cost an extractor
+    page_megabytes: Annotated[int, Field(ge=256)] = 1024  # memory of one cleaning process
+    log_folder: Path = Path("var/log")
+    log_level: str = "INFO"
+    home: Path = Field(default=CHECKOUT, exclude=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        flags = dict(init_settings()) if isinstance(init_settings, InitSettingsSource) else {}
+        file = flags.pop("file", {})
+        return (
+            InitSettingsSource(settings_cls, {key: value for key, value in flags.items() if value is not None}),
+            env_settings,
+            InitSettingsSource(settings_cls, file),
+        )
+
+    @model_validator(mode="after")
+    def _anchor(self) -> Self:
+        """Relative paths hang below the home folder, so that cron may start us anywhere."""
+        values = self.__dict__
+        values["log_folder"] = self.home / self.log_folder
+        if self.database_url.startswith("sqlite:///") and not self.database_url.startswith("sqlite:////"):
+            path = self.database_url.removeprefix("sqlite:///")
+            values["database_url"] = f"sqlite:///{self.home / path}" if path and path != ":memory:" else self.database_url
+        return self
+
+    @property
+    def sites_folder(self) -> Path:
+        return self.home / "config" / "sites"
+
+    @property
+    def agent(self) -> str:
+        """The user agent that is sent. Raises ConfigError while nobody can be reached through it."""
+        if not self.contact.strip():
+            raise ConfigError(
+                f"{self.home / 'config' / 'nightdesk.toml'}: 'contact' is empty; set it (or {PREFIX}CONTACT) to a mail address"
+                " or web page where a site's owner can reach you: it is sent with every request"
+            )
+        return self.user_agent.replace("{contact}", self.contact.strip())
+
+    @property
+    def processes(self) -> int:
+        """Cleaning processes to start."""
+        return self.workers or os.cpu_count() or 1
+
+
+def home_folder(config: Path | None = None) -> Path:
+    """The folder that holds `config/`: of the flag, of NIGHTDESK_HOME, of the working folder, else of the checkout."""
+    named = config or (Path(os.environ[PREFIX + "HOME"]) if os.environ.get(PREFIX + "HOME") else None)
+    if named is not None:
+        if not named.is_dir():
+            raise ConfigError(f"{named}: no such folder; --home names the folder that holds config/")
+        return named.resolve()
+    here = Path.cwd()
+    return here if (here / "config" / "nightdesk.toml").is_file() else CHECKOUT
+
+
+def load(home: Path | None = None, **flags: Any) -> Settings:
+    """The settings in force. A flag that is None was not given. Raises ConfigError."""
+    folder = home_folder(home)
+    path = folder / "config" / "nightdesk.toml"
+    file = _read(path)
+    _check_environment()
+    try:
+        return Settings(file=file, home=folder, **flags)  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise ConfigError(explain_validation(f"{path} (or a {PREFIX}… variable or flag)", error, Settings)) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    for key in values:
+        if key not in _known():
+            raise ConfigError(f"{path}: unknown key '{key}'{nearest(key, _known())}")
+    return values
+
+
+def _check_environment() -> None:
+    for name in os.environ:
+        key = name.removeprefix(PREFIX).lower()
+        if name.startswith(PREFIX) and key not in (*_known(), "home"):
+            raise ConfigError(f"the environment: unknown variable {name}{nearest(key, _known(), PREFIX, upper=True)}")
+
+
+def _known() -> list[str]:
+    return [name for name in Settings.model_fields if name != "home"]

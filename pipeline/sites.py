@@ -1,0 +1,233 @@
+"""Site files: `config/sites/<id>.toml` → `Site`.
+
+Promises that a Site in hand is valid, and that a wrong file is refused with one sentence that names file, key and the nearest
+known key. Which Links a Site lets in is decided here, in `Site.judge`; fetching and cleaning are others' business.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pipeline.errors import ConfigError
+from pipeline.model import Kind, Link, Outcome, Place, Reason, Verdict
+from pipeline.urls import MAX_URL, canonical, host_of, looks_like_story
+from pipeline.validation import explain_validation
+
+SITE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+
+class Table(BaseModel):
+    """A table of a site file: frozen, and a key that we do not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Politeness(Table):
+    """How we behave towards the Site. Robots rules are always obeyed and have no switch."""
+
+    delay: Annotated[float, Field(ge=0, le=600)] = 1.0  # seconds between two requests, at the least
+    concurrency: Annotated[int, Field(ge=1, le=16)] = 1
+    timeout: Annotated[float, Field(ge=1, le=600)] = 30.0  # seconds for one answer
+    max_pages: Annotated[int, Field(ge=1)] = 2000  # pages fetched in one night
+    max_minutes: Annotated[float, Field(gt=0)] = 240.0
+    retries: Annotated[int, Field(ge=0, le=10)] = 2
+
+
+class Revisit(Table):
+    """How long a story is looked at again after it was first seen, and how soon."""
+
+    after_hours: Annotated[float, Field(ge=0)] = 12.0
+    for_days: Annotated[float, Field(ge=0)] = 14.0
+
+
+class Safety(Table):
+    """Limits on what a server may do to us."""
+
+    allow_private: bool = False  # fetch from loopback and private addresses (intranets, tests)
+    max_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024  # of one decoded body
+
+
+class Cleaning(Table):
+    """The Site's own options in the Recipe."""
+
+    strike: tuple[str, ...] = ()  # patterns: a Block that one of them matches whole is struck
+    without: tuple[str, ...] = ()  # names of Rules that are not applied here
+
+    @field_validator("strike")
+    @classmethod
+    def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return check_patterns(value)
+
+
+class Site(Table):
+    """One publication, as its file describes it. `id` is the file's name."""
+
+    id: str
+    name: str
+    url: str
+    language: str = ""  # ISO 639-1; a hint where a page declares nothing
+    timezone: str = "UTC"  # of dates that name no zone, and of the cron line
+    cron: str = "30 2 * * *"
+    enabled: bool = True
+    hosts: tuple[str, ...] = ()  # further hosts that belong to the Site
+    feeds: tuple[str, ...] = ()
+    sitemaps: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()  # patterns searched in the URL; none: whatever the feeds and sitemaps name
+    deny: tuple[str, ...] = ()
+    headers: dict[str, str] = Field(default_factory=dict)
+    politeness: Politeness = Politeness()
+    revisit: Revisit = Revisit()
+    safety: Safety = Safety()
+    cleaning: Cleaning = Cleaning()
+
+    @field_validator("url", "feeds", "sitemaps", "sections")
+    @classmethod
+    def _urls(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for url in (value,) if isinstance(value, str) else value:
+            try:
+                canonical(url)
+            except ValueError as error:
+                raise ValueError(f"{url!r} is {error}") from None
+        return value
+
+    @field_validator("allow", "deny")
+    @classmethod
+    def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return check_patterns(value)
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"{value!r} is no time zone; write one like 'Asia/Dushanbe'") from None
+        return value
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> Site:
+        if not (self.feeds or self.sitemaps or self.sections):
+            raise ValueError("a site needs at least one of feeds, sitemaps or sections")
+        return self
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Feeds first (they say most of a story), then sitemaps, then sections."""
+        kinds = ((Kind.FEED, self.feeds), (Kind.SITEMAP, self.sitemaps), (Kind.SECTION, self.sections))
+        return tuple(Place(url, kind) for kind, urls in kinds for url in urls)
+
+    @cached_property
+    def _own_hosts(self) -> frozenset[str]:
+        return frozenset(bare_host(host) for host in (host_of(self.url), *(host.lower() for host in self.hosts)))
+
+    @cached_property
+    def _allow(self) -> tuple[re.Pattern[str], ...]:
+        return tuple(map(re.compile, self.allow))
+
+    @cached_property
+    def _deny(self) -> tuple[re.Pattern[str], ...]:
+        return tuple(map(re.compile, self.deny))
+
+    def owns(self, url: str) -> bool:
+        """Whether a URL lies on a host of this Site; `www.` makes no difference, a port does."""
+        return bare_host(host_of(url)) in self._own_hosts
+
+    def judge(self, link: Link, found_on: Kind) -> Verdict:
+        """Whether a Link is ours to follow. `found_on` is the kind of the Place that showed it."""
+        reason = self._refusal(link, found_on)
+        return Verdict(link, Outcome.REFUSED, reason) if reason else Verdict(link)
+
+    def _refusal(self, link: Link, found_on: Kind) -> Reason:
+        if len(link.url) > MAX_URL:
+            return Reason.URL_TOO_LONG
+        try:
+            url = canonical(link.url)
+        except ValueError:
+            return Reason.BAD_URL
+        if not self.owns(url):
+            return Reason.OFF_SITE
+        if link.kind is not Kind.STORY:
+            return Reason.NONE
+        if any(pattern.search(url) for pattern in self._deny):
+            return Reason.DENIED
+        if self._allow:
+            allowed = any(pattern.search(url) for pattern in self._allow)
+        else:
+            allowed = found_on is not Kind.SECTION or looks_like_story(url)
+        return Reason.NONE if allowed else Reason.NOT_ALLOWED
+
+
+class CrawlJob(Table):
+    """All that a child process needs to crawl one Site; it reads it as one JSON line from its standard input."""
+
+    site: Site
+    database_url: str
+    user_agent: str
+    log_file: str = ""  # "": standard error
+    log_level: str = "INFO"
+
+
+def bare_host(host: str) -> str:
+    """A host without a leading `www.`."""
+    return host.removeprefix("www.")
+
+
+def check_patterns(patterns: Iterable[str]) -> tuple[str, ...]:
+    """The patterns, if each is a regular expression; ValueError names the one that is not."""
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+    return tuple(patterns)
+
+
+def parse(site_id: str, text: str, where: str) -> Site:
+    """A Site from the text of its file; `where` names the file in errors. Raises ConfigError."""
+    if not SITE_ID.fullmatch(site_id):
+        raise ConfigError(f"{where}: '{site_id}' is no site id; use lower-case letters, digits, '-', '_' and '.'")
+    try:
+        values: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not valid TOML: {error}") from None
+    if "id" in values:
+        raise ConfigError(f"{where}: 'id' is not a key; the file's name is the site's id")
+    try:
+        return Site(id=site_id, **values)
+    except ValidationError as error:
+        raise ConfigError(explain_validation(where, error, Site)) from None
+
+
+def load(path: Path) -> Site:
+    """The Site of one file. Raises ConfigError."""
+    try:
+        text = path.read_text(encoding="utf8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    return parse(path.stem, text, str(path))
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """The site files of a folder, by name."""
+    yield from sorted(path for path in folder.glob("*.toml") if path.is_file())
+
+
+def load_all(folder: Path) -> tuple[tuple[Site, ...], tuple[ConfigError, ...]]:
+    """All Sites of a folder, and an error for each file that is wrong: one bad file stops no other site."""
+    sites: list[Site] = []
+    errors: list[ConfigError] = []
+    for path in files(folder):
+        try:
+            sites.append(load(path))
+        except ConfigError as error:
+            errors.append(error)
+    return tuple(sites), tuple(errors)

@@ -1,0 +1,132 @@
+"""Connections: one `Store` for an archive's address, with transactions that are safe on both databases.
+
+Promises that a writer holds the write lock from its first statement (SQLite's default mode loses updates silently), that a
+commit survives a power cut, and that a database's trouble is told as one sentence (`StoreError`, `DiskError`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError, ProgrammingError
+
+from pipeline.errors import ConfigError, DiskError, NightdeskError, StoreError
+
+BUSY_SECONDS = 30
+OURS = (ProgrammingError, IntegrityError, DataError)
+
+
+class Store:
+    """An archive's database. Cheap to make; connects when first used. Safe to share between threads, not between processes."""
+
+    def __init__(self, address: str) -> None:
+        self.url = parse_address(address)
+        self.name = shown(self.url)
+        self.engine = _engine(self.url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file, or None on PostgreSQL."""
+        return Path(self.url.database) if self.is_sqlite and self.url.database else None
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read transaction: sees one state of the archive, blocks nobody."""
+        with self.telling(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A write transaction: all of it or nothing, one writer at a time on SQLite."""
+        with self.telling(), self.engine.connect() as connection:
+            connection = connection.execution_options(nightdesk_write=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Turns a database's error into one sentence that names the archive and what to do."""
+        try:
+            yield
+        except DBAPIError as error:
+            if isinstance(error, OURS):
+                raise  # a fault in our statements wants its traceback
+            raise explain(error, self.name) from error
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def parse_address(address: str) -> URL:
+    """A database address as SQLAlchemy's URL. Raises ConfigError for one that is neither SQLite's nor PostgreSQL's."""
+    address = re.sub(r"^postgres(?=[:+])", "postgresql", address)
+    try:
+        url = make_url(address)
+        backend = url.get_backend_name()
+        url.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError):
+        backend = ""
+    if backend not in ("sqlite", "postgresql"):
+        raise ConfigError("database_url: write 'sqlite:///path/to/file.db' or 'postgresql://user:password@host/name'")
+    if backend == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ConfigError("database_url: an archive in memory would be lost; name a file, as in 'sqlite:///nightdesk.db'")
+    return url
+
+
+def shown(url: URL) -> str:
+    """How an archive is named to people: the file, or the address without its password."""
+    return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "application_name": "nightdesk"})
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver starts no transactions of its own: `begin` below does
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("nightdesk_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def explain(error: DBAPIError, name: str) -> NightdeskError:
+    """The error of ours that says in one sentence what a database's error means for its owner."""
+    said = " ".join(str(error.orig or error).split())
+    low = said.lower()
+    if "disk is full" in low or "no space left" in low or "disk i/o error" in low:
+        return DiskError(f"{name}: no room left to write ({said}); free some space and run the same command again")
+    if "readonly database" in low or "read-only" in low:
+        return StoreError(f"{name}: cannot be written; check the rights of the file and its folder")
+    if "database is locked" in low:
+        return StoreError(
+            f"{name}: locked by another program for more than {BUSY_SECONDS} s; end that one and run the same command again"
+        )
+    if "unable to open database file" in low:
+        return StoreError(f"{name}: cannot be opened; does its folder exist, and may you write there?")
+    if "not a database" in low or "malformed" in low:
+        return StoreError(f"{name}: is no SQLite archive or is damaged ({said}); restore a backup or name another file")
+    if error.connection_invalidated or "connect" in low:
+        return StoreError(f"{name}: cannot be reached ({said[:200]}); is the server up and the address right?")
+    return StoreError(f"{name}: {said[:300]}")

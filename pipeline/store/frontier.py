@@ -1,0 +1,232 @@
+"""The frontier: Links become Pages, and Pages that are due are handed out.
+
+All functions work inside a transaction of `archive`. Promises that a URL becomes a Page once, in whatever spelling it is met,
+and that a Page is handed to a Run at most once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection, Row, or_, select, update
+
+from pipeline.model import Due, Kind, Link, Outcome, Reason, Verdict
+from pipeline.store import ledger
+from pipeline.store.schema import LedgerEntry, Page
+from pipeline.store.sql import chunks, insert_new, storable
+from pipeline.urls import MAX_URL, canonical, url_key
+
+# Whose word on a title or a date counts more, where several Places show one URL.
+RANK = {"": 0, Kind.SECTION: 1, Kind.SITEMAP: 2, Kind.FEED: 3}
+SCOPE = (Reason.OFF_SITE, Reason.NOT_ALLOWED, Reason.DENIED)  # refusals that a changed site file may lift
+
+PageRow = Row[*tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How the Links of one Place fared."""
+
+    new: int
+    known: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one Link does to a Page that is known already."""
+
+    outcome: Outcome
+    reason: Reason
+    changes: dict[str, Any]
+
+
+def keep_links(db: Connection, run: int, site: str, verdicts: Sequence[Verdict], found_on: Kind, at: datetime) -> Found:
+    """Pages and ledger entries for the Links of a Place. Links to further Places are `meet`'s, unless they are refused."""
+    ours = [verdict for verdict in verdicts if verdict.link.kind is Kind.STORY or verdict.outcome is Outcome.REFUSED]
+    judged: dict[str, Verdict] = {}
+    for verdict in ours:
+        judged.setdefault(key_of(verdict.link.url), verdict)
+    known = _pages(db, list(judged))
+    fresh = {key: verdict for key, verdict in judged.items() if key not in known}
+    _insert(db, site, fresh, found_on, at)
+    made = _pages(db, list(fresh))
+    plans = {row.id: plan(row, judged[key], site, found_on, at) for key, row in known.items()}
+    _update(db, {page: each.changes for page, each in plans.items() if each.changes})
+    entries = [(made[key].id, verdict.outcome, verdict.reason) for key, verdict in fresh.items()]
+    entries += [(page, each.outcome, each.reason) for page, each in plans.items()]
+    ledger.enter(db, run, entries, at)
+    refused = sum(outcome is Outcome.REFUSED for _, outcome, _ in entries)
+    new = sum(verdict.outcome is Outcome.PENDING for verdict in fresh.values())
+    return Found(new, len(judged) - new - refused, refused)
+
+
+def keep_target(db: Connection, run: int, site: str, verdict: Verdict, at: datetime) -> int:
+    """The Page that a redirect points to."""
+    keep_links(db, run, site, (verdict,), Kind.SECTION, at)
+    key = key_of(verdict.link.url)
+    return int(_pages(db, [key])[key].id)
+
+
+def meet(db: Connection, run: int, site: str, places: Sequence[Link], at: datetime) -> tuple[Due, ...]:
+    """The Pages of Places, made where they are new, with pending entries in the ledger. One that this Run met before is left
+    out, so that sitemaps which name each other end."""
+    links = {_place_key(db, site, place.url): place for place in places}
+    known = _pages(db, list(links))
+    _insert(db, site, {key: Verdict(link) for key, link in links.items() if key not in known}, None, at)
+    pages = _pages(db, list(links))
+    seen = _seen(db, run, [page.id for page in pages.values()])
+    rows = [(pages[key], link) for key, link in links.items() if pages[key].id not in seen]
+    _update(db, {row.id: {"kind": link.kind} for row, link in rows if row.kind != link.kind})
+    ledger.enter(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row, _ in rows], at)
+    return tuple(_due(row, link.kind) for row, link in rows)
+
+
+def take(db: Connection, run: int, site: str, now: datetime, until: datetime, limit: int) -> tuple[Due, ...]:
+    """Story Pages that are due, newest first, leased until the given time. A Page has at most one turn in a Run."""
+    had_its_turn = (
+        select(LedgerEntry.page_id)
+        .where(LedgerEntry.run_id == run, LedgerEntry.page_id == Page.id)
+        .where(LedgerEntry.outcome != Outcome.PENDING)
+        .exists()
+    )
+    query = (
+        select(*COLUMNS)
+        .where(Page.site == site, Page.kind == Kind.STORY, Page.due_at <= now, ~had_its_turn)
+        .where(or_(Page.lease_until.is_(None), Page.lease_until < now))
+        .order_by(Page.first_seen_at.desc(), Page.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)  # means nothing to SQLite, where there is one writer anyway
+    )
+    rows = db.execute(query).all()
+    for chunk in chunks([row.id for row in rows]):
+        db.execute(update(Page).where(Page.id.in_(chunk)).values(lease_run=run, lease_until=until))
+    ledger.enter(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row in rows], now)
+    return tuple(_due(row, Kind.STORY) for row in rows)
+
+
+def plan(row: PageRow, verdict: Verdict, site: str, found_on: Kind, at: datetime) -> Plan:
+    """What a Link changes of a Page that is known, and which outcome this sight of it has."""
+    if row.site != site:
+        return Plan(Outcome.REFUSED, Reason.OTHER_SITE, {})
+    if row.kind != Kind.STORY:
+        return Plan(Outcome.KNOWN, Reason.NOT_DUE, {})
+    if verdict.outcome is Outcome.REFUSED:
+        never = {} if row.payload_id else {"due_at": None, "outcome": Outcome.REFUSED, "reason": verdict.reason}
+        return Plan(Outcome.REFUSED, verdict.reason, never if row.due_at else {})
+    changes = _told(row, verdict.link, found_on)
+    due_at = row.due_at
+    lifted = row.outcome == Outcome.REFUSED and row.reason in SCOPE
+    modified = verdict.link.modified_at
+    newer = modified is not None and row.confirmed_at is not None and modified > row.confirmed_at
+    if due_at is None and (lifted or newer):
+        changes["due_at"] = due_at = at
+    if due_at is not None and due_at <= at:
+        return Plan(Outcome.PENDING, Reason.NONE, changes)
+    return Plan(Outcome.KNOWN, Reason.NOT_DUE, changes)
+
+
+def _told(row: PageRow, link: Link, found_on: Kind) -> dict[str, Any]:
+    """What a Place says of a Page, where it says more than is known or has more weight; the Page is then cleaned again."""
+    said = {"told_title": storable(link.title), "told_published_at": link.published_at, "told_modified_at": link.modified_at}
+    weightier = RANK[found_on] >= RANK[row.told_source]
+    news = {
+        name: value
+        for name, value in said.items()
+        if value and value != getattr(row, name) and (weightier or not getattr(row, name))
+    }
+    if not news:
+        return {}
+    return news | {"told_source": str(found_on) if weightier else row.told_source, "touched": row.payload_id is not None}
+
+
+COLUMNS = (
+    Page.id,
+    Page.site,
+    Page.kind,
+    Page.url,
+    Page.url_key,
+    Page.first_seen_at,
+    Page.told_title,
+    Page.told_published_at,
+    Page.told_modified_at,
+    Page.told_source,
+    Page.due_at,
+    Page.attempts,
+    Page.outcome,
+    Page.reason,
+    Page.etag,
+    Page.last_modified,
+    Page.payload_id,
+    Page.confirmed_at,
+)
+
+
+def key_of(url: str) -> str:
+    """The key of any string that a Place called a URL; one that is none has the key of its letters."""
+    try:
+        return url_key(url)
+    except ValueError:
+        return blake2b(f"not a url:{url}".encode("utf8", "replace"), digest_size=16).hexdigest()
+
+
+def _place_key(db: Connection, site: str, url: str) -> str:
+    """Two Sites may read one feed. Each then has a Page of its own for it: shared validators would hide Links from one."""
+    key = key_of(url)
+    owner = db.scalar(select(Page.site).where(Page.url_key == key))
+    return key if owner in (None, site) else blake2b(f"{site}:{key}".encode(), digest_size=16).hexdigest()
+
+
+def _spelling(url: str) -> str:
+    try:
+        return canonical(url)
+    except ValueError:
+        return storable(url)
+
+
+def _pages(db: Connection, keys: Sequence[str]) -> dict[str, PageRow]:
+    rows: dict[str, PageRow] = {}
+    for chunk in chunks(keys):
+        rows.update((row.url_key, row) for row in db.execute(select(*COLUMNS).where(Page.url_key.in_(chunk))))
+    return rows
+
+
+def _seen(db: Connection, run: int, pages: Sequence[int]) -> set[int]:
+    query = select(LedgerEntry.page_id).where(LedgerEntry.run_id == run)
+    return {page for chunk in chunks(pages) for page in db.scalars(query.where(LedgerEntry.page_id.in_(chunk)))}
+
+
+def _insert(db: Connection, site: str, verdicts: dict[str, Verdict], found_on: Kind | None, at: datetime) -> None:
+    """New Pages. Another crawl may have made one of them since we looked: that is no conflict."""
+    rows = [
+        {
+            "site": site,
+            "kind": verdict.link.kind,
+            "url": _spelling(verdict.link.url)[:MAX_URL],
+            "url_key": key,
+            "first_seen_at": at,
+            "told_title": storable(verdict.link.title),
+            "told_published_at": verdict.link.published_at,
+            "told_modified_at": verdict.link.modified_at,
+            "told_source": found_on or "",
+            "due_at": at if verdict.outcome is Outcome.PENDING and verdict.link.kind is Kind.STORY else None,
+            "outcome": verdict.outcome,
+            "reason": verdict.reason,
+        }
+        for key, verdict in verdicts.items()
+    ]
+    for chunk in chunks(rows):
+        db.execute(insert_new(db, Page, ["url_key"]), list(chunk))
+
+
+def _update(db: Connection, changes: dict[int, dict[str, Any]]) -> None:
+    for page, values in changes.items():
+        db.execute(update(Page).where(Page.id == page).values(values))
+
+
+def _due(row: PageRow, kind: Kind) -> Due:
+    return Due(row.id, row.url, kind, row.first_seen_at, row.etag, row.last_modified, row.attempts)

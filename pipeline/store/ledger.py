@@ -1,0 +1,105 @@
+"""Runs and their ledger: opened, settled entry by entry, closed; and closed for those who died.
+
+Promises that a Run that is over has no pending entry, and that its counts are the sums of its entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
+
+from pipeline.model import Capture, Outcome, Reason
+from pipeline.store.engine import Store
+from pipeline.store.schema import LedgerEntry, Page, Run
+from pipeline.store.sql import chunks, insert_into, storable, upsert
+
+
+def open_run(db: Connection, site: str, kind: str, recipe: str = "") -> int:
+    """A new Run's number."""
+    values = {"site": site, "kind": kind, "started_at": datetime.now(UTC), "status": "running", "recipe": recipe, "counts": {}}
+    return int(db.execute(insert(Run).values(values).returning(Run.id)).scalar_one())
+
+
+def enter(db: Connection, run: int, entries: Iterable[tuple[int, Outcome, Reason]], at: datetime) -> None:
+    """Adds Pages to a Run's ledger. A Page that is there already keeps its entry, unless that one refused or passed it over
+    and this one takes it up."""
+    rows = [
+        {"run_id": run, "page_id": page, "outcome": outcome, "reason": reason, "at": at} for page, outcome, reason in entries
+    ]
+    statement = insert_into(db, LedgerEntry)
+    statement = statement.on_conflict_do_update(
+        index_elements=["run_id", "page_id"],
+        set_={name: statement.excluded[name] for name in ("outcome", "reason", "at")},
+        where=or_(
+            and_(
+                or_(LedgerEntry.outcome == Outcome.REFUSED, LedgerEntry.outcome == Outcome.KNOWN),
+                LedgerEntry.status.is_(None),
+                statement.excluded.outcome == Outcome.PENDING,
+            ),
+            and_(LedgerEntry.outcome == Outcome.REFUSED, statement.excluded.outcome == Outcome.KNOWN),
+        ),
+    )
+    for chunk in chunks(rows):
+        db.execute(statement, list(chunk))
+
+
+def settle(db: Connection, run: int, capture: Capture, outcome: Outcome, reason: Reason) -> None:
+    """Writes how a visit ended."""
+    values = {
+        "run_id": run,
+        "page_id": capture.page_id,
+        "outcome": outcome,
+        "reason": reason,
+        "status": capture.status,
+        "bytes": capture.size,
+        "elapsed_ms": capture.elapsed_ms,
+        "at": capture.fetched_at,
+        "detail": storable(capture.detail),
+    }
+    changed = [name for name in values if name not in ("run_id", "page_id")]
+    db.execute(upsert(db, LedgerEntry, ["run_id", "page_id"], changed), [values])
+
+
+def close_run(db: Connection, run: int, status: str, detail: str, deferred: Reason) -> dict[str, int]:
+    """Ends a Run and returns its counts by outcome."""
+    db.execute(
+        update(LedgerEntry)
+        .where(LedgerEntry.run_id == run, LedgerEntry.outcome == Outcome.PENDING)
+        .values(outcome=Outcome.DEFERRED, reason=deferred)
+    )
+    db.execute(update(Page).where(Page.lease_run == run).values(lease_run=None, lease_until=None))
+    counts = count(db, run)
+    db.execute(
+        update(Run)
+        .where(Run.id == run)
+        .values(finished_at=datetime.now(UTC), status=status, detail=storable(detail), counts=counts)
+    )
+    return counts
+
+
+def count(db: Connection, run: int) -> dict[str, int]:
+    """Entries of a Run by outcome."""
+    query = select(LedgerEntry.outcome, func.count()).where(LedgerEntry.run_id == run).group_by(LedgerEntry.outcome)
+    return {str(outcome): number for outcome, number in db.execute(query)}
+
+
+def settle_dead(db: Connection, site: str, kind: str) -> tuple[int, ...]:
+    """Ends the Runs of a Site whose process died, and returns their numbers. Only for the holder of the Site's lock."""
+    query = select(Run.id).where(Run.site == site, Run.kind == kind, Run.status == "running")
+    dead = tuple(db.scalars(query))
+    for run in dead:
+        close_run(db, run, "interrupted", "the process ended before its work", Reason.INTERRUPTED)
+    return dead
+
+
+def running_since(store: Store, site: str, kind: str) -> str:
+    """The sentence for someone who came second."""
+    query = select(Run.id, Run.started_at).where(Run.site == site, Run.kind == kind, Run.status == "running")
+    with store.read() as db:
+        row = db.execute(query.order_by(Run.id.desc())).first()
+    what = "crawled" if kind == "crawl" else "cleaned"
+    if row is None:
+        return f"{site}: is already being {what} by another process; let it finish"
+    return f"{site}: already being {what} since {row.started_at:%Y-%m-%d %H:%M} UTC (run {row.id}); let it finish"

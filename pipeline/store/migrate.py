@@ -1,0 +1,111 @@
+"""The schema's version: made, upgraded, or refused when it is newer than this code.
+
+Promises that an upgrade is one transaction on both databases, that two processes starting together do it once, and that a
+database of a newer Nightdesk is left alone.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, text
+
+from pipeline.errors import AlreadyRunning, NewerSchema, StoreError
+from pipeline.store import locks
+from pipeline.store.engine import Store
+
+SCRIPTS = Path(__file__).parents[2] / "migrations"
+UPGRADE_LOCK = "upgrade"
+
+
+def config() -> Config:
+    """Alembic's configuration; the `alembic` command itself reads the same from pyproject.toml."""
+    settings = Config(stdout=io.StringIO(), output_buffer=io.StringIO())
+    settings.set_main_option("script_location", str(SCRIPTS))
+    return settings
+
+
+def head() -> str:
+    """The newest schema version that this code knows."""
+    version = ScriptDirectory.from_config(config()).get_current_head()
+    assert version is not None
+    return version
+
+
+def current(connection: Connection) -> str | None:
+    """The schema version of the database, None where there is no schema."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def ensure(store: Store, *, create: bool = True) -> None:
+    """Makes or upgrades the schema where it has to be. Raises NewerSchema, and StoreError where there is no archive and
+    `create` is False."""
+    if not create:
+        _must_exist(store)
+    version = _version(store)
+    if version is None and not create:
+        raise StoreError(_nothing_here(store))
+    if version != head():
+        _refuse_newer(store, version)
+        _upgrade(store)
+
+
+def _version(store: Store) -> str | None:
+    if store.file is not None and not store.file.exists():
+        store.file.parent.mkdir(parents=True, exist_ok=True)
+    with store.read() as connection:
+        return current(connection)
+
+
+def _must_exist(store: Store) -> None:
+    if store.file is not None and not store.file.exists():
+        raise StoreError(_nothing_here(store))
+
+
+def _nothing_here(store: Store) -> str:
+    return f"{store.name}: there is no archive here yet; 'nightdesk crawl' makes it, or set database_url to another one"
+
+
+def _refuse_newer(store: Store, version: str | None) -> None:
+    if version is None:
+        return
+    try:
+        ScriptDirectory.from_config(config()).get_revision(version)
+    except CommandError:
+        raise NewerSchema(
+            f"{store.name}: its schema {version} was made by a newer Nightdesk than this one; update this checkout and its"
+            " virtual environment"
+        ) from None
+
+
+def _upgrade(store: Store) -> None:
+    lock = _wait_for_lock(store)
+    try:
+        if store.is_sqlite:
+            with store.telling(), store.engine.connect() as connection:
+                # stays in the file; readers and the writer no longer block each other
+                connection.connection.driver_connection.execute("PRAGMA journal_mode = WAL")  # type: ignore[union-attr]
+        with store.write() as connection:
+            settings = config()
+            settings.attributes["connection"] = connection
+            command.upgrade(settings, "head")
+    finally:
+        lock.release()
+
+
+def _wait_for_lock(store: Store) -> locks.Lock:
+    if store.is_sqlite:
+        try:
+            return locks.acquire(store, UPGRADE_LOCK, wait=120)
+        except AlreadyRunning:
+            raise StoreError(f"{store.name}: another process has been upgrading it for two minutes; look at that one") from None
+    with store.telling():
+        connection = store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.execute(text("SELECT pg_advisory_lock(778207415)"))
+    return locks.Lock(connection)

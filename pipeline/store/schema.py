@@ -1,0 +1,270 @@
+"""The tables: one schema for SQLite and PostgreSQL.
+
+Above the waterline (page, payload, capture) bytes are written once and never rewritten; below it (draft, extraction, revision,
+article, line) everything can be made again from them. A change here needs a migration: `alembic check` compares the two.
+People query the views `articles` and `ledger`, never these tables; the README documents the views' columns, and the migration
+that last changed a view holds its text. The full-text index is of each engine's own kind, so it stands in migrations too.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import DateTime, TypeDecorator
+
+OUTSIDE_MODELS = "article_index"  # tables of this prefix are the full-text index: not compared with the models
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """Aware UTC times on both databases; SQLite would lose the zone, and a naive time is a bug of ours."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without zone: {value!r}")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+BigId = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER is a rowid in SQLite
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's way to configure a declarative base
+        datetime: UTCDateTime(),
+        str: Text(),
+        bytes: LargeBinary(),
+        dict[str, Any]: Json,
+        list[Any]: Json,
+    }
+
+
+class Payload(Base):
+    """Stored bytes, named by their digest."""
+
+    __tablename__ = "payload"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256 of the bytes as served, hex
+    size: Mapped[int]  # of the bytes as served
+    coding: Mapped[str] = mapped_column(String(16))  # how `body` is packed: see `packing`
+    body: Mapped[bytes]
+    media_type: Mapped[str]
+    charset: Mapped[str]  # as the first answer that brought these bytes declared it
+    first_seen_at: Mapped[datetime]
+
+
+class Page(Base):
+    """The lasting identity of a URL, when it is due, and what its newest Payload and cleaning are."""
+
+    __tablename__ = "page"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    site: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16))
+    url: Mapped[str]
+    url_key: Mapped[str] = mapped_column(String(32), unique=True)
+    first_seen_at: Mapped[datetime]
+    told_title: Mapped[str] = mapped_column(server_default="")
+    told_published_at: Mapped[datetime | None]
+    told_modified_at: Mapped[datetime | None]
+    told_source: Mapped[str] = mapped_column(String(16), server_default="")
+    # the frontier
+    due_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    lease_run: Mapped[int | None] = mapped_column(BigInteger)
+    lease_until: Mapped[datetime | None]
+    outcome: Mapped[str] = mapped_column(String(16), server_default="")
+    reason: Mapped[str] = mapped_column(String(32), server_default="")
+    etag: Mapped[str] = mapped_column(server_default="")
+    last_modified: Mapped[str] = mapped_column(server_default="")
+    redirect_to: Mapped[int | None] = mapped_column(ForeignKey("page.id"))
+    # the newest bytes, and the last visit that met them
+    payload_id: Mapped[int | None] = mapped_column(ForeignKey("payload.id"))
+    confirmed_at: Mapped[datetime | None]
+    gone_at: Mapped[datetime | None]
+    # cleaning: stale when the newest payload or the recipe is another than these, or when the site's memory touched it
+    clean_payload_id: Mapped[int | None] = mapped_column(BigInteger)
+    clean_recipe: Mapped[str] = mapped_column(String(40), server_default="")
+    touched: Mapped[bool] = mapped_column(server_default=text("false"))
+    __table_args__ = (
+        Index(None, "site", "due_at"),
+        Index(None, "payload_id"),
+        Index("ix_page_stored", "site", "id", postgresql_where=text("payload_id IS NOT NULL"),
+              sqlite_where=text("payload_id IS NOT NULL")),
+    )  # fmt: skip
+
+
+class Run(Base):
+    """One crawl or one clean of a Site."""
+
+    __tablename__ = "run"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    site: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16))  # crawl, clean
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    status: Mapped[str] = mapped_column(String(16))  # running, finished, stopped, failed, interrupted
+    detail: Mapped[str] = mapped_column(server_default="")
+    recipe: Mapped[str] = mapped_column(String(40), server_default="")
+    counts: Mapped[dict[str, Any]]
+    __table_args__ = (Index(None, "site", "kind", "started_at"),)
+
+
+class LedgerEntry(Base):
+    """How one Page fared in one Run."""
+
+    __tablename__ = "ledger_entry"
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
+    page_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(32))
+    status: Mapped[int | None]
+    bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    elapsed_ms: Mapped[int] = mapped_column(server_default="0")
+    at: Mapped[datetime]
+    detail: Mapped[str] = mapped_column(server_default="")
+    __table_args__ = (Index(None, "page_id"), Index(None, "run_id", "outcome"))
+
+
+class Capture(Base):
+    """One visit that brought something new: bytes, a redirect, a failure, an end. A visit that found nothing new is in the
+    ledger, and in `confirmed_at` of its Page."""
+
+    __tablename__ = "capture"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    page_id: Mapped[int] = mapped_column(ForeignKey("page.id"))
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id", ondelete="SET NULL"))
+    fetched_at: Mapped[datetime]
+    status: Mapped[int | None]
+    outcome: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(32))
+    headers: Mapped[dict[str, Any]]
+    media_type: Mapped[str]
+    charset: Mapped[str]
+    payload_id: Mapped[int | None] = mapped_column(ForeignKey("payload.id"))
+    size: Mapped[int] = mapped_column(BigInteger)
+    elapsed_ms: Mapped[int]
+    location: Mapped[str]
+    detail: Mapped[str]
+    prior_seen_at: Mapped[datetime | None]  # last visit that still met the payload before this one
+    __table_args__ = (Index(None, "page_id", "fetched_at"), Index(None, "payload_id"), Index(None, "run_id"))
+
+
+class Draft(Base):
+    """What the extractors made of one Payload; packed."""
+
+    __tablename__ = "draft"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    payload_id: Mapped[int] = mapped_column(ForeignKey("payload.id"))
+    extractors: Mapped[str] = mapped_column(String(16))
+    made_at: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(String(32))
+    cost_ms: Mapped[int]
+    coding: Mapped[str] = mapped_column(String(16))
+    body: Mapped[bytes]
+    __table_args__ = (UniqueConstraint("payload_id", "extractors"),)
+
+
+class Extraction(Base):
+    """A Draft under a Recipe: what was struck and why, and the metadata chosen. The text is Draft minus struck."""
+
+    __tablename__ = "extraction"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    page_id: Mapped[int] = mapped_column(ForeignKey("page.id"))
+    payload_id: Mapped[int] = mapped_column(ForeignKey("payload.id"))
+    draft_id: Mapped[int] = mapped_column(ForeignKey("draft.id"))
+    recipe: Mapped[str] = mapped_column(String(40))
+    memory: Mapped[str] = mapped_column(String(32))
+    made_at: Mapped[datetime]
+    outcome: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(32))
+    struck: Mapped[list[Any]]  # [[index, rule, why], …]
+    chosen: Mapped[dict[str, Any]]  # metadata
+    text_digest: Mapped[str] = mapped_column(String(64))
+    __table_args__ = (UniqueConstraint("page_id", "payload_id", "recipe"), Index(None, "draft_id"), Index(None, "payload_id"))
+
+
+class Revision(Base):
+    """A stretch of time in which a Page's clean text stayed the same."""
+
+    __tablename__ = "revision"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    page_id: Mapped[int] = mapped_column(ForeignKey("page.id"))
+    number: Mapped[int]
+    extraction_id: Mapped[int] = mapped_column(ForeignKey("extraction.id"))
+    title: Mapped[str]
+    text: Mapped[str]
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("page_id", "number"), Index(None, "extraction_id"))
+
+
+class Article(Base):
+    """A Page as people query it."""
+
+    __tablename__ = "article"
+    page_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True, autoincrement=False)
+    revision_id: Mapped[int] = mapped_column(ForeignKey("revision.id"))
+    extraction_id: Mapped[int] = mapped_column(ForeignKey("extraction.id"))
+    # newest first is `order_key` descending: seconds of the date in the upper bits, the page in the lower ones
+    order_key: Mapped[int] = mapped_column(BigInteger, unique=True)
+    title: Mapped[str]
+    authors: Mapped[list[Any]]
+    published_at: Mapped[datetime | None]
+    published_source: Mapped[str] = mapped_column(String(32))
+    published_precision: Mapped[str] = mapped_column(String(8))
+    modified_at: Mapped[datetime | None]
+    language: Mapped[str] = mapped_column(String(16))
+    section: Mapped[str]
+    tags: Mapped[list[Any]]
+    image: Mapped[str]
+    canonical_url: Mapped[str]
+    description: Mapped[str]
+    word_count: Mapped[int]
+    archived_at: Mapped[datetime]
+    __table_args__ = (Index(None, "revision_id"), Index(None, "extraction_id"))
+
+
+class Line(Base):
+    """The Memory of a Site: which lines and headlines were met on which Pages."""
+
+    __tablename__ = "line"
+    site: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    role: Mapped[str] = mapped_column(String(8), primary_key=True)  # line, headline
+    page_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True)
+    __table_args__ = (Index(None, "page_id"),)
