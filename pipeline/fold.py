@@ -1,7 +1,7 @@
 """Sightings of a Page's clean texts in time → its Revisions.
 
-Promises a pure function that can be run again over the whole history at any time: a Revision is never patched, it is folded anew,
-so that better rules also mend the past and a boilerplate that changed every night leaves no Revisions behind.
+Promises a pure function that can be run again over the whole history at any time: a Revision is never patched, it is folded
+anew, so that better rules also mend the past and a boilerplate that changed every night leaves no Revisions behind.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.model import Outcome, Revision, Sighting
+from pipeline.model import Before, Outcome, Reason, Revision, Sighting
 
 
 def fold(sightings: Sequence[Sighting]) -> tuple[Revision, ...]:
@@ -36,17 +36,31 @@ def _new(number: int, sighting: Sighting) -> Revision:
         number=number,
         title=made.metadata.title,
         text=made.text,
-        extraction_id=sighting.extraction_id,
+        payload_id=sighting.payload_id,
         first_seen_at=sighting.first_seen_at,
         last_seen_at=sighting.last_seen_at,
     )
 
 
 def _longer(revision: Revision, sighting: Sighting) -> Revision:
-    """The same text met once more: the newest extraction speaks for it."""
+    """The same text met once more: the newest bytes speak for it."""
     return replace(
         revision,
         title=sighting.extraction.metadata.title,
-        extraction_id=sighting.extraction_id,
+        payload_id=sighting.payload_id,
         last_seen_at=max(revision.last_seen_at, sighting.last_seen_at),
     )
+
+
+def decide(before: Before | None, newest: Sighting) -> tuple[Outcome, Reason]:
+    """How cleaning ended for a Page whose Article was `before`: by its newest Payload."""
+    made = newest.extraction
+    if made.outcome is not Outcome.ARCHIVED:
+        return made.outcome, made.reason
+    if before is None:
+        return Outcome.ARCHIVED, Reason.NEW
+    if before.text_digest == made.text_digest:
+        return Outcome.UNCHANGED, Reason.SAME_TEXT
+    if before.payload_id != newest.payload_id:
+        return Outcome.REVISED, Reason.CHANGED
+    return Outcome.RECLEANED, Reason.CHANGED

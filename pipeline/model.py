@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 
 
 class Kind(StrEnum):
@@ -274,9 +275,9 @@ class Extraction:
     reason: Reason = Reason.NONE
 
     @property
-    def word_count(self) -> int:
-        """Words by white space; scripts without spaces count about two characters a word."""
-        return count_words(self.text)
+    def text_digest(self) -> str:
+        """SHA-256 over the clean text, hex."""
+        return sha256(self.text.encode("utf8", "replace")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +285,7 @@ class Sighting:
     """One Payload's clean text with the stretch of time in which visits met that Payload: what `fold` works on."""
 
     extraction: Extraction
-    extraction_id: int
+    payload_id: int
     first_seen_at: datetime
     last_seen_at: datetime
 
@@ -296,9 +297,17 @@ class Revision:
     number: int
     title: str
     text: str
-    extraction_id: int
+    payload_id: int  # the last one that had this text
     first_seen_at: datetime
     last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a Page's Article was made of until now."""
+
+    payload_id: int
+    text_digest: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pipeline.cron import trigger
 from pipeline.errors import ConfigError
 from pipeline.model import Kind, Link, Outcome, Place, Reason, Verdict
 from pipeline.urls import MAX_URL, canonical, host_of, looks_like_story
@@ -114,6 +115,11 @@ class Site(Table):
         return value
 
     @model_validator(mode="after")
+    def _has_a_time(self) -> Site:
+        trigger(self.cron, self.timezone)
+        return self
+
+    @model_validator(mode="after")
     def _has_a_place(self) -> Site:
         if not (self.feeds or self.sitemaps or self.sections):
             raise ValueError("a site needs at least one of feeds, sitemaps or sections")
@@ -123,7 +129,11 @@ class Site(Table):
     def places(self) -> tuple[Place, ...]:
         """Feeds first (they say most of a story), then sitemaps, then sections."""
         kinds = ((Kind.FEED, self.feeds), (Kind.SITEMAP, self.sitemaps), (Kind.SECTION, self.sections))
-        return tuple(Place(url, kind) for kind, urls in kinds for url in urls)
+        found: dict[str, Place] = {}
+        for kind, urls in kinds:
+            for url in urls:
+                found.setdefault(canonical(url), Place(url, kind))
+        return tuple(found.values())
 
     @cached_property
     def _own_hosts(self) -> frozenset[str]:

@@ -1,0 +1,51 @@
+"""The command line: `nightdesk`.
+
+Promises one clear sentence and a documented exit code for each trouble, a traceback only for a fault of our own, and
+`--json` on whatever a program may want to read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from pipeline.cli import night, reading, setup
+from pipeline.cli.output import complain
+from pipeline.errors import ExitCode, NightdeskError
+
+app = typer.Typer(
+    name="nightdesk",
+    help="A nightly archive of news sites: crawl, keep the bytes, clean, search, and say why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.callback()(setup.options)
+for command in (
+    night.crawl,
+    night.clean,
+    night.schedule,
+    reading.sites,
+    reading.search,
+    reading.show,
+    reading.explain,
+    reading.runs,
+    reading.status,
+    night.demo,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        app()
+    except NightdeskError as error:
+        complain(str(error))
+        sys.exit(int(error.exit_code))
+    except BrokenPipeError:  # `nightdesk search … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(int(ExitCode.OK))

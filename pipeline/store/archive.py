@@ -66,7 +66,7 @@ class Archive:
     def meet_place(self, run: int, place: Place) -> Due:
         """The Page of a Place, with the validators of its last visit, and a pending entry for it in the ledger."""
         with self.store.write() as db:
-            return frontier.meet(db, run, self._site, (Link(place.url, place.kind),), datetime.now(UTC))[0]
+            return frontier.meet(db, run, self._site, (Link(place.url, place.kind),), datetime.now(UTC), again=True)[0]
 
     def keep_place(self, run: int, capture: Capture, verdicts: Sequence[Verdict], found_on: Kind) -> Met:
         """Keeps a visit to a Place and the Links it showed. The validators are stored with the Links, never before them:
@@ -75,7 +75,9 @@ class Archive:
             page = _page(db, capture.page_id)
             children = [v.link for v in verdicts if v.outcome is Outcome.PENDING and v.link.kind is not Kind.STORY]
             # An index is asked whole every time: a 304 would not name the children that have to be asked.
-            validators = {"etag": "", "last_modified": ""} if children else _validators(capture, has_body=True)
+            validators: dict[str, object] = (
+                {"etag": "", "last_modified": ""} if children else _validators(capture, has_body=True)
+            )
             _mark(db, capture, None, validators if capture.outcome is Outcome.FETCHED else {})
             if capture.outcome in (Outcome.FAILED, Outcome.GONE):
                 _add_capture(db, run, capture, None, page.confirmed_at)

@@ -72,14 +72,14 @@ def keep_target(db: Connection, run: int, site: str, verdict: Verdict, at: datet
     return int(_pages(db, [key])[key].id)
 
 
-def meet(db: Connection, run: int, site: str, places: Sequence[Link], at: datetime) -> tuple[Due, ...]:
+def meet(db: Connection, run: int, site: str, places: Sequence[Link], at: datetime, *, again: bool = False) -> tuple[Due, ...]:
     """The Pages of Places, made where they are new, with pending entries in the ledger. One that this Run met before is left
-    out, so that sitemaps which name each other end."""
+    out unless `again`, so that sitemaps which name each other end."""
     links = {_place_key(db, site, place.url): place for place in places}
     known = _pages(db, list(links))
     _insert(db, site, {key: Verdict(link) for key, link in links.items() if key not in known}, None, at)
     pages = _pages(db, list(links))
-    seen = _seen(db, run, [page.id for page in pages.values()])
+    seen = set() if again else _seen(db, run, [page.id for page in pages.values()])
     rows = [(pages[key], link) for key, link in links.items() if pages[key].id not in seen]
     _update(db, {row.id: {"kind": link.kind} for row, link in rows if row.kind != link.kind})
     ledger.enter(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row, _ in rows], at)

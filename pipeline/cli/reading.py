@@ -1,0 +1,256 @@
+"""The commands that read: sites, search, show, explain, runs, status."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from pipeline.cli.output import console, plural, print_json, say, size, table, when
+from pipeline.cli.setup import AsJson, Door, SiteNames, door
+from pipeline.errors import ConfigError
+from pipeline.store import history, query
+from pipeline.store import search as index
+from pipeline.store.engine import Store
+from pipeline.store.query import ArticleView, Explanation, PageView
+
+What = Annotated[str, typer.Argument(metavar="ID|URL", help="The number of an article, or its URL.")]
+
+
+def sites(context: typer.Context, names: SiteNames = None, as_json: AsJson = False) -> None:
+    """List the sites and how each is found."""
+    here = door(context)
+    found = here.sites(names or ())
+    if as_json:
+        print_json([site.model_dump(mode="json") for site in found])
+        raise typer.Exit(here.code)
+    table(
+        ["Site", "Name", "Language", "Cron", "Zone", "Feeds", "Sitemaps", "Sections"],
+        [[s.id, s.name, s.language, s.cron, s.timezone, len(s.feeds), len(s.sitemaps), len(s.sections)] for s in found],
+    )
+    raise typer.Exit(here.code)
+
+
+def search(
+    context: typer.Context,
+    words: Annotated[list[str], typer.Argument(metavar="QUERY", help='Words, and "phrases" in quotes; all must be there.')],
+    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many articles.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Find articles by words of their title and text, newest first."""
+    store = door(context).archive()
+    text = " ".join(words)
+    found = query.find_articles(store, text, limit, site)
+    if as_json:
+        print_json([asdict(article) for article in found])
+        return
+    terms = index.parse(text)
+    for article in found:
+        _show_hit(article, terms)
+    if not found:
+        say(f"No article has {text!r}.")
+
+
+def _show_hit(article: ArticleView, terms: tuple[index.Term, ...]) -> None:
+    head = f"{article.id}  {when(article.published_at or article.first_seen_at)}  {article.site}"
+    say(Text(head, style="cyan"))
+    say(Text(f"  {article.title}", style="bold"))
+    say(f"  {index.snippet(article.text, terms)}")
+    say(Text(f"  {article.url}", style="dim"))
+
+
+def _page(here: Door, what: str) -> tuple[Store, PageView]:
+    store = here.archive()
+    page = query.find_page(store, what)
+    if page is None:
+        raise ConfigError(f"{what}: is not in the archive; give the number that 'search' shows, or the URL of a page")
+    return store, page
+
+
+def show(
+    context: typer.Context,
+    what: What,
+    raw: Annotated[bool, typer.Option("--raw", help="The stored bytes as they came, to standard output.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show an article: its text, its metadata, its revisions."""
+    store, page = _page(door(context), what)
+    if raw:
+        _show_raw(store, page)
+        return
+    article = query.article(store, page.id)
+    if article is None:
+        raise ConfigError(f"{page.url}: is in the archive but is no article ({_state(page)}); 'nightdesk explain' says why")
+    versions = query.revisions(store, page.id)
+    if as_json:
+        print_json(asdict(article) | {"history": [asdict(version) for version in versions]})
+        return
+    _show_article(article, page)
+    for version in versions if len(versions) > 1 else ():
+        say(Text(f"Revision {version.number}: {when(version.first_seen_at)} to {when(version.last_seen_at)} UTC", style="dim"))
+
+
+def _show_raw(store: Store, page: PageView) -> None:
+    found = query.raw(store, page.id)
+    if found is None:
+        raise ConfigError(f"{page.url}: no bytes are stored of it ({_state(page)})")
+    sys.stdout.buffer.write(found[2])
+    sys.stdout.buffer.flush()
+
+
+def _state(page: PageView) -> str:
+    return ": ".join(part for part in (page.outcome, page.reason) if part) or "not visited yet"
+
+
+def _show_article(article: ArticleView, page: PageView) -> None:
+    say(Text(article.title, style="bold"))
+    source = f" (from {article.published_source})" if article.published_source else ""
+    for name, value in (
+        ("By", ", ".join(article.authors)),
+        ("Published", when(article.published_at) + " UTC" + source if article.published_at else "unknown"),
+        ("Modified", when(article.modified_at) + " UTC" if article.modified_at else ""),
+        ("Site", article.site),
+        ("Section", article.section),
+        ("Tags", ", ".join(article.tags)),
+        ("Language", article.language),
+        ("URL", article.url),
+        ("Archived", f"{when(article.first_seen_at)} to {when(article.last_seen_at)} UTC, {page.digest[:16]}…"),
+        ("Gone", when(page.gone_at) + " UTC: the site no longer has it" if page.gone_at else ""),
+    ):
+        if value:
+            say(Text.assemble((f"{name:<10}", "dim"), value))
+    say()
+    for line in article.text.split("\n"):
+        say(line)
+        say()
+
+
+def explain(context: typer.Context, what: What, as_json: AsJson = False) -> None:
+    """Show how the text of a page came about: each block, kept or struck, and by which rule."""
+    store, page = _page(door(context), what)
+    found = query.explain(store, page)
+    if found is None:
+        raise ConfigError(f"{page.url}: has not been cleaned yet ({_state(page)}); 'nightdesk clean {page.site}' does it")
+    if as_json:
+        print_json(_explanation_json(found))
+        return
+    _show_trace(found)
+    for number, each in enumerate(found.blocks):
+        if each.rule:
+            say(Text(f"  struck {number:>3}  {each.block.kind:<9}  {each.block.text}", style="dim strike"))
+            say(Text(f"         {' ':>3}  └ {each.rule}: {each.why}", style="yellow"))
+        else:
+            say(f"  kept   {number:>3}  {each.block.kind:<9}  {each.block.text}")
+    struck = sum(1 for each in found.blocks if each.rule)
+    say()
+    say(f"{plural(len(found.blocks), 'block')}: {len(found.blocks) - struck} kept, {struck} struck.")
+
+
+def _show_trace(found: Explanation) -> None:
+    say(Text(found.metadata.title or found.page.url, style="bold"))
+    outcome = ": ".join(part for part in (found.outcome, found.reason) if part)
+    for name, value in (
+        ("Page", f"{found.page.id}  {found.page.url}"),
+        ("Bytes", f"sha256 {found.digest}, {size(found.page.size)}, fetched {when(found.fetched_at)} UTC"),
+        ("Recipe", f"{found.recipe}, memory {found.memory}"),
+        ("Outcome", outcome + (f" ({found.draft_detail})" if found.draft_detail else "")),
+    ):
+        say(Text.assemble((f"{name:<9}", "dim"), value))
+    say()
+
+
+def _explanation_json(found: Explanation) -> dict[str, Any]:
+    values = asdict(found)
+    values["blocks"] = [
+        {"index": n, **asdict(each.block), "kept": not each.rule, "rule": each.rule, "why": each.why}
+        for n, each in enumerate(found.blocks)
+    ]
+    return values
+
+
+def runs(
+    context: typer.Context,
+    run: Annotated[int | None, typer.Argument(help="A run's number: shows its ledger.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="Only entries of this outcome, as in --outcome failed.")] = None,
+    site: Annotated[str | None, typer.Option(help="Only runs of this site.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many lines.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest runs, or the ledger of one of them, URL by URL."""
+    store = door(context).archive()
+    if run is None:
+        _list_runs(store, site, limit, as_json)
+        return
+    if history.run(store, run) is None:
+        raise ConfigError(f"run {run}: there is no such run; 'nightdesk runs' lists them")
+    lines = history.run_ledger(store, run, outcome, max(limit, 1000))
+    if as_json:
+        print_json([asdict(line) for line in lines])
+        return
+    table(
+        ["Outcome", "Reason", "Status", "Bytes", "URL", ""],
+        [[e.outcome, e.reason, str(e.status or ""), e.bytes, e.url, e.detail] for e in lines],
+    )
+
+
+def _list_runs(store: Store, site: str | None, limit: int, as_json: bool) -> None:
+    found = history.runs(store, limit, site)
+    if as_json:
+        print_json([asdict(each) for each in found])
+        return
+    table(
+        ["Run", "Site", "Kind", "Started (UTC)", "Seconds", "Status", "Outcomes"],
+        [
+            [
+                each.id,
+                each.site,
+                each.kind,
+                when(each.started_at),
+                f"{(each.finished_at - each.started_at).total_seconds():.1f}" if each.finished_at else "",
+                each.status,
+                ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in sorted(each.counts.items())),
+            ]
+            for each in found
+        ],
+    )
+
+
+def status(context: typer.Context, as_json: AsJson = False) -> None:
+    """Every site at a glance, the ones in trouble first, with the proof that the ledgers add up."""
+    here = door(context)
+    store = here.archive()
+    states = sorted(history.states(store, datetime.now(UTC)), key=_by_trouble)
+    if as_json:
+        print_json([asdict(state) for state in states])
+        return
+    table(
+        ["Site", "URLs", "Stored", "Articles", "Due", "Last crawl (UTC)", "", "Ledger"],
+        [[s.site, s.pages, s.stored, s.articles, s.due, *_last_crawl(s), _proof(s)] for s in states],
+    )
+    wrong = [str(number) for state in states for number in state.unbalanced]
+    say()
+    say(f"The ledgers of runs {', '.join(wrong)} do not add up." if wrong else "The ledgers of the last runs add up.")
+    if console.is_terminal:
+        say(Text(f"Archive: {store.name}", style="dim"))
+
+
+def _by_trouble(state: history.SiteState) -> tuple[bool, bool, str]:
+    crawl = state.last.get("crawl")
+    well = crawl is not None and crawl.status in ("finished", "running")
+    return not state.unbalanced, well, state.site
+
+
+def _last_crawl(state: history.SiteState) -> list[str]:
+    crawl = state.last.get("crawl")
+    if crawl is None:
+        return ["never", ""]
+    return [when(crawl.started_at), crawl.status + (f": {crawl.detail}" if crawl.detail else "")]
+
+
+def _proof(state: history.SiteState) -> str:
+    return "wrong: run " + ", ".join(map(str, state.unbalanced)) if state.unbalanced else "adds up"

@@ -1,0 +1,197 @@
+"""The summary of a night: read from the ledger, which has the last word, and proved to add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.cli.output import Cell, plural, say, table
+from pipeline.model import Kind, Outcome
+from pipeline.runs.crawl import PlaceTrouble
+from pipeline.runs.night import SiteNight
+from pipeline.store import history
+from pipeline.store.engine import Store
+
+CRAWLED = (
+    Outcome.FETCHED, Outcome.UNCHANGED, Outcome.KNOWN, Outcome.REDIRECTED, Outcome.GONE, Outcome.REFUSED, Outcome.FAILED,
+    Outcome.DEFERRED,
+)  # fmt: skip
+CLEANED = (
+    Outcome.ARCHIVED, Outcome.REVISED, Outcome.RECLEANED, Outcome.UNCHANGED, Outcome.NOT_ARTICLE, Outcome.QUARANTINED,
+)  # fmt: skip
+SENTENCES = {
+    "robots": "robots.txt forbids it",
+    "robots_unreachable": "robots.txt could not be had, which means no",
+    "dns": "its host has no address",
+    "connect": "nobody answers there",
+    "timeout": "no answer in time",
+    "tls": "its certificate or TLS is wrong",
+    "not_found": "not found",
+    "unreadable": "what it answers is neither a feed nor a sitemap",
+    "blocked_address": "its address is private; set allow_private under [safety] if that is meant",
+    "too_large": "larger than max_bytes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One Site's night in numbers, out of the ledger: stories by (outcome, reason)."""
+
+    night: SiteNight
+    crawled: dict[tuple[str, str], int]
+    cleaned: dict[tuple[str, str], int]
+    struck: dict[str, int]
+
+    def crawl(self, outcome: Outcome) -> int:
+        return sum(number for (found, _), number in self.crawled.items() if found == outcome)
+
+    def clean(self, outcome: Outcome) -> int:
+        return sum(number for (found, _), number in self.cleaned.items() if found == outcome)
+
+    @property
+    def seen(self) -> int:
+        return sum(self.crawled.values())
+
+
+def rows(store: Store, nights: Sequence[SiteNight]) -> tuple[Row, ...]:
+    """The nights as the ledger tells them."""
+    return tuple(_row(store, night) for night in nights)
+
+
+def _row(store: Store, night: SiteNight) -> Row:
+    crawl = night.crawl.run if night.crawl else 0
+    clean = night.clean.run if night.clean else 0
+    return Row(
+        night,
+        history.reasons(store, crawl, Kind.STORY) if crawl else {},
+        history.reasons(store, clean) if clean else {},
+        history.struck(store, clean) if clean else {},
+    )
+
+
+def show(store: Store, nights: Sequence[SiteNight], *, crawled: bool) -> None:
+    """The summary of a night."""
+    each = rows(store, nights)
+    say()
+    if crawled:
+        _show_crawl(each)
+        say()
+    _show_clean(each)
+    _show_struck(each)
+    if crawled:
+        _show_proof(store, each)
+    for night in nights:
+        for sentence in sentences(night):
+            say(f"! {sentence}")
+
+
+def _show_crawl(each: Sequence[Row]) -> None:
+    names = [outcome for outcome in CRAWLED if any(row.crawl(outcome) for row in each) or outcome is Outcome.FETCHED]
+    lines: list[list[Cell]] = [[row.night.site, row.seen, *(row.crawl(name) for name in names)] for row in each]
+    table(["Crawl", "URLs seen", *map(str, names)], lines, last=_sum(lines))
+
+
+def _show_clean(each: Sequence[Row]) -> None:
+    names = [outcome for outcome in CLEANED if any(row.clean(outcome) for row in each)]
+    if not names:
+        say("Cleaning: nothing was stale.")
+        return
+    lines: list[list[Cell]] = [
+        [row.night.site, sum(row.cleaned.values()), *(row.clean(name) for name in names)] for row in each
+    ]
+    table(["Cleaning", "pages", *(name.replace("_", " ") for name in names)], lines, last=_sum(lines))
+
+
+def _sum(lines: list[list[Cell]]) -> list[Cell] | None:
+    if len(lines) < 2:
+        return None
+    columns = zip(*(line[1:] for line in lines), strict=True)
+    return ["total", *(sum(number for number in column if isinstance(number, int)) for column in columns)]
+
+
+def _show_struck(each: Sequence[Row]) -> None:
+    struck: Counter[str] = Counter()
+    for row in each:
+        struck.update(row.struck)
+    if struck:
+        say()
+        rules = ", ".join(f"{name} {number:,}" for name, number in struck.most_common())
+        say(f"Struck {plural(sum(struck.values()), 'block')}: {rules}.")
+
+
+def _show_proof(store: Store, each: Sequence[Row]) -> None:
+    runs = [row.night.crawl.run for row in each if row.night.crawl and row.night.crawl.run]
+    wrong = history.unbalanced(store, runs)
+    seen = sum(row.seen for row in each)
+    if wrong:
+        say(f"! The ledger does not add up in {plural(len(wrong), 'run')}: {', '.join(map(str, sorted(wrong)))}.")
+    elif runs:
+        say(f"Ledger: {plural(seen, 'URL')} seen, {plural(seen, 'outcome')}; it adds up.")
+
+
+def sentences(night: SiteNight) -> list[str]:
+    """What went wrong on a Site, one sentence each."""
+    found = list(night.errors)
+    if night.crawl is not None:
+        if night.crawl.is_down:
+            trouble = night.crawl.troubles[0]
+            found.append(f"{night.site}: the site is down or shut: {_why(trouble)} at {trouble.url}")
+        else:
+            found += [f"{night.site}: {trouble.url}: {_why(trouble)}" for trouble in night.crawl.troubles]
+        found += [f"{night.site}: {url} is empty: it shows no link" for url in night.crawl.empty]
+    return found
+
+
+def _why(trouble: PlaceTrouble) -> str:
+    return trouble.detail or SENTENCES.get(trouble.reason, trouble.reason.replace("_", " "))
+
+
+def one_line(night: SiteNight) -> str:
+    """A finished Site on one line."""
+    parts = []
+    if night.crawl is not None:
+        fetched = night.crawl.counts.get(Outcome.FETCHED, 0) - _places_fetched(night)
+        parts.append(f"{max(fetched, 0)} fetched")
+    if night.clean is not None and night.clean.run:
+        counts = night.clean.counts
+        parts.append(f"{counts.get(Outcome.ARCHIVED, 0)} archived")
+        rest = (Outcome.REVISED, Outcome.RECLEANED, Outcome.NOT_ARTICLE, Outcome.QUARANTINED)
+        parts += [f"{counts[outcome]} {outcome.replace('_', ' ')}" for outcome in rest if counts.get(outcome)]
+    else:
+        parts.append("nothing to clean")
+    trouble = sentences(night)
+    parts += [plural(len(trouble), "trouble")] if trouble else []
+    return f"{night.site}: {', '.join(parts)} in {night.seconds:.1f} s"
+
+
+def _places_fetched(night: SiteNight) -> int:
+    crawl = night.crawl
+    return crawl.places_fetched if crawl else 0
+
+
+def to_json(store: Store, nights: Sequence[SiteNight]) -> list[dict[str, Any]]:
+    """The same for programs."""
+    return [
+        {
+            "site": row.night.site,
+            "crawl_run": row.night.crawl.run if row.night.crawl else None,
+            "clean_run": row.night.clean.run if row.night.clean else None,
+            "seen": row.seen,
+            "crawl": _nested(row.crawled),
+            "clean": _nested(row.cleaned),
+            "struck": row.struck,
+            "troubles": sentences(row.night),
+            "exit_code": int(row.night.code),
+            "seconds": round(row.night.seconds, 2),
+        }
+        for row in rows(store, nights)
+    ]
+
+
+def _nested(counts: dict[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    nested: dict[str, dict[str, int]] = {}
+    for (outcome, reason), number in sorted(counts.items()):
+        nested.setdefault(outcome, {})[reason] = number
+    return nested

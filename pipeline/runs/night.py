@@ -1,0 +1,119 @@
+"""A night: Sites are crawled side by side, and each is cleaned as soon as its crawl is over.
+
+Promises that every Site ends in a result, whatever became of the others, and that one which could not be crawled
+is still cleaned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline.errors import DiskError, ExitCode, NightdeskError
+from pipeline.runs.clean import CleanResult, clean_site
+from pipeline.runs.crawl import CrawlResult, crawl_site
+from pipeline.runs.workers import Workers
+from pipeline.settings import Settings
+from pipeline.sites import Site
+from pipeline.store.engine import Store
+
+
+class Watcher(Protocol):
+    """Who looks on; called from several threads."""
+
+    def crawl(self, site: str, event: dict[str, Any]) -> None: ...
+
+    def clean(self, site: str, stage: str, done: int, of: int) -> None: ...
+
+    def done(self, night: SiteNight) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SiteNight:
+    """What a night came to for one Site."""
+
+    site: str
+    crawl: CrawlResult | None = None
+    clean: CleanResult | None = None
+    errors: tuple[str, ...] = ()
+    codes: tuple[ExitCode, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def code(self) -> ExitCode:
+        """The exit code that this Site's night deserves."""
+        return worst(self.codes)
+
+
+def worst(codes: Sequence[ExitCode]) -> ExitCode:
+    """One exit code for several: what concerns the whole archive goes before what concerns one Site."""
+    for code in (ExitCode.DISK, ExitCode.DATABASE, ExitCode.CONFIG, ExitCode.PARTLY, ExitCode.RUNNING):
+        if code in codes:
+            return code
+    return ExitCode.OK
+
+
+def run_night(
+    settings: Settings, store: Store, sites: Sequence[Site], watcher: Watcher, *, crawl: bool = True
+) -> tuple[SiteNight, ...]:
+    """Crawls and cleans the Sites; with `crawl` False only cleans. One result for each Site, in the order given."""
+    if crawl:
+        _make_log_folder(settings.log_folder)
+    with Workers(settings.processes, settings.page_seconds, settings.page_megabytes) as workers:
+        return asyncio.run(_run(settings, store, sites, watcher, workers, crawl))
+
+
+def _make_log_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DiskError(f"{folder}: the folder for logs cannot be made ({error.strerror}); set log_folder to another") from None
+
+
+async def _run(
+    settings: Settings, store: Store, sites: Sequence[Site], watcher: Watcher, workers: Workers, crawl: bool
+) -> tuple[SiteNight, ...]:
+    children = asyncio.Semaphore(settings.crawls)
+    cleaner = asyncio.Lock()  # one Site at a time: a clean uses all workers
+
+    async def one(site: Site) -> SiteNight:
+        began = time.monotonic()
+        crawled = None
+        if crawl:
+            async with children:
+                crawled = await crawl_site(settings, site, watcher.crawl)
+        async with cleaner:
+            cleaned, error = await asyncio.to_thread(_clean, store, site, workers, watcher)
+        night = _night(site, crawled, cleaned, error, time.monotonic() - began)
+        watcher.done(night)
+        return night
+
+    return tuple(await asyncio.gather(*(one(site) for site in sites)))
+
+
+def _clean(store: Store, site: Site, workers: Workers, watcher: Watcher) -> tuple[CleanResult | None, NightdeskError | None]:
+    try:
+        return clean_site(store, site, workers, lambda *step: watcher.clean(site.id, *step)), None
+    except NightdeskError as error:
+        return None, error
+
+
+def _night(
+    site: Site, crawled: CrawlResult | None, cleaned: CleanResult | None, error: NightdeskError | None, seconds: float
+) -> SiteNight:
+    errors, codes = [], []
+    if crawled is not None:
+        codes.append(crawled.code)
+        if crawled.code is not ExitCode.OK or crawled.status not in ("finished", "stopped"):
+            errors.append(crawled.message or f"{site.id}: the crawl failed; its log says why")
+            codes.append(ExitCode.PARTLY if crawled.code is ExitCode.OK else crawled.code)
+        if crawled.troubles:
+            codes.append(ExitCode.PARTLY)
+    if error is not None:
+        errors.append(str(error))
+        codes.append(error.exit_code)
+    return SiteNight(site.id, crawled, cleaned, tuple(errors), tuple(codes), seconds)

@@ -1,0 +1,109 @@
+"""Extraction in processes that may die.
+
+Promises that one page's trouble is one Draft with a reason: a page that takes too much time or memory, or crashes the parser,
+costs its worker and nothing else. Workers are recycled, warmed once, and never fork from a process with threads.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import signal
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import TimeoutError as TookTooLong
+from types import TracebackType
+from typing import Self
+
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+from pipeline import extract
+from pipeline.extract.version import EXTRACTORS
+from pipeline.model import Draft, Reason, Source
+from pipeline.store.values import Undrafted
+
+RECYCLE = 2000  # pages after which a worker is replaced: C libraries leak
+WALL = 6  # times the CPU limit: for a worker that sleeps or thrashes
+AHEAD = 4  # pages handed out for each worker, so that the window of bodies in memory is bounded
+
+
+class Workers:
+    """A pool of extracting processes; use it as a context manager. Started when first used."""
+
+    def __init__(self, processes: int, page_seconds: float, page_megabytes: int) -> None:
+        self.processes = processes
+        self._seconds = page_seconds
+        self._megabytes = page_megabytes
+        self._pool: ProcessPool | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._pool is not None:
+            self._pool.stop() if kind else self._pool.close()  # type: ignore[no-untyped-call]
+            self._pool.join()
+
+    def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, Draft]]:
+        """A Draft for each Payload, in order. Reads ahead only as far as the workers can be kept busy."""
+        waiting: deque[tuple[Undrafted, ProcessFuture[Draft]]] = deque()
+        for payload in payloads:
+            waiting.append((payload, self._schedule(payload)))
+            if len(waiting) >= self.processes * AHEAD:
+                yield _settle(*waiting.popleft())
+        while waiting:
+            yield _settle(*waiting.popleft())
+
+    def _schedule(self, payload: Undrafted) -> ProcessFuture[Draft]:
+        if self._pool is None:
+            self._pool = ProcessPool(
+                max_workers=self.processes,
+                max_tasks=RECYCLE,
+                initializer=_prepare,
+                initargs=(self._megabytes,),
+                context=_context(),
+            )
+        return self._pool.schedule(_extract, args=(payload.source, self._seconds), timeout=self._seconds * WALL)
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pipeline.runs.warm"])
+    return context
+
+
+def _prepare(megabytes: int) -> None:
+    """In the worker: limits, and no part in the terminal's Ctrl-C, which is the parent's to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    size = megabytes * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _extract(source: Source, seconds: float) -> Draft:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(used.ru_utime + used.ru_stime + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    try:
+        return extract.extract(source)
+    except MemoryError:
+        return _none(Reason.EXTRACTOR_MEMORY, "the page needs more memory than one page may have")
+
+
+def _settle(payload: Undrafted, future: ProcessFuture[Draft]) -> tuple[Undrafted, Draft]:
+    try:
+        return payload, future.result()
+    except TookTooLong:
+        return payload, _none(Reason.EXTRACTOR_TIMEOUT, "the page took too long")
+    except ProcessExpired as error:
+        if error.exitcode == -signal.SIGXCPU:
+            return payload, _none(Reason.EXTRACTOR_TIMEOUT, "the page took too much CPU time")
+        return payload, _none(Reason.EXTRACTOR_DIED, f"the worker ended with code {error.exitcode}")
+    except Exception as error:  # noqa: BLE001 - whatever a page does to its extractor is that page's outcome
+        return payload, _none(Reason.EXTRACTOR_ERROR, f"{type(error).__name__}: {error}"[:300])
+
+
+def _none(reason: Reason, detail: str) -> Draft:
+    return Draft(extractors=EXTRACTORS, reason=reason, detail=detail)

@@ -1,0 +1,164 @@
+"""Reads of Runs, their ledgers, and the state of Sites, for the doors.
+
+Promises frozen values and nothing but reading. `states` proves the ledgers: a Run whose counts are not the sums of its entries
+is named.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, Select, func, select
+
+from pipeline.model import Kind, Outcome
+from pipeline.store.engine import Store
+from pipeline.store.schema import Article, Extraction, LedgerEntry, Page, Run
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One Run."""
+
+    id: int
+    site: str
+    kind: str
+    started_at: datetime
+    finished_at: datetime | None
+    status: str
+    detail: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """One URL's outcome in one Run; the fields are those of the view `ledger`."""
+
+    run: int
+    job: str
+    site: str
+    kind: str
+    url: str
+    outcome: str
+    reason: str
+    status: int | None
+    bytes: int
+    when: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SiteState:
+    """One Site at a glance."""
+
+    site: str
+    pages: int = 0
+    stored: int = 0
+    articles: int = 0
+    due: int = 0
+    last: dict[str, RunView] = field(default_factory=dict)  # by kind of Run
+    unbalanced: tuple[int, ...] = ()  # Runs whose ledger does not add up
+
+
+RUN = (Run.id, Run.site, Run.kind, Run.started_at, Run.finished_at, Run.status, Run.detail, Run.counts)
+
+
+def runs(store: Store, limit: int, site: str | None = None) -> tuple[RunView, ...]:
+    """The newest Runs."""
+    query = select(*RUN).order_by(Run.id.desc()).limit(limit)
+    with store.read() as db:
+        return tuple(RunView(*row) for row in db.execute(query.where(Run.site == site) if site else query))
+
+
+def run(store: Store, run_id: int) -> RunView | None:
+    """One Run."""
+    with store.read() as db:
+        row = db.execute(select(*RUN).where(Run.id == run_id)).first()
+    return RunView(*row) if row else None
+
+
+def run_ledger(store: Store, run_id: int, outcome: str | None = None, limit: int = 1000) -> tuple[LedgerLine, ...]:
+    """The ledger of a Run, troubles and news before what is known."""
+    query = (
+        select(
+            LedgerEntry.run_id, Run.kind, Page.site, Page.kind, Page.url, LedgerEntry.outcome, LedgerEntry.reason,
+            LedgerEntry.status, LedgerEntry.bytes, LedgerEntry.at, LedgerEntry.detail,
+        )
+        .join(Run, Run.id == LedgerEntry.run_id)
+        .join(Page, Page.id == LedgerEntry.page_id)
+        .where(LedgerEntry.run_id == run_id)
+        .order_by(LedgerEntry.outcome, LedgerEntry.reason, LedgerEntry.page_id)
+        .limit(limit)
+    )  # fmt: skip
+    with store.read() as db:
+        rows = db.execute(query.where(LedgerEntry.outcome == outcome) if outcome else query)
+        return tuple(LedgerLine(*row) for row in rows)
+
+
+def reasons(store: Store, run_id: int, kind: Kind | None = None) -> dict[tuple[str, str], int]:
+    """Entries of a Run by (outcome, reason)."""
+    query = select(LedgerEntry.outcome, LedgerEntry.reason, func.count()).where(LedgerEntry.run_id == run_id)
+    if kind is not None:
+        query = query.join(Page, Page.id == LedgerEntry.page_id).where(Page.kind == kind)
+    with store.read() as db:
+        return {(row[0], row[1]): row[2] for row in db.execute(query.group_by(LedgerEntry.outcome, LedgerEntry.reason))}
+
+
+def states(store: Store, now: datetime) -> tuple[SiteState, ...]:
+    """Every Site of the archive at a glance, by name."""
+    with store.read() as db:
+        stories = Page.kind == Kind.STORY
+        pages = _counts(db, select(Page.site, func.count()).where(stories))
+        stored = _counts(db, select(Page.site, func.count()).where(stories, Page.payload_id.is_not(None)))
+        due = _counts(db, select(Page.site, func.count()).where(stories, Page.due_at <= now))
+        articles = _counts(db, select(Page.site, func.count()).join(Article, Article.page_id == Page.id))
+        newest = select(func.max(Run.id)).group_by(Run.site, Run.kind)
+        last: dict[str, dict[str, RunView]] = defaultdict(dict)
+        for row in db.execute(select(*RUN).where(Run.id.in_(newest))):
+            last[row.site][row.kind] = RunView(*row)
+        wrong = _unbalanced(db, [each.id for kinds in last.values() for each in kinds.values()])
+    return tuple(
+        SiteState(
+            site, pages.get(site, 0), stored.get(site, 0), articles.get(site, 0), due.get(site, 0), last[site],
+            tuple(each.id for each in last[site].values() if each.id in wrong),
+        )
+        for site in sorted({*pages, *last})
+    )  # fmt: skip
+
+
+def _counts(db: Connection, query: Select[str, int]) -> dict[str, int]:
+    return {row[0]: row[1] for row in db.execute(query.group_by(Page.site))}
+
+
+def struck(store: Store, run_id: int) -> dict[str, int]:
+    """Blocks struck by each Rule on the Pages of a clean, most first."""
+    query = (
+        select(Extraction.struck)
+        .join(LedgerEntry, LedgerEntry.page_id == Extraction.page_id)
+        .join(Page, (Page.id == Extraction.page_id) & (Page.payload_id == Extraction.payload_id))
+        .join(Run, (Run.id == LedgerEntry.run_id) & (Run.recipe == Extraction.recipe))
+        .where(LedgerEntry.run_id == run_id)
+    )
+    rules: Counter[str] = Counter()
+    with store.read() as db:
+        for strikes in db.scalars(query):
+            rules.update(rule for _, rule, _ in strikes)
+    return dict(rules.most_common())
+
+
+def unbalanced(store: Store, run_ids: Sequence[int]) -> frozenset[int]:
+    """Those of the Runs whose ledger does not add up."""
+    with store.read() as db:
+        return frozenset(_unbalanced(db, list(run_ids)))
+
+
+def _unbalanced(db: Connection, run_ids: list[int]) -> set[int]:
+    """Runs that are over and whose counts are not the sums of their entries, or that left an entry pending."""
+    sums: dict[int, dict[str, int]] = defaultdict(dict)
+    query = select(LedgerEntry.run_id, LedgerEntry.outcome, func.count()).where(LedgerEntry.run_id.in_(run_ids))
+    for run_id, outcome, number in db.execute(query.group_by(LedgerEntry.run_id, LedgerEntry.outcome)):
+        sums[run_id][outcome] = number
+    over = db.execute(select(Run.id, Run.counts).where(Run.id.in_(run_ids), Run.finished_at.is_not(None)))
+    return {row.id for row in over if dict(row.counts) != sums[row.id] or Outcome.PENDING in sums[row.id]}

@@ -1,0 +1,89 @@
+"""The Memory of a Site as rows: which lines and which headlines were met on which Pages.
+
+Promises that learning something new makes just the touched Pages stale, and that a line which stands everywhere costs no more
+than one that stands on a few Pages: beyond `KEPT` Pages a line is known well enough. What is a line, and what follows from a
+Fact, is the craft's business.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select, update
+
+from pipeline.model import Fact
+from pipeline.store.schema import Line, Page
+from pipeline.store.sql import chunks, insert_new
+
+LINE, HEADLINE = "line", "headline"
+KEPT = 8  # Pages remembered for one line
+COUNTED = 5  # Pages up to which one more can make a difference to a Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Keys of the lines and of the headlines that one Page showed."""
+
+    lines: tuple[int, ...] = ()
+    headlines: tuple[int, ...] = ()
+
+
+Sightings = dict[tuple[int, str], set[int]]  # (key, role) → pages
+
+
+def learn(db: Connection, site: str, seen: Mapping[int, Seen]) -> None:
+    """Adds what Pages showed, and marks the Pages of which more is known now."""
+    known = _known(db, site, {key for each in seen.values() for key in (*each.lines, *each.headlines)})
+    rows, touched = [], set[int]()
+    for page, key, role in _each(seen):
+        pages = known[key, role]
+        if page in pages or len(pages) >= KEPT:
+            continue
+        touched |= _touches(known, key, role) - {page}
+        pages.add(page)
+        rows.append({"site": site, "key": key, "role": role, "page_id": page})
+    for chunk in chunks(rows):
+        db.execute(insert_new(db, Line, ["site", "key", "role", "page_id"]), list(chunk))
+    for pages_chunk in chunks(sorted(touched)):
+        db.execute(update(Page).where(Page.id.in_(pages_chunk)).values(touched=True))
+
+
+def _each(seen: Mapping[int, Seen]) -> Iterator[tuple[int, int, str]]:
+    for page, each in seen.items():
+        yield from ((page, key, LINE) for key in each.lines)
+        yield from ((page, key, HEADLINE) for key in each.headlines)
+
+
+def _touches(known: Sightings, key: int, role: str) -> set[int]:
+    """Pages whose Fact of a line changes when one more Page shows it, before that Page is added."""
+    pages = known[key, role]
+    if role == HEADLINE:
+        return known[key, LINE] if len(pages) <= 1 else set()
+    return pages if len(pages) <= COUNTED else set()
+
+
+def recall(db: Connection, site: str, lines: Mapping[int, Sequence[int]]) -> dict[int, dict[int, Fact]]:
+    """Facts for the lines of Pages: page → line → Fact; a line of which nothing is known is left out."""
+    known = _known(db, site, {key for keys in lines.values() for key in keys})
+    return {page: _facts(known, page, keys) for page, keys in lines.items()}
+
+
+def _facts(known: Sightings, page: int, keys: Sequence[int]) -> dict[int, Fact]:
+    facts = {}
+    for key in keys:
+        others = len(known[key, LINE] - {page}) if (key, LINE) in known else 0
+        headline = bool(known[key, HEADLINE] - {page}) if (key, HEADLINE) in known else False
+        if others or headline:
+            facts[key] = Fact(min(others, COUNTED), headline)
+    return facts
+
+
+def _known(db: Connection, site: str, keys: set[int]) -> Sightings:
+    known: Sightings = defaultdict(set)
+    query = select(Line.key, Line.role, Line.page_id).where(Line.site == site)
+    for chunk in chunks(sorted(keys)):
+        for key, role, page in db.execute(query.where(Line.key.in_(chunk))):
+            known[key, role].add(page)
+    return known

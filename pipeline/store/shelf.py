@@ -1,0 +1,134 @@
+"""The cleaning's door: what is stale, the material to clean it with, and where the results go.
+
+Promises that everything stale is found whatever happened before (a page is stale when the Extraction of its newest Payload is
+not of the current Recipe, or when the Site's memory has learnt something of its lines), that results are written whole or not
+at all, and that nothing above the waterline is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+
+from pipeline.errors import AlreadyRunning
+from pipeline.model import Draft, Fact, Kind, Reason, Recipe, Source
+from pipeline.store import articles, ledger, locks, materials, memories
+from pipeline.store.engine import Store
+from pipeline.store.packing import pack_draft, unpack
+from pipeline.store.schema import Capture, Page, Payload
+from pipeline.store.schema import Draft as DraftRow
+from pipeline.store.sql import insert_new
+from pipeline.store.values import Cleaned, Material, Undrafted
+
+
+class Shelf:
+    """The door itself; `site` scopes every call."""
+
+    def __init__(self, store: Store, site: str) -> None:
+        self.store = store
+        self.site = site
+        self._lock: locks.Lock | None = None
+
+    def start_run(self, recipe: Recipe) -> int:
+        """Begins a clean of the Site and returns the Run's number. Raises AlreadyRunning."""
+        try:
+            self._lock = locks.acquire(self.store, f"clean:{self.site}")
+        except AlreadyRunning:
+            raise AlreadyRunning(ledger.running_since(self.store, self.site, "clean")) from None
+        with self.store.write() as db:
+            ledger.settle_dead(db, self.site, "clean")
+            return ledger.open_run(db, self.site, "clean", str(recipe))
+
+    def finish_run(self, run: int, status: str, detail: str = "") -> dict[str, int]:
+        """Ends a Run and returns its counts by outcome."""
+        with self.store.write() as db:
+            counts = ledger.close_run(db, run, status, detail, Reason.INTERRUPTED)
+        self.release()
+        return counts
+
+    def release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def count_stale(self, recipe: Recipe) -> int:
+        """Pages to be cleaned."""
+        with self.store.read() as db:
+            return db.scalar(select(func.count()).select_from(Page).where(self._stale(recipe))) or 0
+
+    def count_undrafted(self, recipe: Recipe) -> int:
+        """Payloads of stale Pages that the extractors have not seen in their present version."""
+        with self.store.read() as db:
+            return db.scalar(select(func.count()).select_from(self._undrafted(recipe).subquery())) or 0
+
+    def undrafted(self, recipe: Recipe, after: int, limit: int) -> tuple[Undrafted, ...]:
+        """The next Payloads to extract, by id."""
+        wanted = self._undrafted(recipe).where(Capture.payload_id > after).order_by(Capture.payload_id).limit(limit)
+        query = select(Payload.id, Payload.coding, Payload.body, Payload.charset, Payload.media_type)
+        with self.store.read() as db:
+            ids = tuple(payload for payload in db.scalars(wanted) if payload is not None)
+            rows = db.execute(query.where(Payload.id.in_(ids)).order_by(Payload.id)).all()
+            pages = materials.pages_of(db, self.site, ids)
+        return tuple(
+            Undrafted(Source(row.id, unpack(row.coding, row.body), row.charset, row.media_type), tuple(pages.get(row.id, ())))
+            for row in rows
+        )
+
+    def put_drafts(self, drafts: Sequence[tuple[int, Draft]], seen: Mapping[int, memories.Seen]) -> None:
+        """Keeps Drafts by their Payload's id, and in the same transaction adds the lines and headlines of their Pages to the
+        Site's memory; Pages of whose lines it now knows more become stale."""
+        rows = [_draft_row(payload_id, draft) for payload_id, draft in drafts]
+        with self.store.write() as db:
+            db.execute(insert_new(db, DraftRow, ["payload_id", "extractors"]), rows)
+            memories.learn(db, self.site, seen)
+
+    def stale(self, recipe: Recipe, after: int, limit: int) -> tuple[Material, ...]:
+        """The next stale Pages by id, with the material to clean them. One whose Drafts are not all there comes without
+        `met`, and stays stale."""
+        query = select(Page.id).where(self._stale(recipe), Page.id > after).order_by(Page.id).limit(limit)
+        with self.store.read() as db:
+            return materials.gather(db, tuple(db.scalars(query)), recipe.extractors)
+
+    def recall(self, lines: Mapping[int, Sequence[int]]) -> dict[int, dict[int, Fact]]:
+        """What the Site's memory holds of the given lines of Pages: page → line → Fact."""
+        with self.store.read() as db:
+            return memories.recall(db, self.site, lines)
+
+    def put(self, run: int, recipe: Recipe, results: Sequence[Cleaned]) -> None:
+        """Writes the results of some Pages and their entries in the ledger, in one transaction."""
+        with self.store.write() as db:
+            for cleaned in results:
+                articles.put(db, run, recipe, cleaned)
+
+    def _stale(self, recipe: Recipe) -> ColumnElement[bool]:
+        return and_(
+            Page.site == self.site,
+            Page.payload_id.is_not(None),
+            Page.kind == Kind.STORY,
+            or_(
+                Page.clean_payload_id.is_(None),
+                Page.clean_payload_id != Page.payload_id,
+                Page.clean_recipe != str(recipe),
+                Page.touched,
+            ),
+        )
+
+    def _undrafted(self, recipe: Recipe) -> Select[int | None]:
+        have = select(DraftRow.id).where(DraftRow.payload_id == Capture.payload_id, DraftRow.extractors == recipe.extractors)
+        query = select(Capture.payload_id).join(Page, Page.id == Capture.page_id)
+        return query.where(self._stale(recipe), Capture.payload_id.is_not(None), ~have.exists()).distinct()
+
+
+def _draft_row(payload_id: int, draft: Draft) -> dict[str, object]:
+    coding, body = pack_draft(draft)
+    return {
+        "payload_id": payload_id,
+        "extractors": draft.extractors,
+        "made_at": datetime.now(UTC),
+        "reason": draft.reason,
+        "cost_ms": draft.cost_ms,
+        "coding": coding,
+        "body": body,
+    }
