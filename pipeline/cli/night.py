@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import typer
 
@@ -60,11 +59,8 @@ def schedule(context: typer.Context) -> None:
     scheduling.serve(here.settings, say)
 
 
-def demo(
-    context: typer.Context,
-    keep: Annotated[bool, typer.Option(help="Keep what an earlier demo left, instead of starting afresh.")] = False,
-) -> None:
+def demo(context: typer.Context) -> None:
     """Two nights of a small newsroom on this machine, without any network: crawled, cleaned, explained."""
     from pipeline.demo.tour import tour  # a newsroom is no part of any other command
 
-    raise typer.Exit(tour(door(context).settings.home, keep=keep))
+    raise typer.Exit(tour(door(context).home))

@@ -13,6 +13,7 @@ from rich.text import Text
 from pipeline.cli.output import console, plural, print_json, say, size, table, when
 from pipeline.cli.setup import AsJson, Door, SiteNames, door
 from pipeline.errors import ConfigError
+from pipeline.model import Kind
 from pipeline.store import history, query
 from pipeline.store import search as index
 from pipeline.store.engine import Store
@@ -85,7 +86,7 @@ def show(
         return
     article = query.article(store, page.id)
     if article is None:
-        raise ConfigError(f"{page.url}: is in the archive but is no article ({_state(page)}); 'nightdesk explain' says why")
+        raise ConfigError(f"{page.url}: {_why_none(page)}")
     versions = query.revisions(store, page.id)
     if as_json:
         print_json(asdict(article) | {"history": [asdict(version) for version in versions]})
@@ -95,10 +96,19 @@ def show(
         say(Text(f"Revision {version.number}: {when(version.first_seen_at)} to {when(version.last_seen_at)} UTC", style="dim"))
 
 
+def _why_none(page: PageView) -> str:
+    """Why a Page of the archive has no article, and where to look."""
+    if page.kind != Kind.STORY:
+        return f"is a {page.kind} of {page.site}, where stories are found; it is no article itself"
+    if not page.digest:
+        return f"no bytes are stored of it ({_state(page)})"
+    return f"is stored but is no article; 'nightdesk explain {page.id}' says why"
+
+
 def _show_raw(store: Store, page: PageView) -> None:
     found = query.raw(store, page.id)
     if found is None:
-        raise ConfigError(f"{page.url}: no bytes are stored of it ({_state(page)})")
+        raise ConfigError(f"{page.url}: {_why_none(page)}")
     sys.stdout.buffer.write(found[2])
     sys.stdout.buffer.flush()
 
@@ -134,8 +144,10 @@ def explain(context: typer.Context, what: What, as_json: AsJson = False) -> None
     """Show how the text of a page came about: each block, kept or struck, and by which rule."""
     store, page = _page(door(context), what)
     found = query.explain(store, page)
+    if found is None and page.kind == Kind.STORY and page.digest:
+        raise ConfigError(f"{page.url}: is stored but not cleaned yet; 'nightdesk clean {page.site}' does it")
     if found is None:
-        raise ConfigError(f"{page.url}: has not been cleaned yet ({_state(page)}); 'nightdesk clean {page.site}' does it")
+        raise ConfigError(f"{page.url}: {_why_none(page)}")
     if as_json:
         print_json(_explanation_json(found))
         return

@@ -31,6 +31,11 @@ class Door:
     def settings(self) -> Settings:
         return settings.load(self._home, database_url=self._database_url)
 
+    @property
+    def home(self) -> Path:
+        """The home folder, also where its settings are wrong."""
+        return settings.home_folder(self._home)
+
     def archive(self, *, create: bool = False) -> Store:
         """The archive, its schema up to date. Raises StoreError where there is none and `create` is False."""
         store = Store(self.settings.database_url)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.cli.output import Cell, plural, say, table
-from pipeline.model import Kind, Outcome
+from pipeline.model import Kind, Outcome, Reason
 from pipeline.runs.crawl import PlaceTrouble
 from pipeline.runs.night import SiteNight
 from pipeline.store import history
 from pipeline.store.engine import Store
 
 CRAWLED = (
-    Outcome.FETCHED, Outcome.UNCHANGED, Outcome.KNOWN, Outcome.REDIRECTED, Outcome.GONE, Outcome.REFUSED, Outcome.FAILED,
+    Outcome.UNCHANGED, Outcome.KNOWN, Outcome.REDIRECTED, Outcome.GONE, Outcome.REFUSED, Outcome.FAILED,
     Outcome.DEFERRED,
 )  # fmt: skip
 CLEANED = (
@@ -49,6 +49,14 @@ class Row:
 
     def clean(self, outcome: Outcome) -> int:
         return sum(number for (found, _), number in self.cleaned.items() if found == outcome)
+
+    @property
+    def new(self) -> int:
+        return self.crawled.get((Outcome.FETCHED, Reason.NEW), 0)
+
+    @property
+    def changed(self) -> int:
+        return self.crawl(Outcome.FETCHED) - self.new
 
     @property
     def seen(self) -> int:
@@ -88,9 +96,11 @@ def show(store: Store, nights: Sequence[SiteNight], *, crawled: bool) -> None:
 
 
 def _show_crawl(each: Sequence[Row]) -> None:
-    names = [outcome for outcome in CRAWLED if any(row.crawl(outcome) for row in each) or outcome is Outcome.FETCHED]
-    lines: list[list[Cell]] = [[row.night.site, row.seen, *(row.crawl(name) for name in names)] for row in each]
-    table(["Crawl", "URLs seen", *map(str, names)], lines, last=_sum(lines))
+    names = [outcome for outcome in CRAWLED if any(row.crawl(outcome) for row in each)]
+    lines: list[list[Cell]] = [
+        [row.night.site, row.seen, row.new, row.changed, *(row.crawl(name) for name in names)] for row in each
+    ]
+    table(["Crawl", "URLs seen", "new", "changed", *map(str, names)], lines, last=_sum(lines))
 
 
 def _show_clean(each: Sequence[Row]) -> None:

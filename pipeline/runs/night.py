@@ -109,7 +109,8 @@ def _night(
     if crawled is not None:
         codes.append(crawled.code)
         if crawled.code is not ExitCode.OK or crawled.status not in ("finished", "stopped"):
-            errors.append(crawled.message or f"{site.id}: the crawl failed; its log says why")
+            if not crawled.is_down:  # which the summary tells, with the first place's trouble
+                errors.append(crawled.message or f"{site.id}: the crawl failed; its log says why")
             codes.append(ExitCode.PARTLY if crawled.code is ExitCode.OK else crawled.code)
         if crawled.troubles:
             codes.append(ExitCode.PARTLY)

@@ -128,5 +128,7 @@ def explain(error: DBAPIError, name: str) -> NightdeskError:
     if "not a database" in low or "malformed" in low:
         return StoreError(f"{name}: is no SQLite archive or is damaged ({said}); restore a backup or name another file")
     if error.connection_invalidated or "connect" in low:
-        return StoreError(f"{name}: cannot be reached ({said[:200]}); is the server up and the address right?")
+        return StoreError(
+            f"{name}: cannot be reached ({said.split(' Is the server')[0][:200]}); is the server up and the address right?"
+        )
     return StoreError(f"{name}: {said[:300]}")
