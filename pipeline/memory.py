@@ -68,9 +68,7 @@ def line_keys(draft: Draft, title: str) -> tuple[int, ...]:
 def headline_keys(metadata: Metadata, told: Told) -> tuple[int, ...]:
     """Keys under which other pages may quote this story's headline: with the site's name and without."""
     titles = (title for title in (metadata.title, told.title) if title)
-    variants = (
-        fold(variant) for title in titles for variant in (title, *bare_titles(title, metadata.site_name))
-    )
+    variants = (fold(variant) for title in titles for variant in (title, *bare_titles(title, metadata.site_name)))
     return tuple(dict.fromkeys(key_of(line) for line in variants if is_telling(line)))
 
 
@@ -99,7 +97,5 @@ def grade(pages: int) -> int:
 
 def facts_digest(facts: Mapping[int, Fact]) -> str:
     """A digest of Facts that changes only where a rule could decide otherwise: a seventh page after six is no news."""
-    known = sorted(
-        (key, grade(fact.pages), fact.headline) for key, fact in facts.items() if fact.pages or fact.headline
-    )
+    known = sorted((key, grade(fact.pages), fact.headline) for key, fact in facts.items() if fact.pages or fact.headline)
     return blake2b(repr(known).encode(), digest_size=8).hexdigest() if known else ""

@@ -85,6 +85,7 @@ async def _run(
         crawled = None
         if crawl:
             async with children:
+                began = time.monotonic()  # waiting for a place is not the Site's time
                 crawled = await crawl_site(settings, site, watcher.crawl)
         async with cleaner:
             cleaned, error = await asyncio.to_thread(_clean, store, site, workers, watcher)

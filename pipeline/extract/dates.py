@@ -1,0 +1,107 @@
+"""Written dates → aware UTC, with how precise they are and whether they named a zone.
+
+Promises never to invent: an unreadable date is None, a date without a time stays a day. A time without a
+zone is the Site's wall clock, and the Site is not known here. Such a time is carried as if it were UTC and
+marked in `published_source` ("json-ld?published&modified": both times lack their zone); `settle` replaces
+it once the zone is known.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from zoneinfo import ZoneInfo
+
+from pipeline.model import Metadata
+
+ISO = re.compile(
+    r"(\d{4})-?(\d{2})-?(\d{2})"
+    r"(?:[T\s]+(\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,]\d+)?)?\s*(Z|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?(?::\d{2})?)?)?(?:\[[\w/]+\])?",
+    re.I,
+)
+OLDEST = 1800  # a year; archives digitise old papers, and dates before that are mistakes
+PUBLISHED, MODIFIED = "published", "modified"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A written date as read: `moment` is aware UTC; `zoned` is False where the wall clock named no zone."""
+
+    moment: datetime
+    precision: str
+    zoned: bool = True
+
+
+def read(text: object) -> Stamp | None:
+    """The date that a value writes, or None where it is none that we understand."""
+    if not isinstance(text, str) or not 8 <= len(text.strip()) <= 60:
+        return None
+    try:
+        match = ISO.fullmatch(text.strip())
+        stamp = _iso(match) if match else _mail(text.strip())
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+    return stamp if stamp and stamp.moment.year >= OLDEST else None
+
+
+def _iso(match: re.Match[str]) -> Stamp:
+    year, month, day, hour, minute, second, zone = match.groups()
+    date = datetime(int(year), int(month), int(day), tzinfo=UTC)
+    if hour is None:
+        return Stamp(date, "day")
+    moment = date + timedelta(hours=int(hour), minutes=int(minute), seconds=int(second or 0))
+    if int(hour) > 24 or int(minute) > 59:
+        raise ValueError(match[0])
+    if not zone:
+        return Stamp(moment, "second", zoned=False)
+    return Stamp((moment.replace(tzinfo=_zone(zone))).astimezone(UTC), "second")
+
+
+def _zone(text: str) -> timezone:
+    if text.upper() in ("Z", "UTC", "GMT"):
+        return UTC
+    digits = text[1:].replace(":", "")
+    hours, minutes = int(digits[:2]), int(digits[2:4] or 0)
+    return timezone((1 if text[0] == "+" else -1) * timedelta(hours=hours, minutes=minutes))
+
+
+def _mail(text: str) -> Stamp | None:
+    """Dates as feeds and HTTP write them: Tue, 07 Mar 2023 10:00:00 GMT."""
+    if not re.search(r"\d{1,2}:\d{2}", text):
+        return None
+    moment = parsedate_to_datetime(text)
+    if moment.tzinfo is None:
+        return Stamp(moment.replace(tzinfo=UTC), "second", zoned=False)
+    return Stamp(moment.astimezone(UTC), "second")
+
+
+def marked(source: str, *, published: Stamp | None, modified: Stamp | None) -> str:
+    """A source with the marks of those times that lack a zone."""
+    lacking = [name for name, stamp in ((PUBLISHED, published), (MODIFIED, modified)) if stamp and not stamp.zoned]
+    return source + ("?" + "&".join(lacking) if lacking else "")
+
+
+def settle(metadata: Metadata, zone_name: str) -> Metadata:
+    """The same with its marked times read as the wall clock of a zone, and without the marks."""
+    source, _, marks = metadata.published_source.partition("?")
+    if not marks:
+        return metadata
+    zone = ZoneInfo(zone_name or "UTC")
+    lacking = marks.split("&")
+    return replace(
+        metadata,
+        published_source=source,
+        published_at=_placed(metadata.published_at, zone) if PUBLISHED in lacking else metadata.published_at,
+        modified_at=_placed(metadata.modified_at, zone) if MODIFIED in lacking else metadata.modified_at,
+    )
+
+
+def _placed(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
+    if moment is None:
+        return None
+    try:
+        return moment.replace(tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        return moment

@@ -1,0 +1,45 @@
+"""Text → its language, as ISO 639-1.
+
+Promises a code or "". The text decides; for a text too short to decide, what the page declares does.
+Templates are copied between editions, so a page's own declaration is often wrong, and the extractor's is
+always missing.
+"""
+
+from __future__ import annotations
+
+import re
+
+import py3langid
+from lxml.html import HtmlElement
+
+ENOUGH = 2000  # characters are plenty, and the cost grows with them
+SHORT, VERY_SHORT = 200, 40  # letters
+CODE = re.compile(r"\s*([a-z]{2})(?:$|[-_ ])", re.I)
+
+
+def language_of(text: str, declared: str) -> str:
+    """The language of a text; `declared` breaks the tie where the text is short."""
+    sample = text[:ENOUGH]
+    letters = sum(char.isalpha() for char in sample)
+    if letters < VERY_SHORT and declared:
+        return declared
+    if not letters:
+        return ""
+    ranking = [str(code) for code, _ in py3langid.rank(sample)[:4]]
+    return declared if letters < SHORT and declared in ranking else ranking[0]
+
+
+def declared_language(tree: HtmlElement) -> str:
+    """What the page says: the lang of its root, else its content-language or og:locale."""
+    root = tree if tree.tag == "html" else tree.find(".//html")
+    said = (root.get("lang") or root.get("xml:lang") or "") if root is not None else ""
+    if not said:
+        for element in tree.iter("meta"):
+            if (element.get("property") or element.get("http-equiv") or "").lower() in (
+                "og:locale",
+                "content-language",
+            ):
+                said = element.get("content") or ""
+                break
+    match = CODE.match(said)
+    return match[1].lower() if match else ""

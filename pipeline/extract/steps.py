@@ -1,0 +1,70 @@
+"""One Payload through all steps: charset, repairs, tree, Blocks, metadata, language.
+
+Promises a Draft whatever happens on the way: trouble with a page becomes a reason code and a sentence.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from lxml.html import HtmlElement
+
+from pipeline.extract.body import blocks_of
+from pipeline.extract.charset import decode
+from pipeline.extract.language import declared_language, language_of
+from pipeline.extract.metadata import metadata_of
+from pipeline.extract.parse import parse
+from pipeline.extract.repairs import repair
+from pipeline.extract.version import EXTRACTORS
+from pipeline.model import Draft, Reason, Source
+
+for chatty in (
+    "trafilatura",
+    "htmldate",
+    "charset_normalizer",
+    "justext",
+):  # they log each page that they find odd
+    logging.getLogger(chatty).setLevel(logging.CRITICAL)
+
+SPECIMEN = b"""<html lang="en"><head><title>A rehearsal before the first page</title></head><body><article>
+<h1>A rehearsal before the first page</h1><p>Posted on 3 March 2021.</p><p>The curtain stays down, the lamps are lit one
+after another, and nobody in the stalls is there to see it yet.</p></article></body></html>"""
+
+
+def draft(source: Source) -> Draft:
+    """The Draft of one Payload; what went wrong is in its reason and detail."""
+    try:
+        return _draft(source)
+    except MemoryError:  # the process has a limit, and this page met it
+        return _without_text(Reason.EXTRACTOR_MEMORY, "the page needs more memory than the extractor is given")
+    except Exception as error:  # noqa: BLE001  hostile pages find every gap of three libraries
+        return _without_text(Reason.EXTRACTOR_ERROR, f"{type(error).__name__}: {error}"[:300])
+
+
+def _draft(source: Source) -> Draft:
+    if not source.body.strip():
+        return _without_text(Reason.NO_TEXT, "the body is empty")
+    tree = parse(repair(decode(source.body, source.charset)))
+    if tree is None:
+        return _without_text(Reason.NO_TEXT, "the body holds no markup and no text")
+    blocks = blocks_of(tree)
+    text = "\n".join(block.text for block in blocks)
+    metadata = replace(metadata_of(tree), language=language_of(text, declared_language(tree)))
+    if not blocks:
+        return replace(_without_text(Reason.NO_TEXT, _emptiness(tree)), metadata=metadata)
+    return Draft(extractors=EXTRACTORS, blocks=blocks, metadata=metadata)
+
+
+def _without_text(reason: Reason, detail: str) -> Draft:
+    return Draft(extractors=EXTRACTORS, reason=reason, detail=detail.encode("utf-8", "replace").decode())
+
+
+def _emptiness(tree: HtmlElement) -> str:
+    scripts = sum(1 for _ in tree.iter("script"))
+    return f"no article text was found; the page has {scripts} scripts and {sum(1 for _ in tree.iter('p'))} paragraphs"
+
+
+def rehearse() -> None:
+    """One page through all steps, so that libraries, models and date parsers are loaded."""
+    draft(Source(0, SPECIMEN))

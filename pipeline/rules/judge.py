@@ -1,0 +1,54 @@
+"""Whether what is left is an article: the outcome of an Extraction.
+
+Promises a reason for each page that is none. A short story is a story; a page of links, a consent wall and
+an empty page are not.
+"""
+
+from __future__ import annotations
+
+from pipeline.model import Draft, Outcome, Reason
+from pipeline.rules.phrases import CONSENT
+from pipeline.rules.reading import Line, Reading
+
+FEWEST_WORDS = 12
+LISTING_LINKED = 0.6  # share of a page's characters that are linked
+LISTING_LINES = 5
+WALL_WORDS = 250
+WALL_SHARE = 0.5
+
+Verdict = tuple[Outcome, Reason]
+
+
+def judge(draft: Draft, reading: Reading, text: str) -> Verdict:
+    """Outcome and reason of a Draft after all rules."""
+    if draft.reason not in (Reason.NONE, Reason.NO_TEXT):
+        return Outcome.QUARANTINED, draft.reason
+    if not draft.blocks:
+        return Outcome.NOT_ARTICLE, Reason.NO_TEXT
+    if _is_listing(reading):
+        return Outcome.NOT_ARTICLE, Reason.LISTING
+    if _is_wall(reading.kept):
+        return Outcome.NOT_ARTICLE, Reason.CONSENT_WALL
+    if not text:
+        return Outcome.NOT_ARTICLE, Reason.NO_TEXT
+    if reading.words < FEWEST_WORDS:
+        return Outcome.NOT_ARTICLE, Reason.TOO_SHORT
+    return Outcome.ARCHIVED, Reason.NONE
+
+
+def _is_listing(reading: Reading) -> bool:
+    """Most of the page is links, and what is not tells no story."""
+    size = sum(len(line.text) for line in reading.lines)
+    linked = sum(line.block.linked for line in reading.lines)
+    if len(reading.lines) < LISTING_LINES or linked < LISTING_LINKED * size:
+        return False
+    return sum(line.is_prose for line in reading.kept) < 3
+
+
+def _is_wall(kept: tuple[Line, ...]) -> bool:
+    """Little text, and half of its lines speak of consent."""
+    words = sum(line.words for line in kept)
+    if not 0 < words <= WALL_WORDS:
+        return False
+    about = sum(line.words for line in kept if CONSENT.search(line.text))
+    return about >= WALL_SHARE * words and sum(len(CONSENT.findall(line.text)) for line in kept) >= 3

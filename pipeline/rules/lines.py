@@ -1,0 +1,75 @@
+"""Rules that judge a line by itself: the site's patterns, prompts, "more" lines, lines that are only a link.
+
+Promises that none of them looks at what other pages hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import zip_longest
+
+from pipeline.model import BlockKind
+from pipeline.rules.phrases import LEAD_LINE, MORE_LINE, PROMPT_LINE
+from pipeline.rules.reading import Line, Reading
+
+LONGEST_MORE, LONGEST_PROMPT, LONGEST_LEAD = 10, 32, 30  # words
+ALL_LINK = 0.9
+ADDRESS = re.compile(r"https?://|www\.|\S@\S")
+UNJUDGED = {BlockKind.TABLE, BlockKind.CODE}
+
+Found = Iterator[tuple[int, str]]
+
+
+def site_pattern(reading: Reading) -> Found:
+    """Lines that a pattern of the site's own matches whole."""
+    for pattern in reading.cleaning.strike:
+        matcher = _compiled(pattern)
+        for line in reading.kept:
+            if matcher.fullmatch(line.text):
+                yield line.index, f"the site's pattern {pattern!r} matches it"
+
+
+@lru_cache(maxsize=512)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def prompt(reading: Reading) -> Found:
+    """Requests to the reader."""
+    for line in reading.kept:
+        if line.words <= LONGEST_PROMPT and line.kind not in UNJUDGED and PROMPT_LINE.fullmatch(line.folded):
+            yield line.index, "asks the reader for something"
+
+
+def more_line(reading: Reading) -> Found:
+    """Lines that lead to other stories, with or without a headline behind them."""
+    for line in reading.kept:
+        if line.kind in UNJUDGED or line.words > LONGEST_LEAD:
+            continue
+        if line.words <= LONGEST_MORE and MORE_LINE.fullmatch(line.folded):
+            yield line.index, "leads to other stories"
+        elif LEAD_LINE.fullmatch(line.folded) and (line.share > 0.3 or not line.ends):
+            yield line.index, "leads to another story by its headline"
+
+
+def link_line(reading: Reading) -> Found:
+    """Lines that are nothing but a link, unless the story needs them: a list it announces, a heading over its text, an
+    address written out."""
+    announced = False
+    for line, following in zip_longest(reading.kept, reading.kept[1:]):
+        if line.share < ALL_LINK or line.kind in UNJUDGED:
+            announced = announces(line) or (announced and line.kind is BlockKind.ITEM)
+        elif not (line.kind is BlockKind.ITEM and announced) and not _heads(line, following) and not ADDRESS.search(line.text):
+            yield line.index, f"{round(100 * line.share)} % of it is a link"
+
+
+def _heads(line: Line, following: Line | None) -> bool:
+    """Whether a linked heading stands over text of the story."""
+    return line.kind is BlockKind.HEADING and following is not None and following.is_prose
+
+
+def announces(line: Line) -> bool:
+    """Whether a line announces a list that belongs to the story."""
+    return line.text.rstrip().endswith((":", "：", ":-", ":—")) and line.share < 0.5

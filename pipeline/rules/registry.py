@@ -1,0 +1,42 @@
+"""The Rules, in the order in which they are applied.
+
+Promises that a Rule is named here or nowhere. To add one: a function that yields indexes with the evidence,
+a line in RULES, a page case that it mends and one with a look-alike that it must keep. Raise its version
+when it decides otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.rules import lines, memories, tails, titles
+from pipeline.rules.reading import Reading
+
+Finder = Callable[[Reading], Iterator[tuple[int, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A named way to find Blocks that are not the story."""
+
+    name: str
+    version: int
+    says: str
+    find: Finder
+
+
+RULES: Final = (
+    Rule("site-pattern", 1, "A line that a pattern of the site's own file matches whole.", lines.site_pattern),
+    Rule("own-title", 1, "The story's own title, repeated at the head of its text.", titles.own_title),
+    Rule("prompt", 1, "A request to log in, subscribe, follow, share, comment or accept cookies.", lines.prompt),
+    Rule("more-line", 1, "A line that leads to other stories: all news, read also.", lines.more_line),
+    Rule("link-line", 1, "A line that is nothing but a link.", lines.link_line),
+    Rule("known-headline", 1, "The headline of another article of the archive.", memories.known_headline),
+    Rule("repeated", 1, "A line that stands on several other pages of the site.", memories.repeated),
+    Rule("other-script", 1, "Lines after the story that are written in another script.", tails.other_script),
+    Rule("link-tail", 1, "What stands between and around the links after the story's end.", tails.link_tail),
+    Rule("headline-run", 1, "A run of headlines after the story's last sentence.", tails.headline_run),
+    Rule("own-headline", 1, "The story's own title in a list of headlines after it.", titles.own_headline),
+)
