@@ -1,0 +1,102 @@
+"""`python -m crawler`: crawls one Site in a process of its own.
+
+Reads one JSON line (`pipeline.sites.CrawlJob`) from standard input and prints progress as JSON lines. Exits 0 when the
+crawl came to an end, whatever the site answered, or with the exit code of a NightdeskError. The parent keeps standard
+input open: its end means that the parent died, and then the process ends at once, since a kill at any moment loses
+nothing. SIGTERM and SIGINT end the crawl in order.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+
+from pydantic import ValidationError
+from scrapy.crawler import AsyncCrawlerProcess
+
+from crawler.desk import Desk
+from crawler.progress import Tell
+from crawler.settings import settings_for
+from crawler.spider import End, NewsSpider
+from pipeline.errors import ConfigError, ExitCode, NightdeskError
+from pipeline.sites import CrawlJob
+from pipeline.store.archive import Archive
+
+# Scrapy's loggers that tell the same forty lines at the start of every crawl
+CHATTY = ("scrapy.addons", "scrapy.crawler", "scrapy.middleware", "scrapy.utils.log", "scrapy.extensions.memusage")
+
+
+def main() -> int:
+    """The exit code of one crawl."""
+    line = read_line(0)
+    threading.Thread(target=end_with_parent, args=(0,), daemon=True).start()
+    tell = Tell()
+    try:
+        return crawl(read_job(line), tell)
+    except NightdeskError as error:
+        tell.error(error)
+        return int(error.exit_code)
+
+
+def crawl(job: CrawlJob, tell: Tell) -> int:
+    """Opens the archive, crawls, and closes the Run, however the crawl ended."""
+    desk = Desk()
+    archive = desk.ask_now(Archive.open, job.database_url)
+    run = desk.ask_now(archive.start_run, job.site.id)
+    tell.started(run)
+    end = run_spider(job, archive, desk, run, tell)
+    counts = desk.ask_now(archive.finish_run, run, end.status, end.detail, end.deferred)
+    desk.ask_now(archive.close)
+    tell.finished(run, end.status, counts, end.detail)
+    if end.error is not None:
+        raise end.error
+    return int(ExitCode.OK)
+
+
+def run_spider(job: CrawlJob, archive: Archive, desk: Desk, run: int, tell: Tell) -> End:
+    """Runs Scrapy until the crawl is over. A reactor runs once in a process, so this is called once."""
+    process = AsyncCrawlerProcess(settings_for(job))
+    if job.log_level != "DEBUG":
+        for name in CHATTY:
+            logging.getLogger(name).setLevel(logging.WARNING)
+    crawler = process.create_crawler(NewsSpider)
+    task = process.crawl(crawler, site=job.site, archive=archive, desk=desk, run=run, tell=tell)
+    process.start()
+    spider = crawler.spider
+    if isinstance(spider, NewsSpider) and not (task.done() and not task.cancelled() and task.exception()):
+        return spider.end
+    logging.getLogger(__name__).error("Scrapy could not run the spider", exc_info=task.exception())
+    return End("failed", "Scrapy could not run the spider; the log says why")
+
+
+def read_job(line: bytes) -> CrawlJob:
+    """The job of an input line. Its values are not repeated in the error: the database's address may hold a password."""
+    try:
+        return CrawlJob.model_validate_json(line)
+    except ValidationError as error:
+        wrong = "; ".join(f"'{'.'.join(map(str, each['loc']))}': {each['msg']}" for each in error.errors(include_input=False))
+        raise ConfigError(f"crawl job on standard input: {wrong}") from None
+
+
+def read_line(fd: int) -> bytes:
+    """The first line of a file descriptor. Unbuffered, because a thread reads on from there."""
+    line = b""
+    while not line.endswith(b"\n") and (chunk := os.read(fd, 65536)):
+        line += chunk
+    return line
+
+
+def end_with_parent(fd: int) -> None:
+    """Waits until the other end of standard input is closed, and ends the process."""
+    while os.read(fd, 4096):
+        pass
+    os._exit(ExitCode.INTERRUPTED)
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    logging.shutdown()
+    os._exit(code)  # not sys.exit: a thread that still waits for a name to resolve would be waited for

@@ -1,0 +1,143 @@
+"""What a server answered, or why nothing came, as a Capture.
+
+Promises pure functions with a reason code for every answer, headers from an allow-list with bounded and storable values, and
+no credentials in any field. What is inside a Feed or a Sitemap is read in `discovery`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from scrapy.http import Headers, Response
+from w3lib.url import safe_url_string
+
+from crawler.trouble import Trouble
+from pipeline.model import Capture, Due, Kind, Outcome, Reason
+from pipeline.urls import resolve, url_key
+
+KEPT_HEADERS = (
+    "content-type", "etag", "last-modified", "date", "age", "expires", "cache-control", "vary", "content-language",
+    "content-disposition", "link", "x-robots-tag", "retry-after", "location", "server", "via",
+)  # fmt: skip
+VALIDATORS = ("etag", "last-modified")
+MAX_HEADER = 1000  # characters of one value
+HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"})
+UNCLEAR_TYPES = frozenset({"", "text/plain", "application/octet-stream", "application/xml", "text/xml"})
+HTML_SIGN = re.compile(rb"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)
+BINARY_SIGN = re.compile(rb"%PDF-|\x89PNG|\xff\xd8\xff|GIF8[79]a|PK\x03\x04|RIFF|\x1f\x8b\x08|OggS|ID3|....ftyp", re.DOTALL)
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+USERINFO = re.compile(r"^(\w+://)[^/?#@]*@")
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+OVERLOADED = frozenset({429, 503})
+
+
+def from_response(due: Due, response: Response, at: datetime, *, conditional: bool) -> Capture:
+    """The Capture of an answer. `conditional`: the request carried validators, so that a 304 may be believed."""
+    headers = keep_headers(response.headers)
+    outcome, reason, detail = _judge(due, response, headers, conditional)
+    got_bytes = outcome is Outcome.FETCHED
+    if not got_bytes and outcome is not Outcome.UNCHANGED:
+        headers = {name: value for name, value in headers.items() if name not in VALIDATORS}
+    media_type, charset = parse_content_type(headers.get("content-type", ""))
+    return Capture(
+        page_id=due.page_id,
+        fetched_at=at,
+        outcome=outcome,
+        reason=reason,
+        status=response.status,
+        headers=headers,
+        media_type=media_type,
+        charset=charset,
+        body=response.body if got_bytes else None,
+        size=len(response.body),
+        elapsed_ms=_elapsed(response),
+        location=_location(response) if outcome is Outcome.REDIRECTED else "",
+        detail=detail,
+    )
+
+
+def from_trouble(due: Due, trouble: Trouble, at: datetime) -> Capture:
+    """The Capture of a fetch that brought no answer."""
+    return Capture(due.page_id, at, trouble.outcome, trouble.reason, detail=trouble.detail)
+
+
+def _judge(due: Due, response: Response, headers: dict[str, str], conditional: bool) -> tuple[Outcome, Reason, str]:
+    status = response.status
+    if status == 304 and conditional:
+        return Outcome.UNCHANGED, Reason.NOT_MODIFIED, ""
+    if status in REDIRECTS and "location" in headers:
+        return _judge_redirect(due, response)
+    if status in (404, 410):
+        return Outcome.GONE, Reason.NOT_FOUND, f"the server answered {status}"
+    if status in OVERLOADED:
+        return Outcome.DEFERRED, Reason.TRY_AGAIN, f"the server answered {status}: asked too much of it, or it is down"
+    if status not in (200, 203):
+        return Outcome.FAILED, Reason.HTTP_STATUS, f"the server answered {status}"
+    if not response.body.strip(b"\x00\t\n\r "):
+        return Outcome.FAILED, Reason.EMPTY_BODY, "the server answered without a body"
+    if due.kind in (Kind.STORY, Kind.SECTION) and not is_html(headers.get("content-type", ""), response.body):
+        return Outcome.FAILED, Reason.NOT_HTML, f"no HTML but {headers.get('content-type') or 'something unnamed'}"[:200]
+    return Outcome.FETCHED, Reason.NEW if due.kind is Kind.STORY else Reason.NONE, ""
+
+
+def _judge_redirect(due: Due, response: Response) -> tuple[Outcome, Reason, str]:
+    target = _location(response)
+    if not target:
+        return Outcome.FAILED, Reason.BAD_URL, "redirects to what is no http or https URL"
+    if due.kind is not Kind.STORY:  # Scrapy follows those of Places, so this one it would not
+        return Outcome.FAILED, Reason.HTTP_REDIRECT, "redirects to where we do not follow"
+    if url_key(target) == url_key(response.url):
+        return Outcome.FAILED, Reason.HTTP_REDIRECT, "redirects to itself"
+    return Outcome.REDIRECTED, Reason.HTTP_REDIRECT, ""
+
+
+def _location(response: Response) -> str:
+    """Where a redirect points, absolute and without credentials; "" where that is no http or https URL."""
+    try:
+        target = resolve(response.url, safe_url_string((response.headers.get("Location") or b"").decode("utf8", "replace")))
+    except ValueError:
+        return ""
+    return without_credentials(target) if target else ""
+
+
+def _elapsed(response: Response) -> int:
+    latency = response.meta.get("download_latency", 0.0) if response.request else 0.0
+    return int(float(latency) * 1000)
+
+
+def is_html(content_type: str, body: bytes) -> bool:
+    """Whether an answer is a page to read: by its declared type, unless the bytes say otherwise."""
+    media_type, _ = parse_content_type(content_type)
+    if BINARY_SIGN.match(body):
+        return False
+    if media_type in HTML_TYPES:
+        return True
+    return media_type in UNCLEAR_TYPES and HTML_SIGN.search(body, 0, 2048) is not None
+
+
+def parse_content_type(value: str) -> tuple[str, str]:
+    """(media type in lower case, charset as declared); "" for what is not said."""
+    media_type, _, rest = value.partition(";")
+    charset = re.search(r"charset\s*=\s*[\"']?([^\s\"';,]{1,40})", rest, re.IGNORECASE)
+    return media_type.strip().lower()[:100], charset.group(1) if charset else ""
+
+
+def keep_headers(headers: Headers) -> dict[str, str]:
+    """The headers that we keep, lower-case, with values that any database takes."""
+    kept = {}
+    for name in KEPT_HEADERS:
+        value = ", ".join(part.decode("utf8", "replace") for part in headers.getlist(name) if part is not None)
+        value = CONTROLS.sub(" ", value).strip()
+        if name in VALIDATORS and not (value.isascii() and len(value) <= MAX_HEADER):
+            continue  # it could not be sent back as it came
+        if name == "location":
+            value = without_credentials(value)
+        if value:
+            kept[name] = value[:MAX_HEADER]
+    return kept
+
+
+def without_credentials(url: str) -> str:
+    """The URL without a name and password before its host."""
+    return USERINFO.sub(r"\1", url)

@@ -1,0 +1,101 @@
+"""What reading a Place came to, and the small rules that all readers of Places share."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from html.entities import name2codepoint
+
+from pipeline.model import Link, Reason
+from pipeline.urls import url_key
+
+MAX_LINKS = 50_000  # of one Place: what the sitemap protocol allows
+MAX_TITLE = 500  # characters
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b\ufeff]+")
+DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
+AMPERSAND = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|&(?:([A-Za-z][A-Za-z0-9]{1,20});|(?!#\d+;|#x[0-9A-Fa-f]+;))", re.DOTALL)
+FIRST_ELEMENT = re.compile(rb"<[A-Za-z_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The Links of a Place. `reason` says why there are none, or, as TOO_MANY_LINKS, why there are no more."""
+
+    links: tuple[Link, ...] = ()
+    reason: Reason = Reason.NONE
+    detail: str = ""
+
+    @property
+    def was_read(self) -> bool:
+        return self.reason in (Reason.NONE, Reason.TOO_MANY_LINKS)
+
+
+@dataclass(slots=True)
+class Links:
+    """Collects Links in order, each URL once; the first that has a title lends it to the first place."""
+
+    limit: int = MAX_LINKS
+    by_key: dict[str, Link] = field(default_factory=dict)
+    offered: int = 0
+    overflowed: bool = False
+
+    def add(self, link: Link) -> bool:
+        """Takes a Link; False once there is no room for another, or the same ones were offered over and over."""
+        self.offered += 1
+        key = url_key(link.url)
+        known = self.by_key.get(key)
+        if known is not None:
+            if link.title and not known.title:
+                self.by_key[key] = replace(known, title=link.title)
+        elif len(self.by_key) < self.limit:
+            self.by_key[key] = link
+        else:
+            self.overflowed = True
+        self.overflowed = self.overflowed or self.offered > 4 * self.limit
+        return not self.overflowed
+
+    def found(self) -> Found:
+        links = tuple(self.by_key.values())
+        if self.overflowed:
+            return Found(links, Reason.TOO_MANY_LINKS, f"only the first {self.limit} links were taken")
+        return Found(links)
+
+
+def unreadable(detail: str) -> Found:
+    """A Place that is not what it should be."""
+    return Found((), Reason.UNREADABLE, detail)
+
+
+def plain_text(text: str) -> str:
+    """One line without control characters or lone surrogates, of bounded length."""
+    return " ".join(UNPRINTABLE.sub(" ", text).split())[:MAX_TITLE].rstrip()
+
+
+def has_doctype(body: bytes) -> bool:
+    """Whether an XML file declares a document type before its first element."""
+    start = FIRST_ELEMENT.search(body)
+    return DOCTYPE.search(body, 0, start.start() if start else len(body)) is not None
+
+
+def closing(*names: str) -> re.Pattern[bytes]:
+    """What matches the end of an element of one of these names, with or without a prefix."""
+    return re.compile(rf"</(?:[\w.-]+:)?(?:{'|'.join(names)})\s*>".encode())
+
+
+def mended(body: bytes, root_end: re.Pattern[bytes], entry_end: re.Pattern[bytes]) -> bytes:
+    """Broken XML made fit for a parser that recovers: with its bare ampersands escaped, which are common in URLs, and without
+    the entry in which a file was cut off, since half a URL is another URL."""
+    if not root_end.search(body, max(0, len(body) - 500)):
+        whole = 0
+        for entry in entry_end.finditer(body):
+            whole = entry.end()
+        body = body[:whole] or body
+    return AMPERSAND.sub(_escaped, body)
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    """HTML's names, which XML does not know, as numbers; a name that nobody knows as its letters; CDATA as it is."""
+    name = (found.group(1) or b"").decode("ascii")
+    if found.group().startswith(b"<") or name in ("amp", "lt", "gt", "quot", "apos"):
+        return found.group()
+    return b"&#%d;" % name2codepoint[name] if name in name2codepoint else b"&amp;" + found.group()[1:]

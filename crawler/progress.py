@@ -1,0 +1,48 @@
+"""What a crawl tells the process that started it: one JSON object a line on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from crawler.capture import without_credentials
+from pipeline.errors import ExitCode, NightdeskError
+from pipeline.model import Capture, Outcome, Reason
+
+
+class Tell:
+    """Prints events. Nothing else may write to standard output."""
+
+    def started(self, run: int) -> None:
+        self._print("started", run=run)
+
+    def place(self, url: str, capture: Capture, *, links: int, new: int, known: int, refused: int) -> None:
+        self._print(
+            "place", url=without_credentials(url), outcome=capture.outcome, reason=capture.reason, detail=capture.detail,
+            links=links, new=new, known=known, refused=refused,
+        )  # fmt: skip
+
+    def due(self, count: int) -> None:
+        self._print("due", count=count)
+
+    def page(self, url: str, capture: Capture, outcome: Outcome) -> None:
+        same = outcome is Outcome.UNCHANGED and capture.outcome is Outcome.FETCHED
+        reason = Reason.SAME_BYTES if same else Reason.NONE if outcome is Outcome.FETCHED else capture.reason
+        self._print(
+            "page", url=without_credentials(url), outcome=outcome, reason=reason, detail=capture.detail, bytes=capture.size
+        )
+
+    def finished(self, run: int, status: str, counts: dict[str, int], detail: str) -> None:
+        self._print("finished", run=run, status=status, counts=counts, detail=detail)
+
+    def error(self, error: NightdeskError) -> None:
+        self._print("error", kind=type(error).__name__, message=str(error))
+
+    def _print(self, event: str, **values: Any) -> None:
+        try:
+            sys.stdout.write(json.dumps({"event": event, **values}, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:  # nobody is left to tell, and what is kept is kept
+            os._exit(ExitCode.INTERRUPTED)

@@ -1,0 +1,67 @@
+"""When a story Page is due next: pure, from what the visit brought and how old the Page is.
+
+Promises None where nobody need look again. A date that the server names (Retry-After) only ever makes us wait longer.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from pipeline.model import Capture, Due, Outcome, Reason
+from pipeline.sites import Revisit
+
+FIRST_RETRY = timedelta(hours=1)
+LONGEST_RETRY = timedelta(days=1)
+MAX_ATTEMPTS = 5  # visits in a row that failed by the page's own fault
+MAX_WAITS = 14  # visits in a row to which the server only said "later"
+ROBOTS_AGAIN = timedelta(days=7)
+UNREACHABLE_AGAIN = timedelta(hours=6)  # robots.txt that cannot be had is a trouble of tonight, not a wish of the site
+GONE_AGAIN = timedelta(days=1)
+LONGEST_WAIT = timedelta(days=7)  # the most that a Retry-After may ask for
+
+
+def next_visit(capture: Capture, due: Due, revisit: Revisit) -> datetime | None:
+    """When to look again, None for never. `due` is the Page as it was before this visit."""
+    match capture.outcome:
+        case Outcome.FETCHED | Outcome.UNCHANGED:
+            return _while_young(capture, due, revisit, timedelta(hours=revisit.after_hours))
+        case Outcome.GONE:  # a slip of the site's, perhaps: looked at again, with growing pauses
+            return _while_young(capture, due, revisit, GONE_AGAIN)
+        case Outcome.REFUSED if capture.reason is Reason.ROBOTS_UNREACHABLE:
+            return capture.fetched_at + UNREACHABLE_AGAIN
+        case Outcome.REFUSED:
+            return capture.fetched_at + ROBOTS_AGAIN
+        case Outcome.DEFERRED:
+            return _later(capture, due.attempts, MAX_WAITS)
+        case Outcome.FAILED:
+            return _later(capture, due.attempts, MAX_ATTEMPTS)
+        case _:  # a redirect: its target is a Page of its own
+            return None
+
+
+def _while_young(capture: Capture, due: Due, revisit: Revisit, least: timedelta) -> datetime | None:
+    """After half the Page's age: often while it is new, then ever more seldom."""
+    age = max(capture.fetched_at - due.first_seen_at, timedelta(0))
+    due_at = capture.fetched_at + max(least, age / 2)
+    return due_at if due_at - due.first_seen_at <= timedelta(days=revisit.for_days) else None
+
+
+def _later(capture: Capture, attempts: int, limit: int) -> datetime | None:
+    if attempts + 1 >= limit:
+        return None
+    pause = min(FIRST_RETRY * (1 << attempts), LONGEST_RETRY)
+    return capture.fetched_at + max(pause, asked_pause(capture.headers.get("retry-after", ""), capture.fetched_at))
+
+
+def asked_pause(value: str, now: datetime) -> timedelta:
+    """What a Retry-After header asks for, in seconds or as a date; nothing where it is neither."""
+    try:
+        if value.strip().isdecimal():
+            pause = timedelta(seconds=min(int(value), 10**7))
+        else:
+            date = parsedate_to_datetime(value)
+            pause = (date if date.tzinfo else date.replace(tzinfo=UTC)) - now
+    except (ValueError, TypeError, OverflowError):
+        return timedelta(0)
+    return min(max(pause, timedelta(0)), LONGEST_WAIT)

@@ -1,0 +1,242 @@
+"""The one spider: reads a Site's Places, then fetches its due Pages, and hands everything to the archive.
+
+Promises that every request ends where it was made, as a Capture: requests are awaited (`engine.download_async`) and never put
+into Scrapy's scheduler, so none can be dropped by a queue, a filter or a lost callback, and there is no batch to be waited for.
+The frontier is the archive. What to fetch, when to come back and what an answer means is decided in pure modules beside this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from scrapy import Request, Spider
+from scrapy.http import Response
+
+from crawler.capture import from_response, from_trouble, without_credentials
+from crawler.desk import Desk
+from crawler.discovery import discover
+from crawler.found import Found
+from crawler.progress import Tell
+from crawler.revisit import next_visit
+from crawler.targets import judge_target, newest_children
+from crawler.trouble import explain
+from pipeline.errors import NightdeskError
+from pipeline.model import Capture, Due, Outcome, Reason
+from pipeline.sites import Site
+from pipeline.store.archive import Archive
+from pipeline.urls import url_key
+
+MAX_DEPTH = 3  # sitemap indexes inside each other
+MAX_SITEMAPS = 200  # children of indexes in one Run
+MAX_SILENCE = 10  # visits in a row to which the site gave no answer of use
+SILENCE = (Reason.DNS, Reason.CONNECT, Reason.TIMEOUT, Reason.TLS, Reason.ROBOTS_UNREACHABLE, Reason.TRY_AGAIN)
+
+E = TypeVar("E", bound=BaseException)
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a crawl ended: what the Run is closed with."""
+
+    status: str
+    detail: str = ""
+    deferred: Reason = Reason.INTERRUPTED
+    error: NightdeskError | None = None
+
+
+OUT_OF_MEMORY = End("failed", "the memory limit was reached; the rest stays due")
+
+
+class NewsSpider(Spider):
+    """Crawls one Site for one Run. `end` is set when it is over."""
+
+    name = "news"
+
+    def __init__(self, site: Site, archive: Archive, desk: Desk, run: int, tell: Tell, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.site = site
+        self.archive = archive
+        self.desk = desk
+        self.run = run
+        self.tell = tell
+        self.end = End("stopped", "ended by a signal")  # true until `start` says otherwise
+        self._places: deque[tuple[Due, int]] = deque()
+        self._sitemaps_left = MAX_SITEMAPS
+        self._places_read = 0
+        self._due: deque[Due] = deque()
+        self._refill = asyncio.Lock()
+        self._taken = 0
+        self._silence = 0
+        self._started = time.monotonic()
+
+    async def start(self) -> AsyncIterator[Request]:
+        """The whole crawl. Nothing is yielded: Scrapy keeps the spider open until this ends."""
+        try:
+            await self._meet_places()
+            await self._crew(self._next_place)
+            await self._crew(self._next_story)
+            self.end = self._ended()
+        except* NightdeskError as group:
+            error = _first(group)
+            self.end = End("failed", str(error), error=error)
+        except* Exception as group:
+            log.exception("the crawl of %s broke off", self.site.id)
+            self.end = End("failed", f"unexpected {type(_first(group)).__name__}; the log says more", Reason.INTERNAL)
+        return
+        yield  # makes this the asynchronous generator that Scrapy asks for
+
+    def closed(self, reason: str) -> None:
+        """Scrapy's word on why it is over, for the one end that cuts `start` short and is no signal."""
+        if reason == "memusage_exceeded":
+            self.end = OUT_OF_MEMORY
+
+    # Places
+
+    async def _meet_places(self) -> None:
+        """Enters all Places in the ledger before the first is asked, so that a Run that is cut short says which were not."""
+        for place in {url_key(place.url): place for place in reversed(self.site.places)}.values():
+            self._places.appendleft((await self.desk.ask(self.archive.meet_place, self.run, place), 0))
+
+    async def _next_place(self) -> bool:
+        if not self._places or self._must_stop():
+            return False
+        due, depth = self._places.popleft()
+        capture, response = await self._visit(due, follow=True)
+        found = Found()
+        if response is not None and capture.outcome is Outcome.FETCHED:
+            capture, found = await self._read(due, capture, response)
+        self._places_read += capture.outcome in (Outcome.FETCHED, Outcome.UNCHANGED)
+        await self._keep_place(due, capture, found, depth)
+        return True
+
+    async def _read(self, due: Due, capture: Capture, response: Response) -> tuple[Capture, Found]:
+        """In a thread: a hostile Feed takes seconds, and the answers to other requests are not to time out meanwhile."""
+        content_type = capture.headers.get("content-type", "")
+        try:
+            found = await asyncio.to_thread(discover, due.kind, response.body, response.url, content_type, self.site)
+        except Exception as error:
+            log.exception("%s: reading it failed", without_credentials(due.url))
+            found = Found((), Reason.INTERNAL, f"unexpected {type(error).__name__}")
+        if not found.was_read:
+            capture = replace(capture, outcome=Outcome.FAILED, body=None)
+        if found.reason:
+            capture = replace(capture, reason=found.reason, detail=found.detail)
+        return capture, found
+
+    async def _keep_place(self, due: Due, capture: Capture, found: Found, depth: int) -> None:
+        room = self._sitemaps_left if depth < MAX_DEPTH else 0
+        links = newest_children(found.links, room)
+        verdicts = tuple(self.site.judge(link, due.kind) for link in links)
+        met = await self.desk.ask(self.archive.keep_place, self.run, capture, verdicts, due.kind)
+        self._sitemaps_left -= len(met.places)
+        self._places.extend((child, depth + 1) for child in met.places)
+        if len(links) < len(found.links):
+            log.warning("%s: %d child sitemaps left out", without_credentials(due.url), len(found.links) - len(links))
+        self.tell.place(due.url, capture, links=len(links), new=met.new, known=met.known, refused=met.refused)
+
+    # stories
+
+    async def _next_story(self) -> bool:
+        due = await self._take()
+        if due is None:
+            return False
+        capture, _ = await self._visit(due, follow=False)
+        verdict = judge_target(self.site, capture.location) if capture.outcome is Outcome.REDIRECTED else None
+        due_at = next_visit(capture, due, self.site.revisit)
+        outcome = await self.desk.ask(self.archive.keep, self.run, capture, due_at, verdict)
+        answered = capture.reason not in SILENCE and (capture.status or 0) < 500
+        self._silence = 0 if answered else self._silence + 1
+        self.tell.page(due.url, capture, outcome)
+        return True
+
+    async def _take(self) -> Due | None:
+        """The next Page. Taken from the archive in small batches, because what is taken is leased."""
+        if self._must_stop():
+            return None
+        async with self._refill:
+            if not self._due:
+                politeness = self.site.politeness
+                limit = min(max(16, 4 * politeness.concurrency), politeness.max_pages - self._taken)
+                batch = await self.desk.ask(self.archive.take_due, self.run, limit) if limit > 0 else ()
+                self._due.extend(batch)
+                self._taken += len(batch)
+                if batch:
+                    self.tell.due(self._taken)
+            return self._due.popleft() if self._due else None
+
+    # both
+
+    async def _crew(self, step: Callable[[], Awaitable[bool]]) -> None:
+        """As many workers as the Site takes requests at a time; each goes on until a step of its own finds nothing. The one
+        whose step brought new work takes a step after it, so nothing is left when all are done."""
+
+        async def work() -> None:
+            while await step():
+                pass
+
+        async with asyncio.TaskGroup() as crew:
+            for _ in range(self.site.politeness.concurrency):
+                crew.create_task(work())
+
+    async def _visit(self, due: Due, *, follow: bool) -> tuple[Capture, Response | None]:
+        """One visit, whatever comes of it."""
+        at = datetime.now(UTC)
+        try:
+            request = _request(due, follow=follow)
+            response = await self.crawler.engine.download_async(request)
+        except Exception as error:
+            trouble = explain(error)
+            if trouble.reason is Reason.INTERNAL:
+                log.exception("%s: fetching it failed", without_credentials(due.url))
+            return from_trouble(due, trouble, at), None
+        validators = b"If-None-Match" in request.headers or b"If-Modified-Since" in request.headers
+        return from_response(due, response, at, conditional=validators), response
+
+    def _must_stop(self) -> bool:
+        return self._out_of_time() or self._silence >= MAX_SILENCE or self._out_of_memory()
+
+    def _out_of_time(self) -> bool:
+        return time.monotonic() - self._started > self.site.politeness.max_minutes * 60
+
+    def _out_of_memory(self) -> bool:
+        """Scrapy closes the spider then, but waits until no request is under way: so no new one is to be made."""
+        return bool(self.crawler.stats.get_value("memusage/limit_reached"))
+
+    def _ended(self) -> End:
+        politeness = self.site.politeness
+        if self._out_of_memory():
+            return OUT_OF_MEMORY
+        if self._silence >= MAX_SILENCE:
+            detail = f"{MAX_SILENCE} visits in a row brought no answer of use; the rest stays due"
+            return End("failed", detail, Reason.TRY_AGAIN)
+        if not self._places_read:
+            return End("failed", f"none of the {len(self.site.places)} feeds, sitemaps and sections could be read")
+        if self._out_of_time():
+            return End("finished", f"max_minutes = {politeness.max_minutes:g} are over; the rest stays due", Reason.BUDGET)
+        if self._taken >= politeness.max_pages:
+            return End("finished", f"max_pages = {politeness.max_pages} were fetched; the rest stays due", Reason.BUDGET)
+        return End("finished")
+
+
+def _request(due: Due, *, follow: bool) -> Request:
+    headers = {}
+    if due.etag:
+        headers["If-None-Match"] = due.etag
+    if due.last_modified:
+        headers["If-Modified-Since"] = due.last_modified
+    # A story's redirect is an outcome of its own, with a target that has to be judged first.
+    return Request(without_credentials(due.url), headers=headers, meta={} if follow else {"dont_redirect": True})
+
+
+def _first(group: BaseExceptionGroup[E]) -> E:
+    """The first error of a group, which may hold groups."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

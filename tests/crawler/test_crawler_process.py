@@ -1,0 +1,177 @@
+"""The process: what it reads and prints, how it ends, and what a kill costs. And how it behaves towards a site in trouble."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+from local_site import Crawl, LocalSite, begin, crawl, job, serving
+
+from pipeline.store.archive import Archive
+
+
+def with_stories(site: LocalSite, count: int, **more: object) -> list[str]:
+    links = [site.story(f"/news/story-{number}.html", **more) for number in range(10_000, 10_000 + count)]
+    site.feed("/feed.xml", links)
+    return links
+
+
+def test_after_a_kill_the_next_crawl_takes_up_the_rest_and_nothing_twice(tmp_path: Path) -> None:
+    with serving() as site:
+        with_stories(site, 40, pause=0.01)
+        description = job(site, tmp_path, feeds=[site.url + "/feed.xml"])
+        run = begin(description, tmp_path)
+        run.read(until=lambda event: len(run.of("page")) == 7)
+        run.child.send_signal(signal.SIGKILL)
+        run.child.wait(timeout=5)
+        kept = {url for (url,) in run.sql("SELECT url FROM page WHERE payload_id IS NOT NULL")}
+        before = len(site.seen)
+        again = crawl(description, tmp_path)
+        asked = {site.url + each.path for each in site.seen[before:]}
+    assert 7 <= len(kept) < 40
+    assert not kept & asked
+    assert again.sql("SELECT count(*) FROM page WHERE payload_id IS NOT NULL") == [(40,)]
+    assert again.sql("SELECT status FROM run ORDER BY id") == [("interrupted",), ("finished",)]
+    assert again.sql("SELECT count(*) FROM ledger_entry WHERE outcome = 'pending'") == [(0,)]
+
+
+def test_sigterm_ends_the_crawl_in_order_and_the_rest_stays_due(tmp_path: Path) -> None:
+    with serving() as site:
+        with_stories(site, 30, pause=0.3)
+        run = begin(job(site, tmp_path, feeds=[site.url + "/feed.xml"]), tmp_path)
+        run.read(until=lambda event: event["event"] == "page")
+        run.child.send_signal(signal.SIGTERM)
+        run.read()
+    assert run.code == 0
+    assert run.finished["status"] == "stopped"
+    assert run.finished["counts"]["deferred"] >= 20
+    assert run.sql("SELECT count(*) FROM page WHERE lease_run IS NOT NULL") == [(0,)]
+    assert run.sql("SELECT count(*) FROM page WHERE payload_id IS NULL AND due_at IS NOT NULL")[0][0] >= 20
+
+
+def test_when_the_parent_is_gone_the_process_ends_at_once(tmp_path: Path) -> None:
+    with serving() as site:
+        site.feed("/feed.xml", [site.story("/news/slow-10000.html", pause=3)])
+        run = begin(job(site, tmp_path, feeds=[site.url + "/feed.xml"]), tmp_path)
+        run.read(until=lambda event: event["event"] == "due")
+        closed = time.monotonic()
+        assert run.child.stdin is not None
+        run.child.stdin.close()
+        assert run.child.wait(timeout=5) == 130
+        assert time.monotonic() - closed < 1
+
+
+def test_a_wrong_job_is_one_sentence_without_its_values_and_exit_code_3(tmp_path: Path) -> None:
+    run = crawl('{"site": {"id": "x"}, "database_url": "postgresql://me:hunter2@host/x", "user_agent": "a"}', tmp_path)
+    assert run.code == 3
+    (error,) = run.of("error")
+    assert error["kind"] == "ConfigError"
+    assert "'site.name'" in error["message"]
+    assert "hunter2" not in json.dumps(run.events)
+
+
+def test_a_database_that_is_none_is_an_error_and_exit_code_4(tmp_path: Path) -> None:
+    (tmp_path / "archive.db").write_bytes(b"no database at all, but a text " * 100)
+    with serving() as site:
+        run = crawl(job(site, tmp_path, feeds=[site.url + "/feed.xml"]), tmp_path)
+    assert run.code == 4
+    assert [each["kind"] for each in run.of("error")] == ["StoreError"]
+    assert not site.seen
+
+
+def test_a_site_is_crawled_by_one_process_at_a_time(tmp_path: Path) -> None:
+    archive = Archive.open(f"sqlite:///{tmp_path / 'archive.db'}")
+    archive.start_run("local")
+    with serving() as site:
+        run = crawl(job(site, tmp_path, feeds=[site.url + "/feed.xml"]), tmp_path)
+    archive.close()
+    assert run.code == 6
+    assert not site.seen
+
+
+def test_a_night_ends_with_its_budget_and_says_so(tmp_path: Path) -> None:
+    with serving() as site:
+        with_stories(site, 9)
+        run = crawl(job(site, tmp_path, feeds=[site.url + "/feed.xml"], politeness={"max_pages": 4}), tmp_path)
+    assert run.finished["status"] == "finished"
+    assert "max_pages" in run.finished["detail"]
+    assert run.finished["counts"] == {"fetched": 5, "deferred": 5}  # the feed is one of the fetched
+    assert run.sql("SELECT DISTINCT reason FROM ledger_entry WHERE outcome = 'deferred'") == [("budget",)]
+
+
+def test_a_site_that_only_fails_is_left_alone_for_tonight(tmp_path: Path) -> None:
+    with serving() as site:
+        site.feed("/feed.xml", [site.add(f"/news/down-{n}.html", "x", status=500) for n in range(10_000, 10_040)])
+        run = crawl(job(site, tmp_path, feeds=[site.url + "/feed.xml"]), tmp_path)
+    assert run.finished["status"] == "failed"
+    assert "in a row" in run.finished["detail"]
+    assert 10 <= run.finished["counts"]["failed"] <= 12
+    assert run.sql("SELECT count(*) FROM page WHERE due_at IS NOT NULL") == [(40,)]
+
+
+def test_an_overloaded_site_is_asked_again_when_it_says(tmp_path: Path) -> None:
+    with serving() as site:
+        busy = site.add("/news/busy-10000.html", "later", status=429, headers={"Retry-After": "7200"})
+        site.feed("/feed.xml", [busy])
+        run = crawl(job(site, tmp_path, feeds=[site.url + "/feed.xml"], politeness={"retries": 3}), tmp_path)
+    assert run.fate("/news/busy-10000.html") == ("deferred", "try_again")
+    assert len(site.requests("/news/busy-10000.html")) == 1
+    ((due_at,),) = run.sql("SELECT due_at FROM page WHERE url LIKE '%busy%'")
+    wait = datetime.fromisoformat(due_at).replace(tzinfo=UTC) - datetime.now(UTC)
+    assert timedelta(minutes=110) < wait < timedelta(minutes=121)
+
+
+def test_a_hiccup_is_tried_again_tonight(tmp_path: Path) -> None:
+    with serving() as site:
+        flaky = site.add("/news/flaky-10000.html", "x", status=502)
+        site.feed("/feed.xml", [flaky])
+        run = crawl(job(site, tmp_path, feeds=[site.url + "/feed.xml"], politeness={"retries": 2}), tmp_path)
+    assert len(site.requests("/news/flaky-10000.html")) == 3
+    assert run.fate("/news/flaky-10000.html") == ("failed", "http_status")
+
+
+def test_without_a_robots_txt_that_can_be_read_nothing_is_fetched(tmp_path: Path) -> None:
+    with serving() as site:
+        with_stories(site, 2)
+        site.add("/robots.txt", "oh no", status=500)
+        run = crawl(job(site, tmp_path, feeds=[site.url + "/feed.xml"]), tmp_path)
+    assert set(site.paths) == {"/robots.txt"}
+    assert run.fate("/feed.xml") == ("refused", "robots_unreachable")
+    assert run.finished["status"] == "failed"
+
+
+def test_a_crawl_delay_is_kept(tmp_path: Path) -> None:
+    with serving() as site:
+        with_stories(site, 3)
+        site.add("/robots.txt", "User-agent: *\nCrawl-delay: 0.4\n", "text/plain")
+        crawl(job(site, tmp_path, feeds=[site.url + "/feed.xml"]), tmp_path)
+    times = [each.at for each in site.seen if each.path != "/robots.txt"]
+    assert len(times) == 4
+    assert min(later - earlier for earlier, later in pairwise(times)) > 0.35
+
+
+def refused(run: Crawl) -> set[tuple[str, str]]:
+    return {(each["outcome"], each["reason"]) for each in run.of("place")}
+
+
+def test_inner_addresses_are_refused_in_every_spelling_unless_the_site_allows_them(tmp_path: Path) -> None:
+    with serving() as site:
+        hosts = ["127.0.0.1", "localhost", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "[::ffff:127.0.0.1]"]
+        feeds = [f"http://{host}:{site.port}/feed{number}.xml" for number, host in enumerate(hosts)]
+        run = crawl(job(site, tmp_path, feeds=feeds, safety={"allow_private": False}), tmp_path)
+    assert not site.seen, "not even robots.txt was asked for"
+    assert len(run.of("place")) == len(hosts)
+    assert refused(run) == {("refused", "blocked_address")}
+
+
+def test_names_that_do_not_resolve_and_ports_that_are_closed_have_their_reasons(tmp_path: Path) -> None:
+    with serving() as closed:
+        pass
+    feeds = ["http://no-such-host.invalid/feed.xml", f"{closed.url}/feed.xml"]
+    run = crawl(job(closed, tmp_path, feeds=feeds), tmp_path)
+    assert run.fate("no-such-host.invalid/feed.xml") == ("failed", "dns")
+    assert run.fate(f":{closed.port}/feed.xml") == ("failed", "connect")

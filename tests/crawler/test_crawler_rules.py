@@ -1,0 +1,156 @@
+"""The pure rules beside the spider: when to come back, which address is public, what an error means, who we are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from scrapy import Request
+from scrapy.exceptions import DownloadFailedError, DownloadTimeoutError
+from scrapy.http import Headers, HtmlResponse
+
+from crawler.capture import from_response, is_html, keep_headers, parse_content_type
+from crawler.guards import OwnHeaders, is_public
+from crawler.revisit import asked_pause, next_visit
+from crawler.robots import product_token
+from crawler.targets import judge_target, newest_children
+from crawler.trouble import explain
+from pipeline.model import Capture, Due, Kind, Link, Outcome, Reason
+from pipeline.sites import Revisit, Site
+
+BORN = datetime(2026, 1, 1, tzinfo=UTC)
+DUE = Due(1, "https://h.tj/news/1", Kind.STORY, BORN)
+SITE = Site(id="h", name="H", url="https://h.tj", feeds=("https://h.tj/feed",), headers={"X-Key": "ours"})
+
+
+def visited(outcome: Outcome, hours: float, attempts: int = 0, reason: Reason = Reason.NONE, **headers: str) -> float | None:
+    """Hours from a visit at that age of the Page to the next one."""
+    capture = Capture(1, BORN + timedelta(hours=hours), outcome, reason, headers={"retry-after": headers.get("after", "")})
+    due_at = next_visit(capture, replace(DUE, attempts=attempts), Revisit(after_hours=12, for_days=14))
+    return None if due_at is None else (due_at - capture.fetched_at) / timedelta(hours=1)
+
+
+@pytest.mark.parametrize(("hours", "pause"), [(0, 12), (12, 12), (48, 24), (200, 100), (300, None), (400, None), (-5, 12)])
+def test_a_story_is_looked_at_ever_more_seldom_and_then_no_more(hours: float, pause: float | None) -> None:
+    assert visited(Outcome.FETCHED, hours) == pause
+    assert visited(Outcome.UNCHANGED, hours) == pause
+
+
+def test_what_failed_is_tried_again_after_growing_pauses_and_then_given_up() -> None:
+    assert [visited(Outcome.FAILED, 0, attempts) for attempts in range(6)] == [1, 2, 4, 8, None, None]
+
+
+def test_what_was_put_off_waits_as_long_as_the_server_asks_but_not_for_ever() -> None:
+    assert visited(Outcome.DEFERRED, 0, after="7200") == 2
+    assert visited(Outcome.DEFERRED, 0, after="1") == 1
+    assert visited(Outcome.DEFERRED, 0, attempts=12) == 24
+    assert visited(Outcome.DEFERRED, 0, attempts=13) is None
+    assert asked_pause("99999999999999999999", BORN) == timedelta(days=7)
+    assert asked_pause("Thu, 01 Jan 2026 01:00:00 GMT", BORN) == timedelta(hours=1)
+    assert asked_pause("soon", BORN) == timedelta(0)
+
+
+def test_refused_gone_and_redirected_have_pauses_of_their_own() -> None:
+    assert visited(Outcome.REFUSED, 0, reason=Reason.ROBOTS) == 7 * 24
+    assert visited(Outcome.REFUSED, 0, reason=Reason.ROBOTS_UNREACHABLE) == 6
+    assert visited(Outcome.GONE, 0) == 24
+    assert visited(Outcome.GONE, 24 * 13.5) is None
+    assert visited(Outcome.REDIRECTED, 0) is None
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1"])
+def test_addresses_of_the_open_internet_are_public(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1",
+        "240.0.0.1", "255.255.255.255", "192.0.2.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1",
+        "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "localhost", "",
+    ],
+)  # fmt: skip
+def test_inner_addresses_are_not_public_also_inside_of_others(address: str) -> None:
+    assert not is_public(address)
+
+
+def test_we_go_by_one_name_in_robots_txt() -> None:
+    assert product_token("Nightdesk/0.1 (+https://h.tj/bot)") == "Nightdesk"
+    assert product_token("Mozilla/5.0 (compatible; Nightdesk/0.1; +https://h.tj/bot)") == "Nightdesk"
+
+
+def test_the_sites_own_headers_go_to_its_own_hosts_only() -> None:
+    guard = OwnHeaders(SITE)
+    ours, theirs = Request("https://www.h.tj/1"), Request("https://feeds.example/1", headers={"X-Key": "ours"})
+    guard.process_request(ours)
+    guard.process_request(theirs)
+    assert ours.headers["X-Key"] == b"ours"
+    assert b"X-Key" not in theirs.headers
+
+
+def answer(body: bytes = b"<html>x</html>", status: int = 200, **headers: str) -> HtmlResponse:
+    return HtmlResponse("https://h.tj/news/1", status=status, body=body, headers={"Content-Type": "text/html"} | headers)
+
+
+def test_a_304_is_believed_only_where_validators_were_sent() -> None:
+    assert from_response(DUE, answer(b"", 304), BORN, conditional=True).outcome is Outcome.UNCHANGED
+    assert from_response(DUE, answer(b"", 304), BORN, conditional=False).outcome is Outcome.FAILED
+
+
+def test_validators_are_kept_with_bytes_only() -> None:
+    assert "etag" in from_response(DUE, answer(ETag='"a"'), BORN, conditional=False).headers
+    assert "etag" not in from_response(DUE, answer(status=500, ETag='"a"'), BORN, conditional=False).headers
+
+
+def test_kept_headers_are_bounded_and_storable() -> None:
+    kept = keep_headers(
+        Headers({"Server": b"a\x00b\xff" + b"x" * 5000, "ETag": b'"\xff"', "Set-Cookie": b"secret", "Link": [b"a", b"b"]})
+    )
+    assert kept["server"].startswith("a b\ufffdx")
+    assert len(kept["server"]) == 1000
+    assert kept["link"] == "a, b"
+    assert set(kept) == {"server", "link"}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "expected"),
+    [
+        ("text/html; charset=utf-8", b"hello", True),
+        ("text/html", b"%PDF-1.4", False),
+        ("image/png", b"<html>", False),
+        ("", b"<!DOCTYPE html><title>x", True),
+        ("text/plain", b"just words", False),
+        ("application/xhtml+xml", b"<html/>", True),
+    ],
+)
+def test_html_is_told_by_its_type_unless_the_bytes_say_otherwise(content_type: str, body: bytes, expected: bool) -> None:
+    assert is_html(content_type, body) is expected
+
+
+def test_a_content_type_is_taken_apart_as_declared() -> None:
+    assert parse_content_type('Text/HTML; charset="Windows-1251"') == ("text/html", "Windows-1251")
+    assert parse_content_type("") == ("", "")
+
+
+def test_no_sentence_about_an_error_repeats_the_error() -> None:
+    error = DownloadTimeoutError("Getting https://me:hunter2@h.tj took longer")
+    assert explain(error).reason is Reason.TIMEOUT
+    assert "hunter2" not in explain(error).detail
+    assert explain(DownloadFailedError("hunter2")).reason is Reason.BROKEN_RESPONSE
+    assert explain(KeyError("hunter2")).reason is Reason.INTERNAL
+    assert "hunter2" not in explain(KeyError("hunter2")).detail
+
+
+def test_a_dead_story_that_leads_to_the_front_page_leads_to_no_story() -> None:
+    assert judge_target(SITE, "https://h.tj/").reason is Reason.NOT_ALLOWED
+    assert judge_target(SITE, "https://h.tj/fish").outcome is Outcome.PENDING
+    assert judge_target(SITE, "https://elsewhere.tj/news/1").reason is Reason.OFF_SITE
+
+
+def test_of_too_many_child_sitemaps_those_that_changed_last_are_asked() -> None:
+    children = [Link(f"https://h.tj/{n}.xml", Kind.SITEMAP, modified_at=BORN + timedelta(days=n)) for n in range(3)]
+    links = [Link("https://h.tj/old.xml", Kind.SITEMAP), *children, Link("https://h.tj/news/1")]
+    assert [link.url[13:] for link in newest_children(links, 2)] == ["1.xml", "2.xml", "news/1"]
+    assert newest_children(links, 9) == tuple(links)
