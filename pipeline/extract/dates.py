@@ -1,20 +1,16 @@
 """Written dates → aware UTC, with how precise they are and whether they named a zone.
 
 Promises never to invent: an unreadable date is None, a date without a time stays a day. A time without a
-zone is the Site's wall clock, and the Site is not known here. Such a time is carried as if it were UTC and
-marked in `published_source` ("json-ld?published&modified": both times lack their zone); `settle` replaces
-it once the zone is known.
+zone is the Site's wall clock, and the Site is not known here: such a time is carried as if it were UTC, and
+`wallclock` marks it.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from zoneinfo import ZoneInfo
-
-from pipeline.model import Metadata
 
 ISO = re.compile(
     r"(\d{4})-?(\d{2})-?(\d{2})"
@@ -22,7 +18,6 @@ ISO = re.compile(
     re.I,
 )
 OLDEST = 1800  # a year; archives digitise old papers, and dates before that are mistakes
-PUBLISHED, MODIFIED = "published", "modified"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,33 +70,3 @@ def _mail(text: str) -> Stamp | None:
     if moment.tzinfo is None:
         return Stamp(moment.replace(tzinfo=UTC), "second", zoned=False)
     return Stamp(moment.astimezone(UTC), "second")
-
-
-def marked(source: str, *, published: Stamp | None, modified: Stamp | None) -> str:
-    """A source with the marks of those times that lack a zone."""
-    lacking = [name for name, stamp in ((PUBLISHED, published), (MODIFIED, modified)) if stamp and not stamp.zoned]
-    return source + ("?" + "&".join(lacking) if lacking else "")
-
-
-def settle(metadata: Metadata, zone_name: str) -> Metadata:
-    """The same with its marked times read as the wall clock of a zone, and without the marks."""
-    source, _, marks = metadata.published_source.partition("?")
-    if not marks:
-        return metadata
-    zone = ZoneInfo(zone_name or "UTC")
-    lacking = marks.split("&")
-    return replace(
-        metadata,
-        published_source=source,
-        published_at=_placed(metadata.published_at, zone) if PUBLISHED in lacking else metadata.published_at,
-        modified_at=_placed(metadata.modified_at, zone) if MODIFIED in lacking else metadata.modified_at,
-    )
-
-
-def _placed(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
-    if moment is None:
-        return None
-    try:
-        return moment.replace(tzinfo=zone).astimezone(UTC)
-    except OverflowError:
-        return moment

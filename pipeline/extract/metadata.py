@@ -15,6 +15,7 @@ from typing import Any
 
 from lxml.html import HtmlElement
 
+from pipeline import wallclock
 from pipeline.extract import authors, dates, jsonld
 from pipeline.extract.jsonld import text_of, texts_of
 from pipeline.extract.repairs import line
@@ -70,7 +71,7 @@ def metadata_of(tree: HtmlElement) -> Metadata:
         title=_title(tree, meta, story, site_name, section),
         authors=_authors(tree, meta, story, site_name),
         published_at=published.moment if published else None,
-        published_source=dates.marked(source, published=published, modified=modified),
+        published_source=wallclock.marked(source, _lacking(published, modified)),
         published_precision=published.precision if published else "",
         modified_at=modified.moment if modified else None,
         section=section,
@@ -159,6 +160,12 @@ def _dates(tree: HtmlElement, meta: Declared, story: dict[str, Any]) -> tuple[st
 def _read(meta: Declared, names: Iterable[str]) -> dates.Stamp | None:
     stamps = (dates.read(value) for name in names for value in meta.get(name, ()))
     return next((stamp for stamp in stamps if stamp), None)
+
+
+def _lacking(published: dates.Stamp | None, modified: dates.Stamp | None) -> list[str]:
+    """Which of the two times lack a zone."""
+    times = ((wallclock.PUBLISHED, published), (wallclock.MODIFIED, modified))
+    return [name for name, stamp in times if stamp and not stamp.zoned]
 
 
 def _marked_time(tree: HtmlElement) -> dates.Stamp | None:

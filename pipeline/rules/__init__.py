@@ -12,7 +12,6 @@ from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
 
-from pipeline.extract.version import EXTRACTORS
 from pipeline.memory import facts_digest
 from pipeline.model import Draft, Extraction, Fact, Recipe, Strike, Told
 from pipeline.rules.choose import choose, title_spellings
@@ -21,7 +20,7 @@ from pipeline.rules.reading import Reading, lines_of
 from pipeline.rules.registry import RULES, Rule
 from pipeline.sites import Cleaning
 
-__all__ = ["RULES", "Reading", "Rule", "recipe", "strike"]
+__all__ = ["RULES", "Reading", "Rule", "digest", "strike"]
 
 VERSION = 1  # of what stands outside the rules: choosing metadata, judging outcomes
 
@@ -55,7 +54,7 @@ def strike(
     text = "\n".join(line.text for line in reading.kept)
     outcome, reason = judge(draft, reading, text)
     return Extraction(
-        recipe=Recipe(draft.extractors, rules_digest(cleaning)),
+        recipe=Recipe(draft.extractors, digest(cleaning)),
         memory=facts_digest(facts),
         struck=tuple(sorted(strikes, key=lambda strike: strike.index)),
         metadata=metadata,
@@ -65,13 +64,8 @@ def strike(
     )
 
 
-def recipe(cleaning: Cleaning) -> Recipe:
-    """How a text is made today under a Site's options."""
-    return Recipe(EXTRACTORS, rules_digest(cleaning))
-
-
 @lru_cache(maxsize=1024)
-def rules_digest(cleaning: Cleaning) -> str:
+def digest(cleaning: Cleaning) -> str:
     """The second half of a Recipe: rules in force with their versions, and the Site's patterns."""
     rules = [f"{rule.name}={rule.version}" for rule in RULES if rule.name not in cleaning.without]
     parts = [f"craft={VERSION}", *rules, repr(cleaning.strike)]

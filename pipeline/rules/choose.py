@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from pipeline.extract.dates import settle
 from pipeline.memory import SEPARATOR, bare_titles, fold
 from pipeline.model import Metadata, Told
+from pipeline.wallclock import settle
 
 AHEAD = timedelta(days=2)
 LONGEST_TITLE = 400

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TypeVar
 
 from pipeline import memory, rules
+from pipeline.extract import EXTRACTORS
 from pipeline.fold import decide, fold
 from pipeline.model import Extraction, Fact, Recipe, Sighting
 from pipeline.runs.workers import Workers
@@ -42,10 +43,15 @@ class CleanResult:
     drafted: int = 0
 
 
+def recipe_of(site: Site) -> Recipe:
+    """How a text of this Site is made today."""
+    return Recipe(EXTRACTORS, rules.digest(site.cleaning))
+
+
 def clean_site(store: Store, site: Site, workers: Workers, progress: Progress) -> CleanResult:
     """Cleans all that is stale. Raises AlreadyRunning and StoreError."""
     shelf = Shelf(store, site.id)
-    recipe = rules.recipe(site.cleaning)
+    recipe = recipe_of(site)
     if not shelf.count_stale(recipe):
         return CleanResult(site.id)
     run = shelf.start_run(recipe)

@@ -18,7 +18,6 @@ from typing import Self
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from pipeline import extract
-from pipeline.extract.version import EXTRACTORS
 from pipeline.model import Draft, Reason, Source
 from pipeline.store.values import Undrafted
 
@@ -106,4 +105,4 @@ def _settle(payload: Undrafted, future: ProcessFuture[Draft]) -> tuple[Undrafted
 
 
 def _none(reason: Reason, detail: str) -> Draft:
-    return Draft(extractors=EXTRACTORS, reason=reason, detail=detail)
+    return Draft(extractors=extract.EXTRACTORS, reason=reason, detail=detail)

@@ -22,7 +22,7 @@ from pipeline.store.engine import Store
 from pipeline.store.packing import pack
 from pipeline.store.schema import Capture as CaptureRow
 from pipeline.store.schema import Page, Payload
-from pipeline.store.sql import insert_new
+from pipeline.store.sql import insert_new, storable
 
 LEASE = timedelta(minutes=30)  # longer than any one fetch; a dead Run's leases end when the next Run of the Site starts
 
@@ -105,9 +105,9 @@ class Archive:
             if packed is not None:
                 payload_id = _payload_id(db, capture, packed)
                 outcome, reason = _refined(page.payload_id, payload_id)
-                changes |= {"payload_id": payload_id, "gone_at": None}
+                changes |= {"payload_id": payload_id}
             if outcome in (Outcome.FETCHED, Outcome.UNCHANGED):
-                changes |= {"confirmed_at": capture.fetched_at, **_validators(capture, packed is not None)}
+                changes |= {"confirmed_at": capture.fetched_at, "gone_at": None, **_validators(capture, packed is not None)}
             elif outcome is Outcome.GONE:
                 changes["gone_at"] = page.gone_at or capture.fetched_at
             if verdict is not None:
@@ -205,8 +205,8 @@ def _add_capture(
             payload_id=payload_id,
             size=capture.size,
             elapsed_ms=capture.elapsed_ms,
-            location=capture.location,
-            detail=capture.detail,
+            location=storable(capture.location),
+            detail=storable(capture.detail),
             prior_seen_at=prior_seen_at,
         )
     )

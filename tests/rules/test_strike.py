@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.memory import line_key
 from pipeline.model import Block, BlockKind, Draft, Extraction, Fact, Metadata, Outcome, Reason, Told
-from pipeline.rules import recipe, strike
+from pipeline.rules import digest, strike
 from pipeline.sites import Cleaning
 
 VISIT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -143,8 +143,8 @@ def test_a_rule_can_be_left_out_and_the_recipe_says_so() -> None:
     without = Cleaning(without=("more-line",))
     assert struck(draft_of(SENTENCE, "All news")).text == SENTENCE
     assert struck(draft_of(SENTENCE, "All news"), cleaning=without).text.endswith("All news")
-    assert recipe(without) != recipe(Cleaning())
-    assert recipe(Cleaning(strike=("a",))) != recipe(Cleaning())
+    assert digest(without) != digest(Cleaning())
+    assert digest(Cleaning(strike=("a",))) != digest(Cleaning())
 
 
 def test_a_written_address_is_no_mere_link() -> None:
