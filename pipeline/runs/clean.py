@@ -29,8 +29,12 @@ READ = 32  # payloads read at a time
 DRAFTS = 16  # drafts written at a time
 STRIKES = 100  # pages struck and written at a time
 
-Progress = Callable[[str, int, int], None]  # (stage, done, of)
+Progress = Callable[[str, int, int], None]  # (stage, done, of); may raise Stopped
 T = TypeVar("T")
+
+
+class Stopped(Exception):
+    """The one who looks on wants no more; what is done is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def recipe_of(site: Site) -> Recipe:
 
 
 def clean_site(store: Store, site: Site, workers: Workers, progress: Progress) -> CleanResult:
-    """Cleans all that is stale. Raises AlreadyRunning and StoreError."""
+    """Cleans all that is stale. Raises AlreadyRunning and StoreError, and Stopped where `progress` does."""
     shelf = Shelf(store, site.id)
     recipe = recipe_of(site)
     if not shelf.count_stale(recipe):
@@ -60,6 +64,8 @@ def clean_site(store: Store, site: Site, workers: Workers, progress: Progress) -
         drafted = _draft(shelf, recipe, workers, progress)
         _strike(shelf, run, recipe, site, progress)
         status, detail = "finished", ""
+    except Stopped:
+        raise
     except Exception as error:
         status, detail = "failed", str(error)
         raise

@@ -111,8 +111,8 @@ async def crawl_site(settings: Settings, site: Site, listen: Listen) -> CrawlRes
     except TimeoutError:
         notes.error = f"{site.id}: ended after {limit / 60:.0f} minutes; what it had fetched is kept, the rest is still due"
     finally:
-        await _end(child)
-    return await asyncio.to_thread(_result, settings, site, notes, child.returncode or 0, await said)
+        last_words = await _end(child, said)
+    return await asyncio.to_thread(_result, settings, site, notes, child.returncode or 0, last_words)
 
 
 async def _listen(child: asyncio.subprocess.Process, job: CrawlJob, notes: _Notes, site: str, listen: Listen) -> None:
@@ -137,8 +137,8 @@ async def _tail(child: asyncio.subprocess.Process) -> str:
     return tail.decode("utf8", "replace")
 
 
-async def _end(child: asyncio.subprocess.Process) -> None:
-    """Sees the child off: asked first, then made to."""
+async def _end(child: asyncio.subprocess.Process, said: asyncio.Future[str]) -> str:
+    """Sees the child off, asked first, then made to, and closes its pipes. Returns its last words on standard error."""
     if child.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             child.terminate()
@@ -147,6 +147,11 @@ async def _end(child: asyncio.subprocess.Process) -> None:
         except TimeoutError:
             child.kill()
             await child.wait()
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.close()
+    await child.stdout.read()
+    return await said
 
 
 def _result(settings: Settings, site: Site, notes: _Notes, returncode: int, said: str) -> CrawlResult:

@@ -7,6 +7,7 @@ is still cleaned.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.errors import DiskError, ExitCode, NightdeskError
-from pipeline.runs.clean import CleanResult, clean_site
+from pipeline.runs.clean import CleanResult, Stopped, clean_site
 from pipeline.runs.crawl import CrawlResult, crawl_site
 from pipeline.runs.workers import Workers
 from pipeline.settings import Settings
@@ -78,6 +79,7 @@ async def _run(
     settings: Settings, store: Store, sites: Sequence[Site], watcher: Watcher, workers: Workers, crawl: bool
 ) -> tuple[SiteNight, ...]:
     children = asyncio.Semaphore(settings.crawls)
+    stop = threading.Event()
     cleaner = asyncio.Lock()  # one Site at a time: a clean uses all workers
 
     async def one(site: Site) -> SiteNight:
@@ -88,17 +90,27 @@ async def _run(
                 began = time.monotonic()  # waiting for a place is not the Site's time
                 crawled = await crawl_site(settings, site, watcher.crawl)
         async with cleaner:
-            cleaned, error = await asyncio.to_thread(_clean, store, site, workers, watcher)
+            cleaned, error = await asyncio.to_thread(_clean, store, site, workers, watcher, stop)
         night = _night(site, crawled, cleaned, error, time.monotonic() - began)
         watcher.done(night)
         return night
 
-    return tuple(await asyncio.gather(*(one(site) for site in sites)))
-
-
-def _clean(store: Store, site: Site, workers: Workers, watcher: Watcher) -> tuple[CleanResult | None, NightdeskError | None]:
     try:
-        return clean_site(store, site, workers, lambda *step: watcher.clean(site.id, *step)), None
+        return tuple(await asyncio.gather(*(one(site) for site in sites)))
+    finally:
+        stop.set()  # a thread cannot be cancelled: it looks here between two batches
+
+
+def _clean(
+    store: Store, site: Site, workers: Workers, watcher: Watcher, stop: threading.Event
+) -> tuple[CleanResult | None, NightdeskError | None]:
+    def progress(stage: str, done: int, of: int) -> None:
+        if stop.is_set():
+            raise Stopped
+        watcher.clean(site.id, stage, done, of)
+
+    try:
+        return clean_site(store, site, workers, progress), None
     except NightdeskError as error:
         return None, error
 

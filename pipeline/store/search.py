@@ -40,7 +40,11 @@ def index(db: Connection, order_key: int, title: str, body: str) -> None:
             "INSERT INTO article_index (rowid, words) VALUES (:key,"
             " setweight(to_tsvector('simple', :title), 'A') || to_tsvector('simple', :body))"
         )
-    values = {"key": order_key, "title": _indexed(title)[:2000], "body": _indexed(body[:MAX_LETTERS])}
+    values = {
+        "key": order_key,
+        "title": _indexed(title)[:2000],
+        "body": _indexed(body[:MAX_LETTERS])[:MAX_LETTERS],
+    }  # ㌀ unfolds to five
     db.execute(text(statement), values)
 
 
