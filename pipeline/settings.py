@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     page_seconds: Annotated[float, Field(gt=0)] = 10.0  # CPU time that one page may cost an extractor
     page_megabytes: Annotated[int, Field(ge=256)] = 1024  # memory of one cleaning process
     log_folder: Path = Path("var/log")
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     home: Path = Field(default=CHECKOUT, exclude=True)
 
     @classmethod

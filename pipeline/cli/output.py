@@ -13,7 +13,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-console = Console(highlight=False, soft_wrap=True)
+
+class Pipe(Console):
+    """A console whose reader may leave early, as in `nightdesk search … | head`: that is no trouble."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+console = Pipe(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Cell = str | int | Text
@@ -57,7 +65,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, last: Seque
     if last:
         shown.add_section()
         shown.add_row(*(_cell(value) for value in last), style="bold")
-    Console(highlight=False).print(shown)
+    Pipe(highlight=False).print(shown)
 
 
 def _cell(value: Cell) -> str | Text:

@@ -13,7 +13,7 @@ from rich.text import Text
 from pipeline.cli.output import console, plural, print_json, say, size, table, when
 from pipeline.cli.setup import AsJson, Door, SiteNames, door
 from pipeline.errors import ConfigError
-from pipeline.model import Kind
+from pipeline.model import Kind, Outcome
 from pipeline.store import history, query
 from pipeline.store import search as index
 from pipeline.store.engine import Store
@@ -25,7 +25,7 @@ What = Annotated[str, typer.Argument(metavar="ID|URL", help="The number of an ar
 def sites(context: typer.Context, names: SiteNames = None, as_json: AsJson = False) -> None:
     """List the sites and how each is found."""
     here = door(context)
-    found = here.sites(names or ())
+    found = here.sites(names or (), also_disabled=True)
     if as_json:
         print_json([site.model_dump(mode="json") for site in found])
         raise typer.Exit(here.code)
@@ -39,14 +39,15 @@ def sites(context: typer.Context, names: SiteNames = None, as_json: AsJson = Fal
 def search(
     context: typer.Context,
     words: Annotated[list[str], typer.Argument(metavar="QUERY", help='Words, and "phrases" in quotes; all must be there.')],
-    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
+    site: Annotated[str | None, typer.Option(metavar="SITE", help="Only this site.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many articles.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Find articles by words of their title and text, newest first."""
-    store = door(context).archive()
+    here = door(context)
+    store = here.archive()
     text = " ".join(words)
-    found = query.find_articles(store, text, limit, site)
+    found = query.find_articles(store, text, limit, here.known_site(store, site))
     if as_json:
         print_json([asdict(article) for article in found])
         return
@@ -58,7 +59,7 @@ def search(
 
 
 def _show_hit(article: ArticleView, terms: tuple[index.Term, ...]) -> None:
-    head = f"{article.id}  {when(article.published_at or article.first_seen_at)}  {article.site}"
+    head = f"{article.id}  {when(article.published_at or article.first_seen_at)} UTC  {article.site}"
     say(Text(head, style="cyan"))
     say(Text(f"  {article.title}", style="bold"))
     say(f"  {index.snippet(article.text, terms)}")
@@ -187,20 +188,30 @@ def _explanation_json(found: Explanation) -> dict[str, Any]:
 
 def runs(
     context: typer.Context,
-    run: Annotated[int | None, typer.Argument(help="A run's number: shows its ledger.")] = None,
-    outcome: Annotated[str | None, typer.Option(help="Only entries of this outcome, as in --outcome failed.")] = None,
-    site: Annotated[str | None, typer.Option(help="Only runs of this site.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many lines.")] = 20,
+    run: Annotated[int | None, typer.Argument(metavar="RUN", help="A run's number: shows its ledger.")] = None,
+    outcome: Annotated[
+        Outcome | None, typer.Option(help="Of a run's ledger, only this outcome.", show_choices=False, metavar="OUTCOME")
+    ] = None,
+    site: Annotated[str | None, typer.Option(metavar="SITE", help="Only runs of this site.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="How many lines; 20 runs, or 1000 lines of a ledger.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the newest runs, or the ledger of one of them, URL by URL."""
-    store = door(context).archive()
+    here = door(context)
+    store = here.archive()
     if run is None:
-        _list_runs(store, site, limit, as_json)
-        return
-    if history.run(store, run) is None:
+        if outcome:
+            raise ConfigError("--outcome needs a run's number before it, as in 'nightdesk runs 12 --outcome failed'")
+        _list_runs(store, here.known_site(store, site), limit or 20, as_json)
+    else:
+        _list_ledger(store, run, outcome, limit or 1000, as_json)
+
+
+def _list_ledger(store: Store, run: int, outcome: Outcome | None, limit: int, as_json: bool) -> None:
+    found = history.run(store, run)
+    if found is None:
         raise ConfigError(f"run {run}: there is no such run; 'nightdesk runs' lists them")
-    lines = history.run_ledger(store, run, outcome, max(limit, 1000))
+    lines = history.run_ledger(store, run, outcome, limit)
     if as_json:
         print_json([asdict(line) for line in lines])
         return
@@ -208,6 +219,9 @@ def runs(
         ["Outcome", "Reason", "Status", "Bytes", "URL", ""],
         [[e.outcome, e.reason, str(e.status or ""), e.bytes, e.url, e.detail] for e in lines],
     )
+    total = found.counts.get(outcome, 0) if outcome else sum(found.counts.values())
+    if total > len(lines):
+        say(f"{len(lines):,} of {total:,} lines; --limit shows more.")
 
 
 def _list_runs(store: Store, site: str | None, limit: int, as_json: bool) -> None:
@@ -241,7 +255,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
         print_json([asdict(state) for state in states])
         return
     table(
-        ["Site", "URLs", "Stored", "Articles", "Due", "Last crawl (UTC)", "", "Ledger"],
+        ["Site", "URLs", "Stored", "Articles", "Due now", "Last crawl (UTC)", "", "Ledger"],
         [[s.site, s.pages, s.stored, s.articles, s.due, *_last_crawl(s), _proof(s)] for s in states],
     )
     wrong = [str(number) for state in states for number in state.unbalanced]

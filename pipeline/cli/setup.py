@@ -15,7 +15,7 @@ from pipeline.cli.output import complain
 from pipeline.errors import ConfigError, ExitCode
 from pipeline.settings import Settings
 from pipeline.sites import Site
-from pipeline.store import migrate
+from pipeline.store import history, migrate
 from pipeline.store.engine import Store
 
 
@@ -42,8 +42,9 @@ class Door:
         migrate.ensure(store, create=create)
         return store
 
-    def sites(self, names: Sequence[str] = ()) -> tuple[Site, ...]:
-        """The named Sites, or all that are enabled. A wrong file among all of them is complained of and left out."""
+    def sites(self, names: Sequence[str] = (), *, also_disabled: bool = False) -> tuple[Site, ...]:
+        """The named Sites, or all that are enabled. A wrong file among all of them is complained of and left out. Ends the
+        command where none is left."""
         folder = self.settings.sites_folder
         if names:
             return tuple(self._named(folder, name) for name in dict.fromkeys(names))
@@ -53,12 +54,20 @@ class Door:
             self.code = ExitCode.CONFIG
         if not found and not errors:
             raise ConfigError(f"{folder}: there is no site file here yet; the README shows how to write one")
-        return tuple(site for site in found if site.enabled)
+        if not found:
+            raise typer.Exit(self.code)
+        return tuple(site for site in found if site.enabled or also_disabled)
 
-    def _named(self, folder: Path, name: str) -> Site:
+    def known_site(self, store: Store, name: str | None) -> str | None:
+        """The name, if the archive or a site file knows it. Raises ConfigError with the nearest one."""
+        if name is not None and name not in (known := history.sites(store)):
+            self._named(self.settings.sites_folder, name, known)
+        return name
+
+    def _named(self, folder: Path, name: str, archived: Sequence[str] = ()) -> Site:
         path = folder / f"{name}.toml"
         if not path.is_file():
-            known = [file.stem for file in sites.files(folder)]
+            known = sorted({*archived, *(file.stem for file in sites.files(folder))})
             close = get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(known) or 'none yet'}"
             raise ConfigError(f"{folder}: there is no site '{name}'; {hint}")
@@ -90,5 +99,5 @@ def options(
     context.obj = Door(home, database_url)
 
 
-SiteNames = Annotated[list[str] | None, typer.Argument(metavar="[SITE]...", help="Sites by id; all enabled ones by default.")]
+SiteNames = Annotated[list[str] | None, typer.Argument(metavar="SITE", help="Sites by id; all enabled ones by default.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

@@ -137,7 +137,7 @@ def _show_proof(store: Store, each: Sequence[Row]) -> None:
     seen = sum(row.seen for row in each)
     if wrong:
         say(f"! The ledger does not add up in {plural(len(wrong), 'run')}: {', '.join(map(str, sorted(wrong)))}.")
-    elif runs:
+    elif seen:
         say(f"Ledger: {plural(seen, 'URL')} seen, {plural(seen, 'outcome')}; it adds up.")
 
 
@@ -147,7 +147,9 @@ def sentences(night: SiteNight) -> list[str]:
     if night.crawl is not None:
         if night.crawl.is_down:
             trouble = night.crawl.troubles[0]
-            found.append(f"{night.site}: the site is down or shut: {_why(trouble)} at {trouble.url}")
+            found.append(
+                f"{night.site}: none of its feeds, sitemaps and sections could be read; {trouble.url}: {_why(trouble)}"
+            )
         else:
             found += [f"{night.site}: {trouble.url}: {_why(trouble)}" for trouble in night.crawl.troubles]
         found += [f"{night.site}: {url} is empty: it shows no link" for url in night.crawl.empty]

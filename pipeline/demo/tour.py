@@ -175,7 +175,7 @@ def _show_next(demo: Demo) -> None:
     say()
     say(Text("The archive stays. Type next:", style="bold"))
     for words, meaning in (
-        ("search harbour", "words of a text, newest first; try шаҳр or шахр, школа"),
+        ("search harbour", "words of a text, newest first; try шаҳр or шахр, школы"),
         (f"show {newest.id}", "an article with its metadata and revisions"),
         (f"explain {newest.id}", "each block of its page, kept or struck, and by which rule"),
         ("runs", "what each run did; 'runs N' lists it URL by URL"),

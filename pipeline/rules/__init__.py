@@ -54,7 +54,7 @@ def strike(
     text = "\n".join(line.text for line in reading.kept)
     outcome, reason = judge(draft, reading, text)
     return Extraction(
-        recipe=Recipe(draft.extractors, digest(cleaning)),
+        recipe=Recipe(draft.extractors, digest(cleaning, language_hint, timezone)),
         memory=facts_digest(facts),
         struck=tuple(sorted(strikes, key=lambda strike: strike.index)),
         metadata=metadata,
@@ -65,8 +65,8 @@ def strike(
 
 
 @lru_cache(maxsize=1024)
-def digest(cleaning: Cleaning) -> str:
-    """The second half of a Recipe: rules in force with their versions, and the Site's patterns."""
+def digest(cleaning: Cleaning, language_hint: str = "", timezone: str = "UTC") -> str:
+    """The second half of a Recipe: rules in force with their versions, and what the Site's file says of its texts."""
     rules = [f"{rule.name}={rule.version}" for rule in RULES if rule.name not in cleaning.without]
-    parts = [f"craft={VERSION}", *rules, repr(cleaning.strike)]
+    parts = [f"craft={VERSION}", *rules, repr(cleaning.strike), language_hint, timezone]
     return blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()

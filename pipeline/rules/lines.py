@@ -11,10 +11,10 @@ from functools import lru_cache
 from itertools import zip_longest
 
 from pipeline.model import BlockKind
-from pipeline.rules.phrases import LEAD_LINE, MORE_LINE, PROMPT_LINE
+from pipeline.rules.phrases import CREDIT, HASHTAGS, LEAD_LINE, MORE_LINE, PROMPT_LINE, TAGS_LINE
 from pipeline.rules.reading import Line, Reading
 
-LONGEST_MORE, LONGEST_PROMPT, LONGEST_LEAD = 10, 32, 30  # words
+LONGEST_MORE, LONGEST_PROMPT, LONGEST_LEAD, LONGEST_TAGS, LONGEST_CAPTION = 10, 32, 30, 30, 40  # words
 ALL_LINK = 0.9
 ADDRESS = re.compile(r"https?://|www\.|\S@\S")
 UNJUDGED = {BlockKind.TABLE, BlockKind.CODE}
@@ -63,6 +63,24 @@ def link_line(reading: Reading) -> Found:
             announced = announces(line) or (announced and line.kind is BlockKind.ITEM)
         elif not (line.kind is BlockKind.ITEM and announced) and not _heads(line, following) and not ADDRESS.search(line.text):
             yield line.index, f"{round(100 * line.share)} % of it is a link"
+
+
+def tag_line(reading: Reading) -> Found:
+    """The story's tags as a line of text: a label and a list, or hashtags alone."""
+    for line in reading.kept:
+        if line.words > LONGEST_TAGS or line.kind in UNJUDGED or line.ends:
+            continue
+        if HASHTAGS.fullmatch(line.text):
+            yield line.index, "is a list of hashtags"
+        elif TAGS_LINE.fullmatch(line.text):
+            yield line.index, "is the list of the story's tags"
+
+
+def credit(reading: Reading) -> Found:
+    """Captions that end with the name of whose picture it is, and such a name alone."""
+    for line in reading.kept:
+        if line.words <= LONGEST_CAPTION and line.kind not in UNJUDGED and CREDIT.search(line.text):
+            yield line.index, "ends with a picture's credit"
 
 
 def _heads(line: Line, following: Line | None) -> bool:

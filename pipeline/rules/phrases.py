@@ -353,3 +353,25 @@ def _whole(patterns: tuple[str, ...]) -> re.Pattern[str]:
 MORE_LINE = _whole(MORE)
 PROMPT_LINE = _whole(PROMPTS)
 LEAD_LINE = re.compile(f"(?:{'|'.join(LEADS)})" + r"\s*[:：\-–—|]\s+\S.*")
+
+# A label of tags with its list: "Tags: bridge, harbour".
+TAGS = (
+    r"tags?|tagged(?: (?:as|with|in|under))?|keywords?|key ?words|topics?|filed under|posted in|categor(?:y|ies)",
+    r"теги?|метки?|ключевые слова|рубрик[аи]|темы?|категори[яи]|тэги?",
+    r"барчаспҳо?|тегҳо|калидвожаҳо|мавзӯъҳо",
+    r"teglar|mavzular|teg(?:i|ler)|тегтер|белгилер|тегтер мен белгілер|кілт сөздер",
+    r"schlagw(?:ort|örter)|stichw(?:ort|örter)|mots[- ]clés|étiquettes|etiquetas|palabras clave|tagi|etichette|parole chiave",
+)
+TAGS_LINE = re.compile(rf"(?:{'|'.join(TAGS)})\s*[:：]\s*\S.*", re.I)
+HASHTAGS = re.compile(r"(?:[^\W\d_][\w ]{1,30}[:：]\s*)?#\w[\w\- ]{0,40}(?:[\s,;|]+#\w[\w\- ]{0,40})+[\s,;|]*")
+
+# A picture's credit at the end of a line: "Photo: Ivo Brandt", "Фото: архив редакции". The label has a capital or stands
+# alone, because a sentence may speak of a photo, and a name is short.
+PICTURE = (
+    "Photos?", "Photographs?", "Photography", "Images?", "Pictures?", "Illustration", "Photo credit", "Image credit", "Credit",
+    "Фото", "Фотографи[яи]", "Иллюстрация", "Снимок", "Суратҳо", "Сурат", "Акс", "Surat", "Foto", "Fotos", "Bild", "Bilder",
+    "Сүрөт", "Сурет", "Zdjęcie", "Fot", "Crédit photo", "Imagen", "Immagine",
+)  # fmt: skip
+CREDIT = re.compile(
+    rf"(?:^|[.!?…»”)\]|/]\s*|\()(?:{'|'.join(PICTURE)})(?: (?:by|courtesy of)|\s*[:：/©])\s*[\w@©«“\"(][^.!?:]{{1,60}}\.?\)?$"
+)

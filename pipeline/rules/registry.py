@@ -32,6 +32,8 @@ RULES: Final = (
     Rule("own-title", 1, "The story's own title, repeated at the head of its text.", titles.own_title),
     Rule("prompt", 1, "A request to log in, subscribe, follow, share, comment or accept cookies.", lines.prompt),
     Rule("more-line", 1, "A line that leads to other stories: all news, read also.", lines.more_line),
+    Rule("tag-line", 1, "The story's tags as a line of text.", lines.tag_line),
+    Rule("credit", 1, "A picture's caption that ends with its credit.", lines.credit),
     Rule("link-line", 1, "A line that is nothing but a link.", lines.link_line),
     Rule("known-headline", 1, "The headline of another article of the archive.", memories.known_headline),
     Rule("repeated", 1, "A line that stands on several other pages of the site.", memories.repeated),

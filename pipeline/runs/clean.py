@@ -49,7 +49,7 @@ class CleanResult:
 
 def recipe_of(site: Site) -> Recipe:
     """How a text of this Site is made today."""
-    return Recipe(EXTRACTORS, rules.digest(site.cleaning))
+    return Recipe(EXTRACTORS, rules.digest(site.cleaning, site.language, site.timezone))
 
 
 def clean_site(store: Store, site: Site, workers: Workers, progress: Progress) -> CleanResult:

@@ -76,9 +76,10 @@ def meet(db: Connection, run: int, site: str, places: Sequence[Link], at: dateti
     """The Pages of Places, made where they are new, with pending entries in the ledger. One that this Run met before is left
     out unless `again`, so that sitemaps which name each other end."""
     links = {_place_key(db, site, place.url): place for place in places}
-    known = _pages(db, list(links))
-    _insert(db, site, {key: Verdict(link) for key, link in links.items() if key not in known}, None, at)
-    pages = _pages(db, list(links))
+    pages = _met(db, site, links, at)
+    if lost := {key for key, page in pages.items() if page.site != site}:  # another Site met it since we looked
+        links = {_own_key(site, key) if key in lost else key: place for key, place in links.items()}
+        pages = _met(db, site, links, at)
     seen = set() if again else _seen(db, run, [page.id for page in pages.values()])
     rows = [(pages[key], link) for key, link in links.items() if pages[key].id not in seen]
     _update(db, {row.id: {"kind": link.kind} for row, link in rows if row.kind != link.kind})
@@ -178,7 +179,18 @@ def _place_key(db: Connection, site: str, url: str) -> str:
     """Two Sites may read one feed. Each then has a Page of its own for it: shared validators would hide Links from one."""
     key = key_of(url)
     owner = db.scalar(select(Page.site).where(Page.url_key == key))
-    return key if owner in (None, site) else blake2b(f"{site}:{key}".encode(), digest_size=16).hexdigest()
+    return key if owner in (None, site) else _own_key(site, key)
+
+
+def _own_key(site: str, key: str) -> str:
+    return blake2b(f"{site}:{key}".encode(), digest_size=16).hexdigest()
+
+
+def _met(db: Connection, site: str, links: dict[str, Link], at: datetime) -> dict[str, PageRow]:
+    """The Pages of Places by key, made where they are new."""
+    known = _pages(db, list(links))
+    _insert(db, site, {key: Verdict(link) for key, link in links.items() if key not in known}, None, at)
+    return _pages(db, list(links))
 
 
 def _spelling(url: str) -> str:

@@ -132,6 +132,12 @@ def _counts(db: Connection, query: Select[str, int]) -> dict[str, int]:
     return {row[0]: row[1] for row in db.execute(query.group_by(Page.site))}
 
 
+def sites(store: Store) -> tuple[str, ...]:
+    """Ids of the Sites that the archive has Runs of."""
+    with store.read() as db:
+        return tuple(db.scalars(select(Run.site).distinct().order_by(Run.site)))
+
+
 def struck(store: Store, run_id: int) -> dict[str, int]:
     """Blocks struck by each Rule on the Pages of a clean, most first."""
     query = (

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from pipeline.errors import AlreadyRunning, StoreError
 from pipeline.store.engine import Store
@@ -25,9 +26,12 @@ class Lock:
     def release(self) -> None:
         if isinstance(self._held, FileLock):
             self._held.release()
-        else:
-            self._held.invalidate()  # the session ends, and its advisory lock with it
-            self._held.close()
+            return
+        try:
+            self._held.execute(text("SELECT pg_advisory_unlock_all()"))
+        except DBAPIError:
+            self._held.invalidate()  # the session is lost, and its locks with it
+        self._held.close()
 
 
 def acquire(store: Store, name: str, wait: float = 0.0) -> Lock:

@@ -7,6 +7,7 @@ database of a newer Nightdesk is left alone.
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 from alembic import command
@@ -58,7 +59,8 @@ def ensure(store: Store, *, create: bool = True) -> None:
 
 def _version(store: Store) -> str | None:
     if store.file is not None and not store.file.exists():
-        store.file.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # a folder that cannot be made is told as a file that cannot be opened
+            store.file.parent.mkdir(parents=True, exist_ok=True)
     with store.read() as connection:
         return current(connection)
 
