@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import Connection, Row, func, or_, select, update
 
 from pipeline.model import Due, Kind, Link, Outcome, Reason, Verdict
 from pipeline.store import ledger
@@ -99,7 +99,7 @@ def take(db: Connection, run: int, site: str, now: datetime, until: datetime, li
         select(*COLUMNS)
         .where(Page.site == site, Page.kind == Kind.STORY, Page.due_at <= now, ~had_its_turn)
         .where(or_(Page.lease_until.is_(None), Page.lease_until < now))
-        .order_by(Page.first_seen_at.desc(), Page.id)
+        .order_by(func.coalesce(Page.told_published_at, Page.first_seen_at).desc(), Page.id)
         .limit(limit)
         .with_for_update(skip_locked=True)  # means nothing to SQLite, where there is one writer anyway
     )
@@ -229,14 +229,14 @@ def _insert(db: Connection, site: str, verdicts: dict[str, Verdict], found_on: K
             "outcome": verdict.outcome,
             "reason": verdict.reason,
         }
-        for key, verdict in verdicts.items()
+        for key, verdict in sorted(verdicts.items())  # in one order everywhere, else two crawls wait for each other's rows
     ]
     for chunk in chunks(rows):
         db.execute(insert_new(db, Page, ["url_key"]), list(chunk))
 
 
 def _update(db: Connection, changes: dict[int, dict[str, Any]]) -> None:
-    for page, values in changes.items():
+    for page, values in sorted(changes.items()):
         db.execute(update(Page).where(Page.id == page).values(values))
 
 

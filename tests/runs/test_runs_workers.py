@@ -1,0 +1,85 @@
+"""Extraction in processes that may die: one page's trouble is that page's alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+from command import children, until
+
+from pipeline.model import Draft, Reason, Source
+from pipeline.runs.workers import Workers
+from pipeline.store.values import Undrafted
+
+STORY = "<html><head><title>The crane</title></head><body><article><h1>The crane</h1>{}</article></body></html>".format(
+    "<p>The crane on the northern quay was mended on Monday, and the ferries left the harbour on time again.</p>" * 4
+)
+
+
+def page(number: int, body: str = STORY) -> Undrafted:
+    return Undrafted(Source(number, body.encode()), ())
+
+
+def deadly() -> str:
+    """A page of many small blocks: costly for every extractor there is, and no page of a newspaper."""
+    return "<html><body><article>" + "<div><p>a <a href='/x'>b</a></p>" * 100_000 + "</article></body></html>"
+
+
+def drafts(workers: Workers, *pages: Undrafted) -> dict[int, Draft]:
+    return {payload.source.payload_id: draft for payload, draft in workers.drafts(iter(pages))}
+
+
+def test_drafts_come_in_the_order_of_their_payloads_whatever_each_costs() -> None:
+    long = STORY.replace("</article>", "<p>A paragraph of the long story, which goes on.</p>" * 400 + "</article>")
+    with Workers(2, 10, 1024) as workers:
+        found = list(workers.drafts(page(number, long if number % 5 == 0 else STORY) for number in range(40)))
+    assert [payload.source.payload_id for payload, _ in found] == list(range(40))
+    assert {draft.reason for _, draft in found} == {Reason.NONE}
+    assert all(draft.blocks for _, draft in found)
+
+
+def test_a_page_that_takes_too_much_time_has_a_draft_that_says_so_and_the_others_go_on() -> None:
+    with Workers(1, 0.05, 1024) as workers:
+        found = drafts(workers, page(1), page(2, deadly()), page(3))
+    assert found[2].reason is Reason.EXTRACTOR_TIMEOUT
+    assert found[2].detail
+    assert found[2].blocks == ()
+    assert (found[1].reason, found[3].reason) == (Reason.NONE, Reason.NONE)
+
+
+def test_a_page_whose_worker_is_killed_has_a_draft_that_says_so_and_the_others_go_on() -> None:
+    with Workers(1, 60, 1024) as workers:
+        assert drafts(workers, page(0))[0].reason is Reason.NONE
+        threading.Timer(0.3, kill_a_worker).start()  # long before the deadly page is through
+        found = drafts(workers, page(1, deadly()), page(2), page(3))
+    assert found[1].reason is Reason.EXTRACTOR_DIED
+    assert "-9" in found[1].detail
+    assert [found[number].reason for number in (2, 3)] == [Reason.NONE, Reason.NONE]
+
+
+@pytest.mark.xfail(reason="the pool breaks when a worker dies that waits for work; RuntimeError, and innocent pages are blamed")
+def test_a_worker_that_is_killed_between_two_pages_costs_no_page() -> None:
+    with Workers(1, 10, 1024) as workers:
+        drafts(workers, page(0))
+        kill_a_worker()
+        found = drafts(workers, *(page(number) for number in range(1, 9)))
+    assert {draft.reason for draft in found.values()} == {Reason.NONE}
+
+
+def kill_a_worker() -> None:
+    os.kill(min(forked()), signal.SIGKILL)
+
+
+def forked() -> set[int]:
+    """The workers: children of the fork server, which is a child of ours."""
+    servers = [pid for pid, said in children(os.getpid()).items() if "forkserver" in said]
+    return {pid for server in servers for pid in children(server)}
+
+
+def test_workers_are_gone_when_the_block_ends() -> None:
+    with Workers(2, 10, 1024) as workers:
+        drafts(workers, page(1), page(2))
+        assert forked()
+    until(lambda: not forked(), 10)

@@ -1,0 +1,114 @@
+"""The ledger: each URL that a Run saw has one outcome, and the sums prove it."""
+
+from __future__ import annotations
+
+import pytest
+from archiving import (
+    DAY,
+    FAILED,
+    GONE,
+    NIGHT,
+    SITE,
+    Reply,
+    capture,
+    clean,
+    do,
+    links,
+    night,
+    one,
+    rows,
+    show,
+    url,
+)  # fmt: skip
+
+from pipeline.model import Link, Outcome, Reason, Verdict
+from pipeline.store import history
+from pipeline.store.archive import Archive
+from pipeline.store.engine import Store
+
+A, B, C, D = map(url, "abcd")
+
+
+def test_each_url_of_a_run_has_exactly_one_outcome(archive: Archive, store: Store) -> None:
+    run = archive.start_run(SITE)
+    refused = Verdict(Link(D), Outcome.REFUSED, Reason.OFF_SITE)
+    show(archive, run, [*links(A, B, C, A), refused])
+    show(archive, run, [*links(A), refused])
+    first, second, _ = archive.take_due(run, 10)
+    archive.keep(run, capture(first, Reply(b"one")), None)
+    archive.keep(run, capture(second, FAILED), NIGHT)
+    counts = archive.finish_run(run, "stopped")
+    assert counts == {"fetched": 2, "failed": 1, "deferred": 1, "refused": 1}
+    found = rows(store, "SELECT url, outcome FROM ledger WHERE run = :run ORDER BY url", run=run)
+    assert len(found) == len({address for address, _ in found}) == sum(counts.values())
+    assert history.unbalanced(store, [run]) == frozenset()
+
+
+def test_nothing_is_pending_after_a_run_and_what_was_is_still_due(archive: Archive, store: Store) -> None:
+    run = archive.start_run(SITE)
+    show(archive, run, links(A, B))
+    archive.take_due(run, 1)
+    archive.finish_run(run, "finished", deferred=Reason.BUDGET)
+    assert one(store, "SELECT count(*) FROM ledger WHERE outcome = 'pending'") == 0
+    assert rows(store, "SELECT DISTINCT reason FROM ledger WHERE outcome = 'deferred'") == [("budget",)]
+    assert one(store, "SELECT count(*) FROM page WHERE due_at IS NOT NULL AND lease_run IS NULL") == 2
+
+
+def test_the_view_says_how_many_bytes_came_and_when(archive: Archive, store: Store) -> None:
+    night(archive, {A: b"twelve bytes"})
+    ((size, status, job),) = rows(store, "SELECT bytes, status, job FROM ledger WHERE url = :url", url=A)
+    assert (size, status, job) == (12, 200, "crawl")
+    assert history.run_ledger(store, 1, Outcome.FETCHED)[0].when == NIGHT
+
+
+def test_a_story_is_known_when_it_is_linked_but_not_due(archive: Archive, store: Store) -> None:
+    run = archive.start_run(SITE)
+    show(archive, run, links(A))
+    (due,) = archive.take_due(run, 1)
+    archive.keep(run, capture(due, Reply(b"one")), None)
+    archive.finish_run(run, "finished")
+    run = archive.start_run(SITE)
+    show(archive, run, links(A))
+    assert archive.finish_run(run, "finished") == {"fetched": 1, "known": 1}
+
+
+@pytest.mark.parametrize(
+    "breaking",
+    [
+        "DELETE FROM ledger_entry WHERE outcome = 'gone'",
+        "UPDATE ledger_entry SET outcome = 'failed' WHERE outcome = 'gone'",
+        "UPDATE ledger_entry SET outcome = 'pending' WHERE outcome = 'gone'",
+        "UPDATE run SET counts = '{}'",
+    ],
+)
+def test_a_ledger_that_was_broken_on_purpose_is_noticed(archive: Archive, store: Store, breaking: str) -> None:
+    night(archive, {A: b"one", B: GONE})
+    night(archive, {C: b"two"}, site="evening")
+    assert history.unbalanced(store, [1, 2]) == frozenset()
+    do(store, breaking.replace("UPDATE run SET", "UPDATE run SET") + (" WHERE id = 1" if "UPDATE run" in breaking else ""))
+    assert history.unbalanced(store, [1, 2]) == {1}
+    broken = {state.site: state.unbalanced for state in history.states(store, NIGHT)}
+    assert broken == {SITE: (1,), "evening": ()}
+
+
+def test_a_run_that_is_still_going_on_is_not_called_unbalanced(archive: Archive, store: Store) -> None:
+    run = archive.start_run(SITE)
+    show(archive, run, links(A))
+    assert history.unbalanced(store, [run]) == frozenset()
+
+
+def test_a_clean_has_a_ledger_of_its_own_that_adds_up(archive: Archive, store: Store) -> None:
+    night(archive, {A: b"one story", B: b"Before you go on, accept all"})
+    assert clean(store) == {"archived": 1, "not_article": 1}
+    night(archive, {A: b"another story", B: b"Before you go on, accept all"}, NIGHT + DAY)
+    assert clean(store) == {"revised": 1}
+    assert history.unbalanced(store, [1, 2, 3, 4]) == frozenset()
+    assert [run.kind for run in history.runs(store, 10)] == ["clean", "crawl", "clean", "crawl"]
+
+
+def test_the_state_of_a_site_counts_its_stories_alone(archive: Archive, store: Store) -> None:
+    night(archive, {A: b"one story", B: GONE})
+    clean(store)
+    (state,) = history.states(store, NIGHT + DAY)
+    assert (state.site, state.pages, state.stored, state.articles) == (SITE, 2, 1, 1)
+    assert set(state.last) == {"crawl", "clean"}

@@ -1,0 +1,130 @@
+"""The Memory of a Site: what it holds of a line, and which Pages learn of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from archiving import RECIPE, SITE, clean, draft_all, links, night, one, rows, show, url
+
+from pipeline.model import Fact
+from pipeline.store import memories
+from pipeline.store.archive import Archive
+from pipeline.store.engine import Store
+from pipeline.store.memories import COUNTED, KEPT, Seen
+from pipeline.store.shelf import Shelf
+
+LINE, OTHER, HEAD = 11, 22, 33
+
+
+@pytest.fixture
+def pages(archive: Archive, store: Store) -> list[int]:
+    """Twelve Pages, all cleaned."""
+    night(archive, {url(str(number)): b"Story %d" % number for number in range(12)})
+    clean(store)
+    return [page for (page,) in rows(store, "SELECT id FROM page WHERE kind = 'story' ORDER BY id")]
+
+
+@pytest.fixture
+def shelf(store: Store) -> Shelf:
+    return Shelf(store, SITE)
+
+
+def learn(store: Store, page: int, lines: Sequence[int] = (), headlines: Sequence[int] = (), site: str = SITE) -> set[int]:
+    """The Pages that became stale by what one Page showed."""
+    shelf = Shelf(store, site)
+    before = {each.page_id for each in shelf.stale(RECIPE, 0, 100)}
+    with store.write() as db:
+        memories.learn(db, site, {page: Seen(tuple(lines), tuple(headlines))})
+    return {each.page_id for each in shelf.stale(RECIPE, 0, 100)} - before
+
+
+def test_nothing_is_known_of_a_line_that_one_page_alone_shows(store: Store, shelf: Shelf, pages: list[int]) -> None:
+    assert learn(store, pages[0], [LINE]) == set()
+    assert shelf.recall({pages[0]: [LINE, OTHER]}) == {pages[0]: {}}
+
+
+def test_a_line_is_counted_on_the_other_pages(store: Store, shelf: Shelf, pages: list[int]) -> None:
+    for page in pages[:3]:
+        learn(store, page, [LINE])
+    assert shelf.recall({pages[0]: [LINE], pages[9]: [LINE, OTHER]}) == {
+        pages[0]: {LINE: Fact(2)},
+        pages[9]: {LINE: Fact(3)},
+    }
+
+
+def test_a_line_that_comes_back_touches_the_pages_that_have_it_and_no_others(store: Store, pages: list[int]) -> None:
+    learn(store, pages[0], [LINE])
+    learn(store, pages[1], [OTHER])
+    assert learn(store, pages[2], [LINE]) == {pages[0]}
+
+
+def test_learning_the_same_twice_touches_nobody(store: Store, shelf: Shelf, pages: list[int]) -> None:
+    for page in pages[:2]:
+        learn(store, page, [LINE], [HEAD])
+    clean(store)
+    assert learn(store, pages[1], [LINE], [HEAD]) == set()
+    assert one(store, "SELECT count(*) FROM line") == 4
+
+
+def test_a_line_that_stands_everywhere_costs_and_touches_no_more(store: Store, shelf: Shelf, pages: list[int]) -> None:
+    for page in pages[: COUNTED + 1]:
+        learn(store, page, [LINE])
+    clean(store)
+    for page in pages[COUNTED + 1 :]:
+        assert learn(store, page, [LINE]) == set()
+    assert one(store, "SELECT count(*) FROM line") == KEPT
+    assert shelf.recall({page: [LINE] for page in pages}) == {page: {LINE: Fact(COUNTED)} for page in pages}
+
+
+def test_a_headline_is_known_to_pages_that_quote_it_and_not_to_its_own(store: Store, shelf: Shelf, pages: list[int]) -> None:
+    quoting, own = pages[:2]
+    learn(store, quoting, [HEAD])
+    assert learn(store, own, headlines=[HEAD]) == {quoting}
+    assert shelf.recall({quoting: [HEAD], own: [HEAD]}) == {
+        quoting: {HEAD: Fact(0, headline=True)},
+        own: {HEAD: Fact(1)},
+    }
+
+
+def test_a_second_article_of_the_same_headline_is_news_to_the_first_only_if_it_shows_it(
+    store: Store, shelf: Shelf, pages: list[int]
+) -> None:
+    first, second, third, quoting = pages[:4]
+    learn(store, first, [HEAD], [HEAD])
+    assert learn(store, second, headlines=[HEAD]) == {first}, "the line of the first is now another's headline"
+    clean(store)
+    learn(store, quoting, [HEAD])
+    clean(store)
+    assert learn(store, third, headlines=[HEAD]) == set()
+
+
+def test_sites_do_not_share_their_memories(archive: Archive, store: Store, shelf: Shelf, pages: list[int]) -> None:
+    night(archive, {"https://evening.example/1": b"Evening"}, site="evening")
+    clean(store, site="evening")
+    other = one(store, "SELECT id FROM page WHERE site = 'evening' AND kind = 'story'")
+    learn(store, pages[0], [LINE])
+    assert learn(store, other, [LINE], site="evening") == set()
+    assert shelf.recall({pages[1]: [LINE]}) == {pages[1]: {LINE: Fact(1)}}
+
+
+def test_pages_of_one_batch_learn_of_each_other(store: Store, shelf: Shelf, pages: list[int]) -> None:
+    with store.write() as db:
+        memories.learn(db, SITE, {page: Seen((LINE,), (page,)) for page in pages[:3]})
+    assert shelf.recall({pages[0]: [LINE, pages[1]]}) == {pages[0]: {LINE: Fact(2), pages[1]: Fact(0, headline=True)}}
+
+
+def test_what_is_learnt_and_the_drafts_it_came_from_are_written_together(archive: Archive, store: Store, shelf: Shelf) -> None:
+    night(archive, {url("new"): b"A new story"})
+    run = archive.start_run(SITE)
+    show(archive, run, links(url("new")))
+    archive.finish_run(run, "finished")
+    assert draft_all(shelf, seen=Seen((LINE,), (HEAD,))) == 1
+    assert rows(store, "SELECT key, role FROM line ORDER BY key") == [(LINE, "line"), (HEAD, "headline")]
+
+
+def test_many_lines_are_learnt_and_recalled_in_one_go(store: Store, shelf: Shelf, pages: list[int]) -> None:
+    keys = tuple(range(1, 1202))
+    with store.write() as db:
+        memories.learn(db, SITE, {page: Seen(keys) for page in pages[:2]})
+    assert shelf.recall({pages[0]: keys})[pages[0]] == dict.fromkeys(keys, Fact(1))

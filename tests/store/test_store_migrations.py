@@ -1,0 +1,137 @@
+"""The schema: made, upgraded, refused, on both databases; never half."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+from archiving import do, dump, one, rows
+from command import ROOT, environment
+from sqlalchemy import event, inspect
+
+from pipeline.errors import NewerSchema, StoreError
+from pipeline.store import migrate
+from pipeline.store.archive import Archive
+from pipeline.store.engine import Store
+
+ARTICLES = [
+    "id", "site", "url", "title", "authors", "published_at", "published_source", "modified_at", "language", "section", "tags",
+    "image", "text", "word_count", "first_seen_at", "last_seen_at", "revisions",
+]  # fmt: skip
+LEDGER = ["run", "site", "url", "outcome", "reason", "bytes", "when"]
+OPEN = "import sys; from pipeline.store.archive import Archive; Archive.open(sys.argv[1]).close()"
+
+
+def names(store: Store) -> set[str]:
+    """Tables and views that are there, but for those of the engines' own."""
+    with store.read() as db:
+        seen = inspect(db)
+        return {name for name in (*seen.get_table_names(), *seen.get_view_names()) if not name.startswith("article_index_")}
+
+
+def alembic(store: Store, name: str, *words: str) -> None:
+    with store.write() as connection:
+        settings = migrate.config()
+        settings.attributes["connection"] = connection
+        getattr(command, name)(settings, *words)
+
+
+def test_models_and_migrations_describe_the_same_schema(store: Store) -> None:
+    alembic(store, "check")
+
+
+def test_migrations_go_down_to_nothing_and_up_again(store: Store) -> None:
+    before = names(store)
+    assert {"page", "payload", "capture", "articles", "ledger", "article_index"} <= before
+    alembic(store, "downgrade", "base")
+    assert names(store) == {"alembic_version"}
+    alembic(store, "upgrade", "head")
+    assert names(store) == before
+    alembic(store, "check")
+
+
+def test_the_views_have_the_columns_that_people_were_promised(store: Store) -> None:
+    with store.read() as db:
+        seen = inspect(db)
+        articles = [column["name"] for column in seen.get_columns("articles")]
+        ledger = [column["name"] for column in seen.get_columns("ledger")]
+    assert articles == ARTICLES
+    assert [name for name in ledger if name in LEDGER] == LEDGER
+    assert set(ledger) - set(LEDGER) == {"job", "kind", "status", "detail"}
+
+
+def test_a_schema_that_is_up_to_date_is_left_alone(store: Store) -> None:
+    before = dump(store)
+    migrate.ensure(store)
+    migrate.ensure(store, create=False)
+    assert dump(store) == before
+    assert rows(store, "SELECT version_num FROM alembic_version") == [(migrate.head(),)]
+
+
+def test_a_newer_schema_is_refused_in_one_sentence_and_untouched(store: Store, database_url: str) -> None:
+    do(store, "UPDATE alembic_version SET version_num = '9999'")
+    before = dump(store)
+    with pytest.raises(NewerSchema, match=r"schema 9999 .* newer Nightdesk") as caught:
+        Archive.open(database_url)
+    assert "\n" not in str(caught.value)
+    assert dump(store) == before
+    assert one(store, "SELECT version_num FROM alembic_version") == "9999"
+
+
+def test_an_archive_is_not_made_by_a_command_that_only_reads(empty_url: str) -> None:
+    store = Store(empty_url)
+    with pytest.raises(StoreError, match=r"no archive here yet; 'nightdesk crawl' makes it"):
+        migrate.ensure(store, create=False)
+    if store.file is not None:
+        assert not store.file.exists()
+    store.close()
+
+
+def test_two_processes_that_start_together_make_the_schema_once(empty_url: str) -> None:
+    children = [
+        subprocess.Popen([sys.executable, "-P", "-c", OPEN, empty_url], cwd=ROOT, env=environment(PYTHONPATH=str(ROOT)))
+        for _ in range(3)
+    ]
+    assert [child.wait(timeout=60) for child in children] == [0, 0, 0]
+    store = Store(empty_url)
+    assert rows(store, "SELECT version_num FROM alembic_version") == [(migrate.head(),)]
+    store.close()
+
+
+@pytest.mark.parametrize("last", ["CREATE TABLE line", "CREATE VIEW ledger", "INSERT INTO alembic_version"])
+def test_an_upgrade_that_breaks_off_leaves_nothing_behind(empty_url: str, last: str) -> None:
+    store = Store(empty_url)
+
+    def break_off(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if re.sub(r"\s+", " ", statement).strip().startswith(last):
+            raise InterruptedError(last)
+
+    event.listen(store.engine, "before_cursor_execute", break_off)
+    with pytest.raises(InterruptedError):
+        migrate.ensure(store)
+    assert names(store) == set()
+    event.remove(store.engine, "before_cursor_execute", break_off)
+    migrate.ensure(store)
+    alembic(store, "check")
+    store.close()
+
+
+def test_the_alembic_command_works_on_the_archive_of_the_settings(empty_url: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, env=environment(NIGHTDESK_DATABASE_URL=empty_url),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    store = Store(empty_url)
+    alembic(store, "check")
+    store.close()
+
+
+def test_every_migration_has_a_way_down() -> None:
+    for path in (ROOT / "migrations" / "versions").glob("[0-9]*.py"):
+        body = path.read_text(encoding="utf8").partition("def downgrade() -> None:")[2]
+        assert body.strip() not in ("", "pass"), Path(path).name
