@@ -89,7 +89,11 @@ def home_folder(config: Path | None = None) -> Path:
     """The folder that holds `config/`: of the flag, of NIGHTDESK_HOME, of the working folder, else of the checkout."""
     named = config or (Path(os.environ[PREFIX + "HOME"]) if os.environ.get(PREFIX + "HOME") else None)
     if named is not None:
-        if not named.is_dir():
+        try:
+            found = named.is_dir()
+        except OSError as error:
+            raise ConfigError(f"{named}: cannot be looked into ({error.strerror}); may you read it?") from None
+        if not found:
             raise ConfigError(f"{named}: no such folder; --home names the folder that holds config/")
         return named.resolve()
     here = Path.cwd()
