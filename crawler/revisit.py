@@ -18,6 +18,7 @@ MAX_WAITS = 14  # visits in a row to which the server only said "later"
 ROBOTS_AGAIN = timedelta(days=7)
 UNREACHABLE_AGAIN = timedelta(hours=6)  # robots.txt that cannot be had is a trouble of tonight, not a wish of the site
 GONE_AGAIN = timedelta(days=1)
+BY_THE_SITE_FILE = (Reason.OFF_SITE, Reason.NOT_ALLOWED, Reason.DENIED, Reason.BAD_URL, Reason.URL_TOO_LONG)
 LONGEST_WAIT = timedelta(days=7)  # the most that a Retry-After may ask for
 
 
@@ -30,6 +31,8 @@ def next_visit(capture: Capture, due: Due, revisit: Revisit) -> datetime | None:
             return _while_young(capture, due, revisit, GONE_AGAIN)
         case Outcome.REFUSED if capture.reason is Reason.ROBOTS_UNREACHABLE:
             return capture.fetched_at + UNREACHABLE_AGAIN
+        case Outcome.REFUSED if capture.reason in BY_THE_SITE_FILE:  # until a Place shows it again, under another file
+            return None
         case Outcome.REFUSED:
             return capture.fetched_at + ROBOTS_AGAIN
         case Outcome.DEFERRED:

@@ -28,7 +28,7 @@ from crawler.revisit import next_visit
 from crawler.targets import judge_target, newest_children
 from crawler.trouble import explain
 from pipeline.errors import NightdeskError
-from pipeline.model import Capture, Due, Outcome, Reason
+from pipeline.model import Capture, Due, Kind, Link, Outcome, Reason
 from pipeline.sites import Site
 from pipeline.store.archive import Archive
 from pipeline.urls import url_key
@@ -148,7 +148,11 @@ class NewsSpider(Spider):
         due = await self._take()
         if due is None:
             return False
-        capture, _ = await self._visit(due, follow=False)
+        refused = self.site.judge(Link(due.url), Kind.FEED)  # the site file may have changed since the Page was met
+        if refused.reason:
+            capture = Capture(due.page_id, datetime.now(UTC), refused.outcome, refused.reason)
+        else:
+            capture, _ = await self._visit(due, follow=False)
         verdict = judge_target(self.site, capture.location) if capture.outcome is Outcome.REDIRECTED else None
         due_at = next_visit(capture, due, self.site.revisit)
         outcome = await self.desk.ask(self.archive.keep, self.run, capture, due_at, verdict)

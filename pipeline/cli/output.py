@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+
+def leave() -> NoReturn:
+    """Ends the command in peace: nobody reads any more, and Python would complain of it when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(0)
 
 
 class Pipe(Console):
     """A console whose reader may leave early, as in `nightdesk search … | head`: that is no trouble."""
 
     def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
+        leave()
 
 
 console = Pipe(highlight=False, soft_wrap=True)
@@ -39,7 +47,15 @@ def complain(sentence: str) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+    _write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        leave()
 
 
 def _plain(value: Any) -> Any:
@@ -83,7 +99,7 @@ def _plain_table(columns: Sequence[str], rows: list[list[Cell]]) -> None:
             text.rjust(width) if is_right else text.ljust(width)
             for text, width, is_right in zip(line, widths, right, strict=True)
         )
-        sys.stdout.write("  ".join(padded).rstrip() + "\n")
+        _write("  ".join(padded).rstrip() + "\n")
 
 
 def when(at: datetime | None) -> str:

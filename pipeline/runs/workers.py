@@ -6,6 +6,7 @@ costs its worker and nothing else. Workers are recycled, warmed once, and never 
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import resource
 import signal
@@ -24,6 +25,10 @@ from pipeline.store.values import Undrafted
 RECYCLE = 2000  # pages after which a worker is replaced: C libraries leak
 WALL = 6  # times the CPU limit: for a worker that sleeps or thrashes
 AHEAD = 4  # pages handed out for each worker, so that the window of bodies in memory is bounded
+BREAKS = 3  # times that the pool may break over one page
+
+Handed = tuple[Undrafted, ProcessFuture[Draft]]
+log = logging.getLogger(__name__)
 
 
 class Workers:
@@ -39,21 +44,43 @@ class Workers:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._pool is not None:
-            self._pool.stop() if kind else self._pool.close()  # type: ignore[no-untyped-call]
-            self._pool.join()
+        self._end(at_once=kind is not None)
 
     def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, Draft]]:
         """A Draft for each Payload, in order. Reads ahead only as far as the workers can be kept busy."""
-        waiting: deque[tuple[Undrafted, ProcessFuture[Draft]]] = deque()
+        waiting: deque[Handed] = deque()
         for payload in payloads:
             waiting.append((payload, self._schedule(payload)))
             if len(waiting) >= self.processes * AHEAD:
-                yield _settle(*waiting.popleft())
+                yield self._next(waiting)
         while waiting:
-            yield _settle(*waiting.popleft())
+            yield self._next(waiting)
+
+    def _next(self, waiting: deque[Handed]) -> tuple[Undrafted, Draft]:
+        """The first that was handed out. Where the pool itself broke (a worker was killed between two pages), no page is to
+        blame: a new pool is given all that is waiting."""
+        for _ in range(BREAKS):
+            payload, future = waiting[0]
+            draft = _settle(future)
+            if draft is not None or (self._pool is not None and self._pool.active):
+                waiting.popleft()
+                return payload, draft or _none(Reason.EXTRACTOR_ERROR, "the worker gave no answer")
+            log.warning("the pool of cleaning processes broke and is made anew")
+            self._end(at_once=True)
+            handed = [(payload, self._schedule(payload)) for payload, _ in waiting]
+            waiting.clear()
+            waiting.extend(handed)
+        raise RuntimeError(f"the pool of cleaning processes broke {BREAKS} times over one page")
+
+    def _end(self, *, at_once: bool) -> None:
+        if self._pool is not None:
+            self._pool.stop() if at_once else self._pool.close()  # type: ignore[no-untyped-call]
+            self._pool.join()
+            self._pool = None
 
     def _schedule(self, payload: Undrafted) -> ProcessFuture[Draft]:
+        if self._pool is not None and not self._pool.active:
+            self._end(at_once=True)
         if self._pool is None:
             self._pool = ProcessPool(
                 max_workers=self.processes,
@@ -91,17 +118,18 @@ def _extract(source: Source, seconds: float) -> Draft:
         return _none(Reason.EXTRACTOR_MEMORY, "the page needs more memory than one page may have")
 
 
-def _settle(payload: Undrafted, future: ProcessFuture[Draft]) -> tuple[Undrafted, Draft]:
+def _settle(future: ProcessFuture[Draft]) -> Draft | None:
+    """The Draft, or one that says what the page did to its worker; None where something else went wrong."""
     try:
-        return payload, future.result()
+        return future.result()
     except TookTooLong:
-        return payload, _none(Reason.EXTRACTOR_TIMEOUT, "the page took too long")
+        return _none(Reason.EXTRACTOR_TIMEOUT, "the page took too long")
     except ProcessExpired as error:
         if error.exitcode == -signal.SIGXCPU:
-            return payload, _none(Reason.EXTRACTOR_TIMEOUT, "the page took too much CPU time")
-        return payload, _none(Reason.EXTRACTOR_DIED, f"the worker ended with code {error.exitcode}")
-    except Exception as error:  # noqa: BLE001 - whatever a page does to its extractor is that page's outcome
-        return payload, _none(Reason.EXTRACTOR_ERROR, f"{type(error).__name__}: {error}"[:300])
+            return _none(Reason.EXTRACTOR_TIMEOUT, "the page took too much CPU time")
+        return _none(Reason.EXTRACTOR_DIED, f"the worker ended with code {error.exitcode}")
+    except Exception:  # noqa: BLE001 - `extract` raises nothing, so whatever this is, it is the pool's
+        return None
 
 
 def _none(reason: Reason, detail: str) -> Draft:

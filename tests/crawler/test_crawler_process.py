@@ -175,3 +175,16 @@ def test_names_that_do_not_resolve_and_ports_that_are_closed_have_their_reasons(
     run = crawl(job(closed, tmp_path, feeds=feeds), tmp_path)
     assert run.fate("no-such-host.invalid/feed.xml") == ("failed", "dns")
     assert run.fate(f":{closed.port}/feed.xml") == ("failed", "connect")
+
+
+def test_a_page_that_the_site_file_now_denies_is_not_fetched_again_though_no_place_shows_it(tmp_path: Path) -> None:
+    with serving() as site:
+        kept, denied = with_stories(site, 2)
+        places = {"feeds": [site.url + "/feed.xml"], "revisit": {"after_hours": 0}}
+        crawl(job(site, tmp_path, **places), tmp_path)
+        before = len(site.seen)
+        again = crawl(job(site, tmp_path, deny=["story-10001"], **places), tmp_path)
+        asked = {site.url + each.path for each in site.seen[before:]}
+    assert kept in asked
+    assert denied not in asked
+    assert again.fate("story-10001.html") == ("refused", "denied")

@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 
-import pytest
 from command import children, until
 
 from pipeline.model import Draft, Reason, Source
@@ -59,7 +58,6 @@ def test_a_page_whose_worker_is_killed_has_a_draft_that_says_so_and_the_others_g
     assert [found[number].reason for number in (2, 3)] == [Reason.NONE, Reason.NONE]
 
 
-@pytest.mark.xfail(reason="the pool breaks when a worker dies that waits for work; RuntimeError, and innocent pages are blamed")
 def test_a_worker_that_is_killed_between_two_pages_costs_no_page() -> None:
     with Workers(1, 10, 1024) as workers:
         drafts(workers, page(0))
