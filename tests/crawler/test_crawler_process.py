@@ -180,6 +180,7 @@ def test_names_that_do_not_resolve_and_ports_that_are_closed_have_their_reasons(
 def test_a_page_that_the_site_file_now_denies_is_not_fetched_again_though_no_place_shows_it(tmp_path: Path) -> None:
     with serving() as site:
         kept, denied = with_stories(site, 2)
+        site.pages["/feed.xml"].headers["ETag"] = '"the same"'
         places = {"feeds": [site.url + "/feed.xml"], "revisit": {"after_hours": 0}}
         crawl(job(site, tmp_path, **places), tmp_path)
         before = len(site.seen)
