@@ -40,5 +40,5 @@ connection = context.config.attributes.get("connection")
 if connection is not None:
     run(connection)
 else:
-    with Store(load_settings().database_url).write() as own:
+    with Store(load_settings().database_url).migrating() as own:
         run(own)

@@ -37,6 +37,7 @@ class Outcome(StrEnum):
     ARCHIVED = "archived"  # cleaned into an Article for the first time
     REVISED = "revised"  # the publication changed its text
     RECLEANED = "recleaned"  # the same bytes, cleaned into another text than before
+    HELD = "held"  # the same bytes, cleaned into much less than before: the Article stays until somebody reviews it
     NOT_ARTICLE = "not_article"  # kept, but no story: stays out of `articles`
     QUARANTINED = "quarantined"  # the page broke its extractor; kept for a later one
 
@@ -93,6 +94,13 @@ class Reason(StrEnum):
     EXTRACTOR_DIED = "extractor_died"
     EXTRACTOR_MEMORY = "extractor_memory"
     EXTRACTOR_ERROR = "extractor_error"
+    # cleaning again
+    LOST_TEXT = "lost_text"
+    LOST_ARTICLE = "lost_article"
+    LOST_TITLE = "lost_title"
+    LOST_DATE = "lost_date"
+    REJECTED = "rejected"
+    ROLLED_BACK = "rolled_back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +288,15 @@ class Extraction:
         return sha256(self.text.encode("utf8", "replace")).hexdigest()
 
 
+class Standing(StrEnum):
+    """What became of an Extraction. For each Payload of a Page one stands; the others are kept to be wanted back or refused."""
+
+    ACCEPTED = "accepted"  # it stands: the Article and its Revisions are made of it
+    REPLACED = "replaced"  # it stood, until a later one took its place
+    HELD = "held"  # it would lose much, and waits for a review
+    REJECTED = "rejected"  # somebody refused it, or took its Run back
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """One Payload's clean text with the stretch of time in which visits met that Payload: what `fold` works on."""
@@ -308,6 +325,7 @@ class Before:
 
     payload_id: int
     text_digest: str
+    revisions: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import pipeline
 ROOT = Path(__file__).parents[1]
 ROOMS = ("crawler", "pipeline", "migrations")
 
-CRAFT = ("extract", "rules", "memory", "fold")
+CRAFT = ("extract", "rules", "memory", "fold", "guard")
 # What the rooms of `pipeline` may import of each other, besides themselves.
 MAY = {
     "model": (),
@@ -31,6 +31,7 @@ MAY = {
     "memory": ("model",),
     "rules": ("model", "memory", "sites", "wallclock"),  # of sites, a site's options
     "fold": ("model",),
+    "guard": ("model",),
     "store": ("model", "errors", "urls", "letters"),
     "runs": (*CRAFT, "store", "model", "errors", "sites", "settings"),
     "schedule": ("cron", "errors", "sites", "settings", "runs"),

@@ -40,7 +40,7 @@ UNITS = sorted(CONFIG.glob("*.service"))
 SHELL_STOPS = {"&&", "||", "|", ">", ">>", ";"}
 CRON_FIELD = re.compile(r"[\d*,/-]+")
 PLACEHOLDERS = re.compile(r"[A-Z]{2,}|…")
-READING = {"sites", "search", "show", "explain", "runs", "status", "clean"}
+READING = {"sites", "search", "show", "explain", "runs", "status", "clean", "memory"}
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,13 @@ Promises one clear sentence and a documented exit code for each trouble, a trace
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
 
-from pipeline.cli import night, reading, setup
+from pipeline.cli import choosing, cleaning, extracting, night, reading, setup
 from pipeline.cli.output import complain
-from pipeline.errors import ExitCode, NightdeskError
+from pipeline.errors import NightdeskError
 
 app = typer.Typer(
     name="nightdesk",
@@ -26,7 +25,10 @@ app = typer.Typer(
 app.callback()(setup.options)
 for command in (
     night.crawl,
-    night.clean,
+    cleaning.clean,
+    choosing.review,
+    choosing.rollback,
+    cleaning.memory,
     night.schedule,
     reading.sites,
     reading.search,
@@ -34,6 +36,7 @@ for command in (
     reading.explain,
     reading.runs,
     reading.status,
+    extracting.extract,
     night.demo,
 ):
     app.command()(command)
@@ -46,6 +49,3 @@ def main() -> None:
     except NightdeskError as error:
         complain(str(error))
         sys.exit(int(error.exit_code))
-    except BrokenPipeError:  # `nightdesk search … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(int(ExitCode.OK))

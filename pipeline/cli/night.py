@@ -1,18 +1,20 @@
-"""The commands that work: crawl, clean, schedule, demo."""
+"""The commands that work by night: crawl, schedule, demo; and what they share with `clean`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import typer
 
 from pipeline import schedule as scheduling
-from pipeline.cli import summary
+from pipeline.cli import changes, summary
 from pipeline.cli.output import complain, print_json, say
 from pipeline.cli.setup import AsJson, Door, SiteNames, door
 from pipeline.cli.watch import watcher
 from pipeline.errors import ExitCode
+from pipeline.runs.clean import NIGHTLY, Plan
 from pipeline.runs.night import SiteNight, run_night, worst
+from pipeline.runs.report import Report
 from pipeline.sites import Site
 from pipeline.store.engine import Store
 
@@ -22,33 +24,46 @@ def crawl(context: typer.Context, sites: SiteNames = None, as_json: AsJson = Fal
     here = door(context)
     chosen = here.sites(sites or ())
     _ = here.settings.agent  # refused before anything is begun
-    _work(here, chosen, as_json=as_json, crawled=True)
+    work(here, chosen, as_json=as_json, crawled=True)
 
 
-def clean(context: typer.Context, sites: SiteNames = None, as_json: AsJson = False) -> None:
-    """Clean whatever is stale: new pages, and all pages after a change of rules, versions or site options."""
-    here = door(context)
-    _work(here, here.sites(sites or ()), as_json=as_json, crawled=False)
-
-
-def _work(here: Door, sites: Sequence[Site], *, as_json: bool, crawled: bool) -> None:
+def work(
+    here: Door,
+    sites: Sequence[Site],
+    *,
+    as_json: bool,
+    crawled: bool,
+    plan: Plan = NIGHTLY,
+    changed: Mapping[str, Report] | None = None,
+) -> None:
+    """Crawls or cleans, sums up, and ends the command. `changed` are the reports of who wants to see what is other now."""
     store = here.archive(create=crawled)
+    nights = watched(here, store, sites, as_json=as_json, crawled=crawled, plan=plan)
+    if as_json:
+        told = summary.to_json(store, nights)
+        print_json([each | {"changes": changes.report_json(changed[each["site"]])} for each in told] if changed else told)
+    else:
+        summary.show(store, nights, crawled=crawled)
+        changes.show_samples(list((changed or {}).values()))
+    store.close()
+    end(here, nights)
+
+
+def watched(
+    here: Door, store: Store, sites: Sequence[Site], *, as_json: bool, crawled: bool, plan: Plan
+) -> tuple[SiteNight, ...]:
+    """The nights of some Sites, with somebody looking on. Ctrl-C ends the command in order."""
     try:
-        nights = _watched(here, store, sites, as_json=as_json, crawled=crawled)
+        with watcher(quiet=as_json) as looking:
+            return run_night(here.settings, store, sites, looking, crawl=crawled, plan=plan)
     except KeyboardInterrupt:
         complain("interrupted; what was done is kept, and the same command goes on from here")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    if as_json:
-        print_json(summary.to_json(store, nights))
-    else:
-        summary.show(store, nights, crawled=crawled)
-    store.close()
+
+
+def end(here: Door, nights: Sequence[SiteNight]) -> None:
+    """Ends the command with the exit code that the nights deserve."""
     raise typer.Exit(worst([here.code, *(night.code for night in nights)]))
-
-
-def _watched(here: Door, store: Store, sites: Sequence[Site], *, as_json: bool, crawled: bool) -> tuple[SiteNight, ...]:
-    with watcher(quiet=as_json) as looking:
-        return run_night(here.settings, store, sites, looking, crawl=crawled)
 
 
 def schedule(context: typer.Context) -> None:

@@ -19,7 +19,8 @@ CRAWLED = (
     Outcome.DEFERRED,
 )  # fmt: skip
 CLEANED = (
-    Outcome.ARCHIVED, Outcome.REVISED, Outcome.RECLEANED, Outcome.UNCHANGED, Outcome.NOT_ARTICLE, Outcome.QUARANTINED,
+    Outcome.ARCHIVED, Outcome.REVISED, Outcome.RECLEANED, Outcome.HELD, Outcome.UNCHANGED, Outcome.NOT_ARTICLE,
+    Outcome.QUARANTINED,
 )  # fmt: skip
 SENTENCES = {
     "robots": "robots.txt forbids it",
@@ -88,6 +89,7 @@ def show(store: Store, nights: Sequence[SiteNight], *, crawled: bool) -> None:
         say()
     _show_clean(each)
     _show_struck(each)
+    _show_held(each)
     if crawled:
         _show_proof(store, each)
     for night in nights:
@@ -131,6 +133,12 @@ def _show_struck(each: Sequence[Row]) -> None:
         say(f"Struck {plural(sum(struck.values()), 'block')}: {rules}.")
 
 
+def _show_held(each: Sequence[Row]) -> None:
+    held = sum(row.clean(Outcome.HELD) for row in each)
+    if held:
+        say(f"Held {plural(held, 'page')} that would lose much: 'nightdesk review' shows what, and accepts or rejects it.")
+
+
 def _show_proof(store: Store, each: Sequence[Row]) -> None:
     runs = [row.night.crawl.run for row in each if row.night.crawl and row.night.crawl.run]
     wrong = history.unbalanced(store, runs)
@@ -169,7 +177,7 @@ def one_line(night: SiteNight) -> str:
     if night.clean is not None and night.clean.run:
         counts = night.clean.counts
         parts.append(f"{counts.get(Outcome.ARCHIVED, 0)} archived")
-        rest = (Outcome.REVISED, Outcome.RECLEANED, Outcome.NOT_ARTICLE, Outcome.QUARANTINED)
+        rest = (Outcome.REVISED, Outcome.RECLEANED, Outcome.HELD, Outcome.NOT_ARTICLE, Outcome.QUARANTINED)
         parts += [f"{counts[outcome]} {outcome.replace('_', ' ')}" for outcome in rest if counts.get(outcome)]
     else:
         parts.append("nothing to clean")

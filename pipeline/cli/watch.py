@@ -2,29 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from threading import Lock
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from pipeline.cli.output import console, say
 from pipeline.cli.summary import one_line
 from pipeline.runs.night import SiteNight
 
+PAUSE = 30.0  # seconds between two lines on how far a clean is
+
+
+def pace(done: int, seconds: float, left: int) -> str:
+    """The rate, and how long the rest takes at it; "" while there is nothing to measure."""
+    if done <= 0 or seconds <= 0:
+        return ""
+    rest = left * seconds / done
+    told = f"{rest:.0f} s" if rest < 90 else f"{rest / 60:.0f} min" if rest < 5400 else f"{rest / 3600:.1f} h"
+    return f", {done / seconds:,.0f} a second, about {told} left"
+
+
+class Rate(ProgressColumn):
+    """Pages a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="dim")
+
 
 class Lines(AbstractContextManager["Lines"]):
-    """For logs and mails. With `quiet`, nothing: the summary or the JSON says it."""
+    """For logs and mails: a line for each finished Site, and now and then one on how far a long clean is. With `quiet`,
+    nothing: the summary or the JSON says it."""
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, clock: Callable[[], float] = monotonic) -> None:
         self._quiet = quiet
+        self._clock = clock
+        self._stages: dict[tuple[str, str], tuple[float, int]] = {}  # when it was first heard of, and how far it was
+        self._told = clock()
 
     def crawl(self, site: str, event: dict[str, Any]) -> None:
         pass
 
     def clean(self, site: str, stage: str, done: int, of: int) -> None:
-        pass
+        now = self._clock()
+        began, first = self._stages.setdefault((site, stage), (now, done))
+        if not self._quiet and now - self._told >= PAUSE and done < of:
+            self._told = now
+            say(f"{site}: {stage} {done:,} of {of:,}{pace(done - first, now - began, of - done)}")
 
     def done(self, night: SiteNight) -> None:
         if not self._quiet:
@@ -43,6 +81,7 @@ class Bars(AbstractContextManager["Bars"]):
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
+            Rate(),
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,

@@ -7,34 +7,52 @@ extractors did not change, and that the Site's memory has seen all new Drafts be
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from itertools import islice
 from typing import TypeVar
 
 from pipeline import memory, rules
+from pipeline.errors import ConfigError
 from pipeline.extract import EXTRACTORS
 from pipeline.fold import decide, fold
-from pipeline.model import Extraction, Fact, Recipe, Sighting
+from pipeline.guard import Weighed, is_same, weigh
+from pipeline.model import Before, Draft, Extraction, Fact, Outcome, Reason, Recipe, Revision, Sighting, Standing, Told
+from pipeline.runs.changes import Change, by_payload, change_of, refused
 from pipeline.runs.workers import Workers
 from pipeline.sites import Site
 from pipeline.store.engine import Store
 from pipeline.store.memories import Seen
 from pipeline.store.shelf import Shelf
-from pipeline.store.values import Cleaned, Material, Met, Undrafted
+from pipeline.store.values import Cleaned, Material, Met, Scope, Undrafted
 
 log = logging.getLogger(__name__)
 
 READ = 32  # payloads read at a time
 DRAFTS = 16  # drafts written at a time
 STRIKES = 100  # pages struck and written at a time
+STALE = Scope()
 
 Progress = Callable[[str, int, int], None]  # (stage, done, of); may raise Stopped
+Tell = Callable[[str, Change], None]  # (Site, what becomes of one of its Pages)
 T = TypeVar("T")
 
 
 class Stopped(Exception):
     """The one who looks on wants no more; what is done is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a clean is asked for: which Pages, and who wants to know what changes. A dry one writes nothing but Drafts."""
+
+    scope: Scope = STALE
+    dry: bool = False
+    tell: Tell | None = None
+
+
+NIGHTLY = Plan()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +70,35 @@ def recipe_of(site: Site) -> Recipe:
     return Recipe(EXTRACTORS, rules.digest(site.cleaning, site.language, site.timezone))
 
 
-def clean_site(store: Store, site: Site, workers: Workers, progress: Progress) -> CleanResult:
-    """Cleans all that is stale. Raises AlreadyRunning and StoreError, and Stopped where `progress` does."""
+def rule_named(name: str) -> str:
+    """The name, if a Rule has it. Raises ConfigError with the nearest one."""
+    names = [rule.name for rule in rules.RULES]
+    if name not in names:
+        close = get_close_matches(name, names, n=1, cutoff=0.5)
+        hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(names)}"
+        raise ConfigError(f"--rule {name}: there is no such rule; {hint}")
+    return name
+
+
+def clean_site(store: Store, site: Site, workers: Workers, progress: Progress, plan: Plan = NIGHTLY) -> CleanResult:
+    """Cleans what the plan is about. Raises AlreadyRunning and StoreError, and Stopped where `progress` does."""
     shelf = Shelf(store, site.id)
     recipe = recipe_of(site)
-    if not shelf.count_stale(recipe):
+    if plan.dry:
+        drafted = _draft(shelf, recipe, workers, progress, plan)
+        _strike(shelf, 0, recipe, site, progress, plan)
+        return CleanResult(site.id, drafted=drafted)
+    asked = str(plan.scope)
+    if plan.scope.everything:
+        shelf.touch(recipe, plan.scope)  # so that a clean which breaks off goes on where it was
+        plan = replace(plan, scope=replace(plan.scope, everything=False))
+    if not shelf.count_stale(recipe, plan.scope):
         return CleanResult(site.id)
-    run = shelf.start_run(recipe)
+    run = shelf.start_run(recipe, scope=asked)
     status, detail = "stopped", "interrupted"
     try:
-        drafted = _draft(shelf, recipe, workers, progress)
-        _strike(shelf, run, recipe, site, progress)
+        drafted = _draft(shelf, recipe, workers, progress, plan)
+        _strike(shelf, run, recipe, site, progress, plan)
         status, detail = "finished", ""
     except Stopped:
         raise
@@ -74,36 +110,56 @@ def clean_site(store: Store, site: Site, workers: Workers, progress: Progress) -
     return CleanResult(site.id, run, counts, drafted)
 
 
-def _draft(shelf: Shelf, recipe: Recipe, workers: Workers, progress: Progress) -> int:
-    """Makes the Drafts that are missing, and tells the memory what their Pages show."""
-    total, done = shelf.count_undrafted(recipe), 0
-    for batch in _batches(workers.drafts(_undrafted(shelf, recipe)), DRAFTS):
-        seen: dict[int, Seen] = {}
+def _draft(shelf: Shelf, recipe: Recipe, workers: Workers, progress: Progress, plan: Plan) -> int:
+    """Makes the Drafts that are missing, and tells the memory what their Pages show; a dry plan leaves that to a later one."""
+    if not plan.dry:
+        _learn(shelf, recipe)
+    total, done = shelf.count_undrafted(recipe, plan.scope), 0
+    for batch in _batches(workers.drafts(_undrafted(shelf, recipe, plan.scope)), DRAFTS):
         for payload, draft in batch:
             if draft.reason:
                 log.info("payload %d: %s %s", payload.source.payload_id, draft.reason, draft.detail)
-            for page, told in payload.pages:
-                lines = memory.line_keys(draft, draft.metadata.title)
-                seen[page] = Seen(lines, memory.headline_keys(draft.metadata, told))
-        shelf.put_drafts([(payload.source.payload_id, draft) for payload, draft in batch], seen)
+        seen = _seen((draft, payload.pages) for payload, draft in batch)
+        drafts = [(payload.source.payload_id, draft) for payload, draft in batch]
+        shelf.put_drafts(drafts, None if plan.dry else seen)
         done += len(batch)
         progress("extracting", done, max(total, done))
     return done
 
 
-def _undrafted(shelf: Shelf, recipe: Recipe) -> Iterator[Undrafted]:
+def _learn(shelf: Shelf, recipe: Recipe) -> None:
+    """Tells the memory of the Drafts that a dry clean made."""
+    while found := shelf.unlearnt(recipe, STRIKES):
+        shelf.learn([each.draft_id for each in found], _seen((each.draft, each.pages) for each in found))
+
+
+def _seen(drafts: Iterable[tuple[Draft, Sequence[tuple[int, Told]]]]) -> dict[int, Seen]:
+    seen: dict[int, Seen] = {}
+    for draft, pages in drafts:
+        lines = memory.line_keys(draft, draft.metadata.title) if pages else ()
+        for page, told in pages:
+            seen[page] = Seen(lines, memory.headline_keys(draft.metadata, told))
+    return seen
+
+
+def _undrafted(shelf: Shelf, recipe: Recipe, scope: Scope) -> Iterator[Undrafted]:
     after = 0
-    while found := shelf.undrafted(recipe, after, READ):
+    while found := shelf.undrafted(recipe, after, READ, scope):
         yield from found
         after = found[-1].source.payload_id
 
 
-def _strike(shelf: Shelf, run: int, recipe: Recipe, site: Site, progress: Progress) -> None:
-    total, done, after = shelf.count_stale(recipe), 0, 0
-    while batch := shelf.stale(recipe, after, STRIKES):
+def _strike(shelf: Shelf, run: int, recipe: Recipe, site: Site, progress: Progress, plan: Plan) -> None:
+    total, done, after = shelf.count_stale(recipe, plan.scope), 0, 0
+    while batch := shelf.stale(recipe, after, STRIKES, plan.scope):
         lines = {material.page_id: _lines(material) for material in batch}
         facts = shelf.recall(lines)
-        shelf.put(run, recipe, [clean_page(each, facts[each.page_id], site) for each in batch if each.met])
+        cleaned = [(each, clean_page(each, facts[each.page_id], site)) for each in batch if each.met]
+        if not plan.dry:
+            shelf.put(run, recipe, [result for _, result in cleaned])
+        if plan.tell is not None:
+            for material, result in cleaned:
+                plan.tell(site.id, change_of(material, result))
         after = batch[-1].page_id
         done += len(batch)
         progress("cleaning", done, max(total, done))
@@ -115,15 +171,58 @@ def _lines(material: Material) -> tuple[int, ...]:
 
 
 def clean_page(material: Material, facts: dict[int, Fact], site: Site) -> Cleaned:
-    """What becomes of one Page: all its Payloads are struck alike, and its Revisions folded anew."""
-    made: dict[int, tuple[int, Extraction]] = {}
-    for met in material.met:
+    """What becomes of one Page: all its Payloads are struck alike, what would lose much is held, and the Revisions are folded
+    anew from the results that stand then."""
+    made: dict[int, Extraction] = {}
+    drafts: dict[int, int] = {}
+    for met in reversed(material.met):  # the newest Payload comes first, and keeps its place below
         if met.payload_id not in made:
-            made[met.payload_id] = met.draft_id, _extraction(met, material, facts, site)
-    sightings = [Sighting(made[met.payload_id][1], met.payload_id, met.first_seen_at, met.last_seen_at) for met in material.met]
-    outcome, reason = decide(material.before, sightings[-1])
-    extractions = tuple((payload, draft_id, extraction) for payload, (draft_id, extraction) in made.items())
-    return Cleaned(material.page_id, sightings[-1].payload_id, extractions, fold(sightings), outcome, reason)
+            made[met.payload_id] = _extraction(_first(material, met.payload_id), material, facts, site)
+            drafts[met.payload_id] = met.draft_id
+    stands = by_payload(material.results, Standing.ACCEPTED)
+    weighed = weigh(stands, refused(material.results), dict(reversed(made.items())))
+    after = stands | {payload: made[payload] for payload in weighed.adopted}
+    sightings = [Sighting(after[met.payload_id], met.payload_id, met.first_seen_at, met.last_seen_at) for met in material.met]
+    revisions = fold(sightings)
+    outcome, reason = _outcome(material, weighed, stands, sightings[-1])
+    rows = [(payload, drafts[payload], extraction) for payload, extraction in reversed(made.items())]
+    return Cleaned(
+        material.page_id,
+        sightings[-1].payload_id,
+        tuple(row for row in rows if row[0] in weighed.adopted),
+        revisions,
+        outcome,
+        reason,
+        held=tuple(row for row in rows if row[0] in weighed.held),
+        settled=_is_settled(material.before, stands, after, revisions),
+    )
+
+
+def _first(material: Material, payload: int) -> Met:
+    """The first stretch of a Payload: its time is the one that dates are measured against."""
+    return next(met for met in material.met if met.payload_id == payload)
+
+
+def _outcome(
+    material: Material, weighed: Weighed, stands: Mapping[int, Extraction], newest: Sighting
+) -> tuple[Outcome, Reason]:
+    """How cleaning ended: by the newest Payload, and for bytes that were cleaned before also by what the guards say."""
+    if newest.payload_id in stands and weighed.held:
+        return Outcome.HELD, weighed.reason
+    if newest.payload_id not in weighed.adopted:
+        return Outcome.UNCHANGED, Reason.REJECTED
+    return decide(material.before, newest)
+
+
+def _is_settled(
+    before: Before | None, stands: Mapping[int, Extraction], after: Mapping[int, Extraction], revisions: Sequence[Revision]
+) -> bool:
+    """Whether nothing of the Article would be written differently: no other results, and no stretch of time more."""
+    if stands.keys() != after.keys() or not all(is_same(stands[payload], after[payload]) for payload in stands):
+        return False
+    if before is None:
+        return not revisions
+    return (len(revisions), revisions[-1].payload_id) == (before.revisions, before.payload_id) if revisions else False
 
 
 def _extraction(met: Met, material: Material, facts: dict[int, Fact], site: Site) -> Extraction:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.errors import DiskError, ExitCode, NightdeskError
-from pipeline.runs.clean import CleanResult, Stopped, clean_site
+from pipeline.runs.clean import NIGHTLY, CleanResult, Plan, Stopped, clean_site
 from pipeline.runs.crawl import CrawlResult, crawl_site
 from pipeline.runs.workers import Workers
 from pipeline.settings import Settings
@@ -59,13 +59,19 @@ def worst(codes: Sequence[ExitCode]) -> ExitCode:
 
 
 def run_night(
-    settings: Settings, store: Store, sites: Sequence[Site], watcher: Watcher, *, crawl: bool = True
+    settings: Settings,
+    store: Store,
+    sites: Sequence[Site],
+    watcher: Watcher,
+    *,
+    crawl: bool = True,
+    plan: Plan = NIGHTLY,
 ) -> tuple[SiteNight, ...]:
     """Crawls and cleans the Sites; with `crawl` False only cleans. One result for each Site, in the order given."""
     if crawl:
         _make_log_folder(settings.log_folder)
     with Workers(settings.processes, settings.page_seconds, settings.page_megabytes) as workers:
-        return asyncio.run(_run(settings, store, sites, watcher, workers, crawl))
+        return asyncio.run(_run(settings, store, sites, watcher, workers, crawl, plan))
 
 
 def _make_log_folder(folder: Path) -> None:
@@ -76,7 +82,13 @@ def _make_log_folder(folder: Path) -> None:
 
 
 async def _run(
-    settings: Settings, store: Store, sites: Sequence[Site], watcher: Watcher, workers: Workers, crawl: bool
+    settings: Settings,
+    store: Store,
+    sites: Sequence[Site],
+    watcher: Watcher,
+    workers: Workers,
+    crawl: bool,
+    plan: Plan,
 ) -> tuple[SiteNight, ...]:
     children = asyncio.Semaphore(settings.crawls)
     stop = threading.Event()
@@ -90,9 +102,10 @@ async def _run(
                 began = time.monotonic()  # waiting for a place is not the Site's time
                 crawled = await crawl_site(settings, site, watcher.crawl)
         async with cleaner:
-            cleaned, error = await asyncio.to_thread(_clean, store, site, workers, watcher, stop)
+            cleaned, error = await asyncio.to_thread(_clean, store, site, workers, watcher, stop, plan)
         night = _night(site, crawled, cleaned, error, time.monotonic() - began)
-        watcher.done(night)
+        if not plan.dry:
+            watcher.done(night)
         return night
 
     try:
@@ -102,7 +115,7 @@ async def _run(
 
 
 def _clean(
-    store: Store, site: Site, workers: Workers, watcher: Watcher, stop: threading.Event
+    store: Store, site: Site, workers: Workers, watcher: Watcher, stop: threading.Event, plan: Plan
 ) -> tuple[CleanResult | None, NightdeskError | None]:
     def progress(stage: str, done: int, of: int) -> None:
         if stop.is_set():
@@ -110,7 +123,7 @@ def _clean(
         watcher.clean(site.id, stage, done, of)
 
     try:
-        return clean_site(store, site, workers, progress), None
+        return clean_site(store, site, workers, progress, plan), None
     except NightdeskError as error:
         return None, error
 

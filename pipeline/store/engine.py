@@ -54,6 +54,27 @@ class Store:
                 yield connection
 
     @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """A write transaction in which SQLite lets a table that others refer to be rebuilt; what refers to nothing in the end
+        undoes it all."""
+        with self.telling(), self.engine.connect() as connection:
+            connection = connection.execution_options(nightdesk_write=True)
+            self._enforce_references(connection, False)
+            try:
+                with connection.begin():
+                    yield connection
+                    if self.is_sqlite and (lost := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
+                        raise StoreError(f"{self.name}: the upgrade would lose rows of '{lost[0]}'; nothing was changed")
+            finally:
+                self._enforce_references(connection, True)
+
+    def _enforce_references(self, connection: Connection, enforced: bool) -> None:
+        """SQLite hears this only between transactions, so it is said to the driver's own connection."""
+        driver = connection.connection.driver_connection
+        if self.is_sqlite and driver is not None:
+            driver.execute(f"PRAGMA foreign_keys = {'ON' if enforced else 'OFF'}")
+
+    @contextmanager
     def telling(self) -> Iterator[None]:
         """Turns a database's error into one sentence that names the archive and what to do."""
         try:

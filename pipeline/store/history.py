@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Select, func, select
 
-from pipeline.model import Kind, Outcome
+from pipeline.model import Kind, Outcome, Standing
 from pipeline.store.engine import Store
 from pipeline.store.schema import Article, Extraction, LedgerEntry, Page, Run
 
@@ -139,13 +139,12 @@ def sites(store: Store) -> tuple[str, ...]:
 
 
 def struck(store: Store, run_id: int) -> dict[str, int]:
-    """Blocks struck by each Rule on the Pages of a clean, most first."""
+    """Blocks struck by each Rule in what stands of the Pages of a clean, most first."""
     query = (
         select(Extraction.struck)
         .join(LedgerEntry, LedgerEntry.page_id == Extraction.page_id)
         .join(Page, (Page.id == Extraction.page_id) & (Page.payload_id == Extraction.payload_id))
-        .join(Run, (Run.id == LedgerEntry.run_id) & (Run.recipe == Extraction.recipe))
-        .where(LedgerEntry.run_id == run_id)
+        .where(LedgerEntry.run_id == run_id, Extraction.verdict == Standing.ACCEPTED)
     )
     rules: Counter[str] = Counter()
     with store.read() as db:

@@ -16,10 +16,10 @@ from pipeline.store.schema import LedgerEntry, Page, Run
 from pipeline.store.sql import chunks, insert_into, storable, upsert
 
 
-def open_run(db: Connection, site: str, kind: str, recipe: str = "") -> int:
+def open_run(db: Connection, site: str, kind: str, recipe: str = "", scope: str = "") -> int:
     """A new Run's number."""
-    values = {"site": site, "kind": kind, "started_at": datetime.now(UTC), "status": "running", "recipe": recipe, "counts": {}}
-    return int(db.execute(insert(Run).values(values).returning(Run.id)).scalar_one())
+    values = {"site": site, "kind": kind, "started_at": datetime.now(UTC), "status": "running", "recipe": recipe}
+    return int(db.execute(insert(Run).values(values | {"scope": scope, "counts": {}}).returning(Run.id)).scalar_one())
 
 
 def enter(db: Connection, run: int, entries: Iterable[tuple[int, Outcome, Reason]], at: datetime) -> None:

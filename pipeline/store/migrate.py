@@ -93,7 +93,7 @@ def _upgrade(store: Store) -> None:
             with store.telling(), store.engine.connect() as connection:
                 # stays in the file; readers and the writer no longer block each other
                 connection.connection.driver_connection.execute("PRAGMA journal_mode = WAL")  # type: ignore[union-attr]
-        with store.write() as connection:
+        with store.migrating() as connection:
             settings = config()
             settings.attributes["connection"] = connection
             command.upgrade(settings, "head")

@@ -5,13 +5,13 @@ Promises frozen values, nothing but reading, and a cost that does not grow with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select
 
-from pipeline.model import Block, Draft, Metadata
+from pipeline.model import Block, Draft, Metadata, Standing
 from pipeline.store import search
 from pipeline.store.engine import Store
 from pipeline.store.frontier import key_of
@@ -158,11 +158,17 @@ def find_articles(store: Store, query: str, limit: int, site: str | None = None)
 
 
 def revisions(store: Store, page_id: int) -> tuple[RevisionView, ...]:
-    """The Revisions of a Page, oldest first."""
+    """The Revisions of a Page, oldest first. One that still lasts is as late as the last visit that met its bytes."""
     columns = (Revision.number, Revision.title, Revision.text, Revision.first_seen_at, Revision.last_seen_at)
+    last = select(Page.confirmed_at).join(Extraction, Extraction.payload_id == Page.payload_id)
+    last = last.join(Article, (Article.extraction_id == Extraction.id) & (Article.page_id == Page.id))
     with store.read() as db:
-        rows = db.execute(select(*columns).where(Revision.page_id == page_id).order_by(Revision.number))
-        return tuple(RevisionView(*row) for row in rows)
+        rows = db.execute(select(*columns).where(Revision.page_id == page_id).order_by(Revision.number)).all()
+        met = db.scalar(last.where(Page.id == page_id))
+    found = [RevisionView(*row) for row in rows]
+    if found and met is not None and met > found[-1].last_seen_at:
+        found[-1] = replace(found[-1], last_seen_at=met)
+    return tuple(found)
 
 
 def raw(store: Store, page_id: int) -> tuple[str, str, bytes] | None:
@@ -174,14 +180,14 @@ def raw(store: Store, page_id: int) -> tuple[str, str, bytes] | None:
 
 
 def explain(store: Store, page: PageView) -> Explanation | None:
-    """The newest Extraction of a Page's newest Payload; None before its first cleaning."""
+    """The Extraction that stands for a Page's newest Payload; None before its first cleaning."""
     query = (
         select(Extraction, Payload.digest, DraftRow.coding, DraftRow.body, Capture.fetched_at)
         .join(Page, (Page.id == Extraction.page_id) & (Page.payload_id == Extraction.payload_id))
         .join(Payload, Payload.id == Extraction.payload_id)
         .join(DraftRow, DraftRow.id == Extraction.draft_id)
         .join(Capture, (Capture.page_id == Page.id) & (Capture.payload_id == Payload.id))
-        .where(Extraction.page_id == page.id, Extraction.recipe == Page.clean_recipe)
+        .where(Extraction.page_id == page.id, Extraction.verdict == Standing.ACCEPTED)
         .order_by(Capture.fetched_at.desc())
     )
     with store.read() as db:

@@ -134,12 +134,13 @@ class Run(Base):
     __tablename__ = "run"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     site: Mapped[str] = mapped_column(String(64))
-    kind: Mapped[str] = mapped_column(String(16))  # crawl, clean
+    kind: Mapped[str] = mapped_column(String(16))  # crawl, clean, review, rollback
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     status: Mapped[str] = mapped_column(String(16))  # running, finished, stopped, failed, interrupted
     detail: Mapped[str] = mapped_column(server_default="")
     recipe: Mapped[str] = mapped_column(String(40), server_default="")
+    scope: Mapped[str] = mapped_column(server_default="")  # what of the Site was asked for; "" for all that is stale
     counts: Mapped[dict[str, Any]]
     __table_args__ = (Index(None, "site", "kind", "started_at"),)
 
@@ -196,11 +197,18 @@ class Draft(Base):
     cost_ms: Mapped[int]
     coding: Mapped[str] = mapped_column(String(16))
     body: Mapped[bytes]
-    __table_args__ = (UniqueConstraint("payload_id", "extractors"),)
+    learnt: Mapped[bool] = mapped_column(server_default=text("true"))  # whether the memories of its Sites have seen it
+    __table_args__ = (
+        UniqueConstraint("payload_id", "extractors"),
+        Index("ix_draft_unlearnt", "payload_id", postgresql_where=text("NOT learnt"), sqlite_where=text("NOT learnt")),
+    )
 
 
 class Extraction(Base):
-    """A Draft under a Recipe: what was struck and why, and the metadata chosen. The text is Draft minus struck."""
+    """A Draft under a Recipe: what was struck and why, and the metadata chosen. The text is Draft minus struck.
+
+    A Run that comes to the result which stands only brings its Recipe up to date; another result is a row of its own, so that
+    the one before can be had back. Ids grow with time: the result before this one is the newest `replaced` below it."""
 
     __tablename__ = "extraction"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -215,7 +223,18 @@ class Extraction(Base):
     struck: Mapped[list[Any]]  # [[index, rule, why], …]
     chosen: Mapped[dict[str, Any]]  # metadata
     text_digest: Mapped[str] = mapped_column(String(64))
-    __table_args__ = (UniqueConstraint("page_id", "payload_id", "recipe"), Index(None, "draft_id"), Index(None, "payload_id"))
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id", ondelete="SET NULL"))  # the clean that made it
+    verdict: Mapped[str] = mapped_column(String(16), server_default="accepted")  # see model.Standing
+    __table_args__ = (
+        UniqueConstraint("page_id", "payload_id", "run_id"),
+        Index(None, "draft_id"),
+        Index(None, "payload_id"),
+        Index(None, "run_id"),
+        Index("ix_extraction_standing", "page_id", "payload_id", unique=True, postgresql_where=text("verdict = 'accepted'"),
+              sqlite_where=text("verdict = 'accepted'")),
+        Index("ix_extraction_held", "page_id", postgresql_where=text("verdict = 'held'"),
+              sqlite_where=text("verdict = 'held'")),
+    )  # fmt: skip
 
 
 class Revision(Base):
@@ -229,7 +248,7 @@ class Revision(Base):
     title: Mapped[str]
     text: Mapped[str]
     first_seen_at: Mapped[datetime]
-    last_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]  # of one that still lasts, the visit that brought its bytes: the Page knows the last one
     __table_args__ = (UniqueConstraint("page_id", "number"), Index(None, "extraction_id"))
 
 

@@ -10,17 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 
 from pipeline.errors import AlreadyRunning
 from pipeline.model import Draft, Fact, Kind, Reason, Recipe, Source
-from pipeline.store import articles, ledger, locks, materials, memories
+from pipeline.store import articles, extractions, ledger, locks, materials, memories, scopes
 from pipeline.store.engine import Store
-from pipeline.store.packing import pack_draft, unpack
-from pipeline.store.schema import Capture, Page, Payload
+from pipeline.store.packing import pack_draft, unpack, unpack_draft
+from pipeline.store.schema import Capture, Page, Payload, Run
 from pipeline.store.schema import Draft as DraftRow
 from pipeline.store.sql import insert_new
-from pipeline.store.values import Cleaned, Material, Undrafted
+from pipeline.store.values import Chosen, Cleaned, Material, Scope, Undrafted, Unlearnt
+
+STALE = Scope()
+KINDS = ("clean", "review", "rollback")  # of Runs under the one lock of a Site's cleaning
 
 
 class Shelf:
@@ -31,15 +34,16 @@ class Shelf:
         self.site = site
         self._lock: locks.Lock | None = None
 
-    def start_run(self, recipe: Recipe) -> int:
-        """Begins a clean of the Site and returns the Run's number. Raises AlreadyRunning."""
+    def start_run(self, recipe: Recipe | None, kind: str = "clean", scope: str = "") -> int:
+        """Begins a clean of the Site, or a choice among its results, and returns the Run's number. Raises AlreadyRunning."""
         try:
             self._lock = locks.acquire(self.store, f"clean:{self.site}")
         except AlreadyRunning:
             raise AlreadyRunning(ledger.running_since(self.store, self.site, "clean")) from None
         with self.store.write() as db:
-            ledger.settle_dead(db, self.site, "clean")
-            return ledger.open_run(db, self.site, "clean", str(recipe))
+            for each in KINDS:
+                ledger.settle_dead(db, self.site, each)
+            return ledger.open_run(db, self.site, kind, str(recipe or ""), scope)
 
     def finish_run(self, run: int, status: str, detail: str = "") -> dict[str, int]:
         """Ends a Run and returns its counts by outcome."""
@@ -53,19 +57,28 @@ class Shelf:
             self._lock.release()
             self._lock = None
 
-    def count_stale(self, recipe: Recipe) -> int:
+    def count_stale(self, recipe: Recipe, scope: Scope = STALE) -> int:
         """Pages to be cleaned."""
         with self.store.read() as db:
-            return db.scalar(select(func.count()).select_from(Page).where(self._stale(recipe))) or 0
+            return db.scalar(select(func.count()).select_from(Page).where(self._wanted(recipe, scope))) or 0
 
-    def count_undrafted(self, recipe: Recipe) -> int:
+    def touch(self, recipe: Recipe, scope: Scope) -> None:
+        """Makes all Pages of a Scope stale, unless the last clean was begun with the same Scope and Recipe and broke off: then
+        the rest of it is still stale."""
+        last = select(Run.status, Run.recipe, Run.scope).where(Run.site == self.site, Run.kind == "clean")
+        with self.store.write() as db:
+            row = db.execute(last.order_by(Run.id.desc())).first()
+            if row is None or row.status == "finished" or (row.recipe, row.scope) != (str(recipe), str(scope)):
+                db.execute(update(Page).where(self._wanted(recipe, scope)).values(touched=True))
+
+    def count_undrafted(self, recipe: Recipe, scope: Scope = STALE) -> int:
         """Payloads of stale Pages that the extractors have not seen in their present version."""
         with self.store.read() as db:
-            return db.scalar(select(func.count()).select_from(self._undrafted(recipe).subquery())) or 0
+            return db.scalar(select(func.count()).select_from(self._undrafted(recipe, scope).subquery())) or 0
 
-    def undrafted(self, recipe: Recipe, after: int, limit: int) -> tuple[Undrafted, ...]:
+    def undrafted(self, recipe: Recipe, after: int, limit: int, scope: Scope = STALE) -> tuple[Undrafted, ...]:
         """The next Payloads to extract, by id."""
-        wanted = self._undrafted(recipe).where(Capture.payload_id > after).order_by(Capture.payload_id).limit(limit)
+        wanted = self._undrafted(recipe, scope).where(Capture.payload_id > after).order_by(Capture.payload_id).limit(limit)
         query = select(Payload.id, Payload.coding, Payload.body, Payload.charset, Payload.media_type)
         with self.store.read() as db:
             ids = tuple(payload for payload in db.scalars(wanted) if payload is not None)
@@ -76,18 +89,37 @@ class Shelf:
             for row in rows
         )
 
-    def put_drafts(self, drafts: Sequence[tuple[int, Draft]], seen: Mapping[int, memories.Seen]) -> None:
+    def put_drafts(self, drafts: Sequence[tuple[int, Draft]], seen: Mapping[int, memories.Seen] | None) -> None:
         """Keeps Drafts by their Payload's id, and in the same transaction adds the lines and headlines of their Pages to the
-        Site's memory; Pages of whose lines it now knows more become stale."""
-        rows = [_draft_row(payload_id, draft) for payload_id, draft in drafts]
+        Site's memory; Pages of whose lines it now knows more become stale. Without `seen` the memory learns them later."""
+        rows = [_draft_row(payload_id, draft) | {"learnt": seen is not None} for payload_id, draft in drafts]
+        if not rows:
+            return
         with self.store.write() as db:
             db.execute(insert_new(db, DraftRow, ["payload_id", "extractors"]), rows)
-            memories.learn(db, self.site, seen)
+            memories.learn(db, self.site, seen or {})
 
-    def stale(self, recipe: Recipe, after: int, limit: int) -> tuple[Material, ...]:
+    def unlearnt(self, recipe: Recipe, limit: int) -> tuple[Unlearnt, ...]:
+        """The next Drafts that were made without telling the memory."""
+        columns = (DraftRow.id, DraftRow.payload_id, DraftRow.coding, DraftRow.body)
+        ours = select(Capture.id).join(Page, Page.id == Capture.page_id)
+        ours = ours.where(Capture.payload_id == DraftRow.payload_id, Page.site == self.site)
+        query = select(*columns).where(~DraftRow.learnt, DraftRow.extractors == recipe.extractors, ours.exists())
+        with self.store.read() as db:
+            rows = db.execute(query.order_by(DraftRow.payload_id).limit(limit)).all()
+            pages = materials.pages_of(db, self.site, [row.payload_id for row in rows])
+        return tuple(Unlearnt(row.id, unpack_draft(row.coding, row.body), tuple(pages.get(row.payload_id, ()))) for row in rows)
+
+    def learn(self, drafts: Sequence[int], seen: Mapping[int, memories.Seen]) -> None:
+        """Tells the memory what these Drafts, by id, show of their Pages."""
+        with self.store.write() as db:
+            memories.learn(db, self.site, seen)
+            db.execute(update(DraftRow).where(DraftRow.id.in_(drafts)).values(learnt=True))
+
+    def stale(self, recipe: Recipe, after: int, limit: int, scope: Scope = STALE) -> tuple[Material, ...]:
         """The next stale Pages by id, with the material to clean them. One whose Drafts are not all there comes without
         `met`, and stays stale."""
-        query = select(Page.id).where(self._stale(recipe), Page.id > after).order_by(Page.id).limit(limit)
+        query = select(Page.id).where(self._wanted(recipe, scope), Page.id > after).order_by(Page.id).limit(limit)
         with self.store.read() as db:
             return materials.gather(db, tuple(db.scalars(query)), recipe.extractors)
 
@@ -98,9 +130,25 @@ class Shelf:
 
     def put(self, run: int, recipe: Recipe, results: Sequence[Cleaned]) -> None:
         """Writes the results of some Pages and their entries in the ledger, in one transaction."""
+        pages, now = [cleaned.page_id for cleaned in results], datetime.now(UTC)
         with self.store.write() as db:
+            extractions.drop_held(db, pages)
+            stands = extractions.standing(db, pages)
             for cleaned in results:
-                articles.put(db, run, recipe, cleaned)
+                articles.put(db, run, recipe, cleaned, stands[cleaned.page_id], now)
+
+    def put_chosen(self, run: int, results: Sequence[Chosen]) -> None:
+        """Writes what somebody chose for some Pages, in one transaction."""
+        now = datetime.now(UTC)
+        with self.store.write() as db:
+            for chosen in results:
+                articles.put_chosen(db, run, chosen, now)
+
+    def _wanted(self, recipe: Recipe, scope: Scope) -> ColumnElement[bool]:
+        """Pages that a clean of this Scope is about."""
+        stored = and_(Page.site == self.site, Page.payload_id.is_not(None), Page.kind == Kind.STORY)
+        narrowed = scopes.narrowed(self.store.is_sqlite, scope)
+        return and_(stored, *narrowed) if scope.everything else and_(self._stale(recipe), *narrowed)
 
     def _stale(self, recipe: Recipe) -> ColumnElement[bool]:
         return and_(
@@ -115,10 +163,10 @@ class Shelf:
             ),
         )
 
-    def _undrafted(self, recipe: Recipe) -> Select[int | None]:
+    def _undrafted(self, recipe: Recipe, scope: Scope) -> Select[int | None]:
         have = select(DraftRow.id).where(DraftRow.payload_id == Capture.payload_id, DraftRow.extractors == recipe.extractors)
         query = select(Capture.payload_id).join(Page, Page.id == Capture.page_id)
-        return query.where(self._stale(recipe), Capture.payload_id.is_not(None), ~have.exists()).distinct()
+        return query.where(self._wanted(recipe, scope), Capture.payload_id.is_not(None), ~have.exists()).distinct()
 
 
 def _draft_row(payload_id: int, draft: Draft) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -27,10 +28,15 @@ def insert_new(db: Connection, table: type[Base], unique: Sequence[str]) -> Any:
 
 def upsert(db: Connection, table: type[Base], unique: Sequence[str], changed: Sequence[str]) -> Any:
     """An INSERT that rewrites the `changed` columns of a row that is there already."""
-    statement = insert_into(db, table)
-    return statement.on_conflict_do_update(
-        index_elements=unique, set_={name: getattr(statement.excluded, name) for name in changed}
-    )
+    return _upsert(db.dialect.name, table, tuple(unique), tuple(changed))
+
+
+@lru_cache(maxsize=64)
+def _upsert(dialect: str, table: type[Base], unique: tuple[str, ...], changed: tuple[str, ...]) -> Any:
+    """Built once: building it costs more than running it."""
+    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    excluded = statement.excluded
+    return statement.on_conflict_do_update(index_elements=unique, set_={name: excluded[name] for name in changed})
 
 
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.model import Before, Draft, Extraction, Outcome, Reason, Revision, Source, Told
+from pipeline.model import Before, Block, Draft, Extraction, Outcome, Reason, Revision, Source, Standing, Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,15 @@ class Undrafted:
     """A Payload that the extractors have not seen, and what the Links of its Pages said of them."""
 
     source: Source
+    pages: tuple[tuple[int, Told], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unlearnt:
+    """A Draft of which the memory was not told, and what the Links of its Pages said of them."""
+
+    draft_id: int
+    draft: Draft
     pages: tuple[tuple[int, Told], ...]
 
 
@@ -28,24 +37,85 @@ class Met:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """Which Pages a clean is about. Without `everything` the stale ones; the rest narrows that down."""
+
+    everything: bool = False
+    since: datetime | None = None  # published or first seen
+    rule: str = ""  # struck something of the text that stands
+
+    def __str__(self) -> str:
+        since = f"since {self.since.isoformat()}" if self.since else ""
+        parts = ("all" if self.everything else "", since, f"rule {self.rule}" if self.rule else "")
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An Extraction of the past, with the Blocks that it was struck from."""
+
+    id: int
+    payload_id: int
+    run_id: int | None
+    standing: Standing
+    extraction: Extraction
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of time in which visits met one Payload."""
+
+    payload_id: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Material:
-    """All that is needed to clean one Page: its Payloads in order of time, as Drafts, what its Links said, and what its
-    Article was made of until now."""
+    """All that is needed to clean one Page: its Payloads in order of time, as Drafts, what its Links said, what its Article was
+    made of until now, and the results for these Payloads that stand or were rejected."""
 
     page_id: int
     url: str
     told: Told
     met: tuple[Met, ...]
     before: Before | None
+    results: tuple[Result, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """A Page with all its results, for whoever chooses among them: nothing is cleaned for it."""
+
+    page_id: int
+    url: str
+    stretches: tuple[Stretch, ...]
+    results: tuple[Result, ...]  # oldest first
+    before: Before | None
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What cleaning a Page came to: an Extraction for each of its Payloads, its Revisions, its outcome."""
+    """What cleaning a Page came to: Extractions that from now on stand for its Payloads, its Revisions, its outcome. Of a
+    Payload that has none here, the one goes on that stands."""
 
     page_id: int
     payload_id: int  # the newest
     extractions: tuple[tuple[int, int, Extraction], ...]  # (payload, draft, extraction)
+    revisions: tuple[Revision, ...]
+    outcome: Outcome
+    reason: Reason
+    held: tuple[tuple[int, int, Extraction], ...] = ()  # kept for a review
+    settled: bool = False  # the Article and its Revisions are already what they would be written as
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What choosing among a Page's results came to: results that change their standing, and what follows from that."""
+
+    page_id: int
+    moves: tuple[tuple[int, Standing], ...]  # by a result's id
     revisions: tuple[Revision, ...]
     outcome: Outcome
     reason: Reason

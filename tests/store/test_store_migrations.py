@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from archiving import do, dump, one, rows
+from archiving import RECIPE, clean, do, dump, night, one, rows, url
 from command import ROOT, environment
 from sqlalchemy import event, inspect
 
 from pipeline.errors import NewerSchema, StoreError
+from pipeline.model import Recipe
 from pipeline.store import migrate
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store
@@ -34,7 +35,7 @@ def names(store: Store) -> set[str]:
 
 
 def alembic(store: Store, name: str, *words: str) -> None:
-    with store.write() as connection:
+    with store.migrating() as connection:
         settings = migrate.config()
         settings.attributes["connection"] = connection
         getattr(command, name)(settings, *words)
@@ -135,3 +136,28 @@ def test_every_migration_has_a_way_down() -> None:
     for path in (ROOT / "migrations" / "versions").glob("[0-9]*.py"):
         body = path.read_text(encoding="utf8").partition("def downgrade() -> None:")[2]
         assert body.strip() not in ("", "pass"), Path(path).name
+
+
+def test_the_results_of_an_older_archive_are_kept_and_the_last_recipes_stand(archive: Archive, store: Store) -> None:
+    night(archive, {url("a"): b"One story\nadvert", url("b"): b"Another story\nadvert"})
+    clean(store)
+    clean(store, Recipe(RECIPE.extractors, "rules-2"), strike="advert")
+    alembic(store, "downgrade", "0001")
+    before = {name: each for name, each in raw(store).items() if name != "run"}
+    do(
+        store, "UPDATE page SET clean_recipe = :recipe WHERE kind = 'story'", recipe=str(RECIPE)
+    )  # back to the first rules: its row is the older one
+    alembic(store, "upgrade", "head")
+    standing = "SELECT recipe, verdict FROM extraction ORDER BY id"
+    assert rows(store, standing) == [(str(RECIPE), "accepted")] * 2 + [(f"{RECIPE.extractors}.rules-2", "replaced")] * 2
+    alembic(store, "check")
+    alembic(store, "downgrade", "0001")
+    do(store, "UPDATE page SET clean_recipe = :recipe WHERE kind = 'story'", recipe=f"{RECIPE.extractors}.rules-2")
+    assert {name: each for name, each in raw(store).items() if name != "run"} == before
+
+
+def raw(store: Store) -> dict[str, list[object]]:
+    """All rows of all tables, whatever columns they have."""
+    with store.read() as db:
+        tables = [name for name in sorted(inspect(db).get_table_names()) if not name.startswith(("article_index", "alembic"))]
+    return {name: sorted(map(repr, rows(store, f"SELECT * FROM {name}"))) for name in tables}

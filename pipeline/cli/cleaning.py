@@ -1,0 +1,118 @@
+"""The commands about cleaning: clean, with a look before the leap, and what the archive of a site teaches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from pipeline.cli import changes
+from pipeline.cli.night import end, watched, work
+from pipeline.cli.output import complain, plural, print_json, say, table
+from pipeline.cli.setup import AsJson, Door, SiteNames, door
+from pipeline.runs import lessons
+from pipeline.runs.changes import Change
+from pipeline.runs.clean import Plan, Tell, rule_named
+from pipeline.runs.report import Report
+from pipeline.sites import Site
+from pipeline.store.values import Scope
+
+SAMPLES = 3  # pages of a site that a dry run shows
+DIFFS = 100  # pages of a site that --diff shows
+
+Since = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Only pages published or first seen since that day (UTC)."),
+]
+Samples = Annotated[
+    int | None,
+    typer.Option(min=0, help=f"How many pages of a site to show, the most changed first; {SAMPLES}, with --diff {DIFFS}."),
+]
+
+
+def clean(
+    context: typer.Context,
+    sites: SiteNames = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what is not stale.")] = False,
+    since: Since = None,
+    rule: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only pages of whose present text this rule struck something.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show each page that changes, line by line.")] = False,
+    samples: Samples = None,
+    as_json: AsJson = False,
+) -> None:
+    """Clean whatever is stale: new pages, and all pages after a change of rules, versions or site options."""
+    here = door(context)
+    chosen = here.sites(sites or ())
+    day = since.replace(tzinfo=UTC) if since else None
+    scope = Scope(everything, day, rule_named(rule) if rule else "")
+    shown = samples if samples is not None else DIFFS if diff else SAMPLES if dry_run else 0
+    if dry_run:
+        _preview(here, chosen, scope, shown, as_json)
+    reports = {site.id: Report(site.id, shown) for site in chosen}
+    tell = _teller(reports) if shown else None
+    work(here, chosen, as_json=as_json, crawled=False, plan=Plan(scope, tell=tell), changed=reports if shown else None)
+
+
+def _teller(reports: dict[str, Report]) -> Tell:
+    def tell(site: str, change: Change) -> None:
+        reports[site].add(change)
+
+    return tell
+
+
+def _preview(here: Door, sites: Sequence[Site], scope: Scope, samples: int, as_json: bool) -> None:
+    """A dry run, which ends the command."""
+    reports = {site.id: Report(site.id, samples) for site in sites}
+    store = here.archive()
+    nights = watched(here, store, sites, as_json=as_json, crawled=False, plan=Plan(scope, True, _teller(reports)))
+    found = [report for report in reports.values() if report.pages]
+    if as_json:
+        print_json([changes.report_json(report) for report in reports.values()])
+    elif not found:
+        say("Dry run: no page would be cleaned." + ("" if scope.everything else " --all takes also those that are not stale."))
+    else:
+        changes.show_reports(found, dry=True)
+        changes.show_samples(found)
+        say()
+        say("Nothing was changed.")
+    for night in nights:
+        for sentence in night.errors:
+            complain(sentence)
+    store.close()
+    end(here, nights)
+
+
+def memory(
+    context: typer.Context,
+    site: Annotated[str, typer.Argument(metavar="SITE", help="A site by its id.")],
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many lines.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a site's archive teaches: the lines that stand on most of its pages, and what the rules make of them."""
+    here = door(context)
+    store = here.archive()
+    here.known_site(store, site)
+    found = lessons.lessons(store, site, limit)
+    if as_json:
+        print_json(asdict(found))
+        return
+    rows = [[_pages(line), _struck(line), line.text or "(on no page's newest bytes)"] for line in found.lines]
+    table(["Pages", "Struck on these by", "Line"], rows)
+    say()
+    say(f"{plural(found.known, 'line')} known of {plural(found.pages, 'page')}, {found.repeated:,} of them on several pages.")
+    say(f"{plural(found.headlines, 'headline')} known, {found.quoted:,} of them met as a line on another page.")
+
+
+def _pages(line: lessons.Lesson) -> str:
+    return f"{line.pages}+" if line.pages >= lessons.KEPT else str(line.pages)
+
+
+def _struck(line: lessons.Lesson) -> str:
+    said = [f"{rule} {number}" for rule, number in line.struck] + ([f"kept {line.kept}"] if line.kept else [])
+    return ", ".join(said)
