@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from pipeline.model import Metadata, Outcome, Recipe, Revision, count_words
 from pipeline.store import extractions, search
@@ -25,26 +25,41 @@ from pipeline.store.values import Chosen, Cleaned
 PAGE_BITS = 29  # of an order key: half a billion Pages share one second at the most
 
 
-def put(db: Connection, run: int, recipe: Recipe, cleaned: Cleaned, stands: Stands, now: datetime) -> None:
-    """All rows of one Page that was cleaned."""
-    after = extractions.put(db, run, cleaned, stands, now)
-    if not cleaned.settled:
-        _put_folded(db, cleaned.page_id, cleaned.revisions, after, now)
-    values = {"clean_payload_id": cleaned.payload_id, "clean_recipe": str(recipe), "touched": False}
-    db.execute(update(Page).where(Page.id == cleaned.page_id).values(values))
-    _enter(db, run, cleaned, now)
+def put(db: Connection, run: int, recipe: Recipe, results: Sequence[Cleaned], now: datetime) -> None:
+    """All rows of Pages that were cleaned."""
+    pages = [cleaned.page_id for cleaned in results]
+    extractions.drop_held(db, pages)
+    stands = extractions.standing(db, pages)
+    for cleaned in results:
+        after = extractions.put(db, run, cleaned, stands[cleaned.page_id], now)
+        if not cleaned.settled:
+            _put_folded(db, cleaned.page_id, cleaned.revisions, after, now)
+    _mark_clean(db, recipe, results)
+    _enter(db, run, results, now)
 
 
-def put_chosen(db: Connection, run: int, chosen: Chosen, now: datetime) -> None:
-    """All rows of one Page among whose results somebody chose."""
-    extractions.move(db, chosen.moves)
-    _put_folded(db, chosen.page_id, chosen.revisions, extractions.standing(db, [chosen.page_id])[chosen.page_id], now)
-    _enter(db, run, chosen, now)
+def put_chosen(db: Connection, run: int, results: Sequence[Chosen], now: datetime) -> None:
+    """All rows of Pages among whose results somebody chose."""
+    extractions.move(db, [move for chosen in results for move in chosen.moves])
+    stands = extractions.standing(db, [chosen.page_id for chosen in results])
+    for chosen in results:
+        _put_folded(db, chosen.page_id, chosen.revisions, stands[chosen.page_id], now)
+    _enter(db, run, results, now)
 
 
-def _enter(db: Connection, run: int, result: Cleaned | Chosen, now: datetime) -> None:
-    entry = {"run_id": run, "page_id": result.page_id, "outcome": result.outcome, "reason": result.reason, "at": now}
-    db.execute(upsert(db, LedgerEntry, ["run_id", "page_id"], ["outcome", "reason", "at"]), [entry])
+def _mark_clean(db: Connection, recipe: Recipe, results: Sequence[Cleaned]) -> None:
+    values = {"clean_payload_id": bindparam("payload"), "clean_recipe": str(recipe), "touched": False}
+    rows = [{"page": cleaned.page_id, "payload": cleaned.payload_id} for cleaned in results]
+    if rows:
+        db.execute(update(Page).where(Page.id == bindparam("page")).values(values), rows)
+
+
+def _enter(db: Connection, run: int, results: Sequence[Cleaned | Chosen], now: datetime) -> None:
+    rows = [
+        {"run_id": run, "page_id": each.page_id, "outcome": each.outcome, "reason": each.reason, "at": now} for each in results
+    ]
+    if rows:
+        db.execute(upsert(db, LedgerEntry, ["run_id", "page_id"], ["outcome", "reason", "at"]), rows)
 
 
 def _put_folded(db: Connection, page: int, revisions: Sequence[Revision], stands: Stands, now: datetime) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from pipeline.model import Extraction, Standing
 from pipeline.store.packing import metadata_to_json
@@ -75,8 +75,10 @@ def drop_held(db: Connection, pages: Sequence[int]) -> None:
 
 def move(db: Connection, moves: Iterable[tuple[int, Standing]]) -> None:
     """Gives results another standing; those that make room go first."""
-    for row, to in sorted(moves, key=lambda each: each[1] is Standing.ACCEPTED):
-        db.execute(update(ExtractionRow).where(ExtractionRow.id == row).values(verdict=to))
+    rows = [{"row": row, "to": to} for row, to in sorted(moves, key=lambda each: each[1] is Standing.ACCEPTED)]
+    if rows:
+        statement = update(ExtractionRow).where(ExtractionRow.id == bindparam("row")).values(verdict=bindparam("to"))
+        db.execute(statement, rows)
 
 
 def _confirm(db: Connection, row: int, values: Mapping[str, Any]) -> None:

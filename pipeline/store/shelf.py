@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 
 from pipeline.errors import AlreadyRunning
 from pipeline.model import Draft, Fact, Kind, Reason, Recipe, Source
-from pipeline.store import articles, extractions, ledger, locks, materials, memories, scopes
+from pipeline.store import articles, ledger, locks, materials, memories, scopes
 from pipeline.store.engine import Store
 from pipeline.store.packing import pack_draft, unpack, unpack_draft
 from pipeline.store.schema import Capture, Page, Payload, Run
@@ -130,19 +130,13 @@ class Shelf:
 
     def put(self, run: int, recipe: Recipe, results: Sequence[Cleaned]) -> None:
         """Writes the results of some Pages and their entries in the ledger, in one transaction."""
-        pages, now = [cleaned.page_id for cleaned in results], datetime.now(UTC)
         with self.store.write() as db:
-            extractions.drop_held(db, pages)
-            stands = extractions.standing(db, pages)
-            for cleaned in results:
-                articles.put(db, run, recipe, cleaned, stands[cleaned.page_id], now)
+            articles.put(db, run, recipe, results, datetime.now(UTC))
 
     def put_chosen(self, run: int, results: Sequence[Chosen]) -> None:
         """Writes what somebody chose for some Pages, in one transaction."""
-        now = datetime.now(UTC)
         with self.store.write() as db:
-            for chosen in results:
-                articles.put_chosen(db, run, chosen, now)
+            articles.put_chosen(db, run, results, datetime.now(UTC))
 
     def _wanted(self, recipe: Recipe, scope: Scope) -> ColumnElement[bool]:
         """Pages that a clean of this Scope is about."""

@@ -270,7 +270,7 @@ def test_a_clean_that_breaks_off_goes_on_where_it_was(
     night(archive, {url(str(n)): BODY.replace(b"story", b"tale %d" % n) for n in range(7)})
     reclean(store, site())
     plan = Plan(Scope(everything=everything))
-    break_at(store, "INSERT INTO ledger_entry", 4)
+    break_at(store, "INSERT INTO ledger_entry", 2)
     with pytest.raises(Killed):
         reclean(store, LITTLE, plan)
     assert one(store, "SELECT count(*) FROM extraction WHERE verdict = 'replaced'") == 2
@@ -287,7 +287,7 @@ def test_a_rollback_that_breaks_off_goes_on_where_it_was(
     reclean(store, site())
     before = articles(store)
     run = reclean(store, LITTLE).run
-    break_at(store, "INSERT INTO ledger_entry", 4)
+    break_at(store, "INSERT INTO ledger_entry", 2)
     with pytest.raises(Killed):
         choosing.rollback(store, run, silent)
     assert choosing.rollback(store, run, silent).counts == {"recleaned": 5}

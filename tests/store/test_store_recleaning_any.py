@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from archiving import DAY, NIGHT, dump, night, one, rows, url
-from hypothesis import Phase, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from recleaning import PARAGRAPHS, articles, every, reclean, silent, striking, waterline, wrong_results
 
@@ -124,7 +124,7 @@ class World:
 
 @given(st.lists(STEPS, min_size=2, max_size=8), RECIPES)
 @example([("night", ([0, 1, 2, 3, 4, 5], [0])), ("clean", []), ("clean", [0, 1, 2]), ("accept", None)], [1])
-@settings(max_examples=25, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=25)
 def test_nothing_written_once_is_touched_and_a_rollback_restores_the_articles(
     fresh: Fresh, steps: list[tuple[str, Any]], recipe: list[int]
 ) -> None:
