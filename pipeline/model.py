@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 from hashlib import sha256
 from re import compile as pattern
@@ -200,6 +200,25 @@ class Block:
         return min(1.0, self.linked / len(self.text)) if self.text else 0.0
 
 
+def on_clock(moment: datetime | None, offset: int | None) -> datetime | None:
+    """The same moment on a clock that is so many minutes ahead of UTC."""
+    if moment is None or not offset:
+        return moment
+    try:
+        return moment.astimezone(timezone(timedelta(minutes=offset)))
+    except (OverflowError, ValueError):  # no such clock, or the first or last day of the calendar
+        return moment
+
+
+class Certainty(StrEnum):
+    """How sure a date is."""
+
+    NONE = ""  # there is no date, or an older version chose it
+    HIGH = "high"  # two places name the same day: two declarations, a declaration and a line near the headline or a feed
+    MEDIUM = "medium"  # one place names it, and nothing speaks against it
+    LOW = "low"  # a guess, or other places name another day
+
+
 @dataclass(frozen=True, slots=True)
 class Metadata:
     """What a page says of its story. An unknown value is None, "" or (): nothing is invented."""
@@ -207,9 +226,16 @@ class Metadata:
     title: str = ""
     authors: tuple[str, ...] = ()
     published_at: datetime | None = None
-    published_source: str = ""  # json-ld, meta, feed, sitemap, htmldate …: where the date came from
+    published_source: str = ""  # json-ld, meta, time, shown, feed, sitemap, htmldate: where the date came from
     published_precision: str = ""  # "day" or "second"
+    published_certainty: Certainty = Certainty.NONE
+    published_offset: int | None = None  # of the clock that declared it, in minutes east of UTC; None where none is known
+    published_day: date | None = None  # as shown near the headline; it may be the one before or behind that of the offset
     modified_at: datetime | None = None
+    modified_source: str = ""
+    modified_certainty: Certainty = Certainty.NONE
+    modified_offset: int | None = None
+    paywalled: bool | None = None  # None where the page does not say
     language: str = ""
     section: str = ""
     tags: tuple[str, ...] = ()
@@ -217,6 +243,16 @@ class Metadata:
     canonical_url: str = ""  # as the page declares it; never believed across hosts
     site_name: str = ""
     description: str = ""
+
+    @property
+    def published_local(self) -> datetime | None:
+        """The moment of publication on the clock that declared it."""
+        return on_clock(self.published_at, self.published_offset)
+
+    @property
+    def modified_local(self) -> datetime | None:
+        """The moment of the last change on the clock that declared it."""
+        return on_clock(self.modified_at, self.modified_offset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
 ISO = re.compile(
@@ -22,11 +22,18 @@ OLDEST = 1800  # a year; archives digitise old papers, and dates before that are
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """A written date as read: `moment` is aware UTC; `zoned` is False where the wall clock named no zone."""
+    """A written date as read: `moment` is aware UTC; `zoned` is False where the wall clock named no zone; `offset` is that of
+    the zone in minutes, None where none was named or needed."""
 
     moment: datetime
     precision: str
     zoned: bool = True
+    offset: int | None = None
+
+    @property
+    def day(self) -> date:
+        """The day on the clock that wrote it."""
+        return (self.moment + timedelta(minutes=self.offset or 0)).date()
 
 
 def read(text: object) -> Stamp | None:
@@ -43,15 +50,15 @@ def read(text: object) -> Stamp | None:
 
 def _iso(match: re.Match[str]) -> Stamp:
     year, month, day, hour, minute, second, zone = match.groups()
-    date = datetime(int(year), int(month), int(day), tzinfo=UTC)
+    midnight = datetime(int(year), int(month), int(day), tzinfo=UTC)
     if hour is None:
-        return Stamp(date, "day")
-    moment = date + timedelta(hours=int(hour), minutes=int(minute), seconds=int(second or 0))
+        return Stamp(midnight, "day")
+    moment = midnight + timedelta(hours=int(hour), minutes=int(minute), seconds=int(second or 0))
     if int(hour) > 24 or int(minute) > 59:
         raise ValueError(match[0])
     if not zone:
         return Stamp(moment, "second", zoned=False)
-    return Stamp((moment.replace(tzinfo=_zone(zone))).astimezone(UTC), "second")
+    return _placed(moment.replace(tzinfo=_zone(zone)))
 
 
 def _zone(text: str) -> timezone:
@@ -69,4 +76,9 @@ def _mail(text: str) -> Stamp | None:
     moment = parsedate_to_datetime(text)
     if moment.tzinfo is None:
         return Stamp(moment.replace(tzinfo=UTC), "second", zoned=False)
-    return Stamp(moment.astimezone(UTC), "second")
+    return _placed(moment)
+
+
+def _placed(moment: datetime) -> Stamp:
+    offset = moment.utcoffset() or timedelta()
+    return Stamp(moment.astimezone(UTC), "second", offset=round(offset.total_seconds() / 60))

@@ -9,16 +9,16 @@ where the time of the visit is known.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from lxml.html import HtmlElement
 
 from pipeline import wallclock
-from pipeline.extract import authors, dates, jsonld
+from pipeline.extract import authors, dates, dating, jsonld
 from pipeline.extract.jsonld import text_of, texts_of
 from pipeline.extract.repairs import line
+from pipeline.extract.shown import Line, byline, days_of, lines_near_headline
 from pipeline.model import Metadata
 
 TITLES = (
@@ -30,16 +30,6 @@ TITLES = (
     "citation_title",
     "title",
 )
-PUBLISHED = (
-    "article:published_time", "article:published", "og:published_time", "datepublished", "date.published", "publication_date",
-    "publish-date", "publish_date", "pubdate", "parsely-pub-date", "sailthru.date", "dc.date.issued", "dcterms.created",
-    "dc.date.created", "dc.date", "dcterms.date", "citation_publication_date", "citation_date", "article.published",
-    "cxenseparse:recs:publishtime", "originalpublicationdate", "displaydate", "ptime", "date",
-)  # fmt: skip
-MODIFIED = (
-    "article:modified_time", "og:updated_time", "article:modified", "datemodified", "dcterms.modified", "dc.date.modified",
-    "last-modified", "lastmod", "revision_date",
-)  # fmt: skip
 AUTHORS = (
     "author",
     "article:author",
@@ -53,27 +43,38 @@ AUTHORS = (
 TAGS = ("article:tag", "keywords", "news_keywords", "parsely-tags")
 IMAGES = ("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src")
 DESCRIPTIONS = ("og:description", "description", "twitter:description", "dc.description")
+SECTIONS = ("article:section", "section", "articlesection", "parsely-section", "sailthru.section", "cxenseparse:recs:category")
+TIERS = ("article:content_tier", "isaccessibleforfree")
+TIER = {"free": False, "metered": True, "locked": True, "true": False, "false": True}  # whether there is a wall
 SITE_NAMES = ("og:site_name", "application-name", "twitter:app:name:iphone", "publisher", "dc.publisher")
 BYLINE = re.compile(r"(?:^|[\s_-])(?:byline|author(?:s|[-_]?name)?)(?:$|[\s_-])", re.I)
-PUBLISHED_CLASS = re.compile(r"publish|posted|entry-date|pubdate|created|dateline", re.I)
 MAX_META, MAX_TAGS, MAX_TEXT = 500, 40, 2000
-FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
 Declared = dict[str, list[str]]
 
 
 def metadata_of(tree: HtmlElement) -> Metadata:
     """What the page declares; its language is set by whoever has seen its text."""
     meta, story = _meta(tree), jsonld.story_node(tree)
-    site_name = _first(meta, SITE_NAMES) or text_of(story.get("publisher"))
-    section = _first(meta, ("article:section", "section")) or text_of(story.get("articleSection"))
-    source, published, modified = _dates(tree, meta, story)
+    site_name = _site_name(meta, story)
+    section = _first(meta, SECTIONS) or text_of(story.get("articleSection"))
+    title = _title(tree, meta, story, site_name, section)
+    lines = lines_near_headline(tree, title)
+    published, modified = dating.dates_of(tree, meta, story, days_of(lines))
+    at, changed = published.stamp, modified.stamp
     return Metadata(
-        title=_title(tree, meta, story, site_name, section),
-        authors=_authors(tree, meta, story, site_name),
-        published_at=published.moment if published else None,
-        published_source=wallclock.marked(source, _lacking(published, modified)),
-        published_precision=published.precision if published else "",
-        modified_at=modified.moment if modified else None,
+        title=title,
+        authors=_authors(tree, meta, story, site_name, lines),
+        published_at=at.moment if at else None,
+        published_source=wallclock.marked(published.source, _lacking(at, changed)),
+        published_precision=at.precision if at else "",
+        published_certainty=published.certainty,
+        published_offset=at.offset if at else None,
+        published_day=published.day,
+        modified_at=changed.moment if changed else None,
+        modified_source=modified.source,
+        modified_certainty=modified.certainty,
+        modified_offset=changed.offset if changed else None,
+        paywalled=_paywalled(meta, story),
         section=section,
         tags=_tags(meta, story),
         image=_first(meta, IMAGES) or _image(story),
@@ -125,12 +126,40 @@ def without_site(title: str, site_name: str) -> str:
     return title
 
 
-def _authors(tree: HtmlElement, meta: Declared, story: dict[str, Any], site_name: str) -> tuple[str, ...]:
-    declared = authors.names(texts_of(story.get("author") or story.get("creator")), site_name)
-    if declared:
-        return declared
-    written = authors.names((value for name in AUTHORS for value in meta.get(name, ())), site_name)
-    return written or authors.names(_bylines(tree), site_name)
+def _authors(
+    tree: HtmlElement, meta: Declared, story: dict[str, Any], site_name: str, lines: Sequence[Line]
+) -> tuple[str, ...]:
+    """Who wrote it. Declared people come first; the byline that readers see stands where none are declared, and settles who of
+    them it was where it names some of the same."""
+    publishers = (site_name, text_of(story.get("publisher")))
+    declared = authors.people(_declared_authors(meta, story, site_name), publishers)
+    seen, says_by = byline(lines)
+    seen = authors.people(seen, publishers)
+    if not seen:
+        return declared or authors.people(authors.names(_bylines(tree), site_name), publishers)
+    if not any(map(authors.is_name, declared)):
+        return seen
+    return _settled(declared, seen, lines) if says_by else declared
+
+
+def _declared_authors(meta: Declared, story: dict[str, Any], site_name: str) -> tuple[str, ...]:
+    given = story.get("author") or story.get("creator")
+    nodes = given[:50] if isinstance(given, list) else [given]
+    people = [node for node in nodes if isinstance(node, dict) and "Person" in str(node.get("@type"))]
+    for candidates in (people, nodes):
+        if found := authors.names(texts_of(candidates), site_name):
+            return found
+    return authors.names((value for name in AUTHORS for value in meta.get(name, ())), site_name)
+
+
+def _settled(declared: tuple[str, ...], seen: tuple[str, ...], lines: Sequence[Line]) -> tuple[str, ...]:
+    """The declared people, or those of the byline: where it names more than them or spells them with more accents, and where it
+    names fewer and the others (editors, photographers) stand nowhere near it."""
+    ours, theirs = set(map(authors.key, declared)), set(map(authors.key, seen))
+    if ours <= theirs:
+        return seen if ours < theirs or sum(map(len, seen)) >= sum(map(len, declared)) else declared
+    near = " ".join(authors.key(each.text) for each in lines)
+    return seen if theirs < ours and not any(name in near for name in ours - theirs) else declared
 
 
 def _bylines(tree: HtmlElement) -> Iterator[str]:
@@ -144,60 +173,25 @@ def _bylines(tree: HtmlElement) -> Iterator[str]:
                 return
 
 
-def _dates(tree: HtmlElement, meta: Declared, story: dict[str, Any]) -> tuple[str, dates.Stamp | None, dates.Stamp | None]:
-    """Where the date of publication came from, it, and the date of the last change."""
-    modified = dates.read(text_of(story.get("dateModified"))) or _read(meta, MODIFIED)
-    if stamp := dates.read(text_of(story.get("datePublished"))) or dates.read(text_of(story.get("dateCreated"))):
-        return "json-ld", stamp, modified
-    if stamp := _read(meta, PUBLISHED):
-        return "meta", stamp, modified
-    if stamp := _marked_time(tree):
-        return "time", stamp, modified
-    stamp = _guessed(tree)
-    return ("htmldate" if stamp else ""), stamp, modified
-
-
-def _read(meta: Declared, names: Iterable[str]) -> dates.Stamp | None:
-    stamps = (dates.read(value) for name in names for value in meta.get(name, ()))
-    return next((stamp for stamp in stamps if stamp), None)
-
-
 def _lacking(published: dates.Stamp | None, modified: dates.Stamp | None) -> list[str]:
     """Which of the two times lack a zone."""
     times = ((wallclock.PUBLISHED, published), (wallclock.MODIFIED, modified))
     return [name for name, stamp in times if stamp and not stamp.zoned]
 
 
-def _marked_time(tree: HtmlElement) -> dates.Stamp | None:
-    """A `<time>` that says it is the date of publication, else the only one, else the one nearest to the h1."""
-    stamps: list[dates.Stamp] = []
-    for element in tree.iter("time", "abbr", "span"):
-        stamp = dates.read(element.get("datetime") or element.get("content") or "")
-        if not stamp:
-            continue
-        marks = " ".join(filter(None, (element.get("itemprop"), element.get("class"), element.get("pubdate") and "pubdate")))
-        if PUBLISHED_CLASS.search(marks):
-            return stamp
-        if element.tag == "time":
-            stamps.append(stamp)
-    return stamps[0] if len({stamp.moment.date() for stamp in stamps}) == 1 else None
+def _site_name(meta: Declared, story: dict[str, Any]) -> str:
+    names = (*(value for name in SITE_NAMES for value in meta.get(name, ())), text_of(story.get("publisher")))
+    return next((name for name in names if name and "://" not in name), "")
 
 
-def _guessed(tree: HtmlElement) -> dates.Stamp | None:
-    """htmldate's guess. Its upper limit is open: it would rewrite a date beyond the limit instead of dropping it."""
-    from htmldate import find_date
-
-    try:
-        found = find_date(
-            tree,
-            original_date=True,
-            extensive_search=False,
-            max_date="2100-01-01",
-            deferred_url_extractor=True,
-        )
-    except Exception:  # noqa: BLE001  a guess is not worth a page, and the library raises many kinds
-        return None
-    return dates.read(found)
+def _paywalled(meta: Declared, story: dict[str, Any]) -> bool | None:
+    """Whether the page says that not everybody may read all of it."""
+    parts = story.get("hasPart")
+    nodes = [story, *(parts if isinstance(parts, list) else [parts])]
+    said = [str(node["isAccessibleForFree"]) for node in nodes if isinstance(node, dict) and "isAccessibleForFree" in node]
+    said += [_first(meta, (name,)) for name in TIERS]
+    known = (TIER.get(value.strip().rpartition("/")[2].lower()) for value in said)
+    return next((tier for tier in known if tier is not None), None)
 
 
 def _tags(meta: Declared, story: dict[str, Any]) -> tuple[str, ...]:

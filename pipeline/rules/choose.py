@@ -1,43 +1,73 @@
 """Metadata: what the page says, what feed and sitemap said, and what is plausible at the time of the visit.
 
-Promises no date beyond two days after the visit and none that nobody wrote. The page is believed before the
-feed, a second before a day, a declaration before a guess.
+Promises no date beyond two days after the visit and none that nobody wrote. The page is believed before the feed, a second
+before a day, a declaration before a guess; where page and feed agree, the date is surer.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pipeline.memory import SEPARATOR, bare_titles, fold
-from pipeline.model import Metadata, Told
-from pipeline.wallclock import settle
+from pipeline.model import Certainty, Metadata, Told
+from pipeline.wallclock import offset_in, settle
 
 AHEAD = timedelta(days=2)
+AGREED = timedelta(hours=12)  # so far apart page and feed may be and mean one publication
 LONGEST_TITLE = 400
+NOTHING = Metadata()
+PUBLISHED = tuple(each.name for each in fields(Metadata) if each.name.startswith("published_"))
+MODIFIED = tuple(each.name for each in fields(Metadata) if each.name.startswith("modified_"))
 
 
 def choose(declared: Metadata, told: Told, *, language_hint: str, timezone: str, fetched_at: datetime) -> Metadata:
     """The Metadata of a story from all candidates."""
-    metadata = settle(declared, timezone)
     latest = fetched_at + AHEAD
-    published = _plausible(metadata.published_at, latest)
-    source, precision = (metadata.published_source, metadata.published_precision) if published else ("", "")
-    told_at = _plausible(told.published_at, latest)
-    if told_at and (published is None or source == "htmldate" or (precision == "day" and _same_day(told_at, published))):
-        published, source, precision = told_at, told.source or "feed", "second"
+    metadata = _plausible(settle(declared, timezone), latest)
     return replace(
         metadata,
         title=_title(metadata, told),
-        published_at=published,
-        published_source=source,
-        published_precision=precision,
-        modified_at=_plausible(metadata.modified_at, latest) or _plausible(told.modified_at, latest),
         language=metadata.language or language_hint,
+        **_published(metadata, _until(told.published_at, latest), told.source or "feed", timezone),
+        **_modified(metadata, _until(told.modified_at, latest), told.source or "feed", timezone),
     )
 
 
-def _plausible(moment: datetime | None, latest: datetime) -> datetime | None:
+def _published(metadata: Metadata, told_at: datetime | None, source: str, timezone: str) -> dict[str, Any]:
+    """What the feed or sitemap adds to the date of publication: the date, its time, or no more than its weight."""
+    at = metadata.published_at
+    if told_at is None:
+        return {}
+    found: dict[str, Any] = {"published_at": told_at, "published_source": source, "published_precision": "second"}
+    found["published_offset"] = offset_in(timezone, told_at)
+    if at is None or metadata.published_source == "htmldate":
+        return found | {"published_certainty": Certainty.MEDIUM, "published_day": None}
+    if metadata.published_precision == "day" and _same_day(told_at, at):
+        return found | {"published_certainty": Certainty.HIGH, "published_day": metadata.published_day or at.date()}
+    if abs(told_at - at) <= AGREED and metadata.published_certainty == Certainty.MEDIUM:
+        return {"published_certainty": Certainty.HIGH}
+    return {}
+
+
+def _modified(metadata: Metadata, told_at: datetime | None, source: str, timezone: str) -> dict[str, Any]:
+    if metadata.modified_at or told_at is None:
+        return {}
+    offset = offset_in(timezone, told_at)
+    return {
+        "modified_at": told_at, "modified_source": source, "modified_certainty": Certainty.MEDIUM, "modified_offset": offset,
+    }  # fmt: skip
+
+
+def _plausible(metadata: Metadata, latest: datetime) -> Metadata:
+    """The same without dates that cannot be."""
+    wrong = PUBLISHED if _until(metadata.published_at, latest) is None else ()
+    wrong += MODIFIED if _until(metadata.modified_at, latest) is None else ()
+    return replace(metadata, **{name: getattr(NOTHING, name) for name in wrong})
+
+
+def _until(moment: datetime | None, latest: datetime) -> datetime | None:
     return moment.astimezone(UTC) if moment is not None and moment <= latest else None
 
 

@@ -196,8 +196,10 @@ def to_json(output: Output) -> dict[str, Any]:
 
 
 def _date(metadata: Metadata) -> str | None:
-    """The date of publication, as precise as it is known."""
-    moment = metadata.published_at
-    if moment is None:
+    """The date of publication, as precise as it is known, on the clock of the page. Where that clock is on another day than the
+    one which the page shows, only the day is said."""
+    local = metadata.published_local
+    if local is None:
         return None
-    return moment.date().isoformat() if metadata.published_precision == "day" else moment.isoformat()
+    day = metadata.published_day or local.date()
+    return local.isoformat() if metadata.published_precision != "day" and day == local.date() else day.isoformat()
