@@ -1,6 +1,7 @@
 """Text → its language, as ISO 639-1.
 
-Promises a code or "". The text decides; for a text too short to decide, what the page declares does.
+Promises a code or "". The text decides, by letters that only one language has or else by statistics; for a text too short to
+decide, what the page declares does.
 Templates are copied between editions, so a page's own declaration is often wrong, and the extractor's is
 always missing.
 """
@@ -11,6 +12,8 @@ import re
 
 import py3langid
 from lxml.html import HtmlElement
+
+from pipeline.extract.alphabets import language_by_letters
 
 ENOUGH = 2000  # characters are plenty, and the cost grows with them
 SHORT, VERY_SHORT = 200, 40  # letters
@@ -25,6 +28,8 @@ def language_of(text: str, declared: str) -> str:
         return declared
     if not letters:
         return ""
+    if own := language_by_letters(sample):
+        return own
     ranking = [str(code) for code, _ in py3langid.rank(sample)[:4]]
     return declared if letters < SHORT and declared in ranking else ranking[0]
 
