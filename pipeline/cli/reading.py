@@ -172,9 +172,21 @@ def _show_trace(found: Explanation) -> None:
         ("Bytes", f"sha256 {found.digest}, {size(found.page.size)}, fetched {when(found.fetched_at)} UTC"),
         ("Recipe", f"{found.recipe}, memory {found.memory}"),
         ("Outcome", outcome + (f" ({found.draft_detail})" if found.draft_detail else "")),
+        ("Dated", _dated(found.metadata.published_local, found.metadata.published_source, found.metadata.published_certainty)),
+        ("Changed", _dated(found.metadata.modified_local, found.metadata.modified_source, found.metadata.modified_certainty)),
+        ("Shown", found.metadata.published_day.isoformat() if found.metadata.published_day else ""),
     ):
-        say(Text.assemble((f"{name:<9}", "dim"), value))
+        if value:
+            say(Text.assemble((f"{name:<9}", "dim"), value))
     say()
+
+
+def _dated(moment: datetime | None, source: str, certainty: str) -> str:
+    """A date on the clock of its page, with where it came from and how sure it is."""
+    if moment is None:
+        return ""
+    why = ", ".join(filter(None, (f"from {source}" if source else "", f"certainty {certainty}" if certainty else "")))
+    return moment.isoformat(" ", "minutes") + (f" ({why})" if why else "")
 
 
 def _explanation_json(found: Explanation) -> dict[str, Any]:

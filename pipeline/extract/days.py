@@ -33,7 +33,7 @@ DATE = re.compile(
     rf"|(\d{{1,2}})(?:st|nd|rd|th|er|º|ª|-го)?(?:\.?\s*|[\s-]+(?:of|de|del)\s+|-){MONTH}\.?,?(?:\s+(?:de|del|of)\s+|[\s,-]+)(\d{{4}})"
     rf"|{MONTH}\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})"  # March 5, 2024
     r"|(\d{1,2})([/.-])\s?(\d{1,2})\12\s?(\d{4}|\d{2})"  # 5.3.2024, 3/5/24
-    r")(?![\d/-])",
+    r")(?!\d|[./-]\d)",
     re.I,
 )
 FOUR, SHORT = re.compile(r"\d{4}"), re.compile(r"\d[./-]\s?\d\d?[./-]\s?\d\d")

@@ -185,13 +185,33 @@ def to_json(output: Output) -> dict[str, Any]:
     return {
         "id": output.id,
         "text": made.text,
-        "title": made.metadata.title,
-        "authors": list(made.metadata.authors),
-        "date": _date(made.metadata),
-        "language": made.metadata.language,
+        **_said(made.metadata),
         "outcome": made.outcome,
         "reason": made.reason,
         "struck": [{"text": blocks[each.index].text, "rule": each.rule, "why": each.why} for each in made.struck],
+    }
+
+
+def _said(metadata: Metadata) -> dict[str, Any]:
+    """What is known of the story besides its text."""
+    modified = metadata.modified_local
+    return {
+        "title": metadata.title,
+        "authors": list(metadata.authors),
+        "date": _date(metadata),
+        "date_source": metadata.published_source,
+        "date_certainty": metadata.published_certainty,
+        "modified": modified.isoformat() if modified else None,
+        "modified_source": metadata.modified_source,
+        "modified_certainty": metadata.modified_certainty,
+        "language": metadata.language,
+        "section": metadata.section,
+        "tags": list(metadata.tags),
+        "description": metadata.description,
+        "image": metadata.image,
+        "canonical_url": metadata.canonical_url,
+        "site_name": metadata.site_name,
+        "paywalled": metadata.paywalled,
     }
 
 

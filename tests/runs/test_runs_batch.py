@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import lzma
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -279,8 +280,45 @@ def test_a_date_is_as_precise_as_it_is_known() -> None:
         return to_json(clean(Input("a", "a test", body=story("a", head=head).encode(), fetched_at=visit))[0])["date"]
 
     assert dated("2024-03-01") == "2024-03-01"
-    assert dated("2024-03-01T10:30:00+05:00") == "2024-03-01T05:30:00+00:00"
+    assert dated("2024-03-01T10:30:00+05:00") == "2024-03-01T10:30:00+05:00", "on the clock of the page"
+    assert dated("2024-03-01T23:30:00-05:00") == "2024-03-01T23:30:00-05:00", "though in UTC it is tomorrow"
+    assert dated("2024-03-01T10:30:00Z") == "2024-03-01T10:30:00+00:00"
     assert dated("2024-03-01", datetime(2020, 1, 1, tzinfo=UTC)) is None, "nobody can have seen it before it was there"
+
+
+def test_where_the_page_shows_another_day_than_its_clock_only_the_day_is_said() -> None:
+    head = '<meta property="article:published_time" content="2024-03-02T04:30:00Z">'
+    shown = story("a", head=head).replace("</h1>", "</h1><p class='date'>March 1, 2024</p>")
+    row = to_json(clean(Input("a", "a test", body=shown.encode()))[0])
+    assert (row["date"], row["date_source"], row["date_certainty"]) == ("2024-03-01", "meta", "high")
+
+
+def test_what_is_known_of_a_story_is_in_its_line() -> None:
+    head = (
+        '<meta property="article:published_time" content="2024-03-01T10:30:00+05:00">'
+        '<meta property="article:modified_time" content="2024-03-01T12:00:00+05:00">'
+        '<meta property="article:section" content="Harbour"><meta name="keywords" content="crane, quay">'
+        '<meta property="article:content_tier" content="metered"><meta property="og:site_name" content="The Courier">'
+        '<meta property="og:image" content="https://courier.example/crane.jpg"><meta name="description" content="A crane.">'
+        '<link rel="canonical" href="https://courier.example/crane">'
+    )
+    row = to_json(clean(page("crane", head=head))[0])
+    assert {name: row[name] for name in row if name.startswith(("date_", "modified"))} == {
+        "date_source": "meta",
+        "date_certainty": "medium",
+        "modified": "2024-03-01T12:00:00+05:00",
+        "modified_source": "meta",
+        "modified_certainty": "medium",
+    }
+    assert (row["section"], row["tags"], row["paywalled"]) == ("Harbour", ["crane", "quay"], True)
+    assert (row["site_name"], row["image"]) == ("The Courier", "https://courier.example/crane.jpg")
+    assert (row["canonical_url"], row["description"]) == ("https://courier.example/crane", "A crane.")
+
+
+def test_the_readme_names_every_field_of_a_line() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf8")
+    table = readme.partition("| Field | Meaning |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, flags=re.M) == list(to_json(clean(page("crane"))[0]))
 
 
 def test_a_batch_is_drafted_once_and_struck_as_often_as_one_likes() -> None:
