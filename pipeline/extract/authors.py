@@ -20,7 +20,7 @@ BY = re.compile(
     r"|a cura di|(?:(?:scritto|pubblicato)\s+)?da|(?:(?:testo|articolo)\s+)?di|(?:geschreven\s+)?door|(?:skrevet\s+)?av|przez"
     r")\b[\s:]+"
     r"|^(?:автор(?:ы|и|ҳо|лар)?|текст|матн|муаллиф(?:он|ҳо|лар)?|muallif(?:lar)?|auteurs?|aut[eo]r(?:es|as?|zy|en|in|i)?|auth?ors?"
-    r"|byline|text[eo]?|testo|tekst|opracował[ai]?|napisał[a]?|redattor[ei]|redactor)\s*[:\-–—]\s*",
+    r"|byline|text[eo]?|testo|tekst|opracował[ai]?|napisał[a]?|redattor[ei]|redactor|συντάκτης|作者|記者|记者)\s*[::\-–—]\s*",
     re.I,
 )
 SPLIT = re.compile(
@@ -51,8 +51,8 @@ CREDENTIAL = re.compile(
     r"(?:[\s,]+(?:ph\.?d|m\.?d|r\.?d\.?n?|m\.?s\.?c?|m\.?p\.?h|m\.?b\.?a|j\.?d|r\.?n|cfp|cpt|esq)\b\.?)+$", re.I
 )
 NO_NAME = re.compile(
-    r"https?:|www\.|@|\.(?:com|org|net|ru|tj|uk|de|in)\b|\d{2}|[()<>{}\[\]=]"
-    r"|^(?:last|image|photos?|foto|getty.*|share|comments?|\w+ \d)$"
+    r"https?:|www\.|@|\.(?:com|org|net|ru|tj|uk|de|in)\b|^[\w-]+(?:\.[\w-]+)*\.[a-z]{2,4}$|\d{2}|[()<>{}\[\]=::©]"
+    r"|^(?:last|compiled|edited|written|reporting|image|photos?|foto|getty.*|share|comments?|\w+ \d)$"
     r"|\b(?:admin|administrator|webmaster|unknown|null|none|undefined|user)\b",
     re.I,
 )
@@ -66,14 +66,10 @@ ORGANISATION = re.compile(
     r"\b(?:press|news|newspapers?|times|post|tribune|journal|gazette|telegraph|herald|reuters|a[fn]p|dpa|apa|ap|ansa|efe|lusa|upi|tass|"
     r"тасс|интерфакс|риа|агентство|агентлик|ховар|agency|agence|agencia|agência|agentur|agenzia|agencja|staff|media|magazine|network|"
     r"bureau|editors?|editorial|team|today|reports?|university|institute?|school|newsroom|tv|radio|inc|ltd|gmbh|group|association|"
-    r"society|company|foundation|ministry|council|redaktion\w*|rédaction|redacci[oó]n|redazione|redação|redactie|redakcja|редакция|"
+    r"society|company|foundation|business|insider|international|ministry|council|redaktion\w*|rédaction|redacci[oó]n|redazione|redação|redactie|redakcja|редакция|"
     r"zeitung|verlag|online|daily|advance media|sponsored)\b",
     re.I,
 )
-AGENCIES = (
-    "Associated Press", "Thomson Reuters", "Reuters", "Agence France-Presse", "AFP", "Bloomberg", "dpa", "UPI", "ANSA", "EFE",
-    "Lusa", "Europa Press", "Canadian Press", "Press Association", "PA Media",
-)  # fmt: skip
 ADDRESS = re.compile(r"https?://\S+|\bmailto:\S+|\S+@\S+\.\w+|(?<!\S)@\w+")
 ROLE_BEHIND = re.compile(rf"[\s,]+{ROLE.pattern}$", re.I)
 ACRONYM = re.compile(r"[A-ZА-Я]{3,}")
@@ -101,9 +97,7 @@ def names(bylines: Iterable[str], publisher: str = "") -> tuple[str, ...]:
 
 def people(given: Sequence[str], publishers: Iterable[str] = ()) -> tuple[str, ...]:
     """Names without a publisher or agency behind them; organisations go where people are left."""
-    known = {key(name) for name in (*publishers, *AGENCIES) if name}
-    known |= {name.removeprefix("the ") for name in known}
-    known |= {f"the {name}" for name in known}
+    known = AGENCIES | _spellings(publishers)
     bare: dict[str, str] = {}
     for name in (_without(name, known) for name in given):
         bare.setdefault(key(name), name)
@@ -118,6 +112,17 @@ def key(name: str) -> str:
     """A name without its accents, its case and its stops: two spellings of one person are one."""
     letters = "".join(char for char in normalize("NFKD", name.casefold()) if not combining(char))
     return " ".join(WORD.findall(letters))
+
+
+def accents(given: Iterable[str]) -> int:
+    """How many accents some names are written with."""
+    return sum(bool(combining(char)) for name in given for char in normalize("NFKD", name))
+
+
+def _spellings(organisations: Iterable[str]) -> frozenset[str]:
+    """The keys of some names, with and without their article."""
+    bare = {key(name).removeprefix("the ") for name in organisations} - {""}
+    return frozenset(bare | {f"the {name}" for name in bare})
 
 
 def is_name(text: str) -> bool:
@@ -159,3 +164,9 @@ def _without(name: str, known: Iterable[str]) -> str:
         if key(" ".join(words[-size:])) in known:
             return " ".join(words[:-size]).rstrip(EDGES)
     return name
+
+
+AGENCIES = _spellings((
+    "Associated Press", "Thomson Reuters", "Reuters", "Agence France-Presse", "AFP", "Bloomberg", "dpa", "UPI", "ANSA", "EFE",
+    "Lusa", "Europa Press", "Canadian Press", "Press Association", "PA Media",
+))  # fmt: skip

@@ -48,7 +48,7 @@ TIERS = ("article:content_tier", "isaccessibleforfree")
 TIER = {"free": False, "metered": True, "locked": True, "true": False, "false": True}  # whether there is a wall
 SITE_NAMES = ("og:site_name", "application-name", "twitter:app:name:iphone", "publisher", "dc.publisher")
 BYLINE = re.compile(r"(?:^|[\s_-])(?:byline|author(?:s|[-_]?name)?)(?:$|[\s_-])", re.I)
-MAX_META, MAX_TAGS, MAX_TEXT = 500, 40, 2000
+MAX_META, MAX_TAGS, MAX_TEXT, LONGEST_TAG = 500, 40, 2000, 100
 Declared = dict[str, list[str]]
 
 
@@ -56,7 +56,7 @@ def metadata_of(tree: HtmlElement) -> Metadata:
     """What the page declares; its language is set by whoever has seen its text."""
     meta, story = _meta(tree), jsonld.story_node(tree)
     site_name = _site_name(meta, story)
-    section = _first(meta, SECTIONS) or text_of(story.get("articleSection"))
+    section = _section(meta, story, site_name)
     title = _title(tree, meta, story, site_name, section)
     lines = lines_near_headline(tree, title)
     published, modified = dating.dates_of(tree, meta, story, days_of(lines))
@@ -157,7 +157,7 @@ def _settled(declared: tuple[str, ...], seen: tuple[str, ...], lines: Sequence[L
     names fewer and the others (editors, photographers) stand nowhere near it."""
     ours, theirs = set(map(authors.key, declared)), set(map(authors.key, seen))
     if ours <= theirs:
-        return seen if ours < theirs or sum(map(len, seen)) >= sum(map(len, declared)) else declared
+        return seen if ours < theirs or authors.accents(seen) > authors.accents(declared) else declared
     near = " ".join(authors.key(each.text) for each in lines)
     return seen if theirs < ours and not any(name in near for name in ours - theirs) else declared
 
@@ -184,6 +184,12 @@ def _site_name(meta: Declared, story: dict[str, Any]) -> str:
     return next((name for name in names if name and "://" not in name), "")
 
 
+def _section(meta: Declared, story: dict[str, Any], site_name: str) -> str:
+    """The first section that is a name, and not that of the whole site."""
+    given = (*(value for name in SECTIONS for value in meta.get(name, ())), *texts_of(story.get("articleSection")))
+    return next((name for name in given if "://" not in name and name.casefold() != site_name.casefold()), "")
+
+
 def _paywalled(meta: Declared, story: dict[str, Any]) -> bool | None:
     """Whether the page says that not everybody may read all of it."""
     parts = story.get("hasPart")
@@ -196,8 +202,11 @@ def _paywalled(meta: Declared, story: dict[str, Any]) -> bool | None:
 
 def _tags(meta: Declared, story: dict[str, Any]) -> tuple[str, ...]:
     values = [*texts_of(story.get("keywords")), *(value for name in TAGS for value in meta.get(name, ()))]
-    parts = (part.strip() for value in values for part in re.split(r"[,;]", value))
-    return tuple(dict.fromkeys(part for part in parts if 1 < len(part) <= 100))[:MAX_TAGS]
+    found: dict[str, str] = {}
+    for part in (part.strip() for value in values for part in re.split(r"[,;]", value)):
+        if 1 < len(part) <= LONGEST_TAG:
+            found.setdefault(part.casefold(), part)
+    return tuple(found.values())[:MAX_TAGS]
 
 
 def _image(story: dict[str, Any]) -> str:

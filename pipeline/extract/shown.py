@@ -38,6 +38,7 @@ ASIDE = re.compile(
     r"(?<![a-z])(?:comments?|related|social|share|caption|credit|bio|follow|newsletter|breadcrumbs?|weather|footer)(?![a-z])"
 )
 # Where two elements meet without a space and a new word begins: "Jane Doe" "Dec. 21".
+SEAM = "\x00"  # which no repaired text contains
 GLUED = re.compile(r"(?<=[a-zà-ÿа-яё.])\x00+(?=[A-ZÀ-ÞА-ЯЁ\d])|(?<=[\d,;:|])\x00+(?=[^\W\d])")
 JOINING = re.compile(r"(?:[,;|•·]|((?:and|und|et|y|e|i|en|и|ва|va)\b|&))\s*", re.I)
 BEHIND_DATE = re.compile(r"(?=.*\d).{6,60}?\d.{0,20}?\s(?:by|von|par|por|door|przez)\s+(?=[^\W\d_])")
@@ -166,22 +167,24 @@ def _lines(pieces: Iterable[Piece], back: bool) -> Iterator[tuple[str, list[Html
     texts: list[str] = []
     places: list[HtmlElement] = []
     for text, element, breaks in pieces:
-        if breaks and not back and texts:
+        if breaks and not back and places:
             yield _joined(texts, back), places
             texts, places = [], []
-        if text and not text.isspace():
-            places.append(element)
         if text:
             texts.append(text)
-        if breaks and back and texts:
+            if not text.isspace():
+                places.append(element)
+        if breaks and back and places:
             yield _joined(texts, back), places
             texts, places = [], []
-    if texts:
+    if places:
         yield _joined(texts, back), places
 
 
 def _joined(texts: list[str], back: bool) -> str:
-    return line(GLUED.sub(" ", "\x00".join(reversed(texts) if back else texts)).replace("\x00", ""))
+    if len(texts) == 1:
+        return line(texts[0])
+    return line(GLUED.sub(" ", SEAM.join(reversed(texts) if back else texts)).replace(SEAM, ""))
 
 
 def _marks(places: Sequence[HtmlElement]) -> str:
