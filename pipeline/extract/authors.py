@@ -38,7 +38,7 @@ RANK = (
 )
 ROLE = re.compile(
     rf"(?:the\s+)?(?:{RANK}[\s-]+)*(?:editors?(?:-in-chief)?|reporters?|writers?|correspondents?|journalists?|columnists?|contributors?|"
-    r"producers?|staff|team|desk|bureau|newsroom|photographers?|analyst|critic|president|director|(?:\w+\s+)?officer|ceo|founder|head|"
+    r"producers?|staff|team|desk|bureau|newsroom|photographers?|analyst|critic|president|director|(?:\w+\s+)?officer|c[efit]o|founder|head|"
     r"professor|sponsored|advertorial|"
     r"redaktion|(?:chef)?redakteur(?:in)?|redaktor(?:ka)?|korrespondent(?:in)?|reporterin|la rédaction|rédact(?:ion|eur|rice)|"
     r"journaliste|correspondante?|(?:la )?redacci[oó]n|redactora?|periodista|corresponsal|(?:la )?redazione|giornalista|"
@@ -66,7 +66,7 @@ ORGANISATION = re.compile(
     r"\b(?:press|news|newspapers?|times|post|tribune|journal|gazette|telegraph|herald|reuters|a[fn]p|dpa|apa|ap|ansa|efe|lusa|upi|tass|"
     r"тасс|интерфакс|риа|агентство|агентлик|ховар|agency|agence|agencia|agência|agentur|agenzia|agencja|staff|media|magazine|network|"
     r"bureau|editors?|editorial|team|today|reports?|university|institute?|school|newsroom|tv|radio|inc|ltd|gmbh|group|association|"
-    r"society|company|foundation|business|insider|international|ministry|council|redaktion\w*|rédaction|redacci[oó]n|redazione|redação|redactie|redakcja|редакция|"
+    r"society|company|foundation|technolog(?:y|ies)|business|insider|international|ministry|council|redaktion\w*|rédaction|redacci[oó]n|redazione|redação|redactie|redakcja|редакция|"
     r"zeitung|verlag|online|daily|advance media|sponsored)\b",
     re.I,
 )
@@ -97,7 +97,7 @@ def names(bylines: Iterable[str], publisher: str = "") -> tuple[str, ...]:
 
 def people(given: Sequence[str], publishers: Iterable[str] = ()) -> tuple[str, ...]:
     """Names without a publisher or agency behind them; organisations go where people are left."""
-    known = AGENCIES | _spellings(publishers)
+    known = AGENCIES | _spellings(publishers) | {key(name).rpartition(" ")[2] for name in publishers if " " in name}
     bare: dict[str, str] = {}
     for name in (_without(name, known) for name in given):
         bare.setdefault(key(name), name)
@@ -158,8 +158,8 @@ def _name(part: str) -> str:
 
 
 def _without(name: str, known: Iterable[str]) -> str:
-    """A person's name without what stands behind it; two words at least are left."""
-    words = name.split()
+    """A person's name without the organisation behind it; two words at least are left."""
+    words = name.split() if key(name) not in known else []
     for size in range(len(words) - 2, 0, -1):
         if key(" ".join(words[-size:])) in known:
             return " ".join(words[:-size]).rstrip(EDGES)

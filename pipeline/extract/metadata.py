@@ -139,7 +139,7 @@ def _authors(
         return declared or authors.people(authors.names(_bylines(tree), site_name), publishers)
     if not any(map(authors.is_name, declared)):
         return seen
-    return _settled(declared, seen, lines) if says_by else declared
+    return _settled(declared, seen) if says_by else declared
 
 
 def _declared_authors(meta: Declared, story: dict[str, Any], site_name: str) -> tuple[str, ...]:
@@ -152,14 +152,13 @@ def _declared_authors(meta: Declared, story: dict[str, Any], site_name: str) -> 
     return authors.names((value for name in AUTHORS for value in meta.get(name, ())), site_name)
 
 
-def _settled(declared: tuple[str, ...], seen: tuple[str, ...], lines: Sequence[Line]) -> tuple[str, ...]:
-    """The declared people, or those of the byline: where it names more than them or spells them with more accents, and where it
-    names fewer and the others (editors, photographers) stand nowhere near it."""
+def _settled(declared: tuple[str, ...], seen: tuple[str, ...]) -> tuple[str, ...]:
+    """The declared people, or those of the byline where it names them and more, or spells them with more accents. A byline that
+    names fewer settles nothing: the others may stand further down."""
     ours, theirs = set(map(authors.key, declared)), set(map(authors.key, seen))
-    if ours <= theirs:
-        return seen if ours < theirs or authors.accents(seen) > authors.accents(declared) else declared
-    near = " ".join(authors.key(each.text) for each in lines)
-    return seen if theirs < ours and not any(name in near for name in ours - theirs) else declared
+    if ours < theirs or (ours == theirs and authors.accents(seen) > authors.accents(declared)):
+        return seen
+    return declared
 
 
 def _bylines(tree: HtmlElement) -> Iterator[str]:

@@ -37,9 +37,7 @@ MARKED = re.compile(
 ASIDE = re.compile(
     r"(?<![a-z])(?:comments?|related|social|share|caption|credit|bio|follow|newsletter|breadcrumbs?|weather|footer)(?![a-z])"
 )
-# Where two elements meet without a space and a new word begins: "Jane Doe" "Dec. 21".
-SEAM = "\x00"  # which no repaired text contains
-GLUED = re.compile(r"(?<=[a-zà-ÿа-яё.])\x00+(?=[A-ZÀ-ÞА-ЯЁ\d])|(?<=[\d,;:|])\x00+(?=[^\W\d])")
+HOLDING = "'’‘\"“«(/-–@#"  # what holds on to the word behind it
 JOINING = re.compile(r"(?:[,;|•·]|((?:and|und|et|y|e|i|en|и|ва|va)\b|&))\s*", re.I)
 BEHIND_DATE = re.compile(r"(?=.*\d).{6,60}?\d.{0,20}?\s(?:by|von|par|por|door|przez)\s+(?=[^\W\d_])")
 AUTHOR_PAGE = re.compile(
@@ -182,9 +180,14 @@ def _lines(pieces: Iterable[Piece], back: bool) -> Iterator[tuple[str, list[Html
 
 
 def _joined(texts: list[str], back: bool) -> str:
-    if len(texts) == 1:
-        return line(texts[0])
-    return line(GLUED.sub(" ", SEAM.join(reversed(texts) if back else texts)).replace(SEAM, ""))
+    """One line. Where two elements meet without a space, the words of both stay words: "Jane Doe" "Dec. 21". Single letters do
+    not, for they are initials that are set large."""
+    parts = texts[::-1] if back else list(texts)
+    for number in range(1, len(parts)):
+        left, right = parts[number - 1], parts[number]
+        if len(left) > 1 < len(right) and right[0].isalnum() and not left[-1].isspace() and left[-1] not in HOLDING:
+            parts[number] = f" {right}"
+    return line("".join(parts))
 
 
 def _marks(places: Sequence[HtmlElement]) -> str:

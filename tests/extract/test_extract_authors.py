@@ -68,7 +68,8 @@ def test_a_byline_is_its_names(byline: str, expected: list[str]) -> None:
         (["Marta Ellin", "The Lowmere Courier"], ["Lowmere Courier"], ["Marta Ellin"]),
         (["Reuters"], [], ["Reuters"]),  # nobody else signs it
         (["University of Lowmere"], [], ["University of Lowmere"]),
-        (["Pen Name"], ["Name"], ["Pen Name"]),  # a name keeps two words
+        (["Marta Ellin Courier"], ["The Lowmere Courier"], ["Marta Ellin"]),  # as in "Courier correspondent"
+        (["Pen Name"], ["The Name"], ["Pen Name"]),  # a name keeps two words
         (["Ellinova", "Marta Ellin"], [], ["Ellinova", "Marta Ellin"]),
     ],
 )

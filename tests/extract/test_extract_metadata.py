@@ -61,8 +61,7 @@ def test_declared_people_are_the_authors(author: Any, expected: tuple[str, ...])
         ([], "<p>By Marta Ellin</p>", ("Marta Ellin",)),
         (["Lowmere Wire News"], "<p>By Marta Ellin</p>", ("Marta Ellin",)),  # a person signs it
         (["Marta Ellin"], "<p>By Marta Ellin and Tom Dray</p>", ("Marta Ellin", "Tom Dray")),  # the second is undeclared
-        (["Marta Ellin", "Ed Itor"], "<p>By Marta Ellin</p>", ("Marta Ellin",)),  # no reader sees the other
-        (["Marta Ellin", "Tom Dray"], "<p>By Marta Ellin</p><p>Pictures: Tom Dray</p>", ("Marta Ellin", "Tom Dray")),
+        (["Marta Ellin", "Tom Dray"], "<p>By Marta Ellin</p>", ("Marta Ellin", "Tom Dray")),  # who may stand further down
         (["Marta Ellin"], "<p>By Ida O'Hare</p>", ("Marta Ellin",)),  # they contradict each other: what is declared stands
         (["Marta Ellin"], "<p class='author'>Ida O'Hare</p>", ("Marta Ellin",)),
         (["Rene Ellin"], "<p>Par René Ellin</p>", ("René Ellin",)),  # the same person, better spelled

@@ -39,6 +39,7 @@ def test_inline_elements_are_one_line_and_words_are_not_glued() -> None:
     assert texts(lines("<div><span>By</span> <b>Marta <i>Ellin</i></b><span>Dec. 21, 2023</span></div>")) == [
         "By Marta Ellin Dec. 21, 2023"
     ]
+    assert texts(lines("<div>By<a>Marta O'</a><b>Hare</b><i>long read</i></div>")) == ["By Marta O'Hare long read"]
     assert texts(lines("<p><span>T</span>he se<b>a</b>l sleeps.</p>")) == ["The seal sleeps."]
 
 
