@@ -224,6 +224,14 @@ def test_each_cut_names_its_rule(flow: Flow) -> None:
     assert all(block["rule"] and block["why"] for block in struck)
 
 
+def test_a_date_says_where_it_came_from_and_how_sure_it_is(flow: Flow) -> None:
+    article = next(each for key, each in flow.articles[1].items() if key[0] == ENGLISH)
+    metadata = nightdesk(flow.home, "explain", article["url"], "--json").json["metadata"]
+    assert metadata["published_certainty"] in ("high", "medium")
+    printed = nightdesk(flow.home, "explain", article["url"]).out
+    assert f"(from {metadata['published_source']}, certainty {metadata['published_certainty']})" in printed
+
+
 def test_search_finds_stories_newest_first_in_every_language(flow: Flow) -> None:
     store = Store(flow.address)
     for words, site in (("harbour levy", ENGLISH), ("водоканала", RUSSIAN), ("мактаби нав", TAJIK), ("анорбог", TAJIK)):
