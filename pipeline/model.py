@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 from hashlib import sha256
 from re import compile as pattern
+from typing import Final
 
 CJK = pattern("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -170,6 +171,9 @@ class Capture:
     detail: str = ""  # a sentence for people where the reason code is not enough
 
 
+LIKELY: Final = 0.5  # chance from which a Block is taken for the story
+
+
 class BlockKind(StrEnum):
     """What a Block is to its reader."""
 
@@ -186,13 +190,19 @@ class BlockKind(StrEnum):
 class Block:
     """One heading, paragraph, item, quote, caption or table row, in reading order; `text` is one line.
 
-    `linked` counts the characters of `text` inside links; `list_size` is how many items the list of an ITEM has.
+    `linked` counts the characters of `text` inside links; `list_size` is how many items the list of an ITEM has; `chance` is
+    that of belonging to the story, 0.0 to 1.0, by the page alone; `is_chosen` tells whether the base extractor took the line;
+    `is_lede` whether the page marks or declares it as the story's summary; `where` names its element and the one around it.
     """
 
     kind: BlockKind
     text: str
     linked: int = 0
     list_size: int = 0
+    chance: float = 1.0
+    is_chosen: bool = True
+    is_lede: bool = False
+    where: str = ""
 
     @property
     def link_share(self) -> float:

@@ -1,109 +1,93 @@
-"""Parsed tree → Blocks, by way of trafilatura.
+"""Parsed tree → Blocks: all lines of a page that may be its story, each with its chance.
 
-Promises Blocks in reading order, each on one line, with the characters inside links counted. A trafilatura
-`Document` does not leave this module. Links are counted on the parsed tree instead of asked of trafilatura:
-asked to keep them it loses spaces and ends of lines around them, and its fallbacks lose the links anyway.
+Promises that every line which the extractor chose, or which has a fair chance by the trees, becomes a Block, in reading order;
+nothing is cut here. trafilatura is one voice among the numbers that the trees weigh: it knows the usual forms of pages, they
+know how much it is to be believed where. A trafilatura `Document` does not leave this module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import copy
-from typing import Any
 
-from lxml.etree import _Element, iterwalk
 from lxml.html import HtmlElement
 from trafilatura import bare_extraction
 
-from pipeline.extract.links import LinkMap
-from pipeline.extract.repairs import line
-from pipeline.extract.version import BALANCED, SHORT, STRICT
-from pipeline.model import Block, BlockKind
+from pipeline.extract.numbers import Chosen, View
+from pipeline.extract.pieces import Piece, Place, Within, pieces_of
+from pipeline.extract.trees import Trees, shipped
+from pipeline.extract.version import LEAST, OPTIONS
+from pipeline.model import Block, BlockKind, Metadata
 
-# Tags of trafilatura's own and of HTML: its fallbacks return either.
-KINDS = {
-    **dict.fromkeys(("head", "h1", "h2", "h3", "h4", "h5", "h6"), BlockKind.HEADING),
-    **dict.fromkeys(("item", "li"), BlockKind.ITEM),
-    **dict.fromkeys(("quote", "blockquote"), BlockKind.QUOTE),
-    **dict.fromkeys(("code", "pre"), BlockKind.CODE),
-    **dict.fromkeys(("row", "tr"), BlockKind.TABLE),
-}
-LISTS = {"list", "ul", "ol"}
-CELLS = {"cell", "td", "th"}
-ENDS = {*KINDS, *LISTS, "body", "p", "div", "table", "lb", "br", "section", "article"}
-WHOLE = {"row", "tr", "table", "code", "pre"}
-CELL_END = "\x1f"  # a control character, so no text of a page contains it
-STRONGER = (BlockKind.TABLE, BlockKind.CODE, BlockKind.ITEM, BlockKind.HEADING, BlockKind.QUOTE)
+LISTS = ("ul", "ol", "dl")
+LONGEST_WHERE = 60
 
 
-def blocks_of(tree: HtmlElement) -> tuple[Block, ...]:
-    """The Blocks that trafilatura takes for the article; () where it finds none."""
-    lines = _extracted(tree, STRICT)
-    if sum(len(text) for _, text, _ in lines) < SHORT:
-        lines = _extracted(tree, BALANCED) or lines
-    links = LinkMap(tree)
-    return tuple(Block(kind, text, links.linked(text), size) for kind, text, size in lines)
+def blocks_of(tree: HtmlElement, metadata: Metadata, trees: Trees | None = None) -> tuple[Block, ...]:
+    """The Blocks of a page; () where neither voice finds one. `trees` are other ones than shipped, for measuring."""
+    trees = trees or shipped()
+    view = View(pieces_of(tree), metadata, Chosen(extracted(tree)))
+    blocks = []
+    for i, piece in enumerate(view.lines):
+        if view.is_far(i):
+            continue
+        chance = trees.chance(view.row(i))
+        is_lede = view.is_lede(i)
+        if chance >= LEAST or view.vote[i] or is_lede:
+            blocks.append(_block(piece, chance, view.vote[i] > 0, is_lede))
+    return tuple(blocks)
 
 
-def _extracted(tree: HtmlElement, options: dict[str, Any]) -> list[tuple[BlockKind, str, int]]:
-    document = bare_extraction(copy(tree), **options)  # a copy: extraction eats its tree
-    body = getattr(document, "body", None)
-    return list(lines_of(body)) if body is not None else []
+def extracted(tree: HtmlElement) -> list[str]:
+    """The lines that trafilatura takes for the article."""
+    document = bare_extraction(copy(tree), **OPTIONS)  # a copy: extraction eats its tree
+    return (getattr(document, "text", None) or "").splitlines()
 
 
-def lines_of(body: _Element) -> Iterator[tuple[BlockKind, str, int]]:
-    """Kind, text and list size of each line of an extracted body."""
-    place = _Place()
-    for event, element in iterwalk(body, events=("start", "end")):
-        tag = element.tag
-        ends_line = place.ends_line(tag)
-        if ends_line:
-            yield from place.flush()
-        if event == "start":
-            place.enter(element)
-            place.pieces.append(element.text or "")
-        else:
-            place.leave(tag)
-            if tag in CELLS:
-                place.pieces.append(CELL_END)
-            place.pieces.append(element.tail or "")
-    yield from place.flush()
+def _block(piece: Piece, chance: float, is_chosen: bool, is_lede: bool) -> Block:
+    place = piece.place
+    kind = _kind(place)
+    return Block(
+        kind=kind,
+        text=piece.text,
+        linked=piece.linked,
+        list_size=_list_size(place) if kind is BlockKind.ITEM else 0,
+        chance=round(chance, 3),
+        is_chosen=is_chosen,
+        is_lede=is_lede,
+        where=_where(place),
+    )
 
 
-class _Place:
-    """Where in a body we stand: the open kinds and lists, and the pieces of the line so far."""
+def _kind(place: Place) -> BlockKind:
+    """The kind that says most of a line: a paragraph within an item within a quote is an item."""
+    within = place.within
+    if place.is_row:
+        return BlockKind.TABLE
+    if within & Within.CODE:
+        return BlockKind.CODE
+    if within & Within.FIGURE:
+        return BlockKind.CAPTION
+    if within & Within.ITEM:
+        return BlockKind.ITEM
+    if within & Within.HEADING:
+        return BlockKind.HEADING
+    return BlockKind.QUOTE if within & Within.QUOTE else BlockKind.PARAGRAPH
 
-    def __init__(self) -> None:
-        self.pieces: list[str] = []
-        self._kinds: list[BlockKind] = []
-        self._sizes: list[int] = []
 
-    def enter(self, element: _Element) -> None:
-        if element.tag in LISTS:
-            self._sizes.append(len(element))  # asked once a list: counting children is linear
-        if element.tag in KINDS:
-            self._kinds.append(KINDS[element.tag])
+def _list_size(place: Place | None) -> int:
+    while place is not None:
+        if place.tag in LISTS:
+            return place.children
+        place = place.parent
+    return 0
 
-    def leave(self, tag: str) -> None:
-        if tag in LISTS:
-            self._sizes.pop()
-        if tag in KINDS:
-            self._kinds.pop()
 
-    def ends_line(self, tag: str) -> bool:
-        """Whether a tag ends the line; a table row and a piece of code are one line each."""
-        return tag in ENDS and (tag in WHOLE or not any(kind in (BlockKind.TABLE, BlockKind.CODE) for kind in self._kinds[-4:]))
+def _where(place: Place) -> str:
+    """The element and the one around it, with their first class: `div.story > p`."""
+    names = [_name(each) for each in (place.parent, place) if each is not None]
+    return " > ".join(names)[:LONGEST_WHERE]
 
-    def flush(self) -> Iterator[tuple[BlockKind, str, int]]:
-        """The line so far, if it holds anything."""
-        kind = self._kind()
-        joined = "".join(self.pieces)
-        self.pieces.clear()
-        text = " | ".join(filter(None, map(line, joined.split(CELL_END))))
-        if text:
-            yield kind, text, (self._sizes[-1] if kind is BlockKind.ITEM and self._sizes else 0)
 
-    def _kind(self) -> BlockKind:
-        """The kind that says most of a line: a paragraph within an item within a quote is an item."""
-        inner = self._kinds[-4:]
-        return next((kind for kind in STRONGER if kind in inner), BlockKind.PARAGRAPH)
+def _name(place: Place) -> str:
+    marks = place.marks.split()
+    return f"{place.tag}.{marks[0]}" if marks else place.tag

@@ -42,4 +42,7 @@ def _reference(match: re.Match[str]) -> str:
 
 def line(text: str) -> str:
     """Text on one line: white space folded, no control and no invisible characters."""
+    text = " ".join(text.split())
+    if text.isascii() and text.isprintable():  # most lines, at a third of the cost
+        return text
     return SPACE.sub(" ", CONTROLS.sub(" ", INVISIBLE.sub("", text))).strip()

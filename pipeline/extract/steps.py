@@ -16,8 +16,9 @@ from pipeline.extract.language import declared_language, language_of
 from pipeline.extract.metadata import metadata_of
 from pipeline.extract.parse import parse
 from pipeline.extract.repairs import repair
+from pipeline.extract.trees import Trees
 from pipeline.extract.version import EXTRACTORS
-from pipeline.model import Draft, Reason, Source
+from pipeline.model import LIKELY, Draft, Reason, Source
 
 for chatty in (
     "trafilatura",
@@ -32,25 +33,26 @@ SPECIMEN = b"""<html lang="en"><head><title>A rehearsal before the first page</t
 after another, and nobody in the stalls is there to see it yet.</p></article></body></html>"""
 
 
-def draft(source: Source) -> Draft:
-    """The Draft of one Payload; what went wrong is in its reason and detail."""
+def draft(source: Source, trees: Trees | None = None) -> Draft:
+    """The Draft of one Payload; what went wrong is in its reason and detail. `trees` as for `blocks_of`."""
     try:
-        return _draft(source)
+        return _draft(source, trees)
     except MemoryError:  # the process has a limit, and this page met it
         return _without_text(Reason.EXTRACTOR_MEMORY, "the page needs more memory than the extractor is given")
     except Exception as error:  # noqa: BLE001  hostile pages find every gap of three libraries
         return _without_text(Reason.EXTRACTOR_ERROR, f"{type(error).__name__}: {error}"[:300])
 
 
-def _draft(source: Source) -> Draft:
+def _draft(source: Source, trees: Trees | None) -> Draft:
     if not source.body.strip():
         return _without_text(Reason.NO_TEXT, "the body is empty")
     tree = parse(repair(decode(source.body, source.charset)))
     if tree is None:
         return _without_text(Reason.NO_TEXT, "the body holds no markup and no text")
-    blocks = blocks_of(tree)
-    text = "\n".join(block.text for block in blocks)
-    metadata = replace(metadata_of(tree), language=language_of(text, declared_language(tree)))
+    metadata = metadata_of(tree)
+    blocks = blocks_of(tree, metadata, trees)
+    text = "\n".join(block.text for block in blocks if block.chance >= LIKELY) or "\n".join(block.text for block in blocks)
+    metadata = replace(metadata, language=language_of(text, declared_language(tree)))
     if not blocks:
         return replace(_without_text(Reason.NO_TEXT, _emptiness(tree)), metadata=metadata)
     return Draft(extractors=EXTRACTORS, blocks=blocks, metadata=metadata)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.rules import lines, memories, tails, titles
+from pipeline.rules import lines, memories, outside, tails, titles
 from pipeline.rules.reading import Reading
 
 Finder = Callable[[Reading], Iterator[tuple[int, str]]]
@@ -41,4 +41,5 @@ RULES: Final = (
     Rule("link-tail", 1, "What stands between and around the links after the story's end.", tails.link_tail),
     Rule("headline-run", 1, "A run of headlines after the story's last sentence.", tails.headline_run),
     Rule("own-headline", 1, "The story's own title in a list of headlines after it.", titles.own_headline),
+    Rule("outside", 1, "A line that looks no more like the story than the rest of the page does.", outside.outside),
 )

@@ -1,0 +1,65 @@
+"""The rule about what stands outside the story, by the chance that the page itself gives each line.
+
+Promises to strike no line that the page marks or declares as its summary, none of a fair chance that stands in a list which the
+story announces, or in the midst of the story in the same place as the lines around it, and to believe the base extractor
+where most of what it chose would go: two voices that disagree about a whole page are no evidence against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.model import LIKELY, BlockKind
+from pipeline.rules.lines import announces
+from pipeline.rules.reading import Line, Reading
+
+SUMMARY = 0.05  # chance that is enough for a line that is marked as the summary
+FAIR = 0.2  # … for a line with something else in its favour
+ADRIFT = 0.6  # share of the words that the extractor chose, under which the chances are in doubt
+
+
+def outside(reading: Reading) -> Iterator[tuple[int, str]]:
+    """Lines that look no more like the story than the rest of the page does."""
+    adrift = _is_adrift(reading.kept)
+    following = iter([line for line in reading.kept if _is_story(line)])
+    before, after = None, next(following, None)  # the last line of the story, and its next one
+    announced = False
+    for line in reading.kept:
+        if line is after:
+            before, after = line, next(following, None)
+            announced = announces(line)
+            continue
+        announced = announced and line.kind is BlockKind.ITEM
+        fair = line.block.chance >= FAIR and (announced or _is_among(line, before, after))
+        if not fair and not (adrift and line.block.is_chosen and line.block.chance >= FAIR):
+            yield line.index, _evidence(line)
+
+
+def _is_story(line: Line) -> bool:
+    block = line.block
+    return block.chance >= LIKELY or (block.is_lede and block.chance >= SUMMARY and block.kind is not BlockKind.CAPTION)
+
+
+def _is_adrift(kept: tuple[Line, ...]) -> bool:
+    """Whether most of what the extractor chose would go."""
+    chosen = [line for line in kept if line.block.is_chosen]
+    return sum(line.words for line in chosen if _is_story(line)) < ADRIFT * sum(line.words for line in chosen)
+
+
+def _is_among(line: Line, before: Line | None, after: Line | None) -> bool:
+    """Whether a line stands where the lines of the story stand that are around it, or is a heading above such a line."""
+    if before is None or after is None:
+        return False
+    if line.kind is BlockKind.HEADING:
+        return _around(line) == _around(after)
+    return before.block.where == line.block.where == after.block.where
+
+
+def _around(line: Line) -> str:
+    """The element around that of a line."""
+    return line.block.where.partition(" > ")[0]
+
+
+def _evidence(line: Line) -> str:
+    voice = "the extractor took it" if line.block.is_chosen else "the extractor left it out"
+    return f"{round(100 * line.block.chance)} % likely to be of the story, by its place and shape; {voice}"
