@@ -63,8 +63,8 @@ TRAIL = re.compile(
 )
 # Words of organisations and not of people.
 ORGANISATION = re.compile(
-    r"\b(?:press|news|newspapers?|times|post|tribune|journal|gazette|telegraph|herald|reuters|a[fn]p|dpa|apa|ap|ansa|efe|lusa|upi|tass|"
-    r"тасс|интерфакс|риа|агентство|агентлик|ховар|agency|agence|agencia|agência|agentur|agenzia|agencja|staff|media|magazine|network|"
+    r"\b(?:press|news|newspapers?|times|post|tribune|journal|gazette|telegraph|herald|reuters|dpa|тасс|интерфакс|"
+    r"(?-i:A[FN]P|APA|AP|ANSA|EFE|UPI|TASS|РИА|afp)|агентство|агентлик|ховар|agency|agence|agencia|agência|agentur|agenzia|agencja|staff|media|magazine|network|"
     r"bureau|editors?|editorial|team|today|reports?|university|institute?|school|newsroom|tv|radio|inc|ltd|gmbh|group|association|"
     r"society|company|foundation|technolog(?:y|ies)|business|insider|international|ministry|council|redaktion\w*|rédaction|redacci[oó]n|redazione|redação|redactie|redakcja|редакция|"
     r"zeitung|verlag|online|daily|advance media|sponsored)\b",
@@ -77,8 +77,8 @@ BOUND = re.compile(r"(?:d|l|dell|al|el|ash|as)['’-]", re.I)
 INITIAL = re.compile(r"\b(?:[^\W\d_]|[js]r)$", re.I)
 WORD = re.compile(r"\w+")
 PARTICLES = {
-    "al", "an", "ben", "bin", "d", "da", "das", "de", "del", "della", "den", "der", "des", "di", "do", "dos", "du", "e", "el",
-    "en", "i", "ibn", "la", "las", "le", "los", "ten", "ter", "van", "vom", "von", "y", "zu", "zum",
+    "al", "an", "ap", "ben", "bin", "d", "da", "das", "de", "del", "della", "den", "der", "des", "di", "do", "dos", "du", "e",
+    "el", "en", "i", "ibn", "la", "las", "le", "los", "ten", "ter", "van", "vom", "von", "y", "zu", "zum",
 }  # fmt: skip
 EDGES = " .,:;-–—|\"'“”*_"
 LONGEST_NAME, MOST = 60, 20

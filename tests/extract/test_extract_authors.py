@@ -70,6 +70,7 @@ def test_a_byline_is_its_names(byline: str, expected: list[str]) -> None:
         (["University of Lowmere"], [], ["University of Lowmere"]),
         (["Marta Ellin Courier"], ["The Lowmere Courier"], ["Marta Ellin"]),  # as in "Courier correspondent"
         (["Pen Name"], ["The Name"], ["Pen Name"]),  # a name keeps two words
+        (["Marta Ellin", "Efe Dray", "EFE"], [], ["Marta Ellin", "Efe Dray"]),  # a first name, and an agency
         (["Ellinova", "Marta Ellin"], [], ["Ellinova", "Marta Ellin"]),
     ],
 )
@@ -78,7 +79,17 @@ def test_people_come_before_organisations(given_names: list[str], publishers: li
 
 
 @pytest.mark.parametrize(
-    "name", ["Marta Ellin", "Ludwig van den Dray", "Ana Costa e Silva", "Марта Эллин", "Tom d'Arcy Dray", "J. R. Dray"]
+    "name",
+    [
+        "Marta Ellin",
+        "Ludwig van den Dray",
+        "Ana Costa e Silva",
+        "Марта Эллин",
+        "Tom d'Arcy Dray",
+        "J. R. Dray",
+        "Efe Dray",
+        "Dafydd ap Dray",
+    ],
 )
 def test_names_are_written_as_names(name: str) -> None:
     assert is_name(name)
