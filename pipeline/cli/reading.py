@@ -17,7 +17,7 @@ from pipeline.model import Kind, Outcome
 from pipeline.store import history, query
 from pipeline.store import search as index
 from pipeline.store.engine import Store
-from pipeline.store.query import ArticleView, Explanation, PageView
+from pipeline.store.query import ArticleView, Explanation, PageView, StruckBlock
 
 What = Annotated[str, typer.Argument(metavar="ID|URL", help="The number of an article, or its URL.")]
 
@@ -154,14 +154,21 @@ def explain(context: typer.Context, what: What, as_json: AsJson = False) -> None
         return
     _show_trace(found)
     for number, each in enumerate(found.blocks):
-        if each.rule:
-            say(Text(f"  struck {number:>3}  {each.block.kind:<9}  {each.block.text}", style="dim strike"))
-            say(Text(f"         {' ':>3}  └ {each.rule}: {each.why}", style="yellow"))
-        else:
-            say(f"  kept   {number:>3}  {each.block.kind:<9}  {each.block.text}")
+        _show_block(number, each)
     struck = sum(1 for each in found.blocks if each.rule)
     say()
     say(f"{plural(len(found.blocks), 'block')}: {len(found.blocks) - struck} kept, {struck} struck.")
+
+
+def _show_block(number: int, explained: StruckBlock) -> None:
+    """What was decided about a block, what the page and the extractor said of it, where it stood, and its text."""
+    block, rule = explained.block, explained.rule
+    voice = "taken" if block.is_chosen else "left out"
+    head = f"{'struck' if rule else 'kept':<6} {number:>4}  {block.chance:>4.0%}  {voice:<8}  {block.kind:<9}  {block.where}"
+    say(Text("  " + head.rstrip(), style="dim" if rule else "cyan"))
+    say(Text("      " + block.text, style="dim strike" if rule else ""))
+    if rule:
+        say(Text(f"      └ {rule}: {explained.why}", style="yellow"))
 
 
 def _show_trace(found: Explanation) -> None:

@@ -23,6 +23,7 @@ CREDIT = re.compile(r"[©@|/»›•]|\bhttps?:|\bwww\.")
 DIGITS = re.compile(r"\d+")
 LOOKED_AT: Final = 600  # characters of a line that are looked at one by one
 AWAY: Final = 30.0  # lines; further away is all the same
+SEARCHED: Final = 200_000  # letters of an extractor's text in which parts of lines are looked for
 LOST: Final = 20.0  # steps to a place that shares nothing with the story's core
 HEADLINE, SHORT = 8, 60  # letters of a title that is one; words of a line that may be one
 OUT_OF_STORY = Within.HIDDEN | Within.NAV | Within.FOOTER
@@ -210,7 +211,7 @@ class Chosen:
 
     def __init__(self, texts: Sequence[str]) -> None:
         lines = [letters_of(text) for text in texts]
-        self._lines, self._whole = frozenset(lines), "\n".join(lines)
+        self._lines, self._whole = frozenset(lines), "\n".join(lines)[:SEARCHED]
 
     def has(self, letters: str) -> float:
         """1.0 for a line of its own, 0.9 for a part of one, 0.0 for what was left out."""

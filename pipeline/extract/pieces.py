@@ -222,13 +222,11 @@ class _Walk:
 
 def _is_data(row: HtmlElement) -> bool:
     """Whether a table row holds data: two cells or more, no block within, no long text."""
-    size = 0
     if len(row) < 2:
         return False
+    size = 0
     for element in row.iter():
-        if element.tag in LAYOUT:
-            return False
-        size += len(element.text or "") + len(element.tail or "")
-        if size > LONGEST_ROW:
+        size += len(element.text or "") + len(element.tail or "") + 1  # an element counts, so that empty ones have an end, too
+        if size > LONGEST_ROW or element.tag in LAYOUT:
             return False
     return True
