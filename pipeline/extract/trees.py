@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import cache
-from importlib.resources import files
 from math import exp
+from pathlib import Path
 from typing import Any, Final, cast
 
 from pipeline.extract.numbers import NAMES
+from pipeline.extract.version import TABLE
 
-TABLE: Final = "trees.json"
 FIRST: Final = 24
 HOPELESS: Final = -2.6  # a sum over the first that the others hardly ever make good
 
@@ -56,4 +56,4 @@ def _term(node: Any) -> str:
 @cache
 def shipped() -> Trees:
     """The trees that Nightdesk comes with."""
-    return Trees(json.loads(files("pipeline.extract").joinpath(TABLE).read_text(encoding="utf8")))
+    return Trees(json.loads(Path(__file__).with_name(TABLE).read_text(encoding="utf8")))

@@ -20,7 +20,7 @@ ADRIFT = 0.6  # share of the words that the extractor chose, under which the cha
 
 def outside(reading: Reading) -> Iterator[tuple[int, str]]:
     """Lines that look no more like the story than the rest of the page does."""
-    adrift = _is_adrift(reading.kept)
+    enough = _enough(reading.kept)
     following = iter([line for line in reading.kept if _is_story(line)])
     before, after = None, next(following, None)  # the last line of the story, and its next one
     announced = False
@@ -31,7 +31,7 @@ def outside(reading: Reading) -> Iterator[tuple[int, str]]:
             continue
         announced = announced and line.kind is BlockKind.ITEM
         fair = line.block.chance >= FAIR and (announced or _is_among(line, before, after))
-        if not fair and not (adrift and line.block.is_chosen and line.block.chance >= FAIR):
+        if not fair and not (line.block.is_chosen and line.block.chance >= enough):
             yield line.index, _evidence(line)
 
 
@@ -40,10 +40,15 @@ def _is_story(line: Line) -> bool:
     return block.chance >= LIKELY or (block.is_lede and block.chance >= SUMMARY and block.kind is not BlockKind.CAPTION)
 
 
-def _is_adrift(kept: tuple[Line, ...]) -> bool:
-    """Whether most of what the extractor chose would go."""
+def _enough(kept: tuple[Line, ...]) -> float:
+    """The chance that is enough for a line which the extractor chose: less where most of what it chose would go, none where
+    nothing would be left of a page in which it found sentences."""
     chosen = [line for line in kept if line.block.is_chosen]
-    return sum(line.words for line in chosen if _is_story(line)) < ADRIFT * sum(line.words for line in chosen)
+    stays = sum(line.words for line in kept if _is_story(line))
+    if not stays and any(line.is_prose for line in chosen):
+        return 0.0
+    stays = sum(line.words for line in chosen if _is_story(line))
+    return FAIR if stays < ADRIFT * sum(line.words for line in chosen) else LIKELY
 
 
 def _is_among(line: Line, before: Line | None, after: Line | None) -> bool:

@@ -35,9 +35,9 @@ from .candidates import inputs
 from .labels import shares
 from .sets import LabelledSet, Row, load, refuse
 
-TREES = 120
+TREES = 200
 OPTIONS: dict[str, Any] = {
-    "objective": "binary", "num_leaves": 16, "learning_rate": 0.1, "min_data_in_leaf": 40, "lambda_l2": 5,
+    "objective": "binary", "num_leaves": 16, "learning_rate": 0.07, "min_data_in_leaf": 40, "lambda_l2": 5,
     "bagging_fraction": 0.8, "bagging_freq": 1, "feature_fraction": 0.5, "seed": 1, "num_threads": 1, "verbose": -1,
     "deterministic": True,
 }  # fmt: skip
