@@ -15,7 +15,7 @@ from lxml.html import HtmlElement
 
 from pipeline.extract.alphabets import language_by_letters
 
-ENOUGH = 2000  # characters are plenty, and the cost grows with them
+ENOUGH = 1000  # characters are plenty, and the cost grows with them
 SHORT, VERY_SHORT = 200, 40  # letters
 CODE = re.compile(r"\s*([a-z]{2})(?:$|[-_ ])", re.I)
 
@@ -23,7 +23,7 @@ CODE = re.compile(r"\s*([a-z]{2})(?:$|[-_ ])", re.I)
 def language_of(text: str, declared: str) -> str:
     """The language of a text; `declared` breaks the tie where the text is short."""
     sample = text[:ENOUGH]
-    letters = sum(char.isalpha() for char in sample)
+    letters = sum(map(str.isalpha, sample))
     if letters < VERY_SHORT and declared:
         return declared
     if not letters:

@@ -1,4 +1,4 @@
-"""Text → one parsed tree, shared by everything that reads the page.
+"""Markup → one parsed tree, shared by everything that reads the page.
 
 Promises a tree or None, never an exception. Trees deeper than libxml2 allows come out empty without an
 error, so a page that has text and whose tree has none is flattened and parsed once more.
@@ -12,28 +12,28 @@ from lxml.etree import LxmlError
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 WRAPPERS = re.compile(
-    r"</?(?:div|section|span|font|center|main|article|b|i|em|strong|u|blockquote|ul|ol|li|table|tbody|tr|td)\b[^<>]*>",
+    rb"</?(?:div|section|span|font|center|main|article|b|i|em|strong|u|blockquote|ul|ol|li|table|tbody|tr|td)\b[^<>]*>",
     re.I,
 )
 ENOUGH = 200  # characters that a flattened tree must add to be worth it
 
 
-def parse(markup: str) -> HtmlElement | None:
-    """The tree of a page; None for an empty one."""
+def parse(markup: bytes) -> HtmlElement | None:
+    """The tree of a page in UTF-8; None for an empty one."""
     tree = _parse(markup)
-    if tree is None or _text_size(tree) >= ENOUGH or "<" not in markup:
+    if tree is None or _text_size(tree) >= ENOUGH:
         return tree
-    if max(markup.count("<div"), markup.count("<span"), markup.count("<table"), markup.count("<b")) < 200:
+    if max(map(markup.count, (b"<div", b"<span", b"<table", b"<b"))) < 200:
         return tree
-    flat = _parse(WRAPPERS.sub("<br>", markup))
+    flat = _parse(WRAPPERS.sub(b"<br>", markup))
     return flat if flat is not None and _text_size(flat) >= _text_size(tree) + ENOUGH else tree
 
 
-def _parse(markup: str) -> HtmlElement | None:
+def _parse(markup: bytes) -> HtmlElement | None:
     # A parser of its own for each page: its error log would otherwise grow and tie pages together.
     parser = HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True, default_doctype=False)
     try:
-        return document_fromstring(markup.encode("utf-8", "ignore"), parser=parser)
+        return document_fromstring(markup, parser=parser)
     except (LxmlError, ValueError, AssertionError):  # an empty document has no root
         return None
 

@@ -157,7 +157,10 @@ class _Walk:
                 self._mark(child)
             inside = (link or tag == "a", emphasis or tag in EMPHASIS)
             self._text(child.text, *inside)
-            stack.append((iter(child), child, place, *inside, False))
+            if len(child):
+                stack.append((iter(child), child, place, *inside, False))
+            else:
+                self._text(child.tail, link, emphasis)
         elif not isinstance(tag, str) or tag in SKIPPED:
             self._text(child.tail, link, emphasis)
         elif tag in ("br", "hr"):
@@ -172,7 +175,11 @@ class _Walk:
             self._flush(place)
             inner = self._place(child, tag, place)
             self._text(child.text, link, emphasis)
-            stack.append((iter(child), child, inner, link, emphasis, True))
+            if len(child):
+                stack.append((iter(child), child, inner, link, emphasis, True))
+            else:
+                self._flush(inner)
+                self._text(child.tail, link, emphasis)
 
     def _mark(self, element: HtmlElement) -> None:
         get = element.get
@@ -209,8 +216,11 @@ class _Walk:
     def _flush(self, place: Place) -> None:
         if self._texts:
             joined = "".join(self._texts)
-            text = " | ".join(filter(None, map(line, joined.split(CELL_END)))) if CELL_END in joined else line(joined)
             self._texts.clear()
+            if joined.isspace():  # most of what stands between two elements
+                text = ""
+            else:
+                text = " | ".join(filter(None, map(line, joined.split(CELL_END)))) if CELL_END in joined else line(joined)
             if text:
                 size = len(text)
                 linked, emphasis = min(self._linked, size), min(self._emphasis, size)

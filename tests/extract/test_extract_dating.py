@@ -21,7 +21,7 @@ def jsonld(**values: str) -> str:
 
 def read(head: str = "", shown: str = "") -> Metadata:
     markup = f"<html><head><title>A seal delays the ferry</title>{head}</head><body><h1>A seal delays the ferry</h1>{shown}"
-    tree = parse(markup + "<p>The ferry was late.</p></body></html>")
+    tree = parse((markup + "<p>The ferry was late.</p></body></html>").encode())
     assert tree is not None
     return metadata_of(tree)
 

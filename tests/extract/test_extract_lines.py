@@ -20,7 +20,7 @@ from pipeline.model import BlockKind, Metadata, Source
 
 
 def tree_of(body: str) -> HtmlElement:
-    tree = parse(f"<html><body>{body}</body></html>")
+    tree = parse(f"<html><body>{body}</body></html>".encode())
     assert tree is not None
     return tree
 
@@ -73,7 +73,7 @@ def test_a_place_knows_what_it_lies_in() -> None:
 )
 @settings(max_examples=60, deadline=None)
 def test_no_letter_of_a_page_is_lost_and_none_is_there_twice(body: str) -> None:
-    tree = parse(f"<html><body><p>x</p>{body}</body></html>")
+    tree = parse(f"<html><body><p>x</p>{body}</body></html>".encode())
     assert tree is not None
     shown = tree.find("body")
     assert shown is not None

@@ -22,7 +22,7 @@ def meta(name: str, content: str) -> str:
 
 def read(head: str = "", body: str = "") -> Metadata:
     markup = f"<html><head><title>A seal delays the ferry</title>{head}</head><body><h1>A seal delays the ferry</h1>{body}"
-    tree = parse(markup + "<p>The ferry was late.</p></body></html>")
+    tree = parse((markup + "<p>The ferry was late.</p></body></html>").encode())
     assert tree is not None
     return metadata_of(tree)
 

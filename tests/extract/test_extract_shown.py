@@ -15,7 +15,7 @@ PROSE = "<p>" + "The ferry of Lowmere was late on Tuesday because a seal had gon
 
 
 def lines(behind: str, before: str = "", title: str = TITLE) -> tuple[Line, ...]:
-    tree = parse(f"<html><body>{before}<article><h1>{title}</h1>{behind}{PROSE * 5}</article></body></html>")
+    tree = parse(f"<html><body>{before}<article><h1>{title}</h1>{behind}{PROSE * 5}</article></body></html>".encode())
     assert tree is not None
     return lines_near_headline(tree, TITLE)
 
@@ -51,7 +51,7 @@ def test_what_readers_do_not_see_and_menus_are_left_out() -> None:
 def test_the_headline_is_the_heading_that_is_the_title() -> None:
     found = lines("<p>Behind it.</p>", "<h1>The Lowmere Courier</h1>")
     assert [each.text for each in found if each.behind == 1] == ["Behind it."]
-    tree = parse(f"<html><body><h2>{TITLE}</h2><p>By Marta Ellin</p></body></html>")
+    tree = parse(f"<html><body><h2>{TITLE}</h2><p>By Marta Ellin</p></body></html>".encode())
     assert tree is not None
     assert texts(lines_near_headline(tree, TITLE)) == ["By Marta Ellin"]
     assert lines_near_headline(tree, "Another title") == ()
@@ -59,7 +59,7 @@ def test_the_headline_is_the_heading_that_is_the_title() -> None:
 
 def test_a_page_of_any_size_costs_little() -> None:
     deep, wide = "<div>" * 200 + "x" + "</div>" * 200, "<p>Menu</p>" * 30_000
-    tree = parse(f"<html><body>{wide}{deep}<h1>{TITLE}</h1>{deep}{wide}</body></html>")
+    tree = parse(f"<html><body>{wide}{deep}<h1>{TITLE}</h1>{deep}{wide}</body></html>".encode())
     assert tree is not None
     began = time.process_time()
     assert len(lines_near_headline(tree, TITLE)) <= 40
