@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline.model import Draft, Fact, Metadata, Told, count_words
 
@@ -19,6 +21,7 @@ MAX_TOKENS: Final = 60  # longer lines are story, also where they come back
 MAX_CHARS: Final = 600
 MAX_LINES: Final = 400  # of one page: boilerplate stands at its head and its tail
 GRADES: Final = (1, 2, 5)  # numbers of other pages that make a difference to a rule
+CACHED: Final = 1 << 13  # lines: the memory is asked of some hundred pages at a time, before the rules are given them
 MASK: Final = (1 << 63) - 1
 CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 SEPARATOR = re.compile(r"\s+(?:[-–—|·•»«]|::|//)+\s+|\s*\|\s*")
@@ -47,12 +50,32 @@ def key_of(folded: str) -> int:
 
 def count(text: str) -> int:
     """Words as `count_words` counts them, without its scan of every character where no CJK character stands."""
-    return count_words(text) if CJK.search(text) else len(text.split())
+    return len(text.split()) if text.isascii() or not CJK.search(text) else count_words(text)
 
 
 def can_repeat(text: str) -> bool:
     """Whether a line is short enough to be boilerplate."""
     return len(text) <= MAX_CHARS and 0 < count(text) <= MAX_TOKENS
+
+
+class Spelling(NamedTuple):
+    """A line with what is compared of it. One that is too long to be boilerplate has neither `folded` nor `key`."""
+
+    words: int
+    folded: str
+    key: int
+
+
+def spelling(text: str) -> Spelling:
+    """Words, folded text and key of a line."""
+    return _spelling(text) if len(text) <= MAX_CHARS else Spelling(count(text), "", 0)
+
+
+@lru_cache(maxsize=CACHED)
+def _spelling(text: str) -> Spelling:
+    words = count(text)
+    folded = fold(text) if 0 < words <= MAX_TOKENS else ""
+    return Spelling(words, folded, key_of(folded) if folded else 0)
 
 
 def line_keys(draft: Draft, title: str) -> tuple[int, ...]:
@@ -61,8 +84,8 @@ def line_keys(draft: Draft, title: str) -> tuple[int, ...]:
     if len(blocks) > MAX_LINES:
         blocks = blocks[: MAX_LINES // 4] + blocks[-(MAX_LINES - MAX_LINES // 4) :]
     own = fold(title)
-    folded = (fold(block.text) for block in blocks if can_repeat(block.text))
-    return tuple(dict.fromkeys(key_of(line) for line in folded if line and line != own))
+    lines = (spelling(block.text) for block in blocks)
+    return tuple(dict.fromkeys(line.key for line in lines if line.folded and line.folded != own))
 
 
 def headline_keys(metadata: Metadata, told: Told) -> tuple[int, ...]:
@@ -92,7 +115,7 @@ def is_telling(folded: str) -> bool:
 
 def grade(pages: int) -> int:
     """A number of pages as far as rules tell it apart: 0, 1, 2 or 3."""
-    return sum(pages >= step for step in GRADES)
+    return bisect(GRADES, pages)
 
 
 def facts_digest(facts: Mapping[int, Fact]) -> str:

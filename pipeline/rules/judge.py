@@ -7,7 +7,7 @@ an empty page are not.
 from __future__ import annotations
 
 from pipeline.model import Draft, Outcome, Reason
-from pipeline.rules.phrases import CONSENT
+from pipeline.rules.phrases import CONSENT, CONSENT_STEMS
 from pipeline.rules.reading import Line, Reading
 
 FEWEST_WORDS = 12
@@ -49,6 +49,9 @@ def _is_wall(kept: tuple[Line, ...]) -> bool:
     """Little text, and half of its lines speak of consent."""
     words = sum(line.words for line in kept)
     if not 0 < words <= WALL_WORDS:
+        return False
+    text = "\n".join(line.text for line in kept).lower()
+    if not any(stem in text for stem in CONSENT_STEMS):
         return False
     about = sum(line.words for line in kept if CONSENT.search(line.text))
     return about >= WALL_SHARE * words and sum(len(CONSENT.findall(line.text)) for line in kept) >= 3

@@ -11,7 +11,17 @@ from functools import lru_cache
 from itertools import zip_longest
 
 from pipeline.model import BlockKind
-from pipeline.rules.phrases import CREDIT, HASHTAGS, LEAD_LINE, MORE_LINE, PROMPT_LINE, TAGS_LINE
+from pipeline.rules.phrases import (
+    CREDIT,
+    CREDIT_MARKS,
+    HASHTAGS,
+    LEAD_LINE,
+    MORE_LINE,
+    PROMPT_BEHIND,
+    PROMPT_ENDINGS,
+    PROMPT_LINE,
+    TAGS_LINE,
+)
 from pipeline.rules.reading import Line, Reading
 
 LONGEST_MORE, LONGEST_PROMPT, LONGEST_LEAD, LONGEST_TAGS, LONGEST_CAPTION = 10, 32, 30, 30, 40  # words
@@ -39,8 +49,14 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def prompt(reading: Reading) -> Found:
     """Requests to the reader."""
     for line in reading.kept:
-        if line.words <= LONGEST_PROMPT and line.kind not in UNJUDGED and PROMPT_LINE.fullmatch(line.folded):
+        if line.words <= LONGEST_PROMPT and line.kind not in UNJUDGED and _asks(line.folded):
             yield line.index, "asks the reader for something"
+
+
+def _asks(folded: str) -> bool:
+    if folded.endswith(PROMPT_ENDINGS) and PROMPT_BEHIND.fullmatch(folded):
+        return True
+    return PROMPT_LINE.fullmatch(folded) is not None
 
 
 def more_line(reading: Reading) -> Found:
@@ -57,6 +73,8 @@ def more_line(reading: Reading) -> Found:
 def link_line(reading: Reading) -> Found:
     """Lines that are nothing but a link, unless the story needs them: a list it announces, a heading over its text, an
     address written out."""
+    if all(line.share < ALL_LINK for line in reading.kept):
+        return
     announced = False
     for line, following in zip_longest(reading.kept, reading.kept[1:]):
         if line.share < ALL_LINK or line.kind in UNJUDGED:
@@ -70,17 +88,26 @@ def tag_line(reading: Reading) -> Found:
     for line in reading.kept:
         if line.words > LONGEST_TAGS or line.kind in UNJUDGED or line.ends:
             continue
-        if HASHTAGS.fullmatch(line.text):
+        if "#" in line.text and HASHTAGS.fullmatch(line.text):
             yield line.index, "is a list of hashtags"
-        elif TAGS_LINE.fullmatch(line.text):
+        elif (":" in line.text or "：" in line.text) and TAGS_LINE.fullmatch(line.text):
             yield line.index, "is the list of the story's tags"
 
 
 def credit(reading: Reading) -> Found:
     """Captions that end with the name of whose picture it is, and such a name alone."""
     for line in reading.kept:
-        if line.words <= LONGEST_CAPTION and line.kind not in UNJUDGED and CREDIT.search(line.text):
+        if line.words > LONGEST_CAPTION or line.kind in UNJUDGED:
+            continue
+        if _can_credit(line.text) and CREDIT.search(line.text):
             yield line.index, "ends with a picture's credit"
+
+
+def _can_credit(text: str) -> bool:
+    for mark in CREDIT_MARKS:  # noqa: SIM110  `any` would cost more than what this spares
+        if mark in text:
+            return True
+    return False
 
 
 def _heads(line: Line, following: Line | None) -> bool:

@@ -262,29 +262,24 @@ PROMPTS = (
     (
         r"(?:ба )?(?:мо|моро|саҳифаи мо|канали мо|каналҳои мо|телеграм\S*|бо мо).{0,60}(?:обуна шавед|"
         r"пайравӣ кунед|пайгирӣ кунед|бипайвандед|ҳамроҳ шавед|пайвандед|бошед)|обуна (?:шавед|"
-        r"шудан)(?: .{0,60})?|.{0,40}(?:канал|саҳифа|телеграм|telegram).{0,50}обуна (?:шавед|гардед)|"
+        r"шудан)(?: .{0,60})?|"
         r"(?:назар|шарҳ)(?:и худро)? ?(?:гузоред|нависед|диҳед)|шарҳҳо|реклама|эълон"
     ),
     # Uzbek, both scripts
     (
         r"(?:iltimos,? )?(?:tizimga kiring|ro['ʻ‘’`]?yxatdan o['ʻ‘’`]?ting|kirish|"
-        r"avtorizatsiyadan o['ʻ‘’`]?ting)(?:,? .{0,60})?|.{0,60}(?:obuna bo['ʻ‘’`]?ling|"
-        r"a['ʻ‘’`]?zo bo['ʻ‘’`]?ling|kuzatib boring|qo['ʻ‘’`]?shiling)|(?:fikr|izoh) (?:qoldiring|"
+        r"avtorizatsiyadan o['ʻ‘’`]?ting)(?:,? .{0,60})?|(?:fikr|izoh) (?:qoldiring|"
         r"bildirish|qoldirish|yozing)|reklama|izohlar"
     ),
-    (
-        r"(?:илтимос,? )?(?:тизимга киринг|рўйхатдан ўтинг|кириш)(?:,? .{0,60})?|.{0,60}(?:обуна бўлинг|"
-        r"аъзо бўлинг|кузатиб боринг|қўшилинг)|(?:фикр|изоҳ) (?:қолдиринг|билдириш)|изоҳлар"
-    ),
+    (r"(?:илтимос,? )?(?:тизимга киринг|рўйхатдан ўтинг|кириш)(?:,? .{0,60})?|(?:фикр|изоҳ) (?:қолдиринг|билдириш)|изоҳлар"),
     # Kazakh, Kyrgyz
     (
         r"(?:өтінеміз,? )?(?:жүйеге кіріңіз|тіркеліңіз|кіру|авторизациядан өтіңіз)(?:,? .{0,60})?|"
-        r".{0,70}(?:жазылыңыз(?:дар)?|қосылыңыз(?:дар)?|бақылап отырыңыз)|(?:пікір|"
-        r"түсініктеме) (?:қалдыру|қалдырыңыз|жазу)|пікірлер|жарнама"
+        r"(?:пікір|түсініктеме) (?:қалдыру|қалдырыңыз|жазу)|пікірлер|жарнама"
     ),
     (
         r"(?:сураныч,? )?(?:системага кириңиз|катталыңыз|кирүү|каттоо)(?:,? .{0,60})?|"
-        r".{0,70}(?:жазылыңыз(?:дар)?|кошулуңуз(?:дар)?)|(?:пикир|комментарий) (?:калтыруу|калтырыңыз|"
+        r"(?:пикир|комментарий) (?:калтыруу|калтырыңыз|"
         r"жазуу)|жарнама|жарыя"
     ),
     # other large languages
@@ -321,7 +316,7 @@ PROMPTS = (
     ),
     (
         r"(?:giriş yap(?:ın)?|abone ol(?:un)?|üye ol(?:un)?|kayıt ol(?:un)?|"
-        r"(?:bizi )?takip edin)(?: .{0,60})?|.{0,50}(?:abone olun|takip edin)|reklam|yorum(?:lar| yap|"
+        r"(?:bizi )?takip edin)(?: .{0,60})?|reklam|yorum(?:lar| yap|"
         r" yazın)?|paylaş"
     ),
     (
@@ -339,6 +334,20 @@ PROMPTS = (
     ),
 )
 
+# The same after words that may be any: dear to look for, so they are tried on lines alone that have one of the endings.
+PROMPT_ENDINGS = ("шавед", "гардед", "ling", "ring", "линг", "ринг", "ңыз", "ңуз", "дар", "olun", "edin")
+PROMPTS_BEHIND = (
+    r".{0,40}(?:канал|саҳифа|телеграм|telegram).{0,50}обуна (?:шавед|гардед)",
+    r".{0,60}(?:obuna bo['ʻ‘’`]?ling|a['ʻ‘’`]?zo bo['ʻ‘’`]?ling|kuzatib boring|qo['ʻ‘’`]?shiling)",
+    r".{0,60}(?:обуна бўлинг|аъзо бўлинг|кузатиб боринг|қўшилинг)",
+    r".{0,70}(?:жазылыңыз(?:дар)?|қосылыңыз(?:дар)?|бақылап отырыңыз|кошулуңуз(?:дар)?)",
+    r".{0,50}(?:abone olun|takip edin)",
+)
+
+CONSENT_STEMS = (  # one of them stands in whatever CONSENT finds, which is dear to search for
+    "cookie", "consent", "privacy", "data protection", "персональн", "gdpr", "einwilligung", "datenschutz", "aceptar",
+    "partner", "legitimate interest",
+)  # fmt: skip
 CONSENT = re.compile(
     r"\bcookies?\b|\bconsent\b|privacy (?:policy|settings|preferences)|data protection|персональн\w+ данн|\bGDPR\b|"
     r"einwilligung|datenschutz|consentement|aceptar|we value your privacy|(?:our|with) \d* ?partners|legitimate interest",
@@ -352,6 +361,7 @@ def _whole(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 MORE_LINE = _whole(MORE)
 PROMPT_LINE = _whole(PROMPTS)
+PROMPT_BEHIND = _whole(PROMPTS_BEHIND)
 LEAD_LINE = re.compile(f"(?:{'|'.join(LEADS)})" + r"\s*[:：\-–—|]\s+\S.*")
 
 # A label of tags with its list: "Tags: bridge, harbour".
@@ -372,6 +382,7 @@ PICTURE = (
     "Фото", "Фотографи[яи]", "Иллюстрация", "Снимок", "Суратҳо", "Сурат", "Акс", "Surat", "Foto", "Fotos", "Bild", "Bilder",
     "Сүрөт", "Сурет", "Zdjęcie", "Fot", "Crédit photo", "Imagen", "Immagine",
 )  # fmt: skip
+CREDIT_MARKS = (":", "/", "©", "：", " by ", " courtesy of ")  # one of them follows the label
 CREDIT = re.compile(
     rf"(?:^|[.!?…»”)\]|/]\s*|\()(?:{'|'.join(PICTURE)})(?: (?:by|courtesy of)|\s*[:：/©])\s*[\w@©«“\"(][^.!?:]{{1,60}}\.?\)?$"
 )

@@ -7,14 +7,13 @@ announces, or that has no mark of a list of other stories.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from pipeline.model import BlockKind
 from pipeline.rules.lines import announces
 from pipeline.rules.reading import Line, Reading
+from pipeline.rules.scripts import dominant, script_of, scripts_in
 
-OWN_SHARE = 0.85  # of a story's letters in one script, for it to have one
 SCRIPT_LINES = 20  # lines of a story that show its script
 FOREIGN_PART = 0.2  # of the page's words that may be in another script before it is a bilingual page
 MANY_HEADLINES, FEW_HEADLINES = 6, 3
@@ -29,41 +28,25 @@ Found = Iterator[tuple[int, str]]
 
 def other_script(reading: Reading) -> Found:
     """Lines behind the story in a script that the story is not written in."""
-    if all(line.text.isascii() for line in reading.kept):
+    scripts = scripts_in("".join(line.text for line in reading.kept))
+    prose = [line for line in reading.kept if line.is_prose] if len(scripts) > 1 else []
+    own = dominant((line.text for line in prose[:SCRIPT_LINES]), scripts)
+    if not own:
         return
-    own = main_script(reading.kept)
-    last = max((line.index for line in reading.kept if line.is_prose and script_of(line) in ("", own)), default=-1)
-    tail = [line for line in reading.kept if line.index > last >= 0] if own else []
-    foreign = [line for line in tail if script_of(line) not in ("", own) and line.kind is not BlockKind.QUOTE]
-    if sum(line.words for line in foreign) <= FOREIGN_PART * reading.words:
-        for line in foreign:
-            yield line.index, f"is {script_of(line)} after a {own} story"
-
-
-def main_script(lines: Sequence[Line]) -> str:
-    """The script of a text; "" where it has no single one."""
-    letters: Counter[str] = Counter()
-    for line in [line for line in lines if line.is_prose][:SCRIPT_LINES]:
-        letters.update(line.scripts)
-    return _dominant(letters)
-
-
-def script_of(line: Line) -> str:
-    """The script of a line; "" where it has no single one, or hardly a letter."""
-    return _dominant(line.scripts) if line.scripts.total() >= 4 else ""
-
-
-def _dominant(letters: Counter[str]) -> str:
-    if not letters:
-        return ""
-    script, number = letters.most_common(1)[0]
-    return script if number >= OWN_SHARE * letters.total() else ""
+    last = next((line.index for line in reversed(prose) if script_of(line.text, scripts) in ("", own)), len(reading.lines))
+    tail = ((line, script_of(line.text, scripts)) for line in reading.kept if line.index > last)
+    foreign = [(line, script) for line, script in tail if script not in ("", own) and line.kind is not BlockKind.QUOTE]
+    if sum(line.words for line, _ in foreign) <= FOREIGN_PART * reading.words:
+        for line, script in foreign:
+            yield line.index, f"is {script} after a {own} story"
 
 
 def link_tail(reading: Reading) -> Found:
     """Dates, sections and captions between the links behind the story, and lines that are mostly a link."""
     last = reading.last_prose
-    tail = [line for line in reading.lines if line.index > last >= 0 and not line.block.text.startswith(("http", "www."))]
+    if last < 0:
+        return
+    tail = [line for line in reading.lines[last + 1 :] if not line.text.startswith(("http", "www."))]
     linked = [
         line for line in tail if line.share >= 0.5 and not _is_contact(line) and (line.index in reading.struck or not line.ends)
     ]
