@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError, ProgrammingError
@@ -110,12 +111,15 @@ def shown(url: URL) -> str:
 
 
 def _engine(url: URL) -> Engine:
+    read_json = msgspec.json.decode  # three times as fast as the standard library's
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+        at_home = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+        engine = create_engine(url, connect_args=at_home, json_deserializer=read_json)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "application_name": "nightdesk"})
+    afar = {"connect_timeout": 10, "application_name": "nightdesk"}
+    return create_engine(url, pool_pre_ping=True, connect_args=afar, json_deserializer=read_json)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
+import msgspec
 from pydantic import TypeAdapter
 
 from pipeline import model
@@ -19,6 +20,7 @@ LEVEL: Final = 3  # level 9 saves a tenth for five times the time
 
 _DRAFT = TypeAdapter(model.Draft)
 _METADATA = TypeAdapter(model.Metadata)
+_READ_DRAFT = msgspec.json.Decoder(model.Draft)  # the same JSON in less than half the time: each clean reads every Draft
 
 
 def pack(body: bytes) -> tuple[str, bytes]:
@@ -30,7 +32,7 @@ def unpack(coding: str, body: bytes) -> bytes:
     """The bytes as they were. Raises ValueError on a coding that this version does not know."""
     if coding != ZSTD:
         raise ValueError(f"unknown coding {coding!r}")
-    return bytes(zstd.decompress(body))
+    return zstd.decompress(body)
 
 
 def pack_draft(draft: model.Draft) -> tuple[str, bytes]:
@@ -40,7 +42,7 @@ def pack_draft(draft: model.Draft) -> tuple[str, bytes]:
 
 def unpack_draft(coding: str, body: bytes) -> model.Draft:
     """The Draft as it was."""
-    return _DRAFT.validate_json(unpack(coding, body))
+    return _READ_DRAFT.decode(unpack(coding, body))
 
 
 def metadata_to_json(metadata: model.Metadata) -> dict[str, Any]:
@@ -51,4 +53,4 @@ def metadata_to_json(metadata: model.Metadata) -> dict[str, Any]:
 
 def metadata_from_json(values: dict[str, Any]) -> model.Metadata:
     """The Metadata as it was."""
-    return _METADATA.validate_python(values)
+    return msgspec.convert(values, model.Metadata)
