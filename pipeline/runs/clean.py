@@ -19,13 +19,13 @@ from pipeline.extract import EXTRACTORS
 from pipeline.fold import decide, fold
 from pipeline.guard import Weighed, is_same, weigh
 from pipeline.model import Before, Draft, Extraction, Fact, Outcome, Reason, Recipe, Revision, Sighting, Standing, Told
-from pipeline.runs.changes import Change, by_payload, change_of, refused
+from pipeline.runs.changes import Change, change_of, refused
 from pipeline.runs.workers import Workers
 from pipeline.sites import Site
 from pipeline.store.engine import Store
 from pipeline.store.memories import Seen
 from pipeline.store.shelf import Shelf
-from pipeline.store.values import Cleaned, Material, Met, Scope, Undrafted
+from pipeline.store.values import Cleaned, Confirmed, Material, Met, Result, Scope, Undrafted
 
 log = logging.getLogger(__name__)
 
@@ -179,8 +179,10 @@ def clean_page(material: Material, facts: dict[int, Fact], site: Site) -> Cleane
         if met.payload_id not in made:
             made[met.payload_id] = _extraction(_first(material, met.payload_id), material, facts, site)
             drafts[met.payload_id] = met.draft_id
-    stands = by_payload(material.results, Standing.ACCEPTED)
+    standing = {each.payload_id: each for each in material.results if each.standing is Standing.ACCEPTED}
+    stands = {payload: each.extraction for payload, each in standing.items()}
     weighed = weigh(stands, refused(material.results), dict(reversed(made.items())))
+    same = {payload for payload in weighed.adopted & stands.keys() if is_same(stands[payload], made[payload])}
     after = stands | {payload: made[payload] for payload in weighed.adopted}
     sightings = [Sighting(after[met.payload_id], met.payload_id, met.first_seen_at, met.last_seen_at) for met in material.met]
     revisions = fold(sightings)
@@ -189,12 +191,13 @@ def clean_page(material: Material, facts: dict[int, Fact], site: Site) -> Cleane
     return Cleaned(
         material.page_id,
         sightings[-1].payload_id,
-        tuple(row for row in rows if row[0] in weighed.adopted),
+        tuple(row for row in rows if row[0] in weighed.adopted - same),
         revisions,
         outcome,
         reason,
+        confirmed=tuple(_confirmed(standing[payload], draft, new) for payload, draft, new in rows if payload in same),
         held=tuple(row for row in rows if row[0] in weighed.held),
-        settled=_is_settled(material.before, stands, after, revisions),
+        settled=weighed.adopted <= same and _is_settled(material.before, revisions),
     )
 
 
@@ -214,12 +217,14 @@ def _outcome(
     return decide(material.before, newest)
 
 
-def _is_settled(
-    before: Before | None, stands: Mapping[int, Extraction], after: Mapping[int, Extraction], revisions: Sequence[Revision]
-) -> bool:
-    """Whether nothing of the Article would be written differently: no other results, and no stretch of time more."""
-    if stands.keys() != after.keys() or not all(is_same(stands[payload], after[payload]) for payload in stands):
-        return False
+def _confirmed(stands: Result, draft: int, new: Extraction) -> Confirmed:
+    old = stands.extraction
+    is_as_it_was = (stands.draft_id, old.memory, old.struck) == (draft, new.memory, new.struck)
+    return Confirmed(stands.id, draft, new, is_as_it_was)
+
+
+def _is_settled(before: Before | None, revisions: Sequence[Revision]) -> bool:
+    """Whether results that are the same also make the same Article: there is no other stretch of time."""
     if before is None:
         return not revisions
     return (len(revisions), revisions[-1].payload_id) == (before.revisions, before.payload_id) if revisions else False

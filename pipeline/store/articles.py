@@ -27,10 +27,11 @@ PAGE_BITS = 29  # of an order key: half a billion Pages share one second at the 
 
 def put(db: Connection, run: int, recipe: Recipe, results: Sequence[Cleaned], now: datetime) -> None:
     """All rows of Pages that were cleaned."""
-    pages = [cleaned.page_id for cleaned in results]
-    extractions.drop_held(db, pages)
-    stands = extractions.standing(db, pages)
-    for cleaned in results:
+    extractions.drop_held(db, [cleaned.page_id for cleaned in results])
+    extractions.confirm(db, [each for cleaned in results for each in cleaned.confirmed])
+    others = [cleaned for cleaned in results if cleaned.extractions or cleaned.held or not cleaned.settled]
+    stands = extractions.standing(db, [cleaned.page_id for cleaned in others])
+    for cleaned in others:
         after = extractions.put(db, run, cleaned, stands[cleaned.page_id], now)
         if not cleaned.settled:
             _put_folded(db, cleaned.page_id, cleaned.revisions, after, now)

@@ -18,7 +18,7 @@ from pipeline.model import Extraction, Standing
 from pipeline.store.packing import metadata_to_json
 from pipeline.store.schema import Extraction as ExtractionRow
 from pipeline.store.sql import chunks, storable, upsert
-from pipeline.store.values import Cleaned
+from pipeline.store.values import Cleaned, Confirmed
 
 COMPARED = ("text_digest", "chosen", "outcome", "reason")  # what makes the Article
 KEY = ("page_id", "payload_id", "run_id")
@@ -56,7 +56,7 @@ def put(db: Connection, run: int, cleaned: Cleaned, stands: Stands, now: datetim
         values = _values(run, cleaned.page_id, payload, draft, made, now)
         before = stands.get(payload)
         if before is not None and all(getattr(before, name) == values[name] for name in COMPARED):
-            _confirm(db, before.id, values)
+            confirm(db, [Confirmed(before.id, draft, made, is_as_it_was=False)])
             continue
         if before is not None:
             move(db, [(before.id, Standing.REPLACED)])
@@ -81,10 +81,20 @@ def move(db: Connection, moves: Iterable[tuple[int, Standing]]) -> None:
         db.execute(statement, rows)
 
 
-def _confirm(db: Connection, row: int, values: Mapping[str, Any]) -> None:
-    """The same Article by a newer recipe: the row says by which rules its lines are struck today."""
-    changed = {name: values[name] for name in ("draft_id", "recipe", "memory", "struck")}
-    db.execute(update(ExtractionRow).where(ExtractionRow.id == row).values(changed))
+def confirm(db: Connection, results: Sequence[Confirmed]) -> None:
+    """The same Articles by a newer Recipe: the rows say by which rules their lines are struck today. Most are as they were but
+    for the name of the Recipe, and are not written one by one."""
+    same: dict[str, list[int]] = defaultdict(list)
+    for each in results:
+        if each.is_as_it_was:
+            same[str(each.extraction.recipe)].append(each.result_id)
+    for recipe, ids in same.items():
+        for chunk in chunks(ids):
+            db.execute(update(ExtractionRow).where(ExtractionRow.id.in_(chunk)).values(recipe=recipe))
+    rows = [{"row": each.result_id, **_how(each.draft_id, each.extraction)} for each in results if not each.is_as_it_was]
+    if rows:
+        values: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "row"}
+        db.execute(update(ExtractionRow).where(ExtractionRow.id == bindparam("row")).values(values), rows)
 
 
 def _insert(db: Connection, values: Mapping[str, Any], verdict: Standing) -> int:
@@ -98,15 +108,22 @@ def _values(run: int, page: int, payload: int, draft: int, made: Extraction, now
         "page_id": page,
         "payload_id": payload,
         "run_id": run,
-        "draft_id": draft,
-        "recipe": str(made.recipe),
-        "memory": made.memory,
+        **_how(draft, made),
         "made_at": now,
         "outcome": made.outcome,
         "reason": made.reason,
-        "struck": [[strike.index, strike.rule, storable(strike.why)] for strike in made.struck],
         "chosen": _storable_json(metadata_to_json(made.metadata)),
         "text_digest": made.text_digest,
+    }
+
+
+def _how(draft: int, made: Extraction) -> dict[str, Any]:
+    """What a result was made of, and by what."""
+    return {
+        "draft_id": draft,
+        "recipe": str(made.recipe),
+        "memory": made.memory,
+        "struck": [[strike.index, strike.rule, storable(strike.why)] for strike in made.struck],
     }
 
 

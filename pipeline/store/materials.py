@@ -78,7 +78,7 @@ def _visits(db: Connection, pages: Sequence[int]) -> dict[int, list[AnyRow]]:
     query = select(Capture.page_id, Capture.payload_id, Capture.fetched_at, Capture.prior_seen_at)
     query = query.where(Capture.page_id.in_(pages), Capture.payload_id.is_not(None))
     visits: dict[int, list[AnyRow]] = defaultdict(list)
-    for row in db.execute(query.order_by(Capture.page_id, Capture.fetched_at, Capture.id)):
+    for row in db.execute(query.order_by(Capture.page_id, Capture.fetched_at, Capture.id)).all():
         visits[row.page_id].append(row)
     return visits
 
@@ -87,7 +87,7 @@ def _drafts(db: Connection, payloads: Sequence[int], extractors: str) -> dict[in
     drafts: dict[int, tuple[int, Draft]] = {}
     query = select(DraftRow.payload_id, DraftRow.id, DraftRow.coding, DraftRow.body).where(DraftRow.extractors == extractors)
     for chunk in chunks(payloads):
-        for row in db.execute(query.where(DraftRow.payload_id.in_(chunk))):
+        for row in db.execute(query.where(DraftRow.payload_id.in_(chunk))).all():
             drafts[row.payload_id] = (row.id, unpack_draft(row.coding, row.body))
     return drafts
 
@@ -131,14 +131,14 @@ def _result(row: AnyRow, draft: Draft) -> Result:
         outcome=Outcome(row.outcome),
         reason=Reason(row.reason),
     )
-    return Result(row.id, row.payload_id, row.run_id, Standing(row.verdict), extraction, draft.blocks)
+    return Result(row.id, row.payload_id, row.draft_id, row.run_id, Standing(row.verdict), extraction, draft.blocks)
 
 
 def _before(db: Connection, pages: Sequence[int]) -> dict[int, Before]:
     columns = (Article.page_id, ExtractionRow.payload_id, ExtractionRow.text_digest, Revision.number)
     query = select(*columns).join(ExtractionRow, ExtractionRow.id == Article.extraction_id)
     query = query.join(Revision, Revision.id == Article.revision_id).where(Article.page_id.in_(pages))
-    return {row.page_id: Before(row.payload_id, row.text_digest, row.number) for row in db.execute(query)}
+    return {row.page_id: Before(row.payload_id, row.text_digest, row.number) for row in db.execute(query).all()}
 
 
 def _stretches(visits: list[AnyRow]) -> tuple[Stretch, ...]:

@@ -84,6 +84,6 @@ def _known(db: Connection, site: str, keys: set[int]) -> Sightings:
     known: Sightings = defaultdict(set)
     query = select(Line.key, Line.role, Line.page_id).where(Line.site == site)
     for chunk in chunks(sorted(keys)):
-        for key, role, page in db.execute(query.where(Line.key.in_(chunk))):
+        for key, role, page in db.execute(query.where(Line.key.in_(chunk))).all():
             known[key, role].add(page)
     return known

@@ -56,6 +56,7 @@ class Result:
 
     id: int
     payload_id: int
+    draft_id: int
     run_id: int | None
     standing: Standing
     extraction: Extraction
@@ -96,6 +97,17 @@ class Shelved:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A result that stands and was come to once more: it makes the same Article, by another Recipe. `is_as_it_was` where also
+    the Draft, what was struck of it and the memory are the same."""
+
+    result_id: int
+    draft_id: int
+    extraction: Extraction
+    is_as_it_was: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Cleaned:
     """What cleaning a Page came to: Extractions that from now on stand for its Payloads, its Revisions, its outcome. Of a
     Payload that has none here, the one goes on that stands."""
@@ -106,6 +118,7 @@ class Cleaned:
     revisions: tuple[Revision, ...]
     outcome: Outcome
     reason: Reason
+    confirmed: tuple[Confirmed, ...] = ()
     held: tuple[tuple[int, int, Extraction], ...] = ()  # kept for a review
     settled: bool = False  # the Article and its Revisions are already what they would be written as
 
