@@ -1,8 +1,9 @@
-"""What a Site's own archive teaches: keys of lines and headlines, and the Facts that the rules are given.
+"""What a Site's own archive teaches: keys of lines and headlines, containers, and the Facts that the rules are given.
 
 Promises keys that stay the same on every machine and in every year (they are stored), and that two
 spellings of one line share a key. Which Pages carry a key is counted by the store; what follows from it is
-decided by `rules`.
+decided by `rules`. What a Page shows of its containers is told by its own Draft alone, so that what they are
+known for does not depend on the order in which Pages are cleaned.
 """
 
 from __future__ import annotations
@@ -10,18 +11,24 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from pipeline.model import Draft, Fact, Metadata, Told, count_words
+from pipeline.model import LIKELY, Draft, Fact, Metadata, Told, count_words
 
 MAX_TOKENS: Final = 60  # longer lines are story, also where they come back
 MAX_CHARS: Final = 600
 MAX_LINES: Final = 400  # of one page: boilerplate stands at its head and its tail
 GRADES: Final = (1, 2, 5)  # numbers of other pages that make a difference to a rule
 CACHED: Final = 1 << 13  # lines: the memory is asked of some hundred pages at a time, before the rules are given them
+MAX_CONTAINERS: Final = 40  # of one page, those with most words
+MAIN_WORDS: Final = 30  # a story with fewer says little about where stories stand
+SILENCE: Final = timedelta(days=7)  # of a container, until which nothing is made of it
+SILENT_GAPS: Final = 5  # times the usual time between two stories in a container, after which it is out of use
 MASK: Final = (1 << 63) - 1
 CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 SEPARATOR = re.compile(r"\s+(?:[-–—|·•»«]|::|//)+\s+|\s*\|\s*")
@@ -122,3 +129,23 @@ def facts_digest(facts: Mapping[int, Fact]) -> str:
     """A digest of Facts that changes only where a rule could decide otherwise: a seventh page after six is no news."""
     known = sorted((key, grade(fact.pages), fact.headline) for key, fact in facts.items() if fact.pages or fact.headline)
     return blake2b(repr(known).encode(), digest_size=8).hexdigest() if known else ""
+
+
+def containers(draft: Draft) -> tuple[tuple[str, bool, bool], ...]:
+    """What a page shows of its containers, by the chances that it gives its own lines: for each its name, whether most words in
+    it are story, and whether most of the story stands in it."""
+    words, story = Counter[str](), Counter[str]()
+    for block in draft.blocks:
+        if block.where:
+            number = count(block.text)
+            words[block.container] += number
+            story[block.container] += number if block.chance >= LIKELY else 0
+    main = max(story, key=story.__getitem__, default="") if story.total() >= MAIN_WORDS else ""
+    shown = (name for name, number in words.most_common(MAX_CONTAINERS) if number)
+    return tuple((name, 2 * story[name] > words[name], name == main) for name in shown)
+
+
+def has_ended(pages: int, first: datetime, last: datetime, newest: datetime) -> bool:
+    """Whether a container is out of use: silent for much longer than was usual between its first story and its last, while
+    the newest story of the site stands elsewhere."""
+    return newest - last > max(SILENCE, SILENT_GAPS * (last - first) / max(pages - 1, 1))

@@ -15,6 +15,7 @@ from re import compile as pattern
 from typing import Final
 
 CJK = pattern("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+NUMBER = pattern("[0-9]{3,}")
 
 
 class Kind(StrEnum):
@@ -208,6 +209,11 @@ class Block:
     def link_share(self) -> float:
         """Share of the text that is linked, 0.0 to 1.0."""
         return min(1.0, self.linked / len(self.text)) if self.text else 0.0
+
+    @property
+    def container(self) -> str:
+        """`where` without numbers, which may be those of one page: `div.post-71832 > p` and its like on other pages are one."""
+        return NUMBER.sub("#", self.where)
 
 
 def on_clock(moment: datetime | None, offset: int | None) -> datetime | None:

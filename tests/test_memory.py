@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.memory import facts_digest, headline_keys, line_key, line_keys
+from pipeline.memory import MAIN_WORDS, MAX_CONTAINERS, containers, facts_digest, has_ended, headline_keys, line_key, line_keys
 from pipeline.model import Block, BlockKind, Draft, Fact, Metadata, Told
 
 
@@ -54,3 +56,64 @@ def test_one_page_more_is_news_only_across_a_grade() -> None:
     assert facts_digest({1: Fact(1)}) != facts_digest({1: Fact(2)})
     assert facts_digest({1: Fact(0, True)}) != facts_digest({})
     assert facts_digest({1: Fact(0)}) == facts_digest({}) == ""
+
+
+# Containers
+
+STORY, BOX = "div.story-text > p", "div.box > p"
+FIRST, DAY = datetime(2025, 3, 1, tzinfo=UTC), timedelta(days=1)
+
+
+def line(words: int, chance: float, where: str = STORY) -> Block:
+    return Block(BlockKind.PARAGRAPH, " ".join(["word"] * words), chance=chance, where=where)
+
+
+def shown(*blocks: Block) -> set[tuple[str, bool, bool]]:
+    """Name, whether it holds story, whether it holds most of it."""
+    return set(containers(Draft("x", blocks)))
+
+
+def test_a_container_holds_the_story_where_most_of_its_words_are_likely_to_be_of_it() -> None:
+    assert shown(line(40, 0.9), line(30, 0.1), line(9, 0.9, BOX), line(9, 0.4, BOX), line(5, 0.9, "")) == {
+        (STORY, True, True),
+        (BOX, False, False),
+    }
+
+
+def test_a_page_with_hardly_a_story_has_no_main_container() -> None:
+    assert shown(line(MAIN_WORDS - 1, 0.9)) == {(STORY, True, False)}
+    assert shown(line(MAIN_WORDS, 0.1)) == {(STORY, False, False)}
+    assert shown() == set()
+
+
+def test_numbers_of_single_pages_are_no_part_of_a_containers_name() -> None:
+    assert shown(line(40, 0.9, "div.post-71832 > p"), line(40, 0.9, "div.post-5520 > p"), line(9, 0.1, "div.col-12 > p")) == {
+        ("div.post-# > p", True, True),
+        ("div.col-12 > p", False, False),
+    }
+
+
+def test_the_containers_of_one_page_are_bounded() -> None:
+    blocks = [line(1, 0.1, f"div.c{number} > p") for number in range(99)]
+    found = shown(*blocks, line(40, 0.9))
+    assert len(found) == MAX_CONTAINERS
+    assert (STORY, True, True) in found
+
+
+@pytest.mark.parametrize(
+    ("pages", "lasted", "silent", "ended"),
+    [
+        (300, 300 * DAY, 6 * DAY, False),  # a story a day, and not yet silent for long
+        (300, 300 * DAY, 8 * DAY, True),
+        (11, 100 * DAY, 40 * DAY, False),  # one in ten days
+        (11, 100 * DAY, 51 * DAY, True),
+        (1, 0 * DAY, 6 * DAY, False),
+        (1, 0 * DAY, 8 * DAY, True),
+        (5, 30 * DAY, 0 * DAY, False),  # holds the newest story
+    ],
+)
+def test_a_layout_has_ended_when_it_is_silent_for_much_longer_than_it_used_to_be(
+    pages: int, lasted: timedelta, silent: timedelta, ended: bool
+) -> None:
+    last = FIRST + lasted
+    assert has_ended(pages, FIRST, last, last + silent) is ended

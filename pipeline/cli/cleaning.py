@@ -11,7 +11,7 @@ import typer
 
 from pipeline.cli import changes
 from pipeline.cli.night import end, watched, work
-from pipeline.cli.output import complain, plural, print_json, say, table
+from pipeline.cli.output import Cell, complain, plural, print_json, say, table
 from pipeline.cli.setup import AsJson, Door, SiteNames, door
 from pipeline.runs import lessons
 from pipeline.runs.changes import Change
@@ -22,6 +22,7 @@ from pipeline.store.values import Scope
 
 SAMPLES = 3  # pages of a site that a dry run shows
 DIFFS = 100  # pages of a site that --diff shows
+CONTAINERS = 10  # of a site that are shown; --json has all
 
 Since = Annotated[
     datetime | None,
@@ -94,7 +95,8 @@ def memory(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many lines.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a site's archive teaches: the lines that stand on most of its pages, and what the rules make of them."""
+    """Show what a site's archive teaches: which containers hold its stories, and the lines that stand on most of its pages,
+    with what the rules make of them."""
     here = door(context)
     store = here.archive()
     here.known_site(store, site)
@@ -102,11 +104,29 @@ def memory(
     if as_json:
         print_json(asdict(found))
         return
+    _show_containers(found)
     rows = [[_pages(line), _struck(line), line.text or "(on no page's newest bytes)"] for line in found.lines]
     table(["Pages", "Struck on these by", "Line"], rows)
     say()
     say(f"{plural(found.known, 'line')} known of {plural(found.pages, 'page')}, {found.repeated:,} of them on several pages.")
     say(f"{plural(found.headlines, 'headline')} known, {found.quoted:,} of them met as a line on another page.")
+
+
+def _show_containers(found: lessons.Lessons) -> None:
+    """Where stories stand: what is in use first, and then what was."""
+    mains = sorted((each for each in found.containers if each.pages), key=lambda each: each.ended)
+    rows: list[list[Cell]] = [
+        [each.name, each.pages, _day(each.first_at), _day(each.last_at) if each.ended else "in use"] for each in mains
+    ]
+    if rows:
+        table(["Stories stand in", "Pages", "From", "Until"], rows[:CONTAINERS])
+        never = sum(1 for each in found.containers if not each.story)
+        say(f"{plural(len(found.containers), 'container')} known; {never:,} of them never held a story.")
+        say()
+
+
+def _day(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d}" if at else ""
 
 
 def _pages(line: lessons.Lesson) -> str:

@@ -16,6 +16,7 @@ from pipeline.errors import ConfigError
 from pipeline.model import Kind, Outcome
 from pipeline.store import history, query
 from pipeline.store import search as index
+from pipeline.store.containers import Known
 from pipeline.store.engine import Store
 from pipeline.store.query import ArticleView, Explanation, PageView, StruckBlock
 
@@ -153,18 +154,24 @@ def explain(context: typer.Context, what: What, as_json: AsJson = False) -> None
         print_json(_explanation_json(found))
         return
     _show_trace(found)
+    known = {each.name: each for each in found.containers}
     for number, each in enumerate(found.blocks):
-        _show_block(number, each)
+        _show_block(number, each, _stood(each.block.where, known.get(each.block.container)))
     struck = sum(1 for each in found.blocks if each.rule)
     say()
     say(f"{plural(len(found.blocks), 'block')}: {len(found.blocks) - struck} kept, {struck} struck.")
 
 
-def _show_block(number: int, explained: StruckBlock) -> None:
+def _stood(where: str, known: Known | None) -> str:
+    """Where a block stood, and what the site's memory holds of that container."""
+    return f"{where}  (story on {known.story:,} of {plural(known.story + known.other, 'page')})" if known else where
+
+
+def _show_block(number: int, explained: StruckBlock, stood: str) -> None:
     """What was decided about a block, what the page and the extractor said of it, where it stood, and its text."""
     block, rule = explained.block, explained.rule
     voice = "taken" if block.is_chosen else "left out"
-    head = f"{'struck' if rule else 'kept':<6} {number:>4}  {block.chance:>4.0%}  {voice:<8}  {block.kind:<9}  {block.where}"
+    head = f"{'struck' if rule else 'kept':<6} {number:>4}  {block.chance:>4.0%}  {voice:<8}  {block.kind:<9}  {stood}"
     say(Text("  " + head.rstrip(), style="dim" if rule else "cyan"))
     say(Text("      " + block.text, style="dim strike" if rule else ""))
     if rule:

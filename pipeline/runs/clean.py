@@ -22,6 +22,7 @@ from pipeline.model import Before, Draft, Extraction, Fact, Outcome, Reason, Rec
 from pipeline.runs.changes import Change, change_of, refused
 from pipeline.runs.workers import Workers
 from pipeline.sites import Site
+from pipeline.store.containers import Container
 from pipeline.store.engine import Store
 from pipeline.store.memories import Seen
 from pipeline.store.shelf import Shelf
@@ -99,6 +100,7 @@ def clean_site(store: Store, site: Site, workers: Workers, progress: Progress, p
     try:
         drafted = _draft(shelf, recipe, workers, progress, plan)
         _strike(shelf, run, recipe, site, progress, plan)
+        shelf.tidy(recipe)
         status, detail = "finished", ""
     except Stopped:
         raise
@@ -119,7 +121,7 @@ def _draft(shelf: Shelf, recipe: Recipe, workers: Workers, progress: Progress, p
         for payload, draft in batch:
             if draft.reason:
                 log.info("payload %d: %s %s", payload.source.payload_id, draft.reason, draft.detail)
-        seen = _seen((draft, payload.pages) for payload, draft in batch)
+        seen = _seen((payload.source.payload_id, draft, payload.pages) for payload, draft in batch)
         drafts = [(payload.source.payload_id, draft) for payload, draft in batch]
         shelf.put_drafts(drafts, None if plan.dry else seen)
         done += len(batch)
@@ -130,16 +132,23 @@ def _draft(shelf: Shelf, recipe: Recipe, workers: Workers, progress: Progress, p
 def _learn(shelf: Shelf, recipe: Recipe) -> None:
     """Tells the memory of the Drafts that a dry clean made."""
     while found := shelf.unlearnt(recipe, STRIKES):
-        shelf.learn([each.draft_id for each in found], _seen((each.draft, each.pages) for each in found))
+        shelf.learn([each.draft_id for each in found], _seen((each.payload_id, each.draft, each.pages) for each in found))
 
 
-def _seen(drafts: Iterable[tuple[Draft, Sequence[tuple[int, Told]]]]) -> dict[int, Seen]:
+def _seen(drafts: Iterable[tuple[int, Draft, Sequence[tuple[int, Told]]]]) -> dict[int, Seen]:
     seen: dict[int, Seen] = {}
-    for draft, pages in drafts:
+    for payload, draft, pages in drafts:
         lines = memory.line_keys(draft, draft.metadata.title) if pages else ()
+        containers = tuple(Container(*each) for each in memory.containers(draft)) if pages else ()
         for page, told in pages:
-            seen[page] = Seen(lines, memory.headline_keys(draft.metadata, told))
+            headlines = memory.headline_keys(draft.metadata, told)
+            seen[page] = _both(seen.get(page, Seen()), Seen(lines, headlines, {payload: containers}))
     return seen
+
+
+def _both(one: Seen, other: Seen) -> Seen:
+    """What two Payloads of one Page show."""
+    return Seen(one.lines + other.lines, one.headlines + other.headlines, {**one.containers, **other.containers})
 
 
 def _undrafted(shelf: Shelf, recipe: Recipe, scope: Scope) -> Iterator[Undrafted]:

@@ -1,4 +1,5 @@
-"""What the archive of a Site teaches, for people: its most frequent lines as text, and what the rules make of them.
+"""What the archive of a Site teaches, for people: its most frequent lines as text, what the rules make of them, and which
+containers hold its stories.
 
 Promises nothing but reading, and a cost that depends on the number of lines asked for. The memory holds keys of lines; their
 texts are those of the Pages that they stand on.
@@ -7,12 +8,14 @@ texts are those of the Pages that they stand on.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from pipeline import memory
 from pipeline.model import Standing
 from pipeline.store.choices import shelved
+from pipeline.store.containers import Known
 from pipeline.store.engine import Store
 from pipeline.store.memories import KEPT as KEPT
 from pipeline.store.taught import taught
@@ -33,8 +36,22 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
+class Container:
+    """One container: on how many Pages most of the story stands in it, from when to when and whether that is over; and on how
+    many Pages it holds story at all, and something else."""
+
+    name: str
+    pages: int
+    first_at: datetime | None
+    last_at: datetime | None
+    ended: bool
+    story: int
+    other: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lessons:
-    """The memory of a Site."""
+    """The memory of a Site. `pages` are those that it knows lines or headlines of."""
 
     site: str
     pages: int
@@ -43,6 +60,7 @@ class Lessons:
     headlines: int
     quoted: int
     lines: tuple[Lesson, ...]
+    containers: tuple[Container, ...]
 
 
 def lessons(store: Store, site: str, limit: int) -> Lessons:
@@ -54,7 +72,22 @@ def lessons(store: Store, site: str, limit: int) -> Lessons:
             wanted[page].add(key)
     texts, fates = _look(store, wanted)
     lines = tuple(_lesson(texts.get(key, ""), len(pages), fates[key]) for key, pages in found.common)
-    return Lessons(site, found.pages, found.lines, found.repeated, found.headlines, found.quoted, lines)
+    containers = _containers(found.containers)
+    return Lessons(site, found.pages, found.lines, found.repeated, found.headlines, found.quoted, lines, containers)
+
+
+def _containers(known: Sequence[Known]) -> tuple[Container, ...]:
+    newest = max((each.last_at for each in known if each.last_at), default=None)
+    return tuple(
+        Container(each.name, each.pages, each.first_at, each.last_at, _has_ended(each, newest), each.story, each.other)
+        for each in known
+    )
+
+
+def _has_ended(known: Known, newest: datetime | None) -> bool:
+    if known.first_at is None or known.last_at is None or newest is None:
+        return False
+    return memory.has_ended(known.pages, known.first_at, known.last_at, newest)
 
 
 def _lesson(text: str, pages: int, fates: Counter[str]) -> Lesson:

@@ -1,40 +1,46 @@
 """The Memory of a Site as rows: which lines and which headlines were met on which Pages.
 
-Promises that learning something new makes just the touched Pages stale, and that a line which stands everywhere costs no more
-than one that stands on a few Pages: beyond `KEPT` Pages a line is known well enough. What is a line, and what follows from a
-Fact, is the craft's business.
+Promises that learning something new makes just the touched Pages stale, that a line which stands everywhere costs no more
+than one that stands on a few Pages (beyond `KEPT` Pages it is known well enough), and that a line which one Page alone shows is
+let go when `REMEMBERED` Pages of the Site were learnt after it. Letting go changes no Fact: none was known of that line. Where
+it comes back later, it is counted anew from there. What is a line, and what follows from a Fact, is the craft's business.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.orm import aliased
 
 from pipeline.model import Fact
+from pipeline.store.containers import Container
 from pipeline.store.schema import Line, Page
 from pipeline.store.sql import chunks, insert_new
 
 LINE, HEADLINE = "line", "headline"
 KEPT = 8  # Pages remembered for one line
 COUNTED = 5  # Pages up to which one more can make a difference to a Fact
+REMEMBERED = 10_000  # Pages of a Site whose every line is remembered; of older ones, what another Page shows, too
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Keys of the lines and of the headlines that one Page showed."""
+    """Keys of the lines and of the headlines that one Page showed, and its containers by Payload."""
 
     lines: tuple[int, ...] = ()
     headlines: tuple[int, ...] = ()
+    containers: Mapping[int, tuple[Container, ...]] = field(default_factory=dict)
 
 
 Sightings = dict[tuple[int, str], set[int]]  # (key, role) → pages
 
 
-def learn(db: Connection, site: str, seen: Mapping[int, Seen]) -> None:
-    """Adds what Pages showed, and marks the Pages of which more is known now."""
+def learn(db: Connection, site: str, seen: Mapping[int, Seen], now: datetime) -> None:
+    """Adds the lines and headlines that Pages showed, and marks the Pages of which more is known now."""
     known = _known(db, site, {key for each in seen.values() for key in (*each.lines, *each.headlines)})
     rows, touched = [], set[int]()
     for page, key, role in _each(seen):
@@ -48,6 +54,22 @@ def learn(db: Connection, site: str, seen: Mapping[int, Seen]) -> None:
         db.execute(insert_new(db, Line, ["site", "key", "role", "page_id"]), list(chunk))
     for pages_chunk in chunks(sorted(touched)):
         db.execute(update(Page).where(Page.id.in_(pages_chunk)).values(touched=True))
+    for pages_chunk in chunks(sorted(seen)):
+        db.execute(update(Page).where(Page.id.in_(pages_chunk)).values(remembered_at=now))
+
+
+def let_go(db: Connection, site: str, remembered: int, limit: int) -> int:
+    """Forgets the lines and headlines that one Page alone shows, of so many Pages at the most that were learnt before those
+    which are remembered. Returns how many Pages it looked at."""
+    beyond = select(Page.id).where(Page.site == site, Page.remembered_at.is_not(None))
+    beyond = beyond.order_by(Page.remembered_at.desc(), Page.id.desc()).offset(remembered).limit(limit)
+    pages = db.scalars(beyond).all()
+    other = aliased(Line)
+    elsewhere = select(other.page_id).where(other.site == Line.site, other.key == Line.key, other.page_id != Line.page_id)
+    for chunk in chunks(pages):
+        db.execute(delete(Line).where(Line.page_id.in_(chunk), Line.site == site, ~elsewhere.exists()))
+        db.execute(update(Page).where(Page.id.in_(chunk)).values(remembered_at=None))
+    return len(pages)
 
 
 def _each(seen: Mapping[int, Seen]) -> Iterator[tuple[int, int, str]]:

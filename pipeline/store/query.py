@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from pipeline.model import Block, Draft, Metadata, Standing
-from pipeline.store import search
+from pipeline.store import containers, search
+from pipeline.store.containers import Known
 from pipeline.store.engine import Store
 from pipeline.store.frontier import key_of
 from pipeline.store.packing import metadata_from_json, unpack, unpack_draft
@@ -96,6 +97,7 @@ class Explanation:
     blocks: tuple[StruckBlock, ...]
     draft_reason: str
     draft_detail: str
+    containers: tuple[Known, ...] = ()  # those of its blocks, as far as the Site's memory knows them today
 
 
 def find_page(store: Store, what: str) -> PageView | None:
@@ -192,12 +194,14 @@ def explain(store: Store, page: PageView) -> Explanation | None:
     )
     with store.read() as db:
         row = db.execute(query).first()
+        known = containers.known(db, page.site)
     if row is None:
         return None
     draft = unpack_draft(row.coding, row.body)
+    shown = {block.container for block in draft.blocks}
     return Explanation(
         page, row.digest, row.fetched_at, row.recipe, row.memory, row.outcome, row.reason, metadata_from_json(row.chosen),
-        _blocks(draft, row.struck), draft.reason, draft.detail,
+        _blocks(draft, row.struck), draft.reason, draft.detail, tuple(each for each in known if each.name in shown),
     )  # fmt: skip
 
 

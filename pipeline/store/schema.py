@@ -120,8 +120,12 @@ class Page(Base):
     clean_payload_id: Mapped[int | None] = mapped_column(BigInteger)
     clean_recipe: Mapped[str] = mapped_column(String(40), server_default="")
     touched: Mapped[bool] = mapped_column(server_default=text("false"))
+    # when the site's memory last learnt of it; null where it never did, or has let go of the lines that it alone shows
+    remembered_at: Mapped[datetime | None]
     __table_args__ = (
         Index(None, "site", "due_at"),
+        Index("ix_page_remembered", "site", "remembered_at", postgresql_where=text("remembered_at IS NOT NULL"),
+              sqlite_where=text("remembered_at IS NOT NULL")),
         Index(None, "payload_id"),
         Index("ix_page_stored", "site", "id", postgresql_where=text("payload_id IS NOT NULL"),
               sqlite_where=text("payload_id IS NOT NULL")),
@@ -287,3 +291,18 @@ class Line(Base):
     role: Mapped[str] = mapped_column(String(8), primary_key=True)  # line, headline
     page_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True)
     __table_args__ = (Index(None, "page_id"),)
+
+
+class Container(Base):
+    """The Memory of a Site: what stands in its containers, counted in Pages by what given extractors made of them."""
+
+    __tablename__ = "container"
+    site: Mapped[str] = mapped_column(String(64), primary_key=True)
+    extractors: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)  # the element and the one around it, as in `div.story > p`
+    pages: Mapped[int]  # with most of their story in it
+    story: Mapped[int]  # with story in it, for the most part
+    other: Mapped[int]  # with something else in it
+    first_at: Mapped[datetime | None]  # the first and the last visit to one of `pages`
+    last_at: Mapped[datetime | None]
+    seen_at: Mapped[datetime]  # the last visit to a Page that has it

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
 
 from pipeline.errors import AlreadyRunning
 from pipeline.model import Draft, Fact, Kind, Reason, Recipe, Source
-from pipeline.store import articles, ledger, locks, materials, memories, scopes
+from pipeline.store import articles, containers, ledger, locks, materials, memories, scopes
 from pipeline.store.engine import Store
 from pipeline.store.packing import pack_draft, unpack, unpack_draft
 from pipeline.store.schema import Capture, Page, Payload, Run
@@ -23,6 +23,7 @@ from pipeline.store.sql import insert_new
 from pipeline.store.values import Chosen, Cleaned, Material, Scope, Undrafted, Unlearnt
 
 STALE = Scope()
+FORGOTTEN = 200  # Pages whose single lines are let go of in one transaction
 KINDS = ("clean", "review", "rollback")  # of Runs under the one lock of a Site's cleaning
 
 
@@ -90,14 +91,16 @@ class Shelf:
         )
 
     def put_drafts(self, drafts: Sequence[tuple[int, Draft]], seen: Mapping[int, memories.Seen] | None) -> None:
-        """Keeps Drafts by their Payload's id, and in the same transaction adds the lines and headlines of their Pages to the
-        Site's memory; Pages of whose lines it now knows more become stale. Without `seen` the memory learns them later."""
+        """Keeps Drafts by their Payload's id, and in the same transaction adds the lines, headlines and containers of their
+        Pages to the Site's memory; Pages of whose lines it now knows more become stale. Without `seen` the memory learns them
+        later."""
         rows = [_draft_row(payload_id, draft) | {"learnt": seen is not None} for payload_id, draft in drafts]
         if not rows:
             return
         with self.store.write() as db:
-            db.execute(insert_new(db, DraftRow, ["payload_id", "extractors"]), rows)
-            memories.learn(db, self.site, seen or {})
+            new = insert_new(db, DraftRow, ["payload_id", "extractors"]).returning(DraftRow.payload_id)
+            payloads = frozenset(db.scalars(new, rows))
+            self._learn(db, drafts[0][1].extractors, payloads, seen or {})
 
     def unlearnt(self, recipe: Recipe, limit: int) -> tuple[Unlearnt, ...]:
         """The next Drafts that were made without telling the memory."""
@@ -108,13 +111,40 @@ class Shelf:
         with self.store.read() as db:
             rows = db.execute(query.order_by(DraftRow.payload_id).limit(limit)).all()
             pages = materials.pages_of(db, self.site, [row.payload_id for row in rows])
-        return tuple(Unlearnt(row.id, unpack_draft(row.coding, row.body), tuple(pages.get(row.payload_id, ()))) for row in rows)
+        return tuple(
+            Unlearnt(row.id, row.payload_id, unpack_draft(row.coding, row.body), tuple(pages.get(row.payload_id, ())))
+            for row in rows
+        )
 
     def learn(self, drafts: Sequence[int], seen: Mapping[int, memories.Seen]) -> None:
         """Tells the memory what these Drafts, by id, show of their Pages."""
+        columns = (DraftRow.extractors, DraftRow.payload_id)
         with self.store.write() as db:
-            memories.learn(db, self.site, seen)
-            db.execute(update(DraftRow).where(DraftRow.id.in_(drafts)).values(learnt=True))
+            told = update(DraftRow).where(DraftRow.id.in_(drafts), ~DraftRow.learnt).values(learnt=True).returning(*columns)
+            new = db.execute(told).all()
+            if new:
+                self._learn(db, new[0].extractors, frozenset(row.payload_id for row in new), seen)
+
+    def _learn(self, db: Connection, extractors: str, payloads: frozenset[int], seen: Mapping[int, memories.Seen]) -> None:
+        """Lines can be told twice; containers are counted, so only those of Payloads that were not told before."""
+        shown = {page: {n: each.containers[n] for n in payloads & each.containers.keys()} for page, each in seen.items()}
+        memories.learn(db, self.site, seen, datetime.now(UTC))
+        containers.learn(db, self.site, extractors, shown)
+        memories.let_go(db, self.site, memories.REMEMBERED, FORGOTTEN)
+
+    def tidy(self, recipe: Recipe, batches: int = 100) -> int:
+        """Keeps the memory within its bounds, in small transactions and so many at the most: what is left waits for the next
+        time. Returns how many Pages it let go of."""
+        with self.store.write() as db:
+            containers.forget_others(db, self.site, recipe.extractors)
+        done = 0
+        for _ in range(batches):
+            with self.store.write() as db:
+                found = memories.let_go(db, self.site, memories.REMEMBERED, FORGOTTEN)
+            done += found
+            if found < FORGOTTEN:
+                break
+        return done
 
     def stale(self, recipe: Recipe, after: int, limit: int, scope: Scope = STALE) -> tuple[Material, ...]:
         """The next stale Pages by id, with the material to clean them. One whose Drafts are not all there comes without

@@ -1,4 +1,4 @@
-"""What the Memory of a Site holds, for people: counts, and the lines that stand on most Pages.
+"""What the Memory of a Site holds, for people: counts, containers, and the lines that stand on most Pages.
 
 Promises nothing but reading. Lines are kept as keys: whoever knows how keys are made finds their texts on the Pages named here.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import aliased
 
+from pipeline.store import containers
 from pipeline.store.engine import Store
 from pipeline.store.memories import HEADLINE, LINE
 from pipeline.store.schema import Line
@@ -27,6 +28,7 @@ class Taught:
     headlines: int
     quoted: int  # headlines that are a line of another page
     common: tuple[tuple[int, tuple[int, ...]], ...]  # (key, pages), most pages first
+    containers: tuple[containers.Known, ...]  # those with most stories first
 
 
 def taught(store: Store, site: str, limit: int) -> Taught:
@@ -41,7 +43,8 @@ def taught(store: Store, site: str, limit: int) -> Taught:
         common = db.scalars(select(each.c.key).order_by(each.c.pages.desc(), each.c.key).limit(limit)).all()
         where = _pages(db, site, list(common))
         headlines, quoted = _headlines(db, site)
-    return Taught(pages, lines, repeated, headlines, quoted, tuple((key, tuple(where[key])) for key in common))
+        known = containers.known(db, site)
+    return Taught(pages, lines, repeated, headlines, quoted, tuple((key, tuple(where[key])) for key in common), known)
 
 
 def _pages(db: Connection, site: str, keys: list[int]) -> dict[int, list[int]]:

@@ -21,6 +21,7 @@ class Unlearnt:
     """A Draft of which the memory was not told, and what the Links of its Pages said of them."""
 
     draft_id: int
+    payload_id: int
     draft: Draft
     pages: tuple[tuple[int, Told], ...]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from archiving import RECIPE, SITE, clean, draft_all, links, night, one, rows, show, url
+from archiving import DAY, NIGHT, RECIPE, SITE, clean, draft_all, links, night, one, rows, show, url
+from sqlalchemy import event
 
 from pipeline.model import Fact
 from pipeline.store import memories
@@ -35,7 +36,7 @@ def learn(store: Store, page: int, lines: Sequence[int] = (), headlines: Sequenc
     shelf = Shelf(store, site)
     before = {each.page_id for each in shelf.stale(RECIPE, 0, 100)}
     with store.write() as db:
-        memories.learn(db, site, {page: Seen(tuple(lines), tuple(headlines))})
+        memories.learn(db, site, {page: Seen(tuple(lines), tuple(headlines))}, NIGHT)
     return {each.page_id for each in shelf.stale(RECIPE, 0, 100)} - before
 
 
@@ -110,7 +111,7 @@ def test_sites_do_not_share_their_memories(archive: Archive, store: Store, shelf
 
 def test_pages_of_one_batch_learn_of_each_other(store: Store, shelf: Shelf, pages: list[int]) -> None:
     with store.write() as db:
-        memories.learn(db, SITE, {page: Seen((LINE,), (page,)) for page in pages[:3]})
+        memories.learn(db, SITE, {page: Seen((LINE,), (page,)) for page in pages[:3]}, NIGHT)
     assert shelf.recall({pages[0]: [LINE, pages[1]]}) == {pages[0]: {LINE: Fact(2), pages[1]: Fact(0, headline=True)}}
 
 
@@ -126,5 +127,102 @@ def test_what_is_learnt_and_the_drafts_it_came_from_are_written_together(archive
 def test_many_lines_are_learnt_and_recalled_in_one_go(store: Store, shelf: Shelf, pages: list[int]) -> None:
     keys = tuple(range(1, 1202))
     with store.write() as db:
-        memories.learn(db, SITE, {page: Seen(keys) for page in pages[:2]})
+        memories.learn(db, SITE, {page: Seen(keys) for page in pages[:2]}, NIGHT)
     assert shelf.recall({pages[0]: keys})[pages[0]] == dict.fromkeys(keys, Fact(1))
+
+
+# What is let go
+
+
+def remember(store: Store, pages: Sequence[int], own: int = 1000) -> None:
+    """Each Page shows LINE and a line and a headline of its own, and is learnt a day after the one before."""
+    with store.write() as db:
+        for number, page in enumerate(pages):
+            memories.learn(db, SITE, {page: Seen((LINE, own + page), (2 * own + page,))}, NIGHT + number * DAY)
+
+
+def let_go(store: Store, remembered: int, limit: int = 100) -> int:
+    with store.write() as db:
+        return memories.let_go(db, SITE, remembered, limit)
+
+
+def test_lines_that_one_page_alone_shows_are_let_go_when_others_were_learnt_after_it(store: Store, pages: list[int]) -> None:
+    remember(store, pages)
+    assert let_go(store, remembered=2) == len(pages) - 2
+    left = {page for (page,) in rows(store, "SELECT page_id FROM line WHERE key <> :key", key=LINE)}
+    assert left == set(pages[-2:])
+    assert one(store, "SELECT count(*) FROM line WHERE key = :key", key=LINE) == KEPT, "what came back is never let go"
+    assert let_go(store, remembered=2) == 0
+
+
+def test_letting_go_changes_no_fact_and_touches_no_page(store: Store, shelf: Shelf, pages: list[int]) -> None:
+    remember(store, pages)
+    quoted = 2000 + pages[0]
+    learn(store, pages[1], [quoted])
+    clean(store)
+    asked = {page: [LINE, 1000 + page, quoted] for page in pages}
+    before = shelf.recall(asked)
+    assert before[pages[1]][quoted] == Fact(0, headline=True)
+    assert let_go(store, remembered=0) == len(pages)
+    assert shelf.recall(asked) == before
+    assert shelf.stale(RECIPE, 0, 100) == ()
+    assert one(store, "SELECT count(*) FROM line") == KEPT + 2, "a line everywhere, and a headline with the page that quotes it"
+
+
+def test_a_line_that_comes_back_after_it_was_let_go_is_counted_anew(store: Store, shelf: Shelf, pages: list[int]) -> None:
+    old, *newer = pages[:4]
+    learn(store, old, [OTHER])
+    let_go(store, remembered=0)
+    for page in newer:
+        learn(store, page, [OTHER])
+    assert shelf.recall({old: [OTHER], newer[0]: [OTHER]}) == {old: {OTHER: Fact(3)}, newer[0]: {OTHER: Fact(2)}}
+
+
+def test_a_page_that_is_learnt_again_is_remembered_again(store: Store, pages: list[int]) -> None:
+    remember(store, pages[:3])
+    let_go(store, remembered=0)
+    with store.write() as db:
+        memories.learn(db, SITE, {pages[0]: Seen((OTHER,))}, NIGHT + 9 * DAY)
+    assert let_go(store, remembered=1) == 0
+    assert one(store, "SELECT count(*) FROM line WHERE key = :key", key=OTHER) == 1
+
+
+def test_pages_are_let_go_a_few_at_a_time_and_other_sites_keep_theirs(archive: Archive, store: Store, pages: list[int]) -> None:
+    night(archive, {"https://evening.example/1": b"Evening"}, site="evening")
+    clean(store, site="evening")
+    other = one(store, "SELECT id FROM page WHERE site = 'evening' AND kind = 'story'")
+    learn(store, other, [OTHER], site="evening")
+    remember(store, pages)
+    assert [let_go(store, remembered=2, limit=4) for _ in range(4)] == [4, 4, 2, 0]
+    assert one(store, "SELECT count(*) FROM line WHERE key = :key", key=OTHER) == 1
+
+
+def test_a_memory_stays_within_its_bounds_while_it_learns(
+    monkeypatch: pytest.MonkeyPatch, archive: Archive, store: Store, shelf: Shelf
+) -> None:
+    monkeypatch.setattr(memories, "REMEMBERED", 3)
+    for number in range(12):
+        night(archive, {url(f"late-{number}"): b"Late %d" % number}, NIGHT + number * DAY)
+        draft_all(shelf, seen=Seen((LINE, 1000 + number), (2000 + number,)))
+    assert one(store, "SELECT count(*) FROM page WHERE remembered_at IS NOT NULL") == 3
+    assert one(store, "SELECT count(*) FROM line") == KEPT + 3 * 2
+    monkeypatch.setattr(memories, "REMEMBERED", 0)
+    assert shelf.tidy(RECIPE) == 3
+    assert one(store, "SELECT count(*) FROM line") == KEPT
+
+
+def test_letting_go_that_breaks_off_is_done_by_the_next_one(store: Store, pages: list[int]) -> None:
+    remember(store, pages)
+    before = rows(store, "SELECT * FROM line ORDER BY site, key, role, page_id")
+
+    def break_off(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("UPDATE page"):
+            raise InterruptedError
+
+    event.listen(store.engine, "before_cursor_execute", break_off)
+    with pytest.raises(InterruptedError):
+        let_go(store, remembered=0)
+    event.remove(store.engine, "before_cursor_execute", break_off)
+    assert rows(store, "SELECT * FROM line ORDER BY site, key, role, page_id") == before
+    assert let_go(store, remembered=0) == len(pages)
+    assert one(store, "SELECT count(*) FROM line") == KEPT

@@ -18,6 +18,7 @@ from pipeline.model import Recipe
 from pipeline.store import migrate
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store
+from pipeline.store.memories import Seen
 
 ARTICLES = [
     "id", "site", "url", "title", "authors", "published_at", "published_source", "modified_at", "language", "section", "tags",
@@ -154,6 +155,17 @@ def test_the_results_of_an_older_archive_are_kept_and_the_last_recipes_stand(arc
     alembic(store, "downgrade", "0001")
     do(store, "UPDATE page SET clean_recipe = :recipe WHERE kind = 'story'", recipe=f"{RECIPE.extractors}.rules-2")
     assert {name: each for name, each in raw(store).items() if name != "run"} == before
+
+
+def test_the_pages_that_an_older_archive_knows_lines_of_are_remembered(archive: Archive, store: Store) -> None:
+    night(archive, {url("a"): b"One story", url("b"): b"Another story"})
+    clean(store, seen=Seen((1,)))
+    do(store, "DELETE FROM line WHERE page_id = (SELECT max(page_id) FROM line)")
+    alembic(store, "downgrade", "0002")
+    alembic(store, "upgrade", "head")
+    known = "SELECT remembered_at = first_seen_at, id IN (SELECT page_id FROM line) FROM page WHERE kind = 'story' ORDER BY id"
+    assert rows(store, known) == [(True, True), (None, False)]
+    alembic(store, "check")
 
 
 def raw(store: Store) -> dict[str, list[object]]:

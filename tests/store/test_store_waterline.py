@@ -36,7 +36,7 @@ def step(store: Store, site: str, what: str, recipe: Recipe, strike: str, keys: 
         return
     if what == "learn":
         with store.write() as db:
-            memories.learn(db, site, {material.page_id: seen for material in shelf.stale(recipe, 0, 9)})
+            memories.learn(db, site, {material.page_id: seen for material in shelf.stale(recipe, 0, 9)}, NIGHT)
         return
     run = shelf.start_run(recipe)
     if what != "give up":

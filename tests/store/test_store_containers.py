@@ -1,0 +1,122 @@
+"""The containers of a Site: each Page counts once, by its first bytes, and there are never too many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import pytest
+from archiving import DAY, NIGHT, RECIPE, SITE, clean, draft_of, night, one, rows, url
+
+from pipeline.model import Recipe
+from pipeline.store import containers
+from pipeline.store.archive import Archive
+from pipeline.store.containers import Container, Known
+from pipeline.store.engine import Store
+from pipeline.store.memories import Seen
+from pipeline.store.shelf import Shelf
+
+STORY, BOX = "div.story-text > p", "div.box > p"
+SHOWN = (Container(STORY, True, is_main=True), Container(BOX, False))
+OTHER = (Container("td.content > p", True, is_main=True), Container(STORY, False))
+
+
+@pytest.fixture
+def shelf(store: Store) -> Shelf:
+    return Shelf(store, SITE)
+
+
+def draft(shelf: Shelf, shows: Mapping[str, tuple[Container, ...]], recipe: Recipe = RECIPE, learn: bool = True) -> None:
+    """Drafts all bytes that were not; what bytes show is told by how they begin."""
+    for each in shelf.undrafted(recipe, 0, 1000):
+        payload = each.source.payload_id
+        shown = next(shown for begin, shown in shows.items() if each.source.body.startswith(begin.encode()))
+        seen = {page: Seen(containers={payload: shown}) for page, _ in each.pages}
+        shelf.put_drafts([(payload, draft_of(each.source.body, recipe))], seen if learn else None)
+
+
+def known(store: Store) -> dict[str, Known]:
+    with store.read() as db:
+        return {each.name: each for each in containers.known(db, SITE)}
+
+
+def counts(store: Store) -> dict[str, tuple[int, int, int]]:
+    """For each container: Pages with most of their story in it, with story in it, with something else in it."""
+    return {each.name: (each.pages, each.story, each.other) for each in known(store).values()}
+
+
+def dates(store: Store, name: str) -> tuple[datetime | None, datetime | None, datetime]:
+    found = known(store)[name]
+    return found.first_at, found.last_at, found.seen_at
+
+
+def test_containers_are_counted_in_pages_with_the_times_of_the_visits(archive: Archive, store: Store, shelf: Shelf) -> None:
+    for number in range(4):
+        night(archive, {url(str(number)): b"%d old" % number}, NIGHT + number * DAY)
+        draft(shelf, {"3": OTHER, "": SHOWN})
+    assert counts(store) == {STORY: (3, 3, 1), BOX: (0, 0, 3), "td.content > p": (1, 1, 0)}
+    assert dates(store, STORY) == (NIGHT, NIGHT + 2 * DAY, NIGHT + 3 * DAY)
+    assert dates(store, BOX) == (None, None, NIGHT + 2 * DAY)
+    assert list(known(store)) == [STORY, "td.content > p", BOX], "those that hold most stories come first"
+
+
+def test_a_page_counts_once_whatever_it_becomes_later(archive: Archive, store: Store, shelf: Shelf) -> None:
+    for number in range(3):
+        night(archive, {url("a"): b"%d edit" % number}, NIGHT + number * DAY)
+    draft(shelf, {"0": SHOWN, "": OTHER})
+    assert counts(store) == {STORY: (1, 1, 0), BOX: (0, 0, 1)}
+    assert dates(store, STORY) == (NIGHT, NIGHT, NIGHT)
+
+
+def test_a_draft_that_is_there_already_is_not_counted_again(archive: Archive, store: Store, shelf: Shelf) -> None:
+    night(archive, {url("a"): b"One story"})
+    (undrafted,) = shelf.undrafted(RECIPE, 0, 9)
+    payload, page = undrafted.source.payload_id, undrafted.pages[0][0]
+    for _ in range(2):
+        shelf.put_drafts([(payload, draft_of(b"One story"))], {page: Seen(containers={payload: SHOWN})})
+    assert counts(store)[STORY] == (1, 1, 0)
+
+
+def test_what_a_dry_run_drafted_is_counted_when_the_memory_is_told(archive: Archive, store: Store, shelf: Shelf) -> None:
+    night(archive, {url("a"): b"One story"})
+    draft(shelf, {"": SHOWN}, learn=False)
+    assert counts(store) == {}
+    (told,) = shelf.unlearnt(RECIPE, 9)
+    for _ in range(2):
+        shelf.learn([told.draft_id], {page: Seen(containers={told.payload_id: SHOWN}) for page, _ in told.pages})
+    assert counts(store)[STORY] == (1, 1, 0)
+
+
+def test_other_extractors_count_anew_and_take_the_place_of_the_old_ones(archive: Archive, store: Store, shelf: Shelf) -> None:
+    night(archive, {url(name): name.encode() for name in "abc"})
+    draft(shelf, {"": SHOWN})
+    newer = Recipe("extractors-2", RECIPE.rules)
+    (first, *_) = shelf.undrafted(newer, 0, 9)
+    seen = {first.pages[0][0]: Seen(containers={first.source.payload_id: OTHER})}
+    shelf.put_drafts([(first.source.payload_id, draft_of(b"a", newer))], seen)
+    assert counts(store)[STORY] == (3, 3, 0), "until all pages are extracted again, most is known by the old ones"
+    draft(shelf, {"": OTHER}, newer)
+    shelf.tidy(newer)
+    assert counts(store) == {"td.content > p": (3, 3, 0), STORY: (0, 0, 3)}
+    assert rows(store, "SELECT DISTINCT extractors FROM container") == [("extractors-2",)]
+
+
+def test_a_site_whose_containers_have_a_name_on_each_page_has_a_bounded_memory(
+    monkeypatch: pytest.MonkeyPatch, archive: Archive, store: Store, shelf: Shelf
+) -> None:
+    monkeypatch.setattr(containers, "MOST", 5)
+    for number in range(30):
+        night(archive, {url(str(number)): b"Story %d" % number}, NIGHT + number * DAY)
+        draft(shelf, {"": (*SHOWN, Container(f"div.x{number} > p", True), Container(f"div.y{number} > p", False))})
+        assert one(store, "SELECT count(*) FROM container") <= 2 * 5
+    assert counts(store)[STORY] == (30, 30, 0)
+    assert counts(store)[BOX] == (0, 0, 30)
+    assert "div.x29 > p" in counts(store), "the newest has time to come to the front"
+
+
+def test_pages_without_containers_and_other_sites_count_for_nothing(archive: Archive, store: Store, shelf: Shelf) -> None:
+    night(archive, {url("a"): b"One story"})
+    clean(store)
+    night(archive, {"https://evening.example/1": b"Evening"}, site="evening")
+    draft(Shelf(store, "evening"), {"": SHOWN})
+    assert counts(store) == {}
