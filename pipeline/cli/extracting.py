@@ -84,15 +84,40 @@ def _sink(path: Path | None, names: Sequence[str]) -> Iterator[IO[bytes]]:
         return
     if any(name != pages.STDIN and path.exists() and path.samefile(name) for name in names):
         raise ConfigError(f"{path}: is read from; the texts need a file of their own")
+    with _whole(path) as stream:
+        yield stream
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file that gets its name when it is whole; what was written of one that breaks off lies beside it, under another name.
+    What is no file, as a pipe or /dev/null, is written to as it is."""
+    is_file = path.is_file() or not path.exists()
+    target = path.resolve()  # where a link points, which stays one
+    part = target.with_name(f"{target.name}.part") if is_file else target
     try:
-        stream = path.open("wb")
+        stream = part.open("wb")
     except OSError as error:
         raise DiskError(f"{path}: cannot be written: {error.strerror}") from None
     try:
         yield stream
-    finally:
+    except BaseException:
         with suppress(OSError):  # told before: the last line is followed by a flush
             stream.close()
+        if is_file:
+            _leave(path, part)
+        raise
+    stream.close()
+    if is_file:
+        part.replace(target)
+
+
+def _leave(path: Path, part: Path) -> None:
+    """Says where the part is that was written, if there is one."""
+    if part.stat().st_size:
+        complain(f"{path}: is not whole; what was written of it is in {part}")
+    else:
+        part.unlink()
 
 
 def _run(names: Sequence[str], sink: IO[bytes], processes: int, settings: Settings) -> ExitCode:

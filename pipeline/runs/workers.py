@@ -11,6 +11,7 @@ import multiprocessing
 import resource
 import signal
 import sys
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import TimeoutError as TookTooLong
@@ -112,7 +113,9 @@ def _context() -> multiprocessing.context.BaseContext:
 
 
 def _prepare(megabytes: int) -> None:
-    """In the worker: limits, and no part in the terminal's Ctrl-C, which is the parent's to answer."""
+    """In the worker: limits, no part in the terminal's Ctrl-C, which is the parent's to answer, and none of the warnings with
+    which libraries turn to programmers, as of a date with an ambiguous zone."""
+    warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     size = megabytes * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (size, size))

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from command import ROOT, Answer, command, descendants, environment, running, until
 
-from pipeline.cli import main
+from pipeline.cli import extracting, main
+from pipeline.runs.batch import Output
 
 LINES = [
     "The crane on the northern quay was mended on Monday, and the {0} left the harbour on time again.",
@@ -107,6 +108,60 @@ def test_the_texts_go_to_a_file_that_is_named_and_is_none_of_the_inputs(here: He
     answer = here(str(lines), "--output", str(lines))
     assert (answer.code, answer.sentence) == (3, f"nightdesk: {lines}: is read from; the texts need a file of their own")
     assert lines.read_text(encoding="utf8") == rows()
+
+
+def test_a_file_that_breaks_off_keeps_its_old_texts_and_what_was_written_lies_beside_it(
+    here: Here, lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, part = tmp_path / "texts.jsonl", tmp_path / "texts.jsonl.part"
+    out.write_text("of yesterday", encoding="utf8")
+    kept = extracting.to_json
+
+    def interrupted(output: Output) -> dict[str, Any]:
+        if output.id == PAGES[2]:
+            raise KeyboardInterrupt
+        return kept(output)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(extracting, "to_json", interrupted)
+        answer = here(str(lines), "--output", str(out))
+    assert answer.code == 130
+    assert answer.err.splitlines()[0] == f"nightdesk: {out}: is not whole; what was written of it is in {part}"
+    assert out.read_text(encoding="utf8") == "of yesterday"
+    assert [row["id"] for row in read(part.read_text(encoding="utf8"))] == list(PAGES[:2])
+    assert here(str(lines), "--output", str(out)).code == 0
+    assert [row["id"] for row in read(out.read_text(encoding="utf8"))] == list(PAGES)
+    assert not part.exists()
+
+
+def test_nothing_is_left_of_a_file_of_which_nothing_was_written(
+    here: Here, lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: Output) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(extracting, "to_json", interrupted)
+    assert here(str(lines), "--output", str(tmp_path / "texts.jsonl")).code == 130
+    assert not list(tmp_path.glob("texts*"))
+
+
+def test_a_link_to_the_file_stays_a_link_and_a_device_is_written_to(here: Here, lines: Path, tmp_path: Path) -> None:
+    link, out = tmp_path / "latest.jsonl", tmp_path / "texts.jsonl"
+    link.symlink_to(out)
+    assert here(str(lines), "--output", str(link)).code == 0
+    assert link.is_symlink()
+    assert len(read(out.read_text(encoding="utf8"))) == len(PAGES)
+    assert here(str(lines), "--output", os.devnull) == Answer(0, "", "")
+    assert Path(os.devnull).is_char_device()
+
+
+def test_warnings_of_libraries_do_not_reach_the_reader(home: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    declared = '<meta name="pubdate" content="2013-03-05 10:04 CST"></head>'  # dateutil warns of a zone that it does not know
+    page.write_text(html("ferries").replace("</head>", declared), encoding="utf8")
+    words = command(home, "extract", str(page), "--workers", "1")
+    done = subprocess.run(words, capture_output=True, env=environment(), cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("path", ["nowhere/texts.jsonl", "/dev/full"])
