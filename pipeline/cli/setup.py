@@ -15,7 +15,7 @@ from pipeline.cli.output import complain
 from pipeline.errors import ConfigError, ExitCode
 from pipeline.settings import Settings
 from pipeline.sites import Site
-from pipeline.store import history, migrate
+from pipeline.store import history
 from pipeline.store.engine import Store
 
 
@@ -38,6 +38,8 @@ class Door:
 
     def archive(self, *, create: bool = False) -> Store:
         """The archive, its schema up to date. Raises StoreError where there is none and `create` is False."""
+        from pipeline.store import migrate  # brings Alembic, for which who opens no archive need not wait
+
         store = Store(self.settings.database_url)
         migrate.ensure(store, create=create)
         return store
