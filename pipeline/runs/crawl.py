@@ -6,22 +6,18 @@ Promises that a site's trouble, a crash or a hang, stays in its child, and that 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.errors import AlreadyRunning, ExitCode
+from pipeline.runs.child import run_child
 from pipeline.settings import Settings
 from pipeline.sites import CrawlJob, Site
 from pipeline.store import ledger, locks
 from pipeline.store.engine import Store
 
 GRACE = 120.0  # seconds beyond the site's own time limit before its child is ended
-LAST_WORDS = 15.0  # seconds that an ended child has to close its Run
-LINE = 1 << 20  # bytes of one event at the most
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,59 +95,19 @@ async def crawl_site(settings: Settings, site: Site, listen: Listen) -> CrawlRes
         log_file=str(settings.log_folder / f"{site.id}.log"),
         log_level=settings.log_level,
     )
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "crawler",  # -P: another `crawler` in the working folder is not ours
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=LINE,
-    )  # fmt: skip
     notes = _Notes()
+
+    def take(event: dict[str, Any]) -> None:
+        notes.take(event)
+        listen(site.id, event)
+
     limit = site.politeness.max_minutes * 60 + GRACE
-    said = asyncio.ensure_future(_tail(child))
+    returncode, last_words = 0, ""
     try:
-        await asyncio.wait_for(_listen(child, job, notes, site.id, listen), limit)
+        returncode, last_words = await run_child(job.model_dump_json(), take, limit)
     except TimeoutError:
         notes.error = f"{site.id}: ended after {limit / 60:.0f} minutes; what it had fetched is kept, the rest is still due"
-    finally:
-        last_words = await _end(child, said)
-    return await asyncio.to_thread(_result, settings, site, notes, child.returncode or 0, last_words)
-
-
-async def _listen(child: asyncio.subprocess.Process, job: CrawlJob, notes: _Notes, site: str, listen: Listen) -> None:
-    assert child.stdin is not None
-    assert child.stdout is not None
-    with contextlib.suppress(ConnectionError):  # a child that died at once has its exit code to say so
-        child.stdin.write(job.model_dump_json().encode() + b"\n")
-        await child.stdin.drain()
-    while line := await child.stdout.readline():
-        event = json.loads(line)
-        notes.take(event)
-        listen(site, event)
-    await child.wait()
-
-
-async def _tail(child: asyncio.subprocess.Process) -> str:
-    """The last words on standard error, which is empty unless something is badly wrong."""
-    assert child.stderr is not None
-    tail = b""
-    while chunk := await child.stderr.read(8192):
-        tail = (tail + chunk)[-2000:]
-    return tail.decode("utf8", "replace")
-
-
-async def _end(child: asyncio.subprocess.Process, said: asyncio.Future[str]) -> str:
-    """Sees the child off, asked first, then made to, and closes its pipes. Returns its last words on standard error."""
-    if child.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            child.terminate()
-        try:
-            await asyncio.wait_for(child.wait(), LAST_WORDS)
-        except TimeoutError:
-            child.kill()
-            await child.wait()
-    assert child.stdin is not None
-    assert child.stdout is not None
-    child.stdin.close()
-    await child.stdout.read()
-    return await said
+    return await asyncio.to_thread(_result, settings, site, notes, returncode, last_words)
 
 
 def _result(settings: Settings, site: Site, notes: _Notes, returncode: int, said: str) -> CrawlResult:
