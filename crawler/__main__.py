@@ -1,6 +1,7 @@
-"""`python -m crawler`: crawls one Site in a process of its own.
+"""`python -m crawler`: crawls one Site in a process of its own; `python -m crawler probe` looks at one that is to be added.
 
-Reads one JSON line (`pipeline.sites.CrawlJob`) from standard input and prints progress as JSON lines. Exits 0 when the
+Reads one JSON line (`pipeline.sites.CrawlJob`, or `pipeline.probing.ProbeJob`) from standard input and prints progress as JSON
+lines. What a probe found is left in its folder, as `findings.json`. Exits 0 when the
 crawl came to an end, whatever the site answered, or with the exit code of a NightdeskError. The parent keeps standard
 input open: its end means that the parent died, and then the process ends at once, since a kill at any moment loses
 nothing. SIGTERM and SIGINT end the crawl in order.
@@ -12,20 +13,28 @@ import logging
 import os
 import sys
 import threading
+from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from scrapy import Spider
 from scrapy.crawler import AsyncCrawlerProcess
 
 from crawler.desk import Desk
+from crawler.probe import ProbeSpider
 from crawler.progress import Tell
 from crawler.settings import settings_for
 from crawler.spider import End, NewsSpider
 from pipeline.errors import ConfigError, ExitCode, NightdeskError
+from pipeline.probing import ProbeJob
 from pipeline.sites import CrawlJob
 from pipeline.store.archive import Archive
 
 # Scrapy's loggers that tell the same forty lines at the start of every crawl
 CHATTY = ("scrapy.addons", "scrapy.crawler", "scrapy.middleware", "scrapy.utils.log", "scrapy.extensions.memusage")
+
+
+Job = TypeVar("Job", CrawlJob, ProbeJob)
 
 
 def main() -> int:
@@ -34,7 +43,9 @@ def main() -> int:
     threading.Thread(target=end_with_parent, args=(0,), daemon=True).start()
     tell = Tell()
     try:
-        return crawl(read_job(line), tell)
+        if sys.argv[1:] == ["probe"]:
+            return probe(read_job(line, ProbeJob), tell)
+        return crawl(read_job(line, CrawlJob), tell)
     except NightdeskError as error:
         tell.error(error)
         return int(error.exit_code)
@@ -55,26 +66,43 @@ def crawl(job: CrawlJob, tell: Tell) -> int:
     return int(ExitCode.OK)
 
 
+def probe(job: ProbeJob, tell: Tell) -> int:
+    """Looks at a site, and leaves what it found in the job's folder."""
+    spider, error = run_scrapy(job.errand, ProbeSpider, job=job, tell=tell)
+    if not isinstance(spider, ProbeSpider) or error or spider.findings is None:
+        raise NightdeskError(spider.trouble if isinstance(spider, ProbeSpider) else "Scrapy could not run the probe")
+    (Path(job.folder) / "findings.json").write_text(spider.findings.model_dump_json(), encoding="utf8")
+    tell.surveyed()
+    return int(ExitCode.OK)
+
+
 def run_spider(job: CrawlJob, archive: Archive, desk: Desk, run: int, tell: Tell) -> End:
-    """Runs Scrapy until the crawl is over. A reactor runs once in a process, so this is called once."""
+    """The whole crawl, to its end."""
+    spider, error = run_scrapy(job, NewsSpider, site=job.site, archive=archive, desk=desk, run=run, tell=tell)
+    if isinstance(spider, NewsSpider) and not error:
+        return spider.end
+    return End("failed", "Scrapy could not run the spider; the log says why")
+
+
+def run_scrapy(job: CrawlJob, kind: type[Spider], /, **values: Any) -> tuple[Spider | None, BaseException | None]:
+    """Runs a spider until it is over. A reactor runs once in a process, so this is called once."""
     process = AsyncCrawlerProcess(settings_for(job))
     if job.log_level != "DEBUG":
         for name in CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
-    crawler = process.create_crawler(NewsSpider)
-    task = process.crawl(crawler, site=job.site, archive=archive, desk=desk, run=run, tell=tell)
+    crawler = process.create_crawler(kind)
+    task = process.crawl(crawler, **values)
     process.start()
-    spider = crawler.spider
-    if isinstance(spider, NewsSpider) and not (task.done() and not task.cancelled() and task.exception()):
-        return spider.end
-    logging.getLogger(__name__).error("Scrapy could not run the spider", exc_info=task.exception())
-    return End("failed", "Scrapy could not run the spider; the log says why")
+    error = task.exception() if task.done() and not task.cancelled() else None
+    if error is not None or crawler.spider is None:
+        logging.getLogger(__name__).error("Scrapy could not run the spider", exc_info=error)
+    return crawler.spider, error
 
 
-def read_job(line: bytes) -> CrawlJob:
+def read_job(line: bytes, kind: type[Job]) -> Job:
     """The job of an input line. Its values are not repeated in the error: the database's address may hold a password."""
     try:
-        return CrawlJob.model_validate_json(line)
+        return kind.model_validate_json(line)
     except ValidationError as error:
         wrong = "; ".join(f"'{'.'.join(map(str, each['loc']))}': {each['msg']}" for each in error.errors(include_input=False))
         raise ConfigError(f"crawl job on standard input: {wrong}") from None

@@ -56,7 +56,7 @@ def read_section(body: bytes, base: str, content_type: str, owns: Callable[[str]
     """The anchors of an HTML page that lead to the Site's own hosts, with their text as title."""
     parser = html.HTMLParser(encoding="utf8", remove_comments=True, no_network=True, huge_tree=True)
     try:
-        root = html.document_fromstring(_as_utf8(body, content_type), parser=parser)
+        root = html.document_fromstring(as_utf8(body, content_type), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, AssertionError, ValueError):
         return unreadable("an HTML page that cannot be parsed")
     base = _declared_base(root, base)
@@ -75,7 +75,7 @@ def _declared_base(root: html.HtmlElement, base: str) -> str:
     return (resolve(base, str(declared.get("href"))) or base) if declared is not None else base
 
 
-def _as_utf8(body: bytes, content_type: str) -> bytes:
+def as_utf8(body: bytes, content_type: str) -> bytes:
     """Bytes that are valid UTF-8 are taken as such, whatever a header says; others as the header or the page declares."""
     try:
         body.decode("utf8")

@@ -9,7 +9,7 @@ from typing import Any
 
 from crawler.capture import without_credentials
 from pipeline.errors import ExitCode, NightdeskError
-from pipeline.model import Capture, Outcome, Reason
+from pipeline.model import Capture, Kind, Outcome, Reason
 
 
 class Tell:
@@ -33,6 +33,12 @@ class Tell:
         self._print(
             "page", url=without_credentials(url), outcome=outcome, reason=reason, detail=capture.detail, bytes=capture.size
         )
+
+    def probed(self, url: str, kind: Kind, capture: Capture) -> None:
+        self._print("probed", url=without_credentials(url), kind=kind, outcome=capture.outcome, reason=capture.reason)
+
+    def surveyed(self) -> None:
+        self._print("surveyed")
 
     def finished(self, run: int, status: str, counts: dict[str, int], detail: str) -> None:
         self._print("finished", run=run, status=status, counts=counts, detail=detail)

@@ -27,15 +27,17 @@ MAY = {
     "wallclock": ("model",),
     "sites": ("cron", "errors", "model", "urls", "validation"),
     "settings": ("errors", "validation"),
+    "probing": ("model", "sites", "urls"),
+    "onboard": ("errors", "model", "probing", "sites", "urls"),
     "extract": ("model", "wallclock"),
     "memory": ("model",),
     "rules": ("model", "memory", "sites", "wallclock"),  # of sites, a site's options
     "fold": ("model",),
     "guard": ("model",),
     "store": ("model", "errors", "urls", "letters"),
-    "runs": (*CRAFT, "store", "model", "errors", "sites", "settings"),
+    "runs": (*CRAFT, "onboard", "probing", "store", "model", "errors", "sites", "settings", "urls"),
     "schedule": ("cron", "errors", "sites", "settings", "runs"),
-    "cli": ("runs", "store", "schedule", "demo", "model", "errors", "sites", "settings"),
+    "cli": ("runs", "store", "schedule", "demo", "onboard", "probing", "model", "errors", "sites", "settings"),
     "demo": ("cli", "runs", "store", "model", "errors", "sites", "settings"),
     "web": ("runs", "store", "model", "errors", "sites", "settings"),
     "__main__": ("cli",),
@@ -103,7 +105,7 @@ def test_a_room_imports_only_rooms_below_it(name: str) -> None:
 
 
 def test_the_crawler_uses_the_values_the_sites_and_one_door_of_the_store() -> None:
-    allowed = {f"pipeline.{each}" for each in ("model", "sites", "urls", "errors")} | {"pipeline.store.archive"}
+    allowed = {f"pipeline.{each}" for each in ("model", "probing", "sites", "urls", "errors")} | {"pipeline.store.archive"}
     wrong = [(name, each) for name, each in all_imports("crawler") if each.startswith("pipeline") and each not in allowed]
     assert not wrong
 

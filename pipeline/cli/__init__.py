@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from pipeline.cli import choosing, cleaning, extracting, night, reading, setup
+from pipeline.cli import choosing, cleaning, extracting, night, onboarding, reading, setup
 from pipeline.cli.output import complain
 from pipeline.errors import NightdeskError
 
@@ -24,6 +24,8 @@ app = typer.Typer(
 )
 app.callback()(setup.options)
 for command in (
+    onboarding.add,
+    onboarding.check,
     night.crawl,
     cleaning.clean,
     choosing.review,

@@ -69,12 +69,13 @@ def run_night(
 ) -> tuple[SiteNight, ...]:
     """Crawls and cleans the Sites; with `crawl` False only cleans. One result for each Site, in the order given."""
     if crawl:
-        _make_log_folder(settings.log_folder)
+        make_log_folder(settings.log_folder)
     with Workers(settings.processes, settings.page_seconds, settings.page_megabytes) as workers:
         return asyncio.run(_run(settings, store, sites, watcher, workers, crawl, plan))
 
 
-def _make_log_folder(folder: Path) -> None:
+def make_log_folder(folder: Path) -> None:
+    """Where each child writes its log. Raises DiskError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

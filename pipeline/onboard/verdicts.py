@@ -1,0 +1,71 @@
+"""What is wrong with a site that cannot be added, as one sentence that says what to do.
+
+Promises a sentence for every way in which a probe can come to nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pipeline.model import Outcome, Reason
+from pipeline.onboard.propose import Judged
+from pipeline.probing import Findings, Front
+
+OF_REASON: Final[Mapping[Reason, str]] = {
+    Reason.DNS: "its host has no address; is the name spelt right, and is there a network?",
+    Reason.CONNECT: "nobody answers there; try later, and see whether a browser reaches it",
+    Reason.TIMEOUT: "it did not answer in time; try later",
+    Reason.TLS: "its certificate is not accepted; try the address with http://, or write to its owner",
+    Reason.ROBOTS: "its robots.txt closes it to us, and that is always obeyed; ask its owner for leave",
+    Reason.ROBOTS_UNREACHABLE: "its robots.txt cannot be had, which means no; try later",
+    Reason.BLOCKED_ADDRESS: "it has a private or loopback address; if that is meant, add --allow-private",
+    Reason.TRY_AGAIN: "it says that it is overloaded, or down; try later, with a longer --delay",
+    Reason.TOO_LARGE: "its front page is larger than is taken; give the address of its feed instead",
+    Reason.NOT_HTML: "it answers with something that is no HTML page and no feed; give the address of its front page",
+    Reason.NOT_FOUND: "there is no such page; give the address of its front page",
+    Reason.EMPTY_BODY: "it answers with an empty page; give the address of its feed, if it has one",
+    Reason.HTTP_REDIRECT: "it redirects on and on; give the address where a browser ends up",
+}
+
+
+def unreachable(front: Front) -> str:
+    """Why the front page could not be had."""
+    if front.status in (401, 402, 403, 406, 451):
+        return (
+            f"it answers {front.status} to us: it turns programs away; write to its owner, or give the address of its feed,"
+            " which may be open"
+        )
+    said = OF_REASON.get(front.reason, "")
+    if not said and front.status and front.status >= 500:
+        said = f"it answers {front.status}, an error of its own; try later"
+    return said or (front.detail or str(front.reason) or "it gave no answer of use") + "; see whether a browser reaches it"
+
+
+def verdict(findings: Findings, judged: Sequence[Judged]) -> str:
+    """Why there is nothing to propose."""
+    front, works = findings.front, any(place.works and (place.links or place.children) for place in findings.places)
+    if front.outcome is not Outcome.FETCHED and not works:
+        return unreachable(front)
+    fetched = [each for each in judged if each.extraction is not None]
+    if not judged:
+        if front.is_shell:
+            return (
+                "its front page is built by JavaScript: the server sends hardly any text and no links, and neither a feed nor a"
+                " sitemap was found; give the address of its feed, if it has one"
+            )
+        return "no stories were found: no feed, no sitemap, and no links that look like stories; give the address of its feed"
+    if not fetched:
+        reasons = Counter(each.sample.reason.replace("_", " ") or f"answer {each.sample.status}" for each in judged)
+        told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+        return f"none of {len(judged)} pages that look like stories could be had ({told}); try later, or ask its owner"
+    reasons = Counter(each.extraction.reason.replace("_", " ") for each in fetched if each.extraction)
+    told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+    shell = (
+        ", and its pages are built by JavaScript, so that the server sends no text" if front.is_shell else ""
+    )  # the samples are most likely built the same way
+    return (
+        f"of {len(fetched)} pages that look like stories none has the text of one ({told}){shell}: this seems to be no news"
+        " site; if it is one, write its file by hand"
+    )
