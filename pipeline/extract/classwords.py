@@ -35,5 +35,12 @@ GROUPS: Final = {
 }
 LEDE: Final = _words(
     "dek deck subhead subheadline subheading standfirst lead summary subtitle strapline excerpt synopsis lede intro "
-    "description abstract teaser chapo"
+    "description abstract teaser introduction subline subdeck "
+    "vorspann einleitung anleser untertitel unterzeile ingress ingressi manchet underrubrik inleiding "
+    "chapo chapeau accroche soustitre entradilla bajada copete sumario subtitulo sommario sottotitolo catenaccio "
+    "lide gravata lid zajawka wstep zapowiedz perex bevezeto spot ozet anons anotacija ievads sapou"
+)
+NO_LEDE: Final = _words(
+    "caption credit credits photo photos image images img picture gallery video audio author authors byline bio date time read "
+    "newsletter share signup related promo ad ads disclosure disclaimer comment comments"
 )

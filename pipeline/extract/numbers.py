@@ -13,7 +13,7 @@ from math import log1p
 from string import ascii_letters, ascii_uppercase, digits
 from typing import Final
 
-from pipeline.extract.classwords import GROUPS, LEDE
+from pipeline.extract.classwords import GROUPS, LEDE, NO_LEDE
 from pipeline.extract.pieces import Piece, Pieces, Place, Within, words_of
 from pipeline.model import Metadata, count_words
 
@@ -29,6 +29,7 @@ SEARCHED: Final = 200_000  # letters of an extractor's text in which parts of li
 LOST: Final = 20.0  # steps to a place that shares nothing with the story's core
 HEADLINE, SHORT = 8, 60  # letters of a title that is one; words of a line that may be one
 OUT_OF_STORY = Within.HIDDEN | Within.NAV | Within.FOOTER
+AFTER_TITLE, SUMMARY, FEW = 12, 4, 3  # lines behind the title; words of a summary; lines of a box that holds nothing else
 FLAGS = {
     "heading": Within.HEADING, "aside": Within.ASIDE, "nav": Within.NAV, "footer": Within.FOOTER, "item": Within.ITEM,
     "quote": Within.QUOTE, "figure": Within.FIGURE, "article": Within.ARTICLE, "main": Within.MAIN,
@@ -134,10 +135,16 @@ class View:
 
     def is_lede(self, i: int) -> bool:
         """Whether a line between headline and story is marked or declared as the story's summary."""
-        if not (self.headline >= 0 and 0 < i - self.headline <= 12 and i <= self.first):
+        if not (self.headline >= 0 and 0 < i - self.headline <= AFTER_TITLE and i <= self.first) or self.words[i] < SUMMARY:
             return False
+        if self._in_description(i):
+            return True
         piece = self.lines[i]
-        return self._in_description(i) > 0 or bool(LEDE & (words_of(piece.inner) | words_of(piece.place.marks)))
+        marks = words_of(piece.inner) | words_of(piece.place.marks)
+        up = piece.place.parent
+        if up is not None and up.lines <= FEW:  # the mark may be that of a box around it
+            marks |= words_of(up.marks)
+        return not LEDE.isdisjoint(marks) and NO_LEDE.isdisjoint(marks)
 
     def row(self, i: int) -> list[float]:
         """The numbers about one line."""

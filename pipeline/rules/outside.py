@@ -13,8 +13,7 @@ from pipeline.model import LIKELY, BlockKind
 from pipeline.rules.lines import announces
 from pipeline.rules.reading import Line, Reading
 
-SUMMARY = 0.05  # chance that is enough for a line that is marked as the summary
-FAIR = 0.2  # … for a line with something else in its favour
+FAIR = 0.2  # chance that is enough for a line with something else in its favour
 ADRIFT = 0.6  # share of the words that the extractor chose, under which the chances are in doubt
 
 
@@ -37,7 +36,7 @@ def outside(reading: Reading) -> Iterator[tuple[int, str]]:
 
 def _is_story(line: Line) -> bool:
     block = line.block
-    return block.chance >= LIKELY or (block.is_lede and block.chance >= SUMMARY and block.kind is not BlockKind.CAPTION)
+    return block.chance >= LIKELY or (block.is_lede and block.kind is not BlockKind.CAPTION)
 
 
 def _enough(kept: tuple[Line, ...]) -> float:

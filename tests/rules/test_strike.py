@@ -59,6 +59,10 @@ BLOCKS = st.builds(
     text=TEXTS,
     linked=st.integers(0, 100),
     list_size=st.integers(0, 9),
+    chance=st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.9, 1.0]),
+    is_chosen=st.booleans(),
+    is_lede=st.booleans(),
+    where=st.sampled_from(["", "div.text > p", "ul > li"]),
 )
 
 
