@@ -89,6 +89,15 @@ def test_what_is_rejected_is_listed_no_more(crawled: Path) -> None:
     assert good(nightdesk(crawled, "memory", "little", "--json")).json["pages"] == 1
 
 
+def test_the_memory_shows_where_the_stories_of_a_site_stand(crawled: Path) -> None:
+    (container,) = [each for each in good(nightdesk(crawled, "memory", "little", "--json")).json["containers"] if each["pages"]]
+    assert (container["pages"], container["ended"]) == (1, False)
+    head, line, *_ = good(nightdesk(crawled, "memory", "little")).out.splitlines()
+    assert head.split("  ")[0] == "Stories stand in"
+    assert line.split() == [*container["name"].split(), "1", container["first_at"][:10], "in", "use"]
+    assert f"{container['name']}  (story on 1 of 1 page)" in good(nightdesk(crawled, "explain", story(crawled)[0])).out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import pytest
 from archiving import DAY, NIGHT, RECIPE, SITE, clean, draft_of, night, one, rows, url
+from recleaning import PARAGRAPHS, Extractors, reclean, site
 
-from pipeline.model import Recipe
-from pipeline.store import containers
+from pipeline.extract import EXTRACTORS
+from pipeline.model import Block, BlockKind, Draft, Metadata, Recipe
+from pipeline.runs.lessons import lessons
+from pipeline.store import containers, query
 from pipeline.store.archive import Archive
 from pipeline.store.containers import Container, Known
 from pipeline.store.engine import Store
 from pipeline.store.memories import Seen
 from pipeline.store.shelf import Shelf
+from pipeline.store.values import Undrafted
 
 STORY, BOX = "div.story-text > p", "div.box > p"
 SHOWN = (Container(STORY, True, is_main=True), Container(BOX, False))
@@ -120,3 +124,55 @@ def test_pages_without_containers_and_other_sites_count_for_nothing(archive: Arc
     night(archive, {"https://evening.example/1": b"Evening"}, site="evening")
     draft(Shelf(store, "evening"), {"": SHOWN})
     assert counts(store) == {}
+
+
+class Layouts(Extractors):
+    """Each line stands in the container that is named before it; a line that begins with a question mark is no story."""
+
+    def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, Draft]]:
+        for payload in payloads:
+            title, *lines = payload.source.body.decode().split("\n")
+            blocks = []
+            for line in lines:
+                where, _, text = line.partition(": ")
+                blocks.append(Block(BlockKind.PARAGRAPH, text, chance=0.1 if text.startswith("?") else 0.9, where=where))
+            yield payload, Draft(EXTRACTORS, tuple(blocks), Metadata(title=title))
+
+
+def body(number: int, where: str) -> bytes:
+    return f"Title of {number}\n{where}: {PARAGRAPHS[number % 6]}\n{where}: In {number} words.\n{BOX}: ? About us".encode()
+
+
+def test_a_site_that_changes_its_layout_teaches_when_the_old_one_ended(archive: Archive, store: Store) -> None:
+    for number in range(8):
+        night(archive, {url(str(number)): body(number, "td.content > p")}, NIGHT + number * DAY)
+        reclean(store, site(), extractors=Layouts())
+    assert [each.ended for each in lessons(store, SITE, 5).containers] == [False, False]
+    for number in range(8, 20):
+        night(archive, {url(str(number)): body(number, STORY)}, NIGHT + number * DAY)
+    reclean(store, site(), extractors=Layouts())
+    found = {each.name: each for each in lessons(store, SITE, 5).containers}
+    assert [(name, each.pages, each.ended) for name, each in found.items()] == [
+        (STORY, 12, False),
+        ("td.content > p", 8, True),
+        (BOX, 0, False),
+    ]
+    assert (found["td.content > p"].first_at, found["td.content > p"].last_at) == (NIGHT, NIGHT + 7 * DAY)
+    assert (found[BOX].story, found[BOX].other) == (0, 20)
+
+
+def test_explain_knows_what_the_containers_of_a_page_hold_elsewhere(archive: Archive, store: Store) -> None:
+    night(archive, {url(str(number)): body(number, STORY) for number in range(3)})
+    night(archive, {url("old"): body(9, "td.content > p")})
+    reclean(store, site(), extractors=Layouts())
+    page = query.find_page(store, url("2"))
+    assert page is not None
+    explained = query.explain(store, page)
+    assert explained is not None
+    assert [(each.name, each.story, each.other) for each in explained.containers] == [(STORY, 3, 0), (BOX, 0, 4)]
+
+
+def test_containers_make_no_page_stale(archive: Archive, store: Store) -> None:
+    for number in range(12):
+        night(archive, {url(str(number)): f"Title {number}\n{STORY}: Only {number} stands here, alone.".encode()})
+        assert sum(reclean(store, site(), extractors=Layouts()).counts.values()) == 1
