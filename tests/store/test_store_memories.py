@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from sqlite3 import Cursor
 
 import pytest
 from archiving import DAY, NIGHT, RECIPE, SITE, clean, draft_all, links, night, one, rows, show, url
@@ -226,3 +227,20 @@ def test_letting_go_that_breaks_off_is_done_by_the_next_one(store: Store, pages:
     assert rows(store, "SELECT * FROM line ORDER BY site, key, role, page_id") == before
     assert let_go(store, remembered=0) == len(pages)
     assert one(store, "SELECT count(*) FROM line") == KEPT
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])  # which has no statistics to go by, and takes the wording at its word
+def test_letting_go_reads_the_lines_of_its_pages_and_not_those_of_the_whole_site(store: Store, pages: list[int]) -> None:
+    plans: list[str] = []
+
+    @event.listens_for(store.engine, "before_cursor_execute")
+    def _(_connection: object, cursor: Cursor, statement: str, values: tuple[object, ...], *_rest: object) -> None:
+        if statement.startswith(("DELETE FROM line", "SELECT page.id")):
+            plans.append(" ".join(row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", values)))
+
+    remember(store, pages)
+    assert let_go(store, remembered=2) == len(pages) - 2
+    found, deleted = plans
+    assert "ix_page_remembered" in found
+    assert "TEMP B-TREE" not in found
+    assert "ix_line_page_id" in deleted
