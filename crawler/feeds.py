@@ -20,7 +20,7 @@ from lxml import etree
 from w3lib.encoding import http_content_type_encoding
 from w3lib.html import remove_tags, replace_entities
 
-from crawler.found import Found, Links, closing, mended, plain_text, unreadable
+from crawler.found import Found, Links, closing, mended, plain_text, tags_of, unreadable
 from pipeline.model import Link
 from pipeline.urls import resolve
 
@@ -93,7 +93,7 @@ def _link(entry: Any, base: str) -> Link | None:
         return None
     published = _time(dict.get(entry, "published_parsed"))  # the mapping's own `get` guesses between the two
     modified = _time(dict.get(entry, "updated_parsed"))
-    return Link(url, title=_title(entry), published_at=published, modified_at=modified)
+    return Link(url, title=_title(entry), published_at=published, modified_at=modified, tags=_tags(entry))
 
 
 def _address(entry: Any) -> str:
@@ -114,6 +114,11 @@ def _title(entry: Any) -> str:
     if detail.get("type") in ("text/html", "application/xhtml+xml"):
         text = replace_entities(remove_tags(text))
     return plain_text(text)
+
+
+def _tags(entry: Any) -> tuple[str, ...]:
+    """The names of an entry's categories: a label is written for people, a term for programs."""
+    return tags_of(str(tag.get("label") or tag.get("term") or "") for tag in entry.get("tags") or ())
 
 
 def _time(parsed: struct_time | None) -> datetime | None:
@@ -143,11 +148,13 @@ def _read_json(body: bytes, base: str) -> Found:
 
 
 def _json_link(url: str, item: Mapping[str, Any]) -> Link:
+    tags = item.get("tags")
     return Link(
         url,
         title=plain_text(str(item.get("title") or "")),
         published_at=iso_time(str(item.get("date_published") or "")),
         modified_at=iso_time(str(item.get("date_modified") or "")),
+        tags=tags_of(each for each in tags if isinstance(each, str)) if isinstance(tags, list) else (),
     )
 
 

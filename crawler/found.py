@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from html.entities import name2codepoint
+from itertools import islice
 
 from pipeline.model import Link, Reason
 from pipeline.urls import url_key
 
 MAX_LINKS = 50_000  # of one Place: what the sitemap protocol allows
 MAX_TITLE = 500  # characters
+MAX_TAGS = 50  # of one Link
+MAX_TAG = 100  # characters
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b\ufeff]+")
 DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
 AMPERSAND = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|&(?:([A-Za-z][A-Za-z0-9]{1,20});|(?!#\d+;|#x[0-9A-Fa-f]+;))", re.DOTALL)
@@ -32,7 +36,7 @@ class Found:
 
 @dataclass(slots=True)
 class Links:
-    """Collects Links in order, each URL once; the first that has a title lends it to the first place."""
+    """Collects Links in order, each URL once; the first that has a title or tags lends them to the first place."""
 
     limit: int = MAX_LINKS
     by_key: dict[str, Link] = field(default_factory=dict)
@@ -45,8 +49,8 @@ class Links:
         key = url_key(link.url)
         known = self.by_key.get(key)
         if known is not None:
-            if link.title and not known.title:
-                self.by_key[key] = replace(known, title=link.title)
+            if (link.title and not known.title) or (link.tags and not known.tags):
+                self.by_key[key] = replace(known, title=known.title or link.title, tags=known.tags or link.tags)
         elif len(self.by_key) < self.limit:
             self.by_key[key] = link
         else:
@@ -69,6 +73,12 @@ def unreadable(detail: str) -> Found:
 def plain_text(text: str) -> str:
     """One line without control characters or lone surrogates, of bounded length."""
     return " ".join(UNPRINTABLE.sub(" ", text).split())[:MAX_TITLE].rstrip()
+
+
+def tags_of(names: Iterable[str]) -> tuple[str, ...]:
+    """The tags that a Place gives a story: each once, and not endlessly many of them."""
+    found = (plain_text(name)[:MAX_TAG].rstrip() for name in names)
+    return tuple(islice(dict.fromkeys(filter(None, found)), MAX_TAGS))
 
 
 def has_doctype(body: bytes) -> bool:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from lxml import etree
 
 from crawler.feeds import iso_time, read_feed
-from crawler.found import Found, Links, closing, has_doctype, mended, plain_text, unreadable
+from crawler.found import Found, Links, closing, has_doctype, mended, plain_text, tags_of, unreadable
 from pipeline.model import Kind, Link, Reason
 from pipeline.urls import resolve
 
@@ -23,7 +23,8 @@ WIDE = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codec
         (codecs.BOM_UTF16_BE, "utf-16"), (b"<\x00?\x00", "utf-16-le"), (b"\x00<\x00?", "utf-16-be"))  # fmt: skip
 DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>")
 ENTRY = ("url", "sitemap")
-PARTS = {"loc": ENTRY, "lastmod": ENTRY, "title": ("news",), "publication_date": ("news",)}  # and what each stands in
+NEWS = ("news",)
+PARTS = {"loc": ENTRY, "lastmod": ENTRY, "title": NEWS, "publication_date": NEWS, "keywords": NEWS}  # and what each stands in
 ROOT_END = closing("urlset", "sitemapindex")
 ENTRY_END = closing("url", "sitemap")
 FEED_ROOTS = frozenset({"rss", "feed", "RDF"})
@@ -114,6 +115,7 @@ def _add(links: Links, entry: Entry, base: str, zone: ZoneInfo, kind: Kind) -> b
         title=plain_text(entry.get("title", "")),
         published_at=iso_time(entry.get("publication_date", ""), zone),
         modified_at=iso_time(entry.get("lastmod", ""), zone),
+        tags=tags_of(re.split(r"[,;،，、]", entry.get("keywords", ""))),
     )
     return links.add(link)
 

@@ -125,6 +125,7 @@ class Link:
     title: str = ""
     published_at: datetime | None = None
     modified_at: datetime | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +392,7 @@ class Told:
     published_at: datetime | None = None
     modified_at: datetime | None = None
     source: str = ""  # kind of the Place that said it
+    tags: tuple[str, ...] = ()
 
 
 def count_words(text: str) -> int:

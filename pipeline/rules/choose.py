@@ -30,6 +30,7 @@ def choose(declared: Metadata, told: Told, *, language_hint: str, timezone: str,
         metadata,
         title=_title(metadata, told),
         language=metadata.language or language_hint,
+        tags=metadata.tags or told.tags,
         **_published(metadata, _until(told.published_at, latest), told.source or "feed", timezone),
         **_modified(metadata, _until(told.modified_at, latest), told.source or "feed", timezone),
     )

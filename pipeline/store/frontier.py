@@ -133,7 +133,10 @@ def plan(row: PageRow, verdict: Verdict, site: str, found_on: Kind, at: datetime
 
 def _told(row: PageRow, link: Link, found_on: Kind) -> dict[str, Any]:
     """What a Place says of a Page, where it says more than is known or has more weight; the Page is then cleaned again."""
-    said = {"told_title": storable(link.title), "told_published_at": link.published_at, "told_modified_at": link.modified_at}
+    said = {
+        "told_title": storable(link.title), "told_published_at": link.published_at, "told_modified_at": link.modified_at,
+        "told_tags": storable("\n".join(link.tags)),
+    }  # fmt: skip
     weightier = RANK[found_on] >= RANK[row.told_source]
     news = {
         name: value
@@ -156,6 +159,7 @@ COLUMNS = (
     Page.told_published_at,
     Page.told_modified_at,
     Page.told_source,
+    Page.told_tags,
     Page.due_at,
     Page.attempts,
     Page.outcome,
@@ -225,6 +229,7 @@ def _insert(db: Connection, site: str, verdicts: dict[str, Verdict], found_on: K
             "told_published_at": verdict.link.published_at,
             "told_modified_at": verdict.link.modified_at,
             "told_source": found_on or "",
+            "told_tags": storable("\n".join(verdict.link.tags)),
             "due_at": at if verdict.outcome is Outcome.PENDING and verdict.link.kind is Kind.STORY else None,
             "outcome": verdict.outcome,
             "reason": verdict.reason,

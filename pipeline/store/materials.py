@@ -17,7 +17,7 @@ from pipeline.store.sql import chunks
 from pipeline.store.values import Material, Met, Result, Shelved, Stretch
 
 AnyRow = Row[*tuple[Any, ...]]
-TOLD = (Page.told_title, Page.told_published_at, Page.told_modified_at, Page.told_source)
+TOLD = (Page.told_title, Page.told_published_at, Page.told_modified_at, Page.told_source, Page.told_tags)
 
 
 def pages_of(db: Connection, site: str, payloads: Sequence[int]) -> dict[int, list[tuple[int, Told]]]:
@@ -70,7 +70,8 @@ def _pages(db: Connection, pages: Sequence[int]) -> Sequence[AnyRow]:
 
 
 def _told(row: AnyRow) -> Told:
-    return Told(row.told_title, row.told_published_at, row.told_modified_at, row.told_source)
+    tags = tuple(row.told_tags.split("\n")) if row.told_tags else ()
+    return Told(row.told_title, row.told_published_at, row.told_modified_at, row.told_source, tags)
 
 
 def _visits(db: Connection, pages: Sequence[int]) -> dict[int, list[AnyRow]]:

@@ -102,6 +102,7 @@ class Page(Base):
     told_published_at: Mapped[datetime | None]
     told_modified_at: Mapped[datetime | None]
     told_source: Mapped[str] = mapped_column(String(16), server_default="")
+    told_tags: Mapped[str] = mapped_column(server_default="")  # one a line
     # the frontier
     due_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(server_default="0")
@@ -185,6 +186,7 @@ class Capture(Base):
     elapsed_ms: Mapped[int]
     location: Mapped[str]
     detail: Mapped[str]
+    opt_outs: Mapped[str] = mapped_column(server_default="")  # what the page does not want done with it, as in "noai noarchive"
     prior_seen_at: Mapped[datetime | None]  # last visit that still met the payload before this one
     __table_args__ = (Index(None, "page_id", "fetched_at"), Index(None, "payload_id"), Index(None, "run_id"))
 

@@ -113,13 +113,21 @@ def test_a_feed_made_to_hurt_is_refused_quickly() -> None:
     assert read(Kind.FEED, b'<rss version="2.0"><channel>' + b"<a " * 300_000).reason is Reason.UNREADABLE
 
 
+def test_categories_of_a_feed_are_tags_of_its_links_by_the_names_that_people_read() -> None:
+    named = "<category>Port</category><category>Sea &amp; shore</category><category> </category>"
+    rss = feed(f"<item><link>https://h.tj/1</link>{named}</item>").links
+    entry = '<entry><link href="https://h.tj/2"/><category term="p1" label="Port"/><category term="sea"/></entry>'
+    atom = read(Kind.FEED, f'<feed xmlns="http://www.w3.org/2005/Atom">{entry}</feed>').links
+    assert [link.tags for link in (*rss, *atom)] == [("Port", "Sea & shore"), ("Port", "sea")]
+
+
 def test_json_feeds_are_read() -> None:
     body = (
         '{"version": "https://jsonfeed.org/version/1.1", "items": [{"url": "/news/1", "title": "T",'
-        ' "date_published": "2024-05-01T05:00:00+05:00"}, {"id": "no url"}, 3]}'
+        ' "date_published": "2024-05-01T05:00:00+05:00", "tags": ["port", 3, "port", " sea\\n"]}, {"id": "no url"}, 3]}'
     )
     assert read(Kind.FEED, body).links == (
-        Link("https://h.tj/news/1", title="T", published_at=datetime(2024, 5, 1, tzinfo=UTC)),
+        Link("https://h.tj/news/1", title="T", published_at=datetime(2024, 5, 1, tzinfo=UTC), tags=("port", "sea")),
     )
 
 
@@ -128,7 +136,7 @@ NEWS_SITEMAP = """<?xml version="1.0" encoding="UTF-8"?>
  xmlns:image="http://www.google.com/schemas/sitemap-image/1.1">
 <url><image:image><image:loc>https://h.tj/a.jpg</image:loc><image:title>no</image:title></image:image>
  <loc> https://h.tj/news/1 </loc><lastmod>2024-05-02T10:00:00</lastmod>
- <n:news><n:publication_date>2024-05-01</n:publication_date><n:title>Fish &amp; chips</n:title></n:news></url>
+ <n:news><n:publication_date>2024-05-01</n:publication_date><n:title>Fish &amp; chips</n:title><n:keywords>fish, chips,,fish</n:keywords></n:news></url>
 <url><loc>mailto:x</loc></url><url/></urlset>"""
 
 
@@ -139,6 +147,7 @@ def test_a_news_sitemap_gives_titles_and_dates_in_the_zone_of_the_site() -> None
             title="Fish & chips",
             published_at=datetime(2024, 4, 30, 19, tzinfo=UTC),
             modified_at=datetime(2024, 5, 2, 5, tzinfo=UTC),
+            tags=("fish", "chips"),
         ),
     )
 

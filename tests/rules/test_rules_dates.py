@@ -96,3 +96,9 @@ def test_an_offset_that_no_clock_has_leaves_utc(offset: int) -> None:
     assert chosen(**declared(published_offset=offset)).published_local == EVENING
     early = Metadata(published_at=datetime(1, 1, 1, tzinfo=UTC), published_offset=-60)
     assert early.published_local == datetime(1, 1, 1, tzinfo=UTC)
+
+
+def test_tags_of_a_feed_stand_in_where_the_page_names_none() -> None:
+    told = Told(source="sitemap", tags=("port",))
+    assert chosen(told).tags == ("port",)
+    assert chosen(told, tags=("sea",)).tags == ("sea",)

@@ -157,11 +157,12 @@ def test_what_a_feed_says_of_a_page_outweighs_a_section_and_makes_it_stale(archi
     shelf = Shelf(store, SITE)
     run = archive.start_run(SITE)
     show(archive, run, [Verdict(Link(A, title="Said by the section"))], place=Place(url("section"), Kind.SECTION))
-    show(archive, run, [Verdict(Link(A, title="Said by the feed", published_at=NIGHT))], place=FEED)
+    show(archive, run, [Verdict(Link(A, title="Said by the feed", published_at=NIGHT, tags=("port", "sea")))], place=FEED)
     show(archive, run, [Verdict(Link(A, title="Said by the section"))], place=Place(url("section"), Kind.SECTION))
     archive.finish_run(run, "finished")
     (material,) = shelf.stale(RECIPE, 0, 10)
     assert (material.told.title, material.told.published_at, material.told.source) == ("Said by the feed", NIGHT, "feed")
+    assert material.told.tags == ("port", "sea")
 
 
 def test_the_same_news_of_a_page_twice_makes_nothing_stale(archive: Archive, store: Store) -> None:
