@@ -19,7 +19,7 @@ from pipeline.store.packing import metadata_from_json
 from pipeline.store.schema import Article, LedgerEntry, Page
 from pipeline.store.schema import Extraction as ExtractionRow
 from pipeline.store.schema import Revision as RevisionRow
-from pipeline.store.sql import storable, storable_all, upsert
+from pipeline.store.sql import storable, storable_all, upsert, upsert_id
 from pipeline.store.values import Chosen, Cleaned
 
 PAGE_BITS = 29  # of an order key: half a billion Pages share one second at the most
@@ -74,14 +74,8 @@ def _put_folded(db: Connection, page: int, revisions: Sequence[Revision], stands
 
 def _put_revisions(db: Connection, page: int, revisions: Sequence[Revision], stands: Stands) -> dict[int, int]:
     """Revision ids by number."""
-    statement = upsert(
-        db, RevisionRow, ["page_id", "number"], ["extraction_id", "title", "text", "first_seen_at", "last_seen_at"]
-    )
-    ids = {}
-    for revision in revisions:
-        values = _revision_row(page, revision, stands[revision.payload_id].id)
-        ids[revision.number] = int(db.execute(statement.values(values).returning(RevisionRow.id)).scalar_one())
-    return ids
+    rows = {revision.number: _revision_row(page, revision, stands[revision.payload_id].id) for revision in revisions}
+    return {number: upsert_id(db, RevisionRow, ["page_id", "number"], row) for number, row in rows.items()}
 
 
 def _revision_row(page: int, revision: Revision, extraction: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from pipeline.model import Extraction, Standing
 from pipeline.store.packing import metadata_to_json
 from pipeline.store.schema import Extraction as ExtractionRow
-from pipeline.store.sql import chunks, storable, upsert
+from pipeline.store.sql import chunks, storable, upsert_id
 from pipeline.store.values import Cleaned, Confirmed
 
 COMPARED = ("text_digest", "chosen", "outcome", "reason")  # what makes the Article
@@ -98,9 +98,7 @@ def confirm(db: Connection, results: Sequence[Confirmed]) -> None:
 
 
 def _insert(db: Connection, values: Mapping[str, Any], verdict: Standing) -> int:
-    row = {**values, "verdict": verdict}
-    statement = upsert(db, ExtractionRow, KEY, [name for name in row if name not in KEY])
-    return int(db.execute(statement.values(row).returning(ExtractionRow.id)).scalar_one())
+    return upsert_id(db, ExtractionRow, KEY, {**values, "verdict": verdict})
 
 
 def _values(run: int, page: int, payload: int, draft: int, made: Extraction, now: datetime) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -31,12 +31,19 @@ def upsert(db: Connection, table: type[Base], unique: Sequence[str], changed: Se
     return _upsert(db.dialect.name, table, tuple(unique), tuple(changed))
 
 
+def upsert_id(db: Connection, table: type[Base], unique: Sequence[str], row: Mapping[str, Any]) -> int:
+    """Inserts a row or rewrites the one that is there already; its id."""
+    changed = tuple(name for name in row if name not in unique)
+    return int(db.execute(_upsert(db.dialect.name, table, tuple(unique), changed, "id"), row).scalar_one())
+
+
 @lru_cache(maxsize=64)
-def _upsert(dialect: str, table: type[Base], unique: tuple[str, ...], changed: tuple[str, ...]) -> Any:
-    """Built once: building it costs more than running it."""
+def _upsert(dialect: str, table: type[Base], unique: tuple[str, ...], changed: tuple[str, ...], returning: str = "") -> Any:
+    """Built once: building it costs more than running it, and values are given to it when it runs."""
     statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
     excluded = statement.excluded
-    return statement.on_conflict_do_update(index_elements=unique, set_={name: excluded[name] for name in changed})
+    statement = statement.on_conflict_do_update(index_elements=unique, set_={name: excluded[name] for name in changed})
+    return statement.returning(getattr(table, returning)) if returning else statement
 
 
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
