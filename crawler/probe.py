@@ -33,7 +33,7 @@ from crawler.sitemaps import read_sitemap
 from crawler.trouble import explain
 from pipeline.model import Capture, Due, Kind, Outcome, Reason
 from pipeline.probing import SAMPLES, Findings, Front, Probed, ProbeJob, Sample, Seen, Way, domain_of
-from pipeline.urls import canonical, url_key
+from pipeline.urls import canonical, resolve, url_key
 
 REMEMBERED: Final = 300  # links of one place
 MOST: Final = {Way.DECLARED: 6, Way.LINKED: 4, Way.ROBOTS: 4, Way.INDEX: 3, Way.MENU: 6}
@@ -162,7 +162,8 @@ class ProbeSpider(Spider):
             await self._place(url, Kind.FEED, Way.USUAL)
 
     async def _find_sitemaps(self) -> None:
-        for url in places.sitemaps_first(urljoin(self._front.url, each) for each in self._robots_maps)[: MOST[Way.ROBOTS]]:
+        named = (url for each in self._robots_maps if (url := resolve(self._front.url, each)))
+        for url in places.sitemaps_first(named)[: MOST[Way.ROBOTS]]:
             await self._sitemap(url, Way.ROBOTS)
         for url in places.usual_sitemaps(self._front):
             if self._has(Kind.SITEMAP):

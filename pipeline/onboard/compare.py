@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from pipeline.model import Kind, Outcome
+from pipeline.model import Kind, Link, Outcome
 from pipeline.onboard.propose import Judged, allowed, propose
 from pipeline.onboard.verdicts import unreachable
 from pipeline.probing import Findings, Probed, Way, domain_of
@@ -107,8 +107,7 @@ def _patterns(site: Site, findings: Findings, judged: Sequence[Judged]) -> Itera
     if not site.allow:
         return
     stories = [each for each in judged if each.is_story]
-    seen = {url_key(link.url) for place in findings.places for link in allowed(place, site)}
-    shut_out = [each for each in stories if url_key(each.sample.url) not in seen]
+    shut_out = [each for each in stories if site.judge(Link(each.sample.url), each.sample.found_on).reason]
     if len(shut_out) <= 0.1 * len(stories):
         return
     proposal = propose(findings, judged, site.name)

@@ -30,9 +30,9 @@ LATIN: Final = dict(zip(
 
 def site_id(url: str, name: str, taken: Iterable[str] = ()) -> str:
     """An id that is not taken."""
-    first = _from_host(url) or slug(name) or slug(host_of(url).replace(":", "-"))
-    path = slug(scope_of(url))
-    wish = f"{first}-{path}" if path and slug(name) != first else first
+    host, path = _from_host(url), slug(scope_of(url))
+    first = host or slug(name) or slug(host_of(url).replace(":", "-"))
+    wish = f"{first}-{path}" if host and path else first
     used, number, found = set(taken), 2, wish[:60]
     while found in used:
         found, number = f"{wish[:56]}-{number}", number + 1
