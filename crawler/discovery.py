@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from lxml import etree, html
 from w3lib.encoding import html_to_unicode
@@ -67,7 +68,15 @@ def read_section(body: bytes, base: str, content_type: str, owns: Callable[[str]
             break
     if not links.by_key and any("depth" in error.message for error in parser.error_log):
         return unreadable("elements nested so deep that the page cannot be parsed")
-    return links.found()
+    return replace(links.found(), next_page=_next_page(root, base))
+
+
+def _next_page(root: html.HtmlElement, base: str) -> str:
+    """Where the page says that its list goes on."""
+    for element in root.iter("link", "a"):
+        if "next" in str(element.get("rel") or "").lower().split():
+            return resolve(base, str(element.get("href") or "")) or ""
+    return ""
 
 
 def _declared_base(root: html.HtmlElement, base: str) -> str:

@@ -23,11 +23,13 @@ FIRST_ELEMENT = re.compile(rb"<[A-Za-z_]")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The Links of a Place. `reason` says why there are none, or, as TOO_MANY_LINKS, why there are no more."""
+    """The Links of a Place. `reason` says why there are none, or, as TOO_MANY_LINKS, why there are no more;
+    `next_page` is where a section goes on."""
 
     links: tuple[Link, ...] = ()
     reason: Reason = Reason.NONE
     detail: str = ""
+    next_page: str = ""
 
     @property
     def was_read(self) -> bool:

@@ -25,12 +25,12 @@ from crawler.discovery import discover
 from crawler.found import Found
 from crawler.progress import Tell
 from crawler.revisit import next_visit
-from crawler.targets import judge_target, newest_children
+from crawler.targets import is_next_page, judge_target, newest_children
 from crawler.trouble import explain
 from pipeline.errors import NightdeskError
-from pipeline.model import Capture, Due, Kind, Link, Outcome, Reason
+from pipeline.model import Capture, Due, Kind, Link, Outcome, Place, Reason
 from pipeline.sites import Site
-from pipeline.store.archive import Archive
+from pipeline.store.archive import Archive, Met
 from pipeline.urls import url_key
 
 MAX_DEPTH = 3  # sitemap indexes inside each other
@@ -71,6 +71,7 @@ class NewsSpider(Spider):
         self._places: deque[tuple[Due, int]] = deque()
         self._sitemaps_left = MAX_SITEMAPS
         self._places_read = 0
+        self._paged = {url_key(place.url) for place in site.places}
         self._due: deque[Due] = deque()
         self._refill = asyncio.Lock()
         self._taken = 0
@@ -140,7 +141,20 @@ class NewsSpider(Spider):
         self._places.extend((child, depth + 1) for child in met.places)
         if len(links) < len(found.links):
             log.warning("%s: %d child sitemaps left out", without_credentials(due.url), len(found.links) - len(links))
+        await self._read_on(due, found, met, depth)
+        if depth and due.kind is Kind.SECTION and capture.outcome not in (Outcome.FETCHED, Outcome.UNCHANGED):
+            return  # a list that ends before its pages do is no trouble of the site
         self.tell.place(due.url, capture, links=len(links), new=met.new, known=met.known, refused=met.refused)
+
+    async def _read_on(self, due: Due, found: Found, met: Met, depth: int) -> None:
+        """Follows a section to its next page, while each page shows a story that is new."""
+        if due.kind is not Kind.SECTION or not found.next_page or not met.new or depth + 1 >= self.site.section_pages:
+            return
+        key = url_key(found.next_page)
+        if key not in self._paged and is_next_page(self.site, found.next_page):
+            self._paged.add(key)
+            place = Place(found.next_page, Kind.SECTION)
+            self._places.append((await self.desk.ask(self.archive.meet_place, self.run, place), depth + 1))
 
     # stories
 

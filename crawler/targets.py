@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -9,6 +10,9 @@ from urllib.parse import urlsplit
 from pipeline.model import Kind, Link, Verdict
 from pipeline.sites import Site
 
+PAGE_NUMBER = re.compile(
+    r"/(?:page|seite|pagina|p)[/-]?\d{1,4}/?(?:$|\?)|[?&](?:page|paged|p|pg|start|offset)=\d{1,5}(?:&|$)", re.I
+)
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -17,6 +21,13 @@ def judge_target(site: Site, location: str) -> Verdict:
     held to what holds for links of a section."""
     bare = urlsplit(location).path in ("", "/")
     return site.judge(Link(location), Kind.SECTION if bare else Kind.STORY)
+
+
+def is_next_page(site: Site, url: str) -> bool:
+    """Whether what a section calls its next page may be read as one: it is the Site's, and no story."""
+    if not site.owns(url):
+        return False
+    return PAGE_NUMBER.search(url) is not None or bool(site.judge(Link(url), Kind.SECTION).reason)
 
 
 def newest_children(links: Sequence[Link], room: int) -> tuple[Link, ...]:

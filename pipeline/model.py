@@ -68,6 +68,9 @@ class Reason(StrEnum):
     BLOCKED_ADDRESS = "blocked_address"
     BAD_URL = "bad_url"
     URL_TOO_LONG = "url_too_long"
+    CALENDAR = "calendar"  # a list of a day or month, of which a calendar has no end
+    REPEATING_PATH = "repeating_path"
+    TOO_DEEP = "too_deep"
     # failed
     DNS = "dns"
     CONNECT = "connect"

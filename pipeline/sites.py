@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pipeline.cron import trigger
 from pipeline.errors import ConfigError
 from pipeline.model import Kind, Link, Outcome, Place, Reason, Verdict
-from pipeline.urls import MAX_URL, canonical, host_of, looks_like_story
+from pipeline.urls import MAX_URL, canonical, host_of, is_calendar, looks_like_story, repeats, too_deep
 from pipeline.validation import explain_validation
 
 SITE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -82,6 +82,7 @@ class Site(Table):
     feeds: tuple[str, ...] = ()
     sitemaps: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
+    section_pages: Annotated[int, Field(ge=1, le=100)] = 5  # of one section, by `rel=next`, while each shows what is new
     allow: tuple[str, ...] = ()  # patterns searched in the URL; none: whatever the feeds and sitemaps name
     deny: tuple[str, ...] = ()
     headers: dict[str, str] = Field(default_factory=dict)
@@ -167,6 +168,8 @@ class Site(Table):
             return Reason.OFF_SITE
         if link.kind is not Kind.STORY:
             return Reason.NONE
+        if trap := _trap(url, found_on):
+            return trap
         if any(pattern.search(url) for pattern in self._deny):
             return Reason.DENIED
         if self._allow:
@@ -174,6 +177,17 @@ class Site(Table):
         else:
             allowed = found_on is not Kind.SECTION or looks_like_story(url)
         return Reason.NONE if allowed else Reason.NOT_ALLOWED
+
+
+def _trap(url: str, found_on: Kind) -> Reason:
+    """Why following a URL could have no end. A feed is written by hand or out of a list of stories: it names no empty days."""
+    if repeats(url):
+        return Reason.REPEATING_PATH
+    if too_deep(url):
+        return Reason.TOO_DEEP
+    if found_on is not Kind.FEED and is_calendar(url):
+        return Reason.CALENDAR
+    return Reason.NONE
 
 
 class CrawlJob(Table):

@@ -10,31 +10,36 @@ import re
 from hashlib import blake2b
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from w3lib.url import canonicalize_url, url_query_cleaner
+from w3lib.url import canonicalize_url
 
 MAX_URL = 2000  # characters; longer ones are refused as url_too_long
 
-# Parameters that say where a reader came from and never what is shown.
-TRACKING = (
-    "fbclid", "gclid", "gclsrc", "dclid", "gbraid", "wbraid", "yclid", "ysclid", "msclkid", "twclid", "igshid", "mc_cid",
-    "mc_eid", "_openstat", "cmpid", "ref_src", "at_medium", "at_campaign", "ns_mchannel", "ns_source", "ns_campaign",
-    "ns_linkname", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "utm_id", "utm_name",
-    "utm_brand", "utm_social", "utm_referrer", "utm_source_platform", "utm_creative_format",
-)  # fmt: skip
+# Parameters that say where a reader came from or which visit of theirs it is, and never what is shown.
+TRACKING = re.compile(
+    r"""utm_.+ | fbclid | g(?:clid|clsrc|braid) | wbraid | dclid | ysclid | yclid | msclkid | twclid | ttclid | igshi?d?
+      | mc_[ce]id | _openstat | cmpid | ref_src | at_(?:medium|campaign) | ns_(?:mchannel|source|campaign|linkname) | xtor
+      | wt_z?mc | _g[al] | mkt_tok | s_cid | __twitter_impression
+      | phpsessid | jsessionid | aspsessionid.* | sessionid | session_id | cfid | cftoken | oscsid | zenid""",
+    re.VERBOSE | re.IGNORECASE,
+)
+PATH_SESSION = re.compile(r";jsessionid=[^/;]*", re.IGNORECASE)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def canonical(url: str) -> str:
-    """The one spelling of an http(s) URL: host in lower case, no credentials, default port, fragment or tracking.
+    """The one spelling of an http(s) URL: host in lower case, no credentials, default port, fragment, tracking or session.
 
     Raises ValueError with a reason for people where the URL is none that can be fetched.
     """
     parts = urlsplit(url.strip())
     if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname:
         raise ValueError("not an http or https URL")
-    clean = urlunsplit((parts.scheme.lower(), host_of(url), parts.path or "/", parts.query, ""))
-    if parts.query:
-        clean = url_query_cleaner(clean, TRACKING, remove=True, unique=False)
+    path, query = parts.path or "/", parts.query
+    if ";" in path:
+        path = PATH_SESSION.sub("", path)
+    if query:
+        query = "&".join(each for each in query.split("&") if not TRACKING.fullmatch(each.partition("=")[0]))
+    clean = urlunsplit((parts.scheme.lower(), host_of(url), path, query, ""))
     return str(canonicalize_url(clean, keep_blank_values=True))
 
 
@@ -79,3 +84,40 @@ def looks_like_story(url: str) -> bool:
     """Whether a URL found on a section page looks like a story's rather than a list's: used where a Site has no patterns."""
     path = urlsplit(url).path
     return len(path) > 1 and STORY_SIGNS.search(path) is not None
+
+
+# Traps: URLs of which a site can make ever more. Each is judged by itself; how many are followed is the budget's business.
+
+MOST_PARTS = 16
+MOST_PARAMETERS = 12
+MOST_TIMES = 2
+DAY_LIST = re.compile(r"/(?:19|20)\d\d(?:[/.-](?:0?[1-9]|1[0-2])(?:[/.-](?:0?[1-9]|[12]\d|3[01]))?)?/?(?:index\.\w+)?$")
+CALENDAR_WORD = re.compile(r"/(?:calend[ae]r|calendrier|calendario|kalendar|taqvim)(?:/|\.\w+$|$)", re.IGNORECASE)
+CALENDAR_KEY = re.compile(
+    r"(?:^|&)(?:cal\w*|month|mon|year|yr|day|eventdate|event_date|tribe-bar-date|ical)=[^&]*\d", re.IGNORECASE
+)
+STORY_ID = re.compile(r"(?:^|&)(?:\w*id|p|n|news|article|story)=\d+", re.IGNORECASE)
+
+
+def repeats(url: str) -> bool:
+    """Whether a part of the path comes back again and again. Numbers may: a day may be the eleventh of the eleventh."""
+    parts = [part for part in urlsplit(url).path.split("/") if part and not part.isdigit()]
+    return any(parts.count(part) > MOST_TIMES for part in set(parts))
+
+
+def too_deep(url: str) -> bool:
+    """Whether a path or a query goes on for longer than that of any story."""
+    parts = urlsplit(url)
+    return parts.path.count("/") > MOST_PARTS or parts.query.count("&") >= MOST_PARAMETERS
+
+
+def is_calendar(url: str) -> bool:
+    """Whether a URL names the list of a day, a month or a year, and no story."""
+    parts = urlsplit(url)
+    if STORY_ID.search(parts.query):
+        return False
+    listed = DAY_LIST.search(parts.path) or (CALENDAR_WORD.search(parts.path) and not SLUG.search(parts.path))
+    return bool(listed or CALENDAR_KEY.search(parts.query))
+
+
+SLUG = re.compile(r"/[^/]*[^/\W]+(?:-[^/\W]+){2,}[^/]*/?$")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.urls import canonical, host_of, looks_like_story, resolve, url_key
+from pipeline.urls import canonical, host_of, is_calendar, looks_like_story, repeats, resolve, too_deep, url_key
 
 A = "https://courier.example/a"
 
@@ -21,6 +21,8 @@ A = "https://courier.example/a"
         ("https://me:secret@courier.example/a", A),
         ("https://courier.example./a", A),
         ("https://courier.example/a?utm_source=x&fbclid=y", A),
+        ("https://courier.example/a?UTM_Anything=x&PHPSESSID=00ff&xtor=RSS-1", A),
+        ("https://courier.example/a;jsessionid=00FF.node1?utm_id=1", A),
         ("https://courier.example", "https://courier.example/"),
         ("https://courier.example/a?b=2&a=1", "https://courier.example/a?a=1&b=2"),
         ("https://courier.example/a?id=1&utm_medium=feed", "https://courier.example/a?id=1"),
@@ -124,3 +126,33 @@ def test_a_host_keeps_only_a_port_of_its_own(url: str, host: str) -> None:
 )
 def test_a_storys_address_is_told_from_a_lists(path: str, is_story: bool) -> None:
     assert looks_like_story(f"https://courier.example{path}") is is_story
+
+
+@pytest.mark.parametrize(
+    ("path", "is_list"),
+    [
+        ("/2026/05/12/", True),
+        ("/archive/2026-05", True),
+        ("/2026/", True),
+        ("/events/calendar/", True),
+        ("/calendar/day.php?cal_date=2031-07-01", True),
+        ("/list?month=5&year=2031", True),
+        ("/2026/05/12/harbour-closed-again/", False),
+        ("/2026/05/12/?id=4711", False),
+        ("/news/calendar/the-calendar-of-the-harbour-fair", False),
+        ("/news/2026/05/12/4711.html", False),
+        ("/news/man-of-the-year-2026", False),
+        ("/news?monthly=5", False),
+    ],
+)
+def test_the_list_of_a_day_is_told_from_a_story_of_that_day(path: str, is_list: bool) -> None:
+    assert is_calendar(f"https://courier.example{path}") is is_list
+
+
+def test_paths_that_go_round_in_a_circle_or_on_and_on_are_told() -> None:
+    assert repeats("https://courier.example/news/a/news/a/news/x.html")
+    assert not repeats("https://courier.example/en/news/en/x.html")
+    assert not repeats("https://courier.example/11/11/11/x.html")
+    assert too_deep("https://courier.example" + "/a" * 17)
+    assert too_deep("https://courier.example/list?" + "&".join(f"f{n}=1" for n in range(13)))
+    assert not too_deep("https://courier.example/2026/05/12/city/harbour/story.html?id=1&page=2")

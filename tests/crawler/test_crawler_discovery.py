@@ -136,7 +136,8 @@ NEWS_SITEMAP = """<?xml version="1.0" encoding="UTF-8"?>
  xmlns:image="http://www.google.com/schemas/sitemap-image/1.1">
 <url><image:image><image:loc>https://h.tj/a.jpg</image:loc><image:title>no</image:title></image:image>
  <loc> https://h.tj/news/1 </loc><lastmod>2024-05-02T10:00:00</lastmod>
- <n:news><n:publication_date>2024-05-01</n:publication_date><n:title>Fish &amp; chips</n:title><n:keywords>fish, chips,,fish</n:keywords></n:news></url>
+ <n:news><n:publication_date>2024-05-01</n:publication_date><n:title>Fish &amp; chips</n:title>
+ <n:keywords>fish, chips,,fish</n:keywords></n:news></url>
 <url><loc>mailto:x</loc></url><url/></urlset>"""
 
 
@@ -212,3 +213,15 @@ def test_no_title_holds_what_a_database_refuses() -> None:
     (link,) = read(Kind.SECTION, '<a href="/1">a\x00b&#0;&#xD800;c</a>').links
     assert "\x00" not in link.title
     link.title.encode("utf8")
+
+
+@pytest.mark.parametrize(
+    ("markup", "next_page"),
+    [
+        ('<link rel="next" href="/list/page/2">', "https://h.tj/list/page/2"),
+        ('<a rel="nofollow NEXT" href="?page=2">older</a>', "https://h.tj/news/list?page=2"),
+        ('<a rel="next">nowhere</a><a href="/2">2</a>', ""),
+    ],
+)
+def test_a_section_says_where_it_goes_on(markup: str, next_page: str) -> None:
+    assert read(Kind.SECTION, f"<html><body>{markup}<p>x</p></body></html>").next_page == next_page

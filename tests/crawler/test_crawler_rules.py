@@ -14,7 +14,7 @@ from crawler.capture import from_response, is_html, keep_headers, parse_content_
 from crawler.guards import OwnHeaders, is_public
 from crawler.revisit import asked_pause, next_visit
 from crawler.robots import product_token
-from crawler.targets import judge_target, newest_children
+from crawler.targets import is_next_page, judge_target, newest_children
 from crawler.trouble import explain
 from pipeline.model import Capture, Due, Kind, Link, Outcome, Reason
 from pipeline.sites import Revisit, Site
@@ -154,3 +154,32 @@ def test_of_too_many_child_sitemaps_those_that_changed_last_are_asked() -> None:
     links = [Link("https://h.tj/old.xml", Kind.SITEMAP), *children, Link("https://h.tj/news/1")]
     assert [link.url[13:] for link in newest_children(links, 2)] == ["1.xml", "2.xml", "news/1"]
     assert newest_children(links, 9) == tuple(links)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_page"),
+    [
+        ("https://h.tj/news/page/2", True),
+        ("https://h.tj/sport/?page=3", True),
+        ("https://h.tj/sport/older/", True),
+        ("https://h.tj/news/harbour-closed-once-again", False),
+        ("https://elsewhere.tj/news/page/2", False),
+    ],
+)
+def test_a_section_goes_on_to_pages_of_its_site_and_to_no_story(url: str, is_page: bool) -> None:
+    assert is_next_page(SITE, url) is is_page
+
+
+@pytest.mark.parametrize(
+    ("path", "found_on", "reason"),
+    [
+        ("/archive/2026/05/12/", Kind.SECTION, Reason.CALENDAR),
+        ("/archive/2026/05/12/", Kind.SITEMAP, Reason.CALENDAR),
+        ("/archive/2026/05/12/", Kind.FEED, Reason.NONE),
+        ("/a/b/a/b/a/b/12345", Kind.FEED, Reason.REPEATING_PATH),
+        ("/x" * 2 + "".join(f"/{n}" for n in range(20)), Kind.FEED, Reason.TOO_DEEP),
+        ("/archive/2026/05/12/harbour-closed-again", Kind.SECTION, Reason.NONE),
+    ],
+)
+def test_traps_are_refused_each_for_its_reason(path: str, found_on: Kind, reason: Reason) -> None:
+    assert SITE.judge(Link(f"https://h.tj{path}"), found_on).reason == reason
