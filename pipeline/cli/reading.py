@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
+from pipeline.cli.advice import advice
 from pipeline.cli.output import console, plural, print_json, say, size, table, when
 from pipeline.cli.setup import AsJson, Door, SiteNames, door
 from pipeline.errors import ConfigError
@@ -277,8 +279,9 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     here = door(context)
     store = here.archive()
     states = sorted(history.states(store, datetime.now(UTC)), key=_by_trouble)
+    hints = {state.site: _advice(store, state) for state in states}
     if as_json:
-        print_json([asdict(state) for state in states])
+        print_json([asdict(state) | {"advice": hints[state.site]} for state in states])
         return
     table(
         ["Site", "URLs", "Stored", "Articles", "Due now", "Last crawl (UTC)", "", "Ledger"],
@@ -286,9 +289,16 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     )
     wrong = [str(number) for state in states for number in state.unbalanced]
     say()
+    for sentence in chain.from_iterable(hints.values()):
+        say(f"! {sentence}")
     say(f"The ledgers of runs {', '.join(wrong)} do not add up." if wrong else "The ledgers of the last runs add up.")
     if console.is_terminal:
         say(Text(f"Archive: {store.name}", style="dim"))
+
+
+def _advice(store: Store, state: history.SiteState) -> list[str]:
+    clean = state.last.get("clean")
+    return advice(state.site, history.reasons(store, clean.id)) if clean and clean.counts.get(Outcome.NOT_ARTICLE) else []
 
 
 def _by_trouble(state: history.SiteState) -> tuple[bool, bool, str]:

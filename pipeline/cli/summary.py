@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.cli.advice import advice
 from pipeline.cli.output import Cell, plural, say, table
 from pipeline.model import Kind, Outcome, Reason
 from pipeline.runs.crawl import PlaceTrouble
@@ -92,8 +93,8 @@ def show(store: Store, nights: Sequence[SiteNight], *, crawled: bool) -> None:
     _show_held(each)
     if crawled:
         _show_proof(store, each)
-    for night in nights:
-        for sentence in sentences(night):
+    for row in each:
+        for sentence in (*sentences(row.night), *advice(row.night.site, row.cleaned)):
             say(f"! {sentence}")
 
 
@@ -202,7 +203,7 @@ def to_json(store: Store, nights: Sequence[SiteNight]) -> list[dict[str, Any]]:
             "crawl": _nested(row.crawled),
             "clean": _nested(row.cleaned),
             "struck": row.struck,
-            "troubles": sentences(row.night),
+            "troubles": [*sentences(row.night), *advice(row.night.site, row.cleaned)],
             "exit_code": int(row.night.code),
             "seconds": round(row.night.seconds, 2),
         }

@@ -16,6 +16,7 @@ from pipeline.extract.language import declared_language, language_of
 from pipeline.extract.metadata import metadata_of
 from pipeline.extract.parse import parse
 from pipeline.extract.repairs import repair
+from pipeline.extract.shells import is_shell
 from pipeline.extract.trees import Trees
 from pipeline.extract.version import EXTRACTORS
 from pipeline.model import LIKELY, Draft, Reason, Source
@@ -53,6 +54,9 @@ def _draft(source: Source, trees: Trees | None) -> Draft:
     blocks = blocks_of(tree, metadata, trees)
     text = "\n".join(block.text for block in blocks if block.chance >= LIKELY) or "\n".join(block.text for block in blocks)
     metadata = replace(metadata, language=language_of(text, declared_language(tree)))
+    if is_shell(tree, len(text.split())):
+        shell = _without_text(Reason.SCRIPT_SHELL, "the page is built by JavaScript: the server sends scripts and no text")
+        return replace(shell, metadata=metadata)
     if not blocks:
         return replace(_without_text(Reason.NO_TEXT, _emptiness(tree)), metadata=metadata)
     return Draft(extractors=EXTRACTORS, blocks=blocks, metadata=metadata)

@@ -1,7 +1,7 @@
 """Whether what is left is an article: the outcome of an Extraction.
 
-Promises a reason for each page that is none. A short story is a story; a page of links, a consent wall and
-an empty page are not.
+Promises a reason for each page that is none. A short story is a story; a page of links, a consent wall, what a paywall leaves,
+a "page not found", a page that only a browser could build and an empty page are not.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from pipeline.model import Draft, Outcome, Reason
 from pipeline.rules.phrases import CONSENT, CONSENT_STEMS
 from pipeline.rules.reading import Line, Reading
+from pipeline.rules.stubs import is_missing, is_paywall_stub
 
 FEWEST_WORDS = 12
 LISTING_LINKED = 0.6  # share of a page's characters that are linked
@@ -21,14 +22,20 @@ Verdict = tuple[Outcome, Reason]
 
 def judge(draft: Draft, reading: Reading, text: str) -> Verdict:
     """Outcome and reason of a Draft after all rules."""
-    if draft.reason not in (Reason.NONE, Reason.NO_TEXT):
+    if draft.reason not in (Reason.NONE, Reason.NO_TEXT, Reason.SCRIPT_SHELL):
         return Outcome.QUARANTINED, draft.reason
+    if is_missing(draft, reading):
+        return Outcome.NOT_ARTICLE, Reason.SOFT_404
+    if draft.reason is Reason.SCRIPT_SHELL:
+        return Outcome.NOT_ARTICLE, Reason.SCRIPT_SHELL
     if not draft.blocks:
         return Outcome.NOT_ARTICLE, Reason.NO_TEXT
     if _is_listing(reading):
         return Outcome.NOT_ARTICLE, Reason.LISTING
     if _is_wall(reading.kept):
         return Outcome.NOT_ARTICLE, Reason.CONSENT_WALL
+    if is_paywall_stub(draft, reading):
+        return Outcome.NOT_ARTICLE, Reason.PAYWALL_STUB
     if not text:
         return Outcome.NOT_ARTICLE, Reason.NO_TEXT
     if reading.words < FEWEST_WORDS:

@@ -103,6 +103,27 @@ def test_a_page_without_text_says_so(body: bytes) -> None:
     assert draft.detail
 
 
+SHELLS = (
+    '<div id="root"></div><script src="/app.js"></script>',
+    '<noscript>You need to enable JavaScript to run this app.</noscript><div id="x"></div><script src="/app.js"></script>',
+    "<app-root>Loading</app-root><script></script>",
+    "<div>Loading</div>" + "<script src='/chunk.js'></script>" * 6,
+)
+
+
+@pytest.mark.parametrize("body", SHELLS)
+def test_a_page_that_only_a_browser_could_build_says_so(body: str) -> None:
+    draft = draft_of(f"<html><head><title>A seal</title></head><body>{body}</body></html>".encode())
+    assert (draft.blocks, draft.reason, draft.metadata.title) == ((), Reason.SCRIPT_SHELL, "A seal")
+
+
+@pytest.mark.parametrize("body", SHELLS)
+def test_a_page_with_a_story_is_no_shell_whatever_scripts_it_has(body: str) -> None:
+    story = "<p>The ferry of Lowmere was late on Tuesday because a seal had gone to sleep on the ramp of the pier.</p>" * 3
+    draft = draft_of(f"<html><body><article><h1>A seal</h1>{story}</article>{body}</body></html>".encode())
+    assert draft.reason is Reason.NONE
+
+
 def test_a_declared_date_keeps_its_zone_and_its_source() -> None:
     head = (
         '<script type="application/ld+json">{"@graph": [{"@type": "NewsArticle", "headline": "A seal",'

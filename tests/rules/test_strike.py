@@ -105,6 +105,21 @@ def test_kept_and_struck_are_the_whole_draft_in_order(blocks: list[Block], data:
             ),
             (Outcome.NOT_ARTICLE, Reason.CONSENT_WALL),
         ),
+        (Draft("x", reason=Reason.SCRIPT_SHELL), (Outcome.NOT_ARTICLE, Reason.SCRIPT_SHELL)),
+        (draft_of(title="404 Not Found"), (Outcome.NOT_ARTICLE, Reason.SOFT_404)),
+        (draft_of(SENTENCE, title="Страница не найдена | Порт"), (Outcome.NOT_ARTICLE, Reason.SOFT_404)),
+        (draft_of(SENTENCE, title="Саҳифа ёфт нашуд"), (Outcome.NOT_ARTICLE, Reason.SOFT_404)),
+        (
+            draft_of("Oops! The page you are looking for was not found.", "Try the front page, or search for it."),
+            (Outcome.NOT_ARTICLE, Reason.SOFT_404),
+        ),
+        (draft_of(*[SENTENCE] * 8, title="Page not found: how the library lost a book"), (Outcome.ARCHIVED, Reason.NONE)),
+        (draft_of(SENTENCE, title="404 homes without power on Lowmere"), (Outcome.ARCHIVED, Reason.NONE)),
+        (draft_of(SENTENCE, SENTENCE, paywalled=True), (Outcome.NOT_ARTICLE, Reason.PAYWALL_STUB)),
+        (draft_of(*[SENTENCE] * 4, "And then the seal…", paywalled=True), (Outcome.NOT_ARTICLE, Reason.PAYWALL_STUB)),
+        (draft_of(*[SENTENCE] * 5, "Subscribe to read on", paywalled=True), (Outcome.NOT_ARTICLE, Reason.PAYWALL_STUB)),
+        (draft_of(*[SENTENCE] * 5, paywalled=True), (Outcome.ARCHIVED, Reason.NONE)),
+        (draft_of(SENTENCE, SENTENCE, paywalled=False), (Outcome.ARCHIVED, Reason.NONE)),
     ],
 )
 def test_a_page_that_is_no_article_says_why(draft: Draft, verdict: tuple[Outcome, Reason]) -> None:
