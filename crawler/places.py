@@ -90,7 +90,7 @@ def samples(front: Front, places: Sequence[Probed], owns: Callable[[str], bool],
                     for link in within((each for each in place.links if owns(each.url)), front.url)
                     if (kind is Kind.FEED or _may_be_story(link, kind)) and url_key(link.url) not in lists
                 ]
-                rows.append([(link.url, kind) for link in _spread(good, most)])
+                rows.append([(canonical(link.url), kind) for link in _spread(good, most)])  # as a crawl would ask
     turns = [row[number] for number in range(most) for row in rows if number < len(row)]
     found = {url_key(url): (url, kind) for url, kind in reversed(turns)}
     return tuple(sorted(found.values(), key=turns.index))[:most]

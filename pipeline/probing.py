@@ -20,6 +20,10 @@ from pipeline.urls import host_of
 REQUESTS = 40  # of one probe, robots.txt and redirects included
 SECONDS = 180.0
 SAMPLES = 10
+SHARED = frozenset({
+    "blogspot.com", "wordpress.com", "github.io", "gitlab.io", "substack.com", "livejournal.com", "medium.com", "tumblr.com",
+    "narod.ru", "ucoz.ru", "ucoz.net", "wixsite.com", "weebly.com", "ghost.io", "netlify.app", "pages.dev", "vercel.app",
+})  # fmt: skip  # under which every name is somebody else's
 
 
 class Way(StrEnum):
@@ -138,6 +142,8 @@ def domain_of(url: str) -> str:
         return ""
     labels = host.split(".")
     if labels[-1].isdigit() or len(labels) < 3:
+        return f"{host}:{port}" if port else host
+    if ".".join(labels[-2:]) in SHARED:
         return f"{host}:{port}" if port else host
     keep = 3 if len(labels[-1]) == 2 and labels[-2] in ("co", "com", "org", "net", "gov", "ac", "edu", "or", "ne") else 2
     return ".".join(labels[-keep:]) + (f":{port}" if port else "")

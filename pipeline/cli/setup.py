@@ -55,7 +55,7 @@ class Door:
             complain(str(error))
             self.code = ExitCode.CONFIG
         if not found and not errors:
-            raise ConfigError(f"{folder}: there is no site file here yet; the README shows how to write one")
+            raise ConfigError(f"{folder}: there is no site file here yet; 'nightdesk add URL' makes one")
         if not found:
             raise typer.Exit(self.code)
         return tuple(site for site in found if site.enabled or also_disabled)

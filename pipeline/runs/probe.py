@@ -57,7 +57,8 @@ async def _look(settings: Settings, site: Site, folder: Path, listen: Listen, *,
         log_file=str(settings.log_folder / "probe.log"),
         log_level=settings.log_level,
     )
-    job = ProbeJob(errand=errand, folder=str(folder), known=known, requests=REQUESTS, seconds=SECONDS)
+    requests = REQUESTS + (len(site.places) if known else 0)  # all places of a file, and what else there is
+    job = ProbeJob(errand=errand, folder=str(folder), known=known, requests=requests, seconds=SECONDS)
     errors: list[str] = []
 
     def take(event: dict[str, Any]) -> None:

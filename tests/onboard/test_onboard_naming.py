@@ -81,6 +81,7 @@ def test_every_zone_that_may_be_guessed_exists() -> None:
 def test_domains_and_scopes() -> None:
     assert domain_of("https://www.news.example.org/x") == "example.org"
     assert domain_of("https://news.bbc.co.uk/") == "bbc.co.uk"
+    assert domain_of("https://one.wordpress.com/") != domain_of("https://two.wordpress.com/")
     assert domain_of("http://127.0.0.1:80/") != domain_of("http://127.0.0.2:80/")
     assert domain_of("http://127.0.0.1:81/") != domain_of("http://127.0.0.1:82/")
     assert scope_of("https://x.tj/ru/index.html") == "/ru/"
