@@ -119,7 +119,7 @@ def _run(here: Door, orders: Orders, all_wanted: Sequence[Wanted]) -> None:
             surveys_made = onboarding.survey(here.settings, fresh, orders.terms, busy, done)
         for found in surveys_made if asks else ():
             _settle(found, orders)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # Abort: Ctrl-C or the end of input where a question stood
         complain("interrupted; the files that were written stay")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 

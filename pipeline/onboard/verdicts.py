@@ -60,12 +60,19 @@ def verdict(findings: Findings, judged: Sequence[Judged]) -> str:
         reasons = Counter(each.sample.reason.replace("_", " ") or f"answer {each.sample.status}" for each in judged)
         told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
         return f"none of {len(judged)} pages that look like stories could be had ({told}); try later, or ask its owner"
-    reasons = Counter(each.extraction.reason.replace("_", " ") for each in fetched if each.extraction)
-    told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
-    shell = (
-        ", and its pages are built by JavaScript, so that the server sends no text" if front.is_shell else ""
-    )  # the samples are most likely built the same way
-    return (
-        f"of {len(fetched)} pages that look like stories none has the text of one ({told}){shell}: this seems to be no news"
-        " site; if it is one, write its file by hand"
-    )
+    return _no_text(fetched)
+
+
+def _no_text(fetched: Sequence[Judged]) -> str:
+    """Why none of the samples is a story."""
+    reasons = Counter(each.extraction.reason for each in fetched if each.extraction)
+    told = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in reasons.most_common())
+    said = f"of {len(fetched)} pages that look like stories none has the text of one ({told})"
+    advice = {
+        Reason.SCRIPT_SHELL: "its pages are built by JavaScript, which is not run here; see whether it has an edition that the"
+        " server sends whole, for print or for old phones, and give that address",
+        Reason.PAYWALL_STUB: "only the beginnings of its stories are open, and there is no way around a paywall here",
+        Reason.CONSENT_WALL: "it sends a question for consent in place of its pages; write to its owner",
+    }
+    most, _ = reasons.most_common(1)[0]
+    return f"{said}: {advice.get(most, 'this seems to be no news site; if it is one, write its file by hand')}"

@@ -47,6 +47,13 @@ def here(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     return call
 
 
+@pytest.fixture(autouse=True)
+def _one_worker(home: Path) -> None:
+    """Each command starts its own, and most of its time goes into that."""
+    with (home / "config" / "nightdesk.toml").open("a", encoding="utf8") as settings:
+        settings.write("workers = 1\n")
+
+
 @pytest.fixture
 def little() -> Iterator[LittleSite]:
     """A site of eight stories with a feed that its front page declares."""
@@ -108,6 +115,8 @@ def test_a_dry_run_shows_the_file_and_writes_nothing(home: Path, here: Here, lit
 def test_somebody_at_a_terminal_is_asked(home: Path, here: Here, little: LittleSite) -> None:
     assert "Nothing was written." in here("add", little.url, *LOCAL, "--id", "little", types="n\n").out
     assert files(home) == []
+    stopped = here("add", little.url, *LOCAL, "--id", "little", types="")
+    assert (stopped.code, files(home)) == (130, [])
     assert here("add", little.url, *LOCAL, "--id", "little", types="y\n").code == 0
     assert files(home) == ["little.toml"]
 

@@ -28,10 +28,10 @@ def place(path: str, kind: Kind, way: Way, links: tuple[str, ...] = (), **more: 
     )
 
 
-def judged(path: str, *, story: bool = True, language: str = "en") -> Judged:
+def judged(path: str, *, story: bool = True, language: str = "en", reason: Reason = Reason.LISTING) -> Judged:
     made = Extraction(
         Recipe("a", "b"), "", (), Metadata(title=path, published_at=NOW, language=language), "text",
-        Outcome.ARCHIVED if story else Outcome.NOT_ARTICLE, Reason.NONE if story else Reason.LISTING,
+        Outcome.ARCHIVED if story else Outcome.NOT_ARTICLE, Reason.NONE if story else reason,
     )  # fmt: skip
     url = path if "://" in path else HOME + path
     return Judged(Sample(url=url, found_on=Kind.FEED, outcome=Outcome.FETCHED, landed=url), made)
@@ -105,6 +105,10 @@ def test_without_a_story_there_is_no_proposal_and_a_sentence_says_why() -> None:
     assert propose(findings(FEED), none) is None
     assert "no news site" in verdict(findings(FEED), none)
     assert "give the address of its feed" in verdict(findings(FRONT), ())
+    built = tuple(judged(path, story=False, reason=Reason.SCRIPT_SHELL) for path in STORIES[:3])
+    assert "built by JavaScript" in verdict(findings(FEED), built)
+    stubs = tuple(judged(path, story=False, reason=Reason.PAYWALL_STUB) for path in STORIES[:3])
+    assert "paywall" in verdict(findings(FEED), stubs)
     shell = findings(place("/", Kind.SECTION, Way.FRONT), words=5, anchors=0, scripts=7)
     assert "JavaScript" in verdict(shell, ())
 
