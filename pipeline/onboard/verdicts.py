@@ -56,11 +56,20 @@ def verdict(findings: Findings, judged: Sequence[Judged]) -> str:
                 " sitemap was found; give the address of its feed, if it has one"
             )
         return "no stories were found: no feed, no sitemap, and no links that look like stories; give the address of its feed"
-    if not fetched:
-        reasons = Counter(each.sample.reason.replace("_", " ") or f"answer {each.sample.status}" for each in judged)
-        told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
-        return f"none of {len(judged)} pages that look like stories could be had ({told}); try later, or ask its owner"
-    return _no_text(fetched)
+    return _no_text(fetched) if fetched else _not_had(judged)
+
+
+def _not_had(judged: Sequence[Judged]) -> str:
+    """Why no sample could be had."""
+    reasons = Counter(str(each.sample.reason) or f"answer {each.sample.status}" for each in judged)
+    told = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in reasons.most_common())
+    most, _ = reasons.most_common(1)[0]
+    advice = {
+        "robots": "its robots.txt closes its stories to us, and that is always obeyed; ask its owner for leave",
+        "opted_out": "its stories say that they are not to be archived; ask its owner for leave",
+    }
+    said = f"none of {len(judged)} pages that look like stories could be had ({told})"
+    return f"{said}: {advice.get(most, 'try later, or ask its owner')}"
 
 
 def _no_text(fetched: Sequence[Judged]) -> str:

@@ -104,6 +104,9 @@ def test_without_a_story_there_is_no_proposal_and_a_sentence_says_why() -> None:
     none = tuple(judged(path, story=False) for path in STORIES[:3])
     assert propose(findings(FEED), none) is None
     assert "no news site" in verdict(findings(FEED), none)
+    sample = Sample(url=HOME + STORIES[0], found_on=Kind.FEED, outcome=Outcome.REFUSED, reason=Reason.ROBOTS)
+    assert "robots.txt closes its stories" in verdict(findings(FEED), (Judged(sample),))
+    assert "try later" in verdict(findings(FEED), (Judged(sample.model_copy(update={"reason": Reason.TIMEOUT})),))
     assert "give the address of its feed" in verdict(findings(FRONT), ())
     built = tuple(judged(path, story=False, reason=Reason.SCRIPT_SHELL) for path in STORIES[:3])
     assert "built by JavaScript" in verdict(findings(FEED), built)
