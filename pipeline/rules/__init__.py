@@ -43,6 +43,7 @@ def strike(
         titles=title_spellings(metadata, told),
         language=metadata.language,
         cleaning=cleaning,
+        authors=metadata.authors,
     )
     strikes: list[Strike] = []
     for rule in RULES:

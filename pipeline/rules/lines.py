@@ -101,6 +101,8 @@ def credit(reading: Reading) -> Found:
             continue
         if _can_credit(line.text) and CREDIT.search(line.text):
             yield line.index, "ends with a picture's credit"
+        elif "©" in line.text and (not line.ends or line.text.startswith("©")):
+            yield line.index, "names who owns the rights to a picture"
 
 
 def _can_credit(text: str) -> bool:

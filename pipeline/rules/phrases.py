@@ -180,7 +180,11 @@ PROMPTS = (
         r"(?:please |you can |join .{1,30} and )?(?:subscribe (?:to|for|now|today|here|on|via)|(?:follow|"
         r"join|like|find|add|connect with|get) (?:us|our)|follow (?:me|the author|@\S+|"
         r"\S+(?: \S+){0,3} on (?:twitter|facebook|instagram|telegram|x|youtube|tiktok|threads|linkedin|"
-        r"google)))(?: .{0,90})?"
+        r"google)))(?:[ ,].{0,90})?"
+    ),
+    (
+        r"(?:do you |did you )?(?:like|love|enjoy(?:ed|ing)?)(?:d)? (?:this|our|what you)(?: \S+){0,3}\W{0,3} ?"
+        r"(?:please )?(?:share|subscribe|sign up|support|follow|tell|help).{0,70}"
     ),
     (
         r"(?:get|receive|have) (?:the |our |all the |more |your )?(?:latest |daily |breaking |top |best |"

@@ -45,6 +45,7 @@ class Reading:
     titles: tuple[str, ...]  # folded spellings of the title
     language: str
     cleaning: Cleaning
+    authors: tuple[str, ...] = ()
     struck: frozenset[int] = frozenset()
     by_rule: Mapping[int, str] | None = None  # rule that struck an index: evidence for the lines around it
 

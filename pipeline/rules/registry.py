@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.rules import lines, memories, outside, tails, titles
+from pipeline.rules import bylines, lines, memories, outside, tails, titles
 from pipeline.rules.reading import Reading
 
 Finder = Callable[[Reading], Iterator[tuple[int, str]]]
@@ -29,11 +29,12 @@ class Rule:
 
 RULES: Final = (
     Rule("site-pattern", 1, "A line that a pattern of the site's own file matches whole.", lines.site_pattern),
-    Rule("own-title", 1, "The story's own title, repeated at the head of its text.", titles.own_title),
-    Rule("prompt", 1, "A request to log in, subscribe, follow, share, comment or accept cookies.", lines.prompt),
+    Rule("own-title", 2, "The story's own title, repeated at the head of its text.", titles.own_title),
+    Rule("byline", 1, "The name of the story's author, with its date and place, before or behind the story.", bylines.byline),
+    Rule("prompt", 2, "A request to log in, subscribe, follow, share, comment or accept cookies.", lines.prompt),
     Rule("more-line", 1, "A line that leads to other stories: all news, read also.", lines.more_line),
     Rule("tag-line", 1, "The story's tags as a line of text.", lines.tag_line),
-    Rule("credit", 1, "A picture's caption that ends with its credit.", lines.credit),
+    Rule("credit", 2, "A picture's caption that ends with its credit.", lines.credit),
     Rule("link-line", 1, "A line that is nothing but a link.", lines.link_line),
     Rule("known-headline", 1, "The headline of another article of the archive.", memories.known_headline),
     Rule("repeated", 1, "A line that stands on several other pages of the site.", memories.repeated),

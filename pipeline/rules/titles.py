@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pipeline.model import BlockKind
 from pipeline.rules.reading import Line, Reading, plain
 
-HEAD = 6  # lines in which a title is looked for
+HEAD = 12  # lines in which a title is looked for
 OF_A_LIST = {"known-headline", "repeated", "link-line", "link-tail", "headline-run", "more-line"}
+PART = 4  # words of a heading that is a part of the title
 ALIKE = 0.75  # share of words that two wordings of a title have in common
 
 
@@ -53,4 +54,8 @@ def _alike(wording: str, title: str, kind: BlockKind) -> bool:
     ours, theirs = set(wording.split()), set(title.split())
     if len(ours) < 3:
         return False
+    if len(ours) >= PART and (
+        title.startswith(f"{wording} ") or title.endswith(f" {wording}")
+    ):  # with the site's name beside it
+        return True
     return len(ours & theirs) >= ALIKE * max(len(ours), len(theirs))
