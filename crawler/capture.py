@@ -7,18 +7,22 @@ no credentials in any field. What is inside a Feed or a Sitemap is read in `disc
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from scrapy.http import Headers, Response
 from w3lib.url import safe_url_string
 
+from crawler.heads import head_of, opt_outs
 from crawler.trouble import Trouble
 from pipeline.model import Capture, Due, Kind, Outcome, Reason
-from pipeline.urls import resolve, url_key
+from pipeline.sites import Politeness
+from pipeline.urls import host_of, resolve, url_key
 
 KEPT_HEADERS = (
     "content-type", "etag", "last-modified", "date", "age", "expires", "cache-control", "vary", "content-language",
-    "content-disposition", "link", "x-robots-tag", "retry-after", "location", "server", "via",
+    "content-disposition", "link", "x-robots-tag", "tdm-reservation", "tdm-policy", "retry-after", "location", "server", "via",
 )  # fmt: skip
 VALIDATORS = ("etag", "last-modified")
 MAX_HEADER = 1000  # characters of one value
@@ -28,18 +32,23 @@ HTML_SIGN = re.compile(rb"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re
 BINARY_SIGN = re.compile(rb"%PDF-|\x89PNG|\xff\xd8\xff|GIF8[79]a|PK\x03\x04|RIFF|\x1f\x8b\x08|OggS|ID3|....ftyp", re.DOTALL)
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 USERINFO = re.compile(r"^(\w+://)[^/?#@]*@")
+NOWHERE = re.compile(  # the front page, that of a language, an error page
+    r"^/?$|^/[a-z]{2}/?$|^/(?:[a-z]{2}/)?(?:404|(?:page-?)?not-?found|error(?:-?404)?)(?:\.\w+)?/?$", re.IGNORECASE
+)
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 OVERLOADED = frozenset({429, 503})
 
 
-def from_response(due: Due, response: Response, at: datetime, *, conditional: bool) -> Capture:
-    """The Capture of an answer. `conditional`: the request carried validators, so that a 304 may be believed."""
+def from_response(due: Due, response: Response, at: datetime, *, conditional: bool, agent: str = "nightdesk") -> Capture:
+    """The Capture of an answer. `conditional`: the request carried validators, so that a 304 may be believed. `agent` is the
+    name that robots rules know us by."""
     headers = keep_headers(response.headers)
     outcome, reason, detail = _judge(due, response, headers, conditional)
     got_bytes = outcome is Outcome.FETCHED
     if not got_bytes and outcome is not Outcome.UNCHANGED:
         headers = {name: value for name, value in headers.items() if name not in VALIDATORS}
     media_type, charset = parse_content_type(headers.get("content-type", ""))
+    head = head_of(response.body) if got_bytes and due.kind is Kind.STORY else ()
     return Capture(
         page_id=due.page_id,
         fetched_at=at,
@@ -54,7 +63,19 @@ def from_response(due: Due, response: Response, at: datetime, *, conditional: bo
         elapsed_ms=_elapsed(response),
         location=_location(response) if outcome is Outcome.REDIRECTED else "",
         detail=detail,
+        opt_outs=opt_outs(response.headers, head, agent) if got_bytes else (),
     )
+
+
+def obeyed(capture: Capture, politeness: Politeness) -> Capture:
+    """The same, or a refusal where the page opted out of what we do and the Site's file says to obey that."""
+    heeded = {"noarchive": politeness.obey_noarchive, "noai": politeness.obey_noai, "tdm": politeness.obey_noai}
+    against = [word for word in capture.opt_outs if heeded[word]]
+    if capture.outcome is not Outcome.FETCHED or not against:
+        return capture
+    headers = {name: value for name, value in capture.headers.items() if name not in VALIDATORS}
+    detail = f"the page says {' and '.join(against)}, and its bytes were not kept"
+    return replace(capture, outcome=Outcome.REFUSED, reason=Reason.OPTED_OUT, body=None, headers=headers, detail=detail)
 
 
 def from_trouble(due: Due, trouble: Trouble, at: datetime) -> Capture:
@@ -89,7 +110,16 @@ def _judge_redirect(due: Due, response: Response) -> tuple[Outcome, Reason, str]
         return Outcome.FAILED, Reason.HTTP_REDIRECT, "redirects to where we do not follow"
     if url_key(target) == url_key(response.url):
         return Outcome.FAILED, Reason.HTTP_REDIRECT, "redirects to itself"
+    if _leads_nowhere(target, response.url):
+        return Outcome.GONE, Reason.SOFT_404, "leads to the front page or to an error page"
     return Outcome.REDIRECTED, Reason.HTTP_REDIRECT, ""
+
+
+def _leads_nowhere(target: str, url: str) -> bool:
+    """Whether a story's address leads to the front page of its host, or to its error page: so do those of deleted stories."""
+    same_host = host_of(target).removeprefix("www.") == host_of(url).removeprefix("www.")
+    parts = urlsplit(target)
+    return same_host and not parts.query and NOWHERE.search(parts.path) is not None
 
 
 def _location(response: Response) -> str:

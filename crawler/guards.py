@@ -158,17 +158,21 @@ class MemoryGuard(MemoryUsage):
 
 
 class OwnHeaders:
-    """Puts a Site's own headers on requests to its own hosts, and takes them off where a redirect leads elsewhere."""
+    """Puts a Site's own headers and cookies on requests to its own hosts, and takes them off where a redirect leads elsewhere.
+    A value whose secret nobody filled in is not sent."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        cookies = "; ".join(f"{name}={value}" for name, value in site.cookies.items() if "${" not in value)
+        headers = site.headers | ({"Cookie": cookies} if cookies else {})
+        self._headers = {name: value for name, value in headers.items() if "${" not in value}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> OwnHeaders:
         return cls(getattr(crawler.spider, "site"))  # noqa: B009 - Scrapy knows it as a Spider, which has no site
 
     def process_request(self, request: Request) -> None:
-        for name, value in self._site.headers.items():
+        for name, value in self._headers.items():
             if self._site.owns(request.url):
                 request.headers[name] = value
             else:

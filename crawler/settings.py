@@ -93,6 +93,7 @@ def _ways_out(site: Site) -> dict[str, Any]:
             "crawler.guards.OwnHeaders": 390,
             "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
             "crawler.guards.PatientRetry": 550,
+            "crawler.overload.OverloadGuard": 560,
             "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
             "crawler.guards.FollowingWithoutReferer": 600,
         },

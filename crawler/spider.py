@@ -19,19 +19,20 @@ from typing import Any, TypeVar
 from scrapy import Request, Spider
 from scrapy.http import Response
 
-from crawler.capture import from_response, from_trouble, without_credentials
+from crawler.capture import from_response, from_trouble, obeyed, without_credentials
 from crawler.desk import Desk
 from crawler.discovery import discover
 from crawler.found import Found
+from crawler.overload import left_hosts
 from crawler.progress import Tell
 from crawler.revisit import next_visit
 from crawler.targets import is_next_page, judge_target, newest_children
 from crawler.trouble import explain
 from pipeline.errors import NightdeskError
 from pipeline.model import Capture, Due, Kind, Link, Outcome, Place, Reason
-from pipeline.sites import Site
+from pipeline.sites import Site, bare_host
 from pipeline.store.archive import Archive, Met
-from pipeline.urls import url_key
+from pipeline.urls import host_of, url_key
 
 MAX_DEPTH = 3  # sitemap indexes inside each other
 MAX_SITEMAPS = 200  # children of indexes in one Run
@@ -167,6 +168,7 @@ class NewsSpider(Spider):
             capture = Capture(due.page_id, datetime.now(UTC), refused.outcome, refused.reason)
         else:
             capture, _ = await self._visit(due, follow=False)
+            capture = obeyed(capture, self.site.politeness)
         verdict = judge_target(self.site, capture.location) if capture.outcome is Outcome.REDIRECTED else None
         due_at = next_visit(capture, due, self.site.revisit)
         outcome = await self.desk.ask(self.archive.keep, self.run, capture, due_at, verdict)
@@ -216,10 +218,21 @@ class NewsSpider(Spider):
                 log.exception("%s: fetching it failed", without_credentials(due.url))
             return from_trouble(due, trouble, at), None
         validators = b"If-None-Match" in request.headers or b"If-Modified-Since" in request.headers
-        return from_response(due, response, at, conditional=validators), response
+        agent = self.settings["ROBOTSTXT_USER_AGENT"]
+        return from_response(due, response, at, conditional=validators, agent=agent), response
 
     def _must_stop(self) -> bool:
-        return self._out_of_time() or self._silence >= MAX_SILENCE or self._out_of_memory()
+        spent = self._out_of_time() or self._out_of_bytes()
+        return spent or self._silence >= MAX_SILENCE or self._is_sent_away() or self._out_of_memory()
+
+    def _is_sent_away(self) -> bool:
+        """Whether the Site's own host asked us to stop; other hosts of it are refused one by one."""
+        host = bare_host(host_of(self.site.url))
+        return any(bare_host(left) == host for left in left_hosts(self.crawler.stats))
+
+    def _out_of_bytes(self) -> bool:
+        received = int(self.crawler.stats.get_value("downloader/response_bytes", 0))
+        return received > self.site.politeness.max_megabytes * 2**20
 
     def _out_of_time(self) -> bool:
         return time.monotonic() - self._started > self.site.politeness.max_minutes * 60
@@ -232,6 +245,9 @@ class NewsSpider(Spider):
         politeness = self.site.politeness
         if self._out_of_memory():
             return OUT_OF_MEMORY
+        if self._is_sent_away():
+            detail = "the site answered 429, which asks us to stop; the rest stays due, and a longer delay may be of use"
+            return End("failed", detail, Reason.TRY_AGAIN)
         if self._silence >= MAX_SILENCE:
             detail = f"{MAX_SILENCE} visits in a row brought no answer of use; the rest stays due"
             return End("failed", detail, Reason.TRY_AGAIN)
@@ -239,6 +255,9 @@ class NewsSpider(Spider):
             return End("failed", f"none of the {len(self.site.places)} feeds, sitemaps and sections could be read")
         if self._out_of_time():
             return End("finished", f"max_minutes = {politeness.max_minutes:g} are over; the rest stays due", Reason.BUDGET)
+        if self._out_of_bytes():
+            detail = f"max_megabytes = {politeness.max_megabytes:g} were received; the rest stays due"
+            return End("finished", detail, Reason.BUDGET)
         if self._taken >= politeness.max_pages:
             return End("finished", f"max_pages = {politeness.max_pages} were fetched; the rest stays due", Reason.BUDGET)
         return End("finished")

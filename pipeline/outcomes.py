@@ -52,6 +52,7 @@ class Reason(StrEnum):
     CALENDAR = "calendar"  # a list of a day or month, of which a calendar has no end
     REPEATING_PATH = "repeating_path"
     TOO_DEEP = "too_deep"
+    OPTED_OUT = "opted_out"  # the page says noarchive, noai or tdm-reservation, and the site file obeys that
     # failed
     DNS = "dns"
     CONNECT = "connect"

@@ -7,7 +7,9 @@ the home folder, which is the folder that holds `config/`.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -20,6 +22,7 @@ from pipeline.validation import explain_validation, nearest
 
 CHECKOUT = Path(__file__).parents[1]
 PREFIX = "NIGHTDESK_"
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class Settings(BaseSettings):
@@ -125,6 +128,20 @@ def _read(path: Path) -> dict[str, Any]:
         if key not in _known():
             raise ConfigError(f"{path}: unknown key '{key}'{nearest(key, _known())}")
     return values
+
+
+def filled_in(values: Mapping[str, str], where: str) -> dict[str, str]:
+    """The values of a site file with each `${NAME}` replaced by that variable of the environment: so that a secret stands in no
+    file. Raises ConfigError for one that is not set, and never repeats a value."""
+
+    def secret(found: re.Match[str]) -> str:
+        value = os.environ.get(found.group(1), "")
+        if not value or not value.isprintable():
+            wrong = "holds control characters" if value else "is not set"
+            raise ConfigError(f"{where}: the variable {found.group(1)} of the environment {wrong}")
+        return value
+
+    return {name: VARIABLE.sub(secret, value) for name, value in values.items()}
 
 
 def _check_environment() -> None:

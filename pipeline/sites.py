@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from pipeline.cron import trigger
 from pipeline.errors import ConfigError
@@ -22,6 +22,7 @@ from pipeline.model import Kind, Link, Outcome, Place, Reason, Verdict
 from pipeline.urls import MAX_URL, canonical, host_of, is_calendar, looks_like_story, repeats, too_deep
 from pipeline.validation import explain_validation
 
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 SITE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
@@ -39,7 +40,10 @@ class Politeness(Table):
     timeout: Annotated[float, Field(ge=1, le=600)] = 30.0  # seconds for one answer
     max_pages: Annotated[int, Field(ge=1)] = 2000  # pages fetched in one night
     max_minutes: Annotated[float, Field(gt=0)] = 240.0
+    max_megabytes: Annotated[float, Field(gt=0)] = 1000.0  # received in one night
     retries: Annotated[int, Field(ge=0, le=10)] = 2
+    obey_noarchive: bool = True  # a page that says noarchive is not kept
+    obey_noai: bool = False  # nor one that says noai or reserves text and data mining
 
 
 class Revisit(Table):
@@ -85,7 +89,8 @@ class Site(Table):
     section_pages: Annotated[int, Field(ge=1, le=100)] = 5  # of one section, by `rel=next`, while each shows what is new
     allow: tuple[str, ...] = ()  # patterns searched in the URL; none: whatever the feeds and sitemaps name
     deny: tuple[str, ...] = ()
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[str, str] = Field(default_factory=dict)  # `${NAME}` in a value is that variable of the environment
+    cookies: dict[str, str] = Field(default_factory=dict)  # likewise
     politeness: Politeness = Politeness()
     revisit: Revisit = Revisit()
     safety: Safety = Safety()
@@ -105,6 +110,16 @@ class Site(Table):
     @classmethod
     def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return check_patterns(value)
+
+    @field_validator("headers", "cookies")
+    @classmethod
+    def _header_values(cls, values: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        for name, value in values.items():
+            if not TOKEN.fullmatch(name):
+                raise ValueError(f"{name!r} is no name for one of the {info.field_name}")
+            if not value.isprintable() or (info.field_name == "cookies" and ";" in value):
+                raise ValueError(f"the value of {name!r} has characters that none of the {info.field_name} may have")
+        return values
 
     @field_validator("timezone")
     @classmethod

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.settings import CHECKOUT, Settings, home_folder, load
+from pipeline.settings import CHECKOUT, Settings, filled_in, home_folder, load
 
 
 def write(home: Path, text: str) -> None:
@@ -106,3 +106,17 @@ def test_the_home_variable_is_no_unknown_one(home: Path, monkeypatch: pytest.Mon
 
 def test_the_settings_of_this_checkout_are_valid() -> None:
     assert isinstance(load(CHECKOUT), Settings)
+
+
+def test_a_secret_of_a_site_file_comes_from_the_environment_and_is_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAZETTE_KEY", "hunter2")
+    assert filled_in({"X-Key": "key ${GAZETTE_KEY}!", "X-Plain": "$5"}, "gazette") == {
+        "X-Key": "key hunter2!",
+        "X-Plain": "$5",
+    }
+    with pytest.raises(ConfigError, match="gazette: the variable GAZETTE_TOKEN of the environment is not set"):
+        filled_in({"X-Key": "${GAZETTE_TOKEN}"}, "gazette")
+    monkeypatch.setenv("GAZETTE_KEY", "hunter2\r\nX-Evil: 1")
+    with pytest.raises(ConfigError) as error:
+        filled_in({"X-Key": "${GAZETTE_KEY}"}, "gazette")
+    assert "hunter2" not in str(error.value)

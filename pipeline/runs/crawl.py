@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.errors import AlreadyRunning, ExitCode
+from pipeline.errors import AlreadyRunning, ConfigError, ExitCode
 from pipeline.runs.child import run_child
-from pipeline.settings import Settings
+from pipeline.settings import Settings, filled_in
 from pipeline.sites import CrawlJob, Site
 from pipeline.store import ledger, locks
 from pipeline.store.engine import Store
@@ -88,8 +88,12 @@ class _Notes:
 
 async def crawl_site(settings: Settings, site: Site, listen: Listen) -> CrawlResult:
     """Crawls one Site in a child process. Never raises for what the child does."""
+    try:
+        secrets = {name: filled_in(getattr(site, name), f"{site.id}: '{name}'") for name in ("headers", "cookies")}
+    except ConfigError as error:
+        return CrawlResult(site.id, message=str(error), code=ExitCode.CONFIG)
     job = CrawlJob(
-        site=site,
+        site=site.model_copy(update=secrets),
         database_url=settings.database_url,
         user_agent=settings.agent,
         log_file=str(settings.log_folder / f"{site.id}.log"),

@@ -207,6 +207,7 @@ def _add_capture(
             elapsed_ms=capture.elapsed_ms,
             location=storable(capture.location),
             detail=storable(capture.detail),
+            opt_outs=" ".join(capture.opt_outs),
             prior_seen_at=prior_seen_at,
         )
     )

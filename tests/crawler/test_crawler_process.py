@@ -189,3 +189,75 @@ def test_a_page_that_the_site_file_now_denies_is_not_fetched_again_though_no_pla
     assert kept in asked
     assert denied not in asked
     assert again.fate("story-10001.html") == ("refused", "denied")
+
+
+def test_a_host_that_says_twice_that_we_ask_too_much_is_left_for_the_night(tmp_path: Path) -> None:
+    with serving() as site:
+        busy = [site.add(f"/news/busy-{n}.html", "later", status=429) for n in range(10_000, 10_020)]
+        site.feed("/feed.xml", busy)
+        politeness = {"retries": 0, "concurrency": 1}
+        run = crawl(job(site, tmp_path, feeds=[site.url + "/feed.xml"], politeness=politeness), tmp_path)
+    assert len([path for path in site.paths if "busy" in path]) == 2
+    assert run.finished["counts"] == {"fetched": 1, "deferred": 20}
+    assert "429" in run.finished["detail"]
+    assert run.sql("SELECT DISTINCT reason FROM ledger_entry WHERE outcome = 'deferred'") == [("try_again",)]
+    assert run.sql("SELECT count(*) FROM page WHERE due_at IS NOT NULL") == [(20,)]
+
+
+def test_no_request_goes_to_a_host_before_the_time_that_it_named(tmp_path: Path) -> None:
+    with serving() as site:
+        with_stories(site, 2)
+        site.pages["/news/story-10001.html"].status = 503
+        site.pages["/news/story-10001.html"].headers["Retry-After"] = "2"
+        description = job(site, tmp_path, feeds=[site.url + "/feed.xml"], politeness={"concurrency": 1})
+        run = crawl(description, tmp_path)
+    times = [each.at for each in site.seen if "story" in each.path]
+    assert len(times) == 2
+    assert times[1] - times[0] > 1.9 or site.paths[-1] == "/news/story-10001.html"
+    assert run.fate("story-10001.html") == ("deferred", "try_again")
+
+
+def test_a_night_ends_when_its_bytes_are_used_up(tmp_path: Path) -> None:
+    with serving() as site:
+        links = [site.add(f"/news/long-{n}.html", "<html>" + "x" * 50_000) for n in range(10_000, 10_010)]
+        site.feed("/feed.xml", links)
+        politeness = {"max_megabytes": 0.1, "concurrency": 1}
+        run = crawl(job(site, tmp_path, feeds=[site.url + "/feed.xml"], politeness=politeness), tmp_path)
+    assert "max_megabytes" in run.finished["detail"]
+    assert run.finished["counts"]["deferred"] >= 6
+    assert run.sql("SELECT DISTINCT reason FROM ledger_entry WHERE outcome = 'deferred'") == [("budget",)]
+
+
+NOARCHIVE = '<html><head><meta name="robots" content="index, NOARCHIVE"></head><p>The harbour was closed again.</p>'
+
+
+def test_what_a_page_opted_out_of_is_written_down_and_obeyed_as_the_site_file_says(tmp_path: Path) -> None:
+    with serving() as site:
+        links = [
+            site.add("/news/no-archive-10000.html", NOARCHIVE),
+            site.story("/news/no-ai-10001.html", headers={"X-Robots-Tag": "noai", "TDM-Reservation": "1"}),
+            site.story("/news/plain-10002.html", headers={"X-Robots-Tag": "otherbot: noarchive"}),
+        ]
+        site.feed("/feed.xml", links)
+        feeds = [site.url + "/feed.xml"]
+        usual = crawl(job(site, tmp_path, feeds=feeds), tmp_path)
+        other = job(site, tmp_path, feeds=feeds, politeness={"obey_noarchive": False, "obey_noai": True})
+        other["database_url"] = f"sqlite:///{tmp_path / 'other.db'}"
+        strict = crawl(other, tmp_path)
+        strict.database = tmp_path / "other.db"
+    assert usual.fate("no-archive-10000.html") == ("refused", "opted_out")
+    assert usual.fate("plain-10002.html") == ("fetched", "new")
+    assert usual.sql("SELECT c.opt_outs FROM capture c JOIN page p ON p.id = c.page_id WHERE url LIKE '%no-ai%'") == [
+        ("noai tdm",)
+    ]
+    assert strict.fate("no-archive-10000.html") == ("fetched", "new")
+    assert strict.fate("no-ai-10001.html") == ("refused", "opted_out")
+
+
+def test_cookies_and_headers_of_the_site_file_go_to_its_own_host(tmp_path: Path) -> None:
+    with serving() as site:
+        with_stories(site, 1)
+        own = {"cookies": {"consent": "yes", "edition": "tj", "lost": "${NOBODY_SET}"}, "headers": {"X-Key": "ours"}}
+        crawl(job(site, tmp_path, feeds=[site.url + "/feed.xml"], **own), tmp_path)
+    (seen,) = site.requests("/news/story-10000.html")
+    assert (seen.headers["cookie"], seen.headers["x-key"]) == ("consent=yes; edition=tj", "ours")
