@@ -23,14 +23,14 @@ from scrapy.http import Response
 from scrapy.robotstxt import RobotParser
 
 from crawler import places
-from crawler.capture import from_response, from_trouble, without_credentials
+from crawler.capture import from_response, from_trouble, obeyed, without_credentials
 from crawler.discovery import read_section, unpack
 from crawler.feeds import read_feed
 from crawler.found import Found, plain_text
 from crawler.frontpage import read_front
 from crawler.progress import Tell
 from crawler.sitemaps import read_sitemap
-from crawler.trouble import explain
+from crawler.trouble import Trouble, explain
 from pipeline.model import Capture, Due, Kind, Outcome, Reason
 from pipeline.probing import SAMPLES, Findings, Front, Probed, ProbeJob, Sample, Seen, Way, domain_of
 from pipeline.urls import canonical, resolve, url_key
@@ -42,6 +42,7 @@ DATED = re.compile(rb"<(?:pubDate|updated|published|dc:date|(?:news:)?publicatio
 CLOCK = re.compile(rb"(?:([+-])(\d\d):?(\d\d)|(GMT|UTC?|Z))\s*<$")
 TITLE = re.compile(rb"<title[^>]*>(?:\s*<!\[CDATA\[)?(.*?)(?:\]\]>\s*)?</title>", re.I | re.S)
 FEED_START = re.compile(rb"<(?:rss|feed|rdf:RDF)[\s>]|\"https?://jsonfeed\.org/", re.I)
+TOO_LONG: Final = Trouble(Outcome.DEFERRED, Reason.TRY_AGAIN, "asks us to wait for longer than a probe takes")
 
 log = logging.getLogger(__name__)
 
@@ -257,8 +258,13 @@ class ProbeSpider(Spider):
     async def _visit(self, url: str, kind: Kind) -> Visit:
         at, due = datetime.now(UTC), _due(url, kind)
         try:
-            response = await self.crawler.engine.download_async(Request(without_credentials(url)))
-            visit = Visit(from_response(due, response, at, conditional=False), response)
+            request = self.crawler.engine.download_async(Request(without_credentials(url)))
+            response = await asyncio.wait_for(request, self._time_left())
+            agent = self.settings["ROBOTSTXT_USER_AGENT"]
+            capture = from_response(due, response, at, conditional=False, agent=agent)
+            visit = Visit(obeyed(capture, self.site.politeness) if kind is Kind.STORY else capture, response)
+        except TimeoutError:  # a host that asked us to wait is waited for
+            visit = Visit(from_trouble(due, TOO_LONG, at))
         except Exception as error:
             trouble = explain(error)
             if trouble.reason is Reason.INTERNAL:
@@ -266,6 +272,10 @@ class ProbeSpider(Spider):
             visit = Visit(from_trouble(due, trouble, at))
         self.tell.probed(url, kind, visit.capture)
         return visit
+
+    def _time_left(self) -> float:
+        """Seconds for one request: to the end of the probe, and as long as an answer may take."""
+        return max(0.0, self.job.seconds - (time.monotonic() - self._started)) + self.site.politeness.timeout
 
     @property
     def _used(self) -> int:

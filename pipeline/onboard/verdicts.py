@@ -64,9 +64,9 @@ def _not_had(judged: Sequence[Judged]) -> str:
     reasons = Counter(str(each.sample.reason) or f"answer {each.sample.status}" for each in judged)
     told = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in reasons.most_common())
     most, _ = reasons.most_common(1)[0]
-    advice = {
-        "robots": "its robots.txt closes its stories to us, and that is always obeyed; ask its owner for leave",
-        "opted_out": "its stories say that they are not to be archived; ask its owner for leave",
+    advice: dict[str, str] = {
+        Reason.ROBOTS: "its robots.txt closes its stories to us, and that is always obeyed; ask its owner for leave",
+        Reason.OPTED_OUT: "its stories say that they are not to be archived; ask its owner for leave",
     }
     said = f"none of {len(judged)} pages that look like stories could be had ({told})"
     return f"{said}: {advice.get(most, 'try later, or ask its owner')}"

@@ -18,7 +18,7 @@ from pipeline.probing import REQUESTS, SECONDS, Findings, ProbeJob
 from pipeline.runs.batch import Batch, Input, Output
 from pipeline.runs.child import run_child
 from pipeline.runs.workers import Workers
-from pipeline.settings import Settings
+from pipeline.settings import Settings, filled_in
 from pipeline.sites import CrawlJob, Site
 
 GRACE = 150.0  # seconds beyond the probe's own time: its last request may take its full time
@@ -50,8 +50,9 @@ async def probe_site(
 
 
 async def _look(settings: Settings, site: Site, folder: Path, listen: Listen, *, known: bool) -> Findings:
+    secrets = {name: filled_in(getattr(site, name), f"{site.id}: '{name}'") for name in ("headers", "cookies")}
     errand = CrawlJob(
-        site=site,
+        site=site.model_copy(update=secrets),
         database_url="",
         user_agent=settings.agent,
         log_file=str(settings.log_folder / "probe.log"),

@@ -165,6 +165,21 @@ def test_a_hostile_site_costs_little_and_breaks_nothing(tmp_path: Path) -> None:
     assert found.requests <= 40
 
 
+def test_a_story_that_opted_out_is_not_taken_and_a_host_that_asks_us_to_wait_is_not_waited_for(tmp_path: Path) -> None:
+    with serving() as site:
+        front(site, '<link rel="alternate" type="application/rss+xml" href="/feed.xml">')
+        closed = site.story("/news/story-10001.html", headers={"X-Robots-Tag": "noarchive"})
+        site.feed("/feed.xml", [closed])
+        found = probe(site, tmp_path)
+        assert [(sample.reason, sample.file) for sample in found.samples] == [(Reason.OPTED_OUT, "")]
+        busy = [site.story(f"/news/busy-{n}.html", status=429, headers={"Retry-After": "300"}) for n in range(10_000, 10_003)]
+        site.feed("/feed.xml", busy)
+        began = time.monotonic()
+        found = probe(site, tmp_path, seconds=4.0)
+        assert time.monotonic() - began < 20
+    assert {sample.reason for sample in found.samples} == {Reason.TRY_AGAIN}
+
+
 def test_a_site_that_is_known_is_asked_at_the_places_of_its_file(tmp_path: Path) -> None:
     with serving() as site:
         front(site)
