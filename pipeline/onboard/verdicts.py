@@ -66,7 +66,7 @@ def _not_had(judged: Sequence[Judged]) -> str:
     most, _ = reasons.most_common(1)[0]
     advice: dict[str, str] = {
         Reason.ROBOTS: "its robots.txt closes its stories to us, and that is always obeyed; ask its owner for leave",
-        Reason.OPTED_OUT: "its stories say that they are not to be archived; ask its owner for leave, and write its file by hand,"
+        Reason.OPTED_OUT: "its stories say that they are not to be archived; ask its owner for leave, then write its file,"
         " with obey_noarchive = false",
     }
     said = f"none of {len(judged)} pages that look like stories could be had ({told})"
