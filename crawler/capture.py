@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from scrapy.http import Headers, Response
 from w3lib.url import safe_url_string
 
-from crawler.heads import head_of, opt_outs
+from crawler.heads import declared_address, head_of, opt_outs
 from crawler.trouble import Trouble
 from pipeline.model import Capture, Due, Kind, Outcome, Reason
 from pipeline.sites import Politeness
@@ -63,6 +63,7 @@ def from_response(due: Due, response: Response, at: datetime, *, conditional: bo
         elapsed_ms=_elapsed(response),
         location=_location(response) if outcome is Outcome.REDIRECTED else "",
         detail=detail,
+        canonical_url=resolve(response.url, declared_address(head)) or "",
         opt_outs=opt_outs(response.headers, head, agent) if got_bytes else (),
     )
 

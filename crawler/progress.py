@@ -30,6 +30,8 @@ class Tell:
     def page(self, url: str, capture: Capture, outcome: Outcome) -> None:
         same = outcome is Outcome.UNCHANGED and capture.outcome is Outcome.FETCHED
         reason = Reason.SAME_BYTES if same else Reason.NONE if outcome is Outcome.FETCHED else capture.reason
+        if outcome is Outcome.REDIRECTED and capture.outcome is Outcome.FETCHED:
+            reason = Reason.DUPLICATE
         self._print(
             "page", url=without_credentials(url), outcome=outcome, reason=reason, detail=capture.detail, bytes=capture.size
         )

@@ -26,7 +26,7 @@ from crawler.found import Found
 from crawler.overload import left_hosts
 from crawler.progress import Tell
 from crawler.revisit import next_visit
-from crawler.targets import is_next_page, judge_target, newest_children
+from crawler.targets import believed, is_next_page, judge_target, newest_children
 from crawler.trouble import explain
 from pipeline.errors import NightdeskError
 from pipeline.model import Capture, Due, Kind, Link, Outcome, Place, Reason
@@ -168,6 +168,7 @@ class NewsSpider(Spider):
             capture = Capture(due.page_id, datetime.now(UTC), refused.outcome, refused.reason)
         else:
             capture, _ = await self._visit(due, follow=False)
+            capture = replace(capture, canonical_url=believed(self.site, capture.canonical_url))
             capture = obeyed(capture, self.site.politeness)
         verdict = judge_target(self.site, capture.location) if capture.outcome is Outcome.REDIRECTED else None
         due_at = next_visit(capture, due, self.site.revisit)

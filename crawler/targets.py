@@ -23,6 +23,14 @@ def judge_target(site: Site, location: str) -> Verdict:
     return site.judge(Link(location), Kind.SECTION if bare else Kind.STORY)
 
 
+def believed(site: Site, declared: str) -> str:
+    """The address that a page calls its own, if it is one of a story of the Site: many call the front page that, or another
+    site from which they took the story."""
+    if not declared or urlsplit(declared).path in ("", "/"):
+        return ""
+    return "" if site.judge(Link(declared), Kind.SECTION).reason else declared
+
+
 def is_next_page(site: Site, url: str) -> bool:
     """Whether what a section calls its next page may be read as one: it is the Site's, and no story."""
     if not site.owns(url):

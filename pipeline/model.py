@@ -93,6 +93,7 @@ class Capture:
     elapsed_ms: int = 0
     location: str = ""  # where a redirect points, absolute
     detail: str = ""  # a sentence for people where the reason code is not enough
+    canonical_url: str = ""  # the address that the page calls its own, where it is believed
     opt_outs: tuple[str, ...] = ()  # what the page does not want done with it: noarchive, noai, tdm
 
 

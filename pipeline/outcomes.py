@@ -69,6 +69,7 @@ class Reason(StrEnum):
     INTERNAL = "internal"  # our own fault, logged with a traceback
     # redirected, gone
     HTTP_REDIRECT = "http_redirect"
+    DUPLICATE = "duplicate"  # the story is kept already, under another URL of the Site
     NOT_FOUND = "not_found"
     # deferred
     BUDGET = "budget"

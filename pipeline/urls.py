@@ -1,7 +1,7 @@
 """URLs: one spelling for each, and the key by which a Page is known.
 
-Promises pure functions over strings. What a Site lets in is decided in `sites`; what a page declares as its canonical URL is
-never used here.
+Promises pure functions over strings. What a Site lets in is decided in `sites`; whether the address that a page declares is
+believed, in the crawler's `targets`.
 """
 
 from __future__ import annotations
@@ -121,3 +121,43 @@ def is_calendar(url: str) -> bool:
 
 
 SLUG = re.compile(r"/[^/]*[^/\W]+(?:-[^/\W]+){2,}[^/]*/?$")
+
+
+# Twins: addresses that sites give to one story.
+
+EDITION_HOST = re.compile(r"^(?:www\d?|m|mobile|amp)\.(?=[^.]+\.)")
+EDITION_PART = re.compile(r"/(?:amp|mobile|print)(?=/|$)|(?:\.amp|-print|_print)(?=(?:\.\w{1,5})?$)", re.IGNORECASE)
+EDITION_KEY = re.compile(r"(?:amp|mobile|print|outputtype|output)(?:=(?:1|true|yes|amp|amphtml|print)?)?", re.IGNORECASE)
+NUMBER = re.compile(r"\d{5,}")
+DAY = re.compile(r"(?:19|20)\d{6}")
+TELLING = 12  # letters of a slug that no other story has
+
+
+def key_of_story(url: str) -> str:
+    """The key of a URL without what tells one edition of a story from another: its scheme, www, mobile, AMP, print, a slash."""
+    parts = urlsplit(canonical(url))
+    query = "&".join(each for each in parts.query.split("&") if not EDITION_KEY.fullmatch(each))
+    path = EDITION_PART.sub("", parts.path).rstrip("/")
+    bare = f"{EDITION_HOST.sub('', parts.netloc)}{path}?{query}"
+    return blake2b(bare.encode("utf8", "replace"), digest_size=16).hexdigest()
+
+
+def are_akin(one: str, other: str) -> bool:
+    """Whether two URLs may well be of one story: editions of one address, or one slug or number under two."""
+    if key_of_story(one) == key_of_story(other):
+        return True
+    if _slug(one) == _slug(other) and len(_slug(one)) >= TELLING:
+        return True
+    return bool(_numbers(one) & _numbers(other))
+
+
+def _slug(url: str) -> str:
+    """The last part of the path, without an ending; "" where it is not made of words."""
+    last = EDITION_PART.sub("", urlsplit(url).path).rstrip("/").rpartition("/")[2]
+    slug = re.sub(r"\.\w{1,5}$", "", last)
+    return slug if re.search(r"[-_]", slug) else ""
+
+
+def _numbers(url: str) -> set[str]:
+    parts = urlsplit(url)
+    return {number for number in NUMBER.findall(f"{parts.path}?{parts.query}") if not DAY.fullmatch(number)}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.urls import canonical, host_of, is_calendar, looks_like_story, repeats, resolve, too_deep, url_key
+from pipeline.urls import are_akin, canonical, host_of, is_calendar, looks_like_story, repeats, resolve, too_deep, url_key
 
 A = "https://courier.example/a"
 
@@ -156,3 +156,34 @@ def test_paths_that_go_round_in_a_circle_or_on_and_on_are_told() -> None:
     assert too_deep("https://courier.example" + "/a" * 17)
     assert too_deep("https://courier.example/list?" + "&".join(f"f{n}=1" for n in range(13)))
     assert not too_deep("https://courier.example/2026/05/12/city/harbour/story.html?id=1&page=2")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("http://www.courier.example/city/seal/", "https://courier.example/city/seal"),
+        ("https://m.courier.example/city/seal", "https://courier.example/city/seal"),
+        ("https://courier.example/city/seal/amp/", "https://courier.example/city/seal/"),
+        ("https://courier.example/amp/city/seal.html", "https://courier.example/city/seal.html"),
+        ("https://courier.example/city/seal.amp.html", "https://courier.example/city/seal.html"),
+        ("https://courier.example/city/seal?outputType=amp&id=5", "https://courier.example/city/seal?id=5"),
+        ("https://courier.example/city/seal-sleeps-on-ramp", "https://courier.example/news/seal-sleeps-on-ramp.html"),
+        ("https://courier.example/?p=471123", "https://courier.example/2026/05/12/seal-471123.html"),
+    ],
+)
+def test_addresses_that_may_be_of_one_story_are_akin(one: str, other: str) -> None:
+    assert are_akin(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://courier.example/city/seal", "https://courier.example/city/ramp"),
+        ("https://courier.example/story?id=5", "https://courier.example/story?id=6"),
+        ("https://courier.example/20260512/a.html", "https://courier.example/20260512/b.html"),
+        ("https://m.tj/a", "https://tj/a"),
+        ("https://courier.example/campaign", "https://courier.example/c-ign"),
+    ],
+)
+def test_addresses_of_two_stories_are_not_akin(one: str, other: str) -> None:
+    assert not are_akin(one, other)

@@ -8,7 +8,7 @@ that it saw has one outcome. Calls block: a caller with an event loop makes them
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from pipeline.errors import AlreadyRunning, StoreError
 from pipeline.model import Capture, Due, Kind, Link, Outcome, Place, Reason, Verdict
-from pipeline.store import frontier, ledger, locks, migrate
+from pipeline.store import frontier, ledger, locks, migrate, twins
 from pipeline.store.engine import Store
 from pipeline.store.packing import pack
 from pipeline.store.schema import Capture as CaptureRow
@@ -96,13 +96,20 @@ class Archive:
         """Keeps one visit to a story: its bytes, its Capture, the Page's new state and its entry in the ledger.
 
         `verdict` judges the target of a redirect, which becomes a Page of its own. Returns the outcome as kept: FETCHED becomes
-        UNCHANGED where the bytes are those of the last visit.
+        UNCHANGED where the bytes are those of the last visit, and REDIRECTED where the story is kept under another URL.
         """
         packed = _packed(capture)
         with self.store.write() as db:
             page = _page(db, capture.page_id)
-            outcome, reason, changes = capture.outcome, capture.reason, dict[str, object]()
+            changes = dict[str, object]()
+            is_first = page.payload_id is None
+            twin = twins.find(db, self._site, page.url, capture, packed[0]) if packed is not None and is_first else None
+            if twin is not None:  # its bytes add nothing, and it need not be asked again: the other one is
+                capture = replace(capture, outcome=Outcome.REDIRECTED, reason=Reason.DUPLICATE, detail=twin.detail)
+                packed, due_at, changes = None, None, {"redirect_to": twin.page_id}
+            outcome, reason = capture.outcome, capture.reason
             if packed is not None:
+                changes["story_key"] = twins.story_key(page.url, capture.canonical_url)
                 payload_id = _payload_id(db, capture, packed)
                 outcome, reason = _refined(page.payload_id, payload_id)
                 changes |= {"payload_id": payload_id}
@@ -136,7 +143,7 @@ class Archive:
 
 
 def _page(db: Connection, page_id: int) -> Row[*tuple[Any, ...]]:
-    row = db.execute(select(Page.payload_id, Page.confirmed_at, Page.gone_at).where(Page.id == page_id)).one_or_none()
+    row = db.execute(select(Page.payload_id, Page.confirmed_at, Page.gone_at, Page.url).where(Page.id == page_id)).one_or_none()
     if row is None:
         raise StoreError(f"page {page_id} is not in the archive any more")
     return row

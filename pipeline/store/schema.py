@@ -113,6 +113,7 @@ class Page(Base):
     etag: Mapped[str] = mapped_column(server_default="")
     last_modified: Mapped[str] = mapped_column(server_default="")
     redirect_to: Mapped[int | None] = mapped_column(ForeignKey("page.id"))
+    story_key: Mapped[str] = mapped_column(String(32), server_default="")  # one for all addresses of a story: see `twins`
     # the newest bytes, and the last visit that met them
     payload_id: Mapped[int | None] = mapped_column(ForeignKey("payload.id"))
     confirmed_at: Mapped[datetime | None]
@@ -128,6 +129,8 @@ class Page(Base):
         Index("ix_page_remembered", "site", "remembered_at", postgresql_where=text("remembered_at IS NOT NULL"),
               sqlite_where=text("remembered_at IS NOT NULL")),
         Index(None, "payload_id"),
+        Index("ix_page_story", "site", "story_key", postgresql_where=text("story_key <> ''"),
+              sqlite_where=text("story_key <> ''")),
         Index("ix_page_stored", "site", "id", postgresql_where=text("payload_id IS NOT NULL"),
               sqlite_where=text("payload_id IS NOT NULL")),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from crawler.capture import from_response, is_html, keep_headers, parse_content_
 from crawler.guards import OwnHeaders, is_public
 from crawler.revisit import asked_pause, next_visit
 from crawler.robots import product_token
-from crawler.targets import is_next_page, judge_target, newest_children
+from crawler.targets import believed, is_next_page, judge_target, newest_children
 from crawler.trouble import explain
 from pipeline.model import Capture, Due, Kind, Link, Outcome, Reason
 from pipeline.sites import Revisit, Site
@@ -183,3 +183,17 @@ def test_a_section_goes_on_to_pages_of_its_site_and_to_no_story(url: str, is_pag
 )
 def test_traps_are_refused_each_for_its_reason(path: str, found_on: Kind, reason: Reason) -> None:
     assert SITE.judge(Link(f"https://h.tj{path}"), found_on).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("declared", "is_believed"),
+    [
+        ("https://www.h.tj/news/harbour-closed-once-again", True),
+        ("https://h.tj/", False),
+        ("https://h.tj/news/", False),
+        ("https://agency.tj/news/harbour-closed-once-again", False),
+        ("", False),
+    ],
+)
+def test_a_page_is_believed_its_own_address_where_that_is_a_story_of_the_site(declared: str, is_believed: bool) -> None:
+    assert believed(SITE, declared) == (declared if is_believed else "")
