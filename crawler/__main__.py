@@ -78,7 +78,7 @@ def probe(job: ProbeJob, tell: Tell) -> int:
 
 def run_spider(job: CrawlJob, archive: Archive, desk: Desk, run: int, tell: Tell) -> End:
     """The whole crawl, to its end."""
-    spider, error = run_scrapy(job, NewsSpider, site=job.site, archive=archive, desk=desk, run=run, tell=tell)
+    spider, error = run_scrapy(job, NewsSpider, site=job.site, archive=archive, desk=desk, run=run, tell=tell, since=job.since)
     if isinstance(spider, NewsSpider) and not error:
         return spider.end
     return End("failed", "Scrapy could not run the spider; the log says why")

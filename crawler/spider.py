@@ -26,7 +26,7 @@ from crawler.found import Found
 from crawler.overload import left_hosts
 from crawler.progress import Tell
 from crawler.revisit import next_visit
-from crawler.targets import believed, is_next_page, judge_target, newest_children
+from crawler.targets import believed, is_next_page, judge_target, newest_children, sift
 from crawler.trouble import explain
 from pipeline.errors import NightdeskError
 from pipeline.model import Capture, Due, Kind, Link, Outcome, Place, Reason
@@ -36,6 +36,7 @@ from pipeline.urls import host_of, url_key
 
 MAX_DEPTH = 3  # sitemap indexes inside each other
 MAX_SITEMAPS = 200  # children of indexes in one Run
+MAX_SITEMAPS_BACK = 2_000  # where the Run goes back in time
 MAX_SILENCE = 10  # visits in a row to which the site gave no answer of use
 SILENCE = (Reason.DNS, Reason.CONNECT, Reason.TIMEOUT, Reason.TLS, Reason.ROBOTS_UNREACHABLE, Reason.TRY_AGAIN)
 
@@ -61,17 +62,21 @@ class NewsSpider(Spider):
 
     name = "news"
 
-    def __init__(self, site: Site, archive: Archive, desk: Desk, run: int, tell: Tell, **kwargs: Any) -> None:
+    def __init__(
+        self, site: Site, archive: Archive, desk: Desk, run: int, tell: Tell, since: datetime | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.site = site
+        self.since = since
         self.archive = archive
         self.desk = desk
         self.run = run
         self.tell = tell
         self.end = End("stopped", "ended by a signal")  # true until `start` says otherwise
         self._places: deque[tuple[Due, int]] = deque()
-        self._sitemaps_left = MAX_SITEMAPS
+        self._sitemaps_left = MAX_SITEMAPS if since is None else MAX_SITEMAPS_BACK
         self._places_read = 0
+        self._older = self._undated = 0  # Links that a back-fill left out
         self._paged = {url_key(place.url) for place in site.places}
         self._due: deque[Due] = deque()
         self._refill = asyncio.Lock()
@@ -104,13 +109,16 @@ class NewsSpider(Spider):
 
     async def _meet_places(self) -> None:
         """Enters all Places in the ledger before the first is asked, so that a Run that is cut short says which were not."""
-        for place in {url_key(place.url): place for place in reversed(self.site.places)}.values():
+        places = [place for place in self.site.places if self.since is None or place.kind is Kind.SITEMAP]
+        for place in {url_key(place.url): place for place in reversed(places)}.values():
             self._places.appendleft((await self.desk.ask(self.archive.meet_place, self.run, place), 0))
 
     async def _next_place(self) -> bool:
         if not self._places or self._must_stop():
             return False
         due, depth = self._places.popleft()
+        if self.since is not None:  # what is unchanged was read for the new stories alone
+            due = replace(due, etag="", last_modified="")
         capture, response = await self._visit(due, follow=True)
         found = Found()
         if response is not None and capture.outcome is Outcome.FETCHED:
@@ -135,17 +143,27 @@ class NewsSpider(Spider):
 
     async def _keep_place(self, due: Due, capture: Capture, found: Found, depth: int) -> None:
         room = self._sitemaps_left if depth < MAX_DEPTH else 0
-        links = newest_children(found.links, room)
+        offered = self._sifted(due, found.links)
+        links = newest_children(offered, room)
         verdicts = tuple(self.site.judge(link, due.kind) for link in links)
         met = await self.desk.ask(self.archive.keep_place, self.run, capture, verdicts, due.kind)
         self._sitemaps_left -= len(met.places)
         self._places.extend((child, depth + 1) for child in met.places)
-        if len(links) < len(found.links):
-            log.warning("%s: %d child sitemaps left out", without_credentials(due.url), len(found.links) - len(links))
+        if len(links) < len(offered):
+            log.warning("%s: %d child sitemaps left out", without_credentials(due.url), len(offered) - len(links))
         await self._read_on(due, found, met, depth)
         if depth and due.kind is Kind.SECTION and capture.outcome not in (Outcome.FETCHED, Outcome.UNCHANGED):
             return  # a list that ends before its pages do is no trouble of the site
         self.tell.place(due.url, capture, links=len(links), new=met.new, known=met.known, refused=met.refused)
+
+    def _sifted(self, due: Due, links: tuple[Link, ...]) -> tuple[Link, ...]:
+        """The Links of a Place that a back-fill is after; all of them on an ordinary night."""
+        if self.since is None:
+            return links
+        sifted = sift(links, self.since)
+        self._older += sifted.older
+        self._undated += sifted.undated
+        return sifted.links
 
     async def _read_on(self, due: Due, found: Found, met: Met, depth: int) -> None:
         """Follows a section to its next page, while each page shows a story that is new."""
@@ -261,6 +279,11 @@ class NewsSpider(Spider):
             return End("finished", detail, Reason.BUDGET)
         if self._taken >= politeness.max_pages:
             return End("finished", f"max_pages = {politeness.max_pages} were fetched; the rest stays due", Reason.BUDGET)
+        if self.since is not None:
+            detail = (
+                f"back to {self.since:%Y-%m-%d}: {self._older} older links and {self._undated} without a date were left out"
+            )
+            return End("finished", detail)
         return End("finished")
 
 

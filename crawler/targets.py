@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from pipeline.model import Kind, Link, Verdict
@@ -13,6 +14,7 @@ from pipeline.sites import Site
 PAGE_NUMBER = re.compile(
     r"/(?:page|seite|pagina|p)[/-]?\d{1,4}/?(?:$|\?)|[?&](?:page|paged|p|pg|start|offset)=\d{1,5}(?:&|$)", re.I
 )
+STAMP = re.compile(r"(?<!\d)((?:19|20)\d\d)(?:[-/_.]?(0[1-9]|1[0-2])(?:[-/_.]?(0[1-9]|[12]\d|3[01]))?)?(?!\d)")
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -46,3 +48,42 @@ def newest_children(links: Sequence[Link], room: int) -> tuple[Link, ...]:
     by_change = sorted(children, key=lambda link: link.modified_at or NEVER, reverse=True)
     kept = {link.url for link in by_change[:room]}
     return tuple(link for link in links if link.kind is Kind.STORY or link.url in kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """The Links of a sitemap that a back-fill takes, and how many it leaves out."""
+
+    links: tuple[Link, ...]
+    older: int = 0
+    undated: int = 0
+
+
+def sift(links: Sequence[Link], since: datetime) -> Sifted:
+    """The Links that are no older than a day: by the dates that the sitemap names, else by that in their address. A child
+    without any date is read, since it may hold what is looked for; a story without any is left to the ordinary nights."""
+    kept, older, undated = [], 0, 0
+    for link in links:
+        told = [time for time in (link.published_at, link.modified_at) if time is not None]
+        end = None if told else end_of(link.url, year_is_enough=link.kind is not Kind.STORY)
+        if not told and end is None and link.kind is Kind.STORY:
+            undated += 1
+        elif (told and max(told) < since) or (end is not None and end <= since):
+            older += 1
+        else:
+            kept.append(link)
+    return Sifted(tuple(kept), older, undated)
+
+
+def end_of(url: str, *, year_is_enough: bool) -> datetime | None:
+    """When the day, month or year is over that a path names: `/2026/05/12/`, `sitemap-2026-05.xml`."""
+    found = [stamp for stamp in STAMP.finditer(urlsplit(url).path) if stamp.group(2) or year_is_enough]
+    if not found:
+        return None
+    year, month, day = (int(part or 0) for part in found[-1].groups())
+    try:
+        if day:
+            return datetime(year, month, day, tzinfo=UTC) + timedelta(days=1)
+        return datetime(year + (month in (0, 12)), month % 12 + 1, 1, tzinfo=UTC)
+    except ValueError:  # the thirtieth of February
+        return None

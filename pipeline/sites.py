@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -213,6 +214,7 @@ class CrawlJob(Table):
     user_agent: str
     log_file: str = ""  # "": standard error
     log_level: str = "INFO"
+    since: datetime | None = None  # a back-fill: only sitemaps are read, and of them only what is no older than this
 
 
 def bare_host(host: str) -> str:

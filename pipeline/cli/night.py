@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 
@@ -11,20 +13,39 @@ from pipeline.cli import changes, summary
 from pipeline.cli.output import complain, print_json, say
 from pipeline.cli.setup import AsJson, Door, SiteNames, door
 from pipeline.cli.watch import watcher
-from pipeline.errors import ExitCode
+from pipeline.errors import ConfigError, ExitCode
 from pipeline.runs.clean import NIGHTLY, Plan
 from pipeline.runs.night import SiteNight, run_night, worst
 from pipeline.runs.report import Report
 from pipeline.sites import Site
 from pipeline.store.engine import Store
 
+Since = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Go back in the sites' sitemaps to that day (UTC), instead."),
+]
 
-def crawl(context: typer.Context, sites: SiteNames = None, as_json: AsJson = False) -> None:
+
+def crawl(context: typer.Context, sites: SiteNames = None, since: Since = None, as_json: AsJson = False) -> None:
     """Crawl the sites, clean what is new, and sum up. This is the nightly command."""
     here = door(context)
+    if since is not None and not sites:
+        raise ConfigError("--since needs the name of a site, as in 'nightdesk crawl gazette --since 2026-01-01'")
     chosen = here.sites(sites or ())
     _ = here.settings.agent  # refused before anything is begun
-    work(here, chosen, as_json=as_json, crawled=True)
+    day = since.replace(tzinfo=UTC) if since else None
+    if day is not None:
+        check_back_fill(chosen, day)
+    work(here, chosen, as_json=as_json, crawled=True, since=day)
+
+
+def check_back_fill(sites: Sequence[Site], since: datetime) -> None:
+    """Refuses a back-fill that could find nothing. Raises ConfigError."""
+    if since > datetime.now(UTC):
+        raise ConfigError(f"--since {since:%Y-%m-%d}: that day has not come yet")
+    for site in sites:
+        if not site.sitemaps:
+            raise ConfigError(f"--since: {site.id} has no sitemaps in its file; 'nightdesk check {site.id}' looks for some")
 
 
 def work(
@@ -35,10 +56,11 @@ def work(
     crawled: bool,
     plan: Plan = NIGHTLY,
     changed: Mapping[str, Report] | None = None,
+    since: datetime | None = None,
 ) -> None:
     """Crawls or cleans, sums up, and ends the command. `changed` are the reports of who wants to see what is other now."""
     store = here.archive(create=crawled)
-    nights = watched(here, store, sites, as_json=as_json, crawled=crawled, plan=plan)
+    nights = watched(here, store, sites, as_json=as_json, crawled=crawled, plan=plan, since=since)
     if as_json:
         told = summary.to_json(store, nights)
         print_json([each | {"changes": changes.report_json(changed[each["site"]])} for each in told] if changed else told)
@@ -50,12 +72,12 @@ def work(
 
 
 def watched(
-    here: Door, store: Store, sites: Sequence[Site], *, as_json: bool, crawled: bool, plan: Plan
+    here: Door, store: Store, sites: Sequence[Site], *, as_json: bool, crawled: bool, plan: Plan, since: datetime | None = None
 ) -> tuple[SiteNight, ...]:
     """The nights of some Sites, with somebody looking on. Ctrl-C ends the command in order."""
     try:
         with watcher(quiet=as_json) as looking:
-            return run_night(here.settings, store, sites, looking, crawl=crawled, plan=plan)
+            return run_night(here.settings, store, sites, looking, crawl=crawled, plan=plan, since=since)
     except KeyboardInterrupt:
         complain("interrupted; what was done is kept, and the same command goes on from here")
         raise typer.Exit(ExitCode.INTERRUPTED) from None

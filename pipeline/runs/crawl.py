@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from pipeline.errors import AlreadyRunning, ConfigError, ExitCode
@@ -86,8 +87,8 @@ class _Notes:
             self.empty.append(event["url"])
 
 
-async def crawl_site(settings: Settings, site: Site, listen: Listen) -> CrawlResult:
-    """Crawls one Site in a child process. Never raises for what the child does."""
+async def crawl_site(settings: Settings, site: Site, listen: Listen, since: datetime | None = None) -> CrawlResult:
+    """Crawls one Site in a child process; with `since` goes back in its sitemaps. Never raises for what the child does."""
     try:
         secrets = {name: filled_in(getattr(site, name), f"{site.id}: '{name}'") for name in ("headers", "cookies")}
     except ConfigError as error:
@@ -98,6 +99,7 @@ async def crawl_site(settings: Settings, site: Site, listen: Listen) -> CrawlRes
         user_agent=settings.agent,
         log_file=str(settings.log_folder / f"{site.id}.log"),
         log_level=settings.log_level,
+        since=since,
     )
     notes = _Notes()
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -66,12 +67,14 @@ def run_night(
     *,
     crawl: bool = True,
     plan: Plan = NIGHTLY,
+    since: datetime | None = None,
 ) -> tuple[SiteNight, ...]:
-    """Crawls and cleans the Sites; with `crawl` False only cleans. One result for each Site, in the order given."""
+    """Crawls and cleans the Sites; with `crawl` False only cleans, with `since` goes back to that time. One result for each
+    Site, in the order given."""
     if crawl:
         make_log_folder(settings.log_folder)
     with Workers(settings.processes, settings.page_seconds, settings.page_megabytes) as workers:
-        return asyncio.run(_run(settings, store, sites, watcher, workers, crawl, plan))
+        return asyncio.run(_run(settings, store, sites, watcher, workers, crawl, plan, since))
 
 
 def make_log_folder(folder: Path) -> None:
@@ -90,6 +93,7 @@ async def _run(
     workers: Workers,
     crawl: bool,
     plan: Plan,
+    since: datetime | None,
 ) -> tuple[SiteNight, ...]:
     children = asyncio.Semaphore(settings.crawls)
     stop = threading.Event()
@@ -101,7 +105,7 @@ async def _run(
         if crawl:
             async with children:
                 began = time.monotonic()  # waiting for a place is not the Site's time
-                crawled = await crawl_site(settings, site, watcher.crawl)
+                crawled = await crawl_site(settings, site, watcher.crawl, since)
         async with cleaner:
             cleaned, error = await asyncio.to_thread(_clean, store, site, workers, watcher, stop, plan)
         night = _night(site, crawled, cleaned, error, time.monotonic() - began)

@@ -97,6 +97,27 @@ def test_a_site_that_is_not_there_is_refused_with_a_suggestion(home: Path, here:
     assert "there are: good" in here("clean", "something-else-entirely").sentence
 
 
+def test_a_back_fill_that_could_find_nothing_is_refused(home: Path, here: Here) -> None:
+    site_file(home, "good", GOOD)
+    wrong = {
+        ("--since", "2026-01-01"): "--since needs the name of a site, as in 'nightdesk crawl gazette --since 2026-01-01'",
+        ("good", "--since", "2999-01-01"): "--since 2999-01-01: that day has not come yet",
+        ("good", "--since", "2020-01-01"): "--since: good has no sitemaps in its file; 'nightdesk check good' looks for some",
+    }
+    for words, sentence in wrong.items():
+        answer = here("crawl", *words)
+        assert (answer.code, answer.sentence) == (3, f"nightdesk: {sentence}")
+
+
+def test_a_secret_that_is_not_set_stops_that_site_alone(home: Path, little: LittleSite) -> None:
+    site_file(home, "good", GOOD + '[headers]\nX-Key = "${GOOD_KEY}"\n')
+    answer = nightdesk(home, "crawl", "--json")
+    assert answer.code == 3
+    by_site = {each["site"]: each for each in answer.json}
+    assert by_site["good"]["troubles"] == ["good: 'headers': the variable GOOD_KEY of the environment is not set"]
+    assert any(each["clean"] == {"archived": {"new": 1}} for each in by_site.values())
+
+
 def test_without_any_site_file_the_command_says_where_they_belong(home: Path, here: Here) -> None:
     answer = here("crawl")
     assert answer.code == 3

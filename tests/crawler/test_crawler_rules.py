@@ -14,7 +14,7 @@ from crawler.capture import from_response, is_html, keep_headers, parse_content_
 from crawler.guards import OwnHeaders, is_public
 from crawler.revisit import asked_pause, next_visit
 from crawler.robots import product_token
-from crawler.targets import believed, is_next_page, judge_target, newest_children
+from crawler.targets import Sifted, believed, end_of, is_next_page, judge_target, newest_children, sift
 from crawler.trouble import explain
 from pipeline.model import Capture, Due, Kind, Link, Outcome, Reason
 from pipeline.sites import Revisit, Site
@@ -197,3 +197,37 @@ def test_traps_are_refused_each_for_its_reason(path: str, found_on: Kind, reason
 )
 def test_a_page_is_believed_its_own_address_where_that_is_a_story_of_the_site(declared: str, is_believed: bool) -> None:
     assert believed(SITE, declared) == (declared if is_believed else "")
+
+
+def test_a_back_fill_takes_what_is_dated_and_no_older_than_its_day() -> None:
+    since = datetime(2026, 5, 1, tzinfo=UTC)
+    before, after = since - timedelta(hours=1), since + timedelta(hours=1)
+    wanted = (
+        Link("https://h.tj/a", published_at=before, modified_at=after),
+        Link("https://h.tj/b", published_at=after),
+        Link("https://h.tj/2026/05/01/c"),
+        Link("https://h.tj/sitemap-2026.xml", Kind.SITEMAP),
+        Link("https://h.tj/sitemap-12.xml", Kind.SITEMAP),
+        Link("https://h.tj/sitemap-2019-05.xml", Kind.SITEMAP, modified_at=after),
+    )
+    left_out = (
+        Link("https://h.tj/d", published_at=before),
+        Link("https://h.tj/2026/04/e"),
+        Link("https://h.tj/sitemap-2026-04.xml", Kind.SITEMAP),
+        Link("https://h.tj/no-date"),
+    )
+    assert sift((*wanted, *left_out), since) == Sifted(wanted, older=3, undated=1)
+
+
+@pytest.mark.parametrize(
+    ("path", "moment"),
+    [
+        ("/2026/05/12/story", datetime(2026, 5, 13, tzinfo=UTC)),
+        ("/20261231/story", datetime(2027, 1, 1, tzinfo=UTC)),
+        ("/sitemap-2026-12.xml", datetime(2027, 1, 1, tzinfo=UTC)),
+        ("/2026-02-30/story", None),
+        ("/1234567/story", None),
+    ],
+)
+def test_an_address_may_name_a_day_or_a_month(path: str, moment: datetime | None) -> None:
+    assert end_of(f"https://h.tj{path}", year_is_enough=False) == moment
