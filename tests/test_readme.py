@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from pipeline import __version__, settings, sites
-from pipeline.cli import app
+from pipeline.cli import application
 from pipeline.demo import newsroom
 from pipeline.errors import ExitCode
 from pipeline.model import Outcome, Reason
@@ -76,7 +76,7 @@ class Shown:
 
 def cli() -> Any:
     """The whole command line, as the library under typer sees it."""
-    return get_command(app)
+    return get_command(application())
 
 
 def takes_value(command: Any, option: str) -> bool:

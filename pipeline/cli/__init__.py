@@ -7,47 +7,62 @@ Promises one clear sentence and a documented exit code for each trouble, a trace
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
 
 import typer
 
-from pipeline.cli import choosing, cleaning, extracting, night, onboarding, reading, setup
+from pipeline.cli import setup
 from pipeline.cli.output import complain
 from pipeline.errors import NightdeskError
 
-app = typer.Typer(
-    name="nightdesk",
-    help="A nightly archive of news sites: crawl, keep the bytes, clean, search, and say why.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.callback()(setup.options)
-for command in (
-    onboarding.add,
-    onboarding.check,
-    night.crawl,
-    cleaning.clean,
-    choosing.review,
-    choosing.rollback,
-    cleaning.memory,
-    night.schedule,
-    reading.sites,
-    reading.search,
-    reading.show,
-    reading.explain,
-    reading.runs,
-    reading.status,
-    extracting.extract,
-    night.demo,
-):
-    app.command()(command)
+COMMANDS: Final = {  # and the module of each, in the order of the help
+    "add": "onboarding",
+    "check": "onboarding",
+    "crawl": "night",
+    "clean": "cleaning",
+    "review": "choosing",
+    "rollback": "choosing",
+    "memory": "cleaning",
+    "schedule": "night",
+    "sites": "reading",
+    "search": "reading",
+    "show": "reading",
+    "explain": "reading",
+    "runs": "reading",
+    "status": "reading",
+    "extract": "extracting",
+    "demo": "night",
+}
+HELP: Final = ("-h", "--help")
+
+
+def application(words: Sequence[str] = ()) -> typer.Typer:
+    """The command line. Where the words name one command, only that one: loading what the others need takes half of a start."""
+    app = typer.Typer(
+        name="nightdesk",
+        help="A nightly archive of news sites: crawl, keep the bytes, clean, search, and say why.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": list(HELP)},
+    )
+    app.callback()(setup.options)
+    for name in _named(words):
+        app.command()(getattr(import_module(f"pipeline.cli.{COMMANDS[name]}"), name))
+    return app
+
+
+def _named(words: Sequence[str]) -> Sequence[str]:
+    found = [word for word in words if word in COMMANDS or word in HELP]
+    return found[:1] if found and found[0] in COMMANDS and len(COMMANDS.keys() & set(found)) == 1 else tuple(COMMANDS)
 
 
 def main() -> None:
     """The console script."""
     try:
-        app()
+        application(sys.argv[1:])()
     except NightdeskError as error:
         complain(str(error))
         sys.exit(int(error.exit_code))

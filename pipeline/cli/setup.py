@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,8 +15,9 @@ from pipeline.cli.output import complain
 from pipeline.errors import ConfigError, ExitCode
 from pipeline.settings import Settings
 from pipeline.sites import Site
-from pipeline.store import history
-from pipeline.store.engine import Store
+
+if TYPE_CHECKING:
+    from pipeline.store.engine import Store
 
 
 class Door:
@@ -38,7 +39,8 @@ class Door:
 
     def archive(self, *, create: bool = False) -> Store:
         """The archive, its schema up to date. Raises StoreError where there is none and `create` is False."""
-        from pipeline.store import migrate  # brings Alembic, for which who opens no archive need not wait
+        from pipeline.store import migrate  # who opens no archive need not wait for SQLAlchemy and Alembic
+        from pipeline.store.engine import Store
 
         store = Store(self.settings.database_url)
         migrate.ensure(store, create=create)
@@ -62,6 +64,8 @@ class Door:
 
     def known_site(self, store: Store, name: str | None) -> str | None:
         """The name, if the archive or a site file knows it. Raises ConfigError with the nearest one."""
+        from pipeline.store import history
+
         if name is not None and name not in (known := history.sites(store)):
             self._named(self.settings.sites_folder, name, known)
         return name
