@@ -21,12 +21,14 @@ from pipeline.model import Kind, Link, Reason
 from pipeline.sites import Site
 from pipeline.urls import resolve
 
+MAX_SITEMAP = 52_428_800  # bytes of a sitemap that came packed: what the protocol allows
 MAX_ANCHORS = 5_000  # Links of one section page; a list of stories has a hundred
 
 
 def discover(kind: Kind, body: bytes, base: str, content_type: str, site: Site) -> Found:
     """The Links of a Place of the given kind. `base` is the URL that the answer came from."""
-    unpacked = unpack(body, site.safety.max_bytes)
+    limit = site.safety.max_bytes
+    unpacked = unpack(body, max(limit, MAX_SITEMAP) if kind is Kind.SITEMAP else limit)
     if isinstance(unpacked, Found):
         return unpacked
     if kind is Kind.FEED:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from scrapy import Request
@@ -28,22 +29,24 @@ LEFT = "nightdesk/left"  # among Scrapy's stats: hosts that are left for the nig
 class OverloadGuard:
     """See the module's head. It stands nearer to the network than the retries, so that it counts each answer."""
 
-    def __init__(self, stats: StatsCollector) -> None:
+    def __init__(self, stats: StatsCollector, is_over: Callable[[], bool]) -> None:
         self._stats = stats
+        self._is_over = is_over
         self._answers: dict[str, int] = {}
         self._until: dict[str, float] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> OverloadGuard:
         assert crawler.stats is not None
-        return cls(crawler.stats)
+        must_stop: Callable[[], bool] = getattr(crawler.spider, "must_stop", bool)
+        return cls(crawler.stats, lambda: must_stop() or not crawler.crawling)
 
     async def process_request(self, request: Request) -> None:
         host = host_of(request.url)
         while (pause := self._until.get(host, 0.0) - time.monotonic()) > 0:
-            if host in left_hosts(self._stats):
-                break
-            await asyncio.sleep(min(pause, 1.0))
+            if self._is_over():
+                raise Refusal(Reason.TRY_AGAIN, "the night was over before its host wanted to be asked", Outcome.DEFERRED)
+            await asyncio.sleep(min(pause, 0.5))
         if host in left_hosts(self._stats):
             raise Refusal(Reason.TRY_AGAIN, "its host asked us to stop, and is left alone for the night", Outcome.DEFERRED)
 

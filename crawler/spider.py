@@ -114,7 +114,7 @@ class NewsSpider(Spider):
             self._places.appendleft((await self.desk.ask(self.archive.meet_place, self.run, place), 0))
 
     async def _next_place(self) -> bool:
-        if not self._places or self._must_stop():
+        if not self._places or self.must_stop():
             return False
         due, depth = self._places.popleft()
         if self.since is not None:  # what is unchanged was read for the new stories alone
@@ -198,7 +198,7 @@ class NewsSpider(Spider):
 
     async def _take(self) -> Due | None:
         """The next Page. Taken from the archive in small batches, because what is taken is leased."""
-        if self._must_stop():
+        if self.must_stop():
             return None
         async with self._refill:
             if not self._due:
@@ -240,7 +240,8 @@ class NewsSpider(Spider):
         agent = self.settings["ROBOTSTXT_USER_AGENT"]
         return from_response(due, response, at, conditional=validators, agent=agent), response
 
-    def _must_stop(self) -> bool:
+    def must_stop(self) -> bool:
+        """Whether nothing more is to be asked tonight."""
         spent = self._out_of_time() or self._out_of_bytes()
         return spent or self._silence >= MAX_SILENCE or self._is_sent_away() or self._out_of_memory()
 

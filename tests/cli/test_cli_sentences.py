@@ -330,3 +330,18 @@ def test_the_version_and_the_help_are_there(here: Here) -> None:
     assert shown.code == 0
     for name in ("crawl", "clean", "sites", "search", "show", "explain", "runs", "status", "schedule", "demo"):
         assert name in shown.out
+
+
+def test_a_site_whose_stories_are_all_shells_is_named_with_what_to_do(home: Path) -> None:
+    shell = b'<html><head><title>App</title></head><body><div id="root"></div><script src="/app.js"></script></body></html>'
+    with serving() as site:
+        site.feed([site.page(f"/2026/02/03/story-{n}", shell + b" " * n) for n in range(4)])
+        site.file(home)
+        night = nightdesk(home, "crawl", "little", "--json")
+    (told,) = night.json
+    assert told["clean"] == {"not_article": {"script_shell": 4}}
+    (sentence,) = told["troubles"]
+    assert sentence.startswith("little: 4 of 4 pages are built by JavaScript and hold no text; look for a print or AMP edition")
+    status = nightdesk(home, "status")
+    assert f"! {sentence}" in " ".join(status.out.split())
+    assert nightdesk(home, "status", "--json").json[0]["advice"] == [sentence]

@@ -172,7 +172,8 @@ def test_sitemaps_may_be_gzipped_plain_text_or_a_feed() -> None:
 
 
 def test_a_bomb_is_not_unpacked() -> None:
-    assert read(Kind.SITEMAP, gzip.compress(b" " * 40_000_000)).reason is Reason.TOO_LARGE
+    assert read(Kind.SITEMAP, gzip.compress(b" " * 60_000_000)).reason is Reason.TOO_LARGE
+    assert read(Kind.FEED, gzip.compress(b" " * 40_000_000)).reason is Reason.TOO_LARGE
 
 
 @pytest.mark.parametrize("junk", [b"", b"hello", b"<html><body>no</body></html>", b"<urlset", b"\x1f\x8b\x08broken"])

@@ -261,3 +261,35 @@ def test_cookies_and_headers_of_the_site_file_go_to_its_own_host(tmp_path: Path)
         crawl(job(site, tmp_path, feeds=[site.url + "/feed.xml"], **own), tmp_path)
     (seen,) = site.requests("/news/story-10000.html")
     assert (seen.headers["cookie"], seen.headers["x-key"]) == ("consent=yes; edition=tj", "ours")
+
+
+def test_a_crawl_that_is_to_end_waits_for_no_host(tmp_path: Path) -> None:
+    with serving() as site:
+        with_stories(site, 5)
+        site.pages["/news/story-10004.html"].status = 503
+        site.pages["/news/story-10004.html"].headers["Retry-After"] = "500"
+        politeness = {"concurrency": 1, "max_minutes": 0.05}
+        run = begin(job(site, tmp_path, feeds=[site.url + "/feed.xml"], politeness=politeness), tmp_path)
+        began = time.monotonic()
+        run.read()
+    assert time.monotonic() - began < 20
+    assert run.code == 0
+    assert "pending" not in run.finished["counts"]
+
+
+def test_a_story_that_is_shown_under_two_addresses_is_kept_once(tmp_path: Path) -> None:
+    with serving() as site:
+        page = '<html><head><link rel="canonical" href="/news/seal-sleeps-on-ramp-10000.html"></head><p>{} The seal sleeps.</p>'
+        links = [
+            site.add("/news/seal-sleeps-on-ramp-10000.html", page.format("One")),
+            site.add("/amp/news/seal-sleeps-on-ramp-10000.html", page.format("Two")),
+            site.add("/city/seal-sleeps-on-ramp-10000.html?from=city", page.format("Three")),
+            site.add("/news/another-seal-is-awake-10001.html", page.format("Four")),
+        ]
+        site.feed("/feed.xml", links)
+        run = crawl(job(site, tmp_path, feeds=[site.url + "/feed.xml"], politeness={"concurrency": 1}), tmp_path)
+    fates = [run.fate(link) for link in links[:3]]
+    assert sorted(fates) == [("fetched", "new"), ("redirected", "duplicate"), ("redirected", "duplicate")]
+    assert run.fate("another-seal-is-awake-10001.html") == ("fetched", "new")
+    told = [(each["outcome"], each["reason"]) for each in run.of("page")]
+    assert sorted(told) == [("fetched", ""), ("fetched", ""), ("redirected", "duplicate"), ("redirected", "duplicate")]
