@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select, text
 
 from pipeline.model import Capture, Kind
 from pipeline.store.schema import Page, Payload
 from pipeline.urls import are_akin, key_of_story, url_key
 
+HAS_KEY = text("page.story_key <> ''")  # word for word as in the index, which is not used else
 LIMIT = 20  # Pages that may hold the very same bytes: error pages do, by the hundred, and are no twins
 
 
@@ -34,10 +35,10 @@ def story_key(url: str, canonical_url: str) -> str:
 def find(db: Connection, site: str, url: str, capture: Capture, digest: str) -> Twin | None:
     """The twin of a Page that has its first bytes, or None where it is the first of its story."""
     own = (Page.site == site, Page.kind == Kind.STORY, Page.id != capture.page_id, Page.payload_id.is_not(None))
-    keys = [url_key(each) for each in (url, capture.canonical_url) if each and are_akin(url, each)]
-    query = select(Page.id, Page.url).where(*own).order_by(Page.id).limit(1)
-    story = story_key(url, capture.canonical_url)
-    found = db.execute(query.where(or_(Page.story_key == story, Page.url_key.in_(keys)))).first()
+    query = select(Page.id, Page.url).where(*own).limit(1)
+    found = db.execute(query.where(Page.story_key == story_key(url, capture.canonical_url), HAS_KEY)).first()
+    if found is None and capture.canonical_url and are_akin(url, capture.canonical_url):  # of before stories had keys
+        found = db.execute(query.where(Page.url_key == url_key(capture.canonical_url))).first()
     if found is not None:
         how = "the page says so" if capture.canonical_url else "by the form of its address"
         return Twin(found.id, f"the same story as {found.url}: {how}")
