@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from command import Answer, nightdesk
+from conftest import CONTACT
 from little_site import serving
 
 from pipeline.cli.watch import Lines, pace
@@ -17,14 +19,23 @@ PARAGRAPHS = [
 ]
 
 
-@pytest.fixture
-def crawled(home: Path) -> Path:
-    """A home whose archive has one story of six paragraphs."""
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose archive has one story of six paragraphs, for tests that change nothing."""
+    home = tmp_path_factory.mktemp("crawled") / "home"
+    (home / "config" / "sites").mkdir(parents=True)
+    (home / "config" / "nightdesk.toml").write_text(CONTACT, encoding="utf8")
     with serving() as site:
         site.feed([site.story("ferries", "The ferries of the harbour are back", *PARAGRAPHS)])
         site.file(home)
         assert nightdesk(home, "crawl").code == 0
     return home
+
+
+@pytest.fixture
+def crawled(untouched: Path, tmp_path: Path) -> Path:
+    """The same, to be changed."""
+    return Path(copytree(untouched, tmp_path / "home"))
 
 
 def strike(home: Path, *paragraphs: int) -> None:
@@ -109,8 +120,8 @@ def test_the_memory_shows_where_the_stories_of_a_site_stand(crawled: Path) -> No
         (("rollback", "1"), "run 1: is a crawl; only a clean can be taken back"),
     ],
 )
-def test_a_wrong_choice_is_one_sentence(crawled: Path, words: tuple[str, ...], said: str) -> None:
-    answer = nightdesk(crawled, *words)
+def test_a_wrong_choice_is_one_sentence(untouched: Path, words: tuple[str, ...], said: str) -> None:
+    answer = nightdesk(untouched, *words)
     assert (answer.code, answer.sentence) == (3, f"nightdesk: {said}")
 
 
