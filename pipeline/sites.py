@@ -43,7 +43,7 @@ class Politeness(Table):
     max_minutes: Annotated[float, Field(gt=0)] = 240.0
     max_megabytes: Annotated[float, Field(gt=0)] = 1000.0  # received in one night
     retries: Annotated[int, Field(ge=0, le=10)] = 2
-    obey_noarchive: bool = True  # a page that says noarchive is not kept
+    obey_noarchive: bool = False  # a page that says noarchive is not kept
     obey_noai: bool = False  # nor one that says noai or reserves text and data mining
 
 

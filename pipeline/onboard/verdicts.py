@@ -66,8 +66,7 @@ def _not_had(judged: Sequence[Judged]) -> str:
     most, _ = reasons.most_common(1)[0]
     advice: dict[str, str] = {
         Reason.ROBOTS: "its robots.txt closes its stories to us, and that is always obeyed; ask its owner for leave",
-        Reason.OPTED_OUT: "its stories say that they are not to be archived; ask its owner for leave, then write its file,"
-        " with obey_noarchive = false",
+        Reason.OPTED_OUT: "its stories say that they are not to be archived, and its file says to obey that; ask its owner",
     }
     said = f"none of {len(judged)} pages that look like stories could be had ({told})"
     return f"{said}: {advice.get(most, 'try later, or ask its owner')}"

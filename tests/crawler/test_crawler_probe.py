@@ -170,7 +170,7 @@ def test_a_story_that_opted_out_is_not_taken_and_a_host_that_asks_us_to_wait_is_
         front(site, '<link rel="alternate" type="application/rss+xml" href="/feed.xml">')
         closed = site.story("/news/story-10001.html", headers={"X-Robots-Tag": "noarchive"})
         site.feed("/feed.xml", [closed])
-        found = probe(site, tmp_path)
+        found = probe(site, tmp_path, politeness={"obey_noarchive": True})
         assert [(sample.reason, sample.file) for sample in found.samples] == [(Reason.OPTED_OUT, "")]
         busy = [site.story(f"/news/busy-{n}.html", status=429, headers={"Retry-After": "300"}) for n in range(10_000, 10_003)]
         site.feed("/feed.xml", busy)
