@@ -32,6 +32,13 @@ sys.path.append(str(Path(__file__).parent / "flow"))  # the command line and the
 ENGINES = ("sqlite", "postgresql")
 CONTACT = 'contact = "archive@example.org"\n'
 
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: many tests wait for servers and children, and hardly compute."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+
+
 hypothesis_settings.register_profile(
     "nightdesk",
     deadline=None,
