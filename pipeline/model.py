@@ -167,7 +167,7 @@ class Metadata:
     title: str = ""
     authors: tuple[str, ...] = ()
     published_at: datetime | None = None
-    published_source: str = ""  # json-ld, meta, time, shown, feed, sitemap, htmldate: where the date came from
+    published_source: str = ""  # json-ld, meta, time, shown, feed, sitemap, url, htmldate: where it came from
     published_precision: str = ""  # "day" or "second"
     published_certainty: Certainty = Certainty.NONE
     published_offset: int | None = None  # of the clock that declared it, in minutes east of UTC; None where none is known

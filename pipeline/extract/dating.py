@@ -17,6 +17,7 @@ from lxml.html import HtmlElement
 
 from pipeline.extract import dates
 from pipeline.extract.dates import Stamp
+from pipeline.extract.days import month_of
 from pipeline.extract.jsonld import text_of
 from pipeline.extract.shown import Shown
 from pipeline.model import Certainty
@@ -37,6 +38,8 @@ MODIFIED_CLASS = re.compile(r"modified|updated", re.I)
 # Of a moment in UTC that is on another day elsewhere: zones end at -12 and at +14 hours.
 EARLIEST_NEXT, LATEST_BEFORE = time(10), time(12)
 DAY = timedelta(days=1)
+MUCH_LATER = timedelta(days=3)  # a correction is made sooner
+DAY_IN_ADDRESS = re.compile(r"/((?:19|20)\d\d)[/-](\d{1,2}|[a-z]{3})[/-](\d{1,2})(?=[/_.-]|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +56,18 @@ Candidate = tuple[str, Stamp]
 Declared = dict[str, list[str]]
 
 
-def dates_of(tree: HtmlElement, meta: Declared, story: dict[str, Any], shown: Shown) -> tuple[Dated, Dated]:
+def dates_of(tree: HtmlElement, meta: Declared, story: dict[str, Any], shown: Shown, address: str = "") -> tuple[Dated, Dated]:
     """The dates of publication and of the last change."""
     modified = _modified(meta, story, shown)
-    published = _published(tree, meta, story, shown, modified.stamp)
+    published = _published(tree, meta, story, shown, modified.stamp, address)
     if published.stamp and modified.stamp and modified.stamp.day < published.stamp.day:
         modified = replace(modified, certainty=Certainty.LOW)  # changed before it was there: a mistake of somebody's
     return published, modified
 
 
-def _published(tree: HtmlElement, meta: Declared, story: dict[str, Any], shown: Shown, modified: Stamp | None) -> Dated:
+def _published(
+    tree: HtmlElement, meta: Declared, story: dict[str, Any], shown: Shown, modified: Stamp | None, address: str
+) -> Dated:
     found = [*_declared(story, meta, ("datePublished", "dateCreated"), PUBLISHED), *_marked(tree)]
     if found:
         source, stamp = _most_precise(found)
@@ -72,7 +77,9 @@ def _published(tree: HtmlElement, meta: Declared, story: dict[str, Any], shown: 
         return Dated(stamp, source, certainty, day or _anew(stamp, modified, shown))
     if len(shown.plain) == 1:
         (day,) = shown.plain
-        return Dated(Stamp(datetime.combine(day, time(), UTC), "day"), "shown", Certainty.MEDIUM, day)
+        return Dated(_whole_day(day), "shown", Certainty.MEDIUM, day)
+    if day_in_address := _of_address(address):
+        return Dated(_whole_day(day_in_address), "url", Certainty.MEDIUM)
     guess = _guessed(tree)
     return Dated(guess, "htmldate", Certainty.LOW) if guess else Dated()
 
@@ -135,8 +142,12 @@ def _zoned(stamp: Stamp, found: Iterable[Candidate], shown: Shown) -> Stamp:
 
 
 def _anew(stamp: Stamp, modified: Stamp | None, shown: Shown) -> date | None:
-    """The day of the declared change, where that is the one day that the page calls its own and no word says "updated"."""
-    return modified.day if modified and modified.day > stamp.day and shown.plain == {modified.day} else None
+    """The day of the declared change, where the page calls no other its own: without a word that says "updated", or so much
+    later that its readers are given an old story as a new one."""
+    if modified is None or modified.day <= stamp.day:
+        return None
+    days = shown.all if modified.day - stamp.day >= MUCH_LATER else shown.plain
+    return modified.day if days == {modified.day} else None
 
 
 def _shown_day(stamp: Stamp, shown: Shown) -> date | None:
@@ -156,6 +167,22 @@ def _certainty(stamp: Stamp, source: str, day: date | None, found: Iterable[Cand
         return Certainty.HIGH
     contradicted = len(shown.plain) == 1 or any(abs(each.day - stamp.day) > DAY for each in others)
     return Certainty.LOW if contradicted else Certainty.MEDIUM
+
+
+def _whole_day(day: date) -> Stamp:
+    return Stamp(datetime.combine(day, time(), UTC), "day")
+
+
+def _of_address(address: str) -> date | None:
+    """The day in a story's own address: /2024/03/05/, /2024-03-05- or /2024/mar/05/."""
+    match = DAY_IN_ADDRESS.search(address)
+    if match is None:
+        return None
+    year, month, day = match.groups()
+    try:
+        return date(int(year), int(month) if month.isdigit() else month_of(month), int(day))
+    except ValueError:
+        return None
 
 
 def _guessed(tree: HtmlElement) -> Stamp | None:

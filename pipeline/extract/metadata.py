@@ -59,7 +59,8 @@ def metadata_of(tree: HtmlElement) -> Metadata:
     section = _section(meta, story, site_name)
     title = _title(tree, meta, story, site_name, section)
     lines = lines_near_headline(tree, title)
-    published, modified = dating.dates_of(tree, meta, story, days_of(lines))
+    canonical = _canonical(tree, meta)
+    published, modified = dating.dates_of(tree, meta, story, days_of(lines), canonical)
     at, changed = published.stamp, modified.stamp
     return Metadata(
         title=title,
@@ -78,7 +79,7 @@ def metadata_of(tree: HtmlElement) -> Metadata:
         section=section,
         tags=_tags(meta, story),
         image=_first(meta, IMAGES) or _image(story),
-        canonical_url=_canonical(tree, meta),
+        canonical_url=canonical,
         site_name=site_name,
         description=_first(meta, DESCRIPTIONS) or text_of(story.get("description"))[:MAX_TEXT],
     )

@@ -22,7 +22,7 @@ from pipeline.sites import Cleaning
 
 __all__ = ["RULES", "Reading", "Rule", "digest", "strike"]
 
-VERSION = 3  # of what stands outside the rules: choosing metadata, judging outcomes
+VERSION = 4  # of what stands outside the rules: choosing metadata, judging outcomes
 
 
 def strike(

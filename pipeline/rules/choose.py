@@ -43,7 +43,8 @@ def _published(metadata: Metadata, told_at: datetime | None, source: str, timezo
         return {}
     found: dict[str, Any] = {"published_at": told_at, "published_source": source, "published_precision": "second"}
     found["published_offset"] = offset_in(timezone, told_at)
-    if at is None or metadata.published_source == "htmldate":
+    guessed = metadata.published_source == "htmldate"
+    if at is None or guessed or (metadata.published_source == "url" and not _same_day(told_at, at)):
         return found | {"published_certainty": Certainty.MEDIUM, "published_day": None}
     if metadata.published_precision == "day" and _same_day(told_at, at):
         return found | {"published_certainty": Certainty.HIGH, "published_day": metadata.published_day or at.date()}

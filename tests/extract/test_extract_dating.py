@@ -88,10 +88,39 @@ def test_the_day_shown_may_be_the_neighbour_of_a_day_in_utc(declared: str, shown
 
 
 def test_a_shown_change_never_replaces_a_declared_publication() -> None:
-    dates = jsonld(datePublished="2024-03-01T10:00:00Z", dateModified="2024-03-20T10:00:00Z")
+    dates = jsonld(datePublished="2024-03-18T10:00:00Z", dateModified="2024-03-20T10:00:00Z")
     for word in ("Updated", "Last updated:", "Aktualisiert am", "Stand:", "Mis à jour le", "Actualizado", "Обновлено"):
         metadata = read(dates, f"<p>{word} 20.03.2024</p>")
-        assert (metadata.published_at, metadata.published_day) == (datetime(2024, 3, 1, 10, tzinfo=UTC), None)
+        assert (metadata.published_at, metadata.published_day) == (datetime(2024, 3, 18, 10, tzinfo=UTC), None)
+
+
+def test_where_an_old_story_is_shown_as_a_new_one_its_day_is_the_one_shown() -> None:
+    dates = jsonld(datePublished="2022-03-01T10:00:00Z", dateModified="2024-03-20T10:00:00Z")
+    anew = read(dates, "<p>Updated 20 March 2024</p>")
+    assert (anew.published_at, anew.published_day) == (datetime(2022, 3, 1, 10, tzinfo=UTC), date(2024, 3, 20))
+    both = read(dates, "<p>Updated 20 March 2024</p><p>First published 1 March 2022</p>")
+    assert both.published_day == date(2022, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("address", "day"),
+    [
+        ("https://a.example/world/2024/03/05/ferry-is-late/", date(2024, 3, 5)),
+        ("https://a.example/2024-3-5-ferry.html", date(2024, 3, 5)),
+        ("https://a.example/world/2024/mar/05/ferry-is-late", date(2024, 3, 5)),
+        ("https://a.example/2024/13/05/x", None),
+        ("https://a.example/2024/03/ferry", None),
+        ("https://a.example/1203/04/05678/x", None),
+    ],
+)
+def test_the_day_in_an_address_comes_before_a_guess(address: str, day: date | None) -> None:
+    metadata = read(f'<link rel="canonical" href="{address}">', "")
+    assert (metadata.published_at.date() if metadata.published_at else None) == day
+    assert (metadata.published_source, metadata.published_certainty) == (
+        ("url", Certainty.MEDIUM) if day else ("", Certainty.NONE)
+    )
+    declared = read(jsonld(datePublished="2024-02-01T10:00:00Z") + f'<link rel="canonical" href="{address}">', "")
+    assert declared.published_source == "json-ld"
 
 
 def test_a_story_published_anew_says_so_by_the_one_day_that_it_shows() -> None:
