@@ -186,6 +186,7 @@ PROMPTS = (
         r"(?:do you |did you )?(?:like|love|enjoy(?:ed|ing)?)(?:d)? (?:this|our|what you)(?: \S+){0,3}\W{0,3} ?"
         r"(?:please )?(?:share|subscribe|sign up|support|follow|tell|help).{0,70}"
     ),
+    r"(?:listen (?:live )?to|tune in(?: to)?) .{1,50} live(?: .{0,80})?",
     (
         r"(?:get|receive|have) (?:the |our |all the |more |your )?(?:latest |daily |breaking |top |best |"
         r"morning |free |weekly )*(?:news|stories|newsletters?|headlines|updates|alerts|"

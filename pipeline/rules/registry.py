@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.rules import bylines, lines, memories, outside, tails, titles
+from pipeline.rules import bylines, leftovers, lines, memories, outside, tails, titles
 from pipeline.rules.reading import Reading
 
 Finder = Callable[[Reading], Iterator[tuple[int, str]]]
@@ -43,4 +43,7 @@ RULES: Final = (
     Rule("headline-run", 1, "A run of headlines after the story's last sentence.", tails.headline_run),
     Rule("own-headline", 1, "The story's own title in a list of headlines after it.", titles.own_headline),
     Rule("outside", 1, "A line that looks no more like the story than the rest of the page does.", outside.outside),
+    Rule("echo", 1, "The beginning of another line of the page, cut short.", leftovers.echo),
+    Rule("last-heading", 1, "A heading at the end with nothing below it.", leftovers.last_heading),
+    Rule("markup", 1, "A code in brackets that the site's software left as it was.", leftovers.markup),
 )
