@@ -15,9 +15,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from command import ROOT, Answer, command, descendants, environment, running, until
+from command import ROOT, Answer, command, descendants, environment, exit_code, running, until
 
-from pipeline.cli import extracting, main
+from pipeline.cli import extracting
 from pipeline.runs.batch import Output
 
 LINES = [
@@ -47,14 +47,8 @@ def here(home: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.Captu
             buffer=io.BufferedReader(io.BytesIO(stdin)), closed=False, isatty=lambda: terminal  # type: ignore[arg-type]
         )  # fmt: skip
         monkeypatch.setattr(sys, "stdin", given)
-        monkeypatch.setattr(sys, "argv", ["nightdesk", "--home", str(home), "extract", *words, "--workers", "1"])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
+        code = exit_code(home, "extract", *words, "--workers", "1")
         out, err = capsysbinary.readouterr()
-        assert isinstance(code, int)
         return Answer(code, out.decode(), err.decode())
 
     return call

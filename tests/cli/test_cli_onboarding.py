@@ -15,11 +15,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from command import ROOT, Answer, nightdesk, running, until
+from command import ROOT, Answer, exit_code, nightdesk, running, until
 from little_site import LittleSite, serving
 
 from pipeline import sites
-from pipeline.cli import main
 from pipeline.demo.newsroom import SITES, Newsroom
 
 LOCAL = ("--allow-private", "--delay", "0")
@@ -34,14 +33,8 @@ def here(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         given: Any = io.StringIO(types) if types is not None else SimpleNamespace(buffer=io.BytesIO(stdin), closed=False)
         given.isatty = lambda: types is not None
         monkeypatch.setattr(sys, "stdin", given)
-        monkeypatch.setattr(sys, "argv", ["nightdesk", "--home", str(home), *words])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
+        code = exit_code(home, *words)
         out, err = capsys.readouterr()
-        assert isinstance(code, int)
         return Answer(code, out, err)
 
     return call

@@ -8,17 +8,15 @@ import shutil
 import socket
 import sqlite3
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from command import ROOT, Answer, command, environment, nightdesk
+from command import ROOT, Answer, command, environment, exit_code, nightdesk
 from little_site import LittleSite, serving
 
-from pipeline.cli import main
 from pipeline.store import engine, migrate
 from pipeline.store.engine import Store
 
@@ -26,18 +24,12 @@ Here = Callable[..., Answer]
 
 
 @pytest.fixture
-def here(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+def here(home: Path, capsys: pytest.CaptureFixture[str]) -> Here:
     """A command in this process: the same door, without the second that a new process takes."""
 
     def call(*words: str) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["nightdesk", "--home", str(home), *words])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
+        code = exit_code(home, *words)
         out, err = capsys.readouterr()
-        assert isinstance(code, int)
         return Answer(code, out, err)
 
     return call
