@@ -58,6 +58,7 @@ def crawl(job: CrawlJob, tell: Tell) -> int:
     run = desk.ask_now(archive.start_run, job.site.id)
     tell.started(run)
     end = run_spider(job, archive, desk, run, tell)
+    desk.keep_rest_now(archive, run)
     counts = desk.ask_now(archive.finish_run, run, end.status, end.detail, end.deferred)
     desk.ask_now(archive.close)
     tell.finished(run, end.status, counts, end.detail)

@@ -13,9 +13,9 @@ from html import unescape
 from scrapy.http import Headers
 
 MAX_HEAD = 512 * 1024  # bytes in which the end of a head is looked for
-HEAD_END = re.compile(rb"</head\s*>|<body[\s>]", re.IGNORECASE)
-SILENT = re.compile(rb"<!--.*?(?:-->|\Z)|<(script|style|noscript)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
-ELEMENT = re.compile(rb"<(meta|link)\b((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>", re.IGNORECASE)
+MARK = re.compile(rb"<(?:(meta|link)\b|!--|(script|style|noscript)\b|/head\s*>|body[\s>])", re.IGNORECASE)
+CLOSING = {name: re.compile(rb"</" + name + rb"\s*>", re.IGNORECASE) for name in (b"script", b"style", b"noscript")}
+ELEMENT = re.compile(rb"((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>")
 ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
 SCOPED = re.compile(r"^\s*([\w.*-]+)\s*:\s*(.*)$", re.DOTALL)
 WITH_VALUE = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
@@ -27,10 +27,29 @@ Element = tuple[str, dict[str, str]]
 
 def head_of(body: bytes) -> tuple[Element, ...]:
     """The meta and link elements of a page's head, with their attributes in plain text."""
-    start = body[:MAX_HEAD]
-    end = HEAD_END.search(start)
-    head = SILENT.sub(b"", start[: end.start()] if end else start)
-    return tuple((name.decode().lower(), _attributes(rest)) for name, rest in ELEMENT.findall(head))
+    return tuple((name.decode().lower(), _attributes(rest)) for name, rest in _elements(body[:MAX_HEAD]))
+
+
+def _elements(head: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(name, attributes) of each. From mark to mark, because most of a head is scripts, which are not to be read."""
+    mark = MARK.search(head)
+    while mark is not None:
+        name, silent = mark.groups()
+        end = mark.end()
+        if name is not None:
+            rest = ELEMENT.match(head, end)
+            if rest is not None:
+                yield name, rest.group(1)
+                end = rest.end()
+        elif silent is not None:
+            closed = CLOSING[silent.lower()].search(head, end)
+            end = closed.end() if closed is not None else len(head)
+        elif mark.group() == b"<!--":
+            closed_at = head.find(b"-->", end)
+            end = closed_at + 3 if closed_at >= 0 else len(head)
+        else:
+            return
+        mark = MARK.search(head, end)
 
 
 def _attributes(rest: bytes) -> dict[str, str]:

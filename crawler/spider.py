@@ -20,7 +20,7 @@ from scrapy import Request, Spider
 from scrapy.http import Response
 
 from crawler.capture import from_response, from_trouble, obeyed, without_credentials
-from crawler.desk import Desk
+from crawler.desk import TOGETHER, Desk
 from crawler.discovery import discover
 from crawler.found import Found
 from crawler.overload import left_hosts
@@ -31,12 +31,14 @@ from crawler.trouble import explain
 from pipeline.errors import NightdeskError
 from pipeline.model import Capture, Due, Kind, Link, Outcome, Place, Reason
 from pipeline.sites import Site, bare_host
-from pipeline.store.archive import Archive, Met
+from pipeline.store.archive import Archive, Met, Visit
 from pipeline.urls import host_of, url_key
 
 MAX_DEPTH = 3  # sitemap indexes inside each other
 MAX_SITEMAPS = 200  # children of indexes in one Run
 MAX_SITEMAPS_BACK = 2_000  # where the Run goes back in time
+LEASED = (16, 512)  # Pages leased at a time, at the least and at the most
+LEASED_SECONDS = 5.0  # where they are fetched in less, twice as many are leased the next time
 MAX_SILENCE = 10  # visits in a row to which the site gave no answer of use
 SILENCE = (Reason.DNS, Reason.CONNECT, Reason.TIMEOUT, Reason.TLS, Reason.ROBOTS_UNREACHABLE, Reason.TRY_AGAIN)
 
@@ -80,6 +82,9 @@ class NewsSpider(Spider):
         self._paged = {url_key(place.url) for place in site.places}
         self._due: deque[Due] = deque()
         self._refill = asyncio.Lock()
+        self._keeping = set[asyncio.Task[None]]()
+        self._room = asyncio.Semaphore(2 * TOGETHER)  # one lot is kept while the next is fetched
+        self._lease_size, self._leased_at = max(LEASED[0], 4 * site.politeness.concurrency), 0.0
         self._taken = 0
         self._silence = 0
         self._started = time.monotonic()
@@ -90,6 +95,7 @@ class NewsSpider(Spider):
             await self._meet_places()
             await self._crew(self._next_place)
             await self._crew(self._next_story)
+            await self._all_kept()
             self.end = self._ended()
         except* NightdeskError as group:
             error = _first(group)
@@ -188,28 +194,56 @@ class NewsSpider(Spider):
             capture, _ = await self._visit(due, follow=False)
             capture = replace(capture, canonical_url=believed(self.site, capture.canonical_url))
             capture = obeyed(capture, self.site.politeness)
-        verdict = judge_target(self.site, capture.location) if capture.outcome is Outcome.REDIRECTED else None
-        due_at = next_visit(capture, due, self.site.revisit)
-        outcome = await self.desk.ask(self.archive.keep, self.run, capture, due_at, verdict)
         answered = capture.reason not in SILENCE and (capture.status or 0) < 500
         self._silence = 0 if answered else self._silence + 1
-        self.tell.page(due.url, capture, outcome)
+        await self._hand_over(due, capture)
         return True
+
+    async def _hand_over(self, due: Due, capture: Capture) -> None:
+        """Gives a visit to be kept, and goes on while it is; waits only where many are waiting already."""
+        await self._room.acquire()
+        done = {task for task in self._keeping if task.done()}
+        self._keeping -= done
+        await asyncio.gather(*done)  # raises what went wrong
+        keeping = asyncio.create_task(self._keep_story(due, capture))
+        self._keeping.add(keeping)
+        keeping.add_done_callback(lambda _: self._room.release())
+
+    async def _keep_story(self, due: Due, capture: Capture) -> None:
+        verdict = judge_target(self.site, capture.location) if capture.outcome is Outcome.REDIRECTED else None
+        due_at = next_visit(capture, due, self.site.revisit)
+        outcome = await self.desk.keep(self.archive, self.run, Visit(capture, due_at, verdict))
+        self.tell.page(due.url, capture, outcome)
+
+    async def _all_kept(self) -> None:
+        """Waits for what was handed over. Raises what keeping it raised."""
+        while self._keeping:
+            done, self._keeping = self._keeping, set()
+            await asyncio.gather(*done)
 
     async def _take(self) -> Due | None:
         """The next Page. Taken from the archive in small batches, because what is taken is leased."""
         if self.must_stop():
             return None
         async with self._refill:
-            if not self._due:
-                politeness = self.site.politeness
-                limit = min(max(16, 4 * politeness.concurrency), politeness.max_pages - self._taken)
-                batch = await self.desk.ask(self.archive.take_due, self.run, limit) if limit > 0 else ()
-                self._due.extend(batch)
-                self._taken += len(batch)
-                if batch:
-                    self.tell.due(self._taken)
+            if not self._due and not await self._lease():
+                await self._all_kept()  # a redirect's target is due once the redirect is kept
+                await self._lease()
             return self._due.popleft() if self._due else None
+
+    async def _lease(self) -> bool:
+        """Takes more Pages that are due, if there are any and the night's budget allows them."""
+        began = time.monotonic()
+        if began - self._leased_at < LEASED_SECONDS:
+            self._lease_size = min(2 * self._lease_size, LEASED[1])
+        self._leased_at = began
+        limit = min(self._lease_size, self.site.politeness.max_pages - self._taken)
+        batch = await self.desk.ask(self.archive.take_due, self.run, limit) if limit > 0 else ()
+        self._due.extend(batch)
+        self._taken += len(batch)
+        if batch:
+            self.tell.due(self._taken)
+        return bool(batch)
 
     # both
 

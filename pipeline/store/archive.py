@@ -8,21 +8,19 @@ that it saw has one outcome. Calls block: a caller with an event loop makes them
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from pipeline.errors import AlreadyRunning, StoreError
 from pipeline.model import Capture, Due, Kind, Link, Outcome, Place, Reason, Verdict
-from pipeline.store import frontier, ledger, locks, migrate, twins
+from pipeline.store import frontier, ledger, locks, migrate, visits
 from pipeline.store.engine import Store
-from pipeline.store.packing import pack
-from pipeline.store.schema import Capture as CaptureRow
-from pipeline.store.schema import Page, Payload
-from pipeline.store.sql import insert_new, storable
+from pipeline.store.schema import Page
+from pipeline.store.visits import Visit
+
+__all__ = ["Archive", "Met", "Visit"]
 
 LEASE = timedelta(minutes=30)  # longer than any one fetch; a dead Run's leases end when the next Run of the Site starts
 
@@ -72,15 +70,13 @@ class Archive:
         """Keeps a visit to a Place and the Links it showed. The validators are stored with the Links, never before them:
         else a kill in between would make the next visit a 304 that shows no Link at all."""
         with self.store.write() as db:
-            page = _page(db, capture.page_id)
+            prior_seen_at = _confirmed_at(db, capture.page_id)
             children = [v.link for v in verdicts if v.outcome is Outcome.PENDING and v.link.kind is not Kind.STORY]
             # An index is asked whole every time: a 304 would not name the children that have to be asked.
-            validators: dict[str, object] = (
-                {"etag": "", "last_modified": ""} if children else _validators(capture, has_body=True)
-            )
-            _mark(db, capture, None, validators if capture.outcome is Outcome.FETCHED else {})
+            validators = {"etag": "", "last_modified": ""} if children else visits.validators(capture, has_body=True)
+            _mark(db, capture, validators if capture.outcome is Outcome.FETCHED else {})
             if capture.outcome in (Outcome.FAILED, Outcome.GONE):
-                _add_capture(db, run, capture, None, page.confirmed_at)
+                db.execute(visits.ADD_CAPTURES, [visits.capture_row(run, capture, None, prior_seen_at, capture.reason)])
             ledger.settle(db, run, capture, capture.outcome, capture.reason)
             found = frontier.keep_links(db, run, self._site, verdicts, found_on, capture.fetched_at)
             places = frontier.meet(db, run, self._site, children, capture.fetched_at)
@@ -93,37 +89,15 @@ class Archive:
             return frontier.take(db, run, self._site, now, now + LEASE, limit)
 
     def keep(self, run: int, capture: Capture, due_at: datetime | None, verdict: Verdict | None = None) -> Outcome:
-        """Keeps one visit to a story: its bytes, its Capture, the Page's new state and its entry in the ledger.
+        """Keeps one visit to a story: `keep_all` of one."""
+        return self.keep_all(run, (Visit(capture, due_at, verdict),))[0]
 
-        `verdict` judges the target of a redirect, which becomes a Page of its own. Returns the outcome as kept: FETCHED becomes
-        UNCHANGED where the bytes are those of the last visit, and REDIRECTED where the story is kept under another URL.
-        """
-        packed = _packed(capture)
+    def keep_all(self, run: int, visited: Sequence[Visit]) -> tuple[Outcome, ...]:
+        """Keeps visits to stories, all of them or none: their bytes, their Captures, the Pages' new state and their entries in
+        the ledger. Returns the outcomes as kept: see `visits.keep`."""
+        packs = visits.packed(visited)
         with self.store.write() as db:
-            page = _page(db, capture.page_id)
-            changes = dict[str, object]()
-            is_first = page.payload_id is None
-            twin = twins.find(db, self._site, page.url, capture, packed[0]) if packed is not None and is_first else None
-            if twin is not None:  # its bytes add nothing, and it need not be asked again: the other one is
-                capture = replace(capture, outcome=Outcome.REDIRECTED, reason=Reason.DUPLICATE, detail=twin.detail)
-                packed, due_at, changes = None, None, {"redirect_to": twin.page_id}
-            outcome, reason = capture.outcome, capture.reason
-            if packed is not None:
-                changes["story_key"] = twins.story_key(page.url, capture.canonical_url)
-                payload_id = _payload_id(db, capture, packed)
-                outcome, reason = _refined(page.payload_id, payload_id)
-                changes |= {"payload_id": payload_id}
-            if outcome in (Outcome.FETCHED, Outcome.UNCHANGED):
-                changes |= {"confirmed_at": capture.fetched_at, "gone_at": None, **_validators(capture, packed is not None)}
-            elif outcome is Outcome.GONE:
-                changes["gone_at"] = page.gone_at or capture.fetched_at
-            if verdict is not None:
-                changes["redirect_to"] = frontier.keep_target(db, run, self._site, verdict, capture.fetched_at)
-            if outcome not in (Outcome.UNCHANGED, Outcome.REFUSED, Outcome.DEFERRED):
-                _add_capture(db, run, capture, changes.get("payload_id"), page.confirmed_at, reason)
-            _mark(db, capture, due_at, changes, outcome, reason)
-            ledger.settle(db, run, capture, outcome, reason)
-            return outcome
+            return visits.keep(db, run, self._site, visited, packs)
 
     def finish_run(self, run: int, status: str, detail: str = "", deferred: Reason = Reason.INTERRUPTED) -> dict[str, int]:
         """Ends a Run: what is still pending becomes DEFERRED for the given reason and stays due. Returns counts by outcome."""
@@ -142,104 +116,27 @@ class Archive:
             self._lock = None
 
 
-def _page(db: Connection, page_id: int) -> Row[*tuple[Any, ...]]:
-    row = db.execute(select(Page.payload_id, Page.confirmed_at, Page.gone_at, Page.url).where(Page.id == page_id)).one_or_none()
+def _confirmed_at(db: Connection, page_id: int) -> datetime | None:
+    row = db.execute(select(Page.confirmed_at).where(Page.id == page_id)).one_or_none()
     if row is None:
         raise StoreError(f"page {page_id} is not in the archive any more")
-    return row
+    seen: datetime | None = row.confirmed_at
+    return seen
 
 
-def _packed(capture: Capture) -> tuple[str, str, bytes] | None:
-    """(digest, coding, packed body), made before the transaction so that no lock is held for it."""
-    if capture.outcome is not Outcome.FETCHED or capture.body is None:
-        return None
-    return sha256(capture.body).hexdigest(), *pack(capture.body)
-
-
-def _payload_id(db: Connection, capture: Capture, packed: tuple[str, str, bytes]) -> int:
-    digest, coding, body = packed
-    values = {
-        "digest": digest,
-        "size": len(capture.body or b""),
-        "coding": coding,
-        "body": body,
-        "media_type": capture.media_type,
-        "charset": capture.charset,
-        "first_seen_at": capture.fetched_at,
-    }
-    found = db.scalar(select(Payload.id).where(Payload.digest == digest))
-    if found is None:
-        db.execute(insert_new(db, Payload, ["digest"]), [values])
-        found = db.scalar(select(Payload.id).where(Payload.digest == digest))
-    assert found is not None
-    return found
-
-
-def _refined(before: int | None, now: int) -> tuple[Outcome, Reason]:
-    if before == now:
-        return Outcome.UNCHANGED, Reason.SAME_BYTES
-    return Outcome.FETCHED, Reason.NEW if before is None else Reason.CHANGED
-
-
-def _validators(capture: Capture, has_body: bool) -> dict[str, object]:
-    """A 304 may repeat its validators or leave them out; only a body may clear them."""
-    values: dict[str, object] = {
-        "etag": capture.headers.get("etag", ""),
-        "last_modified": capture.headers.get("last-modified", ""),
-    }
-    return values if has_body else {key: value for key, value in values.items() if value}
-
-
-def _add_capture(
-    db: Connection,
-    run: int,
-    capture: Capture,
-    payload_id: object,
-    prior_seen_at: datetime | None,
-    reason: Reason | None = None,
-) -> None:
-    db.execute(
-        insert(CaptureRow).values(
-            page_id=capture.page_id,
-            run_id=run,
-            fetched_at=capture.fetched_at,
-            status=capture.status,
-            outcome=capture.outcome,
-            reason=reason or capture.reason,
-            headers=dict(capture.headers),
-            media_type=capture.media_type,
-            charset=capture.charset,
-            payload_id=payload_id,
-            size=capture.size,
-            elapsed_ms=capture.elapsed_ms,
-            location=storable(capture.location),
-            detail=storable(capture.detail),
-            opt_outs=" ".join(capture.opt_outs),
-            prior_seen_at=prior_seen_at,
-        )
-    )
-
-
-def _mark(
-    db: Connection,
-    capture: Capture,
-    due_at: datetime | None,
-    changes: dict[str, object],
-    outcome: Outcome | None = None,
-    reason: Reason | None = None,
-) -> None:
-    """The Page's state after a visit: when it is due next, and its lease given back."""
-    tried_in_vain = capture.outcome in (Outcome.FAILED, Outcome.DEFERRED)
+def _mark(db: Connection, capture: Capture, changes: dict[str, str]) -> None:
+    """A Place's state after a visit."""
+    in_vain = capture.outcome in (Outcome.FAILED, Outcome.DEFERRED)
     db.execute(
         update(Page)
         .where(Page.id == capture.page_id)
         .values(
-            due_at=due_at,
-            attempts=Page.attempts + 1 if tried_in_vain else 0,
+            due_at=None,
+            attempts=Page.attempts + 1 if in_vain else 0,
             lease_run=None,
             lease_until=None,
-            outcome=outcome or capture.outcome,
-            reason=reason or capture.reason,
+            outcome=capture.outcome,
+            reason=capture.reason,
             **changes,
         )
     )

@@ -47,19 +47,27 @@ def enter(db: Connection, run: int, entries: Iterable[tuple[int, Outcome, Reason
 
 def settle(db: Connection, run: int, capture: Capture, outcome: Outcome, reason: Reason) -> None:
     """Writes how a visit ended."""
-    values = {
-        "run_id": run,
-        "page_id": capture.page_id,
-        "outcome": outcome,
-        "reason": reason,
-        "status": capture.status,
-        "bytes": capture.size,
-        "elapsed_ms": capture.elapsed_ms,
-        "at": capture.fetched_at,
-        "detail": storable(capture.detail),
-    }
-    changed = [name for name in values if name not in ("run_id", "page_id")]
-    db.execute(upsert(db, LedgerEntry, ["run_id", "page_id"], changed), [values])
+    settle_all(db, run, ((capture, outcome, reason),))
+
+
+def settle_all(db: Connection, run: int, visits: Iterable[tuple[Capture, Outcome, Reason]]) -> None:
+    """Writes how visits ended."""
+    rows = [
+        {
+            "run_id": run,
+            "page_id": capture.page_id,
+            "outcome": outcome,
+            "reason": reason,
+            "status": capture.status,
+            "bytes": capture.size,
+            "elapsed_ms": capture.elapsed_ms,
+            "at": capture.fetched_at,
+            "detail": storable(capture.detail),
+        }
+        for capture, outcome, reason in visits
+    ]
+    changed = [name for name in rows[0] if name not in ("run_id", "page_id")]
+    db.execute(upsert(db, LedgerEntry, ["run_id", "page_id"], changed), rows)
 
 
 def close_run(db: Connection, run: int, status: str, detail: str, deferred: Reason) -> dict[str, int]:
