@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TypeVar
 
 from pipeline import memory, rules
@@ -31,7 +31,8 @@ from pipeline.store.values import Cleaned, Confirmed, Material, Met, Result, Sco
 log = logging.getLogger(__name__)
 
 READ = 32  # payloads read at a time
-DRAFTS = 16  # drafts written at a time
+DRAFTS = 64  # drafts written at a time
+AHEAD = 256  # payloads extracted in one go while a crawl goes on, so that every site has its turn
 STRIKES = 100  # pages struck and written at a time
 STALE = Scope()
 
@@ -117,16 +118,29 @@ def _draft(shelf: Shelf, recipe: Recipe, workers: Workers, progress: Progress, p
     if not plan.dry:
         _learn(shelf, recipe)
     total, done = shelf.count_undrafted(recipe, plan.scope), 0
-    for batch in _batches(workers.drafts(_undrafted(shelf, recipe, plan.scope)), DRAFTS):
+    for made in _put_drafts(shelf, workers, _undrafted(shelf, recipe, plan.scope), learning=not plan.dry):
+        done += made
+        progress("extracting", done, max(total, done))
+    return done
+
+
+def draft_ahead(store: Store, site: Site, workers: Workers, is_over: Callable[[], bool]) -> int:
+    """Makes Drafts of what a crawl of the Site has brought so far, while it goes on; its clean then finds them made. Ends soon
+    after `is_over` says so. Returns how many it made. Raises StoreError."""
+    shelf = Shelf(store, site.id)
+    payloads = takewhile(lambda _: not is_over(), _undrafted(shelf, recipe_of(site), STALE))
+    return sum(_put_drafts(shelf, workers, islice(payloads, AHEAD), learning=True))
+
+
+def _put_drafts(shelf: Shelf, workers: Workers, payloads: Iterator[Undrafted], *, learning: bool) -> Iterator[int]:
+    """Extracts and writes in batches; yields how many."""
+    for batch in _batches(workers.drafts(payloads), DRAFTS):
         for payload, draft in batch:
             if draft.reason:
                 log.info("payload %d: %s %s", payload.source.payload_id, draft.reason, draft.detail)
         seen = _seen((payload.source.payload_id, draft, payload.pages) for payload, draft in batch)
-        drafts = [(payload.source.payload_id, draft) for payload, draft in batch]
-        shelf.put_drafts(drafts, None if plan.dry else seen)
-        done += len(batch)
-        progress("extracting", done, max(total, done))
-    return done
+        shelf.put_drafts([(payload.source.payload_id, draft) for payload, draft in batch], seen if learning else None)
+        yield len(batch)
 
 
 def _learn(shelf: Shelf, recipe: Recipe) -> None:

@@ -1,4 +1,4 @@
-"""A night: Sites are crawled side by side, and each is cleaned as soon as its crawl is over.
+"""A night: Sites are crawled side by side; what comes is extracted meanwhile, and each Site is cleaned once its crawl is over.
 
 Promises that every Site ends in a result, whatever became of the others, and that one which could not be crawled
 is still cleaned.
@@ -7,6 +7,7 @@ is still cleaned.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -16,12 +17,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.errors import DiskError, ExitCode, NightdeskError
-from pipeline.runs.clean import NIGHTLY, CleanResult, Plan, Stopped, clean_site
+from pipeline.runs.clean import NIGHTLY, CleanResult, Plan, Stopped, clean_site, draft_ahead
 from pipeline.runs.crawl import CrawlResult, crawl_site
 from pipeline.runs.workers import Workers
 from pipeline.settings import Settings
 from pipeline.sites import Site
 from pipeline.store.engine import Store
+
+PAUSE = 1.0  # seconds between two looks at what a crawl has brought
+
+log = logging.getLogger(__name__)
 
 
 class Watcher(Protocol):
@@ -105,7 +110,9 @@ async def _run(
         if crawl:
             async with children:
                 began = time.monotonic()  # waiting for a place is not the Site's time
-                crawled = await crawl_site(settings, site, watcher.crawl, since)
+                crawling = asyncio.create_task(crawl_site(settings, site, watcher.crawl, since))
+                await _draft_meanwhile(crawling, store, site, workers, cleaner, stop)
+                crawled = await crawling
         async with cleaner:
             cleaned, error = await asyncio.to_thread(_clean, store, site, workers, watcher, stop, plan)
         night = _night(site, crawled, cleaned, error, time.monotonic() - began)
@@ -117,6 +124,31 @@ async def _run(
         return tuple(await asyncio.gather(*(one(site) for site in sites)))
     finally:
         stop.set()  # a thread cannot be cancelled: it looks here between two batches
+
+
+async def _draft_meanwhile(
+    crawling: asyncio.Task[CrawlResult],
+    store: Store,
+    site: Site,
+    workers: Workers,
+    cleaner: asyncio.Lock,
+    stop: threading.Event,
+) -> None:
+    """Extracting is most of a clean, and the processors have little to do while a crawl waits for its server."""
+
+    def is_over() -> bool:
+        return crawling.done() or stop.is_set()
+
+    try:
+        while not (await asyncio.wait({crawling}, timeout=PAUSE))[0]:
+            async with cleaner:
+                await asyncio.to_thread(draft_ahead, store, site, workers, is_over)
+    except NightdeskError as error:  # the clean after the crawl will meet it too, and tell
+        log.warning("%s: extracting while the crawl goes on ended: %s", site.id, error)
+    except asyncio.CancelledError:
+        crawling.cancel()
+        await asyncio.wait({crawling})  # it sees its child off
+        raise
 
 
 def _clean(
