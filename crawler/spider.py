@@ -26,7 +26,7 @@ from crawler.found import Found
 from crawler.overload import left_hosts
 from crawler.progress import Tell
 from crawler.revisit import next_visit
-from crawler.targets import believed, is_next_page, judge_target, newest_children, sift
+from crawler.targets import NEVER, believed, dated_lists, is_next_page, judge_target, newest_children, sift
 from crawler.trouble import explain
 from pipeline.errors import NightdeskError
 from pipeline.model import Capture, Due, Kind, Link, Outcome, Place, Reason
@@ -37,6 +37,7 @@ from pipeline.urls import host_of, url_key
 MAX_DEPTH = 3  # sitemap indexes inside each other
 MAX_SITEMAPS = 200  # children of indexes in one Run
 MAX_SITEMAPS_BACK = 2_000  # where the Run goes back in time
+MAX_PAGES_BACK = 100  # of one list by date
 LEASED = (16, 512)  # Pages leased at a time, at the least and at the most
 LEASED_SECONDS = 5.0  # where they are fetched in less, twice as many are leased the next time
 MAX_SILENCE = 10  # visits in a row to which the site gave no answer of use
@@ -79,7 +80,7 @@ class NewsSpider(Spider):
         self._sitemaps_left = MAX_SITEMAPS if since is None else MAX_SITEMAPS_BACK
         self._places_read = 0
         self._older = self._undated = 0  # Links that a back-fill left out
-        self._paged = {url_key(place.url) for place in site.places}
+        self._paged = set[str]()
         self._due: deque[Due] = deque()
         self._refill = asyncio.Lock()
         self._keeping = set[asyncio.Task[None]]()
@@ -115,9 +116,19 @@ class NewsSpider(Spider):
 
     async def _meet_places(self) -> None:
         """Enters all Places in the ledger before the first is asked, so that a Run that is cut short says which were not."""
-        places = [place for place in self.site.places if self.since is None or place.kind is Kind.SITEMAP]
-        for place in {url_key(place.url): place for place in reversed(places)}.values():
+        places = self.site.places if self.since is None else await self._places_back(self.since)
+        by_key = {url_key(place.url): place for place in reversed(places)}
+        self._paged |= by_key.keys()
+        for place in by_key.values():
             self._places.appendleft((await self.desk.ask(self.archive.meet_place, self.run, place), 0))
+
+    async def _places_back(self, since: datetime) -> tuple[Place, ...]:
+        """What a back-fill reads: sitemaps, and the lists by date that were not read since they were complete."""
+        lists = dated_lists(self.site, since, datetime.now(UTC))
+        read = await self.desk.ask(self.archive.last_read, [each.url for each in lists])
+        left = [each.url for each in lists if read.get(each.url, NEVER) < each.complete_at]
+        sitemaps = (place for place in self.site.places if place.kind is Kind.SITEMAP)
+        return (*sitemaps, *(Place(url, Kind.SECTION) for url in left))
 
     async def _next_place(self) -> bool:
         if not self._places or self.must_stop():
@@ -158,13 +169,13 @@ class NewsSpider(Spider):
         if len(links) < len(offered):
             log.warning("%s: %d child sitemaps left out", without_credentials(due.url), len(offered) - len(links))
         await self._read_on(due, found, met, depth)
-        if depth and due.kind is Kind.SECTION and capture.outcome not in (Outcome.FETCHED, Outcome.UNCHANGED):
-            return  # a list that ends before its pages do is no trouble of the site
+        if (depth or self.since) and due.kind is Kind.SECTION and capture.outcome not in (Outcome.FETCHED, Outcome.UNCHANGED):
+            return  # a list that ends before its pages do, or a day without one, is no trouble of the site
         self.tell.place(due.url, capture, links=len(links), new=met.new, known=met.known, refused=met.refused)
 
     def _sifted(self, due: Due, links: tuple[Link, ...]) -> tuple[Link, ...]:
-        """The Links of a Place that a back-fill is after; all of them on an ordinary night."""
-        if self.since is None:
+        """The Links of a Place that a back-fill is after; all of them on an ordinary night, and of a list by date."""
+        if self.since is None or due.kind is Kind.SECTION:
             return links
         sifted = sift(links, self.since)
         self._older += sifted.older
@@ -172,8 +183,11 @@ class NewsSpider(Spider):
         return sifted.links
 
     async def _read_on(self, due: Due, found: Found, met: Met, depth: int) -> None:
-        """Follows a section to its next page, while each page shows a story that is new."""
-        if due.kind is not Kind.SECTION or not found.next_page or not met.new or depth + 1 >= self.site.section_pages:
+        """Follows a section to its next page, while each page shows a story that is new; a list by date to its end."""
+        going_back = self.since is not None
+        if due.kind is not Kind.SECTION or not found.next_page or not (met.new or going_back):
+            return
+        if depth + 1 >= (MAX_PAGES_BACK if going_back else self.site.section_pages):
             return
         key = url_key(found.next_page)
         if key not in self._paged and is_next_page(self.site, found.next_page):
@@ -306,7 +320,7 @@ class NewsSpider(Spider):
             detail = f"{MAX_SILENCE} visits in a row brought no answer of use; the rest stays due"
             return End("failed", detail, Reason.TRY_AGAIN)
         if not self._places_read:
-            return End("failed", f"none of the {len(self.site.places)} feeds, sitemaps and sections could be read")
+            return End("failed", f"none of the {len(self._paged)} feeds, sitemaps and sections could be read")
         if self._out_of_time():
             return End("finished", f"max_minutes = {politeness.max_minutes:g} are over; the rest stays due", Reason.BUDGET)
         if self._out_of_bytes():

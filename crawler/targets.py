@@ -1,9 +1,9 @@
-"""Which further URLs a visit leads to: the target of a redirect, the children of a sitemap index. Pure."""
+"""Which further URLs there are: the target of a redirect, the children of a sitemap index, the lists of past days. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -15,6 +15,8 @@ PAGE_NUMBER = re.compile(
     r"/(?:page|seite|pagina|p)[/-]?\d{1,4}/?(?:$|\?)|[?&](?:page|paged|p|pg|start|offset)=\d{1,5}(?:&|$)", re.I
 )
 STAMP = re.compile(r"(?<!\d)((?:19|20)\d\d)(?:[-/_.]?(0[1-9]|1[0-2])(?:[-/_.]?(0[1-9]|[12]\d|3[01]))?)?(?!\d)")
+MAX_LISTS = 5_000  # lists by date in one back-fill: those of thirteen years of days
+SETTLING = timedelta(days=2)  # after its last day a list may still grow: zones, corrections, late stories
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -87,3 +89,34 @@ def end_of(url: str, *, year_is_enough: bool) -> datetime | None:
         return datetime(year + (month in (0, 12)), month % 12 + 1, 1, tzinfo=UTC)
     except ValueError:  # the thirtieth of February
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class DatedList:
+    """A page that lists the stories of a day, a month or a year, and the time after which it is complete."""
+
+    url: str
+    complete_at: datetime
+
+
+def dated_lists(site: Site, since: datetime, now: datetime) -> tuple[DatedList, ...]:
+    """The Site's lists by date from a day until today, newest first; at most `MAX_LISTS`."""
+    lists = (each for pattern in site.archives for each in _lists(pattern, since, now))
+    return tuple(sorted(lists, key=lambda each: each.complete_at, reverse=True)[:MAX_LISTS])
+
+
+def _lists(pattern: str, since: datetime, now: datetime) -> Iterator[DatedList]:
+    day = since.replace(hour=0, minute=0, second=0, microsecond=0)
+    day = day if "{day" in pattern else day.replace(day=1) if "{month" in pattern else day.replace(month=1, day=1)
+    while day <= now:
+        after = _next(day, pattern)
+        yield DatedList(pattern.format(year=day.year, month=day.month, day=day.day), after + SETTLING)
+        day = after
+
+
+def _next(day: datetime, pattern: str) -> datetime:
+    if "{day" in pattern:
+        return day + timedelta(days=1)
+    if "{month" in pattern:
+        return (day + timedelta(days=31)).replace(day=1)
+    return day.replace(year=day.year + 1)

@@ -87,6 +87,7 @@ class Site(Table):
     feeds: tuple[str, ...] = ()
     sitemaps: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
+    archives: tuple[str, ...] = ()  # lists of a day, month or year, with {year}, {month:02} and {day:02}; read by a back-fill
     section_pages: Annotated[int, Field(ge=1, le=100)] = 5  # of one section, by `rel=next`, while each shows what is new
     allow: tuple[str, ...] = ()  # patterns searched in the URL; none: whatever the feeds and sitemaps name
     deny: tuple[str, ...] = ()
@@ -105,6 +106,13 @@ class Site(Table):
                 canonical(url)
             except ValueError as error:
                 raise ValueError(f"{url!r} is {error}") from None
+        return value
+
+    @field_validator("archives")
+    @classmethod
+    def _dated(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            check_dated(pattern)
         return value
 
     @field_validator("allow", "deny")
@@ -230,6 +238,24 @@ def check_patterns(patterns: Iterable[str]) -> tuple[str, ...]:
         except re.error as error:
             raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
     return tuple(patterns)
+
+
+DATED = re.compile(r"\{(year|month|day)(?::(?:02|2)?d?)?\}")
+
+
+def check_dated(pattern: str) -> None:
+    """Raises ValueError where an address of lists by date is none."""
+    parts = DATED.findall(pattern)
+    if re.search(r"[{}]", DATED.sub("", pattern)):
+        raise ValueError(f"{pattern!r} has braces around something else than {{year}}, {{month:02}} or {{day:02}}")
+    if "year" not in parts or ("day" in parts and "month" not in parts):
+        raise ValueError(
+            f"{pattern!r} names no year, month or day; write one like 'https://www.example.org/{{year}}/{{month:02}}/'"
+        )
+    try:
+        canonical(pattern.format(year=2026, month=1, day=1))
+    except ValueError as error:
+        raise ValueError(f"{pattern!r} is {error}") from None
 
 
 def parse(site_id: str, text: str, where: str) -> Site:

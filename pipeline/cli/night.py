@@ -22,7 +22,9 @@ from pipeline.store.engine import Store
 
 Since = Annotated[
     datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Go back in the sites' sitemaps to that day (UTC), instead."),
+    typer.Option(
+        formats=["%Y-%m-%d"], metavar="DATE", help="Go back in the sites' sitemaps and archives to that day (UTC), instead."
+    ),
 ]
 
 
@@ -44,8 +46,10 @@ def check_back_fill(sites: Sequence[Site], since: datetime) -> None:
     if since > datetime.now(UTC):
         raise ConfigError(f"--since {since:%Y-%m-%d}: that day has not come yet")
     for site in sites:
-        if not site.sitemaps:
-            raise ConfigError(f"--since: {site.id} has no sitemaps in its file; 'nightdesk check {site.id}' looks for some")
+        if not site.sitemaps and not site.archives:
+            raise ConfigError(
+                f"--since: {site.id} has no sitemaps and no archives in its file; 'nightdesk check {site.id}' looks for some"
+            )
 
 
 def work(

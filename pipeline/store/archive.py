@@ -66,6 +66,11 @@ class Archive:
         with self.store.write() as db:
             return frontier.meet(db, run, self._site, (Link(place.url, place.kind),), datetime.now(UTC), again=True)[0]
 
+    def last_read(self, urls: Sequence[str]) -> dict[str, datetime]:
+        """When Places were last read, in any Run; one that never was is left out."""
+        with self.store.read() as db:
+            return frontier.last_read(db, self._site, urls)
+
     def keep_place(self, run: int, capture: Capture, verdicts: Sequence[Verdict], found_on: Kind) -> Met:
         """Keeps a visit to a Place and the Links it showed. The validators are stored with the Links, never before them:
         else a kill in between would make the next visit a 304 that shows no Link at all."""

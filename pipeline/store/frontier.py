@@ -87,6 +87,19 @@ def meet(db: Connection, run: int, site: str, places: Sequence[Link], at: dateti
     return tuple(_due(row, link.kind) for row, link in rows)
 
 
+def last_read(db: Connection, site: str, urls: Sequence[str]) -> dict[str, datetime]:
+    """When a Site's Places were last read, by their URL as given; one that never was is left out."""
+    by_key = {key: url for url in urls for key in (key_of(url), _own_key(site, key_of(url)))}
+    found: dict[str, datetime] = {}
+    for chunk in chunks(list(by_key)):
+        query = select(Page.url_key, func.max(LedgerEntry.at)).join(LedgerEntry, LedgerEntry.page_id == Page.id)
+        query = query.where(Page.url_key.in_(chunk), Page.site == site)
+        query = query.where(LedgerEntry.outcome.in_((Outcome.FETCHED, Outcome.UNCHANGED, Outcome.GONE))).group_by(Page.url_key)
+        for key, at in db.execute(query):
+            found[by_key[key]] = max(at, found.get(by_key[key], at))
+    return found
+
+
 def take(db: Connection, run: int, site: str, now: datetime, until: datetime, limit: int) -> tuple[Due, ...]:
     """Story Pages that are due, newest first, leased until the given time. A Page has at most one turn in a Run."""
     had_its_turn = (

@@ -1,8 +1,8 @@
 """`python -m tests.bench.made_site STORIES [SET]` — a made-up news site on this machine, as large as asked.
 
 Promises that each page is made from its number alone, about 57 kB of it, with a story whose sentences stand in this order on no
-other page and with the menus, lists and scripts that stand on all; or, given a set of labelled pages, that these are served in its
-place. A page answers 304 to whoever has it. Prints its address and its number of stories; ends when its standard input does.
+other page and with the menus, lists and scripts that stand on all; or, given a set of labelled pages, that these are served
+instead. A page answers 304 to whoever has it. Prints its address and its number of stories; ends when its standard input does.
 It serves from memory with little work, so that what is measured is the client.
 """
 

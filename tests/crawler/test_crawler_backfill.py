@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,3 +40,31 @@ def test_a_back_fill_reads_sitemaps_alone_and_goes_on_where_its_budget_ended(tmp
     assert sorted(stories) == [f"/news/may-{n}.html" for n in range(1, 7)], "each once, over both runs"
     assert "1 older link" in second.finished["detail"] or "2 older links" in second.finished["detail"]
     assert "1 without a date" in second.finished["detail"]
+
+
+def test_a_back_fill_reads_lists_by_date_to_their_end_and_those_of_days_that_are_over_once(tmp_path: Path) -> None:
+    with serving() as site:
+        today = datetime.now(UTC)
+        days = [today - timedelta(days=back) for back in range(4, -1, -1)]
+        paths = [f"/archive/{day.year}/{day.month}/{day.day:02}/" for day in days]
+        for number, path in enumerate(paths[1:]):  # the first day has no list
+            more = f"{path}page/2"
+            site.add(path, f'<a href="/news/{number}10001.html">One</a><a rel="next" href="{more}">older</a>')
+            site.add(more, f'<a href="/news/{number}20002.html">Two</a>')
+            site.story(f"/news/{number}10001.html")
+            site.story(f"/news/{number}20002.html")
+        described = job(
+            site, tmp_path, sections=[site.url + "/city/"], archives=[site.url + "/archive/{year}/{month}/{day:02}/"]
+        )
+        described["since"] = days[0].strftime("%Y-%m-%dT00:00:00Z")
+        first = crawl(described, tmp_path)
+        asked = [path for path in site.paths if path.startswith("/archive/")]
+        second = crawl(described, tmp_path)
+        again = [path for path in site.paths if path.startswith("/archive/")][len(asked) :]
+    assert sorted(asked) == sorted([paths[0], *(each for path in paths[1:] for each in (path, path + "page/2"))])
+    assert asked[0] == paths[-1], "newest first"
+    assert first.sql("SELECT count(*) FROM page WHERE payload_id IS NOT NULL AND kind = 'story'") == [(8,)]
+    assert first.of("place")
+    assert {each["outcome"] for each in first.of("place")} == {"fetched"}, "a day without a list is no trouble"
+    assert {path.removesuffix("page/2") for path in again} == set(paths[2:]), "those that were read before they were complete"
+    assert second.finished["status"] == "finished"
