@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from pipeline.errors import DiskError, ExitCode, NightdeskError
 from pipeline.runs.clean import NIGHTLY, CleanResult, Plan, Stopped, clean_site, draft_ahead
 from pipeline.runs.crawl import CrawlResult, crawl_site
+from pipeline.runs.slots import Slots
 from pipeline.runs.workers import Workers
 from pipeline.settings import Settings
 from pipeline.sites import Site
@@ -100,7 +101,7 @@ async def _run(
     plan: Plan,
     since: datetime | None,
 ) -> tuple[SiteNight, ...]:
-    children = asyncio.Semaphore(settings.crawls)
+    children = Slots(settings.crawls)
     stop = threading.Event()
     cleaner = asyncio.Lock()  # one Site at a time: a clean uses all workers
 
@@ -108,9 +109,14 @@ async def _run(
         began = time.monotonic()
         crawled = None
         if crawl:
-            async with children:
+            async with children.one() as heard:
                 began = time.monotonic()  # waiting for a place is not the Site's time
-                crawling = asyncio.create_task(crawl_site(settings, site, watcher.crawl, since))
+
+                def listen(name: str, event: dict[str, Any]) -> None:
+                    heard()
+                    watcher.crawl(name, event)
+
+                crawling = asyncio.create_task(crawl_site(settings, site, listen, since))
                 await _draft_meanwhile(crawling, store, site, workers, cleaner, stop)
                 crawled = await crawling
         async with cleaner:

@@ -94,7 +94,11 @@ def test_a_back_fill_that_could_find_nothing_is_refused(home: Path, here: Here) 
     wrong = {
         ("--since", "2026-01-01"): "--since needs the name of a site, as in 'nightdesk crawl gazette --since 2026-01-01'",
         ("good", "--since", "2999-01-01"): "--since 2999-01-01: that day has not come yet",
-        ("good", "--since", "2020-01-01"): "--since: good has no sitemaps and no archives in its file; 'nightdesk check good' looks for some",
+        (
+            "good",
+            "--since",
+            "2020-01-01",
+        ): "--since: good has no sitemaps and no archives in its file; 'nightdesk check good' looks for some",
     }
     for words, sentence in wrong.items():
         answer = here("crawl", *words)
