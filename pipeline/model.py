@@ -319,6 +319,27 @@ class Told:
     tags: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """What is kept of a text to compare it with others: how many different runs of words it has, some bits of each slot of
+    their MinHash, and digests of the numbers that stand in it."""
+
+    runs: int
+    slots: bytes = b""
+    numbers: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Sketched:
+    """An Article as far as near-copies are told by it. Each group has a head, the first of its Pages; the others follow it."""
+
+    page_id: int
+    site: str
+    day: int  # of publication, or else of the first sight of it: days since the first of January of the year 1
+    sketch: Sketch
+    head: int | None = None  # None where it follows nobody
+
+
 def count_words(text: str) -> int:
     """Words of a text for people's statistics: runs of letters; CJK characters count half a word each."""
     cjk = len(CJK.findall(text))

@@ -15,7 +15,7 @@ import pipeline
 ROOT = Path(__file__).parents[1]
 ROOMS = ("crawler", "pipeline", "migrations")
 
-CRAFT = ("extract", "rules", "memory", "fold", "guard")
+CRAFT = ("extract", "rules", "memory", "fold", "guard", "likeness")
 # What the rooms of `pipeline` may import of each other, besides themselves.
 MAY = {
     "outcomes": (),
@@ -35,6 +35,7 @@ MAY = {
     "rules": ("model", "memory", "sites", "wallclock"),  # of sites, a site's options
     "fold": ("model",),
     "guard": ("model",),
+    "likeness": ("model",),
     "store": ("model", "errors", "urls", "letters"),
     "runs": (*CRAFT, "onboard", "probing", "store", "model", "errors", "sites", "settings", "urls"),
     "schedule": ("cron", "errors", "sites", "settings", "runs"),
@@ -51,6 +52,7 @@ ONLY = {
     "sqlalchemy": ("pipeline.store", "migrations"),
     "alembic": ("pipeline.store", "migrations"),
     "pebble": ("pipeline.runs",),
+    "rensa": ("pipeline.likeness",),
     "typer": ("pipeline.cli",),
     "rich": ("pipeline.cli", "pipeline.demo"),
     "apscheduler": ("pipeline.schedule", "pipeline.cron"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import chain
@@ -16,11 +17,14 @@ from pipeline.cli.output import console, plural, print_json, say, size, table, w
 from pipeline.cli.setup import AsJson, Door, SiteNames, door
 from pipeline.errors import ConfigError
 from pipeline.model import Kind, Outcome
+from pipeline.runs.groups import Copy, also_at
 from pipeline.store import history, query
 from pipeline.store import search as index
 from pipeline.store.containers import Known
 from pipeline.store.engine import Store
 from pipeline.store.query import ArticleView, Explanation, PageView, StruckBlock
+
+COPIES = 20  # near-copies that `show` names
 
 What = Annotated[str, typer.Argument(metavar="ID|URL", help="The number of an article, or its URL.")]
 
@@ -44,13 +48,14 @@ def search(
     words: Annotated[list[str], typer.Argument(metavar="QUERY", help='Words, and "phrases" in quotes; all must be there.')],
     site: Annotated[str | None, typer.Option(metavar="SITE", help="Only this site.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many articles.")] = 20,
+    once: Annotated[bool, typer.Option("--once", help="Of near-copies of one story only the newest.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find articles by words of their title and text, newest first."""
     here = door(context)
     store = here.archive()
     text = " ".join(words)
-    found = query.find_articles(store, text, limit, here.known_site(store, site))
+    found = query.find_articles(store, text, limit, here.known_site(store, site), once=once)
     if as_json:
         print_json([asdict(article) for article in found])
         return
@@ -63,6 +68,7 @@ def search(
 
 def _show_hit(article: ArticleView, terms: tuple[index.Term, ...]) -> None:
     head = f"{article.id}  {when(article.published_at or article.first_seen_at)} UTC  {article.site}"
+    head += f", and {plural(article.copies, 'near-copy', 'near-copies')}" if article.copies else ""
     say(Text(head, style="cyan"))
     say(Text(f"  {article.title}", style="bold"))
     say(f"  {index.snippet(article.text, terms)}")
@@ -92,10 +98,12 @@ def show(
     if article is None:
         raise ConfigError(f"{page.url}: {_why_none(page)}")
     versions = query.revisions(store, page.id)
+    copies = also_at(store, page.id)
     if as_json:
-        print_json(asdict(article) | {"history": [asdict(version) for version in versions]})
+        history = {"history": [asdict(version) for version in versions], "also_at": [asdict(copy) for copy in copies]}
+        print_json(asdict(article) | history)
         return
-    _show_article(article, page)
+    _show_article(article, page, copies)
     for version in versions if len(versions) > 1 else ():
         say(Text(f"Revision {version.number}: {when(version.first_seen_at)} to {when(version.last_seen_at)} UTC", style="dim"))
 
@@ -121,7 +129,7 @@ def _state(page: PageView) -> str:
     return ": ".join(part for part in (page.outcome, page.reason) if part) or "not visited yet"
 
 
-def _show_article(article: ArticleView, page: PageView) -> None:
+def _show_article(article: ArticleView, page: PageView, copies: Sequence[Copy]) -> None:
     say(Text(article.title, style="bold"))
     source = f" (from {article.published_source})" if article.published_source else ""
     for name, value in (
@@ -135,6 +143,8 @@ def _show_article(article: ArticleView, page: PageView) -> None:
         ("URL", article.url),
         ("Archived", f"{when(article.first_seen_at)} to {when(article.last_seen_at)} UTC, {page.digest[:16]}…"),
         ("Gone", when(page.gone_at) + " UTC: the site no longer has it" if page.gone_at else ""),
+        *(("Also at", _copy(copy)) for copy in copies[:COPIES]),
+        ("", f"and {len(copies) - COPIES:,} more; --json has all" if len(copies) > COPIES else ""),
     ):
         if value:
             say(Text.assemble((f"{name:<10}", "dim"), value))
@@ -142,6 +152,11 @@ def _show_article(article: ArticleView, page: PageView) -> None:
     for line in article.text.split("\n"):
         say(line)
         say()
+
+
+def _copy(copy: Copy) -> str:
+    """Where else a story stands."""
+    return f"{copy.site}  {when(copy.published_at or copy.first_seen_at)} UTC  {copy.likeness:.0%} alike  {copy.id}  {copy.url}"
 
 
 def explain(context: typer.Context, what: What, as_json: AsJson = False) -> None:

@@ -14,6 +14,7 @@ from pipeline.runs.crawl import PlaceTrouble
 from pipeline.runs.night import SiteNight
 from pipeline.store import history
 from pipeline.store.engine import Store
+from pipeline.store.sketches import count_copies
 
 CRAWLED = (
     Outcome.UNCHANGED, Outcome.KNOWN, Outcome.REDIRECTED, Outcome.GONE, Outcome.REFUSED, Outcome.FAILED,
@@ -45,6 +46,7 @@ class Row:
     crawled: dict[tuple[str, str], int]
     cleaned: dict[tuple[str, str], int]
     struck: dict[str, int]
+    copies: int
 
     def crawl(self, outcome: Outcome) -> int:
         return sum(number for (found, _), number in self.crawled.items() if found == outcome)
@@ -78,6 +80,7 @@ def _row(store: Store, night: SiteNight) -> Row:
         history.reasons(store, crawl, Kind.STORY) if crawl else {},
         history.reasons(store, clean) if clean else {},
         history.struck(store, clean) if clean else {},
+        count_copies(store, clean) if clean else 0,
     )
 
 
@@ -91,6 +94,7 @@ def show(store: Store, nights: Sequence[SiteNight], *, crawled: bool) -> None:
     _show_clean(each)
     _show_struck(each)
     _show_held(each)
+    _show_copies(each)
     if crawled:
         _show_proof(store, each)
     for row in each:
@@ -150,6 +154,13 @@ def _show_proof(store: Store, each: Sequence[Row]) -> None:
         say(f"Ledger: {plural(seen, 'URL')} seen, {plural(seen, 'outcome')}; it adds up.")
 
 
+def _show_copies(each: Sequence[Row]) -> None:
+    found = sum(row.copies for row in each)
+    if found:
+        sites = ", ".join(f"{row.night.site} {row.copies:,}" for row in each if row.copies)
+        say(f"Near-copies: {plural(found, 'article')} of these stand{'s' if found == 1 else ''} elsewhere, too: {sites}.")
+
+
 def sentences(night: SiteNight) -> list[str]:
     """What went wrong on a Site, one sentence each."""
     found = list(night.errors)
@@ -203,6 +214,7 @@ def to_json(store: Store, nights: Sequence[SiteNight]) -> list[dict[str, Any]]:
             "crawl": _nested(row.crawled),
             "clean": _nested(row.cleaned),
             "struck": row.struck,
+            "copies": row.copies,
             "troubles": [*sentences(row.night), *advice(row.night.site, row.cleaned)],
             "exit_code": int(row.night.code),
             "seconds": round(row.night.seconds, 2),

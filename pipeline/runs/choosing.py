@@ -14,6 +14,7 @@ from pipeline.fold import decide, fold
 from pipeline.guard import lost
 from pipeline.model import Outcome, Reason, Sighting, Standing
 from pipeline.runs.changes import Change, change_to
+from pipeline.runs.groups import group_site
 from pipeline.store import choices, history
 from pipeline.store.engine import Store
 from pipeline.store.shelf import Shelf
@@ -157,6 +158,7 @@ def _choose(
             results = (choose(page) for page in choices.shelved(store, batch))
             shelf.put_chosen(run, [result for result in results if result.moves])
             progress(kind, start + len(batch), len(pages))
+        group_site(store, site, progress)
         status, detail = "finished", ""
     except Exception as error:
         status, detail = "failed", str(error)

@@ -20,12 +20,14 @@ from pipeline.fold import decide, fold
 from pipeline.guard import Weighed, is_same, weigh
 from pipeline.model import Before, Draft, Extraction, Fact, Outcome, Reason, Recipe, Revision, Sighting, Standing, Told
 from pipeline.runs.changes import Change, change_of, refused
+from pipeline.runs.groups import group_site
 from pipeline.runs.workers import Workers
 from pipeline.sites import Site
 from pipeline.store.containers import Container
 from pipeline.store.engine import Store
 from pipeline.store.memories import Seen
 from pipeline.store.shelf import Shelf
+from pipeline.store.sketches import count_waiting
 from pipeline.store.values import Cleaned, Confirmed, Material, Met, Result, Scope, Undrafted
 
 log = logging.getLogger(__name__)
@@ -95,6 +97,7 @@ def clean_site(store: Store, site: Site, workers: Workers, progress: Progress, p
         shelf.touch(recipe, plan.scope)  # so that a clean which breaks off goes on where it was
         plan = replace(plan, scope=replace(plan.scope, everything=False))
     if not shelf.count_stale(recipe, plan.scope):
+        _catch_up(shelf, progress)
         return CleanResult(site.id)
     run = shelf.start_run(recipe, scope=asked)
     status, detail = "stopped", "interrupted"
@@ -102,6 +105,7 @@ def clean_site(store: Store, site: Site, workers: Workers, progress: Progress, p
         drafted = _draft(shelf, recipe, workers, progress, plan)
         _strike(shelf, run, recipe, site, progress, plan)
         shelf.tidy(recipe)
+        group_site(store, site.id, progress)
         status, detail = "finished", ""
     except Stopped:
         raise
@@ -111,6 +115,13 @@ def clean_site(store: Store, site: Site, workers: Workers, progress: Progress, p
     finally:
         counts = shelf.finish_run(run, status, detail)
     return CleanResult(site.id, run, counts, drafted)
+
+
+def _catch_up(shelf: Shelf, progress: Progress) -> None:
+    """Compares Articles that a clean of before left waiting, or an archive of before there were groups."""
+    if count_waiting(shelf.store, shelf.site):
+        with shelf.locked():
+            group_site(shelf.store, shelf.site, progress)
 
 
 def _draft(shelf: Shelf, recipe: Recipe, workers: Workers, progress: Progress, plan: Plan) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from pipeline.model import Metadata, Outcome, Recipe, Revision, count_words
-from pipeline.store import extractions, search
+from pipeline.store import extractions, search, sketches
 from pipeline.store.extractions import Stand, Stands
 from pipeline.store.packing import metadata_from_json
 from pipeline.store.schema import Article, LedgerEntry, Page
@@ -107,6 +107,7 @@ def _put_article(
     db.execute(upsert(db, Article, ["page_id"], [*values][1:]), [values | {"archived_at": archived_at}])
     search.unindex(db, before)
     search.index(db, values["order_key"], current.title, current.text)
+    sketches.mark(db, page)
 
 
 def _first_made(db: Connection, page: int) -> datetime | None:
@@ -140,5 +141,8 @@ def order_key(at: datetime, page: int) -> int:
 
 def _withdraw(db: Connection, page: int) -> None:
     """A Page that no Payload of it makes an article any more. Its Extractions stay and say why."""
-    search.unindex(db, db.scalar(select(Article.order_key).where(Article.page_id == page)))
-    db.execute(delete(Article).where(Article.page_id == page))
+    before = db.scalar(select(Article.order_key).where(Article.page_id == page))
+    if before is not None:
+        search.unindex(db, before)
+        db.execute(delete(Article).where(Article.page_id == page))
+        sketches.mark(db, page)

@@ -1,7 +1,7 @@
 """The tables: one schema for SQLite and PostgreSQL.
 
 Above the waterline (page, payload, capture) bytes are written once and never rewritten; below it (draft, extraction, revision,
-article, line) everything can be made again from them. A change here needs a migration: `alembic check` compares the two.
+article, line, sketch) everything can be made again from them. A change here needs a migration: `alembic check` compares them.
 People query the views `articles` and `ledger`, never these tables; the README documents the views' columns, and the migration
 that last changed a view holds its text. The full-text index is of each engine's own kind, so it stands in migrations too.
 """
@@ -285,6 +285,38 @@ class Article(Base):
     word_count: Mapped[int]
     archived_at: Mapped[datetime]
     __table_args__ = (Index(None, "revision_id"), Index(None, "extraction_id"))
+
+
+class Sketch(Base):
+    """What an Article is compared by, and the group of near-copies that follows from it.
+
+    There is a row for each Page that is or was an Article. One without a version waits: for its first sketch, or because its
+    text or its day may have changed, or because it is no Article any more."""
+
+    __tablename__ = "sketch"
+    page_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True, autoincrement=False)
+    site: Mapped[str] = mapped_column(String(64))
+    version: Mapped[str] = mapped_column(String(16), server_default="")  # of what made it
+    day: Mapped[int] = mapped_column(server_default="0")
+    runs: Mapped[int] = mapped_column(server_default="0")  # 0 for a text that is too short to be compared
+    slots: Mapped[bytes | None]
+    numbers: Mapped[bytes | None]
+    head: Mapped[int | None] = mapped_column(BigInteger)  # the Page that its group is named by; null for that one itself
+    likeness: Mapped[float | None]  # to the head
+    __table_args__ = (
+        Index("ix_sketch_waiting", "site", "page_id", postgresql_where=text("version = ''"),
+              sqlite_where=text("version = ''")),
+        Index("ix_sketch_head", "head", postgresql_where=text("head IS NOT NULL"), sqlite_where=text("head IS NOT NULL")),
+    )  # fmt: skip
+
+
+class SketchBand(Base):
+    """Under which keys a Sketch is found. No row refers to anything, since there are many; all go with their Sketch."""
+
+    __tablename__ = "sketch_band"
+    key: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    page_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - half the bytes: the index is the table
 
 
 class Line(Base):

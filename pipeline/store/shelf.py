@@ -7,7 +7,8 @@ at all, and that nothing above the waterline is touched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
@@ -37,14 +38,26 @@ class Shelf:
 
     def start_run(self, recipe: Recipe | None, kind: str = "clean", scope: str = "") -> int:
         """Begins a clean of the Site, or a choice among its results, and returns the Run's number. Raises AlreadyRunning."""
-        try:
-            self._lock = locks.acquire(self.store, f"clean:{self.site}")
-        except AlreadyRunning:
-            raise AlreadyRunning(ledger.running_since(self.store, self.site, "clean")) from None
+        self._acquire()
         with self.store.write() as db:
             for each in KINDS:
                 ledger.settle_dead(db, self.site, each)
             return ledger.open_run(db, self.site, kind, str(recipe or ""), scope)
+
+    def _acquire(self) -> None:
+        try:
+            self._lock = locks.acquire(self.store, f"clean:{self.site}")
+        except AlreadyRunning:
+            raise AlreadyRunning(ledger.running_since(self.store, self.site, "clean")) from None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else cleans the Site meanwhile. Raises AlreadyRunning."""
+        self._acquire()
+        try:
+            yield
+        finally:
+            self.release()
 
     def finish_run(self, run: int, status: str, detail: str = "") -> dict[str, int]:
         """Ends a Run and returns its counts by outcome."""

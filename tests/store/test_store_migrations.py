@@ -22,7 +22,7 @@ from pipeline.store.memories import Seen
 
 ARTICLES = [
     "id", "site", "url", "title", "authors", "published_at", "published_source", "modified_at", "language", "section", "tags",
-    "image", "text", "word_count", "first_seen_at", "last_seen_at", "revisions",
+    "image", "text", "word_count", "first_seen_at", "last_seen_at", "revisions", "story_group", "likeness",
 ]  # fmt: skip
 LEDGER = ["run", "site", "url", "outcome", "reason", "bytes", "when"]
 OPEN = "import sys; from pipeline.store.archive import Archive; Archive.open(sys.argv[1]).close()"
@@ -165,6 +165,15 @@ def test_the_pages_that_an_older_archive_knows_lines_of_are_remembered(archive: 
     alembic(store, "upgrade", "head")
     known = "SELECT remembered_at = first_seen_at, id IN (SELECT page_id FROM line) FROM page WHERE kind = 'story' ORDER BY id"
     assert rows(store, known) == [(True, True), (None, False)]
+    alembic(store, "check")
+
+
+def test_the_articles_of_an_older_archive_wait_to_be_compared(archive: Archive, store: Store) -> None:
+    night(archive, {url("a"): b"One story", url("b"): b"Before you go on, a wall"})
+    clean(store)
+    alembic(store, "downgrade", "0005")
+    alembic(store, "upgrade", "head")
+    assert rows(store, "SELECT url, version FROM sketch JOIN page ON page.id = page_id") == [(url("a"), "")]
     alembic(store, "check")
 
 
