@@ -7,7 +7,7 @@ no credentials in any field. What is inside a Feed or a Sitemap is read in `disc
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -37,6 +37,27 @@ NOWHERE = re.compile(  # the front page, that of a language, an error page
 )
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 OVERLOADED = frozenset({429, 503})
+RENDER, RENDERED = "nightdesk_render", "nightdesk_rendered"  # in a request's meta: that it is wanted, what came of it
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """That a body is what scripts made of a page, and what that took."""
+
+    browser: str  # with its version
+    requests: int  # of the page, beside the one for itself
+    refused: int
+    received: int  # bytes, those of the page itself included
+    elapsed_ms: int
+
+    def __str__(self) -> str:
+        return f"{self.browser}; requests={self.requests}; refused={self.refused}; bytes={self.received}; ms={self.elapsed_ms}"
+
+    @property
+    def sentence(self) -> str:
+        size = f"{self.received / 1000:.0f} kB"
+        more = f"{self.requests} further request" + ("" if self.requests == 1 else "s")
+        return f"rendered by {self.browser} in {self.elapsed_ms / 1000:.1f} s with {more}, {size}"
 
 
 def from_response(due: Due, response: Response, at: datetime, *, conditional: bool, agent: str = "nightdesk") -> Capture:
@@ -45,6 +66,9 @@ def from_response(due: Due, response: Response, at: datetime, *, conditional: bo
     headers = keep_headers(response.headers)
     outcome, reason, detail = _judge(due, response, headers, conditional)
     got_bytes = outcome is Outcome.FETCHED
+    rendered: Rendered | None = response.meta.get(RENDERED) if response.request else None
+    if rendered is not None:
+        headers["x-nightdesk-rendered"] = str(rendered)  # no header of a server's is kept under this name
     if not got_bytes and outcome is not Outcome.UNCHANGED:
         headers = {name: value for name, value in headers.items() if name not in VALIDATORS}
     media_type, charset = parse_content_type(headers.get("content-type", ""))
@@ -59,10 +83,10 @@ def from_response(due: Due, response: Response, at: datetime, *, conditional: bo
         media_type=media_type,
         charset=charset,
         body=response.body if got_bytes else None,
-        size=len(response.body),
-        elapsed_ms=_elapsed(response),
+        size=len(response.body) if rendered is None else rendered.received,
+        elapsed_ms=_elapsed(response) + (rendered.elapsed_ms if rendered else 0),
         location=_location(response) if outcome is Outcome.REDIRECTED else "",
-        detail=detail,
+        detail=detail or (rendered.sentence if rendered else ""),
         canonical_url=resolve(response.url, declared_address(head)) or "",
         opt_outs=opt_outs(response.headers, head, agent) if got_bytes else (),
     )

@@ -23,7 +23,7 @@ from scrapy.http import Response
 from scrapy.robotstxt import RobotParser
 
 from crawler import places
-from crawler.capture import from_response, from_trouble, obeyed, without_credentials
+from crawler.capture import RENDER, from_response, from_trouble, obeyed, without_credentials
 from crawler.discovery import read_section, unpack
 from crawler.feeds import read_feed
 from crawler.found import Found, plain_text
@@ -31,6 +31,7 @@ from crawler.frontpage import read_front
 from crawler.progress import Tell
 from crawler.sitemaps import read_sitemap
 from crawler.trouble import Trouble, explain
+from pipeline.errors import NightdeskError
 from pipeline.model import Capture, Due, Kind, Outcome, Reason
 from pipeline.probing import SAMPLES, Findings, Front, Probed, ProbeJob, Sample, Seen, Way, domain_of
 from pipeline.urls import canonical, resolve, url_key
@@ -95,6 +96,8 @@ class ProbeSpider(Spider):
         try:
             await self._probe()
             self.findings = self._told()
+        except NightdeskError as error:  # no browser starts
+            self.trouble = str(error)
         except Exception as error:
             log.exception("the probe of %s broke off", self.site.url)
             self.trouble = f"unexpected {type(error).__name__}; the log has a traceback"
@@ -258,11 +261,14 @@ class ProbeSpider(Spider):
     async def _visit(self, url: str, kind: Kind) -> Visit:
         at, due = datetime.now(UTC), _due(url, kind)
         try:
-            request = self.crawler.engine.download_async(Request(without_credentials(url)))
+            meta = {RENDER: True} if self.site.renders(kind) else {}
+            request = self.crawler.engine.download_async(Request(without_credentials(url), meta=meta))
             response = await asyncio.wait_for(request, self._time_left())
             agent = self.settings["ROBOTSTXT_USER_AGENT"]
             capture = from_response(due, response, at, conditional=False, agent=agent)
             visit = Visit(obeyed(capture, self.site.politeness) if kind is Kind.STORY else capture, response)
+        except NightdeskError:
+            raise
         except TimeoutError:  # a host that asked us to wait is waited for
             visit = Visit(from_trouble(due, TOO_LONG, at))
         except Exception as error:

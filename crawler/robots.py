@@ -56,6 +56,12 @@ class RobotsGuard(RobotsTxtMiddleware):
         except IgnoreRequest:
             raise Refusal(Reason.ROBOTS, "closed to us by robots.txt") from None
 
+    def may_fetch(self, url: str) -> bool:
+        """Whether the rules of its host let a URL be fetched, as far as they were read for another one."""
+        netloc = urlsplit(url).netloc
+        rules, agent = self._parsers.get(netloc), self._robotstxt_useragent or "*"
+        return netloc not in self._closed and not (isinstance(rules, RobotParser) and not rules.allowed(url, agent))
+
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
         if response.status >= 500 or response.status == 429:
             detail = f"robots.txt answered {response.status}, so nothing may be fetched"

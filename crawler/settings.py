@@ -18,13 +18,23 @@ RETRIED = [408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]
 
 def settings_for(job: CrawlJob) -> dict[str, Any]:
     """All settings of a crawl."""
-    return {
+    settings = {
         **_identity(job),
         **_pace(job.site.politeness),
         **_limits(job.site),
         **_ways_out(job.site),
         **_switched_off(),
         **_logging(job),
+    }
+    return _with_browser(settings, job) if job.site.render else settings
+
+
+def _with_browser(settings: dict[str, Any], job: CrawlJob) -> dict[str, Any]:
+    """The same for a Site whose pages are rendered: the browser's own requests do not pass through Scrapy."""
+    return settings | {
+        "NIGHTDESK_CHROMIUM": job.chromium,
+        "PLAYWRIGHT_BROWSER_PROVIDER": "crawler.browser.QuietProvider",
+        "DOWNLOADER_MIDDLEWARES": settings["DOWNLOADER_MIDDLEWARES"] | {"crawler.rendering.Rendering": 50},
     }
 
 

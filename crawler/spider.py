@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from scrapy import Request, Spider
 from scrapy.http import Response
 
-from crawler.capture import from_response, from_trouble, obeyed, without_credentials
+from crawler.capture import RENDER, from_response, from_trouble, obeyed, without_credentials
 from crawler.desk import TOGETHER, Desk
 from crawler.discovery import discover
 from crawler.found import Found
@@ -276,9 +276,12 @@ class NewsSpider(Spider):
     async def _visit(self, due: Due, *, follow: bool) -> tuple[Capture, Response | None]:
         """One visit, whatever comes of it."""
         at = datetime.now(UTC)
+        renders = self.site.renders(due.kind)
         try:
-            request = _request(due, follow=follow)
+            request = _request(due, follow=follow, renders=renders)
             response = await self.crawler.engine.download_async(request)
+        except NightdeskError:  # no browser starts: that is no fault of the page
+            raise
         except Exception as error:
             trouble = explain(error)
             if trouble.reason is Reason.INTERNAL:
@@ -336,14 +339,15 @@ class NewsSpider(Spider):
         return End("finished")
 
 
-def _request(due: Due, *, follow: bool) -> Request:
+def _request(due: Due, *, follow: bool, renders: bool) -> Request:
     headers = {}
-    if due.etag:
+    if due.etag and not renders:  # what the server sends of a page that scripts build may stay the same for ever
         headers["If-None-Match"] = due.etag
-    if due.last_modified:
+    if due.last_modified and not renders:
         headers["If-Modified-Since"] = due.last_modified
     # A story's redirect is an outcome of its own, with a target that has to be judged first.
-    return Request(without_credentials(due.url), headers=headers, meta={} if follow else {"dont_redirect": True})
+    meta: dict[str, Any] = {} if follow else {"dont_redirect": True}
+    return Request(without_credentials(due.url), headers=headers, meta=meta | ({RENDER: True} if renders else {}))
 
 
 def _first(group: BaseExceptionGroup[E]) -> E:

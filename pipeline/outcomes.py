@@ -64,6 +64,7 @@ class Reason(StrEnum):
     NOT_HTML = "not_html"
     UNREADABLE = "unreadable"  # a feed or sitemap that is none
     EMPTY_BODY = "empty_body"
+    RENDER_FAILED = "render_failed"  # the browser could not build the page
     XML_DOCTYPE_REFUSED = "xml_doctype_refused"
     TOO_MANY_LINKS = "too_many_links"
     INTERNAL = "internal"  # our own fault, logged with a traceback

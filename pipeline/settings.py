@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tomllib
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -22,6 +24,7 @@ from pipeline.validation import explain_validation, nearest
 
 CHECKOUT = Path(__file__).parents[1]
 PREFIX = "NIGHTDESK_"
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -37,6 +40,7 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=0, le=256)] = 0  # cleaning processes; 0: one for each core
     page_seconds: Annotated[float, Field(gt=0)] = 10.0  # CPU time that one page may cost an extractor
     page_megabytes: Annotated[int, Field(ge=256)] = 1024  # memory of one cleaning process
+    chromium: str = ""  # the browser that renders pages; "": as found on the PATH
     log_folder: Path = Path("var/log")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     home: Path = Field(default=CHECKOUT, exclude=True)
@@ -81,6 +85,21 @@ class Settings(BaseSettings):
                 " or web page where a site's owner can reach you: it is sent with every request"
             )
         return self.user_agent.replace("{contact}", self.contact.strip())
+
+    @property
+    def browser(self) -> str:
+        """The path of the browser that renders pages. Raises ConfigError where it, or what drives it, is not installed."""
+        if find_spec("scrapy_playwright") is None:
+            raise ConfigError("render = true needs the extra 'render', which is not installed: pip install -e '.[render]'")
+        found = next(filter(None, map(shutil.which, (self.chromium,) if self.chromium else BROWSERS)), "")
+        if not found and self.chromium:
+            raise ConfigError(f"'chromium' is {self.chromium!r}, which is no program that may be run; it names a Chromium")
+        if not found:
+            raise ConfigError(
+                "render = true needs Chromium, which was not found: install it ('apt-get install chromium' on Debian), or set"
+                " 'chromium' in config/nightdesk.toml to its path"
+            )
+        return found
 
     @property
     def processes(self) -> int:

@@ -91,6 +91,8 @@ class Site(Table):
     section_pages: Annotated[int, Field(ge=1, le=100)] = 5  # of one section, by `rel=next`, while each shows what is new
     allow: tuple[str, ...] = ()  # patterns searched in the URL; none: whatever the feeds and sitemaps name
     deny: tuple[str, ...] = ()
+    render: bool = False  # stories and sections are built by a browser, which runs their scripts
+    render_seconds: Annotated[float, Field(ge=1, le=120)] = 10.0  # that the scripts of one page may take
     headers: dict[str, str] = Field(default_factory=dict)  # `${NAME}` in a value is that variable of the environment
     cookies: dict[str, str] = Field(default_factory=dict)  # likewise
     politeness: Politeness = Politeness()
@@ -176,6 +178,10 @@ class Site(Table):
         """Whether a URL lies on a host of this Site; `www.` makes no difference, a port does."""
         return bare_host(host_of(url)) in self._own_hosts
 
+    def renders(self, kind: Kind) -> bool:
+        """Whether a page of this kind is rendered: never a Feed or a Sitemap."""
+        return self.render and kind in (Kind.STORY, Kind.SECTION)
+
     def judge(self, link: Link, found_on: Kind) -> Verdict:
         """Whether a Link is ours to follow. `found_on` is the kind of the Place that showed it."""
         reason = self._refusal(link, found_on)
@@ -222,6 +228,7 @@ class CrawlJob(Table):
     user_agent: str
     log_file: str = ""  # "": standard error
     log_level: str = "INFO"
+    chromium: str = ""  # the browser's path, where the Site is rendered
     since: datetime | None = None  # a back-fill: only sitemaps are read, and of them only what is no older than this
 
 

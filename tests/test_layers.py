@@ -48,6 +48,8 @@ MAY = {
 ONLY = {
     "scrapy": ("crawler",),
     "twisted": ("crawler",),
+    "playwright": ("crawler.browser",),
+    "scrapy_playwright": ("crawler.browser",),
     "trafilatura": ("pipeline.extract",),
     "sqlalchemy": ("pipeline.store", "migrations"),
     "alembic": ("pipeline.store", "migrations"),

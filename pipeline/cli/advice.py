@@ -17,5 +17,5 @@ def advice(site: str, cleaned: Mapping[tuple[str, str], int]) -> list[str]:
     if shells < FEWEST_SHELLS or shells < SHELL_SHARE * sum(cleaned.values()):
         return []
     pages = plural(sum(cleaned.values()), "page")
-    todo = "look for a print or AMP edition whose pages hold it, or set enabled = false in its site file"
+    todo = "set render = true in its site file; where that is set, look for a print or AMP edition, or set enabled = false"
     return [f"{site}: {shells} of {pages} are built by JavaScript and hold no text; {todo}"]

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from pipeline.model import Kind, Link, Outcome
+from pipeline.model import Kind, Link, Outcome, Reason
 from pipeline.onboard.propose import Judged, allowed, propose
 from pipeline.onboard.verdicts import unreachable
 from pipeline.probing import Findings, Probed, Way, domain_of
@@ -41,8 +41,8 @@ class Notice:
 
 def compare(site: Site, findings: Findings, judged: Sequence[Judged], now: datetime) -> tuple[Notice, ...]:
     """All differences."""
-    found = [*_front(site, findings), *_places(site, findings, now), *_samples(judged), *_patterns(site, findings, judged)]
-    found += [*_language(site, judged), *_new(site, findings)]
+    found = [*_front(site, findings), *_places(site, findings, now), *_samples(site, judged)]
+    found += [*_patterns(site, findings, judged), *_language(site, judged), *_new(site, findings)]
     order = list(Grade)
     return tuple(sorted(found, key=lambda notice: order.index(notice.grade)))
 
@@ -91,10 +91,14 @@ def _yield(site: Site, place: Probed, key: str, now: datetime) -> Iterator[Notic
         yield Notice(Grade.CHANGED, key, f"{place.url}: its newest story is of {place.newest:%Y-%m-%d}")
 
 
-def _samples(judged: Sequence[Judged]) -> Iterator[Notice]:
+def _samples(site: Site, judged: Sequence[Judged]) -> Iterator[Notice]:
     cleaned = [each for each in judged if each.extraction is not None]
     stories = sum(each.is_story for each in cleaned)
-    if cleaned and not stories:
+    shells = sum(each.extraction.reason is Reason.SCRIPT_SHELL for each in cleaned if each.extraction)
+    if 2 * shells > len(cleaned) and not site.render:
+        told = f"{shells} of {len(cleaned)} sampled pages are built by scripts; set render = true"
+        yield Notice(Grade.BROKEN, "render", told)
+    elif cleaned and not stories:
         yield Notice(Grade.BROKEN, "cleaning", f"none of {len(cleaned)} sampled pages has the text of a story")
     elif stories < 0.5 * len(cleaned):
         yield Notice(Grade.CHANGED, "cleaning", f"only {stories} of {len(cleaned)} sampled pages have the text of a story")

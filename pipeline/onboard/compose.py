@@ -50,6 +50,8 @@ def compose(proposal: Proposal, findings: Findings, judged: Sequence[Judged], te
         ]
     lines += _listed("sections", proposal.sections)
     lines += ["", *_patterns(proposal)]
+    if proposal.render:
+        lines += ["", "render = true  # its pages are built by scripts: without a browser they hold no text"]
     lines += _politeness(findings, terms)
     if terms.allow_private:
         lines += ["", "[safety]", "allow_private = true  # as asked for: a site on this machine or on an intranet"]

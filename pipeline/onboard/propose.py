@@ -77,6 +77,7 @@ class Proposal:
     allow: tuple[Value, ...] = ()
     deny: tuple[Value, ...] = ()
     no_patterns: str = ""  # why there is no `allow`
+    render: bool = False  # its pages were looked at in a browser, and need it
     yields: tuple[Yield, ...] = field(default=(), compare=False)
 
     def site(self, name: str, **more: object) -> Site:
@@ -84,8 +85,9 @@ class Proposal:
         keys = ("feeds", "sitemaps", "sections", "hosts", "allow", "deny")
         lists = {key: tuple(each.value for each in getattr(self, key)) for key in keys}
         return Site.model_validate(
-            {"id": name, "name": self.name, "url": self.url, "timezone": self.timezone.value, **lists, **more}
+            {"id": name, "name": self.name, "url": self.url, "timezone": self.timezone.value, "render": self.render, **lists}
             | ({"language": self.language.value} if self.language.value else {})
+            | more
         )
 
 

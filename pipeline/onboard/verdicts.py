@@ -13,6 +13,15 @@ from pipeline.model import Outcome, Reason
 from pipeline.onboard.propose import Judged
 from pipeline.probing import Findings, Front
 
+INSTALL: Final = (
+    "install Chromium and the extra 'render' (see 'Sites that are built by scripts' in the README), and add it again: its file"
+    " will then say render = true"
+)
+ELSEWHERE: Final = (
+    "a browser got no text out of them either; see whether it has an edition that the server sends whole, for print or for old"
+    " phones, and give that address"
+)
+
 OF_REASON: Final[Mapping[Reason, str]] = {
     Reason.DNS: "its host has no address; is the name spelt right, and is there a network?",
     Reason.CONNECT: "nobody answers there; try later, and see whether a browser reaches it",
@@ -43,20 +52,27 @@ def unreachable(front: Front) -> str:
     return said or (front.detail or str(front.reason) or "it gave no answer of use") + "; see whether a browser reaches it"
 
 
-def verdict(findings: Findings, judged: Sequence[Judged]) -> str:
-    """Why there is nothing to propose."""
+def is_built_by_scripts(findings: Findings, judged: Sequence[Judged]) -> bool:
+    """Whether most of what a site sends has to be built by a browser."""
+    fetched = [each for each in judged if each.extraction is not None]
+    if not judged:
+        return findings.front.outcome is Outcome.FETCHED and findings.front.is_shell
+    shells = sum(each.extraction.reason is Reason.SCRIPT_SHELL for each in fetched if each.extraction)
+    return 2 * shells > len(fetched)
+
+
+def verdict(findings: Findings, judged: Sequence[Judged], *, rendered: bool = False) -> str:
+    """Why there is nothing to propose. `rendered`: its pages were looked at in a browser."""
     front, works = findings.front, any(place.works and (place.links or place.children) for place in findings.places)
     if front.outcome is not Outcome.FETCHED and not works:
         return unreachable(front)
     fetched = [each for each in judged if each.extraction is not None]
     if not judged:
         if front.is_shell:
-            return (
-                "its front page is built by JavaScript: the server sends hardly any text and no links, and neither a feed nor a"
-                " sitemap was found; give the address of its feed, if it has one"
-            )
+            said = "its front page is built by JavaScript, and neither a feed nor a sitemap was found; give the address of its"
+            return f"{said} feed, if it has one" + ("" if rendered else f", or {INSTALL}")
         return "no stories were found: no feed, no sitemap, and no links that look like stories; give the address of its feed"
-    return _no_text(fetched) if fetched else _not_had(judged)
+    return _no_text(fetched, rendered) if fetched else _not_had(judged)
 
 
 def _not_had(judged: Sequence[Judged]) -> str:
@@ -72,14 +88,13 @@ def _not_had(judged: Sequence[Judged]) -> str:
     return f"{said}: {advice.get(most, 'try later, or ask its owner')}"
 
 
-def _no_text(fetched: Sequence[Judged]) -> str:
+def _no_text(fetched: Sequence[Judged], rendered: bool) -> str:
     """Why none of the samples is a story."""
     reasons = Counter(each.extraction.reason for each in fetched if each.extraction)
     told = ", ".join(f"{reason.replace('_', ' ')} {count}" for reason, count in reasons.most_common())
     said = f"of {len(fetched)} pages that look like stories none has the text of one ({told})"
     advice = {
-        Reason.SCRIPT_SHELL: "its pages are built by JavaScript, which is not run here; see whether it has an edition that the"
-        " server sends whole, for print or for old phones, and give that address",
+        Reason.SCRIPT_SHELL: f"its pages are built by JavaScript; {ELSEWHERE if rendered else INSTALL}",
         Reason.PAYWALL_STUB: "only the beginnings of its stories are open, and there is no way around a paywall here",
         Reason.CONSENT_WALL: "it sends a question for consent in place of its pages; write to its owner",
     }

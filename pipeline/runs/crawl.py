@@ -91,14 +91,17 @@ async def crawl_site(settings: Settings, site: Site, listen: Listen, since: date
     """Crawls one Site in a child process; with `since` goes back in its sitemaps. Never raises for what the child does."""
     try:
         secrets = {name: filled_in(getattr(site, name), f"{site.id}: '{name}'") for name in ("headers", "cookies")}
+        chromium = settings.browser if site.render else ""
     except ConfigError as error:
-        return CrawlResult(site.id, message=str(error), code=ExitCode.CONFIG)
+        message = str(error) if str(error).startswith(f"{site.id}: ") else f"{site.id}: {error}"
+        return CrawlResult(site.id, message=message, code=ExitCode.CONFIG)
     job = CrawlJob(
         site=site.model_copy(update=secrets),
         database_url=settings.database_url,
         user_agent=settings.agent,
         log_file=str(settings.log_folder / f"{site.id}.log"),
         log_level=settings.log_level,
+        chromium=chromium,
         since=since,
     )
     notes = _Notes()

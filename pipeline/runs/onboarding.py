@@ -12,7 +12,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ from pipeline.onboard.compare import Notice, compare
 from pipeline.onboard.compose import Terms, compose
 from pipeline.onboard.propose import Proposal, propose
 from pipeline.onboard.sources import Wanted
-from pipeline.onboard.verdicts import verdict
+from pipeline.onboard.verdicts import is_built_by_scripts, verdict
 from pipeline.probing import scope_of
 from pipeline.runs.night import make_log_folder
 from pipeline.runs.probe import Probe, probe_site
@@ -52,6 +52,11 @@ class Survey:
     trouble: str = ""  # a sentence, where there is no proposal
     code: ExitCode = ExitCode.OK
 
+    @property
+    def needs_browser(self) -> bool:
+        """Whether there is another look worth taking, in a browser."""
+        return self.probe is not None and is_built_by_scripts(self.probe.findings, self.probe.judged)
+
     def text(self, terms: Terms) -> str:
         """The site file."""
         assert self.proposal is not None
@@ -77,14 +82,19 @@ def survey(
     async def one(wanted: Wanted, workers: Workers, cleaner: asyncio.Lock) -> Survey:
         if wanted.trouble:
             return Survey(wanted, trouble=wanted.trouble, code=ExitCode.CONFIG)
+
+        async def look(site: Site) -> Survey:
+            probe = await probe_site(settings, site, workers, cleaner, lambda event: listen(wanted.url, event), known=False)
+            return _surveyed(wanted, site, probe)
+
         try:
             site = _unknown(wanted, terms)
-            probe = await probe_site(settings, site, workers, cleaner, lambda event: listen(wanted.url, event), known=False)
+            found = await look(site)
+            if found.needs_browser and _has_browser(settings):
+                found = await look(site.model_copy(update={"render": True}))
         except NightdeskError as error:
             return Survey(wanted, trouble=str(error).removeprefix(f"{wanted.url}: "), code=error.exit_code)
-        proposal = propose(probe.findings, probe.judged, wanted.name)
-        trouble = "" if proposal else verdict(probe.findings, probe.judged)
-        return Survey(wanted, probe, proposal, trouble, ExitCode.OK if proposal else ExitCode.PARTLY)
+        return found
 
     async def told(wanted: Wanted, workers: Workers, cleaner: asyncio.Lock) -> Survey:
         found = await one(wanted, workers, cleaner)
@@ -92,6 +102,20 @@ def survey(
         return found
 
     return _side_by_side(settings, [(wanted.url, wanted) for wanted in all_wanted], told)
+
+
+def _surveyed(wanted: Wanted, site: Site, probe: Probe) -> Survey:
+    proposal = propose(probe.findings, probe.judged, wanted.name)
+    if proposal is None:
+        trouble = verdict(probe.findings, probe.judged, rendered=site.render)
+        return Survey(wanted, probe, None, trouble, ExitCode.PARTLY)
+    return Survey(wanted, probe, replace(proposal, render=site.render))
+
+
+def _has_browser(settings: Settings) -> bool:
+    with suppress(ConfigError):
+        return bool(settings.browser)
+    return False
 
 
 def _unknown(wanted: Wanted, terms: Terms) -> Site:

@@ -57,6 +57,7 @@ async def _look(settings: Settings, site: Site, folder: Path, listen: Listen, *,
         user_agent=settings.agent,
         log_file=str(settings.log_folder / "probe.log"),
         log_level=settings.log_level,
+        chromium=settings.browser if site.render else "",
     )
     requests = REQUESTS + (len(site.places) if known else 0)  # all places of a file, and what else there is
     job = ProbeJob(errand=errand, folder=str(folder), known=known, requests=requests, seconds=SECONDS)

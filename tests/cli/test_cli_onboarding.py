@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +22,7 @@ from little_site import LittleSite, serving
 
 from pipeline import sites
 from pipeline.demo.newsroom import SITES, Newsroom
+from pipeline.settings import BROWSERS
 
 LOCAL = ("--allow-private", "--delay", "0")
 Here = Callable[..., Answer]
@@ -254,6 +257,38 @@ def test_a_check_says_what_broke_and_changes_nothing(home: Path, here: Here, lit
     assert path.read_bytes() == before
     (told,) = here("check", "--json").json
     assert [notice["grade"] for notice in told["notices"]] == ["broken"]
+
+
+def scripted(site: LittleSite) -> None:
+    """A site whose front page and stories are filled by a script."""
+    paths = [f"/2026/02/03/the-crane-of-quay-{n}-is-mended" for n in range(3)]
+    for number, path in enumerate(paths):
+        lines = [f"On day {day} the crane of quay {number} was mended, and the ferries left again." for day in range(4)]
+        site.page(
+            f"/api{path}", json.dumps({"title": f"Crane {number} is mended", "lines": lines}).encode(), "application/json"
+        )
+    site.page("/api/", json.dumps({"links": paths, "lines": []}).encode(), "application/json")
+    script = """addEventListener('DOMContentLoaded', async () => {
+      const told = await (await fetch('/api' + location.pathname)).json();
+      document.getElementById('root').innerHTML = `<h1>${told.title}</h1>` + told.lines.map(line => `<p>${line}</p>`).join('')
+        + (told.links || []).map(link => `<a href="${link}">The crane of a quay is mended at last</a>`).join('');
+    });"""
+    site.page("/app.js", script.encode(), "text/javascript")
+    for path in ("/", *paths):
+        site.page(path, b'<!doctype html><html lang="en"><script src="/app.js"></script><div id="root"></div></html>')
+
+
+@pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="Chromium is not installed")
+@pytest.mark.skipif(find_spec("scrapy_playwright") is None, reason="the extra 'render' is not installed")
+def test_a_site_that_scripts_build_is_looked_at_in_a_browser_and_its_file_says_so(home: Path, here: Here) -> None:
+    with serving() as site:
+        scripted(site)
+        answer = here("add", site.url, *LOCAL, "--yes", "--id", "little")
+    assert (answer.code, answer.err) == (0, ""), answer.out
+    assert "3 samples: a story 3." in answer.out
+    added = sites.load(home / "config" / "sites" / "little.toml")
+    assert added.render
+    assert added.sections == (site.url,)
 
 
 def test_ctrl_c_ends_it_at_once_and_leaves_no_child(home: Path, little: LittleSite) -> None:

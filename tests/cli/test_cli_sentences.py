@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -105,11 +106,17 @@ def test_a_back_fill_that_could_find_nothing_is_refused(home: Path, here: Here) 
         assert (answer.code, answer.sentence) == (3, f"nightdesk: {sentence}")
 
 
-def test_a_secret_that_is_not_set_stops_that_site_alone(home: Path, little: LittleSite) -> None:
+def test_a_secret_that_is_not_set_or_a_browser_that_is_not_there_stops_that_site_alone(home: Path, little: LittleSite) -> None:
     site_file(home, "good", GOOD + '[headers]\nX-Key = "${GOOD_KEY}"\n')
-    answer = nightdesk(home, "crawl", "--json")
+    site_file(home, "built", GOOD + "render = true\n")
+    answer = nightdesk(home, "crawl", "--json", NIGHTDESK_CHROMIUM="/nowhere/chromium")
     assert answer.code == 3
     by_site = {each["site"]: each for each in answer.json}
+    (sentence,) = by_site["built"]["troubles"]
+    if find_spec("scrapy_playwright") is None:
+        assert sentence.endswith("the extra 'render', which is not installed: pip install -e '.[render]'")
+    else:
+        assert sentence.startswith("built: 'chromium' is '/nowhere/chromium', which is no program that may be run")
     assert by_site["good"]["troubles"] == ["good: 'headers': the variable GOOD_KEY of the environment is not set"]
     assert any(each["clean"] == {"archived": {"new": 1}} for each in by_site.values())
 
@@ -337,7 +344,7 @@ def test_a_site_whose_stories_are_all_shells_is_named_with_what_to_do(home: Path
     (told,) = night.json
     assert told["clean"] == {"not_article": {"script_shell": 4}}
     (sentence,) = told["troubles"]
-    assert sentence.startswith("little: 4 of 4 pages are built by JavaScript and hold no text; look for a print or AMP edition")
+    assert sentence.startswith("little: 4 of 4 pages are built by JavaScript and hold no text; set render = true in its site")
     status = nightdesk(home, "status")
     assert f"! {sentence}" in " ".join(status.out.split())
     assert nightdesk(home, "status", "--json").json[0]["advice"] == [sentence]

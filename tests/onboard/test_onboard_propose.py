@@ -12,7 +12,7 @@ from pipeline.model import Extraction, Kind, Link, Metadata, Outcome, Reason, Re
 from pipeline.onboard.compare import Grade, compare
 from pipeline.onboard.compose import Terms, compose
 from pipeline.onboard.propose import Judged, propose
-from pipeline.onboard.verdicts import OF_REASON, unreachable, verdict
+from pipeline.onboard.verdicts import OF_REASON, is_built_by_scripts, unreachable, verdict
 from pipeline.probing import Findings, Front, Probed, Sample, Seen, Way
 
 HOME = "https://news.example.org"
@@ -109,11 +109,16 @@ def test_without_a_story_there_is_no_proposal_and_a_sentence_says_why() -> None:
     assert "try later" in verdict(findings(FEED), (Judged(sample.model_copy(update={"reason": Reason.TIMEOUT})),))
     assert "give the address of its feed" in verdict(findings(FRONT), ())
     built = tuple(judged(path, story=False, reason=Reason.SCRIPT_SHELL) for path in STORIES[:3])
-    assert "built by JavaScript" in verdict(findings(FEED), built)
+    assert "will then say render = true" in verdict(findings(FEED), built)
+    assert "a browser got no text out of them either" in verdict(findings(FEED), built, rendered=True)
+    assert is_built_by_scripts(findings(FEED), built)
+    assert not is_built_by_scripts(findings(FEED), (*built, *SAMPLES))
     stubs = tuple(judged(path, story=False, reason=Reason.PAYWALL_STUB) for path in STORIES[:3])
     assert "paywall" in verdict(findings(FEED), stubs)
     shell = findings(place("/", Kind.SECTION, Way.FRONT), words=5, anchors=0, scripts=7)
-    assert "JavaScript" in verdict(shell, ())
+    assert "will then say render = true" in verdict(shell, ())
+    assert "render" not in verdict(shell, (), rendered=True)
+    assert is_built_by_scripts(shell, ())
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason])
@@ -157,6 +162,8 @@ def test_what_no_longer_answers_or_shows_no_stories_is_broken() -> None:
     assert notices(MINE, place("/city/", Kind.SECTION, Way.GIVEN)) == [(Grade.BROKEN, "sections")]
     assert notices(MINE, place("/city/", Kind.SECTION, Way.GIVEN, ("/x", "/y"))) == [(Grade.BROKEN, "sections")]
     assert (Grade.BROKEN, "cleaning") in notices(MINE, CITY, samples=tuple(judged(each, story=False) for each in STORIES[:4]))
+    shells = tuple(judged(each, story=False, reason=Reason.SCRIPT_SHELL) for each in STORIES[:4])
+    assert (Grade.BROKEN, "render") in notices(MINE, CITY, samples=shells)
     assert (Grade.BROKEN, "url") in notices(MINE, CITY, outcome=Outcome.FAILED, reason=Reason.DNS)
 
 
