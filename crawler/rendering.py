@@ -18,6 +18,8 @@ from crawler.browser import GIVEN, Browser
 from crawler.capture import RENDER, RENDERED, VALIDATORS, is_html, parse_content_type
 from crawler.robots import RobotsGuard
 
+NO_REFERER = {"referrer-policy": "same-origin"}  # other sites are not told which page it is
+
 
 class Rendering:
     """See the module's head."""
@@ -42,7 +44,7 @@ class Rendering:
         given = {name: (response.headers.get(name) or b"").decode("utf8", "replace") for name in GIVEN}
         async with self._turn:
             body, rendered = await self._browser.render(
-                response.url, response.body, {name: value for name, value in given.items() if value}
+                response.url, response.body, {name: value for name, value in given.items() if value} | NO_REFERER
             )
         self._stats.inc_value("downloader/response_bytes", rendered.received - len(response.body))
         request.meta[RENDERED] = rendered

@@ -28,6 +28,7 @@ SHELL = '<!doctype html><title>x</title><script src="/app.js"></script><div id="
 APP = """addEventListener('DOMContentLoaded', async () => {
   const root = document.getElementById('root'), inline = document.getElementById('data');
   await fetch('/private').catch(() => 0);
+  await fetch(`http://localhost:${location.port}/elsewhere`, {mode: 'no-cors'}).catch(() => 0);
   const told = inline ? JSON.parse(inline.textContent) : await (await fetch('/api' + location.pathname)).json();
   root.innerHTML = told.html;
   new Image().src = '/pixel.gif';
@@ -73,7 +74,8 @@ def test_what_scripts_build_is_what_is_kept_by_all_the_rules_of_a_crawl(tmp_path
         assert size > len(SHELL) + len(STORY)
 
     asked = {path: len(site.requests(path)) for path in set(site.paths)}
-    assert asked == dict.fromkeys(("/robots.txt", "/", "/app.js", "/api/", *PATHS, f"/api{PATHS[1]}"), 2), "once a night"
+    assert asked == dict.fromkeys(("/robots.txt", "/", "/app.js", "/api/", *PATHS, f"/api{PATHS[1]}"), 2) | {"/elsewhere": 6}
+    assert {each.headers.get("referer") for each in site.requests("/elsewhere")} == {None}, "it is another site's"
     assert not [each for each in site.seen if "if-none-match" in each.headers]
     assert {each.headers["user-agent"] for each in site.seen} == {AGENT}
     assert {each.headers.get("cookie") for each in site.requests("/api/")} == {"key=ours"}
