@@ -19,9 +19,10 @@ from pipeline.store.packing import metadata_from_json
 from pipeline.store.schema import Article, LedgerEntry, Page
 from pipeline.store.schema import Extraction as ExtractionRow
 from pipeline.store.schema import Revision as RevisionRow
-from pipeline.store.sql import storable, storable_all, upsert, upsert_id
+from pipeline.store.sql import chunks, storable, storable_all, upsert, upsert_ids
 from pipeline.store.values import Chosen, Cleaned
 
+DROP_REVISIONS = delete(RevisionRow).where(RevisionRow.page_id == bindparam("page"), RevisionRow.number > bindparam("last"))
 PAGE_BITS = 29  # of an order key: half a billion Pages share one second at the most
 
 
@@ -30,11 +31,8 @@ def put(db: Connection, run: int, recipe: Recipe, results: Sequence[Cleaned], no
     extractions.drop_held(db, [cleaned.page_id for cleaned in results])
     extractions.confirm(db, [each for cleaned in results for each in cleaned.confirmed])
     others = [cleaned for cleaned in results if cleaned.extractions or cleaned.held or not cleaned.settled]
-    stands = extractions.standing(db, [cleaned.page_id for cleaned in others])
-    for cleaned in others:
-        after = extractions.put(db, run, cleaned, stands[cleaned.page_id], now)
-        if not cleaned.settled:
-            _put_folded(db, cleaned.page_id, cleaned.revisions, after, now)
+    stands = extractions.put(db, run, others, extractions.standing(db, [cleaned.page_id for cleaned in others]), now)
+    _put_folded(db, {cleaned.page_id: cleaned.revisions for cleaned in others if not cleaned.settled}, stands, now)
     _mark_clean(db, recipe, results)
     _enter(db, run, results, now)
 
@@ -43,8 +41,7 @@ def put_chosen(db: Connection, run: int, results: Sequence[Chosen], now: datetim
     """All rows of Pages among whose results somebody chose."""
     extractions.move(db, [move for chosen in results for move in chosen.moves])
     stands = extractions.standing(db, [chosen.page_id for chosen in results])
-    for chosen in results:
-        _put_folded(db, chosen.page_id, chosen.revisions, stands[chosen.page_id], now)
+    _put_folded(db, {chosen.page_id: chosen.revisions for chosen in results}, stands, now)
     _enter(db, run, results, now)
 
 
@@ -63,19 +60,20 @@ def _enter(db: Connection, run: int, results: Sequence[Cleaned | Chosen], now: d
         db.execute(upsert(db, LedgerEntry, ["run_id", "page_id"], ["outcome", "reason", "at"]), rows)
 
 
-def _put_folded(db: Connection, page: int, revisions: Sequence[Revision], stands: Stands, now: datetime) -> None:
-    ids = _put_revisions(db, page, revisions, stands)
-    if revisions:
-        _put_article(db, page, revisions, ids, stands[revisions[-1].payload_id], now)
-    else:
+def _put_folded(db: Connection, folded: Mapping[int, Sequence[Revision]], stands: Mapping[int, Stands], now: datetime) -> None:
+    """Revisions and Article of each Page. One without Revisions is no Article any more."""
+    rows = [
+        _revision_row(page, revision, stands[page][revision.payload_id].id)
+        for page, revisions in folded.items()
+        for revision in revisions
+    ]
+    ids = upsert_ids(db, RevisionRow, ("page_id", "number"), rows)
+    beyond = [{"page": page, "last": len(revisions)} for page, revisions in folded.items()]
+    _put_articles(db, {page: revisions for page, revisions in folded.items() if revisions}, stands, ids, now)
+    for page in (page for page, revisions in folded.items() if not revisions):
         _withdraw(db, page)
-    db.execute(delete(RevisionRow).where(RevisionRow.page_id == page, RevisionRow.number > len(revisions)))
-
-
-def _put_revisions(db: Connection, page: int, revisions: Sequence[Revision], stands: Stands) -> dict[int, int]:
-    """Revision ids by number."""
-    rows = {revision.number: _revision_row(page, revision, stands[revision.payload_id].id) for revision in revisions}
-    return {number: upsert_id(db, RevisionRow, ["page_id", "number"], row) for number, row in rows.items()}
+    if beyond:
+        db.execute(DROP_REVISIONS, beyond)
 
 
 def _revision_row(page: int, revision: Revision, extraction: int) -> dict[str, Any]:
@@ -90,30 +88,52 @@ def _revision_row(page: int, revision: Revision, extraction: int) -> dict[str, A
     }
 
 
-def _put_article(
-    db: Connection, page: int, revisions: Sequence[Revision], ids: Mapping[int, int], stand: Stand, now: datetime
+def _put_articles(
+    db: Connection,
+    folded: Mapping[int, Sequence[Revision]],
+    stands: Mapping[int, Stands],
+    ids: Mapping[tuple[int, int], int],
+    now: datetime,
 ) -> None:
-    current = revisions[-1]
+    before = _order_keys(db, list(folded))
+    made = _first_made(db, [page for page in folded if page not in before])
+    rows = []
+    for page, revisions in folded.items():
+        values = _article_values(page, revisions, stands[page][revisions[-1].payload_id], ids)
+        rows.append(values | {"archived_at": made.get(page) or now})
+    if not rows:
+        return
+    changed = [name for name in rows[0] if name not in ("page_id", "archived_at")]
+    db.execute(upsert(db, Article, ["page_id"], changed), rows)
+    search.unindex(db, list(before.values()))
+    search.index(db, [(row["order_key"], folded[row["page_id"]][-1].title, folded[row["page_id"]][-1].text) for row in rows])
+    sketches.mark(db, list(folded))
+
+
+def _article_values(
+    page: int, revisions: Sequence[Revision], stand: Stand, ids: Mapping[tuple[int, int], int]
+) -> dict[str, Any]:
     metadata = metadata_from_json(dict(stand.chosen))  # as stored, so that what comes back is what it was
-    values = _article_row(metadata) | {
+    return _article_row(metadata) | {
         "page_id": page,
-        "revision_id": ids[current.number],
+        "revision_id": ids[page, revisions[-1].number],
         "extraction_id": stand.id,
         "order_key": order_key(metadata.published_at or revisions[0].first_seen_at, page),
-        "word_count": count_words(current.text),
+        "word_count": count_words(revisions[-1].text),
     }
-    before = db.scalar(select(Article.order_key).where(Article.page_id == page))
-    archived_at = now if before is not None else _first_made(db, page) or now
-    db.execute(upsert(db, Article, ["page_id"], [*values][1:]), [values | {"archived_at": archived_at}])
-    search.unindex(db, before)
-    search.index(db, values["order_key"], current.title, current.text)
-    sketches.mark(db, page)
 
 
-def _first_made(db: Connection, page: int) -> datetime | None:
-    """When this Page was first an Article: one that was withdrawn and comes back is as old as it was."""
-    query = select(func.min(ExtractionRow.made_at)).where(ExtractionRow.page_id == page)
-    return db.scalar(query.where(ExtractionRow.outcome == Outcome.ARCHIVED))
+def _order_keys(db: Connection, pages: Sequence[int]) -> dict[int, int]:
+    """Of the Pages that are Articles already."""
+    query = select(Article.page_id, Article.order_key)
+    return {page: key for chunk in chunks(pages) for page, key in db.execute(query.where(Article.page_id.in_(chunk)))}
+
+
+def _first_made(db: Connection, pages: Sequence[int]) -> dict[int, datetime]:
+    """When Pages were first Articles: one that was withdrawn and comes back is as old as it was."""
+    query = select(ExtractionRow.page_id, func.min(ExtractionRow.made_at)).group_by(ExtractionRow.page_id)
+    query = query.where(ExtractionRow.outcome == Outcome.ARCHIVED)
+    return {page: at for chunk in chunks(pages) for page, at in db.execute(query.where(ExtractionRow.page_id.in_(chunk)))}
 
 
 def _article_row(metadata: Metadata) -> dict[str, Any]:
@@ -141,8 +161,8 @@ def order_key(at: datetime, page: int) -> int:
 
 def _withdraw(db: Connection, page: int) -> None:
     """A Page that no Payload of it makes an article any more. Its Extractions stay and say why."""
-    before = db.scalar(select(Article.order_key).where(Article.page_id == page))
-    if before is not None:
-        search.unindex(db, before)
+    before = _order_keys(db, [page])
+    if before:
+        search.unindex(db, list(before.values()))
         db.execute(delete(Article).where(Article.page_id == page))
-        sketches.mark(db, page)
+        sketches.mark(db, [page])

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from pipeline.model import Extraction, Standing
 from pipeline.store.packing import metadata_to_json
 from pipeline.store.schema import Extraction as ExtractionRow
-from pipeline.store.sql import chunks, storable, upsert_id
+from pipeline.store.sql import chunks, storable, upsert_ids
 from pipeline.store.values import Cleaned, Confirmed
 
 COMPARED = ("text_digest", "chosen", "outcome", "reason")  # what makes the Article
@@ -49,21 +49,29 @@ def standing(db: Connection, pages: Sequence[int]) -> dict[int, Stands]:
     return found
 
 
-def put(db: Connection, run: int, cleaned: Cleaned, stands: Stands, now: datetime) -> Stands:
-    """Writes the results of a clean and returns what stands then."""
-    after = dict(stands)
-    for payload, draft, made in cleaned.extractions:
-        values = _values(run, cleaned.page_id, payload, draft, made, now)
-        before = stands.get(payload)
-        if before is not None and all(getattr(before, name) == values[name] for name in COMPARED):
-            confirm(db, [Confirmed(before.id, draft, made, is_as_it_was=False)])
-            continue
-        if before is not None:
-            move(db, [(before.id, Standing.REPLACED)])
-        row = _insert(db, values, Standing.ACCEPTED)
-        after[payload] = Stand(row, **{name: values[name] for name in COMPARED})
-    for payload, draft, made in cleaned.held:
-        _insert(db, _values(run, cleaned.page_id, payload, draft, made, now), Standing.HELD)
+def put(db: Connection, run: int, results: Sequence[Cleaned], stands: Mapping[int, Stands], now: datetime) -> dict[int, Stands]:
+    """Writes the results of a clean and returns what stands then: page → payload → row."""
+    rows, same, replaced = list[dict[str, Any]](), list[Confirmed](), list[tuple[int, Standing]]()
+    for cleaned in results:
+        for payload, draft, made in cleaned.extractions:
+            values = _values(run, cleaned.page_id, payload, draft, made, now)
+            before = stands.get(cleaned.page_id, {}).get(payload)
+            if before is not None and all(getattr(before, name) == values[name] for name in COMPARED):
+                same.append(Confirmed(before.id, draft, made, is_as_it_was=False))
+                continue
+            if before is not None:
+                replaced.append((before.id, Standing.REPLACED))
+            rows.append(values | {"verdict": Standing.ACCEPTED})
+        for payload, draft, made in cleaned.held:
+            rows.append(_values(run, cleaned.page_id, payload, draft, made, now) | {"verdict": Standing.HELD})
+    confirm(db, same)
+    move(db, replaced)  # they make room
+    ids = upsert_ids(db, ExtractionRow, KEY, rows)
+    after = {cleaned.page_id: dict(stands.get(cleaned.page_id, {})) for cleaned in results}
+    for row in rows:
+        if row["verdict"] == Standing.ACCEPTED:
+            number = ids[row["page_id"], row["payload_id"], run]
+            after[row["page_id"]][row["payload_id"]] = Stand(number, **{name: row[name] for name in COMPARED})
     return after
 
 
@@ -95,10 +103,6 @@ def confirm(db: Connection, results: Sequence[Confirmed]) -> None:
     if rows:
         values: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "row"}
         db.execute(update(ExtractionRow).where(ExtractionRow.id == bindparam("row")).values(values), rows)
-
-
-def _insert(db: Connection, values: Mapping[str, Any], verdict: Standing) -> int:
-    return upsert_id(db, ExtractionRow, KEY, {**values, "verdict": verdict})
 
 
 def _values(run: int, page: int, payload: int, draft: int, made: Extraction, now: datetime) -> dict[str, Any]:

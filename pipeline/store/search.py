@@ -7,6 +7,7 @@ Both engines are given text and queries that `letters` has folded, so they find 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -31,8 +32,8 @@ def parse(query: str) -> tuple[Term, ...]:
     return tuple(Term(each) for each in found if each)[:MAX_TERMS]
 
 
-def index(db: Connection, order_key: int, title: str, body: str) -> None:
-    """Adds an article that is not there."""
+def index(db: Connection, articles: Sequence[tuple[int, str, str]]) -> None:
+    """Adds articles that are not there: (order key, title, body) of each."""
     if db.dialect.name == "sqlite":
         statement = "INSERT INTO article_index (rowid, title, body) VALUES (:key, :title, :body)"
     else:
@@ -40,18 +41,22 @@ def index(db: Connection, order_key: int, title: str, body: str) -> None:
             "INSERT INTO article_index (rowid, words) VALUES (:key,"
             " setweight(to_tsvector('simple', :title), 'A') || to_tsvector('simple', :body))"
         )
-    values = {
-        "key": order_key,
-        "title": _indexed(title)[:2000],
-        "body": _indexed(body[:MAX_LETTERS])[:MAX_LETTERS],
-    }  # ㌀ unfolds to five
-    db.execute(text(statement), values)
+    rows = [
+        {
+            "key": key,
+            "title": _indexed(title)[:2000],
+            "body": _indexed(body[:MAX_LETTERS])[:MAX_LETTERS],  # ㌀ unfolds to five
+        }
+        for key, title, body in articles
+    ]
+    if rows:
+        db.execute(text(statement), rows)
 
 
-def unindex(db: Connection, order_key: int | None) -> None:
-    """Takes an article out, if it is there."""
-    if order_key is not None:
-        db.execute(text("DELETE FROM article_index WHERE rowid = :key"), {"key": order_key})
+def unindex(db: Connection, order_keys: Sequence[int]) -> None:
+    """Takes articles out, as far as they are there."""
+    if order_keys:
+        db.execute(text("DELETE FROM article_index WHERE rowid = :key"), [{"key": key} for key in order_keys])
 
 
 def find(db: Connection, terms: tuple[Term, ...], limit: int, before: int | None = None) -> list[int]:

@@ -63,9 +63,10 @@ class Member:
     first_seen_at: datetime
 
 
-def mark(db: Connection, page: int) -> None:
-    """This Article waits from now on. Works inside the transaction that writes it."""
-    db.execute(MARK, {"page": page})
+def mark(db: Connection, pages: Sequence[int]) -> None:
+    """These Articles wait from now on. Works inside the transaction that writes them."""
+    if pages:
+        db.execute(MARK, [{"page": page} for page in pages])
 
 
 def count_waiting(store: Store, site: str) -> int:

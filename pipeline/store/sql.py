@@ -31,19 +31,24 @@ def upsert(db: Connection, table: type[Base], unique: Sequence[str], changed: Se
     return _upsert(db.dialect.name, table, tuple(unique), tuple(changed))
 
 
-def upsert_id(db: Connection, table: type[Base], unique: Sequence[str], row: Mapping[str, Any]) -> int:
-    """Inserts a row or rewrites the one that is there already; its id."""
-    changed = tuple(name for name in row if name not in unique)
-    return int(db.execute(_upsert(db.dialect.name, table, tuple(unique), changed, "id"), row).scalar_one())
+def upsert_ids(db: Connection, table: type[Base], unique: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[Any, int]:
+    """Inserts rows or rewrites those that are there already; their ids by the values of the `unique` columns."""
+    if not rows:
+        return {}
+    changed = tuple(name for name in rows[0] if name not in unique)
+    statement = _upsert(db.dialect.name, table, tuple(unique), changed, ("id", *unique))
+    return {tuple(key): int(number) for number, *key in db.execute(statement, list(rows))}
 
 
 @lru_cache(maxsize=64)
-def _upsert(dialect: str, table: type[Base], unique: tuple[str, ...], changed: tuple[str, ...], returning: str = "") -> Any:
+def _upsert(
+    dialect: str, table: type[Base], unique: tuple[str, ...], changed: tuple[str, ...], returning: tuple[str, ...] = ()
+) -> Any:
     """Built once: building it costs more than running it, and values are given to it when it runs."""
     statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
     excluded = statement.excluded
     statement = statement.on_conflict_do_update(index_elements=unique, set_={name: excluded[name] for name in changed})
-    return statement.returning(getattr(table, returning)) if returning else statement
+    return statement.returning(*(getattr(table, name) for name in returning)) if returning else statement
 
 
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
