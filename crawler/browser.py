@@ -119,11 +119,15 @@ class Browser:
         self._may_fetch = may_fetch
         self._agent = str(crawler.settings["USER_AGENT"])
         self._path = str(crawler.settings["NIGHTDESK_CHROMIUM"])
-        self._tunnel = Tunnel(site.safety.allow_private, site.politeness.timeout)
+        self._tunnel = Tunnel(self._may_be_private, site.politeness.timeout)
         self._scripts = Scripts()
         self._port = 0
         self._names = count(1)
         self._handler = self._driver()
+
+    def _may_be_private(self, host: str, port: int) -> bool:
+        name = f"[{host}]" if ":" in host else host
+        return self._site.allows_private(f"{'https' if port == 443 else 'http'}://{name}:{port}/")
 
     async def render(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[bytes, Rendered]:
         """What the scripts of a page made of it, as UTF-8. Raises Refusal, and ConfigError where no browser starts."""

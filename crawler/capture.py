@@ -122,6 +122,9 @@ def _judge(due: Due, response: Response, headers: dict[str, str], conditional: b
         return Outcome.FAILED, Reason.HTTP_STATUS, f"the server answered {status}"
     if not response.body.strip(b"\x00\t\n\r "):
         return Outcome.FAILED, Reason.EMPTY_BODY, "the server answered without a body"
+    coding = (response.headers.get("Content-Encoding") or b"").decode("ascii", "replace")
+    if coding and due.kind in (Kind.STORY, Kind.SECTION) and not HTML_SIGN.search(response.body, 0, 2048):
+        return Outcome.FAILED, Reason.UNKNOWN_ENCODING, f"packed as {coding[:40]!r}, which was not asked for"
     if due.kind in (Kind.STORY, Kind.SECTION) and not is_html(headers.get("content-type", ""), response.body):
         return Outcome.FAILED, Reason.NOT_HTML, f"no HTML but {headers.get('content-type') or 'something unnamed'}"[:200]
     return Outcome.FETCHED, Reason.NEW if due.kind is Kind.STORY else Reason.NONE, ""

@@ -15,8 +15,9 @@ from lxml import etree, html
 from w3lib.encoding import html_to_unicode
 
 from crawler.feeds import read_feed
-from crawler.found import Found, Links, plain_text, unreadable
+from crawler.found import Found, Links, plain_text, too_complex, unreadable
 from crawler.sitemaps import read_sitemap
+from pipeline import bounds
 from pipeline.model import Kind, Link, Reason
 from pipeline.sites import Site
 from pipeline.urls import resolve
@@ -57,9 +58,12 @@ def unpack(body: bytes, limit: int) -> bytes | Found:
 
 def read_section(body: bytes, base: str, content_type: str, owns: Callable[[str], bool]) -> Found:
     """The anchors of an HTML page that lead to the Site's own hosts, with their text as title."""
+    body = as_utf8(body, content_type)
+    if sentence := bounds.too_complex(body):
+        return too_complex(sentence)
     parser = html.HTMLParser(encoding="utf8", remove_comments=True, no_network=True, huge_tree=True)
     try:
-        root = html.document_fromstring(as_utf8(body, content_type), parser=parser)
+        root = html.document_fromstring(body, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, AssertionError, ValueError):
         return unreadable("an HTML page that cannot be parsed")
     base = _declared_base(root, base)

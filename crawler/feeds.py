@@ -20,11 +20,14 @@ from lxml import etree
 from w3lib.encoding import http_content_type_encoding
 from w3lib.html import remove_tags, replace_entities
 
-from crawler.found import Found, Links, closing, mended, plain_text, tags_of, unreadable
+from crawler.found import Found, Links, closing, mended, plain_text, tags_of, too_complex, unreadable
+from pipeline.bounds import more_than
 from pipeline.model import Link
 from pipeline.urls import resolve
 
 MAX_ELEMENTS = 200_000  # feedparser takes 25 microseconds for each
+MAX_MARKS = 1_000_000  # brackets and ampersands: a parser's memory goes by them
+MAX_NODES = 300_000  # of a JSON feed: 50,000 items with their authors and attachments
 XML_OPTIONS: dict[str, bool] = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
 ROOT_END = closing("rss", "feed", "RDF")
 ENTRY_END = closing("item", "entry")
@@ -35,10 +38,11 @@ def read_feed(body: bytes, base: str, content_type: str) -> Found:
     body = body.lstrip(b"\xef\xbb\xbf \t\r\n")
     if body.startswith(b"{"):
         return _read_json(body, base)
-    try:
-        clean, content_type = well_formed(body, content_type)
-    except ValueError as error:
-        return unreadable(str(error))
+    if more_than(body, MAX_MARKS, b"<", b"&"):
+        return too_complex(f"more than {MAX_MARKS} brackets and ampersands")
+    clean, content_type, elements = well_formed(body, content_type)
+    if elements > MAX_ELEMENTS:
+        return too_complex(f"a feed of {elements} elements")
     parsed = feedparser.parse(
         io.BytesIO(clean),  # bytes themselves could be taken for the name of a local file
         response_headers={"content-type": content_type},  # no location: else a guid like "4711" became a URL
@@ -55,9 +59,9 @@ def read_feed(body: bytes, base: str, content_type: str) -> Found:
     return links.found()
 
 
-def well_formed(body: bytes, content_type: str) -> tuple[bytes, str]:
+def well_formed(body: bytes, content_type: str) -> tuple[bytes, str, int]:
     """The feed itself if it is well-formed XML, else what a parser that recovers makes of it; with the content type that it
-    then has. Raises ValueError where it is too large.
+    then has, and the number of its elements.
 
     feedparser has a loose parser of its own for broken feeds. It takes minutes and gigabytes for a few megabytes that are made
     to hurt; the parser here is linear and knows a greatest depth.
@@ -67,9 +71,7 @@ def well_formed(body: bytes, content_type: str) -> tuple[bytes, str]:
     except etree.XMLSyntaxError:
         root = _recovered(_in_utf8(body, content_type))
         body, content_type = b"" if root is None else etree.tostring(root, encoding="utf-8"), "text/xml; charset=utf-8"
-    if root is not None and root.xpath("count(//*)") > MAX_ELEMENTS:
-        raise ValueError(f"a feed of more than {MAX_ELEMENTS} elements")
-    return body, content_type
+    return body, content_type, 0 if root is None else int(root.xpath("count(//*)"))
 
 
 def _recovered(body: bytes) -> Any:
@@ -132,6 +134,8 @@ def _time(parsed: struct_time | None) -> datetime | None:
 
 
 def _read_json(body: bytes, base: str) -> Found:
+    if more_than(body, MAX_NODES, b"{", b"["):
+        return too_complex(f"a feed of more than {MAX_NODES} nodes")
     try:
         feed = json.loads(body)
     except (ValueError, RecursionError):

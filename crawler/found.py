@@ -72,6 +72,11 @@ def unreadable(detail: str) -> Found:
     return Found((), Reason.UNREADABLE, detail)
 
 
+def too_complex(detail: str) -> Found:
+    """A Place that a parser would take too long for."""
+    return Found((), Reason.TOO_COMPLEX, detail)
+
+
 def plain_text(text: str) -> str:
     """One line without control characters or lone surrogates, of bounded length."""
     return " ".join(UNPRINTABLE.sub(" ", text).split())[:MAX_TITLE].rstrip()

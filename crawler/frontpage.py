@@ -13,6 +13,7 @@ from lxml import etree, html
 
 from crawler.discovery import as_utf8
 from crawler.found import plain_text
+from pipeline.bounds import too_complex
 from pipeline.model import Outcome
 from pipeline.probing import Front, Seen
 from pipeline.urls import canonical, resolve
@@ -39,8 +40,11 @@ MAX_MENU = 60
 def read_front(body: bytes, url: str, content_type: str, status: int) -> Front:
     """The Front of a page that was fetched from `url`."""
     parser = html.HTMLParser(encoding="utf8", remove_comments=True, no_network=True, huge_tree=True)
+    body = as_utf8(body, content_type)
     try:
-        root = html.document_fromstring(as_utf8(body, content_type), parser=parser)
+        if too_complex(body):
+            raise ValueError("not to be parsed")
+        root = html.document_fromstring(body, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, AssertionError, ValueError):
         return Front(url=url, outcome=Outcome.FETCHED, status=status)
     generator = _meta(root, "generator")

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextvars import ContextVar
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
@@ -27,42 +28,35 @@ from twisted.internet.base import ReactorBase
 from twisted.internet.interfaces import IAddress, IHostResolution, IResolutionReceiver
 from zope.interface import implementer  # type: ignore[import-untyped]
 
+from crawler.bounded import BoundedFactory
 from crawler.capture import without_credentials
 from crawler.trouble import Refusal
+from pipeline.addresses import is_inner, is_public
 from pipeline.model import Reason
 from pipeline.sites import Site
 from pipeline.urls import MAX_URL, host_of
 
-NAT64 = IPv6Network("64:ff9b::/96")
-# Where a connection attempt learns that the guard struck addresses: Twisted itself only says that a name has none.
-_struck: ContextVar[list[str] | None] = ContextVar("struck", default=None)
+
+@dataclass(slots=True)
+class _Attempt:
+    """One request: whether its host may have a private address, and the addresses that were struck."""
+
+    may_be_private: bool
+    struck: list[str] = field(default_factory=list)
 
 
-def is_public(address: str) -> bool:
-    """Whether an address is one of the open Internet. Addresses that carry an IPv4 address inside are judged by that."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    return all(each.is_global and not each.is_multicast for each in (parsed, *_inside(parsed)))
-
-
-def _inside(address: IPv4Address | IPv6Address) -> tuple[IPv4Address, ...]:
-    if isinstance(address, IPv4Address):
-        return ()
-    found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address in NAT64:
-        found.append(IPv4Address(int(address) & 0xFFFFFFFF))
-    return tuple(each for each in found if each is not None)
+# Where the resolver learns which request it works for, and the request what was struck: Twisted only says that a name has no
+# address.
+_attempt: ContextVar[_Attempt | None] = ContextVar("attempt", default=None)
 
 
 @implementer(IResolutionReceiver)
 class _PublicOnly:
     """Passes on public addresses; notes the others where the connection attempt can see them."""
 
-    def __init__(self, receiver: Any, struck: list[str] | None) -> None:
+    def __init__(self, receiver: Any, struck: list[str]) -> None:
         self._receiver = receiver
-        self._struck = struck if struck is not None else []
+        self._struck = struck
 
     def resolutionBegan(self, resolution: IHostResolution) -> None:
         self._receiver.resolutionBegan(resolution)
@@ -79,16 +73,11 @@ class _PublicOnly:
 
 
 class GuardedResolver(CachingHostnameResolver):
-    """Scrapy's resolver for IPv4 and IPv6, with only public addresses let through unless the Site allows others."""
-
-    def __init__(self, reactor: ReactorBase, cache_size: int, allow_private: bool) -> None:
-        super().__init__(reactor, cache_size)
-        self.allow_private = allow_private
+    """Scrapy's resolver for IPv4 and IPv6, with only public addresses let through unless the Site allows this host others."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, reactor: ReactorBase) -> GuardedResolver:
-        settings = crawler.settings
-        return cls(reactor, settings.getint("DNSCACHE_SIZE"), settings.getbool("NIGHTDESK_ALLOW_PRIVATE"))
+        return cls(reactor, crawler.settings.getint("DNSCACHE_SIZE"))
 
     def resolveHostName(
         self,
@@ -98,28 +87,39 @@ class GuardedResolver(CachingHostnameResolver):
         addressTypes: Sequence[type[IAddress]] | None = None,
         transportSemantics: str = "TCP",
     ) -> IHostResolution:
-        if not self.allow_private:
-            resolutionReceiver = _PublicOnly(resolutionReceiver, _struck.get())
+        attempt = _attempt.get() or _Attempt(may_be_private=False)
+        if not attempt.may_be_private:
+            resolutionReceiver = _PublicOnly(resolutionReceiver, attempt.struck)
         return super().resolveHostName(resolutionReceiver, hostName, portNumber, addressTypes, transportSemantics)
 
 
 class GuardedHandler(HTTP11DownloadHandler):
-    """Scrapy's HTTP, which says `blocked_address` where the resolver left no address to connect to."""
+    """Scrapy's HTTP, which bounds heads, and says `blocked_address` where the resolver left no address to connect to."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._pool._factory = BoundedFactory
 
     async def download_request(self, request: Request) -> Response:
         if len(request.url) > MAX_URL:  # a redirect may be of any length
             raise Refusal(Reason.URL_TOO_LONG, f"a URL of {len(request.url)} characters")
-        struck: list[str] = []
-        token = _struck.set(struck)
+        site: Site = getattr(self._crawler.spider, "site")  # noqa: B009 - Scrapy knows it as a Spider, which has no site
+        attempt = _Attempt(site.allows_private(request.url))
+        host = urlsplit(request.url).hostname or ""
+        if not attempt.may_be_private and is_inner(host):  # not every resolver would know what it spells
+            raise Refusal(Reason.BLOCKED_ADDRESS, f"{host} is an inner address, which allow_private does not name")
+        token = _attempt.set(attempt)
         try:
             return await super().download_request(request)
         except CannotResolveHostError as error:
-            if struck:
-                detail = f"{host_of(request.url)} is at the inner address {struck[0]}, and allow_private is not set"
+            if attempt.struck:
+                detail = (
+                    f"{host_of(request.url)} is at the inner address {attempt.struck[0]}, which allow_private does not name"
+                )
                 raise Refusal(Reason.BLOCKED_ADDRESS, detail) from error
             raise
         finally:
-            _struck.reset(token)
+            _attempt.reset(token)
 
 
 class FollowingWithoutReferer(RedirectMiddleware):

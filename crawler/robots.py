@@ -20,6 +20,7 @@ from scrapy.extensions.throttle import AutoThrottle
 from scrapy.http import Response
 from scrapy.robotstxt import RobotParser
 
+from crawler.overload import LONGEST_WAIT
 from crawler.revisit import asked_pause
 from crawler.trouble import Refusal, explain
 from pipeline.model import Reason
@@ -111,4 +112,5 @@ class PoliteThrottle(AutoThrottle):
         if response.status in (429, 503):
             header = (response.headers.get("Retry-After") or b"").decode("ascii", "replace")
             asked = asked_pause(header, datetime.now(UTC)).total_seconds()
+            asked = asked if asked <= LONGEST_WAIT else 0.0  # hours are those of one page, or `overload` leaves the host
             slot.delay = min(max(2 * slot.delay, OVERLOAD_PAUSE, asked), max(self.maxdelay, slot.delay))

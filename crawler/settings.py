@@ -22,7 +22,7 @@ def settings_for(job: CrawlJob) -> dict[str, Any]:
         **_identity(job),
         **_pace(job.site.politeness),
         **_limits(job.site),
-        **_ways_out(job.site),
+        **_ways_out(),
         **_switched_off(),
         **_logging(job),
     }
@@ -84,9 +84,8 @@ def _limits(site: Site) -> dict[str, Any]:
     }
 
 
-def _ways_out(site: Site) -> dict[str, Any]:
+def _ways_out() -> dict[str, Any]:
     return {
-        "NIGHTDESK_ALLOW_PRIVATE": site.safety.allow_private,
         "TWISTED_DNS_RESOLVER": "crawler.guards.GuardedResolver",
         "DOWNLOAD_VERIFY_CERTIFICATES": True,
         "DOWNLOAD_HANDLERS": {

@@ -15,16 +15,19 @@ from zoneinfo import ZoneInfo
 from lxml import etree
 
 from crawler.feeds import iso_time, read_feed
-from crawler.found import Found, Links, closing, has_doctype, mended, plain_text, tags_of, unreadable
+from crawler.found import Found, Links, closing, has_doctype, mended, plain_text, tags_of, too_complex, unreadable
+from pipeline.bounds import more_than
 from pipeline.model import Kind, Link, Reason
 from pipeline.urls import resolve
 
 WIDE = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
         (codecs.BOM_UTF16_BE, "utf-16"), (b"<\x00?\x00", "utf-16-le"), (b"\x00<\x00?", "utf-16-be"))  # fmt: skip
 DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>")
+URL_LINE = re.compile(rb"(?:\A|[\r\n])[ \t]*(https?://[^\r\n]+)")
 ENTRY = ("url", "sitemap")
 NEWS = ("news",)
 PARTS = {"loc": ENTRY, "lastmod": ENTRY, "title": NEWS, "publication_date": NEWS, "keywords": NEWS}  # and what each stands in
+MAX_MARKS = 3_000_000  # brackets and ampersands: 50,000 URLs with their news and pictures
 ROOT_END = closing("urlset", "sitemapindex")
 ENTRY_END = closing("url", "sitemap")
 FEED_ROOTS = frozenset({"rss", "feed", "RDF"})
@@ -38,6 +41,8 @@ def read_sitemap(body: bytes, base: str, timezone: str) -> Found:
         return unreadable("an empty file")
     if not body.startswith(b"<"):
         return _read_text(body, base)
+    if more_than(body, MAX_MARKS, b"<", b"&"):
+        return too_complex(f"more than {MAX_MARKS} brackets and ampersands")
     if has_doctype(body):
         return Found((), Reason.XML_DOCTYPE_REFUSED, "declares a document type, which no sitemap has")
     return _read_xml(body, base, ZoneInfo(timezone))
@@ -54,8 +59,8 @@ def _narrow(body: bytes) -> bytes:
 def _read_text(body: bytes, base: str) -> Found:
     """One URL a line; a file in which no line is one is no sitemap."""
     links = Links()
-    for line in body.decode("utf8", "replace").splitlines():
-        url = resolve(base, line) if line.strip().startswith(("http://", "https://")) else None
+    for line in URL_LINE.finditer(body):  # one by one: millions of lines are a gigabyte
+        url = resolve(base, line.group(1).decode("utf8", "replace"))
         if url is not None and not links.add(Link(url)):
             break
     return links.found() if links.by_key else unreadable("neither XML nor a list of URLs")
@@ -91,13 +96,13 @@ def _collect(reader: Any, links: Links, base: str, zone: ZoneInfo, kind: Kind) -
             continue
         name = _name(element)
         if name in PARTS and _name(element.getparent()) in PARTS[name]:
-            entry.setdefault(name, "".join(element.itertext()).strip())
+            entry.setdefault(name, (element.text or "").strip())
         elif name in ENTRY:
             room = _add(links, entry, base, zone, kind)
             entry = {}
-            _forget(element)
             if not room:
                 return
+        _forget(element)
 
 
 def _name(element: Any) -> str:
@@ -121,7 +126,7 @@ def _add(links: Links, entry: Entry, base: str, zone: ZoneInfo, kind: Kind) -> b
 
 
 def _forget(element: Any) -> None:
-    """Frees what was read, so that memory stays flat over a long list."""
+    """Frees what was read, so that memory stays flat over a long list, whatever it consists of."""
     element.clear()
     parent = element.getparent()
     while parent is not None and element.getprevious() is not None:

@@ -26,6 +26,7 @@ from crawler.found import Found
 from crawler.overload import left_hosts
 from crawler.progress import Tell
 from crawler.revisit import next_visit
+from crawler.settings import REDIRECTS
 from crawler.targets import NEVER, believed, dated_lists, is_next_page, judge_target, newest_children, sift
 from crawler.trouble import explain
 from pipeline.errors import NightdeskError
@@ -82,6 +83,7 @@ class NewsSpider(Spider):
         self._older = self._undated = 0  # Links that a back-fill left out
         self._paged = set[str]()
         self._due: deque[Due] = deque()
+        self._hops: dict[str, int] = {}  # redirects that led to a Page, by its key
         self._refill = asyncio.Lock()
         self._keeping = set[asyncio.Task[None]]()
         self._room = asyncio.Semaphore(2 * TOGETHER)  # one lot is kept while the next is fetched
@@ -207,7 +209,7 @@ class NewsSpider(Spider):
         else:
             capture, _ = await self._visit(due, follow=False)
             capture = replace(capture, canonical_url=believed(self.site, capture.canonical_url))
-            capture = obeyed(capture, self.site.politeness)
+            capture = self._followed(due, obeyed(capture, self.site.politeness))
         answered = capture.reason not in SILENCE and (capture.status or 0) < 500
         self._silence = 0 if answered else self._silence + 1
         await self._hand_over(due, capture)
@@ -234,6 +236,16 @@ class NewsSpider(Spider):
         while self._keeping:
             done, self._keeping = self._keeping, set()
             await asyncio.gather(*done)
+
+    def _followed(self, due: Due, capture: Capture) -> Capture:
+        """The same, or a failure where as many redirects led here as are followed: a server makes up targets without end."""
+        hops = self._hops.pop(url_key(due.url), 0) + 1
+        if capture.outcome is not Outcome.REDIRECTED:
+            return capture
+        if hops > REDIRECTS:
+            return replace(capture, outcome=Outcome.FAILED, detail=f"more than {REDIRECTS} redirects in a row")
+        self._hops[url_key(capture.location)] = hops
+        return capture
 
     async def _take(self) -> Due | None:
         """The next Page. Taken from the archive in small batches, because what is taken is leased."""

@@ -40,6 +40,10 @@ class Trouble:
     detail: str
 
 
+class HeadTooLarge(Exception):
+    """Raised while an answer is read: its head goes on for longer than any."""
+
+
 class Refusal(IgnoreRequest):
     """Raised by a guard: this request is not to be made. IgnoreRequest keeps Scrapy from retrying and logging it."""
 
@@ -48,11 +52,13 @@ class Refusal(IgnoreRequest):
         self.trouble = Trouble(outcome, reason, detail)
 
 
+PRECISE = (SSL.Error, VerificationError, HeadTooLarge)  # these say more than what they are wrapped in
 TABLE: tuple[tuple[tuple[type[BaseException], ...], Reason, str], ...] = (
     ((DownloadTimeoutError, twisted_errors.TimeoutError), Reason.TIMEOUT, "no full answer within the time limit"),
     ((CannotResolveHostError, twisted_errors.DNSLookupError), Reason.DNS, "the host's name does not resolve"),
     ((SSL.Error, VerificationError), Reason.TLS, "the certificate or the TLS handshake was not accepted"),
     ((DownloadConnectionRefusedError, twisted_errors.ConnectError), Reason.CONNECT, "the host took no connection"),
+    ((HeadTooLarge,), Reason.HEADERS_TOO_LARGE, "its headers, or one line of them, are larger than we read"),
     # an endless or oversized body is cut off by cancelling the download; nothing else cancels one
     ((DownloadCancelledError,), Reason.TOO_LARGE, "the body is larger than max_bytes"),
     ((UnsupportedURLSchemeError, NotSupported), Reason.BAD_URL, "not an http or https URL"),
@@ -70,8 +76,7 @@ def explain(error: BaseException) -> Trouble:
     if isinstance(error, IgnoreRequest):
         return _ignored(error)
     chain = tuple(_causes(error))
-    if any(isinstance(each, SSL.Error | VerificationError) for each in chain):
-        chain = tuple(each for each in chain if isinstance(each, SSL.Error | VerificationError))
+    chain = tuple(each for each in chain if isinstance(each, PRECISE)) or chain
     for each in chain:
         for types, reason, detail in TABLE:
             if isinstance(each, types):

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from crawler.guards import is_public
+from pipeline.addresses import is_public
 
 CHUNK = 65536
 SUCCEEDED, NOT_ALLOWED, UNREACHABLE = 0, 2, 4  # replies, as RFC 1928 numbers them
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 class Tunnel:
     """See the module's head. `open` it, then `begin` for each page."""
 
-    allow_private: bool
+    may_be_private: Callable[[str, int], bool]  # whether a host, asked at a port, may have a private address
     timeout: float  # seconds to reach a host
     received: int = 0  # bytes, since `begin`
     blocked: list[str] = field(default_factory=list)  # hosts at inner addresses, since `begin`
@@ -86,11 +87,12 @@ class Tunnel:
         except (OSError, UnicodeError, TimeoutError):
             return UNREACHABLE
         addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
-        good = [address for address in addresses if self.allow_private or is_public(address)]
+        may_be_private = self.may_be_private(host, port)
+        good = [address for address in addresses if may_be_private or is_public(address)]
         if not good and addresses:
             if host not in self.blocked:
                 self.blocked.append(host)
-                log.warning("%s is at the inner address %s, and allow_private is not set", host, addresses[0])
+                log.warning("%s is at the inner address %s, which allow_private does not name", host, addresses[0])
             return NOT_ALLOWED
         for address in good:
             with suppress(OSError, TimeoutError):

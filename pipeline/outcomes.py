@@ -60,13 +60,16 @@ class Reason(StrEnum):
     TLS = "tls"
     HTTP_STATUS = "http_status"
     TOO_LARGE = "too_large"
+    HEADERS_TOO_LARGE = "headers_too_large"
     BROKEN_RESPONSE = "broken_response"
+    UNKNOWN_ENCODING = "unknown_encoding"  # packed in a way that we did not ask for
     NOT_HTML = "not_html"
     UNREADABLE = "unreadable"  # a feed or sitemap that is none
     EMPTY_BODY = "empty_body"
     RENDER_FAILED = "render_failed"  # the browser could not build the page
     XML_DOCTYPE_REFUSED = "xml_doctype_refused"
     TOO_MANY_LINKS = "too_many_links"
+    TOO_COMPLEX = "too_complex"  # more elements than any page, feed or sitemap has; also of pages that are not cleaned for that
     INTERNAL = "internal"  # our own fault, logged with a traceback
     # redirected, gone
     HTTP_REDIRECT = "http_redirect"

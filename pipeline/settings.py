@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     crawls: Annotated[int, Field(ge=1, le=64)] = 4  # sites crawled at the same time
     workers: Annotated[int, Field(ge=0, le=256)] = 0  # cleaning processes; 0: one for each core
     page_seconds: Annotated[float, Field(gt=0)] = 10.0  # CPU time that one page may cost an extractor
-    page_megabytes: Annotated[int, Field(ge=256)] = 1024  # memory of one cleaning process
+    page_megabytes: Annotated[int, Field(ge=64)] = 240  # of memory that one page may cost
     chromium: str = ""  # the browser that renders pages; "": as found on the PATH
     log_folder: Path = Path("var/log")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

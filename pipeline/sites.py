@@ -13,10 +13,12 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from pipeline.addresses import is_inner
 from pipeline.cron import trigger
 from pipeline.errors import ConfigError
 from pipeline.model import Kind, Link, Outcome, Place, Reason, Verdict
@@ -24,6 +26,7 @@ from pipeline.urls import MAX_URL, canonical, host_of, is_calendar, looks_like_s
 from pipeline.validation import explain_validation
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+PLAIN = re.compile(r"[a-z0-9.:_-]*")
 SITE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
@@ -57,7 +60,8 @@ class Revisit(Table):
 class Safety(Table):
     """Limits on what a server may do to us."""
 
-    allow_private: bool = False  # fetch from loopback and private addresses (intranets, tests)
+    # hosts that may have loopback and private addresses (intranets, tests); true: those that the file names, and no others
+    allow_private: bool | tuple[str, ...] = False
     max_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024  # of one decoded body
 
 
@@ -164,7 +168,14 @@ class Site(Table):
 
     @cached_property
     def _own_hosts(self) -> frozenset[str]:
-        return frozenset(bare_host(host) for host in (host_of(self.url), *(host.lower() for host in self.hosts)))
+        named = (host_of(self.url), host_of(canonical(self.url)), *(host.lower() for host in self.hosts))
+        return frozenset(map(bare_host, (*named, *filter(None, map(_as_asked, self.hosts)))))
+
+    @cached_property
+    def _named_hosts(self) -> frozenset[str]:
+        """All hosts that the file names, with and without a leading `www.`."""
+        bare = self._own_hosts | {bare_host(host_of(place.url)) for place in self.places}
+        return bare | {f"www.{host}" for host in bare}
 
     @cached_property
     def _allow(self) -> tuple[re.Pattern[str], ...]:
@@ -176,7 +187,15 @@ class Site(Table):
 
     def owns(self, url: str) -> bool:
         """Whether a URL lies on a host of this Site; `www.` makes no difference, a port does."""
-        return bare_host(host_of(url)) in self._own_hosts
+        host = bare_host(host_of(url))
+        if host in self._own_hosts:
+            return True
+        return not PLAIN.fullmatch(host) and bare_host(_as_asked(host)) in self._own_hosts
+
+    def allows_private(self, url: str) -> bool:
+        """Whether the host of a URL may have a private address."""
+        allowed = self.safety.allow_private
+        return host_of(url) in (self._named_hosts if allowed is True else {host.lower() for host in allowed or ()})
 
     def renders(self, kind: Kind) -> bool:
         """Whether a page of this kind is rendered: never a Feed or a Sitemap."""
@@ -195,7 +214,7 @@ class Site(Table):
         except ValueError:
             return Reason.BAD_URL
         if not self.owns(url):
-            return Reason.OFF_SITE
+            return Reason.BLOCKED_ADDRESS if is_inner(urlsplit(url).hostname or "") else Reason.OFF_SITE
         if link.kind is not Kind.STORY:
             return Reason.NONE
         if trap := _trap(url, found_on):
@@ -230,6 +249,14 @@ class CrawlJob(Table):
     log_level: str = "INFO"
     chromium: str = ""  # the browser's path, where the Site is rendered
     since: datetime | None = None  # a back-fill: only sitemaps are read, and of them only what is no older than this
+
+
+def _as_asked(host: str) -> str:
+    """A host as requests spell it: in ASCII, whatever the script of its name; "" for what is no host."""
+    try:
+        return host_of(canonical(f"http://{host}/"))
+    except ValueError:
+        return ""
 
 
 def bare_host(host: str) -> str:

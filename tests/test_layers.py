@@ -22,15 +22,17 @@ MAY = {
     "model": ("outcomes",),
     "errors": (),
     "letters": (),
+    "addresses": (),
+    "bounds": (),
     "urls": (),
     "validation": (),
     "cron": (),
     "wallclock": ("model",),
-    "sites": ("cron", "errors", "model", "urls", "validation"),
+    "sites": ("addresses", "cron", "errors", "model", "urls", "validation"),
     "settings": ("errors", "validation"),
     "probing": ("model", "sites", "urls"),
     "onboard": ("errors", "model", "probing", "sites", "urls"),
-    "extract": ("model", "wallclock"),
+    "extract": ("bounds", "model", "wallclock"),
     "memory": ("model",),
     "rules": ("model", "memory", "sites", "wallclock"),  # of sites, a site's options
     "fold": ("model",),
@@ -110,7 +112,9 @@ def test_a_room_imports_only_rooms_below_it(name: str) -> None:
 
 
 def test_the_crawler_uses_the_values_the_sites_and_one_door_of_the_store() -> None:
-    allowed = {f"pipeline.{each}" for each in ("model", "probing", "sites", "urls", "errors")} | {"pipeline.store.archive"}
+    allowed = {f"pipeline.{each}" for each in ("addresses", "bounds", "model", "probing", "sites", "urls", "errors")} | {
+        "pipeline.store.archive"
+    }
     wrong = [(name, each) for name, each in all_imports("crawler") if each.startswith("pipeline") and each not in allowed]
     assert not wrong
 

@@ -117,6 +117,13 @@ def test_further_hosts_belong_to_the_site_when_its_file_says_so() -> None:
     assert reason(site('hosts = ["WWW.Amp.example"]\n'), "https://amp.example/2026/02/03/a") is Reason.NONE
 
 
+@pytest.mark.parametrize("host", ["газета.example", "www.xn--80aahjj1e.example", "вести.example", "xn--b1agj9af.example"])
+def test_a_host_in_any_script_is_the_one_that_is_asked(host: str) -> None:
+    found = Site(id="g", name="G", url="https://газета.example/", hosts=("www.вести.example",), feeds=("https://x.example/",))
+    assert found.owns(f"https://{host}/2026/02/03/a")
+    assert reason(found, f"https://{host}/2026/02/03/a") is Reason.NONE
+
+
 def test_deny_goes_before_allow_and_allow_before_guessing() -> None:
     found = site("allow = ['/news/']\ndeny = ['/news/sport/']\n")
     assert reason(found, "https://courier.example/news/a") is Reason.NONE
@@ -134,6 +141,23 @@ def test_patterns_are_for_stories_and_not_for_sitemaps() -> None:
     found = site("allow = ['/news/']\n")
     assert reason(found, "https://courier.example/sitemap-2.xml", Kind.SITEMAP, Kind.SITEMAP) is Reason.NONE
     assert reason(found, "https://other.example/sitemap-2.xml", Kind.SITEMAP, Kind.SITEMAP) is Reason.OFF_SITE
+
+
+def test_an_inner_address_that_is_not_the_sites_is_refused_as_such() -> None:
+    assert reason(site(), "http://127.1:8000/2026/02/03/a") is Reason.BLOCKED_ADDRESS
+    assert reason(site('hosts = ["127.1:8000"]\n'), "http://127.1:8000/2026/02/03/a") is Reason.NONE, (
+        "judged when it is resolved"
+    )
+
+
+def test_private_addresses_are_allowed_by_host_and_port() -> None:
+    assert not site().allows_private("https://courier.example/")
+    named = site("[safety]\nallow_private = true\n")
+    assert named.allows_private("https://www.courier.example/2026/02/03/a")
+    assert not any(map(named.allows_private, ("https://courier.example:8443/", "http://127.0.0.1/", "https://other.example/")))
+    listed = site('[safety]\nallow_private = ["127.0.0.2:8000"]\n')
+    assert listed.allows_private("http://127.0.0.2:8000/a")
+    assert not any(map(listed.allows_private, ("http://127.0.0.1:8000/", "http://127.0.0.2/", "https://courier.example/")))
 
 
 def test_a_site_is_frozen_and_travels_to_the_crawler_as_one_line() -> None:

@@ -7,8 +7,10 @@ know how much it is to be believed where. A trafilatura `Document` does not leav
 
 from __future__ import annotations
 
+from collections import Counter
 from copy import copy
 
+from lxml.etree import strip_tags
 from lxml.html import HtmlElement
 from trafilatura import bare_extraction
 
@@ -20,6 +22,7 @@ from pipeline.model import Block, BlockKind, Metadata
 
 LISTS = ("ul", "ol", "dl")
 LONGEST_WHERE = 60
+CROWD = 2_000  # spans side by side
 
 
 def blocks_of(tree: HtmlElement, metadata: Metadata, trees: Trees | None = None) -> tuple[Block, ...]:
@@ -39,8 +42,24 @@ def blocks_of(tree: HtmlElement, metadata: Metadata, trees: Trees | None = None)
 
 def extracted(tree: HtmlElement) -> list[str]:
     """The lines that trafilatura takes for the article."""
-    document = bare_extraction(copy(tree), **OPTIONS)  # a copy: extraction eats its tree
+    try:
+        document = bare_extraction(_joined(copy(tree)), **OPTIONS)  # a copy: extraction eats its tree
+    except RecursionError:  # lists in lists in lists; the trees are asked all the same
+        return []
     return (getattr(document, "text", None) or "").splitlines()
+
+
+def _joined(tree: HtmlElement) -> HtmlElement:
+    """The same tree with its crowds of spans dissolved into the text around them. trafilatura dissolves all spans, but leaves
+    their texts as pieces, and then takes minutes for a line of some ten thousand."""
+    crowds = Counter(span.getparent() for span in tree.iter("span"))
+    for parent, number in crowds.items():
+        if parent is not None and number > CROWD:
+            strip_tags(parent, "span")
+            parent.text = parent.text  # libxml2 has one text for each piece until it is set anew
+            for child in parent:
+                child.tail = child.tail
+    return tree
 
 
 def _block(piece: Piece, chance: float, is_chosen: bool, is_lede: bool) -> Block:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from lxml.etree import XPathEvalError
 from lxml.html import HtmlElement
 
+from pipeline.bounds import too_complex
 from pipeline.extract.body import blocks_of
 from pipeline.extract.charset import decode
 from pipeline.extract.language import declared_language, language_of
@@ -38,7 +40,7 @@ def draft(source: Source, trees: Trees | None = None) -> Draft:
     """The Draft of one Payload; what went wrong is in its reason and detail. `trees` as for `blocks_of`."""
     try:
         return _draft(source, trees)
-    except MemoryError:  # the process has a limit, and this page met it
+    except (MemoryError, XPathEvalError):  # the process has a limit, and this page met it; our paths are right, so so did lxml
         return _without_text(Reason.EXTRACTOR_MEMORY, "the page needs more memory than the extractor is given")
     except Exception as error:  # noqa: BLE001  hostile pages find every gap of three libraries
         return _without_text(Reason.EXTRACTOR_ERROR, f"{type(error).__name__}: {error}"[:300])
@@ -47,7 +49,10 @@ def draft(source: Source, trees: Trees | None = None) -> Draft:
 def _draft(source: Source, trees: Trees | None) -> Draft:
     if not source.body.strip():
         return _without_text(Reason.NO_TEXT, "the body is empty")
-    tree = parse(repair(decode(source.body, source.charset)))
+    markup = repair(decode(source.body, source.charset))
+    if sentence := too_complex(markup):
+        return _without_text(Reason.TOO_COMPLEX, f"the page has {sentence}")
+    tree = parse(markup)
     if tree is None:
         return _without_text(Reason.NO_TEXT, "the body holds no markup and no text")
     metadata = metadata_of(tree)

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import TimeoutError as TookTooLong
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -28,6 +29,7 @@ from pipeline.store.values import Undrafted
 RECYCLE = 2000  # pages after which a worker is replaced: C libraries leak
 WALL = 6  # times the CPU limit: for a worker that sleeps or thrashes
 AHEAD = 4  # pages handed out for each worker, so that the window of bodies in memory is bounded
+ELSEWHERE = 1 << 30  # bytes that a process is thought to take where it cannot be asked
 BREAKS = 3  # times that the pool may break over one page
 
 Handed = tuple[Undrafted, ProcessFuture[Draft]]
@@ -117,9 +119,18 @@ def _prepare(megabytes: int) -> None:
     which libraries turn to programmers, as of a date with an ambiguous zone."""
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    size = megabytes * 1024 * 1024
+    extract.warm()  # what the libraries take is no page's fault
+    size = _own_size() + megabytes * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _own_size() -> int:
+    """Bytes of address space that this process has: on a machine with many cores it is several times its memory."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    except OSError:  # not Linux
+        return ELSEWHERE
 
 
 def _extract(source: Source, seconds: float) -> Draft:

@@ -110,7 +110,17 @@ def test_a_feed_from_old_times_may_have_a_document_type_but_its_entities_stay_cl
 
 
 def test_a_feed_made_to_hurt_is_refused_quickly() -> None:
-    assert read(Kind.FEED, b'<rss version="2.0"><channel>' + b"<a " * 300_000).reason is Reason.UNREADABLE
+    assert read(Kind.FEED, b'<rss version="2.0"><channel>' + b"<a " * 300_000).reason is Reason.TOO_COMPLEX
+
+
+def test_places_that_would_cost_a_parser_gigabytes_are_not_parsed() -> None:
+    for kind, body in (
+        (Kind.FEED, b'{"items":[' + b"{}," * 400_000 + b"{}]}"),
+        (Kind.FEED, b"<rss>" + b"&" * 1_100_000),
+        (Kind.SITEMAP, b"<urlset>" + b"<a/>" * 3_100_000),
+        (Kind.SECTION, b"<html>" + b"<a>" * 110_000),
+    ):
+        assert read(kind, body).reason is Reason.TOO_COMPLEX
 
 
 def test_categories_of_a_feed_are_tags_of_its_links_by_the_names_that_people_read() -> None:

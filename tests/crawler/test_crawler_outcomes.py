@@ -37,6 +37,10 @@ STORIES = {
     "/news/not-deflate-21.html": ("failed", "broken_response"),
     "/news/secret-22.html": ("redirected", "http_redirect"),
     "/closed/story-23.html": ("refused", "robots"),
+    "/news/line-24.html": ("failed", "headers_too_large"),
+    "/news/heads-25.html": ("failed", "headers_too_large"),
+    "/news/odd-26.html": ("failed", "unknown_encoding"),
+    "/news/hop-0.html": ("redirected", "http_redirect"),
 }
 PLACES = {
     "/feed.xml": ("fetched", ""),
@@ -89,6 +93,8 @@ def _prepare_redirects(site: LocalSite) -> None:
     site.redirect("/news/home-6.html", "/")
     site.redirect("/news/itself-7.html", "/news/itself-7.html#top")
     site.redirect("/news/file-8.html", "file:///etc/passwd")
+    for hop in range(9):
+        site.redirect(f"/news/hop-{hop}.html", f"hop-{hop + 1}.html")
     site.redirect("/news/secret-22.html", "http://me:hunter2@elsewhere.invalid/news/22")
 
 
@@ -104,6 +110,9 @@ def _prepare_broken(site: LocalSite) -> None:
     site.add("/news/cut-18.html", raw=b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n<html>half")
     site.add("/news/not-gzip-19.html", b"<html>plain</html>", headers={"Content-Encoding": "gzip"})
     site.add("/news/no-http-20.html", raw=b"\x00\x01what\r\n\r\n")
+    site.add("/news/line-24.html", raw=b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n<html>")
+    site.add("/news/heads-25.html", raw=b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 5_000)
+    site.add("/news/odd-26.html", b"\x00\x01packed", headers={"Content-Encoding": "x-odd"})
     site.add("/news/not-deflate-21.html", zlib.compress(b"x")[3:], headers={"Content-Encoding": "deflate"})
 
 
@@ -174,6 +183,12 @@ def test_the_target_of_a_redirect_is_a_page_of_its_own_and_judged(first: Crawl, 
     assert targets[site.url + "/news/moved-3.html"] == site.url + "/news/target-4.html"
     assert first.fate("//elsewhere.invalid/news/1") == ("refused", "off_site")
     assert not first.sql("SELECT 1 FROM page WHERE url = ?", f"{site.url}/"), "a deleted story leads there; it is no Page"
+
+
+def test_redirects_that_lead_on_and_on_are_followed_five_times(first: Crawl, site: LocalSite) -> None:
+    assert first.fate("/news/hop-4.html") == ("redirected", "http_redirect")
+    assert first.fate("/news/hop-5.html") == ("failed", "http_redirect")
+    assert "/news/hop-6.html" not in site.paths
 
 
 def test_bytes_are_kept_as_served_with_the_charset_that_was_declared(first: Crawl) -> None:

@@ -168,6 +168,20 @@ def test_inner_addresses_are_refused_in_every_spelling_unless_the_site_allows_th
     assert refused(run) == {("refused", "blocked_address")}
 
 
+def test_the_site_that_may_have_a_private_address_leads_to_no_other_one(tmp_path: Path) -> None:
+    with serving() as site:
+        moved = site.redirect("/moved.xml", f"http://localhost:{site.port}/feed.xml")
+        story = site.redirect("/news/moved-10001.html", f"http://127.1:{site.port}/news/inner-10002.html")
+        feeds = [site.feed("/feed.xml", [story]), moved]
+        more = {"hosts": [f"127.1:{site.port}"], "safety": {"allow_private": [f"127.0.0.1:{site.port}"]}}
+        run = crawl(job(site, tmp_path, feeds=feeds, **more), tmp_path)
+        asked = [each.headers["host"] for each in site.seen]
+    assert set(asked) == {f"127.0.0.1:{site.port}"}
+    assert run.fate("/moved.xml") == ("refused", "blocked_address")
+    assert run.fate("/news/moved-10001.html") == ("redirected", "http_redirect")
+    assert run.fate("/news/inner-10002.html") == ("refused", "blocked_address")
+
+
 def test_names_that_do_not_resolve_and_ports_that_are_closed_have_their_reasons(tmp_path: Path) -> None:
     with serving() as closed:
         pass

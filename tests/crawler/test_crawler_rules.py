@@ -11,11 +11,12 @@ from scrapy.exceptions import DownloadFailedError, DownloadTimeoutError
 from scrapy.http import Headers, HtmlResponse
 
 from crawler.capture import from_response, is_html, keep_headers, parse_content_type
-from crawler.guards import OwnHeaders, is_public
+from crawler.guards import OwnHeaders
 from crawler.revisit import asked_pause, next_visit
 from crawler.robots import product_token
 from crawler.targets import Sifted, believed, end_of, is_next_page, judge_target, newest_children, sift
 from crawler.trouble import explain
+from pipeline.addresses import is_public
 from pipeline.model import Capture, Due, Kind, Link, Outcome, Reason
 from pipeline.sites import Revisit, Site
 

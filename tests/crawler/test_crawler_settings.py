@@ -49,7 +49,7 @@ def names(components: Any) -> set[str]:
         ("DOWNLOAD_VERIFY_CERTIFICATES", True), ("TELNETCONSOLE_ENABLED", False), ("REMOTE_CONTROL_ENABLED", False),
         ("COOKIES_ENABLED", False), ("HTTPPROXY_ENABLED", False), ("REFERER_ENABLED", False), ("METAREFRESH_ENABLED", False),
         ("REDIRECT_MAX_TIMES", 5), ("MEMUSAGE_LIMIT_MB", 1024), ("AUTOTHROTTLE_ENABLED", True), ("AUTOTHROTTLE_MAX_DELAY", 90),
-        ("AUTOTHROTTLE_START_DELAY", 90), ("JOBDIR", None), ("NIGHTDESK_ALLOW_PRIVATE", False),
+        ("AUTOTHROTTLE_START_DELAY", 90), ("JOBDIR", None),
         ("TWISTED_DNS_RESOLVER", "crawler.guards.GuardedResolver"), ("USER_AGENT", "Nightdesk/1 (+https://h.tj/bot)"),
     ],
 )  # fmt: skip

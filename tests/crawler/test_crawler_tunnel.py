@@ -40,7 +40,7 @@ def through(tunnel: Tunnel, use: Callable[[int], Coroutine[Any, Any, Any]]) -> A
     "host", ["127.0.0.1", "localhost", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0", "::1", "::ffff:127.0.0.1"]
 )
 def test_the_tunnel_opens_no_connection_to_an_inner_address(host: str) -> None:
-    tunnel = Tunnel(allow_private=False, timeout=5)
+    tunnel = Tunnel(may_be_private=lambda host, port: False, timeout=5)
 
     async def use(port: int) -> int:
         tunnel.begin(1000)
@@ -53,7 +53,7 @@ def test_the_tunnel_opens_no_connection_to_an_inner_address(host: str) -> None:
 
 
 def test_the_tunnel_leads_where_the_page_was_given_leave_to_ask_and_nowhere_else() -> None:
-    tunnel = Tunnel(allow_private=True, timeout=5)
+    tunnel = Tunnel(may_be_private=lambda host, port: True, timeout=5)
 
     async def use(port: int) -> list[int]:
         tunnel.begin(1000)
@@ -67,7 +67,7 @@ def test_the_tunnel_leads_where_the_page_was_given_leave_to_ask_and_nowhere_else
 
 
 def test_the_tunnel_closes_when_a_page_has_brought_in_all_that_it_may() -> None:
-    tunnel = Tunnel(allow_private=True, timeout=5)
+    tunnel = Tunnel(may_be_private=lambda host, port: True, timeout=5)
 
     async def use(port: int) -> int:
         tunnel.begin(300_000)

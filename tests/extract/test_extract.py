@@ -187,6 +187,14 @@ def test_any_bytes_end_in_a_draft(body: bytes, charset: str, framed: bool) -> No
     assert draft == draft_of(body, charset)
 
 
+def test_a_crowd_of_spans_and_a_pile_of_lists_cost_no_story() -> None:
+    crowd = draft_of(page(story(f"<p>{'<span>word</span> ' * 20_000}</p>")))  # half a minute, left to trafilatura
+    pile = draft_of(page(story("<ul><li>" * 5_000)))
+    assert (crowd.reason, pile.reason) == (Reason.NONE, Reason.NONE)
+    assert any(text.count("word") == 20_000 for text in texts(crowd))
+    assert draft_of(page(story("<b>" * 110_000))).reason is Reason.TOO_COMPLEX
+
+
 def test_the_digest_is_known_without_the_heavy_libraries() -> None:
     code = "import sys, pipeline.rules; from pipeline.extract import EXTRACTORS; sys.exit('trafilatura' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -148,7 +148,7 @@ def test_a_night_that_is_interrupted_ends_in_order(home: Path) -> None:
 
 
 def test_a_deadly_page_is_quarantined_and_the_others_are_articles(home: Path) -> None:
-    deadly = "<html><body><article>" + "<div><p>a <a href='/x'>b</a></p>" * 100_000 + "</article></body></html>"
+    deadly = "<html><body><article><p>" + "<b>a</b> " * 90_000 + "</p></article></body></html>"
     settings = home / "config" / "nightdesk.toml"
     settings.write_text(settings.read_text(encoding="utf8") + "page_seconds = 0.05\n", encoding="utf8")
     with serving() as site:

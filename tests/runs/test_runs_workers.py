@@ -22,8 +22,8 @@ def page(number: int, body: str = STORY) -> Undrafted:
 
 
 def deadly() -> str:
-    """A page of many small blocks: costly for every extractor there is, and no page of a newspaper."""
-    return "<html><body><article>" + "<div><p>a <a href='/x'>b</a></p>" * 100_000 + "</article></body></html>"
+    """A line of very many pieces: costly for every extractor there is, and no page of a newspaper."""
+    return "<html><body><article><p>" + "<b>a</b> " * 90_000 + "</p></article></body></html>"
 
 
 def drafts(workers: Workers, *pages: Undrafted) -> dict[int, Draft]:

@@ -1,0 +1,47 @@
+"""python -m tests.torture NAME — runs one trial, prints its figures, and exits 1 where it falls short.
+
+A trial is a function of one module, in the registry below; README.md lists each with the time that it takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from .figures import Figures
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial: `run` of its module takes the figures to fill in."""
+
+    help: str
+    module: str
+
+    def run(self, figures: Figures) -> None:
+        run: Callable[[Figures], None] = import_module(self.module, __package__).run
+        run(figures)
+
+
+TRIALS = {
+    "hostile": Trial("A night beside servers that do everything wrong: nothing crashes, nothing good is lost.", ".hostile"),
+    "ssrf": Trial("Every spelling of an inner address by every way in: nothing is ever connected to.", ".ssrf"),
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.torture", description="Runs one trial.")
+    trials = parser.add_subparsers(dest="name", metavar="NAME", required=True)
+    for name, trial in TRIALS.items():
+        trials.add_parser(name, help=trial.help, description=trial.help)
+    figures = Figures(name := parser.parse_args(words).name)
+    TRIALS[name].run(figures)
+    return figures.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
