@@ -28,6 +28,10 @@ class Trial:
 
 TRIALS = {
     "hostile": Trial("A night beside servers that do everything wrong: nothing crashes, nothing good is lost.", ".hostile"),
+    "kill": Trial(
+        "A hundred nights killed at random moments on each database: nothing is lost, nothing is there twice.", ".kill"
+    ),
+    "load": Trial("One night of three hundred sites, some of which hang: the others are not held up.", ".load"),
     "ssrf": Trial("Every spelling of an inner address by every way in: nothing is ever connected to.", ".ssrf"),
 }
 
