@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 
-QUIET = 15.0  # seconds without a word, after which a child is taken to wait
+QUIET = 10.0  # seconds without a word, after which a child is taken to wait
 WAITING = 2  # times as many may wait, beside those at work
 
 

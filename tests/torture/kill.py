@@ -33,7 +33,7 @@ SITE = """name = "Site {name}"
 url = "{url}"
 sitemaps = ["{url}/sitemap.xml"]
 [politeness]
-delay = 0.05
+delay = 0.2
 concurrency = 2
 max_pages = 100000
 [safety]

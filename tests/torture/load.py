@@ -36,8 +36,6 @@ url = "{url}"
 feeds = ["{url}/feed.xml"]
 [politeness]
 delay = 0.0
-timeout = 20
-retries = 1
 [safety]
 allow_private = true
 """
