@@ -145,13 +145,19 @@ def draft_ahead(store: Store, site: Site, workers: Workers, is_over: Callable[[]
 
 def _put_drafts(shelf: Shelf, workers: Workers, payloads: Iterator[Undrafted], *, learning: bool) -> Iterator[int]:
     """Extracts and writes in batches; yields how many."""
-    for batch in _batches(workers.drafts(payloads), DRAFTS):
+    for batch in _batches(map(_without_body, workers.drafts(payloads)), DRAFTS):
         for payload, draft in batch:
             if draft.reason:
                 log.info("payload %d: %s %s", payload.source.payload_id, draft.reason, draft.detail)
         seen = _seen((payload.source.payload_id, draft, payload.pages) for payload, draft in batch)
         shelf.put_drafts([(payload.source.payload_id, draft) for payload, draft in batch], seen if learning else None)
         yield len(batch)
+
+
+def _without_body(made: tuple[Undrafted, Draft]) -> tuple[Undrafted, Draft]:
+    """The bytes are not needed any more, and many are waited for."""
+    payload, draft = made
+    return replace(payload, source=replace(payload.source, body=b"")), draft
 
 
 def _learn(shelf: Shelf, recipe: Recipe) -> None:

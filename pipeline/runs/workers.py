@@ -30,6 +30,7 @@ RECYCLE = 2000  # pages after which a worker is replaced: C libraries leak
 WALL = 6  # times the CPU limit: for a worker that sleeps or thrashes
 AHEAD = 4  # pages handed out for each worker, so that the window of bodies in memory is bounded
 ELSEWHERE = 1 << 30  # bytes that a process is thought to take where it cannot be asked
+AHEAD_BYTES = 32 * 1024 * 1024  # and no more bytes than these, but one page at the least
 BREAKS = 3  # times that the pool may break over one page
 
 Handed = tuple[Undrafted, ProcessFuture[Draft]]
@@ -56,7 +57,7 @@ class Workers:
         waiting: deque[Handed] = deque()
         for payload in payloads:
             waiting.append((payload, self._schedule(payload)))
-            if len(waiting) >= self.processes * AHEAD:
+            while len(waiting) >= self.processes * AHEAD or sum(len(each.source.body) for each, _ in waiting) > AHEAD_BYTES:
                 yield self._next(waiting)
         while waiting:
             yield self._next(waiting)

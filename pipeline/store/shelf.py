@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import accumulate
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
 
@@ -25,6 +26,7 @@ from pipeline.store.values import Chosen, Cleaned, Material, Scope, Undrafted, U
 
 STALE = Scope()
 FORGOTTEN = 200  # Pages whose single lines are let go of in one transaction
+MOST = 32 * 1024 * 1024  # bytes of Payloads that are read together
 KINDS = ("clean", "review", "rollback")  # of Runs under the one lock of a Site's cleaning
 
 
@@ -91,11 +93,11 @@ class Shelf:
             return db.scalar(select(func.count()).select_from(self._undrafted(recipe, scope).subquery())) or 0
 
     def undrafted(self, recipe: Recipe, after: int, limit: int, scope: Scope = STALE) -> tuple[Undrafted, ...]:
-        """The next Payloads to extract, by id."""
+        """The next Payloads to extract, by id: fewer where they are large, but one at the least."""
         wanted = self._undrafted(recipe, scope).where(Capture.payload_id > after).order_by(Capture.payload_id).limit(limit)
         query = select(Payload.id, Payload.coding, Payload.body, Payload.charset, Payload.media_type)
         with self.store.read() as db:
-            ids = tuple(payload for payload in db.scalars(wanted) if payload is not None)
+            ids = _together(db, [payload for payload in db.scalars(wanted) if payload is not None])
             rows = db.execute(query.where(Payload.id.in_(ids)).order_by(Payload.id)).all()
             pages = materials.pages_of(db, self.site, ids)
         return tuple(
@@ -204,6 +206,15 @@ class Shelf:
         have = select(DraftRow.id).where(DraftRow.payload_id == Capture.payload_id, DraftRow.extractors == recipe.extractors)
         query = select(Capture.payload_id).join(Page, Page.id == Capture.page_id)
         return query.where(self._wanted(recipe, scope), Capture.payload_id.is_not(None), ~have.exists()).distinct()
+
+
+def _together(db: Connection, ids: Sequence[int]) -> tuple[int, ...]:
+    """As many of these Payloads as may be in memory at the same time."""
+    sizes = {row.id: row.size for row in db.execute(select(Payload.id, Payload.size).where(Payload.id.in_(ids)))}
+    totals = accumulate(sizes[payload] for payload in ids)
+    return tuple(
+        payload for number, (payload, total) in enumerate(zip(ids, totals, strict=True)) if not number or total <= MOST
+    )
 
 
 def _draft_row(payload_id: int, draft: Draft) -> dict[str, object]:

@@ -49,11 +49,9 @@ def scripted(site: LocalSite, folder: Path, **more: Any) -> dict[str, Any]:
     site.add(PATHS[0], f'{SHELL}<script id="data" type="application/json">{told}</script>', headers={"ETag": '"a"'})
     site.add(PATHS[1], SHELL, headers={"ETag": '"b"'})
     site.add(f"/api{PATHS[1]}", told, "application/json", pause=0.7)  # longer than a page has to be still
-    return (
-        job(site, folder, sections=[site.url + "/"], render=True, revisit={"after_hours": 0}, cookies={"key": "ours"})
-        | {"chromium": CHROMIUM}
-        | more
-    )
+    private = {"allow_private": [f"127.0.0.1:{site.port}", f"localhost:{site.port}"]}
+    places = {"sections": [site.url + "/"], "revisit": {"after_hours": 0}, "safety": private}
+    return job(site, folder, render=True, cookies={"key": "ours"}, **places) | {"chromium": CHROMIUM} | more
 
 
 def test_what_scripts_build_is_what_is_kept_by_all_the_rules_of_a_crawl(tmp_path: Path) -> None:

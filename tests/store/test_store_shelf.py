@@ -104,13 +104,17 @@ def test_a_page_without_all_of_its_drafts_waits(archive: Archive, store: Store, 
     assert clean(store) == {"archived": 1}
 
 
-def test_stale_pages_and_payloads_are_handed_out_in_pieces(archive: Archive, store: Store, shelf: Shelf) -> None:
+def test_stale_pages_and_payloads_are_handed_out_in_pieces(
+    archive: Archive, store: Store, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     night(archive, {url(str(number)): b"Story %d" % number for number in range(7)})
     seen, after = [], 0
     while batch := shelf.undrafted(RECIPE, after, 3):
         after = batch[-1].source.payload_id
         seen.append(len(batch))
     assert seen == [3, 3, 1]
+    monkeypatch.setattr("pipeline.store.shelf.MOST", len(b"Story 0"))
+    assert len(shelf.undrafted(RECIPE, 0, 3)) == 1, "large ones are not read together"
     draft_all(shelf)
     assert [len(shelf.stale(RECIPE, after, 4)) for after in (0, shelf.stale(RECIPE, 0, 4)[-1].page_id)] == [4, 3]
 
