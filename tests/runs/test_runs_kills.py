@@ -95,24 +95,22 @@ def test_when_the_night_is_killed_its_children_end_and_the_next_one_goes_on_at_o
         assert rows(home, "SELECT status FROM run WHERE kind = 'crawl' ORDER BY id") == [("interrupted",), ("finished",)]
 
 
-def test_a_clean_that_is_killed_is_finished_by_the_next_one(home: Path) -> None:
+def test_what_was_extracted_while_a_crawl_went_on_is_kept_when_the_night_is_killed(home: Path) -> None:
     with serving() as site:
-        site.feed(cranes(site, 40))
-        site.file(home)
+        filled(site, home, pause=0.4)
         with running(home, "crawl") as night:
             until(lambda: rows(home, "SELECT 1 FROM draft LIMIT 1"))
+            assert stored(home) < STORIES, "nothing has to wait for the end of the crawl"
             family = list(descendants(night.pid))
             night.kill()
             night.wait()
             until(lambda: not any(map(is_alive, family)), 10)
         drafts = {row[0] for row in rows(home, "SELECT id FROM draft")}
-        answer = nightdesk(home, "clean", "--json")
-        assert answer.code == 0
-        assert rows(home, "SELECT count(*), count(DISTINCT url) FROM articles") == [(40, 40)]
-        assert rows(home, "SELECT count(*), count(DISTINCT payload_id) FROM draft") == [(40, 40)]
+        finish(site, home)
+        assert rows(home, "SELECT count(*), count(DISTINCT payload_id) FROM draft") == [(STORIES, STORIES)]
+        assert drafts
         assert drafts <= {row[0] for row in rows(home, "SELECT id FROM draft")}
-        assert rows(home, "SELECT count(*) FROM revision") == [(40,)]
-        assert rows(home, "SELECT count(*) FROM run WHERE status = 'running'") == [(0,)]
+        assert rows(home, "SELECT count(*) FROM revision") == [(STORIES,)]
         again = nightdesk(home, "clean", "--json")
         assert again.json[0]["clean_run"] in (None, 0)
 
