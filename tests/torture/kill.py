@@ -117,14 +117,13 @@ def _kill(night: subprocess.Popen[bytes], lots: random.Random) -> str:
     role = lots.choice(sorted(set(roles) - {"tracker", "starting"}) or ["command"])
     with suppress(ProcessLookupError):
         os.kill(lots.choice(roles.get(role, [night.pid])), signal.SIGKILL)
-    if role == "command":
-        night.wait()
-        _until_gone([pid for pid in family.peaks if pid != night.pid])
-    elif lots.random() < 0.5:  # a night that lost a process goes on; half of these are ended too
-        with suppress(ProcessLookupError):
-            night.kill()
-        night.wait()
-        _until_gone([pid for pid in family.peaks if pid != night.pid])
+    if role != "command":  # a night that lost a process goes on: for a while
+        with suppress(subprocess.TimeoutExpired):
+            night.wait(lots.uniform(0.1, 3.0))
+        family.meet(night.pid)
+        night.kill()
+    night.wait()
+    _until_gone([pid for pid in family.peaks if pid != night.pid])
     return role
 
 
