@@ -28,12 +28,12 @@ from .watching import ROOT, Memory
 ROUNDS = 100
 STORIES = 1_500  # of each of the sites
 SITES = 3
-LONGEST = 6.0  # seconds until a kill
+LONGEST = 9.0  # seconds until a kill
 SITE = """name = "Site {name}"
 url = "{url}"
 sitemaps = ["{url}/sitemap.xml"]
 [politeness]
-delay = 0.2
+delay = 0.1
 concurrency = 2
 max_pages = 100000
 [safety]
