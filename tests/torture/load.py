@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import resource
 import sqlite3
@@ -153,6 +154,7 @@ async def _serve() -> None:
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.read)
+    os._exit(0)  # those that hang would each complain of their end
 
 
 if __name__ == "__main__":
