@@ -65,9 +65,14 @@ class Workers:
     def _next(self, waiting: deque[Handed]) -> tuple[Undrafted, Draft]:
         """The first that was handed out. Where the pool itself broke (a worker was killed between two pages), no page is to
         blame: a new pool is given all that is waiting."""
-        for _ in range(BREAKS):
+        first = True
+        for _ in range(BREAKS + 1):
             payload, future = waiting[0]
             draft = _settle(future)
+            if draft is not None and draft.reason is Reason.EXTRACTOR_DIED and first:
+                first = False  # somebody else may have killed the worker; a page that does will do it again
+                waiting[0] = (payload, self._schedule(payload))
+                continue
             if draft is not None or (self._pool is not None and self._pool.active):
                 waiting.popleft()
                 return payload, draft or _none(Reason.EXTRACTOR_ERROR, "the worker gave no answer")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 
 from command import children, until
 
@@ -21,9 +22,9 @@ def page(number: int, body: str = STORY) -> Undrafted:
     return Undrafted(Source(number, body.encode()), ())
 
 
-def deadly() -> str:
+def deadly(pieces: int = 90_000) -> str:
     """A line of very many pieces: costly for every extractor there is, and no page of a newspaper."""
-    return "<html><body><article><p>" + "<b>a</b> " * 90_000 + "</p></article></body></html>"
+    return "<html><body><article><p>" + "<b>a</b> " * pieces + "</p></article></body></html>"
 
 
 def drafts(workers: Workers, *pages: Undrafted) -> dict[int, Draft]:
@@ -48,14 +49,22 @@ def test_a_page_that_takes_too_much_time_has_a_draft_that_says_so_and_the_others
     assert (found[1].reason, found[3].reason) == (Reason.NONE, Reason.NONE)
 
 
-def test_a_page_whose_worker_is_killed_has_a_draft_that_says_so_and_the_others_go_on() -> None:
+def test_a_page_whose_worker_dies_twice_has_a_draft_that_says_so_and_the_others_go_on() -> None:
     with Workers(1, 60, 1024) as workers:
         assert drafts(workers, page(0))[0].reason is Reason.NONE
-        threading.Timer(0.3, kill_a_worker).start()  # long before the deadly page is through
+        threading.Timer(0.3, kill_two_workers).start()  # each long before the deadly page is through
         found = drafts(workers, page(1, deadly()), page(2), page(3))
     assert found[1].reason is Reason.EXTRACTOR_DIED
     assert "-9" in found[1].detail
     assert [found[number].reason for number in (2, 3)] == [Reason.NONE, Reason.NONE]
+
+
+def test_a_page_whose_worker_somebody_else_killed_is_given_to_another() -> None:
+    with Workers(1, 60, 1024) as workers:
+        drafts(workers, page(0))
+        threading.Timer(0.3, kill_a_worker).start()
+        found = drafts(workers, page(1, deadly(5_000)), page(2))
+    assert [found[number].reason for number in (1, 2)] == [Reason.NONE, Reason.NONE]
 
 
 def test_a_worker_that_is_killed_between_two_pages_costs_no_page() -> None:
@@ -68,6 +77,14 @@ def test_a_worker_that_is_killed_between_two_pages_costs_no_page() -> None:
 
 def kill_a_worker() -> None:
     os.kill(min(forked()), signal.SIGKILL)
+
+
+def kill_two_workers() -> None:
+    first = forked()
+    kill_a_worker()
+    until(lambda: bool(forked() - first), 10)
+    time.sleep(0.2)
+    os.kill(max(forked() - first), signal.SIGKILL)
 
 
 def forked() -> set[int]:

@@ -55,6 +55,11 @@ DOUBLES = {
     "runs still open": "SELECT count(*) FROM run WHERE status = 'running'",
     "leases still held": "SELECT count(*) FROM page WHERE lease_run IS NOT NULL",
 }
+OTHERS = """
+SELECT count(*), p.outcome, p.reason, l.outcome, l.reason FROM page p
+LEFT JOIN ledger_entry l ON l.page_id = p.id AND l.run_id = (SELECT max(run_id) FROM ledger_entry WHERE page_id = p.id)
+WHERE p.kind = 'story' AND p.id NOT IN (SELECT page_id FROM article) GROUP BY 2, 3, 4, 5
+"""
 
 Committed = frozenset[tuple[str, int, str]]
 
@@ -99,7 +104,8 @@ def _judge(figures: Figures, engine: str, address: str, known: Committed) -> Non
     final = _committed(address)
     figures.met(f"{engine}: committed rows lost in the end", len(known - final), known <= final)
     articles = sum(kind == "article" for kind, _, _ in final)
-    figures.met(f"{engine}: articles", f"{articles} of {SITES * STORIES}", articles == SITES * STORIES)
+    others = (" ".join(map(str, row)) for row in _ask(address, OTHERS))
+    figures.met(f"{engine}: articles", f"{articles} of {SITES * STORIES}", articles == SITES * STORIES, others)
     for what, query in DOUBLES.items():
         count = int(_ask(address, query)[0][0])
         figures.met(f"{engine}: {what}", count, count == 0)
