@@ -117,8 +117,9 @@ class Block:
     """One heading, paragraph, item, quote, caption or table row, in reading order; `text` is one line.
 
     `linked` counts the characters of `text` inside links; `list_size` is how many items the list of an ITEM has; `chance` is
-    that of belonging to the story, 0.0 to 1.0, by the page alone; `is_chosen` tells whether the base extractor took the line;
-    `is_lede` whether the page marks or declares it as the story's summary; `where` names its element and the one around it.
+    that of belonging to the story, 0.0 to 1.0, by the page alone; `is_chosen` tells whether the base extractor took the line,
+    None where the page was plain enough not to ask it; `is_lede` whether the page marks or declares it as the story's summary;
+    `where` names its element and the one around it.
     """
 
     kind: BlockKind
@@ -126,7 +127,7 @@ class Block:
     linked: int = 0
     list_size: int = 0
     chance: float = 1.0
-    is_chosen: bool = True
+    is_chosen: bool | None = True
     is_lede: bool = False
     where: str = ""
 

@@ -24,6 +24,7 @@ from pipeline.store.containers import Known
 from pipeline.store.engine import Store
 from pipeline.store.query import ArticleView, Explanation, PageView, StruckBlock
 
+VOICES = {True: "taken", False: "left out", None: "not asked"}  # of the extractor about a block
 COPIES = 20  # near-copies that `show` names
 
 What = Annotated[str, typer.Argument(metavar="ID|URL", help="The number of an article, or its URL.")]
@@ -187,8 +188,8 @@ def _stood(where: str, known: Known | None) -> str:
 def _show_block(number: int, explained: StruckBlock, stood: str) -> None:
     """What was decided about a block, what the page and the extractor said of it, where it stood, and its text."""
     block, rule = explained.block, explained.rule
-    voice = "taken" if block.is_chosen else "left out"
-    head = f"{'struck' if rule else 'kept':<6} {number:>4}  {block.chance:>4.0%}  {voice:<8}  {block.kind:<9}  {stood}"
+    voice = VOICES[block.is_chosen]
+    head = f"{'struck' if rule else 'kept':<6} {number:>4}  {block.chance:>4.0%}  {voice:<9}  {block.kind:<9}  {stood}"
     say(Text("  " + head.rstrip(), style="dim" if rule else "cyan"))
     say(Text("      " + block.text, style="dim strike" if rule else ""))
     if rule:

@@ -1,14 +1,17 @@
 """Parsed tree → Blocks: all lines of a page that may be its story, each with its chance.
 
 Promises that every line which the extractor chose, or which has a fair chance by the trees, becomes a Block, in reading order;
-nothing is cut here. trafilatura is one voice among the numbers that the trees weigh: it knows the usual forms of pages, they
-know how much it is to be believed where. A trafilatura `Document` does not leave this module.
+nothing is cut here. The trees look at the page alone first. Where that leaves them in doubt, trafilatura is asked, and is one
+voice among the numbers that they weigh: it knows the usual forms of pages, they know how much it is to be believed where. It
+costs as much as all else together. A trafilatura `Document` does not leave this module.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from copy import copy
+from math import inf
 
 from lxml.etree import strip_tags
 from lxml.html import HtmlElement
@@ -17,8 +20,8 @@ from trafilatura import bare_extraction
 from pipeline.extract.numbers import Chosen, View
 from pipeline.extract.pieces import Piece, Place, Within, pieces_of
 from pipeline.extract.trees import Trees, shipped
-from pipeline.extract.version import LEAST, OPTIONS
-from pipeline.model import Block, BlockKind, Metadata
+from pipeline.extract.version import DOUBT, LEAST, OPTIONS
+from pipeline.model import LIKELY, Block, BlockKind, Metadata
 
 LISTS = ("ul", "ol", "dl")
 LONGEST_WHERE = 60
@@ -28,16 +31,27 @@ CROWD = 2_000  # spans side by side
 def blocks_of(tree: HtmlElement, metadata: Metadata, trees: Trees | None = None) -> tuple[Block, ...]:
     """The Blocks of a page; () where neither voice finds one. `trees` are other ones than shipped, for measuring."""
     trees = trees or shipped()
-    view = View(pieces_of(tree), metadata, Chosen(extracted(tree)))
+    view = View(pieces_of(tree), metadata)
+    rows = {i: view.row(i) for i in range(len(view.lines)) if not view.is_far(i)}
+    chances = {i: trees.alone(row) for i, row in rows.items()}
+    is_heard = doubt(view, chances) > DOUBT
+    if is_heard:
+        view.hear(Chosen(extracted(tree)))
+        near = (i for i in range(len(view.lines)) if not view.is_far(i))
+        chances = {i: trees.chance(view.heard(i, rows.get(i) or view.row(i))) for i in near}
     blocks = []
-    for i, piece in enumerate(view.lines):
-        if view.is_far(i):
-            continue
-        chance = trees.chance(view.row(i))
+    for i, chance in chances.items():
         is_lede = view.is_lede(i)
         if chance >= LEAST or view.vote[i] or is_lede:
-            blocks.append(_block(piece, chance, view.vote[i] > 0, is_lede))
+            blocks.append(_block(view.lines[i], chance, view.vote[i] > 0 if is_heard else None, is_lede))
     return tuple(blocks)
+
+
+def doubt(view: View, chances: Mapping[int, float]) -> float:
+    """Words that may be on the wrong side, as a share of those that are taken for the story; infinite where none are."""
+    wrong = sum(view.words[i] * min(chance, 1 - chance) for i, chance in chances.items())
+    story = sum(view.words[i] for i, chance in chances.items() if chance >= LIKELY)
+    return wrong / story if story else inf
 
 
 def extracted(tree: HtmlElement) -> list[str]:
@@ -62,7 +76,7 @@ def _joined(tree: HtmlElement) -> HtmlElement:
     return tree
 
 
-def _block(piece: Piece, chance: float, is_chosen: bool, is_lede: bool) -> Block:
+def _block(piece: Piece, chance: float, is_chosen: bool | None, is_lede: bool) -> Block:
     place = piece.place
     kind = _kind(place)
     return Block(

@@ -1,7 +1,8 @@
 """Lines of a page → numbers about each: what it is made of, where it stands, what stands around it, what the page declares.
 
 Promises numbers that know no language and no site, in the order of NAMES, in time linear in the page. The same numbers are
-learnt from and judged by; who changes one of them trains again (`tests/bench/train.py`) and raises the extractors' version.
+learnt from and judged by, without the votes of an extractor or with them; who changes one of them trains again
+(`tests/bench/train.py`) and raises the extractors' version.
 """
 
 from __future__ import annotations
@@ -55,20 +56,21 @@ def letters_of(text: str) -> str:
 
 
 class View:
-    """A page's lines with everything that is asked of more than one of them. `chosen` tells which lines the extractor took."""
+    """A page's lines with everything that is asked of more than one of them. No extractor has a vote before `hear`."""
 
-    def __init__(self, pieces: Pieces, metadata: Metadata, chosen: Chosen) -> None:
-        lines = self.lines = pieces.lines
+    def __init__(self, pieces: Pieces, metadata: Metadata) -> None:
+        self.places, lines = pieces.places, pieces.lines
+        self.lines = lines
         self.words = words = [_words(p.text) for p in lines]
         self.share = share = [p.linked / len(p.text) for p in lines]
         self.full = [FULL.search(p.text[-14:]) is not None for p in lines]
         self.prose = prose = [_prose(p, w, s, e) for p, w, s, e in zip(lines, words, share, self.full, strict=True)]
         self.letters = letters = [letters_of(p.text) for p in lines]
         self.twice = Counter(letters)
-        self.vote = [chosen.has(each) for each in letters]
-        self._sum(pieces)
+        self.vote = [0.0] * len(lines)
+        self.chosen_share = 0.0
+        self._sum()
         self.total_prose, self.total_words = sum(prose) or 1.0, sum(words) or 1.0
-        self.chosen_share = sum(w for w, v in zip(words, self.vote, strict=True) if v) / self.total_words
         _measure(pieces.places, _core(lines, prose))
         self._group()
         inside = [i for i, p in enumerate(lines) if prose[i] and p.place.steps <= 1]
@@ -83,24 +85,32 @@ class View:
         self._marks: dict[str, tuple[float, ...]] = {}
         self._above: dict[int, tuple[float, ...]] = {}
 
-    def _sum(self, pieces: Pieces) -> None:
-        for p, w, prose, vote in zip(pieces.lines, self.words, self.prose, self.vote, strict=True):
+    def hear(self, chosen: Chosen) -> None:
+        """Counts the votes of an extractor."""
+        self.vote = [chosen.has(each) for each in self.letters]
+        for p, w, vote in zip(self.lines, self.words, self.vote, strict=True):
+            if vote:
+                p.place.chosen += w
+        for place in reversed(self.places):  # children before parents
+            if place.parent and place.chosen:
+                place.parent.chosen += place.chosen
+        self.chosen_share = sum(w for w, v in zip(self.words, self.vote, strict=True) if v) / self.total_words
+
+    def _sum(self) -> None:
+        for p, w, prose in zip(self.lines, self.words, self.prose, strict=True):
             place = p.place
             place.words += w
             place.prose += prose
             place.chars += len(p.text)
             place.linked += p.linked
             place.lines += 1
-            if vote:
-                place.chosen += w
-        for place in reversed(pieces.places):  # children before parents
+        for place in reversed(self.places):  # children before parents
             if up := place.parent:
                 up.words += place.words
                 up.prose += place.prose
                 up.chars += place.chars
                 up.linked += place.linked
                 up.lines += place.lines
-                up.chosen += place.chosen
 
     def _group(self) -> None:
         """Sums over lines that look alike to the page's style sheet: same element, same classes, same kind of parent."""
@@ -165,8 +175,7 @@ class View:
             _cut(i - self.first), _cut(i - self.last), self.first <= i <= self.last,
             _cut(i - self.headline) if self.headline >= 0 else AWAY + 1, self.before[i] / self.total_words,
             like[2] / self.total_prose, like[2] / (like[1] + 1), log1p(like[0]), like[1] / like[0],
-            self.vote[i], self.chosen_share, sum(self.vote[max(0, i - 2) : i]) + sum(self.vote[i + 1 : i + 3]),
-            place.chosen / (place.words + 1), up.chosen / (up.words + 1), up2.chosen / (up2.words + 1),
+            *_UNHEARD,
             self.overlap(i), self._in_description(i), words[i] < 15 and any(name in self.letters[i] for name in self.authors),
             share[before] if i else 0.0, share[after] if after < n else 0.0,
             log1p(words[before]) if i else 0.0, log1p(words[after]) if after < n else 0.0,
@@ -176,6 +185,17 @@ class View:
             sum(self.prose[max(0, i - 4) : i]), sum(self.prose[i + 1 : i + 5]),
             *near, *self._far(place),
         ]  # fmt: skip
+
+    def heard(self, i: int, row: list[float]) -> list[float]:
+        """The same numbers about a line with those of the votes in their place."""
+        place, vote = self.lines[i].place, self.vote
+        up = place.parent or place
+        up2 = up.parent or up
+        row[VOTED] = (
+            vote[i], self.chosen_share, sum(vote[max(0, i - 2) : i]) + sum(vote[i + 1 : i + 3]),
+            place.chosen / (place.words + 1), up.chosen / (up.words + 1), up2.chosen / (up2.words + 1),
+        )  # fmt: skip
+        return row
 
     def overlap(self, i: int) -> float:
         """Share of its words that a short line has in common with the title."""
@@ -210,6 +230,8 @@ class View:
         return known
 
 
+_UNHEARD = (0.0,) * 6
+VOTED = slice(NAMES.index("chosen"), NAMES.index("up2_chosen") + 1)
 _BITS = tuple(FLAGS.values())
 _NOTHING = (0.0,) * len(GROUPS)
 

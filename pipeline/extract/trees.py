@@ -1,7 +1,8 @@
 """A table of small decision trees → the chance that a line belongs to the story, in plain Python.
 
-Promises the trainer's own numbers. In the table an inner node is [number, threshold, left, right] and a leaf is a value; a row
-goes left where its number is at most the threshold. Most lines of a page are plainly no story: where the sum over the FIRST
+Promises the trainer's own numbers. There are two rows of trees: those that judge a line alone, and those that know which lines
+the extractor took. In the table an inner node is [number, threshold, left, right] and a leaf is a value; the numbers of a line
+go left where theirs is at most the threshold. Most lines of a page are plainly no story: where the sum over the FIRST
 trees is low, the others are not asked.
 """
 
@@ -25,17 +26,24 @@ Sum = Callable[[Sequence[float]], float]
 
 
 class Trees:
-    """The trees of one table. Raises ValueError for a table that was made for other numbers."""
+    """Both rows of trees of one table: numbers of a line → chance from 0 to 1, 0 for a hopeless one. Raises ValueError for a
+    table that was made for other numbers."""
 
     def __init__(self, table: dict[str, Any]) -> None:
         if tuple(table["names"]) != NAMES:
             raise ValueError("the trees were trained on other numbers than these; train them again")
-        self._first, self._rest = _compiled(table["trees"][:FIRST]), _compiled(table["trees"][FIRST:])
+        self.alone = _chance(table["alone"])
+        self.chance = _chance(table["trees"])
 
-    def chance(self, row: Sequence[float]) -> float:
-        """The chance from 0 to 1; 0 for a hopeless line."""
-        total = self._first(row)
-        return 0.0 if total < HOPELESS else 1 / (1 + exp(-total - self._rest(row)))
+
+def _chance(trees: Sequence[Any]) -> Sum:
+    first, rest = _compiled(trees[:FIRST]), _compiled(trees[FIRST:])
+
+    def chance(row: Sequence[float]) -> float:
+        total = first(row)
+        return 0.0 if total < HOPELESS else 1 / (1 + exp(-total - rest(row)))
+
+    return chance
 
 
 def _compiled(trees: Sequence[Any]) -> Sum:

@@ -17,6 +17,7 @@ from pipeline.rules.reading import Line, Reading
 SMALL_PART = 0.3  # of the page's words
 SEVERAL, MANY = 2, 3  # grades: on two other pages or more, on five or more
 LONGEST_HEADLINE = 30  # words
+HOPELESS = 0.1  # chance
 
 Found = Iterator[tuple[int, str]]
 
@@ -46,6 +47,8 @@ def _run(lines: Sequence[Line]) -> list[Line]:
     """The repeats from one end of the page on, up to the first line that may be the story."""
     run: list[Line] = []
     for line in lines:
+        if line.block.chance < HOPELESS:  # a footer below the run is no line of the story either, and goes by itself
+            continue
         level = grade(line.fact.pages)
         if level < SEVERAL or not line.words or (line.is_prose and level < MANY):
             break

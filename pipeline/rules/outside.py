@@ -14,6 +14,7 @@ from pipeline.rules.lines import announces
 from pipeline.rules.reading import Line, Reading
 
 FAIR = 0.2  # chance that is enough for a line with something else in its favour
+VOICES = {True: "; the extractor took it", False: "; the extractor left it out", None: ""}
 ADRIFT = 0.6  # share of the words that the extractor chose, under which the chances are in doubt
 
 
@@ -65,5 +66,5 @@ def _around(line: Line) -> str:
 
 
 def _evidence(line: Line) -> str:
-    voice = "the extractor took it" if line.block.is_chosen else "the extractor left it out"
-    return f"{round(100 * line.block.chance)} % likely to be of the story, by its place and shape; {voice}"
+    chance = f"{round(100 * line.block.chance)} % likely to be of the story, by its place and shape"
+    return chance + VOICES[line.block.is_chosen]

@@ -37,7 +37,7 @@ RULES: Final = (
     Rule("credit", 2, "A picture's caption that ends with its credit.", lines.credit),
     Rule("link-line", 1, "A line that is nothing but a link.", lines.link_line),
     Rule("known-headline", 1, "The headline of another article of the archive.", memories.known_headline),
-    Rule("repeated", 1, "A line that stands on several other pages of the site.", memories.repeated),
+    Rule("repeated", 2, "A line that stands on several other pages of the site.", memories.repeated),
     Rule("other-script", 1, "Lines after the story that are written in another script.", tails.other_script),
     Rule("link-tail", 1, "What stands between and around the links after the story's end.", tails.link_tail),
     Rule("headline-run", 1, "A run of headlines after the story's last sentence.", tails.headline_run),

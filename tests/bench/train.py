@@ -20,7 +20,7 @@ from typing import Any, cast
 from pipeline.extract.body import extracted
 from pipeline.extract.charset import decode
 from pipeline.extract.metadata import metadata_of
-from pipeline.extract.numbers import NAMES, Chosen, View
+from pipeline.extract.numbers import NAMES, VOTED, Chosen, View
 from pipeline.extract.parse import parse
 from pipeline.extract.pieces import Within, pieces_of
 from pipeline.extract.repairs import repair
@@ -35,12 +35,17 @@ from .candidates import inputs
 from .labels import shares
 from .sets import LabelledSet, Row, load, refuse
 
-TREES = 200
+TREES, ALONE = 200, 60
 OPTIONS: dict[str, Any] = {
     "objective": "binary", "num_leaves": 16, "learning_rate": 0.07, "min_data_in_leaf": 40, "lambda_l2": 5,
     "bagging_fraction": 0.8, "bagging_freq": 1, "feature_fraction": 0.5, "seed": 1, "num_threads": 1, "verbose": -1,
     "deterministic": True,
 }  # fmt: skip
+OPTIONS_ALONE = OPTIONS | {
+    "num_leaves": 8,
+    "learning_rate": 0.2,
+    "feature_fraction": 0.4,
+}  # larger ones learn the pages by heart
 HALF = 0.5  # of a line in the labelled text, for it to count as story
 
 
@@ -104,12 +109,15 @@ def example_of(page: Row, weight: float, fold: int) -> Example | None:
     if tree is None:
         return None
     metadata = metadata_of(tree)
-    view = View(pieces_of(tree), metadata, Chosen(extracted(tree)))
+    view = View(pieces_of(tree), metadata)
+    view.hear(Chosen(extracted(tree)))
     found = shares([piece.text for piece in view.lines], page["text"])
     asked = [i for i in range(len(view.lines)) if not view.is_far(i)]
     each = [_weight(view, i, found[i]) for i in asked]
     story = sum(w for i, w in zip(asked, each, strict=True) if found[i] >= HALF) + 1
-    return Example(fold, [view.row(i) for i in asked], [found[i] for i in asked], [weight * w / sqrt(story) for w in each])
+    return Example(
+        fold, [view.heard(i, view.row(i)) for i in asked], [found[i] for i in asked], [weight * w / sqrt(story) for w in each]
+    )
 
 
 def _weight(view: View, i: int, share: float) -> float:
@@ -130,9 +138,15 @@ def train(examples: Iterable[Example]) -> dict[str, Any]:
     labels = numpy.array([share >= HALF for page in pages for share in page.shares])
     weights = numpy.array([weight for page in pages for weight in page.weights])
     counted = weights > 0
-    taught = lightgbm.Dataset(rows[counted], labels[counted], weight=weights[counted], feature_name=list(NAMES))
-    dump = lightgbm.train(OPTIONS, taught, num_boost_round=TREES).dump_model()
-    return {"names": list(NAMES), "trees": [_tree(tree["tree_structure"]) for tree in dump["tree_info"]]}
+
+    def trees(rows: Any, options: dict[str, Any], number: int) -> list[Any]:
+        taught = lightgbm.Dataset(rows[counted], labels[counted], weight=weights[counted], feature_name=list(NAMES))
+        dump = lightgbm.train(options, taught, num_boost_round=number).dump_model()
+        return [_tree(tree["tree_structure"]) for tree in dump["tree_info"]]
+
+    unheard = rows.copy()
+    unheard[:, VOTED] = 0.0
+    return {"names": list(NAMES), "alone": trees(unheard, OPTIONS_ALONE, ALONE), "trees": trees(rows, OPTIONS, TREES)}
 
 
 def _tree(node: dict[str, Any]) -> Any:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml.html import HtmlElement
 
-from pipeline.extract import extract
-from pipeline.extract.numbers import NAMES, Chosen, View
+from pipeline.extract import body, extract
+from pipeline.extract.numbers import NAMES, VOTED, Chosen, View
 from pipeline.extract.parse import parse
 from pipeline.extract.pieces import MOST, Piece, Within, pieces_of
 from pipeline.extract.trees import FIRST, HOPELESS, Trees, shipped
@@ -82,14 +82,22 @@ def test_no_letter_of_a_page_is_lost_and_none_is_there_twice(body: str) -> None:
 
 def test_there_is_a_number_for_each_name_and_each_is_finite() -> None:
     body = "<h1>A seal delays the ferry</h1><div class=story><p>It was late, for a seal slept on its ramp.</p></div><p>x</p>"
-    view = View(pieces_of(tree_of(body)), Metadata(title="A seal delays the ferry", authors=("Ada Lund",)), Chosen(["x"]))
+    view = View(pieces_of(tree_of(body)), Metadata(title="A seal delays the ferry", authors=("Ada Lund",)))
     for i in range(len(view.lines)):
         row = view.row(i)
         assert len(row) == len(NAMES) == len(set(NAMES))
         assert all(isfinite(number) for number in row)
     named = dict(zip(NAMES, view.row(1), strict=True))
     assert (named["from_title"], named["near_story"], named["chosen"]) == (1, 0, 0)
-    assert dict(zip(NAMES, view.row(2), strict=True))["chosen"] == 1
+    assert set(view.row(2)[VOTED]) == {0.0}
+    unheard = view.row(2)
+    view.hear(Chosen(["x"]))
+    heard = dict(zip(NAMES, view.heard(2, view.row(2)), strict=True))
+    assert heard["chosen"] == 1
+    assert min(heard["chosen_share"], heard["place_chosen"]) > 0
+    assert dict(zip(NAMES, unheard, strict=True)) | {name: heard[name] for name in NAMES[VOTED]} == heard, (
+        "nothing else changed"
+    )
 
 
 def test_what_an_extractor_chose_is_found_whole_or_as_a_long_part() -> None:
@@ -101,18 +109,23 @@ def test_what_an_extractor_chose_is_found_whole_or_as_a_long_part() -> None:
 
 
 def test_trees_are_summed_as_the_table_says() -> None:
-    table: dict[str, Any] = {"names": list(NAMES), "trees": [[0, 1.5, -1.0, [1, 0.25, 0.5, 2.0]]] + [0.0] * FIRST + [0.25]}
+    table: dict[str, Any] = {
+        "names": list(NAMES),
+        "alone": [0.5],
+        "trees": [[0, 1.5, -1.0, [1, 0.25, 0.5, 2.0]]] + [0.0] * FIRST + [0.25],
+    }
     trees = Trees(json.loads(json.dumps(table)))
     row = [0.0] * len(NAMES)
     assert trees.chance([1.5, *row[1:]]) == pytest.approx(1 / (1 + exp(0.75)))
     assert trees.chance([1.6, 0.3, *row[2:]]) == pytest.approx(1 / (1 + exp(-2.25)))
     hopeless = Trees(table | {"trees": [HOPELESS - 0.1, *[0.0] * FIRST, 50.0]})
     assert hopeless.chance(row) == 0.0
+    assert hopeless.alone(row) == pytest.approx(1 / (1 + exp(-0.5)))
 
 
 def test_trees_of_other_numbers_are_refused() -> None:
     with pytest.raises(ValueError, match="train them again"):
-        Trees({"names": ["something"], "trees": []})
+        Trees({"names": ["something"], "alone": [], "trees": []})
 
 
 def test_the_shipped_trees_fit_the_numbers() -> None:
@@ -133,7 +146,7 @@ def test_the_shipped_trees_fit_the_numbers() -> None:
 def test_a_page_that_goes_on_and_on_has_an_end(body: str) -> None:
     found = pieces_of(tree_of(body))
     assert 0 < len(found.lines) <= MOST
-    view = View(found, Metadata(), Chosen([]))
+    view = View(found, Metadata())
     assert len(view.row(0)) == len(NAMES)
 
 
@@ -144,8 +157,18 @@ def test_a_block_says_where_it_stood_and_what_the_voices_said() -> None:
     items = "<ul><li>One</li><li>Two</li></ul>"
     page = f'<html><body><nav><a href="/">Home</a></nav><div class="story-text">{story}{items}</div></body></html>'
     blocks = extract(Source(1, page.encode())).blocks
-    assert {(block.where, block.is_chosen) for block in blocks if block.kind is BlockKind.PARAGRAPH} == {
-        ("div.story-text > p", True)
-    }
-    assert all(block.chance > 0.5 for block in blocks if block.kind is BlockKind.PARAGRAPH)
+    told = [block for block in blocks if block.where == "div.story-text > p"]
+    assert len(told) == 5
+    assert {block.is_chosen for block in blocks} == {None}, "the page is plain enough for the trees alone"
+    assert all((block.chance > 0.5) == (block in told) for block in blocks if block.kind is BlockKind.PARAGRAPH)
     assert {block.list_size for block in blocks if block.kind is BlockKind.ITEM} <= {2}
+
+
+def test_where_the_trees_are_in_doubt_the_extractor_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (
+        f"<html><body><div><p>{'Short. ' * 4}</p></div><article><p>{'It was late that night on the quay. ' * 9}</p></article>"
+    )
+    monkeypatch.setattr(body, "DOUBT", -1.0)
+    asked = extract(Source(1, page.encode())).blocks
+    assert {block.is_chosen for block in asked} >= {True}
+    assert None not in {block.is_chosen for block in asked}

@@ -17,6 +17,7 @@ from pipeline.sites import Cleaning
 
 PAGES = Path(__file__).parent
 CASES = sorted(path.parent for path in PAGES.glob("*/case.toml"))
+PLAIN = 0.15  # chance under which a line is so plainly no story that it may be no Block at all: the trees' training decides
 VISIT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -38,8 +39,11 @@ def clean(case: Path, spec: dict[str, Any]) -> tuple[Extraction, dict[str, list[
         fetched_at=VISIT,
     )
     struck: dict[str, list[str]] = {}
+    named = {text for texts in spec["struck"].values() for text in texts}
     for cut in extraction.struck:
-        struck.setdefault(cut.rule, []).append(draft.blocks[cut.index].text)
+        block = draft.blocks[cut.index]
+        if block.chance >= PLAIN or block.text in named:
+            struck.setdefault(cut.rule, []).append(block.text)
     return extraction, struck
 
 
