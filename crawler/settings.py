@@ -6,13 +6,33 @@ with a real Crawler.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+from scrapy.settings import default_settings
 
 from crawler.robots import product_token
 from pipeline.sites import CrawlJob, Politeness, Site
 
 REDIRECTS = 5  # of a Place or a robots.txt; RFC 9309 asks for five
 MEMORY_MB = 1024  # the process ends its crawl in order before the machine ends it for us
+# What Scrapy has of its own and we replace or do not use. It is taken out and not set to None, since Scrapy loads that too, and
+# with it a web server, three clients and a fifth of a second of each start.
+REPLACED = {
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware",
+    "scrapy.downloadermiddlewares.retry.RetryMiddleware",
+    "scrapy.downloadermiddlewares.redirect.RedirectMiddleware",
+    "scrapy.extensions.throttle.AutoThrottle",
+    "scrapy.extensions.memusage.MemoryUsage",
+}
+UNUSED = {
+    "scrapy.downloadermiddlewares.cookies.CookiesMiddleware",
+    "scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware",
+    "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware",
+    "scrapy.extensions.feedexport.FeedExporter",
+    "scrapy.extensions.remote_control.RemoteControl",
+    "scrapy.extensions.telnet.TelnetConsole",
+}
 RETRIED = [408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]
 
 
@@ -96,26 +116,24 @@ def _ways_out() -> dict[str, Any]:
             "ftp": None,
             "s3": None,
         },
+        "DOWNLOADER_MIDDLEWARES_BASE": _without(default_settings.DOWNLOADER_MIDDLEWARES_BASE),
         "DOWNLOADER_MIDDLEWARES": {
-            "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
             "crawler.robots.RobotsGuard": 100,
             "crawler.guards.OwnHeaders": 390,
-            "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
             "crawler.guards.PatientRetry": 550,
             "crawler.overload.OverloadGuard": 560,
-            "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
             "crawler.guards.FollowingWithoutReferer": 600,
         },
+        "EXTENSIONS_BASE": _without(default_settings.EXTENSIONS_BASE),
         "EXTENSIONS": {
-            "scrapy.extensions.throttle.AutoThrottle": None,
             "crawler.robots.PoliteThrottle": 0,
-            "scrapy.extensions.memusage.MemoryUsage": None,
             "crawler.guards.MemoryGuard": 0,
-            "scrapy.extensions.telnet.TelnetConsole": None,
-            "scrapy.extensions.remote_control.RemoteControl": None,
-            "scrapy.extensions.feedexport.FeedExporter": None,
         },
     }
+
+
+def _without(base: Mapping[str, int]) -> dict[str, int]:
+    return {name: priority for name, priority in base.items() if name not in REPLACED | UNUSED}
 
 
 def _switched_off() -> dict[str, Any]:

@@ -29,6 +29,10 @@ from pipeline.store.engine import Store
 
 sys.path.append(str(Path(__file__).parent / "flow"))  # the command line and the little site, of which other folders make use
 
+# Hundreds of processes are started, and each would compile what it loads anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 ENGINES = ("sqlite", "postgresql")
 CONTACT = 'contact = "archive@example.org"\n'
 

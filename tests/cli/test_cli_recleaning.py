@@ -12,6 +12,7 @@ from little_site import serving
 
 from pipeline.cli.watch import Lines, pace
 
+pytestmark = pytest.mark.xdist_group("recleaning")  # the one crawl that they begin with is made once
 PARAGRAPHS = [
     f"Paragraph {number} says that the ferry of the {word} quay left the harbour on time and came back before the evening,"
     f" which nobody on the {word} side of the river had seen in years, and everybody was glad of it."

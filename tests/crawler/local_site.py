@@ -11,9 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+from pipeline.store.archive import Archive
 
 ROOT = Path(__file__).parents[2]
 AGENT = "Nightdesk/0.1 (+https://example.org/bot)"
@@ -191,8 +195,19 @@ def job(site: LocalSite, folder: Path, **keys: Any) -> dict[str, Any]:
     return {"site": described, "database_url": database, "user_agent": agent, "log_file": str(folder / "crawl.log")}
 
 
+@cache
+def empty_archive() -> bytes:
+    """A migrated SQLite file: making the schema is a third of what a small crawl costs, and is tested elsewhere."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "archive.db"
+        Archive.open(f"sqlite:///{path}").close()
+        return path.read_bytes()
+
+
 def begin(described: dict[str, Any] | str, folder: Path) -> Crawl:
     """Starts the crawler on a job."""
+    if not (folder / "archive.db").exists():
+        (folder / "archive.db").write_bytes(empty_archive())
     child = subprocess.Popen(
         [sys.executable, "-m", "crawler"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     )

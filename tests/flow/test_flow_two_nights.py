@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 from command import ROOT, Answer, command, environment, nightdesk
+from conftest import ENGINES
 
 from pipeline.demo.newsroom import SITES, Newsroom, Truth, serve, site_file, truth
 from pipeline.demo.newsroom.data import load
@@ -62,7 +63,7 @@ def archived(home: Path, bases: dict[str, str]) -> dict[Key, dict[str, Any]]:
     return {(each["site"], each["url"].removeprefix(bases[each["site"]])): each for each in found}
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(f"flow-{name}")) for name in ENGINES])
 def flow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
     home = tmp_path_factory.mktemp("home")
     name = ""
