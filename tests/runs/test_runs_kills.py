@@ -97,7 +97,7 @@ def test_when_the_night_is_killed_its_children_end_and_the_next_one_goes_on_at_o
 
 def test_what_was_extracted_while_a_crawl_went_on_is_kept_when_the_night_is_killed(home: Path) -> None:
     with serving() as site:
-        filled(site, home, pause=0.25)
+        filled(site, home, pause=0.6)
         with running(home, "crawl") as night:
             until(lambda: rows(home, "SELECT 1 FROM draft LIMIT 1"))
             assert stored(home) < STORIES, "nothing has to wait for the end of the crawl"
