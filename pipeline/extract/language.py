@@ -15,7 +15,7 @@ from lxml.html import HtmlElement
 
 from pipeline.extract.alphabets import language_by_letters
 
-ENOUGH = 1000  # characters are plenty, and the cost grows with them
+ENOUGH = 500  # characters are plenty, and the cost grows with them
 SHORT, VERY_SHORT = 200, 40  # letters
 CODE = re.compile(r"\s*([a-z]{2})(?:$|[-_ ])", re.I)
 

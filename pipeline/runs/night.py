@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.errors import DiskError, ExitCode, NightdeskError
+from pipeline.model import Outcome
 from pipeline.runs.clean import NIGHTLY, CleanResult, Plan, Stopped, clean_site, draft_ahead
 from pipeline.runs.crawl import CrawlResult, crawl_site
 from pipeline.runs.slots import Slots
@@ -25,7 +26,7 @@ from pipeline.settings import Settings
 from pipeline.sites import Site
 from pipeline.store.engine import Store
 
-PAUSE = 1.0  # seconds between two looks at what a crawl has brought
+PAUSE = 0.5  # seconds between two looks at what a crawl has brought
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +115,8 @@ async def _run(
 
                 def listen(name: str, event: dict[str, Any]) -> None:
                     heard()
+                    if event["event"] == "page" and event["outcome"] == Outcome.FETCHED:
+                        workers.start()
                     watcher.crawl(name, event)
 
                 crawling = asyncio.create_task(crawl_site(settings, site, listen, since))

@@ -15,8 +15,10 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import TimeoutError as TookTooLong
+from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Self
 
@@ -24,6 +26,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from pipeline import extract
 from pipeline.model import Draft, Reason, Source
+from pipeline.store.coding import unpack
 from pipeline.store.values import Undrafted
 
 RECYCLE = 2000  # pages after which a worker is replaced: C libraries leak
@@ -45,12 +48,24 @@ class Workers:
         self._seconds = page_seconds
         self._megabytes = page_megabytes
         self._pool: ProcessPool | None = None
+        self._door = Lock()  # of the pool
+        self._starting: Thread | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._end(at_once=kind is not None)
+
+    def start(self) -> None:
+        """Has the processes made ready in the background, as soon as there will be something to do; once is enough."""
+        if self._starting is None:
+            self._starting = Thread(target=self._start, name="workers")
+            self._starting.start()
+
+    def _start(self) -> None:
+        with self._door:
+            self._ready().schedule(_nothing)  # the pool makes its processes when it is given something
 
     def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, Draft]]:
         """A Draft for each Payload, in order. Reads ahead only as far as the workers can be kept busy."""
@@ -84,14 +99,26 @@ class Workers:
         raise RuntimeError(f"the pool of cleaning processes broke {BREAKS} times over one page")
 
     def _end(self, *, at_once: bool) -> None:
+        if self._starting is not None:
+            self._starting.join()
+        self._close(at_once=at_once)
+
+    def _close(self, *, at_once: bool) -> None:
         if self._pool is not None:
             self._pool.stop() if at_once else self._pool.close()  # type: ignore[no-untyped-call]
             self._pool.join()
             self._pool = None
 
     def _schedule(self, payload: Undrafted) -> ProcessFuture[Draft]:
+        with self._door:
+            pool = self._ready()
+        args = (payload.source, payload.coding, self._seconds)
+        return pool.schedule(_extract, args=args, timeout=self._seconds * WALL)
+
+    def _ready(self) -> ProcessPool:
+        """The pool, made anew where it broke."""
         if self._pool is not None and not self._pool.active:
-            self._end(at_once=True)
+            self._close(at_once=True)
         if self._pool is None:
             _spare_main()
             self._pool = ProcessPool(
@@ -101,7 +128,7 @@ class Workers:
                 initargs=(self._megabytes,),
                 context=_context(),
             )
-        return self._pool.schedule(_extract, args=(payload.source, self._seconds), timeout=self._seconds * WALL)
+        return self._pool
 
 
 def _spare_main() -> None:
@@ -139,12 +166,16 @@ def _own_size() -> int:
         return ELSEWHERE
 
 
-def _extract(source: Source, seconds: float) -> Draft:
+def _nothing() -> None:
+    """What a pool is given to begin with."""
+
+
+def _extract(source: Source, coding: str, seconds: float) -> Draft:
     used = resource.getrusage(resource.RUSAGE_SELF)
     limit = int(used.ru_utime + used.ru_stime + seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     try:
-        return extract.extract(source)
+        return extract.extract(replace(source, body=unpack(coding, source.body)) if coding else source)
     except MemoryError:
         return _none(Reason.EXTRACTOR_MEMORY, "the page needs more memory than one page may have")
 

@@ -15,10 +15,11 @@ from sqlalchemy.orm import aliased
 
 from pipeline.model import Block, Draft, Metadata, Standing
 from pipeline.store import containers, search
+from pipeline.store.coding import unpack
 from pipeline.store.containers import Known
 from pipeline.store.engine import Store
 from pipeline.store.frontier import key_of
-from pipeline.store.packing import metadata_from_json, unpack, unpack_draft
+from pipeline.store.packing import metadata_from_json, unpack_draft
 from pipeline.store.schema import Article, Capture, Extraction, Page, Payload, Revision, Sketch
 from pipeline.store.schema import Draft as DraftRow
 from pipeline.store.sql import chunks

@@ -18,7 +18,7 @@ from pipeline.errors import AlreadyRunning
 from pipeline.model import Draft, Fact, Kind, Reason, Recipe, Source
 from pipeline.store import articles, containers, ledger, locks, materials, memories, scopes
 from pipeline.store.engine import Store
-from pipeline.store.packing import pack_draft, unpack, unpack_draft
+from pipeline.store.packing import pack_draft, unpack_draft
 from pipeline.store.schema import Capture, Page, Payload, Run
 from pipeline.store.schema import Draft as DraftRow
 from pipeline.store.sql import insert_new
@@ -101,7 +101,7 @@ class Shelf:
             rows = db.execute(query.where(Payload.id.in_(ids)).order_by(Payload.id)).all()
             pages = materials.pages_of(db, self.site, ids)
         return tuple(
-            Undrafted(Source(row.id, unpack(row.coding, row.body), row.charset, row.media_type), tuple(pages.get(row.id, ())))
+            Undrafted(Source(row.id, row.body, row.charset, row.media_type), tuple(pages.get(row.id, ())), row.coding)
             for row in rows
         )
 

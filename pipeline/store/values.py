@@ -10,10 +10,12 @@ from pipeline.model import Before, Block, Draft, Extraction, Outcome, Reason, Re
 
 @dataclass(frozen=True, slots=True)
 class Undrafted:
-    """A Payload that the extractors have not seen, and what the Links of its Pages said of them."""
+    """A Payload that the extractors have not seen, and what the Links of its Pages said of them. With a `coding` its body is
+    still packed: whoever extracts it unpacks it, in a process of its own."""
 
     source: Source
     pages: tuple[tuple[int, Told], ...]
+    coding: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from pipeline.errors import StoreError
 from pipeline.model import Capture, Outcome, Reason, Verdict
 from pipeline.store import frontier, ledger
-from pipeline.store.packing import pack
+from pipeline.store.coding import pack
 from pipeline.store.schema import Capture as CaptureRow
 from pipeline.store.schema import Page, Payload
 from pipeline.store.sql import chunks, insert_new, storable

@@ -33,11 +33,12 @@ from pipeline.model import (
     Verdict,
 )
 from pipeline.store.archive import Archive
+from pipeline.store.coding import unpack
 from pipeline.store.engine import Store
 from pipeline.store.memories import Seen
 from pipeline.store.schema import Base
 from pipeline.store.shelf import Shelf
-from pipeline.store.values import Cleaned, Material
+from pipeline.store.values import Cleaned, Material, Undrafted
 
 SITE = "courier"
 NIGHT = datetime(2024, 3, 1, 2, 30, tzinfo=UTC)
@@ -113,6 +114,11 @@ def night(
     return outcomes
 
 
+def body_of(payload: Undrafted) -> bytes:
+    """The bytes to extract."""
+    return unpack(payload.coding, payload.source.body) if payload.coding else payload.source.body
+
+
 def draft_of(body: bytes, recipe: Recipe = RECIPE) -> Draft:
     lines = body.decode("utf8", "surrogatepass").split("\n")
     blocks = tuple(Block(BlockKind.PARAGRAPH, line) for line in lines)
@@ -149,7 +155,7 @@ def clean(
 
 def draft_all(shelf: Shelf, recipe: Recipe = RECIPE, seen: Seen = NOTHING) -> int:
     found = shelf.undrafted(recipe, 0, 1000)
-    drafts = [(each.source.payload_id, draft_of(each.source.body, recipe)) for each in found]
+    drafts = [(each.source.payload_id, draft_of(body_of(each), recipe)) for each in found]
     if drafts:
         shelf.put_drafts(drafts, {page: seen for each in found for page, _ in each.pages})
     return len(found)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Any
 
-from archiving import SITE, dump, one, rows
+from archiving import SITE, body_of, dump, one, rows
 
 from pipeline.extract import EXTRACTORS
 from pipeline.model import Block, BlockKind, Draft, Metadata
@@ -35,7 +35,7 @@ class Extractors:
     def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, Draft]]:
         for payload in payloads:
             self.extracted += 1
-            lines = payload.source.body.decode().split("\n")
+            lines = body_of(payload).decode().split("\n")
             blocks = tuple(Block(BlockKind.PARAGRAPH, line) for line in lines[1:])
             yield payload, Draft(EXTRACTORS, blocks, Metadata(title=lines[0]))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import pytest
-from archiving import DAY, NIGHT, RECIPE, SITE, clean, draft_of, night, one, rows, url
+from archiving import DAY, NIGHT, RECIPE, SITE, body_of, clean, draft_of, night, one, rows, url
 from recleaning import PARAGRAPHS, Extractors, reclean, site
 
 from pipeline.extract import EXTRACTORS
@@ -34,9 +34,9 @@ def draft(shelf: Shelf, shows: Mapping[str, tuple[Container, ...]], recipe: Reci
     """Drafts all bytes that were not; what bytes show is told by how they begin."""
     for each in shelf.undrafted(recipe, 0, 1000):
         payload = each.source.payload_id
-        shown = next(shown for begin, shown in shows.items() if each.source.body.startswith(begin.encode()))
+        shown = next(shown for begin, shown in shows.items() if body_of(each).startswith(begin.encode()))
         seen = {page: Seen(containers={payload: shown}) for page, _ in each.pages}
-        shelf.put_drafts([(payload, draft_of(each.source.body, recipe))], seen if learn else None)
+        shelf.put_drafts([(payload, draft_of(body_of(each), recipe))], seen if learn else None)
 
 
 def known(store: Store) -> dict[str, Known]:
@@ -131,7 +131,7 @@ class Layouts(Extractors):
 
     def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, Draft]]:
         for payload in payloads:
-            title, *lines = payload.source.body.decode().split("\n")
+            title, *lines = body_of(payload).decode().split("\n")
             blocks = []
             for line in lines:
                 where, _, text = line.partition(": ")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from pipeline.model import Certainty, Draft, Metadata
-from pipeline.store.packing import metadata_from_json, metadata_to_json, pack, pack_draft, unpack_draft
+from pipeline.store.coding import pack
+from pipeline.store.packing import metadata_from_json, metadata_to_json, pack_draft, unpack_draft
 
 WHOLE = Metadata(
     title="A seal delays the ferry",
