@@ -27,7 +27,7 @@ COMMANDS: Final = {  # and the module of each, in the order of the help
     "memory": "cleaning",
     "schedule": "night",
     "sites": "reading",
-    "search": "reading",
+    "search": "searching",
     "show": "reading",
     "explain": "reading",
     "runs": "reading",

@@ -1,4 +1,4 @@
-"""The commands that read: sites, search, show, explain, runs, status."""
+"""The commands that read: sites, show, explain, runs, status."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from pipeline.errors import ConfigError
 from pipeline.model import Kind, Outcome
 from pipeline.runs.groups import Copy, also_at
 from pipeline.store import history, query
-from pipeline.store import search as index
 from pipeline.store.containers import Known
 from pipeline.store.engine import Store
-from pipeline.store.query import ArticleView, Explanation, PageView, StruckBlock
+from pipeline.store.query import Explanation, PageView, StruckBlock
+from pipeline.store.views import ArticleView
 
 VOICES = {True: "taken", False: "left out", None: "not asked"}  # of the extractor about a block
 COPIES = 20  # near-copies that `show` names
@@ -42,38 +42,6 @@ def sites(context: typer.Context, names: SiteNames = None, as_json: AsJson = Fal
         [[s.id, s.name, s.language, s.cron, s.timezone, len(s.feeds), len(s.sitemaps), len(s.sections)] for s in found],
     )
     raise typer.Exit(here.code)
-
-
-def search(
-    context: typer.Context,
-    words: Annotated[list[str], typer.Argument(metavar="QUERY", help='Words, and "phrases" in quotes; all must be there.')],
-    site: Annotated[str | None, typer.Option(metavar="SITE", help="Only this site.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many articles.")] = 20,
-    once: Annotated[bool, typer.Option("--once", help="Of near-copies of one story only the newest.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Find articles by words of their title and text, newest first."""
-    here = door(context)
-    store = here.archive()
-    text = " ".join(words)
-    found = query.find_articles(store, text, limit, here.known_site(store, site), once=once)
-    if as_json:
-        print_json([asdict(article) for article in found])
-        return
-    terms = index.parse(text)
-    for article in found:
-        _show_hit(article, terms)
-    if not found:
-        say(f"No article has {text!r}.")
-
-
-def _show_hit(article: ArticleView, terms: tuple[index.Term, ...]) -> None:
-    head = f"{article.id}  {when(article.published_at or article.first_seen_at)} UTC  {article.site}"
-    head += f", and {plural(article.copies, 'near-copy', 'near-copies')}" if article.copies else ""
-    say(Text(head, style="cyan"))
-    say(Text(f"  {article.title}", style="bold"))
-    say(f"  {index.snippet(article.text, terms)}")
-    say(Text(f"  {article.url}", style="dim"))
 
 
 def _page(here: Door, what: str) -> tuple[Store, PageView]:

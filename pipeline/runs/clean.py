@@ -23,6 +23,7 @@ from pipeline.runs.changes import Change, change_of, refused
 from pipeline.runs.groups import group_site
 from pipeline.runs.workers import Workers
 from pipeline.sites import Site
+from pipeline.store import search
 from pipeline.store.containers import Container
 from pipeline.store.engine import Store
 from pipeline.store.memories import Seen
@@ -106,6 +107,7 @@ def clean_site(store: Store, site: Site, workers: Workers, progress: Progress, p
         _strike(shelf, run, recipe, site, progress, plan)
         shelf.tidy(recipe)
         group_site(store, site.id, progress)
+        _index(store, site.id, progress)
         status, detail = "finished", ""
     except Stopped:
         raise
@@ -118,10 +120,19 @@ def clean_site(store: Store, site: Site, workers: Workers, progress: Progress, p
 
 
 def _catch_up(shelf: Shelf, progress: Progress) -> None:
-    """Compares Articles that a clean of before left waiting, or an archive of before there were groups."""
-    if count_waiting(shelf.store, shelf.site):
+    """Compares and indexes Articles that a clean of before left waiting, or an upgrade of the archive."""
+    if count_waiting(shelf.store, shelf.site) or search.waiting(shelf.store, shelf.site):
         with shelf.locked():
             group_site(shelf.store, shelf.site, progress)
+            _index(shelf.store, shelf.site, progress)
+
+
+def _index(store: Store, site: str, progress: Progress) -> None:
+    """Brings those Articles into the full-text index that an upgrade took out of it."""
+    total, done = search.waiting(store, site), 0
+    while done < total and (step := search.catch_up(store, site)):
+        done += step
+        progress("indexing", done, max(total, done))
 
 
 def _draft(shelf: Shelf, recipe: Recipe, workers: Workers, progress: Progress, plan: Plan) -> int:

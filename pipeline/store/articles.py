@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
+from pipeline import tokens
 from pipeline.model import Metadata, Outcome, Recipe, Revision, count_words
 from pipeline.store import extractions, search, sketches
 from pipeline.store.extractions import Stand, Stands
@@ -19,11 +20,11 @@ from pipeline.store.packing import metadata_from_json
 from pipeline.store.schema import Article, LedgerEntry, Page
 from pipeline.store.schema import Extraction as ExtractionRow
 from pipeline.store.schema import Revision as RevisionRow
+from pipeline.store.search import moment_of, order_key
 from pipeline.store.sql import chunks, storable, storable_all, upsert, upsert_ids
 from pipeline.store.values import Chosen, Cleaned
 
 DROP_REVISIONS = delete(RevisionRow).where(RevisionRow.page_id == bindparam("page"), RevisionRow.number > bindparam("last"))
-PAGE_BITS = 29  # of an order key: half a billion Pages share one second at the most
 
 
 def put(db: Connection, run: int, recipe: Recipe, results: Sequence[Cleaned], now: datetime) -> None:
@@ -106,7 +107,8 @@ def _put_articles(
     changed = [name for name in rows[0] if name not in ("page_id", "archived_at")]
     db.execute(upsert(db, Article, ["page_id"], changed), rows)
     search.unindex(db, list(before.values()))
-    search.index(db, [(row["order_key"], folded[row["page_id"]][-1].title, folded[row["page_id"]][-1].text) for row in rows])
+    sites = _sites(db, list(folded))
+    search.index(db, [(row["order_key"], _source(row, sites, folded[row["page_id"]])) for row in rows])
     sketches.mark(db, list(folded))
 
 
@@ -120,7 +122,22 @@ def _article_values(
         "extraction_id": stand.id,
         "order_key": order_key(metadata.published_at or revisions[0].first_seen_at, page),
         "word_count": count_words(revisions[-1].text),
+        "indexed": tokens.VERSION,
     }
+
+
+def _source(row: Mapping[str, Any], sites: Mapping[int, str], revisions: Sequence[Revision]) -> tokens.Source:
+    """What of an Article is made findable."""
+    page, newest = row["page_id"], revisions[-1]
+    return tokens.Source(
+        page, sites[page], row["language"], newest.title, newest.text, tuple(row["authors"]), tuple(row["tags"]), newest.number,
+        moment_of(row["order_key"]),
+    )  # fmt: skip
+
+
+def _sites(db: Connection, pages: Sequence[int]) -> dict[int, str]:
+    query = select(Page.id, Page.site)
+    return {page: site for chunk in chunks(pages) for page, site in db.execute(query.where(Page.id.in_(chunk)))}
 
 
 def _order_keys(db: Connection, pages: Sequence[int]) -> dict[int, int]:
@@ -151,12 +168,6 @@ def _article_row(metadata: Metadata) -> dict[str, Any]:
         "canonical_url": storable(metadata.canonical_url),
         "description": storable(metadata.description),
     }
-
-
-def order_key(at: datetime, page: int) -> int:
-    """Newest first is this key descending, and it is unique: 33 bits of seconds, then the Page."""
-    seconds = min(max(int(at.timestamp()), 0), (1 << 33) - 1)
-    return seconds << PAGE_BITS | page & ((1 << PAGE_BITS) - 1)
 
 
 def _withdraw(db: Connection, page: int) -> None:

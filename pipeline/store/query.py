@@ -5,26 +5,22 @@ Promises frozen values, nothing but reading, and a cost that does not grow with 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import select
 
 from pipeline.model import Block, Draft, Metadata, Standing
-from pipeline.store import containers, search
+from pipeline.store import containers, results
 from pipeline.store.coding import unpack
 from pipeline.store.containers import Known
 from pipeline.store.engine import Store
 from pipeline.store.frontier import key_of
 from pipeline.store.packing import metadata_from_json, unpack_draft
-from pipeline.store.schema import Article, Capture, Extraction, Page, Payload, Revision, Sketch
+from pipeline.store.schema import Article, Capture, Extraction, Page, Payload, Revision
 from pipeline.store.schema import Draft as DraftRow
-from pipeline.store.sql import chunks
-
-HITS = 500  # of the full-text index, asked for at a time
+from pipeline.store.views import ArticleView, selected, viewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +38,6 @@ class PageView:
     reason: str
     digest: str
     size: int
-
-
-@dataclass(frozen=True, slots=True)
-class ArticleView:
-    """One Article; the fields are those of the view `articles`."""
-
-    id: int
-    site: str
-    url: str
-    title: str
-    authors: tuple[str, ...]
-    published_at: datetime | None
-    published_source: str
-    published_precision: str
-    modified_at: datetime | None
-    language: str
-    section: str
-    tags: tuple[str, ...]
-    image: str
-    text: str
-    word_count: int
-    first_seen_at: datetime
-    last_seen_at: datetime | None
-    revisions: int
-    story_group: int
-    likeness: float | None
-    copies: int  # other Articles of its group
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,78 +92,18 @@ def find_page(store: Store, what: str) -> PageView | None:
     )  # fmt: skip
 
 
-def _articles() -> Select[*tuple[Any, ...]]:
-    group = func.coalesce(Sketch.head, Article.page_id)
-    follower = aliased(Sketch)
-    copies = select(func.count()).select_from(follower).where(follower.head == group).scalar_subquery()
-    page = (Page.site, Page.url, Page.first_seen_at, Page.confirmed_at)
-    revision = (Revision.text, Revision.number)
-    return (
-        select(Article, *page, *revision, group.label("story_group"), Sketch.likeness, copies.label("copies"))
-        .join(Page, Page.id == Article.page_id)
-        .join(Revision, Revision.id == Article.revision_id)
-        .outerjoin(Sketch, Sketch.page_id == Article.page_id)
-    )
-
-
-def _article(row: Any) -> ArticleView:
-    return ArticleView(
-        row.page_id, row.site, row.url, row.title, tuple(row.authors), row.published_at, row.published_source,
-        row.published_precision, row.modified_at, row.language, row.section, tuple(row.tags), row.image, row.text,
-        row.word_count, row.first_seen_at, row.confirmed_at, row.number, row.story_group, row.likeness, row.copies,
-    )  # fmt: skip
-
-
 def article(store: Store, page_id: int) -> ArticleView | None:
     """The Article of a Page."""
     with store.read() as db:
-        row = db.execute(_articles().where(Article.page_id == page_id)).first()
-    return _article(row) if row else None
+        row = db.execute(selected().where(Article.page_id == page_id)).first()
+    return viewed(row) if row else None
 
 
 def find_articles(
     store: Store, query: str, limit: int, site: str | None = None, *, once: bool = False
 ) -> tuple[ArticleView, ...]:
-    """The newest Articles that have all words and phrases of a query; with an empty query, the newest of all. With `once` the
-    newest of each group."""
-    terms = search.parse(query)
-    if query.strip() and not terms:
-        return ()
-    found = dict[int, ArticleView]()
-    with store.read() as db:
-        for hit in _hits(db, terms, site, max(limit, 50)):
-            found.setdefault(hit.story_group if once else hit.id, hit)
-            if len(found) == limit:
-                break
-    return tuple(found.values())
-
-
-def _hits(db: Connection, terms: tuple[search.Term, ...], site: str | None, size: int) -> Iterator[ArticleView]:
-    """Articles that have all terms, newest first, read so many at a time."""
-    statement = _articles().order_by(Article.order_key.desc())
-    statement = statement.where(Page.site == site) if site else statement
-    for chosen in _found_keys(db, terms, size) if terms else _all_keys(db, site, size):
-        for row in db.execute(statement.where(chosen)).all():
-            yield _article(row)
-
-
-def _found_keys(db: Connection, terms: tuple[search.Term, ...], size: int) -> Iterator[ColumnElement[bool]]:
-    keys: list[int] = []
-    while not keys or len(keys) == HITS:
-        keys = search.find(db, terms, HITS, keys[-1] if keys else None)
-        yield from (Article.order_key.in_(each) for each in chunks(keys, size))
-        if not keys:
-            return
-
-
-def _all_keys(db: Connection, site: str | None, size: int) -> Iterator[ColumnElement[bool]]:
-    query, keys = select(Article.order_key).order_by(Article.order_key.desc()).limit(size), list[int]()
-    query = query.join(Page, Page.id == Article.page_id).where(Page.site == site) if site else query
-    while not keys or len(keys) == size:
-        keys = list(db.scalars(query.where(Article.order_key < keys[-1]) if keys else query))
-        if not keys:
-            return
-        yield Article.order_key.between(keys[-1], keys[0])
+    """The newest Articles that a query is about, with an empty one the newest of all; with `once` the newest of each group."""
+    return tuple(hit.article for hit in results.search(store, query, limit, site=site, once=once).hits)
 
 
 def revisions(store: Store, page_id: int) -> tuple[RevisionView, ...]:

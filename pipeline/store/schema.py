@@ -284,7 +284,14 @@ class Article(Base):
     description: Mapped[str]
     word_count: Mapped[int]
     archived_at: Mapped[datetime]
-    __table_args__ = (Index(None, "revision_id"), Index(None, "extraction_id"))
+    indexed: Mapped[str] = mapped_column(
+        String(8), server_default=""
+    )  # the kind of its tokens in the full-text index; "" waits
+    __table_args__ = (
+        Index(None, "revision_id"),
+        Index(None, "extraction_id"),
+        Index("ix_article_unindexed", "page_id", postgresql_where=text("indexed = ''"), sqlite_where=text("indexed = ''")),
+    )
 
 
 class Sketch(Base):

@@ -1,56 +1,74 @@
-"""The full-text index, FTS5 on SQLite and tsvector on PostgreSQL, behind one small query language: words and "phrases", all of
-which must stand in the article; newest first.
+"""The full-text index: FTS5 on SQLite, a tsvector on PostgreSQL, both fed with the same tokens.
 
-Both engines are given text and queries that `letters` has folded, so they find the same. No query can raise.
+Promises that an Article and its entry are written in one transaction, and that Articles whose entry is missing or of an older
+kind of tokens are known (`Article.indexed`) and can be indexed in small steps. Looking things up is left to `finding`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Select, bindparam, func, select, text, update
 
-from pipeline.letters import folded, words
+from pipeline import tokens
+from pipeline.store.engine import Store
+from pipeline.store.schema import Article, Page, Revision
+from pipeline.tokens import FILLER, Source, Tokens
 
-MAX_LETTERS = 250_000  # of a text that are indexed: PostgreSQL refuses a tsvector of more than 1 MiB
-MAX_TERMS = 32
-PHRASE = re.compile(r'"([^"]*)"|(\S+)')
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One word, or a phrase of several."""
-
-    words: tuple[str, ...]
-
-
-def parse(query: str) -> tuple[Term, ...]:
-    """The terms of a query. Text without a letter or digit yields none."""
-    found = (tuple(words(phrase or word)) for phrase, word in PHRASE.findall(query))
-    return tuple(Term(each) for each in found if each)[:MAX_TERMS]
+PAGE_BITS = 29  # of an order key: half a billion Pages share one second at the most
+BATCH = 100  # Articles that are indexed in one transaction
+INSERT = {
+    "sqlite": "INSERT INTO article_index (rowid, title, body, names, marks) VALUES (:key, :title, :body, :names, :marks)",
+    "postgresql": "INSERT INTO article_index (rowid, words) VALUES (:key, CAST(:words AS tsvector))",
+}
 
 
-def index(db: Connection, articles: Sequence[tuple[int, str, str]]) -> None:
-    """Adds articles that are not there: (order key, title, body) of each."""
-    if db.dialect.name == "sqlite":
-        statement = "INSERT INTO article_index (rowid, title, body) VALUES (:key, :title, :body)"
-    else:
-        statement = (
-            "INSERT INTO article_index (rowid, words) VALUES (:key,"
-            " setweight(to_tsvector('simple', :title), 'A') || to_tsvector('simple', :body))"
-        )
-    rows = [
-        {
-            "key": key,
-            "title": _indexed(title)[:2000],
-            "body": _indexed(body[:MAX_LETTERS])[:MAX_LETTERS],  # ㌀ unfolds to five
-        }
-        for key, title, body in articles
-    ]
+def order_key(at: datetime, page: int) -> int:
+    """Newest first is this key descending, and it is unique: 33 bits of seconds, then the Page."""
+    return first_key(at) | page & ((1 << PAGE_BITS) - 1)
+
+
+def first_key(at: datetime) -> int:
+    """The lowest order key of a moment."""
+    return min(max(int(at.timestamp()), 0), (1 << 33) - 1) << PAGE_BITS
+
+
+def moment_of(key: int) -> datetime:
+    """The time that an order key stands for."""
+    return datetime.fromtimestamp(key >> PAGE_BITS, UTC)
+
+
+def index(db: Connection, sources: Iterable[tuple[int, Source]]) -> None:
+    """Adds Articles that are not there, by their order keys; in their order, since FTS5 writes out what it holds whenever a
+    key is lower than the one before."""
+    as_row = _fts_row if db.dialect.name == "sqlite" else _tsvector_row
+    rows = [as_row(key, tokens.of_article(source)) for key, source in sorted(sources, key=lambda each: each[0])]
     if rows:
-        db.execute(text(statement), rows)
+        db.execute(text(INSERT[db.dialect.name]), rows)
+
+
+def _fts_row(key: int, made: Tokens) -> dict[str, object]:
+    return {"key": key} | {name: " ".join(getattr(made, name)) for name in ("title", "body", "names", "marks")}
+
+
+def _tsvector_row(key: int, made: Tokens) -> dict[str, object]:
+    return {"key": key, "words": tsvector(made)}
+
+
+def tsvector(made: Tokens) -> str:
+    """The tokens as PostgreSQL reads a tsvector; they hold no quote and no backslash. One place is left free between the parts,
+    so that no phrase reaches from one into the next."""
+    places: dict[str, list[str]] = {}
+    place = 0
+    for part in (made.names, made.title, made.body):
+        for place, token in enumerate(part, place + 1):  # noqa: B020 - goes on where the part before ended
+            if token != FILLER:
+                places.setdefault(token, []).append(str(place))
+        place += 1
+    placed = [f"'{token}':{','.join(found)}" for token, found in places.items()]
+    return " ".join((*placed, *(f"'{token}'" for token in made.marks)))
 
 
 def unindex(db: Connection, order_keys: Sequence[int]) -> None:
@@ -59,48 +77,39 @@ def unindex(db: Connection, order_keys: Sequence[int]) -> None:
         db.execute(text("DELETE FROM article_index WHERE rowid = :key"), [{"key": key} for key in order_keys])
 
 
-def find(db: Connection, terms: tuple[Term, ...], limit: int, before: int | None = None) -> list[int]:
-    """Order keys of the newest articles that have all terms, below `before` where that is given."""
-    if not terms:
-        return []
-    if db.dialect.name == "sqlite":
-        match = " ".join(f'"{" ".join(term.words)}"' for term in terms)
-        statement = "SELECT rowid FROM article_index WHERE article_index MATCH :match"
-        values: dict[str, object] = {"match": match}
-    else:
-        condition = " && ".join(f"phraseto_tsquery('simple', :t{n})" for n in range(len(terms)))
-        statement = f"SELECT rowid FROM article_index WHERE words @@ ({condition})"
-        values = {f"t{n}": " ".join(term.words) for n, term in enumerate(terms)}
-    if before is not None:
-        statement += " AND rowid < :before"
-        values["before"] = before
-    statement += " ORDER BY rowid DESC LIMIT :limit"
-    return list(db.scalars(text(statement), values | {"limit": limit}))
+def waiting(store: Store, site: str | None = None) -> int:
+    """Articles that are not in the index as it is made today."""
+    with store.read() as db:
+        return db.scalar(select(func.count()).select_from(_waiting(site).subquery())) or 0
 
 
-def _indexed(value: str) -> str:
-    """Folded words only: punctuation would let PostgreSQL's parser see hosts, paths and numbers of its own."""
-    return " ".join(words(value))
+def catch_up(store: Store, site: str | None = None) -> int:
+    """Indexes some of the Articles that wait, in one transaction; returns how many. Whoever calls it holds the lock of the
+    Site's cleaning. Killed at any moment, it goes on where it was."""
+    told = update(Article).where(Article.page_id == bindparam("page")).values(indexed=tokens.VERSION)
+    with store.write() as db:
+        pages = list(db.scalars(_waiting(site).limit(BATCH)))
+        rows = db.execute(_sources().where(Article.page_id.in_(pages))).all()
+        unindex(db, [row.order_key for row in rows])
+        index(db, [(row.order_key, _source(row)) for row in rows])
+        if pages:
+            db.execute(told, [{"page": page} for page in pages])
+    return len(pages)
 
 
-def snippet(value: str, terms: tuple[Term, ...], width: int = 160) -> str:
-    """A stretch of the text around the first term that stands in it, else its beginning; on one line."""
-    line = " ".join(value.split())
-    at = _first(line, terms)
-    start = max(0, at - width // 3)
-    if start:
-        start = line.find(" ", start, at) + 1 or start
-    cut = line[start : start + width]
-    return ("…" if start else "") + cut + ("…" if start + width < len(line) else "")
+def _waiting(site: str | None) -> Select[int]:
+    query = select(Article.page_id).where(Article.indexed == "").order_by(Article.page_id)
+    return query.join(Page, Page.id == Article.page_id).where(Page.site == site) if site else query
 
 
-def _first(line: str, terms: tuple[Term, ...]) -> int:
-    places = [_place(line, term) for term in terms]
-    return min((place for place in places if place >= 0), default=0)
+def _sources() -> Select[*tuple[Any, ...]]:
+    columns = (Article.page_id, Article.order_key, Page.site, Article.language, Article.title, Article.authors, Article.tags)
+    query = select(*columns, Revision.text, Revision.number).join(Page, Page.id == Article.page_id)
+    return query.join(Revision, Revision.id == Article.revision_id)
 
 
-def _place(line: str, term: Term) -> int:
-    for match in re.finditer(r"\w+", line):
-        if folded(match.group()) == term.words[0]:
-            return match.start()
-    return -1
+def _source(row: Any) -> Source:
+    return Source(
+        row.page_id, row.site, row.language, row.title, row.text, tuple(row.authors), tuple(row.tags), row.number,
+        moment_of(row.order_key),
+    )  # fmt: skip

@@ -243,6 +243,18 @@ def test_search_finds_stories_newest_first_in_every_language(flow: Flow) -> None
     store.close()
 
 
+def test_a_search_goes_on_shows_what_it_found_and_counts(flow: Flow) -> None:
+    words = ("search", "levy OR ferries", "--limit", "1")
+    shown = nightdesk(flow.home, *words).out
+    place = shown.split("More with --after ")[1].split()[0]
+    (second,) = nightdesk(flow.home, *words, "--after", place, "--json").json
+    assert f"{second['id']}  " not in shown
+    start, end = second["excerpt"]["spans"][0]
+    assert second["excerpt"]["text"][start:end].lower() in ("levy", "ferry", "ferries")
+    counts = nightdesk(flow.home, "search", "levy OR ferries", "--facets", "--json").json
+    assert counts["total"] == sum(number for _, number in counts["over_time"]) > 1
+
+
 def test_the_stored_bytes_come_out_as_they_were_served(flow: Flow) -> None:
     digest, url, size = flow.rows("SELECT digest, url, size FROM page JOIN payload ON payload.id = payload_id")[0]
     raw = subprocess.run(command(flow.home, "show", url, "--raw"), capture_output=True, check=True, env=environment(), cwd=ROOT)

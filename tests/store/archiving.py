@@ -173,7 +173,7 @@ def dump(store: Store, *tables: str, without: tuple[str, ...] = ()) -> dict[str,
             if not tables or table.name in tables
         }
         if not tables:
-            content = "title, body" if store.is_sqlite else "words::text"
+            content = "title, body, names, marks" if store.is_sqlite else "words::text"
             rows["article_index"] = [
                 tuple(row) for row in db.execute(text(f"SELECT rowid, {content} FROM article_index ORDER BY 1"))
             ]

@@ -1,0 +1,274 @@
+"""A query's tree → order keys of the Articles that it is about, newest first, the same on both databases.
+
+Promises that what is asked for is one question to the full-text index, filters included, and that a page of results costs
+little however common the words are: SQLite walks its lists from the newest on; PostgreSQL, which knows no order there, is asked
+about ever longer stretches of time until there is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, text
+
+from pipeline import matches, tokens
+from pipeline.matches import Parts
+from pipeline.queries import All, Any, Dates, Node, Not, Query, Term
+from pipeline.store.search import first_key, moment_of
+from pipeline.store.sql import chunks
+from pipeline.tokens import EVERY, day_token, field_token, month_token, year_token
+
+TOP = 1 << 62  # above every order key
+STRETCH = 2000  # Articles, the newest ones, among which PostgreSQL looks first
+LONGER = 8  # times as many the next time
+STRETCHES = 3  # of growing length; then all that is left
+TESTED = 600  # Articles that are tested one by one
+DAYS, MONTHS = 40, 40  # that are named one by one
+CENTURIES = (1970, 2243)  # years that an order key can hold
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to ask the index, and for which order keys: `start` included, `end` not."""
+
+    match: str = ""  # in the engine's own spelling; "" for everything
+    start: int = 0
+    end: int = TOP
+    slow: tuple[Node, ...] = ()  # of what `match` says, the part that asks for beginnings of words
+    rest: str = ""  # and the other part, "" where it is known to be so
+
+    def within(self, start: int, end: int) -> Plan:
+        return replace(self, start=max(self.start, start), end=min(self.end, end))
+
+
+def plan(db: Connection, query: Query) -> Plan | None:
+    """How to look for a query; None where there is nothing to look for."""
+    if query.nothing:
+        return None
+    speech = FTS if db.dialect.name == "sqlite" else TS
+    made, nodes = Plan(), list[Node]()
+    for node in query.tree.nodes if isinstance(query.tree, All) else (query.tree,) if query.tree else ():
+        if isinstance(node, Dates):
+            made = made.within(first_key(node.since) if node.since else 0, first_key(node.until) if node.until else TOP)
+        else:
+            nodes.append(node)
+    slow = tuple(node for node in nodes if _is_slow(node))
+    rest = tuple(node for node in nodes if node not in slow)
+    return replace(made, match=speech.spelled_all(nodes), slow=slow, rest=speech.spelled_all(rest or (Term((EVERY,)),)))
+
+
+def _is_slow(node: Node) -> bool:
+    """Whether it asks for beginnings of words, of which an engine gathers all before it gives the first."""
+    if isinstance(node, (All, Any)):
+        return any(map(_is_slow, node.nodes))
+    return _is_slow(node.node) if isinstance(node, Not) else not isinstance(node, Term) or node.prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """How an engine writes what all of them mean."""
+
+    both: str
+    either: str
+    without: str
+    beside: str
+    quote: str
+    more: str
+
+    def spelled_all(self, nodes: Sequence[Node]) -> str:
+        return self.spelled(All(tuple(nodes))) if nodes else ""
+
+    def spelled(self, node: Node) -> str:
+        if isinstance(node, Term):
+            return self._term(node)
+        if isinstance(node, Dates):
+            return self._dates(node)
+        if isinstance(node, Any):
+            return self._joined(self.either, [self.spelled(each) for each in node.nodes])
+        if isinstance(node, Not):
+            node = All((node,))
+        there = [self.spelled(each) for each in node.nodes if not isinstance(each, Not)]
+        absent = [self.spelled(each.node) for each in node.nodes if isinstance(each, Not)]
+        found = self._joined(self.both, there or [self._word(EVERY)])
+        return f"({found}{self.without}{self._joined(self.either, absent)})" if absent else found
+
+    def _joined(self, by: str, parts: Sequence[str]) -> str:
+        return parts[0] if len(parts) == 1 else f"({by.join(parts)})"
+
+    def _word(self, token: str, more: bool = False) -> str:
+        return f"{self.quote}{token}{self.quote}{self.more if more else ''}"
+
+    def _term(self, term: Term) -> str:
+        found = [field_token(term.field, token) for token in term.tokens]
+        as_written = self._row(found, term.prefix)
+        stem = tokens.stem(term.tokens[0]) if term.field in ("", "title") else ""
+        if len(found) > 1 or term.exact or term.prefix or not stem:
+            return as_written
+        return self._joined(self.either, [as_written, self._word(field_token(term.field, stem))])
+
+    def _row(self, found: Sequence[str], more: bool) -> str:
+        if self.beside == " ":
+            return self._word(" ".join(found), more)
+        row = [self._word(token, more and n == len(found) - 1) for n, token in enumerate(found)]
+        return self._joined(self.beside, row)
+
+    def _dates(self, dates: Dates) -> str:
+        """A stretch of time by the tokens of its days, as beginnings of them where whole months, years or decades are meant."""
+        first, last = CENTURIES
+        start = dates.since or datetime(first, 1, 1)  # noqa: DTZ001 - only its date counts
+        end = dates.until or datetime(last, 1, 1)  # noqa: DTZ001
+        parts = [self._word(f"d{tokens.MARK}{part}", more=True) for part in _covering(start, end)]
+        return self._joined(self.either, parts) if parts else f"({self._word(EVERY)}{self.without}{self._word(EVERY)})"
+
+
+FTS = Speech(both=" AND ", either=" OR ", without=" NOT ", beside=" ", quote='"', more=" *")
+TS = Speech(both=" & ", either=" | ", without=" & !", beside=" <-> ", quote="'", more=":*")
+
+
+def _covering(start: datetime, end: datetime) -> Iterator[str]:
+    """Beginnings of dates, written 20260301, that cover the days from `start` to before `end`, as few as may be."""
+    year, month, day = start.year, start.month, start.day
+    while (year, month, day) < (end.year, end.month, end.day):
+        if month == day == 1 and year % 10 == 0 and year + 10 <= end.year:
+            yield f"{year // 10:03}"
+            year += 10
+        elif month == day == 1 and year < end.year:
+            yield f"{year:04}"
+            year += 1
+        elif day == 1 and (year, month) < (end.year, end.month):
+            yield f"{year:04}{month:02}"
+            year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+        else:
+            yield f"{year:04}{month:02}{day:02}"
+            following = datetime(year, month, day) + timedelta(days=1)  # noqa: DTZ001
+            year, month, day = following.year, following.month, following.day
+
+
+def keys(db: Connection, plan: Plan, limit: int) -> list[int]:
+    """The newest order keys of a plan, newest first."""
+    if not plan.match:
+        return _newest(db, plan, limit)
+    if not plan.slow:
+        return _asked(db, plan, limit)
+    found, left = _tested(db, plan, limit)
+    return found + (_asked(db, left, limit - len(found)) if left and len(found) < limit else [])
+
+
+def _asked(db: Connection, plan: Plan, limit: int) -> list[int]:
+    """By the index alone."""
+    if db.dialect.name == "sqlite":
+        statement = "SELECT rowid FROM article_index WHERE article_index MATCH :match AND rowid >= :start AND rowid < :end"
+        statement += " ORDER BY rowid DESC LIMIT :limit"
+        return list(db.scalars(text(statement), _values(plan, limit)))
+    found = list[int]()
+    for part in (plan,) if plan.slow else _stretches(db, plan):
+        found += _among(db, part, limit - len(found))
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _tested(db: Connection, plan: Plan, limit: int) -> tuple[list[int], Plan | None]:
+    """The newest order keys of a plan among the TESTED newest that match without what is slow, tested one by one; and what
+    is left to look through. Where so many have too few, what is asked for is rare, and the index has little to gather."""
+    easy, found, tested = replace(plan, match=plan.rest, slow=()), list[int](), 0
+    while tested < TESTED and len(found) < limit:
+        size = min(max(4 * limit, 40), TESTED - tested)
+        few = keys(db, easy, size)
+        there = matching(db, replace(plan, rest=""), few)
+        found += [key for key in few if key in there]
+        if len(few) < size:
+            return found[:limit], None
+        tested, easy = tested + size, easy.within(0, few[-1])
+    return found[:limit], plan.within(0, easy.end)
+
+
+def every(db: Connection, plan: Plan) -> list[int]:
+    """All order keys of a plan that is known to have not too many, newest first."""
+    return _among(db, plan, TOP) if plan.match and db.dialect.name != "sqlite" else keys(db, plan, TOP)
+
+
+def matching(db: Connection, plan: Plan, candidates: Sequence[int]) -> set[int]:
+    """Those of a few order keys that a plan is about."""
+    within = [key for key in candidates if plan.start <= key < plan.end]
+    if not plan.match or not within:
+        return set(within)
+    if db.dialect.name == "sqlite" and plan.slow:
+        return _held(db, plan, within)
+    if db.dialect.name == "sqlite":
+        statement = text("SELECT rowid FROM article_index WHERE article_index MATCH :match AND rowid = :key")
+        return {key for key in within if db.scalar(statement, {"match": plan.match, "key": key}) is not None}
+    statement = text("""WITH few AS MATERIALIZED (SELECT rowid, words FROM article_index WHERE rowid = ANY(:within))
+    SELECT rowid FROM few WHERE words @@ CAST(:match AS tsquery)""")
+    return set(db.scalars(statement, {"match": plan.match, "within": within}))
+
+
+def _held(db: Connection, plan: Plan, candidates: Sequence[int]) -> set[int]:
+    """By the tokens themselves, as `matches` judges them, of what matches without what is slow."""
+    if plan.rest:
+        candidates = sorted(matching(db, replace(plan, match=plan.rest, slow=()), candidates))
+    statement = text("SELECT rowid, title, body, names, marks FROM article_index WHERE rowid IN :keys")
+    statement = statement.bindparams(bindparam("keys", expanding=True))
+    wanted, found = All(plan.slow), set[int]()
+    for chunk in chunks(candidates):
+        for key, *row in db.execute(statement, {"keys": chunk}):
+            title, body, names, marks = (part.split() for part in row)
+            held = Parts((title, body, names), frozenset((*title, *body, *names, *marks)))
+            if matches.holds(wanted, held):
+                found.add(key)
+    return found
+
+
+def _values(plan: Plan, limit: int) -> dict[str, object]:
+    return {"match": plan.match, "start": plan.start, "end": plan.end, "limit": limit}
+
+
+def _newest(db: Connection, plan: Plan, limit: int) -> list[int]:
+    statement = (
+        "SELECT order_key FROM article WHERE order_key >= :start AND order_key < :end ORDER BY order_key DESC LIMIT :limit"
+    )
+    return list(db.scalars(text(statement), _values(plan, limit)))
+
+
+def _among(db: Connection, plan: Plan, limit: int) -> list[int]:
+    """Asked of PostgreSQL's list of tokens alone: the sum keeps it from walking the keys and testing each Article."""
+    statement = """WITH found AS MATERIALIZED (SELECT rowid FROM article_index WHERE words @@ CAST(:match AS tsquery)
+    AND rowid + 0 >= :start AND rowid + 0 < :end) SELECT rowid FROM found ORDER BY rowid DESC LIMIT :limit"""
+    db.execute(text("SET LOCAL enable_seqscan = off"))
+    return list(db.scalars(text(statement), _values(plan, limit)))
+
+
+def _stretches(db: Connection, plan: Plan) -> Iterator[Plan]:
+    """The plan for the newest Articles, for more before them, at last for all the rest."""
+    newest = _below(db, plan, 0)
+    if newest is None:
+        return
+    plan, size = plan.within(0, newest + 1), STRETCH
+    for _ in range(STRETCHES):
+        border = _below(db, plan, size)
+        if border is None:
+            break
+        part = plan.within(border, TOP)
+        yield replace(part, match=f"{plan.match} & {_when(part)}")
+        plan, size = plan.within(0, border), size * LONGER
+    yield plan
+
+
+def _below(db: Connection, plan: Plan, size: int) -> int | None:
+    """The order key that so many others stand between and the plan's end."""
+    statement = (
+        "SELECT rowid FROM article_index WHERE rowid >= :start AND rowid < :end ORDER BY rowid DESC OFFSET :limit LIMIT 1"
+    )
+    found: int | None = db.scalar(text(statement), _values(plan, size))
+    return found
+
+
+def _when(plan: Plan) -> str:
+    """The tokens of all days, months or years that a plan reaches into."""
+    day, end = moment_of(plan.start).date(), moment_of(plan.end - 1).date()
+    days = (end - day).days + 1
+    token, step = (day_token, 1) if days <= DAYS else (month_token, 28) if days <= MONTHS * 28 else (year_token, 365)
+    found = {token(end), *(token(day + timedelta(days=n)) for n in range(0, days, step))}
+    return TS._joined(TS.either, [TS._word(each) for each in sorted(found)])

@@ -1,0 +1,196 @@
+"""What stands in the full-text index, made here and not by the databases, so that both give the same answers.
+
+Promises pure functions from a text to tokens: folded words as they are written, in their order; beside them, of Russian and
+English texts, their stems. Scripts without spaces between words (Chinese, Japanese, Thai, Lao, Burmese, Khmer) become pairs of
+neighbouring letters. All that is no written word bears a MARK, which no word can hold: what readers type never meets it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+
+from snowballstemmer.english_stemmer import EnglishStemmer
+from snowballstemmer.russian_stemmer import RussianStemmer
+
+from pipeline.letters import folded, words
+
+VERSION = "1"  # of what this module makes of a text; another one has to come with a migration that lets all articles wait
+MARK = "·"
+EVERY = f"e{MARK}"  # stands in every article
+FILLER = MARK  # takes a place, so that what is on both its sides is no phrase
+MOST_LETTERS = 250_000  # of a text that are looked at
+MOST_WORDS = 15_000  # of a text; PostgreSQL knows 16,383 places
+MOST_NAMES = 500  # words of authors, tags and title, each
+MOST_BYTES = 900_000  # PostgreSQL refuses a tsvector of more than 1 MiB
+MOST_TIMES = 255  # places of one word that PostgreSQL keeps; both forget the same others
+LONGEST = 64  # letters of a word that count
+MOST_REVISIONS = 50
+SLICES = 64  # of the archive, by page: counts of many matches are estimated from one
+SCATTER = 0x9E3779B1  # so that no habit of the pages' numbers falls into one slice
+
+# letters that stand beside each other without spaces between words
+RUN = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+SPACELESS = re.compile(f"[{RUN}]")
+PIECES = re.compile(f"[{RUN}]+|[^{RUN}]+")
+SCRIPTS = {"ru": re.compile("[а-я]+"), "en": re.compile("[a-z]+")}
+STEMMERS = {"ru": RussianStemmer(), "en": EnglishStemmer()}
+FIELDS = {"title": "h", "author": "a", "tag": "t", "site": "s", "lang": "l", "changed": "c"}  # and how their tokens begin
+SLICE = "slice"  # a field that no query can name
+BEGINNINGS = FIELDS | {SLICE: "r"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What of an Article is made findable."""
+
+    page: int
+    site: str
+    language: str
+    title: str
+    body: str
+    authors: tuple[str, ...]
+    tags: tuple[str, ...]
+    revisions: int
+    at: datetime  # that it is ordered by
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Of one Article. `title`, `body` and `names` are in order; the others stand nowhere in particular."""
+
+    title: tuple[str, ...]
+    body: tuple[str, ...]
+    names: tuple[str, ...]
+    marks: tuple[str, ...]
+
+
+def cut(text: str) -> list[str]:
+    """The tokens of a text in their order. A run of a script without spaces is its pairs of letters, then its last letter."""
+    found = words(text)
+    if not SPACELESS.search(text) and not any(map(SPACELESS.search, found)):
+        return [word[:LONGEST] for word in found]
+    return [token for word in found for piece in PIECES.findall(word) for token in _pairs(piece)]
+
+
+def _pairs(piece: str) -> Iterator[str]:
+    if not SPACELESS.match(piece):
+        yield piece[:LONGEST]
+        return
+    yield from (piece[n : n + 2] for n in range(len(piece)))
+
+
+def asked(text: str) -> tuple[tuple[str, ...], bool]:
+    """The tokens to look for where a text is asked for, and whether the last is but a beginning: what ends in a script without
+    spaces may go on in the text that is found."""
+    found = tuple(cut(text))
+    if not found or len(found[-1]) != 1 or not SPACELESS.match(found[-1]):
+        return found, False
+    if len(found) > 1 and len(found[-2]) == 2 and found[-2][1] == found[-1] and SPACELESS.match(found[-2]):
+        return found[:-1], False
+    return found, True
+
+
+def stem(word: str) -> str:
+    """The stem that stands for a word's forms, with its MARK; "" for a word that is neither Cyrillic nor Latin."""
+    for language, script in SCRIPTS.items():
+        if script.fullmatch(word):
+            return MARK + _stem(word, language)
+    return ""
+
+
+@lru_cache(maxsize=1 << 17)
+def _stem(word: str, language: str) -> str:
+    return str(STEMMERS[language].stemWord(word))
+
+
+def stems(found: Iterable[str], language: str) -> dict[str, str]:
+    """The stems of words, with their MARKs, in a text of this language: none where its forms are not known."""
+    script = SCRIPTS.get(primary(language))
+    return {word: MARK + _stem(word, primary(language)) for word in found if script.fullmatch(word)} if script else {}
+
+
+def primary(language: str) -> str:
+    """`en` of `en-GB`."""
+    return re.split("[-_]", folded(language))[0][:LONGEST]
+
+
+def field_token(field: str, token: str) -> str:
+    """A token as it stands in the index for a field."""
+    return f"{BEGINNINGS[field]}{MARK}{token}" if field else token
+
+
+def site_token(site: str) -> str:
+    """A Site's id with nothing in it that is not fit for an index."""
+    return re.sub(r"[^\w.-]", MARK, folded(site))[:LONGEST]
+
+
+def day_token(at: date) -> str:
+    return f"d{MARK}{at:%Y%m%d}"
+
+
+def month_token(at: date) -> str:
+    return f"m{MARK}{at:%Y%m}"
+
+
+def year_token(at: date) -> str:
+    return f"y{MARK}{at:%Y}"
+
+
+def of_article(source: Source) -> Tokens:
+    """All tokens of an Article."""
+    budget = _Budget()
+    title = budget.take(cut(source.title[:MOST_LETTERS])[:MOST_NAMES])
+    names = budget.take([*_names("title", [source.title]), *_names("author", source.authors), *_names("tag", source.tags)])
+    body = budget.take(cut(source.body[:MOST_LETTERS])[:MOST_WORDS], stemmed=True)
+    heads = stems(title, source.language)
+    bodily = stems(set(body), source.language)
+    marks = {*heads.values(), *bodily.values(), *(field_token("title", each) for each in heads.values()), *_facets(source)}
+    return Tokens(title, body, names, tuple(sorted(marks)))
+
+
+def _names(field: str, values: Sequence[str]) -> list[str]:
+    found = list[str]()
+    for value in values[:MOST_NAMES]:
+        found += [*(field_token(field, token) for token in cut(value[:MOST_LETTERS])), FILLER]
+        if len(found) > MOST_NAMES:
+            break
+    return found[:MOST_NAMES]
+
+
+def _facets(source: Source) -> Iterator[str]:
+    yield EVERY
+    yield field_token("site", site_token(source.site))
+    yield from (day_token(source.at), month_token(source.at), year_token(source.at))
+    yield field_token(SLICE, str((source.page * SCATTER >> 8) % SLICES))
+    if source.language:
+        yield field_token("lang", primary(source.language))
+    yield from (field_token("changed", str(number)) for number in range(2, min(source.revisions, MOST_REVISIONS) + 1))
+
+
+class _Budget:
+    """How often each token was taken, and how many bytes are left for others."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, int] = {}
+        self._left = MOST_BYTES
+
+    def take(self, found: Sequence[str], *, stemmed: bool = False) -> tuple[str, ...]:
+        """The tokens, as far as there is room; a FILLER for each that was taken too often."""
+        taken, each = list[str](), 2 if stemmed else 1
+        for token in found:
+            times = self._times.get(token, 0)
+            if not times:
+                self._left -= (len(token.encode()) + 8) * each
+            self._left -= 2
+            if self._left < 0:
+                break
+            self._times[token] = times + 1
+            taken.append(token if times < MOST_TIMES or token == FILLER else FILLER)
+        return tuple(taken)
