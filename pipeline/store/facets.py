@@ -22,8 +22,8 @@ from pipeline.store.search import PAGE_BITS, moment_of
 from pipeline.store.sql import chunks
 from pipeline.tokens import SLICE, SLICES
 
-EXACT = 2000
-READ = 3000  # matches of a slice whose sites, authors and so on are read
+EXACT = 1000
+READ = 1000  # matches of a slice whose sites, authors and so on are read
 SHOWN = 20  # values of each facet
 DAYS = 62  # that are counted one by one
 MONTHS = 60

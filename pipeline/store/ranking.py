@@ -7,6 +7,7 @@ The weight is that of Okapi BM25 (how often, in how long a text, how rare among 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,8 +22,8 @@ from pipeline.store.finding import Plan
 from pipeline.store.schema import Article
 from pipeline.store.sql import chunks
 
-NEWEST = 400  # matches that are weighed
-TITLED = 100  # more, that have all words in their titles
+NEWEST = 200  # matches that are weighed
+TITLED = 50  # more, that have all words in their titles
 SHARP = 1.2  # BM25's k1
 LONG = 0.75  # BM25's b
 TITLE = 2.0
@@ -117,16 +118,20 @@ def _of_token(counts: Mapping[str, int], term: Term, number: int, language: str)
 
 def _counts(db: Connection, keys: Sequence[int], terms: Sequence[Term]) -> dict[int, Mapping[str, int]]:
     """Order key → word → how often, of words that begin like one of those that are asked for."""
-    if db.dialect.name == "sqlite":
-        statement = text("SELECT rowid, title || ' ' || body AS words FROM article_index WHERE rowid IN :keys")
-        statement = statement.bindparams(bindparam("keys", expanding=True))
-        return {
-            row.rowid: Counter(row.words.split(" ")) for chunk in chunks(keys) for row in db.execute(statement, {"keys": chunk})
-        }
     beginnings = sorted({token[:2] for term in terms for token in term.tokens})
+    if db.dialect.name != "sqlite":
+        return _lexemes(db, keys, beginnings)
+    statement = text("SELECT rowid, title || ' ' || body AS words FROM article_index WHERE rowid IN :keys")
+    statement = statement.bindparams(bindparam("keys", expanding=True))
+    wanted = re.compile(rf"(?<!\S)(?:{'|'.join(map(re.escape, beginnings))})\S*")
+    rows = [row for chunk in chunks(keys) for row in db.execute(statement, {"keys": chunk})]
+    return {row.rowid: Counter(wanted.findall(row.words)) for row in rows}
+
+
+def _lexemes(db: Connection, keys: Sequence[int], beginnings: Sequence[str]) -> dict[int, Mapping[str, int]]:
     statement = text("""SELECT rowid, lexeme, cardinality(positions) AS times FROM article_index, unnest(words)
     WHERE rowid = ANY(:keys) AND left(lexeme, 2) = ANY(:beginnings) AND positions IS NOT NULL""")
     found = dict[int, dict[str, int]]()
-    for row in db.execute(statement, {"keys": list(keys), "beginnings": beginnings}):
+    for row in db.execute(statement, {"keys": list(keys), "beginnings": list(beginnings)}):
         found.setdefault(row.rowid, {})[row.lexeme] = row.times
     return dict(found)
