@@ -22,7 +22,7 @@ from pipeline.tokens import Source, Tokens, field_token
 FIRST = datetime(2006, 1, 1, tzinfo=UTC)
 DAYS = 20 * 365
 SITES = 300
-WORDS = 40_000  # of each language
+WORDS = 40_000  # of each language, fewer in a small archive
 LENGTH = 150  # words of a text, on average
 AUTHORS, TAGS = 3000, 1500
 SYLLABLES = {
@@ -46,22 +46,22 @@ class Made:
 class Language:
     """Words, the frequent ones first, and what the store makes of them."""
 
-    def __init__(self, name: str, random: numpy.random.Generator) -> None:
+    def __init__(self, name: str, random: numpy.random.Generator, size: int) -> None:
         self.name = name
         syllables = SYLLABLES[name].split()
         found: dict[str, None] = {}
-        while len(found) < WORDS:
+        while len(found) < size:
             length = 1 + min(len(found) // 20, 2) + int(random.integers(0, 3))
             found["".join(syllables[int(n)] for n in random.integers(0, len(syllables), length))] = None
         self.words = list(found)
         self.tokens = [tokens.cut(word) for word in self.words]
         stems = tokens.stems({token for cut in self.tokens for token in cut}, name)
         self.stems = [tuple(stems[token] for token in cut if token in stems) for cut in self.tokens]
-        weights = 1.0 / (numpy.arange(1, WORDS + 1) + 2.0)
+        weights = 1.0 / (numpy.arange(1, size + 1) + 2.0)
         self.borders = numpy.cumsum(weights / weights.sum())
 
     def drawn(self, random: numpy.random.Generator, number: int) -> list[int]:
-        return [int(n) for n in numpy.minimum(numpy.searchsorted(self.borders, random.random(number)), WORDS - 1)]
+        return [int(n) for n in numpy.minimum(numpy.searchsorted(self.borders, random.random(number)), len(self.words) - 1)]
 
 
 class Archive:
@@ -70,7 +70,7 @@ class Archive:
     def __init__(self, number: int) -> None:
         self.number = number
         self.random = numpy.random.default_rng(7)
-        self.languages = {name: Language(name, self.random) for name in SYLLABLES}
+        self.languages = {name: Language(name, self.random, min(WORDS, 1000 + number)) for name in SYLLABLES}
         spoken = [name for name, share in SHARES.items() for _ in range(int(share * SITES))]
         self.sites = [(f"site-{n:03}", spoken[n]) for n in self.random.permutation(SITES)]
         self.authors = [f"{self._name()} {self._name()}" for _ in range(AUTHORS)]
@@ -78,7 +78,7 @@ class Archive:
 
     def _name(self) -> str:
         language = self.languages["ru" if self.random.random() < 0.5 else "en"]
-        return language.words[int(self.random.integers(500, 20_000))].capitalize()
+        return language.words[int(self.random.integers(500, max(501, len(language.words) // 2)))].capitalize()
 
     def __iter__(self) -> Iterator[Made]:
         self.random = numpy.random.default_rng(11)

@@ -36,12 +36,13 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--articles", type=int, default=100_000, metavar="N", help="how many articles are made up")
     parser.add_argument("--engines", default="sqlite,postgresql", help="which databases")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the archives stay, to be asked again")
+    parser.add_argument("--queries", type=int, default=SAMPLE, metavar="N", help="how many of each kind at the most")
     options = parser.parse_args(words)
     archive = Archive(options.articles)
     for engine in options.engines.split(","):
         with ExitStack() as stack:
             folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nds")))
-            measure(engine, _address(engine, folder, stack), archive)
+            measure(engine, _address(engine, folder, stack), archive, options.queries)
     return 0
 
 
@@ -56,7 +57,7 @@ def _address(engine: str, folder: Path, stack: ExitStack) -> str:
     return str(server.get_uri())
 
 
-def measure(engine: str, address: str, archive: Archive) -> None:
+def measure(engine: str, address: str, archive: Archive, most: int = SAMPLE) -> None:
     """Fills an archive where there is none, asks it and prints what came of it."""
     store = Store(address)
     migrate.ensure(store)
@@ -72,7 +73,7 @@ def measure(engine: str, address: str, archive: Archive) -> None:
         ask = (
             _counter(store) if name.startswith("counts") else _searcher(store, "rank" if name.startswith("rank") else "newest")
         )
-        _report(name, ask, queries)
+        _report(name, ask, queries[:most])
     store.close()
 
 
@@ -105,7 +106,8 @@ def kinds(archive: Archive) -> dict[str, list[str]]:
         step = max(1, (last - first) // number)
         return [words[n] for words in spoken for n in range(first, last, step)][: number * 2 : 2]
 
-    common, usual, rare = some(0, 40), some(300, 1500), some(15_000, 39_000)
+    last = len(spoken[0]) - 1000
+    common, usual, rare = some(0, 40), some(300, min(1500, last + 300)), some(last * 15 // 39, last)
     sites, authors, tags = [site for site, _ in archive.sites[-SAMPLE:]], archive.authors[:SAMPLE], archive.tags[-SAMPLE:]
     with_common: dict[str, list[str]] = {
         "site": [f"site:{each}" for each in sites],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from . import again, candidates, quality, speed
+from . import again, candidates, quality, search, speed
 from .candidates import CANDIDATES, Candidate
 from .costs import cost_of
 from .sets import Cache, load
@@ -100,3 +100,12 @@ def test_cleaning_again_is_measured_in_an_archive_of_its_own(tmp_path: Path) -> 
     assert [line.split(":")[0] for line in said] == [
         "cleaned in full", "struck again after a change of rules", "looked at, nothing changed",
     ]  # fmt: skip
+
+
+def test_searches_of_every_kind_are_timed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert search.main(["--articles", "300", "--engines", "sqlite", "--queries", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    found = {line[:44].strip(): int(line.split()[-1]) for line in lines[3:]}
+    assert found["a common word"] == found["nothing asked"] == 20
+    assert found["counts: all"] == 300
+    assert len(found) > 25
