@@ -1,7 +1,7 @@
-"""`python -m tests.bench.made_site STORIES [SET]` — a made-up news site on this machine, as large as asked.
+"""`python -m tests.bench.made_site STORIES [SET…]` — a made-up news site on this machine, as large as asked.
 
 Promises that each page is made from its number alone, about 57 kB of it, with a story whose sentences stand in this order on no
-other page and with the menus, lists and scripts that stand on all; or, given a set of labelled pages, that these are served
+other page and with the menus, lists and scripts that stand on all; or, given sets of labelled pages, that these are served
 instead. A page answers 304 to whoever has it. Prints its address and its number of stories; ends when its standard input does.
 It serves from memory with little work, so that what is measured is the client.
 """
@@ -186,7 +186,7 @@ def main() -> None:
     if sys.argv[2:]:
         from .sets import load
 
-        pages = tuple(page["html"].encode("utf8", "replace") for page in load(Path(sys.argv[2])).pages)
+        pages = tuple(page["html"].encode("utf8", "replace") for name in sys.argv[2:] for page in load(Path(name)).pages)
     site = Site(int(sys.argv[1]), pages)
     for number in range(0 if pages else min(site.stories, MADE)):
         page_of(number, site.stories)
