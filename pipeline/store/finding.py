@@ -44,10 +44,13 @@ class Plan:
 
 
 def plan(db: Connection, query: Query) -> Plan | None:
-    """How to look for a query; None where there is nothing to look for."""
+    """How to look for a query; None where there is nothing to look for. Until the end of the transaction PostgreSQL neither reads
+    the whole table, nor compiles what is done in the time that compiling takes."""
     if query.nothing:
         return None
     speech = FTS if db.dialect.name == "sqlite" else TS
+    if speech is TS:
+        db.execute(text("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"))
     made, nodes = Plan(), list[Node]()
     for node in query.tree.nodes if isinstance(query.tree, All) else (query.tree,) if query.tree else ():
         if isinstance(node, Dates):
@@ -236,7 +239,6 @@ def _among(db: Connection, plan: Plan, limit: int) -> list[int]:
     """Asked of PostgreSQL's list of tokens alone: the sum keeps it from walking the keys and testing each Article."""
     statement = """WITH found AS MATERIALIZED (SELECT rowid FROM article_index WHERE words @@ CAST(:match AS tsquery)
     AND rowid + 0 >= :start AND rowid + 0 < :end) SELECT rowid FROM found ORDER BY rowid DESC LIMIT :limit"""
-    db.execute(text("SET LOCAL enable_seqscan = off"))
     return list(db.scalars(text(statement), _values(plan, limit)))
 
 

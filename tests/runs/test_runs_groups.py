@@ -20,7 +20,7 @@ from recleaning import text as text_of
 from pipeline.model import Kind, Place, Recipe
 from pipeline.runs import groups
 from pipeline.runs.groups import also_at, group_site
-from pipeline.store import query, sketches
+from pipeline.store import query, search, sketches
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store
 
@@ -154,8 +154,12 @@ def test_a_clean_that_is_killed_before_it_compares_is_made_up_for(
             reclean(store, site())
     assert sketches.count_waiting(store, archiving.SITE) == 1
     assert len(set(found(store).values())) == 2
+    do(store, "DELETE FROM article_index")  # as an upgrade leaves it
+    do(store, "UPDATE article SET indexed = ''")
     assert reclean(store, site()).run == 0  # nothing is stale, and no run is made for it
     assert len(set(found(store).values())) == 1
+    assert [each.site for each in query.find_articles(store, WIRE[1].split()[0], 10)] == [archiving.SITE]
+    assert search.waiting(store) == 1, "the other site waits for its own clean"
 
 
 def test_a_text_that_stays_the_same_under_other_rules_is_not_compared_again(archive: Archive, store: Store) -> None:
