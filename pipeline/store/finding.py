@@ -44,8 +44,8 @@ class Plan:
 
 
 def plan(db: Connection, query: Query) -> Plan | None:
-    """How to look for a query; None where there is nothing to look for. Until the end of the transaction PostgreSQL neither reads
-    the whole table, nor compiles what is done in the time that compiling takes."""
+    """How to look for a query; None where there is nothing to look for. Until the end of the transaction PostgreSQL neither
+    reads the whole table, nor compiles what is done in the time that compiling takes."""
     if query.nothing:
         return None
     speech = FTS if db.dialect.name == "sqlite" else TS
