@@ -27,7 +27,7 @@ def outside(reading: Reading) -> Iterator[tuple[int, str]]:
     for line in reading.kept:
         if line is after:
             before, after = line, next(following, None)
-            announced = announces(line)
+            announced = announces(line) or (announced and line.kind is BlockKind.ITEM)
             continue
         announced = announced and line.kind is BlockKind.ITEM
         fair = line.block.chance >= FAIR and (announced or _is_among(line, before, after))

@@ -42,7 +42,7 @@ RULES: Final = (
     Rule("link-tail", 1, "What stands between and around the links after the story's end.", tails.link_tail),
     Rule("headline-run", 1, "A run of headlines after the story's last sentence.", tails.headline_run),
     Rule("own-headline", 1, "The story's own title in a list of headlines after it.", titles.own_headline),
-    Rule("outside", 1, "A line that looks no more like the story than the rest of the page does.", outside.outside),
+    Rule("outside", 2, "A line that looks no more like the story than the rest of the page does.", outside.outside),
     Rule("echo", 1, "The beginning of another line of the page, cut short.", leftovers.echo),
     Rule("last-heading", 1, "A heading at the end with nothing below it.", leftovers.last_heading),
     Rule("markup", 1, "A code in brackets that the site's software left as it was.", leftovers.markup),

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline import extract
+import signal
+
+# Ctrl-C is for the process that started us to answer; a worker would say a traceback before it comes to its own orders.
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+from pipeline import extract  # noqa: E402
 
 extract.warm()

@@ -80,9 +80,7 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.crawl", description="Measures what crawling costs.")
     parser.add_argument("--stories", type=int, default=2000, metavar="N", help="pages of the made-up site")
     parser.add_argument("--pairs", type=int, default=3, metavar="N", help="runs of each command")
-    parser.add_argument(
-        "--pages", metavar="FILE", nargs="+", default=[], help="sets of labelled pages, for made-up ones"
-    )
+    parser.add_argument("--pages", metavar="FILE", nargs="+", default=[], help="sets of labelled pages, for made-up ones")
     parser.add_argument("--soak", type=int, default=0, metavar="N", help="instead: the memory of one crawl of so many pages")
     parser.add_argument("--again", type=int, default=0, metavar="N", help="instead: two nights over so many unchanged stories")
     return parser.parse_args(words)

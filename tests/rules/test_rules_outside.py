@@ -67,6 +67,10 @@ def test_a_list_that_the_story_announces_stays() -> None:
         PROSE, "The bridge is seen from:", "the bakery", "the customs house",
     ]  # fmt: skip
     assert kept(line(PROSE, 0.9), *items) == [PROSE]
+    likely = line("the salt store", 0.8, where="ul > li", kind=BlockKind.ITEM)
+    assert kept(line(PROSE, 0.9), line("The bridge is seen from:", 0.8), likely, *items)[2:] == [
+        "the salt store", "the bakery", "the customs house",
+    ], "a list is announced to its end"  # fmt: skip
 
 
 def test_where_most_of_the_extractors_choice_would_go_its_doubtful_lines_stay() -> None:
