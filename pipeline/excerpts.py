@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +20,7 @@ RUN = re.compile(rf"[\w{SIGNS}\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u06
 WIDTH = 200  # letters of an excerpt
 
 Span = tuple[int, int]
+Standing = tuple[str, int, int]  # a token, and the letters that it was made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +29,6 @@ class Excerpt:
 
     text: str
     spans: tuple[Span, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A token, and the letters that it was made of."""
-
-    token: str
-    start: int
-    end: int
 
 
 def spans(text: str, query: Query, field: str = "", language: str = "") -> tuple[Span, ...]:
@@ -87,8 +79,8 @@ def _word_end(line: str, end: int) -> int:
 
 def _found(standing: Sequence[Standing], terms: Sequence[Term], language: str) -> Iterator[Span]:
     firsts: dict[str, list[int]] = {}
-    for n, each in enumerate(standing):
-        firsts.setdefault(each.token, []).append(n)
+    for n, (token, _, _) in enumerate(standing):
+        firsts.setdefault(token, []).append(n)
     for term in terms:
         yield from _rows(standing, term, firsts, language)
 
@@ -96,24 +88,22 @@ def _found(standing: Sequence[Standing], terms: Sequence[Term], language: str) -
 def _rows(standing: Sequence[Standing], term: Term, firsts: dict[str, list[int]], language: str) -> Iterator[Span]:
     length = len(term.tokens)
     if length == 1:
-        wanted = [places for token, places in firsts.items() if is_asked(token, term, language)]
-        yield from ((standing[n].start, standing[n].end) for places in wanted for n in places)
+        yield from (standing[n][1:] for token in _asked(term, firsts, language) for n in firsts[token])
         return
     for n in firsts.get(term.tokens[0], ()):
         row = standing[n : n + length]
-        if len(row) == length and all(a.token == b for a, b in zip(row[1:-1], term.tokens[1:-1], strict=True)):
-            last = row[-1].token
+        if len(row) == length and all(a[0] == b for a, b in zip(row[1:-1], term.tokens[1:-1], strict=True)):
+            last = row[-1][0]
             if last == term.tokens[-1] or (term.prefix and last.startswith(term.tokens[-1])):
-                yield row[0].start, row[-1].end
+                yield row[0][1], row[-1][2]
 
 
-def is_asked(token: str, term: Term, language: str) -> bool:
-    """Whether a token of a text of this language is one that a term of one token asks for."""
+def _asked(term: Term, found: Iterable[str], language: str) -> list[str]:
+    """Those tokens of a text of this language that a term of one token asks for."""
     (asked,) = term.tokens
-    if token == asked or (term.prefix and token.startswith(asked)):
-        return True
-    stem = "" if term.exact or term.prefix else tokens.stem(asked)
-    return bool(stem) and tokens.stems((token,), language).get(token) == stem
+    if term.prefix:
+        return [token for token in found if token.startswith(asked)]
+    return [token for token in found if token == asked] if term.exact else tokens.alike(asked, found, language)
 
 
 def _standing(text: str) -> Iterator[Standing]:
@@ -121,11 +111,11 @@ def _standing(text: str) -> Iterator[Standing]:
         start, end = match.span()
         found = _cut(match.group())
         if len(found) == 1:
-            yield Standing(found[0], start, end)
+            yield found[0], start, end
             continue
         for n, token in enumerate(found):  # letters without spaces between words: each pair begins one letter on
             at = min(start + n, end)
-            yield Standing(token, at, min(at + len(token), end)) if len(found) <= end - start else Standing(token, start, end)
+            yield (token, at, min(at + len(token), end)) if len(found) <= end - start else (token, start, end)
 
 
 @lru_cache(maxsize=1 << 16)

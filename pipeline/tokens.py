@@ -110,12 +110,21 @@ def _stem(word: str, language: str) -> str:
     return str(STEMMERS[language].stemWord(word))
 
 
+def alike(word: str, others: Iterable[str], language: str) -> list[str]:
+    """Those of other words that are forms of a word in a text of this language, the word itself included."""
+    script = SCRIPTS.get(primary(language))
+    wanted = stem(word) if script and script.fullmatch(word) else ""
+    begins = word[:2]
+    return [each for each in others if each == word or (wanted and each[:2] == begins and stem(each) == wanted)]
+
+
 def stems(found: Iterable[str], language: str) -> dict[str, str]:
     """The stems of words, with their MARKs, in a text of this language: none where its forms are not known."""
     script = SCRIPTS.get(primary(language))
     return {word: MARK + _stem(word, primary(language)) for word in found if script.fullmatch(word)} if script else {}
 
 
+@lru_cache(maxsize=1024)
 def primary(language: str) -> str:
     """`en` of `en-GB`."""
     return re.split("[-_]", folded(language))[0][:LONGEST]

@@ -109,11 +109,9 @@ def _of_token(counts: Mapping[str, int], term: Term, number: int, language: str)
     token = term.tokens[number]
     if term.prefix and number == len(term.tokens) - 1:
         return sum(times for each, times in counts.items() if each.startswith(token))
-    if term.exact or len(term.tokens) > 1 or not tokens.stem(token):
+    if term.exact or len(term.tokens) > 1:
         return counts.get(token, 0)
-    alike = [each for each in counts if each[:2] == token[:2]]
-    stems = tokens.stems(alike, language)
-    return sum(counts[each] for each in alike if each == token or stems.get(each) == tokens.stem(token))
+    return sum(counts[each] for each in tokens.alike(token, counts, language))
 
 
 def _counts(db: Connection, keys: Sequence[int], terms: Sequence[Term]) -> dict[int, Mapping[str, int]]:
