@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from threading import local
 
-from snowballstemmer.english_stemmer import EnglishStemmer
-from snowballstemmer.russian_stemmer import RussianStemmer
+from Stemmer import Stemmer
 
 from pipeline.letters import folded, words
 
@@ -40,10 +40,12 @@ RUN = (
 SPACELESS = re.compile(f"[{RUN}]")
 PIECES = re.compile(f"[{RUN}]+|[^{RUN}]+")
 SCRIPTS = {"ru": re.compile("[а-я]+"), "en": re.compile("[a-z]+")}
-STEMMERS = {"ru": RussianStemmer(), "en": EnglishStemmer()}
 FIELDS = {"title": "h", "author": "a", "tag": "t", "site": "s", "lang": "l", "changed": "c"}  # and how their tokens begin
 SLICE = "slice"  # a field that no query can name
 BEGINNINGS = FIELDS | {SLICE: "r"}
+
+
+_threads = local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,15 @@ def stem(word: str) -> str:
 
 @lru_cache(maxsize=1 << 17)
 def _stem(word: str, language: str) -> str:
-    return str(STEMMERS[language].stemWord(word))
+    return str(_stemmer(language).stemWord(word))
+
+
+def _stemmer(language: str) -> Stemmer:
+    """One for each thread, since none may be asked by two at a time; it needs no memory of its own beside ours."""
+    own: dict[str, Stemmer] = _threads.__dict__
+    if language not in own:
+        own[language] = Stemmer(language, 0)
+    return own[language]
 
 
 def alike(word: str, others: Iterable[str], language: str) -> list[str]:

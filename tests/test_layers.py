@@ -62,7 +62,7 @@ ONLY = {
     "alembic": ("pipeline.store", "migrations"),
     "pebble": ("pipeline.runs",),
     "rensa": ("pipeline.likeness",),
-    "snowballstemmer": ("pipeline.tokens",),
+    "Stemmer": ("pipeline.tokens",),
     "typer": ("pipeline.cli",),
     "rich": ("pipeline.cli", "pipeline.demo"),
     "apscheduler": ("pipeline.schedule", "pipeline.cron"),

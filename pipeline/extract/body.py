@@ -25,6 +25,7 @@ from pipeline.model import LIKELY, Block, BlockKind, Metadata
 
 LISTS = ("ul", "ol", "dl")
 LONGEST_WHERE = 60
+HEADLINES = 2  # of a page with one story: its own, and the name of the site
 CROWD = 2_000  # spans side by side
 
 
@@ -48,7 +49,10 @@ def blocks_of(tree: HtmlElement, metadata: Metadata, trees: Trees | None = None)
 
 
 def doubt(view: View, chances: Mapping[int, float]) -> float:
-    """Words that may be on the wrong side, as a share of those that are taken for the story; infinite where none are."""
+    """Words that may be on the wrong side, as a share of those that are taken for the story; infinite where none are, and where
+    a page has several stories, one below the other: by its place and shape each line belongs to one of them."""
+    if sum(piece.place.tag == "h1" for piece in view.lines) > HEADLINES:
+        return inf
     wrong = sum(view.words[i] * min(chance, 1 - chance) for i, chance in chances.items())
     story = sum(view.words[i] for i, chance in chances.items() if chance >= LIKELY)
     return wrong / story if story else inf

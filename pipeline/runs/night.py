@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.errors import DiskError, ExitCode, NightdeskError
-from pipeline.model import Outcome
 from pipeline.runs.clean import NIGHTLY, CleanResult, Plan, Stopped, clean_site, draft_ahead
 from pipeline.runs.crawl import CrawlResult, crawl_site
 from pipeline.runs.slots import Slots
@@ -81,6 +80,8 @@ def run_night(
     if crawl:
         make_log_folder(settings.log_folder)
     with Workers(settings.processes, settings.page_seconds, settings.page_megabytes) as workers:
+        if crawl and sites:
+            workers.start()  # while the first crawl starts, there are processors to spare
         return asyncio.run(_run(settings, store, sites, watcher, workers, crawl, plan, since))
 
 
@@ -115,8 +116,6 @@ async def _run(
 
                 def listen(name: str, event: dict[str, Any]) -> None:
                     heard()
-                    if event["event"] == "page" and event["outcome"] == Outcome.FETCHED:
-                        workers.start()
                     watcher.crawl(name, event)
 
                 crawling = asyncio.create_task(crawl_site(settings, site, listen, since))

@@ -58,7 +58,7 @@ class Workers:
         self._end(at_once=kind is not None)
 
     def start(self) -> None:
-        """Has the processes made ready in the background, as soon as there will be something to do; once is enough."""
+        """Has the processes made ready in the background; once is enough."""
         if self._starting is None:
             self._starting = Thread(target=self._start, name="workers")
             self._starting.start()

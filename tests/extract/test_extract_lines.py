@@ -172,3 +172,11 @@ def test_where_the_trees_are_in_doubt_the_extractor_is_asked(monkeypatch: pytest
     asked = extract(Source(1, page.encode())).blocks
     assert {block.is_chosen for block in asked} >= {True}
     assert None not in {block.is_chosen for block in asked}
+
+
+def test_of_a_page_with_several_stories_the_extractor_is_asked() -> None:
+    one = (
+        "<article><h1>{}</h1><p>" + "It was late that night, and a seal slept on the ramp of the ferry. " * 5 + "</p></article>"
+    )
+    page = "<html><body>" + "".join(map(one.format, ("First", "Second", "Third"))) + "</body></html>"
+    assert None not in {block.is_chosen for block in extract(Source(1, page.encode())).blocks}
