@@ -45,6 +45,7 @@ PLACEHOLDERS = re.compile(r"[A-Z]{2,}|…")
 TYPED = {"NIGHTDESK_CONTACT": "tests@example.org", "COLUMNS": "200"}
 HOME = pytest.mark.xdist_group("readme")  # who asks for the home: it is made once
 READING = {"sites", "search", "show", "explain", "runs", "status", "clean", "memory"}
+ELSEWHERE = {"export", "verify"}
 
 
 @dataclass(frozen=True)
@@ -252,6 +253,18 @@ def test_the_commands_that_read_can_be_run_as_shown(home: Path) -> None:
         if shown.output and shown.command in ("sites", "runs", "status"):
             assert shown.output[0].split() == done.out.splitlines()[0].split(), " ".join(words)
     assert set(tried) == READING
+
+
+@HOME
+def test_what_is_shown_of_taking_it_elsewhere_can_be_run(home: Path, tmp_path: Path) -> None:
+    tried = []
+    for shown in (shown for block in blocks("console") for shown in shown_in(block.text)):
+        if shown.command in ELSEWHERE:
+            words = [re.sub("^takeout/", f"{tmp_path}/", word) for word in shown.behind_options]
+            done = in_process(home, *words, **TYPED)
+            assert (done.code, done.err) == (ExitCode.OK, ""), " ".join(words)
+            tried.append(shown.command)
+    assert set(tried) == ELSEWHERE
 
 
 @HOME

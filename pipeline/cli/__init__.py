@@ -32,6 +32,8 @@ COMMANDS: Final = {  # and the module of each, in the order of the help
     "explain": "reading",
     "runs": "reading",
     "status": "reading",
+    "export": "exchange",
+    "verify": "exchange",
     "extract": "extracting",
     "demo": "night",
 }

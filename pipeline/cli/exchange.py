@@ -1,0 +1,92 @@
+"""The commands that take articles elsewhere, and prove what was taken."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.output import complain, plural, print_json, say
+from pipeline.cli.setup import AsJson, door
+from pipeline.errors import ExitCode
+from pipeline.exchange import formats, manifest
+from pipeline.store import streams
+from pipeline.store.streams import Asked
+
+
+class FormatName(StrEnum):
+    JSONL = "jsonl"
+    CSV = "csv"
+    TEXT = "text"
+
+
+Since = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Only what is dated from that day on (UTC)."),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Only what is dated up to that day, itself included (UTC)."),
+]
+
+
+def export(
+    context: typer.Context,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="File, or for some formats a folder, that is made.")],
+    form: Annotated[FormatName | None, typer.Option("--format", help="Default: what the ending of OUT stands for.")] = None,
+    query: Annotated[str, typer.Option(metavar="QUERY", help="Only what this search finds; everything by default.")] = "",
+    site: Annotated[list[str] | None, typer.Option(metavar="SITE", help="Only this site; may be repeated.")] = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many articles, the newest.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write articles, or for WARC raw pages, to files that other programs read, with a manifest that proves them."""
+    here = door(context)
+    name = formats.named(form, out)
+    store = here.archive()
+    sites = tuple(each for each in dict.fromkeys(site or ()) if here.known_site(store, each))
+    asked = Asked(query, sites, since.replace(tzinfo=UTC) if since else None, _behind(until), limit)
+    try:
+        made = formats.export(store, asked, name, out)
+    except KeyboardInterrupt:
+        complain(f"interrupted; nothing of {out} is kept")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    finally:
+        store.close()
+    if as_json:
+        print_json(made)
+        return
+    for note in streams.understood(asked).notes:
+        say(note)
+    ((what, number),) = made["counts"].items()
+    say(f"{plural(number, what.removesuffix('s'))} written to {out}.")
+
+
+def _behind(day: datetime | None) -> datetime | None:
+    """The first moment that is not of a day any more; None behind the last day of the calendar."""
+    return None if day is None or day.date() == date.max else day.replace(tzinfo=UTC) + timedelta(days=1)
+
+
+def verify(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Exports: files, or folders, with their manifests.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check exports against their manifests: each file's size and SHA-256, and of JSON lines each text's own digest."""
+    told = []
+    for path in paths:
+        found, wrong = manifest.verify(path)
+        told.append({"path": str(path), "format": found["format"], "made_at": found["made_at"], "wrong": wrong})
+        if as_json:
+            continue
+        for sentence in wrong:
+            complain(sentence)
+        if not wrong:
+            ((what, number),) = found["counts"].items()
+            say(f"{path}: is as it was exported on {found['made_at'][:10]}: {plural(number, what.removesuffix('s'))}.")
+    if as_json:
+        print_json(told)
+    raise typer.Exit(ExitCode.PARTLY if any(each["wrong"] for each in told) else ExitCode.OK)

@@ -1,0 +1,198 @@
+"""Articles and visits in streams, for exports: any search or all, in short transactions and at flat memory.
+
+Promises that an Article comes once however long the stream is read, that each step costs the same wherever the stream stands,
+and that no transaction is open while the reader works. What comes into the archive behind the stream's place is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, null, select
+
+from pipeline import queries
+from pipeline.model import Kind, Outcome
+from pipeline.queries import Query
+from pipeline.store import finding
+from pipeline.store.coding import unpack
+from pipeline.store.engine import Store
+from pipeline.store.finding import TOP
+from pipeline.store.schema import Article, Capture, Extraction, LedgerEntry, Page, Payload
+from pipeline.store.search import first_key
+from pipeline.store.sql import chunks
+from pipeline.store.views import ArticleView, selected, viewed
+
+STEP = 200  # Articles, or Pages, that are read at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be exported. `since` is included and `until` is not; both by the date that Articles are ordered by."""
+
+    query: str = ""
+    sites: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int | None = None
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it is about some Articles, and not about all that the Sites have."""
+        return bool(self.query.strip()) or any(each is not None for each in (self.since, self.until, self.limit))
+
+
+@dataclass(frozen=True, slots=True)
+class Sourced:
+    """An Article with where it comes from."""
+
+    article: ArticleView
+    canonical_url: str
+    description: str
+    payload: str  # SHA-256 of the bytes as served
+    recipe: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One visit to a story, as it is told to other programs. `body` is None where the server sent none, or the same as before:
+    then `digest` names what it was."""
+
+    url: str
+    at: datetime
+    status: int
+    headers: dict[str, str]
+    digest: str = ""
+    body: bytes | None = None
+    media_type: str = ""
+    first_at: datetime | None = None  # the visit that brought the same bytes
+    location: str = ""
+
+
+def understood(asked: Asked) -> Query:
+    """The query as it is read, with its notes."""
+    return queries.parse(asked.query)
+
+
+def count(store: Store) -> int:
+    """All Articles."""
+    with store.read() as db:
+        return db.scalar(select(func.count()).select_from(Article)) or 0
+
+
+def articles(store: Store, asked: Asked) -> Iterator[Sourced]:
+    """The Articles that were asked for, newest first."""
+    for keys in _keys(store, asked):
+        with store.read() as db:
+            found = _sourced(db, keys)
+        yield from found
+
+
+def _keys(store: Store, asked: Asked) -> Iterator[Sequence[int]]:
+    """Order keys in steps, each below the one before."""
+    end, left = TOP, asked.limit if asked.limit is not None else TOP
+    while left > 0:
+        with store.read() as db:
+            walked = _step(db, asked, end)
+            kept = _of_sites(db, walked, asked.sites)[:left]
+        if kept:
+            yield kept
+        if not walked:
+            return
+        end, left = walked[-1], left - len(kept)
+
+
+def _step(db: Connection, asked: Asked, end: int) -> list[int]:
+    """The next order keys below `end`, by words and dates."""
+    start = first_key(asked.since) if asked.since else 0
+    end = min(end, first_key(asked.until)) if asked.until else end
+    if asked.query.strip():
+        plan = finding.plan(db, understood(asked))
+        return finding.keys(db, plan.within(start, end), STEP) if plan else []
+    query = select(Article.order_key).where(Article.order_key >= start, Article.order_key < end)
+    return list(db.scalars(query.order_by(Article.order_key.desc()).limit(STEP)))
+
+
+def _of_sites(db: Connection, keys: Sequence[int], sites: Sequence[str]) -> list[int]:
+    if not sites or not keys:
+        return list(keys)
+    query = select(Article.order_key).join(Page, Page.id == Article.page_id).where(Page.site.in_(sites))
+    return sorted(db.scalars(query.where(Article.order_key.in_(keys))), reverse=True)
+
+
+def _sourced(db: Connection, keys: Sequence[int]) -> list[Sourced]:
+    query = selected().add_columns(Article.order_key, Extraction.recipe, Payload.digest)
+    query = query.join(Extraction, Extraction.id == Article.extraction_id).join(Payload, Payload.id == Extraction.payload_id)
+    found = dict[int, Sourced]()
+    for chunk in chunks(keys):
+        for row in db.execute(query.where(Article.order_key.in_(chunk))):
+            found[row.order_key] = Sourced(viewed(row), row.canonical_url, row.description, row.digest, row.recipe)
+    return [found[key] for key in keys if key in found]
+
+
+def visits(store: Store, asked: Asked) -> Iterator[Seen]:
+    """All visits to the stories that were asked for, Page by Page, of each in order of time; without a query, dates or a limit
+    those of Pages that are no Articles too."""
+    for pages in _pages(store, asked):
+        for page in pages:
+            yield from _visits(store, page)
+
+
+def _pages(store: Store, asked: Asked) -> Iterator[Sequence[int]]:
+    if asked.is_narrow:
+        for keys in _keys(store, asked):
+            with store.read() as db:
+                found = dict(db.execute(select(Article.order_key, Article.page_id).where(Article.order_key.in_(keys))).all())
+            yield [found[key] for key in keys if key in found]
+        return
+    after = 0
+    while True:
+        query = select(Page.id).where(Page.id > after, Page.kind == Kind.STORY).order_by(Page.id).limit(STEP)
+        with store.read() as db:
+            pages = list(db.scalars(query.where(Page.site.in_(asked.sites)) if asked.sites else query))
+        if not pages:
+            return
+        yield pages
+        after = pages[-1]
+
+
+def _visits(store: Store, page: int) -> Iterator[Seen]:
+    """Visits of one Page. The bytes are read one Payload at a time."""
+    with store.read() as db:
+        url = db.scalar(select(Page.url).where(Page.id == page)) or ""
+        rows = sorted([*db.execute(_captures(page)), *db.execute(_unchanged(page))], key=lambda row: row.at)
+    first: dict[int, tuple[datetime, str]] = {}
+    last = 0  # the Payload that the page showed at the visit before
+    for row in rows:
+        last = row.payload_id or last
+        if row.outcome == Outcome.UNCHANGED and last in first:
+            yield Seen(url, row.at, row.status or 304, {}, first[last][1], None, "", first[last][0])
+        elif row.payload_id in first:
+            was, digest = first[row.payload_id]
+            yield Seen(url, row.at, row.status or 200, dict(row.headers), digest, None, row.media_type, was)
+        elif row.payload_id:
+            digest, body = _payload(store, row.payload_id)
+            first[row.payload_id] = (row.at, digest)
+            yield Seen(url, row.at, row.status or 200, dict(row.headers), digest, body, row.media_type)
+        elif row.status and row.outcome != Outcome.UNCHANGED:
+            yield Seen(url, row.at, row.status, dict(row.headers), location=row.location)
+
+
+def _captures(page: int) -> Select[*tuple[Any, ...]]:
+    at = Capture.fetched_at.label("at")
+    columns = (at, Capture.status, Capture.outcome, Capture.headers, Capture.payload_id, Capture.media_type, Capture.location)
+    return select(*columns).where(Capture.page_id == page)
+
+
+def _unchanged(page: int) -> Select[*tuple[Any, ...]]:
+    """Visits that found nothing new: only the ledger knows of them."""
+    query = select(LedgerEntry.at, LedgerEntry.status, LedgerEntry.outcome, null().label("payload_id"))
+    return query.where(LedgerEntry.page_id == page, LedgerEntry.outcome == Outcome.UNCHANGED, LedgerEntry.status.is_not(None))
+
+
+def _payload(store: Store, payload: int) -> tuple[str, bytes]:
+    with store.read() as db:
+        row = db.execute(select(Payload.digest, Payload.coding, Payload.body).where(Payload.id == payload)).one()
+    return row.digest, unpack(row.coding, row.body)

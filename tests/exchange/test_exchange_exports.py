@@ -1,0 +1,166 @@
+"""What is exported is what the archive has, and its manifest proves it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archiving import DAY, NIGHT, clean, night, url
+from command import nightdesk
+from naughty import NAUGHTY
+
+from pipeline.errors import ConfigError, DiskError
+from pipeline.exchange import formats, manifest, plain
+from pipeline.store import query
+from pipeline.store.archive import Archive
+from pipeline.store.engine import Store
+from pipeline.store.streams import Asked
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "=HYPERLINK(1)"]
+TITLES = [
+    *FORMULAS,
+    *(
+        each.replace("\n", " ")
+        for each in NAUGHTY
+        if each.isprintable() or each.encode("utf8", "ignore") == each.encode("utf8", "replace")
+    ),
+]
+
+
+@pytest.fixture
+def hostile(archive: Archive, store: Store) -> Store:
+    """An archive of articles whose titles and texts are made to break programs."""
+    bodies = [f"{title}\nThe ferry left. {title}\n{title}".encode("utf8", "surrogatepass") for title in TITLES]
+    night(archive, {url(f"{n}?x=1"): body for n, body in enumerate(bodies)})
+    night(archive, {url("0?x=1"): b"=changed\nThe ferry came back."}, NIGHT + DAY)
+    clean(store)
+    return store
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def test_json_lines_hold_every_hostile_text_as_the_archive_does(hostile: Store, tmp_path: Path) -> None:
+    told = formats.export(hostile, Asked(), "jsonl", tmp_path / "all.jsonl")
+    found = lines(tmp_path / "all.jsonl")
+    assert len(found) == len(TITLES) == told["counts"]["articles"]
+    for each in found:
+        article = query.article(hostile, each["id"])
+        assert article is not None
+        assert (each["text"], each["title"], each["url"]) == (article.text, article.title, article.url)
+    revised = next(each for each in found if each["text"].startswith("=changed"))
+    assert (revised["revisions"], revised["first_seen_at"]) == (2, "2024-03-01T02:30:00Z")
+    assert len(revised["payload_sha256"]) == 64
+    assert revised["recipe"] == "extractors-1.rules-1"
+    assert manifest.verify(tmp_path / "all.jsonl")[1] == []
+
+
+def test_a_cell_that_a_spreadsheet_would_compute_is_guarded_and_else_csv_is_as_it_was(hostile: Store, tmp_path: Path) -> None:
+    formats.export(hostile, Asked(), "csv", tmp_path / "all.csv")
+    with (tmp_path / "all.csv").open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == len(TITLES)
+    for row in rows:
+        assert not [cell for cell in row.values() if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+        article = query.article(hostile, int(row["id"]))
+        assert article is not None
+        assert row["text"].removeprefix("'" if article.text.startswith(plain.FORMULAS) else "") == article.text
+
+
+def test_texts_lie_in_folders_under_names_that_every_file_system_takes(hostile: Store, tmp_path: Path) -> None:
+    formats.export(hostile, Asked(limit=300), "text", tmp_path / "texts")
+    found = sorted((tmp_path / "texts" / "courier" / "2024" / "03").iterdir())
+    assert len(found) == len(TITLES)
+    assert {path.name for path in found[:1]} == {"0-x-1.txt"}
+    head, _, text = found[0].read_text(encoding="utf8").partition("\n\n")
+    assert "title: =changed" in head.splitlines()
+    assert text == "=changed\nThe ferry came back.\n"
+    assert manifest.verify(tmp_path / "texts")[1] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "../../etc/passwd", "con.txt", "\x00", "a" * 500, "東" * 400, ".hidden", "a/b\\c:d", "%2e%2e", ""]
+)
+def test_a_file_name_is_never_a_way_out(name: str) -> None:
+    made = plain.file_name(name)
+    assert made
+    assert len(made.encode()) <= 200
+    assert not set(made) & set('/\\:*?"<>|\x00')
+    assert made[0] not in ".-"
+    assert made.partition(".")[0] != "con"
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_every_byte_that_is_changed_lost_or_added_is_told(hostile: Store, tmp_path: Path) -> None:
+    whole = tmp_path / "all.jsonl"
+    formats.export(hostile, Asked(), "jsonl", whole)
+    good = whole.read_bytes()
+    whole.write_bytes(good.replace(b"ferry came back", b"ferry cane back"))
+    home = tmp_path / "home"
+    home.mkdir()
+    said = nightdesk(home, "verify", str(whole))
+    assert said.code == 1
+    assert "its content is another than was exported" in said.err
+    assert ": the text of article" in said.err
+    whole.write_bytes(good[: good.rindex(b"{")])
+    assert "articles, and" in nightdesk(home, "verify", str(whole)).err
+    whole.unlink()
+    assert "is missing" in nightdesk(home, "verify", str(whole) + ".manifest.json").err
+    assert "there is no manifest" in nightdesk(home, "verify", str(tmp_path)).sentence
+    formats.export(hostile, Asked(limit=3), "text", tmp_path / "texts")
+    (tmp_path / "texts" / "more.txt").write_text("x", encoding="utf8")
+    assert "was added later" in nightdesk(home, "verify", str(tmp_path / "texts")).sentence
+
+
+def test_what_is_asked_for_is_what_is_exported(archive: Archive, store: Store, tmp_path: Path) -> None:
+    night(archive, {url("old"): b"Old ferry\nIt left."})
+    night(archive, {"https://evening.example/1": b"Evening ferry\nIt left."}, NIGHT + DAY, site="evening")
+    night(archive, {url("new"): b"New barge\nIt left."}, NIGHT + 2 * DAY)
+    clean(store)
+    clean(store, site="evening")
+
+    def titles(asked: Asked) -> list[str]:
+        formats.export(store, asked, "jsonl", tmp_path / "some.jsonl")
+        return [each["title"] for each in lines(tmp_path / "some.jsonl")]
+
+    assert titles(Asked()) == ["New barge", "Evening ferry", "Old ferry"]
+    assert titles(Asked("ferry")) == ["Evening ferry", "Old ferry"]
+    assert titles(Asked("ferry", ("courier",))) == ["Old ferry"]
+    assert titles(Asked(sites=("courier", "nobody"), limit=1)) == ["New barge"]
+    assert titles(Asked(since=NIGHT + DAY, until=NIGHT + 2 * DAY)) == ["Evening ferry"]
+    assert titles(Asked("left", since=NIGHT + DAY, limit=1)) == ["New barge"]
+    assert titles(Asked('"')) == []
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_what_breaks_off_leaves_what_was_there_and_no_halves(
+    hostile: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, folder = tmp_path / "all.jsonl", tmp_path / "texts"
+    formats.export(hostile, Asked(limit=2), "jsonl", whole)
+    before = whole.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(DiskError, match="no room left"):
+        formats.export(hostile, Asked(), "jsonl", whole, full)
+    with pytest.raises(DiskError, match="no room left"):
+        formats.export(hostile, Asked(), "text", folder, full)
+    assert (whole.read_bytes(), manifest.verify(whole)[1]) == (before, [])
+    assert sorted(path.name for path in tmp_path.glob("*.part")) == []
+    assert not folder.exists()
+    killed = tmp_path / "texts.part"
+    killed.mkdir()
+    (killed / "mine.txt").touch()
+    with pytest.raises(ConfigError, match="stands in the way"):
+        formats.export(hostile, Asked(limit=1), "text", folder)
+    (killed / ".nightdesk-part").touch()
+    formats.export(hostile, Asked(limit=1), "text", folder)
+    assert not (folder / "mine.txt").exists()
+    with pytest.raises(ConfigError, match="is there already"):
+        formats.export(hostile, Asked(limit=1), "text", folder)
