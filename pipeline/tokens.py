@@ -8,6 +8,7 @@ neighbouring letters. All that is no written word bears a MARK, which no word ca
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -76,7 +77,7 @@ class Tokens:
 def cut(text: str) -> list[str]:
     """The tokens of a text in their order. A run of a script without spaces is its pairs of letters, then its last letter."""
     found = words(text)
-    if not SPACELESS.search(text) and not any(map(SPACELESS.search, found)):
+    if not SPACELESS.search(text) and not SPACELESS.search(" ".join(found)):
         return [word[:LONGEST] for word in found]
     return [token for word in found for piece in PIECES.findall(word) for token in _pairs(piece)]
 
@@ -130,8 +131,9 @@ def alike(word: str, others: Iterable[str], language: str) -> list[str]:
 
 def stems(found: Iterable[str], language: str) -> dict[str, str]:
     """The stems of words, with their MARKs, in a text of this language: none where its forms are not known."""
-    script = SCRIPTS.get(primary(language))
-    return {word: MARK + _stem(word, primary(language)) for word in found if script.fullmatch(word)} if script else {}
+    language = primary(language)
+    script = SCRIPTS.get(language)
+    return {word: MARK + _stem(word, language) for word in found if script.fullmatch(word)} if script else {}
 
 
 @lru_cache(maxsize=1024)
@@ -197,12 +199,15 @@ class _Budget:
     """How often each token was taken, and how many bytes are left for others."""
 
     def __init__(self) -> None:
-        self._times: dict[str, int] = {}
+        self._times = Counter[str]()
         self._left = MOST_BYTES
 
     def take(self, found: Sequence[str], *, stemmed: bool = False) -> tuple[str, ...]:
         """The tokens, as far as there is room; a FILLER for each that was taken too often."""
-        taken, each = list[str](), 2 if stemmed else 1
+        each = 2 if stemmed else 1
+        if self._has_room(found, each):  # nearly always
+            return tuple(found)
+        taken = list[str]()
         for token in found:
             times = self._times.get(token, 0)
             if not times:
@@ -213,3 +218,15 @@ class _Budget:
             self._times[token] = times + 1
             taken.append(token if times < MOST_TIMES or token == FILLER else FILLER)
         return tuple(taken)
+
+    def _has_room(self, found: Sequence[str], each: int) -> bool:
+        """Whether all can be taken as they are; then they are."""
+        counts = Counter(found)
+        if any(number + self._times[token] > MOST_TIMES and token != FILLER for token, number in counts.items()):
+            return False
+        size = sum(len(token.encode()) + 8 for token in counts if token not in self._times) * each + 2 * len(found)
+        if size > self._left:
+            return False
+        self._left -= size
+        self._times.update(counts)
+        return True
