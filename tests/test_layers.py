@@ -53,6 +53,7 @@ MAY = {
         "exchange",
         "schedule",
         "demo",
+        "web",
         "onboard",
         "probing",
         "model",
@@ -79,6 +80,10 @@ ONLY = {
     "Stemmer": ("pipeline.tokens",),
     "typer": ("pipeline.cli",),
     "rich": ("pipeline.cli", "pipeline.demo"),
+    "fastapi": ("pipeline.web",),
+    "starlette": ("pipeline.web",),
+    "uvicorn": ("pipeline.web",),
+    "jinja2": ("pipeline.web",),
     "apscheduler": ("pipeline.schedule", "pipeline.cron"),
 }
 

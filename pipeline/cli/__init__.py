@@ -34,6 +34,7 @@ COMMANDS: Final = {  # and the module of each, in the order of the help
     "status": "reading",
     "export": "exchange",
     "verify": "exchange",
+    "serve": "serving",
     "extract": "extracting",
     "demo": "night",
 }

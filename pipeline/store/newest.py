@@ -1,0 +1,58 @@
+"""The newest stories, as a list shows them: title, site, time and first lines, and never a whole text.
+
+Promises a cost that depends on the number of stories asked for and not on the archive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from pipeline.store.engine import Store
+from pipeline.store.schema import Article, Page, Revision
+
+LEAD = 600  # letters of a text that are read for its first lines
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """One Article in a list."""
+
+    id: int
+    key: int  # its place in the order of all: `before` of the next page
+    site: str
+    title: str
+    lead: str
+    language: str
+    at: datetime  # of publication, or else of the first visit that brought it
+    is_dated: bool  # whether `at` is that of publication
+    precision: str  # "day" or "second"
+    revisions: int
+    gone: bool
+
+
+def newest(store: Store, limit: int, *, before: int | None = None) -> tuple[Headline, ...]:
+    """The newest Articles, those first that were published last; with `before` those behind that key."""
+    text = func.substr(Revision.text, 1, LEAD).label("lead")
+    order = Article.order_key.desc()
+    query = (
+        select(
+            Article.page_id, Article.order_key, Page.site, Article.title, text, Article.language, Article.published_at,
+            Article.published_precision, Article.archived_at, Revision.number, Page.gone_at,
+        )
+        .join(Page, Page.id == Article.page_id)
+        .join(Revision, Revision.id == Article.revision_id)
+        .order_by(order)
+        .limit(limit)
+    )  # fmt: skip
+    with store.read() as db:
+        rows = db.execute(query if before is None else query.where(Article.order_key < before)).all()
+    return tuple(
+        Headline(
+            row.page_id, row.order_key, row.site, row.title, row.lead, row.language, row.published_at or row.archived_at,
+            row.published_at is not None, row.published_precision, row.number, row.gone_at is not None,
+        )
+        for row in rows
+    )  # fmt: skip

@@ -1,0 +1,130 @@
+"""Nights in numbers: how each Site's last Runs went, what its nights brought, how fast it answered, what its stories are like.
+
+Promises frozen values, nothing but reading, and costs that follow the number of Runs or stories asked for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from statistics import median
+
+from sqlalchemy import Text, cast, func, select
+
+from pipeline.model import Kind
+from pipeline.store.engine import Store
+from pipeline.store.history import RUN, RunView, unbalanced
+from pipeline.store.schema import Article, LedgerEntry, Page, Run
+
+TIMED = 60_000  # response times that are looked at, newest Runs first
+NIGHT = timedelta(hours=20)  # Runs that began so long before the newest are of the same night
+
+Counts = dict[tuple[str, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last crawl and the last clean of a Site, in the night of the newest Run."""
+
+    site: str
+    runs: dict[str, RunView]  # by kind
+    stories: Counts  # of the crawl, by (outcome, reason)
+    wrong: tuple[int, ...]  # Runs whose ledger does not add up
+
+
+@dataclass(frozen=True, slots=True)
+class Crawl:
+    """One crawl of a Site: its stories by outcome, and how fast the Site answered."""
+
+    run: RunView
+    stories: Counts = field(default_factory=dict)
+    answers: int = 0  # that were timed
+    median_ms: int = 0
+    slow_ms: int = 0  # nine of ten answers were no slower
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What the stories of a Site are like that were found last."""
+
+    stories: int
+    dated: int
+    signed: int
+    median_words: int
+
+
+def last_night(store: Store) -> tuple[Last, ...]:
+    """The Sites that the newest night was about."""
+    with store.read() as db:
+        newest = select(func.max(Run.id)).group_by(Run.site, Run.kind).where(Run.kind.in_(("crawl", "clean")))
+        found = [RunView(*row) for row in db.execute(select(*RUN).where(Run.id.in_(newest)))]
+    since = max((each.started_at for each in found), default=None)
+    sites: dict[str, dict[str, RunView]] = defaultdict(dict)
+    for each in found:
+        if since is not None and each.started_at > since - NIGHT:
+            sites[each.site][each.kind] = each
+    crawls = [runs["crawl"].id for runs in sites.values() if "crawl" in runs]
+    stories = _stories(store, crawls)
+    wrong = unbalanced(store, [each.id for runs in sites.values() for each in runs.values()])
+    return tuple(
+        Last(
+            site, runs, stories.get(runs["crawl"].id, {}) if "crawl" in runs else {},
+            tuple(each.id for each in runs.values() if each.id in wrong),
+        )
+        for site, runs in sorted(sites.items())
+    )  # fmt: skip
+
+
+def crawls(store: Store, site: str, limit: int) -> tuple[Crawl, ...]:
+    """The newest crawls of a Site, oldest first."""
+    query = select(*RUN).where(Run.site == site, Run.kind == "crawl").order_by(Run.started_at.desc(), Run.id.desc())
+    with store.read() as db:
+        runs = [RunView(*row) for row in db.execute(query.limit(limit))][::-1]
+    numbers = [each.id for each in runs]
+    stories, times = _stories(store, numbers), _times(store, numbers)
+    return tuple(_crawl(each, stories.get(each.id, {}), sorted(times.get(each.id, ()))) for each in runs)
+
+
+def _crawl(run: RunView, stories: Counts, times: Sequence[int]) -> Crawl:
+    if not times:
+        return Crawl(run, stories)
+    return Crawl(run, stories, len(times), round(median(times)), times[min(len(times) - 1, len(times) * 9 // 10)])
+
+
+def _stories(store: Store, runs: Sequence[int]) -> dict[int, Counts]:
+    columns = (LedgerEntry.run_id, LedgerEntry.outcome, LedgerEntry.reason)
+    query = select(*columns, func.count()).join(Page, Page.id == LedgerEntry.page_id)
+    query = query.where(LedgerEntry.run_id.in_(runs), Page.kind == Kind.STORY).group_by(*columns)
+    found: dict[int, Counts] = defaultdict(dict)
+    with store.read() as db:
+        for run, outcome, reason, number in db.execute(query):
+            found[run][outcome, reason] = number
+    return found
+
+
+def _times(store: Store, runs: Sequence[int]) -> dict[int, list[int]]:
+    query = select(LedgerEntry.run_id, LedgerEntry.elapsed_ms).order_by(LedgerEntry.run_id.desc()).limit(TIMED)
+    query = query.where(LedgerEntry.run_id.in_(runs), LedgerEntry.elapsed_ms > 0)
+    found: dict[int, list[int]] = defaultdict(list)
+    with store.read() as db:
+        for run, elapsed in db.execute(query):
+            found[run].append(elapsed)
+    return found
+
+
+def likeness(store: Store, site: str, limit: int) -> Likeness:
+    """What the stories of a Site are like: of so many that were found last."""
+    query = select(Article.published_at, cast(Article.authors, Text).label("authors"), Article.word_count)
+    query = query.join(Page, Page.id == Article.page_id).where(Page.site == site, Page.payload_id.is_not(None))
+    with store.read() as db:
+        rows = db.execute(query.order_by(Page.id.desc()).limit(limit)).all()
+    if not rows:
+        return Likeness(0, 0, 0, 0)
+    return Likeness(
+        len(rows),
+        sum(row.published_at is not None for row in rows),
+        sum(row.authors != "[]" for row in rows),
+        round(median(row.word_count for row in rows)),
+    )
