@@ -76,6 +76,7 @@ ONLY = {
     "sqlalchemy": ("pipeline.store", "migrations"),
     "alembic": ("pipeline.store", "migrations"),
     "pebble": ("pipeline.runs",),
+    "pyarrow": ("pipeline.exchange",),
     "rensa": ("pipeline.likeness",),
     "Stemmer": ("pipeline.tokens",),
     "typer": ("pipeline.cli",),

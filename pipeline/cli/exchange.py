@@ -20,6 +20,9 @@ from pipeline.store.streams import Asked
 class FormatName(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
+    PARQUET = "parquet"
+    WARC = "warc"
+    ATOM = "atom"
     TEXT = "text"
 
 

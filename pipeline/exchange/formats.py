@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pipeline.errors import ConfigError
-from pipeline.exchange import manifest, plain
+from pipeline.exchange import columns, feeds, manifest, plain, warcs
 from pipeline.exchange.wholes import whole_file, whole_folder
 from pipeline.store import streams
 from pipeline.store.engine import Store
@@ -33,9 +33,14 @@ class Format:
 FORMATS: Final[Mapping[str, Format]] = {
     "jsonl": Format(plain.jsonl),
     "csv": Format(plain.table),
+    "parquet": Format(columns.parquet, is_folder=True),
+    "warc": Format(warcs.warc, of_visits=True),
+    "atom": Format(feeds.atom),
     "text": Format(plain.texts, is_folder=True),
 }
-ENDINGS: Final = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+ENDINGS: Final = {
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet", ".warc": "warc", ".atom": "atom",
+}  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ Promises a plain JSON file that other programs can read, and that `verify` says 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,11 +17,11 @@ from typing import Any, Final
 from pipeline import __version__
 from pipeline.errors import ConfigError
 from pipeline.exchange.records import digest, stamp
-from pipeline.exchange.wholes import MARK
+from pipeline.exchange.wholes import MARK, readable
 from pipeline.store import migrate
 from pipeline.store.streams import Asked
 
-NAME: Final = "manifest.json"  # in a folder
+NAME: Final = "_manifest.json"  # in a folder; readers of Parquet pass such names over
 ENDING: Final = ".manifest.json"  # beside a file
 KIND: Final = "nightdesk_export"
 VERSION: Final = 1
@@ -134,16 +135,26 @@ def _wrong_lines(path: Path, articles: int) -> Iterator[str]:
     if not path.is_file():
         return
     number = 0
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                values = json.loads(line)
-                if digest(values["text"]) != values["text_sha256"]:
-                    yield f"{path}, line {number}: the text of article {values['id']} is another than was exported"
-            except (ValueError, KeyError, TypeError):
-                yield f"{path}, line {number}: is no article as it was exported"
+    try:
+        with readable(path) as stream:
+            for number, line in enumerate(stream, 1):
+                if told := _wrong_line(line):
+                    yield f"{path}, line {number}: {told}"
+    except (OSError, EOFError, zlib.error) as error:
+        yield f"{path}: cannot be read behind line {number}: {error}"
+        return
     if number != articles:
         yield f"{path}: has {number:,} articles, and {articles:,} were exported"
+
+
+def _wrong_line(line: bytes) -> str:
+    try:
+        values = json.loads(line)
+        if digest(values["text"]) != values["text_sha256"]:
+            return f"the text of article {values['id']} is another than was exported"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "is no article as it was exported"
+    return ""
 
 
 def _bounded(wrong: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 import unicodedata
@@ -12,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from pipeline.exchange.records import FIELDS, LISTS, TIMES, record, stamp
+from pipeline.exchange.wholes import opened
 from pipeline.store.streams import Sourced
 
 FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what a spreadsheet may begin to compute at
@@ -25,7 +27,7 @@ HEAD: Final = (
 def jsonl(articles: Iterator[Sourced], target: Path) -> int:
     """One article a line, with all fields."""
     written = 0
-    with target.open("wb") as stream:
+    with opened(target) as stream:
         for article in articles:
             values = record(article)
             line = json.dumps(values | {name: stamp(values[name]) for name in TIMES}, ensure_ascii=False)
@@ -38,7 +40,7 @@ def table(articles: Iterator[Sourced], target: Path) -> int:
     """CSV for spreadsheets: UTF-8 with a mark at its beginning, one header line, lists joined by `; `. Where a cell begins with
     what a spreadsheet would compute, an apostrophe stands before it."""
     written = 0
-    with target.open("w", encoding="utf-8-sig", newline="") as stream:
+    with opened(target) as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(FIELDS)
         for article in articles:

@@ -7,16 +7,38 @@ which the next one of the same name takes away, and that a full disk is one sent
 from __future__ import annotations
 
 import errno
+import gzip
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from pipeline.errors import ConfigError, DiskError
 
 MARK: Final = ".nightdesk-part"  # in a folder that is being written: only such a one is ever taken away
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_packed(path: Path) -> bool:
+    """Whether the name of a file, or of its part, ends with .gz."""
+    return path.name.removesuffix(".part").lower().endswith(".gz")
+
+
+@contextmanager
+def opened(part: Path) -> Iterator[IO[bytes]]:
+    """A file to write bytes to, packed where its name says so."""
+    with part.open("wb") as stream:
+        if is_packed(part):
+            with gzip.GzipFile("", "wb", 6, stream, mtime=0) as packed:
+                yield packed  # type: ignore[misc]
+        else:
+            yield stream
+
+
+def readable(path: Path) -> IO[bytes]:
+    """A file to read bytes from, unpacked where its name says so."""
+    return gzip.open(path, "rb") if is_packed(path) else path.open("rb")  # type: ignore[return-value]
 
 
 @contextmanager
