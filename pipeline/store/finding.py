@@ -24,7 +24,9 @@ TOP = 1 << 62  # above every order key
 STRETCH = 2000  # Articles, the newest ones, among which PostgreSQL looks first
 LONGER = 8  # times as many the next time
 STRETCHES = 3  # of growing length; then all that is left
-TESTED = 600  # Articles that are tested one by one
+TESTED = 600  # Articles that are tested one by one for beginnings of words
+CANDIDATES = 2000  # that are had from the index at first, to be tested
+EVERYTHING = Term((EVERY,))
 DAYS, MONTHS = 40, 40  # that are named one by one
 CENTURIES = (1970, 2243)  # years that an order key can hold
 
@@ -36,8 +38,9 @@ class Plan:
     match: str = ""  # in the engine's own spelling; "" for everything
     start: int = 0
     end: int = TOP
-    slow: tuple[Node, ...] = ()  # of what `match` says, the part that asks for beginnings of words
-    rest: str = ""  # and the other part, "" where it is known to be so
+    slow: tuple[Node, ...] = ()  # of what `match` says, the part that an index answers slowly
+    rest: str = ""  # what is easy and holds for all that match; "" where it is known to hold
+    most: int = 0  # how many may be tested for what is slow
 
     def within(self, start: int, end: int) -> Plan:
         return replace(self, start=max(self.start, start), end=min(self.end, end))
@@ -57,16 +60,36 @@ def plan(db: Connection, query: Query) -> Plan | None:
             made = made.within(first_key(node.since) if node.since else 0, first_key(node.until) if node.until else TOP)
         else:
             nodes.append(node)
-    slow = tuple(node for node in nodes if _is_slow(node))
-    rest = tuple(node for node in nodes if node not in slow)
-    return replace(made, match=speech.spelled_all(nodes), slow=slow, rest=speech.spelled_all(rest or (Term((EVERY,)),)))
+    slow = tuple(node for node in nodes if _is_slow(node, speech))
+    rest = [each for each in (_easier(node, speech) for node in nodes) if each is not None]
+    most = TESTED if any(_is_slow(node, FTS) for node in slow) else TOP
+    return replace(made, match=speech.spelled_all(nodes), slow=slow, rest=speech.spelled_all(rest or (EVERYTHING,)), most=most)
 
 
-def _is_slow(node: Node) -> bool:
-    """Whether it asks for beginnings of words, of which an engine gathers all before it gives the first."""
+def _is_slow(node: Node, speech: Speech) -> bool:
+    """Whether it asks for beginnings of words, of which an engine gathers all before it gives the first; or of PostgreSQL for a
+    phrase, which it looks for in all articles that have its words."""
     if isinstance(node, (All, Any)):
-        return any(map(_is_slow, node.nodes))
-    return _is_slow(node.node) if isinstance(node, Not) else not isinstance(node, Term) or node.prefix
+        return any(_is_slow(each, speech) for each in node.nodes)
+    if isinstance(node, Not):
+        return _is_slow(node.node, speech)
+    return not isinstance(node, Term) or node.prefix or (speech is TS and len(node.tokens) > 1)
+
+
+def _easier(node: Node, speech: Speech) -> Node | None:
+    """What is not slow and holds for whatever the node holds for: of a phrase its words. None where nothing is known."""
+    if not _is_slow(node, speech):
+        return node
+    if isinstance(node, Term):
+        words = node.tokens[: len(node.tokens) - node.prefix]
+        return All(tuple(replace(node, tokens=(word,), prefix=False, exact=True) for word in words)) if words else None
+    if isinstance(node, (All, Any)):
+        found = [_easier(each, speech) for each in node.nodes]
+        known = tuple(each for each in found if each is not None)
+        if isinstance(node, All):
+            return All(known) if known else None
+        return Any(known) if len(known) == len(found) else None
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,18 +197,28 @@ def _asked(db: Connection, plan: Plan, limit: int) -> list[int]:
 
 
 def _tested(db: Connection, plan: Plan, limit: int) -> tuple[list[int], Plan | None]:
-    """The newest order keys of a plan among the TESTED newest that match without what is slow, tested one by one; and what
-    is left to look through. Where so many have too few, what is asked for is rare, and the index has little to gather."""
-    easy, found, tested = replace(plan, match=plan.rest, slow=()), list[int](), 0
-    while tested < TESTED and len(found) < limit:
-        size = min(max(4 * limit, 40), TESTED - tested)
-        few = keys(db, easy, size)
-        there = matching(db, replace(plan, rest=""), few)
+    """The newest order keys of a plan among the newest that match without what is slow, tested one by one; and what is left to
+    look through. Where TESTED have too few, a beginning of words is rare, and the index has little to gather."""
+    easy, found, tested, size = replace(plan, match=plan.rest, slow=()), list[int](), 0, CANDIDATES
+    while tested < plan.most and len(found) < limit:
+        size = min(size, plan.most - tested)
+        candidates = keys(db, easy, size)
+        found += _those(db, replace(plan, rest=""), candidates, limit - len(found))
+        if len(candidates) < size:
+            return found, None
+        tested, size, easy = tested + size, size * 4, easy.within(0, candidates[-1])
+    return found, plan.within(0, easy.end)
+
+
+def _those(db: Connection, plan: Plan, candidates: Sequence[int], limit: int) -> list[int]:
+    """The first of them that a plan is about; no more of them are tested than it takes."""
+    found, start, size = list[int](), 0, max(4 * limit, 40)
+    while start < len(candidates) and len(found) < limit:
+        few = candidates[start : start + size]
+        there = matching(db, plan, few)
         found += [key for key in few if key in there]
-        if len(few) < size:
-            return found[:limit], None
-        tested, easy = tested + size, easy.within(0, few[-1])
-    return found[:limit], plan.within(0, easy.end)
+        start, size = start + size, min(size * 2, 1000)
+    return found[:limit]
 
 
 def every(db: Connection, plan: Plan) -> list[int]:
