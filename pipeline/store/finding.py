@@ -23,9 +23,9 @@ from pipeline.tokens import EVERY, day_token, field_token, month_token, year_tok
 TOP = 1 << 62  # above every order key
 STRETCH = 2000  # Articles, the newest ones, among which PostgreSQL looks first
 LONGER = 8  # times as many the next time
-STRETCHES = 3  # of growing length; then all that is left
+RARE = 50  # one match in so many Articles: then there are few in all
 TESTED = 600  # Articles that are tested one by one for beginnings of words
-CANDIDATES = 2000  # that are had from the index at first, to be tested
+CANDIDATES = 1000  # that are had from the index at first, to be tested
 EVERYTHING = Term((EVERY,))
 DAYS, MONTHS = 40, 40  # that are named one by one
 CENTURIES = (1970, 2243)  # years that an order key can hold
@@ -189,7 +189,7 @@ def _asked(db: Connection, plan: Plan, limit: int) -> list[int]:
         statement += " ORDER BY rowid DESC LIMIT :limit"
         return list(db.scalars(text(statement), _values(plan, limit)))
     found = list[int]()
-    for part in (plan,) if plan.slow else _stretches(db, plan):
+    for part in (plan,) if plan.slow else _stretches(db, plan, found):
         found += _among(db, part, limit - len(found))
         if len(found) >= limit:
             break
@@ -275,19 +275,20 @@ def _among(db: Connection, plan: Plan, limit: int) -> list[int]:
     return list(db.scalars(text(statement), _values(plan, limit)))
 
 
-def _stretches(db: Connection, plan: Plan) -> Iterator[Plan]:
-    """The plan for the newest Articles, for more before them, at last for all the rest."""
+def _stretches(db: Connection, plan: Plan, found: Sequence[int]) -> Iterator[Plan]:
+    """The plan for the newest Articles, for more before them, and so on; for all the rest, as soon as what was found so far
+    says that this is little."""
     newest = _below(db, plan, 0)
     if newest is None:
         return
-    plan, size = plan.within(0, newest + 1), STRETCH
-    for _ in range(STRETCHES):
+    plan, size, seen = plan.within(0, newest + 1), STRETCH, 0
+    while len(found) * RARE >= seen or size == STRETCH * LONGER:
         border = _below(db, plan, size)
         if border is None:
             break
         part = plan.within(border, TOP)
         yield replace(part, match=f"{plan.match} & {_when(part)}")
-        plan, size = plan.within(0, border), size * LONGER
+        plan, size, seen = plan.within(0, border), size * LONGER, seen + size
     yield plan
 
 
