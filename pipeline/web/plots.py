@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 HEIGHT = 60.0
 STEP = 10.0  # from bar to bar
-WIDTH = 8.0
+ROOM = 12  # columns that there is room for at the least
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Plot:
     bars: tuple[Bar, ...]
     width: float
     most: int
+    few: bool  # columns that do not reach from one side to the other
     height: float = HEIGHT
 
 
@@ -56,4 +57,4 @@ def plotted(columns: Sequence[Column], *, as_shares: bool = False) -> Plot:
             y = round(y - height, 2)
             if value:
                 bars.append(Bar(place * STEP + 1, y, max(height, 0.5), kind, each.label, each.href))
-    return Plot(tuple(bars), max(len(columns), 12) * STEP, most)
+    return Plot(tuple(bars), max(len(columns), ROOM) * STEP, most, len(columns) < ROOM)

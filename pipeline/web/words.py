@@ -6,6 +6,7 @@ Promises pure functions. What they return is text to be escaped, or `Markup` tha
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -113,6 +114,16 @@ def lead(text: str, title: str = "", letters: int = 240) -> str:
     return (cut.rsplit(" ", 1)[0] if " " in cut[letters // 2 :] else cut).rstrip(" ,.;:–—-") + "…"
 
 
+def marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
+    """A text with what was asked for marked in it."""
+    found, end = Markup(""), 0
+    for start, stop in spans:
+        found += Markup("{}<mark>{}</mark>").format(clean(text[end:start]), clean(text[start:stop]))
+        end = stop
+    return found + Markup("{}").format(clean(text[end:]))
+
+
 FILTERS: Final = {
-    each.__name__: each for each in (clock, count, day, lead, link, local, plain, said, seconds, share, size, tongue, when)
+    each.__name__: each
+    for each in (clock, count, day, lead, link, local, marked, plain, said, seconds, share, size, tongue, when)
 }
