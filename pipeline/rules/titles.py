@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.model import BlockKind
+from pipeline.model import LIKELY, BlockKind
 from pipeline.rules.reading import Line, Reading, plain
 
 HEAD = 12  # lines in which a title is looked for
@@ -23,7 +23,7 @@ def own_title(reading: Reading) -> Iterator[tuple[int, str]]:
             continue
         if line.folded and is_title(line, reading.titles):
             yield line.index, "is the title of this story"
-        elif line.is_prose:
+        elif line.is_prose and line.block.chance >= LIKELY:  # a notice above the headline does not begin the story
             return
 
 
