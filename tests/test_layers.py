@@ -45,7 +45,7 @@ MAY = {
     "likeness": ("model",),
     "store": ("model", "errors", "urls", "tokens", "queries", "matches", "excerpts"),
     "runs": (*CRAFT, "onboard", "probing", "store", "model", "errors", "sites", "settings", "urls"),
-    "exchange": ("store", "model", "errors", "urls"),
+    "exchange": ("store", "model", "errors", "urls", "sites"),
     "schedule": ("cron", "errors", "sites", "settings", "runs"),
     "cli": (
         "runs",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -45,7 +46,7 @@ PLACEHOLDERS = re.compile(r"[A-Z]{2,}|…")
 TYPED = {"NIGHTDESK_CONTACT": "tests@example.org", "COLUMNS": "200"}
 HOME = pytest.mark.xdist_group("readme")  # who asks for the home: it is made once
 READING = {"sites", "search", "show", "explain", "runs", "status", "clean", "memory"}
-ELSEWHERE = {"export", "verify"}
+ELSEWHERE = {"export", "verify", "import"}
 
 
 @dataclass(frozen=True)
@@ -258,6 +259,10 @@ def test_the_commands_that_read_can_be_run_as_shown(home: Path) -> None:
 @HOME
 def test_what_is_shown_of_taking_it_elsewhere_can_be_run(home: Path, tmp_path: Path) -> None:
     tried = []
+    (tmp_path / "saved-pages").mkdir()
+    (tmp_path / "saved-pages" / "story.html").write_text("<html><body><h1>Old</h1><p>The ferry left.</p></body></html>")
+    shutil.copytree(home, tmp_path / "home")  # what is imported is no matter of the other examples
+    home = tmp_path / "home"
     for shown in (shown for block in blocks("console") for shown in shown_in(block.text)):
         if shown.command in ELSEWHERE:
             words = [re.sub("^takeout/", f"{tmp_path}/", word) for word in shown.behind_options]

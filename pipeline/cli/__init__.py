@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 from typing import Final
 
 import typer
@@ -34,6 +35,7 @@ COMMANDS: Final = {  # and the module of each, in the order of the help
     "status": "reading",
     "export": "exchange",
     "verify": "exchange",
+    "import": "importing",
     "serve": "serving",
     "extract": "extracting",
     "demo": "night",
@@ -53,7 +55,7 @@ def application(words: Sequence[str] = ()) -> typer.Typer:
     )
     app.callback()(setup.options)
     for name in _named(words):
-        app.command()(getattr(import_module(f"pipeline.cli.{COMMANDS[name]}"), name))
+        app.command(name)(getattr(import_module(f"pipeline.cli.{COMMANDS[name]}"), f"{name}_" if iskeyword(name) else name))
     return app
 
 

@@ -78,6 +78,8 @@ def _http(seen: Seen, length: int | None) -> Any:
 def _headers(seen: Seen) -> Mapping[str, str]:
     """As stored; what spoke of codings that are undone says so, and a redirect names its target."""
     found = {f"x-archive-orig-{name}" if name in CODINGS else name: value for name, value in seen.headers.items()}
+    if seen.media_type and "content-type" not in found:
+        found["content-type"] = seen.media_type
     if seen.location and "location" not in found:
         found["location"] = seen.location
     return found

@@ -88,7 +88,7 @@ def keep(db: Connection, run: int, site: str, visits: Sequence[Visit], packs: Pa
     for number, visit in enumerate(visits):
         page = pages[visit.capture.page_id]
         settled.append(_settle(page, visit, packs.get(number), fresh.get(number), targets.get(number), twins))
-    payloads = _payloads(db, stored, [(each.capture, each.pack) for each in settled if each.pack is not None])
+    payloads = store_payloads(db, stored, [(each.capture, each.pack) for each in settled if each.pack is not None])
     for each in settled:
         each.know_payload(payloads)
     if captures := [row for each in settled if (row := each.capture_row(run)) is not None]:
@@ -168,7 +168,7 @@ def _settle(
     return _Settled(page, capture, capture.outcome, capture.reason, pack, changes)
 
 
-def _payloads(db: Connection, stored: Mapping[str, int], bodies: Sequence[tuple[Capture, Packed]]) -> Mapping[str, int]:
+def store_payloads(db: Connection, stored: Mapping[str, int], bodies: Sequence[tuple[Capture, Packed]]) -> Mapping[str, int]:
     """The numbers of all these bytes by digest; those that are not there yet are stored."""
     wanted = {pack.digest: (capture, pack) for capture, pack in reversed(bodies)}
     rows = [

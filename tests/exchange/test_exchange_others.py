@@ -46,7 +46,7 @@ def records(path: Path) -> list[Any]:
 def test_a_warc_holds_each_visit_with_its_bytes_once(nights: Store, tmp_path: Path) -> None:
     path = tmp_path / "all.warc.gz"
     told = formats.export(nights, Asked(), "warc", path)
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         warcio(["check", str(path)])
     found = records(path)
     ferry = [each for each in found if each[1].get_header("WARC-Target-URI") == url("ferry")]

@@ -1,0 +1,99 @@
+"""The command that brings in what others have archived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import sites as site_files
+from pipeline.cli.night import end, watched
+from pipeline.cli.output import complain, plural, print_json, say
+from pipeline.cli.setup import AsJson, Door, door
+from pipeline.errors import ConfigError, DiskError, ExitCode
+from pipeline.exchange import imports
+from pipeline.exchange.imports import Imported
+from pipeline.runs.clean import NIGHTLY
+from pipeline.sites import SITE_ID
+from pipeline.store.engine import Store
+
+
+def import_(
+    context: typer.Context,
+    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE", help="WARC files, or folders of HTML files.")],
+    site: Annotated[
+        str | None, typer.Option(metavar="SITE", help="The site that all pages belong to. Default: one for each host.")
+    ] = None,
+    clean: Annotated[bool, typer.Option("--clean/--no-clean", help="Clean what came in, at the end.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Bring pages in that others have archived: WARC files, folders of HTML. They are cleaned like all others."""
+    here = door(context)
+    if site is not None and not SITE_ID.fullmatch(site):
+        raise ConfigError(
+            f"--site {site}: is no id of a site; write small letters, digits, dots and dashes, as in 'old-gazette'"
+        )
+    known, errors = site_files.load_all(here.settings.sites_folder)
+    for error in errors:
+        complain(str(error))
+        here.code = ExitCode.CONFIG
+    store = here.archive(create=True)
+    try:
+        done = imports.bring(store, sources, site, known)
+    except KeyboardInterrupt:
+        complain("interrupted; what came in is kept, and the same command goes on from here")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    written = _write_site_files(here, done)
+    if as_json:
+        print_json(_as_json(done, written))
+    else:
+        _show(done, written)
+    if clean and done.sites:
+        _clean(here, store, sorted(done.sites))
+    store.close()
+    raise typer.Exit(here.code)
+
+
+def _write_site_files(here: Door, done: Imported) -> list[Path]:
+    """For each Site that no file describes."""
+    written = []
+    for site, address in sorted(done.addresses.items()):
+        path = here.settings.sites_folder / f"{site}.toml"
+        if not path.exists():
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(imports.site_file(address), encoding="utf8")
+            except OSError as error:
+                raise DiskError(f"{path}: cannot be written: {error.strerror}") from None
+            written.append(path)
+    return written
+
+
+def _as_json(done: Imported, written: Iterable[Path]) -> dict[str, object]:
+    return {
+        "records": done.fared.total(),
+        "outcomes": [{"outcome": outcome, "reason": reason, "records": n} for (outcome, reason), n in done.fared.most_common()],
+        "left_out": dict(done.skipped.most_common()),
+        "sites": dict(sorted(done.sites.items())),
+        "site_files": [str(path) for path in written],
+        "runs": done.runs,
+    }
+
+
+def _show(done: Imported, written: list[Path]) -> None:
+    fared = ", ".join(f"{n:,} {outcome} ({reason})" for (outcome, reason), n in done.fared.most_common())
+    say(f"{plural(done.fared.total(), 'page')} of {plural(len(done.sites), 'site')}: {fared or 'nothing'}.")
+    if done.skipped:
+        say(f"{imports.skipped_in_words(done.skipped).capitalize()}.")
+    if written:
+        say(f"{plural(len(written), 'site file')} made in {written[0].parent}, which are not crawled.")
+
+
+def _clean(here: Door, store: Store, names: list[str]) -> None:
+    nights = watched(here, store, here.sites(names), as_json=True, crawled=False, plan=NIGHTLY)
+    for night in nights:
+        for sentence in night.errors:
+            complain(sentence)
+    end(here, nights)

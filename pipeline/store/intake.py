@@ -1,0 +1,169 @@
+"""The door of imports: pages that others fetched, kept as visits of their own time, through the same tables as a crawl's.
+
+Promises that each call is one transaction, that the same record is kept once however often it comes, that an old visit never
+takes the place of a newer one (it becomes an earlier Capture, and the Page is cleaned again), and that pages which come in so
+are never due for a crawl unless they were before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from pipeline.errors import AlreadyRunning
+from pipeline.model import Capture, Kind, Link, Outcome, Reason, Verdict
+from pipeline.store import frontier, ledger, locks, visits
+from pipeline.store.coding import unpack
+from pipeline.store.engine import Store
+from pipeline.store.frontier import key_of
+from pipeline.store.schema import Capture as CaptureRow
+from pipeline.store.schema import Page, Payload, Run
+from pipeline.store.sql import chunks
+from pipeline.store.twins import payloads_of
+from pipeline.store.visits import Visit
+
+KIND = "import"
+AnyRow = Row[*tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """One page as somebody else's visit met it."""
+
+    url: str
+    at: datetime
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = "text/html"
+    charset: str = ""
+    canonical_url: str = ""  # where the page declares one that may be believed
+
+
+class Intake:
+    """The door itself: one import at a time, with a Run for each Site that it brings pages of."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._lock: locks.Lock | None = None
+        self._runs: dict[str, int] = {}
+
+    def open(self) -> None:
+        """Closes what a killed import left open. Raises AlreadyRunning."""
+        try:
+            self._lock = locks.acquire(self.store, KIND)
+        except AlreadyRunning:
+            raise AlreadyRunning(f"{self.store.name}: another import is at work; let it finish") from None
+        with self.store.write() as db:
+            for site in db.scalars(select(Run.site).where(Run.kind == KIND, Run.status == "running").distinct()).all():
+                ledger.settle_dead(db, site, KIND)
+
+    def keep(self, brought: Sequence[tuple[str, Brought]]) -> Counter[tuple[Outcome, Reason]]:
+        """Keeps pages with their Sites, all of them or none, in their order; returns how they fared."""
+        packs = {n: pack for n, (_, each) in enumerate(brought) for pack in visits.packed((_visit(0, each, None),)).values()}
+        fared: Counter[tuple[Outcome, Reason]] = Counter()
+        runs = dict(self._runs)
+        with self.store.write() as db:
+            for number, (site, each) in enumerate(brought):
+                if site not in runs:
+                    runs[site] = ledger.open_run(db, site, KIND)
+                fared[_keep(db, runs[site], site, each, packs[number])] += 1
+        self._runs = runs
+        return fared
+
+    def close(self, status: str, detail: str = "") -> tuple[int, ...]:
+        """Ends the Runs, and returns their numbers."""
+        if self._runs:
+            with self.store.write() as db:
+                for run in self._runs.values():
+                    ledger.close_run(db, run, status, detail, Reason.INTERRUPTED)
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+        return tuple(self._runs.values())
+
+
+def sites_of(store: Store, urls: Sequence[str]) -> dict[str, str]:
+    """The Sites of URLs that the archive knows."""
+    keys = {key_of(url): url for url in urls}
+    found = dict[str, str]()
+    with store.read() as db:
+        for chunk in chunks(list(keys)):
+            rows = db.execute(select(Page.url_key, Page.site).where(Page.url_key.in_(chunk)))
+            found |= {keys[key]: site for key, site in rows}
+    return found
+
+
+def body_of(store: Store, url: str, at: datetime) -> bytes | None:
+    """The bytes that a visit to a URL met, None where there was none or it brought none."""
+    query = select(Payload.coding, Payload.body).join(CaptureRow, CaptureRow.payload_id == Payload.id)
+    query = query.join(Page, Page.id == CaptureRow.page_id).where(Page.url_key == key_of(url), CaptureRow.fetched_at == at)
+    with store.read() as db:
+        row = db.execute(query.limit(1)).first()
+    return unpack(row.coding, row.body) if row else None
+
+
+def _visit(page: int, each: Brought, due_at: datetime | None) -> Visit:
+    capture = Capture(
+        page_id=page, fetched_at=each.at, outcome=Outcome.FETCHED, reason=Reason.NEW, status=each.status,
+        headers=dict(each.headers), media_type=each.media_type, charset=each.charset, body=each.body, size=len(each.body),
+        canonical_url=each.canonical_url,
+    )  # fmt: skip
+    return Visit(capture, due_at)
+
+
+def _keep(db: Connection, run: int, site: str, each: Brought, pack: visits.Packed) -> tuple[Outcome, Reason]:
+    before = _page(db, each.url)
+    if before is not None and (before.site != site or before.kind != Kind.STORY):
+        outcome = (Outcome.REFUSED, Reason.OTHER_SITE)
+        ledger.enter(db, run, [(before.id, *outcome)], each.at)
+        return outcome
+    if before is None:
+        frontier.keep_links(db, run, site, (Verdict(Link(each.url)),), Kind.SECTION, each.at)
+    page = before or _page(db, each.url)
+    assert page is not None
+    visit = _visit(page.id, each, before.due_at if before is not None else None)
+    if each.at < page.first_seen_at:
+        db.execute(update(Page).where(Page.id == page.id).values(first_seen_at=each.at))
+    if _is_there(db, page.id, each.at):
+        outcome = (Outcome.UNCHANGED, Reason.SAME_BYTES)
+        ledger.settle(db, run, visit.capture, *outcome)
+        return outcome
+    if page.confirmed_at is not None and each.at <= page.confirmed_at:
+        return _keep_earlier(db, run, visit.capture, pack)
+    (settled,) = visits.keep(db, run, site, (visit,), {0: pack})
+    reasons = {Outcome.UNCHANGED: Reason.SAME_BYTES, Outcome.REDIRECTED: Reason.DUPLICATE}
+    return settled, reasons.get(settled, Reason.CHANGED if page.payload_id else Reason.NEW)
+
+
+def _page(db: Connection, url: str) -> AnyRow | None:
+    """The Page as it stands, held until the end of the transaction."""
+    columns = (Page.id, Page.site, Page.kind, Page.first_seen_at, Page.confirmed_at, Page.due_at, Page.payload_id)
+    return db.execute(select(*columns).where(Page.url_key == key_of(url)).with_for_update()).first()
+
+
+def _is_there(db: Connection, page: int, at: datetime) -> bool:
+    query = select(CaptureRow.id).where(CaptureRow.page_id == page, CaptureRow.fetched_at == at)
+    return db.execute(query.limit(1)).first() is not None
+
+
+def _keep_earlier(db: Connection, run: int, capture: Capture, pack: visits.Packed) -> tuple[Outcome, Reason]:
+    """A visit before the last one: of what the Page is now nothing changes, but of its history."""
+    query = select(CaptureRow.fetched_at, Payload.digest).join(Payload, Payload.id == CaptureRow.payload_id)
+    query = query.where(CaptureRow.page_id == capture.page_id, CaptureRow.fetched_at < capture.fetched_at)
+    last = db.execute(query.order_by(CaptureRow.fetched_at.desc(), CaptureRow.id.desc()).limit(1)).first()
+    if last is not None and last.digest == pack.digest:
+        outcome = (Outcome.UNCHANGED, Reason.SAME_BYTES)
+    else:
+        outcome = (Outcome.FETCHED, Reason.CHANGED)
+        stored = visits.store_payloads(db, payloads_of(db, [pack.digest]), [(capture, pack)])
+        row = visits.capture_row(run, capture, stored[pack.digest], last.fetched_at if last else None, Reason.CHANGED)
+        db.execute(visits.ADD_CAPTURES, [row])
+        db.execute(update(Page).where(Page.id == capture.page_id).values(touched=True))
+    ledger.settle(db, run, capture, *outcome)
+    return outcome
