@@ -27,7 +27,8 @@ from pipeline.store import migrate
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store
 
-sys.path.append(str(Path(__file__).parent / "flow"))  # the command line and the little site, of which other folders make use
+# the command line and the little site, and what makes archives, of which other folders make use
+sys.path += [str(Path(__file__).parent / folder) for folder in ("flow", "store")]
 
 # Hundreds of processes are started, and each would compile what it loads anew
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import random
-import sys
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "store"))
-
 import archiving
+import pytest
 from archiving import NIGHT, RECIPE, clean, do, night, one, rows
 from recleaning import reclean, silent, site, striking
 from recleaning import text as text_of

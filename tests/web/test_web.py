@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import archiving
 import pytest
+from archiving import DAY, NIGHT, clean, night, url
 from starlette.testclient import TestClient
 
 from pipeline.model import Block, BlockKind, Draft, Metadata
@@ -17,10 +18,6 @@ from pipeline.store.engine import Store
 from pipeline.web.app import application
 from pipeline.web.compare import GONE, NEW, compare
 from pipeline.web.guard import Guard
-
-sys.path.append(str(Path(__file__).parents[1] / "store"))
-import archiving
-from archiving import DAY, NIGHT, clean, night, url
 
 HOST = "http://127.0.0.1:8642"
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202egnp.exe\u2066 {{ 7*7 }} &lt;b&gt; \x1b[31m"
