@@ -13,7 +13,7 @@ from statistics import median
 
 from sqlalchemy import Text, cast, func, select
 
-from pipeline.model import Kind
+from pipeline.model import Kind, Outcome
 from pipeline.store.engine import Store
 from pipeline.store.history import RUN, RunView, unbalanced
 from pipeline.store.schema import Article, LedgerEntry, Page, Run
@@ -26,11 +26,12 @@ Counts = dict[tuple[str, str], int]
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """The last crawl and the last clean of a Site, in the night of the newest Run."""
+    """The last crawl of a Site and the first clean behind it, in the night of the newest crawl."""
 
     site: str
     runs: dict[str, RunView]  # by kind
     stories: Counts  # of the crawl, by (outcome, reason)
+    archived: int  # Articles that the cleans since that crawl made for the first time
     wrong: tuple[int, ...]  # Runs whose ledger does not add up
 
 
@@ -58,23 +59,26 @@ class Likeness:
 def last_night(store: Store) -> tuple[Last, ...]:
     """The Sites that the newest night was about."""
     with store.read() as db:
-        newest = select(func.max(Run.id)).group_by(Run.site, Run.kind).where(Run.kind.in_(("crawl", "clean")))
-        found = [RunView(*row) for row in db.execute(select(*RUN).where(Run.id.in_(newest)))]
-    since = max((each.started_at for each in found), default=None)
-    sites: dict[str, dict[str, RunView]] = defaultdict(dict)
+        newest = db.scalar(select(func.max(Run.started_at)).where(Run.kind == "crawl"))
+        since = newest - NIGHT if newest is not None else None
+        query = select(*RUN).where(Run.kind.in_(("crawl", "clean"))).order_by(Run.id)
+        found = [RunView(*row) for row in db.execute(query.where(Run.started_at > since))] if since is not None else []
+    sites: dict[str, list[RunView]] = defaultdict(list)
     for each in found:
-        if since is not None and each.started_at > since - NIGHT:
-            sites[each.site][each.kind] = each
-    crawls = [runs["crawl"].id for runs in sites.values() if "crawl" in runs]
-    stories = _stories(store, crawls)
-    wrong = unbalanced(store, [each.id for runs in sites.values() for each in runs.values()])
-    return tuple(
-        Last(
-            site, runs, stories.get(runs["crawl"].id, {}) if "crawl" in runs else {},
-            tuple(each.id for each in runs.values() if each.id in wrong),
-        )
-        for site, runs in sorted(sites.items())
-    )  # fmt: skip
+        if each.kind == "crawl":
+            sites[each.site] = [each]
+        elif sites.get(each.site):
+            sites[each.site].append(each)
+    numbers = [each.id for runs in sites.values() for each in runs]
+    stories, wrong = _stories(store, [runs[0].id for runs in sites.values() if runs]), unbalanced(store, numbers)
+    return tuple(_last(site, runs, stories.get(runs[0].id, {}), wrong) for site, runs in sorted(sites.items()) if runs)
+
+
+def _last(site: str, runs: Sequence[RunView], stories: Counts, wrong: frozenset[int]) -> Last:
+    """A crawl, and the cleans since it began."""
+    archived = sum(each.counts.get(Outcome.ARCHIVED, 0) for each in runs[1:])
+    by_kind = {each.kind: each for each in (*runs[1:2], runs[0])}
+    return Last(site, by_kind, stories, archived, tuple(each.id for each in runs if each.id in wrong))
 
 
 def crawls(store: Store, site: str, limit: int) -> tuple[Crawl, ...]:

@@ -54,13 +54,12 @@ def _night(last: Last) -> Night:
     def number(outcome: Outcome) -> int:
         return sum(value for (found, _), value in last.stories.items() if found == outcome)
 
-    clean = last.runs.get("clean")
     return Night(
         last,
         sum(last.stories.values()),
         last.stories.get((Outcome.FETCHED, "new"), 0),
         number(Outcome.FAILED),
-        clean.counts.get(Outcome.ARCHIVED, 0) if clean else 0,
+        last.archived,
         next((f"{run.kind} {run.status}" + (f": {run.detail}" if run.detail else "")
               for run in last.runs.values() if run.status not in ("finished", "running")), ""),
     )  # fmt: skip

@@ -23,8 +23,8 @@ VISITS = 200
 BLOCKS = 2000
 SHOWN = ("text/html", "application/xhtml+xml")
 CHARSET = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
-# A browser opens connections for these before any policy is asked; and nothing that they name could be loaded in the frame
-HINTS = re.compile(r"<link(?=[\s/>])", re.IGNORECASE)
+# A browser may open connections for these before it asks the policy, and nothing that they name could be loaded in the frame
+REACHING = re.compile(r"<(?=(?:link|i?frame|object|embed)[\s/>])", re.IGNORECASE)
 WIDE = {b"\xff\xfe": "utf-16le", b"\xfe\xff": "utf-16be"}
 UTF8 = b"\xef\xbb\xbf"  # which a browser believes before any header
 Digest = Annotated[str, InPath(pattern=r"^[0-9a-f]{64}$")]
@@ -76,15 +76,15 @@ def framed(request: Request, desk: AtDesk, number: Number, digest: Digest) -> Re
     is_page = media_type.partition(";")[0].strip().lower() in (*SHOWN, "")
     declared = f"; charset={charset}" if CHARSET.fullmatch(charset) else ""
     shown = ("text/html" if is_page else "text/plain") + declared
-    return tagged(request, _without_hints(body, declared and charset) if is_page else body, shown, made=made, headers=headers)
+    return tagged(request, _inert(body, declared and charset) if is_page else body, shown, made=made, headers=headers)
 
 
-def _without_hints(body: bytes, charset: str) -> bytes:
-    """The same with each `<link` made an unknown word, also where letters take two bytes."""
+def _inert(body: bytes, charset: str) -> bytes:
+    """The same with such elements made unknown ones, also where letters take two bytes."""
     wide = WIDE.get(body[:2]) or (charset.lower() if charset.lower().startswith("utf-16") else "")
     if wide:
-        return UTF8 + HINTS.sub("<x-link", body.decode(wide, "replace")).encode("utf8", "replace")
-    return HINTS.sub("<x-link", body.decode("latin1")).encode("latin1")
+        return UTF8 + REACHING.sub("<x-", body.decode(wide, "replace")).encode("utf8", "replace")
+    return REACHING.sub("<x-", body.decode("latin1")).encode("latin1")
 
 
 @router.get("/pages/{number}/bytes/{digest}")

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
-import archiving
 import pytest
-from archiving import DAY, NIGHT, clean, night, url
+from hostile_archive import build, drafted, url
 from starlette.testclient import TestClient
 
-from pipeline.model import Block, BlockKind, Draft, Metadata
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store
 from pipeline.web.app import application
@@ -20,8 +18,6 @@ from pipeline.web.compare import GONE, NEW, compare
 from pipeline.web.guard import Guard
 
 HOST = "http://127.0.0.1:8642"
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202egnp.exe\u2066 {{ 7*7 }} &lt;b&gt; \x1b[31m"
-BODY = f"{HOSTILE}\nThe ferry was late again on Monday.\n\u0635\u0628\u0627\u062d \u0627\u0644\u062e\u064a\u0631"
 STYLE = re.compile(r"\bstyle=|\son\w+=", re.IGNORECASE)
 
 
@@ -32,24 +28,8 @@ def client(app: Guard) -> TestClient:
 @pytest.fixture
 def room(store: Store, archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """An archive of two nights with an edited article (page 2), a hostile one (3) and a page that is no article (4)."""
-    made = archiving.draft_of
-
-    def drafted(body: bytes, *more: object) -> Draft:
-        draft = made(body)
-        blocks = tuple(Block(BlockKind.PARAGRAPH, each.text, where="div.<i>x</i> > p") for each in draft.blocks)
-        told = {"authors": (HOSTILE,), "tags": (HOSTILE,), "language": '"><script>', "section": HOSTILE}
-        return Draft(draft.extractors, blocks, Metadata(draft.metadata.title, canonical_url="javascript:alert(3)", **told))  # type: ignore[arg-type]
-
-    monkeypatch.setattr(archiving, "draft_of", drafted)
-    first = {
-        url("hostile"): BODY.encode(),
-        url("edited"): b"Levy\nThe levy is 12 a night.",
-        url("wall"): archiving.WALL.encode(),
-    }
-    night(archive, first)
-    clean(store, strike=HOSTILE)
-    night(archive, first | {url("edited"): b"Levy\nThe levy is 9 a night."}, NIGHT + DAY)
-    clean(store)
+    monkeypatch.setattr("archiving.draft_of", drafted)
+    build(store, archive)
     with client(application(store)) as found:
         yield found
 
@@ -61,7 +41,7 @@ def paths(room: TestClient) -> list[str]:
         path = queue.pop()
         if path.split("#")[0] not in found:
             found[path.split("#")[0]] = None
-            queue += links(room.get(path).text)
+            queue += links(room.get(path).text) if "/framed/" not in path and "/bytes/" not in path else []
     return list(found)
 
 
