@@ -16,14 +16,39 @@ from markupsafe import Markup
 # Characters that no page may hold, and those that would turn the direction of what stands around a text
 UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+EMBEDDED, ISOLATED = "\u202c", "\u2069"  # what closes an embedding or override, and an isolate
+CLOSERS: Final = dict.fromkeys("\u202a\u202b\u202d\u202e", EMBEDDED) | dict.fromkeys("\u2066\u2067\u2068", ISOLATED)
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 RIGHT_TO_LEFT: Final = frozenset(("ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi"))
 UNITS: Final = ("B", "kB", "MB", "GB")
 
 
 def clean(value: Any) -> Any:
-    """What a template prints, without characters that no page may hold."""
-    return UNSHOWN.sub("\ufffd", value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """What a template prints: without characters that no page may hold, and so that it turns nothing behind it."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return balanced(UNSHOWN.sub("\ufffd", value))
+
+
+def balanced(text: str) -> str:
+    """A text that closes whatever changes of direction it opens, and no others: an isolate that is left open would otherwise
+    swallow the end of the element around it, which then turns what stands behind."""
+    if not TURNING.search(text):
+        return text
+    found, opened, number = list[str](), list[str](), {EMBEDDED: 0, ISOLATED: 0}
+    for letter in text:
+        if letter in number:
+            if not number[letter]:
+                continue
+            while (closer := opened.pop()) != letter:
+                found.append(closer)
+                number[closer] -= 1
+            number[letter] -= 1
+        elif letter in CLOSERS:
+            opened.append(CLOSERS[letter])
+            number[CLOSERS[letter]] += 1
+        found.append(letter)
+    return "".join((*found, *reversed(opened)))
 
 
 def plain(text: str) -> str:

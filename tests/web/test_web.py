@@ -16,6 +16,7 @@ from pipeline.store.engine import Store
 from pipeline.web.app import application
 from pipeline.web.compare import GONE, NEW, compare
 from pipeline.web.guard import Guard
+from pipeline.web.words import balanced
 
 HOST = "http://127.0.0.1:8642"
 STYLE = re.compile(r"\bstyle=|\son\w+=", re.IGNORECASE)
@@ -186,6 +187,13 @@ def test_an_archive_that_cannot_be_read_is_a_calm_page_and_an_empty_one_is_no_tr
         answer = broken.get("/")
         assert answer.status_code == 503
         assert str(tmp_path) not in answer.text
+
+
+def test_a_text_turns_nothing_that_stands_behind_it() -> None:
+    assert balanced("\u202egnp.exe\u2066 and so on") == "\u202egnp.exe\u2066 and so on\u2069\u202c"
+    assert balanced("\u2069\u202cended by nobody") == "ended by nobody"
+    assert balanced("\u2067\u202eabc\u2069 d") == "\u2067\u202eabc\u202c\u2069 d"
+    assert balanced("\u2066" * 50_000 + "\u202c" * 50_000) == "\u2066" * 50_000 + "\u2069" * 50_000, "at once"
 
 
 def test_a_comparison_tells_words_and_ends_soon_whatever_the_texts() -> None:
