@@ -64,6 +64,7 @@ MAY = {
     ),
     "demo": ("cli", "runs", "store", "model", "errors", "sites", "settings"),
     "web": ("runs", "store", "model", "errors", "sites", "settings", "queries", "excerpts"),
+    "library": ("settings", "store", "errors"),
     "__main__": ("cli",),
 }
 # Foreign packages that stay in one place.
