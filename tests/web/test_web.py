@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hostile_archive import build, drafted, url
+from hostile_archive import HOSTILE, build, drafted, url
 from starlette.testclient import TestClient
 
 from pipeline.store.archive import Archive
@@ -128,7 +128,7 @@ WRONG = (
         ("/sites/nobody", 404), ("/sites/%00%ff%3Cscript%3E", 404), ("/runs/999", 404), ("/runs?site=%00", 400),
         ("/runs?before=-1", 400), ("/runs/1?outcome=%3Cscript%3E", 400), ("/?before=1e9", 400), (f"/?before={2**64}", 400),
         ("/search?q=" + "x" * 2001, 400), ("/search?q=a&after=ab%3D", 400), ("/search?q=a&after=%3C", 400),
-    ("/search?q=a&sort=x", 400), ("/search?q=http://[", 200), ("/api/nothing", 404), ("/openapi.json", 404), ("/docs", 404),
+    ("/search?q=a&sort=x", 400), ("/search?q=http://[", 200), ("/openapi.json", 404), ("/docs", 404),
         ("/search?q=%00%f0%9f%98%80%ed%a0%80%3Cscript%3E", 200), ("/runs/1?url=%00%25%5C", 200),
 )  # fmt: skip
 
@@ -140,6 +140,30 @@ def test_what_cannot_be_is_a_calm_page(room: TestClient) -> None:
         assert "<h1" in answer.text, path
         assert "<script" not in answer.text, path
         assert "Traceback" not in answer.text, path
+
+
+def test_programs_are_told_the_same_as_json(room: TestClient) -> None:
+    paths = room.get("/api/openapi.json").json()["paths"]
+    assert not [path for path, way in paths.items() if "422" in way["get"]["responses"]], "a wrong value is told as 400"
+    for path in paths:
+        answer = room.get(path.replace("{number}", "2"))
+        assert answer.status_code == 200, path
+        assert answer.headers["content-type"] == "application/json"
+        assert room.get(path.replace("{number}", "2"), headers={"If-None-Match": answer.headers["etag"]}).status_code in (
+            200,
+            304,
+        )
+        if "{number}" in path:
+            missing = room.get(path.replace("{number}", "999"))
+            assert (missing.status_code, [*missing.json()]) == (404, ["error"]), path
+    first = room.get("/api/search", params={"limit": 1}).json()
+    second = room.get("/api/search", params={"limit": 1, "after": first["next"]}).json()
+    assert first["hits"][0]["article"]["id"] != second["hits"][0]["article"]["id"]
+    assert HOSTILE in {hit["article"]["title"] for hit in room.get("/api/search").json()["hits"]}
+    assert [each["text"] for each in room.get("/api/articles/2/revisions").json()][1].endswith("9 a night.")
+    assert room.get("/api/search?limit=0").json()["error"].endswith("limit.")
+    assert room.get("/api/nothing").json() == {"error": "There is nothing at this address."}
+    assert "access-control-allow-origin" not in room.get("/api/sites", headers={"Origin": "https://evil.example"}).headers
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
