@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
 from starlette.responses import Response
 
@@ -28,6 +28,7 @@ REACHING = re.compile(r"<(?=(?:link|i?frame|object|embed)[\s/>])", re.IGNORECASE
 WIDE = {b"\xff\xfe": "utf-16le", b"\xfe\xff": "utf-16be"}
 UTF8 = b"\xef\xbb\xbf"  # which a browser believes before any header
 Digest = Annotated[str, InPath(pattern=r"^[0-9a-f]{64}$")]
+Wanted = Annotated[str, Query(pattern=r"^([0-9a-f]{64})?$")]
 
 
 @router.get("/pages/{number}")
@@ -52,17 +53,22 @@ def why(request: Request, desk: AtDesk, number: Number) -> Response:
     struck = sum(1 for each in found.blocks if each.rule)
     return desk.page(
         request, "why.html", page=page, article=query.article(desk.store, number), found=found, blocks=found.blocks[:BLOCKS],
-        left=max(0, len(found.blocks) - BLOCKS), struck=struck,
+        left=max(0, len(found.blocks) - BLOCKS), struck=struck, known={each.name: each for each in found.containers},
     )  # fmt: skip
 
 
 @router.get("/pages/{number}/raw")
-def raw(request: Request, desk: AtDesk, number: Number) -> Response:
-    """The page as it was, in a frame in which nothing runs."""
+def raw(request: Request, desk: AtDesk, number: Number, digest: Wanted = "") -> Response:
+    """The page as it was, in a frame in which nothing runs: its newest bytes, or those that a visit brought."""
     page = page_of(desk, number)
-    if not page.digest:
-        raise Missing("No bytes are stored of this page.")
-    return desk.page(request, "raw.html", page=page, article=query.article(desk.store, number))
+    found = trails.visits(desk.store, number, VISITS)
+    visit = next((each for each in found if each.digest and each.digest == (digest or page.digest)), None)
+    if visit is None:
+        raise Missing(
+            "No bytes are stored of this page." if not page.digest else "No visit to this page has brought such bytes."
+        )
+    article = query.article(desk.store, number)
+    return desk.page(request, "raw.html", page=page, article=article, visit=visit)
 
 
 @router.get("/pages/{number}/framed/{digest}")
