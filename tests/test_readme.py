@@ -263,9 +263,10 @@ def test_what_is_shown_of_taking_it_elsewhere_can_be_run(home: Path, tmp_path: P
     (tmp_path / "saved-pages" / "story.html").write_text("<html><body><h1>Old</h1><p>The ferry left.</p></body></html>")
     shutil.copytree(home, tmp_path / "home")  # what is imported is no matter of the other examples
     home = tmp_path / "home"
+    shutil.copy(home / "var" / "nightdesk.db", tmp_path / "other.db")
     for shown in (shown for block in blocks("console") for shown in shown_in(block.text)):
         if shown.command in ELSEWHERE:
-            words = [re.sub("^takeout/", f"{tmp_path}/", word) for word in shown.behind_options]
+            words = [re.sub("^(sqlite:///)?takeout/", rf"\1{tmp_path}/", word) for word in shown.words]
             done = in_process(home, *words, **TYPED)
             assert (done.code, done.err) == (ExitCode.OK, ""), " ".join(words)
             tried.append(shown.command)

@@ -10,27 +10,44 @@ import typer
 
 from pipeline import sites as site_files
 from pipeline.cli.night import end, watched
-from pipeline.cli.output import complain, plural, print_json, say
+from pipeline.cli.output import complain, plural, print_json, say, table
 from pipeline.cli.setup import AsJson, Door, door
 from pipeline.errors import ConfigError, DiskError, ExitCode
 from pipeline.exchange import imports
 from pipeline.exchange.imports import Imported
 from pipeline.runs.clean import NIGHTLY
 from pipeline.sites import SITE_ID
+from pipeline.store import moving
 from pipeline.store.engine import Store
 
 
 def import_(
     context: typer.Context,
-    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE", help="WARC files, or folders of HTML files.")],
+    sources: Annotated[
+        list[Path] | None, typer.Argument(metavar="SOURCE", help="WARC files, or folders of HTML files.")
+    ] = None,
     site: Annotated[
         str | None, typer.Option(metavar="SITE", help="The site that all pages belong to. Default: one for each host.")
+    ] = None,
+    other: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="DATABASE_URL", help="Copy another Nightdesk archive, whole, into an empty one instead."
+        ),
     ] = None,
     clean: Annotated[bool, typer.Option("--clean/--no-clean", help="Clean what came in, at the end.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Bring pages in that others have archived: WARC files, folders of HTML. They are cleaned like all others."""
+    """Bring pages in that others have archived: WARC files, folders of HTML. They are cleaned like all others. Or copy another
+    Nightdesk archive."""
     here = door(context)
+    if other is not None:
+        if sources or site:
+            raise ConfigError("--from copies a whole archive; leave out --site, and import files with a command of their own")
+        _copy(here, other, as_json)
+        return
+    if not sources:
+        raise ConfigError("import: name WARC files or folders of HTML, or with --from another archive")
     if site is not None and not SITE_ID.fullmatch(site):
         raise ConfigError(
             f"--site {site}: is no id of a site; write small letters, digits, dots and dashes, as in 'old-gazette'"
@@ -54,6 +71,31 @@ def import_(
         _clean(here, store, sorted(done.sites))
     store.close()
     raise typer.Exit(here.code)
+
+
+def _copy(here: Door, other: str, as_json: bool) -> None:
+    source, target = Store(other), here.archive(create=True)
+    try:
+        copied = moving.copy(source, target)
+    except KeyboardInterrupt:
+        complain("interrupted; what was copied is kept, and the same command goes on from here")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    finally:
+        source.close()
+        target.close()
+    if as_json:
+        print_json(copied)
+    else:
+        table(["Table", "Rows", "Compared"], [[each.table, each.there, "same" if each.same else "DIFFERS"] for each in copied])
+    wrong = [each.table for each in copied if not each.same]
+    if wrong:
+        complain(
+            f"{target.name}: {', '.join(wrong)} differ from {source.name}; was something else written there meanwhile? Take an"
+            " empty database, and run the same command again"
+        )
+        raise typer.Exit(ExitCode.PARTLY)
+    if not as_json:
+        say(f"{target.name} holds all of {source.name}: every row and every value was compared.")
 
 
 def _write_site_files(here: Door, done: Imported) -> list[Path]:
