@@ -6,12 +6,12 @@ in a few bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
@@ -25,6 +25,8 @@ from pipeline.web import words
 
 HERE = Path(__file__).parent
 LARGEST = 2**63 - 1
+MOST_KEPT = 200
+Kept = TypeVar("Kept")
 
 Number = Annotated[int, InPath(ge=1, le=LARGEST)]
 Text = Annotated[str, Query(max_length=2000)]
@@ -42,10 +44,20 @@ class Desk:
 
     store: Store
     sites: Mapping[str, Site] = field(default_factory=dict)
+    kept: dict[str, tuple[object, Any]] = field(default_factory=dict)  # what is costly to find, and what it was found for
 
     def name(self, site: str) -> str:
         """A Site as people call it: by the name in its file, else by its id."""
         return self.sites[site].name if site in self.sites else site
+
+    def keep(self, name: str, made_for: object, make: Callable[[], Kept]) -> Kept:
+        """What `make` finds, found anew only where it is made for something else than the last time."""
+        known = self.kept.get(name)
+        if known is None or known[0] != made_for:
+            if len(self.kept) >= MOST_KEPT:
+                self.kept.clear()
+            known = self.kept[name] = (made_for, make())
+        return known[1]
 
     @cached_property
     def style(self) -> bytes:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from pipeline.model import Outcome
 from pipeline.runs.lessons import lessons
-from pipeline.store import history, nights
+from pipeline.store import history, ledgers, nights
 from pipeline.store.nights import Crawl
 from pipeline.web.desk import AtDesk, Missing
 from pipeline.web.plots import Column, plotted
@@ -41,9 +41,12 @@ def site(request: Request, desk: AtDesk, site: str) -> Response:
     if site not in history.sites(desk.store):
         raise Missing("The archive has no runs of such a site.")
     crawls = nights.crawls(desk.store, site, NIGHTS)
+    last = ledgers.runs(desk.store, 1, site=site)  # a memory learns in runs alone, and reading it takes a while
+    running = last[0].finished_at is None if last else False
+    taught = desk.keep(f"taught {site}", object() if running else last, lambda: lessons(desk.store, site, LINES))
     return desk.page(
         request, "site.html", site=site, file=desk.sites.get(site), crawls=crawls, rows=[_row(each) for each in crawls],
-        like=nights.likeness(desk.store, site, STORIES), taught=lessons(desk.store, site, LINES), most=CONTAINERS,
+        like=nights.likeness(desk.store, site, STORIES), taught=taught, most=CONTAINERS,
         yielded=plotted([Column(_label(each), _yield(each), _href(each)) for each in crawls]),
         fared=plotted([Column(_label(each), _fared(each), _href(each)) for each in crawls], as_shares=True),
         answered=plotted([Column(_label(each), _answered(each), _href(each)) for each in crawls]),
