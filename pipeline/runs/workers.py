@@ -22,7 +22,7 @@ from threading import Lock, Thread
 from types import TracebackType
 from typing import Self
 
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from pebble import CONSTS, ProcessExpired, ProcessFuture, ProcessPool
 
 from pipeline import extract
 from pipeline.model import Draft, Reason, Source
@@ -34,6 +34,7 @@ WALL = 6  # times the CPU limit: for a worker that sleeps or thrashes
 AHEAD = 4  # pages handed out for each worker, so that the window of bodies in memory is bounded
 ELSEWHERE = 1 << 30  # bytes that a process is thought to take where it cannot be asked
 AHEAD_BYTES = 32 * 1024 * 1024  # and no more bytes than these, but one page at the least
+LOCKED = 15.0  # seconds after which a worker gives up a lock that a killed one may have taken with it
 BREAKS = 3  # times that the pool may break over one page
 
 Handed = tuple[Undrafted, ProcessFuture[Draft]]
@@ -150,6 +151,7 @@ def _context() -> multiprocessing.context.BaseContext:
 def _prepare(megabytes: int) -> None:
     """In the worker: limits, no part in the terminal's Ctrl-C, which is the parent's to answer, and none of the warnings with
     which libraries turn to programmers, as of a date with an ambiguous zone."""
+    CONSTS.channel_lock_timeout = LOCKED
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     extract.warm()  # what the libraries take is no page's fault

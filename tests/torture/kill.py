@@ -150,7 +150,7 @@ def _runs(address: str) -> int:
         return 0
 
 
-def _until_gone(pids: Sequence[int], seconds: float = 30.0) -> None:
+def _until_gone(pids: Sequence[int], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while any(Path(f"/proc/{pid}").exists() for pid in pids):
         if time.monotonic() > end:
