@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import feedparser
 import pytest
 from hostile_archive import HOSTILE, build, drafted, url
 from starlette.testclient import TestClient
@@ -77,7 +79,7 @@ def test_every_page_answers_and_no_archived_text_is_more_than_text(room: TestCli
             assert policy.startswith("sandbox;"), path
         elif "/bytes/" in path:
             assert answer.headers["content-disposition"].startswith("attachment"), path
-        elif answer.status_code == 200 and "/style.css" not in path:
+        elif answer.status_code == 200 and "/style.css" not in path and "/search.atom" not in path:
             assert "<script" not in answer.text.lower(), path
             assert "<img" not in answer.text, path
             assert "javascript:" not in re.sub(r">[^<]*<", "><", answer.text), path
@@ -164,6 +166,16 @@ def test_programs_are_told_the_same_as_json(room: TestClient) -> None:
     assert room.get("/api/search?limit=0").json()["error"].endswith("limit.")
     assert room.get("/api/nothing").json() == {"error": "There is nothing at this address."}
     assert "access-control-allow-origin" not in room.get("/api/sites", headers={"Origin": "https://evil.example"}).headers
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_a_feed_reader_can_follow_a_search(room: TestClient) -> None:
+    answer = room.get("/search.atom", params={"q": "ferry OR levy"})
+    read = feedparser.parse(answer.content)
+    assert (read.bozo, answer.headers["content-type"]) == (False, "application/atom+xml; charset=utf-8")
+    assert {each.link for each in read.entries} == {f"{HOST}/articles/2", f"{HOST}/articles/3"}
+    assert "<script>alert(1)</script>" in ElementTree.fromstring(answer.content).findtext(".//{*}entry[{*}author]/{*}title", "")
+    assert feedparser.parse(room.get("/search.atom", params={"q": "zeppelin"}).content).bozo is False
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
