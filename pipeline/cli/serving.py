@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
@@ -9,6 +10,10 @@ import typer
 from pipeline import sites
 from pipeline.cli.output import complain, say
 from pipeline.cli.setup import door
+from pipeline.errors import ConfigError
+from pipeline.settings import filled_in
+
+ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
 
 
 def serve(
@@ -19,12 +24,21 @@ def serve(
         list[str] | None,
         typer.Option(metavar="NAME", help="A further name that it may be asked by, as behind a reverse proxy."),
     ] = None,
+    token_env: Annotated[
+        str, typer.Option(metavar="NAME", help="The variable of the environment with the token that programs have to send.")
+    ] = "",
+    cors: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="An origin whose pages may ask the API, as https://desk.example.org."),
+    ] = None,
 ) -> None:
     """Show the archive in a browser: read, search, compare; nothing can be changed there. Ends on Ctrl-C."""
     from pipeline.web.app import application  # a web framework is no part of any other command
     from pipeline.web.serving import address_of, listen
     from pipeline.web.serving import serve as serving
 
+    token = filled_in({"token": f"${{{token_env}}}"}, "--token-env")["token"] if token_env else ""
+    origins = [_origin(each) for each in cors or ()]
     here = door(context)
     store = here.archive()
     found, errors = sites.load_all(here.settings.sites_folder)
@@ -32,10 +46,18 @@ def serve(
         complain(str(error))
     with listen(host, port) as listening:
         address = address_of(listening)
-        app = application(store, {site.id: site for site in found}, (host, *(allow_host or ())))
+        app = application(store, {site.id: site for site in found}, (host, *(allow_host or ())), token=token, origins=origins)
         try:
             serving(app, listening, lambda: say(f"The archive is at {address} (Ctrl-C ends it)."))
         except KeyboardInterrupt:  # uvicorn has ended in order and passes the signal on
             pass
         finally:
             store.close()
+
+
+def _origin(text: str) -> str:
+    """An origin as a browser spells it. Raises ConfigError."""
+    found = text.strip().rstrip("/").lower()
+    if not ORIGIN.fullmatch(found):
+        raise ConfigError(f"--cors {text[:80]}: is no origin; write it as https://desk.example.org or http://127.0.0.1:3000")
+    return found

@@ -12,40 +12,40 @@ from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from pipeline import __version__
 from pipeline.errors import ConfigError, NightdeskError
 from pipeline.sites import Site
 from pipeline.store.engine import Store
-from pipeline.web import api, articles, front, pages, runs, searching, sites
+from pipeline.web import articles, feeds, front, pages, runs, searching, sites
+from pipeline.web.api import api, problem
 from pipeline.web.desk import AtDesk, Desk, Missing, tagged
-from pipeline.web.guard import Guard
+from pipeline.web.door import Door, is_for_programs
+from pipeline.web.guard import METHODS, Guard
 
 READERS = 8  # requests that read the archive at the same time
 YEAR = "public, max-age=31536000, immutable"
 
 
-def application(store: Store, known: Mapping[str, Site] | None = None, hosts: Iterable[str] = ()) -> Guard:
+def application(
+    store: Store, known: Mapping[str, Site] | None = None, hosts: Iterable[str] = (), *, token: str = "",
+    origins: Iterable[str] = (),
+) -> Guard:  # fmt: skip
     """The reading room of an archive, as an ASGI application. `known` are the Sites by id, as far as they have files; `hosts`
-    further names that it may be asked by, besides those of this machine."""
-    app = FastAPI(
-        title="Nightdesk",
-        version=__version__,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url="/api/openapi.json",
-        lifespan=_few_readers,
-    )
+    further names that it may be asked by, besides those of this machine. Programs have to send the `token`, if there is one;
+    pages of `origins` may ask as programs do."""
+    app = FastAPI(title="Nightdesk", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_few_readers)
     app.state.desk = Desk(store, known or {})
-    for room in (front, articles, pages, searching, sites, runs):
+    for room in (front, articles, pages, searching, sites, runs, feeds):
         app.include_router(room.router, include_in_schema=False)
-    app.include_router(api.router)
+    app.mount("/api", api(app.state.desk))
     app.add_api_route("/style.css", _style, include_in_schema=False)
     for error, answer in ((HTTPException, _refused), (RequestValidationError, _not_understood), (Missing, _missing),
                           (ConfigError, _not_asked_so), (NightdeskError, _unwell), (Exception, _fault)):  # fmt: skip
         app.add_exception_handler(error, answer)  # type: ignore[arg-type]
-    return Guard(app, hosts)
+    named = tuple(origins)
+    app.add_middleware(Door, token=token, origins=named)
+    return Guard(app, hosts, (*METHODS, "OPTIONS") if named else METHODS)
 
 
 @asynccontextmanager
@@ -61,8 +61,8 @@ def _style(request: Request, desk: AtDesk) -> Response:
 
 
 def _trouble(request: Request, status: int, title: str, sentence: str) -> Response:
-    if request.url.path.startswith("/api"):
-        return JSONResponse({"error": sentence}, status)
+    if is_for_programs(request.url.path):
+        return problem(status, sentence)
     desk: Desk = request.app.state.desk
     return desk.page(request, "trouble.html", status, title=title, sentence=sentence)
 

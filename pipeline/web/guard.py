@@ -49,8 +49,9 @@ def host_name(header: str) -> str:
 class Guard:
     """An ASGI application before another one."""
 
-    def __init__(self, app: Application, hosts: Iterable[str] = ()) -> None:
+    def __init__(self, app: Application, hosts: Iterable[str] = (), methods: Iterable[str] = METHODS) -> None:
         self._app = app
+        self._methods = frozenset(methods)
         self._hosts = frozenset((*OWN, *(host_name(f"[{each}]" if each.count(":") > 1 else each) for each in hosts)))
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -64,10 +65,10 @@ class Guard:
         answer = _guarded(send, only_head=scope["method"] == "HEAD")
         if len(hosts) != 1 or host_name(hosts[0]) not in self._hosts:
             await _say(answer, 421, "This address is not one that Nightdesk was started for; see --allow-host.")
-        elif scope["method"] not in METHODS:
+        elif scope["method"] not in self._methods:
             await _say(answer, 405, "The archive can only be read here.", (b"allow", b"GET, HEAD"))
         else:
-            await self._app({**scope, "method": "GET"}, receive, answer)
+            await self._app({**scope, "method": "GET" if scope["method"] in METHODS else scope["method"]}, receive, answer)
 
 
 def _guarded(send: Send, *, only_head: bool) -> Send:

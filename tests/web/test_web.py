@@ -10,7 +10,7 @@ from pathlib import Path
 
 import feedparser
 import pytest
-from hostile_archive import HOSTILE, build, drafted, url
+from hostile_archive import build, drafted, url
 from starlette.testclient import TestClient
 
 from pipeline.store.archive import Archive
@@ -53,7 +53,8 @@ def links(page: str) -> list[str]:
         found: list[str] = []  # noqa: RUF012
 
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            self.found += [value for name, value in attrs if name in ("href", "src") and value and value.startswith("/")]
+            found = [value for name, value in attrs if name in ("href", "src") and value]
+            self.found += [each for each in found if each.startswith("/") and not each.startswith("/feed.")]  # for programs
 
     parser = Links()
     parser.found = []
@@ -142,30 +143,6 @@ def test_what_cannot_be_is_a_calm_page(room: TestClient) -> None:
         assert "<h1" in answer.text, path
         assert "<script" not in answer.text, path
         assert "Traceback" not in answer.text, path
-
-
-def test_programs_are_told_the_same_as_json(room: TestClient) -> None:
-    paths = room.get("/api/openapi.json").json()["paths"]
-    assert not [path for path, way in paths.items() if "422" in way["get"]["responses"]], "a wrong value is told as 400"
-    for path in paths:
-        answer = room.get(path.replace("{number}", "2"))
-        assert answer.status_code == 200, path
-        assert answer.headers["content-type"] == "application/json"
-        assert room.get(path.replace("{number}", "2"), headers={"If-None-Match": answer.headers["etag"]}).status_code in (
-            200,
-            304,
-        )
-        if "{number}" in path:
-            missing = room.get(path.replace("{number}", "999"))
-            assert (missing.status_code, [*missing.json()]) == (404, ["error"]), path
-    first = room.get("/api/search", params={"limit": 1}).json()
-    second = room.get("/api/search", params={"limit": 1, "after": first["next"]}).json()
-    assert first["hits"][0]["article"]["id"] != second["hits"][0]["article"]["id"]
-    assert HOSTILE in {hit["article"]["title"] for hit in room.get("/api/search").json()["hits"]}
-    assert [each["text"] for each in room.get("/api/articles/2/revisions").json()][1].endswith("9 a night.")
-    assert room.get("/api/search?limit=0").json()["error"].endswith("limit.")
-    assert room.get("/api/nothing").json() == {"error": "There is nothing at this address."}
-    assert "access-control-allow-origin" not in room.get("/api/sites", headers={"Origin": "https://evil.example"}).headers
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
