@@ -60,7 +60,7 @@ def serve(application: Guard, listening: socket.socket, started: Callable[[], No
 
     config = uvicorn.Config(
         application, log_level="warning", access_log=False, proxy_headers=True, forwarded_allow_ips="127.0.0.1",
-        server_header=False, timeout_graceful_shutdown=PATIENCE, timeout_keep_alive=15, h11_max_incomplete_event_size=32_768, ws="none",
-        limit_concurrency=200,
+        server_header=False, timeout_graceful_shutdown=PATIENCE, timeout_keep_alive=15, h11_max_incomplete_event_size=32_768,
+        ws="none", limit_concurrency=200,
     )  # fmt: skip
     Server(config).run(sockets=[listening])
