@@ -75,6 +75,8 @@ def _warc(path: Path, skipped: Counter[str], lookup: Lookup) -> Iterator[Brought
     except Exception as error:  # noqa: BLE001  in a damaged file the library trips over this and that
         why = " ".join(str(error).split())[:100]
         skipped[f"rest of {path.name}, damaged behind record {number} ({why})"] += 1
+    if not number:
+        raise ConfigError(f"{path}: holds no WARC record; is it a WARC file, and whole?")
 
 
 def _from_record(record: Any, lookup: Lookup) -> Brought | str:

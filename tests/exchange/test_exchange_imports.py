@@ -128,6 +128,8 @@ def test_a_warc_of_others_becomes_articles_and_says_what_it_left_out(home: Path,
     assert nightdesk(home, *words).json["outcomes"] == [{"outcome": "unchanged", "reason": "same_bytes", "records": 3}]
     path.write_bytes(path.read_bytes()[:-40])
     assert nightdesk(home, *words).json["left_out"]["cut short"] == 1
+    path.write_bytes(b"rubbish")
+    assert (nightdesk(home, *words).code, "holds no WARC record" in nightdesk(home, *words).sentence) == (3, True)
 
 
 def test_an_old_visit_completes_the_history_and_takes_nothing_away(archive: Archive, store: Store, tmp_path: Path) -> None:
