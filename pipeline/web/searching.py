@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -15,15 +15,11 @@ from starlette.responses import Response
 
 from pipeline.store import facets, query, results, search
 from pipeline.store.facets import Count, Counts
-from pipeline.web.desk import AtDesk, Desk, tagged
-from pipeline.web.desk import query as encoded
+from pipeline.web.desk import AtDesk, Desk
 from pipeline.web.plots import Column, Plot, plotted
-from pipeline.web.words import stamp
 
 router = APIRouter()
 HITS = 20
-FED = 50
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 SHOWN = 8  # values of each facet
 Asked = Annotated[str, Query(max_length=2000)]
 Cursor = Annotated[str, Query(max_length=200, pattern=r"^[A-Za-z0-9_=-]*$")]
@@ -68,17 +64,6 @@ def searching(
         request, "search.html", q=q, found=found, sort=sort, once=once, after=after, about=about, waiting=waiting,
         page=_page_at(desk, q.strip()),
     )  # fmt: skip
-
-
-@router.get("/search.atom")
-def feed(request: Request, desk: AtDesk, q: Asked = "", once: Literal["", "1"] = "") -> Response:
-    """The newest of what a search finds, for a feed reader that follows it; of an empty one the newest of all."""
-    hits = results.search(desk.store, q, FED, once=bool(once)).hits
-    times = [each.article.modified_at or each.article.published_at or each.article.first_seen_at for each in hits]
-    text = desk.templates.get_template("feed.xml").render(
-        q=q, hits=hits, root=request.base_url, asked=encoded(q=q, once=once), updated=stamp(max(times, default=LONG_AGO))
-    )
-    return tagged(request, text.encode("utf8", "replace"), "application/atom+xml; charset=utf-8")
 
 
 def _page_at(desk: Desk, asked: str) -> query.PageView | None:

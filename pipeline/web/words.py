@@ -72,11 +72,6 @@ def clock(at: datetime | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(f"{at:%Y-%m-%dT%H:%MZ}", f"{at:%H:%M}")
 
 
-def stamp(at: datetime) -> str:
-    """A time as feeds spell it."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
 def local(at: datetime | None) -> str:
     """A time on its own clock, with what that clock is ahead of UTC."""
     return f"{at:%Y-%m-%d %H:%M} UTC{at:%:z}" if at is not None else ""
@@ -155,5 +150,5 @@ def marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
 
 FILTERS: Final = {
     each.__name__: each
-    for each in (clock, count, day, lead, link, local, marked, plain, said, seconds, share, size, stamp, tongue, when)
+    for each in (clock, count, day, lead, link, local, marked, plain, said, seconds, share, size, tongue, when)
 }
