@@ -13,6 +13,7 @@ from pipeline.cli.setup import door
 from pipeline.errors import ConfigError
 from pipeline.settings import filled_in
 
+NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
 
 
@@ -25,8 +26,9 @@ def serve(
         typer.Option(metavar="NAME", help="A further name that it may be asked by, as behind a reverse proxy."),
     ] = None,
     token_env: Annotated[
-        str, typer.Option(metavar="NAME", help="The variable of the environment with the token that programs have to send.")
-    ] = "",
+        str | None,
+        typer.Option(metavar="NAME", help="The variable of the environment with the token that programs have to send."),
+    ] = None,
     cors: Annotated[
         list[str] | None,
         typer.Option(metavar="ORIGIN", help="An origin whose pages may ask the API, as https://desk.example.org."),
@@ -37,7 +39,7 @@ def serve(
     from pipeline.web.serving import address_of, listen
     from pipeline.web.serving import serve as serving
 
-    token = filled_in({"token": f"${{{token_env}}}"}, "--token-env")["token"] if token_env else ""
+    token = _token(token_env) if token_env is not None else ""
     origins = [_origin(each) for each in cors or ()]
     here = door(context)
     store = here.archive()
@@ -53,6 +55,13 @@ def serve(
             pass
         finally:
             store.close()
+
+
+def _token(name: str) -> str:
+    """What that variable of the environment holds. Raises ConfigError."""
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"--token-env {name[:80]}: is no name of a variable; give the name, and the token in the environment")
+    return filled_in({"token": f"${{{name}}}"}, "--token-env")["token"]
 
 
 def _origin(text: str) -> str:

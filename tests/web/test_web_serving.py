@@ -7,7 +7,7 @@ import socket
 import urllib.request
 from pathlib import Path
 
-from command import child, running
+from command import child, nightdesk, running
 
 from pipeline.store import migrate
 from pipeline.store.engine import Store
@@ -31,6 +31,17 @@ def test_it_says_where_it_is_answers_there_and_ends_in_order(home: Path) -> None
         server.send_signal(signal.SIGINT)
         out, err = server.communicate(timeout=10)
         assert (server.returncode, out, err) == (0, "", "")
+
+
+def test_a_token_that_is_not_there_and_an_origin_that_is_none_are_one_sentence(home: Path) -> None:
+    for words, sentence in (
+        (["--token-env", "READERS_TOKEN"], "--token-env: the variable READERS_TOKEN of the environment is not set"),
+        (["--token-env", "se same"], "--token-env se same: is no name of a variable"),
+        (["--token-env", ""], "--token-env : is no name of a variable"),
+        (["--cors", "*"], "--cors *: is no origin"),
+    ):
+        refused = nightdesk(home, "serve", *words)
+        assert (refused.code, sentence in refused.sentence) == (3, True), words
 
 
 def test_where_there_is_no_archive_or_no_such_address_it_says_so(home: Path) -> None:
