@@ -180,11 +180,11 @@ def test_hostile_texts_come_back_as_they_are_and_paging_meets_all_once(naughty: 
             assert article is not None
             assert (found["title"], found["text"], found["url"]) == (article.title, article.text, article.url)
         ElementTree.fromstring(asked.get("/feed.atom?limit=200").content)
-        for text in NAUGHTY:
+        for number, text in enumerate(NAUGHTY):
             text = text.encode("utf8", "replace").decode()[:2000]
-            answer = asked.get("/api/search", params={"q": text, "facets": "true"})
+            answer = asked.get("/api/search", params={"q": text, "limit": 1} | ({"facets": "true"} if number % 8 == 0 else {}))
             assert (answer.status_code, answer.json()["query"]) == (200, text)
-            ElementTree.fromstring(asked.get("/feed.atom", params={"q": text}).content)
+            ElementTree.fromstring(asked.get("/feed.atom", params={"q": text, "limit": 1}).content)
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
