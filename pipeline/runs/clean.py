@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import islice, takewhile
-from typing import TypeVar
 
 from pipeline import memory, rules
 from pipeline.errors import ConfigError
@@ -34,14 +33,13 @@ from pipeline.store.values import Cleaned, Confirmed, Material, Met, Result, Sco
 log = logging.getLogger(__name__)
 
 READ = 32  # payloads read at a time
-DRAFTS = 64  # drafts written at a time
+DRAFTS, BLOCKS = 64, 20_000  # drafts written at a time, and no more blocks than these, but one draft at the least
 AHEAD = 256  # payloads extracted in one go while a crawl goes on, so that every site has its turn
 STRIKES = 100  # pages struck and written at a time
 STALE = Scope()
 
 Progress = Callable[[str, int, int], None]  # (stage, done, of); may raise Stopped
 Tell = Callable[[str, Change], None]  # (Site, what becomes of one of its Pages)
-T = TypeVar("T")
 
 
 class Stopped(Exception):
@@ -156,7 +154,7 @@ def draft_ahead(store: Store, site: Site, workers: Workers, is_over: Callable[[]
 
 def _put_drafts(shelf: Shelf, workers: Workers, payloads: Iterator[Undrafted], *, learning: bool) -> Iterator[int]:
     """Extracts and writes in batches; yields how many."""
-    for batch in _batches(map(_without_body, workers.drafts(payloads)), DRAFTS):
+    for batch in _batches(map(_without_body, workers.drafts(payloads))):
         for payload, draft in batch:
             if draft.reason:
                 log.info("payload %d: %s %s", payload.source.payload_id, draft.reason, draft.detail)
@@ -293,6 +291,14 @@ def _extraction(met: Met, material: Material, facts: dict[int, Fact], site: Site
     )
 
 
-def _batches(items: Iterator[T], size: int) -> Iterator[Sequence[T]]:
-    while batch := list(islice(items, size)):
+def _batches(made: Iterator[tuple[Undrafted, Draft]]) -> Iterator[Sequence[tuple[Undrafted, Draft]]]:
+    """Drafts in as many as may be in memory at the same time: a hostile page has the blocks of hundreds of others."""
+    batch, blocks = list[tuple[Undrafted, Draft]](), 0
+    for each in made:
+        batch.append(each)
+        blocks += len(each[1].blocks)
+        if len(batch) == DRAFTS or blocks >= BLOCKS:
+            yield batch
+            batch, blocks = [], 0
+    if batch:
         yield batch

@@ -21,10 +21,11 @@ from pipeline.store.engine import Store
 from pipeline.store.packing import pack_draft, unpack_draft
 from pipeline.store.schema import Capture, Page, Payload, Run
 from pipeline.store.schema import Draft as DraftRow
-from pipeline.store.sql import insert_new
+from pipeline.store.sql import chunks, insert_new
 from pipeline.store.values import Chosen, Cleaned, Material, Scope, Undrafted, Unlearnt
 
 STALE = Scope()
+GATHERED, BLOCKS = 20, 20_000  # Pages gathered in one step, and the blocks of their Drafts after which no more are
 FORGOTTEN = 200  # Pages whose single lines are let go of in one transaction
 MOST = 32 * 1024 * 1024  # bytes of Payloads that are read together
 KINDS = ("clean", "review", "rollback")  # of Runs under the one lock of a Site's cleaning
@@ -162,11 +163,17 @@ class Shelf:
         return done
 
     def stale(self, recipe: Recipe, after: int, limit: int, scope: Scope = STALE) -> tuple[Material, ...]:
-        """The next stale Pages by id, with the material to clean them. One whose Drafts are not all there comes without
-        `met`, and stays stale."""
+        """The next stale Pages by id, with the material to clean them: `limit` of them, or fewer where their Drafts are long.
+        One whose Drafts are not all there comes without `met`, and stays stale."""
         query = select(Page.id).where(self._wanted(recipe, scope), Page.id > after).order_by(Page.id).limit(limit)
+        found, blocks = list[Material](), 0
         with self.store.read() as db:
-            return materials.gather(db, tuple(db.scalars(query)), recipe.extractors)
+            for some in chunks(tuple(db.scalars(query)), GATHERED):
+                found += materials.gather(db, some, recipe.extractors)
+                blocks += sum(len(met.draft.blocks) for material in found[-len(some) :] for met in material.met)
+                if blocks >= BLOCKS:
+                    break
+        return tuple(found)
 
     def recall(self, lines: Mapping[int, Sequence[int]]) -> dict[int, dict[int, Fact]]:
         """What the Site's memory holds of the given lines of Pages: page → line → Fact."""

@@ -113,10 +113,14 @@ def test_stale_pages_and_payloads_are_handed_out_in_pieces(
         after = batch[-1].source.payload_id
         seen.append(len(batch))
     assert seen == [3, 3, 1]
-    monkeypatch.setattr("pipeline.store.shelf.MOST", len(b"Story 0"))
-    assert len(shelf.undrafted(RECIPE, 0, 3)) == 1, "large ones are not read together"
+    with monkeypatch.context() as narrow:
+        narrow.setattr("pipeline.store.shelf.MOST", len(b"Story 0"))
+        assert len(shelf.undrafted(RECIPE, 0, 3)) == 1, "large ones are not read together"
     draft_all(shelf)
     assert [len(shelf.stale(RECIPE, after, 4)) for after in (0, shelf.stale(RECIPE, 0, 4)[-1].page_id)] == [4, 3]
+    monkeypatch.setattr("pipeline.store.shelf.GATHERED", 2)
+    monkeypatch.setattr("pipeline.store.shelf.BLOCKS", 3)
+    assert len(shelf.stale(RECIPE, 0, 7)) == 4, "nor are long Drafts"
 
 
 def test_each_site_cleans_its_own(archive: Archive, store: Store, shelf: Shelf) -> None:
