@@ -11,6 +11,7 @@ from typing import Final
 
 MAX_ELEMENTS: Final = 100_000  # of a page; long live blogs have a third of that
 MAX_ATTRIBUTES: Final = 2_000  # of one element: libxml2 compares each with all others
+MAX_TEXT: Final = 2_000_000  # letters of text of a page; a novel has a third of that
 LONG_TAG: Final = 10_000  # bytes: shorter ones cannot have so many
 START = re.compile(rb"<[A-Za-z]")
 LONG = re.compile(rb"<[A-Za-z][^<>]{%d,}" % LONG_TAG)

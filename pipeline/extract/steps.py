@@ -11,7 +11,7 @@ from dataclasses import replace
 from lxml.etree import XPathEvalError
 from lxml.html import HtmlElement
 
-from pipeline.bounds import too_complex
+from pipeline.bounds import MAX_TEXT, too_complex
 from pipeline.extract.body import blocks_of
 from pipeline.extract.charset import decode
 from pipeline.extract.language import declared_language, language_of
@@ -55,6 +55,8 @@ def _draft(source: Source, trees: Trees | None) -> Draft:
     tree = parse(markup)
     if tree is None:
         return _without_text(Reason.NO_TEXT, "the body holds no markup and no text")
+    if len(markup) > MAX_TEXT and _letters(tree) > MAX_TEXT:  # whatever is done with it takes a hundred times its size
+        return _without_text(Reason.TOO_COMPLEX, f"the page has more than {MAX_TEXT} letters of text")
     metadata = metadata_of(tree)
     blocks = blocks_of(tree, metadata, trees)
     text = "\n".join(block.text for block in blocks if block.chance >= LIKELY) or "\n".join(block.text for block in blocks)
@@ -69,6 +71,12 @@ def _draft(source: Source, trees: Trees | None) -> Draft:
 
 def _without_text(reason: Reason, detail: str) -> Draft:
     return Draft(extractors=EXTRACTORS, reason=reason, detail=detail.encode("utf-8", "replace").decode())
+
+
+def _letters(tree: HtmlElement) -> int:
+    """How much text there is beside scripts and styles."""
+    texts = (text for each in tree.iter() for text in ("" if each.tag in ("script", "style") else each.text, each.tail))
+    return sum(len(text.strip()) for text in texts if text)
 
 
 def _emptiness(tree: HtmlElement) -> str:

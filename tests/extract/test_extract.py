@@ -103,6 +103,17 @@ def test_a_page_without_text_says_so(body: bytes) -> None:
     assert draft.detail
 
 
+def test_a_page_with_the_text_of_several_novels_is_too_complex(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipeline.extract.steps.MAX_TEXT", 5_000)
+    long = draft_of(page(story("A seal slept here. " * 300)).encode())
+    assert (long.blocks, long.reason) == ((), Reason.TOO_COMPLEX)
+    assert "5000 letters" in long.detail
+    around = f"<script>{'x = 1; ' * 1000}</script><!-- {'seal ' * 2000} --><p>{' ' * 9000}</p>"
+    assert draft_of(page(story() + around).encode()).reason is Reason.NONE
+
+
 SHELLS = (
     '<div id="root"></div><script src="/app.js"></script>',
     '<noscript>You need to enable JavaScript to run this app.</noscript><div id="x"></div><script src="/app.js"></script>',
