@@ -3,16 +3,16 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.library import Library, open_archive
+    from pipeline.reader import Reader, open_archive
 
-__all__ = ["Library", "__version__", "open_archive"]
+__all__ = ["Reader", "__version__", "open_archive"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """The library loads with the first who asks for it: a command that opens no archive need not wait for SQLAlchemy."""
-    if name in ("Library", "open_archive"):
-        from pipeline import library
+    """The reader loads with the first who asks for it: a command that opens no archive need not wait for SQLAlchemy."""
+    if name in ("Reader", "open_archive"):
+        from pipeline import reader
 
-        return getattr(library, name)
+        return getattr(reader, name)
     raise AttributeError(f"module 'pipeline' has no attribute {name!r}")

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy.engine import URL, make_url
 
-from pipeline.demo.newsroom import Newsroom, serve
+from pipeline.newsroom import Newsroom, serve
 from pipeline.store import migrate
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store

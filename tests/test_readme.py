@@ -25,9 +25,8 @@ from command import nightdesk as in_process
 from pydantic import BaseModel
 from typer.main import get_command
 
-from pipeline import __version__, settings, sites
+from pipeline import __version__, newsroom, settings, sites
 from pipeline.cli import application
-from pipeline.demo import newsroom
 from pipeline.errors import ExitCode
 from pipeline.model import Outcome, Reason
 from pipeline.rules import RULES

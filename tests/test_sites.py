@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline import sites
-from pipeline.demo.newsroom import SITES, site_file
 from pipeline.errors import ConfigError
 from pipeline.model import Kind, Link, Outcome, Reason
+from pipeline.newsroom import SITES, site_file
 from pipeline.sites import CrawlJob, Site, parse
 
 HEAD = 'name = "Courier"\nurl = "https://www.courier.example/"\n'

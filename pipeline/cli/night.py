@@ -102,6 +102,6 @@ def schedule(context: typer.Context) -> None:
 
 def demo(context: typer.Context) -> None:
     """Two nights of a small newsroom on this machine, without any network: crawled, cleaned, explained."""
-    from pipeline.demo.tour import tour  # a newsroom is no part of any other command
+    from pipeline.cli.demo import tour  # a newsroom is no part of any other command
 
     raise typer.Exit(tour(door(context).home))

@@ -12,12 +12,12 @@ from rich.text import Text
 
 from pipeline.cli.output import Cell, plural, print_json, say, table, when
 from pipeline.cli.setup import AsJson, door
-from pipeline.excerpts import Excerpt
 from pipeline.store import facets, results
 from pipeline.store import search as index
 from pipeline.store.engine import Store
 from pipeline.store.facets import Counts
 from pipeline.store.results import Hit, Results
+from pipeline.words.excerpts import Excerpt
 
 BAR = 40  # letters of the longest bar of a histogram
 FOUND = "bold yellow"

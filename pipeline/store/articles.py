@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from pipeline import tokens
 from pipeline.model import Metadata, Outcome, Recipe, Revision, count_words
 from pipeline.store import extractions, search, sketches
 from pipeline.store.extractions import Stand, Stands
@@ -23,6 +22,7 @@ from pipeline.store.schema import Revision as RevisionRow
 from pipeline.store.search import moment_of, order_key
 from pipeline.store.sql import chunks, storable, storable_all, upsert, upsert_ids
 from pipeline.store.values import Chosen, Cleaned
+from pipeline.words import tokens
 
 DROP_REVISIONS = delete(RevisionRow).where(RevisionRow.page_id == bindparam("page"), RevisionRow.number > bindparam("last"))
 

@@ -13,14 +13,14 @@ from datetime import date
 
 from sqlalchemy import Connection, select
 
-from pipeline import queries
-from pipeline.queries import All, Query, Term
 from pipeline.store import finding
 from pipeline.store.engine import Store
 from pipeline.store.schema import Article, Page
 from pipeline.store.search import PAGE_BITS, moment_of
 from pipeline.store.sql import chunks
-from pipeline.tokens import SLICE, SLICES
+from pipeline.words import queries
+from pipeline.words.queries import All, Query, Term
+from pipeline.words.tokens import SLICE, SLICES
 
 EXACT = 1000
 READ = 1000  # matches of a slice whose sites, authors and so on are read

@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, text
 
-from pipeline import matches, tokens
-from pipeline.matches import Parts
-from pipeline.queries import All, Any, Dates, Node, Not, Query, Term
 from pipeline.store.search import first_key, moment_of
 from pipeline.store.sql import chunks
-from pipeline.tokens import EVERY, day_token, field_token, month_token, year_token
+from pipeline.words import matches, tokens
+from pipeline.words.matches import Parts
+from pipeline.words.queries import All, Any, Dates, Node, Not, Query, Term
+from pipeline.words.tokens import EVERY, day_token, field_token, month_token, year_token
 
 TOP = 1 << 62  # above every order key
 STRETCH = 2000  # Articles, the newest ones, among which PostgreSQL looks first

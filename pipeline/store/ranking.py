@@ -15,12 +15,12 @@ from math import log
 
 from sqlalchemy import Connection, bindparam, select, text
 
-from pipeline import tokens
-from pipeline.queries import All, Any, Node, Query, Term, wanted
 from pipeline.store import finding
 from pipeline.store.finding import Plan
 from pipeline.store.schema import Article
 from pipeline.store.sql import chunks
+from pipeline.words import tokens
+from pipeline.words.queries import All, Any, Node, Query, Term, wanted
 
 NEWEST = 200  # matches that are weighed
 TITLED = 50  # more, that have all words in their titles

@@ -14,15 +14,15 @@ from itertools import islice
 
 from sqlalchemy import Connection, func, or_, select
 
-from pipeline import excerpts, queries
 from pipeline.errors import ConfigError
-from pipeline.excerpts import Excerpt
-from pipeline.queries import Query
 from pipeline.store import finding, ranking
 from pipeline.store.engine import Store
 from pipeline.store.finding import Plan
 from pipeline.store.schema import Article, Sketch
 from pipeline.store.views import ArticleView, by_keys
+from pipeline.words import excerpts, queries
+from pipeline.words.excerpts import Excerpt
+from pipeline.words.queries import Query
 
 ORDERS = ("newest", "rank")
 MOST = 1000  # hits of one page

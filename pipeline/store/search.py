@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select, text, update
 
-from pipeline import tokens
 from pipeline.store.engine import Store
 from pipeline.store.schema import Article, Page, Revision
-from pipeline.tokens import FILLER, Source, Tokens
+from pipeline.words import tokens
+from pipeline.words.tokens import FILLER, Source, Tokens
 
 PAGE_BITS = 29  # of an order key: half a billion Pages share one second at the most
 BATCH = 100  # Articles that are indexed in one transaction

@@ -13,9 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, null, select
 
-from pipeline import queries
 from pipeline.model import Kind, Outcome
-from pipeline.queries import Query
 from pipeline.store import finding
 from pipeline.store.coding import unpack
 from pipeline.store.engine import Store
@@ -24,6 +22,8 @@ from pipeline.store.schema import Article, Capture, Extraction, LedgerEntry, Pag
 from pipeline.store.search import first_key
 from pipeline.store.sql import chunks
 from pipeline.store.views import ArticleView, selected, viewed
+from pipeline.words import queries
+from pipeline.words.queries import Query
 
 STEP = 200  # Articles, or Pages, that are read at a time
 

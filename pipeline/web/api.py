@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from pipeline import __version__, queries
+from pipeline import __version__
 from pipeline.errors import ConfigError, NightdeskError
 from pipeline.runs.groups import also_at
 from pipeline.store import facets, history, ledgers, nights, payloads, query, results, trails
@@ -29,6 +29,7 @@ from pipeline.web.desk import AtDesk, Code, Desk, Missing, Number, Text, has_it,
 from pipeline.web.pages import Digest
 from pipeline.web.runs import NONE
 from pipeline.web.searching import Asked, Cursor
+from pipeline.words import queries
 
 LIMIT = 200
 VISITS = 1000  # among which the one is looked for that brought an article's bytes

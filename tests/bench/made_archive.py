@@ -15,9 +15,9 @@ from itertools import islice
 
 import numpy
 
-from pipeline import tokens
 from pipeline.store.search import order_key
-from pipeline.tokens import Source, Tokens, field_token
+from pipeline.words import tokens
+from pipeline.words.tokens import Source, Tokens, field_token
 
 FIRST = datetime(2006, 1, 1, tzinfo=UTC)
 DAYS = 20 * 365

@@ -21,7 +21,7 @@ from command import ROOT, Answer, exit_code, nightdesk, running, until
 from little_site import LittleSite, serving
 
 from pipeline import sites
-from pipeline.demo.newsroom import SITES, Newsroom
+from pipeline.newsroom import SITES, Newsroom
 from pipeline.settings import BROWSERS
 
 LOCAL = ("--allow-private", "--delay", "0")

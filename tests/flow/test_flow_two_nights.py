@@ -16,8 +16,8 @@ import pytest
 from command import ROOT, Answer, command, environment, nightdesk
 from conftest import ENGINES
 
-from pipeline.demo.newsroom import SITES, Newsroom, Truth, serve, site_file, truth
-from pipeline.demo.newsroom.data import load
+from pipeline.newsroom import SITES, Newsroom, Truth, serve, site_file, truth
+from pipeline.newsroom.data import load
 from pipeline.store import history, query
 from pipeline.store.engine import Store
 

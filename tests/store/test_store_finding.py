@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from naughty import NAUGHTY
 from sqlalchemy import text
 
-from pipeline import matches, queries, tokens
 from pipeline.store import finding, search
 from pipeline.store.engine import Store
-from pipeline.tokens import Source
+from pipeline.words import matches, queries, tokens
+from pipeline.words.tokens import Source
 
 ARTICLES = (
     # language, site, title, text, author, tag

@@ -9,13 +9,13 @@ from archiving import DAY, NIGHT, clean, do, dump, night, url
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline import tokens
 from pipeline.errors import ConfigError
 from pipeline.store import facets, query, results
 from pipeline.store import search as index
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store
 from pipeline.store.search import order_key
+from pipeline.words import tokens
 
 STORIES = {
     "oldest": "Night ferry returns\nThe ferry left Port Ellery at seven. Café owners cheered.",

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import queries
-from pipeline.queries import MOST_TERMS, described, parse
+from pipeline.words import queries
+from pipeline.words.queries import MOST_TERMS, described, parse
 
 UNDERSTOOD = {
     "harbour levy": "harbour and levy",

@@ -1,4 +1,4 @@
-"""`python -m pipeline.demo.newsroom`: look at the sites in a browser.
+"""`python -m pipeline.newsroom`: look at the sites in a browser.
 
 Promises: prints the three addresses and serves them until interrupted.
 """
@@ -15,7 +15,7 @@ from .model import NIGHTS
 
 def main() -> None:
     """Serve one night of the newsroom until Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.demo.newsroom")
+    parser = argparse.ArgumentParser(prog="python -m pipeline.newsroom")
     parser.add_argument("--night", type=int, choices=NIGHTS, default=1, help="which night to show")
     night: int = parser.parse_args().night
     with serve(night) as newsroom:

@@ -17,7 +17,7 @@ from threading import local
 
 from Stemmer import Stemmer
 
-from pipeline.letters import folded, words
+from pipeline.words.letters import folded, words
 
 VERSION = "1"  # of what this module makes of a text; another one has to come with a migration that lets all articles wait
 MARK = "·"

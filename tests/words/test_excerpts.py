@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.excerpts import excerpt, marked
-from pipeline.queries import parse
+from pipeline.words.excerpts import excerpt, marked
+from pipeline.words.queries import parse
 
 
 def lit(text: str, query: str, field: str = "", language: str = "en") -> list[str]:

@@ -20,9 +20,9 @@ import pytest
 import trafilatura
 
 from pipeline import sites
-from pipeline.demo.newsroom import SITES, Newsroom, NewsroomSite, Truth, serve, site_file, truth
-from pipeline.demo.newsroom.courier import ALL_NEWS, LOGIN
-from pipeline.demo.newsroom.data import load
+from pipeline.newsroom import SITES, Newsroom, NewsroomSite, Truth, serve, site_file, truth
+from pipeline.newsroom.courier import ALL_NEWS, LOGIN
+from pipeline.newsroom.data import load
 
 ENGLISH, RUSSIAN, TAJIK = (site.id for site in SITES)
 IDS = [site.id for site in SITES]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline import tokens
-from pipeline.queries import All, Any, Dates, Node, Term
-from pipeline.tokens import FILLER, MARK, Tokens, field_token
+from pipeline.words import tokens
+from pipeline.words.queries import All, Any, Dates, Node, Term
+from pipeline.words.tokens import FILLER, MARK, Tokens, field_token
 
 
 @dataclass(frozen=True, slots=True)

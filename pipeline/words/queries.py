@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pipeline.tokens import FIELDS, MOST_REVISIONS, asked, primary, site_token
+from pipeline.words.tokens import FIELDS, MOST_REVISIONS, asked, primary, site_token
 
 MOST_LETTERS = 2000  # of a query that are read
 MOST_TERMS = 32

@@ -28,7 +28,7 @@ PAGE = 100  # hits read at a time
 Day = str | datetime | None
 
 
-class Library:
+class Reader:
     """An archive that is open for reading. Close it, or use it in a `with` statement. Threads may share one."""
 
     def __init__(self, store: Store) -> None:
@@ -77,7 +77,7 @@ class Library:
         self, words: str = "", *, site: str | None = None, since: Day = None, until: Day = None, limit: int | None = None
     ) -> Iterator[dict[str, Any]]:
         """The same articles as dictionaries of plain values, with `payload` (SHA-256 of the bytes) and `recipe`:
-        `pandas.DataFrame(library.rows("harbour"))`."""
+        `pandas.DataFrame(archive.rows("harbour"))`."""
         asked = Asked(words, (site,) if site else (), _moment("since", since), _moment("until", until), limit)
         for each in streams.articles(self._store, asked):
             values = asdict(each.article)
@@ -110,7 +110,7 @@ class Library:
         return page.id if page else 0
 
 
-def open_archive(where: str | Path | None = None) -> Library:
+def open_archive(where: str | Path | None = None) -> Reader:
     """The archive of a home folder (that which holds `config/`), of a SQLite file or of a database URL; by default the one that
     the command line would take here. Raises ConfigError and StoreError."""
     given = "" if where is None else fspath(where)
@@ -122,7 +122,7 @@ def open_archive(where: str | Path | None = None) -> Library:
         address = settings.load(Path(given) if given else None).database_url
     store = Store(address)
     migrate.ensure(store, create=False)
-    return Library(store)
+    return Reader(store)
 
 
 def _moment(name: str, given: Day) -> datetime | None:

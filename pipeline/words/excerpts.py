@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipeline import tokens
-from pipeline.letters import SIGNS
-from pipeline.queries import Query, Term, wanted
+from pipeline.words import tokens
+from pipeline.words.letters import SIGNS
+from pipeline.words.queries import Query, Term, wanted
 
 RUN = re.compile(rf"[\w{SIGNS}\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u00ad]+")  # a word with its accents
 WIDTH = 200  # letters of an excerpt

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.letters import folded, words
+from pipeline.words.letters import folded, words
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,11 @@ from urllib.parse import urlsplit
 
 from rich.text import Text
 
+from pipeline import newsroom, sites
 from pipeline import settings as settings_room
-from pipeline import sites
 from pipeline.cli import summary
 from pipeline.cli.output import plural, say
 from pipeline.cli.watch import watcher
-from pipeline.demo import newsroom
 from pipeline.errors import DiskError, ExitCode
 from pipeline.model import Outcome
 from pipeline.runs.night import SiteNight, run_night, worst
