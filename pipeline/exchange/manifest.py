@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import sha256
+from os import scandir
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,8 +63,20 @@ def listed(root: Path) -> Iterator[dict[str, Any]]:
         yield entry(path, path.relative_to(root).as_posix())
 
 
-def _files(root: Path) -> list[Path]:
-    return sorted(path for path in root.rglob("*") if path.is_file() and path != root / NAME and path.name != MARK)
+def _files(root: Path) -> Iterator[Path]:
+    """All files of a folder but for its manifest, in order, a folder at a time: there may be as many as articles."""
+    yield from (path for path in _below(root) if path != root / NAME and path.name != MARK)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    with scandir(folder) as found:
+        entries = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in found)
+    for name, is_folder in entries:
+        path = folder / name
+        if is_folder:
+            yield from _below(path)
+        elif path.is_file():
+            yield path
 
 
 def write(path: Path, head: dict[str, Any], counts: dict[str, Any], files: Iterator[dict[str, Any]]) -> dict[str, Any]:

@@ -7,11 +7,11 @@ and that no transaction is open while the reader works. What comes into the arch
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, null, select
+from sqlalchemy import Connection, Row, Select, func, null, select
 
 from pipeline.model import Kind, Outcome
 from pipeline.store import finding
@@ -26,6 +26,8 @@ from pipeline.words import queries
 from pipeline.words.queries import Query
 
 STEP = 200  # Articles, or Pages, that are read at a time
+VISITED = 50  # Pages whose visits are read at a time
+HELD = 4_000_000  # bytes of Payloads, unpacked, that are read at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +138,8 @@ def visits(store: Store, asked: Asked) -> Iterator[Seen]:
     """All visits to the stories that were asked for, Page by Page, of each in order of time; without a query, dates or a limit
     those of Pages that are no Articles too."""
     for pages in _pages(store, asked):
-        for page in pages:
-            yield from _visits(store, page)
+        for few in chunks(pages, VISITED):
+            yield from _visits(store, few)
 
 
 def _pages(store: Store, asked: Asked) -> Iterator[Sequence[int]]:
@@ -158,41 +160,60 @@ def _pages(store: Store, asked: Asked) -> Iterator[Sequence[int]]:
         after = pages[-1]
 
 
-def _visits(store: Store, page: int) -> Iterator[Seen]:
-    """Visits of one Page. The bytes are read one Payload at a time."""
+def _visits(store: Store, pages: Sequence[int]) -> Iterator[Seen]:
+    """Visits of some Pages. Of each Payload the bytes come with the first visit of a Page that brought them."""
     with store.read() as db:
-        url = db.scalar(select(Page.url).where(Page.id == page)) or ""
-        rows = sorted([*db.execute(_captures(page)), *db.execute(_unchanged(page))], key=lambda row: row.at)
+        urls = {row.id: row.url for row in db.execute(select(Page.id, Page.url).where(Page.id.in_(pages)))}
+        rows: dict[int, list[Row[*tuple[Any, ...]]]] = {page: [] for page in pages}
+        for row in (*db.execute(_captures(pages)), *db.execute(_unchanged(pages))):
+            rows[row.page_id].append(row)
+    told = [each for page in pages for each in _in_order(urls.get(page, ""), rows[page])]
+    bodies = _bodies(store, [(row.payload_id, row.weight) for _, row in told if row is not None])
+    for seen, row in told:
+        yield seen if row is None else replace(seen, body=next(bodies))
+
+
+def _in_order(url: str, rows: Sequence[Row[*tuple[Any, ...]]]) -> Iterator[tuple[Seen, Row[*tuple[Any, ...]] | None]]:
+    """Visits of one Page by time; beside one that brought bytes, its row."""
     first: dict[int, tuple[datetime, str]] = {}
     last = 0  # the Payload that the page showed at the visit before
-    for row in rows:
+    for row in sorted(rows, key=lambda each: each.at):
         last = row.payload_id or last
         if row.outcome == Outcome.UNCHANGED and last in first:
-            yield Seen(url, row.at, row.status or 304, {}, first[last][1], None, "", first[last][0])
+            yield Seen(url, row.at, row.status or 304, {}, first[last][1], None, "", first[last][0]), None
         elif row.payload_id in first:
             was, digest = first[row.payload_id]
-            yield Seen(url, row.at, row.status or 200, dict(row.headers), digest, None, row.media_type, was)
+            yield Seen(url, row.at, row.status or 200, dict(row.headers), digest, None, row.media_type, was), None
         elif row.payload_id:
-            digest, body = _payload(store, row.payload_id)
-            first[row.payload_id] = (row.at, digest)
-            yield Seen(url, row.at, row.status or 200, dict(row.headers), digest, body, row.media_type)
+            first[row.payload_id] = (row.at, row.digest)
+            yield Seen(url, row.at, row.status or 200, dict(row.headers), row.digest, None, row.media_type), row
         elif row.status and row.outcome != Outcome.UNCHANGED:
-            yield Seen(url, row.at, row.status, dict(row.headers), location=row.location)
+            yield Seen(url, row.at, row.status, dict(row.headers), location=row.location), None
 
 
-def _captures(page: int) -> Select[*tuple[Any, ...]]:
+def _captures(pages: Sequence[int]) -> Select[*tuple[Any, ...]]:
     at = Capture.fetched_at.label("at")
-    columns = (at, Capture.status, Capture.outcome, Capture.headers, Capture.payload_id, Capture.media_type, Capture.location)
-    return select(*columns).where(Capture.page_id == page)
+    columns = (Capture.page_id, at, Capture.status, Capture.outcome, Capture.headers, Capture.payload_id, Capture.media_type)
+    query = select(*columns, Capture.location, Payload.digest, Payload.size.label("weight"))
+    return query.outerjoin(Payload, Payload.id == Capture.payload_id).where(Capture.page_id.in_(pages))
 
 
-def _unchanged(page: int) -> Select[*tuple[Any, ...]]:
+def _unchanged(pages: Sequence[int]) -> Select[*tuple[Any, ...]]:
     """Visits that found nothing new: only the ledger knows of them."""
-    query = select(LedgerEntry.at, LedgerEntry.status, LedgerEntry.outcome, null().label("payload_id"))
-    return query.where(LedgerEntry.page_id == page, LedgerEntry.outcome == Outcome.UNCHANGED, LedgerEntry.status.is_not(None))
+    entry = (LedgerEntry.page_id, LedgerEntry.at, LedgerEntry.status, LedgerEntry.outcome, null().label("payload_id"))
+    query = select(*entry).where(LedgerEntry.page_id.in_(pages), LedgerEntry.outcome == Outcome.UNCHANGED)
+    return query.where(LedgerEntry.status.is_not(None))
 
 
-def _payload(store: Store, payload: int) -> tuple[str, bytes]:
-    with store.read() as db:
-        row = db.execute(select(Payload.digest, Payload.coding, Payload.body).where(Payload.id == payload)).one()
-    return row.digest, unpack(row.coding, row.body)
+def _bodies(store: Store, payloads: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+    """The bytes of Payloads in the order in which they are asked for by number and size, a few megabytes at a time."""
+    held, weight = list[int](), 0
+    for number, (payload, size) in enumerate(payloads, 1):
+        held.append(payload)
+        weight += size
+        if weight >= HELD or len(held) >= STEP or number == len(payloads):
+            with store.read() as db:
+                query = select(Payload.id, Payload.coding, Payload.body).where(Payload.id.in_(held))
+                found = {row.id: (row.coding, row.body) for row in db.execute(query)}
+            yield from (unpack(*found[each]) for each in held)
+            held, weight = [], 0

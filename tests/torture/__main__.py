@@ -32,6 +32,7 @@ TRIALS = {
         "A hundred nights killed at random moments on each database: nothing is lost, nothing is there twice.", ".kill"
     ),
     "load": Trial("One night of three hundred sites, some of which hang: the others are not held up.", ".load"),
+    "replay": Trial("Every story of an exported WARC is shown by pywb as it was, byte for byte.", ".replay"),
     "ssrf": Trial("Every spelling of an inner address by every way in: nothing is ever connected to.", ".ssrf"),
 }
 
