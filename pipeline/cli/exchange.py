@@ -11,10 +11,11 @@ import typer
 
 from pipeline.cli.output import complain, plural, print_json, say
 from pipeline.cli.setup import AsJson, door
-from pipeline.errors import ExitCode
+from pipeline.errors import ConfigError, ExitCode
 from pipeline.exchange import formats, manifest
 from pipeline.store import streams
-from pipeline.store.streams import Asked
+from pipeline.store.faults import Asked
+from pipeline.store.streams import Asked as Wanted
 
 
 class FormatName(StrEnum):
@@ -52,7 +53,7 @@ def export(
     name = formats.named(form, out)
     store = here.archive()
     sites = tuple(each for each in dict.fromkeys(site or ()) if here.known_site(store, each))
-    asked = Asked(query, sites, since.replace(tzinfo=UTC) if since else None, _behind(until), limit)
+    asked = Wanted(query, sites, since.replace(tzinfo=UTC) if since else None, _behind(until), limit)
     try:
         made = formats.export(store, asked, name, out)
     except KeyboardInterrupt:
@@ -75,10 +76,30 @@ def _behind(day: datetime | None) -> datetime | None:
 
 
 def verify(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Exports: files, or folders, with their manifests.")],
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="PATH", help="Exports: files, or folders. Default: the archive itself.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Only what was kept or made since that day (UTC)."),
+    ] = None,
+    sample: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only so many rows of each kind, by lot.")] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Make again what can be made again from the stored bytes.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check exports against their manifests: each file's size and SHA-256, and of JSON lines each text's own digest."""
+    """Check the archive, row by row: bytes, texts, articles, index, ledgers. Or check exports against their manifests."""
+    if not paths:
+        from pipeline.cli.proving import prove  # who checks an export need not wait for what cleans
+
+        prove(door(context), Asked(since.replace(tzinfo=UTC) if since else None, sample), repair=repair, as_json=as_json)
+    elif since or sample or repair:
+        raise ConfigError("verify: --since, --sample and --repair are for the archive; leave them out, or the paths")
+    else:
+        _verify_exports(paths, as_json)
+
+
+def _verify_exports(paths: list[Path], as_json: bool) -> None:
     told = []
     for path in paths:
         found, wrong = manifest.verify(path)

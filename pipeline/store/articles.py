@@ -116,7 +116,7 @@ def _article_values(
     page: int, revisions: Sequence[Revision], stand: Stand, ids: Mapping[tuple[int, int], int]
 ) -> dict[str, Any]:
     metadata = metadata_from_json(dict(stand.chosen))  # as stored, so that what comes back is what it was
-    return _article_row(metadata) | {
+    return columns_of(metadata) | {
         "page_id": page,
         "revision_id": ids[page, revisions[-1].number],
         "extraction_id": stand.id,
@@ -153,7 +153,8 @@ def _first_made(db: Connection, pages: Sequence[int]) -> dict[int, datetime]:
     return {page: at for chunk in chunks(pages) for page, at in db.execute(query.where(ExtractionRow.page_id.in_(chunk)))}
 
 
-def _article_row(metadata: Metadata) -> dict[str, Any]:
+def columns_of(metadata: Metadata) -> dict[str, Any]:
+    """What of an Article is metadata: column → value."""
     return {
         "title": storable(metadata.title),
         "authors": storable_all(metadata.authors),

@@ -20,7 +20,10 @@ def pack(body: bytes) -> tuple[str, bytes]:
 
 
 def unpack(coding: str, body: bytes) -> bytes:
-    """The bytes as they were. Raises ValueError on a coding that this version does not know."""
+    """The bytes as they were. Raises ValueError on a coding that this version does not know, and for bytes that are damaged."""
     if coding != ZSTD:
         raise ValueError(f"unknown coding {coding!r}")
-    return zstd.decompress(body)
+    try:
+        return zstd.decompress(body)
+    except (zstd.ZstdError, MemoryError) as error:
+        raise ValueError(f"damaged: {error}") from None
