@@ -27,8 +27,8 @@ from pipeline.store import migrate
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store
 
-# the command line and the little site, and what makes archives, of which other folders make use
-sys.path += [str(Path(__file__).parent / folder) for folder in ("flow", "store")]
+# the command line and the little site, what makes archives and what walks pages, of which other folders make use
+sys.path += [str(Path(__file__).parent / folder) for folder in ("flow", "store", "web")]
 
 # Hundreds of processes are started, and each would compile what it loads anew
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

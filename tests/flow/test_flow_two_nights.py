@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from command import ROOT, Answer, command, environment, nightdesk
 from conftest import ENGINES
+from walking import DESK, NEEDED, PHONE, chromium, serving, walk
 
 from pipeline.newsroom import SITES, Newsroom, Truth, serve, site_file, truth
 from pipeline.newsroom.data import load
@@ -264,3 +265,26 @@ def test_the_stored_bytes_come_out_as_they_were_served(flow: Flow) -> None:
 def test_status_proves_the_ledgers(flow: Flow) -> None:
     assert "The ledgers of the last runs add up." in nightdesk(flow.home, "status").out
     assert flow.rows("SELECT DISTINCT status FROM run") == [("finished",)]
+
+
+def rooms(flow: Flow) -> list[str]:
+    """The pages of the reading room of which each kind is there once, stories in all languages."""
+    site, path = next(iter(sorted(edited())))
+    numbers = [next(each["id"] for key, each in sorted(flow.articles[1].items()) if key[0] == site) for site in IDS]
+    ((wall,),) = flow.rows("SELECT page_id FROM ledger_entry WHERE reason = 'consent_wall'")[:1]
+    changed = flow.articles[1][site, path]["id"]
+    return [
+        "", "search?q=harbour", "search?q=шаҳр", "search", "sites", *(f"sites/{each}" for each in IDS), "runs", "runs/3",
+        *(f"articles/{each}" for each in numbers), f"articles/{changed}/revisions", f"pages/{changed}", f"pages/{changed}/why",
+        f"pages/{changed}/raw", f"pages/{wall}", f"pages/{wall}/why", "nothing",
+    ]  # fmt: skip
+
+
+@NEEDED
+def test_every_page_of_the_reading_room_is_sound_on_a_desk_and_on_a_phone(flow: Flow) -> None:
+    store, paths = Store(flow.address), rooms(flow)
+    on_phone = paths if store.is_sqlite else ()  # what a page is does not depend on the database, only whether it can be made
+    with serving(store, []) as address, chromium() as browser:
+        wrong = walk(browser, address, paths, DESK, () if on_phone else paths) + walk(browser, address, on_phone, PHONE, paths)
+    store.close()
+    assert not wrong, "\n".join(wrong)

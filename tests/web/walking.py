@@ -1,0 +1,112 @@
+"""The reading room at an address, and Chromium that walks its pages and says what is wrong with them.
+
+Promises that a page is looked at as its reader would: what the console says, what sticks out of the screen, and what axe-core
+finds serious where it is asked. Who walks is skipped where no browser is installed (`NEEDED`).
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from pipeline.settings import BROWSERS
+from pipeline.store.engine import Store
+from pipeline.web.app import application
+from pipeline.web.serving import address_of, listen
+
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), "")
+AXE = find_spec("axe_core_python")
+NEEDED = pytest.mark.skipif(
+    not CHROMIUM or not AXE or not find_spec("playwright"), reason="Chromium, or the extra 'test', is not installed"
+)
+HELD = "/framed/"  # archived pages, which may complain that they may do nothing
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What pages are looked at on."""
+
+    width: int
+    height: int
+    scheme: str
+
+
+DESK, PHONE = Screen(1280, 800, "light"), Screen(360, 740, "dark")
+
+
+@contextmanager
+def serving(store: Store, asked: list[str]) -> Iterator[str]:
+    """The room at an address; the paths that are asked for are written down."""
+    inner = application(store)
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope.get("path", ""))
+        await inner(scope, receive, send)
+
+    with listen("127.0.0.1", 0) as listening:
+        server = uvicorn.Server(uvicorn.Config(noting, log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        thread.start()
+        try:
+            yield address_of(listening)
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """The browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def walk(browser: Any, address: str, paths: Iterable[str], screen: Screen, with_axe: Iterable[str]) -> list[str]:
+    """What is wrong with these pages on that screen; axe-core looks at those of `with_axe`."""
+    context = browser.new_context(
+        viewport={"width": screen.width, "height": screen.height}, color_scheme=screen.scheme
+    )  # fmt: skip
+    asked = frozenset(with_axe)
+    wrong = [
+        f"{screen.width} /{path}: {each}"
+        for path in paths
+        for each in _faults(context.new_page(), address + path, _axe() if path in asked else "")
+    ]
+    context.close()
+    return wrong
+
+
+def _axe() -> str:
+    assert AXE is not None
+    assert AXE.origin is not None
+    return (Path(AXE.origin).parent / "axe.min.js").read_text(encoding="utf8")
+
+
+def _faults(page: Any, url: str, axe: str) -> list[str]:
+    found: list[str] = []
+    page.on("console", lambda said: found.append(said.text) if HELD not in said.location["url"] else None)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("dialog", lambda dialog: (found.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    page.goto(url)
+    found[:] = [each for each in found if not ("404" in each and url.endswith("/nothing"))]  # which is what it is to answer
+    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    found += [f"sticks out by {over} px"] if over > 0 else []
+    page.evaluate(axe or "axe = {run: () => ({violations: []})}")
+    for each in page.evaluate("axe.run(document, {iframes: false, resultTypes: ['violations']})")["violations"]:
+        if each["impact"] in ("serious", "critical"):
+            found.append(f"{each['impact']} {each['id']}: {[node['html'][:120] for node in each['nodes'][:2]]}")
+    page.close()
+    return found
