@@ -35,6 +35,7 @@ COMMANDS: Final = {  # and the module of each, in the order of the help
     "status": "reading",
     "export": "exchange",
     "verify": "exchange",
+    "backup": "upkeep",
     "import": "importing",
     "serve": "serving",
     "extract": "extracting",
