@@ -1,133 +1,176 @@
 """The built-in schedule: each Site by the cron line of its file, each night in a child process of its own.
 
-Promises that a night which starts late still starts (APScheduler's own default drops it after a second), that a Site never runs
-twice at once, that a night which hangs is ended, and that changed, new and removed site files are noticed without a restart.
+Promises that each night is run once, whatever the clock does and however often this process is started (`agenda` decides, from
+what the archive knows); that a Site never runs twice at once; that a night which hangs is ended; and that changed, new and
+removed site files are noticed without a restart. APScheduler keeps the next night of each Site and begins it.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Callable
-from datetime import datetime
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from types import FrameType
+from zoneinfo import ZoneInfo
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import BaseScheduler
+from apscheduler.triggers.date import DateTrigger
 
 from pipeline import sites
-from pipeline.cron import trigger
-from pipeline.errors import ExitCode
+from pipeline.agenda import AHEAD, GRACE, Begun, Night, delay_of, done_until, wanted
+from pipeline.children import Nights
+from pipeline.cron import Line
+from pipeline.notify import Systemd
 from pipeline.settings import Settings
 from pipeline.sites import Site
 
-MISFIRE_GRACE = 6 * 3600  # seconds that a night may start late
+LOOK = 15.0  # seconds between two looks at the clock: a machine that slept is behind by no more
 REREAD = 60.0  # seconds between two looks at the site files
-CLEANING = 3 * 3600.0  # seconds beyond the crawl's own limit before a night is ended
+THREADS = 1000  # a night that waits for its place waits in one of them, not in the plan, where it would become too late
+HOURS = int(GRACE.total_seconds() // 3600)
 
 Say = Callable[[str], None]
+Crawls = Callable[[str | None], Mapping[str, Sequence[Begun]]]  # of one Site, or of all
+Run = Callable[[Site, Night], None]
 
 
-class Nights:
-    """The children that are at work, so that they can be ended with us."""
+@dataclass
+class _Planned:
+    """A Site as it is scheduled."""
 
-    def __init__(self, settings: Settings, say: Say) -> None:
-        self._settings = settings
+    site: Site
+    line: Line
+    delay: timedelta
+    done: datetime  # nights planned until then are no more to be begun
+    seen: datetime  # when the clock was last looked at
+    handed: Night | None = None  # to APScheduler
+
+
+class Plan:
+    """The next night of each Site, as a job of APScheduler: looked at anew as often as `look` is called."""
+
+    def __init__(self, scheduler: BaseScheduler, run: Run, say: Say, spread: float = 0.0) -> None:
+        self._scheduler = scheduler
+        self._run = run
         self._say = say
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._lock = threading.Lock()
+        self._spread = spread
+        self._sites: dict[str, _Planned] = {}
+        scheduler.add_listener(self._report, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
 
-    def run(self, site: Site) -> None:
-        """One night of one Site; waits for its end."""
-        command = [sys.executable, "-P", "-m", "pipeline", "--home", str(self._settings.home), "crawl", site.id]
-        environment = os.environ | {"NIGHTDESK_DATABASE_URL": self._settings.database_url}  # not for `ps` to see
-        began = datetime.now().astimezone()
-        self._say(f"{began:%Y-%m-%d %H:%M} {site.id}: the night begins")
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, env=environment)
-        with self._lock:
-            self._children[site.id] = child
-        try:
-            code = child.wait(site.politeness.max_minutes * 60 + CLEANING)
-        except subprocess.TimeoutExpired:
-            self._say(f"{site.id}: the night takes too long and is ended; the next one goes on from there")
-            _end(child)
-            code = ExitCode.PARTLY
-        finally:
-            with self._lock:
-                self._children.pop(site.id, None)
-        if code:
-            self._say(f"{site.id}: the night ended with exit code {code}")
+    def look(
+        self,
+        found: Sequence[Site],
+        now: datetime,
+        *,
+        broken: Sequence[str] = (),
+        begun: Mapping[str, Sequence[Begun]] | None = None,
+    ) -> None:
+        """Puts the plan right for the Sites and the clock as they are; `broken` are Sites whose files cannot be read now.
+        `begun` is what the archive knows, at the start: nights that were due since then are made up for."""
+        enabled = {site.id: site for site in found if site.enabled}
+        for name in [name for name in self._sites if name not in enabled and name not in broken]:
+            self._drop(name)
+            self._say(f"{name}: no longer scheduled")
+        for site in enabled.values():
+            self._follow(site, now, (begun or {}).get(site.id, ()))
+        for planned in self._sites.values():
+            self._settle(planned, now)
+        self._scheduler.wakeup()  # it waits by a clock that stands still while the machine sleeps
 
-    def end(self) -> None:
-        """Ends all that is at work, in order."""
-        with self._lock:
-            children = list(self._children.values())
-        for child in children:
-            child.send_signal(signal.SIGINT)
-        for child in children:
-            _end(child)
+    def _drop(self, name: str) -> None:
+        del self._sites[name]
+        if self._scheduler.get_job(name) is not None:
+            self._scheduler.remove_job(name)
+
+    def _follow(self, site: Site, now: datetime, begun: Sequence[Begun]) -> None:
+        known = self._sites.get(site.id)
+        if known is not None and known.site == site:
+            return
+        if known is not None and (known.site.cron, known.site.timezone) == (site.cron, site.timezone):
+            known.site = site
+            with suppress(JobLookupError):  # it has just begun
+                self._scheduler.modify_job(site.id, args=(site, known.handed), name=site.name)
+        else:
+            if known is not None:
+                self._drop(site.id)
+            line, done = Line(site.cron, site.timezone), done_until(begun, now) or now
+            self._sites[site.id] = known = _Planned(site, line, delay_of(site.id, self._spread), done, now)
+        self._settle(known, now)
+        self._say(f"{site.id}: '{site.cron}' {site.timezone}, " + (f"next at {_shown(known)}" if known.handed else "never"))
+
+    def _settle(self, planned: _Planned, now: datetime) -> None:
+        """Hands the next night over, where none is or the clock has moved."""
+        handed, seen, planned.seen = planned.handed, planned.seen, now
+        if planned.done > now + AHEAD:  # the clock was wrong then
+            planned.done = now
+        if handed is not None and seen <= now < handed.start:
+            return
+        if handed is not None and self._scheduler.get_job(planned.site.id) is None:  # begun, missed or left out
+            planned.done, planned.handed = max(planned.done, handed.planned), None
+        elif handed is not None and handed.start <= now:  # it is about to be
+            return
+        night, missed = wanted(planned.line, planned.delay, planned.done, now)
+        if missed:
+            planned.done = missed[-1]
+            self._say(_missed(planned.site, missed))
+        if night is not None and night != planned.handed:
+            self._hand(planned, night)
+
+    def _hand(self, planned: _Planned, night: Night) -> None:
+        planned.handed = night
+        self._scheduler.add_job(
+            self._run,
+            DateTrigger(night.start, "UTC"),
+            args=(planned.site, night),
+            id=planned.site.id,
+            name=planned.site.name,
+            replace_existing=True,
+            misfire_grace_time=int(GRACE.total_seconds()),
+            coalesce=True,
+            max_instances=1,
+        )
+
+    def next(self) -> str:
+        """The first night that is to come, in words."""
+        coming = [each for each in self._sites.values() if each.handed is not None]
+        first = min(coming, key=lambda each: each.handed.start if each.handed else each.seen, default=None)
+        return f"next is {first.site.id} at {_shown(first)}" if first else "nothing is scheduled"
+
+    def _report(self, event: JobEvent) -> None:
+        if event.code == EVENT_JOB_MISSED:
+            planned = self._sites.get(event.job_id)
+            at = event.scheduled_run_time if planned is None else event.scheduled_run_time - planned.delay
+            self._say(_missed(planned.site, (at,)) if planned else f"{event.job_id}: a night was missed")
+        elif event.code == EVENT_JOB_MAX_INSTANCES:
+            self._say(f"{event.job_id}: the night before is still at work, so this one is left out")
+        else:
+            self._say(f"{event.job_id}: could not be started: {event.exception!r}")
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    try:
-        child.send_signal(signal.SIGINT)
-        child.wait(30)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+def _shown(planned: _Planned) -> str:
+    """When the next night of a Site starts, on its own clock."""
+    assert planned.handed is not None
+    return f"{planned.handed.start.astimezone(ZoneInfo(planned.site.timezone)):%Y-%m-%d %H:%M %Z}"
 
 
-def sync(scheduler: BackgroundScheduler, nights: Nights, settings: Settings, say: Say) -> None:
-    """Makes the jobs those of the site files as they are now."""
-    found, errors = sites.load_all(settings.sites_folder)
-    for error in errors:
-        say(f"{error}; its schedule stays as it was")
-    wanted = {site.id: site for site in found if site.enabled}
-    broken = {path.stem for path in sites.files(settings.sites_folder)} - {site.id for site in found}
-    for job in scheduler.get_jobs():
-        if job.id not in wanted and job.id not in broken:
-            job.remove()
-            say(f"{job.id}: no longer scheduled")
-    for site in wanted.values():
-        _plan(scheduler, nights, site, say)
+def _missed(site: Site, missed: Sequence[datetime]) -> str:
+    days = [f"{at.astimezone(ZoneInfo(site.timezone)):%Y-%m-%d %H:%M}" for at in missed]
+    what = f"the night of {days[0]} was" if len(days) == 1 else f"{len(days)} nights, from {days[0]} to {days[-1]}, were"
+    return f"{site.id}: {what} missed by more than {HOURS} hours and left out; was the machine off or asleep?"
 
 
-def _plan(scheduler: BackgroundScheduler, nights: Nights, site: Site, say: Say) -> None:
-    job = scheduler.get_job(site.id)
-    if job is not None and job.args == (site,):
-        return
-    job = scheduler.add_job(
-        nights.run,
-        trigger(site.cron, site.timezone),
-        args=(site,),
-        id=site.id,
-        name=site.name,
-        replace_existing=True,
-        misfire_grace_time=MISFIRE_GRACE,
-        coalesce=True,
-        max_instances=1,
-    )
-    following = job.trigger.get_next_fire_time(None, datetime.now().astimezone())
-    say(
-        f"{site.id}: '{site.cron}' {site.timezone}, next at {following:%Y-%m-%d %H:%M %Z}" if following else f"{site.id}: never"
-    )
-
-
-def _report(event: JobEvent, say: Say) -> None:
-    if event.code == EVENT_JOB_MISSED:
-        say(f"{event.job_id}: a night was missed by more than {MISFIRE_GRACE // 3600} hours; was the machine asleep?")
-    elif event.code == EVENT_JOB_MAX_INSTANCES:
-        say(f"{event.job_id}: the night before is still at work, so this one is left out")
-    else:
-        say(f"{event.job_id}: could not be started: {event.exception!r}")
-
-
-def serve(settings: Settings, say: Say) -> None:
-    """Runs until SIGTERM or SIGINT, and then ends what is at work in order."""
+def serve(settings: Settings, crawls: Crawls, say: Say) -> None:
+    """Runs until SIGTERM or SIGINT, and then ends what is at work in order. Raises StoreError where the archive cannot be read
+    at the start."""
     over = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -135,15 +178,55 @@ def serve(settings: Settings, say: Say) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    nights = Nights(settings, say)
-    scheduler = BackgroundScheduler(timezone="UTC", executors={"default": ThreadPoolExecutor(settings.crawls)})
-    mask = EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES
-    scheduler.add_listener(lambda event: _report(event, say), mask)
+    nights = Nights(settings, crawls, say)
+    scheduler = BackgroundScheduler(timezone="UTC", executors={"default": ThreadPoolExecutor(THREADS)})
+    plan = Plan(scheduler, nights.run, say, settings.spread_minutes)
+    begun = crawls(None)
     scheduler.start()
-    sync(scheduler, nights, settings, say)
-    while not over.wait(REREAD):
-        sync(scheduler, nights, settings, say)
+    systemd = Systemd(os.environ, os.getpid())
+    _keep(plan, nights, _Files(settings, say), systemd, begun, over)
+    systemd.stopping()
     say("ending: what is at work stops in order")
     scheduler.pause()
     nights.end()
     scheduler.shutdown()
+
+
+class _Files:
+    """The site files as they are, read once a minute."""
+
+    def __init__(self, settings: Settings, say: Say) -> None:
+        self._folder = settings.sites_folder
+        self._say = say
+        self._told = set[str]()
+        self._read_at = -REREAD
+        self.sites: tuple[Site, ...] = ()
+        self.broken: tuple[str, ...] = ()
+
+    def read(self) -> None:
+        if time.monotonic() - self._read_at < REREAD:
+            return
+        self._read_at = time.monotonic()
+        self.sites, errors = sites.load_all(self._folder)
+        self.broken = tuple({path.stem for path in sites.files(self._folder)} - {site.id for site in self.sites})
+        wrong = {str(error) for error in errors}
+        for error in sorted(wrong - self._told):
+            self._say(f"{error}; its schedule stays as it was")
+        self._told = wrong
+
+
+def _keep(
+    plan: Plan, nights: Nights, files: _Files, systemd: Systemd, begun: Mapping[str, Sequence[Begun]], over: threading.Event
+) -> None:
+    """Looks again and again, until it is over."""
+    files.read()
+    plan.look(files.sites, datetime.now(UTC), broken=files.broken, begun=begun)
+    systemd.ready()
+    pause = min(LOOK, systemd.watchdog / 3) if systemd.watchdog else LOOK
+    while True:
+        systemd.status(f"{nights.at_work()}; {plan.next()}")
+        systemd.alive()
+        if over.wait(pause):
+            return
+        files.read()
+        plan.look(files.sites, datetime.now(UTC), broken=files.broken)

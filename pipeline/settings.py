@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     contact: str = ""  # a mail address or page where a site's owner reaches you; part of the user agent
     user_agent: str = f"Nightdesk/{__version__} (news archive; +{{contact}})"
     crawls: Annotated[int, Field(ge=1, le=64)] = 4  # sites crawled at the same time
+    spread_minutes: Annotated[float, Field(ge=0, le=720)] = 0.0  # over which the schedule spreads the starts of sites
     workers: Annotated[int, Field(ge=0, le=256)] = 0  # cleaning processes; 0: one for each core
     page_seconds: Annotated[float, Field(gt=0)] = 10.0  # CPU time that one page may cost an extractor
     page_megabytes: Annotated[int, Field(ge=64)] = 240  # of memory that one page may cost

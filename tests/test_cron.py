@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.cron import trigger
+from pipeline.cron import Line, trigger
 
 MONDAY = datetime(2026, 3, 2, 12, 0, tzinfo=ZoneInfo("UTC"))
 
@@ -56,11 +57,18 @@ def test_a_line_is_read_in_the_zone_of_its_site() -> None:
     assert f"{at:%H:%M}" == "02:30"
 
 
-@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
-def test_a_night_in_which_the_clock_is_changed_has_its_run(zone: str) -> None:
-    start = datetime(2026, 1, 1, tzinfo=ZoneInfo(zone))
-    days = [at.date() for at in following("30 2 * * *", 365, zone, start)]
-    assert len(set(days)) >= 364
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"])
+@pytest.mark.parametrize("line", ["30 2 * * *", "15 1 * * *", "0 0 * * *"])
+def test_each_day_has_one_night_also_when_the_clock_is_changed(line: str, zone: str) -> None:
+    start = datetime(2026, 1, 1, 23, tzinfo=ZoneInfo(zone))
+    nights = list(islice(Line(line, zone).after(start), 365))
+    assert nights == sorted(nights)
+    days = [at.astimezone(ZoneInfo(zone)).date() for at in nights]
+    assert days == [start.date() + timedelta(days=n) for n in range(1, 366)]
+
+
+def test_a_line_that_names_no_day_that_there_is_names_no_night() -> None:
+    assert list(Line("0 0 31 2 *", "UTC").after(MONDAY)) == []
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,9 @@ MAY = {
     "urls": (),
     "validation": (),
     "cron": (),
+    "notify": (),
+    "agenda": ("cron",),
+    "children": ("agenda", "errors", "notify", "settings", "sites"),
     "wallclock": ("model",),
     "sites": ("addresses", "cron", "errors", "model", "urls", "validation"),
     "settings": ("errors", "validation"),
@@ -42,11 +45,12 @@ MAY = {
     "store": ("model", "errors", "urls", "words"),
     "runs": (*CRAFT, "onboard", "probing", "store", "model", "errors", "sites", "settings", "urls"),
     "exchange": ("store", "model", "errors", "urls", "sites"),
-    "schedule": ("cron", "errors", "sites", "settings", "runs"),
+    "schedule": ("agenda", "children", "cron", "notify", "sites", "settings"),
     "cli": (
         "runs",
         "store",
         "exchange",
+        "agenda",
         "schedule",
         "newsroom",
         "web",
@@ -178,8 +182,8 @@ def test_the_environment_is_read_in_the_settings_alone() -> None:
         for node in ast.walk(tree(name))
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")
     }
-    # the schedule hands its own environment on to its children, and reads nothing of it
-    assert readers <= {"pipeline.settings", "pipeline.schedule"}
+    # the schedule hands its own environment on to its children, and has systemd's three variables read
+    assert readers <= {"pipeline.settings", "pipeline.schedule", "pipeline.children"}
 
 
 def test_no_module_connects_or_reads_settings_when_it_is_imported() -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline import schedule as scheduling
+from pipeline.agenda import Begun
 from pipeline.cli import changes, summary
 from pipeline.cli.output import complain, print_json, say
 from pipeline.cli.setup import AsJson, Door, SiteNames, door
@@ -18,6 +19,7 @@ from pipeline.runs.clean import NIGHTLY, Plan
 from pipeline.runs.night import SiteNight, run_night, worst
 from pipeline.runs.report import Report
 from pipeline.sites import Site
+from pipeline.store.begun import crawls_begun
 from pipeline.store.engine import Store
 
 Since = Annotated[
@@ -97,7 +99,14 @@ def schedule(context: typer.Context) -> None:
     here = door(context)
     _ = here.settings.agent
     here.sites()
-    scheduling.serve(here.settings, say)
+    store = here.archive(create=True)
+
+    def crawls(site: str | None) -> dict[str, list[Begun]]:
+        found = crawls_begun(store, datetime.now(UTC), site)
+        return {name: [Begun(*each) for each in crawls] for name, crawls in found.items()}
+
+    scheduling.serve(here.settings, crawls, say)
+    store.close()
 
 
 def demo(context: typer.Context) -> None:
