@@ -12,7 +12,7 @@ import typer
 from pipeline.cli import changes
 from pipeline.cli.night import end, watched, work
 from pipeline.cli.output import Cell, complain, plural, print_json, say, table
-from pipeline.cli.setup import AsJson, Door, SiteNames, door
+from pipeline.cli.setup import AsJson, Door, door
 from pipeline.runs import lessons
 from pipeline.runs.changes import Change
 from pipeline.runs.clean import Plan, Tell, rule_named
@@ -36,7 +36,9 @@ Samples = Annotated[
 
 def clean(
     context: typer.Context,
-    sites: SiteNames = None,
+    sites: Annotated[
+        list[str] | None, typer.Argument(metavar="SITE", help="Sites by id; all by default, also those that are not crawled.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also what is not stale.")] = False,
     since: Since = None,
     rule: Annotated[
@@ -49,7 +51,7 @@ def clean(
 ) -> None:
     """Clean whatever is stale: new pages, and all pages after a change of rules, versions or site options."""
     here = door(context)
-    chosen = here.sites(sites or ())
+    chosen = here.sites(sites or (), also_disabled=True)  # what was imported is cleaned again like all else
     day = since.replace(tzinfo=UTC) if since else None
     scope = Scope(everything, day, rule_named(rule) if rule else "")
     shown = samples if samples is not None else DIFFS if diff else SAMPLES if dry_run else 0

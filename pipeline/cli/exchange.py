@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.counting import counted
 from pipeline.cli.output import complain, plural, print_json, say
 from pipeline.cli.setup import AsJson, door
 from pipeline.errors import ConfigError, ExitCode
@@ -54,10 +55,14 @@ def export(
     store = here.archive()
     sites = tuple(each for each in dict.fromkeys(site or ()) if here.known_site(store, each))
     asked = Wanted(query, sites, since.replace(tzinfo=UTC) if since else None, _behind(until), limit)
+    of_visits = formats.FORMATS[name].of_visits
     try:
-        made = formats.export(store, asked, name, out)
+        with counted(
+            "visits" if of_visits else "articles", lambda: streams.expected(store, asked, visits=of_visits), quiet=as_json
+        ) as tell:
+            made = formats.export(store, asked, name, out, tell)
     except KeyboardInterrupt:
-        complain(f"interrupted; nothing of {out} is kept")
+        complain(f"interrupted; {f'{out} is what it was before' if out.exists() else f'nothing of {out} is kept'}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     finally:
         store.close()

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline import sites as site_files
+from pipeline.cli.counting import counted
 from pipeline.cli.night import end, watched
 from pipeline.cli.output import complain, plural, print_json, say, table
 from pipeline.cli.setup import AsJson, Door, door
@@ -19,6 +20,8 @@ from pipeline.runs.clean import NIGHTLY
 from pipeline.sites import SITE_ID
 from pipeline.store import moving
 from pipeline.store.engine import Store
+
+SHOWN = 10  # of what is left out of sites that no page came in for
 
 
 def import_(
@@ -58,7 +61,8 @@ def import_(
         here.code = ExitCode.CONFIG
     store = here.archive(create=True)
     try:
-        done = imports.bring(store, sources, site, known)
+        with counted("pages", quiet=as_json) as tell:
+            done = imports.bring(store, sources, site, known, tell)
     except KeyboardInterrupt:
         complain("interrupted; what came in is kept, and the same command goes on from here")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -68,7 +72,7 @@ def import_(
     else:
         _show(done, written)
     if clean and done.sites:
-        _clean(here, store, sorted(done.sites))
+        _clean(here, store, sorted(done.sites), quiet=as_json)
     store.close()
     raise typer.Exit(here.code)
 
@@ -76,7 +80,8 @@ def import_(
 def _copy(here: Door, other: str, as_json: bool) -> None:
     source, target = Store(other), here.archive(create=True)
     try:
-        copied = moving.copy(source, target)
+        with counted("rows", quiet=as_json) as tell:
+            copied = moving.copy(source, target, lambda table, rows: tell(rows, table))
     except KeyboardInterrupt:
         complain("interrupted; what was copied is kept, and the same command goes on from here")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -118,6 +123,7 @@ def _as_json(done: Imported, written: Iterable[Path]) -> dict[str, object]:
         "records": done.fared.total(),
         "outcomes": [{"outcome": outcome, "reason": reason, "records": n} for (outcome, reason), n in done.fared.most_common()],
         "left_out": dict(done.skipped.most_common()),
+        "left_out_urls": [{"url": each.url, "why": each.why, "status": each.status} for each in done.left],
         "sites": dict(sorted(done.sites.items())),
         "site_files": [str(path) for path in written],
         "runs": done.runs,
@@ -128,13 +134,20 @@ def _show(done: Imported, written: list[Path]) -> None:
     fared = ", ".join(f"{n:,} {outcome} ({reason})" for (outcome, reason), n in done.fared.most_common())
     say(f"{plural(done.fared.total(), 'page')} of {plural(len(done.sites), 'site')}: {fared or 'nothing'}.")
     if done.skipped:
-        say(f"{imports.skipped_in_words(done.skipped).capitalize()}.")
+        say(f"{imports.skipped_in_words(done.skipped)}.")
+    if done.named:
+        more = f", and {plural(len(done.runs) - 1, 'run')} more" if len(done.runs) > 1 else ""
+        say(f"The ledger has {plural(done.named, 'URL')} of these, each with its outcome: nightdesk runs {done.runs[0]}{more}.")
+    for each in done.unnamed[:SHOWN]:
+        say(f"  {each.why}: {each.url}")
+    if (others := len(done.unnamed) - SHOWN) > 0:
+        say(f"  and {others:,} more of sites that no page came in for; --json lists them.")
     if written:
         say(f"{plural(len(written), 'site file')} made in {written[0].parent}, which are not crawled.")
 
 
-def _clean(here: Door, store: Store, names: list[str]) -> None:
-    nights = watched(here, store, here.sites(names), as_json=True, crawled=False, plan=NIGHTLY)
+def _clean(here: Door, store: Store, names: list[str], *, quiet: bool) -> None:
+    nights = watched(here, store, here.sites(names), as_json=quiet, crawled=False, plan=NIGHTLY)
     for night in nights:
         for sentence in night.errors:
             complain(sentence)

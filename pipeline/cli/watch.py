@@ -13,14 +13,12 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    ProgressColumn,
-    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.text import Text
 
+from pipeline.cli.counting import Rate
 from pipeline.cli.output import console, say
 from pipeline.cli.summary import one_line
 from pipeline.runs.night import SiteNight
@@ -35,13 +33,6 @@ def pace(done: int, seconds: float, left: int) -> str:
     rest = left * seconds / done
     told = f"{rest:.0f} s" if rest < 90 else f"{rest / 60:.0f} min" if rest < 5400 else f"{rest / 3600:.1f} h"
     return f", {done / seconds:,.0f} a second, about {told} left"
-
-
-class Rate(ProgressColumn):
-    """Pages a second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="dim")
 
 
 class Lines(AbstractContextManager["Lines"]):

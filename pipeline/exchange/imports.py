@@ -24,11 +24,12 @@ from pipeline.model import Outcome, Reason
 from pipeline.sites import SITE_ID, Site, bare_host
 from pipeline.store import intake
 from pipeline.store.engine import Store
-from pipeline.store.intake import Brought, Intake
+from pipeline.store.intake import Brought, Intake, LeftOut
 from pipeline.urls import canonical, host_of
 
 STEP: Final = 50  # pages that are kept together
 STEP_BYTES: Final = 16 * 1024 * 1024
+NAMED: Final = 10_000  # of what was left out; a crawl with all its pictures has millions
 
 Tell = Callable[[int], None]
 
@@ -39,6 +40,9 @@ class Imported:
 
     fared: Counter[tuple[Outcome, Reason]] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
+    left: list[LeftOut] = field(default_factory=list)  # of what was skipped the first NAMED
+    named: int = 0  # of these in the ledger; the others are of Sites that no page came in for
+    unnamed: list[LeftOut] = field(default_factory=list)
     sites: Counter[str] = field(default_factory=Counter)
     addresses: dict[str, str] = field(default_factory=dict)  # of each Site the host of its first page, with its scheme
     runs: tuple[int, ...] = ()
@@ -56,6 +60,7 @@ def bring(
         bringing.door.open()
         for source in sources:
             bringing.all_of(source)
+        bringing.name_left_out()
         status, detail = "finished", skipped_in_words(bringing.done.skipped)
     except NightdeskError as error:
         status, detail = "failed", str(error)
@@ -66,8 +71,8 @@ def bring(
 
 
 def skipped_in_words(skipped: Counter[str]) -> str:
-    """`left out: 12 no HTML, 3 redirect`; "" where nothing was."""
-    return f"left out: {', '.join(f'{number:,} {why}' for why, number in skipped.most_common())}" if skipped else ""
+    """`Left out: 12 no HTML, 3 redirect`; "" where nothing was."""
+    return f"Left out: {', '.join(f'{number:,} {why}' for why, number in skipped.most_common())}" if skipped else ""
 
 
 class Bringing:
@@ -84,12 +89,27 @@ class Bringing:
         self._bytes = 0
 
     def all_of(self, source: Path) -> None:
-        for page in incoming.pages(source, self.done.skipped, self._lookup):
+        for page in incoming.pages(source, self._lookup):
+            if isinstance(page, LeftOut):
+                self._leave(page)
+                continue
             self._step.append(page)
             self._bytes += len(page.body)
             if len(self._step) >= STEP or self._bytes >= STEP_BYTES:
                 self._keep()
         self._keep()
+
+    def name_left_out(self) -> None:
+        """In the ledger, as far as they were noted."""
+        sites = self._sites_of([each.url for each in self.done.left])
+        left = list(zip(sites, self.done.left, strict=True))
+        self.done.named = self.door.leave([each for each in left if each[0] in self.done.sites])
+        self.done.unnamed = [each for site, each in left if site not in self.done.sites]
+
+    def _leave(self, left: LeftOut) -> None:
+        self.done.skipped[left.why] += 1
+        if left.url and len(self.done.left) < NAMED:
+            self.done.left.append(left)
 
     def _lookup(self, url: str, at: datetime) -> bytes | None:
         """The bytes of an earlier visit, which may be in the step at hand."""
@@ -97,8 +117,7 @@ class Bringing:
         return next(here, None) or intake.body_of(self.store, url, at)
 
     def _keep(self) -> None:
-        known = {} if self._site else intake.sites_of(self.store, [page.url for page in self._step])
-        kept = [(self._site or known.get(page.url) or site_for(page.url, self._sites), page) for page in self._step]
+        kept = list(zip(self._sites_of([page.url for page in self._step]), self._step, strict=True))
         self.done.fared += self.door.keep(kept)
         for site, page in kept:
             self.done.sites[site] += 1
@@ -106,16 +125,23 @@ class Bringing:
         self._step, self._bytes = [], 0
         self._tell(self.done.fared.total())
 
+    def _sites_of(self, urls: Sequence[str]) -> list[str]:
+        known = {} if self._site else intake.sites_of(self.store, urls)
+        return [self._site or known.get(url) or site_for(url, self._sites) for url in urls]
+
 
 def site_for(url: str, sites: Sequence[Site]) -> str:
-    """The Site whose file owns the host of a URL, else an id made of the host."""
+    """The Site whose file owns the host of a URL, else an id made of the host; "" for what is no URL."""
+    try:
+        host = bare_host(host_of(canonical(url)))
+    except ValueError:
+        return ""
     for site in sites:
         if site.owns(url):
             return site.id
-    parts = urlsplit(url)
     if url.startswith(incoming.FILES):
-        return site_id(unquote(parts.path).strip("/").partition("/")[0])
-    return site_id(bare_host(host_of(canonical(url))))
+        return site_id(unquote(urlsplit(url).path).strip("/").partition("/")[0])
+    return site_id(host)
 
 
 def site_id(name: str) -> str:

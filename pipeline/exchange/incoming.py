@@ -1,6 +1,6 @@
 """Pages out of WARC files and folders of HTML, on their way into the archive.
 
-Promises that what is no page is counted with its reason, that no record costs another one, and that a page has the time and the
+Promises that what is no page is told with its reason, that no record costs another one, and that a page has the time and the
 bytes of the visit that somebody else made: transfer and content codings undone, nothing else.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from html import unescape
@@ -17,7 +16,8 @@ from typing import Any, Final
 from urllib.parse import quote, urljoin
 
 from pipeline.errors import ConfigError, NightdeskError
-from pipeline.store.intake import Brought
+from pipeline.model import Outcome, Reason
+from pipeline.store.intake import Brought, LeftOut
 from pipeline.urls import MAX_URL, canonical
 
 LONGEST: Final = 16 * 1024 * 1024  # bytes, as of a page that is crawled
@@ -36,6 +36,15 @@ LINK: Final = re.compile(rb"<(?:link|meta)\b[^>]*>", re.IGNORECASE)
 CANONICAL: Final = re.compile(r"""\brel\s*=\s*["']?canonical\b|\bproperty\s*=\s*["']?og:url\b""", re.IGNORECASE)
 ADDRESS: Final = re.compile(r"""\b(?:href|content)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 
+GONE: Final = (404, 410)
+WHY: Final = {  # a file is cut short, or has a record without a date, where nothing else is said
+    "redirect": (Outcome.REDIRECTED, Reason.HTTP_REDIRECT), "no success": (Outcome.FAILED, Reason.HTTP_STATUS),
+    "no HTML": (Outcome.FAILED, Reason.NOT_HTML), "empty": (Outcome.FAILED, Reason.EMPTY_BODY),
+    "too long": (Outcome.FAILED, Reason.TOO_LARGE), "unknown packing": (Outcome.FAILED, Reason.UNKNOWN_ENCODING),
+    "no http address": (Outcome.REFUSED, Reason.BAD_URL), "unreadable": (Outcome.FAILED, Reason.UNREADABLE),
+    "revisit of what is not here": (Outcome.FAILED, Reason.EMPTY_BODY),
+}  # fmt: skip
+
 Lookup = Callable[[str, datetime], bytes | None]  # the bytes of an earlier visit
 
 
@@ -47,15 +56,23 @@ def check(source: Path) -> None:
         raise ConfigError(f"{source}: is neither a WARC file (.warc, .warc.gz) nor a folder of HTML files")
 
 
-def pages(source: Path, skipped: Counter[str], lookup: Lookup) -> Iterator[Brought]:
-    """The pages of a source; what is none is counted in `skipped` by its reason."""
+def pages(source: Path, lookup: Lookup) -> Iterator[Brought | LeftOut]:
+    """The pages of a source, and what is none."""
     if source.is_dir():
-        yield from _folder(source, skipped)
+        yield from _folder(source)
     else:
-        yield from _warc(source, skipped, lookup)
+        yield from _warc(source, lookup)
 
 
-def _warc(path: Path, skipped: Counter[str], lookup: Lookup) -> Iterator[Brought]:
+def left_out(why: str, url: str = "", at: datetime | None = None, status: int | None = None) -> LeftOut:
+    """What is no page, with the codes of the ledger that say the same."""
+    outcome, reason = WHY.get(why, (Outcome.FAILED, Reason.BROKEN_RESPONSE))
+    if status in GONE:
+        outcome, reason = Outcome.GONE, Reason.NOT_FOUND
+    return LeftOut(url, why, outcome, reason, at, status)
+
+
+def _warc(path: Path, lookup: Lookup) -> Iterator[Brought | LeftOut]:
     from warcio.archiveiterator import ArchiveIterator  # only who has a WARC waits for it
 
     number = 0
@@ -67,14 +84,15 @@ def _warc(path: Path, skipped: Counter[str], lookup: Lookup) -> Iterator[Brought
                 if isinstance(found, Brought):
                     yield found
                 elif found:
-                    skipped[found] += 1
+                    headers = record.rec_headers.get_header
+                    yield left_out(found, _address(record), _moment(headers("WARC-Date") or ""), _status(record) or None)
     except NightdeskError:
         raise
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read behind record {number}: {error.strerror or error}") from None
     except Exception as error:  # noqa: BLE001  in a damaged file the library trips over this and that
         why = " ".join(str(error).split())[:100]
-        skipped[f"rest of {path.name}, damaged behind record {number} ({why})"] += 1
+        yield left_out(f"rest of {path.name}, damaged behind record {number} ({why})")
     if not number:
         raise ConfigError(f"{path}: holds no WARC record; is it a WARC file, and whole?")
 
@@ -83,7 +101,7 @@ def _from_record(record: Any, lookup: Lookup) -> Brought | str:
     """The page of a WARC record, or why there is none; "" for a record that is about no page."""
     if record.rec_type not in ("response", "revisit"):
         return ""
-    url = (record.rec_headers.get_header("WARC-Target-URI") or "").strip("<> ")  # wget writes brackets around it
+    url = _address(record)
     at = _moment(record.rec_headers.get_header("WARC-Date") or "")
     if not _is_address(url):
         return "no http address" if url.lower().startswith("http") else ""
@@ -105,6 +123,10 @@ def _from_record(record: Any, lookup: Lookup) -> Brought | str:
     if not media_type and not SIGN.search(body, 0, 2048):
         return "no HTML"
     return Brought(url, at, body, status, _headers(record), media_type or "text/html", charset, declared_address(body, url))
+
+
+def _address(record: Any) -> str:
+    return (record.rec_headers.get_header("WARC-Target-URI") or "").strip("<> ")  # wget writes brackets around it
 
 
 def _revisit(record: Any, url: str, at: datetime, lookup: Lookup) -> Brought | str:
@@ -191,18 +213,15 @@ def declared_address(body: bytes, url: str = "") -> str:
     return ""
 
 
-def _folder(root: Path, skipped: Counter[str]) -> Iterator[Brought]:
+def _folder(root: Path) -> Iterator[Brought | LeftOut]:
     told = _index(root)
     for path in sorted(each for each in root.rglob("*") if each.is_file() and each.name != INDEX):
         name = path.relative_to(root).as_posix()
-        if path.suffix.lower() not in HTML and name not in told:
-            skipped["no HTML"] += 1
-            continue
-        found = _from_file(path, f"{root.resolve().name}/{name}", *told.get(name, ("", None)))
-        if isinstance(found, str):
-            skipped[found] += 1
-        else:
-            yield found
+        url, at = told.get(name, ("", None))
+        own = f"{root.resolve().name}/{name}"
+        is_page = path.suffix.lower() in HTML or name in told
+        found = _from_file(path, own, url, at) if is_page else "no HTML"
+        yield left_out(found, url or FILES + quote(own), at) if isinstance(found, str) else found
 
 
 def _from_file(path: Path, name: str, url: str, at: datetime | None) -> Brought | str:

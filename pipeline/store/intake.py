@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -22,8 +22,8 @@ from pipeline.store.coding import unpack
 from pipeline.store.engine import Store
 from pipeline.store.frontier import key_of
 from pipeline.store.schema import Capture as CaptureRow
-from pipeline.store.schema import Page, Payload, Run
-from pipeline.store.sql import chunks
+from pipeline.store.schema import LedgerEntry, Page, Payload, Run
+from pipeline.store.sql import chunks, insert_new, upsert
 from pipeline.store.twins import payloads_of
 from pipeline.store.visits import Visit
 
@@ -43,6 +43,18 @@ class Brought:
     media_type: str = "text/html"
     charset: str = ""
     canonical_url: str = ""  # where the page declares one that may be believed
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What came and is no page, and why in a few words; `url` is "" where it has none."""
+
+    url: str
+    why: str
+    outcome: Outcome = Outcome.FAILED
+    reason: Reason = Reason.BROKEN_RESPONSE
+    at: datetime | None = None
+    status: int | None = None
 
 
 class Intake:
@@ -75,6 +87,18 @@ class Intake:
                 fared[_keep(db, runs[site], site, each, packs[number])] += 1
         self._runs = runs
         return fared
+
+    def leave(self, left: Sequence[tuple[str, LeftOut]]) -> int:
+        """Names in the ledger what was left out of Sites that pages came in for; returns how many it names."""
+        by_site: dict[str, list[LeftOut]] = {}
+        for site, each in left:
+            by_site.setdefault(site, []).append(each)
+        named = 0
+        for site, some in by_site.items():
+            for few in chunks(some):
+                with self.store.write() as db:
+                    named += _leave(db, self._runs[site], site, few)
+        return named
 
     def close(self, status: str, detail: str = "") -> tuple[int, ...]:
         """Ends the Runs, and returns their numbers."""
@@ -139,6 +163,33 @@ def _keep(db: Connection, run: int, site: str, each: Brought, pack: visits.Packe
     (settled,) = visits.keep(db, run, site, (visit,), {0: pack})
     reasons = {Outcome.UNCHANGED: Reason.SAME_BYTES, Outcome.REDIRECTED: Reason.DUPLICATE}
     return settled, reasons.get(settled, Reason.CHANGED if page.payload_id else Reason.NEW)
+
+
+def _leave(db: Connection, run: int, site: str, left: Sequence[LeftOut]) -> int:
+    """A Page that is not known yet is made as one that a crawl may still fetch where it meets a link to it."""
+    keyed = {key_of(each.url): each for each in reversed(left)}
+    known = _pages(db, list(keyed))
+    fresh = [key for key in keyed if key not in known]
+    refused = [Verdict(Link(keyed[key].url), Outcome.REFUSED, Reason.NOT_ALLOWED) for key in fresh]
+    now = datetime.now(UTC)
+    frontier.keep_links(db, run, site, refused, Kind.SECTION, now)
+    made = _pages(db, fresh)
+    rows = {key: _entry(run, page.id, keyed[key], now) for key, page in (known | made).items() if page.site == site}
+    if new := [row for key, row in rows.items() if key in made]:
+        db.execute(upsert(db, LedgerEntry, ["run_id", "page_id"], ["outcome", "reason", "status", "at", "detail"]), new)
+    if old := [row for key, row in rows.items() if key in known]:  # what came in under the same address has the word
+        db.execute(insert_new(db, LedgerEntry, ["run_id", "page_id"]), old)
+    return len(rows)
+
+
+def _entry(run: int, page: int, each: LeftOut, now: datetime) -> dict[str, Any]:
+    values = {"outcome": each.outcome, "reason": each.reason, "status": each.status, "at": each.at or now, "detail": each.why}
+    return {"run_id": run, "page_id": page} | values
+
+
+def _pages(db: Connection, keys: Sequence[str]) -> dict[str, AnyRow]:
+    query = select(Page.url_key, Page.id, Page.site)
+    return {row.url_key: row for few in chunks(keys) for row in db.execute(query.where(Page.url_key.in_(few)))}
 
 
 def _page(db: Connection, url: str) -> AnyRow | None:

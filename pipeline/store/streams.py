@@ -26,6 +26,7 @@ from pipeline.words import queries
 from pipeline.words.queries import Query
 
 STEP = 200  # Articles, or Pages, that are read at a time
+COUNTED = 20_000  # matches of a query that are counted beforehand, at the most
 VISITED = 50  # Pages whose visits are read at a time
 HELD = 4_000_000  # bytes of Payloads, unpacked, that are read at a time
 
@@ -84,6 +85,35 @@ def count(store: Store) -> int:
         return db.scalar(select(func.count()).select_from(Article)) or 0
 
 
+def expected(store: Store, asked: Asked, *, visits: bool = False) -> int | None:
+    """How many Articles or visits an export of what is asked for would have now; None where only the export itself can tell."""
+    if visits:
+        return None if asked.is_narrow else _expected_visits(store, asked.sites)
+    most = asked.limit if asked.limit is not None else TOP
+    start, end = _stretch(asked, TOP)
+    with store.read() as db:
+        if asked.query.strip():
+            plan = finding.plan(db, understood(asked))
+            keys = finding.keys(db, plan.within(start, end), COUNTED + 1) if plan else []
+            if len(keys) > COUNTED:
+                return None
+            return min(most, sum(len(_of_sites(db, few, asked.sites)) for few in chunks(keys)))
+        query = select(func.count()).select_from(Article).where(Article.order_key >= start, Article.order_key < end)
+        if asked.sites:
+            query = query.join(Page, Page.id == Article.page_id).where(Page.site.in_(asked.sites))
+        return min(most, db.scalar(query) or 0)
+
+
+def _expected_visits(store: Store, sites: Sequence[str]) -> int:
+    brought = select(func.count()).select_from(Capture).join(Page, Page.id == Capture.page_id)
+    brought = brought.where(Page.kind == Kind.STORY, Capture.status.is_not(None) | Capture.payload_id.is_not(None))
+    same = select(func.count()).select_from(LedgerEntry).join(Page, Page.id == LedgerEntry.page_id)
+    same = same.where(Page.kind == Kind.STORY, LedgerEntry.outcome == Outcome.UNCHANGED, LedgerEntry.status.is_not(None))
+    with store.read() as db:
+        counted = (query.where(Page.site.in_(sites)) if sites else query for query in (brought, same))
+        return sum(db.scalar(query) or 0 for query in counted)
+
+
 def articles(store: Store, asked: Asked) -> Iterator[Sourced]:
     """The Articles that were asked for, newest first."""
     for keys in _keys(store, asked):
@@ -108,13 +138,17 @@ def _keys(store: Store, asked: Asked) -> Iterator[Sequence[int]]:
 
 def _step(db: Connection, asked: Asked, end: int) -> list[int]:
     """The next order keys below `end`, by words and dates."""
-    start = first_key(asked.since) if asked.since else 0
-    end = min(end, first_key(asked.until)) if asked.until else end
+    start, end = _stretch(asked, end)
     if asked.query.strip():
         plan = finding.plan(db, understood(asked))
         return finding.keys(db, plan.within(start, end), STEP) if plan else []
     query = select(Article.order_key).where(Article.order_key >= start, Article.order_key < end)
     return list(db.scalars(query.order_by(Article.order_key.desc()).limit(STEP)))
+
+
+def _stretch(asked: Asked, end: int) -> tuple[int, int]:
+    """The order keys of the dates that are asked for, below `end`."""
+    return first_key(asked.since) if asked.since else 0, min(end, first_key(asked.until)) if asked.until else end
 
 
 def _of_sites(db: Connection, keys: Sequence[int], sites: Sequence[str]) -> list[int]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,12 @@ import pytest
 from archiving import DAY, NIGHT, clean, night, url
 from command import nightdesk
 from naughty import NAUGHTY
+from rich.console import Console
 
+from pipeline.cli import counting
 from pipeline.errors import ConfigError, DiskError
 from pipeline.exchange import formats, manifest, plain
-from pipeline.store import query
+from pipeline.store import query, streams
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store
 from pipeline.store.streams import Asked
@@ -124,7 +128,8 @@ def test_what_is_asked_for_is_what_is_exported(archive: Archive, store: Store, t
     clean(store, site="evening")
 
     def titles(asked: Asked) -> list[str]:
-        formats.export(store, asked, "jsonl", tmp_path / "some.jsonl")
+        told = formats.export(store, asked, "jsonl", tmp_path / "some.jsonl")
+        assert told["counts"]["articles"] == streams.expected(store, asked)
         return [each["title"] for each in lines(tmp_path / "some.jsonl")]
 
     assert titles(Asked()) == ["New barge", "Evening ferry", "Old ferry"]
@@ -134,6 +139,44 @@ def test_what_is_asked_for_is_what_is_exported(archive: Archive, store: Store, t
     assert titles(Asked(since=NIGHT + DAY, until=NIGHT + 2 * DAY)) == ["Evening ferry"]
     assert titles(Asked("left", since=NIGHT + DAY, limit=1)) == ["New barge"]
     assert titles(Asked('"')) == []
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "stream"), [("all.csv", "articles"), ("all.warc.gz", "visits"), ("texts.parquet", "articles")]
+)
+def test_an_export_that_is_interrupted_leaves_nothing_but_what_was_there(
+    archive: Archive, store: Store, tmp_path: Path, name: str, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(archive, {url(str(n)): f"Ferry {n}\nIt left.".encode() for n in range(3)})
+    clean(store)
+    words = ("--database-url", str(store.url), "export", str(tmp_path / "out" / name))
+    assert nightdesk(tmp_path, *words).code == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    whole = getattr(streams, stream)
+
+    def stopped(*asked: Any) -> Iterator[Any]:
+        yield next(whole(*asked))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(streams, stream, stopped)
+    if name.endswith("parquet"):
+        words = (*words[:-1], str(tmp_path / "out" / "more.parquet"))
+    said = nightdesk(tmp_path, *words)
+    assert (said.code, "interrupted" in said.sentence, said.out) == (130, True, "")
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+    assert not (tmp_path / "out" / "more.parquet").exists()
+
+
+def test_somebody_at_a_terminal_sees_how_many_of_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    for is_terminal, shown in ((True, "2,000 of 3,000"), (False, "")):
+        screen = Console(file=io.StringIO(), force_terminal=is_terminal, width=100)
+        monkeypatch.setattr(counting, "console", screen)
+        with counting.counted("articles", lambda: 3000, quiet=False) as tell:
+            tell(2000)
+        printed = screen.file.getvalue()  # type: ignore[attr-defined]
+        assert shown in printed
+        assert bool(printed) == is_terminal
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

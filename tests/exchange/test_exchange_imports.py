@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from archiving import DAY, GONE, NIGHT, NOT_MODIFIED, Reply, clean, dump, night, url
+from archiving import DAY, GONE, NIGHT, NOT_MODIFIED, Reply, clean, dump, links, night, show, url
 from command import nightdesk
 from sqlalchemy import text
 from warcio.statusandheaders import StatusAndHeaders
@@ -124,12 +124,52 @@ def test_a_warc_of_others_becomes_articles_and_says_what_it_left_out(home: Path,
         )
     }  # fmt: skip
     assert seen(store, "SELECT DISTINCT kind, status FROM run") == {("import", "finished"): 1, ("clean", "finished"): 1}
-    assert "left out: 1" in str(seen(store, "SELECT substr(detail, 1, 11) FROM run WHERE kind = 'import'"))
+    assert "Left out: 1" in str(seen(store, "SELECT substr(detail, 1, 11) FROM run WHERE kind = 'import'"))
+    assert seen(store, "SELECT outcome, reason, status, detail FROM ledger WHERE job = 'import' AND outcome <> 'fetched'") == {
+        ("redirected", "http_redirect", "301", "redirect"): 1,
+        ("failed", "not_html", "200", "no HTML"): 1,
+        ("gone", "not_found", "404", "no success"): 1,
+        ("failed", "empty_body", "200", "empty"): 1,
+        ("failed", "unknown_encoding", "200", "unknown packing"): 1,
+    }
+    assert [each["why"] for each in done.json["left_out_urls"]] == list(done.json["left_out"])
+    again = nightdesk(home, *words[:2], "clean", "--all", "--json").json  # all sites, though no night crawls these
+    assert {each["site"]: each["clean"] for each in again} == {
+        "evening.example": {"unchanged": {"same_text": 1}}, "gazette.example": {"unchanged": {"same_text": 2}},
+    }  # fmt: skip
     assert nightdesk(home, *words).json["outcomes"] == [{"outcome": "unchanged", "reason": "same_bytes", "records": 3}]
     path.write_bytes(path.read_bytes()[:-40])
     assert nightdesk(home, *words).json["left_out"]["cut short"] == 1
     path.write_bytes(b"rubbish")
     assert (nightdesk(home, *words).code, "holds no WARC record" in nightdesk(home, *words).sentence) == (3, True)
+
+
+def test_what_is_left_out_is_in_the_ledger_and_no_crawl_is_kept_from_it(
+    archive: Archive, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(archive, {url("kept"): b"<html>Kept"})
+    run = archive.start_run("courier")
+    show(archive, run, links(url("due")), NIGHT + DAY)
+    archive.finish_run(run, "stopped")
+    before = seen(store, "SELECT url, due_at FROM page")
+    html, none = "text/html", ("404 Not Found", "text/html", b"<html>none", {})
+    path = written(
+        tmp_path / "some.warc",
+        (url("moved"), *none), (url("due"), *none), (url("kept"), *none),
+        (url("both"), "200 OK", html, b"<html>Both", {}), (url("both"), *none), ("http://[bad", *none),
+        ("https://pictures.example/1.png", "200 OK", "image/png", b"PNG", {}),
+    )  # fmt: skip
+    courier = Site(id="courier", name="Courier", url="https://courier.example/", feeds=("https://courier.example/feed.xml",))
+    done = bring(store, path, sites=(courier,))
+    assert (done.skipped, done.named) == ({"no success": 4, "no http address": 1, "no HTML": 1}, 4)
+    assert [each.url for each in done.unnamed] == ["http://[bad", "https://pictures.example/1.png"]
+    assert seen(store, "SELECT outcome, substr(url, 25) FROM ledger WHERE job = 'import'") == {
+        ("gone", "moved"): 1, ("gone", "due"): 1, ("gone", "kept"): 1, ("fetched", "both"): 1,
+    }  # fmt: skip
+    assert before.keys() <= seen(store, "SELECT url, due_at FROM page").keys()
+    assert night(archive, {url("moved"): b"<html>Moved"}, NIGHT + 2 * DAY) == {url("moved"): "fetched"}
+    monkeypatch.setattr(imports, "NAMED", 2)
+    assert bring(store, path, sites=(courier,)).named == 2
 
 
 def test_an_old_visit_completes_the_history_and_takes_nothing_away(archive: Archive, store: Store, tmp_path: Path) -> None:
@@ -163,9 +203,12 @@ def test_a_folder_of_pages_says_itself_where_they_come_from(store: Store, tmp_pa
     os.utime(folder / "deep" / "e.html", (1_500_000_000, 1_500_000_000))
     done = bring(store, folder)
     assert (done.sites, done.skipped) == ({"gazette.example": 1, "evening.example": 2, "saved": 1}, {"no HTML": 1})
-    assert seen(store, "SELECT url, first_seen_at FROM page WHERE site IN ('gazette.example', 'saved')") == {
+    assert seen(
+        store,
+        "SELECT url, first_seen_at FROM page WHERE site IN ('gazette.example', 'saved') AND due_at IS NULL AND payload_id > 0",
+    ) == {
         ("https://gazette.exa", "2020-02-03 00:00:00"): 1,
         ("http://files.invali", datetime.fromtimestamp(1_500_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")): 1,
     }
-    assert "http://files.invalid/saved/deep/e.html" in {each.url for each in incoming.pages(folder, Counter(), lambda *_: None)}
+    assert "http://files.invalid/saved/deep/e.html" in {each.url for each in incoming.pages(folder, lambda *_: None)}
     assert bring(store, folder).fared == {("unchanged", "same_bytes"): 4}

@@ -15,6 +15,7 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.cli import main as warcio
 
 from pipeline.exchange import formats, manifest
+from pipeline.store import streams
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store
 from pipeline.store.streams import Asked
@@ -46,6 +47,7 @@ def records(path: Path) -> list[Any]:
 def test_a_warc_holds_each_visit_with_its_bytes_once(nights: Store, tmp_path: Path) -> None:
     path = tmp_path / "all.warc.gz"
     told = formats.export(nights, Asked(), "warc", path)
+    assert told["counts"]["records"] == streams.expected(nights, Asked(), visits=True)
     with pytest.raises(SystemExit, match=r"^0$"):
         warcio(["check", str(path)])
     found = records(path)
