@@ -27,7 +27,7 @@ def serve(
     ] = None,
     token_env: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The variable of the environment with the token that programs have to send."),
+        typer.Option(metavar="NAME", help="The variable of the environment with the token that readers have to give."),
     ] = None,
     cors: Annotated[
         list[str] | None,

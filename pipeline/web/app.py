@@ -32,7 +32,7 @@ def application(
     origins: Iterable[str] = (),
 ) -> Guard:  # fmt: skip
     """The reading room of an archive, as an ASGI application. `known` are the Sites by id, as far as they have files; `hosts`
-    further names that it may be asked by, besides those of this machine. Programs have to send the `token`, if there is one;
+    further names that it may be asked by, besides those of this machine. Where there is a `token`, whoever asks has to give it;
     pages of `origins` may ask as programs do."""
     app = FastAPI(title="Nightdesk", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_few_readers)
     app.state.desk = Desk(store, known or {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -187,17 +188,33 @@ def test_hostile_texts_come_back_as_they_are_and_paging_meets_all_once(naughty: 
             ElementTree.fromstring(asked.get("/feed.atom", params={"q": text, "limit": 1}).content)
 
 
+def basic(name: str, password: str) -> str:
+    return "Basic " + b64encode(f"{name}:{password}".encode()).decode()
+
+
+PAGES = ("/", "/search", "/style.css", "/articles/2", "/pages/3/raw", "/pages/3/bytes/" + "0" * 64, "/nothing")
+WITHOUT = (
+    "", "Bearer", "Bearer sesam", "Bearer sesam öffne x".encode(), b"Basic sesam \xc3\xb6ffne", basic("sesam öffne", ""),
+    basic("a", "sesam"), basic("a", ":sesam öffne"), "Basic", "Basic =", "Digest sesam", "sesam",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("engine", ["sqlite"])
 def test_a_token_is_asked_for_and_only_named_origins_are_let_in(asked: TestClient, store: Store) -> None:
     page, origin = {"Origin": "https://desk.example"}, "access-control-allow-origin"
     assert origin not in asked.get("/api/runs", headers=page).headers
     assert asked.options("/api/runs", headers=page).status_code == 405
     with client(store, token="sesam öffne", origins=["https://desk.example"]) as closed:
-        for path in ("/api/runs", "/api/openapi.json", "/api", "/feed.atom", "/feed.json", "/api/nothing"):
-            for sent in ({}, {"Authorization": "Bearer sesam"}, {"Authorization": b"Basic sesam \xc3\xb6ffne"}):
-                answer = closed.get(path, headers=sent)
-                assert (answer.status_code, answer.headers["www-authenticate"][:6]) == (401, "Bearer"), path
-                assert list(answer.json()) == ["error"]
+        for path in ("/api/runs", "/api/openapi.json", "/api", "/api/nothing", "/feed.atom", "/feed.json", *PAGES):
+            for sent in WITHOUT:
+                answer = closed.get(path, headers={"Authorization": sent} if sent else {})
+                asks = answer.headers.get_list("www-authenticate")
+                assert (answer.status_code, "Bearer" in asks[-1], "Basic" in asks[0]) == (401, True, path[:4] != "/api"), path
+                assert answer.headers["cache-control"] == "no-store"
+                assert "<h1>" in answer.text if path in PAGES else list(answer.json()) == ["error"]
+                assert "default-src 'none'" in answer.headers["content-security-policy"]
+            for sent in ("Bearer sesam öffne", "bearer  sesam öffne", basic("any", "sesam öffne"), basic("", "sesam öffne")):
+                assert closed.get(path, headers={"Authorization": sent.encode()}).status_code in (200, 307, 404), (path, sent)
         given = {"Authorization": "Bearer sesam öffne".encode()}
         answer = closed.get("/api/runs", headers=given | {"Origin": "https://desk.example"})
         assert (answer.status_code, answer.headers[origin], answer.headers["vary"]) == (200, "https://desk.example", "Origin")

@@ -17,6 +17,7 @@ PAGES = (
     "", "search?q=ferry", "search", "sites", "sites/courier", "runs", "runs/3", "articles/3", "articles/5",
     "articles/2/revisions", "pages/3", "pages/3/why", "pages/3/raw", "nothing",
 )  # fmt: skip
+TOKEN = "sesam öffne"  # with which a page, its style and what it frames have to be had
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
@@ -24,7 +25,7 @@ def test_a_hostile_page_is_sound_and_does_nothing(store: Store, archive: Archive
     monkeypatch.setattr("archiving.draft_of", drafted)
     build(store, archive)
     asked = list[str]()
-    with serving(store, asked) as address, chromium() as browser:
-        wrong = walk(browser, address, PAGES, DESK, PAGES) + walk(browser, address, PAGES, PHONE, ())
+    with serving(store, asked, TOKEN) as address, chromium() as browser:
+        wrong = walk(browser, address, PAGES, DESK, PAGES, TOKEN) + walk(browser, address, PAGES, PHONE, (), TOKEN)
     assert not wrong, "\n".join(wrong)
     assert "/beacon" not in asked, "an archived page has loaded something"

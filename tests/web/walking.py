@@ -44,9 +44,9 @@ DESK, PHONE = Screen(1280, 800, "light"), Screen(360, 740, "dark")
 
 
 @contextmanager
-def serving(store: Store, asked: list[str]) -> Iterator[str]:
+def serving(store: Store, asked: list[str], token: str = "") -> Iterator[str]:
     """The room at an address; the paths that are asked for are written down."""
-    inner = application(store)
+    inner = application(store, token=token)
 
     async def noting(scope: Any, receive: Any, send: Any) -> None:
         asked.append(scope.get("path", ""))
@@ -74,10 +74,13 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-def walk(browser: Any, address: str, paths: Iterable[str], screen: Screen, with_axe: Iterable[str]) -> list[str]:
+def walk(
+    browser: Any, address: str, paths: Iterable[str], screen: Screen, with_axe: Iterable[str], token: str = ""
+) -> list[str]:
     """What is wrong with these pages on that screen; axe-core looks at those of `with_axe`."""
+    known = {"http_credentials": {"username": "reader", "password": token}} if token else {}
     context = browser.new_context(
-        viewport={"width": screen.width, "height": screen.height}, color_scheme=screen.scheme
+        viewport={"width": screen.width, "height": screen.height}, color_scheme=screen.scheme, **known
     )  # fmt: skip
     asked = frozenset(with_axe)
     wrong = [
