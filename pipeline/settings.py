@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     chromium: str = ""  # the browser that renders pages; "": as found on the PATH
     log_folder: Path = Path("var/log")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    alerts: list[str] = []
+    heartbeat: str = ""  # a URL that is asked at the end of each night, for a watcher that misses it
     home: Path = Field(default=CHECKOUT, exclude=True)
 
     @classmethod

@@ -42,8 +42,9 @@ MAY = {
     "fold": ("model",),
     "guard": ("model",),
     "likeness": ("model",),
-    "store": ("model", "errors", "urls", "words"),
-    "runs": (*CRAFT, "onboard", "probing", "store", "model", "errors", "sites", "settings", "urls"),
+    "health": (),
+    "store": ("model", "errors", "health", "urls", "words"),
+    "runs": (*CRAFT, "cron", "health", "onboard", "probing", "store", "model", "errors", "sites", "settings", "urls"),
     "exchange": ("store", "model", "errors", "urls", "sites"),
     "schedule": ("agenda", "children", "cron", "notify", "sites", "settings"),
     "cli": (
@@ -52,6 +53,7 @@ MAY = {
         "exchange",
         "agenda",
         "schedule",
+        "health",
         "newsroom",
         "web",
         "onboard",
@@ -85,7 +87,8 @@ ONLY = {
     "fastapi": ("pipeline.web",),
     "starlette": ("pipeline.web",),
     "uvicorn": ("pipeline.web",),
-    "jinja2": ("pipeline.web",),
+    "jinja2": ("pipeline.web", "pipeline.cli.mornings"),
+    "apprise": ("pipeline.runs.alerts",),
     "apscheduler": ("pipeline.schedule", "pipeline.cron"),
 }
 

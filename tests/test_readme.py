@@ -28,6 +28,7 @@ from typer.main import get_command
 from pipeline import __version__, newsroom, settings, sites
 from pipeline.cli import application
 from pipeline.errors import ExitCode
+from pipeline.health.finding import Trouble
 from pipeline.model import Outcome, Reason
 from pipeline.rules import RULES
 from pipeline.settings import PREFIX, Settings
@@ -327,6 +328,11 @@ def test_the_table_of_settings_is_that_of_the_code() -> None:
     assert all(variable == PREFIX + key.upper() for key, variable, *_ in rows)
     flags = {flag.removeprefix("--").replace("-", "_") for _, _, flag, _, _ in rows if flag}
     assert flags == {name for name in expected if f"--{name.replace('_', '-')}" in options_of(cli())}
+
+
+def test_every_finding_is_explained() -> None:
+    rows = table("Finding", "What it means")
+    assert [kind for first, _ in rows for kind in re.findall(r"`(\w+)`", f"`{first}`".replace("``", "`"))] == [*Trouble]
 
 
 def test_the_table_of_site_keys_is_that_of_the_code() -> None:

@@ -33,6 +33,7 @@ COMMANDS: Final = {  # and the module of each, in the order of the help
     "explain": "reading",
     "runs": "reading",
     "status": "reading",
+    "report": "reporting",
     "export": "exchange",
     "verify": "exchange",
     "backup": "upkeep",

@@ -12,6 +12,7 @@ from pipeline import schedule as scheduling
 from pipeline.agenda import Begun
 from pipeline.cli import changes, summary
 from pipeline.cli.output import complain, print_json, say
+from pipeline.cli.reporting import at_dawn
 from pipeline.cli.setup import AsJson, Door, SiteNames, door
 from pipeline.cli.watch import watcher
 from pipeline.errors import ConfigError, ExitCode
@@ -73,6 +74,9 @@ def work(
     else:
         summary.show(store, nights, crawled=crawled)
         changes.show_samples(list((changed or {}).values()))
+    if crawled:
+        failed = worst([night.code for night in nights]) not in (ExitCode.OK, ExitCode.PARTLY)
+        at_dawn(here, store, sites, quiet=as_json, failed=failed)
     store.close()
     end(here, nights)
 

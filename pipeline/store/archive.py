@@ -85,6 +85,8 @@ class Archive:
             ledger.settle(db, run, capture, capture.outcome, capture.reason)
             found = frontier.keep_links(db, run, self._site, verdicts, found_on, capture.fetched_at)
             places = frontier.meet(db, run, self._site, children, capture.fetched_at)
+            if capture.outcome is Outcome.FETCHED:
+                ledger.count_links(db, run, capture.page_id, len(verdicts))
             return Met(found.new, found.known, found.refused, places)
 
     def take_due(self, run: int, limit: int) -> tuple[Due, ...]:

@@ -70,6 +70,12 @@ def settle_all(db: Connection, run: int, visits: Iterable[tuple[Capture, Outcome
     db.execute(upsert(db, LedgerEntry, ["run_id", "page_id"], changed), rows)
 
 
+def count_links(db: Connection, run: int, page: int, links: int) -> None:
+    """Writes how many Links a Place showed."""
+    entry = update(LedgerEntry).where(LedgerEntry.run_id == run, LedgerEntry.page_id == page)
+    db.execute(entry.values(links=links))
+
+
 def close_run(db: Connection, run: int, status: str, detail: str, deferred: Reason) -> dict[str, int]:
     """Ends a Run and returns its counts by outcome."""
     db.execute(

@@ -166,6 +166,7 @@ class LedgerEntry(Base):
     elapsed_ms: Mapped[int] = mapped_column(server_default="0")
     at: Mapped[datetime]
     detail: Mapped[str] = mapped_column(server_default="")
+    links: Mapped[int | None]  # that a place showed
     __table_args__ = (Index(None, "page_id"), Index(None, "run_id", "outcome"))
 
 
@@ -350,3 +351,38 @@ class Container(Base):
     first_at: Mapped[datetime | None]  # the first and the last visit to one of `pages`
     last_at: Mapped[datetime | None]
     seen_at: Mapped[datetime]  # the last visit to a Page that has it
+
+
+class Night(Base):
+    """A crawl and the cleans behind it in numbers: made again from the ledger where the version or the clean is another."""
+
+    __tablename__ = "night"
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    clean_id: Mapped[int] = mapped_column(BigInteger)  # the last clean that is counted; 0 for none
+    version: Mapped[int]
+    figures: Mapped[dict[str, Any]]  # see health.figures
+
+
+class Finding(Base):
+    """Something that is other than it was with a Site, from the night that showed it first to the one that did not any more."""
+
+    __tablename__ = "finding"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    site: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16))  # see health.finding
+    subject: Mapped[str]  # the URL of a place, or ""
+    sentence: Mapped[str]
+    cause: Mapped[str]
+    command: Mapped[str]
+    evidence: Mapped[dict[str, Any]]
+    opened_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    accepted: Mapped[bool] = mapped_column(server_default=text("false"))  # somebody said that this is how it is now
+    told_at: Mapped[datetime | None]
+    told_closed_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(None, "site", "closed_at"),
+        Index("ix_finding_open", "site", "kind", "subject", unique=True, postgresql_where=text("closed_at IS NULL"),
+              sqlite_where=text("closed_at IS NULL")),
+    )  # fmt: skip

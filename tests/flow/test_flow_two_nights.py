@@ -281,6 +281,22 @@ def rooms(flow: Flow) -> list[str]:
 
 
 @NEEDED
+def test_the_morning_report_tells_the_last_nights_in_every_form(flow: Flow) -> None:
+    told = nightdesk(flow.home, "report", "--format", "json").json
+    assert {each["site"] for each in told["sites"]} == set(IDS)
+    assert all(each["night"]["ledger_adds_up"] and each["findings"] == [] for each in told["sites"])
+    crawls = {each["site"]: each["crawl_run"] for each in flow.nights[-1].json}
+    assert {each["site"]: each["night"]["run"] for each in told["sites"]} == crawls
+    text = nightdesk(flow.home, "report").text
+    assert "all 3 sites are well" in text
+    metrics = nightdesk(flow.home, "report", ENGLISH, "--format", "metrics").text
+    assert f'nightdesk_night{{site="{ENGLISH}",figure="articles"}}' in metrics
+    assert TAJIK not in metrics
+    page = nightdesk(flow.home, "report", "--format", "html").text
+    assert page.startswith("<!doctype html>")
+    assert "<script" not in page
+
+
 def test_every_page_of_the_reading_room_is_sound_on_a_desk_and_on_a_phone(flow: Flow) -> None:
     store, paths = Store(flow.address), rooms(flow)
     on_phone = paths if store.is_sqlite else ()  # what a page is does not depend on the database, only whether it can be made

@@ -1,0 +1,116 @@
+"""The morning report as a command, and what a night tells at its end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from pipeline.cli import mornings
+from pipeline.cli.output import complain, console, plural, print_json, say
+from pipeline.cli.setup import Door, SiteNames, door
+from pipeline.errors import ConfigError, ExitCode
+from pipeline.health.finding import Trouble
+from pipeline.runs import alerts
+from pipeline.runs.morning import Morning, judge, morning
+from pipeline.settings import filled_in
+from pipeline.sites import Site
+from pipeline.store import findings
+from pipeline.store.engine import Store
+
+
+class Format(StrEnum):
+    """What a report is written as."""
+
+    TEXT = "text"
+    JSON = "json"
+    HTML = "html"
+    METRICS = "metrics"
+
+
+def report(
+    context: typer.Context,
+    sites: SiteNames = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="Text, JSON, HTML for a mail, or metrics for Prometheus.")
+    ] = Format.TEXT,
+    alert: Annotated[
+        bool, typer.Option("--alert", help="Also tell those named under 'alerts' what they were not told yet.")
+    ] = False,
+    accept: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="Say that this is how the site is now: the finding ends. 'all' for all of the site."),
+    ] = None,
+) -> None:
+    """The morning report: what the last night of each site came to, what is wrong with it, and since when."""
+    here = door(context)
+    store = here.archive()
+    chosen = here.sites(sites or ())
+    if accept is not None:
+        _accept(store, sites or (), accept)
+        return
+    judge(store, chosen)
+    told = morning(store, [site.id for site in chosen])
+    _print(told, form)
+    if alert and not send(here, store):
+        here.code = here.code or ExitCode.PARTLY
+    store.close()
+    raise typer.Exit(here.code)
+
+
+def _print(told: Morning, form: Format) -> None:
+    match form:
+        case Format.JSON:
+            print_json(mornings.to_json(told))
+        case Format.HTML:
+            sys.stdout.write(mornings.to_html(told))
+        case Format.METRICS:
+            sys.stdout.write(mornings.to_metrics(told))
+        case Format.TEXT:
+            mornings.show(told)
+
+
+def _accept(store: Store, names: Sequence[str], kind: str) -> None:
+    """Raises ConfigError."""
+    if len(names) != 1:
+        raise ConfigError("--accept needs the name of one site, as in 'nightdesk report gazette --accept new_layout'")
+    if kind != "all" and kind not in set(Trouble):
+        raise ConfigError(f"--accept {kind}: there is no such finding; 'nightdesk report {names[0]}' names those that are open")
+    number = findings.accept(store, names[0], None if kind == "all" else kind, datetime.now(UTC))
+    say(f"{names[0]}: {plural(number, 'finding')} accepted." if number else f"{names[0]}: no such finding is open.")
+
+
+def at_dawn(here: Door, store: Store, sites: Sequence[Site], *, quiet: bool, failed: bool) -> None:
+    """What a night tells at its end: what is wrong with its sites, here and to those who want to be told."""
+    judge(store, sites)
+    if not quiet:
+        standing = findings.open_ones(store, [site.id for site in sites])
+        for found in sorted(standing, key=lambda each: not each.is_grave):
+            say(f"! {found.site}: {mornings.sentence(found)}")
+        if standing and console.is_terminal:
+            say("'nightdesk report' tells more.")
+    send(here, store)
+    if here.settings.heartbeat:
+        url = filled_in({"heartbeat": here.settings.heartbeat}, "config/nightdesk.toml")["heartbeat"]
+        if trouble := alerts.beat(url, failed=failed):
+            complain(f"the sign of life could not be sent to the address under 'heartbeat' ({trouble})")
+
+
+def send(here: Door, store: Store) -> bool:
+    """Tells what nobody was told yet. Trouble with that is complained of, and ends nothing."""
+    urls = here.settings.alerts
+    if not urls:
+        return True
+    try:
+        filled = filled_in({str(number): url for number, url in enumerate(urls)}, "config/nightdesk.toml, 'alerts'")
+        number, went = alerts.tell(store, alerts.sender(list(filled.values())))
+    except ConfigError as error:
+        complain(str(error))
+        return False
+    if not went:
+        complain(f"{plural(number, 'finding')} could not be told to all addresses under 'alerts'; the next night tries again")
+    return went

@@ -1,0 +1,179 @@
+"""Nights in numbers as rows: reckoned from the ledger and from what stands of the stories, once a night is over.
+
+Promises that a row follows from the ledger and can be made again from it, that only nights which are over have one, and that
+reading a Site's past costs one query, however long its ledgers are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from statistics import median
+from typing import Any
+
+from sqlalchemy import Connection, Text, and_, case, cast, func, or_, select
+
+from pipeline.health.figures import Figures, PlaceNight
+from pipeline.health.figures import Night as Told
+from pipeline.health.finding import Trouble
+from pipeline.model import Kind, Outcome, Reason, Standing
+from pipeline.store.engine import Store
+from pipeline.store.schema import Article, Capture, Container, Extraction, Finding, LedgerEntry, Night, Page, Revision, Run
+from pipeline.store.sql import upsert
+
+VERSION = 1  # of what is reckoned
+MOST = 120  # nights that are read, and made again
+TURNED_AWAY = (401, 403, 429, 451, 503)
+OF_ELSEWHERE = ("", "feed", "sitemap", "url", "htmldate")  # sources of dates that the page does not tell itself
+GARBLED = "\ufffd"
+PLACES = 60
+TOP = 12  # reasons, charsets
+
+
+def reckon(store: Store, site: str) -> int:
+    """Makes the rows of the Site's newest nights that have none, or that a clean has added to. Returns how many it made."""
+    made = 0
+    with store.read() as db:
+        wanted = _wanted(db, site)
+    for run, clean, until in wanted:
+        with store.write() as db:
+            figures = _figures(db, site, run, until)
+            row = {"run_id": run, "clean_id": clean, "version": VERSION, "figures": figures.to_json()}
+            db.execute(upsert(db, Night, ["run_id"], ["clean_id", "version", "figures"]), row)
+        made += 1
+    return made
+
+
+def nights(store: Store, site: str, limit: int = MOST) -> tuple[Told, ...]:
+    """The Site's newest nights, oldest first, each with what it was accused of."""
+    columns = (Run.id, Run.site, Run.started_at, Run.status, Run.detail, Night.figures)
+    query = select(*columns).join(Night, Night.run_id == Run.id).where(Run.site == site, Run.kind == "crawl")
+    with store.read() as db:
+        rows = db.execute(query.order_by(Run.id.desc()).limit(limit)).all()[::-1]
+        accusations = _accusations(db, site, rows[0].started_at) if rows else []
+    return tuple(
+        Told(
+            row.id, row.site, row.started_at, row.status, Figures.from_json(row.figures), row.detail,
+            frozenset(kind for kind, since, until in accusations if since <= row.started_at < until),
+        )
+        for row in rows
+    )  # fmt: skip
+
+
+def _accusations(db: Connection, site: str, since: datetime) -> list[tuple[Trouble, datetime, datetime]]:
+    """Findings that nobody accepted: (kind, first night, first night without it)."""
+    query = select(Finding.kind, Finding.opened_at, Finding.closed_at).where(Finding.site == site, ~Finding.accepted)
+    rows = db.execute(query.where(or_(Finding.closed_at.is_(None), Finding.closed_at >= since)))
+    never = datetime.max.replace(tzinfo=since.tzinfo)
+    return [(Trouble(row.kind), row.opened_at, row.closed_at or never) for row in rows if row.kind in set(Trouble)]
+
+
+def _wanted(db: Connection, site: str) -> list[tuple[int, int, int]]:
+    """Crawls that are over and have no row that holds: (run, its last clean, the next crawl or 0), oldest first."""
+    query = select(Run.id, Run.kind, Run.finished_at, Night.clean_id, Night.version)
+    query = query.outerjoin(Night, Night.run_id == Run.id).where(Run.site == site, Run.kind.in_(("crawl", "clean")))
+    # a crawl has about one clean, a back-filled Site more
+    rows = db.execute(query.order_by(Run.id.desc()).limit(3 * MOST)).all()
+    wanted, cleaned, following = [], 0, 0
+    for row in rows:
+        if row.kind == "clean":
+            cleaned = max(cleaned, row.id if row.finished_at else 0)
+            continue
+        if row.finished_at and (row.version != VERSION or (row.clean_id < cleaned and not following)):
+            wanted.append((row.id, cleaned, following))
+        cleaned, following = 0, row.id
+    return wanted[:MOST][::-1]
+
+
+def _figures(db: Connection, site: str, run: int, until: int) -> Figures:
+    crawl = _crawl(db, run)
+    stories = _stories(db, run)
+    cleans = select(Run.counts).where(Run.site == site, Run.kind == "clean", Run.id > run)
+    counts = sum(map(Counter, db.scalars(cleans.where(Run.id < until) if until else cleans)), Counter[str]())
+    started, finished = db.execute(select(Run.started_at, Run.finished_at).where(Run.id == run)).one()
+    seconds = round((finished - started).total_seconds()) if finished else 0
+    charsets = Counter(dict(db.execute(_charsets(run)).tuples().all()))
+    return Figures(
+        **crawl, **stories, revised=counts[Outcome.REVISED], held=counts[Outcome.HELD],
+        unplaced=min(_unplaced(db, site, started), stories["articles"]), seconds=seconds,
+        charsets=dict(charsets.most_common(TOP)), places=tuple(_places(db, run)),
+    )  # fmt: skip
+
+
+def _crawl(db: Connection, run: int) -> dict[str, Any]:
+    entry = (LedgerEntry.outcome, LedgerEntry.reason, LedgerEntry.status)
+    query = select(*entry, func.count(), func.sum(LedgerEntry.bytes)).where(LedgerEntry.run_id == run)
+    query = query.join(Page, Page.id == LedgerEntry.page_id).where(Page.kind == Kind.STORY).group_by(*entry)
+    outcomes, failures = Counter[str](), Counter[str]()
+    new, turned_away, size = 0, 0, 0
+    for outcome, reason, status, number, weight in db.execute(query):
+        outcomes[outcome] += number
+        size += int(weight or 0)
+        new += number if (outcome, reason) == (Outcome.FETCHED, Reason.NEW) else 0
+        if outcome == Outcome.FAILED:
+            failures[reason] += number
+            turned_away += number if status in TURNED_AWAY else 0
+    asked = (Outcome.FETCHED, Outcome.UNCHANGED, Outcome.REDIRECTED, Outcome.GONE, Outcome.FAILED)
+    plain = ("known", "refused", "deferred", "unchanged", "redirected", "gone", "failed")
+    times = select(LedgerEntry.elapsed_ms).where(LedgerEntry.run_id == run, LedgerEntry.elapsed_ms > 0)
+    answers = db.scalars(times.order_by(LedgerEntry.elapsed_ms)).all()
+    return {
+        **{name: outcomes[name] for name in plain},
+        "seen": outcomes.total(),
+        "asked": sum(outcomes[each] for each in asked),
+        "new": new,
+        "changed": outcomes[Outcome.FETCHED] - new,
+        "turned_away": turned_away,
+        "bytes": size,
+        "failures": dict(failures.most_common(TOP)),
+        "median_ms": answers[len(answers) // 2] if answers else 0,
+    }
+
+
+def _stories(db: Connection, run: int) -> dict[str, Any]:
+    """What became of the stories that were new: of the bytes that the Page has now."""
+    stands = and_(Extraction.page_id == Page.id, Extraction.payload_id == Page.payload_id)
+    query = select(
+        Page.id, Extraction.outcome, Extraction.reason, Article.page_id.label("article"), Article.published_at,
+        Article.published_source, cast(Article.authors, Text).label("authors"), Article.word_count,
+        Extraction.struck.label("struck"), case((Revision.text.contains(GARBLED), 1), else_=0).label("garbled"),
+    )  # fmt: skip
+    query = query.join(LedgerEntry, LedgerEntry.page_id == Page.id)
+    query = query.join(Extraction, and_(stands, Extraction.verdict == Standing.ACCEPTED))
+    query = query.outerjoin(Article, Article.page_id == Page.id).outerjoin(Revision, Revision.id == Article.revision_id)
+    new = and_(LedgerEntry.outcome == Outcome.FETCHED, LedgerEntry.reason == Reason.NEW)
+    rows = db.execute(query.where(LedgerEntry.run_id == run, Page.kind == Kind.STORY, new)).all()
+    articles = [row for row in rows if row.article is not None]
+    reasons = Counter(row.reason or row.outcome for row in rows if row.article is None)
+    return {
+        "judged": len(rows),
+        "articles": len(articles),
+        "dated": sum(row.published_at is not None and row.published_source not in OF_ELSEWHERE for row in articles),
+        "dates": sum(row.published_at is not None for row in articles),
+        "signed": sum(row.authors != "[]" for row in articles),
+        "garbled": sum(row.garbled for row in articles),
+        "words": round(median(row.word_count for row in articles)) if articles else 0,
+        "struck": sum(len(row.struck) for row in articles),
+        "reasons": dict(reasons.most_common(TOP)),
+    }
+
+
+def _unplaced(db: Connection, site: str, since: datetime) -> int:
+    """Stories whose text stands, for the most part, in containers that were first seen in this night."""
+    query = select(func.sum(Container.pages)).where(Container.site == site, Container.first_at >= since)
+    return int(db.scalar(query) or 0)
+
+
+def _charsets(run: int) -> Any:
+    query = select(Capture.charset, func.count()).join(Page, Page.id == Capture.page_id)
+    query = query.where(Capture.run_id == run, Page.kind == Kind.STORY, Capture.payload_id.is_not(None))
+    return query.group_by(Capture.charset)
+
+
+def _places(db: Connection, run: int) -> Iterable[PlaceNight]:
+    columns = (Page.url, Page.kind, LedgerEntry.outcome, LedgerEntry.reason, LedgerEntry.status, LedgerEntry.links)
+    query = select(*columns).join(Page, Page.id == LedgerEntry.page_id)
+    query = query.where(LedgerEntry.run_id == run, Page.kind != Kind.STORY).order_by(Page.id).limit(PLACES)
+    for row in db.execute(query):
+        yield PlaceNight(row.url, row.kind, row.outcome, row.reason, row.status or 0, -1 if row.links is None else row.links)

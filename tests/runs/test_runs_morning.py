@@ -1,0 +1,136 @@
+"""The morning after, on both databases: figures out of the ledger, findings that open, last and end, and who is told."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from archiving import FEED, NIGHT, SITE, Reply, clean, night
+from sqlalchemy import select, update
+
+from pipeline.errors import ConfigError
+from pipeline.health.finding import Trouble
+from pipeline.model import Outcome, Reason
+from pipeline.runs import alerts
+from pipeline.runs.morning import judge, morning
+from pipeline.sites import Site
+from pipeline.store import figures, findings
+from pipeline.store.archive import Archive
+from pipeline.store.engine import Store
+from pipeline.store.schema import LedgerEntry, Run
+from tests.store.archiving import WALL
+
+DAY = timedelta(days=1)
+FORBIDDEN = Reply(None, Outcome.FAILED, Reason.HTTP_STATUS, 403)
+
+
+def site() -> Site:
+    return Site.model_validate({"id": SITE, "name": SITE, "url": "https://courier.example/", "feeds": [FEED.url]})
+
+
+def dated(store: Store, at: datetime) -> None:
+    """The newest crawl began then."""
+    with store.write() as db:
+        newest = select(Run.id).where(Run.kind == "crawl").order_by(Run.id.desc()).limit(1).scalar_subquery()
+        db.execute(update(Run).where(Run.id == newest).values(started_at=at, finished_at=at + timedelta(minutes=3)))
+
+
+def one_night(archive: Archive, store: Store, number: int, replies: dict[str, bytes | Reply]) -> datetime:
+    """A night with its clean, judged; returns when it began."""
+    at = NIGHT + number * DAY
+    night(archive, replies, at)
+    dated(store, at)
+    clean(store)
+    judge(store, [site()], at + timedelta(hours=4))
+    return at
+
+
+def stories(number: int, of: int = 6) -> dict[str, bytes | Reply]:
+    return {f"https://courier.example/{number}-{n}": f"Story {number} {n}\na seal on the ramp".encode() for n in range(of)}
+
+
+@pytest.fixture
+def settled(archive: Archive, store: Store) -> int:
+    for number in range(12):
+        one_night(archive, store, number, stories(number))
+    assert findings.open_ones(store) == ()
+    return 12
+
+
+def test_figures_are_those_of_the_ledger_and_are_made_again_from_it(archive: Archive, store: Store) -> None:
+    replies = stories(0) | {"https://courier.example/wall": f"{WALL}\nAccept".encode(), "https://courier.example/no": FORBIDDEN}
+    one_night(archive, store, 0, replies)
+    (found,) = figures.nights(store, SITE)
+    told = found.figures
+    assert (told.seen, told.asked, told.new, told.failed, told.turned_away) == (8, 8, 7, 1, 1)
+    assert (told.judged, told.articles, dict(told.reasons)) == (7, 6, {"consent_wall": 1})
+    assert (told.places[0].outcome, told.places[0].links, told.links) == ("fetched", 8, 8)
+    assert figures.reckon(store, SITE) == 0
+    with store.write() as db:
+        db.execute(update(LedgerEntry).where(LedgerEntry.status == 403).values(status=500))
+    one_night(archive, store, 1, stories(1))
+    assert [each.figures.turned_away for each in figures.nights(store, SITE)] == [1, 0], "what is over is not looked at again"
+
+
+def test_what_breaks_opens_a_finding_that_lasts_until_it_is_over(archive: Archive, store: Store, settled: int) -> None:
+    walls: dict[str, bytes | Reply] = {url: f"{WALL}\n{url}".encode() for url in stories(settled)}
+    began = one_night(archive, store, settled, walls)
+    (found,) = findings.open_ones(store)
+    assert (found.kind, found.opened_at, found.is_grave) == (Trouble.FEW_ARTICLES, began, True)
+    assert "consent" in found.cause
+    one_night(archive, store, settled + 1, {url: f"{WALL}\n{url}".encode() for url in stories(settled + 1)})
+    (again,) = findings.open_ones(store)
+    assert (again.id, again.opened_at) == (found.id, began)
+    assert again.seen_at == began + DAY
+    dawn = morning(store, [SITE], began + DAY).dawns[0]
+    assert [each.id for each in dawn.findings] == [found.id]
+    well = one_night(archive, store, settled + 2, stories(settled + 2))
+    assert findings.open_ones(store) == ()
+    assert [each.kind for each in morning(store, [SITE], well + timedelta(hours=4)).recovered] == [Trouble.FEW_ARTICLES]
+
+
+def test_each_finding_is_told_once_and_its_end_once_and_what_did_not_go_out_is_told_later(
+    archive: Archive, store: Store, settled: int
+) -> None:
+    sent: list[str] = []
+    assert alerts.tell(store, lambda title, body: not sent.append(title + body)) == (0, True)
+    one_night(archive, store, settled, dict.fromkeys(stories(settled), FORBIDDEN))
+    assert alerts.tell(store, lambda title, body: False) == (1, False)
+    assert alerts.tell(store, lambda title, body: not sent.append(f"{title}\n{body}")) == (1, True)
+    assert alerts.tell(store, lambda title, body: not sent.append(title)) == (0, True)
+    assert sent[0].startswith(f"Nightdesk: {SITE} in trouble\n{SITE}: 6 of 6 requests for stories were turned away")
+    one_night(archive, store, settled + 1, stories(settled + 1))
+    assert alerts.tell(store, lambda title, body: not sent.append(f"{title}\n{body}")) == (1, True)
+    assert "well again" in sent[1]
+    assert alerts.tell(store, lambda title, body: not sent.append(title)) == (0, True)
+
+
+def test_a_night_that_never_began_is_missed_by_the_rhythm_of_the_others(archive: Archive, store: Store, settled: int) -> None:
+    last = NIGHT + (settled - 1) * DAY
+    judge(store, [site()], last + timedelta(hours=25))
+    assert findings.open_ones(store) == ()
+    judge(store, [site()], last + timedelta(hours=27))
+    (found,) = findings.open_ones(store)
+    assert found.kind == Trouble.NO_NIGHT
+    one_night(archive, store, settled + 1, stories(settled + 1))
+    assert findings.open_ones(store) == ()
+
+
+def test_what_somebody_accepts_ends_and_counts_as_usual(archive: Archive, store: Store, settled: int) -> None:
+    one_night(archive, store, settled, dict.fromkeys(stories(settled), FORBIDDEN))
+    assert findings.accept(store, SITE, "few_dates", NIGHT) == 0
+    assert findings.accept(store, SITE, None, NIGHT + settled * DAY) == 1
+    assert findings.open_ones(store) == ()
+    assert not figures.nights(store, SITE)[-1].accused
+
+
+def test_a_wrong_address_is_named_by_its_place_alone() -> None:
+    with pytest.raises(ConfigError, match="address 2") as raised:
+        alerts.sender(["json://127.0.0.1:1", "nosuch://secret@x"])
+    assert "secret" not in str(raised.value)
+
+
+def test_no_sign_of_life_is_a_sentence(tmp_path: Path) -> None:
+    assert alerts.beat("http://127.0.0.1:9/", failed=False)
+    assert alerts.beat("nonsense", failed=True)
