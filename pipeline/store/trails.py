@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, tuple_
 
 from pipeline.model import Metadata
 from pipeline.store.coding import unpack
@@ -22,6 +22,7 @@ from pipeline.store.schema import Article, Capture, Draft, Extraction, LedgerEnt
 class Visit:
     """One Capture: a visit that brought something new."""
 
+    id: int
     run: int | None
     at: datetime
     status: int | None
@@ -67,19 +68,23 @@ class Making:
     text_digest: str
 
 
-def visits(store: Store, page: int, limit: int) -> tuple[Visit, ...]:
-    """The newest visits to a Page that brought something new."""
+def visits(store: Store, page: int, limit: int, *, before: int | None = None) -> tuple[Visit, ...]:
+    """The newest visits to a Page that brought something new; with `before` those older than that one."""
     digest = func.coalesce(Payload.digest, "")
     query: Select[*tuple[Any, ...]] = (
         select(
-            Capture.run_id, Capture.fetched_at, Capture.status, Capture.outcome, Capture.reason, digest, Capture.size,
-            Capture.media_type, Capture.charset, Capture.elapsed_ms, Capture.location, Capture.detail, Capture.opt_outs,
+            Capture.id, Capture.run_id, Capture.fetched_at, Capture.status, Capture.outcome, Capture.reason, digest,
+            Capture.size, Capture.media_type, Capture.charset, Capture.elapsed_ms, Capture.location, Capture.detail,
+            Capture.opt_outs,
         )
         .outerjoin(Payload, Payload.id == Capture.payload_id)
         .where(Capture.page_id == page)
         .order_by(Capture.fetched_at.desc(), Capture.id.desc())
         .limit(limit)
     )  # fmt: skip
+    if before is not None:  # imported visits are older than their numbers
+        known = select(Capture.fetched_at, Capture.id).where(Capture.id == before, Capture.page_id == page)
+        query = query.where(tuple_(Capture.fetched_at, Capture.id) < known.scalar_subquery())
     with store.read() as db:
         return tuple(Visit(*row) for row in db.execute(query))
 

@@ -106,10 +106,12 @@ def making(request: Request, desk: AtDesk, number: Number) -> Response:
 
 @router.get("/articles/{number}/captures", response_model=models.Captures)
 @router.get("/pages/{number}/captures", response_model=models.Captures, operation_id="page_captures")
-def captures(request: Request, desk: AtDesk, number: Number, limit: Most = LIMIT) -> Response:
-    """The newest visits to a page, an article or not, that brought something new."""
+def captures(request: Request, desk: AtDesk, number: Number, after: Behind = None, limit: Most = 50) -> Response:
+    """The visits to a page, an article or not, that brought something new, newest first."""
     page_of(desk, number)
-    return _said(request, models.Captures(id=number, captures=_all(models.Capture, trails.visits(desk.store, number, limit))))
+    found = trails.visits(desk.store, number, limit + 1, before=after)
+    following = found[limit - 1].id if len(found) > limit else None
+    return _said(request, models.Captures(id=number, captures=_all(models.Capture, found[:limit]), next=following))
 
 
 @router.get("/articles/{number}/blocks", response_model=models.Blocks)
@@ -175,7 +177,7 @@ def sites(request: Request, desk: AtDesk) -> Response:
 @router.get("/sites/{site}", response_model=models.SiteWhole)
 def site(request: Request, desk: AtDesk, site: str) -> Response:
     """One site: its state, its last nights, and what its stories are like."""
-    state = next((each for each in history.states(desk.store, datetime.now(UTC)) if each.site == site), None)
+    state = next((each for each in history.states(desk.store, datetime.now(UTC), site) if each.site == site), None)
     if state is None:
         raise Missing("The archive has no such site.")
     crawls = nights.crawls(desk.store, site, NIGHTS)

@@ -96,6 +96,7 @@ class Metadata(Model):
 class Capture(Model):
     """A visit that brought something new. Its bytes are at `/payloads/` and its digest, where it has one."""
 
+    id: int
     run: int | None
     at: datetime
     status: int | None
@@ -177,10 +178,11 @@ class Revisions(Model):
 
 
 class Captures(Model):
-    """Visits that brought something new, newest first."""
+    """Visits that brought something new, newest first; `next` is the `after` of those behind them."""
 
     id: int
     captures: tuple[Capture, ...]
+    next: int | None
 
 
 class Block(Model):

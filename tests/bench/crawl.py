@@ -57,7 +57,7 @@ def main(words: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="nightdesk-crawl-") as scratch:
         try:
             for trial, stories in _trials(options):
-                with _served(stories, options.pages, Path(scratch)) as bench:
+                with served(stories, options.pages, Path(scratch)) as bench:
                     short += trial(bench, options)
         except subprocess.CalledProcessError as error:
             refuse(f"{' '.join(error.cmd[:4])} failed: {(error.stderr or b'').decode(errors='replace').strip()[-300:]}")
@@ -87,7 +87,7 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
 
 
 @contextmanager
-def _served(stories: int, pages: Sequence[str], folder: Path) -> Iterator[Bench]:
+def served(stories: int, pages: Sequence[str], folder: Path) -> Iterator[Bench]:
     command = [sys.executable, "-m", "tests.bench.made_site", str(stories), *pages]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -112,7 +112,7 @@ def keeping(bench: Bench, options: argparse.Namespace) -> list[str]:
 def nights(bench: Bench, options: argparse.Namespace) -> list[str]:
     """Whole nights, beside a spider with trafilatura in its item pipeline."""
     _say(f"a night of {bench.stories} pages (crawl, clean, store) beside Scrapy with trafilatura in its item pipeline")
-    cpu, rate = _paired(bench, options.pairs, lambda: _night(_home(bench)), lambda: _plain(bench, "trafilatura"))
+    cpu, rate = _paired(bench, options.pairs, lambda: _night(home_for(bench)), lambda: _plain(bench, "trafilatura"))
     _say(f"median: {cpu:.2f} times the CPU, {rate:.2f} times the pages a second (at least {NIGHT} on two cores that are idle)")
     return [f"a night is {rate:.2f} times as fast as Scrapy with trafilatura"] if rate < NIGHT else []
 
@@ -135,7 +135,7 @@ def soak(bench: Bench, options: argparse.Namespace) -> list[str]:
 
 def again(bench: Bench, options: argparse.Namespace) -> list[str]:
     """Two nights over a site that did not change."""
-    home = _home(bench)
+    home = home_for(bench)
     sent, rows, change = [0], [_rows(home)], dict[str, int]()
     for _ in range(2):
         _night(home)
@@ -191,7 +191,7 @@ def _night(home: Path) -> Cost:
     return cost_of([sys.executable, "-P", "-m", "pipeline", "--home", str(home), "crawl"], _bare_environment())
 
 
-def _home(bench: Bench) -> Path:
+def home_for(bench: Bench) -> Path:
     home = bench.path("night")
     (home / "config" / "sites").mkdir(parents=True)
     (home / "config" / "nightdesk.toml").write_text('contact = "nobody@example.org"\n', encoding="utf8")

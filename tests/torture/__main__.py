@@ -33,6 +33,10 @@ TRIALS = {
     ),
     "load": Trial("One night of three hundred sites, some of which hang: the others are not held up.", ".load"),
     "replay": Trial("Every story of an exported WARC is shown by pywb as it was, byte for byte.", ".replay"),
+    "naughty": Trial("The big list of naughty strings as stories and as queries: nothing breaks, nothing runs.", ".naughty"),
+    "serving": Trial(
+        "Readers of an archive into which a night crawls and cleans: nobody waits, nobody is locked out.", ".serving"
+    ),
     "ssrf": Trial("Every spelling of an inner address by every way in: nothing is ever connected to.", ".ssrf"),
 }
 

@@ -36,8 +36,8 @@ from tests.bench.made_archive import DAYS, FIRST, Archive
 from .figures import Figures
 from .watching import ROOT, Ended, nightdesk
 
-ARTICLES = 50_000
-STORIES = 2500
+ARTICLES = 20_000
+STORIES = 1500
 READERS = 4
 PAUSE = 0.5  # seconds between an answer and the next question, at the most
 MOST = 300.0  # milliseconds, for 95 of 100 search pages
@@ -52,6 +52,7 @@ class Asked:
 
     times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     wrong: list[str] = field(default_factory=list)
+    cpu: float = 0.0  # seconds of the server
 
 
 def run(figures: Figures) -> None:
@@ -62,14 +63,15 @@ def run(figures: Figures) -> None:
         paths = paths_of(archive)
         with serving(home) as (address, server):
             figures.told("processes that wanted a processor before it began (load average)", f"{os.getloadavg()[0]:.1f}")
-            calm = _asked(address, paths, lambda: time.sleep(10))
+            calm = _asked(address, paths, lambda: time.sleep(15), server.pid)
             _tell(figures, "without a crawl", calm)
             night = list[Ended]()
-            busy = _asked(address, paths, lambda: night.append(nightdesk(home, "crawl", seconds=SECONDS)))
+            busy = _asked(address, paths, lambda: night.append(nightdesk(home, "crawl", seconds=SECONDS)), server.pid)
             (ended,) = night
             figures.told("seconds of the night", round(ended.seconds))
             figures.met("exit code of the night", ended.code, ended.code == 0, ended.err.splitlines())
             _tell(figures, "while it crawls and cleans", busy)
+            figures.told("MB of the write-ahead log behind the night", (home / "var" / "nightdesk.db-wal").stat().st_size >> 20)
             server.terminate()
             said = server.communicate(timeout=30)[1]
         _judge(figures, home, busy, (said, ended.out, ended.err))
@@ -113,10 +115,11 @@ def serving(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
             server.terminate()
 
 
-def _asked(address: str, paths: dict[str, list[str]], meanwhile: Callable[[], object]) -> Asked:
+def _asked(address: str, paths: dict[str, list[str]], meanwhile: Callable[[], object], server: int) -> Asked:
     """What readers are answered while something is done."""
     asked, over = Asked(), threading.Event()
     readers = [threading.Thread(target=_read, args=(number, address, paths, asked, over)) for number in range(READERS)]
+    before = _cpu(server)
     for each in readers:
         each.start()
     try:
@@ -125,7 +128,14 @@ def _asked(address: str, paths: dict[str, list[str]], meanwhile: Callable[[], ob
         over.set()
         for each in readers:
             each.join()
+    asked.cpu = _cpu(server) - before
     return asked
+
+
+def _cpu(pid: int) -> float:
+    """Seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _read(number: int, address: str, paths: dict[str, list[str]], asked: Asked, over: threading.Event) -> None:
@@ -149,6 +159,8 @@ def _read(number: int, address: str, paths: dict[str, list[str]], asked: Asked, 
 
 def _tell(figures: Figures, when: str, asked: Asked) -> None:
     figures.say(f"{when}: ms for half, for 95 and for 99 of 100, at the most; answers")
+    number = sum(map(len, asked.times.values()))
+    figures.told("of the server's CPU, ms an answer", round(1000 * asked.cpu / number, 1))
     for kind, times in sorted(asked.times.items()):
         half, most, nearly = shares(times)
         figures.say(f"       {kind:12}{half:8.1f}{most:8.1f}{nearly:8.1f}{max(times):8.1f}{len(times):8}")

@@ -97,7 +97,12 @@ def test_an_article_tells_its_sources_and_leads_to_its_bytes(asked: TestClient) 
     assert [each["number"] for each in asked.get("/api/articles/2/revisions").json()["revisions"]] == [1, 2]
     second = asked.get("/api/articles/2/revisions?after=1").json()
     assert ([each["number"] for each in second["revisions"]], second["next"]) == ([2], None)
-    assert len(asked.get("/api/articles/2/captures").json()["captures"]) == 2
+    visits = asked.get("/api/pages/2/captures").json()
+    assert (len(visits["captures"]), visits["next"]) == (2, None)
+    first = asked.get("/api/articles/2/captures?limit=1").json()
+    rest = asked.get(f"/api/articles/2/captures?after={first['next']}").json()
+    assert ([*first["captures"], *rest["captures"]], rest["next"]) == (visits["captures"], None)
+    assert asked.get(f"/api/pages/3/captures?after={first['next']}").json()["captures"] == [], "a visit to another page"
     ledger = asked.get("/api/runs/3/ledger?limit=1").json()
     assert ledger["next"] == ledger["lines"][0]["page"]
 
