@@ -21,7 +21,11 @@ from pipeline.store.schema import Article, LedgerEntry, Page, Run
 TIMED = 60_000  # response times that are looked at, newest Runs first
 NIGHT = timedelta(hours=20)  # Runs that began so long before the newest are of the same night
 
+LOOKED_AT = 20_000  # new stories whose likeness is, newest Runs first
+
 Counts = dict[tuple[str, str], int]
+Looks = tuple[bool, bool, int]  # whether a story has a date, an author; its words
+LOOKS = (Article.published_at.is_not(None), cast(Article.authors, Text) != "[]", Article.word_count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +40,25 @@ class Last:
 
 
 @dataclass(frozen=True, slots=True)
+class Likeness:
+    """What some stories of a Site are like."""
+
+    stories: int = 0
+    dated: int = 0
+    signed: int = 0
+    median_words: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Crawl:
-    """One crawl of a Site: its stories by outcome, and how fast the Site answered."""
+    """One crawl of a Site: its stories by outcome, how fast the Site answered, and what those are like that were new."""
 
     run: RunView
     stories: Counts = field(default_factory=dict)
     answers: int = 0  # that were timed
     median_ms: int = 0
     slow_ms: int = 0  # nine of ten answers were no slower
-
-
-@dataclass(frozen=True, slots=True)
-class Likeness:
-    """What the stories of a Site are like that were found last."""
-
-    stories: int
-    dated: int
-    signed: int
-    median_words: int
+    likeness: Likeness = Likeness()
 
 
 def last_night(store: Store) -> tuple[Last, ...]:
@@ -87,14 +92,18 @@ def crawls(store: Store, site: str, limit: int) -> tuple[Crawl, ...]:
     with store.read() as db:
         runs = [RunView(*row) for row in db.execute(query.limit(limit))][::-1]
     numbers = [each.id for each in runs]
-    stories, times = _stories(store, numbers), _times(store, numbers)
-    return tuple(_crawl(each, stories.get(each.id, {}), sorted(times.get(each.id, ()))) for each in runs)
+    stories, times, likeness = _stories(store, numbers), _times(store, numbers), _new(store, numbers)
+    return tuple(
+        _crawl(each, stories.get(each.id, {}), sorted(times.get(each.id, ())), _like(likeness.get(each.id, ())))
+        for each in runs
+    )
 
 
-def _crawl(run: RunView, stories: Counts, times: Sequence[int]) -> Crawl:
+def _crawl(run: RunView, stories: Counts, times: Sequence[int], likeness: Likeness) -> Crawl:
     if not times:
-        return Crawl(run, stories)
-    return Crawl(run, stories, len(times), round(median(times)), times[min(len(times) - 1, len(times) * 9 // 10)])
+        return Crawl(run, stories, likeness=likeness)
+    slow = times[min(len(times) - 1, len(times) * 9 // 10)]
+    return Crawl(run, stories, len(times), round(median(times)), slow, likeness)
 
 
 def _stories(store: Store, runs: Sequence[int]) -> dict[int, Counts]:
@@ -118,17 +127,27 @@ def _times(store: Store, runs: Sequence[int]) -> dict[int, list[int]]:
     return found
 
 
+def _new(store: Store, runs: Sequence[int]) -> dict[int, list[Looks]]:
+    """What the stories are like that were new in each Run, as far as they are Articles."""
+    query = select(LedgerEntry.run_id, *LOOKS).join(Article, Article.page_id == LedgerEntry.page_id)
+    query = query.where(LedgerEntry.run_id.in_(runs), LedgerEntry.outcome == Outcome.FETCHED, LedgerEntry.reason == "new")
+    found: dict[int, list[Looks]] = defaultdict(list)
+    with store.read() as db:
+        for run, dated, signed, words in db.execute(query.order_by(LedgerEntry.run_id.desc()).limit(LOOKED_AT)):
+            found[run].append((dated, signed, words))
+    return found
+
+
 def likeness(store: Store, site: str, limit: int) -> Likeness:
     """What the stories of a Site are like: of so many that were found last."""
-    query = select(Article.published_at, cast(Article.authors, Text).label("authors"), Article.word_count)
-    query = query.join(Page, Page.id == Article.page_id).where(Page.site == site, Page.payload_id.is_not(None))
+    query = select(*LOOKS).join(Page, Page.id == Article.page_id).where(Page.site == site, Page.payload_id.is_not(None))
     with store.read() as db:
-        rows = db.execute(query.order_by(Page.id.desc()).limit(limit)).all()
+        rows = db.execute(query.order_by(Page.id.desc()).limit(limit))
+        return _like([(dated, signed, words) for dated, signed, words in rows])
+
+
+def _like(rows: Sequence[Looks]) -> Likeness:
     if not rows:
-        return Likeness(0, 0, 0, 0)
-    return Likeness(
-        len(rows),
-        sum(row.published_at is not None for row in rows),
-        sum(row.authors != "[]" for row in rows),
-        round(median(row.word_count for row in rows)),
-    )
+        return Likeness()
+    dated, signed, words = zip(*rows, strict=True)
+    return Likeness(len(rows), sum(map(bool, dated)), sum(map(bool, signed)), round(median(words)))

@@ -339,23 +339,24 @@ class Sites(Model):
     sites: tuple[Site, ...]
 
 
+class Likeness(Model):
+    """What some stories of a site are like: those that were new in a night, or those that were found last."""
+
+    stories: int
+    dated: int
+    signed: int
+    median_words: int
+
+
 class Night(Model):
-    """One crawl: its stories by outcome, and how fast the site answered."""
+    """One crawl: its stories by outcome, how fast the site answered, and what those are like that were new."""
 
     run: Run
     stories: tuple[Reasons, ...]
     answers: int
     median_ms: int
     slow_ms: int
-
-
-class Likeness(Model):
-    """What the stories that were found last are like."""
-
-    stories: int
-    dated: int
-    signed: int
-    median_words: int
+    likeness: Likeness
 
 
 class SiteWhole(Site):

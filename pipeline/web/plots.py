@@ -45,9 +45,10 @@ class Column:
     href: str = ""
 
 
-def plotted(columns: Sequence[Column], *, as_shares: bool = False) -> Plot:
-    """Columns of bars upon each other. With `as_shares` every column that holds anything is full."""
-    most = max((sum(value for _, value in each.parts) for each in columns), default=0)
+def plotted(columns: Sequence[Column], *, as_shares: bool = False, full: int = 0) -> Plot:
+    """Columns of bars upon each other. With `as_shares` every column that holds anything is full, otherwise the highest, or one
+    of the value `full`."""
+    most = full or max((sum(value for _, value in each.parts) for each in columns), default=0)
     bars: list[Bar] = []
     for place, each in enumerate(columns):
         whole = sum(value for _, value in each.parts) if as_shares else most

@@ -50,6 +50,9 @@ def site(request: Request, desk: AtDesk, site: str) -> Response:
         yielded=plotted([Column(_label(each), _yield(each), _href(each)) for each in crawls]),
         fared=plotted([Column(_label(each), _fared(each), _href(each)) for each in crawls], as_shares=True),
         answered=plotted([Column(_label(each), _answered(each), _href(each)) for each in crawls]),
+        dated=plotted([Column(_label(each), _share(each, each.likeness.dated), _href(each)) for each in crawls], full=100),
+        signed=plotted([Column(_label(each), _share(each, each.likeness.signed), _href(each)) for each in crawls], full=100),
+        long=plotted([Column(_label(each), (("came", each.likeness.median_words),), _href(each)) for each in crawls]),
     )  # fmt: skip
 
 
@@ -72,6 +75,11 @@ def _fared(crawl: Crawl) -> tuple[tuple[str, int], ...]:
 
 def _answered(crawl: Crawl) -> tuple[tuple[str, int], ...]:
     return ("came", crawl.median_ms), ("same", crawl.slow_ms - crawl.median_ms)
+
+
+def _share(crawl: Crawl, number: int) -> tuple[tuple[str, int], ...]:
+    """Of a hundred new stories; nothing where there was none."""
+    return (("came", round(100 * number / crawl.likeness.stories)),) if crawl.likeness.stories else ()
 
 
 def _sum(crawl: Crawl, outcomes: Sequence[str]) -> int:

@@ -103,6 +103,8 @@ def test_an_article_tells_its_sources_and_leads_to_its_bytes(asked: TestClient) 
     rest = asked.get(f"/api/articles/2/captures?after={first['next']}").json()
     assert ([*first["captures"], *rest["captures"]], rest["next"]) == (visits["captures"], None)
     assert asked.get(f"/api/pages/3/captures?after={first['next']}").json()["captures"] == [], "a visit to another page"
+    first, second = (each["likeness"] for each in asked.get("/api/sites/courier").json()["nights"])
+    assert (first, second["stories"]) == ({"stories": 4, "dated": 0, "signed": 4, "median_words": 47}, 0)
     ledger = asked.get("/api/runs/3/ledger?limit=1").json()
     assert ledger["next"] == ledger["lines"][0]["page"]
 
