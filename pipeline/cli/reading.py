@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,15 +13,17 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from pipeline.cli import mornings
 from pipeline.cli.advice import advice
 from pipeline.cli.output import console, plural, print_json, say, size, table, when
 from pipeline.cli.setup import AsJson, Door, SiteNames, door
 from pipeline.errors import ConfigError
 from pipeline.model import Kind, Outcome
 from pipeline.runs.groups import Copy, also_at
-from pipeline.store import history, query
+from pipeline.store import findings, history, query
 from pipeline.store.containers import Known
 from pipeline.store.engine import Store
+from pipeline.store.findings import FindingView
 from pipeline.store.query import Explanation, PageView, StruckBlock
 from pipeline.store.views import ArticleView
 
@@ -262,10 +265,13 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     """Every site at a glance, the ones in trouble first, with the proof that the ledgers add up."""
     here = door(context)
     store = here.archive()
-    states = sorted(history.states(store, datetime.now(UTC)), key=_by_trouble)
+    wrong_with: dict[str, list[FindingView]] = defaultdict(list)
+    for each in findings.open_ones(store):
+        wrong_with[each.site].append(each)
+    states = sorted(history.states(store, datetime.now(UTC)), key=lambda state: _by_trouble(state, wrong_with[state.site]))
     hints = {state.site: _advice(store, state) for state in states}
     if as_json:
-        print_json([asdict(state) | {"advice": hints[state.site]} for state in states])
+        print_json([asdict(state) | {"advice": hints[state.site], "findings": wrong_with[state.site]} for state in states])
         return
     table(
         ["Site", "URLs", "Stored", "Articles", "Due now", "Last crawl (UTC)", "", "Ledger"],
@@ -273,6 +279,9 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     )
     wrong = [str(number) for state in states for number in state.unbalanced]
     say()
+    for state in states:
+        for each in sorted(wrong_with[state.site], key=lambda found: not found.is_grave):
+            say(f"! {each.site}: {mornings.sentence(each)}")
     for sentence in chain.from_iterable(hints.values()):
         say(f"! {sentence}")
     say(f"The ledgers of runs {', '.join(wrong)} do not add up." if wrong else "The ledgers of the last runs add up.")
@@ -285,10 +294,10 @@ def _advice(store: Store, state: history.SiteState) -> list[str]:
     return advice(state.site, history.reasons(store, clean.id)) if clean and clean.counts.get(Outcome.NOT_ARTICLE) else []
 
 
-def _by_trouble(state: history.SiteState) -> tuple[bool, bool, str]:
+def _by_trouble(state: history.SiteState, wrong: Sequence[FindingView]) -> tuple[bool, int, bool, int, str]:
     crawl = state.last.get("crawl")
     well = crawl is not None and crawl.status in ("finished", "running")
-    return not state.unbalanced, well, state.site
+    return not state.unbalanced, -sum(each.is_grave for each in wrong), well, -len(wrong), state.site
 
 
 def _last_crawl(state: history.SiteState) -> list[str]:

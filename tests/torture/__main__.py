@@ -27,6 +27,7 @@ class Trial:
 
 
 TRIALS = {
+    "breakage": Trial("A site with sixty nights of history breaks in twelve ways: each is noticed.", ".breakage"),
     "hostile": Trial("A night beside servers that do everything wrong: nothing crashes, nothing good is lost.", ".hostile"),
     "kill": Trial(
         "A hundred nights killed at random moments on each database: nothing is lost, nothing is there twice.", ".kill"
