@@ -5,6 +5,7 @@ The two lines that install and run everything are left to `.ci/run`.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shlex
@@ -425,13 +426,41 @@ def test_the_sql_examples_run(empty: Path) -> None:
 
 
 @HOME
-def test_the_python_examples_run(home: Path) -> None:
-    for block in blocks("python"):
-        done = subprocess.run(
-            [sys.executable, "-c", block.text], cwd=home, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stdout
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_the_python_examples_run(home: Path, number: int) -> None:
+    block = blocks("python")[number]
+    for name in re.findall(r"^import (\w+)$", block.text, re.M):
+        pytest.importorskip(name, reason=f"{name} is not installed")
+    if "takeout/" in block.text and not (takeout := home / "takeout" / "articles.parquet").exists():
+        assert nightdesk(home, "export", str(takeout)).code == ExitCode.OK
+    code = reader_of_sqlite() + block.text if "TYPE sqlite" in block.text else block.text
+    done = subprocess.run([sys.executable, "-c", code], cwd=home, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def reader_of_sqlite() -> str:
+    """What DuckDB would fetch from the network."""
+    found = pytest.importorskip("duckdb_extension_sqlite_scanner", reason="DuckDB's reader of SQLite is not installed")
+    (file,) = Path(found.__file__).parent.rglob("*.duckdb_extension")
+    return f"import duckdb\nduckdb.load_extension({str(file)!r})\n"
+
+
+@HOME
+def test_datasette_shows_the_views(home: Path) -> None:
+    datasette = pytest.importorskip("datasette.app", reason="Datasette is not installed")
+    (line,) = (line for block in blocks("text") for line in block.text.splitlines() if line.startswith("datasette "))
+    program, verb, flag, file = line.split()
+    assert (program, verb, flag) == ("datasette", "serve", "--immutable")
+    (address,) = re.findall(r"`http://127\.0\.0\.1:8001(/[^`]+)`", README)
+
+    async def answers() -> tuple[Any, Any]:
+        client = datasette.Datasette([], immutables=[str(home / file)]).client
+        return await client.get(address), await client.get("/nightdesk/ledger.json?_shape=array&outcome=gone&_size=1")
+
+    page, ledger = asyncio.run(answers())
+    assert (page.status_code, "harbour-courier" in page.text) == (200, True)
+    assert ledger.status_code == 200
 
 
 # Samples and links
