@@ -52,6 +52,8 @@ def export(
     """Write articles, or for WARC raw pages, to files that other programs read, with a manifest that proves them."""
     here = door(context)
     name = formats.named(form, out)
+    if since and until and until < since:
+        raise ConfigError(f"--since {since:%Y-%m-%d}: that day is behind --until {until:%Y-%m-%d}; nothing lies between them")
     store = here.archive()
     sites = tuple(each for each in dict.fromkeys(site or ()) if here.known_site(store, each))
     asked = Wanted(query, sites, since.replace(tzinfo=UTC) if since else None, _behind(until), limit)

@@ -69,7 +69,7 @@ def left_out(why: str, url: str = "", at: datetime | None = None, status: int | 
     outcome, reason = WHY.get(why, (Outcome.FAILED, Reason.BROKEN_RESPONSE))
     if status in GONE:
         outcome, reason = Outcome.GONE, Reason.NOT_FOUND
-    return LeftOut(url, why, outcome, reason, at, status)
+    return LeftOut(UNSTORABLE.sub("\ufffd", url), why, outcome, reason, at, status)
 
 
 def _warc(path: Path, lookup: Lookup) -> Iterator[Brought | LeftOut]:
@@ -192,7 +192,7 @@ def _moment(said: str) -> datetime | None:
 
 def _is_address(url: str) -> bool:
     try:
-        return len(canonical(url)) <= MAX_URL
+        return not UNSTORABLE.search(url) and len(canonical(url)) <= MAX_URL
     except ValueError:
         return False
 

@@ -1,4 +1,4 @@
-"""python -m tests.bench.exporting — what exports cost: seconds and memory, by format, from an archive of made-up articles.
+"""python -m tests.bench.exporting — what exports cost: seconds, CPU and memory, by format, from an archive of made-up articles.
 
 Promises figures of a process of its own for each format, which begins with nothing loaded, and that each export is verified.
 """
@@ -62,11 +62,11 @@ def _one(name: str, address: str, out: str) -> int:
     store = Store(address)
     told = formats.export(store, Asked(), name, Path(out))
     store.close()
-    seconds, peak = time.monotonic() - began, _peak()
+    seconds, cpu, peak = time.monotonic() - began, time.process_time(), _peak()
     wrong = manifest.verify(Path(out))[1]
     ((what, number),) = told["counts"].items()
     verdict = "verified" if not wrong else wrong[0]
-    sys.stdout.write(f"{name:8} {number:9,} {what:8} {seconds:8.1f} s {peak:6.0f} MB  {verdict}\n")
+    sys.stdout.write(f"{name:8} {number:9,} {what:8} {seconds:8.1f} s {cpu:8.1f} s of CPU {peak:6.0f} MB  {verdict}\n")
     return int(bool(wrong) or peak > MOST)
 
 

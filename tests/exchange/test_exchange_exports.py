@@ -151,6 +151,7 @@ def test_an_export_that_is_interrupted_leaves_nothing_but_what_was_there(
     night(archive, {url(str(n)): f"Ferry {n}\nIt left.".encode() for n in range(3)})
     clean(store)
     words = ("--database-url", str(store.url), "export", str(tmp_path / "out" / name))
+    assert "is behind --until" in nightdesk(tmp_path, *words, "--since", "2026-12-01", "--until", "2026-11-01").sentence
     assert nightdesk(tmp_path, *words).code == 0
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     whole = getattr(streams, stream)

@@ -156,13 +156,14 @@ def test_what_is_left_out_is_in_the_ledger_and_no_crawl_is_kept_from_it(
     path = written(
         tmp_path / "some.warc",
         (url("moved"), *none), (url("due"), *none), (url("kept"), *none),
-        (url("both"), "200 OK", html, b"<html>Both", {}), (url("both"), *none), ("http://[bad", *none),
+        (url("both"), "200 OK", html, b"<html>Both", {}), (url("both"), *none),
+        ("http://[bad\x00", "200 OK", html, b"<html>Bad", {}),
         ("https://pictures.example/1.png", "200 OK", "image/png", b"PNG", {}),
     )  # fmt: skip
     courier = Site(id="courier", name="Courier", url="https://courier.example/", feeds=("https://courier.example/feed.xml",))
     done = bring(store, path, sites=(courier,))
     assert (done.skipped, done.named) == ({"no success": 4, "no http address": 1, "no HTML": 1}, 4)
-    assert [each.url for each in done.unnamed] == ["http://[bad", "https://pictures.example/1.png"]
+    assert [each.url for each in done.unnamed] == ["http://[bad\ufffd", "https://pictures.example/1.png"]
     assert seen(store, "SELECT outcome, substr(url, 25) FROM ledger WHERE job = 'import'") == {
         ("gone", "moved"): 1, ("gone", "due"): 1, ("gone", "kept"): 1, ("fetched", "both"): 1,
     }  # fmt: skip
@@ -170,6 +171,8 @@ def test_what_is_left_out_is_in_the_ledger_and_no_crawl_is_kept_from_it(
     assert night(archive, {url("moved"): b"<html>Moved"}, NIGHT + 2 * DAY) == {url("moved"): "fetched"}
     monkeypatch.setattr(imports, "NAMED", 2)
     assert bring(store, path, sites=(courier,)).named == 2
+    monkeypatch.undo()
+    assert bring(store, path, site="courier").named == 6  # what is no URL, too, and on both databases
 
 
 def test_an_old_visit_completes_the_history_and_takes_nothing_away(archive: Archive, store: Store, tmp_path: Path) -> None:
