@@ -17,7 +17,7 @@ from starlette.responses import Response
 from pipeline.errors import ConfigError, NightdeskError
 from pipeline.sites import Site
 from pipeline.store.engine import Store
-from pipeline.web import articles, feeds, front, pages, runs, searching, sites
+from pipeline.web import articles, feeds, front, mornings, pages, runs, searching, sites
 from pipeline.web.api import api, problem
 from pipeline.web.desk import AtDesk, Desk, Missing, tagged
 from pipeline.web.door import Door, is_for_programs
@@ -36,7 +36,7 @@ def application(
     pages of `origins` may ask as programs do."""
     app = FastAPI(title="Nightdesk", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_few_readers)
     app.state.desk = Desk(store, known or {})
-    for room in (front, articles, pages, searching, sites, runs, feeds):
+    for room in (front, articles, pages, searching, sites, runs, mornings, feeds):
         app.include_router(room.router, include_in_schema=False)
     app.mount("/api", api(app.state.desk))
     app.add_api_route("/style.css", _style, include_in_schema=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -11,7 +12,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from pipeline.model import Outcome
-from pipeline.store import nights
+from pipeline.store import findings, nights
 from pipeline.store.newest import newest
 from pipeline.store.nights import Last
 from pipeline.web.desk import AtDesk, Place
@@ -40,7 +41,10 @@ def front(request: Request, desk: AtDesk, before: Place = None) -> Response:
     days = [(day, tuple(each)) for day, each in groupby(stories, key=lambda story: story.at.astimezone(UTC).date())]
     night = summed(nights.last_night(desk.store)) if before is None else ()
     older = stories[-1].key if len(found) > STORIES else None
-    return desk.page(request, "front.html", days=days, nights=night, older=older, before=before)
+    return desk.page(
+        request, "front.html", days=days, nights=night, older=older, before=before,
+        wrong=Counter(each.site for each in findings.open_ones(desk.store)) if before is None else Counter(),
+    )  # fmt: skip
 
 
 def summed(found: Sequence[Last]) -> tuple[Night, ...]:

@@ -287,12 +287,12 @@ def test_the_morning_report_tells_the_last_nights_in_every_form(flow: Flow) -> N
     assert all(each["night"]["ledger_adds_up"] and each["findings"] == [] for each in told["sites"])
     crawls = {each["site"]: each["crawl_run"] for each in flow.nights[-1].json}
     assert {each["site"]: each["night"]["run"] for each in told["sites"]} == crawls
-    text = nightdesk(flow.home, "report").text
+    text = nightdesk(flow.home, "report").out
     assert "all 3 sites are well" in text
-    metrics = nightdesk(flow.home, "report", ENGLISH, "--format", "metrics").text
+    metrics = nightdesk(flow.home, "report", ENGLISH, "--format", "metrics").out
     assert f'nightdesk_night{{site="{ENGLISH}",figure="articles"}}' in metrics
     assert TAJIK not in metrics
-    page = nightdesk(flow.home, "report", "--format", "html").text
+    page = nightdesk(flow.home, "report", "--format", "html").out
     assert page.startswith("<!doctype html>")
     assert "<script" not in page
 

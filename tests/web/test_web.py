@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from hostile_archive import build, drafted, url
 from starlette.testclient import TestClient
 
+from pipeline.health.finding import Finding, Trouble
+from pipeline.store import findings, history
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store
 from pipeline.web.app import application
@@ -177,6 +180,17 @@ def test_nothing_can_be_done_but_read(room: TestClient) -> None:
     head, get = room.head("/articles/2"), room.get("/articles/2")
     assert head.content == b""
     assert head.headers["content-length"] == get.headers["content-length"]
+
+
+def test_the_morning_tells_what_is_wrong_and_the_front_page_leads_there(room: TestClient, store: Store) -> None:
+    assert "Nothing is wrong." in room.get("/morning").text
+    found = Finding(Trouble.PLACE_GONE, "the feed <script>alert(1)</script> cannot be had", "it was moved", "nightdesk check x")
+    (site,) = history.sites(store)
+    findings.keep(store, site, datetime(2026, 1, 1, tzinfo=UTC), (found,), ())
+    page = room.get("/morning").text
+    assert "cannot be had. Likely: it was moved." in page
+    assert "<script" not in page
+    assert 'href="/morning">1 finding' in room.get("/").text
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
