@@ -3,6 +3,7 @@
     NightdeskError
       ├─ ConfigError          a setting, a site file or an argument is wrong        exit 3
       ├─ StoreError           the database cannot be reached, read or written       exit 4
+      │    ├─ Away            it cannot be reached or written just now
       │    └─ NewerSchema     the database was made by a newer Nightdesk
       ├─ DiskError            no room, or a file that cannot be written             exit 5
       └─ AlreadyRunning       another process holds this site                       exit 6
@@ -47,6 +48,10 @@ class StoreError(NightdeskError):
     exit_code = ExitCode.DATABASE
 
 
+class Away(StoreError):
+    """The database was lost, or another program holds it: nothing of the transaction is kept, and it may be tried again."""
+
+
 class NewerSchema(StoreError):
     """The database was upgraded by a Nightdesk newer than this one."""
 
@@ -58,6 +63,10 @@ class DiskError(NightdeskError):
 
 
 class AlreadyRunning(NightdeskError):
-    """Another process is at work on the same Site."""
+    """Another process is at work on the same Site. `holder` names it for people, where that is known."""
 
     exit_code = ExitCode.RUNNING
+
+    def __init__(self, sentence: str, holder: str = "") -> None:
+        super().__init__(sentence)
+        self.holder = holder

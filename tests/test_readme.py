@@ -40,7 +40,6 @@ from pipeline.store.engine import Store
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf8")
 CONFIG = ROOT / "config"
-UNITS = sorted(CONFIG.glob("*.service"))
 SHELL_STOPS = {"&&", "||", "|", ">", ">>", ";"}
 CRON_FIELD = re.compile(r"[\d*,/-]+")
 PLACEHOLDERS = re.compile(r"[A-Z]{2,}|…")
@@ -464,19 +463,6 @@ def test_datasette_shows_the_views(home: Path) -> None:
 
 
 # Samples and links
-
-
-def test_the_samples_for_cron_and_systemd_call_commands_that_exist() -> None:
-    lines = [re.sub(r"^# (?=[\d*])", "", line) for line in (CONFIG / "cron.example").read_text(encoding="utf8").splitlines()]
-    lines = [line for line in lines if re.match(r"[\d*]", line)]
-    lines += [line for unit in UNITS for line in unit.read_text(encoding="utf8").splitlines() if line.startswith("ExecStart=")]
-    for line in lines:
-        (shown,) = shown_on(line.replace("ExecStart=", ""))
-        assert not wrong_with(shown)
-        assert shown.command in ("crawl", "schedule")
-        assert shown.words[:2] == ("--home", "/opt/nightdesk")
-    assert {unit.stem for unit in UNITS} == {"nightdesk", "nightdesk-schedule"}
-    assert (CONFIG / "nightdesk.timer").is_file()  # starts the service of the same name
 
 
 def test_local_links_lead_somewhere() -> None:

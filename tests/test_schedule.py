@@ -19,8 +19,10 @@ from apscheduler.schedulers.base import BaseScheduler
 
 from pipeline import sites
 from pipeline.agenda import GRACE, Begun, Night, delay_of, done_until
+from pipeline.children import Nights
 from pipeline.notify import Systemd
 from pipeline.schedule import Plan
+from pipeline.settings import Settings
 from pipeline.sites import Site
 
 NIGHTS = (  # in the hour that is skipped in spring, and in the one that comes twice in autumn
@@ -196,6 +198,20 @@ def test_what_is_done_is_not_begun_again_and_what_broke_off_goes_on_but_not_for_
     assert done_until([whole, broken[0]], now + GRACE) == broken[0].at
     assert done_until([whole, Begun(now + timedelta(days=90), "finished")], now) == whole.at, "the clock was wrong"
     assert done_until([broken[0]], now) == broken[0].at - GRACE
+
+
+def test_a_night_that_somebody_else_has_run_is_left_out_and_none_is_begun_after_the_end(tmp_path: Path) -> None:
+    said: list[str] = []
+    planned = datetime.now(UTC) - 5 * MINUTE
+    night, begun = Night(planned, planned), {"a": [Begun(planned + MINUTE, "finished")]}
+    nights = Nights(Settings(home=tmp_path), lambda _: begun, said.append)
+    nights.run(site("a", "30 2 * * *", "UTC"), night)
+    assert said == [f"a: crawled at {planned + MINUTE:%H:%M} by another command, so the night is left out"]
+    assert nights.at_work() == "nothing at work"
+    nights.end()
+    begun.clear()
+    nights.run(site("a", "30 2 * * *", "UTC"), night)
+    assert len(said) == 1
 
 
 def test_the_delay_of_a_site_is_its_own_and_always_the_same() -> None:

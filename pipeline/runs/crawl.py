@@ -6,17 +6,18 @@ Promises that a site's trouble, a crash or a hang, stays in its child, and that 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipeline.errors import AlreadyRunning, ConfigError, ExitCode
+from pipeline.errors import AlreadyRunning, ConfigError, ExitCode, StoreError
 from pipeline.runs.child import run_child
 from pipeline.settings import Settings, filled_in
 from pipeline.sites import CrawlJob, Site
 from pipeline.store import ledger, locks
-from pipeline.store.engine import Store
+from pipeline.store.engine import Store, patiently
 
 GRACE = 120.0  # seconds beyond the site's own time limit before its child is ended
 
@@ -121,7 +122,8 @@ async def crawl_site(settings: Settings, site: Site, listen: Listen, since: date
 
 def _result(settings: Settings, site: Site, notes: _Notes, returncode: int, said: str) -> CrawlResult:
     if not notes.finished and notes.run:
-        _settle(settings, site)
+        with contextlib.suppress(StoreError):  # then the next crawl of the Site settles it
+            _settle(settings, site)
     code = ExitCode(returncode) if returncode in {int(code) for code in ExitCode} else ExitCode.PARTLY
     message = notes.error
     if not notes.finished and not message:
@@ -140,7 +142,7 @@ def _settle(settings: Settings, site: Site) -> None:
     """Closes the Run of a child that is dead. Where another crawl of the Site has begun meanwhile, that one has done it."""
     store = Store(settings.database_url)
     try:
-        lock = locks.acquire(store, f"crawl:{site.id}")
+        lock = patiently(lambda: locks.acquire(store, f"crawl:{site.id}"))
     except AlreadyRunning:
         return
     try:

@@ -11,19 +11,20 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeline.errors import DiskError, ExitCode, NightdeskError
+from pipeline.errors import Away, DiskError, ExitCode, NightdeskError
 from pipeline.runs.clean import NIGHTLY, CleanResult, Plan, Stopped, clean_site, draft_ahead
 from pipeline.runs.crawl import CrawlResult, crawl_site
 from pipeline.runs.slots import Slots
 from pipeline.runs.workers import Workers
 from pipeline.settings import Settings
 from pipeline.sites import Site
-from pipeline.store.engine import Store
+from pipeline.store.engine import Store, patiently
 
 PAUSE = 0.5  # seconds between two looks at what a crawl has brought
 
@@ -147,10 +148,14 @@ async def _draft_meanwhile(
     def is_over() -> bool:
         return crawling.done() or stop.is_set()
 
+    def draft() -> None:
+        with suppress(Away):  # it is back for the next look, or for the clean after the crawl
+            draft_ahead(store, site, workers, is_over)
+
     try:
         while not (await asyncio.wait({crawling}, timeout=PAUSE))[0]:
             async with cleaner:
-                await asyncio.to_thread(draft_ahead, store, site, workers, is_over)
+                await asyncio.to_thread(draft)
     except NightdeskError as error:  # the clean after the crawl will meet it too, and tell
         log.warning("%s: extracting while the crawl goes on ended: %s", site.id, error)
     except asyncio.CancelledError:
@@ -168,7 +173,8 @@ def _clean(
         watcher.clean(site.id, stage, done, of)
 
     try:
-        return clean_site(store, site, workers, progress, plan), None
+        # each try goes on where the one before broke off
+        return patiently(lambda: clean_site(store, site, workers, progress, plan), stop.wait), None
     except NightdeskError as error:
         return None, error
 

@@ -2,26 +2,31 @@
 
 Promises that each call is one transaction, so that a kill between two calls loses no Link and no byte and does nothing twice;
 that bytes are stored once for each digest; that a Page is leased to one Run at a time; and that when a Run is over each URL
-that it saw has one outcome. Calls block: a caller with an event loop makes them from a thread, one at a time.
+that it saw has one outcome. While the database is away, a call waits for it and is made again, for some minutes. Calls block: a
+caller with an event loop makes them from a thread, one at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, select, update
 
 from pipeline.errors import AlreadyRunning, StoreError
 from pipeline.model import Capture, Due, Kind, Link, Outcome, Place, Reason, Verdict
 from pipeline.store import frontier, ledger, locks, migrate, visits
-from pipeline.store.engine import Store
+from pipeline.store.engine import Store, patiently
 from pipeline.store.schema import Page
 from pipeline.store.visits import Visit
 
 __all__ = ["Archive", "Met", "Visit"]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 LEASE = timedelta(minutes=30)  # longer than any one fetch; a dead Run's leases end when the next Run of the Site starts
 
 
@@ -33,6 +38,20 @@ class Met:
     known: int = 0
     refused: int = 0
     places: tuple[Due, ...] = ()
+
+
+def patient(call: Callable[Concatenate[Archive, P], T]) -> Callable[Concatenate[Archive, P], T]:
+    """The same call, made again while the database is away, and each time only with the Site's lock in hand."""
+
+    @wraps(call)
+    def again(archive: Archive, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        def once() -> T:
+            archive.hold()
+            return call(archive, *args, **kwargs)
+
+        return patiently(once)
+
+    return again
 
 
 class Archive:
@@ -47,30 +66,37 @@ class Archive:
     def open(cls, database_url: str) -> Archive:
         """The archive at that address, its schema made or upgraded. Raises StoreError."""
         store = Store(database_url)
-        migrate.ensure(store)
+        patiently(lambda: migrate.ensure(store))
         return cls(store)
 
     def start_run(self, site_id: str) -> int:
         """Begins a crawl of the Site and returns the Run's number. Raises AlreadyRunning."""
         try:
-            self._lock = locks.acquire(self.store, f"crawl:{site_id}")
-        except AlreadyRunning:
-            raise AlreadyRunning(ledger.running_since(self.store, site_id, "crawl")) from None
+            self._lock = patiently(lambda: locks.acquire(self.store, f"crawl:{site_id}"))
+        except AlreadyRunning as first:
+            raise AlreadyRunning(ledger.running_since(self.store, site_id, "crawl", first.holder)) from None
         self._site = site_id
-        with self.store.write() as db:
-            ledger.settle_dead(db, site_id, "crawl")
-            return ledger.open_run(db, site_id, "crawl")
+        return self._open_run()
 
+    @patient
+    def _open_run(self) -> int:
+        with self.store.write() as db:
+            ledger.settle_dead(db, self._site, "crawl")
+            return ledger.open_run(db, self._site, "crawl")
+
+    @patient
     def meet_place(self, run: int, place: Place) -> Due:
         """The Page of a Place, with the validators of its last visit, and a pending entry for it in the ledger."""
         with self.store.write() as db:
             return frontier.meet(db, run, self._site, (Link(place.url, place.kind),), datetime.now(UTC), again=True)[0]
 
+    @patient
     def last_read(self, urls: Sequence[str]) -> dict[str, datetime]:
         """When Places were last read, in any Run; one that never was is left out."""
         with self.store.read() as db:
             return frontier.last_read(db, self._site, urls)
 
+    @patient
     def keep_place(self, run: int, capture: Capture, verdicts: Sequence[Verdict], found_on: Kind) -> Met:
         """Keeps a visit to a Place and the Links it showed. The validators are stored with the Links, never before them:
         else a kill in between would make the next visit a 304 that shows no Link at all."""
@@ -89,6 +115,7 @@ class Archive:
                 ledger.count_links(db, run, capture.page_id, len(verdicts))
             return Met(found.new, found.known, found.refused, places)
 
+    @patient
     def take_due(self, run: int, limit: int) -> tuple[Due, ...]:
         """Up to `limit` story Pages that are due, newest first, leased to this Run."""
         now = datetime.now(UTC)
@@ -102,16 +129,28 @@ class Archive:
     def keep_all(self, run: int, visited: Sequence[Visit]) -> tuple[Outcome, ...]:
         """Keeps visits to stories, all of them or none: their bytes, their Captures, the Pages' new state and their entries in
         the ledger. Returns the outcomes as kept: see `visits.keep`."""
-        packs = visits.packed(visited)
+        return self._keep_packed(run, visited, visits.packed(visited))
+
+    @patient
+    def _keep_packed(self, run: int, visited: Sequence[Visit], packs: Mapping[int, visits.Packed]) -> tuple[Outcome, ...]:
         with self.store.write() as db:
             return visits.keep(db, run, self._site, visited, packs)
 
+    @patient
     def finish_run(self, run: int, status: str, detail: str = "", deferred: Reason = Reason.INTERRUPTED) -> dict[str, int]:
         """Ends a Run: what is still pending becomes DEFERRED for the given reason and stays due. Returns counts by outcome."""
         with self.store.write() as db:
             counts = ledger.close_run(db, run, status, detail, deferred)
         self._release()
         return counts
+
+    def hold(self) -> None:
+        """Makes sure of the Site's lock. Raises AlreadyRunning where it was lost, and another process has it now."""
+        try:
+            if self._lock is not None:
+                self._lock.keep()
+        except AlreadyRunning as first:
+            raise AlreadyRunning(ledger.running_since(self.store, self._site, "crawl", first.holder)) from None
 
     def close(self) -> None:
         self._release()

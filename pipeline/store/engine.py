@@ -1,26 +1,42 @@
 """Connections: one `Store` for an archive's address, with transactions that are safe on both databases.
 
 Promises that a writer holds the write lock from its first statement (SQLite's default mode loses updates silently), that a
-commit survives a power cut, and that a database's trouble is told as one sentence (`StoreError`, `DiskError`).
+commit survives a power cut, that a commit whose answer was lost is asked after, and that a database's trouble is told as one
+sentence (`Away`, `StoreError`, `DiskError`).
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, RootTransaction, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError, ProgrammingError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+)
 
-from pipeline.errors import ConfigError, DiskError, NightdeskError, StoreError
+from pipeline.errors import Away, ConfigError, DiskError, NightdeskError, StoreError
 
 BUSY_SECONDS = 30
+PAUSES = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0, 30.0, 30.0)  # seconds: a restart takes some, an upgrade minutes
 OURS = (ProgrammingError, IntegrityError, DataError)
+
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Store:
@@ -51,8 +67,28 @@ class Store:
         """A write transaction: all of it or nothing, one writer at a time on SQLite."""
         with self.telling(), self.engine.connect() as connection:
             connection = connection.execution_options(nightdesk_write=True)
-            with connection.begin():
+            with connection.begin() as transaction:
                 yield connection
+                self._commit(connection, transaction)
+
+    def _commit(self, connection: Connection, transaction: RootTransaction) -> None:
+        """Commits. Where PostgreSQL is lost in that moment, asks it whether it has, so that nothing is done twice."""
+        if self.is_sqlite:
+            transaction.commit()
+            return
+        number = connection.scalar(text("SELECT txid_current_if_assigned()"))
+        try:
+            transaction.commit()
+        except DBAPIError as error:
+            if number is None or not is_lost(error) or not patiently(lambda: self._was_committed(number)):
+                raise
+
+    def _was_committed(self, number: int) -> bool:
+        with self.read() as connection:
+            said = connection.scalar(text("SELECT txid_status(:number)"), {"number": number})
+        if said == "in progress":  # by a session that does not know yet that nobody listens
+            raise Away(f"{self.name}: a transaction has not come to its end")
+        return bool(said == "committed")
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
@@ -136,6 +172,26 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
+def is_lost(error: DBAPIError) -> bool:
+    """Whether there is no connection any more, or none to be had."""
+    state = getattr(error.orig, "sqlstate", "")
+    is_told = isinstance(error, OperationalError) and (state is None or state.startswith(("08", "57P")))
+    return error.connection_invalidated or is_told
+
+
+def patiently(call: Callable[[], T], wait: Callable[[float], object] = time.sleep) -> T:
+    """The call's answer, tried again for some minutes while the database is away: each try has to be all or nothing. `wait`
+    gets the seconds of a pause, and ends the patience by an answer that is true."""
+    for pause in PAUSES:
+        try:
+            return call()
+        except Away as error:
+            log.warning("%s; trying again in %g s", error, pause)
+            if wait(pause):
+                raise
+    return call()
+
+
 def explain(error: DBAPIError, name: str) -> NightdeskError:
     """The error of ours that says in one sentence what a database's error means for its owner."""
     said = " ".join(str(error.orig or error).split())
@@ -145,15 +201,15 @@ def explain(error: DBAPIError, name: str) -> NightdeskError:
     if "readonly database" in low or "read-only" in low:
         return StoreError(f"{name}: cannot be written; check the rights of the file and its folder")
     if "database is locked" in low:
-        return StoreError(
+        return Away(
             f"{name}: locked by another program for more than {BUSY_SECONDS} s; end that one and run the same command again"
         )
     if "unable to open database file" in low:
         return StoreError(f"{name}: cannot be opened; does its folder exist, and may you write there?")
     if "not a database" in low or "malformed" in low:
         return StoreError(f"{name}: is no SQLite archive or is damaged ({said}); restore a backup or name another file")
-    if error.connection_invalidated or "connect" in low:
-        return StoreError(
+    if is_lost(error) or "connect" in low:
+        return Away(
             f"{name}: cannot be reached ({said.split(' Is the server')[0][:200]}); is the server up and the address right?"
         )
     return StoreError(f"{name}: {said[:300]}")

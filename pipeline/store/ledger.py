@@ -108,12 +108,13 @@ def settle_dead(db: Connection, site: str, kind: str) -> tuple[int, ...]:
     return dead
 
 
-def running_since(store: Store, site: str, kind: str) -> str:
-    """The sentence for someone who came second."""
+def running_since(store: Store, site: str, kind: str, holder: str = "") -> str:
+    """The sentence for someone who came second; `holder` names the process that was first, where it is known."""
     query = select(Run.id, Run.started_at).where(Run.site == site, Run.kind == kind, Run.status == "running")
     with store.read() as db:
         row = db.execute(query.order_by(Run.id.desc())).first()
     what = "crawled" if kind == "crawl" else "cleaned"
     if row is None:
-        return f"{site}: is already being {what} by another process; let it finish"
-    return f"{site}: already being {what} since {row.started_at:%Y-%m-%d %H:%M} UTC (run {row.id}); let it finish"
+        return f"{site}: is already being {what} by {holder or 'another process'}; let it finish"
+    who = ", ".join(filter(None, (f"run {row.id}", holder)))
+    return f"{site}: already being {what} since {row.started_at:%Y-%m-%d %H:%M} UTC ({who}); let it finish"

@@ -6,6 +6,10 @@ beside a SQLite file, an advisory lock of the session on PostgreSQL.
 
 from __future__ import annotations
 
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
@@ -16,16 +20,39 @@ from sqlalchemy.exc import DBAPIError
 from pipeline.errors import AlreadyRunning, StoreError
 from pipeline.store.engine import Store
 
+PREFIX = "nightdesk "
+HOLDER = text(
+    "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.granted "
+    "AND (l.classid::bigint << 32 | l.objid::bigint) = CAST(:n AS bigint) AND a.datname = current_database()"
+)
+
 
 class Lock:
-    """A held lock; `release` gives it back, and so does the end of the process."""
+    """A held lock; `release` gives it back, and so does the end of the process. `renew` takes it anew on PostgreSQL."""
 
-    def __init__(self, held: FileLock | Connection) -> None:
+    def __init__(self, held: FileLock | Connection, renew: Callable[[], Connection] | None = None) -> None:
         self._held = held
+        self._renew = renew
+
+    def keep(self) -> None:
+        """Takes the lock again where PostgreSQL lost its session, and the lock with it. Raises AlreadyRunning where somebody
+        else was first, and Away."""
+        if isinstance(self._held, FileLock) or self._renew is None:
+            return
+        if not self._held.closed:
+            try:
+                self._held.execute(text("SELECT 1"))
+                return
+            except DBAPIError:
+                self._held.invalidate()
+                self._held.close()
+        self._held = self._renew()
 
     def release(self) -> None:
         if isinstance(self._held, FileLock):
             self._held.release()
+            return
+        if self._held.closed:
             return
         try:
             self._held.execute(text("SELECT pg_advisory_unlock_all()"))
@@ -46,11 +73,29 @@ def _acquire_file(store: Store, name: str, wait: float) -> Lock:
     try:
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=wait)
+        _leave_name(Path(lock.lock_file))
     except Timeout:
-        raise AlreadyRunning(name) from None
+        raise AlreadyRunning(name, _name_left(Path(lock.lock_file))) from None
     except OSError as error:
         raise StoreError(f"{lock.lock_file}: cannot be locked ({error.strerror}); may you write in its folder?") from None
     return Lock(lock)
+
+
+def _this_process() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()[:30]}"
+
+
+def _leave_name(lock: Path) -> None:
+    """For whoever comes second. Beside the lock file, which is emptied by each that tries it."""
+    with suppress(OSError):
+        lock.with_suffix(".holder").write_text(_this_process(), encoding="utf8")
+
+
+def _name_left(lock: Path) -> str:
+    try:
+        return lock.with_suffix(".holder").read_text(encoding="utf8", errors="replace")[:80]
+    except OSError:
+        return ""
 
 
 def folder(file: Path) -> Path:
@@ -59,10 +104,19 @@ def folder(file: Path) -> Path:
 
 
 def _acquire_advisory(store: Store, name: str) -> Lock:
+    def take() -> Connection:
+        return _advisory(store, name)
+
+    return Lock(take(), take)
+
+
+def _advisory(store: Store, name: str) -> Connection:
     number = int.from_bytes(blake2b(f"nightdesk:{name}".encode(), digest_size=8).digest(), signed=True)
     with store.telling():
         connection = store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         if not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar():
+            holder = connection.execute(HOLDER, {"n": number}).scalar() or ""
             connection.close()
-            raise AlreadyRunning(name)
-    return Lock(connection)
+            raise AlreadyRunning(name, str(holder).removeprefix(PREFIX))
+        connection.execute(text("SELECT set_config('application_name', :name, false)"), {"name": PREFIX + _this_process()})
+    return connection

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 from pipeline.errors import AlreadyRunning
 from pipeline.model import Draft, Fact, Kind, Reason, Recipe, Source
 from pipeline.store import articles, containers, ledger, locks, materials, memories, scopes
-from pipeline.store.engine import Store
+from pipeline.store.engine import Store, patiently
 from pipeline.store.packing import pack_draft, unpack_draft
 from pipeline.store.schema import Capture, Page, Payload, Run
 from pipeline.store.schema import Draft as DraftRow
@@ -50,8 +50,8 @@ class Shelf:
     def _acquire(self) -> None:
         try:
             self._lock = locks.acquire(self.store, f"clean:{self.site}")
-        except AlreadyRunning:
-            raise AlreadyRunning(ledger.running_since(self.store, self.site, "clean")) from None
+        except AlreadyRunning as first:
+            raise AlreadyRunning(ledger.running_since(self.store, self.site, "clean", first.holder)) from None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -64,10 +64,14 @@ class Shelf:
 
     def finish_run(self, run: int, status: str, detail: str = "") -> dict[str, int]:
         """Ends a Run and returns its counts by outcome."""
+        try:
+            return patiently(lambda: self._close(run, status, detail))
+        finally:
+            self.release()
+
+    def _close(self, run: int, status: str, detail: str) -> dict[str, int]:
         with self.store.write() as db:
-            counts = ledger.close_run(db, run, status, detail, Reason.INTERRUPTED)
-        self.release()
-        return counts
+            return ledger.close_run(db, run, status, detail, Reason.INTERRUPTED)
 
     def release(self) -> None:
         if self._lock is not None:

@@ -1,97 +1,134 @@
-"""Damage of every kind is found, named, and made again as far as it can be; a whole archive has none."""
+"""A database that goes away in the middle of the work: what was begun is done once, by the one who holds the lock."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import psycopg
 import pytest
-from archiving import DAY, NIGHT, SITE, do, night, one, url
-from recleaning import ADVERT, STORY, Extractors, articles, reclean, site, waterline
+from archiving import SITE, url
+from sqlalchemy import text
 
-from pipeline.runs import mending
+from pipeline.errors import AlreadyRunning, Away
+from pipeline.model import Kind, Place
+from pipeline.store import engine as engine_module
 from pipeline.store.archive import Archive
-from pipeline.store.engine import Store
-from pipeline.store.faults import Asked, Fault, Looked
+from pipeline.store.begun import crawls_begun
+from pipeline.store.engine import Store, patiently
 
-DAMAGE = {  # what is done to a whole archive → the kinds of what is found
-    "UPDATE draft SET body = :junk WHERE id = (SELECT min(id) FROM draft)": {"draft"},
-    "DELETE FROM article_index": {"index"},
-    "UPDATE extraction SET struck = '[]'": {"result"},
-    'UPDATE extraction SET struck = \'[[999, "wanted", ""]]\'': {"result"},
-    "UPDATE revision SET text = 'another' WHERE id = (SELECT min(id) FROM revision)": {"article"},
-    "UPDATE article SET title = 'another', indexed = indexed": {"article"},
-    "DELETE FROM revision WHERE number = 1 AND page_id IN (SELECT page_id FROM revision WHERE number = 2)": {"article"},
-    "DELETE FROM article": {"article", "index"},
-    "UPDATE run SET counts = '{}' WHERE kind = 'crawl'": {"ledger"},
-    "DELETE FROM ledger_entry WHERE run_id = 1": {"ledger"},
-}
+ONLY_POSTGRES = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+END_SESSIONS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
-def found(store: Store, asked: Asked | None = None) -> list[Fault]:
-    return list(mending.look(store, asked or Asked(), Looked(), lambda *_: None))
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "PAUSES", (0.05,) * 40)
 
 
-def filled(archive: Archive, store: Store) -> None:
-    """Two nights with an edit, a line that is struck, and a change of rules in between."""
-    night(archive, {url("a"): f"{STORY}\n{ADVERT}".encode(), url("b"): STORY.replace("ferries", "trams").encode()})
-    reclean(store, site())
-    reclean(store, site(ADVERT))
-    night(archive, {url("a"): f"{STORY} Again.\n{ADVERT}".encode()}, NIGHT + DAY)
-    reclean(store, site(ADVERT))
+@contextmanager
+def lost_answers(store: Store, monkeypatch: pytest.MonkeyPatch, *, committed: bool) -> Iterator[None]:
+    """A server that is lost while it commits."""
+
+    def lose(connection: Any) -> None:
+        patch.undo()  # once: it is back at once
+        (connection.commit if committed else connection.rollback)()
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.engine.dialect, "do_commit", lose)
+        yield
 
 
-@pytest.fixture
-def whole(archive: Archive, store: Store) -> Store:
-    filled(archive, store)
-    return store
+@ONLY_POSTGRES
+def test_a_commit_whose_answer_is_lost_is_asked_after(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(database_url)
+    with store.write() as db:
+        db.execute(text("CREATE TABLE told (id int)"))
+    with lost_answers(store, monkeypatch, committed=True), store.write() as db:
+        db.execute(text("INSERT INTO told VALUES (1)"))
+    with lost_answers(store, monkeypatch, committed=False), pytest.raises(Away), store.write() as db:
+        db.execute(text("INSERT INTO told VALUES (2)"))
+    with store.read() as db:
+        assert db.execute(text("SELECT id FROM told")).all() == [(1,)]
+    store.close()
 
 
-def test_all_that_can_be_made_again_is_found_and_made_again(whole: Store) -> None:
-    assert found(whole) == []
-    before, kept = articles(whole), waterline(whole)
-    for damage, kinds in DAMAGE.items():
-        do(whole, damage, **({"junk": b"junk"} if ":junk" in damage else {}))
-        wrong = found(whole)
-        assert {each.kind for each in wrong} == kinds, damage
-        mended = mending.mend(whole, (site(ADVERT),), wrong, Extractors(), lambda *_: None)  # type: ignore[arg-type]
-        assert found(whole) == [], (damage, mended)
-        if "revision" not in damage and "extraction" not in damage:
-            assert {name: len(rows) for name, rows in articles(whole).items()} == {n: len(rows) for n, rows in before.items()}
-        assert [row[:1] + row[2:] for row in articles(whole)["articles"]] == [row[:1] + row[2:] for row in before["articles"]]
-    assert waterline(whole) == kept
-    assert "entries were missing" in one(whole, "SELECT detail FROM run WHERE id = 1")
+def end_sessions(address: str) -> None:
+    """What a restart of the server is to who is connected."""
+    other = Store(address)
+    with other.read() as db:
+        db.execute(END_SESSIONS)
+    other.close()
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])
-def test_bytes_that_are_damaged_are_named_with_where_they_came_from_and_nothing_is_made_of_them(whole: Store) -> None:
-    digest = one(whole, "SELECT digest FROM payload WHERE id = 1")
-    before = articles(whole)
-    do(whole, "UPDATE payload SET body = (SELECT body FROM payload WHERE id = 2) WHERE id = 1")
-    do(whole, "UPDATE draft SET body = :junk WHERE payload_id = 1", junk=b"junk")
-    wrong = found(whole)
-    (lost,) = [each for each in wrong if not each.mend]
-    assert lost.kind == "payload"
-    assert all(part in lost.sentence for part in (digest, url(""), "capture 1", "backup"))
-    mended = mending.mend(whole, (site(ADVERT),), wrong, Extractors(), lambda *_: None)  # type: ignore[arg-type]
-    assert [each.kind for each in found(whole)] == ["payload", "draft"]
-    assert "damaged themselves" in mended.sentences[0]
-    assert articles(whole) == before
+@ONLY_POSTGRES
+def test_a_crawl_that_loses_its_server_goes_on_with_its_lock_or_not_at_all(database_url: str) -> None:
+    archive, other = Archive.open(database_url), Archive(Store(database_url))
+    run = archive.start_run(SITE)
+    end_sessions(database_url)
+    archive.meet_place(run, Place(url("/feed.xml"), Kind.FEED))
+    with pytest.raises(AlreadyRunning):
+        other.start_run(SITE)
+    end_sessions(database_url)
+    heir = other.start_run(SITE)
+    with pytest.raises(AlreadyRunning, match=rf"already being crawled since .*run {heir}"):
+        archive.meet_place(run, Place(url("/other.xml"), Kind.FEED))
+    archive.close()
+    other.finish_run(heir, "finished")
+    other.close()
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])
-def test_the_pages_of_a_site_without_a_file_are_left_as_they_are(whole: Store) -> None:
-    do(whole, "UPDATE article SET title = 'another'")
-    before = articles(whole)
-    mended = mending.mend(whole, (), found(whole), Extractors(), lambda *_: None)  # type: ignore[arg-type]
-    assert mended.sentences[0].startswith(f"{SITE}: has no site file")
-    assert articles(whole) == before
+@ONLY_SQLITE
+def test_a_crawl_waits_for_a_file_that_is_locked_by_another_program(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "BUSY_SECONDS", 0.02)
+    archive = Archive.open(database_url)
+    run = archive.start_run(SITE)
+    locker = sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False)
+    locker.execute("BEGIN IMMEDIATE")
+    archive.store.engine.dispose()
+    later = threading.Timer(0.4, locker.execute, ["COMMIT"])
+    later.start()
+    archive.meet_place(run, Place(url("/feed.xml"), Kind.FEED))
+    later.join()
+    archive.finish_run(run, "finished")
+    archive.close()
+    locker.close()
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])
-def test_a_part_of_the_archive_can_be_looked_at(whole: Store, tmp_path: Path) -> None:
-    looked = Looked()
-    assert not list(mending.look(whole, Asked(sample=1), looked, lambda *_: None))
-    assert (looked.rows["payloads"], looked.rows["results"]) == (1, 1)
-    do(whole, "UPDATE payload SET body = :junk WHERE id = 1", junk=b"junk")
-    assert [each.kind for each in found(whole)] == ["payload"]
-    assert found(whole, Asked(since=NIGHT + DAY / 2)) == []
+def test_patience_ends_when_nobody_waits_any_more_or_it_is_used_up() -> None:
+    tried = []
+
+    def call() -> None:
+        tried.append(1)
+        raise Away("gone")
+
+    with pytest.raises(Away):
+        patiently(call, lambda _: True)
+    assert len(tried) == 1
+    with pytest.raises(Away):
+        patiently(call, lambda _: None)
+    assert len(tried) == 1 + 41
+
+
+def test_the_archive_knows_when_each_site_was_crawled_and_back_fills_are_no_nights(database_url: str) -> None:
+    archive, now = Archive.open(database_url), datetime.now(UTC)
+    for status, detail in (
+        ("finished", ""),
+        ("finished", "back to 2026-01-01: 3 older links"),
+        ("stopped", "ended by a signal"),
+    ):
+        archive.finish_run(archive.start_run(SITE), status, detail)
+    for at in (now, now + timedelta(days=30)):
+        crawls = crawls_begun(archive.store, at)
+        assert list(crawls) == [SITE]
+        assert [status for _, status in crawls[SITE]] == (["finished", "stopped"] if at == now else ["stopped"])
+    assert crawls_begun(archive.store, now, "another") == {}
+    archive.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -95,7 +96,10 @@ def test_leases_of_a_dead_run_are_freed_when_the_next_one_starts(archive: Archiv
 def test_a_second_crawl_of_a_site_is_told_since_when_the_first_is_at_it(archive: Archive, database_url: str) -> None:
     run = archive.start_run(SITE)
     other = Archive(Store(database_url))
-    with pytest.raises(AlreadyRunning, match=rf"courier: already being crawled since .* UTC \(run {run}\); let it finish"):
+    with pytest.raises(
+        AlreadyRunning,
+        match=rf"courier: already being crawled since .* UTC \(run {run}, process {os.getpid()} on .+\); let it finish",
+    ):
         other.start_run(SITE)
     other.start_run("evening")
     archive.finish_run(run, "finished")
