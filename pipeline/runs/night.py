@@ -1,7 +1,7 @@
 """A night: Sites are crawled side by side; what comes is extracted meanwhile, and each Site is cleaned once its crawl is over.
 
 Promises that every Site ends in a result, whatever became of the others, and that one which could not be crawled
-is still cleaned.
+is still cleaned, unless another command is at work on it: that one is left alone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,7 @@ from pipeline.runs.slots import Slots
 from pipeline.runs.workers import Workers
 from pipeline.settings import Settings
 from pipeline.sites import Site
+from pipeline.store import archive
 from pipeline.store.engine import Store, patiently
 
 PAUSE = 0.5  # seconds between two looks at what a crawl has brought
@@ -81,9 +82,10 @@ def run_night(
     if crawl:
         make_log_folder(settings.log_folder)
     with Workers(settings.processes, settings.page_seconds, settings.page_megabytes) as workers:
-        if crawl and sites:
+        at_work = {site.id: sentence for site in sites if crawl and (sentence := archive.at_work(store, site.id))}
+        if crawl and len(at_work) < len(sites):
             workers.start()  # while the first crawl starts, there are processors to spare
-        return asyncio.run(_run(settings, store, sites, watcher, workers, crawl, plan, since))
+        return asyncio.run(_run(settings, store, sites, watcher, workers, crawl, plan, since, at_work))
 
 
 def make_log_folder(folder: Path) -> None:
@@ -103,6 +105,7 @@ async def _run(
     crawl: bool,
     plan: Plan,
     since: datetime | None,
+    at_work: Mapping[str, str],
 ) -> tuple[SiteNight, ...]:
     children = Slots(settings.crawls)
     stop = threading.Event()
@@ -111,7 +114,9 @@ async def _run(
     async def one(site: Site) -> SiteNight:
         began = time.monotonic()
         crawled = None
-        if crawl:
+        if site.id in at_work:
+            crawled = CrawlResult(site.id, message=at_work[site.id], code=ExitCode.RUNNING)
+        elif crawl:
             async with children.one() as heard:
                 began = time.monotonic()  # waiting for a place is not the Site's time
 
@@ -122,8 +127,10 @@ async def _run(
                 crawling = asyncio.create_task(crawl_site(settings, site, listen, since))
                 await _draft_meanwhile(crawling, store, site, workers, cleaner, stop)
                 crawled = await crawling
-        async with cleaner:
-            cleaned, error = await asyncio.to_thread(_clean, store, site, workers, watcher, stop, plan)
+        cleaned, error = None, None
+        if crawled is None or crawled.code is not ExitCode.RUNNING:  # else the other one cleans it
+            async with cleaner:
+                cleaned, error = await asyncio.to_thread(_clean, store, site, workers, watcher, stop, plan)
         night = _night(site, crawled, cleaned, error, time.monotonic() - began)
         if not plan.dry:
             watcher.done(night)

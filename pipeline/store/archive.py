@@ -23,7 +23,7 @@ from pipeline.store.engine import Store, patiently
 from pipeline.store.schema import Page
 from pipeline.store.visits import Visit
 
-__all__ = ["Archive", "Met", "Visit"]
+__all__ = ["Archive", "Met", "Visit", "at_work"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,6 +38,15 @@ class Met:
     known: int = 0
     refused: int = 0
     places: tuple[Due, ...] = ()
+
+
+def at_work(store: Store, site: str) -> str:
+    """The sentence for someone who would come second to a crawl of the Site; "" where none is at work."""
+    try:
+        locks.acquire(store, f"crawl:{site}").release()
+    except AlreadyRunning as first:
+        return ledger.running_since(store, site, "crawl", first.holder)
+    return ""
 
 
 def patient(call: Callable[Concatenate[Archive, P], T]) -> Callable[Concatenate[Archive, P], T]:
