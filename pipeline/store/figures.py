@@ -93,7 +93,7 @@ def _figures(db: Connection, site: str, run: int, until: int) -> Figures:
     counts = sum(map(Counter, db.scalars(cleans.where(Run.id < until) if until else cleans)), Counter[str]())
     started, finished = db.execute(select(Run.started_at, Run.finished_at).where(Run.id == run)).one()
     seconds = round((finished - started).total_seconds()) if finished else 0
-    charsets = Counter(dict(db.execute(_charsets(run)).tuples().all()))
+    charsets = Counter({row[0]: row[1] for row in db.execute(_charsets(run))})
     return Figures(
         **crawl, **stories, revised=counts[Outcome.REVISED], held=counts[Outcome.HELD],
         unplaced=min(_unplaced(db, site, started), stories["articles"]), seconds=seconds,

@@ -52,7 +52,7 @@ Make = Callable[[Story], Answer]
 def page(story: Story, *, dated: bool = True, text: bool = True) -> str:
     """A story in the layout that the site has had for years."""
     title, author = headline(story.name), random.Random(story.name).choice(AUTHORS)
-    day = f"2026-{story.night % 12 + 1:02}-{story.number % 27 + 1:02}T08:00:00Z"
+    day = f"2025-{story.night % 12 + 1:02}-{story.number % 27 + 1:02}T08:00:00Z"
     stamp = f'<meta property="article:published_time" content="{day}">' if dated else ""
     body = paragraphs(story.name) if text else ""
     return (
