@@ -15,6 +15,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import TimeoutError as TookTooLong
+from concurrent.futures import wait
 from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -37,7 +38,9 @@ AHEAD_BYTES = 32 * 1024 * 1024  # and no more bytes than these, but one page at 
 LOCKED = 15.0  # seconds after which a worker gives up a lock that a killed one may have taken with it
 BREAKS = 3  # times that the pool may break over one page
 
-Handed = tuple[Undrafted, ProcessFuture[Draft]]
+LOOK = 5.0  # seconds between two looks whether the pool that has a page is still one
+
+Handed = tuple[Undrafted, ProcessFuture[Draft], ProcessPool]
 log = logging.getLogger(__name__)
 
 
@@ -72,8 +75,8 @@ class Workers:
         """A Draft for each Payload, in order. Reads ahead only as far as the workers can be kept busy."""
         waiting: deque[Handed] = deque()
         for payload in payloads:
-            waiting.append((payload, self._schedule(payload)))
-            while len(waiting) >= self.processes * AHEAD or sum(len(each.source.body) for each, _ in waiting) > AHEAD_BYTES:
+            waiting.append(self._hand(payload))
+            while len(waiting) >= self.processes * AHEAD or sum(len(each.source.body) for each, *_ in waiting) > AHEAD_BYTES:
                 yield self._next(waiting)
         while waiting:
             yield self._next(waiting)
@@ -83,18 +86,19 @@ class Workers:
         blame: a new pool is given all that is waiting."""
         first = True
         for _ in range(BREAKS + 1):
-            payload, future = waiting[0]
-            draft = _settle(future)
+            payload, future, pool = waiting[0]
+            draft = _answer(future, pool)
             if draft is not None and draft.reason is Reason.EXTRACTOR_DIED and first:
                 first = False  # somebody else may have killed the worker; a page that does will do it again
-                waiting[0] = (payload, self._schedule(payload))
+                waiting[0] = self._hand(payload)
                 continue
-            if draft is not None or (self._pool is not None and self._pool.active):
+            if draft is not None or pool.active:
                 waiting.popleft()
                 return payload, draft or _none(Reason.EXTRACTOR_ERROR, "the worker gave no answer")
             log.warning("the pool of cleaning processes broke and is made anew")
-            self._end(at_once=True)
-            handed = [(payload, self._schedule(payload)) for payload, _ in waiting]
+            if self._pool is pool:
+                self._end(at_once=True)
+            handed = [each if each[2].active else self._hand(each[0]) for each in waiting]
             waiting.clear()
             waiting.extend(handed)
         raise RuntimeError(f"the pool of cleaning processes broke {BREAKS} times over one page")
@@ -110,11 +114,11 @@ class Workers:
             self._pool.join()
             self._pool = None
 
-    def _schedule(self, payload: Undrafted) -> ProcessFuture[Draft]:
+    def _hand(self, payload: Undrafted) -> Handed:
         with self._door:
             pool = self._ready()
         args = (payload.source, payload.coding, self._seconds)
-        return pool.schedule(_extract, args=args, timeout=self._seconds * WALL)
+        return payload, pool.schedule(_extract, args=args, timeout=self._seconds * WALL), pool
 
     def _ready(self) -> ProcessPool:
         """The pool, made anew where it broke."""
@@ -180,6 +184,14 @@ def _extract(source: Source, coding: str, seconds: float) -> Draft:
         return extract.extract(replace(source, body=unpack(coding, source.body)) if coding else source)
     except MemoryError:
         return _none(Reason.EXTRACTOR_MEMORY, "the page needs more memory than one page may have")
+
+
+def _answer(future: ProcessFuture[Draft], pool: ProcessPool) -> Draft | None:
+    """What came of a page; None where its pool broke, which leaves what was still in its queue without an answer for ever."""
+    while not wait([future], LOOK).done:
+        if not pool.active:
+            return None
+    return _settle(future)
 
 
 def _settle(future: ProcessFuture[Draft]) -> Draft | None:

@@ -7,9 +7,11 @@ import signal
 import threading
 import time
 
+import pytest
 from command import children, until
 
 from pipeline.model import Draft, Reason, Source
+from pipeline.runs import workers as workers_module
 from pipeline.runs.workers import Workers
 from pipeline.store.values import Undrafted
 
@@ -73,6 +75,21 @@ def test_a_worker_that_is_killed_between_two_pages_costs_no_page() -> None:
         kill_a_worker()
         found = drafts(workers, *(page(number) for number in range(1, 9)))
     assert {draft.reason for draft in found.values()} == {Reason.NONE}
+
+
+def test_a_pool_that_breaks_with_pages_in_its_queue_is_made_anew_and_has_them_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers_module, "LOOK", 0.05)
+    found: list[Draft] = []
+    with Workers(1, 10, 1024) as workers:
+        coming = workers.drafts(page(number) for number in range(7))
+        found.append(next(coming)[1])
+        assert workers._pool is not None
+        workers._pool.stop()  # type: ignore[no-untyped-call]  # as one that broke: what it was given it never answers
+        rest = threading.Thread(target=lambda: found.extend(draft for _, draft in coming), daemon=True)
+        rest.start()
+        rest.join(60)
+        assert not rest.is_alive(), "it waits for ever"
+    assert [draft.reason for draft in found] == [Reason.NONE] * 7
 
 
 def kill_a_worker() -> None:
