@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from sqlalchemy import Connection, bindparam, text
 
@@ -18,7 +19,7 @@ from pipeline.store.sql import chunks
 from pipeline.words import matches, tokens
 from pipeline.words.matches import Parts
 from pipeline.words.queries import All, Any, Dates, Node, Not, Query, Term
-from pipeline.words.tokens import EVERY, day_token, field_token, month_token, year_token
+from pipeline.words.tokens import EVERY, day_token, field_token, month_token, pair_token, year_token
 
 TOP = 1 << 62  # above every order key
 STRETCH = 2000  # Articles, the newest ones, among which PostgreSQL looks first
@@ -28,6 +29,8 @@ TESTED = 600  # Articles that are tested one by one for beginnings of words
 CANDIDATES = 1000  # that are had from the index at first, to be tested
 EVERYTHING = Term((EVERY,))
 DAYS, MONTHS = 40, 40  # that are named one by one
+FORWARDS = 200  # matches that SQLite looks for from the oldest on, to see whether there are no more
+MATCHING = "FROM article_index WHERE article_index MATCH :match AND rowid >= :start AND rowid < :end ORDER BY rowid"
 CENTURIES = (1970, 2243)  # years that an order key can hold
 
 
@@ -41,6 +44,7 @@ class Plan:
     slow: tuple[Node, ...] = ()  # of what `match` says, the part that an index answers slowly
     rest: str = ""  # what is easy and holds for all that match; "" where it is known to hold
     most: int = 0  # how many may be tested for what is slow
+    likely: bool = False  # nearly all for which `rest` holds match
 
     def within(self, start: int, end: int) -> Plan:
         return replace(self, start=max(self.start, start), end=min(self.end, end))
@@ -51,9 +55,7 @@ def plan(db: Connection, query: Query) -> Plan | None:
     reads the whole table, nor compiles what is done in the time that compiling takes."""
     if query.nothing:
         return None
-    speech = FTS if db.dialect.name == "sqlite" else TS
-    if speech is TS:
-        db.execute(text("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"))
+    speech = FTS if db.dialect.name == "sqlite" else _speech(db, query)
     made, nodes = Plan(), list[Node]()
     for node in query.tree.nodes if isinstance(query.tree, All) else (query.tree,) if query.tree else ():
         if isinstance(node, Dates):
@@ -63,7 +65,15 @@ def plan(db: Connection, query: Query) -> Plan | None:
     slow = tuple(node for node in nodes if _is_slow(node, speech))
     rest = [each for each in (_easier(node, speech) for node in nodes) if each is not None]
     most = TESTED if any(_is_slow(node, FTS) for node in slow) else TOP
-    return replace(made, match=speech.spelled_all(nodes), slow=slow, rest=speech.spelled_all(rest or (EVERYTHING,)), most=most)
+    made = replace(made, slow=slow, most=most, likely=speech is TS and most == TOP)
+    return replace(made, match=speech.spelled_all(nodes), rest=speech.spelled_all(rest or (EVERYTHING,)))
+
+
+def _speech(db: Connection, query: Query) -> Speech:
+    """PostgreSQL's. While some Articles wait to be indexed anew, not all that are there have their pairs."""
+    db.execute(text("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"))
+    waits = _is_slow(query.tree or EVERYTHING, TS) and db.scalar(text("SELECT EXISTS (SELECT FROM article WHERE indexed = '')"))
+    return UNPAIRED if waits else TS
 
 
 def _is_slow(node: Node, speech: Speech) -> bool:
@@ -73,16 +83,18 @@ def _is_slow(node: Node, speech: Speech) -> bool:
         return any(_is_slow(each, speech) for each in node.nodes)
     if isinstance(node, Not):
         return _is_slow(node.node, speech)
-    return not isinstance(node, Term) or node.prefix or (speech is TS and len(node.tokens) > 1)
+    return not isinstance(node, Term) or node.prefix or (speech is not FTS and len(node.tokens) > 1)
 
 
 def _easier(node: Node, speech: Speech) -> Node | None:
-    """What is not slow and holds for whatever the node holds for: of a phrase its words. None where nothing is known."""
+    """What is not slow and holds for whatever the node holds for: of a phrase its words and their pairs. None where nothing is
+    known."""
     if not _is_slow(node, speech):
         return node
     if isinstance(node, Term):
         words = node.tokens[: len(node.tokens) - node.prefix]
-        return All(tuple(replace(node, tokens=(word,), prefix=False, exact=True) for word in words)) if words else None
+        pairs = tuple(Term((pair,), exact=True) for pair in speech.pairs_of(node))
+        return All((*pairs, *(Term((word,), node.field, exact=True) for word in words))) if words else None
     if isinstance(node, (All, Any)):
         found = [_easier(each, speech) for each in node.nodes]
         known = tuple(each for each in found if each is not None)
@@ -102,6 +114,7 @@ class Speech:
     beside: str
     quote: str
     more: str
+    paired: bool = False  # the index has the pairs of what stands beside each other, but no places
 
     def spelled_all(self, nodes: Sequence[Node]) -> str:
         return self.spelled(All(tuple(nodes))) if nodes else ""
@@ -128,11 +141,16 @@ class Speech:
 
     def _term(self, term: Term) -> str:
         found = [field_token(term.field, token) for token in term.tokens]
-        as_written = self._row(found, term.prefix)
+        as_written = self._joined(self.both, [*map(self._word, self.pairs_of(term)), self._row(found, term.prefix)])
         stem = tokens.stem(term.tokens[0]) if term.field in ("", "title") else ""
         if len(found) > 1 or term.exact or term.prefix or not stem:
             return as_written
         return self._joined(self.either, [as_written, self._word(field_token(term.field, stem))])
+
+    def pairs_of(self, term: Term) -> list[str]:
+        """Tokens that whatever holds a phrase has."""
+        whole = term.tokens[: len(term.tokens) - term.prefix] if self.paired else ()
+        return [pair_token(*pair) for pair in pairwise(field_token(term.field, token) for token in whole)]
 
     def _row(self, found: Sequence[str], more: bool) -> str:
         if self.beside == " ":
@@ -150,7 +168,8 @@ class Speech:
 
 
 FTS = Speech(both=" AND ", either=" OR ", without=" NOT ", beside=" ", quote='"', more=" *")
-TS = Speech(both=" & ", either=" | ", without=" & !", beside=" <-> ", quote="'", more=":*")
+UNPAIRED = Speech(both=" & ", either=" | ", without=" & !", beside=" <-> ", quote="'", more=":*")
+TS = replace(UNPAIRED, paired=True)
 
 
 def _covering(start: datetime, end: datetime) -> Iterator[str]:
@@ -185,9 +204,7 @@ def keys(db: Connection, plan: Plan, limit: int) -> list[int]:
 def _asked(db: Connection, plan: Plan, limit: int) -> list[int]:
     """By the index alone."""
     if db.dialect.name == "sqlite":
-        statement = "SELECT rowid FROM article_index WHERE article_index MATCH :match AND rowid >= :start AND rowid < :end"
-        statement += " ORDER BY rowid DESC LIMIT :limit"
-        return list(db.scalars(text(statement), _values(plan, limit)))
+        return _walked(db, plan, limit)
     found = list[int]()
     for part in (plan,) if plan.slow else _stretches(db, plan, found):
         found += _among(db, part, limit - len(found))
@@ -196,10 +213,22 @@ def _asked(db: Connection, plan: Plan, limit: int) -> list[int]:
     return found
 
 
+def _walked(db: Connection, plan: Plan, limit: int) -> list[int]:
+    """SQLite walks its lists forwards in half the time that it takes backwards. So that is how it looks whether several words
+    hardly ever meet, in which case it has to walk them to their end."""
+    if " " in plan.match and limit <= FORWARDS:
+        statement = text(f"SELECT rowid {MATCHING} LIMIT :limit")
+        oldest = list(db.scalars(statement, _values(plan, FORWARDS + 1)))
+        if len(oldest) <= FORWARDS:
+            return oldest[::-1][:limit]
+    return list(db.scalars(text(f"SELECT rowid {MATCHING} DESC LIMIT :limit"), _values(plan, limit)))
+
+
 def _tested(db: Connection, plan: Plan, limit: int) -> tuple[list[int], Plan | None]:
     """The newest order keys of a plan among the newest that match without what is slow, tested one by one; and what is left to
     look through. Where TESTED have too few, a beginning of words is rare, and the index has little to gather."""
-    easy, found, tested, size = replace(plan, match=plan.rest, slow=()), list[int](), 0, CANDIDATES
+    easy, found, tested = replace(plan, match=plan.rest, slow=()), list[int](), 0
+    size = max(4 * limit, 40) if plan.likely else CANDIDATES
     while tested < plan.most and len(found) < limit:
         size = min(size, plan.most - tested)
         candidates = keys(db, easy, size)

@@ -7,20 +7,21 @@ The weight is that of Okapi BM25 (how often, in how long a text, how rare among 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from json import dumps
 from math import log
+from typing import Any as Row
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, text
 
 from pipeline.store import finding
 from pipeline.store.finding import Plan
-from pipeline.store.schema import Article
 from pipeline.store.sql import chunks
 from pipeline.words import tokens
 from pipeline.words.queries import All, Any, Node, Query, Term, wanted
+from pipeline.words.tokens import field_token
 
 NEWEST = 200  # matches that are weighed
 TITLED = 50  # more, that have all words in their titles
@@ -28,6 +29,13 @@ SHARP = 1.2  # BM25's k1
 LONG = 0.75  # BM25's b
 TITLE = 2.0
 UNIT = 1_000_000  # scores are whole numbers, so that a cursor holds them exactly
+COUNTED = {  # PostgreSQL leaves out what has no places
+    "sqlite": """SELECT order_key, word_count, language, article_index.title AS heads, body AS words FROM json_each(:keys)
+    CROSS JOIN article ON order_key = value CROSS JOIN article_index ON article_index.rowid = order_key""",
+    "postgresql": """SELECT order_key, word_count, language, CAST(ts_filter(words, '{d}') AS text) AS words
+    FROM article JOIN article_index ON rowid = order_key WHERE order_key = ANY(:keys)""",
+}
+Counted = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +94,26 @@ def _score(match: Weighed, rare: Sequence[float], usual: float) -> int:
 
 
 def _weighed(db: Connection, keys: Sequence[int], terms: Sequence[Term]) -> list[Weighed]:
-    counts = _counts(db, keys, terms)
-    columns = (Article.order_key, Article.title, Article.word_count, Article.language)
-    rows = [row for chunk in chunks(keys) for row in db.execute(select(*columns).where(Article.order_key.in_(chunk)))]
-    return [
-        Weighed(
-            row.order_key,
-            _times(counts.get(row.order_key, {}), terms, row.language),
-            tuple(times > 0 for times in _times(Counter(tokens.cut(row.title)), terms, row.language)),
-            row.word_count,
-        )
-        for row in rows
-    ]
+    beginnings = sorted({token[:2] for term in terms for token in term.tokens})
+    sqlite = db.dialect.name == "sqlite"
+    statement, counted = text(COUNTED[db.dialect.name]), _in_order if sqlite else _by_places
+    found = list[Weighed]()
+    for chunk in chunks(keys):
+        for row in db.execute(statement, {"keys": dumps(chunk) if sqlite else chunk}):
+            titled, there = counted(row, beginnings)
+            in_title = tuple(times > 0 for times in _times(titled, terms, row.language))
+            found.append(Weighed(row.order_key, _times(there, terms, row.language), in_title, row.word_count))
+    return found
 
 
-def _times(counts: Mapping[str, int], terms: Sequence[Term], language: str) -> tuple[int, ...]:
+def _times(counts: Counted, terms: Sequence[Term], language: str) -> tuple[int, ...]:
     """How often each term stands in a text; of a phrase, how often its rarest word does."""
+    if not counts:
+        return (0,) * len(terms)
     return tuple(min(_of_token(counts, term, n, language) for n in range(len(term.tokens))) for term in terms)
 
 
-def _of_token(counts: Mapping[str, int], term: Term, number: int, language: str) -> int:
+def _of_token(counts: Counted, term: Term, number: int, language: str) -> int:
     token = term.tokens[number]
     if term.prefix and number == len(term.tokens) - 1:
         return sum(times for each, times in counts.items() if each.startswith(token))
@@ -114,22 +122,37 @@ def _of_token(counts: Mapping[str, int], term: Term, number: int, language: str)
     return sum(counts[each] for each in tokens.alike(token, counts, language))
 
 
-def _counts(db: Connection, keys: Sequence[int], terms: Sequence[Term]) -> dict[int, Mapping[str, int]]:
-    """Order key → word → how often, of words that begin like one of those that are asked for."""
-    beginnings = sorted({token[:2] for term in terms for token in term.tokens})
-    if db.dialect.name != "sqlite":
-        return _lexemes(db, keys, beginnings)
-    statement = text("SELECT rowid, title || ' ' || body AS words FROM article_index WHERE rowid IN :keys")
-    statement = statement.bindparams(bindparam("keys", expanding=True))
-    wanted = re.compile(rf"(?<!\S)(?:{'|'.join(map(re.escape, beginnings))})\S*")
-    rows = [row for chunk in chunks(keys) for row in db.execute(statement, {"keys": chunk})]
-    return {row.rowid: Counter(wanted.findall(row.words)) for row in rows}
+def _in_order(row: Row, beginnings: Sequence[str]) -> tuple[Counted, Counted]:
+    """Of words that stand in their order."""
+    return _walked(f" {row.heads} ", beginnings), _walked(f" {row.heads} {row.words} ", beginnings)
 
 
-def _lexemes(db: Connection, keys: Sequence[int], beginnings: Sequence[str]) -> dict[int, Mapping[str, int]]:
-    statement = text("""SELECT rowid, lexeme, cardinality(positions) AS times FROM article_index, unnest(words)
-    WHERE rowid = ANY(:keys) AND left(lexeme, 2) = ANY(:beginnings) AND positions IS NOT NULL""")
-    found = dict[int, dict[str, int]]()
-    for row in db.execute(statement, {"keys": list(keys), "beginnings": list(beginnings)}):
-        found.setdefault(row.rowid, {})[row.lexeme] = row.times
-    return dict(found)
+def _walked(line: str, beginnings: Sequence[str]) -> Counted:
+    found = Counter[str]()
+    for beginning in beginnings:
+        at = line.find(f" {beginning}")
+        while at >= 0:
+            end = line.index(" ", at + 1)
+            found[line[at + 1 : end]] += 1
+            at = line.find(f" {beginning}", end)
+    return found
+
+
+def _by_places(row: Row, beginnings: Sequence[str]) -> tuple[Counted, Counted]:
+    """Of words with their places, as PostgreSQL writes them: `'h·ferry':3 'ferry':3,18 'levy':4`."""
+    mark = field_token("title", "")
+    titled = {word[len(mark) :]: 1 for word in _placed(row.words, [mark + beginning for beginning in beginnings])}
+    return titled, _placed(row.words, beginnings)
+
+
+def _placed(line: str, beginnings: Sequence[str]) -> Counted:
+    line = f" {line} "
+    found = dict[str, int]()
+    for beginning in beginnings:
+        at = line.find(f" '{beginning}")
+        while at >= 0:
+            word = line.index("':", at)
+            end = line.index(" ", word)
+            found[line[at + 2 : word]] = line.count(",", word, end) + 1
+            at = line.find(f" '{beginning}", end)
+    return found

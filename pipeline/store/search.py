@@ -59,7 +59,9 @@ def _tsvector_row(key: int, made: Tokens) -> dict[str, object]:
 
 def tsvector(made: Tokens) -> str:
     """The tokens as PostgreSQL reads a tsvector; they hold no quote and no backslash. One place is left free between the parts,
-    so that no phrase reaches from one into the next."""
+    so that no phrase reaches from one into the next. What stands beside what is there as tokens of its own, since PostgreSQL's
+    index knows no places."""
+    beside = {pair for part in (made.names, made.title, made.body) for pair in tokens.pairs(part)}
     places: dict[str, list[str]] = {}
     place = 0
     for part in (made.names, made.title, made.body):
@@ -68,7 +70,7 @@ def tsvector(made: Tokens) -> str:
                 places.setdefault(token, []).append(str(place))
         place += 1
     placed = [f"'{token}':{','.join(found)}" for token, found in places.items()]
-    return " ".join((*placed, *(f"'{token}'" for token in made.marks)))
+    return " ".join((*placed, *(f"'{token}'" for token in (*made.marks, *sorted(beside)))))
 
 
 def unindex(db: Connection, order_keys: Sequence[int]) -> None:

@@ -2,7 +2,8 @@
 
 Promises pure functions from a text to tokens: folded words as they are written, in their order; beside them, of Russian and
 English texts, their stems. Scripts without spaces between words (Chinese, Japanese, Thai, Lao, Burmese, Khmer) become pairs of
-neighbouring letters. All that is no written word bears a MARK, which no word can hold: what readers type never meets it.
+neighbouring letters. All that is no written word bears a MARK or is a PAIR, which no word can hold: what readers type never
+meets it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import pairwise
 from threading import local
+from zlib import crc32
 
 from Stemmer import Stemmer
 
@@ -31,6 +34,9 @@ MOST_TIMES = 255  # places of one word that PostgreSQL keeps; both forget the sa
 LONGEST = 64  # letters of a word that count
 MOST_REVISIONS = 50
 SLICES = 64  # of the archive, by page: counts of many matches are estimated from one
+PAIRS = 1 << 18  # kinds of neighbours: few enough for short lists of them, too many for two phrases to share one often
+PAIR = "~"  # begins what stands for a pair; no word holds it, and it is shorter than a MARK
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
 SCATTER = 0x9E3779B1  # so that no habit of the pages' numbers falls into one slice
 
 # letters that stand beside each other without spaces between words
@@ -100,6 +106,7 @@ def asked(text: str) -> tuple[tuple[str, ...], bool]:
     return found, True
 
 
+@lru_cache(maxsize=1 << 13)
 def stem(word: str) -> str:
     """The stem that stands for a word's forms, with its MARK; "" for a word that is neither Cyrillic nor Latin."""
     for language, script in SCRIPTS.items():
@@ -145,6 +152,17 @@ def primary(language: str) -> str:
 def field_token(field: str, token: str) -> str:
     """A token as it stands in the index for a field."""
     return f"{BEGINNINGS[field]}{MARK}{token}" if field else token
+
+
+def pair_token(first: str, second: str) -> str:
+    """Stands for two tokens beside each other, and for some others: who has it may hold both so, who has not does not."""
+    number = crc32(second.encode(), crc32(f"{first} ".encode())) % PAIRS
+    return f"{PAIR}{DIGITS[number >> 12]}{DIGITS[number >> 6 & 63]}{DIGITS[number & 63]}"
+
+
+def pairs(row: Sequence[str]) -> set[str]:
+    """The pair tokens of a row of tokens."""
+    return {pair_token(first, second) for first, second in set(pairwise(row)) if FILLER not in (first, second)}
 
 
 def site_token(site: str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from alembic import command
 from archiving import DAY, NIGHT, clean, do, dump, night, url
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
-from pipeline.store import facets, query, results
+from pipeline.store import facets, migrate, query, results
 from pipeline.store import search as index
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store
@@ -227,4 +228,22 @@ def test_an_archive_of_before_is_indexed_in_steps_that_a_kill_cannot_harm(
     assert (index.waiting(articles), index.waiting(articles, "courier"), index.waiting(articles, "evening")) == (4, 4, 0)
     assert [index.catch_up(articles, "courier") for _ in range(3)] == [3, 1, 0]
     assert index.waiting(articles) == 0
+    assert dump(articles) == whole
+
+
+def test_an_archive_without_pairs_finds_the_same_before_they_are_added_and_after(articles: Store) -> None:
+    whole = dump(articles)
+    with articles.migrating() as connection:
+        settings = migrate.config()
+        settings.attributes["connection"] = connection
+        command.downgrade(settings, "0008")
+    if not articles.is_sqlite:
+        pairs = "ARRAY(SELECT lexeme FROM unnest(words) WHERE lexeme LIKE '~%')"
+        do(articles, f"UPDATE article_index SET words = ts_delete(words, {pairs})")
+        assert dump(articles) != whole
+    migrate.ensure(articles)
+    for waiting in (0 if articles.is_sqlite else 4, 0):
+        assert index.waiting(articles) == waiting
+        assert {words: found(articles, words) for words in FINDS} == FINDS
+        index.catch_up(articles)
     assert dump(articles) == whole
