@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import signal
 import socket
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.base import BaseScheduler
+from command import ROOT, command, environment
 
 from pipeline import sites
 from pipeline.agenda import GRACE, Begun, Night, delay_of, done_until
@@ -238,3 +241,26 @@ def test_systemd_is_told_and_its_watchdog_is_fed(tmp_path: Path, is_abstract: bo
     told.status("nobody listens any more, and nothing comes of it")
     assert Systemd({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1", "WATCHDOG_PID": "8"}, 7).watchdog == 0
     assert Systemd({}, 7).watchdog == 0
+
+
+def test_the_command_says_that_it_is_ready_and_ends_in_order(home: Path, tmp_path: Path) -> None:
+    text = 'name = "A"\nurl = "https://a.example/"\nfeeds = ["https://a.example/f"]\ntimezone = "Asia/Dushanbe"\n'
+    (home / "config" / "sites" / "a.toml").write_text(text, encoding="utf8")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.settimeout(60)
+        variables = environment(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="3000000")
+        with subprocess.Popen(
+            command(home, "schedule"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=variables
+        ) as child:
+            words = [listening.recv(500).decode() for _ in range(4)]
+            child.send_signal(signal.SIGTERM)
+            said = child.communicate(timeout=60)[0].splitlines()
+            while (word := listening.recv(500).decode()) != "STOPPING=1":
+                assert word == "WATCHDOG=1"
+    assert (words[0], words[2], words[3]) == ("READY=1", "WATCHDOG=1", "WATCHDOG=1")
+    assert words[1].startswith("STATUS=nothing at work; next is a at 20")
+    assert words[1].endswith(" 02:30 +05")
+    assert said[0].startswith("a: '30 2 * * *' Asia/Dushanbe, next at 20")
+    assert said[-1] == "ending: what is at work stops in order"
+    assert child.returncode == 0
