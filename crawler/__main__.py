@@ -55,7 +55,7 @@ def crawl(job: CrawlJob, tell: Tell) -> int:
     """Opens the archive, crawls, and closes the Run, however the crawl ended."""
     desk = Desk()
     archive = desk.ask_now(Archive.open, job.database_url)
-    run = desk.ask_now(archive.start_run, job.site.id)
+    run = desk.ask_now(archive.start_run, job.site.id, f"since {job.since:%Y-%m-%d}" if job.since else "")
     tell.started(run)
     end = run_spider(job, archive, desk, run, tell)
     desk.keep_rest_now(archive, run)

@@ -78,20 +78,21 @@ class Archive:
         patiently(lambda: migrate.ensure(store))
         return cls(store)
 
-    def start_run(self, site_id: str) -> int:
-        """Begins a crawl of the Site and returns the Run's number. Raises AlreadyRunning."""
+    def start_run(self, site_id: str, scope: str = "") -> int:
+        """Begins a crawl of the Site and returns the Run's number; `scope` says what of the Site is asked for where that is not
+        an ordinary night. Raises AlreadyRunning."""
         try:
             self._lock = patiently(lambda: locks.acquire(self.store, f"crawl:{site_id}"))
         except AlreadyRunning as first:
             raise AlreadyRunning(ledger.running_since(self.store, site_id, "crawl", first.holder)) from None
         self._site = site_id
-        return self._open_run()
+        return self._open_run(scope)
 
     @patient
-    def _open_run(self) -> int:
+    def _open_run(self, scope: str) -> int:
         with self.store.write() as db:
             ledger.settle_dead(db, self._site, "crawl")
-            return ledger.open_run(db, self._site, "crawl")
+            return ledger.open_run(db, self._site, "crawl", scope=scope)
 
     @patient
     def meet_place(self, run: int, place: Place) -> Due:

@@ -117,6 +117,13 @@ def test_a_night_that_never_began_is_missed_by_the_rhythm_of_the_others(archive:
     assert findings.open_ones(store) == ()
 
 
+def test_a_crawl_that_goes_back_in_time_is_no_night(archive: Archive, store: Store) -> None:
+    one_night(archive, store, 0, stories(0))
+    archive.finish_run(archive.start_run(SITE, "since 2020-01-01"), "finished")
+    assert figures.reckon(store, SITE) == 0
+    assert len(figures.nights(store, SITE)) == 1
+
+
 def test_what_somebody_accepts_ends_and_counts_as_usual(archive: Archive, store: Store, settled: int) -> None:
     one_night(archive, store, settled, dict.fromkeys(stories(settled), FORBIDDEN))
     assert findings.accept(store, SITE, "few_dates", NIGHT) == 0
