@@ -29,7 +29,7 @@ TESTED = 600  # Articles that are tested one by one for beginnings of words
 CANDIDATES = 1000  # that are had from the index at first, to be tested
 EVERYTHING = Term((EVERY,))
 DAYS, MONTHS = 40, 40  # that are named one by one
-FORWARDS = 200  # matches that SQLite looks for from the oldest on, to see whether there are no more
+FORWARDS = 100  # matches that SQLite looks for from the oldest on, to see whether there are no more
 MATCHING = "FROM article_index WHERE article_index MATCH :match AND rowid >= :start AND rowid < :end ORDER BY rowid"
 CENTURIES = (1970, 2243)  # years that an order key can hold
 
