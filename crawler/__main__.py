@@ -27,6 +27,7 @@ from crawler.settings import settings_for
 from crawler.spider import End, NewsSpider
 from pipeline.errors import ConfigError, ExitCode, NightdeskError
 from pipeline.probing import ProbeJob
+from pipeline.room import Floor
 from pipeline.sites import CrawlJob
 from pipeline.store.archive import Archive
 
@@ -79,7 +80,9 @@ def probe(job: ProbeJob, tell: Tell) -> int:
 
 def run_spider(job: CrawlJob, archive: Archive, desk: Desk, run: int, tell: Tell) -> End:
     """The whole crawl, to its end."""
-    spider, error = run_scrapy(job, NewsSpider, site=job.site, archive=archive, desk=desk, run=run, tell=tell, since=job.since)
+    floor = Floor(Path(job.room_folder), job.free_megabytes)
+    values: dict[str, Any] = {"site": job.site, "archive": archive, "desk": desk, "run": run, "tell": tell, "floor": floor}
+    spider, error = run_scrapy(job, NewsSpider, since=job.since, **values)
     if isinstance(spider, NewsSpider) and not error:
         return spider.end
     return End("failed", "Scrapy could not run the spider; the log says why")

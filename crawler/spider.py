@@ -29,8 +29,9 @@ from crawler.revisit import next_visit
 from crawler.settings import REDIRECTS
 from crawler.targets import NEVER, believed, dated_lists, is_next_page, judge_target, newest_children, sift
 from crawler.trouble import explain
-from pipeline.errors import NightdeskError
+from pipeline.errors import DiskError, NightdeskError
 from pipeline.model import Capture, Due, Kind, Link, Outcome, Place, Reason
+from pipeline.room import Floor
 from pipeline.sites import Site, bare_host
 from pipeline.store.archive import Archive, Met, Visit
 from pipeline.urls import host_of, url_key
@@ -67,8 +68,9 @@ class NewsSpider(Spider):
     name = "news"
 
     def __init__(
-        self, site: Site, archive: Archive, desk: Desk, run: int, tell: Tell, since: datetime | None = None, **kwargs: Any
-    ) -> None:
+        self, site: Site, archive: Archive, desk: Desk, run: int, tell: Tell, floor: Floor, since: datetime | None = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self.site = site
         self.since = since
@@ -76,6 +78,7 @@ class NewsSpider(Spider):
         self.desk = desk
         self.run = run
         self.tell = tell
+        self.floor = floor
         self.end = End("stopped", "ended by a signal")  # true until `start` says otherwise
         self._places: deque[tuple[Due, int]] = deque()
         self._sitemaps_left = MAX_SITEMAPS if since is None else MAX_SITEMAPS_BACK
@@ -306,7 +309,7 @@ class NewsSpider(Spider):
     def must_stop(self) -> bool:
         """Whether nothing more is to be asked tonight."""
         spent = self._out_of_time() or self._out_of_bytes()
-        return spent or self._silence >= MAX_SILENCE or self._is_sent_away() or self._out_of_memory()
+        return spent or self._silence >= MAX_SILENCE or self._is_sent_away() or self._out_of_memory() or bool(self.floor.low())
 
     def _is_sent_away(self) -> bool:
         """Whether the Site's own host asked us to stop; other hosts of it are refused one by one."""
@@ -328,6 +331,8 @@ class NewsSpider(Spider):
         politeness = self.site.politeness
         if self._out_of_memory():
             return OUT_OF_MEMORY
+        if low := self.floor.low():
+            return End("failed", low, error=DiskError(low))
         if self._is_sent_away():
             detail = "the site answered 429, which asks us to stop; the rest stays due, and a longer delay may be of use"
             return End("failed", detail, Reason.TRY_AGAIN)

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     page_seconds: Annotated[float, Field(gt=0)] = 10.0  # CPU time that one page may cost an extractor
     page_megabytes: Annotated[int, Field(ge=64)] = 240  # of memory that one page may cost
     chromium: str = ""  # the browser that renders pages; "": as found on the PATH
+    free_megabytes: Annotated[int, Field(ge=0)] = 500  # that a night leaves free on the archive's disk; 0: no floor
     log_folder: Path = Path("var/log")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     alerts: list[str] = []
@@ -103,6 +104,12 @@ class Settings(BaseSettings):
                 " 'chromium' in config/nightdesk.toml to its path"
             )
         return found
+
+    @property
+    def room_folder(self) -> Path:
+        """Where room is needed: the folder of a SQLite archive; of PostgreSQL, whose disk we do not see, that of the logs."""
+        path = self.database_url.removeprefix("sqlite:///")
+        return Path(path).parent if path != self.database_url else self.log_folder
 
     @property
     def processes(self) -> int:

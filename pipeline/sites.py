@@ -248,6 +248,8 @@ class CrawlJob(Table):
     log_file: str = ""  # "": standard error
     log_level: str = "INFO"
     chromium: str = ""  # the browser's path, where the Site is rendered
+    room_folder: str = ""  # where so many megabytes are to be left free
+    free_megabytes: int = 0
     since: datetime | None = None  # a back-fill: only sitemaps are read, and of them only what is no older than this
 
 

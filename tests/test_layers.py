@@ -31,6 +31,7 @@ MAY = {
     "notify": (),
     "agenda": ("cron",),
     "children": ("agenda", "errors", "notify", "settings", "sites"),
+    "room": ("errors",),
     "wallclock": ("model",),
     "sites": ("addresses", "cron", "errors", "model", "urls", "validation"),
     "settings": ("errors", "validation"),
@@ -44,7 +45,7 @@ MAY = {
     "likeness": ("model",),
     "health": (),
     "store": ("model", "errors", "health", "urls", "words"),
-    "runs": (*CRAFT, "cron", "health", "onboard", "probing", "store", "model", "errors", "sites", "settings", "urls"),
+    "runs": (*CRAFT, "cron", "health", "onboard", "probing", "store", "model", "errors", "room", "sites", "settings", "urls"),
     "exchange": ("store", "model", "errors", "urls", "sites"),
     "schedule": ("agenda", "children", "cron", "notify", "sites", "settings"),
     "cli": (
@@ -148,9 +149,9 @@ def test_a_room_imports_only_rooms_below_it(name: str) -> None:
 
 
 def test_the_crawler_uses_the_values_the_sites_and_one_door_of_the_store() -> None:
-    allowed = {f"pipeline.{each}" for each in ("addresses", "bounds", "model", "probing", "sites", "urls", "errors")} | {
-        "pipeline.store.archive"
-    }
+    allowed = {
+        f"pipeline.{each}" for each in ("addresses", "bounds", "model", "probing", "room", "sites", "urls", "errors")
+    } | {"pipeline.store.archive"}
     wrong = [(name, each) for name, each in all_imports("crawler") if each.startswith("pipeline") and each not in allowed]
     assert not wrong
 

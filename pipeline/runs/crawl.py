@@ -6,13 +6,13 @@ Promises that a site's trouble, a crash or a hang, stays in its child, and that 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipeline.errors import AlreadyRunning, ConfigError, ExitCode, StoreError
+from pipeline.errors import AlreadyRunning, ConfigError, ExitCode, NightdeskError
 from pipeline.runs.child import run_child
 from pipeline.settings import Settings, filled_in
 from pipeline.sites import CrawlJob, Site
@@ -103,6 +103,8 @@ async def crawl_site(settings: Settings, site: Site, listen: Listen, since: date
         log_file=str(settings.log_folder / f"{site.id}.log"),
         log_level=settings.log_level,
         chromium=chromium,
+        room_folder=str(settings.room_folder),
+        free_megabytes=settings.free_megabytes,
         since=since,
     )
     notes = _Notes()
@@ -122,7 +124,7 @@ async def crawl_site(settings: Settings, site: Site, listen: Listen, since: date
 
 def _result(settings: Settings, site: Site, notes: _Notes, returncode: int, said: str) -> CrawlResult:
     if not notes.finished and notes.run:
-        with contextlib.suppress(StoreError):  # then the next crawl of the Site settles it
+        with suppress(NightdeskError):  # on a full disk even that fails; then the next crawl of the Site settles it
             _settle(settings, site)
     code = ExitCode(returncode) if returncode in {int(code) for code in ExitCode} else ExitCode.PARTLY
     message = notes.error

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.errors import Away, DiskError, ExitCode, NightdeskError
+from pipeline.room import Floor
 from pipeline.runs.clean import NIGHTLY, CleanResult, Plan, Stopped, clean_site, draft_ahead
 from pipeline.runs.crawl import CrawlResult, crawl_site
 from pipeline.runs.slots import Slots
@@ -79,13 +80,16 @@ def run_night(
 ) -> tuple[SiteNight, ...]:
     """Crawls and cleans the Sites; with `crawl` False only cleans, with `since` goes back to that time. One result for each
     Site, in the order given."""
+    floor = Floor(settings.room_folder, settings.free_megabytes)
+    if not plan.dry:
+        floor.check()
     if crawl:
         make_log_folder(settings.log_folder)
     with Workers(settings.processes, settings.page_seconds, settings.page_megabytes) as workers:
         at_work = {site.id: sentence for site in sites if crawl and (sentence := archive.at_work(store, site.id))}
         if crawl and len(at_work) < len(sites):
             workers.start()  # while the first crawl starts, there are processors to spare
-        return asyncio.run(_run(settings, store, sites, watcher, workers, crawl, plan, since, at_work))
+        return asyncio.run(_run(settings, store, sites, watcher, workers, crawl, plan, since, at_work, floor))
 
 
 def make_log_folder(folder: Path) -> None:
@@ -106,6 +110,7 @@ async def _run(
     plan: Plan,
     since: datetime | None,
     at_work: Mapping[str, str],
+    floor: Floor,
 ) -> tuple[SiteNight, ...]:
     children = Slots(settings.crawls)
     stop = threading.Event()
@@ -125,12 +130,12 @@ async def _run(
                     watcher.crawl(name, event)
 
                 crawling = asyncio.create_task(crawl_site(settings, site, listen, since))
-                await _draft_meanwhile(crawling, store, site, workers, cleaner, stop)
+                await _draft_meanwhile(crawling, store, site, workers, cleaner, lambda: stop.is_set() or bool(floor.low()))
                 crawled = await crawling
         cleaned, error = None, None
         if crawled is None or crawled.code is not ExitCode.RUNNING:  # else the other one cleans it
             async with cleaner:
-                cleaned, error = await asyncio.to_thread(_clean, store, site, workers, watcher, stop, plan)
+                cleaned, error = await asyncio.to_thread(_clean, store, site, workers, watcher, stop, plan, floor)
         night = _night(site, crawled, cleaned, error, time.monotonic() - began)
         if not plan.dry:
             watcher.done(night)
@@ -148,12 +153,12 @@ async def _draft_meanwhile(
     site: Site,
     workers: Workers,
     cleaner: asyncio.Lock,
-    stop: threading.Event,
+    stopping: Callable[[], bool],
 ) -> None:
     """Extracting is most of a clean, and the processors have little to do while a crawl waits for its server."""
 
     def is_over() -> bool:
-        return crawling.done() or stop.is_set()
+        return crawling.done() or stopping()
 
     def draft() -> None:
         with suppress(Away):  # it is back for the next look, or for the clean after the crawl
@@ -172,14 +177,18 @@ async def _draft_meanwhile(
 
 
 def _clean(
-    store: Store, site: Site, workers: Workers, watcher: Watcher, stop: threading.Event, plan: Plan
+    store: Store, site: Site, workers: Workers, watcher: Watcher, stop: threading.Event, plan: Plan, floor: Floor
 ) -> tuple[CleanResult | None, NightdeskError | None]:
     def progress(stage: str, done: int, of: int) -> None:
         if stop.is_set():
             raise Stopped
+        if not plan.dry:
+            floor.check()
         watcher.clean(site.id, stage, done, of)
 
     try:
+        if not plan.dry:
+            floor.check()
         # each try goes on where the one before broke off
         return patiently(lambda: clean_site(store, site, workers, progress, plan), stop.wait), None
     except NightdeskError as error:
@@ -199,6 +208,6 @@ def _night(
         if crawled.troubles:
             codes.append(ExitCode.PARTLY)
     if error is not None:
-        errors.append(str(error))
+        errors += [str(error)] if str(error) not in errors else []  # a full disk is met by both
         codes.append(error.exit_code)
     return SiteNight(site.id, crawled, cleaned, tuple(errors), tuple(codes), seconds)

@@ -18,6 +18,7 @@ import pytest
 from command import ROOT, Answer, command, environment, exit_code, nightdesk
 from little_site import LittleSite, serving
 
+from pipeline.room import Floor
 from pipeline.store import engine, migrate
 from pipeline.store.engine import Store
 
@@ -125,6 +126,24 @@ def test_without_any_site_file_the_command_says_where_they_belong(home: Path, he
     answer = here("crawl")
     assert answer.code == 3
     assert str(home / "config" / "sites") in answer.sentence
+
+
+def test_below_the_floor_no_night_begins_and_one_that_reaches_it_ends_in_order(
+    home: Path, little: LittleSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floor = {"NIGHTDESK_FREE_MEGABYTES": "999999999"}
+    done = nightdesk(home, "crawl", **floor)
+    assert done.code == 5
+    assert "free_megabytes = 999999999 are to be left; free some space" in done.sentence
+    assert little.asked == []
+    monkeypatch.setattr(Floor, "check", lambda _: None)  # the night begins, and its crawl finds the disk low
+    done = nightdesk(home, "crawl", **floor)
+    assert done.code == 5
+    assert done.out.count("free_megabytes") == 1
+    assert little.asked == []
+    (run,) = nightdesk(home, "runs", "--json").json
+    assert (run["kind"], run["status"], run["counts"]) == ("crawl", "failed", {"deferred": 1})
+    assert nightdesk(home, "crawl").code == 0
 
 
 def test_without_a_contact_nothing_is_crawled(home: Path, here: Here) -> None:

@@ -29,6 +29,7 @@ class Trial:
 TRIALS = {
     "breakage": Trial("A site with sixty nights of history breaks in twelve ways: each is noticed.", ".breakage"),
     "faults": Trial("Databases that restart or are locked, nights that overlap, workers that die: nothing is lost.", ".faults"),
+    "diskfull": Trial("Nights on a disk of eight megabytes: it fills, nothing committed is lost, and they go on.", ".diskfull"),
     "hostile": Trial("A night beside servers that do everything wrong: nothing crashes, nothing good is lost.", ".hostile"),
     "kill": Trial(
         "A hundred nights killed at random moments on each database: nothing is lost, nothing is there twice.", ".kill"

@@ -1,0 +1,46 @@
+"""The room that is left on the disk, and the floor below which a night ends in order.
+
+Promises that asking costs next to nothing however often it is done: the disk is looked at every few seconds.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+from pipeline.errors import DiskError
+
+PAUSE = 5.0  # seconds between two looks
+
+
+class Floor:
+    """So many megabytes are to be left free where a folder lies; 0 asks for nothing."""
+
+    def __init__(self, folder: Path, megabytes: int) -> None:
+        self.folder = folder
+        self.megabytes = megabytes
+        self._looked = -PAUSE
+        self._low = ""
+
+    def low(self) -> str:
+        """The sentence that says that the room is used up, or ""."""
+        if self.megabytes and time.monotonic() - self._looked >= PAUSE:
+            self._looked = time.monotonic()
+            self._low = self._look()
+        return self._low
+
+    def _look(self) -> str:
+        folder = next((each for each in (self.folder, *self.folder.parents) if each.is_dir()), Path("/"))
+        free = shutil.disk_usage(folder).free
+        if free >= self.megabytes << 20:
+            return ""
+        return (
+            f"{folder}: {free / 2**20:,.0f} MB are free there, and free_megabytes = {self.megabytes} are to be left; free some"
+            " space and run the same command again: what is kept stays, and the rest is still due"
+        )
+
+    def check(self) -> None:
+        """Raises DiskError where the room is used up."""
+        if said := self.low():
+            raise DiskError(said)
