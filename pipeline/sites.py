@@ -27,6 +27,7 @@ from pipeline.validation import explain_validation
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 PLAIN = re.compile(r"[a-z0-9.:_-]*")
+LEDGER_DAYS = 90  # of ledgers that are kept at the least
 SITE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
@@ -77,6 +78,22 @@ class Cleaning(Table):
         return check_patterns(value)
 
 
+class Retention(Table):
+    """What the archive lets go of, and after how many days; 0 keeps all. Bytes, Articles and Revisions always stay."""
+
+    result_days: Annotated[int, Field(ge=0)] = 0  # results of cleaning that were replaced: what a rollback goes back to
+    ledger_days: Annotated[int, Field(ge=0)] = 0  # ledgers of Runs, whose sums stay
+
+    @field_validator("ledger_days")
+    @classmethod
+    def _long_enough(cls, value: int) -> int:
+        if 0 < value < LEDGER_DAYS:
+            raise ValueError(
+                f"{value} days are too few: the nights of the last {LEDGER_DAYS} are what a night is compared with"
+            )
+        return value
+
+
 class Site(Table):
     """One publication, as its file describes it. `id` is the file's name."""
 
@@ -103,6 +120,7 @@ class Site(Table):
     revisit: Revisit = Revisit()
     safety: Safety = Safety()
     cleaning: Cleaning = Cleaning()
+    retention: Retention = Retention()
 
     @field_validator("url", "feeds", "sitemaps", "sections")
     @classmethod

@@ -37,6 +37,7 @@ COMMANDS: Final = {  # and the module of each, in the order of the help
     "export": "exchange",
     "verify": "exchange",
     "backup": "upkeep",
+    "prune": "pruning",
     "import": "importing",
     "serve": "serving",
     "extract": "extracting",

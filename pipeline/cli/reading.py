@@ -234,6 +234,9 @@ def _list_ledger(store: Store, run: int, outcome: Outcome | None, limit: int, as
         ["Outcome", "Reason", "Status", "Bytes", "URL", ""],
         [[e.outcome, e.reason, str(e.status or ""), e.bytes, e.url, e.detail] for e in lines],
     )
+    if at := history.pruned_at(store, run):
+        say(f"The ledger of run {run} was let go of on {at:%Y-%m-%d}; its sums are kept, as 'nightdesk runs' shows them.")
+        return
     total = found.counts.get(outcome, 0) if outcome else sum(found.counts.values())
     if total > len(lines):
         say(f"{len(lines):,} of {total:,} lines; --limit shows more.")

@@ -193,6 +193,7 @@ def ledgers(store: Store, asked: Asked, looked: Looked, tell: Tell) -> Iterator[
         with store.read() as db:
             sums = _sums(db, ids)
             over = select(Run.id, Run.site, Run.kind, Run.counts).where(Run.id.in_(ids), Run.finished_at.is_not(None))
+            over = over.where(Run.pruned_at.is_(None))
             rows = db.execute(over.order_by(Run.id)).all()
         for row in rows:
             if said := _unsettled(dict(row.counts), sums.get(row.id, {})):

@@ -153,6 +153,13 @@ def struck(store: Store, run_id: int) -> dict[str, int]:
     return dict(rules.most_common())
 
 
+def pruned_at(store: Store, run_id: int) -> datetime | None:
+    """When the ledger of a Run was let go of; None where it is there."""
+    with store.read() as db:
+        found: datetime | None = db.scalar(select(Run.pruned_at).where(Run.id == run_id))
+    return found
+
+
 def unbalanced(store: Store, run_ids: Sequence[int]) -> frozenset[int]:
     """Those of the Runs whose ledger does not add up."""
     with store.read() as db:
@@ -165,5 +172,7 @@ def _unbalanced(db: Connection, run_ids: list[int]) -> set[int]:
     query = select(LedgerEntry.run_id, LedgerEntry.outcome, func.count()).where(LedgerEntry.run_id.in_(run_ids))
     for run_id, outcome, number in db.execute(query.group_by(LedgerEntry.run_id, LedgerEntry.outcome)):
         sums[run_id][outcome] = number
-    over = db.execute(select(Run.id, Run.counts).where(Run.id.in_(run_ids), Run.finished_at.is_not(None)))
+    over = db.execute(
+        select(Run.id, Run.counts).where(Run.id.in_(run_ids), Run.finished_at.is_not(None), Run.pruned_at.is_(None))
+    )
     return {row.id for row in over if dict(row.counts) != sums[row.id] or Outcome.PENDING in sums[row.id]}

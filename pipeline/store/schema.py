@@ -150,6 +150,7 @@ class Run(Base):
     recipe: Mapped[str] = mapped_column(String(40), server_default="")
     scope: Mapped[str] = mapped_column(server_default="")  # what of the Site was asked for; "" for all that is stale
     counts: Mapped[dict[str, Any]]
+    pruned_at: Mapped[datetime | None]  # when its ledger was let go of, or the first of it; `counts` stays
     __table_args__ = (Index(None, "site", "kind", "started_at"),)
 
 
