@@ -19,6 +19,7 @@ from pipeline.store import migrate
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store
 from pipeline.store.memories import Seen
+from tests.torture import migrate as trial
 
 ARTICLES = [
     "id", "site", "url", "title", "authors", "published_at", "published_source", "modified_at", "language", "section", "tags",
@@ -175,6 +176,22 @@ def test_the_articles_of_an_older_archive_wait_to_be_compared(archive: Archive, 
     alembic(store, "upgrade", "head")
     assert rows(store, "SELECT url, version FROM sketch JOIN page ON page.id = page_id") == [(url("a"), "")]
     alembic(store, "check")
+
+
+def test_an_upgrade_that_is_killed_is_made_by_the_next_one_with_all_rows(
+    archive: Archive, store: Store, tmp_path: Path
+) -> None:
+    """Each statement of each version is the trial `migrate`'s matter: here two, one of them the last."""
+    night(archive, {url("a"): b"One story", url("b"): b"Another story"})
+    clean(store, seen=Seen((1,)))
+    alembic(store, "downgrade", "0001")
+    archive.close()
+    store.close()
+    address = store.url.render_as_string(hide_password=False)
+    with trial.copies_of_file(tmp_path / "archive.db") if store.is_sqlite else trial.copies_of_database(address) as fresh:
+        count, wrong = trial.killed(address, fresh, migrate.head(), only=(31, 1000))
+    assert count > 31
+    assert wrong == []
 
 
 def raw(store: Store) -> dict[str, list[object]]:

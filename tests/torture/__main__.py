@@ -40,6 +40,7 @@ TRIALS = {
     "serving": Trial(
         "Readers of an archive into which a night crawls and cleans: nobody waits, nobody is locked out.", ".serving"
     ),
+    "migrate": Trial("Upgrades from each earlier schema, killed after each statement: the next one succeeds.", ".migrate"),
     "ssrf": Trial("Every spelling of an inner address by every way in: nothing is ever connected to.", ".ssrf"),
 }
 
