@@ -30,14 +30,17 @@ class Floor:
             self._low = self._look()
         return self._low
 
+    def free(self) -> int:
+        """Bytes that are free where the folder lies, or is to lie."""
+        return shutil.disk_usage(next((each for each in (self.folder, *self.folder.parents) if each.is_dir()), "/")).free
+
     def _look(self) -> str:
-        folder = next((each for each in (self.folder, *self.folder.parents) if each.is_dir()), Path("/"))
-        free = shutil.disk_usage(folder).free
+        free = self.free()
         if free >= self.megabytes << 20:
             return ""
         return (
-            f"{folder}: {free / 2**20:,.0f} MB are free there, and free_megabytes = {self.megabytes} are to be left; free some"
-            " space and run the same command again: what is kept stays, and the rest is still due"
+            f"{self.folder}: {free / 2**20:,.0f} MB are free there, and free_megabytes = {self.megabytes} are to be left; free"
+            " some space and run the same command again: what is kept stays, and the rest is still due"
         )
 
     def check(self) -> None:

@@ -48,7 +48,9 @@ MAY = {
     "runs": (*CRAFT, "cron", "health", "onboard", "probing", "store", "model", "errors", "room", "sites", "settings", "urls"),
     "exchange": ("store", "model", "errors", "urls", "sites"),
     "schedule": ("agenda", "children", "cron", "notify", "sites", "settings"),
+    "doctor": ("cron", "errors", "room", "settings", "sites", "store"),
     "cli": (
+        "doctor",
         "runs",
         "store",
         "exchange",

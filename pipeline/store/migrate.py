@@ -58,7 +58,7 @@ def ensure(store: Store, *, create: bool = True) -> None:
     `create` is False."""
     if not create:
         _must_exist(store)
-    version = _version(store)
+    version = version_of(store)
     if version is None and not create:
         raise StoreError(_nothing_here(store))
     if version != head():
@@ -66,7 +66,8 @@ def ensure(store: Store, *, create: bool = True) -> None:
         _upgrade(store)
 
 
-def _version(store: Store) -> str | None:
+def version_of(store: Store) -> str | None:
+    """The schema version of an archive, None where there is none; makes the folder that it is to lie in."""
     if store.file is not None and not store.file.exists():
         with suppress(OSError):  # a folder that cannot be made is told as a file that cannot be opened
             store.file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,86 @@
+"""A few facts of the archive for a look at its health: nothing but reading, and nothing that takes long."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, text
+
+from pipeline.store.engine import Store
+from pipeline.store.history import RUN, RunView
+from pipeline.store.schema import Capture, Run
+
+PATIENCE = 60.0  # seconds that a look through the file may take
+TABLES = text(
+    "SELECT relname, n_live_tup, n_dead_tup, coalesce(last_analyze, last_autoanalyze) FROM pg_stat_user_tables ORDER BY 1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """What PostgreSQL knows of a table: rows, rows that are dead, and whether it was ever analysed."""
+
+    name: str
+    live: int
+    dead: int
+    analysed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A PostgreSQL server."""
+
+    version: str
+    major: int
+    autovacuum: bool
+    tables: tuple[TableState, ...]
+
+
+def quick_check(store: Store) -> str | None:
+    """What SQLite says of its file, "ok" where it is whole; None where that takes too long."""
+    end = time.monotonic() + PATIENCE
+    with store.read() as db:
+        driver: Any = db.connection.driver_connection
+        driver.set_progress_handler(lambda: time.monotonic() > end, 100_000)
+        try:
+            return " ".join(str(db.exec_driver_sql("PRAGMA quick_check(1)").scalar()).split())
+        except Exception as error:
+            if "interrupted" in str(error):
+                return None
+            raise
+        finally:
+            driver.set_progress_handler(None, 0)
+
+
+def server(store: Store) -> Server:
+    """The server of an archive on PostgreSQL."""
+    with store.read() as db:
+        number = int(db.scalar(text("SHOW server_version_num")) or 0)
+        version = str(db.scalar(text("SHOW server_version"))).split()[0]
+        vacuum = db.scalar(text("SHOW autovacuum")) == "on"
+        tables = tuple(TableState(row[0], row[1], row[2], row[3] is not None) for row in db.execute(TABLES))
+    return Server(version, number // 10000, vacuum, tables)
+
+
+def newest_visit(store: Store) -> datetime | None:
+    """When the newest visits were."""
+    newest = select(Capture.fetched_at).order_by(Capture.id.desc()).limit(100).subquery()
+    with store.read() as db:
+        found: datetime | None = db.scalar(select(func.max(newest.c.fetched_at)))
+    return found
+
+
+def last_crawls(store: Store) -> dict[str, datetime]:
+    """When the last crawl of each Site began."""
+    query = select(Run.site, func.max(Run.started_at)).where(Run.kind == "crawl").group_by(Run.site)
+    with store.read() as db:
+        return {row[0]: row[1] for row in db.execute(query)}
+
+
+def open_runs(store: Store) -> tuple[RunView, ...]:
+    """Runs that are not over, or whose process died."""
+    with store.read() as db:
+        return tuple(RunView(*row) for row in db.execute(select(*RUN).where(Run.finished_at.is_(None)).order_by(Run.id)))
