@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from scrapy import Spider
 from scrapy.crawler import AsyncCrawlerProcess
 
+from crawler import logs
 from crawler.desk import Desk
 from crawler.probe import ProbeSpider
 from crawler.progress import Tell
@@ -90,6 +91,7 @@ def run_spider(job: CrawlJob, archive: Archive, desk: Desk, run: int, tell: Tell
 
 def run_scrapy(job: CrawlJob, kind: type[Spider], /, **values: Any) -> tuple[Spider | None, BaseException | None]:
     """Runs a spider until it is over. A reactor runs once in a process, so this is called once."""
+    logs.install(job)
     process = AsyncCrawlerProcess(settings_for(job))
     if job.log_level != "DEBUG":
         for name in CHATTY:

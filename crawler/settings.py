@@ -152,7 +152,7 @@ def _switched_off() -> dict[str, Any]:
 def _logging(job: CrawlJob) -> dict[str, Any]:
     return {
         "LOG_LEVEL": job.log_level,
-        "LOG_FILE": job.log_file or None,
+        "LOG_INSTALL_ROOT_HANDLER": not job.log_file,  # the file is ours: see `logs`
         "LOG_SHORT_NAMES": True,
         "LOG_COLOR": False,
         "LOG_VERSIONS": [],

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from scrapy import Request, Spider
@@ -68,8 +69,8 @@ class NewsSpider(Spider):
     name = "news"
 
     def __init__(
-        self, site: Site, archive: Archive, desk: Desk, run: int, tell: Tell, floor: Floor, since: datetime | None = None,
-        **kwargs: Any,
+        self, site: Site, archive: Archive, desk: Desk, run: int, tell: Tell, floor: Floor | None = None,
+        since: datetime | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self.site = site
@@ -78,7 +79,7 @@ class NewsSpider(Spider):
         self.desk = desk
         self.run = run
         self.tell = tell
-        self.floor = floor
+        self.floor = floor or Floor(Path(), 0)
         self.end = End("stopped", "ended by a signal")  # true until `start` says otherwise
         self._places: deque[tuple[Due, int]] = deque()
         self._sitemaps_left = MAX_SITEMAPS if since is None else MAX_SITEMAPS_BACK

@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     alerts: list[str] = []
     heartbeat: str = ""  # a URL that is asked at the end of each night, for a watcher that misses it
+    log_format: Literal["text", "json"] = "text"
+    log_megabytes: Annotated[float, Field(gt=0)] = 10.0  # of one site's log, then it begins anew
+    log_files: Annotated[int, Field(ge=1, le=100)] = 5  # older ones that are kept beside it
+    log_days: Annotated[int, Field(ge=1)] = 90  # after which an older one is dropped
     home: Path = Field(default=CHECKOUT, exclude=True)
 
     @classmethod

@@ -265,6 +265,10 @@ class CrawlJob(Table):
     user_agent: str
     log_file: str = ""  # "": standard error
     log_level: str = "INFO"
+    log_format: str = "text"
+    log_megabytes: float = 10.0  # of one file
+    log_files: int = 5  # older ones beside it
+    log_days: int = 90  # that an older one is kept
     chromium: str = ""  # the browser's path, where the Site is rendered
     room_folder: str = ""  # where so many megabytes are to be left free
     free_megabytes: int = 0

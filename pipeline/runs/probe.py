@@ -57,6 +57,10 @@ async def _look(settings: Settings, site: Site, folder: Path, listen: Listen, *,
         user_agent=settings.agent,
         log_file=str(settings.log_folder / "probe.log"),
         log_level=settings.log_level,
+        log_format=settings.log_format,
+        log_megabytes=settings.log_megabytes,
+        log_files=settings.log_files,
+        log_days=settings.log_days,
         chromium=settings.browser if site.render else "",
     )
     requests = REQUESTS + (len(site.places) if known else 0)  # all places of a file, and what else there is
