@@ -58,9 +58,8 @@ def _all(figures: Figures, engine: str, address: str, fresh: Callable[[], str]) 
         downgrade(address, before)
         kept = sum(map(len, rows_of(address).values()))
         count, wrong = killed(address, fresh, version)
-        figures.met(
-            f"{engine}: {before} → {version}, {kept} rows, killed after each of {count} statements", "", not wrong, wrong
-        )
+        what = f"{engine}: {before} → {version} with {kept} rows, killed after each statement"
+        figures.met(what, f"{count} statements", not wrong, wrong)
 
 
 def killed(address: str, fresh: Callable[[], str], version: str, only: Sequence[int] = ()) -> tuple[int, list[str]]:
