@@ -72,7 +72,7 @@ def _accusations(db: Connection, site: str, since: datetime) -> list[tuple[Troub
 def _wanted(db: Connection, site: str) -> list[tuple[int, int, int]]:
     """Crawls that are over and have no row that holds: (run, its last clean, the next crawl or 0), oldest first. None of them
     went back in time: no night could be compared with such a one."""
-    query = select(Run.id, Run.kind, Run.finished_at, Run.scope, Night.clean_id, Night.version)
+    query = select(Run.id, Run.kind, Run.finished_at, Run.scope, Run.pruned_at, Night.clean_id, Night.version)
     query = query.outerjoin(Night, Night.run_id == Run.id).where(Run.site == site, Run.kind.in_(("crawl", "clean")))
     # a crawl has about one clean, a back-filled Site more
     rows = db.execute(query.order_by(Run.id.desc()).limit(3 * MOST)).all()
@@ -81,7 +81,8 @@ def _wanted(db: Connection, site: str) -> list[tuple[int, int, int]]:
         if row.kind == "clean":
             cleaned = max(cleaned, row.id if row.finished_at else 0)
             continue
-        if row.finished_at and not row.scope and (row.version != VERSION or (row.clean_id < cleaned and not following)):
+        counts = row.finished_at and not row.scope and not row.pruned_at  # what a ledger said that was let go of stays said
+        if counts and (row.version != VERSION or (row.clean_id < cleaned and not following)):
             wanted.append((row.id, cleaned, following))
         cleaned, following = 0, row.id
     return wanted[:MOST][::-1]
