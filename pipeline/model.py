@@ -185,6 +185,8 @@ class Metadata:
     canonical_url: str = ""  # as the page declares it; never believed across hosts
     site_name: str = ""
     description: str = ""
+    # (field, where it came from: "h1", "json-ld", "meta og:title", "byline", "text", "feed" …), no part of what is the same
+    sources: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     @property
     def published_local(self) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import chain
@@ -20,7 +20,7 @@ from pipeline.cli.setup import AsJson, Door, SiteNames, door
 from pipeline.errors import ConfigError
 from pipeline.model import Kind, Outcome
 from pipeline.runs.groups import Copy, also_at
-from pipeline.store import findings, history, query
+from pipeline.store import findings, history, query, trails
 from pipeline.store.containers import Known
 from pipeline.store.engine import Store
 from pipeline.store.findings import FindingView
@@ -71,11 +71,13 @@ def show(
         raise ConfigError(f"{page.url}: {_why_none(page)}")
     versions = query.revisions(store, page.id)
     copies = also_at(store, page.id)
+    made = trails.making(store, page.id)
+    sources = dict(made.metadata.sources) if made else {}
     if as_json:
         history = {"history": [asdict(version) for version in versions], "also_at": [asdict(copy) for copy in copies]}
-        print_json(asdict(article) | history)
+        print_json(asdict(article) | {"sources": sources} | history)
         return
-    _show_article(article, page, copies)
+    _show_article(article, page, copies, sources)
     for version in versions if len(versions) > 1 else ():
         say(Text(f"Revision {version.number}: {when(version.first_seen_at)} to {when(version.last_seen_at)} UTC", style="dim"))
 
@@ -101,17 +103,20 @@ def _state(page: PageView) -> str:
     return ": ".join(part for part in (page.outcome, page.reason) if part) or "not visited yet"
 
 
-def _show_article(article: ArticleView, page: PageView, copies: Sequence[Copy]) -> None:
+def _show_article(article: ArticleView, page: PageView, copies: Sequence[Copy], sources: Mapping[str, str]) -> None:
+    def told(field: str, value: str) -> str:
+        return f"{value} (from {sources[field]})" if value and field in sources else value
+
     say(Text(article.title, style="bold"))
     source = f" (from {article.published_source})" if article.published_source else ""
     for name, value in (
-        ("By", ", ".join(article.authors)),
+        ("By", told("authors", ", ".join(article.authors))),
         ("Published", when(article.published_at) + " UTC" + source if article.published_at else "unknown"),
         ("Modified", when(article.modified_at) + " UTC" if article.modified_at else ""),
         ("Site", article.site),
-        ("Section", article.section),
-        ("Tags", ", ".join(article.tags)),
-        ("Language", article.language),
+        ("Section", told("section", article.section)),
+        ("Tags", told("tags", ", ".join(article.tags))),
+        ("Language", told("language", article.language)),
         ("URL", article.url),
         ("Archived", f"{when(article.first_seen_at)} to {when(article.last_seen_at)} UTC, {page.digest[:16]}…"),
         ("Gone", when(page.gone_at) + " UTC: the site no longer has it" if page.gone_at else ""),

@@ -22,16 +22,21 @@ CODE = re.compile(r"\s*([a-z]{2})(?:$|[-_ ])", re.I)
 
 def language_of(text: str, declared: str) -> str:
     """The language of a text; `declared` breaks the tie where the text is short."""
+    return language_from(text, declared)[0]
+
+
+def language_from(text: str, declared: str) -> tuple[str, str]:
+    """The same, and what it was known from: "text" or "declared"."""
     sample = text[:ENOUGH]
     letters = sum(map(str.isalpha, sample))
     if letters < VERY_SHORT and declared:
-        return declared
+        return declared, "declared"
     if not letters:
-        return ""
+        return "", ""
     if own := language_by_letters(sample):
-        return own
+        return own, "text"
     ranking = [str(code) for code, _ in py3langid.rank(sample)[:4]]
-    return declared if letters < SHORT and declared in ranking else ranking[0]
+    return (declared, "declared") if letters < SHORT and declared in ranking else (ranking[0], "text")
 
 
 def declared_language(tree: HtmlElement) -> str:

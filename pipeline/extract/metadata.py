@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lxml.html import HtmlElement
@@ -49,22 +50,29 @@ TIER = {"free": False, "metered": True, "locked": True, "true": False, "false": 
 SITE_NAMES = ("og:site_name", "application-name", "twitter:app:name:iphone", "publisher", "dc.publisher")
 BYLINE = re.compile(r"(?:^|[\s_-])(?:byline|author(?:s|[-_]?name)?)(?:$|[\s_-])", re.I)
 MAX_META, MAX_TAGS, MAX_TEXT, LONGEST_TAG = 500, 40, 2000, 100
+JSON_LD = "json-ld"
 Declared = dict[str, list[str]]
+From = tuple[str, str]  # a value, and where it came from
 
 
 def metadata_of(tree: HtmlElement) -> Metadata:
     """What the page declares; its language is set by whoever has seen its text."""
     meta, story = _meta(tree), jsonld.story_node(tree)
     site_name = _site_name(meta, story)
-    section = _section(meta, story, site_name)
-    title = _title(tree, meta, story, site_name, section)
+    section, section_from = _section(meta, story, site_name)
+    title, title_from = _title(tree, meta, story, site_name, section)
     lines = lines_near_headline(tree, title)
     canonical = _canonical(tree, meta)
     published, modified = dating.dates_of(tree, meta, story, days_of(lines), canonical)
     at, changed = published.stamp, modified.stamp
-    return Metadata(
+    people, people_from = _authors(tree, meta, story, site_name, lines)
+    tags, tags_from = _tags(meta, story)
+    description, description_from = _said(meta, DESCRIPTIONS) or (text_of(story.get("description"))[:MAX_TEXT], JSON_LD)
+    told = {"title": title_from, "authors": people_from, "section": section_from, "tags": tags_from}
+    told["description"] = description_from
+    found = Metadata(
         title=title,
-        authors=_authors(tree, meta, story, site_name, lines),
+        authors=people,
         published_at=at.moment if at else None,
         published_source=wallclock.marked(published.source, _lacking(at, changed)),
         published_precision=at.precision if at else "",
@@ -77,12 +85,13 @@ def metadata_of(tree: HtmlElement) -> Metadata:
         modified_offset=changed.offset if changed else None,
         paywalled=_paywalled(meta, story),
         section=section,
-        tags=_tags(meta, story),
+        tags=tags,
         image=_first(meta, IMAGES) or _image(story),
         canonical_url=canonical,
         site_name=site_name,
-        description=_first(meta, DESCRIPTIONS) or text_of(story.get("description"))[:MAX_TEXT],
+        description=description,
     )
+    return replace(found, sources=tuple((name, source) for name, source in told.items() if getattr(found, name)))
 
 
 def _meta(tree: HtmlElement) -> Declared:
@@ -102,17 +111,22 @@ def _first(meta: Declared, names: Iterable[str]) -> str:
     return next((meta[name][0] for name in names if name in meta), "")
 
 
-def _title(tree: HtmlElement, meta: Declared, story: dict[str, Any], site_name: str, section: str) -> str:
+def _said(meta: Declared, names: Iterable[str]) -> From | None:
+    return next(((meta[name][0], f"meta {name}") for name in names if name in meta), None)
+
+
+def _title(tree: HtmlElement, meta: Declared, story: dict[str, Any], site_name: str, section: str) -> From:
     headings = [text for e in tree.iter("h1") if (text := line(e.text_content())) and len(text) <= 400]
-    declared = _first(meta, TITLES)
+    declared, source = _said(meta, TITLES) or ("", "title")
     head = tree.find(".//title")
     page = line(head.text_content()) if head is not None else ""
+    headline = text_of(story.get("headline"))
     for heading in headings:  # what readers see, when what the page declares confirms it
-        if len(heading) > 10 and any(_begins(text, heading) for text in (declared, page, text_of(story.get("headline")))):
-            return heading
+        if len(heading) > 10 and any(_begins(text, heading) for text in (declared, page, headline)):
+            return heading, "h1"
     if declared or page:
-        return without_site(without_site(declared or page, site_name), section)[:MAX_TEXT]
-    return (text_of(story.get("headline")) or (headings[0] if len(headings) == 1 else ""))[:MAX_TEXT]
+        return without_site(without_site(declared or page, site_name), section)[:MAX_TEXT], source
+    return (headline[:MAX_TEXT], JSON_LD) if headline else (headings[0][:MAX_TEXT] if len(headings) == 1 else "", "h1")
 
 
 def _begins(text: str, heading: str) -> bool:
@@ -129,28 +143,32 @@ def without_site(title: str, site_name: str) -> str:
 
 def _authors(
     tree: HtmlElement, meta: Declared, story: dict[str, Any], site_name: str, lines: Sequence[Line]
-) -> tuple[str, ...]:
+) -> tuple[tuple[str, ...], str]:
     """Who wrote it. Declared people come first; the byline that readers see stands where none are declared, and settles who of
     them it was where it names some of the same."""
     publishers = (site_name, text_of(story.get("publisher")))
-    declared = authors.people(_declared_authors(meta, story, site_name), publishers)
+    given, source = _declared_authors(meta, story, site_name)
+    declared = authors.people(given, publishers)
     seen, says_by = byline(lines)
     seen = authors.people(seen, publishers)
-    if not seen:
-        return declared or authors.people(authors.names(_bylines(tree), site_name), publishers)
-    if not any(map(authors.is_name, declared)):
-        return seen
-    return _settled(declared, seen) if says_by else declared
+    if not seen and not declared:
+        return authors.people(authors.names(_bylines(tree), site_name), publishers), "byline"
+    if not any(map(authors.is_name, declared)) and seen:
+        return seen, "byline"
+    chosen = _settled(declared, seen) if seen and says_by else declared
+    return chosen, source if chosen is declared else "byline"
 
 
-def _declared_authors(meta: Declared, story: dict[str, Any], site_name: str) -> tuple[str, ...]:
+def _declared_authors(meta: Declared, story: dict[str, Any], site_name: str) -> tuple[tuple[str, ...], str]:
     given = story.get("author") or story.get("creator")
     nodes = given[:50] if isinstance(given, list) else [given]
     people = [node for node in nodes if isinstance(node, dict) and "Person" in str(node.get("@type"))]
     for candidates in (people, nodes):
         if found := authors.names(texts_of(candidates), site_name):
-            return found
-    return authors.names((value for name in AUTHORS for value in meta.get(name, ())), site_name)
+            return found, JSON_LD
+    names = [name for name in AUTHORS if name in meta]
+    found = authors.names((value for name in names for value in meta[name]), site_name)
+    return found, f"meta {names[0]}" if names else ""
 
 
 def _settled(declared: tuple[str, ...], seen: tuple[str, ...]) -> tuple[str, ...]:
@@ -184,10 +202,11 @@ def _site_name(meta: Declared, story: dict[str, Any]) -> str:
     return next((name for name in names if name and "://" not in name), "")
 
 
-def _section(meta: Declared, story: dict[str, Any], site_name: str) -> str:
+def _section(meta: Declared, story: dict[str, Any], site_name: str) -> From:
     """The first section that is a name, and not that of the whole site."""
-    given = (*(value for name in SECTIONS for value in meta.get(name, ())), *texts_of(story.get("articleSection")))
-    return next((name for name in given if "://" not in name and name.casefold() != site_name.casefold()), "")
+    given = [(value, f"meta {name}") for name in SECTIONS for value in meta.get(name, ())]
+    given += [(value, JSON_LD) for value in texts_of(story.get("articleSection"))]
+    return next((each for each in given if "://" not in each[0] and each[0].casefold() != site_name.casefold()), ("", ""))
 
 
 def _paywalled(meta: Declared, story: dict[str, Any]) -> bool | None:
@@ -200,13 +219,16 @@ def _paywalled(meta: Declared, story: dict[str, Any]) -> bool | None:
     return next((tier for tier in known if tier is not None), None)
 
 
-def _tags(meta: Declared, story: dict[str, Any]) -> tuple[str, ...]:
-    values = [*texts_of(story.get("keywords")), *(value for name in TAGS for value in meta.get(name, ()))]
-    found: dict[str, str] = {}
-    for part in (part.strip() for value in values for part in re.split(r"[,;]", value)):
-        if 1 < len(part) <= LONGEST_TAG:
-            found.setdefault(part.casefold(), part)
-    return tuple(found.values())[:MAX_TAGS]
+def _tags(meta: Declared, story: dict[str, Any]) -> tuple[tuple[str, ...], str]:
+    given = [(value, JSON_LD) for value in texts_of(story.get("keywords"))]
+    given += [(value, f"meta {name}") for name in TAGS for value in meta.get(name, ())]
+    found: dict[str, From] = {}
+    for value, source in given:
+        for part in (part.strip() for part in re.split(r"[,;]", value)):
+            if 1 < len(part) <= LONGEST_TAG:
+                found.setdefault(part.casefold(), (part, source))
+    chosen = list(found.values())[:MAX_TAGS]
+    return tuple(part for part, _ in chosen), ", ".join(dict.fromkeys(source for _, source in chosen))
 
 
 def _image(story: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from lxml.html import HtmlElement
 from pipeline.bounds import MAX_TEXT, too_complex
 from pipeline.extract.body import blocks_of
 from pipeline.extract.charset import decode
-from pipeline.extract.language import declared_language, language_of
+from pipeline.extract.language import declared_language, language_from
 from pipeline.extract.metadata import metadata_of
 from pipeline.extract.parse import parse
 from pipeline.extract.repairs import repair
@@ -60,7 +60,9 @@ def _draft(source: Source, trees: Trees | None) -> Draft:
     metadata = metadata_of(tree)
     blocks = blocks_of(tree, metadata, trees)
     text = "\n".join(block.text for block in blocks if block.chance >= LIKELY) or "\n".join(block.text for block in blocks)
-    metadata = replace(metadata, language=language_of(text, declared_language(tree)))
+    language, known_from = language_from(text, declared_language(tree))
+    sources = (*metadata.sources, ("language", known_from)) if language else metadata.sources
+    metadata = replace(metadata, language=language, sources=sources)
     if is_shell(tree, len(text.split())):
         shell = _without_text(Reason.SCRIPT_SHELL, "the page is built by JavaScript: the server sends scripts and no text")
         return replace(shell, metadata=metadata)

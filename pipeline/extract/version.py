@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-VERSION: Final = 10
+VERSION: Final = 11
 TABLE: Final = "trees.json"  # beside this file
 LIBRARIES: Final = ("trafilatura", "lxml", "py3langid", "htmldate")
 

@@ -26,14 +26,25 @@ def choose(declared: Metadata, told: Told, *, language_hint: str, timezone: str,
     """The Metadata of a story from all candidates."""
     latest = fetched_at + AHEAD
     metadata = _plausible(settle(declared, timezone), latest)
-    return replace(
+    source = told.source or "feed"
+    chosen = replace(
         metadata,
         title=_title(metadata, told),
         language=metadata.language or language_hint,
         tags=metadata.tags or told.tags,
-        **_published(metadata, _until(told.published_at, latest), told.source or "feed", timezone),
-        **_modified(metadata, _until(told.modified_at, latest), told.source or "feed", timezone),
+        **_published(metadata, _until(told.published_at, latest), source, timezone),
+        **_modified(metadata, _until(told.modified_at, latest), source, timezone),
     )
+    return replace(chosen, sources=_sources(declared, chosen, source))
+
+
+def _sources(declared: Metadata, chosen: Metadata, told: str) -> tuple[tuple[str, str], ...]:
+    """Where the fields came from, those that the page did not have included."""
+    others = {"title": told, "tags": told, "language": "site file"}
+    changed = {name: source for name, source in others.items() if getattr(declared, name) != getattr(chosen, name)}
+    if chosen.title and declared.title.strip().startswith(chosen.title):
+        changed.pop("title", None)  # it was cut
+    return tuple((dict(declared.sources) | changed).items())
 
 
 def _published(metadata: Metadata, told_at: datetime | None, source: str, timezone: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pipeline.model import Block, Extraction, Metadata, Outcome, Reason, Standin
 from pipeline.store.values import Cleaned, Material, Result, Shelved
 
 NOT_EXTRACTED = "not extracted"  # no rule: the extractors do not find this line, or the new bytes do not hold it
-_FIELDS = tuple(field.name for field in fields(Metadata))
+_FIELDS = tuple(field.name for field in fields(Metadata) if field.compare)
 
 
 @dataclass(frozen=True, slots=True)

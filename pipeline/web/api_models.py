@@ -10,7 +10,7 @@ from dataclasses import is_dataclass
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 SURROGATES = re.compile("[\ud800-\udfff]")  # which no JSON in UTF-8 can hold
 
@@ -69,7 +69,7 @@ class Articles(Model):
 
 
 class Metadata(Model):
-    """What the page says of its story, with where its dates come from and how sure they are."""
+    """What the page says of its story, with where its fields come from, and how sure its dates are."""
 
     title: Text
     authors: tuple[Text, ...]
@@ -91,6 +91,14 @@ class Metadata(Model):
     canonical_url: Text
     site_name: Text
     description: Text
+    sources: dict[str, Text] = Field(
+        description="Where the fields came from, as far as it is known; dates have theirs beside them"
+    )
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _by_field(cls, value: Any) -> Any:
+        return dict(value) if isinstance(value, tuple) else value
 
 
 class Capture(Model):

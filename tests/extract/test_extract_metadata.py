@@ -121,3 +121,20 @@ def test_microdata_is_read_where_there_is_no_more() -> None:
     metadata = read(body=marked)
     assert (metadata.authors, metadata.section, metadata.published_source) == (("Marta Ellin",), "Harbour", "time")
     assert metadata.published_offset == -300
+
+
+SOURCES = (
+    (read(), {"title": "h1"}),
+    (read(meta("og:title", "Another") + meta("keywords", "ferry")), {"title": "h1", "tags": "meta keywords"}),
+    (read(node(author=person("Ada Lund"), articleSection="City", keywords="a seal, ferry") + meta("keywords", "Ferry, port")),
+     {"title": "h1", "authors": "json-ld", "section": "json-ld", "tags": "json-ld, meta keywords"}),
+    (read(meta("byl", "By Ada Lund") + meta("article:section", "City") + meta("description", "A seal.")),
+     {"title": "h1", "authors": "meta byl", "section": "meta article:section", "description": "meta description"}),
+    (read(node(description="A seal."), "<p class=byline>By Ada Lund</p>"),
+     {"title": "h1", "authors": "byline", "description": "json-ld"}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("metadata", "sources"), SOURCES)
+def test_each_field_says_where_it_was_found(metadata: Metadata, sources: dict[str, str]) -> None:
+    assert dict(metadata.sources) == sources

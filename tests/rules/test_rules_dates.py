@@ -102,3 +102,14 @@ def test_tags_of_a_feed_stand_in_where_the_page_names_none() -> None:
     told = Told(source="sitemap", tags=("port",))
     assert chosen(told).tags == ("port",)
     assert chosen(told, tags=("sea",)).tags == ("sea",)
+
+
+def test_what_the_feed_and_the_site_file_add_is_said_to_come_from_them() -> None:
+    told = Told(title="A seal delays the ferry", tags=("ferry",), source="sitemap")
+    found = choose(Metadata(), told, language_hint="en", timezone="UTC", fetched_at=VISIT)
+    assert dict(found.sources) == {"title": "sitemap", "tags": "sitemap", "language": "site file"}
+    page = Metadata(
+        title="A seal delays the ferry | Courier", language="de", tags=("port",), sources=(("title", "h1"), ("tags", "x"))
+    )
+    found = choose(page, told, language_hint="en", timezone="UTC", fetched_at=VISIT)
+    assert (found.title, found.sources) == (told.title, page.sources)

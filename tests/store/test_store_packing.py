@@ -21,12 +21,13 @@ WHOLE = Metadata(
     modified_certainty=Certainty.LOW,
     modified_offset=0,
     paywalled=False,
+    sources=(("title", "h1"), ("tags", "json-ld, meta keywords")),
 )
 
 
 def test_all_that_is_known_of_a_date_comes_back() -> None:
-    assert unpack_draft(*pack_draft(Draft("x", metadata=WHOLE))).metadata == WHOLE
-    assert metadata_from_json(metadata_to_json(WHOLE)) == WHOLE
+    for found in (unpack_draft(*pack_draft(Draft("x", metadata=WHOLE))).metadata, metadata_from_json(metadata_to_json(WHOLE))):
+        assert (found, found.sources) == (WHOLE, WHOLE.sources)
 
 
 def test_a_draft_of_an_older_version_is_read_and_knows_no_more_than_it_did() -> None:
