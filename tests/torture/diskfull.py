@@ -21,8 +21,9 @@ from sqlalchemy.exc import OperationalError
 
 from pipeline.errors import ExitCode
 
+from . import nights
 from .figures import Figures
-from .kill import Committed, _ask, _committed, _home, _runs, _served
+from .nights import Committed, ask, committed, runs
 from .watching import ROOT
 
 SMALL, LARGE, FLOOR = 8, 400, 20  # megabytes
@@ -33,7 +34,7 @@ LEFT = """SELECT count(*) FROM run WHERE finished_at IS NOT NULL AND EXISTS
 
 def run(figures: Figures) -> None:
     """Both nights."""
-    with tempfile.TemporaryDirectory(prefix="nd-disk-") as folder, _served() as address:
+    with tempfile.TemporaryDirectory(prefix="nd-disk-") as folder, nights.served(STORIES) as address:
         disk = Path(folder) / "disk"
         disk.mkdir()
         mounted = subprocess.run(_mount(disk, SMALL), capture_output=True, text=True, check=False)
@@ -41,7 +42,7 @@ def run(figures: Figures) -> None:
             figures.say(f"left out: only root can make a disk of {SMALL} MB ({mounted.stderr.strip()})")
             return
         try:
-            home = _home(Path(folder), [address])
+            home = nights.home(Path(folder), [address])
             _fill(figures, home, disk)
             _floor(figures, home, disk)
         finally:
@@ -59,7 +60,7 @@ def _fill(figures: Figures, home: Path, disk: Path) -> None:
     with _night(home, address, floor=0) as night:
         while night.poll() is None:
             try:
-                known |= _committed(address)
+                known |= committed(address)
             except OperationalError:
                 unread += 1
             time.sleep(0.2)
@@ -73,7 +74,7 @@ def _fill(figures: Figures, home: Path, disk: Path) -> None:
         "no room left" in said and "Traceback" not in said,
         said.splitlines(),
     )
-    lost = len(known - _committed(address))
+    lost = len(known - committed(address))
     figures.met(f"committed rows lost, of {len(known)}", lost, bool(known) and not lost)
     figures.met("looks from outside that failed while it was full", unread, unread == 0)
     for words in (("status",), ("search", "the", "--limit", "1"), ("verify", "--sample", "50")):
@@ -87,7 +88,7 @@ def _fill(figures: Figures, home: Path, disk: Path) -> None:
 
 
 def _whole(figures: Figures, home: Path, address: str, known: Committed) -> None:
-    final = _committed(address)
+    final = committed(address)
     figures.met("committed rows lost in the end", len(known - final), known <= final)
     articles = sum(kind == "article" for kind, _, _ in final)
     figures.met("articles", f"{articles} of {STORIES}", articles == STORIES)
@@ -97,8 +98,8 @@ def _whole(figures: Figures, home: Path, address: str, known: Committed) -> None
 
 
 def _open(address: str) -> int:
-    return int(str(_ask(address, "SELECT count(*) FROM run WHERE finished_at IS NULL")[0][0])) + int(
-        str(_ask(address, LEFT)[0][0])
+    return int(str(ask(address, "SELECT count(*) FROM run WHERE finished_at IS NULL")[0][0])) + int(
+        str(ask(address, LEFT)[0][0])
     )
 
 
@@ -112,17 +113,17 @@ def _floor(figures: Figures, home: Path, disk: Path) -> None:
     figures.met(
         "exit code of the night that reaches the floor", night.returncode, night.returncode == ExitCode.DISK, said.splitlines()
     )
-    kept, runs = len(_committed(address)), _runs(address)
+    kept, before = len(committed(address)), runs(address)
     figures.met("rows that it kept", kept, kept > 0)
     figures.met("runs that are still open", open_ := _open(address), open_ == 0)
     figures.met(
-        "what its crawl says", _ask(address, "SELECT detail FROM run WHERE kind = 'crawl'")[0][0], "free_megabytes" in said
+        "what its crawl says", ask(address, "SELECT detail FROM run WHERE kind = 'crawl'")[0][0], "free_megabytes" in said
     )
     taken = sum(path.stat().st_size for path in disk.rglob("*") if path.is_file()) // 2**20
     subprocess.run(_mount(disk, taken + FLOOR - 2, "remount"), check=True)
     with _night(home, address, floor=FLOOR) as night:
         night.communicate(timeout=60)
-    begun = _runs(address) - runs
+    begun = runs(address) - before
     figures.met(
         "exit code and runs of a night below the floor",
         (night.returncode, begun),

@@ -25,7 +25,7 @@ from pipeline.store import migrate
 from pipeline.store.engine import Store
 
 from .figures import Figures
-from .kill import _postgres
+from .nights import postgres
 from .watching import ROOT
 
 PAGES = 24
@@ -46,7 +46,7 @@ def run(figures: Figures) -> None:
         with copies_of_file(one) as fresh:
             _fill(Path(folder), f"sqlite:///{one}")
             _all(figures, "SQLite", f"sqlite:///{one}", fresh)
-        with _postgres(Path(folder)) as address, copies_of_database(address) as fresh:
+        with postgres(Path(folder)) as address, copies_of_database(address) as fresh:
             _fill(Path(folder), address)
             _all(figures, "PostgreSQL", address, fresh)
 
