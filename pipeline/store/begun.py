@@ -18,7 +18,7 @@ RECENT = timedelta(days=3)
 
 def crawls_begun(store: Store, now: datetime, site: str | None = None) -> dict[str, list[tuple[datetime, str]]]:
     """Starts and statuses of the crawls of the last three days by Site, and of the newest one where that is older."""
-    nights = [Run.kind == "crawl", Run.detail.not_like("back to %")]
+    nights = [Run.kind == "crawl", Run.scope == ""]
     if site is not None:
         nights.append(Run.site == site)
     newest = select(Run.site, func.max(Run.started_at).label("at")).where(*nights).group_by(Run.site).subquery()

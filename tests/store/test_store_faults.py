@@ -120,12 +120,8 @@ def test_patience_ends_when_nobody_waits_any_more_or_it_is_used_up() -> None:
 
 def test_the_archive_knows_when_each_site_was_crawled_and_back_fills_are_no_nights(database_url: str) -> None:
     archive, now = Archive.open(database_url), datetime.now(UTC)
-    for status, detail in (
-        ("finished", ""),
-        ("finished", "back to 2026-01-01: 3 older links"),
-        ("stopped", "ended by a signal"),
-    ):
-        archive.finish_run(archive.start_run(SITE), status, detail)
+    for status, scope in (("finished", ""), ("finished", "since 2026-01-01"), ("stopped", "")):
+        archive.finish_run(archive.start_run(SITE, scope), status)
     for at in (now, now + timedelta(days=30)):
         crawls = crawls_begun(archive.store, at)
         assert list(crawls) == [SITE]
