@@ -24,6 +24,10 @@ FOLLOWS = {
     Trouble.PLACE_EMPTY: {Trouble.FEW_LINKS, Trouble.FEW_STORIES},
     Trouble.PLACE_FROZEN: {Trouble.FEW_STORIES},
     Trouble.FEW_LINKS: {Trouble.FEW_STORIES},
+    Trouble.TURNED_AWAY: {Trouble.FEW_STORIES},
+    Trouble.FAILURES: {Trouble.FEW_STORIES},
+    Trouble.STORIES_GONE: {Trouble.FEW_STORIES},
+    Trouble.REDIRECTED: {Trouble.FEW_STORIES},
     Trouble.FEW_ARTICLES: {Trouble.NEW_LAYOUT, Trouble.SHORT_TEXTS, Trouble.LONG_TEXTS},
     Trouble.GARBLED: {Trouble.NEW_CHARSET},
 }
