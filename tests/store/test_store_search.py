@@ -232,7 +232,7 @@ def test_an_archive_of_before_is_indexed_in_steps_that_a_kill_cannot_harm(
 
 
 def test_an_archive_without_pairs_finds_the_same_before_they_are_added_and_after(articles: Store) -> None:
-    whole = dump(articles)
+    whole, known = dump(articles), dump(articles, without=("pruned_at",))  # a column of after 0008
     with articles.migrating() as connection:
         settings = migrate.config()
         settings.attributes["connection"] = connection
@@ -240,7 +240,7 @@ def test_an_archive_without_pairs_finds_the_same_before_they_are_added_and_after
     if not articles.is_sqlite:
         pairs = "ARRAY(SELECT lexeme FROM unnest(words) WHERE lexeme LIKE '~%')"
         do(articles, f"UPDATE article_index SET words = ts_delete(words, {pairs})")
-        assert dump(articles) != whole
+        assert dump(articles, without=("pruned_at",)) != known
     migrate.ensure(articles)
     for waiting in (0 if articles.is_sqlite else 4, 0):
         assert index.waiting(articles) == waiting
