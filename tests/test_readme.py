@@ -16,6 +16,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import dropwhile, groupby, takewhile
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ class Shown:
         return tuple(words)
 
 
+@cache
 def cli() -> Any:
     """The whole command line, as the library under typer sees it."""
     return get_command(application())

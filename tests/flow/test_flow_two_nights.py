@@ -274,13 +274,12 @@ def rooms(flow: Flow) -> list[str]:
     ((wall,),) = flow.rows("SELECT page_id FROM ledger_entry WHERE reason = 'consent_wall'")[:1]
     changed = flow.articles[1][site, path]["id"]
     return [
-        "", "search?q=harbour", "search?q=шаҳр", "search", "sites", *(f"sites/{each}" for each in IDS), "runs", "runs/3",
+        "", "search?q=harbour", "search?q=шаҳр", "search", "sites", *(f"sites/{each}" for each in IDS), "morning", "runs", "runs/3",
         *(f"articles/{each}" for each in numbers), f"articles/{changed}/revisions", f"pages/{changed}", f"pages/{changed}/why",
         f"pages/{changed}/raw", f"pages/{wall}", f"pages/{wall}/why", "nothing",
     ]  # fmt: skip
 
 
-@NEEDED
 def test_the_morning_report_tells_the_last_nights_in_every_form(flow: Flow) -> None:
     told = nightdesk(flow.home, "report", "--format", "json").json
     assert {each["site"] for each in told["sites"]} == set(IDS)
@@ -297,6 +296,7 @@ def test_the_morning_report_tells_the_last_nights_in_every_form(flow: Flow) -> N
     assert "<script" not in page
 
 
+@NEEDED
 def test_every_page_of_the_reading_room_is_sound_on_a_desk_and_on_a_phone(flow: Flow) -> None:
     store, paths = Store(flow.address), rooms(flow)
     on_phone = paths if store.is_sqlite else ()  # what a page is does not depend on the database, only whether it can be made
