@@ -275,8 +275,8 @@ def rooms(flow: Flow) -> list[str]:
     changed = flow.articles[1][site, path]["id"]
     return [
         "", "search?q=harbour", "search?q=шаҳр", "search", "sites", *(f"sites/{each}" for each in IDS), "morning", "runs",
-        "runs/3", *(f"articles/{each}" for each in numbers), f"articles/{changed}/revisions", f"pages/{changed}", f"pages/{changed}/why",
-        f"pages/{changed}/raw", f"pages/{wall}", f"pages/{wall}/why", "nothing",
+        "runs/3", *(f"articles/{each}" for each in numbers), f"articles/{changed}/revisions", f"pages/{changed}",
+        f"pages/{changed}/why", f"pages/{changed}/raw", f"pages/{wall}", f"pages/{wall}/why", "nothing",
     ]  # fmt: skip
 
 
