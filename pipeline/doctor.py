@@ -26,7 +26,7 @@ from pipeline.store.engine import Store
 LATE = timedelta(hours=12)  # after its time, a night is missed
 WAL = 256 << 20  # bytes of a write-ahead log that somebody seems to hold
 AHEAD = timedelta(minutes=10)
-EXTRAS = {"parquet": "pyarrow", "render": "scrapy_playwright"}
+EXTRAS = {"alerts": "apprise", "parquet": "pyarrow", "render": "scrapy_playwright"}
 OLDEST = 13  # version of PostgreSQL that is looked after by its makers
 DEAD = 0.2  # of a table's rows, from which on it wants a VACUUM
 

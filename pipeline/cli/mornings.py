@@ -53,11 +53,16 @@ def show(morning: Morning) -> None:
     for found in morning.recovered:
         say(Text(f"{found.site}: well again: {found.kind}, which lasted since {found.opened_at:%Y-%m-%d}", style="green"))
     say()
-    rows = [row(dawn) for dawn in morning.dawns]
-    kept = [n for n in range(len(COLUMNS)) if n < 2 or any(each[n] not in (0, "") for each in rows)]
-    table([COLUMNS[n] for n in kept], [[each[n] for n in kept] for each in rows])
+    table(*grid(morning))
     say()
     say(proof(morning))
+
+
+def grid(morning: Morning) -> tuple[list[str], list[list[Cell]]]:
+    """The nights as columns and rows, without columns that say nothing of any site."""
+    rows = [row(dawn) for dawn in morning.dawns]
+    kept = [n for n in range(len(COLUMNS)) if n < 2 or any(each[n] not in (0, "") for each in rows)]
+    return [COLUMNS[n] for n in kept], [[each[n] for n in kept] for each in rows]
 
 
 def sentence(found: FindingView) -> str:
@@ -89,9 +94,10 @@ def to_html(morning: Morning) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # who reads text need not wait for it
 
     made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    rows = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row(dawn)] for dawn in morning.dawns]
+    columns, cells = grid(morning)
+    rows = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in each] for each in cells]
     return made.get_template("morning.html").render(
-        morning=morning, headline=headline(morning), proof=proof(morning), columns=COLUMNS, rows=rows
+        morning=morning, headline=headline(morning), proof=proof(morning), columns=columns, rows=rows
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 from archiving import FEED, NIGHT, SITE, Reply, clean, night
@@ -138,6 +140,40 @@ def test_a_wrong_address_is_named_by_its_place_alone() -> None:
     assert "secret" not in str(raised.value)
 
 
-def test_no_sign_of_life_is_a_sentence(tmp_path: Path) -> None:
+def test_what_is_told_and_the_sign_of_life_arrive(asked: list[tuple[str, bytes]], desk: str) -> None:
+    assert alerts.sender([f"json://{desk}/hook"])("In trouble", "the feed is gone")
+    assert alerts.beat(f"http://{desk}/beat/", failed=False) == ""
+    assert alerts.beat(f"http://{desk}/beat", failed=True) == ""
+    assert [path for path, _ in asked] == ["/hook", "/beat", "/beat/fail"]
+    assert b"the feed is gone" in asked[0][1]
+
+
+@pytest.fixture
+def asked() -> list[tuple[str, bytes]]:
+    return []
+
+
+@pytest.fixture
+def desk(asked: list[tuple[str, bytes]]) -> Iterator[str]:
+    """Somebody who listens: host and port."""
+
+    class Listening(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append((self.path, self.rfile.read(int(self.headers.get("Content-Length") or 0))))
+            self.send_response(200)
+            self.end_headers()
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listening) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_no_sign_of_life_is_a_sentence() -> None:
     assert alerts.beat("http://127.0.0.1:9/", failed=False)
     assert alerts.beat("nonsense", failed=True)

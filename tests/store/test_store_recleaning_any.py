@@ -124,7 +124,7 @@ class World:
 
 @given(st.lists(STEPS, min_size=2, max_size=8), RECIPES)
 @example([("night", ([0, 1, 2, 3, 4, 5], [0])), ("clean", []), ("clean", [0, 1, 2]), ("accept", None)], [1])
-@settings(max_examples=10)
+@settings(max_examples=6)
 def test_nothing_written_once_is_touched_and_a_rollback_restores_the_articles(
     fresh: Fresh, steps: list[tuple[str, Any]], recipe: list[int]
 ) -> None:
