@@ -15,9 +15,15 @@ MAX_LINKS = 50_000  # of one Place: what the sitemap protocol allows
 MAX_TITLE = 500  # characters
 MAX_TAGS = 50  # of one Link
 MAX_TAG = 100  # characters
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b\ufeff]+")
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b\ufeff\ufffe\uffff]+")
+FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # by XML, as a reference, too
 DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
-AMPERSAND = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|&(?:([A-Za-z][A-Za-z0-9]{1,20});|(?!#\d+;|#x[0-9A-Fa-f]+;))", re.DOTALL)
+AMPERSAND = re.compile(
+    rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|&(?:([A-Za-z][A-Za-z0-9]{1,20});|#(\d{1,9}|[xX][0-9A-Fa-f]{1,9});|(?!#\d+;|#x[0-9A-Fa-f]+;))",
+    re.DOTALL,
+)
+CONTROLS = bytes([*range(9), 0x0B, 0x0C, *range(0x0E, 0x20)])
+STATEFUL = (b"\0", b"2022")  # UTF-16 and ISO-2022: there they are parts of letters
 FIRST_ELEMENT = re.compile(rb"<[A-Za-z_]")
 
 
@@ -107,11 +113,17 @@ def mended(body: bytes, root_end: re.Pattern[bytes], entry_end: re.Pattern[bytes
         for entry in entry_end.finditer(body):
             whole = entry.end()
         body = body[:whole] or body
+    if not any(sign in body[:200] for sign in STATEFUL):
+        body = body.translate(None, CONTROLS)  # a parser that recovers takes the bracket behind one for its part
     return AMPERSAND.sub(_escaped, body)
 
 
 def _escaped(found: re.Match[bytes]) -> bytes:
-    """HTML's names, which XML does not know, as numbers; a name that nobody knows as its letters; CDATA as it is."""
+    """HTML's names, which XML does not know, as numbers; a name that nobody knows as its letters; CDATA as it is. The number
+    of a character that XML forbids is left out: what a parser makes of it would stand in titles."""
+    if number := found.group(2):
+        code = int(number[1:], 16) if number[:1] in b"xX" else int(number)
+        return b"" if code > 0x10FFFF or FORBIDDEN.match(chr(code)) else b"&#%d;" % code
     name = (found.group(1) or b"").decode("ascii")
     if found.group().startswith(b"<") or name in ("amp", "lt", "gt", "quot", "apos"):
         return found.group()

@@ -32,7 +32,7 @@ def canonical(url: str) -> str:
     Raises ValueError with a reason for people where the URL is none that can be fetched.
     """
     parts = urlsplit(url.strip())
-    if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname:
+    if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname or "\\" in parts.netloc:  # two parsers, two hosts
         raise ValueError("not an http or https URL")
     path, query = parts.path or "/", parts.query
     if ";" in path:

@@ -54,8 +54,12 @@ def test_urls_that_may_be_different_pages_stay_different(one: str, other: str) -
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "a", "/a", "ftp://x/y", "javascript:alert(1)", "http://", "http:///a", "http://x:port/", "http://[x/"]
-)
+    "bad",
+    [
+        "", "a", "/a", "ftp://x/y", "javascript:alert(1)", "http://", "http:///a", "http://x:port/", "http://[x/",
+        "https://@\\courier.example", "https://courier.example\\@other.example/a",
+    ],
+)  # fmt: skip
 def test_what_cannot_be_fetched_has_no_spelling(bad: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         canonical(bad)

