@@ -19,6 +19,7 @@ from pipeline.fold import decide, fold
 from pipeline.guard import Weighed, is_same, weigh
 from pipeline.model import Before, Draft, Extraction, Fact, Outcome, Reason, Recipe, Revision, Sighting, Standing, Told
 from pipeline.runs.changes import Change, change_of, refused
+from pipeline.runs.findable import Findable
 from pipeline.runs.groups import group_site
 from pipeline.runs.workers import Workers
 from pipeline.sites import Site
@@ -89,7 +90,7 @@ def clean_site(store: Store, site: Site, workers: Workers, progress: Progress, p
     recipe = recipe_of(site)
     if plan.dry:
         drafted = _draft(shelf, recipe, workers, progress, plan)
-        _strike(shelf, 0, recipe, site, progress, plan)
+        _strike(shelf, 0, recipe, site, progress, plan, None)
         return CleanResult(site.id, drafted=drafted)
     asked = str(plan.scope)
     if plan.scope.everything:
@@ -102,9 +103,10 @@ def clean_site(store: Store, site: Site, workers: Workers, progress: Progress, p
     status, detail = "stopped", "interrupted"
     try:
         drafted = _draft(shelf, recipe, workers, progress, plan)
-        _strike(shelf, run, recipe, site, progress, plan)
+        found = Findable(site.id, "sqlite" if store.is_sqlite else "postgresql", workers)
+        _strike(shelf, run, recipe, site, progress, plan, found)
         shelf.tidy(recipe)
-        group_site(store, site.id, progress)
+        group_site(store, site.id, progress, found.sketch)
         _index(store, site.id, progress)
         status, detail = "finished", ""
     except Stopped:
@@ -198,20 +200,35 @@ def _undrafted(shelf: Shelf, recipe: Recipe, scope: Scope) -> Iterator[Undrafted
         after = found[-1].source.payload_id
 
 
-def _strike(shelf: Shelf, run: int, recipe: Recipe, site: Site, progress: Progress, plan: Plan) -> None:
-    total, done, after = shelf.count_stale(recipe, plan.scope), 0, 0
+def _strike(shelf: Shelf, run: int, recipe: Recipe, site: Site, progress: Progress, plan: Plan, found: Findable | None) -> None:
+    """Without `found` nothing is written."""
+    total, done = shelf.count_stale(recipe, plan.scope), 0
+    for number, batch in _struck(shelf, recipe, site, plan, found):
+        if found is not None:
+            shelf.put(run, recipe, [result for _, result in batch], found.rows())
+        if plan.tell is not None:
+            for material, result in batch:
+                plan.tell(site.id, change_of(material, result))
+        done += number
+        progress("cleaning", done, max(total, done))
+
+
+Struck = tuple[int, Sequence[tuple[Material, Cleaned]]]  # how many Pages were looked at, and what came of those that could be
+
+
+def _struck(shelf: Shelf, recipe: Recipe, site: Site, plan: Plan, found: Findable | None) -> Iterator[Struck]:
+    """What is stale, in batches; one is struck while the workers make the one before findable."""
+    after, before = 0, list[Struck]()
     while batch := shelf.stale(recipe, after, STRIKES, plan.scope):
         lines = {material.page_id: _lines(material) for material in batch}
         facts = shelf.recall(lines)
-        cleaned = [(each, clean_page(each, facts[each.page_id], site)) for each in batch if each.met]
-        if not plan.dry:
-            shelf.put(run, recipe, [result for _, result in cleaned])
-        if plan.tell is not None:
-            for material, result in cleaned:
-                plan.tell(site.id, change_of(material, result))
+        struck = [(each, clean_page(each, facts[each.page_id], site)) for each in batch if each.met]
+        if found is not None:
+            found.begin([result for _, result in struck])
+        yield from before
+        before = [(len(batch), struck)]
         after = batch[-1].page_id
-        done += len(batch)
-        progress("cleaning", done, max(total, done))
+    yield from before
 
 
 def _lines(material: Material) -> tuple[int, ...]:

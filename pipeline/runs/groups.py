@@ -24,6 +24,7 @@ MOST = 2000  # Articles that one batch may touch; the others wait for the next o
 NOTHING = Sketch(0)  # of a text that is too short
 
 Progress = Callable[[str, int, int], None]  # (stage, done, of)
+Draw = Callable[[str], Sketch | None]
 Keys = dict[int, tuple[int, ...]]
 
 
@@ -55,13 +56,13 @@ def also_at(store: Store, page: int) -> tuple[Copy, ...]:
     return tuple(sorted(found, key=lambda copy: (-copy.likeness, copy.id)))
 
 
-def group_site(store: Store, site: str, progress: Progress) -> int:
+def group_site(store: Store, site: str, progress: Progress, sketch: Draw = likeness.sketch) -> int:
     """Brings the groups of a Site's Articles up to date; returns how many were looked at. Whoever calls it holds the lock of
-    the Site's cleaning, so that no text changes meanwhile."""
+    the Site's cleaning, so that no text changes meanwhile. `sketch` draws a text, or has drawn it before."""
     sketches.forget_others(store, likeness.VERSION)
     total, done = sketches.count_waiting(store, site), 0
     while done < total and (batch := sketches.waiting(store, site, BATCH)):
-        made = [(each, likeness.sketch(each.text) if each.text else None) for each in batch]
+        made = [(each, sketch(each.text) if each.text else None) for each in batch]
         with sketches.grouping(store) as groups:
             fresh, touched = _keep(groups, made)
             groups.wait(_settle(groups, fresh, touched))

@@ -11,6 +11,7 @@ import sys
 from types import TracebackType
 
 from pipeline import extract
+from pipeline.runs import lent
 
 
 def _say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -21,3 +22,4 @@ def _say(kind: type[BaseException], error: BaseException, trace: TracebackType |
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.excepthook = _say
 extract.warm()
+lent.made_of("sqlite", ())

@@ -13,7 +13,7 @@ import signal
 import sys
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import TimeoutError as TookTooLong
 from concurrent.futures import wait
 from dataclasses import replace
@@ -21,7 +21,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from threading import Lock, Thread
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from pebble import CONSTS, ProcessExpired, ProcessFuture, ProcessPool
 
@@ -40,6 +40,7 @@ BREAKS = 3  # times that the pool may break over one page
 
 LOOK = 5.0  # seconds between two looks whether the pool that has a page is still one
 
+T = TypeVar("T")
 Handed = tuple[Undrafted, ProcessFuture[Draft], ProcessPool]
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,19 @@ class Workers:
                 yield self._next(waiting)
         while waiting:
             yield self._next(waiting)
+
+    @property
+    def are_up(self) -> bool:
+        """Whether there are processes: to start them costs more than many a small piece of work."""
+        return self._pool is not None and self._pool.active
+
+    def lend(self, work: Callable[..., T], *args: object) -> Callable[[], T | None]:
+        """Has a worker do something beside. What is returned waits for the result; it is None where nothing came of it, and
+        then whoever asked does it. `work` is a function of a module, and its result can be pickled."""
+        with self._door:
+            pool = self._ready()
+        future = pool.schedule(_lent, args=(self._seconds, work, args), timeout=self._seconds * WALL)
+        return lambda: _result(future, pool)
 
     def _next(self, waiting: deque[Handed]) -> tuple[Undrafted, Draft]:
         """The first that was handed out. Where the pool itself broke (a worker was killed between two pages), no page is to
@@ -176,10 +190,20 @@ def _nothing() -> None:
     """What a pool is given to begin with."""
 
 
-def _extract(source: Source, coding: str, seconds: float) -> Draft:
+def _limit(seconds: float) -> None:
+    """Gives the piece of work that begins now so many seconds of CPU."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     limit = int(used.ru_utime + used.ru_stime + seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def _lent(seconds: float, work: Callable[..., T], args: tuple[object, ...]) -> T:
+    _limit(seconds)
+    return work(*args)
+
+
+def _extract(source: Source, coding: str, seconds: float) -> Draft:
+    _limit(seconds)
     try:
         return extract.extract(replace(source, body=unpack(coding, source.body)) if coding else source)
     except MemoryError:
@@ -188,10 +212,24 @@ def _extract(source: Source, coding: str, seconds: float) -> Draft:
 
 def _answer(future: ProcessFuture[Draft], pool: ProcessPool) -> Draft | None:
     """What came of a page; None where its pool broke, which leaves what was still in its queue without an answer for ever."""
+    return _settle(future) if _is_done(future, pool) else None
+
+
+def _is_done(future: ProcessFuture[T], pool: ProcessPool) -> bool:
+    """Waits for the end of a piece of work; False where there will be none."""
     while not wait([future], LOOK).done:
         if not pool.active:
-            return None
-    return _settle(future)
+            return False
+    return True
+
+
+def _result(future: ProcessFuture[T], pool: ProcessPool) -> T | None:
+    """What came of something lent."""
+    try:
+        return future.result() if _is_done(future, pool) else None
+    except Exception as error:  # noqa: BLE001 - whatever became of the worker, the work can be done here
+        log.info("a worker did not do what it was lent: %s", error)
+        return None
 
 
 def _settle(future: ProcessFuture[Draft]) -> Draft | None:

@@ -23,17 +23,18 @@ from pipeline.store.search import moment_of, order_key
 from pipeline.store.sql import chunks, storable, storable_all, upsert, upsert_ids
 from pipeline.store.values import Chosen, Cleaned
 from pipeline.words import tokens
+from pipeline.words.rows import NO_ROWS, Rows
 
 DROP_REVISIONS = delete(RevisionRow).where(RevisionRow.page_id == bindparam("page"), RevisionRow.number > bindparam("last"))
 
 
-def put(db: Connection, run: int, recipe: Recipe, results: Sequence[Cleaned], now: datetime) -> None:
-    """All rows of Pages that were cleaned."""
+def put(db: Connection, run: int, recipe: Recipe, results: Sequence[Cleaned], now: datetime, made: Rows = NO_ROWS) -> None:
+    """All rows of Pages that were cleaned. Rows of the full-text index that were `made` ahead are taken."""
     extractions.drop_held(db, [cleaned.page_id for cleaned in results])
     extractions.confirm(db, [each for cleaned in results for each in cleaned.confirmed])
     others = [cleaned for cleaned in results if cleaned.extractions or cleaned.held or not cleaned.settled]
     stands = extractions.put(db, run, others, extractions.standing(db, [cleaned.page_id for cleaned in others]), now)
-    _put_folded(db, {cleaned.page_id: cleaned.revisions for cleaned in others if not cleaned.settled}, stands, now)
+    _put_folded(db, {cleaned.page_id: cleaned.revisions for cleaned in others if not cleaned.settled}, stands, now, made)
     _mark_clean(db, recipe, results)
     _enter(db, run, results, now)
 
@@ -61,7 +62,13 @@ def _enter(db: Connection, run: int, results: Sequence[Cleaned | Chosen], now: d
         db.execute(upsert(db, LedgerEntry, ["run_id", "page_id"], ["outcome", "reason", "at"]), rows)
 
 
-def _put_folded(db: Connection, folded: Mapping[int, Sequence[Revision]], stands: Mapping[int, Stands], now: datetime) -> None:
+def _put_folded(
+    db: Connection,
+    folded: Mapping[int, Sequence[Revision]],
+    stands: Mapping[int, Stands],
+    now: datetime,
+    made: Rows = NO_ROWS,
+) -> None:
     """Revisions and Article of each Page. One without Revisions is no Article any more."""
     rows = [
         _revision_row(page, revision, stands[page][revision.payload_id].id)
@@ -70,7 +77,7 @@ def _put_folded(db: Connection, folded: Mapping[int, Sequence[Revision]], stands
     ]
     ids = upsert_ids(db, RevisionRow, ("page_id", "number"), rows)
     beyond = [{"page": page, "last": len(revisions)} for page, revisions in folded.items()]
-    _put_articles(db, {page: revisions for page, revisions in folded.items() if revisions}, stands, ids, now)
+    _put_articles(db, {page: revisions for page, revisions in folded.items() if revisions}, stands, ids, now, made)
     for page in (page for page, revisions in folded.items() if not revisions):
         _withdraw(db, page)
     if beyond:
@@ -95,42 +102,57 @@ def _put_articles(
     stands: Mapping[int, Stands],
     ids: Mapping[tuple[int, int], int],
     now: datetime,
+    made: Rows,
 ) -> None:
     before = _order_keys(db, list(folded))
-    made = _first_made(db, [page for page in folded if page not in before])
+    first = _first_made(db, [page for page in folded if page not in before])
     rows = []
     for page, revisions in folded.items():
         values = _article_values(page, revisions, stands[page][revisions[-1].payload_id], ids)
-        rows.append(values | {"archived_at": made.get(page) or now})
+        rows.append(values | {"archived_at": first.get(page) or now})
     if not rows:
         return
     changed = [name for name in rows[0] if name not in ("page_id", "archived_at")]
     db.execute(upsert(db, Article, ["page_id"], changed), rows)
     search.unindex(db, list(before.values()))
     sites = _sites(db, list(folded))
-    search.index(db, [(row["order_key"], _source(row, sites, folded[row["page_id"]])) for row in rows])
+    search.index(db, [(row["order_key"], _source(row, sites[row["page_id"]], folded[row["page_id"]])) for row in rows], made)
     sketches.mark(db, list(folded))
 
 
 def _article_values(
     page: int, revisions: Sequence[Revision], stand: Stand, ids: Mapping[tuple[int, int], int]
 ) -> dict[str, Any]:
-    metadata = metadata_from_json(dict(stand.chosen))  # as stored, so that what comes back is what it was
-    return columns_of(metadata) | {
-        "page_id": page,
+    return _known_values(page, revisions, stand.chosen) | {
         "revision_id": ids[page, revisions[-1].number],
         "extraction_id": stand.id,
-        "order_key": order_key(metadata.published_at or revisions[0].first_seen_at, page),
         "word_count": count_words(revisions[-1].text),
         "indexed": tokens.VERSION,
     }
 
 
-def _source(row: Mapping[str, Any], sites: Mapping[int, str], revisions: Sequence[Revision]) -> tokens.Source:
+def _known_values(page: int, revisions: Sequence[Revision], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = metadata_from_json(dict(chosen))  # as stored, so that what comes back is what it was
+    key = order_key(metadata.published_at or revisions[0].first_seen_at, page)
+    return columns_of(metadata) | {"page_id": page, "order_key": key}
+
+
+def foreseen(site: str, cleaned: Cleaned) -> tokens.Source | None:
+    """What of a Page's Article will be made findable once it is put; None where no new Article comes of it."""
+    if cleaned.settled or not cleaned.revisions:
+        return None
+    newest = cleaned.revisions[-1].payload_id
+    chosen = next((extractions.chosen(made) for payload, _, made in cleaned.extractions if payload == newest), None)
+    if chosen is None:  # a result of the past, which only the archive knows
+        return None
+    return _source(_known_values(cleaned.page_id, cleaned.revisions, chosen), site, cleaned.revisions)
+
+
+def _source(row: Mapping[str, Any], site: str, revisions: Sequence[Revision]) -> tokens.Source:
     """What of an Article is made findable."""
     page, newest = row["page_id"], revisions[-1]
     return tokens.Source(
-        page, sites[page], row["language"], newest.title, newest.text, tuple(row["authors"]), tuple(row["tags"]), newest.number,
+        page, site, row["language"], newest.title, newest.text, tuple(row["authors"]), tuple(row["tags"]), newest.number,
         moment_of(row["order_key"]),
     )  # fmt: skip
 

@@ -114,7 +114,7 @@ def _values(run: int, page: int, payload: int, draft: int, made: Extraction, now
         "made_at": now,
         "outcome": made.outcome,
         "reason": made.reason,
-        "chosen": _storable_json(metadata_to_json(made.metadata)),
+        "chosen": chosen(made),
         "text_digest": made.text_digest,
     }
 
@@ -127,6 +127,11 @@ def _how(draft: int, made: Extraction) -> dict[str, Any]:
         "memory": made.memory,
         "struck": [[strike.index, strike.rule, storable(strike.why)] for strike in made.struck],
     }
+
+
+def chosen(made: Extraction) -> dict[str, Any]:
+    """The Metadata of a result as they are stored."""
+    return dict(_storable_json(metadata_to_json(made.metadata)))
 
 
 def _storable_json(value: Any) -> Any:

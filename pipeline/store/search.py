@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Select, bindparam, func, select, text, update
 from pipeline.store.engine import Store
 from pipeline.store.schema import Article, Page, Revision
 from pipeline.words import tokens
-from pipeline.words.tokens import FILLER, Source, Tokens
+from pipeline.words.rows import NO_ROWS, Rows, row
+from pipeline.words.tokens import Source
 
 PAGE_BITS = 29  # of an order key: half a billion Pages share one second at the most
 BATCH = 100  # Articles that are indexed in one transaction
@@ -40,37 +41,14 @@ def moment_of(key: int) -> datetime:
     return datetime.fromtimestamp(key >> PAGE_BITS, UTC)
 
 
-def index(db: Connection, sources: Iterable[tuple[int, Source]]) -> None:
+def index(db: Connection, sources: Iterable[tuple[int, Source]], made: Rows = NO_ROWS) -> None:
     """Adds Articles that are not there, by their order keys; in their order, since FTS5 writes out what it holds whenever a
-    key is lower than the one before."""
-    as_row = _fts_row if db.dialect.name == "sqlite" else _tsvector_row
-    rows = [as_row(key, tokens.of_article(source)) for key, source in sorted(sources, key=lambda each: each[0])]
+    key is lower than the one before. Rows that were `made` ahead are taken."""
+    dialect = db.dialect.name
+    ordered = sorted(sources, key=lambda each: each[0])
+    rows = [{"key": key, **(made.get(source) or row(dialect, source))} for key, source in ordered]
     if rows:
         db.execute(text(INSERT[db.dialect.name]), rows)
-
-
-def _fts_row(key: int, made: Tokens) -> dict[str, object]:
-    return {"key": key} | {name: " ".join(getattr(made, name)) for name in ("title", "body", "names", "marks")}
-
-
-def _tsvector_row(key: int, made: Tokens) -> dict[str, object]:
-    return {"key": key, "words": tsvector(made)}
-
-
-def tsvector(made: Tokens) -> str:
-    """The tokens as PostgreSQL reads a tsvector; they hold no quote and no backslash. One place is left free between the parts,
-    so that no phrase reaches from one into the next. What stands beside what is there as tokens of its own, since PostgreSQL's
-    index knows no places."""
-    beside = {pair for part in (made.names, made.title, made.body) for pair in tokens.pairs(part)}
-    places: dict[str, list[str]] = {}
-    place = 0
-    for part in (made.names, made.title, made.body):
-        for place, token in enumerate(part, place + 1):  # noqa: B020 - goes on where the part before ended
-            if token != FILLER:
-                places.setdefault(token, []).append(str(place))
-        place += 1
-    placed = [f"'{token}':{','.join(found)}" for token, found in places.items()]
-    return " ".join((*placed, *(f"'{token}'" for token in (*made.marks, *sorted(beside)))))
 
 
 def unindex(db: Connection, order_keys: Sequence[int]) -> None:

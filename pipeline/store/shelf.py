@@ -23,6 +23,7 @@ from pipeline.store.schema import Capture, Page, Payload, Run
 from pipeline.store.schema import Draft as DraftRow
 from pipeline.store.sql import chunks, insert_new
 from pipeline.store.values import Chosen, Cleaned, Material, Scope, Undrafted, Unlearnt
+from pipeline.words.rows import NO_ROWS, Rows
 
 STALE = Scope()
 GATHERED, BLOCKS = 20, 20_000  # Pages gathered in one step, and the blocks of their Drafts after which no more are
@@ -184,10 +185,11 @@ class Shelf:
         with self.store.read() as db:
             return memories.recall(db, self.site, lines)
 
-    def put(self, run: int, recipe: Recipe, results: Sequence[Cleaned]) -> None:
-        """Writes the results of some Pages and their entries in the ledger, in one transaction."""
+    def put(self, run: int, recipe: Recipe, results: Sequence[Cleaned], made: Rows = NO_ROWS) -> None:
+        """Writes the results of some Pages and their entries in the ledger, in one transaction. Rows of the full-text index
+        that were `made` ahead are taken."""
         with self.store.write() as db:
-            articles.put(db, run, recipe, results, datetime.now(UTC))
+            articles.put(db, run, recipe, results, datetime.now(UTC), made)
 
     def put_chosen(self, run: int, results: Sequence[Chosen]) -> None:
         """Writes what somebody chose for some Pages, in one transaction."""

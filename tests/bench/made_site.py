@@ -1,8 +1,9 @@
 """`python -m tests.bench.made_site STORIES [SET…]` — a made-up news site on this machine, as large as asked.
 
-Promises that each page is made from its number alone, about 57 kB of it, with a story whose sentences stand in this order on no
-other page and with the menus, lists and scripts that stand on all; or, given sets of labelled pages, that these are served
-instead. A page answers 304 to whoever has it. Prints its address and its number of stories; ends when its standard input does.
+Promises that each page is made from its number alone, with a story whose sentences stand in this order on no other page and
+with the menus, cards, lists and scripts that stand around it; or, given sets of labelled pages, that these are served instead.
+A made-up page has about 120 kB and 800 elements, as the middle one of a thousand pages of real news sites has. A page answers
+304 to whoever has it. Prints its address and its number of stories; ends when its standard input does.
 It serves from memory with little work, so that what is measured is the client.
 """
 
@@ -78,6 +79,9 @@ def page_of(number: int, stories: int) -> bytes:
         f'<li><a href="{path_of(each)}">{escape(title_of(each))}</a></li>'
         for each in rng.sample(range(stories), min(10, stories))
     )
+    cards = "".join(
+        _card(title_of(each), path_of(each), NAMES[each % len(NAMES)]) for each in rng.sample(range(stories), min(32, stories))
+    )
     day = f"2026-{number % 12 + 1:02}-{number % 28 + 1:02}T08:00:00+00:00"
     facts = json.dumps(
         {"@context": "https://schema.org", "@type": "NewsArticle", "headline": title_of(number), "datePublished": day,
@@ -88,8 +92,27 @@ def page_of(number: int, stories: int) -> bytes:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title} | The Made-up Times</title>'
         f'<meta property="og:title" content="{title}"><script type="application/ld+json">{facts}</script>'
         f"{before}<article><h1>{title}</h1><p class=byline>By {author}</p>\n{story}</article>"
-        f"<aside><h3>More stories</h3><ul>{others}</ul></aside>{after}"
+        f"{_share(number)}<aside><h3>More stories</h3><ul>{others}</ul></aside><div class=rail>{cards}</div>{after}"
     ).encode()
+
+
+def _card(title: str, path: str, name: str) -> str:
+    """Another story, as it stands in a rail."""
+    return (
+        f'<div class="card card--small"><div class="card__media"><a href="{path}"><picture><source srcset="{path}.webp">'
+        f'<img src="{path}.jpg" alt=""></picture></a></div><div class="card__body"><span class="card__label">News</span>'
+        f'<h4><a href="{path}">{escape(title)}</a></h4><p class="card__by">{name}</p></div></div>'
+    )
+
+
+def _share(number: int) -> str:
+    """Buttons under a story."""
+    names = ("post", "send", "mail", "print", "save")
+    return (
+        "<ul class=share>"
+        + "".join(f'<li><a href="/{name}/{number}"><i></i><span>{name}</span></a></li>' for name in names)
+        + "</ul>"
+    )
 
 
 @lru_cache(maxsize=1)
@@ -97,8 +120,8 @@ def _around() -> tuple[str, str]:
     """What stands before and behind every story."""
     rng = random.Random(2)
     menu = "".join(f'<li class="menu-item"><a href="/section-{n}">Section {n}</a></li>' for n in range(60))
-    script = "".join(f"var v{n}={rng.random()};function f{n}(a,b){{return a*{n}+b}}\n" for n in range(500))
-    style = "".join(f".c{n}{{margin:{n}px;padding:{rng.randint(0, 99)}px}}\n" for n in range(300))
+    script = "".join(f"var v{n}={rng.random()};function f{n}(a,b){{return a*{n}+b}}\n" for n in range(1000))
+    style = "".join(f".c{n}{{margin:{n}px;padding:{rng.randint(0, 99)}px}}\n" for n in range(700))
     teasers = "".join(
         f'<div class="teaser"><a href="/section-{n}/x">Look at offer {n}</a><span>{n}</span></div>' for n in range(80)
     )

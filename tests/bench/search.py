@@ -21,7 +21,7 @@ from sqlalchemy import Connection, text
 
 from pipeline.store import facets, migrate, results
 from pipeline.store.engine import Store
-from pipeline.store.search import tsvector
+from pipeline.words.rows import tsvector
 
 from . import made_archive
 from .made_archive import Archive, Made, article_row, batches, page_row, revision_row

@@ -31,6 +31,8 @@ class Extractors:
 
     def __init__(self) -> None:
         self.extracted = 0
+        self.are_up = False
+        self.processes = 1
 
     def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, Draft]]:
         for payload in payloads:
