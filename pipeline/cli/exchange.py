@@ -17,6 +17,7 @@ from pipeline.exchange import formats, manifest
 from pipeline.store import streams
 from pipeline.store.faults import Asked
 from pipeline.store.streams import Asked as Wanted
+from pipeline.words.queries import described
 
 
 class FormatName(StrEnum):
@@ -71,9 +72,12 @@ def export(
     if as_json:
         print_json(made)
         return
-    for note in streams.understood(asked).notes:
+    read = streams.understood(asked)
+    for note in read.notes:
         say(note)
     ((what, number),) = made["counts"].items()
+    if query and not number:
+        say(f"The query is read as: {described(read)}.")
     say(f"{plural(number, what.removesuffix('s'))} written to {out}.")
 
 

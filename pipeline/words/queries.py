@@ -33,6 +33,7 @@ ITEM = re.compile(
     rf"""(?P<no>-*)(?:(?:(?P<field>{NAMES}):(?=[^\s()]))?(?:"(?P<quoted>[^"]*)(?:"|$)|(?P<word>[^\s"()]+))|(?P<open>\())|(?P<close>\))""",
     re.IGNORECASE | re.ASCII,
 )
+FIELD = re.compile(rf"(?:{NAMES}):", re.IGNORECASE | re.ASCII)
 DATE = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?", re.ASCII)
 
 
@@ -144,6 +145,8 @@ class _Reader:
             if node is not None:
                 return node
             self.notes.append(f"'{field}:{value[:40]}' is looked for as words, since '{field}:' knows no such value.")
+        elif not quoted and FIELD.fullmatch(value):
+            self.notes.append(f"'{value}' is looked for as a word, since no value stands right behind it.")
         return _words(f"{field}:{value}" if field else value, "", quoted)
 
     def tree(self) -> Node | None:

@@ -63,3 +63,8 @@ def test_what_is_too_much_is_left_out_and_told() -> None:
 @given(st.text(alphabet='ab"*-():OR sitefrлё東\x00\ud800“', max_size=80))
 def test_any_text_is_some_query(text: str) -> None:
     assert described(parse(text))
+
+
+def test_a_filter_without_a_value_is_a_word_and_says_so() -> None:
+    assert parse("author: levy").notes == ("'author:' is looked for as a word, since no value stands right behind it.",)
+    assert parse('"author:" author:levy authors:').notes == ()
