@@ -93,7 +93,7 @@ def _night(demo: Demo, number: int) -> tuple[SiteNight, ...]:
     say(Text(f"Night {number}", style="bold"))
     with watcher(quiet=False) as looking:
         nights = run_night(demo.settings, demo.store, demo.sites, looking)
-    summary.show(demo.store, nights, crawled=True)
+    summary.show(summary.read(demo.store, nights), crawled=True)
     return nights
 
 

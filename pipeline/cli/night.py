@@ -68,11 +68,12 @@ def work(
     """Crawls or cleans, sums up, and ends the command. `changed` are the reports of who wants to see what is other now."""
     store = here.archive(create=crawled)
     nights = watched(here, store, sites, as_json=as_json, crawled=crawled, plan=plan, since=since)
+    summed = summary.read(store, nights)
     if as_json:
-        told = summary.to_json(store, nights)
+        told = summary.to_json(summed)
         print_json([each | {"changes": changes.report_json(changed[each["site"]])} for each in told] if changed else told)
     else:
-        summary.show(store, nights, crawled=crawled)
+        summary.show(summed, crawled=crawled)
         changes.show_samples(list((changed or {}).values()))
     if crawled:
         failed = worst([night.code for night in nights]) not in (ExitCode.OK, ExitCode.PARTLY)

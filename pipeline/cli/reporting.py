@@ -20,7 +20,7 @@ from pipeline.runs.morning import Morning, judge, morning
 from pipeline.settings import filled_in
 from pipeline.sites import Site
 from pipeline.store import findings
-from pipeline.store.engine import Store
+from pipeline.store.engine import Store, patiently
 
 
 class Format(StrEnum):
@@ -85,10 +85,11 @@ def _accept(store: Store, names: Sequence[str], kind: str) -> None:
 
 
 def at_dawn(here: Door, store: Store, sites: Sequence[Site], *, quiet: bool, failed: bool) -> None:
-    """What a night tells at its end: what is wrong with its sites, here and to those who want to be told."""
-    judge(store, sites)
+    """What a night tells at its end: what is wrong with its sites, here and to those who want to be told. Waits, as the night
+    did, where the database is away."""
+    patiently(lambda: judge(store, sites))
     if not quiet:
-        standing = findings.open_ones(store, [site.id for site in sites])
+        standing = patiently(lambda: findings.open_ones(store, [site.id for site in sites]))
         for found in sorted(standing, key=lambda each: not each.is_grave):
             say(f"! {found.site}: {mornings.sentence(found)}")
         if standing and console.is_terminal:

@@ -13,7 +13,7 @@ from pipeline.model import Kind, Outcome, Reason
 from pipeline.runs.crawl import PlaceTrouble
 from pipeline.runs.night import SiteNight
 from pipeline.store import history
-from pipeline.store.engine import Store
+from pipeline.store.engine import Store, patiently
 from pipeline.store.sketches import count_copies
 
 CRAWLED = (
@@ -67,9 +67,22 @@ class Row:
         return sum(self.crawled.values())
 
 
-def rows(store: Store, nights: Sequence[SiteNight]) -> tuple[Row, ...]:
-    """The nights as the ledger tells them."""
-    return tuple(_row(store, night) for night in nights)
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A night of all Sites, and the Runs of it whose ledger does not add up."""
+
+    rows: tuple[Row, ...]
+    unbalanced: tuple[int, ...]
+
+
+def read(store: Store, nights: Sequence[SiteNight]) -> Summary:
+    """The nights as the ledger tells them. Waits, as they did, where the database is away."""
+    return patiently(lambda: _read(store, nights))
+
+
+def _read(store: Store, nights: Sequence[SiteNight]) -> Summary:
+    runs = [night.crawl.run for night in nights if night.crawl and night.crawl.run]
+    return Summary(tuple(_row(store, night) for night in nights), tuple(sorted(history.unbalanced(store, runs))))
 
 
 def _row(store: Store, night: SiteNight) -> Row:
@@ -84,9 +97,9 @@ def _row(store: Store, night: SiteNight) -> Row:
     )
 
 
-def show(store: Store, nights: Sequence[SiteNight], *, crawled: bool) -> None:
+def show(summary: Summary, *, crawled: bool) -> None:
     """The summary of a night."""
-    each = rows(store, nights)
+    each = summary.rows
     say()
     if crawled:
         _show_crawl(each)
@@ -96,7 +109,7 @@ def show(store: Store, nights: Sequence[SiteNight], *, crawled: bool) -> None:
     _show_held(each)
     _show_copies(each)
     if crawled:
-        _show_proof(store, each)
+        _show_proof(summary)
     for row in each:
         for sentence in (*sentences(row.night), *advice(row.night.site, row.cleaned)):
             say(f"! {sentence}")
@@ -144,12 +157,11 @@ def _show_held(each: Sequence[Row]) -> None:
         say(f"Held {plural(held, 'page')} that would lose much: 'nightdesk review' shows what, and accepts or rejects it.")
 
 
-def _show_proof(store: Store, each: Sequence[Row]) -> None:
-    runs = [row.night.crawl.run for row in each if row.night.crawl and row.night.crawl.run]
-    wrong = history.unbalanced(store, runs)
-    seen = sum(row.seen for row in each)
+def _show_proof(summary: Summary) -> None:
+    wrong = summary.unbalanced
+    seen = sum(row.seen for row in summary.rows)
     if wrong:
-        say(f"! The ledger does not add up in {plural(len(wrong), 'run')}: {', '.join(map(str, sorted(wrong)))}.")
+        say(f"! The ledger does not add up in {plural(len(wrong), 'run')}: {', '.join(map(str, wrong))}.")
     elif seen:
         say(f"Ledger: {plural(seen, 'URL')} seen, {plural(seen, 'outcome')}; it adds up.")
 
@@ -203,7 +215,7 @@ def _places_fetched(night: SiteNight) -> int:
     return crawl.places_fetched if crawl else 0
 
 
-def to_json(store: Store, nights: Sequence[SiteNight]) -> list[dict[str, Any]]:
+def to_json(summary: Summary) -> list[dict[str, Any]]:
     """The same for programs."""
     return [
         {
@@ -219,7 +231,7 @@ def to_json(store: Store, nights: Sequence[SiteNight]) -> list[dict[str, Any]]:
             "exit_code": int(row.night.code),
             "seconds": round(row.night.seconds, 2),
         }
-        for row in rows(store, nights)
+        for row in summary.rows
     ]
 
 

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 from pipeline.errors import ConfigError
 from pipeline.store import findings
-from pipeline.store.engine import Store
+from pipeline.store.engine import Store, patiently
 from pipeline.store.findings import FindingView
 
 SECONDS = 20.0  # that a sign of life may take
@@ -42,12 +42,12 @@ def sender(urls: Sequence[str]) -> Send:
 
 def tell(store: Store, send: Send, now: datetime | None = None) -> tuple[int, bool]:
     """Tells what nobody was told yet: how many things, and whether it went out. Quiet where there is nothing."""
-    some = findings.untold(store)
+    some = patiently(lambda: findings.untold(store))
     if not some:
         return 0, True
     if not send(title_of(some), "\n\n".join(map(paragraph, some))):
         return len(some), False
-    findings.mark_told(store, some, now or datetime.now(UTC))
+    patiently(lambda: findings.mark_told(store, some, now or datetime.now(UTC)))  # else the next night tells it again
     return len(some), True
 
 

@@ -86,10 +86,15 @@ def run_night(
     if crawl:
         make_log_folder(settings.log_folder)
     with Workers(settings.processes, settings.page_seconds, settings.page_megabytes) as workers:
-        at_work = {site.id: sentence for site in sites if crawl and (sentence := archive.at_work(store, site.id))}
+        at_work = patiently(lambda: _at_work(store, sites)) if crawl else {}
         if crawl and len(at_work) < len(sites):
             workers.start()  # while the first crawl starts, there are processors to spare
         return asyncio.run(_run(settings, store, sites, watcher, workers, crawl, plan, since, at_work, floor))
+
+
+def _at_work(store: Store, sites: Sequence[Site]) -> dict[str, str]:
+    """The Sites that another command crawls, each with the sentence that says since when."""
+    return {site.id: sentence for site in sites if (sentence := archive.at_work(store, site.id))}
 
 
 def make_log_folder(folder: Path) -> None:

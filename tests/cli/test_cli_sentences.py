@@ -18,8 +18,10 @@ import pytest
 from command import ROOT, Answer, command, environment, exit_code, nightdesk
 from little_site import LittleSite, serving
 
+from pipeline.cli import summary
+from pipeline.errors import Away
 from pipeline.room import Floor
-from pipeline.store import engine, migrate
+from pipeline.store import engine, history, migrate
 from pipeline.store.engine import Store
 
 Here = Callable[..., Answer]
@@ -367,3 +369,17 @@ def test_a_site_whose_stories_are_all_shells_is_named_with_what_to_do(home: Path
     status = nightdesk(home, "status")
     assert f"! {sentence}" in " ".join(status.out.split())
     assert nightdesk(home, "status", "--json").json[0]["advice"] == [sentence]
+
+
+def test_the_end_of_a_night_waits_for_a_database_that_is_away_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([Away("gone"), Away("gone"), frozenset({7})])
+
+    def ask(*_: object) -> frozenset[int]:
+        answer = next(answers)
+        if isinstance(answer, Away):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(engine, "PAUSES", (0.0,) * 2)
+    monkeypatch.setattr(history, "unbalanced", ask)
+    assert summary.read(Store("sqlite:///none.db"), []).unbalanced == (7,)
