@@ -17,10 +17,11 @@ from pipeline.errors import ConfigError
 from pipeline.extract import EXTRACTORS
 from pipeline.fold import decide, fold
 from pipeline.guard import Weighed, is_same, weigh
-from pipeline.model import Before, Draft, Extraction, Fact, Outcome, Reason, Recipe, Revision, Sighting, Standing, Told
+from pipeline.model import Before, Extraction, Fact, Outcome, Reason, Recipe, Revision, Sighting, Standing
 from pipeline.runs.changes import Change, change_of, refused
 from pipeline.runs.findable import Findable
 from pipeline.runs.groups import group_site
+from pipeline.runs.lent import shown_by
 from pipeline.runs.workers import Workers
 from pipeline.sites import Site
 from pipeline.store import search
@@ -29,7 +30,7 @@ from pipeline.store.engine import Store
 from pipeline.store.memories import Seen
 from pipeline.store.shelf import Shelf
 from pipeline.store.sketches import count_waiting
-from pipeline.store.values import Cleaned, Confirmed, Material, Met, Result, Scope, Undrafted
+from pipeline.store.values import Cleaned, Confirmed, Material, Met, Packed, Result, Scope, Shown, Undrafted
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ AHEAD = 256  # payloads extracted in one go while a crawl goes on, so that every
 STRIKES = 100  # pages struck and written at a time
 STALE = Scope()
 
+Made = tuple[int, Packed, Shown]  # of a Payload
 Progress = Callable[[str, int, int], None]  # (stage, done, of); may raise Stopped
 Tell = Callable[[str, Change], None]  # (Site, what becomes of one of its Pages)
 
@@ -156,35 +158,30 @@ def draft_ahead(store: Store, site: Site, workers: Workers, is_over: Callable[[]
 
 def _put_drafts(shelf: Shelf, workers: Workers, payloads: Iterator[Undrafted], *, learning: bool) -> Iterator[int]:
     """Extracts and writes in batches; yields how many."""
-    for batch in _batches(map(_without_body, workers.drafts(payloads))):
-        for payload, draft in batch:
+    made = ((payload.source.payload_id, draft, shown) for payload, draft, shown in workers.packed(payloads))
+    for batch in _batches(made):
+        for payload, draft, _ in batch:
             if draft.reason:
-                log.info("payload %d: %s %s", payload.source.payload_id, draft.reason, draft.detail)
-        seen = _seen((payload.source.payload_id, draft, payload.pages) for payload, draft in batch)
-        shelf.put_drafts([(payload.source.payload_id, draft) for payload, draft in batch], seen if learning else None)
+                log.info("payload %d: %s %s", payload, draft.reason, draft.detail)
+        seen = _seen((payload, shown) for payload, _, shown in batch)
+        shelf.put_drafts([(payload, draft) for payload, draft, _ in batch], seen if learning else None)
         yield len(batch)
-
-
-def _without_body(made: tuple[Undrafted, Draft]) -> tuple[Undrafted, Draft]:
-    """The bytes are not needed any more, and many are waited for."""
-    payload, draft = made
-    return replace(payload, source=replace(payload.source, body=b"")), draft
 
 
 def _learn(shelf: Shelf, recipe: Recipe) -> None:
     """Tells the memory of the Drafts that a dry clean made."""
     while found := shelf.unlearnt(recipe, STRIKES):
-        shelf.learn([each.draft_id for each in found], _seen((each.payload_id, each.draft, each.pages) for each in found))
+        shelf.learn(
+            [each.draft_id for each in found], _seen((each.payload_id, shown_by(each.draft, each.pages)) for each in found)
+        )
 
 
-def _seen(drafts: Iterable[tuple[int, Draft, Sequence[tuple[int, Told]]]]) -> dict[int, Seen]:
+def _seen(drafts: Iterable[tuple[int, Shown]]) -> dict[int, Seen]:
     seen: dict[int, Seen] = {}
-    for payload, draft, pages in drafts:
-        lines = memory.line_keys(draft, draft.metadata.title) if pages else ()
-        containers = tuple(Container(*each) for each in memory.containers(draft)) if pages else ()
-        for page, told in pages:
-            headlines = memory.headline_keys(draft.metadata, told)
-            seen[page] = _both(seen.get(page, Seen()), Seen(lines, headlines, {payload: containers}))
+    for payload, shown in drafts:
+        containers = tuple(Container(*each) for each in shown.containers)
+        for page, headlines in shown.headlines.items():
+            seen[page] = _both(seen.get(page, Seen()), Seen(shown.lines, headlines, {payload: containers}))
     return seen
 
 
@@ -308,12 +305,12 @@ def _extraction(met: Met, material: Material, facts: dict[int, Fact], site: Site
     )
 
 
-def _batches(made: Iterator[tuple[Undrafted, Draft]]) -> Iterator[Sequence[tuple[Undrafted, Draft]]]:
+def _batches(made: Iterator[Made]) -> Iterator[Sequence[Made]]:
     """Drafts in as many as may be in memory at the same time: a hostile page has the blocks of hundreds of others."""
-    batch, blocks = list[tuple[Undrafted, Draft]](), 0
+    batch, blocks = list[Made](), 0
     for each in made:
         batch.append(each)
-        blocks += len(each[1].blocks)
+        blocks += each[1].blocks
         if len(batch) == DRAFTS or blocks >= BLOCKS:
             yield batch
             batch, blocks = [], 0

@@ -26,9 +26,10 @@ from typing import Self, TypeVar
 from pebble import CONSTS, ProcessExpired, ProcessFuture, ProcessPool
 
 from pipeline import extract
-from pipeline.model import Draft, Reason, Source
+from pipeline.model import Draft, Reason
+from pipeline.runs import lent
 from pipeline.store.coding import unpack
-from pipeline.store.values import Undrafted
+from pipeline.store.values import Packed, Shown, Undrafted
 
 RECYCLE = 2000  # pages after which a worker is replaced: C libraries leak
 WALL = 6  # times the CPU limit: for a worker that sleeps or thrashes
@@ -41,7 +42,9 @@ BREAKS = 3  # times that the pool may break over one page
 LOOK = 5.0  # seconds between two looks whether the pool that has a page is still one
 
 T = TypeVar("T")
-Handed = tuple[Undrafted, ProcessFuture[Draft], ProcessPool]
+Drafted = tuple[Draft | Packed, Shown]
+Work = Callable[[Undrafted, float], Drafted]
+Handed = tuple[Undrafted, ProcessFuture[Drafted], ProcessPool]
 log = logging.getLogger(__name__)
 
 
@@ -74,13 +77,24 @@ class Workers:
 
     def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, Draft]]:
         """A Draft for each Payload, in order. Reads ahead only as far as the workers can be kept busy."""
+        for payload, (draft, _) in self._made(payloads, _extract):
+            assert isinstance(draft, Draft)
+            yield payload, draft
+
+    def packed(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, Packed, Shown]]:
+        """The same as it is stored, with what it teaches the memory: a Draft has hundreds of Blocks, which cost more to hand
+        over than to pack."""
+        for payload, (draft, shown) in self._made(payloads, _extract_packed):
+            yield payload, draft if isinstance(draft, Packed) else lent.packed(draft), shown
+
+    def _made(self, payloads: Iterable[Undrafted], work: Work) -> Iterator[tuple[Undrafted, Drafted]]:
         waiting: deque[Handed] = deque()
         for payload in payloads:
-            waiting.append(self._hand(payload))
+            waiting.append(self._hand(payload, work))
             while len(waiting) >= self.processes * AHEAD or sum(len(each.source.body) for each, *_ in waiting) > AHEAD_BYTES:
-                yield self._next(waiting)
+                yield self._next(waiting, work)
         while waiting:
-            yield self._next(waiting)
+            yield self._next(waiting, work)
 
     @property
     def are_up(self) -> bool:
@@ -95,24 +109,24 @@ class Workers:
         future = pool.schedule(_lent, args=(self._seconds, work, args), timeout=self._seconds * WALL)
         return lambda: _result(future, pool)
 
-    def _next(self, waiting: deque[Handed]) -> tuple[Undrafted, Draft]:
+    def _next(self, waiting: deque[Handed], work: Work) -> tuple[Undrafted, Drafted]:
         """The first that was handed out. Where the pool itself broke (a worker was killed between two pages), no page is to
         blame: a new pool is given all that is waiting."""
         first = True
         for _ in range(BREAKS + 1):
             payload, future, pool = waiting[0]
-            draft = _answer(future, pool)
-            if draft is not None and draft.reason is Reason.EXTRACTOR_DIED and first:
+            drafted = _answer(future, pool)
+            if drafted is not None and drafted[0].reason is Reason.EXTRACTOR_DIED and first:
                 first = False  # somebody else may have killed the worker; a page that does will do it again
-                waiting[0] = self._hand(payload)
+                waiting[0] = self._hand(payload, work)
                 continue
-            if draft is not None or pool.active:
+            if drafted is not None or pool.active:
                 waiting.popleft()
-                return payload, draft or _none(Reason.EXTRACTOR_ERROR, "the worker gave no answer")
+                return payload, drafted or _none(Reason.EXTRACTOR_ERROR, "the worker gave no answer")
             log.warning("the pool of cleaning processes broke and is made anew")
             if self._pool is pool:
                 self._end(at_once=True)
-            handed = [each if each[2].active else self._hand(each[0]) for each in waiting]
+            handed = [each if each[2].active else self._hand(each[0], work) for each in waiting]
             waiting.clear()
             waiting.extend(handed)
         raise RuntimeError(f"the pool of cleaning processes broke {BREAKS} times over one page")
@@ -128,11 +142,11 @@ class Workers:
             self._pool.join()
             self._pool = None
 
-    def _hand(self, payload: Undrafted) -> Handed:
+    def _hand(self, payload: Undrafted, work: Work) -> Handed:
         with self._door:
             pool = self._ready()
-        args = (payload.source, payload.coding, self._seconds)
-        return payload, pool.schedule(_extract, args=args, timeout=self._seconds * WALL), pool
+        args = (payload, self._seconds)
+        return payload, pool.schedule(work, args=args, timeout=self._seconds * WALL), pool
 
     def _ready(self) -> ProcessPool:
         """The pool, made anew where it broke."""
@@ -202,15 +216,25 @@ def _lent(seconds: float, work: Callable[..., T], args: tuple[object, ...]) -> T
     return work(*args)
 
 
-def _extract(source: Source, coding: str, seconds: float) -> Draft:
+def _extract(payload: Undrafted, seconds: float) -> Drafted:
     _limit(seconds)
+    source, coding = payload.source, payload.coding
     try:
-        return extract.extract(replace(source, body=unpack(coding, source.body)) if coding else source)
+        return extract.extract(replace(source, body=unpack(coding, source.body)) if coding else source), Shown()
     except MemoryError:
-        return _none(Reason.EXTRACTOR_MEMORY, "the page needs more memory than one page may have")
+        return _no_room()
 
 
-def _answer(future: ProcessFuture[Draft], pool: ProcessPool) -> Draft | None:
+def _extract_packed(payload: Undrafted, seconds: float) -> Drafted:
+    draft, _ = _extract(payload, seconds)
+    assert isinstance(draft, Draft)
+    try:
+        return lent.packed(draft), lent.shown_by(draft, payload.pages)
+    except MemoryError:
+        return _no_room()
+
+
+def _answer(future: ProcessFuture[Drafted], pool: ProcessPool) -> Drafted | None:
     """What came of a page; None where its pool broke, which leaves what was still in its queue without an answer for ever."""
     return _settle(future) if _is_done(future, pool) else None
 
@@ -232,7 +256,7 @@ def _result(future: ProcessFuture[T], pool: ProcessPool) -> T | None:
         return None
 
 
-def _settle(future: ProcessFuture[Draft]) -> Draft | None:
+def _settle(future: ProcessFuture[Drafted]) -> Drafted | None:
     """The Draft, or one that says what the page did to its worker; None where something else went wrong."""
     try:
         return future.result()
@@ -246,5 +270,9 @@ def _settle(future: ProcessFuture[Draft]) -> Draft | None:
         return None
 
 
-def _none(reason: Reason, detail: str) -> Draft:
-    return Draft(extractors=extract.EXTRACTORS, reason=reason, detail=detail)
+def _no_room() -> Drafted:
+    return _none(Reason.EXTRACTOR_MEMORY, "the page needs more memory than one page may have")
+
+
+def _none(reason: Reason, detail: str) -> Drafted:
+    return Draft(extractors=extract.EXTRACTORS, reason=reason, detail=detail), Shown()

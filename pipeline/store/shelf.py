@@ -22,7 +22,7 @@ from pipeline.store.packing import pack_draft, unpack_draft
 from pipeline.store.schema import Capture, Page, Payload, Run
 from pipeline.store.schema import Draft as DraftRow
 from pipeline.store.sql import chunks, insert_new
-from pipeline.store.values import Chosen, Cleaned, Material, Scope, Undrafted, Unlearnt
+from pipeline.store.values import Chosen, Cleaned, Material, Packed, Scope, Undrafted, Unlearnt
 from pipeline.words.rows import NO_ROWS, Rows
 
 STALE = Scope()
@@ -111,7 +111,7 @@ class Shelf:
             for row in rows
         )
 
-    def put_drafts(self, drafts: Sequence[tuple[int, Draft]], seen: Mapping[int, memories.Seen] | None) -> None:
+    def put_drafts(self, drafts: Sequence[tuple[int, Draft | Packed]], seen: Mapping[int, memories.Seen] | None) -> None:
         """Keeps Drafts by their Payload's id, and in the same transaction adds the lines, headlines and containers of their
         Pages to the Site's memory; Pages of whose lines it now knows more become stale. Without `seen` the memory learns them
         later."""
@@ -230,8 +230,8 @@ def _together(db: Connection, ids: Sequence[int]) -> tuple[int, ...]:
     )
 
 
-def _draft_row(payload_id: int, draft: Draft) -> dict[str, object]:
-    coding, body = pack_draft(draft)
+def _draft_row(payload_id: int, draft: Draft | Packed) -> dict[str, object]:
+    coding, body = (draft.coding, draft.body) if isinstance(draft, Packed) else pack_draft(draft)
     return {
         "payload_id": payload_id,
         "extractors": draft.extractors,

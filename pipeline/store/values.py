@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipeline.model import Before, Block, Draft, Extraction, Outcome, Reason, Revision, Source, Standing, Told
@@ -16,6 +17,29 @@ class Undrafted:
     source: Source
     pages: tuple[tuple[int, Told], ...]
     coding: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A Draft as it is stored, and what has to be known of it without unpacking it."""
+
+    extractors: str
+    reason: Reason
+    detail: str
+    cost_ms: int
+    blocks: int
+    coding: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a Draft teaches the memory: keys of its lines, keys of the headlines of each of its Pages, and its containers, each
+    with whether most of it is story and whether most of the story is in it."""
+
+    lines: tuple[int, ...] = ()
+    headlines: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    containers: tuple[tuple[str, bool, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ from archiving import SITE, body_of, dump, one, rows
 
 from pipeline.extract import EXTRACTORS
 from pipeline.model import Block, BlockKind, Draft, Metadata
+from pipeline.runs import lent
 from pipeline.runs.clean import CleanResult, Plan, clean_site
 from pipeline.sites import Cleaning, Site
 from pipeline.store import choices
 from pipeline.store.engine import Store
-from pipeline.store.values import Scope, Undrafted
+from pipeline.store.values import Packed, Scope, Shown, Undrafted
 
 PARAGRAPHS = [
     f"Paragraph {number} of the story says that the ferry of the {word} quay left the harbour at {number} and came back before"
@@ -40,6 +41,10 @@ class Extractors:
             lines = body_of(payload).decode().split("\n")
             blocks = tuple(Block(BlockKind.PARAGRAPH, line) for line in lines[1:])
             yield payload, Draft(EXTRACTORS, blocks, Metadata(title=lines[0]))
+
+    def packed(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, Packed, Shown]]:
+        for payload, draft in self.drafts(payloads):
+            yield payload, lent.packed(draft), lent.shown_by(draft, payload.pages)
 
 
 def site(*strike: str) -> Site:
