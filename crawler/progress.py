@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from typing import Any
 
 from crawler.capture import without_credentials
 from pipeline.errors import ExitCode, NightdeskError
 from pipeline.model import Capture, Kind, Outcome, Reason
 
+OFTEN = 0.1  # seconds
+
 
 class Tell:
-    """Prints events. Nothing else may write to standard output."""
+    """Prints events. Nothing else may write to standard output. What became of a page may wait a moment for others: who listens
+    looks ten times a second at the most."""
+
+    def __init__(self) -> None:
+        self._flushed = 0.0
 
     def started(self, run: int) -> None:
         self._print("started", run=run)
@@ -32,8 +39,15 @@ class Tell:
         reason = Reason.SAME_BYTES if same else Reason.NONE if outcome is Outcome.FETCHED else capture.reason
         if outcome is Outcome.REDIRECTED and capture.outcome is Outcome.FETCHED:
             reason = Reason.DUPLICATE
+        now = time.monotonic()
         self._print(
-            "page", url=without_credentials(url), outcome=outcome, reason=reason, detail=capture.detail, bytes=capture.size
+            "page",
+            now - self._flushed >= OFTEN,
+            url=without_credentials(url),
+            outcome=outcome,
+            reason=reason,
+            detail=capture.detail,
+            bytes=capture.size,
         )
 
     def probed(self, url: str, kind: Kind, capture: Capture) -> None:
@@ -48,9 +62,11 @@ class Tell:
     def error(self, error: NightdeskError) -> None:
         self._print("error", kind=type(error).__name__, message=str(error))
 
-    def _print(self, event: str, **values: Any) -> None:
+    def _print(self, event: str, at_once: bool = True, /, **values: Any) -> None:
         try:
             sys.stdout.write(json.dumps({"event": event, **values}, ensure_ascii=False) + "\n")
-            sys.stdout.flush()
+            if at_once:
+                self._flushed = time.monotonic()
+                sys.stdout.flush()
         except BrokenPipeError:  # nobody is left to tell, and what is kept is kept
             os._exit(ExitCode.INTERRUPTED)

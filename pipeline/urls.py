@@ -7,6 +7,7 @@ believed, in the crawler's `targets`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -23,9 +24,11 @@ TRACKING = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 PATH_SESSION = re.compile(r";jsessionid=[^/;]*", re.IGNORECASE)
+CACHED = 4096  # addresses: a crawl asks for the same one at a dozen places
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+@lru_cache(CACHED)
 def canonical(url: str) -> str:
     """The one spelling of an http(s) URL: host in lower case, no credentials, default port, fragment, tracking or session.
 
@@ -43,6 +46,7 @@ def canonical(url: str) -> str:
     return str(canonicalize_url(clean, keep_blank_values=True))
 
 
+@lru_cache(CACHED)
 def host_of(url: str) -> str:
     """The host, with its port unless that is the scheme's own, in lower case; "" where there is none."""
     parts = urlsplit(url.strip())

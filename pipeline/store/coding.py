@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from typing import Final
 
 if sys.version_info >= (3, 14):
@@ -16,7 +17,21 @@ LEVEL: Final = 3  # level 9 saves a tenth for five times the time
 
 def pack(body: bytes) -> tuple[str, bytes]:
     """(coding, packed bytes)."""
-    return ZSTD, zstd.compress(body, LEVEL)
+    try:
+        return ZSTD, _here.compressor.compress(body, zstd.ZstdCompressor.FLUSH_FRAME)
+    except BaseException:  # it may hold half a body now
+        _here.compressor = zstd.ZstdCompressor(LEVEL)
+        raise
+
+
+class _Here(threading.local):
+    """To make a compressor takes a fifth of the time of a page."""
+
+    def __init__(self) -> None:
+        self.compressor = zstd.ZstdCompressor(LEVEL)
+
+
+_here = _Here()
 
 
 def unpack(coding: str, body: bytes) -> bytes:
