@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from command import ROOT, Answer, command, environment, nightdesk
 from conftest import ENGINES
-from walking import DESK, NEEDED, PHONE, chromium, serving, walk
+from walking import NEEDED, chromium, serving, walk
 
 from pipeline.newsroom import SITES, Newsroom, Truth, serve, site_file, truth
 from pipeline.newsroom.data import load
@@ -299,8 +299,7 @@ def test_the_morning_report_tells_the_last_nights_in_every_form(flow: Flow) -> N
 @NEEDED
 def test_every_page_of_the_reading_room_is_sound_on_a_desk_and_on_a_phone(flow: Flow) -> None:
     store, paths = Store(flow.address), rooms(flow)
-    on_phone = paths if store.is_sqlite else ()  # what a page is does not depend on the database, only whether it can be made
     with serving(store, []) as address, chromium() as browser:
-        wrong = walk(browser, address, paths, DESK, () if on_phone else paths) + walk(browser, address, on_phone, PHONE, paths)
+        wrong = walk(browser, address, paths, paths)
     store.close()
     assert not wrong, "\n".join(wrong)

@@ -186,7 +186,7 @@ def _looked_at(figures: Figures, store: Store, strings: Sequence[str], found: Ma
     paths = [f"articles/{each.id}" for each in found.values()] + [f"pages/{each.id}/raw" for each in marked]
     paths += [f"search?{_asking(text)}" for text in strings]
     with walking.serving(store, []) as address, walking.chromium() as browser:
-        wrong = walking.walk(browser, address, paths, walking.PHONE, ())
+        wrong = walking.walk(browser, address, paths, ())
     figures.met(
         "pages in Chromium on which nothing ran, complained or stuck out",
         f"{len(paths)}, {len(wrong)} faults",

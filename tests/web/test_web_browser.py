@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from hostile_archive import build, drafted
-from walking import DESK, NEEDED, PHONE, chromium, serving, walk
+from walking import NEEDED, chromium, serving, walk
 
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store
@@ -26,6 +26,6 @@ def test_a_hostile_page_is_sound_and_does_nothing(store: Store, archive: Archive
     build(store, archive)
     asked = list[str]()
     with serving(store, asked, TOKEN) as address, chromium() as browser:
-        wrong = walk(browser, address, PAGES, DESK, PAGES, TOKEN) + walk(browser, address, PAGES, PHONE, (), TOKEN)
+        wrong = walk(browser, address, PAGES, PAGES, TOKEN)
     assert not wrong, "\n".join(wrong)
     assert "/beacon" not in asked, "an archived page has loaded something"

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -74,42 +75,52 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-def walk(
-    browser: Any, address: str, paths: Iterable[str], screen: Screen, with_axe: Iterable[str], token: str = ""
-) -> list[str]:
-    """What is wrong with these pages on that screen; axe-core looks at those of `with_axe`."""
+def walk(browser: Any, address: str, paths: Iterable[str], with_axe: Iterable[str], token: str = "") -> list[str]:
+    """What is wrong with these pages on a desk and then, turned into one, on a phone; axe-core looks at those of `with_axe`."""
     known = {"http_credentials": {"username": "reader", "password": token}} if token else {}
-    context = browser.new_context(
-        viewport={"width": screen.width, "height": screen.height}, color_scheme=screen.scheme, **known
-    )  # fmt: skip
+    context = browser.new_context(**known)
     asked = frozenset(with_axe)
-    wrong = [
-        f"{screen.width} /{path}: {each}"
-        for path in paths
-        for each in _faults(context.new_page(), address + path, _axe() if path in asked else "")
-    ]
+    wrong = [f"/{path}: {each}" for path in paths for each in _faults(context.new_page(), address + path, path in asked)]
     context.close()
     return wrong
 
 
+@cache
 def _axe() -> str:
     assert AXE is not None
     assert AXE.origin is not None
     return (Path(AXE.origin).parent / "axe.min.js").read_text(encoding="utf8")
 
 
-def _faults(page: Any, url: str, axe: str) -> list[str]:
+def _faults(page: Any, url: str, with_axe: bool) -> list[str]:
     found: list[str] = []
     page.on("console", lambda said: found.append(said.text) if HELD not in said.location["url"] else None)
     page.on("pageerror", lambda error: found.append(str(error)))
     page.on("dialog", lambda dialog: (found.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    _turn_into(page, DESK)
     page.goto(url)
     found[:] = [each for each in found if not ("404" in each and url.endswith("/nothing"))]  # which is what it is to answer
-    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    found += [f"sticks out by {over} px"] if over > 0 else []
-    page.evaluate(axe or "axe = {run: () => ({violations: []})}")
-    for each in page.evaluate("axe.run(document, {iframes: false, resultTypes: ['violations']})")["violations"]:
-        if each["impact"] in ("serious", "critical"):
-            found.append(f"{each['impact']} {each['id']}: {[node['html'][:120] for node in each['nodes'][:2]]}")
+    if with_axe:
+        page.evaluate(_axe())
+    for screen in (DESK, PHONE):
+        _turn_into(page, screen)
+        found += [f"{each}, at {screen.width}" for each in _seen(page, with_axe)]
     page.close()
     return found
+
+
+def _turn_into(page: Any, screen: Screen) -> None:
+    page.set_viewport_size({"width": screen.width, "height": screen.height})
+    page.emulate_media(color_scheme=screen.scheme, reduced_motion="reduce")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # it is drawn anew
+
+
+def _seen(page: Any, with_axe: bool) -> Iterator[str]:
+    """What is wrong with a page as it stands on its screen."""
+    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    if over > 0:
+        yield f"sticks out by {over} px"
+    if with_axe:
+        for each in page.evaluate("axe.run(document, {iframes: false, resultTypes: ['violations']})")["violations"]:
+            if each["impact"] in ("serious", "critical"):
+                yield f"{each['impact']} {each['id']}: {[node['html'][:120] for node in each['nodes'][:2]]}"
