@@ -9,8 +9,9 @@ from alembic import context
 from sqlalchemy import Connection
 
 from pipeline.settings import load as load_settings
+from pipeline.store.columns import Base, UTCDateTime
 from pipeline.store.engine import Store
-from pipeline.store.schema import OUTSIDE_MODELS, Base, UTCDateTime
+from pipeline.store.schema import OUTSIDE_MODELS
 
 
 def _is_model(name: str | None, kind: str, _parents: object) -> bool:

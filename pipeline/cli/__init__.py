@@ -38,6 +38,7 @@ COMMANDS: Final = {  # and the module of each, in the order of the help
     "verify": "exchange",
     "backup": "upkeep",
     "prune": "pruning",
+    "compact": "compacting",
     "doctor": "examining",
     "import": "importing",
     "serve": "serving",

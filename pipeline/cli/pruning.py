@@ -16,6 +16,7 @@ from pipeline.errors import AlreadyRunning, ExitCode
 from pipeline.runs import retention
 from pipeline.sites import LEDGER_DAYS, Retention
 from pipeline.store import pruning
+from pipeline.store.engine import Store
 from pipeline.store.pruning import Spare
 
 WORTH = 0.25  # of a file that holds nothing, from which on it is worth a word
@@ -54,7 +55,6 @@ def prune(
                     complain(str(error))
                     code = code or ExitCode.RUNNING
         left = pruning.unused(store)
-        whole = store.file.stat().st_size if store.file is not None else 0
     except KeyboardInterrupt:
         complain("interrupted; the same command goes on from here")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -64,12 +64,18 @@ def prune(
         print_json({"dry_run": dry_run, "sites": [asdict(each) for each in done], "unused_bytes": left})
     else:
         _show(done, dry=dry_run)
-        if left > whole * WORTH:
-            say(
-                f"{size(left)} of the file's {size(whole)} hold nothing and are used again by what comes; to make the file"
-                " smaller, see that nothing crawls and type: sqlite3 FILE VACUUM"
-            )
+        tell_unused(store)
     raise typer.Exit(code)
+
+
+def tell_unused(store: Store) -> None:
+    """Says where much of a SQLite file holds nothing any more."""
+    left, whole = pruning.unused(store), store.file.stat().st_size if store.file is not None else 0
+    if left > whole * WORTH:
+        say(
+            f"{size(left)} of the file's {size(whole)} hold nothing and are used again by what comes; to make the file"
+            f" smaller, see that nothing crawls and type: sqlite3 {store.file} VACUUM"
+        )
 
 
 def _show(done: list[Spare], *, dry: bool) -> None:

@@ -24,7 +24,7 @@ from pipeline.runs.groups import group_site
 from pipeline.runs.lent import shown_by
 from pipeline.runs.workers import Workers
 from pipeline.sites import Site
-from pipeline.store import search
+from pipeline.store import search, training
 from pipeline.store.containers import Container
 from pipeline.store.engine import Store
 from pipeline.store.memories import Seen
@@ -110,6 +110,7 @@ def clean_site(store: Store, site: Site, workers: Workers, progress: Progress, p
         shelf.tidy(recipe)
         group_site(store, site.id, progress, found.sketch)
         _index(store, site.id, progress)
+        training.keep_up(store, site.id)
         status, detail = "finished", ""
     except Stopped:
         raise

@@ -17,7 +17,7 @@ from pipeline.extract import EXTRACTORS
 from pipeline.runs.clean import clean_site
 from pipeline.runs.workers import Workers
 from pipeline.sites import Site
-from pipeline.store import derived, faults, mending, search
+from pipeline.store import derived, faults, mending, search, training
 from pipeline.store.engine import Store
 from pipeline.store.faults import Asked, Fault, Looked, Tell
 from pipeline.store.shelf import Shelf
@@ -39,6 +39,7 @@ class Mended:
 
 def look(store: Store, asked: Asked, looked: Looked, tell: Tell, *, bytes_too: bool = True) -> Iterator[Fault]:
     """All that is wrong, as it is found; each damaged Draft once. Raises StoreError where the database cannot be read on."""
+    yield from faults.dictionaries(store, looked, tell)
     if bytes_too:
         yield from faults.database(store, asked, tell)
         yield from faults.payloads(store, asked, looked, tell)
@@ -59,7 +60,8 @@ def look(store: Store, asked: Asked, looked: Looked, tell: Tell, *, bytes_too: b
 
 def mend(store: Store, sites: Sequence[Site], found: Iterable[Fault], workers: Workers, progress: Progress) -> Mended:
     """Makes again what can be made again of what is wrong, and cleans the Sites that it was of."""
-    mended, known, source = Mended(), {site.id: site for site in sites}, iter(found)
+    mended, known = Mended(), {site.id: site for site in sites}
+    source = _without_dictionaries(store, found, mended)
     while lot := list(islice(source, LOT)):
         _mend(store, known, lot, workers, mended)
     for site in sorted(mended.sites):
@@ -70,6 +72,22 @@ def mend(store: Store, sites: Sequence[Site], found: Iterable[Fault], workers: W
             mended.sentences.append(str(error))
     mending.put_back_times(store, mended.times)
     return mended
+
+
+def _without_dictionaries(store: Store, found: Iterable[Fault], mended: Mended) -> Iterator[Fault]:
+    """Makes dictionaries again at once, since the look at the payloads comes next."""
+    for each in found:
+        if each.mend == "dictionary":
+            _mend_dictionary(store, each, mended)
+        else:
+            yield each
+
+
+def _mend_dictionary(store: Store, fault: Fault, mended: Mended) -> None:
+    if training.make_again(store, fault.id):
+        mended.done["dictionaries made again"] += 1
+    else:
+        mended.sentences.append(f"dictionary {fault.id}: a page that it was made of is damaged too; a backup has it")
 
 
 def _mend(store: Store, known: dict[str, Site], lot: Sequence[Fault], workers: Workers, mended: Mended) -> None:

@@ -70,6 +70,7 @@ class Archive:
         self.store = store
         self._lock: locks.Lock | None = None
         self._site = ""
+        self._packer = visits.Packer()
 
     @classmethod
     def open(cls, database_url: str) -> Archive:
@@ -90,6 +91,8 @@ class Archive:
 
     @patient
     def _open_run(self, scope: str) -> int:
+        with self.store.read() as db:
+            self._packer = visits.Packer.of(db, self._site)
         with self.store.write() as db:
             ledger.settle_dead(db, self._site, "crawl")
             return ledger.open_run(db, self._site, "crawl", scope=scope)
@@ -139,7 +142,7 @@ class Archive:
     def keep_all(self, run: int, visited: Sequence[Visit]) -> tuple[Outcome, ...]:
         """Keeps visits to stories, all of them or none: their bytes, their Captures, the Pages' new state and their entries in
         the ledger. Returns the outcomes as kept: see `visits.keep`."""
-        return self._keep_packed(run, visited, visits.packed(visited))
+        return self._keep_packed(run, visited, visits.packed(visited, self._packer))
 
     @patient
     def _keep_packed(self, run: int, visited: Sequence[Visit], packs: Mapping[int, visits.Packed]) -> tuple[Outcome, ...]:

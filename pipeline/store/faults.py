@@ -21,9 +21,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from pipeline.errors import StoreError
 from pipeline.model import Kind, Outcome
-from pipeline.store.coding import unpack
+from pipeline.store.dictionaries import PACKED, DamagedDictionary, content, unpacked
 from pipeline.store.engine import Store
-from pipeline.store.schema import Capture, LedgerEntry, Page, Payload, Run
+from pipeline.store.schema import Capture, Dictionary, LedgerEntry, Page, Payload, Run
 from pipeline.store.sql import chunks
 
 STEP = 200  # rows of one small transaction
@@ -44,10 +44,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong. `mend` is what it takes to make it again: draft, result, article, index, stray, ledger or words;
-    "" where nothing helps."""
+    """One thing that is wrong. `mend` is what it takes to make it again: draft, result, article, index, stray, ledger, words or
+    dictionary; "" where nothing helps."""
 
-    kind: str  # database, payload, draft, result, article, index, ledger, page
+    kind: str  # database, dictionary, payload, draft, result, article, index, ledger, page
     id: int
     sentence: str
     mend: str = ""
@@ -125,6 +125,26 @@ def words(store: Store) -> Iterator[Fault]:
             yield Fault("index", 0, f"{store.name}: the full-text index is damaged", "words")
 
 
+def dictionaries(store: Store, looked: Looked, tell: Tell) -> Iterator[Fault]:
+    """Each dictionary against its digest."""
+    for total, ids in steps(store, Dictionary.id, None, Asked()):
+        for number in ids:
+            with store.read() as db:
+                said = _wrong_with_dictionary(db, number)
+            if said:
+                yield Fault("dictionary", number, said, "dictionary")
+        tell("dictionaries", looked.add("dictionaries", len(ids)), total)
+
+
+def _wrong_with_dictionary(db: Connection, number: int) -> str:
+    try:
+        content(db, number)
+    except ValueError as error:
+        used = db.scalar(select(func.count()).select_from(Payload).where(Payload.dictionary_id == number))
+        return f"{error}; {used or 0:,} payloads are packed by it and cannot be read"
+    return ""
+
+
 def payloads(store: Store, asked: Asked, looked: Looked, tell: Tell) -> Iterator[Fault]:
     """Each Payload's digest and size against its unpacked bytes."""
     for total, ids in steps(store, Payload.id, Payload.first_seen_at, asked):
@@ -150,18 +170,20 @@ def _together(rows: Sequence[Any]) -> Iterator[list[int]]:
 
 
 def _payloads(store: Store, ids: Sequence[int]) -> Iterator[Fault]:
-    query = select(Payload.id, Payload.digest, Payload.size, Payload.coding, Payload.body).where(Payload.id.in_(ids))
+    query = select(Payload.id, Payload.digest, Payload.size, *PACKED).where(Payload.id.in_(ids))
     with store.read() as db:
-        wrong = [(row.id, row.digest, said) for row in db.execute(query) if (said := _wrong_with(row))]
+        wrong = [(row.id, row.digest, said) for row in db.execute(query).all() if (said := _wrong_with(db, row))]
         for number, digest, said in wrong:
             where = _visits(db, number)
             sentence = f"payload {number} (sha256 {digest}): {said}, and no other copy is here; a backup has it: {where}"
             yield Fault("payload", number, sentence)
 
 
-def _wrong_with(row: Any) -> str:
+def _wrong_with(db: Connection, row: Any) -> str:
     try:
-        body = unpack(row.coding, row.body)
+        body = unpacked(db, *row[3:])
+    except DamagedDictionary:
+        return ""  # `dictionaries` says so, once
     except ValueError as error:
         return f"cannot be unpacked ({error})"
     if sha256(body).hexdigest() != row.digest:

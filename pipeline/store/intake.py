@@ -8,7 +8,7 @@ are never due for a crawl unless they were before.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, select, update
 from pipeline.errors import AlreadyRunning
 from pipeline.model import Capture, Kind, Link, Outcome, Reason, Verdict
 from pipeline.store import frontier, ledger, locks, visits
-from pipeline.store.coding import unpack
+from pipeline.store.dictionaries import PACKED, unpacked
 from pipeline.store.engine import Store
 from pipeline.store.frontier import key_of
 from pipeline.store.schema import Capture as CaptureRow
@@ -64,6 +64,7 @@ class Intake:
         self.store = store
         self._lock: locks.Lock | None = None
         self._runs: dict[str, int] = {}
+        self._packers: dict[str, visits.Packer] = {}
 
     def open(self) -> None:
         """Closes what a killed import left open. Raises AlreadyRunning."""
@@ -77,7 +78,8 @@ class Intake:
 
     def keep(self, brought: Sequence[tuple[str, Brought]]) -> Counter[tuple[Outcome, Reason]]:
         """Keeps pages with their Sites, all of them or none, in their order; returns how they fared."""
-        packs = {n: pack for n, (_, each) in enumerate(brought) for pack in visits.packed((_visit(0, each, None),)).values()}
+        self._get_packers({site for site, _ in brought})
+        packs = [self._packers[site].pack(each.body) for site, each in brought]
         fared: Counter[tuple[Outcome, Reason]] = Counter()
         runs = dict(self._runs)
         with self.store.write() as db:
@@ -87,6 +89,11 @@ class Intake:
                 fared[_keep(db, runs[site], site, each, packs[number])] += 1
         self._runs = runs
         return fared
+
+    def _get_packers(self, sites: Collection[str]) -> None:
+        if new := [site for site in sites if site not in self._packers]:
+            with self.store.read() as db:
+                self._packers |= {site: visits.Packer.of(db, site) for site in new}
 
     def leave(self, left: Sequence[tuple[str, LeftOut]]) -> int:
         """Names in the ledger what was left out of Sites that pages came in for; returns how many it names."""
@@ -125,11 +132,11 @@ def sites_of(store: Store, urls: Sequence[str]) -> dict[str, str]:
 
 def body_of(store: Store, url: str, at: datetime) -> bytes | None:
     """The bytes that a visit to a URL met, None where there was none or it brought none."""
-    query = select(Payload.coding, Payload.body).join(CaptureRow, CaptureRow.payload_id == Payload.id)
+    query = select(*PACKED).join(CaptureRow, CaptureRow.payload_id == Payload.id)
     query = query.join(Page, Page.id == CaptureRow.page_id).where(Page.url_key == key_of(url), CaptureRow.fetched_at == at)
     with store.read() as db:
         row = db.execute(query.limit(1)).first()
-    return unpack(row.coding, row.body) if row else None
+        return unpacked(db, *row) if row else None
 
 
 def _visit(page: int, each: Brought, due_at: datetime | None) -> Visit:

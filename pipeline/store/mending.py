@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, select, text, update
 
 from pipeline.model import Draft, Outcome, Reason, Source, Standing
 from pipeline.store import ledger, search, sketches
-from pipeline.store.coding import unpack
+from pipeline.store.dictionaries import PACKED, unpacked
 from pipeline.store.engine import Store
 from pipeline.store.packing import pack_draft
 from pipeline.store.schema import Article, Capture, Extraction, LedgerEntry, Page, Payload, Revision, Run
@@ -44,16 +44,16 @@ def pages_of_draft(store: Store, draft: int) -> tuple[int, ...]:
 
 def source(store: Store, draft: int) -> tuple[str, Undrafted] | None:
     """The extractors of a Draft, and the bytes that it was made of; None where these are damaged themselves."""
-    query = select(Payload.id, Payload.digest, Payload.coding, Payload.body, Payload.charset, Payload.media_type)
+    query = select(Payload.id, Payload.digest, Payload.charset, Payload.media_type, *PACKED)
     query = query.join(DraftRow, DraftRow.payload_id == Payload.id)
     with store.read() as db:
         row = db.execute(query.add_columns(DraftRow.extractors).where(DraftRow.id == draft)).one()
-    try:
-        is_whole = sha256(unpack(row.coding, row.body)).hexdigest() == row.digest
-    except ValueError:
-        is_whole = False
-    found = Undrafted(Source(row.id, row.body, row.charset, row.media_type), (), row.coding)
-    return (row.extractors, found) if is_whole else None
+        try:
+            body = unpacked(db, row.coding, row.body, row.dictionary_id)
+        except ValueError:
+            return None
+    found = Undrafted(Source(row.id, body, row.charset, row.media_type), ())
+    return (row.extractors, found) if sha256(body).hexdigest() == row.digest else None
 
 
 def put_draft(store: Store, payload: int, draft: Draft) -> None:

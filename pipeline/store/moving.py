@@ -20,13 +20,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.errors import AlreadyRunning, StoreError
 from pipeline.store import locks, migrate, search
+from pipeline.store.columns import Base
 from pipeline.store.engine import Store
-from pipeline.store.schema import Article, Base, Container, Line, Page, Payload, Run, Sketch, SketchBand
+from pipeline.store.schema import Article, Container, Line, Page, Payload, Run, Sketch, SketchBand
 
 STEP = 500  # rows of one transaction
 FEW = 16  # rows of a table with large values
 OVERLAP = 1000  # numbers that two writers may have finished in another order
-LARGE = ("payload", "draft")
+LARGE = ("payload", "draft", "dictionary")
 DERIVED = (Article, SketchBand, Sketch, Line, Container)  # rows may go away there, so that they are copied from the beginning
 OTHER = {"indexed"}  # columns that are the target's own
 
@@ -109,12 +110,19 @@ def _copy_table(db: Connection, target: Store, table: Table, tell: Tell) -> None
     if table.name == "payload":  # written once, so what is there need not be written again
         with target.read() as there:
             last = there.scalar(select(func.max(table.c.id)))
-        after = (last - OVERLAP,) if last is not None else None
+            after = (last - OVERLAP,) if last is not None and _same_packing(db, there, last) else None
     for rows in _pieces(db, table, after):
         with target.write() as there:
             there.execute(_insert(there, table), [_values(row) for row in rows])
         done += len(rows)
         tell(table.name, done)
+
+
+def _same_packing(db: Connection, there: Connection, last: int) -> bool:
+    """Whether what is there is packed as it is here: since a copy was killed the source may have been packed anew."""
+    sums = (func.count(), func.sum(func.length(Payload.body)), func.sum(Payload.dictionary_id))
+    query = select(*sums).where(Payload.id <= last)
+    return tuple(db.execute(query).one()) == tuple(there.execute(query).one())
 
 
 def _pieces(db: Connection, table: Table, after: Sequence[Any] | None = None) -> Iterator[Sequence[AnyRow]]:

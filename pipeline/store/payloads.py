@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from pipeline.store.coding import unpack
+from pipeline.store.dictionaries import PACKED, unpacked
 from pipeline.store.engine import Store
 from pipeline.store.schema import Payload
 
@@ -12,5 +12,5 @@ from pipeline.store.schema import Payload
 def payload(store: Store, digest: str) -> bytes | None:
     """The bytes that have this SHA-256 (hex, lower case), as the server sent them; None where there are none such."""
     with store.read() as db:
-        row = db.execute(select(Payload.coding, Payload.body).where(Payload.digest == digest)).first()
-    return unpack(row.coding, row.body) if row else None
+        row = db.execute(select(*PACKED).where(Payload.digest == digest)).first()
+        return unpacked(db, *row) if row else None

@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from pipeline.model import Block, Draft, Metadata, Standing
 from pipeline.store import containers, results
-from pipeline.store.coding import unpack
 from pipeline.store.containers import Known
+from pipeline.store.dictionaries import PACKED, unpacked
 from pipeline.store.engine import Store
 from pipeline.store.frontier import key_of
 from pipeline.store.packing import metadata_from_json, unpack_draft
@@ -122,10 +122,10 @@ def revisions(store: Store, page_id: int) -> tuple[RevisionView, ...]:
 
 def raw(store: Store, page_id: int) -> tuple[str, str, bytes] | None:
     """(media type, charset as declared, bytes) of a Page's newest Payload."""
-    query = select(Payload.media_type, Payload.charset, Payload.coding, Payload.body)
+    query = select(Payload.media_type, Payload.charset, *PACKED)
     with store.read() as db:
         row = db.execute(query.join(Page, Page.payload_id == Payload.id).where(Page.id == page_id)).first()
-    return (row.media_type, row.charset, unpack(row.coding, row.body)) if row else None
+        return (row[0], row[1], unpacked(db, *row[2:])) if row else None
 
 
 def explain(store: Store, page: PageView) -> Explanation | None:

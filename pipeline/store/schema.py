@@ -1,77 +1,42 @@
 """The tables: one schema for SQLite and PostgreSQL.
 
-Above the waterline (page, payload, capture) bytes are written once and never rewritten; below it (draft, extraction, revision,
-article, line, sketch) everything can be made again from them. A change here needs a migration: `alembic check` compares them.
+Above the waterline (page, payload, dictionary, capture) bytes are written once: they may be packed in another way, and stay the
+same bytes. Below it (draft, extraction, revision, article, line, sketch) everything can be made again from them. A change here
+needs a migration: `alembic check` compares them.
 People query the views `articles` and `ledger`, never these tables; the README documents the views' columns, and the migration
 that last changed a view holds its text. The full-text index is of each engine's own kind, so it stands in migrations too.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Dialect,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Text,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import DateTime, TypeDecorator
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
-OUTSIDE_MODELS = "article_index"  # tables of this prefix are the full-text index: not compared with the models
+from pipeline.store.columns import Base, BigId
+
+OUTSIDE_MODELS: Final = "article_index"  # tables of this prefix are the full-text index: not compared with the models
 
 
-class UTCDateTime(TypeDecorator[datetime]):
-    """Aware UTC times on both databases; SQLite would lose the zone, and a naive time is a bug of ours."""
+class Dictionary(Base):
+    """Earlier pages of a Site, one after the other, by which its Payloads are packed. Its bytes never change, and it stays for
+    as long as anything is packed by it."""
 
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a time without zone: {value!r}")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-BigId = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER is a rowid in SQLite
-Json = JSON().with_variant(JSONB(), "postgresql")
-
-
-class Base(DeclarativeBase):
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's way to configure a declarative base
-        datetime: UTCDateTime(),
-        str: Text(),
-        bytes: LargeBinary(),
-        dict[str, Any]: Json,
-        list[Any]: Json,
-    }
+    __tablename__ = "dictionary"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    site: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(64))  # SHA-256 of its bytes, hex
+    size: Mapped[int]
+    coding: Mapped[str] = mapped_column(String(16))
+    body: Mapped[bytes]
+    parts: Mapped[list[Any]]  # the Payloads that it is made of, in order: packed without any, so that it can be made again
+    made_at: Mapped[datetime]
+    # what it was tried on: up to which Payload, and what one byte of these came to in the middle
+    until: Mapped[int] = mapped_column(BigInteger)
+    ratio: Mapped[float]
+    __table_args__ = (Index("ix_dictionary_site_until", "site", "until"),)
 
 
 class Payload(Base):
@@ -81,11 +46,16 @@ class Payload(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     digest: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256 of the bytes as served, hex
     size: Mapped[int]  # of the bytes as served
-    coding: Mapped[str] = mapped_column(String(16))  # how `body` is packed: see `packing`
+    coding: Mapped[str] = mapped_column(String(16))  # how `body` is packed: see `coding`
     body: Mapped[bytes]
+    dictionary_id: Mapped[int | None] = mapped_column(ForeignKey("dictionary.id"))  # that it is packed by
     media_type: Mapped[str]
     charset: Mapped[str]  # as the first answer that brought these bytes declared it
     first_seen_at: Mapped[datetime]
+    __table_args__ = (
+        Index("ix_payload_dictionary", "dictionary_id", postgresql_where=text("dictionary_id IS NOT NULL"),
+              sqlite_where=text("dictionary_id IS NOT NULL")),
+    )  # fmt: skip
 
 
 class Page(Base):

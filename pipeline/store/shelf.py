@@ -8,15 +8,17 @@ at all, and that nothing above the waterline is touched.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import accumulate
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
 from pipeline.errors import AlreadyRunning
-from pipeline.model import Draft, Fact, Kind, Reason, Recipe, Source
+from pipeline.model import Draft, Fact, Kind, Reason, Recipe, Source, Told
 from pipeline.store import articles, containers, ledger, locks, materials, memories, scopes
+from pipeline.store.dictionaries import PACKED, unpacked
 from pipeline.store.engine import Store, patiently
 from pipeline.store.packing import pack_draft, unpack_draft
 from pipeline.store.schema import Capture, Page, Payload, Run
@@ -101,15 +103,12 @@ class Shelf:
     def undrafted(self, recipe: Recipe, after: int, limit: int, scope: Scope = STALE) -> tuple[Undrafted, ...]:
         """The next Payloads to extract, by id: fewer where they are large, but one at the least."""
         wanted = self._undrafted(recipe, scope).where(Capture.payload_id > after).order_by(Capture.payload_id).limit(limit)
-        query = select(Payload.id, Payload.coding, Payload.body, Payload.charset, Payload.media_type)
+        query = select(Payload.id, Payload.charset, Payload.media_type, *PACKED)
         with self.store.read() as db:
             ids = _together(db, [payload for payload in db.scalars(wanted) if payload is not None])
             rows = db.execute(query.where(Payload.id.in_(ids)).order_by(Payload.id)).all()
             pages = materials.pages_of(db, self.site, ids)
-        return tuple(
-            Undrafted(Source(row.id, row.body, row.charset, row.media_type), tuple(pages.get(row.id, ())), row.coding)
-            for row in rows
-        )
+            return tuple(_undrafted(db, row, pages.get(row.id, ())) for row in rows)
 
     def put_drafts(self, drafts: Sequence[tuple[int, Draft | Packed]], seen: Mapping[int, memories.Seen] | None) -> None:
         """Keeps Drafts by their Payload's id, and in the same transaction adds the lines, headlines and containers of their
@@ -228,6 +227,16 @@ def _together(db: Connection, ids: Sequence[int]) -> tuple[int, ...]:
     return tuple(
         payload for number, (payload, total) in enumerate(zip(ids, totals, strict=True)) if not number or total <= MOST
     )
+
+
+def _undrafted(db: Connection, row: Row[*tuple[Any, ...]], pages: Sequence[tuple[int, Told]]) -> Undrafted:
+    """Packed by a dictionary it is unpacked here, which is cheap; else by whoever extracts it. Of what is damaged, too, the
+    worker is left to say so."""
+    body, coding = row.body, row.coding
+    if row.dictionary_id is not None:
+        with suppress(ValueError):
+            body, coding = unpacked(db, row.coding, row.body, row.dictionary_id), ""
+    return Undrafted(Source(row.id, body, row.charset, row.media_type), tuple(pages), coding)
 
 
 def _draft_row(payload_id: int, draft: Draft | Packed) -> dict[str, object]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipeline.store.schema import Base
+from pipeline.store.columns import Base
 
 T = TypeVar("T")
 CHUNK = 500  # bound values in one statement, below the smallest limit of any engine

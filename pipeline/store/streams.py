@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, Select, func, null, select
 
 from pipeline.model import Kind, Outcome
 from pipeline.store import finding
-from pipeline.store.coding import unpack
+from pipeline.store.dictionaries import PACKED, unpacked
 from pipeline.store.engine import Store
 from pipeline.store.finding import TOP
 from pipeline.store.schema import Article, Capture, Extraction, LedgerEntry, Page, Payload
@@ -247,7 +247,7 @@ def _bodies(store: Store, payloads: Sequence[tuple[int, int]]) -> Iterator[bytes
         weight += size
         if weight >= HELD or len(held) >= STEP or number == len(payloads):
             with store.read() as db:
-                query = select(Payload.id, Payload.coding, Payload.body).where(Payload.id.in_(held))
-                found = {row.id: (row.coding, row.body) for row in db.execute(query)}
-            yield from (unpack(*found[each]) for each in held)
+                rows = db.execute(select(Payload.id, *PACKED).where(Payload.id.in_(held))).all()
+                found = {row.id: unpacked(db, *row[1:]) for row in rows}
+            yield from (found[each] for each in held)
             held, weight = [], 0

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Select, func, select, tuple_
 
 from pipeline.model import Metadata
-from pipeline.store.coding import unpack
+from pipeline.store.dictionaries import PACKED, unpacked
 from pipeline.store.engine import Store
 from pipeline.store.packing import metadata_from_json
 from pipeline.store.schema import Article, Capture, Draft, Extraction, LedgerEntry, Payload, Run
@@ -121,11 +121,11 @@ def making(store: Store, page: int) -> Making | None:
 def payload(store: Store, page: int, digest: str) -> tuple[str, str, bytes] | None:
     """(media type, charset as declared, bytes) of a Payload that a visit to this Page has brought."""
     query = (
-        select(Capture.media_type, Capture.charset, Payload.coding, Payload.body)
+        select(Capture.media_type, Capture.charset, *PACKED)
         .join(Payload, Payload.id == Capture.payload_id)
         .where(Capture.page_id == page, Payload.digest == digest)
         .order_by(Capture.id.desc())
     )
     with store.read() as db:
         row = db.execute(query).first()
-    return (row.media_type, row.charset, unpack(row.coding, row.body)) if row else None
+        return (row[0], row[1], unpacked(db, *row[2:])) if row else None

@@ -7,6 +7,7 @@ of all visits: built for each visit anew, the statements cost more than fetching
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,14 +18,15 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from pipeline.errors import StoreError
 from pipeline.model import Capture, Outcome, Reason, Verdict
-from pipeline.store import frontier, ledger
-from pipeline.store.coding import pack
+from pipeline.store import dictionaries, frontier, ledger
+from pipeline.store.coding import Words, pack
 from pipeline.store.schema import Capture as CaptureRow
 from pipeline.store.schema import Page, Payload
 from pipeline.store.sql import chunks, insert_new, storable
 from pipeline.store.twins import Fresh, Twins, payloads_of
 
 PageRow = Row[*tuple[Any, ...]]
+log = logging.getLogger(__name__)
 
 STATE = (
     "due_at", "attempts", "outcome", "reason", "payload_id", "confirmed_at", "gone_at", "etag", "last_modified", "redirect_to",
@@ -57,16 +59,41 @@ class Packed:
     digest: str
     coding: str
     body: bytes
+    dictionary: int | None = None
 
 
 Packs = Mapping[int, Packed]  # by the visit's place in the sequence
 
 
-def packed(visits: Sequence[Visit]) -> Packs:
+@dataclass(frozen=True, slots=True)
+class Packer:
+    """How bodies of a Site are packed: by a dictionary of its own, where it has one."""
+
+    dictionary: int | None = None
+    words: Words | None = None
+
+    @classmethod
+    def of(cls, db: Connection, site: str) -> Packer:
+        """By the dictionary of the Site; one that is damaged is not used."""
+        number = dictionaries.current(db, site)
+        if number is None:
+            return cls()
+        try:
+            return cls(number, dictionaries.words(db, number))
+        except ValueError as error:
+            log.warning("%s; bytes are packed without it, and 'nightdesk verify --repair' mends it", error)
+            return cls()
+
+    def pack(self, body: bytes) -> Packed:
+        digest = sha256(body).hexdigest()
+        return Packed(digest, *(self.words.pack(body) if self.words else pack(body)), self.dictionary)
+
+
+def packed(visits: Sequence[Visit], packer: Packer) -> Packs:
     """The bodies of what was fetched, packed: before the transaction, so that no lock is held for it."""
     bodies = ((number, visit.capture) for number, visit in enumerate(visits))
     return {
-        number: Packed(sha256(capture.body).hexdigest(), *pack(capture.body))
+        number: packer.pack(capture.body)
         for number, capture in bodies
         if capture.outcome is Outcome.FETCHED and capture.body is not None
     }
@@ -177,6 +204,7 @@ def store_payloads(db: Connection, stored: Mapping[str, int], bodies: Sequence[t
             "size": len(capture.body or b""),
             "coding": pack.coding,
             "body": pack.body,
+            "dictionary_id": pack.dictionary,
             "media_type": capture.media_type,
             "charset": capture.charset,
             "first_seen_at": capture.fetched_at,

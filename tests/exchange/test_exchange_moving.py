@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from archiving import DAY, GONE, NIGHT, NOT_MODIFIED, Reply, clean, dump, night, url
+from archiving import DAY, GONE, NIGHT, NOT_MODIFIED, SITE, Reply, clean, dump, night, url
 from command import ROOT, environment, nightdesk
 from sqlalchemy import text
 from test_exchange_imports import story, written
 
 from pipeline.errors import StoreError
 from pipeline.model import Outcome, Reason
-from pipeline.store import moving, results, search
+from pipeline.store import compacting, moving, results, search
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store
 from pipeline.store.migrate import ensure
@@ -65,6 +65,7 @@ def test_an_archive_moves_there_and_back_with_every_row_and_value(store: Store, 
     night(archive, more, NIGHT + DAY)
     clean(source)
     killed("copy", store, f"sqlite:///{tmp_path / 'source.db'}")
+    assert compacting.compact(source, SITE, lambda *_: None).packed > 40  # what was copied already is packed anew
     # goes on where it was killed; a second time adds nothing
     for one, other in ((source, store), (store, back), (store, back)):
         assert all(each.same for each in moving.copy(one, other))

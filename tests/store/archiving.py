@@ -34,9 +34,9 @@ from pipeline.model import (
 )
 from pipeline.store.archive import Archive
 from pipeline.store.coding import unpack
+from pipeline.store.columns import Base
 from pipeline.store.engine import Store
 from pipeline.store.memories import Seen
-from pipeline.store.schema import Base
 from pipeline.store.shelf import Shelf
 from pipeline.store.values import Cleaned, Material, Undrafted
 

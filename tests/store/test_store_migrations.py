@@ -15,8 +15,9 @@ from sqlalchemy import event, inspect
 
 from pipeline.errors import NewerSchema, StoreError
 from pipeline.model import Recipe
-from pipeline.store import migrate
+from pipeline.store import compacting, migrate
 from pipeline.store.archive import Archive
+from pipeline.store.coding import unpack
 from pipeline.store.engine import Store
 from pipeline.store.memories import Seen
 from tests.torture import migrate as trial
@@ -175,6 +176,18 @@ def test_the_articles_of_an_older_archive_wait_to_be_compared(archive: Archive, 
     alembic(store, "downgrade", "0005")
     alembic(store, "upgrade", "head")
     assert rows(store, "SELECT url, version FROM sketch JOIN page ON page.id = page_id") == [(url("a"), "")]
+    alembic(store, "check")
+
+
+def test_an_archive_that_is_taken_back_is_packed_without_dictionaries(archive: Archive, store: Store) -> None:
+    pages = {url(f"{number}"): f"Ferry {number}\n{'It left the harbour on time. ' * number}".encode() for number in range(20)}
+    night(archive, pages)
+    assert compacting.compact(store, "courier", lambda *_: None).packed > 10
+    alembic(store, "downgrade", "0010")
+    rows_then = rows(store, "SELECT coding, body FROM payload")
+    assert {coding for coding, _ in rows_then} == {"zstd"}
+    assert sorted(unpack(*row) for row in rows_then) == sorted(pages.values())
+    alembic(store, "upgrade", "head")
     alembic(store, "check")
 
 
