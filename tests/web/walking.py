@@ -79,8 +79,16 @@ def walk(browser: Any, address: str, paths: Iterable[str], with_axe: Iterable[st
     """What is wrong with these pages on a desk and then, turned into one, on a phone; axe-core looks at those of `with_axe`."""
     known = {"http_credentials": {"username": "reader", "password": token}} if token else {}
     context = browser.new_context(**known)
-    asked = frozenset(with_axe)
-    wrong = [f"/{path}: {each}" for path in paths for each in _faults(context.new_page(), address + path, path in asked)]
+    page, said, asked = context.new_page(), list[str](), frozenset(with_axe)
+    page.on("console", lambda line: said.append(line.text) if HELD not in line.location["url"] else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: (said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    wrong = list[str]()
+    for path in paths:
+        said.clear()
+        seen = list(_faults(page, address + path, path in asked))
+        told = (each for each in said if not ("404" in each and path == "nothing"))  # which is what it is to answer
+        wrong += [f"/{path}: {each}" for each in (*told, *seen)]
     context.close()
     return wrong
 
@@ -92,21 +100,16 @@ def _axe() -> str:
     return (Path(AXE.origin).parent / "axe.min.js").read_text(encoding="utf8")
 
 
-def _faults(page: Any, url: str, with_axe: bool) -> list[str]:
-    found: list[str] = []
-    page.on("console", lambda said: found.append(said.text) if HELD not in said.location["url"] else None)
-    page.on("pageerror", lambda error: found.append(str(error)))
-    page.on("dialog", lambda dialog: (found.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+def _faults(page: Any, url: str, with_axe: bool) -> Iterator[str]:
     _turn_into(page, DESK)
     page.goto(url)
-    found[:] = [each for each in found if not ("404" in each and url.endswith("/nothing"))]  # which is what it is to answer
     if with_axe:
         page.evaluate(_axe())
     for screen in (DESK, PHONE):
-        _turn_into(page, screen)
-        found += [f"{each}, at {screen.width}" for each in _seen(page, with_axe)]
-    page.close()
-    return found
+        if screen is PHONE:
+            _turn_into(page, screen)
+        for each in _seen(page, with_axe):
+            yield f"{each}, at {screen.width}"
 
 
 def _turn_into(page: Any, screen: Screen) -> None:
