@@ -78,12 +78,10 @@ def count_links(db: Connection, run: int, page: int, links: int) -> None:
 
 def close_run(db: Connection, run: int, status: str, detail: str, deferred: Reason) -> dict[str, int]:
     """Ends a Run and returns its counts by outcome."""
-    db.execute(
-        update(LedgerEntry)
-        .where(LedgerEntry.run_id == run, LedgerEntry.outcome == Outcome.PENDING)
-        .values(outcome=Outcome.DEFERRED, reason=deferred)
-    )
-    db.execute(update(Page).where(Page.lease_run == run).values(lease_run=None, lease_until=None))
+    pending = (LedgerEntry.run_id == run, LedgerEntry.outcome == Outcome.PENDING)
+    mine = select(LedgerEntry.page_id).where(*pending)  # whatever is leased is pending; all Pages are too many to be asked
+    db.execute(update(Page).where(Page.id.in_(mine), Page.lease_run == run).values(lease_run=None, lease_until=None))
+    db.execute(update(LedgerEntry).where(*pending).values(outcome=Outcome.DEFERRED, reason=deferred))
     counts = count(db, run)
     db.execute(
         update(Run)
