@@ -28,9 +28,6 @@ MAY = {
     "urls": (),
     "validation": (),
     "cron": (),
-    "notify": (),
-    "agenda": ("cron",),
-    "children": ("agenda", "errors", "notify", "settings", "sites"),
     "room": ("errors",),
     "wallclock": ("model",),
     "sites": ("addresses", "cron", "errors", "model", "urls", "validation"),
@@ -61,14 +58,13 @@ MAY = {
         "words",
     ),
     "exchange": ("store", "model", "errors", "urls", "sites"),
-    "schedule": ("agenda", "children", "cron", "notify", "sites", "settings"),
+    "schedule": ("cron", "errors", "sites", "settings"),
     "doctor": ("cron", "errors", "room", "settings", "sites", "store"),
     "cli": (
         "doctor",
         "runs",
         "store",
         "exchange",
-        "agenda",
         "schedule",
         "health",
         "newsroom",
@@ -106,7 +102,7 @@ ONLY = {
     "uvicorn": ("pipeline.web",),
     "jinja2": ("pipeline.web", "pipeline.cli.mornings"),
     "apprise": ("pipeline.runs.alerts",),
-    "apscheduler": ("pipeline.schedule", "pipeline.cron"),
+    "apscheduler": ("pipeline.schedule.service", "pipeline.cron"),
 }
 
 
@@ -203,7 +199,7 @@ def test_the_environment_is_read_in_the_settings_alone() -> None:
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")
     }
     # the schedule hands its own environment on to its children, and has systemd's three variables read
-    assert readers <= {"pipeline.settings", "pipeline.schedule", "pipeline.children"}
+    assert readers <= {"pipeline.settings", "pipeline.schedule.service", "pipeline.schedule.children"}
 
 
 def test_no_module_connects_or_reads_settings_when_it_is_imported() -> None:

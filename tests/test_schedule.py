@@ -21,10 +21,10 @@ from apscheduler.schedulers.base import BaseScheduler
 from command import ROOT, command, environment
 
 from pipeline import sites
-from pipeline.agenda import GRACE, Begun, Night, delay_of, done_until
-from pipeline.children import Nights
-from pipeline.notify import Systemd
-from pipeline.schedule import Plan
+from pipeline.schedule.agenda import GRACE, Appointment, Begun, delay_of, done_until
+from pipeline.schedule.children import Nights
+from pipeline.schedule.service import Plan
+from pipeline.schedule.systemd import Systemd
 from pipeline.settings import Settings
 from pipeline.sites import Site
 
@@ -69,7 +69,7 @@ class World:
         self.sites = found
         self.spread = spread
         self.archive: dict[str, list[Begun]] = {}
-        self.nights: list[tuple[str, Night, datetime]] = []
+        self.nights: list[tuple[str, Appointment, datetime]] = []
         self.said: list[str] = []
         self.dies_in_the_next = False
         self.start()
@@ -81,7 +81,7 @@ class World:
         self.plan = Plan(scheduler, self.run, self.said.append, self.spread)
         self.plan.look(self.sites, Clock.now, begun=self.archive)
 
-    def run(self, site: Site, night: Night) -> None:
+    def run(self, site: Site, night: Appointment) -> None:
         status = "interrupted" if self.dies_in_the_next else "finished"
         self.archive.setdefault(site.id, []).append(Begun(Clock.now, status))
         del self.archive[site.id][:-5]
@@ -206,7 +206,7 @@ def test_what_is_done_is_not_begun_again_and_what_broke_off_goes_on_but_not_for_
 def test_a_night_that_somebody_else_has_run_is_left_out_and_none_is_begun_after_the_end(tmp_path: Path) -> None:
     said: list[str] = []
     planned = datetime.now(UTC) - 5 * MINUTE
-    night, begun = Night(planned, planned), {"a": [Begun(planned + MINUTE, "finished")]}
+    night, begun = Appointment(planned, planned), {"a": [Begun(planned + MINUTE, "finished")]}
     nights = Nights(Settings(home=tmp_path), lambda _: begun, said.append)
     nights.run(site("a", "30 2 * * *", "UTC"), night)
     assert said == [f"a: crawled at {planned + MINUTE:%H:%M} by another command, so the night is left out"]

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from pipeline import schedule as scheduling
-from pipeline.agenda import Begun
 from pipeline.cli import changes, summary
 from pipeline.cli.output import complain, print_json, say
 from pipeline.cli.reporting import at_dawn
@@ -19,6 +17,8 @@ from pipeline.errors import ConfigError, ExitCode
 from pipeline.runs.clean import NIGHTLY, Plan
 from pipeline.runs.night import SiteNight, run_night, worst
 from pipeline.runs.report import Report
+from pipeline.schedule import service
+from pipeline.schedule.agenda import Begun
 from pipeline.sites import Site
 from pipeline.store.begun import crawls_begun
 from pipeline.store.engine import Store
@@ -110,7 +110,7 @@ def schedule(context: typer.Context) -> None:
         found = crawls_begun(store, datetime.now(UTC), site)
         return {name: [Begun(*each) for each in crawls] for name, crawls in found.items()}
 
-    scheduling.serve(here.settings, crawls, say)
+    service.serve(here.settings, crawls, say)
     store.close()
 
 

@@ -16,9 +16,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from pipeline.agenda import Begun, Night, done_until
 from pipeline.errors import ExitCode, NightdeskError
-from pipeline.notify import VARIABLES
+from pipeline.schedule.agenda import Appointment, Begun, done_until
+from pipeline.schedule.systemd import VARIABLES
 from pipeline.settings import Settings
 from pipeline.sites import Site
 
@@ -41,7 +41,7 @@ class Nights:
         self._lock = threading.Lock()
         self._is_over = False
 
-    def run(self, site: Site, night: Night) -> None:
+    def run(self, site: Site, night: Appointment) -> None:
         """One night of one Site, once there is a place for it; waits for its end."""
         with self._places:
             if elsewhere := self._elsewhere(site, night):
@@ -49,7 +49,7 @@ class Nights:
             elif child := self._begin(site):
                 self._await(site, child)
 
-    def _elsewhere(self, site: Site, night: Night) -> datetime | None:
+    def _elsewhere(self, site: Site, night: Appointment) -> datetime | None:
         """When somebody else has run the night, on the Site's clock."""
         try:
             crawls = self._crawls(site.id).get(site.id, ())

@@ -21,8 +21,8 @@ BROKEN = ("running", "stopped", "interrupted")  # of a Run whose process is not 
 
 
 @dataclass(frozen=True, slots=True)
-class Night:
-    """One night of a Site: the time that its cron line names, and when it is to start. Both in UTC."""
+class Appointment:
+    """When a night of a Site is to be: the time that its cron line names, and when it is to start. Both in UTC."""
 
     planned: datetime
     start: datetime
@@ -55,11 +55,11 @@ def done_until(crawls: Sequence[Begun], now: datetime) -> datetime | None:
     return max(done) if done else min(fresh) - GRACE if fresh else None
 
 
-def wanted(line: Line, delay: timedelta, done: datetime, now: datetime) -> tuple[Night | None, tuple[datetime, ...]]:
+def wanted(line: Line, delay: timedelta, done: datetime, now: datetime) -> tuple[Appointment | None, tuple[datetime, ...]]:
     """The next night to start, at once where its start is over, and the planned times of those that are too late for it."""
     missed, late = list[datetime](), None
     for planned in line.after(now if done > now + AHEAD else max(done, now - BACK)):
-        night = Night(planned, planned + delay)
+        night = Appointment(planned, planned + delay)
         if night.start > now:
             return late or night, tuple(missed)
         if now - night.start > GRACE:

@@ -26,10 +26,10 @@ from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.triggers.date import DateTrigger
 
 from pipeline import sites
-from pipeline.agenda import AHEAD, GRACE, Begun, Night, delay_of, done_until, wanted
-from pipeline.children import Nights
 from pipeline.cron import Line
-from pipeline.notify import Systemd
+from pipeline.schedule.agenda import AHEAD, GRACE, Appointment, Begun, delay_of, done_until, wanted
+from pipeline.schedule.children import Nights
+from pipeline.schedule.systemd import Systemd
 from pipeline.settings import Settings
 from pipeline.sites import Site
 
@@ -40,7 +40,7 @@ HOURS = int(GRACE.total_seconds() // 3600)
 
 Say = Callable[[str], None]
 Crawls = Callable[[str | None], Mapping[str, Sequence[Begun]]]  # of one Site, or of all
-Run = Callable[[Site, Night], None]
+Run = Callable[[Site, Appointment], None]
 
 
 @dataclass
@@ -52,7 +52,7 @@ class _Planned:
     delay: timedelta
     done: datetime  # nights planned until then are no more to be begun
     seen: datetime  # when the clock was last looked at
-    handed: Night | None = None  # to APScheduler
+    handed: Appointment | None = None  # to APScheduler
 
 
 class Plan:
@@ -125,7 +125,7 @@ class Plan:
         if night is not None and night != planned.handed:
             self._hand(planned, night)
 
-    def _hand(self, planned: _Planned, night: Night) -> None:
+    def _hand(self, planned: _Planned, night: Appointment) -> None:
         planned.handed = night
         self._scheduler.add_job(
             self._run,
