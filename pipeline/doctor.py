@@ -28,6 +28,7 @@ WAL = 256 << 20  # bytes of a write-ahead log that somebody seems to hold
 AHEAD = timedelta(minutes=10)
 EXTRAS = {"alerts": "apprise", "parquet": "pyarrow", "render": "scrapy_playwright"}
 OLDEST = 13  # version of PostgreSQL that is looked after by its makers
+UNUSED, SMALL = 0.25, 64 << 20  # of a file that holds nothing, and bytes, from which on both it is worth a word
 DEAD = 0.2  # of a table's rows, from which on it wants a VACUUM
 
 
@@ -149,6 +150,7 @@ def _archive(store: Store, found: Sequence[Site], now: datetime) -> Iterator[Che
         return
     yield Check("archive", State.OK, f"{store.name}: reached, schema {version}")
     yield from _file(store) if store.is_sqlite else _server(store)
+    yield from _room_within(store) if store.is_sqlite else ()
     yield _clock(store, now)
     yield from _nights(store, found, now)
     yield from _locks(store)
@@ -192,6 +194,19 @@ def _file(store: Store) -> Iterator[Check]:
         yield Check("write-ahead log", State.OK, f"{size / 1e6:,.1f} MB")
 
 
+def _room_within(store: Store) -> Iterator[Check]:
+    """What SQLite does not see to by itself: statistics by which it plans, and room in its file."""
+    state = vitals.file(store)
+    none = f"none, and nights do without; SQL of your own may be faster after: sqlite3 {store.file} ANALYZE"
+    yield Check("statistics", State.OK, "SQLite plans by those of its last ANALYZE" if state.analysed else none)
+    said = f"{state.unused / 1e6:,.0f} of {state.size / 1e6:,.0f} MB hold nothing and are used again by what comes"
+    if state.unused > max(UNUSED * state.size, SMALL):
+        need = f"; to give them back, see that nothing crawls, have {(state.size - state.unused) / 1e9:,.1f} GB free, and type"
+        yield Check("room in the file", State.LOOK, f"{said}{need}: sqlite3 {store.file} VACUUM")
+    else:
+        yield Check("room in the file", State.OK, said)
+
+
 def _server(store: Store) -> Iterator[Check]:
     server = vitals.server(store)
     state = State.OK if server.major >= OLDEST else State.LOOK
@@ -204,7 +219,10 @@ def _server(store: Store) -> Iterator[Check]:
     stale = [each.name for each in server.tables if each.dead > 10_000 and each.dead > DEAD * (each.live + each.dead)]
     blind = [each.name for each in server.tables if each.live > 10_000 and not each.analysed]
     if names := ", ".join(dict.fromkeys((*stale, *blind))):
-        yield Check("statistics", State.LOOK, f"{names}: want a 'VACUUM ANALYZE', which autovacuum has not come to")
+        size = sum({each.name: each.size for each in server.tables if each.name in (*stale, *blind)}.values())
+        said = f"{names}: {size / 1e9:,.1f} GB that autovacuum has not come to"
+        how = f'psql "$NIGHTDESK_DATABASE_URL" -c "VACUUM (ANALYZE) {names}"'
+        yield Check("statistics", State.LOOK, f"{said}; crawls may go on meanwhile, so type: {how}")
     elif server.autovacuum:
         yield Check("statistics", State.OK, "autovacuum is on and keeps up")
 

@@ -14,9 +14,13 @@ from pipeline.store.history import RUN, RunView
 from pipeline.store.schema import Capture, Run
 
 PATIENCE = 60.0  # seconds that a look through the file may take
-TABLES = text(
-    "SELECT relname, n_live_tup, n_dead_tup, coalesce(last_analyze, last_autoanalyze) FROM pg_stat_user_tables ORDER BY 1"
-)
+# what is too long for a row, as stored bytes are, lies in a table beside it, which is vacuumed with it
+TABLES = text("""
+SELECT relname, n_live_tup, n_dead_tup, coalesce(last_analyze, last_autoanalyze) IS NOT NULL, pg_table_size(relid)
+FROM pg_stat_user_tables
+UNION ALL SELECT owner.relname, beside.n_live_tup, beside.n_dead_tup, true, pg_table_size(owner.oid)
+FROM pg_stat_all_tables beside JOIN pg_class owner ON owner.reltoastrelid = beside.relid
+JOIN pg_stat_user_tables ours ON ours.relid = owner.oid ORDER BY 1""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class TableState:
     live: int
     dead: int
     analysed: bool
+    size: int  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +60,32 @@ def quick_check(store: Store) -> str | None:
             driver.set_progress_handler(None, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What SQLite knows of its file: bytes, bytes that hold nothing, and whether it has statistics."""
+
+    size: int
+    unused: int
+    analysed: bool
+
+
+def file(store: Store) -> FileState:
+    """The file of an archive on SQLite."""
+    with store.read() as db:
+        size, number, unused = (
+            int(db.exec_driver_sql(f"PRAGMA {each}").scalar_one()) for each in ("page_size", "page_count", "freelist_count")
+        )
+        analysed = db.scalar(text("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'")) == 1
+    return FileState(size * number, size * unused, analysed)
+
+
 def server(store: Store) -> Server:
     """The server of an archive on PostgreSQL."""
     with store.read() as db:
         number = int(db.scalar(text("SHOW server_version_num")) or 0)
         version = str(db.scalar(text("SHOW server_version"))).split()[0]
         vacuum = db.scalar(text("SHOW autovacuum")) == "on"
-        tables = tuple(TableState(row[0], row[1], row[2], row[3] is not None) for row in db.execute(TABLES))
+        tables = tuple(TableState(*row) for row in db.execute(TABLES))
     return Server(version, number // 10000, vacuum, tables)
 
 

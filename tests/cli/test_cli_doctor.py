@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from archiving import clean, do, dump, night, url
 from command import nightdesk
 
+from pipeline import doctor
+from pipeline.store import vitals
 from pipeline.store.archive import Archive
 from pipeline.store.engine import Store
 
@@ -65,3 +69,24 @@ def test_an_archive_that_is_older_newer_or_not_there_is_told_and_left_alone(stor
         do(store, "UPDATE alembic_version SET version_num = :version", version=version)
         code, found = looked(home, store)
         assert (code, found["archive"][0]) == (int(state == "broken"), state)
+
+
+def test_room_that_holds_nothing_and_rows_that_are_dead_are_told_with_what_to_type(
+    archive: Archive, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "SMALL", 0)
+    monkeypatch.setattr(doctor, "UNUSED", 0.05)
+    night(archive, {url("a"): Random(1).randbytes(100_000)})
+    if store.is_sqlite:
+        do(store, "UPDATE payload SET body = :body", body=b"")
+        (said,) = [each for each in doctor._room_within(store) if each.state is doctor.State.LOOK]
+        assert said.sentence.endswith(f"and type: sqlite3 {store.file} VACUUM")
+        return
+    assert [each for each in doctor._server(store) if each.state is not doctor.State.OK] == []
+    known = vitals.server(store)
+    assert [each.name for each in known.tables].count("payload") == 2, "and what lies beside it"
+    dead = vitals.TableState("payload", 100, 90_000, True, 3 << 30)
+    monkeypatch.setattr(vitals, "server", lambda _: replace(known, tables=(dead, dead)))
+    (said,) = [each for each in doctor._server(store) if each.state is doctor.State.LOOK]
+    assert said.sentence.startswith("payload: 3.2 GB")
+    assert said.sentence.endswith('type: psql "$NIGHTDESK_DATABASE_URL" -c "VACUUM (ANALYZE) payload"')
