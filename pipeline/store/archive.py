@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select, update
 
 from pipeline.errors import AlreadyRunning, StoreError
 from pipeline.model import Capture, Due, Kind, Link, Outcome, Place, Reason, Verdict
-from pipeline.store import frontier, ledger, locks, migrate, visits
+from pipeline.store import frontier, ledger, locks, migrate, tallies, visits
 from pipeline.store.engine import Store, patiently
 from pipeline.store.schema import Page
 from pipeline.store.visits import Visit
@@ -154,6 +154,7 @@ class Archive:
         """Ends a Run: what is still pending becomes DEFERRED for the given reason and stays due. Returns counts by outcome."""
         with self.store.write() as db:
             counts = ledger.close_run(db, run, status, detail, deferred)
+        tallies.keep(self.store, self._site)
         self._release()
         return counts
 

@@ -7,15 +7,16 @@ is named.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from pipeline.model import Kind, Outcome, Standing
+from pipeline.store import tallies
 from pipeline.store.engine import Store
-from pipeline.store.schema import Article, Extraction, LedgerEntry, Page, Run
+from pipeline.store.schema import Extraction, LedgerEntry, Page, Run
 from pipeline.store.sql import storable
 
 
@@ -66,6 +67,9 @@ class SiteState:
 RUN = (Run.id, Run.site, Run.kind, Run.started_at, Run.finished_at, Run.status, Run.detail, Run.counts)
 
 
+DUE = select(func.count()).where(Page.site == bindparam("site"), Page.kind == Kind.STORY, Page.due_at <= bindparam("now"))
+
+
 def runs(store: Store, limit: int, site: str | None = None) -> tuple[RunView, ...]:
     """The newest Runs."""
     query = select(*RUN).order_by(Run.id.desc()).limit(limit)
@@ -109,28 +113,35 @@ def reasons(store: Store, run_id: int, kind: Kind | None = None) -> dict[tuple[s
 
 def states(store: Store, now: datetime, site: str | None = None) -> tuple[SiteState, ...]:
     """Every Site of the archive at a glance, by name; or one alone, which costs that one."""
-    # no index helps who counts all, and SQLite would take that of sites: four times slower
-    name = Page.site + "" if site is None else Page.site
-    due = func.count(case((Page.due_at <= now, 1)))
-    query = select(name, func.count(), func.count(Page.payload_id), func.count(Article.page_id), due)
-    query = query.outerjoin(Article, Article.page_id == Page.id).where(Page.kind == Kind.STORY).group_by(name)
     newest = select(func.max(Run.id)).group_by(Run.site, Run.kind)
     if site is not None:
-        query, newest = query.where(Page.site == storable(site)), newest.where(Run.site == storable(site))
+        newest = newest.where(Run.site == storable(site))
     last: dict[str, dict[str, RunView]] = defaultdict(dict)
     with store.read() as db:
-        counts = {row[0]: SiteState(*row) for row in db.execute(query)}
         for row in db.execute(select(*RUN).where(Run.id.in_(newest))):
             last[row.site][row.kind] = RunView(*row)
+        counts = tallies.of(db, {name: _newest_if_over(kinds.values()) for name, kinds in last.items()})
+        due = {name: _due(db, name, now) for name in last}
         wrong = _unbalanced(db, [each.id for kinds in last.values() for each in kinds.values()])
     return tuple(
-        replace(
-            counts.get(each) or SiteState(each),
-            last=last[each],
-            unbalanced=tuple(run.id for run in last[each].values() if run.id in wrong),
+        SiteState(
+            each,
+            *counts.get(each, tallies.Count()),
+            due[each],
+            kinds,
+            tuple(run.id for run in kinds.values() if run.id in wrong),
         )
-        for each in sorted({*counts, *last})
+        for each, kinds in sorted(last.items())
     )
+
+
+def _newest_if_over(runs: Collection[RunView]) -> int | None:
+    return None if any(run.finished_at is None for run in runs) else max(run.id for run in runs)
+
+
+def _due(db: Connection, site: str, now: datetime) -> int:
+    """Stories that are due: an index has them."""
+    return db.scalar(DUE, {"site": site, "now": now}) or 0
 
 
 def sites(store: Store) -> tuple[str, ...]:

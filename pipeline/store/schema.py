@@ -334,6 +334,17 @@ class Night(Base):
     figures: Mapped[dict[str, Any]]  # see health.figures
 
 
+class Tally(Base):
+    """What a Site had when its newest Run was over: see `tallies`."""
+
+    __tablename__ = "tally"
+    site: Mapped[str] = mapped_column(String(64), primary_key=True)
+    run_id: Mapped[int] = mapped_column(BigInteger)  # the newest Run that it holds for
+    pages: Mapped[int]
+    stored: Mapped[int]
+    articles: Mapped[int]
+
+
 class Finding(Base):
     """Something that is other than it was with a Site, from the night that showed it first to the one that did not any more."""
 

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, 
 
 from pipeline.errors import AlreadyRunning
 from pipeline.model import Draft, Fact, Kind, Reason, Recipe, Source, Told
-from pipeline.store import articles, containers, ledger, locks, materials, memories, scopes
+from pipeline.store import articles, containers, ledger, locks, materials, memories, scopes, tallies
 from pipeline.store.dictionaries import PACKED, unpacked
 from pipeline.store.engine import Store, patiently
 from pipeline.store.packing import pack_draft, unpack_draft
@@ -68,7 +68,9 @@ class Shelf:
     def finish_run(self, run: int, status: str, detail: str = "") -> dict[str, int]:
         """Ends a Run and returns its counts by outcome."""
         try:
-            return patiently(lambda: self._close(run, status, detail))
+            counts = patiently(lambda: self._close(run, status, detail))
+            patiently(lambda: tallies.keep(self.store, self.site))
+            return counts
         finally:
             self.release()
 

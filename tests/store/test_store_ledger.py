@@ -112,3 +112,22 @@ def test_the_state_of_a_site_counts_its_stories_alone(archive: Archive, store: S
     (state,) = history.states(store, NIGHT + DAY)
     assert (state.site, state.pages, state.stored, state.articles) == (SITE, 2, 1, 1)
     assert set(state.last) == {"crawl", "clean"}
+
+
+def test_what_a_site_has_is_read_from_its_last_count_only_while_no_run_has_come_since(archive: Archive, store: Store) -> None:
+    night(archive, {url("a"): b"One story", url("b"): b"Another story"})
+    clean(store)
+
+    def seen() -> tuple[int, ...]:
+        (state,) = history.states(store, NIGHT + DAY)
+        return state.pages, state.stored, state.articles, state.due
+
+    assert seen() == (2, 2, 2, 2)
+    do(store, "UPDATE tally SET articles = 7")  # only to see that nothing is counted
+    assert seen() == (2, 2, 7, 2)
+    run = archive.start_run(SITE)
+    show(archive, run, links(url("c")))
+    assert seen() == (3, 2, 2, 3)
+    archive.finish_run(run, "finished")
+    assert rows(store, "SELECT * FROM tally") == [(SITE, run, 3, 2, 2)]
+    assert seen() == (3, 2, 2, 3)

@@ -1,0 +1,62 @@
+"""What each Site has, counted once a Run is over and kept, so that a look at all Sites costs the same however large they are.
+
+Promises that a count is believed only where no Run of the Site has begun since, and none is at work: else it is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from pipeline.model import Kind
+from pipeline.store.engine import Store
+from pipeline.store.schema import Article, Page, Run, Tally
+from pipeline.store.sql import chunks, upsert
+
+FEW = 50  # Sites that are counted one by one; more of them in one go
+
+
+class Count(NamedTuple):
+    """Stories of a Site: URLs, those with bytes, Articles."""
+
+    pages: int = 0
+    stored: int = 0
+    articles: int = 0
+
+
+def keep(store: Store, site: str) -> None:
+    """Counts a Site and keeps it, unless one of its Runs is at work: that one will."""
+    with store.read() as db:
+        runs = db.execute(select(Run.id).where(Run.site == site, Run.finished_at.is_(None)).limit(1)).first()
+        newest = db.scalar(select(func.max(Run.id)).where(Run.site == site))
+        if runs is not None or newest is None:
+            return
+        count = _counted(db, (site,)).get(site, Count())
+    with store.write() as db:
+        row = {"site": site, "run_id": newest, **count._asdict()}
+        db.execute(upsert(db, Tally, ["site"], ["run_id", *Count._fields]), row)
+
+
+def of(db: Connection, newest: Mapping[str, int | None]) -> dict[str, Count]:
+    """The counts of Sites, each with the number of its newest Run, or None while one is at work."""
+    kept = {row.site: row for row in db.execute(select(Tally.site, Tally.run_id, *(getattr(Tally, n) for n in Count._fields)))}
+    found = {
+        site: Count(*kept[site][2:])
+        for site, run in newest.items()
+        if site in kept and run is not None and kept[site].run_id == run
+    }
+    return found | _counted(db, newest.keys() - found.keys())
+
+
+def _counted(db: Connection, sites: Collection[str]) -> dict[str, Count]:
+    if not sites:
+        return {}
+    # no index helps who counts all, and SQLite would take that of sites: four times slower
+    name = Page.site + "" if len(sites) > FEW else Page.site
+    query = select(name, func.count(), func.count(Page.payload_id), func.count(Article.page_id))
+    query = query.outerjoin(Article, Article.page_id == Page.id).where(Page.kind == Kind.STORY).group_by(name)
+    lots = [None] if len(sites) > FEW else list(chunks(sorted(sites)))
+    rows = [row for lot in lots for row in db.execute(query if lot is None else query.where(Page.site.in_(lot)))]
+    return {row[0]: Count(*row[1:]) for row in rows if row[0] in sites}
