@@ -43,7 +43,7 @@ def test_every_file_is_known_here_and_in_the_readme() -> None:
     names = {path.name for path in DEPLOY.iterdir()}
     assert names == {
         "crontab.example", "nightdesk.service", "nightdesk.timer", "nightdesk-schedule.service", "Dockerfile",
-        "Dockerfile.dockerignore", "compose.yaml", "github-actions.yml",
+        "Dockerfile.dockerignore", "compose.yaml", "compose.cluster.yaml", "nightdesk-worker.service", "github-actions.yml",
     }  # fmt: skip
     readme = (ROOT / "README.md").read_text(encoding="utf8")
     assert [name for name in names if f"config/deploy/{name}" not in readme] == ["Dockerfile.dockerignore"]
@@ -58,7 +58,10 @@ def test_the_cron_lines_are_cron_lines_that_call_commands() -> None:
         assert (wrong_with(shown), shown.command, shown.words[:2]) == ("", "crawl", ("--home", HOME))
 
 
-@pytest.mark.parametrize(("unit", "command"), [("nightdesk.service", "crawl"), ("nightdesk-schedule.service", "schedule")])
+@pytest.mark.parametrize(
+    ("unit", "command"),
+    [("nightdesk.service", "crawl"), ("nightdesk-schedule.service", "schedule"), ("nightdesk-worker.service", "worker")],
+)
 def test_the_units_call_commands(unit: str, command: str) -> None:
     (line,) = re.findall(r"^ExecStart=(.*)$", text(unit), re.M)
     (shown,) = shown_on(line)
@@ -67,7 +70,7 @@ def test_the_units_call_commands(unit: str, command: str) -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
 def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
-    for name in ("nightdesk.service", "nightdesk.timer", "nightdesk-schedule.service"):
+    for name in ("nightdesk.service", "nightdesk.timer", "nightdesk-schedule.service", "nightdesk-worker.service"):
         there = text(name).replace("/opt/nightdesk/.venv/bin/nightdesk", "/bin/true")  # it has to be installed, else
         (tmp_path / name).write_text(there, encoding="utf8")
     units = sorted(map(str, tmp_path.iterdir()))
@@ -76,8 +79,9 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
-def test_the_schedule_is_watched_by_a_systemd_that_it_tells_of_its_state() -> None:
-    lines = text("nightdesk-schedule.service").splitlines()
+@pytest.mark.parametrize("unit", ["nightdesk-schedule.service", "nightdesk-worker.service"])
+def test_what_stays_is_watched_by_a_systemd_that_it_tells_of_its_state(unit: str) -> None:
+    lines = text(unit).splitlines()
     assert {"Type=notify", "NotifyAccess=main", "Restart=on-failure"} <= set(lines)
     (seconds,) = [int(line.partition("=")[2]) for line in lines if line.startswith("WatchdogSec=")]
     assert seconds >= 60, "a look takes a while where there are many sites"
@@ -109,6 +113,14 @@ def test_the_services_of_compose_call_commands_and_name_settings() -> None:
     for line in re.findall(r"^#   (docker .*)$", text("compose.yaml"), re.M):
         for shown in shown_on(" ".join(words for words in [line.partition(" exec schedule ")[2]] if words)):
             assert wrong_with(shown) == ""
+
+
+def test_the_workers_of_compose_are_those_of_a_schedule_that_hands_its_nights_out() -> None:
+    services, base = read_yaml("compose.cluster.yaml")["services"], read_yaml("compose.yaml")["services"]
+    assert services["schedule"]["command"] == ["schedule", "--enqueue"]
+    assert services["worker"]["extends"]["service"] in base
+    assert [wrong_with(Shown(tuple(each["command"]))) for each in services.values()] == ["", ""]
+    assert "[cluster]" in text("Dockerfile")
 
 
 @pytest.mark.skipif(shutil.which("docker") is None, reason="there is no Docker here")

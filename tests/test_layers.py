@@ -58,6 +58,7 @@ MAY = {
         "words",
     ),
     "exchange": ("store", "model", "errors", "urls", "sites"),
+    "cluster": ("errors", "room", "runs", "schedule", "settings", "sites", "store", "validation"),
     "schedule": ("cron", "errors", "sites", "settings"),
     "doctor": ("cron", "errors", "room", "settings", "sites", "store"),
     "cli": (
@@ -65,6 +66,7 @@ MAY = {
         "runs",
         "store",
         "exchange",
+        "cluster",
         "schedule",
         "health",
         "newsroom",
@@ -102,6 +104,8 @@ ONLY = {
     "uvicorn": ("pipeline.web",),
     "jinja2": ("pipeline.web", "pipeline.cli.mornings"),
     "apprise": ("pipeline.runs.alerts",),
+    "procrastinate": ("pipeline.cluster",),
+    "psycopg": ("pipeline.cluster",),
     "apscheduler": ("pipeline.schedule.service", "pipeline.cron"),
 }
 
@@ -198,8 +202,13 @@ def test_the_environment_is_read_in_the_settings_alone() -> None:
         for node in ast.walk(tree(name))
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")
     }
-    # the schedule hands its own environment on to its children, and has systemd's three variables read
-    assert readers <= {"pipeline.settings", "pipeline.schedule.service", "pipeline.schedule.children"}
+    # the schedule hands its own environment on to its children; it and the worker have systemd's three variables read
+    assert readers <= {
+        "pipeline.settings",
+        "pipeline.schedule.service",
+        "pipeline.schedule.children",
+        "pipeline.cluster.worker",
+    }
 
 
 def test_no_module_connects_or_reads_settings_when_it_is_imported() -> None:

@@ -27,6 +27,7 @@ COMMANDS: Final = {  # and the module of each, in the order of the help
     "rollback": "choosing",
     "memory": "cleaning",
     "schedule": "night",
+    "worker": "clustering",
     "sites": "reading",
     "search": "searching",
     "show": "reading",

@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import changes
+from pipeline.cli import changes, clustering
+from pipeline.cli.clustering import Enqueue
 from pipeline.cli.night import end, watched, work
 from pipeline.cli.output import Cell, complain, plural, print_json, say, table
 from pipeline.cli.setup import AsJson, Door, door
+from pipeline.errors import ConfigError
 from pipeline.runs import lessons
 from pipeline.runs.changes import Change
 from pipeline.runs.clean import Plan, Tell, rule_named
@@ -47,6 +49,7 @@ def clean(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show each page that changes, line by line.")] = False,
     samples: Samples = None,
+    enqueue: Enqueue = False,
     as_json: AsJson = False,
 ) -> None:
     """Clean whatever is stale: new pages, and all pages after a change of rules, versions or site options."""
@@ -55,6 +58,11 @@ def clean(
     day = since.replace(tzinfo=UTC) if since else None
     scope = Scope(everything, day, rule_named(rule) if rule else "")
     shown = samples if samples is not None else DIFFS if diff else SAMPLES if dry_run else 0
+    if enqueue:
+        if dry_run or shown:
+            raise ConfigError("--enqueue hands the work to workers elsewhere, who show nothing; leave out --dry-run and --diff")
+        clustering.hand_cleans(here, chosen, Plan(scope), as_json=as_json)
+        return
     if dry_run:
         _preview(here, chosen, scope, shown, as_json)
     reports = {site.id: Report(site.id, shown) for site in chosen}

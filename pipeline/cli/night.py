@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import changes, summary
+from pipeline.cli import changes, clustering, summary
+from pipeline.cli.clustering import Enqueue
 from pipeline.cli.output import complain, print_json, say
 from pipeline.cli.reporting import at_dawn
 from pipeline.cli.setup import AsJson, Door, SiteNames, door
@@ -31,7 +32,9 @@ Since = Annotated[
 ]
 
 
-def crawl(context: typer.Context, sites: SiteNames = None, since: Since = None, as_json: AsJson = False) -> None:
+def crawl(
+    context: typer.Context, sites: SiteNames = None, since: Since = None, enqueue: Enqueue = False, as_json: AsJson = False
+) -> None:
     """Crawl the sites, clean what is new, and sum up. This is the nightly command."""
     here = door(context)
     if since is not None and not sites:
@@ -41,6 +44,9 @@ def crawl(context: typer.Context, sites: SiteNames = None, since: Since = None, 
     day = since.replace(tzinfo=UTC) if since else None
     if day is not None:
         check_back_fill(chosen, day)
+    if enqueue:
+        clustering.hand_crawls(here, chosen, day, as_json=as_json)
+        return
     work(here, chosen, as_json=as_json, crawled=True, since=day)
 
 
@@ -99,18 +105,19 @@ def end(here: Door, nights: Sequence[SiteNight]) -> None:
     raise typer.Exit(worst([here.code, *(night.code for night in nights)]))
 
 
-def schedule(context: typer.Context) -> None:
+def schedule(context: typer.Context, enqueue: Enqueue = False) -> None:
     """Stay, and crawl each site by the cron line of its file. Ends in order on Ctrl-C or SIGTERM."""
     here = door(context)
     _ = here.settings.agent
     here.sites()
     store = here.archive(create=True)
+    begin = clustering.handing(store) if enqueue else None
 
     def crawls(site: str | None) -> dict[str, list[Begun]]:
         found = crawls_begun(store, datetime.now(UTC), site)
         return {name: [Begun(*each) for each in crawls] for name, crawls in found.items()}
 
-    service.serve(here.settings, crawls, say)
+    service.serve(here.settings, crawls, say, begin)
     store.close()
 
 

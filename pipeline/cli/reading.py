@@ -15,6 +15,7 @@ from rich.text import Text
 
 from pipeline.cli import mornings
 from pipeline.cli.advice import advice
+from pipeline.cli.clustering import show_queue
 from pipeline.cli.output import console, plural, print_json, say, size, table, when
 from pipeline.cli.setup import AsJson, Door, SiteNames, door
 from pipeline.errors import ConfigError
@@ -293,6 +294,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     for sentence in chain.from_iterable(hints.values()):
         say(f"! {sentence}")
     say(f"The ledgers of runs {', '.join(wrong)} do not add up." if wrong else "The ledgers of the last runs add up.")
+    show_queue(store)
     if console.is_terminal:
         say(Text(f"Archive: {store.name}", style="dim"))
 

@@ -15,9 +15,8 @@ from pipeline.cli.output import complain, console, plural, print_json, say
 from pipeline.cli.setup import Door, SiteNames, door
 from pipeline.errors import ConfigError, ExitCode
 from pipeline.health.finding import Trouble
-from pipeline.runs import alerts
+from pipeline.runs import dawn
 from pipeline.runs.morning import Morning, judge, morning
-from pipeline.settings import filled_in
 from pipeline.sites import Site
 from pipeline.store import findings
 from pipeline.store.engine import Store, patiently
@@ -95,23 +94,12 @@ def at_dawn(here: Door, store: Store, sites: Sequence[Site], *, quiet: bool, fai
         if standing and console.is_terminal:
             say("'nightdesk report' tells more.")
     send(here, store)
-    if here.settings.heartbeat:
-        url = filled_in({"heartbeat": here.settings.heartbeat}, "config/nightdesk.toml")["heartbeat"]
-        if trouble := alerts.beat(url, failed=failed):
-            complain(f"the sign of life could not be sent to the address under 'heartbeat' ({trouble})")
+    if trouble := dawn.beat(here.settings, failed=failed):
+        complain(trouble)
 
 
 def send(here: Door, store: Store) -> bool:
     """Tells what nobody was told yet. Trouble with that is complained of, and ends nothing."""
-    urls = here.settings.alerts
-    if not urls:
-        return True
-    try:
-        filled = filled_in({str(number): url for number, url in enumerate(urls)}, "config/nightdesk.toml, 'alerts'")
-        number, went = alerts.tell(store, alerts.sender(list(filled.values())))
-    except ConfigError as error:
-        complain(str(error))
-        return False
-    if not went:
-        complain(f"{plural(number, 'finding')} could not be told to all addresses under 'alerts'; the next night tries again")
-    return went
+    if trouble := dawn.send(here.settings, store):
+        complain(trouble)
+    return not trouble

@@ -62,6 +62,15 @@ NIGHTLY = Plan()
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Payloads that one worker extracts of a clean in which several have a share: those behind `after`, up to the `last`."""
+
+    scope: Scope
+    after: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class CleanResult:
     """How a clean ended. `run` is 0 where nothing was stale, and no Run was made."""
 
@@ -157,6 +166,14 @@ def draft_ahead(store: Store, site: Site, workers: Workers, is_over: Callable[[]
     return sum(_put_drafts(shelf, workers, islice(payloads, AHEAD), learning=True))
 
 
+def draft_part(store: Store, site: Site, workers: Workers, part: Part, is_over: Callable[[], bool]) -> int:
+    """Makes the Drafts of one part of a clean, beside others who make those of other parts. Ends soon after `is_over` says so.
+    Returns how many it made. Raises StoreError."""
+    shelf = Shelf(store, site.id)
+    found = _undrafted(shelf, recipe_of(site), part.scope, part.after, part.last)
+    return sum(_put_drafts(shelf, workers, takewhile(lambda _: not is_over(), found), learning=True))
+
+
 def _put_drafts(shelf: Shelf, workers: Workers, payloads: Iterator[Undrafted], *, learning: bool) -> Iterator[int]:
     """Extracts and writes in batches; yields how many."""
     made = ((payload.source.payload_id, draft, shown) for payload, draft, shown in workers.packed(payloads))
@@ -191,9 +208,8 @@ def _both(one: Seen, other: Seen) -> Seen:
     return Seen(one.lines + other.lines, one.headlines + other.headlines, {**one.containers, **other.containers})
 
 
-def _undrafted(shelf: Shelf, recipe: Recipe, scope: Scope) -> Iterator[Undrafted]:
-    after = 0
-    while found := shelf.undrafted(recipe, after, READ, scope):
+def _undrafted(shelf: Shelf, recipe: Recipe, scope: Scope, after: int = 0, last: int | None = None) -> Iterator[Undrafted]:
+    while found := shelf.undrafted(recipe, after, READ, scope, last):
         yield from found
         after = found[-1].source.payload_id
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import FrameType
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
@@ -168,9 +169,19 @@ def _missed(site: Site, missed: Sequence[datetime]) -> str:
     return f"{site.id}: {what} missed by more than {HOURS} hours and left out; was the machine off or asleep?"
 
 
-def serve(settings: Settings, crawls: Crawls, say: Say) -> None:
-    """Runs until SIGTERM or SIGINT, and then ends what is at work in order. Raises StoreError where the archive cannot be read
-    at the start."""
+class Begin(Protocol):
+    """Who begins the nights."""
+
+    def run(self, site: Site, night: Appointment) -> None: ...
+
+    def at_work(self) -> str: ...
+
+    def end(self) -> None: ...
+
+
+def serve(settings: Settings, crawls: Crawls, say: Say, begin: Begin | None = None) -> None:
+    """Runs until SIGTERM or SIGINT, and then ends what is at work in order. The nights run here, unless somebody else is to
+    `begin` them. Raises StoreError where the archive cannot be read at the start."""
     over = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -178,7 +189,7 @@ def serve(settings: Settings, crawls: Crawls, say: Say) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    nights = Nights(settings, crawls, say)
+    nights = begin or Nights(settings, crawls, say)
     scheduler = BackgroundScheduler(timezone="UTC", executors={"default": ThreadPoolExecutor(THREADS)})
     plan = Plan(scheduler, nights.run, say, settings.spread_minutes)
     begun = crawls(None)
@@ -216,7 +227,7 @@ class _Files:
 
 
 def _keep(
-    plan: Plan, nights: Nights, files: _Files, systemd: Systemd, begun: Mapping[str, Sequence[Begun]], over: threading.Event
+    plan: Plan, nights: Begin, files: _Files, systemd: Systemd, begun: Mapping[str, Sequence[Begun]], over: threading.Event
 ) -> None:
     """Looks again and again, until it is over."""
     files.read()

@@ -66,6 +66,12 @@ def acquire(store: Store, name: str, wait: float = 0.0) -> Lock:
     return _acquire_file(store, name, wait) if store.is_sqlite else _acquire_advisory(store, name)
 
 
+def alone(db: Connection, name: str) -> None:
+    """Waits until no other transaction is alone under that name; lasts as long as this one. On SQLite every writer is."""
+    if db.dialect.name == "postgresql":
+        db.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _number(name)})
+
+
 def _acquire_file(store: Store, name: str, wait: float) -> Lock:
     file = store.file
     assert file is not None
@@ -110,8 +116,13 @@ def _acquire_advisory(store: Store, name: str) -> Lock:
     return Lock(take(), take)
 
 
+def _number(name: str) -> int:
+    """What PostgreSQL calls a lock of ours."""
+    return int.from_bytes(blake2b(f"nightdesk:{name}".encode(), digest_size=8).digest(), signed=True)
+
+
 def _advisory(store: Store, name: str) -> Connection:
-    number = int.from_bytes(blake2b(f"nightdesk:{name}".encode(), digest_size=8).digest(), signed=True)
+    number = _number(name)
     with store.telling():
         connection = store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         if not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar():

@@ -102,9 +102,22 @@ class Shelf:
         with self.store.read() as db:
             return db.scalar(select(func.count()).select_from(self._undrafted(recipe, scope).subquery())) or 0
 
-    def undrafted(self, recipe: Recipe, after: int, limit: int, scope: Scope = STALE) -> tuple[Undrafted, ...]:
-        """The next Payloads to extract, by id: fewer where they are large, but one at the least."""
+    def parts(self, recipe: Recipe, size: int, scope: Scope = STALE) -> tuple[tuple[int, int], ...]:
+        """What is to be extracted, cut into parts of so many Payloads: of each its last Payload's id, and how many it has."""
+        found = self._undrafted(recipe, scope).subquery()
+        payload = found.c.payload_id
+        numbered = select(payload, ((func.row_number().over(order_by=payload) - 1) // size).label("part")).subquery()
+        query = select(func.max(numbered.c.payload_id), func.count()).group_by(numbered.c.part).order_by(numbered.c.part)
+        with self.store.read() as db:
+            return tuple((last, number) for last, number in db.execute(query))
+
+    def undrafted(
+        self, recipe: Recipe, after: int, limit: int, scope: Scope = STALE, last: int | None = None
+    ) -> tuple[Undrafted, ...]:
+        """The next Payloads to extract, by id and up to the `last`: fewer where they are large, but one at the least."""
         wanted = self._undrafted(recipe, scope).where(Capture.payload_id > after).order_by(Capture.payload_id).limit(limit)
+        if last is not None:
+            wanted = wanted.where(Capture.payload_id <= last)
         query = select(Payload.id, Payload.charset, Payload.media_type, *PACKED)
         with self.store.read() as db:
             ids = _together(db, [payload for payload in db.scalars(wanted) if payload is not None])
@@ -120,6 +133,7 @@ class Shelf:
         if not rows:
             return
         with self.store.write() as db:
+            locks.alone(db, f"memory:{self.site}")
             new = insert_new(db, DraftRow, ["payload_id", "extractors"]).returning(DraftRow.payload_id)
             payloads = frozenset(db.scalars(new, rows))
             self._learn(db, drafts[0][1].extractors, payloads, seen or {})
@@ -142,6 +156,7 @@ class Shelf:
         """Tells the memory what these Drafts, by id, show of their Pages."""
         columns = (DraftRow.extractors, DraftRow.payload_id)
         with self.store.write() as db:
+            locks.alone(db, f"memory:{self.site}")
             told = update(DraftRow).where(DraftRow.id.in_(drafts), ~DraftRow.learnt).values(learnt=True).returning(*columns)
             new = db.execute(told).all()
             if new:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from archiving import (
     DAY,
@@ -9,6 +11,7 @@ from archiving import (
     RECIPE,
     SITE,
     WALL,
+    body_of,
     clean,
     cleaned,
     do,
@@ -25,7 +28,9 @@ from pipeline.errors import AlreadyRunning
 from pipeline.model import Recipe
 from pipeline.store import query
 from pipeline.store.archive import Archive
+from pipeline.store.containers import Container
 from pipeline.store.engine import Store
+from pipeline.store.memories import COUNTED, KEPT, Seen
 from pipeline.store.shelf import Shelf
 
 A, B = url("a"), url("b")
@@ -121,6 +126,40 @@ def test_stale_pages_and_payloads_are_handed_out_in_pieces(
     monkeypatch.setattr("pipeline.store.shelf.GATHERED", 2)
     monkeypatch.setattr("pipeline.store.shelf.BLOCKS", 3)
     assert len(shelf.stale(RECIPE, 0, 7)) == 4, "nor are long Drafts"
+
+
+def test_what_is_to_be_extracted_is_cut_into_parts_that_hold_it_all_once(archive: Archive, shelf: Shelf) -> None:
+    night(archive, {url(str(number)): b"Story %d" % number for number in range(7)})
+    parts = shelf.parts(RECIPE, 3)
+    assert [number for _, number in parts] == [3, 3, 1]
+    after, seen = 0, list[int]()
+    for last, _ in parts:
+        seen += [each.source.payload_id for each in shelf.undrafted(RECIPE, after, 10, last=last)]
+        after = last
+    assert seen == [each.source.payload_id for each in shelf.undrafted(RECIPE, 0, 10)]
+    draft_all(shelf)
+    assert shelf.parts(RECIPE, 3) == ()
+
+
+def test_several_who_extract_a_site_at_once_teach_its_memory_as_one_would(
+    archive: Archive, store: Store, shelf: Shelf, database_url: str
+) -> None:
+    night(archive, {url(str(number)): b"Story %d" % number for number in range(24)})
+    found = shelf.undrafted(RECIPE, 0, 30)
+
+    def teach(number: int) -> None:
+        own = Shelf(Store(database_url), SITE)
+        for each in found[number::4]:
+            payload = each.source.payload_id
+            seen = {page: Seen((7,), (), {payload: (Container("main", True, True),)}) for page, _ in each.pages}
+            own.put_drafts([(payload, draft_of(body_of(each)))], seen)
+        own.store.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(teach, range(4)))
+    assert rows(store, "SELECT pages, story FROM container WHERE name = 'main'") == [(24, 24)]
+    assert one(store, "SELECT count(*) FROM line WHERE key = 7") == KEPT
+    assert one(store, "SELECT count(*) FROM page WHERE touched") == COUNTED
 
 
 def test_each_site_cleans_its_own(archive: Archive, store: Store, shelf: Shelf) -> None:
