@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from pipeline.store import history, ledgers
+from pipeline.store import queue as queues
 from pipeline.web.desk import AtDesk, Code, Missing, Number, Place, Text
 
 router = APIRouter()
@@ -16,7 +17,7 @@ NONE = "none"  # how the empty reason is asked for
 
 @router.get("/runs")
 def runs(request: Request, desk: AtDesk, site: Code = "", before: Place = None) -> Response:
-    """The newest runs."""
+    """The newest runs, and how far the workers of a cluster are."""
     found = ledgers.runs(desk.store, RUNS + 1, site=site, before=before)
     older = found[RUNS - 1].id if len(found) > RUNS else None
     wrong = history.unbalanced(desk.store, [each.id for each in found[:RUNS]])
@@ -29,6 +30,7 @@ def runs(request: Request, desk: AtDesk, site: Code = "", before: Place = None) 
         site=site,
         sites=history.sites(desk.store),
         before=before,
+        queue=queues.queue(desk.store) if before is None else None,
     )
 
 

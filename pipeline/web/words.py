@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -107,6 +107,16 @@ def seconds(milliseconds: int) -> str:
     return f"{milliseconds:,} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
 
 
+def lasting(time: timedelta | None) -> str:
+    """How long something will take, as far as is known."""
+    if time is None:
+        return ""
+    whole = time.total_seconds()
+    return (
+        f"about {whole / 3600:.1f} h" if whole >= 5400 else f"about {whole / 60:.0f} min" if whole >= 120 else f"{whole:.0f} s"
+    )
+
+
 def said(code: str) -> str:
     """An outcome, a reason or a kind as words."""
     return code.replace("_", " ")
@@ -150,5 +160,5 @@ def marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
 
 FILTERS: Final = {
     each.__name__: each
-    for each in (clock, count, day, lead, link, local, marked, plain, said, seconds, share, size, tongue, when)
+    for each in (clock, count, day, lasting, lead, link, local, marked, plain, said, seconds, share, size, tongue, when)
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import pytest
 from command import nightdesk
+from starlette.testclient import TestClient
 
 from pipeline.errors import ConfigError, NightdeskError, StoreError
 from pipeline.sites import Site, parse
 from pipeline.store import queue as queues
 from pipeline.store.engine import Store
 from pipeline.store.values import Scope
+from pipeline.web.app import application
 
 pytest.importorskip("procrastinate", reason="the extra 'cluster' is not installed")
 
@@ -186,6 +189,9 @@ def test_it_is_told_how_far_all_workers_are_and_how_long_the_rest_takes(shared: 
     assert (batch.cleans, batch.cleaned, batch.pages, batch.extracted, batch.at_work) == (2, 0, 2000, 250, 1)
     assert batch.left is not None
     assert 75 <= batch.left.total_seconds() <= 85, "1750 pages at 40 ms to extract, and 2000 at 4 ms to strike"
+    with TestClient(application(shared), base_url="http://127.0.0.1") as room:
+        page = re.sub(r"<[^>]+>", " ", room.get("/runs").text)
+    assert re.search(r"again\s+0 of 2\s+250 of 2,000\s+1\s+0\s+\d\d s", page)
     assert not queues.is_urgent(shared, "clean", errands.ASKED)
     with engine.open():
         night = [errands.to_clean(site, Scope(), "night", pages=1, payloads=1, night=True) for site in sites]

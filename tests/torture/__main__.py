@@ -17,11 +17,12 @@ from .figures import Figures
 
 @dataclass(frozen=True)
 class Option:
-    """A folder that a trial may be given."""
+    """A folder or a number that a trial may be given."""
 
     flag: str
     name: str
     help: str
+    kind: type[Path] | type[int] = Path
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,14 @@ class Trial:
         run(figures, **given)
 
 
+SHOWN = {Path: "FOLDER", int: "N"}
 TRIALS = {
     "breakage": Trial("A site with sixty nights of history breaks in twelve ways: each is noticed.", ".breakage"),
+    "cluster": Trial(
+        "Three workers on one archive, one of them killed: all is done, nothing twice, no site by two at once.",
+        ".cluster",
+        (Option("--sites", "sites", "How many sites, for a quick look; without it, 300.", int),),
+    ),
     "faults": Trial("Databases that restart or are locked, nights that overlap, workers that die: nothing is lost.", ".faults"),
     "diskfull": Trial("Nights on a disk of eight megabytes: it fills, nothing committed is lost, and they go on.", ".diskfull"),
     "hostile": Trial("A night beside servers that do everything wrong: nothing crashes, nothing good is lost.", ".hostile"),
@@ -68,7 +75,7 @@ def main(words: Sequence[str] | None = None) -> int:
     for name, trial in TRIALS.items():
         one = trials.add_parser(name, help=trial.help, description=trial.help)
         for option in trial.options:
-            one.add_argument(option.flag, dest=option.name, metavar="FOLDER", type=Path, help=option.help)
+            one.add_argument(option.flag, dest=option.name, metavar=SHOWN[option.kind], type=option.kind, help=option.help)
     given = vars(parser.parse_args(words))
     figures = Figures(name := given.pop("name"))
     TRIALS[name].run(figures, **given)
