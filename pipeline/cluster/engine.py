@@ -57,7 +57,8 @@ class Engine:
     """The queue of an archive on PostgreSQL."""
 
     def __init__(self, store: Store) -> None:
-        logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # what a person is to know, we tell
+        for name in ("procrastinate", "psycopg.pool"):  # what a person is to know, we tell
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.store = store
         self._address = store.url.set(drivername="postgresql").render_as_string(hide_password=False)
         options = {
