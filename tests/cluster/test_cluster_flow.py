@@ -19,6 +19,7 @@ from pipeline.store.engine import Store
 pytest.importorskip("procrastinate", reason="the extra 'cluster' is not installed")
 
 SITE = "harbour-courier"
+PATIENCE = 120.0  # seconds, for a machine that has other things to do
 STAYING = {"worker", "schedule"}
 
 
@@ -40,16 +41,16 @@ def test_several_machines_can_be_run_as_shown(home: Path, postgres: Any) -> None
                     staying.append(subprocess.Popen(words, cwd=ROOT, env=given, stdout=subprocess.PIPE, text=True))
                     continue
                 if shown.command == "clean":
-                    until(lambda: rows(store, "SELECT 1 FROM articles"), 60)
-                    until(lambda: not queues.queue(store).batches)
+                    until(lambda: rows(store, "SELECT 1 FROM articles"), PATIENCE)
+                    until(lambda: not queues.queue(store).batches, PATIENCE)
                 done = nightdesk(home, *shown.words, **variables)
                 assert (done.code, done.err) == (0, ""), shown.words
             assert shown.command == "status"
             assert "\nWorkers: process " in done.out
-            until(lambda: not queues.queue(store).batches)
+            until(lambda: not queues.queue(store).batches, PATIENCE)
             for each in staying:
                 each.send_signal(signal.SIGTERM)
-            said = [each.communicate(timeout=60)[0] for each in staying]
+            said = [each.communicate(timeout=PATIENCE)[0] for each in staying]
             assert [each.returncode for each in staying] == [0, 0], said
         finally:
             for each in staying:
