@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
@@ -14,6 +15,8 @@ from command import nightdesk
 from starlette.testclient import TestClient
 
 from pipeline.errors import ConfigError, NightdeskError, StoreError
+from pipeline.runs.workers import Workers
+from pipeline.settings import load
 from pipeline.sites import Site, parse
 from pipeline.store import queue as queues
 from pipeline.store.engine import Store
@@ -28,6 +31,7 @@ from procrastinate.schema import SchemaManager
 from pipeline.cluster import errands
 from pipeline.cluster.engine import KEPT, Engine
 from pipeline.cluster.patience import Later, Patience
+from pipeline.cluster.work import Work
 from pipeline.cluster.worker import _take_over
 
 COURIER = (
@@ -147,6 +151,22 @@ def test_what_a_dead_worker_had_in_hand_is_taken_over_once(shared: Store, engine
         engine.hand_out([errands.to_crawl(courier, NOW, "night")])
     asyncio.run(look())
     assert [status for _, status, _ in jobs(shared)] == ["aborted", "todo"], "its double does it"
+
+
+def test_a_worker_that_ends_gives_back_what_it_has_in_hand(shared: Store, engine: Engine, home: Path) -> None:
+    async def ending() -> tuple[bool, bool]:
+        work = Work(load(home), shared, engine, [Workers(1, 1.0, 64)], 1, print)
+        slow = asyncio.create_task(work._unless_over(asyncio.sleep(60)))
+        held = asyncio.create_task(work._with_pool(lambda _, over: over.wait(60)))
+        await asyncio.sleep(0.05)
+        work.end()
+        with pytest.raises(Later, match="given back"):
+            await slow
+        return await held, await work._with_pool(lambda _, over: over.is_set())
+
+    began = time.monotonic()
+    assert asyncio.run(ending()) == (True, True)
+    assert time.monotonic() - began < 20
 
 
 def test_what_fails_is_tried_again_ever_more_rarely_and_given_up(courier: Site) -> None:
