@@ -15,7 +15,7 @@ from lxml import etree, html
 from w3lib.encoding import html_to_unicode
 
 from crawler.feeds import read_feed
-from crawler.found import Found, Links, plain_text, too_complex, unreadable
+from crawler.found import Found, Links, text_of, too_complex, unreadable
 from crawler.sitemaps import read_sitemap
 from pipeline import bounds
 from pipeline.model import Kind, Link, Reason
@@ -70,7 +70,7 @@ def read_section(body: bytes, base: str, content_type: str, owns: Callable[[str]
     links = Links(MAX_ANCHORS)
     for anchor in root.iter("a"):
         url = resolve(base, str(anchor.get("href") or ""))
-        if url is not None and owns(url) and not links.add(Link(url, title=plain_text("".join(anchor.itertext())))):
+        if url is not None and owns(url) and not links.add(Link(url, title=text_of(anchor))):
             break
     if not links.by_key and any("depth" in error.message for error in parser.error_log):
         return unreadable("elements nested so deep that the page cannot be parsed")

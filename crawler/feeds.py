@@ -27,6 +27,8 @@ from pipeline.urls import resolve
 
 MAX_ELEMENTS = 200_000  # feedparser takes 25 microseconds for each
 MAX_MARKS = 1_000_000  # brackets and ampersands: a parser's memory goes by them
+MAX_PREFIXES = 300  # different ones: feedparser looks at all of them for each element, and feeds have a dozen
+PREFIX = re.compile(rb"xmlns:([\w.-]+)\s*=")
 MAX_NODES = 300_000  # of a JSON feed: 50,000 items with their authors and attachments
 XML_OPTIONS: dict[str, bool] = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
 ROOT_END = closing("rss", "feed", "RDF")
@@ -43,6 +45,8 @@ def read_feed(body: bytes, base: str, content_type: str) -> Found:
     clean, content_type, elements = well_formed(body, content_type)
     if elements > MAX_ELEMENTS:
         return too_complex(f"a feed of {elements} elements")
+    if (prefixes := len(set(PREFIX.findall(clean)))) > MAX_PREFIXES:
+        return too_complex(f"a feed of {prefixes} prefixes")
     parsed = feedparser.parse(
         io.BytesIO(clean),  # bytes themselves could be taken for the name of a local file
         response_headers={"content-type": content_type},  # no location: else a guid like "4711" became a URL

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from html.entities import name2codepoint
 from itertools import islice
+from typing import Any
 
 from pipeline.model import Link, Reason
 from pipeline.urls import url_key
 
 MAX_LINKS = 50_000  # of one Place: what the sitemap protocol allows
 MAX_TITLE = 500  # characters
+MAX_PIECES = 500  # of the text of one link
 MAX_TAGS = 50  # of one Link
 MAX_TAG = 100  # characters
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b\ufeff\ufffe\uffff]+")
@@ -86,6 +88,17 @@ def too_complex(detail: str) -> Found:
 def plain_text(text: str) -> str:
     """One line without control characters or lone surrogates, of bounded length."""
     return " ".join(UNPRINTABLE.sub(" ", text).split())[:MAX_TITLE].rstrip()
+
+
+def text_of(element: Any) -> str:
+    """The text inside an element, as far as it makes a title: links that stand in each other would be read again and again."""
+    found, letters = [], 0
+    for piece in islice(element.itertext(), MAX_PIECES):
+        found.append(piece)
+        letters += len(piece.strip())
+        if letters > 2 * MAX_TITLE:
+            break
+    return plain_text("".join(found))
 
 
 def tags_of(names: Iterable[str]) -> tuple[str, ...]:

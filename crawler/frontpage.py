@@ -12,7 +12,7 @@ from typing import Any, Final
 from lxml import etree, html
 
 from crawler.discovery import as_utf8
-from crawler.found import plain_text
+from crawler.found import plain_text, text_of
 from pipeline.bounds import too_complex
 from pipeline.model import Outcome
 from pipeline.probing import Front, Seen
@@ -125,7 +125,7 @@ def _menu(root: Any, base: str) -> tuple[Seen, ...]:
         if place.tag in ("ul", "div") and not MENU.search(f"{place.get('class') or ''} {place.get('id') or ''}"):
             continue
         for anchor in place.iter("a"):
-            url, title = resolve(base, str(anchor.get("href") or "")), plain_text("".join(anchor.itertext()))
+            url, title = resolve(base, str(anchor.get("href") or "")), text_of(anchor)
             if url and 0 < len(title) <= 40:
                 found.setdefault(canonical(url), Seen(url=url, title=title))
         if len(found) >= MAX_MENU:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from pipeline.addresses import is_inner
 from pipeline.cron import trigger
 from pipeline.errors import ConfigError
 from pipeline.model import Kind, Link, Outcome, Place, Reason, Verdict
+from pipeline.patterns import check_patterns
 from pipeline.urls import MAX_URL, canonical, host_of, is_calendar, looks_like_story, repeats, too_deep
 from pipeline.validation import explain_validation
 
@@ -75,7 +76,7 @@ class Cleaning(Table):
     @field_validator("strike")
     @classmethod
     def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return check_patterns(value)
+        return check_patterns(value, whole=True)
 
 
 class Retention(Table):
@@ -286,16 +287,6 @@ def _as_asked(host: str) -> str:
 def bare_host(host: str) -> str:
     """A host without a leading `www.`."""
     return host.removeprefix("www.")
-
-
-def check_patterns(patterns: Iterable[str]) -> tuple[str, ...]:
-    """The patterns, if each is a regular expression; ValueError names the one that is not."""
-    for pattern in patterns:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
-    return tuple(patterns)
 
 
 DATED = re.compile(r"\{(year|month|day)(?::(?:02|2)?d?)?\}")

@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import zip_longest
 
 from pipeline.model import BlockKind
+from pipeline.patterns import LONGEST
 from pipeline.rules.phrases import (
     CREDIT,
     CREDIT_MARKS,
@@ -37,7 +38,7 @@ def site_pattern(reading: Reading) -> Found:
     for pattern in reading.cleaning.strike:
         matcher = _compiled(pattern)
         for line in reading.kept:
-            if matcher.fullmatch(line.text):
+            if len(line.text) <= LONGEST and matcher.fullmatch(line.text):
                 yield line.index, f"the site's pattern {pattern!r} matches it"
 
 

@@ -28,7 +28,7 @@ class Rule:
 
 
 RULES: Final = (
-    Rule("site-pattern", 1, "A line that a pattern of the site's own file matches whole.", lines.site_pattern),
+    Rule("site-pattern", 2, "A line that a pattern of the site's own file matches whole.", lines.site_pattern),
     Rule("own-title", 3, "The story's own title, repeated at the head of its text.", titles.own_title),
     Rule("byline", 1, "The name of the story's author, with its date and place, before or behind the story.", bylines.byline),
     Rule("prompt", 2, "A request to log in, subscribe, follow, share, comment or accept cookies.", lines.prompt),

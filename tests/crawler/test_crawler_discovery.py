@@ -228,6 +228,14 @@ def test_no_title_holds_what_a_database_refuses() -> None:
     assert read(Kind.FEED, f"<rss version='2.0'><channel>{poisoned}</channel></rss>").links[0].title == "A ferry"
 
 
+def test_links_in_each_other_and_prefixes_without_end_are_not_read_again_and_again() -> None:
+    nested = "".join(f"<a href='/news/{n}'><div>x" for n in range(3_000))
+    assert len(read(Kind.SECTION, nested).links) > 900  # as deep as a parser goes
+    assert len(read(Kind.SECTION, nested).links[0].title) < 600
+    prefixes = "".join(f"<a{n}:x xmlns:a{n}='urn:{n}'/>" for n in range(400))
+    assert read(Kind.FEED, f"<rss version='2.0'><channel>{prefixes}</channel></rss>").reason is Reason.TOO_COMPLEX
+
+
 @pytest.mark.parametrize(
     ("markup", "next_page"),
     [

@@ -1,8 +1,9 @@
-"""diskfull — nights on a disk that is too small: first one that fills, then one with a floor.
+"""diskfull — nights on a disk that is too small: one that fills, on either database, then one with a floor.
 
-The archive lies on a tmpfs of 8 MB, which only root can make; elsewhere the trial says so and asks nothing. While a night
-fills it, the archive is looked at from outside. The night is to end with the disk's exit code and sentence, with nothing lost
-that was committed; readers are to read; and with more room the same command is to complete everything.
+The archive lies on a tmpfs of 8 MB, PostgreSQL's tables on one of 24, which only root can make; elsewhere the trial says so and
+asks nothing. While a night fills it, the archive is looked at from outside. The night is to end with the disk's exit code and
+sentence, with nothing lost that was committed; readers are to read; and with more room the same command is to complete
+everything.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from pipeline.errors import ExitCode
@@ -27,6 +29,7 @@ from .nights import Committed, ask, committed, runs
 from .watching import ROOT
 
 SMALL, LARGE, FLOOR = 8, 400, 20  # megabytes
+SMALL_SERVER = 24  # of which an empty database takes eight
 STORIES = 1_500
 LEFT = """SELECT count(*) FROM run WHERE finished_at IS NOT NULL AND EXISTS
 (SELECT 1 FROM ledger_entry l WHERE l.run_id = run.id AND l.outcome = 'pending')"""
@@ -43,18 +46,38 @@ def run(figures: Figures) -> None:
             return
         try:
             home = nights.home(Path(folder), [address])
-            _fill(figures, home, disk)
+            _fill(figures, home, disk, "SQLite", f"sqlite:///{disk / 'archive.db'}")
             _floor(figures, home, disk)
         finally:
             subprocess.run(["umount", str(disk)], check=False)
+        _postgres(figures, Path(folder) / "home")
+
+
+def _postgres(figures: Figures, home: Path) -> None:
+    """PostgreSQL with its tables on a disk of their own: there it is full, and its log of changes is not."""
+    short = Path(tempfile.mkdtemp(prefix="nd"))
+    try:
+        with nights.own_postgres() as (address, _):
+            subprocess.run(_mount(short, SMALL_SERVER), check=True)
+            owner = Path(str(ask(address, "SHOW data_directory")[0][0])).stat()
+            os.chown(short, owner.st_uid, owner.st_gid)
+            engine = create_engine(address, isolation_level="AUTOCOMMIT")
+            with engine.connect() as db:
+                db.execute(text(f"CREATE TABLESPACE small LOCATION '{short}'"))
+                db.execute(text("CREATE DATABASE archive TABLESPACE small"))
+            small = engine.url.set(database="archive").render_as_string(hide_password=False)
+            engine.dispose()
+            _fill(figures, home, short, "PostgreSQL", small)
+    finally:
+        subprocess.run(["umount", str(short)], check=False)
+        shutil.rmtree(short, ignore_errors=True)
 
 
 def _mount(disk: Path, size: int, *more: str) -> list[str]:
     return ["mount", "-t", "tmpfs", "-o", ",".join((*more, f"size={size}m")), "tmpfs", str(disk)]
 
 
-def _fill(figures: Figures, home: Path, disk: Path) -> None:
-    address = f"sqlite:///{disk / 'archive.db'}"
+def _fill(figures: Figures, home: Path, disk: Path, engine: str, address: str) -> None:
     known: Committed = frozenset()
     unread = 0
     with _night(home, address, floor=0) as night:
@@ -66,35 +89,47 @@ def _fill(figures: Figures, home: Path, disk: Path) -> None:
             time.sleep(0.2)
         said = night.communicate()[0].strip()
     figures.met(
-        "exit code of the night that fills the disk", night.returncode, night.returncode == ExitCode.DISK, said.splitlines()
+        f"{engine}: exit code of the night that fills the disk",
+        night.returncode,
+        night.returncode == ExitCode.DISK,
+        said.splitlines(),
     )
     figures.met(
-        "what it says",
+        f"{engine}: what it says",
         next((line for line in said.splitlines() if "no room left" in line), said[-200:]),
         "no room left" in said and "Traceback" not in said,
         said.splitlines(),
     )
     lost = len(known - committed(address))
-    figures.met(f"committed rows lost, of {len(known)}", lost, bool(known) and not lost)
-    figures.met("looks from outside that failed while it was full", unread, unread == 0)
+    figures.met(f"{engine}: committed rows lost, of {len(known)}", lost, bool(known) and not lost)
+    figures.met(f"{engine}: looks from outside that failed while it was full", unread, unread == 0)
     for words in (("status",), ("search", "the", "--limit", "1"), ("verify", "--sample", "50")):
         done = _say(home, address, *words)
-        figures.met(f"'nightdesk {words[0]}' on the full disk", done.returncode, done.returncode == 0, done.stderr.splitlines())
+        # PostgreSQL itself may turn a new connection away, for which it writes a small file
+        is_told = engine == "PostgreSQL" and done.returncode == ExitCode.DISK and "could not write init file" in done.stderr
+        figures.met(
+            f"{engine}: 'nightdesk {words[0]}' on the full disk",
+            done.returncode,
+            done.returncode == 0 or is_told,
+            done.stderr.splitlines(),
+        )
     subprocess.run(_mount(disk, LARGE, "remount"), check=True)
     with _night(home, address, floor=0) as night:
         said = night.communicate(timeout=900)[0]
-    figures.met("exit code of the next night, with more room", night.returncode, night.returncode == 0, said.splitlines())
-    _whole(figures, home, address, known)
+    figures.met(
+        f"{engine}: exit code of the next night, with more room", night.returncode, night.returncode == 0, said.splitlines()
+    )
+    _whole(figures, engine, home, address, known)
 
 
-def _whole(figures: Figures, home: Path, address: str, known: Committed) -> None:
+def _whole(figures: Figures, engine: str, home: Path, address: str, known: Committed) -> None:
     final = committed(address)
-    figures.met("committed rows lost in the end", len(known - final), known <= final)
+    figures.met(f"{engine}: committed rows lost in the end", len(known - final), known <= final)
     articles = sum(kind == "article" for kind, _, _ in final)
-    figures.met("articles", f"{articles} of {STORIES}", articles == STORIES)
-    figures.met("runs that are still open", open_ := _open(address), open_ == 0)
+    figures.met(f"{engine}: articles", f"{articles} of {STORIES}", articles == STORIES)
+    figures.met(f"{engine}: runs that are still open", open_ := _open(address), open_ == 0)
     done = _say(home, address, "verify")
-    figures.met("exit code of 'nightdesk verify'", done.returncode, done.returncode == 0, done.stderr.splitlines())
+    figures.met(f"{engine}: exit code of 'nightdesk verify'", done.returncode, done.returncode == 0, done.stderr.splitlines())
 
 
 def _open(address: str) -> int:

@@ -32,6 +32,7 @@ LOCKED = 60.0  # seconds
 KILLS = 10
 LONGEST = 1200.0  # seconds of one night
 AT_ONCE = 20.0  # seconds within which a second command says that there is a first; it starts beside two nights at work
+OVER = "SELECT count(*) FROM run WHERE kind = 'crawl' AND finished_at IS NOT NULL"
 RUNS = "SELECT site, count(*) FROM run WHERE kind = 'crawl' GROUP BY site ORDER BY site"
 
 
@@ -47,6 +48,7 @@ def run(figures: Figures) -> None:
 
         with place() as (_, folder), own_postgres() as (address, restart):
             _restarts(figures, folder, address, restart)
+            _at_the_end(figures, folder, address, restart)
         with place() as (root, folder), sqlite(root) as address:
             _lock(figures, folder, address)
         for engine, database in (("SQLite", sqlite), ("PostgreSQL", postgres)):
@@ -71,6 +73,17 @@ def _restarts(figures: Figures, folder: Path, address: str, restart: Callable[[s
         done += 1
     figures.met(f"{name} in one crawl", done, done == RESTARTS)
     figures.met(f"{name}: committed rows lost", lost, lost == 0)
+    _finish(figures, name, night, address, known)
+
+
+def _at_the_end(figures: Figures, folder: Path, address: str, restart: Callable[[str, float], None]) -> None:
+    """Another night, which finds nothing new; the server goes while it sums up."""
+    name = "PostgreSQL away at the end of a night"
+    before, known = int(str(ask(address, OVER)[0][0])), committed(address)
+    night = _begun(folder, address)
+    _until(night, lambda: int(str(ask(address, OVER)[0][0])) >= before + SITES)
+    figures.told(f"{name}: it was at work when the server went", night.poll() is None)
+    restart("immediate", DOWN)
     _finish(figures, name, night, address, known)
 
 
