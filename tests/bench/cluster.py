@@ -22,6 +22,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from pipeline.cluster.errands import PART
 from pipeline.model import Capture, Kind, Link, Outcome, Place, Reason, Verdict
 from pipeline.store.archive import Archive
 from tests.torture.nights import ask, own_postgres
@@ -58,6 +59,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--sites", type=int, default=10, metavar="N", help="sites that they belong to")
     parser.add_argument("--pairs", type=int, default=1, metavar="N", help="how often one worker and two are compared")
     options = parser.parse_args(words)
+    if options.pages // options.sites <= PART:
+        parser.error(f"a site of no more than {PART} pages is not shared by workers; ask for more pages or fewer sites")
     with tempfile.TemporaryDirectory(prefix="nd-bench-") as folder, own_postgres() as (server, _):
         home = _home(Path(folder), options.sites)
         began = time.monotonic()
