@@ -64,6 +64,10 @@ TRIALS = {
         "Readers of an archive into which a night crawls and cleans: nobody waits, nobody is locked out.", ".serving"
     ),
     "migrate": Trial("Upgrades from each earlier schema, killed after each statement: the next one succeeds.", ".migrate"),
+    "pathological": Trial(
+        "Pages, feeds, addresses, patterns and queries made to be slow: time grows as their size does.", ".pathological"
+    ),
+    "powerloss": Trial("The power goes at random moments of a night: all that was committed is there.", ".powerloss"),
     "ssrf": Trial("Every spelling of an inner address by every way in: nothing is ever connected to.", ".ssrf"),
 }
 
