@@ -57,10 +57,12 @@ def grow(case: Case) -> list[Taken]:
 
 
 def exponent(taken: Sequence[Taken]) -> float:
-    """How time grew over two doublings, at the worst: n to the power of this. 0.0 where all was too short to tell."""
-    pairs = [(taken[at], taken[at + 2]) for at in range(len(taken) - 2)] or ([(taken[0], taken[-1])] if taken[1:] else [])
-    told = [(one, other) for one, other in pairs if one.seconds > 0 and other.seconds >= FEW]
-    return max((math.log(two.seconds / one.seconds) / math.log(two.size / one.size) for one, two in told), default=0.0)
+    """How time grew over the last two doublings before a limit ended it: n to the power of this. 0.0 where that was too short to
+    tell."""
+    some = [each for each in taken if LIMITED not in each.said and each.seconds > 0][-3:]
+    if len(some) < 2 or some[-1].seconds < FEW:
+        return 0.0
+    return math.log(some[-1].seconds / some[0].seconds) / math.log(some[-1].size / some[0].size)
 
 
 def worst(taken: Sequence[Taken]) -> Taken:

@@ -57,7 +57,7 @@ def pages() -> Iterator[Case]:
     """What a page may hold: markup as `behind` its story, in its `head`, or instead of it."""
     for name, piece in BEHIND.items():
         make = lambda n, piece=piece: story("x", behind=_times(piece, n))  # noqa: E731
-        yield Case(f"page, {name}", make, _page, DOUBLED, seconds=12, of_a_library=name in LIBRARIES)
+        yield Case(f"page, {name}", make, _page, DOUBLED, seconds=12, megabytes=400, of_a_library=name in LIBRARIES)
     for name, piece in HEADS.items():
         yield Case(f"page, {name}", lambda n, piece=piece: story("x", head=_times(piece, n)), _page, DOUBLED, seconds=12)
     for name, make in WHOLE.items():
