@@ -57,8 +57,8 @@ def grow(case: Case) -> list[Taken]:
 
 
 def exponent(taken: Sequence[Taken]) -> float:
-    """How time grew over the last two doublings before a limit ended it: n to the power of this. 0.0 where that was too short to
-    tell."""
+    """How time grew over the last two doublings before a limit ended it: n to the power of this. 0.0 where that was too
+    short to tell."""
     some = [each for each in taken if LIMITED not in each.said and each.seconds > 0][-3:]
     if len(some) < 2 or some[-1].seconds < FEW:
         return 0.0

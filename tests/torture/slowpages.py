@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .pages import paragraphs, story
 
-# In these trafilatura goes through all of an element's children for each of them; the CPU limit of a page ends what is too large.
+# In these trafilatura goes through all of an element's children for each of them; a page's CPU limit ends what is too large.
 LIBRARIES = ("its own headline again", "links")
 BEHIND = {
     "nested divs": "<div>",
