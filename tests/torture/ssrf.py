@@ -154,10 +154,10 @@ def _judge(trial: Trial, site: str, way: str, found: dict[str, str], *, is_owned
     wrong, refused = [], 0
     for number, spelling in enumerate(ALL):
         ends = next((ends for url, ends in found.items() if f"/{way}-{number}/" in url), "nothing")
-        if not _is_url(trial.url(spelling, way, number)):
+        if spelling == TWO_FACED:
+            fine = {"nothing", BLOCKED, OFF_SITE, NO_NAME, *NO_URL}
+        elif not _is_url(trial.url(spelling, way, number)):
             fine = {"nothing", *NO_URL}
-        elif spelling == TWO_FACED:
-            fine = {BLOCKED, OFF_SITE, NO_NAME, *NO_URL}
         else:
             fine = {OFF_SITE} if spelling in NAMES and not is_owned else {BLOCKED}
         refused += ends == BLOCKED
