@@ -1,8 +1,10 @@
 """`python -m tests.bench.cluster` — what a second worker brings: pages are cleaned by one, by two, and by two of whom one dies.
 
-A made-up archive of some sites is filled once on a PostgreSQL of its own, and copied for each measurement. A worker is held on
-one processor and has one process that extracts, so that two workers have twice of everything but the database, which shares the
-processors with them. The rate is that of the first errand's start to the last one's end, as the queue has written it down.
+A made-up archive of some sites is filled and cleaned once on a PostgreSQL of its own, then told that all of it was the work of
+older extractors, and copied for each measurement: every page is extracted and struck again. With --first its pages were never
+cleaned, and what they bring (the full-text index above all) is the database's work too. A worker is held on one processor and
+has one process that extracts, so that two workers have twice of everything but the database, which shares the processors with
+them. The rate is that of the first errand's start to the last one's end, as the queue has written it down.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from pipeline.cluster.errands import PART
+from pipeline.extract import EXTRACTORS
 from pipeline.model import Capture, Kind, Link, Outcome, Place, Reason, Verdict
 from pipeline.store.archive import Archive
 from tests.torture.nights import ask, own_postgres
@@ -57,6 +60,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.cluster", description="Measures cleaning by several workers.")
     parser.add_argument("--pages", type=int, default=20_000, metavar="N", help="stored pages")
     parser.add_argument("--sites", type=int, default=10, metavar="N", help="sites that they belong to")
+    parser.add_argument("--first", action="store_true", help="pages that were never cleaned")
     parser.add_argument("--pairs", type=int, default=1, metavar="N", help="how often one worker and two are compared")
     options = parser.parse_args(words)
     if options.pages // options.sites <= PART:
@@ -66,7 +70,10 @@ def main(words: Sequence[str] | None = None) -> int:
         began = time.monotonic()
         filled = _database(server, "filled")
         _fill(filled, options.pages, options.sites)
-        _say(f"{options.pages:,} pages of {options.sites} sites stored in {time.monotonic() - began:.0f} s")
+        if not options.first:
+            _clean(home, filled)
+        done = "stored" if options.first else "stored and cleaned"
+        _say(f"{options.pages:,} pages of {options.sites} sites {done} in {time.monotonic() - began:.0f} s")
         factors = [_compare(server, home, options.pages) for _ in range(options.pairs)]
         died = _measure(server, home, 2, options.pages, kill=True)
         for kind, pages, seconds in died.taken:
@@ -107,7 +114,7 @@ def _measure(server: str, home: Path, number: int, pages: int, *, kill: bool = F
         _until(lambda: not ask(address, f"SELECT 1 FROM {QUEUE} WHERE status IN ('todo', 'doing') LIMIT 1"), SECONDS)
     seconds = float(str(ask(address, SPAN)[0][0]))
     articles = int(str(ask(address, "SELECT count(*) FROM article")[0][0]))
-    drafts = int(str(ask(address, "SELECT count(*) FROM draft")[0][0]))
+    drafts = int(str(ask(address, f"SELECT count(*) FROM draft WHERE extractors = '{EXTRACTORS}'")[0][0]))
     if (articles, drafts) != (pages, pages):
         raise RuntimeError(f"{articles} articles and {drafts} drafts of {pages} pages")
     query = TAKEN % (killed_at, ", ".join(map(str, taken)))
@@ -170,6 +177,20 @@ def _fill(address: str, pages: int, sites: int) -> None:
                 archive.keep(run, _capture(each.page_id, page_of(numbers[each.url], pages)), None)
         archive.finish_run(run, "finished")
     archive.close()
+
+
+def _clean(home: Path, address: str) -> None:
+    """Cleans them all, and has it look like the work of extractors that are older than these."""
+    import psycopg
+
+    done = nightdesk(home, "clean", seconds=SECONDS, NIGHTDESK_DATABASE_URL=address)
+    if done.code:
+        raise RuntimeError(done.err)
+    plain = make_url(address).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as db:
+        db.execute("UPDATE draft SET extractors = 'older'")
+        db.execute("UPDATE page SET clean_recipe = 'older' WHERE clean_recipe IS NOT NULL")
+        db.execute("VACUUM ANALYZE")
 
 
 def _capture(page: int, body: bytes) -> Capture:
