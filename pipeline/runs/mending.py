@@ -17,7 +17,7 @@ from pipeline.extract import EXTRACTORS
 from pipeline.runs.clean import clean_site
 from pipeline.runs.workers import Workers
 from pipeline.sites import Site
-from pipeline.store import derived, faults, mending, search, training
+from pipeline.store import derived, faults, mending, search, tallies, training
 from pipeline.store.engine import Store
 from pipeline.store.faults import Asked, Fault, Looked, Tell
 from pipeline.store.shelf import Shelf
@@ -55,6 +55,7 @@ def look(store: Store, asked: Asked, looked: Looked, tell: Tell, *, bytes_too: b
         yield from faults.pages(store, looked, tell)
         yield from derived.index(store, tell)
         yield from faults.words(store)
+        yield from faults.counts(store, tell)
     yield from faults.ledgers(store, asked, looked, tell)
 
 
@@ -97,6 +98,10 @@ def _mend(store: Store, known: dict[str, Site], lot: Sequence[Fault], workers: W
     for each in by["ledger"]:
         mended.sentences.append(f"run {each.id}: {mending.recount(store, each.id)}")
         mended.done["ledgers counted anew"] += 1
+    if by["count"]:
+        for site, *_ in tallies.wrong(store):
+            tallies.keep(store, site)
+        mended.done["sites counted anew"] += len(by["count"])
     if by["stray"]:
         mending.drop_strays(store, [each.id for each in by["stray"]])
         mended.done["entries taken out of the index"] += len(by["stray"])

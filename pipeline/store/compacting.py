@@ -28,7 +28,6 @@ SAMPLE = 4  # payloads by which a dictionary is chosen
 LOOKS = 6  # stretches of a Site that a dry run looks at
 SMALLER = 0.95  # of what there is, at the most, that is worth to be written
 
-NOTHING: dict[str, Any] = {"number": 0, "packed": b"", "dictionary": None}
 Tell = Callable[[str, int, int], None]  # (stage, done, of)
 PACK = (
     update(Payload.__table__)  # type: ignore[arg-type]
@@ -114,7 +113,8 @@ def _compact(store: Store, site: str, pages: Sequence[int], done: Compacted, *, 
         if fresh and not dry:
             with store.write() as db:
                 parts = _parts(db, site)  # of a dictionary that may have been made just now
-                db.execute(PACK, [row for row in fresh if row["number"] not in parts] or [NOTHING])
+                if rest := [row for row in fresh if row["number"] not in parts]:
+                    db.execute(PACK, rest)
         done.looked += len(some)
         done.packed += len(fresh)
         done.before += sum(held[row["number"]] for row in fresh)

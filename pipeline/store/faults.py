@@ -21,6 +21,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from pipeline.errors import StoreError
 from pipeline.model import Kind, Outcome
+from pipeline.store import tallies
 from pipeline.store.dictionaries import PACKED, DamagedDictionary, content, unpacked
 from pipeline.store.engine import Store
 from pipeline.store.schema import Capture, Dictionary, LedgerEntry, Page, Payload, Run
@@ -44,10 +45,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong. `mend` is what it takes to make it again: draft, result, article, index, stray, ledger, words or
-    dictionary; "" where nothing helps."""
+    """One thing that is wrong. `mend` is what it takes to make it again: draft, result, article, index, stray, ledger, count,
+    words or dictionary; "" where nothing helps."""
 
-    kind: str  # database, dictionary, payload, draft, result, article, index, ledger, page
+    kind: str  # database, dictionary, payload, draft, result, article, index, ledger, count, page
     id: int
     sentence: str
     mend: str = ""
@@ -221,6 +222,15 @@ def ledgers(store: Store, asked: Asked, looked: Looked, tell: Tell) -> Iterator[
             if said := _unsettled(dict(row.counts), sums.get(row.id, {})):
                 yield Fault("ledger", row.id, f"run {row.id} ({row.kind} of {row.site}): {said}", "ledger")
         tell("ledgers", looked.add("runs", len(ids)), total)
+
+
+def counts(store: Store, tell: Tell) -> Iterator[Fault]:
+    """What each Site has, as it was counted once its last Run was over, against what is there."""
+    tell("the counts of sites", 0, 0)
+    for site, kept, there in tallies.wrong(store):
+        said = ", ".join(f"{name} {one} counted and {other} there" for name, one, other in zip(
+            kept._fields, kept, there, strict=True) if one != other)  # fmt: skip
+        yield Fault("count", 0, f"{site}: {said}", "count")
 
 
 def _sums(db: Connection, runs: Sequence[int]) -> dict[int, dict[str, int]]:

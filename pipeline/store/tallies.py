@@ -5,7 +5,7 @@ Promises that a count is believed only where no Run of the Site has begun since,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
@@ -48,6 +48,22 @@ def of(db: Connection, newest: Mapping[str, int | None]) -> dict[str, Count]:
         if site in kept and run is not None and kept[site].run_id == run
     }
     return found | _counted(db, newest.keys() - found.keys())
+
+
+def wrong(store: Store) -> Iterator[tuple[str, Count, Count]]:
+    """Sites of which something else was kept than there is, with both; those at which a Run is at work are left out."""
+    at_work = select(Run.site).where(Run.finished_at.is_(None))
+    newest = select(func.max(Run.id)).where(Run.site == Tally.site).scalar_subquery()
+    query = select(Tally.site).where(Tally.run_id == newest, Tally.site.not_in(at_work)).order_by(Tally.site)
+    with store.read() as db:
+        sites = db.scalars(query).all()
+    for site in sites:
+        with store.read() as db:
+            kept = db.execute(select(*(getattr(Tally, name) for name in Count._fields)).where(Tally.site == site)).one()
+            there = _counted(db, (site,)).get(site, Count())
+            is_over = db.execute(query.where(Tally.site == site)).first() is not None
+        if is_over and Count(*kept) != there:
+            yield site, Count(*kept), there
 
 
 def _counted(db: Connection, sites: Collection[str]) -> dict[str, Count]:

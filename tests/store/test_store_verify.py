@@ -21,7 +21,8 @@ DAMAGE = {  # what is done to a whole archive → the kinds of what is found
     "UPDATE revision SET text = 'another' WHERE id = (SELECT min(id) FROM revision)": {"article"},
     "UPDATE article SET title = 'another', indexed = indexed": {"article"},
     "DELETE FROM revision WHERE number = 1 AND page_id IN (SELECT page_id FROM revision WHERE number = 2)": {"article"},
-    "DELETE FROM article": {"article", "index"},
+    "DELETE FROM article": {"article", "index", "count"},
+    "UPDATE tally SET articles = articles + 1": {"count"},
     "UPDATE run SET counts = '{}' WHERE kind = 'crawl'": {"ledger"},
     "DELETE FROM ledger_entry WHERE run_id = 1": {"ledger"},
 }
