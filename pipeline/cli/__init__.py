@@ -28,6 +28,7 @@ COMMANDS: Final = {  # and the module of each, in the order of the help
     "memory": "cleaning",
     "schedule": "night",
     "worker": "clustering",
+    "queue": "clustering",
     "sites": "reading",
     "search": "searching",
     "show": "reading",

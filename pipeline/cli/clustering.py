@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.output import plural, print_json, say
-from pipeline.cli.setup import Door, door
+from pipeline.cli.setup import AsJson, Door, door
 from pipeline.errors import ConfigError
 from pipeline.runs.clean import Plan
 from pipeline.sites import Site
@@ -59,6 +59,24 @@ def worker(
     say(f"takes from {' and '.join(names)} of {store.name}")
     work(here.settings, store, names, concurrency, _now)
     store.close()
+
+
+def queue(context: typer.Context, as_json: AsJson = False) -> None:
+    """What waits for workers, what they have in hand, how long the rest takes, and what was given up."""
+    store = door(context).archive()
+    found = queues.queue(store)
+    if as_json:
+        print_json(
+            {
+                "workers": [{"process": process, "queues": names.split(", ")} for process, names in found.workers],
+                "batches": [asdict(each) | {"left": each.left and each.left.total_seconds()} for each in found.batches],
+                "failed": [{"site": site, "kind": kind, "batch": batch} for site, kind, batch in found.failed],
+            }
+        )
+    elif found == queues.Queue():
+        say("Nothing was handed out to workers, and none is at work; see 'nightdesk worker'.")
+    else:
+        _show_queue(found)
 
 
 def hand_crawls(here: Door, sites: Sequence[Site], since: datetime | None, *, as_json: bool) -> None:
@@ -119,9 +137,12 @@ def _now(sentence: str) -> None:
 def show_queue(store: Store) -> None:
     """How far the workers are, where there is anything to tell."""
     found = queues.queue(store)
-    if not found.workers and not found.batches:
-        return
-    say()
+    if found.workers or found.batches:
+        say()
+        _show_queue(found)
+
+
+def _show_queue(found: queues.Queue) -> None:
     say("Workers: " + ("; ".join(f"{process} ({names})" for process, names in found.workers) or "none is at work"))
     for batch in found.batches:
         say(f"  {sentence(batch)}")

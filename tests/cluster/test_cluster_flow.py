@@ -45,8 +45,11 @@ def test_several_machines_can_be_run_as_shown(home: Path, postgres: Any) -> None
                     until(lambda: not queues.queue(store).batches, PATIENCE)
                 done = nightdesk(home, *shown.words, **variables)
                 assert (done.code, done.err) == (0, ""), shown.words
-            assert shown.command == "status"
-            assert "\nWorkers: process " in done.out
+            assert shown.command == "queue"
+            assert done.out.startswith("Workers: process ")
+            assert "\nWorkers: process " in nightdesk(home, "status", **variables).out
+            (told,) = nightdesk(home, "queue", "--json", **variables).json["workers"]
+            assert sorted(told["queues"]) == ["clean", "crawl"]
             until(lambda: not queues.queue(store).batches, PATIENCE)
             for each in staying:
                 each.send_signal(signal.SIGTERM)
