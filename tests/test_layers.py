@@ -59,6 +59,7 @@ MAY = {
         "words",
     ),
     "exchange": ("store", "model", "errors", "urls", "sites"),
+    "bulk": ("exchange", "extract", "memory", "rules", "runs", "store", "model", "errors", "sites"),
     "cluster": ("errors", "room", "runs", "schedule", "settings", "sites", "store", "validation"),
     "schedule": ("cron", "errors", "sites", "settings"),
     "doctor": ("cron", "errors", "room", "settings", "sites", "store"),
@@ -67,6 +68,7 @@ MAY = {
         "runs",
         "store",
         "exchange",
+        "bulk",
         "cluster",
         "schedule",
         "health",
@@ -95,7 +97,8 @@ ONLY = {
     "sqlalchemy": ("pipeline.store", "migrations"),
     "alembic": ("pipeline.store", "migrations"),
     "pebble": ("pipeline.runs",),
-    "pyarrow": ("pipeline.exchange",),
+    "pyarrow": ("pipeline.exchange", "pipeline.bulk"),
+    "ray": ("pipeline.bulk.on_ray",),
     "rensa": ("pipeline.likeness",),
     "Stemmer": ("pipeline.words.tokens",),
     "typer": ("pipeline.cli",),
@@ -209,6 +212,7 @@ def test_the_environment_is_read_in_the_settings_alone() -> None:
         "pipeline.schedule.service",
         "pipeline.schedule.children",
         "pipeline.cluster.worker",
+        "pipeline.bulk.on_ray",  # Ray is told by its own variables to stay on this machine
     }
 
 

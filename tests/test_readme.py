@@ -47,7 +47,7 @@ PLACEHOLDERS = re.compile(r"[A-Z]{2,}|…")
 TYPED = {"NIGHTDESK_CONTACT": "tests@example.org", "COLUMNS": "200"}
 HOME = pytest.mark.xdist_group("readme")  # who asks for the home: it is made once
 READING = {"sites", "search", "show", "explain", "runs", "status", "clean", "memory"}
-ELSEWHERE = {"export", "verify", "import"}
+ELSEWHERE = {"export", "verify", "import", "draft"}
 
 
 @dataclass(frozen=True)

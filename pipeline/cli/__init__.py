@@ -45,6 +45,7 @@ COMMANDS: Final = {  # and the module of each, in the order of the help
     "import": "importing",
     "serve": "serving",
     "extract": "extracting",
+    "draft": "drafting",
     "demo": "night",
 }
 HELP: Final = ("-h", "--help")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pipeline.cli.counting import counted
 from pipeline.cli.output import complain, plural, print_json, say
-from pipeline.cli.setup import AsJson, door
+from pipeline.cli.setup import AsJson, Door, door
 from pipeline.errors import ConfigError, ExitCode
 from pipeline.exchange import formats, manifest
 from pipeline.store import streams
@@ -27,6 +27,8 @@ class FormatName(StrEnum):
     WARC = "warc"
     ATOM = "atom"
     TEXT = "text"
+    PAGES = "pages"
+    DRAFTS = "drafts"
 
 
 Since = Annotated[
@@ -50,7 +52,7 @@ def export(
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many articles, the newest.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write articles, or for WARC raw pages, to files that other programs read, with a manifest that proves them."""
+    """Write articles, raw pages or drafts to files that other programs read, with a manifest that proves them."""
     here = door(context)
     name = formats.named(form, out)
     if since and until and until < since:
@@ -58,12 +60,15 @@ def export(
     store = here.archive()
     sites = tuple(each for each in dict.fromkeys(site or ()) if here.known_site(store, each))
     asked = Wanted(query, sites, since.replace(tzinfo=UTC) if since else None, _behind(until), limit)
-    of_visits = formats.FORMATS[name].of_visits
+    format_ = formats.FORMATS[name]
+    terms = _terms(here) if format_.is_raw else formats.NOTHING
     try:
         with counted(
-            "visits" if of_visits else "articles", lambda: streams.expected(store, asked, visits=of_visits), quiet=as_json
+            format_.of,
+            lambda: None if format_.is_raw else streams.expected(store, asked, visits=format_.of == "visits"),
+            quiet=as_json,
         ) as tell:
-            made = formats.export(store, asked, name, out, tell)
+            made = formats.export(store, asked, name, out, tell, terms)
     except KeyboardInterrupt:
         complain(f"interrupted; {f'{out} is what it was before' if out.exists() else f'nothing of {out} is kept'}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -79,6 +84,20 @@ def export(
     if query and not number:
         say(f"The query is read as: {described(read)}.")
     say(f"{plural(number, what.removesuffix('s'))} written to {out}.")
+    if damaged := made.get("damaged"):
+        complain(f"{plural(len(damaged), 'payload')} left out as damaged; 'nightdesk verify' names each with its pages")
+        raise typer.Exit(ExitCode.PARTLY)
+
+
+def _terms(here: Door) -> dict[str, Any]:
+    """How articles are made today, for those who make them elsewhere."""
+    from pipeline import sites as site_files
+    from pipeline.bulk.terms import terms  # who exports articles need not wait for it
+
+    found, errors = site_files.load_all(here.settings.sites_folder)
+    for error in errors:
+        complain(str(error))
+    return terms(found)
 
 
 def _behind(day: datetime | None) -> datetime | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from pipeline import sites as site_files
+from pipeline.cli import bringing
 from pipeline.cli.counting import counted
 from pipeline.cli.night import end, watched
 from pipeline.cli.output import complain, plural, print_json, say, table
@@ -27,7 +28,7 @@ SHOWN = 10  # of what is left out of sites that no page came in for
 def import_(
     context: typer.Context,
     sources: Annotated[
-        list[Path] | None, typer.Argument(metavar="SOURCE", help="WARC files, or folders of HTML files.")
+        list[Path] | None, typer.Argument(metavar="SOURCE", help="WARC files, folders of HTML, folders of drafts.")
     ] = None,
     site: Annotated[
         str | None, typer.Option(metavar="SITE", help="The site that all pages belong to. Default: one for each host.")
@@ -38,11 +39,13 @@ def import_(
             "--from", metavar="DATABASE_URL", help="Copy another Nightdesk archive, whole, into an empty one instead."
         ),
     ] = None,
-    clean: Annotated[bool, typer.Option("--clean/--no-clean", help="Clean what came in, at the end.")] = True,
+    clean: Annotated[
+        bool | None, typer.Option("--clean/--no-clean", help="Clean what came in, at the end. Default: pages, not drafts.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring pages in that others have archived: WARC files, folders of HTML. They are cleaned like all others. Or copy another
-    Nightdesk archive."""
+    """Bring pages in that others have archived: WARC files, folders of HTML. They are cleaned like all others. Or bring
+    drafts back that were made elsewhere, or copy another Nightdesk archive."""
     here = door(context)
     if other is not None:
         if sources or site:
@@ -50,7 +53,9 @@ def import_(
         _copy(here, other, as_json)
         return
     if not sources:
-        raise ConfigError("import: name WARC files or folders of HTML, or with --from another archive")
+        raise ConfigError("import: name WARC files, folders of HTML or of drafts, or with --from another archive")
+    if drafts := bringing.folders(sources):
+        _bring_drafts(here, drafts, site, bool(clean), as_json)
     if site is not None and not SITE_ID.fullmatch(site):
         raise ConfigError(
             f"--site {site}: is no id of a site; write small letters, digits, dots and dashes, as in 'old-gazette'"
@@ -71,8 +76,19 @@ def import_(
         print_json(_as_json(done, written))
     else:
         _show(done, written)
-    if clean and done.sites:
+    if clean is not False and done.sites:
         _clean(here, store, sorted(done.sites), quiet=as_json)
+    store.close()
+    raise typer.Exit(here.code)
+
+
+def _bring_drafts(here: Door, drafts: list[Path], site: str | None, clean: bool, as_json: bool) -> NoReturn:
+    if site is not None:
+        raise ConfigError("--site: drafts know their sites; leave it out")
+    store = here.archive()
+    sites = bringing.bring(here, store, drafts, as_json=as_json)
+    if clean and sites:
+        _clean(here, store, sites, quiet=as_json)
     store.close()
     raise typer.Exit(here.code)
 

@@ -9,34 +9,44 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal
 
 from pipeline.errors import ConfigError
-from pipeline.exchange import columns, feeds, manifest, plain, warcs
+from pipeline.exchange import carried, columns, feeds, manifest, plain, warcs
 from pipeline.exchange.wholes import whole_file, whole_folder
+from pipeline.store import carried as carrying
 from pipeline.store import streams
+from pipeline.store.carried import Carried
 from pipeline.store.engine import Store
 from pipeline.store.streams import Asked, Seen, Sourced
 
-T = TypeVar("T")
+Of = Literal["articles", "visits", "payloads", "drafts"]
+NOTHING: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a stream is written; of articles or of visits, into one file or a folder."""
+    """How a stream is written, of what, into one file or a folder."""
 
     write: Callable[[Iterator[Any], Path], int]
     is_folder: bool = False
-    of_visits: bool = False
+    of: Of = "articles"
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether it is about what articles are made of: then no search finds it."""
+        return self.of in ("payloads", "drafts")
 
 
 FORMATS: Final[Mapping[str, Format]] = {
     "jsonl": Format(plain.jsonl),
     "csv": Format(plain.table),
     "parquet": Format(columns.parquet, is_folder=True),
-    "warc": Format(warcs.warc, of_visits=True),
+    "warc": Format(warcs.warc, of="visits"),
     "atom": Format(feeds.atom),
     "text": Format(plain.texts, is_folder=True),
+    "pages": Format(carried.pages, is_folder=True, of="payloads"),
+    "drafts": Format(carried.drafts, is_folder=True, of="drafts"),
 }
 ENDINGS: Final = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet", ".warc": "warc", ".atom": "atom",
@@ -50,6 +60,15 @@ class Tally:
     total: int = 0
     recipes: Counter[str] = field(default_factory=Counter)
     sites: Counter[str] = field(default_factory=Counter)
+    damaged: list[str] = field(default_factory=list)
+
+    def of(self, name: Of, store: Store, asked: Asked, extractors: str, tell: Callable[[int], None]) -> Iterator[Any]:
+        """The stream of what a format is of."""
+        if name == "visits":
+            return self.visits(streams.visits(store, asked), tell)
+        if name == "articles":
+            return self.articles(streams.articles(store, asked), tell)
+        return self.raw(_raw(name, store, asked, extractors), tell)
 
     def articles(self, stream: Iterator[Sourced], tell: Callable[[int], None]) -> Iterator[Sourced]:
         for each in stream:
@@ -65,6 +84,24 @@ class Tally:
             self.total += 1
             tell(self.total)
 
+    def raw(self, stream: Iterator[Carried], tell: Callable[[int], None]) -> Iterator[Carried]:
+        for each in stream:
+            if each.body is None and each.draft is None:
+                self.damaged.append(each.digest)
+                continue
+            self.sites[each.site] += 1
+            yield each
+            self.total += 1
+            tell(self.total)
+
+
+def _raw(name: Of, store: Store, asked: Asked, extractors: str) -> Iterator[Carried]:
+    for site in asked.sites or carrying.sites(store):
+        if name == "payloads":
+            yield from carrying.payloads(store, site, asked.since, asked.until)
+        else:
+            yield from carrying.drafts(store, site, asked.since, asked.until, extractors)
+
 
 def named(name: str | None, out: Path) -> str:
     """The format that was asked for, or else the one that the ending of the file stands for. Raises ConfigError."""
@@ -77,16 +114,22 @@ def named(name: str | None, out: Path) -> str:
     return found
 
 
-def export(store: Store, asked: Asked, name: str, out: Path, tell: Callable[[int], None] = lambda _: None) -> dict[str, Any]:
-    """Writes what was asked for with its manifest beside or in it, and returns the manifest. `tell` hears of each step. Raises
-    ConfigError, DiskError and StoreError; then nothing is there under the name."""
+def export(
+    store: Store,
+    asked: Asked,
+    name: str,
+    out: Path,
+    tell: Callable[[int], None] = lambda _: None,
+    terms: Mapping[str, Any] = NOTHING,
+) -> dict[str, Any]:
+    """Writes what was asked for with its manifest beside or in it, and returns the manifest. `tell` hears of each step. `terms`
+    are how articles are made today: whoever is given pages or Drafts needs them. Raises ConfigError, DiskError and StoreError;
+    then nothing is there under the name."""
     form, tally = FORMATS[name], Tally()
-    stream: Iterator[Any]
-    if form.of_visits:
-        stream = tally.visits(streams.visits(store, asked), tell)
-    else:
-        stream = tally.articles(streams.articles(store, asked), tell)
-    head = manifest.head(name, asked)
+    if form.is_raw and (asked.query.strip() or asked.limit is not None):
+        raise ConfigError(f"--format {name}: is of bytes and not of articles; leave out --query and --limit")
+    stream = tally.of(form.of, store, asked, str(terms.get("extractors", "")), tell)
+    head = manifest.head(name, asked) | (dict(terms) if form.is_raw else {})
     if form.is_folder:
         with whole_folder(out) as part:
             written = form.write(stream, part)
@@ -97,5 +140,10 @@ def export(store: Store, asked: Asked, name: str, out: Path, tell: Callable[[int
 
 
 def _counts(form: Format, written: int, tally: Tally) -> dict[str, Any]:
-    told = {"recipes": dict(tally.recipes.most_common()), "sites": dict(sorted(tally.sites.items()))}
-    return {"counts": {"records" if form.of_visits else "articles": written}} | ({} if form.of_visits else told)
+    sites = {"sites": dict(sorted(tally.sites.items()))}
+    match form.of:
+        case "visits":
+            return {"counts": {"records": written}}
+        case "articles":
+            return {"counts": {"articles": written}, "recipes": dict(tally.recipes.most_common())} | sites
+    return {"counts": {form.of: written}, "damaged": tally.damaged} | sites

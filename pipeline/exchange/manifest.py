@@ -26,6 +26,7 @@ NAME: Final = "_manifest.json"  # in a folder; readers of Parquet pass such name
 ENDING: Final = ".manifest.json"  # beside a file
 KIND: Final = "nightdesk_export"
 VERSION: Final = 1
+FOLDERS: Final = ("text", "parquet", "pages", "drafts", "texts")  # formats of whose files none may be added
 MOST: Final = 20  # troubles of one kind that are named one by one
 
 
@@ -115,8 +116,8 @@ def verify(path: Path) -> tuple[dict[str, Any], list[str]]:
     root, found = read(path)
     wrong: list[str] = []
     for each in found["files"]:
-        wrong += _wrong_with(root, each)
-    if (root / NAME).is_file() and found["format"] in ("text", "parquet"):
+        wrong += wrong_with(root, each)
+    if (root / NAME).is_file() and found["format"] in FOLDERS:
         known = {each["path"] for each in found["files"]}
         more = [name for name in (each.relative_to(root).as_posix() for each in _files(root)) if name not in known]
         wrong += [f"{root / name}: is not in the manifest; it was added later" for name in more]
@@ -126,7 +127,8 @@ def verify(path: Path) -> tuple[dict[str, Any], list[str]]:
     return found, _bounded(wrong)
 
 
-def _wrong_with(root: Path, told: dict[str, Any]) -> list[str]:
+def wrong_with(root: Path, told: dict[str, Any]) -> list[str]:
+    """What is wrong with one file of an export, by its line in the manifest: a sentence, or none."""
     path = root / told["path"]
     if not path.resolve().is_relative_to(root.resolve()):
         return [f"{told['path']}: lies outside of the export, which no manifest of ours says"]

@@ -177,6 +177,11 @@ def draft_part(store: Store, site: Site, workers: Workers, part: Part, is_over: 
 def _put_drafts(shelf: Shelf, workers: Workers, payloads: Iterator[Undrafted], *, learning: bool) -> Iterator[int]:
     """Extracts and writes in batches; yields how many."""
     made = ((payload.source.payload_id, draft, shown) for payload, draft, shown in workers.packed(payloads))
+    return put_made(shelf, made, learning=learning)
+
+
+def put_made(shelf: Shelf, made: Iterator[Made], *, learning: bool) -> Iterator[int]:
+    """Writes Drafts in batches, and tells the memory of them or leaves that to a later clean; yields how many."""
     for batch in _batches(made):
         for payload, draft, _ in batch:
             if draft.reason:

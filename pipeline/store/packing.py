@@ -15,9 +15,14 @@ _METADATA = TypeAdapter(model.Metadata)
 _READ_DRAFT = msgspec.json.Decoder(model.Draft)  # the same JSON in less than half the time: each clean reads every Draft
 
 
+def draft_to_json(draft: model.Draft) -> bytes:
+    """A Draft as it is stored, before it is packed."""
+    return _DRAFT.dump_json(draft)
+
+
 def pack_draft(draft: model.Draft) -> tuple[str, bytes]:
     """(coding, packed bytes) of a Draft."""
-    return pack(_DRAFT.dump_json(draft))
+    return pack(draft_to_json(draft))
 
 
 def unpack_draft(coding: str, body: bytes) -> model.Draft:
