@@ -23,15 +23,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from tests.bench.made_site import page_of
-
 from .figures import Figures
-from .load import address
+from .load import STORIES, address, answer
 from .nights import DOUBLES, ask, own_postgres, until_gone
 from .watching import ROOT, Memory, nightdesk
 
 SITES = 300
-STORIES = 6
 WORKERS = 3
 CRAWLS = 2  # of each worker at a time
 PAUSE = 0.4  # seconds that the server takes for a story: long enough to be killed in
@@ -230,19 +227,6 @@ def _log(path: Path) -> list[Asked]:
     return [Asked(**json.loads(line)) for line in path.read_text(encoding="utf8").splitlines()]
 
 
-def _answer(host: str, path: str, sites: int) -> bytes:
-    if path == "/feed.xml":
-        items = "".join(f"<item><title>{n}</title><link>http://{host}/2026/05/story-{n}</link></item>" for n in range(STORIES))
-        body, kind = f'<rss version="2.0"><channel><title>x</title>{items}</channel></rss>'.encode(), "application/rss+xml"
-    elif story := re.fullmatch(r"/2026/05/story-(\d+)", path):
-        third, fourth = map(int, host.rpartition(":")[0].split(".")[2:])
-        site = (third - 1) * 250 + fourth - 1
-        body, kind = page_of(site * STORIES + int(story.group(1)), sites * STORIES), "text/html"
-    else:
-        return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
-    return f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-
-
 async def _serve(file: Path, sites: int) -> None:
     with file.open("w", encoding="utf8") as log:
 
@@ -253,7 +237,7 @@ async def _serve(file: Path, sites: int) -> None:
                     host, worker = (_said(head, name) for name in ("host", "user-agent"))
                     if path.startswith("/2026"):
                         await asyncio.sleep(PAUSE)
-                    writer.write(_answer(host, path, sites))
+                    writer.write(answer(host, path, sites))
                     asked = {"site": host.rpartition(":")[0], "path": path, "worker": worker.split(" ")[0]}
                     log.write(json.dumps(asked | {"began": began, "ended": time.time()}) + "\n")
                     log.flush()

@@ -117,14 +117,15 @@ def _served() -> Iterator[int]:
             server.stdin.close()
 
 
-def _answer(host: str, path: str) -> bytes:
+def answer(host: str, path: str, sites: int = SITES) -> bytes:
+    """What the site at this address, one of so many, answers: its feed, one of its stories, or that there is no such page."""
     if path == "/feed.xml":
         items = "".join(f"<item><title>{n}</title><link>http://{host}/2026/05/story-{n}</link></item>" for n in range(STORIES))
         body, kind = f'<rss version="2.0"><channel><title>x</title>{items}</channel></rss>'.encode(), "application/rss+xml"
     elif story := re.fullmatch(r"/2026/05/story-(\d+)", path):
         third, fourth = map(int, host.rpartition(":")[0].split(".")[2:])
         site = (third - 1) * 250 + fourth - 1
-        body, kind = page_of(site * STORIES + int(story.group(1)), SITES * STORIES), "text/html"
+        body, kind = page_of(site * STORIES + int(story.group(1)), sites * STORIES), "text/html"
     else:
         return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
     return f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
@@ -140,7 +141,7 @@ async def _serve() -> None:
                 host = found.group(1) if found else ""
                 if host.rpartition(":")[0] in hanging:
                     await asyncio.sleep(SECONDS)
-                writer.write(_answer(host, head.split(" ")[1]))
+                writer.write(answer(host, head.split(" ")[1]))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
