@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+CRAWLER: tuple[str, ...] = (sys.executable, "-P", "-m", "crawler")  # -P: another `crawler` in the working folder is not ours
 LAST_WORDS = 15.0  # seconds that an ended child has to close its Run
 LINE = 1 << 20  # bytes of one event at the most
 
@@ -22,7 +23,7 @@ async def run_child(job: str, take: Take, limit: float, *words: str) -> tuple[in
     """Gives a child its job, takes what it tells, and returns its exit code and last words on standard error. Raises
     TimeoutError after `limit` seconds, when the child is gone."""
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "crawler", *words,  # -P: another `crawler` in the working folder is not ours
+        *CRAWLER, *words,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=LINE,
     )  # fmt: skip
     said = asyncio.ensure_future(_tail(child))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from nursery import OWN
+
+from pipeline.runs import child as children
 from pipeline.store.archive import Archive
 
 ROOT = Path(__file__).parents[2]
@@ -204,13 +206,11 @@ def empty_archive() -> bytes:
         return path.read_bytes()
 
 
-def begin(described: dict[str, Any] | str, folder: Path) -> Crawl:
-    """Starts the crawler on a job."""
+def begin(described: dict[str, Any] | str, folder: Path, crawler: Sequence[str] = OWN) -> Crawl:
+    """Starts the crawler on a job, in a process of its own."""
     if not (folder / "archive.db").exists():
         (folder / "archive.db").write_bytes(empty_archive())
-    child = subprocess.Popen(
-        [sys.executable, "-m", "crawler"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
+    child = subprocess.Popen(crawler, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert child.stdin is not None
     child.stdin.write((described if isinstance(described, str) else json.dumps(described)) + "\n")
     child.stdin.flush()
@@ -219,6 +219,6 @@ def begin(described: dict[str, Any] | str, folder: Path) -> Crawl:
 
 def crawl(described: dict[str, Any] | str, folder: Path) -> Crawl:
     """Runs the crawler on a job to its end."""
-    run = begin(described, folder)
+    run = begin(described, folder, children.CRAWLER)
     run.read()
     return run

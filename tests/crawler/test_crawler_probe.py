@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from local_site import PARAGRAPH, ROOT, LocalSite, job, serving
+from nursery import OWN
 
 from pipeline.model import Kind, Outcome, Reason
 from pipeline.probing import Findings, Way
+from pipeline.runs import child as children
 
 ENTRY = "<url><loc>{}</loc><lastmod>2026-11-02</lastmod></url>"
 INDEX = "<sitemap><loc>{}</loc></sitemap>"
@@ -29,15 +31,13 @@ def sitemap(site: LocalSite, path: str, links: list[str], *, index: bool = False
     return site.add(path, f"<{root}>{''.join(map(entry.format, links))}</{root}>", "application/xml")
 
 
-def begin(site: LocalSite, folder: Path, **more: Any) -> subprocess.Popen[str]:
+def begin(site: LocalSite, folder: Path, crawler: Sequence[str] = OWN, **more: Any) -> subprocess.Popen[str]:
     keys = {key: more.pop(key) for key in ("url", "feeds", "safety", "politeness") if key in more}
     errand = job(site, folder, sections=[site.url + "/"], **{key: keys[key] for key in keys if key != "url"})
     errand["site"] |= {"url": keys.get("url", site.url + "/")}
     (folder / "out").mkdir(exist_ok=True)
     described = {"errand": errand | {"database_url": ""}, "folder": str(folder / "out"), **more}
-    child = subprocess.Popen(
-        [sys.executable, "-m", "crawler", "probe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
+    child = subprocess.Popen([*crawler, "probe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert child.stdin is not None
     child.stdin.write(json.dumps(described) + "\n")
     child.stdin.flush()
@@ -45,7 +45,7 @@ def begin(site: LocalSite, folder: Path, **more: Any) -> subprocess.Popen[str]:
 
 
 def probe(site: LocalSite, folder: Path, **more: Any) -> Findings:
-    child = begin(site, folder, **more)
+    child = begin(site, folder, children.CRAWLER, **more)
     assert child.stdout is not None
     said = child.stdout.read()
     assert child.wait(timeout=30) == 0, said
