@@ -29,7 +29,7 @@ from pipeline.extract import EXTRACTORS
 from pipeline.model import Capture, Kind, Link, Outcome, Place, Reason, Verdict
 from pipeline.store.archive import Archive
 from tests.torture.nights import ask, own_postgres
-from tests.torture.watching import ROOT, nightdesk
+from tests.torture.watching import ROOT, Memory, nightdesk
 
 from .made_site import page_of, path_of
 
@@ -49,9 +49,11 @@ TAKEN = (
 
 @dataclass(frozen=True)
 class Measured:
-    """One run: pages a second, and what was taken over as (kind, pages, seconds until it was begun again)."""
+    """One run: pages a second, megabytes of the largest process, and what was taken over as (kind, pages, seconds until it was
+    begun again)."""
 
     rate: float
+    megabytes: float = 0.0
     taken: tuple[tuple[str, int, float], ...] = ()
 
 
@@ -88,6 +90,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _compare(server: str, home: Path, pages: int) -> float:
     one, two = (_measure(server, home, number, pages) for number in (1, 2))
     _say(f"one worker {one.rate:.1f} pages a second, two {two.rate:.1f}: {two.rate / one.rate:.2f} times")
+    _say(f"the largest of their processes had {max(one.megabytes, two.megabytes):.0f} MB")
     return two.rate / one.rate
 
 
@@ -112,6 +115,10 @@ def _measure(server: str, home: Path, number: int, pages: int, *, kill: bool = F
             killed_at = time.time()
             taken = [int(str(job)) for (job,) in ask(address, query)]
         _until(lambda: not ask(address, f"SELECT 1 FROM {QUEUE} WHERE status IN ('todo', 'doing') LIMIT 1"), SECONDS)
+        memory = Memory()
+        for worker in workers:
+            memory.meet(worker.pid)
+            memory.look()
     seconds = float(str(ask(address, SPAN)[0][0]))
     articles = int(str(ask(address, "SELECT count(*) FROM article")[0][0]))
     drafts = int(str(ask(address, f"SELECT count(*) FROM draft WHERE extractors = '{EXTRACTORS}'")[0][0]))
@@ -119,7 +126,7 @@ def _measure(server: str, home: Path, number: int, pages: int, *, kill: bool = F
         raise RuntimeError(f"{articles} articles and {drafts} drafts of {pages} pages")
     query = TAKEN % (killed_at, ", ".join(map(str, taken)))
     found = tuple((str(kind), int(str(size)), float(str(after))) for kind, size, after in ask(address, query)) if taken else ()
-    return Measured(pages / seconds, found)
+    return Measured(pages / seconds, max(peak for _, peak in memory.peaks.values()), found)
 
 
 @contextmanager
