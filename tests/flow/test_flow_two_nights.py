@@ -268,16 +268,19 @@ def test_status_proves_the_ledgers(flow: Flow) -> None:
 
 
 def rooms(flow: Flow) -> list[str]:
-    """The pages of the reading room of which each kind is there once, stories in all languages."""
+    """The pages of the reading room, stories in all languages; on PostgreSQL, where the same templates are filled, one of each
+    kind."""
     site, path = next(iter(sorted(edited())))
-    numbers = [next(each["id"] for key, each in sorted(flow.articles[1].items()) if key[0] == site) for site in IDS]
+    ids = IDS if flow.address.startswith("sqlite") else IDS[-1:]
+    numbers = [next(each["id"] for key, each in sorted(flow.articles[1].items()) if key[0] == site) for site in ids]
     ((wall,),) = flow.rows("SELECT page_id FROM ledger_entry WHERE reason = 'consent_wall'")[:1]
     changed = flow.articles[1][site, path]["id"]
-    return [
-        "", "search?q=harbour", "search?q=шаҳр", "search", "sites", *(f"sites/{each}" for each in IDS), "morning", "runs",
-        "runs/3", *(f"articles/{each}" for each in numbers), f"articles/{changed}/revisions", f"pages/{changed}",
-        f"pages/{changed}/why", f"pages/{changed}/raw", f"pages/{wall}", f"pages/{wall}/why", "nothing",
+    kinds = [
+        "", "search?q=шаҳр", "search", "sites", *(f"sites/{each}" for each in ids), "morning", "runs", "runs/3",
+        *(f"articles/{each}" for each in numbers), f"articles/{changed}/revisions", f"pages/{changed}", f"pages/{changed}/why",
+        f"pages/{changed}/raw", "nothing",
     ]  # fmt: skip
+    return kinds if ids != IDS else [*kinds, "search?q=harbour", f"pages/{wall}", f"pages/{wall}/why"]
 
 
 def test_the_morning_report_tells_the_last_nights_in_every_form(flow: Flow) -> None:
