@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,7 @@ sys.path += [str(Path(__file__).parent / folder) for folder in ("flow", "store",
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+Grown = Callable[[Callable[[], object]], None]
 ENGINES = ("sqlite", "postgresql")
 CRAWLER = pytest.StashKey[tuple[str, ...]]()
 CONTACT = 'contact = "archive@example.org"\n'
@@ -122,6 +123,11 @@ class Postgres:
         self._do(f"CREATE DATABASE {name} TEMPLATE {template}{self.strategy}")
         self.made.append(name)
         return name
+
+    def replace(self, name: str, template: str) -> None:
+        """Makes a database anew, as a copy of another one."""
+        self._do(f"DROP DATABASE {name} WITH (FORCE)")
+        self._do(f"CREATE DATABASE {name} TEMPLATE {template}{self.strategy}")
 
     def drop(self, name: str) -> None:
         self._do(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -241,6 +247,40 @@ def archive(database_url: str) -> Iterator[Archive]:
     archive = Archive(Store(database_url))
     yield archive
     archive.close()
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[tuple[str, str], str]]:
+    """A folder for copies of archives, and where those of `grown` are, by kind of database and what they grew by."""
+    return tmp_path_factory.mktemp("kept"), {}
+
+
+@pytest.fixture
+def grown(engine: str, store: Store, archive: Archive, kept: Any, request: pytest.FixtureRequest) -> Grown:
+    """Has the archive grow by what a function does to it. That is done once in a session; from then on its end is copied."""
+    folder, copies = kept
+
+    def grow(build: Callable[[], object]) -> None:
+        key = (engine, f"{build.__module__}.{build.__qualname__}")
+        if key not in copies:
+            build()
+        archive.store.close()
+        store.close()
+        name = str(store.url.database)
+        if engine == "postgresql":
+            postgres: Postgres = request.getfixturevalue("postgres")
+            if key in copies:
+                postgres.replace(name, copies[key])
+            else:
+                copies[key] = postgres.create(name)
+            return
+        assert not Path(f"{name}-wal").exists(), "somebody is still in it"
+        if key in copies:
+            shutil.copy(copies[key], name)
+        else:
+            copies[key] = str(shutil.copy(name, folder / f"{len(copies)}.db"))
+
+    return grow
 
 
 @pytest.fixture

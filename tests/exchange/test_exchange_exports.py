@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from archiving import DAY, NIGHT, clean, night, url
 from command import nightdesk
+from conftest import Grown
 from naughty import NAUGHTY
 from rich.console import Console
 
@@ -35,12 +36,16 @@ TITLES = [
 
 
 @pytest.fixture
-def hostile(archive: Archive, store: Store) -> Store:
+def hostile(archive: Archive, store: Store, grown: Grown) -> Store:
     """An archive of articles whose titles and texts are made to break programs."""
     bodies = [f"{title}\nThe ferry left. {title}\n{title}".encode("utf8", "surrogatepass") for title in TITLES]
-    night(archive, {url(f"{n}?x=1"): body for n, body in enumerate(bodies)})
-    night(archive, {url("0?x=1"): b"=changed\nThe ferry came back."}, NIGHT + DAY)
-    clean(store)
+
+    def nights() -> None:
+        night(archive, {url(f"{n}?x=1"): body for n, body in enumerate(bodies)})
+        night(archive, {url("0?x=1"): b"=changed\nThe ferry came back."}, NIGHT + DAY)
+        clean(store)
+
+    grown(nights)
     return store
 
 

@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 from archiving import FEED, NIGHT, SITE, Reply, clean, night
+from conftest import Grown
 from sqlalchemy import select, update
 
 from pipeline.errors import ConfigError
@@ -53,9 +54,12 @@ def stories(number: int, of: int = 6) -> dict[str, bytes | Reply]:
 
 
 @pytest.fixture
-def settled(archive: Archive, store: Store) -> int:
-    for number in range(12):
-        one_night(archive, store, number, stories(number))
+def settled(archive: Archive, store: Store, grown: Grown) -> int:
+    def nights() -> None:
+        for number in range(12):
+            one_night(archive, store, number, stories(number))
+
+    grown(nights)
     assert findings.open_ones(store) == ()
     return 12
 

@@ -7,6 +7,7 @@ from sqlite3 import Cursor
 
 import pytest
 from archiving import DAY, NIGHT, RECIPE, SITE, clean, draft_all, links, night, one, rows, show, url
+from conftest import Grown
 from sqlalchemy import event
 
 from pipeline.model import Fact
@@ -20,10 +21,14 @@ LINE, OTHER, HEAD = 11, 22, 33
 
 
 @pytest.fixture
-def pages(archive: Archive, store: Store) -> list[int]:
+def pages(archive: Archive, store: Store, grown: Grown) -> list[int]:
     """Twelve Pages, all cleaned."""
-    night(archive, {url(str(number)): b"Story %d" % number for number in range(12)})
-    clean(store)
+
+    def twelve() -> None:
+        night(archive, {url(str(number)): b"Story %d" % number for number in range(12)})
+        clean(store)
+
+    grown(twelve)
     return [page for (page,) in rows(store, "SELECT id FROM page WHERE kind = 'story' ORDER BY id")]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from archiving import DAY, NIGHT, do, dump, night, one, rows, url
 from command import ROOT, environment, until
+from conftest import Grown
 from recleaning import (
     ADVERT,
     PARAGRAPHS,
@@ -57,11 +58,15 @@ def review(store: Store, choose: object, *addresses: str) -> dict[str, int]:
 
 
 @pytest.fixture
-def archived(archive: Archive, store: Store) -> Store:
+def archived(archive: Archive, store: Store, grown: Grown) -> Store:
     """One story, cleaned, and met once more since."""
-    night(archive, {A: BODY})
-    assert reclean(store, site()).counts == {"archived": 1}
-    night(archive, {A: BODY}, NIGHT + DAY)
+
+    def nights() -> None:
+        night(archive, {A: BODY})
+        assert reclean(store, site()).counts == {"archived": 1}
+        night(archive, {A: BODY}, NIGHT + DAY)
+
+    grown(nights)
     return store
 
 

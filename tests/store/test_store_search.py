@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from alembic import command
 from archiving import DAY, NIGHT, clean, do, dump, night, rows, url
+from conftest import Grown
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -61,11 +62,15 @@ WORDS = ["ferry", "levy", "шахри", "ёлка", "returns", "foo_bar", "3.14"
 
 
 @pytest.fixture
-def articles(archive: Archive, store: Store) -> Store:
+def articles(archive: Archive, store: Store, grown: Grown) -> Store:
     """An archive of a few stories, one a night."""
-    for day, (name, body) in enumerate(STORIES.items()):
-        night(archive, {url(name): body.encode()}, NIGHT + day * DAY)
-    clean(store)
+
+    def nights() -> None:
+        for day, (name, body) in enumerate(STORIES.items()):
+            night(archive, {url(name): body.encode()}, NIGHT + day * DAY)
+        clean(store)
+
+    grown(nights)
     return store
 
 

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from conftest import Grown
 from hostile_archive import build, drafted, url
 from starlette.testclient import TestClient
 
@@ -30,10 +31,10 @@ def client(app: Guard) -> TestClient:
 
 
 @pytest.fixture
-def room(store: Store, archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+def room(store: Store, archive: Archive, grown: Grown, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """An archive of two nights with an edited article (page 2), a hostile one (3) and a page that is no article (4)."""
     monkeypatch.setattr("archiving.draft_of", drafted)
-    build(store, archive)
+    grown(lambda: build(store, archive))
     with client(application(store)) as found:
         yield found
 

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 from archiving import SITE, clean, night, url
+from conftest import Grown
 from hostile_archive import HOSTILE, build, drafted
 from naughty import NAUGHTY
 from starlette.testclient import TestClient
@@ -30,9 +31,9 @@ def client(store: Store, **options: Any) -> TestClient:
 
 
 @pytest.fixture
-def asked(store: Store, archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+def asked(store: Store, archive: Archive, grown: Grown, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     monkeypatch.setattr("archiving.draft_of", drafted)
-    build(store, archive)
+    grown(lambda: build(store, archive))
     with client(store) as found:
         yield found
 
