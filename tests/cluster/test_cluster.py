@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from command import nightdesk
 from starlette.testclient import TestClient
 
 from pipeline.errors import ConfigError, NightdeskError, StoreError
+from pipeline.runs.clean import CleanResult, Plan, Progress
 from pipeline.runs.workers import Workers
 from pipeline.settings import load
 from pipeline.sites import Site, parse
@@ -29,6 +32,7 @@ from procrastinate.jobs import Job
 from procrastinate.schema import SchemaManager
 
 from pipeline.cluster import errands
+from pipeline.cluster import work as module
 from pipeline.cluster.engine import KEPT, Engine
 from pipeline.cluster.patience import Later, Patience
 from pipeline.cluster.work import Work
@@ -167,6 +171,32 @@ def test_a_worker_that_ends_gives_back_what_it_has_in_hand(shared: Store, engine
     began = time.monotonic()
     assert asyncio.run(ending()) == (True, True)
     assert time.monotonic() - began < 20
+
+
+def test_a_clean_that_somebody_asked_for_makes_room_for_tonight_and_the_rest_of_it_waits(
+    shared: Store, engine: Engine, courier: Site, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK", 0.0)
+    with Workers(1, 1.0, 64) as pool:
+        work = Work(load(home), shared, engine, [pool], 1, print)
+        steps = list[int]()
+
+        def long_clean(_store: Store, _site: Site, _pool: Workers, progress: Progress, _plan: Plan) -> CleanResult:
+            for step in range(3):
+                progress("cleaning", step, 3)
+                steps.append(step)
+                if not step:
+                    with engine.open():
+                        night = courier.model_copy(update={"id": "another"})
+                        engine.hand_out([errands.to_clean(night, Scope(), "night", pages=1, payloads=1, night=True)])
+            return CleanResult("courier")
+
+        monkeypatch.setattr(module, "clean_site", long_clean)
+        cleaned = partial(work._cleaned, courier, Plan(Scope(everything=True)), pool, threading.Event())
+        with pytest.raises(Later, match="makes room") as later:
+            cleaned(errands.ASKED)
+        assert (steps, later.value.seconds) == ([0], 0.0)
+        assert cleaned(errands.NIGHT) == CleanResult("courier"), "one night does not make room for another"
 
 
 def test_what_fails_is_tried_again_ever_more_rarely_and_given_up(courier: Site) -> None:
