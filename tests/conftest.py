@@ -41,6 +41,10 @@ sys.dont_write_bytecode = False
 
 Grown = Callable[[Callable[[], object]], None]
 ENGINES = ("sqlite", "postgresql")
+LONG = {
+    "test_cli_onboarding", "test_cluster_flow", "test_crawler_process", "test_crawler_rendering", "test_runs_kills",
+    "test_store_migrations", "test_store_plans", "test_store_recleaning_any", "test_web_api", "test_web_browser",
+}  # fmt: skip
 CRAWLER = pytest.StashKey[tuple[str, ...]]()
 CONTACT = 'contact = "archive@example.org"\n'
 
@@ -60,6 +64,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[CRAWLER] = given.__enter__()
         config.add_cleanup(lambda: given.__exit__(None, None, None))
     child.CRAWLER = config.stash[CRAWLER] if CRAWLER in config.stash else tuple(config.workerinput["crawler"])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins early, so that no worker is left with it while the others have nothing to do any more."""
+    items.sort(key=lambda item: item.path.stem not in LONG)
 
 
 def pytest_collection_finish() -> None:

@@ -141,9 +141,11 @@ def test_a_probe_keeps_to_its_requests_and_to_its_time(tmp_path: Path) -> None:
         few = probe(site, tmp_path, requests=15)
         assert len(site.seen) <= 15
         assert few.samples, "some were kept back for them"
-        began = time.monotonic()
+        site.seen.clear()
+        for answer in site.pages.values():
+            answer.pause = 0.2
         short = probe(site, tmp_path, seconds=1.0)
-        assert time.monotonic() - began < 8
+    assert len(site.seen) < 20, "two at a time; a busy machine can only make them fewer, and all would be forty"
     assert few.ended == "after 15 requests"
     assert short.ended == "after 1 s"
     assert len(short.samples) < 10

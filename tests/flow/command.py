@@ -99,7 +99,7 @@ def running(home: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
         child.communicate()
 
 
-def until(true: Callable[[], object], seconds: float = 30.0) -> None:
+def until(true: Callable[[], object], seconds: float = 100.0) -> None:
     """Waits for something to come true."""
     end = time.monotonic() + seconds
     while not true():
@@ -123,6 +123,12 @@ def descendants(pid: int) -> dict[int, str]:
 def is_alive(pid: int) -> bool:
     """Whether a process is there and no zombie."""
     return _stat(pid)[:1] not in ([], ["Z"])
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has computed; 0 where it is gone."""
+    times = _stat(pid)[11:13]
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
 
 
 def _processes() -> list[int]:

@@ -90,7 +90,7 @@ def test_when_the_night_is_killed_its_children_end_and_the_next_one_goes_on_at_o
             assert crawlers(night.pid)
             night.kill()
             night.wait()
-            until(lambda: not any(map(is_alive, family)), 10)
+            until(lambda: not any(map(is_alive, family)), 40)
         finish(site, home)
         assert rows(home, "SELECT status FROM run WHERE kind = 'crawl' ORDER BY id") == [("interrupted",), ("finished",)]
 
@@ -104,7 +104,7 @@ def test_what_was_extracted_while_a_crawl_went_on_is_kept_when_the_night_is_kill
             family = list(descendants(night.pid))
             night.kill()
             night.wait()
-            until(lambda: not any(map(is_alive, family)), 10)
+            until(lambda: not any(map(is_alive, family)), 40)
         drafts = {row[0] for row in rows(home, "SELECT id FROM draft")}
         finish(site, home)
         assert rows(home, "SELECT count(*), count(DISTINCT payload_id) FROM draft") == [(STORIES, STORIES)]
@@ -137,7 +137,7 @@ def test_a_night_that_is_interrupted_ends_in_order(home: Path) -> None:
             family = list(descendants(night.pid))
             night.send_signal(signal.SIGINT)
             _, said = night.communicate(timeout=30)
-            until(lambda: not any(map(is_alive, family)), 10)
+            until(lambda: not any(map(is_alive, family)), 40)
     assert night.returncode == 130
     assert said == "nightdesk: interrupted; what was done is kept, and the same command goes on from here\n"
     assert rows(home, "SELECT count(*) FROM run WHERE status = 'running'") == [(0,)]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 
 import pytest
-from command import children, until
+from command import children, cpu_seconds, until
 
 from pipeline.model import Draft, Reason, Source
 from pipeline.runs import workers as workers_module
@@ -54,7 +53,7 @@ def test_a_page_that_takes_too_much_time_has_a_draft_that_says_so_and_the_others
 def test_a_page_whose_worker_dies_twice_has_a_draft_that_says_so_and_the_others_go_on() -> None:
     with Workers(1, 60, 1024) as workers:
         assert drafts(workers, page(0))[0].reason is Reason.NONE
-        threading.Timer(0.3, kill_two_workers).start()  # each long before the deadly page is through
+        threading.Thread(target=kill_two_workers, args=(cpu_seconds(min(forked())),)).start()
         found = drafts(workers, page(1, deadly()), page(2), page(3))
     assert found[1].reason is Reason.EXTRACTOR_DIED
     assert "-9" in found[1].detail
@@ -64,7 +63,7 @@ def test_a_page_whose_worker_dies_twice_has_a_draft_that_says_so_and_the_others_
 def test_a_page_whose_worker_somebody_else_killed_is_given_to_another() -> None:
     with Workers(1, 60, 1024) as workers:
         drafts(workers, page(0))
-        threading.Timer(0.3, kill_a_worker).start()
+        threading.Thread(target=kill_at_work, args=(min(forked()), cpu_seconds(min(forked())))).start()
         found = drafts(workers, page(1, deadly(5_000)), page(2))
     assert [found[number].reason for number in (1, 2)] == [Reason.NONE, Reason.NONE]
 
@@ -96,12 +95,17 @@ def kill_a_worker() -> None:
     os.kill(min(forked()), signal.SIGKILL)
 
 
-def kill_two_workers() -> None:
+def kill_at_work(pid: int, idle: float = 0.0) -> None:
+    """Kills a worker in the midst of its page: it has computed for a while, and has long to go."""
+    until(lambda: cpu_seconds(pid) > idle + 0.2, 60)
+    os.kill(pid, signal.SIGKILL)
+
+
+def kill_two_workers(idle: float) -> None:
     first = forked()
-    kill_a_worker()
-    until(lambda: bool(forked() - first), 10)
-    time.sleep(0.2)
-    os.kill(max(forked() - first), signal.SIGKILL)
+    kill_at_work(min(first), idle)
+    until(lambda: bool(forked() - first), 60)
+    kill_at_work(max(forked() - first))
 
 
 def forked() -> set[int]:
