@@ -7,6 +7,7 @@ whole and not before, and that nothing is written into a folder of something els
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,14 +32,10 @@ class Job:
         self.pages = pages
         self.drafts = drafts
         self.head = carried.opened(pages, "pages")
+        self.names = [str(each["path"]) for each in self.head["files"]]  # of the files of pages, below their folder
         for name in self.names:
             if not carried.site_of(name) or not (pages / name).is_file():
                 raise ConfigError(f"{pages / name}: is missing; 'nightdesk verify {pages}' names all that is not as it was")
-
-    @property
-    def names(self) -> list[str]:
-        """The files of pages, by their paths below the folder."""
-        return [each["path"] for each in self.head["files"]]
 
     def is_whole(self) -> bool:
         """Whether all Drafts of these pages are there. Raises ConfigError where the folder is whole and of something else."""
@@ -62,12 +59,29 @@ class Job:
 
     def left(self) -> list[str]:
         """Files of whose pages some have no Draft yet. Of files of Drafts that were being written at a kill nothing stays."""
+        folders: dict[Path, list[str]] = {}
+        for name in self.names:
+            folders.setdefault(Path(name).parent, []).append(name)
         left = []
-        for folder in dict.fromkeys(str(Path(name).parent) for name in self.names):
+        for folder, here in folders.items():
             done = {key for path in sorted((self.drafts / folder).glob("*.parquet")) for key in self._drafted(path)}
-            here = (name for name in self.names if str(Path(name).parent) == folder)
-            left += [name for name in here if not done.issuperset(_keys(self.pages / name))]
+            with self._reading():
+                left += [name for name in here if not done.issuperset(_keys(self.pages / name))]
         return left
+
+    def read(self, name: str) -> Iterator[Any]:
+        """The tables of one file of pages, some pages each. Raises ConfigError where it is damaged."""
+        with self._reading(), files.ParquetFile(self.pages / name) as file:
+            for batch in file.iter_batches(carried.STEP):
+                yield pyarrow.Table.from_batches([batch])
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (pyarrow.ArrowException, OSError) as error:
+            why = " ".join(str(error).split())[:200]
+            raise ConfigError(f"{self.pages}: cannot be read ({why}); 'nightdesk verify {self.pages}' names the file") from None
 
     def _drafted(self, path: Path) -> list[str]:
         try:
@@ -82,7 +96,7 @@ class Job:
     def seal(self) -> dict[str, Any]:
         """Says that all is there, and returns the manifest."""
         more = terms(()) | {"cleaning": self.head.get("cleaning", {}), "pages_made_at": self.head["made_at"]}
-        return seal(self.drafts, "drafts", more)
+        return seal(self.drafts, "drafts", sum(map(_different, self.drafts.glob("site=*/month=*"))), more)
 
 
 def draft(job: Job, drafting: Drafting, tell: Callable[[int], None]) -> int:
@@ -90,11 +104,10 @@ def draft(job: Job, drafting: Drafting, tell: Callable[[int], None]) -> int:
     done = 0
     for name in job.left():
         tables = []
-        with files.ParquetFile(job.pages / name) as file:
-            for batch in file.iter_batches(carried.STEP):
-                tables.append(drafting(pyarrow.Table.from_batches([batch])))
-                done += len(batch)
-                tell(done)
+        for table in job.read(name):
+            tables.append(drafting(table))
+            done += len(table)
+            tell(done)
         with whole_file(job.drafts / name) as part:
             carried.write_table(pyarrow.concat_tables(tables), part)
     return done
@@ -111,9 +124,9 @@ def begin(folder: Path, form: str) -> None:
         (folder / MARK).touch()
 
 
-def seal(folder: Path, form: str, more: Mapping[str, Any]) -> dict[str, Any]:
-    """Writes the manifest of a folder that is whole, and returns it."""
-    counts = {"counts": {form: sum(_rows(path) for path in parts(folder))}}
+def seal(folder: Path, form: str, number: int, more: Mapping[str, Any]) -> dict[str, Any]:
+    """Writes the manifest of a folder that is whole, with so many of what it holds, and returns it."""
+    counts = {"counts": {form: number}}
     with telling(folder):
         with whole_file(folder / manifest.NAME) as part:
             head = manifest.head(form, Asked()) | dict(more)
@@ -128,8 +141,14 @@ def parts(folder: Path) -> Iterator[Path]:
     yield from sorted(folder.glob("site=*/month=*/*.parquet"))
 
 
-def _rows(path: Path) -> int:
-    return int(files.read_metadata(path).num_rows)
+def rows(folder: Path) -> int:
+    """How many there are in the files of a folder."""
+    return sum(int(files.read_metadata(path).num_rows) for path in parts(folder))
+
+
+def _different(folder: Path) -> int:
+    """Drafts of one month: a job that broke off may have made some twice."""
+    return len({key for path in folder.glob("*.parquet") for key in _keys(path)})
 
 
 def _keys(path: Path) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from pipeline.bulk.drafting import Drafting
 from pipeline.bulk.jobs import Job
 from pipeline.bulk.striking import strike_site
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, NightdeskError
 
 MISSING: Final = "Ray needs the extra 'ray', which is not installed: pip install -e '.[ray]'"
 BATCH: Final = 64  # pages that are handed over together
@@ -80,6 +80,11 @@ def started(processes: int, address: str = "") -> Iterator[None]:
         _hush(ray)
         try:
             yield
+        except ray.exceptions.RayError as error:
+            why = " ".join(str(error.__cause__ or error).split())[-200:]
+            raise NightdeskError(
+                f"Ray broke off (…{why}); what is whole stays, and the same command goes on from there"
+            ) from None
         finally:
             ray.shutdown()
     finally:

@@ -17,6 +17,7 @@ from pyarrow import parquet as files
 
 from pipeline import memory, rules
 from pipeline.bulk.terms import cleaning
+from pipeline.errors import ConfigError
 from pipeline.exchange.carried import STEP, Parts, told_of
 from pipeline.exchange.records import digest
 from pipeline.exchange.wholes import telling
@@ -79,12 +80,21 @@ def _number(page: Mapping[str, Any]) -> int:
 def _read(drafts: Sequence[Path]) -> Iterator[tuple[Draft, Row]]:
     decoder, seen = msgspec.json.Decoder(Draft), set[str]()
     for path in drafts:
+        for row in _rows(path):
+            if row["payload_sha256"] not in seen:  # a job that broke off may have made some twice
+                seen.add(row["payload_sha256"])
+                yield decoder.decode(row["draft"]), row
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    try:
         with files.ParquetFile(path) as file:
             for batch in file.iter_batches(STEP, columns=COLUMNS):
-                for row in batch.to_pylist():
-                    if row["payload_sha256"] not in seen:  # a job that broke off may have made some twice
-                        seen.add(row["payload_sha256"])
-                        yield decoder.decode(row["draft"]), row
+                yield from batch.to_pylist()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({' '.join(str(error).split())[:100]}); have its drafts made again"
+        ) from None
 
 
 def _text(made: Extraction, page: Mapping[str, Any], row: Row) -> Row:

@@ -83,5 +83,5 @@ def _struck(job: Job, target: Path, work: Callable[[], object]) -> None:
 
     jobs.begin(target, "texts")
     work()
-    told = jobs.seal(target, "texts", {"cleaning": job.head.get("cleaning", {})})
+    told = jobs.seal(target, "texts", jobs.rows(target), {"cleaning": job.head.get("cleaning", {})})
     say(f"{plural(told['counts']['texts'], 'text')} in {target}.")

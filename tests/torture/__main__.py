@@ -68,6 +68,11 @@ TRIALS = {
         "Pages, feeds, addresses, patterns and queries made to be slow: time grows as their size does.", ".pathological"
     ),
     "powerloss": Trial("The power goes at random moments of a night: all that was committed is there.", ".powerloss"),
+    "ray": Trial(
+        "The README's recipe on Ray: pages leave, drafts come back, and all is as it is without.",
+        ".beyond",
+        (Option("--pages", "pages", "How many pages, for a quick look; without it, 3000.", int),),
+    ),
     "ssrf": Trial("Every spelling of an inner address by every way in: nothing is ever connected to.", ".ssrf"),
 }
 
