@@ -20,8 +20,8 @@ from pipeline.model import Draft, Told
 from pipeline.store.carried import Bearer, Carried
 from pipeline.store.packing import draft_to_json
 
-PART: Final = 24_000_000  # bytes of bodies or of Drafts in one file, about
-HELD: Final = 48_000_000  # bytes in memory, of all folders together
+PART: Final = 16_000_000  # bytes of bodies or of Drafts in one file, about
+HELD: Final = 32_000_000  # bytes in memory, of all folders together
 STEP: Final = 64  # rows that are read at a time
 PAGE: Final = 8 << 20  # bytes of a column that are packed together: pages of one site share most of theirs
 FEW_VALUES: Final = ("media_type", "charset", "extractors", "reason", "recipe", "language")
