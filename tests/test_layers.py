@@ -124,6 +124,7 @@ def modules() -> dict[str, Path]:
 
 
 MODULES = modules()
+pytestmark = pytest.mark.xdist_group("layers")  # who reads them all reads them once
 
 
 @cache

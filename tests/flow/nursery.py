@@ -47,7 +47,8 @@ def nursery() -> Iterator[tuple[str, ...]]:
 
 def serve(door: socket.socket) -> None:
     """Forks crawlers, and passes on what they ended with."""
-    told, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
     signal.set_wakeup_fd(tell)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

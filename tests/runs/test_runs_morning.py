@@ -25,6 +25,7 @@ from pipeline.store.schema import LedgerEntry, Run
 from tests.store.archiving import WALL
 
 DAY = timedelta(days=1)
+pytestmark = pytest.mark.xdist_group("morning")  # the archive of a fortnight, with which most begin, is made once
 FORBIDDEN = Reply(None, Outcome.FAILED, Reason.HTTP_STATUS, 403)
 
 
