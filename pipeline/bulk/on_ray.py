@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,10 +25,12 @@ MISSING: Final = "Ray needs the extra 'ray', which is not installed: pip install
 BATCH: Final = 64  # pages that are handed over together
 STORE: Final = 256 << 20  # bytes of Ray's object store, where it is started here
 BLOCK: Final = 32 << 20  # bytes that Ray hands from one step to the next
+REACH: Final = 10.0  # seconds
 EACH: Final = 4  # processes that one actor has at work
 ALONE: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # by its name of other systems; on all it means: no address but the loopback one
+    "RAY_worker_niceness": "0",  # or all else on the machine goes before it
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # it tells of dangers of its own making
 }
 
@@ -67,6 +70,7 @@ def strike(head: Mapping[str, Any], drafts: Mapping[str, list[Path]], target: Pa
 @contextmanager
 def started(processes: int, address: str = "") -> Iterator[None]:
     """Ray for as long as the block lasts: of its own, or the one at an address. Raises ConfigError."""
+    _knock(address)
     folder = tempfile.mkdtemp(prefix="nd", dir=_short())
     if not address:
         os.environ.update(ALONE)
@@ -81,14 +85,28 @@ def started(processes: int, address: str = "") -> Iterator[None]:
         try:
             yield
         except ray.exceptions.RayError as error:
-            why = " ".join(str(error.__cause__ or error).split())[-200:]
             raise NightdeskError(
-                f"Ray broke off (…{why}); what is whole stays, and the same command goes on from there"
+                f"Ray broke off ({_why(error)}); what is whole stays, and the same command goes on from there"
             ) from None
         finally:
             ray.shutdown()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _knock(address: str) -> None:
+    """Raises ConfigError where nobody is at home: Ray itself tries for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), REACH).close()
+        except (OSError, OverflowError) as error:
+            raise ConfigError(f"--address {address}: no Ray answers there ({error})") from None
+
+
+def _why(error: BaseException) -> str:
+    """What an error says that came from one of Ray's processes, as far as a line goes."""
+    return " ".join(str(getattr(error, "cause", None) or error).split())[:200] or type(error).__name__
 
 
 def _short() -> str | None:

@@ -259,6 +259,7 @@ def test_the_commands_say_what_is_wrong_in_one_sentence(
     assert "drafts know their sites" in says("import", str(root), "--site", SITE)
     assert "leave out --query and --limit" in says("export", out, "--format", "pages", "--query", "ferry")
     assert "one as 'pages' is wanted here" in says("draft", str(root), out)
+    assert "no Ray answers there" in says("draft", pages, out, "--address", "127.0.0.1:1")
     if find_spec("ray") is None:
         assert "pip install -e '.[ray]'" in says("draft", pages, out, "--ray")
     (root / manifest.NAME).write_text((root / manifest.NAME).read_text("utf8").replace(EXTRACTORS, "another"), "utf8")
