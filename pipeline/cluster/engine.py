@@ -34,6 +34,11 @@ CREATE INDEX IF NOT EXISTS nightdesk_parts ON procrastinate_jobs ((args->>'of'))
 CREATE TABLE IF NOT EXISTS nightdesk_workers (queue text NOT NULL, process text NOT NULL,
     worker_id bigint PRIMARY KEY REFERENCES procrastinate_workers (id) ON DELETE CASCADE)
 """
+WAKE = (
+    "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE id = %(clean)s AND status = 'todo' AND scheduled_at > now()"
+    " AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE args->>'of' = %(of)s AND id <> %(part)s"
+    " AND status IN ('todo', 'doing'))"
+)
 
 
 class Jobs(JobManager):
@@ -116,6 +121,10 @@ class Engine:
         """Puts all of them into the queue in one transaction, or none: half of a clean's parts would pass for all of them."""
         jobs = [self._deferrer(errand).job.evolve(task_kwargs=errand.values) for errand in errands]
         await self.jobs.batch_defer_jobs_async(jobs)
+
+    async def wake(self, clean: int, part: int) -> None:
+        """The clean that waits for its parts is looked at again at once, where this part was the last one at work."""
+        await self.app.connector.execute_query_async(WAKE, clean=clean, of=str(clean), part=part)
 
     def _deferrer(self, errand: Errand) -> Any:
         return self.app.configure_task(

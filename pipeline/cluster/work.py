@@ -190,6 +190,7 @@ class Work:
             return done
 
         number = await self._with_pool(draft)
+        await self._engine.wake(values["of"], context.job.id or 0)
         self._say(f"{site.id}: {number:,} of {values['pages']:,} pages extracted in {time.monotonic() - began:.0f} s")
 
     # What they share

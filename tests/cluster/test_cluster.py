@@ -77,6 +77,12 @@ def do(store: Store, statement: str) -> list[tuple[object, ...]]:
         return [tuple(row) for row in found] if found.returns_rows else []
 
 
+async def woken(engine: Engine, clean: int, part: object) -> None:
+    assert isinstance(part, int)
+    async with engine.app.open_async():
+        await engine.wake(clean, part)
+
+
 def jobs(store: Store) -> list[tuple[object, ...]]:
     return do(store, "SELECT task_name, status::text, attempts FROM procrastinate_jobs ORDER BY id")
 
@@ -242,6 +248,15 @@ def test_it_is_told_how_far_all_workers_are_and_how_long_the_rest_takes(shared: 
     with TestClient(application(shared), base_url="http://127.0.0.1") as room:
         page = re.sub(r"<[^>]+>", " ", room.get("/runs").text)
     assert re.search(r"again\s+0 of 2\s+250 of 2,000\s+1\s+0\s+\d\d s", page)
+    waiting = "SELECT scheduled_at <= now() FROM procrastinate_jobs WHERE task_name = 'clean' ORDER BY id LIMIT 1"
+    do(shared, f"UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 hour' WHERE id = {first}")
+    parts = [number for (number,) in do(shared, "SELECT id FROM procrastinate_jobs WHERE task_name = 'draft' ORDER BY id")]
+    asyncio.run(woken(engine, first, parts[1]))
+    assert do(shared, waiting) == [(False,)], "other parts are not done"
+    do(shared, f"{ours}'doing' WHERE args->>'last' IN ('750', '1000')")
+    do(shared, f"{ours}'succeeded' WHERE args->>'last' IN ('750', '1000')")
+    asyncio.run(woken(engine, first, parts[1]))
+    assert do(shared, waiting) == [(True,)], "it was the last one"
     assert not queues.is_urgent(shared, "clean", errands.ASKED)
     with engine.open():
         night = [errands.to_clean(site, Scope(), "night", pages=1, payloads=1, night=True) for site in sites]
