@@ -1,6 +1,6 @@
 """`python -m crawler`: crawls one Site in a process of its own; `python -m crawler probe` looks at one that is to be added.
 
-Reads one JSON line (`pipeline.sites.CrawlJob`, or `pipeline.probing.ProbeJob`) from standard input and prints progress as JSON
+Reads one JSON line (`pipeline.config.site.CrawlJob`, or `pipeline.process_messages.ProbeJob`) from standard input and prints progress as JSON
 lines. What a probe found is left in its folder, as `findings.json`. Exits 0 when the
 crawl came to an end, whatever the site answered, or with the exit code of a NightdeskError. The parent keeps standard
 input open: its end means that the parent died, and then the process ends at once, since a kill at any moment loses
@@ -21,19 +21,25 @@ from scrapy import Spider
 from scrapy.crawler import AsyncCrawlerProcess
 
 from crawler import logs
-from crawler.desk import Desk
-from crawler.probe import ProbeSpider
-from crawler.progress import Tell
-from crawler.settings import settings_for
+from crawler.archive_writer import Desk
+from crawler.events import Tell
+from crawler.probe.spider import ProbeSpider
+from crawler.scrapy_settings import settings_for
 from crawler.spider import End, NewsSpider
-from pipeline.errors import ConfigError, ExitCode, NightdeskError
-from pipeline.probing import ProbeJob
-from pipeline.room import Floor
-from pipeline.sites import CrawlJob
-from pipeline.store.archive import Archive
+from pipeline.config.site import CrawlJob
+from pipeline.core.disk_space import DiskSpaceGuard
+from pipeline.core.errors import ConfigError, ExitCode, NightdeskError
+from pipeline.process_messages import ProbeJob
+from pipeline.store.crawl.session import CrawlSession
 
 # Scrapy's loggers that tell the same forty lines at the start of every crawl
-CHATTY = ("scrapy.addons", "scrapy.crawler", "scrapy.middleware", "scrapy.utils.log", "scrapy.extensions.memusage")
+CHATTY = (
+    "scrapy.addons",
+    "scrapy.crawler",
+    "scrapy.middleware",
+    "scrapy.utils.log",
+    "scrapy.extensions.memusage",
+)
 
 
 Job = TypeVar("Job", CrawlJob, ProbeJob)
@@ -56,8 +62,10 @@ def main() -> int:
 def crawl(job: CrawlJob, tell: Tell) -> int:
     """Opens the archive, crawls, and closes the Run, however the crawl ended."""
     desk = Desk()
-    archive = desk.ask_now(Archive.open, job.database_url)
-    run = desk.ask_now(archive.start_run, job.site.id, f"since {job.since:%Y-%m-%d}" if job.since else "")
+    archive = desk.ask_now(CrawlSession.open, job.database_url)
+    run = desk.ask_now(
+        archive.start_run, job.site.id, f"since {job.since:%Y-%m-%d}" if job.since else ""
+    )
     tell.started(run)
     end = run_spider(job, archive, desk, run, tell)
     desk.keep_rest_now(archive, run)
@@ -73,23 +81,36 @@ def probe(job: ProbeJob, tell: Tell) -> int:
     """Looks at a site, and leaves what it found in the job's folder."""
     spider, error = run_scrapy(job.errand, ProbeSpider, job=job, tell=tell)
     if not isinstance(spider, ProbeSpider) or error or spider.findings is None:
-        raise NightdeskError(spider.trouble if isinstance(spider, ProbeSpider) else "Scrapy could not run the probe")
-    (Path(job.folder) / "findings.json").write_text(spider.findings.model_dump_json(), encoding="utf8")
+        raise NightdeskError(
+            spider.trouble if isinstance(spider, ProbeSpider) else "Scrapy could not run the probe"
+        )
+    (Path(job.folder) / "findings.json").write_text(
+        spider.findings.model_dump_json(), encoding="utf8"
+    )
     tell.surveyed()
     return int(ExitCode.OK)
 
 
-def run_spider(job: CrawlJob, archive: Archive, desk: Desk, run: int, tell: Tell) -> End:
+def run_spider(job: CrawlJob, archive: CrawlSession, desk: Desk, run: int, tell: Tell) -> End:
     """The whole crawl, to its end."""
-    floor = Floor(Path(job.room_folder), job.free_megabytes)
-    values: dict[str, Any] = {"site": job.site, "archive": archive, "desk": desk, "run": run, "tell": tell, "floor": floor}
+    floor = DiskSpaceGuard(Path(job.room_folder), job.free_megabytes)
+    values: dict[str, Any] = {
+        "site": job.site,
+        "archive": archive,
+        "desk": desk,
+        "run": run,
+        "tell": tell,
+        "floor": floor,
+    }
     spider, error = run_scrapy(job, NewsSpider, since=job.since, **values)
     if isinstance(spider, NewsSpider) and not error:
         return spider.end
     return End("failed", "Scrapy could not run the spider; the log says why")
 
 
-def run_scrapy(job: CrawlJob, kind: type[Spider], /, **values: Any) -> tuple[Spider | None, BaseException | None]:
+def run_scrapy(
+    job: CrawlJob, kind: type[Spider], /, **values: Any
+) -> tuple[Spider | None, BaseException | None]:
     """Runs a spider until it is over. A reactor runs once in a process, so this is called once."""
     logs.install(job)
     process = AsyncCrawlerProcess(settings_for(job))
@@ -110,7 +131,10 @@ def read_job(line: bytes, kind: type[Job]) -> Job:
     try:
         return kind.model_validate_json(line)
     except ValidationError as error:
-        wrong = "; ".join(f"'{'.'.join(map(str, each['loc']))}': {each['msg']}" for each in error.errors(include_input=False))
+        wrong = "; ".join(
+            f"'{'.'.join(map(str, each['loc']))}': {each['msg']}"
+            for each in error.errors(include_input=False)
+        )
         raise ConfigError(f"crawl job on standard input: {wrong}") from None
 
 
@@ -133,4 +157,6 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     logging.shutdown()
-    os._exit(code)  # not sys.exit: a thread that still waits for a name to resolve would be waited for
+    os._exit(
+        code
+    )  # not sys.exit: a thread that still waits for a name to resolve would be waited for

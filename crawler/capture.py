@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 from scrapy.http import Headers, Response
 from w3lib.url import safe_url_string
 
-from crawler.heads import declared_address, head_of, opt_outs
-from crawler.trouble import Trouble
-from pipeline.model import Capture, Due, Kind, Outcome, Reason
-from pipeline.sites import Politeness
-from pipeline.urls import host_of, resolve, url_key
+from crawler.http.fetch_errors import Trouble
+from crawler.http.page_head import declared_address, head_of, opt_outs
+from pipeline.config.site import Politeness
+from pipeline.core.models import Capture, DueUrl, Outcome, Reason, UrlKind
+from pipeline.core.urls import host_of, resolve, url_key
 
 KEPT_HEADERS = (
     "content-type", "etag", "last-modified", "date", "age", "expires", "cache-control", "vary", "content-language",
@@ -27,17 +27,26 @@ KEPT_HEADERS = (
 VALIDATORS = ("etag", "last-modified")
 MAX_HEADER = 1000  # characters of one value
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"})
-UNCLEAR_TYPES = frozenset({"", "text/plain", "application/octet-stream", "application/xml", "text/xml"})
+UNCLEAR_TYPES = frozenset(
+    {"", "text/plain", "application/octet-stream", "application/xml", "text/xml"}
+)
 HTML_SIGN = re.compile(rb"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)
-BINARY_SIGN = re.compile(rb"%PDF-|\x89PNG|\xff\xd8\xff|GIF8[79]a|PK\x03\x04|RIFF|\x1f\x8b\x08|OggS|ID3|....ftyp", re.DOTALL)
+BINARY_SIGN = re.compile(
+    rb"%PDF-|\x89PNG|\xff\xd8\xff|GIF8[79]a|PK\x03\x04|RIFF|\x1f\x8b\x08|OggS|ID3|....ftyp",
+    re.DOTALL,
+)
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 USERINFO = re.compile(r"^(\w+://)[^/?#@]*@")
 NOWHERE = re.compile(  # the front page, that of a language, an error page
-    r"^/?$|^/[a-z]{2}/?$|^/(?:[a-z]{2}/)?(?:404|(?:page-?)?not-?found|error(?:-?404)?)(?:\.\w+)?/?$", re.IGNORECASE
+    r"^/?$|^/[a-z]{2}/?$|^/(?:[a-z]{2}/)?(?:404|(?:page-?)?not-?found|error(?:-?404)?)(?:\.\w+)?/?$",
+    re.IGNORECASE,
 )
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 OVERLOADED = frozenset({429, 503})
-RENDER, RENDERED = "nightdesk_render", "nightdesk_rendered"  # in a request's meta: that it is wanted, what came of it
+RENDER, RENDERED = (
+    "nightdesk_render",
+    "nightdesk_rendered",
+)  # in a request's meta: that it is wanted, what came of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,9 @@ class Rendered:
         return f"rendered by {self.browser} in {self.elapsed_ms / 1000:.1f} s with {more}, {size}"
 
 
-def from_response(due: Due, response: Response, at: datetime, *, conditional: bool, agent: str = "nightdesk") -> Capture:
+def from_response(
+    due: DueUrl, response: Response, at: datetime, *, conditional: bool, agent: str = "nightdesk"
+) -> Capture:
     """The Capture of an answer. `conditional`: the request carried validators, so that a 304 may be believed. `agent` is the
     name that robots rules know us by."""
     headers = keep_headers(response.headers)
@@ -68,11 +79,13 @@ def from_response(due: Due, response: Response, at: datetime, *, conditional: bo
     got_bytes = outcome is Outcome.FETCHED
     rendered: Rendered | None = response.meta.get(RENDERED) if response.request else None
     if rendered is not None:
-        headers["x-nightdesk-rendered"] = str(rendered)  # no header of a server's is kept under this name
+        headers["x-nightdesk-rendered"] = str(
+            rendered
+        )  # no header of a server's is kept under this name
     if not got_bytes and outcome is not Outcome.UNCHANGED:
         headers = {name: value for name, value in headers.items() if name not in VALIDATORS}
     media_type, charset = parse_content_type(headers.get("content-type", ""))
-    head = head_of(response.body) if got_bytes and due.kind is Kind.STORY else ()
+    head = head_of(response.body) if got_bytes and due.kind is UrlKind.STORY else ()
     return Capture(
         page_id=due.page_id,
         fetched_at=at,
@@ -94,21 +107,34 @@ def from_response(due: Due, response: Response, at: datetime, *, conditional: bo
 
 def obeyed(capture: Capture, politeness: Politeness) -> Capture:
     """The same, or a refusal where the page opted out of what we do and the Site's file says to obey that."""
-    heeded = {"noarchive": politeness.obey_noarchive, "noai": politeness.obey_noai, "tdm": politeness.obey_noai}
+    heeded = {
+        "noarchive": politeness.obey_noarchive,
+        "noai": politeness.obey_noai,
+        "tdm": politeness.obey_noai,
+    }
     against = [word for word in capture.opt_outs if heeded[word]]
     if capture.outcome is not Outcome.FETCHED or not against:
         return capture
     headers = {name: value for name, value in capture.headers.items() if name not in VALIDATORS}
     detail = f"the page says {' and '.join(against)}, and its bytes were not kept"
-    return replace(capture, outcome=Outcome.REFUSED, reason=Reason.OPTED_OUT, body=None, headers=headers, detail=detail)
+    return replace(
+        capture,
+        outcome=Outcome.REFUSED,
+        reason=Reason.OPTED_OUT,
+        body=None,
+        headers=headers,
+        detail=detail,
+    )
 
 
-def from_trouble(due: Due, trouble: Trouble, at: datetime) -> Capture:
+def from_trouble(due: DueUrl, trouble: Trouble, at: datetime) -> Capture:
     """The Capture of a fetch that brought no answer."""
     return Capture(due.page_id, at, trouble.outcome, trouble.reason, detail=trouble.detail)
 
 
-def _judge(due: Due, response: Response, headers: dict[str, str], conditional: bool) -> tuple[Outcome, Reason, str]:
+def _judge(
+    due: DueUrl, response: Response, headers: dict[str, str], conditional: bool
+) -> tuple[Outcome, Reason, str]:
     status = response.status
     if status == 304 and conditional:
         return Outcome.UNCHANGED, Reason.NOT_MODIFIED, ""
@@ -117,24 +143,42 @@ def _judge(due: Due, response: Response, headers: dict[str, str], conditional: b
     if status in (404, 410):
         return Outcome.GONE, Reason.NOT_FOUND, f"the server answered {status}"
     if status in OVERLOADED:
-        return Outcome.DEFERRED, Reason.TRY_AGAIN, f"the server answered {status}: asked too much of it, or it is down"
+        return (
+            Outcome.DEFERRED,
+            Reason.TRY_AGAIN,
+            f"the server answered {status}: asked too much of it, or it is down",
+        )
     if status not in (200, 203):
         return Outcome.FAILED, Reason.HTTP_STATUS, f"the server answered {status}"
     if not response.body.strip(b"\x00\t\n\r "):
         return Outcome.FAILED, Reason.EMPTY_BODY, "the server answered without a body"
     coding = (response.headers.get("Content-Encoding") or b"").decode("ascii", "replace")
-    if coding and due.kind in (Kind.STORY, Kind.SECTION) and not HTML_SIGN.search(response.body, 0, 2048):
-        return Outcome.FAILED, Reason.UNKNOWN_ENCODING, f"packed as {coding[:40]!r}, which was not asked for"
-    if due.kind in (Kind.STORY, Kind.SECTION) and not is_html(headers.get("content-type", ""), response.body):
-        return Outcome.FAILED, Reason.NOT_HTML, f"no HTML but {headers.get('content-type') or 'something unnamed'}"[:200]
-    return Outcome.FETCHED, Reason.NEW if due.kind is Kind.STORY else Reason.NONE, ""
+    if (
+        coding
+        and due.kind in (UrlKind.STORY, UrlKind.SECTION)
+        and not HTML_SIGN.search(response.body, 0, 2048)
+    ):
+        return (
+            Outcome.FAILED,
+            Reason.UNKNOWN_ENCODING,
+            f"packed as {coding[:40]!r}, which was not asked for",
+        )
+    if due.kind in (UrlKind.STORY, UrlKind.SECTION) and not is_html(
+        headers.get("content-type", ""), response.body
+    ):
+        return (
+            Outcome.FAILED,
+            Reason.NOT_HTML,
+            f"no HTML but {headers.get('content-type') or 'something unnamed'}"[:200],
+        )
+    return Outcome.FETCHED, Reason.NEW if due.kind is UrlKind.STORY else Reason.NONE, ""
 
 
-def _judge_redirect(due: Due, response: Response) -> tuple[Outcome, Reason, str]:
+def _judge_redirect(due: DueUrl, response: Response) -> tuple[Outcome, Reason, str]:
     target = _location(response)
     if not target:
         return Outcome.FAILED, Reason.BAD_URL, "redirects to what is no http or https URL"
-    if due.kind is not Kind.STORY:  # Scrapy follows those of Places, so this one it would not
+    if due.kind is not UrlKind.STORY:  # Scrapy follows those of Places, so this one it would not
         return Outcome.FAILED, Reason.HTTP_REDIRECT, "redirects to where we do not follow"
     if url_key(target) == url_key(response.url):
         return Outcome.FAILED, Reason.HTTP_REDIRECT, "redirects to itself"
@@ -153,7 +197,10 @@ def _leads_nowhere(target: str, url: str) -> bool:
 def _location(response: Response) -> str:
     """Where a redirect points, absolute and without credentials; "" where that is no http or https URL."""
     try:
-        target = resolve(response.url, safe_url_string((response.headers.get("Location") or b"").decode("utf8", "replace")))
+        target = resolve(
+            response.url,
+            safe_url_string((response.headers.get("Location") or b"").decode("utf8", "replace")),
+        )
     except ValueError:
         return ""
     return without_credentials(target) if target else ""
@@ -185,7 +232,9 @@ def keep_headers(headers: Headers) -> dict[str, str]:
     """The headers that we keep, lower-case, with values that any database takes."""
     kept = {}
     for name in KEPT_HEADERS:
-        value = ", ".join(part.decode("utf8", "replace") for part in headers.getlist(name) if part is not None)
+        value = ", ".join(
+            part.decode("utf8", "replace") for part in headers.getlist(name) if part is not None
+        )
         value = CONTROLS.sub(" ", value).strip()
         if name in VALIDATORS and not (value.isascii() and len(value) <= MAX_HEADER):
             continue  # it could not be sent back as it came

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from scrapy.utils.log import TopLevelFormatter
 
-from pipeline.sites import CrawlJob
+from pipeline.config.site import CrawlJob
 
 LINE = "%(asctime)s [%(name)s] %(levelname)s: %(message)s"
 
@@ -55,10 +55,18 @@ def install(job: CrawlJob) -> None:
     path = Path(job.log_file)
     _drop_old(path, job.log_days)
     handler = Bounded(
-        path, maxBytes=int(job.log_megabytes * 2**20), backupCount=job.log_files, encoding="utf8", errors="replace"
+        path,
+        maxBytes=int(job.log_megabytes * 2**20),
+        backupCount=job.log_files,
+        encoding="utf8",
+        errors="replace",
     )
     handler.setLevel(job.log_level)
-    handler.setFormatter(JsonLines(job.site.id) if job.log_format == "json" else logging.Formatter(LINE, "%Y-%m-%d %H:%M:%S"))
+    handler.setFormatter(
+        JsonLines(job.site.id)
+        if job.log_format == "json"
+        else logging.Formatter(LINE, "%Y-%m-%d %H:%M:%S")
+    )
     handler.addFilter(TopLevelFormatter(["scrapy"]))
     logging.root.setLevel(logging.NOTSET)
     logging.root.addHandler(handler)

@@ -8,21 +8,29 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from pipeline.model import Capture, Due, Outcome, Reason
-from pipeline.sites import Revisit
+from pipeline.config.site import Revisit
+from pipeline.core.models import Capture, DueUrl, Outcome, Reason
 
 FIRST_RETRY = timedelta(hours=1)
 LONGEST_RETRY = timedelta(days=1)
 MAX_ATTEMPTS = 5  # visits in a row that failed by the page's own fault
 MAX_WAITS = 14  # visits in a row to which the server only said "later"
 ROBOTS_AGAIN = timedelta(days=7)
-UNREACHABLE_AGAIN = timedelta(hours=6)  # robots.txt that cannot be had is a trouble of tonight, not a wish of the site
+UNREACHABLE_AGAIN = timedelta(
+    hours=6
+)  # robots.txt that cannot be had is a trouble of tonight, not a wish of the site
 GONE_AGAIN = timedelta(days=1)
-BY_THE_SITE_FILE = (Reason.OFF_SITE, Reason.NOT_ALLOWED, Reason.DENIED, Reason.BAD_URL, Reason.URL_TOO_LONG)
+BY_THE_SITE_FILE = (
+    Reason.OFF_SITE,
+    Reason.NOT_ALLOWED,
+    Reason.DENIED,
+    Reason.BAD_URL,
+    Reason.URL_TOO_LONG,
+)
 LONGEST_WAIT = timedelta(days=7)  # the most that a Retry-After may ask for
 
 
-def next_visit(capture: Capture, due: Due, revisit: Revisit) -> datetime | None:
+def next_visit(capture: Capture, due: DueUrl, revisit: Revisit) -> datetime | None:
     """When to look again, None for never. `due` is the Page as it was before this visit."""
     match capture.outcome:
         case Outcome.FETCHED | Outcome.UNCHANGED:
@@ -31,7 +39,9 @@ def next_visit(capture: Capture, due: Due, revisit: Revisit) -> datetime | None:
             return _while_young(capture, due, revisit, GONE_AGAIN)
         case Outcome.REFUSED if capture.reason is Reason.ROBOTS_UNREACHABLE:
             return capture.fetched_at + UNREACHABLE_AGAIN
-        case Outcome.REFUSED if capture.reason in BY_THE_SITE_FILE:  # until a Place shows it again, under another file
+        case Outcome.REFUSED if (
+            capture.reason in BY_THE_SITE_FILE
+        ):  # until a Place shows it again, under another file
             return None
         case Outcome.REFUSED:
             return capture.fetched_at + ROBOTS_AGAIN
@@ -43,7 +53,9 @@ def next_visit(capture: Capture, due: Due, revisit: Revisit) -> datetime | None:
             return None
 
 
-def _while_young(capture: Capture, due: Due, revisit: Revisit, least: timedelta) -> datetime | None:
+def _while_young(
+    capture: Capture, due: DueUrl, revisit: Revisit, least: timedelta
+) -> datetime | None:
     """After half the Page's age: often while it is new, then ever more seldom."""
     age = max(capture.fetched_at - due.first_seen_at, timedelta(0))
     due_at = capture.fetched_at + max(least, age / 2)
@@ -54,7 +66,9 @@ def _later(capture: Capture, attempts: int, limit: int) -> datetime | None:
     if attempts + 1 >= limit:
         return None
     pause = min(FIRST_RETRY * (1 << attempts), LONGEST_RETRY)
-    return capture.fetched_at + max(pause, asked_pause(capture.headers.get("retry-after", ""), capture.fetched_at))
+    return capture.fetched_at + max(
+        pause, asked_pause(capture.headers.get("retry-after", ""), capture.fetched_at)
+    )
 
 
 def asked_pause(value: str, now: datetime) -> timedelta:

@@ -20,22 +20,30 @@ from typing import Any, TypeVar
 from scrapy import Request, Spider
 from scrapy.http import Response
 
+from crawler.archive_writer import TOGETHER, Desk
 from crawler.capture import RENDER, from_response, from_trouble, obeyed, without_credentials
-from crawler.desk import TOGETHER, Desk
-from crawler.discovery import discover
-from crawler.found import Found
-from crawler.overload import left_hosts
-from crawler.progress import Tell
+from crawler.discovery.discover import discover
+from crawler.discovery.links import Found
+from crawler.events import Tell
+from crawler.http.fetch_errors import explain
+from crawler.http.rate_limit import left_hosts
+from crawler.link_policy import (
+    NEVER,
+    believed,
+    dated_lists,
+    is_next_page,
+    judge_target,
+    newest_children,
+    sift,
+)
 from crawler.revisit import next_visit
-from crawler.settings import REDIRECTS
-from crawler.targets import NEVER, believed, dated_lists, is_next_page, judge_target, newest_children, sift
-from crawler.trouble import explain
-from pipeline.errors import DiskError, NightdeskError
-from pipeline.model import Capture, Due, Kind, Link, Outcome, Place, Reason
-from pipeline.room import Floor
-from pipeline.sites import Site, bare_host
-from pipeline.store.archive import Archive, Met, Visit
-from pipeline.urls import host_of, url_key
+from crawler.scrapy_settings import REDIRECTS
+from pipeline.config.site import Site, bare_host
+from pipeline.core.disk_space import DiskSpaceGuard
+from pipeline.core.errors import DiskError, NightdeskError
+from pipeline.core.models import Capture, CrawlSource, DueUrl, Link, Outcome, Reason, UrlKind
+from pipeline.core.urls import host_of, url_key
+from pipeline.store.crawl.session import CrawlSession, Met, Visit
 
 MAX_DEPTH = 3  # sitemap indexes inside each other
 MAX_SITEMAPS = 200  # children of indexes in one Run
@@ -44,7 +52,14 @@ MAX_PAGES_BACK = 100  # of one list by date
 LEASED = (16, 512)  # Pages leased at a time, at the least and at the most
 LEASED_SECONDS = 5.0  # where they are fetched in less, twice as many are leased the next time
 MAX_SILENCE = 10  # visits in a row to which the site gave no answer of use
-SILENCE = (Reason.DNS, Reason.CONNECT, Reason.TIMEOUT, Reason.TLS, Reason.ROBOTS_UNREACHABLE, Reason.TRY_AGAIN)
+SILENCE = (
+    Reason.DNS,
+    Reason.CONNECT,
+    Reason.TIMEOUT,
+    Reason.TLS,
+    Reason.ROBOTS_UNREACHABLE,
+    Reason.TRY_AGAIN,
+)
 
 E = TypeVar("E", bound=BaseException)
 log = logging.getLogger(__name__)
@@ -69,7 +84,7 @@ class NewsSpider(Spider):
     name = "news"
 
     def __init__(
-        self, site: Site, archive: Archive, desk: Desk, run: int, tell: Tell, floor: Floor | None = None,
+        self, site: Site, archive: CrawlSession, desk: Desk, run: int, tell: Tell, floor: DiskSpaceGuard | None = None,
         since: datetime | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
@@ -79,14 +94,14 @@ class NewsSpider(Spider):
         self.desk = desk
         self.run = run
         self.tell = tell
-        self.floor = floor or Floor(Path(), 0)
+        self.floor = floor or DiskSpaceGuard(Path(), 0)
         self.end = End("stopped", "ended by a signal")  # true until `start` says otherwise
-        self._places: deque[tuple[Due, int]] = deque()
+        self._places: deque[tuple[DueUrl, int]] = deque()
         self._sitemaps_left = MAX_SITEMAPS if since is None else MAX_SITEMAPS_BACK
         self._places_read = 0
         self._older = self._undated = 0  # Links that a back-fill left out
         self._paged = set[str]()
-        self._due: deque[Due] = deque()
+        self._due: deque[DueUrl] = deque()
         self._hops: dict[str, int] = {}  # redirects that led to a Page, by its key
         self._refill = asyncio.Lock()
         self._keeping = set[asyncio.Task[None]]()
@@ -109,7 +124,11 @@ class NewsSpider(Spider):
             self.end = End("failed", str(error), error=error)
         except* Exception as group:
             log.exception("the crawl of %s broke off", self.site.id)
-            self.end = End("failed", f"unexpected {type(_first(group)).__name__}; the log says more", Reason.INTERNAL)
+            self.end = End(
+                "failed",
+                f"unexpected {type(_first(group)).__name__}; the log says more",
+                Reason.INTERNAL,
+            )
         return
         yield  # makes this the asynchronous generator that Scrapy asks for
 
@@ -126,15 +145,17 @@ class NewsSpider(Spider):
         by_key = {url_key(place.url): place for place in reversed(places)}
         self._paged |= by_key.keys()
         for place in by_key.values():
-            self._places.appendleft((await self.desk.ask(self.archive.meet_place, self.run, place), 0))
+            self._places.appendleft(
+                (await self.desk.ask(self.archive.meet_place, self.run, place), 0)
+            )
 
-    async def _places_back(self, since: datetime) -> tuple[Place, ...]:
+    async def _places_back(self, since: datetime) -> tuple[CrawlSource, ...]:
         """What a back-fill reads: sitemaps, and the lists by date that were not read since they were complete."""
         lists = dated_lists(self.site, since, datetime.now(UTC))
         read = await self.desk.ask(self.archive.last_read, [each.url for each in lists])
         left = [each.url for each in lists if read.get(each.url, NEVER) < each.complete_at]
-        sitemaps = (place for place in self.site.places if place.kind is Kind.SITEMAP)
-        return (*sitemaps, *(Place(url, Kind.SECTION) for url in left))
+        sitemaps = (place for place in self.site.places if place.kind is UrlKind.SITEMAP)
+        return (*sitemaps, *(CrawlSource(url, UrlKind.SECTION) for url in left))
 
     async def _next_place(self) -> bool:
         if not self._places or self.must_stop():
@@ -150,11 +171,15 @@ class NewsSpider(Spider):
         await self._keep_place(due, capture, found, depth)
         return True
 
-    async def _read(self, due: Due, capture: Capture, response: Response) -> tuple[Capture, Found]:
+    async def _read(
+        self, due: DueUrl, capture: Capture, response: Response
+    ) -> tuple[Capture, Found]:
         """In a thread: a hostile Feed takes seconds, and the answers to other requests are not to time out meanwhile."""
         content_type = capture.headers.get("content-type", "")
         try:
-            found = await asyncio.to_thread(discover, due.kind, response.body, response.url, content_type, self.site)
+            found = await asyncio.to_thread(
+                discover, due.kind, response.body, response.url, content_type, self.site
+            )
         except Exception as error:
             log.exception("%s: reading it failed", without_credentials(due.url))
             found = Found((), Reason.INTERNAL, f"unexpected {type(error).__name__}")
@@ -164,42 +189,54 @@ class NewsSpider(Spider):
             capture = replace(capture, reason=found.reason, detail=found.detail)
         return capture, found
 
-    async def _keep_place(self, due: Due, capture: Capture, found: Found, depth: int) -> None:
+    async def _keep_place(self, due: DueUrl, capture: Capture, found: Found, depth: int) -> None:
         room = self._sitemaps_left if depth < MAX_DEPTH else 0
         offered = self._sifted(due, found.links)
         links = newest_children(offered, room)
-        verdicts = tuple(self.site.judge(link, due.kind) for link in links)
+        verdicts = tuple(self.site.decide(link, due.kind) for link in links)
         met = await self.desk.ask(self.archive.keep_place, self.run, capture, verdicts, due.kind)
         self._sitemaps_left -= len(met.places)
         self._places.extend((child, depth + 1) for child in met.places)
         if len(links) < len(offered):
-            log.warning("%s: %d child sitemaps left out", without_credentials(due.url), len(offered) - len(links))
+            log.warning(
+                "%s: %d child sitemaps left out",
+                without_credentials(due.url),
+                len(offered) - len(links),
+            )
         await self._read_on(due, found, met, depth)
-        if (depth or self.since) and due.kind is Kind.SECTION and capture.outcome not in (Outcome.FETCHED, Outcome.UNCHANGED):
+        if (
+            (depth or self.since)
+            and due.kind is UrlKind.SECTION
+            and capture.outcome not in (Outcome.FETCHED, Outcome.UNCHANGED)
+        ):
             return  # a list that ends before its pages do, or a day without one, is no trouble of the site
-        self.tell.place(due.url, capture, links=len(links), new=met.new, known=met.known, refused=met.refused)
+        self.tell.place(
+            due.url, capture, links=len(links), new=met.new, known=met.known, refused=met.refused
+        )
 
-    def _sifted(self, due: Due, links: tuple[Link, ...]) -> tuple[Link, ...]:
+    def _sifted(self, due: DueUrl, links: tuple[Link, ...]) -> tuple[Link, ...]:
         """The Links of a Place that a back-fill is after; all of them on an ordinary night, and of a list by date."""
-        if self.since is None or due.kind is Kind.SECTION:
+        if self.since is None or due.kind is UrlKind.SECTION:
             return links
         sifted = sift(links, self.since)
         self._older += sifted.older
         self._undated += sifted.undated
         return sifted.links
 
-    async def _read_on(self, due: Due, found: Found, met: Met, depth: int) -> None:
+    async def _read_on(self, due: DueUrl, found: Found, met: Met, depth: int) -> None:
         """Follows a section to its next page, while each page shows a story that is new; a list by date to its end."""
         going_back = self.since is not None
-        if due.kind is not Kind.SECTION or not found.next_page or not (met.new or going_back):
+        if due.kind is not UrlKind.SECTION or not found.next_page or not (met.new or going_back):
             return
         if depth + 1 >= (MAX_PAGES_BACK if going_back else self.site.section_pages):
             return
         key = url_key(found.next_page)
         if key not in self._paged and is_next_page(self.site, found.next_page):
             self._paged.add(key)
-            place = Place(found.next_page, Kind.SECTION)
-            self._places.append((await self.desk.ask(self.archive.meet_place, self.run, place), depth + 1))
+            place = CrawlSource(found.next_page, UrlKind.SECTION)
+            self._places.append(
+                (await self.desk.ask(self.archive.meet_place, self.run, place), depth + 1)
+            )
 
     # stories
 
@@ -207,7 +244,9 @@ class NewsSpider(Spider):
         due = await self._take()
         if due is None:
             return False
-        refused = self.site.judge(Link(due.url), Kind.FEED)  # the site file may have changed since the Page was met
+        refused = self.site.decide(
+            Link(due.url), UrlKind.FEED
+        )  # the site file may have changed since the Page was met
         if refused.reason:
             capture = Capture(due.page_id, datetime.now(UTC), refused.outcome, refused.reason)
         else:
@@ -219,7 +258,7 @@ class NewsSpider(Spider):
         await self._hand_over(due, capture)
         return True
 
-    async def _hand_over(self, due: Due, capture: Capture) -> None:
+    async def _hand_over(self, due: DueUrl, capture: Capture) -> None:
         """Gives a visit to be kept, and goes on while it is; waits only where many are waiting already."""
         await self._room.acquire()
         done = {task for task in self._keeping if task.done()}
@@ -229,10 +268,14 @@ class NewsSpider(Spider):
         self._keeping.add(keeping)
         keeping.add_done_callback(lambda _: self._room.release())
 
-    async def _keep_story(self, due: Due, capture: Capture) -> None:
-        verdict = judge_target(self.site, capture.location) if capture.outcome is Outcome.REDIRECTED else None
+    async def _keep_story(self, due: DueUrl, capture: Capture) -> None:
+        decision = (
+            judge_target(self.site, capture.location)
+            if capture.outcome is Outcome.REDIRECTED
+            else None
+        )
         due_at = next_visit(capture, due, self.site.revisit)
-        outcome = await self.desk.keep(self.archive, self.run, Visit(capture, due_at, verdict))
+        outcome = await self.desk.keep(self.archive, self.run, Visit(capture, due_at, decision))
         self.tell.page(due.url, capture, outcome)
 
     async def _all_kept(self) -> None:
@@ -241,17 +284,19 @@ class NewsSpider(Spider):
             done, self._keeping = self._keeping, set()
             await asyncio.gather(*done)
 
-    def _followed(self, due: Due, capture: Capture) -> Capture:
+    def _followed(self, due: DueUrl, capture: Capture) -> Capture:
         """The same, or a failure where as many redirects led here as are followed: a server makes up targets without end."""
         hops = self._hops.pop(url_key(due.url), 0) + 1
         if capture.outcome is not Outcome.REDIRECTED:
             return capture
         if hops > REDIRECTS:
-            return replace(capture, outcome=Outcome.FAILED, detail=f"more than {REDIRECTS} redirects in a row")
+            return replace(
+                capture, outcome=Outcome.FAILED, detail=f"more than {REDIRECTS} redirects in a row"
+            )
         self._hops[url_key(capture.location)] = hops
         return capture
 
-    async def _take(self) -> Due | None:
+    async def _take(self) -> DueUrl | None:
         """The next Page. Taken from the archive in small batches, because what is taken is leased."""
         if self.must_stop():
             return None
@@ -289,7 +334,7 @@ class NewsSpider(Spider):
             for _ in range(self.site.politeness.concurrency):
                 crew.create_task(work())
 
-    async def _visit(self, due: Due, *, follow: bool) -> tuple[Capture, Response | None]:
+    async def _visit(self, due: DueUrl, *, follow: bool) -> tuple[Capture, Response | None]:
         """One visit, whatever comes of it."""
         at = datetime.now(UTC)
         renders = self.site.renders(due.kind)
@@ -310,7 +355,13 @@ class NewsSpider(Spider):
     def must_stop(self) -> bool:
         """Whether nothing more is to be asked tonight."""
         spent = self._out_of_time() or self._out_of_bytes()
-        return spent or self._silence >= MAX_SILENCE or self._is_sent_away() or self._out_of_memory() or bool(self.floor.low())
+        return (
+            spent
+            or self._silence >= MAX_SILENCE
+            or self._is_sent_away()
+            or self._out_of_memory()
+            or bool(self.floor.shortage())
+        )
 
     def _is_sent_away(self) -> bool:
         """Whether the Site's own host asked us to stop; other hosts of it are refused one by one."""
@@ -332,7 +383,7 @@ class NewsSpider(Spider):
         politeness = self.site.politeness
         if self._out_of_memory():
             return OUT_OF_MEMORY
-        if low := self.floor.low():
+        if low := self.floor.shortage():
             return End("failed", low, error=DiskError(low))
         if self._is_sent_away():
             detail = "the site answered 429, which asks us to stop; the rest stays due, and a longer delay may be of use"
@@ -341,31 +392,48 @@ class NewsSpider(Spider):
             detail = f"{MAX_SILENCE} visits in a row brought no answer of use; the rest stays due"
             return End("failed", detail, Reason.TRY_AGAIN)
         if not self._places_read:
-            return End("failed", f"none of the {len(self._paged)} feeds, sitemaps and sections could be read")
+            return End(
+                "failed",
+                f"none of the {len(self._paged)} feeds, sitemaps and sections could be read",
+            )
         if self._out_of_time():
-            return End("finished", f"max_minutes = {politeness.max_minutes:g} are over; the rest stays due", Reason.BUDGET)
+            return End(
+                "finished",
+                f"max_minutes = {politeness.max_minutes:g} are over; the rest stays due",
+                Reason.BUDGET,
+            )
         if self._out_of_bytes():
-            detail = f"max_megabytes = {politeness.max_megabytes:g} were received; the rest stays due"
+            detail = (
+                f"max_megabytes = {politeness.max_megabytes:g} were received; the rest stays due"
+            )
             return End("finished", detail, Reason.BUDGET)
         if self._taken >= politeness.max_pages:
-            return End("finished", f"max_pages = {politeness.max_pages} were fetched; the rest stays due", Reason.BUDGET)
-        if self.since is not None:
-            detail = (
-                f"back to {self.since:%Y-%m-%d}: {self._older} older links and {self._undated} without a date were left out"
+            return End(
+                "finished",
+                f"max_pages = {politeness.max_pages} were fetched; the rest stays due",
+                Reason.BUDGET,
             )
+        if self.since is not None:
+            detail = f"back to {self.since:%Y-%m-%d}: {self._older} older links and {self._undated} without a date were left out"
             return End("finished", detail)
         return End("finished")
 
 
-def _request(due: Due, *, follow: bool, renders: bool) -> Request:
+def _request(due: DueUrl, *, follow: bool, renders: bool) -> Request:
     headers = {}
-    if due.etag and not renders:  # what the server sends of a page that scripts build may stay the same for ever
+    if (
+        due.etag and not renders
+    ):  # what the server sends of a page that scripts build may stay the same for ever
         headers["If-None-Match"] = due.etag
     if due.last_modified and not renders:
         headers["If-Modified-Since"] = due.last_modified
     # A story's redirect is an outcome of its own, with a target that has to be judged first.
     meta: dict[str, Any] = {} if follow else {"dont_redirect": True}
-    return Request(without_credentials(due.url), headers=headers, meta=meta | ({RENDER: True} if renders else {}))
+    return Request(
+        without_credentials(due.url),
+        headers=headers,
+        meta=meta | ({RENDER: True} if renders else {}),
+    )
 
 
 def _first(group: BaseExceptionGroup[E]) -> E:

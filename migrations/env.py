@@ -1,4 +1,4 @@
-"""Alembic's environment: runs on the connection that `pipeline.store.migrate` hands over, or, from the `alembic` command,
+"""Alembic's environment: runs on the connection that `pipeline.store.db.migrate` hands over, or, from the `alembic` command,
 on the archive that the settings name."""
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import Connection
 
-from pipeline.settings import load as load_settings
-from pipeline.store.columns import Base, UTCDateTime
-from pipeline.store.engine import Store
-from pipeline.store.schema import OUTSIDE_MODELS
+from pipeline.config.settings import load as load_settings
+from pipeline.store.db.engine import Database
+from pipeline.store.db.schema import OUTSIDE_MODELS
+from pipeline.store.db.types import Base, UTCDateTime
 
 
 def _is_model(name: str | None, kind: str, _parents: object) -> bool:
@@ -20,7 +20,9 @@ def _is_model(name: str | None, kind: str, _parents: object) -> bool:
 
 def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Migrations keep plain types, so that they do not change when ours do."""
-    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCDateTime) else False
+    return (
+        "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCDateTime) else False
+    )
 
 
 def run(connection: Connection) -> None:
@@ -41,5 +43,5 @@ connection = context.config.attributes.get("connection")
 if connection is not None:
     run(connection)
 else:
-    with Store(load_settings().database_url).migrating() as own:
+    with Database(load_settings().database_url).migrating() as own:
         run(own)

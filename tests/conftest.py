@@ -26,14 +26,11 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.util import LRUCache
 
-from pipeline.newsroom import Newsroom, serve
-from pipeline.runs import child
-from pipeline.store import engine, migrate
-from pipeline.store.archive import Archive
-from pipeline.store.engine import Store
-
-# the command line and the little site, what makes archives and what walks pages, of which other folders make use
-sys.path += [str(Path(__file__).parent / folder) for folder in ("flow", "store", "web")]
+from pipeline.demo_site import Newsroom, serve
+from pipeline.jobs import child_process
+from pipeline.store.crawl.session import CrawlSession
+from pipeline.store.db import engine, migrate
+from pipeline.store.db.engine import Database
 
 # Hundreds of processes are started, and each would compile what it loads anew
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -52,18 +49,24 @@ CONTACT = 'contact = "archive@example.org"\n'
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Two more than there are processors: many tests wait for servers and children, and hardly compute."""
-    return len(os.sched_getaffinity(0)) + 2 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 2
+    return (
+        len(os.sched_getaffinity(0)) + 2
+        if hasattr(os, "sched_getaffinity")
+        else (os.cpu_count() or 1) + 2
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """All workers of a session have one nursery of crawlers."""
-    from nursery import nursery
+    from tests.support.crawler_forkserver import nursery
 
     if not hasattr(config, "workerinput"):
         given = nursery()
         config.stash[CRAWLER] = given.__enter__()
         config.add_cleanup(lambda: given.__exit__(None, None, None))
-    child.CRAWLER = config.stash[CRAWLER] if CRAWLER in config.stash else tuple(config.workerinput["crawler"])
+    child_process.CRAWLER = (
+        config.stash[CRAWLER] if CRAWLER in config.stash else tuple(config.workerinput["crawler"])
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -124,7 +127,9 @@ class Postgres:
     made: list[str] = field(default_factory=list)
 
     def address(self, name: str) -> str:
-        return self.server.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+        return self.server.set(drivername="postgresql", database=name).render_as_string(
+            hide_password=False
+        )
 
     def create(self, template: str = "template1") -> str:
         """A new database's name."""
@@ -149,7 +154,9 @@ class Postgres:
         self._do("SELECT pg_reload_conf()")
 
     def _do(self, statement: str) -> None:
-        with psycopg.connect(self.server.render_as_string(hide_password=False), autocommit=True) as connection:
+        with psycopg.connect(
+            self.server.render_as_string(hide_password=False), autocommit=True
+        ) as connection:
             connection.execute(statement.encode())
 
 
@@ -180,7 +187,9 @@ def postgres() -> Iterator[Postgres]:
         postgres = Postgres(url.set(drivername="postgresql"))
         if not named:
             postgres.settle()
-            postgres.strategy = " STRATEGY file_copy"  # several times faster than each page through the log
+            postgres.strategy = (
+                " STRATEGY file_copy"  # several times faster than each page through the log
+            )
         postgres.template = postgres.create()
         migrated(postgres.address(postgres.template))
         try:
@@ -199,7 +208,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def migrated(address: str) -> None:
-    store = Store(address)
+    store = Database(address)
     migrate.ensure(store)
     store.close()
 
@@ -243,17 +252,17 @@ def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) ->
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
+def store(database_url: str) -> Iterator[Database]:
     """An empty archive's database."""
-    store = Store(database_url)
+    store = Database(database_url)
     yield store
     store.close()
 
 
 @pytest.fixture
-def archive(database_url: str) -> Iterator[Archive]:
+def archive(database_url: str) -> Iterator[CrawlSession]:
     """The crawler's door to the same archive as `store`."""
-    archive = Archive(Store(database_url))
+    archive = CrawlSession(Database(database_url))
     yield archive
     archive.close()
 
@@ -265,7 +274,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[tuple[str
 
 
 @pytest.fixture
-def grown(engine: str, store: Store, archive: Archive, kept: Any, request: pytest.FixtureRequest) -> Grown:
+def grown(
+    engine: str, store: Database, archive: CrawlSession, kept: Any, request: pytest.FixtureRequest
+) -> Grown:
     """Has the archive grow by what a function does to it. That is done once in a session; from then on its end is copied."""
     folder, copies = kept
 

@@ -14,39 +14,39 @@ from typing import Final
 
 import typer
 
-from pipeline.cli import setup
-from pipeline.cli.output import complain
-from pipeline.errors import NightdeskError
+from pipeline.cli import context
+from pipeline.cli.console import complain
+from pipeline.core.errors import NightdeskError
 
 COMMANDS: Final = {  # and the module of each, in the order of the help
-    "add": "onboarding",
-    "check": "onboarding",
-    "crawl": "night",
-    "clean": "cleaning",
-    "review": "choosing",
-    "rollback": "choosing",
-    "memory": "cleaning",
-    "schedule": "night",
-    "worker": "clustering",
-    "queue": "clustering",
-    "sites": "reading",
-    "search": "searching",
-    "show": "reading",
-    "explain": "reading",
-    "runs": "reading",
-    "status": "reading",
-    "report": "reporting",
-    "export": "exchange",
-    "verify": "exchange",
-    "backup": "upkeep",
-    "prune": "pruning",
-    "compact": "compacting",
-    "doctor": "examining",
-    "import": "importing",
-    "serve": "serving",
-    "extract": "extracting",
-    "draft": "drafting",
-    "demo": "night",
+    "add": "add",
+    "check": "add",
+    "crawl": "crawl",
+    "clean": "clean",
+    "review": "review",
+    "rollback": "review",
+    "memory": "clean",
+    "schedule": "crawl",
+    "worker": "worker",
+    "queue": "worker",
+    "sites": "show",
+    "search": "search",
+    "show": "show",
+    "explain": "show",
+    "runs": "show",
+    "status": "show",
+    "report": "report",
+    "export": "export",
+    "verify": "export",
+    "backup": "backup",
+    "prune": "prune",
+    "compact": "compact",
+    "doctor": "doctor",
+    "import": "import_",
+    "serve": "serve",
+    "extract": "extract",
+    "draft": "draft",
+    "demo": "crawl",
 }
 HELP: Final = ("-h", "--help")
 
@@ -61,15 +61,24 @@ def application(words: Sequence[str] = ()) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": list(HELP)},
     )
-    app.callback()(setup.options)
+    app.callback()(context.options)
     for name in _named(words):
-        app.command(name)(getattr(import_module(f"pipeline.cli.{COMMANDS[name]}"), f"{name}_" if iskeyword(name) else name))
+        app.command(name)(
+            getattr(
+                import_module(f"pipeline.cli.commands.{COMMANDS[name]}"),
+                f"{name}_" if iskeyword(name) else name,
+            )
+        )
     return app
 
 
 def _named(words: Sequence[str]) -> Sequence[str]:
     found = [word for word in words if word in COMMANDS or word in HELP]
-    return found[:1] if found and found[0] in COMMANDS and len(COMMANDS.keys() & set(found)) == 1 else tuple(COMMANDS)
+    return (
+        found[:1]
+        if found and found[0] in COMMANDS and len(COMMANDS.keys() & set(found)) == 1
+        else tuple(COMMANDS)
+    )
 
 
 def main() -> None:

@@ -18,16 +18,16 @@ from socket import gethostname
 from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker
 
-from pipeline.cluster.engine import Engine
-from pipeline.cluster.errands import CLEAN, CRAWL
-from pipeline.cluster.work import Say, Work
-from pipeline.errors import AlreadyRunning, StoreError
-from pipeline.runs.workers import Workers
-from pipeline.schedule.systemd import Systemd
-from pipeline.settings import Settings
-from pipeline.store import locks
-from pipeline.store.engine import Store
-from pipeline.store.queue import ALIVE
+from pipeline.cluster.monitor import ALIVE
+from pipeline.cluster.queue import Engine
+from pipeline.cluster.task_handlers import Say, Work
+from pipeline.cluster.tasks import CLEAN, CRAWL
+from pipeline.config.settings import Settings
+from pipeline.core.errors import AlreadyRunning, StoreError
+from pipeline.jobs.workers.pool import Workers
+from pipeline.scheduler.sd_notify import Systemd
+from pipeline.store.db import locks
+from pipeline.store.db.engine import Database
 
 BEAT = 10.0  # seconds between two signs of life, and between two looks for workers without one
 POLL = 2.0  # seconds between two looks for errands whose time has come; new ones are told at once
@@ -38,7 +38,9 @@ TIDY = 3600.0  # seconds between two looks for older ones
 PULSE = 15.0  # seconds between two words to systemd
 
 
-def work(settings: Settings, store: Store, queues: Sequence[str], concurrency: int | None, say: Say) -> None:
+def work(
+    settings: Settings, store: Database, queues: Sequence[str], concurrency: int | None, say: Say
+) -> None:
     """Works until it is told to end. `concurrency` is how many errands of each queue are at work at a time: else as many crawls
     as the settings say, and one clean, which uses all cleaning processes. Raises StoreError."""
     engine = Engine(store)
@@ -46,12 +48,26 @@ def work(settings: Settings, store: Store, queues: Sequence[str], concurrency: i
     crawls, cleans = concurrency or settings.crawls, concurrency or 1
     processes = max(1, settings.processes // cleans)
     with ExitStack() as stack:
-        made = [Workers(processes, settings.page_seconds, settings.page_megabytes) for _ in range(cleans * (CLEAN in queues))]
+        made = [
+            Workers(processes, settings.page_seconds, settings.page_megabytes)
+            for _ in range(cleans * (CLEAN in queues))
+        ]
         pools = [stack.enter_context(pool) for pool in made]
-        asyncio.run(_work(Work(settings, store, engine, pools, crawls, say), engine, queues, crawls, cleans, say))
+        asyncio.run(
+            _work(
+                Work(settings, store, engine, pools, crawls, say),
+                engine,
+                queues,
+                crawls,
+                cleans,
+                say,
+            )
+        )
 
 
-async def _work(duty: Work, engine: Engine, queues: Sequence[str], crawls: int, cleans: int, say: Say) -> None:
+async def _work(
+    duty: Work, engine: Engine, queues: Sequence[str], crawls: int, cleans: int, say: Say
+) -> None:
     over, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def end() -> None:
@@ -61,22 +77,35 @@ async def _work(duty: Work, engine: Engine, queues: Sequence[str], crawls: int, 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
     systemd = Systemd(os.environ, os.getpid())
-    numbers = {CRAWL: crawls * 3, CLEAN: cleans}  # of crawls, those that wait for a silent server leave their place
+    numbers = {
+        CRAWL: crawls * 3,
+        CLEAN: cleans,
+    }  # of crawls, those that wait for a silent server leave their place
     pulse = asyncio.create_task(_pulse(systemd, duty))
     while not over.is_set():
         try:
             async with engine.app.open_async():
-                await _serve(engine, [_lane(engine, queue, numbers[queue]) for queue in queues], systemd, over, say)
+                await _serve(
+                    engine,
+                    [_lane(engine, queue, numbers[queue]) for queue in queues],
+                    systemd,
+                    over,
+                    say,
+                )
         except (ConnectorException, StoreError, OSError) as error:
             if not over.is_set():
-                say(f"the queue is lost ({' '.join(str(error).split())[:200]}); tried again in {ANEW:.0f} s")
+                say(
+                    f"the queue is lost ({' '.join(str(error).split())[:200]}); tried again in {ANEW:.0f} s"
+                )
         if not over.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(over.wait(), ANEW)
     pulse.cancel()
 
 
-async def _serve(engine: Engine, lanes: Sequence[Worker], systemd: Systemd, over: asyncio.Event, say: Say) -> None:
+async def _serve(
+    engine: Engine, lanes: Sequence[Worker], systemd: Systemd, over: asyncio.Event, say: Say
+) -> None:
     """Works until it is over, or until a lane comes to its end since the database is lost. Raises what it ended by."""
     closing = asyncio.Event()
     working = [asyncio.create_task(_run(lane)) for lane in lanes]
@@ -108,7 +137,9 @@ async def _run(lane: Worker) -> None:
     await lane.run()  # type: ignore[no-untyped-call]
 
 
-async def _look_after(engine: Engine, lanes: Sequence[Worker], closing: asyncio.Event, say: Say) -> None:
+async def _look_after(
+    engine: Engine, lanes: Sequence[Worker], closing: asyncio.Event, say: Say
+) -> None:
     """Writes down whose lanes these are, takes over what dead workers had in hand, and clears away what is long done."""
     loop = asyncio.get_running_loop()
     tidied = loop.time() - TIDY
@@ -124,7 +155,10 @@ async def _look_after(engine: Engine, lanes: Sequence[Worker], closing: asyncio.
                 if loop.time() - tidied >= TIDY:
                     tidied = loop.time()
                     await engine.jobs.delete_old_jobs(
-                        nb_hours=KEPT, include_failed=True, include_cancelled=True, include_aborted=True
+                        nb_hours=KEPT,
+                        include_failed=True,
+                        include_cancelled=True,
+                        include_aborted=True,
                     )
             finally:
                 await asyncio.to_thread(lock.release)
@@ -132,7 +166,7 @@ async def _look_after(engine: Engine, lanes: Sequence[Worker], closing: asyncio.
             await asyncio.wait_for(closing.wait(), BEAT if len(known) == len(lanes) else 0.5)
 
 
-def _alone(store: Store) -> locks.Lock | None:
+def _alone(store: Database) -> locks.Lock | None:
     """Of two that take over at the same time, the second could take from who has just begun."""
     try:
         return locks.acquire(store, "take over")
@@ -163,6 +197,10 @@ async def _sign(engine: Engine, lane: Worker) -> None:
 async def _pulse(systemd: Systemd, duty: Work) -> None:
     while True:
         some = sorted(duty.at_work.values())
-        systemd.status("at work: " + ", ".join(some[:5]) + (" …" if len(some) > 5 else "") if some else "waits for errands")
+        systemd.status(
+            "at work: " + ", ".join(some[:5]) + (" …" if len(some) > 5 else "")
+            if some
+            else "waits for errands"
+        )
         systemd.alive()
         await asyncio.sleep(min(PULSE, systemd.watchdog / 3) if systemd.watchdog else PULSE)

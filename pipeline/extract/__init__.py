@@ -9,21 +9,21 @@ whoever only needs `EXTRACTORS` starts fast.
 
 from __future__ import annotations
 
+from pipeline.core.models import ExtractedPage, RawPage
 from pipeline.extract.version import EXTRACTORS
-from pipeline.model import Draft, Source
 
 __all__ = ["EXTRACTORS", "extract", "warm"]
 
 
-def extract(source: Source) -> Draft:
+def extract(source: RawPage) -> ExtractedPage:
     """The Draft of one Payload."""
-    from pipeline.extract.steps import draft  # the libraries behind it take a second to load
+    from pipeline.extract.document import draft  # the libraries behind it take a second to load
 
     return draft(source)
 
 
 def warm() -> None:
     """Load libraries and models before the first page, so that no page pays for them."""
-    from pipeline.extract.steps import rehearse
+    from pipeline.extract.document import rehearse
 
     rehearse()

@@ -54,7 +54,9 @@ def _declared(body: bytes, header: str) -> Iterator[str]:
     meta = (match[1] or match[2]).decode("ascii", "replace") if match else ""
     for label in (header, meta):
         name = resolve_encoding(label[:40]) if label else None
-        if name and not name.startswith(("utf-16", "utf-32", "utf_16", "utf_32")):  # it has no mark and no zero bytes
+        if name and not name.startswith(
+            ("utf-16", "utf-32", "utf_16", "utf_32")
+        ):  # it has no mark and no zero bytes
             yield name
 
 
@@ -75,7 +77,9 @@ def _best(body: bytes, names: list[str]) -> str:
     scores = {name: _trouble(sample, name) for name in candidates}
     if min(scores.values()) > 0.02:
         scores |= {name: _trouble(sample, name) for name in _guessed(sample) if name not in scores}
-    return min(scores, key=lambda name: scores[name])  # the first of equals: header before meta before a guess
+    return min(
+        scores, key=lambda name: scores[name]
+    )  # the first of equals: header before meta before a guess
 
 
 def _sample(body: bytes) -> bytes:

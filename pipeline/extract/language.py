@@ -13,7 +13,7 @@ import re
 import py3langid
 from lxml.html import HtmlElement
 
-from pipeline.extract.alphabets import language_by_letters
+from pipeline.extract.language_letters import language_by_letters
 
 ENOUGH = 500  # characters are plenty, and the cost grows with them
 SHORT, VERY_SHORT = 200, 40  # letters
@@ -36,7 +36,9 @@ def language_from(text: str, declared: str) -> tuple[str, str]:
     if own := language_by_letters(sample):
         return own, "text"
     ranking = [str(code) for code, _ in py3langid.rank(sample)[:4]]
-    return (declared, "declared") if letters < SHORT and declared in ranking else (ranking[0], "text")
+    return (
+        (declared, "declared") if letters < SHORT and declared in ranking else (ranking[0], "text")
+    )
 
 
 def declared_language(tree: HtmlElement) -> str:

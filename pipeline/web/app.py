@@ -14,29 +14,31 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from pipeline.errors import ConfigError, NightdeskError
-from pipeline.sites import Site
-from pipeline.store.engine import Store
-from pipeline.web import articles, feeds, front, mornings, pages, runs, searching, sites
-from pipeline.web.api import api, problem
-from pipeline.web.desk import AtDesk, Desk, Missing, tagged
-from pipeline.web.door import Door, is_for_programs
-from pipeline.web.guard import METHODS, Guard
+from pipeline.config.site import Site
+from pipeline.core.errors import ConfigError, NightdeskError
+from pipeline.store.db.engine import Database
+from pipeline.web.dependencies import AtDesk, Desk, Missing, tagged
+from pipeline.web.middleware.auth import Door, is_for_programs
+from pipeline.web.middleware.security_headers import METHODS, Guard
+from pipeline.web.routes import articles, feeds, home, pages, report, runs, search, sites
+from pipeline.web.routes.api import api, problem
 
 READERS = 8  # requests that read the archive at the same time
 YEAR = "public, max-age=31536000, immutable"
 
 
 def application(
-    store: Store, known: Mapping[str, Site] | None = None, hosts: Iterable[str] = (), *, token: str = "",
+    store: Database, known: Mapping[str, Site] | None = None, hosts: Iterable[str] = (), *, token: str = "",
     origins: Iterable[str] = (),
 ) -> Guard:  # fmt: skip
     """The reading room of an archive, as an ASGI application. `known` are the Sites by id, as far as they have files; `hosts`
     further names that it may be asked by, besides those of this machine. Where there is a `token`, whoever asks has to give it;
     pages of `origins` may ask as programs do."""
-    app = FastAPI(title="Nightdesk", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_few_readers)
+    app = FastAPI(
+        title="Nightdesk", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_few_readers
+    )
     app.state.desk = Desk(store, known or {})
-    for room in (front, articles, pages, searching, sites, runs, mornings, feeds):
+    for room in (home, articles, pages, search, sites, runs, report, feeds):
         app.include_router(room.router, include_in_schema=False)
     app.mount("/api", api(app.state.desk))
     app.add_api_route("/style.css", _style, include_in_schema=False)
@@ -56,7 +58,10 @@ async def _few_readers(_app: FastAPI) -> AsyncIterator[None]:
 
 def _style(request: Request, desk: AtDesk) -> Response:
     return tagged(
-        request, desk.style, "text/css; charset=utf-8", headers={"Cache-Control": YEAR if request.url.query else "no-cache"}
+        request,
+        desk.style,
+        "text/css; charset=utf-8",
+        headers={"Cache-Control": YEAR if request.url.query else "no-cache"},
     )
 
 
@@ -82,7 +87,9 @@ def _not_understood(request: Request, error: RequestValidationError) -> Response
     if any(where[0] == "path" for where in wrong):
         return _trouble(request, 404, "No such page", "There is nothing at this address.")
     names = ", ".join(str(where[-1]) for where in wrong)
-    return _trouble(request, 400, "Not understood", f"The address has a value that cannot be one here: {names}.")
+    return _trouble(
+        request, 400, "Not understood", f"The address has a value that cannot be one here: {names}."
+    )
 
 
 def _not_asked_so(request: Request, error: ConfigError) -> Response:
@@ -90,8 +97,15 @@ def _not_asked_so(request: Request, error: ConfigError) -> Response:
 
 
 def _unwell(request: Request, error: NightdeskError) -> Response:
-    return _trouble(request, 503, "The archive cannot be read just now", f"{type(error).__name__}: the log says why.")
+    return _trouble(
+        request,
+        503,
+        "The archive cannot be read just now",
+        f"{type(error).__name__}: the log says why.",
+    )
 
 
 def _fault(request: Request, error: Exception) -> Response:
-    return _trouble(request, 500, "A fault of Nightdesk's own", "The log has what is needed to mend it.")
+    return _trouble(
+        request, 500, "A fault of Nightdesk's own", "The log has what is needed to mend it."
+    )

@@ -21,31 +21,41 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
-from pipeline.store import migrate
-from pipeline.store.archive import Archive
-from pipeline.store.engine import Store
+from pipeline.store.crawl.session import CrawlSession
+from pipeline.store.db import migrate
+from pipeline.store.db.engine import Database
 from pipeline.web.app import application
 
-sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("store", "web")]
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
 
 
-def archive(folder: Path) -> Store:
+def archive(folder: Path) -> Database:
     """A small archive with hostile texts."""
-    from hostile_archive import build, drafted
+    from tests.support.hostile_archive import build, drafted
 
-    store = Store(f"sqlite:///{folder / 'archive.db'}")
+    store = Database(f"sqlite:///{folder / 'archive.db'}")
     migrate.ensure(store, create=True)
-    with mock.patch("archiving.draft_of", drafted):
-        build(store, Archive(store))
+    with mock.patch("tests.support.archive_factory.draft_of", drafted):
+        build(store, CrawlSession(store))
     return store
 
 
-def tried(store: Store, cases: int) -> Counter[str]:
+def tried(store: Database, cases: int) -> Counter[str]:
     """Answers by address and status. Raises at the first wrong one."""
-    schema = schemathesis.openapi.from_asgi("/api/openapi.json", application(store), headers={"Host": "127.0.0.1"})
+    schema = schemathesis.openapi.from_asgi(
+        "/api/openapi.json", application(store), headers={"Host": "127.0.0.1"}
+    )
     counts: Counter[str] = Counter()
     for found in schema.get_all_operations():
         operation = found.ok()

@@ -16,11 +16,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from .sets import LabelledSet, Row
+from tests.bench.sets import LabelledSet, Row
 
 OURS = "nightdesk"
 SECONDS = 60  # for one page
-CRAFT = ("extract", "rules", "memory.py", "wallclock.py", "runs/batch.py")
+CRAFT = ("extract", "cleaning", "core/local_times.py", "jobs/batch_clean.py")
 Make = Callable[[str, str], Row]
 
 
@@ -46,9 +46,15 @@ class Candidate:
 def _craft() -> str:
     root = Path(__file__).parents[2] / "pipeline"
     found = [
-        path for name in CRAFT for path in ([root / name] if name.endswith(".py") else sorted((root / name).rglob("*.py")))
+        path
+        for name in CRAFT
+        for path in ([root / name] if name.endswith(".py") else sorted((root / name).rglob("*.py")))
     ]
-    return sha256(b"".join(path.read_bytes() for path in found)).hexdigest()[:12] if root.is_dir() else ""
+    return (
+        sha256(b"".join(path.read_bytes() for path in found)).hexdigest()[:12]
+        if root.is_dir()
+        else ""
+    )
 
 
 def _trafilatura(markup: str, url: str, **options: Any) -> Row:
@@ -90,14 +96,23 @@ def newspaper(markup: str, url: str) -> Row:
     made = Article(url or "https://page.example/", fetch_images=False)
     made.download(input_html=markup)
     made.parse()
-    return {"text": made.text, "title": made.title, "authors": made.authors, "date": str(made.publish_date or "")}
+    return {
+        "text": made.text,
+        "title": made.title,
+        "authors": made.authors,
+        "date": str(made.publish_date or ""),
+    }
 
 
 def justext(markup: str, url: str) -> Row:
     import justext as library
 
     stoplist = library.get_stoplist("English")
-    return {"text": "\n".join(each.text for each in library.justext(markup, stoplist) if not each.is_boilerplate)}
+    return {
+        "text": "\n".join(
+            each.text for each in library.justext(markup, stoplist) if not each.is_boilerplate
+        )
+    }
 
 
 CANDIDATES = {
@@ -119,7 +134,10 @@ def run(candidate: Candidate, pages: LabelledSet, processes: int) -> list[Row]:
     if candidate.make is None:
         return _ours(pages, processes)
     with get_context("spawn").Pool(processes, maxtasksperchild=500) as pool:
-        work = ((candidate.name, page["id"], page["html"], page.get("url") or "") for page in pages.pages)
+        work = (
+            (candidate.name, page["id"], page["html"], page.get("url") or "")
+            for page in pages.pages
+        )
         return list(pool.imap(_row, work, chunksize=4))
 
 
@@ -150,7 +168,7 @@ def _limited(seconds: int) -> Iterator[None]:
 
 def inputs(pages: Iterable[Row]) -> Iterator[Any]:
     """Labelled pages as `nightdesk extract` reads them."""
-    from pipeline.runs.batch import Input
+    from pipeline.jobs.batch_clean import Input
 
     for page in pages:
         body = page["html"].encode("utf8", "replace")
@@ -158,8 +176,10 @@ def inputs(pages: Iterable[Row]) -> Iterator[Any]:
 
 
 def _ours(pages: LabelledSet, processes: int) -> list[Row]:
-    from pipeline.runs.batch import clean_batch, to_json
-    from pipeline.runs.workers import Workers
+    from pipeline.jobs.batch_clean import clean_batch, to_json
+    from pipeline.jobs.workers.pool import Workers
 
     with Workers(processes, 10.0, 1024) as workers:
-        return [to_json(output) for output in clean_batch(inputs(pages.pages), workers, lambda *_: None)]
+        return [
+            to_json(output) for output in clean_batch(inputs(pages.pages), workers, lambda *_: None)
+        ]

@@ -24,14 +24,13 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from pipeline.cluster.errands import PART
+from pipeline.cluster.tasks import PART
+from pipeline.core.models import Capture, CrawlSource, Link, LinkDecision, Outcome, Reason, UrlKind
 from pipeline.extract import EXTRACTORS
-from pipeline.model import Capture, Kind, Link, Outcome, Place, Reason, Verdict
-from pipeline.store.archive import Archive
-from tests.torture.nights import ask, own_postgres
-from tests.torture.watching import ROOT, Memory, nightdesk
-
-from .made_site import page_of, path_of
+from pipeline.store.crawl.session import CrawlSession
+from tests.bench.generated_site import page_of, path_of
+from tests.stress.nights import ask, own_postgres
+from tests.stress.watching import ROOT, Memory, nightdesk
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SECONDS = 4 * 3600.0
@@ -59,14 +58,26 @@ class Measured:
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.cluster", description="Measures cleaning by several workers.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.cluster", description="Measures cleaning by several workers."
+    )
     parser.add_argument("--pages", type=int, default=20_000, metavar="N", help="stored pages")
-    parser.add_argument("--sites", type=int, default=10, metavar="N", help="sites that they belong to")
+    parser.add_argument(
+        "--sites", type=int, default=10, metavar="N", help="sites that they belong to"
+    )
     parser.add_argument("--first", action="store_true", help="pages that were never cleaned")
-    parser.add_argument("--pairs", type=int, default=1, metavar="N", help="how often one worker and two are compared")
+    parser.add_argument(
+        "--pairs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how often one worker and two are compared",
+    )
     options = parser.parse_args(words)
     if options.pages // options.sites <= PART:
-        parser.error(f"a site of no more than {PART} pages is not shared by workers; ask for more pages or fewer sites")
+        parser.error(
+            f"a site of no more than {PART} pages is not shared by workers; ask for more pages or fewer sites"
+        )
     with tempfile.TemporaryDirectory(prefix="nd-bench-") as folder, own_postgres() as (server, _):
         home = _home(Path(folder), options.sites)
         began = time.monotonic()
@@ -75,21 +86,33 @@ def main(words: Sequence[str] | None = None) -> int:
         if not options.first:
             _clean(home, filled)
         done = "stored" if options.first else "stored and cleaned"
-        _say(f"{options.pages:,} pages of {options.sites} sites {done} in {time.monotonic() - began:.0f} s")
+        _say(
+            f"{options.pages:,} pages of {options.sites} sites {done} in {time.monotonic() - began:.0f} s"
+        )
         factors = [_compare(server, home, options.pages) for _ in range(options.pairs)]
         died = _measure(server, home, 2, options.pages, kill=True)
         for kind, pages, seconds in died.taken:
-            what = f"a part of {pages} pages" if kind == "draft" else f"the striking of a site of {pages} pages"
-            _say(f"two workers, one killed: {what} was in its hands, and begun again by the other after {seconds:.0f} s")
+            what = (
+                f"a part of {pages} pages"
+                if kind == "draft"
+                else f"the striking of a site of {pages} pages"
+            )
+            _say(
+                f"two workers, one killed: {what} was in its hands, and begun again by the other after {seconds:.0f} s"
+            )
         _say(f"two workers, one killed: {died.rate:.1f} pages a second")
     best = sorted(factors)[len(factors) // 2]
-    _say(f"two workers clean {best:.2f} times as fast as one; {WANTED} is wanted, on a machine with nothing else to do")
+    _say(
+        f"two workers clean {best:.2f} times as fast as one; {WANTED} is wanted, on a machine with nothing else to do"
+    )
     return 0 if best >= WANTED else 1
 
 
 def _compare(server: str, home: Path, pages: int) -> float:
     one, two = (_measure(server, home, number, pages) for number in (1, 2))
-    _say(f"one worker {one.rate:.1f} pages a second, two {two.rate:.1f}: {two.rate / one.rate:.2f} times")
+    _say(
+        f"one worker {one.rate:.1f} pages a second, two {two.rate:.1f}: {two.rate / one.rate:.2f} times"
+    )
     _say(f"the largest of their processes had {max(one.megabytes, two.megabytes):.0f} MB")
     return two.rate / one.rate
 
@@ -99,7 +122,13 @@ def _measure(server: str, home: Path, number: int, pages: int, *, kill: bool = F
     address = _database(server, "copy", "filled")
     variables = {"NIGHTDESK_DATABASE_URL": address}
     with _workers(home, address, number) as workers:
-        _until(lambda: address and len(_asked(address, "SELECT * FROM procrastinate.nightdesk_workers")) == number, 120)
+        _until(
+            lambda: (
+                address
+                and len(_asked(address, "SELECT * FROM procrastinate.nightdesk_workers")) == number
+            ),
+            120,
+        )
         done = nightdesk(home, "clean", "--enqueue", seconds=600, **variables)
         if done.code:
             raise RuntimeError(done.err)
@@ -114,18 +143,36 @@ def _measure(server: str, home: Path, number: int, pages: int, *, kill: bool = F
             victim.kill()
             killed_at = time.time()
             taken = [int(str(job)) for (job,) in ask(address, query)]
-        _until(lambda: not ask(address, f"SELECT 1 FROM {QUEUE} WHERE status IN ('todo', 'doing') LIMIT 1"), SECONDS)
+        _until(
+            lambda: (
+                not ask(address, f"SELECT 1 FROM {QUEUE} WHERE status IN ('todo', 'doing') LIMIT 1")
+            ),
+            SECONDS,
+        )
         memory = Memory()
         for worker in workers:
             memory.meet(worker.pid)
             memory.look()
     seconds = float(str(ask(address, SPAN)[0][0]))
     articles = int(str(ask(address, "SELECT count(*) FROM article")[0][0]))
-    drafts = int(str(ask(address, f"SELECT count(*) FROM draft WHERE extractors = '{EXTRACTORS}'")[0][0]))
+    drafts = int(
+        str(
+            ask(address, f"SELECT count(*) FROM extracted_page WHERE extractors = '{EXTRACTORS}'")[
+                0
+            ][0]
+        )
+    )
     if (articles, drafts) != (pages, pages):
         raise RuntimeError(f"{articles} articles and {drafts} drafts of {pages} pages")
     query = TAKEN % (killed_at, ", ".join(map(str, taken)))
-    found = tuple((str(kind), int(str(size)), float(str(after))) for kind, size, after in ask(address, query)) if taken else ()
+    found = (
+        tuple(
+            (str(kind), int(str(size)), float(str(after)))
+            for kind, size, after in ask(address, query)
+        )
+        if taken
+        else ()
+    )
     return Measured(pages / seconds, max(peak for _, peak in memory.peaks.values()), found)
 
 
@@ -134,7 +181,19 @@ def _workers(home: Path, address: str, number: int) -> Iterator[list[subprocess.
     """Workers on a processor each; the last word to them is SIGTERM."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
     ours = {"NIGHTDESK_DATABASE_URL": address, "NIGHTDESK_WORKERS": "1"}
-    command = [sys.executable, "-P", "-m", "pipeline", "--home", str(home), "worker", "--queues", "clean", "--concurrency", "1"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pipeline",
+        "--home",
+        str(home),
+        "worker",
+        "--queues",
+        "clean",
+        "--concurrency",
+        "1",
+    ]
     processors = sorted(os.sched_getaffinity(0))
     found = []
     for each in range(number):
@@ -156,7 +215,9 @@ def _database(server: str, name: str, template: str = "template1") -> str:
     import psycopg
 
     url = make_url(server)
-    with psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True) as db:
+    with psycopg.connect(
+        url.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True
+    ) as db:
         db.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
         db.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     return url.set(database=name).render_as_string(hide_password=False)
@@ -172,13 +233,18 @@ def _home(folder: Path, sites: int) -> Path:
 
 def _fill(address: str, pages: int, sites: int) -> None:
     """Archives the pages, as crawls would."""
-    archive = Archive.open(address)
+    archive = CrawlSession.open(address)
     for site in range(sites):
         run = archive.start_run(f"s{site}")
-        place = Place(f"https://s{site}.example/feed.xml", Kind.FEED)
-        numbers = {f"https://s{site}.example{path_of(number)}": number for number in range(site, pages, sites)}
-        links = tuple(Verdict(Link(url)) for url in numbers)
-        archive.keep_place(run, _capture(archive.meet_place(run, place).page_id, b"<rss/>"), links, place.kind)
+        place = CrawlSource(f"https://s{site}.example/feed.xml", UrlKind.FEED)
+        numbers = {
+            f"https://s{site}.example{path_of(number)}": number
+            for number in range(site, pages, sites)
+        }
+        links = tuple(LinkDecision(Link(url)) for url in numbers)
+        archive.keep_place(
+            run, _capture(archive.meet_place(run, place).page_id, b"<rss/>"), links, place.kind
+        )
         while due := archive.take_due(run, 200):
             for each in due:
                 archive.keep(run, _capture(each.page_id, page_of(numbers[each.url], pages)), None)
@@ -195,13 +261,22 @@ def _clean(home: Path, address: str) -> None:
         raise RuntimeError(done.err)
     plain = make_url(address).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as db:
-        db.execute("UPDATE draft SET extractors = 'older'")
+        db.execute("UPDATE extracted_page SET extractors = 'older'")
         db.execute("UPDATE page SET clean_recipe = 'older' WHERE clean_recipe IS NOT NULL")
         db.execute("VACUUM ANALYZE")
 
 
 def _capture(page: int, body: bytes) -> Capture:
-    return Capture(page, NOW, Outcome.FETCHED, Reason.NEW, 200, media_type="text/html", body=body, size=len(body))
+    return Capture(
+        page,
+        NOW,
+        Outcome.FETCHED,
+        Reason.NEW,
+        200,
+        media_type="text/html",
+        body=body,
+        size=len(body),
+    )
 
 
 def _asked(address: str, query: str) -> list[tuple[object, ...]]:

@@ -37,7 +37,9 @@ def cost_of(command: Sequence[str], environment: Mapping[str, str] | None = None
         cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False,
     )  # fmt: skip
     if done.returncode:
-        raise subprocess.CalledProcessError(done.returncode, list(command), done.stdout, done.stderr)
+        raise subprocess.CalledProcessError(
+            done.returncode, list(command), done.stdout, done.stderr
+        )
     return Cost(*json.loads(done.stdout))
 
 

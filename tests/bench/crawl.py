@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .costs import ROOT, Cost, cost_of
-from .sets import refuse
+from tests.bench.costs import ROOT, Cost, cost_of
+from tests.bench.sets import refuse
 
 KEEPING = 1.25  # times the CPU of a bare spider, at the most
 NIGHT = 1.9  # times the pages a second of a spider with trafilatura, at the least
@@ -60,7 +60,9 @@ def main(words: Sequence[str] | None = None) -> int:
                 with served(stories, options.pages, Path(scratch)) as bench:
                     short += trial(bench, options)
         except subprocess.CalledProcessError as error:
-            refuse(f"{' '.join(error.cmd[:4])} failed: {(error.stderr or b'').decode(errors='replace').strip()[-300:]}")
+            refuse(
+                f"{' '.join(error.cmd[:4])} failed: {(error.stderr or b'').decode(errors='replace').strip()[-300:]}"
+            )
     for each in short:
         _say(f"falls short: {each}")
     return 1 if short else 0
@@ -77,19 +79,43 @@ def _trials(options: argparse.Namespace) -> list[tuple[Trial, int]]:
 
 
 def _options(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.crawl", description="Measures what crawling costs.")
-    parser.add_argument("--stories", type=int, default=2000, metavar="N", help="pages of the made-up site")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.crawl", description="Measures what crawling costs."
+    )
+    parser.add_argument(
+        "--stories", type=int, default=2000, metavar="N", help="pages of the made-up site"
+    )
     parser.add_argument("--pairs", type=int, default=3, metavar="N", help="runs of each command")
-    parser.add_argument("--pages", metavar="FILE", nargs="+", default=[], help="sets of labelled pages, for made-up ones")
-    parser.add_argument("--soak", type=int, default=0, metavar="N", help="instead: the memory of one crawl of so many pages")
-    parser.add_argument("--again", type=int, default=0, metavar="N", help="instead: two nights over so many unchanged stories")
+    parser.add_argument(
+        "--pages",
+        metavar="FILE",
+        nargs="+",
+        default=[],
+        help="sets of labelled pages, for made-up ones",
+    )
+    parser.add_argument(
+        "--soak",
+        type=int,
+        default=0,
+        metavar="N",
+        help="instead: the memory of one crawl of so many pages",
+    )
+    parser.add_argument(
+        "--again",
+        type=int,
+        default=0,
+        metavar="N",
+        help="instead: two nights over so many unchanged stories",
+    )
     return parser.parse_args(words)
 
 
 @contextmanager
 def served(stories: int, pages: Sequence[str], folder: Path) -> Iterator[Bench]:
-    command = [sys.executable, "-m", "tests.bench.made_site", str(stories), *pages]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+    command = [sys.executable, "-m", "tests.bench.generated_site", str(stories), *pages]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
         assert server.stdout is not None
         assert server.stdin is not None
         told = server.stdout.readline().split()
@@ -103,18 +129,35 @@ def served(stories: int, pages: Sequence[str], folder: Path) -> Iterator[Bench]:
 
 def keeping(bench: Bench, options: argparse.Namespace) -> list[str]:
     """Raw pages kept, beside a spider that drops them."""
-    _say(f"keeping {bench.stories} raw pages, {CONCURRENCY} requests at a time, beside a bare Scrapy spider")
-    cpu, rate = _paired(bench, options.pairs, lambda: _keep(bench, bench.path("keep")), lambda: _plain(bench, "bare"))
-    _say(f"median: {cpu:.2f} times the CPU of bare Scrapy (at most {KEEPING}), {rate:.2f} times its pages a second")
+    _say(
+        f"keeping {bench.stories} raw pages, {CONCURRENCY} requests at a time, beside a bare Scrapy spider"
+    )
+    cpu, rate = _paired(
+        bench,
+        options.pairs,
+        lambda: _keep(bench, bench.path("keep")),
+        lambda: _plain(bench, "bare"),
+    )
+    _say(
+        f"median: {cpu:.2f} times the CPU of bare Scrapy (at most {KEEPING}), {rate:.2f} times its pages a second"
+    )
     return [f"keeping raw pages costs {cpu:.2f} times bare Scrapy"] if cpu > KEEPING else []
 
 
 def nights(bench: Bench, options: argparse.Namespace) -> list[str]:
     """Whole nights, beside a spider with trafilatura in its item pipeline."""
-    _say(f"a night of {bench.stories} pages (crawl, clean, store) beside Scrapy with trafilatura in its item pipeline")
-    cpu, rate = _paired(bench, options.pairs, lambda: _night(home_for(bench)), lambda: _plain(bench, "trafilatura"))
-    _say(f"median: {cpu:.2f} times the CPU, {rate:.2f} times the pages a second (at least {NIGHT} on two cores that are idle)")
-    return [f"a night is {rate:.2f} times as fast as Scrapy with trafilatura"] if rate < NIGHT else []
+    _say(
+        f"a night of {bench.stories} pages (crawl, clean, store) beside Scrapy with trafilatura in its item pipeline"
+    )
+    cpu, rate = _paired(
+        bench, options.pairs, lambda: _night(home_for(bench)), lambda: _plain(bench, "trafilatura")
+    )
+    _say(
+        f"median: {cpu:.2f} times the CPU, {rate:.2f} times the pages a second (at least {NIGHT} on two cores that are idle)"
+    )
+    return (
+        [f"a night is {rate:.2f} times as fast as Scrapy with trafilatura"] if rate < NIGHT else []
+    )
 
 
 def soak(bench: Bench, options: argparse.Namespace) -> list[str]:
@@ -126,11 +169,21 @@ def soak(bench: Bench, options: argparse.Namespace) -> list[str]:
     tenth = max(len(samples) // 10, 1)
     early, late = statistics.median(samples[tenth : 2 * tenth]), statistics.median(samples[-tenth:])
     growth = late / early - 1
-    _say(f"{told['pages']} pages kept in {cost.wall:.0f} s, {1000 * cost.cpu / bench.stories:.1f} ms of CPU each")
-    _say(f"memory {early:.0f} MB after a tenth, {late:.0f} MB at the end ({growth:+.0%}), {cost.megabytes:.0f} MB at the most")
-    wrong = [f"{told['pages']} pages of {bench.stories} were kept"] if told["pages"] < bench.stories else []
+    _say(
+        f"{told['pages']} pages kept in {cost.wall:.0f} s, {1000 * cost.cpu / bench.stories:.1f} ms of CPU each"
+    )
+    _say(
+        f"memory {early:.0f} MB after a tenth, {late:.0f} MB at the end ({growth:+.0%}), {cost.megabytes:.0f} MB at the most"
+    )
+    wrong = (
+        [f"{told['pages']} pages of {bench.stories} were kept"]
+        if told["pages"] < bench.stories
+        else []
+    )
     wrong += [f"memory grew by {growth:.0%}"] if growth > GROWTH else []
-    return wrong + ([f"memory reached {cost.megabytes:.0f} MB"] if cost.megabytes > MEGABYTES else [])
+    return wrong + (
+        [f"memory reached {cost.megabytes:.0f} MB"] if cost.megabytes > MEGABYTES else []
+    )
 
 
 def again(bench: Bench, options: argparse.Namespace) -> list[str]:
@@ -142,17 +195,36 @@ def again(bench: Bench, options: argparse.Namespace) -> list[str]:
         sent.append(_count(bench)["sent"])
         rows.append(_rows(home))
     first, second = sent[1] - sent[0], sent[2] - sent[1]
-    change = {table: count - rows[1].get(table, 0) for table, count in rows[2].items() if count != rows[1].get(table, 0)}
-    _say(f"first night {first / 1e6:.1f} MB, second night {second / 1e6:.2f} MB ({second / first:.1%})")
-    _say("new rows of the second night: " + ", ".join(f"{table} {count:+}" for table, count in sorted(change.items())))
-    wrong = [f"the second night cost {second / first:.1%} of the first one's bytes"] if second > AGAIN * first else []
+    change = {
+        table: count - rows[1].get(table, 0)
+        for table, count in rows[2].items()
+        if count != rows[1].get(table, 0)
+    }
+    _say(
+        f"first night {first / 1e6:.1f} MB, second night {second / 1e6:.2f} MB ({second / first:.1%})"
+    )
+    _say(
+        "new rows of the second night: "
+        + ", ".join(f"{table} {count:+}" for table, count in sorted(change.items()))
+    )
+    wrong = (
+        [f"the second night cost {second / first:.1%} of the first one's bytes"]
+        if second > AGAIN * first
+        else []
+    )
     others = change.keys() - {"run", "ledger_entry", "night"}  # the figures of the run
-    return wrong + ([f"the second night made rows in {', '.join(sorted(others))}"] if others else [])
+    return wrong + (
+        [f"the second night made rows in {', '.join(sorted(others))}"] if others else []
+    )
 
 
-def _paired(bench: Bench, times: int, ours: Callable[[], Cost], theirs: Callable[[], Cost]) -> tuple[float, float]:
+def _paired(
+    bench: Bench, times: int, ours: Callable[[], Cost], theirs: Callable[[], Cost]
+) -> tuple[float, float]:
     """Medians of ours to theirs: CPU, and pages a second. The first of a pair in turn."""
-    _say(f"{'CPU ms a page':>24}{'plain':>8}{'ratio':>8}{'pages a second':>18}{'plain':>8}{'ratio':>8}{'MB':>8}")
+    _say(
+        f"{'CPU ms a page':>24}{'plain':>8}{'ratio':>8}{'pages a second':>18}{'plain':>8}{'ratio':>8}{'MB':>8}"
+    )
     cpu, rate = [], []
     for turn in range(times):
         costs = [each() for each in ((ours, theirs) if turn % 2 == 0 else (theirs, ours))]
@@ -169,7 +241,14 @@ def _paired(bench: Bench, times: int, ours: Callable[[], Cost], theirs: Callable
 
 def _plain(bench: Bench, kind: str) -> Cost:
     database = bench.path(kind) / "articles.db"
-    command = ["-m", "tests.bench.plain_scrapy", bench.sitemap, kind, str(CONCURRENCY), str(database)]
+    command = [
+        "-m",
+        "tests.bench.plain_scrapy",
+        bench.sitemap,
+        kind,
+        str(CONCURRENCY),
+        str(database),
+    ]
     return cost_of([sys.executable, *command], os.environ | {"PYTHONPATH": str(ROOT)})
 
 
@@ -183,25 +262,43 @@ def _keep(bench: Bench, folder: Path) -> Cost:
         "since": None,
     }
     (folder / "job").write_text(json.dumps(job), encoding="utf8")
-    command = [sys.executable, "-m", "tests.bench.keeping", str(folder / "job"), str(folder / "result")]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.bench.keeping",
+        str(folder / "job"),
+        str(folder / "result"),
+    ]
     return cost_of(command, os.environ | {"PYTHONPATH": str(ROOT)})
 
 
 def _night(home: Path) -> Cost:
-    return cost_of([sys.executable, "-P", "-m", "pipeline", "--home", str(home), "crawl"], _bare_environment())
+    return cost_of(
+        [sys.executable, "-P", "-m", "pipeline", "--home", str(home), "crawl"], _bare_environment()
+    )
 
 
 def home_for(bench: Bench) -> Path:
     home = bench.path("night")
     (home / "config" / "sites").mkdir(parents=True)
-    (home / "config" / "nightdesk.toml").write_text('contact = "nobody@example.org"\n', encoding="utf8")
+    (home / "config" / "nightdesk.toml").write_text(
+        'contact = "nobody@example.org"\n', encoding="utf8"
+    )
     lines = []
     for key, value in _site(bench).items():
         lines += (
-            [f"[{key}]", *(f"{name} = {json.dumps(each)}" for name, each in value.items())] if isinstance(value, dict) else []
+            [f"[{key}]", *(f"{name} = {json.dumps(each)}" for name, each in value.items())]
+            if isinstance(value, dict)
+            else []
         )
-    plain = [f"{key} = {json.dumps(value)}" for key, value in _site(bench).items() if not isinstance(value, dict)]
-    (home / "config" / "sites" / "made.toml").write_text("\n".join([*plain, *lines]) + "\n", encoding="utf8")
+    plain = [
+        f"{key} = {json.dumps(value)}"
+        for key, value in _site(bench).items()
+        if not isinstance(value, dict)
+    ]
+    (home / "config" / "sites" / "made.toml").write_text(
+        "\n".join([*plain, *lines]) + "\n", encoding="utf8"
+    )
     return home
 
 
@@ -226,7 +323,9 @@ def _rows(home: Path) -> dict[str, int]:
     if not path.exists():
         return {}
     with sqlite3.connect(path) as db:
-        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables = [
+            name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
         return {name: db.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}
 
 
@@ -236,7 +335,9 @@ def _count(bench: Bench) -> dict[str, int]:
 
 
 def _bare_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")} | {"PYTHONPATH": str(ROOT)}
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")
+    } | {"PYTHONPATH": str(ROOT)}
 
 
 def _say(line: str) -> None:

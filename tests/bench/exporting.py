@@ -18,15 +18,14 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, text
 
-from pipeline.exchange import formats, manifest
-from pipeline.store import migrate
-from pipeline.store.coding import pack
-from pipeline.store.engine import Store
-from pipeline.store.schema import Capture, Page, Payload
-from pipeline.store.streams import Asked
-
-from .made_archive import Archive
-from .search import fill
+from pipeline.formats import export, manifest
+from pipeline.store.codec.compression import pack
+from pipeline.store.db import migrate
+from pipeline.store.db.engine import Database
+from pipeline.store.db.schema import CaptureRow, PageRow, PayloadRow
+from pipeline.store.read.export_articles import Asked
+from tests.bench.generated_archive import Archive
+from tests.bench.search import fill
 
 BODY = 30_000  # bytes of a page
 MOST = 300  # megabytes that an export may take
@@ -34,39 +33,58 @@ MOST = 300  # megabytes that an export may take
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.exporting", description="Measures exports by format.")
-    parser.add_argument("--articles", type=int, default=100_000, metavar="N", help="how many articles are made up")
-    parser.add_argument("--formats", default=",".join(formats.FORMATS), help="which formats")
-    parser.add_argument("--one", nargs=3, metavar=("FORMAT", "DATABASE_URL", "OUT"), help=argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.exporting", description="Measures exports by format."
+    )
+    parser.add_argument(
+        "--articles", type=int, default=100_000, metavar="N", help="how many articles are made up"
+    )
+    parser.add_argument("--formats", default=",".join(export.FORMATS), help="which formats")
+    parser.add_argument(
+        "--one", nargs=3, metavar=("FORMAT", "DATABASE_URL", "OUT"), help=argparse.SUPPRESS
+    )
     options = parser.parse_args(words)
     if options.one:
         return _one(*options.one)
     with tempfile.TemporaryDirectory(prefix="ndx") as folder:
-        store = Store(f"sqlite:///{folder}/archive.db")
+        store = Database(f"sqlite:///{folder}/archive.db")
         migrate.ensure(store)
         fill(store, Archive(options.articles))
         fill_visits(store)
         store.close()
-        codes = [_measured(name, f"sqlite:///{folder}/archive.db", Path(folder)) for name in options.formats.split(",")]
+        codes = [
+            _measured(name, f"sqlite:///{folder}/archive.db", Path(folder))
+            for name in options.formats.split(",")
+        ]
     return max(codes)
 
 
 def _measured(name: str, address: str, folder: Path) -> int:
-    command = [sys.executable, "-m", "tests.bench.exporting", "--one", name, address, str(folder / f"out-{name}")]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.bench.exporting",
+        "--one",
+        name,
+        address,
+        str(folder / f"out-{name}"),
+    ]
     return subprocess.run(command, check=False).returncode
 
 
 def _one(name: str, address: str, out: str) -> int:
     """One export in this process."""
     began = time.monotonic()
-    store = Store(address)
-    told = formats.export(store, Asked(), name, Path(out))
+    store = Database(address)
+    told = export.export(store, Asked(), name, Path(out))
     store.close()
     seconds, cpu, peak = time.monotonic() - began, time.process_time(), _peak()
     wrong = manifest.verify(Path(out))[1]
     ((what, number),) = told["counts"].items()
     verdict = "verified" if not wrong else wrong[0]
-    sys.stdout.write(f"{name:8} {number:9,} {what:8} {seconds:8.1f} s {cpu:8.1f} s of CPU {peak:6.0f} MB  {verdict}\n")
+    sys.stdout.write(
+        f"{name:8} {number:9,} {what:8} {seconds:8.1f} s {cpu:8.1f} s of CPU {peak:6.0f} MB  {verdict}\n"
+    )
     return int(bool(wrong) or peak > MOST)
 
 
@@ -76,12 +94,17 @@ def _peak() -> float:
     return int(found.group(1)) / 1000 if found else 0.0
 
 
-def fill_visits(store: Store) -> None:
+def fill_visits(store: Database) -> None:
     """A page of its own for each article, and the visit that brought it."""
     after = 0
     while True:
         with store.write() as db:
-            rows = db.execute(select(Page.id, Page.first_seen_at).where(Page.id > after).order_by(Page.id).limit(1000)).all()
+            rows = db.execute(
+                select(PageRow.id, PageRow.first_seen_at)
+                .where(PageRow.id > after)
+                .order_by(PageRow.id)
+                .limit(1000)
+            ).all()
             if not rows:
                 return
             _visits(db, rows)
@@ -95,8 +118,16 @@ def _visits(db: Connection, rows: Sequence[Any]) -> None:
         body = (f"<html>{page} " + "the night ferry left the harbour " * BODY)[:BODY].encode()
         coding, packed = pack(body)
         digest = sha256(body).hexdigest()
-        payload = {"id": page + 1, "digest": digest, "size": len(body), "coding": coding, "body": packed}
-        payloads.append(payload | {"media_type": "text/html", "charset": "utf-8", "first_seen_at": at})
+        payload = {
+            "id": page + 1,
+            "digest": digest,
+            "size": len(body),
+            "coding": coding,
+            "body": packed,
+        }
+        payloads.append(
+            payload | {"media_type": "text/html", "charset": "utf-8", "first_seen_at": at}
+        )
         visit = {
             "page_id": page,
             "fetched_at": at,
@@ -105,10 +136,15 @@ def _visits(db: Connection, rows: Sequence[Any]) -> None:
             "reason": "new",
             "payload_id": page + 1,
         }
-        told = {"headers": {"content-type": "text/html"}, "media_type": "text/html", "charset": "utf-8", "size": len(body)}
+        told = {
+            "headers": {"content-type": "text/html"},
+            "media_type": "text/html",
+            "charset": "utf-8",
+            "size": len(body),
+        }
         captures.append(visit | told | {"elapsed_ms": 0, "location": "", "detail": ""})
-    db.execute(insert(Payload), payloads)
-    db.execute(insert(Capture), captures)
+    db.execute(insert(PayloadRow), payloads)
+    db.execute(insert(CaptureRow), captures)
     db.execute(
         text("UPDATE page SET payload_id = id + 1 WHERE id BETWEEN :first AND :last"),
         {"first": rows[0][0], "last": rows[-1][0]},

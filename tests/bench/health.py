@@ -12,10 +12,9 @@ import time
 from collections import Counter
 from dataclasses import replace
 
-from pipeline.health.examine import examine
-from pipeline.health.figures import Night
-
-from .nights import BREAKS, PROFILES, Profile, healthy, history, night
+from pipeline.monitoring.evaluate import examine
+from pipeline.monitoring.night_stats import Night
+from tests.bench.nights import BREAKS, PROFILES, Profile, healthy, history, night
 
 ALLOWED = 1.0  # false alarms in 1,000 healthy nights
 TRIED = 20  # nights after which a breakage counts as missed
@@ -50,7 +49,9 @@ def noticed(profile: Profile, name: str, sites: int, nights: int, seed: int) -> 
     return waits
 
 
-def _wait(chance: random.Random, profile: Profile, name: str, past: list[Night], nights: int) -> int:
+def _wait(
+    chance: random.Random, profile: Profile, name: str, past: list[Night], nights: int
+) -> int:
     for age in range(1, TRIED):
         figures = BREAKS[name][0](chance, healthy(chance, profile, nights + age), age)
         tonight = night(profile, nights + age, figures)
@@ -61,7 +62,9 @@ def _wait(chance: random.Random, profile: Profile, name: str, past: list[Night],
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.health", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.health", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("--nights", type=int, default=60)
     parser.add_argument("--sites", type=int, default=100, help="of each profile")
     parser.add_argument("--seed", type=int, default=1)
@@ -71,7 +74,9 @@ def main() -> int:
     for profile in PROFILES:
         some, found = false_alarms(profile, asked.sites, asked.nights, asked.seed)
         looked, alarms = looked + some, alarms + found
-        say(f"{profile.name:<8} {some:,} healthy nights, {found.total()} false alarms {dict(found) or ''}")
+        say(
+            f"{profile.name:<8} {some:,} healthy nights, {found.total()} false alarms {dict(found) or ''}"
+        )
     rate = 1000 * alarms.total() / looked
     say(f"false alarms in 1,000 healthy nights: {rate:.2f} (at most {ALLOWED:.0f})")
     say()
@@ -80,7 +85,9 @@ def main() -> int:
         told = []
         for profile in PROFILES:
             waits = noticed(profile, name, max(asked.sites // 10, 5), asked.nights, asked.seed)
-            told.append(f"{profile.name} {sum(wait <= within for wait in waits)}/{len(waits)} (at most {max(waits)})")
+            told.append(
+                f"{profile.name} {sum(wait <= within for wait in waits)}/{len(waits)} (at most {max(waits)})"
+            )
             short |= profile.name == "daily" and max(waits) > within
         say(f"{name:<28} within {within}: {', '.join(told)}")
     say(f"{time.monotonic() - began:.0f} s; 'daily' has to be noticed in time, the others are told")

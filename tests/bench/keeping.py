@@ -16,7 +16,9 @@ from pathlib import Path
 def main() -> int:
     """The exit code of the crawl."""
     job, result = map(Path, sys.argv[1:3])
-    crawl = subprocess.Popen([sys.executable, "-P", "-m", "crawler"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    crawl = subprocess.Popen(
+        [sys.executable, "-P", "-m", "crawler"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     assert crawl.stdin is not None
     assert crawl.stdout is not None
     crawl.stdin.write(job.read_bytes().strip() + b"\n")

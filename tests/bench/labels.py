@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from .scoring import SIZE, words
+from tests.bench.scoring import SIZE, words
 
 PLACES = 8  # of one line in the text that are looked at
 PARTLY = 0.3  # share of a long line's runs of words that must stand in the text
@@ -70,7 +70,11 @@ class _Gold:
             yield from self._parts(line)
 
     def _parts(self, line: list[str]) -> Iterator[_Match]:
-        runs = [self._runs[run] for run in zip(*(line[i:] for i in range(SIZE)), strict=False) if run in self._runs]
+        runs = [
+            self._runs[run]
+            for run in zip(*(line[i:] for i in range(SIZE)), strict=False)
+            if run in self._runs
+        ]
         share = len(runs) / (len(line) - SIZE + 1)
         if share < PARTLY:
             return

@@ -22,12 +22,19 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, text
 
-from pipeline.runs.groups import group_site
-from pipeline.store import migrate
-from pipeline.store.engine import Store
-from pipeline.store.schema import Article, Draft, Extraction, Page, Payload, Revision, Sketch
-
-from .wire import Story, stories
+from pipeline.jobs.near_duplicates import group_site
+from pipeline.store.db import migrate
+from pipeline.store.db.engine import Database
+from pipeline.store.db.schema import (
+    ArticleRow,
+    CleanResultRow,
+    ExtractedPageRow,
+    PageRow,
+    PayloadRow,
+    RevisionRow,
+    SketchRow,
+)
+from tests.bench.network import Story, stories
 
 FIRST_DAY = datetime(2024, 3, 1, 12, tzinfo=UTC)
 ROWS = 1000  # written at a time
@@ -35,8 +42,12 @@ ROWS = 1000  # written at a time
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.likeness", description="Measures the grouping of near-copies.")
-    parser.add_argument("--articles", type=int, default=100_000, metavar="N", help="how many articles are made up")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.likeness", description="Measures the grouping of near-copies."
+    )
+    parser.add_argument(
+        "--articles", type=int, default=100_000, metavar="N", help="how many articles are made up"
+    )
     parser.add_argument("--engines", default="sqlite,postgresql", help="which databases")
     options = parser.parse_args(words)
     for engine in options.engines.split(","):
@@ -58,7 +69,7 @@ def _address(engine: str, stack: ExitStack) -> str:
 
 def measure(engine: str, address: str, number: int) -> None:
     """Fills an archive, groups it and says what came of it."""
-    store = Store(address)
+    store = Database(address)
     migrate.ensure(store)
     made = _fill(store, number)
     before = _bytes(store)
@@ -71,8 +82,12 @@ def measure(engine: str, address: str, number: int) -> None:
     _say(f"{engine}: {number:,} articles of {len(sites)} sites: {each}")
     with store.read() as db:
         bands = db.scalar(text("SELECT count(*) FROM sketch_band")) or 0
-        heads = dict(map(tuple, db.execute(text("SELECT page_id, coalesce(head, page_id) FROM sketch"))))
-    _say(f"  {1 + bands / number:.1f} rows and {(_bytes(store) - before) / number:,.0f} bytes an article")
+        heads = dict(
+            map(tuple, db.execute(text("SELECT page_id, coalesce(leader_id, page_id) FROM sketch")))
+        )
+    _say(
+        f"  {1 + bands / number:.1f} rows and {(_bytes(store) - before) / number:,.0f} bytes an article"
+    )
     _judge(made, heads)
     began = time.monotonic()
     for site in sites:
@@ -97,17 +112,35 @@ def _judge(made: dict[int, tuple[str, str, int]], heads: dict[int, int]) -> None
     for kind in sorted(all_):
         is_copy = kind not in ("own", "subject", "notice")
         told = f"{found[kind] / all_[kind]:.2%} found, " if is_copy else ""
-        _say(f"  {kind:<8} {all_[kind]:>7,}  {told}{wrong[kind] / all_[kind]:.2%} with another story")
+        _say(
+            f"  {kind:<8} {all_[kind]:>7,}  {told}{wrong[kind] / all_[kind]:.2%} with another story"
+        )
 
 
-def _fill(store: Store, number: int) -> dict[int, tuple[str, str, int]]:
+def _fill(store: Database, number: int) -> dict[int, tuple[str, str, int]]:
     """Writes the articles as a clean leaves them; returns (site, kind, story) by Page."""
     made = dict[int, tuple[str, str, int]]()
     with store.write() as db:
-        shared = {"id": 1, "digest": "0" * 64, "size": 1, "coding": "zstd", "body": b"", "media_type": "", "charset": ""}
-        db.execute(insert(Payload), [shared | {"first_seen_at": FIRST_DAY}])
-        draft = {"id": 1, "payload_id": 1, "extractors": "", "made_at": FIRST_DAY, "reason": "", "cost_ms": 0, "coding": "zstd"}
-        db.execute(insert(Draft), [draft | {"body": b""}])
+        shared = {
+            "id": 1,
+            "digest": "0" * 64,
+            "size": 1,
+            "coding": "zstd",
+            "body": b"",
+            "media_type": "",
+            "charset": "",
+        }
+        db.execute(insert(PayloadRow), [shared | {"first_seen_at": FIRST_DAY}])
+        draft = {
+            "id": 1,
+            "payload_id": 1,
+            "extractors": "",
+            "made_at": FIRST_DAY,
+            "reason": "",
+            "cost_ms": 0,
+            "coding": "zstd",
+        }
+        db.execute(insert(ExtractedPageRow), [draft | {"body": b""}])
     told = iter(enumerate(stories(number), 1))
     while batch := list(islice(told, ROWS)):
         made |= {page: (story.site, story.kind, story.story) for page, story in batch}
@@ -121,33 +154,35 @@ def _write(db: Connection, batch: Iterable[tuple[int, Story]]) -> None:
     for page, story in batch:
         at = FIRST_DAY + timedelta(days=story.day)
         url = f"https://{story.site}.example/{page}"
-        tables[Page].append(
+        tables[PageRow].append(
             {"id": page, "site": story.site, "kind": "story", "url": url, "url_key": sha256(url.encode()).hexdigest()[:32],
              "first_seen_at": at, "payload_id": 1}
         )  # fmt: skip
-        tables[Extraction].append(
-            {"id": page, "page_id": page, "payload_id": 1, "draft_id": 1, "recipe": "", "memory": "", "made_at": at,
+        tables[CleanResultRow].append(
+            {"id": page, "page_id": page, "payload_id": 1, "extracted_page_id": 1, "recipe": "", "memory": "", "made_at": at,
              "outcome": "archived", "reason": "", "struck": [], "chosen": {}, "text_digest": ""}
         )  # fmt: skip
-        tables[Revision].append(
-            {"id": page, "page_id": page, "number": 1, "extraction_id": page, "title": url, "text": story.text,
+        tables[RevisionRow].append(
+            {"id": page, "page_id": page, "number": 1, "clean_result_id": page, "title": url, "text": story.text,
              "first_seen_at": at, "last_seen_at": at}
         )  # fmt: skip
-        tables[Article].append(
-            {"page_id": page, "revision_id": page, "extraction_id": page, "order_key": page, "title": url, "authors": [],
+        tables[ArticleRow].append(
+            {"page_id": page, "revision_id": page, "clean_result_id": page, "order_key": page, "title": url, "authors": [],
              "published_at": at, "published_source": "", "published_precision": "day", "language": "", "section": "",
              "tags": [], "image": "", "canonical_url": "", "description": "", "word_count": 1, "archived_at": at}
         )  # fmt: skip
-        tables[Sketch].append({"page_id": page, "site": story.site})
+        tables[SketchRow].append({"page_id": page, "site": story.site})
     for table, rows in tables.items():
         db.execute(insert(table), rows)
 
 
-def _bytes(store: Store) -> int:
+def _bytes(store: Database) -> int:
     """What the tables of the grouping take, with their indexes; of SQLite the whole file."""
     if store.file is None:
         with store.read() as db:
-            tables = "SELECT pg_total_relation_size('sketch') + pg_total_relation_size('sketch_band')"
+            tables = (
+                "SELECT pg_total_relation_size('sketch') + pg_total_relation_size('sketch_band')"
+            )
             return int(db.scalar(text(tables)) or 0)
     with store.write() as db:
         pass

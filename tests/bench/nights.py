@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from pipeline.health.figures import Figures, Night, PlaceNight
+from pipeline.monitoring.night_stats import Figures, Night, PlaceNight
 
 START = datetime(2026, 1, 5, 2, 30, tzinfo=UTC)
 
@@ -34,7 +34,15 @@ PROFILES = (
     Profile("small", (6, 5, 6, 7, 6, 2, 1), spread=6, feed=20),
     Profile("weekly", (0.1, 14, 0.2, 0.1, 9, 0.1, 0.1), spread=8, feed=15, sections=2),
     Profile("bursts", (10, 10, 10, 10, 10, 10, 10), spread=1.5, feed=0, sections=5, articles=0.9),
-    Profile("tabloid", (60, 60, 62, 60, 64, 55, 50), articles=0.85, dated=0.9, signed=0.3, struck=15, feed=40),
+    Profile(
+        "tabloid",
+        (60, 60, 62, 60, 64, 55, 50),
+        articles=0.85,
+        dated=0.9,
+        signed=0.3,
+        struck=15,
+        feed=40,
+    ),
 )
 
 
@@ -106,7 +114,15 @@ Break = Callable[[random.Random, Figures, int], Figures]
 
 def _no_text(reason: str) -> Break:
     def broken(_: random.Random, figures: Figures, __: int) -> Figures:
-        none = {"articles": 0, "dated": 0, "dates": 0, "signed": 0, "unplaced": 0, "words": 0, "struck": 0}
+        none = {
+            "articles": 0,
+            "dated": 0,
+            "dates": 0,
+            "signed": 0,
+            "unplaced": 0,
+            "words": 0,
+            "struck": 0,
+        }
         return replace(figures, **none, reasons={reason: figures.judged})
 
     return broken
@@ -118,14 +134,34 @@ def _selector(_: random.Random, figures: Figures, __: int) -> Figures:
 
 
 def _bots(_: random.Random, figures: Figures, __: int) -> Figures:
-    new = replace(figures, new=0, judged=0, articles=0, dated=0, dates=0, signed=0, unplaced=0, words=0, struck=0, gone=0)
-    return replace(new, failed=figures.asked, turned_away=figures.asked, failures={"http_status": figures.asked}, charsets={})
+    new = replace(
+        figures,
+        new=0,
+        judged=0,
+        articles=0,
+        dated=0,
+        dates=0,
+        signed=0,
+        unplaced=0,
+        words=0,
+        struck=0,
+        gone=0,
+    )
+    return replace(
+        new,
+        failed=figures.asked,
+        turned_away=figures.asked,
+        failures={"http_status": figures.asked},
+        charsets={},
+    )
 
 
 def _feed(outcome: str, reason: str, status: int) -> Break:
     def broken(_: random.Random, figures: Figures, __: int) -> Figures:
         places = tuple(
-            replace(place, outcome=outcome, reason=reason, status=status, links=-1) if place.kind == "feed" else place
+            replace(place, outcome=outcome, reason=reason, status=status, links=-1)
+            if place.kind == "feed"
+            else place
             for place in figures.places
         )
         return replace(nothing_new(figures), places=places)
@@ -134,17 +170,37 @@ def _feed(outcome: str, reason: str, status: int) -> Break:
 
 
 def nothing_new(figures: Figures) -> Figures:
-    none = {"new": 0, "judged": 0, "articles": 0, "dated": 0, "dates": 0, "signed": 0, "unplaced": 0, "words": 0, "struck": 0}
+    none = {
+        "new": 0,
+        "judged": 0,
+        "articles": 0,
+        "dated": 0,
+        "dates": 0,
+        "signed": 0,
+        "unplaced": 0,
+        "words": 0,
+        "struck": 0,
+    }
     return replace(figures, **none, asked=figures.unchanged, reasons={}, charsets={})
 
 
 def _half(_: random.Random, figures: Figures, __: int) -> Figures:
     """Half of what the places showed is not there any more."""
-    places = tuple(replace(place, links=place.links // 2 if place.links > 0 else place.links) for place in figures.places)
+    places = tuple(
+        replace(place, links=place.links // 2 if place.links > 0 else place.links)
+        for place in figures.places
+    )
     halved = {
-        name: getattr(figures, name) // 2 for name in ("new", "judged", "articles", "dated", "dates", "signed", "unplaced")
+        name: getattr(figures, name) // 2
+        for name in ("new", "judged", "articles", "dated", "dates", "signed", "unplaced")
     }
-    return replace(figures, **halved, struck=figures.struck // 2, places=places, asked=figures.asked - figures.new // 2)
+    return replace(
+        figures,
+        **halved,
+        struck=figures.struck // 2,
+        places=places,
+        asked=figures.asked - figures.new // 2,
+    )
 
 
 def _dates(_: random.Random, figures: Figures, __: int) -> Figures:
@@ -152,7 +208,9 @@ def _dates(_: random.Random, figures: Figures, __: int) -> Figures:
 
 
 def _charset(_: random.Random, figures: Figures, __: int) -> Figures:
-    return replace(figures, charsets={"windows-1251": figures.judged}, garbled=figures.articles * 9 // 10)
+    return replace(
+        figures, charsets={"windows-1251": figures.judged}, garbled=figures.articles * 9 // 10
+    )
 
 
 def _front(_: random.Random, figures: Figures, __: int) -> Figures:
@@ -163,13 +221,21 @@ def _rot(chance: random.Random, figures: Figures, age: int) -> Figures:
     """Two of a hundred more are lost each night."""
     lost = sum(chance.random() < 0.02 * age for _ in range(figures.articles))
     share = (figures.articles - lost) / max(figures.articles, 1)
-    kept = {name: round(getattr(figures, name) * share) for name in ("dated", "dates", "signed", "struck", "unplaced")}
+    kept = {
+        name: round(getattr(figures, name) * share)
+        for name in ("dated", "dates", "signed", "struck", "unplaced")
+    }
     return replace(
-        figures, articles=figures.articles - lost, **kept, reasons={"no_text": figures.judged - figures.articles + lost}
+        figures,
+        articles=figures.articles - lost,
+        **kept,
+        reasons={"no_text": figures.judged - figures.articles + lost},
     )
 
 
-BREAKS: dict[str, tuple[Break, int]] = {  # what happens, and the nights within which it has to be noticed
+BREAKS: dict[
+    str, tuple[Break, int]
+] = {  # what happens, and the nights within which it has to be noticed
     "selector change": (_selector, 1),
     "empty body": (_no_text("no_text"), 1),
     "consent wall": (_no_text("consent_wall"), 1),

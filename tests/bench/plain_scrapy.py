@@ -54,7 +54,9 @@ class Trafilatura:
     def open_spider(self) -> None:
         """Opens the database."""
         self.db = sqlite3.connect(sys.argv[4])
-        self.db.execute("CREATE TABLE article (url TEXT PRIMARY KEY, title TEXT, author TEXT, date TEXT, text TEXT)")
+        self.db.execute(
+            "CREATE TABLE article (url TEXT PRIMARY KEY, title TEXT, author TEXT, date TEXT, text TEXT)"
+        )
         self.waiting = 0
 
     def process_item(self, item: dict[str, str]) -> dict[str, str]:

@@ -67,7 +67,13 @@ def fold(text: object) -> str:
 
 def names(value: object) -> set[str]:
     """A list of names, or names written in one line."""
-    parts = NAMES.split(value) if isinstance(value, str) else value if isinstance(value, Iterable) else ()
+    parts = (
+        NAMES.split(value)
+        if isinstance(value, str)
+        else value
+        if isinstance(value, Iterable)
+        else ()
+    )
     return {fold(part) for part in parts} - {""}
 
 
@@ -80,8 +86,12 @@ def mark(page: Page, found: Page) -> Mark:
         recall=recall,
         exact=float(exact),
         title=float(fold(page["title"]) == fold(found.get("title"))) if page.get("title") else None,
-        authors=float(names(page["authors"]) == names(found.get("authors"))) if page.get("authors") else None,
-        date=float(str(page["date"])[:10] == str(found.get("date") or "")[:10]) if page.get("date") else None,
+        authors=float(names(page["authors"]) == names(found.get("authors")))
+        if page.get("authors")
+        else None,
+        date=float(str(page["date"])[:10] == str(found.get("date") or "")[:10])
+        if page.get("date")
+        else None,
     )
 
 
@@ -113,7 +123,9 @@ def _measures(sums: Sums, counts: Sums) -> dict[str, float]:
     return shares
 
 
-def bootstrap(candidates: Mapping[str, Sequence[Mark]], times: int, seed: int = 1) -> dict[str, list[dict[str, float]]]:
+def bootstrap(
+    candidates: Mapping[str, Sequence[Mark]], times: int, seed: int = 1
+) -> dict[str, list[dict[str, float]]]:
     """The measures of each candidate over redrawn sites. Sites are drawn, not pages, since pages of one site are alike; all
     candidates meet the same draws, so that their differences can be looked at."""
     parts = {name: _by_site(marks) for name, marks in candidates.items()}
@@ -134,7 +146,9 @@ def _by_site(marks: Iterable[Mark]) -> dict[str, tuple[Sums, Sums]]:
     return {site: _sums(group) for site, group in groups.items()}
 
 
-def _weighted(by_site: Mapping[str, tuple[Sums, Sums]], drawn: Mapping[str, int]) -> tuple[Sums, Sums]:
+def _weighted(
+    by_site: Mapping[str, tuple[Sums, Sums]], drawn: Mapping[str, int]
+) -> tuple[Sums, Sums]:
     sums: Sums = defaultdict(float)
     counts: Sums = defaultdict(float)
     for site, times in drawn.items():

@@ -19,12 +19,19 @@ from statistics import median, quantiles
 
 from sqlalchemy import Connection, text
 
-from pipeline.store import facets, migrate, results
-from pipeline.store.engine import Store
-from pipeline.words.rows import tsvector
-
-from . import made_archive
-from .made_archive import Archive, Made, article_row, batches, page_row, revision_row
+from pipeline.fulltext.index_rows import tsvector
+from pipeline.store.db import migrate
+from pipeline.store.db.engine import Database
+from pipeline.store.search import facets, search
+from tests.bench import generated_archive
+from tests.bench.generated_archive import (
+    Archive,
+    Made,
+    article_row,
+    batches,
+    page_row,
+    revision_row,
+)
 
 SAMPLE = 10  # queries of each kind
 GIN = "CREATE INDEX ix_article_index_words ON article_index USING gin (words) WITH (gin_pending_list_limit = 512)"
@@ -32,16 +39,26 @@ GIN = "CREATE INDEX ix_article_index_words ON article_index USING gin (words) WI
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.search", description="Measures searches by kind.")
-    parser.add_argument("--articles", type=int, default=100_000, metavar="N", help="how many articles are made up")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.search", description="Measures searches by kind."
+    )
+    parser.add_argument(
+        "--articles", type=int, default=100_000, metavar="N", help="how many articles are made up"
+    )
     parser.add_argument("--engines", default="sqlite,postgresql", help="which databases")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the archives stay, to be asked again")
-    parser.add_argument("--queries", type=int, default=SAMPLE, metavar="N", help="how many of each kind at the most")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="where the archives stay, to be asked again"
+    )
+    parser.add_argument(
+        "--queries", type=int, default=SAMPLE, metavar="N", help="how many of each kind at the most"
+    )
     options = parser.parse_args(words)
     archive = Archive(options.articles)
     for engine in options.engines.split(","):
         with ExitStack() as stack:
-            folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nds")))
+            folder = options.keep or Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="nds"))
+            )
             measure(engine, _address(engine, folder, stack), archive, options.queries)
     return 0
 
@@ -59,7 +76,7 @@ def _address(engine: str, folder: Path, stack: ExitStack) -> str:
 
 def measure(engine: str, address: str, archive: Archive, most: int = SAMPLE) -> None:
     """Fills an archive where there is none, asks it and prints what came of it."""
-    store = Store(address)
+    store = Database(address)
     migrate.ensure(store)
     with store.read() as db:
         there = db.scalar(text("SELECT count(*) FROM article"))
@@ -71,7 +88,9 @@ def measure(engine: str, address: str, archive: Archive, most: int = SAMPLE) -> 
     _say(f"{'':44}{'p50':>8}{'p95':>8}{'max':>8} ms{'hits':>6}")
     for name, queries in kinds(archive).items():
         ask = (
-            _counter(store) if name.startswith("counts") else _searcher(store, "rank" if name.startswith("rank") else "newest")
+            _counter(store)
+            if name.startswith("counts")
+            else _searcher(store, "rank" if name.startswith("rank") else "newest")
         )
         _report(name, ask, queries[:most])
     store.close()
@@ -84,17 +103,19 @@ def _report(name: str, ask: Callable[[str], int], queries: Sequence[str]) -> Non
         hits.append(ask(query))
         times.append((time.perf_counter() - began) * 1000)
     high = quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
-    _say(f"{name:44}{median(times):8.1f}{min(high, max(times)):8.1f}{max(times):8.1f}   {median(hits):6.0f}")
+    _say(
+        f"{name:44}{median(times):8.1f}{min(high, max(times)):8.1f}{max(times):8.1f}   {median(hits):6.0f}"
+    )
 
 
-def _searcher(store: Store, order: str) -> Callable[[str], int]:
+def _searcher(store: Database, order: str) -> Callable[[str], int]:
     def ask(query: str) -> int:
-        return len(results.search(store, query, 20, order=order).hits)
+        return len(search.search(store, query, 20, order=order).hits)
 
     return ask
 
 
-def _counter(store: Store) -> Callable[[str], int]:
+def _counter(store: Database) -> Callable[[str], int]:
     return lambda query: facets.count(store, query).total
 
 
@@ -108,7 +129,11 @@ def kinds(archive: Archive) -> dict[str, list[str]]:
 
     last = len(spoken[0]) - 1000
     common, usual, rare = some(0, 40), some(300, min(1500, last + 300)), some(last * 15 // 39, last)
-    sites, authors, tags = [site for site, _ in archive.sites[-SAMPLE:]], archive.authors[:SAMPLE], archive.tags[-SAMPLE:]
+    sites, authors, tags = (
+        [site for site, _ in archive.sites[-SAMPLE:]],
+        archive.authors[:SAMPLE],
+        archive.tags[-SAMPLE:],
+    )
     with_common: dict[str, list[str]] = {
         "site": [f"site:{each}" for each in sites],
         "largest site": [f"site:{archive.sites[0][0]}"] * SAMPLE,
@@ -133,7 +158,9 @@ def kinds(archive: Archive) -> dict[str, list[str]]:
         "a common without a common word": [" -".join(pair) for pair in pairwise(common)],
         "without a common word": [f"-{word}" for word in common],
         "two common words as a phrase": [f'"{" ".join(pair)}"' for pair in pairwise(common)],
-        "common and usual word as a phrase": [f'"{" ".join(pair)}"' for pair in zip(common, usual, strict=True)],
+        "common and usual word as a phrase": [
+            f'"{" ".join(pair)}"' for pair in zip(common, usual, strict=True)
+        ],
         "two usual words as a phrase": [f'"{" ".join(pair)}"' for pair in pairwise(usual)],
         "a beginning of two letters": [f"{word[:2]}*" for word in usual],
         "a beginning of four letters": [f"{word[:4]}*" for word in usual],
@@ -141,7 +168,9 @@ def kinds(archive: Archive) -> dict[str, list[str]]:
         "an author": [f'author:"{each}"' for each in authors],
     }
     for name, filters in with_common.items():
-        found[f"a common word, {name}"] = [" ".join(pair) for pair in zip(common, filters, strict=False)]
+        found[f"a common word, {name}"] = [
+            " ".join(pair) for pair in zip(common, filters, strict=False)
+        ]
     found["rank: a common word"] = common
     found["rank: two common words"] = found["two common words"]
     found["rank: a usual word"] = usual
@@ -151,7 +180,7 @@ def kinds(archive: Archive) -> dict[str, list[str]]:
     return found
 
 
-def fill(store: Store, archive: Archive) -> None:
+def fill(store: Database, archive: Archive) -> None:
     """The articles, straight into the tables; of payload, draft and extraction one for all."""
     with store.write() as db:
         _first_rows(db)
@@ -176,47 +205,63 @@ def _first_rows(db: Connection) -> None:
             f" VALUES (1, 'd', 0, 'plain', '', '', '', {at})"
         )
     )
-    db.execute(text(f"INSERT INTO page (id, site, kind, url, url_key, first_seen_at) VALUES (0, 'none', 'feed', '', '', {at})"))
     db.execute(
         text(
-            "INSERT INTO draft (id, payload_id, extractors, made_at, reason, cost_ms, coding, body)"
+            f"INSERT INTO page (id, site, kind, url, url_key, first_seen_at) VALUES (0, 'none', 'feed', '', '', {at})"
+        )
+    )
+    db.execute(
+        text(
+            "INSERT INTO extracted_page (id, payload_id, extractors, made_at, reason, cost_ms, coding, body)"
             f" VALUES (1, 1, '', {at}, '', 0, '', '')"
         )
     )
-    columns = "id, page_id, payload_id, draft_id, recipe, memory, made_at, outcome, reason, struck, chosen, text_digest"
+    columns = "id, page_id, payload_id, extracted_page_id, recipe, memory, made_at, outcome, reason, struck, chosen, text_digest"
     values = f"1, 0, 1, 1, '', '', {at}, 'archived', '', '[]', '{{}}', ''"
-    db.execute(text(f"INSERT INTO extraction ({columns}) VALUES ({values})"))
+    db.execute(text(f"INSERT INTO clean_result ({columns}) VALUES ({values})"))
 
 
 def _put_sqlite(db: Connection, batch: Sequence[Made]) -> None:
     driver = db.connection.driver_connection
     assert driver is not None
     for table, columns, rows in (
-        ("page", made_archive.PAGE, [page_row(made) for made in batch]),
-        ("revision", made_archive.REVISION, [revision_row(made) for made in batch]),
-        ("article", made_archive.ARTICLE, [article_row(made) for made in batch]),
+        ("page", generated_archive.PAGE, [page_row(made) for made in batch]),
+        ("revision", generated_archive.REVISION, [revision_row(made) for made in batch]),
+        ("article", generated_archive.ARTICLE, [article_row(made) for made in batch]),
         (
             "article_index",
             "rowid, title, body, names, marks",
             [_index_row(made) for made in batch],
         ),
     ):
-        plain = [tuple(str(each)[:26].replace("+00:00", "") if hasattr(each, "year") else each for each in row) for row in rows]
+        plain = [
+            tuple(
+                str(each)[:26].replace("+00:00", "") if hasattr(each, "year") else each
+                for each in row
+            )
+            for row in rows
+        ]
         places = ", ".join("?" * len(plain[0]))
         driver.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", plain)
 
 
 def _index_row(made: Made) -> tuple[object, ...]:
-    return (made.key, *(" ".join(part) for part in (made.tokens.title, made.tokens.body, made.tokens.names, made.tokens.marks)))
+    return (
+        made.key,
+        *(
+            " ".join(part)
+            for part in (made.tokens.title, made.tokens.body, made.tokens.names, made.tokens.marks)
+        ),
+    )
 
 
 def _put_postgresql(db: Connection, batch: Sequence[Made]) -> None:
     driver = db.connection.driver_connection
     assert driver is not None
     for table, columns, rows in (
-        ("page", made_archive.PAGE, [page_row(made) for made in batch]),
-        ("revision", made_archive.REVISION, [revision_row(made) for made in batch]),
-        ("article", made_archive.ARTICLE, [article_row(made) for made in batch]),
+        ("page", generated_archive.PAGE, [page_row(made) for made in batch]),
+        ("revision", generated_archive.REVISION, [revision_row(made) for made in batch]),
+        ("article", generated_archive.ARTICLE, [article_row(made) for made in batch]),
         ("article_index", "rowid, words", [(made.key, tsvector(made.tokens)) for made in batch]),
     ):
         with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
@@ -224,11 +269,14 @@ def _put_postgresql(db: Connection, batch: Sequence[Made]) -> None:
                 copy.write_row(row)
 
 
-def _index_size(store: Store) -> int:
+def _index_size(store: Database) -> int:
     with store.read() as db:
         if not store.is_sqlite:
             return int(db.scalar(text("SELECT pg_total_relation_size('article_index')")) or 0)
-        return sum(int(db.scalar(text(f"SELECT sum(length(block)) FROM article_index_{part}")) or 0) for part in ("data",))
+        return sum(
+            int(db.scalar(text(f"SELECT sum(length(block)) FROM article_index_{part}")) or 0)
+            for part in ("data",)
+        )
 
 
 def _say(line: str) -> None:

@@ -41,8 +41,14 @@ def load(path: Path) -> LabelledSet:
     except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
         refuse(f"{path}: cannot be read as labelled pages: {error}")
     for number, page in enumerate(pages, 1):
-        if missing := [key for key in NEEDED if not isinstance(page, dict) or not isinstance(page.get(key), str)]:
-            refuse(f"{path}, page {number}: {missing[0]!r} is missing; tests/bench/__init__.py says what a set is")
+        if missing := [
+            key
+            for key in NEEDED
+            if not isinstance(page, dict) or not isinstance(page.get(key), str)
+        ]:
+            refuse(
+                f"{path}, page {number}: {missing[0]!r} is missing; tests/bench/__init__.py says what a set is"
+            )
     if not pages:
         refuse(f"{path}: holds no page")
     return LabelledSet(path.name.split(".")[0], digest, pages)

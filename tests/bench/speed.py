@@ -15,8 +15,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from .costs import Cost, cost_of
-from .sets import refuse
+from tests.bench.costs import Cost, cost_of
+from tests.bench.sets import refuse
 
 PROCESSES = 2
 
@@ -25,18 +25,22 @@ def main(words: Sequence[str] | None = None) -> int:
     """The command."""
     options = _options(words)
     if not options.files:
-        refuse("no files were given: name HTML files, folders of them, WARC files, or files of labelled pages")
+        refuse(
+            "no files were given: name HTML files, folders of them, WARC files, or files of labelled pages"
+        )
     with tempfile.TemporaryDirectory(prefix="nightdesk-speed-") as scratch:
         pages, results = Path(scratch, "pages"), Path(scratch, "results")
         pages.mkdir()
         number = _spread(options.files, pages)
         if not number:
             refuse("the files hold no page")
-        _say(f"{number} pages, {sum(path.stat().st_size for path in pages.iterdir()) / number / 1000:.0f} kB each")
+        _say(
+            f"{number} pages, {sum(path.stat().st_size for path in pages.iterdir()) / number / 1000:.0f} kB each"
+        )
         try:
             _pairs(pages, results, options.pairs, number)
             if options.archive:
-                from .again import measure  # needs a database
+                from tests.bench.second_night import measure  # needs a database
 
                 measure(pages, Path(scratch, "home"), _say)
         except subprocess.CalledProcessError as error:
@@ -45,18 +49,25 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _options(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.speed", description="Measures what cleaning costs.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.speed", description="Measures what cleaning costs."
+    )
     parser.add_argument("files", metavar="FILES", nargs="*")
     parser.add_argument("--pairs", type=int, default=3, metavar="N", help="runs of each command")
-    parser.add_argument("--no-archive", dest="archive", action="store_false", help="leave out cleaning again in an archive")
+    parser.add_argument(
+        "--no-archive",
+        dest="archive",
+        action="store_false",
+        help="leave out cleaning again in an archive",
+    )
     return parser.parse_args(words)
 
 
 def _spread(files: Sequence[str], folder: Path) -> int:
     """Writes each page to a file of its own, which is what the other command reads."""
-    from pipeline.errors import NightdeskError
-    from pipeline.runs.pages import check
-    from pipeline.runs.pages import pages as read
+    from pipeline.core.errors import NightdeskError
+    from pipeline.formats.readers.page_files import check
+    from pipeline.formats.readers.page_files import pages as read
 
     number = 0
     try:
@@ -83,7 +94,9 @@ def _pairs(pages: Path, results: Path, times: int, number: int) -> None:
         ratios.append(ours.cpu / theirs.cpu)
         _say(f"{'extract':>13}{ours.cpu:>11.2f}{theirs.cpu:>13.2f}{ratios[-1]:>8.2f}")
     each = 1000 * ours.cpu / number
-    _say(f"median ratio {statistics.median(ratios):.2f}; extract took {each:.1f} ms a page, {ours.wall:.1f} s in all")
+    _say(
+        f"median ratio {statistics.median(ratios):.2f}; extract took {each:.1f} ms a page, {ours.wall:.1f} s in all"
+    )
 
 
 def _ours(pages: Path, results: Path) -> Cost:

@@ -22,17 +22,17 @@ from typing import Any, TypeVar
 
 from sqlalchemy import func, select
 
-from pipeline.model import Capture, Kind, Link, Outcome, Place, Reason, Verdict
-from pipeline.store import compacting, training
-from pipeline.store.archive import Archive, Visit
-from pipeline.store.coding import Words, choose, joined, pack, unpack, zstd
-from pipeline.store.dictionaries import PACKED, unpacked
-from pipeline.store.schema import Payload
+from pipeline.core.models import Capture, CrawlSource, Link, LinkDecision, Outcome, Reason, UrlKind
+from pipeline.store.codec import dictionary_training
+from pipeline.store.codec.compression import Words, choose, joined, pack, unpack, zstd
+from pipeline.store.codec.dictionaries import PACKED, unpacked
+from pipeline.store.crawl.session import CrawlSession, Visit
+from pipeline.store.db.schema import PayloadRow
+from pipeline.store.maintenance import recompress
+from tests.bench.generated_site import page_of
+from tests.bench.sets import load
 
-from .made_site import page_of
-from .sets import load
-
-SITE, FEED = "made-up", Place("https://made-up.example/feed.xml", Kind.FEED)
+SITE, FEED = "made-up", CrawlSource("https://made-up.example/feed.xml", UrlKind.FEED)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FIRST = 200  # pages that come before there is a dictionary
 BATCH, READ, ENOUGH = 50, 2_000, 8
@@ -44,10 +44,24 @@ T = TypeVar("T")
 
 def main(words: Sequence[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.storage", description="Measures how pages are stored.")
-    parser.add_argument("sets", nargs="*", type=Path, metavar="SET", help="labelled pages; without, an archive is made up")
-    parser.add_argument("--pages", type=int, default=200_000, metavar="N", help="how many pages are made up")
-    parser.add_argument("--database-url", default="", help="an empty database instead of a SQLite file that is thrown away")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.storage", description="Measures how pages are stored."
+    )
+    parser.add_argument(
+        "sets",
+        nargs="*",
+        type=Path,
+        metavar="SET",
+        help="labelled pages; without, an archive is made up",
+    )
+    parser.add_argument(
+        "--pages", type=int, default=200_000, metavar="N", help="how many pages are made up"
+    )
+    parser.add_argument(
+        "--database-url",
+        default="",
+        help="an empty database instead of a SQLite file that is thrown away",
+    )
     options = parser.parse_args(words)
     if options.sets:
         return _compared(options.sets)
@@ -61,64 +75,93 @@ def _say(line: str) -> None:
 
 
 def _stored(address: str, number: int) -> int:
-    archive = Archive.open(address)
+    archive = CrawlSession.open(address)
     store = archive.store
     plain = _night(archive, range(min(FIRST, number)))
-    training.keep_up(store, SITE)
+    dictionary_training.keep_up(store, SITE)
     packed = _night(archive, range(FIRST, number))
     began = time.process_time()
-    again = compacting.compact(store, SITE, lambda *_: None)
+    again = recompress.compact(store, SITE, lambda *_: None)
     compacted = time.process_time() - began
     with store.read() as db:
-        size, held, count = db.execute(select(func.sum(Payload.size), func.sum(func.length(Payload.body)), func.count())).one()
-        dictionary = db.scalar(select(func.count()).where(Payload.dictionary_id.is_not(None)))
-    alone = sum(len(pack(page_of(each, number))[1]) for each in range(0, number, max(1, number // 500)))
+        size, held, count = db.execute(
+            select(func.sum(PayloadRow.size), func.sum(func.length(PayloadRow.body)), func.count())
+        ).one()
+        dictionary = db.scalar(select(func.count()).where(PayloadRow.dictionary_id.is_not(None)))
+    alone = sum(
+        len(pack(page_of(each, number))[1]) for each in range(0, number, max(1, number // 500))
+    )
     alone /= len(range(0, number, max(1, number // 500)))
     ratio = held / count / alone
     slow, wrong = _read(archive, count)
-    _say(f"{count:,} pages of {size / count / 1000:.0f} kB, {dictionary:,} of them packed by a dictionary")
-    _say(f"a page takes {alone / 1000:.1f} kB by zstd alone and {held / count / 1000:.1f} kB here: {ratio:.3f} of it")
+    _say(
+        f"{count:,} pages of {size / count / 1000:.0f} kB, {dictionary:,} of them packed by a dictionary"
+    )
+    _say(
+        f"a page takes {alone / 1000:.1f} kB by zstd alone and {held / count / 1000:.1f} kB here: {ratio:.3f} of it"
+    )
     _say(f"CPU to keep a page: {plain:.2f} ms the first {FIRST}, {packed:.2f} ms the others")
     _say(
         f"packed anew: {again.packed:,} from {again.before / 1e6:.1f} to {again.after / 1e6:.1f} MB in {compacted:.1f} s of CPU"
     )
-    _say(f"to read one and unpack it, at random: {slow:.2f} ms; {wrong} of {min(READ, count)} were not those of their digest")
+    _say(
+        f"to read one and unpack it, at random: {slow:.2f} ms; {wrong} of {min(READ, count)} were not those of their digest"
+    )
     if store.file is not None:
         _say(f"the file: {store.file.stat().st_size / 1e6:,.0f} MB")
     archive.close()
     return int(ratio > GOAL or slow > SLOW or wrong > 0)
 
 
-def _night(archive: Archive, numbers: range) -> float:
+def _night(archive: CrawlSession, numbers: range) -> float:
     """Keeps these pages; milliseconds of CPU a page, without the making of it."""
     run, spent = archive.start_run(SITE), 0.0
     due = archive.meet_place(run, FEED)
     for first in range(numbers.start, numbers.stop, 10_000):
         some = range(first, min(first + 10_000, numbers.stop))
-        links = tuple(Verdict(Link(f"https://made-up.example/{each}")) for each in some)
-        archive.keep_place(run, Capture(due.page_id, NOW, Outcome.FETCHED, Reason.NEW, 200), links, Kind.FEED)
+        links = tuple(LinkDecision(Link(f"https://made-up.example/{each}")) for each in some)
+        archive.keep_place(
+            run, Capture(due.page_id, NOW, Outcome.FETCHED, Reason.NEW, 200), links, UrlKind.FEED
+        )
         while taken := archive.take_due(run, BATCH):
             bodies = [page_of(int(each.url.rpartition("/")[2]), numbers.stop) for each in taken]
             page_of.cache_clear()
             began = time.process_time()
-            archive.keep_all(run, [Visit(_capture(each.page_id, body), None) for each, body in zip(taken, bodies, strict=True)])
+            archive.keep_all(
+                run,
+                [
+                    Visit(_capture(each.page_id, body), None)
+                    for each, body in zip(taken, bodies, strict=True)
+                ],
+            )
             spent += time.process_time() - began
     archive.finish_run(run, "finished")
     return spent / max(1, len(numbers)) * 1000
 
 
 def _capture(page: int, body: bytes) -> Capture:
-    return Capture(page, NOW, Outcome.FETCHED, Reason.NEW, 200, media_type="text/html", body=body, size=len(body))
+    return Capture(
+        page,
+        NOW,
+        Outcome.FETCHED,
+        Reason.NEW,
+        200,
+        media_type="text/html",
+        body=body,
+        size=len(body),
+    )
 
 
-def _read(archive: Archive, count: int) -> tuple[float, int]:
+def _read(archive: CrawlSession, count: int) -> tuple[float, int]:
     """Milliseconds of CPU to read one payload and unpack it, and how many were not what they should be."""
     spent, wrong = 0.0, 0
     with archive.store.read() as db:
-        first = db.scalar(select(func.min(Payload.id))) or 1
+        first = db.scalar(select(func.min(PayloadRow.id))) or 1
         for number in random.Random(3).sample(range(first, first + count), min(READ, count)):
             began = time.process_time()
-            digest, *row = db.execute(select(Payload.digest, *PACKED).where(Payload.id == number)).one()
+            digest, *row = db.execute(
+                select(PayloadRow.digest, *PACKED).where(PayloadRow.id == number)
+            ).one()
             body = unpacked(db, *row)
             spent += time.process_time() - began
             wrong += sha256(body).hexdigest() != digest
@@ -140,11 +183,19 @@ def _ways(pages: Sequence[bytes]) -> Iterator[tuple[str, Way, Way]]:
             lambda b: zstd.decompress(b, trained),
         )
     last = zstd.ZstdDict(pages[-1], is_raw=True)
-    yield "delta", lambda page: zstd.compress(page, 3, zstd_dict=last.as_prefix), lambda b: zstd.decompress(b, last.as_prefix)
-    for most in (1, 2, training.PARTS):
-        parts = choose(pages[: training.TRIED], most, training.LARGEST)
+    yield (
+        "delta",
+        lambda page: zstd.compress(page, 3, zstd_dict=last.as_prefix),
+        lambda b: zstd.decompress(b, last.as_prefix),
+    )
+    for most in (1, 2, dictionary_training.PARTS):
+        parts = choose(pages[: dictionary_training.TRIED], most, dictionary_training.LARGEST)
         words = Words(joined(pages[each] for each in parts))
-        yield f"{most} pages" if most > 1 else "1 page", lambda page, w=words: w.pack(page)[1], words.unpack  # type: ignore[misc]
+        yield (
+            f"{most} pages" if most > 1 else "1 page",
+            lambda page, w=words: w.pack(page)[1],
+            words.unpack,
+        )  # type: ignore[misc]
 
 
 def _trained(pages: Sequence[bytes]) -> Any:
@@ -164,7 +215,13 @@ def _compared(files: Sequence[Path]) -> int:
     if not many:
         _say(f"no site has {2 * ENOUGH} pages")
         return 2
-    size, packing, unpacking, alone, tried = Counter[str](), Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    size, packing, unpacking, alone, tried = (
+        Counter[str](),
+        Counter[str](),
+        Counter[str](),
+        Counter[str](),
+        Counter[str](),
+    )
     for pages in many:
         random.Random(1).shuffle(pages)
         known, others = pages[: len(pages) // 2], pages[len(pages) // 2 :]
@@ -181,9 +238,11 @@ def _compared(files: Sequence[Path]) -> int:
     _say(f"{len(many)} sites, {max(tried.values())} pages tried")
     for name, number in tried.items():
         times = f"{packing[name] / number * 1e3:.2f} ms to pack, {unpacking[name] / number * 1e3:.2f} ms to unpack"
-        share = f"{size[name] / number / 1000:6.1f} kB a page, {size[name] / alone[name]:.3f} of zstd-3"
+        share = (
+            f"{size[name] / number / 1000:6.1f} kB a page, {size[name] / alone[name]:.3f} of zstd-3"
+        )
         _say(f"{name:8} {share}, {times} ({number})")
-    ours = f"{training.PARTS} pages"
+    ours = f"{dictionary_training.PARTS} pages"
     return int(size[ours] > GOAL * alone[ours] or unpacking[ours] / tried[ours] * 1e3 > SLOW)
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from . import again, candidates, quality, search, speed
-from .candidates import CANDIDATES, Candidate
-from .costs import cost_of
-from .sets import Cache, load
+from tests.bench import candidates, quality, search, second_night, speed
+from tests.bench.candidates import CANDIDATES, Candidate
+from tests.bench.costs import cost_of
+from tests.bench.sets import Cache, load
 
 LINES = (
     "The crane on the northern quay was mended on Monday, and the {0} left the harbour on time again.",
@@ -26,7 +26,14 @@ def labelled(about: str, number: int) -> dict[str, object]:
     body = "".join(f"<p>{line}</p>" for line in (*text, REPEATED))
     title = f"The {about} came back to the old harbour"
     html = f"<html><head><title>{title}</title></head><body><article><h1>{title}</h1>{body}</article></body></html>"
-    return {"id": about, "site": f"s{number % 2}", "url": "", "html": html, "text": "\n".join(text), "title": title}
+    return {
+        "id": about,
+        "site": f"s{number % 2}",
+        "url": "",
+        "html": html,
+        "text": "\n".join(text),
+        "title": title,
+    }
 
 
 @pytest.fixture
@@ -48,13 +55,24 @@ def test_without_a_set_a_sentence_says_so(main: object, capsys: pytest.CaptureFi
 def test_candidates_stand_side_by_side_and_each_rule_is_left_out_once(
     set_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [str(set_file), "--candidates", "nightdesk", "--ablation", "--bootstrap", "20", "--cache", str(tmp_path / "kept")]
+    words = [
+        str(set_file),
+        "--candidates",
+        "nightdesk",
+        "--ablation",
+        "--bootstrap",
+        "20",
+        "--cache",
+        str(tmp_path / "kept"),
+    ]
     assert quality.main([*words, "--workers", "1"]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[0].split()[:6] == ["little:", "3", "pages", "of", "2", "sites"]
     assert shown[1].split()[:5] == ["nightdesk", *["1.0000"] * 4]
     (prompt,) = [line.split() for line in shown if line.startswith("prompt ")]
-    assert (prompt[1], float(prompt[3]) > 0) == ("3", True), "three lines struck, and they are worth something"
+    assert (prompt[1], float(prompt[3]) > 0) == ("3", True), (
+        "three lines struck, and they are worth something"
+    )
     assert len(list((tmp_path / "kept").iterdir())) == 1
 
 
@@ -66,17 +84,25 @@ def test_what_is_not_installed_here_comes_from_the_cache(set_file: Path, tmp_pat
     assert quality._found(absent, pages, cache, 1) == {"tugs": {"id": "tugs", "text": "x"}}
 
 
-def test_a_candidate_that_fails_on_a_page_has_an_empty_text_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_candidate_that_fails_on_a_page_has_an_empty_text_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def fail(markup: str, url: str) -> dict[str, object]:
         raise RecursionError(markup)
 
     monkeypatch.setitem(CANDIDATES, "failing", Candidate("failing", "x", fail))
-    assert candidates._row(("failing", "7", "<p>", "")) == {"id": "7", "text": "", "error": "RecursionError: <p>"}
+    assert candidates._row(("failing", "7", "<p>", "")) == {
+        "id": "7",
+        "text": "",
+        "error": "RecursionError: <p>",
+    }
     assert candidates._row(("trafilatura", "7", "<p>x</p>", ""))["id"] == "7"
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"id": "a"}', "nothing"])
-def test_a_set_that_is_none_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str) -> None:
+def test_a_set_that_is_none_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
     path = tmp_path / "set.jsonl"
     path.write_text(content, encoding="utf8")
     with pytest.raises(SystemExit):
@@ -96,7 +122,7 @@ def test_cleaning_again_is_measured_in_an_archive_of_its_own(tmp_path: Path) -> 
     for number, about in enumerate(("ferries", "barges")):
         (pages / f"{number}.html").write_text(str(labelled(about, number)["html"]), encoding="utf8")
     said: list[str] = []
-    again.measure(pages, tmp_path / "home", said.append)
+    second_night.measure(pages, tmp_path / "home", said.append)
     assert [line.split(":")[0] for line in said] == [
         "cleaned in full", "struck again after a change of rules", "looked at, nothing changed",
     ]  # fmt: skip

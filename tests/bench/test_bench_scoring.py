@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .scoring import Mark, bootstrap, compare, fold, interval, mark, names, score, words
+from tests.bench.scoring import Mark, bootstrap, compare, fold, interval, mark, names, score, words
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,18 @@ def test_averages_are_over_pages_and_f1_is_of_the_averages() -> None:
 
 
 def test_metadata_is_compared_without_case_width_and_punctuation() -> None:
-    page = {"text": "", "title": "A “story” &amp; more", "authors": ["Ann Lee", "Bo Ek"], "date": "2024-03-01"}
-    found = {"text": "", "title": 'a "Story" & more', "authors": "Bo Ek and ANN LEE", "date": "2024-03-01T10:00:00+00:00"}
+    page = {
+        "text": "",
+        "title": "A “story” &amp; more",
+        "authors": ["Ann Lee", "Bo Ek"],
+        "date": "2024-03-01",
+    }
+    found = {
+        "text": "",
+        "title": 'a "Story" & more',
+        "authors": "Bo Ek and ANN LEE",
+        "date": "2024-03-01T10:00:00+00:00",
+    }
     marked = mark(page, found)
     assert (marked.title, marked.authors, marked.date) == (1.0, 1.0, 1.0)
     assert mark(page, {}).date == 0.0
@@ -61,6 +71,8 @@ def test_sites_are_redrawn_alike_for_all_candidates_and_the_interval_holds_the_m
     good = [Mark(f"s{number}", 0.9, 0.9, 1.0) for number in range(10)]
     poor = [Mark(f"s{number}", 0.8, 0.8, 0.0) for number in range(10)]
     draws = bootstrap({"good": good, "poor": poor}, 50)
-    assert {round(a["f1"] - b["f1"], 6) for a, b in zip(draws["good"], draws["poor"], strict=True)} == {0.1}
+    assert {
+        round(a["f1"] - b["f1"], 6) for a, b in zip(draws["good"], draws["poor"], strict=True)
+    } == {0.1}
     assert bootstrap({"good": good}, 5) == bootstrap({"good": good}, 5)
     assert interval([float(value) for value in range(100)]) == (2.0, 97.0)

@@ -10,17 +10,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.extract.numbers import NAMES
-from pipeline.extract.trees import Trees
+from pipeline.extract.decision_trees import Trees
+from pipeline.extract.line_features import NAMES
+from tests.bench import train
+from tests.bench.labels import shares
 
-from . import train
-from .labels import shares
-
-WORDS = ("harbour", "ferry", "quay", "crane", "seal", "storm", "council", "levy", "bridge", "lamp", "winter", "island")
+WORDS = (
+    "harbour",
+    "ferry",
+    "quay",
+    "crane",
+    "seal",
+    "storm",
+    "council",
+    "levy",
+    "bridge",
+    "lamp",
+    "winter",
+    "island",
+)
 
 
 def sentence(seed: int) -> str:
-    return " ".join(WORDS[(seed * 7 + n * (3 + seed % 5)) % len(WORDS)] for n in range(9)).capitalize() + "."
+    return (
+        " ".join(WORDS[(seed * 7 + n * (3 + seed % 5)) % len(WORDS)] for n in range(9)).capitalize()
+        + "."
+    )
 
 
 def labelled(number: int) -> dict[str, object]:
@@ -28,14 +43,24 @@ def labelled(number: int) -> dict[str, object]:
     menu = "".join(f'<li><a href="/{n}">{sentence(900 + n)}</a></li>' for n in range(8))
     body = "".join(f"<p>{line}</p>" for line in story)
     article = f"<article><div class=text>{body}</div></article>"
-    markup = f"<html><body><ul class=menu>{menu}</ul>{article}<footer>Imprint</footer></body></html>"
+    markup = (
+        f"<html><body><ul class=menu>{menu}</ul>{article}<footer>Imprint</footer></body></html>"
+    )
     return {"id": str(number), "site": f"s{number % 7}", "html": markup, "text": "\n".join(story)}
 
 
 def test_lines_are_found_whole_in_part_and_in_order() -> None:
     text = "one two three four\nfive six seven eight nine ten eleven\none two three four"
     found = shares(
-        ["one two three four", "menu", "five six seven eight nine ten eleven", "one two three four", "", "two"], text
+        [
+            "one two three four",
+            "menu",
+            "five six seven eight nine ten eleven",
+            "one two three four",
+            "",
+            "two",
+        ],
+        text,
     )
     assert found == [1.0, 0.0, 1.0, 1.0, 0.0, 0.0]
     (part,) = shares(["five six seven eight nine ten eleven and more words of another kind"], text)
@@ -43,7 +68,10 @@ def test_lines_are_found_whole_in_part_and_in_order() -> None:
 
 
 def test_a_line_of_the_menu_that_the_story_also_has_is_found_once() -> None:
-    assert shares(["Storm", "The harbour is closed since noon", "Storm"], "The harbour is closed since noon\nStorm") == [
+    assert shares(
+        ["Storm", "The harbour is closed since noon", "Storm"],
+        "The harbour is closed since noon\nStorm",
+    ) == [
         0.0,
         1.0,
         1.0,
@@ -64,12 +92,21 @@ def test_a_page_teaches_what_its_story_looks_like() -> None:
     assert all(weight > 0 for weight in example.weights)
 
 
-def test_trees_are_trained_measured_on_other_sites_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("lightgbm", reason="training needs LightGBM, which cleaning does not: pip install lightgbm")
+def test_trees_are_trained_measured_on_other_sites_and_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip(
+        "lightgbm", reason="training needs LightGBM, which cleaning does not: pip install lightgbm"
+    )
     path, out = tmp_path / "little.jsonl.xz", tmp_path / "trees.json"
-    path.write_bytes(lzma.compress("".join(json.dumps(labelled(n)) + "\n" for n in range(40)).encode()))
+    path.write_bytes(
+        lzma.compress("".join(json.dumps(labelled(n)) + "\n" for n in range(40)).encode())
+    )
     assert train.main([str(path), "--folds", "2", "--weight", "little=2", "--out", str(out)]) == 0
-    assert capsys.readouterr().out == "little: precision 1.0000  recall 1.0000  f1 1.0000  exact 1.0000\n"
+    assert (
+        capsys.readouterr().out
+        == "little: precision 1.0000  recall 1.0000  f1 1.0000  exact 1.0000\n"
+    )
     trees = Trees(json.loads(out.read_text()))
     example = train.example_of(labelled(99), weight=1.0, fold=0)
     assert example is not None
@@ -80,7 +117,9 @@ def test_trees_are_trained_measured_on_other_sites_and_written(tmp_path: Path, c
 
 
 @pytest.mark.parametrize("weight", ["little", "little=", "little=much"])
-def test_a_weight_that_is_none_is_refused(weight: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_weight_that_is_none_is_refused(
+    weight: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     path = tmp_path / "little.jsonl"
     path.write_text(json.dumps(labelled(1)) + "\n")
     with pytest.raises(SystemExit) as end:

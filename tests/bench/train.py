@@ -17,23 +17,22 @@ from math import sqrt
 from pathlib import Path
 from typing import Any, cast
 
-from pipeline.extract.body import extracted
+from pipeline.core.models import ExtractedPage
 from pipeline.extract.charset import decode
-from pipeline.extract.metadata import metadata_of
-from pipeline.extract.numbers import NAMES, VOTED, Chosen, View
-from pipeline.extract.parse import parse
-from pipeline.extract.pieces import Within, pieces_of
-from pipeline.extract.repairs import repair
-from pipeline.extract.steps import draft
-from pipeline.extract.trees import Trees
-from pipeline.model import Draft
-from pipeline.runs.batch import Batch
-from pipeline.store.values import Undrafted
-
-from . import scoring
-from .candidates import inputs
-from .labels import shares
-from .sets import LabelledSet, Row, load, refuse
+from pipeline.extract.decision_trees import Trees
+from pipeline.extract.document import draft
+from pipeline.extract.html import parse
+from pipeline.extract.line_classifier import extracted
+from pipeline.extract.line_features import NAMES, VOTED, Chosen, View
+from pipeline.extract.metadata.metadata import metadata_of
+from pipeline.extract.sanitize import repair
+from pipeline.extract.text_lines import Within, pieces_of
+from pipeline.jobs.batch_clean import Batch
+from pipeline.store.clean.types import Undrafted
+from tests.bench import scoring
+from tests.bench.candidates import inputs
+from tests.bench.labels import shares
+from tests.bench.sets import LabelledSet, Row, load, refuse
 
 TREES, ALONE = 200, 60
 OPTIONS: dict[str, Any] = {
@@ -63,23 +62,46 @@ def main(words: Sequence[str] | None = None) -> int:
     """The command."""
     options = _options(words)
     if not options.sets:
-        refuse("no set was given: name files of labelled pages; tests/bench/__init__.py says what they hold")
+        refuse(
+            "no set was given: name files of labelled pages; tests/bench/__init__.py says what they hold"
+        )
     sets = [load(path) for path in options.sets]
     weights = _weights(options.weight)
-    examples = [example for pages in sets for example in _examples(pages, weights.get(pages.name, 1.0), options.folds)]
+    examples = [
+        example
+        for pages in sets
+        for example in _examples(pages, weights.get(pages.name, 1.0), options.folds)
+    ]
     if options.folds > 1:
         measure(sets, examples, options.folds)
     if options.out:
-        options.out.write_text(json.dumps(train(examples), separators=(",", ":")) + "\n", encoding="utf8")
+        options.out.write_text(
+            json.dumps(train(examples), separators=(",", ":")) + "\n", encoding="utf8"
+        )
     return 0
 
 
 def _options(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.train", description="Trains and measures the trees.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.train", description="Trains and measures the trees."
+    )
     parser.add_argument("sets", metavar="SETFILE", nargs="*", type=Path)
-    parser.add_argument("--folds", type=int, default=5, help="parts that the sites are dealt into; 1: do not measure")
-    parser.add_argument("--weight", action="append", default=[], metavar="SET=N", help="how much the pages of a set count")
-    parser.add_argument("--out", type=Path, help="where the trees are written; none: they are only measured")
+    parser.add_argument(
+        "--folds",
+        type=int,
+        default=5,
+        help="parts that the sites are dealt into; 1: do not measure",
+    )
+    parser.add_argument(
+        "--weight",
+        action="append",
+        default=[],
+        metavar="SET=N",
+        help="how much the pages of a set count",
+    )
+    parser.add_argument(
+        "--out", type=Path, help="where the trees are written; none: they are only measured"
+    )
     return parser.parse_args(words)
 
 
@@ -116,14 +138,19 @@ def example_of(page: Row, weight: float, fold: int) -> Example | None:
     each = [_weight(view, i, found[i]) for i in asked]
     story = sum(w for i, w in zip(asked, each, strict=True) if found[i] >= HALF) + 1
     return Example(
-        fold, [view.heard(i, view.row(i)) for i in asked], [found[i] for i in asked], [weight * w / sqrt(story) for w in each]
+        fold,
+        [view.heard(i, view.row(i)) for i in asked],
+        [found[i] for i in asked],
+        [weight * w / sqrt(story) for w in each],
     )
 
 
 def _weight(view: View, i: int, share: float) -> float:
     """Long lines count more, half labelled ones less, and the title, which a rule strikes, not at all."""
     ours = view.letters[i] == view.title
-    if view.title and (ours or (view.lines[i].place.within & Within.HEADING and view.overlap(i) >= 0.75)):
+    if view.title and (
+        ours or (view.lines[i].place.within & Within.HEADING and view.overlap(i) >= 0.75)
+    ):
         return 0.0
     return (1 + sqrt(view.words[i])) * (abs(share - HALF) * 2 if 0 < share < 1 else 1)
 
@@ -140,20 +167,31 @@ def train(examples: Iterable[Example]) -> dict[str, Any]:
     counted = weights > 0
 
     def trees(rows: Any, options: dict[str, Any], number: int) -> list[Any]:
-        taught = lightgbm.Dataset(rows[counted], labels[counted], weight=weights[counted], feature_name=list(NAMES))
+        taught = lightgbm.Dataset(
+            rows[counted], labels[counted], weight=weights[counted], feature_name=list(NAMES)
+        )
         dump = lightgbm.train(options, taught, num_boost_round=number).dump_model()
         return [_tree(tree["tree_structure"]) for tree in dump["tree_info"]]
 
     unheard = rows.copy()
     unheard[:, VOTED] = 0.0
-    return {"names": list(NAMES), "alone": trees(unheard, OPTIONS_ALONE, ALONE), "trees": trees(rows, OPTIONS, TREES)}
+    return {
+        "names": list(NAMES),
+        "alone": trees(unheard, OPTIONS_ALONE, ALONE),
+        "trees": trees(rows, OPTIONS, TREES),
+    }
 
 
 def _tree(node: dict[str, Any]) -> Any:
     """A tree as lists. Thresholds are never rounded: numbers lie exactly on them."""
     if "leaf_value" in node:
         return round(node["leaf_value"], 4)
-    return [node["split_feature"], node["threshold"], _tree(node["left_child"]), _tree(node["right_child"])]
+    return [
+        node["split_feature"],
+        node["threshold"],
+        _tree(node["left_child"]),
+        _tree(node["right_child"]),
+    ]
 
 
 class Here:
@@ -162,7 +200,7 @@ class Here:
     def __init__(self, trees: Trees) -> None:
         self.trees = trees
 
-    def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, Draft]]:
+    def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, ExtractedPage]]:
         """A Draft for each Payload."""
         for payload in payloads:
             yield payload, draft(payload.source, self.trees)
@@ -184,8 +222,12 @@ def measure(sets: Sequence[LabelledSet], examples: Sequence[Example], folds: int
         for pages, found in zip(sets, texts, strict=True):
             found |= clean((page for page in pages.pages if fold_of(page, folds) == fold), trees)
     for pages, found in zip(sets, texts, strict=True):
-        figures = scoring.score(scoring.mark(page, {"text": found[page["id"]]}) for page in pages.pages)
-        shown = "  ".join(f"{name} {figures[name]:.4f}" for name in ("precision", "recall", "f1", "exact"))
+        figures = scoring.score(
+            scoring.mark(page, {"text": found[page["id"]]}) for page in pages.pages
+        )
+        shown = "  ".join(
+            f"{name} {figures[name]:.4f}" for name in ("precision", "recall", "f1", "exact")
+        )
         sys.stdout.write(f"{pages.name}: {shown}\n")
         sys.stdout.flush()
 

@@ -1,0 +1,162 @@
+"""Scrapy's settings for one job: every default that is not safe or not polite enough is overridden here, and only here.
+
+Promises a plain dictionary made from values; nothing is read from the environment. That each setting is in force is tested
+with a real Crawler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scrapy.settings import default_settings
+
+from crawler.http.robots import product_token
+from pipeline.config.site import CrawlJob, Politeness, Site
+
+REDIRECTS = 5  # of a Place or a robots.txt; RFC 9309 asks for five
+MEMORY_MB = 1024  # the process ends its crawl in order before the machine ends it for us
+# What Scrapy has of its own and we replace or do not use. It is taken out and not set to None, since Scrapy loads that too, and
+# with it a web server, three clients and a fifth of a second of each start.
+REPLACED = {
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware",
+    "scrapy.downloadermiddlewares.retry.RetryMiddleware",
+    "scrapy.downloadermiddlewares.redirect.RedirectMiddleware",
+    "scrapy.extensions.throttle.AutoThrottle",
+    "scrapy.extensions.memusage.MemoryUsage",
+}
+UNUSED = {
+    "scrapy.downloadermiddlewares.cookies.CookiesMiddleware",
+    "scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware",
+    "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware",
+    "scrapy.extensions.feedexport.FeedExporter",
+    "scrapy.extensions.remote_control.RemoteControl",
+    "scrapy.extensions.telnet.TelnetConsole",
+}
+RETRIED = [408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]
+
+
+def settings_for(job: CrawlJob) -> dict[str, Any]:
+    """All settings of a crawl."""
+    settings = {
+        **_identity(job),
+        **_pace(job.site.politeness),
+        **_limits(job.site),
+        **_ways_out(),
+        **_switched_off(),
+        **_logging(job),
+    }
+    return _with_browser(settings, job) if job.site.render else settings
+
+
+def _with_browser(settings: dict[str, Any], job: CrawlJob) -> dict[str, Any]:
+    """The same for a Site whose pages are rendered: the browser's own requests do not pass through Scrapy."""
+    return settings | {
+        "NIGHTDESK_CHROMIUM": job.chromium,
+        "PLAYWRIGHT_BROWSER_PROVIDER": "crawler.rendering.browser.QuietProvider",
+        "DOWNLOADER_MIDDLEWARES": settings["DOWNLOADER_MIDDLEWARES"]
+        | {"crawler.rendering.middleware.Rendering": 50},
+    }
+
+
+def _identity(job: CrawlJob) -> dict[str, Any]:
+    language = job.site.language
+    return {
+        "BOT_NAME": "nightdesk",
+        "USER_AGENT": job.user_agent,
+        "ROBOTSTXT_OBEY": True,
+        "ROBOTSTXT_USER_AGENT": product_token(job.user_agent),
+        "DEFAULT_REQUEST_HEADERS": {
+            "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "Accept-Language": f"{language},*;q=0.5" if language else "*",
+        },
+    }
+
+
+def _pace(politeness: Politeness) -> dict[str, Any]:
+    return {
+        "CONCURRENT_REQUESTS": politeness.concurrency,
+        "CONCURRENT_REQUESTS_PER_DOMAIN": politeness.concurrency,
+        "DOWNLOAD_DELAY": politeness.delay,
+        "DOWNLOAD_DELAY_JITTER": 0.0,  # jitter goes both ways, and `delay` is promised to be the least
+        "AUTOTHROTTLE_ENABLED": True,
+        "AUTOTHROTTLE_START_DELAY": politeness.delay,
+        "AUTOTHROTTLE_MAX_DELAY": max(60.0, politeness.delay),
+        "AUTOTHROTTLE_TARGET_CONCURRENCY": float(politeness.concurrency),
+        "RETRY_ENABLED": True,
+        "RETRY_TIMES": politeness.retries,
+        "RETRY_HTTP_CODES": RETRIED,
+        "RETRY_GIVE_UP_LOG_LEVEL": "INFO",
+    }
+
+
+def _limits(site: Site) -> dict[str, Any]:
+    return {
+        "DOWNLOAD_TIMEOUT": site.politeness.timeout,
+        "DNS_TIMEOUT": site.politeness.timeout,
+        "DOWNLOAD_MAXSIZE": site.safety.max_bytes,
+        "DOWNLOAD_WARNSIZE": 0,
+        "DOWNLOAD_FAIL_ON_DATALOSS": True,
+        "REDIRECT_MAX_TIMES": REDIRECTS,
+        "URLLENGTH_LIMIT": 2083,
+        "MEMUSAGE_ENABLED": True,
+        "MEMUSAGE_LIMIT_MB": max(MEMORY_MB, 16 * site.safety.max_bytes // 2**20),
+        "MEMUSAGE_CHECK_INTERVAL_SECONDS": 10.0,
+    }
+
+
+def _ways_out() -> dict[str, Any]:
+    return {
+        "TWISTED_DNS_RESOLVER": "crawler.http.network_guard.GuardedResolver",
+        "DOWNLOAD_VERIFY_CERTIFICATES": True,
+        "DOWNLOAD_HANDLERS": {
+            "http": "crawler.http.network_guard.GuardedHandler",
+            "https": "crawler.http.network_guard.GuardedHandler",
+            "data": None,
+            "file": None,
+            "ftp": None,
+            "s3": None,
+        },
+        "DOWNLOADER_MIDDLEWARES_BASE": _without(default_settings.DOWNLOADER_MIDDLEWARES_BASE),
+        "DOWNLOADER_MIDDLEWARES": {
+            "crawler.http.robots.RobotsGuard": 100,
+            "crawler.http.network_guard.OwnHeaders": 390,
+            "crawler.http.network_guard.PatientRetry": 550,
+            "crawler.http.rate_limit.OverloadGuard": 560,
+            "crawler.http.network_guard.FollowingWithoutReferer": 600,
+        },
+        "EXTENSIONS_BASE": _without(default_settings.EXTENSIONS_BASE),
+        "EXTENSIONS": {
+            "crawler.http.robots.PoliteThrottle": 0,
+            "crawler.http.network_guard.MemoryGuard": 0,
+        },
+    }
+
+
+def _without(base: Mapping[str, int]) -> dict[str, int]:
+    return {name: priority for name, priority in base.items() if name not in REPLACED | UNUSED}
+
+
+def _switched_off() -> dict[str, Any]:
+    return {
+        "TELNETCONSOLE_ENABLED": False,
+        "REMOTE_CONTROL_ENABLED": False,
+        "COOKIES_ENABLED": False,
+        "HTTPPROXY_ENABLED": False,  # a proxy from the environment would connect where the guard cannot see
+        "HTTPCACHE_ENABLED": False,
+        "METAREFRESH_ENABLED": False,
+        "REFERER_ENABLED": False,
+        "JOBDIR": None,  # the frontier is the archive
+    }
+
+
+def _logging(job: CrawlJob) -> dict[str, Any]:
+    return {
+        "LOG_LEVEL": job.log_level,
+        "LOG_INSTALL_ROOT_HANDLER": not job.log_file,  # the file is ours: see `logs`
+        "LOG_SHORT_NAMES": True,
+        "LOG_COLOR": False,
+        "LOG_VERSIONS": [],
+        "LOGSTATS_INTERVAL": 300.0,
+        "STATS_DUMP": False,
+    }

@@ -1,0 +1,322 @@
+"""What is read out of Feeds, Sitemaps and Sections, and what is said of those that are none."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime
+
+import pytest
+
+from crawler.discovery.discover import discover
+from crawler.discovery.links import Found
+from pipeline.config.site import Site
+from pipeline.core.models import Link, Reason, UrlKind
+
+SITE = Site(
+    id="h", name="H", url="https://h.tj", feeds=("https://h.tj/feed",), timezone="Asia/Dushanbe"
+)
+BASE = "https://h.tj/news/list"
+
+
+def read(kind: UrlKind, body: str | bytes, content_type: str = "") -> Found:
+    return discover(
+        kind, body.encode() if isinstance(body, str) else body, BASE, content_type, SITE
+    )
+
+
+def feed(items: str, head: str = "") -> Found:
+    return read(
+        UrlKind.FEED, f'{head}<rss version="2.0"><channel><title>x</title>{items}</channel></rss>'
+    )
+
+
+def test_a_feed_gives_its_links_with_plain_titles_and_dates_in_utc() -> None:
+    found = feed(
+        "<item><title>A &lt;b&gt;bold&lt;/b&gt; &amp;amp; new\n crane</title><link>/news/1</link>"
+        "<pubDate>Mon, 02 Jan 2023 10:00:00 +0500</pubDate></item>"
+        "<item><title>3 &lt; 4</title><link>https://h.tj/news/2</link></item>"
+    )
+    assert found.links == (
+        Link(
+            "https://h.tj/news/1",
+            title="A bold & new crane",
+            published_at=datetime(2023, 1, 2, 5, tzinfo=UTC),
+        ),
+        Link("https://h.tj/news/2", title="3 < 4"),
+    )
+
+
+def test_atom_tells_publication_from_change_and_takes_the_alternate_link() -> None:
+    found = read(
+        UrlKind.FEED,
+        '<feed xmlns="http://www.w3.org/2005/Atom"><entry><title>T</title><link rel="self" href="/no"/><link href="/news/1"/>'
+        "<published>2024-05-01T00:00:00+05:00</published><updated>2024-05-02T00:00:00Z</updated></entry></feed>",
+    )
+    (link,) = found.links
+    assert link.url == "https://h.tj/news/1"
+    assert link.published_at == datetime(2024, 4, 30, 19, tzinfo=UTC)
+    assert link.modified_at == datetime(2024, 5, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("item", "url"),
+    [
+        ("<guid>https://h.tj/news/7</guid>", "https://h.tj/news/7"),
+        ("<guid>4711</guid>", None),
+        ('<guid isPermaLink="false">https://h.tj/news/7</guid>', None),
+        ('<guid isPermaLink="false">tag:7</guid><link>/news/8</link>', "https://h.tj/news/8"),
+        ("<link>mailto:a@h.tj</link>", None),
+    ],
+)
+def test_a_guid_is_a_link_only_where_it_is_a_permalink(item: str, url: str | None) -> None:
+    assert [link.url for link in feed(f"<item><title>t</title>{item}</item>").links] == (
+        [url] if url else []
+    )
+
+
+def test_an_empty_feed_is_no_links_and_no_trouble() -> None:
+    assert feed("") == Found()
+
+
+@pytest.mark.parametrize(
+    "junk",
+    ["<html><body>log in</body></html>", "Service unavailable", "{}", "[1", "<?xml", "\x00\x01"],
+)
+def test_what_is_no_feed_is_unreadable_and_says_so(junk: str) -> None:
+    found = read(UrlKind.FEED, junk)
+    assert (found.reason, found.links) == (Reason.UNREADABLE, ())
+    assert found.detail
+
+
+def test_a_broken_feed_still_gives_what_is_there() -> None:
+    found = feed(
+        "<item><title>Fish&nbsp;& chips &laquo;x&raquo;</title><link>/news/1</link></item><item><title>cut"
+    )
+    assert [(link.url, link.title) for link in found.links] == [
+        ("https://h.tj/news/1", "Fish & chips «x»")
+    ]
+
+
+@pytest.mark.parametrize("broken", ["", "&nbsp;"])
+@pytest.mark.parametrize("declared", ["", '<?xml version="1.0" encoding="windows-1251"?>'])
+def test_the_coding_of_a_feed_may_stand_in_the_header_or_in_the_file(
+    broken: str, declared: str
+) -> None:
+    item = f"<item><title>Порт{broken}</title><link>/news/1</link></item>"
+    body = f'{declared}<rss version="2.0"><channel>{item}</channel></rss>'.encode("cp1251")
+    (link,) = read(
+        UrlKind.FEED, body, "text/xml" if declared else "text/xml; charset=windows-1251"
+    ).links
+    assert link.title == "Порт"
+
+
+def test_links_with_bare_ampersands_and_in_cdata_stay_whole() -> None:
+    expected = ["https://h.tj/1?a=1&b=2", "https://h.tj/2?a=1&b=2"]
+    item = "<item><link>https://h.tj/1?a=1&b=2</link></item><item><link><![CDATA[https://h.tj/2?a=1&b=2]]></link></item>"
+    assert [link.url for link in feed(item).links] == expected
+    sitemap = "<urlset><url><loc>https://h.tj/1?a=1&b=2</loc></url><url><loc><![CDATA[https://h.tj/2?a=1&b=2]]></loc></url></urlset>"
+    assert [link.url for link in read(UrlKind.SITEMAP, sitemap).links] == expected
+
+
+def test_half_a_url_at_the_end_of_a_file_is_no_link() -> None:
+    cut = '<rss version="2.0"><channel><item><link>https://h.tj/news/1</link></item><item><link>https://h.tj/ne'
+    assert [link.url for link in read(UrlKind.FEED, cut).links] == ["https://h.tj/news/1"]
+
+
+def test_a_feed_from_old_times_may_have_a_document_type_but_its_entities_stay_closed() -> None:
+    doctype = '<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY a SYSTEM "file:///etc/hostname"><!ENTITY b "&a;&a;">]>'
+    (link,) = feed("<item><title>x&a;&b;</title><link>/news/1</link></item>", doctype).links
+    assert link.url == "https://h.tj/news/1"
+    assert len(link.title) < 10
+
+
+def test_a_feed_made_to_hurt_is_refused_quickly() -> None:
+    assert (
+        read(UrlKind.FEED, b'<rss version="2.0"><channel>' + b"<a " * 300_000).reason
+        is Reason.TOO_COMPLEX
+    )
+
+
+def test_places_that_would_cost_a_parser_gigabytes_are_not_parsed() -> None:
+    for kind, body in (
+        (UrlKind.FEED, b'{"items":[' + b"{}," * 400_000 + b"{}]}"),
+        (UrlKind.FEED, b"<rss>" + b"&" * 1_100_000),
+        (UrlKind.SITEMAP, b"<urlset>" + b"<a/>" * 3_100_000),
+        (UrlKind.SECTION, b"<html>" + b"<a>" * 110_000),
+    ):
+        assert read(kind, body).reason is Reason.TOO_COMPLEX
+
+
+def test_categories_of_a_feed_are_tags_of_its_links_by_the_names_that_people_read() -> None:
+    named = "<category>Port</category><category>Sea &amp; shore</category><category> </category>"
+    rss = feed(f"<item><link>https://h.tj/1</link>{named}</item>").links
+    entry = '<entry><link href="https://h.tj/2"/><category term="p1" label="Port"/><category term="sea"/></entry>'
+    atom = read(UrlKind.FEED, f'<feed xmlns="http://www.w3.org/2005/Atom">{entry}</feed>').links
+    assert [link.tags for link in (*rss, *atom)] == [("Port", "Sea & shore"), ("Port", "sea")]
+
+
+def test_json_feeds_are_read() -> None:
+    body = (
+        '{"version": "https://jsonfeed.org/version/1.1", "items": [{"url": "/news/1", "title": "T",'
+        ' "date_published": "2024-05-01T05:00:00+05:00", "tags": ["port", 3, "port", " sea\\n"]}, {"id": "no url"}, 3]}'
+    )
+    assert read(UrlKind.FEED, body).links == (
+        Link(
+            "https://h.tj/news/1",
+            title="T",
+            published_at=datetime(2024, 5, 1, tzinfo=UTC),
+            tags=("port", "sea"),
+        ),
+    )
+
+
+NEWS_SITEMAP = """<?xml version="1.0" encoding="UTF-8"?>
+<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:n="http://www.google.com/schemas/sitemap-news/0.9"
+ xmlns:image="http://www.google.com/schemas/sitemap-image/1.1">
+<url><image:image><image:loc>https://h.tj/a.jpg</image:loc><image:title>no</image:title></image:image>
+ <loc> https://h.tj/news/1 </loc><lastmod>2024-05-02T10:00:00</lastmod>
+ <n:news><n:publication_date>2024-05-01</n:publication_date><n:title>Fish &amp; chips</n:title>
+ <n:keywords>fish, chips,,fish</n:keywords></n:news></url>
+<url><loc>mailto:x</loc></url><url/></urlset>"""
+
+
+def test_a_news_sitemap_gives_titles_and_dates_in_the_zone_of_the_site() -> None:
+    assert read(UrlKind.SITEMAP, NEWS_SITEMAP).links == (
+        Link(
+            "https://h.tj/news/1",
+            title="Fish & chips",
+            published_at=datetime(2024, 4, 30, 19, tzinfo=UTC),
+            modified_at=datetime(2024, 5, 2, 5, tzinfo=UTC),
+            tags=("fish", "chips"),
+        ),
+    )
+
+
+def test_the_children_of_an_index_are_sitemaps() -> None:
+    (link,) = read(
+        UrlKind.SITEMAP,
+        "<sitemapindex><sitemap><loc>https://h.tj/s2.xml</loc></sitemap></sitemapindex>",
+    ).links
+    assert (link.url, link.kind) == ("https://h.tj/s2.xml", UrlKind.SITEMAP)
+
+
+@pytest.mark.parametrize("coding", ["utf8", "utf-16", "utf-8-sig"])
+def test_a_document_type_is_refused_in_any_coding(coding: str) -> None:
+    body = (
+        f'<?xml version="1.0" encoding="{coding[:6]}"?><!-- x --><!DOCTYPE urlset><urlset/>'.encode(
+            coding
+        )
+    )
+    assert read(UrlKind.SITEMAP, body).reason is Reason.XML_DOCTYPE_REFUSED
+
+
+def test_sitemaps_may_be_gzipped_plain_text_or_a_feed() -> None:
+    assert len(read(UrlKind.SITEMAP, gzip.compress(NEWS_SITEMAP.encode())).links) == 1
+    assert (
+        len(
+            read(
+                UrlKind.SITEMAP,
+                gzip.compress(b"https://h.tj/1\n") + gzip.compress(b"https://h.tj/2\n"),
+            ).links
+        )
+        == 2
+    )
+    assert len(read(UrlKind.SITEMAP, "https://h.tj/1\nhttps://h.tj/2\nno\n").links) == 2
+    assert (
+        len(
+            read(
+                UrlKind.SITEMAP,
+                "<rss version='2.0'><channel><item><link>/1</link></item></channel></rss>",
+            ).links
+        )
+        == 1
+    )
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    assert read(UrlKind.SITEMAP, gzip.compress(b" " * 60_000_000)).reason is Reason.TOO_LARGE
+    assert read(UrlKind.FEED, gzip.compress(b" " * 40_000_000)).reason is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    "junk", [b"", b"hello", b"<html><body>no</body></html>", b"<urlset", b"\x1f\x8b\x08broken"]
+)
+def test_what_is_no_sitemap_is_unreadable(junk: bytes) -> None:
+    assert read(UrlKind.SITEMAP, junk).reason is Reason.UNREADABLE
+
+
+def test_an_empty_sitemap_is_no_trouble_and_one_cut_off_gives_what_is_there() -> None:
+    assert read(UrlKind.SITEMAP, "<urlset></urlset>") == Found()
+    assert (
+        len(
+            read(
+                UrlKind.SITEMAP, "<urlset><url><loc>https://h.tj/1</loc></url><url><loc>https://h"
+            ).links
+        )
+        == 1
+    )
+
+
+def test_a_sitemap_is_read_up_to_the_protocols_limit_and_says_so() -> None:
+    found = read(UrlKind.SITEMAP, "".join(f"https://h.tj/{number}\n" for number in range(50_010)))
+    assert (len(found.links), found.reason) == (50_000, Reason.TOO_MANY_LINKS)
+    assert "50000" in found.detail
+
+
+def test_a_section_gives_the_links_of_its_own_site_once_in_order_with_their_texts() -> None:
+    found = read(
+        UrlKind.SECTION,
+        '<base href="/a/"><a href="1"><img></a><a href="https://other.tj/2">two</a><a href="#top">up</a>'
+        '<a href="https://www.h.tj/3?utm_source=x">three\n <b>fish</b></a><a href="1#c">One</a><a>none</a>',
+    )
+    assert [(link.url, link.title) for link in found.links] == [
+        ("https://h.tj/a/1", "One"),
+        ("https://www.h.tj/3?utm_source=x", "three fish"),
+    ]
+
+
+def test_a_section_is_read_in_its_own_coding_even_where_the_header_is_wrong() -> None:
+    said = "text/html; charset=iso-8859-1"
+    assert read(UrlKind.SECTION, '<a href="/1">Тоҷикистон</a>', said).links[0].title == "Тоҷикистон"
+    assert (
+        read(UrlKind.SECTION, '<a href="/1">Порт</a>'.encode("cp1251"), "text/html; charset=cp1251")
+        .links[0]
+        .title
+        == "Порт"
+    )
+
+
+def test_no_title_holds_what_a_database_refuses() -> None:
+    (link,) = read(UrlKind.SECTION, '<a href="/1">a\x00b&#0;&#xD800;c</a>').links
+    assert "\x00" not in link.title
+    link.title.encode("utf8")
+    poisoned = "<item><title>&#1;A &#X66;erry&#xFFFE;&#55296;\x01</title><link>/2</link></item>"
+    assert (
+        read(UrlKind.FEED, f"<rss version='2.0'><channel>{poisoned}</channel></rss>").links[0].title
+        == "A ferry"
+    )
+
+
+def test_links_in_each_other_and_prefixes_without_end_are_not_read_again_and_again() -> None:
+    nested = "".join(f"<a href='/news/{n}'><div>x" for n in range(3_000))
+    assert len(read(UrlKind.SECTION, nested).links) > 900  # as deep as a parser goes
+    assert len(read(UrlKind.SECTION, nested).links[0].title) < 600
+    prefixes = "".join(f"<a{n}:x xmlns:a{n}='urn:{n}'/>" for n in range(400))
+    assert (
+        read(UrlKind.FEED, f"<rss version='2.0'><channel>{prefixes}</channel></rss>").reason
+        is Reason.TOO_COMPLEX
+    )
+
+
+@pytest.mark.parametrize(
+    ("markup", "next_page"),
+    [
+        ('<link rel="next" href="/list/page/2">', "https://h.tj/list/page/2"),
+        ('<a rel="nofollow NEXT" href="?page=2">older</a>', "https://h.tj/news/list?page=2"),
+        ('<a rel="next">nowhere</a><a href="/2">2</a>', ""),
+    ],
+)
+def test_a_section_says_where_it_goes_on(markup: str, next_page: str) -> None:
+    assert (
+        read(UrlKind.SECTION, f"<html><body>{markup}<p>x</p></body></html>").next_page == next_page
+    )

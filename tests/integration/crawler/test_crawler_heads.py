@@ -1,0 +1,62 @@
+"""What a page's head and headers say to programs."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from scrapy.http import Headers
+
+from crawler.http.page_head import declared_address, head_of, opt_outs
+
+
+def said(markup: str = "", *tags: str, **more: str) -> tuple[str, ...]:
+    headers = Headers(
+        {"X-Robots-Tag": list(tags)}
+        | {name.replace("_", "-"): value for name, value in more.items()}
+    )
+    return opt_outs(headers, head_of(markup.encode()), "Nightdesk")
+
+
+@pytest.mark.parametrize(
+    ("markup", "found"),
+    [
+        ("<meta name=robots content='noindex, noarchive'>", ("noarchive",)),
+        ('<META content="noai,noimageai" NAME="Robots">', ("noai",)),
+        ('<meta name="nightdesk" content="noarchive">', ("noarchive",)),
+        ('<meta name="googlebot" content="noarchive">', ()),
+        ('<!-- <meta name="robots" content="noarchive"> -->', ()),
+        ('<script>\'<meta name="robots" content="noarchive">\'</script>', ()),
+        ('<body><meta name="robots" content="noarchive">', ()),
+        ('<meta name="tdm-reservation" content="1">', ("tdm",)),
+        ('<meta name="tdm-reservation" content="0">', ()),
+    ],
+)
+def test_a_page_may_opt_out_in_its_head(markup: str, found: tuple[str, ...]) -> None:
+    assert said(markup) == found
+
+
+def test_a_page_may_opt_out_in_its_headers_and_what_is_said_to_others_is_not_ours() -> None:
+    assert said("", "noarchive, nosnippet") == ("noarchive",)
+    assert said("", "googlebot: noarchive", "nightdesk: noai") == ("noai",)
+    assert said("", "unavailable_after: 25 Jun 2030 15:00:00 PST, noarchive") == ("noarchive",)
+    assert said("", tdm_reservation="1") == ("tdm",)
+
+
+def test_a_page_declares_its_own_address() -> None:
+    both = '<meta property="og:url" content="https://h.tj/b"><link rel="canonical" href="/a?x=1&amp;y=2">'
+    assert declared_address(head_of(both.encode())) == "/a?x=1&y=2"
+    assert (
+        declared_address(head_of(b"<meta property='og:url' content=https://h.tj/b>"))
+        == "https://h.tj/b"
+    )
+    assert declared_address(head_of(b"<p>nothing</p>")) == ""
+
+
+@pytest.mark.parametrize(
+    "piece", [b"<meta ", b"<!--", b"<script>", b'<link rel="', b"<meta name='a", b"<"]
+)
+def test_a_head_made_to_hurt_costs_little(piece: bytes) -> None:
+    began = time.process_time()
+    head_of(piece * 100_000)
+    assert time.process_time() - began < 3

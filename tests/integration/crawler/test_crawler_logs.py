@@ -1,0 +1,92 @@
+"""A site's log is bounded in size and age, and is JSON where that is asked for."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from crawler import logs
+from pipeline.config.site import CrawlJob, Site
+
+SITE = Site(
+    id="courier",
+    name="Courier",
+    url="https://courier.example/",
+    feeds=("https://courier.example/feed.xml",),
+)
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    """The root logger, which is given back as it was."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield root
+    for handler in (each for each in root.handlers if each not in handlers):
+        root.removeHandler(handler)
+        with suppress(OSError):
+            handler.close()
+    root.setLevel(level)
+
+
+def installed(path: Path, **values: object) -> None:
+    logs.install(
+        CrawlJob.model_validate(
+            {"site": SITE, "database_url": "", "user_agent": "", "log_file": str(path), **values}
+        )
+    )
+
+
+def test_a_log_begins_anew_when_it_is_full_and_old_ones_go(
+    tmp_path: Path, root: logging.Logger
+) -> None:
+    path = tmp_path / "courier.log"
+    for name, age in (
+        ("courier.log.1", 1),
+        ("courier.log.2", 100),
+        ("courier.log.bak", 100),
+        ("other.log.2", 100),
+    ):
+        (tmp_path / name).write_text("old")
+        os.utime(tmp_path / name, (path.parent.stat().st_mtime - age * 86400,) * 2)
+    installed(path, log_megabytes=0.001, log_files=2, log_days=90)
+    assert not (tmp_path / "courier.log.2").exists()
+    for number in range(100):
+        logging.getLogger("crawler.spider").info("story %d is kept", number)
+    assert {each.name for each in tmp_path.iterdir()} == {
+        "courier.log", "courier.log.1", "courier.log.2", "courier.log.bak", "other.log.2"
+    }  # fmt: skip
+    assert all(each.stat().st_size <= 1100 for each in tmp_path.iterdir())
+    assert "[crawler.spider] INFO: story 99 is kept" in path.read_text()
+
+
+def test_a_line_of_json_has_what_programs_ask_for(tmp_path: Path, root: logging.Logger) -> None:
+    path = tmp_path / "courier.log"
+    installed(path, log_format="json")
+    logging.getLogger("crawler.spider").debug("is left out")
+    try:
+        raise ValueError("«broken»")
+    except ValueError:
+        logging.getLogger("crawler.spider").exception(
+            "%s: reading\nit failed", "https://courier.example/"
+        )
+    (line,) = map(json.loads, path.read_text().splitlines())
+    assert (line["level"], line["site"], line["logger"]) == ("ERROR", "courier", "crawler.spider")
+    assert line["message"] == "https://courier.example/: reading\nit failed"
+    assert "ValueError: «broken»" in line["error"]
+    assert line["at"].endswith("+00:00")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_log_that_cannot_be_written_costs_nothing(
+    root: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installed(Path("/dev/full"))
+    logging.getLogger("crawler.spider").warning("is lost")
+    assert capsys.readouterr().err == ""

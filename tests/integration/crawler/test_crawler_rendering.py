@@ -1,0 +1,171 @@
+"""Pages that scripts build, in the system's own Chromium. Skipped where that, or the extra that drives it, is not installed.
+
+A browser takes seconds to start, so each test makes much of the one that it has.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config.settings import BROWSERS
+from tests.support.local_site import AGENT, LocalSite, crawl, job, serving
+
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), "")
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed"),
+    pytest.mark.skipif(
+        find_spec("scrapy_playwright") is None, reason="the extra 'render' is not installed"
+    ),
+]
+HOME = "https://www.news.example/"
+SHELL = '<!doctype html><title>x</title><script src="/app.js"></script><div id="root"></div>'
+APP = """addEventListener('DOMContentLoaded', async () => {
+  const root = document.getElementById('root'), inline = document.getElementById('data');
+  await fetch('/private').catch(() => 0);
+  await fetch(`http://localhost:${location.port}/elsewhere`, {mode: 'no-cors'}).catch(() => 0);
+  const told = inline ? JSON.parse(inline.textContent) : await (await fetch('/api' + location.pathname)).json();
+  root.innerHTML = told.html;
+  new Image().src = '/pixel.gif';
+});"""
+STORY = "".join(
+    f"<p>The {word} harbour was closed on Monday, the council said.</p>"
+    for word in ("old", "new", "inner")
+)
+PATHS = ("/2026/11/02/told-in-the-page", "/2026/11/02/asked-for-by-the-page")
+
+
+def scripted(site: LocalSite, folder: Path, **more: Any) -> dict[str, Any]:
+    """A crawl of a site whose section and stories are built by scripts: of data in the page, and of data that it asks for."""
+    told = json.dumps({"html": STORY})
+    site.add("/robots.txt", "User-agent: *\nDisallow: /private", "text/plain")
+    site.add("/app.js", APP, "text/javascript", headers={"ETag": '"app"'})
+    site.add("/", SHELL, headers={"ETag": '"front"'})
+    site.add(
+        "/api/",
+        json.dumps({"html": "".join(f'<a href="{path}">Of the harbour</a>' for path in PATHS)}),
+        "application/json",
+    )
+    site.add(
+        PATHS[0],
+        f'{SHELL}<script id="data" type="application/json">{told}</script>',
+        headers={"ETag": '"a"'},
+    )
+    site.add(PATHS[1], SHELL, headers={"ETag": '"b"'})
+    site.add(
+        f"/api{PATHS[1]}", told, "application/json", pause=0.7
+    )  # longer than a page has to be still
+    private = {"allow_private": [f"127.0.0.1:{site.port}", f"localhost:{site.port}"]}
+    places = {"sections": [site.url + "/"], "revisit": {"after_hours": 0}, "safety": private}
+    return (
+        job(site, folder, render=True, cookies={"key": "ours"}, **places)
+        | {"chromium": CHROMIUM}
+        | more
+    )
+
+
+def test_what_scripts_build_is_what_is_kept_by_all_the_rules_of_a_crawl(tmp_path: Path) -> None:
+    with serving() as site:
+        first, second = (crawl(scripted(site, tmp_path), tmp_path) for _ in range(2))
+
+    assert first.finished["counts"] == {"fetched": 3}
+    assert second.finished["counts"] == {"fetched": 1, "unchanged": 2}, (
+        "rendered again it is the same; places are not kept"
+    )
+    captures = first.sql(
+        "SELECT capture.headers, page.etag, capture.detail, payload.size FROM capture JOIN page ON page.id = page_id"
+        " JOIN payload ON payload.id = capture.payload_id"
+    )
+    assert len(captures) == 2
+    for headers, etag, detail, size in captures:
+        assert json.loads(headers)["x-nightdesk-rendered"].startswith("Chromium ")
+        assert detail.startswith("rendered by Chromium ")
+        assert etag == "", "it would speak of what the server sent"
+        assert size > len(SHELL) + len(STORY)
+
+    asked = {path: len(site.requests(path)) for path in set(site.paths)}
+    assert asked == dict.fromkeys(
+        ("/robots.txt", "/", "/app.js", "/api/", *PATHS, f"/api{PATHS[1]}"), 2
+    ) | {"/elsewhere": 6}
+    assert {each.headers.get("referer") for each in site.requests("/elsewhere")} == {None}, (
+        "it is another site's"
+    )
+    assert not [each for each in site.seen if "if-none-match" in each.headers]
+    assert {each.headers["user-agent"] for each in site.seen} == {AGENT}
+    assert {each.headers.get("cookie") for each in site.requests("/api/")} == {"key=ours"}
+
+
+def test_a_browser_that_does_not_start_ends_the_crawl_of_its_site_with_a_sentence(
+    tmp_path: Path,
+) -> None:
+    with serving() as site:
+        run = crawl(scripted(site, tmp_path, chromium="/bin/false"), tmp_path)
+    assert run.code == 3
+    (error,) = run.of("error")
+    assert (
+        error["message"]
+        == "/bin/false: could not be started as a browser; the site's log has its last words"
+    )
+
+
+MADE = (
+    "<p id=t>before</p><script>document.getElementById('t').textContent = 'made by script'</script>"
+)
+WAYS = """<script src='{to}/a.js'></script><img src='{to}/a.gif'><iframe src='{to}/a'></iframe><link rel=preconnect href='{to}'>
+<link rel=stylesheet href='{to}/a.css'><script>
+fetch('{to}/a', {mode: 'no-cors'}).catch(() => 0); navigator.sendBeacon('{to}/a'); new EventSource('{to}/a');
+new WebSocket('{to}/a'.replace('http', 'ws'));
+new Worker(URL.createObjectURL(new Blob([`fetch('{to}/a', {mode: 'no-cors'}); importScripts('{to}/a.js')`])));</script>"""
+
+
+def hostile(canary: str) -> dict[str, str]:
+    """Pages that want to get in, to bring in too much, or to stay on."""
+    hosts = ("127.0.0.1", "localhost", "2130706433", "[::1]", "0.0.0.0")
+    ways = "".join(WAYS.replace("{to}", canary.replace("127.0.0.1", host)) for host in hosts)
+    return {
+        "canary": f"{MADE}{ways}<script>window.open('{canary}/a'); location.href = '{canary}/a'</script>",
+        "grows": f"{MADE}<script>setInterval(() => document.body.append('more and '), 20)</script>",
+        "too-large": f"{MADE}<script>setTimeout(() => document.body.append('y'.repeat(2e6)), 50)</script>",
+        "busy": "<script>document.cookie = 'a=1'; localStorage.a = 1; for (;;);</script>",
+        "after": f"{MADE}<script>document.title = document.cookie + localStorage.length</script>",
+    }
+
+
+def test_a_hostile_page_gets_nowhere_and_the_next_one_finds_a_clean_browser() -> None:
+    with serving() as site:
+        given = {
+            "site": {"sections": [HOME], "render_seconds": 1, "safety": {"max_bytes": 1_000_000}},
+            "chromium": CHROMIUM,
+            "pages": {HOME + name: body for name, body in hostile(site.url).items()},
+        }
+        program = [sys.executable, Path(__file__).parents[2] / "support" / "rendering_alone.py"]
+        done = subprocess.run(
+            program,
+            input=json.dumps(given),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        assert site.seen == [], "an inner address was reached"
+    met = {
+        each["url"].removeprefix(HOME): each for each in map(json.loads, done.stdout.splitlines())
+    }
+
+    assert "made by script" in met["canary"]["made"], (
+        "where a script leads, the browser does not go"
+    )
+    assert "more and more and" in met["grows"]["made"], "what comes to no rest is taken as it is"
+    assert met["too-large"]["reason"] == "too_large"
+    assert met["busy"]["reason"] == "render_failed"
+    assert met["busy"]["detail"] == "it did not let go of the browser in the time of its scripts"
+    assert "made by script" in met["after"]["made"]
+    assert "<title>0</title>" in met["after"]["made"]
+    assert "etag" not in met["after"]["headers"]

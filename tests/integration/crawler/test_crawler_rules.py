@@ -1,0 +1,295 @@
+"""The pure rules beside the spider: when to come back, which address is public, what an error means, who we are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from scrapy import Request
+from scrapy.exceptions import DownloadFailedError, DownloadTimeoutError
+from scrapy.http import Headers, HtmlResponse
+
+from crawler.capture import from_response, is_html, keep_headers, parse_content_type
+from crawler.http.fetch_errors import explain
+from crawler.http.network_guard import OwnHeaders
+from crawler.http.robots import product_token
+from crawler.link_policy import (
+    Sifted,
+    believed,
+    end_of,
+    is_next_page,
+    judge_target,
+    newest_children,
+    sift,
+)
+from crawler.revisit import asked_pause, next_visit
+from pipeline.config.site import Revisit, Site
+from pipeline.core.ip_addresses import is_public
+from pipeline.core.models import Capture, DueUrl, Link, Outcome, Reason, UrlKind
+
+BORN = datetime(2026, 1, 1, tzinfo=UTC)
+DUE = DueUrl(1, "https://h.tj/news/1", UrlKind.STORY, BORN)
+SITE = Site(
+    id="h", name="H", url="https://h.tj", feeds=("https://h.tj/feed",), headers={"X-Key": "ours"}
+)
+
+
+def visited(
+    outcome: Outcome, hours: float, attempts: int = 0, reason: Reason = Reason.NONE, **headers: str
+) -> float | None:
+    """Hours from a visit at that age of the Page to the next one."""
+    capture = Capture(
+        1,
+        BORN + timedelta(hours=hours),
+        outcome,
+        reason,
+        headers={"retry-after": headers.get("after", "")},
+    )
+    due_at = next_visit(
+        capture, replace(DUE, attempts=attempts), Revisit(after_hours=12, for_days=14)
+    )
+    return None if due_at is None else (due_at - capture.fetched_at) / timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("hours", "pause"),
+    [(0, 12), (12, 12), (48, 24), (200, 100), (300, None), (400, None), (-5, 12)],
+)
+def test_a_story_is_looked_at_ever_more_seldom_and_then_no_more(
+    hours: float, pause: float | None
+) -> None:
+    assert visited(Outcome.FETCHED, hours) == pause
+    assert visited(Outcome.UNCHANGED, hours) == pause
+
+
+def test_what_failed_is_tried_again_after_growing_pauses_and_then_given_up() -> None:
+    assert [visited(Outcome.FAILED, 0, attempts) for attempts in range(6)] == [
+        1,
+        2,
+        4,
+        8,
+        None,
+        None,
+    ]
+
+
+def test_what_was_put_off_waits_as_long_as_the_server_asks_but_not_for_ever() -> None:
+    assert visited(Outcome.DEFERRED, 0, after="7200") == 2
+    assert visited(Outcome.DEFERRED, 0, after="1") == 1
+    assert visited(Outcome.DEFERRED, 0, attempts=12) == 24
+    assert visited(Outcome.DEFERRED, 0, attempts=13) is None
+    assert asked_pause("99999999999999999999", BORN) == timedelta(days=7)
+    assert asked_pause("Thu, 01 Jan 2026 01:00:00 GMT", BORN) == timedelta(hours=1)
+    assert asked_pause("soon", BORN) == timedelta(0)
+
+
+def test_refused_gone_and_redirected_have_pauses_of_their_own() -> None:
+    assert visited(Outcome.REFUSED, 0, reason=Reason.ROBOTS) == 7 * 24
+    assert visited(Outcome.REFUSED, 0, reason=Reason.ROBOTS_UNREACHABLE) == 6
+    assert visited(Outcome.GONE, 0) == 24
+    assert visited(Outcome.GONE, 24 * 13.5) is None
+    assert visited(Outcome.REDIRECTED, 0) is None
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1"])
+def test_addresses_of_the_open_internet_are_public(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1",
+        "240.0.0.1", "255.255.255.255", "192.0.2.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1",
+        "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "localhost", "",
+    ],
+)  # fmt: skip
+def test_inner_addresses_are_not_public_also_inside_of_others(address: str) -> None:
+    assert not is_public(address)
+
+
+def test_we_go_by_one_name_in_robots_txt() -> None:
+    assert product_token("Nightdesk/0.1 (+https://h.tj/bot)") == "Nightdesk"
+    assert (
+        product_token("Mozilla/5.0 (compatible; Nightdesk/0.1; +https://h.tj/bot)") == "Nightdesk"
+    )
+
+
+def test_the_sites_own_headers_go_to_its_own_hosts_only() -> None:
+    guard = OwnHeaders(SITE)
+    ours, theirs = (
+        Request("https://www.h.tj/1"),
+        Request("https://feeds.example/1", headers={"X-Key": "ours"}),
+    )
+    guard.process_request(ours)
+    guard.process_request(theirs)
+    assert ours.headers["X-Key"] == b"ours"
+    assert b"X-Key" not in theirs.headers
+
+
+def answer(body: bytes = b"<html>x</html>", status: int = 200, **headers: str) -> HtmlResponse:
+    return HtmlResponse(
+        "https://h.tj/news/1",
+        status=status,
+        body=body,
+        headers={"Content-Type": "text/html"} | headers,
+    )
+
+
+def test_a_304_is_believed_only_where_validators_were_sent() -> None:
+    assert from_response(DUE, answer(b"", 304), BORN, conditional=True).outcome is Outcome.UNCHANGED
+    assert from_response(DUE, answer(b"", 304), BORN, conditional=False).outcome is Outcome.FAILED
+
+
+def test_validators_are_kept_with_bytes_only() -> None:
+    assert "etag" in from_response(DUE, answer(ETag='"a"'), BORN, conditional=False).headers
+    assert (
+        "etag"
+        not in from_response(DUE, answer(status=500, ETag='"a"'), BORN, conditional=False).headers
+    )
+
+
+def test_kept_headers_are_bounded_and_storable() -> None:
+    kept = keep_headers(
+        Headers(
+            {
+                "Server": b"a\x00b\xff" + b"x" * 5000,
+                "ETag": b'"\xff"',
+                "Set-Cookie": b"secret",
+                "Link": [b"a", b"b"],
+            }
+        )
+    )
+    assert kept["server"].startswith("a b\ufffdx")
+    assert len(kept["server"]) == 1000
+    assert kept["link"] == "a, b"
+    assert set(kept) == {"server", "link"}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "expected"),
+    [
+        ("text/html; charset=utf-8", b"hello", True),
+        ("text/html", b"%PDF-1.4", False),
+        ("image/png", b"<html>", False),
+        ("", b"<!DOCTYPE html><title>x", True),
+        ("text/plain", b"just words", False),
+        ("application/xhtml+xml", b"<html/>", True),
+    ],
+)
+def test_html_is_told_by_its_type_unless_the_bytes_say_otherwise(
+    content_type: str, body: bytes, expected: bool
+) -> None:
+    assert is_html(content_type, body) is expected
+
+
+def test_a_content_type_is_taken_apart_as_declared() -> None:
+    assert parse_content_type('Text/HTML; charset="Windows-1251"') == ("text/html", "Windows-1251")
+    assert parse_content_type("") == ("", "")
+
+
+def test_no_sentence_about_an_error_repeats_the_error() -> None:
+    error = DownloadTimeoutError("Getting https://me:hunter2@h.tj took longer")
+    assert explain(error).reason is Reason.TIMEOUT
+    assert "hunter2" not in explain(error).detail
+    assert explain(DownloadFailedError("hunter2")).reason is Reason.BROKEN_RESPONSE
+    assert explain(KeyError("hunter2")).reason is Reason.INTERNAL
+    assert "hunter2" not in explain(KeyError("hunter2")).detail
+
+
+def test_a_dead_story_that_leads_to_the_front_page_leads_to_no_story() -> None:
+    assert judge_target(SITE, "https://h.tj/").reason is Reason.NOT_ALLOWED
+    assert judge_target(SITE, "https://h.tj/fish").outcome is Outcome.PENDING
+    assert judge_target(SITE, "https://elsewhere.tj/news/1").reason is Reason.OFF_SITE
+
+
+def test_of_too_many_child_sitemaps_those_that_changed_last_are_asked() -> None:
+    children = [
+        Link(f"https://h.tj/{n}.xml", UrlKind.SITEMAP, modified_at=BORN + timedelta(days=n))
+        for n in range(3)
+    ]
+    links = [Link("https://h.tj/old.xml", UrlKind.SITEMAP), *children, Link("https://h.tj/news/1")]
+    assert [link.url[13:] for link in newest_children(links, 2)] == ["1.xml", "2.xml", "news/1"]
+    assert newest_children(links, 9) == tuple(links)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_page"),
+    [
+        ("https://h.tj/news/page/2", True),
+        ("https://h.tj/sport/?page=3", True),
+        ("https://h.tj/sport/older/", True),
+        ("https://h.tj/news/harbour-closed-once-again", False),
+        ("https://elsewhere.tj/news/page/2", False),
+    ],
+)
+def test_a_section_goes_on_to_pages_of_its_site_and_to_no_story(url: str, is_page: bool) -> None:
+    assert is_next_page(SITE, url) is is_page
+
+
+@pytest.mark.parametrize(
+    ("path", "found_on", "reason"),
+    [
+        ("/archive/2026/05/12/", UrlKind.SECTION, Reason.CALENDAR),
+        ("/archive/2026/05/12/", UrlKind.SITEMAP, Reason.CALENDAR),
+        ("/archive/2026/05/12/", UrlKind.FEED, Reason.NONE),
+        ("/a/b/a/b/a/b/12345", UrlKind.FEED, Reason.REPEATING_PATH),
+        ("/x" * 2 + "".join(f"/{n}" for n in range(20)), UrlKind.FEED, Reason.TOO_DEEP),
+        ("/archive/2026/05/12/harbour-closed-again", UrlKind.SECTION, Reason.NONE),
+    ],
+)
+def test_traps_are_refused_each_for_its_reason(
+    path: str, found_on: UrlKind, reason: Reason
+) -> None:
+    assert SITE.decide(Link(f"https://h.tj{path}"), found_on).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("declared", "is_believed"),
+    [
+        ("https://www.h.tj/news/harbour-closed-once-again", True),
+        ("https://h.tj/", False),
+        ("https://h.tj/news/", False),
+        ("https://agency.tj/news/harbour-closed-once-again", False),
+        ("", False),
+    ],
+)
+def test_a_page_is_believed_its_own_address_where_that_is_a_story_of_the_site(
+    declared: str, is_believed: bool
+) -> None:
+    assert believed(SITE, declared) == (declared if is_believed else "")
+
+
+def test_a_back_fill_takes_what_is_dated_and_no_older_than_its_day() -> None:
+    since = datetime(2026, 5, 1, tzinfo=UTC)
+    before, after = since - timedelta(hours=1), since + timedelta(hours=1)
+    wanted = (
+        Link("https://h.tj/a", published_at=before, modified_at=after),
+        Link("https://h.tj/b", published_at=after),
+        Link("https://h.tj/2026/05/01/c"),
+        Link("https://h.tj/sitemap-2026.xml", UrlKind.SITEMAP),
+        Link("https://h.tj/sitemap-12.xml", UrlKind.SITEMAP),
+        Link("https://h.tj/sitemap-2019-05.xml", UrlKind.SITEMAP, modified_at=after),
+    )
+    left_out = (
+        Link("https://h.tj/d", published_at=before),
+        Link("https://h.tj/2026/04/e"),
+        Link("https://h.tj/sitemap-2026-04.xml", UrlKind.SITEMAP),
+        Link("https://h.tj/no-date"),
+    )
+    assert sift((*wanted, *left_out), since) == Sifted(wanted, older=3, undated=1)
+
+
+@pytest.mark.parametrize(
+    ("path", "moment"),
+    [
+        ("/2026/05/12/story", datetime(2026, 5, 13, tzinfo=UTC)),
+        ("/20261231/story", datetime(2027, 1, 1, tzinfo=UTC)),
+        ("/sitemap-2026-12.xml", datetime(2027, 1, 1, tzinfo=UTC)),
+        ("/2026-02-30/story", None),
+        ("/1234567/story", None),
+    ],
+)
+def test_an_address_may_name_a_day_or_a_month(path: str, moment: datetime | None) -> None:
+    assert end_of(f"https://h.tj{path}", year_is_enough=False) == moment

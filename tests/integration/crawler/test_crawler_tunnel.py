@@ -1,0 +1,152 @@
+"""The browser's one way out, and what a page may ask for: without a browser."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from crawler.rendering.request_policy import MOST, Say, address_of, may_ask
+from crawler.rendering.script_cache import Scripts
+from crawler.rendering.socks_proxy import NOT_ALLOWED, SUCCEEDED, UNREACHABLE, Tunnel
+from tests.support.local_site import LocalSite, serving
+
+PAGE = "https://www.news.example/2026/11/a-story"
+
+
+async def ask(
+    port: int, host: str, to: int
+) -> tuple[int, asyncio.StreamReader, asyncio.StreamWriter]:
+    """Asks the tunnel for a connection by name, as a browser would. Its reply, and the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    name = host.encode()
+    writer.write(
+        b"\x05\x01\x00" + b"\x05\x01\x00\x03" + bytes([len(name)]) + name + to.to_bytes(2, "big")
+    )
+    assert await reader.readexactly(2) == b"\x05\x00"
+    return (await reader.readexactly(10))[1], reader, writer
+
+
+def through(tunnel: Tunnel, use: Callable[[int], Coroutine[Any, Any, Any]]) -> Any:
+    async def run() -> Any:
+        port = await tunnel.open()
+        try:
+            return await use(port)
+        finally:
+            await tunnel.close()
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "127.1",
+        "0",
+        "::1",
+        "::ffff:127.0.0.1",
+    ],
+)
+def test_the_tunnel_opens_no_connection_to_an_inner_address(host: str) -> None:
+    tunnel = Tunnel(may_be_private=lambda host, port: False, timeout=5)
+
+    async def use(port: int) -> int:
+        tunnel.begin(1000)
+        tunnel.allow(host, site.port)
+        return (await ask(port, host, site.port))[0]
+
+    with serving() as site:
+        assert through(tunnel, use) in (NOT_ALLOWED, UNREACHABLE)
+        assert site.seen == []
+
+
+def test_the_tunnel_leads_where_the_page_was_given_leave_to_ask_and_nowhere_else() -> None:
+    tunnel = Tunnel(may_be_private=lambda host, port: True, timeout=5)
+
+    async def use(port: int) -> list[int]:
+        tunnel.begin(1000)
+        tunnel.allow("127.0.0.1", site.port)
+        replies = [(await ask(port, "127.0.0.1", to))[0] for to in (site.port, site.port + 1)]
+        tunnel.begin(1000)
+        return [*replies, (await ask(port, "127.0.0.1", site.port))[0]]
+
+    with serving() as site:
+        assert through(tunnel, use) == [SUCCEEDED, NOT_ALLOWED, NOT_ALLOWED], (
+            "and leave ends with its page"
+        )
+
+
+def test_the_tunnel_closes_when_a_page_has_brought_in_all_that_it_may() -> None:
+    tunnel = Tunnel(may_be_private=lambda host, port: True, timeout=5)
+
+    async def use(port: int) -> int:
+        tunnel.begin(300_000)
+        tunnel.allow("127.0.0.1", site.port)
+        _, reader, writer = await ask(port, "127.0.0.1", site.port)
+        writer.write(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+        got = 0
+        while chunk := await reader.read(65536):
+            got += len(chunk)
+        return got
+
+    def prepare(site: LocalSite) -> None:
+        site.add("/endless", endless=True)
+
+    with serving(prepare) as site:
+        assert 0 < through(tunnel, use) <= 300_000
+        assert tunnel.is_full
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "url", "asked", "said"),
+    [
+        ("script", "GET", "https://cdn.example/app.js", 0, Say.ASK),
+        ("fetch", "GET", "https://api.elsewhere.example/story/1", 0, Say.ASK),
+        ("xhr", "POST", "https://api.news.example/graphql", 0, Say.ASK),
+        ("xhr", "POST", "https://api.elsewhere.example/graphql", 0, Say.NO),
+        ("stylesheet", "GET", "https://cdn.example/app.css", 0, Say.EMPTY),
+        ("image", "GET", "https://www.news.example/a.jpg", 0, Say.NO),
+        ("media", "GET", "https://www.news.example/a.mp4", 0, Say.NO),
+        ("font", "GET", "https://www.news.example/a.woff2", 0, Say.NO),
+        ("document", "GET", "https://www.news.example/frame", 0, Say.NO),
+        ("websocket", "GET", "wss://www.news.example/live", 0, Say.NO),
+        ("ping", "POST", "https://www.news.example/seen", 0, Say.NO),
+        ("script", "GET", "https://www.googletagmanager.com/gtm.js", 0, Say.NO),
+        ("script", "GET", "https://notfacebook.com/app.js", 0, Say.ASK),
+        ("script", "GET", "file:///etc/passwd", 0, Say.NO),
+        ("script", "GET", "http://[broken/", 0, Say.NO),
+        ("script", "GET", "https://cdn.example/app.js", MOST, Say.NO),
+    ],
+)  # fmt: skip
+def test_a_page_may_ask_for_what_its_text_can_depend_on(
+    kind: str, method: str, url: str, asked: int, said: Say
+) -> None:
+    assert may_ask(kind, method, url, PAGE, asked) is said
+
+
+def test_the_address_of_a_url_names_its_port() -> None:
+    assert [address_of(url) for url in ("https://h.tj/a", "http://h.tj/a", "http://h.tj:81/")] == [
+        ("h.tj", 443), ("h.tj", 80), ("h.tj", 81),
+    ]  # fmt: skip
+
+
+def test_scripts_are_kept_within_their_room_and_as_their_server_allows() -> None:
+    scripts = Scripts(room=10)
+    scripts.keep("/a", {"content-type": "text/javascript", "set-cookie": "x=1"}, b"aaaa")
+    scripts.keep("/b", {"cache-control": "private, No-Store"}, b"bbbb")
+    scripts.keep("/c", {}, b"c" * 11)
+    scripts.keep("/d", {}, b"dddd")
+    assert scripts.get("/a")
+    scripts.keep("/e", {}, b"eeee")
+    kept = {url for url in ("/a", "/b", "/c", "/d", "/e") if scripts.get(url)}
+    assert kept == {"/a", "/e"}, "the one that was not asked for went first"
+    found = scripts.get("/a")
+    assert found is not None
+    assert found.headers == {"content-type": "text/javascript"}

@@ -1,0 +1,266 @@
+"""What is exported is what the archive has, and its manifest proves it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from pipeline.cli import progress
+from pipeline.core.errors import ConfigError, DiskError
+from pipeline.formats import export, manifest
+from pipeline.formats.writers import plain
+from pipeline.store.crawl.session import CrawlSession
+from pipeline.store.db.engine import Database
+from pipeline.store.read import export_articles, pages
+from pipeline.store.read.export_articles import Asked
+from tests.conftest import Grown
+from tests.support.archive_factory import DAY, NIGHT, clean, night, url
+from tests.support.cli import nightdesk
+from tests.support.naughty_strings import NAUGHTY
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "=HYPERLINK(1)"]
+TITLES = [
+    *FORMULAS,
+    *(
+        each.replace("\n", " ")
+        for each in NAUGHTY
+        if each.isprintable() or each.encode("utf8", "ignore") == each.encode("utf8", "replace")
+    ),
+]
+
+
+@pytest.fixture
+def hostile(archive: CrawlSession, store: Database, grown: Grown) -> Database:
+    """An archive of articles whose titles and texts are made to break programs."""
+    bodies = [
+        f"{title}\nThe ferry left. {title}\n{title}".encode("utf8", "surrogatepass")
+        for title in TITLES
+    ]
+
+    def nights() -> None:
+        night(archive, {url(f"{n}?x=1"): body for n, body in enumerate(bodies)})
+        night(archive, {url("0?x=1"): b"=changed\nThe ferry came back."}, NIGHT + DAY)
+        clean(store)
+
+    grown(nights)
+    return store
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def test_json_lines_hold_every_hostile_text_as_the_archive_does(
+    hostile: Database, tmp_path: Path
+) -> None:
+    told = export.export(hostile, Asked(), "jsonl", tmp_path / "all.jsonl")
+    found = lines(tmp_path / "all.jsonl")
+    assert len(found) == len(TITLES) == told["counts"]["articles"]
+    for each in found:
+        article = pages.article(hostile, each["id"])
+        assert article is not None
+        assert (each["text"], each["title"], each["url"]) == (
+            article.text,
+            article.title,
+            article.url,
+        )
+    revised = next(each for each in found if each["text"].startswith("=changed"))
+    assert (revised["revisions"], revised["first_seen_at"]) == (2, "2024-03-01T02:30:00Z")
+    assert len(revised["payload_sha256"]) == 64
+    assert revised["recipe"] == "extractors-1.rules-1"
+    assert manifest.verify(tmp_path / "all.jsonl")[1] == []
+
+
+def test_a_cell_that_a_spreadsheet_would_compute_is_guarded_and_else_csv_is_as_it_was(
+    hostile: Database, tmp_path: Path
+) -> None:
+    export.export(hostile, Asked(), "csv", tmp_path / "all.csv")
+    with (tmp_path / "all.csv").open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == len(TITLES)
+    for row in rows:
+        assert not [
+            cell for cell in row.values() if cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+        ]
+        article = pages.article(hostile, int(row["id"]))
+        assert article is not None
+        assert (
+            row["text"].removeprefix("'" if article.text.startswith(plain.FORMULAS) else "")
+            == article.text
+        )
+
+
+def test_texts_lie_in_folders_under_names_that_every_file_system_takes(
+    hostile: Database, tmp_path: Path
+) -> None:
+    export.export(hostile, Asked(limit=300), "text", tmp_path / "texts")
+    found = sorted((tmp_path / "texts" / "courier" / "2024" / "03").iterdir())
+    assert len(found) == len(TITLES)
+    assert {path.name for path in found[:1]} == {"0-x-1.txt"}
+    head, _, text = found[0].read_text(encoding="utf8").partition("\n\n")
+    assert "title: =changed" in head.splitlines()
+    assert text == "=changed\nThe ferry came back.\n"
+    assert manifest.verify(tmp_path / "texts")[1] == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..",
+        "../../etc/passwd",
+        "con.txt",
+        "\x00",
+        "a" * 500,
+        "東" * 400,
+        ".hidden",
+        "a/b\\c:d",
+        "%2e%2e",
+        "",
+    ],
+)
+def test_a_file_name_is_never_a_way_out(name: str) -> None:
+    made = plain.file_name(name)
+    assert made
+    assert len(made.encode()) <= 200
+    assert not set(made) & set('/\\:*?"<>|\x00')
+    assert made[0] not in ".-"
+    assert made.partition(".")[0] != "con"
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_every_byte_that_is_changed_lost_or_added_is_told(
+    hostile: Database, tmp_path: Path
+) -> None:
+    whole = tmp_path / "all.jsonl"
+    export.export(hostile, Asked(), "jsonl", whole)
+    good = whole.read_bytes()
+    whole.write_bytes(good.replace(b"ferry came back", b"ferry cane back"))
+    home = tmp_path / "home"
+    home.mkdir()
+    said = nightdesk(home, "verify", str(whole))
+    assert said.code == 1
+    assert "its content is another than was exported" in said.err
+    assert ": the text of article" in said.err
+    whole.write_bytes(good[: good.rindex(b"{")])
+    assert "articles, and" in nightdesk(home, "verify", str(whole)).err
+    whole.unlink()
+    assert "is missing" in nightdesk(home, "verify", str(whole) + ".manifest.json").err
+    assert "there is no manifest" in nightdesk(home, "verify", str(tmp_path)).sentence
+    export.export(hostile, Asked(limit=3), "text", tmp_path / "texts")
+    (tmp_path / "texts" / "more.txt").write_text("x", encoding="utf8")
+    assert "was added later" in nightdesk(home, "verify", str(tmp_path / "texts")).sentence
+
+
+def test_what_is_asked_for_is_what_is_exported(
+    archive: CrawlSession, store: Database, tmp_path: Path
+) -> None:
+    night(archive, {url("old"): b"Old ferry\nIt left."})
+    night(
+        archive,
+        {"https://evening.example/1": b"Evening ferry\nIt left."},
+        NIGHT + DAY,
+        site="evening",
+    )
+    night(archive, {url("new"): b"New barge\nIt left."}, NIGHT + 2 * DAY)
+    clean(store)
+    clean(store, site="evening")
+
+    def titles(asked: Asked) -> list[str]:
+        told = export.export(store, asked, "jsonl", tmp_path / "some.jsonl")
+        assert told["counts"]["articles"] == export_articles.expected(store, asked)
+        return [each["title"] for each in lines(tmp_path / "some.jsonl")]
+
+    assert titles(Asked()) == ["New barge", "Evening ferry", "Old ferry"]
+    assert titles(Asked("ferry")) == ["Evening ferry", "Old ferry"]
+    assert titles(Asked("ferry", ("courier",))) == ["Old ferry"]
+    assert titles(Asked(sites=("courier", "nobody"), limit=1)) == ["New barge"]
+    assert titles(Asked(since=NIGHT + DAY, until=NIGHT + 2 * DAY)) == ["Evening ferry"]
+    assert titles(Asked("left", since=NIGHT + DAY, limit=1)) == ["New barge"]
+    assert titles(Asked('"')) == []
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "stream"),
+    [("all.csv", "articles"), ("all.warc.gz", "visits"), ("texts.parquet", "articles")],
+)
+def test_an_export_that_is_interrupted_leaves_nothing_but_what_was_there(
+    archive: CrawlSession,
+    store: Database,
+    tmp_path: Path,
+    name: str,
+    stream: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    night(archive, {url(str(n)): f"Ferry {n}\nIt left.".encode() for n in range(3)})
+    clean(store)
+    words = ("--database-url", str(store.url), "export", str(tmp_path / "out" / name))
+    assert (
+        "is behind --until"
+        in nightdesk(tmp_path, *words, "--since", "2026-12-01", "--until", "2026-11-01").sentence
+    )
+    assert nightdesk(tmp_path, *words).code == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    whole = getattr(export_articles, stream)
+
+    def stopped(*asked: Any) -> Iterator[Any]:
+        yield next(whole(*asked))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(export_articles, stream, stopped)
+    if name.endswith("parquet"):
+        words = (*words[:-1], str(tmp_path / "out" / "more.parquet"))
+    said = nightdesk(tmp_path, *words)
+    assert (said.code, "interrupted" in said.sentence, said.out) == (130, True, "")
+    assert {
+        path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()
+    } == before
+    assert not (tmp_path / "out" / "more.parquet").exists()
+
+
+def test_somebody_at_a_terminal_sees_how_many_of_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    for is_terminal, shown in ((True, "2,000 of 3,000"), (False, "")):
+        screen = Console(file=io.StringIO(), force_terminal=is_terminal, width=100)
+        monkeypatch.setattr(progress, "console", screen)
+        with progress.counted("articles", lambda: 3000, quiet=False) as tell:
+            tell(2000)
+        printed = screen.file.getvalue()  # type: ignore[attr-defined]
+        assert shown in printed
+        assert bool(printed) == is_terminal
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_what_breaks_off_leaves_what_was_there_and_no_halves(
+    hostile: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, folder = tmp_path / "all.jsonl", tmp_path / "texts"
+    export.export(hostile, Asked(limit=2), "jsonl", whole)
+    before = whole.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(DiskError, match="no room left"):
+        export.export(hostile, Asked(), "jsonl", whole, full)
+    with pytest.raises(DiskError, match="no room left"):
+        export.export(hostile, Asked(), "text", folder, full)
+    assert (whole.read_bytes(), manifest.verify(whole)[1]) == (before, [])
+    assert sorted(path.name for path in tmp_path.glob("*.part")) == []
+    assert not folder.exists()
+    killed = tmp_path / "texts.part"
+    killed.mkdir()
+    (killed / "mine.txt").touch()
+    with pytest.raises(ConfigError, match="stands in the way"):
+        export.export(hostile, Asked(limit=1), "text", folder)
+    (killed / ".nightdesk-part").touch()
+    export.export(hostile, Asked(limit=1), "text", folder)
+    assert not (folder / "mine.txt").exists()
+    with pytest.raises(ConfigError, match="is there already"):
+        export.export(hostile, Asked(limit=1), "text", folder)

@@ -1,0 +1,252 @@
+"""The containers of a Site: each Page counts once, by its first bytes, and there are never too many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+import pytest
+
+from pipeline.core.models import Block, BlockKind, ExtractedPage, Metadata, Recipe
+from pipeline.extract import EXTRACTORS
+from pipeline.jobs.memory_report import lessons
+from pipeline.store.clean import container_stats
+from pipeline.store.clean.container_stats import Container, Known
+from pipeline.store.clean.line_memory import Seen
+from pipeline.store.clean.session import CleanSession
+from pipeline.store.clean.types import Undrafted
+from pipeline.store.crawl.session import CrawlSession
+from pipeline.store.db.engine import Database
+from pipeline.store.read import pages
+from tests.support.archive_factory import (
+    DAY,
+    NIGHT,
+    RECIPE,
+    SITE,
+    body_of,
+    clean,
+    draft_of,
+    night,
+    one,
+    rows,
+    url,
+)
+from tests.support.reclean_factory import PARAGRAPHS, Extractors, reclean, site
+
+STORY, BOX = "div.story-text > p", "div.box > p"
+SHOWN = (Container(STORY, True, is_main=True), Container(BOX, False))
+OTHER = (Container("td.content > p", True, is_main=True), Container(STORY, False))
+
+
+@pytest.fixture
+def shelf(store: Database) -> CleanSession:
+    return CleanSession(store, SITE)
+
+
+def draft(
+    shelf: CleanSession,
+    shows: Mapping[str, tuple[Container, ...]],
+    recipe: Recipe = RECIPE,
+    learn: bool = True,
+) -> None:
+    """Drafts all bytes that were not; what bytes show is told by how they begin."""
+    for each in shelf.undrafted(recipe, 0, 1000):
+        payload = each.source.payload_id
+        shown = next(
+            shown for begin, shown in shows.items() if body_of(each).startswith(begin.encode())
+        )
+        seen = {page: Seen(containers={payload: shown}) for page, _ in each.pages}
+        shelf.put_drafts([(payload, draft_of(body_of(each), recipe))], seen if learn else None)
+
+
+def known(store: Database) -> dict[str, Known]:
+    with store.read() as db:
+        return {each.name: each for each in container_stats.known(db, SITE)}
+
+
+def counts(store: Database) -> dict[str, tuple[int, int, int]]:
+    """For each container: Pages with most of their story in it, with story in it, with something else in it."""
+    return {each.name: (each.pages, each.story, each.other) for each in known(store).values()}
+
+
+def dates(store: Database, name: str) -> tuple[datetime | None, datetime | None, datetime]:
+    found = known(store)[name]
+    return found.first_at, found.last_at, found.seen_at
+
+
+def test_containers_are_counted_in_pages_with_the_times_of_the_visits(
+    archive: CrawlSession, store: Database, shelf: CleanSession
+) -> None:
+    for number in range(4):
+        night(archive, {url(str(number)): b"%d old" % number}, NIGHT + number * DAY)
+        draft(shelf, {"3": OTHER, "": SHOWN})
+    assert counts(store) == {STORY: (3, 3, 1), BOX: (0, 0, 3), "td.content > p": (1, 1, 0)}
+    assert dates(store, STORY) == (NIGHT, NIGHT + 2 * DAY, NIGHT + 3 * DAY)
+    assert dates(store, BOX) == (None, None, NIGHT + 2 * DAY)
+    assert list(known(store)) == [STORY, "td.content > p", BOX], (
+        "those that hold most stories come first"
+    )
+
+
+def test_a_page_counts_once_whatever_it_becomes_later(
+    archive: CrawlSession, store: Database, shelf: CleanSession
+) -> None:
+    for number in range(3):
+        night(archive, {url("a"): b"%d edit" % number}, NIGHT + number * DAY)
+    draft(shelf, {"0": SHOWN, "": OTHER})
+    assert counts(store) == {STORY: (1, 1, 0), BOX: (0, 0, 1)}
+    assert dates(store, STORY) == (NIGHT, NIGHT, NIGHT)
+
+
+def test_a_draft_that_is_there_already_is_not_counted_again(
+    archive: CrawlSession, store: Database, shelf: CleanSession
+) -> None:
+    night(archive, {url("a"): b"One story"})
+    (undrafted,) = shelf.undrafted(RECIPE, 0, 9)
+    payload, page = undrafted.source.payload_id, undrafted.pages[0][0]
+    for _ in range(2):
+        shelf.put_drafts(
+            [(payload, draft_of(b"One story"))], {page: Seen(containers={payload: SHOWN})}
+        )
+    assert counts(store)[STORY] == (1, 1, 0)
+
+
+def test_what_a_dry_run_drafted_is_counted_when_the_memory_is_told(
+    archive: CrawlSession, store: Database, shelf: CleanSession
+) -> None:
+    night(archive, {url("a"): b"One story"})
+    draft(shelf, {"": SHOWN}, learn=False)
+    assert counts(store) == {}
+    (told,) = shelf.unlearnt(RECIPE, 9)
+    for _ in range(2):
+        shelf.learn(
+            [told.extracted_page_id],
+            {page: Seen(containers={told.payload_id: SHOWN}) for page, _ in told.pages},
+        )
+    assert counts(store)[STORY] == (1, 1, 0)
+
+
+def test_other_extractors_count_anew_and_take_the_place_of_the_old_ones(
+    archive: CrawlSession, store: Database, shelf: CleanSession
+) -> None:
+    night(archive, {url(name): name.encode() for name in "abc"})
+    draft(shelf, {"": SHOWN})
+    newer = Recipe("extractors-2", RECIPE.rules)
+    (first, *_) = shelf.undrafted(newer, 0, 9)
+    seen = {first.pages[0][0]: Seen(containers={first.source.payload_id: OTHER})}
+    shelf.put_drafts([(first.source.payload_id, draft_of(b"a", newer))], seen)
+    assert counts(store)[STORY] == (3, 3, 0), (
+        "until all pages are extracted again, most is known by the old ones"
+    )
+    draft(shelf, {"": OTHER}, newer)
+    shelf.tidy(newer)
+    assert counts(store) == {"td.content > p": (3, 3, 0), STORY: (0, 0, 3)}
+    assert rows(store, "SELECT DISTINCT extractors FROM container") == [("extractors-2",)]
+
+
+def test_a_site_whose_containers_have_a_name_on_each_page_has_a_bounded_memory(
+    monkeypatch: pytest.MonkeyPatch, archive: CrawlSession, store: Database, shelf: CleanSession
+) -> None:
+    monkeypatch.setattr(container_stats, "MOST", 5)
+    for number in range(30):
+        night(archive, {url(str(number)): b"Story %d" % number}, NIGHT + number * DAY)
+        draft(
+            shelf,
+            {
+                "": (
+                    *SHOWN,
+                    Container(f"div.x{number} > p", True),
+                    Container(f"div.y{number} > p", False),
+                )
+            },
+        )
+        assert one(store, "SELECT count(*) FROM container") <= 2 * 5
+    assert counts(store)[STORY] == (30, 30, 0)
+    assert counts(store)[BOX] == (0, 0, 30)
+    assert "div.x29 > p" in counts(store), "the newest has time to come to the front"
+
+
+def test_pages_without_containers_and_other_sites_count_for_nothing(
+    archive: CrawlSession, store: Database, shelf: CleanSession
+) -> None:
+    night(archive, {url("a"): b"One story"})
+    clean(store)
+    night(archive, {"https://evening.example/1": b"Evening"}, site="evening")
+    draft(CleanSession(store, "evening"), {"": SHOWN})
+    assert counts(store) == {}
+
+
+class Layouts(Extractors):
+    """Each line stands in the container that is named before it; a line that begins with a question mark is no story."""
+
+    def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, ExtractedPage]]:
+        for payload in payloads:
+            title, *lines = body_of(payload).decode().split("\n")
+            blocks = []
+            for line in lines:
+                where, _, text = line.partition(": ")
+                blocks.append(
+                    Block(
+                        BlockKind.PARAGRAPH,
+                        text,
+                        story_probability=0.1 if text.startswith("?") else 0.9,
+                        element_path=where,
+                    )
+                )
+            yield payload, ExtractedPage(EXTRACTORS, tuple(blocks), Metadata(title=title))
+
+
+def body(number: int, where: str) -> bytes:
+    return f"Title of {number}\n{where}: {PARAGRAPHS[number % 6]}\n{where}: In {number} words.\n{BOX}: ? About us".encode()
+
+
+def test_a_site_that_changes_its_layout_teaches_when_the_old_one_ended(
+    archive: CrawlSession, store: Database
+) -> None:
+    for number in range(8):
+        night(archive, {url(str(number)): body(number, "td.content > p")}, NIGHT + number * DAY)
+        reclean(store, site(), extractors=Layouts())
+    assert [each.ended for each in lessons(store, SITE, 5).containers] == [False, False]
+    for number in range(8, 20):
+        night(archive, {url(str(number)): body(number, STORY)}, NIGHT + number * DAY)
+    reclean(store, site(), extractors=Layouts())
+    found = {each.name: each for each in lessons(store, SITE, 5).containers}
+    assert [(name, each.pages, each.ended) for name, each in found.items()] == [
+        (STORY, 12, False),
+        ("td.content > p", 8, True),
+        (BOX, 0, False),
+    ]
+    assert (found["td.content > p"].first_at, found["td.content > p"].last_at) == (
+        NIGHT,
+        NIGHT + 7 * DAY,
+    )
+    assert (found[BOX].story, found[BOX].other) == (0, 20)
+
+
+def test_explain_knows_what_the_containers_of_a_page_hold_elsewhere(
+    archive: CrawlSession, store: Database
+) -> None:
+    night(archive, {url(str(number)): body(number, STORY) for number in range(3)})
+    night(archive, {url("old"): body(9, "td.content > p")})
+    reclean(store, site(), extractors=Layouts())
+    page = pages.find_page(store, url("2"))
+    assert page is not None
+    explained = pages.explain(store, page)
+    assert explained is not None
+    assert [(each.name, each.story, each.other) for each in explained.containers] == [
+        (STORY, 3, 0),
+        (BOX, 0, 4),
+    ]
+
+
+def test_containers_make_no_page_stale(archive: CrawlSession, store: Database) -> None:
+    for number in range(12):
+        night(
+            archive,
+            {
+                url(
+                    str(number)
+                ): f"Title {number}\n{STORY}: Only {number} stands here, alone.".encode()
+            },
+        )
+        assert sum(reclean(store, site(), extractors=Layouts()).counts.values()) == 1

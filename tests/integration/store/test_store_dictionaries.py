@@ -1,0 +1,202 @@
+"""Pages of a site are packed by earlier pages of it: smaller, never others, and readable by everyone for ever."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from random import Random
+
+import pytest
+
+from pipeline.core.errors import AlreadyRunning
+from pipeline.jobs import repair
+from pipeline.store.clean.session import CleanSession
+from pipeline.store.codec import dictionaries, dictionary_training
+from pipeline.store.codec.compression import Words, pack, unpack
+from pipeline.store.crawl import import_session
+from pipeline.store.crawl.session import CrawlSession
+from pipeline.store.db import locks
+from pipeline.store.db.engine import Database
+from pipeline.store.maintenance import recompress
+from pipeline.store.maintenance.verify_sources import Asked, Fault, Looked
+from pipeline.store.read import export_articles, page_history, payloads
+from pipeline.store.read import pages as query
+from tests.support.archive_factory import (
+    DAY,
+    NIGHT,
+    RECIPE,
+    SITE,
+    body_of,
+    do,
+    dump,
+    night,
+    one,
+    rows,
+    url,
+)
+from tests.support.reclean_factory import Extractors, reclean, site
+
+BYTES = ("coding", "body", "dictionary_id")
+
+
+def page(number: int, layout: str = "first") -> bytes:
+    """A story of some hundred bytes in a frame of eight thousand, which all pages of a layout share."""
+    frame, own = Random(layout), Random(number)
+    lines = [
+        f"<li class='{frame.randbytes(20).hex()}'>{frame.randbytes(20).hex()}</li>"
+        for _ in range(80)
+    ]
+    return "\n".join([f"Story {number}", *lines, own.randbytes(200).hex()]).encode()
+
+
+def pages(*numbers: int, layout: str = "first") -> dict[str, bytes]:
+    return {url(f"{layout}-{number}"): page(number, layout) for number in numbers}
+
+
+def packing(store: Database) -> list[tuple[str, int | None]]:
+    return [
+        (row[0], row[1])
+        for row in rows(store, "SELECT coding, dictionary_id FROM payload ORDER BY id")
+    ]
+
+
+def found(store: Database) -> list[Fault]:
+    return list(repair.look(store, Asked(), Looked(), lambda *_: None))
+
+
+def compact(store: Database, *, dry: bool = False) -> recompress.Compacted:
+    return recompress.compact(store, SITE, lambda *_: None, dry=dry)
+
+
+@pytest.fixture
+def second(archive: CrawlSession, store: Database) -> Database:
+    """A night of ten pages, and one of four."""
+    night(archive, pages(*range(10)))
+    reclean(store, site())
+    night(archive, pages(*range(10, 14)), NIGHT + DAY)
+    return store
+
+
+def test_the_second_night_is_packed_by_pages_of_the_first_and_read_by_everyone(
+    second: Database,
+) -> None:
+    assert packing(second) == [("zstd", None)] * 10 + [("zstd+dict", 1)] * 4
+    stored = one(second, "SELECT sum(length(body)) FROM payload WHERE dictionary_id = 1")
+    assert stored < 0.65 * sum(len(pack(page(number))[1]) for number in range(10, 14))
+    for number in range(10, 14):
+        body, address = page(number), url(f"first-{number}")
+        found_page = one(second, "SELECT id FROM page WHERE url = :url", url=address)
+        digest = sha256(body).hexdigest()
+        assert payloads.payload(second, digest) == body
+        assert query.raw(second, found_page) == ("text/html", "", body)
+        assert page_history.payload(second, found_page, digest) == ("text/html", "", body)
+        assert import_session.body_of(second, address, NIGHT + DAY) == body
+    told = {seen.url: seen.body for seen in export_articles.visits(second, export_articles.Asked())}
+    assert told == pages(*range(14))
+    fresh = CleanSession(second, SITE).undrafted(RECIPE, 0, 100)
+    assert {body_of(each) for each in fresh} == {page(number) for number in range(14)}
+    assert found(second) == []
+
+
+def test_a_dictionary_is_made_when_it_pays_and_again_when_the_pages_have_changed(
+    archive: CrawlSession, store: Database
+) -> None:
+    night(archive, pages(*range(7)))
+    assert dictionary_training.keep_up(store, SITE) is None  # too few
+    night(archive, {url("noise"): Random(1).randbytes(9000), **pages(7)}, NIGHT + DAY)
+    assert dictionary_training.keep_up(store, SITE) == 1
+    assert dictionary_training.keep_up(store, SITE) is None  # nothing is new
+    night(archive, pages(*range(20, 40)), NIGHT + 2 * DAY)
+    assert dictionary_training.keep_up(store, SITE) is None  # they come to what they should
+    night(archive, pages(*range(20), layout="second"), NIGHT + 3 * DAY)
+    assert dictionary_training.keep_up(store, SITE) == 2
+    night(
+        archive, {url(f"noise-{n}"): Random(n).randbytes(9000) for n in range(40)}, NIGHT + 4 * DAY
+    )
+    before = dictionaries_of(store)
+    assert (
+        dictionary_training.keep_up(store, SITE) is None
+    )  # no dictionary helps: that is what they come to from now on
+    assert dictionaries_of(store) == before
+    assert one(store, "SELECT ratio FROM dictionary WHERE id = 2") > 1
+
+
+def dictionaries_of(store: Database) -> list[tuple[object, ...]]:
+    return rows(store, "SELECT id, digest, body FROM dictionary ORDER BY id")
+
+
+def test_what_is_packed_anew_keeps_its_bytes_and_a_kill_costs_a_step(
+    archive: CrawlSession, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recompress, "PAGES", 10)
+    night(archive, pages(*range(15)) | pages(*range(15), layout="second"))
+    before = dump(store, "payload", without=BYTES)
+    plain = dump(store, "payload")
+    told = compact(store, dry=True)
+    assert (told.looked, dump(store, "payload"), dictionaries_of(store)) == (30, plain, [])
+    assert 0.01 < told.after / told.before < 0.65
+
+    def kill(_stage: str, done: int, of: int) -> None:
+        assert of == 30
+        if done == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        recompress.compact(store, SITE, kill)
+    stopped = packing(store)
+    assert {None} < {number for _, number in stopped}
+    lock = locks.acquire(store, f"compact:{SITE}")
+    with pytest.raises(AlreadyRunning, match="let it finish"):
+        compact(store)
+    lock.release()
+    assert compact(store).packed > 0
+    assert [now for was, now in zip(stopped, packing(store), strict=True) if was[1]] == [
+        was for was in stopped if was[1]
+    ]
+    parts = {part for (few,) in parts_of(store) for part in few}
+    assert {
+        row[0] for row in rows(store, "SELECT id FROM payload WHERE dictionary_id IS NULL")
+    } == parts
+    assert compact(store).packed == 0
+    assert dump(store, "payload", without=BYTES) == before
+    assert found(store) == []
+
+
+def parts_of(store: Database) -> list[tuple[list[int]]]:
+    return [(dictionary[6],) for dictionary in dump(store, "dictionary")["dictionary"]]
+
+
+def test_a_dictionary_that_is_damaged_is_named_and_made_again_and_one_in_use_cannot_be_taken_away(
+    second: Database,
+) -> None:
+    with pytest.raises(Exception, match=r"(?i)foreign key"):
+        do(second, "DELETE FROM dictionary")
+    before = dump(second, "dictionary")
+    do(second, "UPDATE dictionary SET body = :junk", junk=pack(b"other pages than these" * 500)[1])
+    again = Database(second.url.render_as_string(hide_password=False))
+    (wrong,) = found(again)
+    assert (wrong.kind, wrong.mend) == ("dictionary", "dictionary")
+    assert "4 payloads are packed by it" in wrong.sentence
+    with again.read() as db, pytest.raises(dictionaries.DamagedDictionary):
+        dictionaries.words(db, 1)
+    assert [each[0] for each in packing(again)][-1] == "zstd+dict"
+    archive = CrawlSession(again)
+    night(archive, pages(50), NIGHT + 2 * DAY)  # which is not lost, but packed without it
+    assert packing(again)[-1] == ("zstd", None)
+    mended = repair.mend(again, (site(),), [wrong], Extractors(), lambda *_: None)  # type: ignore[arg-type]
+    assert (mended.done["dictionaries made again"], mended.sentences) == (1, [])
+    assert dump(again, "dictionary") == before
+    assert found(again) == []
+    part = parts_of(again)[0][0][0]
+    do(again, "UPDATE payload SET body = :junk WHERE id = :part", junk=b"junk", part=part)
+    do(again, "UPDATE dictionary SET body = :junk", junk=b"junk")
+    mended = repair.mend(again, (site(),), [wrong], Extractors(), lambda *_: None)  # type: ignore[arg-type]
+    assert "a backup has it" in mended.sentences[0]
+    archive.close()
+
+
+def test_another_dictionary_is_an_error_and_never_other_bytes() -> None:
+    coding, packed = Words(page(1)).pack(page(2))
+    assert unpack(coding, packed, Words(page(1))) == page(2)
+    for wrong in (Words(page(1)[::-1]), Words(page(1) + b"x"), None):
+        with pytest.raises(ValueError, match=r"damaged|missing"):
+            unpack(coding, packed, wrong)

@@ -1,0 +1,196 @@
+"""Processes that are killed: nothing lost, nothing twice, and nobody locked out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from pipeline.core.errors import AlreadyRunning
+from pipeline.core.models import UrlKind
+from pipeline.store.crawl.session import CrawlSession
+from pipeline.store.db.engine import Database
+from pipeline.store.read import runs
+from tests.support.archive_factory import (
+    FEED,
+    SITE,
+    Reply,
+    capture,
+    clean,
+    dump,
+    links,
+    night,
+    one,
+    rows,
+    url,
+)
+from tests.support.cli import ROOT, environment, until
+
+A, B = url("a"), url("b")
+
+# What the child does before it dies. `archive`, `run` and `die` are there.
+DEATHS = {
+    "in the middle of a place": """
+place = archive.meet_place(run, FEED)
+kill_at("INSERT INTO ledger_entry")
+archive.keep_place(run, capture(place, Reply(b"<rss/>", etag="new")), links(A, B), UrlKind.FEED)
+""",
+    "between a place and its stories": """
+show(archive, run, links(A, B))
+archive.take_due(run, 2)
+die()
+""",
+    "in the middle of a story": """
+show(archive, run, links(A, B))
+due = archive.take_due(run, 2)
+archive.keep(run, capture(due[0], Reply(b"one")), None)
+kill_at("INSERT INTO capture")
+archive.keep(run, capture(due[1], Reply(b"two")), None)
+""",
+    "in the middle of the end": """
+show(archive, run, links(A, B))
+for due in archive.take_due(run, 2):
+    archive.keep(run, capture(due, Reply(b"one")), None)
+kill_at("UPDATE run")
+archive.finish_run(run, "finished")
+""",
+}
+CHILD = """
+import os, signal, sys
+from sqlalchemy import event
+from tests.support.archive_factory import *
+from tests.support.archive_factory import capture, links, show
+from pipeline.core.models import UrlKind
+from pipeline.store.crawl.session import CrawlSession
+
+A, B = url("a"), url("b")
+archive = CrawlSession.open(sys.argv[1])
+run = archive.start_run(SITE)
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def kill_at(beginning):
+    @event.listens_for(archive.store.engine, "after_cursor_execute")
+    def _(connection, cursor, statement, *rest):
+        if statement.startswith(beginning):
+            die()
+"""
+
+
+def die(database_url: str, death: str) -> None:
+    paths = str(ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD + death, database_url],
+        env=environment(PYTHONPATH=paths),
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -9
+
+
+def start(archive: CrawlSession) -> int:
+    """PostgreSQL notices the death of a client an instant later."""
+    found: list[int] = []
+
+    def tried() -> bool:
+        try:
+            found.append(archive.start_run(SITE))
+        except AlreadyRunning:
+            return False
+        return True
+
+    until(tried, 10)
+    return found[0]
+
+
+@pytest.mark.parametrize("death", DEATHS.values(), ids=list(DEATHS))
+def test_after_a_kill_the_next_run_finds_all_there_is_and_takes_nothing_twice(
+    database_url: str, archive: CrawlSession, store: Database, death: str
+) -> None:
+    die(database_url, death)
+    run = start(archive)
+    assert rows(store, "SELECT status FROM run ORDER BY id") == [("interrupted",), ("running",)]
+    assert runs.unbalanced(store, [1]) == frozenset()
+    before = {
+        address for (address,) in rows(store, "SELECT url FROM page WHERE payload_id IS NOT NULL")
+    }
+    place = archive.meet_place(run, FEED)
+    linked = one(store, "SELECT count(*) FROM page WHERE kind = 'story'")
+    assert (place.etag == "new") <= (linked == 2), (
+        "a validator without its links would hide them for ever"
+    )
+    archive.keep_place(run, capture(place, Reply(b"<rss/>")), links(A, B), UrlKind.FEED)
+    due = archive.take_due(run, 10)
+    assert {each.url for each in due} == {A, B} - before
+    for each in due:
+        archive.keep(run, capture(each, Reply(b"one")), None)
+    archive.finish_run(run, "finished")
+    assert one(store, "SELECT count(*) FROM page WHERE payload_id IS NOT NULL") == 2
+    assert one(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == 2
+    assert runs.unbalanced(store, [1, 2]) == frozenset()
+
+
+CLEAN = """
+import os, signal, sys
+from sqlalchemy import event
+from tests.support.archive_factory import clean
+from pipeline.store.db.engine import Database
+
+store = Database(sys.argv[1])
+
+@event.listens_for(store.engine, "after_cursor_execute")
+def _(connection, cursor, statement, *rest):
+    if statement.startswith("INSERT INTO " + sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+clean(store)
+"""
+
+
+@pytest.mark.parametrize("table", ["extracted_page", "article_index"])
+def test_a_clean_that_is_killed_is_finished_by_the_next_one(
+    database_url: str, archive: CrawlSession, store: Database, tmp_path: Path, table: str
+) -> None:
+    night(archive, {A: b"one story", B: b"two stories"})
+    paths = str(ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", CLEAN, database_url, table],
+        env=environment(PYTHONPATH=paths),
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == -9
+    assert one(store, "SELECT count(*) FROM article") == 0
+    counts: list[dict[str, int]] = []
+    until(_cleaned(store, counts), 10)
+    assert counts == [{"archived": 2}]
+    assert len(dump(store)["article_index"]) == one(store, "SELECT count(*) FROM revision") == 2
+    assert rows(store, "SELECT status FROM run WHERE kind = 'clean' ORDER BY id") == [
+        ("interrupted",),
+        ("finished",),
+    ]
+
+
+def _cleaned(store: Database, counts: list[dict[str, int]]) -> Callable[[], bool]:
+    def tried() -> bool:
+        try:
+            counts.append(clean(store))
+        except AlreadyRunning:
+            return False
+        return True
+
+    return tried
+
+
+def test_an_error_in_a_transaction_undoes_all_of_it(archive: CrawlSession, store: Database) -> None:
+    night(archive, {A: b"one"})
+    before = dump(store)
+    with pytest.raises(ArithmeticError), store.write() as db:
+        _ = (db.execute(text("UPDATE page SET outcome = 'nonsense'")), 1 / 0)
+    assert dump(store) == before

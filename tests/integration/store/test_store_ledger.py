@@ -1,0 +1,157 @@
+"""The ledger: each URL that a Run saw has one outcome, and the sums prove it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.core.models import Link, LinkDecision, Outcome, Reason
+from pipeline.store.crawl.session import CrawlSession
+from pipeline.store.db.engine import Database
+from pipeline.store.read import runs
+from tests.support.archive_factory import (
+    DAY,
+    FAILED,
+    GONE,
+    NIGHT,
+    SITE,
+    Reply,
+    capture,
+    clean,
+    do,
+    links,
+    night,
+    one,
+    rows,
+    show,
+    url,
+)  # fmt: skip
+
+A, B, C, D = map(url, "abcd")
+
+
+def test_each_url_of_a_run_has_exactly_one_outcome(archive: CrawlSession, store: Database) -> None:
+    run = archive.start_run(SITE)
+    refused = LinkDecision(Link(D), Outcome.REFUSED, Reason.OFF_SITE)
+    show(archive, run, [*links(A, B, C, A), refused])
+    show(archive, run, [*links(A), refused])
+    first, second, _ = archive.take_due(run, 10)
+    archive.keep(run, capture(first, Reply(b"one")), None)
+    archive.keep(run, capture(second, FAILED), NIGHT)
+    counts = archive.finish_run(run, "stopped")
+    assert counts == {"fetched": 2, "failed": 1, "deferred": 1, "refused": 1}
+    found = rows(store, "SELECT url, outcome FROM ledger WHERE run = :run ORDER BY url", run=run)
+    assert len(found) == len({address for address, _ in found}) == sum(counts.values())
+    assert runs.unbalanced(store, [run]) == frozenset()
+
+
+def test_nothing_is_pending_after_a_run_and_what_was_is_still_due(
+    archive: CrawlSession, store: Database
+) -> None:
+    run = archive.start_run(SITE)
+    show(archive, run, links(A, B))
+    archive.take_due(run, 1)
+    archive.finish_run(run, "finished", deferred=Reason.BUDGET)
+    assert one(store, "SELECT count(*) FROM ledger WHERE outcome = 'pending'") == 0
+    assert rows(store, "SELECT DISTINCT reason FROM ledger WHERE outcome = 'deferred'") == [
+        ("budget",)
+    ]
+    assert (
+        one(store, "SELECT count(*) FROM page WHERE due_at IS NOT NULL AND lease_run IS NULL") == 2
+    )
+
+
+def test_the_view_says_how_many_bytes_came_and_when(archive: CrawlSession, store: Database) -> None:
+    night(archive, {A: b"twelve bytes"})
+    ((size, status, job),) = rows(
+        store, "SELECT bytes, status, run_kind FROM ledger WHERE url = :url", url=A
+    )
+    assert (size, status, job) == (12, 200, "crawl")
+    assert runs.run_ledger(store, 1, Outcome.FETCHED)[0].when == NIGHT
+
+
+def test_a_story_is_known_when_it_is_linked_but_not_due(
+    archive: CrawlSession, store: Database
+) -> None:
+    run = archive.start_run(SITE)
+    show(archive, run, links(A))
+    (due,) = archive.take_due(run, 1)
+    archive.keep(run, capture(due, Reply(b"one")), None)
+    archive.finish_run(run, "finished")
+    run = archive.start_run(SITE)
+    show(archive, run, links(A))
+    assert archive.finish_run(run, "finished") == {"fetched": 1, "known": 1}
+
+
+@pytest.mark.parametrize(
+    "breaking",
+    [
+        "DELETE FROM ledger_entry WHERE outcome = 'gone'",
+        "UPDATE ledger_entry SET outcome = 'failed' WHERE outcome = 'gone'",
+        "UPDATE ledger_entry SET outcome = 'pending' WHERE outcome = 'gone'",
+        "UPDATE run SET counts = '{}'",
+    ],
+)
+def test_a_ledger_that_was_broken_on_purpose_is_noticed(
+    archive: CrawlSession, store: Database, breaking: str
+) -> None:
+    night(archive, {A: b"one", B: GONE})
+    night(archive, {C: b"two"}, site="evening")
+    assert runs.unbalanced(store, [1, 2]) == frozenset()
+    do(
+        store,
+        breaking.replace("UPDATE run SET", "UPDATE run SET")
+        + (" WHERE id = 1" if "UPDATE run" in breaking else ""),
+    )
+    assert runs.unbalanced(store, [1, 2]) == {1}
+    broken = {state.site: state.unbalanced for state in runs.states(store, NIGHT)}
+    assert broken == {SITE: (1,), "evening": ()}
+
+
+def test_a_run_that_is_still_going_on_is_not_called_unbalanced(
+    archive: CrawlSession, store: Database
+) -> None:
+    run = archive.start_run(SITE)
+    show(archive, run, links(A))
+    assert runs.unbalanced(store, [run]) == frozenset()
+
+
+def test_a_clean_has_a_ledger_of_its_own_that_adds_up(
+    archive: CrawlSession, store: Database
+) -> None:
+    night(archive, {A: b"one story", B: b"Before you go on, accept all"})
+    assert clean(store) == {"archived": 1, "not_article": 1}
+    night(archive, {A: b"another story", B: b"Before you go on, accept all"}, NIGHT + DAY)
+    assert clean(store) == {"revised": 1}
+    assert runs.unbalanced(store, [1, 2, 3, 4]) == frozenset()
+    assert [run.kind for run in runs.runs(store, 10)] == ["clean", "crawl", "clean", "crawl"]
+
+
+def test_the_state_of_a_site_counts_its_stories_alone(
+    archive: CrawlSession, store: Database
+) -> None:
+    night(archive, {A: b"one story", B: GONE})
+    clean(store)
+    (state,) = runs.states(store, NIGHT + DAY)
+    assert (state.site, state.pages, state.stored, state.articles) == (SITE, 2, 1, 1)
+    assert set(state.last) == {"crawl", "clean"}
+
+
+def test_what_a_site_has_is_read_from_its_last_count_only_while_no_run_has_come_since(
+    archive: CrawlSession, store: Database
+) -> None:
+    night(archive, {url("a"): b"One story", url("b"): b"Another story"})
+    clean(store)
+
+    def seen() -> tuple[int, ...]:
+        (state,) = runs.states(store, NIGHT + DAY)
+        return state.pages, state.stored, state.articles, state.due
+
+    assert seen() == (2, 2, 2, 2)
+    do(store, "UPDATE site_counts SET articles = 7")  # only to see that nothing is counted
+    assert seen() == (2, 2, 7, 2)
+    run = archive.start_run(SITE)
+    show(archive, run, links(url("c")))
+    assert seen() == (3, 2, 2, 3)
+    archive.finish_run(run, "finished")
+    assert rows(store, "SELECT * FROM site_counts") == [(SITE, run, 3, 2, 2)]
+    assert seen() == (3, 2, 2, 3)

@@ -1,0 +1,278 @@
+"""Each statement of a night, a clean, a reader and a search is served by an index: it does not grow with the archive.
+
+The statements are those that the doors really send, caught on their way, and the databases say how they would be answered in an
+archive of some ten thousand pages, with statistics as they have them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import event, text
+
+from pipeline.core.models import Outcome, Reason
+from pipeline.fulltext.tokenizer import Source
+from pipeline.store.clean import container_stats, near_duplicates
+from pipeline.store.clean.session import CleanSession
+from pipeline.store.codec import dictionary_training
+from pipeline.store.crawl import frontier
+from pipeline.store.crawl.session import CrawlSession
+from pipeline.store.db.engine import Database
+from pipeline.store.maintenance import recompress
+from pipeline.store.monitoring import night_stats
+from pipeline.store.read import (
+    export_articles,
+    ledgers,
+    night_summary,
+    page_history,
+    pages,
+    payloads,
+    runs,
+)
+from pipeline.store.search import index
+from pipeline.store.search import search as results
+from tests.support.archive_factory import FEED, NIGHT, RECIPE, Reply, capture, links
+
+PAGES, SITES, RUNS, FOUND = 20_000, 1_000, 4_000, 5_000
+LARGE = (
+    "page",
+    "payload",
+    "capture",
+    "extracted_page",
+    "clean_result",
+    "revision",
+    "article",
+    "ledger_entry",
+    "line_sighting",
+    "sketch",
+    "article_index",
+)
+NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) "
+FILL = {  # of each site 20 stories and 4 runs; of each story one visit, one text, and entries in two ledgers
+    "run": """id, site, kind, started_at, finished_at, status, counts) SELECT i, 's' || (i % {sites}),
+        CASE WHEN (i / {sites}) % 2 = 0 THEN 'crawl' ELSE 'clean' END, :at, :at, 'finished', '{{}}'""",
+    "payload": """id, digest, size, coding, body, media_type, charset, first_seen_at)
+        SELECT i, 'digest ' || i, 100000, 'zstd', :body, 'text/html', '', :at""",
+    "page": """id, site, kind, url, url_key, first_seen_at, due_at, payload_id, last_matched_at, clean_payload_id,
+        clean_recipe, memory_updated_at) SELECT i, 's' || (i % {sites}), 'story', 'https://s' || i % {sites} || '.example/' || i,
+        'key ' || i, :at, CASE WHEN i % 2 = 0 THEN :at ELSE NULL END, i, :at, i, :recipe, :at""",
+    "capture": """id, page_id, run_id, fetched_at, outcome, reason, headers, media_type, charset, payload_id, size,
+        elapsed_ms, location, detail)
+        SELECT i, i, 1 + i % {runs}, :at, 'fetched', 'new', '{{}}', 'text/html', '', i, 1, 1, '', ''""",
+    "extracted_page": """id, payload_id, extractors, made_at, reason, cost_ms, coding, body)
+        SELECT i, i, :extractors, :at, '', 1, 'zstd', :body""",
+    "clean_result": """id, page_id, payload_id, extracted_page_id, recipe, memory, made_at, outcome, reason, removed, chosen_metadata, text_digest,
+        run_id) SELECT i, i, i, i, :recipe, '', :at, 'archived', '', '[]', '{{}}', '', 1 + i % {runs}""",
+    "revision": """id, page_id, number, clean_result_id, title, text, first_seen_at, last_seen_at)
+        SELECT i, i, 1, i, 'Title', 'Text', :at, :at""",
+    "article": """page_id, revision_id, clean_result_id, order_key, title, authors, published_source, published_precision,
+        language, section, tags, image, canonical_url, description, word_count, archived_at, indexed)
+        SELECT i, i, i, i, 'Title', '[]', '', '', 'en', '', '[]', '', '', '', 9, :at, 'v'""",
+    "sketch": "page_id, site, version) SELECT i, 's' || (i % {sites}), 'v'",
+    "line_sighting": "site, key, role, page_id) SELECT 's' || (i % {sites}), i, 'line', i",
+    "ledger_entry": """run_id, page_id, outcome, reason, at, bytes)
+        SELECT 1 + i % {runs}, 1 + (i * 7 + i / {pages}) % {pages}, 'unchanged', 'not_modified', :at, 1""",
+}
+SERVED = re.compile(
+    r"VIRTUAL TABLE INDEX \d+:\S"
+)  # what FTS5 was asked for behind the colon: words, or keys
+ASKED = (
+    "pier",
+    "noon -ferry",
+    '"pier 7"',
+    "leav*",
+    "7 site:s907",
+    "",
+    "site:s7",
+    "ferry before:2026-01-01",
+)
+OTHERWISE = {"run": RUNS, "ledger_entry": 2 * PAGES}
+
+
+def source(page: int) -> Source:
+    body = f"The ferry of pier {page % 100} leaves at noon"
+    return Source(page, f"s{page % SITES}", "en", "Title", body, (), (), 1, index.moment_of(page))
+
+
+def fill(store: Database) -> None:
+    at = NIGHT.replace(tzinfo=None) if store.is_sqlite else NIGHT
+    values = {"at": at, "body": b"packed", "recipe": str(RECIPE), "extractors": RECIPE.extractors}
+    kinds = {} if store.is_sqlite else {"at": "timestamptz", "body": "bytea"}
+    with store.write() as db:
+        for table, told in FILL.items():
+            number, told = (
+                OTHERWISE.get(table, PAGES),
+                told.format(sites=SITES, runs=RUNS, pages=PAGES),
+            )
+            named = {name: value for name, value in values.items() if f":{name}" in told}
+            for name, kind in kinds.items():
+                told = re.sub(rf":{name}\b", f"CAST(:{name} AS {kind})", told)
+            columns, rows = (
+                told.split(" SELECT ", 1) if " SELECT " in told else told.split("SELECT ", 1)
+            )
+            db.execute(
+                text(
+                    f"INSERT INTO {table} ({columns} {NUMBERS.format(number)} SELECT {rows} FROM n"
+                ),
+                named,
+            )
+            if not store.is_sqlite and table in ("run", "payload", "page", "capture"):
+                db.execute(
+                    text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {number + 1})")
+                )
+        index.index(db, ((number, source(number)) for number in range(PAGES, PAGES - FOUND, -1)))
+        db.execute(text("ANALYZE"))
+
+
+@contextmanager
+def caught(store: Database) -> Iterator[dict[str, Any]]:
+    """Statements that are sent meanwhile, with the values of the first of each."""
+    seen: dict[str, Any] = {}
+
+    def note(
+        _connection: object,
+        _cursor: object,
+        statement: str,
+        values: Any,
+        _context: object,
+        many: bool,
+    ) -> None:
+        if (
+            statement.lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE", "WITH"))
+            and "pg_" not in statement
+        ):
+            seen.setdefault(statement, values[0] if many else values)
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(store.engine, "before_cursor_execute", note)
+
+
+def wholes(store: Database, statement: str, values: Any) -> list[str]:
+    """Large tables that a statement would read from end to end."""
+    with store.read() as db:
+        if not store.is_sqlite and "article_index" in statement:
+            db.execute(
+                text("SET LOCAL enable_seqscan = off")
+            )  # as a search does; what no index serves is still read so
+        if store.is_sqlite:
+            told = [row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+            scans = [
+                line.split()[1]
+                for line in told
+                if line.startswith("SCAN ") and not SERVED.search(line)
+            ]
+            ordered = "LIMIT" in statement and any(
+                "USING" in line and "INDEX" in line for line in told
+            )
+            return [] if ordered else [name for name in scans if name in LARGE]
+        (plan,) = db.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", values).one()
+    return list(_scanned(json.loads(plan)[0]["Plan"] if isinstance(plan, str) else plan[0]["Plan"]))
+
+
+def _scanned(node: dict[str, Any]) -> Iterator[str]:
+    if node["Node Type"] == "Seq Scan" and node["Relation Name"] in LARGE:
+        yield node["Relation Name"]
+    for each in node.get("Plans", ()):
+        yield from _scanned(each)
+
+
+def a_night(archive: CrawlSession) -> None:
+    run = archive.start_run("s7")
+    due = archive.meet_place(run, FEED)
+    archive.keep_place(
+        run,
+        capture(due, Reply(b"<rss/>")),
+        links("https://s7.example/107", "https://s7.example/new"),
+        FEED.kind,
+    )
+    archive.last_read([FEED.url])
+    taken = archive.take_due(run, 5)
+    assert taken
+    archive.keep(run, capture(taken[0], Reply(b"Other bytes than before")), datetime.now(UTC))
+    archive.finish_run(run, "finished")
+
+
+def a_clean(store: Database) -> None:
+    shelf = CleanSession(store, "s7")
+    run = shelf.start_run(RECIPE)
+    shelf.count_stale(RECIPE)
+    shelf.count_undrafted(RECIPE)
+    assert shelf.undrafted(RECIPE, 0, 10)
+    shelf.unlearnt(RECIPE, 10)
+    shelf.stale(RECIPE, 0, 10)
+    shelf.recall({7: [1, 2, 3]})
+    shelf.tidy(RECIPE)
+    near_duplicates.count_waiting(store, "s7")
+    shelf.finish_run(run, "finished")
+    night_stats.reckon(store, "s7")
+    dictionary_training.keep_up(store, "s7")
+    with store.read() as db:
+        recompress._wanted(db, "s7", [7, 107, 207])
+    next(recompress._stretches(store, "s7"))
+
+
+def a_reader(store: Database) -> None:
+    runs.runs(store, 20, "s7")
+    runs.run_ledger(store, 8, Outcome.UNCHANGED)
+    runs.reasons(store, 8)
+    runs.states(store, datetime.now(UTC), "s7")
+    runs.unbalanced(store, [8])
+    runs.struck(store, 8)
+    ledgers.runs(store, 20, site="s7", before=1000)
+    ledgers.lines(store, 8, 20, outcome=Outcome.UNCHANGED, reason=Reason.NOT_MODIFIED, after=7)
+    night_summary.crawls(store, "s7", 20)
+    night_summary.likeness(store, "s7", 100)
+    page_history.visits(store, 7, 20, before=7)
+    page_history.entries(store, 7, 20)
+    page_history.making(store, 7)
+    payloads.payload(store, "none")
+    pages.revisions(store, 7)
+    next(
+        export_articles.articles(store, export_articles.Asked(sites=("s7",), since=NIGHT, limit=3)),
+        None,
+    )
+    next(export_articles._pages(store, export_articles.Asked(sites=("s7",))))
+    with store.read() as db:
+        container_stats.known(db, "s7")
+        db.execute(frontier.select(frontier.PageRow.id).where(frontier.PageRow.url_key == "key 7"))
+
+
+def a_search(store: Database) -> None:
+    """What a reader can ask for, in both orders; a later page; and each match once."""
+    for asked in ASKED:
+        found = results.search(store, asked, 5)
+        if found.next:
+            results.search(store, asked, 5, after=found.next)
+        results.search(store, asked, 5, once=True)
+        results.search(store, asked, 5, order="rank")
+
+
+def test_no_statement_of_a_night_a_clean_a_reader_or_a_search_reads_a_large_table_from_end_to_end(
+    archive: CrawlSession, store: Database
+) -> None:
+    fill(store)
+    doors: tuple[Callable[[], None], ...] = (
+        lambda: a_night(archive),
+        lambda: a_clean(store),
+        lambda: a_reader(store),
+        lambda: a_search(store),
+    )
+    sent: dict[str, Any] = {}
+    for door in doors:
+        with caught(store) as seen, caught(archive.store) as others:
+            door()
+        sent |= seen | others
+    assert len(sent) > 60
+    assert sum("article_index" in statement for statement in sent) >= 4
+    wrong = {
+        statement: found
+        for statement, values in sent.items()
+        if (found := wholes(store, statement, values))
+    }
+    assert not wrong, "\n\n".join(f"{found}: {statement}" for statement, found in wrong.items())

@@ -1,0 +1,173 @@
+"""No sequence of nights, cleans, reviews and rollbacks under any recipe touches what is written once, and what is taken back is
+byte for byte what it was."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipeline.jobs import review
+from pipeline.store.clean import held_results
+from pipeline.store.crawl.session import CrawlSession
+from pipeline.store.db.engine import Database
+from pipeline.store.read import runs as history
+from tests.support.archive_factory import DAY, NIGHT, dump, night, one, rows, url
+from tests.support.reclean_factory import (
+    PARAGRAPHS,
+    articles,
+    every,
+    reclean,
+    silent,
+    striking,
+    waterline,
+    wrong_results,
+)
+
+Fresh = Callable[[], Any]  # a context with an empty archive's address
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def fresh(request: pytest.FixtureRequest) -> Fresh:
+    """Empty archives, one for each example."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        return lambda: copied(template)
+    return lambda: created(request.getfixturevalue("postgres"))
+
+
+@contextmanager
+def copied(template: Path) -> Iterator[str]:
+    with TemporaryDirectory() as folder:
+        shutil.copy(template, Path(folder) / "archive.db")
+        yield f"sqlite:///{folder}/archive.db"
+
+
+@contextmanager
+def created(postgres: Any) -> Iterator[str]:
+    name = postgres.create(postgres.template)
+    try:
+        yield postgres.address(name)
+    finally:
+        postgres.drop(name)
+
+
+RECIPES = st.sets(st.integers(0, 5), max_size=6).map(sorted)
+BODIES = st.lists(st.integers(0, 5), min_size=1, max_size=6, unique=True)
+STEPS = st.one_of(
+    st.tuples(st.just("night"), st.tuples(BODIES, BODIES)),
+    st.tuples(st.just("clean"), RECIPES),
+    st.tuples(st.just("all"), RECIPES),
+    st.tuples(st.just("accept"), st.none()),
+    st.tuples(st.just("reject"), st.none()),
+    st.tuples(st.just("rollback"), st.integers(0, 5)),
+)
+
+
+class World:
+    """An archive and the nights that it has seen."""
+
+    def __init__(self, address: str) -> None:
+        self.store = Database(address)
+        self.archive = CrawlSession(Database(address))
+        self.nights = 0
+        self.recipe: list[int] = []
+
+    def close(self) -> None:
+        self.archive.close()
+        self.store.close()
+
+    def night(self, bodies: tuple[list[int], list[int]]) -> None:
+        pages = {
+            url(str(n)): "\n".join(["The ferries are back", *(PARAGRAPHS[line] for line in body)])
+            for n, body in enumerate(bodies)
+        }
+        night(
+            self.archive,
+            {address: body.encode() for address, body in pages.items()},
+            NIGHT + self.nights * DAY,
+        )
+        self.nights += 1
+
+    def clean(self, recipe: list[int]) -> int:
+        self.recipe = recipe
+        return reclean(self.store, striking(*recipe)).run
+
+    def all(self, recipe: list[int]) -> int:
+        self.recipe = recipe
+        return every(self.store, striking(*recipe)).run
+
+    def accept(self, _: None) -> None:
+        self._review(review.accept)
+
+    def reject(self, _: None) -> None:
+        self._review(review.reject)
+
+    def _review(self, choose: Any) -> None:
+        for site, pages in held_results.held(self.store).items():
+            review.review(self.store, site, pages, choose, silent)
+
+    def rollback(self, back: int) -> None:
+        runs = [
+            run
+            for (run,) in rows(
+                self.store, "SELECT id FROM run WHERE kind = 'clean' ORDER BY id DESC"
+            )
+        ]
+        if runs:
+            review.rollback(self.store, runs[back % len(runs)], silent)
+
+    def do(self, step: tuple[str, Any]) -> None:
+        before = waterline(self.store)
+        getattr(self, step[0])(step[1])
+        assert step[0] == "night" or waterline(self.store) == before
+
+    def is_sound(self) -> None:
+        """What holds at any time."""
+        store = self.store
+        assert wrong_results(store) == []
+        assert (
+            history.unbalanced(store, [run for (run,) in rows(store, "SELECT id FROM run")])
+            == frozenset()
+        )
+        twice = "SELECT page_id FROM clean_result WHERE status = 'accepted' GROUP BY page_id, payload_id HAVING count(*) > 1"
+        assert rows(store, twice) == []
+        made_of = "SELECT count(*) FROM revision JOIN clean_result ON clean_result.id = clean_result_id WHERE status <> 'accepted'"
+        assert one(store, made_of) == 0
+        assert len(dump(store)["article_index"]) == one(store, "SELECT count(*) FROM articles")
+
+
+@given(st.lists(STEPS, min_size=2, max_size=8), RECIPES)
+@example(
+    [("night", ([0, 1, 2, 3, 4, 5], [0])), ("clean", []), ("clean", [0, 1, 2]), ("accept", None)],
+    [1],
+)
+@settings(max_examples=6)
+def test_nothing_written_once_is_touched_and_a_rollback_restores_the_articles(
+    fresh: Fresh, steps: list[tuple[str, Any]], recipe: list[int]
+) -> None:
+    with fresh() as address:
+        world = World(address)
+        try:
+            world.night(([0, 1, 2, 3, 4, 5], [0, 1]))
+            for step in steps:
+                world.do(step)
+                world.is_sound()
+            world.clean(world.recipe)  # so that no bytes wait for their first clean
+            before, stored = articles(world.store), waterline(world.store)
+            run = world.clean(recipe)
+            world.accept(None)
+            if run:
+                review.rollback(world.store, run, silent)
+                assert articles(world.store) == before
+            assert waterline(world.store) == stored
+            world.is_sound()
+        finally:
+            world.close()

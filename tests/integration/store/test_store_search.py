@@ -1,0 +1,303 @@
+"""Search: the same answers on both engines, newest first, and no query that can raise."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from alembic import command
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipeline.core.errors import ConfigError
+from pipeline.fulltext import tokenizer
+from pipeline.store.crawl.session import CrawlSession
+from pipeline.store.db import migrate
+from pipeline.store.db.engine import Database
+from pipeline.store.read import pages as query
+from pipeline.store.search import facets, index, search
+from pipeline.store.search.index import order_key
+from tests.conftest import Grown
+from tests.support.archive_factory import DAY, NIGHT, clean, do, dump, night, rows, url
+
+STORIES = {
+    "oldest": "Night ferry returns\nThe ferry left Port Ellery at seven. Café owners cheered.",
+    "tajik": "Дар шаҳри Анорбоғ мактаби нав\nӮ гуфт, ки ҷӯйи обро тоза мекунанд: «қоидаи нав».",
+    "russian": "Ёлка на площади\nГолосование о самой высокой ёлке; найти её помог житель. Йод и война.",
+    "newest": "The harbour levy\nThe levy for the ferry returns in foo_bar style, COVID-19, 3.14 and http://example.org/a-b.",
+}
+FINDS: dict[str, list[str]] = {
+    "ferry": ["newest", "oldest"],
+    "FERRY": ["newest", "oldest"],
+    "ferry levy": ["newest"],
+    "levy": ["newest"],
+    "ferries": [],
+    '"ferry returns"': ["newest", "oldest"],
+    '"returns ferry"': [],
+    '"the ferry left" ellery': ["oldest"],
+    '"ferry returns': ["newest", "oldest"],
+    "cafe": ["oldest"],
+    "Café": ["oldest"],
+    "шаҳри": ["tajik"],
+    "шахри": ["tajik"],
+    "анорбог": ["tajik"],
+    "чуйи": ["tajik"],
+    "у гуфт": ["tajik"],
+    "коидаи": ["tajik"],
+    "елка": ["russian"],
+    "ЁЛКА": ["russian"],
+    "е\u0308лка": ["russian"],
+    "ёлке голосование": ["russian"],
+    "найти": ["russian"],
+    "наити": [],
+    "йод": ["russian"],
+    "нав": ["tajik"],
+    '"мактаби нав"': ["tajik"],
+    "foo_bar": ["newest"],
+    "covid-19": ["newest"],
+    "3.14": ["newest"],
+    "example.org": ["newest"],
+    "—": [],
+}
+WORDS = ["ferry", "levy", "шахри", "ёлка", "returns", "foo_bar", "3.14", "𞤀𞤁", "½", "ﷺ", "²", "the"]
+
+
+@pytest.fixture
+def articles(archive: CrawlSession, store: Database, grown: Grown) -> Database:
+    """An archive of a few stories, one a night."""
+
+    def nights() -> None:
+        for day, (name, body) in enumerate(STORIES.items()):
+            night(archive, {url(name): body.encode()}, NIGHT + day * DAY)
+        clean(store)
+
+    grown(nights)
+    return store
+
+
+def found(store: Database, words: str, limit: int = 10, site: str | None = None) -> list[str]:
+    return [each.url.rpartition("/")[2] for each in query.find_articles(store, words, limit, site)]
+
+
+def test_words_and_phrases_find_what_a_reader_means(articles: Database) -> None:
+    assert {words: found(articles, words) for words in FINDS} == FINDS
+
+
+def test_without_words_the_newest_articles_of_all_come(articles: Database) -> None:
+    assert found(articles, "") == ["newest", "russian", "tajik", "oldest"]
+    assert found(articles, "", limit=2) == ["newest", "russian"]
+
+
+def test_newest_is_by_the_date_of_publication_and_else_by_the_first_sighting(
+    articles: Database,
+) -> None:
+    assert found(articles, "ferry") == ["newest", "oldest"]
+    assert order_key(NIGHT + timedelta(seconds=1), 1) > order_key(NIGHT, 2) > order_key(NIGHT, 1)
+    assert order_key(NIGHT.replace(year=9999), 1) < 1 << 63
+    assert order_key(NIGHT.replace(year=1), 7) == 7
+
+
+def test_a_site_may_be_asked_alone(archive: CrawlSession, articles: Database) -> None:
+    night(
+        archive,
+        {"https://evening.example/evening": b"Evening ferry"},
+        NIGHT + 9 * DAY,
+        site="evening",
+    )
+    clean(articles, site="evening")
+    assert found(articles, "ferry") == ["evening", "newest", "oldest"]
+    assert found(articles, "ferry", site="evening") == ["evening"]
+    assert found(articles, "", site="courier", limit=1) == ["newest"]
+    assert found(articles, "ferry", site="nobody") == []
+
+
+def test_an_edit_is_found_by_its_new_words_alone(archive: CrawlSession, store: Database) -> None:
+    night(archive, {url("a"): b"Levy\nApril"})
+    clean(store)
+    night(archive, {url("a"): b"Levy\nMarch"}, NIGHT + DAY)
+    clean(store)
+    assert (found(store, "april"), found(store, "march"), found(store, "levy")) == (
+        [],
+        ["a"],
+        ["a"],
+    )
+
+
+@given(st.text(max_size=60))
+@example('"ferry" -')
+@settings(max_examples=100)
+def test_no_text_at_all_raises_as_a_query(articles: Database, words: str) -> None:
+    assert search.search(articles, words, 5, order="rank").understood
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=5), st.booleans())
+@settings(max_examples=60)
+def test_more_words_never_find_more(articles: Database, words: list[str], quoted: bool) -> None:
+    terms = [f'"{word}"' if quoted else word for word in words]
+    sizes = [len(found(articles, " ".join(terms[:number]))) for number in range(1, len(terms) + 1)]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_two_megabytes_of_different_words_are_kept_whole_and_found_by_their_beginning(
+    archive: CrawlSession, store: Database
+) -> None:
+    words = [f"w{number:06x}" for number in range(300_000)]
+    body = "Endless list\n" + " ".join(words)
+    assert len(body) > 2_000_000
+    night(archive, {url("a"): body.encode()})
+    assert clean(store) == {"archived": 1}
+    (article,) = query.find_articles(store, words[1000], 1)
+    assert article.text == body
+
+
+@pytest.mark.parametrize("letters", ["㌀㌁㌂㌃㌄㌅㌆㌇", "ﷺﷻ"], ids=["squared", "ligatures"])
+def test_letters_that_unfold_to_many_do_not_break_the_index(
+    archive: CrawlSession, store: Database, letters: str
+) -> None:
+    alphabet = [chr(0x3300 + n) for n in range(87)] if letters[0] == "㌀" else list(letters)
+    words = [a + b + c for a in alphabet for b in alphabet for c in alphabet][:62_000]
+    night(archive, {url("a"): ("Ferry\n" + " ".join(words * (62_000 // len(words)))).encode()})
+    assert clean(store) == {"archived": 1}
+    assert found(store, "ferry") == ["a"]
+
+
+def test_an_article_whose_index_entry_is_gone_is_still_read_and_cleaned(
+    archive: CrawlSession, articles: Database
+) -> None:
+    do(articles, "DELETE FROM article_index")
+    assert found(articles, "ferry") == []
+    assert len(found(articles, "")) == 4
+    do(articles, "UPDATE page SET needs_clean = true WHERE kind = 'story'")
+    clean(articles)
+    assert found(articles, "ferry") == ["newest", "oldest"]
+
+
+def pages(store: Database, words: str, order: str, once: bool = False) -> list[list[str]]:
+    """All pages of two hits, one after the other."""
+    shown, after = [], ""
+    while not shown or after:
+        page = search.search(store, words, 2, order=order, after=after, once=once)
+        shown.append([hit.article.url.rpartition("/")[2] for hit in page.hits])
+        after = page.next
+        assert not after or after == page.hits[-1].place
+    return shown
+
+
+def all_pages(store: Database, words: str, order: str) -> list[str]:
+    return [name for page in pages(store, words, order) for name in page]
+
+
+@pytest.mark.parametrize("order", search.ORDERS)
+def test_pages_go_on_where_the_one_before_ended_though_articles_come_in(
+    archive: CrawlSession, store: Database, order: str
+) -> None:
+    for n in range(5):
+        night(archive, {url(f"a{n}"): f"Story {n}\nferry {'ferry ' * n}".encode()}, NIGHT + n * DAY)
+    clean(store)
+    whole = ["a4", "a3", "a2", "a1", "a0"]
+    assert pages(store, "ferry", order) == [whole[:2], whole[2:4], whole[4:]]
+    first = search.search(store, "ferry", 2, order=order)
+    night(archive, {url("a9"): b"New\nferry ferry ferry"}, NIGHT + 9 * DAY)
+    clean(store)
+    second = search.search(store, "ferry", 2, order=order, after=first.next)
+    assert [hit.article.url.rpartition("/")[2] for hit in second.hits] == whole[2:4]
+
+
+def test_by_rank_a_title_weighs_more_than_a_mention(archive: CrawlSession, store: Database) -> None:
+    night(archive, {url("titled"): b"Ferry levy\nWhat it costs."}, NIGHT)
+    night(archive, {url("often"): b"Prices\nferry and ferry " + b"other words " * 5}, NIGHT + DAY)
+    night(archive, {url("once"): b"Weather\nferry " + b"other words " * 20}, NIGHT + 2 * DAY)
+    clean(store)
+    assert all_pages(store, "ferry", "rank") == ["titled", "often", "once"]
+    assert all_pages(store, "ferry", "newest") == ["once", "often", "titled"]
+    assert all_pages(store, "site:courier", "rank") == ["once", "often", "titled"], (
+        "without words the newest come"
+    )
+
+
+CURSORS = [
+    "x",
+    "-",
+    "é",
+    "\ud800",
+    "bi4x",
+    "cjE",
+    "bi45OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5",
+    "A" * 9000,
+]
+
+
+def test_a_cursor_of_nobody_is_a_sentence(articles: Database) -> None:
+    for cursor in CURSORS:
+        try:
+            assert search.search(articles, "ferry", 2, after=cursor).query
+        except ConfigError as error:
+            assert "no place to go on from" in str(error)  # noqa: PT017
+
+
+def test_few_matches_are_counted(articles: Database) -> None:
+    counts = facets.count(articles, "ferry OR ёлка")
+    assert (counts.total, counts.exact, counts.sites, counts.unit) == (
+        3,
+        True,
+        (("courier", 3),),
+        "day",
+    )
+    assert [number for _, number in counts.over_time] == [1, 0, 1, 1]
+    assert sum(number for _, number in facets.count(articles, "").over_time) == 4
+    assert facets.count(articles, "nobody") == facets.Counts(0, True)
+
+
+def test_many_matches_are_estimated_from_one_slice(
+    archive: CrawlSession, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokenizer, "SLICES", 1)
+    monkeypatch.setattr(facets, "EXACT", 2)
+    night(archive, {url(str(n)): b"Ferry" for n in range(4)})
+    clean(store)
+    for query_text in ("ferry", ""):
+        counts = facets.count(store, query_text)
+        assert (counts.total, counts.exact, counts.sites) == (4 * 64, False, (("courier", 4 * 64),))
+        assert [number for _, number in counts.over_time] == [4 * 64]
+
+
+def test_an_archive_of_before_is_indexed_in_steps_that_a_kill_cannot_harm(
+    articles: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = dump(articles)
+    do(
+        articles,
+        "DELETE FROM article_index WHERE rowid IN (SELECT order_key FROM article WHERE title LIKE 'The%')",
+    )
+    do(articles, "UPDATE article SET indexed = ''")
+    monkeypatch.setattr(index, "BATCH", 3)
+    assert (
+        index.waiting(articles),
+        index.waiting(articles, "courier"),
+        index.waiting(articles, "evening"),
+    ) == (4, 4, 0)
+    assert [index.catch_up(articles, "courier") for _ in range(3)] == [3, 1, 0]
+    assert index.waiting(articles) == 0
+    assert dump(articles) == whole
+
+
+def test_an_archive_without_pairs_finds_the_same_before_they_are_added_and_after(
+    articles: Database,
+) -> None:
+    whole = dump(articles) | {"site_counts": []}  # which the next run counts
+    index_of = "SELECT words::text FROM article_index ORDER BY rowid"
+    known = rows(articles, index_of) if not articles.is_sqlite else []
+    with articles.migrating() as connection:
+        settings = migrate.config()
+        settings.attributes["connection"] = connection
+        command.downgrade(settings, "0008")
+    if not articles.is_sqlite:
+        pairs = "ARRAY(SELECT lexeme FROM unnest(words) WHERE lexeme LIKE '~%')"
+        do(articles, f"UPDATE article_index SET words = ts_delete(words, {pairs})")
+        assert rows(articles, index_of) != known
+    migrate.ensure(articles)
+    for waiting in (0 if articles.is_sqlite else 4, 0):
+        assert index.waiting(articles) == waiting
+        assert {words: found(articles, words) for words in FINDS} == FINDS
+        index.catch_up(articles)
+    assert dump(articles) == whole

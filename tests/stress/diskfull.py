@@ -1,0 +1,235 @@
+"""diskfull — nights on a disk that is too small: one that fills, on either database, then one with a floor.
+
+The archive lies on a tmpfs of 8 MB, PostgreSQL's tables on one of 24, which only root can make; elsewhere the trial says so and
+asks nothing. While a night fills it, the archive is looked at from outside. The night is to end with the disk's exit code and
+sentence, with nothing lost that was committed; readers are to read; and with more room the same command is to complete
+everything.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from pipeline.core.errors import ExitCode
+from tests.stress import nights
+from tests.stress.figures import Figures
+from tests.stress.nights import Committed, ask, committed, runs
+from tests.stress.watching import ROOT
+
+SMALL, LARGE, FLOOR = 8, 400, 20  # megabytes
+SMALL_SERVER = 24  # of which an empty database takes eight
+STORIES = 1_500
+LEFT = """SELECT count(*) FROM run WHERE finished_at IS NOT NULL AND EXISTS
+(SELECT 1 FROM ledger_entry l WHERE l.run_id = run.id AND l.outcome = 'pending')"""
+
+
+def run(figures: Figures) -> None:
+    """Both nights."""
+    with (
+        tempfile.TemporaryDirectory(prefix="nd-disk-") as folder,
+        nights.served(STORIES) as address,
+    ):
+        disk = Path(folder) / "disk"
+        disk.mkdir()
+        mounted = subprocess.run(_mount(disk, SMALL), capture_output=True, text=True, check=False)
+        if mounted.returncode:
+            figures.say(
+                f"left out: only root can make a disk of {SMALL} MB ({mounted.stderr.strip()})"
+            )
+            return
+        try:
+            home = nights.home(Path(folder), [address])
+            _fill(figures, home, disk, "SQLite", f"sqlite:///{disk / 'archive.db'}")
+            _floor(figures, home, disk)
+        finally:
+            subprocess.run(["umount", str(disk)], check=False)
+        _postgres(figures, Path(folder) / "home")
+
+
+def _postgres(figures: Figures, home: Path) -> None:
+    """PostgreSQL with its tables on a disk of their own: there it is full, and its log of changes is not."""
+    short = Path(tempfile.mkdtemp(prefix="nd"))
+    try:
+        with nights.own_postgres() as (address, _):
+            subprocess.run(_mount(short, SMALL_SERVER), check=True)
+            owner = Path(str(ask(address, "SHOW data_directory")[0][0])).stat()
+            os.chown(short, owner.st_uid, owner.st_gid)
+            engine = create_engine(address, isolation_level="AUTOCOMMIT")
+            with engine.connect() as db:
+                db.execute(text(f"CREATE TABLESPACE small LOCATION '{short}'"))
+                db.execute(text("CREATE DATABASE archive TABLESPACE small"))
+            small = engine.url.set(database="archive").render_as_string(hide_password=False)
+            engine.dispose()
+            _fill(figures, home, short, "PostgreSQL", small)
+    finally:
+        subprocess.run(["umount", str(short)], check=False)
+        shutil.rmtree(short, ignore_errors=True)
+
+
+def _mount(disk: Path, size: int, *more: str) -> list[str]:
+    return ["mount", "-t", "tmpfs", "-o", ",".join((*more, f"size={size}m")), "tmpfs", str(disk)]
+
+
+def _fill(figures: Figures, home: Path, disk: Path, engine: str, address: str) -> None:
+    known: Committed = frozenset()
+    unread = 0
+    with _night(home, address, floor=0) as night:
+        while night.poll() is None:
+            try:
+                known |= committed(address)
+            except OperationalError:
+                unread += 1
+            time.sleep(0.2)
+        said = night.communicate()[0].strip()
+    figures.met(
+        f"{engine}: exit code of the night that fills the disk",
+        night.returncode,
+        night.returncode == ExitCode.DISK,
+        said.splitlines(),
+    )
+    figures.met(
+        f"{engine}: what it says",
+        next((line for line in said.splitlines() if "no room left" in line), said[-200:]),
+        "no room left" in said and "Traceback" not in said,
+        said.splitlines(),
+    )
+    lost = len(known - committed(address))
+    figures.met(f"{engine}: committed rows lost, of {len(known)}", lost, bool(known) and not lost)
+    figures.met(f"{engine}: looks from outside that failed while it was full", unread, unread == 0)
+    for words in (("status",), ("search", "the", "--limit", "1"), ("verify", "--sample", "50")):
+        done = _say(home, address, *words)
+        # PostgreSQL itself may turn a new connection away, for which it writes a small file
+        is_told = (
+            engine == "PostgreSQL"
+            and done.returncode == ExitCode.DISK
+            and "could not write init file" in done.stderr
+        )
+        figures.met(
+            f"{engine}: 'nightdesk {words[0]}' on the full disk",
+            done.returncode,
+            done.returncode == 0 or is_told,
+            done.stderr.splitlines(),
+        )
+    subprocess.run(_mount(disk, LARGE, "remount"), check=True)
+    with _night(home, address, floor=0) as night:
+        said = night.communicate(timeout=900)[0]
+    figures.met(
+        f"{engine}: exit code of the next night, with more room",
+        night.returncode,
+        night.returncode == 0,
+        said.splitlines(),
+    )
+    _whole(figures, engine, home, address, known)
+
+
+def _whole(figures: Figures, engine: str, home: Path, address: str, known: Committed) -> None:
+    final = committed(address)
+    figures.met(f"{engine}: committed rows lost in the end", len(known - final), known <= final)
+    articles = sum(kind == "article" for kind, _, _ in final)
+    figures.met(f"{engine}: articles", f"{articles} of {STORIES}", articles == STORIES)
+    figures.met(f"{engine}: runs that are still open", open_ := _open(address), open_ == 0)
+    done = _say(home, address, "verify")
+    figures.met(
+        f"{engine}: exit code of 'nightdesk verify'",
+        done.returncode,
+        done.returncode == 0,
+        done.stderr.splitlines(),
+    )
+
+
+def _open(address: str) -> int:
+    return int(str(ask(address, "SELECT count(*) FROM run WHERE finished_at IS NULL")[0][0])) + int(
+        str(ask(address, LEFT)[0][0])
+    )
+
+
+def _floor(figures: Figures, home: Path, disk: Path) -> None:
+    """A fresh archive, and a disk that has room for the floor and a few stories."""
+    address = f"sqlite:///{disk / 'other.db'}"
+    taken = sum(path.stat().st_size for path in disk.rglob("*") if path.is_file()) // 2**20
+    subprocess.run(_mount(disk, taken + FLOOR + 6, "remount"), check=True)
+    with _night(home, address, floor=FLOOR) as night:
+        said = night.communicate(timeout=300)[0]
+    figures.met(
+        "exit code of the night that reaches the floor",
+        night.returncode,
+        night.returncode == ExitCode.DISK,
+        said.splitlines(),
+    )
+    kept, before = len(committed(address)), runs(address)
+    figures.met("rows that it kept", kept, kept > 0)
+    figures.met("runs that are still open", open_ := _open(address), open_ == 0)
+    figures.met(
+        "what its crawl says",
+        ask(address, "SELECT detail FROM run WHERE kind = 'crawl'")[0][0],
+        "free_megabytes" in said,
+    )
+    taken = sum(path.stat().st_size for path in disk.rglob("*") if path.is_file()) // 2**20
+    subprocess.run(_mount(disk, taken + FLOOR - 2, "remount"), check=True)
+    with _night(home, address, floor=FLOOR) as night:
+        night.communicate(timeout=60)
+    begun = runs(address) - before
+    figures.met(
+        "exit code and runs of a night below the floor",
+        (night.returncode, begun),
+        (night.returncode, begun) == (ExitCode.DISK, 0),
+    )
+    figures.told("megabytes that were free then", round(_free(disk) / 2**20, 1))
+
+
+def _free(disk: Path) -> int:
+    return shutil.disk_usage(disk).free
+
+
+@contextmanager
+def _night(home: Path, address: str, floor: int) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        _command(home, address, "crawl"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT,
+        env=_environment(floor),
+    ) as night:  # fmt: skip
+        try:
+            yield night
+        finally:
+            night.kill()
+
+
+def _say(home: Path, address: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        _command(home, address, *words),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=_environment(0),
+        timeout=300,
+        check=False,
+    )
+
+
+def _command(home: Path, address: str, *words: str) -> list[str]:
+    return [
+        sys.executable,
+        "-P",
+        "-m",
+        "pipeline",
+        "--home",
+        str(home),
+        "--database-url",
+        address,
+        *words,
+    ]
+
+
+def _environment(floor: int) -> dict[str, str]:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
+    return bare | {"NIGHTDESK_FREE_MEGABYTES": str(floor)}

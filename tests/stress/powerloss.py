@@ -1,0 +1,147 @@
+"""powerloss — the power goes at random moments of a night, and nothing that was committed is gone.
+
+strace writes down what a night on SQLite writes and when it syncs. From that, the disk is laid as it may be at random moments:
+with all that was synced, and of what was written since then any part, torn at any sector. Each such archive has to open, to be
+whole, to hold all that was committed before the last sync of its log, and of some the next night has to complete everything.
+To show that the trial sees a loss, the same is done with a disk that lies: what was synced in the end counts for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.stress.figures import Figures
+from tests.stress.nights import Committed, ask, committed, home, judge, served, start
+from tests.stress.watching import ROOT
+from tests.stress.writes import STRACE, Disk, Event, events
+
+STORIES = 80
+MOMENTS = 60
+PROVED = (
+    3  # of so many one is looked through by `nightdesk verify`; SQLite's own check is made of all
+)
+NIGHTS = 2  # of these moments, after which a night is let to its end
+LIES = 20  # syncs that a lying disk forgets
+LOG = "archive.db-wal"
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One moment: how many events came before, and before which of them the log was last synced."""
+
+    at: int
+    synced: int
+
+
+def run(figures: Figures) -> None:
+    """One night, and all moments of it."""
+    if shutil.which("strace") is None:
+        figures.say("left out: strace is not installed ('apt-get install strace' on Debian)")
+        return
+    with tempfile.TemporaryDirectory(prefix="nd-power-") as folder, served(STORIES) as address:
+        root, disk = Path(folder), Path(folder) / "disk"
+        disk.mkdir()
+        place, log = home(root, [address]), root / "writes.log"
+        code, said = _night(place, disk, log)
+        figures.met("exit code of the night that was watched", code, code == 0, said.splitlines())
+        story = list(events(log, disk))
+        log.unlink()
+        figures.told("writes, and syncs", f"{_number(story, 'write')}, {_number(story, 'sync')}")
+        _moments(figures, place, story, root / "after")
+        _lie(figures, story, root / "lies")
+
+
+def _number(story: Sequence[Event], kind: str) -> int:
+    return sum(event.kind == kind for event in story)
+
+
+def _night(place: Path, disk: Path, log: Path) -> tuple[int, str]:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
+    done = subprocess.run(
+        [*STRACE, str(log), sys.executable, "-P", "-m", "pipeline", "--home", str(place), "crawl"],
+        cwd=ROOT, env=bare | {"NIGHTDESK_DATABASE_URL": f"sqlite:///{disk / 'archive.db'}"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout
+
+
+def _losses(story: Sequence[Event], lots: random.Random) -> list[Loss]:
+    """Moments behind the first sync of the log: most by lot, and some just before a sync, when most is at stake."""
+    syncs = [at for at, event in enumerate(story) if event.kind == "sync" and event.name == LOG]
+    risky = [at - 1 for at, event in enumerate(story) if event.kind == "sync" and at > syncs[3]]
+    chosen = lots.sample(range(syncs[3], len(story)), MOMENTS * 2 // 3) + lots.sample(
+        risky, MOMENTS // 3
+    )
+    return [Loss(at, max(sync for sync in syncs if sync <= at)) for at in sorted(chosen)]
+
+
+def _moments(figures: Figures, place: Path, story: Sequence[Event], folder: Path) -> None:
+    lots, disk = random.Random(7), Disk()
+    losses = _losses(story, lots)
+    wanted: dict[int, Committed] = {}
+    torn, lost, broken, open_ = 0, list[str](), list[str](), 0
+    kept: list[tuple[str, Committed]] = []
+    for at, event in enumerate(story):
+        disk.meet(event)
+        for loss in (each for each in losses if at in (each.at, each.synced)):
+            if at == loss.synced and at not in wanted:
+                wanted[at] = committed(_address(disk.whole(folder / f"whole-{at}")))
+            if at == loss.at:
+                torn += bool(sum(map(len, disk.since.values())))
+                address = _address(
+                    disk.after_power_loss(folder / f"loss-{at}-{lots.random()}", lots)
+                )
+                broken += _broken(place, address, proved=open_ % PROVED == 0)
+                gone = wanted[loss.synced] - committed(address)
+                lost += [f"event {at}: {len(gone)} rows, as {sorted(gone)[:3]}"] if gone else []
+                open_ += 1
+                kept.append((address, wanted[loss.synced]))
+    figures.met("moments at which the power went", open_, open_ == MOMENTS)
+    figures.told("of these with writes that were not synced", torn)
+    figures.told("committed rows at the last of them", max(map(len, wanted.values())))
+    figures.met("archives that do not open, or are not whole", len(broken), not broken, broken)
+    figures.met("archives in which committed rows are lost", len(lost), not lost, lost)
+    for address, known in kept[MOMENTS // 3 :: MOMENTS // 3][:NIGHTS]:
+        code = start(place, address).wait(timeout=900)
+        figures.met("exit code of the next night", code, code == 0)
+        judge(figures, "after it", address, known, STORIES)
+
+
+def _address(folder: Path) -> str:
+    return f"sqlite:///{folder / 'archive.db'}"
+
+
+def _broken(place: Path, address: str, *, proved: bool) -> list[str]:
+    """What SQLite and `nightdesk verify` find."""
+    said = str(ask(address, "PRAGMA integrity_check")[0][0])
+    if not proved or said != "ok":
+        return [] if said == "ok" else [said]
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "pipeline", "--home", str(place), "--database-url", address, "verify"],
+        cwd=ROOT, env=bare, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    return [] if done.returncode == 0 else [done.stderr or done.stdout]
+
+
+def _lie(figures: Figures, story: Sequence[Event], folder: Path) -> None:
+    """The trial has to see a disk that forgets its last syncs."""
+    syncs = [at for at, event in enumerate(story) if event.kind == "sync" and event.name == LOG]
+    middle = len(syncs) * 2 // 3
+    disk, last = Disk(), syncs[middle]
+    for at, event in enumerate(story[: last + 1]):
+        disk.meet(event, honest=at < syncs[middle - LIES])
+    wanted = committed(_address(disk.whole(folder / "whole")))
+    disk.since.clear()
+    found = committed(_address(disk.after_power_loss(folder / "loss", random.Random(1))))
+    figures.met(
+        "rows that a disk which lies has lost", len(wanted - found), len(wanted - found) > 0
+    )

@@ -1,0 +1,208 @@
+"""replay — every story of an exported WARC is shown by pywb as it was, byte for byte.
+
+The demo's two nights, and pages of other times with hard addresses and charsets, are exported by the real command and given to
+the three commands that the README shows. Then each visit is asked for over HTTP: what brought bytes, what met the same again (a
+revisit, which pywb answers with the bytes of the first visit), and what was a redirect or gone. Where pywb is not installed the
+trial says so, and tries nothing.
+"""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import quote
+
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
+
+from pipeline.store.db.engine import Database
+from pipeline.store.read import export_articles
+from pipeline.store.read.export_articles import Asked, Seen
+from tests.stress.figures import Figures
+from tests.stress.watching import ROOT, nightdesk
+
+PLACES = (ROOT / ".venv-pywb" / "bin",)  # beside the PATH
+MISSING = "skipped: pywb is not installed; python3 -m venv .venv-pywb && .venv-pywb/bin/pip install -q pywb"
+NAME = "nightdesk"  # of pywb's collection
+START = 60.0  # seconds that pywb may take until it answers
+PAGE = "<html><head><title>{0}</title></head><body><h1>{0}</h1><p>{1}</p></body></html>"
+STORIES = {  # address → texts by day, charset
+    "https://gazette.example/ferry?id=7&lang=en": (
+        ("The night ferry left.", "The ferry left.", "The ferry came back."),
+        "utf-8",
+    ),
+    "https://gazette.example/новости/паром": (
+        ("Ночной паром ушёл.", "Ночной паром ушёл.", "Паром вернулся."),
+        "windows-1251",
+    ),
+    "https://gazette.example/%D3%A3/a%20b;c=(1)'!": (("Киштии шабона рафт.",) * 3, "utf-8"),
+}
+
+
+def run(figures: Figures) -> None:
+    """The trial."""
+    tools = {name: found for name in ("wb-manager", "wayback") if (found := _found(name))}
+    if len(tools) < 2:
+        figures.say(MISSING)
+        return
+    with tempfile.TemporaryDirectory(prefix="nd-replay-") as folder:
+        home = _archive(figures, Path(folder))
+        out = Path(folder) / "pages.warc.gz"
+        made = nightdesk(home, "export", str(out), seconds=120)
+        figures.met("export", made.out.strip(), made.code == 0, made.err.splitlines())
+        with _replayed(tools, Path(folder), out) as port:
+            store = Database(f"sqlite:///{home}/nightdesk.db")
+            _judge(figures, port, list(export_articles.visits(store, Asked())))
+            store.close()
+
+
+def _found(name: str) -> str | None:
+    return next(
+        (str(place / name) for place in PLACES if (place / name).is_file()), shutil.which(name)
+    )
+
+
+def _archive(figures: Figures, folder: Path) -> Path:
+    """The demo's archive, and pages of three days that somebody else kept; the demo's home."""
+    demo = nightdesk(folder, "demo", seconds=300)
+    figures.met("demo", f"exit code {demo.code}", demo.code == 0, demo.err.splitlines())
+    home = folder / "var" / "demo"
+    more = nightdesk(
+        home, "import", "--no-clean", str(_others(folder / "others.warc.gz")), seconds=120
+    )
+    figures.met(
+        "import of pages with hard addresses",
+        more.out.partition("\n")[0],
+        more.code == 0,
+        more.err.splitlines(),
+    )
+    return home
+
+
+def _others(path: Path) -> Path:
+    with path.open("wb") as stream:
+        writer = WARCWriter(stream, gzip=True)
+        for address, (texts, charset) in STORIES.items():
+            for day, text in enumerate(texts, 1):
+                body = PAGE.format(text, text * 20).encode(charset)
+                headers = StatusAndHeaders(
+                    "200 OK",
+                    [("Content-Type", f"text/html; charset={charset}")],
+                    protocol="HTTP/1.1",
+                )
+                told = {"WARC-Date": f"2019-03-0{day}T04:05:06Z"}
+                answer = (BytesIO(body), len(body))
+                writer.write_record(
+                    writer.create_warc_record(
+                        address, "response", *answer, http_headers=headers, warc_headers_dict=told
+                    )
+                )
+    return path
+
+
+@contextmanager
+def _replayed(tools: dict[str, str], folder: Path, warc: Path) -> Iterator[int]:
+    """pywb at work, as the README starts it; the port that it answers at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    root = folder / "pywb"
+    root.mkdir()
+    for words in (["init", NAME], ["add", NAME, str(warc)]):
+        subprocess.run(
+            [tools["wb-manager"], *words], cwd=root, check=True, capture_output=True, timeout=120
+        )
+    with (root / "wayback.log").open("wb") as log:
+        command = [tools["wayback"], "-b", "127.0.0.1", "-p", str(port)]
+        server = subprocess.Popen(
+            command, cwd=root, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    try:
+        _wait(port, server)
+        yield port
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _wait(port: int, server: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + START
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            _ask(port, "/")
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError(f"pywb did not answer at port {port} within {START:g} s")
+
+
+def _ask(port: int, path: str) -> tuple[int, bytes, str]:
+    """Status, body and the time of the visit that is shown."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, body, answer.headers.get("Memento-Datetime", "")
+
+
+def _judge(figures: Figures, port: int, seen: list[Seen]) -> None:
+    for what, each in (
+        (
+            "stories that pywb shows with the stored bytes",
+            [one for one in seen if one.digest and not one.first_at],
+        ),
+        (
+            "revisits that it shows with the bytes that they met again",
+            [one for one in seen if one.first_at],
+        ),
+        (
+            "redirects and pages that are gone, with their status",
+            [one for one in seen if not one.digest],
+        ),
+    ):
+        wrong = [
+            f"{one.url} of {one.at}: {told}" for one in each if (told := _wrong_with(port, one))
+        ]
+        figures.met(
+            what, f"{len(each) - len(wrong)} of {len(each)}", bool(each) and not wrong, wrong
+        )
+    stories = [one for one in seen if one.digest]
+    hidden = [one.url for one in stories if not _is_shown(port, one)]
+    figures.met(
+        "pages whose links lead into the archive",
+        f"{len(stories) - len(hidden)} of {len(stories)}",
+        not hidden,
+        hidden,
+    )
+
+
+def _wrong_with(port: int, each: Seen) -> str:
+    status, body, at = _ask(port, _address(each, "id_"))
+    if status != (200 if each.digest else each.status):
+        return f"answered with {status}"
+    if f"{each.at:%d %b %Y %H:%M:%S} GMT" not in at:
+        return f"shown is the visit of {at}"
+    if each.digest and sha256(body).hexdigest() != each.digest:
+        return "other bytes than those that are stored"
+    return ""
+
+
+def _is_shown(port: int, each: Seen) -> bool:
+    """As a reader's browser gets it."""
+    status, body, _ = _ask(port, _address(each, "mp_"))
+    return status == 200 and b"wombat" in body
+
+
+def _address(each: Seen, how: str) -> str:
+    return f"/{NAME}/{each.at:%Y%m%d%H%M%S}{how}/" + quote(each.url, safe="/:?&=%;()'!")

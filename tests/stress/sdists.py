@@ -1,0 +1,115 @@
+"""Foreign suites: source packages from PyPI, unpacked, and what stands in their tests.
+
+Promises that nothing of theirs is run: Python files are parsed, and of them only literal values are taken. A package that
+cannot be had is None, with a sentence that says why.
+"""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+SECONDS = 120  # for one download
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call with literal arguments, and the literal that an `assert` beside it wants it to return."""
+
+    args: tuple[Any, ...]
+    named: dict[str, Any]
+    wanted: Any
+
+
+class Suite:
+    """A package's sources, unpacked."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def files(self, *endings: str) -> Iterator[tuple[str, bytes]]:
+        """Names and contents of the files in folders for tests, those that are packed with gzip unpacked."""
+        for path in sorted(self.root.rglob("*")):
+            name = path.relative_to(self.root).as_posix()
+            if (
+                path.is_file()
+                and "tests/" in f"/{name}"
+                and name.removesuffix(".gz").endswith(endings)
+            ):
+                body = path.read_bytes()
+                yield name, gzip.decompress(body) if name.endswith(".gz") else body
+
+    @cached_property
+    def trees(self) -> list[ast.Module]:
+        """The tests, parsed."""
+        return [ast.parse(body) for _, body in self.files(".py")]
+
+    def texts(self) -> Iterator[str | bytes]:
+        """Each literal text of the tests once."""
+        nodes = (node for tree in self.trees for node in ast.walk(tree))
+        yield from dict.fromkeys(
+            node.value
+            for node in nodes
+            if isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
+        )
+
+    def calls(self, name: str) -> Iterator[Call]:
+        """What `assert name(…) == literal` says, `is None` included."""
+        for node in (node for tree in self.trees for node in ast.walk(tree)):
+            match node:
+                case ast.Assert(
+                    ast.Compare(ast.Call(ast.Name(found)) as call, [ast.Eq() | ast.Is()], [wanted])
+                ) if found == name:
+                    try:
+                        args = tuple(map(ast.literal_eval, call.args))
+                        named = {
+                            each.arg or "": ast.literal_eval(each.value) for each in call.keywords
+                        }
+                        yield Call(args, named, ast.literal_eval(wanted))
+                    except ValueError:  # made by code
+                        continue
+
+
+def have(name: str, scratch: Path, folder: Path | None) -> tuple[Suite | None, str]:
+    """The sources of a package: from a folder of source packages, or by pip. Where there are none, a word why."""
+    given = folder or scratch / "packages"
+    given.mkdir(exist_ok=True)
+    if folder is None and (why := _download(name, given)):
+        return None, why
+    packed = sorted(given.glob(f"{name.replace('-', '[-_]')}-[0-9]*.tar.gz"))
+    if not packed:
+        return None, f"no {name}-*.tar.gz in {given}" if folder else "pip brought no source package"
+    root = scratch / name
+    with tarfile.open(packed[-1]) as package:
+        package.extractall(root, filter="data")
+    return Suite(root), ""
+
+
+def _download(name: str, folder: Path) -> str:
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        "--no-deps",
+        "--no-binary",
+        name,
+        "--dest",
+        str(folder),
+        name,
+    ]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return f"pip took more than {SECONDS} s"
+    errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    return "" if not done.returncode else (errors or ["pip could not download it"])[0]

@@ -1,0 +1,119 @@
+"""A server on several addresses of this machine that answers byte by byte as told, however wrong.
+
+Promises one thread with an event loop of its own, and an end with the block. What is sent is bounded in size and time by
+whoever writes the answer; a client that goes away ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+# What an answer consists of: bytes to send, seconds to wait, or RESET to break the connection off.
+RESET = None
+Piece = bytes | float | None
+Answer = Callable[[], Iterable[Piece]]
+NO_ROBOTS = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+CLOSE = b"\r\nConnection: close\r\n"
+
+
+@dataclass
+class Server:
+    """Serves `answers`: (host, path) → what to send. What it does not know is 404. `asked` are the requests that came."""
+
+    port: int
+    answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def url(self, host: str, path: str = "/") -> str:
+        return f"http://{host}:{self.port}{path}"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, which is kept for as long as answers end in order."""
+        host = writer.get_extra_info("sockname")[0]
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                path = head.split(b" ", 2)[1].decode("ascii")
+                self.asked.append((host, path))
+                answer = self.answers.get((host, path), lambda: (NO_ROBOTS,))
+                pieces = await asyncio.to_thread(
+                    answer
+                )  # some make their bytes only now, and others are waiting
+                if not await self._send(pieces, writer):
+                    break
+        writer.close()
+
+    async def _send(self, pieces: Iterable[Piece], writer: asyncio.StreamWriter) -> bool:
+        """Sends an answer; False where the connection is to be closed after it."""
+        first = b""
+        for piece in pieces:
+            if piece is RESET:
+                writer.get_extra_info("socket").setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
+                writer.transport.abort()
+                return False
+            if isinstance(piece, bytes):
+                first = first or piece
+                writer.write(piece)
+                await writer.drain()
+            else:
+                await asyncio.sleep(piece)
+        return b"Content-Length" in first and CLOSE not in first
+
+
+@contextmanager
+def serving(hosts: Sequence[str]) -> Iterator[Server]:
+    """The server on the same port of each host."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = Server(0)
+
+    async def listen() -> list[asyncio.Server]:
+        first = await asyncio.start_server(server.serve, hosts[0], 0, backlog=512)
+        server.port = first.sockets[0].getsockname()[1]
+        return [
+            first,
+            *[await asyncio.start_server(server.serve, host, server.port) for host in hosts[1:]],
+        ]
+
+    listening = asyncio.run_coroutine_threadsafe(listen(), loop).result()
+    try:
+        yield server
+    finally:
+        for each in listening:
+            loop.call_soon_threadsafe(each.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+def raw(*pieces: Piece) -> Answer:
+    """These pieces as they are."""
+    return lambda: pieces
+
+
+def http(
+    body: bytes | str,
+    kind: str = "text/html; charset=utf-8",
+    status: str = "200 OK",
+    head: bytes | str = b"",
+    close: bool = False,
+) -> Answer:
+    """A whole and correct answer. `head` are further header lines, each with its line end."""
+    data = body.encode("utf8") if isinstance(body, str) else body
+    more = head.encode("latin-1") if isinstance(head, str) else head
+    lines = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n".encode(
+        "latin-1"
+    )
+    return raw(lines + more + (CLOSE[2:] if close else b"") + b"\r\n", data)
+
+
+def moved(location: str, status: str = "302 Found", head: str = "") -> Answer:
+    """A redirect."""
+    return http("moved", status=status, head=f"Location: {location}\r\n{head}")

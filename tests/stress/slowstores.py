@@ -1,0 +1,77 @@
+"""What may be slow in a store: the memory of a Site that knows millions of lines.
+
+Promises archives of their own, which are made for each size and gone in the end; what is measured is a part of a night's work
+on them, which may hardly grow with what is there already. How long searches take is `tests.bench.search`'s to tell.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.store.clean import line_memory
+from pipeline.store.db import migrate
+from pipeline.store.db.engine import Database
+from tests.stress.growth import Case
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+PAGES = 50  # of one batch of a clean
+LINES = 40  # of each
+SPREAD = 2_654_435_761  # keys are hashes: they lie all over an index
+
+
+def cases() -> Iterator[Case]:
+    """Memory and searches."""
+    sizes = tuple(100_000 * 2**n for n in range(5))
+    yield Case(
+        "the memory of a site, by lines known", _memory, _remember, sizes, seconds=3, megabytes=100
+    )
+
+
+def _memory(lines: int) -> tempfile.TemporaryDirectory[str]:
+    """An archive whose memory knows so many lines, each on one of its pages."""
+    folder = tempfile.TemporaryDirectory(prefix="nd-memory-")
+    path = Path(folder.name) / "archive.db"
+    migrate.ensure(Database(f"sqlite:///{path}"))
+    pages = lines // LINES
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        rows = (
+            (n, "courier", "story", f"https://courier.example/{n}", f"{n:032x}", str(NOW), str(NOW))
+            for n in range(1, pages + 1)
+        )
+        db.executemany(
+            "INSERT INTO page (id, site, kind, url, url_key, first_seen_at, memory_updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+        known = (
+            ("courier", n * SPREAD % 2**62, "line", 1 + n // LINES % pages) for n in range(lines)
+        )
+        db.executemany("INSERT OR IGNORE INTO line_sighting VALUES (?, ?, ?, ?)", sorted(known))
+        db.commit()
+    return folder
+
+
+def _remember(folder: tempfile.TemporaryDirectory[str]) -> str:
+    """Ten batches of a clean: Facts for their lines, new lines, and old ones let go."""
+    store = Database(f"sqlite:///{folder.name}/archive.db")
+    known = 0
+    for batch in range(10):
+        keys = {
+            page: tuple((page * 977 + n) * SPREAD % 2**62 for n in range(LINES))
+            for page in range(1, PAGES + 1)
+        }
+        with store.write() as db:
+            known += sum(map(len, line_memory.recall(db, "courier", keys).values()))
+            new = {
+                page: line_memory.Seen(lines=tuple(each + batch for each in lines))
+                for page, lines in keys.items()
+            }
+            line_memory.learn(db, "courier", new, NOW)
+            line_memory.let_go(db, "courier", line_memory.REMEMBERED, PAGES)
+    store.close()
+    return f"{known} facts"

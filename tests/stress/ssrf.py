@@ -1,0 +1,374 @@
+"""The trial of forbidden addresses: every spelling of an inner address, by every way in.
+
+Promises that what may be fetched is on one address of this machine, which the site files allow by name, and that the canary
+listens on others, on the same port. Names of a proxy in the environment lead to the canary, too.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
+
+from pipeline.core.urls import canonical, host_of, resolve
+from tests.stress.canary import Canary, singing
+from tests.stress.doors import XML, index
+from tests.stress.figures import Figures
+from tests.stress.pages import rss, story, urlset
+from tests.stress.server import Server, http, moved, serving
+from tests.stress.spellings import ALL, BLIND, NAMES, RESOLVER, TWO_FACED
+from tests.stress.watching import Ended, nightdesk
+
+HOST = "127.0.0.2"
+ROBOTS_HOSTS = [f"127.0.2.{number}" for number in range(1, len(ALL) + 1)]
+LIMIT = 600.0
+Ways = dict[
+    str, tuple[str, dict[str, bool]]
+]  # site → its file, and its ways with whether their hosts are the site's own
+BLOCKED = "refused blocked_address"
+OFF_SITE = "refused off_site"
+NO_URL = ("refused bad_url", "failed bad_url")
+NO_NAME = "failed dns"
+
+
+class Trial:
+    """The server, the canary, and how each URL of each way has to end."""
+
+    def __init__(self, figures: Figures, server: Server, canary: Canary, scratch: Path) -> None:
+        self.figures, self.server, self.canary, self.scratch = figures, server, canary, scratch
+        self.base = server.url(HOST, "")
+        self.stub = self._stub("stub", "")
+
+    def _stub(self, name: str, more: str) -> Path:
+        """A folder of which each Python process reads a module when it starts: the trial's resolver."""
+        folder = self.scratch / name
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(RESOLVER.format(names=NAMES) + more, "utf8")
+        return folder
+
+    def blind(self) -> None:
+        """From here on nobody looks at how a host is spelled: what is stopped is stopped once it is resolved."""
+        self.stub = self._stub("blind", BLIND)
+
+    def url(self, spelling: str, way: str, number: int) -> str:
+        """Spelled by whoever wrote the page: whether it is a URL at all is for the reader to find out."""
+        host, at, rest = spelling.partition("@")
+        port = f":{self.server.port}"
+        where = f"{host}@{rest}{port}" if at else f"{host}{port}"
+        return f"http://{where}/{way}-{number}/a-story-of-this-way.html"
+
+    def urls(self, way: str) -> list[str]:
+        return [self.url(spelling, way, number) for number, spelling in enumerate(ALL)]
+
+    def run(self, home: Path, *words: str) -> Ended:
+        proxy = f"http://127.0.0.1:{self.server.port}"
+        names = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        return nightdesk(
+            home,
+            *words,
+            seconds=LIMIT,
+            PYTHONPATH=str(self.stub),
+            no_proxy="",
+            **dict.fromkeys(names, proxy),
+        )
+
+    def home(self, name: str, sites: dict[str, str]) -> Path:
+        home = self.scratch / name
+        (home / "config" / "sites").mkdir(parents=True)
+        (home / "config" / "nightdesk.toml").write_text(
+            'contact = "https://example.org/trial"\ncrawls = 4\n', "utf8"
+        )
+        for site, text in sites.items():
+            (home / "config" / "sites" / f"{site}.toml").write_text(text, "utf8")
+        return home
+
+    def put(self, path: str, body: str, kind: str = XML) -> str:
+        self.server.answers[HOST, path] = http(body, kind)
+        return self.base + path
+
+
+def run(figures: Figures) -> None:
+    """The trial."""
+    with (
+        tempfile.TemporaryDirectory(prefix="nightdesk-ssrf-") as scratch,
+        serving([HOST, *ROBOTS_HOSTS]) as server,
+        singing(server.port) as canary,
+    ):
+        trial = Trial(figures, server, canary, Path(scratch))
+        figures.say(
+            f"{len(ALL)} spellings; the canary listens on {len(canary.listeners)} addresses"
+        )
+        control(trial)
+        crawled(trial)
+        typed_in(trial)
+        trial.blind()
+        resolved(trial)
+        figures.met("connections at the canary", len(canary.seen), not canary.seen, canary.seen)
+
+
+def control(trial: Trial) -> None:
+    """The canary itself: a site that may fetch from its address does."""
+    address = f"127.0.0.1:{trial.server.port}"
+    home = trial.home(
+        "control",
+        {
+            "control": _site(
+                f"http://{address}/", allowed=[address], feeds=[f"http://{address}/feed.xml"]
+            )
+        },
+    )
+    trial.run(home, "crawl")
+    trial.figures.met(
+        "connections at the canary when it is allowed",
+        len(trial.canary.seen),
+        bool(trial.canary.seen),
+    )
+    trial.canary.seen.clear()
+
+
+# by what a site shows
+
+
+def crawled(trial: Trial) -> None:
+    """A night over sites that lead there in each way, and what the ledger says of each URL."""
+    ways = _ways(trial)
+    rows = _night(trial, "crawled", ways)
+    for site, (_, wanted) in ways.items():
+        found = {url: ends for of, url, ends in rows if of == site}
+        for way, is_owned in wanted.items():
+            _judge(trial, site, way, found, is_owned=is_owned)
+
+
+def resolved(trial: Trial) -> None:
+    """The same with nothing but the guard of resolved addresses."""
+    rows = _night(trial, "resolved", _ways(trial))
+    blocked = sum(ends == BLOCKED for _, _, ends in rows)
+    trial.figures.met(
+        "blocked_address by the guard of resolved addresses alone", blocked, blocked > 6 * len(ALL)
+    )
+
+
+def _ways(trial: Trial) -> Ways:
+    return _places(trial) | _links(trial) | _redirects(trial) | _robots(trial)
+
+
+def _night(trial: Trial, name: str, ways: Ways) -> list[tuple[str, str, str]]:
+    """(site, URL, outcome and reason) of each entry in the ledger of a crawl."""
+    home = trial.home(name, {site: text for site, (text, _) in ways.items()})
+    night = trial.run(home, "crawl", "--json")
+    sane = night.code in (0, 1) and "Traceback" not in night.err
+    trial.figures.met(
+        f"{name}: the night's exit code", night.code, sane, night.err.splitlines()[-5:]
+    )
+    trial.figures.met(
+        "connections so far", len(trial.canary.seen), not trial.canary.seen, trial.canary.seen
+    )
+    connection = sqlite3.connect(home / "var" / "nightdesk.db")
+    try:
+        return connection.execute(
+            "SELECT r.site, p.url, trim(l.outcome || ' ' || l.reason) FROM ledger_entry l JOIN run r ON r.id = l.run_id "
+            "JOIN page p ON p.id = l.page_id WHERE r.kind = 'crawl'"
+        ).fetchall()
+    finally:
+        connection.close()
+
+
+def _judge(trial: Trial, site: str, way: str, found: dict[str, str], *, is_owned: bool) -> None:
+    """Holds one way against the ledger: each URL is refused for its address; a name on another host, for that."""
+    wrong, refused = [], 0
+    for number, spelling in enumerate(ALL):
+        ends = next((ends for url, ends in found.items() if f"/{way}-{number}/" in url), "nothing")
+        if spelling == TWO_FACED:
+            fine = {"nothing", BLOCKED, OFF_SITE, NO_NAME, *NO_URL}
+        elif not _is_url(trial.url(spelling, way, number)):
+            fine = {"nothing", *NO_URL}
+        else:
+            fine = {OFF_SITE} if spelling in NAMES and not is_owned else {BLOCKED}
+        refused += ends == BLOCKED
+        if ends not in fine:
+            wrong.append(f"{spelling}: {ends}, not {' or '.join(sorted(fine))}")
+    trial.figures.met(
+        f"{site}, {way}", f"{refused} of {len(ALL)} blocked_address", not wrong, wrong
+    )
+
+
+def _is_url(url: str) -> bool:
+    return resolve("http://example.org/", url) is not None
+
+
+def _places(trial: Trial) -> Ways:
+    """Feeds, sitemaps and sections of the file itself."""
+    ways: Ways = {}
+    for kind in ("feed", "sitemap", "section"):
+        urls = [url for url in trial.urls(kind) if _is_url(url)]
+        ways[f"place-{kind}"] = (
+            _site(trial.base, allowed=[f"{HOST}:{trial.server.port}"], **{f"{kind}s": urls}),
+            {kind: True},
+        )
+    return ways
+
+
+def _links(trial: Trial) -> Ways:
+    """Links that a feed, a sitemap, an index, a JSON feed and a section page show: on others' hosts, and on the site's own."""
+    makers: dict[str, Callable[[list[str]], tuple[str, str, str]]] = {
+        "in-feed": lambda urls: ("feeds", rss(map(escape, urls)), XML),
+        "in-json": lambda urls: ("feeds", _json_feed(urls), "application/json"),
+        "in-map": lambda urls: ("sitemaps", urlset(map(escape, urls)), XML),
+        "in-index": lambda urls: ("sitemaps", index(*map(escape, urls)), XML),
+        "in-section": lambda urls: (
+            "sections",
+            "".join(f"<a href={quoteattr(url)}>x</a>" for url in urls),
+            "text/html",
+        ),
+    }
+    ways: Ways = {}
+    for owned in (False, True):
+        places: dict[str, list[str]] = {}
+        wanted: dict[str, bool] = {}
+        for way, make in makers.items():
+            if way == "in-section" and not owned:
+                continue  # links of a page to other hosts are not met at all
+            name = f"{way}-{'own' if owned else 'other'}"
+            kind, body, media = make(trial.urls(name))
+            places.setdefault(kind, []).append(trial.put(f"/p/{name}", body, media))
+            wanted[name] = owned
+        hosts = _hosts(trial) if owned else []
+        ways[f"links-{'own' if owned else 'other'}"] = (
+            _site(trial.base, allowed=[f"{HOST}:{trial.server.port}"], hosts=hosts, **places), wanted,
+        )  # fmt: skip
+    return ways
+
+
+def _redirects(trial: Trial) -> Ways:
+    """Redirects of stories, of feeds and by a page's own words, and the next page of a section."""
+    ways: Ways = {}
+    for owned in (False, True):
+        name = f"redirect-{'own' if owned else 'other'}"
+        stories = [
+            _moved(trial, f"/news/{name}-{n}.html", url) for n, url in enumerate(trial.urls(name))
+        ]
+        feed = trial.put(f"/p/{name}", rss(stories))
+        wanted, more = {name: owned}, {}
+        if owned:
+            sections = [
+                trial.put(f"/p/next-{n}", _following(url, trial), "text/html")
+                for n, url in enumerate(trial.urls("next"))
+            ]
+            wanted, more = wanted | {"next": True}, {"sections": sections}
+        site = _site(
+            trial.base,
+            allowed=[f"{HOST}:{trial.server.port}"],
+            hosts=_hosts(trial) if owned else [],
+            feeds=[feed],
+            **more,
+        )
+        ways[name] = (site, wanted)
+    feeds = [_moved(trial, f"/p/moved-{n}/", url) for n, url in enumerate(trial.urls("moved-to"))]
+    said = [
+        trial.put(f"/news/said-{n}.html", _saying(url, n), "text/html")
+        for n, url in enumerate(trial.urls("said"))
+    ]
+    feed = trial.put("/p/said", rss(said))
+    ways["redirect-places"] = (
+        _site(trial.base, allowed=[f"{HOST}:{trial.server.port}"], feeds=feeds),
+        {"moved": True},
+    )
+    ways["said"] = (_site(trial.base, allowed=[f"{HOST}:{trial.server.port}"], feeds=[feed]), {})
+    return ways
+
+
+def _robots(trial: Trial) -> Ways:
+    """robots.txt that redirects there: each on a host of its own, with a story behind it."""
+    stories, port = [], trial.server.port
+    for number, (host, url) in enumerate(zip(ROBOTS_HOSTS, trial.urls("robots-to"), strict=True)):
+        trial.server.answers[host, "/robots.txt"] = moved(_wire(url))
+        stories.append(trial.server.url(host, f"/robots-{number}/a-story-of-this-way.html"))
+        trial.server.answers[host, f"/robots-{number}/a-story-of-this-way.html"] = http(
+            story(f"robots {number}")
+        )
+    hosts = [f"{host}:{port}" for host in ROBOTS_HOSTS]
+    feed = trial.put("/p/robots", rss(stories))
+    return {
+        "robots": (
+            _site(trial.base, allowed=[f"{HOST}:{port}", *hosts], hosts=hosts, feeds=[feed]),
+            {"robots": True},
+        )
+    }
+
+
+def _moved(trial: Trial, path: str, url: str) -> str:
+    trial.server.answers[HOST, path] = moved(_wire(url))
+    return trial.base + path
+
+
+def _wire(url: str) -> str:
+    """As a header carries it: UTF-8 bytes, which the server writes one by one."""
+    return url.encode("utf8").decode("latin-1")
+
+
+def _json_feed(urls: Iterable[str]) -> str:
+    return json.dumps(
+        {
+            "version": "https://jsonfeed.org/version/1.1",
+            "items": [{"id": url, "url": url} for url in urls],
+        }
+    )
+
+
+def _following(url: str, trial: Trial) -> str:
+    """A section page with a story that is new, without which no next page is asked for."""
+    new = f"{trial.base}/news/of-a-list-{abs(hash(url)) % 10**9}-and-more-words.html"
+    target = url.replace("a-story-of-this-way.html", "page/2/")
+    return f"<head><link rel=next href={quoteattr(target)}></head><body><a href='{new}'>A story of the list</a></body>"
+
+
+def _saying(url: str, number: int) -> str:
+    to = quoteattr(url)
+    head = f"<meta http-equiv=refresh content={quoteattr(f'0; url={url}')}><link rel=canonical href={to}>"
+    return story(
+        f"said {number}",
+        head=f"{head}<link rel=amphtml href={to}><link rel=next href={to}><base href={to}>",
+    )
+
+
+def _hosts(trial: Trial) -> list[str]:
+    """The hosts of all spellings as a site file has to name them, so that nothing but the guard is left to stop them."""
+    return [host_of(canonical(url)) for url in trial.urls("x") if _is_url(url)]
+
+
+def _site(url: str, *, allowed: list[str], hosts: Iterable[str] = (), **places: list[str]) -> str:
+    named = "".join(
+        f"{kind} = {json.dumps(urls, ensure_ascii=False)}\n" for kind, urls in places.items()
+    )
+    return (
+        f"name = 'x'\nurl = {json.dumps(url)}\nhosts = {json.dumps(list(hosts), ensure_ascii=False)}\n{named}[politeness]\n"
+        f"delay = 0\nretries = 0\ntimeout = 3\nconcurrency = 4\n[safety]\nallow_private = {json.dumps(allowed)}\n"
+    )
+
+
+# by what somebody types in
+
+
+def typed_in(trial: Trial) -> None:
+    """`nightdesk add` with each spelling of a list, and with half of them as the OPML of a feed reader: each is a process."""
+    urls = trial.urls("add")
+    lists = {
+        "sites.txt": "\n".join(urls),
+        "feeds.opml": f"<opml><body>{''.join(f'<outline xmlUrl={quoteattr(url)}/>' for url in urls[::2])}</body></opml>",
+    }
+    for name, text in lists.items():
+        home = trial.home(f"add-{name}", {})
+        (home / name).write_text(text, "utf8")
+        ended = trial.run(home, "add", "--from", str(home / name), "--yes", "--json")
+        written = list((home / "config" / "sites").glob("*.toml"))
+        refused = not written and ended.code in (1, 3) and "Traceback" not in ended.err
+        seen = f"{len(written)}; exit code {ended.code}"
+        trial.figures.met(
+            f"sites that `add --from {name}` wrote", seen, refused, [ended.err[-500:]]
+        )
+        trial.figures.met(
+            "connections so far", len(trial.canary.seen), not trial.canary.seen, trial.canary.seen
+        )

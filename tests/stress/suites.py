@@ -1,0 +1,379 @@
+"""What is asked of foreign suites: each function takes one suite's inputs through our code and compares what they want.
+
+Promises to use the doors that a night uses: the readers of Places, the guard for robots.txt, the one spelling of addresses,
+extraction and striking of pages.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from scrapy import Request, Spider
+from scrapy.crawler import Crawler
+from scrapy.http import TextResponse
+from scrapy.settings import Settings
+from twisted.internet.defer import Deferred
+from w3lib.html import remove_tags, replace_entities
+
+from crawler.discovery.feeds import read_feed
+from crawler.discovery.links import Found, plain_text
+from crawler.discovery.sitemaps import read_sitemap
+from crawler.http.robots import RobotsGuard, product_token
+from crawler.scrapy_settings import settings_for
+from pipeline import extract
+from pipeline.cleaning import apply_rules
+from pipeline.config.site import Cleaning, CrawlJob, Site
+from pipeline.core import urls
+from pipeline.core.models import AnnouncedMetadata, CleanResult, ExtractedPage, RawPage, Reason
+from pipeline.extract import charset
+from pipeline.extract.metadata.date_text import written
+from pipeline.extract.metadata.date_values import read as read_date
+from tests.stress.sdists import Call, Suite
+
+if TYPE_CHECKING:
+    from tests.stress.foreign import Asked
+
+BASE = "https://example.org/"
+NOW = datetime(2035, 1, 1, tzinfo=UTC)  # no date of theirs lies beyond it
+POISON = "&#1;&#xFFFE;\x01"  # what XML forbids, as references and as itself
+MARKUP = re.compile(
+    r"<(?:!doctype|html|head|body|div|p|article|span|table|h1|a|script|meta|ul|br|img)\b", re.I
+)
+ADDRESS = re.compile(r"[a-z][\w+.-]*:/?/|^//|^/\w|^\?", re.I)
+EXPECT = re.compile(rb"Expect:\s*(.*)")
+CONTENT_TYPE = re.compile(rb"Content-type:\s*(\S.*?)\s*(?:-->|\r|\n)", re.I)
+ENTRY = re.compile(rb"(<(item|entry)\b[^>]*[^/>]>|<(item|entry)>)(.*?)(</(?:item|entry)>)", re.S)
+TITLE = re.compile(r"<title\b[^>]*[^/]>|<title>")
+
+
+# pages
+
+
+def pages(asked: Asked, suite: Suite) -> None:
+    """Files and texts that are pages, and files that are lists of links."""
+    for name, body in suite.files(".html", ".htm", ".testcase", ".xhtml"):
+        _page(asked, name, body)
+    for name, body in suite.files(".xml", ".atom", ".rss", ".json", ".txt"):
+        asked.ask(name, read_feed, body, BASE, "")
+        asked.ask(name, read_sitemap, body, BASE, "UTC")
+    for text in suite.texts():
+        if MARKUP.search(text if isinstance(text, str) else text.decode("latin-1")):
+            _page(
+                asked,
+                str(text)[:80],
+                text if isinstance(text, bytes) else text.encode("utf8", "surrogatepass"),
+            )
+
+
+def _page(asked: Asked, what: str, body: bytes) -> tuple[ExtractedPage, CleanResult] | None:
+    """A page as it is, and once more with characters that XML forbids."""
+    made = asked.ask(what, _cleaned, body)
+    if made is None:
+        return None
+    if made[0].reason in (Reason.EXTRACTOR_ERROR, Reason.EXTRACTOR_MEMORY):
+        asked.errors.append(f"{what}: {made[0].reason}: {made[0].detail}")
+    poisoned = re.sub(rb"(<(?:p|body|h1|title)\b[^<>]*>)", rb"\1" + POISON.encode(), body)
+    if b"\0" not in body and poisoned != body:  # no wide charset
+        again = asked.ask(f"{what}, with control characters", _cleaned, poisoned)
+        if again is not None and (gone := _words(made[0]) - _words(again[0])):
+            asked.lost.append(f"{what}: {len(gone)} words are gone, as {sorted(gone)[:5]}")
+    return made  # type: ignore[no-any-return]
+
+
+def _cleaned(body: bytes) -> tuple[ExtractedPage, CleanResult]:
+    draft = extract.extract(RawPage(1, body))
+    made = apply_rules.strike(
+        draft, facts={}, told=AnnouncedMetadata(), cleaning=Cleaning(), language_hint="", timezone="UTC", fetched_at=NOW
+    )  # fmt: skip
+    return draft, made
+
+
+def _words(draft: ExtractedPage) -> set[str]:
+    return {word for block in draft.blocks for word in block.text.split()}
+
+
+# feeds
+
+
+def feeds(asked: Asked, suite: Suite) -> None:
+    """Each file tells what it wants of the first entries: their titles, addresses and times are what we take."""
+    for name, body in suite.files(".xml"):
+        said = CONTENT_TYPE.search(body[:2000])
+        kind = said[1].decode("latin-1") if said else "text/xml"
+        whole = ENTRY.sub(_with_address, body)
+        found = asked.ask(name, read_feed, whole, BASE, kind)
+        asked.ask(name, read_feed, body, BASE, kind)
+        asked.ask(name, read_sitemap, body, BASE, "UTC")
+        if found is None:
+            continue
+        _poisoned_feed(asked, name, whole, kind, found)
+        for key, wanted in _wanted(body):
+            _compare_entry(asked, name, found, key, wanted)
+
+
+def _with_address(match: re.Match[bytes]) -> bytes:
+    """An entry; where it has no address, as most in tests of something else, with one."""
+    opening, name, inside, end = match[1], match[2] or match[3], match[4], match[5]
+    if re.search(rb"<(?:link|id|guid|feedburner:origlink)\b", inside, re.I):
+        return match[0]
+    link = (
+        b"<link>https://example.org/story</link>"
+        if name == b"item"
+        else b'<link href="https://example.org/story"/>'
+    )
+    return opening + link + inside + end
+
+
+def _wanted(body: bytes) -> Iterator[tuple[str, Any]]:
+    """What the comment of a file wants of its first entry, as far as it is a literal."""
+    said = EXPECT.search(body[:4000])
+    if said is None:
+        return
+    try:
+        tree = ast.parse(said[1].decode("utf8").strip(), mode="eval")
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        match node:
+            case ast.Compare(
+                ast.Subscript(
+                    ast.Subscript(ast.Name("entries"), ast.Constant(0)), ast.Constant(str(key))
+                ),
+                [ast.Eq()],
+                [value],
+            ):
+                try:
+                    yield key, ast.literal_eval(value)
+                except ValueError:
+                    continue
+
+
+def _compare_entry(asked: Asked, name: str, found: Found, key: str, wanted: Any) -> None:
+    link = found.links[0] if found.links else None
+    if key == "title":
+        title, plain = link and link.title, plain_text(replace_entities(remove_tags(str(wanted))))
+        asked.compare("titles", name, title, title if title == plain_text(str(wanted)) else plain)
+    elif key == "link" and str(wanted).startswith("http"):
+        asked.compare("addresses", name, link and link.url, wanted)
+    elif key in ("published_parsed", "updated_parsed") and isinstance(wanted, tuple):
+        moment = datetime(*wanted[:6], tzinfo=UTC)  # type: ignore[misc]
+        asked.compare(
+            "times",
+            name,
+            link and (link.published_at if key[0] == "p" else link.modified_at),
+            moment,
+        )
+    elif key in ("published", "updated") and (stamp := read_date(str(wanted))):
+        asked.compare(
+            "times",
+            name,
+            link and (link.published_at if key[0] == "p" else link.modified_at),
+            stamp.moment,
+        )
+
+
+def _poisoned_feed(asked: Asked, name: str, body: bytes, kind: str, found: Found) -> None:
+    if b"\0" in body[:100] or b"base64" in body or b"ENTITY" in body:
+        return
+    poisoned = re.sub(TITLE.pattern.encode(), lambda match: match[0] + POISON.encode("ascii"), body)
+    again = asked.ask(f"{name}, with control characters", read_feed, poisoned, BASE, kind)
+    if again is None or poisoned == body:
+        return
+    before, after = (
+        [(each.url, each.title) for each in found.links],
+        [(each.url, each.title) for each in again.links],
+    )
+    if before != after:
+        asked.lost.append(f"{name}: {before[:2]} became {after[:2]} {again.reason} {again.detail}")
+
+
+# robots.txt
+
+
+def robots(asked: Asked, suite: Suite) -> None:
+    """Files as sites have them through the guard; and what the tests want of short ones."""
+    for name, body in suite.files(""):
+        if "/test_data/" in name:
+            asked.ask(name, may_fetch, body, "Nightdesk", f"{BASE}news/1.html")
+    for tree in suite.trees:
+        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+            for content, agent, url, wanted in _asserted(function):
+                found = asked.ask(content, may_fetch, content.encode("utf8"), agent, url)
+                asked.compare("what may be fetched", f"{content!r} {agent} {url}", found, wanted)
+
+
+def _asserted(function: ast.FunctionDef) -> Iterator[tuple[str, str, str, bool]]:
+    """`content = …` and the `assert [not] rp.can_fetch(url, agent)` behind it."""
+    content: Any = None
+    for node in function.body:
+        match node:
+            case ast.Assign([ast.Name("content")], value):
+                try:
+                    content = ast.literal_eval(value)
+                except ValueError:
+                    content = None
+            case ast.Assert(test) if isinstance(content, str):
+                wanted = not isinstance(test, ast.UnaryOp)
+                call = test.operand if isinstance(test, ast.UnaryOp) else test
+                match call:
+                    case ast.Call(
+                        ast.Attribute(_, "can_fetch"),
+                        [ast.Constant(str(url)), ast.Constant(str(agent))],
+                    ):
+                        yield content, agent, url, wanted
+
+
+def may_fetch(body: bytes, agent: str, url: str) -> bool:
+    """What our guard says to an address once it has been answered this robots.txt."""
+    url = urls.resolve(BASE, url) or url
+    guard = _guard(agent)
+    netloc = url.split("/")[2] if "//" in url else ""
+    guard._parsers[netloc] = Deferred()
+    request = Request(url)
+    asyncio.run(guard._parse_robots(TextResponse(f"{BASE}robots.txt", body=body), netloc, request))
+    return guard.may_fetch(request.url)
+
+
+def _guard(agent: str) -> RobotsGuard:
+    site = Site(id="x", name="x", url=BASE, feeds=(f"{BASE}feed",))
+    job = CrawlJob(
+        site=site,
+        database_url="sqlite:///x.db",
+        user_agent=f"{product_token(agent) or agent}/1.0 (+{BASE})",
+    )
+    crawler = Crawler(Spider, Settings(settings_for(job)))
+    crawler.stats = _Nothing()
+    return RobotsGuard(crawler)
+
+
+class _Nothing:
+    """Counts nothing."""
+
+    def inc_value(self, *_: object) -> None:
+        """As Scrapy's own does."""
+
+
+# addresses, charsets
+
+
+def web(asked: Asked, suite: Suite) -> None:
+    """All texts as addresses, those with markup as pages, and what is wanted of a canonical address."""
+    for text in suite.texts():
+        address = text if isinstance(text, str) else text.decode("latin-1")
+        if ADDRESS.search(address) and not MARKUP.search(address):
+            asked.ask(address, _address, address)
+    for call in (
+        *suite.calls("canonicalize_url"),
+        *suite.calls("clean_url"),
+        *suite.calls("normalize_url"),
+    ):
+        _compare_address(asked, call)
+    for call in suite.calls("html_to_unicode"):
+        asked.ask(str(call.args), charset.decode, call.args[1], str(call.args[0]))
+    for call in (*suite.calls("replace_entities"), *suite.calls("remove_tags")):
+        asked.ask(str(call.args), plain_text, str(call.args[0]))
+    pages(asked, suite)
+
+
+def _address(text: str) -> None:
+    """All that is asked of an address that a page or a feed names; raises AssertionError where a spelling is not its own."""
+    found = urls.resolve(BASE, text)
+    if found is None:
+        return
+    spelling = urls.canonical(found)
+    if urls.canonical(spelling) != spelling:
+        raise AssertionError(
+            f"{spelling!r} is spelled {urls.canonical(spelling)!r} when it is asked again"
+        )
+    for function in (
+        urls.url_key,
+        urls.key_of_story,
+        urls.looks_like_story,
+        urls.repeats,
+        urls.too_deep,
+        urls.is_calendar,
+    ):
+        function(found)
+    urls.are_akin(found, BASE)
+
+
+def _compare_address(asked: Asked, call: Call) -> None:
+    if (
+        len(call.args) != 1
+        or call.named
+        or not isinstance(call.args[0], str)
+        or not isinstance(call.wanted, str)
+    ):
+        return
+    try:
+        found: object = urls.canonical(call.args[0])
+    except ValueError as error:
+        found = f"none: {error}"
+    asked.compare("canonical addresses", call.args[0], found, call.wanted)
+
+
+# dates
+
+
+def dates(asked: Asked, suite: Suite) -> None:
+    """Pages with a day that is to be found in them."""
+    for call in suite.calls("find_date"):
+        if not call.args or set(call.named) - {
+            "original_date",
+            "extensive_search",
+            "deferred_url_extractor",
+        }:
+            continue
+        made = _page(
+            asked, str(call.args[0])[:200], str(call.args[0]).encode("utf8", "surrogatepass")
+        )
+        if made is not None and (call.wanted is None or _is_day(call.wanted)):
+            found = made[1].metadata
+            named = [
+                moment.date().isoformat()
+                for moment in (found.published_local, found.modified_local)
+                if moment
+            ]
+            kind = "pages with a date" if call.wanted else "pages without one"
+            agreed = call.wanted if call.wanted in named else (named or [None])[0]
+            asked.compare(kind, call.args[0], agreed, call.wanted)
+    pages(asked, suite)
+
+
+def _is_day(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value) is not None
+
+
+def days(asked: Asked, suite: Suite) -> None:
+    """Lines with a whole day in them, in many languages: another day is a disagreement, none is only told. We read few
+    languages, and no day of which a part is left out."""
+    for text, day in _lines_with_days(suite):
+        found = asked.ask(text, written, text)
+        years = {each.year for _, each in found or ()}
+        if not found:
+            asked.compare("days that we do not read", text, None, day)
+        else:
+            wanted = any(each == day for _, each in found) or day.year not in years
+            asked.compare("days that we read otherwise", text, day if wanted else found[0][1], day)
+    for text in suite.texts():
+        asked.ask(
+            str(text)[:80], written, text if isinstance(text, str) else text.decode("latin-1")
+        )
+
+
+def _lines_with_days(suite: Suite) -> Iterator[tuple[str, date]]:
+    """`param("3 March 2014", datetime(2014, 3, 3))`, as far as the year stands in the line."""
+    for node in (node for tree in suite.trees for node in ast.walk(tree)):
+        match node:
+            case ast.Call(
+                ast.Name("param"),
+                [ast.Constant(str(text)), ast.Call(ast.Name("datetime"), [*numbers])],
+            ):
+                values = [each.value for each in numbers if isinstance(each, ast.Constant)]
+                if len(values) >= 3 and str(values[0]) in text:
+                    yield text, date(*values[:3])  # type: ignore[arg-type]

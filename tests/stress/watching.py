@@ -1,0 +1,151 @@
+"""The real command as a child, with somebody who looks at what each of its processes takes.
+
+Promises the peak of resident memory of each process as the kernel keeps it (VmHWM), read every few hundredths of a second: what
+is missed is at most what a process took in its last moments. Only processes that were started here are ended.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAUSE = 0.02  # seconds between two looks
+MEET = 5  # looks between two searches for new processes
+
+
+@dataclass
+class Memory:
+    """Peaks in megabytes by process."""
+
+    peaks: dict[int, tuple[str, float]] = field(default_factory=dict)
+
+    def highest(self, role: str) -> float:
+        return max((peak for name, peak in self.peaks.values() if name == role), default=0.0)
+
+    def count(self, role: str) -> int:
+        return sum(1 for name, _ in self.peaks.values() if name == role)
+
+    def meet(self, root: int) -> None:
+        """Finds the processes that a process has started, and what they are."""
+        parents = {pid: parent for pid in _processes() if (parent := _parent(pid))}
+        waiting = [(root, "")]
+        while waiting:
+            pid, parent = waiting.pop()
+            known = self.peaks.get(pid, ("starting", 0.0))[0]
+            role = _role(pid, parent) if known == "starting" else known
+            if (
+                pid not in self.peaks or role != known
+            ):  # before its exec a child looks like its parent, and as large
+                self.peaks[pid] = (role, 0.0)
+            waiting += [(child, role) for child, its in parents.items() if its == pid]
+
+    def look(self) -> None:
+        """Notes the peaks of the processes that are known."""
+        for pid, (role, peak) in list(self.peaks.items()):
+            self.peaks[pid] = (role, max(peak, _peak(pid)))
+
+
+@dataclass
+class Ended:
+    """How a command ended. `memory` is that of all its processes."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+    memory: Memory
+
+
+def nightdesk(home: Path, *words: str, seconds: float, **variables: str) -> Ended:
+    """Runs a command to its end, or ends it after so many seconds."""
+    memory, began = Memory(), time.monotonic()
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")
+    } | variables
+    command = [sys.executable, "-P", "-m", "pipeline", "--home", str(home), *words]
+    child = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+        start_new_session=True,
+    )
+    with _watched(child.pid, memory):
+        try:
+            out, err = child.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)  # its own session, begun above
+            out, err = child.communicate()
+    return Ended(child.returncode, out, err, time.monotonic() - began, memory)
+
+
+@contextmanager
+def _watched(pid: int, memory: Memory) -> Iterator[None]:
+    over = threading.Event()
+
+    def look() -> None:
+        turns = 0
+        while not over.wait(PAUSE):
+            if turns % MEET == 0:
+                memory.meet(pid)
+            memory.look()
+            turns += 1
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _role(pid: int, parent: str) -> str:
+    if parent == "fork server":
+        return "cleaning worker"
+    said = _read(pid, "cmdline").replace("\0", " ")
+    for sign, role in (
+        ("-m crawler", "crawler"),
+        ("forkserver", "fork server"),
+        ("resource_tracker", "tracker"),
+    ):
+        if sign in said:
+            return role
+    return "starting" if parent else "command"
+
+
+def _peak(pid: int) -> float:
+    """Megabytes; 0.0 where it has ended."""
+    for line in _read(pid, "status").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def _processes() -> Iterator[int]:
+    return (int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal())
+
+
+def _parent(pid: int) -> int:
+    """0 where it has ended."""
+    fields = _read(pid, "stat").rpartition(")")[2].split()
+    return int(fields[1]) if len(fields) > 1 else 0
+
+
+def _read(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text(encoding="utf8", errors="replace")
+    except OSError:  # it has ended meanwhile
+        return ""

@@ -1,0 +1,153 @@
+"""What a program wrote to a database's files and when it had it made durable, as strace saw it; and what a disk holds when the
+power goes in between.
+
+Promises that what was synced is there, that of what was written since anything may be there, be missing or be torn at a sector,
+and that an order between writes counts for nothing unless a sync stands between them.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SECTOR = 512
+CALLS = "pwrite64,write,fsync,fdatasync,ftruncate,unlink"
+STRACE = (
+    "strace",
+    "-f",
+    "--seccomp-bpf",
+    "-y",
+    "-xx",
+    "-s",
+    "4000000",
+    "-e",
+    f"trace={CALLS}",
+    "-e",
+    "signal=none",
+    "-o",
+)
+LINE = re.compile(rb"(\d+) +(?:(\w+)\((.*)|<\.\.\. (\w+) resumed>(.*))", re.S)
+WRITE = re.compile(rb'\d+<([^>]*)>, "([^"]*)", \d+(?:, (\d+))?')
+ON_FILE = re.compile(rb"\d+<([^>]*)>(?:, (\d+))?")
+NAMED = re.compile(rb'"([^"]*)"')
+
+
+@dataclass(frozen=True)
+class Event:
+    """One call that ended well: `kind` is write, sync, cut or gone."""
+
+    kind: str
+    name: str
+    at: int = 0
+    data: bytes = b""
+
+
+def events(log: Path, folder: Path) -> Iterator[Event]:
+    """The calls on files of a folder, in the order in which they ended."""
+    begun: dict[bytes, bytes] = {}
+    with log.open("rb") as lines:
+        for line in lines:
+            match = LINE.match(line)
+            if match is None:
+                continue
+            pid, call, said, resumed, rest = match.groups()
+            if resumed:
+                call, said = resumed, begun.pop(pid, b"") + rest
+            elif said.rstrip().endswith(b"<unfinished ...>"):
+                begun[pid] = said.rpartition(b"<unfinished ...>")[0]
+                continue
+            if not re.search(rb"\) += -1 ", said[-200:]) and (event := _event(call.decode(), said)):
+                path = Path(event.name)
+                if path.parent == folder:
+                    yield Event(event.kind, path.name, event.at, event.data)
+
+
+def _event(call: str, said: bytes) -> Event | None:
+    if call == "pwrite64" and (match := WRITE.search(said)):
+        return Event("write", _plain(match[1]), int(match[3] or 0), _bytes(match[2]))
+    if call in ("fsync", "fdatasync") and (match := ON_FILE.search(said)):
+        return Event("sync", _plain(match[1]))
+    if call == "ftruncate" and (match := ON_FILE.search(said)):
+        return Event("cut", _plain(match[1]), int(match[2] or 0))
+    if call == "unlink" and (match := NAMED.search(said)):
+        return Event("gone", _plain(match[1]))
+    return None
+
+
+def _bytes(text: bytes) -> bytes:
+    return bytes.fromhex(text.replace(b"\\x", b"").decode("ascii"))
+
+
+def _plain(text: bytes) -> str:
+    return (_bytes(text) if text.startswith(b"\\x") else text).decode("utf8", "replace")
+
+
+@dataclass
+class Disk:
+    """The files of a folder: as programs see them, as they are durable, and what was done to them since."""
+
+    seen: dict[str, bytearray] = field(default_factory=dict)
+    durable: dict[str, bytearray] = field(default_factory=dict)
+    since: dict[str, list[Event]] = field(default_factory=dict)
+
+    def meet(self, event: Event, *, honest: bool = True) -> None:
+        """One call. A disk that is not `honest` says that it has synced, and has not."""
+        if event.kind == "gone":  # the file system has a journal of its own for names
+            for files in (self.seen, self.durable):
+                files.pop(event.name, None)
+            self.since.pop(event.name, None)
+        elif event.kind == "sync":
+            if honest:
+                for each in self.since.pop(event.name, []):
+                    _do(self.durable, each)
+        else:
+            _do(self.seen, event)
+            self.since.setdefault(event.name, []).append(event)
+
+    def whole(self, folder: Path) -> Path:
+        """Writes the files as programs see them."""
+        return _laid(folder, self.seen)
+
+    def after_power_loss(self, folder: Path, lots: random.Random) -> Path:
+        """Writes the files as the disk may hold them when the power goes now."""
+        files = {name: bytearray(data) for name, data in self.durable.items()}
+        for name in self.since:
+            files.setdefault(name, bytearray())
+        for event in (event for some in self.since.values() for event in some):
+            lot = lots.random()
+            if lot < 0.4:
+                _do(files, event)
+            elif lot < 0.7 and event.kind == "write":
+                sectors = range(0, len(event.data), SECTOR)
+                for start in (each for each in sectors if lots.random() < 0.5):
+                    _do(
+                        files,
+                        Event(
+                            "write",
+                            event.name,
+                            event.at + start,
+                            event.data[start : start + SECTOR],
+                        ),
+                    )
+        return _laid(folder, files)
+
+
+def _do(files: dict[str, bytearray], event: Event) -> None:
+    data = files.setdefault(event.name, bytearray())
+    if event.kind == "cut":
+        del data[event.at :]
+        data.extend(bytes(event.at - len(data)))
+    else:
+        data.extend(bytes(max(0, event.at - len(data))))
+        data[event.at : event.at + len(event.data)] = event.data
+
+
+def _laid(folder: Path, files: dict[str, bytearray]) -> Path:
+    folder.mkdir(parents=True)
+    for name, data in files.items():
+        if not name.endswith("-shm"):  # memory that a database makes anew
+            (folder / name).write_bytes(data)
+    return folder

@@ -1,0 +1,204 @@
+"""Declared dates keep their moment; what is shown tells how sure they are and which day the publisher calls them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pipeline.core.models import DateConfidence, Metadata
+from pipeline.extract.html import parse
+from pipeline.extract.metadata.metadata import metadata_of
+
+NIGHT = "2024-03-06T03:30:00Z"
+
+
+def jsonld(**values: str) -> str:
+    pairs = "".join(f', "{name}": "{value}"' for name, value in values.items())
+    return f'<script type="application/ld+json">{{"@type": "NewsArticle", "headline": "A seal"{pairs}}}</script>'
+
+
+def read(head: str = "", shown: str = "") -> Metadata:
+    markup = f"<html><head><title>A seal delays the ferry</title>{head}</head><body><h1>A seal delays the ferry</h1>{shown}"
+    tree = parse((markup + "<p>The ferry was late.</p></body></html>").encode())
+    assert tree is not None
+    return metadata_of(tree)
+
+
+def published(metadata: Metadata) -> tuple[Any, ...]:
+    return metadata.published_source, metadata.published_certainty, metadata.published_day
+
+
+@pytest.mark.parametrize(
+    ("declared", "offset"),
+    [("Z", 0), ("+00:00", 0), ("-05:00", -300), ("+05:30", 330), ("+0100", 60), ("+5", 300)],
+)
+def test_a_time_keeps_the_offset_that_it_was_declared_with(declared: str, offset: int) -> None:
+    metadata = read(jsonld(datePublished=f"2024-03-05T22:30:00{declared}"))
+    assert metadata.published_offset == offset
+    assert metadata.published_local is not None
+    assert metadata.published_local.date() == date(2024, 3, 5)
+    assert metadata.published_at == datetime(2024, 3, 5, 22, 30, tzinfo=UTC) - timedelta(
+        minutes=offset
+    )
+
+
+def test_a_day_and_a_wall_clock_have_no_offset() -> None:
+    assert read(jsonld(datePublished="2024-03-05")).published_offset is None
+    assert read(jsonld(datePublished="2024-03-05T10:00:00")).published_offset is None
+
+
+def test_the_offset_comes_from_whichever_declaration_names_one() -> None:
+    meta = '<meta property="article:published_time" content="2024-03-05T22:30:00-05:00">'
+    metadata = read(jsonld(datePublished=NIGHT) + meta)
+    assert (metadata.published_source, metadata.published_offset) == ("json-ld", -300)
+    other = '<meta property="article:published_time" content="2024-03-05T20:30:00-05:00">'  # another moment
+    assert read(jsonld(datePublished=NIGHT) + other).published_offset == 0
+
+
+def test_a_bare_day_gives_way_to_a_time_on_it_and_to_no_other() -> None:
+    def meta(value: str) -> str:
+        return f'<meta property="article:published_time" content="{value}">'
+
+    timed = read(jsonld(datePublished="2024-03-05") + meta("2024-03-05T22:30:00-05:00"))
+    assert (timed.published_source, timed.published_precision) == ("meta", "second")
+    other = read(jsonld(datePublished="2024-03-05") + meta("2024-03-06T22:30:00-05:00"))
+    assert (other.published_source, other.published_precision) == ("json-ld", "day")
+
+
+@pytest.mark.parametrize(
+    ("declared", "shown", "day"),
+    [
+        (NIGHT, "March 5, 2024 10:30 p.m. EST", date(2024, 3, 5)),  # evening where it was written
+        ("2024-03-05T22:30:00Z", "06.03.2024", date(2024, 3, 6)),  # morning, further east
+        (NIGHT, "6 March 2024", date(2024, 3, 6)),
+        (NIGHT, "7 March 2024", None),  # no clock on Earth is that far
+        ("2024-03-05T22:30:00Z", "4 March 2024", None),
+        ("2024-03-06T15:30:00Z", "5 March 2024", None),
+        (NIGHT, "Updated March 5, 2024", None),
+        ("2024-03-06T03:30:00+01:00", "5 March 2024", None),  # the zone is said, so the day is
+        ("2024-03-06", "5 March 2024", None),
+        (NIGHT, "Published March 5, 2024. Updated March 6, 2024", date(2024, 3, 5)),
+    ],
+)
+def test_the_day_shown_may_be_the_neighbour_of_a_day_in_utc(
+    declared: str, shown: str, day: date | None
+) -> None:
+    metadata = read(jsonld(datePublished=declared), f"<p>{shown}</p>")
+    assert metadata.published_day == day
+    assert metadata.published_at is not None
+    assert metadata.published_at.date().isoformat() in (declared[:10], "2024-03-06")
+
+
+def test_a_shown_change_never_replaces_a_declared_publication() -> None:
+    dates = jsonld(datePublished="2024-03-18T10:00:00Z", dateModified="2024-03-20T10:00:00Z")
+    for word in (
+        "Updated",
+        "Last updated:",
+        "Aktualisiert am",
+        "Stand:",
+        "Mis à jour le",
+        "Actualizado",
+        "Обновлено",
+    ):
+        metadata = read(dates, f"<p>{word} 20.03.2024</p>")
+        assert (metadata.published_at, metadata.published_day) == (
+            datetime(2024, 3, 18, 10, tzinfo=UTC),
+            None,
+        )
+
+
+def test_where_an_old_story_is_shown_as_a_new_one_its_day_is_the_one_shown() -> None:
+    dates = jsonld(datePublished="2022-03-01T10:00:00Z", dateModified="2024-03-20T10:00:00Z")
+    anew = read(dates, "<p>Updated 20 March 2024</p>")
+    assert (anew.published_at, anew.published_day) == (
+        datetime(2022, 3, 1, 10, tzinfo=UTC),
+        date(2024, 3, 20),
+    )
+    both = read(dates, "<p>Updated 20 March 2024</p><p>First published 1 March 2022</p>")
+    assert both.published_day == date(2022, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("address", "day"),
+    [
+        ("https://a.example/world/2024/03/05/ferry-is-late/", date(2024, 3, 5)),
+        ("https://a.example/2024-3-5-ferry.html", date(2024, 3, 5)),
+        ("https://a.example/world/2024/mar/05/ferry-is-late", date(2024, 3, 5)),
+        ("https://a.example/2024/13/05/x", None),
+        ("https://a.example/2024/03/ferry", None),
+        ("https://a.example/1203/04/05678/x", None),
+    ],
+)
+def test_the_day_in_an_address_comes_before_a_guess(address: str, day: date | None) -> None:
+    metadata = read(f'<link rel="canonical" href="{address}">', "")
+    assert (metadata.published_at.date() if metadata.published_at else None) == day
+    assert (metadata.published_source, metadata.published_certainty) == (
+        ("url", DateConfidence.MEDIUM) if day else ("", DateConfidence.NONE)
+    )
+    declared = read(
+        jsonld(datePublished="2024-02-01T10:00:00Z") + f'<link rel="canonical" href="{address}">',
+        "",
+    )
+    assert declared.published_source == "json-ld"
+
+
+def test_a_story_published_anew_says_so_by_the_one_day_that_it_shows() -> None:
+    dates = jsonld(datePublished="2020-03-01T10:00:00Z", dateModified="2024-03-20T10:00:00Z")
+    anew = read(dates, "<p>20 March 2024</p>")
+    assert (anew.published_at, anew.published_day) == (
+        datetime(2020, 3, 1, 10, tzinfo=UTC),
+        date(2024, 3, 20),
+    )
+    assert anew.published_certainty == DateConfidence.LOW
+    assert read(dates, "<p>20 March 2024</p><p>1 March 2020</p>").published_day == date(2020, 3, 1)
+    assert read(dates, "<p>20 March 2024</p><p>21 March 2024</p>").published_day is None
+    assert read(dates, "<p>19 March 2024</p>").published_day is None  # a day that nobody declares
+
+
+def test_how_sure_a_date_is() -> None:
+    meta = '<meta property="article:published_time" content="{0}">'.format
+    first = jsonld(datePublished=NIGHT)
+    assert published(read(first)) == ("json-ld", DateConfidence.MEDIUM, None)
+    assert published(read(first + meta(NIGHT))) == ("json-ld", DateConfidence.HIGH, None)
+    assert published(read(first, "<p>6 March 2024</p>")) == (
+        "json-ld",
+        DateConfidence.HIGH,
+        date(2024, 3, 6),
+    )
+    assert published(read(first + meta("2024-02-01"))) == ("json-ld", DateConfidence.LOW, None)
+    assert published(read(first, "<p>1 February 2024</p>")) == ("json-ld", DateConfidence.LOW, None)
+
+
+def test_a_shown_day_is_believed_where_nobody_declares_one_and_only_if_it_is_one() -> None:
+    assert published(read(shown="<p>5 March 2024</p>")) == (
+        "shown",
+        DateConfidence.MEDIUM,
+        date(2024, 3, 5),
+    )
+    assert read(shown="<p>Updated 5 March 2024</p>").published_source != "shown"
+    assert read(shown="<p>3/4/2024</p>").published_source != "shown"
+    assert published(read()) == ("", DateConfidence.NONE, None)
+
+
+def test_the_last_change_has_a_source_and_a_certainty_too() -> None:
+    changed = read(
+        jsonld(datePublished="2024-03-05T10:00:00+01:00", dateModified="2024-03-06T10:00:00+01:00")
+    )
+    assert (changed.modified_source, changed.modified_certainty, changed.modified_offset) == (
+        "json-ld",
+        DateConfidence.MEDIUM,
+        60,
+    )
+    shown = read(jsonld(dateModified="2024-03-06T10:00:00+01:00"), "<p>Updated 6 March 2024</p>")
+    assert shown.modified_certainty == DateConfidence.HIGH
+    wrong = read(
+        jsonld(datePublished="2024-03-05T10:00:00+01:00", dateModified="2024-03-01T10:00:00+01:00")
+    )
+    assert wrong.modified_certainty == DateConfidence.LOW  # changed before it was there
+    assert (read().modified_at, read().modified_source, read().modified_certainty) == (
+        None,
+        "",
+        DateConfidence.NONE,
+    )

@@ -1,0 +1,79 @@
+"""Written days are read in the languages of the sites, and nothing that is no day is read as one."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.extract.metadata.date_text import MONTHS, month_of, written
+
+
+def days(text: str) -> list[date]:
+    return [day for _, day in written(text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "March 5, 2024", "Mar. 5, 2024, 10:00 a.m.", "Tuesday, 5 March 2024", "5th of March 2024", "5. März 2024, 10:00 Uhr",
+        "5 mars 2024 à 10h", "5 de marzo de 2024", "5 de março de 2024", "5 marzo 2024", "5 marca 2024", "5 maart 2024",
+        "5 марта 2024 г.", "5 марти 2024", "5-mart, 2024", "5 наурыз 2024", "05.03.2024 10:00", "5.3.24", "2024-03-05",
+        "2024/03/05 10:00", "Published:2024-03-05T10:00", "05.03.2024г.",
+    ],
+)  # fmt: skip
+def test_a_written_day_is_read(text: str) -> None:
+    assert days(text) == [date(2024, 3, 5)]
+
+
+def test_a_day_between_slashes_has_two_readings_and_one_where_only_one_can_be() -> None:
+    assert days("3/4/2024") == [date(2024, 4, 3), date(2024, 3, 4)]
+    assert days("3/24/2024") == [date(2024, 3, 24)]
+    assert days("4/4/2024") == [date(2024, 4, 4)]
+    assert days("3.4.2024") == [date(2024, 4, 3)]  # with stops the day is first everywhere
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "31 February 2024", "March 2024", "5 March", "555-12-2034", "10 Downing 2024", "version 1.2.2024.5.6", "192.168.20.24",
+        "0/0/2024", "1,234.56", "12:30:45", "in 2024", "",
+    ],
+)  # fmt: skip
+def test_what_is_no_day_is_not_read(text: str) -> None:
+    assert days(text) == []
+
+
+def test_where_a_day_begins_is_known() -> None:
+    text = "Jane Doe, 5 March 2024, updated 6 March 2024"
+    assert [text[at:][:7] for at, _ in written(text)] == ["5 March", "6 March"]
+
+
+def test_no_beginning_of_a_month_stands_for_two() -> None:
+    words = [word for words in MONTHS for word in words.split()]
+    assert len(words) == len(set(words))
+
+
+@pytest.mark.parametrize(
+    ("word", "month"),
+    [
+        ("juin", 6),
+        ("Juillet", 7),
+        ("июня", 6),
+        ("Июля", 7),
+        ("lipca", 7),
+        ("listopada", 11),
+        ("мамыр", 5),
+        ("марта", 3),
+        ("Uhr", 0),
+    ],
+)
+def test_months_that_begin_alike_are_told_apart(word: str, month: int) -> None:
+    assert month_of(word) == month
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_without_an_error(text: str) -> None:
+    assert all(0 <= at < len(text) for at, _ in written(text))

@@ -1,0 +1,203 @@
+"""All lines of a page with their places, the numbers about each, and the chance that the trees make of them."""
+
+from __future__ import annotations
+
+import json
+from math import exp, isfinite
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml.html import HtmlElement
+
+from pipeline.core.models import BlockKind, Metadata, RawPage
+from pipeline.extract import extract, line_classifier
+from pipeline.extract.decision_trees import FIRST, HOPELESS, Trees, shipped
+from pipeline.extract.html import parse
+from pipeline.extract.line_features import NAMES, VOTED, Chosen, View
+from pipeline.extract.text_lines import MOST, Piece, Within, pieces_of
+
+
+def tree_of(body: str) -> HtmlElement:
+    tree = parse(f"<html><body>{body}</body></html>".encode())
+    assert tree is not None
+    return tree
+
+
+def lines(body: str) -> list[Piece]:
+    return pieces_of(tree_of(body)).lines
+
+
+def texts(body: str) -> list[str]:
+    return [piece.text for piece in lines(body)]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("<p>One</p>two<p>three</p>", ["One", "two", "three"]),
+        ("<div>a <b>bold</b> and <i>slanted</i> word</div>", ["a bold and slanted word"]),
+        ("<p>first<br>second<br/>third</p>", ["first", "second", "third"]),
+        ("<div>before<p>inner</p>after</div>", ["before", "inner", "after"]),
+        ("<p>seen<script>var x = 1</script> text<style>p{}</style></p>", ["seen text"]),
+        ("<p>soft\u00adhyphen and zero\u200bwidth</p>", ["softhyphen and zerowidth"]),
+        ("<table><tr><td>Goals</td><td>3</td></tr></table>", ["Goals | 3"]),
+        ("<table><tr><td><p>left</p></td><td><p>right</p></td></tr></table>", ["left", "right"]),
+        ("<form><select><option>x</option></select>shown</form>", ["shown"]),
+        ("", []),
+    ],
+)
+def test_the_text_of_a_page_falls_into_lines(body: str, expected: list[str]) -> None:
+    assert texts(body) == expected
+
+
+def test_a_line_knows_its_links_its_emphasis_and_its_breaks() -> None:
+    first, second = lines('<p>see <a href="/x">the plan</a> and <b>weep</b><br>then go</p>')
+    assert (first.linked, first.emphasis, first.is_broken) == (len("the plan"), len("weep"), False)
+    assert (second.linked, second.emphasis, second.is_broken) == (0, 0, True)
+
+
+def test_a_place_knows_what_it_lies_in() -> None:
+    (line,) = lines(
+        '<main><article class="story"><div itemprop="articleBody" style="display: none"><p>x</p></div></article></main>'
+    )
+    assert line.place.within == Within.MAIN | Within.ARTICLE | Within.BODY_PROPERTY | Within.HIDDEN
+    assert (line.place.tag, line.place.depth) == ("p", 4)
+
+
+@given(
+    st.recursive(
+        st.text("ab <>&é", max_size=6),
+        lambda inner: st.lists(inner, max_size=4).map("".join).map("<div>{}</div>".format),
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_no_letter_of_a_page_is_lost_and_none_is_there_twice(body: str) -> None:
+    tree = parse(f"<html><body><p>x</p>{body}</body></html>".encode())
+    assert tree is not None
+    shown = tree.find("body")
+    assert shown is not None
+    assert "".join(piece.text for piece in pieces_of(tree).lines).replace(" ", "") == "".join(
+        shown.text_content().split()
+    )
+
+
+def test_there_is_a_number_for_each_name_and_each_is_finite() -> None:
+    body = "<h1>A seal delays the ferry</h1><div class=story><p>It was late, for a seal slept on its ramp.</p></div><p>x</p>"
+    view = View(
+        pieces_of(tree_of(body)), Metadata(title="A seal delays the ferry", authors=("Ada Lund",))
+    )
+    for i in range(len(view.lines)):
+        row = view.row(i)
+        assert len(row) == len(NAMES) == len(set(NAMES))
+        assert all(isfinite(number) for number in row)
+    named = dict(zip(NAMES, view.row(1), strict=True))
+    assert (named["from_title"], named["near_story"], named["chosen"]) == (1, 0, 0)
+    assert set(view.row(2)[VOTED]) == {0.0}
+    unheard = view.row(2)
+    view.hear(Chosen(["x"]))
+    heard = dict(zip(NAMES, view.heard(2, view.row(2)), strict=True))
+    assert heard["chosen"] == 1
+    assert min(heard["chosen_share"], heard["place_chosen"]) > 0
+    assert (
+        dict(zip(NAMES, unheard, strict=True)) | {name: heard[name] for name in NAMES[VOTED]}
+        == heard
+    ), "nothing else changed"
+
+
+def test_what_an_extractor_chose_is_found_whole_or_as_a_long_part() -> None:
+    chosen = Chosen(
+        ["A short line.", "The crane on the northern quay was mended on Monday, and nobody saw it."]
+    )
+    assert chosen.has("ashortline") == 1.0
+    assert chosen.has("thecraneonthenorthernquaywasmended") == 0.9
+    assert chosen.has("crane") == 0.0
+    assert chosen.has("") == 0.0
+
+
+def test_trees_are_summed_as_the_table_says() -> None:
+    table: dict[str, Any] = {
+        "names": list(NAMES),
+        "alone": [0.5],
+        "trees": [[0, 1.5, -1.0, [1, 0.25, 0.5, 2.0]]] + [0.0] * FIRST + [0.25],
+    }
+    trees = Trees(json.loads(json.dumps(table)))
+    row = [0.0] * len(NAMES)
+    assert trees.chance([1.5, *row[1:]]) == pytest.approx(1 / (1 + exp(0.75)))
+    assert trees.chance([1.6, 0.3, *row[2:]]) == pytest.approx(1 / (1 + exp(-2.25)))
+    hopeless = Trees(table | {"trees": [HOPELESS - 0.1, *[0.0] * FIRST, 50.0]})
+    assert hopeless.chance(row) == 0.0
+    assert hopeless.alone(row) == pytest.approx(1 / (1 + exp(-0.5)))
+
+
+def test_trees_of_other_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match="train them again"):
+        Trees({"names": ["something"], "alone": [], "trees": []})
+
+
+def test_the_shipped_trees_fit_the_numbers() -> None:
+    assert 0.0 <= shipped().chance([0.0] * len(NAMES)) <= 1.0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<div>" * 5000 + "deep " * 100 + "</div>" * 5000,
+        "<br>x" * (MOST + 100),
+        "<table><tr>" + "<td><span></span></td>" * 30_000 + "<td>x</td></tr></table>",
+        "<p>" + "word " * 300_000 + "</p>",
+        '<p class="' + "a" * 500_000 + '">marked</p>',
+    ],
+    ids=["deep", "broken", "wide", "long", "marked"],
+)
+def test_a_page_that_goes_on_and_on_has_an_end(body: str) -> None:
+    found = pieces_of(tree_of(body))
+    assert 0 < len(found.lines) <= MOST
+    view = View(found, Metadata())
+    assert len(view.row(0)) == len(NAMES)
+
+
+def test_a_block_says_where_it_stood_and_what_the_voices_said() -> None:
+    story = "".join(
+        f"<p>The crane on quay {n} was mended on Monday, and the ferries left the harbour on time again.</p>"
+        for n in range(5)
+    )
+    items = "<ul><li>One</li><li>Two</li></ul>"
+    page = f'<html><body><nav><a href="/">Home</a></nav><div class="story-text">{story}{items}</div></body></html>'
+    blocks = extract(RawPage(1, page.encode())).blocks
+    told = [block for block in blocks if block.element_path == "div.story-text > p"]
+    assert len(told) == 5
+    assert {block.kept_by_trafilatura for block in blocks} == {None}, (
+        "the page is plain enough for the trees alone"
+    )
+    assert all(
+        (block.story_probability > 0.5) == (block in told)
+        for block in blocks
+        if block.kind is BlockKind.PARAGRAPH
+    )
+    assert {block.list_size for block in blocks if block.kind is BlockKind.ITEM} <= {2}
+
+
+def test_where_the_trees_are_in_doubt_the_extractor_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = f"<html><body><div><p>{'Short. ' * 4}</p></div><article><p>{'It was late that night on the quay. ' * 9}</p></article>"
+    monkeypatch.setattr(line_classifier, "DOUBT", -1.0)
+    asked = extract(RawPage(1, page.encode())).blocks
+    assert {block.kept_by_trafilatura for block in asked} >= {True}
+    assert None not in {block.kept_by_trafilatura for block in asked}
+
+
+def test_of_a_page_with_several_stories_the_extractor_is_asked() -> None:
+    one = (
+        "<article><h1>{}</h1><p>"
+        + "It was late that night, and a seal slept on the ramp of the ferry. " * 5
+        + "</p></article>"
+    )
+    page = (
+        "<html><body>" + "".join(map(one.format, ("First", "Second", "Third"))) + "</body></html>"
+    )
+    assert None not in {
+        block.kept_by_trafilatura for block in extract(RawPage(1, page.encode())).blocks
+    }

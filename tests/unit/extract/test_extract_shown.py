@@ -1,0 +1,182 @@
+"""What a page shows near its headline: lines, bylines and days, and what is worth nothing there."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+
+import pytest
+
+from pipeline.extract.html import parse
+from pipeline.extract.metadata.visible_bylines import Line, byline, days_of, lines_near_headline
+
+TITLE = "A seal delays the ferry of Lowmere"
+PROSE = (
+    "<p>"
+    + "The ferry of Lowmere was late on Tuesday because a seal had gone to sleep on the ramp. " * 4
+    + "</p>"
+)
+
+
+def lines(behind: str, before: str = "", title: str = TITLE) -> tuple[Line, ...]:
+    tree = parse(
+        f"<html><body>{before}<article><h1>{title}</h1>{behind}{PROSE * 5}</article></body></html>".encode()
+    )
+    assert tree is not None
+    return lines_near_headline(tree, TITLE)
+
+
+def texts(found: tuple[Line, ...]) -> list[str]:
+    return [each.text for each in found]
+
+
+def test_lines_stand_in_reading_order_and_know_how_far_they_are() -> None:
+    found = lines(
+        "<p>A summary.</p><div>By <a rel='author'>Marta Ellin</a></div>",
+        "<div>Harbour</div><div>News</div>",
+    )
+    assert [(each.behind, each.text) for each in found] == [
+        (-2, "Harbour"),
+        (-1, "News"),
+        (1, "A summary."),
+        (2, "By Marta Ellin"),
+    ]
+    assert "author" in found[-1].marks
+
+
+def test_inline_elements_are_one_line_and_words_are_not_glued() -> None:
+    assert texts(
+        lines("<div><span>By</span> <b>Marta <i>Ellin</i></b><span>Dec. 21, 2023</span></div>")
+    ) == ["By Marta Ellin Dec. 21, 2023"]
+    assert texts(lines("<div>By<a>Marta O'</a><b>Hare</b><i>long read</i></div>")) == [
+        "By Marta O'Hare long read"
+    ]
+    assert texts(lines("<p><span>T</span>he se<b>a</b>l sleeps.</p>")) == ["The seal sleeps."]
+
+
+def test_what_readers_do_not_see_and_menus_are_left_out() -> None:
+    hidden = "<script>By Tom Dray</script><style>p{}</style><nav><p>By Tom Dray</p></nav><button>By Tom Dray</button>"
+    assert texts(lines(hidden + "<p>By Marta Ellin</p>", "<nav>1 March 2024</nav>")) == [
+        "By Marta Ellin"
+    ]
+
+
+def test_the_headline_is_the_heading_that_is_the_title() -> None:
+    found = lines("<p>Behind it.</p>", "<h1>The Lowmere Courier</h1>")
+    assert [each.text for each in found if each.behind == 1] == ["Behind it."]
+    tree = parse(f"<html><body><h2>{TITLE}</h2><p>By Marta Ellin</p></body></html>".encode())
+    assert tree is not None
+    assert texts(lines_near_headline(tree, TITLE)) == ["By Marta Ellin"]
+    assert lines_near_headline(tree, "Another title") == ()
+
+
+def test_a_page_of_any_size_costs_little() -> None:
+    deep, wide = "<div>" * 200 + "x" + "</div>" * 200, "<p>Menu</p>" * 30_000
+    tree = parse(f"<html><body>{wide}{deep}<h1>{TITLE}</h1>{deep}{wide}</body></html>".encode())
+    assert tree is not None
+    began = time.process_time()
+    assert len(lines_near_headline(tree, TITLE)) <= 40
+    assert time.process_time() - began < 0.2
+
+
+@pytest.mark.parametrize(
+    ("behind", "expected"),
+    [
+        ("<p>By Marta Ellin</p>", (("Marta Ellin",), True)),
+        ("<p>By</p><p>Marta Ellin</p>", (("Marta Ellin",), True)),
+        ("<p>Von Marta Ellin, Lowmere</p>", (("Marta Ellin",), True)),
+        ("<p>Par Marta Ellin et Rémi Dray</p>", (("Marta Ellin", "Rémi Dray"), True)),
+        ("<p class='autore'>di Marta Ellin</p>", (("Marta Ellin",), True)),
+        ("<p>By Marta Ellin | 5 March 2024</p>", (("Marta Ellin",), True)),
+        ("<p>By Marta Ellin March 5, 2024</p>", (("Marta Ellin",), True)),
+        ("<p>5 March 2024 by Marta Ellin</p>", (("Marta Ellin",), True)),
+        ("<p class='byline'>Marta Ellin</p>", (("Marta Ellin",), False)),
+        ("<p><a href='/authors/marta-ellin'>Marta Ellin</a></p>", (("Marta Ellin",), False)),
+        (
+            "<p class='byline'>Tom Dray</p><p>By Marta Ellin</p>",
+            (("Marta Ellin",), True),
+        ),  # words are plainer than classes
+        (
+            "<div class='byline'><p>By</p><p>Marta Ellin</p><p>,</p><p>Tom Dray</p><p>and</p><p>Ida O'Hare</p></div>",
+            (("Marta Ellin", "Tom Dray", "Ida O'Hare"), True),
+        ),
+        ("<p>By Marta Ellin</p><p>and Tom Dray</p>", (("Marta Ellin", "Tom Dray"), True)),
+    ],
+)
+def test_a_byline_is_read(behind: str, expected: tuple[tuple[str, ...], bool]) -> None:
+    assert byline(lines(behind)) == expected
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "<p>By the time the ferry came, everybody had gone home.</p>",
+        "<p>By Subscribing you agree</p>",
+        "<p>By Land and Sea</p>",
+        "<p>Von Montag bis Freitag</p>",
+        "<p>Di Marta Ellin si parla molto</p>",
+        "<p>Marta Ellin</p>",  # nothing says what she is
+        "<figure><figcaption>By Tom Dray</figcaption></figure>",
+        "<p class='caption author'>Tom Dray</p>",
+        "<p class='comment author'>Tom Dray</p>",
+        "<p class='authority'>Harbour Master</p>",
+        "<p class='byline'>Lowmere News Agency</p>",
+        "<p class='byline'>5 March 2024</p>",
+        PROSE * 3 + "<p>By Tom Dray</p>",  # far below
+    ],
+)
+def test_what_only_looks_like_a_byline_is_none(behind: str) -> None:
+    assert byline(lines(behind))[0] == ()
+
+
+def test_the_next_line_is_no_second_author() -> None:
+    assert byline(lines("<p class='author'>By Marta Ellin</p><p>,</p><p>Infectious Diseases</p>"))[
+        0
+    ] == ("Marta Ellin",)
+
+
+MARCH_5, MARCH_6 = date(2024, 3, 5), date(2024, 3, 6)
+
+
+@pytest.mark.parametrize(
+    ("behind", "plain", "changed"),
+    [
+        ("<p>5 March 2024</p>", {MARCH_5}, set()),
+        ("<p>Updated: 6 March 2024</p>", set(), {MARCH_6}),
+        ("<p>Published 5 March 2024, updated 6 March 2024</p>", {MARCH_5}, {MARCH_6}),
+        (
+            "<p>Aktualisiert am 6. März 2024, veröffentlicht am 5. März 2024</p>",
+            {MARCH_5},
+            {MARCH_6},
+        ),
+        ("<p>Stand: 06.03.2024, 10:15 Uhr</p>", set(), {MARCH_6}),
+        ("<p>Mis à jour le 6 mars 2024</p>", set(), {MARCH_6}),
+        ("<p>Actualizado a 6 de marzo de 2024</p>", set(), {MARCH_6}),
+        ("<p>Aggiornato il 6 marzo 2024</p>", set(), {MARCH_6}),
+        ("<p>Обновлено 6 марта 2024</p>", set(), {MARCH_6}),
+        ("<p>Updated</p><p>6 March 2024</p>", set(), {MARCH_6}),
+        ("<time class='updated'>6 March 2024</time>", set(), {MARCH_6}),
+        ("<time class='entry-date published updated'>6 March 2024</time>", {MARCH_6}, set()),
+        ("<p>Edited by Tom Dray</p><p>5 March 2024</p>", {MARCH_5}, set()),
+        ("<p class='caption'>The seal on 6 March 2024</p>", set(), set()),
+        (
+            "<p>"
+            + "A long line of words that mentions in passing what was on 6 March 2024 " * 2
+            + "</p>",
+            set(),
+            set(),
+        ),
+    ],
+)
+def test_days_are_of_a_publication_or_of_a_change(
+    behind: str, plain: set[date], changed: set[date]
+) -> None:
+    shown = days_of(lines(behind))
+    assert (shown.plain, shown.changed) == (plain, changed)
+
+
+def test_the_day_of_the_visit_in_a_masthead_is_not_the_story_s() -> None:
+    masthead = "<p>Wednesday, 6 March 2024</p>"
+    assert days_of(lines("<p>5 March 2024</p>", masthead)).plain == {MARCH_5}
+    menu = "".join(f"<p>Section {number}</p>" for number in range(5))
+    assert days_of(lines("<p>By Marta Ellin</p>", masthead + menu)).plain == set()

@@ -1,0 +1,140 @@
+"""Settings: flags go before the environment, that before the file, and a wrong one is one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.settings import CHECKOUT, Settings, filled_in, home_folder, load
+from pipeline.core.errors import ConfigError
+
+
+def write(home: Path, text: str) -> None:
+    (home / "config" / "nightdesk.toml").write_text(text, encoding="utf8")
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    found = load(tmp_path)
+    assert found.database_url == f"sqlite:///{tmp_path / 'var' / 'nightdesk.db'}"
+    assert found.log_folder == tmp_path / "var" / "log"
+    assert found.sites_folder == tmp_path / "config" / "sites"
+    assert found.processes >= 1
+
+
+def test_flags_go_before_the_environment_and_that_before_the_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(home, "crawls = 2\nworkers = 2\npage_seconds = 2.0\n")
+    monkeypatch.setenv("NIGHTDESK_CRAWLS", "3")
+    monkeypatch.setenv("NIGHTDESK_WORKERS", "3")
+    found = load(home, crawls=5, workers=None)
+    assert (found.crawls, found.workers, found.page_seconds) == (5, 3, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("address", "anchored"),
+    [
+        ("sqlite:///news.db", "sqlite:///{home}/news.db"),
+        ("sqlite:////var/lib/news.db", "sqlite:////var/lib/news.db"),
+        ("postgresql://me@host/news", "postgresql://me@host/news"),
+    ],
+)
+def test_a_relative_file_lies_below_the_home_folder_wherever_cron_starts_us(
+    home: Path, address: str, anchored: str
+) -> None:
+    write(home, f'database_url = "{address}"\n')
+    assert load(home).database_url == anchored.format(home=home)
+
+
+def test_the_user_agent_carries_the_contact(home: Path) -> None:
+    assert load(home).agent.endswith("(news archive; +archive@example.org)")
+    assert (
+        load(home, contact=" me@example.org ", user_agent="Mine (+{contact})").agent
+        == "Mine (+me@example.org)"
+    )
+
+
+@pytest.mark.parametrize("contact", ["", "   "])
+def test_without_a_contact_there_is_no_user_agent(home: Path, contact: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"nightdesk.toml: 'contact' is empty; set it \(or NIGHTDESK_CONTACT\)"
+    ):
+        _ = load(home, contact=contact).agent
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("databse_url = 'x'", "unknown key 'databse_url'; did you mean 'database_url'?"),
+        ("home = '/x'", "unknown key 'home'"),
+        ("crawls = 0", "'crawls': input should be greater than or equal to 1"),
+        ("crawls = 'many'", "'crawls': input should be a valid integer"),
+        ("crawls = ", "not valid TOML"),
+    ],
+)
+def test_a_wrong_file_is_one_sentence_with_its_name(home: Path, text: str, sentence: str) -> None:
+    write(home, text)
+    with pytest.raises(ConfigError) as caught:
+        load(home)
+    assert str(home / "config" / "nightdesk.toml") in str(caught.value)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_text_is_one_sentence(home: Path) -> None:
+    (home / "config" / "nightdesk.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=r"nightdesk.toml: cannot be read"):
+        load(home)
+
+
+def test_an_unknown_variable_is_named_with_the_nearest(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_DATABASE", "sqlite:///x.db")
+    with pytest.raises(
+        ConfigError,
+        match="unknown variable NIGHTDESK_DATABASE; did you mean 'NIGHTDESK_DATABASE_URL'",
+    ):
+        load(home)
+
+
+def test_home_is_the_flag_else_the_variable_else_the_working_folder_else_the_checkout(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert home_folder() == CHECKOUT
+    monkeypatch.chdir(home)
+    assert home_folder() == home
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    assert home_folder() == tmp_path
+    assert home_folder(home) == home
+    with pytest.raises(ConfigError, match="no such folder"):
+        home_folder(tmp_path / "nowhere")
+
+
+def test_the_home_variable_is_no_unknown_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(home))
+    assert load().home == home
+
+
+def test_the_settings_of_this_checkout_are_valid() -> None:
+    assert isinstance(load(CHECKOUT), Settings)
+
+
+def test_a_secret_of_a_site_file_comes_from_the_environment_and_is_in_no_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GAZETTE_KEY", "hunter2")
+    assert filled_in({"X-Key": "key ${GAZETTE_KEY}!", "X-Plain": "$5"}, "gazette") == {
+        "X-Key": "key hunter2!",
+        "X-Plain": "$5",
+    }
+    with pytest.raises(
+        ConfigError, match="gazette: the variable GAZETTE_TOKEN of the environment is not set"
+    ):
+        filled_in({"X-Key": "${GAZETTE_TOKEN}"}, "gazette")
+    monkeypatch.setenv("GAZETTE_KEY", "hunter2\r\nX-Evil: 1")
+    with pytest.raises(ConfigError) as error:
+        filled_in({"X-Key": "${GAZETTE_KEY}"}, "gazette")
+    assert "hunter2" not in str(error.value)

@@ -1,0 +1,54 @@
+"""Letters folded for search: what a reader types finds what a writer wrote."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.fulltext.normalize import folded, words
+
+
+@pytest.mark.parametrize(
+    ("written", "typed"),
+    [
+        ("ҳар", "хар"), ("ҷумҳурӣ", "чумхури"), ("кӯча", "куча"), ("қоида", "коида"), ("Ғафуров", "гафуров"), ("Ёлка", "елка"),
+        ("Café", "cafe"), ("Łódź", "lodz"), ("STRASSE", "straße"), ("naïve", "naive"), ("İstanbul", "istanbul"),
+        ("ﬁsh", "fish"),
+        ("ＡＢＣ", "abc"), ("Кӯҳ", "кух"),
+    ],
+)  # fmt: skip
+def test_letters_that_keyboards_lack_make_no_difference(written: str, typed: str) -> None:
+    assert folded(written) == folded(typed)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("йод", "иод"), ("мой", "мои"), ("мир", "мёр"), ("шар", "щар"), ("a", "b")]
+)
+def test_letters_that_are_others_to_their_readers_stay_apart(one: str, other: str) -> None:
+    assert folded(one) != folded(other)
+
+
+@given(st.text(max_size=50))
+def test_composed_and_decomposed_letters_are_the_same(text: str) -> None:
+    assert folded(unicodedata.normalize("NFD", text)) == folded(unicodedata.normalize("NFC", text))
+
+
+@given(st.text(max_size=50))
+def test_folding_never_raises_and_words_hold_no_space(text: str) -> None:
+    assert all(word and not any(letter.isspace() for letter in word) for word in words(text))
+
+
+def test_words_are_runs_of_letters_and_digits() -> None:
+    assert words("«Об», мегӯяд — 3,5 км; covid-19") == [
+        "об",
+        "мегуяд",
+        "3",
+        "5",
+        "км",
+        "covid",
+        "19",
+    ]
+    assert words("… — !") == []

@@ -1,0 +1,80 @@
+"""The query language: what a text asks for, how it is told to a person, and that no text raises."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.fulltext import query_language
+from pipeline.fulltext.query_language import MOST_TERMS, described, parse
+
+UNDERSTOOD = {
+    "harbour levy": "harbour and levy",
+    '"night ferry" -levy': '"night ferry" and not levy',
+    "a OR b c": "a or (b and c)",
+    "(a OR b) c": "(a or b) and c",
+    "-(a OR b) c": "not (a or b) and c",
+    "-(-a)": "a",
+    "a OR": "a",
+    "OR a or b": "a and or and b",
+    "((a)) )b(": "a and b",
+    "harb*": "harb…",
+    "h*": "h",
+    '"harb*"': '"harb"',
+    "Ҷумҳурӣ Ёлка": "чумхури and елка",
+    "foo:bar covid-19": '"foo bar" and "covid 19"',
+    "“Night ferry”": '"night ferry"',
+    "SITE:Harbour-Courier lang:en-GB": "site harbour-courier and language en",
+    'author:"Martin Dray" tag:levy title:ferr*': 'author "martin dray" and tag levy and title ferr…',
+    "after:2026 before:2026-3": "dated from 2026-01-01 and dated before 2026-03-01",
+    "-after:2026-02-28": "dated before 2026-02-28",
+    "changed:yes changed:no changed:3": "at least 2 revisions and not at least 2 revisions and at least 3 revisions",
+    "site: x": "site and x",
+    "東京都": '"東京 京都"',
+    "京": "京…",
+    '"東京 tower"': '"東京 京 tower"',
+    "— - \"\" () * \x00 \ud800": "nothing that can be looked for",
+    " ": "all articles",
+}  # fmt: skip
+
+
+def test_a_text_is_understood_as_the_language_says() -> None:
+    assert {text: described(parse(text)) for text in UNDERSTOOD} == UNDERSTOOD
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "after:2026-13",
+        "before:2026-02-30",
+        "after:soon",
+        "changed:1",
+        "changed:maybe",
+        "lang:russian",
+    ],
+)
+def test_a_filter_with_a_value_of_another_kind_is_words_and_says_so(text: str) -> None:
+    asked = parse(text)
+    assert described(asked).startswith('"')
+    assert text.partition(":")[0] in asked.notes[0]
+
+
+def test_what_is_too_much_is_left_out_and_told() -> None:
+    many = parse("word " * 100)
+    assert len(list(query_language.wanted(many.tree))) == MOST_TERMS
+    assert len(many.notes) == 1
+    assert len(parse("x" * 100_000).notes) == 1
+    assert len(parse('"word ' + "more " * 300).tree.tokens) <= query_language.MOST_WORDS  # type: ignore[union-attr]
+
+
+@given(st.text(alphabet='ab"*-():OR sitefrлё東\x00\ud800“', max_size=80))
+def test_any_text_is_some_query(text: str) -> None:
+    assert described(parse(text))
+
+
+def test_a_filter_without_a_value_is_a_word_and_says_so() -> None:
+    assert parse("author: levy").notes == (
+        "'author:' is looked for as a word, since no value stands right behind it.",
+    )
+    assert parse('"author:" author:levy authors:').notes == ()
