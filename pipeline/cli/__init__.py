@@ -15,7 +15,7 @@ from typing import Final
 import typer
 
 from pipeline.cli import context
-from pipeline.cli.console import complain
+from pipeline.cli.console import print_error
 from pipeline.core.errors import NightdeskError
 
 COMMANDS: Final = {  # and the module of each, in the order of the help
@@ -61,7 +61,7 @@ def application(words: Sequence[str] = ()) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": list(HELP)},
     )
-    app.callback()(context.options)
+    app.callback()(context.global_options)
     for name in _named(words):
         app.command(name)(
             getattr(
@@ -86,5 +86,5 @@ def main() -> None:
     try:
         application(sys.argv[1:])()
     except NightdeskError as error:
-        complain(str(error))
+        print_error(str(error))
         sys.exit(int(error.exit_code))

@@ -16,31 +16,31 @@ from rich.table import Table
 from rich.text import Text
 
 
-def leave() -> NoReturn:
+def exit_on_broken_pipe() -> NoReturn:
     """Ends the command in peace: nobody reads any more, and Python would complain of it when it flushes at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise typer.Exit(0)
 
 
-class Pipe(Console):
+class PipeSafeConsole(Console):
     """A console whose reader may leave early, as in `nightdesk search … | head`: that is no trouble."""
 
     def on_broken_pipe(self) -> None:
-        leave()
+        exit_on_broken_pipe()
 
 
-console = Pipe(highlight=False, soft_wrap=True)
+console = PipeSafeConsole(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Cell = str | int | Text
 
 
-def say(line: str | Text = "") -> None:
+def print_line(line: str | Text = "") -> None:
     """One line for people."""
     console.print(line, markup=False)
 
 
-def complain(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """One sentence on standard error."""
     errors.print(Text.assemble(("nightdesk: ", "bold red" if errors.is_terminal else ""), sentence))
 
@@ -55,7 +55,7 @@ def _write(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        leave()
+        exit_on_broken_pipe()
 
 
 def _plain(value: Any) -> Any:
@@ -66,7 +66,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def table(
+def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, last: Sequence[Cell] | None = None
 ) -> None:
     """A table; numbers stand right. `last` is a row of sums."""
@@ -85,7 +85,7 @@ def table(
     if last:
         shown.add_section()
         shown.add_row(*(_cell(value) for value in last), style="bold")
-    Pipe(highlight=False).print(shown)
+    PipeSafeConsole(highlight=False).print(shown)
 
 
 def _cell(value: Cell) -> str | Text:
@@ -111,7 +111,7 @@ def _plain_table(columns: Sequence[str], rows: list[list[Cell]]) -> None:
         _write("  ".join(padded).rstrip() + "\n")
 
 
-def when(at: datetime | None) -> str:
+def format_time(at: datetime | None) -> str:
     """A time as people read it, in UTC."""
     return f"{at:%Y-%m-%d %H:%M}" if at else ""
 

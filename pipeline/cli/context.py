@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli.console import complain
+from pipeline.cli.console import print_error
 from pipeline.config import settings
 from pipeline.config import site as sites
 from pipeline.config.settings import Settings
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from pipeline.store.db.engine import Database
 
 
-class Door:
+class AppContext:
     """The flags, and what follows from them when it is first asked for."""
 
     def __init__(self, home: Path | None = None, database_url: str | None = None) -> None:
         self._home = home
         self._database_url = database_url
-        self.code = ExitCode.OK  # of what went wrong before the command proper
+        self.exit_code = ExitCode.OK  # of what went wrong before the command proper
 
     @cached_property
     def settings(self) -> Settings:
@@ -39,7 +39,7 @@ class Door:
         """The home folder, also where its settings are wrong."""
         return settings.home_folder(self._home)
 
-    def archive(self, *, create: bool = False) -> Database:
+    def open_archive(self, *, create: bool = False) -> Database:
         """The archive, its schema up to date. Raises StoreError where there is none and `create` is False."""
         from pipeline.store.db import (
             migrate,
@@ -55,28 +55,28 @@ class Door:
         command where none is left."""
         folder = self.settings.sites_folder
         if names:
-            return tuple(self._named(folder, name) for name in dict.fromkeys(names))
+            return tuple(self._load_site(folder, name) for name in dict.fromkeys(names))
         found, errors = sites.load_all(folder)
         for error in errors:
-            complain(str(error))
-            self.code = ExitCode.CONFIG
+            print_error(str(error))
+            self.exit_code = ExitCode.CONFIG
         if not found and not errors:
             raise ConfigError(
                 f"{folder}: there is no site file here yet; 'nightdesk add URL' makes one"
             )
         if not found:
-            raise typer.Exit(self.code)
+            raise typer.Exit(self.exit_code)
         return tuple(site for site in found if site.enabled or also_disabled)
 
-    def known_site(self, store: Database, name: str | None) -> str | None:
+    def check_site_name(self, store: Database, name: str | None) -> str | None:
         """The name, if the archive or a site file knows it. Raises ConfigError with the nearest one."""
         from pipeline.store.read import runs
 
         if name is not None and name not in (known := runs.sites(store)):
-            self._named(self.settings.sites_folder, name, known)
+            self._load_site(self.settings.sites_folder, name, known)
         return name
 
-    def _named(self, folder: Path, name: str, archived: Sequence[str] = ()) -> Site:
+    def _load_site(self, folder: Path, name: str, archived: Sequence[str] = ()) -> Site:
         path = folder / f"{name}.toml"
         if not path.is_file():
             known = sorted({*archived, *(file.stem for file in sites.files(folder))})
@@ -90,20 +90,20 @@ class Door:
         return sites.load(path)
 
 
-def door(context: typer.Context) -> Door:
+def get_context(context: typer.Context) -> AppContext:
     """The Door of this invocation."""
-    found = context.find_object(Door)
+    found = context.find_object(AppContext)
     assert found is not None
     return found
 
 
-def _version(value: bool) -> None:
+def _print_version(value: bool) -> None:
     if value:
         typer.echo(f"nightdesk {__version__}")
         raise typer.Exit
 
 
-def options(
+def global_options(
     context: typer.Context,
     home: Annotated[
         Path | None,
@@ -115,11 +115,11 @@ def options(
         str | None, typer.Option(help="Archive to use instead of the one in the settings.")
     ] = None,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """A nightly archive of news sites: crawl, keep the bytes, clean, search, and say why."""
-    context.obj = Door(home, database_url)
+    context.obj = AppContext(home, database_url)
 
 
 SiteNames = Annotated[

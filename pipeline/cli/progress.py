@@ -12,23 +12,23 @@ from rich.text import Text
 
 from pipeline.cli.console import console
 
-LOOK = 0.1  # seconds between two changes of a bar
+UPDATE_INTERVAL = 0.1  # seconds between two changes of a bar
 
 
-class Tell(Protocol):
+class ProgressCallback(Protocol):
     """Hears how many are done and, where that changes, of what."""
 
     def __call__(self, done: int, /, what: str | None = None) -> None: ...
 
 
-class Rate(ProgressColumn):
+class RateColumn(ProgressColumn):
     """Pages a second."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="dim")
 
 
-class Count(ProgressColumn):
+class CountColumn(ProgressColumn):
     """How many, and of how many where that is known."""
 
     def render(self, task: Task) -> Text:
@@ -38,9 +38,9 @@ class Count(ProgressColumn):
 
 
 @contextmanager
-def counted(
+def progress_bar(
     what: str, total: Callable[[], int | None] = lambda: None, *, quiet: bool
-) -> Iterator[Tell]:
+) -> Iterator[ProgressCallback]:
     """One bar for as long as the block lasts. `total` is only asked where somebody looks."""
     if quiet or not console.is_terminal:
         yield lambda done, what=None: None
@@ -48,8 +48,8 @@ def counted(
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
-        Count(),
-        Rate(),
+        CountColumn(),
+        RateColumn(),
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=console, transient=True) as progress:
@@ -58,7 +58,7 @@ def counted(
 
         def tell(done: int, /, what: str | None = None) -> None:
             nonlocal shown
-            if (now := monotonic()) - shown >= LOOK:
+            if (now := monotonic()) - shown >= UPDATE_INTERVAL:
                 shown = now
                 progress.update(task, completed=done, description=what)
 

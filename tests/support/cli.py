@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """What a command said and how it ended."""
 
     code: int
@@ -38,45 +38,45 @@ class Answer:
         return json.loads(self.out)
 
     @property
-    def sentence(self) -> str:
+    def error_line(self) -> str:
         """What it complained of, which is one line."""
         (line,) = self.err.splitlines()
         return line
 
 
-def environment(**more: str) -> dict[str, str]:
+def clean_environment(**more: str) -> dict[str, str]:
     """This process's environment without settings of Nightdesk."""
     return {
         name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")
     } | more
 
 
-def command(home: Path, *words: str) -> list[str]:
+def command_line(home: Path, *words: str) -> list[str]:
     return [sys.executable, "-P", "-m", "pipeline", "--home", str(home), *words]
 
 
-def nightdesk(home: Path, *words: str, **variables: str) -> Answer:
+def nightdesk(home: Path, *words: str, **variables: str) -> CommandResult:
     """Runs a command to its end, in this process."""
     out, err = (
         io.TextIOWrapper(io.BytesIO(), encoding="utf8", write_through=True) for _ in range(2)
     )
     with (
-        patch.dict(os.environ, environment(**variables), clear=True),
+        patch.dict(os.environ, clean_environment(**variables), clear=True),
         chdir(ROOT),
         redirect_stdout(out),
         redirect_stderr(err),
     ):
         code = exit_code(home, *words)
-    return Answer(code, *(each.buffer.getvalue().decode(errors="replace") for each in (out, err)))  # type: ignore[attr-defined]
+    return CommandResult(code, *(each.buffer.getvalue().decode(errors="replace") for each in (out, err)))  # type: ignore[attr-defined]
 
 
-def child(home: Path, *words: str, **variables: str) -> Answer:
+def nightdesk_process(home: Path, *words: str, **variables: str) -> CommandResult:
     """Runs a command to its end, in a process of its own."""
     done = subprocess.run(
-        command(home, *words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
-        env=environment(**variables), cwd=ROOT,
+        command_line(home, *words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+        env=clean_environment(**variables), cwd=ROOT,
     )  # fmt: skip
-    return Answer(done.returncode, done.stdout, done.stderr)
+    return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
 def exit_code(home: Path, *words: str) -> int:
@@ -94,10 +94,10 @@ def exit_code(home: Path, *words: str) -> int:
 
 
 @contextmanager
-def running(home: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+def running_command(home: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
     """A command that is at work while the block lasts; whatever of it is left then is killed."""
     child = subprocess.Popen(
-        command(home, *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), cwd=ROOT,
+        command_line(home, *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment(), cwd=ROOT,
         start_new_session=True,
     )  # fmt: skip
     try:
@@ -108,7 +108,7 @@ def running(home: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
         child.communicate()
 
 
-def until(true: Callable[[], object], seconds: float = 100.0) -> None:
+def wait_until(true: Callable[[], object], seconds: float = 100.0) -> None:
     """Waits for something to come true."""
     end = time.monotonic() + seconds
     while not true():
@@ -138,7 +138,7 @@ def is_alive(pid: int) -> bool:
     return _stat(pid)[:1] not in ([], ["Z"])
 
 
-def cpu_seconds(pid: int) -> float:
+def cpu_seconds_of(pid: int) -> float:
     """What a process has computed; 0 where it is gone."""
     times = _stat(pid)[11:13]
     return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")

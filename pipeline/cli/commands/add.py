@@ -16,15 +16,15 @@ from typing import Annotated, Any
 import typer
 from rich.status import Status
 
-from pipeline.cli.console import complain, errors, print_json
-from pipeline.cli.context import AsJson, Door, SiteNames, door
+from pipeline.cli.console import print_error, errors, print_json
+from pipeline.cli.context import AsJson, AppContext, SiteNames, get_context
 from pipeline.cli.views import probe_report
 from pipeline.config import site as site_files
 from pipeline.config.site import SITE_ID, Site
 from pipeline.core.errors import ConfigError, ExitCode, NightdeskError
 from pipeline.jobs import onboarding
-from pipeline.jobs.nightly import worst
-from pipeline.jobs.onboarding import Check, Survey
+from pipeline.jobs.nightly import worst_exit_code
+from pipeline.jobs.onboarding import SiteCheck, ProbedSite
 from pipeline.onboarding.site_file_writer import Terms
 from pipeline.onboarding.site_ids import site_id
 from pipeline.onboarding.site_lists import Wanted, read, wanted
@@ -33,7 +33,7 @@ STDIN = "-"
 
 
 @dataclass(slots=True)
-class Orders:
+class AddRequest:
     """What was asked for, and what has come of it so far."""
 
     folder: Path
@@ -49,7 +49,7 @@ class Orders:
     told: list[dict[str, Any]] = field(default_factory=list)
 
     def fail(self, sentence: str, code: ExitCode) -> None:
-        complain(sentence)
+        print_error(sentence)
         self.codes.append(code)
 
 
@@ -88,7 +88,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Probe news sites and write their site files: feeds, sitemaps, sections, patterns, language, time zone."""
-    here = door(context)
+    here = get_context(context)
     all_wanted = _wanted(addresses or (), listed)
     if name is not None and (len(all_wanted) != 1 or not SITE_ID.fullmatch(name)):
         wrong = (
@@ -108,7 +108,7 @@ def add(
     _ = here.settings.agent  # refused before anything is begun
     terms = Terms(delay, allow_private, f"{datetime.now(UTC):%Y-%m-%d}")
     known, _ = site_files.load_all(here.settings.sites_folder)
-    orders = Orders(
+    orders = AddRequest(
         here.settings.sites_folder,
         terms,
         name or "",
@@ -122,7 +122,7 @@ def add(
     _run(here, orders, all_wanted)
     if as_json:
         print_json(orders.told)
-    raise typer.Exit(worst([here.code, *orders.codes]))
+    raise typer.Exit(worst_exit_code([here.exit_code, *orders.codes]))
 
 
 def _wanted(addresses: Sequence[str], listed: str | None) -> tuple[Wanted, ...]:
@@ -143,31 +143,31 @@ def _body(listed: str) -> bytes:
         raise ConfigError(f"{listed}: cannot be read ({error.strerror})") from None
 
 
-def _run(here: Door, orders: Orders, all_wanted: Sequence[Wanted]) -> None:
+def _run(here: AppContext, orders: AddRequest, all_wanted: Sequence[Wanted]) -> None:
     """Probes all, and settles each: at once where nobody has to be asked, else when all are probed."""
     fresh = [_refused(each, orders) for each in all_wanted]
     asks = not (orders.yes or orders.dry_run)
     try:
         with _busy(orders) as busy:
 
-            def done(found: Survey) -> None:
+            def done(found: ProbedSite) -> None:
                 if not asks:
                     _settle(found, orders)
 
-            surveys_made = onboarding.survey(here.settings, fresh, orders.terms, busy, done)
+            surveys_made = onboarding.probe_sites(here.settings, fresh, orders.terms, busy, done)
         for found in surveys_made if asks else ():
             _settle(found, orders)
     except (
         KeyboardInterrupt,
         typer.Abort,
     ):  # Abort: Ctrl-C or the end of input where a question stood
-        complain("interrupted; the files that were written stay")
+        print_error("interrupted; the files that were written stay")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
-def _refused(each: Wanted, orders: Orders) -> Wanted:
+def _refused(each: Wanted, orders: AddRequest) -> Wanted:
     """A site that has a file is not probed for nothing."""
-    known = None if each.trouble or orders.replace else onboarding.known_as(each.url, orders.known)
+    known = None if each.trouble or orders.replace else onboarding.site_of_url(each.url, orders.known)
     if known is None:
         return each
     return replace(
@@ -176,36 +176,36 @@ def _refused(each: Wanted, orders: Orders) -> Wanted:
     )
 
 
-def _settle(found: Survey, orders: Orders) -> None:
+def _settle(found: ProbedSite, orders: AddRequest) -> None:
     """Shows what was found, asks where somebody is to be asked, writes, and says so."""
-    where = f"{found.wanted.where}: " if found.wanted.where else ""
+    where = f"{found.listed_site.where}: " if found.listed_site.where else ""
     row: dict[str, Any] = {
-        "url": found.wanted.url,
+        "url": found.listed_site.url,
         "id": "",
         "file": "",
         "written": False,
-        "trouble": found.trouble,
+        "trouble": found.problem,
     }
     if found.proposal is None or found.probe is None:
-        orders.fail(f"{where}{found.wanted.url}: {found.trouble}", found.code)
+        orders.fail(f"{where}{found.listed_site.url}: {found.problem}", found.exit_code)
         orders.told.append(row | (probe_report.findings_json(found.probe) if found.probe else {}))
         return
     try:
         known = (
-            None if found.wanted.trouble else onboarding.known_as(found.proposal.url, orders.known)
+            None if found.listed_site.trouble else onboarding.site_of_url(found.proposal.url, orders.known)
         )
         if known is not None and not orders.replace:
             raise ConfigError(
-                f"{found.wanted.url}: leads to {found.proposal.url}, which is the site '{known.id}' already"
+                f"{found.listed_site.url}: leads to {found.proposal.url}, which is the site '{known.id}' already"
             )
         name = orders.name or (known.id if known else _free_id(found, orders))
-        text = found.text(orders.terms)
+        text = found.site_file(orders.terms)
         row |= {"id": name, "toml": text, **probe_report.survey_json(found.probe, found.proposal)}
         path = orders.folder / f"{name}.toml"
         if not orders.quiet:
             probe_report.show(found, name, whole=not orders.is_list)
         if not orders.dry_run and (orders.yes or _agreed(path)):
-            onboarding.write(orders.folder, name, text, replace=orders.replace)
+            onboarding.write_site_file(orders.folder, name, text, replace=orders.replace)
             row |= {"file": str(path), "written": True}
         _remember(found, name, orders)
         if not orders.quiet:
@@ -218,7 +218,7 @@ def _settle(found: Survey, orders: Orders) -> None:
     orders.told.append(row)
 
 
-def _free_id(found: Survey, orders: Orders) -> str:
+def _free_id(found: ProbedSite, orders: AddRequest) -> str:
     assert found.proposal is not None
     taken = {site.id for site in orders.known} | {
         path.stem for path in site_files.files(orders.folder)
@@ -226,7 +226,7 @@ def _free_id(found: Survey, orders: Orders) -> str:
     return site_id(found.proposal.url, found.proposal.name, taken)
 
 
-def _remember(found: Survey, name: str, orders: Orders) -> None:
+def _remember(found: ProbedSite, name: str, orders: AddRequest) -> None:
     """Another line of the list may lead to the same site."""
     assert found.proposal is not None
     orders.known = (*orders.known, found.proposal.site(name))
@@ -238,30 +238,30 @@ def _agreed(path: Path) -> bool:
 
 def check(context: typer.Context, sites: SiteNames = None, as_json: AsJson = False) -> None:
     """Probe sites again, and say what is broken, what has changed and what is new. Changes nothing."""
-    here = door(context)
+    here = get_context(context)
     chosen = here.sites(sites or ())
     _ = here.settings.agent
     try:
-        with _busy(Orders(here.settings.sites_folder, Terms(), quiet=as_json)) as busy:
-            checks = onboarding.check(here.settings, chosen, busy)
+        with _busy(AddRequest(here.settings.sites_folder, Terms(), quiet=as_json)) as busy:
+            checks = onboarding.check_sites(here.settings, chosen, busy)
     except KeyboardInterrupt:
-        complain("interrupted")
+        print_error("interrupted")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     if as_json:
         print_json([probe_report.check_json(each) for each in checks])
     else:
         probe_report.show_checks(checks)
-    raise typer.Exit(worst([here.code, *map(_code, checks)]))
+    raise typer.Exit(worst_exit_code([here.exit_code, *map(_code, checks)]))
 
 
-def _code(found: Check) -> ExitCode:
-    if found.trouble:
-        complain(found.trouble)
-    return ExitCode.PARTLY if found.trouble or probe_report.is_broken(found) else ExitCode.OK
+def _code(found: SiteCheck) -> ExitCode:
+    if found.problem:
+        print_error(found.problem)
+    return ExitCode.PARTLY if found.problem or probe_report.is_broken(found) else ExitCode.OK
 
 
 @contextmanager
-def _busy(orders: Orders) -> Iterator[onboarding.Listen]:
+def _busy(orders: AddRequest) -> Iterator[onboarding.Listen]:
     """A line at the terminal that says what is being asked; nothing where nobody watches."""
     if orders.quiet or not errors.is_terminal:
         yield lambda _, __: None

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.console import complain, plural, print_json, say, size
-from pipeline.cli.context import AsJson, door
-from pipeline.cli.views.night_progress import watcher
+from pipeline.cli.console import print_error, plural, print_json, print_line, size
+from pipeline.cli.context import AsJson, get_context
+from pipeline.cli.views.night_progress import night_progress
 from pipeline.core.errors import AlreadyRunning, ConfigError, ExitCode
 from pipeline.formats.atomic_files import telling, whole_file
 from pipeline.store.db import locks
@@ -39,7 +39,7 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Copy the whole archive, also while a crawl runs: one state of it, read back and found whole."""
-    store = door(context).archive()
+    store = get_context(context).open_archive()
     is_folder = target.is_dir() or not target.suffix
     if keep is not None and not is_folder:
         raise ConfigError(f"--keep {keep}: is for a folder of backups, and {target} is a file")
@@ -57,14 +57,14 @@ def backup(
         with telling(folder):
             folder.mkdir(parents=True, exist_ok=True)
         backups.check_room(store, folder)
-        with watcher(quiet=as_json) as looking, whole_file(path) as part:
+        with night_progress(quiet=as_json) as looking, whole_file(path) as part:
             backups.copy(
                 store, part, lambda stage, done, of: looking.clean("backup", stage, done, of)
             )
         backups.sync_folder(folder)
         gone = _rotate(folder, stem, ending, keep, path) if is_folder else []
     except KeyboardInterrupt:
-        complain(f"interrupted; nothing of {path} is kept")
+        print_error(f"interrupted; nothing of {path} is kept")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     finally:
         lock.release()
@@ -73,9 +73,9 @@ def backup(
     if as_json:
         print_json({"backup": str(path), "bytes": made, "removed": [str(each) for each in gone]})
         return
-    say(f"{path}: {size(made)}, read back and whole, in {time.monotonic() - began:.0f} s.")
+    print_line(f"{path}: {size(made)}, read back and whole, in {time.monotonic() - began:.0f} s.")
     if gone:
-        say(f"{plural(len(gone), 'older one')} removed.")
+        print_line(f"{plural(len(gone), 'older one')} removed.")
 
 
 def _stem(store: Database) -> str:

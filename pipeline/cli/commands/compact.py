@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.commands.prune import tell_unused
-from pipeline.cli.console import Cell, complain, print_json, say, size, table
-from pipeline.cli.context import AsJson, SiteNames, door
-from pipeline.cli.views.night_progress import watcher
+from pipeline.cli.console import Cell, print_error, print_json, print_line, size, print_table
+from pipeline.cli.context import AsJson, SiteNames, get_context
+from pipeline.cli.views.night_progress import night_progress
 from pipeline.core.errors import AlreadyRunning, ExitCode
 from pipeline.store.maintenance import recompress
 from pipeline.store.maintenance.recompress import Compacted
@@ -26,11 +26,11 @@ def compact(
     as_json: AsJson = False,
 ) -> None:
     """Pack stored pages by earlier pages of their site: those that were kept before it had a dictionary. No byte changes."""
-    here = door(context)
-    chosen, done, code = here.sites(sites or (), also_disabled=True), list[Compacted](), here.code
-    store = here.archive()
+    here = get_context(context)
+    chosen, done, code = here.sites(sites or (), also_disabled=True), list[Compacted](), here.exit_code
+    store = here.open_archive()
     try:
-        with watcher(quiet=as_json) as looking:
+        with night_progress(quiet=as_json) as looking:
             for site in chosen:
                 try:
                     done.append(
@@ -39,7 +39,7 @@ def compact(
                         )
                     )
                 except AlreadyRunning as error:
-                    complain(str(error))
+                    print_error(str(error))
                     code = code or ExitCode.RUNNING
         if as_json:
             print_json(
@@ -53,7 +53,7 @@ def compact(
             if not dry_run:
                 tell_unused(store)
     except KeyboardInterrupt:
-        complain("interrupted; what is packed stays so, and the same command goes on from here")
+        print_error("interrupted; what is packed stays so, and the same command goes on from here")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     finally:
         store.close()
@@ -63,7 +63,7 @@ def compact(
 def _show(done: list[Compacted], *, dry: bool) -> None:
     some = [each for each in done if each.packed]
     if not some:
-        say(
+        print_line(
             "All that can be packed by a dictionary is. A site gets its first one when it has some ten stored stories."
         )
         return
@@ -77,10 +77,10 @@ def _show(done: list[Compacted], *, dry: bool) -> None:
         ]
         for each in some
     ]
-    table(["Site", "Payloads", "take", "would take" if dry else "now", "of it"], rows)
+    print_table(["Site", "Payloads", "take", "would take" if dry else "now", "of it"], rows)
     saved = size(sum(each.saved for each in some))
-    say()
-    say(
+    print_line()
+    print_line(
         f"Dry run: about {saved} would be saved, and nothing was changed."
         if dry
         else f"{saved} are saved."

@@ -9,19 +9,19 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.commands import worker
-from pipeline.cli.commands.report import at_dawn
+from pipeline.cli.commands.report import report_issues
 from pipeline.cli.commands.worker import Enqueue
-from pipeline.cli.console import complain, print_json, say
-from pipeline.cli.context import AsJson, Door, SiteNames, door
+from pipeline.cli.console import print_error, print_json, print_line
+from pipeline.cli.context import AsJson, AppContext, SiteNames, get_context
 from pipeline.cli.views import changes, night_summary
-from pipeline.cli.views.night_progress import watcher
+from pipeline.cli.views.night_progress import night_progress
 from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError, ExitCode
-from pipeline.jobs.change_report import Report
-from pipeline.jobs.clean import NIGHTLY, Plan
-from pipeline.jobs.nightly import SiteNight, run_night, worst
+from pipeline.jobs.change_report import ChangeReport
+from pipeline.jobs.clean import DEFAULT_CLEAN, CleanRequest
+from pipeline.jobs.nightly import SiteResult, run_nightly, worst_exit_code
 from pipeline.scheduler import service
-from pipeline.scheduler.planning import Begun
+from pipeline.scheduler.planning import PastRun
 from pipeline.store.db.engine import Database
 from pipeline.store.read.begun_runs import crawls_begun
 
@@ -43,7 +43,7 @@ def crawl(
     as_json: AsJson = False,
 ) -> None:
     """Crawl the sites, clean what is new, and sum up. This is the nightly command."""
-    here = door(context)
+    here = get_context(context)
     if since is not None and not sites:
         raise ConfigError(
             "--since needs the name of a site, as in 'nightdesk crawl gazette --since 2026-01-01'"
@@ -54,9 +54,9 @@ def crawl(
     if day is not None:
         check_back_fill(chosen, day)
     if enqueue:
-        worker.hand_crawls(here, chosen, day, as_json=as_json)
+        worker.enqueue_crawls(here, chosen, day, as_json=as_json)
         return
-    work(here, chosen, as_json=as_json, crawled=True, since=day)
+    run_and_print(here, chosen, as_json=as_json, crawled=True, since=day)
 
 
 def check_back_fill(sites: Sequence[Site], since: datetime) -> None:
@@ -70,81 +70,81 @@ def check_back_fill(sites: Sequence[Site], since: datetime) -> None:
             )
 
 
-def work(
-    here: Door,
+def run_and_print(
+    here: AppContext,
     sites: Sequence[Site],
     *,
     as_json: bool,
     crawled: bool,
-    plan: Plan = NIGHTLY,
-    changed: Mapping[str, Report] | None = None,
+    plan: CleanRequest = DEFAULT_CLEAN,
+    changed: Mapping[str, ChangeReport] | None = None,
     since: datetime | None = None,
 ) -> None:
     """Crawls or cleans, sums up, and ends the command. `changed` are the reports of who wants to see what is other now."""
-    store = here.archive(create=crawled)
-    nights = watched(here, store, sites, as_json=as_json, crawled=crawled, plan=plan, since=since)
-    summed = night_summary.read(store, nights)
+    store = here.open_archive(create=crawled)
+    nights = run_with_progress(here, store, sites, as_json=as_json, crawled=crawled, plan=plan, since=since)
+    summed = night_summary.read_summary(store, nights)
     if as_json:
-        told = night_summary.to_json(summed)
+        told = night_summary.summary_json(summed)
         print_json(
             [each | {"changes": changes.report_json(changed[each["site"]])} for each in told]
             if changed
             else told
         )
     else:
-        night_summary.show(summed, crawled=crawled)
-        changes.show_samples(list((changed or {}).values()))
+        night_summary.print_summary(summed, crawled=crawled)
+        changes.print_samples(list((changed or {}).values()))
     if crawled:
-        failed = worst([night.code for night in nights]) not in (ExitCode.OK, ExitCode.PARTLY)
-        at_dawn(here, store, sites, quiet=as_json, failed=failed)
+        failed = worst_exit_code([night.exit_code for night in nights]) not in (ExitCode.OK, ExitCode.PARTLY)
+        report_issues(here, store, sites, quiet=as_json, failed=failed)
     store.close()
-    end(here, nights)
+    exit_with_code(here, nights)
 
 
-def watched(
-    here: Door,
+def run_with_progress(
+    here: AppContext,
     store: Database,
     sites: Sequence[Site],
     *,
     as_json: bool,
     crawled: bool,
-    plan: Plan,
+    plan: CleanRequest,
     since: datetime | None = None,
-) -> tuple[SiteNight, ...]:
+) -> tuple[SiteResult, ...]:
     """The nights of some Sites, with somebody looking on. Ctrl-C ends the command in order."""
     try:
-        with watcher(quiet=as_json) as looking:
-            return run_night(
+        with night_progress(quiet=as_json) as looking:
+            return run_nightly(
                 here.settings, store, sites, looking, crawl=crawled, plan=plan, since=since
             )
     except KeyboardInterrupt:
-        complain("interrupted; what was done is kept, and the same command goes on from here")
+        print_error("interrupted; what was done is kept, and the same command goes on from here")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
-def end(here: Door, nights: Sequence[SiteNight]) -> None:
+def exit_with_code(here: AppContext, nights: Sequence[SiteResult]) -> None:
     """Ends the command with the exit code that the nights deserve."""
-    raise typer.Exit(worst([here.code, *(night.code for night in nights)]))
+    raise typer.Exit(worst_exit_code([here.exit_code, *(night.exit_code for night in nights)]))
 
 
 def schedule(context: typer.Context, enqueue: Enqueue = False) -> None:
     """Stay, and crawl each site by the cron line of its file. Ends in order on Ctrl-C or SIGTERM."""
-    here = door(context)
+    here = get_context(context)
     _ = here.settings.agent
     here.sites()
-    store = here.archive(create=True)
-    begin = worker.handing(store) if enqueue else None
+    store = here.open_archive(create=True)
+    begin = worker.open_dispatcher(store) if enqueue else None
 
-    def crawls(site: str | None) -> dict[str, list[Begun]]:
+    def crawls(site: str | None) -> dict[str, list[PastRun]]:
         found = crawls_begun(store, datetime.now(UTC), site)
-        return {name: [Begun(*each) for each in crawls] for name, crawls in found.items()}
+        return {name: [PastRun(*each) for each in crawls] for name, crawls in found.items()}
 
-    service.serve(here.settings, crawls, say, begin)
+    service.run_scheduler(here.settings, crawls, print_line, begin)
     store.close()
 
 
 def demo(context: typer.Context) -> None:
     """Two nights of a small newsroom on this machine, without any network: crawled, cleaned, explained."""
-    from pipeline.cli.commands.demo import tour  # a newsroom is no part of any other command
+    from pipeline.cli.commands.demo import run_demo  # a newsroom is no part of any other command
 
-    raise typer.Exit(tour(door(context).home))
+    raise typer.Exit(run_demo(get_context(context).home))

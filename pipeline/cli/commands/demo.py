@@ -18,16 +18,16 @@ from urllib.parse import urlsplit
 from rich.text import Text
 
 from pipeline import demo_site
-from pipeline.cli.console import plural, say
+from pipeline.cli.console import plural, print_line
 from pipeline.cli.views import night_summary
-from pipeline.cli.views.night_progress import watcher
+from pipeline.cli.views.night_progress import night_progress
 from pipeline.config import settings as settings_room
 from pipeline.config import site as sites
 from pipeline.config.settings import Settings
 from pipeline.config.site import Site
 from pipeline.core.errors import DiskError, ExitCode
 from pipeline.core.models import Outcome
-from pipeline.jobs.nightly import SiteNight, run_night, worst
+from pipeline.jobs.nightly import SiteResult, run_nightly, worst_exit_code
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
 from pipeline.store.read import pages
@@ -48,10 +48,10 @@ class Demo:
     sites: tuple[Site, ...]
 
 
-def tour(home: Path) -> ExitCode:
+def run_demo(home: Path) -> ExitCode:
     """Runs the demo below `home` and tells what happens. Returns the exit code."""
-    say(Text("Nightdesk demo", style="bold"))
-    say(
+    print_line(Text("Nightdesk demo", style="bold"))
+    print_line(
         "Three small made-up newspapers (English, Russian, Tajik) are served on this machine and archived twice."
     )
     with demo_site.serve(night=1) as room:
@@ -64,7 +64,7 @@ def tour(home: Path) -> ExitCode:
     _show_others(demo, (*first, *second))
     _show_next(demo)
     demo.store.close()
-    return worst([night.code for night in (*first, *second) if night.errors])
+    return worst_exit_code([night.exit_code for night in (*first, *second) if night.errors])
 
 
 def _prepare(folder: Path, room: demo_site.Newsroom) -> Demo:
@@ -98,12 +98,12 @@ def _remove(folder: Path, config: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _night(demo: Demo, number: int) -> tuple[SiteNight, ...]:
-    say()
-    say(Text(f"Night {number}", style="bold"))
-    with watcher(quiet=False) as looking:
-        nights = run_night(demo.settings, demo.store, demo.sites, looking)
-    night_summary.show(night_summary.read(demo.store, nights), crawled=True)
+def _night(demo: Demo, number: int) -> tuple[SiteResult, ...]:
+    print_line()
+    print_line(Text(f"Night {number}", style="bold"))
+    with night_progress(quiet=False) as looking:
+        nights = run_nightly(demo.settings, demo.store, demo.sites, looking)
+    night_summary.print_summary(night_summary.read_summary(demo.store, nights), crawled=True)
     return nights
 
 
@@ -118,9 +118,9 @@ def _show_cut(demo: Demo) -> None:
         (each for each in explained if each),
         key=lambda each: sum(bool(block.rule) for block in each.blocks),
     )
-    say()
-    say(Text("What was struck, and why", style="bold"))
-    say(f"{most.metadata.title} ({most.page.site}, {plural(len(most.blocks), 'block')}):")
+    print_line()
+    print_line(Text("What was struck, and why", style="bold"))
+    print_line(f"{most.metadata.title} ({most.page.site}, {plural(len(most.blocks), 'block')}):")
     _show_blocks(most)
 
 
@@ -128,27 +128,27 @@ def _show_blocks(found: Explanation) -> None:
     kept = [index for index, each in enumerate(found.blocks) if not each.rule]
     for index, each in enumerate(found.blocks):
         if each.rule:
-            say(
+            print_line(
                 Text(
                     f"  struck  {_short(each.block.text, 56):<56}  {each.rule}: {each.why}",
                     style="yellow",
                 )
             )
         elif index == kept[-1]:
-            say(
+            print_line(
                 f"  kept    … {plural(len(kept), 'block')} of story, to: “{_short(each.block.text, 60)}”"
             )
 
 
-def _show_edits(demo: Demo, nights: Sequence[SiteNight]) -> None:
-    say()
-    say(Text("What the papers changed between the nights", style="bold"))
+def _show_edits(demo: Demo, nights: Sequence[SiteResult]) -> None:
+    print_line()
+    print_line(Text("What the papers changed between the nights", style="bold"))
     for page in _pages(demo, nights, "clean", Outcome.REVISED):
         before, after = pages.revisions(demo.store, page.id)[-2:]
-        say(f"{after.title} ({page.site}, revision {after.number}):")
+        print_line(f"{after.title} ({page.site}, revision {after.number}):")
         for old, new in _changed(before.text, after.text):
-            say(Text(f"  - {_short(old, WIDTH)}", style="red"))
-            say(Text(f"  + {_short(new, WIDTH)}", style="green"))
+            print_line(Text(f"  - {_short(old, WIDTH)}", style="red"))
+            print_line(Text(f"  + {_short(new, WIDTH)}", style="green"))
 
 
 def _changed(before: str, after: str) -> list[tuple[str, str]]:
@@ -172,9 +172,9 @@ def _around_difference(old: str, new: str) -> tuple[str, str]:
     return lead + old[start:].strip(), lead + new[start:].strip()
 
 
-def _show_others(demo: Demo, nights: Sequence[SiteNight]) -> None:
-    say()
-    say(Text("What else the ledger knows", style="bold"))
+def _show_others(demo: Demo, nights: Sequence[SiteResult]) -> None:
+    print_line()
+    print_line(Text("What else the ledger knows", style="bold"))
     for job, outcome, sentence in (
         ("crawl", Outcome.GONE, "is gone"),
         ("crawl", Outcome.REDIRECTED, "answers under another address"),
@@ -188,21 +188,21 @@ def _show_others(demo: Demo, nights: Sequence[SiteNight]) -> None:
                 if article and outcome is Outcome.GONE
                 else ""
             )
-            say(
+            print_line(
                 f"  {page.site}: {urlsplit(page.url).path} {sentence} ({reason.replace('_', ' ')}){kept}"
             )
 
 
 def _pages(
-    demo: Demo, nights: Sequence[SiteNight], job: str, outcome: Outcome
+    demo: Demo, nights: Sequence[SiteResult], job: str, outcome: Outcome
 ) -> dict[PageView, str]:
     """Pages that ended so in one of the nights, with the reason."""
     runs = [(night.crawl if job == "crawl" else night.clean) for night in nights]
     lines = [
         line
         for run in runs
-        if run and run.run
-        for line in history.run_ledger(demo.store, run.run, outcome)
+        if run and run.run_id
+        for line in history.run_ledger(demo.store, run.run_id, outcome)
     ]
     found = {pages.find_page(demo.store, line.url): line.reason for line in lines}
     return {
@@ -223,8 +223,8 @@ def _show_next(demo: Demo) -> None:
             f" --database-url {demo.settings.database_url}"  # the environment names another archive
         )
     newest = pages.find_articles(demo.store, "", 1)[0]
-    say()
-    say(Text("The archive stays. Type next:", style="bold"))
+    print_line()
+    print_line(Text("The archive stays. Type next:", style="bold"))
     for words, meaning in (
         ("search harbour", "words of a text, newest first; try шаҳр or шахр, школы"),
         (f"show {newest.id}", "an article with its metadata and revisions"),
@@ -232,9 +232,9 @@ def _show_next(demo: Demo) -> None:
         ("runs", "what each run did; 'runs N' lists it URL by URL"),
         ("status", "all sites at a glance"),
     ):
-        say(Text.assemble(f"  {command} {words:<16}", (f"  {meaning}", "dim")))
-    say()
-    say(
+        print_line(Text.assemble(f"  {command} {words:<16}", (f"  {meaning}", "dim")))
+    print_line()
+    print_line(
         f"It is one SQLite file ({os.path.relpath(demo.store.name)}) with the views 'articles' and 'ledger'; see README.md."
     )
 

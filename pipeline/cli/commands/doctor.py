@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 import typer
 
 from pipeline import diagnostics as looking
-from pipeline.cli.console import print_json, say
-from pipeline.cli.context import AsJson, door
+from pipeline.cli.console import print_json, print_line
+from pipeline.cli.context import AsJson, get_context
 from pipeline.core.errors import ConfigError, ExitCode
 from pipeline.diagnostics import Check, State
 
 
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     """Look at everything that nights need, and say what to do: settings, sites, archive, disk, clock, browser, locks."""
-    here = door(context)
+    here = get_context(context)
     found: list[Check] = []
     try:
         for check in looking.examine(here.settings, datetime.now(UTC)):
@@ -30,8 +30,8 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(each) for each in found])
     else:
-        say()
-        say(
+        print_line()
+        print_line(
             f"{len(found)} checks: {states[State.OK]} ok, {states[State.LOOK]} to look at, {states[State.BROKEN]} broken."
         )
     raise typer.Exit(ExitCode.PARTLY if states[State.BROKEN] else ExitCode.OK)
@@ -39,4 +39,4 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
 
 def _say(check: Check, as_json: bool) -> None:
     if not as_json:
-        say(f"{check.state:<7} {check.name:<16} {check.sentence}")
+        print_line(f"{check.state:<7} {check.name:<16} {check.sentence}")

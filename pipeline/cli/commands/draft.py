@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.console import complain, plural, say
-from pipeline.cli.context import door
-from pipeline.cli.progress import counted
+from pipeline.cli.console import print_error, plural, print_line
+from pipeline.cli.context import get_context
+from pipeline.cli.progress import progress_bar
 from pipeline.config.settings import Settings
 from pipeline.core.errors import ExitCode
 from pipeline.formats.readers.parquet_drafts import page_schema
 
 if TYPE_CHECKING:
-    from pipeline.offline.job import Job
+    from pipeline.offline.job import OfflineJob
 
 
 def draft(
@@ -38,75 +38,75 @@ def draft(
     ] = "",
 ) -> None:
     """Make drafts of exported pages, without an archive: here, or on Ray. 'nightdesk import' brings them back."""
-    settings = door(context).settings
+    settings = get_context(context).settings
     page_schema()  # says what to install, before anything else would
-    from pipeline.offline.job import Job
+    from pipeline.offline.job import OfflineJob
 
-    job = Job(pages, drafts)
+    job = OfflineJob(pages, drafts)
     try:
         if ray or address:
             _on_ray(job, texts, workers or settings.processes, settings, address)
         else:
             _here(job, texts, workers or settings.processes, settings)
     except KeyboardInterrupt:
-        complain(
+        print_error(
             "interrupted; the files that are whole stay, and the same command goes on from there"
         )
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
-def _here(job: Job, texts: Path | None, processes: int, settings: Settings) -> None:
+def _here(job: OfflineJob, texts: Path | None, processes: int, settings: Settings) -> None:
     from pipeline.offline import clean_site
     from pipeline.offline import job as jobs
-    from pipeline.offline.extract_table import Drafting
+    from pipeline.offline.extract_table import TableExtractor
 
     with (
-        counted("pages", quiet=False) as tell,
-        Drafting(processes, settings.page_seconds, settings.page_megabytes) as drafting,
+        progress_bar("pages", quiet=False) as tell,
+        TableExtractor(processes, settings.page_seconds, settings.page_megabytes) as drafting,
     ):
-        _drafted(job, lambda: jobs.draft(job, drafting, tell))
+        _drafted(job, lambda: jobs.extract_job(job, drafting, tell))
     if texts is not None:
-        drafts, target = job.by_site(), texts
+        drafts, target = job.extracted_files_by_site(), texts
         _struck(
             job,
             target,
             lambda: [
-                clean_site.strike_site(site, job.head, drafts[site], target) for site in drafts
+                clean_site.clean_site_files(site, job.pages_manifest, drafts[site], target) for site in drafts
             ],
         )
 
 
-def _on_ray(job: Job, texts: Path | None, processes: int, settings: Settings, address: str) -> None:
+def _on_ray(job: OfflineJob, texts: Path | None, processes: int, settings: Settings, address: str) -> None:
     from pipeline.offline import ray_runner
 
-    with ray_runner.started(processes, address):
+    with ray_runner.ray_session(processes, address):
         _drafted(
             job,
-            lambda: ray_runner.draft(
+            lambda: ray_runner.extract_on_ray(
                 job, processes, settings.page_seconds, settings.page_megabytes
             ),
         )
         if texts is not None:
             target = texts
-            _struck(job, target, lambda: ray_runner.strike(job.head, job.by_site(), target))
+            _struck(job, target, lambda: ray_runner.clean_on_ray(job.pages_manifest, job.extracted_files_by_site(), target))
 
 
-def _drafted(job: Job, work: Callable[[], object]) -> None:
-    if job.is_whole():
-        say(f"{job.drafts}: is whole already.")
+def _drafted(job: OfflineJob, work: Callable[[], object]) -> None:
+    if job.is_complete():
+        print_line(f"{job.extracted_folder}: is whole already.")
         return
-    job.begin()
+    job.start()
     work()
-    told = job.seal()
-    say(
-        f"{plural(told['counts']['drafts'], 'draft')} in {job.drafts}. 'nightdesk import {job.drafts}' brings them back."
+    told = job.finish()
+    print_line(
+        f"{plural(told['counts']['drafts'], 'draft')} in {job.extracted_folder}. 'nightdesk import {job.extracted_folder}' brings them back."
     )
 
 
-def _struck(job: Job, target: Path, work: Callable[[], object]) -> None:
+def _struck(job: OfflineJob, target: Path, work: Callable[[], object]) -> None:
     from pipeline.offline import job as jobs
 
-    jobs.begin(target, "texts")
+    jobs.start_folder(target, "texts")
     work()
-    told = jobs.seal(target, "texts", jobs.rows(target), {"cleaning": job.head.get("cleaning", {})})
-    say(f"{plural(told['counts']['texts'], 'text')} in {target}.")
+    told = jobs.finish_folder(target, "texts", jobs.count_rows(target), {"cleaning": job.pages_manifest.get("cleaning", {})})
+    print_line(f"{plural(told['counts']['texts'], 'text')} in {target}.")

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.console import complain, plural, print_json, say
-from pipeline.cli.context import AsJson, Door, door
-from pipeline.cli.progress import counted
+from pipeline.cli.console import print_error, plural, print_json, print_line
+from pipeline.cli.context import AsJson, AppContext, get_context
+from pipeline.cli.progress import progress_bar
 from pipeline.core.errors import ConfigError, ExitCode
 from pipeline.formats import export as formats
 from pipeline.formats import manifest
@@ -21,7 +21,7 @@ from pipeline.store.read import export_articles
 from pipeline.store.read.export_articles import Asked as Wanted
 
 
-class FormatName(StrEnum):
+class ExportFormatName(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     PARQUET = "parquet"
@@ -55,7 +55,7 @@ def export(
         typer.Argument(metavar="OUT", help="File, or for some formats a folder, that is made."),
     ],
     form: Annotated[
-        FormatName | None,
+        ExportFormatName | None,
         typer.Option("--format", help="Default: what the ending of OUT stands for."),
     ] = None,
     query: Annotated[
@@ -73,21 +73,21 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write articles, raw pages or drafts to files that other programs read, with a manifest that proves them."""
-    here = door(context)
+    here = get_context(context)
     name = formats.named(form, out)
     if since and until and until < since:
         raise ConfigError(
             f"--since {since:%Y-%m-%d}: that day is behind --until {until:%Y-%m-%d}; nothing lies between them"
         )
-    store = here.archive()
-    sites = tuple(each for each in dict.fromkeys(site or ()) if here.known_site(store, each))
+    store = here.open_archive()
+    sites = tuple(each for each in dict.fromkeys(site or ()) if here.check_site_name(store, each))
     asked = Wanted(
         query, sites, since.replace(tzinfo=UTC) if since else None, _behind(until), limit
     )
     format_ = formats.FORMATS[name]
     terms = _terms(here) if format_.is_raw else formats.NOTHING
     try:
-        with counted(
+        with progress_bar(
             format_.of,
             lambda: (
                 None
@@ -98,7 +98,7 @@ def export(
         ) as tell:
             made = formats.export(store, asked, name, out, tell, terms)
     except KeyboardInterrupt:
-        complain(
+        print_error(
             f"interrupted; {f'{out} is what it was before' if out.exists() else f'nothing of {out} is kept'}"
         )
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -109,27 +109,27 @@ def export(
         return
     read = export_articles.understood(asked)
     for note in read.notes:
-        say(note)
+        print_line(note)
     ((what, number),) = made["counts"].items()
     if query and not number:
-        say(f"The query is read as: {described(read)}.")
-    say(f"{plural(number, what.removesuffix('s'))} written to {out}.")
+        print_line(f"The query is read as: {described(read)}.")
+    print_line(f"{plural(number, what.removesuffix('s'))} written to {out}.")
     if damaged := made.get("damaged"):
-        complain(
+        print_error(
             f"{plural(len(damaged), 'payload')} left out as damaged; 'nightdesk verify' names each with its pages"
         )
         raise typer.Exit(ExitCode.PARTLY)
 
 
-def _terms(here: Door) -> dict[str, Any]:
+def _terms(here: AppContext) -> dict[str, Any]:
     """How articles are made today, for those who make them elsewhere."""
     from pipeline.config import site as site_files
-    from pipeline.offline.recipe_manifest import terms  # who exports articles need not wait for it
+    from pipeline.offline.recipe_manifest import recipe_manifest  # who exports articles need not wait for it
 
     found, errors = site_files.load_all(here.settings.sites_folder)
     for error in errors:
-        complain(str(error))
-    return terms(found)
+        print_error(str(error))
+    return recipe_manifest(found)
 
 
 def _behind(day: datetime | None) -> datetime | None:
@@ -173,7 +173,7 @@ def verify(
         )  # who checks an export need not wait for what cleans
 
         prove(
-            door(context),
+            get_context(context),
             Asked(since.replace(tzinfo=UTC) if since else None, sample),
             repair=repair,
             as_json=as_json,
@@ -201,10 +201,10 @@ def _verify_exports(paths: list[Path], as_json: bool) -> None:
         if as_json:
             continue
         for sentence in wrong:
-            complain(sentence)
+            print_error(sentence)
         if not wrong:
             ((what, number),) = found["counts"].items()
-            say(
+            print_line(
                 f"{path}: is as it was exported on {found['made_at'][:10]}: {plural(number, what.removesuffix('s'))}."
             )
     if as_json:

@@ -24,13 +24,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from pipeline.cli.console import complain, errors, plural
-from pipeline.cli.context import door
+from pipeline.cli.console import print_error, errors, plural
+from pipeline.cli.context import get_context
 from pipeline.config.settings import Settings
 from pipeline.core.errors import ConfigError, DiskError, ExitCode
 from pipeline.formats.readers import page_files
-from pipeline.jobs.batch_clean import Batch, Output, to_json
-from pipeline.jobs.workers.pool import Workers
+from pipeline.jobs.batch_clean import PageBatch, CleanedPage, to_json
+from pipeline.jobs.workers.pool import WorkerPool
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class Troubles:
         self.codes: Counter[ExitCode] = Counter()
 
     def __call__(self, sentence: str, code: ExitCode) -> None:
-        complain(sentence)
+        print_error(sentence)
         self.codes[code] += 1
 
     @property
@@ -69,7 +69,7 @@ def extract(
     ] = None,
 ) -> None:
     """Clean pages from files, without an archive: one line of JSON for each page."""
-    settings, names = door(context).settings, files or [page_files.STDIN]
+    settings, names = get_context(context).settings, files or [page_files.STDIN]
     if sys.stdout is None:
         raise DiskError("standard output: is closed")
     if not files and sys.stdin is not None and sys.stdin.isatty():
@@ -79,7 +79,7 @@ def extract(
         with _sink(output, names) as sink:
             code = _run(names, sink, workers or settings.processes, settings)
     except KeyboardInterrupt:
-        complain("interrupted; the texts that were written are whole")
+        print_error("interrupted; the texts that were written are whole")
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:  # the reader has enough, as in `| head`
         code = ExitCode.OK
@@ -129,7 +129,7 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
 def _leave(path: Path, part: Path) -> None:
     """Says where the part is that was written, if there is one."""
     if part.stat().st_size:
-        complain(f"{path}: is not whole; what was written of it is in {part}")
+        print_error(f"{path}: is not whole; what was written of it is in {part}")
     else:
         part.unlink()
 
@@ -137,14 +137,14 @@ def _leave(path: Path, part: Path) -> None:
 def _run(names: Sequence[str], sink: IO[bytes], processes: int, settings: Settings) -> ExitCode:
     troubles = Troubles()
     outcomes: Counter[str] = Counter()
-    with Batch() as batch, _bars() as bars:
-        with Workers(processes, settings.page_seconds, settings.page_megabytes) as workers:
+    with PageBatch() as batch, _bars() as bars:
+        with WorkerPool(processes, settings.page_seconds, settings.page_megabytes) as workers:
             for _ in _watched(
-                bars, "extracting", batch.draft(page_files.pages(names, troubles), workers)
+                bars, "extracting", batch.extract(page_files.pages(names, troubles), workers)
             ):
                 pass
-        for output in _watched(bars, "cleaning", batch.strike(), batch.pages):
-            outcomes[output.extraction.outcome] += 1
+        for output in _watched(bars, "cleaning", batch.clean(), batch.pages):
+            outcomes[output.result.outcome] += 1
             _write(sink, _line(output))
         _write(sink, b"")
     if not batch.pages and not troubles.codes:
@@ -167,7 +167,7 @@ def _write(sink: IO[bytes], line: bytes) -> None:
         raise DiskError(f"the texts cannot be written: {error.strerror}") from None
 
 
-def _line(output: Output) -> bytes:
+def _line(output: CleanedPage) -> bytes:
     value = to_json(output)
     try:
         return json.dumps(value, ensure_ascii=False).encode() + b"\n"

@@ -8,17 +8,17 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline.cli.commands.crawl import end, watched
-from pipeline.cli.console import complain, plural, print_json, say, table
-from pipeline.cli.context import AsJson, Door, door
-from pipeline.cli.progress import counted
+from pipeline.cli.commands.crawl import exit_with_code, run_with_progress
+from pipeline.cli.console import print_error, plural, print_json, print_line, print_table
+from pipeline.cli.context import AsJson, AppContext, get_context
+from pipeline.cli.progress import progress_bar
 from pipeline.cli.views import import_report
 from pipeline.config import site as site_files
 from pipeline.config.site import SITE_ID
 from pipeline.core.errors import ConfigError, DiskError, ExitCode
 from pipeline.formats import import_pages
 from pipeline.formats.import_pages import Imported
-from pipeline.jobs.clean import NIGHTLY
+from pipeline.jobs.clean import DEFAULT_CLEAN
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance import copy_archive
 
@@ -55,7 +55,7 @@ def import_(
 ) -> None:
     """Bring pages in that others have archived: WARC files, folders of HTML. They are cleaned like all others. Or bring
     drafts back that were made elsewhere, or copy another Nightdesk archive."""
-    here = door(context)
+    here = get_context(context)
     if other is not None:
         if sources or site:
             raise ConfigError(
@@ -75,14 +75,14 @@ def import_(
         )
     known, errors = site_files.load_all(here.settings.sites_folder)
     for error in errors:
-        complain(str(error))
-        here.code = ExitCode.CONFIG
-    store = here.archive(create=True)
+        print_error(str(error))
+        here.exit_code = ExitCode.CONFIG
+    store = here.open_archive(create=True)
     try:
-        with counted("pages", quiet=as_json) as tell:
+        with progress_bar("pages", quiet=as_json) as tell:
             done = import_pages.bring(store, sources, site, known, tell)
     except KeyboardInterrupt:
-        complain("interrupted; what came in is kept, and the same command goes on from here")
+        print_error("interrupted; what came in is kept, and the same command goes on from here")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     written = _write_site_files(here, done)
     if as_json:
@@ -92,29 +92,29 @@ def import_(
     if clean is not False and done.sites:
         _clean(here, store, sorted(done.sites), quiet=as_json)
     store.close()
-    raise typer.Exit(here.code)
+    raise typer.Exit(here.exit_code)
 
 
 def _bring_drafts(
-    here: Door, drafts: list[Path], site: str | None, clean: bool, as_json: bool
+    here: AppContext, drafts: list[Path], site: str | None, clean: bool, as_json: bool
 ) -> NoReturn:
     if site is not None:
         raise ConfigError("--site: drafts know their sites; leave it out")
-    store = here.archive()
+    store = here.open_archive()
     sites = import_report.bring(here, store, drafts, as_json=as_json)
     if clean and sites:
         _clean(here, store, sites, quiet=as_json)
     store.close()
-    raise typer.Exit(here.code)
+    raise typer.Exit(here.exit_code)
 
 
-def _copy(here: Door, other: str, as_json: bool) -> None:
-    source, target = Database(other), here.archive(create=True)
+def _copy(here: AppContext, other: str, as_json: bool) -> None:
+    source, target = Database(other), here.open_archive(create=True)
     try:
-        with counted("rows", quiet=as_json) as tell:
+        with progress_bar("rows", quiet=as_json) as tell:
             copied = copy_archive.copy(source, target, lambda table, rows: tell(rows, table))
     except KeyboardInterrupt:
-        complain("interrupted; what was copied is kept, and the same command goes on from here")
+        print_error("interrupted; what was copied is kept, and the same command goes on from here")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     finally:
         source.close()
@@ -122,22 +122,22 @@ def _copy(here: Door, other: str, as_json: bool) -> None:
     if as_json:
         print_json(copied)
     else:
-        table(
+        print_table(
             ["Table", "Rows", "Compared"],
             [[each.table, each.there, "same" if each.same else "DIFFERS"] for each in copied],
         )
     wrong = [each.table for each in copied if not each.same]
     if wrong:
-        complain(
+        print_error(
             f"{target.name}: {', '.join(wrong)} differ from {source.name}; was something else written there meanwhile? Take an"
             " empty database, and run the same command again"
         )
         raise typer.Exit(ExitCode.PARTLY)
     if not as_json:
-        say(f"{target.name} holds all of {source.name}: every row and every value was compared.")
+        print_line(f"{target.name} holds all of {source.name}: every row and every value was compared.")
 
 
-def _write_site_files(here: Door, done: Imported) -> list[Path]:
+def _write_site_files(here: AppContext, done: Imported) -> list[Path]:
     """For each Site that no file describes."""
     written = []
     for site, address in sorted(done.addresses.items()):
@@ -173,29 +173,29 @@ def _show(done: Imported, written: list[Path]) -> None:
     fared = ", ".join(
         f"{n:,} {outcome} ({reason})" for (outcome, reason), n in done.fared.most_common()
     )
-    say(
+    print_line(
         f"{plural(done.fared.total(), 'page')} of {plural(len(done.sites), 'site')}: {fared or 'nothing'}."
     )
     if done.skipped:
-        say(f"{import_pages.skipped_in_words(done.skipped)}.")
+        print_line(f"{import_pages.skipped_in_words(done.skipped)}.")
     if done.named:
         more = f", and {plural(len(done.runs) - 1, 'run')} more" if len(done.runs) > 1 else ""
-        say(
+        print_line(
             f"The ledger has {plural(done.named, 'URL')} of these, each with its outcome: nightdesk runs {done.runs[0]}{more}."
         )
     for each in done.unnamed[:SHOWN]:
-        say(f"  {each.why}: {each.url}")
+        print_line(f"  {each.why}: {each.url}")
     if (others := len(done.unnamed) - SHOWN) > 0:
-        say(f"  and {others:,} more of sites that no page came in for; --json lists them.")
+        print_line(f"  and {others:,} more of sites that no page came in for; --json lists them.")
     if written:
-        say(
+        print_line(
             f"{plural(len(written), 'site file')} made in {written[0].parent}, which are not crawled."
         )
 
 
-def _clean(here: Door, store: Database, names: list[str], *, quiet: bool) -> None:
-    nights = watched(here, store, here.sites(names), as_json=quiet, crawled=False, plan=NIGHTLY)
+def _clean(here: AppContext, store: Database, names: list[str], *, quiet: bool) -> None:
+    nights = run_with_progress(here, store, here.sites(names), as_json=quiet, crawled=False, plan=DEFAULT_CLEAN)
     for night in nights:
         for sentence in night.errors:
-            complain(sentence)
-    end(here, nights)
+            print_error(sentence)
+    exit_with_code(here, nights)

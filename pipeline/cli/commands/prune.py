@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.console import Cell, complain, print_json, say, size, table
-from pipeline.cli.context import AsJson, SiteNames, door
-from pipeline.cli.views.night_progress import watcher
+from pipeline.cli.console import Cell, print_error, print_json, print_line, size, print_table
+from pipeline.cli.context import AsJson, SiteNames, get_context
+from pipeline.cli.views.night_progress import night_progress
 from pipeline.config.site import LEDGER_DAYS, Retention
 from pipeline.core.errors import AlreadyRunning, ExitCode
 from pipeline.jobs import retention
@@ -47,34 +47,34 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Take out what the archive can do without, by the rules of the sites' files. Bytes and articles always stay."""
-    here = door(context)
+    here = get_context(context)
     chosen, now, done, code = (
         here.sites(sites or (), also_disabled=True),
         datetime.now(UTC),
         list[Spare](),
-        here.code,
+        here.exit_code,
     )
-    store = here.archive()
+    store = here.open_archive()
     try:
-        with watcher(quiet=as_json) as looking:
+        with night_progress(quiet=as_json) as looking:
             for site in chosen:
                 rules = Retention(
                     result_days=result_days or site.retention.result_days,
                     ledger_days=ledger_days or site.retention.ledger_days,
                 )
                 try:
-                    keep = retention.keep_of(site.id, rules, now)
+                    keep = retention.retention_rule(site.id, rules, now)
                     done.append(
                         retention.prune_site(
                             store, keep, partial(looking.clean, site.id), dry=dry_run
                         )
                     )
                 except AlreadyRunning as error:
-                    complain(str(error))
+                    print_error(str(error))
                     code = code or ExitCode.RUNNING
         left = pruning.unused(store)
     except KeyboardInterrupt:
-        complain("interrupted; the same command goes on from here")
+        print_error("interrupted; the same command goes on from here")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     finally:
         store.close()
@@ -92,7 +92,7 @@ def tell_unused(store: Database) -> None:
     """Says where much of a SQLite file holds nothing any more."""
     left, whole = pruning.unused(store), store.file.stat().st_size if store.file is not None else 0
     if left > whole * WORTH:
-        say(
+        print_line(
             f"{size(left)} of the file's {size(whole)} hold nothing and are used again by what comes; to make the file"
             f" smaller, see that nothing crawls and type: sqlite3 {store.file} VACUUM"
         )
@@ -101,16 +101,16 @@ def tell_unused(store: Database) -> None:
 def _show(done: list[Spare], *, dry: bool) -> None:
     some = [each for each in done if each.rows]
     if not some:
-        say("Nothing can go by the rules of [retention] in the sites' files.")
+        print_line("Nothing can go by the rules of [retention] in the sites' files.")
         return
     rows: list[list[Cell]] = [
         [each.site, each.results, each.drafts, each.runs, each.entries, size(each.bytes)]
         for each in some
     ]
-    table(["Site", "Old results", "old drafts", "ledgers", "their URLs", "about"], rows)
+    print_table(["Site", "Old results", "old drafts", "ledgers", "their URLs", "about"], rows)
     total = size(sum(each.bytes for each in some))
-    say()
-    say(
+    print_line()
+    print_line(
         f"Dry run: about {total} would go, and nothing was changed."
         if dry
         else f"About {total} are gone."

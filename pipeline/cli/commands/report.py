@@ -10,19 +10,19 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.console import complain, console, plural, print_json, say
-from pipeline.cli.context import Door, SiteNames, door
+from pipeline.cli.console import print_error, console, plural, print_json, print_line
+from pipeline.cli.context import AppContext, SiteNames, get_context
 from pipeline.cli.views import night_report
 from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError, ExitCode
 from pipeline.jobs import finish_night
-from pipeline.jobs.night_report import Morning, judge, morning
+from pipeline.jobs.night_report import NightReport, evaluate_nights, build_night_report
 from pipeline.monitoring.issues import Trouble
 from pipeline.store.db.engine import Database, patiently
 from pipeline.store.monitoring import issues
 
 
-class Format(StrEnum):
+class ReportFormat(StrEnum):
     """What a report is written as."""
 
     TEXT = "text"
@@ -35,9 +35,9 @@ def report(
     context: typer.Context,
     sites: SiteNames = None,
     form: Annotated[
-        Format,
+        ReportFormat,
         typer.Option("--format", help="Text, JSON, HTML for a mail, or metrics for Prometheus."),
-    ] = Format.TEXT,
+    ] = ReportFormat.TEXT,
     alert: Annotated[
         bool,
         typer.Option(
@@ -53,31 +53,31 @@ def report(
     ] = None,
 ) -> None:
     """The morning report: what the last night of each site came to, what is wrong with it, and since when."""
-    here = door(context)
-    store = here.archive()
+    here = get_context(context)
+    store = here.open_archive()
     chosen = here.sites(sites or ())
     if accept is not None:
         _accept(store, sites or (), accept)
         return
-    judge(store, chosen)
-    told = morning(store, [site.id for site in chosen])
+    evaluate_nights(store, chosen)
+    told = build_night_report(store, [site.id for site in chosen])
     _print(told, form)
-    if alert and not send(here, store):
-        here.code = here.code or ExitCode.PARTLY
+    if alert and not send_alerts(here, store):
+        here.exit_code = here.exit_code or ExitCode.PARTLY
     store.close()
-    raise typer.Exit(here.code)
+    raise typer.Exit(here.exit_code)
 
 
-def _print(told: Morning, form: Format) -> None:
+def _print(told: NightReport, form: ReportFormat) -> None:
     match form:
-        case Format.JSON:
+        case ReportFormat.JSON:
             print_json(night_report.to_json(told))
-        case Format.HTML:
+        case ReportFormat.HTML:
             sys.stdout.write(night_report.to_html(told))
-        case Format.METRICS:
+        case ReportFormat.METRICS:
             sys.stdout.write(night_report.to_metrics(told))
-        case Format.TEXT:
-            night_report.show(told)
+        case ReportFormat.TEXT:
+            night_report.print_report(told)
 
 
 def _accept(store: Database, names: Sequence[str], kind: str) -> None:
@@ -91,32 +91,32 @@ def _accept(store: Database, names: Sequence[str], kind: str) -> None:
             f"--accept {kind}: there is no such finding; 'nightdesk report {names[0]}' names those that are open"
         )
     number = issues.accept(store, names[0], None if kind == "all" else kind, datetime.now(UTC))
-    say(
+    print_line(
         f"{names[0]}: {plural(number, 'finding')} accepted."
         if number
         else f"{names[0]}: no such finding is open."
     )
 
 
-def at_dawn(
-    here: Door, store: Database, sites: Sequence[Site], *, quiet: bool, failed: bool
+def report_issues(
+    here: AppContext, store: Database, sites: Sequence[Site], *, quiet: bool, failed: bool
 ) -> None:
     """What a night tells at its end: what is wrong with its sites, here and to those who want to be told. Waits, as the night
     did, where the database is away."""
-    patiently(lambda: judge(store, sites))
+    patiently(lambda: evaluate_nights(store, sites))
     if not quiet:
         standing = patiently(lambda: issues.open_ones(store, [site.id for site in sites]))
         for found in sorted(standing, key=lambda each: not each.is_grave):
-            say(f"! {found.site}: {night_report.sentence(found)}")
+            print_line(f"! {found.site}: {night_report.issue_sentence(found)}")
         if standing and console.is_terminal:
-            say("'nightdesk report' tells more.")
-    send(here, store)
+            print_line("'nightdesk report' tells more.")
+    send_alerts(here, store)
     if trouble := finish_night.beat(here.settings, failed=failed):
-        complain(trouble)
+        print_error(trouble)
 
 
-def send(here: Door, store: Database) -> bool:
+def send_alerts(here: AppContext, store: Database) -> bool:
     """Tells what nobody was told yet. Trouble with that is complained of, and ends nothing."""
     if trouble := finish_night.send(here.settings, store):
-        complain(trouble)
+        print_error(trouble)
     return not trouble

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.console import complain, plural, print_json, say, table
-from pipeline.cli.context import AsJson, door
+from pipeline.cli.console import print_error, plural, print_json, print_line, print_table
+from pipeline.cli.context import AsJson, get_context
 from pipeline.cli.views import changes
-from pipeline.cli.views.night_progress import watcher
+from pipeline.cli.views.night_progress import night_progress
 from pipeline.core.errors import ConfigError, ExitCode
 from pipeline.jobs import review as choosing
-from pipeline.jobs.change_report import Report
-from pipeline.jobs.review import Choice
+from pipeline.jobs.change_report import ChangeReport
+from pipeline.jobs.review import ReviewResult
 from pipeline.store.clean import held_results
 from pipeline.store.clean.types import Chosen, Shelved
 from pipeline.store.db.engine import Database
@@ -53,10 +53,10 @@ def review(
     as_json: AsJson = False,
 ) -> None:
     """List new results that are held because much would be lost, and accept or reject them."""
-    here = door(context)
-    store = here.archive()
+    here = get_context(context)
+    store = here.open_archive()
     for site in sites or ():
-        here.known_site(store, site)
+        here.check_site_name(store, site)
     held = held_results.held(store, sites or ())
     yes, no = _ids(accept), _ids(reject)
     _must_be_held(held, yes, no, accept_all and reject_all)
@@ -93,7 +93,7 @@ def _must_be_held(held: Held, yes: set[int], no: set[int], both: bool) -> None:
 
 def _list(store: Database, held: Held, diff: bool, as_json: bool) -> None:
     found = [
-        (site, choosing.held_change(page))
+        (site, choosing.preview_accept(page))
         for site, pages in held.items()
         for start in range(0, len(pages), READ)
         for page in held_results.shelved(store, pages[start : start + READ])
@@ -101,22 +101,22 @@ def _list(store: Database, held: Held, diff: bool, as_json: bool) -> None:
     if as_json:
         print_json([{"site": site, **changes.change_json(change)} for site, change in found])
     elif not found:
-        say("Nothing is held.")
+        print_line("Nothing is held.")
     elif diff:
         for site, change in found:
-            changes.show_change(change, site)
-            say()
+            changes.print_change(change, site)
+            print_line()
     else:
         columns = ["Page", "Site", "Held for", "Lines lost", "gained", "Title"]
-        table(
+        print_table(
             columns,
             [
-                [c.page_id, site, c.reason, len(c.lost), len(c.won), c.title or c.url]
+                [c.page_id, site, c.reason, len(c.lost), len(c.gained), c.title or c.url]
                 for site, c in found
             ],
         )
-        say()
-        say(
+        print_line()
+        print_line(
             f"{plural(len(found), 'page')} held; --diff shows the lines, --accept and --reject take the numbers."
         )
 
@@ -138,7 +138,7 @@ def _review(
         print_json([{"site": each.site, "run": each.run, "counts": each.counts} for each in done])
         return
     for each in done:
-        say(f"{each.site}: {_counts(each)} (run {each.run})")
+        print_line(f"{each.site}: {_counts(each)} (run {each.run})")
 
 
 def rollback(
@@ -153,47 +153,47 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Take a clean back: each article that it cleaned again is what it was before, and stays so under this recipe."""
-    store = door(context).archive()
-    site = choosing.clean_run(store, run)
+    store = get_context(context).open_archive()
+    site = choosing.site_of_clean_run(store, run)
     if dry_run:
         _preview(store, run, site, as_json)
         return
     done = _watched(site, partial(choosing.rollback, store, run), as_json)
     if as_json:
-        print_json({"site": done.site, "run": done.run, "rolled_back": run, "counts": done.counts})
-    elif done.run:
-        say(f"{site}: run {run} is taken back: {_counts(done)} (run {done.run})")
+        print_json({"site": done.site, "run": done.run_id, "rolled_back": run, "counts": done.counts})
+    elif done.run_id:
+        print_line(f"{site}: run {run} is taken back: {_counts(done)} (run {done.run_id})")
     else:
-        say(f"{site}: nothing of run {run} is left to take back.")
+        print_line(f"{site}: nothing of run {run} is left to take back.")
 
 
 def _preview(store: Database, run: int, site: str, as_json: bool) -> None:
-    report, pages = Report(site, SAMPLES), held_results.made_by(store, run)
+    report, pages = ChangeReport(site, SAMPLES), held_results.made_by(store, run)
     for start in range(0, len(pages), READ):
         for page in held_results.shelved(store, pages[start : start + READ]):
-            report.add(choosing.back_change(page, run))
+            report.add(choosing.preview_rollback(page, run))
     if as_json:
         print_json(changes.report_json(report))
     elif not report.pages:
-        say(f"{site}: nothing of run {run} is left to take back.")
+        print_line(f"{site}: nothing of run {run} is left to take back.")
     else:
-        changes.show_reports([report], dry=True)
-        changes.show_samples([report])
-        say()
-        say("Nothing was changed.")
+        changes.print_reports([report], dry=True)
+        changes.print_samples([report])
+        print_line()
+        print_line("Nothing was changed.")
 
 
-def _watched(site: str, work: Callable[[choosing.Progress], Choice], as_json: bool) -> Choice:
+def _watched(site: str, work: Callable[[choosing.Progress], ReviewResult], as_json: bool) -> ReviewResult:
     """The work, with somebody looking on. Ctrl-C ends the command in order."""
     try:
-        with watcher(quiet=as_json) as looking:
+        with night_progress(quiet=as_json) as looking:
             return work(partial(looking.clean, site))
     except KeyboardInterrupt:
-        complain("interrupted; what was done is kept, and the same command goes on from here")
+        print_error("interrupted; what was done is kept, and the same command goes on from here")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
-def _counts(choice: Choice) -> str:
+def _counts(choice: ReviewResult) -> str:
     return ", ".join(
         f"{number:,} {name.replace('_', ' ')}" for name, number in sorted(choice.counts.items())
     )

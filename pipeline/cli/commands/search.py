@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from pipeline.cli.console import Cell, plural, print_json, say, table, when
-from pipeline.cli.context import AsJson, door
+from pipeline.cli.console import Cell, plural, print_json, print_line, print_table, format_time
+from pipeline.cli.context import AsJson, get_context
 from pipeline.fulltext.excerpts import Excerpt
 from pipeline.store.db.engine import Database
 from pipeline.store.search import facets, index
@@ -23,7 +23,7 @@ BAR = 40  # letters of the longest bar of a histogram
 FOUND = "bold yellow"
 
 
-class Sort(StrEnum):
+class SearchOrder(StrEnum):
     NEWEST = "newest"
     RANK = "rank"
 
@@ -40,8 +40,8 @@ def search(
     site: Annotated[str | None, typer.Option(metavar="SITE", help="Only this site.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=results.MOST, help="How many articles.")] = 20,
     sort: Annotated[
-        Sort, typer.Option(help="The newest first, or those that are most about it.")
-    ] = Sort.NEWEST,
+        SearchOrder, typer.Option(help="The newest first, or those that are most about it.")
+    ] = SearchOrder.NEWEST,
     after: Annotated[
         str,
         typer.Option(
@@ -58,9 +58,9 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find articles by words of their title and text, or count them."""
-    here = door(context)
-    store = here.archive()
-    text, site = " ".join(words), here.known_site(store, site)
+    here = get_context(context)
+    store = here.open_archive()
+    text, site = " ".join(words), here.check_site_name(store, site)
     if count:
         _show_counts(facets.count(store, text, site=site), as_json)
         return
@@ -84,13 +84,13 @@ def _as_json(hit: Hit) -> dict[str, Any]:
 def _show_hit(hit: Hit) -> None:
     article = hit.article
     head = (
-        f"{article.id}  {when(article.published_at or article.first_seen_at)} UTC  {article.site}"
+        f"{article.id}  {format_time(article.published_at or article.first_seen_at)} UTC  {article.site}"
     )
     head += f", and {plural(article.copies, 'near-copy', 'near-copies')}" if article.copies else ""
-    say(Text(head, style="cyan"))
-    say(Text("  ").append_text(_lit(hit.title, "bold")))
-    say(Text("  ").append_text(_lit(hit.excerpt)))
-    say(Text(f"  {article.url}", style="dim"))
+    print_line(Text(head, style="cyan"))
+    print_line(Text("  ").append_text(_lit(hit.title, "bold")))
+    print_line(Text("  ").append_text(_lit(hit.excerpt)))
+    print_line(Text(f"  {article.url}", style="dim"))
 
 
 def _lit(excerpt: Excerpt, style: str = "") -> Text:
@@ -103,13 +103,13 @@ def _lit(excerpt: Excerpt, style: str = "") -> Text:
 def _say_more(store: Database, found: Results) -> None:
     """What is left to say below the hits: none, more of them, what was not understood, what cannot be found yet."""
     if not found.hits:
-        say(f"No article is found for: {found.understood}.")
+        print_line(f"No article is found for: {found.understood}.")
     for note in found.query.notes:
-        say(note)
+        print_line(note)
     if found.next:
-        say(Text(f"More with --after {found.next}", style="dim"))
+        print_line(Text(f"More with --after {found.next}", style="dim"))
     if waiting := index.waiting(store):
-        say(
+        print_line(
             f"{plural(waiting, 'article')} cannot be found yet; 'nightdesk clean' brings them into the index."
         )
 
@@ -118,7 +118,7 @@ def _show_counts(counts: Counts, as_json: bool) -> None:
     if as_json:
         print_json(asdict(counts))
         return
-    say(("" if counts.exact else "About ") + plural(counts.total, "article"))
+    print_line(("" if counts.exact else "About ") + plural(counts.total, "article"))
     for name, values in (
         ("Site", counts.sites),
         ("Language", counts.languages),
@@ -126,16 +126,16 @@ def _show_counts(counts: Counts, as_json: bool) -> None:
         ("Tag", counts.tags),
     ):
         if values:
-            say()
-            table([name, "Articles"], [[value, number] for value, number in values])
+            print_line()
+            print_table([name, "Articles"], [[value, number] for value, number in values])
     if counts.over_time:
-        say()
+        print_line()
         most = max(number for _, number in counts.over_time)
         rows: list[list[Cell]] = [
             [_shown(day, counts.unit), number, "█" * round(BAR * number / most)]
             for day, number in counts.over_time
         ]
-        table([counts.unit.capitalize(), "Articles", ""], rows)
+        print_table([counts.unit.capitalize(), "Articles", ""], rows)
 
 
 def _shown(day: date, unit: str) -> str:

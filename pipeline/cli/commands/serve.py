@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.console import complain, say
-from pipeline.cli.context import door
+from pipeline.cli.console import print_error, print_line
+from pipeline.cli.context import get_context
 from pipeline.config import site as sites
 from pipeline.config.settings import filled_in
 from pipeline.core.errors import ConfigError
@@ -54,11 +54,11 @@ def serve(
 
     token = _token(token_env) if token_env is not None else ""
     origins = [_origin(each) for each in cors or ()]
-    here = door(context)
-    store = here.archive()
+    here = get_context(context)
+    store = here.open_archive()
     found, errors = sites.load_all(here.settings.sites_folder)
     for error in errors:
-        complain(str(error))
+        print_error(str(error))
     with listen(host, port) as listening:
         address = address_of(listening)
         app = application(
@@ -69,7 +69,7 @@ def serve(
             origins=origins,
         )
         try:
-            serving(app, listening, lambda: say(f"The archive is at {address} (Ctrl-C ends it)."))
+            serving(app, listening, lambda: print_line(f"The archive is at {address} (Ctrl-C ends it)."))
         except KeyboardInterrupt:  # uvicorn has ended in order and passes the signal on
             pass
         finally:

@@ -13,14 +13,14 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from pipeline.cli.commands.worker import show_queue
-from pipeline.cli.console import console, plural, print_json, say, size, table, when
-from pipeline.cli.context import AsJson, Door, SiteNames, door
+from pipeline.cli.commands.worker import print_queue_if_used
+from pipeline.cli.console import console, plural, print_json, print_line, size, print_table, format_time
+from pipeline.cli.context import AsJson, AppContext, SiteNames, get_context
 from pipeline.cli.views import night_report
-from pipeline.cli.views.advice import advice
+from pipeline.cli.views.advice import javascript_advice
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import Outcome, UrlKind
-from pipeline.jobs.near_duplicates import Copy, also_at
+from pipeline.jobs.near_duplicates import NearDuplicate, near_duplicates_of
 from pipeline.store.clean.container_stats import Known
 from pipeline.store.db.article_view import ArticleView
 from pipeline.store.db.engine import Database
@@ -40,12 +40,12 @@ What = Annotated[
 
 def sites(context: typer.Context, names: SiteNames = None, as_json: AsJson = False) -> None:
     """List the sites and how each is found."""
-    here = door(context)
+    here = get_context(context)
     found = here.sites(names or (), also_disabled=True)
     if as_json:
         print_json([site.model_dump(mode="json") for site in found])
-        raise typer.Exit(here.code)
-    table(
+        raise typer.Exit(here.exit_code)
+    print_table(
         ["Site", "Name", "Language", "Cron", "Zone", "Feeds", "Sitemaps", "Sections"],
         [
             [
@@ -61,11 +61,11 @@ def sites(context: typer.Context, names: SiteNames = None, as_json: AsJson = Fal
             for s in found
         ],
     )
-    raise typer.Exit(here.code)
+    raise typer.Exit(here.exit_code)
 
 
-def _page(here: Door, what: str) -> tuple[Database, PageView]:
-    store = here.archive()
+def _page(here: AppContext, what: str) -> tuple[Database, PageView]:
+    store = here.open_archive()
     page = pages.find_page(store, what)
     if page is None:
         raise ConfigError(
@@ -83,7 +83,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show an article: its text, its metadata, its revisions."""
-    store, page = _page(door(context), what)
+    store, page = _page(get_context(context), what)
     if raw:
         _show_raw(store, page)
         return
@@ -91,7 +91,7 @@ def show(
     if article is None:
         raise ConfigError(f"{page.url}: {_why_none(page)}")
     versions = pages.revisions(store, page.id)
-    copies = also_at(store, page.id)
+    copies = near_duplicates_of(store, page.id)
     made = page_history.making(store, page.id)
     sources = dict(made.metadata.sources) if made else {}
     if as_json:
@@ -103,9 +103,9 @@ def show(
         return
     _show_article(article, page, copies, sources)
     for version in versions if len(versions) > 1 else ():
-        say(
+        print_line(
             Text(
-                f"Revision {version.number}: {when(version.first_seen_at)} to {when(version.last_seen_at)} UTC",
+                f"Revision {version.number}: {format_time(version.first_seen_at)} to {format_time(version.last_seen_at)} UTC",
                 style="dim",
             )
         )
@@ -133,20 +133,20 @@ def _state(page: PageView) -> str:
 
 
 def _show_article(
-    article: ArticleView, page: PageView, copies: Sequence[Copy], sources: Mapping[str, str]
+    article: ArticleView, page: PageView, copies: Sequence[NearDuplicate], sources: Mapping[str, str]
 ) -> None:
     def told(field: str, value: str) -> str:
         return f"{value} (from {sources[field]})" if value and field in sources else value
 
-    say(Text(article.title, style="bold"))
+    print_line(Text(article.title, style="bold"))
     source = f" (from {article.published_source})" if article.published_source else ""
     for name, value in (
         ("By", told("authors", ", ".join(article.authors))),
         (
             "Published",
-            when(article.published_at) + " UTC" + source if article.published_at else "unknown",
+            format_time(article.published_at) + " UTC" + source if article.published_at else "unknown",
         ),
-        ("Modified", when(article.modified_at) + " UTC" if article.modified_at else ""),
+        ("Modified", format_time(article.modified_at) + " UTC" if article.modified_at else ""),
         ("Site", article.site),
         ("Section", told("section", article.section)),
         ("Tags", told("tags", ", ".join(article.tags))),
@@ -154,28 +154,28 @@ def _show_article(
         ("URL", article.url),
         (
             "Archived",
-            f"{when(article.first_seen_at)} to {when(article.last_seen_at)} UTC, {page.digest[:16]}…",
+            f"{format_time(article.first_seen_at)} to {format_time(article.last_seen_at)} UTC, {page.digest[:16]}…",
         ),
-        ("Gone", when(page.gone_at) + " UTC: the site no longer has it" if page.gone_at else ""),
+        ("Gone", format_time(page.gone_at) + " UTC: the site no longer has it" if page.gone_at else ""),
         *(("Also at", _copy(copy)) for copy in copies[:COPIES]),
         ("", f"and {len(copies) - COPIES:,} more; --json has all" if len(copies) > COPIES else ""),
     ):
         if value:
-            say(Text.assemble((f"{name:<10}", "dim"), value))
-    say()
+            print_line(Text.assemble((f"{name:<10}", "dim"), value))
+    print_line()
     for line in article.text.split("\n"):
-        say(line)
-        say()
+        print_line(line)
+        print_line()
 
 
-def _copy(copy: Copy) -> str:
+def _copy(copy: NearDuplicate) -> str:
     """Where else a story stands."""
-    return f"{copy.site}  {when(copy.published_at or copy.first_seen_at)} UTC  {copy.similarity:.0%} alike  {copy.id}  {copy.url}"
+    return f"{copy.site}  {format_time(copy.published_at or copy.first_seen_at)} UTC  {copy.similarity:.0%} alike  {copy.id}  {copy.url}"
 
 
 def explain(context: typer.Context, what: What, as_json: AsJson = False) -> None:
     """Show how the text of a page came about: each block, kept or struck, and by which rule."""
-    store, page = _page(door(context), what)
+    store, page = _page(get_context(context), what)
     found = pages.explain(store, page)
     if found is None and page.kind == UrlKind.STORY and page.digest:
         raise ConfigError(
@@ -191,8 +191,8 @@ def explain(context: typer.Context, what: What, as_json: AsJson = False) -> None
     for number, each in enumerate(found.blocks):
         _show_block(number, each, _stood(each.block.element_path, known.get(each.block.container)))
     struck = sum(1 for each in found.blocks if each.rule)
-    say()
-    say(
+    print_line()
+    print_line(
         f"{plural(len(found.blocks), 'block')}: {len(found.blocks) - struck} kept, {struck} struck."
     )
 
@@ -200,7 +200,7 @@ def explain(context: typer.Context, what: What, as_json: AsJson = False) -> None
 def _stood(where: str, known: Known | None) -> str:
     """Where a block stood, and what the site's memory holds of that container."""
     return (
-        f"{where}  (story on {known.story:,} of {plural(known.story + known.other, 'page')})"
+        f"{where}  (story on {known.story_pages:,} of {plural(known.story_pages + known.other_pages, 'page')})"
         if known
         else where
     )
@@ -211,20 +211,20 @@ def _show_block(number: int, explained: StruckBlock, stood: str) -> None:
     block, rule = explained.block, explained.rule
     voice = VOICES[block.kept_by_trafilatura]
     head = f"{'struck' if rule else 'kept':<6} {number:>4}  {block.story_probability:>4.0%}  {voice:<9}  {block.kind:<9}  {stood}"
-    say(Text("  " + head.rstrip(), style="dim" if rule else "cyan"))
-    say(Text("      " + block.text, style="dim strike" if rule else ""))
+    print_line(Text("  " + head.rstrip(), style="dim" if rule else "cyan"))
+    print_line(Text("      " + block.text, style="dim strike" if rule else ""))
     if rule:
-        say(Text(f"      └ {rule}: {explained.why}", style="yellow"))
+        print_line(Text(f"      └ {rule}: {explained.why}", style="yellow"))
 
 
 def _show_trace(found: Explanation) -> None:
-    say(Text(found.metadata.title or found.page.url, style="bold"))
+    print_line(Text(found.metadata.title or found.page.url, style="bold"))
     outcome = ": ".join(part for part in (found.outcome, found.reason) if part)
     for name, value in (
         ("Page", f"{found.page.id}  {found.page.url}"),
         (
             "Bytes",
-            f"sha256 {found.digest}, {size(found.page.size)}, fetched {when(found.fetched_at)} UTC",
+            f"sha256 {found.digest}, {size(found.page.size)}, fetched {format_time(found.fetched_at)} UTC",
         ),
         ("Recipe", f"{found.recipe}, memory {found.memory}"),
         ("Outcome", outcome + (f" ({found.draft_detail})" if found.draft_detail else "")),
@@ -247,8 +247,8 @@ def _show_trace(found: Explanation) -> None:
         ("Shown", found.metadata.published_day.isoformat() if found.metadata.published_day else ""),
     ):
         if value:
-            say(Text.assemble((f"{name:<9}", "dim"), value))
-    say()
+            print_line(Text.assemble((f"{name:<9}", "dim"), value))
+    print_line()
 
 
 def _dated(moment: datetime | None, source: str, certainty: str) -> str:
@@ -299,14 +299,14 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List the newest runs, or the ledger of one of them, URL by URL."""
-    here = door(context)
-    store = here.archive()
+    here = get_context(context)
+    store = here.open_archive()
     if run is None:
         if outcome:
             raise ConfigError(
                 "--outcome needs a run's number before it, as in 'nightdesk runs 12 --outcome failed'"
             )
-        _list_runs(store, here.known_site(store, site), limit or 20, as_json)
+        _list_runs(store, here.check_site_name(store, site), limit or 20, as_json)
     else:
         _list_ledger(store, run, outcome, limit or 1000, as_json)
 
@@ -321,18 +321,18 @@ def _list_ledger(
     if as_json:
         print_json([asdict(line) for line in lines])
         return
-    table(
+    print_table(
         ["Outcome", "Reason", "Status", "Bytes", "URL", ""],
         [[e.outcome, e.reason, str(e.status or ""), e.bytes, e.url, e.detail] for e in lines],
     )
     if at := history.pruned_at(store, run):
-        say(
+        print_line(
             f"The ledger of run {run} was let go of on {at:%Y-%m-%d}; its sums are kept, as 'nightdesk runs' shows them."
         )
         return
     total = found.counts.get(outcome, 0) if outcome else sum(found.counts.values())
     if total > len(lines):
-        say(f"{len(lines):,} of {total:,} lines; --limit shows more.")
+        print_line(f"{len(lines):,} of {total:,} lines; --limit shows more.")
 
 
 def _list_runs(store: Database, site: str | None, limit: int, as_json: bool) -> None:
@@ -340,14 +340,14 @@ def _list_runs(store: Database, site: str | None, limit: int, as_json: bool) -> 
     if as_json:
         print_json([asdict(each) for each in found])
         return
-    table(
+    print_table(
         ["Run", "Site", "Kind", "Started (UTC)", "Seconds", "Status", "Outcomes"],
         [
             [
                 each.id,
                 each.site,
                 each.kind,
-                when(each.started_at),
+                format_time(each.started_at),
                 f"{(each.finished_at - each.started_at).total_seconds():.1f}"
                 if each.finished_at
                 else "",
@@ -364,8 +364,8 @@ def _list_runs(store: Database, site: str | None, limit: int, as_json: bool) -> 
 
 def status(context: typer.Context, as_json: AsJson = False) -> None:
     """Every site at a glance, the ones in trouble first, with the proof that the ledgers add up."""
-    here = door(context)
-    store = here.archive()
+    here = get_context(context)
+    store = here.open_archive()
     wrong_with: dict[str, list[FindingView]] = defaultdict(list)
     for each in issues.open_ones(store):
         wrong_with[each.site].append(each)
@@ -382,7 +382,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
             ]
         )
         return
-    table(
+    print_table(
         ["Site", "URLs", "Stored", "Articles", "Due now", "Last crawl (UTC)", "", "Ledger"],
         [
             [s.site, s.pages, s.stored, s.articles, s.due, *_last_crawl(s), _proof(s)]
@@ -390,26 +390,26 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
         ],
     )
     wrong = [str(number) for state in states for number in state.unbalanced]
-    say()
+    print_line()
     for state in states:
         for each in sorted(wrong_with[state.site], key=lambda found: not found.is_grave):
-            say(f"! {each.site}: {night_report.sentence(each)}")
+            print_line(f"! {each.site}: {night_report.issue_sentence(each)}")
     for sentence in chain.from_iterable(hints.values()):
-        say(f"! {sentence}")
-    say(
+        print_line(f"! {sentence}")
+    print_line(
         f"The ledgers of runs {', '.join(wrong)} do not add up."
         if wrong
         else "The ledgers of the last runs add up."
     )
-    show_queue(store)
+    print_queue_if_used(store)
     if console.is_terminal:
-        say(Text(f"Archive: {store.name}", style="dim"))
+        print_line(Text(f"Archive: {store.name}", style="dim"))
 
 
 def _advice(store: Database, state: history.SiteState) -> list[str]:
     clean = state.last.get("clean")
     return (
-        advice(state.site, history.reasons(store, clean.id))
+        javascript_advice(state.site, history.reasons(store, clean.id))
         if clean and clean.counts.get(Outcome.NOT_ARTICLE)
         else []
     )
@@ -433,7 +433,7 @@ def _last_crawl(state: history.SiteState) -> list[str]:
     crawl = state.last.get("crawl")
     if crawl is None:
         return ["never", ""]
-    return [when(crawl.started_at), crawl.status + (f": {crawl.detail}" if crawl.detail else "")]
+    return [format_time(crawl.started_at), crawl.status + (f": {crawl.detail}" if crawl.detail else "")]
 
 
 def _proof(state: history.SiteState) -> str:

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.console import plural, print_json, say
-from pipeline.cli.context import AsJson, Door, door
+from pipeline.cli.console import plural, print_json, print_line
+from pipeline.cli.context import AsJson, AppContext, get_context
 from pipeline.cluster import monitor as queues
-from pipeline.cluster.monitor import Batch
+from pipeline.cluster.monitor import BatchStatus
 from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError
-from pipeline.jobs.clean import Plan
+from pipeline.jobs.clean import CleanRequest
 from pipeline.store.db.engine import Database
 
 if TYPE_CHECKING:
-    from pipeline.cluster.dispatch import Handed, Handing
+    from pipeline.cluster.dispatch import Enqueued, ClusterDispatcher
 
 QUEUES = ("crawl", "clean")
 Enqueue = Annotated[
@@ -49,7 +49,7 @@ def worker(
     ] = None,
 ) -> None:  # fmt: skip
     """Stay, and work for an archive on PostgreSQL beside other machines. Ends in order on Ctrl-C or SIGTERM."""
-    here = door(context)
+    here = get_context(context)
     names = tuple(dict.fromkeys(name.strip() for name in which.split(",")))
     if unknown := [name for name in names if name not in QUEUES]:
         raise ConfigError(
@@ -58,19 +58,19 @@ def worker(
     store = _archive(here)
     if "crawl" in names:
         _ = here.settings.agent  # refused before anything is begun
-    from pipeline.cluster.worker import work
+    from pipeline.cluster.worker import run_worker
     from pipeline.jobs.nightly import make_log_folder
 
     make_log_folder(here.settings.log_folder)
-    say(f"takes from {' and '.join(names)} of {store.name}")
-    work(here.settings, store, names, concurrency, _now)
+    print_line(f"takes from {' and '.join(names)} of {store.name}")
+    run_worker(here.settings, store, names, concurrency, _now)
     store.close()
 
 
 def queue(context: typer.Context, as_json: AsJson = False) -> None:
     """What waits for workers, what they have in hand, how long the rest takes, and what was given up."""
-    store = door(context).archive()
-    found = queues.queue(store)
+    store = get_context(context).open_archive()
+    found = queues.queue_status(store)
     if as_json:
         print_json(
             {
@@ -79,7 +79,7 @@ def queue(context: typer.Context, as_json: AsJson = False) -> None:
                     for process, names in found.workers
                 ],
                 "batches": [
-                    asdict(each) | {"left": each.left and each.left.total_seconds()}
+                    asdict(each) | {"left": each.time_left and each.time_left.total_seconds()}
                     for each in found.batches
                 ],
                 "failed": [
@@ -88,46 +88,46 @@ def queue(context: typer.Context, as_json: AsJson = False) -> None:
                 ],
             }
         )
-    elif found == queues.Queue():
-        say("Nothing was handed out to workers, and none is at work; see 'nightdesk worker'.")
+    elif found == queues.QueueStatus():
+        print_line("Nothing was handed out to workers, and none is at work; see 'nightdesk worker'.")
     else:
         _show_queue(found)
 
 
-def hand_crawls(
-    here: Door, sites: Sequence[Site], since: datetime | None, *, as_json: bool
+def enqueue_crawls(
+    here: AppContext, sites: Sequence[Site], since: datetime | None, *, as_json: bool
 ) -> None:
     """Has workers crawl the Sites."""
     store = _archive(here)
-    from pipeline.cluster.dispatch import hand_crawls
+    from pipeline.cluster.dispatch import enqueue_crawls
 
-    _show(hand_crawls(store, sites, since), "crawl", as_json)
+    _show(enqueue_crawls(store, sites, since), "crawl", as_json)
 
 
-def hand_cleans(here: Door, sites: Sequence[Site], plan: Plan, *, as_json: bool) -> None:
+def enqueue_cleans(here: AppContext, sites: Sequence[Site], plan: CleanRequest, *, as_json: bool) -> None:
     """Has workers clean the Sites."""
     store = _archive(here)
-    from pipeline.cluster.dispatch import hand_cleans
+    from pipeline.cluster.dispatch import enqueue_cleans
 
-    _show(hand_cleans(store, sites, plan), "clean", as_json)
+    _show(enqueue_cleans(store, sites, plan), "clean", as_json)
 
 
-def handing(store: Database) -> Handing:
+def open_dispatcher(store: Database) -> ClusterDispatcher:
     """For the schedule: hands its nights to workers."""
-    _check(store)
-    from pipeline.cluster.dispatch import Handing
+    check_cluster_archive(store)
+    from pipeline.cluster.dispatch import ClusterDispatcher
 
-    return Handing(store, say)
+    return ClusterDispatcher(store, print_line)
 
 
-def _archive(here: Door) -> Database:
+def _archive(here: AppContext) -> Database:
     """The archive, if several machines may work at it. Raises ConfigError."""
-    store = here.archive(create=True)
-    _check(store)
+    store = here.open_archive(create=True)
+    check_cluster_archive(store)
     return store
 
 
-def _check(store: Database) -> None:
+def check_cluster_archive(store: Database) -> None:
     if store.is_sqlite:
         raise ConfigError(
             f"{store.name}: a SQLite archive is for one machine; for several set database_url to PostgreSQL, where"
@@ -139,38 +139,38 @@ def _check(store: Database) -> None:
         )
 
 
-def _show(handed: Handed, what: str, as_json: bool) -> None:
+def _show(handed: Enqueued, what: str, as_json: bool) -> None:
     if as_json:
         print_json(asdict(handed))
         return
-    rest = handed.of - handed.out
+    rest = handed.requested - handed.enqueued
     why = (
         "the rest waits already"
         if what == "crawl"
         else "the rest waits already or has nothing to clean"
     )
-    say(
-        f"{plural(handed.out, what)} handed out for {plural(handed.of, 'site')}"
+    print_line(
+        f"{plural(handed.enqueued, what)} handed out for {plural(handed.requested, 'site')}"
         + (f"; {why}" if rest else "")
         + "."
     )
-    say("'nightdesk status' tells how far the workers are.")
+    print_line("'nightdesk status' tells how far the workers are.")
 
 
 def _now(sentence: str) -> None:
-    say(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S} {sentence}")
+    print_line(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S} {sentence}")
 
 
-def show_queue(store: Database) -> None:
+def print_queue_if_used(store: Database) -> None:
     """How far the workers are, where there is anything to tell."""
-    found = queues.queue(store)
+    found = queues.queue_status(store)
     if found.workers or found.batches:
-        say()
+        print_line()
         _show_queue(found)
 
 
-def _show_queue(found: queues.Queue) -> None:
-    say(
+def _show_queue(found: queues.QueueStatus) -> None:
+    print_line(
         "Workers: "
         + (
             "; ".join(f"{process} ({names})" for process, names in found.workers)
@@ -178,12 +178,12 @@ def _show_queue(found: queues.Queue) -> None:
         )
     )
     for batch in found.batches:
-        say(f"  {sentence(batch)}")
+        print_line(f"  {batch_sentence(batch)}")
     for site, kind, batch_name in found.failed:
-        say(f"! {site}: {kind} of '{batch_name}' was given up; the log of its worker says why")
+        print_line(f"! {site}: {kind} of '{batch_name}' was given up; the log of its worker says why")
 
 
-def sentence(batch: Batch) -> str:
+def batch_sentence(batch: BatchStatus) -> str:
     """How far a batch is."""
     parts = []
     if batch.crawls:
@@ -192,13 +192,13 @@ def sentence(batch: Batch) -> str:
         parts.append(f"{batch.cleaned:,} of {plural(batch.cleans, 'site')} cleaned")
     if batch.pages:
         parts.append(f"{batch.extracted:,} of {plural(batch.pages, 'page')} extracted")
-    parts.append(f"{batch.at_work:,} at work")
-    if batch.left is not None:
-        parts.append(f"about {lasting(batch.left)} left")
+    parts.append(f"{batch.running:,} at work")
+    if batch.time_left is not None:
+        parts.append(f"about {format_duration(batch.time_left)} left")
     return f"{batch.name}: {', '.join(parts)}"
 
 
-def lasting(time: timedelta) -> str:
+def format_duration(time: timedelta) -> str:
     """A time in words."""
     minutes = time.total_seconds() / 60
     return (

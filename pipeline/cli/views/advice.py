@@ -11,7 +11,7 @@ FEWEST_SHELLS = 3  # before a Site is said to be built by JavaScript
 SHELL_SHARE = 0.8
 
 
-def advice(site: str, cleaned: Mapping[tuple[str, str], int]) -> list[str]:
+def javascript_advice(site: str, cleaned: Mapping[tuple[str, str], int]) -> list[str]:
     """What to do about a Site whose pages are of no use as they are, from what its clean came to."""
     shells = cleaned.get((Outcome.NOT_ARTICLE, Reason.SCRIPT_SHELL), 0)
     if shells < FEWEST_SHELLS or shells < SHELL_SHARE * sum(cleaned.values()):

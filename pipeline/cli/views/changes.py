@@ -9,15 +9,15 @@ from typing import Any
 
 from rich.text import Text
 
-from pipeline.cli.console import Cell, plural, say, table
+from pipeline.cli.console import Cell, plural, print_line, print_table
 from pipeline.core.models import Outcome
-from pipeline.jobs.change_report import COUNTS, Report
+from pipeline.jobs.change_report import COUNTS, ChangeReport
 from pipeline.jobs.changes import Change
 
 CONTEXT = 1  # lines that stay the same, before and after one that does not
 
 
-def show_reports(reports: Sequence[Report], *, dry: bool) -> None:
+def print_reports(reports: Sequence[ChangeReport], *, dry: bool) -> None:
     """The counts of all Sites, and which Rules would strike what is lost."""
     names = [name for name in COUNTS if any(report.counts[name] for report in reports)]
     rows: list[list[Cell]] = [
@@ -30,28 +30,28 @@ def show_reports(reports: Sequence[Report], *, dry: bool) -> None:
         for report in reports
     ]
     columns = [*names, "held"]
-    table(["Dry run" if dry else "Changes", "pages", *columns], rows)
+    print_table(["Dry run" if dry else "Changes", "pages", *columns], rows)
     rules: Counter[str] = Counter()
     for report in reports:
         rules.update(report.rules)
     if rules:
-        say()
+        print_line()
         said = ", ".join(f"{name} {number:,}" for name, number in rules.most_common())
-        say(f"{'Would lose' if dry else 'Lost'} {plural(sum(rules.values()), 'line')}: {said}.")
+        print_line(f"{'Would lose' if dry else 'Lost'} {plural(sum(rules.values()), 'line')}: {said}.")
 
 
-def show_samples(reports: Sequence[Report]) -> None:
+def print_samples(reports: Sequence[ChangeReport]) -> None:
     """Single Pages of all Sites."""
     for report in reports:
-        for change in report.shown:
-            say()
-            show_change(change, report.site)
+        for change in report.samples_by_weight:
+            print_line()
+            print_change(change, report.site)
 
 
-def show_change(change: Change, site: str) -> None:
+def print_change(change: Change, site: str) -> None:
     """One Page: what it loses in red with the rule, what it gains in green."""
     said = ": ".join(part.replace("_", " ") for part in (change.outcome, change.reason) if part)
-    say(
+    print_line(
         Text.assemble(
             (f"{change.page_id}  {site}  ", "cyan"),
             (change.title or change.url, "bold"),
@@ -59,9 +59,9 @@ def show_change(change: Change, site: str) -> None:
         )
     )
     if change.before is not change.after and change.before is not None and change.after is not None:
-        say(f"  {change.before.replace('_', ' ')} → {change.after.replace('_', ' ')}")
+        print_line(f"  {change.before.replace('_', ' ')} → {change.after.replace('_', ' ')}")
     for name, old, new in change.metadata:
-        say(
+        print_line(
             Text.assemble(
                 f"  {name.replace('_', ' ')}: ",
                 (old or "none", "red"),
@@ -69,12 +69,12 @@ def show_change(change: Change, site: str) -> None:
                 (new or "none", "green"),
             )
         )
-    for sign, line, rule in near(change.diff):
+    for sign, line, rule in with_context(change.diff):
         style = {"-": "red", "+": "green"}.get(sign, "dim")
-        say(Text.assemble((f"  {sign} {line}", style), (f"  └ {rule}" if rule else "", "yellow")))
+        print_line(Text.assemble((f"  {sign} {line}", style), (f"  └ {rule}" if rule else "", "yellow")))
 
 
-def near(diff: Sequence[tuple[str, str, str]]) -> Iterable[tuple[str, str, str]]:
+def with_context(diff: Sequence[tuple[str, str, str]]) -> Iterable[tuple[str, str, str]]:
     """The lines of a diff that change, with what stands next to them."""
     wanted = {
         place
@@ -93,7 +93,7 @@ def near(diff: Sequence[tuple[str, str, str]]) -> Iterable[tuple[str, str, str]]
         yield " ", "…", ""
 
 
-def report_json(report: Report) -> dict[str, Any]:
+def report_json(report: ChangeReport) -> dict[str, Any]:
     """A report for programs."""
     return {
         "site": report.site,
@@ -101,7 +101,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "outcomes": dict(sorted(report.outcomes.items())),
         "counts": {name.replace(" ", "_"): report.counts[name] for name in COUNTS},
         "lost_by_rule": dict(report.rules.most_common()),
-        "samples": [change_json(change) for change in report.shown],
+        "samples": [change_json(change) for change in report.samples_by_weight],
     }
 
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import typer
 
-from pipeline.cli.console import complain, plural, print_json, say
-from pipeline.cli.context import Door
-from pipeline.cli.progress import counted
+from pipeline.cli.console import print_error, plural, print_json, print_line
+from pipeline.cli.context import AppContext
+from pipeline.cli.progress import progress_bar
 from pipeline.core.errors import ConfigError, ExitCode
 from pipeline.formats import manifest
 from pipeline.formats.atomic_files import MARK
 from pipeline.formats.readers import parquet_drafts
 from pipeline.jobs import import_drafts
-from pipeline.jobs.import_drafts import Brought
-from pipeline.jobs.workers.pool import Workers
-from pipeline.offline.recipe_manifest import differing
+from pipeline.jobs.import_drafts import ExtractedImportStats
+from pipeline.jobs.workers.pool import WorkerPool
+from pipeline.offline.recipe_manifest import describe_difference
 from pipeline.store.db.engine import Database
 
 SHOWN = 10  # of what is left out
@@ -49,12 +49,12 @@ def _holds_drafts(source: Path) -> bool:
     return bool(form == "drafts")
 
 
-def bring(here: Door, store: Database, roots: Sequence[Path], *, as_json: bool) -> list[str]:
+def bring(here: AppContext, store: Database, roots: Sequence[Path], *, as_json: bool) -> list[str]:
     """Brings all Drafts of these folders that can be believed, says what came of it, and returns the Sites. Raises ConfigError
     and StoreError."""
     parquet_drafts.page_schema()  # says what to install
     for root in roots:
-        if how := differing(parquet_drafts.opened(root, "drafts")):
+        if how := describe_difference(parquet_drafts.opened(root, "drafts")):
             raise ConfigError(
                 f"{root}: its drafts were made by other extractors than those here ({how});"
                 " have the same versions on both machines, and make them again"
@@ -62,22 +62,22 @@ def bring(here: Door, store: Database, roots: Sequence[Path], *, as_json: bool) 
     settings, wrong = here.settings, list[str]()
     try:
         with (
-            counted("drafts", quiet=as_json) as tell,
-            Workers(settings.processes, settings.page_seconds, settings.page_megabytes) as workers,
+            progress_bar("drafts", quiet=as_json) as tell,
+            WorkerPool(settings.processes, settings.page_seconds, settings.page_megabytes) as workers,
         ):
-            done = import_drafts.bring(store, _files(roots, wrong), workers, tell)
+            done = import_drafts.import_extracted(store, _files(roots, wrong), workers, tell)
     except KeyboardInterrupt:
-        complain("interrupted; what was brought is kept, and the same command goes on from there")
+        print_error("interrupted; what was brought is kept, and the same command goes on from there")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
-    done.refused = sorted([*wrong, *done.refused])
-    for sentence in done.refused:
-        complain(sentence)
-        here.code = ExitCode.PARTLY
+    done.rejected_files = sorted([*wrong, *done.rejected_files])
+    for sentence in done.rejected_files:
+        print_error(sentence)
+        here.exit_code = ExitCode.PARTLY
     if as_json:
         print_json(_as_json(done))
     else:
         _show(done)
-    return sorted(done.sites)
+    return sorted(done.imported)
 
 
 def _files(roots: Sequence[Path], wrong: list[str]) -> Iterator[parquet_drafts.DraftFile]:
@@ -90,27 +90,27 @@ def _files(roots: Sequence[Path], wrong: list[str]) -> Iterator[parquet_drafts.D
                 yield parquet_drafts.DraftFile(root, each["path"])
 
 
-def _as_json(done: Brought) -> dict[str, Any]:
+def _as_json(done: ExtractedImportStats) -> dict[str, Any]:
     return {
-        "drafts": dict(sorted(done.sites.items())),
-        "there": done.there,
-        "made_again": done.proven,
-        "refused": done.refused,
-        "left_out": dict(done.left_out.most_common()),
-        "left_out_payloads": [{"payload_sha256": digest, "why": why} for digest, why in done.named],
+        "drafts": dict(sorted(done.imported.items())),
+        "there": done.already_present,
+        "made_again": done.verified,
+        "refused": done.rejected_files,
+        "left_out": dict(done.skipped.most_common()),
+        "left_out_payloads": [{"payload_sha256": digest, "why": why} for digest, why in done.skipped_digests],
     }
 
 
-def _show(done: Brought) -> None:
-    proven = f"{done.proven:,} of them made again here, and the same; " if done.sites else ""
-    say(f"{plural(done.sites.total(), 'draft')} brought, {proven}{done.there:,} were here already.")
-    if done.left_out:
-        say(f"{plural(done.left_out.total(), 'draft')} left out:")
-        for digest, why in done.named[:SHOWN]:
-            say(f"  {digest}: {why}")
-        if (others := done.left_out.total() - SHOWN) > 0:
-            say(f"  and {others:,} more; --json lists them.")
-    if done.sites:
-        say(
+def _show(done: ExtractedImportStats) -> None:
+    proven = f"{done.verified:,} of them made again here, and the same; " if done.imported else ""
+    print_line(f"{plural(done.imported.total(), 'draft')} brought, {proven}{done.already_present:,} were here already.")
+    if done.skipped:
+        print_line(f"{plural(done.skipped.total(), 'draft')} left out:")
+        for digest, why in done.skipped_digests[:SHOWN]:
+            print_line(f"  {digest}: {why}")
+        if (others := done.skipped.total() - SHOWN) > 0:
+            print_line(f"  and {others:,} more; --json lists them.")
+    if done.imported:
+        print_line(
             "'nightdesk clean --dry-run' shows what they change, and 'nightdesk clean' strikes them."
         )

@@ -18,15 +18,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from pipeline.cli.console import console, say
-from pipeline.cli.progress import Rate
-from pipeline.cli.views.night_summary import one_line
-from pipeline.jobs.nightly import SiteNight
+from pipeline.cli.console import console, print_line
+from pipeline.cli.progress import RateColumn
+from pipeline.cli.views.night_summary import site_line
+from pipeline.jobs.nightly import SiteResult
 
-PAUSE = 30.0  # seconds between two lines on how far a clean is
+REPORT_INTERVAL = 30.0  # seconds between two lines on how far a clean is
 
 
-def pace(done: int, seconds: float, left: int) -> str:
+def format_rate(done: int, seconds: float, left: int) -> str:
     """The rate, and how long the rest takes at it; "" while there is nothing to measure."""
     if done <= 0 or seconds <= 0:
         return ""
@@ -41,7 +41,7 @@ def pace(done: int, seconds: float, left: int) -> str:
     return f", {done / seconds:,.0f} a second, about {told} left"
 
 
-class Lines(AbstractContextManager["Lines"]):
+class PlainProgress(AbstractContextManager["Lines"]):
     """For logs and mails: a line for each finished Site, and now and then one on how far a long clean is. With `quiet`,
     nothing: the summary or the JSON says it."""
 
@@ -59,19 +59,19 @@ class Lines(AbstractContextManager["Lines"]):
     def clean(self, site: str, stage: str, done: int, of: int) -> None:
         now = self._clock()
         began, first = self._stages.setdefault((site, stage), (now, done))
-        if not self._quiet and now - self._told >= PAUSE and done < of:
+        if not self._quiet and now - self._told >= REPORT_INTERVAL and done < of:
             self._told = now
-            say(f"{site}: {stage} {done:,} of {of:,}{pace(done - first, now - began, of - done)}")
+            print_line(f"{site}: {stage} {done:,} of {of:,}{format_rate(done - first, now - began, of - done)}")
 
-    def done(self, night: SiteNight) -> None:
+    def done(self, night: SiteResult) -> None:
         if not self._quiet:
-            say(one_line(night))
+            print_line(site_line(night))
 
     def __exit__(self, *_: object) -> None:
         pass
 
 
-class Bars(AbstractContextManager["Bars"]):
+class RichProgress(AbstractContextManager["Bars"]):
     """For a person: one bar a Site, first of its crawl, then of its cleaning."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class Bars(AbstractContextManager["Bars"]):
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
-            Rate(),
+            RateColumn(),
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
@@ -112,12 +112,12 @@ class Bars(AbstractContextManager["Bars"]):
     def clean(self, site: str, stage: str, done: int, of: int) -> None:
         self._show(site, stage, completed=done, total=of)
 
-    def done(self, night: SiteNight) -> None:
+    def done(self, night: SiteResult) -> None:
         with self._lock:
             task = self._tasks.pop(night.site, None)
             if task is not None:
                 self._progress.remove_task(task)
-        self._progress.console.print(one_line(night), markup=False)
+        self._progress.console.print(site_line(night), markup=False)
 
     def _show(self, site: str, stage: str, **changes: Any) -> None:
         with self._lock:
@@ -126,6 +126,6 @@ class Bars(AbstractContextManager["Bars"]):
             self._progress.update(self._tasks[site], description=stage, **changes)
 
 
-def watcher(*, quiet: bool) -> Lines | Bars:
+def night_progress(*, quiet: bool) -> PlainProgress | RichProgress:
     """What suits whoever is there."""
-    return Bars() if console.is_terminal and not quiet else Lines(quiet)
+    return RichProgress() if console.is_terminal and not quiet else PlainProgress(quiet)

@@ -11,8 +11,8 @@ from typing import Any
 
 from rich.text import Text
 
-from pipeline.cli.console import Cell, plural, say, size, table, when
-from pipeline.jobs.night_report import Dawn, Morning
+from pipeline.cli.console import Cell, plural, print_line, size, print_table, format_time
+from pipeline.jobs.night_report import SiteNightReport, NightReport
 from pipeline.monitoring.night_stats import Figures
 from pipeline.store.monitoring.issues import FindingView
 
@@ -23,25 +23,25 @@ COLUMNS = (
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
-def headline(morning: Morning) -> str:
+def report_headline(morning: NightReport) -> str:
     """The report in one line."""
-    grave = {found.site for found in morning.findings if found.is_grave}
-    looks = {found.site for found in morning.findings} - grave
-    never = sum(dawn.night is None for dawn in morning.dawns)
+    grave = {found.site for found in morning.issues if found.is_grave}
+    looks = {found.site for found in morning.issues} - grave
+    never = sum(dawn.night is None for dawn in morning.sites)
     parts = [f"{plural(len(grave), 'site')} in trouble"] if grave else []
     parts += [f"{plural(len(looks), 'site')} worth a look"] if looks else []
     parts += [f"{plural(never, 'site')} never crawled"] if never else []
-    well = len(morning.dawns) - len(grave) - len(looks) - never
+    well = len(morning.sites) - len(grave) - len(looks) - never
     return "Nightdesk: " + ", ".join(
         [*parts, f"{plural(well, 'site')} well"]
         if parts
-        else [f"all {len(morning.dawns)} sites are well"]
+        else [f"all {len(morning.sites)} sites are well"]
     )
 
 
-def proof(morning: Morning) -> str:
+def ledger_sentence(morning: NightReport) -> str:
     """Whether the ledgers add up."""
-    wrong = [str(dawn.night.run) for dawn in morning.dawns if dawn.night and not dawn.is_balanced]
+    wrong = [str(dawn.night.run) for dawn in morning.sites if dawn.night and not dawn.is_balanced]
     return (
         f"The ledgers of runs {', '.join(wrong)} do not add up."
         if wrong
@@ -49,63 +49,63 @@ def proof(morning: Morning) -> str:
     )
 
 
-def show(morning: Morning) -> None:
+def print_report(morning: NightReport) -> None:
     """The report for people."""
-    say(Text(headline(morning), style="bold"))
-    for found in morning.findings:
-        say(
+    print_line(Text(report_headline(morning), style="bold"))
+    for found in morning.issues:
+        print_line(
             Text.assemble(
                 (f"{found.site}: ", "bold"),
-                (sentence(found), "red" if found.is_grave else "yellow"),
+                (issue_sentence(found), "red" if found.is_grave else "yellow"),
             )
         )
         more = f"    {found.kind} since {found.opened_at:%Y-%m-%d}; more: {found.command}"
-        say(Text(more, style="dim"))
+        print_line(Text(more, style="dim"))
     for found in morning.recovered:
-        say(
+        print_line(
             Text(
                 f"{found.site}: well again: {found.kind}, which lasted since {found.opened_at:%Y-%m-%d}",
                 style="green",
             )
         )
-    say()
-    table(*grid(morning))
-    say()
-    say(proof(morning))
+    print_line()
+    print_table(*report_columns(morning))
+    print_line()
+    print_line(ledger_sentence(morning))
 
 
-def grid(morning: Morning) -> tuple[list[str], list[list[Cell]]]:
+def report_columns(morning: NightReport) -> tuple[list[str], list[list[Cell]]]:
     """The nights as columns and rows, without columns that say nothing of any site."""
-    rows = [row(dawn) for dawn in morning.dawns]
+    rows = [site_row(dawn) for dawn in morning.sites]
     kept = [n for n in range(len(COLUMNS)) if n < 2 or any(each[n] not in (0, "") for each in rows)]
     return [COLUMNS[n] for n in kept], [[each[n] for n in kept] for each in rows]
 
 
-def sentence(found: FindingView) -> str:
+def issue_sentence(found: FindingView) -> str:
     """What is wrong, and the likely cause."""
     return f"{found.sentence}." + (f" Likely: {found.cause}." if found.cause else "")
 
 
-def row(dawn: Dawn) -> list[Cell]:
+def site_row(dawn: SiteNightReport) -> list[Cell]:
     """One site's night as cells."""
     if dawn.night is None:
         return [dawn.site, "never", *[""] * (len(COLUMNS) - 2)]
     figures = dawn.night.figures
     return [
-        dawn.site, when(dawn.night.started_at), "" if dawn.night.status == "finished" else dawn.night.status,
+        dawn.site, format_time(dawn.night.started_at), "" if dawn.night.status == "finished" else dawn.night.status,
         figures.seen, figures.new, figures.changed, figures.unchanged, figures.articles, figures.revised,
         figures.judged - figures.articles, figures.gone, figures.refused, figures.failed,
-        share(figures.dates, figures), share(figures.signed, figures), figures.words, figures.struck,
+        format_share(figures.dates, figures), format_share(figures.signed, figures), figures.words, figures.struck,
         size(figures.bytes), f"{figures.seconds // 60}:{figures.seconds % 60:02}", "adds up" if dawn.is_balanced else "wrong",
     ]  # fmt: skip
 
 
-def share(part: int, figures: Figures) -> str:
+def format_share(part: int, figures: Figures) -> str:
     """Of the night's articles."""
     return f"{part / figures.articles:.0%}" if figures.articles else ""
 
 
-def to_html(morning: Morning) -> str:
+def to_html(morning: NightReport) -> str:
     """The report as a document of its own, for a mail or a file."""
     from jinja2 import (
         Environment,
@@ -116,28 +116,28 @@ def to_html(morning: Morning) -> str:
     made = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
-    columns, cells = grid(morning)
+    columns, cells = report_columns(morning)
     rows = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in each] for each in cells]
     return made.get_template("morning.html").render(
         morning=morning,
-        headline=headline(morning),
-        proof=proof(morning),
+        headline=report_headline(morning),
+        proof=ledger_sentence(morning),
         columns=columns,
         rows=rows,
     )
 
 
-def to_json(morning: Morning) -> dict[str, Any]:
+def to_json(morning: NightReport) -> dict[str, Any]:
     """The report for programs."""
     return {
         "at": morning.at,
-        "headline": headline(morning),
-        "sites": [_dawn_json(dawn) for dawn in morning.dawns],
+        "headline": report_headline(morning),
+        "sites": [_dawn_json(dawn) for dawn in morning.sites],
         "recovered": [_finding_json(found) for found in morning.recovered],
     }
 
 
-def _dawn_json(dawn: Dawn) -> dict[str, Any]:
+def _dawn_json(dawn: SiteNightReport) -> dict[str, Any]:
     night = dawn.night
     told = (
         {
@@ -154,7 +154,7 @@ def _dawn_json(dawn: Dawn) -> dict[str, Any]:
         "night": told | {"ledger_adds_up": dawn.is_balanced, "figures": night.figures.to_json()}
         if night and told
         else None,
-        "findings": [_finding_json(found) for found in dawn.findings],
+        "findings": [_finding_json(found) for found in dawn.issues],
     }
 
 
@@ -168,13 +168,13 @@ GAUGES = (
 )  # fmt: skip
 
 
-def to_metrics(morning: Morning) -> str:
+def to_metrics(morning: NightReport) -> str:
     """The report in the text format of Prometheus, as for the textfile collector of its node exporter."""
     lines = [
         "# HELP nightdesk_night A figure of the last night of a site.",
         "# TYPE nightdesk_night gauge",
     ]
-    nights = [(_label(dawn.site), dawn.night) for dawn in morning.dawns if dawn.night]
+    nights = [(_label(dawn.site), dawn.night) for dawn in morning.sites if dawn.night]
     for site, night in nights:
         lines += [
             f'nightdesk_night{{site="{site}",figure="{name}"}} {getattr(night.figures, name)}'
@@ -192,15 +192,15 @@ def to_metrics(morning: Morning) -> str:
         "# HELP nightdesk_finding What is wrong with a site.",
         "# TYPE nightdesk_finding gauge",
     ]
-    for dawn in morning.dawns:
-        for kind in dict.fromkeys(found.kind for found in dawn.findings):
-            number = sum(found.kind == kind for found in dawn.findings)
+    for dawn in morning.sites:
+        for kind in dict.fromkeys(found.kind for found in dawn.issues):
+            number = sum(found.kind == kind for found in dawn.issues)
             lines.append(f'nightdesk_finding{{site="{_label(dawn.site)}",kind="{kind}"}} {number}')
     lines += [
         "# HELP nightdesk_ledger_wrong Nights whose ledger does not add up.",
         "# TYPE nightdesk_ledger_wrong gauge",
     ]
-    lines.append(f"nightdesk_ledger_wrong {sum(not dawn.is_balanced for dawn in morning.dawns)}")
+    lines.append(f"nightdesk_ledger_wrong {sum(not dawn.is_balanced for dawn in morning.sites)}")
     return "\n".join(lines) + "\n"
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.cli.console import Cell, plural, say, table
-from pipeline.cli.views.advice import advice
+from pipeline.cli.console import Cell, plural, print_line, print_table
+from pipeline.cli.views.advice import javascript_advice
 from pipeline.core.models import Outcome, Reason, UrlKind
-from pipeline.jobs.crawl import PlaceTrouble
-from pipeline.jobs.nightly import SiteNight
+from pipeline.jobs.crawl import FailedSource
+from pipeline.jobs.nightly import SiteResult
 from pipeline.store.clean.near_duplicates import count_copies
 from pipeline.store.db.engine import Database, patiently
 from pipeline.store.read import runs as history
@@ -39,10 +39,10 @@ SENTENCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class NightRow:
     """One Site's night in numbers, out of the ledger: stories by (outcome, reason)."""
 
-    night: SiteNight
+    night: SiteResult
     crawled: dict[tuple[str, str], int]
     cleaned: dict[tuple[str, str], int]
     struck: dict[str, int]
@@ -68,30 +68,30 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class NightSummary:
     """A night of all Sites, and the Runs of it whose ledger does not add up."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[NightRow, ...]
     unbalanced: tuple[int, ...]
 
 
-def read(store: Database, nights: Sequence[SiteNight]) -> Summary:
+def read_summary(store: Database, nights: Sequence[SiteResult]) -> NightSummary:
     """The nights as the ledger tells them. Waits, as they did, where the database is away."""
     return patiently(lambda: _read(store, nights))
 
 
-def _read(store: Database, nights: Sequence[SiteNight]) -> Summary:
-    runs = [night.crawl.run for night in nights if night.crawl and night.crawl.run]
-    return Summary(
+def _read(store: Database, nights: Sequence[SiteResult]) -> NightSummary:
+    runs = [night.crawl.run_id for night in nights if night.crawl and night.crawl.run_id]
+    return NightSummary(
         tuple(_row(store, night) for night in nights),
         tuple(sorted(history.unbalanced(store, runs))),
     )
 
 
-def _row(store: Database, night: SiteNight) -> Row:
-    crawl = night.crawl.run if night.crawl else 0
-    clean = night.clean.run if night.clean else 0
-    return Row(
+def _row(store: Database, night: SiteResult) -> NightRow:
+    crawl = night.crawl.run_id if night.crawl else 0
+    clean = night.clean.run_id if night.clean else 0
+    return NightRow(
         night,
         history.reasons(store, crawl, UrlKind.STORY) if crawl else {},
         history.reasons(store, clean) if clean else {},
@@ -100,13 +100,13 @@ def _row(store: Database, night: SiteNight) -> Row:
     )
 
 
-def show(summary: Summary, *, crawled: bool) -> None:
+def print_summary(summary: NightSummary, *, crawled: bool) -> None:
     """The summary of a night."""
     each = summary.rows
-    say()
+    print_line()
     if crawled:
         _show_crawl(each)
-        say()
+        print_line()
     _show_clean(each)
     _show_struck(each)
     _show_held(each)
@@ -114,29 +114,29 @@ def show(summary: Summary, *, crawled: bool) -> None:
     if crawled:
         _show_proof(summary)
     for row in each:
-        for sentence in (*sentences(row.night), *advice(row.night.site, row.cleaned)):
-            say(f"! {sentence}")
+        for sentence in (*issue_sentences(row.night), *javascript_advice(row.night.site, row.cleaned)):
+            print_line(f"! {sentence}")
 
 
-def _show_crawl(each: Sequence[Row]) -> None:
+def _show_crawl(each: Sequence[NightRow]) -> None:
     names = [outcome for outcome in CRAWLED if any(row.crawl(outcome) for row in each)]
     lines: list[list[Cell]] = [
         [row.night.site, row.seen, row.new, row.changed, *(row.crawl(name) for name in names)]
         for row in each
     ]
-    table(["Crawl", "URLs seen", "new", "changed", *map(str, names)], lines, last=_sum(lines))
+    print_table(["Crawl", "URLs seen", "new", "changed", *map(str, names)], lines, last=_sum(lines))
 
 
-def _show_clean(each: Sequence[Row]) -> None:
+def _show_clean(each: Sequence[NightRow]) -> None:
     names = [outcome for outcome in CLEANED if any(row.clean(outcome) for row in each)]
     if not names:
-        say("Cleaning: nothing was stale.")
+        print_line("Cleaning: nothing was stale.")
         return
     lines: list[list[Cell]] = [
         [row.night.site, sum(row.cleaned.values()), *(row.clean(name) for name in names)]
         for row in each
     ]
-    table(
+    print_table(
         ["Cleaning", "pages", *(name.replace("_", " ") for name in names)], lines, last=_sum(lines)
     )
 
@@ -151,72 +151,72 @@ def _sum(lines: list[list[Cell]]) -> list[Cell] | None:
     ]
 
 
-def _show_struck(each: Sequence[Row]) -> None:
+def _show_struck(each: Sequence[NightRow]) -> None:
     struck: Counter[str] = Counter()
     for row in each:
         struck.update(row.struck)
     if struck:
-        say()
+        print_line()
         rules = ", ".join(f"{name} {number:,}" for name, number in struck.most_common())
-        say(f"Struck {plural(sum(struck.values()), 'block')}: {rules}.")
+        print_line(f"Struck {plural(sum(struck.values()), 'block')}: {rules}.")
 
 
-def _show_held(each: Sequence[Row]) -> None:
+def _show_held(each: Sequence[NightRow]) -> None:
     held = sum(row.clean(Outcome.HELD) for row in each)
     if held:
-        say(
+        print_line(
             f"Held {plural(held, 'page')} that would lose much: 'nightdesk review' shows what, and accepts or rejects it."
         )
 
 
-def _show_proof(summary: Summary) -> None:
+def _show_proof(summary: NightSummary) -> None:
     wrong = summary.unbalanced
     seen = sum(row.seen for row in summary.rows)
     if wrong:
-        say(
+        print_line(
             f"! The ledger does not add up in {plural(len(wrong), 'run')}: {', '.join(map(str, wrong))}."
         )
     elif seen:
-        say(f"Ledger: {plural(seen, 'URL')} seen, {plural(seen, 'outcome')}; it adds up.")
+        print_line(f"Ledger: {plural(seen, 'URL')} seen, {plural(seen, 'outcome')}; it adds up.")
 
 
-def _show_copies(each: Sequence[Row]) -> None:
+def _show_copies(each: Sequence[NightRow]) -> None:
     found = sum(row.copies for row in each)
     if found:
         sites = ", ".join(f"{row.night.site} {row.copies:,}" for row in each if row.copies)
-        say(
+        print_line(
             f"Near-copies: {plural(found, 'article')} of these stand{'s' if found == 1 else ''} elsewhere, too: {sites}."
         )
 
 
-def sentences(night: SiteNight) -> list[str]:
+def issue_sentences(night: SiteResult) -> list[str]:
     """What went wrong on a Site, one sentence each."""
     found = list(night.errors)
     if night.crawl is not None:
         if night.crawl.is_down:
-            trouble = night.crawl.troubles[0]
+            trouble = night.crawl.failed_sources[0]
             found.append(
                 f"{night.site}: none of its feeds, sitemaps and sections could be read; {trouble.url}: {_why(trouble)}"
             )
         else:
             found += [
-                f"{night.site}: {trouble.url}: {_why(trouble)}" for trouble in night.crawl.troubles
+                f"{night.site}: {trouble.url}: {_why(trouble)}" for trouble in night.crawl.failed_sources
             ]
-        found += [f"{night.site}: {url} is empty: it shows no link" for url in night.crawl.empty]
+        found += [f"{night.site}: {url} is empty: it shows no link" for url in night.crawl.empty_sources]
     return found
 
 
-def _why(trouble: PlaceTrouble) -> str:
+def _why(trouble: FailedSource) -> str:
     return trouble.detail or SENTENCES.get(trouble.reason, trouble.reason.replace("_", " "))
 
 
-def one_line(night: SiteNight) -> str:
+def site_line(night: SiteResult) -> str:
     """A finished Site on one line."""
     parts = []
     if night.crawl is not None:
         fetched = night.crawl.counts.get(Outcome.FETCHED, 0) - _places_fetched(night)
         parts.append(f"{max(fetched, 0)} fetched")
-    if night.clean is not None and night.clean.run:
+    if night.clean is not None and night.clean.run_id:
         counts = night.clean.counts
         parts.append(f"{counts.get(Outcome.ARCHIVED, 0)} archived")
         rest = (
@@ -233,30 +233,30 @@ def one_line(night: SiteNight) -> str:
         ]
     else:
         parts.append("nothing to clean")
-    trouble = sentences(night)
+    trouble = issue_sentences(night)
     parts += [plural(len(trouble), "trouble")] if trouble else []
     return f"{night.site}: {', '.join(parts)} in {night.seconds:.1f} s"
 
 
-def _places_fetched(night: SiteNight) -> int:
+def _places_fetched(night: SiteResult) -> int:
     crawl = night.crawl
-    return crawl.places_fetched if crawl else 0
+    return crawl.sources_fetched if crawl else 0
 
 
-def to_json(summary: Summary) -> list[dict[str, Any]]:
+def summary_json(summary: NightSummary) -> list[dict[str, Any]]:
     """The same for programs."""
     return [
         {
             "site": row.night.site,
-            "crawl_run": row.night.crawl.run if row.night.crawl else None,
-            "clean_run": row.night.clean.run if row.night.clean else None,
+            "crawl_run": row.night.crawl.run_id if row.night.crawl else None,
+            "clean_run": row.night.clean.run_id if row.night.clean else None,
             "seen": row.seen,
             "crawl": _nested(row.crawled),
             "clean": _nested(row.cleaned),
             "struck": row.struck,
             "copies": row.copies,
-            "troubles": [*sentences(row.night), *advice(row.night.site, row.cleaned)],
-            "exit_code": int(row.night.code),
+            "troubles": [*issue_sentences(row.night), *javascript_advice(row.night.site, row.cleaned)],
+            "exit_code": int(row.night.exit_code),
             "seconds": round(row.night.seconds, 2),
         }
         for row in summary.rows

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from rich.text import Text
 
-from pipeline.cli.console import Cell, plural, say, table
-from pipeline.jobs.batch_clean import Output
-from pipeline.jobs.onboarding import Check, Survey
-from pipeline.jobs.probe import Probe
+from pipeline.cli.console import Cell, plural, print_line, print_table
+from pipeline.jobs.batch_clean import CleanedPage
+from pipeline.jobs.onboarding import SiteCheck, ProbedSite
+from pipeline.jobs.probe import SiteProbe
 from pipeline.onboarding.check_site import Grade, said
 from pipeline.onboarding.proposal import Proposal, allowed
 from pipeline.process_messages import Probed, Way
@@ -25,7 +25,7 @@ STRUCK = 4
 WIDTH = 100
 
 
-def show(found: Survey, name: str, *, whole: bool) -> None:
+def show(found: ProbedSite, name: str, *, whole: bool) -> None:
     """What was found at one site; of a list of sites, one line for each."""
     probe, proposal = found.probe, found.proposal
     assert probe is not None
@@ -38,7 +38,7 @@ def show(found: Survey, name: str, *, whole: bool) -> None:
             (len(proposal.sections), "section"),
         )
         places = ", ".join(plural(number, one) for number, one in counts if number)
-        say(
+        print_line(
             f"{name}: {proposal.url}: {places}; {stories} of {plural(len(probe.judged), 'sample')} stories"
         )
         return
@@ -48,21 +48,21 @@ def show(found: Survey, name: str, *, whole: bool) -> None:
         proposal.timezone.value,
         f"made with {system}" if system else "",
     ]
-    say(
+    print_line(
         Text.assemble(
             (proposal.name, "bold"),
             f"  {proposal.url}  ({', '.join(each for each in told if each)})",
         )
     )
-    say()
+    print_line()
     _show_yields(proposal)
     _show_patterns(proposal)
-    say()
+    print_line()
     _show_samples(probe)
     findings = probe.findings
     ended = f" It ended {findings.ended}." if findings.ended else ""
-    say()
-    say(
+    print_line()
+    print_line(
         f"{plural(findings.requests, 'request')} in {findings.seconds:.0f} s; time zone: {proposal.timezone.why}.{ended}"
     )
 
@@ -81,12 +81,12 @@ def _show_yields(proposal: Proposal) -> None:
         taken = "yes" if each.is_taken else "left out" if each.note else ""
         rows.append([_kind(place), str(place.way), _short(place.url, proposal.url), answer, links, each.stories,
                      each.only_here, taken])  # fmt: skip
-    table(
+    print_table(
         ["Place", "Found", "Address", "Answer", "Links", "Stories", "Only here", "In the file"],
         rows,
     )
     if usual:
-        say(
+        print_line(
             f"Also tried in vain: {', '.join(_short(each.place.url, proposal.url) for each in usual)}."
         )
 
@@ -104,19 +104,19 @@ def _short(url: str, home: str) -> str:
 
 
 def _show_patterns(proposal: Proposal) -> None:
-    say()
+    print_line()
     if not proposal.allow:
-        say(f"Story URLs: {proposal.no_patterns}.")
+        print_line(f"Story URLs: {proposal.no_patterns}.")
     for key in ("allow", "deny"):
         for each in getattr(proposal, key):
-            say(f"{key}  {each.value}  ({each.why})")
+            print_line(f"{key}  {each.value}  ({each.why})")
 
 
-def _show_samples(probe: Probe) -> None:
+def _show_samples(probe: SiteProbe) -> None:
     """Three stories with the ends of what was struck, and the fate of the other samples."""
     stories = {each.sample.url for each in probe.judged if each.is_story}
     outputs = [output for output in probe.outputs if output.id in stories]
-    outputs.sort(key=lambda output: -len(output.extraction.removed))
+    outputs.sort(key=lambda output: -len(output.result.removed))
     for output in outputs[:SHOWN]:
         _show_sample(output)
     fates = Counter(
@@ -125,20 +125,20 @@ def _show_samples(probe: Probe) -> None:
         else (each.extraction.reason if each.extraction else each.sample.reason).replace("_", " ")
         for each in probe.judged
     )
-    say(
+    print_line(
         f"{plural(len(probe.judged), 'sample')}: {', '.join(f'{fate} {count}' for fate, count in fates.most_common())}."
     )
 
 
-def _show_sample(output: Output) -> None:
-    made, blocks = output.extraction, output.draft.blocks
+def _show_sample(output: CleanedPage) -> None:
+    made, blocks = output.result, output.extracted_page.blocks
     local = made.metadata.published_local
     told = [
         f"{local:%Y-%m-%d %H:%M}" if local else "no date",
         ", ".join(made.metadata.authors[:3]),
         made.metadata.language,
     ]
-    say(
+    print_line(
         Text.assemble(
             (made.metadata.title or "(no title)", "bold"),
             f"  {', '.join(each for each in told if each)}",
@@ -146,18 +146,18 @@ def _show_sample(output: Output) -> None:
     )
     lines = made.text.split("\n")
     for line in lines[:LINES]:
-        say(f"  {_cut(line)}")
+        print_line(f"  {_cut(line)}")
     if len(lines) > LINES:
-        say(f"  … {plural(len(lines) - LINES, 'more line')}")
+        print_line(f"  … {plural(len(lines) - LINES, 'more line')}")
     for strike in made.removed[:STRUCK]:
-        say(
+        print_line(
             Text.assemble(
                 (f"  struck  {_cut(blocks[strike.index].text, 60)}", "yellow"), f"  └ {strike.rule}"
             )
         )
     if len(made.removed) > STRUCK:
-        say(f"  … {plural(len(made.removed) - STRUCK, 'more line')} struck")
-    say()
+        print_line(f"  … {plural(len(made.removed) - STRUCK, 'more line')} struck")
+    print_line()
 
 
 def _cut(text: str, width: int = WIDTH) -> str:
@@ -167,17 +167,17 @@ def _cut(text: str, width: int = WIDTH) -> str:
 def show_end(text: str, path: Path, *, written: bool, dry_run: bool, name: str) -> None:
     """Where it was written, or what would have been."""
     if written:
-        say(f"Written: {path}. Crawl it with: nightdesk crawl {name}")
+        print_line(f"Written: {path}. Crawl it with: nightdesk crawl {name}")
     elif dry_run:
-        say()
-        say(f"Would write {path}:")
-        say()
-        say(text.rstrip())
+        print_line()
+        print_line(f"Would write {path}:")
+        print_line()
+        print_line(text.rstrip())
     else:
-        say("Nothing was written.")
+        print_line("Nothing was written.")
 
 
-def survey_json(probe: Probe, proposal: Proposal) -> dict[str, Any]:
+def survey_json(probe: SiteProbe, proposal: Proposal) -> dict[str, Any]:
     """A probe and what it proposes, for programs."""
     values = asdict(proposal)
     values.pop("yields")
@@ -189,7 +189,7 @@ def survey_json(probe: Probe, proposal: Proposal) -> dict[str, Any]:
     return {"proposal": values, **told}
 
 
-def findings_json(probe: Probe) -> dict[str, Any]:
+def findings_json(probe: SiteProbe) -> dict[str, Any]:
     """A probe, for programs."""
     findings = probe.findings
     keys = {
@@ -227,11 +227,11 @@ def findings_json(probe: Probe) -> dict[str, Any]:
 # check
 
 
-def is_broken(found: Check) -> bool:
+def is_broken(found: SiteCheck) -> bool:
     return any(notice.grade is Grade.BROKEN for notice in found.notices)
 
 
-def show_checks(checks: Sequence[Check]) -> None:
+def show_checks(checks: Sequence[SiteCheck]) -> None:
     """A table of all places, then what is other than the file says."""
     rows: list[list[Cell]] = []
     for each in checks:
@@ -250,14 +250,14 @@ def show_checks(checks: Sequence[Check]) -> None:
                 ]
                 rows.append([*row, len(allowed(place, each.site)), newest])
     if rows:
-        table(["Site", "Place", "Address", "Answer", "Links", "Stories", "Newest"], rows)
-        say()
+        print_table(["Site", "Place", "Address", "Answer", "Links", "Stories", "Newest"], rows)
+        print_line()
     for each in checks:
-        if each.trouble:
+        if each.problem:
             continue
         for notice in each.notices:
             style = {"broken": "red", "changed": "yellow", "new": "green"}[notice.grade]
-            say(
+            print_line(
                 Text.assemble(
                     f"{each.site.id}: ",
                     (f"{notice.grade}  ", style),
@@ -265,20 +265,20 @@ def show_checks(checks: Sequence[Check]) -> None:
                 )
             )
         if not each.notices:
-            say(f"{each.site.id}: as its file says{_stories(each)}.")
+            print_line(f"{each.site.id}: as its file says{_stories(each)}.")
 
 
-def _stories(found: Check) -> str:
+def _stories(found: SiteCheck) -> str:
     judged = found.probe.judged if found.probe else ()
     stories = sum(each.is_story for each in judged)
     return f"; {stories} of {plural(len(judged), 'sample')} stories" if judged else ""
 
 
-def check_json(found: Check) -> dict[str, Any]:
+def check_json(found: SiteCheck) -> dict[str, Any]:
     """A check, for programs."""
     return {
         "site": found.site.id,
-        "trouble": found.trouble,
+        "trouble": found.problem,
         "notices": [asdict(notice) for notice in found.notices],
         **(findings_json(found.probe) if found.probe else {}),
     }

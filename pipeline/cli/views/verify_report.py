@@ -8,14 +8,14 @@ from typing import Any
 
 import typer
 
-from pipeline.cli.console import complain, plural, print_json, say, size
-from pipeline.cli.context import Door
-from pipeline.cli.views.night_progress import watcher
+from pipeline.cli.console import print_error, plural, print_json, print_line, size
+from pipeline.cli.context import AppContext
+from pipeline.cli.views.night_progress import night_progress
 from pipeline.config import site
 from pipeline.core.errors import ExitCode, StoreError
 from pipeline.jobs import repair as mending
-from pipeline.jobs.repair import Mended
-from pipeline.jobs.workers.pool import Workers
+from pipeline.jobs.repair import RepairStats
+from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance.verify_sources import Asked, Fault, Looked
 
@@ -36,23 +36,23 @@ class Found:
         if len(self.shown) < SHOWN:
             self.shown.append(fault)
             if not self.quiet:
-                complain(fault.sentence)
+                print_error(fault.sentence)
         if not fault.mend:
             self.lasting.append(fault)
         return fault
 
 
-def prove(here: Door, asked: Asked, *, repair: bool, as_json: bool) -> None:
+def prove(here: AppContext, asked: Asked, *, repair: bool, as_json: bool) -> None:
     """Looks through the archive, and ends the command."""
-    store, looked, found = here.archive(), Looked(), Found(quiet=as_json)
+    store, looked, found = here.open_archive(), Looked(), Found(quiet=as_json)
     began, mended = time.monotonic(), None
     try:
-        with watcher(quiet=as_json) as looking:
+        with night_progress(quiet=as_json) as looking:
 
             def tell(what: str, done: int, of: int) -> None:
                 looking.clean("archive", what, done, of)
 
-            faults = (found.take(each) for each in mending.look(store, asked, looked, tell))
+            faults = (found.take(each) for each in mending.verify_archive(store, asked, looked, tell))
             left = found.number
             try:
                 if repair:
@@ -65,17 +65,17 @@ def prove(here: Door, asked: Asked, *, repair: bool, as_json: bool) -> None:
             left = found.number
             if mended is not None and found.number > len(found.lasting):
                 again = Found(quiet=True)
-                for each in mending.look(store, asked, Looked(), tell, bytes_too=False):
+                for each in mending.verify_archive(store, asked, Looked(), tell, bytes_too=False):
                     again.take(each)
                 left = again.number + sum(
                     each.kind in ("payload", "database") for each in found.lasting
                 )
                 for each in again.shown if not as_json else ():
-                    complain(f"still: {each.sentence}")
+                    print_error(f"still: {each.sentence}")
             elif mended is not None:
                 left = len(found.lasting)
     except KeyboardInterrupt:
-        complain("interrupted; what was made again is kept")
+        print_error("interrupted; what was made again is kept")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     finally:
         store.close()
@@ -83,13 +83,13 @@ def prove(here: Door, asked: Asked, *, repair: bool, as_json: bool) -> None:
     raise typer.Exit(ExitCode.PARTLY if left else ExitCode.OK)
 
 
-def _repair(here: Door, store: Database, faults: Any, looking: Any) -> Mended:
+def _repair(here: AppContext, store: Database, faults: Any, looking: Any) -> RepairStats:
     files, errors = site.load_all(here.settings.sites_folder)
     for error in errors:
-        complain(str(error))
+        print_error(str(error))
     settings = here.settings
-    with Workers(settings.processes, settings.page_seconds, settings.page_megabytes) as workers:
-        return mending.mend(store, files, faults, workers, looking.clean)
+    with WorkerPool(settings.processes, settings.page_seconds, settings.page_megabytes) as workers:
+        return mending.repair_archive(store, files, faults, workers, looking.clean)
 
 
 def _tell(
@@ -97,7 +97,7 @@ def _tell(
     asked: Asked,
     looked: Looked,
     found: Found,
-    mended: Mended | None,
+    mended: RepairStats | None,
     left: int,
     seconds: float,
     as_json: bool,
@@ -109,18 +109,18 @@ def _tell(
             "wrong": found.number,
             "left_wrong": left,
         }
-        done = {"repaired": dict(mended.done), "notes": mended.sentences} if mended else {}
+        done = {"repaired": dict(mended.counts), "notes": mended.problems} if mended else {}
         print_json(told | done | {"faults": [asdict(each) for each in found.shown]})
         return
     if found.number > SHOWN:
-        complain(f"… and {found.number - SHOWN:,} more")
+        print_error(f"… and {found.number - SHOWN:,} more")
     if mended is not None:
-        for sentence in mended.sentences:
-            say(f"! {sentence}")
-        if mended.done:
-            say(
+        for sentence in mended.problems:
+            print_line(f"! {sentence}")
+        if mended.counts:
+            print_line(
                 "Repaired: "
-                + ", ".join(f"{what} {number:,}" for what, number in sorted(mended.done.items()))
+                + ", ".join(f"{what} {number:,}" for what, number in sorted(mended.counts.items()))
                 + "."
             )
     rows = dict(looked.rows)
@@ -129,13 +129,13 @@ def _tell(
         plural(number, what.removesuffix("s")) for what, number in rows.items() if number
     )
     part = " of those asked for" if asked != Asked() else ""
-    say(
+    print_line(
         f"{store.name}: {seen or 'nothing'}{part} looked at, {size(held)} of bytes, in {seconds:.0f} s."
     )
     if left:
-        say(
+        print_line(
             f"{plural(left, 'thing')} wrong."
             + ("" if mended else " 'nightdesk verify --repair' makes again what can be made again.")
         )
     else:
-        say("All is whole." if not found.number else "All is whole now.")
+        print_line("All is whole." if not found.number else "All is whole now.")
