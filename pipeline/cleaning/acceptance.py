@@ -6,9 +6,9 @@ a "page not found", a page that only a browser could build and an empty page are
 
 from __future__ import annotations
 
-from pipeline.cleaning.rules.context import Line, Reading
+from pipeline.cleaning.rules.context import TextLine, RuleContext
 from pipeline.cleaning.rules.phrases import CONSENT, CONSENT_STEMS
-from pipeline.cleaning.soft_404s import is_missing, is_paywall_stub
+from pipeline.cleaning.soft_404s import is_soft_404, is_paywall_stub
 from pipeline.core.models import ExtractedPage, Outcome, Reason
 
 FEWEST_WORDS = 12
@@ -20,11 +20,11 @@ WALL_SHARE = 0.5
 Verdict = tuple[Outcome, Reason]
 
 
-def judge(draft: ExtractedPage, reading: Reading, text: str) -> Verdict:
+def assess_article(draft: ExtractedPage, reading: RuleContext, text: str) -> Verdict:
     """Outcome and reason of a Draft after all rules."""
     if draft.reason not in (Reason.NONE, Reason.NO_TEXT, Reason.SCRIPT_SHELL):
         return Outcome.QUARANTINED, draft.reason
-    if is_missing(draft, reading):
+    if is_soft_404(draft, reading):
         return Outcome.NOT_ARTICLE, Reason.SOFT_404
     if draft.reason is Reason.SCRIPT_SHELL:
         return Outcome.NOT_ARTICLE, Reason.SCRIPT_SHELL
@@ -43,7 +43,7 @@ def judge(draft: ExtractedPage, reading: Reading, text: str) -> Verdict:
     return Outcome.ARCHIVED, Reason.NONE
 
 
-def _is_listing(reading: Reading) -> bool:
+def _is_listing(reading: RuleContext) -> bool:
     """Most of the page is links, and what is not tells no story."""
     size = sum(len(line.text) for line in reading.lines)
     linked = sum(line.block.linked for line in reading.lines)
@@ -52,7 +52,7 @@ def _is_listing(reading: Reading) -> bool:
     return sum(line.is_prose for line in reading.kept) < 3
 
 
-def _is_wall(kept: tuple[Line, ...]) -> bool:
+def _is_wall(kept: tuple[TextLine, ...]) -> bool:
     """Little text, and half of its lines speak of consent."""
     words = sum(line.words for line in kept)
     if not 0 < words <= WALL_WORDS:

@@ -12,12 +12,12 @@ from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
 
-from pipeline.cleaning.acceptance import judge
-from pipeline.cleaning.boilerplate_keys import facts_digest
-from pipeline.cleaning.metadata_merge import choose, title_spellings
-from pipeline.cleaning.rules.context import Reading, lines_of
+from pipeline.cleaning.acceptance import assess_article
+from pipeline.cleaning.boilerplate_keys import line_stats_digest
+from pipeline.cleaning.metadata_merge import merge_metadata, normalized_titles
+from pipeline.cleaning.rules.context import RuleContext, make_lines
 from pipeline.cleaning.rules.registry import RULES, Rule
-from pipeline.config.site import Cleaning
+from pipeline.config.site import CleaningOptions
 from pipeline.core.models import (
     AnnouncedMetadata,
     CleanResult,
@@ -27,29 +27,29 @@ from pipeline.core.models import (
     RemovedBlock,
 )
 
-__all__ = ["RULES", "Reading", "Rule", "digest", "strike"]
+__all__ = ["RULES", "RuleContext", "Rule", "recipe_digest", "clean_document"]
 
 VERSION = 4  # of what stands outside the rules: choosing metadata, judging outcomes
 
 
-def strike(
-    draft: ExtractedPage,
+def clean_document(
+    page: ExtractedPage,
     *,
-    facts: Mapping[int, LineStats],
-    told: AnnouncedMetadata,
-    cleaning: Cleaning,
+    line_stats: Mapping[int, LineStats],
+    announced: AnnouncedMetadata,
+    cleaning: CleaningOptions,
     language_hint: str,
     timezone: str,
     fetched_at: datetime,
 ) -> CleanResult:
     """The Extraction of a Draft under today's rules."""
-    metadata = choose(
-        draft.metadata, told, language_hint=language_hint, timezone=timezone, fetched_at=fetched_at
+    metadata = merge_metadata(
+        page.metadata, announced, language_hint=language_hint, timezone=timezone, fetched_at=fetched_at
     )
-    reading = Reading(
-        lines=lines_of(draft.blocks, facts),
+    reading = RuleContext(
+        lines=make_lines(page.blocks, line_stats),
         title=metadata.title,
-        titles=title_spellings(metadata, told),
+        normalized_titles=normalized_titles(metadata, announced),
         language=metadata.language,
         cleaning=cleaning,
         authors=metadata.authors,
@@ -58,14 +58,14 @@ def strike(
     for rule in RULES:
         if rule.name in cleaning.without:
             continue
-        found = {index: why for index, why in rule.find(reading) if index not in reading.struck}
+        found = {index: why for index, why in rule.find(reading) if index not in reading.removed}
         strikes += (RemovedBlock(index, rule.name, why) for index, why in found.items())
-        reading = reading.after(dict.fromkeys(found, rule.name))
+        reading = reading.with_removed(dict.fromkeys(found, rule.name))
     text = "\n".join(line.text for line in reading.kept)
-    outcome, reason = judge(draft, reading, text)
+    outcome, reason = assess_article(page, reading, text)
     return CleanResult(
-        recipe=Recipe(draft.extractors, digest(cleaning, language_hint, timezone)),
-        memory=facts_digest(facts),
+        recipe=Recipe(page.extractors, recipe_digest(cleaning, language_hint, timezone)),
+        profile_digest=line_stats_digest(line_stats),
         removed=tuple(sorted(strikes, key=lambda strike: strike.index)),
         metadata=metadata,
         text=text,
@@ -75,8 +75,8 @@ def strike(
 
 
 @lru_cache(maxsize=1024)
-def digest(cleaning: Cleaning, language_hint: str = "", timezone: str = "UTC") -> str:
+def recipe_digest(cleaning: CleaningOptions, language_hint: str = "", timezone: str = "UTC") -> str:
     """The second half of a Recipe: rules in force with their versions, and what the Site's file says of its texts."""
     rules = [f"{rule.name}={rule.version}" for rule in RULES if rule.name not in cleaning.without]
-    parts = [f"craft={VERSION}", *rules, repr(cleaning.strike), language_hint, timezone]
+    parts = [f"craft={VERSION}", *rules, repr(cleaning.remove), language_hint, timezone]
     return blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()

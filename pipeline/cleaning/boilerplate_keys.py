@@ -45,7 +45,7 @@ CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 SEPARATOR = re.compile(r"\s+(?:[-–—|·•»«]|::|//)+\s+|\s*\|\s*")
 
 
-def fold(text: str) -> str:
+def normalize_text(text: str) -> str:
     """A line as it is compared: width, case, white space and punctuation at its ends make no difference."""
     folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     start, end = 0, len(folded)
@@ -58,10 +58,10 @@ def fold(text: str) -> str:
 
 def line_key(text: str) -> int:
     """A stable hash of the folded line in 63 bits, so that it fits a signed column."""
-    return key_of(fold(text))
+    return key_of_normalized(normalize_text(text))
 
 
-def key_of(folded: str) -> int:
+def key_of_normalized(folded: str) -> int:
     """The key of a line that is folded already."""
     return (
         int.from_bytes(blake2b(folded.encode("utf-8", "replace"), digest_size=8).digest(), "big")
@@ -69,34 +69,34 @@ def key_of(folded: str) -> int:
     )
 
 
-def count(text: str) -> int:
+def count_words_fast(text: str) -> int:
     """Words as `count_words` counts them, without its scan of every character where no CJK character stands."""
     return len(text.split()) if text.isascii() or not CJK.search(text) else count_words(text)
 
 
-def can_repeat(text: str) -> bool:
+def is_boilerplate_candidate(text: str) -> bool:
     """Whether a line is short enough to be boilerplate."""
-    return len(text) <= MAX_CHARS and 0 < count(text) <= MAX_TOKENS
+    return len(text) <= MAX_CHARS and 0 < count_words_fast(text) <= MAX_TOKENS
 
 
-class Spelling(NamedTuple):
+class NormalizedLine(NamedTuple):
     """A line with what is compared of it. One that is too long to be boilerplate has neither `folded` nor `key`."""
 
     words: int
-    folded: str
+    normalized: str
     key: int
 
 
-def spelling(text: str) -> Spelling:
+def normalize_line(text: str) -> NormalizedLine:
     """Words, folded text and key of a line."""
-    return _spelling(text) if len(text) <= MAX_CHARS else Spelling(count(text), "", 0)
+    return _spelling(text) if len(text) <= MAX_CHARS else NormalizedLine(count_words_fast(text), "", 0)
 
 
 @lru_cache(maxsize=CACHED)
-def _spelling(text: str) -> Spelling:
-    words = count(text)
-    folded = fold(text) if 0 < words <= MAX_TOKENS else ""
-    return Spelling(words, folded, key_of(folded) if folded else 0)
+def _spelling(text: str) -> NormalizedLine:
+    words = count_words_fast(text)
+    folded = normalize_text(text) if 0 < words <= MAX_TOKENS else ""
+    return NormalizedLine(words, folded, key_of_normalized(folded) if folded else 0)
 
 
 def line_keys(draft: ExtractedPage, title: str) -> tuple[int, ...]:
@@ -104,62 +104,62 @@ def line_keys(draft: ExtractedPage, title: str) -> tuple[int, ...]:
     blocks = draft.blocks
     if len(blocks) > MAX_LINES:
         blocks = blocks[: MAX_LINES // 4] + blocks[-(MAX_LINES - MAX_LINES // 4) :]
-    own = fold(title)
-    lines = (spelling(block.text) for block in blocks)
-    return tuple(dict.fromkeys(line.key for line in lines if line.folded and line.folded != own))
+    own = normalize_text(title)
+    lines = (normalize_line(block.text) for block in blocks)
+    return tuple(dict.fromkeys(line.key for line in lines if line.normalized and line.normalized != own))
 
 
-def headline_keys(metadata: Metadata, told: AnnouncedMetadata) -> tuple[int, ...]:
+def headline_keys(metadata: Metadata, announced: AnnouncedMetadata) -> tuple[int, ...]:
     """Keys under which other pages may quote this story's headline: with the site's name and without."""
-    titles = (title for title in (metadata.title, told.title) if title)
+    titles = (title for title in (metadata.title, announced.title) if title)
     variants = (
-        fold(variant)
+        normalize_text(variant)
         for title in titles
-        for variant in (title, *bare_titles(title, metadata.site_name))
+        for variant in (title, *titles_without_site_name(title, metadata.site_name))
     )
-    return tuple(dict.fromkeys(key_of(line) for line in variants if is_telling(line)))
+    return tuple(dict.fromkeys(key_of_normalized(line) for line in variants if is_distinctive_headline(line)))
 
 
-def bare_titles(title: str, site_name: str = "") -> Iterable[str]:
+def titles_without_site_name(title: str, site_name: str = "") -> Iterable[str]:
     """A title without what may be its site's name: the last part, or the first where that is the name."""
     parts = list(SEPARATOR.finditer(title[:500]))
     if not parts:
         return
     head, tail = title[: parts[-1].start()], title[parts[0].end() :]
-    if site_name and fold(title[: parts[0].start()]) == fold(site_name):
+    if site_name and normalize_text(title[: parts[0].start()]) == normalize_text(site_name):
         yield tail
     elif len(head) > len(title) - parts[-1].end():
         yield head
 
 
-def is_telling(folded: str) -> bool:
+def is_distinctive_headline(folded: str) -> bool:
     """Whether a headline is long enough to be that of one story: "News" and "Photo of the day" are not."""
-    words = count(folded)
+    words = count_words_fast(folded)
     return words >= 4 or (words >= 3 and len(folded) >= 20)
 
 
-def grade(pages: int) -> int:
+def frequency_bucket(pages: int) -> int:
     """A number of pages as far as rules tell it apart: 0, 1, 2 or 3."""
     return bisect(GRADES, pages)
 
 
-def facts_digest(facts: Mapping[int, LineStats]) -> str:
+def line_stats_digest(facts: Mapping[int, LineStats]) -> str:
     """A digest of Facts that changes only where a rule could decide otherwise: a seventh page after six is no news."""
     known = sorted(
-        (key, grade(fact.pages), fact.headline)
+        (key, frequency_bucket(fact.page_count), fact.is_headline)
         for key, fact in facts.items()
-        if fact.pages or fact.headline
+        if fact.page_count or fact.is_headline
     )
     return blake2b(repr(known).encode(), digest_size=8).hexdigest() if known else ""
 
 
-def containers(draft: ExtractedPage) -> tuple[tuple[str, bool, bool], ...]:
+def container_signals(draft: ExtractedPage) -> tuple[tuple[str, bool, bool], ...]:
     """What a page shows of its containers, by the chances that it gives its own lines: for each its name, whether most words in
     it are story, and whether most of the story stands in it."""
     words, story = Counter[str](), Counter[str]()
     for block in draft.blocks:
         if block.element_path:
-            number = count(block.text)
+            number = count_words_fast(block.text)
             words[block.container] += number
             story[block.container] += number if block.story_probability >= STORY_THRESHOLD else 0
     main = max(story, key=story.__getitem__, default="") if story.total() >= MAIN_WORDS else ""
@@ -167,7 +167,7 @@ def containers(draft: ExtractedPage) -> tuple[tuple[str, bool, bool], ...]:
     return tuple((name, 2 * story[name] > words[name], name == main) for name in shown)
 
 
-def has_ended(pages: int, first: datetime, last: datetime, newest: datetime) -> bool:
+def is_retired_layout(pages: int, first: datetime, last: datetime, newest: datetime) -> bool:
     """Whether a container is out of use: silent for much longer than was usual between its first story and its last, while
     the newest story of the site stands elsewhere."""
     return newest - last > max(SILENCE, SILENT_GAPS * (last - first) / max(pages - 1, 1))

@@ -10,8 +10,8 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline.cleaning.boilerplate_keys import SEPARATOR, bare_titles, fold
-from pipeline.core.local_times import offset_in, settle
+from pipeline.cleaning.boilerplate_keys import SEPARATOR, titles_without_site_name, normalize_text
+from pipeline.core.local_times import utc_offset_minutes, resolve_local_times
 from pipeline.core.models import AnnouncedMetadata, DateConfidence, Metadata
 
 AHEAD = timedelta(days=2)
@@ -22,9 +22,9 @@ PUBLISHED = tuple(each.name for each in fields(Metadata) if each.name.startswith
 MODIFIED = tuple(each.name for each in fields(Metadata) if each.name.startswith("modified_"))
 
 
-def choose(
+def merge_metadata(
     declared: Metadata,
-    told: AnnouncedMetadata,
+    announced: AnnouncedMetadata,
     *,
     language_hint: str,
     timezone: str,
@@ -32,15 +32,15 @@ def choose(
 ) -> Metadata:
     """The Metadata of a story from all candidates."""
     latest = fetched_at + AHEAD
-    metadata = _plausible(settle(declared, timezone), latest)
-    source = told.source or "feed"
+    metadata = _plausible(resolve_local_times(declared, timezone), latest)
+    source = announced.source or "feed"
     chosen = replace(
         metadata,
-        title=_title(metadata, told),
+        title=_title(metadata, announced),
         language=metadata.language or language_hint,
-        tags=metadata.tags or told.tags,
-        **_published(metadata, _until(told.published_at, latest), source, timezone),
-        **_modified(metadata, _until(told.modified_at, latest), source, timezone),
+        tags=metadata.tags or announced.tags,
+        **_published(metadata, _until(announced.published_at, latest), source, timezone),
+        **_modified(metadata, _until(announced.modified_at, latest), source, timezone),
     )
     return replace(chosen, sources=_sources(declared, chosen, source))
 
@@ -70,7 +70,7 @@ def _published(
         "published_source": source,
         "published_precision": "second",
     }
-    found["published_offset"] = offset_in(timezone, notified_at)
+    found["published_offset"] = utc_offset_minutes(timezone, notified_at)
     guessed = metadata.published_source == "htmldate"
     if (
         at is None
@@ -83,7 +83,7 @@ def _published(
             "published_certainty": DateConfidence.HIGH,
             "published_day": metadata.published_day or at.date(),
         }
-    if abs(notified_at - at) <= AGREED and metadata.published_certainty == DateConfidence.MEDIUM:
+    if abs(notified_at - at) <= AGREED and metadata.published_confidence == DateConfidence.MEDIUM:
         return {"published_certainty": DateConfidence.HIGH}
     return {}
 
@@ -93,7 +93,7 @@ def _modified(
 ) -> dict[str, Any]:
     if metadata.modified_at or notified_at is None:
         return {}
-    offset = offset_in(timezone, notified_at)
+    offset = utc_offset_minutes(timezone, notified_at)
     return {
         "modified_at": notified_at, "modified_source": source, "modified_certainty": DateConfidence.MEDIUM, "modified_offset": offset,
     }  # fmt: skip
@@ -126,12 +126,12 @@ def _title(metadata: Metadata, told: AnnouncedMetadata) -> str:
     return (fed if fed and (not page or extended) else page)[:LONGEST_TITLE]
 
 
-def title_spellings(metadata: Metadata, told: AnnouncedMetadata) -> tuple[str, ...]:
+def normalized_titles(metadata: Metadata, told: AnnouncedMetadata) -> tuple[str, ...]:
     """Folded spellings of a title, as it may stand at the head of its text."""
     titles = [title for title in (metadata.title, told.title) if title]
     spellings = [
-        fold(variant)
+        normalize_text(variant)
         for title in titles
-        for variant in (title, *bare_titles(title, metadata.site_name))
+        for variant in (title, *titles_without_site_name(title, metadata.site_name))
     ]
     return tuple(dict.fromkeys(filter(None, spellings)))

@@ -30,13 +30,13 @@ SLOTS: Final = 128  # of a sketch: the likeness is then right to about four poin
 SEED: Final = 20240301
 BANDS: Final = 16  # keys under which a sketch is found: of texts that share half their runs 99 in a hundred share a key
 ROWS: Final = 2  # slots of a key
-ALIKE: Final = 0.6  # of the shorter text: on real pages, all pairs of two sites above it told the same story in the same words
+MIN_CONTAINMENT: Final = 0.6  # of the shorter text: on real pages, all pairs of two sites above it told the same story in the same words
 LEAST: Final = 0.3  # of both texts together: a round-up of four notices is a copy of none
 SAME_SITE: Final = 0.9  # of both texts together: on real pages, what a site's stories had in common besides came to a third
-NUMBERS: Final = 32  # of a text that are kept: those with the smallest digests
+MAX_NUMBERS: Final = 32  # of a text that are kept: those with the smallest digests
 FEW: Final = 4  # different numbers, below which they say nothing
 SAME_NUMBERS: Final = 0.6  # of the text with fewer: a notice that comes every day has the same words around other numbers
-DAYS: Final = 30  # between two copies: papers print a story within days
+MAX_DAYS_APART: Final = 30  # between two copies: papers print a story within days
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
 )
@@ -45,7 +45,7 @@ NUMBER = re.compile(r"\d+")
 INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 
 
-def sketch(text: str) -> MinHashSketch | None:
+def make_sketch(text: str) -> MinHashSketch | None:
     """The sketch of a clean text; None for one that is too short to say anything."""
     folded = _folded(text)
     runs = _runs(folded)
@@ -84,7 +84,7 @@ def _numbers(folded: str) -> list[int]:
     digests = (
         blake2b(number.encode(), digest_size=2).digest() for number in set(NUMBER.findall(folded))
     )
-    return sorted({int.from_bytes(digest, "big") for digest in digests})[:NUMBERS]
+    return sorted({int.from_bytes(digest, "big") for digest in digests})[:MAX_NUMBERS]
 
 
 def _packed(slots: array[int]) -> bytes:
@@ -100,18 +100,18 @@ def _unpacked(packed: bytes) -> array[int]:
     return slots
 
 
-def keys(made: MinHashSketch, day: int) -> tuple[int, ...]:
+def band_keys(made: MinHashSketch, day: int) -> tuple[int, ...]:
     """Keys of 52 bits, one of a band each: texts of one time that are alike are very likely to have one of them in common."""
-    return _keys(made, day // DAYS)
+    return _keys(made, day // MAX_DAYS_APART)
 
 
-def near_keys(made: MinHashSketch, day: int) -> tuple[int, ...]:
+def candidate_band_keys(made: MinHashSketch, day: int) -> tuple[int, ...]:
     """The keys under which all stand that can be alike: also those of the time before and of the time behind."""
-    return tuple(key for time in (-1, 0, 1) for key in _keys(made, day // DAYS + time))
+    return tuple(key for time in (-1, 0, 1) for key in _keys(made, day // MAX_DAYS_APART + time))
 
 
 def _keys(made: MinHashSketch, time: int) -> tuple[int, ...]:
-    slots = _unpacked(made.slots)
+    slots = _unpacked(made.minhash)
     return tuple(
         time << 36 | band << 32 | slots[ROWS * band] << 16 | slots[ROWS * band + 1]
         for band in range(BANDS)
@@ -120,50 +120,50 @@ def _keys(made: MinHashSketch, time: int) -> tuple[int, ...]:
 
 def resemblance(one: MinHashSketch, other: MinHashSketch) -> float:
     """Share of all runs of two texts that stand in both, 0.0 to 1.0."""
-    same: int = sum(map(eq, _unpacked(one.slots), _unpacked(other.slots)))
+    same: int = sum(map(eq, _unpacked(one.minhash), _unpacked(other.minhash)))
     return same / SLOTS
 
 
-def shared(one: MinHashSketch, other: MinHashSketch) -> float:
+def containment(one: MinHashSketch, other: MinHashSketch) -> float:
     """Share of the shorter text that stands in the other one, 0.0 to 1.0: a story that was cut is wholly in the long one."""
     resembles = resemblance(one, other)
     return round(
-        min(1.0, resembles / (1 + resembles) * (one.runs + other.runs) / min(one.runs, other.runs)),
+        min(1.0, resembles / (1 + resembles) * (one.shingle_count + other.shingle_count) / min(one.shingle_count, other.shingle_count)),
         2,
     )
 
 
-def same_numbers(one: MinHashSketch, other: MinHashSketch) -> float:
+def shared_numbers(one: MinHashSketch, other: MinHashSketch) -> float:
     """Share of the numbers of the text with fewer that stand in the other one; 1.0 where there are too few to say."""
-    numbers = [_unpacked(each.numbers) for each in (one, other)]
+    numbers = [_unpacked(each.number_digests) for each in (one, other)]
     known = min(
-        each[-1] if len(each) == NUMBERS else 0xFFFF for each in numbers
+        each[-1] if len(each) == MAX_NUMBERS else 0xFFFF for each in numbers
     )  # up to there both are whole
     ours, theirs = ({number for number in each if number <= known} for each in numbers)
     fewer = min(len(ours), len(theirs))
     return len(ours & theirs) / fewer if fewer >= FEW else 1.0
 
 
-def alike(one: SketchedArticle, other: SketchedArticle) -> float:
+def near_duplicate_score(one: SketchedArticle, other: SketchedArticle) -> float:
     """How much two Articles share where they are near-copies, else 0.0. Of one Site they have to be nearly the same."""
-    if abs(one.day - other.day) > DAYS or one.page_id == other.page_id:
+    if abs(one.day - other.day) > MAX_DAYS_APART or one.page_id == other.page_id:
         return 0.0
     resembles = resemblance(one.sketch, other.sketch)
     if resembles < (SAME_SITE if one.site == other.site else LEAST):
         return 0.0
-    share = shared(one.sketch, other.sketch)
+    share = containment(one.sketch, other.sketch)
     return (
-        share if share >= ALIKE and same_numbers(one.sketch, other.sketch) >= SAME_NUMBERS else 0.0
+        share if share >= MIN_CONTAINMENT and shared_numbers(one.sketch, other.sketch) >= SAME_NUMBERS else 0.0
     )
 
 
-def best(
+def best_leader(
     page: SketchedArticle, near: Sequence[SketchedArticle]
 ) -> tuple[SketchedArticle, float] | None:
     """Whom an Article follows: of the heads before it the one that it shares most with, the first of equal ones; None where it
     is a head itself. That depends on what is there, and not on what came when."""
     heads = [
-        (each, alike(page, each))
+        (each, near_duplicate_score(page, each))
         for each in near
         if each.group_leader_id is None and each.page_id < page.page_id
     ]
@@ -174,9 +174,9 @@ def best(
 def _version() -> str:
     """Of sketches: another number of slots, another way to cut a text into runs, or a library that computes otherwise make
     another one."""
-    probe = sketch(" ".join(f"Wörter {n} слово ҷаҳон" for n in range(MIN_WORDS)))
+    probe = make_sketch(" ".join(f"Wörter {n} слово ҷаҳон" for n in range(MIN_WORDS)))
     assert probe is not None
-    return blake2b(repr((probe, keys(probe, 0))).encode(), digest_size=8).hexdigest()
+    return blake2b(repr((probe, band_keys(probe, 0))).encode(), digest_size=8).hexdigest()
 
 
-VERSION: Final = _version()
+SKETCH_VERSION: Final = _version()

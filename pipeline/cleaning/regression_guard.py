@@ -22,36 +22,36 @@ WORD = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class ReviewDecision:
     """What may become of the new results of a Page, by Payload. One that is in neither is refused: what stands goes on."""
 
-    adopted: frozenset[int]
+    accepted: frozenset[int]
     held: frozenset[int] = frozenset()
     reason: Reason = Reason.NONE  # why they are held
 
 
-def weigh(
+def compare_with_current(
     stands: Mapping[int, CleanResult],
     refused: Mapping[int, Sequence[CleanResult]],
     made: Mapping[int, CleanResult],
-) -> Weighed:
+) -> ReviewDecision:
     """The new results of a Page, newest Payload last, against those that stand and those that were refused. Where one has to
     be held, all that change the same bytes are: a Page is reviewed as a whole."""
     adopted, changed = set[int](), []
     for payload, new in made.items():
         old = stands.get(payload)
-        if old is None or is_same(old, new):
+        if old is None or is_same_article(old, new):
             adopted.add(payload)
-        elif not is_refused(refused.get(payload, ()), old, new):
+        elif not is_rejected_again(refused.get(payload, ()), old, new):
             changed.append(payload)
-    reasons = (lost(stands[payload], made[payload]) for payload in reversed(changed))
+    reasons = (loss_reason(stands[payload], made[payload]) for payload in reversed(changed))
     reason = next((each for each in reasons if each), Reason.NONE)
     if reason:
-        return Weighed(frozenset(adopted), frozenset(changed), reason)
-    return Weighed(frozenset(adopted).union(changed))
+        return ReviewDecision(frozenset(adopted), frozenset(changed), reason)
+    return ReviewDecision(frozenset(adopted).union(changed))
 
 
-def is_same(one: CleanResult, other: CleanResult) -> bool:
+def is_same_article(one: CleanResult, other: CleanResult) -> bool:
     """Whether two results make the same Article, whatever rules struck the rest."""
     return (one.text, one.metadata, one.outcome, one.reason) == (
         other.text,
@@ -61,7 +61,7 @@ def is_same(one: CleanResult, other: CleanResult) -> bool:
     )
 
 
-def is_refused(refused: Sequence[CleanResult], old: CleanResult, new: CleanResult) -> bool:
+def is_rejected_again(refused: Sequence[CleanResult], old: CleanResult, new: CleanResult) -> bool:
     """Whether this was refused for these bytes: a result of the same recipe, or one of the same text. Where the text is also
     the one that stands, the metadata were what was refused."""
     return any(
@@ -71,7 +71,7 @@ def is_refused(refused: Sequence[CleanResult], old: CleanResult, new: CleanResul
     )
 
 
-def lost(old: CleanResult, new: CleanResult) -> Reason:
+def loss_reason(old: CleanResult, new: CleanResult) -> Reason:
     """What a good result would lose, NONE where that is little."""
     if old.outcome is not Outcome.ARCHIVED:
         return Reason.NONE

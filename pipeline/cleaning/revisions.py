@@ -12,7 +12,7 @@ from dataclasses import replace
 from pipeline.core.models import Observation, Outcome, PreviousArticle, Reason, Revision
 
 
-def fold(sightings: Sequence[Observation]) -> tuple[Revision, ...]:
+def build_revisions(sightings: Sequence[Observation]) -> tuple[Revision, ...]:
     """Revisions of a Page from its Sightings in order of time, oldest first, numbered from 1.
 
     A Sighting that is no article (a consent wall, an error page for one night) neither ends a Revision nor makes one: what was
@@ -20,7 +20,7 @@ def fold(sightings: Sequence[Observation]) -> tuple[Revision, ...]:
     """
     revisions: list[Revision] = []
     for sighting in sightings:
-        made = sighting.extraction
+        made = sighting.result
         if made.outcome is not Outcome.ARCHIVED:
             continue
         if revisions and revisions[-1].text == made.text:
@@ -31,7 +31,7 @@ def fold(sightings: Sequence[Observation]) -> tuple[Revision, ...]:
 
 
 def _new(number: int, sighting: Observation) -> Revision:
-    made = sighting.extraction
+    made = sighting.result
     return Revision(
         number=number,
         title=made.metadata.title,
@@ -46,15 +46,15 @@ def _longer(revision: Revision, sighting: Observation) -> Revision:
     """The same text met once more: the newest bytes speak for it."""
     return replace(
         revision,
-        title=sighting.extraction.metadata.title,
+        title=sighting.result.metadata.title,
         payload_id=sighting.payload_id,
         last_seen_at=max(revision.last_seen_at, sighting.last_seen_at),
     )
 
 
-def decide(before: PreviousArticle | None, newest: Observation) -> tuple[Outcome, Reason]:
+def classify_outcome(before: PreviousArticle | None, newest: Observation) -> tuple[Outcome, Reason]:
     """How cleaning ended for a Page whose Article was `before`: by its newest Payload."""
-    made = newest.extraction
+    made = newest.result
     if made.outcome is not Outcome.ARCHIVED:
         return made.outcome, made.reason
     if before is None:

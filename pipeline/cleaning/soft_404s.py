@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.cleaning.rules.context import Reading
+from pipeline.cleaning.rules.context import RuleContext
 from pipeline.core.models import ExtractedPage
 
 MISSING_WORDS = 120  # an error page apologises, and offers the menu; it tells no story
@@ -42,9 +42,9 @@ MISSING = re.compile(
 )
 
 
-def is_missing(draft: ExtractedPage, reading: Reading) -> bool:
+def is_soft_404(draft: ExtractedPage, reading: RuleContext) -> bool:
     """Whether a page of few words says in its title, or in its first lines, that there is no such page."""
-    if sum(line.words for line in reading.lines if line.share < 0.5) > MISSING_WORDS:
+    if sum(line.words for line in reading.lines if line.link_share < 0.5) > MISSING_WORDS:
         return False
     title = draft.metadata.title
     shown = [line.text for line in reading.lines[:3]]
@@ -59,7 +59,7 @@ def is_missing(draft: ExtractedPage, reading: Reading) -> bool:
     return not any(line.is_prose and line.words >= 30 for line in reading.kept)
 
 
-def is_paywall_stub(draft: ExtractedPage, reading: Reading) -> bool:
+def is_paywall_stub(draft: ExtractedPage, reading: RuleContext) -> bool:
     """Whether the page calls its story paywalled and shows no more than its beginning."""
     if not draft.metadata.paywalled:
         return False
@@ -68,10 +68,10 @@ def is_paywall_stub(draft: ExtractedPage, reading: Reading) -> bool:
     return reading.words < TEASER_WORDS and _breaks_off(reading)
 
 
-def _breaks_off(reading: Reading) -> bool:
+def _breaks_off(reading: RuleContext) -> bool:
     """The last line of the story ends in the middle of a sentence, or a request to subscribe follows it."""
     last = reading.kept[-1]
-    if not last.ends or last.text.rstrip("\"'”’»)]").endswith(("…", "...")):
+    if not last.ends_sentence or last.text.rstrip("\"'”’»)]").endswith(("…", "...")):
         return True
     return any(
         line.index > last.index and reading.rule_of(line.index) in WALLS for line in reading.lines

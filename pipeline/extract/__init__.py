@@ -12,18 +12,18 @@ from __future__ import annotations
 from pipeline.core.models import ExtractedPage, RawPage
 from pipeline.extract.version import EXTRACTORS
 
-__all__ = ["EXTRACTORS", "extract", "warm"]
+__all__ = ["EXTRACTORS", "extract", "warm_up"]
 
 
 def extract(source: RawPage) -> ExtractedPage:
     """The Draft of one Payload."""
-    from pipeline.extract.document import draft  # the libraries behind it take a second to load
+    from pipeline.extract.document import extract_page  # the libraries behind it take a second to load
 
-    return draft(source)
+    return extract_page(source)
 
 
-def warm() -> None:
+def warm_up() -> None:
     """Load libraries and models before the first page, so that no page pays for them."""
-    from pipeline.extract.document import rehearse
+    from pipeline.extract.document import warm_up
 
-    rehearse()
+    warm_up()

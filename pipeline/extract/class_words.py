@@ -12,7 +12,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-GROUPS: Final = {
+WORD_GROUPS: Final = {
     "story": _words(
         "article body content story entry post text paragraph main articlebody texto cuerpo corps contenu inhalt artikel testo "
         "tekst treść"
@@ -35,14 +35,14 @@ GROUPS: Final = {
         "toolbar buttons"
     ),
 }
-LEDE: Final = _words(
+SUMMARY_WORDS: Final = _words(
     "dek deck subhead subheadline subheading standfirst lead summary subtitle strapline excerpt synopsis lede intro "
     "description abstract teaser introduction subline subdeck "
     "vorspann einleitung anleser untertitel unterzeile ingress ingressi manchet underrubrik inleiding "
     "chapo chapeau accroche soustitre entradilla bajada copete sumario subtitulo sommario sottotitolo catenaccio "
     "lide gravata lid zajawka wstep zapowiedz perex bevezeto spot ozet anons anotacija ievads sapou"
 )
-NO_LEDE: Final = _words(
+NOT_SUMMARY_WORDS: Final = _words(
     "caption credit credits photo photos image images img picture gallery video audio author authors byline bio date time read "
     "newsletter share signup related promo ad ads disclosure disclaimer comment comments"
 )

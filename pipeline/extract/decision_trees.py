@@ -15,33 +15,33 @@ from math import exp
 from pathlib import Path
 from typing import Any, Final, cast
 
-from pipeline.extract.line_features import NAMES
-from pipeline.extract.version import TABLE
+from pipeline.extract.line_features import FEATURE_NAMES
+from pipeline.extract.version import TREES_FILE
 
-FIRST: Final = 24
-HOPELESS: Final = -2.6  # a sum over the first that the others hardly ever make good
+FIRST_TREES: Final = 24
+HOPELESS_SCORE: Final = -2.6  # a sum over the first that the others hardly ever make good
 
 
 Sum = Callable[[Sequence[float]], float]
 
 
-class Trees:
+class DecisionTrees:
     """Both rows of trees of one table: numbers of a line → chance from 0 to 1, 0 for a hopeless one. Raises ValueError for a
     table that was made for other numbers."""
 
     def __init__(self, table: dict[str, Any]) -> None:
-        if tuple(table["names"]) != NAMES:
+        if tuple(table["names"]) != FEATURE_NAMES:
             raise ValueError("the trees were trained on other numbers than these; train them again")
-        self.alone = _chance(table["alone"])
-        self.chance = _chance(table["trees"])
+        self.probability_without_votes = _chance(table["alone"])
+        self.probability_with_votes = _chance(table["trees"])
 
 
 def _chance(trees: Sequence[Any]) -> Sum:
-    first, rest = _compiled(trees[:FIRST]), _compiled(trees[FIRST:])
+    first, rest = _compiled(trees[:FIRST_TREES]), _compiled(trees[FIRST_TREES:])
 
     def chance(row: Sequence[float]) -> float:
         total = first(row)
-        return 0.0 if total < HOPELESS else 1 / (1 + exp(-total - rest(row)))
+        return 0.0 if total < HOPELESS_SCORE else 1 / (1 + exp(-total - rest(row)))
 
     return chance
 
@@ -64,6 +64,6 @@ def _term(node: Any) -> str:
 
 
 @cache
-def shipped() -> Trees:
+def bundled_trees() -> DecisionTrees:
     """The trees that Nightdesk comes with."""
-    return Trees(json.loads(Path(__file__).with_name(TABLE).read_text(encoding="utf8")))
+    return DecisionTrees(json.loads(Path(__file__).with_name(TREES_FILE).read_text(encoding="utf8")))

@@ -11,16 +11,16 @@ from dataclasses import replace
 from lxml.etree import XPathEvalError
 from lxml.html import HtmlElement
 
-from pipeline.core.markup_limits import MAX_TEXT, too_complex
+from pipeline.core.markup_limits import MAX_TEXT_LENGTH, complexity_problem
 from pipeline.core.models import STORY_THRESHOLD, ExtractedPage, RawPage, Reason
 from pipeline.extract.charset import decode
-from pipeline.extract.decision_trees import Trees
-from pipeline.extract.html import parse
-from pipeline.extract.javascript_shells import is_shell
-from pipeline.extract.language import declared_language, language_from
-from pipeline.extract.line_classifier import blocks_of
-from pipeline.extract.metadata.metadata import metadata_of
-from pipeline.extract.sanitize import repair
+from pipeline.extract.decision_trees import DecisionTrees
+from pipeline.extract.html import parse_html
+from pipeline.extract.javascript_shells import needs_javascript
+from pipeline.extract.language import declared_language, detect_language_with_source
+from pipeline.extract.line_classifier import extract_blocks
+from pipeline.extract.metadata.metadata import read_metadata
+from pipeline.extract.sanitize import repair_markup
 from pipeline.extract.version import EXTRACTORS
 
 for chatty in (
@@ -36,10 +36,10 @@ SPECIMEN = b"""<html lang="en"><head><title>A rehearsal before the first page</t
 after another, and nobody in the stalls is there to see it yet.</p></article></body></html>"""
 
 
-def draft(source: RawPage, trees: Trees | None = None) -> ExtractedPage:
+def extract_page(source: RawPage, trees: DecisionTrees | None = None) -> ExtractedPage:
     """The Draft of one Payload; what went wrong is in its reason and detail. `trees` as for `blocks_of`."""
     try:
-        return _draft(source, trees)
+        return _extract_page(source, trees)
     except (
         MemoryError,
         XPathEvalError,
@@ -51,30 +51,30 @@ def draft(source: RawPage, trees: Trees | None = None) -> ExtractedPage:
         return _without_text(Reason.EXTRACTOR_ERROR, f"{type(error).__name__}: {error}"[:300])
 
 
-def _draft(source: RawPage, trees: Trees | None) -> ExtractedPage:
+def _extract_page(source: RawPage, trees: DecisionTrees | None) -> ExtractedPage:
     if not source.body.strip():
         return _without_text(Reason.NO_TEXT, "the body is empty")
-    markup = repair(decode(source.body, source.charset))
-    if sentence := too_complex(markup):
+    markup = repair_markup(decode(source.body, source.charset))
+    if sentence := complexity_problem(markup):
         return _without_text(Reason.TOO_COMPLEX, f"the page has {sentence}")
-    tree = parse(markup)
+    tree = parse_html(markup)
     if tree is None:
         return _without_text(Reason.NO_TEXT, "the body holds no markup and no text")
     if (
-        len(markup) > MAX_TEXT and _letters(tree) > MAX_TEXT
+        len(markup) > MAX_TEXT_LENGTH and _letters(tree) > MAX_TEXT_LENGTH
     ):  # whatever is done with it takes a hundred times its size
         return _without_text(
-            Reason.TOO_COMPLEX, f"the page has more than {MAX_TEXT} letters of text"
+            Reason.TOO_COMPLEX, f"the page has more than {MAX_TEXT_LENGTH} letters of text"
         )
-    metadata = metadata_of(tree)
-    blocks = blocks_of(tree, metadata, trees)
+    metadata = read_metadata(tree)
+    blocks = extract_blocks(tree, metadata, trees)
     text = "\n".join(
         block.text for block in blocks if block.story_probability >= STORY_THRESHOLD
     ) or "\n".join(block.text for block in blocks)
-    language, known_from = language_from(text, declared_language(tree))
+    language, known_from = detect_language_with_source(text, declared_language(tree))
     sources = (*metadata.sources, ("language", known_from)) if language else metadata.sources
     metadata = replace(metadata, language=language, sources=sources)
-    if is_shell(tree, len(text.split())):
+    if needs_javascript(tree, len(text.split())):
         shell = _without_text(
             Reason.SCRIPT_SHELL,
             "the page is built by JavaScript: the server sends scripts and no text",
@@ -106,6 +106,6 @@ def _emptiness(tree: HtmlElement) -> str:
     return f"no article text was found; the page has {scripts} scripts and {sum(1 for _ in tree.iter('p'))} paragraphs"
 
 
-def rehearse() -> None:
+def warm_up() -> None:
     """One page through all steps, so that libraries, models and date parsers are loaded."""
-    draft(RawPage(0, SPECIMEN))
+    extract_page(RawPage(0, SPECIMEN))

@@ -20,7 +20,7 @@ CLASSES = ElementDefaultClassLookup(element=HtmlElement)
 ENOUGH = 200  # characters that a flattened tree must add to be worth it
 
 
-def parse(markup: bytes) -> HtmlElement | None:
+def parse_html(markup: bytes) -> HtmlElement | None:
     """The tree of a page in UTF-8; None for an empty one."""
     tree = _parse(markup)
     if tree is None or _text_size(tree) >= ENOUGH:

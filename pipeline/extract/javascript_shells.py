@@ -32,7 +32,7 @@ FRAME_TAGS = frozenset({"app-root", "ng-app", "my-app", "app-main"})
 ASKS = re.compile(r"java\s?script", re.IGNORECASE)
 
 
-def is_shell(tree: HtmlElement, words: int) -> bool:
+def needs_javascript(tree: HtmlElement, words: int) -> bool:
     """Whether a page of which the extractors kept so many words needs a browser to become one."""
     if words > FEW_WORDS:
         return False

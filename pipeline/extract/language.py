@@ -20,12 +20,12 @@ SHORT, VERY_SHORT = 200, 40  # letters
 CODE = re.compile(r"\s*([a-z]{2})(?:$|[-_ ])", re.I)
 
 
-def language_of(text: str, declared: str) -> str:
+def detect_language(text: str, declared: str) -> str:
     """The language of a text; `declared` breaks the tie where the text is short."""
-    return language_from(text, declared)[0]
+    return detect_language_with_source(text, declared)[0]
 
 
-def language_from(text: str, declared: str) -> tuple[str, str]:
+def detect_language_with_source(text: str, declared: str) -> tuple[str, str]:
     """The same, and what it was known from: "text" or "declared"."""
     sample = text[:ENOUGH]
     letters = sum(map(str.isalpha, sample))

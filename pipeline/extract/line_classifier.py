@@ -18,10 +18,10 @@ from lxml.html import HtmlElement
 from trafilatura import bare_extraction
 
 from pipeline.core.models import STORY_THRESHOLD, Block, BlockKind, Metadata
-from pipeline.extract.decision_trees import Trees, shipped
-from pipeline.extract.line_features import Chosen, View
-from pipeline.extract.text_lines import Piece, Place, Within, pieces_of
-from pipeline.extract.version import DOUBT, LEAST, OPTIONS
+from pipeline.extract.decision_trees import DecisionTrees, bundled_trees
+from pipeline.extract.line_features import ExtractorLines, LineFeatures
+from pipeline.extract.text_lines import PageLine, PageElement, Region, read_lines
+from pipeline.extract.version import MAX_DOUBT, MIN_PROBABILITY, TRAFILATURA_OPTIONS
 
 LISTS = ("ul", "ol", "dl")
 LONGEST_WHERE = 60
@@ -29,44 +29,44 @@ HEADLINES = 2  # of a page with one story: its own, and the name of the site
 CROWD = 2_000  # spans side by side
 
 
-def blocks_of(
-    tree: HtmlElement, metadata: Metadata, trees: Trees | None = None
+def extract_blocks(
+    tree: HtmlElement, metadata: Metadata, trees: DecisionTrees | None = None
 ) -> tuple[Block, ...]:
     """The Blocks of a page; () where neither voice finds one. `trees` are other ones than shipped, for measuring."""
-    trees = trees or shipped()
-    view = View(pieces_of(tree), metadata)
-    rows = {i: view.row(i) for i in range(len(view.lines)) if not view.is_far(i)}
-    chances = {i: trees.alone(row) for i, row in rows.items()}
-    is_heard = doubt(view, chances) > DOUBT
+    trees = trees or bundled_trees()
+    view = LineFeatures(read_lines(tree), metadata)
+    rows = {i: view.features(i) for i in range(len(view.lines)) if not view.is_far(i)}
+    chances = {i: trees.probability_without_votes(row) for i, row in rows.items()}
+    is_heard = share_in_doubt(view, chances) > MAX_DOUBT
     if is_heard:
-        view.hear(Chosen(extracted(tree)))
+        view.add_votes(ExtractorLines(trafilatura_lines(tree)))
         near = (i for i in range(len(view.lines)) if not view.is_far(i))
-        chances = {i: trees.chance(view.heard(i, rows.get(i) or view.row(i))) for i in near}
+        chances = {i: trees.probability_with_votes(view.with_votes(i, rows.get(i) or view.features(i))) for i in near}
     blocks = []
     for i, chance in chances.items():
-        is_lede = view.is_lede(i)
-        if chance >= LEAST or view.vote[i] or is_lede:
+        is_lede = view.is_summary(i)
+        if chance >= MIN_PROBABILITY or view.votes[i] or is_lede:
             blocks.append(
-                _block(view.lines[i], chance, view.vote[i] > 0 if is_heard else None, is_lede)
+                _block(view.lines[i], chance, view.votes[i] > 0 if is_heard else None, is_lede)
             )
     return tuple(blocks)
 
 
-def doubt(view: View, chances: Mapping[int, float]) -> float:
+def share_in_doubt(view: LineFeatures, chances: Mapping[int, float]) -> float:
     """Words that may be on the wrong side, as a share of those that are taken for the story; infinite where none are, and where
     a page has several stories, one below the other: by its place and shape each line belongs to one of them."""
-    if sum(piece.place.tag == "h1" for piece in view.lines) > HEADLINES:
+    if sum(piece.element.tag == "h1" for piece in view.lines) > HEADLINES:
         return inf
     wrong = sum(view.words[i] * min(chance, 1 - chance) for i, chance in chances.items())
     story = sum(view.words[i] for i, chance in chances.items() if chance >= STORY_THRESHOLD)
     return wrong / story if story else inf
 
 
-def extracted(tree: HtmlElement) -> list[str]:
+def trafilatura_lines(tree: HtmlElement) -> list[str]:
     """The lines that trafilatura takes for the article."""
     try:
         document = bare_extraction(
-            _joined(copy(tree)), **OPTIONS
+            _joined(copy(tree)), **TRAFILATURA_OPTIONS
         )  # a copy: extraction eats its tree
     except RecursionError:  # lists in lists in lists; the trees are asked all the same
         return []
@@ -86,8 +86,8 @@ def _joined(tree: HtmlElement) -> HtmlElement:
     return tree
 
 
-def _block(piece: Piece, chance: float, is_chosen: bool | None, is_lede: bool) -> Block:
-    place = piece.place
+def _block(piece: PageLine, chance: float, is_chosen: bool | None, is_lede: bool) -> Block:
+    place = piece.element
     kind = _kind(place)
     return Block(
         kind=kind,
@@ -101,23 +101,23 @@ def _block(piece: Piece, chance: float, is_chosen: bool | None, is_lede: bool) -
     )
 
 
-def _kind(place: Place) -> BlockKind:
+def _kind(place: PageElement) -> BlockKind:
     """The kind that says most of a line: a paragraph within an item within a quote is an item."""
-    within = place.within
+    within = place.regions
     if place.is_row:
         return BlockKind.TABLE
-    if within & Within.CODE:
+    if within & Region.CODE:
         return BlockKind.CODE
-    if within & Within.FIGURE:
+    if within & Region.FIGURE:
         return BlockKind.CAPTION
-    if within & Within.ITEM:
+    if within & Region.ITEM:
         return BlockKind.ITEM
-    if within & Within.HEADING:
+    if within & Region.HEADING:
         return BlockKind.HEADING
-    return BlockKind.QUOTE if within & Within.QUOTE else BlockKind.PARAGRAPH
+    return BlockKind.QUOTE if within & Region.QUOTE else BlockKind.PARAGRAPH
 
 
-def _list_size(place: Place | None) -> int:
+def _list_size(place: PageElement | None) -> int:
     while place is not None:
         if place.tag in LISTS:
             return place.children
@@ -125,12 +125,12 @@ def _list_size(place: Place | None) -> int:
     return 0
 
 
-def _where(place: Place) -> str:
+def _where(place: PageElement) -> str:
     """The element and the one around it, with their first class: `div.story > p`."""
     names = [_name(each) for each in (place.parent, place) if each is not None]
     return " > ".join(names)[:LONGEST_WHERE]
 
 
-def _name(place: Place) -> str:
+def _name(place: PageElement) -> str:
     marks = place.marks.split()
     return f"{place.tag}.{marks[0]}" if marks else place.tag

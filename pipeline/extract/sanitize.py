@@ -26,7 +26,7 @@ HEAD = 4096  # bytes in which a page's own head begins
 LONGEST = 7  # digits of the highest code point
 
 
-def repair(text: str) -> bytes:
+def repair_markup(text: str) -> bytes:
     """Markup as UTF-8, without characters or references that XML forbids, and without heads that stop libxml2."""
     if "&#" in text and any(_reference(match) != match[0] for match in _distinct(text)):
         text = REFERENCE.sub(_reference, text)
@@ -55,7 +55,7 @@ def _reference(match: re.Match[str]) -> str:
     return match[0]
 
 
-def line(text: str) -> str:
+def single_line(text: str) -> str:
     """Text on one line: white space folded, no control and no invisible characters."""
     text = " ".join(text.split())
     if text.isascii() and text.isprintable():  # most lines, at a third of the cost

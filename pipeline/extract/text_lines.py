@@ -14,9 +14,9 @@ from typing import Final
 
 from lxml.html import HtmlElement
 
-from pipeline.extract.sanitize import line
+from pipeline.extract.sanitize import single_line
 
-MOST: Final = 20_000  # lines of one page
+MAX_LINES: Final = 20_000  # lines of one page
 LONGEST_ROW: Final = 400  # characters of a table row that is one line of data, not a layout
 LONGEST_MARKS: Final = 400
 
@@ -53,7 +53,7 @@ CELL_END = "\x1f"  # a control character, so no text of a page contains it
 WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
-class Within:
+class Region:
     """What a place lies in, itself included: bits of a plain number, since an IntFlag costs a tenth of the whole cleaning."""
 
     NONE: Final = 0
@@ -74,20 +74,20 @@ class Within:
 
 
 OF_TAG = {
-    "article": Within.ARTICLE, "main": Within.MAIN, "aside": Within.ASIDE, "nav": Within.NAV, "form": Within.NAV,
-    "footer": Within.FOOTER, "header": Within.HEADER, "figure": Within.FIGURE, "figcaption": Within.FIGURE, "li": Within.ITEM,
-    "dd": Within.ITEM, "dt": Within.ITEM, "table": Within.TABLE, "blockquote": Within.QUOTE, "pre": Within.CODE,
-    **{f"h{level}": Within.HEADING for level in range(1, 7)},
+    "article": Region.ARTICLE, "main": Region.MAIN, "aside": Region.ASIDE, "nav": Region.NAV, "form": Region.NAV,
+    "footer": Region.FOOTER, "header": Region.HEADER, "figure": Region.FIGURE, "figcaption": Region.FIGURE, "li": Region.ITEM,
+    "dd": Region.ITEM, "dt": Region.ITEM, "table": Region.TABLE, "blockquote": Region.QUOTE, "pre": Region.CODE,
+    **{f"h{level}": Region.HEADING for level in range(1, 7)},
 }  # fmt: skip
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class PageElement:
     """A block-level element, as far as its lines ask of it, with the sums over all lines below it."""
 
-    parent: Place | None
+    parent: PageElement | None
     tag: str
-    within: int  # bits of Within
+    regions: int  # bits of Within
     marks: str  # class, id and the like
     depth: int
     is_row: bool = False  # a table row of data, not of layout
@@ -97,32 +97,32 @@ class Place:
     chars: int = 0
     linked: int = 0  # characters in links
     lines: int = 0
-    chosen: float = 0.0  # words that the extractor chose
+    chosen_words: float = 0.0  # words that the extractor chose
     steps: float = 0.0  # up from the story's core until this place is below …
     below: float = 0.0  # … and how deep below it is then
 
 
 @dataclass(slots=True, eq=False)
-class Piece:
+class PageLine:
     """One line of the page: the text between two ends of block-level elements."""
 
     text: str
-    place: Place
+    element: PageElement
     linked: int  # characters inside links
     emphasis: int  # characters in bold or italics
-    is_broken: bool  # begins behind a <br>
-    inner: str  # marks of the inline element that it begins with
+    is_after_break: bool  # begins behind a <br>
+    inline_marks: str  # marks of the inline element that it begins with
 
 
 @dataclass(slots=True)
-class Pieces:
+class PageLines:
     """All lines of a page and all their places, parents before children."""
 
-    lines: list[Piece] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
+    lines: list[PageLine] = field(default_factory=list)
+    elements: list[PageElement] = field(default_factory=list)
 
 
-def pieces_of(tree: HtmlElement) -> Pieces:
+def read_lines(tree: HtmlElement) -> PageLines:
     """The lines of a page."""
     body = tree.find("body")
     walk = _Walk()
@@ -131,18 +131,18 @@ def pieces_of(tree: HtmlElement) -> Pieces:
 
 
 @lru_cache(maxsize=20_000)
-def words_of(marks: str) -> frozenset[str]:
+def words_in_marks(marks: str) -> frozenset[str]:
     """The words of a class or id: articleBody-text → article, body, text."""
     return frozenset(word.lower() for word in WORDS.findall(marks) if len(word) > 1)
 
 
 # What the walk keeps of an open element: its children still to come, itself, its place, whether in a link, in emphasis, a block
-Open = tuple[Iterator[HtmlElement], HtmlElement, Place, bool, bool, bool]
+Open = tuple[Iterator[HtmlElement], HtmlElement, PageElement, bool, bool, bool]
 
 
 class _Walk:
     def __init__(self) -> None:
-        self.out = Pieces()
+        self.out = PageLines()
         self._texts: list[str] = []
         self._linked = self._emphasis = 0
         self._is_broken = False
@@ -150,11 +150,11 @@ class _Walk:
 
     def run(self, root: HtmlElement) -> None:
         """Reads all below an element."""
-        place = Place(None, "body", Within.NONE, "", 0)
-        self.out.places.append(place)
+        place = PageElement(None, "body", Region.NONE, "", 0)
+        self.out.elements.append(place)
         self._text(root.text, False, False)
         stack: list[Open] = [(iter(root), root, place, False, False, True)]
-        while stack and len(self.out.lines) < MOST:
+        while stack and len(self.out.lines) < MAX_LINES:
             children, owner, place, _, _, is_block = stack[-1]
             child = next(children, None)
             if child is not None:
@@ -204,8 +204,8 @@ class _Walk:
         if marks and not "".join(self._texts).strip():
             self._inner = marks[: LONGEST_MARKS // 2]
 
-    def _place(self, element: HtmlElement, tag: str, parent: Place) -> Place:
-        within, marks, attributes = parent.within | OF_TAG.get(tag, Within.NONE), "", element.attrib
+    def _place(self, element: HtmlElement, tag: str, parent: PageElement) -> PageElement:
+        within, marks, attributes = parent.regions | OF_TAG.get(tag, Region.NONE), "", element.attrib
         if attributes:
             get = attributes.get
             role, itemprop = get("role"), get("itemprop")
@@ -219,20 +219,20 @@ class _Walk:
             )
             marks = " ".join(filter(None, names))[:LONGEST_MARKS]
             if itemprop and "articleBody" in itemprop:
-                within |= Within.BODY_PROPERTY
+                within |= Region.BODY_PROPERTY
             style = get("style") or ""
             if (
                 get("hidden") is not None
                 or get("aria-hidden") == "true"
                 or ("display" in style and "none" in style)
             ):
-                within |= Within.HIDDEN
-        place = Place(
+                within |= Region.HIDDEN
+        place = PageElement(
             parent, tag, within, marks, parent.depth + 1, tag == "tr" and _is_data(element)
         )
         if tag in ("ul", "ol", "dl"):
             place.children = len(element)
-        self.out.places.append(place)
+        self.out.elements.append(place)
         return place
 
     def _text(self, text: str | None, link: bool, emphasis: bool) -> None:
@@ -243,7 +243,7 @@ class _Walk:
                 self._linked += size * link
                 self._emphasis += size * emphasis
 
-    def _flush(self, place: Place) -> None:
+    def _flush(self, place: PageElement) -> None:
         if self._texts:
             joined = "".join(self._texts)
             self._texts.clear()
@@ -251,15 +251,15 @@ class _Walk:
                 text = ""
             else:
                 text = (
-                    " | ".join(filter(None, map(line, joined.split(CELL_END))))
+                    " | ".join(filter(None, map(single_line, joined.split(CELL_END))))
                     if CELL_END in joined
-                    else line(joined)
+                    else single_line(joined)
                 )
             if text:
                 size = len(text)
                 linked, emphasis = min(self._linked, size), min(self._emphasis, size)
                 self.out.lines.append(
-                    Piece(text, place, linked, emphasis, self._is_broken, self._inner)
+                    PageLine(text, place, linked, emphasis, self._is_broken, self._inner)
                 )
                 self._is_broken = False
         self._linked = self._emphasis = 0

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pipeline.fulltext import tokenizer
-from pipeline.fulltext.normalize import SIGNS
-from pipeline.fulltext.query_language import Query, Term, wanted
+from pipeline.fulltext.normalize import VOWEL_SIGNS
+from pipeline.fulltext.query_language import Query, Term, positive_terms
 
 RUN = re.compile(
-    rf"[\w{SIGNS}\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u00ad]+"
+    rf"[\w{VOWEL_SIGNS}\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u00ad]+"
 )  # a word with its accents
-WIDTH = 200  # letters of an excerpt
+EXCERPT_WIDTH = 200  # letters of an excerpt
 
 Span = tuple[int, int]
 Standing = tuple[str, int, int]  # a token, and the letters that it was made of
@@ -33,20 +33,20 @@ class Excerpt:
     spans: tuple[Span, ...] = ()
 
 
-def spans(text: str, query: Query, field: str = "", language: str = "") -> tuple[Span, ...]:
+def find_spans(text: str, query: Query, field: str = "", language: str = "") -> tuple[Span, ...]:
     """All that a query asks for and that stands in a text of this language; of a title with field "title" also what is asked of
     titles alone."""
-    terms = [term for term in wanted(query.tree) if term.field in ("", field)]
+    terms = [term for term in positive_terms(query.tree) if term.field in ("", field)]
     if not terms:
         return ()
-    found = sorted(_found(tuple(_standing(text[: tokenizer.MOST_LETTERS])), terms, language))
+    found = sorted(_found(tuple(_standing(text[: tokenizer.MAX_LETTERS])), terms, language))
     return tuple(_merged(found))
 
 
-def excerpt(text: str, query: Query, width: int = WIDTH, language: str = "") -> Excerpt:
+def make_excerpt(text: str, query: Query, width: int = EXCERPT_WIDTH, language: str = "") -> Excerpt:
     """The stretch of a text in which most of what is asked for stands, else its beginning."""
     line = " ".join(text.split())
-    found = spans(line, query, language=language)
+    found = find_spans(line, query, language=language)
     start = _best(line, found, width)
     end = _word_end(line, start + width) if start + width < len(line) else len(line)
     before, after = "…" if start else "", "…" if end < len(line) else ""
@@ -55,9 +55,9 @@ def excerpt(text: str, query: Query, width: int = WIDTH, language: str = "") -> 
     return Excerpt(before + line[start:end] + after, inside)
 
 
-def marked(text: str, query: Query, field: str = "", language: str = "") -> Excerpt:
+def highlight(text: str, query: Query, field: str = "", language: str = "") -> Excerpt:
     """A whole text with what is asked for."""
-    return Excerpt(text, spans(text, query, field, language))
+    return Excerpt(text, find_spans(text, query, field, language))
 
 
 def _best(line: str, found: Sequence[Span], width: int) -> int:
@@ -114,7 +114,7 @@ def _asked(term: Term, found: Iterable[str], language: str) -> list[str]:
     return (
         [token for token in found if token == asked]
         if term.exact
-        else tokenizer.alike(asked, found, language)
+        else tokenizer.word_forms(asked, found, language)
     )
 
 
@@ -138,7 +138,7 @@ def _standing(text: str) -> Iterator[Standing]:
 
 @lru_cache(maxsize=1 << 16)
 def _cut(word: str) -> tuple[str, ...]:
-    return tuple(tokenizer.cut(word))
+    return tuple(tokenizer.tokenize(word))
 
 
 def _merged(found: Sequence[Span]) -> Iterator[Span]:

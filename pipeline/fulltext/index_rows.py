@@ -9,23 +9,23 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pipeline.fulltext import tokenizer
-from pipeline.fulltext.tokenizer import FILLER, Source, Tokens
+from pipeline.fulltext.tokenizer import FILLER, IndexableArticle, ArticleTokens
 
-Row = dict[str, str]  # by column, without the key
-Rows = Mapping[Source, Row]  # that were made ahead
-NO_ROWS: Rows = MappingProxyType({})
+IndexRow = dict[str, str]  # by column, without the key
+PreparedRows = Mapping[IndexableArticle, IndexRow]  # that were made ahead
+NO_PREPARED_ROWS: PreparedRows = MappingProxyType({})
 COLUMNS = ("title", "body", "names", "marks")
 
 
-def row(dialect: str, source: Source) -> Row:
+def index_row(dialect: str, source: IndexableArticle) -> IndexRow:
     """The row of an Article for "sqlite" or "postgresql"."""
-    made = tokenizer.of_article(source)
+    made = tokenizer.article_tokens(source)
     if dialect == "sqlite":
         return {name: " ".join(getattr(made, name)) for name in COLUMNS}
     return {"words": tsvector(made)}
 
 
-def tsvector(made: Tokens) -> str:
+def tsvector(made: ArticleTokens) -> str:
     """The tokens as PostgreSQL reads a tsvector; they hold no quote and no backslash. One place is left free between the parts,
     so that no phrase reaches from one into the next. What stands beside what is there as tokens of its own, since PostgreSQL's
     index knows no places."""

@@ -10,45 +10,45 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.fulltext import tokenizer
-from pipeline.fulltext.query_language import All, Any, Dates, Node, Term
-from pipeline.fulltext.tokenizer import FILLER, MARK, Tokens, field_token
+from pipeline.fulltext.query_language import And, Or, DateRange, Node, Term
+from pipeline.fulltext.tokenizer import FILLER, MARK, ArticleTokens, field_token
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class SearchableTokens:
     """An Article's tokens: those in order, part by part, and all of them."""
 
     rows: tuple[Sequence[str], ...]
     all: frozenset[str]
 
 
-def parts(made: Tokens) -> Parts:
+def searchable_tokens(made: ArticleTokens) -> SearchableTokens:
     """As they are indexed."""
     rows = (made.title, made.body, made.names)
-    return Parts(
+    return SearchableTokens(
         rows, frozenset(token for row in (*rows, made.marks) for token in row if token != FILLER)
     )
 
 
-def holds(node: Node, of: Parts) -> bool:
+def matches(node: Node, of: SearchableTokens) -> bool:
     """Whether an Article is what a node asks for."""
-    if isinstance(node, All):
-        return all(holds(each, of) for each in node.nodes)
-    if isinstance(node, Any):
-        return any(holds(each, of) for each in node.nodes)
-    if isinstance(node, Dates):
+    if isinstance(node, And):
+        return all(matches(each, of) for each in node.nodes)
+    if isinstance(node, Or):
+        return any(matches(each, of) for each in node.nodes)
+    if isinstance(node, DateRange):
         return _dated(node, of)
-    return _has(node, of) if isinstance(node, Term) else not holds(node.node, of)
+    return _has(node, of) if isinstance(node, Term) else not matches(node.node, of)
 
 
-def _dated(dates: Dates, of: Parts) -> bool:
+def _dated(dates: DateRange, of: SearchableTokens) -> bool:
     """By the day, as the index knows it."""
     day = next((token[2:] for token in of.all if token.startswith(f"d{MARK}")), "")
     after = dates.since is None or day >= f"{dates.since:%Y%m%d}"
     return after and (dates.until is None or day < f"{dates.until:%Y%m%d}")
 
 
-def _has(term: Term, of: Parts) -> bool:
+def _has(term: Term, of: SearchableTokens) -> bool:
     wanted = [field_token(term.field, token) for token in term.tokens]
     if len(wanted) > 1:
         return any(_row(wanted, term.prefix, row) for row in of.rows)

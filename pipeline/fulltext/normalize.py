@@ -16,16 +16,16 @@ SPECIAL = {
     "ك": "ک", "ي": "ی", "ى": "ی", "ة": "ه", "ـ": "", "\u00ad": "", "\u2060": "", "\ufeff": "",
 }  # fmt: skip
 # Vowel signs of Indic and other scripts: they stand within words, but are no letters to `\w`.
-SIGNS = "".join(
+VOWEL_SIGNS = "".join(
     c
     for c in map(chr, range(0x0900, 0x1D00))
     if unicodedata.category(c) in ("Mn", "Mc") and not unicodedata.combining(c)
 )
-WORD = re.compile(rf"[\w{SIGNS}]+")
+WORD = re.compile(rf"[\w{VOWEL_SIGNS}]+")
 
 
 @lru_cache(maxsize=8192)
-def fold_letter(letter: str) -> str:
+def normalize_letter(letter: str) -> str:
     """One character folded; combining marks become nothing."""
     if letter.isascii():
         return letter.lower()
@@ -42,18 +42,18 @@ class _Folds(dict[int, str]):
     """What `str.translate` asks, filled as letters are met: several times as fast as a call for each."""
 
     def __missing__(self, number: int) -> str:
-        self[number] = found = fold_letter(chr(number))
+        self[number] = found = normalize_letter(chr(number))
         return found
 
 
 FOLDS = _Folds()
 
 
-def folded(text: str) -> str:
+def normalize_for_search(text: str) -> str:
     """A text folded for search."""
     return unicodedata.normalize("NFC", text).translate(FOLDS)
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The folded words of a text."""
-    return WORD.findall(folded(text))
+    return WORD.findall(normalize_for_search(text))

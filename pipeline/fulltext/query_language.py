@@ -21,12 +21,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pipeline.fulltext.tokenizer import FIELDS, MOST_REVISIONS, asked, primary, site_token
+from pipeline.fulltext.tokenizer import FIELDS, MAX_REVISIONS, tokenize_query, primary_language, site_token
 
-MOST_LETTERS = 2000  # of a query that are read
-MOST_TERMS = 32
-MOST_WORDS = 32  # of one phrase
-DEEPEST = 8  # parentheses in each other
+MAX_QUERY_LETTERS = 2000  # of a query that are read
+MAX_TERMS = 32
+MAX_PHRASE_WORDS = 32  # of one phrase
+MAX_DEPTH = 8  # parentheses in each other
 QUOTES = str.maketrans("“”„‟", '""""')
 NAMES = "|".join((*FIELDS, "after", "before"))
 ITEM = re.compile(
@@ -48,7 +48,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Dates:
+class DateRange:
     """Dated from `since` on, or before `until`."""
 
     since: datetime | None = None
@@ -61,16 +61,16 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class And:
     nodes: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Any:
+class Or:
     nodes: tuple[Node, ...]
 
 
-Node = Term | Dates | Not | All | Any
+Node = Term | DateRange | Not | And | Or
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +82,21 @@ class Query:
     notes: tuple[str, ...] = ()
 
     @property
-    def nothing(self) -> bool:
+    def has_no_terms(self) -> bool:
         """There is a text, but nothing in it that can be looked for."""
         return self.tree is None and bool(self.text.strip())
 
 
-def parse(text: str) -> Query:
+def parse_query(text: str) -> Query:
     """The query that a text is."""
     reader = _Reader()
-    for match in ITEM.finditer(text[:MOST_LETTERS].translate(QUOTES)):
+    for match in ITEM.finditer(text[:MAX_QUERY_LETTERS].translate(QUOTES)):
         reader.read(match)
     notes = list(reader.notes)
-    if len(text) > MOST_LETTERS:
-        notes.append(f"Only its first {MOST_LETTERS:,} letters are read.")
-    if reader.terms > MOST_TERMS:
-        notes.append(f"Only its first {MOST_TERMS} terms are looked for.")
+    if len(text) > MAX_QUERY_LETTERS:
+        notes.append(f"Only its first {MAX_QUERY_LETTERS:,} letters are read.")
+    if reader.terms > MAX_TERMS:
+        notes.append(f"Only its first {MAX_TERMS} terms are looked for.")
     return Query(text, reader.tree(), tuple(notes))
 
 
@@ -119,11 +119,11 @@ class _Reader:
                 self._open[-1][1].append([])
         elif (node := self._term(match)) is not None:
             self.terms += 1
-            if self.terms <= MOST_TERMS:
+            if self.terms <= MAX_TERMS:
                 self._open[-1][1][-1].append(_negated(node) if match["no"] else node)
 
     def _begin(self, no: bool) -> None:
-        if len(self._open) > DEEPEST:
+        if len(self._open) > MAX_DEPTH:
             self._too_deep += 1
             return
         self._open.append((no, [[]]))
@@ -164,8 +164,8 @@ class _Reader:
 
 
 def _any(alternatives: Sequence[Sequence[Node]]) -> Node | None:
-    found = [_one(All(tuple(nodes)), nodes) for nodes in alternatives if nodes]
-    return _one(Any(tuple(found)), found) if found else None
+    found = [_one(And(tuple(nodes)), nodes) for nodes in alternatives if nodes]
+    return _one(Or(tuple(found)), found) if found else None
 
 
 def _one(many: Node, nodes: Sequence[Node]) -> Node:
@@ -173,26 +173,26 @@ def _one(many: Node, nodes: Sequence[Node]) -> Node:
 
 
 def _negated(node: Node) -> Node:
-    if isinstance(node, Dates) and (node.since is None or node.until is None):
-        return Dates(node.until, node.since)
+    if isinstance(node, DateRange) and (node.since is None or node.until is None):
+        return DateRange(node.until, node.since)
     return node.node if isinstance(node, Not) else Not(node)
 
 
 def _words(value: str, field: str, quoted: bool) -> Term | None:
-    tokens, goes_on = asked(value)
+    tokens, goes_on = tokenize_query(value)
     if not tokens:
         return None
     starred = not quoted and value.endswith("*") and len(tokens[-1]) > 1
     return Term(
-        tokens[:MOST_WORDS], field, (starred or goes_on) and len(tokens) <= MOST_WORDS, quoted
+        tokens[:MAX_PHRASE_WORDS], field, (starred or goes_on) and len(tokens) <= MAX_PHRASE_WORDS, quoted
     )
 
 
 def _filter(field: str, value: str, quoted: bool) -> Node | None:
     """What a filter asks for; None where its value is none of its kind."""
     if field in ("after", "before"):
-        at = moment(value)
-        return None if at is None else Dates(since=at) if field == "after" else Dates(until=at)
+        at = parse_period_start(value)
+        return None if at is None else DateRange(since=at) if field == "after" else DateRange(until=at)
     if field == "changed":
         return _changed(value.lower())
     if field == "site":
@@ -200,7 +200,7 @@ def _filter(field: str, value: str, quoted: bool) -> Node | None:
         return Term((site,), field, prefix=value.endswith("*")) if site else None
     if field == "lang":
         return (
-            Term((primary(value.strip()),), field)
+            Term((primary_language(value.strip()),), field)
             if re.fullmatch(r"[a-zA-Z]{2,3}([-_]\w+)?", value.strip())
             else None
         )
@@ -211,10 +211,10 @@ def _changed(value: str) -> Node | None:
     if value == "no":
         return Not(Term(("2",), "changed"))
     least = 2 if value == "yes" else int(value) if re.fullmatch(r"\d{1,2}", value, re.ASCII) else 0
-    return Term((str(least),), "changed") if 2 <= least <= MOST_REVISIONS else None
+    return Term((str(least),), "changed") if 2 <= least <= MAX_REVISIONS else None
 
 
-def moment(value: str) -> datetime | None:
+def parse_period_start(value: str) -> datetime | None:
     """The first moment of a day, month or year that is written as 2026-03-01, 2026-03 or 2026."""
     match = DATE.fullmatch(value.strip())
     if match is None:
@@ -226,40 +226,40 @@ def moment(value: str) -> datetime | None:
         return None
 
 
-def wanted(node: Node | None) -> Iterator[Term]:
+def positive_terms(node: Node | None) -> Iterator[Term]:
     """The terms that an article is found for: not those of what must not be there."""
     if isinstance(node, Term):
         yield node
-    elif isinstance(node, (All, Any)):
+    elif isinstance(node, (And, Or)):
         for each in node.nodes:
-            yield from wanted(each)
+            yield from positive_terms(each)
 
 
-def narrowed(query: Query, site: str | None) -> Query:
+def restrict_to_site(query: Query, site: str | None) -> Query:
     """The same, of one Site."""
     if site is None:
         return query
     term = Term((site_token(site),), "site")
     if query.tree is None:
-        return Query(query.text, None if query.nothing else term, query.notes)
+        return Query(query.text, None if query.has_no_terms else term, query.notes)
     return Query(
         query.text,
-        All((*(query.tree.nodes if isinstance(query.tree, All) else (query.tree,)), term)),
+        And((*(query.tree.nodes if isinstance(query.tree, And) else (query.tree,)), term)),
         query.notes,
     )
 
 
-def described(query: Query) -> str:
+def describe(query: Query) -> str:
     """How a query is understood, in a person's words: `levy and "night ferry", not (site courier); dated from 2026-03-01`."""
     if query.tree is None:
-        return "nothing that can be looked for" if query.nothing else "all articles"
+        return "nothing that can be looked for" if query.has_no_terms else "all articles"
     return _said(query.tree, outer=True)
 
 
 def _said(node: Node, outer: bool = False) -> str:
     if isinstance(node, Term):
         return _said_term(node)
-    if isinstance(node, Dates):
+    if isinstance(node, DateRange):
         return " and ".join(
             f"dated {word} {at:%Y-%m-%d}"
             for word, at in (("from", node.since), ("before", node.until))
@@ -267,7 +267,7 @@ def _said(node: Node, outer: bool = False) -> str:
         )
     if isinstance(node, Not):
         return f"not {_said(node.node)}"
-    joined = (" or " if isinstance(node, Any) else " and ").join(_said(each) for each in node.nodes)
+    joined = (" or " if isinstance(node, Or) else " and ").join(_said(each) for each in node.nodes)
     return joined if outer else f"({joined})"
 
 

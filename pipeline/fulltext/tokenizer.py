@@ -20,19 +20,19 @@ from zlib import crc32
 
 from Stemmer import Stemmer
 
-from pipeline.fulltext.normalize import folded, words
+from pipeline.fulltext.normalize import normalize_for_search, split_words
 
 VERSION = "1"  # of what this module makes of a text; another one has to come with a migration that lets all articles wait
 MARK = "·"
-EVERY = f"e{MARK}"  # stands in every article
+EVERY_ARTICLE = f"e{MARK}"  # stands in every article
 FILLER = MARK  # takes a place, so that what is on both its sides is no phrase
-MOST_LETTERS = 250_000  # of a text that are looked at
-MOST_WORDS = 15_000  # of a text; PostgreSQL knows 16,383 places
-MOST_NAMES = 500  # words of authors, tags and title, each
-MOST_BYTES = 900_000  # PostgreSQL refuses a tsvector of more than 1 MiB
-MOST_TIMES = 255  # places of one word that PostgreSQL keeps; both forget the same others
-LONGEST = 64  # letters of a word that count
-MOST_REVISIONS = 50
+MAX_LETTERS = 250_000  # of a text that are looked at
+MAX_WORDS = 15_000  # of a text; PostgreSQL knows 16,383 places
+MAX_NAMES = 500  # words of authors, tags and title, each
+MAX_BYTES = 900_000  # PostgreSQL refuses a tsvector of more than 1 MiB
+MAX_POSITIONS = 255  # places of one word that PostgreSQL keeps; both forget the same others
+MAX_WORD_LENGTH = 64  # letters of a word that count
+MAX_REVISIONS = 50
 SLICES = 64  # of the archive, by page: counts of many matches are estimated from one
 PAIRS = (
     1 << 18
@@ -65,22 +65,22 @@ _threads = local()
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class IndexableArticle:
     """What of an Article is made findable."""
 
-    page: int
+    page_id: int
     site: str
     language: str
     title: str
     body: str
     authors: tuple[str, ...]
     tags: tuple[str, ...]
-    revisions: int
-    at: datetime  # that it is ordered by
+    revision_count: int
+    sort_time: datetime  # that it is ordered by
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class ArticleTokens:
     """Of one Article. `title`, `body` and `names` are in order; the others stand nowhere in particular."""
 
     title: tuple[str, ...]
@@ -89,25 +89,25 @@ class Tokens:
     marks: tuple[str, ...]
 
 
-def cut(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """The tokens of a text in their order. A run of a script without spaces is its pairs of letters, then its last letter."""
-    found = words(text)
+    found = split_words(text)
     if not SPACELESS.search(text) and not SPACELESS.search(" ".join(found)):
-        return [word[:LONGEST] for word in found]
+        return [word[:MAX_WORD_LENGTH] for word in found]
     return [token for word in found for piece in PIECES.findall(word) for token in _pairs(piece)]
 
 
 def _pairs(piece: str) -> Iterator[str]:
     if not SPACELESS.match(piece):
-        yield piece[:LONGEST]
+        yield piece[:MAX_WORD_LENGTH]
         return
     yield from (piece[n : n + 2] for n in range(len(piece)))
 
 
-def asked(text: str) -> tuple[tuple[str, ...], bool]:
+def tokenize_query(text: str) -> tuple[tuple[str, ...], bool]:
     """The tokens to look for where a text is asked for, and whether the last is but a beginning: what ends in a script without
     spaces may go on in the text that is found."""
-    found = tuple(cut(text))
+    found = tuple(tokenize(text))
     if not found or len(found[-1]) != 1 or not SPACELESS.match(found[-1]):
         return found, False
     if (
@@ -142,9 +142,9 @@ def _stemmer(language: str) -> Stemmer:
     return own[language]
 
 
-def alike(word: str, others: Iterable[str], language: str) -> list[str]:
+def word_forms(word: str, others: Iterable[str], language: str) -> list[str]:
     """Those of other words that are forms of a word in a text of this language, the word itself included."""
-    script = SCRIPTS.get(primary(language))
+    script = SCRIPTS.get(primary_language(language))
     wanted = stem(word) if script and script.fullmatch(word) else ""
     begins = word[:2]
     return [
@@ -156,7 +156,7 @@ def alike(word: str, others: Iterable[str], language: str) -> list[str]:
 
 def stems(found: Iterable[str], language: str) -> dict[str, str]:
     """The stems of words, with their MARKs, in a text of this language: none where its forms are not known."""
-    language = primary(language)
+    language = primary_language(language)
     script = SCRIPTS.get(language)
     return (
         {word: MARK + _stem(word, language) for word in found if script.fullmatch(word)}
@@ -166,9 +166,9 @@ def stems(found: Iterable[str], language: str) -> dict[str, str]:
 
 
 @lru_cache(maxsize=1024)
-def primary(language: str) -> str:
+def primary_language(language: str) -> str:
     """`en` of `en-GB`."""
-    return re.split("[-_]", folded(language))[0][:LONGEST]
+    return re.split("[-_]", normalize_for_search(language))[0][:MAX_WORD_LENGTH]
 
 
 def field_token(field: str, token: str) -> str:
@@ -193,7 +193,7 @@ def pairs(row: Sequence[str]) -> set[str]:
 
 def site_token(site: str) -> str:
     """A Site's id with nothing in it that is not fit for an index."""
-    return re.sub(r"[^\w.-]", MARK, folded(site))[:LONGEST]
+    return re.sub(r"[^\w.-]", MARK, normalize_for_search(site))[:MAX_WORD_LENGTH]
 
 
 def day_token(at: date) -> str:
@@ -208,10 +208,10 @@ def year_token(at: date) -> str:
     return f"y{MARK}{at:%Y}"
 
 
-def of_article(source: Source) -> Tokens:
+def article_tokens(source: IndexableArticle) -> ArticleTokens:
     """All tokens of an Article."""
     budget = _Budget()
-    title = budget.take(cut(source.title[:MOST_LETTERS])[:MOST_NAMES])
+    title = budget.take(tokenize(source.title[:MAX_LETTERS])[:MAX_NAMES])
     names = budget.take(
         [
             *_names("title", [source.title]),
@@ -219,7 +219,7 @@ def of_article(source: Source) -> Tokens:
             *_names("tag", source.tags),
         ]
     )
-    body = budget.take(cut(source.body[:MOST_LETTERS])[:MOST_WORDS], stemmed=True)
+    body = budget.take(tokenize(source.body[:MAX_LETTERS])[:MAX_WORDS], stemmed=True)
     heads = stems(title, source.language)
     bodily = stems(set(body), source.language)
     marks = {
@@ -228,28 +228,28 @@ def of_article(source: Source) -> Tokens:
         *(field_token("title", each) for each in heads.values()),
         *_facets(source),
     }
-    return Tokens(title, body, names, tuple(sorted(marks)))
+    return ArticleTokens(title, body, names, tuple(sorted(marks)))
 
 
 def _names(field: str, values: Sequence[str]) -> list[str]:
     found = list[str]()
-    for value in values[:MOST_NAMES]:
-        found += [*(field_token(field, token) for token in cut(value[:MOST_LETTERS])), FILLER]
-        if len(found) > MOST_NAMES:
+    for value in values[:MAX_NAMES]:
+        found += [*(field_token(field, token) for token in tokenize(value[:MAX_LETTERS])), FILLER]
+        if len(found) > MAX_NAMES:
             break
-    return found[:MOST_NAMES]
+    return found[:MAX_NAMES]
 
 
-def _facets(source: Source) -> Iterator[str]:
-    yield EVERY
+def _facets(source: IndexableArticle) -> Iterator[str]:
+    yield EVERY_ARTICLE
     yield field_token("site", site_token(source.site))
-    yield from (day_token(source.at), month_token(source.at), year_token(source.at))
-    yield field_token(SLICE, str((source.page * SCATTER >> 8) % SLICES))
+    yield from (day_token(source.sort_time), month_token(source.sort_time), year_token(source.sort_time))
+    yield field_token(SLICE, str((source.page_id * SCATTER >> 8) % SLICES))
     if source.language:
-        yield field_token("lang", primary(source.language))
+        yield field_token("lang", primary_language(source.language))
     yield from (
         field_token("changed", str(number))
-        for number in range(2, min(source.revisions, MOST_REVISIONS) + 1)
+        for number in range(2, min(source.revision_count, MAX_REVISIONS) + 1)
     )
 
 
@@ -258,7 +258,7 @@ class _Budget:
 
     def __init__(self) -> None:
         self._times = Counter[str]()
-        self._left = MOST_BYTES
+        self._left = MAX_BYTES
 
     def take(self, found: Sequence[str], *, stemmed: bool = False) -> tuple[str, ...]:
         """The tokens, as far as there is room; a FILLER for each that was taken too often."""
@@ -274,14 +274,14 @@ class _Budget:
             if self._left < 0:
                 break
             self._times[token] = times + 1
-            taken.append(token if times < MOST_TIMES or token == FILLER else FILLER)
+            taken.append(token if times < MAX_POSITIONS or token == FILLER else FILLER)
         return tuple(taken)
 
     def _has_room(self, found: Sequence[str], each: int) -> bool:
         """Whether all can be taken as they are; then they are."""
         counts = Counter(found)
         if any(
-            number + self._times[token] > MOST_TIMES and token != FILLER
+            number + self._times[token] > MAX_POSITIONS and token != FILLER
             for token, number in counts.items()
         ):
             return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.ip_addresses import is_inner, spelled
+from pipeline.core.ip_addresses import is_internal_host, parse_host_address
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from pipeline.core.ip_addresses import is_inner, spelled
     ],
 )  # fmt: skip
 def test_a_host_spells_the_address_that_a_resolver_would_read(host: str, address: str) -> None:
-    assert spelled(host) == address
+    assert parse_host_address(host) == address
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_host_spells_the_address_that_a_resolver_would_read(host: str, address
     ],
 )
 def test_what_is_spelled_may_be_inner(host: str) -> None:
-    assert is_inner(host)
+    assert is_internal_host(host)
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_what_is_spelled_may_be_inner(host: str) -> None:
     ["93.184.216.34", "0x5db8d822", "[2606:2800:220:1::1]", "example.org", "notlocalhost", ""],
 )
 def test_what_is_public_or_a_name_is_not(host: str) -> None:
-    assert not is_inner(host)
+    assert not is_internal_host(host)

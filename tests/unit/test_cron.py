@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.config.cron import Line, trigger
+from pipeline.config.cron import CronSchedule, cron_trigger
 
 MONDAY = datetime(2026, 3, 2, 12, 0, tzinfo=ZoneInfo("UTC"))
 
@@ -16,7 +16,7 @@ MONDAY = datetime(2026, 3, 2, 12, 0, tzinfo=ZoneInfo("UTC"))
 def following(
     line: str, count: int = 1, zone: str = "UTC", start: datetime = MONDAY
 ) -> list[datetime]:
-    found, rule = [], trigger(line, zone)
+    found, rule = [], cron_trigger(line, zone)
     for _ in range(count):
         at = rule.get_next_fire_time(None, start)
         assert at is not None
@@ -72,14 +72,14 @@ def test_a_line_is_read_in_the_zone_of_its_site() -> None:
 @pytest.mark.parametrize("line", ["30 2 * * *", "15 1 * * *", "0 0 * * *"])
 def test_each_day_has_one_night_also_when_the_clock_is_changed(line: str, zone: str) -> None:
     start = datetime(2026, 1, 1, 23, tzinfo=ZoneInfo(zone))
-    nights = list(islice(Line(line, zone).after(start), 365))
+    nights = list(islice(CronSchedule(line, zone).after(start), 365))
     assert nights == sorted(nights)
     days = [at.astimezone(ZoneInfo(zone)).date() for at in nights]
     assert days == [start.date() + timedelta(days=n) for n in range(1, 366)]
 
 
 def test_a_line_that_names_no_day_that_there_is_names_no_night() -> None:
-    assert list(Line("0 0 31 2 *", "UTC").after(MONDAY)) == []
+    assert list(CronSchedule("0 0 31 2 *", "UTC").after(MONDAY)) == []
 
 
 @pytest.mark.parametrize(
@@ -89,5 +89,5 @@ def test_a_line_that_names_no_day_that_there_is_names_no_night() -> None:
 )  # fmt: skip
 def test_what_is_no_cron_line_is_refused_with_a_sentence(line: str) -> None:
     with pytest.raises(ValueError, match=r".{10}") as caught:
-        trigger(line, "UTC")
+        cron_trigger(line, "UTC")
     assert "\n" not in str(caught.value)

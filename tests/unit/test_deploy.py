@@ -15,8 +15,8 @@ import pytest
 import yaml
 from test_readme import Shown, shown_on, wrong_with
 
-from pipeline.config.cron import Line
-from pipeline.config.settings import PREFIX, Settings
+from pipeline.config.cron import CronSchedule
+from pipeline.config.settings import ENV_PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "config" / "deploy"
@@ -55,7 +55,7 @@ def test_the_cron_lines_are_cron_lines_that_call_commands() -> None:
     lines = CRON.findall(text("crontab.example"))
     assert len(lines) == 3
     for line, command in lines:
-        assert len(list(islice(Line(line, "UTC").after(datetime.now(UTC)), 2))) == 2
+        assert len(list(islice(CronSchedule(line, "UTC").after(datetime.now(UTC)), 2))) == 2
         (shown,) = shown_on(command)
         assert (wrong_with(shown), shown.command, shown.words[:2]) == (
             "",
@@ -133,7 +133,7 @@ def test_the_services_of_compose_call_commands_and_name_settings() -> None:
     assert {each["command"][0] for each in ours} == {"schedule", "serve"}
     for each in ours:
         assert wrong_with(Shown(tuple(each["command"]))) == ""
-        names = {name.removeprefix(PREFIX).lower() for name in each["environment"]}
+        names = {name.removeprefix(ENV_PREFIX).lower() for name in each["environment"]}
         assert names == {"database_url", "contact"}
         assert names <= set(Settings.model_fields)
         assert (
@@ -192,7 +192,7 @@ def test_compose_reads_its_file() -> None:
 def test_the_workflow_calls_commands_and_keeps_the_archive_whatever_came_of_the_night() -> None:
     workflow = read_yaml("github-actions.yml")
     (event,) = workflow[True]["schedule"]  # YAML takes `on` for a truth
-    assert list(islice(Line(event["cron"], "UTC").after(datetime.now(UTC)), 1))
+    assert list(islice(CronSchedule(event["cron"], "UTC").after(datetime.now(UTC)), 1))
     steps = workflow["jobs"]["night"]["steps"]
     called = [
         shown
@@ -210,8 +210,8 @@ def test_the_workflow_calls_commands_and_keeps_the_archive_whatever_came_of_the_
     assert [step["if"] for step in kept] == ["always()", "always()"]
     assert {step["with"]["path"] for step in kept} == {"var"}
     assert Settings().database_url.endswith("/var/nightdesk.db")
-    assert all(name.removeprefix(PREFIX).lower() in Settings.model_fields for step in steps for name in step.get("env", {})
-               if name.startswith(PREFIX))  # fmt: skip
+    assert all(name.removeprefix(ENV_PREFIX).lower() in Settings.model_fields for step in steps for name in step.get("env", {})
+               if name.startswith(ENV_PREFIX))  # fmt: skip
     for step in steps:
         if "run" in step and shutil.which("bash"):
             subprocess.run(

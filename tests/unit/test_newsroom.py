@@ -436,7 +436,7 @@ def test_site_file_is_a_valid_nightdesk_site(site: NewsroomSite) -> None:
     table = tomllib.loads(text)
     assert table["politeness"] == {"delay": 0.0}
     assert table["safety"] == {"allow_private": True}
-    assert sites.parse(site.id, text, f"{site.id}.toml").name == site.name
+    assert sites.parse_site(site.id, text, f"{site.id}.toml").name == site.name
     for story in truth(site.id, 2):
         assert any(re.search(pattern, f"{table['url']}{story.path[1:]}") for pattern in site.allow)
 

@@ -22,11 +22,11 @@ from apscheduler.schedulers.base import BaseScheduler
 from pipeline.config import site as sites
 from pipeline.config.settings import Settings
 from pipeline.config.site import Site
-from pipeline.scheduler.child_runs import Nights
-from pipeline.scheduler.planning import GRACE, Appointment, Begun, delay_of, done_until
-from pipeline.scheduler.sd_notify import Systemd
-from pipeline.scheduler.service import Plan
-from tests.support.cli import ROOT, command, environment
+from pipeline.scheduler.child_runs import ChildRuns
+from pipeline.scheduler.planning import GRACE, ScheduledRun, PastRun, start_delay, last_completed
+from pipeline.scheduler.sd_notify import SystemdNotifier
+from pipeline.scheduler.service import SiteSchedule
+from tests.support.cli import ROOT, command_line, clean_environment
 
 NIGHTS = (  # in the hour that is skipped in spring, and in the one that comes twice in autumn
     ("30 2 * * *", "Europe/Berlin"),
@@ -68,8 +68,8 @@ class World:
     def __init__(self, found: list[Site], spread: float = 0.0) -> None:
         self.sites = found
         self.spread = spread
-        self.archive: dict[str, list[Begun]] = {}
-        self.nights: list[tuple[str, Appointment, datetime]] = []
+        self.archive: dict[str, list[PastRun]] = {}
+        self.nights: list[tuple[str, ScheduledRun, datetime]] = []
         self.said: list[str] = []
         self.dies_in_the_next = False
         self.start()
@@ -78,18 +78,18 @@ class World:
         scheduler = Stepped(timezone="UTC", executors={"default": DebugExecutor()})
         scheduler.start()
         self.scheduler = scheduler
-        self.plan = Plan(scheduler, self.run, self.said.append, self.spread)
-        self.plan.look(self.sites, Clock.now, begun=self.archive)
+        self.plan = SiteSchedule(scheduler, self.run, self.said.append, self.spread)
+        self.plan.update(self.sites, Clock.now, begun=self.archive)
 
-    def run(self, site: Site, night: Appointment) -> None:
+    def run(self, site: Site, night: ScheduledRun) -> None:
         status = "interrupted" if self.dies_in_the_next else "finished"
-        self.archive.setdefault(site.id, []).append(Begun(Clock.now, status))
+        self.archive.setdefault(site.id, []).append(PastRun(Clock.now, status))
         del self.archive[site.id][:-5]
         if not self.dies_in_the_next:
             self.nights.append((site.id, night, Clock.now))
 
     def step(self) -> None:
-        self.plan.look(self.sites, Clock.now)
+        self.plan.update(self.sites, Clock.now)
         self.scheduler.step()
 
 
@@ -104,7 +104,7 @@ def turned(to: datetime = START) -> Iterator[None]:
 
 
 def site(name: str, cron: str, zone: str) -> Site:
-    return sites.parse(
+    return sites.parse_site(
         name,
         f'name = "N"\nurl = "https://n.example/"\nfeeds = ["https://n.example/f"]\ncron = "{cron}"\ntimezone = "{zone}"',
         name,
@@ -153,14 +153,14 @@ def test_each_night_of_two_years_is_run_once_whatever_the_clock_and_the_process_
             world.step()
     for each in world.sites:
         days = Counter(
-            f"{night.planned.astimezone(ZoneInfo(each.timezone)):%Y-%m-%d}"
+            f"{night.planned_at.astimezone(ZoneInfo(each.timezone)):%Y-%m-%d}"
             for name, night, _ in world.nights
-            if name == each.id and night.planned <= end - GRACE
+            if name == each.id and night.planned_at <= end - GRACE
         )
         assert sorted(days) == expected(each, START, end - GRACE), each
         assert set(days.values()) == {1}, each
     assert not [line for line in world.said if "missed" in line]
-    assert all(timedelta() <= at - night.start <= GRACE for _, night, at in world.nights)
+    assert all(timedelta() <= at - night.start_at <= GRACE for _, night, at in world.nights)
 
 
 def test_a_night_that_the_clock_skips_is_run_when_it_is_put_forward_and_one_that_comes_twice_the_first_time() -> (
@@ -189,7 +189,7 @@ def test_a_night_that_the_clock_skips_is_run_when_it_is_put_forward_and_one_that
 def test_a_night_missed_by_more_than_the_grace_is_said_and_left_out() -> None:
     with turned(datetime(2026, 5, 4, 12, tzinfo=UTC)):
         world = World([site("a", "30 2 * * *", "UTC")])
-        world.archive["a"] = [Begun(datetime(2026, 5, 4, 2, 30, 5, tzinfo=UTC), "finished")]
+        world.archive["a"] = [PastRun(datetime(2026, 5, 4, 2, 30, 5, tzinfo=UTC), "finished")]
         for away, line in (
             (
                 timedelta(hours=20, minutes=45),
@@ -205,24 +205,24 @@ def test_a_night_missed_by_more_than_the_grace_is_said_and_left_out() -> None:
                 again()
             assert world.nights == []
             assert any(line in said for said in world.said), world.said
-            world.archive["a"] = [Begun(Clock.now, "finished")]
+            world.archive["a"] = [PastRun(Clock.now, "finished")]
 
 
 def test_what_is_done_is_not_begun_again_and_what_broke_off_goes_on_but_not_for_ever() -> None:
     now = datetime(2026, 5, 4, 4, tzinfo=UTC)
     whole, broken = (
-        Begun(now - 24 * HOUR, "finished"),
-        [Begun(now - n * MINUTE, "interrupted") for n in (90, 60, 30)],
+        PastRun(now - 24 * HOUR, "finished"),
+        [PastRun(now - n * MINUTE, "interrupted") for n in (90, 60, 30)],
     )
-    assert done_until([], now) is None
-    assert done_until([whole], now) == whole.at
-    assert done_until([whole, broken[0]], now) == whole.at, "so that its night is begun again"
-    assert done_until([whole, *broken], now) == broken[-1].at
-    assert done_until([whole, broken[0]], now + GRACE) == broken[0].at
-    assert done_until([whole, Begun(now + timedelta(days=90), "finished")], now) == whole.at, (
+    assert last_completed([], now) is None
+    assert last_completed([whole], now) == whole.started_at
+    assert last_completed([whole, broken[0]], now) == whole.started_at, "so that its night is begun again"
+    assert last_completed([whole, *broken], now) == broken[-1].started_at
+    assert last_completed([whole, broken[0]], now + GRACE) == broken[0].started_at
+    assert last_completed([whole, PastRun(now + timedelta(days=90), "finished")], now) == whole.started_at, (
         "the clock was wrong"
     )
-    assert done_until([broken[0]], now) == broken[0].at - GRACE
+    assert last_completed([broken[0]], now) == broken[0].started_at - GRACE
 
 
 def test_a_night_that_somebody_else_has_run_is_left_out_and_none_is_begun_after_the_end(
@@ -230,26 +230,26 @@ def test_a_night_that_somebody_else_has_run_is_left_out_and_none_is_begun_after_
 ) -> None:
     said: list[str] = []
     planned = datetime.now(UTC) - 5 * MINUTE
-    night, begun = Appointment(planned, planned), {"a": [Begun(planned + MINUTE, "finished")]}
-    nights = Nights(Settings(home=tmp_path), lambda _: begun, said.append)
+    night, begun = ScheduledRun(planned, planned), {"a": [PastRun(planned + MINUTE, "finished")]}
+    nights = ChildRuns(Settings(home=tmp_path), lambda _: begun, said.append)
     nights.run(site("a", "30 2 * * *", "UTC"), night)
     assert said == [
         f"a: crawled at {planned + MINUTE:%H:%M} by another command, so the night is left out"
     ]
-    assert nights.at_work() == "nothing at work"
-    nights.end()
+    assert nights.status() == "nothing at work"
+    nights.stop()
     begun.clear()
     nights.run(site("a", "30 2 * * *", "UTC"), night)
     assert len(said) == 1
 
 
 def test_the_delay_of_a_site_is_its_own_and_always_the_same() -> None:
-    delays = {delay_of(f"site-{n}", 20) for n in range(50)}
+    delays = {start_delay(f"site-{n}", 20) for n in range(50)}
     assert len(delays) > 40
     assert min(delays) >= timedelta()
     assert max(delays) < 20 * MINUTE
-    assert delay_of("site-1", 20) == delay_of("site-1", 20)
-    assert delay_of("site-1", 0) == timedelta()
+    assert start_delay("site-1", 20) == start_delay("site-1", 20)
+    assert start_delay("site-1", 0) == timedelta()
 
 
 @pytest.mark.parametrize("is_abstract", [False, True])
@@ -259,7 +259,7 @@ def test_systemd_is_told_and_its_watchdog_is_fed(tmp_path: Path, is_abstract: bo
         listening.bind(f"\0{name}" if is_abstract else str(tmp_path / "notify"))
         listening.settimeout(5)
         address = f"@{name}" if is_abstract else str(tmp_path / "notify")
-        told = Systemd(
+        told = SystemdNotifier(
             {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "7"}, 7
         )
         assert told.watchdog == 30
@@ -274,10 +274,10 @@ def test_systemd_is_told_and_its_watchdog_is_fed(tmp_path: Path, is_abstract: bo
     assert words == ["READY=1", "WATCHDOG=1", "STATUS=at work: a next is b", "STOPPING=1"]
     told.status("nobody listens any more, and nothing comes of it")
     assert (
-        Systemd({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1", "WATCHDOG_PID": "8"}, 7).watchdog
+        SystemdNotifier({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1", "WATCHDOG_PID": "8"}, 7).watchdog
         == 0
     )
-    assert Systemd({}, 7).watchdog == 0
+    assert SystemdNotifier({}, 7).watchdog == 0
 
 
 def test_the_command_says_that_it_is_ready_and_ends_in_order(home: Path, tmp_path: Path) -> None:
@@ -286,9 +286,9 @@ def test_the_command_says_that_it_is_ready_and_ends_in_order(home: Path, tmp_pat
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(tmp_path / "notify"))
         listening.settimeout(60)
-        variables = environment(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="3000000")
+        variables = clean_environment(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="3000000")
         with subprocess.Popen(
-            command(home, "schedule"),
+            command_line(home, "schedule"),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.settings import CHECKOUT, Settings, filled_in, home_folder, load
+from pipeline.config.settings import CHECKOUT_FOLDER, Settings, expand_variables, find_home_folder, load_settings
 from pipeline.core.errors import ConfigError
 
 
@@ -15,11 +15,11 @@ def write(home: Path, text: str) -> None:
 
 
 def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
-    found = load(tmp_path)
+    found = load_settings(tmp_path)
     assert found.database_url == f"sqlite:///{tmp_path / 'var' / 'nightdesk.db'}"
     assert found.log_folder == tmp_path / "var" / "log"
     assert found.sites_folder == tmp_path / "config" / "sites"
-    assert found.processes >= 1
+    assert found.worker_processes >= 1
 
 
 def test_flags_go_before_the_environment_and_that_before_the_file(
@@ -28,7 +28,7 @@ def test_flags_go_before_the_environment_and_that_before_the_file(
     write(home, "crawls = 2\nworkers = 2\npage_seconds = 2.0\n")
     monkeypatch.setenv("NIGHTDESK_CRAWLS", "3")
     monkeypatch.setenv("NIGHTDESK_WORKERS", "3")
-    found = load(home, crawls=5, workers=None)
+    found = load_settings(home, crawls=5, workers=None)
     assert (found.crawls, found.workers, found.page_seconds) == (5, 3, 2.0)
 
 
@@ -44,13 +44,13 @@ def test_a_relative_file_lies_below_the_home_folder_wherever_cron_starts_us(
     home: Path, address: str, anchored: str
 ) -> None:
     write(home, f'database_url = "{address}"\n')
-    assert load(home).database_url == anchored.format(home=home)
+    assert load_settings(home).database_url == anchored.format(home=home)
 
 
 def test_the_user_agent_carries_the_contact(home: Path) -> None:
-    assert load(home).agent.endswith("(news archive; +archive@example.org)")
+    assert load_settings(home).sent_user_agent.endswith("(news archive; +archive@example.org)")
     assert (
-        load(home, contact=" me@example.org ", user_agent="Mine (+{contact})").agent
+        load_settings(home, contact=" me@example.org ", user_agent="Mine (+{contact})").sent_user_agent
         == "Mine (+me@example.org)"
     )
 
@@ -60,7 +60,7 @@ def test_without_a_contact_there_is_no_user_agent(home: Path, contact: str) -> N
     with pytest.raises(
         ConfigError, match=r"nightdesk.toml: 'contact' is empty; set it \(or NIGHTDESK_CONTACT\)"
     ):
-        _ = load(home, contact=contact).agent
+        _ = load_settings(home, contact=contact).sent_user_agent
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_without_a_contact_there_is_no_user_agent(home: Path, contact: str) -> N
 def test_a_wrong_file_is_one_sentence_with_its_name(home: Path, text: str, sentence: str) -> None:
     write(home, text)
     with pytest.raises(ConfigError) as caught:
-        load(home)
+        load_settings(home)
     assert str(home / "config" / "nightdesk.toml") in str(caught.value)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -85,7 +85,7 @@ def test_a_wrong_file_is_one_sentence_with_its_name(home: Path, text: str, sente
 def test_a_file_that_is_no_text_is_one_sentence(home: Path) -> None:
     (home / "config" / "nightdesk.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match=r"nightdesk.toml: cannot be read"):
-        load(home)
+        load_settings(home)
 
 
 def test_an_unknown_variable_is_named_with_the_nearest(
@@ -96,45 +96,45 @@ def test_an_unknown_variable_is_named_with_the_nearest(
         ConfigError,
         match="unknown variable NIGHTDESK_DATABASE; did you mean 'NIGHTDESK_DATABASE_URL'",
     ):
-        load(home)
+        load_settings(home)
 
 
 def test_home_is_the_flag_else_the_variable_else_the_working_folder_else_the_checkout(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert home_folder() == CHECKOUT
+    assert find_home_folder() == CHECKOUT_FOLDER
     monkeypatch.chdir(home)
-    assert home_folder() == home
+    assert find_home_folder() == home
     monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
-    assert home_folder() == tmp_path
-    assert home_folder(home) == home
+    assert find_home_folder() == tmp_path
+    assert find_home_folder(home) == home
     with pytest.raises(ConfigError, match="no such folder"):
-        home_folder(tmp_path / "nowhere")
+        find_home_folder(tmp_path / "nowhere")
 
 
 def test_the_home_variable_is_no_unknown_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIGHTDESK_HOME", str(home))
-    assert load().home == home
+    assert load_settings().home == home
 
 
 def test_the_settings_of_this_checkout_are_valid() -> None:
-    assert isinstance(load(CHECKOUT), Settings)
+    assert isinstance(load_settings(CHECKOUT_FOLDER), Settings)
 
 
 def test_a_secret_of_a_site_file_comes_from_the_environment_and_is_in_no_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("GAZETTE_KEY", "hunter2")
-    assert filled_in({"X-Key": "key ${GAZETTE_KEY}!", "X-Plain": "$5"}, "gazette") == {
+    assert expand_variables({"X-Key": "key ${GAZETTE_KEY}!", "X-Plain": "$5"}, "gazette") == {
         "X-Key": "key hunter2!",
         "X-Plain": "$5",
     }
     with pytest.raises(
         ConfigError, match="gazette: the variable GAZETTE_TOKEN of the environment is not set"
     ):
-        filled_in({"X-Key": "${GAZETTE_TOKEN}"}, "gazette")
+        expand_variables({"X-Key": "${GAZETTE_TOKEN}"}, "gazette")
     monkeypatch.setenv("GAZETTE_KEY", "hunter2\r\nX-Evil: 1")
     with pytest.raises(ConfigError) as error:
-        filled_in({"X-Key": "${GAZETTE_KEY}"}, "gazette")
+        expand_variables({"X-Key": "${GAZETTE_KEY}"}, "gazette")
     assert "hunter2" not in str(error.value)

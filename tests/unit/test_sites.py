@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.config import site as sites
-from pipeline.config.site import CrawlJob, Site, parse
+from pipeline.config.site import CrawlJob, Site, parse_site
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import Link, Outcome, Reason, UrlKind
 from pipeline.demo_site import SITES, site_file
@@ -18,7 +18,7 @@ FEEDS = 'feeds = ["https://courier.example/feed.xml"]\n'
 
 
 def site(more: str = "", head: str = HEAD + FEEDS) -> Site:
-    return parse("courier", head + more, "courier.toml")
+    return parse_site("courier", head + more, "courier.toml")
 
 
 def reason(
@@ -92,7 +92,7 @@ def test_a_few_lines_are_a_site_with_polite_defaults() -> None:
 )
 def test_what_is_wrong_is_told_in_one_sentence(text: str, sentence: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse("courier", text, "courier.toml")
+        parse_site("courier", text, "courier.toml")
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -100,7 +100,7 @@ def test_what_is_wrong_is_told_in_one_sentence(text: str, sentence: str) -> None
 @pytest.mark.parametrize("name", ["Courier", "", "a b", "../x", "-x", "x" * 64, "ё"])
 def test_a_site_id_is_short_and_plain(name: str) -> None:
     with pytest.raises(ConfigError, match="is no site id"):
-        parse(name, HEAD + FEEDS, "x.toml")
+        parse_site(name, HEAD + FEEDS, "x.toml")
 
 
 def test_one_wrong_file_stops_no_other_site(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_one_wrong_file_stops_no_other_site(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_bytes(b"name = \xff")
     (tmp_path / "notes.txt").write_text("no site", encoding="utf8")
     (tmp_path / "folder.toml").mkdir()
-    found, errors = sites.load_all(tmp_path)
+    found, errors = sites.load_sites(tmp_path)
     assert [each.id for each in found] == ["good"]
     assert [
         str(error).startswith(f"{tmp_path / 'bad.toml'}: cannot be read") for error in errors
@@ -116,7 +116,7 @@ def test_one_wrong_file_stops_no_other_site(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_has_no_sites(tmp_path: Path) -> None:
-    assert sites.load_all(tmp_path / "nowhere") == ((), ())
+    assert sites.load_sites(tmp_path / "nowhere") == ((), ())
 
 
 def test_places_come_feeds_first_and_each_once() -> None:
@@ -124,7 +124,7 @@ def test_places_come_feeds_first_and_each_once() -> None:
         'sections = ["https://courier.example/news/", "https://courier.example/feed.xml#top"]\n'
         'sitemaps = ["https://courier.example/sitemap.xml"]\n'
     )
-    assert [place.kind for place in found.places] == [
+    assert [place.kind for place in found.sources] == [
         UrlKind.FEED,
         UrlKind.SITEMAP,
         UrlKind.SECTION,
@@ -242,9 +242,9 @@ def test_a_site_is_frozen_and_travels_to_the_crawler_as_one_line() -> None:
 @pytest.mark.parametrize("bundled", SITES, ids=lambda bundled: bundled.id)
 def test_the_newsrooms_site_files_are_valid(bundled: object) -> None:
     name = str(getattr(bundled, "id"))  # noqa: B009 - the newsroom's own type is not known here
-    assert parse(name, site_file(name, "http://127.0.0.1:8000"), f"{name}.toml").places
+    assert parse_site(name, site_file(name, "http://127.0.0.1:8000"), f"{name}.toml").sources
 
 
 def test_the_site_files_of_this_checkout_are_valid() -> None:
-    _, errors = sites.load_all(Path(__file__).parents[2] / "config" / "sites")
+    _, errors = sites.load_sites(Path(__file__).parents[2] / "config" / "sites")
     assert errors == ()

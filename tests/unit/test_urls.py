@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.urls import (
-    are_akin,
-    canonical,
+    may_be_same_story,
+    canonicalize,
     host_of,
-    is_calendar,
-    looks_like_story,
-    repeats,
-    resolve,
-    too_deep,
+    is_calendar_url,
+    looks_like_story_url,
+    has_repeating_path,
+    resolve_href,
+    is_too_deep,
     url_key,
 )
 
@@ -42,7 +42,7 @@ A = "https://courier.example/a"
     ],
 )
 def test_spellings_of_one_url_are_one(url: str, same: str) -> None:
-    assert canonical(url) == same
+    assert canonicalize(url) == same
     assert url_key(url) == url_key(same)
 
 
@@ -72,7 +72,7 @@ def test_urls_that_may_be_different_pages_stay_different(one: str, other: str) -
 )  # fmt: skip
 def test_what_cannot_be_fetched_has_no_spelling(bad: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        canonical(bad)
+        canonicalize(bad)
 
 
 def test_the_key_is_stored_and_so_must_never_change() -> None:
@@ -83,15 +83,15 @@ def test_the_key_is_stored_and_so_must_never_change() -> None:
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=40))
 def test_a_canonical_url_is_its_own_spelling(path: str) -> None:
     try:
-        once = canonical(f"https://courier.example/{path}")
+        once = canonicalize(f"https://courier.example/{path}")
     except ValueError:
         return
-    assert canonical(once) == once
+    assert canonicalize(once) == once
 
 
 @given(st.text(max_size=60))
 def test_no_text_breaks_resolving(href: str) -> None:
-    found = resolve("https://courier.example/news/a", href)
+    found = resolve_href("https://courier.example/news/a", href)
     assert found is None or found.startswith(("http://", "https://"))
 
 
@@ -111,7 +111,7 @@ def test_no_text_breaks_resolving(href: str) -> None:
     ],
 )
 def test_references_on_a_page_are_made_absolute(href: str, absolute: str | None) -> None:
-    assert resolve("https://courier.example/news/a", href) == absolute
+    assert resolve_href("https://courier.example/news/a", href) == absolute
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_host_keeps_only_a_port_of_its_own(url: str, host: str) -> None:
     ],
 )
 def test_a_storys_address_is_told_from_a_lists(path: str, is_story: bool) -> None:
-    assert looks_like_story(f"https://courier.example{path}") is is_story
+    assert looks_like_story_url(f"https://courier.example{path}") is is_story
 
 
 @pytest.mark.parametrize(
@@ -165,16 +165,16 @@ def test_a_storys_address_is_told_from_a_lists(path: str, is_story: bool) -> Non
     ],
 )
 def test_the_list_of_a_day_is_told_from_a_story_of_that_day(path: str, is_list: bool) -> None:
-    assert is_calendar(f"https://courier.example{path}") is is_list
+    assert is_calendar_url(f"https://courier.example{path}") is is_list
 
 
 def test_paths_that_go_round_in_a_circle_or_on_and_on_are_told() -> None:
-    assert repeats("https://courier.example/news/a/news/a/news/x.html")
-    assert not repeats("https://courier.example/en/news/en/x.html")
-    assert not repeats("https://courier.example/11/11/11/x.html")
-    assert too_deep("https://courier.example" + "/a" * 17)
-    assert too_deep("https://courier.example/list?" + "&".join(f"f{n}=1" for n in range(13)))
-    assert not too_deep("https://courier.example/2026/05/12/city/harbour/story.html?id=1&page=2")
+    assert has_repeating_path("https://courier.example/news/a/news/a/news/x.html")
+    assert not has_repeating_path("https://courier.example/en/news/en/x.html")
+    assert not has_repeating_path("https://courier.example/11/11/11/x.html")
+    assert is_too_deep("https://courier.example" + "/a" * 17)
+    assert is_too_deep("https://courier.example/list?" + "&".join(f"f{n}=1" for n in range(13)))
+    assert not is_too_deep("https://courier.example/2026/05/12/city/harbour/story.html?id=1&page=2")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_paths_that_go_round_in_a_circle_or_on_and_on_are_told() -> None:
     ],
 )
 def test_addresses_that_may_be_of_one_story_are_akin(one: str, other: str) -> None:
-    assert are_akin(one, other)
+    assert may_be_same_story(one, other)
 
 
 @pytest.mark.parametrize(
@@ -214,4 +214,4 @@ def test_addresses_that_may_be_of_one_story_are_akin(one: str, other: str) -> No
     ],
 )
 def test_addresses_of_two_stories_are_not_akin(one: str, other: str) -> None:
-    assert not are_akin(one, other)
+    assert not may_be_same_story(one, other)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.cleaning.rules.context import Line, Reading, plain
+from pipeline.cleaning.rules.context import TextLine, RuleContext, plain_words
 
 LONGEST = 20  # words of a byline with its date and place
 OTHERS = 4  # words beside the names that say neither that this is a byline nor when it was written
@@ -22,9 +22,9 @@ AROUND = frozenset((
 ))  # fmt: skip
 
 
-def byline(reading: Reading) -> Iterator[tuple[int, str]]:
+def byline(reading: RuleContext) -> Iterator[tuple[int, str]]:
     """Lines before and behind the story that are the author's name with hardly anything beside it."""
-    names = sorted((plain(name) for name in reading.authors), key=len, reverse=True)
+    names = sorted((plain_words(name) for name in reading.authors), key=len, reverse=True)
     told = [line.index for line in reading.kept if line.is_prose]
     if not names or not told:
         return
@@ -33,10 +33,10 @@ def byline(reading: Reading) -> Iterator[tuple[int, str]]:
             yield line.index, "names the author of the story"
 
 
-def _is_byline(line: Line, names: list[str]) -> bool:
+def _is_byline(line: TextLine, names: list[str]) -> bool:
     if line.words > LONGEST:
         return False
-    wording = f" {plain(line.text)} "
+    wording = f" {plain_words(line.text)} "
     bare = wording
     for name in names:
         if " " in name:

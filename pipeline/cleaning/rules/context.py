@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from pipeline.cleaning.boilerplate_keys import spelling
-from pipeline.config.site import Cleaning
+from pipeline.cleaning.boilerplate_keys import normalize_line
+from pipeline.config.site import CleaningOptions
 from pipeline.core.models import Block, BlockKind, LineStats
 
 NOTHING = LineStats()
@@ -21,40 +21,40 @@ ENDS = re.compile(r"[.!?…。！？।؟۔]['\"”’»›」』)\]*]*$")
 SENTENCE = re.compile(r"[.!?…。！？।؟۔]['\"”’»›」』)\]]*(?=\s|$)")
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """One Block with what rules ask of it: a tuple, since nothing else is made as often."""
 
     index: int  # type: ignore[assignment]  # of the Block; nobody asks this tuple where a value stands in it
     block: Block
-    fact: LineStats
-    folded: str
+    stats: LineStats
+    normalized: str
     words: int
     text: str
     kind: BlockKind
-    share: float  # of the text that is linked
-    ends: bool  # as a sentence does
+    link_share: float  # of the text that is linked
+    ends_sentence: bool  # as a sentence does
     is_prose: bool  # the story being told: a sentence of some length that is no link
 
 
 @dataclass(frozen=True)
-class Reading:
+class RuleContext:
     """A Draft as the rules see it."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[TextLine, ...]
     title: str
-    titles: tuple[str, ...]  # folded spellings of the title
+    normalized_titles: tuple[str, ...]  # folded spellings of the title
     language: str
-    cleaning: Cleaning
+    cleaning: CleaningOptions
     authors: tuple[str, ...] = ()
-    struck: frozenset[int] = frozenset()
-    by_rule: Mapping[int, str] | None = (
+    removed: frozenset[int] = frozenset()
+    rule_by_index: Mapping[int, str] | None = (
         None  # rule that struck an index: evidence for the lines around it
     )
 
     @cached_property
-    def kept(self) -> tuple[Line, ...]:
+    def kept(self) -> tuple[TextLine, ...]:
         """The lines that are not struck so far."""
-        return tuple(line for line in self.lines if line.index not in self.struck)
+        return tuple(line for line in self.lines if line.index not in self.removed)
 
     @cached_property
     def words(self) -> int:
@@ -68,31 +68,31 @@ class Reading:
 
     def rule_of(self, index: int) -> str:
         """The rule that struck a line; "" for a line that is kept."""
-        return (self.by_rule or {}).get(index, "")
+        return (self.rule_by_index or {}).get(index, "")
 
-    def after(self, strikes: Mapping[int, str]) -> Reading:
+    def with_removed(self, strikes: Mapping[int, str]) -> RuleContext:
         """The same with more lines struck."""
         if not strikes:
             return self
         return replace(
-            self, struck=self.struck | strikes.keys(), by_rule={**(self.by_rule or {}), **strikes}
+            self, removed=self.removed | strikes.keys(), rule_by_index={**(self.rule_by_index or {}), **strikes}
         )
 
 
-def lines_of(blocks: Iterable[Block], facts: Mapping[int, LineStats]) -> tuple[Line, ...]:
+def make_lines(blocks: Iterable[Block], facts: Mapping[int, LineStats]) -> tuple[TextLine, ...]:
     """The lines of some Blocks, each with its Fact."""
     return tuple(_line(index, block, facts) for index, block in enumerate(blocks))
 
 
-def _line(index: int, block: Block, facts: Mapping[int, LineStats]) -> Line:
+def _line(index: int, block: Block, facts: Mapping[int, LineStats]) -> TextLine:
     text, kind, share = block.text, block.kind, block.link_share
-    words, folded, key = spelling(text)
+    words, folded, key = normalize_line(text)
     ends = _ends(text)
     is_prose = (
         share <= 0.6 and kind is not BlockKind.HEADING and (words >= 30 or (words >= 8 and ends))
     )
     fact = facts.get(key, NOTHING) if folded else NOTHING
-    return Line(index, block, fact, folded, words, text, kind, share, ends, is_prose)
+    return TextLine(index, block, fact, folded, words, text, kind, share, ends, is_prose)
 
 
 def _ends(text: str) -> bool:
@@ -101,6 +101,6 @@ def _ends(text: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def plain(text: str) -> str:
+def plain_words(text: str) -> str:
     """Letters and digits of a text in lower case, for comparing wordings."""
     return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.cleaning.rules.context import Line, Reading
+from pipeline.cleaning.rules.context import TextLine, RuleContext
 from pipeline.cleaning.rules.single_lines import announces
 from pipeline.core.models import STORY_THRESHOLD, BlockKind
 
@@ -18,7 +18,7 @@ VOICES = {True: "; the extractor took it", False: "; the extractor left it out",
 ADRIFT = 0.6  # share of the words that the extractor chose, under which the chances are in doubt
 
 
-def outside(reading: Reading) -> Iterator[tuple[int, str]]:
+def outside_story(reading: RuleContext) -> Iterator[tuple[int, str]]:
     """Lines that look no more like the story than the rest of the page does."""
     enough = _enough(reading.kept)
     following = iter([line for line in reading.kept if _is_story(line)])
@@ -39,14 +39,14 @@ def outside(reading: Reading) -> Iterator[tuple[int, str]]:
             yield line.index, _evidence(line)
 
 
-def _is_story(line: Line) -> bool:
+def _is_story(line: TextLine) -> bool:
     block = line.block
     return block.story_probability >= STORY_THRESHOLD or (
         block.is_summary and block.kind is not BlockKind.CAPTION
     )
 
 
-def _enough(kept: tuple[Line, ...]) -> float:
+def _enough(kept: tuple[TextLine, ...]) -> float:
     """The chance that is enough for a line which the extractor chose: less where most of what it chose would go, none where
     nothing would be left of a page in which it found sentences."""
     chosen = [line for line in kept if line.block.kept_by_trafilatura]
@@ -57,7 +57,7 @@ def _enough(kept: tuple[Line, ...]) -> float:
     return FAIR if stays < ADRIFT * sum(line.words for line in chosen) else STORY_THRESHOLD
 
 
-def _is_among(line: Line, before: Line | None, after: Line | None) -> bool:
+def _is_among(line: TextLine, before: TextLine | None, after: TextLine | None) -> bool:
     """Whether a line stands where the lines of the story stand that are around it, or is a heading above such a line."""
     if before is None or after is None:
         return False
@@ -66,11 +66,11 @@ def _is_among(line: Line, before: Line | None, after: Line | None) -> bool:
     return before.block.element_path == line.block.element_path == after.block.element_path
 
 
-def _around(line: Line) -> str:
+def _around(line: TextLine) -> str:
     """The element around that of a line."""
     return line.block.element_path.partition(" > ")[0]
 
 
-def _evidence(line: Line) -> str:
+def _evidence(line: TextLine) -> str:
     chance = f"{round(100 * line.block.story_probability)} % likely to be of the story, by its place and shape"
     return chance + VOICES[line.block.kept_by_trafilatura]

@@ -20,9 +20,9 @@ from pipeline.cleaning.rules import (
     titles,
     trailing_lists,
 )
-from pipeline.cleaning.rules.context import Reading
+from pipeline.cleaning.rules.context import RuleContext
 
-Finder = Callable[[Reading], Iterator[tuple[int, str]]]
+Finder = Callable[[RuleContext], Iterator[tuple[int, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Rule:
 
     name: str
     version: int
-    says: str
+    description: str
     find: Finder
 
 
@@ -43,7 +43,7 @@ RULES: Final = (
         single_lines.site_pattern,
     ),
     Rule(
-        "own-title", 3, "The story's own title, repeated at the head of its text.", titles.own_title
+        "own-title", 3, "The story's own title, repeated at the head of its text.", titles.repeated_title_top
     ),
     Rule(
         "byline",
@@ -88,27 +88,27 @@ RULES: Final = (
         "link-tail",
         1,
         "What stands between and around the links after the story's end.",
-        trailing_lists.link_tail,
+        trailing_lists.trailing_links,
     ),
     Rule(
         "headline-run",
         1,
         "A run of headlines after the story's last sentence.",
-        trailing_lists.headline_run,
+        trailing_lists.trailing_headlines,
     ),
     Rule(
         "own-headline",
         1,
         "The story's own title in a list of headlines after it.",
-        titles.own_headline,
+        titles.repeated_title_in_list,
     ),
     Rule(
         "outside",
         2,
         "A line that looks no more like the story than the rest of the page does.",
-        outside_story.outside,
+        outside_story.outside_story,
     ),
-    Rule("echo", 1, "The beginning of another line of the page, cut short.", remnants.echo),
+    Rule("echo", 1, "The beginning of another line of the page, cut short.", remnants.truncated_teaser),
     Rule("last-heading", 1, "A heading at the end with nothing below it.", remnants.last_heading),
     Rule(
         "markup", 1, "A code in brackets that the site's software left as it was.", remnants.markup

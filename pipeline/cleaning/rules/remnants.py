@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.cleaning.rules.context import Reading
+from pipeline.cleaning.rules.context import RuleContext
 from pipeline.cleaning.rules.single_lines import announces
 from pipeline.core.models import BlockKind
 
@@ -19,7 +19,7 @@ MARKUP = re.compile(r"\[/?[a-z][\w-]*(?:\s+[\w-]+\s*=\s*[^\]]*)\].*|\[/[a-z][\w-
 Found = Iterator[tuple[int, str]]
 
 
-def echo(reading: Reading) -> Found:
+def truncated_teaser(reading: RuleContext) -> Found:
     """The beginning of another line of the page, cut short: the story's own teaser."""
     cut = [
         (line, CUT.sub("", line.text))
@@ -34,15 +34,15 @@ def echo(reading: Reading) -> Found:
             yield line.index, "is the beginning of another line, cut short"
 
 
-def last_heading(reading: Reading) -> Found:
+def last_heading(reading: RuleContext) -> Found:
     """Headings at the end, with nothing below them."""
     for line in reversed(reading.kept):
-        if line.kind is not BlockKind.HEADING or line.ends or announces(line):
+        if line.kind is not BlockKind.HEADING or line.ends_sentence or announces(line):
             return
         yield line.index, "is a heading with nothing below it"
 
 
-def markup(reading: Reading) -> Found:
+def markup(reading: RuleContext) -> Found:
     """Codes in brackets that the site's software should have turned into something."""
     for line in reading.kept:
         if (

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import zip_longest
 
-from pipeline.cleaning.rules.context import Line, Reading
+from pipeline.cleaning.rules.context import TextLine, RuleContext
 from pipeline.cleaning.rules.phrases import (
     CREDIT,
     CREDIT_MARKS,
@@ -39,9 +39,9 @@ UNJUDGED = {BlockKind.TABLE, BlockKind.CODE}
 Found = Iterator[tuple[int, str]]
 
 
-def site_pattern(reading: Reading) -> Found:
+def site_pattern(reading: RuleContext) -> Found:
     """Lines that a pattern of the site's own matches whole."""
-    for pattern in reading.cleaning.strike:
+    for pattern in reading.cleaning.remove:
         matcher = _compiled(pattern)
         for line in reading.kept:
             if len(line.text) <= LONGEST and matcher.fullmatch(line.text):
@@ -53,10 +53,10 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def prompt(reading: Reading) -> Found:
+def prompt(reading: RuleContext) -> Found:
     """Requests to the reader."""
     for line in reading.kept:
-        if line.words <= LONGEST_PROMPT and line.kind not in UNJUDGED and _asks(line.folded):
+        if line.words <= LONGEST_PROMPT and line.kind not in UNJUDGED and _asks(line.normalized):
             yield line.index, "asks the reader for something"
 
 
@@ -66,38 +66,38 @@ def _asks(folded: str) -> bool:
     return PROMPT_LINE.fullmatch(folded) is not None
 
 
-def more_line(reading: Reading) -> Found:
+def more_line(reading: RuleContext) -> Found:
     """Lines that lead to other stories, with or without a headline behind them."""
     for line in reading.kept:
         if line.kind in UNJUDGED or line.words > LONGEST_LEAD:
             continue
-        if line.words <= LONGEST_MORE and MORE_LINE.fullmatch(line.folded):
+        if line.words <= LONGEST_MORE and MORE_LINE.fullmatch(line.normalized):
             yield line.index, "leads to other stories"
-        elif LEAD_LINE.fullmatch(line.folded) and (line.share > 0.3 or not line.ends):
+        elif LEAD_LINE.fullmatch(line.normalized) and (line.link_share > 0.3 or not line.ends_sentence):
             yield line.index, "leads to another story by its headline"
 
 
-def link_line(reading: Reading) -> Found:
+def link_line(reading: RuleContext) -> Found:
     """Lines that are nothing but a link, unless the story needs them: a list it announces, a heading over its text, an
     address written out."""
-    if all(line.share < ALL_LINK for line in reading.kept):
+    if all(line.link_share < ALL_LINK for line in reading.kept):
         return
     announced = False
     for line, following in zip_longest(reading.kept, reading.kept[1:]):
-        if line.share < ALL_LINK or line.kind in UNJUDGED:
+        if line.link_share < ALL_LINK or line.kind in UNJUDGED:
             announced = announces(line) or (announced and line.kind is BlockKind.ITEM)
         elif (
             not (line.kind is BlockKind.ITEM and announced)
             and not _heads(line, following)
             and not ADDRESS.search(line.text)
         ):
-            yield line.index, f"{round(100 * line.share)} % of it is a link"
+            yield line.index, f"{round(100 * line.link_share)} % of it is a link"
 
 
-def tag_line(reading: Reading) -> Found:
+def tag_line(reading: RuleContext) -> Found:
     """The story's tags as a line of text: a label and a list, or hashtags alone."""
     for line in reading.kept:
-        if line.words > LONGEST_TAGS or line.kind in UNJUDGED or line.ends:
+        if line.words > LONGEST_TAGS or line.kind in UNJUDGED or line.ends_sentence:
             continue
         if "#" in line.text and HASHTAGS.fullmatch(line.text):
             yield line.index, "is a list of hashtags"
@@ -105,14 +105,14 @@ def tag_line(reading: Reading) -> Found:
             yield line.index, "is the list of the story's tags"
 
 
-def credit(reading: Reading) -> Found:
+def credit(reading: RuleContext) -> Found:
     """Captions that end with the name of whose picture it is, and such a name alone."""
     for line in reading.kept:
         if line.words > LONGEST_CAPTION or line.kind in UNJUDGED:
             continue
         if _can_credit(line.text) and CREDIT.search(line.text):
             yield line.index, "ends with a picture's credit"
-        elif "©" in line.text and (not line.ends or line.text.startswith("©")):
+        elif "©" in line.text and (not line.ends_sentence or line.text.startswith("©")):
             yield line.index, "names who owns the rights to a picture"
 
 
@@ -123,11 +123,11 @@ def _can_credit(text: str) -> bool:
     return False
 
 
-def _heads(line: Line, following: Line | None) -> bool:
+def _heads(line: TextLine, following: TextLine | None) -> bool:
     """Whether a linked heading stands over text of the story."""
     return line.kind is BlockKind.HEADING and following is not None and following.is_prose
 
 
-def announces(line: Line) -> bool:
+def announces(line: TextLine) -> bool:
     """Whether a line announces a list that belongs to the story."""
-    return line.text.rstrip().endswith((":", "：", ":-", ":—")) and line.share < 0.5
+    return line.text.rstrip().endswith((":", "：", ":-", ":—")) and line.link_share < 0.5

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.cleaning.rules.context import Line, Reading, plain
+from pipeline.cleaning.rules.context import TextLine, RuleContext, plain_words
 from pipeline.core.models import STORY_THRESHOLD, BlockKind
 
 HEAD = 12  # lines in which a title is looked for
@@ -16,12 +16,12 @@ PART = 4  # words of a heading that is a part of the title
 ALIKE = 0.75  # share of words that two wordings of a title have in common
 
 
-def own_title(reading: Reading) -> Iterator[tuple[int, str]]:
+def repeated_title_top(reading: RuleContext) -> Iterator[tuple[int, str]]:
     """The title and its near wordings, before the story begins."""
     for line in reading.lines[:HEAD]:
-        if line.index in reading.struck:
+        if line.index in reading.removed:
             continue
-        if line.folded and is_title(line, reading.titles):
+        if line.normalized and is_title(line, reading.normalized_titles):
             yield line.index, "is the title of this story"
         elif (
             line.is_prose and line.block.story_probability >= STORY_THRESHOLD
@@ -29,10 +29,10 @@ def own_title(reading: Reading) -> Iterator[tuple[int, str]]:
             return
 
 
-def own_headline(reading: Reading) -> Iterator[tuple[int, str]]:
+def repeated_title_in_list(reading: RuleContext) -> Iterator[tuple[int, str]]:
     """The title as one of a list of headlines behind the story, of which its neighbours were struck."""
     for line in reading.kept:
-        if line.index > reading.last_prose >= 0 and line.folded and line.folded in reading.titles:
+        if line.index > reading.last_prose >= 0 and line.normalized and line.normalized in reading.normalized_titles:
             beside = {reading.rule_of(line.index - 1), reading.rule_of(line.index + 1)} & OF_A_LIST
             if beside:
                 yield (
@@ -41,12 +41,12 @@ def own_headline(reading: Reading) -> Iterator[tuple[int, str]]:
                 )
 
 
-def is_title(line: Line, titles: tuple[str, ...]) -> bool:
+def is_title(line: TextLine, titles: tuple[str, ...]) -> bool:
     """Whether a line says what one of some folded titles says."""
     if line.words > 40:
         return False
-    wording = plain(line.folded)
-    return any(_alike(wording, plain(title), line.kind) for title in titles)
+    wording = plain_words(line.normalized)
+    return any(_alike(wording, plain_words(title), line.kind) for title in titles)
 
 
 def _alike(wording: str, title: str, kind: BlockKind) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.cleaning.rules.context import Line, Reading
+from pipeline.cleaning.rules.context import TextLine, RuleContext
 from pipeline.cleaning.rules.single_lines import announces
 from pipeline.cleaning.rules.writing_systems import dominant, script_of, scripts_in
 from pipeline.core.models import BlockKind
@@ -28,7 +28,7 @@ EVIDENT = {"prompt", "more-line", "other-script", "known-headline", "repeated", 
 Found = Iterator[tuple[int, str]]
 
 
-def other_script(reading: Reading) -> Found:
+def other_script(reading: RuleContext) -> Found:
     """Lines behind the story in a script that the story is not written in."""
     scripts = scripts_in("".join(line.text for line in reading.kept))
     prose = [line for line in reading.kept if line.is_prose] if len(scripts) > 1 else []
@@ -50,7 +50,7 @@ def other_script(reading: Reading) -> Found:
             yield line.index, f"is {script} after a {own} story"
 
 
-def link_tail(reading: Reading) -> Found:
+def trailing_links(reading: RuleContext) -> Found:
     """Dates, sections and captions between the links behind the story, and lines that are mostly a link."""
     last = reading.last_prose
     if last < 0:
@@ -61,9 +61,9 @@ def link_tail(reading: Reading) -> Found:
     linked = [
         line
         for line in tail
-        if line.share >= 0.5
+        if line.link_share >= 0.5
         and not _is_contact(line)
-        and (line.index in reading.struck or not line.ends)
+        and (line.index in reading.removed or not line.ends_sentence)
     ]
     if len(linked) < 2:
         return
@@ -71,20 +71,20 @@ def link_tail(reading: Reading) -> Found:
     if len(linked) < 0.4 * len(span):
         return
     for line in span:
-        if line.index in reading.struck or line.ends or announces(line) or _is_contact(line):
+        if line.index in reading.removed or line.ends_sentence or announces(line) or _is_contact(line):
             continue
-        if line.share >= 0.5:
+        if line.link_share >= 0.5:
             yield line.index, f"is mostly a link, behind the story, among {len(linked)} links"
         elif line.words <= 6 and not NUMBERED.match(line.text):
             yield line.index, f"stands among {len(linked)} links behind the story"
 
 
-def _is_contact(line: Line) -> bool:
+def _is_contact(line: TextLine) -> bool:
     """Addresses and telephone numbers: a line that readers are meant to use."""
     return CONTACT.search(line.text) is not None
 
 
-def headline_run(reading: Reading) -> Found:
+def trailing_headlines(reading: RuleContext) -> Found:
     """A run of headlines without links. Their shape alone is weak evidence: it takes many, or a second mark of a list."""
     run = _headlines(reading)
     if len(run) < FEW_HEADLINES or sum(line.words for line in run) < 4 * len(run):
@@ -92,7 +92,7 @@ def headline_run(reading: Reading) -> Found:
     marks = {
         reading.rule_of(index) for index in (run[0].index - 1, run[-1].index + 1, run[-1].index + 2)
     } & EVIDENT
-    known = [line for line in run if line.fact.pages or line.fact.headline]
+    known = [line for line in run if line.stats.page_count or line.stats.is_headline]
     is_list = all(line.kind is BlockKind.ITEM for line in run)
     if 2 * len(known) >= len(run) or (marks and not is_list):
         why = f"one of {len(run)} headlines behind the story, {_marks(marks, known)}"
@@ -104,20 +104,20 @@ def headline_run(reading: Reading) -> Found:
         yield line.index, why
 
 
-def _marks(marks: set[str], known: list[Line]) -> str:
+def _marks(marks: set[str], known: list[TextLine]) -> str:
     parts = [f"next to a line struck as {name}" for name in sorted(marks)]
     return " and ".join(parts + ([f"{len(known)} of them known from other pages"] if known else []))
 
 
-def _headlines(reading: Reading) -> list[Line]:
+def _headlines(reading: RuleContext) -> list[TextLine]:
     """The longest stretch of lines shaped like headlines behind the story; [] where the story announces it."""
     last = reading.last_prose
     if last < 0 or announces(reading.lines[last]):
         return []
-    best: list[Line] = []
-    run: list[Line] = []
+    best: list[TextLine] = []
+    run: list[TextLine] = []
     for line in reading.lines[last + 1 :]:
-        if line.index in reading.struck:
+        if line.index in reading.removed:
             if reading.rule_of(line.index) not in (
                 "link-line",
                 "known-headline",
@@ -135,7 +135,7 @@ def _headlines(reading: Reading) -> list[Line]:
     return best
 
 
-def is_headline(line: Line) -> bool:
+def is_headline(line: TextLine) -> bool:
     """Whether a line is shaped like a headline: a few words without a full stop, not a point of a list."""
     if line.words not in HEADLINE_WORDS or NUMBERED.match(line.text) or _is_contact(line):
         return False
@@ -148,7 +148,7 @@ def is_headline(line: Line) -> bool:
     return not line.text.rstrip("\"'”’»").endswith((".", ";", ",", ":", "…", "。"))
 
 
-def _is_news_list(run: list[Line], reading: Reading) -> bool:
+def _is_news_list(run: list[TextLine], reading: RuleContext) -> bool:
     """Whether lines without any other mark are a list of news: paragraphs, long enough to say who did what, behind a story
     that is long enough to be whole."""
     if any(line.kind is not BlockKind.PARAGRAPH for line in run):

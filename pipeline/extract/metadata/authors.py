@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from unicodedata import combining, normalize
 
-from pipeline.extract.sanitize import line
+from pipeline.extract.sanitize import single_line
 
 BY = re.compile(
     r"^(?:"
@@ -85,60 +85,60 @@ EDGES = " .,:;-–—|\"'“”*_"
 LONGEST_NAME, MOST = 60, 20
 
 
-def names(bylines: Iterable[str], publisher: str = "") -> tuple[str, ...]:
+def parse_names(bylines: Iterable[str], publisher: str = "") -> tuple[str, ...]:
     """The names in some bylines; the publisher is none."""
     found: dict[str, str] = {}
     for byline in bylines:
-        for part in _parts(BY.sub("", ADDRESS.sub(" ", line(byline)[:400]).strip())):
+        for part in _parts(BY.sub("", ADDRESS.sub(" ", single_line(byline)[:400]).strip())):
             name = _name(part)
-            if name and key(name) != key(publisher):
-                found.setdefault(key(name), name)
+            if name and name_key(name) != name_key(publisher):
+                found.setdefault(name_key(name), name)
     return tuple(found.values())[:MOST]
 
 
-def people(given: Sequence[str], publishers: Iterable[str] = ()) -> tuple[str, ...]:
+def select_authors(given: Sequence[str], publishers: Iterable[str] = ()) -> tuple[str, ...]:
     """Names without a publisher or agency behind them; organisations go where people are left."""
     known = (
         AGENCIES
         | _spellings(publishers)
-        | {key(name).rpartition(" ")[2] for name in publishers if " " in name}
+        | {name_key(name).rpartition(" ")[2] for name in publishers if " " in name}
     )
     bare: dict[str, str] = {}
     for name in (_without(name, known) for name in given):
-        bare.setdefault(key(name), name)
+        bare.setdefault(name_key(name), name)
     found = bare.values()
     persons = [
         name
         for name in found
-        if " " in name and not ORGANISATION.search(name) and key(name) not in known
+        if " " in name and not ORGANISATION.search(name) and name_key(name) not in known
     ]
     if persons:
         return tuple(
             name
             for name in found
-            if not (ORGANISATION.search(name) or ACRONYM.fullmatch(name) or key(name) in known)
+            if not (ORGANISATION.search(name) or ACRONYM.fullmatch(name) or name_key(name) in known)
         )
     return tuple(found)
 
 
-def key(name: str) -> str:
+def name_key(name: str) -> str:
     """A name without its accents, its case and its stops: two spellings of one person are one."""
     letters = "".join(char for char in normalize("NFKD", name.casefold()) if not combining(char))
     return " ".join(WORD.findall(letters))
 
 
-def accents(given: Iterable[str]) -> int:
+def count_accents(given: Iterable[str]) -> int:
     """How many accents some names are written with."""
     return sum(bool(combining(char)) for name in given for char in normalize("NFKD", name))
 
 
 def _spellings(organisations: Iterable[str]) -> frozenset[str]:
     """The keys of some names, with and without their article."""
-    bare = {key(name).removeprefix("the ") for name in organisations} - {""}
+    bare = {name_key(name).removeprefix("the ") for name in organisations} - {""}
     return frozenset(bare | {f"the {name}" for name in bare})
 
 
-def is_name(text: str) -> bool:
+def is_person_name(text: str) -> bool:
     """Whether a text is written as the names of people are: two to five words, each capitalised but for particles."""
     words = text.split()
     if not 2 <= len(words) <= 5 or ORGANISATION.search(text):
@@ -181,9 +181,9 @@ def _name(part: str) -> str:
 
 def _without(name: str, known: Iterable[str]) -> str:
     """A person's name without the organisation behind it; two words at least are left."""
-    words = name.split() if key(name) not in known else []
+    words = name.split() if name_key(name) not in known else []
     for size in range(len(words) - 2, 0, -1):
-        if key(" ".join(words[-size:])) in known:
+        if name_key(" ".join(words[-size:])) in known:
             return " ".join(words[:-size]).rstrip(EDGES)
     return name
 

@@ -17,10 +17,10 @@ from lxml.html import HtmlElement
 
 from pipeline.core.models import DateConfidence
 from pipeline.extract.metadata import date_values
-from pipeline.extract.metadata.date_text import month_of
-from pipeline.extract.metadata.date_values import Stamp
-from pipeline.extract.metadata.jsonld import text_of
-from pipeline.extract.metadata.visible_bylines import Shown
+from pipeline.extract.metadata.date_text import month_number
+from pipeline.extract.metadata.date_values import ParsedDate
+from pipeline.extract.metadata.jsonld import text_value
+from pipeline.extract.metadata.visible_bylines import VisibleDates
 
 PUBLISHED = (
     "article:published_time", "article:published", "og:published_time", "og:article:published_time", "datepublished",
@@ -43,22 +43,22 @@ DAY_IN_ADDRESS = re.compile(r"/((?:19|20)\d\d)[/-](\d{1,2}|[a-z]{3})[/-](\d{1,2}
 
 
 @dataclass(frozen=True, slots=True)
-class Dated:
+class SelectedDate:
     """A date with where it came from, how sure it is, and the day that the page shows for it."""
 
-    stamp: Stamp | None = None
+    stamp: ParsedDate | None = None
     source: str = ""
     certainty: DateConfidence = DateConfidence.NONE
     day: date | None = None
 
 
-Candidate = tuple[str, Stamp]
+Candidate = tuple[str, ParsedDate]
 Declared = dict[str, list[str]]
 
 
-def dates_of(
-    tree: HtmlElement, meta: Declared, story: dict[str, Any], shown: Shown, address: str = ""
-) -> tuple[Dated, Dated]:
+def select_dates(
+    tree: HtmlElement, meta: Declared, story: dict[str, Any], shown: VisibleDates, address: str = ""
+) -> tuple[SelectedDate, SelectedDate]:
     """The dates of publication and of the last change."""
     modified = _modified(meta, story, shown)
     published = _published(tree, meta, story, shown, modified.stamp, address)
@@ -73,55 +73,55 @@ def _published(
     tree: HtmlElement,
     meta: Declared,
     story: dict[str, Any],
-    shown: Shown,
-    modified: Stamp | None,
+    shown: VisibleDates,
+    modified: ParsedDate | None,
     address: str,
-) -> Dated:
+) -> SelectedDate:
     found = [*_declared(story, meta, ("datePublished", "dateCreated"), PUBLISHED), *_marked(tree)]
     if found:
         source, stamp = _most_precise(found)
         stamp = _zoned(stamp, found, shown)
         day = _shown_day(stamp, shown)
         certainty = _certainty(stamp, source, day, found, shown)
-        return Dated(stamp, source, certainty, day or _anew(stamp, modified, shown))
+        return SelectedDate(stamp, source, certainty, day or _anew(stamp, modified, shown))
     if len(shown.plain) == 1:
         (day,) = shown.plain
-        return Dated(_whole_day(day), "shown", DateConfidence.MEDIUM, day)
+        return SelectedDate(_whole_day(day), "shown", DateConfidence.MEDIUM, day)
     if day_in_address := _of_address(address):
-        return Dated(_whole_day(day_in_address), "url", DateConfidence.MEDIUM)
+        return SelectedDate(_whole_day(day_in_address), "url", DateConfidence.MEDIUM)
     guess = _guessed(tree)
-    return Dated(guess, "htmldate", DateConfidence.LOW) if guess else Dated()
+    return SelectedDate(guess, "htmldate", DateConfidence.LOW) if guess else SelectedDate()
 
 
-def _modified(meta: Declared, story: dict[str, Any], shown: Shown) -> Dated:
+def _modified(meta: Declared, story: dict[str, Any], shown: VisibleDates) -> SelectedDate:
     found = list(_declared(story, meta, ("dateModified",), MODIFIED))
     if not found:
-        return Dated()
+        return SelectedDate()
     source, stamp = _most_precise(found)
     stamp = _zoned(stamp, found, shown)
     agreed = stamp.day in shown.all or any(
         each.day == stamp.day for name, each in found if name != source
     )
-    return Dated(stamp, source, DateConfidence.HIGH if agreed else DateConfidence.MEDIUM)
+    return SelectedDate(stamp, source, DateConfidence.HIGH if agreed else DateConfidence.MEDIUM)
 
 
 def _declared(
     story: dict[str, Any], meta: Declared, keys: Iterable[str], names: Iterable[str]
 ) -> Iterator[Candidate]:
     for key in keys:
-        if stamp := date_values.read(text_of(story.get(key))):
+        if stamp := date_values.parse_date(text_value(story.get(key))):
             yield "json-ld", stamp
             break
-    stamps = (date_values.read(value) for name in names for value in meta.get(name, ()))
+    stamps = (date_values.parse_date(value) for name in names for value in meta.get(name, ()))
     if stamp := next(filter(None, stamps), None):
         yield "meta", stamp
 
 
 def _marked(tree: HtmlElement) -> Iterator[Candidate]:
     """A `<time>` that says it is the date of publication, else the only one."""
-    stamps: list[Stamp] = []
+    stamps: list[ParsedDate] = []
     for element in tree.iter("time", "abbr", "span"):
-        stamp = date_values.read(element.get("datetime") or element.get("content") or "")
+        stamp = date_values.parse_date(element.get("datetime") or element.get("content") or "")
         if not stamp:
             continue
         marks = " ".join(
@@ -156,7 +156,7 @@ def _most_precise(found: Sequence[Candidate]) -> Candidate:
     return source, first
 
 
-def _zoned(stamp: Stamp, found: Iterable[Candidate], shown: Shown) -> Stamp:
+def _zoned(stamp: ParsedDate, found: Iterable[Candidate], shown: VisibleDates) -> ParsedDate:
     """The same moment, on the clock that another declaration names: that of the publisher, where the first is UTC's and the
     page does not go by it."""
     if stamp.offset != 0:
@@ -171,7 +171,7 @@ def _zoned(stamp: Stamp, found: Iterable[Candidate], shown: Shown) -> Stamp:
     return others[0]
 
 
-def _anew(stamp: Stamp, modified: Stamp | None, shown: Shown) -> date | None:
+def _anew(stamp: ParsedDate, modified: ParsedDate | None, shown: VisibleDates) -> date | None:
     """The day of the declared change, where the page calls no other its own: without a word that says "updated", or so much
     later that its readers are given an old story as a new one."""
     if modified is None or modified.day <= stamp.day:
@@ -180,7 +180,7 @@ def _anew(stamp: Stamp, modified: Stamp | None, shown: Shown) -> date | None:
     return modified.day if days == {modified.day} else None
 
 
-def _shown_day(stamp: Stamp, shown: Shown) -> date | None:
+def _shown_day(stamp: ParsedDate, shown: VisibleDates) -> date | None:
     """The day shown near the headline that is this moment's: its own, or a neighbour where the moment is one of UTC."""
     clock = stamp.moment.time()
     neighbours = (
@@ -195,7 +195,7 @@ def _shown_day(stamp: Stamp, shown: Shown) -> date | None:
 
 
 def _certainty(
-    stamp: Stamp, source: str, day: date | None, found: Iterable[Candidate], shown: Shown
+    stamp: ParsedDate, source: str, day: date | None, found: Iterable[Candidate], shown: VisibleDates
 ) -> DateConfidence:
     others = [each for name, each in found if name != source]
     if day or any(each.day == stamp.day for each in others):
@@ -204,8 +204,8 @@ def _certainty(
     return DateConfidence.LOW if contradicted else DateConfidence.MEDIUM
 
 
-def _whole_day(day: date) -> Stamp:
-    return Stamp(datetime.combine(day, time(), UTC), "day")
+def _whole_day(day: date) -> ParsedDate:
+    return ParsedDate(datetime.combine(day, time(), UTC), "day")
 
 
 def _of_address(address: str) -> date | None:
@@ -215,12 +215,12 @@ def _of_address(address: str) -> date | None:
         return None
     year, month, day = match.groups()
     try:
-        return date(int(year), int(month) if month.isdigit() else month_of(month), int(day))
+        return date(int(year), int(month) if month.isdigit() else month_number(month), int(day))
     except ValueError:
         return None
 
 
-def _guessed(tree: HtmlElement) -> Stamp | None:
+def _guessed(tree: HtmlElement) -> ParsedDate | None:
     """htmldate's guess. Its upper limit is open: it would rewrite a date beyond the limit instead of dropping it."""
     from htmldate import find_date
 
@@ -234,4 +234,4 @@ def _guessed(tree: HtmlElement) -> Stamp | None:
         )
     except Exception:  # noqa: BLE001  a guess is not worth a page, and the library raises many kinds
         return None
-    return date_values.read(found)
+    return date_values.parse_date(found)

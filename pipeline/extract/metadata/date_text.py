@@ -39,7 +39,7 @@ DATE = re.compile(
 FOUR, SHORT = re.compile(r"\d{4}"), re.compile(r"\d[./-]\s?\d\d?[./-]\s?\d\d")
 
 
-def written(text: str) -> tuple[tuple[int, date], ...]:
+def find_dates(text: str) -> tuple[tuple[int, date], ...]:
     """The days that a text writes, each with where it begins; both readings of 3/4/2023."""
     if not FOUR.search(text) and not SHORT.search(text):  # most lines: cheap to see
         return ()
@@ -51,9 +51,9 @@ def _readings(match: re.Match[str]) -> Iterator[date]:
     if g[0]:
         yield from _day(g[0], int(g[2]), g[3])
     elif g[4]:
-        yield from _day(g[6], month_of(g[5]), g[4])
+        yield from _day(g[6], month_number(g[5]), g[4])
     elif g[7]:
-        yield from _day(g[9], month_of(g[7]), g[8])
+        yield from _day(g[9], month_number(g[7]), g[8])
     else:
         year = g[13] if len(g[13]) == 4 else f"20{g[13]}"
         first = list(_day(year, int(g[12]), g[10]))
@@ -69,7 +69,7 @@ def _day(year: str, month: int, day: str) -> Iterator[date]:
         return
 
 
-def month_of(word: str) -> int:
+def month_number(word: str) -> int:
     """The number of the month that a word names; 0 for a word that names none."""
     lower = word.casefold()
     return next(

@@ -21,7 +21,7 @@ OLDEST = 1800  # a year; archives digitise old papers, and dates before that are
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class ParsedDate:
     """A written date as read: `moment` is aware UTC; `zoned` is False where the wall clock named no zone; `offset` is that of
     the zone in minutes, None where none was named or needed."""
 
@@ -36,7 +36,7 @@ class Stamp:
         return (self.moment + timedelta(minutes=self.offset or 0)).date()
 
 
-def read(text: object) -> Stamp | None:
+def parse_date(text: object) -> ParsedDate | None:
     """The date that a value writes, or None where it is none that we understand."""
     if not isinstance(text, str) or not 8 <= len(text.strip()) <= 60:
         return None
@@ -48,16 +48,16 @@ def read(text: object) -> Stamp | None:
     return stamp if stamp and stamp.moment.year >= OLDEST else None
 
 
-def _iso(match: re.Match[str]) -> Stamp:
+def _iso(match: re.Match[str]) -> ParsedDate:
     year, month, day, hour, minute, second, zone = match.groups()
     midnight = datetime(int(year), int(month), int(day), tzinfo=UTC)
     if hour is None:
-        return Stamp(midnight, "day")
+        return ParsedDate(midnight, "day")
     moment = midnight + timedelta(hours=int(hour), minutes=int(minute), seconds=int(second or 0))
     if int(hour) > 24 or int(minute) > 59:
         raise ValueError(match[0])
     if not zone:
-        return Stamp(moment, "second", zoned=False)
+        return ParsedDate(moment, "second", zoned=False)
     return _placed(moment.replace(tzinfo=_zone(zone)))
 
 
@@ -69,16 +69,16 @@ def _zone(text: str) -> timezone:
     return timezone((1 if text[0] == "+" else -1) * timedelta(hours=hours, minutes=minutes))
 
 
-def _mail(text: str) -> Stamp | None:
+def _mail(text: str) -> ParsedDate | None:
     """Dates as feeds and HTTP write them: Tue, 07 Mar 2023 10:00:00 GMT."""
     if not re.search(r"\d{1,2}:\d{2}", text):
         return None
     moment = parsedate_to_datetime(text)
     if moment.tzinfo is None:
-        return Stamp(moment.replace(tzinfo=UTC), "second", zoned=False)
+        return ParsedDate(moment.replace(tzinfo=UTC), "second", zoned=False)
     return _placed(moment)
 
 
-def _placed(moment: datetime) -> Stamp:
+def _placed(moment: datetime) -> ParsedDate:
     offset = moment.utcoffset() or timedelta()
-    return Stamp(moment.astimezone(UTC), "second", offset=round(offset.total_seconds() / 60))
+    return ParsedDate(moment.astimezone(UTC), "second", offset=round(offset.total_seconds() / 60))

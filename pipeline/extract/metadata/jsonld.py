@@ -16,7 +16,7 @@ from typing import Any
 
 from lxml.html import HtmlElement
 
-from pipeline.extract.sanitize import line
+from pipeline.extract.sanitize import single_line
 
 ARTICLE = re.compile(
     r"(?:[a-z]*article|[a-z]*posting|review|report|critic\w*|[a-z]*newsarticle)", re.I
@@ -27,7 +27,7 @@ TRAILING_COMMA = re.compile(r",\s*([}\]])")
 Node = dict[str, Any]
 
 
-def story_node(tree: HtmlElement) -> Node:
+def find_story(tree: HtmlElement) -> Node:
     """The node that describes the story; {} where none does."""
     nodes = [node for script in _scripts(tree) for node in _walk(script)]
     for kinds in (ARTICLE, LOOSE):
@@ -88,17 +88,17 @@ def _types(node: Node) -> list[str]:
     return [name.rpartition("/")[2].rpartition(":")[2] for name in names if isinstance(name, str)]
 
 
-def text_of(value: Any) -> str:
+def text_value(value: Any) -> str:
     """A value's text on one line; a node's name; the first of a list."""
     for _ in range(4):
         if isinstance(value, list):
             value = value[0] if value else ""
         elif isinstance(value, dict):
             value = value.get("name") or value.get("@value") or value.get("url") or ""
-    return line(unescape(unescape(value))) if isinstance(value, str) else ""
+    return single_line(unescape(unescape(value))) if isinstance(value, str) else ""
 
 
-def texts_of(value: Any) -> tuple[str, ...]:
+def text_values(value: Any) -> tuple[str, ...]:
     """All texts of a value that may be one or many."""
     values = value if isinstance(value, list) else [value]
-    return tuple(text for text in map(text_of, values[:50]) if text)
+    return tuple(text for text in map(text_value, values[:50]) if text)

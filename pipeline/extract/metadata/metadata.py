@@ -18,9 +18,9 @@ from lxml.html import HtmlElement
 from pipeline.core import local_times
 from pipeline.core.models import Metadata
 from pipeline.extract.metadata import authors, date_selection, date_values, jsonld
-from pipeline.extract.metadata.jsonld import text_of, texts_of
-from pipeline.extract.metadata.visible_bylines import Line, byline, days_of, lines_near_headline
-from pipeline.extract.sanitize import line
+from pipeline.extract.metadata.jsonld import text_value, text_values
+from pipeline.extract.metadata.visible_bylines import VisibleLine, visible_byline, visible_dates, lines_near_headline
+from pipeline.extract.sanitize import single_line
 
 TITLES = (
     "og:title",
@@ -74,20 +74,20 @@ Declared = dict[str, list[str]]
 From = tuple[str, str]  # a value, and where it came from
 
 
-def metadata_of(tree: HtmlElement) -> Metadata:
+def read_metadata(tree: HtmlElement) -> Metadata:
     """What the page declares; its language is set by whoever has seen its text."""
-    meta, story = _meta(tree), jsonld.story_node(tree)
+    meta, story = _meta(tree), jsonld.find_story(tree)
     site_name = _site_name(meta, story)
     section, section_from = _section(meta, story, site_name)
     title, title_from = _title(tree, meta, story, site_name, section)
     lines = lines_near_headline(tree, title)
     canonical = _canonical(tree, meta)
-    published, modified = date_selection.dates_of(tree, meta, story, days_of(lines), canonical)
+    published, modified = date_selection.select_dates(tree, meta, story, visible_dates(lines), canonical)
     at, changed = published.stamp, modified.stamp
     people, people_from = _authors(tree, meta, story, site_name, lines)
     tags, tags_from = _tags(meta, story)
     description, description_from = _said(meta, DESCRIPTIONS) or (
-        text_of(story.get("description"))[:MAX_TEXT],
+        text_value(story.get("description"))[:MAX_TEXT],
         JSON_LD,
     )
     told = {"title": title_from, "authors": people_from, "section": section_from, "tags": tags_from}
@@ -96,14 +96,14 @@ def metadata_of(tree: HtmlElement) -> Metadata:
         title=title,
         authors=people,
         published_at=at.moment if at else None,
-        published_source=local_times.marked(published.source, _lacking(at, changed)),
+        published_source=local_times.mark_naive(published.source, _lacking(at, changed)),
         published_precision=at.precision if at else "",
-        published_certainty=published.certainty,
+        published_confidence=published.certainty,
         published_offset=at.offset if at else None,
         published_day=published.day,
         modified_at=changed.moment if changed else None,
         modified_source=modified.source,
-        modified_certainty=modified.certainty,
+        modified_confidence=modified.certainty,
         modified_offset=changed.offset if changed else None,
         paywalled=_paywalled(meta, story),
         section=section,
@@ -126,7 +126,7 @@ def _meta(tree: HtmlElement) -> Declared:
         if count >= MAX_META:
             break
         name = element.get("property") or element.get("name") or element.get("itemprop") or ""
-        content = line((element.get("content") or "")[:MAX_TEXT])
+        content = single_line((element.get("content") or "")[:MAX_TEXT])
         if name and content:
             found.setdefault(name.strip().lower(), []).append(content)
     return found
@@ -144,17 +144,17 @@ def _title(
     tree: HtmlElement, meta: Declared, story: dict[str, Any], site_name: str, section: str
 ) -> From:
     headings = [
-        text for e in tree.iter("h1") if (text := line(e.text_content())) and len(text) <= 400
+        text for e in tree.iter("h1") if (text := single_line(e.text_content())) and len(text) <= 400
     ]
     declared, source = _said(meta, TITLES) or ("", "title")
     head = tree.find(".//title")
-    page = line(head.text_content()) if head is not None else ""
-    headline = text_of(story.get("headline"))
+    page = single_line(head.text_content()) if head is not None else ""
+    headline = text_value(story.get("headline"))
     for heading in headings:  # what readers see, when what the page declares confirms it
         if len(heading) > 10 and any(_begins(text, heading) for text in (declared, page, headline)):
             return heading, "h1"
     if declared or page:
-        return without_site(without_site(declared or page, site_name), section)[:MAX_TEXT], source
+        return strip_site_name(strip_site_name(declared or page, site_name), section)[:MAX_TEXT], source
     return (
         (headline[:MAX_TEXT], JSON_LD)
         if headline
@@ -166,7 +166,7 @@ def _begins(text: str, heading: str) -> bool:
     return bool(text) and text.casefold()[: len(heading)] == heading.casefold()
 
 
-def without_site(title: str, site_name: str) -> str:
+def strip_site_name(title: str, site_name: str) -> str:
     """A title without the name of its site before or behind it, where that name is known."""
     if site_name:
         name = re.escape(site_name)
@@ -177,18 +177,18 @@ def without_site(title: str, site_name: str) -> str:
 
 
 def _authors(
-    tree: HtmlElement, meta: Declared, story: dict[str, Any], site_name: str, lines: Sequence[Line]
+    tree: HtmlElement, meta: Declared, story: dict[str, Any], site_name: str, lines: Sequence[VisibleLine]
 ) -> tuple[tuple[str, ...], str]:
     """Who wrote it. Declared people come first; the byline that readers see stands where none are declared, and settles who of
     them it was where it names some of the same."""
-    publishers = (site_name, text_of(story.get("publisher")))
+    publishers = (site_name, text_value(story.get("publisher")))
     given, source = _declared_authors(meta, story, site_name)
-    declared = authors.people(given, publishers)
-    seen, says_by = byline(lines)
-    seen = authors.people(seen, publishers)
+    declared = authors.select_authors(given, publishers)
+    seen, says_by = visible_byline(lines)
+    seen = authors.select_authors(seen, publishers)
     if not seen and not declared:
-        return authors.people(authors.names(_bylines(tree), site_name), publishers), "byline"
-    if not any(map(authors.is_name, declared)) and seen:
+        return authors.select_authors(authors.parse_names(_bylines(tree), site_name), publishers), "byline"
+    if not any(map(authors.is_person_name, declared)) and seen:
         return seen, "byline"
     chosen = _settled(declared, seen) if seen and says_by else declared
     return chosen, source if chosen is declared else "byline"
@@ -203,18 +203,18 @@ def _declared_authors(
         node for node in nodes if isinstance(node, dict) and "Person" in str(node.get("@type"))
     ]
     for candidates in (people, nodes):
-        if found := authors.names(texts_of(candidates), site_name):
+        if found := authors.parse_names(text_values(candidates), site_name):
             return found, JSON_LD
     names = [name for name in AUTHORS if name in meta]
-    found = authors.names((value for name in names for value in meta[name]), site_name)
+    found = authors.parse_names((value for name in names for value in meta[name]), site_name)
     return found, f"meta {names[0]}" if names else ""
 
 
 def _settled(declared: tuple[str, ...], seen: tuple[str, ...]) -> tuple[str, ...]:
     """The declared people, or those of the byline where it names them and more, or spells them with more accents. A byline that
     names fewer settles nothing: the others may stand further down."""
-    ours, theirs = set(map(authors.key, declared)), set(map(authors.key, seen))
-    if ours < theirs or (ours == theirs and authors.accents(seen) > authors.accents(declared)):
+    ours, theirs = set(map(authors.name_key, declared)), set(map(authors.name_key, seen))
+    if ours < theirs or (ours == theirs and authors.count_accents(seen) > authors.count_accents(declared)):
         return seen
     return declared
 
@@ -224,13 +224,13 @@ def _bylines(tree: HtmlElement) -> Iterator[str]:
     for element in tree.iter("a", "span", "p", "div", "address", "cite", "li"):
         marks = f"{element.get('itemprop') or ''} {element.get('rel') or ''} {element.get('class') or ''}"
         if BYLINE.search(marks):
-            text = line(element.text_content()[:300])
+            text = single_line(element.text_content()[:300])
             if 3 < len(text) < 100:
                 yield text
                 return
 
 
-def _lacking(published: date_values.Stamp | None, modified: date_values.Stamp | None) -> list[str]:
+def _lacking(published: date_values.ParsedDate | None, modified: date_values.ParsedDate | None) -> list[str]:
     """Which of the two times lack a zone."""
     times = ((local_times.PUBLISHED, published), (local_times.MODIFIED, modified))
     return [name for name, stamp in times if stamp and not stamp.zoned]
@@ -239,7 +239,7 @@ def _lacking(published: date_values.Stamp | None, modified: date_values.Stamp | 
 def _site_name(meta: Declared, story: dict[str, Any]) -> str:
     names = (
         *(value for name in SITE_NAMES for value in meta.get(name, ())),
-        text_of(story.get("publisher")),
+        text_value(story.get("publisher")),
     )
     return next((name for name in names if name and "://" not in name), "")
 
@@ -247,7 +247,7 @@ def _site_name(meta: Declared, story: dict[str, Any]) -> str:
 def _section(meta: Declared, story: dict[str, Any], site_name: str) -> From:
     """The first section that is a name, and not that of the whole site."""
     given = [(value, f"meta {name}") for name in SECTIONS for value in meta.get(name, ())]
-    given += [(value, JSON_LD) for value in texts_of(story.get("articleSection"))]
+    given += [(value, JSON_LD) for value in text_values(story.get("articleSection"))]
     return next(
         (
             each
@@ -273,7 +273,7 @@ def _paywalled(meta: Declared, story: dict[str, Any]) -> bool | None:
 
 
 def _tags(meta: Declared, story: dict[str, Any]) -> tuple[tuple[str, ...], str]:
-    given = [(value, JSON_LD) for value in texts_of(story.get("keywords"))]
+    given = [(value, JSON_LD) for value in text_values(story.get("keywords"))]
     given += [(value, f"meta {name}") for name in TAGS for value in meta.get(name, ())]
     found: dict[str, From] = {}
     for value, source in given:
@@ -296,5 +296,5 @@ def _image(story: dict[str, Any]) -> str:
 def _canonical(tree: HtmlElement, meta: Declared) -> str:
     for element in tree.iter("link"):
         if (element.get("rel") or "").lower() == "canonical" and element.get("href"):
-            return line(element.get("href"))[:MAX_TEXT]
+            return single_line(element.get("href"))[:MAX_TEXT]
     return _first(meta, ("og:url",))

@@ -15,8 +15,8 @@ from itertools import islice
 from lxml.html import HtmlElement
 
 from pipeline.extract.metadata import authors
-from pipeline.extract.metadata.date_text import written
-from pipeline.extract.sanitize import line
+from pipeline.extract.metadata.date_text import find_dates
+from pipeline.extract.sanitize import single_line
 
 INLINE = {
     "a", "abbr", "address", "b", "bdi", "br", "cite", "data", "em", "font", "i", "img", "mark", "picture", "q", "s", "small",
@@ -81,18 +81,18 @@ PUBLISHED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class VisibleLine:
     """A line that readers see, the words that mark its place (classes, roles), its element, and how many lines it stands behind
     the headline: below zero before it."""
 
     text: str
     marks: str = ""
     tag: str = ""
-    behind: int = 0
+    distance: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class VisibleDates:
     """The days near a headline: those that stand there as the page's date, those that are said to be of a change, and all."""
 
     plain: frozenset[date] = frozenset()
@@ -100,7 +100,7 @@ class Shown:
     all: frozenset[date] = frozenset()
 
 
-def lines_near_headline(tree: HtmlElement, headline: str = "") -> tuple[Line, ...]:
+def lines_near_headline(tree: HtmlElement, headline: str = "") -> tuple[VisibleLine, ...]:
     """The short lines around the headline; () on a page without one."""
     head = _headline(tree, headline)
     if head is None:
@@ -108,7 +108,7 @@ def lines_near_headline(tree: HtmlElement, headline: str = "") -> tuple[Line, ..
     return (*reversed(list(_stretch(head, True, BEFORE))), *_stretch(head, False, BEHIND))
 
 
-def _stretch(head: HtmlElement, back: bool, budget: int) -> Iterator[Line]:
+def _stretch(head: HtmlElement, back: bool, budget: int) -> Iterator[VisibleLine]:
     """The short lines on one side of the headline, the nearest first."""
     prose = number = 0
     for text, places in _lines(_away(head, back, budget), back):
@@ -119,21 +119,21 @@ def _stretch(head: HtmlElement, back: bool, budget: int) -> Iterator[Line]:
         if prose >= ENOUGH_PROSE or number > MOST_LINES:
             return
         if len(text) <= LONGEST:
-            yield Line(text, _marks(places), places[0].tag, -number if back else number)
+            yield VisibleLine(text, _marks(places), places[0].tag, -number if back else number)
 
 
 def _headline(tree: HtmlElement, headline: str) -> HtmlElement | None:
     """The h1 that is the headline, else the last h1, else a smaller heading that is the headline."""
     last = None
     for element in tree.iter("h1"):
-        text = line(element.text_content())
+        text = single_line(element.text_content())
         if text and (text == headline or headline.startswith(text) or text.startswith(headline)):
             return element
         last = element if text else last
     if last is not None or not headline:
         return last
     return next(
-        (each for each in tree.iter("h2", "h3") if line(each.text_content()) == headline), None
+        (each for each in tree.iter("h2", "h3") if single_line(each.text_content()) == headline), None
     )
 
 
@@ -216,7 +216,7 @@ def _joined(texts: list[str], back: bool) -> str:
             and left[-1] not in HOLDING
         ):
             parts[number] = f" {right}"
-    return line("".join(parts))
+    return single_line("".join(parts))
 
 
 def _marks(places: Sequence[HtmlElement]) -> str:
@@ -233,11 +233,11 @@ def _marks(places: Sequence[HtmlElement]) -> str:
     return " ".join(found).lower()
 
 
-def byline(lines: Sequence[Line]) -> tuple[tuple[str, ...], bool]:
+def visible_byline(lines: Sequence[VisibleLine]) -> tuple[tuple[str, ...], bool]:
     """The names of the first byline, and whether it says "by"; the first that says so is before those that are only marked."""
     marked: tuple[str, ...] = ()
     for number, each in enumerate(lines):
-        if each.behind > BYLINE_WITHIN:
+        if each.distance > BYLINE_WITHIN:
             break
         is_marked = bool(MARKED.search(each.marks)) and not ASIDE.search(each.marks)
         opening = authors.BY.match(each.text) or BEHIND_DATE.match(each.text)
@@ -259,7 +259,7 @@ def byline(lines: Sequence[Line]) -> tuple[tuple[str, ...], bool]:
     return tuple(dict.fromkeys(marked)), False
 
 
-def _more(first: Line, lines: Sequence[Line]) -> Iterator[str]:
+def _more(first: VisibleLine, lines: Sequence[VisibleLine]) -> Iterator[str]:
     """The names of a byline whose names stand on lines of their own."""
     joined = False
     for each in lines[:MOST_MORE]:
@@ -283,21 +283,21 @@ def _more(first: Line, lines: Sequence[Line]) -> Iterator[str]:
 
 def _names(text: str) -> tuple[str, ...]:
     """The names at the beginning of a line, as far as nothing else stands there."""
-    ends = [at for at, _ in written(text)[:1]] + [
+    ends = [at for at, _ in find_dates(text)[:1]] + [
         match.start() for match in islice(CUT.finditer(text), 1)
     ]
-    found = authors.names([text[: min(ends)] if ends else text])
-    return tuple(name for name in found if authors.is_name(name))
+    found = authors.parse_names([text[: min(ends)] if ends else text])
+    return tuple(name for name in found if authors.is_person_name(name))
 
 
-def days_of(lines: Sequence[Line]) -> Shown:
+def visible_dates(lines: Sequence[VisibleLine]) -> VisibleDates:
     """The days that stand near the headline; a word like "Updated" before a day makes it one of a change."""
     plain: dict[int, set[date]] = {}
     changed: set[date] = set()
     every: set[date] = set()
     is_label = False  # whether the line before was no more than such a word
     for each in lines:
-        found = written(each.text)
+        found = find_dates(each.text)
         if not found and len(each.text) > LABEL:
             is_label = False
             continue
@@ -309,7 +309,7 @@ def days_of(lines: Sequence[Line]) -> Shown:
         words += [(match.start(), False) for match in PUBLISHED.finditer(each.text)]
         is_date = (
             len(each.text) <= DATE_LENGTH
-            and each.behind >= FARTHEST
+            and each.distance >= FARTHEST
             and not ASIDE.search(each.marks)
         )
         for at, day in found:
@@ -317,9 +317,9 @@ def days_of(lines: Sequence[Line]) -> Shown:
             if max((word for word in words if word[0] < at), default=(0, False))[1]:
                 changed.add(day)
             elif is_date:
-                plain.setdefault(each.behind > 0, set()).add(day)
+                plain.setdefault(each.distance > 0, set()).add(day)
         is_label = not found and bool(words) and max(words)[1]
     # A masthead shows the day of the visit: what stands behind the headline is nearer to the story.
-    return Shown(
+    return VisibleDates(
         frozenset(plain.get(True) or plain.get(False) or ()), frozenset(changed), frozenset(every)
     )

@@ -11,7 +11,7 @@ from pipeline.config.site import SITE_ID
 from pipeline.core.models import Outcome, UrlKind
 from pipeline.onboarding.site_ids import name_of, site_id
 from pipeline.onboarding.timezones import OF_LANGUAGE, zone_of
-from pipeline.process_messages import Findings, Front, Probed, Way, domain_of, scope_of
+from pipeline.process_messages import ProbeResult, FrontPage, ProbedSource, DiscoveryMethod, parent_domain, path_prefix
 
 WINTER, SUMMER = datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC)
 
@@ -39,20 +39,20 @@ def test_an_id_that_is_taken_gets_a_number() -> None:
     assert site_id("https://avesta.tj/", "x", ["avesta", "avesta-2"]) == "avesta-3"
 
 
-def findings(title: str, site_name: str = "", feed: str = "") -> Findings:
+def findings(title: str, site_name: str = "", feed: str = "") -> ProbeResult:
     places = (
-        Probed(
+        ProbedSource(
             url="https://x.tj/f",
             kind=UrlKind.FEED,
-            way=Way.DECLARED,
+            way=DiscoveryMethod.DECLARED,
             outcome=Outcome.FETCHED,
             title=feed,
         ),
     )
-    front = Front(
+    front = FrontPage(
         url="https://www.x.tj/", outcome=Outcome.FETCHED, title=title, site_name=site_name
     )
-    return Findings(front=front, places=places)
+    return ProbeResult(front=front, places=places)
 
 
 def test_the_name_is_the_declared_one_else_what_feed_and_title_share() -> None:
@@ -93,11 +93,11 @@ def test_every_zone_that_may_be_guessed_exists() -> None:
 
 
 def test_domains_and_scopes() -> None:
-    assert domain_of("https://www.news.example.org/x") == "example.org"
-    assert domain_of("https://news.bbc.co.uk/") == "bbc.co.uk"
-    assert domain_of("https://one.wordpress.com/") != domain_of("https://two.wordpress.com/")
-    assert domain_of("http://127.0.0.1:80/") != domain_of("http://127.0.0.2:80/")
-    assert domain_of("http://127.0.0.1:81/") != domain_of("http://127.0.0.1:82/")
-    assert scope_of("https://x.tj/ru/index.html") == "/ru/"
-    assert scope_of("https://x.tj/news.tj/") == "/news.tj/"
-    assert scope_of("https://x.tj") == "/"
+    assert parent_domain("https://www.news.example.org/x") == "example.org"
+    assert parent_domain("https://news.bbc.co.uk/") == "bbc.co.uk"
+    assert parent_domain("https://one.wordpress.com/") != parent_domain("https://two.wordpress.com/")
+    assert parent_domain("http://127.0.0.1:80/") != parent_domain("http://127.0.0.2:80/")
+    assert parent_domain("http://127.0.0.1:81/") != parent_domain("http://127.0.0.1:82/")
+    assert path_prefix("https://x.tj/ru/index.html") == "/ru/"
+    assert path_prefix("https://x.tj/news.tj/") == "/news.tj/"
+    assert path_prefix("https://x.tj") == "/"

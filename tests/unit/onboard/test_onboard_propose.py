@@ -13,7 +13,7 @@ from pipeline.onboarding.check_site import Grade, compare
 from pipeline.onboarding.proposal import Judged, propose
 from pipeline.onboarding.rejections import OF_REASON, is_built_by_scripts, unreachable, verdict
 from pipeline.onboarding.site_file_writer import Terms, compose
-from pipeline.process_messages import Findings, Front, Probed, Sample, Seen, Way
+from pipeline.process_messages import ProbeResult, FrontPage, ProbedSource, SamplePage, RememberedLink, DiscoveryMethod
 
 HOME = "https://news.example.org"
 NOW = datetime(2026, 11, 3, tzinfo=UTC)
@@ -21,10 +21,10 @@ STORIES = tuple(f"/city/2026/11/02/story-number-{n}/" for n in range(12))
 
 
 def place(
-    path: str, kind: UrlKind, way: Way, links: tuple[str, ...] = (), **more: object
-) -> Probed:
+    path: str, kind: UrlKind, way: DiscoveryMethod, links: tuple[str, ...] = (), **more: object
+) -> ProbedSource:
     seen = tuple(
-        Seen(url=link if "://" in link else HOME + link, title=f"A headline of some length {link}")
+        RememberedLink(url=link if "://" in link else HOME + link, title=f"A headline of some length {link}")
         for link in links
     )
     values = {
@@ -32,7 +32,7 @@ def place(
         "total": len(seen),
         "newest": NOW if kind is UrlKind.FEED else None,
     } | more
-    return Probed.model_validate(
+    return ProbedSource.model_validate(
         {"url": path if "://" in path else HOME + path, "kind": kind, "way": way, "links": seen}
         | values
     )
@@ -46,21 +46,21 @@ def judged(
         Outcome.ARCHIVED if story else Outcome.NOT_ARTICLE, Reason.NONE if story else reason,
     )  # fmt: skip
     url = path if "://" in path else HOME + path
-    return Judged(Sample(url=url, found_on=UrlKind.FEED, outcome=Outcome.FETCHED, landed=url), made)
+    return Judged(SamplePage(url=url, found_on=UrlKind.FEED, outcome=Outcome.FETCHED, landed=url), made)
 
 
-def findings(*places: Probed, **front: object) -> Findings:
+def findings(*places: ProbedSource, **front: object) -> ProbeResult:
     values = {
         "url": HOME + "/",
         "outcome": Outcome.FETCHED,
         "title": "Courier",
         "language": "en",
     } | front
-    return Findings(front=Front.model_validate(values), places=places, requests=20)
+    return ProbeResult(front=FrontPage.model_validate(values), places=places, requests=20)
 
 
-FEED = place("/feed.xml", UrlKind.FEED, Way.DECLARED, STORIES)
-FRONT = place("/", UrlKind.SECTION, Way.FRONT, (*STORIES[:5], "/city/", "/about/"))
+FEED = place("/feed.xml", UrlKind.FEED, DiscoveryMethod.DECLARED, STORIES)
+FRONT = place("/", UrlKind.SECTION, DiscoveryMethod.FRONT, (*STORIES[:5], "/city/", "/about/"))
 SAMPLES = tuple(judged(path) for path in STORIES[:10])
 
 
@@ -69,7 +69,7 @@ def test_the_file_loads_to_the_site_that_was_proposed() -> None:
     proposal = propose(found, SAMPLES)
     assert proposal is not None
     text = compose(proposal, found, SAMPLES, Terms(2.0, allow_private=True, day="2026-11-03"))
-    site = sites.parse("courier", text, "the file")
+    site = sites.parse_site("courier", text, "the file")
     assert site == proposal.site("courier", politeness=site.politeness, safety=site.safety)
     assert (site.politeness.delay, site.safety.allow_private) == (2.0, True)
     assert site.allow == (r"/city/\d{4}/\d{2}/\d{2}/[^/]+/$",)
@@ -89,8 +89,8 @@ def test_a_feed_that_shows_nothing_of_its_own_is_left_out_and_one_of_a_sister_ho
     sister = tuple(f"https://sport.example.org/2026/11/02/match-{n}-is-over/" for n in range(6))
     all_samples = (*SAMPLES, *(judged(url) for url in sister[:3]))
     same, other = (
-        place("/rss", UrlKind.FEED, Way.LINKED, STORIES[:4]),
-        place("/sport.xml", UrlKind.FEED, Way.LINKED, sister),
+        place("/rss", UrlKind.FEED, DiscoveryMethod.LINKED, STORIES[:4]),
+        place("/sport.xml", UrlKind.FEED, DiscoveryMethod.LINKED, sister),
     )
     proposal = propose(findings(FEED, same, other), all_samples)
     assert proposal is not None
@@ -100,14 +100,14 @@ def test_a_feed_that_shows_nothing_of_its_own_is_left_out_and_one_of_a_sister_ho
 
 def test_the_whole_past_is_left_out_and_a_news_sitemap_of_it_taken() -> None:
     children = tuple(f"{HOME}/sitemap-{n}.xml" for n in range(120))
-    index = place("/sitemap.xml", UrlKind.SITEMAP, Way.ROBOTS, children=children)
-    news = place("/sitemap-news.xml", UrlKind.SITEMAP, Way.INDEX, STORIES, is_news=True)
+    index = place("/sitemap.xml", UrlKind.SITEMAP, DiscoveryMethod.ROBOTS, children=children)
+    news = place("/sitemap-news.xml", UrlKind.SITEMAP, DiscoveryMethod.INDEX, STORIES, is_news=True)
     proposal = propose(findings(FEED, index, news), SAMPLES)
     assert proposal is not None
     assert [each.value for each in proposal.sitemaps] == [HOME + "/sitemap-news.xml"]
     assert [each.value for each in proposal.left_out] == [HOME + "/sitemap.xml"]
     alone = propose(
-        findings(place("/all.xml", UrlKind.SITEMAP, Way.ROBOTS, STORIES, total=40_000)), SAMPLES
+        findings(place("/all.xml", UrlKind.SITEMAP, DiscoveryMethod.ROBOTS, STORIES, total=40_000)), SAMPLES
     )
     assert alone is not None
     assert [each.value for each in alone.sitemaps] == [HOME + "/all.xml"], "it is all that there is"
@@ -116,7 +116,7 @@ def test_the_whole_past_is_left_out_and_a_news_sitemap_of_it_taken() -> None:
 def test_a_kind_of_page_that_is_never_a_story_is_denied() -> None:
     videos = tuple(f"/video/2026/11/02/clip-number-{n}/" for n in range(4))
     feed = place(
-        "/feed.xml", UrlKind.FEED, Way.DECLARED, (*STORIES, *videos, "/sport/2026/11/01/a-match/")
+        "/feed.xml", UrlKind.FEED, DiscoveryMethod.DECLARED, (*STORIES, *videos, "/sport/2026/11/01/a-match/")
     )
     mixed = (
         *SAMPLES,
@@ -134,7 +134,7 @@ def test_without_a_story_there_is_no_proposal_and_a_sentence_says_why() -> None:
     none = tuple(judged(path, story=False) for path in STORIES[:3])
     assert propose(findings(FEED), none) is None
     assert "no news site" in verdict(findings(FEED), none)
-    sample = Sample(
+    sample = SamplePage(
         url=HOME + STORIES[0], found_on=UrlKind.FEED, outcome=Outcome.REFUSED, reason=Reason.ROBOTS
     )
     assert "robots.txt closes its stories" in verdict(findings(FEED), (Judged(sample),))
@@ -151,7 +151,7 @@ def test_without_a_story_there_is_no_proposal_and_a_sentence_says_why() -> None:
     assert not is_built_by_scripts(findings(FEED), (*built, *SAMPLES))
     stubs = tuple(judged(path, story=False, reason=Reason.PAYWALL_STUB) for path in STORIES[:3])
     assert "paywall" in verdict(findings(FEED), stubs)
-    shell = findings(place("/", UrlKind.SECTION, Way.FRONT), words=5, anchors=0, scripts=7)
+    shell = findings(place("/", UrlKind.SECTION, DiscoveryMethod.FRONT), words=5, anchors=0, scripts=7)
     assert "will then say render = true" in verdict(shell, ())
     assert "render" not in verdict(shell, (), rendered=True)
     assert is_built_by_scripts(shell, ())
@@ -159,7 +159,7 @@ def test_without_a_story_there_is_no_proposal_and_a_sentence_says_why() -> None:
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason])
 def test_every_way_not_to_reach_a_site_has_its_sentence(reason: Reason) -> None:
-    said = unreachable(Front(url=HOME, outcome=Outcome.FAILED, reason=reason, detail="said so"))
+    said = unreachable(FrontPage(url=HOME, outcome=Outcome.FAILED, reason=reason, detail="said so"))
     assert said
     assert "\n" not in said
     assert said != "said so"
@@ -167,8 +167,8 @@ def test_every_way_not_to_reach_a_site_has_its_sentence(reason: Reason) -> None:
 
 
 def test_a_site_that_turns_programs_away_and_one_with_an_error_are_told_apart() -> None:
-    def front(status: int) -> Front:
-        return Front(url=HOME, outcome=Outcome.FAILED, reason=Reason.HTTP_STATUS, status=status)
+    def front(status: int) -> FrontPage:
+        return FrontPage(url=HOME, outcome=Outcome.FAILED, reason=Reason.HTTP_STATUS, status=status)
 
     assert "turns programs away" in unreachable(front(403))
     assert "an error of its own" in unreachable(front(500))
@@ -176,16 +176,16 @@ def test_a_site_that_turns_programs_away_and_one_with_an_error_are_told_apart() 
 
 # check
 
-KNOWN = sites.parse(
+KNOWN = sites.parse_site(
     "courier", f'name = "C"\nurl = "{HOME}/"\nlanguage = "en"\nfeeds = ["{HOME}/feed.xml"]\nsections = ["{HOME}/city/"]\n'
     "allow = ['/city/\\d{4}/']\n", "x",
 )  # fmt: skip
-MINE = place("/feed.xml", UrlKind.FEED, Way.GIVEN, STORIES)
-CITY = place("/city/", UrlKind.SECTION, Way.GIVEN, STORIES[:6])
+MINE = place("/feed.xml", UrlKind.FEED, DiscoveryMethod.GIVEN, STORIES)
+CITY = place("/city/", UrlKind.SECTION, DiscoveryMethod.GIVEN, STORIES[:6])
 
 
 def notices(
-    *places: Probed, samples: tuple[Judged, ...] = SAMPLES, **front: object
+    *places: ProbedSource, samples: tuple[Judged, ...] = SAMPLES, **front: object
 ) -> list[tuple[str, str]]:
     return [
         (each.grade, each.key) for each in compare(KNOWN, findings(*places, **front), samples, NOW)
@@ -200,16 +200,16 @@ def test_what_no_longer_answers_or_shows_no_stories_is_broken() -> None:
     gone = place(
         "/feed.xml",
         UrlKind.FEED,
-        Way.GIVEN,
+        DiscoveryMethod.GIVEN,
         outcome=Outcome.GONE,
         reason=Reason.NOT_FOUND,
         status=404,
     )
     assert notices(gone, CITY) == [(Grade.BROKEN, "feeds")]
-    assert notices(MINE, place("/city/", UrlKind.SECTION, Way.GIVEN)) == [
+    assert notices(MINE, place("/city/", UrlKind.SECTION, DiscoveryMethod.GIVEN)) == [
         (Grade.BROKEN, "sections")
     ]
-    assert notices(MINE, place("/city/", UrlKind.SECTION, Way.GIVEN, ("/x", "/y"))) == [
+    assert notices(MINE, place("/city/", UrlKind.SECTION, DiscoveryMethod.GIVEN, ("/x", "/y"))) == [
         (Grade.BROKEN, "sections")
     ]
     assert (Grade.BROKEN, "cleaning") in notices(
@@ -222,14 +222,14 @@ def test_what_no_longer_answers_or_shows_no_stories_is_broken() -> None:
 
 def test_what_has_changed_says_how() -> None:
     new_paths = tuple(f"/stories/{n}-about-it.html" for n in range(1000, 1012))
-    moved = place("/feed.xml", UrlKind.FEED, Way.GIVEN, (*STORIES[:2], *new_paths))
+    moved = place("/feed.xml", UrlKind.FEED, DiscoveryMethod.GIVEN, (*STORIES[:2], *new_paths))
     found = compare(
         KNOWN, findings(moved, CITY), tuple(judged(each) for each in new_paths[:6]), NOW
     )
     (allow,) = [each for each in found if each.key == "allow"]
     assert r"'/stories/\d+-[^/]+\.html$'" in allow.sentence
     assert ("changed", "feeds") in [(each.grade, each.key) for each in found]
-    silent = place("/feed.xml", UrlKind.FEED, Way.GIVEN, STORIES, newest=NOW - timedelta(days=90))
+    silent = place("/feed.xml", UrlKind.FEED, DiscoveryMethod.GIVEN, STORIES, newest=NOW - timedelta(days=90))
     assert notices(silent, CITY) == [(Grade.CHANGED, "feeds")]
     assert notices(MINE, CITY, samples=tuple(judged(each, language="ru") for each in STORIES)) == [
         (Grade.CHANGED, "language")
@@ -242,6 +242,6 @@ def test_a_place_that_was_not_asked_is_not_called_broken() -> None:
 
 
 def test_a_feed_that_shows_more_is_new() -> None:
-    more = place("/more.xml", UrlKind.FEED, Way.DECLARED, (*STORIES, "/city/2026/11/02/one-more/"))
+    more = place("/more.xml", UrlKind.FEED, DiscoveryMethod.DECLARED, (*STORIES, "/city/2026/11/02/one-more/"))
     assert notices(MINE, CITY, more) == [(Grade.NEW, "feeds")]
-    assert notices(MINE, CITY, place("/same.xml", UrlKind.FEED, Way.DECLARED, STORIES)) == []
+    assert notices(MINE, CITY, place("/same.xml", UrlKind.FEED, DiscoveryMethod.DECLARED, STORIES)) == []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.cleaning.revisions import decide, fold
+from pipeline.cleaning.revisions import classify_outcome, build_revisions
 from pipeline.core.models import (
     CleanResult,
     Metadata,
@@ -43,7 +43,7 @@ def seen(letters: str) -> list[Observation]:
 
 
 def texts(letters: str) -> str:
-    return "".join(revision.text for revision in fold(seen(letters)))
+    return "".join(revision.text for revision in build_revisions(seen(letters)))
 
 
 @pytest.mark.parametrize(
@@ -68,21 +68,21 @@ def test_revisions_are_the_stretches_of_one_text(letters: str, revisions: str) -
 def test_a_revision_lasts_from_its_first_to_its_last_sighting_and_speaks_with_its_newest_bytes() -> (
     None
 ):
-    first, second = fold(seen("aa.ab"))
+    first, second = build_revisions(seen("aa.ab"))
     assert (first.first_seen_at, first.last_seen_at) == (START, START + 3 * DAY + DAY / 2)
     assert (first.payload_id, first.title, first.number, second.number) == (3, "a 3", 1, 2)
 
 
 def test_an_older_sighting_that_ends_earlier_does_not_shorten_a_revision() -> None:
-    long = Observation(sighting("a", 0).extraction, 0, START, START + 9 * DAY)
-    (only,) = fold([long, sighting("a", 1)])
+    long = Observation(sighting("a", 0).result, 0, START, START + 9 * DAY)
+    (only,) = build_revisions([long, sighting("a", 1)])
     assert only.last_seen_at == START + 9 * DAY
 
 
 @given(st.text(alphabet="ab.", max_size=12))
 def test_folding_is_the_same_each_time_and_neighbours_differ(letters: str) -> None:
-    revisions = fold(seen(letters))
-    assert fold(seen(letters)) == revisions
+    revisions = build_revisions(seen(letters))
+    assert build_revisions(seen(letters)) == revisions
     assert [revision.number for revision in revisions] == list(range(1, len(revisions) + 1))
     assert all(
         one.text != other.text and one.last_seen_at < other.first_seen_at
@@ -92,7 +92,7 @@ def test_folding_is_the_same_each_time_and_neighbours_differ(letters: str) -> No
 
 
 def before(text: str, payload: int) -> PreviousArticle:
-    return PreviousArticle(payload, sighting(text, 0).extraction.text_digest)
+    return PreviousArticle(payload, sighting(text, 0).result.text_digest)
 
 
 @pytest.mark.parametrize(
@@ -118,4 +118,4 @@ def before(text: str, payload: int) -> PreviousArticle:
 def test_how_cleaning_ended_for_a_page(
     was: PreviousArticle | None, newest: Observation, outcome: tuple[Outcome, Reason]
 ) -> None:
-    assert decide(was, newest) == outcome
+    assert classify_outcome(was, newest) == outcome

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from pipeline.cleaning import near_duplicates
-from pipeline.cleaning.near_duplicates import alike, best, keys, near_keys, shared, sketch
+from pipeline.cleaning.near_duplicates import near_duplicate_score, best_leader, band_keys, candidate_band_keys, containment, make_sketch
 from pipeline.core.models import MinHashSketch, SketchedArticle
 
 DAY = 739_000
@@ -33,7 +33,7 @@ NOTICE = "The bank set the rates for {}: the dollar costs {} roubles, the euro {
 def sketched(
     *paragraphs: str, page: int = 1, site: str = "a", day: int = DAY, head: int | None = None
 ) -> SketchedArticle:
-    made = sketch("\n".join(paragraphs))
+    made = make_sketch("\n".join(paragraphs))
     assert made is not None
     return SketchedArticle(page, site, day, made, head)
 
@@ -67,9 +67,9 @@ def notice(*numbers: int) -> list[str]:
 )
 def test_a_copy_in_another_paper_is_alike(copy: list[str]) -> None:
     one, other = sketched(*WIRE), sketched(*copy, page=2, site="b")
-    assert alike(one, other) >= near_duplicates.ALIKE
-    assert alike(one, other) == alike(other, one)
-    assert {*keys(one.sketch, one.day)} & {*near_keys(other.sketch, other.day)}
+    assert near_duplicate_score(one, other) >= near_duplicates.MIN_CONTAINMENT
+    assert near_duplicate_score(one, other) == near_duplicate_score(other, one)
+    assert {*band_keys(one.sketch, one.day)} & {*candidate_band_keys(other.sketch, other.day)}
 
 
 @pytest.mark.parametrize(
@@ -86,50 +86,50 @@ def test_a_copy_in_another_paper_is_alike(copy: list[str]) -> None:
     ids=["another story", "another story that quotes it", "a round-up", "a translation"],
 )
 def test_what_is_no_copy_is_not_alike(other: list[str]) -> None:
-    assert alike(sketched(*WIRE), sketched(*other, page=2, site="b")) == 0.0
+    assert near_duplicate_score(sketched(*WIRE), sketched(*other, page=2, site="b")) == 0.0
 
 
 def test_the_notice_of_another_day_with_other_numbers_is_no_copy() -> None:
     today, tomorrow = notice(93, 101, 118, 104, 62), notice(95, 103, 121, 107, 66)
-    assert alike(sketched(*today), sketched(*today, page=2, site="b")) == 1.0
+    assert near_duplicate_score(sketched(*today), sketched(*today, page=2, site="b")) == 1.0
     assert (
-        shared(sketched(*today).sketch, sketched(*tomorrow).sketch) >= near_duplicates.ALIKE
+        containment(sketched(*today).sketch, sketched(*tomorrow).sketch) >= near_duplicates.MIN_CONTAINMENT
     )  # by its words it would be
-    assert alike(sketched(*today), sketched(*tomorrow, page=2, site="b")) == 0.0
+    assert near_duplicate_score(sketched(*today), sketched(*tomorrow, page=2, site="b")) == 0.0
 
 
 def test_stories_of_one_site_have_to_be_nearly_the_same() -> None:
-    assert alike(sketched(*WIRE), sketched(*WIRE[:4], page=2)) == 0.0
-    assert alike(sketched(*WIRE), sketched(*WIRE, page=2)) == 1.0
+    assert near_duplicate_score(sketched(*WIRE), sketched(*WIRE[:4], page=2)) == 0.0
+    assert near_duplicate_score(sketched(*WIRE), sketched(*WIRE, page=2)) == 1.0
 
 
 def test_copies_are_printed_within_days() -> None:
     assert (
-        alike(sketched(*WIRE), sketched(*WIRE, page=2, site="b", day=DAY + near_duplicates.DAYS))
+        near_duplicate_score(sketched(*WIRE), sketched(*WIRE, page=2, site="b", day=DAY + near_duplicates.MAX_DAYS_APART))
         == 1.0
     )
     assert (
-        alike(
-            sketched(*WIRE), sketched(*WIRE, page=2, site="b", day=DAY + near_duplicates.DAYS + 1)
+        near_duplicate_score(
+            sketched(*WIRE), sketched(*WIRE, page=2, site="b", day=DAY + near_duplicates.MAX_DAYS_APART + 1)
         )
         == 0.0
     )
-    for days in (-near_duplicates.DAYS, near_duplicates.DAYS):
-        assert {*keys(sketched(*WIRE).sketch, DAY)} <= {
-            *near_keys(sketched(*WIRE).sketch, DAY + days)
+    for days in (-near_duplicates.MAX_DAYS_APART, near_duplicates.MAX_DAYS_APART):
+        assert {*band_keys(sketched(*WIRE).sketch, DAY)} <= {
+            *candidate_band_keys(sketched(*WIRE).sketch, DAY + days)
         }
 
 
 def test_a_cut_story_is_wholly_in_the_long_one() -> None:
     long, cut = sketched(*WIRE).sketch, sketched(*WIRE[:4]).sketch
-    assert shared(long, cut) == pytest.approx(1.0, abs=0.1)
+    assert containment(long, cut) == pytest.approx(1.0, abs=0.1)
     assert near_duplicates.resemblance(long, cut) == pytest.approx(4 / 6, abs=0.12)
 
 
 def test_a_short_text_takes_no_part() -> None:
     words = " ".join(WIRE).split()
-    assert sketch(" ".join(words[: near_duplicates.MIN_WORDS - 1])) is None
-    assert sketch(" ".join(words[: near_duplicates.MIN_WORDS])) is not None
+    assert make_sketch(" ".join(words[: near_duplicates.MIN_WORDS - 1])) is None
+    assert make_sketch(" ".join(words[: near_duplicates.MIN_WORDS])) is not None
 
 
 def test_scripts_without_spaces_are_compared_by_letters() -> None:
@@ -137,9 +137,9 @@ def test_scripts_without_spaces_are_compared_by_letters() -> None:
     one, other = (
         "".join(chr(chance.randrange(0x4E00, 0x5E00)) for _ in range(200)) for _ in range(2)
     )
-    assert alike(sketched(one), sketched(one[:150] + "。", page=2, site="b")) > 0.9
-    assert alike(sketched(one), sketched(other, page=2, site="b")) == 0.0
-    assert sketch(one[:100]) is None
+    assert near_duplicate_score(sketched(one), sketched(one[:150] + "。", page=2, site="b")) > 0.9
+    assert near_duplicate_score(sketched(one), sketched(other, page=2, site="b")) == 0.0
+    assert make_sketch(one[:100]) is None
 
 
 def test_the_likeness_is_right_to_some_points() -> None:
@@ -150,8 +150,8 @@ def test_the_likeness_is_right_to_some_points() -> None:
         both, ours, theirs = (chance.sample(words, 400) for _ in range(3))
         keep = int(400 * share)
         one, other = (
-            sketch(" ".join(both + ours[: 400 - keep])),
-            sketch(" ".join(both + theirs[: 400 - keep])),
+            make_sketch(" ".join(both + ours[: 400 - keep])),
+            make_sketch(" ".join(both + theirs[: 400 - keep])),
         )
         assert one is not None
         assert other is not None
@@ -163,13 +163,13 @@ def test_the_likeness_is_right_to_some_points() -> None:
 def test_an_article_follows_the_head_before_it_that_it_shares_most_with() -> None:
     own = sketched(*WIRE, page=5, site="e")
     cut, whole = sketched(*WIRE[:3], OTHER[0], page=2, site="b"), sketched(*WIRE, page=3, site="c")
-    assert best(own, [cut, whole]) == (whole, 1.0)
-    assert best(own, [sketched(*WIRE, page=4, site="d"), whole]) == (
+    assert best_leader(own, [cut, whole]) == (whole, 1.0)
+    assert best_leader(own, [sketched(*WIRE, page=4, site="d"), whole]) == (
         whole,
         1.0,
     )  # of equal ones the first
-    assert best(own, [sketched(*WIRE, page=4, site="d", head=1), cut])[0] == cut  # type: ignore[index]
-    assert best(own, [sketched(*WIRE, page=6, site="f")]) is None
+    assert best_leader(own, [sketched(*WIRE, page=4, site="d", head=1), cut])[0] == cut  # type: ignore[index]
+    assert best_leader(own, [sketched(*WIRE, page=6, site="f")]) is None
 
 
 def test_sketches_are_the_same_in_every_process() -> None:
@@ -182,24 +182,24 @@ def test_sketches_are_the_same_in_every_process() -> None:
         check=True,
         timeout=60,
     )
-    assert done.stdout.strip() == f"{near_duplicates.VERSION} {sketch(' '.join(WIRE))}"
+    assert done.stdout.strip() == f"{near_duplicates.SKETCH_VERSION} {make_sketch(' '.join(WIRE))}"
 
 
 def test_another_way_to_make_sketches_is_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert near_duplicates._version() == near_duplicates.VERSION
+    assert near_duplicates._version() == near_duplicates.SKETCH_VERSION
     monkeypatch.setattr(near_duplicates, "SEED", 7)
-    assert near_duplicates._version() != near_duplicates.VERSION
+    assert near_duplicates._version() != near_duplicates.SKETCH_VERSION
 
 
 def test_numbers_are_compared_as_far_as_both_texts_keep_them() -> None:
     many = [" ".join([*WIRE, *map(str, range(1000, 1000 + n))]) for n in (20, 60)]
-    one, other = (sketch(each) for each in many)
+    one, other = (make_sketch(each) for each in many)
     assert one is not None
     assert other is not None
-    assert len(other.numbers) == 2 * near_duplicates.NUMBERS
+    assert len(other.number_digests) == 2 * near_duplicates.MAX_NUMBERS
     assert (
-        near_duplicates.same_numbers(one, other) == near_duplicates.same_numbers(other, one) == 1.0
+        near_duplicates.shared_numbers(one, other) == near_duplicates.shared_numbers(other, one) == 1.0
     )
     assert (
-        near_duplicates.same_numbers(one, MinHashSketch(other.runs, other.slots)) == 1.0
+        near_duplicates.shared_numbers(one, MinHashSketch(other.shingle_count, other.minhash)) == 1.0
     )  # none at all say nothing

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.extract.metadata.date_text import MONTHS, month_of, written
+from pipeline.extract.metadata.date_text import MONTHS, month_number, find_dates
 
 
 def days(text: str) -> list[date]:
-    return [day for _, day in written(text)]
+    return [day for _, day in find_dates(text)]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_what_is_no_day_is_not_read(text: str) -> None:
 
 def test_where_a_day_begins_is_known() -> None:
     text = "Jane Doe, 5 March 2024, updated 6 March 2024"
-    assert [text[at:][:7] for at, _ in written(text)] == ["5 March", "6 March"]
+    assert [text[at:][:7] for at, _ in find_dates(text)] == ["5 March", "6 March"]
 
 
 def test_no_beginning_of_a_month_stands_for_two() -> None:
@@ -71,9 +71,9 @@ def test_no_beginning_of_a_month_stands_for_two() -> None:
     ],
 )
 def test_months_that_begin_alike_are_told_apart(word: str, month: int) -> None:
-    assert month_of(word) == month
+    assert month_number(word) == month
 
 
 @given(st.text(max_size=200))
 def test_any_text_is_read_without_an_error(text: str) -> None:
-    assert all(0 <= at < len(text) for at, _ in written(text))
+    assert all(0 <= at < len(text) for at, _ in find_dates(text))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pipeline.core.models import Metadata
-from pipeline.extract.html import parse
-from pipeline.extract.metadata.metadata import metadata_of
+from pipeline.extract.html import parse_html
+from pipeline.extract.metadata.metadata import read_metadata
 
 
 def node(**values: Any) -> str:
@@ -22,9 +22,9 @@ def meta(name: str, content: str) -> str:
 
 def read(head: str = "", body: str = "") -> Metadata:
     markup = f"<html><head><title>A seal delays the ferry</title>{head}</head><body><h1>A seal delays the ferry</h1>{body}"
-    tree = parse((markup + "<p>The ferry was late.</p></body></html>").encode())
+    tree = parse_html((markup + "<p>The ferry was late.</p></body></html>").encode())
     assert tree is not None
-    return metadata_of(tree)
+    return read_metadata(tree)
 
 
 def person(name: str) -> dict[str, str]:

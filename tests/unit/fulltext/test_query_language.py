@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.fulltext import query_language
-from pipeline.fulltext.query_language import MOST_TERMS, described, parse
+from pipeline.fulltext.query_language import MAX_TERMS, describe, parse_query
 
 UNDERSTOOD = {
     "harbour levy": "harbour and levy",
@@ -40,7 +40,7 @@ UNDERSTOOD = {
 
 
 def test_a_text_is_understood_as_the_language_says() -> None:
-    assert {text: described(parse(text)) for text in UNDERSTOOD} == UNDERSTOOD
+    assert {text: describe(parse_query(text)) for text in UNDERSTOOD} == UNDERSTOOD
 
 
 @pytest.mark.parametrize(
@@ -55,26 +55,26 @@ def test_a_text_is_understood_as_the_language_says() -> None:
     ],
 )
 def test_a_filter_with_a_value_of_another_kind_is_words_and_says_so(text: str) -> None:
-    asked = parse(text)
-    assert described(asked).startswith('"')
+    asked = parse_query(text)
+    assert describe(asked).startswith('"')
     assert text.partition(":")[0] in asked.notes[0]
 
 
 def test_what_is_too_much_is_left_out_and_told() -> None:
-    many = parse("word " * 100)
-    assert len(list(query_language.wanted(many.tree))) == MOST_TERMS
+    many = parse_query("word " * 100)
+    assert len(list(query_language.positive_terms(many.tree))) == MAX_TERMS
     assert len(many.notes) == 1
-    assert len(parse("x" * 100_000).notes) == 1
-    assert len(parse('"word ' + "more " * 300).tree.tokens) <= query_language.MOST_WORDS  # type: ignore[union-attr]
+    assert len(parse_query("x" * 100_000).notes) == 1
+    assert len(parse_query('"word ' + "more " * 300).tree.tokens) <= query_language.MAX_PHRASE_WORDS  # type: ignore[union-attr]
 
 
 @given(st.text(alphabet='ab"*-():OR sitefrлё東\x00\ud800“', max_size=80))
 def test_any_text_is_some_query(text: str) -> None:
-    assert described(parse(text))
+    assert describe(parse_query(text))
 
 
 def test_a_filter_without_a_value_is_a_word_and_says_so() -> None:
-    assert parse("author: levy").notes == (
+    assert parse_query("author: levy").notes == (
         "'author:' is looked for as a word, since no value stands right behind it.",
     )
-    assert parse('"author:" author:levy authors:').notes == ()
+    assert parse_query('"author:" author:levy authors:').notes == ()

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.fulltext.excerpts import excerpt, marked
-from pipeline.fulltext.query_language import parse
+from pipeline.fulltext.excerpts import make_excerpt, highlight
+from pipeline.fulltext.query_language import parse_query
 
 
 def lit(text: str, query: str, field: str = "", language: str = "en") -> list[str]:
-    found = marked(text, parse(query), field, language)
+    found = highlight(text, parse_query(query), field, language)
     return [found.text[start:end] for start, end in found.spans]
 
 
@@ -48,7 +48,7 @@ def test_a_title_also_shows_what_was_asked_of_titles() -> None:
 @pytest.mark.parametrize("query", ["needle", "nothing", ""])
 def test_an_excerpt_shows_what_was_asked_for_or_the_beginning(query: str) -> None:
     text = "word " * 60 + "before it the Needle\nstands here. " + "after " * 60
-    shown = excerpt(text, parse(query), 160)
+    shown = make_excerpt(text, parse_query(query), 160)
     assert (
         "before it the Needle stands here. after" if query == "needle" else "word " * 3
     ) in shown.text
@@ -58,13 +58,13 @@ def test_an_excerpt_shows_what_was_asked_for_or_the_beginning(query: str) -> Non
 
 
 def test_an_excerpt_of_a_short_text_is_the_text() -> None:
-    assert excerpt("One\nline  only", parse("only")).text == "One line only"
-    assert excerpt("", parse("only")).text == ""
+    assert make_excerpt("One\nline  only", parse_query("only")).text == "One line only"
+    assert make_excerpt("", parse_query("only")).text == ""
 
 
 @given(st.text(max_size=300), st.text(max_size=30))
 def test_spans_are_in_order_and_within_their_text(text: str, query: str) -> None:
-    for found in (marked(text, parse(query)), excerpt(text, parse(query), 40)):
+    for found in (highlight(text, parse_query(query)), make_excerpt(text, parse_query(query), 40)):
         places = [place for span in found.spans for place in span]
         assert places == sorted(places)
         assert all(0 <= place <= len(found.text) for place in places)

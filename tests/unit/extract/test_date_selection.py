@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pipeline.core.models import DateConfidence, Metadata
-from pipeline.extract.html import parse
-from pipeline.extract.metadata.metadata import metadata_of
+from pipeline.extract.html import parse_html
+from pipeline.extract.metadata.metadata import read_metadata
 
 NIGHT = "2024-03-06T03:30:00Z"
 
@@ -21,13 +21,13 @@ def jsonld(**values: str) -> str:
 
 def read(head: str = "", shown: str = "") -> Metadata:
     markup = f"<html><head><title>A seal delays the ferry</title>{head}</head><body><h1>A seal delays the ferry</h1>{shown}"
-    tree = parse((markup + "<p>The ferry was late.</p></body></html>").encode())
+    tree = parse_html((markup + "<p>The ferry was late.</p></body></html>").encode())
     assert tree is not None
-    return metadata_of(tree)
+    return read_metadata(tree)
 
 
 def published(metadata: Metadata) -> tuple[Any, ...]:
-    return metadata.published_source, metadata.published_certainty, metadata.published_day
+    return metadata.published_source, metadata.published_confidence, metadata.published_day
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_where_an_old_story_is_shown_as_a_new_one_its_day_is_the_one_shown() -> 
 def test_the_day_in_an_address_comes_before_a_guess(address: str, day: date | None) -> None:
     metadata = read(f'<link rel="canonical" href="{address}">', "")
     assert (metadata.published_at.date() if metadata.published_at else None) == day
-    assert (metadata.published_source, metadata.published_certainty) == (
+    assert (metadata.published_source, metadata.published_confidence) == (
         ("url", DateConfidence.MEDIUM) if day else ("", DateConfidence.NONE)
     )
     declared = read(
@@ -151,7 +151,7 @@ def test_a_story_published_anew_says_so_by_the_one_day_that_it_shows() -> None:
         datetime(2020, 3, 1, 10, tzinfo=UTC),
         date(2024, 3, 20),
     )
-    assert anew.published_certainty == DateConfidence.LOW
+    assert anew.published_confidence == DateConfidence.LOW
     assert read(dates, "<p>20 March 2024</p><p>1 March 2020</p>").published_day == date(2020, 3, 1)
     assert read(dates, "<p>20 March 2024</p><p>21 March 2024</p>").published_day is None
     assert read(dates, "<p>19 March 2024</p>").published_day is None  # a day that nobody declares
@@ -186,18 +186,18 @@ def test_the_last_change_has_a_source_and_a_certainty_too() -> None:
     changed = read(
         jsonld(datePublished="2024-03-05T10:00:00+01:00", dateModified="2024-03-06T10:00:00+01:00")
     )
-    assert (changed.modified_source, changed.modified_certainty, changed.modified_offset) == (
+    assert (changed.modified_source, changed.modified_confidence, changed.modified_offset) == (
         "json-ld",
         DateConfidence.MEDIUM,
         60,
     )
     shown = read(jsonld(dateModified="2024-03-06T10:00:00+01:00"), "<p>Updated 6 March 2024</p>")
-    assert shown.modified_certainty == DateConfidence.HIGH
+    assert shown.modified_confidence == DateConfidence.HIGH
     wrong = read(
         jsonld(datePublished="2024-03-05T10:00:00+01:00", dateModified="2024-03-01T10:00:00+01:00")
     )
-    assert wrong.modified_certainty == DateConfidence.LOW  # changed before it was there
-    assert (read().modified_at, read().modified_source, read().modified_certainty) == (
+    assert wrong.modified_confidence == DateConfidence.LOW  # changed before it was there
+    assert (read().modified_at, read().modified_source, read().modified_confidence) == (
         None,
         "",
         DateConfidence.NONE,

@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
-from pipeline.extract.html import parse
-from pipeline.extract.metadata.visible_bylines import Line, byline, days_of, lines_near_headline
+from pipeline.extract.html import parse_html
+from pipeline.extract.metadata.visible_bylines import VisibleLine, visible_byline, visible_dates, lines_near_headline
 
 TITLE = "A seal delays the ferry of Lowmere"
 PROSE = (
@@ -18,15 +18,15 @@ PROSE = (
 )
 
 
-def lines(behind: str, before: str = "", title: str = TITLE) -> tuple[Line, ...]:
-    tree = parse(
+def lines(behind: str, before: str = "", title: str = TITLE) -> tuple[VisibleLine, ...]:
+    tree = parse_html(
         f"<html><body>{before}<article><h1>{title}</h1>{behind}{PROSE * 5}</article></body></html>".encode()
     )
     assert tree is not None
     return lines_near_headline(tree, TITLE)
 
 
-def texts(found: tuple[Line, ...]) -> list[str]:
+def texts(found: tuple[VisibleLine, ...]) -> list[str]:
     return [each.text for each in found]
 
 
@@ -35,7 +35,7 @@ def test_lines_stand_in_reading_order_and_know_how_far_they_are() -> None:
         "<p>A summary.</p><div>By <a rel='author'>Marta Ellin</a></div>",
         "<div>Harbour</div><div>News</div>",
     )
-    assert [(each.behind, each.text) for each in found] == [
+    assert [(each.distance, each.text) for each in found] == [
         (-2, "Harbour"),
         (-1, "News"),
         (1, "A summary."),
@@ -63,8 +63,8 @@ def test_what_readers_do_not_see_and_menus_are_left_out() -> None:
 
 def test_the_headline_is_the_heading_that_is_the_title() -> None:
     found = lines("<p>Behind it.</p>", "<h1>The Lowmere Courier</h1>")
-    assert [each.text for each in found if each.behind == 1] == ["Behind it."]
-    tree = parse(f"<html><body><h2>{TITLE}</h2><p>By Marta Ellin</p></body></html>".encode())
+    assert [each.text for each in found if each.distance == 1] == ["Behind it."]
+    tree = parse_html(f"<html><body><h2>{TITLE}</h2><p>By Marta Ellin</p></body></html>".encode())
     assert tree is not None
     assert texts(lines_near_headline(tree, TITLE)) == ["By Marta Ellin"]
     assert lines_near_headline(tree, "Another title") == ()
@@ -72,7 +72,7 @@ def test_the_headline_is_the_heading_that_is_the_title() -> None:
 
 def test_a_page_of_any_size_costs_little() -> None:
     deep, wide = "<div>" * 200 + "x" + "</div>" * 200, "<p>Menu</p>" * 30_000
-    tree = parse(f"<html><body>{wide}{deep}<h1>{TITLE}</h1>{deep}{wide}</body></html>".encode())
+    tree = parse_html(f"<html><body>{wide}{deep}<h1>{TITLE}</h1>{deep}{wide}</body></html>".encode())
     assert tree is not None
     began = time.process_time()
     assert len(lines_near_headline(tree, TITLE)) <= 40
@@ -104,7 +104,7 @@ def test_a_page_of_any_size_costs_little() -> None:
     ],
 )
 def test_a_byline_is_read(behind: str, expected: tuple[tuple[str, ...], bool]) -> None:
-    assert byline(lines(behind)) == expected
+    assert visible_byline(lines(behind)) == expected
 
 
 @pytest.mark.parametrize(
@@ -126,11 +126,11 @@ def test_a_byline_is_read(behind: str, expected: tuple[tuple[str, ...], bool]) -
     ],
 )
 def test_what_only_looks_like_a_byline_is_none(behind: str) -> None:
-    assert byline(lines(behind))[0] == ()
+    assert visible_byline(lines(behind))[0] == ()
 
 
 def test_the_next_line_is_no_second_author() -> None:
-    assert byline(lines("<p class='author'>By Marta Ellin</p><p>,</p><p>Infectious Diseases</p>"))[
+    assert visible_byline(lines("<p class='author'>By Marta Ellin</p><p>,</p><p>Infectious Diseases</p>"))[
         0
     ] == ("Marta Ellin",)
 
@@ -171,12 +171,12 @@ MARCH_5, MARCH_6 = date(2024, 3, 5), date(2024, 3, 6)
 def test_days_are_of_a_publication_or_of_a_change(
     behind: str, plain: set[date], changed: set[date]
 ) -> None:
-    shown = days_of(lines(behind))
+    shown = visible_dates(lines(behind))
     assert (shown.plain, shown.changed) == (plain, changed)
 
 
 def test_the_day_of_the_visit_in_a_masthead_is_not_the_story_s() -> None:
     masthead = "<p>Wednesday, 6 March 2024</p>"
-    assert days_of(lines("<p>5 March 2024</p>", masthead)).plain == {MARCH_5}
+    assert visible_dates(lines("<p>5 March 2024</p>", masthead)).plain == {MARCH_5}
     menu = "".join(f"<p>Section {number}</p>" for number in range(5))
-    assert days_of(lines("<p>By Marta Ellin</p>", masthead + menu)).plain == set()
+    assert visible_dates(lines("<p>By Marta Ellin</p>", masthead + menu)).plain == set()

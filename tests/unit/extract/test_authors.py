@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.extract.metadata.authors import is_name, key, names, people
+from pipeline.extract.metadata.authors import is_person_name, name_key, parse_names, select_authors
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ from pipeline.extract.metadata.authors import is_name, key, names, people
     ],
 )
 def test_a_byline_is_its_names(byline: str, expected: list[str]) -> None:
-    assert list(names([byline])) == expected
+    assert list(parse_names([byline])) == expected
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_byline_is_its_names(byline: str, expected: list[str]) -> None:
 def test_people_come_before_organisations(
     given_names: list[str], publishers: list[str], expected: list[str]
 ) -> None:
-    assert list(people(given_names, publishers)) == expected
+    assert list(select_authors(given_names, publishers)) == expected
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_people_come_before_organisations(
     ],
 )
 def test_names_are_written_as_names(name: str) -> None:
-    assert is_name(name)
+    assert is_person_name(name)
 
 
 @pytest.mark.parametrize(
@@ -123,16 +123,16 @@ def test_names_are_written_as_names(name: str) -> None:
     ],
 )
 def test_other_words_are_not(text: str) -> None:
-    assert not is_name(text)
+    assert not is_person_name(text)
 
 
 def test_accents_case_and_stops_make_no_other_person() -> None:
-    assert key("Zoë  O’Hare Jr.") == key("ZOE O'HARE JR")
+    assert name_key("Zoë  O’Hare Jr.") == name_key("ZOE O'HARE JR")
 
 
 @given(st.text(max_size=300))
 def test_any_byline_gives_short_names_without_addresses(text: str) -> None:
-    for name in people(names([text]), [text[:20]]):
+    for name in select_authors(parse_names([text]), [text[:20]]):
         assert name == name.strip()
         assert 2 < len(name) <= 61
         assert "@" not in name

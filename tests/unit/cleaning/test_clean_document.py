@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.cleaning.apply_rules import digest, strike
+from pipeline.cleaning.apply_rules import recipe_digest, clean_document
 from pipeline.cleaning.boilerplate_keys import line_key
-from pipeline.config.site import Cleaning
+from pipeline.config.site import CleaningOptions
 from pipeline.core.models import (
     AnnouncedMetadata,
     Block,
@@ -36,12 +36,12 @@ def struck(
     options: dict[str, Any] = {
         "facts": facts or {},
         "told": AnnouncedMetadata(),
-        "cleaning": Cleaning(),
+        "cleaning": CleaningOptions(),
         "language_hint": "",
         "timezone": "UTC",
         "fetched_at": VISIT,
     }
-    return strike(draft, **(options | given))
+    return clean_document(draft, **(options | given))
 
 
 def draft_of(*lines: str, linked: bool = False, **metadata: Any) -> ExtractedPage:
@@ -208,11 +208,11 @@ def test_the_page_is_believed_before_the_feed_and_a_guess_is_not() -> None:
 
 
 def test_a_rule_can_be_left_out_and_the_recipe_says_so() -> None:
-    without = Cleaning(without=("more-line",))
+    without = CleaningOptions(without=("more-line",))
     assert struck(draft_of(SENTENCE, "All news")).text == SENTENCE
     assert struck(draft_of(SENTENCE, "All news"), cleaning=without).text.endswith("All news")
-    assert digest(without) != digest(Cleaning())
-    assert digest(Cleaning(strike=("a",))) != digest(Cleaning())
+    assert recipe_digest(without) != recipe_digest(CleaningOptions())
+    assert recipe_digest(CleaningOptions(remove=("a",))) != recipe_digest(CleaningOptions())
 
 
 def test_a_written_address_is_no_mere_link() -> None:

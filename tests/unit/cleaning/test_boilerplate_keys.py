@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pipeline.cleaning.boilerplate_keys import (
     MAIN_WORDS,
     MAX_CONTAINERS,
-    containers,
-    facts_digest,
-    has_ended,
+    container_signals,
+    line_stats_digest,
+    is_retired_layout,
     headline_keys,
     line_key,
     line_keys,
@@ -72,10 +72,10 @@ def test_a_headline_is_known_with_and_without_the_name_of_its_site() -> None:
 
 
 def test_one_page_more_is_news_only_across_a_grade() -> None:
-    assert facts_digest({1: LineStats(6)}) == facts_digest({1: LineStats(7)})
-    assert facts_digest({1: LineStats(1)}) != facts_digest({1: LineStats(2)})
-    assert facts_digest({1: LineStats(0, True)}) != facts_digest({})
-    assert facts_digest({1: LineStats(0)}) == facts_digest({}) == ""
+    assert line_stats_digest({1: LineStats(6)}) == line_stats_digest({1: LineStats(7)})
+    assert line_stats_digest({1: LineStats(1)}) != line_stats_digest({1: LineStats(2)})
+    assert line_stats_digest({1: LineStats(0, True)}) != line_stats_digest({})
+    assert line_stats_digest({1: LineStats(0)}) == line_stats_digest({}) == ""
 
 
 # Containers
@@ -95,7 +95,7 @@ def line(words: int, chance: float, where: str = STORY) -> Block:
 
 def shown(*blocks: Block) -> set[tuple[str, bool, bool]]:
     """Name, whether it holds story, whether it holds most of it."""
-    return set(containers(ExtractedPage("x", blocks)))
+    return set(container_signals(ExtractedPage("x", blocks)))
 
 
 def test_a_container_holds_the_story_where_most_of_its_words_are_likely_to_be_of_it() -> None:
@@ -147,4 +147,4 @@ def test_a_layout_has_ended_when_it_is_silent_for_much_longer_than_it_used_to_be
     pages: int, lasted: timedelta, silent: timedelta, ended: bool
 ) -> None:
     last = FIRST + lasted
-    assert has_ended(pages, FIRST, last, last + silent) is ended
+    assert is_retired_layout(pages, FIRST, last, last + silent) is ended

@@ -13,20 +13,20 @@ from lxml.html import HtmlElement
 
 from pipeline.core.models import BlockKind, Metadata, RawPage
 from pipeline.extract import extract, line_classifier
-from pipeline.extract.decision_trees import FIRST, HOPELESS, Trees, shipped
-from pipeline.extract.html import parse
-from pipeline.extract.line_features import NAMES, VOTED, Chosen, View
-from pipeline.extract.text_lines import MOST, Piece, Within, pieces_of
+from pipeline.extract.decision_trees import FIRST_TREES, HOPELESS_SCORE, DecisionTrees, bundled_trees
+from pipeline.extract.html import parse_html
+from pipeline.extract.line_features import FEATURE_NAMES, VOTE_FEATURES, ExtractorLines, LineFeatures
+from pipeline.extract.text_lines import MAX_LINES, PageLine, Region, read_lines
 
 
 def tree_of(body: str) -> HtmlElement:
-    tree = parse(f"<html><body>{body}</body></html>".encode())
+    tree = parse_html(f"<html><body>{body}</body></html>".encode())
     assert tree is not None
     return tree
 
 
-def lines(body: str) -> list[Piece]:
-    return pieces_of(tree_of(body)).lines
+def lines(body: str) -> list[PageLine]:
+    return read_lines(tree_of(body)).lines
 
 
 def texts(body: str) -> list[str]:
@@ -54,16 +54,16 @@ def test_the_text_of_a_page_falls_into_lines(body: str, expected: list[str]) -> 
 
 def test_a_line_knows_its_links_its_emphasis_and_its_breaks() -> None:
     first, second = lines('<p>see <a href="/x">the plan</a> and <b>weep</b><br>then go</p>')
-    assert (first.linked, first.emphasis, first.is_broken) == (len("the plan"), len("weep"), False)
-    assert (second.linked, second.emphasis, second.is_broken) == (0, 0, True)
+    assert (first.linked, first.emphasis, first.is_after_break) == (len("the plan"), len("weep"), False)
+    assert (second.linked, second.emphasis, second.is_after_break) == (0, 0, True)
 
 
 def test_a_place_knows_what_it_lies_in() -> None:
     (line,) = lines(
         '<main><article class="story"><div itemprop="articleBody" style="display: none"><p>x</p></div></article></main>'
     )
-    assert line.place.within == Within.MAIN | Within.ARTICLE | Within.BODY_PROPERTY | Within.HIDDEN
-    assert (line.place.tag, line.place.depth) == ("p", 4)
+    assert line.element.regions == Region.MAIN | Region.ARTICLE | Region.BODY_PROPERTY | Region.HIDDEN
+    assert (line.element.tag, line.element.depth) == ("p", 4)
 
 
 @given(
@@ -74,77 +74,77 @@ def test_a_place_knows_what_it_lies_in() -> None:
 )
 @settings(max_examples=60, deadline=None)
 def test_no_letter_of_a_page_is_lost_and_none_is_there_twice(body: str) -> None:
-    tree = parse(f"<html><body><p>x</p>{body}</body></html>".encode())
+    tree = parse_html(f"<html><body><p>x</p>{body}</body></html>".encode())
     assert tree is not None
     shown = tree.find("body")
     assert shown is not None
-    assert "".join(piece.text for piece in pieces_of(tree).lines).replace(" ", "") == "".join(
+    assert "".join(piece.text for piece in read_lines(tree).lines).replace(" ", "") == "".join(
         shown.text_content().split()
     )
 
 
 def test_there_is_a_number_for_each_name_and_each_is_finite() -> None:
     body = "<h1>A seal delays the ferry</h1><div class=story><p>It was late, for a seal slept on its ramp.</p></div><p>x</p>"
-    view = View(
-        pieces_of(tree_of(body)), Metadata(title="A seal delays the ferry", authors=("Ada Lund",))
+    view = LineFeatures(
+        read_lines(tree_of(body)), Metadata(title="A seal delays the ferry", authors=("Ada Lund",))
     )
     for i in range(len(view.lines)):
-        row = view.row(i)
-        assert len(row) == len(NAMES) == len(set(NAMES))
+        row = view.features(i)
+        assert len(row) == len(FEATURE_NAMES) == len(set(FEATURE_NAMES))
         assert all(isfinite(number) for number in row)
-    named = dict(zip(NAMES, view.row(1), strict=True))
+    named = dict(zip(FEATURE_NAMES, view.features(1), strict=True))
     assert (named["from_title"], named["near_story"], named["chosen"]) == (1, 0, 0)
-    assert set(view.row(2)[VOTED]) == {0.0}
-    unheard = view.row(2)
-    view.hear(Chosen(["x"]))
-    heard = dict(zip(NAMES, view.heard(2, view.row(2)), strict=True))
+    assert set(view.features(2)[VOTE_FEATURES]) == {0.0}
+    unheard = view.features(2)
+    view.add_votes(ExtractorLines(["x"]))
+    heard = dict(zip(FEATURE_NAMES, view.with_votes(2, view.features(2)), strict=True))
     assert heard["chosen"] == 1
     assert min(heard["chosen_share"], heard["place_chosen"]) > 0
     assert (
-        dict(zip(NAMES, unheard, strict=True)) | {name: heard[name] for name in NAMES[VOTED]}
+        dict(zip(FEATURE_NAMES, unheard, strict=True)) | {name: heard[name] for name in FEATURE_NAMES[VOTE_FEATURES]}
         == heard
     ), "nothing else changed"
 
 
 def test_what_an_extractor_chose_is_found_whole_or_as_a_long_part() -> None:
-    chosen = Chosen(
+    chosen = ExtractorLines(
         ["A short line.", "The crane on the northern quay was mended on Monday, and nobody saw it."]
     )
-    assert chosen.has("ashortline") == 1.0
-    assert chosen.has("thecraneonthenorthernquaywasmended") == 0.9
-    assert chosen.has("crane") == 0.0
-    assert chosen.has("") == 0.0
+    assert chosen.vote("ashortline") == 1.0
+    assert chosen.vote("thecraneonthenorthernquaywasmended") == 0.9
+    assert chosen.vote("crane") == 0.0
+    assert chosen.vote("") == 0.0
 
 
 def test_trees_are_summed_as_the_table_says() -> None:
     table: dict[str, Any] = {
-        "names": list(NAMES),
+        "names": list(FEATURE_NAMES),
         "alone": [0.5],
-        "trees": [[0, 1.5, -1.0, [1, 0.25, 0.5, 2.0]]] + [0.0] * FIRST + [0.25],
+        "trees": [[0, 1.5, -1.0, [1, 0.25, 0.5, 2.0]]] + [0.0] * FIRST_TREES + [0.25],
     }
-    trees = Trees(json.loads(json.dumps(table)))
-    row = [0.0] * len(NAMES)
-    assert trees.chance([1.5, *row[1:]]) == pytest.approx(1 / (1 + exp(0.75)))
-    assert trees.chance([1.6, 0.3, *row[2:]]) == pytest.approx(1 / (1 + exp(-2.25)))
-    hopeless = Trees(table | {"trees": [HOPELESS - 0.1, *[0.0] * FIRST, 50.0]})
-    assert hopeless.chance(row) == 0.0
-    assert hopeless.alone(row) == pytest.approx(1 / (1 + exp(-0.5)))
+    trees = DecisionTrees(json.loads(json.dumps(table)))
+    row = [0.0] * len(FEATURE_NAMES)
+    assert trees.probability_with_votes([1.5, *row[1:]]) == pytest.approx(1 / (1 + exp(0.75)))
+    assert trees.probability_with_votes([1.6, 0.3, *row[2:]]) == pytest.approx(1 / (1 + exp(-2.25)))
+    hopeless = DecisionTrees(table | {"trees": [HOPELESS_SCORE - 0.1, *[0.0] * FIRST_TREES, 50.0]})
+    assert hopeless.probability_with_votes(row) == 0.0
+    assert hopeless.probability_without_votes(row) == pytest.approx(1 / (1 + exp(-0.5)))
 
 
 def test_trees_of_other_numbers_are_refused() -> None:
     with pytest.raises(ValueError, match="train them again"):
-        Trees({"names": ["something"], "alone": [], "trees": []})
+        DecisionTrees({"names": ["something"], "alone": [], "trees": []})
 
 
 def test_the_shipped_trees_fit_the_numbers() -> None:
-    assert 0.0 <= shipped().chance([0.0] * len(NAMES)) <= 1.0
+    assert 0.0 <= bundled_trees().probability_with_votes([0.0] * len(FEATURE_NAMES)) <= 1.0
 
 
 @pytest.mark.parametrize(
     "body",
     [
         "<div>" * 5000 + "deep " * 100 + "</div>" * 5000,
-        "<br>x" * (MOST + 100),
+        "<br>x" * (MAX_LINES + 100),
         "<table><tr>" + "<td><span></span></td>" * 30_000 + "<td>x</td></tr></table>",
         "<p>" + "word " * 300_000 + "</p>",
         '<p class="' + "a" * 500_000 + '">marked</p>',
@@ -152,10 +152,10 @@ def test_the_shipped_trees_fit_the_numbers() -> None:
     ids=["deep", "broken", "wide", "long", "marked"],
 )
 def test_a_page_that_goes_on_and_on_has_an_end(body: str) -> None:
-    found = pieces_of(tree_of(body))
-    assert 0 < len(found.lines) <= MOST
-    view = View(found, Metadata())
-    assert len(view.row(0)) == len(NAMES)
+    found = read_lines(tree_of(body))
+    assert 0 < len(found.lines) <= MAX_LINES
+    view = LineFeatures(found, Metadata())
+    assert len(view.features(0)) == len(FEATURE_NAMES)
 
 
 def test_a_block_says_where_it_stood_and_what_the_voices_said() -> None:

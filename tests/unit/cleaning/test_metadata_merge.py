@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.cleaning.metadata_merge import choose
+from pipeline.cleaning.metadata_merge import merge_metadata
 from pipeline.core.models import AnnouncedMetadata, DateConfidence, Metadata
 
 VISIT = datetime(2026, 3, 10, tzinfo=UTC)
@@ -15,7 +15,7 @@ EVENING = datetime(2026, 3, 5, 22, 30, tzinfo=UTC)
 
 
 def chosen(told: AnnouncedMetadata | None = None, timezone: str = "", **declared: Any) -> Metadata:
-    return choose(
+    return merge_metadata(
         Metadata(**declared),
         told or AnnouncedMetadata(),
         language_hint="",
@@ -72,14 +72,14 @@ def test_a_day_has_no_clock() -> None:
 
 def test_a_feed_that_agrees_makes_a_date_surer_and_one_that_does_not_leaves_it() -> None:
     assert (
-        chosen(AnnouncedMetadata(published_at=EVENING), **declared()).published_certainty
+        chosen(AnnouncedMetadata(published_at=EVENING), **declared()).published_confidence
         == DateConfidence.HIGH
     )
     late = AnnouncedMetadata(published_at=EVENING + timedelta(days=2))
-    assert chosen(late, **declared()).published_certainty == DateConfidence.MEDIUM
+    assert chosen(late, **declared()).published_confidence == DateConfidence.MEDIUM
     doubtful = declared(published_certainty=DateConfidence.LOW)  # the page speaks against it
     assert (
-        chosen(AnnouncedMetadata(published_at=EVENING), **doubtful).published_certainty
+        chosen(AnnouncedMetadata(published_at=EVENING), **doubtful).published_confidence
         == DateConfidence.LOW
     )
 
@@ -93,7 +93,7 @@ def test_the_feed_gives_a_day_its_time_and_stands_in_for_a_guess() -> None:
     timed = chosen(
         AnnouncedMetadata(published_at=EVENING, source="feed"), timezone="Asia/Dushanbe", **day
     )
-    assert (timed.published_at, timed.published_offset, timed.published_certainty) == (
+    assert (timed.published_at, timed.published_offset, timed.published_confidence) == (
         EVENING,
         300,
         DateConfidence.HIGH,
@@ -101,7 +101,7 @@ def test_the_feed_gives_a_day_its_time_and_stands_in_for_a_guess() -> None:
     assert timed.published_day == date(2026, 3, 5)  # which in Dushanbe would be the sixth
     guess = day | {"published_source": "htmldate", "published_certainty": DateConfidence.LOW}
     fed = chosen(AnnouncedMetadata(published_at=EVENING, source="sitemap"), **guess)
-    assert (fed.published_source, fed.published_certainty, fed.published_offset) == (
+    assert (fed.published_source, fed.published_confidence, fed.published_offset) == (
         "sitemap",
         DateConfidence.MEDIUM,
         None,
@@ -123,7 +123,7 @@ def test_a_date_that_cannot_be_takes_all_that_was_said_of_it_along() -> None:
 
 def test_a_change_that_only_the_sitemap_knows_has_its_source() -> None:
     metadata = chosen(AnnouncedMetadata(modified_at=EVENING, source="sitemap"))
-    assert (metadata.modified_at, metadata.modified_source, metadata.modified_certainty) == (
+    assert (metadata.modified_at, metadata.modified_source, metadata.modified_confidence) == (
         EVENING,
         "sitemap",
         DateConfidence.MEDIUM,
@@ -145,7 +145,7 @@ def test_tags_of_a_feed_stand_in_where_the_page_names_none() -> None:
 
 def test_what_the_feed_and_the_site_file_add_is_said_to_come_from_them() -> None:
     told = AnnouncedMetadata(title="A seal delays the ferry", tags=("ferry",), source="sitemap")
-    found = choose(Metadata(), told, language_hint="en", timezone="UTC", fetched_at=VISIT)
+    found = merge_metadata(Metadata(), told, language_hint="en", timezone="UTC", fetched_at=VISIT)
     assert dict(found.sources) == {"title": "sitemap", "tags": "sitemap", "language": "site file"}
     page = Metadata(
         title="A seal delays the ferry | Courier",
@@ -153,5 +153,5 @@ def test_what_the_feed_and_the_site_file_add_is_said_to_come_from_them() -> None
         tags=("port",),
         sources=(("title", "h1"), ("tags", "x")),
     )
-    found = choose(page, told, language_hint="en", timezone="UTC", fetched_at=VISIT)
+    found = merge_metadata(page, told, language_hint="en", timezone="UTC", fetched_at=VISIT)
     assert (found.title, found.sources) == (told.title, page.sources)

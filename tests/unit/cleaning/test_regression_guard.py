@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.cleaning.regression_guard import is_same, loses_text, lost, weigh
+from pipeline.cleaning.regression_guard import is_same_article, loses_text, loss_reason, compare_with_current
 from pipeline.core.models import CleanResult, Metadata, Outcome, Reason, Recipe
 
 LINES = [" ".join(f"w{line}x{word}" for word in range(20)) for line in range(6)]  # 120 words
@@ -41,13 +41,13 @@ WHOLE = result(*LINES)
     ],
 )
 def test_what_a_good_article_may_not_lose(new: CleanResult, reason: Reason) -> None:
-    assert lost(WHOLE, new) is reason
+    assert loss_reason(WHOLE, new) is reason
 
 
 def test_a_short_text_may_lose_most_of_it_and_what_is_no_article_may_become_anything() -> None:
-    assert lost(result(*LINES[:3]), result(LINES[0])) is Reason.NONE
+    assert loss_reason(result(*LINES[:3]), result(LINES[0])) is Reason.NONE
     assert (
-        lost(result(*LINES, outcome=Outcome.NOT_ARTICLE), result(outcome=Outcome.NOT_ARTICLE))
+        loss_reason(result(*LINES, outcome=Outcome.NOT_ARTICLE), result(outcome=Outcome.NOT_ARTICLE))
         is Reason.NONE
     )
 
@@ -58,25 +58,25 @@ def test_words_are_counted_in_scripts_without_spaces() -> None:
 
 
 def test_new_bytes_are_never_held() -> None:
-    assert weigh({1: WHOLE}, {}, {2: result(LINES[0])}).adopted == {2}
+    assert compare_with_current({1: WHOLE}, {}, {2: result(LINES[0])}).accepted == {2}
 
 
 def test_a_page_is_held_as_a_whole_but_for_new_bytes_and_what_stays_the_same() -> None:
     stands = {1: WHOLE, 2: WHOLE, 3: WHOLE}
-    weighed = weigh(
+    weighed = compare_with_current(
         stands, {}, {1: result(LINES[0]), 2: result(*LINES[:5]), 3: WHOLE, 4: result(LINES[0])}
     )
-    assert (weighed.adopted, weighed.held, weighed.reason) == ({3, 4}, {1, 2}, Reason.LOST_TEXT)
+    assert (weighed.accepted, weighed.held, weighed.reason) == ({3, 4}, {1, 2}, Reason.LOST_TEXT)
 
 
 def test_a_result_that_was_refused_for_the_same_bytes_is_neither_adopted_nor_held() -> None:
     refused = {1: [result(*LINES[:2], rules="2")]}
     same_text, same_recipe = result(*LINES[:2], rules="3"), result(*LINES[:5], rules="2")
     for new in (same_text, same_recipe):
-        weighed = weigh({1: WHOLE}, refused, {1: new})
-        assert (weighed.adopted, weighed.held) == (set(), set())
-    assert weigh({1: WHOLE}, refused, {1: result(*LINES[:5], rules="3")}).adopted == {1}
-    assert weigh({1: WHOLE}, refused, {1: result(*LINES, rules="2")}).adopted == {1}, (
+        weighed = compare_with_current({1: WHOLE}, refused, {1: new})
+        assert (weighed.accepted, weighed.held) == (set(), set())
+    assert compare_with_current({1: WHOLE}, refused, {1: result(*LINES[:5], rules="3")}).accepted == {1}
+    assert compare_with_current({1: WHOLE}, refused, {1: result(*LINES, rules="2")}).accepted == {1}, (
         "it is what stands"
     )
 
@@ -84,13 +84,13 @@ def test_a_result_that_was_refused_for_the_same_bytes_is_neither_adopted_nor_hel
 def test_where_the_metadata_were_refused_the_same_text_with_better_ones_is_welcome() -> None:
     refused = {1: [result(*LINES, metadata=Metadata(), rules="2")]}
     assert (
-        weigh({1: WHOLE}, refused, {1: result(*LINES, metadata=Metadata(), rules="3")}).adopted
+        compare_with_current({1: WHOLE}, refused, {1: result(*LINES, metadata=Metadata(), rules="3")}).accepted
         == set()
     )
     better = result(*LINES, metadata=Metadata(title="Levy", published_at=DATE), rules="3")
-    assert weigh({1: WHOLE}, refused, {1: better}).adopted == {1}
+    assert compare_with_current({1: WHOLE}, refused, {1: better}).accepted == {1}
 
 
 def test_two_results_are_the_same_whatever_struck_the_rest() -> None:
-    assert is_same(result("a", rules="1"), result("a", rules="2"))
-    assert not is_same(result("a"), result("a", metadata=Metadata()))
+    assert is_same_article(result("a", rules="1"), result("a", rules="2"))
+    assert not is_same_article(result("a"), result("a", metadata=Metadata()))

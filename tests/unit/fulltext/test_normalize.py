@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.fulltext.normalize import folded, words
+from pipeline.fulltext.normalize import normalize_for_search, split_words
 
 
 @pytest.mark.parametrize(
@@ -21,28 +21,28 @@ from pipeline.fulltext.normalize import folded, words
     ],
 )  # fmt: skip
 def test_letters_that_keyboards_lack_make_no_difference(written: str, typed: str) -> None:
-    assert folded(written) == folded(typed)
+    assert normalize_for_search(written) == normalize_for_search(typed)
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("йод", "иод"), ("мой", "мои"), ("мир", "мёр"), ("шар", "щар"), ("a", "b")]
 )
 def test_letters_that_are_others_to_their_readers_stay_apart(one: str, other: str) -> None:
-    assert folded(one) != folded(other)
+    assert normalize_for_search(one) != normalize_for_search(other)
 
 
 @given(st.text(max_size=50))
 def test_composed_and_decomposed_letters_are_the_same(text: str) -> None:
-    assert folded(unicodedata.normalize("NFD", text)) == folded(unicodedata.normalize("NFC", text))
+    assert normalize_for_search(unicodedata.normalize("NFD", text)) == normalize_for_search(unicodedata.normalize("NFC", text))
 
 
 @given(st.text(max_size=50))
 def test_folding_never_raises_and_words_hold_no_space(text: str) -> None:
-    assert all(word and not any(letter.isspace() for letter in word) for word in words(text))
+    assert all(word and not any(letter.isspace() for letter in word) for word in split_words(text))
 
 
 def test_words_are_runs_of_letters_and_digits() -> None:
-    assert words("«Об», мегӯяд — 3,5 км; covid-19") == [
+    assert split_words("«Об», мегӯяд — 3,5 км; covid-19") == [
         "об",
         "мегуяд",
         "3",
@@ -51,4 +51,4 @@ def test_words_are_runs_of_letters_and_digits() -> None:
         "covid",
         "19",
     ]
-    assert words("… — !") == []
+    assert split_words("… — !") == []

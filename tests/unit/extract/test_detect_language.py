@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.extract.language import language_of
+from pipeline.extract.language import detect_language
 from pipeline.extract.language_letters import language_by_letters
 
 TAJIK = "Киштӣ рӯзи сешанбе дер монд, зеро тюлен дар соҳил хобаш бурд ва ҳеҷ кас намехост онро бедор кунад."
@@ -30,7 +30,7 @@ RUSSIAN = (
 @pytest.mark.parametrize("declared", ["", "ru", "de"])
 def test_letters_decide_whatever_the_page_declares(language: str, text: str, declared: str) -> None:
     assert language_by_letters(text) == language
-    assert language_of(text, declared) == language
+    assert detect_language(text, declared) == language
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_a_russian_text_that_quotes_a_name_stays_russian() -> None:
         RUSSIAN
         + " Так сказал капитан Ҷамшед Қурбонов, который знает этих животных с самого детства, и добавил, что привык."
     )
-    assert language_of(text * 2, "tg") == "ru"
+    assert detect_language(text * 2, "tg") == "ru"
 
 
 def test_a_short_text_is_what_the_page_declares() -> None:
-    assert language_of("Паром", "tg") == "tg"
-    assert language_of("", "tg") == "tg"
-    assert language_of("12:30", "") == ""
+    assert detect_language("Паром", "tg") == "tg"
+    assert detect_language("", "tg") == "tg"
+    assert detect_language("12:30", "") == ""

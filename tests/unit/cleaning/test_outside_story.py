@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pipeline.cleaning.apply_rules import strike
-from pipeline.config.site import Cleaning
+from pipeline.cleaning.apply_rules import clean_document
+from pipeline.config.site import CleaningOptions
 from pipeline.core.models import AnnouncedMetadata, Block, BlockKind, ExtractedPage, Metadata
 
 VISIT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -34,11 +34,11 @@ def line(
 
 def kept(*blocks: Block) -> list[str]:
     draft = ExtractedPage("x", blocks, Metadata(title="A seal delays the ferry"))
-    made = strike(
+    made = clean_document(
         draft,
-        facts={},
-        told=AnnouncedMetadata(),
-        cleaning=Cleaning(),
+        line_stats={},
+        announced=AnnouncedMetadata(),
+        cleaning=CleaningOptions(),
         language_hint="",
         timezone="UTC",
         fetched_at=VISIT,
