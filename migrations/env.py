@@ -8,7 +8,7 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import Connection
 
-from pipeline.config.settings import load as load_settings
+from pipeline.config.settings import load_settings as load_settings
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import OUTSIDE_MODELS
 from pipeline.store.db.types import Base, UTCDateTime

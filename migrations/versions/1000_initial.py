@@ -80,12 +80,12 @@ def upgrade() -> None:
         sa.Column("site", sa.String(length=64), nullable=False),
         sa.Column("extractors", sa.String(length=16), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("pages", sa.Integer(), nullable=False),
-        sa.Column("story", sa.Integer(), nullable=False),
-        sa.Column("other", sa.Integer(), nullable=False),
-        sa.Column("first_at", MOMENT, nullable=True),
-        sa.Column("last_at", MOMENT, nullable=True),
-        sa.Column("seen_at", MOMENT, nullable=False),
+        sa.Column("main_pages", sa.Integer(), nullable=False),
+        sa.Column("story_pages", sa.Integer(), nullable=False),
+        sa.Column("other_pages", sa.Integer(), nullable=False),
+        sa.Column("first_main_at", MOMENT, nullable=True),
+        sa.Column("last_main_at", MOMENT, nullable=True),
+        sa.Column("last_seen_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("site", "extractors", "name", name=op.f("pk_container")),
     )
     op.create_table(
@@ -94,15 +94,20 @@ def upgrade() -> None:
         sa.Column("site", sa.String(length=64), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("coding", sa.String(length=16), nullable=False),
+        sa.Column("codec", sa.String(length=16), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("parts", JSON, nullable=False),
-        sa.Column("made_at", MOMENT, nullable=False),
-        sa.Column("until", sa.BigInteger(), nullable=False),
-        sa.Column("ratio", sa.Double(), nullable=False),
+        sa.Column("page_payload_ids", JSON, nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("tested_until_payload_id", sa.BigInteger(), nullable=False),
+        sa.Column("median_ratio", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dictionary")),
     )
-    op.create_index("ix_dictionary_site_until", "dictionary", ["site", "until"], unique=False)
+    op.create_index(
+        "ix_dictionary_site_tested_until",
+        "dictionary",
+        ["site", "tested_until_payload_id"],
+        unique=False,
+    )
     op.create_table(
         "issue",
         sa.Column("id", BIG_ID, nullable=False),
@@ -167,9 +172,9 @@ def upgrade() -> None:
     op.create_table(
         "night_stats",
         sa.Column("run_id", BIG_ID, autoincrement=False, nullable=False),
-        sa.Column("clean_id", sa.BigInteger(), nullable=False),
+        sa.Column("clean_run_id", sa.BigInteger(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("figures", JSON, nullable=False),
+        sa.Column("stats", JSON, nullable=False),
         sa.ForeignKeyConstraint(
             ["run_id"], ["run.id"], name=op.f("fk_night_stats_run_id"), ondelete="CASCADE"
         ),
@@ -180,7 +185,7 @@ def upgrade() -> None:
         sa.Column("id", BIG_ID, nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("coding", sa.String(length=16), nullable=False),
+        sa.Column("codec", sa.String(length=16), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("dictionary_id", BIG_ID, nullable=True),
         sa.Column("media_type", sa.Text(), nullable=False),
@@ -205,12 +210,12 @@ def upgrade() -> None:
         sa.Column("id", BIG_ID, nullable=False),
         sa.Column("payload_id", BIG_ID, nullable=False),
         sa.Column("extractors", sa.String(length=16), nullable=False),
-        sa.Column("made_at", MOMENT, nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=False),
         sa.Column("cost_ms", sa.Integer(), nullable=False),
-        sa.Column("coding", sa.String(length=16), nullable=False),
+        sa.Column("codec", sa.String(length=16), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("in_memory", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("in_profile", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.ForeignKeyConstraint(
             ["payload_id"], ["payload.id"], name=op.f("fk_extracted_page_payload_id")
         ),
@@ -220,12 +225,12 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
-        "ix_extracted_page_not_in_memory",
+        "ix_extracted_page_not_in_profile",
         "extracted_page",
         ["payload_id"],
         unique=False,
-        postgresql_where=sa.text("NOT in_memory"),
-        sqlite_where=sa.text("NOT in_memory"),
+        postgresql_where=sa.text("NOT in_profile"),
+        sqlite_where=sa.text("NOT in_profile"),
     )
     op.create_table(
         "page",
@@ -256,19 +261,19 @@ def upgrade() -> None:
         sa.Column("clean_payload_id", sa.BigInteger(), nullable=True),
         sa.Column("clean_recipe", sa.String(length=40), server_default="", nullable=False),
         sa.Column("needs_clean", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("memory_updated_at", MOMENT, nullable=True),
+        sa.Column("profile_updated_at", MOMENT, nullable=True),
         sa.ForeignKeyConstraint(["payload_id"], ["payload.id"], name=op.f("fk_page_payload_id")),
         sa.ForeignKeyConstraint(["redirect_to"], ["page.id"], name=op.f("fk_page_redirect_to")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_page")),
         sa.UniqueConstraint("url_key", name=op.f("uq_page_url_key")),
     )
     op.create_index(
-        "ix_page_memory",
+        "ix_page_profile",
         "page",
-        ["site", "memory_updated_at"],
+        ["site", "profile_updated_at"],
         unique=False,
-        postgresql_where=sa.text("memory_updated_at IS NOT NULL"),
-        sqlite_where=sa.text("memory_updated_at IS NOT NULL"),
+        postgresql_where=sa.text("profile_updated_at IS NOT NULL"),
+        sqlite_where=sa.text("profile_updated_at IS NOT NULL"),
     )
     op.create_index(op.f("ix_page_payload_id"), "page", ["payload_id"], unique=False)
     op.create_index(op.f("ix_page_site_due_at"), "page", ["site", "due_at"], unique=False)
@@ -326,8 +331,8 @@ def upgrade() -> None:
         sa.Column("payload_id", BIG_ID, nullable=False),
         sa.Column("extracted_page_id", BIG_ID, nullable=False),
         sa.Column("recipe", sa.String(length=40), nullable=False),
-        sa.Column("memory", sa.String(length=32), nullable=False),
-        sa.Column("made_at", MOMENT, nullable=False),
+        sa.Column("profile_digest", sa.String(length=32), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("outcome", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=False),
         sa.Column("removed", JSON, nullable=False),
@@ -419,8 +424,8 @@ def upgrade() -> None:
         sa.Column("site", sa.String(length=64), nullable=False),
         sa.Column("version", sa.String(length=16), server_default="", nullable=False),
         sa.Column("day", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("runs", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("slots", sa.LargeBinary(), nullable=True),
+        sa.Column("shingle_count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("minhash", sa.LargeBinary(), nullable=True),
         sa.Column("numbers", sa.LargeBinary(), nullable=True),
         sa.Column("leader_id", sa.BigInteger(), nullable=True),
         sa.Column("similarity", sa.Double(), nullable=True),
@@ -483,7 +488,7 @@ def upgrade() -> None:
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("word_count", sa.Integer(), nullable=False),
         sa.Column("archived_at", MOMENT, nullable=False),
-        sa.Column("indexed", sa.String(length=8), server_default="", nullable=False),
+        sa.Column("index_version", sa.String(length=8), server_default="", nullable=False),
         sa.ForeignKeyConstraint(
             ["clean_result_id"], ["clean_result.id"], name=op.f("fk_article_clean_result_id")
         ),
@@ -503,8 +508,8 @@ def upgrade() -> None:
         "article",
         ["page_id"],
         unique=False,
-        postgresql_where=sa.text("indexed = ''"),
-        sqlite_where=sa.text("indexed = ''"),
+        postgresql_where=sa.text("index_version = ''"),
+        sqlite_where=sa.text("index_version = ''"),
     )
     # ### end Alembic commands ###
     op.execute(ARTICLES)

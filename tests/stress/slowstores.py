@@ -45,7 +45,7 @@ def _memory(lines: int) -> tempfile.TemporaryDirectory[str]:
             for n in range(1, pages + 1)
         )
         db.executemany(
-            "INSERT INTO page (id, site, kind, url, url_key, first_seen_at, memory_updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO page (id, site, kind, url, url_key, first_seen_at, profile_updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
         known = (

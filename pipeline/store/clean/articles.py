@@ -14,11 +14,11 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from pipeline.core.models import Metadata, Outcome, Recipe, Revision, count_words
 from pipeline.fulltext import tokenizer
-from pipeline.fulltext.index_rows import NO_ROWS, Rows
+from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows
 from pipeline.store.clean import near_duplicates
 from pipeline.store.clean import results as extractions
 from pipeline.store.clean.results import Stand, Stands
-from pipeline.store.clean.types import Chosen, Cleaned
+from pipeline.store.clean.types import Chosen, CleanOutcome
 from pipeline.store.codec.serialization import metadata_from_json
 from pipeline.store.db.schema import (
     ArticleRow,
@@ -40,15 +40,15 @@ def put(
     db: Connection,
     run: int,
     recipe: Recipe,
-    results: Sequence[Cleaned],
+    results: Sequence[CleanOutcome],
     now: datetime,
-    made: Rows = NO_ROWS,
+    made: PreparedRows = NO_PREPARED_ROWS,
 ) -> None:
     """All rows of Pages that were cleaned. Rows of the full-text index that were `made` ahead are taken."""
     extractions.drop_held(db, [cleaned.page_id for cleaned in results])
     extractions.confirm(db, [each for cleaned in results for each in cleaned.confirmed])
     others = [
-        cleaned for cleaned in results if cleaned.extractions or cleaned.held or not cleaned.settled
+        cleaned for cleaned in results if cleaned.results or cleaned.held or not cleaned.settled
     ]
     stands = extractions.put(
         db, run, others, extractions.standing(db, [cleaned.page_id for cleaned in others]), now
@@ -72,7 +72,7 @@ def put_chosen(db: Connection, run: int, results: Sequence[Chosen], now: datetim
     _enter(db, run, results, now)
 
 
-def _mark_clean(db: Connection, recipe: Recipe, results: Sequence[Cleaned]) -> None:
+def _mark_clean(db: Connection, recipe: Recipe, results: Sequence[CleanOutcome]) -> None:
     values = {
         "clean_payload_id": bindparam("payload"),
         "clean_recipe": str(recipe),
@@ -83,7 +83,9 @@ def _mark_clean(db: Connection, recipe: Recipe, results: Sequence[Cleaned]) -> N
         db.execute(update(PageRow).where(PageRow.id == bindparam("page")).values(values), rows)
 
 
-def _enter(db: Connection, run: int, results: Sequence[Cleaned | Chosen], now: datetime) -> None:
+def _enter(
+    db: Connection, run: int, results: Sequence[CleanOutcome | Chosen], now: datetime
+) -> None:
     rows = [
         {
             "run_id": run,
@@ -105,7 +107,7 @@ def _put_folded(
     folded: Mapping[int, Sequence[Revision]],
     stands: Mapping[int, Stands],
     now: datetime,
-    made: Rows = NO_ROWS,
+    made: PreparedRows = NO_PREPARED_ROWS,
 ) -> None:
     """Revisions and Article of each Page. One without Revisions is no Article any more."""
     rows = [
@@ -147,7 +149,7 @@ def _put_articles(
     stands: Mapping[int, Stands],
     ids: Mapping[tuple[int, int], int],
     now: datetime,
-    made: Rows,
+    made: PreparedRows,
 ) -> None:
     before = _order_keys(db, list(folded))
     first = _first_made(db, [page for page in folded if page not in before])
@@ -179,7 +181,7 @@ def _article_values(
         "revision_id": ids[page, revisions[-1].number],
         "clean_result_id": stand.id,
         "word_count": count_words(revisions[-1].text),
-        "indexed": tokenizer.VERSION,
+        "index_version": tokenizer.VERSION,
     }
 
 
@@ -191,13 +193,13 @@ def _known_values(
     return columns_of(metadata) | {"page_id": page, "order_key": key}
 
 
-def foreseen(site: str, cleaned: Cleaned) -> tokenizer.Source | None:
+def foreseen(site: str, cleaned: CleanOutcome) -> tokenizer.IndexableArticle | None:
     """What of a Page's Article will be made findable once it is put; None where no new Article comes of it."""
     if cleaned.settled or not cleaned.revisions:
         return None
     newest = cleaned.revisions[-1].payload_id
     chosen = next(
-        (extractions.chosen(made) for payload, _, made in cleaned.extractions if payload == newest),
+        (extractions.chosen(made) for payload, _, made in cleaned.results if payload == newest),
         None,
     )
     if chosen is None:  # a result of the past, which only the archive knows
@@ -207,10 +209,10 @@ def foreseen(site: str, cleaned: Cleaned) -> tokenizer.Source | None:
     )
 
 
-def _source(row: Mapping[str, Any], site: str, revisions: Sequence[Revision]) -> tokenizer.Source:
+def _source(row: Mapping[str, Any], site: str, revisions: Sequence[Revision]) -> tokenizer.IndexableArticle:
     """What of an Article is made findable."""
     page, newest = row["page_id"], revisions[-1]
-    return tokenizer.Source(
+    return tokenizer.IndexableArticle(
         page, site, row["language"], newest.title, newest.text, tuple(row["authors"]), tuple(row["tags"]), newest.number,
         moment_of(row["order_key"]),
     )  # fmt: skip
@@ -237,7 +239,7 @@ def _order_keys(db: Connection, pages: Sequence[int]) -> dict[int, int]:
 
 def _first_made(db: Connection, pages: Sequence[int]) -> dict[int, datetime]:
     """When Pages were first Articles: one that was withdrawn and comes back is as old as it was."""
-    query = select(CleanResultRow.page_id, func.min(CleanResultRow.made_at)).group_by(
+    query = select(CleanResultRow.page_id, func.min(CleanResultRow.created_at)).group_by(
         CleanResultRow.page_id
     )
     query = query.where(CleanResultRow.outcome == Outcome.ARCHIVED)

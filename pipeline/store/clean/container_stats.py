@@ -35,14 +35,14 @@ class Known:
     """What is known of one container."""
 
     name: str
-    seen_at: datetime  # the last visit to a Page that has it
-    pages: int = 0  # with most of their story in it
-    story: int = 0  # with story in it, for the most part
-    other: int = 0  # with something else in it
-    first_at: datetime | None = (
+    last_seen_at: datetime  # the last visit to a Page that has it
+    main_pages: int = 0  # with most of their story in it
+    story_pages: int = 0  # with story in it, for the most part
+    other_pages: int = 0  # with something else in it
+    first_main_at: datetime | None = (
         None  # the first and the last visit to a Page with most of its story in it
     )
-    last_at: datetime | None = None
+    last_main_at: datetime | None = None
 
 
 COLUMNS = tuple(Known.__dataclass_fields__)
@@ -69,7 +69,9 @@ def known(db: Connection, site: str) -> tuple[Known, ...]:
     """All containers of a Site, those that hold most stories first: of the extractors that have seen most Pages."""
     versions = select(Row.extractors).where(Row.site == site).group_by(Row.extractors)
     version = db.scalar(
-        versions.order_by(func.sum(Row.pages).desc(), func.count().desc(), Row.extractors).limit(1)
+        versions.order_by(
+            func.sum(Row.main_pages).desc(), func.count().desc(), Row.extractors
+        ).limit(1)
     )
     return tuple(sorted(_known(db, site, version), key=_worth)) if version else ()
 
@@ -111,17 +113,17 @@ def _with(known: Known, container: Container, at: datetime) -> Known:
     """The same with one Page more."""
     more = replace(
         known,
-        seen_at=max(known.seen_at, at),
-        story=known.story + container.holds_story,
-        other=known.other + (not container.holds_story),
+        last_seen_at=max(known.last_seen_at, at),
+        story_pages=known.story_pages + container.holds_story,
+        other_pages=known.other_pages + (not container.holds_story),
     )
     if not container.is_main:
         return more
     return replace(
         more,
-        pages=more.pages + 1,
-        first_at=min(more.first_at or at, at),
-        last_at=max(more.last_at or at, at),
+        main_pages=more.main_pages + 1,
+        first_main_at=min(more.first_main_at or at, at),
+        last_main_at=max(more.last_main_at or at, at),
     )
 
 
@@ -131,7 +133,12 @@ def _values(known: Known) -> dict[str, object]:
 
 def _worth(known: Known) -> tuple[int, int, float, str]:
     """Sorts what is worth keeping to the front: where stories stand, what stands on many Pages, what was seen lately."""
-    return -known.pages, -known.story - known.other, -known.seen_at.timestamp(), known.name
+    return (
+        -known.main_pages,
+        -known.story_pages - known.other_pages,
+        -known.last_seen_at.timestamp(),
+        known.name,
+    )
 
 
 def _bound(db: Connection, site: str, extractors: str) -> None:

@@ -134,12 +134,12 @@ def _drafts(
     query = select(
         ExtractedPageRow.payload_id,
         ExtractedPageRow.id,
-        ExtractedPageRow.coding,
+        ExtractedPageRow.codec,
         ExtractedPageRow.body,
     ).where(ExtractedPageRow.extractors == extractors)
     for chunk in chunks(payloads):
         for row in db.execute(query.where(ExtractedPageRow.payload_id.in_(chunk))).all():
-            drafts[row.payload_id] = (row.id, unpack_draft(row.coding, row.body))
+            drafts[row.payload_id] = (row.id, unpack_draft(row.codec, row.body))
     return drafts
 
 
@@ -152,7 +152,7 @@ def _results(
     """Results of the past, oldest first: page → results. `drafts` by id are those that are read already."""
     columns = (
         CleanResultRow.id, CleanResultRow.page_id, CleanResultRow.payload_id, CleanResultRow.run_id, CleanResultRow.extracted_page_id,
-        CleanResultRow.status, CleanResultRow.recipe, CleanResultRow.memory, CleanResultRow.removed, CleanResultRow.chosen_metadata,
+        CleanResultRow.status, CleanResultRow.recipe, CleanResultRow.profile_digest, CleanResultRow.removed, CleanResultRow.chosen_metadata,
         CleanResultRow.outcome, CleanResultRow.reason,
     )  # fmt: skip
     query = select(*columns).where(
@@ -169,11 +169,11 @@ def _results(
 
 
 def _drafts_by_id(db: Connection, ids: Sequence[int]) -> dict[int, ExtractedPage]:
-    query = select(ExtractedPageRow.id, ExtractedPageRow.coding, ExtractedPageRow.body)
+    query = select(ExtractedPageRow.id, ExtractedPageRow.codec, ExtractedPageRow.body)
     found: dict[int, ExtractedPage] = {}
     for chunk in chunks(ids):
         for row in db.execute(query.where(ExtractedPageRow.id.in_(chunk))):
-            found[row.id] = unpack_draft(row.coding, row.body)
+            found[row.id] = unpack_draft(row.codec, row.body)
     return found
 
 
@@ -182,7 +182,7 @@ def _result(row: AnyRow, draft: ExtractedPage) -> Result:
     gone = {strike.index for strike in struck}
     extraction = CleanResult(
         recipe=Recipe(*row.recipe.partition(".")[::2]),
-        memory=row.memory,
+        profile_digest=row.profile_digest,
         removed=struck,
         metadata=metadata_from_json(row.chosen_metadata),
         text="\n".join(block.text for index, block in enumerate(draft.blocks) if index not in gone),

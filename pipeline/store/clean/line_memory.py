@@ -57,15 +57,17 @@ def learn(db: Connection, site: str, seen: Mapping[int, Seen], now: datetime) ->
     for pages_chunk in chunks(sorted(touched)):
         db.execute(update(PageRow).where(PageRow.id.in_(pages_chunk)).values(needs_clean=True))
     for pages_chunk in chunks(sorted(seen)):
-        db.execute(update(PageRow).where(PageRow.id.in_(pages_chunk)).values(memory_updated_at=now))
+        db.execute(
+            update(PageRow).where(PageRow.id.in_(pages_chunk)).values(profile_updated_at=now)
+        )
 
 
 def let_go(db: Connection, site: str, remembered: int, limit: int) -> int:
     """Forgets the lines and headlines that one Page alone shows, of so many Pages at the most that were learnt before those
     which are remembered. Returns how many Pages it looked at."""
-    beyond = select(PageRow.id).where(PageRow.site == site, PageRow.memory_updated_at.is_not(None))
+    beyond = select(PageRow.id).where(PageRow.site == site, PageRow.profile_updated_at.is_not(None))
     beyond = (
-        beyond.order_by(PageRow.memory_updated_at.desc(), PageRow.id.desc())
+        beyond.order_by(PageRow.profile_updated_at.desc(), PageRow.id.desc())
         .offset(remembered)
         .limit(limit)
     )
@@ -81,7 +83,7 @@ def let_go(db: Connection, site: str, remembered: int, limit: int) -> int:
         db.execute(
             delete(LineSightingRow).where(LineSightingRow.page_id.in_(chunk), ~elsewhere.exists())
         )
-        db.execute(update(PageRow).where(PageRow.id.in_(chunk)).values(memory_updated_at=None))
+        db.execute(update(PageRow).where(PageRow.id.in_(chunk)).values(profile_updated_at=None))
     return len(pages)
 
 

@@ -39,8 +39,8 @@ COLUMNS = (
     SketchRow.page_id,
     SketchRow.site,
     SketchRow.day,
-    SketchRow.runs,
-    SketchRow.slots,
+    SketchRow.shingle_count,
+    SketchRow.minhash,
     SketchRow.numbers,
     SketchRow.leader_id,
 )
@@ -124,7 +124,9 @@ def forget_others(store: Database, version: str) -> None:
             return
     with store.write() as db:
         db.execute(delete(SketchBandRow))
-        db.execute(update(SketchRow).values(version="", runs=0, slots=None, numbers=None))
+        db.execute(
+            update(SketchRow).values(version="", shingle_count=0, minhash=None, numbers=None)
+        )
 
 
 @contextmanager
@@ -148,18 +150,18 @@ class Groups:
         wanted = [page for page in pages if page not in self._known]
         for chunk in chunks(wanted):
             for row in self._db.execute(
-                select(*COLUMNS).where(SketchRow.page_id.in_(chunk), SketchRow.runs > 0)
+                select(*COLUMNS).where(SketchRow.page_id.in_(chunk), SketchRow.shingle_count > 0)
             ):
                 self._known[row.page_id] = _sketched(row)
         return {page: self._known[page] for page in pages if page in self._known}
 
     def put(self, version: str, made: Sequence[SketchedArticle]) -> None:
         """Keeps sketches as they are now. Nobody follows anybody by that."""
-        self._known |= {each.page_id: each for each in made if each.sketch.runs}
+        self._known |= {each.page_id: each for each in made if each.sketch.shingle_count}
         rows = [
             {
-                "page": each.page_id, "version": version, "day": each.day, "runs": each.sketch.runs,
-                "slots": each.sketch.slots, "numbers": each.sketch.numbers, "leader_id": None, "similarity": None,
+                "page": each.page_id, "version": version, "day": each.day, "shingle_count": each.sketch.shingle_count,
+                "minhash": each.sketch.minhash, "numbers": each.sketch.number_digests, "leader_id": None, "similarity": None,
             }
             for each in made
         ]  # fmt: skip
@@ -249,7 +251,7 @@ def _sketched(row: Row[*tuple[Any, ...]]) -> SketchedArticle:
         row.page_id,
         row.site,
         row.day,
-        MinHashSketch(row.runs, row.slots or b"", row.numbers or b""),
+        MinHashSketch(row.shingle_count, row.minhash or b"", row.numbers or b""),
         row.leader_id,
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from pipeline.core.models import CleanResult, ResultStatus
-from pipeline.store.clean.types import Cleaned, Confirmed
+from pipeline.store.clean.types import CleanOutcome, Confirmed
 from pipeline.store.codec.serialization import metadata_to_json
 from pipeline.store.db.schema import CleanResultRow
 from pipeline.store.db.sql import chunks, storable, upsert_ids
@@ -52,7 +52,7 @@ def standing(db: Connection, pages: Sequence[int]) -> dict[int, Stands]:
 def put(
     db: Connection,
     run: int,
-    results: Sequence[Cleaned],
+    results: Sequence[CleanOutcome],
     stands: Mapping[int, Stands],
     now: datetime,
 ) -> dict[int, Stands]:
@@ -63,7 +63,7 @@ def put(
         list[tuple[int, ResultStatus]](),
     )
     for cleaned in results:
-        for payload, draft, made in cleaned.extractions:
+        for payload, draft, made in cleaned.results:
             values = _values(run, cleaned.page_id, payload, draft, made, now)
             before = stands.get(cleaned.page_id, {}).get(payload)
             if before is not None and all(
@@ -149,7 +149,7 @@ def _values(
         "payload_id": payload,
         "run_id": run,
         **_how(draft, made),
-        "made_at": now,
+        "created_at": now,
         "outcome": made.outcome,
         "reason": made.reason,
         "chosen_metadata": chosen(made),
@@ -162,7 +162,7 @@ def _how(draft: int, made: CleanResult) -> dict[str, Any]:
     return {
         "extracted_page_id": draft,
         "recipe": str(made.recipe),
-        "memory": made.memory,
+        "profile_digest": made.profile_digest,
         "removed": [[strike.index, strike.rule, storable(strike.why)] for strike in made.removed],
     }
 

@@ -25,9 +25,17 @@ from pipeline.core.models import (
     Recipe,
     UrlKind,
 )
-from pipeline.fulltext.index_rows import NO_ROWS, Rows
+from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows
 from pipeline.store.clean import articles, container_stats, inputs, line_memory, selection
-from pipeline.store.clean.types import Chosen, Cleaned, Material, Packed, Scope, Undrafted, Unlearnt
+from pipeline.store.clean.types import (
+    Chosen,
+    CleanOutcome,
+    Material,
+    Packed,
+    Scope,
+    Undrafted,
+    Unlearnt,
+)
 from pipeline.store.codec.dictionaries import PACKED, unpacked
 from pipeline.store.codec.serialization import pack_draft, unpack_draft
 from pipeline.store.db import locks, run_log, site_counts
@@ -176,13 +184,13 @@ class CleanSession:
         Pages to the Site's memory; Pages of whose lines it now knows more become stale. Without `seen` the memory learns them
         later."""
         rows = [
-            _draft_row(payload_id, draft) | {"in_memory": seen is not None}
+            _draft_row(payload_id, draft) | {"in_profile": seen is not None}
             for payload_id, draft in drafts
         ]
         if not rows:
             return
         with self.store.write() as db:
-            locks.alone(db, f"memory:{self.site}")
+            locks.alone(db, f"profile:{self.site}")
             new = insert_new(db, ExtractedPageRow, ["payload_id", "extractors"]).returning(
                 ExtractedPageRow.payload_id
             )
@@ -194,7 +202,7 @@ class CleanSession:
         columns = (
             ExtractedPageRow.id,
             ExtractedPageRow.payload_id,
-            ExtractedPageRow.coding,
+            ExtractedPageRow.codec,
             ExtractedPageRow.body,
         )
         ours = select(CaptureRow.id).join(PageRow, PageRow.id == CaptureRow.page_id)
@@ -202,7 +210,7 @@ class CleanSession:
             CaptureRow.payload_id == ExtractedPageRow.payload_id, PageRow.site == self.site
         )
         query = select(*columns).where(
-            ~ExtractedPageRow.in_memory,
+            ~ExtractedPageRow.in_profile,
             ExtractedPageRow.extractors == recipe.extractors,
             ours.exists(),
         )
@@ -213,7 +221,7 @@ class CleanSession:
             Unlearnt(
                 row.id,
                 row.payload_id,
-                unpack_draft(row.coding, row.body),
+                unpack_draft(row.codec, row.body),
                 tuple(pages.get(row.payload_id, ())),
             )
             for row in rows
@@ -223,11 +231,11 @@ class CleanSession:
         """Tells the memory what these Drafts, by id, show of their Pages."""
         columns = (ExtractedPageRow.extractors, ExtractedPageRow.payload_id)
         with self.store.write() as db:
-            locks.alone(db, f"memory:{self.site}")
+            locks.alone(db, f"profile:{self.site}")
             told = (
                 update(ExtractedPageRow)
-                .where(ExtractedPageRow.id.in_(drafts), ~ExtractedPageRow.in_memory)
-                .values(in_memory=True)
+                .where(ExtractedPageRow.id.in_(drafts), ~ExtractedPageRow.in_profile)
+                .values(in_profile=True)
                 .returning(*columns)
             )
             new = db.execute(told).all()
@@ -294,7 +302,7 @@ class CleanSession:
             return line_memory.recall(db, self.site, lines)
 
     def put(
-        self, run: int, recipe: Recipe, results: Sequence[Cleaned], made: Rows = NO_ROWS
+        self, run: int, recipe: Recipe, results: Sequence[CleanOutcome], made: PreparedRows = NO_PREPARED_ROWS
     ) -> None:
         """Writes the results of some Pages and their entries in the ledger, in one transaction. Rows of the full-text index
         that were `made` ahead are taken."""
@@ -359,10 +367,10 @@ def _undrafted(
 ) -> Undrafted:
     """Packed by a dictionary it is unpacked here, which is cheap; else by whoever extracts it. Of what is damaged, too, the
     worker is left to say so."""
-    body, coding = row.body, row.coding
+    body, coding = row.body, row.codec
     if row.dictionary_id is not None:
         with suppress(ValueError):
-            body, coding = unpacked(db, row.coding, row.body, row.dictionary_id), ""
+            body, coding = unpacked(db, row.codec, row.body, row.dictionary_id), ""
     return Undrafted(RawPage(row.id, body, row.charset, row.media_type), tuple(pages), coding)
 
 
@@ -371,9 +379,9 @@ def _draft_row(payload_id: int, draft: ExtractedPage | Packed) -> dict[str, obje
     return {
         "payload_id": payload_id,
         "extractors": draft.extractors,
-        "made_at": datetime.now(UTC),
+        "created_at": datetime.now(UTC),
         "reason": draft.reason,
         "cost_ms": draft.cost_ms,
-        "coding": coding,
+        "codec": coding,
         "body": body,
     }

@@ -146,13 +146,13 @@ class Confirmed:
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned:
+class CleanOutcome:
     """What cleaning a Page came to: Extractions that from now on stand for its Payloads, its Revisions, its outcome. Of a
     Payload that has none here, the one goes on that stands."""
 
     page_id: int
     payload_id: int  # the newest
-    extractions: tuple[tuple[int, int, CleanResult], ...]  # (payload, draft, extraction)
+    results: tuple[tuple[int, int, CleanResult], ...]  # (payload, draft, extraction)
     revisions: tuple[Revision, ...]
     outcome: Outcome
     reason: Reason

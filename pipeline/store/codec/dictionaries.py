@@ -20,7 +20,7 @@ from pipeline.store.db.schema import DictionaryRow, PayloadRow
 
 HELD: Final = 48 << 20  # bytes of dictionaries at hand, of one archive
 PACKED: Final = (
-    PayloadRow.coding,
+    PayloadRow.codec,
     PayloadRow.body,
     PayloadRow.dictionary_id,
 )  # what it takes to have the bytes of a Payload
@@ -57,14 +57,14 @@ def words(db: Connection, number: int) -> Words:
 def content(db: Connection, number: int) -> bytes:
     """The bytes of a dictionary. Raises DamagedDictionary."""
     row = db.execute(
-        select(DictionaryRow.digest, DictionaryRow.coding, DictionaryRow.body).where(
+        select(DictionaryRow.digest, DictionaryRow.codec, DictionaryRow.body).where(
             DictionaryRow.id == number
         )
     ).first()
     if row is None:
         raise DamagedDictionary(f"dictionary {number} is not there")
     try:
-        found = unpack(row.coding, row.body)
+        found = unpack(row.codec, row.body)
     except ValueError as error:
         raise DamagedDictionary(f"dictionary {number} cannot be unpacked: {error}") from None
     if sha256(found).hexdigest() != row.digest:
@@ -77,6 +77,6 @@ def current(db: Connection, site: str) -> int | None:
     query = (
         select(DictionaryRow.id)
         .where(DictionaryRow.site == site)
-        .order_by(DictionaryRow.until.desc(), DictionaryRow.id.desc())
+        .order_by(DictionaryRow.tested_until_payload_id.desc(), DictionaryRow.id.desc())
     )
     return db.scalar(query.limit(1))

@@ -66,7 +66,7 @@ def keep_up(store: Database, site: str) -> int | None:
             db.execute(
                 update(DictionaryRow)
                 .where(DictionaryRow.id == number)
-                .values(until=max(payloads), ratio=ratio)
+                .values(tested_until_payload_id=max(payloads), median_ratio=ratio)
             )
     return None
 
@@ -88,10 +88,12 @@ def _newest(db: Connection, site: str) -> list[int]:
 def _new_and_worse(db: Connection, number: int, payloads: Sequence[int]) -> list[int]:
     """Those that came since a dictionary was made, where there are many and they come to much more than they should."""
     known = db.execute(
-        select(DictionaryRow.until, DictionaryRow.ratio).where(DictionaryRow.id == number)
+        select(DictionaryRow.tested_until_payload_id, DictionaryRow.median_ratio).where(
+            DictionaryRow.id == number
+        )
     ).one()
-    new = [each for each in payloads if each > known.until]
-    return new if len(new) >= NEWEST // 2 and _ratio(db, new) > known.ratio * WORSE else []
+    new = [each for each in payloads if each > known.tested_until_payload_id]
+    return new if len(new) >= NEWEST // 2 and _ratio(db, new) > known.median_ratio * WORSE else []
 
 
 def _ratio(db: Connection, payloads: Sequence[int]) -> float:
@@ -147,8 +149,8 @@ def keep(store: Database, site: str, made: Made) -> int:
     """Keeps a dictionary, and packs what it is made of without any. Returns its number."""
     coding, body = pack(made.content)
     values = {
-        "site": site, "digest": sha256(made.content).hexdigest(), "size": len(made.content), "coding": coding, "body": body,
-        "parts": list(made.parts), "made_at": datetime.now(UTC), "until": made.until, "ratio": made.ratio,
+        "site": site, "digest": sha256(made.content).hexdigest(), "size": len(made.content), "codec": coding, "body": body,
+        "page_payload_ids": list(made.parts), "created_at": datetime.now(UTC), "tested_until_payload_id": made.until, "median_ratio": made.ratio,
     }  # fmt: skip
     with store.write() as db:
         for number, page in bodies(db, sorted(set(made.parts))).items():
@@ -160,21 +162,23 @@ def keep(store: Database, site: str, made: Made) -> int:
 
 def _plain(page: bytes) -> dict[str, Any]:
     coding, body = pack(page)
-    return {"coding": coding, "body": body, "dictionary_id": None}
+    return {"codec": coding, "body": body, "dictionary_id": None}
 
 
 def make_again(store: Database, number: int) -> bool:
     """Makes a damaged dictionary again of its parts; whether that could be done."""
     with store.write() as db:
         row = db.execute(
-            select(DictionaryRow.digest, DictionaryRow.parts).where(DictionaryRow.id == number)
+            select(DictionaryRow.digest, DictionaryRow.page_payload_ids).where(
+                DictionaryRow.id == number
+            )
         ).one()
-        found = bodies(db, row.parts)
-        content = joined(found.get(each, b"") for each in row.parts)
+        found = bodies(db, row.page_payload_ids)
+        content = joined(found.get(each, b"") for each in row.page_payload_ids)
         if sha256(content).hexdigest() != row.digest:
             return False
         coding, body = pack(content)
         db.execute(
-            update(DictionaryRow).where(DictionaryRow.id == number).values(coding=coding, body=body)
+            update(DictionaryRow).where(DictionaryRow.id == number).values(codec=coding, body=body)
         )
     return True

@@ -232,7 +232,7 @@ def store_payloads(
         {
             "digest": digest,
             "size": len(capture.body or b""),
-            "coding": pack.coding,
+            "codec": pack.coding,
             "body": pack.body,
             "dictionary_id": pack.dictionary,
             "media_type": capture.media_type,

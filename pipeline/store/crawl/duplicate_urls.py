@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, bindparam, select, text
 
 from pipeline.core.models import UrlKind
-from pipeline.core.urls import are_akin, key_of_story, url_key
+from pipeline.core.urls import may_be_same_story, story_key, url_key
 from pipeline.store.db.schema import PageRow, PayloadRow
 from pipeline.store.db.sql import chunks
 
@@ -71,11 +71,11 @@ class Fresh:
     @classmethod
     def of(cls, page: int, url: str, key: str, canonical_url: str, digest: str) -> Fresh:
         """A Page by its number, URL and key, with the address that it declares and the digest of its bytes."""
-        own = key_of_story(url)
-        if not canonical_url or not are_akin(url, canonical_url):
+        own = story_key(url)
+        if not canonical_url or not may_be_same_story(url, canonical_url):
             return cls(page, url, key, digest, own, "", bool(canonical_url))
         return cls(
-            page, url, key, digest, key_of_story(canonical_url), url_key(canonical_url), True
+            page, url, key, digest, story_key(canonical_url), url_key(canonical_url), True
         )
 
 
@@ -113,7 +113,7 @@ class Twins:
             how = "the page says so" if fresh.says else "by the form of its address"
             return Twin(holder[0], f"the same story as {holder[1]}: {how}")
         for number, address in self.by_digest.get(fresh.digest, ())[:LIMIT]:
-            if number != fresh.page and are_akin(fresh.url, address):
+            if number != fresh.page and may_be_same_story(fresh.url, address):
                 return Twin(number, f"the same bytes as {address}")
         self._join(fresh)
         return None

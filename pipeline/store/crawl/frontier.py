@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, or_, select, update
 
 from pipeline.core.models import DueUrl, Link, LinkDecision, Outcome, Reason, UrlKind
-from pipeline.core.urls import MAX_URL, canonical, url_key
+from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, url_key
 from pipeline.store.db import run_log
 from pipeline.store.db.schema import LedgerEntryRow, PageRow
 from pipeline.store.db.sql import chunks, insert_new, storable
@@ -269,7 +269,7 @@ def _met(db: Connection, site: str, links: dict[str, Link], at: datetime) -> dic
 
 def _spelling(url: str) -> str:
     try:
-        return canonical(url)
+        return canonicalize(url)
     except ValueError:
         return storable(url)
 
@@ -305,7 +305,7 @@ def _insert(
         {
             "site": site,
             "kind": verdict.link.kind,
-            "url": _spelling(verdict.link.url)[:MAX_URL],
+            "url": _spelling(verdict.link.url)[:MAX_URL_LENGTH],
             "url_key": key,
             "first_seen_at": at,
             "announced_title": storable(verdict.link.title),

@@ -31,16 +31,16 @@ class DictionaryRow(Base):
     site: Mapped[str] = mapped_column(String(64))
     digest: Mapped[str] = mapped_column(String(64))  # SHA-256 of its bytes, hex
     size: Mapped[int]
-    coding: Mapped[str] = mapped_column(String(16))
+    codec: Mapped[str] = mapped_column(String(16))
     body: Mapped[bytes]
-    parts: Mapped[
+    page_payload_ids: Mapped[
         list[Any]
     ]  # the Payloads that it is made of, in order: packed without any, so that it can be made again
-    made_at: Mapped[datetime]
+    created_at: Mapped[datetime]
     # what it was tried on: up to which Payload, and what one byte of these came to in the middle
-    until: Mapped[int] = mapped_column(BigInteger)
-    ratio: Mapped[float]
-    __table_args__ = (Index("ix_dictionary_site_until", "site", "until"),)
+    tested_until_payload_id: Mapped[int] = mapped_column(BigInteger)
+    median_ratio: Mapped[float]
+    __table_args__ = (Index("ix_dictionary_site_tested_until", "site", "tested_until_payload_id"),)
 
 
 class PayloadRow(Base):
@@ -52,7 +52,7 @@ class PayloadRow(Base):
         String(64), unique=True
     )  # SHA-256 of the bytes as served, hex
     size: Mapped[int]  # of the bytes as served
-    coding: Mapped[str] = mapped_column(String(16))  # how `body` is packed: see `coding`
+    codec: Mapped[str] = mapped_column(String(16))  # how `body` is packed: see `coding`
     body: Mapped[bytes]
     dictionary_id: Mapped[int | None] = mapped_column(
         ForeignKey("dictionary.id")
@@ -103,11 +103,11 @@ class PageRow(Base):
     clean_recipe: Mapped[str] = mapped_column(String(40), server_default="")
     needs_clean: Mapped[bool] = mapped_column(server_default=text("false"))
     # when the site's memory last learnt of it; null where it never did, or has let go of the lines that it alone shows
-    memory_updated_at: Mapped[datetime | None]
+    profile_updated_at: Mapped[datetime | None]
     __table_args__ = (
         Index(None, "site", "due_at"),
-        Index("ix_page_memory", "site", "memory_updated_at", postgresql_where=text("memory_updated_at IS NOT NULL"),
-              sqlite_where=text("memory_updated_at IS NOT NULL")),
+        Index("ix_page_profile", "site", "profile_updated_at", postgresql_where=text("profile_updated_at IS NOT NULL"),
+              sqlite_where=text("profile_updated_at IS NOT NULL")),
         Index(None, "payload_id"),
         Index("ix_page_story", "site", "story_key", postgresql_where=text("story_key <> ''"),
               sqlite_where=text("story_key <> ''")),
@@ -195,21 +195,21 @@ class ExtractedPageRow(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     payload_id: Mapped[int] = mapped_column(ForeignKey("payload.id"))
     extractors: Mapped[str] = mapped_column(String(16))
-    made_at: Mapped[datetime]
+    created_at: Mapped[datetime]
     reason: Mapped[str] = mapped_column(String(32))
     cost_ms: Mapped[int]
-    coding: Mapped[str] = mapped_column(String(16))
+    codec: Mapped[str] = mapped_column(String(16))
     body: Mapped[bytes]
-    in_memory: Mapped[bool] = mapped_column(
+    in_profile: Mapped[bool] = mapped_column(
         server_default=text("true")
     )  # whether the memories of its Sites have seen it
     __table_args__ = (
         UniqueConstraint("payload_id", "extractors"),
         Index(
-            "ix_extracted_page_not_in_memory",
+            "ix_extracted_page_not_in_profile",
             "payload_id",
-            postgresql_where=text("NOT in_memory"),
-            sqlite_where=text("NOT in_memory"),
+            postgresql_where=text("NOT in_profile"),
+            sqlite_where=text("NOT in_profile"),
         ),
     )
 
@@ -226,8 +226,8 @@ class CleanResultRow(Base):
     payload_id: Mapped[int] = mapped_column(ForeignKey("payload.id"))
     extracted_page_id: Mapped[int] = mapped_column(ForeignKey("extracted_page.id"))
     recipe: Mapped[str] = mapped_column(String(40))
-    memory: Mapped[str] = mapped_column(String(32))
-    made_at: Mapped[datetime]
+    profile_digest: Mapped[str] = mapped_column(String(32))
+    created_at: Mapped[datetime]
     outcome: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(32))
     removed: Mapped[list[Any]]  # [[index, rule, why], …]
@@ -291,7 +291,7 @@ class ArticleRow(Base):
     description: Mapped[str]
     word_count: Mapped[int]
     archived_at: Mapped[datetime]
-    indexed: Mapped[str] = mapped_column(
+    index_version: Mapped[str] = mapped_column(
         String(8), server_default=""
     )  # the kind of its tokens in the full-text index; "" waits
     __table_args__ = (
@@ -300,8 +300,8 @@ class ArticleRow(Base):
         Index(
             "ix_article_unindexed",
             "page_id",
-            postgresql_where=text("indexed = ''"),
-            sqlite_where=text("indexed = ''"),
+            postgresql_where=text("index_version = ''"),
+            sqlite_where=text("index_version = ''"),
         ),
     )
 
@@ -319,10 +319,10 @@ class SketchRow(Base):
     site: Mapped[str] = mapped_column(String(64))
     version: Mapped[str] = mapped_column(String(16), server_default="")  # of what made it
     day: Mapped[int] = mapped_column(server_default="0")
-    runs: Mapped[int] = mapped_column(
+    shingle_count: Mapped[int] = mapped_column(
         server_default="0"
     )  # 0 for a text that is too short to be compared
-    slots: Mapped[bytes | None]
+    minhash: Mapped[bytes | None]
     numbers: Mapped[bytes | None]
     leader_id: Mapped[int | None] = mapped_column(
         BigInteger
@@ -364,12 +364,12 @@ class ContainerRow(Base):
     name: Mapped[str] = mapped_column(
         primary_key=True
     )  # the element and the one around it, as in `div.story > p`
-    pages: Mapped[int]  # with most of their story in it
-    story: Mapped[int]  # with story in it, for the most part
-    other: Mapped[int]  # with something else in it
-    first_at: Mapped[datetime | None]  # the first and the last visit to one of `pages`
-    last_at: Mapped[datetime | None]
-    seen_at: Mapped[datetime]  # the last visit to a Page that has it
+    main_pages: Mapped[int]  # with most of their story in it
+    story_pages: Mapped[int]  # with story in it, for the most part
+    other_pages: Mapped[int]  # with something else in it
+    first_main_at: Mapped[datetime | None]  # the first and the last visit to one of `pages`
+    last_main_at: Mapped[datetime | None]
+    last_seen_at: Mapped[datetime]  # the last visit to a Page that has it
 
 
 class NightStatsRow(Base):
@@ -379,9 +379,11 @@ class NightStatsRow(Base):
     run_id: Mapped[int] = mapped_column(
         ForeignKey("run.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
-    clean_id: Mapped[int] = mapped_column(BigInteger)  # the last clean that is counted; 0 for none
+    clean_run_id: Mapped[int] = mapped_column(
+        BigInteger
+    )  # the last clean that is counted; 0 for none
     version: Mapped[int]
-    figures: Mapped[dict[str, Any]]  # see health.figures
+    stats: Mapped[dict[str, Any]]  # see health.figures
 
 
 class SiteCountsRow(Base):

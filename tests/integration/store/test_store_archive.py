@@ -54,7 +54,7 @@ def test_bytes_are_stored_packed_and_once_for_two_pages(
     archive: CrawlSession, store: Database
 ) -> None:
     assert night(archive, {A: BODY, B: BODY}) == {A: Outcome.FETCHED, B: Outcome.FETCHED}
-    ((size, packed, coding),) = rows(store, "SELECT size, length(body), coding FROM payload")
+    ((size, packed, coding),) = rows(store, "SELECT size, length(body), codec FROM payload")
     assert (size, coding) == (len(BODY), "zstd")
     assert packed < size / 4
     assert one(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == 2

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.core.models import Block, BlockKind, ExtractedPage, Metadata, Recipe
 from pipeline.extract import EXTRACTORS
-from pipeline.jobs.memory_report import lessons
+from pipeline.jobs.site_profile import site_profile_report
 from pipeline.store.clean import container_stats
 from pipeline.store.clean.container_stats import Container, Known
 from pipeline.store.clean.line_memory import Seen
@@ -66,12 +66,12 @@ def known(store: Database) -> dict[str, Known]:
 
 def counts(store: Database) -> dict[str, tuple[int, int, int]]:
     """For each container: Pages with most of their story in it, with story in it, with something else in it."""
-    return {each.name: (each.pages, each.story, each.other) for each in known(store).values()}
+    return {each.name: (each.main_pages, each.story_pages, each.other_pages) for each in known(store).values()}
 
 
 def dates(store: Database, name: str) -> tuple[datetime | None, datetime | None, datetime]:
     found = known(store)[name]
-    return found.first_at, found.last_at, found.seen_at
+    return found.first_main_at, found.last_main_at, found.last_seen_at
 
 
 def test_containers_are_counted_in_pages_with_the_times_of_the_visits(
@@ -206,12 +206,12 @@ def test_a_site_that_changes_its_layout_teaches_when_the_old_one_ended(
     for number in range(8):
         night(archive, {url(str(number)): body(number, "td.content > p")}, NIGHT + number * DAY)
         reclean(store, site(), extractors=Layouts())
-    assert [each.ended for each in lessons(store, SITE, 5).containers] == [False, False]
+    assert [each.is_retired for each in site_profile_report(store, SITE, 5).containers] == [False, False]
     for number in range(8, 20):
         night(archive, {url(str(number)): body(number, STORY)}, NIGHT + number * DAY)
     reclean(store, site(), extractors=Layouts())
-    found = {each.name: each for each in lessons(store, SITE, 5).containers}
-    assert [(name, each.pages, each.ended) for name, each in found.items()] == [
+    found = {each.name: each for each in site_profile_report(store, SITE, 5).containers}
+    assert [(name, each.pages, each.is_retired) for name, each in found.items()] == [
         (STORY, 12, False),
         ("td.content > p", 8, True),
         (BOX, 0, False),
@@ -220,7 +220,7 @@ def test_a_site_that_changes_its_layout_teaches_when_the_old_one_ended(
         NIGHT,
         NIGHT + 7 * DAY,
     )
-    assert (found[BOX].story, found[BOX].other) == (0, 20)
+    assert (found[BOX].pages_with_story, found[BOX].pages_with_other) == (0, 20)
 
 
 def test_explain_knows_what_the_containers_of_a_page_hold_elsewhere(
@@ -233,7 +233,7 @@ def test_explain_knows_what_the_containers_of_a_page_hold_elsewhere(
     assert page is not None
     explained = pages.explain(store, page)
     assert explained is not None
-    assert [(each.name, each.story, each.other) for each in explained.containers] == [
+    assert [(each.name, each.story_pages, each.other_pages) for each in explained.containers] == [
         (STORY, 3, 0),
         (BOX, 0, 4),
     ]

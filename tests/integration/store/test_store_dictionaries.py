@@ -35,7 +35,7 @@ from tests.support.archive_factory import (
 )
 from tests.support.reclean_factory import Extractors, reclean, site
 
-BYTES = ("coding", "body", "dictionary_id")
+BYTES = ("codec", "body", "dictionary_id")
 
 
 def page(number: int, layout: str = "first") -> bytes:
@@ -55,12 +55,12 @@ def pages(*numbers: int, layout: str = "first") -> dict[str, bytes]:
 def packing(store: Database) -> list[tuple[str, int | None]]:
     return [
         (row[0], row[1])
-        for row in rows(store, "SELECT coding, dictionary_id FROM payload ORDER BY id")
+        for row in rows(store, "SELECT codec, dictionary_id FROM payload ORDER BY id")
     ]
 
 
 def found(store: Database) -> list[Fault]:
-    return list(repair.look(store, Asked(), Looked(), lambda *_: None))
+    return list(repair.verify_archive(store, Asked(), Looked(), lambda *_: None))
 
 
 def compact(store: Database, *, dry: bool = False) -> recompress.Compacted:
@@ -117,7 +117,7 @@ def test_a_dictionary_is_made_when_it_pays_and_again_when_the_pages_have_changed
         dictionary_training.keep_up(store, SITE) is None
     )  # no dictionary helps: that is what they come to from now on
     assert dictionaries_of(store) == before
-    assert one(store, "SELECT ratio FROM dictionary WHERE id = 2") > 1
+    assert one(store, "SELECT median_ratio FROM dictionary WHERE id = 2") > 1
 
 
 def dictionaries_of(store: Database) -> list[tuple[object, ...]]:
@@ -182,15 +182,15 @@ def test_a_dictionary_that_is_damaged_is_named_and_made_again_and_one_in_use_can
     archive = CrawlSession(again)
     night(archive, pages(50), NIGHT + 2 * DAY)  # which is not lost, but packed without it
     assert packing(again)[-1] == ("zstd", None)
-    mended = repair.mend(again, (site(),), [wrong], Extractors(), lambda *_: None)  # type: ignore[arg-type]
-    assert (mended.done["dictionaries made again"], mended.sentences) == (1, [])
+    mended = repair.repair_archive(again, (site(),), [wrong], Extractors(), lambda *_: None)  # type: ignore[arg-type]
+    assert (mended.counts["dictionaries made again"], mended.problems) == (1, [])
     assert dump(again, "dictionary") == before
     assert found(again) == []
     part = parts_of(again)[0][0][0]
     do(again, "UPDATE payload SET body = :junk WHERE id = :part", junk=b"junk", part=part)
     do(again, "UPDATE dictionary SET body = :junk", junk=b"junk")
-    mended = repair.mend(again, (site(),), [wrong], Extractors(), lambda *_: None)  # type: ignore[arg-type]
-    assert "a backup has it" in mended.sentences[0]
+    mended = repair.repair_archive(again, (site(),), [wrong], Extractors(), lambda *_: None)  # type: ignore[arg-type]
+    assert "a backup has it" in mended.problems[0]
     archive.close()
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from pipeline.fulltext import matcher, query_language, tokenizer
-from pipeline.fulltext.tokenizer import Source
+from pipeline.fulltext.tokenizer import IndexableArticle
 from pipeline.store.db.engine import Database
 from pipeline.store.search import index, planner
 from tests.support.naughty_strings import NAUGHTY
@@ -82,12 +82,12 @@ START = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
 
 @cache
-def sources() -> tuple[tuple[int, Source], ...]:
+def sources() -> tuple[tuple[int, IndexableArticle], ...]:
     """The articles, one a day."""
     found = []
     for n, (language, site, title, body, author, tag) in enumerate(ARTICLES):
         at = START + timedelta(days=n)
-        source = Source(
+        source = IndexableArticle(
             n + 1, site, language, title, body, (author, "Staff"), (tag, "news"), 1 + n % 4, at
         )
         found.append((index.order_key(at, n + 1), source))
@@ -95,9 +95,9 @@ def sources() -> tuple[tuple[int, Source], ...]:
 
 
 @cache
-def judged() -> tuple[tuple[int, matcher.Parts], ...]:
+def judged() -> tuple[tuple[int, matcher.SearchableTokens], ...]:
     return tuple(
-        (key, matcher.parts(tokenizer.of_article(source))) for key, source in reversed(sources())
+        (key, matcher.searchable_tokens(tokenizer.article_tokens(source))) for key, source in reversed(sources())
     )
 
 
@@ -110,14 +110,14 @@ def indexed(store: Database) -> Database:
 
 def found(store: Database, query: str, limit: int = 100) -> list[int]:
     with store.read() as db:
-        plan = planner.plan(db, query_language.parse(query))
+        plan = planner.plan_query(db, query_language.parse_query(query))
         assert plan is not None
-        return planner.keys(db, plan, limit)
+        return planner.newest_keys(db, plan, limit)
 
 
 def expected(query: str) -> list[int]:
-    tree = query_language.parse(query).tree
-    return [key for key, parts in judged() if tree is not None and matcher.holds(tree, parts)]
+    tree = query_language.parse_query(query).tree
+    return [key for key, parts in judged() if tree is not None and matcher.matches(tree, parts)]
 
 
 def test_a_hundred_queries_find_the_same_on_both_databases(indexed: Database) -> None:
@@ -205,25 +205,25 @@ TREES = st.recursive(
 @settings(max_examples=120)
 def test_any_query_finds_what_a_plain_reading_finds(indexed: Database, query: str) -> None:
     query = f"{query} author:staff"  # dates alone are no question to the index
-    if query_language.parse(query).tree is not None:
+    if query_language.parse_query(query).tree is not None:
         assert found(indexed, query) == expected(query)
 
 
 def test_naughty_strings_raise_neither_as_queries_nor_as_texts(indexed: Database) -> None:
     at = START + timedelta(days=100)
     texts = [
-        Source(1000 + n, "evening", "en", each, each, (each,), (each,), 1, at)
+        IndexableArticle(1000 + n, "evening", "en", each, each, (each,), (each,), 1, at)
         for n, each in enumerate(NAUGHTY)
     ]
     with indexed.write() as db:
-        index.index(db, [(index.order_key(at, source.page), source) for source in texts])
+        index.index(db, [(index.order_key(at, source.page_id), source) for source in texts])
     wrong = []
     for source in texts:
-        asked = query_language.parse(source.title)
-        plain = " ".join(f'"{token}"' for token in dict.fromkeys(tokenizer.cut(source.title)[:8]))
+        asked = query_language.parse_query(source.title)
+        plain = " ".join(f'"{token}"' for token in dict.fromkeys(tokenizer.tokenize(source.title)[:8]))
         if asked.tree is not None:
             found(indexed, source.title, 5)
-        if plain and index.order_key(at, source.page) not in found(indexed, plain, 1000):
+        if plain and index.order_key(at, source.page_id) not in found(indexed, plain, 1000):
             wrong.append(source.title)
     assert not wrong, "a text is found by its own words"
 
@@ -232,7 +232,7 @@ def test_both_databases_forget_the_same_of_a_text_that_is_too_long(store: Databa
     body = " ".join(
         ["often"] * 300 + ["rare", "pair"] + [f"w{n}" for n in range(20_000)] + ["last"]
     )
-    source = Source(1, "evening", "en", "Long", body, (), (), 1, START)
+    source = IndexableArticle(1, "evening", "en", "Long", body, (), (), 1, START)
     with store.write() as db:
         index.index(db, [(1 << index.PAGE_BITS, source)])
         assert db.scalar(text("SELECT count(*) FROM article_index")) == 1

@@ -28,7 +28,7 @@ from tests.support.archive_factory import (
     rows,
     url,
 )
-from tests.support.cli import ROOT, environment, until
+from tests.support.cli import ROOT, clean_environment, wait_until
 
 A, B = url("a"), url("b")
 
@@ -86,7 +86,7 @@ def die(database_url: str, death: str) -> None:
     paths = str(ROOT)
     done = subprocess.run(
         [sys.executable, "-c", CHILD + death, database_url],
-        env=environment(PYTHONPATH=paths),
+        env=clean_environment(PYTHONPATH=paths),
         timeout=60,
         check=False,
     )
@@ -104,7 +104,7 @@ def start(archive: CrawlSession) -> int:
             return False
         return True
 
-    until(tried, 10)
+    wait_until(tried, 10)
     return found[0]
 
 
@@ -160,7 +160,7 @@ def test_a_clean_that_is_killed_is_finished_by_the_next_one(
     paths = str(ROOT)
     done = subprocess.run(
         [sys.executable, "-c", CLEAN, database_url, table],
-        env=environment(PYTHONPATH=paths),
+        env=clean_environment(PYTHONPATH=paths),
         timeout=60,
         check=False,
         cwd=ROOT,
@@ -168,7 +168,7 @@ def test_a_clean_that_is_killed_is_finished_by_the_next_one(
     assert done.returncode == -9
     assert one(store, "SELECT count(*) FROM article") == 0
     counts: list[dict[str, int]] = []
-    until(_cleaned(store, counts), 10)
+    wait_until(_cleaned(store, counts), 10)
     assert counts == [{"archived": 2}]
     assert len(dump(store)["article_index"]) == one(store, "SELECT count(*) FROM revision") == 2
     assert rows(store, "SELECT status FROM run WHERE kind = 'clean' ORDER BY id") == [

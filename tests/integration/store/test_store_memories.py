@@ -122,7 +122,7 @@ def test_a_headline_is_known_to_pages_that_quote_it_and_not_to_its_own(
     learn(store, quoting, [HEAD])
     assert learn(store, own, headlines=[HEAD]) == {quoting}
     assert shelf.recall({quoting: [HEAD], own: [HEAD]}) == {
-        quoting: {HEAD: LineStats(0, headline=True)},
+        quoting: {HEAD: LineStats(0, is_headline=True)},
         own: {HEAD: LineStats(1)},
     }
 
@@ -158,7 +158,7 @@ def test_pages_of_one_batch_learn_of_each_other(
     with store.write() as db:
         line_memory.learn(db, SITE, {page: Seen((LINE,), (page,)) for page in pages[:3]}, NIGHT)
     assert shelf.recall({pages[0]: [LINE, pages[1]]}) == {
-        pages[0]: {LINE: LineStats(2), pages[1]: LineStats(0, headline=True)}
+        pages[0]: {LINE: LineStats(2), pages[1]: LineStats(0, is_headline=True)}
     }
 
 
@@ -227,7 +227,7 @@ def test_letting_go_changes_no_fact_and_touches_no_page(
     clean(store)
     asked = {page: [LINE, 1000 + page, quoted] for page in pages}
     before = shelf.recall(asked)
-    assert before[pages[1]][quoted] == LineStats(0, headline=True)
+    assert before[pages[1]][quoted] == LineStats(0, is_headline=True)
     assert let_go(store, remembered=0) == len(pages)
     assert shelf.recall(asked) == before
     assert shelf.stale(RECIPE, 0, 100) == ()
@@ -278,7 +278,7 @@ def test_a_memory_stays_within_its_bounds_while_it_learns(
     for number in range(12):
         night(archive, {url(f"late-{number}"): b"Late %d" % number}, NIGHT + number * DAY)
         draft_all(shelf, seen=Seen((LINE, 1000 + number), (2000 + number,)))
-    assert one(store, "SELECT count(*) FROM page WHERE memory_updated_at IS NOT NULL") == 3
+    assert one(store, "SELECT count(*) FROM page WHERE profile_updated_at IS NOT NULL") == 3
     assert one(store, "SELECT count(*) FROM line_sighting") == KEPT + 3 * 2
     monkeypatch.setattr(line_memory, "REMEMBERED", 0)
     assert shelf.tidy(RECIPE) == 3

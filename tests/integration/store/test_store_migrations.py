@@ -21,7 +21,7 @@ from pipeline.store.db.engine import Database
 from pipeline.store.maintenance import recompress
 from tests.stress import migrate as trial
 from tests.support.archive_factory import RECIPE, clean, do, dump, night, one, rows, url
-from tests.support.cli import ROOT, environment
+from tests.support.cli import ROOT, clean_environment
 
 ARTICLES = [
     "id", "site", "url", "title", "authors", "published_at", "published_source", "modified_at", "language", "section", "tags",
@@ -107,7 +107,7 @@ def test_two_processes_that_start_together_make_the_schema_once(empty_url: str) 
         subprocess.Popen(
             [sys.executable, "-P", "-c", OPEN, empty_url],
             cwd=ROOT,
-            env=environment(PYTHONPATH=str(ROOT)),
+            env=clean_environment(PYTHONPATH=str(ROOT)),
         )
         for _ in range(3)
     ]
@@ -139,7 +139,7 @@ def test_an_upgrade_that_breaks_off_leaves_nothing_behind(empty_url: str, last: 
 
 def test_the_alembic_command_works_on_the_archive_of_the_settings(empty_url: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, env=environment(NIGHTDESK_DATABASE_URL=empty_url),
+        [sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, env=clean_environment(NIGHTDESK_DATABASE_URL=empty_url),
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -189,7 +189,7 @@ def test_the_pages_that_an_older_archive_knows_lines_of_are_remembered(
     do(store, "DELETE FROM line_sighting WHERE page_id = (SELECT max(page_id) FROM line_sighting)")
     alembic(store, "downgrade", "0002")
     alembic(store, "upgrade", "head")
-    known = "SELECT memory_updated_at = first_seen_at, id IN (SELECT page_id FROM line_sighting) FROM page WHERE kind = 'story' ORDER BY id"
+    known = "SELECT profile_updated_at = first_seen_at, id IN (SELECT page_id FROM line_sighting) FROM page WHERE kind = 'story' ORDER BY id"
     assert rows(store, known) == [(True, True), (None, False)]
     alembic(store, "check")
 
@@ -217,7 +217,7 @@ def test_an_archive_that_is_taken_back_is_packed_without_dictionaries(
     night(archive, pages)
     assert recompress.compact(store, "courier", lambda *_: None).packed > 10
     alembic(store, "downgrade", "0010")
-    rows_then = rows(store, "SELECT coding, body FROM payload")
+    rows_then = rows(store, "SELECT codec, body FROM payload")
     assert {coding for coding, _ in rows_then} == {"zstd"}
     assert sorted(unpack(*row) for row in rows_then) == sorted(pages.values())
     alembic(store, "upgrade", "head")

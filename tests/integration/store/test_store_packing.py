@@ -18,12 +18,12 @@ WHOLE = Metadata(
     published_at=datetime(2026, 3, 6, 3, 30, tzinfo=UTC),
     published_source="json-ld",
     published_precision="second",
-    published_certainty=DateConfidence.HIGH,
+    published_confidence=DateConfidence.HIGH,
     published_offset=-300,
     published_day=date(2026, 3, 5),
     modified_at=datetime(2026, 3, 6, 4, tzinfo=UTC),
     modified_source="meta",
-    modified_certainty=DateConfidence.LOW,
+    modified_confidence=DateConfidence.LOW,
     modified_offset=0,
     paywalled=False,
     sources=(("title", "h1"), ("tags", "json-ld, meta keywords")),
@@ -44,7 +44,7 @@ def test_a_draft_of_an_older_version_is_read_and_knows_no_more_than_it_did() -> 
     assert metadata == Metadata(
         title="A seal", published_at=datetime(2026, 3, 6, 3, 30, tzinfo=UTC)
     )
-    assert (metadata.published_offset, metadata.published_certainty, metadata.paywalled) == (
+    assert (metadata.published_offset, metadata.published_confidence, metadata.paywalled) == (
         None,
         DateConfidence.NONE,
         None,

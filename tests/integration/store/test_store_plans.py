@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import event, text
 
 from pipeline.core.models import Outcome, Reason
-from pipeline.fulltext.tokenizer import Source
+from pipeline.fulltext.tokenizer import IndexableArticle
 from pipeline.store.clean import container_stats, near_duplicates
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.codec import dictionary_training
@@ -56,22 +56,22 @@ NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE
 FILL = {  # of each site 20 stories and 4 runs; of each story one visit, one text, and entries in two ledgers
     "run": """id, site, kind, started_at, finished_at, status, counts) SELECT i, 's' || (i % {sites}),
         CASE WHEN (i / {sites}) % 2 = 0 THEN 'crawl' ELSE 'clean' END, :at, :at, 'finished', '{{}}'""",
-    "payload": """id, digest, size, coding, body, media_type, charset, first_seen_at)
+    "payload": """id, digest, size, codec, body, media_type, charset, first_seen_at)
         SELECT i, 'digest ' || i, 100000, 'zstd', :body, 'text/html', '', :at""",
     "page": """id, site, kind, url, url_key, first_seen_at, due_at, payload_id, last_matched_at, clean_payload_id,
-        clean_recipe, memory_updated_at) SELECT i, 's' || (i % {sites}), 'story', 'https://s' || i % {sites} || '.example/' || i,
+        clean_recipe, profile_updated_at) SELECT i, 's' || (i % {sites}), 'story', 'https://s' || i % {sites} || '.example/' || i,
         'key ' || i, :at, CASE WHEN i % 2 = 0 THEN :at ELSE NULL END, i, :at, i, :recipe, :at""",
     "capture": """id, page_id, run_id, fetched_at, outcome, reason, headers, media_type, charset, payload_id, size,
         elapsed_ms, location, detail)
         SELECT i, i, 1 + i % {runs}, :at, 'fetched', 'new', '{{}}', 'text/html', '', i, 1, 1, '', ''""",
-    "extracted_page": """id, payload_id, extractors, made_at, reason, cost_ms, coding, body)
+    "extracted_page": """id, payload_id, extractors, created_at, reason, cost_ms, codec, body)
         SELECT i, i, :extractors, :at, '', 1, 'zstd', :body""",
-    "clean_result": """id, page_id, payload_id, extracted_page_id, recipe, memory, made_at, outcome, reason, removed, chosen_metadata, text_digest,
+    "clean_result": """id, page_id, payload_id, extracted_page_id, recipe, profile_digest, created_at, outcome, reason, removed, chosen_metadata, text_digest,
         run_id) SELECT i, i, i, i, :recipe, '', :at, 'archived', '', '[]', '{{}}', '', 1 + i % {runs}""",
     "revision": """id, page_id, number, clean_result_id, title, text, first_seen_at, last_seen_at)
         SELECT i, i, 1, i, 'Title', 'Text', :at, :at""",
     "article": """page_id, revision_id, clean_result_id, order_key, title, authors, published_source, published_precision,
-        language, section, tags, image, canonical_url, description, word_count, archived_at, indexed)
+        language, section, tags, image, canonical_url, description, word_count, archived_at, index_version)
         SELECT i, i, i, i, 'Title', '[]', '', '', 'en', '', '[]', '', '', '', 9, :at, 'v'""",
     "sketch": "page_id, site, version) SELECT i, 's' || (i % {sites}), 'v'",
     "line_sighting": "site, key, role, page_id) SELECT 's' || (i % {sites}), i, 'line', i",
@@ -94,9 +94,9 @@ ASKED = (
 OTHERWISE = {"run": RUNS, "ledger_entry": 2 * PAGES}
 
 
-def source(page: int) -> Source:
+def source(page: int) -> IndexableArticle:
     body = f"The ferry of pier {page % 100} leaves at noon"
-    return Source(page, f"s{page % SITES}", "en", "Title", body, (), (), 1, index.moment_of(page))
+    return IndexableArticle(page, f"s{page % SITES}", "en", "Title", body, (), (), 1, index.moment_of(page))
 
 
 def fill(store: Database) -> None:

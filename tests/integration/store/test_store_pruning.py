@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.config.site import Retention
+from pipeline.config.site import RetentionOptions
 from pipeline.core.errors import AlreadyRunning
 from pipeline.jobs import repair, retention, review
 from pipeline.store.clean import held_results
@@ -28,7 +28,7 @@ from tests.support.reclean_factory import (
     waterline,
 )
 
-DAYS = Retention(result_days=60, ledger_days=365)
+DAYS = RetentionOptions(result_days=60, ledger_days=365)
 
 
 def quiet(*_: object) -> None:
@@ -37,7 +37,7 @@ def quiet(*_: object) -> None:
 
 def prune(store: Database, *, dry: bool = False) -> Spare:
     return retention.prune_site(
-        store, retention.keep_of("courier", DAYS, datetime.now(UTC)), quiet, dry=dry
+        store, retention.retention_rule("courier", DAYS, datetime.now(UTC)), quiet, dry=dry
     )
 
 
@@ -51,7 +51,7 @@ def test_old_results_and_ledgers_go_as_the_dry_run_says_and_all_else_stays(
     reclean(store, site())
     do(
         store,
-        "UPDATE clean_result SET made_at = :at",
+        "UPDATE clean_result SET created_at = :at",
         at=(NIGHT - 400 * DAY).replace(tzinfo=None if store.is_sqlite else UTC),
     )
     second = reclean(
@@ -61,11 +61,11 @@ def test_old_results_and_ledgers_go_as_the_dry_run_says_and_all_else_stays(
     old = datetime.now(UTC) - timedelta(days=100)
     do(
         store,
-        "UPDATE clean_result SET made_at = :at WHERE status = 'accepted'",
+        "UPDATE clean_result SET created_at = :at WHERE status = 'accepted'",
         at=old.replace(tzinfo=None if store.is_sqlite else UTC),
     )
-    do(store, "INSERT INTO extracted_page (payload_id, extractors, made_at, reason, cost_ms, coding, body)"
-       " SELECT payload_id, 'older', '2020-01-01', reason, cost_ms, coding, body FROM extracted_page")  # fmt: skip
+    do(store, "INSERT INTO extracted_page (payload_id, extractors, created_at, reason, cost_ms, codec, body)"
+       " SELECT payload_id, 'older', '2020-01-01', reason, cost_ms, codec, body FROM extracted_page")  # fmt: skip
     every(store, striking(0))
     night(archive, {url("a"): f"{STORY} Again.".encode()}, NIGHT + DAY)
     reclean(store, striking(0))
@@ -90,11 +90,11 @@ def test_old_results_and_ledgers_go_as_the_dry_run_says_and_all_else_stays(
     ]
     assert not any(state.unbalanced for state in history.states(store, datetime.now(UTC)))
     assert not history.unbalanced(store, [run for (run,) in rows(store, "SELECT id FROM run")])
-    assert [each.sentence for each in repair.look(store, Asked(), Looked(), quiet)] == []
+    assert [each.sentence for each in repair.verify_archive(store, Asked(), Looked(), quiet)] == []
     assert (
         held_results.made_by(store, second.run) == ()
     )  # nothing is left to go back to, which is no error
-    assert review.rollback(store, second.run, quiet).run == 0
+    assert review.rollback(store, second.run, quiet).run_id == 0
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])

@@ -14,8 +14,8 @@ from pipeline.core.models import Outcome
 from pipeline.jobs import clean
 from pipeline.jobs import review as choosing
 from pipeline.jobs.changes import Change
-from pipeline.jobs.clean import Plan
-from pipeline.jobs.memory_report import lessons
+from pipeline.jobs.clean import CleanRequest
+from pipeline.jobs.site_profile import site_profile_report
 from pipeline.store.clean import held_results
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.clean.types import Scope
@@ -24,7 +24,7 @@ from pipeline.store.db.engine import Database
 from pipeline.store.read import runs as history
 from tests.conftest import Grown
 from tests.support.archive_factory import DAY, NIGHT, do, dump, night, one, rows, url
-from tests.support.cli import ROOT, environment, until
+from tests.support.cli import ROOT, clean_environment, wait_until
 from tests.support.reclean_factory import (
     ADVERT,
     PARAGRAPHS,
@@ -119,7 +119,7 @@ def test_a_clean_with_the_same_result_adds_no_row_and_writes_no_article(archived
 def test_what_is_held_can_be_accepted(archived: Database) -> None:
     reclean(archived, MUCH)
     (held,) = held_results.shelved(archived, [page(archived)])
-    assert [gone.rule for gone in choosing.held_change(held).lost] == ["site-pattern"] * 4
+    assert [gone.rule for gone in choosing.preview_accept(held).lost] == ["site-pattern"] * 4
     assert review(archived, choosing.accept) == {"recleaned": 1}
     assert text(archived, page(archived)) == "\n".join(PARAGRAPHS[4:])
     assert held_results.held(archived) == {}
@@ -188,7 +188,7 @@ def test_a_rollback_restores_every_article_byte_for_byte(
     done = choosing.rollback(archived, run, silent)
     assert articles(archived) == before
     assert waterline(archived) == stored
-    assert history.unbalanced(archived, [done.run]) == frozenset()
+    assert history.unbalanced(archived, [done.run_id]) == frozenset()
     assert reclean(archived, LITTLE).run == 0, (
         "no page is stale until the recipe or the bytes change"
     )
@@ -196,7 +196,7 @@ def test_a_rollback_restores_every_article_byte_for_byte(
         "and the same recipe brings nothing back"
     )
     assert articles(archived) == before
-    assert choosing.rollback(archived, run, silent).run == 0
+    assert choosing.rollback(archived, run, silent).run_id == 0
 
 
 def test_after_a_rollback_the_memory_may_touch_a_page_and_its_text_stays(
@@ -249,14 +249,14 @@ def test_a_dry_run_changes_nothing_but_drafts_and_extracts_nothing_twice(
     night(archive, {A: BODY, B: BODY + b"\n" + ADVERT.encode()}, NIGHT + 2 * DAY)
     told: list[Change] = []
     extractors = Extractors()
-    plan = Plan(Scope(everything=True), dry=True, tell=lambda _, change: told.append(change))
+    plan = CleanRequest(Scope(everything=True), dry_run=True, on_change=lambda _, change: told.append(change))
     before = dump(archived)
     for _ in range(2):
         assert reclean(archived, LITTLE, plan, extractors).run == 0
     assert extractors.extracted == 1
     after = dump(archived)
     assert {name for name in before if before[name] != after[name]} == {"extracted_page"}
-    assert [(each.outcome, len(each.lost), len(each.won)) for each in told[:2]] == [
+    assert [(each.outcome, len(each.lost), len(each.gained)) for each in told[:2]] == [
         (Outcome.RECLEANED, 1, 0),
         (Outcome.ARCHIVED, 0, 5),
     ]
@@ -271,7 +271,7 @@ def test_what_a_dry_run_drafted_the_memory_learns_with_the_next_clean(
         for name in "abcd"
     }
     night(archive, bodies)
-    reclean(store, site(), Plan(dry=True))
+    reclean(store, site(), CleanRequest(dry_run=True))
     assert (
         one(store, "SELECT count(*) FROM line_sighting"),
         one(store, "SELECT count(*) FROM extracted_page"),
@@ -279,9 +279,9 @@ def test_what_a_dry_run_drafted_the_memory_learns_with_the_next_clean(
     extractors = Extractors()
     reclean(store, site(), extractors=extractors)
     assert extractors.extracted == 0
-    assert one(store, "SELECT count(*) FROM extracted_page WHERE NOT in_memory") == 0
-    (top, *_) = lessons(store, "courier", 5).lines
-    assert (top.text, top.pages, dict(top.struck)) in [
+    assert one(store, "SELECT count(*) FROM extracted_page WHERE NOT in_profile") == 0
+    (top, *_) = site_profile_report(store, "courier", 5).lines
+    assert (top.text, top.pages, dict(top.removed)) in [
         (ADVERT, 4, {"prompt": 4}),
         (PARAGRAPHS[0], 4, {}),
     ]
@@ -291,7 +291,7 @@ def test_a_scope_narrows_a_clean_down(archive: CrawlSession, store: Database) ->
     night(archive, {A: BODY, B: BODY + b"\n" + ADVERT.encode()})
     night(archive, {A: BODY, B: BODY + b"\n" + ADVERT.encode(), C: BODY}, NIGHT + 5 * DAY)
     reclean(store, site())
-    shelf, recipe = CleanSession(store, "courier"), clean.recipe_of(site())
+    shelf, recipe = CleanSession(store, "courier"), clean.current_recipe(site())
     assert shelf.count_stale(recipe) == 0
     for scope, count in (
         (Scope(everything=True), 3),
@@ -302,7 +302,7 @@ def test_a_scope_narrows_a_clean_down(archive: CrawlSession, store: Database) ->
         (Scope(True, NIGHT + DAY, "prompt"), 0),
     ):
         assert shelf.count_stale(recipe, scope) == count, str(scope)
-    assert every(store, site(), Plan(Scope(True, rule="prompt"))).counts == {"unchanged": 1}
+    assert every(store, site(), CleanRequest(Scope(True, rule="prompt"))).counts == {"unchanged": 1}
 
 
 class Killed(Exception):
@@ -328,7 +328,7 @@ def test_a_clean_that_breaks_off_goes_on_where_it_was(
     monkeypatch.setattr(clean, "STRIKES", 2)
     night(archive, {url(str(n)): BODY.replace(b"story", b"tale %d" % n) for n in range(7)})
     reclean(store, site())
-    plan = Plan(Scope(everything=everything))
+    plan = CleanRequest(Scope(everything=everything))
     break_at(store, "INSERT INTO ledger_entry", 2)
     with pytest.raises(Killed):
         reclean(store, LITTLE, plan)
@@ -384,7 +384,7 @@ def test_a_process_that_is_killed_in_the_middle_of_a_reclean_loses_nothing(
     paths = str(ROOT)
     done = subprocess.run(
         [sys.executable, "-c", KILLED, database_url],
-        env=environment(PYTHONPATH=paths),
+        env=clean_environment(PYTHONPATH=paths),
         timeout=60,
         check=False,
         cwd=ROOT,
@@ -399,7 +399,7 @@ def test_a_process_that_is_killed_in_the_middle_of_a_reclean_loses_nothing(
             return False
         return True
 
-    until(finished, 10)
+    wait_until(finished, 10)
     killed = one(store, "SELECT id FROM run WHERE status = 'interrupted'")
     assert one(store, "SELECT count(*) FROM clean_result WHERE status = 'accepted'") == 5
     for run in (runs[-1], killed):

@@ -127,7 +127,7 @@ def test_an_edit_is_found_by_its_new_words_alone(archive: CrawlSession, store: D
 @example('"ferry" -')
 @settings(max_examples=100)
 def test_no_text_at_all_raises_as_a_query(articles: Database, words: str) -> None:
-    assert search.search(articles, words, 5, order="rank").understood
+    assert search.search_articles(articles, words, 5, order="rank").description
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=5), st.booleans())
@@ -176,10 +176,10 @@ def pages(store: Database, words: str, order: str, once: bool = False) -> list[l
     """All pages of two hits, one after the other."""
     shown, after = [], ""
     while not shown or after:
-        page = search.search(store, words, 2, order=order, after=after, once=once)
+        page = search.search_articles(store, words, 2, order=order, after=after, unique=once)
         shown.append([hit.article.url.rpartition("/")[2] for hit in page.hits])
         after = page.next
-        assert not after or after == page.hits[-1].place
+        assert not after or after == page.hits[-1].cursor
     return shown
 
 
@@ -196,10 +196,10 @@ def test_pages_go_on_where_the_one_before_ended_though_articles_come_in(
     clean(store)
     whole = ["a4", "a3", "a2", "a1", "a0"]
     assert pages(store, "ferry", order) == [whole[:2], whole[2:4], whole[4:]]
-    first = search.search(store, "ferry", 2, order=order)
+    first = search.search_articles(store, "ferry", 2, order=order)
     night(archive, {url("a9"): b"New\nferry ferry ferry"}, NIGHT + 9 * DAY)
     clean(store)
-    second = search.search(store, "ferry", 2, order=order, after=first.next)
+    second = search.search_articles(store, "ferry", 2, order=order, after=first.next)
     assert [hit.article.url.rpartition("/")[2] for hit in second.hits] == whole[2:4]
 
 
@@ -230,13 +230,13 @@ CURSORS = [
 def test_a_cursor_of_nobody_is_a_sentence(articles: Database) -> None:
     for cursor in CURSORS:
         try:
-            assert search.search(articles, "ferry", 2, after=cursor).query
+            assert search.search_articles(articles, "ferry", 2, after=cursor).query
         except ConfigError as error:
             assert "no place to go on from" in str(error)  # noqa: PT017
 
 
 def test_few_matches_are_counted(articles: Database) -> None:
-    counts = facets.count(articles, "ferry OR ёлка")
+    counts = facets.count_matches(articles, "ferry OR ёлка")
     assert (counts.total, counts.exact, counts.sites, counts.unit) == (
         3,
         True,
@@ -244,8 +244,8 @@ def test_few_matches_are_counted(articles: Database) -> None:
         "day",
     )
     assert [number for _, number in counts.over_time] == [1, 0, 1, 1]
-    assert sum(number for _, number in facets.count(articles, "").over_time) == 4
-    assert facets.count(articles, "nobody") == facets.Counts(0, True)
+    assert sum(number for _, number in facets.count_matches(articles, "").over_time) == 4
+    assert facets.count_matches(articles, "nobody") == facets.FacetCounts(0, True)
 
 
 def test_many_matches_are_estimated_from_one_slice(
@@ -256,7 +256,7 @@ def test_many_matches_are_estimated_from_one_slice(
     night(archive, {url(str(n)): b"Ferry" for n in range(4)})
     clean(store)
     for query_text in ("ferry", ""):
-        counts = facets.count(store, query_text)
+        counts = facets.count_matches(store, query_text)
         assert (counts.total, counts.exact, counts.sites) == (4 * 64, False, (("courier", 4 * 64),))
         assert [number for _, number in counts.over_time] == [4 * 64]
 
@@ -269,15 +269,15 @@ def test_an_archive_of_before_is_indexed_in_steps_that_a_kill_cannot_harm(
         articles,
         "DELETE FROM article_index WHERE rowid IN (SELECT order_key FROM article WHERE title LIKE 'The%')",
     )
-    do(articles, "UPDATE article SET indexed = ''")
+    do(articles, "UPDATE article SET index_version = ''")
     monkeypatch.setattr(index, "BATCH", 3)
     assert (
-        index.waiting(articles),
-        index.waiting(articles, "courier"),
-        index.waiting(articles, "evening"),
+        index.count_pending(articles),
+        index.count_pending(articles, "courier"),
+        index.count_pending(articles, "evening"),
     ) == (4, 4, 0)
-    assert [index.catch_up(articles, "courier") for _ in range(3)] == [3, 1, 0]
-    assert index.waiting(articles) == 0
+    assert [index.index_pending(articles, "courier") for _ in range(3)] == [3, 1, 0]
+    assert index.count_pending(articles) == 0
     assert dump(articles) == whole
 
 
@@ -297,7 +297,7 @@ def test_an_archive_without_pairs_finds_the_same_before_they_are_added_and_after
         assert rows(articles, index_of) != known
     migrate.ensure(articles)
     for waiting in (0 if articles.is_sqlite else 4, 0):
-        assert index.waiting(articles) == waiting
+        assert index.count_pending(articles) == waiting
         assert {words: found(articles, words) for words in FINDS} == FINDS
-        index.catch_up(articles)
+        index.index_pending(articles)
     assert dump(articles) == whole

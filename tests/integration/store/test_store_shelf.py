@@ -181,7 +181,7 @@ def test_several_who_extract_a_site_at_once_teach_its_memory_as_one_would(
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(teach, range(4)))
-    assert rows(store, "SELECT pages, story FROM container WHERE name = 'main'") == [(24, 24)]
+    assert rows(store, "SELECT main_pages, story_pages FROM container WHERE name = 'main'") == [(24, 24)]
     assert one(store, "SELECT count(*) FROM line_sighting WHERE key = 7") == KEPT
     assert one(store, "SELECT count(*) FROM page WHERE needs_clean") == COUNTED
 
@@ -291,7 +291,7 @@ def test_a_page_that_no_rules_call_an_article_any_more_is_withdrawn_and_can_retu
         RECIPE,
         [
             type(wall)(
-                wall.page_id, wall.payload_id, wall.extractions, (), wall.outcome, wall.reason
+                wall.page_id, wall.payload_id, wall.results, (), wall.outcome, wall.reason
             )
         ],
     )
@@ -313,10 +313,10 @@ def test_writing_the_same_results_again_changes_nothing(
     nights(archive, b"Version A", b"Version B\nadvert", WALL.encode(), b"Version A")
     clean(store, strike="advert")
     below = ("extracted_page", "clean_result", "revision", "article", "page", "payload", "capture")
-    before, index = dump(store, *below, without=("made_at",)), dump(store)["article_index"]
+    before, index = dump(store, *below, without=("created_at",)), dump(store)["article_index"]
     do(store, "UPDATE page SET needs_clean = true WHERE kind = 'story'")
     assert clean(store, strike="advert") == {"unchanged": 1}
-    assert dump(store, *below, without=("made_at",)) == before
+    assert dump(store, *below, without=("created_at",)) == before
     assert dump(store)["article_index"] == index
 
 

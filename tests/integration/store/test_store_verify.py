@@ -28,9 +28,9 @@ DAMAGE = {  # what is done to a whole archive → the kinds of what is found
     },
     "DELETE FROM article_index": {"index"},
     "UPDATE clean_result SET removed = '[]'": {"result"},
-    'UPDATE clean_result SET struck = \'[[999, "wanted", ""]]\'': {"result"},
+    'UPDATE clean_result SET removed = \'[[999, "wanted", ""]]\'': {"result"},
     "UPDATE revision SET text = 'another' WHERE id = (SELECT min(id) FROM revision)": {"article"},
-    "UPDATE article SET title = 'another', indexed = indexed": {"article"},
+    "UPDATE article SET title = 'another', index_version = index_version": {"article"},
     "DELETE FROM revision WHERE number = 1 AND page_id IN (SELECT page_id FROM revision WHERE number = 2)": {
         "article"
     },
@@ -42,7 +42,7 @@ DAMAGE = {  # what is done to a whole archive → the kinds of what is found
 
 
 def found(store: Database, asked: Asked | None = None) -> list[Fault]:
-    return list(repair.look(store, asked or Asked(), Looked(), lambda *_: None))
+    return list(repair.verify_archive(store, asked or Asked(), Looked(), lambda *_: None))
 
 
 def filled(archive: CrawlSession, store: Database) -> None:
@@ -73,7 +73,7 @@ def test_all_that_can_be_made_again_is_found_and_made_again(whole: Database) -> 
         do(whole, damage, **({"junk": b"junk"} if ":junk" in damage else {}))
         wrong = found(whole)
         assert {each.kind for each in wrong} == kinds, damage
-        mended = repair.mend(whole, (striking(0),), wrong, Extractors(), lambda *_: None)  # type: ignore[arg-type]
+        mended = repair.repair_archive(whole, (striking(0),), wrong, Extractors(), lambda *_: None)  # type: ignore[arg-type]
         assert found(whole) == [], (damage, mended)
         if "revision" not in damage and "extraction" not in damage:
             assert {name: len(rows) for name, rows in articles(whole).items()} == {
@@ -98,9 +98,9 @@ def test_bytes_that_are_damaged_are_named_with_where_they_came_from_and_nothing_
     (lost,) = [each for each in wrong if not each.mend]
     assert lost.kind == "payload"
     assert all(part in lost.sentence for part in (digest, url(""), "capture 1", "backup"))
-    mended = repair.mend(whole, (striking(0),), wrong, Extractors(), lambda *_: None)  # type: ignore[arg-type]
+    mended = repair.repair_archive(whole, (striking(0),), wrong, Extractors(), lambda *_: None)  # type: ignore[arg-type]
     assert [each.kind for each in found(whole)] == ["payload", "draft"]
-    assert "damaged themselves" in mended.sentences[0]
+    assert "damaged themselves" in mended.problems[0]
     assert articles(whole) == before
 
 
@@ -108,15 +108,15 @@ def test_bytes_that_are_damaged_are_named_with_where_they_came_from_and_nothing_
 def test_the_pages_of_a_site_without_a_file_are_left_as_they_are(whole: Database) -> None:
     do(whole, "UPDATE article SET title = 'another'")
     before = articles(whole)
-    mended = repair.mend(whole, (), found(whole), Extractors(), lambda *_: None)  # type: ignore[arg-type]
-    assert mended.sentences[0].startswith(f"{SITE}: has no site file")
+    mended = repair.repair_archive(whole, (), found(whole), Extractors(), lambda *_: None)  # type: ignore[arg-type]
+    assert mended.problems[0].startswith(f"{SITE}: has no site file")
     assert articles(whole) == before
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 def test_a_part_of_the_archive_can_be_looked_at(whole: Database, tmp_path: Path) -> None:
     looked = Looked()
-    assert not list(repair.look(whole, Asked(sample=1), looked, lambda *_: None))
+    assert not list(repair.verify_archive(whole, Asked(sample=1), looked, lambda *_: None))
     assert (looked.rows["payloads"], looked.rows["results"]) == (1, 1)
     do(whole, "UPDATE payload SET body = :junk WHERE id = 1", junk=b"junk")
     assert [each.kind for each in found(whole)] == ["payload"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.archive_writer import Desk
+from crawler.archive_writer import ArchiveWriter
 from pipeline.core.models import DueUrl, Link, LinkDecision, Outcome
 from pipeline.store.crawl.session import CrawlSession, Visit
 from pipeline.store.db.engine import Database
@@ -99,11 +99,11 @@ def test_a_visit_that_cannot_be_kept_costs_no_other(archive: CrawlSession, store
         Visit(capture(due, Reply(due.url.encode())), None) for due in archive.take_due(run, 2)
     )
     bad = replace(bad, capture=replace(bad.capture, fetched_at=NIGHT.replace(tzinfo=None)))
-    desk = Desk()
+    desk = ArchiveWriter()
 
     async def both() -> list[Outcome | BaseException]:
         return await asyncio.gather(
-            *(desk.keep(archive, run, each) for each in (good, bad)), return_exceptions=True
+            *(desk.save_capture(archive, run, each) for each in (good, bad)), return_exceptions=True
         )
 
     kept, refused = asyncio.run(both())
@@ -118,15 +118,15 @@ def test_what_still_waits_when_the_loop_has_ended_is_kept(
     run = archive.start_run(SITE)
     show(archive, run, links(url("a")))
     (due,) = archive.take_due(run, 1)
-    desk = Desk()
+    desk = ArchiveWriter()
 
     async def cut_short() -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(
-                desk.keep(archive, run, Visit(capture(due, Reply(b"one")), None)), 0.001
+                desk.save_capture(archive, run, Visit(capture(due, Reply(b"one")), None)), 0.001
             )
 
     asyncio.run(cut_short())
     assert rows(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == [(0,)]
-    desk.keep_rest_now(archive, run)
+    desk.flush(archive, run)
     assert rows(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == [(1,)]

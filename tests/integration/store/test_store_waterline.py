@@ -12,7 +12,7 @@ from pipeline.core.models import Outcome, Reason, Recipe
 from pipeline.store.clean import line_memory
 from pipeline.store.clean.line_memory import Seen
 from pipeline.store.clean.session import CleanSession
-from pipeline.store.clean.types import Cleaned
+from pipeline.store.clean.types import CleanOutcome
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from tests.support.archive_factory import (
@@ -70,9 +70,9 @@ def step(
     shelf.finish_run(run, "finished")
 
 
-def _nothing(made: Cleaned) -> Cleaned:
-    return Cleaned(
-        made.page_id, made.payload_id, made.extractions, (), Outcome.NOT_ARTICLE, Reason.NO_TEXT
+def _nothing(made: CleanOutcome) -> CleanOutcome:
+    return CleanOutcome(
+        made.page_id, made.payload_id, made.results, (), Outcome.NOT_ARTICLE, Reason.NO_TEXT
     )
 
 
