@@ -21,11 +21,11 @@ from scrapy import Spider
 from scrapy.crawler import AsyncCrawlerProcess
 
 from crawler import logs
-from crawler.archive_writer import Desk
-from crawler.events import Tell
+from crawler.archive_writer import ArchiveWriter
+from crawler.events import EventWriter
 from crawler.probe.spider import ProbeSpider
 from crawler.scrapy_settings import settings_for
-from crawler.spider import End, NewsSpider
+from crawler.spider import CrawlEnd, NewsSpider
 from pipeline.config.site import CrawlJob
 from pipeline.core.disk_space import DiskSpaceGuard
 from pipeline.core.errors import ConfigError, ExitCode, NightdeskError
@@ -33,7 +33,7 @@ from pipeline.process_messages import ProbeJob
 from pipeline.store.crawl.session import CrawlSession
 
 # Scrapy's loggers that tell the same forty lines at the start of every crawl
-CHATTY = (
+NOISY_LOGGERS = (
     "scrapy.addons",
     "scrapy.crawler",
     "scrapy.middleware",
@@ -49,7 +49,7 @@ def main() -> int:
     """The exit code of one crawl."""
     line = read_line(0)
     threading.Thread(target=end_with_parent, args=(0,), daemon=True).start()
-    tell = Tell()
+    tell = EventWriter()
     try:
         if sys.argv[1:] == ["probe"]:
             return probe(read_job(line, ProbeJob), tell)
@@ -59,41 +59,45 @@ def main() -> int:
         return int(error.exit_code)
 
 
-def crawl(job: CrawlJob, tell: Tell) -> int:
+def crawl(job: CrawlJob, tell: EventWriter) -> int:
     """Opens the archive, crawls, and closes the Run, however the crawl ended."""
-    desk = Desk()
-    archive = desk.ask_now(CrawlSession.open, job.database_url)
-    run = desk.ask_now(
+    desk = ArchiveWriter()
+    archive = desk.call_blocking(CrawlSession.open, job.database_url)
+    run = desk.call_blocking(
         archive.start_run, job.site.id, f"since {job.since:%Y-%m-%d}" if job.since else ""
     )
     tell.started(run)
     end = run_spider(job, archive, desk, run, tell)
-    desk.keep_rest_now(archive, run)
-    counts = desk.ask_now(archive.finish_run, run, end.status, end.detail, end.deferred)
-    desk.ask_now(archive.close)
+    desk.flush(archive, run)
+    counts = desk.call_blocking(archive.finish_run, run, end.status, end.detail, end.deferred)
+    desk.call_blocking(archive.close)
     tell.finished(run, end.status, counts, end.detail)
     if end.error is not None:
         raise end.error
     return int(ExitCode.OK)
 
 
-def probe(job: ProbeJob, tell: Tell) -> int:
+def probe(job: ProbeJob, tell: EventWriter) -> int:
     """Looks at a site, and leaves what it found in the job's folder."""
-    spider, error = run_scrapy(job.errand, ProbeSpider, job=job, tell=tell)
-    if not isinstance(spider, ProbeSpider) or error or spider.findings is None:
+    spider, error = run_scrapy(job.crawl_job, ProbeSpider, job=job, tell=tell)
+    if not isinstance(spider, ProbeSpider) or error or spider.result is None:
         raise NightdeskError(
-            spider.trouble if isinstance(spider, ProbeSpider) else "Scrapy could not run the probe"
+            spider.error_message
+            if isinstance(spider, ProbeSpider)
+            else "Scrapy could not run the probe"
         )
     (Path(job.folder) / "findings.json").write_text(
-        spider.findings.model_dump_json(), encoding="utf8"
+        spider.result.model_dump_json(), encoding="utf8"
     )
-    tell.surveyed()
+    tell.probe_finished()
     return int(ExitCode.OK)
 
 
-def run_spider(job: CrawlJob, archive: CrawlSession, desk: Desk, run: int, tell: Tell) -> End:
+def run_spider(
+    job: CrawlJob, archive: CrawlSession, desk: ArchiveWriter, run: int, tell: EventWriter
+) -> CrawlEnd:
     """The whole crawl, to its end."""
-    floor = DiskSpaceGuard(Path(job.room_folder), job.free_megabytes)
+    floor = DiskSpaceGuard(Path(job.data_folder), job.free_megabytes)
     values: dict[str, Any] = {
         "site": job.site,
         "archive": archive,
@@ -105,7 +109,7 @@ def run_spider(job: CrawlJob, archive: CrawlSession, desk: Desk, run: int, tell:
     spider, error = run_scrapy(job, NewsSpider, since=job.since, **values)
     if isinstance(spider, NewsSpider) and not error:
         return spider.end
-    return End("failed", "Scrapy could not run the spider; the log says why")
+    return CrawlEnd("failed", "Scrapy could not run the spider; the log says why")
 
 
 def run_scrapy(
@@ -115,7 +119,7 @@ def run_scrapy(
     logs.install(job)
     process = AsyncCrawlerProcess(settings_for(job))
     if job.log_level != "DEBUG":
-        for name in CHATTY:
+        for name in NOISY_LOGGERS:
             logging.getLogger(name).setLevel(logging.WARNING)
     crawler = process.create_crawler(kind)
     task = process.crawl(crawler, **values)

@@ -16,49 +16,49 @@ from pipeline.core.errors import NightdeskError
 from pipeline.core.models import Outcome
 from pipeline.store.crawl.session import CrawlSession, Visit
 
-TOGETHER = 32  # visits in one transaction at the most
-LINGER = 0.05  # seconds that a visit waits for others to be kept with it; at the pace of an ordinary night none come
+BATCH_SIZE = 32  # visits in one transaction at the most
+FLUSH_DELAY = 0.05  # seconds that a visit waits for others to be kept with it; at the pace of an ordinary night none come
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Desk:
+class ArchiveWriter:
     """Runs blocking calls one after the other. A call that was begun is finished, even when its caller is cancelled."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="archive")
         self._waiting: deque[tuple[Visit, Future[Outcome]]] = deque()
 
-    async def ask(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def call(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The call's answer, without holding up the event loop."""
         return await asyncio.wrap_future(self._thread.submit(call, *args, **kwargs))
 
-    def ask_now(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def call_blocking(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The call's answer, for a caller without an event loop."""
         return self._thread.submit(call, *args, **kwargs).result()
 
-    async def keep(self, archive: CrawlSession, run: int, visit: Visit) -> Outcome:
+    async def save_capture(self, archive: CrawlSession, run: int, visit: Visit) -> Outcome:
         """Keeps a visit, together with those that come soon after it; returns its outcome once that is committed."""
         kept: Future[Outcome] = Future()
         kept.set_running_or_notify_cancel()  # from here on it cannot be called off
         self._waiting.append((visit, kept))
         if len(self._waiting) == 1:
             asyncio.get_running_loop().call_later(
-                LINGER, self._thread.submit, self._keep_waiting, archive, run
+                FLUSH_DELAY, self._thread.submit, self._keep_waiting, archive, run
             )
-        elif len(self._waiting) >= TOGETHER:
+        elif len(self._waiting) >= BATCH_SIZE:
             self._thread.submit(self._keep_waiting, archive, run)
         return await asyncio.wrap_future(kept)
 
-    def keep_rest_now(self, archive: CrawlSession, run: int) -> None:
+    def flush(self, archive: CrawlSession, run: int) -> None:
         """Keeps what still waits, after the event loop."""
         while self._waiting:
             self._thread.submit(self._keep_waiting, archive, run).result()
 
     def _keep_waiting(self, archive: CrawlSession, run: int) -> None:
         """In the thread. The first of several such calls keeps what waits, and the others find less or nothing."""
-        batch = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
+        batch = [self._waiting.popleft() for _ in range(min(BATCH_SIZE, len(self._waiting)))]
         if not batch:
             return
         try:

@@ -14,20 +14,20 @@ from urllib.parse import urlsplit
 from scrapy.http import Headers, Response
 from w3lib.url import safe_url_string
 
-from crawler.http.fetch_errors import Trouble
-from crawler.http.page_head import declared_address, head_of, opt_outs
+from crawler.http.fetch_errors import FetchError
+from crawler.http.page_head import declared_canonical_url, opt_outs, parse_head
 from pipeline.config.site import Politeness
 from pipeline.core.models import Capture, DueUrl, Outcome, Reason, UrlKind
-from pipeline.core.urls import host_of, resolve, url_key
+from pipeline.core.urls import host_of, resolve_href, url_key
 
-KEPT_HEADERS = (
+STORED_HEADERS = (
     "content-type", "etag", "last-modified", "date", "age", "expires", "cache-control", "vary", "content-language",
     "content-disposition", "link", "x-robots-tag", "tdm-reservation", "tdm-policy", "retry-after", "location", "server", "via",
 )  # fmt: skip
-VALIDATORS = ("etag", "last-modified")
-MAX_HEADER = 1000  # characters of one value
+VALIDATOR_HEADERS = ("etag", "last-modified")
+MAX_HEADER_VALUE = 1000  # characters of one value
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"})
-UNCLEAR_TYPES = frozenset(
+AMBIGUOUS_TYPES = frozenset(
     {"", "text/plain", "application/octet-stream", "application/xml", "text/xml"}
 )
 HTML_SIGN = re.compile(rb"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)
@@ -37,20 +37,20 @@ BINARY_SIGN = re.compile(
 )
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 USERINFO = re.compile(r"^(\w+://)[^/?#@]*@")
-NOWHERE = re.compile(  # the front page, that of a language, an error page
+FRONT_OR_ERROR_PATH = re.compile(  # the front page, that of a language, an error page
     r"^/?$|^/[a-z]{2}/?$|^/(?:[a-z]{2}/)?(?:404|(?:page-?)?not-?found|error(?:-?404)?)(?:\.\w+)?/?$",
     re.IGNORECASE,
 )
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-OVERLOADED = frozenset({429, 503})
-RENDER, RENDERED = (
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+OVERLOAD_STATUSES = frozenset({429, 503})
+RENDER_META, RENDER_INFO_META = (
     "nightdesk_render",
     "nightdesk_rendered",
 )  # in a request's meta: that it is wanted, what came of it
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderInfo:
     """That a body is what scripts made of a page, and what that took."""
 
     browser: str  # with its version
@@ -69,23 +69,23 @@ class Rendered:
         return f"rendered by {self.browser} in {self.elapsed_ms / 1000:.1f} s with {more}, {size}"
 
 
-def from_response(
+def capture_response(
     due: DueUrl, response: Response, at: datetime, *, conditional: bool, agent: str = "nightdesk"
 ) -> Capture:
     """The Capture of an answer. `conditional`: the request carried validators, so that a 304 may be believed. `agent` is the
     name that robots rules know us by."""
-    headers = keep_headers(response.headers)
+    headers = stored_headers(response.headers)
     outcome, reason, detail = _judge(due, response, headers, conditional)
     got_bytes = outcome is Outcome.FETCHED
-    rendered: Rendered | None = response.meta.get(RENDERED) if response.request else None
+    rendered: RenderInfo | None = response.meta.get(RENDER_INFO_META) if response.request else None
     if rendered is not None:
         headers["x-nightdesk-rendered"] = str(
             rendered
         )  # no header of a server's is kept under this name
     if not got_bytes and outcome is not Outcome.UNCHANGED:
-        headers = {name: value for name, value in headers.items() if name not in VALIDATORS}
+        headers = {name: value for name, value in headers.items() if name not in VALIDATOR_HEADERS}
     media_type, charset = parse_content_type(headers.get("content-type", ""))
-    head = head_of(response.body) if got_bytes and due.kind is UrlKind.STORY else ()
+    head = parse_head(response.body) if got_bytes and due.kind is UrlKind.STORY else ()
     return Capture(
         page_id=due.page_id,
         fetched_at=at,
@@ -100,12 +100,12 @@ def from_response(
         elapsed_ms=_elapsed(response) + (rendered.elapsed_ms if rendered else 0),
         location=_location(response) if outcome is Outcome.REDIRECTED else "",
         detail=detail or (rendered.sentence if rendered else ""),
-        canonical_url=resolve(response.url, declared_address(head)) or "",
+        canonical_url=resolve_href(response.url, declared_canonical_url(head)) or "",
         opt_outs=opt_outs(response.headers, head, agent) if got_bytes else (),
     )
 
 
-def obeyed(capture: Capture, politeness: Politeness) -> Capture:
+def apply_opt_outs(capture: Capture, politeness: Politeness) -> Capture:
     """The same, or a refusal where the page opted out of what we do and the Site's file says to obey that."""
     heeded = {
         "noarchive": politeness.obey_noarchive,
@@ -115,7 +115,9 @@ def obeyed(capture: Capture, politeness: Politeness) -> Capture:
     against = [word for word in capture.opt_outs if heeded[word]]
     if capture.outcome is not Outcome.FETCHED or not against:
         return capture
-    headers = {name: value for name, value in capture.headers.items() if name not in VALIDATORS}
+    headers = {
+        name: value for name, value in capture.headers.items() if name not in VALIDATOR_HEADERS
+    }
     detail = f"the page says {' and '.join(against)}, and its bytes were not kept"
     return replace(
         capture,
@@ -127,7 +129,7 @@ def obeyed(capture: Capture, politeness: Politeness) -> Capture:
     )
 
 
-def from_trouble(due: DueUrl, trouble: Trouble, at: datetime) -> Capture:
+def capture_error(due: DueUrl, trouble: FetchError, at: datetime) -> Capture:
     """The Capture of a fetch that brought no answer."""
     return Capture(due.page_id, at, trouble.outcome, trouble.reason, detail=trouble.detail)
 
@@ -138,11 +140,11 @@ def _judge(
     status = response.status
     if status == 304 and conditional:
         return Outcome.UNCHANGED, Reason.NOT_MODIFIED, ""
-    if status in REDIRECTS and "location" in headers:
+    if status in REDIRECT_STATUSES and "location" in headers:
         return _judge_redirect(due, response)
     if status in (404, 410):
         return Outcome.GONE, Reason.NOT_FOUND, f"the server answered {status}"
-    if status in OVERLOADED:
+    if status in OVERLOAD_STATUSES:
         return (
             Outcome.DEFERRED,
             Reason.TRY_AGAIN,
@@ -191,13 +193,13 @@ def _leads_nowhere(target: str, url: str) -> bool:
     """Whether a story's address leads to the front page of its host, or to its error page: so do those of deleted stories."""
     same_host = host_of(target).removeprefix("www.") == host_of(url).removeprefix("www.")
     parts = urlsplit(target)
-    return same_host and not parts.query and NOWHERE.search(parts.path) is not None
+    return same_host and not parts.query and FRONT_OR_ERROR_PATH.search(parts.path) is not None
 
 
 def _location(response: Response) -> str:
     """Where a redirect points, absolute and without credentials; "" where that is no http or https URL."""
     try:
-        target = resolve(
+        target = resolve_href(
             response.url,
             safe_url_string((response.headers.get("Location") or b"").decode("utf8", "replace")),
         )
@@ -218,7 +220,7 @@ def is_html(content_type: str, body: bytes) -> bool:
         return False
     if media_type in HTML_TYPES:
         return True
-    return media_type in UNCLEAR_TYPES and HTML_SIGN.search(body, 0, 2048) is not None
+    return media_type in AMBIGUOUS_TYPES and HTML_SIGN.search(body, 0, 2048) is not None
 
 
 def parse_content_type(value: str) -> tuple[str, str]:
@@ -228,20 +230,20 @@ def parse_content_type(value: str) -> tuple[str, str]:
     return media_type.strip().lower()[:100], charset.group(1) if charset else ""
 
 
-def keep_headers(headers: Headers) -> dict[str, str]:
+def stored_headers(headers: Headers) -> dict[str, str]:
     """The headers that we keep, lower-case, with values that any database takes."""
     kept = {}
-    for name in KEPT_HEADERS:
+    for name in STORED_HEADERS:
         value = ", ".join(
             part.decode("utf8", "replace") for part in headers.getlist(name) if part is not None
         )
         value = CONTROLS.sub(" ", value).strip()
-        if name in VALIDATORS and not (value.isascii() and len(value) <= MAX_HEADER):
+        if name in VALIDATOR_HEADERS and not (value.isascii() and len(value) <= MAX_HEADER_VALUE):
             continue  # it could not be sent back as it came
         if name == "location":
             value = without_credentials(value)
         if value:
-            kept[name] = value[:MAX_HEADER]
+            kept[name] = value[:MAX_HEADER_VALUE]
     return kept
 
 

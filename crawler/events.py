@@ -12,10 +12,10 @@ from crawler.capture import without_credentials
 from pipeline.core.errors import ExitCode, NightdeskError
 from pipeline.core.models import Capture, Outcome, Reason, UrlKind
 
-OFTEN = 0.1  # seconds
+FLUSH_INTERVAL = 0.1  # seconds
 
 
-class Tell:
+class EventWriter:
     """Prints events. Nothing else may write to standard output. What became of a page may wait a moment for others: who listens
     looks ten times a second at the most."""
 
@@ -25,7 +25,7 @@ class Tell:
     def started(self, run: int) -> None:
         self._print("started", run=run)
 
-    def place(
+    def source_fetched(
         self, url: str, capture: Capture, *, links: int, new: int, known: int, refused: int
     ) -> None:
         self._print(
@@ -33,10 +33,10 @@ class Tell:
             links=links, new=new, known=known, refused=refused,
         )  # fmt: skip
 
-    def due(self, count: int) -> None:
+    def pages_leased(self, count: int) -> None:
         self._print("due", count=count)
 
-    def page(self, url: str, capture: Capture, outcome: Outcome) -> None:
+    def page_fetched(self, url: str, capture: Capture, outcome: Outcome) -> None:
         same = outcome is Outcome.UNCHANGED and capture.outcome is Outcome.FETCHED
         reason = (
             Reason.SAME_BYTES
@@ -50,7 +50,7 @@ class Tell:
         now = time.monotonic()
         self._print(
             "page",
-            now - self._flushed >= OFTEN,
+            now - self._flushed >= FLUSH_INTERVAL,
             url=without_credentials(url),
             outcome=outcome,
             reason=reason,
@@ -58,7 +58,7 @@ class Tell:
             bytes=capture.size,
         )
 
-    def probed(self, url: str, kind: UrlKind, capture: Capture) -> None:
+    def probe_fetched(self, url: str, kind: UrlKind, capture: Capture) -> None:
         self._print(
             "probed",
             url=without_credentials(url),
@@ -67,7 +67,7 @@ class Tell:
             reason=capture.reason,
         )
 
-    def surveyed(self) -> None:
+    def probe_finished(self) -> None:
         self._print("surveyed")
 
     def finished(self, run: int, status: str, counts: dict[str, int], detail: str) -> None:

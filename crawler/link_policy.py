@@ -15,24 +15,24 @@ PAGE_NUMBER = re.compile(
     r"/(?:page|seite|pagina|p)[/-]?\d{1,4}/?(?:$|\?)|[?&](?:page|paged|p|pg|start|offset)=\d{1,5}(?:&|$)",
     re.I,
 )
-STAMP = re.compile(
+URL_DATE = re.compile(
     r"(?<!\d)((?:19|20)\d\d)(?:[-/_.]?(0[1-9]|1[0-2])(?:[-/_.]?(0[1-9]|[12]\d|3[01]))?)?(?!\d)"
 )
-MAX_LISTS = 5_000  # lists by date in one back-fill: those of thirteen years of days
-SETTLING = timedelta(
+MAX_DATE_ARCHIVES = 5_000  # lists by date in one back-fill: those of thirteen years of days
+COMPLETE_AFTER = timedelta(
     days=2
 )  # after its last day a list may still grow: zones, corrections, late stories
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-def judge_target(site: Site, location: str) -> LinkDecision:
+def decide_redirect_target(site: Site, location: str) -> LinkDecision:
     """The verdict on where a story redirects to. Dead stories often lead to the front page, which is no story: a bare host is
     held to what holds for links of a section."""
     bare = urlsplit(location).path in ("", "/")
     return site.decide(Link(location), UrlKind.SECTION if bare else UrlKind.STORY)
 
 
-def believed(site: Site, declared: str) -> str:
+def trusted_canonical_url(site: Site, declared: str) -> str:
     """The address that a page calls its own, if it is one of a story of the Site: many call the front page that, or another
     site from which they took the story."""
     if not declared or urlsplit(declared).path in ("", "/"):
@@ -49,7 +49,7 @@ def is_next_page(site: Site, url: str) -> bool:
     )
 
 
-def newest_children(links: Sequence[Link], room: int) -> tuple[Link, ...]:
+def newest_child_sitemaps(links: Sequence[Link], room: int) -> tuple[Link, ...]:
     """All Links, but of child sitemaps only as many as there is room for: those that changed last."""
     children = [link for link in links if link.kind is not UrlKind.STORY]
     if len(children) <= room:
@@ -60,7 +60,7 @@ def newest_children(links: Sequence[Link], room: int) -> tuple[Link, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Sifted:
+class LinksSince:
     """The Links of a sitemap that a back-fill takes, and how many it leaves out."""
 
     links: tuple[Link, ...]
@@ -68,26 +68,26 @@ class Sifted:
     undated: int = 0
 
 
-def sift(links: Sequence[Link], since: datetime) -> Sifted:
+def links_since(links: Sequence[Link], since: datetime) -> LinksSince:
     """The Links that are no older than a day: by the dates that the sitemap names, else by that in their address. A child
     without any date is read, since it may hold what is looked for; a story without any is left to the ordinary nights."""
     kept, older, undated = [], 0, 0
     for link in links:
         told = [time for time in (link.published_at, link.modified_at) if time is not None]
-        end = None if told else end_of(link.url, year_is_enough=link.kind is not UrlKind.STORY)
+        end = None if told else period_end(link.url, year_is_enough=link.kind is not UrlKind.STORY)
         if not told and end is None and link.kind is UrlKind.STORY:
             undated += 1
         elif (told and max(told) < since) or (end is not None and end <= since):
             older += 1
         else:
             kept.append(link)
-    return Sifted(tuple(kept), older, undated)
+    return LinksSince(tuple(kept), older, undated)
 
 
-def end_of(url: str, *, year_is_enough: bool) -> datetime | None:
+def period_end(url: str, *, year_is_enough: bool) -> datetime | None:
     """When the day, month or year is over that a path names: `/2026/05/12/`, `sitemap-2026-05.xml`."""
     found = [
-        stamp for stamp in STAMP.finditer(urlsplit(url).path) if stamp.group(2) or year_is_enough
+        stamp for stamp in URL_DATE.finditer(urlsplit(url).path) if stamp.group(2) or year_is_enough
     ]
     if not found:
         return None
@@ -101,20 +101,20 @@ def end_of(url: str, *, year_is_enough: bool) -> datetime | None:
 
 
 @dataclass(frozen=True, slots=True)
-class DatedList:
+class DateArchivePage:
     """A page that lists the stories of a day, a month or a year, and the time after which it is complete."""
 
     url: str
     complete_at: datetime
 
 
-def dated_lists(site: Site, since: datetime, now: datetime) -> tuple[DatedList, ...]:
+def date_archive_pages(site: Site, since: datetime, now: datetime) -> tuple[DateArchivePage, ...]:
     """The Site's lists by date from a day until today, newest first; at most `MAX_LISTS`."""
     lists = (each for pattern in site.archives for each in _lists(pattern, since, now))
-    return tuple(sorted(lists, key=lambda each: each.complete_at, reverse=True)[:MAX_LISTS])
+    return tuple(sorted(lists, key=lambda each: each.complete_at, reverse=True)[:MAX_DATE_ARCHIVES])
 
 
-def _lists(pattern: str, since: datetime, now: datetime) -> Iterator[DatedList]:
+def _lists(pattern: str, since: datetime, now: datetime) -> Iterator[DateArchivePage]:
     day = since.replace(hour=0, minute=0, second=0, microsecond=0)
     day = (
         day
@@ -125,8 +125,8 @@ def _lists(pattern: str, since: datetime, now: datetime) -> Iterator[DatedList]:
     )
     while day <= now:
         after = _next(day, pattern)
-        yield DatedList(
-            pattern.format(year=day.year, month=day.month, day=day.day), after + SETTLING
+        yield DateArchivePage(
+            pattern.format(year=day.year, month=day.month, day=day.day), after + COMPLETE_AFTER
         )
         day = after
 

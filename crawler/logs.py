@@ -21,14 +21,14 @@ from pipeline.config.site import CrawlJob
 LINE = "%(asctime)s [%(name)s] %(levelname)s: %(message)s"
 
 
-class Bounded(RotatingFileHandler):
+class LossTolerantFileHandler(RotatingFileHandler):
     """A file that begins anew when it is full, with a number of older ones beside it."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         """What cannot be written is lost, and the crawl goes on: it has a ledger."""
 
 
-class JsonLines(logging.Formatter):
+class JsonLineFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def __init__(self, site: str) -> None:
@@ -54,7 +54,7 @@ def install(job: CrawlJob) -> None:
         return
     path = Path(job.log_file)
     _drop_old(path, job.log_days)
-    handler = Bounded(
+    handler = LossTolerantFileHandler(
         path,
         maxBytes=int(job.log_megabytes * 2**20),
         backupCount=job.log_files,
@@ -63,7 +63,7 @@ def install(job: CrawlJob) -> None:
     )
     handler.setLevel(job.log_level)
     handler.setFormatter(
-        JsonLines(job.site.id)
+        JsonLineFormatter(job.site.id)
         if job.log_format == "json"
         else logging.Formatter(LINE, "%Y-%m-%d %H:%M:%S")
     )

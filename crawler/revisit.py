@@ -11,44 +11,44 @@ from email.utils import parsedate_to_datetime
 from pipeline.config.site import Revisit
 from pipeline.core.models import Capture, DueUrl, Outcome, Reason
 
-FIRST_RETRY = timedelta(hours=1)
-LONGEST_RETRY = timedelta(days=1)
-MAX_ATTEMPTS = 5  # visits in a row that failed by the page's own fault
-MAX_WAITS = 14  # visits in a row to which the server only said "later"
-ROBOTS_AGAIN = timedelta(days=7)
-UNREACHABLE_AGAIN = timedelta(
+FIRST_RETRY_DELAY = timedelta(hours=1)
+MAX_RETRY_DELAY = timedelta(days=1)
+MAX_FAILURES = 5  # visits in a row that failed by the page's own fault
+MAX_DEFERRALS = 14  # visits in a row to which the server only said "later"
+REFUSED_RETRY_DELAY = timedelta(days=7)
+ROBOTS_UNREACHABLE_RETRY_DELAY = timedelta(
     hours=6
 )  # robots.txt that cannot be had is a trouble of tonight, not a wish of the site
-GONE_AGAIN = timedelta(days=1)
-BY_THE_SITE_FILE = (
+GONE_RETRY_DELAY = timedelta(days=1)
+SITE_FILE_REASONS = (
     Reason.OFF_SITE,
     Reason.NOT_ALLOWED,
     Reason.DENIED,
     Reason.BAD_URL,
     Reason.URL_TOO_LONG,
 )
-LONGEST_WAIT = timedelta(days=7)  # the most that a Retry-After may ask for
+MAX_RETRY_AFTER = timedelta(days=7)  # the most that a Retry-After may ask for
 
 
-def next_visit(capture: Capture, due: DueUrl, revisit: Revisit) -> datetime | None:
+def next_fetch_at(capture: Capture, due: DueUrl, revisit: Revisit) -> datetime | None:
     """When to look again, None for never. `due` is the Page as it was before this visit."""
     match capture.outcome:
         case Outcome.FETCHED | Outcome.UNCHANGED:
             return _while_young(capture, due, revisit, timedelta(hours=revisit.after_hours))
         case Outcome.GONE:  # a slip of the site's, perhaps: looked at again, with growing pauses
-            return _while_young(capture, due, revisit, GONE_AGAIN)
+            return _while_young(capture, due, revisit, GONE_RETRY_DELAY)
         case Outcome.REFUSED if capture.reason is Reason.ROBOTS_UNREACHABLE:
-            return capture.fetched_at + UNREACHABLE_AGAIN
+            return capture.fetched_at + ROBOTS_UNREACHABLE_RETRY_DELAY
         case Outcome.REFUSED if (
-            capture.reason in BY_THE_SITE_FILE
+            capture.reason in SITE_FILE_REASONS
         ):  # until a Place shows it again, under another file
             return None
         case Outcome.REFUSED:
-            return capture.fetched_at + ROBOTS_AGAIN
+            return capture.fetched_at + REFUSED_RETRY_DELAY
         case Outcome.DEFERRED:
-            return _later(capture, due.attempts, MAX_WAITS)
+            return _later(capture, due.attempts, MAX_DEFERRALS)
         case Outcome.FAILED:
-            return _later(capture, due.attempts, MAX_ATTEMPTS)
+            return _later(capture, due.attempts, MAX_FAILURES)
         case _:  # a redirect: its target is a Page of its own
             return None
 
@@ -65,13 +65,13 @@ def _while_young(
 def _later(capture: Capture, attempts: int, limit: int) -> datetime | None:
     if attempts + 1 >= limit:
         return None
-    pause = min(FIRST_RETRY * (1 << attempts), LONGEST_RETRY)
+    pause = min(FIRST_RETRY_DELAY * (1 << attempts), MAX_RETRY_DELAY)
     return capture.fetched_at + max(
-        pause, asked_pause(capture.headers.get("retry-after", ""), capture.fetched_at)
+        pause, parse_retry_after(capture.headers.get("retry-after", ""), capture.fetched_at)
     )
 
 
-def asked_pause(value: str, now: datetime) -> timedelta:
+def parse_retry_after(value: str, now: datetime) -> timedelta:
     """What a Retry-After header asks for, in seconds or as a date; nothing where it is neither."""
     try:
         if value.strip().isdecimal():
@@ -81,4 +81,4 @@ def asked_pause(value: str, now: datetime) -> timedelta:
             pause = (date if date.tzinfo else date.replace(tzinfo=UTC)) - now
     except (ValueError, TypeError, OverflowError):
         return timedelta(0)
-    return min(max(pause, timedelta(0)), LONGEST_WAIT)
+    return min(max(pause, timedelta(0)), MAX_RETRY_AFTER)

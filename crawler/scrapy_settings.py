@@ -14,7 +14,7 @@ from scrapy.settings import default_settings
 from crawler.http.robots import product_token
 from pipeline.config.site import CrawlJob, Politeness, Site
 
-REDIRECTS = 5  # of a Place or a robots.txt; RFC 9309 asks for five
+MAX_REDIRECTS = 5  # of a Place or a robots.txt; RFC 9309 asks for five
 MEMORY_MB = 1024  # the process ends its crawl in order before the machine ends it for us
 # What Scrapy has of its own and we replace or do not use. It is taken out and not set to None, since Scrapy loads that too, and
 # with it a web server, three clients and a fifth of a second of each start.
@@ -53,9 +53,9 @@ def _with_browser(settings: dict[str, Any], job: CrawlJob) -> dict[str, Any]:
     """The same for a Site whose pages are rendered: the browser's own requests do not pass through Scrapy."""
     return settings | {
         "NIGHTDESK_CHROMIUM": job.chromium,
-        "PLAYWRIGHT_BROWSER_PROVIDER": "crawler.rendering.browser.QuietProvider",
+        "PLAYWRIGHT_BROWSER_PROVIDER": "crawler.rendering.browser.LazyBrowserProvider",
         "DOWNLOADER_MIDDLEWARES": settings["DOWNLOADER_MIDDLEWARES"]
-        | {"crawler.rendering.middleware.Rendering": 50},
+        | {"crawler.rendering.middleware.RenderMiddleware": 50},
     }
 
 
@@ -97,7 +97,7 @@ def _limits(site: Site) -> dict[str, Any]:
         "DOWNLOAD_MAXSIZE": site.safety.max_bytes,
         "DOWNLOAD_WARNSIZE": 0,
         "DOWNLOAD_FAIL_ON_DATALOSS": True,
-        "REDIRECT_MAX_TIMES": REDIRECTS,
+        "REDIRECT_MAX_TIMES": MAX_REDIRECTS,
         "URLLENGTH_LIMIT": 2083,
         "MEMUSAGE_ENABLED": True,
         "MEMUSAGE_LIMIT_MB": max(MEMORY_MB, 16 * site.safety.max_bytes // 2**20),
@@ -120,14 +120,14 @@ def _ways_out() -> dict[str, Any]:
         "DOWNLOADER_MIDDLEWARES_BASE": _without(default_settings.DOWNLOADER_MIDDLEWARES_BASE),
         "DOWNLOADER_MIDDLEWARES": {
             "crawler.http.robots.RobotsGuard": 100,
-            "crawler.http.network_guard.OwnHeaders": 390,
-            "crawler.http.network_guard.PatientRetry": 550,
-            "crawler.http.rate_limit.OverloadGuard": 560,
-            "crawler.http.network_guard.FollowingWithoutReferer": 600,
+            "crawler.http.network_guard.SiteHeaders": 390,
+            "crawler.http.network_guard.RetryAfterAwareRetry": 550,
+            "crawler.http.rate_limit.RateLimitGuard": 560,
+            "crawler.http.network_guard.RefererlessRedirect": 600,
         },
         "EXTENSIONS_BASE": _without(default_settings.EXTENSIONS_BASE),
         "EXTENSIONS": {
-            "crawler.http.robots.PoliteThrottle": 0,
+            "crawler.http.robots.CrawlDelayThrottle": 0,
             "crawler.http.network_guard.MemoryGuard": 0,
         },
     }

@@ -20,25 +20,31 @@ from typing import Any, TypeVar
 from scrapy import Request, Spider
 from scrapy.http import Response
 
-from crawler.archive_writer import TOGETHER, Desk
-from crawler.capture import RENDER, from_response, from_trouble, obeyed, without_credentials
-from crawler.discovery.discover import discover
-from crawler.discovery.links import Found
-from crawler.events import Tell
-from crawler.http.fetch_errors import explain
-from crawler.http.rate_limit import left_hosts
+from crawler.archive_writer import BATCH_SIZE, ArchiveWriter
+from crawler.capture import (
+    RENDER_META,
+    apply_opt_outs,
+    capture_error,
+    capture_response,
+    without_credentials,
+)
+from crawler.discovery.discover import read_links
+from crawler.discovery.links import LinkListing
+from crawler.events import EventWriter
+from crawler.http.fetch_errors import classify_error
+from crawler.http.rate_limit import dropped_hosts
 from crawler.link_policy import (
     NEVER,
-    believed,
-    dated_lists,
+    date_archive_pages,
+    decide_redirect_target,
     is_next_page,
-    judge_target,
-    newest_children,
-    sift,
+    links_since,
+    newest_child_sitemaps,
+    trusted_canonical_url,
 )
-from crawler.revisit import next_visit
-from crawler.scrapy_settings import REDIRECTS
-from pipeline.config.site import Site, bare_host
+from crawler.revisit import next_fetch_at
+from crawler.scrapy_settings import MAX_REDIRECTS
+from pipeline.config.site import Site, without_www
 from pipeline.core.disk_space import DiskSpaceGuard
 from pipeline.core.errors import DiskError, NightdeskError
 from pipeline.core.models import Capture, CrawlSource, DueUrl, Link, Outcome, Reason, UrlKind
@@ -66,7 +72,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class CrawlEnd:
     """How a crawl ended: what the Run is closed with."""
 
     status: str
@@ -75,7 +81,7 @@ class End:
     error: NightdeskError | None = None
 
 
-OUT_OF_MEMORY = End("failed", "the memory limit was reached; the rest stays due")
+OUT_OF_MEMORY = CrawlEnd("failed", "the memory limit was reached; the rest stays due")
 
 
 class NewsSpider(Spider):
@@ -84,7 +90,7 @@ class NewsSpider(Spider):
     name = "news"
 
     def __init__(
-        self, site: Site, archive: CrawlSession, desk: Desk, run: int, tell: Tell, floor: DiskSpaceGuard | None = None,
+        self, site: Site, archive: CrawlSession, desk: ArchiveWriter, run: int, tell: EventWriter, floor: DiskSpaceGuard | None = None,
         since: datetime | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
@@ -95,7 +101,7 @@ class NewsSpider(Spider):
         self.run = run
         self.tell = tell
         self.floor = floor or DiskSpaceGuard(Path(), 0)
-        self.end = End("stopped", "ended by a signal")  # true until `start` says otherwise
+        self.end = CrawlEnd("stopped", "ended by a signal")  # true until `start` says otherwise
         self._places: deque[tuple[DueUrl, int]] = deque()
         self._sitemaps_left = MAX_SITEMAPS if since is None else MAX_SITEMAPS_BACK
         self._places_read = 0
@@ -105,7 +111,7 @@ class NewsSpider(Spider):
         self._hops: dict[str, int] = {}  # redirects that led to a Page, by its key
         self._refill = asyncio.Lock()
         self._keeping = set[asyncio.Task[None]]()
-        self._room = asyncio.Semaphore(2 * TOGETHER)  # one lot is kept while the next is fetched
+        self._room = asyncio.Semaphore(2 * BATCH_SIZE)  # one lot is kept while the next is fetched
         self._lease_size, self._leased_at = max(LEASED[0], 4 * site.politeness.concurrency), 0.0
         self._taken = 0
         self._silence = 0
@@ -121,10 +127,10 @@ class NewsSpider(Spider):
             self.end = self._ended()
         except* NightdeskError as group:
             error = _first(group)
-            self.end = End("failed", str(error), error=error)
+            self.end = CrawlEnd("failed", str(error), error=error)
         except* Exception as group:
             log.exception("the crawl of %s broke off", self.site.id)
-            self.end = End(
+            self.end = CrawlEnd(
                 "failed",
                 f"unexpected {type(_first(group)).__name__}; the log says more",
                 Reason.INTERNAL,
@@ -141,30 +147,30 @@ class NewsSpider(Spider):
 
     async def _meet_places(self) -> None:
         """Enters all Places in the ledger before the first is asked, so that a Run that is cut short says which were not."""
-        places = self.site.places if self.since is None else await self._places_back(self.since)
+        places = self.site.sources if self.since is None else await self._places_back(self.since)
         by_key = {url_key(place.url): place for place in reversed(places)}
         self._paged |= by_key.keys()
         for place in by_key.values():
             self._places.appendleft(
-                (await self.desk.ask(self.archive.meet_place, self.run, place), 0)
+                (await self.desk.call(self.archive.meet_place, self.run, place), 0)
             )
 
     async def _places_back(self, since: datetime) -> tuple[CrawlSource, ...]:
         """What a back-fill reads: sitemaps, and the lists by date that were not read since they were complete."""
-        lists = dated_lists(self.site, since, datetime.now(UTC))
-        read = await self.desk.ask(self.archive.last_read, [each.url for each in lists])
+        lists = date_archive_pages(self.site, since, datetime.now(UTC))
+        read = await self.desk.call(self.archive.last_read, [each.url for each in lists])
         left = [each.url for each in lists if read.get(each.url, NEVER) < each.complete_at]
-        sitemaps = (place for place in self.site.places if place.kind is UrlKind.SITEMAP)
+        sitemaps = (place for place in self.site.sources if place.kind is UrlKind.SITEMAP)
         return (*sitemaps, *(CrawlSource(url, UrlKind.SECTION) for url in left))
 
     async def _next_place(self) -> bool:
-        if not self._places or self.must_stop():
+        if not self._places or self.should_stop():
             return False
         due, depth = self._places.popleft()
         if self.since is not None:  # what is unchanged was read for the new stories alone
             due = replace(due, etag="", last_modified="")
         capture, response = await self._visit(due, follow=True)
-        found = Found()
+        found = LinkListing()
         if response is not None and capture.outcome is Outcome.FETCHED:
             capture, found = await self._read(due, capture, response)
         self._places_read += capture.outcome in (Outcome.FETCHED, Outcome.UNCHANGED)
@@ -173,28 +179,30 @@ class NewsSpider(Spider):
 
     async def _read(
         self, due: DueUrl, capture: Capture, response: Response
-    ) -> tuple[Capture, Found]:
+    ) -> tuple[Capture, LinkListing]:
         """In a thread: a hostile Feed takes seconds, and the answers to other requests are not to time out meanwhile."""
         content_type = capture.headers.get("content-type", "")
         try:
             found = await asyncio.to_thread(
-                discover, due.kind, response.body, response.url, content_type, self.site
+                read_links, due.kind, response.body, response.url, content_type, self.site
             )
         except Exception as error:
             log.exception("%s: reading it failed", without_credentials(due.url))
-            found = Found((), Reason.INTERNAL, f"unexpected {type(error).__name__}")
+            found = LinkListing((), Reason.INTERNAL, f"unexpected {type(error).__name__}")
         if not found.was_read:
             capture = replace(capture, outcome=Outcome.FAILED, body=None)
         if found.reason:
             capture = replace(capture, reason=found.reason, detail=found.detail)
         return capture, found
 
-    async def _keep_place(self, due: DueUrl, capture: Capture, found: Found, depth: int) -> None:
+    async def _keep_place(
+        self, due: DueUrl, capture: Capture, found: LinkListing, depth: int
+    ) -> None:
         room = self._sitemaps_left if depth < MAX_DEPTH else 0
         offered = self._sifted(due, found.links)
-        links = newest_children(offered, room)
+        links = newest_child_sitemaps(offered, room)
         verdicts = tuple(self.site.decide(link, due.kind) for link in links)
-        met = await self.desk.ask(self.archive.keep_place, self.run, capture, verdicts, due.kind)
+        met = await self.desk.call(self.archive.keep_place, self.run, capture, verdicts, due.kind)
         self._sitemaps_left -= len(met.places)
         self._places.extend((child, depth + 1) for child in met.places)
         if len(links) < len(offered):
@@ -210,7 +218,7 @@ class NewsSpider(Spider):
             and capture.outcome not in (Outcome.FETCHED, Outcome.UNCHANGED)
         ):
             return  # a list that ends before its pages do, or a day without one, is no trouble of the site
-        self.tell.place(
+        self.tell.source_fetched(
             due.url, capture, links=len(links), new=met.new, known=met.known, refused=met.refused
         )
 
@@ -218,12 +226,12 @@ class NewsSpider(Spider):
         """The Links of a Place that a back-fill is after; all of them on an ordinary night, and of a list by date."""
         if self.since is None or due.kind is UrlKind.SECTION:
             return links
-        sifted = sift(links, self.since)
+        sifted = links_since(links, self.since)
         self._older += sifted.older
         self._undated += sifted.undated
         return sifted.links
 
-    async def _read_on(self, due: DueUrl, found: Found, met: Met, depth: int) -> None:
+    async def _read_on(self, due: DueUrl, found: LinkListing, met: Met, depth: int) -> None:
         """Follows a section to its next page, while each page shows a story that is new; a list by date to its end."""
         going_back = self.since is not None
         if due.kind is not UrlKind.SECTION or not found.next_page or not (met.new or going_back):
@@ -235,7 +243,7 @@ class NewsSpider(Spider):
             self._paged.add(key)
             place = CrawlSource(found.next_page, UrlKind.SECTION)
             self._places.append(
-                (await self.desk.ask(self.archive.meet_place, self.run, place), depth + 1)
+                (await self.desk.call(self.archive.meet_place, self.run, place), depth + 1)
             )
 
     # stories
@@ -251,8 +259,10 @@ class NewsSpider(Spider):
             capture = Capture(due.page_id, datetime.now(UTC), refused.outcome, refused.reason)
         else:
             capture, _ = await self._visit(due, follow=False)
-            capture = replace(capture, canonical_url=believed(self.site, capture.canonical_url))
-            capture = self._followed(due, obeyed(capture, self.site.politeness))
+            capture = replace(
+                capture, canonical_url=trusted_canonical_url(self.site, capture.canonical_url)
+            )
+            capture = self._followed(due, apply_opt_outs(capture, self.site.politeness))
         answered = capture.reason not in SILENCE and (capture.status or 0) < 500
         self._silence = 0 if answered else self._silence + 1
         await self._hand_over(due, capture)
@@ -270,13 +280,15 @@ class NewsSpider(Spider):
 
     async def _keep_story(self, due: DueUrl, capture: Capture) -> None:
         decision = (
-            judge_target(self.site, capture.location)
+            decide_redirect_target(self.site, capture.location)
             if capture.outcome is Outcome.REDIRECTED
             else None
         )
-        due_at = next_visit(capture, due, self.site.revisit)
-        outcome = await self.desk.keep(self.archive, self.run, Visit(capture, due_at, decision))
-        self.tell.page(due.url, capture, outcome)
+        due_at = next_fetch_at(capture, due, self.site.revisit)
+        outcome = await self.desk.save_capture(
+            self.archive, self.run, Visit(capture, due_at, decision)
+        )
+        self.tell.page_fetched(due.url, capture, outcome)
 
     async def _all_kept(self) -> None:
         """Waits for what was handed over. Raises what keeping it raised."""
@@ -289,16 +301,18 @@ class NewsSpider(Spider):
         hops = self._hops.pop(url_key(due.url), 0) + 1
         if capture.outcome is not Outcome.REDIRECTED:
             return capture
-        if hops > REDIRECTS:
+        if hops > MAX_REDIRECTS:
             return replace(
-                capture, outcome=Outcome.FAILED, detail=f"more than {REDIRECTS} redirects in a row"
+                capture,
+                outcome=Outcome.FAILED,
+                detail=f"more than {MAX_REDIRECTS} redirects in a row",
             )
         self._hops[url_key(capture.location)] = hops
         return capture
 
     async def _take(self) -> DueUrl | None:
         """The next Page. Taken from the archive in small batches, because what is taken is leased."""
-        if self.must_stop():
+        if self.should_stop():
             return None
         async with self._refill:
             if not self._due and not await self._lease():
@@ -313,11 +327,11 @@ class NewsSpider(Spider):
             self._lease_size = min(2 * self._lease_size, LEASED[1])
         self._leased_at = began
         limit = min(self._lease_size, self.site.politeness.max_pages - self._taken)
-        batch = await self.desk.ask(self.archive.take_due, self.run, limit) if limit > 0 else ()
+        batch = await self.desk.call(self.archive.take_due, self.run, limit) if limit > 0 else ()
         self._due.extend(batch)
         self._taken += len(batch)
         if batch:
-            self.tell.due(self._taken)
+            self.tell.pages_leased(self._taken)
         return bool(batch)
 
     # both
@@ -344,15 +358,15 @@ class NewsSpider(Spider):
         except NightdeskError:  # no browser starts: that is no fault of the page
             raise
         except Exception as error:
-            trouble = explain(error)
+            trouble = classify_error(error)
             if trouble.reason is Reason.INTERNAL:
                 log.exception("%s: fetching it failed", without_credentials(due.url))
-            return from_trouble(due, trouble, at), None
+            return capture_error(due, trouble, at), None
         validators = b"If-None-Match" in request.headers or b"If-Modified-Since" in request.headers
         agent = self.settings["ROBOTSTXT_USER_AGENT"]
-        return from_response(due, response, at, conditional=validators, agent=agent), response
+        return capture_response(due, response, at, conditional=validators, agent=agent), response
 
-    def must_stop(self) -> bool:
+    def should_stop(self) -> bool:
         """Whether nothing more is to be asked tonight."""
         spent = self._out_of_time() or self._out_of_bytes()
         return (
@@ -365,8 +379,8 @@ class NewsSpider(Spider):
 
     def _is_sent_away(self) -> bool:
         """Whether the Site's own host asked us to stop; other hosts of it are refused one by one."""
-        host = bare_host(host_of(self.site.url))
-        return any(bare_host(left) == host for left in left_hosts(self.crawler.stats))
+        host = without_www(host_of(self.site.url))
+        return any(without_www(left) == host for left in dropped_hosts(self.crawler.stats))
 
     def _out_of_bytes(self) -> bool:
         received = int(self.crawler.stats.get_value("downloader/response_bytes", 0))
@@ -379,25 +393,25 @@ class NewsSpider(Spider):
         """Scrapy closes the spider then, but waits until no request is under way: so no new one is to be made."""
         return bool(self.crawler.stats.get_value("memusage/limit_reached"))
 
-    def _ended(self) -> End:
+    def _ended(self) -> CrawlEnd:
         politeness = self.site.politeness
         if self._out_of_memory():
             return OUT_OF_MEMORY
         if low := self.floor.shortage():
-            return End("failed", low, error=DiskError(low))
+            return CrawlEnd("failed", low, error=DiskError(low))
         if self._is_sent_away():
             detail = "the site answered 429, which asks us to stop; the rest stays due, and a longer delay may be of use"
-            return End("failed", detail, Reason.TRY_AGAIN)
+            return CrawlEnd("failed", detail, Reason.TRY_AGAIN)
         if self._silence >= MAX_SILENCE:
             detail = f"{MAX_SILENCE} visits in a row brought no answer of use; the rest stays due"
-            return End("failed", detail, Reason.TRY_AGAIN)
+            return CrawlEnd("failed", detail, Reason.TRY_AGAIN)
         if not self._places_read:
-            return End(
+            return CrawlEnd(
                 "failed",
                 f"none of the {len(self._paged)} feeds, sitemaps and sections could be read",
             )
         if self._out_of_time():
-            return End(
+            return CrawlEnd(
                 "finished",
                 f"max_minutes = {politeness.max_minutes:g} are over; the rest stays due",
                 Reason.BUDGET,
@@ -406,17 +420,17 @@ class NewsSpider(Spider):
             detail = (
                 f"max_megabytes = {politeness.max_megabytes:g} were received; the rest stays due"
             )
-            return End("finished", detail, Reason.BUDGET)
+            return CrawlEnd("finished", detail, Reason.BUDGET)
         if self._taken >= politeness.max_pages:
-            return End(
+            return CrawlEnd(
                 "finished",
                 f"max_pages = {politeness.max_pages} were fetched; the rest stays due",
                 Reason.BUDGET,
             )
         if self.since is not None:
             detail = f"back to {self.since:%Y-%m-%d}: {self._older} older links and {self._undated} without a date were left out"
-            return End("finished", detail)
-        return End("finished")
+            return CrawlEnd("finished", detail)
+        return CrawlEnd("finished")
 
 
 def _request(due: DueUrl, *, follow: bool, renders: bool) -> Request:
@@ -432,7 +446,7 @@ def _request(due: DueUrl, *, follow: bool, renders: bool) -> Request:
     return Request(
         without_credentials(due.url),
         headers=headers,
-        meta=meta | ({RENDER: True} if renders else {}),
+        meta=meta | ({RENDER_META: True} if renders else {}),
     )
 
 

@@ -21,21 +21,21 @@ from w3lib.encoding import http_content_type_encoding
 from w3lib.html import remove_tags, replace_entities
 
 from crawler.discovery.links import (
-    Found,
-    Links,
-    closing,
-    mended,
+    LinkCollector,
+    LinkListing,
+    end_tag_pattern,
+    normalize_tags,
     plain_text,
-    tags_of,
-    too_complex,
-    unreadable,
+    repair_xml,
+    too_complex_source,
+    unreadable_source,
 )
-from pipeline.core.markup_limits import more_than
+from pipeline.core.markup_limits import has_more_than
 from pipeline.core.models import Link
-from pipeline.core.urls import resolve
+from pipeline.core.urls import resolve_href
 
 MAX_ELEMENTS = 200_000  # feedparser takes 25 microseconds for each
-MAX_MARKS = 1_000_000  # brackets and ampersands: a parser's memory goes by them
+MAX_MARKUP_CHARS = 1_000_000  # brackets and ampersands: a parser's memory goes by them
 MAX_PREFIXES = (
     300  # different ones: feedparser looks at all of them for each element, and feeds have a dozen
 )
@@ -47,22 +47,22 @@ XML_OPTIONS: dict[str, bool] = {
     "load_dtd": False,
     "huge_tree": False,
 }
-ROOT_END = closing("rss", "feed", "RDF")
-ENTRY_END = closing("item", "entry")
+ROOT_END = end_tag_pattern("rss", "feed", "RDF")
+ENTRY_END = end_tag_pattern("item", "entry")
 
 
-def read_feed(body: bytes, base: str, content_type: str) -> Found:
+def read_feed(body: bytes, base: str, content_type: str) -> LinkListing:
     """The Links of an RSS, Atom or JSON feed."""
     body = body.lstrip(b"\xef\xbb\xbf \t\r\n")
     if body.startswith(b"{"):
         return _read_json(body, base)
-    if more_than(body, MAX_MARKS, b"<", b"&"):
-        return too_complex(f"more than {MAX_MARKS} brackets and ampersands")
-    clean, content_type, elements = well_formed(body, content_type)
+    if has_more_than(body, MAX_MARKUP_CHARS, b"<", b"&"):
+        return too_complex_source(f"more than {MAX_MARKUP_CHARS} brackets and ampersands")
+    clean, content_type, elements = ensure_well_formed(body, content_type)
     if elements > MAX_ELEMENTS:
-        return too_complex(f"a feed of {elements} elements")
+        return too_complex_source(f"a feed of {elements} elements")
     if (prefixes := len(set(PREFIX.findall(clean)))) > MAX_PREFIXES:
-        return too_complex(f"a feed of {prefixes} prefixes")
+        return too_complex_source(f"a feed of {prefixes} prefixes")
     parsed = feedparser.parse(
         io.BytesIO(clean),  # bytes themselves could be taken for the name of a local file
         response_headers={
@@ -72,19 +72,19 @@ def read_feed(body: bytes, base: str, content_type: str) -> Found:
         resolve_relative_uris=False,
     )
     if not parsed.get("version"):
-        return unreadable(
+        return unreadable_source(
             "neither RSS nor Atom nor JSON Feed"
             + (": an HTML page" if b"<html" in body[:2000].lower() else "")
         )
-    links = Links()
+    links = LinkCollector()
     for entry in parsed.entries:
         link = _link(entry, base)
         if link is not None and not links.add(link):
             break
-    return links.found()
+    return links.result()
 
 
-def well_formed(body: bytes, content_type: str) -> tuple[bytes, str, int]:
+def ensure_well_formed(body: bytes, content_type: str) -> tuple[bytes, str, int]:
     """The feed itself if it is well-formed XML, else what a parser that recovers makes of it; with the content type that it
     then has, and the number of its elements.
 
@@ -105,7 +105,7 @@ def well_formed(body: bytes, content_type: str) -> tuple[bytes, str, int]:
 def _recovered(body: bytes) -> Any:
     try:
         return etree.fromstring(
-            mended(body, ROOT_END, ENTRY_END), etree.XMLParser(recover=True, **XML_OPTIONS)
+            repair_xml(body, ROOT_END, ENTRY_END), etree.XMLParser(recover=True, **XML_OPTIONS)
         )
     except etree.XMLSyntaxError:  # nothing in it is XML
         return None
@@ -120,7 +120,7 @@ def _in_utf8(body: bytes, content_type: str) -> bytes:
 
 
 def _link(entry: Any, base: str) -> Link | None:
-    url = resolve(base, _address(entry))
+    url = resolve_href(base, _address(entry))
     if url is None:
         return None
     published = _time(
@@ -154,7 +154,7 @@ def _title(entry: Any) -> str:
 
 def _tags(entry: Any) -> tuple[str, ...]:
     """The names of an entry's categories: a label is written for people, a term for programs."""
-    return tags_of(
+    return normalize_tags(
         str(tag.get("label") or tag.get("term") or "") for tag in entry.get("tags") or ()
     )
 
@@ -169,22 +169,22 @@ def _time(parsed: struct_time | None) -> datetime | None:
         return None
 
 
-def _read_json(body: bytes, base: str) -> Found:
-    if more_than(body, MAX_NODES, b"{", b"["):
-        return too_complex(f"a feed of more than {MAX_NODES} nodes")
+def _read_json(body: bytes, base: str) -> LinkListing:
+    if has_more_than(body, MAX_NODES, b"{", b"["):
+        return too_complex_source(f"a feed of more than {MAX_NODES} nodes")
     try:
         feed = json.loads(body)
     except (ValueError, RecursionError):
-        return unreadable("starts like JSON and is none")
+        return unreadable_source("starts like JSON and is none")
     if not isinstance(feed, dict) or "jsonfeed.org" not in str(feed.get("version")):
-        return unreadable("JSON, but no JSON Feed")
-    links = Links()
+        return unreadable_source("JSON, but no JSON Feed")
+    links = LinkCollector()
     items = feed.get("items")
     for item in items if isinstance(items, list) else ():
-        url = resolve(base, str(item.get("url") or "")) if isinstance(item, dict) else None
+        url = resolve_href(base, str(item.get("url") or "")) if isinstance(item, dict) else None
         if url is not None and not links.add(_json_link(url, item)):
             break
-    return links.found()
+    return links.result()
 
 
 def _json_link(url: str, item: Mapping[str, Any]) -> Link:
@@ -192,15 +192,15 @@ def _json_link(url: str, item: Mapping[str, Any]) -> Link:
     return Link(
         url,
         title=plain_text(str(item.get("title") or "")),
-        published_at=iso_time(str(item.get("date_published") or "")),
-        modified_at=iso_time(str(item.get("date_modified") or "")),
-        tags=tags_of(each for each in tags if isinstance(each, str))
+        published_at=parse_iso_time(str(item.get("date_published") or "")),
+        modified_at=parse_iso_time(str(item.get("date_modified") or "")),
+        tags=normalize_tags(each for each in tags if isinstance(each, str))
         if isinstance(tags, list)
         else (),
     )
 
 
-def iso_time(text: str, zone: Any = UTC) -> datetime | None:
+def parse_iso_time(text: str, zone: Any = UTC) -> datetime | None:
     """An ISO 8601 time in UTC; one without a zone is in the given one."""
     try:
         time = datetime.fromisoformat(text.strip())

@@ -14,7 +14,7 @@ from pipeline.core.urls import url_key
 
 MAX_LINKS = 50_000  # of one Place: what the sitemap protocol allows
 MAX_TITLE = 500  # characters
-MAX_PIECES = 500  # of the text of one link
+MAX_TEXT_NODES = 500  # of the text of one link
 MAX_TAGS = 50  # of one Link
 MAX_TAG = 100  # characters
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b\ufeff\ufffe\uffff]+")
@@ -27,12 +27,12 @@ AMPERSAND = re.compile(
     re.DOTALL,
 )
 CONTROLS = bytes([*range(9), 0x0B, 0x0C, *range(0x0E, 0x20)])
-STATEFUL = (b"\0", b"2022")  # UTF-16 and ISO-2022: there they are parts of letters
+MULTIBYTE_SIGNS = (b"\0", b"2022")  # UTF-16 and ISO-2022: there they are parts of letters
 FIRST_ELEMENT = re.compile(rb"<[A-Za-z_]")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LinkListing:
     """The Links of a Place. `reason` says why there are none, or, as TOO_MANY_LINKS, why there are no more;
     `next_page` is where a section goes on."""
 
@@ -47,7 +47,7 @@ class Found:
 
 
 @dataclass(slots=True)
-class Links:
+class LinkCollector:
     """Collects Links in order, each URL once; the first that has a title or tags lends them to the first place."""
 
     limit: int = MAX_LINKS
@@ -72,23 +72,23 @@ class Links:
         self.overflowed = self.overflowed or self.offered > 4 * self.limit
         return not self.overflowed
 
-    def found(self) -> Found:
+    def result(self) -> LinkListing:
         links = tuple(self.by_key.values())
         if self.overflowed:
-            return Found(
+            return LinkListing(
                 links, Reason.TOO_MANY_LINKS, f"only the first {self.limit} links were taken"
             )
-        return Found(links)
+        return LinkListing(links)
 
 
-def unreadable(detail: str) -> Found:
+def unreadable_source(detail: str) -> LinkListing:
     """A Place that is not what it should be."""
-    return Found((), Reason.UNREADABLE, detail)
+    return LinkListing((), Reason.UNREADABLE, detail)
 
 
-def too_complex(detail: str) -> Found:
+def too_complex_source(detail: str) -> LinkListing:
     """A Place that a parser would take too long for."""
-    return Found((), Reason.TOO_COMPLEX, detail)
+    return LinkListing((), Reason.TOO_COMPLEX, detail)
 
 
 def plain_text(text: str) -> str:
@@ -96,10 +96,10 @@ def plain_text(text: str) -> str:
     return " ".join(UNPRINTABLE.sub(" ", text).split())[:MAX_TITLE].rstrip()
 
 
-def text_of(element: Any) -> str:
+def element_text(element: Any) -> str:
     """The text inside an element, as far as it makes a title: links that stand in each other would be read again and again."""
     found, letters = [], 0
-    for piece in islice(element.itertext(), MAX_PIECES):
+    for piece in islice(element.itertext(), MAX_TEXT_NODES):
         found.append(piece)
         letters += len(piece.strip())
         if letters > 2 * MAX_TITLE:
@@ -107,7 +107,7 @@ def text_of(element: Any) -> str:
     return plain_text("".join(found))
 
 
-def tags_of(names: Iterable[str]) -> tuple[str, ...]:
+def normalize_tags(names: Iterable[str]) -> tuple[str, ...]:
     """The tags that a Place gives a story: each once, and not endlessly many of them."""
     found = (plain_text(name)[:MAX_TAG].rstrip() for name in names)
     return tuple(islice(dict.fromkeys(filter(None, found)), MAX_TAGS))
@@ -119,12 +119,12 @@ def has_doctype(body: bytes) -> bool:
     return DOCTYPE.search(body, 0, start.start() if start else len(body)) is not None
 
 
-def closing(*names: str) -> re.Pattern[bytes]:
+def end_tag_pattern(*names: str) -> re.Pattern[bytes]:
     """What matches the end of an element of one of these names, with or without a prefix."""
     return re.compile(rf"</(?:[\w.-]+:)?(?:{'|'.join(names)})\s*>".encode())
 
 
-def mended(body: bytes, root_end: re.Pattern[bytes], entry_end: re.Pattern[bytes]) -> bytes:
+def repair_xml(body: bytes, root_end: re.Pattern[bytes], entry_end: re.Pattern[bytes]) -> bytes:
     """Broken XML made fit for a parser that recovers: with its bare ampersands escaped, which are common in URLs, and without
     the entry in which a file was cut off, since half a URL is another URL."""
     if not root_end.search(body, max(0, len(body) - 500)):
@@ -132,7 +132,7 @@ def mended(body: bytes, root_end: re.Pattern[bytes], entry_end: re.Pattern[bytes
         for entry in entry_end.finditer(body):
             whole = entry.end()
         body = body[:whole] or body
-    if not any(sign in body[:200] for sign in STATEFUL):
+    if not any(sign in body[:200] for sign in MULTIBYTE_SIGNS):
         body = body.translate(
             None, CONTROLS
         )  # a parser that recovers takes the bracket behind one for its part

@@ -14,53 +14,53 @@ from zoneinfo import ZoneInfo
 
 from lxml import etree
 
-from crawler.discovery.feeds import iso_time, read_feed
+from crawler.discovery.feeds import parse_iso_time, read_feed
 from crawler.discovery.links import (
-    Found,
-    Links,
-    closing,
+    LinkCollector,
+    LinkListing,
+    end_tag_pattern,
     has_doctype,
-    mended,
+    normalize_tags,
     plain_text,
-    tags_of,
-    too_complex,
-    unreadable,
+    repair_xml,
+    too_complex_source,
+    unreadable_source,
 )
-from pipeline.core.markup_limits import more_than
+from pipeline.core.markup_limits import has_more_than
 from pipeline.core.models import Link, Reason, UrlKind
-from pipeline.core.urls import resolve
+from pipeline.core.urls import resolve_href
 
-WIDE = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
+WIDE_ENCODINGS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
         (codecs.BOM_UTF16_BE, "utf-16"), (b"<\x00?\x00", "utf-16-le"), (b"\x00<\x00?", "utf-16-be"))  # fmt: skip
 DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>")
 URL_LINE = re.compile(rb"(?:\A|[\r\n])[ \t]*(https?://[^\r\n]+)")
-ENTRY = ("url", "sitemap")
-NEWS = ("news",)
-PARTS = {
-    "loc": ENTRY,
-    "lastmod": ENTRY,
-    "title": NEWS,
-    "publication_date": NEWS,
-    "keywords": NEWS,
+ENTRY_ELEMENTS = ("url", "sitemap")
+NEWS_ELEMENTS = ("news",)
+FIELD_PARENTS = {
+    "loc": ENTRY_ELEMENTS,
+    "lastmod": ENTRY_ELEMENTS,
+    "title": NEWS_ELEMENTS,
+    "publication_date": NEWS_ELEMENTS,
+    "keywords": NEWS_ELEMENTS,
 }  # and what each stands in
-MAX_MARKS = 3_000_000  # brackets and ampersands: 50,000 URLs with their news and pictures
-ROOT_END = closing("urlset", "sitemapindex")
-ENTRY_END = closing("url", "sitemap")
+MAX_MARKUP_CHARS = 3_000_000  # brackets and ampersands: 50,000 URLs with their news and pictures
+ROOT_END = end_tag_pattern("urlset", "sitemapindex")
+ENTRY_END = end_tag_pattern("url", "sitemap")
 FEED_ROOTS = frozenset({"rss", "feed", "RDF"})
-Entry = dict[str, str]
+SitemapEntry = dict[str, str]
 
 
-def read_sitemap(body: bytes, base: str, timezone: str) -> Found:
+def read_sitemap(body: bytes, base: str, timezone: str) -> LinkListing:
     """The Links of a sitemap. `timezone` is that of times which name none."""
     body = _narrow(body).lstrip(b"\xef\xbb\xbf \t\r\n")
     if not body:
-        return unreadable("an empty file")
+        return unreadable_source("an empty file")
     if not body.startswith(b"<"):
         return _read_text(body, base)
-    if more_than(body, MAX_MARKS, b"<", b"&"):
-        return too_complex(f"more than {MAX_MARKS} brackets and ampersands")
+    if has_more_than(body, MAX_MARKUP_CHARS, b"<", b"&"):
+        return too_complex_source(f"more than {MAX_MARKUP_CHARS} brackets and ampersands")
     if has_doctype(body):
-        return Found(
+        return LinkListing(
             (), Reason.XML_DOCTYPE_REFUSED, "declares a document type, which no sitemap has"
         )
     return _read_xml(body, base, ZoneInfo(timezone))
@@ -68,36 +68,36 @@ def read_sitemap(body: bytes, base: str, timezone: str) -> Found:
 
 def _narrow(body: bytes) -> bytes:
     """UTF-16 and UTF-32 as UTF-8, so that what is looked for in the bytes can be found."""
-    for sign, coding in WIDE:
+    for sign, coding in WIDE_ENCODINGS:
         if body.startswith(sign):
             return DECLARATION.sub(b"", body.decode(coding, "replace").encode("utf8", "replace"))
     return body
 
 
-def _read_text(body: bytes, base: str) -> Found:
+def _read_text(body: bytes, base: str) -> LinkListing:
     """One URL a line; a file in which no line is one is no sitemap."""
-    links = Links()
+    links = LinkCollector()
     for line in URL_LINE.finditer(body):  # one by one: millions of lines are a gigabyte
-        url = resolve(base, line.group(1).decode("utf8", "replace"))
+        url = resolve_href(base, line.group(1).decode("utf8", "replace"))
         if url is not None and not links.add(Link(url)):
             break
-    return links.found() if links.by_key else unreadable("neither XML nor a list of URLs")
+    return links.result() if links.by_key else unreadable_source("neither XML nor a list of URLs")
 
 
-def _read_xml(body: bytes, base: str, zone: ZoneInfo) -> Found:
-    body = mended(body, ROOT_END, ENTRY_END)
+def _read_xml(body: bytes, base: str, zone: ZoneInfo) -> LinkListing:
+    body = repair_xml(body, ROOT_END, ENTRY_END)
     reader = etree.iterparse(
         io.BytesIO(body), events=("start", "end"), resolve_entities=False, no_network=True, load_dtd=False,
         huge_tree=False, recover=True, remove_comments=True, remove_pis=True,
     )  # fmt: skip
-    links = Links()
+    links = LinkCollector()
     try:
         _, first = next(reader)
         root = _name(first)
         if root in FEED_ROOTS:  # the protocol allows a feed in a sitemap's place
             return read_feed(body, base, "")
         if root not in ("urlset", "sitemapindex"):
-            return unreadable(f"no sitemap: its first element is <{root[:40]}>")
+            return unreadable_source(f"no sitemap: its first element is <{root[:40]}>")
         _collect(
             reader, links, base, zone, UrlKind.SITEMAP if root == "sitemapindex" else UrlKind.STORY
         )
@@ -105,19 +105,19 @@ def _read_xml(body: bytes, base: str, zone: ZoneInfo) -> Found:
         pass  # what was read so far counts
     else:
         if links.by_key or not reader.error_log:
-            return links.found()
-    return links.found() if links.by_key else unreadable("XML that cannot be parsed")
+            return links.result()
+    return links.result() if links.by_key else unreadable_source("XML that cannot be parsed")
 
 
-def _collect(reader: Any, links: Links, base: str, zone: ZoneInfo, kind: UrlKind) -> None:
-    entry: Entry = {}
+def _collect(reader: Any, links: LinkCollector, base: str, zone: ZoneInfo, kind: UrlKind) -> None:
+    entry: SitemapEntry = {}
     for event, element in reader:
         if event == "start":
             continue
         name = _name(element)
-        if name in PARTS and _name(element.getparent()) in PARTS[name]:
+        if name in FIELD_PARENTS and _name(element.getparent()) in FIELD_PARENTS[name]:
             entry.setdefault(name, (element.text or "").strip())
-        elif name in ENTRY:
+        elif name in ENTRY_ELEMENTS:
             room = _add(links, entry, base, zone, kind)
             entry = {}
             if not room:
@@ -134,17 +134,19 @@ def _name(element: Any) -> str:
     )
 
 
-def _add(links: Links, entry: Entry, base: str, zone: ZoneInfo, kind: UrlKind) -> bool:
-    url = resolve(base, entry.get("loc", ""))
+def _add(
+    links: LinkCollector, entry: SitemapEntry, base: str, zone: ZoneInfo, kind: UrlKind
+) -> bool:
+    url = resolve_href(base, entry.get("loc", ""))
     if url is None:
         return True
     link = Link(
         url,
         kind,
         title=plain_text(entry.get("title", "")),
-        published_at=iso_time(entry.get("publication_date", ""), zone),
-        modified_at=iso_time(entry.get("lastmod", ""), zone),
-        tags=tags_of(re.split(r"[,;،，、]", entry.get("keywords", ""))),
+        published_at=parse_iso_time(entry.get("publication_date", ""), zone),
+        modified_at=parse_iso_time(entry.get("lastmod", ""), zone),
+        tags=normalize_tags(re.split(r"[,;،，、]", entry.get("keywords", ""))),
     )
     return links.add(link)
 

@@ -28,13 +28,13 @@ from twisted.python.failure import Failure
 
 from pipeline.core.models import Outcome, Reason
 
-DECODERS = frozenset(
+DECODER_MODULES = frozenset(
     {"zlib", "gzip", "brotli", "_brotli", "brotlicffi", "backports", "compression", "struct"}
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class FetchError:
     """Why a fetch obtained nothing."""
 
     outcome: Outcome
@@ -42,24 +42,24 @@ class Trouble:
     detail: str
 
 
-class HeadTooLarge(Exception):
+class ResponseHeadTooLarge(Exception):
     """Raised while an answer is read: its head goes on for longer than any."""
 
 
-class Refusal(IgnoreRequest):
+class RequestRefused(IgnoreRequest):
     """Raised by a guard: this request is not to be made. IgnoreRequest keeps Scrapy from retrying and logging it."""
 
     def __init__(self, reason: Reason, detail: str, outcome: Outcome = Outcome.REFUSED) -> None:
         super().__init__(detail)
-        self.trouble = Trouble(outcome, reason, detail)
+        self.fetch_error = FetchError(outcome, reason, detail)
 
 
-PRECISE = (
+SPECIFIC_ERRORS = (
     SSL.Error,
     VerificationError,
-    HeadTooLarge,
+    ResponseHeadTooLarge,
 )  # these say more than what they are wrapped in
-TABLE: tuple[tuple[tuple[type[BaseException], ...], Reason, str], ...] = (
+ERROR_TABLE: tuple[tuple[tuple[type[BaseException], ...], Reason, str], ...] = (
     (
         (DownloadTimeoutError, twisted_errors.TimeoutError),
         Reason.TIMEOUT,
@@ -81,7 +81,7 @@ TABLE: tuple[tuple[tuple[type[BaseException], ...], Reason, str], ...] = (
         "the host took no connection",
     ),
     (
-        (HeadTooLarge,),
+        (ResponseHeadTooLarge,),
         Reason.HEADERS_TOO_LARGE,
         "its headers, or one line of them, are larger than we read",
     ),
@@ -103,30 +103,30 @@ TABLE: tuple[tuple[tuple[type[BaseException], ...], Reason, str], ...] = (
 )
 
 
-def explain(error: BaseException) -> Trouble:
+def classify_error(error: BaseException) -> FetchError:
     """What an exception of a download means. INTERNAL is our own fault: the caller logs it with its traceback."""
-    if isinstance(error, Refusal):
-        return error.trouble
+    if isinstance(error, RequestRefused):
+        return error.fetch_error
     if isinstance(error, IgnoreRequest):
         return _ignored(error)
     chain = tuple(_causes(error))
-    chain = tuple(each for each in chain if isinstance(each, PRECISE)) or chain
+    chain = tuple(each for each in chain if isinstance(each, SPECIFIC_ERRORS)) or chain
     for each in chain:
-        for types, reason, detail in TABLE:
+        for types, reason, detail in ERROR_TABLE:
             if isinstance(each, types):
-                return Trouble(Outcome.FAILED, reason, detail)
-        if type(each).__module__.partition(".")[0] in DECODERS:
-            return Trouble(
+                return FetchError(Outcome.FAILED, reason, detail)
+        if type(each).__module__.partition(".")[0] in DECODER_MODULES:
+            return FetchError(
                 Outcome.FAILED, Reason.BROKEN_RESPONSE, "the body could not be decompressed"
             )
-    return Trouble(Outcome.FAILED, Reason.INTERNAL, f"unexpected {type(error).__name__}")
+    return FetchError(Outcome.FAILED, Reason.INTERNAL, f"unexpected {type(error).__name__}")
 
 
-def _ignored(error: IgnoreRequest) -> Trouble:
+def _ignored(error: IgnoreRequest) -> FetchError:
     """Scrapy's own refusals differ in their words only."""
     if "redirections" in str(error):
-        return Trouble(Outcome.FAILED, Reason.HTTP_REDIRECT, "more redirects than we follow")
-    return Trouble(
+        return FetchError(Outcome.FAILED, Reason.HTTP_REDIRECT, "more redirects than we follow")
+    return FetchError(
         Outcome.FAILED, Reason.TOO_LARGE, "the decompressed body is larger than max_bytes"
     )
 

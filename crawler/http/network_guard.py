@@ -29,12 +29,12 @@ from twisted.internet.interfaces import IAddress, IHostResolution, IResolutionRe
 from zope.interface import implementer  # type: ignore[import-untyped]
 
 from crawler.capture import without_credentials
-from crawler.http.fetch_errors import Refusal
-from crawler.http.response_head_limit import BoundedFactory
+from crawler.http.fetch_errors import RequestRefused
+from crawler.http.response_head_limit import HeadLimitedFactory
 from pipeline.config.site import Site
-from pipeline.core.ip_addresses import is_inner, is_public
+from pipeline.core.ip_addresses import is_internal_host, is_public_address
 from pipeline.core.models import Reason
-from pipeline.core.urls import MAX_URL, host_of
+from pipeline.core.urls import MAX_URL_LENGTH, host_of
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class _PublicOnly:
 
     def addressResolved(self, address: IAddress) -> None:
         host = str(getattr(address, "host", ""))
-        if is_public(host):
+        if is_public_address(host):
             self._receiver.addressResolved(address)
         else:
             self._struck.append(host)
@@ -100,18 +100,18 @@ class GuardedHandler(HTTP11DownloadHandler):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self._pool._factory = BoundedFactory
+        self._pool._factory = HeadLimitedFactory
 
     async def download_request(self, request: Request) -> Response:
-        if len(request.url) > MAX_URL:  # a redirect may be of any length
-            raise Refusal(Reason.URL_TOO_LONG, f"a URL of {len(request.url)} characters")
+        if len(request.url) > MAX_URL_LENGTH:  # a redirect may be of any length
+            raise RequestRefused(Reason.URL_TOO_LONG, f"a URL of {len(request.url)} characters")
         site: Site = getattr(self._crawler.spider, "site")  # noqa: B009 - Scrapy knows it as a Spider, which has no site
         attempt = _Attempt(site.allows_private(request.url))
         host = urlsplit(request.url).hostname or ""
-        if not attempt.may_be_private and is_inner(
+        if not attempt.may_be_private and is_internal_host(
             host
         ):  # not every resolver would know what it spells
-            raise Refusal(
+            raise RequestRefused(
                 Reason.BLOCKED_ADDRESS,
                 f"{host} is an inner address, which allow_private does not name",
             )
@@ -121,13 +121,13 @@ class GuardedHandler(HTTP11DownloadHandler):
         except CannotResolveHostError as error:
             if attempt.struck:
                 detail = f"{host_of(request.url)} is at the inner address {attempt.struck[0]}, which allow_private does not name"
-                raise Refusal(Reason.BLOCKED_ADDRESS, detail) from error
+                raise RequestRefused(Reason.BLOCKED_ADDRESS, detail) from error
             raise
         finally:
             _attempt.reset(token)
 
 
-class FollowingWithoutReferer(RedirectMiddleware):
+class RefererlessRedirect(RedirectMiddleware):
     """Follows redirects of Places and of robots.txt; no host is ever told where we came from."""
 
     def _engine_started(self) -> None:
@@ -145,7 +145,7 @@ class FollowingWithoutReferer(RedirectMiddleware):
         request.headers.pop("Referer", None)
 
 
-class PatientRetry(RetryMiddleware):
+class RetryAfterAwareRetry(RetryMiddleware):
     """Tries again tonight, unless the server said when to come back."""
 
     def process_response(
@@ -168,7 +168,7 @@ class MemoryGuard(MemoryUsage):
         return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-class OwnHeaders:
+class SiteHeaders:
     """Puts a Site's own headers and cookies on requests to its own hosts, and takes them off where a redirect leads elsewhere.
     A value whose secret nobody filled in is not sent."""
 
@@ -181,7 +181,7 @@ class OwnHeaders:
         self._headers = {name: value for name, value in headers.items() if "${" not in value}
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> OwnHeaders:
+    def from_crawler(cls, crawler: Crawler) -> SiteHeaders:
         return cls(getattr(crawler.spider, "site"))  # noqa: B009 - Scrapy knows it as a Spider, which has no site
 
     def process_request(self, request: Request) -> None:

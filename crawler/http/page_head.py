@@ -29,10 +29,10 @@ WITH_VALUE = frozenset(
 OPT_OUTS = {"noarchive": "noarchive", "noai": "noai", "noimageai": "noai"}
 TDM = "tdm-reservation"
 
-Element = tuple[str, dict[str, str]]
+HeadElement = tuple[str, dict[str, str]]
 
 
-def head_of(body: bytes) -> tuple[Element, ...]:
+def parse_head(body: bytes) -> tuple[HeadElement, ...]:
     """The meta and link elements of a page's head, with their attributes in plain text."""
     return tuple(
         (name.decode().lower(), _attributes(rest)) for name, rest in _elements(body[:MAX_HEAD])
@@ -66,7 +66,7 @@ def _attributes(rest: bytes) -> dict[str, str]:
     return {name.lower(): unescape(one or two or three).strip() for name, one, two, three in found}
 
 
-def opt_outs(headers: Headers, head: Iterable[Element], agent: str) -> tuple[str, ...]:
+def opt_outs(headers: Headers, head: Iterable[HeadElement], agent: str) -> tuple[str, ...]:
     """What the page does not want done: of `noarchive`, `noai` and `tdm`. What is said to others by name is not for us."""
     said = set(_directives(_values(headers, "X-Robots-Tag"), agent.lower()))
     reserved = "1" in _values(headers, TDM)
@@ -97,7 +97,7 @@ def _words(content: str) -> list[str]:
     return [word.strip().lower() for word in content.split(",")]
 
 
-def declared_address(head: Iterable[Element]) -> str:
+def declared_canonical_url(head: Iterable[HeadElement]) -> str:
     """The address that the page calls its own: `rel=canonical`, else `og:url`; "" where it declares none."""
     shared = ""
     for element, attributes in head:

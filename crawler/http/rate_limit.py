@@ -16,17 +16,17 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.statscollectors import StatsCollector
 
-from crawler.http.fetch_errors import Refusal
-from crawler.revisit import asked_pause
+from crawler.http.fetch_errors import RequestRefused
+from crawler.revisit import parse_retry_after
 from pipeline.core.models import Outcome, Reason
 from pipeline.core.urls import host_of
 
-TOO_OFTEN = 2  # answers of 429
-LONGEST_WAIT = 600.0  # seconds that we wait for a host within a night
-LEFT = "nightdesk/left"  # among Scrapy's stats: hosts that are left for the night
+MAX_429_RESPONSES = 2  # answers of 429
+MAX_WAIT_SECONDS = 600.0  # seconds that we wait for a host within a night
+DROPPED_HOSTS_STAT = "nightdesk/left"  # among Scrapy's stats: hosts that are left for the night
 
 
-class OverloadGuard:
+class RateLimitGuard:
     """See the module's head. It stands nearer to the network than the retries, so that it counts each answer."""
 
     def __init__(self, stats: StatsCollector, is_over: Callable[[], bool]) -> None:
@@ -36,23 +36,23 @@ class OverloadGuard:
         self._until: dict[str, float] = {}
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> OverloadGuard:
+    def from_crawler(cls, crawler: Crawler) -> RateLimitGuard:
         assert crawler.stats is not None
-        must_stop: Callable[[], bool] = getattr(crawler.spider, "must_stop", bool)
-        return cls(crawler.stats, lambda: must_stop() or not crawler.crawling)
+        should_stop: Callable[[], bool] = getattr(crawler.spider, "should_stop", bool)
+        return cls(crawler.stats, lambda: should_stop() or not crawler.crawling)
 
     async def process_request(self, request: Request) -> None:
         host = host_of(request.url)
         while (pause := self._until.get(host, 0.0) - time.monotonic()) > 0:
             if self._is_over():
-                raise Refusal(
+                raise RequestRefused(
                     Reason.TRY_AGAIN,
                     "the night was over before its host wanted to be asked",
                     Outcome.DEFERRED,
                 )
             await asyncio.sleep(min(pause, 0.5))
-        if host in left_hosts(self._stats):
-            raise Refusal(
+        if host in dropped_hosts(self._stats):
+            raise RequestRefused(
                 Reason.TRY_AGAIN,
                 "its host asked us to stop, and is left alone for the night",
                 Outcome.DEFERRED,
@@ -63,17 +63,19 @@ class OverloadGuard:
             return response
         host = host_of(request.url)
         header = (response.headers.get("Retry-After") or b"").decode("ascii", "replace")
-        pause = asked_pause(header, datetime.now(UTC)).total_seconds()
+        pause = parse_retry_after(header, datetime.now(UTC)).total_seconds()
         self._answers[host] = self._answers.get(host, 0) + (response.status == 429)
-        if self._answers[host] >= TOO_OFTEN or (response.status == 429 and pause > LONGEST_WAIT):
-            self._stats.set_value(LEFT, left_hosts(self._stats) | {host})
+        if self._answers[host] >= MAX_429_RESPONSES or (
+            response.status == 429 and pause > MAX_WAIT_SECONDS
+        ):
+            self._stats.set_value(DROPPED_HOSTS_STAT, dropped_hosts(self._stats) | {host})
         elif (
-            response.status == 429 or pause <= LONGEST_WAIT
+            response.status == 429 or pause <= MAX_WAIT_SECONDS
         ):  # a 503 for hours may be that of one page
             self._until[host] = max(self._until.get(host, 0.0), time.monotonic() + pause)
         return response
 
 
-def left_hosts(stats: StatsCollector) -> frozenset[str]:
+def dropped_hosts(stats: StatsCollector) -> frozenset[str]:
     """The hosts that are left alone for the night."""
-    return frozenset(stats.get_value(LEFT, frozenset()))
+    return frozenset(stats.get_value(DROPPED_HOSTS_STAT, frozenset()))

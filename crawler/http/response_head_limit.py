@@ -15,15 +15,15 @@ from scrapy.core.downloader.handlers.http11 import (
 )
 from twisted.internet.interfaces import IAddress
 
-from crawler.http.fetch_errors import HeadTooLarge
+from crawler.http.fetch_errors import ResponseHeadTooLarge
 
-MAX_HEAD: Final = (
+MAX_HEAD_BYTES: Final = (
     256 * 1024
 )  # bytes of one answer before its body; one line may have Twisted's 16 KiB
-MAX_LINES: Final = 5_000  # of them
+MAX_HEAD_LINES: Final = 5_000  # of them
 
 
-class BoundedParser(_LenientHTTPClientParser):
+class HeadLimitedParser(_LenientHTTPClientParser):
     """Scrapy's parser of answers, which counts what it reads of a head. Interim answers do not begin the count anew."""
 
     _read = _lines = 0
@@ -31,26 +31,26 @@ class BoundedParser(_LenientHTTPClientParser):
     def lineReceived(self, line: bytes) -> None:
         self._read += len(line) + 1
         self._lines += 1
-        if self._read > MAX_HEAD or self._lines > MAX_LINES:
-            raise HeadTooLarge
+        if self._read > MAX_HEAD_BYTES or self._lines > MAX_HEAD_LINES:
+            raise ResponseHeadTooLarge
         super().lineReceived(line)
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        raise HeadTooLarge
+        raise ResponseHeadTooLarge
 
 
-class BoundedProtocol(_LenientHTTP11ClientProtocol):
+class HeadLimitedProtocol(_LenientHTTP11ClientProtocol):
     """Scrapy's connection with the parser above, put in its place as Scrapy puts its own."""
 
     def request(self, request: Any) -> Any:
         answer = super().request(request)
         assert self._parser is not None
-        self._parser.__class__ = BoundedParser
+        self._parser.__class__ = HeadLimitedParser
         return answer
 
 
-class BoundedFactory(_LenientHTTP11ClientFactory):
+class HeadLimitedFactory(_LenientHTTP11ClientFactory):
     """Makes such connections."""
 
-    def buildProtocol(self, addr: IAddress | None) -> BoundedProtocol:
-        return BoundedProtocol(self._quiescentCallback)  # type: ignore[no-untyped-call]
+    def buildProtocol(self, addr: IAddress | None) -> HeadLimitedProtocol:
+        return HeadLimitedProtocol(self._quiescentCallback)  # type: ignore[no-untyped-call]

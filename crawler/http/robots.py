@@ -20,19 +20,19 @@ from scrapy.extensions.throttle import AutoThrottle
 from scrapy.http import Response
 from scrapy.robotstxt import RobotParser
 
-from crawler.http.fetch_errors import Refusal, explain
-from crawler.http.rate_limit import LONGEST_WAIT
-from crawler.revisit import asked_pause
+from crawler.http.fetch_errors import RequestRefused, classify_error
+from crawler.http.rate_limit import MAX_WAIT_SECONDS
+from crawler.revisit import parse_retry_after
 from pipeline.core.models import Reason
 
-MAX_ROBOTS = (
+MAX_ROBOTS_BYTES = (
     512 * 1024
 )  # bytes that are read of one robots.txt; the RFC asks for 500 KiB at the least
 MAX_CRAWL_DELAY = 60.0
 OVERLOAD_PAUSE = (
     1.0  # seconds: where a pause begins to grow once a server says that it is overloaded
 )
-HOST_TROUBLE = (Reason.DNS, Reason.CONNECT, Reason.TLS, Reason.BLOCKED_ADDRESS)
+HOST_ERRORS = (Reason.DNS, Reason.CONNECT, Reason.TLS, Reason.BLOCKED_ADDRESS)
 
 log = logging.getLogger(__name__)
 
@@ -54,16 +54,18 @@ class RobotsGuard(RobotsTxtMiddleware):
         logging.getLogger("scrapy.downloadermiddlewares.robotstxt").setLevel(
             logging.CRITICAL
         )  # tracebacks; one line is ours
-        self._closed: dict[str, Refusal] = {}
+        self._closed: dict[str, RequestRefused] = {}
 
     def process_request_2(self, rp: RobotParser | None, request: Request) -> None:
         closed = self._closed.get(urlsplit(request.url).netloc)
         if closed is not None:
-            raise Refusal(closed.trouble.reason, closed.trouble.detail, closed.trouble.outcome)
+            raise RequestRefused(
+                closed.fetch_error.reason, closed.fetch_error.detail, closed.fetch_error.outcome
+            )
         try:
             super().process_request_2(rp, request)
         except IgnoreRequest:
-            raise Refusal(Reason.ROBOTS, "closed to us by robots.txt") from None
+            raise RequestRefused(Reason.ROBOTS, "closed to us by robots.txt") from None
 
     def may_fetch(self, url: str) -> bool:
         """Whether the rules of its host let a URL be fetched, as far as they were read for another one."""
@@ -76,25 +78,25 @@ class RobotsGuard(RobotsTxtMiddleware):
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
         if response.status >= 500 or response.status == 429:
             detail = f"robots.txt answered {response.status}, so nothing may be fetched"
-            self._closed[netloc] = Refusal(Reason.ROBOTS_UNREACHABLE, detail)
+            self._closed[netloc] = RequestRefused(Reason.ROBOTS_UNREACHABLE, detail)
         # the body of an error page has no rules in it
-        rules = response.body[:MAX_ROBOTS] if response.status == 200 else b""
+        rules = response.body[:MAX_ROBOTS_BYTES] if response.status == 200 else b""
         await super()._parse_robots(response.replace(body=rules), netloc, request)
 
     def _robots_error(self, exc: Exception, netloc: str) -> None:
-        trouble = explain(exc)
+        trouble = classify_error(exc)
         log.warning("robots.txt of %s: %s", netloc, trouble.detail)
-        if trouble.reason in HOST_TROUBLE:  # the page would meet the same
-            self._closed[netloc] = Refusal(trouble.reason, trouble.detail, trouble.outcome)
+        if trouble.reason in HOST_ERRORS:  # the page would meet the same
+            self._closed[netloc] = RequestRefused(trouble.reason, trouble.detail, trouble.outcome)
         elif (
             trouble.reason is not Reason.HTTP_REDIRECT
         ):  # too many redirects: "unavailable" to the RFC, like a 404
             detail = f"robots.txt could not be had ({trouble.detail}), so nothing may be fetched"
-            self._closed[netloc] = Refusal(Reason.ROBOTS_UNREACHABLE, detail)
+            self._closed[netloc] = RequestRefused(Reason.ROBOTS_UNREACHABLE, detail)
         super()._robots_error(exc, netloc)
 
 
-class PoliteThrottle(AutoThrottle):
+class CrawlDelayThrottle(AutoThrottle):
     """AutoThrottle that also keeps a Crawl-delay, and slows down where a server says that it is overloaded."""
 
     def __init__(self, crawler: Crawler) -> None:
@@ -125,9 +127,9 @@ class PoliteThrottle(AutoThrottle):
         slot.delay = max(slot.delay, floor)
         if response.status in (429, 503):
             header = (response.headers.get("Retry-After") or b"").decode("ascii", "replace")
-            asked = asked_pause(header, datetime.now(UTC)).total_seconds()
+            asked = parse_retry_after(header, datetime.now(UTC)).total_seconds()
             asked = (
-                asked if asked <= LONGEST_WAIT else 0.0
+                asked if asked <= MAX_WAIT_SECONDS else 0.0
             )  # hours are those of one page, or `overload` leaves the host
             slot.delay = min(
                 max(2 * slot.delay, OVERLOAD_PAUSE, asked), max(self.maxdelay, slot.delay)

@@ -11,10 +11,16 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from pipeline.core.models import Outcome, UrlKind
-from pipeline.core.urls import canonical, looks_like_story, url_key
-from pipeline.process_messages import Front, Probed, Seen, scope_of, within
+from pipeline.core.urls import canonicalize, looks_like_story_url, url_key
+from pipeline.process_messages import (
+    FrontPage,
+    ProbedSource,
+    RememberedLink,
+    links_below,
+    path_prefix,
+)
 
-OF_SYSTEM: Final = {
+CMS_FEEDS: Final = {
     "wordpress": ("feed/",),
     "drupal": ("rss.xml",),
     "bitrix": ("rss/", "bitrix/rss.php"),
@@ -32,7 +38,7 @@ USUAL_SITEMAPS: Final = (
     "sitemap-news.xml",
     "sitemap.xml.gz",
 )
-OTHERS: Final = re.compile(
+NOT_STORIES: Final = re.compile(
     r"/(?:tags?|authors?|search|login|register|account|subscri|about|contacts?|reklama|advert|privacy|terms|rss|feed|print"
     r"|video|photo|gallery|podcast|o-nas|kontakty|user|cart|donate|support|cookie|sitemap|live)\b|\.(?:jpe?g|png|gif|svg|pdf|mp[34]|xml)$",
     re.I,
@@ -40,34 +46,36 @@ OTHERS: Final = re.compile(
 NEWS: Final = re.compile(r"news", re.I)
 
 
-def usual_feeds(front: Front) -> tuple[str, ...]:
+def common_feed_urls(front: FrontPage) -> tuple[str, ...]:
     """Below the site's own path first, then at its host's root; where its system keeps them before others."""
-    paths = (*OF_SYSTEM.get(front.cms, ()), *USUAL_FEEDS)
+    paths = (*CMS_FEEDS.get(front.cms, ()), *USUAL_FEEDS)
     return _below(front.url, paths, 8)
 
 
-def usual_sitemaps(front: Front) -> tuple[str, ...]:
+def common_sitemap_urls(front: FrontPage) -> tuple[str, ...]:
     """The same for sitemaps."""
     paths = ("wp-sitemap.xml", *USUAL_SITEMAPS) if front.cms == "wordpress" else USUAL_SITEMAPS
     return _below(front.url, paths, 6)
 
 
 def _below(url: str, paths: Iterable[str], most: int) -> tuple[str, ...]:
-    scope = urljoin(url, scope_of(url))
+    scope = urljoin(url, path_prefix(url))
     found = [urljoin(scope, path) for path in paths]
-    if scope_of(url) != "/":
+    if path_prefix(url) != "/":
         found = found[:4] + [urljoin(urljoin(url, "/"), path) for path in paths][:4]
     return tuple(dict.fromkeys(found))[:most]
 
 
-def sitemaps_first(urls: Iterable[str]) -> tuple[str, ...]:
+def news_sitemaps_first(urls: Iterable[str]) -> tuple[str, ...]:
     """News sitemaps before others: they are short, and say when a story was published."""
     return tuple(
         sorted(dict.fromkeys(urls), key=lambda url: NEWS.search(urlsplit(url).path) is None)
     )
 
 
-def children_to_read(links: Sequence[Seen], newest: Sequence[str], most: int) -> tuple[str, ...]:
+def child_sitemaps(
+    links: Sequence[RememberedLink], newest: Sequence[str], most: int
+) -> tuple[str, ...]:
     """Of a sitemap index: one that speaks of news or posts, then those that changed last."""
     named = [link.url for link in links if re.search(r"news|post|article|stor", link.url, re.I)]
     return tuple(dict.fromkeys((*named[:1], *newest, *(link.url for link in reversed(links)))))[
@@ -75,9 +83,9 @@ def children_to_read(links: Sequence[Seen], newest: Sequence[str], most: int) ->
     ]
 
 
-def sections(front: Front, owns: Callable[[str], bool], most: int) -> tuple[str, ...]:
+def section_urls(front: FrontPage, owns: Callable[[str], bool], most: int) -> tuple[str, ...]:
     """The menu's first own pages that are lists by the look of their address."""
-    inside = within((link for link in front.menu if owns(link.url)), front.url)
+    inside = links_below((link for link in front.menu if owns(link.url)), front.url)
     found = []
     for link in inside:
         path = urlsplit(link.url).path
@@ -86,15 +94,15 @@ def sections(front: Front, owns: Callable[[str], bool], most: int) -> tuple[str,
         if (
             not is_front
             and depth <= 3
-            and not OTHERS.search(path)
-            and not looks_like_story(link.url)
+            and not NOT_STORIES.search(path)
+            and not looks_like_story_url(link.url)
         ):
             found.append(link.url)
-    return tuple(dict.fromkeys(map(canonical, found)))[:most]
+    return tuple(dict.fromkeys(map(canonicalize, found)))[:most]
 
 
-def samples(
-    front: Front, places: Sequence[Probed], owns: Callable[[str], bool], most: int
+def sample_urls(
+    front: FrontPage, places: Sequence[ProbedSource], owns: Callable[[str], bool], most: int
 ) -> tuple[tuple[str, UrlKind], ...]:
     """Stories to fetch: from feeds above all, then from sitemaps and lists, spread over each and taken in turn."""
     lists = (
@@ -108,30 +116,32 @@ def samples(
             if place.kind is kind and place.outcome is Outcome.FETCHED:
                 good = [
                     link
-                    for link in within((each for each in place.links if owns(each.url)), front.url)
+                    for link in links_below(
+                        (each for each in place.links if owns(each.url)), front.url
+                    )
                     if (kind is UrlKind.FEED or _may_be_story(link, kind))
                     and url_key(link.url) not in lists
                 ]
                 rows.append(
-                    [(canonical(link.url), kind) for link in _spread(good, most)]
+                    [(canonicalize(link.url), kind) for link in _spread(good, most)]
                 )  # as a crawl would ask
     turns = [row[number] for number in range(most) for row in rows if number < len(row)]
     found = {url_key(url): (url, kind) for url, kind in reversed(turns)}
     return tuple(sorted(found.values(), key=turns.index))[:most]
 
 
-def _may_be_story(link: Seen, kind: UrlKind) -> bool:
+def _may_be_story(link: RememberedLink, kind: UrlKind) -> bool:
     path = urlsplit(link.url).path
-    if path in ("", "/") or OTHERS.search(path):
+    if path in ("", "/") or NOT_STORIES.search(path):
         return False
     return (
-        looks_like_story(link.url)
+        looks_like_story_url(link.url)
         or (kind is UrlKind.SITEMAP and link.is_dated)
         or len(link.title) >= 35
     )
 
 
-def _spread(links: Sequence[Seen], most: int) -> list[Seen]:
+def _spread(links: Sequence[RememberedLink], most: int) -> list[RememberedLink]:
     """From the whole length of a list: its first ones may all be of one kind."""
     step = max(1, len(links[:60]) // most)
     return list(links[:60:step])[:most]

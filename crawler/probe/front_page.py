@@ -12,11 +12,11 @@ from typing import Any, Final
 from lxml import etree, html
 
 from crawler.discovery.discover import as_utf8
-from crawler.discovery.links import plain_text, text_of
-from pipeline.core.markup_limits import too_complex
+from crawler.discovery.links import element_text, plain_text
+from pipeline.core.markup_limits import complexity_problem
 from pipeline.core.models import Outcome
-from pipeline.core.urls import canonical, resolve
-from pipeline.process_messages import Front, Seen
+from pipeline.core.urls import canonicalize, resolve_href
+from pipeline.process_messages import FrontPage, RememberedLink
 
 FEED_TYPES: Final = (
     "application/rss+xml",
@@ -25,9 +25,9 @@ FEED_TYPES: Final = (
     "application/rdf+xml",
 )
 FEED_LINK = re.compile(r"(?:^|[/._?=-])(?:rss2?|feeds?|atom)(?:[/._?&=-]|\d*$)|\.rss$", re.I)
-NO_FEED = re.compile(r"comment|wp-json|oembed|/podcast|javascript:|subscribe", re.I)
+NOT_A_FEED = re.compile(r"comment|wp-json|oembed|/podcast|javascript:|subscribe", re.I)
 MENU = re.compile(r"(?:^|[\s_-])(?:nav|menu|navbar|navigation|rubric|sections?|categories)", re.I)
-SYSTEMS: Final = (
+CMS_SIGNS: Final = (
     ("wordpress", re.compile(rb"/wp-(?:content|includes|json)/")),
     ("drupal", re.compile(rb"/sites/(?:default|all)/|drupal-settings-json|Drupal\.settings")),
     ("bitrix", re.compile(rb"/bitrix/(?:templates|js|cache|panel)")),
@@ -38,22 +38,22 @@ SYSTEMS: Final = (
     ("tilda", re.compile(rb"tildacdn|static\.tilda")),
 )
 LANGUAGE = re.compile(r"\s*([A-Za-z]{2,3})(?:$|[-_ ])")
-UNSEEN = frozenset(("script", "style", "noscript", "template", "svg"))
+INVISIBLE_ELEMENTS = frozenset(("script", "style", "noscript", "template", "svg"))
 MAX_MENU = 60
 
 
-def read_front(body: bytes, url: str, content_type: str, status: int) -> Front:
+def parse_front_page(body: bytes, url: str, content_type: str, status: int) -> FrontPage:
     """The Front of a page that was fetched from `url`."""
     parser = html.HTMLParser(encoding="utf8", remove_comments=True, no_network=True, huge_tree=True)
     body = as_utf8(body, content_type)
     try:
-        if too_complex(body):
+        if complexity_problem(body):
             raise ValueError("not to be parsed")
         root = html.document_fromstring(body, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, AssertionError, ValueError):
-        return Front(url=url, outcome=Outcome.FETCHED, status=status)
+        return FrontPage(url=url, outcome=Outcome.FETCHED, status=status)
     generator = _meta(root, "generator")
-    return Front(
+    return FrontPage(
         url=url,
         outcome=Outcome.FETCHED,
         status=status,
@@ -94,16 +94,17 @@ def _language(root: Any) -> str:
 def _system(body: bytes, generator: str) -> str:
     said = generator.lower()
     named = next(
-        (name for name, _ in SYSTEMS if name in said or (name == "dle" and "datalife" in said)), ""
+        (name for name, _ in CMS_SIGNS if name in said or (name == "dle" and "datalife" in said)),
+        "",
     )
-    return named or next((name for name, sign in SYSTEMS if sign.search(body)), "")
+    return named or next((name for name, sign in CMS_SIGNS if sign.search(body)), "")
 
 
 def _words(root: Any) -> int:
     """Words that a reader sees, as far as the server sends them. Counted up to a few thousand."""
     count = 0
     for element in root.iter():
-        if isinstance(element.tag, str) and element.tag not in UNSEEN:
+        if isinstance(element.tag, str) and element.tag not in INVISIBLE_ELEMENTS:
             count += len((element.text or "").split())
         count += len((element.tail or "").split())
         if count > 5000:
@@ -115,34 +116,38 @@ def _declared(root: Any, base: str) -> Iterator[str]:
     for link in root.iter("link"):
         kind, rel = (link.get("type") or "").lower().strip(), (link.get("rel") or "").lower()
         url = (
-            resolve(base, str(link.get("href") or ""))
+            resolve_href(base, str(link.get("href") or ""))
             if "alternate" in rel and kind in FEED_TYPES
             else None
         )
-        if url and not NO_FEED.search(url + " " + str(link.get("title") or "")):
+        if url and not NOT_A_FEED.search(url + " " + str(link.get("title") or "")):
             yield url
 
 
 def _linked(root: Any, base: str) -> Iterator[str]:
     for anchor in root.iter("a"):
         href = str(anchor.get("href") or "")
-        url = resolve(base, href) if FEED_LINK.search(href) and not NO_FEED.search(href) else None
+        url = (
+            resolve_href(base, href)
+            if FEED_LINK.search(href) and not NOT_A_FEED.search(href)
+            else None
+        )
         if url:
             yield url
 
 
-def _menu(root: Any, base: str) -> tuple[Seen, ...]:
+def _menu(root: Any, base: str) -> tuple[RememberedLink, ...]:
     """Short anchors of the navigation, in order, each URL once."""
-    found: dict[str, Seen] = {}
+    found: dict[str, RememberedLink] = {}
     for place in root.iter("nav", "header", "menu", "ul", "div"):
         if place.tag in ("ul", "div") and not MENU.search(
             f"{place.get('class') or ''} {place.get('id') or ''}"
         ):
             continue
         for anchor in place.iter("a"):
-            url, title = resolve(base, str(anchor.get("href") or "")), text_of(anchor)
+            url, title = resolve_href(base, str(anchor.get("href") or "")), element_text(anchor)
             if url and 0 < len(title) <= 40:
-                found.setdefault(canonical(url), Seen(url=url, title=title))
+                found.setdefault(canonicalize(url), RememberedLink(url=url, title=title))
         if len(found) >= MAX_MENU:
             break
     return tuple(found.values())[:MAX_MENU]

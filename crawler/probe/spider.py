@@ -22,32 +22,44 @@ from scrapy import Request, Spider, signals
 from scrapy.http import Response
 from scrapy.robotstxt import RobotParser
 
-from crawler.capture import RENDER, from_response, from_trouble, obeyed, without_credentials
-from crawler.discovery.discover import read_section, unpack
+from crawler.capture import (
+    RENDER_META,
+    apply_opt_outs,
+    capture_error,
+    capture_response,
+    without_credentials,
+)
+from crawler.discovery.discover import decompress_gzip, read_section
 from crawler.discovery.feeds import read_feed
-from crawler.discovery.links import Found, plain_text
+from crawler.discovery.links import LinkListing, plain_text
 from crawler.discovery.sitemaps import read_sitemap
-from crawler.events import Tell
-from crawler.http.fetch_errors import Trouble, explain
+from crawler.events import EventWriter
+from crawler.http.fetch_errors import FetchError, classify_error
 from crawler.probe import candidates
-from crawler.probe.front_page import read_front
+from crawler.probe.front_page import parse_front_page
 from pipeline.core.errors import NightdeskError
 from pipeline.core.models import Capture, DueUrl, Outcome, Reason, UrlKind
-from pipeline.core.urls import canonical, resolve, url_key
+from pipeline.core.urls import canonicalize, resolve_href, url_key
 from pipeline.process_messages import (
-    SAMPLES,
-    Findings,
-    Front,
-    Probed,
+    MAX_SAMPLES,
+    DiscoveryMethod,
+    FrontPage,
+    ProbedSource,
     ProbeJob,
-    Sample,
-    Seen,
-    Way,
-    domain_of,
+    ProbeResult,
+    RememberedLink,
+    SamplePage,
+    parent_domain,
 )
 
 REMEMBERED: Final = 300  # links of one place
-MOST: Final = {Way.DECLARED: 6, Way.LINKED: 4, Way.ROBOTS: 4, Way.INDEX: 3, Way.MENU: 6}
+MOST: Final = {
+    DiscoveryMethod.DECLARED: 6,
+    DiscoveryMethod.LINKED: 4,
+    DiscoveryMethod.ROBOTS: 4,
+    DiscoveryMethod.INDEX: 3,
+    DiscoveryMethod.MENU: 6,
+}
 LOOKING: Final = 0.65  # share of the time that may go by before the samples
 DATED = re.compile(
     rb"<(?:pubDate|updated|published|dc:date|(?:news:)?publication_date)>[^<]{8,60}<", re.I
@@ -55,7 +67,7 @@ DATED = re.compile(
 CLOCK = re.compile(rb"(?:([+-])(\d\d):?(\d\d)|(GMT|UTC?|Z))\s*<$")
 TITLE = re.compile(rb"<title[^>]*>(?:\s*<!\[CDATA\[)?(.*?)(?:\]\]>\s*)?</title>", re.I | re.S)
 FEED_START = re.compile(rb"<(?:rss|feed|rdf:RDF)[\s>]|\"https?://jsonfeed\.org/", re.I)
-TOO_LONG: Final = Trouble(
+TOO_LONG: Final = FetchError(
     Outcome.DEFERRED, Reason.TRY_AGAIN, "asks us to wait for longer than a probe takes"
 )
 
@@ -63,7 +75,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class ProbeFetch:
     """One answer, or why there is none."""
 
     capture: Capture
@@ -79,16 +91,16 @@ class ProbeSpider(Spider):
 
     name = "probe"
 
-    def __init__(self, job: ProbeJob, tell: Tell, **kwargs: Any) -> None:
+    def __init__(self, job: ProbeJob, tell: EventWriter, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.job = job
-        self.site = job.errand.site
+        self.site = job.crawl_job.site
         self.tell = tell
-        self.findings: Findings | None = None
-        self.trouble = "the probe was ended by a signal"
-        self._front = Front(url=self.site.url, outcome=Outcome.DEFERRED)
-        self._places: list[Probed] = []
-        self._samples: list[Sample] = []
+        self.result: ProbeResult | None = None
+        self.error_message = "the probe was ended by a signal"
+        self._front = FrontPage(url=self.site.url, outcome=Outcome.DEFERRED)
+        self._places: list[ProbedSource] = []
+        self._samples: list[SamplePage] = []
         self._robots_maps: list[str] = []
         self._crawl_delay = 0.0
         self._asked: set[str] = set()
@@ -113,35 +125,35 @@ class ProbeSpider(Spider):
         """The whole probe. Nothing is yielded: Scrapy keeps the spider open until this ends."""
         try:
             await self._probe()
-            self.findings = self._told()
+            self.result = self._told()
         except NightdeskError as error:  # no browser starts
-            self.trouble = str(error)
+            self.error_message = str(error)
         except Exception as error:
             log.exception("the probe of %s broke off", self.site.url)
-            self.trouble = f"unexpected {type(error).__name__}; the log has a traceback"
+            self.error_message = f"unexpected {type(error).__name__}; the log has a traceback"
         return
         yield  # makes this the asynchronous generator that Scrapy asks for
 
-    def _told(self) -> Findings:
-        return Findings(
+    def _told(self) -> ProbeResult:
+        return ProbeResult(
             front=self._front,
-            places=tuple(self._places),
+            sources=tuple(self._places),
             samples=tuple(self._samples),
             crawl_delay=self._crawl_delay,
             requests=self._used,
             seconds=round(time.monotonic() - self._started, 1),
-            ended=self._ended,
+            stop_reason=self._ended,
         )
 
     # the way through a site
 
     async def _probe(self) -> None:
         await self._meet_front()
-        given = self.site.places if self.job.known else ()
+        given = self.site.sources if self.job.is_known_site else ()
         for place in given:
-            await self._place(place.url, place.kind, Way.GIVEN)
-        for url in () if self.job.known else self.site.feeds:
-            await self._place(url, UrlKind.FEED, Way.GIVEN)
+            await self._place(place.url, place.kind, DiscoveryMethod.GIVEN)
+        for url in () if self.job.is_known_site else self.site.feeds:
+            await self._place(url, UrlKind.FEED, DiscoveryMethod.GIVEN)
         if self._front.outcome is not Outcome.FETCHED:
             if not any(place.works for place in self._places):
                 return
@@ -159,62 +171,62 @@ class ProbeSpider(Spider):
             and FEED_START.search(visit.response.body[:1000])
             and visit.response.status == 200
         ):
-            await self._read_place(self.site.url, UrlKind.FEED, Way.GIVEN, visit)
+            await self._read_place(self.site.url, UrlKind.FEED, DiscoveryMethod.GIVEN, visit)
             visit = await self._visit(_home_of(self._places[-1], visit.url), UrlKind.SECTION)
         capture = visit.capture
         if capture.outcome is not Outcome.FETCHED or visit.response is None:
-            self._front = Front(
+            self._front = FrontPage(
                 url=visit.url or self.site.url, outcome=capture.outcome, reason=capture.reason, detail=capture.detail,
                 status=capture.status,
             )  # fmt: skip
             return
         kind = capture.headers.get("content-type", "")
-        body = unpack(visit.response.body, self.site.safety.max_bytes)
+        body = decompress_gzip(visit.response.body, self.site.safety.max_bytes)
         if isinstance(body, bytes):
             self._front = await asyncio.to_thread(
-                read_front, body, visit.url, kind, capture.status or 0
+                parse_front_page, body, visit.url, kind, capture.status or 0
             )
         if not (
-            self.job.known
-            and url_key(visit.url) in {url_key(place.url) for place in self.site.places}
+            self.job.is_known_site
+            and url_key(visit.url) in {url_key(place.url) for place in self.site.sources}
         ):
-            await self._read_place(visit.url, UrlKind.SECTION, Way.FRONT, visit)
+            await self._read_place(visit.url, UrlKind.SECTION, DiscoveryMethod.FRONT, visit)
 
     async def _find_feeds(self) -> None:
-        for url in self._front.feeds[: MOST[Way.DECLARED]]:
-            await self._place(url, UrlKind.FEED, Way.DECLARED)
+        for url in self._front.feeds[: MOST[DiscoveryMethod.DECLARED]]:
+            await self._place(url, UrlKind.FEED, DiscoveryMethod.DECLARED)
         if self._has(UrlKind.FEED):
             return
-        for url in self._front.feed_links[: MOST[Way.LINKED]]:
-            await self._place(url, UrlKind.FEED, Way.LINKED)
-        for url in candidates.usual_feeds(self._front):
+        for url in self._front.feed_links[: MOST[DiscoveryMethod.LINKED]]:
+            await self._place(url, UrlKind.FEED, DiscoveryMethod.LINKED)
+        for url in candidates.common_feed_urls(self._front):
             if self._has(UrlKind.FEED):
                 return
-            await self._place(url, UrlKind.FEED, Way.USUAL)
+            await self._place(url, UrlKind.FEED, DiscoveryMethod.USUAL)
 
     async def _find_sitemaps(self) -> None:
-        named = (url for each in self._robots_maps if (url := resolve(self._front.url, each)))
-        for url in candidates.sitemaps_first(named)[: MOST[Way.ROBOTS]]:
-            await self._sitemap(url, Way.ROBOTS)
-        for url in candidates.usual_sitemaps(self._front):
+        named = (url for each in self._robots_maps if (url := resolve_href(self._front.url, each)))
+        for url in candidates.news_sitemaps_first(named)[: MOST[DiscoveryMethod.ROBOTS]]:
+            await self._sitemap(url, DiscoveryMethod.ROBOTS)
+        for url in candidates.common_sitemap_urls(self._front):
             if self._has(UrlKind.SITEMAP):
                 return
-            await self._sitemap(url, Way.USUAL)
+            await self._sitemap(url, DiscoveryMethod.USUAL)
 
-    async def _sitemap(self, url: str, way: Way) -> None:
+    async def _sitemap(self, url: str, way: DiscoveryMethod) -> None:
         found = await self._place(url, UrlKind.SITEMAP, way)
         if found is None or not found.children:
             return
-        index = [Seen(url=each) for each in found.children]
-        for child in candidates.children_to_read(index, found.children, MOST[Way.INDEX]):
-            await self._place(child, UrlKind.SITEMAP, Way.INDEX)
+        index = [RememberedLink(url=each) for each in found.children]
+        for child in candidates.child_sitemaps(index, found.children, MOST[DiscoveryMethod.INDEX]):
+            await self._place(child, UrlKind.SITEMAP, DiscoveryMethod.INDEX)
 
     async def _find_sections(self) -> None:
-        for url in candidates.sections(self._front, self._owns, MOST[Way.MENU]):
-            await self._place(url, UrlKind.SECTION, Way.MENU)
+        for url in candidates.section_urls(self._front, self._owns, MOST[DiscoveryMethod.MENU]):
+            await self._place(url, UrlKind.SECTION, DiscoveryMethod.MENU)
 
     async def _take_samples(self) -> None:
-        for url, kind in candidates.samples(self._front, self._places, self._owns, SAMPLES):
+        for url, kind in candidates.sample_urls(self._front, self._places, self._owns, MAX_SAMPLES):
             if not self._has_room(0):
                 return
             visit = await self._visit(url, UrlKind.STORY)
@@ -223,51 +235,53 @@ class ProbeSpider(Spider):
             if capture.body:
                 (Path(self.job.folder) / file).write_bytes(capture.body)
             self._samples.append(
-                Sample(
+                SamplePage(
                     url=url, found_on=kind, outcome=capture.outcome, reason=capture.reason, detail=capture.detail,
-                    status=capture.status, landed=visit.url, charset=capture.charset, file=file,
+                    status=capture.status, final_url=visit.url, charset=capture.charset, file=file,
                 )
             )  # fmt: skip
 
     # one place
 
-    async def _place(self, url: str, kind: UrlKind, way: Way) -> Probed | None:
+    async def _place(self, url: str, kind: UrlKind, way: DiscoveryMethod) -> ProbedSource | None:
         """Asks a place, unless it was asked or the budget says no."""
         try:
             key = url_key(url)
         except ValueError:
             return None
-        if key in self._asked or not self._has_room(SAMPLES, LOOKING):
+        if key in self._asked or not self._has_room(MAX_SAMPLES, LOOKING):
             return None
         return await self._read_place(url, kind, way, await self._visit(url, kind))
 
-    async def _read_place(self, url: str, kind: UrlKind, way: Way, visit: Visit) -> Probed:
+    async def _read_place(
+        self, url: str, kind: UrlKind, way: DiscoveryMethod, visit: ProbeFetch
+    ) -> ProbedSource:
         self._asked.add(url_key(url))
-        capture, found = visit.capture, Found()
+        capture, found = visit.capture, LinkListing()
         values: dict[str, Any] = {}
         if visit.response is not None and (
             capture.outcome is Outcome.FETCHED or (kind is UrlKind.FEED and capture.status == 200)
         ):
             found, values = await asyncio.to_thread(self._read, kind, visit.response)
             if found.was_read:
-                capture = from_response(
+                capture = capture_response(
                     _due(url, UrlKind.FEED), visit.response, capture.fetched_at, conditional=False
                 )
         reason, detail = (
             (found.reason, found.detail) if found.reason else (capture.reason, capture.detail)
         )
         failed = capture.outcome is Outcome.FETCHED and not found.was_read
-        probed = Probed(
-            url=url, kind=kind, way=way, outcome=Outcome.FAILED if failed else capture.outcome, reason=reason, detail=detail,
+        probed = ProbedSource(
+            url=url, kind=kind, discovered_by=way, outcome=Outcome.FAILED if failed else capture.outcome, reason=reason, detail=detail,
             status=capture.status, **values,
         )  # fmt: skip
         self._places.append(probed)
         return probed
 
-    def _read(self, kind: UrlKind, response: Response) -> tuple[Found, dict[str, Any]]:
+    def _read(self, kind: UrlKind, response: Response) -> tuple[LinkListing, dict[str, Any]]:
         """In a thread, as in a crawl: a hostile feed takes seconds."""
-        body = unpack(response.body, self.site.safety.max_bytes)
-        if isinstance(body, Found):
+        body = decompress_gzip(response.body, self.site.safety.max_bytes)
+        if isinstance(body, LinkListing):
             return body, {}
         content_type = (response.headers.get("Content-Type") or b"").decode("ascii", "replace")
         if kind is UrlKind.FEED:
@@ -280,7 +294,7 @@ class ProbeSpider(Spider):
 
     def _owns(self, url: str) -> bool:
         """Also sister hosts: which of them belong to the site shows in its feeds."""
-        return domain_of(url) == domain_of(self._front.url)
+        return parent_domain(url) == parent_domain(self._front.url)
 
     def _has(self, kind: UrlKind) -> bool:
         """Whether a place of this kind shows stories of the site."""
@@ -293,30 +307,30 @@ class ProbeSpider(Spider):
 
     # one request
 
-    async def _visit(self, url: str, kind: UrlKind) -> Visit:
+    async def _visit(self, url: str, kind: UrlKind) -> ProbeFetch:
         at, due = datetime.now(UTC), _due(url, kind)
         try:
-            meta = {RENDER: True} if self.site.renders(kind) else {}
+            meta = {RENDER_META: True} if self.site.renders(kind) else {}
             request = self.crawler.engine.download_async(
                 Request(without_credentials(url), meta=meta)
             )
             response = await asyncio.wait_for(request, self._time_left())
             agent = self.settings["ROBOTSTXT_USER_AGENT"]
-            capture = from_response(due, response, at, conditional=False, agent=agent)
-            visit = Visit(
-                obeyed(capture, self.site.politeness) if kind is UrlKind.STORY else capture,
+            capture = capture_response(due, response, at, conditional=False, agent=agent)
+            visit = ProbeFetch(
+                apply_opt_outs(capture, self.site.politeness) if kind is UrlKind.STORY else capture,
                 response,
             )
         except NightdeskError:
             raise
         except TimeoutError:  # a host that asked us to wait is waited for
-            visit = Visit(from_trouble(due, TOO_LONG, at))
+            visit = ProbeFetch(capture_error(due, TOO_LONG, at))
         except Exception as error:
-            trouble = explain(error)
+            trouble = classify_error(error)
             if trouble.reason is Reason.INTERNAL:
                 log.exception("%s: fetching it failed", without_credentials(url))
-            visit = Visit(from_trouble(due, trouble, at))
-        self.tell.probed(url, kind, visit.capture)
+            visit = ProbeFetch(capture_error(due, trouble, at))
+        self.tell.probe_fetched(url, kind, visit.capture)
         return visit
 
     def _time_left(self) -> float:
@@ -346,14 +360,14 @@ def _due(url: str, kind: UrlKind) -> DueUrl:
     return DueUrl(0, url, kind, datetime.now(UTC))
 
 
-def _home_of(feed: Probed, url: str) -> str:
+def _home_of(feed: ProbedSource, url: str) -> str:
     """Where the stories of a feed live: a feed may be served from elsewhere."""
     hosts = Counter(urljoin(link.url, "/") for link in feed.links)
     own = urljoin(url, "/")
     return own if own in hosts or not hosts else hosts.most_common(1)[0][0]
 
 
-def _values(kind: UrlKind, body: bytes, found: Found) -> dict[str, Any]:
+def _values(kind: UrlKind, body: bytes, found: LinkListing) -> dict[str, Any]:
     """What is remembered of a place."""
     stories = [link for link in found.links if link.kind is UrlKind.STORY]
     inner = sorted(
@@ -374,7 +388,7 @@ def _values(kind: UrlKind, body: bytes, found: Found) -> dict[str, Any]:
         "title": plain_text(title.group(1).decode("utf8", "replace"))[:200] if title else "",
         "total": len(stories),
         "links": tuple(
-            Seen(
+            RememberedLink(
                 url=link.url, title=link.title, is_dated=bool(link.published_at or link.modified_at)
             )
             for link in _usable(stories)
@@ -393,7 +407,7 @@ def _usable(stories: Iterable[Any]) -> list[Any]:
 
 def _is_url(url: str) -> bool:
     try:
-        return len(canonical(url)) < 2000
+        return len(canonicalize(url)) < 2000
     except ValueError:
         return False
 

@@ -27,40 +27,42 @@ from scrapy.crawler import Crawler
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
 from scrapy_playwright.provider import PlaywrightBrowserProvider
 
-from crawler.capture import Rendered
-from crawler.http.fetch_errors import Refusal
-from crawler.rendering.process_tree import end_all, megabytes, offspring
-from crawler.rendering.request_policy import Say, address_of, may_ask
-from crawler.rendering.script_cache import Scripts
-from crawler.rendering.socks_proxy import Tunnel
+from crawler.capture import RenderInfo
+from crawler.http.fetch_errors import RequestRefused
+from crawler.rendering.process_tree import descendant_processes, kill_all, private_megabytes
+from crawler.rendering.request_policy import RequestAction, decide_request, host_and_port
+from crawler.rendering.script_cache import ScriptCache
+from crawler.rendering.socks_proxy import SocksProxy
 from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import Outcome, Reason
 
-STILL: Final = 0.5  # seconds in which nothing was asked for and the text did not change
-LOOK: Final = 0.15  # seconds between two looks at the text
-GRACE: Final = 5.0  # seconds to answer us, beyond what the scripts may take
-START: Final = 60.0  # seconds for the browser to start
-MEMORY_MB: Final = 1500  # of all its processes together
-TEXT = (
+QUIET_SECONDS: Final = 0.5  # seconds in which nothing was asked for and the text did not change
+POLL_SECONDS: Final = 0.15  # seconds between two looks at the text
+GRACE_SECONDS: Final = 5.0  # seconds to answer us, beyond what the scripts may take
+START_SECONDS: Final = 60.0  # seconds for the browser to start
+MAX_BROWSER_MB: Final = 1500  # of all its processes together
+TEXT_LENGTH_SCRIPT = (
     "() => [document.readyState === 'complete', document.body ? document.body.innerText.length : 0]"
 )
-SIZE = "() => document.documentElement ? document.documentElement.outerHTML.length : 0"
-GIVEN: Final = (
+HTML_LENGTH_SCRIPT = (
+    "() => document.documentElement ? document.documentElement.outerHTML.length : 0"
+)
+FORWARDED_HEADERS: Final = (
     "content-type",
     "content-language",
     "content-security-policy",
     "last-modified",
     "set-cookie",
 )
-HOMES: Final = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
-NOWHERE: Final = "/dev/null"  # a home in which nothing can be kept
-ANY = {"Access-Control-Allow-Origin": "*"}
+HOME_VARIABLES: Final = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
+NO_HOME: Final = "/dev/null"  # a home in which nothing can be kept
+ALLOW_ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 
 log = logging.getLogger(__name__)
 
 
-class QuietProvider(PlaywrightBrowserProvider):  # type: ignore[misc]
+class LazyBrowserProvider(PlaywrightBrowserProvider):  # type: ignore[misc]
     """Starts Playwright with the first page that is rendered, not with the crawl."""
 
     async def start(self) -> None:
@@ -80,7 +82,7 @@ class QuietProvider(PlaywrightBrowserProvider):  # type: ignore[misc]
 
 
 @dataclass
-class _Visit:
+class _PageSession:
     """One page in the browser: what it is given, what it asked for, and what it still waits for."""
 
     url: str
@@ -129,8 +131,8 @@ class Browser:
         self._may_fetch = may_fetch
         self._agent = str(crawler.settings["USER_AGENT"])
         self._path = str(crawler.settings["NIGHTDESK_CHROMIUM"])
-        self._tunnel = Tunnel(self._may_be_private, site.politeness.timeout)
-        self._scripts = Scripts()
+        self._tunnel = SocksProxy(self._may_be_private, site.politeness.timeout)
+        self._scripts = ScriptCache()
         self._port = 0
         self._names = count(1)
         self._handler = self._driver()
@@ -141,17 +143,17 @@ class Browser:
 
     async def render(
         self, url: str, body: bytes, headers: Mapping[str, str]
-    ) -> tuple[bytes, Rendered]:
+    ) -> tuple[bytes, RenderInfo]:
         """What the scripts of a page made of it, as UTF-8. Raises Refusal, and ConfigError where no browser starts."""
         if not self._port:
             self._port = await self._tunnel.open()
             self._handler = self._driver()
-        began, visit = time.monotonic(), _Visit(url, body, headers)
-        self._tunnel.begin(max(0, self._site.safety.max_bytes - len(body)))
-        start = 0.0 if hasattr(self._handler, "browser") else START
+        began, visit = time.monotonic(), _PageSession(url, body, headers)
+        self._tunnel.start_page(max(0, self._site.safety.max_bytes - len(body)))
+        start = 0.0 if hasattr(self._handler, "browser") else START_SECONDS
         with _watched() as memory:
             try:
-                async with asyncio.timeout(self._site.render_seconds + GRACE + start):
+                async with asyncio.timeout(self._site.render_seconds + GRACE_SECONDS + start):
                     made, version = await visit.under_way(self._show(visit))
             except (PlaywrightError, TimeoutError) as error:
                 log.info("rendering failed: %s", type(error).__name__)
@@ -160,19 +162,21 @@ class Browser:
                 raise refusal from error
         took = int((time.monotonic() - began) * 1000)
         received = len(body) + self._tunnel.received
-        return made, Rendered(f"Chromium {version}", visit.requests, visit.refused, received, took)
+        return made, RenderInfo(
+            f"Chromium {version}", visit.requests, visit.refused, received, took
+        )
 
     async def close(self) -> None:
         """The end of the browser, whatever it is at."""
         with suppress(PlaywrightError, TimeoutError):
-            await asyncio.wait_for(self._handler.close(), 2 * GRACE)
+            await asyncio.wait_for(self._handler.close(), 2 * GRACE_SECONDS)
         if self._port:
-            end_all(offspring())
+            kill_all(descendant_processes())
             await self._tunnel.close()
 
     # one page
 
-    async def _show(self, visit: _Visit) -> tuple[bytes, str]:
+    async def _show(self, visit: _PageSession) -> tuple[bytes, str]:
         """The page as its scripts made it, and the browser's version."""
 
         async def prepare(page: Page, request: Request) -> None:
@@ -194,9 +198,9 @@ class Browser:
         await self._handler.download_request(request)
         page: Page = request.meta["playwright_page"]
         await self._settle(page, visit)
-        if await page.evaluate(SIZE) > self._site.safety.max_bytes:
+        if await page.evaluate(HTML_LENGTH_SCRIPT) > self._site.safety.max_bytes:
             await page.context.close()
-            raise Refusal(
+            raise RequestRefused(
                 Reason.TOO_LARGE,
                 "what its scripts make of it is larger than max_bytes",
                 Outcome.FAILED,
@@ -209,20 +213,20 @@ class Browser:
         await page.context.close()
         return made, version
 
-    async def _settle(self, page: Page, visit: _Visit) -> None:
+    async def _settle(self, page: Page, visit: _PageSession) -> None:
         """Waits until all was loaded and the text has not changed for a moment, or the time of its scripts is over."""
         now = still_since = time.monotonic()
         end, before = now + self._site.render_seconds, -1
-        while now < end and now - still_since < STILL:
-            await asyncio.sleep(LOOK)
+        while now < end and now - still_since < QUIET_SECONDS:
+            await asyncio.sleep(POLL_SECONDS)
             if self._tunnel.is_full:
                 raise PlaywrightError("the page brings in too much")
-            is_loaded, size = await page.evaluate(TEXT)
+            is_loaded, size = await page.evaluate(TEXT_LENGTH_SCRIPT)
             now = time.monotonic()
             if not is_loaded or visit.waits_for or size != before:
                 before, still_since = size, now
 
-    async def _keep_scripts(self, visit: _Visit) -> None:
+    async def _keep_scripts(self, visit: _PageSession) -> None:
         for asked in visit.got:
             with suppress(PlaywrightError):  # the browser lets go of bodies as it likes
                 response = await asked.response()
@@ -231,11 +235,11 @@ class Browser:
                     and response.status == 200
                     and asked.redirected_from is None
                 ):
-                    self._scripts.keep(
+                    self._scripts.put(
                         asked.url, await response.all_headers(), await response.body()
                     )
 
-    async def _answer(self, page: Page, visit: _Visit, route: Route) -> None:
+    async def _answer(self, page: Page, visit: _PageSession, route: Route) -> None:
         """Answers one request of the page."""
         asked = route.request
         with suppress(PlaywrightError):  # the page may be gone by now
@@ -250,10 +254,14 @@ class Browser:
                     )  # the page stays where it is; an abort would show an error in its place
                 return
             known = self._scripts.get(asked.url) if asked.resource_type == "script" else None
-            say = may_ask(asked.resource_type, asked.method, asked.url, visit.url, visit.requests)
-            if say is Say.EMPTY:
-                await route.fulfill(status=200, content_type="text/css", headers=ANY, body="")
-            elif say is Say.NO or not self._may_fetch(asked.url):
+            say = decide_request(
+                asked.resource_type, asked.method, asked.url, visit.url, visit.requests
+            )
+            if say is RequestAction.EMPTY:
+                await route.fulfill(
+                    status=200, content_type="text/css", headers=ALLOW_ANY_ORIGIN, body=""
+                )
+            elif say is RequestAction.REFUSE or not self._may_fetch(asked.url):
                 visit.refused += 1
                 await route.abort("blockedbyclient")
             elif known is not None:
@@ -261,33 +269,33 @@ class Browser:
             else:
                 visit.requests += 1
                 visit.waits_for.add(asked)
-                self._tunnel.allow(*address_of(asked.url))
+                self._tunnel.allow(*host_and_port(asked.url))
                 await route.continue_()
 
-    def _refusal(self, visit: _Visit, is_too_big: bool, is_late: bool) -> Refusal:
+    def _refusal(self, visit: _PageSession, is_too_big: bool, is_late: bool) -> RequestRefused:
         if self._tunnel.is_full:
-            return Refusal(
+            return RequestRefused(
                 Reason.TOO_LARGE,
                 "the page and what it loads are larger than max_bytes",
                 Outcome.FAILED,
             )
         why = "the browser could not show it"
         if is_too_big:
-            why = f"its scripts need more than {MEMORY_MB} MB of memory"
+            why = f"its scripts need more than {MAX_BROWSER_MB} MB of memory"
         elif visit.has_crashed:
             why = "the browser crashed on it"
         elif is_late:
             why = "it did not let go of the browser in the time of its scripts"
-        return Refusal(Reason.RENDER_FAILED, why, Outcome.FAILED)
+        return RequestRefused(Reason.RENDER_FAILED, why, Outcome.FAILED)
 
     async def _give_up(self) -> None:
         """Ends the browser, so that the next page begins with a new one."""
         browser = getattr(self._handler, "browser", None)
         if browser is not None:
             with suppress(PlaywrightError, TimeoutError):
-                await asyncio.wait_for(browser.close(), GRACE)
-        end_all(offspring())
-        until = time.monotonic() + GRACE
+                await asyncio.wait_for(browser.close(), GRACE_SECONDS)
+        kill_all(descendant_processes())
+        until = time.monotonic() + GRACE_SECONDS
         while (
             hasattr(self._handler, "browser") and time.monotonic() < until
         ):  # scrapy-playwright hears of it by and by
@@ -302,7 +310,7 @@ class Browser:
         handler = ScrapyPlaywrightDownloadHandler.from_crawler(self._crawler)
         handler.config.target_closed_max_retries = 0
         handler.config.launch_options = self._options()
-        handler.browser_provider = QuietProvider(handler.config)
+        handler.browser_provider = LazyBrowserProvider(handler.config)
         return handler
 
     def _options(self) -> dict[str, Any]:
@@ -317,11 +325,11 @@ class Browser:
                 "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
             ],
             "env": {"PATH": os.defpath, "TMPDIR": gettempdir(), "LANG": "C.UTF-8"}
-            | dict.fromkeys(HOMES, NOWHERE),
+            | dict.fromkeys(HOME_VARIABLES, NO_HOME),
             "handle_sigint": False,  # who ends the crawl ends the browser
             "handle_sigterm": False,
             "handle_sighup": False,
-            "timeout": START * 1000,
+            "timeout": START_SECONDS * 1000,
         }
 
     def _cookies(self, url: str) -> list[Any]:
@@ -343,7 +351,7 @@ class Browser:
             "timezone_id": site.timezone,
             "permissions": ["local-network-access"] if site.safety.allow_private else [],
         }
-        limit = (site.render_seconds + GRACE + START) * 1000
+        limit = (site.render_seconds + GRACE_SECONDS + START_SECONDS) * 1000
         return {
             "playwright": True,
             "playwright_include_page": True,
@@ -358,9 +366,9 @@ def _watched() -> Iterator[asyncio.Task[None]]:
     """Watches the browser's memory. The task is done once that was too much, and the browser was ended."""
 
     async def watch() -> None:
-        while megabytes(offspring()) <= MEMORY_MB:
+        while private_megabytes(descendant_processes()) <= MAX_BROWSER_MB:
             await asyncio.sleep(0.5)
-        end_all(offspring())
+        kill_all(descendant_processes())
 
     task = asyncio.create_task(watch())
     try:

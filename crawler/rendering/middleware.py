@@ -14,14 +14,20 @@ from scrapy import Request, signals
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
-from crawler.capture import RENDER, RENDERED, VALIDATORS, is_html, parse_content_type
+from crawler.capture import (
+    RENDER_INFO_META,
+    RENDER_META,
+    VALIDATOR_HEADERS,
+    is_html,
+    parse_content_type,
+)
 from crawler.http.robots import RobotsGuard
-from crawler.rendering.browser import GIVEN, Browser
+from crawler.rendering.browser import FORWARDED_HEADERS, Browser
 
 NO_REFERER = {"referrer-policy": "same-origin"}  # other sites are not told which page it is
 
 
-class Rendering:
+class RenderMiddleware:
     """See the module's head."""
 
     def __init__(self, crawler: Crawler) -> None:
@@ -33,7 +39,7 @@ class Rendering:
         crawler.signals.connect(self._browser.close, signal=signals.engine_stopped)
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Rendering:
+    def from_crawler(cls, crawler: Crawler) -> RenderMiddleware:
         return cls(crawler)
 
     async def process_response(self, request: Request, response: Response) -> Response:
@@ -41,10 +47,11 @@ class Rendering:
         has_page = (
             response.status in (200, 203) and response.body.strip() and is_html(said, response.body)
         )
-        if not (request.meta.get(RENDER) and has_page):
+        if not (request.meta.get(RENDER_META) and has_page):
             return response
         given = {
-            name: (response.headers.get(name) or b"").decode("utf8", "replace") for name in GIVEN
+            name: (response.headers.get(name) or b"").decode("utf8", "replace")
+            for name in FORWARDED_HEADERS
         }
         async with self._turn:
             body, rendered = await self._browser.render(
@@ -53,9 +60,9 @@ class Rendering:
                 {name: value for name, value in given.items() if value} | NO_REFERER,
             )
         self._stats.inc_value("downloader/response_bytes", rendered.received - len(response.body))
-        request.meta[RENDERED] = rendered
+        request.meta[RENDER_INFO_META] = rendered
         headers = response.headers.copy()
-        for name in VALIDATORS:
+        for name in VALIDATOR_HEADERS:
             headers.pop(name, None)
         headers["Content-Type"] = f"{parse_content_type(said)[0] or 'text/html'}; charset=utf-8"
         return response.replace(body=body, headers=headers)

@@ -16,7 +16,7 @@ PARENT = re.compile(rb"\) \S (\d+) ")  # in `stat`, behind a name that may hold 
 OWN_PAGES = re.compile(rb"^Rss(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)
 
 
-def offspring() -> tuple[int, ...]:
+def descendant_processes() -> tuple[int, ...]:
     """The children of our children, and theirs: of Playwright's driver, which is our child, the browser."""
     children = defaultdict[int, list[int]](list)
     for path in Path("/proc").glob("[0-9]*/stat"):
@@ -31,7 +31,7 @@ def offspring() -> tuple[int, ...]:
     return tuple(seen)
 
 
-def megabytes(processes: tuple[int, ...]) -> int:
+def private_megabytes(processes: tuple[int, ...]) -> int:
     """Memory that the processes do not share with files."""
     total = 0
     for process in processes:
@@ -40,7 +40,7 @@ def megabytes(processes: tuple[int, ...]) -> int:
     return total // 1024
 
 
-def end_all(processes: tuple[int, ...]) -> None:
+def kill_all(processes: tuple[int, ...]) -> None:
     for process in processes:
         with suppress(OSError):
             os.kill(process, signal.SIGKILL)

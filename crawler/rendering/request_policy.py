@@ -11,11 +11,11 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from pipeline.process_messages import domain_of
+from pipeline.process_messages import parent_domain
 
-MOST: Final = 150  # requests of one page
-DATA: Final = frozenset({"script", "xhr", "fetch"})
-COUNTERS: Final = (  # of readers and of what they are shown; the ends of their hosts
+MAX_REQUESTS: Final = 150  # requests of one page
+DATA_TYPES: Final = frozenset({"script", "xhr", "fetch"})
+TRACKER_DOMAINS: Final = (  # of readers and of what they are shown; the ends of their hosts
     "google-analytics.com", "googletagmanager.com", "googletagservices.com", "googlesyndication.com", "doubleclick.net",
     "googleadservices.com", "adservice.google.com", "facebook.net", "facebook.com", "mc.yandex.ru", "mc.yandex.com",
     "an.yandex.ru", "top-fwz1.mail.ru", "counter.yadro.ru", "adfox.ru", "tns-counter.ru", "hotjar.com", "clarity.ms",
@@ -24,33 +24,37 @@ COUNTERS: Final = (  # of readers and of what they are shown; the ends of their 
 )  # fmt: skip
 
 
-class Say(StrEnum):
+class RequestAction(StrEnum):
     """What a page is answered."""
 
-    ASK = "ask"
+    FETCH = "ask"
     EMPTY = "empty"
-    NO = "no"
+    REFUSE = "no"
 
 
-def may_ask(kind: str, method: str, url: str, page: str, asked: int) -> Say:
+def decide_request(kind: str, method: str, url: str, page: str, asked: int) -> RequestAction:
     """Whether a page may ask for a URL, as the browser names its kind, when it has asked `asked` times before."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
     except ValueError:
-        return Say.NO
+        return RequestAction.REFUSE
     if parts.scheme not in ("http", "https") or not host:
-        return Say.NO
+        return RequestAction.REFUSE
     if kind == "stylesheet":
-        return Say.EMPTY
-    is_own = domain_of(url) == domain_of(page)
-    if kind not in DATA or asked >= MOST or (method not in ("GET", "HEAD") and not is_own):
-        return Say.NO
-    counts = any(host == end or host.endswith("." + end) for end in COUNTERS)
-    return Say.NO if counts and not is_own else Say.ASK
+        return RequestAction.EMPTY
+    is_own = parent_domain(url) == parent_domain(page)
+    if (
+        kind not in DATA_TYPES
+        or asked >= MAX_REQUESTS
+        or (method not in ("GET", "HEAD") and not is_own)
+    ):
+        return RequestAction.REFUSE
+    counts = any(host == end or host.endswith("." + end) for end in TRACKER_DOMAINS)
+    return RequestAction.REFUSE if counts and not is_own else RequestAction.FETCH
 
 
-def address_of(url: str) -> tuple[str, int]:
+def host_and_port(url: str) -> tuple[str, int]:
     """The host and port that a URL is asked at."""
     parts = urlsplit(url)
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from pipeline.core.ip_addresses import is_public
+from pipeline.core.ip_addresses import is_public_address
 
 CHUNK = 65536
 SUCCEEDED, NOT_ALLOWED, UNREACHABLE = 0, 2, 4  # replies, as RFC 1928 numbers them
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Tunnel:
+class SocksProxy:
     """See the module's head. `open` it, then `begin` for each page."""
 
     may_be_private: Callable[
@@ -49,7 +49,7 @@ class Tunnel:
         if self._server is not None:
             self._server.close()
 
-    def begin(self, most: int) -> None:
+    def start_page(self, most: int) -> None:
         """A new page, which may bring in so many bytes; connections of the one before are closed."""
         self._hang_up()
         self._allowed.clear()
@@ -93,7 +93,7 @@ class Tunnel:
             return UNREACHABLE
         addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
         may_be_private = self.may_be_private(host, port)
-        good = [address for address in addresses if may_be_private or is_public(address)]
+        good = [address for address in addresses if may_be_private or is_public_address(address)]
         if not good and addresses:
             if host not in self.blocked:
                 self.blocked.append(host)

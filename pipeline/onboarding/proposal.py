@@ -13,52 +13,64 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from pipeline.config.site import Site, bare_host
+from pipeline.config.site import Site, without_www
 from pipeline.core.models import CleanResult, Link, Outcome, UrlKind
-from pipeline.core.urls import canonical, host_of, looks_like_story, url_key
-from pipeline.onboarding.site_ids import name_of
-from pipeline.onboarding.timezones import zone_of
-from pipeline.onboarding.url_patterns import Pattern, patterns, shape_of
-from pipeline.process_messages import Findings, Probed, Sample, Seen, Way, domain_of, within
+from pipeline.core.urls import canonicalize, host_of, looks_like_story_url, url_key
+from pipeline.onboarding.site_ids import site_name
+from pipeline.onboarding.timezones import guess_timezone
+from pipeline.onboarding.url_patterns import UrlPattern, find_patterns, url_shape
+from pipeline.process_messages import (
+    DiscoveryMethod,
+    ProbedSource,
+    ProbeResult,
+    RememberedLink,
+    SamplePage,
+    links_below,
+    parent_domain,
+)
 
-FEEDS: Final = 5  # that a file names at the most
-SECTIONS: Final = 6
-HISTORY: Final = 2500  # URLs of a sitemap from which it is a back catalogue rather than what is new
-CHILDREN: Final = 40  # sitemaps of an index that are asked for every night without a second thought
-COVER: Final = 0.9  # share of stories that patterns have to let in
-HEADLINE: Final = 20  # characters of an anchor that is one
-FEWEST: Final = 2  # stories that make a section one
+MAX_FEEDS: Final = 5  # that a file names at the most
+MAX_SECTIONS: Final = 6
+MAX_CURRENT_URLS: Final = (
+    2500  # URLs of a sitemap from which it is a back catalogue rather than what is new
+)
+MAX_CHILD_SITEMAPS: Final = (
+    40  # sitemaps of an index that are asked for every night without a second thought
+)
+MIN_COVERAGE: Final = 0.9  # share of stories that patterns have to let in
+MIN_HEADLINE_LENGTH: Final = 20  # characters of an anchor that is one
+MIN_SECTION_STORIES: Final = 2  # stories that make a section one
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class CleanedSample:
     """A sample, and what the cleaner made of it; None where there was nothing to clean."""
 
-    sample: Sample
-    extraction: CleanResult | None = None
+    sample: SamplePage
+    result: CleanResult | None = None
 
     @property
     def is_story(self) -> bool:
-        return self.extraction is not None and self.extraction.outcome is Outcome.ARCHIVED
+        return self.result is not None and self.result.outcome is Outcome.ARCHIVED
 
 
 @dataclass(frozen=True, slots=True)
-class Yield:
+class SourceYield:
     """What one place comes to under the proposed file."""
 
-    place: Probed
+    source: ProbedSource
     stories: int = 0  # links that the file would let in
-    only_here: int = 0  # of them, those that no other place shows
-    is_taken: bool = False
+    unique_stories: int = 0  # of them, those that no other place shows
+    is_selected: bool = False
     note: str = ""  # why it is not taken
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class ExplainedValue:
     """One value of a key, and why."""
 
     value: str
-    why: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +79,18 @@ class Proposal:
 
     name: str
     url: str
-    language: Value
-    timezone: Value
-    feeds: tuple[Value, ...] = ()
-    sitemaps: tuple[Value, ...] = ()
-    sections: tuple[Value, ...] = ()
-    left_out: tuple[Value, ...] = ()  # sitemaps that may be wanted
-    hosts: tuple[Value, ...] = ()
-    allow: tuple[Value, ...] = ()
-    deny: tuple[Value, ...] = ()
-    no_patterns: str = ""  # why there is no `allow`
+    language: ExplainedValue
+    timezone: ExplainedValue
+    feeds: tuple[ExplainedValue, ...] = ()
+    sitemaps: tuple[ExplainedValue, ...] = ()
+    sections: tuple[ExplainedValue, ...] = ()
+    omitted_sitemaps: tuple[ExplainedValue, ...] = ()  # sitemaps that may be wanted
+    hosts: tuple[ExplainedValue, ...] = ()
+    allow: tuple[ExplainedValue, ...] = ()
+    deny: tuple[ExplainedValue, ...] = ()
+    no_allow_reason: str = ""  # why there is no `allow`
     render: bool = False  # its pages were looked at in a browser, and need it
-    yields: tuple[Yield, ...] = field(default=(), compare=False)
+    source_yields: tuple[SourceYield, ...] = field(default=(), compare=False)
 
     def site(self, name: str, **more: object) -> Site:
         """The Site that the file would make."""
@@ -98,10 +110,12 @@ class Proposal:
         )
 
 
-def propose(findings: Findings, judged: Sequence[Judged], name: str = "") -> Proposal | None:
+def propose_site(
+    findings: ProbeResult, judged: Sequence[CleanedSample], name: str = ""
+) -> Proposal | None:
     """The Proposal; None where no story or no place to find them was found."""
     stories = [each for each in judged if each.is_story]
-    if not stories or not any(place.works for place in findings.places):
+    if not stories or not any(place.works for place in findings.sources):
         return None
     url = findings.front.url
     hosts = _hosts(findings, stories)
@@ -109,15 +123,15 @@ def propose(findings: Findings, judged: Sequence[Judged], name: str = "") -> Pro
     found = _patterns(findings, judged, lists)
     deny = _deny(found, judged, lists)
     base = Proposal(
-        name=name or name_of(findings),
+        name=name or site_name(findings),
         url=url,
         language=_language(findings, stories),
         timezone=_timezone(findings, stories),
-        sections=(Value(url),),  # until the places are chosen: a Site needs one
+        sections=(ExplainedValue(url),),  # until the places are chosen: a Site needs one
         hosts=hosts,
         allow=tuple(_counted(pattern, stories, findings) for pattern in found),
         deny=deny,
-        no_patterns=""
+        no_allow_reason=""
         if found
         else "story URLs are too unlike each other for a pattern that leaves lists out",
     )
@@ -127,32 +141,36 @@ def propose(findings: Findings, judged: Sequence[Judged], name: str = "") -> Pro
 # hosts, language, time zone
 
 
-def _hosts(findings: Findings, stories: Sequence[Judged]) -> tuple[Value, ...]:
+def _hosts(findings: ProbeResult, stories: Sequence[CleanedSample]) -> tuple[ExplainedValue, ...]:
     """Sister hosts that a good part of the stories live on."""
-    home = bare_host(host_of(findings.front.url))
+    home = without_www(host_of(findings.front.url))
     urls = [
-        link.url for place in findings.places if place.kind is UrlKind.FEED for link in place.links
+        link.url for place in findings.sources if place.kind is UrlKind.FEED for link in place.links
     ]
-    urls += [url for each in stories for url in (each.sample.url, each.sample.landed) if url]
-    counts = Counter(bare_host(host_of(url)) for url in urls)
-    sampled = {bare_host(host_of(each.sample.landed or each.sample.url)) for each in stories}
+    urls += [url for each in stories for url in (each.sample.url, each.sample.final_url) if url]
+    counts = Counter(without_www(host_of(url)) for url in urls)
+    sampled = {without_www(host_of(each.sample.final_url or each.sample.url)) for each in stories}
     return tuple(
-        Value(host, f"{count} of {len(urls)} story links")
+        ExplainedValue(host, f"{count} of {len(urls)} story links")
         for host, count in counts.most_common(4)
-        if host != home and (host in sampled or domain_of(f"https://{host}/") == domain_of(findings.front.url))
+        if host != home and (host in sampled or parent_domain(f"https://{host}/") == parent_domain(findings.front.url))
         and count >= 0.1 * len(urls)
     )  # fmt: skip
 
 
-def _language(findings: Findings, stories: Sequence[Judged]) -> Value:
+def _language(findings: ProbeResult, stories: Sequence[CleanedSample]) -> ExplainedValue:
     told = Counter(
-        each.extraction.metadata.language
+        each.result.metadata.language
         for each in stories
-        if each.extraction and each.extraction.metadata.language
+        if each.result and each.result.metadata.language
     )
     declared = findings.front.language
     if not told:
-        return Value(declared[:2], "as the front page declares") if declared else Value("")
+        return (
+            ExplainedValue(declared[:2], "as the front page declares")
+            if declared
+            else ExplainedValue("")
+        )
     language, count = told.most_common(1)[0]
     why = f"the text of {count} of {len(stories)} samples"
     if declared:
@@ -161,154 +179,158 @@ def _language(findings: Findings, stories: Sequence[Judged]) -> Value:
             if declared[:2] == language
             else f"; the front page declares '{declared}'"
         )
-    return Value(language, why)
+    return ExplainedValue(language, why)
 
 
-def _timezone(findings: Findings, stories: Sequence[Judged]) -> Value:
+def _timezone(findings: ProbeResult, stories: Sequence[CleanedSample]) -> ExplainedValue:
     clocks: Counter[int] = Counter()
     days = []
     for each in stories:
-        assert each.extraction is not None
-        metadata = each.extraction.metadata
+        assert each.result is not None
+        metadata = each.result.metadata
         if metadata.published_at:
             days.append(metadata.published_at)
         if metadata.published_at and metadata.published_offset is not None:
             clocks[metadata.published_offset] += 1
-    for place in findings.places:
-        clocks.update(place.clocks)
+    for place in findings.sources:
+        clocks.update(place.utc_offsets)
     at = max(days, default=datetime(2026, 1, 15, tzinfo=UTC))
-    return Value(*zone_of(findings.front.url, _language(findings, stories).value, clocks, at))
+    return ExplainedValue(
+        *guess_timezone(findings.front.url, _language(findings, stories).value, clocks, at)
+    )
 
 
 # patterns
 
 
-def _lists(findings: Findings, judged: Sequence[Judged]) -> tuple[str, ...]:
+def _lists(findings: ProbeResult, judged: Sequence[CleanedSample]) -> tuple[str, ...]:
     """Pages that are certainly no stories: the front page, sections, what the menu leads to, samples without a text."""
     stories = {url_key(each.sample.url) for each in judged if each.is_story}
     feeds = {
         url_key(link.url)
-        for place in findings.places
+        for place in findings.sources
         if place.kind is UrlKind.FEED
         for link in place.links
     }
     urls = [
         findings.front.url,
-        *(place.url for place in findings.places if place.kind is UrlKind.SECTION),
+        *(place.url for place in findings.sources if place.kind is UrlKind.SECTION),
     ]
     urls += [
         link.url
         for link in findings.front.menu
-        if url_key(link.url) not in feeds and not looks_like_story(link.url)
+        if url_key(link.url) not in feeds and not looks_like_story_url(link.url)
     ]
-    urls += [each.sample.url for each in judged if each.extraction and not each.is_story]
+    urls += [each.sample.url for each in judged if each.result and not each.is_story]
     return tuple(url for url in dict.fromkeys(urls) if url_key(url) not in stories)
 
 
 def _patterns(
-    findings: Findings, judged: Sequence[Judged], lists: Sequence[str]
-) -> tuple[Pattern, ...]:
+    findings: ProbeResult, judged: Sequence[CleanedSample], lists: Sequence[str]
+) -> tuple[UrlPattern, ...]:
     """Of the stories that were cleaned, of what feeds show, and of what stands in lists and is built like a cleaned story."""
     weights: dict[str, int] = {}
     for each in judged:
         if each.is_story:
             weights[each.sample.url] = 5
-    known = {shape_of(url).key for url in weights}
-    bad = {shape_of(url).key for url in lists} - known
-    domain = domain_of(findings.front.url)
-    has_feeds = any(place.kind is UrlKind.FEED and place.links for place in findings.places)
-    for place in findings.places:
-        for link in within(place.links, findings.front.url):
-            key = shape_of(link.url).key
+    known = {url_shape(url).key for url in weights}
+    bad = {url_shape(url).key for url in lists} - known
+    domain = parent_domain(findings.front.url)
+    has_feeds = any(place.kind is UrlKind.FEED and place.links for place in findings.sources)
+    for place in findings.sources:
+        for link in links_below(place.links, findings.front.url):
+            key = url_shape(link.url).key
             is_wanted = key in known and _is_shown_as_story(place, link, has_feeds)
             is_wanted = is_wanted or (place.kind is UrlKind.FEED and key not in bad)
             if (
                 is_wanted
                 and url_key(link.url) not in {url_key(url) for url in lists}
-                and domain_of(link.url) == domain
+                and parent_domain(link.url) == domain
             ):
                 weights.setdefault(link.url, 2 if place.kind is UrlKind.FEED else 1)
-    found = patterns(weights, lists)
+    found = find_patterns(weights, lists)
     wanted = [each.sample.url for each in judged if each.is_story]
     wanted += [url for url, weight in weights.items() if weight == 2]
     covered = sum(any(pattern.matches(url) for pattern in found) for url in wanted)
-    return found if covered >= COVER * len(wanted) else ()
+    return found if covered >= MIN_COVERAGE * len(wanted) else ()
 
 
-def _is_shown_as_story(place: Probed, link: Seen, has_feeds: bool) -> bool:
+def _is_shown_as_story(place: ProbedSource, link: RememberedLink, has_feeds: bool) -> bool:
     """Lists also show tags and further pages, which may be built like stories: those have short names. A sitemap tells neither,
     so it is asked only where nothing else speaks."""
     if place.kind is UrlKind.SECTION:
-        return len(link.title) >= HEADLINE
+        return len(link.title) >= MIN_HEADLINE_LENGTH
     return place.kind is UrlKind.FEED or not has_feeds
 
 
-def _counted(pattern: Pattern, stories: Sequence[Judged], findings: Findings) -> Value:
+def _counted(
+    pattern: UrlPattern, stories: Sequence[CleanedSample], findings: ProbeResult
+) -> ExplainedValue:
     """A pattern with what it covers."""
     sampled = sum(pattern.matches(each.sample.url) for each in stories)
-    links = {url_key(link.url): link.url for place in findings.places for link in place.links}
+    links = {url_key(link.url): link.url for place in findings.sources for link in place.links}
     shown = sum(pattern.matches(url) for url in links.values())
-    return Value(
+    return ExplainedValue(
         pattern.pattern, f"{sampled} of {len(stories)} sampled stories, {shown} of all links seen"
     )
 
 
 def _deny(
-    found: Sequence[Pattern], judged: Sequence[Judged], lists: Sequence[str]
-) -> tuple[Value, ...]:
+    found: Sequence[UrlPattern], judged: Sequence[CleanedSample], lists: Sequence[str]
+) -> tuple[ExplainedValue, ...]:
     """First segments of which every sample, or a page of the menu, would be let in and is no story."""
     good = {_first(each.sample.url) for each in judged if each.is_story}
-    sampled = [each.sample.url for each in judged if each.extraction and not each.is_story]
+    sampled = [each.sample.url for each in judged if each.result and not each.is_story]
     wrong = Counter(
         _first(url) for url in sampled if any(pattern.matches(url) for pattern in found)
     )
     return tuple(
-        Value(f"/{first}/", f"{count} samples, none of them a story")
+        ExplainedValue(f"/{first}/", f"{count} samples, none of them a story")
         for first, count in sorted(wrong.items())
-        if first and first not in good and count >= FEWEST and not first.isdigit()
+        if first and first not in good and count >= MIN_SECTION_STORIES and not first.isdigit()
     )
 
 
 def _first(url: str) -> str:
-    return next((each for each in urlsplit(canonical(url)).path.split("/") if each), "")
+    return next((each for each in urlsplit(canonicalize(url)).path.split("/") if each), "")
 
 
 # places
 
 
-def _with_places(base: Proposal, findings: Findings) -> Proposal:
+def _with_places(base: Proposal, findings: ProbeResult) -> Proposal:
     """Chooses the places by what they would yield."""
     site = base.site("new")
-    let_in = {place.url: _let_in(place, site) for place in findings.places if place.works}
-    feeds = _feeds(findings.places, let_in)
-    sitemaps, left_out = _sitemaps(findings.places, let_in, bool(feeds))
-    sections = _sections(findings.places, let_in)
+    let_in = {place.url: _let_in(place, site) for place in findings.sources if place.works}
+    feeds = _feeds(findings.sources, let_in)
+    sitemaps, left_out = _sitemaps(findings.sources, let_in, bool(feeds))
+    sections = _sections(findings.sources, let_in)
     taken = {each.value for each in (*feeds, *sitemaps, *sections)}
     if not taken and left_out:
         sitemaps, left_out, taken = left_out[:1], left_out[1:], {left_out[0].value}
-    notes = {each.value: each.why for each in left_out}
+    notes = {each.value: each.reason for each in left_out}
     yields = tuple(
-        Yield(
+        SourceYield(
             place,
             len(let_in.get(place.url, ())),
             _only_here(place.url, let_in),
             place.url in taken,
             notes.get(place.url, ""),
         )
-        for place in findings.places
+        for place in findings.sources
     )
     return Proposal(
         name=base.name, url=base.url, language=base.language, timezone=base.timezone, feeds=feeds, sitemaps=sitemaps,
-        sections=sections, left_out=left_out, hosts=base.hosts, allow=base.allow, deny=base.deny,
-        no_patterns=base.no_patterns, yields=yields,
+        sections=sections, omitted_sitemaps=left_out, hosts=base.hosts, allow=base.allow, deny=base.deny,
+        no_allow_reason=base.no_allow_reason, source_yields=yields,
     )  # fmt: skip
 
 
-def _let_in(place: Probed, site: Site) -> frozenset[str]:
-    return frozenset(url_key(link.url) for link in allowed(place, site))
+def _let_in(place: ProbedSource, site: Site) -> frozenset[str]:
+    return frozenset(url_key(link.url) for link in allowed_links(place, site))
 
 
-def allowed(place: Probed, site: Site) -> tuple[Seen, ...]:
+def allowed_links(place: ProbedSource, site: Site) -> tuple[RememberedLink, ...]:
     """Links of a place that a Site would follow as stories."""
     return tuple(link for link in place.links if not site.decide(Link(link.url), place.kind).reason)
 
@@ -318,44 +340,52 @@ def _only_here(url: str, let_in: Mapping[str, frozenset[str]]) -> int:
     return len(let_in.get(url, frozenset()) - others)
 
 
-def _feeds(places: Iterable[Probed], let_in: Mapping[str, frozenset[str]]) -> tuple[Value, ...]:
+def _feeds(
+    places: Iterable[ProbedSource], let_in: Mapping[str, frozenset[str]]
+) -> tuple[ExplainedValue, ...]:
     """The richest first; one that shows nothing beyond those before it is left out."""
     found = [place for place in places if place.kind is UrlKind.FEED and let_in.get(place.url)]
     found.sort(key=lambda place: -len(let_in[place.url]))
-    taken, known = list[Value](), frozenset[str]()
-    for place in found[:FEEDS]:
+    taken, known = list[ExplainedValue](), frozenset[str]()
+    for place in found[:MAX_FEEDS]:
         if not let_in[place.url] <= known:
-            taken.append(Value(place.url, f"{place.way}: {_said(place, let_in)}"))
+            taken.append(
+                ExplainedValue(place.url, f"{place.discovered_by}: {_said(place, let_in)}")
+            )
             known |= let_in[place.url]
     return tuple(taken)
 
 
 def _sitemaps(
-    places: Sequence[Probed], let_in: Mapping[str, frozenset[str]], has_feeds: bool
-) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
+    places: Sequence[ProbedSource], let_in: Mapping[str, frozenset[str]], has_feeds: bool
+) -> tuple[tuple[ExplainedValue, ...], tuple[ExplainedValue, ...]]:
     """Those to take, and those that hold the whole past. A news sitemap speaks for its index."""
     found = [place for place in places if place.kind is UrlKind.SITEMAP and place.works]
-    inner = [place for place in found if place.way is Way.INDEX and let_in.get(place.url)]
-    per_child = max((place.total for place in inner), default=0)
-    small, large = list[Value](), list[Value]()
+    inner = [
+        place
+        for place in found
+        if place.discovered_by is DiscoveryMethod.INDEX and let_in.get(place.url)
+    ]
+    per_child = max((place.link_count for place in inner), default=0)
+    small, large = list[ExplainedValue](), list[ExplainedValue]()
     for place in found:
         if place.children:
             total = per_child * len(place.children)
-            if not inner or place.way is Way.INDEX:
+            if not inner or place.discovered_by is DiscoveryMethod.INDEX:
                 continue
-            value = Value(
+            value = ExplainedValue(
                 place.url,
-                f"{place.way}: an index of {len(place.children)} sitemaps, up to {per_child} URLs each",
+                f"{place.discovered_by}: an index of {len(place.children)} sitemaps, up to {per_child} URLs each",
             )
-            is_small = total <= HISTORY and len(place.children) <= CHILDREN
+            is_small = total <= MAX_CURRENT_URLS and len(place.children) <= MAX_CHILD_SITEMAPS
             (small if is_small else large).append(value)
-        elif let_in.get(place.url) and place.way is not Way.INDEX:
-            value = Value(place.url, f"{place.way}: {_said(place, let_in)}")
-            (small if place.total <= HISTORY else large).append(value)
+        elif let_in.get(place.url) and place.discovered_by is not DiscoveryMethod.INDEX:
+            value = ExplainedValue(place.url, f"{place.discovered_by}: {_said(place, let_in)}")
+            (small if place.link_count <= MAX_CURRENT_URLS else large).append(value)
     news = [place for place in inner if place.is_news]
     if large and news:
         small += [
-            Value(place.url, f"of an index: a news sitemap, {_said(place, let_in)}")
+            ExplainedValue(place.url, f"of an index: a news sitemap, {_said(place, let_in)}")
             for place in news[:1]
         ]
     if not small and not has_feeds and large:
@@ -363,21 +393,24 @@ def _sitemaps(
     return tuple(small[:3]), tuple(large[:3])
 
 
-def _sections(places: Sequence[Probed], let_in: Mapping[str, frozenset[str]]) -> tuple[Value, ...]:
+def _sections(
+    places: Sequence[ProbedSource], let_in: Mapping[str, frozenset[str]]
+) -> tuple[ExplainedValue, ...]:
     """The front page, then those of the menu, if they list stories."""
     found = [
         place
         for place in places
-        if place.kind is UrlKind.SECTION and len(let_in.get(place.url, ())) >= FEWEST
+        if place.kind is UrlKind.SECTION and len(let_in.get(place.url, ())) >= MIN_SECTION_STORIES
     ]
     return tuple(
-        Value(place.url, f"{place.way}: {_said(place, let_in)}") for place in found[:SECTIONS]
+        ExplainedValue(place.url, f"{place.discovered_by}: {_said(place, let_in)}")
+        for place in found[:MAX_SECTIONS]
     )
 
 
-def _said(place: Probed, let_in: Mapping[str, frozenset[str]]) -> str:
+def _said(place: ProbedSource, let_in: Mapping[str, frozenset[str]]) -> str:
     stories = len(let_in.get(place.url, ()))
-    seen = f"{stories} stories of {min(place.total, len(place.links))} links"
-    if place.total > len(place.links):
-        seen += f" looked at, {place.total} in all"
+    seen = f"{stories} stories of {min(place.link_count, len(place.links))} links"
+    if place.link_count > len(place.links):
+        seen += f" looked at, {place.link_count} in all"
     return seen + (f", the newest of {place.newest:%Y-%m-%d}" if place.newest else "")

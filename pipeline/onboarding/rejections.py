@@ -10,19 +10,19 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pipeline.core.models import Outcome, Reason
-from pipeline.onboarding.proposal import Judged
-from pipeline.process_messages import Findings, Front
+from pipeline.onboarding.proposal import CleanedSample
+from pipeline.process_messages import FrontPage, ProbeResult
 
-INSTALL: Final = (
+INSTALL_BROWSER_ADVICE: Final = (
     "install Chromium and the extra 'render' (see 'Sites that are built by scripts' in the README), and add it again: its file"
     " will then say render = true"
 )
-ELSEWHERE: Final = (
+OTHER_EDITION_ADVICE: Final = (
     "a browser got no text out of them either; see whether it has an edition that the server sends whole, for print or for old"
     " phones, and give that address"
 )
 
-OF_REASON: Final[Mapping[Reason, str]] = {
+REASON_ADVICE: Final[Mapping[Reason, str]] = {
     Reason.DNS: "its host has no address; is the name spelt right, and is there a network?",
     Reason.CONNECT: "nobody answers there; try later, and see whether a browser reaches it",
     Reason.TIMEOUT: "it did not answer in time; try later",
@@ -39,14 +39,14 @@ OF_REASON: Final[Mapping[Reason, str]] = {
 }
 
 
-def unreachable(front: Front) -> str:
+def unreachable_message(front: FrontPage) -> str:
     """Why the front page could not be had."""
     if front.status in (401, 402, 403, 406, 451):
         return (
             f"it answers {front.status} to us: it turns programs away; write to its owner, or give the address of its feed,"
             " which may be open"
         )
-    said = OF_REASON.get(front.reason, "")
+    said = REASON_ADVICE.get(front.reason, "")
     if not said and front.status and front.status >= 500:
         said = f"it answers {front.status}, an error of its own; try later"
     return (
@@ -56,35 +56,37 @@ def unreachable(front: Front) -> str:
     )
 
 
-def is_built_by_scripts(findings: Findings, judged: Sequence[Judged]) -> bool:
+def is_built_by_scripts(findings: ProbeResult, judged: Sequence[CleanedSample]) -> bool:
     """Whether most of what a site sends has to be built by a browser."""
-    fetched = [each for each in judged if each.extraction is not None]
+    fetched = [each for each in judged if each.result is not None]
     if not judged:
-        return findings.front.outcome is Outcome.FETCHED and findings.front.is_shell
-    shells = sum(
-        each.extraction.reason is Reason.SCRIPT_SHELL for each in fetched if each.extraction
-    )
+        return findings.front.outcome is Outcome.FETCHED and findings.front.needs_javascript
+    shells = sum(each.result.reason is Reason.SCRIPT_SHELL for each in fetched if each.result)
     return 2 * shells > len(fetched)
 
 
-def verdict(findings: Findings, judged: Sequence[Judged], *, rendered: bool = False) -> str:
+def rejection_message(
+    findings: ProbeResult, judged: Sequence[CleanedSample], *, rendered: bool = False
+) -> str:
     """Why there is nothing to propose. `rendered`: its pages were looked at in a browser."""
     front, works = (
         findings.front,
-        any(place.works and (place.links or place.children) for place in findings.places),
+        any(place.works and (place.links or place.children) for place in findings.sources),
     )
     if front.outcome is not Outcome.FETCHED and not works:
-        return unreachable(front)
-    fetched = [each for each in judged if each.extraction is not None]
+        return unreachable_message(front)
+    fetched = [each for each in judged if each.result is not None]
     if not judged:
-        if front.is_shell:
+        if front.needs_javascript:
             said = "its front page is built by JavaScript, and neither a feed nor a sitemap was found; give the address of its"
-            return f"{said} feed, if it has one" + ("" if rendered else f", or {INSTALL}")
+            return f"{said} feed, if it has one" + (
+                "" if rendered else f", or {INSTALL_BROWSER_ADVICE}"
+            )
         return "no stories were found: no feed, no sitemap, and no links that look like stories; give the address of its feed"
     return _no_text(fetched, rendered) if fetched else _not_had(judged)
 
 
-def _not_had(judged: Sequence[Judged]) -> str:
+def _not_had(judged: Sequence[CleanedSample]) -> str:
     """Why no sample could be had."""
     reasons = Counter(str(each.sample.reason) or f"answer {each.sample.status}" for each in judged)
     told = ", ".join(
@@ -99,15 +101,15 @@ def _not_had(judged: Sequence[Judged]) -> str:
     return f"{said}: {advice.get(most, 'try later, or ask its owner')}"
 
 
-def _no_text(fetched: Sequence[Judged], rendered: bool) -> str:
+def _no_text(fetched: Sequence[CleanedSample], rendered: bool) -> str:
     """Why none of the samples is a story."""
-    reasons = Counter(each.extraction.reason for each in fetched if each.extraction)
+    reasons = Counter(each.result.reason for each in fetched if each.result)
     told = ", ".join(
         f"{reason.replace('_', ' ')} {count}" for reason, count in reasons.most_common()
     )
     said = f"of {len(fetched)} pages that look like stories none has the text of one ({told})"
     advice = {
-        Reason.SCRIPT_SHELL: f"its pages are built by JavaScript; {ELSEWHERE if rendered else INSTALL}",
+        Reason.SCRIPT_SHELL: f"its pages are built by JavaScript; {OTHER_EDITION_ADVICE if rendered else INSTALL_BROWSER_ADVICE}",
         Reason.PAYWALL_STUB: "only the beginnings of its stories are open, and there is no way around a paywall here",
         Reason.CONSENT_WALL: "it sends a question for consent in place of its pages; write to its owner",
     }

@@ -10,43 +10,50 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.onboarding.proposal import Judged, Proposal, Value
-from pipeline.process_messages import Findings
+from pipeline.onboarding.proposal import CleanedSample, ExplainedValue, Proposal
+from pipeline.process_messages import ProbeResult
 
-WIDTH = 110
+MAX_COMMENT_LENGTH = 110
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class SiteFileOptions:
     """What the person who adds a site decides, not the probe."""
 
     delay: float = 1.0
     allow_private: bool = False
-    day: str = ""  # of the probe
+    probed_on: str = ""  # of the probe
 
 
-def compose(proposal: Proposal, findings: Findings, judged: Sequence[Judged], terms: Terms) -> str:
+def site_file_text(
+    proposal: Proposal,
+    findings: ProbeResult,
+    judged: Sequence[CleanedSample],
+    terms: SiteFileOptions,
+) -> str:
     """The file."""
     stories = sum(each.is_story for each in judged)
-    on = f" on {terms.day}" if terms.day else ""
+    on = f" on {terms.probed_on}" if terms.probed_on else ""
     lines = [
         f"# Made by 'nightdesk add'{on}: {findings.requests} requests, {len(judged)} samples, {stories} of them stories.",
         "# Yours to edit. All keys: config/sites/example.toml.sample. 'nightdesk check' tells what has changed since.",
         "",
-        f"name = {quoted(proposal.name)}",
-        f"url = {quoted(proposal.url)}",
+        f"name = {toml_string(proposal.name)}",
+        f"url = {toml_string(proposal.url)}",
     ]
     if findings.front.cms or findings.front.generator:
-        lines.insert(2, f"# Made with: {plain(findings.front.generator or findings.front.cms)}.")
+        lines.insert(
+            2, f"# Made with: {comment_text(findings.front.generator or findings.front.cms)}."
+        )
     lines += _keyed("language", proposal.language)
     lines += _keyed("timezone", proposal.timezone)
     lines.append("")
     for key in ("hosts", "feeds", "sitemaps"):
         lines += _listed(key, getattr(proposal, key))
-    for each in proposal.left_out:
+    for each in proposal.omitted_sitemaps:
         lines += [
-            f"# Left out, since it holds the whole past ({plain(each.why)}). Add it to have that archived, too:",
-            f"#   {quoted(each.value)}",
+            f"# Left out, since it holds the whole past ({comment_text(each.reason)}). Add it to have that archived, too:",
+            f"#   {toml_string(each.value)}",
         ]
     lines += _listed("sections", proposal.sections)
     lines += ["", *_patterns(proposal)]
@@ -65,18 +72,18 @@ def compose(proposal: Proposal, findings: Findings, judged: Sequence[Judged], te
     return "\n".join(lines) + "\n"
 
 
-def _keyed(key: str, value: Value) -> list[str]:
+def _keyed(key: str, value: ExplainedValue) -> list[str]:
     if not value.value:
         return [f"# {key}: nothing that was seen says it"]
-    return [f"{key} = {quoted(value.value)}  # {plain(value.why)}"]
+    return [f"{key} = {toml_string(value.value)}  # {comment_text(value.reason)}"]
 
 
-def _listed(key: str, values: Sequence[Value]) -> list[str]:
+def _listed(key: str, values: Sequence[ExplainedValue]) -> list[str]:
     if not values:
         return []
     return [
         f"{key} = [",
-        *(f"    {quoted(each.value)},  # {plain(each.why)}" for each in values),
+        *(f"    {toml_string(each.value)},  # {comment_text(each.reason)}" for each in values),
         "]",
     ]
 
@@ -84,12 +91,12 @@ def _listed(key: str, values: Sequence[Value]) -> list[str]:
 def _patterns(proposal: Proposal) -> list[str]:
     lines = ["# A story's URL matches one of these."] if proposal.allow else []
     lines += _listed("allow", proposal.allow) or [
-        f"# allow: {proposal.no_patterns}; what feeds and sitemaps name is taken"
+        f"# allow: {proposal.no_allow_reason}; what feeds and sitemaps name is taken"
     ]
     return lines + _listed("deny", proposal.deny)
 
 
-def _politeness(findings: Findings, terms: Terms) -> list[str]:
+def _politeness(findings: ProbeResult, terms: SiteFileOptions) -> list[str]:
     lines = [
         "",
         "[politeness]",
@@ -100,13 +107,15 @@ def _politeness(findings: Findings, terms: Terms) -> list[str]:
     return lines
 
 
-def quoted(text: str) -> str:
+def toml_string(text: str) -> str:
     """A TOML string: literal where that is easier to read, as for patterns."""
     if "\\" in text and "'" not in text and not re.search(r"[\x00-\x1f\x7f]", text):
         return f"'{text}'"
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
-def plain(text: str) -> str:
+def comment_text(text: str) -> str:
     """What a site said, as a comment: one line without control characters."""
-    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).split())[:WIDTH]
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).split())[
+        :MAX_COMMENT_LENGTH
+    ]

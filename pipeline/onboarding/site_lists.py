@@ -12,52 +12,52 @@ from dataclasses import dataclass, replace
 from lxml import etree
 
 from pipeline.core.errors import ConfigError
-from pipeline.core.urls import canonical, host_of
+from pipeline.core.urls import canonicalize, host_of
 
-MOST_BYTES = 16 * 1024 * 1024
+MAX_LIST_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequestedSite:
     """A site that somebody wants to add. `trouble` says what is wrong with its line."""
 
     url: str
     feeds: tuple[str, ...] = ()
     name: str = ""
-    where: str = ""  # file and line, for people
-    trouble: str = ""
+    location: str = ""  # file and line, for people
+    error: str = ""
 
 
-def address(text: str) -> str:
+def parse_address(text: str) -> str:
     """A URL as typed in, with https:// where no scheme was. Raises ValueError."""
     text = text.strip()
     if not text or any(char.isspace() for char in text):
         raise ValueError("no address")
     url = text if re.match(r"[a-z][a-z0-9+.-]*://", text, re.I) else f"https://{text}"
-    canonical(url)
+    canonicalize(url)
     host = host_of(url)
     if "." not in host and not host.startswith(("localhost", "[")):
         raise ValueError("no address of a site")
     return url
 
 
-def wanted(text: str, where: str = "") -> Wanted:
+def requested_site(text: str, where: str = "") -> RequestedSite:
     """One address."""
     try:
-        return Wanted(address(text), where=where)
+        return RequestedSite(parse_address(text), location=where)
     except ValueError as error:
-        return Wanted(
+        return RequestedSite(
             text.strip()[:200],
-            where=where,
-            trouble=f"{error}; write one like https://www.example.org/",
+            location=where,
+            error=f"{error}; write one like https://www.example.org/",
         )
 
 
-def read(body: bytes, where: str) -> tuple[Wanted, ...]:
+def read_site_list(body: bytes, where: str) -> tuple[RequestedSite, ...]:
     """The sites of a file. Raises ConfigError where it is neither OPML nor a list."""
-    if len(body) > MOST_BYTES:
+    if len(body) > MAX_LIST_BYTES:
         raise ConfigError(
-            f"{where}: is larger than {MOST_BYTES // 2**20} MB, which no list of sites is"
+            f"{where}: is larger than {MAX_LIST_BYTES // 2**20} MB, which no list of sites is"
         )
     start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     found = _read_opml(body, where) if start == b"<" else _read_list(body, where)
@@ -66,7 +66,7 @@ def read(body: bytes, where: str) -> tuple[Wanted, ...]:
     return _merged(found)
 
 
-def _read_list(body: bytes, where: str) -> tuple[Wanted, ...]:
+def _read_list(body: bytes, where: str) -> tuple[RequestedSite, ...]:
     """One URL a line; what stands behind a blank or `#` is a remark."""
     try:
         text = body.decode("utf-8-sig")
@@ -77,13 +77,13 @@ def _read_list(body: bytes, where: str) -> tuple[Wanted, ...]:
         for number, line in enumerate(text.splitlines(), 1)
     )
     return tuple(
-        wanted(line.split()[0].strip("\"',;"), f"{where}, line {number}")
+        requested_site(line.split()[0].strip("\"',;"), f"{where}, line {number}")
         for number, line in lines
         if line and line[0] != "#"
     )
 
 
-def _read_opml(body: bytes, where: str) -> tuple[Wanted, ...]:
+def _read_opml(body: bytes, where: str) -> tuple[RequestedSite, ...]:
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True
     )
@@ -106,23 +106,23 @@ def _read_opml(body: bytes, where: str) -> tuple[Wanted, ...]:
     return tuple(found)
 
 
-def _outline(feed: str, page: str, values: dict[str, str], where: str) -> Wanted:
+def _outline(feed: str, page: str, values: dict[str, str], where: str) -> RequestedSite:
     """A subscription. Without a page of its own, the feed's address stands for the site, and the probe finds the page."""
-    site = wanted(page or feed, where)
-    known = wanted(feed, where) if feed else None
-    if site.trouble and known is not None and not known.trouble:
+    site = requested_site(page or feed, where)
+    known = requested_site(feed, where) if feed else None
+    if site.error and known is not None and not known.error:
         site = known
-    feeds = (known.url,) if known is not None and not known.trouble else ()
+    feeds = (known.url,) if known is not None and not known.error else ()
     return replace(
         site, feeds=feeds, name=(values.get("title") or values.get("text") or "").strip()[:100]
     )
 
 
-def _merged(found: tuple[Wanted, ...]) -> tuple[Wanted, ...]:
+def _merged(found: tuple[RequestedSite, ...]) -> tuple[RequestedSite, ...]:
     """Feeds of one site together."""
-    sites: dict[str, Wanted] = {}
+    sites: dict[str, RequestedSite] = {}
     for each in found:
-        key = each.url if each.trouble else canonical(each.url).rstrip("/")
+        key = each.url if each.error else canonicalize(each.url).rstrip("/")
         known = sites.get(key)
         sites[key] = (
             each

@@ -15,28 +15,30 @@ from typing import Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-Guess = tuple[str, str]  # the value, and why
+TimezoneGuess = tuple[str, str]  # the value, and why
 
-OF_LANGUAGE: Final = {
+LANGUAGE_ZONES: Final = {
     "tg": "Asia/Dushanbe", "uz": "Asia/Tashkent", "kk": "Asia/Almaty", "ky": "Asia/Bishkek", "tk": "Asia/Ashgabat",
     "ps": "Asia/Kabul", "prs": "Asia/Kabul", "fa": "Asia/Tehran", "mn": "Asia/Ulaanbaatar", "ka": "Asia/Tbilisi",
     "hy": "Asia/Yerevan", "az": "Asia/Baku", "uk": "Europe/Kyiv", "pl": "Europe/Warsaw", "el": "Europe/Athens",
     "tr": "Europe/Istanbul", "zh": "Asia/Shanghai", "ja": "Asia/Tokyo", "ko": "Asia/Seoul", "ru": "Europe/Moscow",
     "de": "Europe/Berlin", "fr": "Europe/Paris", "it": "Europe/Rome", "bg": "Europe/Sofia", "ro": "Europe/Bucharest",
 }  # fmt: skip
-COMMON: Final = (
+COMMON_ZONES: Final = (
     "Europe/London", "Europe/Berlin", "Europe/Kyiv", "Europe/Moscow", "Europe/Samara", "Asia/Tashkent", "Asia/Dushanbe",
     "Asia/Bishkek", "Asia/Kabul", "Asia/Tehran", "Asia/Kolkata", "Asia/Shanghai", "America/New_York", "America/Chicago",
     "America/Los_Angeles",
 )  # fmt: skip
-COUNTRY: Final = {"uk": "GB", "su": "RU", "eu": ""}
+COUNTRY_BY_DOMAIN: Final = {"uk": "GB", "su": "RU", "eu": ""}
 
 
-def zone_of(url: str, language: str, clocks: Mapping[int, int], at: datetime) -> Guess:
+def guess_timezone(
+    url: str, language: str, clocks: Mapping[int, int], at: datetime
+) -> TimezoneGuess:
     """The zone, and why. `clocks`: how many dates named each distance to UTC, in minutes; `at`: the day of those dates."""
     country = _country(url)
     mine = _zones().get(country, ())
-    by_language = OF_LANGUAGE.get(language, "")
+    by_language = LANGUAGE_ZONES.get(language, "")
     told = Counter({minutes: times for minutes, times in clocks.items() if minutes})
     if told:
         minutes, times = told.most_common(1)[0]
@@ -46,7 +48,7 @@ def zone_of(url: str, language: str, clocks: Mapping[int, int], at: datetime) ->
         witnesses = (
             (mine, f"the domain .{country.lower()}"),
             ((by_language,), f"the language '{language}'"),
-            (COMMON, ""),
+            (COMMON_ZONES, ""),
         )
         for zones, why in witnesses:
             found = next((zone for zone in zones if zone and _offset(zone, at) == minutes), "")
@@ -77,7 +79,11 @@ def zone_of(url: str, language: str, clocks: Mapping[int, int], at: datetime) ->
 def _country(url: str) -> str:
     """ISO code of the country that a host's ending stands for, or ""."""
     ending = (urlsplit(url).hostname or "").rpartition(".")[2].lower()
-    return COUNTRY.get(ending, ending.upper()) if len(ending) == 2 and ending.isalpha() else ""
+    return (
+        COUNTRY_BY_DOMAIN.get(ending, ending.upper())
+        if len(ending) == 2 and ending.isalpha()
+        else ""
+    )
 
 
 def _offset(zone: str, at: datetime) -> int:

@@ -13,16 +13,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pipeline.core.urls import canonical
+from pipeline.core.urls import canonicalize
 
-MOST: Final = 6  # patterns of one site; more say nothing
+MAX_PATTERNS: Final = 6  # patterns of one site; more say nothing
 EXTENSION = re.compile(r"\.(?:html?|shtml|xhtml|php|aspx?|jsp|cfm)$", re.I)
 SPECIAL = re.compile(r"([.^$*+?{}\[\]\\|()])")
-STRONG: Final = frozenset(
+STRONG_KINDS: Final = frozenset(
     {"year", "number", "ymd", "date", "date-slug", "number-slug", "slug-number", "prefixed"}
 )
-LEAVES: Final = frozenset({"slug", "slug-number", "number-slug", "date-slug", "code", "word"})
-KINDS: Final = (
+LEAF_KINDS: Final = frozenset({"slug", "slug-number", "number-slug", "date-slug", "code", "word"})
+SEGMENT_KINDS: Final = (
     ("year", re.compile(r"(?:19|20)\d\d")),
     ("two", re.compile(r"\d{1,2}")),
     ("ymd", re.compile(r"20\d{6}")),
@@ -44,7 +44,7 @@ KINDS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PathSegment:
     """One segment of a path: what kind of thing it is, and its own letters."""
 
     kind: str
@@ -53,61 +53,61 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class UrlShape:
     """A URL taken apart."""
 
-    parts: tuple[Part, ...]
-    slash: bool
+    segments: tuple[PathSegment, ...]
+    ends_with_slash: bool
     query: tuple[tuple[str, str], ...] = ()
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for URLs that are built alike."""
         kinds = tuple(
-            _alike(part, is_leaf=n == len(self.parts) - 1, strong=self.is_strong)
-            for n, part in enumerate(self.parts)
+            _alike(part, is_leaf=n == len(self.segments) - 1, strong=self.is_strong)
+            for n, part in enumerate(self.segments)
         )
-        return (kinds, tuple(name for name, _ in self.query) if self.is_by_query else ())
+        return (kinds, tuple(name for name, _ in self.query) if self.has_id_in_query else ())
 
     @property
     def is_strong(self) -> bool:
         """Whether a date or a number tells it from a list."""
-        return any(part.kind in STRONG for part in self.parts)
+        return any(part.kind in STRONG_KINDS for part in self.segments)
 
     @property
-    def is_by_query(self) -> bool:
+    def has_id_in_query(self) -> bool:
         """Whether only the query tells one page from another, as in `/news.php?id=4711`."""
         return (
             bool(self.query)
             and not self.is_strong
-            and not any(part.kind in ("slug", "code") for part in self.parts)
+            and not any(part.kind in ("slug", "code") for part in self.segments)
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class UrlPattern:
     """A pattern, and the URLs that it was made of."""
 
     pattern: str
     urls: tuple[str, ...]
 
     def matches(self, url: str) -> bool:
-        return re.search(self.pattern, canonical(url)) is not None
+        return re.search(self.pattern, canonicalize(url)) is not None
 
 
-def shape_of(url: str) -> Shape:
+def url_shape(url: str) -> UrlShape:
     """A URL taken apart. Raises ValueError where it is none."""
-    split = urlsplit(canonical(url))
+    split = urlsplit(canonicalize(url))
     segments = [each for each in split.path.split("/") if each]
     last = len(segments) - 1
     parts = [
         _part(each, is_leaf=n == last and not split.path.endswith("/"))
         for n, each in enumerate(segments)
     ]
-    return Shape(tuple(_dated(parts)), split.path.endswith("/"), tuple(parse_qsl(split.query)))
+    return UrlShape(tuple(_dated(parts)), split.path.endswith("/"), tuple(parse_qsl(split.query)))
 
 
-def _dated(parts: Iterable[Part]) -> Iterator[Part]:
+def _dated(parts: Iterable[PathSegment]) -> Iterator[PathSegment]:
     """Two digits are a month or a day behind a year; elsewhere they are a number like any other."""
     room = 0
     for part in parts:
@@ -115,61 +115,61 @@ def _dated(parts: Iterable[Part]) -> Iterator[Part]:
         yield replace(part, kind="number") if part.kind == "two" and room < 0 else part
 
 
-def _part(segment: str, *, is_leaf: bool) -> Part:
+def _part(segment: str, *, is_leaf: bool) -> PathSegment:
     found = EXTENSION.search(segment) if is_leaf else None
     stem = segment[: found.start()] if found else segment
     plain = unquote(stem)
-    kind = next((name for name, pattern in KINDS if pattern.fullmatch(plain)), "word")
-    return Part(kind, stem, found.group() if found else "")
+    kind = next((name for name, pattern in SEGMENT_KINDS if pattern.fullmatch(plain)), "word")
+    return PathSegment(kind, stem, found.group() if found else "")
 
 
-def _alike(part: Part, *, is_leaf: bool, strong: bool) -> tuple[str, str]:
+def _alike(part: PathSegment, *, is_leaf: bool, strong: bool) -> tuple[str, str]:
     """Beside a date or a number any leaf will do; elsewhere a lone word is more likely a list."""
     kind = part.kind
-    if is_leaf and kind in LEAVES and kind not in STRONG:
+    if is_leaf and kind in LEAF_KINDS and kind not in STRONG_KINDS:
         kind = "leaf" if strong else kind
     return kind, part.extension
 
 
-def patterns(stories: Mapping[str, int], lists: Iterable[str]) -> tuple[Pattern, ...]:
+def find_patterns(stories: Mapping[str, int], lists: Iterable[str]) -> tuple[UrlPattern, ...]:
     """Patterns for story URLs, given with their weight, that match no list; () where there would be too many."""
     groups: dict[tuple[object, ...], list[str]] = defaultdict(list)
     for url in stories:
-        groups[shape_of(url).key].append(url)
-    known = {shape_of(url).key for url in stories}
+        groups[url_shape(url).key].append(url)
+    known = {url_shape(url).key for url in stories}
     avoid = tuple(
-        canonical(url)
+        canonicalize(url)
         for url in lists
-        if shape_of(url).key not in known or not shape_of(url).is_strong
+        if url_shape(url).key not in known or not url_shape(url).is_strong
     )
-    avoid = tuple(url for url in avoid if url not in {canonical(each) for each in stories})
+    avoid = tuple(url for url in avoid if url not in {canonicalize(each) for each in stories})
     made = [found for urls in groups.values() if (found := _pattern(urls, avoid)) is not None]
     made.sort(key=lambda each: -sum(stories[url] for url in each.urls))
-    kept: list[Pattern] = []
+    kept: list[UrlPattern] = []
     for each in made:
         if not all(any(other.matches(url) for other in kept) for url in each.urls):
             kept = [other for other in kept if not all(map(each.matches, other.urls))]
             kept.append(each)
-    return tuple(kept) if len(kept) <= MOST else ()
+    return tuple(kept) if len(kept) <= MAX_PATTERNS else ()
 
 
-def _pattern(urls: Sequence[str], avoid: Sequence[str]) -> Pattern | None:
+def _pattern(urls: Sequence[str], avoid: Sequence[str]) -> UrlPattern | None:
     """The loosest pattern of a group that leaves all lists out."""
-    shapes = [shape_of(url) for url in urls]
-    if not shapes[0].parts and not shapes[0].is_by_query:
+    shapes = [url_shape(url) for url in urls]
+    if not shapes[0].segments and not shapes[0].has_id_in_query:
         return None
     for words in (1, 2, 3, 4):
         for exact in (False, True):
             text = _text(shapes, words, exact=exact)
             wanted = re.compile(text)
-            found = [url for url in urls if wanted.search(canonical(url))]
+            found = [url for url in urls if wanted.search(canonicalize(url))]
             if len(found) >= 0.8 * len(urls) and not any(wanted.search(url) for url in avoid):
-                return Pattern(text, tuple(found))
+                return UrlPattern(text, tuple(found))
     return None
 
 
-def _text(shapes: Sequence[Shape], words: int, *, exact: bool) -> str:
-    columns = list(zip(*(shape.parts for shape in shapes), strict=True))
+def _text(shapes: Sequence[UrlShape], words: int, *, exact: bool) -> str:
+    columns = list(zip(*(shape.segments for shape in shapes), strict=True))
     strong, last = shapes[0].is_strong, len(columns) - 1
     text = "".join(
         "/"
@@ -178,7 +178,7 @@ def _text(shapes: Sequence[Shape], words: int, *, exact: bool) -> str:
             words,
             exact=exact,
             strong=strong,
-            is_leaf=n == last and not shapes[0].is_by_query,
+            is_leaf=n == last and not shapes[0].has_id_in_query,
         )
         for n, column in enumerate(columns)
     )
@@ -187,10 +187,10 @@ def _text(shapes: Sequence[Shape], words: int, *, exact: bool) -> str:
     return ("://[^/]+" if is_open else "") + (text or "/") + _end(shapes)
 
 
-def _end(shapes: Sequence[Shape]) -> str:
-    slashes = {shape.slash for shape in shapes} if shapes[0].parts else {False}
+def _end(shapes: Sequence[UrlShape]) -> str:
+    slashes = {shape.ends_with_slash for shape in shapes} if shapes[0].segments else {False}
     slash = "/?" if len(slashes) == 2 else "/" if True in slashes else ""
-    if shapes[0].is_by_query:
+    if shapes[0].has_id_in_query:
         name, _ = max(
             shapes[0].query,
             key=lambda pair: len({dict(each.query).get(pair[0]) for each in shapes}),
@@ -201,7 +201,7 @@ def _end(shapes: Sequence[Shape]) -> str:
 
 
 def _segment(
-    column: Sequence[Part], words: int, *, exact: bool, strong: bool, is_leaf: bool
+    column: Sequence[PathSegment], words: int, *, exact: bool, strong: bool, is_leaf: bool
 ) -> str:
     texts = sorted({part.text for part in column})
     kinds = {part.kind for part in column}

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from crawler.discovery.discover import discover
-from crawler.discovery.links import Found
+from crawler.discovery.discover import read_links
+from crawler.discovery.links import LinkListing
 from pipeline.config.site import Site
 from pipeline.core.models import Link, Reason, UrlKind
 
@@ -18,13 +18,13 @@ SITE = Site(
 BASE = "https://h.tj/news/list"
 
 
-def read(kind: UrlKind, body: str | bytes, content_type: str = "") -> Found:
-    return discover(
+def read(kind: UrlKind, body: str | bytes, content_type: str = "") -> LinkListing:
+    return read_links(
         kind, body.encode() if isinstance(body, str) else body, BASE, content_type, SITE
     )
 
 
-def feed(items: str, head: str = "") -> Found:
+def feed(items: str, head: str = "") -> LinkListing:
     return read(
         UrlKind.FEED, f'{head}<rss version="2.0"><channel><title>x</title>{items}</channel></rss>'
     )
@@ -75,7 +75,7 @@ def test_a_guid_is_a_link_only_where_it_is_a_permalink(item: str, url: str | Non
 
 
 def test_an_empty_feed_is_no_links_and_no_trouble() -> None:
-    assert feed("") == Found()
+    assert feed("") == LinkListing()
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_what_is_no_sitemap_is_unreadable(junk: bytes) -> None:
 
 
 def test_an_empty_sitemap_is_no_trouble_and_one_cut_off_gives_what_is_there() -> None:
-    assert read(UrlKind.SITEMAP, "<urlset></urlset>") == Found()
+    assert read(UrlKind.SITEMAP, "<urlset></urlset>") == LinkListing()
     assert (
         len(
             read(

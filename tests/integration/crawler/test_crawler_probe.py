@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.core.models import Outcome, Reason, UrlKind
 from pipeline.jobs import child_process as children
-from pipeline.process_messages import Findings, Way
+from pipeline.process_messages import DiscoveryMethod, ProbeResult
 from tests.support.crawler_forkserver import OWN
 from tests.support.local_site import PARAGRAPH, ROOT, LocalSite, job, serving
 
@@ -55,19 +55,21 @@ def begin(
     return child
 
 
-def probe(site: LocalSite, folder: Path, **more: Any) -> Findings:
+def probe(site: LocalSite, folder: Path, **more: Any) -> ProbeResult:
     child = begin(site, folder, children.CRAWLER, **more)
     assert child.stdout is not None
     said = child.stdout.read()
     assert child.wait(timeout=30) == 0, said
-    return Findings.model_validate_json(
+    return ProbeResult.model_validate_json(
         (folder / "out" / "findings.json").read_text(encoding="utf8")
     )
 
 
-def asked(found: Findings, way: Way) -> list[str]:
+def asked(found: ProbeResult, way: DiscoveryMethod) -> list[str]:
     return [
-        place.url.partition("//")[2].partition("/")[2] for place in found.places if place.way is way
+        place.url.partition("//")[2].partition("/")[2]
+        for place in found.sources
+        if place.discovered_by is way
     ]
 
 
@@ -86,11 +88,11 @@ def test_everything_that_a_site_declares_is_found_and_its_stories_sampled(tmp_pa
         site.add("/city/", f'<a href="{links[0]}">A headline that is long enough for one</a>')
         found = probe(site, tmp_path)
     assert (found.front.language, found.crawl_delay) == ("tg", 0.01)
-    assert asked(found, Way.DECLARED) == ["feed.xml"]
-    assert asked(found, Way.ROBOTS) == ["map.xml"]
-    assert asked(found, Way.INDEX) == ["map-news.xml"]
-    assert asked(found, Way.MENU) == ["city/"]
-    assert asked(found, Way.USUAL) == []
+    assert asked(found, DiscoveryMethod.DECLARED) == ["feed.xml"]
+    assert asked(found, DiscoveryMethod.ROBOTS) == ["map.xml"]
+    assert asked(found, DiscoveryMethod.INDEX) == ["map-news.xml"]
+    assert asked(found, DiscoveryMethod.MENU) == ["city/"]
+    assert asked(found, DiscoveryMethod.USUAL) == []
     assert [sample.outcome for sample in found.samples] == [Outcome.FETCHED] * 10
     assert all((tmp_path / "out" / sample.file).read_bytes() for sample in found.samples)
     assert found.requests == len(site.seen) <= 40
@@ -104,8 +106,8 @@ def test_where_nothing_is_declared_the_usual_places_are_tried(tmp_path: Path) ->
         found = probe(site, tmp_path)
     working = {
         place.url.removeprefix(site.url)
-        for place in found.places
-        if place.works and place.way is Way.USUAL
+        for place in found.sources
+        if place.works and place.discovered_by is DiscoveryMethod.USUAL
     }
     assert working == {"/rss.xml", "/sitemap.xml"}
     assert len(found.samples) == 1
@@ -117,7 +119,7 @@ def test_a_feed_in_place_of_a_front_page_leads_to_that(tmp_path: Path) -> None:
         site.feed("/deep/feed.xml", [site.story("/news/story-10001.html")])
         found = probe(site, tmp_path, url=site.url + "/deep/feed.xml")
     assert found.front.url == site.url + "/"
-    assert asked(found, Way.GIVEN) == ["deep/feed.xml"]
+    assert asked(found, DiscoveryMethod.GIVEN) == ["deep/feed.xml"]
     assert len(found.samples) == 1
 
 
@@ -131,7 +133,7 @@ def test_what_robots_txt_closes_is_not_asked_for(tmp_path: Path) -> None:
         site.seen.clear()
         closed = probe(site, tmp_path)
         assert site.paths == ["/robots.txt"]
-    (feed,) = [place for place in found.places if place.way is Way.DECLARED]
+    (feed,) = [place for place in found.sources if place.discovered_by is DiscoveryMethod.DECLARED]
     assert (feed.outcome, feed.reason) == (Outcome.REFUSED, Reason.ROBOTS)
     assert closed.front.reason is Reason.ROBOTS
 
@@ -150,7 +152,7 @@ def test_a_front_page_that_does_not_answer_ends_the_probe(status: int, tmp_path:
         site.add("/", "no", status=status)
         found = probe(site, tmp_path)
     assert found.front.status == status
-    assert (found.places, found.samples) == ((), ())
+    assert (found.sources, found.samples) == ((), ())
     assert found.requests == 2
 
 
@@ -176,8 +178,8 @@ def test_a_probe_keeps_to_its_requests_and_to_its_time(tmp_path: Path) -> None:
     assert len(site.seen) < 20, (
         "two at a time; a busy machine can only make them fewer, and all would be forty"
     )
-    assert few.ended == "after 15 requests"
-    assert short.ended == "after 1 s"
+    assert few.stop_reason == "after 15 requests"
+    assert short.stop_reason == "after 1 s"
     assert len(short.samples) < 10
 
 
@@ -202,7 +204,7 @@ def test_a_hostile_site_costs_little_and_breaks_nothing(tmp_path: Path) -> None:
         )
         site.add("/endless", endless=True)
         found = probe(site, tmp_path, safety={"max_bytes": 2_000_000})
-    reasons = {place.url.removeprefix(site.url): place.reason for place in found.places}
+    reasons = {place.url.removeprefix(site.url): place.reason for place in found.sources}
     assert reasons["/bomb.xml"] is Reason.XML_DOCTYPE_REFUSED
     assert reasons["/endless"] is Reason.TOO_LARGE
     assert found.requests <= 40
@@ -235,7 +237,7 @@ def test_a_site_that_is_known_is_asked_at_the_places_of_its_file(tmp_path: Path)
         front(site)
         site.feed("/mine.xml", [site.story("/news/story-10001.html")])
         found = probe(site, tmp_path, known=True, feeds=[site.url + "/mine.xml"])
-    given = [place for place in found.places if place.way is Way.GIVEN]
+    given = [place for place in found.sources if place.discovered_by is DiscoveryMethod.GIVEN]
     assert [place.kind for place in given] == [UrlKind.FEED, UrlKind.SECTION]
     assert site.paths.count("/mine.xml") == 1
 

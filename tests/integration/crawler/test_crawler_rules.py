@@ -10,22 +10,22 @@ from scrapy import Request
 from scrapy.exceptions import DownloadFailedError, DownloadTimeoutError
 from scrapy.http import Headers, HtmlResponse
 
-from crawler.capture import from_response, is_html, keep_headers, parse_content_type
-from crawler.http.fetch_errors import explain
-from crawler.http.network_guard import OwnHeaders
+from crawler.capture import capture_response, is_html, parse_content_type, stored_headers
+from crawler.http.fetch_errors import classify_error
+from crawler.http.network_guard import SiteHeaders
 from crawler.http.robots import product_token
 from crawler.link_policy import (
-    Sifted,
-    believed,
-    end_of,
+    LinksSince,
+    decide_redirect_target,
     is_next_page,
-    judge_target,
-    newest_children,
-    sift,
+    links_since,
+    newest_child_sitemaps,
+    period_end,
+    trusted_canonical_url,
 )
-from crawler.revisit import asked_pause, next_visit
+from crawler.revisit import next_fetch_at, parse_retry_after
 from pipeline.config.site import Revisit, Site
-from pipeline.core.ip_addresses import is_public
+from pipeline.core.ip_addresses import is_public_address
 from pipeline.core.models import Capture, DueUrl, Link, Outcome, Reason, UrlKind
 
 BORN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,7 +46,7 @@ def visited(
         reason,
         headers={"retry-after": headers.get("after", "")},
     )
-    due_at = next_visit(
+    due_at = next_fetch_at(
         capture, replace(DUE, attempts=attempts), Revisit(after_hours=12, for_days=14)
     )
     return None if due_at is None else (due_at - capture.fetched_at) / timedelta(hours=1)
@@ -79,9 +79,9 @@ def test_what_was_put_off_waits_as_long_as_the_server_asks_but_not_for_ever() ->
     assert visited(Outcome.DEFERRED, 0, after="1") == 1
     assert visited(Outcome.DEFERRED, 0, attempts=12) == 24
     assert visited(Outcome.DEFERRED, 0, attempts=13) is None
-    assert asked_pause("99999999999999999999", BORN) == timedelta(days=7)
-    assert asked_pause("Thu, 01 Jan 2026 01:00:00 GMT", BORN) == timedelta(hours=1)
-    assert asked_pause("soon", BORN) == timedelta(0)
+    assert parse_retry_after("99999999999999999999", BORN) == timedelta(days=7)
+    assert parse_retry_after("Thu, 01 Jan 2026 01:00:00 GMT", BORN) == timedelta(hours=1)
+    assert parse_retry_after("soon", BORN) == timedelta(0)
 
 
 def test_refused_gone_and_redirected_have_pauses_of_their_own() -> None:
@@ -94,7 +94,7 @@ def test_refused_gone_and_redirected_have_pauses_of_their_own() -> None:
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1"])
 def test_addresses_of_the_open_internet_are_public(address: str) -> None:
-    assert is_public(address)
+    assert is_public_address(address)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_addresses_of_the_open_internet_are_public(address: str) -> None:
     ],
 )  # fmt: skip
 def test_inner_addresses_are_not_public_also_inside_of_others(address: str) -> None:
-    assert not is_public(address)
+    assert not is_public_address(address)
 
 
 def test_we_go_by_one_name_in_robots_txt() -> None:
@@ -117,7 +117,7 @@ def test_we_go_by_one_name_in_robots_txt() -> None:
 
 
 def test_the_sites_own_headers_go_to_its_own_hosts_only() -> None:
-    guard = OwnHeaders(SITE)
+    guard = SiteHeaders(SITE)
     ours, theirs = (
         Request("https://www.h.tj/1"),
         Request("https://feeds.example/1", headers={"X-Key": "ours"}),
@@ -138,20 +138,26 @@ def answer(body: bytes = b"<html>x</html>", status: int = 200, **headers: str) -
 
 
 def test_a_304_is_believed_only_where_validators_were_sent() -> None:
-    assert from_response(DUE, answer(b"", 304), BORN, conditional=True).outcome is Outcome.UNCHANGED
-    assert from_response(DUE, answer(b"", 304), BORN, conditional=False).outcome is Outcome.FAILED
+    assert (
+        capture_response(DUE, answer(b"", 304), BORN, conditional=True).outcome is Outcome.UNCHANGED
+    )
+    assert (
+        capture_response(DUE, answer(b"", 304), BORN, conditional=False).outcome is Outcome.FAILED
+    )
 
 
 def test_validators_are_kept_with_bytes_only() -> None:
-    assert "etag" in from_response(DUE, answer(ETag='"a"'), BORN, conditional=False).headers
+    assert "etag" in capture_response(DUE, answer(ETag='"a"'), BORN, conditional=False).headers
     assert (
         "etag"
-        not in from_response(DUE, answer(status=500, ETag='"a"'), BORN, conditional=False).headers
+        not in capture_response(
+            DUE, answer(status=500, ETag='"a"'), BORN, conditional=False
+        ).headers
     )
 
 
 def test_kept_headers_are_bounded_and_storable() -> None:
-    kept = keep_headers(
+    kept = stored_headers(
         Headers(
             {
                 "Server": b"a\x00b\xff" + b"x" * 5000,
@@ -191,17 +197,17 @@ def test_a_content_type_is_taken_apart_as_declared() -> None:
 
 def test_no_sentence_about_an_error_repeats_the_error() -> None:
     error = DownloadTimeoutError("Getting https://me:hunter2@h.tj took longer")
-    assert explain(error).reason is Reason.TIMEOUT
-    assert "hunter2" not in explain(error).detail
-    assert explain(DownloadFailedError("hunter2")).reason is Reason.BROKEN_RESPONSE
-    assert explain(KeyError("hunter2")).reason is Reason.INTERNAL
-    assert "hunter2" not in explain(KeyError("hunter2")).detail
+    assert classify_error(error).reason is Reason.TIMEOUT
+    assert "hunter2" not in classify_error(error).detail
+    assert classify_error(DownloadFailedError("hunter2")).reason is Reason.BROKEN_RESPONSE
+    assert classify_error(KeyError("hunter2")).reason is Reason.INTERNAL
+    assert "hunter2" not in classify_error(KeyError("hunter2")).detail
 
 
 def test_a_dead_story_that_leads_to_the_front_page_leads_to_no_story() -> None:
-    assert judge_target(SITE, "https://h.tj/").reason is Reason.NOT_ALLOWED
-    assert judge_target(SITE, "https://h.tj/fish").outcome is Outcome.PENDING
-    assert judge_target(SITE, "https://elsewhere.tj/news/1").reason is Reason.OFF_SITE
+    assert decide_redirect_target(SITE, "https://h.tj/").reason is Reason.NOT_ALLOWED
+    assert decide_redirect_target(SITE, "https://h.tj/fish").outcome is Outcome.PENDING
+    assert decide_redirect_target(SITE, "https://elsewhere.tj/news/1").reason is Reason.OFF_SITE
 
 
 def test_of_too_many_child_sitemaps_those_that_changed_last_are_asked() -> None:
@@ -210,8 +216,12 @@ def test_of_too_many_child_sitemaps_those_that_changed_last_are_asked() -> None:
         for n in range(3)
     ]
     links = [Link("https://h.tj/old.xml", UrlKind.SITEMAP), *children, Link("https://h.tj/news/1")]
-    assert [link.url[13:] for link in newest_children(links, 2)] == ["1.xml", "2.xml", "news/1"]
-    assert newest_children(links, 9) == tuple(links)
+    assert [link.url[13:] for link in newest_child_sitemaps(links, 2)] == [
+        "1.xml",
+        "2.xml",
+        "news/1",
+    ]
+    assert newest_child_sitemaps(links, 9) == tuple(links)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +268,7 @@ def test_traps_are_refused_each_for_its_reason(
 def test_a_page_is_believed_its_own_address_where_that_is_a_story_of_the_site(
     declared: str, is_believed: bool
 ) -> None:
-    assert believed(SITE, declared) == (declared if is_believed else "")
+    assert trusted_canonical_url(SITE, declared) == (declared if is_believed else "")
 
 
 def test_a_back_fill_takes_what_is_dated_and_no_older_than_its_day() -> None:
@@ -278,7 +288,7 @@ def test_a_back_fill_takes_what_is_dated_and_no_older_than_its_day() -> None:
         Link("https://h.tj/sitemap-2026-04.xml", UrlKind.SITEMAP),
         Link("https://h.tj/no-date"),
     )
-    assert sift((*wanted, *left_out), since) == Sifted(wanted, older=3, undated=1)
+    assert links_since((*wanted, *left_out), since) == LinksSince(wanted, older=3, undated=1)
 
 
 @pytest.mark.parametrize(
@@ -292,4 +302,4 @@ def test_a_back_fill_takes_what_is_dated_and_no_older_than_its_day() -> None:
     ],
 )
 def test_an_address_may_name_a_day_or_a_month(path: str, moment: datetime | None) -> None:
-    assert end_of(f"https://h.tj{path}", year_is_enough=False) == moment
+    assert period_end(f"https://h.tj{path}", year_is_enough=False) == moment

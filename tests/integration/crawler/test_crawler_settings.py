@@ -75,9 +75,9 @@ def test_the_guards_stand_in_the_place_of_scrapys_own(crawler: Crawler) -> None:
     loaded = names(crawler.engine.downloader.middleware.middlewares)
     assert {
         "RobotsGuard",
-        "PatientRetry",
-        "FollowingWithoutReferer",
-        "OwnHeaders",
+        "RetryAfterAwareRetry",
+        "RefererlessRedirect",
+        "SiteHeaders",
         "HttpCompressionMiddleware",
     } <= loaded
     assert not loaded & {
@@ -88,7 +88,7 @@ def test_the_guards_stand_in_the_place_of_scrapys_own(crawler: Crawler) -> None:
 
 def test_no_door_into_the_process_is_open(crawler: Crawler) -> None:
     loaded = names(crawler.extensions.middlewares)
-    assert {"PoliteThrottle", "MemoryGuard"} <= loaded
+    assert {"CrawlDelayThrottle", "MemoryGuard"} <= loaded
     assert not loaded & {
         "TelnetConsole",
         "RemoteControl",

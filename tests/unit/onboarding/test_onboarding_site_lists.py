@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.core.errors import ConfigError
-from pipeline.onboarding.site_lists import read, wanted
+from pipeline.onboarding.site_lists import read_site_list, requested_site
 
 OPML = """<?xml version="1.0"?><opml version="2.0"><head><title>Mine</title></head><body>
 <outline text="Tajikistan">
@@ -17,28 +17,28 @@ OPML = """<?xml version="1.0"?><opml version="2.0"><head><title>Mine</title></he
 
 
 def test_an_opml_file_yields_each_site_once_with_all_its_feeds() -> None:
-    first, second, third = read(OPML.encode(), "mine.opml")
+    first, second, third = read_site_list(OPML.encode(), "mine.opml")
     assert (first.url, first.name) == ("https://a.example/", "Asia-Plus")
     assert first.feeds == ("https://a.example/rss", "https://a.example/sport/rss")
     assert (second.url, second.feeds) == (
         "https://b.example/feed.xml",
         ("https://b.example/feed.xml",),
     )
-    assert third.trouble
-    assert "mine.opml, line 6" in third.where
+    assert third.error
+    assert "mine.opml, line 6" in third.location
 
 
 def test_a_list_may_have_remarks_blank_lines_and_lines_that_are_no_address() -> None:
-    found = read(
+    found = read_site_list(
         "\ufeff# mine\n\nexample.org  # the local paper\nnot-an-address\nhttps://b.example/tj/ ignored\n".encode(),
         "list",
     )
-    assert [each.url for each in found if not each.trouble] == [
+    assert [each.url for each in found if not each.error] == [
         "https://example.org",
         "https://b.example/tj/",
     ]
-    (wrong,) = [each for each in found if each.trouble]
-    assert wrong.where == "list, line 4"
+    (wrong,) = [each for each in found if each.error]
+    assert wrong.location == "list, line 4"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_list_may_have_remarks_blank_lines_and_lines_that_are_no_address() -> 
 )
 def test_what_is_neither_is_refused_with_its_name(body: bytes) -> None:
     with pytest.raises(ConfigError, match=r"^list: "):
-        read(body, "list")
+        read_site_list(body, "list")
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def test_what_is_neither_is_refused_with_its_name(body: bytes) -> None:
     ["", "news", "ftp://example.org/", "http://[", "https://", "two words", "javascript:alert(1)"],
 )
 def test_what_is_no_address_says_so(text: str) -> None:
-    assert wanted(text).trouble
+    assert requested_site(text).error
 
 
 def test_a_scheme_may_be_left_out() -> None:
-    assert wanted("www.example.org/tj").url == "https://www.example.org/tj"
-    assert wanted("http://127.0.0.1:80/").url == "http://127.0.0.1:80/"
+    assert requested_site("www.example.org/tj").url == "https://www.example.org/tj"
+    assert requested_site("http://127.0.0.1:80/").url == "http://127.0.0.1:80/"

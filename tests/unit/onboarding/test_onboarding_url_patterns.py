@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pipeline.onboarding.url_patterns import patterns
+from pipeline.onboarding.url_patterns import find_patterns
 
 HOST = "https://news.example.org"
 
@@ -15,7 +15,7 @@ HOST = "https://news.example.org"
 def made(stories: list[str], lists: list[str] | None = None) -> list[str]:
     return [
         each.pattern
-        for each in patterns(
+        for each in find_patterns(
             {HOST + each: 1 for each in stories}, [HOST + each for each in lists or ["/"]]
         )
     ]

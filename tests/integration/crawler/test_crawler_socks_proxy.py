@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 
-from crawler.rendering.request_policy import MOST, Say, address_of, may_ask
-from crawler.rendering.script_cache import Scripts
-from crawler.rendering.socks_proxy import NOT_ALLOWED, SUCCEEDED, UNREACHABLE, Tunnel
+from crawler.rendering.request_policy import (
+    MAX_REQUESTS,
+    RequestAction,
+    decide_request,
+    host_and_port,
+)
+from crawler.rendering.script_cache import ScriptCache
+from crawler.rendering.socks_proxy import NOT_ALLOWED, SUCCEEDED, UNREACHABLE, SocksProxy
 from tests.support.local_site import LocalSite, serving
 
 PAGE = "https://www.news.example/2026/11/a-story"
@@ -29,7 +34,7 @@ async def ask(
     return (await reader.readexactly(10))[1], reader, writer
 
 
-def through(tunnel: Tunnel, use: Callable[[int], Coroutine[Any, Any, Any]]) -> Any:
+def through(tunnel: SocksProxy, use: Callable[[int], Coroutine[Any, Any, Any]]) -> Any:
     async def run() -> Any:
         port = await tunnel.open()
         try:
@@ -55,10 +60,10 @@ def through(tunnel: Tunnel, use: Callable[[int], Coroutine[Any, Any, Any]]) -> A
     ],
 )
 def test_the_tunnel_opens_no_connection_to_an_inner_address(host: str) -> None:
-    tunnel = Tunnel(may_be_private=lambda host, port: False, timeout=5)
+    tunnel = SocksProxy(may_be_private=lambda host, port: False, timeout=5)
 
     async def use(port: int) -> int:
-        tunnel.begin(1000)
+        tunnel.start_page(1000)
         tunnel.allow(host, site.port)
         return (await ask(port, host, site.port))[0]
 
@@ -68,13 +73,13 @@ def test_the_tunnel_opens_no_connection_to_an_inner_address(host: str) -> None:
 
 
 def test_the_tunnel_leads_where_the_page_was_given_leave_to_ask_and_nowhere_else() -> None:
-    tunnel = Tunnel(may_be_private=lambda host, port: True, timeout=5)
+    tunnel = SocksProxy(may_be_private=lambda host, port: True, timeout=5)
 
     async def use(port: int) -> list[int]:
-        tunnel.begin(1000)
+        tunnel.start_page(1000)
         tunnel.allow("127.0.0.1", site.port)
         replies = [(await ask(port, "127.0.0.1", to))[0] for to in (site.port, site.port + 1)]
-        tunnel.begin(1000)
+        tunnel.start_page(1000)
         return [*replies, (await ask(port, "127.0.0.1", site.port))[0]]
 
     with serving() as site:
@@ -84,10 +89,10 @@ def test_the_tunnel_leads_where_the_page_was_given_leave_to_ask_and_nowhere_else
 
 
 def test_the_tunnel_closes_when_a_page_has_brought_in_all_that_it_may() -> None:
-    tunnel = Tunnel(may_be_private=lambda host, port: True, timeout=5)
+    tunnel = SocksProxy(may_be_private=lambda host, port: True, timeout=5)
 
     async def use(port: int) -> int:
-        tunnel.begin(300_000)
+        tunnel.start_page(300_000)
         tunnel.allow("127.0.0.1", site.port)
         _, reader, writer = await ask(port, "127.0.0.1", site.port)
         writer.write(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -107,44 +112,44 @@ def test_the_tunnel_closes_when_a_page_has_brought_in_all_that_it_may() -> None:
 @pytest.mark.parametrize(
     ("kind", "method", "url", "asked", "said"),
     [
-        ("script", "GET", "https://cdn.example/app.js", 0, Say.ASK),
-        ("fetch", "GET", "https://api.elsewhere.example/story/1", 0, Say.ASK),
-        ("xhr", "POST", "https://api.news.example/graphql", 0, Say.ASK),
-        ("xhr", "POST", "https://api.elsewhere.example/graphql", 0, Say.NO),
-        ("stylesheet", "GET", "https://cdn.example/app.css", 0, Say.EMPTY),
-        ("image", "GET", "https://www.news.example/a.jpg", 0, Say.NO),
-        ("media", "GET", "https://www.news.example/a.mp4", 0, Say.NO),
-        ("font", "GET", "https://www.news.example/a.woff2", 0, Say.NO),
-        ("document", "GET", "https://www.news.example/frame", 0, Say.NO),
-        ("websocket", "GET", "wss://www.news.example/live", 0, Say.NO),
-        ("ping", "POST", "https://www.news.example/seen", 0, Say.NO),
-        ("script", "GET", "https://www.googletagmanager.com/gtm.js", 0, Say.NO),
-        ("script", "GET", "https://notfacebook.com/app.js", 0, Say.ASK),
-        ("script", "GET", "file:///etc/passwd", 0, Say.NO),
-        ("script", "GET", "http://[broken/", 0, Say.NO),
-        ("script", "GET", "https://cdn.example/app.js", MOST, Say.NO),
+        ("script", "GET", "https://cdn.example/app.js", 0, RequestAction.FETCH),
+        ("fetch", "GET", "https://api.elsewhere.example/story/1", 0, RequestAction.FETCH),
+        ("xhr", "POST", "https://api.news.example/graphql", 0, RequestAction.FETCH),
+        ("xhr", "POST", "https://api.elsewhere.example/graphql", 0, RequestAction.REFUSE),
+        ("stylesheet", "GET", "https://cdn.example/app.css", 0, RequestAction.EMPTY),
+        ("image", "GET", "https://www.news.example/a.jpg", 0, RequestAction.REFUSE),
+        ("media", "GET", "https://www.news.example/a.mp4", 0, RequestAction.REFUSE),
+        ("font", "GET", "https://www.news.example/a.woff2", 0, RequestAction.REFUSE),
+        ("document", "GET", "https://www.news.example/frame", 0, RequestAction.REFUSE),
+        ("websocket", "GET", "wss://www.news.example/live", 0, RequestAction.REFUSE),
+        ("ping", "POST", "https://www.news.example/seen", 0, RequestAction.REFUSE),
+        ("script", "GET", "https://www.googletagmanager.com/gtm.js", 0, RequestAction.REFUSE),
+        ("script", "GET", "https://notfacebook.com/app.js", 0, RequestAction.FETCH),
+        ("script", "GET", "file:///etc/passwd", 0, RequestAction.REFUSE),
+        ("script", "GET", "http://[broken/", 0, RequestAction.REFUSE),
+        ("script", "GET", "https://cdn.example/app.js", MAX_REQUESTS, RequestAction.REFUSE),
     ],
 )  # fmt: skip
 def test_a_page_may_ask_for_what_its_text_can_depend_on(
-    kind: str, method: str, url: str, asked: int, said: Say
+    kind: str, method: str, url: str, asked: int, said: RequestAction
 ) -> None:
-    assert may_ask(kind, method, url, PAGE, asked) is said
+    assert decide_request(kind, method, url, PAGE, asked) is said
 
 
 def test_the_address_of_a_url_names_its_port() -> None:
-    assert [address_of(url) for url in ("https://h.tj/a", "http://h.tj/a", "http://h.tj:81/")] == [
+    assert [host_and_port(url) for url in ("https://h.tj/a", "http://h.tj/a", "http://h.tj:81/")] == [
         ("h.tj", 443), ("h.tj", 80), ("h.tj", 81),
     ]  # fmt: skip
 
 
 def test_scripts_are_kept_within_their_room_and_as_their_server_allows() -> None:
-    scripts = Scripts(room=10)
-    scripts.keep("/a", {"content-type": "text/javascript", "set-cookie": "x=1"}, b"aaaa")
-    scripts.keep("/b", {"cache-control": "private, No-Store"}, b"bbbb")
-    scripts.keep("/c", {}, b"c" * 11)
-    scripts.keep("/d", {}, b"dddd")
+    scripts = ScriptCache(max_bytes=10)
+    scripts.put("/a", {"content-type": "text/javascript", "set-cookie": "x=1"}, b"aaaa")
+    scripts.put("/b", {"cache-control": "private, No-Store"}, b"bbbb")
+    scripts.put("/c", {}, b"c" * 11)
+    scripts.put("/d", {}, b"dddd")
     assert scripts.get("/a")
-    scripts.keep("/e", {}, b"eeee")
+    scripts.put("/e", {}, b"eeee")
     kept = {url for url in ("/a", "/b", "/c", "/d", "/e") if scripts.get(url)}
     assert kept == {"/a", "/e"}, "the one that was not asked for went first"
     found = scripts.get("/a")

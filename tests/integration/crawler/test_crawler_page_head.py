@@ -7,7 +7,7 @@ import time
 import pytest
 from scrapy.http import Headers
 
-from crawler.http.page_head import declared_address, head_of, opt_outs
+from crawler.http.page_head import declared_canonical_url, opt_outs, parse_head
 
 
 def said(markup: str = "", *tags: str, **more: str) -> tuple[str, ...]:
@@ -15,7 +15,7 @@ def said(markup: str = "", *tags: str, **more: str) -> tuple[str, ...]:
         {"X-Robots-Tag": list(tags)}
         | {name.replace("_", "-"): value for name, value in more.items()}
     )
-    return opt_outs(headers, head_of(markup.encode()), "Nightdesk")
+    return opt_outs(headers, parse_head(markup.encode()), "Nightdesk")
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_a_page_may_opt_out_in_its_headers_and_what_is_said_to_others_is_not_our
 
 def test_a_page_declares_its_own_address() -> None:
     both = '<meta property="og:url" content="https://h.tj/b"><link rel="canonical" href="/a?x=1&amp;y=2">'
-    assert declared_address(head_of(both.encode())) == "/a?x=1&y=2"
+    assert declared_canonical_url(parse_head(both.encode())) == "/a?x=1&y=2"
     assert (
-        declared_address(head_of(b"<meta property='og:url' content=https://h.tj/b>"))
+        declared_canonical_url(parse_head(b"<meta property='og:url' content=https://h.tj/b>"))
         == "https://h.tj/b"
     )
-    assert declared_address(head_of(b"<p>nothing</p>")) == ""
+    assert declared_canonical_url(parse_head(b"<p>nothing</p>")) == ""
 
 
 @pytest.mark.parametrize(
@@ -58,5 +58,5 @@ def test_a_page_declares_its_own_address() -> None:
 )
 def test_a_head_made_to_hurt_costs_little(piece: bytes) -> None:
     began = time.process_time()
-    head_of(piece * 100_000)
+    parse_head(piece * 100_000)
     assert time.process_time() - began < 3
