@@ -11,58 +11,58 @@ from datetime import UTC, datetime
 from threading import Lock
 
 from pipeline.cluster import tasks
-from pipeline.cluster.queue import Engine
-from pipeline.cluster.task_handlers import Say, clean_of
+from pipeline.cluster.queue import TaskQueue
+from pipeline.cluster.task_handlers import Say, clean_task_for
 from pipeline.config.site import Site
-from pipeline.jobs.clean import Plan, recipe_of
-from pipeline.scheduler.planning import Appointment
+from pipeline.jobs.clean import CleanRequest, current_recipe
+from pipeline.scheduler.planning import ScheduledRun
 from pipeline.store.clean.session import CleanSession
-from pipeline.store.db.engine import Database, patiently
+from pipeline.store.db.engine import Database, retry_while_unavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
+class Enqueued:
     """How many errands were handed out, of how many: the others wait already, or there is nothing to do."""
 
-    out: int
-    of: int
+    enqueued: int
+    requested: int
 
 
-def hand_crawls(store: Database, sites: Sequence[Site], since: datetime | None = None) -> Handed:
+def enqueue_crawls(store: Database, sites: Sequence[Site], since: datetime | None = None) -> Enqueued:
     """A crawl of each Site, and the clean after it. Raises StoreError."""
     now = datetime.now(UTC)
-    batch = f"back to {since:%Y-%m-%d}, asked on {now:%Y-%m-%d %H:%M}" if since else night_of(now)
-    engine = Engine(store)
+    batch = f"back to {since:%Y-%m-%d}, asked on {now:%Y-%m-%d %H:%M}" if since else night_batch(now)
+    engine = TaskQueue(store)
     with engine.open():
-        return Handed(
-            engine.hand_out([tasks.to_crawl(site, now, batch, since) for site in sites]), len(sites)
+        return Enqueued(
+            engine.enqueue([tasks.crawl_task(site, now, batch, since) for site in sites]), len(sites)
         )
 
 
-def hand_cleans(store: Database, sites: Sequence[Site], plan: Plan) -> Handed:
+def enqueue_cleans(store: Database, sites: Sequence[Site], plan: CleanRequest) -> Enqueued:
     """A clean of each Site that has something to be cleaned. Raises StoreError."""
     batch = f"clean of {datetime.now(UTC):%Y-%m-%d %H:%M}" + (
         f" ({plan.scope})" if str(plan.scope) else ""
     )
-    engine = Engine(store)
+    engine = TaskQueue(store)
     with engine.open():
-        found = [clean_of(store, site, _touched(store, site, plan), batch) for site in sites]
-        return Handed(engine.hand_out([each for each in found if each.values["pages"]]), len(sites))
+        found = [clean_task_for(store, site, _touched(store, site, plan), batch) for site in sites]
+        return Enqueued(engine.enqueue([each for each in found if each.arguments["pages"]]), len(sites))
 
 
-def _touched(store: Database, site: Site, plan: Plan) -> Plan:
+def _touched(store: Database, site: Site, plan: CleanRequest) -> CleanRequest:
     """The same where everything is stale that the plan is about: so a clean that breaks off goes on where it was."""
     if plan.scope.everything:
-        CleanSession(store, site.id).touch(recipe_of(site), plan.scope)
+        CleanSession(store, site.id).mark_stale(current_recipe(site), plan.scope)
     return replace(plan, scope=replace(plan.scope, everything=False))
 
 
-def night_of(planned: datetime) -> str:
+def night_batch(planned: datetime) -> str:
     """The batch of a night: all Sites that begin on one day, in UTC."""
     return f"night of {planned:%Y-%m-%d}"
 
 
-class Handing:
+class ClusterDispatcher:
     """What the schedule does with its nights where workers are to run them. Raises StoreError when it is made, where there can
     be no queue."""
 
@@ -71,13 +71,13 @@ class Handing:
         self._say = say
         self._door = Lock()  # many nights begin at the same minute, each in a thread
         self._handed = 0
-        Engine(store).prepare()
+        TaskQueue(store).prepare()
 
-    def run(self, site: Site, night: Appointment) -> None:
+    def run(self, site: Site, night: ScheduledRun) -> None:
         """Hands out one night of one Site; a worker leaves it out where somebody else has crawled it. Raises StoreError."""
-        errand = tasks.to_crawl(site, night.planned, night_of(night.planned))
+        errand = tasks.crawl_task(site, night.planned_at, night_batch(night.planned_at))
         with self._door:
-            new = patiently(lambda: self._hand(errand))
+            new = retry_while_unavailable(lambda: self._hand(errand))
             self._handed += new
         at = f"{datetime.now().astimezone():%Y-%m-%d %H:%M} {site.id}: "
         self._say(
@@ -89,14 +89,14 @@ class Handing:
             )
         )
 
-    def _hand(self, errand: tasks.Errand) -> int:
-        engine = Engine(self._store)
+    def _hand(self, errand: tasks.TaskSpec) -> int:
+        engine = TaskQueue(self._store)
         with engine.open():
-            return engine.hand_out([errand])
+            return engine.enqueue([errand])
 
-    def at_work(self) -> str:
+    def status(self) -> str:
         """What was done, in words."""
         return f"{self._handed:,} nights handed out to workers"
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """The nights that were handed out go on without us."""

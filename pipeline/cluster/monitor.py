@@ -55,7 +55,7 @@ SHARES = text(
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class BatchStatus:
     """Errands of one batch: Sites to crawl and to clean, Pages to extract (of all cleans together), and how many are done."""
 
     name: str
@@ -65,29 +65,29 @@ class Batch:
     cleaned: int = 0
     pages: int = 0
     extracted: int = 0
-    at_work: int = 0
+    running: int = 0
     failed: int = 0
-    left: timedelta | None = (
+    time_left: timedelta | None = (
         None  # None where nothing of it is at work, or nothing was measured yet
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueStatus:
     """The whole queue. `workers` are processes with the names of their queues, `failed` errands that were given up."""
 
     workers: tuple[tuple[str, str], ...] = ()
-    batches: tuple[Batch, ...] = ()
+    batches: tuple[BatchStatus, ...] = ()
     failed: tuple[tuple[str, str, str], ...] = ()  # (Site, kind, batch), the last ones
 
 
-def queue(store: Database, most: int = 10) -> Queue:
+def queue_status(store: Database, most: int = 10) -> QueueStatus:
     """What there is; empty where no errand was ever handed out."""
     if store.is_sqlite:
-        return Queue()
+        return QueueStatus()
     with store.read() as db:
         if not db.scalar(THERE):
-            return Queue()
+            return QueueStatus()
         workers = tuple(
             (str(process), str(queues)) for process, queues in db.execute(WORKERS, {"alive": ALIVE})
         )
@@ -95,23 +95,23 @@ def queue(store: Database, most: int = 10) -> Queue:
             (str(row.site), str(row.kind), str(row.batch))
             for row in db.execute(FAILED, {"most": most})
         )
-        return Queue(workers, _batches(db), failed)
+        return QueueStatus(workers, _batches(db), failed)
 
 
-def is_urgent(store: Database, queue: str, priority: int) -> bool:
+def has_urgent_task(store: Database, queue: str, priority: int) -> bool:
     """Whether something of a higher priority waits in that queue."""
     with store.read() as db:
         return bool(db.scalar(URGENT, {"queue": queue, "priority": priority}))
 
 
-def shares(store: Database, of: int) -> tuple[int, int]:
+def part_counts(store: Database, of: int) -> tuple[int, int]:
     """Into how many parts the clean of that number was cut, and how many of them are not done."""
     with store.read() as db:
         row = db.execute(SHARES, {"of": str(of)}).one()
     return int(row[0]), int(row[1])
 
 
-def _batches(db: Connection) -> tuple[Batch, ...]:
+def _batches(db: Connection) -> tuple[BatchStatus, ...]:
     rows: dict[str, list[Any]] = {}
     for row in db.execute(BATCHES):
         rows.setdefault(row.batch, []).append(row)
@@ -121,10 +121,10 @@ def _batches(db: Connection) -> tuple[Batch, ...]:
     )
 
 
-def _batch(name: str, rows: Sequence[Any]) -> Batch:
+def _batch(name: str, rows: Sequence[Any]) -> BatchStatus:
     """`counted` are the parts of cleans that are done themselves: their Pages are in the cleans' own numbers."""
     parts = sum(row.pages - row.counted for row in _of(rows, "draft", "succeeded"))
-    return Batch(
+    return BatchStatus(
         name,
         crawls=_number(_of(rows, "crawl")),
         crawled=_number(_of(rows, "crawl", "succeeded")),
@@ -132,9 +132,9 @@ def _batch(name: str, rows: Sequence[Any]) -> Batch:
         cleaned=_number(_of(rows, "clean", "succeeded")),
         pages=sum(row.payloads for row in _of(rows, "clean")),
         extracted=sum(row.payloads for row in _of(rows, "clean", "succeeded")) + parts,
-        at_work=sum(row.number for row in rows if row.status == "doing"),
+        running=sum(row.number for row in rows if row.status == "doing"),
         failed=sum(row.number for row in rows if row.status == "failed"),
-        left=_left(rows, parts),
+        time_left=_left(rows, parts),
     )
 
 

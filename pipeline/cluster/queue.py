@@ -20,7 +20,7 @@ from procrastinate.jobs import Status
 from procrastinate.manager import JobManager
 from procrastinate.schema import SchemaManager
 
-from pipeline.cluster.tasks import Errand
+from pipeline.cluster.tasks import TaskSpec
 from pipeline.core.errors import DatabaseUnavailable, StoreError
 from pipeline.store.db.engine import Database
 
@@ -58,7 +58,7 @@ class Jobs(JobManager):
             await self.finish_job_by_id_async(job_id, Status.ABORTED, delete_job=False)
 
 
-class Engine:
+class TaskQueue:
     """The queue of an archive on PostgreSQL."""
 
     def __init__(self, store: Database) -> None:
@@ -101,50 +101,50 @@ class Engine:
     def open(self) -> Iterator[None]:
         """For whoever hands out errands without an event loop. Raises StoreError."""
         self.prepare()
-        with self.telling(), self.app.open():
+        with self.translate_errors(), self.app.open():
             yield
 
-    def hand_out(self, errands: Sequence[Errand]) -> int:
+    def enqueue(self, errands: Sequence[TaskSpec]) -> int:
         """Puts errands into the queue and returns how many: one whose name waits there already is left out. Raises Away."""
-        with self.telling():
+        with self.translate_errors():
             return sum(self._hand(errand) for errand in errands)
 
-    def _hand(self, errand: Errand) -> bool:
+    def _hand(self, errand: TaskSpec) -> bool:
         try:
-            self._deferrer(errand).defer(**errand.values)
+            self._deferrer(errand).defer(**errand.arguments)
         except AlreadyEnqueued:
             return False
         return True
 
-    async def hand_out_soon(self, errand: Errand) -> bool:
+    async def enqueue_async(self, errand: TaskSpec) -> bool:
         """The same for one, within an event loop."""
         try:
-            await self._deferrer(errand).defer_async(**errand.values)
+            await self._deferrer(errand).defer_async(**errand.arguments)
         except AlreadyEnqueued:
             return False
         return True
 
-    async def hand_out_parts(self, errands: Sequence[Errand]) -> None:
+    async def enqueue_all_async(self, errands: Sequence[TaskSpec]) -> None:
         """Puts all of them into the queue in one transaction, or none: half of a clean's parts would pass for all of them."""
-        jobs = [self._deferrer(errand).job.evolve(task_kwargs=errand.values) for errand in errands]
+        jobs = [self._deferrer(errand).job.evolve(task_kwargs=errand.arguments) for errand in errands]
         await self.jobs.batch_defer_jobs_async(jobs)
 
     async def wake(self, clean: int, part: int) -> None:
         """The clean that waits for its parts is looked at again at once, where this part was the last one at work."""
         await self.app.connector.execute_query_async(WAKE, clean=clean, of=str(clean), part=part)
 
-    def _deferrer(self, errand: Errand) -> Any:
+    def _deferrer(self, errand: TaskSpec) -> Any:
         return self.app.configure_task(
             errand.kind,
             queue=errand.queue,
             priority=errand.priority,
-            lock=errand.alone or None,
-            queueing_lock=errand.waiting or None,
+            lock=errand.lock or None,
+            queueing_lock=errand.queueing_lock or None,
             allow_unknown=True,
         )
 
     @contextmanager
-    def telling(self) -> Iterator[None]:
+    def translate_errors(self) -> Iterator[None]:
         """Turns trouble with the connection into one sentence."""
         try:
             yield

@@ -17,13 +17,13 @@ from pipeline.cluster.tasks import CRAWL, moment
 from pipeline.core.errors import NightdeskError
 
 PAUSE, LONGEST = 30, 1800  # seconds after the first failure, and after many
-WORTH = {CRAWL: timedelta(hours=6)}
+GIVE_UP_AFTER = {CRAWL: timedelta(hours=6)}
 DAY = timedelta(hours=24)
 
 log = logging.getLogger(__name__)
 
 
-class Later(Exception):
+class RetryLater(Exception):
     """Not now: somebody else has to come to an end before, or this worker ends. `seconds` are to pass at the least."""
 
     def __init__(self, why: str, seconds: float = 0.0) -> None:
@@ -31,7 +31,7 @@ class Later(Exception):
         self.seconds = seconds
 
 
-class Patience(BaseRetryStrategy):
+class RetryPolicy(BaseRetryStrategy):
     """What Procrastinate asks when an errand did not succeed. `say` tells a person of it."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -41,7 +41,7 @@ class Patience(BaseRetryStrategy):
         """See Procrastinate."""
         site = job.task_kwargs.get("site")
         name = f"{site['id'] if isinstance(site, dict) else '?'}: {job.task_name}"
-        if isinstance(exception, Later):
+        if isinstance(exception, RetryLater):
             if str(exception):
                 self._say(f"{name}: {exception}")
             return RetryDecision(retry_in={"seconds": round(exception.seconds)})
@@ -49,15 +49,15 @@ class Patience(BaseRetryStrategy):
             return RetryDecision(retry_in={"seconds": 0})
         if not isinstance(exception, NightdeskError):
             log.error("%s", name, exc_info=exception)
-        seconds = pause(job.attempts)
+        seconds = retry_delay(job.attempts)
         at = moment(str(job.task_kwargs.get("at") or datetime.now(UTC).isoformat()))
-        if datetime.now(UTC) + timedelta(seconds=seconds) > at + WORTH.get(job.task_name, DAY):
+        if datetime.now(UTC) + timedelta(seconds=seconds) > at + GIVE_UP_AFTER.get(job.task_name, DAY):
             self._say(f"{name}: {exception!s:.300}; given up")
             return None
         self._say(f"{name}: {exception!s:.300}; tried again in {seconds} s, by any worker")
         return RetryDecision(retry_in={"seconds": seconds})
 
 
-def pause(attempts: int) -> int:
+def retry_delay(attempts: int) -> int:
     """Seconds until the next try."""
     return int(min(PAUSE * 2 ** min(attempts, 10), LONGEST))

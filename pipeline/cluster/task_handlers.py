@@ -19,32 +19,32 @@ from procrastinate import JobContext
 
 from pipeline.cluster import monitor as queues
 from pipeline.cluster import tasks
-from pipeline.cluster.queue import Engine
-from pipeline.cluster.retry import Later, Patience
-from pipeline.cluster.tasks import CLEAN, CRAWL, DRAFT, Values
+from pipeline.cluster.queue import TaskQueue
+from pipeline.cluster.retry import RetryLater, RetryPolicy
+from pipeline.cluster.tasks import CLEAN, CRAWL, EXTRACT, TaskArguments
 from pipeline.config.settings import Settings
 from pipeline.config.site import Site
 from pipeline.core.disk_space import DiskSpaceGuard
 from pipeline.core.errors import AlreadyRunning, ExitCode, NightdeskError
 from pipeline.jobs import finish_night
 from pipeline.jobs.clean import (
-    NIGHTLY,
+    DEFAULT_CLEAN,
     CleanRunResult,
-    Part,
-    Plan,
-    Stopped,
+    ExtractPart,
+    CleanRequest,
+    Cancelled,
     clean_site,
-    draft_part,
-    recipe_of,
+    extract_part,
+    current_recipe,
 )
 from pipeline.jobs.crawl import CrawlResult, crawl_site
-from pipeline.jobs.slots import Slots
-from pipeline.jobs.workers.pool import Workers
-from pipeline.scheduler.planning import Begun, done_until
+from pipeline.jobs.slots import ChildSlots
+from pipeline.jobs.workers.pool import WorkerPool
+from pipeline.scheduler.planning import PastRun, last_completed
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.db import locks
-from pipeline.store.db.engine import Database, patiently
-from pipeline.store.read.begun_runs import crawls_begun
+from pipeline.store.db.engine import Database, retry_while_unavailable
+from pipeline.store.read.begun_runs import recent_crawls
 
 BUSY = 30.0  # seconds until a Site is tried again at which somebody else is at work
 LOOK = 5.0  # seconds between two looks whether something more urgent waits
@@ -56,15 +56,15 @@ T = TypeVar("T")
 Say = Callable[[str], None]
 
 
-class Work:
+class TaskHandlers:
     """See the module's head. `pools` are extracting processes, one pool for each clean or part that may be at work here."""
 
     def __init__(
         self,
         settings: Settings,
         store: Database,
-        engine: Engine,
-        pools: list[Workers],
+        engine: TaskQueue,
+        pools: list[WorkerPool],
         crawls: int,
         say: Say,
     ) -> None:
@@ -72,39 +72,39 @@ class Work:
         self._store = store
         self._engine = engine
         self._say = say
-        self._slots = Slots(crawls)
-        self._pools = asyncio.Queue[Workers]()
+        self._slots = ChildSlots(crawls)
+        self._pools = asyncio.Queue[WorkerPool]()
         for pool in pools:
             self._pools.put_nowait(pool)
-        self._floor = DiskSpaceGuard(settings.room_folder, settings.free_megabytes)
+        self._floor = DiskSpaceGuard(settings.data_folder, settings.free_megabytes)
         self._over = asyncio.Event()
         self._threads = set[threading.Event]()  # each tells one thread to end
-        self.at_work: dict[int, str] = {}
-        for kind, do in ((CRAWL, self._crawl), (CLEAN, self._clean), (DRAFT, self._draft)):
-            engine.app.task(name=kind, pass_context=True, retry=Patience(say))(self._doing(do))
+        self.running_tasks: dict[int, str] = {}
+        for kind, do in ((CRAWL, self._crawl), (CLEAN, self._clean), (EXTRACT, self._draft)):
+            engine.app.task(name=kind, pass_context=True, retry=RetryPolicy(say))(self._doing(do))
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Gives back what is at work, in order."""
         self._over.set()
         for over in self._threads:
             over.set()
 
     def _doing(
-        self, do: Callable[[JobContext, Values], Awaitable[None]]
+        self, do: Callable[[JobContext, TaskArguments], Awaitable[None]]
     ) -> Callable[..., Coroutine[Any, Any, None]]:
         async def doing(context: JobContext, **values: Any) -> None:
             number = context.job.id or 0
-            self.at_work[number] = f"{values['site'].get('id')}: {context.job.task_name}"
+            self.running_tasks[number] = f"{values['site'].get('id')}: {context.job.task_name}"
             try:
                 await do(context, values)
             finally:
-                del self.at_work[number]
+                del self.running_tasks[number]
 
         return doing
 
     # Crawls
 
-    async def _crawl(self, context: JobContext, values: Values) -> None:
+    async def _crawl(self, context: JobContext, values: TaskArguments) -> None:
         site = tasks.site_of(values)
         since = tasks.moment(values["since"]) if "since" in values else None
         if since is None and await asyncio.to_thread(
@@ -114,43 +114,43 @@ class Work:
             result = None
         else:
             result = await self._unless_over(self._crawled(site, since))
-            if result.code is ExitCode.RUNNING:
-                raise Later(result.message, BUSY)
+            if result.exit_code is ExitCode.RUNNING:
+                raise RetryLater(result.message, BUSY)
             self._say(f"{site.id}: {_told(result)}")
         await self._hand_on(site, values["batch"])
         if result is not None and not _is_a_night(result):
             raise NightdeskError(result.message or "the crawl failed; its log says why")
 
     async def _crawled(self, site: Site, since: datetime | None) -> CrawlResult:
-        async with self._slots.one() as heard:
+        async with self._slots.acquire() as heard:
             return await crawl_site(self._settings, site, lambda *_: heard(), since)
 
     def _has_been(self, site: Site, planned: datetime) -> bool:
         """Whether a crawl that began since then is over. One that broke off is to go on."""
         now = datetime.now(UTC)
-        begun = [Begun(*each) for each in crawls_begun(self._store, now, site.id).get(site.id, ())]
-        done = done_until(begun, now)
+        begun = [PastRun(*each) for each in recent_crawls(self._store, now, site.id).get(site.id, ())]
+        done = last_completed(begun, now)
         return done is not None and done >= planned
 
     async def _hand_on(self, site: Site, batch: str) -> None:
         """The clean of what a crawl brought."""
-        errand = await asyncio.to_thread(clean_of, self._store, site, NIGHTLY, batch, night=True)
-        with self._engine.telling():
-            await self._engine.hand_out_soon(errand)
+        errand = await asyncio.to_thread(clean_task_for, self._store, site, DEFAULT_CLEAN, batch, night=True)
+        with self._engine.translate_errors():
+            await self._engine.enqueue_async(errand)
 
     # Cleans
 
-    async def _clean(self, context: JobContext, values: Values) -> None:
+    async def _clean(self, context: JobContext, values: TaskArguments) -> None:
         site, scope = tasks.site_of(values), tasks.scope_of(values)
         await self._share(site, context)
         began = time.monotonic()
         done = await self._with_pool(
-            lambda pool, over: self._cleaned(site, Plan(scope), pool, over, context.job.priority)
+            lambda pool, over: self._cleaned(site, CleanRequest(scope), pool, over, context.job.priority)
         )
-        if done.run or done.drafted:
+        if done.run_id or done.extracted:
             pages = sum(done.counts.values())
             self._say(
-                f"{site.id}: {pages:,} pages cleaned, {done.drafted:,} extracted, in {time.monotonic() - began:.0f} s"
+                f"{site.id}: {pages:,} pages cleaned, {done.extracted:,} extracted, in {time.monotonic() - began:.0f} s"
             )
         if values["night"]:
             await asyncio.to_thread(self._tell, site)
@@ -159,46 +159,46 @@ class Work:
         """Cuts a large clean into parts, once, and lets it wait until all of them are done: the Site's memory has to have seen
         them all before the first Page is struck."""
         number, values = context.job.id or 0, context.job.task_kwargs
-        parts, left = await asyncio.to_thread(queues.shares, self._store, number)
+        parts, left = await asyncio.to_thread(queues.part_counts, self._store, number)
         if not parts:
             shelf, scope = CleanSession(self._store, site.id), tasks.scope_of(values)
-            cut = await asyncio.to_thread(shelf.parts, recipe_of(site), tasks.PART, scope)
+            cut = await asyncio.to_thread(shelf.extraction_parts, current_recipe(site), tasks.PAYLOADS_PER_PART, scope)
             if len(cut) < 2:
                 return
-            with self._engine.telling():
-                await self._engine.hand_out_parts(
-                    tasks.to_draft(values, number, context.job.priority, cut)
+            with self._engine.translate_errors():
+                await self._engine.enqueue_all_async(
+                    tasks.extract_tasks(values, number, context.job.priority, cut)
                 )
             left = len(cut)
             self._say(
                 f"{site.id}: {sum(size for _, size in cut):,} pages to extract, in {left:,} parts"
             )
         if left:
-            raise Later("", min(max(SOONEST, left * 0.5), LATEST))
+            raise RetryLater("", min(max(SOONEST, left * 0.5), LATEST))
 
     def _cleaned(
-        self, site: Site, plan: Plan, pool: Workers, over: threading.Event, priority: int
+        self, site: Site, plan: CleanRequest, pool: WorkerPool, over: threading.Event, priority: int
     ) -> CleanRunResult:
         looked, gives_way = time.monotonic(), False
 
         def progress(*_: object) -> None:
             nonlocal looked, gives_way
             self._floor.require()
-            if priority < tasks.NIGHT and time.monotonic() - looked > LOOK:
+            if priority < tasks.PRIORITY_NIGHT and time.monotonic() - looked > LOOK:
                 looked = time.monotonic()
-                gives_way = queues.is_urgent(self._store, CLEAN, priority)
+                gives_way = queues.has_urgent_task(self._store, CLEAN, priority)
             if over.is_set() or gives_way:
-                raise Stopped
+                raise Cancelled
 
         self._floor.require()
         try:
-            return patiently(lambda: clean_site(self._store, site, pool, progress, plan), over.wait)
-        except Stopped:
+            return retry_while_unavailable(lambda: clean_site(self._store, site, pool, progress, plan), over.wait)
+        except Cancelled:
             raise (
-                Later("makes room for what is more urgent", LOOK) if gives_way else Later(ENDS)
+                RetryLater("makes room for what is more urgent", LOOK) if gives_way else RetryLater(ENDS)
             ) from None
         except AlreadyRunning as first:
-            raise Later(str(first), BUSY) from None
+            raise RetryLater(str(first), BUSY) from None
 
     def _tell(self, site: Site) -> None:
         try:
@@ -211,17 +211,17 @@ class Work:
         finally:
             lock.release()
 
-    async def _draft(self, context: JobContext, values: Values) -> None:
+    async def _draft(self, context: JobContext, values: TaskArguments) -> None:
         site, began = tasks.site_of(values), time.monotonic()
-        part = Part(tasks.scope_of(values), values["after"], values["last"])
+        part = ExtractPart(tasks.scope_of(values), values["after"], values["last"])
 
-        def draft(pool: Workers, over: threading.Event) -> int:
+        def draft(pool: WorkerPool, over: threading.Event) -> int:
             self._floor.require()
-            done = patiently(
-                lambda: draft_part(self._store, site, pool, part, over.is_set), over.wait
+            done = retry_while_unavailable(
+                lambda: extract_part(self._store, site, pool, part, over.is_set), over.wait
             )
             if over.is_set():
-                raise Later(ENDS)
+                raise RetryLater(ENDS)
             return done
 
         number = await self._with_pool(draft)
@@ -238,14 +238,14 @@ class Work:
         try:
             await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
-                raise Later(ENDS)
+                raise RetryLater(ENDS)
             return task.result()
         finally:
             over.cancel()
             task.cancel()
             await asyncio.wait({task, over})
 
-    async def _with_pool(self, work: Callable[[Workers, threading.Event], T]) -> T:
+    async def _with_pool(self, work: Callable[[WorkerPool, threading.Event], T]) -> T:
         """Works in a thread, with extracting processes of its own; the event is set when it is to end."""
         over = threading.Event()
         async with self._pool() as pool:
@@ -263,7 +263,7 @@ class Work:
                 self._threads.discard(over)
 
     @asynccontextmanager
-    async def _pool(self) -> AsyncIterator[Workers]:
+    async def _pool(self) -> AsyncIterator[WorkerPool]:
         pool = await self._pools.get()
         try:
             yield pool
@@ -271,24 +271,24 @@ class Work:
             self._pools.put_nowait(pool)
 
 
-def clean_of(
-    store: Database, site: Site, plan: Plan, batch: str, *, night: bool = False
-) -> tasks.Errand:
+def clean_task_for(
+    store: Database, site: Site, plan: CleanRequest, batch: str, *, night: bool = False
+) -> tasks.TaskSpec:
     """The errand to clean a Site, with what is to be done for it today."""
-    shelf, recipe = CleanSession(store, site.id), recipe_of(site)
+    shelf, recipe = CleanSession(store, site.id), current_recipe(site)
     pages, payloads = (
         shelf.count_stale(recipe, plan.scope),
-        shelf.count_undrafted(recipe, plan.scope),
+        shelf.count_pending_payloads(recipe, plan.scope),
     )
-    return tasks.to_clean(site, plan.scope, batch, pages=pages, payloads=payloads, night=night)
+    return tasks.clean_task(site, plan.scope, batch, pages=pages, payloads=payloads, night=night)
 
 
 def _is_a_night(result: CrawlResult) -> bool:
     """Whether the crawl came to its end, whatever the site answered."""
     return (
-        result.run > 0
+        result.run_id > 0
         and result.status in ("finished", "stopped")
-        and result.code in (ExitCode.OK, ExitCode.PARTLY)
+        and result.exit_code in (ExitCode.OK, ExitCode.PARTLY)
     )
 
 
@@ -297,4 +297,4 @@ def _told(result: CrawlResult) -> str:
         f"{number:,} {outcome.replace('_', ' ')}"
         for outcome, number in sorted(result.counts.items())
     )
-    return f"crawled, run {result.run} {result.status}" + (f": {counts}" if counts else "")
+    return f"crawled, run {result.run_id} {result.status}" + (f": {counts}" if counts else "")

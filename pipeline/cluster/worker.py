@@ -19,13 +19,13 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker
 
 from pipeline.cluster.monitor import ALIVE
-from pipeline.cluster.queue import Engine
-from pipeline.cluster.task_handlers import Say, Work
+from pipeline.cluster.queue import TaskQueue
+from pipeline.cluster.task_handlers import Say, TaskHandlers
 from pipeline.cluster.tasks import CLEAN, CRAWL
 from pipeline.config.settings import Settings
 from pipeline.core.errors import AlreadyRunning, StoreError
-from pipeline.jobs.workers.pool import Workers
-from pipeline.scheduler.sd_notify import Systemd
+from pipeline.jobs.workers.pool import WorkerPool
+from pipeline.scheduler.sd_notify import SystemdNotifier
 from pipeline.store.db import locks
 from pipeline.store.db.engine import Database
 
@@ -38,24 +38,24 @@ TIDY = 3600.0  # seconds between two looks for older ones
 PULSE = 15.0  # seconds between two words to systemd
 
 
-def work(
+def run_worker(
     settings: Settings, store: Database, queues: Sequence[str], concurrency: int | None, say: Say
 ) -> None:
     """Works until it is told to end. `concurrency` is how many errands of each queue are at work at a time: else as many crawls
     as the settings say, and one clean, which uses all cleaning processes. Raises StoreError."""
-    engine = Engine(store)
+    engine = TaskQueue(store)
     engine.prepare()
     crawls, cleans = concurrency or settings.crawls, concurrency or 1
-    processes = max(1, settings.processes // cleans)
+    processes = max(1, settings.worker_processes // cleans)
     with ExitStack() as stack:
         made = [
-            Workers(processes, settings.page_seconds, settings.page_megabytes)
+            WorkerPool(processes, settings.page_seconds, settings.page_megabytes)
             for _ in range(cleans * (CLEAN in queues))
         ]
         pools = [stack.enter_context(pool) for pool in made]
         asyncio.run(
             _work(
-                Work(settings, store, engine, pools, crawls, say),
+                TaskHandlers(settings, store, engine, pools, crawls, say),
                 engine,
                 queues,
                 crawls,
@@ -66,17 +66,17 @@ def work(
 
 
 async def _work(
-    duty: Work, engine: Engine, queues: Sequence[str], crawls: int, cleans: int, say: Say
+    duty: TaskHandlers, engine: TaskQueue, queues: Sequence[str], crawls: int, cleans: int, say: Say
 ) -> None:
     over, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def end() -> None:
         over.set()
-        duty.end()
+        duty.stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    systemd = Systemd(os.environ, os.getpid())
+    systemd = SystemdNotifier(os.environ, os.getpid())
     numbers = {
         CRAWL: crawls * 3,
         CLEAN: cleans,
@@ -104,7 +104,7 @@ async def _work(
 
 
 async def _serve(
-    engine: Engine, lanes: Sequence[Worker], systemd: Systemd, over: asyncio.Event, say: Say
+    engine: TaskQueue, lanes: Sequence[Worker], systemd: SystemdNotifier, over: asyncio.Event, say: Say
 ) -> None:
     """Works until it is over, or until a lane comes to its end since the database is lost. Raises what it ended by."""
     closing = asyncio.Event()
@@ -125,7 +125,7 @@ async def _serve(
             raise result
 
 
-def _lane(engine: Engine, queue: str, number: int) -> Worker:
+def _lane(engine: TaskQueue, queue: str, number: int) -> Worker:
     return Worker(
         engine.app, queues=[queue], name=queue, concurrency=number, fetch_job_polling_interval=POLL,
         shutdown_graceful_timeout=LAST, install_signal_handlers=False, update_heartbeat_interval=BEAT,
@@ -138,7 +138,7 @@ async def _run(lane: Worker) -> None:
 
 
 async def _look_after(
-    engine: Engine, lanes: Sequence[Worker], closing: asyncio.Event, say: Say
+    engine: TaskQueue, lanes: Sequence[Worker], closing: asyncio.Event, say: Say
 ) -> None:
     """Writes down whose lanes these are, takes over what dead workers had in hand, and clears away what is long done."""
     loop = asyncio.get_running_loop()
@@ -174,7 +174,7 @@ def _alone(store: Database) -> locks.Lock | None:
         return None
 
 
-async def _take_over(engine: Engine, say: Say) -> None:
+async def _take_over(engine: TaskQueue, say: Say) -> None:
     for job in await engine.jobs.get_stalled_jobs(seconds_since_heartbeat=ALIVE):
         with suppress(ConnectorException):  # it came to its end just now
             await engine.jobs.retry_job(job, retry_at=datetime.now(UTC))
@@ -183,7 +183,7 @@ async def _take_over(engine: Engine, say: Say) -> None:
             say(f"{name}: {job.task_name}: taken from a worker that gives no sign of life any more")
 
 
-async def _sign(engine: Engine, lane: Worker) -> None:
+async def _sign(engine: TaskQueue, lane: Worker) -> None:
     """For whoever asks which workers there are."""
     await engine.app.connector.execute_query_async(
         "INSERT INTO nightdesk_workers (worker_id, queue, process) VALUES (%(number)s, %(queue)s, %(process)s)"
@@ -194,9 +194,9 @@ async def _sign(engine: Engine, lane: Worker) -> None:
     )
 
 
-async def _pulse(systemd: Systemd, duty: Work) -> None:
+async def _pulse(systemd: SystemdNotifier, duty: TaskHandlers) -> None:
     while True:
-        some = sorted(duty.at_work.values())
+        some = sorted(duty.running_tasks.values())
         systemd.status(
             "at work: " + ", ".join(some[:5]) + (" …" if len(some) > 5 else "")
             if some

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter
 
 from pipeline.cleaning import apply_rules, boilerplate_keys
-from pipeline.config.site import Cleaning
+from pipeline.config.site import CleaningOptions
 from pipeline.core.errors import DiskError
 from pipeline.core.models import (
     AnnouncedMetadata,
@@ -32,10 +32,10 @@ from pipeline.core.models import (
     Metadata,
     RawPage,
 )
-from pipeline.jobs.workers.pool import Workers
-from pipeline.store.clean.types import Undrafted
+from pipeline.jobs.workers.pool import WorkerPool
+from pipeline.store.clean.types import PendingPayload
 
-KEPT: Final = 8  # pages remembered for one line, as in an archive
+MAX_PAGES_PER_LINE: Final = 8  # pages remembered for one line, as in an archive
 COUNTED: Final = boilerplate_keys.GRADES[-1]
 BUFFER: Final = 1 << 20
 SIZES = Struct(">III")
@@ -45,46 +45,46 @@ Progress = Callable[[str, int], None]  # (stage, pages done)
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class InputPage:
     """One page that came in. `where` names file and line for people; `folder` is the site of a page that names none."""
 
     id: str | int
-    where: str
+    location: str
     site: str = ""
     url: str = ""
     body: bytes = b""
     charset: str = ""
     fetched_at: datetime | None = None
-    folder: str = ""
+    fallback_site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class CleanedPage:
     """One page that goes out."""
 
     id: str | int
     site: str
-    draft: ExtractedPage
-    extraction: CleanResult
+    extracted_page: ExtractedPage
+    result: CleanResult
 
 
-class Neighbours:
+class BatchProfile:
     """The memory of a batch: which lines and headlines stand on which pages of their site."""
 
     def __init__(self) -> None:
         self._lines: dict[int, int | tuple[int, ...]] = {}
         self._headlines: dict[int, int | tuple[int, ...]] = {}
 
-    def learn(self, site: str, page: int, lines: Iterable[int], headlines: Iterable[int]) -> None:
+    def add(self, site: str, page: int, lines: Iterable[int], headlines: Iterable[int]) -> None:
         """Adds what a page shows."""
-        mask = boilerplate_keys.key_of(site)
+        mask = boilerplate_keys.key_of_normalized(site)
         for known, keys in ((self._lines, lines), (self._headlines, headlines)):
             for key in keys:
                 _add(known, key ^ mask, page)
 
-    def recall(self, site: str, page: int, lines: Iterable[int]) -> dict[int, LineStats]:
+    def line_stats(self, site: str, page: int, lines: Iterable[int]) -> dict[int, LineStats]:
         """What other pages of the site say of a page's lines."""
-        mask = boilerplate_keys.key_of(site)
+        mask = boilerplate_keys.key_of_normalized(site)
         facts = {}
         for key in lines:
             pages = _others(self._lines.get(key ^ mask, page), page)
@@ -100,7 +100,7 @@ def _add(known: dict[int, int | tuple[int, ...]], key: int, page: int) -> None:
     if isinstance(pages, int):
         if pages != page:
             known[key] = (pages, page)
-    elif len(pages) < KEPT and page not in pages:
+    elif len(pages) < MAX_PAGES_PER_LINE and page not in pages:
         known[key] = (*pages, page)
 
 
@@ -108,12 +108,12 @@ def _others(pages: int | tuple[int, ...], page: int) -> int:
     return int(pages != page) if isinstance(pages, int) else sum(other != page for other in pages)
 
 
-class Batch(AbstractContextManager["Batch"]):
+class PageBatch(AbstractContextManager["PageBatch"]):
     """Pages that are drafted once and may be struck more than once. Raises DiskError where the temporary folder is full."""
 
     def __init__(self) -> None:
         self.pages = 0
-        self._neighbours = Neighbours()
+        self._neighbours = BatchProfile()
         self._numbers: dict[
             int, int
         ] = {}  # of addresses: a page that was fetched twice is no neighbour of itself
@@ -122,25 +122,25 @@ class Batch(AbstractContextManager["Batch"]):
     def __exit__(self, *_: object) -> None:
         self._spool.close()
 
-    def draft(self, inputs: Iterable[Input], workers: Workers) -> Iterator[int]:
+    def extract(self, inputs: Iterable[InputPage], workers: WorkerPool) -> Iterator[int]:
         """Takes all pages in; yields how many are drafted."""
-        waiting: deque[Input] = deque()
+        waiting: deque[InputPage] = deque()
 
-        def payloads() -> Iterator[Undrafted]:
+        def payloads() -> Iterator[PendingPayload]:
             for number, page in enumerate(inputs):
                 waiting.append(page)
-                yield Undrafted(RawPage(number, page.body, page.charset, "text/html"), ())
+                yield PendingPayload(RawPage(number, page.body, page.charset, "text/html"), ())
 
-        for _, draft in workers.drafts(payloads()):
+        for _, draft in workers.extract(payloads()):
             self._keep(waiting.popleft(), draft)
             self.pages += 1
             yield self.pages
 
-    def _keep(self, page: Input, draft: ExtractedPage) -> None:
-        site = page.site or _host(page.url) or _host(draft.metadata.canonical_url) or page.folder
+    def _keep(self, page: InputPage, draft: ExtractedPage) -> None:
+        site = page.site or _host(page.url) or _host(draft.metadata.canonical_url) or page.fallback_site
         number = self._numbers.setdefault(hash(page.url), self.pages) if page.url else self.pages
         lines = array("q", boilerplate_keys.line_keys(draft, draft.metadata.title))
-        self._neighbours.learn(
+        self._neighbours.add(
             site, number, lines, boilerplate_keys.headline_keys(draft.metadata, AnnouncedMetadata())
         )
         visit = page.fetched_at.isoformat() if page.fetched_at else ""
@@ -153,9 +153,9 @@ class Batch(AbstractContextManager["Batch"]):
                 f"{tempfile.gettempdir()}: the drafts cannot be kept ({error.strerror}); TMPDIR names another folder"
             ) from None
 
-    def strike(self, cleaning: Cleaning | None = None) -> Iterator[Output]:
+    def clean(self, cleaning: CleaningOptions | None = None) -> Iterator[CleanedPage]:
         """What becomes of all pages, in their order."""
-        cleaning, now = cleaning or Cleaning(), datetime.now(UTC)
+        cleaning, now = cleaning or CleaningOptions(), datetime.now(UTC)
         self._spool.seek(0)
         for _ in range(self.pages):
             head, keys, packed = (
@@ -164,9 +164,9 @@ class Batch(AbstractContextManager["Batch"]):
             name, site, number, visit = json.loads(head)
             lines = array("q")
             lines.frombytes(keys)
-            facts = self._neighbours.recall(site, number, lines)
+            facts = self._neighbours.line_stats(site, number, lines)
             draft = _DRAFT.validate_json(packed)
-            yield Output(
+            yield CleanedPage(
                 name,
                 site,
                 draft,
@@ -182,12 +182,12 @@ def _host(url: str) -> str:
 
 
 def _strike(
-    draft: ExtractedPage, facts: dict[int, LineStats], cleaning: Cleaning, fetched_at: datetime
+    draft: ExtractedPage, facts: dict[int, LineStats], cleaning: CleaningOptions, fetched_at: datetime
 ) -> CleanResult:
-    return apply_rules.strike(
+    return apply_rules.clean_document(
         draft,
-        facts=facts,
-        told=AnnouncedMetadata(),
+        line_stats=facts,
+        announced=AnnouncedMetadata(),
         cleaning=cleaning,
         language_hint="",
         timezone="UTC",
@@ -195,19 +195,19 @@ def _strike(
     )
 
 
-def clean_batch(inputs: Iterable[Input], workers: Workers, progress: Progress) -> Iterator[Output]:
+def clean_batch(inputs: Iterable[InputPage], workers: WorkerPool, progress: Progress) -> Iterator[CleanedPage]:
     """Cleans all pages. The first comes out when the last has come in, since any page may teach of any other."""
-    with Batch() as batch:
-        for done in batch.draft(inputs, workers):
+    with PageBatch() as batch:
+        for done in batch.extract(inputs, workers):
             progress("extracting", done)
-        for done, output in enumerate(batch.strike(), 1):
+        for done, output in enumerate(batch.clean(), 1):
             yield output
             progress("cleaning", done)
 
 
-def to_json(output: Output) -> dict[str, Any]:
+def to_json(output: CleanedPage) -> dict[str, Any]:
     """One line of the answer."""
-    made, blocks = output.extraction, output.draft.blocks
+    made, blocks = output.result, output.extracted_page.blocks
     return {
         "id": output.id,
         "text": made.text,
@@ -229,10 +229,10 @@ def _said(metadata: Metadata) -> dict[str, Any]:
         "authors": list(metadata.authors),
         "date": _date(metadata),
         "date_source": metadata.published_source,
-        "date_certainty": metadata.published_certainty,
+        "date_certainty": metadata.published_confidence,
         "modified": modified.isoformat() if modified else None,
         "modified_source": metadata.modified_source,
-        "modified_certainty": metadata.modified_certainty,
+        "modified_certainty": metadata.modified_confidence,
         "language": metadata.language,
         "section": metadata.section,
         "tags": list(metadata.tags),

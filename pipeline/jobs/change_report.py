@@ -15,7 +15,7 @@ from pipeline.jobs.changes import Change
 
 
 @dataclass(slots=True)
-class Report:
+class ChangeReport:
     """What a clean changes of one Site, added up Page by Page."""
 
     site: str
@@ -34,7 +34,7 @@ class Report:
         if change.outcome is Outcome.HELD or change.before is not None:
             self.rules.update(gone.rule for gone in change.lost)
         if self.samples and change.differs and change.before is not None:
-            weight = len(change.lost) + len(change.won) + len(change.metadata)
+            weight = len(change.lost) + len(change.gained) + len(change.metadata)
             entry = (change.outcome is Outcome.HELD, weight, -change.page_id, change)
             if len(self._kept) < self.samples:
                 heapq.heappush(self._kept, entry)
@@ -42,7 +42,7 @@ class Report:
                 heapq.heappushpop(self._kept, entry)
 
     @property
-    def shown(self) -> tuple[Change, ...]:
+    def samples_by_weight(self) -> tuple[Change, ...]:
         """The Pages that differ most, the held ones first."""
         return tuple(
             entry[-1] for entry in sorted(self._kept, key=lambda entry: entry[:3], reverse=True)
@@ -62,8 +62,8 @@ def _counted(change: Change) -> dict[str, int]:
         "changed": int(change.differs),
         "lose text": int(bool(change.lost)),
         "lines lost": len(change.lost),
-        "gain text": int(bool(change.won)),
-        "lines gained": len(change.won),
+        "gain text": int(bool(change.gained)),
+        "lines gained": len(change.gained),
         "other outcome": int(change.before is not change.after),
     }
     return counts | {NAMES.get(name, "other metadata"): 1 for name, _, _ in change.metadata}

@@ -11,16 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import SequenceMatcher
 
-from pipeline.cleaning.regression_guard import is_same
+from pipeline.cleaning.regression_guard import is_same_article
 from pipeline.core.models import Block, CleanResult, Metadata, Outcome, Reason, ResultStatus
-from pipeline.store.clean.types import Cleaned, Material, Result, Shelved
+from pipeline.store.clean.types import CleanOutcome, CleanInput, StoredResult, ReviewInput
 
 NOT_EXTRACTED = "not extracted"  # no rule: the extractors do not find this line, or the new bytes do not hold it
 _FIELDS = tuple(field.name for field in fields(Metadata) if field.compare)
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class LostLine:
     """A line that is lost, and the Rule that strikes it."""
 
     text: str
@@ -38,8 +38,8 @@ class Change:
     reason: Reason
     before: Outcome | None = None  # whether it was an article
     after: Outcome | None = None
-    lost: tuple[Gone, ...] = ()
-    won: tuple[str, ...] = ()
+    lost: tuple[LostLine, ...] = ()
+    gained: tuple[str, ...] = ()
     metadata: tuple[tuple[str, str, str], ...] = ()  # (field, before, after)
     diff: tuple[tuple[str, str, str], ...] = ()  # (" ", "-" or "+", line, rule)
 
@@ -49,12 +49,12 @@ class Change:
         return self.before is not self.after or bool(self.diff or self.metadata)
 
 
-def by_payload(results: Iterable[Result], standing: ResultStatus) -> dict[int, CleanResult]:
+def results_with_status(results: Iterable[StoredResult], standing: ResultStatus) -> dict[int, CleanResult]:
     """The results of one standing, by Payload."""
     return {each.payload_id: each.extraction for each in results if each.standing is standing}
 
 
-def refused(results: Iterable[Result]) -> dict[int, list[CleanResult]]:
+def rejected_results(results: Iterable[StoredResult]) -> dict[int, list[CleanResult]]:
     """Results that somebody refused, by Payload."""
     found: dict[int, list[CleanResult]] = defaultdict(list)
     for each in results:
@@ -63,10 +63,10 @@ def refused(results: Iterable[Result]) -> dict[int, list[CleanResult]]:
     return found
 
 
-def change_of(material: Material, cleaned: Cleaned) -> Change:
+def change_by_clean(material: CleanInput, cleaned: CleanOutcome) -> Change:
     """What a clean changes of a Page: the Article that was against the one that is now, or against the one that is held."""
-    stands = by_payload(material.results, ResultStatus.ACCEPTED)
-    made = {payload: extraction for payload, _, extraction in cleaned.held or cleaned.extractions}
+    stands = results_with_status(material.results, ResultStatus.ACCEPTED)
+    made = {new.payload_id: new.result for new in cleaned.held or cleaned.results}
     payload = _spoken_for(cleaned, made)
     old = stands.get(
         payload if cleaned.held or material.before is None else material.before.payload_id
@@ -82,15 +82,15 @@ def change_of(material: Material, cleaned: Cleaned) -> Change:
     )
 
 
-def _spoken_for(cleaned: Cleaned, made: Mapping[int, CleanResult]) -> int:
+def _spoken_for(cleaned: CleanOutcome, made: Mapping[int, CleanResult]) -> int:
     """The Payload that the Page is judged by."""
     if cleaned.held:
-        return cleaned.payload_id if cleaned.payload_id in made else cleaned.held[-1][0]
+        return cleaned.payload_id if cleaned.payload_id in made else cleaned.held[-1].payload_id
     return cleaned.revisions[-1].payload_id if cleaned.revisions else cleaned.payload_id
 
 
-def change_to(
-    page: Shelved, old: Result | None, new: Result | None, how: tuple[Outcome, Reason]
+def change_by_review(
+    page: ReviewInput, old: StoredResult | None, new: StoredResult | None, how: tuple[Outcome, Reason]
 ) -> Change:
     """What choosing another result changes of a Page."""
     one = old.extraction if old else None
@@ -110,12 +110,12 @@ def compare(
     one, other = _lines(old), _lines(new)
     title = next((each.metadata.title for each in (new, old) if each and each.metadata.title), "")
     before, after = (each.outcome if each else None for each in (old, new))
-    if one == other and (old is None or new is None or is_same(old, new)):
+    if one == other and (old is None or new is None or is_same_article(old, new)):
         return Change(page, url, title, *how, before, after)
     rules = _rules(new, blocks)
     diff = tuple(_diff(one, other, rules))
     lost, won = Counter(one) - Counter(other), Counter(other) - Counter(one)
-    gone = tuple(Gone(line, rules.get(line, NOT_EXTRACTED)) for line in lost.elements())
+    gone = tuple(LostLine(line, rules.get(line, NOT_EXTRACTED)) for line in lost.elements())
     metadata = _metadata(old, new) if old and new else ()
     return Change(
         page, url, title, *how, before, after, gone, tuple(won.elements()), metadata, diff

@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipeline.config.settings import Settings, filled_in
+from pipeline.config.settings import Settings, expand_variables
 from pipeline.config.site import CrawlJob, Site
 from pipeline.core.errors import AlreadyRunning, ConfigError, ExitCode, NightdeskError
 from pipeline.jobs.child_process import run_child
 from pipeline.store.db import locks, run_log
-from pipeline.store.db.engine import Database, patiently
+from pipeline.store.db.engine import Database, retry_while_unavailable
 
 GRACE = 120.0  # seconds beyond the site's own time limit before its child is ended
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceTrouble:
+class FailedSource:
     """A Feed, Sitemap or Section that yielded nothing, and why."""
 
     url: str
@@ -37,20 +37,20 @@ class CrawlResult:
     """How a crawl ended. `run` is 0 where none was begun."""
 
     site: str
-    run: int = 0
+    run_id: int = 0
     status: str = "failed"
     counts: dict[str, int] = field(default_factory=dict)
     message: str = ""
-    code: ExitCode = ExitCode.PARTLY
-    places: int = 0  # that were asked
-    places_fetched: int = 0  # of them, with a new body
-    troubles: tuple[PlaceTrouble, ...] = ()
-    empty: tuple[str, ...] = ()  # places that answered well and showed no Link
+    exit_code: ExitCode = ExitCode.PARTLY
+    sources: int = 0  # that were asked
+    sources_fetched: int = 0  # of them, with a new body
+    failed_sources: tuple[FailedSource, ...] = ()
+    empty_sources: tuple[str, ...] = ()  # places that answered well and showed no Link
 
     @property
     def is_down(self) -> bool:
         """Whether no Place could be had."""
-        return self.places > 0 and len(self.troubles) == self.places
+        return self.sources > 0 and len(self.failed_sources) == self.sources
 
 
 Listen = Callable[[str, dict[str, Any]], None]  # (site, event)
@@ -63,7 +63,7 @@ class _Notes:
         self.run = 0
         self.places = 0
         self.fetched = 0
-        self.troubles: list[PlaceTrouble] = []
+        self.troubles: list[FailedSource] = []
         self.empty: list[str] = []
         self.finished: dict[str, Any] = {}
         self.error = ""
@@ -84,7 +84,7 @@ class _Notes:
         self.fetched += event["outcome"] == "fetched"
         if event["outcome"] not in ("fetched", "unchanged"):
             self.troubles.append(
-                PlaceTrouble(
+                FailedSource(
                     event["url"], event["outcome"], event["reason"], event.get("detail", "")
                 )
             )
@@ -98,17 +98,17 @@ async def crawl_site(
     """Crawls one Site in a child process; with `since` goes back in its sitemaps. Never raises for what the child does."""
     try:
         secrets = {
-            name: filled_in(getattr(site, name), f"{site.id}: '{name}'")
+            name: expand_variables(getattr(site, name), f"{site.id}: '{name}'")
             for name in ("headers", "cookies")
         }
-        chromium = settings.browser if site.render else ""
+        chromium = settings.browser_path if site.render else ""
     except ConfigError as error:
         message = str(error) if str(error).startswith(f"{site.id}: ") else f"{site.id}: {error}"
-        return CrawlResult(site.id, message=message, code=ExitCode.CONFIG)
+        return CrawlResult(site.id, message=message, exit_code=ExitCode.CONFIG)
     job = CrawlJob(
         site=site.model_copy(update=secrets),
         database_url=settings.database_url,
-        user_agent=settings.agent,
+        user_agent=settings.sent_user_agent,
         log_file=str(settings.log_folder / f"{site.id}.log"),
         log_level=settings.log_level,
         log_format=settings.log_format,
@@ -116,7 +116,7 @@ async def crawl_site(
         log_files=settings.log_files,
         log_days=settings.log_days,
         chromium=chromium,
-        room_folder=str(settings.room_folder),
+        data_folder=str(settings.data_folder),
         free_megabytes=settings.free_megabytes,
         since=since,
     )
@@ -167,12 +167,12 @@ def _settle(settings: Settings, site: Site) -> None:
     """Closes the Run of a child that is dead. Where another crawl of the Site has begun meanwhile, that one has done it."""
     store = Database(settings.database_url)
     try:
-        lock = patiently(lambda: locks.acquire(store, f"crawl:{site.id}"))
+        lock = retry_while_unavailable(lambda: locks.acquire(store, f"crawl:{site.id}"))
     except AlreadyRunning:
         return
     try:
         with store.write() as db:
-            run_log.settle_dead(db, site.id, "crawl")
+            run_log.close_interrupted_runs(db, site.id, "crawl")
     finally:
         lock.release()
         store.close()

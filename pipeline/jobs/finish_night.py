@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.config.settings import Settings, filled_in
+from pipeline.config.settings import Settings, expand_variables
 from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError
 from pipeline.jobs import notify
-from pipeline.jobs.night_report import judge
+from pipeline.jobs.night_report import evaluate_nights
 from pipeline.store.db.engine import Database
 
 
@@ -20,7 +20,7 @@ def send(settings: Settings, store: Database) -> str:
     if not settings.alerts:
         return ""
     try:
-        filled = filled_in(
+        filled = expand_variables(
             {str(number): url for number, url in enumerate(settings.alerts)},
             "config/nightdesk.toml, 'alerts'",
         )
@@ -39,7 +39,7 @@ def beat(settings: Settings, *, failed: bool) -> str:
     """Sends the sign of life, where one is wanted. Returns what went wrong, or "". Raises ConfigError."""
     if not settings.heartbeat:
         return ""
-    url = filled_in({"heartbeat": settings.heartbeat}, "config/nightdesk.toml")["heartbeat"]
+    url = expand_variables({"heartbeat": settings.heartbeat}, "config/nightdesk.toml")["heartbeat"]
     trouble = notify.beat(url, failed=failed)
     return (
         f"the sign of life could not be sent to the address under 'heartbeat' ({trouble})"
@@ -52,7 +52,7 @@ def tell(
     settings: Settings, store: Database, sites: Sequence[Site], *, failed: bool
 ) -> tuple[str, ...]:
     """All of it. Returns what went wrong with the telling."""
-    judge(store, sites)
+    evaluate_nights(store, sites)
     try:
         return tuple(filter(None, (send(settings, store), beat(settings, failed=failed))))
     except ConfigError as error:

@@ -15,7 +15,7 @@ from heapq import heapify, heappop, heappush
 from pipeline.cleaning import near_duplicates
 from pipeline.core.models import MinHashSketch, SketchedArticle
 from pipeline.store.clean import near_duplicates as groups_store
-from pipeline.store.clean.near_duplicates import Groups, Waiting
+from pipeline.store.clean.near_duplicates import StoryGroups, PendingSketch
 from pipeline.store.db.engine import Database
 
 BATCH = 100  # Articles in one transaction
@@ -29,7 +29,7 @@ Keys = dict[int, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class NearDuplicate:
     """Where else a story stands, and how much of the shorter text the two share, 0.0 to 1.0."""
 
     id: int
@@ -41,31 +41,31 @@ class Copy:
     similarity: float
 
 
-def also_at(store: Database, page: int) -> tuple[Copy, ...]:
+def near_duplicates_of(store: Database, page: int) -> tuple[NearDuplicate, ...]:
     """The other Articles of a Page's group, those first that it shares most with."""
-    group = groups_store.members(store, page)
+    group = groups_store.group_members(store, page)
     own = next((each.sketched.sketch for each in group if each.sketched.page_id == page), NOTHING)
     found = [
-        Copy(
+        NearDuplicate(
             each.sketched.page_id, each.sketched.site, each.url, each.title, each.published_at, each.first_seen_at,
-            near_duplicates.shared(own, each.sketched.sketch),
+            near_duplicates.containment(own, each.sketched.sketch),
         )
         for each in group
-        if own.runs and each.sketched.sketch.runs and each.sketched.page_id != page
+        if own.shingle_count and each.sketched.sketch.shingle_count and each.sketched.page_id != page
     ]  # fmt: skip
     return tuple(sorted(found, key=lambda copy: (-copy.similarity, copy.id)))
 
 
-def group_site(
-    store: Database, site: str, progress: Progress, sketch: Draw = near_duplicates.sketch
+def group_near_duplicates(
+    store: Database, site: str, progress: Progress, sketch: Draw = near_duplicates.make_sketch
 ) -> int:
     """Brings the groups of a Site's Articles up to date; returns how many were looked at. Whoever calls it holds the lock of
     the Site's cleaning, so that no text changes meanwhile. `sketch` draws a text, or has drawn it before."""
-    groups_store.forget_others(store, near_duplicates.VERSION)
-    total, done = groups_store.count_waiting(store, site), 0
-    while done < total and (batch := groups_store.waiting(store, site, BATCH)):
+    groups_store.reset_outdated(store, near_duplicates.SKETCH_VERSION)
+    total, done = groups_store.count_pending(store, site), 0
+    while done < total and (batch := groups_store.pending(store, site, BATCH)):
         made = [(each, sketch(each.text) if each.text else None) for each in batch]
-        with groups_store.grouping(store) as groups:
+        with groups_store.locked_groups(store) as groups:
             fresh, touched = _keep(groups, made)
             groups.wait(_settle(groups, fresh, touched))
         done += len(batch)
@@ -74,7 +74,7 @@ def group_site(
 
 
 def _keep(
-    groups: Groups, made: Sequence[tuple[Waiting, MinHashSketch | None]]
+    groups: StoryGroups, made: Sequence[tuple[PendingSketch, MinHashSketch | None]]
 ) -> tuple[set[int], set[int]]:
     """Keeps what is other than before. Returns the Articles that may be heads of others now, and all that this touches."""
     before = groups.known([each.page_id for each, _ in made])
@@ -90,29 +90,29 @@ def _keep(
     others = [*gone, *(each.page_id for each in new)]
     groups.drop_keys(
         {
-            page: near_duplicates.keys(before[page].sketch, before[page].day)
+            page: near_duplicates.band_keys(before[page].sketch, before[page].day)
             for page in others
             if page in before
         }
     )
     groups.drop(gone)
-    groups.confirm(near_duplicates.VERSION, same)
-    groups.put(near_duplicates.VERSION, new)
+    groups.confirm(near_duplicates.SKETCH_VERSION, same)
+    groups.put(near_duplicates.SKETCH_VERSION, new)
     groups.add_keys(
         {
-            each.page_id: near_duplicates.keys(each.sketch, each.day)
+            each.page_id: near_duplicates.band_keys(each.sketch, each.day)
             for each in new
-            if each.sketch.runs
+            if each.sketch.shingle_count
         }
     )
     fresh = {
         *same,
-        *(each.page_id for each in new if each.sketch.runs),
+        *(each.page_id for each in new if each.sketch.shingle_count),
     }  # also the same ones: a batch may have had no room
     return fresh, (groups.followers([*others, *same]) | fresh) - {*gone}
 
 
-def _settle(groups: Groups, fresh: set[int], touched: set[int]) -> list[int]:
+def _settle(groups: StoryGroups, fresh: set[int], touched: set[int]) -> list[int]:
     """Decides anew, by number, whom the touched Articles follow, and all whom that touches in turn. Returns those that there
     was no room for."""
     queue, settled = [*touched], set[int]()
@@ -129,24 +129,24 @@ def _settle(groups: Groups, fresh: set[int], touched: set[int]) -> list[int]:
     return sorted(set(queue) - settled)
 
 
-def _near(groups: Groups, pages: set[int]) -> dict[int, list[int]]:
+def _near(groups: StoryGroups, pages: set[int]) -> dict[int, list[int]]:
     """Articles that these may be alike, by id: what they are is asked when it is needed, since heads change meanwhile."""
     known = groups.known(pages)
     keys: Mapping[int, Sequence[int]] = {
-        page: near_duplicates.near_keys(each.sketch, each.day) for page, each in known.items()
+        page: near_duplicates.candidate_band_keys(each.sketch, each.day) for page, each in known.items()
     }
     return {
         page: [each.page_id for each in found] for page, found in groups.near(keys, NEAR).items()
     }
 
 
-def _decide(groups: Groups, page: int, near: Sequence[int], is_fresh: bool) -> set[int]:
+def _decide(groups: StoryGroups, page: int, near: Sequence[int], is_fresh: bool) -> set[int]:
     """Whom an Article follows; returns those behind it that are to be decided anew by that."""
     own = groups.known([page]).get(page)
     if own is None:
         return set()
     around = list(groups.known(near).values())
-    found = near_duplicates.best(own, around)
+    found = near_duplicates.best_leader(own, around)
     head, share = (found[0].page_id, found[1]) if found else (None, None)
     if own.group_leader_id is not None or head is not None:
         groups.follow(page, head, share)
@@ -154,7 +154,7 @@ def _decide(groups: Groups, page: int, near: Sequence[int], is_fresh: bool) -> s
         return {
             each.page_id
             for each in around
-            if each.page_id > page and near_duplicates.alike(own, each)
+            if each.page_id > page and near_duplicates.near_duplicate_score(own, each)
         }
     if head is not None and own.group_leader_id is None and not is_fresh:
         return groups.followers([page])

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
-from pipeline.config.cron import trigger
+from pipeline.config.cron import cron_trigger
 from pipeline.config.site import Site
-from pipeline.monitoring.baseline import gaps
-from pipeline.monitoring.evaluate import examine
-from pipeline.monitoring.issues import Finding, Trouble
+from pipeline.monitoring.baseline import hours_between
+from pipeline.monitoring.evaluate import evaluate_night
+from pipeline.monitoring.issues import Issue, IssueKind
 from pipeline.monitoring.night_stats import Night
 from pipeline.store.db.engine import Database
 from pipeline.store.monitoring import issues, night_stats
-from pipeline.store.monitoring.issues import FindingView
+from pipeline.store.monitoring.issues import IssueView
 from pipeline.store.read import runs
 
 RHYTHM = 5  # nights from which a Site is expected by its own rhythm, whatever its cron line says
@@ -28,60 +28,60 @@ RECENT = timedelta(hours=30)  # what ended in this time is told as well again
 
 
 @dataclass(frozen=True, slots=True)
-class Dawn:
+class SiteNightReport:
     """One Site's last night. `night` is None where it never had one."""
 
     site: str
     night: Night | None
-    findings: tuple[FindingView, ...] = ()
+    issues: tuple[IssueView, ...] = ()
     is_balanced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Morning:
+class NightReport:
     """All Sites, those in trouble first; and what is well again."""
 
     at: datetime
-    dawns: tuple[Dawn, ...]
-    recovered: tuple[FindingView, ...] = ()
+    sites: tuple[SiteNightReport, ...]
+    recovered: tuple[IssueView, ...] = ()
 
     @property
-    def findings(self) -> tuple[FindingView, ...]:
-        return tuple(found for dawn in self.dawns for found in dawn.findings)
+    def issues(self) -> tuple[IssueView, ...]:
+        return tuple(found for dawn in self.sites for found in dawn.issues)
 
 
-def judge(store: Database, sites: Sequence[Site], now: datetime | None = None) -> None:
+def evaluate_nights(store: Database, sites: Sequence[Site], now: datetime | None = None) -> None:
     """Reckons what the nights of these Sites came to, and writes what is wrong with the last ones. Raises StoreError."""
     at = now or datetime.now(UTC)
     for site in sites:
-        night_stats.reckon(store, site.id)
-        nights = night_stats.nights(store, site.id)
+        night_stats.compute_night_stats(store, site.id)
+        nights = night_stats.load_nights(store, site.id)
         if nights:
             _judge(store, site, nights, at)
 
 
 def _judge(store: Database, site: Site, nights: Sequence[Night], now: datetime) -> None:
     tonight = nights[-1]
-    examined = examine(nights[:-1], tonight)
+    examined = evaluate_night(nights[:-1], tonight)
     missing, wrong = _missing(site, nights, now), _wrong(store, tonight)
-    undecided = set(examined.undecided) - {Trouble.NO_NIGHT, Trouble.LEDGER_WRONG}
-    issues.keep(
-        store, site.id, tonight.started_at, (*missing, *wrong, *examined.findings), undecided
+    undecided = set(examined.undecided) - {IssueKind.NO_NIGHT, IssueKind.LEDGER_WRONG}
+    issues.save_issues(
+        store, site.id, tonight.started_at, (*missing, *wrong, *examined.issues), undecided
     )
 
 
-def _missing(site: Site, nights: Sequence[Night], now: datetime) -> tuple[Finding, ...]:
+def _missing(site: Site, nights: Sequence[Night], now: datetime) -> tuple[Issue, ...]:
     """Whether a night should have begun since the last one, by the Site's own rhythm, or by its cron line."""
     if not site.enabled:
         return ()
     last = nights[-1].started_at
     if len(nights) >= RHYTHM:
-        between = sorted(gaps(nights))
+        between = sorted(hours_between(nights))
         expected = (
             last + timedelta(hours=max(median(between), between[len(between) * 9 // 10])) + GRACE
         )
     else:
-        following = trigger(site.cron, site.timezone).get_next_fire_time(
+        following = cron_trigger(site.cron, site.timezone).get_next_fire_time(
             None, last + timedelta(minutes=1)
         )
         expected = following + PATIENCE if following else now
@@ -90,8 +90,8 @@ def _missing(site: Site, nights: Sequence[Night], now: datetime) -> tuple[Findin
     sentence = f"no night has begun since {last:%Y-%m-%d %H:%M} UTC"
     cause = "cron or 'nightdesk schedule' does not run, or the machine was off"
     return (
-        Finding(
-            Trouble.NO_NIGHT,
+        Issue(
+            IssueKind.NO_NIGHT,
             sentence,
             cause,
             "nightdesk doctor",
@@ -100,13 +100,13 @@ def _missing(site: Site, nights: Sequence[Night], now: datetime) -> tuple[Findin
     )
 
 
-def _wrong(store: Database, tonight: Night) -> tuple[Finding, ...]:
-    if not runs.unbalanced(store, [tonight.run]):
+def _wrong(store: Database, tonight: Night) -> tuple[Issue, ...]:
+    if not runs.unbalanced_runs(store, [tonight.run]):
         return ()
     sentence = f"the ledger of run {tonight.run} does not add up"
     return (
-        Finding(
-            Trouble.LEDGER_WRONG,
+        Issue(
+            IssueKind.LEDGER_WRONG,
             sentence,
             "the archive was changed by other programs",
             "nightdesk verify",
@@ -114,27 +114,27 @@ def _wrong(store: Database, tonight: Night) -> tuple[Finding, ...]:
     )
 
 
-def morning(store: Database, sites: Collection[str], now: datetime | None = None) -> Morning:
+def build_night_report(store: Database, sites: Collection[str], now: datetime | None = None) -> NightReport:
     """What is known of the last nights of these Sites. Nothing is judged anew."""
     at = now or datetime.now(UTC)
-    standing = issues.open_ones(store, sites)
+    standing = issues.open_issues(store, sites)
     dawns = []
     for site in sites:
-        nights = night_stats.nights(store, site, 1)
+        nights = night_stats.load_nights(store, site, 1)
         own = tuple(
             sorted(
-                (each for each in standing if each.site == site), key=lambda each: not each.is_grave
+                (each for each in standing if each.site == site), key=lambda each: not each.is_serious
             )
         )
-        balanced = not (nights and runs.unbalanced(store, [nights[0].run]))
-        dawns.append(Dawn(site, nights[0] if nights else None, own, balanced))
+        balanced = not (nights and runs.unbalanced_runs(store, [nights[0].run]))
+        dawns.append(SiteNightReport(site, nights[0] if nights else None, own, balanced))
     dawns.sort(key=_by_trouble)
     recovered = tuple(
-        each for each in issues.closed_since(store, at - RECENT) if each.site in sites
+        each for each in issues.issues_closed_since(store, at - RECENT) if each.site in sites
     )
-    return Morning(at, tuple(dawns), recovered)
+    return NightReport(at, tuple(dawns), recovered)
 
 
-def _by_trouble(dawn: Dawn) -> tuple[int, int, str]:
-    grave = sum(each.is_grave for each in dawn.findings)
-    return -grave, -len(dawn.findings), dawn.site
+def _by_trouble(dawn: SiteNightReport) -> tuple[int, int, str]:
+    grave = sum(each.is_serious for each in dawn.issues)
+    return -grave, -len(dawn.issues), dawn.site

@@ -21,46 +21,46 @@ from pipeline.config.settings import Settings
 from pipeline.config.site import Site
 from pipeline.core.disk_space import DiskSpaceGuard
 from pipeline.core.errors import DatabaseUnavailable, DiskError, ExitCode, NightdeskError
-from pipeline.jobs.clean import NIGHTLY, CleanRunResult, Plan, Stopped, clean_site, draft_ahead
+from pipeline.jobs.clean import DEFAULT_CLEAN, CleanRunResult, CleanRequest, Cancelled, clean_site, extract_ahead
 from pipeline.jobs.crawl import CrawlResult, crawl_site
-from pipeline.jobs.slots import Slots
-from pipeline.jobs.workers.pool import Workers
+from pipeline.jobs.slots import ChildSlots
+from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.crawl import session
-from pipeline.store.db.engine import Database, patiently
+from pipeline.store.db.engine import Database, retry_while_unavailable
 
 PAUSE = 0.5  # seconds between two looks at what a crawl has brought
 
 log = logging.getLogger(__name__)
 
 
-class Watcher(Protocol):
+class ProgressListener(Protocol):
     """Who looks on; called from several threads."""
 
     def crawl(self, site: str, event: dict[str, Any]) -> None: ...
 
     def clean(self, site: str, stage: str, done: int, of: int) -> None: ...
 
-    def done(self, night: SiteNight) -> None: ...
+    def done(self, night: SiteResult) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class SiteNight:
+class SiteResult:
     """What a night came to for one Site."""
 
     site: str
     crawl: CrawlResult | None = None
     clean: CleanRunResult | None = None
     errors: tuple[str, ...] = ()
-    codes: tuple[ExitCode, ...] = ()
+    exit_codes: tuple[ExitCode, ...] = ()
     seconds: float = 0.0
 
     @property
-    def code(self) -> ExitCode:
+    def exit_code(self) -> ExitCode:
         """The exit code that this Site's night deserves."""
-        return worst(self.codes)
+        return worst_exit_code(self.exit_codes)
 
 
-def worst(codes: Sequence[ExitCode]) -> ExitCode:
+def worst_exit_code(codes: Sequence[ExitCode]) -> ExitCode:
     """One exit code for several: what concerns the whole archive goes before what concerns one Site."""
     for code in (
         ExitCode.DISK,
@@ -74,25 +74,25 @@ def worst(codes: Sequence[ExitCode]) -> ExitCode:
     return ExitCode.OK
 
 
-def run_night(
+def run_nightly(
     settings: Settings,
     store: Database,
     sites: Sequence[Site],
-    watcher: Watcher,
+    watcher: ProgressListener,
     *,
     crawl: bool = True,
-    plan: Plan = NIGHTLY,
+    plan: CleanRequest = DEFAULT_CLEAN,
     since: datetime | None = None,
-) -> tuple[SiteNight, ...]:
+) -> tuple[SiteResult, ...]:
     """Crawls and cleans the Sites; with `crawl` False only cleans, with `since` goes back to that time. One result for each
     Site, in the order given."""
-    floor = DiskSpaceGuard(settings.room_folder, settings.free_megabytes)
-    if not plan.dry:
+    floor = DiskSpaceGuard(settings.data_folder, settings.free_megabytes)
+    if not plan.dry_run:
         floor.require()
     if crawl:
         make_log_folder(settings.log_folder)
-    with Workers(settings.processes, settings.page_seconds, settings.page_megabytes) as workers:
-        at_work = patiently(lambda: _at_work(store, sites)) if crawl else {}
+    with WorkerPool(settings.worker_processes, settings.page_seconds, settings.page_megabytes) as workers:
+        at_work = retry_while_unavailable(lambda: _at_work(store, sites)) if crawl else {}
         if crawl and len(at_work) < len(sites):
             workers.start()  # while the first crawl starts, there are processors to spare
         return asyncio.run(
@@ -102,7 +102,7 @@ def run_night(
 
 def _at_work(store: Database, sites: Sequence[Site]) -> dict[str, str]:
     """The Sites that another command crawls, each with the sentence that says since when."""
-    return {site.id: sentence for site in sites if (sentence := session.at_work(store, site.id))}
+    return {site.id: sentence for site in sites if (sentence := session.running_crawl_message(store, site.id))}
 
 
 def make_log_folder(folder: Path) -> None:
@@ -119,25 +119,25 @@ async def _run(
     settings: Settings,
     store: Database,
     sites: Sequence[Site],
-    watcher: Watcher,
-    workers: Workers,
+    watcher: ProgressListener,
+    workers: WorkerPool,
     crawl: bool,
-    plan: Plan,
+    plan: CleanRequest,
     since: datetime | None,
     at_work: Mapping[str, str],
     floor: DiskSpaceGuard,
-) -> tuple[SiteNight, ...]:
-    children = Slots(settings.crawls)
+) -> tuple[SiteResult, ...]:
+    children = ChildSlots(settings.crawls)
     stop = threading.Event()
     cleaner = asyncio.Lock()  # one Site at a time: a clean uses all workers
 
-    async def one(site: Site) -> SiteNight:
+    async def one(site: Site) -> SiteResult:
         began = time.monotonic()
         crawled = None
         if site.id in at_work:
-            crawled = CrawlResult(site.id, message=at_work[site.id], code=ExitCode.RUNNING)
+            crawled = CrawlResult(site.id, message=at_work[site.id], exit_code=ExitCode.RUNNING)
         elif crawl:
-            async with children.one() as heard:
+            async with children.acquire() as heard:
                 began = time.monotonic()  # waiting for a place is not the Site's time
 
                 def listen(name: str, event: dict[str, Any]) -> None:
@@ -155,13 +155,13 @@ async def _run(
                 )
                 crawled = await crawling
         cleaned, error = None, None
-        if crawled is None or crawled.code is not ExitCode.RUNNING:  # else the other one cleans it
+        if crawled is None or crawled.exit_code is not ExitCode.RUNNING:  # else the other one cleans it
             async with cleaner:
                 cleaned, error = await asyncio.to_thread(
                     _clean, store, site, workers, watcher, stop, plan, floor
                 )
         night = _night(site, crawled, cleaned, error, time.monotonic() - began)
-        if not plan.dry:
+        if not plan.dry_run:
             watcher.done(night)
         return night
 
@@ -175,7 +175,7 @@ async def _draft_meanwhile(
     crawling: asyncio.Task[CrawlResult],
     store: Database,
     site: Site,
-    workers: Workers,
+    workers: WorkerPool,
     cleaner: asyncio.Lock,
     stopping: Callable[[], bool],
 ) -> None:
@@ -188,7 +188,7 @@ async def _draft_meanwhile(
         with suppress(
             DatabaseUnavailable
         ):  # it is back for the next look, or for the clean after the crawl
-            draft_ahead(store, site, workers, is_over)
+            extract_ahead(store, site, workers, is_over)
 
     try:
         while not (await asyncio.wait({crawling}, timeout=PAUSE))[0]:
@@ -205,24 +205,24 @@ async def _draft_meanwhile(
 def _clean(
     store: Database,
     site: Site,
-    workers: Workers,
-    watcher: Watcher,
+    workers: WorkerPool,
+    watcher: ProgressListener,
     stop: threading.Event,
-    plan: Plan,
+    plan: CleanRequest,
     floor: DiskSpaceGuard,
 ) -> tuple[CleanRunResult | None, NightdeskError | None]:
     def progress(stage: str, done: int, of: int) -> None:
         if stop.is_set():
-            raise Stopped
-        if not plan.dry:
+            raise Cancelled
+        if not plan.dry_run:
             floor.require()
         watcher.clean(site.id, stage, done, of)
 
     try:
-        if not plan.dry:
+        if not plan.dry_run:
             floor.require()
         # each try goes on where the one before broke off
-        return patiently(lambda: clean_site(store, site, workers, progress, plan), stop.wait), None
+        return retry_while_unavailable(lambda: clean_site(store, site, workers, progress, plan), stop.wait), None
     except NightdeskError as error:
         return None, error
 
@@ -233,17 +233,17 @@ def _night(
     cleaned: CleanRunResult | None,
     error: NightdeskError | None,
     seconds: float,
-) -> SiteNight:
+) -> SiteResult:
     errors, codes = [], []
     if crawled is not None:
-        codes.append(crawled.code)
-        if crawled.code is not ExitCode.OK or crawled.status not in ("finished", "stopped"):
+        codes.append(crawled.exit_code)
+        if crawled.exit_code is not ExitCode.OK or crawled.status not in ("finished", "stopped"):
             if not crawled.is_down:  # which the summary tells, with the first place's trouble
                 errors.append(crawled.message or f"{site.id}: the crawl failed; its log says why")
-            codes.append(ExitCode.PARTLY if crawled.code is ExitCode.OK else crawled.code)
-        if crawled.troubles:
+            codes.append(ExitCode.PARTLY if crawled.exit_code is ExitCode.OK else crawled.exit_code)
+        if crawled.failed_sources:
             codes.append(ExitCode.PARTLY)
     if error is not None:
         errors += [str(error)] if str(error) not in errors else []  # a full disk is met by both
         codes.append(error.exit_code)
-    return SiteNight(site.id, crawled, cleaned, tuple(errors), tuple(codes), seconds)
+    return SiteResult(site.id, crawled, cleaned, tuple(errors), tuple(codes), seconds)

@@ -13,9 +13,9 @@ from typing import Protocol
 from urllib.request import Request, urlopen
 
 from pipeline.core.errors import ConfigError
-from pipeline.store.db.engine import Database, patiently
+from pipeline.store.db.engine import Database, retry_while_unavailable
 from pipeline.store.monitoring import issues
-from pipeline.store.monitoring.issues import FindingView
+from pipeline.store.monitoring.issues import IssueView
 
 SECONDS = 20.0  # that a sign of life may take
 
@@ -46,26 +46,26 @@ def sender(urls: Sequence[str]) -> Send:
 
 def tell(store: Database, send: Send, now: datetime | None = None) -> tuple[int, bool]:
     """Tells what nobody was told yet: how many things, and whether it went out. Quiet where there is nothing."""
-    some = patiently(lambda: issues.untold(store))
+    some = retry_while_unavailable(lambda: issues.unsent_issues(store))
     if not some:
         return 0, True
     if not send(title_of(some), "\n\n".join(map(paragraph, some))):
         return len(some), False
-    patiently(
-        lambda: issues.mark_told(store, some, now or datetime.now(UTC))
+    retry_while_unavailable(
+        lambda: issues.mark_notified(store, some, now or datetime.now(UTC))
     )  # else the next night tells it again
     return len(some), True
 
 
-def title_of(some: Sequence[FindingView]) -> str:
+def title_of(some: Sequence[IssueView]) -> str:
     """Which sites it is about."""
     sites = list(dict.fromkeys(found.site for found in some))
     is_over = all(found.closed_at for found in some)
     named = ", ".join(sites[:3]) + (f" and {len(sites) - 3} more" if len(sites) > 3 else "")
-    return f"Nightdesk: {named} {'well again' if is_over else 'in trouble' if any(f.is_grave for f in some) else 'worth a look'}"
+    return f"Nightdesk: {named} {'well again' if is_over else 'in trouble' if any(f.is_serious for f in some) else 'worth a look'}"
 
 
-def paragraph(found: FindingView) -> str:
+def paragraph(found: IssueView) -> str:
     """One thing, for somebody who reads it on a phone."""
     if found.closed_at:
         return f"{found.site}: well again: {found.kind}, which lasted since {found.opened_at:%Y-%m-%d}."

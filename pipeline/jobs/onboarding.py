@@ -20,18 +20,18 @@ from urllib.parse import urlsplit
 
 from pipeline.config import site as sites
 from pipeline.config.settings import Settings
-from pipeline.config.site import Site, bare_host
+from pipeline.config.site import Site, without_www
 from pipeline.core.errors import ConfigError, DiskError, ExitCode, NightdeskError
-from pipeline.core.urls import canonical, host_of
+from pipeline.core.urls import canonicalize, host_of
 from pipeline.jobs.nightly import make_log_folder
-from pipeline.jobs.probe import Probe, probe_site
-from pipeline.jobs.workers.pool import Workers
-from pipeline.onboarding.check_site import Notice, compare
-from pipeline.onboarding.proposal import Proposal, propose
-from pipeline.onboarding.rejections import is_built_by_scripts, verdict
-from pipeline.onboarding.site_file_writer import Terms, compose
-from pipeline.onboarding.site_lists import Wanted
-from pipeline.process_messages import scope_of
+from pipeline.jobs.probe import SiteProbe, probe_site
+from pipeline.jobs.workers.pool import WorkerPool
+from pipeline.onboarding.check_site import SiteDifference, compare_with_probe
+from pipeline.onboarding.proposal import Proposal, propose_site
+from pipeline.onboarding.rejections import is_built_by_scripts, rejection_message
+from pipeline.onboarding.site_file_writer import SiteFileOptions, site_file_text
+from pipeline.onboarding.site_lists import RequestedSite
+from pipeline.process_messages import path_prefix
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -43,14 +43,14 @@ Listen = Callable[[str, dict[str, Any]], None]  # (url, event)
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class ProbedSite:
     """What became of one site that was to be added."""
 
-    wanted: Wanted
-    probe: Probe | None = None
+    listed_site: RequestedSite
+    probe: SiteProbe | None = None
     proposal: Proposal | None = None
-    trouble: str = ""  # a sentence, where there is no proposal
-    code: ExitCode = ExitCode.OK
+    problem: str = ""  # a sentence, where there is no proposal
+    exit_code: ExitCode = ExitCode.OK
 
     @property
     def needs_browser(self) -> bool:
@@ -59,37 +59,37 @@ class Survey:
             self.probe.findings, self.probe.judged
         )
 
-    def text(self, terms: Terms) -> str:
+    def site_file(self, terms: SiteFileOptions) -> str:
         """The site file."""
         assert self.proposal is not None
         assert self.probe is not None
-        return compose(self.proposal, self.probe.findings, self.probe.judged, terms)
+        return site_file_text(self.proposal, self.probe.findings, self.probe.judged, terms)
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class SiteCheck:
     """What became of a site that is known."""
 
     site: Site
-    probe: Probe | None = None
-    notices: tuple[Notice, ...] = ()
-    trouble: str = ""
+    probe: SiteProbe | None = None
+    notices: tuple[SiteDifference, ...] = ()
+    problem: str = ""
 
 
-def survey(
+def probe_sites(
     settings: Settings,
-    all_wanted: Sequence[Wanted],
-    terms: Terms,
+    all_wanted: Sequence[RequestedSite],
+    terms: SiteFileOptions,
     listen: Listen,
-    done: Callable[[Survey], None],
-) -> tuple[Survey, ...]:
+    done: Callable[[ProbedSite], None],
+) -> tuple[ProbedSite, ...]:
     """Probes new sites, `settings.crawls` at a time. One Survey for each, in the order given; `done` hears of each at once."""
 
-    async def one(wanted: Wanted, workers: Workers, cleaner: asyncio.Lock) -> Survey:
-        if wanted.trouble:
-            return Survey(wanted, trouble=wanted.trouble, code=ExitCode.CONFIG)
+    async def one(wanted: RequestedSite, workers: WorkerPool, cleaner: asyncio.Lock) -> ProbedSite:
+        if wanted.error:
+            return ProbedSite(wanted, problem=wanted.error, exit_code=ExitCode.CONFIG)
 
-        async def look(site: Site) -> Survey:
+        async def look(site: Site) -> ProbedSite:
             probe = await probe_site(
                 settings,
                 site,
@@ -106,12 +106,12 @@ def survey(
             if found.needs_browser and _has_browser(settings):
                 found = await look(site.model_copy(update={"render": True}))
         except NightdeskError as error:
-            return Survey(
-                wanted, trouble=str(error).removeprefix(f"{wanted.url}: "), code=error.exit_code
+            return ProbedSite(
+                wanted, problem=str(error).removeprefix(f"{wanted.url}: "), exit_code=error.exit_code
             )
         return found
 
-    async def told(wanted: Wanted, workers: Workers, cleaner: asyncio.Lock) -> Survey:
+    async def told(wanted: RequestedSite, workers: WorkerPool, cleaner: asyncio.Lock) -> ProbedSite:
         found = await one(wanted, workers, cleaner)
         done(found)
         return found
@@ -119,21 +119,21 @@ def survey(
     return _side_by_side(settings, [(wanted.url, wanted) for wanted in all_wanted], told)
 
 
-def _surveyed(wanted: Wanted, site: Site, probe: Probe) -> Survey:
-    proposal = propose(probe.findings, probe.judged, wanted.name)
+def _surveyed(wanted: RequestedSite, site: Site, probe: SiteProbe) -> ProbedSite:
+    proposal = propose_site(probe.findings, probe.judged, wanted.name)
     if proposal is None:
-        trouble = verdict(probe.findings, probe.judged, rendered=site.render)
-        return Survey(wanted, probe, None, trouble, ExitCode.PARTLY)
-    return Survey(wanted, probe, replace(proposal, render=site.render))
+        trouble = rejection_message(probe.findings, probe.judged, rendered=site.render)
+        return ProbedSite(wanted, probe, None, trouble, ExitCode.PARTLY)
+    return ProbedSite(wanted, probe, replace(proposal, render=site.render))
 
 
 def _has_browser(settings: Settings) -> bool:
     with suppress(ConfigError):
-        return bool(settings.browser)
+        return bool(settings.browser_path)
     return False
 
 
-def _unknown(wanted: Wanted, terms: Terms) -> Site:
+def _unknown(wanted: RequestedSite, terms: SiteFileOptions) -> Site:
     """As much of a Site as a probe needs."""
     return Site.model_validate(
         {
@@ -148,17 +148,17 @@ def _unknown(wanted: Wanted, terms: Terms) -> Site:
     )
 
 
-def check(settings: Settings, known: Sequence[Site], listen: Listen) -> tuple[Check, ...]:
+def check_sites(settings: Settings, known: Sequence[Site], listen: Listen) -> tuple[SiteCheck, ...]:
     """Probes known sites again, and compares what they show with what their files say."""
 
-    async def one(site: Site, workers: Workers, cleaner: asyncio.Lock) -> Check:
+    async def one(site: Site, workers: WorkerPool, cleaner: asyncio.Lock) -> SiteCheck:
         try:
             probe = await probe_site(
                 settings, site, workers, cleaner, lambda event: listen(site.id, event), known=True
             )
         except NightdeskError as error:
-            return Check(site, trouble=str(error))
-        return Check(site, probe, compare(site, probe.findings, probe.judged, datetime.now(UTC)))
+            return SiteCheck(site, problem=str(error))
+        return SiteCheck(site, probe, compare_with_probe(site, probe.findings, probe.judged, datetime.now(UTC)))
 
     return _side_by_side(settings, [(site.url, site) for site in known], one)
 
@@ -166,12 +166,12 @@ def check(settings: Settings, known: Sequence[Site], listen: Listen) -> tuple[Ch
 def _side_by_side(
     settings: Settings,
     jobs: Sequence[tuple[str, T]],
-    one: Callable[[T, Workers, asyncio.Lock], Awaitable[R]],
+    one: Callable[[T, WorkerPool, asyncio.Lock], Awaitable[R]],
 ) -> tuple[R, ...]:
     """Each job in its turn at its host."""
     make_log_folder(settings.log_folder)
 
-    async def run(workers: Workers) -> tuple[R, ...]:
+    async def run(workers: WorkerPool) -> tuple[R, ...]:
         children, cleaner = asyncio.Semaphore(settings.crawls), asyncio.Lock()
         hosts: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -181,7 +181,7 @@ def _side_by_side(
 
         return tuple(await asyncio.gather(*(in_turn(url, job) for url, job in jobs)))
 
-    with Workers(settings.processes, settings.page_seconds, settings.page_megabytes) as workers:
+    with WorkerPool(settings.worker_processes, settings.page_seconds, settings.page_megabytes) as workers:
         return asyncio.run(run(workers))
 
 
@@ -192,19 +192,19 @@ def _host(url: str) -> str:
         return ""
 
 
-def known_as(url: str, known: Sequence[Site]) -> Site | None:
+def site_of_url(url: str, known: Sequence[Site]) -> Site | None:
     """The site that a URL's front page belongs to already."""
     return next((site for site in known if _home(site.url) == _home(url)), None)
 
 
 def _home(url: str) -> tuple[str, str]:
-    return bare_host(host_of(url)), scope_of(canonical(url))
+    return without_www(host_of(url)), path_prefix(canonicalize(url))
 
 
-def write(folder: Path, name: str, text: str, *, replace: bool) -> Path:
+def write_site_file(folder: Path, name: str, text: str, *, replace: bool) -> Path:
     """Writes a site file. Raises ConfigError where it would not load or is there already, DiskError where there is no room."""
     path = folder / f"{name}.toml"
-    sites.parse(name, text, str(path))
+    sites.parse_site(name, text, str(path))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.", suffix=".new")

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.cleaning.regression_guard import lost
-from pipeline.cleaning.revisions import decide, fold
+from pipeline.cleaning.regression_guard import loss_reason
+from pipeline.cleaning.revisions import classify_outcome, build_revisions
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import Observation, Outcome, Reason, ResultStatus
-from pipeline.jobs.changes import Change, change_to
-from pipeline.jobs.near_duplicates import group_site
+from pipeline.jobs.changes import Change, change_by_review
+from pipeline.jobs.near_duplicates import group_near_duplicates
 from pipeline.store.clean import held_results
 from pipeline.store.clean.session import CleanSession
-from pipeline.store.clean.types import Chosen, Result, Shelved
+from pipeline.store.clean.types import ReviewOutcome, StoredResult, ReviewInput
 from pipeline.store.db.engine import Database
 from pipeline.store.read import runs
 
@@ -28,15 +28,15 @@ Progress = Callable[[str, int, int], None]  # (stage, done, of)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ReviewResult:
     """How a review or a rollback ended. `run` is 0 where there was nothing to do, and no Run was made."""
 
     site: str
-    run: int = 0
+    run_id: int = 0
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def accepting(page: Shelved) -> Moves:
+def accept_moves(page: ReviewInput) -> Moves:
     """What is held takes the place of what stands."""
     held = {each.payload_id: each.id for each in page.results if each.standing is ResultStatus.HELD}
     stood = [
@@ -50,7 +50,7 @@ def accepting(page: Shelved) -> Moves:
     )
 
 
-def rejecting(page: Shelved) -> Moves:
+def reject_moves(page: ReviewInput) -> Moves:
     """What is held is refused for good."""
     return tuple(
         (each.id, ResultStatus.REJECTED)
@@ -59,7 +59,7 @@ def rejecting(page: Shelved) -> Moves:
     )
 
 
-def taking_back(page: Shelved, run: int) -> Moves:
+def rollback_moves(page: ReviewInput, run: int) -> Moves:
     """A Run's results are refused, and those come back whose place they took. Where a later Run took theirs, it stays; a first
     result for its bytes stays too, since there is none to go back to."""
     moves: list[tuple[int, ResultStatus]] = []
@@ -78,11 +78,11 @@ def taking_back(page: Shelved, run: int) -> Moves:
     return tuple(moves)
 
 
-def _is_earlier(one: Result, other: Result) -> bool:
+def _is_earlier(one: StoredResult, other: StoredResult) -> bool:
     return one.payload_id == other.payload_id and one.id < other.id
 
 
-def chosen(page: Shelved, moves: Moves, how: tuple[Outcome, Reason] | None = None) -> Chosen:
+def apply_moves(page: ReviewInput, moves: Moves, how: tuple[Outcome, Reason] | None = None) -> ReviewOutcome:
     """What follows from new standings: the Revisions, folded anew. Without `how` the ledger is told what became of the text."""
     now = dict(moves)
     stands = {
@@ -95,25 +95,25 @@ def chosen(page: Shelved, moves: Moves, how: tuple[Outcome, Reason] | None = Non
         for each in page.stretches
         if each.payload_id in stands  # newer bytes may wait for their first clean
     ]
-    outcome, reason = how or decide(page.before, sightings[-1])
-    return Chosen(page.page_id, moves, fold(sightings), outcome, reason)
+    outcome, reason = how or classify_outcome(page.before, sightings[-1])
+    return ReviewOutcome(page.page_id, moves, build_revisions(sightings), outcome, reason)
 
 
-def accept(page: Shelved) -> Chosen:
+def accept(page: ReviewInput) -> ReviewOutcome:
     """The held result becomes the Article."""
-    return chosen(page, accepting(page))
+    return apply_moves(page, accept_moves(page))
 
 
-def reject(page: Shelved) -> Chosen:
+def reject(page: ReviewInput) -> ReviewOutcome:
     """The Article stays, and the held result is not offered again."""
-    return chosen(page, rejecting(page), (Outcome.UNCHANGED, Reason.REJECTED))
+    return apply_moves(page, reject_moves(page), (Outcome.UNCHANGED, Reason.REJECTED))
 
 
-def take_back(page: Shelved, run: int) -> Chosen:
+def rollback_page(page: ReviewInput, run: int) -> ReviewOutcome:
     """The Article is again what it was before the Run."""
-    moves = taking_back(page, run)
+    moves = rollback_moves(page, run)
     went_back = any(to is ResultStatus.ACCEPTED for _, to in moves)
-    return chosen(
+    return apply_moves(
         page,
         moves,
         (Outcome.RECLEANED, Reason.ROLLED_BACK)
@@ -122,7 +122,7 @@ def take_back(page: Shelved, run: int) -> Chosen:
     )
 
 
-def held_change(page: Shelved) -> Change:
+def preview_accept(page: ReviewInput) -> Change:
     """What accepting the held result of a Page would change: of its newest bytes, where those are held."""
     held = [each for each in page.results if each.standing is ResultStatus.HELD]
     newest = {stretch.payload_id: number for number, stretch in enumerate(page.stretches)}
@@ -132,12 +132,12 @@ def held_change(page: Shelved) -> Change:
         for each in page.results
         if each.standing is ResultStatus.ACCEPTED and each.payload_id == new.payload_id
     )
-    return change_to(page, old, new, (Outcome.HELD, lost(old.extraction, new.extraction)))
+    return change_by_review(page, old, new, (Outcome.HELD, loss_reason(old.extraction, new.extraction)))
 
 
-def back_change(page: Shelved, run: int) -> Change:
+def preview_rollback(page: ReviewInput, run: int) -> Change:
     """What taking a Run back would change of a Page's Article."""
-    result = take_back(page, run)
+    result = rollback_page(page, run)
     after = {row for row, to in result.moves if to is ResultStatus.ACCEPTED}
     new = next((each for each in reversed(page.results) if each.id in after), None)
     if new is None:
@@ -145,42 +145,42 @@ def back_change(page: Shelved, run: int) -> Change:
             (each for each in reversed(page.results) if each.standing is ResultStatus.ACCEPTED),
             None,
         )
-        return change_to(page, stands, stands, (result.outcome, result.reason))
+        return change_by_review(page, stands, stands, (result.outcome, result.reason))
     old = next(
         each
         for each in page.results
         if each.standing is ResultStatus.ACCEPTED and each.payload_id == new.payload_id
     )
-    return change_to(page, old, new, (result.outcome, result.reason))
+    return change_by_review(page, old, new, (result.outcome, result.reason))
 
 
 def review(
     store: Database,
     site: str,
     pages: Sequence[int],
-    choose: Callable[[Shelved], Chosen],
+    choose: Callable[[ReviewInput], ReviewOutcome],
     progress: Progress,
-) -> Choice:
+) -> ReviewResult:
     """Accepts or rejects what is held of these Pages, as a Run. Raises AlreadyRunning and StoreError."""
     return _choose(store, site, "review", lambda: pages, choose, progress)
 
 
-def rollback(store: Database, run: int, progress: Progress) -> Choice:
+def rollback(store: Database, run: int, progress: Progress) -> ReviewResult:
     """Takes a clean back, as a Run. Raises ConfigError for a Run that is none, AlreadyRunning and StoreError."""
-    site = clean_run(store, run)
+    site = site_of_clean_run(store, run)
     return _choose(
         store,
         site,
         "rollback",
-        lambda: held_results.made_by(store, run),
-        lambda page: take_back(page, run),
+        lambda: held_results.revertible_pages(store, run),
+        lambda page: rollback_page(page, run),
         progress,
     )
 
 
-def clean_run(store: Database, run: int) -> str:
+def site_of_clean_run(store: Database, run: int) -> str:
     """The Site of a clean. Raises ConfigError where the Run is something else."""
-    found = runs.run(store, run)
+    found = runs.get_run(store, run)
     if found is None:
         raise ConfigError(f"run {run}: there is no such run; 'nightdesk runs' lists them")
     if found.kind != "clean":
@@ -193,29 +193,29 @@ def _choose(
     site: str,
     kind: str,
     wanted: Callable[[], Sequence[int]],
-    choose: Callable[[Shelved], Chosen],
+    choose: Callable[[ReviewInput], ReviewOutcome],
     progress: Progress,
-) -> Choice:
+) -> ReviewResult:
     """One Run over Pages, in batches. Which Pages is asked once the Site is ours."""
     if not wanted():
-        return Choice(site)
+        return ReviewResult(site)
     shelf = CleanSession(store, site)
     run = shelf.start_run(None, kind)
     status, detail = "stopped", "interrupted"
     try:
         pages = wanted()
         for start, batch in _batches(pages):
-            results = (choose(page) for page in held_results.shelved(store, batch))
-            shelf.put_chosen(run, [result for result in results if result.moves])
+            results = (choose(page) for page in held_results.review_inputs(store, batch))
+            shelf.save_reviews(run, [result for result in results if result.moves])
             progress(kind, start + len(batch), len(pages))
-        group_site(store, site, progress)
+        group_near_duplicates(store, site, progress)
         status, detail = "finished", ""
     except Exception as error:
         status, detail = "failed", str(error)
         raise
     finally:
         counts = shelf.finish_run(run, status, detail)
-    return Choice(site, run, counts)
+    return ReviewResult(site, run, counts)
 
 
 def _batches(pages: Sequence[int]) -> Iterator[tuple[int, Sequence[int]]]:

@@ -15,7 +15,7 @@ QUIET = 10.0  # seconds without a word, after which a child is taken to wait
 WAITING = 2  # times as many may wait, beside those at work
 
 
-class Slots:
+class ChildSlots:
     """At most `number` children at work, and three times as many in all."""
 
     def __init__(self, number: int, quiet: float = QUIET) -> None:
@@ -24,7 +24,7 @@ class Slots:
         self._in_all = asyncio.Semaphore(number * (1 + WAITING))
 
     @contextlib.asynccontextmanager
-    async def one(self) -> AsyncIterator[Callable[[], None]]:
+    async def acquire(self) -> AsyncIterator[Callable[[], None]]:
         """A place for a child, as long as the block lasts. What it yields is to be called whenever the child says something."""
         async with self._in_all:
             await self._at_work.acquire()

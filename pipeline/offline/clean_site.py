@@ -18,12 +18,12 @@ from pyarrow import parquet as files
 from pipeline.cleaning import apply_rules, boilerplate_keys
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import CleanResult, ExtractedPage, Outcome, count_words
-from pipeline.formats.article_record import digest
-from pipeline.formats.atomic_files import telling
+from pipeline.formats.article_record import text_sha256
+from pipeline.formats.atomic_files import translate_disk_errors
 from pipeline.formats.readers.parquet_drafts import STEP, Parts, told_of
-from pipeline.jobs.batch_clean import Neighbours
-from pipeline.offline.recipe_manifest import cleaning
-from pipeline.store.clean.articles import columns_of
+from pipeline.jobs.batch_clean import BatchProfile
+from pipeline.offline.recipe_manifest import cleaning_options
+from pipeline.store.clean.articles import metadata_columns
 
 COLUMNS: Final = ["payload_sha256", "first_at", "pages", "draft"]
 TEXTS: Final = (
@@ -39,14 +39,14 @@ TEXTS: Final = (
 Row = dict[str, Any]
 
 
-def strike_site(site: str, head: Mapping[str, Any], drafts: Sequence[Path], target: Path) -> int:
+def clean_site_files(site: str, head: Mapping[str, Any], drafts: Sequence[Path], target: Path) -> int:
     """Strikes all Drafts of a Site by the terms of a manifest, into a folder that gets its name when it is whole. Returns how
     many texts came of it; where the folder is there, nothing is done."""
     if (target / f"site={site}").exists():
         return 0
     part, written = target / f".{site}.part", 0
     shutil.rmtree(part, ignore_errors=True)
-    with telling(part):
+    with translate_disk_errors(part):
         parts = Parts(part, "text", schema())
         for month, row in _struck(site, head, drafts):
             parts.add((site, month), row)
@@ -61,24 +61,24 @@ def strike_site(site: str, head: Mapping[str, Any], drafts: Sequence[Path], targ
 def _struck(
     site: str, head: Mapping[str, Any], drafts: Sequence[Path]
 ) -> Iterator[tuple[str, Row]]:
-    neighbours = Neighbours()
+    neighbours = BatchProfile()
     for draft, row in _read(drafts):
         lines = boilerplate_keys.line_keys(draft, draft.metadata.title)
         for page in row["pages"]:
-            neighbours.learn(
+            neighbours.add(
                 site,
                 _number(page),
                 lines,
                 boilerplate_keys.headline_keys(draft.metadata, told_of(page)),
             )
-    options, language, timezone = cleaning(head, site)
+    options, language, timezone = cleaning_options(head, site)
     for draft, row in _read(drafts):
         lines = boilerplate_keys.line_keys(draft, draft.metadata.title)
         for page in (page for page in row["pages"] if page["newest"]):
-            made = apply_rules.strike(
+            made = apply_rules.clean_document(
                 draft,
-                facts=neighbours.recall(site, _number(page), lines),
-                told=told_of(page),
+                line_stats=neighbours.line_stats(site, _number(page), lines),
+                announced=told_of(page),
                 cleaning=options,
                 language_hint=language,
                 timezone=timezone,
@@ -90,7 +90,7 @@ def _struck(
 
 def _number(page: Mapping[str, Any]) -> int:
     """What the memory knows a Page by."""
-    return boilerplate_keys.key_of(page["url"])
+    return boilerplate_keys.key_of_normalized(page["url"])
 
 
 def _read(drafts: Sequence[Path]) -> Iterator[tuple[ExtractedPage, Row]]:
@@ -114,14 +114,14 @@ def _rows(path: Path) -> Iterator[Row]:
 
 
 def _text(made: CleanResult, page: Mapping[str, Any], row: Row) -> Row:
-    return columns_of(made.metadata) | {
+    return metadata_columns(made.metadata) | {
         "url": page["url"],
         "text": made.text,
         "word_count": count_words(made.text),
         "first_seen_at": page["first_at"],
         "payload_sha256": row["payload_sha256"],
         "recipe": str(made.recipe),
-        "text_sha256": digest(made.text),
+        "text_sha256": text_sha256(made.text),
     }
 
 

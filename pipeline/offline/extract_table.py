@@ -14,21 +14,21 @@ import pyarrow
 
 from pipeline.core.models import RawPage
 from pipeline.formats.readers.parquet_drafts import draft_columns, draft_schema
-from pipeline.jobs.workers.pool import Workers
-from pipeline.store.clean.types import Packed, Undrafted
-from pipeline.store.codec.compression import unpack
+from pipeline.jobs.workers.pool import WorkerPool
+from pipeline.store.clean.types import StoredExtraction, PendingPayload
+from pipeline.store.codec.compression import decompress
 
 BODY = "body"
 
 
-class Drafting:
+class TableExtractor:
     """The function, with the processes that it works by; they stay between two tables."""
 
     def __init__(self, processes: int, page_seconds: float, page_megabytes: int) -> None:
-        self._workers = Workers(processes, page_seconds, page_megabytes)
+        self._workers = WorkerPool(processes, page_seconds, page_megabytes)
 
     def __call__(self, pages: Any) -> Any:
-        made = [_columns(packed) for _, packed, _ in self._workers.packed(_payloads(pages))]
+        made = [_columns(packed) for _, packed, _ in self._workers.extract_stored(_payloads(pages))]
         drafts = pages.drop_columns([BODY])
         for field in draft_schema():
             if field.name not in drafts.column_names:
@@ -48,12 +48,12 @@ class Drafting:
         self._workers.__exit__(kind, error, trace)
 
 
-def _payloads(pages: Any) -> Iterator[Undrafted]:
+def _payloads(pages: Any) -> Iterator[PendingPayload]:
     """One at a time: what is read ahead is the workers' choice."""
     columns = zip(*(pages[name] for name in (BODY, "charset", "media_type")), strict=True)
     for number, (body, charset, media_type) in enumerate(columns):
-        yield Undrafted(RawPage(number, body.as_py(), charset.as_py(), media_type.as_py()), ())
+        yield PendingPayload(RawPage(number, body.as_py(), charset.as_py(), media_type.as_py()), ())
 
 
-def _columns(packed: Packed) -> dict[str, Any]:
-    return draft_columns(packed, unpack(packed.coding, packed.body).decode())
+def _columns(packed: StoredExtraction) -> dict[str, Any]:
+    return draft_columns(packed, decompress(packed.coding, packed.body).decode())

@@ -17,24 +17,24 @@ from pyarrow import parquet as files
 from pipeline.core.errors import ConfigError
 from pipeline.extract import EXTRACTORS
 from pipeline.formats import manifest
-from pipeline.formats.atomic_files import MARK, telling, whole_file
+from pipeline.formats.atomic_files import PART_MARKER, translate_disk_errors, atomic_file
 from pipeline.formats.readers import parquet_drafts
-from pipeline.offline.extract_table import Drafting
-from pipeline.offline.recipe_manifest import terms
+from pipeline.offline.extract_table import TableExtractor
+from pipeline.offline.recipe_manifest import recipe_manifest
 from pipeline.store.read.export_articles import Asked
 
 KEY: Final = "payload_sha256"
 
 
-class Job:
+class OfflineJob:
     """Pages to be drafted. Raises ConfigError for folders that are not what they should be."""
 
     def __init__(self, pages: Path, drafts: Path) -> None:
-        self.pages = pages
-        self.drafts = drafts
-        self.head = parquet_drafts.opened(pages, "pages")
+        self.pages_folder = pages
+        self.extracted_folder = drafts
+        self.pages_manifest = parquet_drafts.opened(pages, "pages")
         self.names = [
-            str(each["path"]) for each in self.head["files"]
+            str(each["path"]) for each in self.pages_manifest["files"]
         ]  # of the files of pages, below their folder
         for name in self.names:
             if not parquet_drafts.site_of(name) or not (pages / name).is_file():
@@ -42,32 +42,32 @@ class Job:
                     f"{pages / name}: is missing; 'nightdesk verify {pages}' names all that is not as it was"
                 )
 
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether all Drafts of these pages are there. Raises ConfigError where the folder is whole and of something else."""
-        if not (self.drafts / manifest.NAME).exists():
+        if not (self.extracted_folder / manifest.NAME).exists():
             return False
-        made = parquet_drafts.opened(self.drafts, "drafts")
+        made = parquet_drafts.opened(self.extracted_folder, "drafts")
         if (
-            made.get("pages_made_at") != self.head["made_at"]
+            made.get("pages_made_at") != self.pages_manifest["made_at"]
             or made.get("extractors") != EXTRACTORS
         ):
             raise ConfigError(
-                f"{self.drafts}: holds the drafts of another export, or of other extractors; name another folder"
+                f"{self.extracted_folder}: holds the drafts of another export, or of other extractors; name another folder"
             )
         return True
 
-    def by_site(self) -> dict[str, list[Path]]:
+    def extracted_files_by_site(self) -> dict[str, list[Path]]:
         """The files of Drafts of each Site."""
         found: dict[str, list[Path]] = {}
-        for path in parts(self.drafts):
+        for path in parquet_files(self.extracted_folder):
             found.setdefault(path.parent.parent.name.removeprefix("site="), []).append(path)
         return found
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Makes the folder of Drafts ready. Raises ConfigError and DiskError."""
-        begin(self.drafts, "drafts")
+        start_folder(self.extracted_folder, "drafts")
 
-    def left(self) -> list[str]:
+    def pending_files(self) -> list[str]:
         """Files of whose pages some have no Draft yet. Of files of Drafts that were being written at a kill nothing stays."""
         folders: dict[Path, list[str]] = {}
         for name in self.names:
@@ -76,16 +76,16 @@ class Job:
         for folder, here in folders.items():
             done = {
                 key
-                for path in sorted((self.drafts / folder).glob("*.parquet"))
+                for path in sorted((self.extracted_folder / folder).glob("*.parquet"))
                 for key in self._drafted(path)
             }
             with self._reading():
-                left += [name for name in here if not done.issuperset(_keys(self.pages / name))]
+                left += [name for name in here if not done.issuperset(_keys(self.pages_folder / name))]
         return left
 
-    def read(self, name: str) -> Iterator[Any]:
+    def read_tables(self, name: str) -> Iterator[Any]:
         """The tables of one file of pages, some pages each. Raises ConfigError where it is damaged."""
-        with self._reading(), files.ParquetFile(self.pages / name) as file:
+        with self._reading(), files.ParquetFile(self.pages_folder / name) as file:
             for batch in file.iter_batches(parquet_drafts.STEP):
                 yield pyarrow.Table.from_batches([batch])
 
@@ -96,7 +96,7 @@ class Job:
         except (pyarrow.ArrowException, OSError) as error:
             why = " ".join(str(error).split())[:200]
             raise ConfigError(
-                f"{self.pages}: cannot be read ({why}); 'nightdesk verify {self.pages}' names the file"
+                f"{self.pages_folder}: cannot be read ({why}); 'nightdesk verify {self.pages_folder}' names the file"
             ) from None
 
     def _drafted(self, path: Path) -> list[str]:
@@ -111,66 +111,66 @@ class Job:
             )
         return [str(key) for key in table[KEY].to_pylist()]
 
-    def seal(self) -> dict[str, Any]:
+    def finish(self) -> dict[str, Any]:
         """Says that all is there, and returns the manifest."""
-        more = terms(()) | {
-            "cleaning": self.head.get("cleaning", {}),
-            "pages_made_at": self.head["made_at"],
+        more = recipe_manifest(()) | {
+            "cleaning": self.pages_manifest.get("cleaning", {}),
+            "pages_made_at": self.pages_manifest["made_at"],
         }
-        return seal(
-            self.drafts, "drafts", sum(map(_different, self.drafts.glob("site=*/month=*"))), more
+        return finish_folder(
+            self.extracted_folder, "drafts", sum(map(_different, self.extracted_folder.glob("site=*/month=*"))), more
         )
 
 
-def draft(job: Job, drafting: Drafting, tell: Callable[[int], None]) -> int:
+def extract_job(job: OfflineJob, drafting: TableExtractor, tell: Callable[[int], None]) -> int:
     """Drafts all that is left, in this process and those of `drafting`. Returns how many pages."""
     done = 0
-    for name in job.left():
+    for name in job.pending_files():
         tables = []
-        for table in job.read(name):
+        for table in job.read_tables(name):
             tables.append(drafting(table))
             done += len(table)
             tell(done)
-        with whole_file(job.drafts / name) as part:
+        with atomic_file(job.extracted_folder / name) as part:
             parquet_drafts.write_table(pyarrow.concat_tables(tables), part)
     return done
 
 
-def begin(folder: Path, form: str) -> None:
+def start_folder(folder: Path, form: str) -> None:
     """Makes a folder ready that is written file by file. Raises ConfigError where something else is there, and DiskError."""
     if (folder / manifest.NAME).exists():
         raise ConfigError(f"{folder}: is whole already; name another folder, or take that one away")
     if folder.exists() and (
-        not folder.is_dir() or (any(folder.iterdir()) and not (folder / MARK).exists())
+        not folder.is_dir() or (any(folder.iterdir()) and not (folder / PART_MARKER).exists())
     ):
         raise ConfigError(
             f"{folder}: is there already and is no unfinished folder of {form}; name another one"
         )
-    with telling(folder):
+    with translate_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / MARK).touch()
+        (folder / PART_MARKER).touch()
 
 
-def seal(folder: Path, form: str, number: int, more: Mapping[str, Any]) -> dict[str, Any]:
+def finish_folder(folder: Path, form: str, number: int, more: Mapping[str, Any]) -> dict[str, Any]:
     """Writes the manifest of a folder that is whole, with so many of what it holds, and returns it."""
     counts = {"counts": {form: number}}
-    with telling(folder):
-        with whole_file(folder / manifest.NAME) as part:
-            head = manifest.head(form, Asked()) | dict(more)
-            listed = (each for each in manifest.listed(folder) if each["path"] != part.name)
-            told = manifest.write(part, head, counts, listed)
-        (folder / MARK).unlink(missing_ok=True)
+    with translate_disk_errors(folder):
+        with atomic_file(folder / manifest.NAME) as part:
+            head = manifest.manifest_head(form, Asked()) | dict(more)
+            listed = (each for each in manifest.folder_entries(folder) if each["path"] != part.name)
+            told = manifest.write_manifest(part, head, counts, listed)
+        (folder / PART_MARKER).unlink(missing_ok=True)
     return told
 
 
-def parts(folder: Path) -> Iterator[Path]:
+def parquet_files(folder: Path) -> Iterator[Path]:
     """The files of a folder, in order."""
     yield from sorted(folder.glob("site=*/month=*/*.parquet"))
 
 
-def rows(folder: Path) -> int:
+def count_rows(folder: Path) -> int:
     """How many there are in the files of a folder."""
-    return sum(int(files.read_metadata(path).num_rows) for path in parts(folder))
+    return sum(int(files.read_metadata(path).num_rows) for path in parquet_files(folder))
 
 
 def _different(folder: Path) -> int:

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.core.errors import ConfigError, NightdeskError
-from pipeline.offline.clean_site import strike_site
-from pipeline.offline.extract_table import Drafting
-from pipeline.offline.job import Job
+from pipeline.offline.clean_site import clean_site_files
+from pipeline.offline.extract_table import TableExtractor
+from pipeline.offline.job import OfflineJob
 
 MISSING: Final = "Ray needs the extra 'ray', which is not installed: pip install -e '.[ray]'"
 BATCH: Final = 64  # pages that are handed over together
@@ -35,37 +35,37 @@ ALONE: Final = {
 }
 
 
-def draft(job: Job, processes: int, page_seconds: float, page_megabytes: int) -> None:
+def extract_on_ray(job: OfflineJob, processes: int, page_seconds: float, page_megabytes: int) -> None:
     """Drafts all that is left of a job. Each actor has extracting processes of its own, whose limits are a page's."""
     from ray.data.datasource.partitioning import Partitioning, PartitionStyle
 
     ray = _ray()
-    names = job.left()
+    names = job.pending_files()
     if not names:
         return
     actors = -(-processes // EACH)
     folders = Partitioning(
-        PartitionStyle.HIVE, str(job.pages.resolve()), field_types={"site": str, "month": str}
+        PartitionStyle.HIVE, str(job.pages_folder.resolve()), field_types={"site": str, "month": str}
     )
     pages = ray.data.read_parquet(
-        [str((job.pages / name).resolve()) for name in names], partitioning=folders
+        [str((job.pages_folder / name).resolve()) for name in names], partitioning=folders
     )
     pages.map_batches(
-        Drafting,
+        TableExtractor,
         fn_constructor_args=(-(-processes // actors), page_seconds, page_megabytes),
         batch_format="pyarrow",
         batch_size=BATCH,
         compute=ray.data.ActorPoolStrategy(size=actors),
         num_cpus=0.1,  # it waits for its processes; with more, none would be left to read and write
-    ).write_parquet(str(job.drafts.resolve()), partition_cols=["site", "month"], compression="zstd")
+    ).write_parquet(str(job.extracted_folder.resolve()), partition_cols=["site", "month"], compression="zstd")
 
 
-def strike(head: Mapping[str, Any], drafts: Mapping[str, list[Path]], target: Path) -> int:
+def clean_on_ray(head: Mapping[str, Any], drafts: Mapping[str, list[Path]], target: Path) -> int:
     """Strikes Sites side by side. Returns how many texts came of it."""
     ray = _ray()
 
     def one(row: dict[str, Any]) -> dict[str, Any]:
-        return {"texts": strike_site(row["site"], head, drafts[row["site"]], target)}
+        return {"texts": clean_site_files(row["site"], head, drafts[row["site"]], target)}
 
     sites = ray.data.from_items(
         [{"site": site} for site in drafts], override_num_blocks=max(1, len(drafts))
@@ -76,7 +76,7 @@ def strike(head: Mapping[str, Any], drafts: Mapping[str, list[Path]], target: Pa
 
 
 @contextmanager
-def started(processes: int, address: str = "") -> Iterator[None]:
+def ray_session(processes: int, address: str = "") -> Iterator[None]:
     """Ray for as long as the block lasts: of its own, or the one at an address. Raises ConfigError."""
     _knock(address)
     folder = tempfile.mkdtemp(prefix="nd", dir=_short())

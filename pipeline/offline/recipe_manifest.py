@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
-from pipeline.config.site import Cleaning, Site
+from pipeline.config.site import CleaningOptions, Site
 from pipeline.extract import EXTRACTORS
 from pipeline.extract.version import LIBRARIES
 
 
-def terms(sites: Iterable[Site]) -> dict[str, Any]:
+def recipe_manifest(sites: Iterable[Site]) -> dict[str, Any]:
     """For a manifest."""
     return {
         "extractors": EXTRACTORS,
@@ -32,21 +32,21 @@ def _of(site: Site) -> dict[str, Any]:
     return {
         "language": site.language,
         "timezone": site.timezone,
-        "strike": list(site.cleaning.strike),
+        "strike": list(site.cleaning.remove),
         "without": list(site.cleaning.without),
     }
 
 
-def cleaning(head: Mapping[str, Any], site: str) -> tuple[Cleaning, str, str]:
+def cleaning_options(head: Mapping[str, Any], site: str) -> tuple[CleaningOptions, str, str]:
     """Options, language and time zone of a Site; the defaults for one that no file describes."""
     found = head.get("cleaning", {}).get(site, {})
-    options = Cleaning(
-        strike=tuple(found.get("strike", ())), without=tuple(found.get("without", ()))
+    options = CleaningOptions(
+        remove=tuple(found.get("strike", ())), without=tuple(found.get("without", ()))
     )
     return options, found.get("language", ""), found.get("timezone", "UTC")
 
 
-def differing(head: Mapping[str, Any]) -> str:
+def describe_difference(head: Mapping[str, Any]) -> str:
     """How the extractors of a manifest differ from those here, in words; "" where they are the same."""
     if head.get("extractors") == EXTRACTORS:
         return ""

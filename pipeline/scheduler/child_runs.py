@@ -19,17 +19,17 @@ from zoneinfo import ZoneInfo
 from pipeline.config.settings import Settings
 from pipeline.config.site import Site
 from pipeline.core.errors import ExitCode, NightdeskError
-from pipeline.scheduler.planning import Appointment, Begun, done_until
+from pipeline.scheduler.planning import ScheduledRun, PastRun, last_completed
 from pipeline.scheduler.sd_notify import VARIABLES
 
 CLEANING = 3 * 3600.0  # seconds beyond the crawl's own limit before a night is ended
 LAST = 30.0  # seconds that a night has to end in order
 
 Say = Callable[[str], None]
-Crawls = Callable[[str | None], Mapping[str, Sequence[Begun]]]
+Crawls = Callable[[str | None], Mapping[str, Sequence[PastRun]]]
 
 
-class Nights:
+class ChildRuns:
     """See the module's head. `run` is called from many threads."""
 
     def __init__(self, settings: Settings, crawls: Crawls, say: Say) -> None:
@@ -41,7 +41,7 @@ class Nights:
         self._lock = threading.Lock()
         self._is_over = False
 
-    def run(self, site: Site, night: Appointment) -> None:
+    def run(self, site: Site, night: ScheduledRun) -> None:
         """One night of one Site, once there is a place for it; waits for its end."""
         with self._places:
             if elsewhere := self._elsewhere(site, night):
@@ -51,16 +51,16 @@ class Nights:
             elif child := self._begin(site):
                 self._await(site, child)
 
-    def _elsewhere(self, site: Site, night: Appointment) -> datetime | None:
+    def _elsewhere(self, site: Site, night: ScheduledRun) -> datetime | None:
         """When somebody else has run the night, on the Site's clock."""
         try:
             crawls = self._crawls(site.id).get(site.id, ())
         except NightdeskError:  # which the night itself will meet, and tell
             return None
-        done = done_until(crawls, datetime.now(UTC))
+        done = last_completed(crawls, datetime.now(UTC))
         return (
             done.astimezone(ZoneInfo(site.timezone))
-            if done is not None and done >= night.planned
+            if done is not None and done >= night.planned_at
             else None
         )
 
@@ -105,7 +105,7 @@ class Nights:
         if code:
             self._say(f"{site.id}: the night ended with exit code {code}")
 
-    def at_work(self) -> str:
+    def status(self) -> str:
         """Who is at work, in words."""
         with self._lock:
             names = sorted(self._children)
@@ -115,7 +115,7 @@ class Nights:
             else "nothing at work"
         )
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Ends all that is at work, in order."""
         with self._lock:
             self._is_over = True

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
-from pipeline.config.cron import Line
+from pipeline.config.cron import CronSchedule
 
 GRACE = timedelta(hours=6)  # that a night may start late
 AHEAD = timedelta(
@@ -27,54 +27,54 @@ BROKEN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Appointment:
+class ScheduledRun:
     """When a night of a Site is to be: the time that its cron line names, and when it is to start. Both in UTC."""
 
-    planned: datetime
-    start: datetime
+    planned_at: datetime
+    start_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class PastRun:
     """A crawl of a Site that the archive knows of."""
 
-    at: datetime
+    started_at: datetime
     status: str  # of its Run
 
 
-def delay_of(site: str, minutes: float) -> timedelta:
+def start_delay(site: str, minutes: float) -> timedelta:
     """How long after its cron line a Site starts, up to so many minutes: always the same for a Site, so that its nights keep
     their distance."""
     share = int.from_bytes(blake2b(site.encode(), digest_size=8).digest()) / 2**64
     return timedelta(seconds=int(share * minutes * 60))
 
 
-def done_until(crawls: Sequence[Begun], now: datetime) -> datetime | None:
+def last_completed(crawls: Sequence[PastRun], now: datetime) -> datetime | None:
     """Up to when the archive has nights of a Site; None where it has none. A crawl that broke off not long ago is no night yet:
     it is to go on, but not for ever."""
-    known = [each for each in crawls if each.at <= now + AHEAD]
-    whole = max((each.at for each in known if each.status not in BROKEN), default=None)
+    known = [each for each in crawls if each.started_at <= now + AHEAD]
+    whole = max((each.started_at for each in known if each.status not in BROKEN), default=None)
     fresh = [
-        each.at
+        each.started_at
         for each in known
-        if each.status in BROKEN and now - each.at <= GRACE and (not whole or each.at > whole)
+        if each.status in BROKEN and now - each.started_at <= GRACE and (not whole or each.started_at > whole)
     ]
     if len(fresh) >= TRIES:
         fresh = []
-    done = [each.at for each in known if each.at not in fresh]
+    done = [each.started_at for each in known if each.started_at not in fresh]
     return max(done) if done else min(fresh) - GRACE if fresh else None
 
 
-def wanted(
-    line: Line, delay: timedelta, done: datetime, now: datetime
-) -> tuple[Appointment | None, tuple[datetime, ...]]:
+def next_run(
+    line: CronSchedule, delay: timedelta, done: datetime, now: datetime
+) -> tuple[ScheduledRun | None, tuple[datetime, ...]]:
     """The next night to start, at once where its start is over, and the planned times of those that are too late for it."""
     missed, late = list[datetime](), None
-    for planned in line.after(now if done > now + AHEAD else max(done, now - BACK)):
-        night = Appointment(planned, planned + delay)
-        if night.start > now:
+    for planned in line.times_after(now if done > now + AHEAD else max(done, now - BACK)):
+        night = ScheduledRun(planned, planned + delay)
+        if night.start_at > now:
             return late or night, tuple(missed)
-        if now - night.start > GRACE:
+        if now - night.start_at > GRACE:
             missed.append(planned)
         else:
             late = night

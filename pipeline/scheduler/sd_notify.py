@@ -13,7 +13,7 @@ SOCKET, WATCHDOG, WATCHED = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 VARIABLES = (SOCKET, WATCHDOG, WATCHED)  # not for children
 
 
-class Systemd:
+class SystemdNotifier:
     """The service manager, as the environment of a process `pid` names it; silent where it names none."""
 
     def __init__(self, environment: Mapping[str, str], pid: int) -> None:

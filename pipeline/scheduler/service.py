@@ -27,20 +27,20 @@ from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.triggers.date import DateTrigger
 
 from pipeline.config import site as sites
-from pipeline.config.cron import Line
+from pipeline.config.cron import CronSchedule
 from pipeline.config.settings import Settings
 from pipeline.config.site import Site
-from pipeline.scheduler.child_runs import Nights
+from pipeline.scheduler.child_runs import ChildRuns
 from pipeline.scheduler.planning import (
     AHEAD,
     GRACE,
-    Appointment,
-    Begun,
-    delay_of,
-    done_until,
-    wanted,
+    ScheduledRun,
+    PastRun,
+    start_delay,
+    last_completed,
+    next_run,
 )
-from pipeline.scheduler.sd_notify import Systemd
+from pipeline.scheduler.sd_notify import SystemdNotifier
 
 LOOK = 15.0  # seconds between two looks at the clock: a machine that slept is behind by no more
 REREAD = 60.0  # seconds between two looks at the site files
@@ -48,8 +48,8 @@ THREADS = 1000  # a night that waits for its place waits in one of them, not in 
 HOURS = int(GRACE.total_seconds() // 3600)
 
 Say = Callable[[str], None]
-Crawls = Callable[[str | None], Mapping[str, Sequence[Begun]]]  # of one Site, or of all
-Run = Callable[[Site, Appointment], None]
+Crawls = Callable[[str | None], Mapping[str, Sequence[PastRun]]]  # of one Site, or of all
+Run = Callable[[Site, ScheduledRun], None]
 
 
 @dataclass
@@ -57,14 +57,14 @@ class _Planned:
     """A Site as it is scheduled."""
 
     site: Site
-    line: Line
+    line: CronSchedule
     delay: timedelta
     done: datetime  # nights planned until then are no more to be begun
     seen: datetime  # when the clock was last looked at
-    handed: Appointment | None = None  # to APScheduler
+    handed: ScheduledRun | None = None  # to APScheduler
 
 
-class Plan:
+class SiteSchedule:
     """The next night of each Site, as a job of APScheduler: looked at anew as often as `look` is called."""
 
     def __init__(self, scheduler: BaseScheduler, run: Run, say: Say, spread: float = 0.0) -> None:
@@ -77,13 +77,13 @@ class Plan:
             self._report, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES
         )
 
-    def look(
+    def update(
         self,
         found: Sequence[Site],
         now: datetime,
         *,
         broken: Sequence[str] = (),
-        begun: Mapping[str, Sequence[Begun]] | None = None,
+        begun: Mapping[str, Sequence[PastRun]] | None = None,
     ) -> None:
         """Puts the plan right for the Sites and the clock as they are; `broken` are Sites whose files cannot be read now.
         `begun` is what the archive knows, at the start: nights that were due since then are made up for."""
@@ -102,7 +102,7 @@ class Plan:
         if self._scheduler.get_job(name) is not None:
             self._scheduler.remove_job(name)
 
-    def _follow(self, site: Site, now: datetime, begun: Sequence[Begun]) -> None:
+    def _follow(self, site: Site, now: datetime, begun: Sequence[PastRun]) -> None:
         known = self._sites.get(site.id)
         if known is not None and known.site == site:
             return
@@ -116,9 +116,9 @@ class Plan:
         else:
             if known is not None:
                 self._drop(site.id)
-            line, done = Line(site.cron, site.timezone), done_until(begun, now) or now
+            line, done = CronSchedule(site.cron, site.timezone), last_completed(begun, now) or now
             self._sites[site.id] = known = _Planned(
-                site, line, delay_of(site.id, self._spread), done, now
+                site, line, start_delay(site.id, self._spread), done, now
             )
         self._settle(known, now)
         self._say(
@@ -131,26 +131,26 @@ class Plan:
         handed, seen, planned.seen = planned.handed, planned.seen, now
         if planned.done > now + AHEAD:  # the clock was wrong then
             planned.done = now
-        if handed is not None and seen <= now < handed.start:
+        if handed is not None and seen <= now < handed.start_at:
             return
         if (
             handed is not None and self._scheduler.get_job(planned.site.id) is None
         ):  # begun, missed or left out
-            planned.done, planned.handed = max(planned.done, handed.planned), None
-        elif handed is not None and handed.start <= now:  # it is about to be
+            planned.done, planned.handed = max(planned.done, handed.planned_at), None
+        elif handed is not None and handed.start_at <= now:  # it is about to be
             return
-        night, missed = wanted(planned.line, planned.delay, planned.done, now)
+        night, missed = next_run(planned.line, planned.delay, planned.done, now)
         if missed:
             planned.done = missed[-1]
             self._say(_missed(planned.site, missed))
         if night is not None and night != planned.handed:
             self._hand(planned, night)
 
-    def _hand(self, planned: _Planned, night: Appointment) -> None:
+    def _hand(self, planned: _Planned, night: ScheduledRun) -> None:
         planned.handed = night
         self._scheduler.add_job(
             self._run,
-            DateTrigger(night.start, "UTC"),
+            DateTrigger(night.start_at, "UTC"),
             args=(planned.site, night),
             id=planned.site.id,
             name=planned.site.name,
@@ -160,11 +160,11 @@ class Plan:
             max_instances=1,
         )
 
-    def next(self) -> str:
+    def describe_next_run(self) -> str:
         """The first night that is to come, in words."""
         coming = [each for each in self._sites.values() if each.handed is not None]
         first = min(
-            coming, key=lambda each: each.handed.start if each.handed else each.seen, default=None
+            coming, key=lambda each: each.handed.start_at if each.handed else each.seen, default=None
         )
         return f"next is {first.site.id} at {_shown(first)}" if first else "nothing is scheduled"
 
@@ -188,7 +188,7 @@ class Plan:
 def _shown(planned: _Planned) -> str:
     """When the next night of a Site starts, on its own clock."""
     assert planned.handed is not None
-    return f"{planned.handed.start.astimezone(ZoneInfo(planned.site.timezone)):%Y-%m-%d %H:%M %Z}"
+    return f"{planned.handed.start_at.astimezone(ZoneInfo(planned.site.timezone)):%Y-%m-%d %H:%M %Z}"
 
 
 def _missed(site: Site, missed: Sequence[datetime]) -> str:
@@ -201,17 +201,17 @@ def _missed(site: Site, missed: Sequence[datetime]) -> str:
     return f"{site.id}: {what} missed by more than {HOURS} hours and left out; was the machine off or asleep?"
 
 
-class Begin(Protocol):
+class RunStarter(Protocol):
     """Who begins the nights."""
 
-    def run(self, site: Site, night: Appointment) -> None: ...
+    def run(self, site: Site, night: ScheduledRun) -> None: ...
 
-    def at_work(self) -> str: ...
+    def status(self) -> str: ...
 
-    def end(self) -> None: ...
+    def stop(self) -> None: ...
 
 
-def serve(settings: Settings, crawls: Crawls, say: Say, begin: Begin | None = None) -> None:
+def run_scheduler(settings: Settings, crawls: Crawls, say: Say, begin: RunStarter | None = None) -> None:
     """Runs until SIGTERM or SIGINT, and then ends what is at work in order. The nights run here, unless somebody else is to
     `begin` them. Raises StoreError where the archive cannot be read at the start."""
     over = threading.Event()
@@ -221,19 +221,19 @@ def serve(settings: Settings, crawls: Crawls, say: Say, begin: Begin | None = No
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    nights = begin or Nights(settings, crawls, say)
+    nights = begin or ChildRuns(settings, crawls, say)
     scheduler = BackgroundScheduler(
         timezone="UTC", executors={"default": ThreadPoolExecutor(THREADS)}
     )
-    plan = Plan(scheduler, nights.run, say, settings.spread_minutes)
+    plan = SiteSchedule(scheduler, nights.run, say, settings.spread_minutes)
     begun = crawls(None)
     scheduler.start()
-    systemd = Systemd(os.environ, os.getpid())
+    systemd = SystemdNotifier(os.environ, os.getpid())
     _keep(plan, nights, _Files(settings, say), systemd, begun, over)
     systemd.stopping()
     say("ending: what is at work stops in order")
     scheduler.pause()
-    nights.end()
+    nights.stop()
     scheduler.shutdown()
 
 
@@ -252,9 +252,9 @@ class _Files:
         if time.monotonic() - self._read_at < REREAD:
             return
         self._read_at = time.monotonic()
-        self.sites, errors = sites.load_all(self._folder)
+        self.sites, errors = sites.load_sites(self._folder)
         self.broken = tuple(
-            {path.stem for path in sites.files(self._folder)} - {site.id for site in self.sites}
+            {path.stem for path in sites.list_site_files(self._folder)} - {site.id for site in self.sites}
         )
         wrong = {str(error) for error in errors}
         for error in sorted(wrong - self._told):
@@ -263,22 +263,22 @@ class _Files:
 
 
 def _keep(
-    plan: Plan,
-    nights: Begin,
+    plan: SiteSchedule,
+    nights: RunStarter,
     files: _Files,
-    systemd: Systemd,
-    begun: Mapping[str, Sequence[Begun]],
+    systemd: SystemdNotifier,
+    begun: Mapping[str, Sequence[PastRun]],
     over: threading.Event,
 ) -> None:
     """Looks again and again, until it is over."""
     files.read()
-    plan.look(files.sites, datetime.now(UTC), broken=files.broken, begun=begun)
+    plan.update(files.sites, datetime.now(UTC), broken=files.broken, begun=begun)
     systemd.ready()
     pause = min(LOOK, systemd.watchdog / 3) if systemd.watchdog else LOOK
     while True:
-        systemd.status(f"{nights.at_work()}; {plan.next()}")
+        systemd.status(f"{nights.status()}; {plan.describe_next_run()}")
         systemd.alive()
         if over.wait(pause):
             return
         files.read()
-        plan.look(files.sites, datetime.now(UTC), broken=files.broken)
+        plan.update(files.sites, datetime.now(UTC), broken=files.broken)

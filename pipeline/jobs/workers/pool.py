@@ -28,8 +28,8 @@ from pebble import CONSTS, ProcessExpired, ProcessFuture, ProcessPool
 from pipeline import extract
 from pipeline.core.models import ExtractedPage, Reason
 from pipeline.jobs.workers import tasks
-from pipeline.store.clean.types import Packed, Shown, Undrafted
-from pipeline.store.codec.compression import unpack
+from pipeline.store.clean.types import StoredExtraction, PageSignals, PendingPayload
+from pipeline.store.codec.compression import decompress
 
 RECYCLE = 2000  # pages after which a worker is replaced: C libraries leak
 WALL = 6  # times the CPU limit: for a worker that sleeps or thrashes
@@ -44,13 +44,13 @@ BREAKS = 3  # times that the pool may break over one page
 LOOK = 5.0  # seconds between two looks whether the pool that has a page is still one
 
 T = TypeVar("T")
-Drafted = tuple[ExtractedPage | Packed, Shown]
-Work = Callable[[Undrafted, float], Drafted]
-Handed = tuple[Undrafted, ProcessFuture[Drafted], ProcessPool]
+Drafted = tuple[ExtractedPage | StoredExtraction, PageSignals]
+Work = Callable[[PendingPayload, float], Drafted]
+Handed = tuple[PendingPayload, ProcessFuture[Drafted], ProcessPool]
 log = logging.getLogger(__name__)
 
 
-class Workers:
+class WorkerPool:
     """A pool of extracting processes; use it as a context manager. Started when first used."""
 
     def __init__(self, processes: int, page_seconds: float, page_megabytes: int) -> None:
@@ -84,21 +84,21 @@ class Workers:
                 _nothing
             )  # the pool makes its processes when it is given something
 
-    def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, ExtractedPage]]:
+    def extract(self, payloads: Iterable[PendingPayload]) -> Iterator[tuple[PendingPayload, ExtractedPage]]:
         """A Draft for each Payload, in order. Reads ahead only as far as the workers can be kept busy."""
         for payload, (draft, _) in self._made(payloads, _extract):
             assert isinstance(draft, ExtractedPage)
             yield payload, draft
 
-    def packed(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, Packed, Shown]]:
+    def extract_stored(self, payloads: Iterable[PendingPayload]) -> Iterator[tuple[PendingPayload, StoredExtraction, PageSignals]]:
         """The same as it is stored, with what it teaches the memory: a Draft has hundreds of Blocks, which cost more to hand
         over than to pack."""
         for payload, (draft, shown) in self._made(payloads, _extract_packed):
-            yield payload, draft if isinstance(draft, Packed) else tasks.packed(draft), shown
+            yield payload, draft if isinstance(draft, StoredExtraction) else tasks.to_stored_extraction(draft), shown
 
     def _made(
-        self, payloads: Iterable[Undrafted], work: Work
-    ) -> Iterator[tuple[Undrafted, Drafted]]:
+        self, payloads: Iterable[PendingPayload], work: Work
+    ) -> Iterator[tuple[PendingPayload, Drafted]]:
         waiting: deque[Handed] = deque()
         for payload in payloads:
             waiting.append(self._hand(payload, work))
@@ -111,11 +111,11 @@ class Workers:
             yield self._next(waiting, work)
 
     @property
-    def are_up(self) -> bool:
+    def is_running(self) -> bool:
         """Whether there are processes: to start them costs more than many a small piece of work."""
         return self._pool is not None and self._pool.active
 
-    def lend(self, work: Callable[..., T], *args: object) -> Callable[[], T | None]:
+    def submit(self, work: Callable[..., T], *args: object) -> Callable[[], T | None]:
         """Has a worker do something beside. What is returned waits for the result; it is None where nothing came of it, and
         then whoever asked does it. `work` is a function of a module, and its result can be pickled."""
         with self._door:
@@ -125,7 +125,7 @@ class Workers:
         )
         return lambda: _result(future, pool)
 
-    def _next(self, waiting: deque[Handed], work: Work) -> tuple[Undrafted, Drafted]:
+    def _next(self, waiting: deque[Handed], work: Work) -> tuple[PendingPayload, Drafted]:
         """The first that was handed out. Where the pool itself broke (a worker was killed between two pages), no page is to
         blame: a new pool is given all that is waiting."""
         first = True
@@ -160,7 +160,7 @@ class Workers:
             self._pool.join()
             self._pool = None
 
-    def _hand(self, payload: Undrafted, work: Work) -> Handed:
+    def _hand(self, payload: PendingPayload, work: Work) -> Handed:
         with self._door:
             pool = self._ready()
         args = (payload, self._seconds)
@@ -204,7 +204,7 @@ def _prepare(megabytes: int) -> None:
     CONSTS.channel_lock_timeout = LOCKED
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    extract.warm()  # what the libraries take is no page's fault
+    extract.warm_up()  # what the libraries take is no page's fault
     size = _own_size() + megabytes * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -237,22 +237,22 @@ def _lent(seconds: float, work: Callable[..., T], args: tuple[object, ...]) -> T
     return work(*args)
 
 
-def _extract(payload: Undrafted, seconds: float) -> Drafted:
+def _extract(payload: PendingPayload, seconds: float) -> Drafted:
     _limit(seconds)
     source, coding = payload.source, payload.coding
     try:
         return extract.extract(
-            replace(source, body=unpack(coding, source.body)) if coding else source
-        ), Shown()
+            replace(source, body=decompress(coding, source.body)) if coding else source
+        ), PageSignals()
     except MemoryError:
         return _no_room()
 
 
-def _extract_packed(payload: Undrafted, seconds: float) -> Drafted:
+def _extract_packed(payload: PendingPayload, seconds: float) -> Drafted:
     draft, _ = _extract(payload, seconds)
     assert isinstance(draft, ExtractedPage)
     try:
-        return tasks.packed(draft), tasks.shown_by(draft, payload.pages)
+        return tasks.to_stored_extraction(draft), tasks.page_signals(draft, payload.pages)
     except MemoryError:
         return _no_room()
 
@@ -298,4 +298,4 @@ def _no_room() -> Drafted:
 
 
 def _none(reason: Reason, detail: str) -> Drafted:
-    return ExtractedPage(extractors=extract.EXTRACTORS, reason=reason, detail=detail), Shown()
+    return ExtractedPage(extractors=extract.EXTRACTORS, reason=reason, detail=detail), PageSignals()

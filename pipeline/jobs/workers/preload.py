@@ -21,5 +21,5 @@ def _say(kind: type[BaseException], error: BaseException, trace: TracebackType |
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.excepthook = _say
-extract.warm()
-tasks.made_of("sqlite", ())
+extract.warm_up()
+tasks.index_rows("sqlite", ())

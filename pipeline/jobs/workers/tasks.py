@@ -6,38 +6,38 @@ from collections.abc import Sequence
 
 from pipeline.cleaning import boilerplate_keys, near_duplicates
 from pipeline.core.models import AnnouncedMetadata, ExtractedPage, MinHashSketch
-from pipeline.fulltext.index_rows import Row, row
-from pipeline.fulltext.tokenizer import Source
-from pipeline.store.clean.types import Packed, Shown
-from pipeline.store.codec.serialization import pack_draft
+from pipeline.fulltext.index_rows import IndexRow, index_row
+from pipeline.fulltext.tokenizer import IndexableArticle
+from pipeline.store.clean.types import StoredExtraction, PageSignals
+from pipeline.store.codec.serialization import encode_extracted
 
-Made = list[tuple[Row, MinHashSketch | None]]
+Made = list[tuple[IndexRow, MinHashSketch | None]]
 Pages = Sequence[tuple[int, AnnouncedMetadata]]
 
 
-def made_of(dialect: str, sources: Sequence[Source]) -> Made:
+def index_rows(dialect: str, sources: Sequence[IndexableArticle]) -> Made:
     """The rows of the full-text index and the sketches of some texts."""
     return [
-        (row(dialect, source), near_duplicates.sketch(source.body) if source.body else None)
+        (index_row(dialect, source), near_duplicates.make_sketch(source.body) if source.body else None)
         for source in sources
     ]
 
 
-def packed(draft: ExtractedPage) -> Packed:
+def to_stored_extraction(draft: ExtractedPage) -> StoredExtraction:
     """A Draft as it is stored."""
-    coding, body = pack_draft(draft)
-    return Packed(
+    coding, body = encode_extracted(draft)
+    return StoredExtraction(
         draft.extractors, draft.reason, draft.detail, draft.cost_ms, len(draft.blocks), coding, body
     )
 
 
-def shown_by(draft: ExtractedPage, pages: Pages) -> Shown:
+def page_signals(draft: ExtractedPage, pages: Pages) -> PageSignals:
     """What a Draft of these Pages teaches the memory; that of no Page teaches nothing."""
     if not pages:
-        return Shown()
+        return PageSignals()
     headlines = {page: boilerplate_keys.headline_keys(draft.metadata, told) for page, told in pages}
-    return Shown(
+    return PageSignals(
         boilerplate_keys.line_keys(draft, draft.metadata.title),
         headlines,
-        boilerplate_keys.containers(draft),
+        boilerplate_keys.container_signals(draft),
     )

@@ -16,14 +16,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from pipeline.cluster import monitor as queues
-from pipeline.config.settings import load
-from pipeline.config.site import Site, parse
+from pipeline.config.settings import load_settings
+from pipeline.config.site import Site, parse_site
 from pipeline.core.errors import ConfigError, NightdeskError, StoreError
-from pipeline.jobs.clean import CleanResult, Plan, Progress
-from pipeline.jobs.workers.pool import Workers
-from pipeline.store.clean.types import Scope
+from pipeline.jobs.clean import CleanResult, CleanRequest, Progress
+from pipeline.jobs.workers.pool import WorkerPool
+from pipeline.store.clean.types import CleanScope
 from pipeline.store.db.engine import Database
-from pipeline.web.app import application
+from pipeline.web.app import create_app
 from tests.support.cli import nightdesk
 
 pytest.importorskip("procrastinate", reason="the extra 'cluster' is not installed")
@@ -33,9 +33,9 @@ from procrastinate.schema import SchemaManager
 
 from pipeline.cluster import task_handlers as module
 from pipeline.cluster import tasks
-from pipeline.cluster.queue import KEPT, Engine
-from pipeline.cluster.retry import Later, Patience
-from pipeline.cluster.task_handlers import Work
+from pipeline.cluster.queue import KEPT, TaskQueue
+from pipeline.cluster.retry import RetryLater, RetryPolicy
+from pipeline.cluster.task_handlers import TaskHandlers
 from pipeline.cluster.worker import _take_over
 
 COURIER = (
@@ -57,9 +57,9 @@ def shared(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 
 @pytest.fixture
-def engine(shared: Database) -> Engine:
+def engine(shared: Database) -> TaskQueue:
     """A queue with nothing in it."""
-    engine = Engine(shared)
+    engine = TaskQueue(shared)
     engine.prepare()
     do(shared, "TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
     return engine
@@ -67,7 +67,7 @@ def engine(shared: Database) -> Engine:
 
 @pytest.fixture
 def courier() -> Site:
-    return parse("courier", COURIER, "courier.toml")
+    return parse_site("courier", COURIER, "courier.toml")
 
 
 def do(store: Database, statement: str) -> list[tuple[object, ...]]:
@@ -77,7 +77,7 @@ def do(store: Database, statement: str) -> list[tuple[object, ...]]:
         return [tuple(row) for row in found] if found.returns_rows else []
 
 
-async def woken(engine: Engine, clean: int, part: object) -> None:
+async def woken(engine: TaskQueue, clean: int, part: object) -> None:
     assert isinstance(part, int)
     async with engine.app.open_async():
         await engine.wake(clean, part)
@@ -91,21 +91,21 @@ def test_an_errand_brings_its_site_along_and_no_secret(
     courier: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COURIER_KEY", "hush")
-    errand = tasks.to_crawl(courier, NOW, "night")
-    assert tasks.site_of(errand.values) == courier
-    assert "hush" not in str(errand.values)
-    assert "${COURIER_KEY}" in str(errand.values)
-    errand.values["site"]["from_the_future"] = 1
+    errand = tasks.crawl_task(courier, NOW, "night")
+    assert tasks.site_of(errand.arguments) == courier
+    assert "hush" not in str(errand.arguments)
+    assert "${COURIER_KEY}" in str(errand.arguments)
+    errand.arguments["site"]["from_the_future"] = 1
     with pytest.raises(
         ConfigError, match=r"courier, which another version of Nightdesk.*from_the_future"
     ):
-        tasks.site_of(errand.values)
-    scope = Scope(False, NOW, "menu")
-    assert tasks.scope_of(tasks.to_clean(courier, scope, "", pages=1, payloads=1).values) == scope
+        tasks.site_of(errand.arguments)
+    scope = CleanScope(False, NOW, "menu")
+    assert tasks.scope_of(tasks.clean_task(courier, scope, "", pages=1, payloads=1).arguments) == scope
 
 
 def test_the_tables_of_the_queue_are_upgraded_step_by_step_and_never_by_an_older_one(
-    shared: Database, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared: Database, engine: TaskQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for step in Path(SchemaManager.get_migrations_path()).glob("*.sql"):
         (tmp_path / step.name).write_text("SELECT 'was made with the whole', 1 / 0;")
@@ -132,12 +132,12 @@ def test_the_tables_of_the_queue_are_upgraded_step_by_step_and_never_by_an_older
 
 
 def test_an_errand_that_waits_is_not_handed_out_again(
-    shared: Database, engine: Engine, courier: Site
+    shared: Database, engine: TaskQueue, courier: Site
 ) -> None:
     with engine.open():
-        night = tasks.to_crawl(courier, NOW, "night")
-        assert (engine.hand_out([night]), engine.hand_out([night])) == (1, 0)
-        assert engine.hand_out([tasks.to_crawl(courier, NOW, "back", NOW)]) == 1, (
+        night = tasks.crawl_task(courier, NOW, "night")
+        assert (engine.enqueue([night]), engine.enqueue([night])) == (1, 0)
+        assert engine.enqueue([tasks.crawl_task(courier, NOW, "back", NOW)]) == 1, (
             "to go back is another matter"
         )
     fetch = "SELECT (procrastinate_fetch_job_v2(NULL, NULL)).task_name"
@@ -148,11 +148,11 @@ def test_an_errand_that_waits_is_not_handed_out_again(
 
 
 def test_what_a_dead_worker_had_in_hand_is_taken_over_once(
-    shared: Database, engine: Engine, courier: Site
+    shared: Database, engine: TaskQueue, courier: Site
 ) -> None:
     said = list[str]()
     with engine.open():
-        engine.hand_out([tasks.to_crawl(courier, NOW, "night")])
+        engine.enqueue([tasks.crawl_task(courier, NOW, "night")])
     do(
         shared,
         "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '2 minutes'), (now())",
@@ -175,21 +175,21 @@ def test_what_a_dead_worker_had_in_hand_is_taken_over_once(
     assert said == ["courier: crawl: taken from a worker that gives no sign of life any more"]
     do(shared, f"UPDATE procrastinate_jobs SET status = 'doing', worker_id = {workers[0]}")
     with engine.open():
-        engine.hand_out([tasks.to_crawl(courier, NOW, "night")])
+        engine.enqueue([tasks.crawl_task(courier, NOW, "night")])
     asyncio.run(look())
     assert [status for _, status, _ in jobs(shared)] == ["aborted", "todo"], "its double does it"
 
 
 def test_a_worker_that_ends_gives_back_what_it_has_in_hand(
-    shared: Database, engine: Engine, home: Path
+    shared: Database, engine: TaskQueue, home: Path
 ) -> None:
     async def ending() -> tuple[bool, bool]:
-        work = Work(load(home), shared, engine, [Workers(1, 1.0, 64)], 1, print)
+        work = TaskHandlers(load_settings(home), shared, engine, [WorkerPool(1, 1.0, 64)], 1, print)
         slow = asyncio.create_task(work._unless_over(asyncio.sleep(60)))
         held = asyncio.create_task(work._with_pool(lambda _, over: over.wait(60)))
         await asyncio.sleep(0.05)
-        work.end()
-        with pytest.raises(Later, match="given back"):
+        work.stop()
+        with pytest.raises(RetryLater, match="given back"):
             await slow
         return await held, await work._with_pool(lambda _, over: over.is_set())
 
@@ -199,15 +199,15 @@ def test_a_worker_that_ends_gives_back_what_it_has_in_hand(
 
 
 def test_a_clean_that_somebody_asked_for_makes_room_for_tonight_and_the_rest_of_it_waits(
-    shared: Database, engine: Engine, courier: Site, home: Path, monkeypatch: pytest.MonkeyPatch
+    shared: Database, engine: TaskQueue, courier: Site, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LOOK", 0.0)
-    with Workers(1, 1.0, 64) as pool:
-        work = Work(load(home), shared, engine, [pool], 1, print)
+    with WorkerPool(1, 1.0, 64) as pool:
+        work = TaskHandlers(load_settings(home), shared, engine, [pool], 1, print)
         steps = list[int]()
 
         def long_clean(
-            _store: Database, _site: Site, _pool: Workers, progress: Progress, _plan: Plan
+            _store: Database, _site: Site, _pool: WorkerPool, progress: Progress, _plan: CleanRequest
         ) -> CleanResult:
             for step in range(3):
                 progress("cleaning", step, 3)
@@ -215,10 +215,10 @@ def test_a_clean_that_somebody_asked_for_makes_room_for_tonight_and_the_rest_of_
                 if not step:
                     with engine.open():
                         night = courier.model_copy(update={"id": "another"})
-                        engine.hand_out(
+                        engine.enqueue(
                             [
-                                tasks.to_clean(
-                                    night, Scope(), "night", pages=1, payloads=1, night=True
+                                tasks.clean_task(
+                                    night, CleanScope(), "night", pages=1, payloads=1, night=True
                                 )
                             ]
                         )
@@ -226,24 +226,24 @@ def test_a_clean_that_somebody_asked_for_makes_room_for_tonight_and_the_rest_of_
 
         monkeypatch.setattr(module, "clean_site", long_clean)
         cleaned = partial(
-            work._cleaned, courier, Plan(Scope(everything=True)), pool, threading.Event()
+            work._cleaned, courier, CleanRequest(CleanScope(everything=True)), pool, threading.Event()
         )
-        with pytest.raises(Later, match="makes room") as later:
-            cleaned(tasks.ASKED)
+        with pytest.raises(RetryLater, match="makes room") as later:
+            cleaned(tasks.PRIORITY_MANUAL)
         assert (steps, later.value.seconds) == ([0], 0.0)
-        assert cleaned(tasks.NIGHT) == CleanResult("courier"), (
+        assert cleaned(tasks.PRIORITY_NIGHT) == CleanResult("courier"), (
             "one night does not make room for another"
         )
 
 
 def test_what_fails_is_tried_again_ever_more_rarely_and_given_up(courier: Site) -> None:
     said = list[str]()
-    patience = Patience(said.append)
+    patience = RetryPolicy(said.append)
 
     def decided(
         error: BaseException, attempts: int, hours: float, kind: str = "crawl"
     ) -> int | None:
-        values = tasks.to_crawl(courier, NOW, "night").values | {
+        values = tasks.crawl_task(courier, NOW, "night").arguments | {
             "at": (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
         }
         job = Job(
@@ -269,32 +269,32 @@ def test_what_fails_is_tried_again_ever_more_rarely_and_given_up(courier: Site) 
         decided(failure, 0, 7, "clean"),
         decided(failure, 0, 25, "clean"),
     ) == (None, 30, None)
-    assert decided(Later("not yet", 20), 99, 99) == 20, "who waits is not given up"
+    assert decided(RetryLater("not yet", 20), 99, 99) == 20, "who waits is not given up"
     assert decided(asyncio.CancelledError(), 0, 1) == 0, "nor who is sent away"
     assert said[0] == "courier: crawl: the disk is full; tried again in 30 s, by any worker"
     assert said[4] == "courier: crawl: the disk is full; given up"
 
 
 def test_it_is_told_how_far_all_workers_are_and_how_long_the_rest_takes(
-    shared: Database, engine: Engine, courier: Site
+    shared: Database, engine: TaskQueue, courier: Site
 ) -> None:
-    assert queues.queue(shared).batches == ()
+    assert queues.queue_status(shared).batches == ()
     sites = [courier.model_copy(update={"id": name}) for name in ("a", "b")]
     with engine.open():
-        engine.hand_out(
-            [tasks.to_clean(site, Scope(), "again", pages=1000, payloads=1000) for site in sites]
+        engine.enqueue(
+            [tasks.clean_task(site, CleanScope(), "again", pages=1000, payloads=1000) for site in sites]
         )
         (first, _) = (
             number for (number,) in do(shared, "SELECT id FROM procrastinate_jobs ORDER BY id")
         )
-        clean = tasks.to_clean(sites[0], Scope(), "again", pages=1000, payloads=1000)
+        clean = tasks.clean_task(sites[0], CleanScope(), "again", pages=1000, payloads=1000)
         assert isinstance(first, int)
-        engine.hand_out(
-            tasks.to_draft(
-                clean.values, first, 0, [(250, 250), (500, 250), (750, 250), (1000, 250)]
+        engine.enqueue(
+            tasks.extract_tasks(
+                clean.arguments, first, 0, [(250, 250), (500, 250), (750, 250), (1000, 250)]
             )
         )
-    assert queues.shares(shared, first) == (4, 4)
+    assert queues.part_counts(shared, first) == (4, 4)
     ours = "UPDATE procrastinate_jobs SET status = "
     do(shared, f"{ours}'doing' WHERE args->>'last' IN ('250', '500')")
     do(
@@ -302,20 +302,20 @@ def test_it_is_told_how_far_all_workers_are_and_how_long_the_rest_takes(
         "UPDATE procrastinate_events SET at = at - interval '10 seconds' WHERE type = 'started'",
     )
     do(shared, f"{ours}'succeeded' WHERE args->>'last' = '250'")
-    assert queues.shares(shared, first) == (4, 3)
-    (batch,) = queues.queue(shared).batches
-    assert (batch.cleans, batch.cleaned, batch.pages, batch.extracted, batch.at_work) == (
+    assert queues.part_counts(shared, first) == (4, 3)
+    (batch,) = queues.queue_status(shared).batches
+    assert (batch.cleans, batch.cleaned, batch.pages, batch.extracted, batch.running) == (
         2,
         0,
         2000,
         250,
         1,
     )
-    assert batch.left is not None
-    assert 75 <= batch.left.total_seconds() <= 85, (
+    assert batch.time_left is not None
+    assert 75 <= batch.time_left.total_seconds() <= 85, (
         "1750 pages at 40 ms to extract, and 2000 at 4 ms to strike"
     )
-    with TestClient(application(shared), base_url="http://127.0.0.1") as room:
+    with TestClient(create_app(shared), base_url="http://127.0.0.1") as room:
         page = re.sub(r"<[^>]+>", " ", room.get("/runs").text)
     assert re.search(r"again\s+0 of 2\s+250 of 2,000\s+1\s+0\s+\d\d s", page)
     waiting = "SELECT scheduled_at <= now() FROM procrastinate_jobs WHERE task_name = 'clean' ORDER BY id LIMIT 1"
@@ -335,15 +335,15 @@ def test_it_is_told_how_far_all_workers_are_and_how_long_the_rest_takes(
     do(shared, f"{ours}'succeeded' WHERE args->>'last' IN ('750', '1000')")
     asyncio.run(woken(engine, first, parts[1]))
     assert do(shared, waiting) == [(True,)], "it was the last one"
-    assert not queues.is_urgent(shared, "clean", tasks.ASKED)
+    assert not queues.has_urgent_task(shared, "clean", tasks.PRIORITY_MANUAL)
     with engine.open():
         night = [
-            tasks.to_clean(site, Scope(), "night", pages=1, payloads=1, night=True)
+            tasks.clean_task(site, CleanScope(), "night", pages=1, payloads=1, night=True)
             for site in sites
         ]
-        engine.hand_out(night)
-    assert queues.is_urgent(shared, "clean", tasks.ASKED)
-    assert not queues.is_urgent(shared, "clean", tasks.NIGHT)
+        engine.enqueue(night)
+    assert queues.has_urgent_task(shared, "clean", tasks.PRIORITY_MANUAL)
+    assert not queues.has_urgent_task(shared, "clean", tasks.PRIORITY_NIGHT)
 
 
 def test_who_has_one_machine_is_told_what_several_need(
@@ -358,9 +358,9 @@ def test_who_has_one_machine_is_told_what_several_need(
     ):
         done = nightdesk(home, *words)
         assert (done.code, done.out) == (3, "")
-        assert "is for one machine; for several set database_url to PostgreSQL" in done.sentence
+        assert "is for one machine; for several set database_url to PostgreSQL" in done.error_line
     assert (
-        "there is no queue 'cook'" in nightdesk(home, "worker", "--queues", "crawl,cook").sentence
+        "there is no queue 'cook'" in nightdesk(home, "worker", "--queues", "crawl,cook").error_line
     )
     assert nightdesk(home, "clean", "--enqueue", "--dry-run").code == 3
     monkeypatch.setattr(
@@ -368,10 +368,10 @@ def test_who_has_one_machine_is_told_what_several_need(
         lambda name: None if name == "procrastinate" else find_spec(name),
     )
     monkeypatch.setattr("pipeline.store.db.engine.Store.is_sqlite", False)
-    from pipeline.cli.commands.worker import _check
+    from pipeline.cli.commands.worker import check_cluster_archive
 
     with pytest.raises(
         ConfigError,
         match=r"extra 'cluster', which is not installed: pip install -e '\.\[cluster\]'",
     ):
-        _check(Database(f"sqlite:///{home / 'x.db'}"))
+        check_cluster_archive(Database(f"sqlite:///{home / 'x.db'}"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.store.crawl.session import CrawlSession
-from tests.support.cli import Answer, descendants, is_alive, nightdesk, running, until
+from tests.support.cli import CommandResult, descendants, is_alive, nightdesk, running_command, wait_until
 from tests.support.http_site import LittleSite, serving
 
 STORIES = 12
@@ -46,7 +46,7 @@ def stored(home: Path) -> int:
     return int(found[0][0]) if found else 0
 
 
-def finish(site: LittleSite, home: Path) -> Answer:
+def finish(site: LittleSite, home: Path) -> CommandResult:
     """The same command once more, which must find the rest and nothing twice."""
     site.pause = 0.0
     before, asked = stored(home), len(site.asked)
@@ -72,12 +72,12 @@ def test_a_crawler_child_that_is_killed_costs_its_site_one_sentence_and_the_next
 ) -> None:
     with serving() as site:
         filled(site, home)
-        with running(home, "crawl", "--json") as night:
-            until(lambda: stored(home) >= 2)
+        with running_command(home, "crawl", "--json") as night:
+            wait_until(lambda: stored(home) >= 2)
             (crawler,) = crawlers(night.pid)
             os.kill(crawler, signal.SIGKILL)
             out, _ = night.communicate(timeout=60)
-        (told,) = Answer(night.returncode, out, "").json
+        (told,) = CommandResult(night.returncode, out, "").json
         assert night.returncode == 1
         assert told["troubles"] == ["little: its crawl died with code -9"]
         assert rows(home, "SELECT status FROM run WHERE kind = 'crawl'") == [("interrupted",)]
@@ -92,13 +92,13 @@ def test_when_the_night_is_killed_its_children_end_and_the_next_one_goes_on_at_o
 ) -> None:
     with serving() as site:
         filled(site, home)
-        with running(home, "crawl") as night:
-            until(lambda: stored(home) >= 2)
+        with running_command(home, "crawl") as night:
+            wait_until(lambda: stored(home) >= 2)
             family = list(descendants(night.pid))
             assert crawlers(night.pid)
             night.kill()
             night.wait()
-            until(lambda: not any(map(is_alive, family)), 40)
+            wait_until(lambda: not any(map(is_alive, family)), 40)
         finish(site, home)
         assert rows(home, "SELECT status FROM run WHERE kind = 'crawl' ORDER BY id") == [
             ("interrupted",),
@@ -111,13 +111,13 @@ def test_what_was_extracted_while_a_crawl_went_on_is_kept_when_the_night_is_kill
 ) -> None:
     with serving() as site:
         filled(site, home, pause=0.6)
-        with running(home, "crawl") as night:
-            until(lambda: rows(home, "SELECT 1 FROM extracted_page LIMIT 1"))
+        with running_command(home, "crawl") as night:
+            wait_until(lambda: rows(home, "SELECT 1 FROM extracted_page LIMIT 1"))
             assert stored(home) < STORIES, "nothing has to wait for the end of the crawl"
             family = list(descendants(night.pid))
             night.kill()
             night.wait()
-            until(lambda: not any(map(is_alive, family)), 40)
+            wait_until(lambda: not any(map(is_alive, family)), 40)
         drafts = {row[0] for row in rows(home, "SELECT id FROM extracted_page")}
         finish(site, home)
         assert rows(home, "SELECT count(*), count(DISTINCT payload_id) FROM extracted_page") == [
@@ -147,12 +147,12 @@ def test_a_second_night_of_a_site_at_the_same_time_is_told_so(home: Path) -> Non
 def test_a_night_that_is_interrupted_ends_in_order(home: Path) -> None:
     with serving() as site:
         filled(site, home, pause=0.4)
-        with running(home, "crawl") as night:
-            until(lambda: stored(home) >= 1)
+        with running_command(home, "crawl") as night:
+            wait_until(lambda: stored(home) >= 1)
             family = list(descendants(night.pid))
             night.send_signal(signal.SIGINT)
             _, said = night.communicate(timeout=30)
-            until(lambda: not any(map(is_alive, family)), 40)
+            wait_until(lambda: not any(map(is_alive, family)), 40)
     assert night.returncode == 130
     assert (
         said

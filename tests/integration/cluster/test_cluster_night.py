@@ -14,7 +14,7 @@ from test_readme import blocks, shown_in
 from pipeline import demo_site
 from pipeline.cluster import monitor as queues
 from pipeline.store.db.engine import Database
-from tests.support.cli import ROOT, command, environment, nightdesk, until
+from tests.support.cli import ROOT, command_line, clean_environment, nightdesk, wait_until
 
 pytest.importorskip("procrastinate", reason="the extra 'cluster' is not installed")
 
@@ -30,16 +30,16 @@ def test_several_machines_can_be_run_as_shown(home: Path, postgres: Any) -> None
     (block,) = (each for each in blocks("console") if "nightdesk worker" in each.text)
     staying, bare = list[subprocess.Popen[str]](), home.parent / "bare"
     (bare / "config" / "sites").mkdir(parents=True)
-    with demo_site.serve(night=1) as room:
+    with demo_site.serve_demo_sites(night=1) as room:
         (home / "config" / "sites" / f"{SITE}.toml").write_text(
-            demo_site.site_file(SITE, room.base(SITE))
+            demo_site.site_file(SITE, room.base_url(SITE))
         )
         try:
             for shown in shown_in(block.text):
                 if shown.command in STAYING:  # a worker has no site files
                     where = bare if shown.command == "worker" else home
-                    given = environment(**variables, NIGHTDESK_CONTACT="archive@example.org")
-                    words = command(where, *shown.words)
+                    given = clean_environment(**variables, NIGHTDESK_CONTACT="archive@example.org")
+                    words = command_line(where, *shown.words)
                     staying.append(
                         subprocess.Popen(
                             words, cwd=ROOT, env=given, stdout=subprocess.PIPE, text=True
@@ -47,8 +47,8 @@ def test_several_machines_can_be_run_as_shown(home: Path, postgres: Any) -> None
                     )
                     continue
                 if shown.command == "clean":
-                    until(lambda: rows(store, "SELECT 1 FROM articles"), PATIENCE)
-                    until(lambda: not queues.queue(store).batches, PATIENCE)
+                    wait_until(lambda: rows(store, "SELECT 1 FROM articles"), PATIENCE)
+                    wait_until(lambda: not queues.queue_status(store).batches, PATIENCE)
                 done = nightdesk(home, *shown.words, **variables)
                 assert (done.code, done.err) == (0, ""), shown.words
             assert shown.command == "queue"
@@ -56,7 +56,7 @@ def test_several_machines_can_be_run_as_shown(home: Path, postgres: Any) -> None
             assert "\nWorkers: process " in nightdesk(home, "status", **variables).out
             (told,) = nightdesk(home, "queue", "--json", **variables).json["workers"]
             assert sorted(told["queues"]) == ["clean", "crawl"]
-            until(lambda: not queues.queue(store).batches, PATIENCE)
+            wait_until(lambda: not queues.queue_status(store).batches, PATIENCE)
             for each in staying:
                 each.send_signal(signal.SIGTERM)
             said = [each.communicate(timeout=PATIENCE)[0] for each in staying]
@@ -70,7 +70,7 @@ def test_several_machines_can_be_run_as_shown(home: Path, postgres: Any) -> None
         store,
         "SELECT count(*) FROM page WHERE kind = 'story' AND (clean_payload_id <> payload_id OR needs_clean)",
     ) == [(0,)]
-    assert queues.queue(store).workers == ()
+    assert queues.queue_status(store).workers == ()
     store.close()
     postgres.drop(name)
 

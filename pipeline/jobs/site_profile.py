@@ -14,9 +14,9 @@ from datetime import datetime
 
 from pipeline.cleaning import boilerplate_keys
 from pipeline.core.models import ResultStatus
-from pipeline.store.clean.container_stats import Known
-from pipeline.store.clean.held_results import shelved
-from pipeline.store.clean.types import Shelved
+from pipeline.store.clean.container_stats import ContainerStats
+from pipeline.store.clean.held_results import review_inputs
+from pipeline.store.clean.types import ReviewInput
 from pipeline.store.db.engine import Database
 from pipeline.store.read.memory_report import taught
 
@@ -24,18 +24,18 @@ PAGES = 200  # looked at together
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class FrequentLine:
     """One line: of how many Pages it is known, and on how many of these which Rule struck it. Beyond `KEPT` Pages, none is
     counted."""
 
     text: str
     pages: int
-    struck: tuple[tuple[str, int], ...]
+    removed: tuple[tuple[str, int], ...]
     kept: int
 
 
 @dataclass(frozen=True, slots=True)
-class Container:
+class ContainerReport:
     """One container: on how many Pages most of the story stands in it, from when to when and whether that is over; and on how
     many Pages it holds story at all, and something else."""
 
@@ -43,26 +43,26 @@ class Container:
     pages: int
     first_at: datetime | None
     last_at: datetime | None
-    ended: bool
-    story: int
-    other: int
+    is_retired: bool
+    pages_with_story: int
+    pages_with_other: int
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class SiteProfileReport:
     """The memory of a Site. `pages` are those that it knows lines or headlines of."""
 
     site: str
     pages: int
-    known: int
-    repeated: int
+    lines_known: int
+    lines_repeated: int
     headlines: int
     quoted: int
-    lines: tuple[Lesson, ...]
-    containers: tuple[Container, ...]
+    lines: tuple[FrequentLine, ...]
+    containers: tuple[ContainerReport, ...]
 
 
-def lessons(store: Database, site: str, limit: int) -> Lessons:
+def site_profile_report(store: Database, site: str, limit: int) -> SiteProfileReport:
     """What a Site's archive teaches, with the lines that stand on most Pages."""
     found = taught(store, site, limit)
     wanted: dict[int, set[int]] = defaultdict(set)
@@ -74,7 +74,7 @@ def lessons(store: Database, site: str, limit: int) -> Lessons:
         _lesson(texts.get(key, ""), len(pages), fates[key]) for key, pages in found.common
     )
     containers = _containers(found.containers)
-    return Lessons(
+    return SiteProfileReport(
         site,
         found.pages,
         found.lines,
@@ -86,31 +86,31 @@ def lessons(store: Database, site: str, limit: int) -> Lessons:
     )
 
 
-def _containers(known: Sequence[Known]) -> tuple[Container, ...]:
-    newest = max((each.last_at for each in known if each.last_at), default=None)
+def _containers(known: Sequence[ContainerStats]) -> tuple[ContainerReport, ...]:
+    newest = max((each.last_main_at for each in known if each.last_main_at), default=None)
     return tuple(
-        Container(
+        ContainerReport(
             each.name,
-            each.pages,
-            each.first_at,
-            each.last_at,
+            each.main_pages,
+            each.first_main_at,
+            each.last_main_at,
             _has_ended(each, newest),
-            each.story,
-            each.other,
+            each.story_pages,
+            each.other_pages,
         )
         for each in known
     )
 
 
-def _has_ended(known: Known, newest: datetime | None) -> bool:
-    if known.first_at is None or known.last_at is None or newest is None:
+def _has_ended(known: ContainerStats, newest: datetime | None) -> bool:
+    if known.first_main_at is None or known.last_main_at is None or newest is None:
         return False
-    return boilerplate_keys.has_ended(known.pages, known.first_at, known.last_at, newest)
+    return boilerplate_keys.is_retired_layout(known.main_pages, known.first_main_at, known.last_main_at, newest)
 
 
-def _lesson(text: str, pages: int, fates: Counter[str]) -> Lesson:
+def _lesson(text: str, pages: int, fates: Counter[str]) -> FrequentLine:
     struck = tuple((rule, number) for rule, number in fates.most_common() if rule)
-    return Lesson(text, pages, struck, fates[""])
+    return FrequentLine(text, pages, struck, fates[""])
 
 
 def _look(
@@ -121,14 +121,14 @@ def _look(
     fates: dict[int, Counter[str]] = defaultdict(Counter)
     pages = sorted(wanted)
     for start in range(0, len(pages), PAGES):
-        for page in shelved(store, pages[start : start + PAGES]):
+        for page in review_inputs(store, pages[start : start + PAGES]):
             for key, text, rule in _met(page, wanted[page.page_id]):
                 texts.setdefault(key, text)
                 fates[key][rule] += 1
     return texts, fates
 
 
-def _met(page: Shelved, keys: set[int]) -> Iterator[tuple[int, str, str]]:
+def _met(page: ReviewInput, keys: set[int]) -> Iterator[tuple[int, str, str]]:
     """(key, text, rule) of the lines of a Page's newest bytes that are asked for, each once."""
     stands = {
         each.payload_id: each for each in page.results if each.standing is ResultStatus.ACCEPTED
@@ -144,7 +144,7 @@ def _met(page: Shelved, keys: set[int]) -> Iterator[tuple[int, str, str]]:
     for index, block in enumerate(result.blocks):
         key = (
             boilerplate_keys.line_key(block.text)
-            if boilerplate_keys.can_repeat(block.text)
+            if boilerplate_keys.is_boilerplate_candidate(block.text)
             else None
         )
         if key in keys and key not in seen:

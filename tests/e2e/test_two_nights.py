@@ -14,13 +14,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from pipeline.demo_site import SITES, Newsroom, Truth, serve, site_file, truth
-from pipeline.demo_site.data import load
+from pipeline.demo_site import SITES, DemoServer, ExpectedArticle, serve_demo_sites, site_file, expected_articles
+from pipeline.demo_site.data import load_site
 from pipeline.store.db.engine import Database
 from pipeline.store.read import pages, runs
 from tests.conftest import ENGINES
-from tests.support.browser import NEEDED, chromium, serving, walk
-from tests.support.cli import ROOT, Answer, command, environment, nightdesk
+from tests.support.browser import needs_browser, chromium, serve_archive, check_pages
+from tests.support.cli import ROOT, CommandResult, command_line, clean_environment, nightdesk
 
 ENGLISH, RUSSIAN, TAJIK = IDS = tuple(site.id for site in SITES)
 TONIGHT = "\n[revisit]\nafter_hours = 0\n"
@@ -35,7 +35,7 @@ class Flow:
     home: Path
     address: str
     bases: dict[str, str]
-    nights: tuple[Answer, Answer, Answer]
+    nights: tuple[CommandResult, CommandResult, CommandResult]
     articles: tuple[dict[Key, dict[str, Any]], ...]  # after each of them
     bodies: tuple[str, ...]  # paths that the third crawl got a body of
 
@@ -83,27 +83,27 @@ def flow(
         address = postgres.address(name)
     else:
         address = f"sqlite:///{home / 'var' / 'nightdesk.db'}"
-    with serve(night=1) as room:
+    with serve_demo_sites(night=1) as room:
         yield crawl_it(home, address, room)
     if name:
         postgres.drop(name)
 
 
-def crawl_it(home: Path, address: str, room: Newsroom) -> Flow:
+def crawl_it(home: Path, address: str, room: DemoServer) -> Flow:
     (home / "config" / "sites").mkdir(parents=True)
     (home / "config" / "nightdesk.toml").write_text(
         f'contact = "archive@example.org"\ndatabase_url = "{address}"\n'
     )
     for site in IDS:
-        text = site_file(site, room.base(site)) + TONIGHT
+        text = site_file(site, room.base_url(site)) + TONIGHT
         (home / "config" / "sites" / f"{site}.toml").write_text(text, encoding="utf8")
-    bases = {site: room.base(site) for site in IDS}
+    bases = {site: room.base_url(site) for site in IDS}
     first = nightdesk(home, "crawl", "--json")
     one = archived(home, bases)
     room.night = 2
     second = nightdesk(home, "crawl", "--json")
     two = archived(home, bases)
-    room.forget_requests()
+    room.clear_requests()
     third = nightdesk(home, "crawl", "--json")
     bodies = tuple(seen.path for seen in room.requests if seen.status == 200)
     return Flow(
@@ -111,22 +111,22 @@ def crawl_it(home: Path, address: str, room: Newsroom) -> Flow:
     )
 
 
-def stories(night: int) -> dict[Key, Truth]:
-    return {(site, story.path): story for site in IDS for story in truth(site, night)}
+def stories(night: int) -> dict[Key, ExpectedArticle]:
+    return {(site, story.path): story for site in IDS for story in expected_articles(site, night)}
 
 
 def edited() -> set[Key]:
     return {
         (site, story.path)
         for site in IDS
-        for story in load(site).stories
-        if story.edited and story.alive(2)
+        for story in load_site(site).stories
+        if story.edit and story.is_live(2)
     }
 
 
 def deleted() -> set[Key]:
     return {
-        (site, story.path) for site in IDS for story in load(site).stories if story.deleted_on == 2
+        (site, story.path) for site in IDS for story in load_site(site).stories if story.deleted_on == 2
     }
 
 
@@ -205,7 +205,7 @@ def test_each_special_page_has_its_outcome_and_its_reason(flow: Flow) -> None:
     seen = set()
     for site in IDS:
         crawled, cleaned = flow.ledger("crawl", 1, site), flow.ledger("clean", 1, site)
-        for special in load(site).specials:
+        for special in load_site(site).specials:
             if special.kind == "page":
                 assert crawled[special.path][0] == "refused"
                 continue
@@ -225,8 +225,8 @@ def test_the_counts_of_each_night_add_up_to_the_urls_seen(flow: Flow) -> None:
                 == site["seen"]
             )
     store = Database(flow.address)
-    every = [run.id for run in runs.runs(store, 100)]
-    assert runs.unbalanced(store, every) == frozenset()
+    every = [run.id for run in runs.list_runs(store, 100)]
+    assert runs.unbalanced_runs(store, every) == frozenset()
     store.close()
     assert flow.rows(
         "SELECT count(*) FROM ledger WHERE outcome IN ('pending', 'deferred', 'failed')"
@@ -305,10 +305,10 @@ def test_the_stored_bytes_come_out_as_they_were_served(flow: Flow) -> None:
         "SELECT digest, url, size FROM page JOIN payload ON payload.id = payload_id"
     )[0]
     raw = subprocess.run(
-        command(flow.home, "show", url, "--raw"),
+        command_line(flow.home, "show", url, "--raw"),
         capture_output=True,
         check=True,
-        env=environment(),
+        env=clean_environment(),
         cwd=ROOT,
     )
     assert (len(raw.stdout), sha256(raw.stdout).hexdigest()) == (size, digest)
@@ -356,10 +356,10 @@ def test_the_morning_report_tells_the_last_nights_in_every_form(flow: Flow) -> N
     assert "<script" not in page
 
 
-@NEEDED
+@needs_browser
 def test_every_page_of_the_reading_room_is_sound_on_a_desk_and_on_a_phone(flow: Flow) -> None:
     store, paths = Database(flow.address), rooms(flow)
-    with serving(store, []) as address, chromium() as browser:
-        wrong = walk(browser, address, paths, paths)
+    with serve_archive(store, []) as address, chromium() as browser:
+        wrong = check_pages(browser, address, paths, paths)
     store.close()
     assert not wrong, "\n".join(wrong)

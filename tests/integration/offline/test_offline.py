@@ -18,15 +18,15 @@ from pipeline.core.models import Reason
 from pipeline.extract import EXTRACTORS
 from pipeline.formats import export, manifest
 from pipeline.formats.readers import parquet_drafts
-from pipeline.jobs import import_drafts
+from pipeline.jobs import import_extracted
 from pipeline.jobs.clean import clean_site
-from pipeline.jobs.import_drafts import Brought, bring
-from pipeline.jobs.workers.pool import Workers
+from pipeline.jobs.import_extracted import ExtractedImportStats, import_extracted_files
+from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.offline import clean_site as striking
 from pipeline.offline import job as jobs
-from pipeline.offline.extract_table import Drafting
-from pipeline.offline.job import Job
-from pipeline.offline.recipe_manifest import terms
+from pipeline.offline.extract_table import TableExtractor
+from pipeline.offline.job import OfflineJob
+from pipeline.offline.recipe_manifest import recipe_manifest
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.read.export_articles import Asked
@@ -58,14 +58,14 @@ def story(topic: str, more: str = "") -> bytes:
 
 
 @pytest.fixture(scope="module")
-def drafting() -> Iterator[Drafting]:
-    with Drafting(1, 10, 1024) as drafting:
+def drafting() -> Iterator[TableExtractor]:
+    with TableExtractor(1, 10, 1024) as drafting:
         yield drafting
 
 
 @pytest.fixture(scope="module")
-def workers() -> Iterator[Workers]:
-    with Workers(1, 10, 1024) as workers:
+def workers() -> Iterator[WorkerPool]:
+    with WorkerPool(1, 10, 1024) as workers:
         yield workers
 
 
@@ -85,34 +85,34 @@ def harbour(archive: CrawlSession, store: Database) -> Database:
 
 
 @pytest.fixture
-def make(harbour: Database, drafting: Drafting, tmp_path: Path) -> Make:
+def make(harbour: Database, drafting: TableExtractor, tmp_path: Path) -> Make:
     """Has the archive's pages drafted, and returns the folder."""
 
     def made(name: str) -> Path:
         if not (tmp_path / "pages").exists():
-            export.export(harbour, Asked(), "pages", tmp_path / "pages", terms=terms([COURIER]))
-        job = Job(tmp_path / "pages", tmp_path / name)
-        job.begin()
-        jobs.draft(job, drafting, lambda _: None)
-        job.seal()
-        return job.drafts
+            export.export(harbour, Asked(), "pages", tmp_path / "pages", terms=recipe_manifest([COURIER]))
+        job = OfflineJob(tmp_path / "pages", tmp_path / name)
+        job.start()
+        jobs.extract_job(job, drafting, lambda _: None)
+        job.finish()
+        return job.extracted_folder
 
     return made
 
 
 def back(
-    store: Database, root: Path, workers: Workers, tell: Callable[[int], None] = lambda _: None
-) -> Brought:
+    store: Database, root: Path, workers: WorkerPool, tell: Callable[[int], None] = lambda _: None
+) -> ExtractedImportStats:
     files = [
         parquet_drafts.DraftFile(root, each["path"])
         for each in parquet_drafts.opened(root, "drafts")["files"]
     ]
-    return bring(store, files, workers, tell)
+    return import_extracted_files(store, files, workers, tell)
 
 
-def clean(store: Database, workers: Workers) -> int:
+def clean(store: Database, workers: WorkerPool) -> int:
     """How many pages a clean had to extract."""
-    return clean_site(store, COURIER, workers, lambda *_: None).drafted
+    return clean_site(store, COURIER, workers, lambda *_: None).extracted
 
 
 def change(path: Path, **columns: Callable[[Any], Any]) -> None:
@@ -124,11 +124,11 @@ def change(path: Path, **columns: Callable[[Any], Any]) -> None:
 
 
 def first_of(root: Path) -> Path:
-    return next(jobs.parts(root))
+    return next(jobs.parquet_files(root))
 
 
 def test_what_is_drafted_elsewhere_is_brought_back_as_if_it_had_been_made_here(
-    harbour: Database, make: Make, workers: Workers, engine: str, tmp_path: Path
+    harbour: Database, make: Make, workers: WorkerPool, engine: str, tmp_path: Path
 ) -> None:
     if engine == "sqlite":
         with (
@@ -141,11 +141,11 @@ def test_what_is_drafted_elsewhere_is_brought_back_as_if_it_had_been_made_here(
         expected = dump(twin, "line_sighting", "container", "article", "revision")
         twin.close()
     root = make("drafts")
-    found = [parquet_drafts.site_of(path.relative_to(root).as_posix()) for path in jobs.parts(root)]
+    found = [parquet_drafts.site_of(path.relative_to(root).as_posix()) for path in jobs.parquet_files(root)]
     assert found == [SITE, SITE]  # of two months
     done = back(harbour, root, workers)
-    assert (dict(done.sites), done.refused, dict(done.left_out)) == ({SITE: 5}, [], {})
-    assert done.proven == 2  # one of each file
+    assert (dict(done.imported), done.rejected_files, dict(done.skipped)) == ({SITE: 5}, [], {})
+    assert done.verified == 2  # one of each file
     assert clean(harbour, workers) == 0
     if engine == "sqlite":
         assert without_times(
@@ -153,14 +153,14 @@ def test_what_is_drafted_elsewhere_is_brought_back_as_if_it_had_been_made_here(
         ) == without_times(expected)
     texts = tmp_path / "texts"
     assert (
-        striking.strike_site(
-            SITE, parquet_drafts.opened(root, "drafts"), list(jobs.parts(root)), texts
+        striking.clean_site_files(
+            SITE, parquet_drafts.opened(root, "drafts"), list(jobs.parquet_files(root)), texts
         )
         == 5
     )
     struck = {
         each["url"]: each["text"]
-        for path in jobs.parts(texts)
+        for path in jobs.parquet_files(texts)
         for each in parquet.read_table(path).to_pylist()
     }
     assert struck == dict(rows(harbour, "SELECT url, text FROM articles"))
@@ -179,7 +179,7 @@ def without_times(dumped: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 @SQLITE
 def test_what_comes_again_is_not_written_twice_also_where_the_first_time_broke_off(
-    harbour: Database, make: Make, workers: Workers
+    harbour: Database, make: Make, workers: WorkerPool
 ) -> None:
     root = make("drafts")
 
@@ -191,92 +191,92 @@ def test_what_comes_again_is_not_written_twice_also_where_the_first_time_broke_o
     first = one(harbour, "SELECT count(*) FROM extracted_page")
     assert 0 < first < 5
     done = back(harbour, root, workers)
-    assert (done.there, done.sites.total()) == (first, 5 - first)
+    assert (done.already_present, done.imported.total()) == (first, 5 - first)
     done = back(harbour, root, workers)
-    assert (done.there, done.sites.total(), done.proven) == (5, 0, 0)
+    assert (done.already_present, done.imported.total(), done.verified) == (5, 0, 0)
     assert one(harbour, "SELECT count(*) FROM extracted_page") == 5
 
 
 @SQLITE
 def test_what_does_not_match_is_left_out_by_its_digest_and_its_reason(
-    harbour: Database, make: Make, workers: Workers
+    harbour: Database, make: Make, workers: WorkerPool
 ) -> None:
     root = make("drafts")
-    first, second = jobs.parts(root)
+    first, second = jobs.parquet_files(root)
     (payload,) = parquet.read_table(second, partitioning=None)["payload_sha256"].to_pylist()
     for reason, column, value in (
-        (import_drafts.UNKNOWN, "payload_sha256", "0" * 64),
-        (import_drafts.OTHER_EXTRACTORS, "extractors", "another"),
-        (import_drafts.OTHER_CHARSET, "charset", "koi8-r"),
-        (import_drafts.LIMITED, "reason", Reason.EXTRACTOR_TIMEOUT),
+        (import_extracted.UNKNOWN, "payload_sha256", "0" * 64),
+        (import_extracted.OTHER_EXTRACTORS, "extractors", "another"),
+        (import_extracted.OTHER_CHARSET, "charset", "koi8-r"),
+        (import_extracted.LIMITED, "reason", Reason.EXTRACTOR_TIMEOUT),
     ):
         shutil.copy(second, root / "kept")
         change(second, **{column: lambda _, value=value: value})
-        assert back(harbour, root, workers).named == [
-            ("0" * 64 if reason is import_drafts.UNKNOWN else payload, reason)
+        assert back(harbour, root, workers).skipped_digests == [
+            ("0" * 64 if reason is import_extracted.UNKNOWN else payload, reason)
         ]
         shutil.move(root / "kept", second)
     elsewhere = "site=other/month=2024-03/part-0.parquet"
     (root / elsewhere).parent.mkdir(parents=True)
     first.rename(root / elsewhere)
-    done = bring(harbour, [parquet_drafts.DraftFile(root, elsewhere)], workers)
-    assert done.left_out == {import_drafts.OTHER_SITE: 4}
-    assert done.there == 0
+    done = import_extracted_files(harbour, [parquet_drafts.DraftFile(root, elsewhere)], workers)
+    assert done.skipped == {import_extracted.OTHER_SITE: 4}
+    assert done.already_present == 0
 
 
 @SQLITE
 def test_a_file_with_a_draft_that_the_bytes_do_not_make_is_refused_whole(
-    harbour: Database, make: Make, workers: Workers, monkeypatch: pytest.MonkeyPatch
+    harbour: Database, make: Make, workers: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_drafts, "ONE_IN", 1)  # all of them, so that no lot decides
+    monkeypatch.setattr(import_extracted, "SAMPLE_RATE", 1)  # all of them, so that no lot decides
     root = make("drafts")
-    first, second = jobs.parts(root)
+    first, second = jobs.parquet_files(root)
     change(first, draft=lambda draft: draft.replace("Monday", "Sunday"))
     change(second, draft=lambda draft: draft[:-1])
     done = back(harbour, root, workers)
-    assert [sentence.partition(": ")[0] for sentence in done.refused] == [str(first), str(second)]
+    assert [sentence.partition(": ")[0] for sentence in done.rejected_files] == [str(first), str(second)]
     assert (
         "is another than the same bytes make here; nothing of this file is brought"
-        in done.refused[0]
+        in done.rejected_files[0]
     )
-    assert "row 1 holds no draft" in done.refused[1]
+    assert "row 1 holds no draft" in done.rejected_files[1]
     assert one(harbour, "SELECT count(*) FROM extracted_page") == 0
     first.write_bytes(first.read_bytes()[:-100])
-    assert "cannot be read as Parquet" in back(harbour, root, workers).refused[0]
+    assert "cannot be read as Parquet" in back(harbour, root, workers).rejected_files[0]
 
 
 @SQLITE
 def test_a_job_that_was_killed_goes_on_with_what_is_missing(
-    make: Make, drafting: Drafting, tmp_path: Path
+    make: Make, drafting: TableExtractor, tmp_path: Path
 ) -> None:
     whole = make("drafts")
-    job = Job(tmp_path / "pages", tmp_path / "again")
-    job.begin()
-    assert len(job.left()) == 2
-    first, second = job.left()
+    job = OfflineJob(tmp_path / "pages", tmp_path / "again")
+    job.start()
+    assert len(job.pending_files()) == 2
+    first, second = job.pending_files()
     for name in (first, second):
-        (job.drafts / name).parent.mkdir(parents=True)
-        shutil.copy(whole / name, job.drafts / name)
-    (job.drafts / second).write_bytes(
-        (job.drafts / second).read_bytes()[:200]
+        (job.extracted_folder / name).parent.mkdir(parents=True)
+        shutil.copy(whole / name, job.extracted_folder / name)
+    (job.extracted_folder / second).write_bytes(
+        (job.extracted_folder / second).read_bytes()[:200]
     )  # as Ray leaves it, which writes in place
-    assert job.left() == [second]
-    assert jobs.draft(job, drafting, lambda _: None) == 1
-    assert (job.left(), job.is_whole()) == ([], False)
-    assert job.seal()["counts"] == {"drafts": 5}
-    assert job.is_whole()
-    assert manifest.verify(job.drafts)[1] == []
+    assert job.pending_files() == [second]
+    assert jobs.extract_job(job, drafting, lambda _: None) == 1
+    assert (job.pending_files(), job.is_complete()) == ([], False)
+    assert job.finish()["counts"] == {"drafts": 5}
+    assert job.is_complete()
+    assert manifest.verify(job.extracted_folder)[1] == []
     with pytest.raises(ConfigError, match="is there already and is no unfinished folder"):
-        jobs.begin(tmp_path / "pages" / f"site={SITE}", "drafts")
+        jobs.start_folder(tmp_path / "pages" / f"site={SITE}", "drafts")
 
 
 @SQLITE
 def test_drafts_that_exist_are_exported_as_they_would_be_made(
-    harbour: Database, make: Make, workers: Workers, tmp_path: Path
+    harbour: Database, make: Make, workers: WorkerPool, tmp_path: Path
 ) -> None:
     back(harbour, make("drafts"), workers)
     told = export.export(
-        harbour, Asked(since=NIGHT + DAY), "drafts", tmp_path / "out", terms=terms([COURIER])
+        harbour, Asked(since=NIGHT + DAY), "drafts", tmp_path / "out", terms=recipe_manifest([COURIER])
     )
     assert (told["counts"], told["extractors"], told["cleaning"][SITE]["timezone"]) == (
         {"drafts": 1},
@@ -285,9 +285,9 @@ def test_drafts_that_exist_are_exported_as_they_would_be_made(
     )
     ((name, there),) = [
         (path.parent.name, parquet.read_table(path, partitioning=None))
-        for path in jobs.parts(tmp_path / "out")
+        for path in jobs.parquet_files(tmp_path / "out")
     ]
-    _, made = jobs.parts(tmp_path / "drafts")
+    _, made = jobs.parquet_files(tmp_path / "drafts")
     assert name == "month=2024-04"
     assert there.to_pylist() == parquet.read_table(made, partitioning=None).to_pylist()
 
@@ -301,7 +301,7 @@ def test_the_commands_say_what_is_wrong_in_one_sentence(
     def says(*words: str) -> str:
         done = nightdesk(home, "--database-url", database_url, *words)
         assert done.code == 3, done.out
-        return done.sentence
+        return done.error_line
 
     pages, out = str(tmp_path / "pages"), str(tmp_path / "out")
     assert "is an export as 'pages'; 'nightdesk draft' makes drafts of it" in says("import", pages)
@@ -317,5 +317,5 @@ def test_the_commands_say_what_is_wrong_in_one_sentence(
         (root / manifest.NAME).read_text("utf8").replace(EXTRACTORS, "another"), "utf8"
     )
     assert "were made by other extractors than those here" in says("import", str(root))
-    (root / jobs.MARK).touch()
+    (root / jobs.PART_MARKER).touch()
     assert "is not whole yet" in says("import", str(root))

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.core.models import CrawlSource, Recipe, UrlKind
 from pipeline.jobs import near_duplicates
-from pipeline.jobs.near_duplicates import also_at, group_site
+from pipeline.jobs.near_duplicates import near_duplicates_of, group_near_duplicates
 from pipeline.store.clean import near_duplicates as groups_store
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
@@ -51,7 +51,7 @@ def publish(archive: CrawlSession, paper: str, *stories: list[str], at: Any = NI
 
 def group(store: Database, *papers: str) -> None:
     for paper in papers:
-        group_site(store, paper, silent)
+        group_near_duplicates(store, paper, silent)
 
 
 def prepare(archive: CrawlSession, store: Database, papers: dict[str, list[list[str]]]) -> None:
@@ -76,7 +76,7 @@ def from_scratch(store: Database, *papers: str) -> list[tuple[Any, ...]]:
     do(store, "DELETE FROM sketch_band")
     do(
         store,
-        "UPDATE sketch SET version = '', leader_id = NULL, similarity = NULL, runs = 0, slots = NULL, numbers = NULL",
+        "UPDATE sketch SET version = '', leader_id = NULL, similarity = NULL, shingle_count = 0, minhash = NULL, numbers = NULL",
     )
     group(store, *papers)
     return kept(store)
@@ -85,7 +85,7 @@ def from_scratch(store: Database, *papers: str) -> list[tuple[Any, ...]]:
 def kept(store: Database) -> list[tuple[Any, ...]]:
     assert one(store, "SELECT count(*) FROM sketch WHERE version = ''") == 0
     statement = (
-        "SELECT page_id, leader_id, similarity, runs, slots, numbers FROM sketch ORDER BY page_id"
+        "SELECT page_id, leader_id, similarity, shingle_count, minhash, numbers FROM sketch ORDER BY page_id"
     )
     return [
         *rows(store, statement),
@@ -109,7 +109,7 @@ def test_a_story_that_several_papers_print_is_one_group_and_stays_in_all(
     }  # fmt: skip
     assert one(store, "SELECT count(DISTINCT story_group) FROM articles") == 4
     page = one(store, "SELECT id FROM articles WHERE site = 'b'")
-    copies = also_at(store, page)
+    copies = near_duplicates_of(store, page)
     assert sorted((copy.site, copy.url) for copy in copies) == [
         ("a", "https://a.example/0"),
         ("c", "https://c.example/1"),
@@ -118,7 +118,7 @@ def test_a_story_that_several_papers_print_is_one_group_and_stays_in_all(
     assert one(store, "SELECT similarity FROM articles WHERE id = :id", id=page) in [
         copy.similarity for copy in copies
     ]
-    assert also_at(store, one(store, "SELECT id FROM articles WHERE site = 'd'")) == ()
+    assert near_duplicates_of(store, one(store, "SELECT id FROM articles WHERE site = 'd'")) == ()
     assert [len(query.find_articles(store, "", 10, once=once)) for once in (False, True)] == [6, 4]
     assert [hit.copies for hit in query.find_articles(store, WIRE[1].split()[0], 10)] == [2, 2, 2]
     assert len(query.find_articles(store, WIRE[1].split()[0], 10, once=True)) == 1
@@ -151,7 +151,7 @@ def test_what_is_no_article_any_more_leaves_its_group(
     monkeypatch.setattr(archive_factory, "WALL", WIRE[0])
     clean(store, Recipe(RECIPE.extractors, "rules-2"), site="a")
     assert sorted(found(store)) == ["b.example/0", "c.example/0"]
-    assert groups_store.count_waiting(store, "a") == 1
+    assert groups_store.count_pending(store, "a") == 1
     group(store, "a")
     assert found(store) == {"b.example/0": "b.example/0", "c.example/0": "b.example/0"}
     assert one(store, "SELECT count(*) FROM sketch") == 2
@@ -192,10 +192,10 @@ def test_a_clean_that_is_killed_before_it_compares_is_made_up_for(
         patch.setattr(near_duplicates, "_settle", killed)
         with pytest.raises(KeyboardInterrupt):
             reclean(store, site())
-    assert groups_store.count_waiting(store, archive_factory.SITE) == 1
+    assert groups_store.count_pending(store, archive_factory.SITE) == 1
     assert len(set(found(store).values())) == 2
     do(store, "DELETE FROM article_index")  # as an upgrade leaves it
-    do(store, "UPDATE article SET indexed = ''")
+    do(store, "UPDATE article SET index_version = ''")
     assert reclean(store, site()).run == 0  # nothing is stale, and no run is made for it
     assert len(set(found(store).values())) == 1
     assert [each.site for each in query.find_articles(store, WIRE[1].split()[0], 10)] == [
@@ -225,7 +225,7 @@ def test_a_text_that_stays_the_same_under_other_rules_is_not_compared_again(
 def test_sketches_of_another_version_are_made_anew(archive: CrawlSession, store: Database) -> None:
     prepare(archive, store, {"a": [WIRE, story(2)], "b": [WIRE]})
     before = kept(store)
-    do(store, "UPDATE sketch SET version = 'of yesterday', slots = numbers")
+    do(store, "UPDATE sketch SET version = 'of yesterday', minhash = numbers")
     do(store, "UPDATE sketch_band SET key = key + 1")
     group(store, "a", "b")
     assert kept(store) == before
@@ -253,7 +253,7 @@ def test_under_a_crowded_key_the_first_ones_are_looked_at(
     monkeypatch.setattr(groups_store, "CROWD", 2)
     prepare(archive, store, {paper: [WIRE] for paper in SITES})
     assert set(found(store).values()) == {"a.example/0"}
-    with groups_store.grouping(store) as open_groups:
+    with groups_store.locked_groups(store) as open_groups:
         keys = [key for (key,) in rows(store, "SELECT DISTINCT key FROM sketch_band")]
         (near,) = open_groups.near({0: keys}, 10).values()
     assert [each.site for each in near] == ["a", "b"]

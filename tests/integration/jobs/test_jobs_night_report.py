@@ -14,8 +14,8 @@ from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import Outcome, Reason
 from pipeline.jobs import notify
-from pipeline.jobs.night_report import judge, morning
-from pipeline.monitoring.issues import Trouble
+from pipeline.jobs.night_report import evaluate_nights, build_night_report
+from pipeline.monitoring.issues import IssueKind
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import LedgerEntryRow, RunRow
@@ -61,7 +61,7 @@ def one_night(
     night(archive, replies, at)
     dated(store, at)
     clean(store)
-    judge(store, [site()], at + timedelta(hours=4))
+    evaluate_nights(store, [site()], at + timedelta(hours=4))
     return at
 
 
@@ -79,7 +79,7 @@ def settled(archive: CrawlSession, store: Database, grown: Grown) -> int:
             one_night(archive, store, number, stories(number))
 
     grown(nights)
-    assert issues.open_ones(store) == ()
+    assert issues.open_issues(store) == ()
     return 12
 
 
@@ -91,16 +91,16 @@ def test_figures_are_those_of_the_ledger_and_are_made_again_from_it(
         "https://courier.example/no": FORBIDDEN,
     }
     one_night(archive, store, 0, replies)
-    (found,) = night_stats.nights(store, SITE)
-    told = found.figures
-    assert (told.seen, told.asked, told.new, told.failed, told.turned_away) == (8, 8, 7, 1, 1)
-    assert (told.judged, told.articles, dict(told.reasons)) == (7, 6, {"consent_wall": 1})
-    assert (told.places[0].outcome, told.places[0].links, told.links) == ("fetched", 8, 8)
-    assert night_stats.reckon(store, SITE) == 0
+    (found,) = night_stats.load_nights(store, SITE)
+    told = found.stats
+    assert (told.seen, told.requested, told.new, told.failed, told.turned_away) == (8, 8, 7, 1, 1)
+    assert (told.cleaned, told.articles, dict(told.reasons)) == (7, 6, {"consent_wall": 1})
+    assert (told.sources[0].outcome, told.sources[0].links, told.links) == ("fetched", 8, 8)
+    assert night_stats.compute_night_stats(store, SITE) == 0
     with store.write() as db:
         db.execute(update(LedgerEntryRow).where(LedgerEntryRow.status == 403).values(status=500))
     one_night(archive, store, 1, stories(1))
-    assert [each.figures.turned_away for each in night_stats.nights(store, SITE)] == [1, 0], (
+    assert [each.stats.turned_away for each in night_stats.load_nights(store, SITE)] == [1, 0], (
         "what is over is not looked at again"
     )
 
@@ -110,8 +110,8 @@ def test_what_breaks_opens_a_finding_that_lasts_until_it_is_over(
 ) -> None:
     walls: dict[str, bytes | Reply] = {url: f"{WALL}\n{url}".encode() for url in stories(settled)}
     began = one_night(archive, store, settled, walls)
-    (found,) = issues.open_ones(store)
-    assert (found.kind, found.opened_at, found.is_grave) == (Trouble.FEW_ARTICLES, began, True)
+    (found,) = issues.open_issues(store)
+    assert (found.kind, found.opened_at, found.is_serious) == (IssueKind.FEW_ARTICLES, began, True)
     assert "consent" in found.cause
     one_night(
         archive,
@@ -119,15 +119,15 @@ def test_what_breaks_opens_a_finding_that_lasts_until_it_is_over(
         settled + 1,
         {url: f"{WALL}\n{url}".encode() for url in stories(settled + 1)},
     )
-    (again,) = issues.open_ones(store)
+    (again,) = issues.open_issues(store)
     assert (again.id, again.opened_at) == (found.id, began)
     assert again.seen_at == began + DAY
-    dawn = morning(store, [SITE], began + DAY).dawns[0]
-    assert [each.id for each in dawn.findings] == [found.id]
+    dawn = build_night_report(store, [SITE], began + DAY).sites[0]
+    assert [each.id for each in dawn.issues] == [found.id]
     well = one_night(archive, store, settled + 2, stories(settled + 2))
-    assert issues.open_ones(store) == ()
-    assert [each.kind for each in morning(store, [SITE], well + timedelta(hours=4)).recovered] == [
-        Trouble.FEW_ARTICLES
+    assert issues.open_issues(store) == ()
+    assert [each.kind for each in build_night_report(store, [SITE], well + timedelta(hours=4)).recovered] == [
+        IssueKind.FEW_ARTICLES
     ]
 
 
@@ -153,30 +153,30 @@ def test_a_night_that_never_began_is_missed_by_the_rhythm_of_the_others(
     archive: CrawlSession, store: Database, settled: int
 ) -> None:
     last = NIGHT + (settled - 1) * DAY
-    judge(store, [site()], last + timedelta(hours=25))
-    assert issues.open_ones(store) == ()
-    judge(store, [site()], last + timedelta(hours=27))
-    (found,) = issues.open_ones(store)
-    assert found.kind == Trouble.NO_NIGHT
+    evaluate_nights(store, [site()], last + timedelta(hours=25))
+    assert issues.open_issues(store) == ()
+    evaluate_nights(store, [site()], last + timedelta(hours=27))
+    (found,) = issues.open_issues(store)
+    assert found.kind == IssueKind.NO_NIGHT
     one_night(archive, store, settled + 1, stories(settled + 1))
-    assert issues.open_ones(store) == ()
+    assert issues.open_issues(store) == ()
 
 
 def test_a_crawl_that_goes_back_in_time_is_no_night(archive: CrawlSession, store: Database) -> None:
     one_night(archive, store, 0, stories(0))
     archive.finish_run(archive.start_run(SITE, "since 2020-01-01"), "finished")
-    assert night_stats.reckon(store, SITE) == 0
-    assert len(night_stats.nights(store, SITE)) == 1
+    assert night_stats.compute_night_stats(store, SITE) == 0
+    assert len(night_stats.load_nights(store, SITE)) == 1
 
 
 def test_what_somebody_accepts_ends_and_counts_as_usual(
     archive: CrawlSession, store: Database, settled: int
 ) -> None:
     one_night(archive, store, settled, dict.fromkeys(stories(settled), FORBIDDEN))
-    assert issues.accept(store, SITE, "few_dates", NIGHT) == 0
-    assert issues.accept(store, SITE, None, NIGHT + settled * DAY) == 1
-    assert issues.open_ones(store) == ()
-    assert not night_stats.nights(store, SITE)[-1].accused
+    assert issues.accept_issues(store, SITE, "few_dates", NIGHT) == 0
+    assert issues.accept_issues(store, SITE, None, NIGHT + settled * DAY) == 1
+    assert issues.open_issues(store) == ()
+    assert not night_stats.load_nights(store, SITE)[-1].issue_kinds
 
 
 def test_a_wrong_address_is_named_by_its_place_alone() -> None:

@@ -18,14 +18,14 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from pipeline import extract
-from pipeline.config.site import Cleaning
+from pipeline.config.site import CleaningOptions
 from pipeline.core.errors import ConfigError, DiskError, ExitCode
 from pipeline.core.models import ExtractedPage
 from pipeline.formats.readers import page_files
 from pipeline.jobs import batch_clean
-from pipeline.jobs.batch_clean import Batch, Input, Neighbours, Output, clean_batch, to_json
-from pipeline.jobs.workers.pool import Workers
-from pipeline.store.clean.types import Undrafted
+from pipeline.jobs.batch_clean import PageBatch, InputPage, BatchProfile, CleanedPage, clean_batch, to_json
+from pipeline.jobs.workers.pool import WorkerPool
+from pipeline.store.clean.types import PendingPayload
 
 SENTENCES = (
     "The crane on the northern quay was mended on Monday, and the {0} left the harbour on time again.",
@@ -44,12 +44,12 @@ def story(about: str, *more: str, head: str = "") -> str:
 class InThisProcess:
     """Workers without a process of their own."""
 
-    def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, ExtractedPage]]:
+    def drafts(self, payloads: Iterable[PendingPayload]) -> Iterator[tuple[PendingPayload, ExtractedPage]]:
         waiting = list(payloads)  # reads ahead, as the real ones do
         yield from ((each, extract.extract(each.source)) for each in waiting)
 
 
-WORKERS = cast(Workers, InThisProcess())
+WORKERS = cast(WorkerPool, InThisProcess())
 
 
 class Told:
@@ -73,12 +73,12 @@ def line(**values: object) -> bytes:
     return json.dumps(values).encode() + b"\n"
 
 
-def clean(*inputs: Input) -> list[Output]:
+def clean(*inputs: InputPage) -> list[CleanedPage]:
     return list(clean_batch(inputs, WORKERS, lambda *_: None))
 
 
-def page(name: str, *more: str, site: str = "courier", url: str = "", head: str = "") -> Input:
-    return Input(name, "a test", site, url, story(name, *more, head=head).encode())
+def page(name: str, *more: str, site: str = "courier", url: str = "", head: str = "") -> InputPage:
+    return InputPage(name, "a test", site, url, story(name, *more, head=head).encode())
 
 
 # Reading
@@ -100,7 +100,7 @@ def test_json_lines_are_read_packed_or_not(
         )
     )
     first, second = page_files.pages([str(path)], told)
-    assert first == Input(
+    assert first == InputPage(
         "a", f"{path}, line 1", "s", "https://s.example/a", "<p>é</p>".encode(), "utf-8"
     )
     assert second.id == f"{path}, line 3"
@@ -119,7 +119,7 @@ def test_a_folder_is_walked_by_name_and_only_pages_are_taken(tmp_path: Path, tol
         path.write_bytes(b"<p>x</p>")
     found = list(page_files.pages([str(tmp_path)], told))
     assert [Path(str(each.id)).name for each in found] == ["x.htm", "1.html", "2.html"]
-    assert [each.folder for each in found] == ["a.example", "b.example", "b.example"]
+    assert [each.fallback_site for each in found] == ["a.example", "b.example", "b.example"]
     assert told.sentences == []
 
 
@@ -311,9 +311,9 @@ def test_a_line_that_stands_on_several_pages_of_a_site_is_struck_and_says_so() -
 
 def test_pages_of_other_sites_and_another_copy_of_the_page_are_no_neighbours() -> None:
     sites = [page(name, REPEATED, site=name) for name in ("ferries", "barges", "tugs", "pilots")]
-    assert all(REPEATED in output.extraction.text for output in clean(*sites))
+    assert all(REPEATED in output.result.text for output in clean(*sites))
     copies = [
-        Input(
+        InputPage(
             number,
             "a test",
             "courier",
@@ -322,7 +322,7 @@ def test_pages_of_other_sites_and_another_copy_of_the_page_are_no_neighbours() -
         )
         for number in range(5)
     ]
-    assert all(REPEATED in output.extraction.text for output in clean(*copies))
+    assert all(REPEATED in output.result.text for output in clean(*copies))
 
 
 def test_the_site_is_what_the_line_says_else_the_host_of_the_address_else_of_the_page_else_the_folder() -> (
@@ -333,7 +333,7 @@ def test_the_site_is_what_the_line_says_else_the_host_of_the_address_else_of_the
         page("a", site="named", url="https://www.other.example/"),
         page("b", site="", url="https://www.other.example/"),
         page("c", site="", head=canonical),
-        Input("d", "a test", folder="saved", body=story("d").encode()),
+        InputPage("d", "a test", fallback_site="saved", body=story("d").encode()),
         page("e", site="", url="http://["),
     )
     assert [output.site for output in outputs] == [
@@ -346,7 +346,7 @@ def test_the_site_is_what_the_line_says_else_the_host_of_the_address_else_of_the
 
 
 def test_a_page_without_a_story_has_an_answer_with_its_reason() -> None:
-    (output,) = clean(Input("empty", "a test"))
+    (output,) = clean(InputPage("empty", "a test"))
     row = to_json(output)
     assert (row["text"], row["outcome"], row["reason"], row["date"]) == (
         "",
@@ -360,7 +360,7 @@ def test_a_date_is_as_precise_as_it_is_known() -> None:
     def dated(value: str, visit: datetime | None = None) -> Any:
         head = f'<meta property="article:published_time" content="{value}">'
         return to_json(
-            clean(Input("a", "a test", body=story("a", head=head).encode(), fetched_at=visit))[0]
+            clean(InputPage("a", "a test", body=story("a", head=head).encode(), fetched_at=visit))[0]
         )["date"]
 
     assert dated("2024-03-01") == "2024-03-01"
@@ -379,7 +379,7 @@ def test_a_date_is_as_precise_as_it_is_known() -> None:
 def test_where_the_page_shows_another_day_than_its_clock_only_the_day_is_said() -> None:
     head = '<meta property="article:published_time" content="2024-03-02T04:30:00Z">'
     shown = story("a", head=head).replace("</h1>", "</h1><p class='date'>March 1, 2024</p>")
-    row = to_json(clean(Input("a", "a test", body=shown.encode()))[0])
+    row = to_json(clean(InputPage("a", "a test", body=shown.encode()))[0])
     assert (row["date"], row["date_source"], row["date_certainty"]) == (
         "2024-03-01",
         "meta",
@@ -421,29 +421,29 @@ def test_the_readme_names_every_field_of_a_line() -> None:
 
 
 def test_a_batch_is_drafted_once_and_struck_as_often_as_one_likes() -> None:
-    with Batch() as made:
+    with PageBatch() as made:
         assert list(
-            made.draft([page(name, REPEATED) for name in ("ferries", "barges", "tugs")], WORKERS)
+            made.extract([page(name, REPEATED) for name in ("ferries", "barges", "tugs")], WORKERS)
         ) == [1, 2, 3]
-        first, again = list(made.strike()), list(made.strike())
-        without = list(made.strike(Cleaning(without=("repeated",))))
-    assert [each.extraction for each in first] == [each.extraction for each in again]
-    assert all(REPEATED in each.extraction.text for each in without)
+        first, again = list(made.clean()), list(made.clean())
+        without = list(made.clean(CleaningOptions(without=("repeated",))))
+    assert [each.result for each in first] == [each.result for each in again]
+    assert all(REPEATED in each.result.text for each in without)
 
 
 def test_a_line_that_stands_everywhere_costs_no_more_than_one_on_a_few_pages() -> None:
-    neighbours = Neighbours()
+    neighbours = BatchProfile()
     for number in range(100):
-        neighbours.learn("courier", number, [1], [])
+        neighbours.add("courier", number, [1], [])
     assert {len(cast(tuple[int, ...], kept)) for kept in neighbours._lines.values()} == {
-        batch_clean.KEPT
+        batch_clean.MAX_PAGES_PER_LINE
     }
-    assert neighbours.recall("courier", 99, [1, 2])[1].pages == batch_clean.COUNTED
-    assert neighbours.recall("other", 99, [1]) == {}
+    assert neighbours.line_stats("courier", 99, [1, 2])[1].page_count == batch_clean.COUNTED
+    assert neighbours.line_stats("other", 99, [1]) == {}
 
 
 def test_a_temporary_folder_without_room_is_a_sentence() -> None:
-    with Batch() as made, open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123  a device, not a path of ours
+    with PageBatch() as made, open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123  a device, not a path of ours
         made._spool = cast(Any, full)
         with pytest.raises(DiskError, match="TMPDIR names another folder"):
-            list(made.draft([page("ferries")], WORKERS))
+            list(made.extract([page("ferries")], WORKERS))

@@ -7,16 +7,16 @@ import pytest
 from pipeline.core.models import Block, BlockKind, ExtractedPage, Metadata
 from pipeline.jobs import clean
 from pipeline.jobs.workers import tasks
-from pipeline.store.clean.types import Shown
+from pipeline.store.clean.types import PageSignals
 
 
 def made(blocks: int) -> clean.Made:
     return (
         1,
-        tasks.packed(
+        tasks.to_stored_extraction(
             ExtractedPage("test", (Block(BlockKind.PARAGRAPH, "A line."),) * blocks, Metadata())
         ),
-        Shown(),
+        PageSignals(),
     )
 
 

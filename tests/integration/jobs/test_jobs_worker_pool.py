@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.core.models import ExtractedPage, RawPage, Reason
 from pipeline.jobs.workers import pool as workers_module
-from pipeline.jobs.workers.pool import Workers
-from pipeline.store.clean.types import Undrafted
-from tests.support.cli import children, cpu_seconds, until
+from pipeline.jobs.workers.pool import WorkerPool
+from pipeline.store.clean.types import PendingPayload
+from tests.support.cli import children, cpu_seconds_of, wait_until
 
 STORY = "<html><head><title>The crane</title></head><body><article><h1>The crane</h1>{}</article></body></html>".format(
     "<p>The crane on the northern quay was mended on Monday, and the ferries left the harbour on time again.</p>"
@@ -20,8 +20,8 @@ STORY = "<html><head><title>The crane</title></head><body><article><h1>The crane
 )
 
 
-def page(number: int, body: str = STORY) -> Undrafted:
-    return Undrafted(RawPage(number, body.encode()), ())
+def page(number: int, body: str = STORY) -> PendingPayload:
+    return PendingPayload(RawPage(number, body.encode()), ())
 
 
 def deadly(pieces: int = 90_000) -> str:
@@ -29,17 +29,17 @@ def deadly(pieces: int = 90_000) -> str:
     return "<html><body><article><p>" + "<b>a</b> " * pieces + "</p></article></body></html>"
 
 
-def drafts(workers: Workers, *pages: Undrafted) -> dict[int, ExtractedPage]:
-    return {payload.source.payload_id: draft for payload, draft in workers.drafts(iter(pages))}
+def drafts(workers: WorkerPool, *pages: PendingPayload) -> dict[int, ExtractedPage]:
+    return {payload.source.payload_id: draft for payload, draft in workers.extract(iter(pages))}
 
 
 def test_drafts_come_in_the_order_of_their_payloads_whatever_each_costs() -> None:
     long = STORY.replace(
         "</article>", "<p>A paragraph of the long story, which goes on.</p>" * 400 + "</article>"
     )
-    with Workers(2, 10, 1024) as workers:
+    with WorkerPool(2, 10, 1024) as workers:
         found = list(
-            workers.drafts(page(number, long if number % 5 == 0 else STORY) for number in range(40))
+            workers.extract(page(number, long if number % 5 == 0 else STORY) for number in range(40))
         )
     assert [payload.source.payload_id for payload, _ in found] == list(range(40))
     assert {draft.reason for _, draft in found} == {Reason.NONE}
@@ -47,7 +47,7 @@ def test_drafts_come_in_the_order_of_their_payloads_whatever_each_costs() -> Non
 
 
 def test_a_page_that_takes_too_much_time_has_a_draft_that_says_so_and_the_others_go_on() -> None:
-    with Workers(1, 0.05, 1024) as workers:
+    with WorkerPool(1, 0.05, 1024) as workers:
         found = drafts(workers, page(1), page(2, deadly()), page(3))
     assert found[2].reason is Reason.EXTRACTOR_TIMEOUT
     assert found[2].detail
@@ -56,9 +56,9 @@ def test_a_page_that_takes_too_much_time_has_a_draft_that_says_so_and_the_others
 
 
 def test_a_page_whose_worker_dies_twice_has_a_draft_that_says_so_and_the_others_go_on() -> None:
-    with Workers(1, 60, 1024) as workers:
+    with WorkerPool(1, 60, 1024) as workers:
         assert drafts(workers, page(0))[0].reason is Reason.NONE
-        threading.Thread(target=kill_two_workers, args=(cpu_seconds(min(forked())),)).start()
+        threading.Thread(target=kill_two_workers, args=(cpu_seconds_of(min(forked())),)).start()
         found = drafts(workers, page(1, deadly()), page(2), page(3))
     assert found[1].reason is Reason.EXTRACTOR_DIED
     assert "-9" in found[1].detail
@@ -66,17 +66,17 @@ def test_a_page_whose_worker_dies_twice_has_a_draft_that_says_so_and_the_others_
 
 
 def test_a_page_whose_worker_somebody_else_killed_is_given_to_another() -> None:
-    with Workers(1, 60, 1024) as workers:
+    with WorkerPool(1, 60, 1024) as workers:
         drafts(workers, page(0))
         threading.Thread(
-            target=kill_at_work, args=(min(forked()), cpu_seconds(min(forked())))
+            target=kill_at_work, args=(min(forked()), cpu_seconds_of(min(forked())))
         ).start()
         found = drafts(workers, page(1, deadly(5_000)), page(2))
     assert [found[number].reason for number in (1, 2)] == [Reason.NONE, Reason.NONE]
 
 
 def test_a_worker_that_is_killed_between_two_pages_costs_no_page() -> None:
-    with Workers(1, 10, 1024) as workers:
+    with WorkerPool(1, 10, 1024) as workers:
         drafts(workers, page(0))
         kill_a_worker()
         found = drafts(workers, *(page(number) for number in range(1, 9)))
@@ -88,8 +88,8 @@ def test_a_pool_that_breaks_with_pages_in_its_queue_is_made_anew_and_has_them_ag
 ) -> None:
     monkeypatch.setattr(workers_module, "LOOK", 0.05)
     found: list[ExtractedPage] = []
-    with Workers(1, 10, 1024) as workers:
-        coming = workers.drafts(page(number) for number in range(7))
+    with WorkerPool(1, 10, 1024) as workers:
+        coming = workers.extract(page(number) for number in range(7))
         found.append(next(coming)[1])
         assert workers._pool is not None
         workers._pool.stop()  # type: ignore[no-untyped-call]  # as one that broke: what it was given it never answers
@@ -108,14 +108,14 @@ def kill_a_worker() -> None:
 
 def kill_at_work(pid: int, idle: float = 0.0) -> None:
     """Kills a worker in the midst of its page: it has computed for a while, and has long to go."""
-    until(lambda: cpu_seconds(pid) > idle + 0.2, 60)
+    wait_until(lambda: cpu_seconds_of(pid) > idle + 0.2, 60)
     os.kill(pid, signal.SIGKILL)
 
 
 def kill_two_workers(idle: float) -> None:
     first = forked()
     kill_at_work(min(first), idle)
-    until(lambda: bool(forked() - first), 60)
+    wait_until(lambda: bool(forked() - first), 60)
     kill_at_work(max(forked() - first))
 
 
@@ -126,7 +126,7 @@ def forked() -> set[int]:
 
 
 def test_workers_are_gone_when_the_block_ends() -> None:
-    with Workers(2, 10, 1024) as workers:
+    with WorkerPool(2, 10, 1024) as workers:
         drafts(workers, page(1), page(2))
         assert forked()
-    until(lambda: not forked(), 10)
+    wait_until(lambda: not forked(), 10)

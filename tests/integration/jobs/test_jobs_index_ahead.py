@@ -44,7 +44,7 @@ def test_what_workers_make_ahead_is_what_the_archive_would_make(
     night(archive, bodies("harbour"))
     workers = Lending()
     made_here: list[int] = []
-    row = index.row
+    row = index.index_row
     monkeypatch.setattr(index, "row", lambda *args: made_here.append(1) or row(*args))
     assert reclean(store, site(), extractors=workers).counts == {"archived": PAGES}
     assert (workers.lent, made_here) == (2, [])

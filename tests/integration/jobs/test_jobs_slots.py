@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 
-from pipeline.jobs.slots import WAITING, Slots
+from pipeline.jobs.slots import WAITING, ChildSlots
 
 QUIET = 0.15
 
 
 def test_a_child_that_says_nothing_holds_up_nobody_and_one_that_speaks_keeps_its_place() -> None:
     async def night() -> list[str]:
-        slots, order = Slots(1, QUIET), list[str]()
+        slots, order = ChildSlots(1, QUIET), list[str]()
 
         async def silent() -> None:
-            async with slots.one():
+            async with slots.acquire():
                 order.append("silent begins")
                 await asyncio.sleep(10 * QUIET)
             order.append("silent ends")
 
         async def talking() -> None:
-            async with slots.one() as heard:
+            async with slots.acquire() as heard:
                 order.append("talking begins")
                 for _ in range(6):
                     heard()
@@ -28,7 +28,7 @@ def test_a_child_that_says_nothing_holds_up_nobody_and_one_that_speaks_keeps_its
             order.append("talking ends")
 
         async def last() -> None:
-            async with slots.one():
+            async with slots.acquire():
                 order.append("last begins")
 
         await asyncio.gather(silent(), talking(), last())
@@ -45,11 +45,11 @@ def test_a_child_that_says_nothing_holds_up_nobody_and_one_that_speaks_keeps_its
 
 def test_all_children_together_are_bounded_however_many_are_silent() -> None:
     async def night() -> int:
-        slots, inside, most = Slots(2, 0.001), 0, 0
+        slots, inside, most = ChildSlots(2, 0.001), 0, 0
 
         async def silent() -> None:
             nonlocal inside, most
-            async with slots.one():
+            async with slots.acquire():
                 inside += 1
                 most = max(most, inside)
                 await asyncio.sleep(0.03)
