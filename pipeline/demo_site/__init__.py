@@ -1,17 +1,25 @@
-"""A small newsroom of three made-up news sites, served on this machine alone.
+"""Three small demo news sites, served on this machine only.
 
-Promises: two fixed nights of three sites in three languages, with the faults
-and events a nightly archive meets; the exact text a perfect archive would
-keep; the same bytes every time; nothing but the standard library.
+They have two fixed nights in three languages, with the faults and events that a nightly archive
+meets, and the exact text that a perfect archive keeps. Each start gives the same bytes.
 """
 
 from __future__ import annotations
 
-from pipeline.demo_site.data import SITE_IDS, load
-from pipeline.demo_site.model import NewsroomSite
-from pipeline.demo_site.server import Newsroom, Seen, serve
-from pipeline.demo_site.truth import Truth, site_file, truth
+from pipeline.demo_site.data import SITE_IDS, load_site
+from pipeline.demo_site.expected import ExpectedArticle, expected_articles, site_file
+from pipeline.demo_site.model import DemoSite
+from pipeline.demo_site.server import DemoServer, RecordedRequest, serve_demo_sites
 
-SITES: tuple[NewsroomSite, ...] = tuple(load(site_id).site for site_id in SITE_IDS)
+SITES: tuple[DemoSite, ...] = tuple(load_site(site_id).site for site_id in SITE_IDS)
 
-__all__ = ["SITES", "Newsroom", "NewsroomSite", "Seen", "Truth", "serve", "site_file", "truth"]
+__all__ = [
+    "SITES",
+    "DemoServer",
+    "DemoSite",
+    "ExpectedArticle",
+    "RecordedRequest",
+    "expected_articles",
+    "serve_demo_sites",
+    "site_file",
+]

@@ -1,27 +1,31 @@
 """The pages of the Tajik site.
 
-Promises: under every story, in the story's own container, stand its tags and
-a list of other news, in the form the story asks for; the charset is declared in the page, not in the header;
-a page changes only when its story does.
+Under each story, in the story's own container, stand its tags and a list of other news. The list
+has one of three forms, which the story names. The page declares the charset, the header does not.
+A page changes only when its story does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.demo_site.edition import Edition
 from pipeline.demo_site.markup import (
-    attr,
-    fill,
+    escape_attribute,
+    escape_each,
+    escape_text,
+    format_date,
     json_ld,
     link,
-    moment,
     news_article,
     open_graph,
+    render_template,
+    section_links,
     story_blocks,
-    text,
+    story_links,
+    wrap_each,
 )
-from pipeline.demo_site.model import Story, Tail
+from pipeline.demo_site.model import Story, StoryEnding
+from pipeline.demo_site.state import DemoSiteState
 
 MONTHS = (
     "январи", "феврали", "марти", "апрели", "майи", "июни",
@@ -31,98 +35,103 @@ DATE = "{day} {month} {year}, {time}"
 OTHER_NEWS = "Хабарҳои дигар"
 
 
-def story_page(edition: Edition, story: Story) -> str:
-    """The page of one story."""
-    main = fill(
-        edition,
+def story_page(state: DemoSiteState, story: Story) -> str:
+    """Return the page of one story."""
+    main = render_template(
+        state,
         "story.html",
         {
             "section": link(f"/{story.section}/", story.section_name),
-            "title": text(story.title),
-            "authors": ", ".join(f'<span class="fn">{text(name)}</span>' for name in story.authors),
+            "title": escape_text(story.title),
+            "authors": ", ".join(
+                wrap_each('<span class="fn">', escape_each(story.authors), "</span>")
+            ),
             "dates": _dates(story),
-            "image": attr(edition.image(story)),
-            "caption": text(story.photo),
+            "image": escape_attribute(state.image(story)),
+            "caption": escape_text(story.photo),
             "body": "\n".join(story_blocks(story.blocks, _figure)),
-            "tags": " ".join(f'<span class="hashtag">#{text(tag)}</span>' for tag in story.tags),
-            "other": _other_news(story.tail, edition.related(story, 4)),
+            "tags": " ".join(
+                wrap_each('<span class="hashtag">#', escape_each(story.tags), "</span>")
+            ),
+            "other": _other_news(story.ending, state.related(story, 4)),
         },
     )
     head = [
-        f'<meta name="description" content="{attr(story.summary)}">',
-        f'<meta name="author" content="{attr(", ".join(story.authors))}">',
-        f'<link rel="canonical" href="{attr(edition.url(story.path))}">',
-        open_graph(edition, story),
-        json_ld(news_article(edition, story)),
+        f'<meta name="description" content="{escape_attribute(story.summary)}">',
+        f'<meta name="author" content="{escape_attribute(", ".join(story.authors))}">',
+        f'<link rel="canonical" href="{escape_attribute(state.url(story.path))}">',
+        open_graph(state, story),
+        json_ld(news_article(state, story)),
     ]
-    return _layout(edition, story.title, "\n".join(head), main)
+    return _layout(state, story.title, "\n".join(head), main)
 
 
-def listing_page(edition: Edition, section: str | None) -> str:
-    """The front page, or the page of one section."""
+def listing_page(state: DemoSiteState, section: str | None) -> str:
+    """Return the front page, or the page of one section."""
     path = f"/{section}/" if section else "/"
-    name = edition.content.sections[section] if section else "Хабарҳои охирин"
-    tiles = [_tile(edition, story) for story in edition.in_section(section)]
+    name = state.content.sections[section] if section else "Хабарҳои охирин"
+    tiles = [_tile(state, story) for story in state.in_section(section)]
     tiles += [
         f'<li class="tile tile--brief">{link(special.path, special.title)}</li>'
-        for special in edition.specials_on(path)
+        for special in state.special_pages_on(path)
     ]
-    values = {"heading": text(name), "tiles": "\n".join(tiles)}
-    return _layout(edition, name, "", fill(edition, "listing.html", values))
+    values = {"heading": escape_text(name), "tiles": "\n".join(tiles)}
+    return _layout(state, name, "", render_template(state, "listing.html", values))
 
 
-def notice_page(edition: Edition, title: str, paragraphs: Sequence[str]) -> str:
-    """A page with a few words on it: an error, a note about the paper."""
-    rows = "".join(f"<p>{text(row)}</p>" for row in paragraphs)
-    main = f'<div class="note"><h1>{text(title)}</h1>{rows}</div>'
-    return _layout(edition, title, '<meta name="robots" content="noindex">', main)
+def notice_page(state: DemoSiteState, title: str, paragraphs: Sequence[str]) -> str:
+    """Return a page with a short text: an error, or a note about the newspaper."""
+    rows = "".join(wrap_each("<p>", escape_each(paragraphs), "</p>"))
+    main = f'<div class="note"><h1>{escape_text(title)}</h1>{rows}</div>'
+    return _layout(state, title, '<meta name="robots" content="noindex">', main)
 
 
-def _layout(edition: Edition, title: str, head: str, main: str) -> str:
-    entries = (link(f"/{key}/", name) for key, name in edition.content.sections.items())
+def _layout(state: DemoSiteState, title: str, head: str, main: str) -> str:
     values = {
-        "title": text(f"{title} • {edition.content.site.name}"),
+        "title": escape_text(f"{title} • {state.content.site.name}"),
         "head": head,
-        "nav": "\n".join(entries),
+        "nav": "\n".join(section_links(state)),
         "main": main,
     }
-    return fill(edition, "layout.html", values)
+    return render_template(state, "layout.html", values)
 
 
 def _dates(story: Story) -> str:
-    stamp = moment(story.published, MONTHS, DATE)
+    stamp = format_date(story.published, MONTHS, DATE)
     first = f'<time class="published" datetime="{story.published.isoformat()}">{stamp}</time>'
     if story.modified is None:
         return first
-    later = moment(story.modified, MONTHS, DATE)
-    return f'{first} <span>навсозӣ: <time class="updated" datetime="{story.modified.isoformat()}">{later}</time></span>'
+    later = format_date(story.modified, MONTHS, DATE)
+    updated = f'<time class="updated" datetime="{story.modified.isoformat()}">{later}</time>'
+    return f"{first} <span>навсозӣ: {updated}</span>"
 
 
 def _figure(caption: str) -> str:
-    return f"<figure><figcaption>{text(caption)}</figcaption></figure>"
+    return f"<figure><figcaption>{escape_text(caption)}</figcaption></figure>"
 
 
-def _other_news(form: Tail, stories: Sequence[Story]) -> str:
+def _other_news(form: StoryEnding, stories: Sequence[Story]) -> str:
     if form == "list":
-        items = "\n".join(f"<li>{link(story.path, story.title)}</li>" for story in stories)
+        items = "\n".join(wrap_each("<li>", story_links(stories), "</li>"))
         return f"<h4>{OTHER_NEWS}</h4>\n<ul>\n{items}\n</ul>"
-    labels = [
-        link(story.path, story.title) if form == "linked" else text(story.title)
-        for story in stories
-    ]
-    return "\n".join(f"<p>{label}</p>" for label in (f"<strong>{OTHER_NEWS}</strong>", *labels))
+    labels = [f"<strong>{OTHER_NEWS}</strong>"]
+    if form == "linked":
+        labels += story_links(stories)
+    else:
+        labels += escape_each(story.title for story in stories)
+    return "\n".join(wrap_each("<p>", labels, "</p>"))
 
 
-def _tile(edition: Edition, story: Story) -> str:
-    return fill(
-        edition,
+def _tile(state: DemoSiteState, story: Story) -> str:
+    return render_template(
+        state,
         "tile.html",
         {
-            "href": attr(story.path),
-            "image": attr(edition.image(story)),
-            "title": text(story.title),
-            "section": text(story.section_name),
+            "href": escape_attribute(story.path),
+            "image": escape_attribute(state.image(story)),
+            "title": escape_text(story.title),
+            "section": escape_text(story.section_name),
             "iso": story.published.isoformat(),
-            "date": moment(story.published, MONTHS, DATE),
+            "date": format_date(story.published, MONTHS, DATE),
         },
     )

@@ -1,28 +1,30 @@
 """The pages of the English site.
 
-Promises: under every story, inside the story's own container, stand the ten
-headlines of the night, the line "All news" and a login prompt; the headlines
-take the form the story asks for (plain, linked or list).
+Under each story, in the story's own container, stand the ten headlines of the night, the line
+"All news" and a login prompt. The headlines are plain text, links or a list, as the story says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.demo_site.edition import Edition
 from pipeline.demo_site.markup import (
-    attr,
     breadcrumbs,
-    fill,
+    escape_attribute,
+    escape_each,
+    escape_text,
+    format_date,
     json_ld,
     link,
-    moment,
     news_article,
     open_graph,
+    render_template,
     story_blocks,
-    text,
+    story_links,
+    wrap_each,
 )
 from pipeline.demo_site.model import Story
+from pipeline.demo_site.state import DemoSiteState
 
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -30,120 +32,124 @@ MONTHS = (
 )  # fmt: skip
 DATE = "{day} {month} {year}, {time}"
 ALL_NEWS = "All news"
-LOGIN = "Авторизуйтесь, пожалуйста"
+LOGIN_PROMPT = "Авторизуйтесь, пожалуйста"
 ARCHIVE = "/archive/october/"
 
 
-def story_page(edition: Edition, story: Story) -> str:
-    """The page of one story."""
-    main = fill(
-        edition,
+def story_page(state: DemoSiteState, story: Story) -> str:
+    """Return the page of one story."""
+    main = render_template(
+        state,
         "story.html",
         {
             "section": link(f"/{story.section}/", story.section_name),
-            "title": text(story.title),
+            "title": escape_text(story.title),
             "byline": _byline(story),
-            "image": attr(edition.image(story)),
-            "caption": text(story.photo),
-            "body": "\n".join([*story_blocks(story.blocks, _figure), *_tail(edition, story)]),
-            "tags": "\n".join(f'<li class="topic">{text(tag)}</li>' for tag in story.tags),
-            "most_read": _most_read(edition, story),
+            "image": escape_attribute(state.image(story)),
+            "caption": escape_text(story.photo),
+            "body": "\n".join([*story_blocks(story.blocks, _figure), *_ending(state, story)]),
+            "tags": "\n".join(wrap_each('<li class="topic">', escape_each(story.tags), "</li>")),
+            "most_read": _most_read(state, story),
         },
     )
     head = [
-        f'<link rel="canonical" href="{attr(edition.url(story.path))}">',
-        f'<meta name="description" content="{attr(story.summary)}">',
-        open_graph(edition, story),
-        json_ld(news_article(edition, story), breadcrumbs(edition, story)),
+        f'<link rel="canonical" href="{escape_attribute(state.url(story.path))}">',
+        f'<meta name="description" content="{escape_attribute(story.summary)}">',
+        open_graph(state, story),
+        json_ld(news_article(state, story), breadcrumbs(state, story)),
     ]
-    return _layout(edition, story.title, "\n".join(head), main, story.section)
+    return _layout(state, story.title, "\n".join(head), main, story.section)
 
 
-def listing_page(edition: Edition, section: str | None) -> str:
-    """The front page, or the page of one section."""
+def listing_page(state: DemoSiteState, section: str | None) -> str:
+    """Return the front page, or the page of one section."""
     path = f"/{section}/" if section else "/"
-    cards = [_card(edition, story) for story in edition.in_section(section)]
+    cards = [_card(state, story) for story in state.in_section(section)]
     cards += [
         f'<div class="card"><h3>{link(special.path, special.title)}</h3></div>'
-        for special in edition.specials_on(path)
+        for special in state.special_pages_on(path)
     ]
-    name = edition.content.sections[section] if section else "Latest news"
-    values = {"heading": text(name), "cards": "\n".join(cards)}
-    return _layout(edition, name, "", fill(edition, "listing.html", values), section)
+    name = state.content.sections[section] if section else "Latest news"
+    values = {"heading": escape_text(name), "cards": "\n".join(cards)}
+    return _layout(state, name, "", render_template(state, "listing.html", values), section)
 
 
-def notice_page(edition: Edition, title: str, paragraphs: Sequence[str]) -> str:
-    """A page with a few words on it: an error, a note about the paper."""
-    rows = "\n".join(f"<p>{text(row)}</p>" for row in paragraphs)
-    main = f'<section class="notice">\n<h1>{text(title)}</h1>\n{rows}\n</section>'
-    return _layout(edition, title, '<meta name="robots" content="noindex">', main, None)
+def notice_page(state: DemoSiteState, title: str, paragraphs: Sequence[str]) -> str:
+    """Return a page with a short text: an error, or a note about the newspaper."""
+    rows = "\n".join(wrap_each("<p>", escape_each(paragraphs), "</p>"))
+    main = f'<section class="notice">\n<h1>{escape_text(title)}</h1>\n{rows}\n</section>'
+    return _layout(state, title, '<meta name="robots" content="noindex">', main, None)
 
 
-def _layout(edition: Edition, title: str, head: str, main: str, section: str | None) -> str:
+def _layout(state: DemoSiteState, title: str, head: str, main: str, section: str | None) -> str:
     entries = [
         f"<li{_current(key, section)}>{link(f'/{key}/', name)}</li>"
-        for key, name in edition.content.sections.items()
+        for key, name in state.content.sections.items()
     ]
     values = {
-        "title": text(f"{title} | {edition.content.site.name}"),
+        "title": escape_text(f"{title} | {state.content.site.name}"),
         "head": head,
         "nav": "\n".join(entries),
-        "today": moment(edition.closed, MONTHS, "{day} {month} {year}"),
+        "today": format_date(state.night_end, MONTHS, "{day} {month} {year}"),
         "main": main,
     }
-    return fill(edition, "layout.html", values)
+    return render_template(state, "layout.html", values)
 
 
 def _current(key: str, section: str | None) -> str:
-    return ' class="is-active" aria-current="page"' if key == section else ""
+    if key != section:
+        return ""
+    return ' class="is-active" aria-current="page"'
 
 
 def _byline(story: Story) -> str:
-    names = " and ".join(f'<span rel="author">{text(name)}</span>' for name in story.authors)
-    stamp = moment(story.published, MONTHS, DATE)
+    names = " and ".join(wrap_each('<span rel="author">', escape_each(story.authors), "</span>"))
+    stamp = format_date(story.published, MONTHS, DATE)
     line = f'By {names} <time datetime="{story.published.isoformat()}">{stamp}</time>'
     if story.modified is None:
         return line
-    later = moment(story.modified, MONTHS, DATE)
+    later = format_date(story.modified, MONTHS, DATE)
     return f'{line} <time datetime="{story.modified.isoformat()}">Updated {later}</time>'
 
 
 def _figure(caption: str) -> str:
-    return f"<figure><figcaption>{text(caption)}</figcaption></figure>"
+    return f"<figure><figcaption>{escape_text(caption)}</figcaption></figure>"
 
 
-def _tail(edition: Edition, story: Story) -> list[str]:
-    if story.tail == "plain":
-        rows = [f"<p>{text(headline)}</p>" for headline in edition.headlines]
-        return [*rows, f"<p>{ALL_NEWS}</p>", f"<p>{LOGIN}</p>"]
-    links = [link(_address(edition, headline), headline) for headline in edition.headlines]
-    end = [f"<p>{link('/', ALL_NEWS)}</p>", f"<p>{LOGIN}</p>"]
-    if story.tail == "linked":
-        return [*(f"<p>{row}</p>" for row in links), *end]
-    return ["<ul>", *(f"<li>{row}</li>" for row in links), "</ul>", *end]
+def _ending(state: DemoSiteState, story: Story) -> list[str]:
+    if story.ending == "plain":
+        rows = wrap_each("<p>", escape_each(state.headlines), "</p>")
+        return [*rows, f"<p>{ALL_NEWS}</p>", f"<p>{LOGIN_PROMPT}</p>"]
+    links = [link(_headline_path(state, headline), headline) for headline in state.headlines]
+    end = [f"<p>{link('/', ALL_NEWS)}</p>", f"<p>{LOGIN_PROMPT}</p>"]
+    if story.ending == "linked":
+        return [*wrap_each("<p>", links, "</p>"), *end]
+    return ["<ul>", *wrap_each("<li>", links, "</li>"), "</ul>", *end]
 
 
-def _address(edition: Edition, headline: str) -> str:
-    story = edition.by_title(headline)
-    return story.path if story else ARCHIVE
+def _headline_path(state: DemoSiteState, headline: str) -> str:
+    story = state.by_title(headline)
+    if story is None:
+        return ARCHIVE
+    return story.path
 
 
-def _most_read(edition: Edition, story: Story) -> str:
-    rows = (link(other.path, other.title) for other in edition.related(story, 4, skip=3))
-    return "\n".join(f"<li>{row}</li>" for row in rows)
+def _most_read(state: DemoSiteState, story: Story) -> str:
+    links = story_links(state.related(story, 4, skip=3))
+    return "\n".join(wrap_each("<li>", links, "</li>"))
 
 
-def _card(edition: Edition, story: Story) -> str:
-    return fill(
-        edition,
+def _card(state: DemoSiteState, story: Story) -> str:
+    return render_template(
+        state,
         "card.html",
         {
-            "href": attr(story.path),
-            "image": attr(edition.image(story)),
-            "section": text(story.section_name),
-            "title": text(story.title),
-            "summary": text(story.summary),
+            "href": escape_attribute(story.path),
+            "image": escape_attribute(state.image(story)),
+            "section": escape_text(story.section_name),
+            "title": escape_text(story.title),
+            "summary": escape_text(story.summary),
             "iso": story.published.isoformat(),
-            "date": moment(story.published, MONTHS, DATE),
+            "date": format_date(story.published, MONTHS, DATE),
         },
     )

@@ -1,8 +1,6 @@
-"""Reads the bundled stories.
+"""Reader of the bundled stories.
 
-Promises: each site's content is read once from the package's own TOML files,
-checked as it is read, and always comes out the same; a mistake in a file is
-reported with the story it stands in.
+It reads and checks each site's TOML file once. An error in a file names the story that it is in.
 """
 
 from __future__ import annotations
@@ -15,58 +13,63 @@ from typing import Any
 
 from pipeline.demo_site.model import (
     NIGHTS,
-    Block,
-    Edit,
-    Kind,
-    NewsroomSite,
-    SiteContent,
-    Special,
+    DemoBlock,
+    DemoBlockKind,
+    DemoSite,
+    DemoSiteContent,
+    SpecialPage,
     Story,
+    StoryEdit,
 )
 
 SITE_IDS = ("harbour-courier", "stepnoy-vestnik", "chashma")
 HEADLINES_SHOWN = 10
-MARKS: dict[str, Kind] = {"## ": "h2", "> ": "quote", "* ": "item", "! ": "photo"}
+BLOCK_PREFIXES: dict[str, DemoBlockKind] = {"## ": "h2", "> ": "quote", "* ": "item", "! ": "photo"}
 
-Table = dict[str, Any]
+TomlTable = dict[str, Any]
 
 
 class ContentError(ValueError):
-    """A bundled file says something that cannot be shown."""
+    """A bundled file has content that no page can show."""
 
 
 def package_files() -> Traversable:
-    """The folder of this package, wherever it is installed."""
+    """Return the folder of this package, wherever it is installed."""
     return files(__package__ or __name__.rpartition(".")[0])
 
 
 @cache
-def load(site_id: str) -> SiteContent:
-    """The content of one site."""
+def load_site(site_id: str) -> DemoSiteContent:
+    """Return the content of one site.
+
+    Raises:
+        ContentError: The bundled file has an error.
+        KeyError: There is no demo site with this id.
+    """
     if site_id not in SITE_IDS:
-        raise KeyError(f"no such site in the newsroom: {site_id}")
+        raise KeyError(f"no such demo site: {site_id}")
     source = package_files() / "stories" / f"{site_id}.toml"
     table = tomllib.loads(source.read_text(encoding="utf-8"))
-    stories = tuple(_story(row, table) for row in table["story"])
+    stories = _stories(table)
     _check_unique(site_id, stories)
     head = table["site"]
-    return SiteContent(
+    return DemoSiteContent(
         site=_site(table),
         description=head["description"],
         locale=head["locale"],
-        gone=head.get("gone", 404),
+        gone_status=head.get("gone", 404),
         nights=tuple(head["nights"]),
         sections=table["sections"],
         headlines=_headlines(table),
         bios=table.get("bios", {}),
         stories=stories,
-        specials=tuple(_special(row) for row in table.get("special", [])),
+        specials=tuple(map(_special, table.get("special", []))),
     )
 
 
-def _site(table: Table) -> NewsroomSite:
+def _site(table: TomlTable) -> DemoSite:
     head = table["site"]
-    return NewsroomSite(
+    return DemoSite(
         id=head["id"],
         name=head["name"],
         language=head["language"],
@@ -79,7 +82,11 @@ def _site(table: Table) -> NewsroomSite:
     )
 
 
-def _story(row: Table, table: Table) -> Story:
+def _stories(table: TomlTable) -> tuple[Story, ...]:
+    return tuple(_story(row, table) for row in table["story"])
+
+
+def _story(row: TomlTable, table: TomlTable) -> Story:
     blocks = _blocks(row["body"])
     return Story(
         slug=row["slug"],
@@ -96,13 +103,13 @@ def _story(row: Table, table: Table) -> Story:
         summary=row["summary"],
         photo=row["photo"],
         blocks=blocks,
-        tail=row.get("tail", table["site"]["tail"]),
-        edited=_edit(row, blocks),
+        ending=row.get("tail", table["site"]["tail"]),
+        edit=_edit(row, blocks),
         deleted_on=row.get("deleted_on"),
     )
 
 
-def _path(row: Table, table: Table) -> str:
+def _path(row: TomlTable, table: TomlTable) -> str:
     pattern: str = table["site"]["path"]
     return pattern.format(
         section=row["section"],
@@ -111,42 +118,44 @@ def _path(row: Table, table: Table) -> str:
     )
 
 
-def _blocks(body: str) -> tuple[Block, ...]:
-    return tuple(_block(line) for line in body.strip().splitlines())
+def _blocks(body: str) -> tuple[DemoBlock, ...]:
+    return tuple(map(_block, body.strip().splitlines()))
 
 
-def _block(line: str) -> Block:
-    for mark, kind in MARKS.items():
+def _block(line: str) -> DemoBlock:
+    for mark, kind in BLOCK_PREFIXES.items():
         if line.startswith(mark):
-            return Block(kind, line.removeprefix(mark))
-    return Block("p", line)
+            return DemoBlock(kind, line.removeprefix(mark))
+    return DemoBlock("p", line)
 
 
-def _edit(row: Table, blocks: tuple[Block, ...]) -> Edit | None:
+def _edit(row: TomlTable, blocks: tuple[DemoBlock, ...]) -> StoryEdit | None:
     if "edited" not in row:
         return None
     for old, new in row["edited"]["changes"]:
         if sum(block.text.count(old) for block in blocks) != 1:
-            raise ContentError(f"{row['slug']}: not exactly one {old!r}")
-        blocks = tuple(Block(block.kind, block.text.replace(old, new)) for block in blocks)
-    return Edit(at=row["edited"]["at"], blocks=blocks)
+            raise ContentError(f"{row['slug']}: expected exactly one {old!r}")
+        blocks = tuple(DemoBlock(block.kind, block.text.replace(old, new)) for block in blocks)
+    return StoryEdit(at=row["edited"]["at"], blocks=blocks)
 
 
-def _headlines(table: Table) -> dict[int, tuple[str, ...]]:
+def _headlines(table: TomlTable) -> dict[int, tuple[str, ...]]:
     shown = {int(night): tuple(titles) for night, titles in table.get("headlines", {}).items()}
     for night, titles in shown.items():
         if night not in NIGHTS or len(set(titles)) != HEADLINES_SHOWN:
-            raise ContentError(f"headlines of night {night}: want {HEADLINES_SHOWN} different ones")
+            raise ContentError(
+                f"headlines of night {night}: expected {HEADLINES_SHOWN} different ones"
+            )
     return shown
 
 
-def _special(row: Table) -> Special:
-    return Special(
+def _special(row: TomlTable) -> SpecialPage:
+    return SpecialPage(
         kind=row["kind"],
         path=row["path"],
         title=row["title"],
         published=row["published"],
-        listed=tuple(row.get("listed", ())),
+        linked_from=tuple(row.get("listed", ())),
         paragraphs=tuple(row.get("paragraphs", ())),
         target=row.get("target"),
     )

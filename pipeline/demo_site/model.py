@@ -1,7 +1,6 @@
-"""The newsroom's vocabulary: sites, stories, links and the answers a site gives.
+"""The values of the demo sites: sites, stories, special pages and responses.
 
-Promises: every class here is an immutable value; nothing here reads a file,
-a clock or the network.
+All classes are immutable. Nothing here reads a file, a clock or the network.
 """
 
 from __future__ import annotations
@@ -11,18 +10,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-Kind = Literal["p", "h2", "quote", "item", "photo"]
-Tail = Literal["plain", "linked", "list"]
-SpecialKind = Literal["consent", "broken", "private", "moved", "page"]
+DemoBlockKind = Literal["p", "h2", "quote", "item", "photo"]
+StoryEnding = Literal["plain", "linked", "list"]
+SpecialPageKind = Literal["consent", "broken", "private", "moved", "page"]
 
 NIGHTS = (1, 2)
 
 
 @dataclass(frozen=True)
-class Block:
-    """One block of a story: a paragraph, subheading, quotation, list item or photograph."""
+class DemoBlock:
+    """A block of a story: a paragraph, subheading, quotation, list item or photograph."""
 
-    kind: Kind
+    kind: DemoBlockKind
     text: str
 
     @property
@@ -32,16 +31,16 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Edit:
-    """What the desk changed in a story on the second night."""
+class StoryEdit:
+    """How the newspaper changed a story on the second night."""
 
     at: datetime
-    blocks: tuple[Block, ...]
+    blocks: tuple[DemoBlock, ...]
 
 
 @dataclass(frozen=True)
 class Story:
-    """One story as the site's desk filed it."""
+    """One story of a demo site."""
 
     slug: str
     path: str
@@ -56,48 +55,48 @@ class Story:
     night: int
     summary: str
     photo: str
-    blocks: tuple[Block, ...]
-    tail: Tail
-    edited: Edit | None
+    blocks: tuple[DemoBlock, ...]
+    ending: StoryEnding
+    edit: StoryEdit | None
     deleted_on: int | None
 
     @property
     def text(self) -> str:
-        """The clean text, one block to a line."""
+        """The clean text, one block per line."""
         return "\n".join(block.text for block in self.blocks if block.is_text)
 
     @property
-    def changed(self) -> datetime:
+    def changed_at(self) -> datetime:
         """When the story last changed."""
         return self.modified or self.published
 
-    def alive(self, night: int) -> bool:
-        """Whether the site shows the story on that night."""
+    def is_live(self, night: int) -> bool:
+        """Return whether the site shows the story on that night."""
         return self.night <= night and (self.deleted_on is None or night < self.deleted_on)
 
-    def on(self, night: int) -> Story:
-        """The story as it reads on that night."""
-        if self.edited is None or night == NIGHTS[0]:
+    def as_of(self, night: int) -> Story:
+        """Return the story as it is on that night."""
+        if self.edit is None or night == NIGHTS[0]:
             return self
-        return replace(self, blocks=self.edited.blocks, modified=self.edited.at)
+        return replace(self, blocks=self.edit.blocks, modified=self.edit.at)
 
 
 @dataclass(frozen=True)
-class Special:
-    """An address with a fault or a rule of its own, and the pages that link to it."""
+class SpecialPage:
+    """A page with a fault or a special rule, and the pages that link to it."""
 
-    kind: SpecialKind
+    kind: SpecialPageKind
     path: str
     title: str
     published: datetime
-    listed: tuple[str, ...]
+    linked_from: tuple[str, ...]
     paragraphs: tuple[str, ...]
     target: str | None
 
 
 @dataclass(frozen=True)
-class NewsroomSite:
-    """What a crawler's operator would know about a site before the first visit."""
+class DemoSite:
+    """What you know about a site before the first crawl."""
 
     id: str
     name: str
@@ -111,27 +110,27 @@ class NewsroomSite:
 
 
 @dataclass(frozen=True)
-class SiteContent:
-    """Everything a site has to show, on both nights."""
+class DemoSiteContent:
+    """All content of a site, on both nights."""
 
-    site: NewsroomSite
+    site: DemoSite
     description: str
     locale: str
-    gone: int
+    gone_status: int
     nights: tuple[datetime, ...]
     sections: Mapping[str, str]
     headlines: Mapping[int, tuple[str, ...]]
     bios: Mapping[str, str]
     stories: tuple[Story, ...]
-    specials: tuple[Special, ...]
+    specials: tuple[SpecialPage, ...]
 
 
 @dataclass(frozen=True)
-class Page:
-    """One answer of a site, without the headers that follow from its bytes."""
+class DemoResponse:
+    """One response of a site, without the headers that depend on its bytes."""
 
     status: int
     body: bytes
     content_type: str
-    changed: datetime | None = None
+    changed_at: datetime | None = None
     location: str | None = None

@@ -1,7 +1,6 @@
-"""Every answer a site can give on one night.
+"""All responses of a demo site on one night, as a table from path to response.
 
-Promises: a pure table from path to answer; an address that is not in it is
-answered with `missing`. Nothing here listens on a socket.
+A path that is not in the table gets `not_found_page`. Nothing here listens on a socket.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from hashlib import sha256
 from string import Template
 
 from pipeline.demo_site import chashma, courier, feeds, vestnik
-from pipeline.demo_site.data import load, package_files
-from pipeline.demo_site.edition import Edition
-from pipeline.demo_site.markup import fill
-from pipeline.demo_site.model import Page, Special, Story
+from pipeline.demo_site.data import load_site, package_files
+from pipeline.demo_site.markup import render_template
+from pipeline.demo_site.model import DemoResponse, SpecialPage, Story
+from pipeline.demo_site.state import DemoSiteState
 
 HTML = "text/html; charset=utf-8"
 XML = "application/xml; charset=utf-8"
@@ -27,17 +26,17 @@ PLAIN = "text/plain; charset=utf-8"
 SVG = "image/svg+xml"
 CSS = "text/css; charset=utf-8"
 
-Paths = Iterator[tuple[str, Page]]
+PathsAndPages = Iterator[tuple[str, DemoResponse]]
 
 
 @dataclass(frozen=True)
-class Look:
-    """How one site looks: its three kinds of page, its feed and its words for errors."""
+class SiteDesign:
+    """The design of one site: its three kinds of page, its feed and its error texts."""
 
-    story: Callable[[Edition, Story], str]
-    listing: Callable[[Edition, str | None], str]
-    notice: Callable[[Edition, str, Sequence[str]], str]
-    feed: Callable[[Edition], str]
+    story: Callable[[DemoSiteState, Story], str]
+    listing: Callable[[DemoSiteState, str | None], str]
+    notice: Callable[[DemoSiteState, str, Sequence[str]], str]
+    feed: Callable[[DemoSiteState], str]
     feed_type: str
     html_type: str
     not_found: tuple[str, str]
@@ -46,8 +45,8 @@ class Look:
     changes_nightly: bool = False
 
 
-LOOKS = {
-    "harbour-courier": Look(
+SITE_DESIGNS = {
+    "harbour-courier": SiteDesign(
         story=courier.story_page,
         listing=courier.listing_page,
         notice=courier.notice_page,
@@ -59,17 +58,17 @@ LOOKS = {
         news_sitemap=True,
         changes_nightly=True,
     ),
-    "stepnoy-vestnik": Look(
+    "stepnoy-vestnik": SiteDesign(
         story=vestnik.story_page,
         listing=vestnik.listing_page,
         notice=vestnik.notice_page,
-        feed=lambda edition: feeds.rss(edition, full_text=True),
+        feed=lambda state: feeds.rss(state, full_text=True),
         feed_type=RSS,
         html_type=HTML,
         not_found=("Страница не найдена", "По этому адресу ничего нет."),
         gone=("Материал удалён", "Материал снят с публикации."),
     ),
-    "chashma": Look(
+    "chashma": SiteDesign(
         story=chashma.story_page,
         listing=chashma.listing_page,
         notice=chashma.notice_page,
@@ -83,93 +82,101 @@ LOOKS = {
 
 
 @cache
-def build(site_id: str, night: int, base: str) -> Mapping[str, Page]:
-    """All the addresses of a site on one night."""
-    edition, look = Edition(load(site_id), night, base), LOOKS[site_id]
+def build_site(site_id: str, night: int, base_url: str) -> Mapping[str, DemoResponse]:
+    """Return all responses of a site on one night, by path."""
+    state = DemoSiteState(load_site(site_id), night, base_url)
+    design = SITE_DESIGNS[site_id]
     makers = (_stories, _listings, _machine_pages, _specials, _assets)
-    return dict(pair for maker in makers for pair in maker(edition, look))
+    pages: dict[str, DemoResponse] = {}
+    for maker in makers:
+        pages.update(maker(state, design))
+    return pages
 
 
 @cache
-def missing(site_id: str, night: int, base: str) -> Page:
-    """The site's answer to an address it does not know."""
-    look = LOOKS[site_id]
-    return _notice(Edition(load(site_id), night, base), look, 404, look.not_found)
+def not_found_page(site_id: str, night: int, base_url: str) -> DemoResponse:
+    """Return the response of a site to an unknown path."""
+    design = SITE_DESIGNS[site_id]
+    return _notice(
+        DemoSiteState(load_site(site_id), night, base_url), design, 404, design.not_found
+    )
 
 
-def _stories(edition: Edition, look: Look) -> Paths:
-    for story in edition.stories:
-        changed = edition.closed if look.changes_nightly else story.changed
-        yield story.path, _page(look.story(edition, story), look.html_type, changed)
-    if edition.content.gone != 404:
-        for story in edition.content.stories:
-            if story.deleted_on is not None and story.deleted_on <= edition.night:
-                yield story.path, _notice(edition, look, edition.content.gone, look.gone)
+def _stories(state: DemoSiteState, design: SiteDesign) -> PathsAndPages:
+    for story in state.stories:
+        changed_at = state.night_end if design.changes_nightly else story.changed_at
+        yield story.path, _page(design.story(state, story), design.html_type, changed_at)
+    if state.content.gone_status != 404:
+        for story in state.content.stories:
+            if story.deleted_on is not None and story.deleted_on <= state.night:
+                yield story.path, _notice(state, design, state.content.gone_status, design.gone)
 
 
-def _notice(edition: Edition, look: Look, status: int, words: tuple[str, str]) -> Page:
-    body = look.notice(edition, words[0], words[1:])
-    return Page(status, body.encode(), look.html_type)
+def _notice(
+    state: DemoSiteState, design: SiteDesign, status: int, message: tuple[str, str]
+) -> DemoResponse:
+    body = design.notice(state, message[0], message[1:])
+    return DemoResponse(status, body.encode(), design.html_type)
 
 
-def _listings(edition: Edition, look: Look) -> Paths:
-    for section in (None, *edition.content.sections):
+def _listings(state: DemoSiteState, design: SiteDesign) -> PathsAndPages:
+    for section in (None, *state.content.sections):
         path = f"/{section}/" if section else "/"
-        yield path, _page(look.listing(edition, section), look.html_type, edition.closed)
+        yield path, _page(design.listing(state, section), design.html_type, state.night_end)
 
 
-def _machine_pages(edition: Edition, look: Look) -> Paths:
-    changed = edition.changed
-    yield feeds.FEED, _page(look.feed(edition), look.feed_type, changed)
-    yield "/robots.txt", _page(feeds.robots(edition), PLAIN, edition.content.nights[0])
-    if not look.news_sitemap:
-        yield "/sitemap.xml", _page(feeds.sitemap(edition), XML, changed)
+def _machine_pages(state: DemoSiteState, design: SiteDesign) -> PathsAndPages:
+    changed_at = state.changed_at
+    yield feeds.FEED, _page(design.feed(state), design.feed_type, changed_at)
+    yield "/robots.txt", _page(feeds.robots(state), PLAIN, state.content.nights[0])
+    if not design.news_sitemap:
+        yield "/sitemap.xml", _page(feeds.sitemap(state), XML, changed_at)
         return
     parts = {
-        "/sitemap-news.xml": feeds.news_sitemap(edition),
-        "/sitemap-stories.xml": feeds.sitemap(edition),
+        "/sitemap-news.xml": feeds.news_sitemap(state),
+        "/sitemap-stories.xml": feeds.sitemap(state),
     }
-    yield "/sitemap.xml", _page(feeds.sitemap_index(edition, parts), XML, changed)
+    yield "/sitemap.xml", _page(feeds.sitemap_index(state, parts), XML, changed_at)
     for path, body in parts.items():
-        yield path, _page(body, XML, changed)
+        yield path, _page(body, XML, changed_at)
 
 
-def _specials(edition: Edition, look: Look) -> Paths:
-    for special in edition.content.specials:
+def _specials(state: DemoSiteState, design: SiteDesign) -> PathsAndPages:
+    for special in state.content.specials:
         if special.kind == "moved" and special.target is not None:
-            story = next(s for s in edition.content.stories if s.slug == special.target)
-            place = edition.url(story.path)
-            yield special.path, Page(301, b"", look.html_type, location=place)
+            story = next(s for s in state.content.stories if s.slug == special.target)
+            target_url = state.url(story.path)
+            yield special.path, DemoResponse(301, b"", design.html_type, location=target_url)
         elif special.kind in ("consent", "private", "page"):
-            body = _special_body(edition, look, special)
-            yield special.path, _page(body, look.html_type, special.published)
+            body = _special_body(state, design, special)
+            yield special.path, _page(body, design.html_type, special.published)
 
 
-def _special_body(edition: Edition, look: Look, special: Special) -> str:
+def _special_body(state: DemoSiteState, design: SiteDesign, special: SpecialPage) -> str:
     if special.kind == "consent":
-        return fill(edition, "consent.html", {"action": special.path})
-    return look.notice(edition, special.title, special.paragraphs)
+        return render_template(state, "consent.html", {"action": special.path})
+    return design.notice(state, special.title, special.paragraphs)
 
 
-def _assets(edition: Edition, look: Look) -> Paths:
-    opened = edition.content.nights[0]
+def _assets(state: DemoSiteState, design: SiteDesign) -> PathsAndPages:
+    first_night_end = state.content.nights[0]
     folder = package_files() / "assets"
-    css = (folder / f"{edition.content.site.id}.css").read_text(encoding="utf-8")
-    yield "/assets/site.css", _page(css, CSS, opened)
+    css = (folder / f"{state.content.site.id}.css").read_text(encoding="utf-8")
+    yield "/assets/site.css", _page(css, CSS, first_night_end)
     picture = Template((folder / "photo.svg").read_text(encoding="utf-8"))
-    yield "/assets/icon.svg", _page(_picture(picture, edition.content.site.id), SVG, opened)
-    for story in edition.stories:
-        yield edition.image(story), _page(_picture(picture, story.slug), SVG, story.published)
+    yield "/assets/icon.svg", _page(_picture(picture, state.content.site.id), SVG, first_night_end)
+    for story in state.stories:
+        yield state.image(story), _page(_picture(picture, story.slug), SVG, story.published)
 
 
 def _picture(picture: Template, seed: str) -> str:
-    """A made-up photograph: the same seed always gives the same view."""
-    dice = sha256(seed.encode()).digest()
-    places = {f"p{i}": f"{dice[i] % 90:02}" for i in range(8)}
-    hue = dice[8] * 360 // 256
+    """Draw a picture that depends only on the seed."""
+    digest = sha256(seed.encode()).digest()
+    points = {f"p{i}": f"{digest[i] % 90:02}" for i in range(8)}
+    hue = digest[8] * 360 // 256
     near = (hue + 30) % 360
-    return picture.substitute(places, hue=hue, near=near, sun=120 + dice[9] * 3)
+    return picture.substitute(points, hue=hue, near=near, sun=120 + digest[9] * 3)
 
 
-def _page(body: str, content_type: str, changed: datetime) -> Page:
-    return Page(200, body.encode(), content_type, changed=changed)
+def _page(body: str, content_type: str, changed_at: datetime) -> DemoResponse:
+    return DemoResponse(200, body.encode(), content_type, changed_at=changed_at)

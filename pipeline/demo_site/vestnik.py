@@ -1,27 +1,31 @@
 """The pages of the Russian site.
 
-Promises: a "read also" list stands in the middle and at the end of every
-story, then a line about a Telegram channel and the author's biography, all
-in the story's own container; a page changes only when its story does.
+A "read also" list stands in the middle and at the end of each story. A line about a Telegram
+channel and the biography of the author follow, all in the container of the story. A page changes
+only when its story does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.demo_site.edition import Edition
 from pipeline.demo_site.markup import (
-    attr,
-    fill,
+    escape_attribute,
+    escape_each,
+    escape_text,
+    format_date,
     json_ld,
     link,
-    moment,
     news_article,
     open_graph,
+    render_template,
+    section_links,
     story_blocks,
-    text,
+    story_links,
+    wrap_each,
 )
 from pipeline.demo_site.model import Story
+from pipeline.demo_site.state import DemoSiteState
 
 MONTHS = (
     "января", "февраля", "марта", "апреля", "мая", "июня",
@@ -30,113 +34,113 @@ MONTHS = (
 DATE = "{day} {month} {year}, {time}"
 READ_ALSO = "Читайте также"
 TELEGRAM = "Подписывайтесь на наш Telegram-канал, чтобы не пропустить главное"
-MIDDLE = 2
+READ_ALSO_POSITION = 2  # elements of the story before the first list
 
 
-def story_page(edition: Edition, story: Story) -> str:
-    """The page of one story."""
+def story_page(state: DemoSiteState, story: Story) -> str:
+    """Return the page of one story."""
     parts = story_blocks(story.blocks, _figure)
-    parts.insert(MIDDLE, _read_also(edition.related(story, 2)))
-    parts += [_read_also_list(edition.related(story, 3, skip=2)), *_farewell(edition, story)]
-    main = fill(
-        edition,
+    parts.insert(READ_ALSO_POSITION, _read_also(state.related(story, 2)))
+    parts += [_read_also_list(state.related(story, 3, skip=2)), *_footer(state, story)]
+    main = render_template(
+        state,
         "story.html",
         {
             "section": link(f"/{story.section}/", story.section_name),
-            "title": text(story.title),
-            "author": text(", ".join(story.authors)),
+            "title": escape_text(story.title),
+            "author": escape_text(", ".join(story.authors)),
             "dates": _dates(story),
             "published": story.published.isoformat(),
-            "image": attr(edition.image(story)),
-            "caption": text(story.photo),
+            "image": escape_attribute(state.image(story)),
+            "caption": escape_text(story.photo),
             "body": "\n".join(parts),
-            "tags": ", ".join(f'<span class="tag">{text(tag)}</span>' for tag in story.tags),
+            "tags": ", ".join(wrap_each('<span class="tag">', escape_each(story.tags), "</span>")),
         },
     )
     head = [
-        f'<link rel="canonical" href="{attr(edition.url(story.path))}">',
-        f'<meta name="description" content="{attr(story.summary)}">',
-        open_graph(edition, story),
-        json_ld(news_article(edition, story)),
+        f'<link rel="canonical" href="{escape_attribute(state.url(story.path))}">',
+        f'<meta name="description" content="{escape_attribute(story.summary)}">',
+        open_graph(state, story),
+        json_ld(news_article(state, story)),
     ]
-    return _layout(edition, story.title, "\n".join(head), main)
+    return _layout(state, story.title, "\n".join(head), main)
 
 
-def listing_page(edition: Edition, section: str | None) -> str:
-    """The front page, or the page of one section."""
+def listing_page(state: DemoSiteState, section: str | None) -> str:
+    """Return the front page, or the page of one section."""
     path = f"/{section}/" if section else "/"
-    name = edition.content.sections[section] if section else "Главное"
+    name = state.content.sections[section] if section else "Главное"
     values = {
-        "heading": text(name),
-        "rows": "\n".join(_row(edition, story) for story in edition.in_section(section)),
+        "heading": escape_text(name),
+        "rows": "\n".join(_row(state, story) for story in state.in_section(section)),
         "extras": "\n".join(
-            f"<li>{link(special.path, special.title)}</li>" for special in edition.specials_on(path)
+            f"<li>{link(special.path, special.title)}</li>"
+            for special in state.special_pages_on(path)
         ),
     }
-    return _layout(edition, name, "", fill(edition, "listing.html", values))
+    return _layout(state, name, "", render_template(state, "listing.html", values))
 
 
-def notice_page(edition: Edition, title: str, paragraphs: Sequence[str]) -> str:
-    """A page with a few words on it: an error, a note about the paper."""
-    rows = "".join(f"<p>{text(row)}</p>" for row in paragraphs)
-    main = f'<div class="plain"><h1>{text(title)}</h1>{rows}</div>'
-    return _layout(edition, title, '<meta name="robots" content="noindex">', main)
+def notice_page(state: DemoSiteState, title: str, paragraphs: Sequence[str]) -> str:
+    """Return a page with a short text: an error, or a note about the newspaper."""
+    rows = "".join(wrap_each("<p>", escape_each(paragraphs), "</p>"))
+    main = f'<div class="plain"><h1>{escape_text(title)}</h1>{rows}</div>'
+    return _layout(state, title, '<meta name="robots" content="noindex">', main)
 
 
-def _layout(edition: Edition, title: str, head: str, main: str) -> str:
-    sections = edition.content.sections.items()
+def _layout(state: DemoSiteState, title: str, head: str, main: str) -> str:
     values = {
-        "title": text(f"{title} — {edition.content.site.name}"),
+        "title": escape_text(f"{title} — {state.content.site.name}"),
         "head": head,
-        "nav": "\n".join(link(f"/{key}/", name) for key, name in sections),
+        "nav": "\n".join(section_links(state)),
         "main": main,
     }
-    return fill(edition, "layout.html", values)
+    return render_template(state, "layout.html", values)
 
 
 def _dates(story: Story) -> str:
-    stamp = moment(story.published, MONTHS, DATE)
+    stamp = format_date(story.published, MONTHS, DATE)
     if story.modified is None:
-        return text(stamp)
-    return text(f"{stamp} (обновлено {moment(story.modified, MONTHS, DATE)})")
+        return escape_text(stamp)
+    return escape_text(f"{stamp} (обновлено {format_date(story.modified, MONTHS, DATE)})")
 
 
 def _figure(caption: str) -> str:
     return (
         '<div class="inset"><img src="/assets/icon.svg" width="760" height="428" alt="">'
-        f'<p class="inset__text">{text(caption)}</p></div>'
+        f'<p class="inset__text">{escape_text(caption)}</p></div>'
     )
 
 
 def _read_also(stories: Sequence[Story]) -> str:
-    links = "<br>".join(link(story.path, story.title) for story in stories)
+    links = "<br>".join(story_links(stories))
     return f'<p class="incut"><strong>{READ_ALSO}:</strong><br>{links}</p>'
 
 
 def _read_also_list(stories: Sequence[Story]) -> str:
-    items = "".join(f"<li>{link(story.path, story.title)}</li>" for story in stories)
+    items = "".join(wrap_each("<li>", story_links(stories), "</li>"))
     return f'<div class="also"><h3>{READ_ALSO}</h3><ul>{items}</ul></div>'
 
 
-def _farewell(edition: Edition, story: Story) -> list[str]:
-    bios = [edition.content.bios[name] for name in story.authors]
+def _footer(state: DemoSiteState, story: Story) -> list[str]:
+    bios = [state.content.bios[name] for name in story.authors]
     return [
         f'<p><b><a href="https://t.example/verkhnepolynsk">{TELEGRAM}</a></b></p>',
-        *(f'<div class="who"><p>{text(bio)}</p></div>' for bio in bios),
+        *wrap_each('<div class="who"><p>', escape_each(bios), "</p></div>"),
     ]
 
 
-def _row(edition: Edition, story: Story) -> str:
-    return fill(
-        edition,
+def _row(state: DemoSiteState, story: Story) -> str:
+    return render_template(
+        state,
         "row.html",
         {
-            "href": attr(story.path),
-            "image": attr(edition.image(story)),
-            "title": text(story.title),
-            "summary": text(story.summary),
-            "section": text(story.section_name),
+            "href": escape_attribute(story.path),
+            "image": escape_attribute(state.image(story)),
+            "title": escape_text(story.title),
+            "summary": escape_text(story.summary),
+            "section": escape_text(story.section_name),
             "iso": story.published.isoformat(),
-            "date": moment(story.published, MONTHS, DATE),
+            "date": format_date(story.published, MONTHS, DATE),
         },
     )

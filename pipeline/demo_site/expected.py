@@ -1,7 +1,6 @@
-"""What a perfect archive of the newsroom would hold.
+"""What a perfect archive of the demo sites contains, and the site files to archive them with.
 
-Promises: `truth` follows from the same data as the pages, so the two cannot
-disagree; `site_file` is a complete Nightdesk site file.
+The expected articles come from the same data as the pages, so the two cannot differ.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.demo_site.data import load
-from pipeline.demo_site.edition import Edition
+from pipeline.demo_site.data import load_site
+from pipeline.demo_site.state import DemoSiteState
 
 
 @dataclass(frozen=True)
-class Truth:
-    """A story as a perfect archive would hold it; ``text`` has one block to a line."""
+class ExpectedArticle:
+    """A story as a perfect archive contains it; `text` has one block per line."""
 
     path: str
     title: str
@@ -30,11 +29,11 @@ class Truth:
     text: str
 
 
-def truth(site_id: str, night: int) -> tuple[Truth, ...]:
-    """Every story alive on that night, newest first."""
-    edition = Edition(load(site_id), night, base="")
+def expected_articles(site_id: str, night: int) -> tuple[ExpectedArticle, ...]:
+    """Return all stories that are online on that night, newest first."""
+    state = DemoSiteState(load_site(site_id), night, base_url="")
     return tuple(
-        Truth(
+        ExpectedArticle(
             path=story.path,
             title=story.title,
             authors=story.authors,
@@ -45,13 +44,13 @@ def truth(site_id: str, night: int) -> tuple[Truth, ...]:
             tags=story.tags,
             text=story.text,
         )
-        for story in edition.stories
+        for story in state.stories
     )
 
 
 def site_file(site_id: str, base_url: str) -> str:
-    """The text of a Nightdesk site file for the site at this address."""
-    site = load(site_id).site
+    """Return the TOML site file with which Nightdesk archives the site at this URL."""
+    site = load_site(site_id).site
     base = base_url.rstrip("/")
     rows = [
         ("name", _string(site.name)),
