@@ -43,5 +43,5 @@ connection = context.config.attributes.get("connection")
 if connection is not None:
     run(connection)
 else:
-    with Database(load_settings().database_url).migrating() as own:
+    with Database(load_settings().database_url).migration_transaction() as own:
         run(own)

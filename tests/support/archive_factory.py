@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import select, text
 
-from pipeline.cleaning.revisions import decide, fold
+from pipeline.cleaning.revisions import classify_outcome, build_revisions
 from pipeline.core.models import (
     Block,
     BlockKind,
@@ -32,10 +32,10 @@ from pipeline.core.models import (
     RemovedBlock,
     UrlKind,
 )
-from pipeline.store.clean.line_memory import Seen
+from pipeline.store.clean.line_sightings import PageSightings
 from pipeline.store.clean.session import CleanSession
-from pipeline.store.clean.types import Cleaned, Material, Undrafted
-from pipeline.store.codec.compression import unpack
+from pipeline.store.clean.types import CleanOutcome, CleanInput, NewResult, PendingPayload
+from pipeline.store.codec.compression import decompress
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.db.types import Base
@@ -46,7 +46,7 @@ DAY = timedelta(days=1)
 RECIPE = Recipe("extractors-1", "rules-1")
 FEED = CrawlSource("https://courier.example/feed.xml", UrlKind.FEED)
 WALL = "Before you go on"
-NOTHING = Seen()
+NOTHING = PageSightings()
 
 
 def url(name: str) -> str:
@@ -97,8 +97,8 @@ def show(
     place: CrawlSource = FEED,
 ) -> DueUrl:
     """A Place that shows Links."""
-    due = archive.meet_place(run, place)
-    archive.keep_place(run, capture(due, Reply(b"<rss/>"), at), tuple(verdicts), place.kind)
+    due = archive.register_source(run, place)
+    archive.save_source(run, capture(due, Reply(b"<rss/>"), at), tuple(verdicts), place.kind)
     return due
 
 
@@ -113,22 +113,22 @@ def night(
     run = archive.start_run(site)
     show(archive, run, links(*replies), at, place)
     outcomes = {}
-    for due in archive.take_due(run, 1000):
+    for due in archive.lease_due(run, 1000):
         if due.url not in replies:  # due since an earlier night: deferred once more
             continue
         reply = replies[due.url]
         reply = Reply(reply) if isinstance(reply, bytes) else reply
         verdict = LinkDecision(Link(reply.target)) if reply.target else None
-        outcomes[due.url] = archive.keep(
+        outcomes[due.url] = archive.save_capture(
             run, capture(due, reply, at), None if verdict else at, verdict
         )
     archive.finish_run(run, "finished")
     return outcomes
 
 
-def body_of(payload: Undrafted) -> bytes:
+def body_of(payload: PendingPayload) -> bytes:
     """The bytes to extract."""
-    return unpack(payload.coding, payload.source.body) if payload.coding else payload.source.body
+    return decompress(payload.codec, payload.raw_page.body) if payload.codec else payload.raw_page.body
 
 
 def draft_of(body: bytes, recipe: Recipe = RECIPE) -> ExtractedPage:
@@ -137,20 +137,20 @@ def draft_of(body: bytes, recipe: Recipe = RECIPE) -> ExtractedPage:
     return ExtractedPage(recipe.extractors, blocks, Metadata(title=lines[0]))
 
 
-def cleaned(material: Material, recipe: Recipe = RECIPE, strike: str = "") -> Cleaned:
+def cleaned(material: CleanInput, recipe: Recipe = RECIPE, strike: str = "") -> CleanOutcome:
     """What becomes of a Page; lines that are `strike` are struck."""
     made = {
-        met.payload_id: (met.extracted_page_id, _extraction(met.draft, recipe, strike))
-        for met in material.met
+        met.payload_id: (met.extracted_page_id, _extraction(met.extracted, recipe, strike))
+        for met in material.periods
     }
     sightings = [
         Observation(made[met.payload_id][1], met.payload_id, met.first_seen_at, met.last_seen_at)
-        for met in material.met
+        for met in material.periods
     ]
-    outcome, reason = decide(material.before, sightings[-1])
-    rows = tuple((payload, draft, extraction) for payload, (draft, extraction) in made.items())
-    return Cleaned(
-        material.page_id, sightings[-1].payload_id, rows, fold(sightings), outcome, reason
+    outcome, reason = classify_outcome(material.previous, sightings[-1])
+    rows = tuple(NewResult(payload, draft, result) for payload, (draft, result) in made.items())
+    return CleanOutcome(
+        material.page_id, sightings[-1].payload_id, rows, build_revisions(sightings), outcome, reason
     )
 
 
@@ -173,21 +173,21 @@ def clean(
     recipe: Recipe = RECIPE,
     site: str = SITE,
     strike: str = "",
-    seen: Seen | None = None,
+    seen: PageSightings | None = None,
 ) -> dict[str, int]:
     """A whole clean; returns its counts by outcome."""
     shelf = CleanSession(store, site)
     run = shelf.start_run(recipe)
     draft_all(shelf, recipe, seen or NOTHING)
-    shelf.put(run, recipe, [cleaned(each, recipe, strike) for each in shelf.stale(recipe, 0, 1000)])
+    shelf.save_results(run, recipe, [cleaned(each, recipe, strike) for each in shelf.stale_pages(recipe, 0, 1000)])
     return shelf.finish_run(run, "finished")
 
 
-def draft_all(shelf: CleanSession, recipe: Recipe = RECIPE, seen: Seen = NOTHING) -> int:
-    found = shelf.undrafted(recipe, 0, 1000)
-    drafts = [(each.source.payload_id, draft_of(body_of(each), recipe)) for each in found]
+def draft_all(shelf: CleanSession, recipe: Recipe = RECIPE, seen: PageSightings = NOTHING) -> int:
+    found = shelf.pending_payloads(recipe, 0, 1000)
+    drafts = [(each.raw_page.payload_id, draft_of(body_of(each), recipe)) for each in found]
     if drafts:
-        shelf.put_drafts(drafts, {page: seen for each in found for page, _ in each.pages})
+        shelf.save_extracted(drafts, {page: seen for each in found for page, _ in each.pages})
     return len(found)
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Any
 
-from pipeline.config.site import Cleaning, Site
+from pipeline.config.site import CleaningOptions, Site
 from pipeline.core.models import Block, BlockKind, ExtractedPage, Metadata
 from pipeline.extract import EXTRACTORS
-from pipeline.jobs.clean import CleanResult, Plan, clean_site
+from pipeline.jobs.clean import CleanResult, CleanRequest, clean_site
 from pipeline.jobs.workers import tasks
 from pipeline.store.clean import held_results
-from pipeline.store.clean.types import Packed, Scope, Shown, Undrafted
+from pipeline.store.clean.types import StoredExtraction, CleanScope, PageSignals, PendingPayload
 from pipeline.store.db.engine import Database
 from tests.support.archive_factory import SITE, body_of, dump, one, rows
 
@@ -34,16 +34,16 @@ class Extractors:
         self.are_up = False
         self.processes = 1
 
-    def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, ExtractedPage]]:
+    def drafts(self, payloads: Iterable[PendingPayload]) -> Iterator[tuple[PendingPayload, ExtractedPage]]:
         for payload in payloads:
             self.extracted += 1
             lines = body_of(payload).decode().split("\n")
             blocks = tuple(Block(BlockKind.PARAGRAPH, line) for line in lines[1:])
             yield payload, ExtractedPage(EXTRACTORS, blocks, Metadata(title=lines[0]))
 
-    def packed(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, Packed, Shown]]:
+    def packed(self, payloads: Iterable[PendingPayload]) -> Iterator[tuple[PendingPayload, StoredExtraction, PageSignals]]:
         for payload, draft in self.drafts(payloads):
-            yield payload, tasks.packed(draft), tasks.shown_by(draft, payload.pages)
+            yield payload, tasks.to_stored_extraction(draft), tasks.page_signals(draft, payload.pages)
 
 
 def site(*strike: str) -> Site:
@@ -54,7 +54,7 @@ def site(*strike: str) -> Site:
         name="Courier",
         url="https://courier.example/",
         feeds=feeds,
-        cleaning=Cleaning(strike=strike),
+        cleaning=CleaningOptions(remove=strike),
     )
 
 
@@ -64,15 +64,15 @@ def striking(*paragraphs: int) -> Site:
 
 
 def reclean(
-    store: Database, of: Site, plan: Plan | None = None, extractors: Extractors | None = None
+    store: Database, of: Site, plan: CleanRequest | None = None, extractors: Extractors | None = None
 ) -> CleanResult:
     """A clean of all that is stale, or of what the plan says."""
-    return clean_site(store, of, extractors or Extractors(), silent, plan or Plan())  # type: ignore[arg-type]
+    return clean_site(store, of, extractors or Extractors(), silent, plan or CleanRequest())  # type: ignore[arg-type]
 
 
-def every(store: Database, of: Site, plan: Plan | None = None) -> CleanResult:
+def every(store: Database, of: Site, plan: CleanRequest | None = None) -> CleanResult:
     """A clean also of what is not stale."""
-    return reclean(store, of, plan or Plan(Scope(everything=True)))
+    return reclean(store, of, plan or CleanRequest(CleanScope(everything=True)))
 
 
 def silent(_stage: str, _done: int, _of: int) -> None:
@@ -106,8 +106,8 @@ def wrong_results(store: Database) -> list[int]:
     ]
     digests = dict(rows(store, "SELECT id, text_digest FROM clean_result"))
     wrong = []
-    for each in (result for page in held_results.shelved(store, pages) for result in page.results):
-        struck = [strike.index for strike in each.extraction.removed]
+    for each in (result for page in held_results.review_inputs(store, pages) for result in page.results):
+        struck = [strike.index for strike in each.result.removed]
         kept = [block.text for index, block in enumerate(each.blocks) if index not in struck]
         whole = len(set(struck)) == len(struck) and len(kept) + len(struck) == len(each.blocks)
         if not whole or sha256("\n".join(kept).encode()).hexdigest() != digests[each.id]:

@@ -17,8 +17,8 @@ from pipeline.fulltext import tokenizer
 from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows
 from pipeline.store.clean import near_duplicates
 from pipeline.store.clean import results as extractions
-from pipeline.store.clean.results import Stand, Stands
-from pipeline.store.clean.types import Chosen, CleanOutcome
+from pipeline.store.clean.results import CurrentResult, CurrentResults
+from pipeline.store.clean.types import ReviewOutcome, CleanOutcome
 from pipeline.store.codec.serialization import metadata_from_json
 from pipeline.store.db.schema import (
     ArticleRow,
@@ -29,14 +29,14 @@ from pipeline.store.db.schema import (
 )
 from pipeline.store.db.sql import chunks, storable, storable_all, upsert, upsert_ids
 from pipeline.store.search import index
-from pipeline.store.search.index import moment_of, order_key
+from pipeline.store.search.index import timestamp_of, order_key
 
-DROP_REVISIONS = delete(RevisionRow).where(
+DELETE_LATER_REVISIONS = delete(RevisionRow).where(
     RevisionRow.page_id == bindparam("page"), RevisionRow.number > bindparam("last")
 )
 
 
-def put(
+def save_outcomes(
     db: Connection,
     run: int,
     recipe: Recipe,
@@ -45,31 +45,31 @@ def put(
     made: PreparedRows = NO_PREPARED_ROWS,
 ) -> None:
     """All rows of Pages that were cleaned. Rows of the full-text index that were `made` ahead are taken."""
-    extractions.drop_held(db, [cleaned.page_id for cleaned in results])
-    extractions.confirm(db, [each for cleaned in results for each in cleaned.confirmed])
+    extractions.discard_held(db, [cleaned.page_id for cleaned in results])
+    extractions.update_recipes(db, [each for cleaned in results for each in cleaned.unchanged])
     others = [
-        cleaned for cleaned in results if cleaned.results or cleaned.held or not cleaned.settled
+        cleaned for cleaned in results if cleaned.results or cleaned.held or not cleaned.is_article_unchanged
     ]
-    stands = extractions.put(
-        db, run, others, extractions.standing(db, [cleaned.page_id for cleaned in others]), now
+    stands = extractions.save(
+        db, run, others, extractions.current_results(db, [cleaned.page_id for cleaned in others]), now
     )
-    _put_folded(
+    _save_revisions(
         db,
-        {cleaned.page_id: cleaned.revisions for cleaned in others if not cleaned.settled},
+        {cleaned.page_id: cleaned.revisions for cleaned in others if not cleaned.is_article_unchanged},
         stands,
         now,
         made,
     )
     _mark_clean(db, recipe, results)
-    _enter(db, run, results, now)
+    _record_outcomes(db, run, results, now)
 
 
-def put_chosen(db: Connection, run: int, results: Sequence[Chosen], now: datetime) -> None:
+def save_reviews(db: Connection, run: int, results: Sequence[ReviewOutcome], now: datetime) -> None:
     """All rows of Pages among whose results somebody chose."""
-    extractions.move(db, [move for chosen in results for move in chosen.moves])
-    stands = extractions.standing(db, [chosen.page_id for chosen in results])
-    _put_folded(db, {chosen.page_id: chosen.revisions for chosen in results}, stands, now)
-    _enter(db, run, results, now)
+    extractions.set_statuses(db, [move for chosen in results for move in chosen.moves])
+    stands = extractions.current_results(db, [chosen.page_id for chosen in results])
+    _save_revisions(db, {chosen.page_id: chosen.revisions for chosen in results}, stands, now)
+    _record_outcomes(db, run, results, now)
 
 
 def _mark_clean(db: Connection, recipe: Recipe, results: Sequence[CleanOutcome]) -> None:
@@ -83,8 +83,8 @@ def _mark_clean(db: Connection, recipe: Recipe, results: Sequence[CleanOutcome])
         db.execute(update(PageRow).where(PageRow.id == bindparam("page")).values(values), rows)
 
 
-def _enter(
-    db: Connection, run: int, results: Sequence[CleanOutcome | Chosen], now: datetime
+def _record_outcomes(
+    db: Connection, run: int, results: Sequence[CleanOutcome | ReviewOutcome], now: datetime
 ) -> None:
     rows = [
         {
@@ -102,10 +102,10 @@ def _enter(
         )
 
 
-def _put_folded(
+def _save_revisions(
     db: Connection,
     folded: Mapping[int, Sequence[Revision]],
-    stands: Mapping[int, Stands],
+    stands: Mapping[int, CurrentResults],
     now: datetime,
     made: PreparedRows = NO_PREPARED_ROWS,
 ) -> None:
@@ -117,7 +117,7 @@ def _put_folded(
     ]
     ids = upsert_ids(db, RevisionRow, ("page_id", "number"), rows)
     beyond = [{"page": page, "last": len(revisions)} for page, revisions in folded.items()]
-    _put_articles(
+    _save_articles(
         db,
         {page: revisions for page, revisions in folded.items() if revisions},
         stands,
@@ -126,9 +126,9 @@ def _put_folded(
         made,
     )
     for page in (page for page, revisions in folded.items() if not revisions):
-        _withdraw(db, page)
+        _unpublish(db, page)
     if beyond:
-        db.execute(DROP_REVISIONS, beyond)
+        db.execute(DELETE_LATER_REVISIONS, beyond)
 
 
 def _revision_row(page: int, revision: Revision, extraction: int) -> dict[str, Any]:
@@ -143,16 +143,16 @@ def _revision_row(page: int, revision: Revision, extraction: int) -> dict[str, A
     }
 
 
-def _put_articles(
+def _save_articles(
     db: Connection,
     folded: Mapping[int, Sequence[Revision]],
-    stands: Mapping[int, Stands],
+    stands: Mapping[int, CurrentResults],
     ids: Mapping[tuple[int, int], int],
     now: datetime,
     made: PreparedRows,
 ) -> None:
     before = _order_keys(db, list(folded))
-    first = _first_made(db, [page for page in folded if page not in before])
+    first = _first_archived_at(db, [page for page in folded if page not in before])
     rows = []
     for page, revisions in folded.items():
         values = _article_values(page, revisions, stands[page][revisions[-1].payload_id], ids)
@@ -161,9 +161,9 @@ def _put_articles(
         return
     changed = [name for name in rows[0] if name not in ("page_id", "archived_at")]
     db.execute(upsert(db, ArticleRow, ["page_id"], changed), rows)
-    index.unindex(db, list(before.values()))
+    index.remove_articles(db, list(before.values()))
     sites = _sites(db, list(folded))
-    index.index(
+    index.add_articles(
         db,
         [
             (row["order_key"], _source(row, sites[row["page_id"]], folded[row["page_id"]]))
@@ -171,13 +171,13 @@ def _put_articles(
         ],
         made,
     )
-    near_duplicates.mark(db, list(folded))
+    near_duplicates.mark_pending(db, list(folded))
 
 
 def _article_values(
-    page: int, revisions: Sequence[Revision], stand: Stand, ids: Mapping[tuple[int, int], int]
+    page: int, revisions: Sequence[Revision], stand: CurrentResult, ids: Mapping[tuple[int, int], int]
 ) -> dict[str, Any]:
-    return _known_values(page, revisions, stand.chosen_metadata) | {
+    return _values_before_ids(page, revisions, stand.chosen_metadata) | {
         "revision_id": ids[page, revisions[-1].number],
         "clean_result_id": stand.id,
         "word_count": count_words(revisions[-1].text),
@@ -185,27 +185,27 @@ def _article_values(
     }
 
 
-def _known_values(
+def _values_before_ids(
     page: int, revisions: Sequence[Revision], chosen: Mapping[str, Any]
 ) -> dict[str, Any]:
     metadata = metadata_from_json(dict(chosen))  # as stored, so that what comes back is what it was
     key = order_key(metadata.published_at or revisions[0].first_seen_at, page)
-    return columns_of(metadata) | {"page_id": page, "order_key": key}
+    return metadata_columns(metadata) | {"page_id": page, "order_key": key}
 
 
-def foreseen(site: str, cleaned: CleanOutcome) -> tokenizer.IndexableArticle | None:
+def index_source_ahead(site: str, cleaned: CleanOutcome) -> tokenizer.IndexableArticle | None:
     """What of a Page's Article will be made findable once it is put; None where no new Article comes of it."""
-    if cleaned.settled or not cleaned.revisions:
+    if cleaned.is_article_unchanged or not cleaned.revisions:
         return None
     newest = cleaned.revisions[-1].payload_id
     chosen = next(
-        (extractions.chosen(made) for payload, _, made in cleaned.results if payload == newest),
+        (extractions.stored_metadata(new.result) for new in cleaned.results if new.payload_id == newest),
         None,
     )
     if chosen is None:  # a result of the past, which only the archive knows
         return None
     return _source(
-        _known_values(cleaned.page_id, cleaned.revisions, chosen), site, cleaned.revisions
+        _values_before_ids(cleaned.page_id, cleaned.revisions, chosen), site, cleaned.revisions
     )
 
 
@@ -214,7 +214,7 @@ def _source(row: Mapping[str, Any], site: str, revisions: Sequence[Revision]) ->
     page, newest = row["page_id"], revisions[-1]
     return tokenizer.IndexableArticle(
         page, site, row["language"], newest.title, newest.text, tuple(row["authors"]), tuple(row["tags"]), newest.number,
-        moment_of(row["order_key"]),
+        timestamp_of(row["order_key"]),
     )  # fmt: skip
 
 
@@ -237,7 +237,7 @@ def _order_keys(db: Connection, pages: Sequence[int]) -> dict[int, int]:
     }
 
 
-def _first_made(db: Connection, pages: Sequence[int]) -> dict[int, datetime]:
+def _first_archived_at(db: Connection, pages: Sequence[int]) -> dict[int, datetime]:
     """When Pages were first Articles: one that was withdrawn and comes back is as old as it was."""
     query = select(CleanResultRow.page_id, func.min(CleanResultRow.created_at)).group_by(
         CleanResultRow.page_id
@@ -250,7 +250,7 @@ def _first_made(db: Connection, pages: Sequence[int]) -> dict[int, datetime]:
     }
 
 
-def columns_of(metadata: Metadata) -> dict[str, Any]:
+def metadata_columns(metadata: Metadata) -> dict[str, Any]:
     """What of an Article is metadata: column → value."""
     return {
         "title": storable(metadata.title),
@@ -268,10 +268,10 @@ def columns_of(metadata: Metadata) -> dict[str, Any]:
     }
 
 
-def _withdraw(db: Connection, page: int) -> None:
+def _unpublish(db: Connection, page: int) -> None:
     """A Page that no Payload of it makes an article any more. Its Extractions stay and say why."""
     before = _order_keys(db, [page])
     if before:
-        index.unindex(db, list(before.values()))
+        index.remove_articles(db, list(before.values()))
         db.execute(delete(ArticleRow).where(ArticleRow.page_id == page))
-        near_duplicates.mark(db, [page])
+        near_duplicates.mark_pending(db, [page])

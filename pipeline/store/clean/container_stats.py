@@ -17,12 +17,12 @@ from pipeline.store.db.schema import CaptureRow
 from pipeline.store.db.schema import ContainerRow as Row
 from pipeline.store.db.sql import chunks, upsert
 
-MOST = 200  # containers of a Site; twice as many while it is being cleaned
+MAX_CONTAINERS = 200  # containers of a Site; twice as many while it is being cleaned
 KEY = ("site", "extractors", "name")
 
 
 @dataclass(frozen=True, slots=True)
-class Container:
+class ContainerSighting:
     """What one Page shows of a container: whether most words in it are story, and whether most of the story stands in it."""
 
     name: str
@@ -31,7 +31,7 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ContainerStats:
     """What is known of one container."""
 
     name: str
@@ -45,27 +45,27 @@ class Known:
     last_main_at: datetime | None = None
 
 
-COLUMNS = tuple(Known.__dataclass_fields__)
-Shown = Mapping[int, Mapping[int, Sequence[Container]]]  # page → payload → containers
+COLUMNS = tuple(ContainerStats.__dataclass_fields__)
+SightingsByPage = Mapping[int, Mapping[int, Sequence[ContainerSighting]]]  # page → payload → containers
 
 
-def learn(db: Connection, site: str, extractors: str, shown: Shown) -> None:
+def add(db: Connection, site: str, extractors: str, shown: SightingsByPage) -> None:
     """Adds what Pages showed, as far as it was shown by their first Payload."""
-    fresh = _counted(db, shown)
+    fresh = _first_sightings(db, shown)
     if not fresh:
         return
-    known = {each.name: each for each in _known(db, site, extractors, sorted(fresh))}
+    known = {each.name: each for each in _load(db, site, extractors, sorted(fresh))}
     for name, sightings in fresh.items():
         for container, at in sightings:
-            known[name] = _with(known.get(name) or Known(name, at), container, at)
+            known[name] = _add_sighting(known.get(name) or ContainerStats(name, at), container, at)
     rows = [
         {"site": site, "extractors": extractors, **_values(known[name])} for name in sorted(fresh)
     ]
     db.execute(upsert(db, Row, KEY, [name for name in COLUMNS if name not in KEY]), rows)
-    _bound(db, site, extractors)
+    _trim(db, site, extractors)
 
 
-def known(db: Connection, site: str) -> tuple[Known, ...]:
+def ranked(db: Connection, site: str) -> tuple[ContainerStats, ...]:
     """All containers of a Site, those that hold most stories first: of the extractors that have seen most Pages."""
     versions = select(Row.extractors).where(Row.site == site).group_by(Row.extractors)
     version = db.scalar(
@@ -73,17 +73,17 @@ def known(db: Connection, site: str) -> tuple[Known, ...]:
             func.sum(Row.main_pages).desc(), func.count().desc(), Row.extractors
         ).limit(1)
     )
-    return tuple(sorted(_known(db, site, version), key=_worth)) if version else ()
+    return tuple(sorted(_load(db, site, version), key=_rank)) if version else ()
 
 
-def forget_others(db: Connection, site: str, extractors: str) -> None:
+def forget_other_extractors(db: Connection, site: str, extractors: str) -> None:
     """Drops what other extractors than these counted."""
     db.execute(delete(Row).where(Row.site == site, Row.extractors != extractors))
 
 
-def _counted(db: Connection, shown: Shown) -> dict[str, list[tuple[Container, datetime]]]:
+def _first_sightings(db: Connection, shown: SightingsByPage) -> dict[str, list[tuple[ContainerSighting, datetime]]]:
     """Sightings on Pages whose first Payload is among those given: container → (what was shown, time of the visit)."""
-    found: dict[str, list[tuple[Container, datetime]]] = defaultdict(list)
+    found: dict[str, list[tuple[ContainerSighting, datetime]]] = defaultdict(list)
     pages = sorted(page for page, payloads in shown.items() if any(payloads.values()))
     for chunk in chunks(pages):
         brought = (CaptureRow.page_id.in_(chunk), CaptureRow.payload_id.is_not(None))
@@ -97,19 +97,19 @@ def _counted(db: Connection, shown: Shown) -> dict[str, list[tuple[Container, da
     return found
 
 
-def _known(
+def _load(
     db: Connection, site: str, extractors: str, names: Sequence[str] | None = None
-) -> Iterable[Known]:
-    query = select(*(getattr(Row, name) for name in Known.__dataclass_fields__))
+) -> Iterable[ContainerStats]:
+    query = select(*(getattr(Row, name) for name in ContainerStats.__dataclass_fields__))
     query = query.where(Row.site == site, Row.extractors == extractors)
     for chunk in chunks(names) if names is not None else [None]:
         yield from (
-            Known(*row)
+            ContainerStats(*row)
             for row in db.execute(query if chunk is None else query.where(Row.name.in_(chunk)))
         )
 
 
-def _with(known: Known, container: Container, at: datetime) -> Known:
+def _add_sighting(known: ContainerStats, container: ContainerSighting, at: datetime) -> ContainerStats:
     """The same with one Page more."""
     more = replace(
         known,
@@ -127,11 +127,11 @@ def _with(known: Known, container: Container, at: datetime) -> Known:
     )
 
 
-def _values(known: Known) -> dict[str, object]:
+def _values(known: ContainerStats) -> dict[str, object]:
     return {name: getattr(known, name) for name in COLUMNS}
 
 
-def _worth(known: Known) -> tuple[int, int, float, str]:
+def _rank(known: ContainerStats) -> tuple[int, int, float, str]:
     """Sorts what is worth keeping to the front: where stories stand, what stands on many Pages, what was seen lately."""
     return (
         -known.main_pages,
@@ -141,11 +141,11 @@ def _worth(known: Known) -> tuple[int, int, float, str]:
     )
 
 
-def _bound(db: Connection, site: str, extractors: str) -> None:
+def _trim(db: Connection, site: str, extractors: str) -> None:
     """Drops the rarest and oldest where there are twice as many as wanted: a new layout has time to come to the front."""
     ours = (Row.site == site, Row.extractors == extractors)
-    if (db.scalar(select(func.count()).select_from(Row).where(*ours)) or 0) <= 2 * MOST:
+    if (db.scalar(select(func.count()).select_from(Row).where(*ours)) or 0) <= 2 * MAX_CONTAINERS:
         return
-    names = [each.name for each in sorted(_known(db, site, extractors), key=_worth)]
-    for chunk in chunks(names[MOST:]):
+    names = [each.name for each in sorted(_load(db, site, extractors), key=_rank)]
+    for chunk in chunks(names[MAX_CONTAINERS:]):
         db.execute(delete(Row).where(*ours, Row.name.in_(chunk)))

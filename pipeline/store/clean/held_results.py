@@ -13,12 +13,12 @@ from sqlalchemy.orm import aliased
 
 from pipeline.core.models import ResultStatus
 from pipeline.store.clean import inputs
-from pipeline.store.clean.types import Shelved
+from pipeline.store.clean.types import ReviewInput
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import CleanResultRow, PageRow
 
 
-def held(store: Database, sites: Sequence[str] = ()) -> dict[str, tuple[int, ...]]:
+def held_pages(store: Database, sites: Sequence[str] = ()) -> dict[str, tuple[int, ...]]:
     """Pages with a held result, of these Sites or of all: site → pages."""
     query = select(PageRow.site, PageRow.id).join(
         CleanResultRow, CleanResultRow.page_id == PageRow.id
@@ -35,7 +35,7 @@ def held(store: Database, sites: Sequence[str] = ()) -> dict[str, tuple[int, ...
     return {site: tuple(pages) for site, pages in found.items()}
 
 
-def made_by(store: Database, run: int) -> tuple[int, ...]:
+def revertible_pages(store: Database, run: int) -> tuple[int, ...]:
     """Pages that have something of this Run to take back: a held result, or one that took the place of another. A first result
     for new bytes is not among them, since there is none to go back to."""
     earlier = aliased(CleanResultRow)
@@ -56,7 +56,7 @@ def made_by(store: Database, run: int) -> tuple[int, ...]:
         return tuple(db.scalars(query.distinct().order_by(CleanResultRow.page_id)))
 
 
-def shelved(store: Database, pages: Sequence[int]) -> tuple[Shelved, ...]:
+def review_inputs(store: Database, pages: Sequence[int]) -> tuple[ReviewInput, ...]:
     """These Pages with all their results."""
     with store.read() as db:
-        return inputs.shelved(db, pages)
+        return inputs.review_inputs(db, pages)

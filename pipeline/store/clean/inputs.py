@@ -19,8 +19,8 @@ from pipeline.core.models import (
     RemovedBlock,
     ResultStatus,
 )
-from pipeline.store.clean.types import Material, Met, Result, Shelved, Stretch
-from pipeline.store.codec.serialization import metadata_from_json, unpack_draft
+from pipeline.store.clean.types import CleanInput, PayloadPeriod, StoredResult, ReviewInput, Period
+from pipeline.store.codec.serialization import metadata_from_json, decode_extracted
 from pipeline.store.db.schema import (
     ArticleRow,
     CaptureRow,
@@ -32,7 +32,7 @@ from pipeline.store.db.schema import (
 from pipeline.store.db.sql import chunks
 
 AnyRow = Row[*tuple[Any, ...]]
-TOLD = (
+ANNOUNCED_COLUMNS = (
     PageRow.announced_title,
     PageRow.announced_published_at,
     PageRow.announced_modified_at,
@@ -41,56 +41,56 @@ TOLD = (
 )
 
 
-def pages_of(
+def pages_by_payload(
     db: Connection, site: str, payloads: Sequence[int]
 ) -> dict[int, list[tuple[int, AnnouncedMetadata]]]:
     """The Pages of a Site that had these Payloads, and what their Links said: payload → pages."""
     found: dict[int, dict[int, AnnouncedMetadata]] = defaultdict(dict)
     query = (
-        select(CaptureRow.payload_id, PageRow.id, *TOLD)
+        select(CaptureRow.payload_id, PageRow.id, *ANNOUNCED_COLUMNS)
         .join(PageRow, PageRow.id == CaptureRow.page_id)
         .where(PageRow.site == site)
     )
     for chunk in chunks(payloads):
         for row in db.execute(query.where(CaptureRow.payload_id.in_(chunk))):
-            found[row.payload_id][row.id] = _told(row)
+            found[row.payload_id][row.id] = _announced(row)
     return {payload: list(pages.items()) for payload, pages in found.items()}
 
 
-def gather(db: Connection, pages: Sequence[int], extractors: str) -> tuple[Material, ...]:
+def clean_inputs(db: Connection, pages: Sequence[int], extractors: str) -> tuple[CleanInput, ...]:
     """Material for these Pages, in their order."""
-    return tuple(material for chunk in chunks(pages) for material in _gather(db, chunk, extractors))
+    return tuple(material for chunk in chunks(pages) for material in _clean_inputs(db, chunk, extractors))
 
 
-def _gather(db: Connection, pages: Sequence[int], extractors: str) -> list[Material]:
+def _clean_inputs(db: Connection, pages: Sequence[int], extractors: str) -> list[CleanInput]:
     rows = _pages(db, pages)
-    visits = _visits(db, pages)
+    visits = _captures(db, pages)
     payloads = sorted({visit.payload_id for each in visits.values() for visit in each})
-    drafts = _drafts(db, payloads, extractors)
-    before = _before(db, pages)
+    drafts = _extracted_by_payload(db, payloads, extractors)
+    before = _previous_articles(db, pages)
     results = _results(
         db, pages, (ResultStatus.ACCEPTED, ResultStatus.REJECTED), dict(drafts.values())
     )
     return [
-        Material(
-            row.id, row.url, _told(row), _met(_stretches(visits[row.id]), drafts),
+        CleanInput(
+            row.id, row.url, _announced(row), _payload_periods(_periods(visits[row.id]), drafts),
             before.get(row.id), tuple(results[row.id]),
         )
         for row in rows
     ]  # fmt: skip
 
 
-def shelved(db: Connection, pages: Sequence[int]) -> tuple[Shelved, ...]:
+def review_inputs(db: Connection, pages: Sequence[int]) -> tuple[ReviewInput, ...]:
     """These Pages with all their results, in their order."""
-    return tuple(page for chunk in chunks(pages) for page in _shelved(db, chunk))
+    return tuple(page for chunk in chunks(pages) for page in _review_inputs(db, chunk))
 
 
-def _shelved(db: Connection, pages: Sequence[int]) -> list[Shelved]:
-    visits, before = _visits(db, pages), _before(db, pages)
+def _review_inputs(db: Connection, pages: Sequence[int]) -> list[ReviewInput]:
+    visits, before = _captures(db, pages), _previous_articles(db, pages)
     results = _results(db, pages, tuple(ResultStatus), {})
     return [
-        Shelved(
-            row.id, row.url, _stretches(visits[row.id]), tuple(results[row.id]), before.get(row.id)
+        ReviewInput(
+            row.id, row.url, _periods(visits[row.id]), tuple(results[row.id]), before.get(row.id)
         )
         for row in _pages(db, pages)
     ]
@@ -98,11 +98,11 @@ def _shelved(db: Connection, pages: Sequence[int]) -> list[Shelved]:
 
 def _pages(db: Connection, pages: Sequence[int]) -> Sequence[AnyRow]:
     return db.execute(
-        select(PageRow.id, PageRow.url, *TOLD).where(PageRow.id.in_(pages)).order_by(PageRow.id)
+        select(PageRow.id, PageRow.url, *ANNOUNCED_COLUMNS).where(PageRow.id.in_(pages)).order_by(PageRow.id)
     ).all()
 
 
-def _told(row: AnyRow) -> AnnouncedMetadata:
+def _announced(row: AnyRow) -> AnnouncedMetadata:
     tags = tuple(row.announced_tags.split("\n")) if row.announced_tags else ()
     return AnnouncedMetadata(
         row.announced_title,
@@ -113,7 +113,7 @@ def _told(row: AnyRow) -> AnnouncedMetadata:
     )
 
 
-def _visits(db: Connection, pages: Sequence[int]) -> dict[int, list[AnyRow]]:
+def _captures(db: Connection, pages: Sequence[int]) -> dict[int, list[AnyRow]]:
     """Captures that brought bytes, oldest first: page → captures."""
     query = select(
         CaptureRow.page_id, CaptureRow.payload_id, CaptureRow.fetched_at, CaptureRow.prior_seen_at
@@ -127,7 +127,7 @@ def _visits(db: Connection, pages: Sequence[int]) -> dict[int, list[AnyRow]]:
     return visits
 
 
-def _drafts(
+def _extracted_by_payload(
     db: Connection, payloads: Sequence[int], extractors: str
 ) -> dict[int, tuple[int, ExtractedPage]]:
     drafts: dict[int, tuple[int, ExtractedPage]] = {}
@@ -139,7 +139,7 @@ def _drafts(
     ).where(ExtractedPageRow.extractors == extractors)
     for chunk in chunks(payloads):
         for row in db.execute(query.where(ExtractedPageRow.payload_id.in_(chunk))).all():
-            drafts[row.payload_id] = (row.id, unpack_draft(row.codec, row.body))
+            drafts[row.payload_id] = (row.id, decode_extracted(row.codec, row.body))
     return drafts
 
 
@@ -148,7 +148,7 @@ def _results(
     pages: Sequence[int],
     standings: Sequence[ResultStatus],
     drafts: dict[int, ExtractedPage],
-) -> dict[int, list[Result]]:
+) -> dict[int, list[StoredResult]]:
     """Results of the past, oldest first: page → results. `drafts` by id are those that are read already."""
     columns = (
         CleanResultRow.id, CleanResultRow.page_id, CleanResultRow.payload_id, CleanResultRow.run_id, CleanResultRow.extracted_page_id,
@@ -159,25 +159,25 @@ def _results(
         CleanResultRow.page_id.in_(pages), CleanResultRow.status.in_(standings)
     )
     rows = db.execute(query.order_by(CleanResultRow.id)).all()
-    drafts = drafts | _drafts_by_id(
+    drafts = drafts | _extracted_by_id(
         db, sorted({row.extracted_page_id for row in rows} - drafts.keys())
     )
-    results: dict[int, list[Result]] = defaultdict(list)
+    results: dict[int, list[StoredResult]] = defaultdict(list)
     for row in rows:
         results[row.page_id].append(_result(row, drafts[row.extracted_page_id]))
     return results
 
 
-def _drafts_by_id(db: Connection, ids: Sequence[int]) -> dict[int, ExtractedPage]:
+def _extracted_by_id(db: Connection, ids: Sequence[int]) -> dict[int, ExtractedPage]:
     query = select(ExtractedPageRow.id, ExtractedPageRow.codec, ExtractedPageRow.body)
     found: dict[int, ExtractedPage] = {}
     for chunk in chunks(ids):
         for row in db.execute(query.where(ExtractedPageRow.id.in_(chunk))):
-            found[row.id] = unpack_draft(row.codec, row.body)
+            found[row.id] = decode_extracted(row.codec, row.body)
     return found
 
 
-def _result(row: AnyRow, draft: ExtractedPage) -> Result:
+def _result(row: AnyRow, draft: ExtractedPage) -> StoredResult:
     struck = tuple(RemovedBlock(*each) for each in row.removed)
     gone = {strike.index for strike in struck}
     extraction = CleanResult(
@@ -189,7 +189,7 @@ def _result(row: AnyRow, draft: ExtractedPage) -> Result:
         outcome=Outcome(row.outcome),
         reason=Reason(row.reason),
     )
-    return Result(
+    return StoredResult(
         row.id,
         row.payload_id,
         row.extracted_page_id,
@@ -200,7 +200,7 @@ def _result(row: AnyRow, draft: ExtractedPage) -> Result:
     )
 
 
-def _before(db: Connection, pages: Sequence[int]) -> dict[int, PreviousArticle]:
+def _previous_articles(db: Connection, pages: Sequence[int]) -> dict[int, PreviousArticle]:
     columns = (
         ArticleRow.page_id,
         CleanResultRow.payload_id,
@@ -217,23 +217,23 @@ def _before(db: Connection, pages: Sequence[int]) -> dict[int, PreviousArticle]:
     }
 
 
-def _stretches(visits: list[AnyRow]) -> tuple[Stretch, ...]:
+def _periods(visits: list[AnyRow]) -> tuple[Period, ...]:
     """Stretches in order of time. A payload was last met when the one after it says so. The newest still lasts, and how long
     only its Page knows: a Revision that is folded anew from the same visits is the same, whenever that is done."""
     ends = [*(visit.prior_seen_at for visit in visits[1:]), None]
     return tuple(
-        Stretch(visit.payload_id, visit.fetched_at, max(visit.fetched_at, end or visit.fetched_at))
+        Period(visit.payload_id, visit.fetched_at, max(visit.fetched_at, end or visit.fetched_at))
         for visit, end in zip(visits, ends, strict=True)
     )
 
 
-def _met(
-    stretches: tuple[Stretch, ...], drafts: dict[int, tuple[int, ExtractedPage]]
-) -> tuple[Met, ...]:
+def _payload_periods(
+    stretches: tuple[Period, ...], drafts: dict[int, tuple[int, ExtractedPage]]
+) -> tuple[PayloadPeriod, ...]:
     """Nothing where a Draft is missing: the Page waits for it."""
     if any(each.payload_id not in drafts for each in stretches):
         return ()
     return tuple(
-        Met(each.payload_id, *drafts[each.payload_id], each.first_seen_at, each.last_seen_at)
+        PayloadPeriod(each.payload_id, *drafts[each.payload_id], each.first_seen_at, each.last_seen_at)
         for each in stretches
     )

@@ -27,11 +27,11 @@ from pipeline.store.db.schema import (
     SketchBandRow,
     SketchRow,
 )
-from pipeline.store.db.sql import chunks, insert_new
+from pipeline.store.db.sql import chunks, insert_or_ignore
 
-CROWD = 100  # Articles that are looked at under one key, the first ones: a template's keys are those of thousands
-WAITS = text("sketch.version = ''")  # word for word as in the index, which is not used else
-MARK = text(
+MAX_PAGES_PER_KEY = 100  # Articles that are looked at under one key, the first ones: a template's keys are those of thousands
+IS_PENDING = text("sketch.version = ''")  # word for word as in the index, which is not used else
+MARK_PENDING = text(
     "INSERT INTO sketch (page_id, site) SELECT id, site FROM page WHERE id = :page"
     " ON CONFLICT (page_id) DO UPDATE SET version = ''"
 )
@@ -45,7 +45,7 @@ COLUMNS = (
     SketchRow.leader_id,
 )
 # Each key is walked through on its own, in the order of its index, so that a crowded one costs no more than its first hundred.
-SHARING = """
+PAGES_BY_KEY = """
 SELECT asked.value, sketch_band.page_id
 FROM {keys}
 JOIN sketch_band ON sketch_band.key = asked.value AND sketch_band.page_id < coalesce(
@@ -53,14 +53,14 @@ JOIN sketch_band ON sketch_band.key = asked.value AND sketch_band.page_id < coal
     9223372036854775807
 )
 """
-LISTS = {
+KEY_LISTS = {
     "sqlite": "json_each(:keys) asked",
     "postgresql": "unnest(CAST(:keys AS bigint[])) asked(value)",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingSketch:
     """An Article that is to be compared anew; without a text it is none any more."""
 
     page_id: int
@@ -70,53 +70,53 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class GroupMember:
     """An Article of a group, as people know it."""
 
-    sketched: SketchedArticle
+    article: SketchedArticle
     url: str
     title: str
     published_at: datetime | None
     first_seen_at: datetime
 
 
-def mark(db: Connection, pages: Sequence[int]) -> None:
+def mark_pending(db: Connection, pages: Sequence[int]) -> None:
     """These Articles wait from now on. Works inside the transaction that writes them."""
     if pages:
-        db.execute(MARK, [{"page": page} for page in pages])
+        db.execute(MARK_PENDING, [{"page": page} for page in pages])
 
 
-def count_waiting(store: Database, site: str) -> int:
+def count_pending(store: Database, site: str) -> int:
     """Articles of a Site that wait."""
     with store.read() as db:
         return (
             db.scalar(
-                select(func.count()).select_from(SketchRow).where(SketchRow.site == site, WAITS)
+                select(func.count()).select_from(SketchRow).where(SketchRow.site == site, IS_PENDING)
             )
             or 0
         )
 
 
-def waiting(store: Database, site: str, limit: int) -> tuple[Waiting, ...]:
+def pending(store: Database, site: str, limit: int) -> tuple[PendingSketch, ...]:
     """The next Articles that wait, by id."""
     query = (
         select(SketchRow.page_id, ArticleRow.published_at, PageRow.first_seen_at, RevisionRow.text)
         .join(PageRow, PageRow.id == SketchRow.page_id)
         .outerjoin(ArticleRow, ArticleRow.page_id == SketchRow.page_id)
         .outerjoin(RevisionRow, RevisionRow.id == ArticleRow.revision_id)
-        .where(SketchRow.site == site, WAITS)
+        .where(SketchRow.site == site, IS_PENDING)
         .order_by(SketchRow.page_id)
         .limit(limit)
     )
     with store.read() as db:
         rows = db.execute(query).all()
     return tuple(
-        Waiting(row.page_id, site, (row.published_at or row.first_seen_at).toordinal(), row.text)
+        PendingSketch(row.page_id, site, (row.published_at or row.first_seen_at).toordinal(), row.text)
         for row in rows
     )
 
 
-def forget_others(store: Database, version: str) -> None:
+def reset_outdated(store: Database, version: str) -> None:
     """Lets go of all sketches where they are of another version: all Articles wait. Groups stay until they are found anew."""
     other = select(SketchRow.version).where(SketchRow.version != "").limit(1)
     with store.read() as db:
@@ -130,34 +130,34 @@ def forget_others(store: Database, version: str) -> None:
 
 
 @contextmanager
-def grouping(store: Database) -> Iterator[Groups]:
+def locked_groups(store: Database) -> Iterator[StoryGroups]:
     """One transaction in which nobody else changes groups."""
     with store.write() as db:
         if not store.is_sqlite:
             db.execute(text("SELECT pg_advisory_xact_lock(778207416)"))
-        yield Groups(db)
+        yield StoryGroups(db)
 
 
-class Groups:
+class StoryGroups:
     """Sketches and groups within one transaction."""
 
     def __init__(self, db: Connection) -> None:
         self._db = db
-        self._known: dict[int, SketchedArticle] = {}
+        self._sketches: dict[int, SketchedArticle] = {}
 
-    def known(self, pages: Iterable[int]) -> dict[int, SketchedArticle]:
+    def sketches(self, pages: Iterable[int]) -> dict[int, SketchedArticle]:
         """What is kept of these Pages: of those that can be compared."""
-        wanted = [page for page in pages if page not in self._known]
+        wanted = [page for page in pages if page not in self._sketches]
         for chunk in chunks(wanted):
             for row in self._db.execute(
                 select(*COLUMNS).where(SketchRow.page_id.in_(chunk), SketchRow.shingle_count > 0)
             ):
-                self._known[row.page_id] = _sketched(row)
-        return {page: self._known[page] for page in pages if page in self._known}
+                self._sketches[row.page_id] = _sketched(row)
+        return {page: self._sketches[page] for page in pages if page in self._sketches}
 
-    def put(self, version: str, made: Sequence[SketchedArticle]) -> None:
+    def save_sketches(self, version: str, made: Sequence[SketchedArticle]) -> None:
         """Keeps sketches as they are now. Nobody follows anybody by that."""
-        self._known |= {each.page_id: each for each in made if each.sketch.shingle_count}
+        self._sketches |= {each.page_id: each for each in made if each.sketch.shingle_count}
         rows = [
             {
                 "page": each.page_id, "version": version, "day": each.day, "shingle_count": each.sketch.shingle_count,
@@ -167,23 +167,23 @@ class Groups:
         ]  # fmt: skip
         self._update(rows)
 
-    def confirm(self, version: str, pages: Sequence[int]) -> None:
+    def mark_current(self, version: str, pages: Sequence[int]) -> None:
         """These Pages are as they were."""
         self._update([{"page": page, "version": version} for page in pages])
 
-    def drop(self, pages: Sequence[int]) -> None:
+    def remove_pages(self, pages: Sequence[int]) -> None:
         """Forgets Pages that are no Articles any more."""
         for page in pages:
-            self._known.pop(page, None)
+            self._sketches.pop(page, None)
         for chunk in chunks(pages):
             self._db.execute(delete(SketchRow).where(SketchRow.page_id.in_(chunk)))
 
-    def follow(self, page: int, head: int | None, similarity: float | None) -> None:
+    def set_leader(self, page: int, head: int | None, similarity: float | None) -> None:
         """From now on this Page follows that one, or nobody."""
-        self._known[page] = replace(self._known[page], group_leader_id=head)
+        self._sketches[page] = replace(self._sketches[page], group_leader_id=head)
         self._update([{"page": page, "leader_id": head, "similarity": similarity}])
 
-    def wait(self, pages: Sequence[int]) -> None:
+    def mark_pending(self, pages: Sequence[int]) -> None:
         """These Pages are to be compared anew later."""
         self._update([{"page": page, "version": ""} for page in pages])
 
@@ -203,14 +203,14 @@ class Groups:
             )
         return found
 
-    def add_keys(self, keys: Mapping[int, Sequence[int]]) -> None:
+    def add_band_keys(self, keys: Mapping[int, Sequence[int]]) -> None:
         """Pages are found under these keys from now on."""
         rows = [{"key": key, "page_id": page} for page, each in keys.items() for key in each]
         if rows:
             rows.sort(key=lambda row: row["key"])  # neighbours in the index are written together
-            self._db.execute(insert_new(self._db, SketchBandRow, ["key", "page_id"]), rows)
+            self._db.execute(insert_or_ignore(self._db, SketchBandRow, ["key", "page_id"]), rows)
 
-    def drop_keys(self, keys: Mapping[int, Sequence[int]]) -> None:
+    def remove_band_keys(self, keys: Mapping[int, Sequence[int]]) -> None:
         """Pages are found under these keys no more."""
         rows = [{"k": key, "p": page} for page, each in keys.items() for key in each]
         if rows:
@@ -219,29 +219,29 @@ class Groups:
             )
             self._db.execute(statement, rows)
 
-    def near(
+    def candidates(
         self, keys: Mapping[int, Sequence[int]], limit: int
     ) -> dict[int, list[SketchedArticle]]:
         """For each Page those that share keys with it, at most `limit`, those that share most first."""
-        sharing = self._sharing(sorted({key for each in keys.values() for key in each}))
+        sharing = self._pages_by_key(sorted({key for each in keys.values() for key in each}))
         near = dict[int, list[int]]()
         for page, each in keys.items():
             shared = Counter(
                 other for key in each for other in sharing.get(key, ()) if other != page
             )
             near[page] = sorted(shared, key=lambda other: (-shared[other], other))[:limit]
-        known = self.known({other for each in near.values() for other in each})
+        known = self.sketches({other for each in near.values() for other in each})
         return {
             page: [known[other] for other in each if other in known] for page, each in near.items()
         }
 
-    def _sharing(self, keys: Sequence[int]) -> dict[int, list[int]]:
+    def _pages_by_key(self, keys: Sequence[int]) -> dict[int, list[int]]:
         """Pages by the keys under which they are found."""
         dialect = self._db.dialect.name
-        statement = text(SHARING.format(keys=LISTS[dialect]))
+        statement = text(PAGES_BY_KEY.format(keys=KEY_LISTS[dialect]))
         found: dict[int, list[int]] = defaultdict(list)
         asked: Any = json.dumps(keys) if dialect == "sqlite" else list(keys)
-        for key, page in self._db.execute(statement, {"keys": asked, "crowd": CROWD}):
+        for key, page in self._db.execute(statement, {"keys": asked, "crowd": MAX_PAGES_PER_KEY}):
             found[key].append(page)
         return found
 
@@ -256,7 +256,7 @@ def _sketched(row: Row[*tuple[Any, ...]]) -> SketchedArticle:
     )
 
 
-def members(store: Database, page: int) -> tuple[Member, ...]:
+def group_members(store: Database, page: int) -> tuple[GroupMember, ...]:
     """The Articles of the group that a Page belongs to, by id; none for a Page that is in none."""
     own = (
         select(func.coalesce(SketchRow.leader_id, SketchRow.page_id))
@@ -275,13 +275,13 @@ def members(store: Database, page: int) -> tuple[Member, ...]:
     with store.read() as db:
         rows = db.execute(query).all()
     found = tuple(
-        Member(_sketched(row), row.url, row.title, row.published_at, row.first_seen_at)
+        GroupMember(_sketched(row), row.url, row.title, row.published_at, row.first_seen_at)
         for row in rows
     )
     return found if len(found) > 1 else ()
 
 
-def count_copies(store: Database, run: int) -> int:
+def count_near_duplicates(store: Database, run: int) -> int:
     """Articles that a clean made or changed and that also stand elsewhere."""
     other = select(SketchRow.page_id.label("page_id"), SketchRow.leader_id.label("head")).subquery(
         "other"

@@ -6,11 +6,11 @@ from sqlalchemy import ColumnElement, Select, func, literal, or_, select, type_c
 from sqlalchemy.dialects.postgresql import JSONB
 
 from pipeline.core.models import ResultStatus
-from pipeline.store.clean.types import Scope
+from pipeline.store.clean.types import CleanScope
 from pipeline.store.db.schema import ArticleRow, CleanResultRow, PageRow
 
 
-def narrowed(is_sqlite: bool, scope: Scope) -> list[ColumnElement[bool]]:
+def scope_conditions(is_sqlite: bool, scope: CleanScope) -> list[ColumnElement[bool]]:
     """What narrows a Scope down, none of it for a Scope without conditions."""
     conditions: list[ColumnElement[bool]] = []
     if scope.since is not None:
@@ -19,11 +19,11 @@ def narrowed(is_sqlite: bool, scope: Scope) -> list[ColumnElement[bool]]:
         )
         conditions.append(or_(PageRow.first_seen_at >= scope.since, later.exists()))
     if scope.rule:
-        conditions.append(_struck_by(is_sqlite, scope.rule).exists())
+        conditions.append(_removed_by(is_sqlite, scope.rule).exists())
     return conditions
 
 
-def _struck_by(is_sqlite: bool, rule: str) -> Select[int]:
+def _removed_by(is_sqlite: bool, rule: str) -> Select[int]:
     """The result that stands for a Page's newest Payload, where the Rule struck something of it."""
     query = select(CleanResultRow.id).where(
         CleanResultRow.page_id == PageRow.id,

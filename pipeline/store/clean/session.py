@@ -26,31 +26,31 @@ from pipeline.core.models import (
     UrlKind,
 )
 from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows
-from pipeline.store.clean import articles, container_stats, inputs, line_memory, selection
+from pipeline.store.clean import articles, container_stats, inputs, line_sightings, selection
 from pipeline.store.clean.types import (
-    Chosen,
+    ReviewOutcome,
     CleanOutcome,
-    Material,
-    Packed,
-    Scope,
-    Undrafted,
-    Unlearnt,
+    CleanInput,
+    StoredExtraction,
+    CleanScope,
+    PendingPayload,
+    UnprofiledPage,
 )
-from pipeline.store.codec.dictionaries import PACKED, unpacked
-from pipeline.store.codec.serialization import pack_draft, unpack_draft
+from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
+from pipeline.store.codec.serialization import encode_extracted, decode_extracted
 from pipeline.store.db import locks, run_log, site_counts
-from pipeline.store.db.engine import Database, patiently
+from pipeline.store.db.engine import Database, retry_while_unavailable
 from pipeline.store.db.schema import CaptureRow, ExtractedPageRow, PageRow, PayloadRow, RunRow
-from pipeline.store.db.sql import chunks, insert_new
+from pipeline.store.db.sql import chunks, insert_or_ignore
 
-STALE = Scope()
-GATHERED, BLOCKS = (
+STALE_PAGES = CleanScope()
+PAGES_PER_STEP, MAX_BLOCKS = (
     20,
     20_000,
 )  # Pages gathered in one step, and the blocks of their Drafts after which no more are
-FORGOTTEN = 200  # Pages whose single lines are let go of in one transaction
-MOST = 32 * 1024 * 1024  # bytes of Payloads that are read together
-KINDS = ("clean", "review", "rollback")  # of Runs under the one lock of a Site's cleaning
+PAGES_PER_TRIM = 200  # Pages whose single lines are let go of in one transaction
+MAX_PAYLOAD_BYTES = 32 * 1024 * 1024  # bytes of Payloads that are read together
+RUN_KINDS = ("clean", "review", "rollback")  # of Runs under the one lock of a Site's cleaning
 
 
 class CleanSession:
@@ -63,24 +63,24 @@ class CleanSession:
 
     def start_run(self, recipe: Recipe | None, kind: str = "clean", scope: str = "") -> int:
         """Begins a clean of the Site, or a choice among its results, and returns the Run's number. Raises AlreadyRunning."""
-        self._acquire()
+        self._acquire_lock()
         with self.store.write() as db:
-            for each in KINDS:
-                run_log.settle_dead(db, self.site, each)
+            for each in RUN_KINDS:
+                run_log.close_interrupted_runs(db, self.site, each)
             return run_log.open_run(db, self.site, kind, str(recipe or ""), scope)
 
-    def _acquire(self) -> None:
+    def _acquire_lock(self) -> None:
         try:
             self._lock = locks.acquire(self.store, f"clean:{self.site}")
         except AlreadyRunning as first:
             raise AlreadyRunning(
-                run_log.running_since(self.store, self.site, "clean", first.holder)
+                run_log.running_message(self.store, self.site, "clean", first.holder)
             ) from None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Nobody else cleans the Site meanwhile. Raises AlreadyRunning."""
-        self._acquire()
+        self._acquire_lock()
         try:
             yield
         finally:
@@ -89,8 +89,8 @@ class CleanSession:
     def finish_run(self, run: int, status: str, detail: str = "") -> dict[str, int]:
         """Ends a Run and returns its counts by outcome."""
         try:
-            counts = patiently(lambda: self._close(run, status, detail))
-            patiently(lambda: site_counts.keep(self.store, self.site))
+            counts = retry_while_unavailable(lambda: self._close(run, status, detail))
+            retry_while_unavailable(lambda: site_counts.refresh(self.store, self.site))
             return counts
         finally:
             self.release()
@@ -104,17 +104,17 @@ class CleanSession:
             self._lock.release()
             self._lock = None
 
-    def count_stale(self, recipe: Recipe, scope: Scope = STALE) -> int:
+    def count_stale(self, recipe: Recipe, scope: CleanScope = STALE_PAGES) -> int:
         """Pages to be cleaned."""
         with self.store.read() as db:
             return (
                 db.scalar(
-                    select(func.count()).select_from(PageRow).where(self._wanted(recipe, scope))
+                    select(func.count()).select_from(PageRow).where(self._in_scope(recipe, scope))
                 )
                 or 0
             )
 
-    def touch(self, recipe: Recipe, scope: Scope) -> None:
+    def mark_stale(self, recipe: Recipe, scope: CleanScope) -> None:
         """Makes all Pages of a Scope stale, unless the last clean was begun with the same Scope and Recipe and broke off: then
         the rest of it is still stale."""
         last = select(RunRow.status, RunRow.recipe, RunRow.scope).where(
@@ -128,22 +128,22 @@ class CleanSession:
                 or (row.recipe, row.scope) != (str(recipe), str(scope))
             ):
                 db.execute(
-                    update(PageRow).where(self._wanted(recipe, scope)).values(needs_clean=True)
+                    update(PageRow).where(self._in_scope(recipe, scope)).values(needs_clean=True)
                 )
 
-    def count_undrafted(self, recipe: Recipe, scope: Scope = STALE) -> int:
+    def count_pending_payloads(self, recipe: Recipe, scope: CleanScope = STALE_PAGES) -> int:
         """Payloads of stale Pages that the extractors have not seen in their present version."""
         with self.store.read() as db:
             return (
                 db.scalar(
-                    select(func.count()).select_from(self._undrafted(recipe, scope).subquery())
+                    select(func.count()).select_from(self._pending_payload_ids(recipe, scope).subquery())
                 )
                 or 0
             )
 
-    def parts(self, recipe: Recipe, size: int, scope: Scope = STALE) -> tuple[tuple[int, int], ...]:
+    def extraction_parts(self, recipe: Recipe, size: int, scope: CleanScope = STALE_PAGES) -> tuple[tuple[int, int], ...]:
         """What is to be extracted, cut into parts of so many Payloads: of each its last Payload's id, and how many it has."""
-        found = self._undrafted(recipe, scope).subquery()
+        found = self._pending_payload_ids(recipe, scope).subquery()
         payload = found.c.payload_id
         numbered = select(
             payload, ((func.row_number().over(order_by=payload) - 1) // size).label("part")
@@ -156,48 +156,48 @@ class CleanSession:
         with self.store.read() as db:
             return tuple((last, number) for last, number in db.execute(query))
 
-    def undrafted(
-        self, recipe: Recipe, after: int, limit: int, scope: Scope = STALE, last: int | None = None
-    ) -> tuple[Undrafted, ...]:
+    def pending_payloads(
+        self, recipe: Recipe, after: int, limit: int, scope: CleanScope = STALE_PAGES, last: int | None = None
+    ) -> tuple[PendingPayload, ...]:
         """The next Payloads to extract, by id and up to the `last`: fewer where they are large, but one at the least."""
         wanted = (
-            self._undrafted(recipe, scope)
+            self._pending_payload_ids(recipe, scope)
             .where(CaptureRow.payload_id > after)
             .order_by(CaptureRow.payload_id)
             .limit(limit)
         )
         if last is not None:
             wanted = wanted.where(CaptureRow.payload_id <= last)
-        query = select(PayloadRow.id, PayloadRow.charset, PayloadRow.media_type, *PACKED)
+        query = select(PayloadRow.id, PayloadRow.charset, PayloadRow.media_type, *COMPRESSED_COLUMNS)
         with self.store.read() as db:
             ids = _together(db, [payload for payload in db.scalars(wanted) if payload is not None])
             rows = db.execute(query.where(PayloadRow.id.in_(ids)).order_by(PayloadRow.id)).all()
-            pages = inputs.pages_of(db, self.site, ids)
-            return tuple(_undrafted(db, row, pages.get(row.id, ())) for row in rows)
+            pages = inputs.pages_by_payload(db, self.site, ids)
+            return tuple(_pending_payload(db, row, pages.get(row.id, ())) for row in rows)
 
-    def put_drafts(
+    def save_extracted(
         self,
-        drafts: Sequence[tuple[int, ExtractedPage | Packed]],
-        seen: Mapping[int, line_memory.Seen] | None,
+        drafts: Sequence[tuple[int, ExtractedPage | StoredExtraction]],
+        seen: Mapping[int, line_sightings.PageSightings] | None,
     ) -> None:
         """Keeps Drafts by their Payload's id, and in the same transaction adds the lines, headlines and containers of their
         Pages to the Site's memory; Pages of whose lines it now knows more become stale. Without `seen` the memory learns them
         later."""
         rows = [
-            _draft_row(payload_id, draft) | {"in_profile": seen is not None}
+            _extracted_page_row(payload_id, draft) | {"in_profile": seen is not None}
             for payload_id, draft in drafts
         ]
         if not rows:
             return
         with self.store.write() as db:
-            locks.alone(db, f"profile:{self.site}")
-            new = insert_new(db, ExtractedPageRow, ["payload_id", "extractors"]).returning(
+            locks.advisory_xact_lock(db, f"profile:{self.site}")
+            new = insert_or_ignore(db, ExtractedPageRow, ["payload_id", "extractors"]).returning(
                 ExtractedPageRow.payload_id
             )
             payloads = frozenset(db.scalars(new, rows))
-            self._learn(db, drafts[0][1].extractors, payloads, seen or {})
+            self._add_to_profile(db, drafts[0][1].extractors, payloads, seen or {})
 
-    def unlearnt(self, recipe: Recipe, limit: int) -> tuple[Unlearnt, ...]:
+    def not_in_profile(self, recipe: Recipe, limit: int) -> tuple[UnprofiledPage, ...]:
         """The next Drafts that were made without telling the memory."""
         columns = (
             ExtractedPageRow.id,
@@ -216,22 +216,22 @@ class CleanSession:
         )
         with self.store.read() as db:
             rows = db.execute(query.order_by(ExtractedPageRow.payload_id).limit(limit)).all()
-            pages = inputs.pages_of(db, self.site, [row.payload_id for row in rows])
+            pages = inputs.pages_by_payload(db, self.site, [row.payload_id for row in rows])
         return tuple(
-            Unlearnt(
+            UnprofiledPage(
                 row.id,
                 row.payload_id,
-                unpack_draft(row.codec, row.body),
+                decode_extracted(row.codec, row.body),
                 tuple(pages.get(row.payload_id, ())),
             )
             for row in rows
         )
 
-    def learn(self, drafts: Sequence[int], seen: Mapping[int, line_memory.Seen]) -> None:
+    def add_to_profile(self, drafts: Sequence[int], seen: Mapping[int, line_sightings.PageSightings]) -> None:
         """Tells the memory what these Drafts, by id, show of their Pages."""
         columns = (ExtractedPageRow.extractors, ExtractedPageRow.payload_id)
         with self.store.write() as db:
-            locks.alone(db, f"profile:{self.site}")
+            locks.advisory_xact_lock(db, f"profile:{self.site}")
             told = (
                 update(ExtractedPageRow)
                 .where(ExtractedPageRow.id.in_(drafts), ~ExtractedPageRow.in_profile)
@@ -240,91 +240,91 @@ class CleanSession:
             )
             new = db.execute(told).all()
             if new:
-                self._learn(db, new[0].extractors, frozenset(row.payload_id for row in new), seen)
+                self._add_to_profile(db, new[0].extractors, frozenset(row.payload_id for row in new), seen)
 
-    def _learn(
+    def _add_to_profile(
         self,
         db: Connection,
         extractors: str,
         payloads: frozenset[int],
-        seen: Mapping[int, line_memory.Seen],
+        seen: Mapping[int, line_sightings.PageSightings],
     ) -> None:
         """Lines can be told twice; containers are counted, so only those of Payloads that were not told before."""
         shown = {
             page: {n: each.containers[n] for n in payloads & each.containers.keys()}
             for page, each in seen.items()
         }
-        line_memory.learn(db, self.site, seen, datetime.now(UTC))
-        container_stats.learn(db, self.site, extractors, shown)
-        line_memory.let_go(db, self.site, line_memory.REMEMBERED, FORGOTTEN)
+        line_sightings.add(db, self.site, seen, datetime.now(UTC))
+        container_stats.add(db, self.site, extractors, shown)
+        line_sightings.forget_old(db, self.site, line_sightings.WINDOW_PAGES, PAGES_PER_TRIM)
 
-    def tidy(self, recipe: Recipe, batches: int = 100) -> int:
+    def trim_profile(self, recipe: Recipe, batches: int = 100) -> int:
         """Keeps the memory within its bounds, in small transactions and so many at the most: what is left waits for the next
         time. Returns how many Pages it let go of."""
         with self.store.write() as db:
-            container_stats.forget_others(db, self.site, recipe.extractors)
+            container_stats.forget_other_extractors(db, self.site, recipe.extractors)
         done = 0
         for _ in range(batches):
             with self.store.write() as db:
-                found = line_memory.let_go(db, self.site, line_memory.REMEMBERED, FORGOTTEN)
+                found = line_sightings.forget_old(db, self.site, line_sightings.WINDOW_PAGES, PAGES_PER_TRIM)
             done += found
-            if found < FORGOTTEN:
+            if found < PAGES_PER_TRIM:
                 break
         return done
 
-    def stale(
-        self, recipe: Recipe, after: int, limit: int, scope: Scope = STALE
-    ) -> tuple[Material, ...]:
+    def stale_pages(
+        self, recipe: Recipe, after: int, limit: int, scope: CleanScope = STALE_PAGES
+    ) -> tuple[CleanInput, ...]:
         """The next stale Pages by id, with the material to clean them: `limit` of them, or fewer where their Drafts are long.
         One whose Drafts are not all there comes without `met`, and stays stale."""
         query = (
             select(PageRow.id)
-            .where(self._wanted(recipe, scope), PageRow.id > after)
+            .where(self._in_scope(recipe, scope), PageRow.id > after)
             .order_by(PageRow.id)
             .limit(limit)
         )
-        found, blocks = list[Material](), 0
+        found, blocks = list[CleanInput](), 0
         with self.store.read() as db:
-            for some in chunks(tuple(db.scalars(query)), GATHERED):
-                found += inputs.gather(db, some, recipe.extractors)
+            for some in chunks(tuple(db.scalars(query)), PAGES_PER_STEP):
+                found += inputs.clean_inputs(db, some, recipe.extractors)
                 blocks += sum(
-                    len(met.draft.blocks)
+                    len(met.extracted.blocks)
                     for material in found[-len(some) :]
-                    for met in material.met
+                    for met in material.periods
                 )
-                if blocks >= BLOCKS:
+                if blocks >= MAX_BLOCKS:
                     break
         return tuple(found)
 
-    def recall(self, lines: Mapping[int, Sequence[int]]) -> dict[int, dict[int, LineStats]]:
+    def line_stats(self, lines: Mapping[int, Sequence[int]]) -> dict[int, dict[int, LineStats]]:
         """What the Site's memory holds of the given lines of Pages: page → line → Fact."""
         with self.store.read() as db:
-            return line_memory.recall(db, self.site, lines)
+            return line_sightings.stats(db, self.site, lines)
 
-    def put(
+    def save_results(
         self, run: int, recipe: Recipe, results: Sequence[CleanOutcome], made: PreparedRows = NO_PREPARED_ROWS
     ) -> None:
         """Writes the results of some Pages and their entries in the ledger, in one transaction. Rows of the full-text index
         that were `made` ahead are taken."""
         with self.store.write() as db:
-            articles.put(db, run, recipe, results, datetime.now(UTC), made)
+            articles.save_outcomes(db, run, recipe, results, datetime.now(UTC), made)
 
-    def put_chosen(self, run: int, results: Sequence[Chosen]) -> None:
+    def save_reviews(self, run: int, results: Sequence[ReviewOutcome]) -> None:
         """Writes what somebody chose for some Pages, in one transaction."""
         with self.store.write() as db:
-            articles.put_chosen(db, run, results, datetime.now(UTC))
+            articles.save_reviews(db, run, results, datetime.now(UTC))
 
-    def _wanted(self, recipe: Recipe, scope: Scope) -> ColumnElement[bool]:
+    def _in_scope(self, recipe: Recipe, scope: CleanScope) -> ColumnElement[bool]:
         """Pages that a clean of this Scope is about."""
         stored = and_(
             PageRow.site == self.site,
             PageRow.payload_id.is_not(None),
             PageRow.kind == UrlKind.STORY,
         )
-        narrowed = selection.narrowed(self.store.is_sqlite, scope)
-        return and_(stored, *narrowed) if scope.everything else and_(self._stale(recipe), *narrowed)
+        narrowed = selection.scope_conditions(self.store.is_sqlite, scope)
+        return and_(stored, *narrowed) if scope.everything else and_(self._is_stale(recipe), *narrowed)
 
-    def _stale(self, recipe: Recipe) -> ColumnElement[bool]:
+    def _is_stale(self, recipe: Recipe) -> ColumnElement[bool]:
         return and_(
             PageRow.site == self.site,
             PageRow.payload_id.is_not(None),
@@ -337,14 +337,14 @@ class CleanSession:
             ),
         )
 
-    def _undrafted(self, recipe: Recipe, scope: Scope) -> Select[int | None]:
+    def _pending_payload_ids(self, recipe: Recipe, scope: CleanScope) -> Select[int | None]:
         have = select(ExtractedPageRow.id).where(
             ExtractedPageRow.payload_id == CaptureRow.payload_id,
             ExtractedPageRow.extractors == recipe.extractors,
         )
         query = select(CaptureRow.payload_id).join(PageRow, PageRow.id == CaptureRow.page_id)
         return query.where(
-            self._wanted(recipe, scope), CaptureRow.payload_id.is_not(None), ~have.exists()
+            self._in_scope(recipe, scope), CaptureRow.payload_id.is_not(None), ~have.exists()
         ).distinct()
 
 
@@ -358,24 +358,24 @@ def _together(db: Connection, ids: Sequence[int]) -> tuple[int, ...]:
     return tuple(
         payload
         for number, (payload, total) in enumerate(zip(ids, totals, strict=True))
-        if not number or total <= MOST
+        if not number or total <= MAX_PAYLOAD_BYTES
     )
 
 
-def _undrafted(
+def _pending_payload(
     db: Connection, row: Row[*tuple[Any, ...]], pages: Sequence[tuple[int, AnnouncedMetadata]]
-) -> Undrafted:
+) -> PendingPayload:
     """Packed by a dictionary it is unpacked here, which is cheap; else by whoever extracts it. Of what is damaged, too, the
     worker is left to say so."""
     body, coding = row.body, row.codec
     if row.dictionary_id is not None:
         with suppress(ValueError):
-            body, coding = unpacked(db, row.codec, row.body, row.dictionary_id), ""
-    return Undrafted(RawPage(row.id, body, row.charset, row.media_type), tuple(pages), coding)
+            body, coding = decompress_payload(db, row.codec, row.body, row.dictionary_id), ""
+    return PendingPayload(RawPage(row.id, body, row.charset, row.media_type), tuple(pages), coding)
 
 
-def _draft_row(payload_id: int, draft: ExtractedPage | Packed) -> dict[str, object]:
-    coding, body = (draft.coding, draft.body) if isinstance(draft, Packed) else pack_draft(draft)
+def _extracted_page_row(payload_id: int, draft: ExtractedPage | StoredExtraction) -> dict[str, object]:
+    coding, body = (draft.codec, draft.body) if isinstance(draft, StoredExtraction) else encode_extracted(draft)
     return {
         "payload_id": payload_id,
         "extractors": draft.extractors,

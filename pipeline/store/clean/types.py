@@ -21,30 +21,30 @@ from pipeline.core.models import (
 
 
 @dataclass(frozen=True, slots=True)
-class Undrafted:
+class PendingPayload:
     """A Payload that the extractors have not seen, and what the Links of its Pages said of them. With a `coding` its body is
     still packed: whoever extracts it unpacks it, in a process of its own."""
 
-    source: RawPage
+    raw_page: RawPage
     pages: tuple[tuple[int, AnnouncedMetadata], ...]
-    coding: str = ""
+    codec: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class StoredExtraction:
     """A Draft as it is stored, and what has to be known of it without unpacking it."""
 
     extractors: str
     reason: Reason
     detail: str
     cost_ms: int
-    blocks: int
-    coding: str
+    block_count: int
+    codec: str
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PageSignals:
     """What a Draft teaches the memory: keys of its lines, keys of the headlines of each of its Pages, and its containers, each
     with whether most of it is story and whether most of the story is in it."""
 
@@ -54,28 +54,28 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Unlearnt:
+class UnprofiledPage:
     """A Draft of which the memory was not told, and what the Links of its Pages said of them."""
 
     extracted_page_id: int
     payload_id: int
-    draft: ExtractedPage
+    extracted: ExtractedPage
     pages: tuple[tuple[int, AnnouncedMetadata], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
+class PayloadPeriod:
     """One stretch in which visits met one Payload, with its Draft."""
 
     payload_id: int
     extracted_page_id: int
-    draft: ExtractedPage
+    extracted: ExtractedPage
     first_seen_at: datetime
     last_seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class CleanScope:
     """Which Pages a clean is about. Without `everything` the stale ones; the rest narrows that down."""
 
     everything: bool = False
@@ -89,20 +89,20 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class StoredResult:
     """An Extraction of the past, with the Blocks that it was struck from."""
 
     id: int
     payload_id: int
     extracted_page_id: int
     run_id: int | None
-    standing: ResultStatus
-    extraction: CleanResult
+    status: ResultStatus
+    result: CleanResult
     blocks: tuple[Block, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Period:
     """A stretch of time in which visits met one Payload."""
 
     payload_id: int
@@ -111,38 +111,47 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class CleanInput:
     """All that is needed to clean one Page: its Payloads in order of time, as Drafts, what its Links said, what its Article was
     made of until now, and the results for these Payloads that stand or were rejected."""
 
     page_id: int
     url: str
-    told: AnnouncedMetadata
-    met: tuple[Met, ...]
-    before: PreviousArticle | None
-    results: tuple[Result, ...] = ()
+    announced: AnnouncedMetadata
+    periods: tuple[PayloadPeriod, ...]
+    previous: PreviousArticle | None
+    results: tuple[StoredResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Shelved:
+class ReviewInput:
     """A Page with all its results, for whoever chooses among them: nothing is cleaned for it."""
 
     page_id: int
     url: str
-    stretches: tuple[Stretch, ...]
-    results: tuple[Result, ...]  # oldest first
-    before: PreviousArticle | None
+    periods: tuple[Period, ...]
+    results: tuple[StoredResult, ...]  # oldest first
+    previous: PreviousArticle | None
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
+class UnchangedResult:
     """A result that stands and was come to once more: it makes the same Article, by another Recipe. `is_as_it_was` where also
     the Draft, what was struck of it and the memory are the same."""
 
     result_id: int
     extracted_page_id: int
-    extraction: CleanResult
-    is_as_it_was: bool
+    result: CleanResult
+    only_recipe_changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewResult:
+    """A clean result of one payload that a clean made and the archive does not hold yet."""
+
+    payload_id: int
+    extracted_page_id: int
+    result: CleanResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +161,17 @@ class CleanOutcome:
 
     page_id: int
     payload_id: int  # the newest
-    results: tuple[tuple[int, int, CleanResult], ...]  # (payload, draft, extraction)
+    results: tuple[NewResult, ...]
     revisions: tuple[Revision, ...]
     outcome: Outcome
     reason: Reason
-    confirmed: tuple[Confirmed, ...] = ()
-    held: tuple[tuple[int, int, CleanResult], ...] = ()  # kept for a review
-    settled: bool = False  # the Article and its Revisions are already what they would be written as
+    unchanged: tuple[UnchangedResult, ...] = ()
+    held: tuple[NewResult, ...] = ()  # kept for a review
+    is_article_unchanged: bool = False  # the Article and its Revisions are already what they would be written as
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ReviewOutcome:
     """What choosing among a Page's results came to: results that change their standing, and what follows from that."""
 
     page_id: int

@@ -25,56 +25,56 @@ OPTIONS: Final[dict[int, int]] = {
 }
 
 
-class Words:
+class ZstdDictionary:
     """A dictionary made ready; safe to share between threads."""
 
     def __init__(self, content: bytes) -> None:
         self.size = len(content)
-        self._made = zstd.ZstdDict(content, is_raw=True)
+        self._zstd_dict = zstd.ZstdDict(content, is_raw=True)
 
-    def pack(self, body: bytes) -> tuple[str, bytes]:
+    def compress(self, body: bytes) -> tuple[str, bytes]:
         """(coding, packed bytes)."""
         # digested: its tables are made once, and so it is three times as fast as no dictionary at all
         return ZSTD_DICT, zstd.compress(
-            body, options=OPTIONS, zstd_dict=self._made.as_digested_dict
+            body, options=OPTIONS, zstd_dict=self._zstd_dict.as_digested_dict
         )
 
-    def unpack(self, body: bytes) -> bytes:
-        return zstd.decompress(body, self._made)
+    def decompress(self, body: bytes) -> bytes:
+        return zstd.decompress(body, self._zstd_dict)
 
 
-def pack(body: bytes) -> tuple[str, bytes]:
+def compress(body: bytes) -> tuple[str, bytes]:
     """(coding, packed bytes)."""
     try:
-        return ZSTD, _here.compressor.compress(body, zstd.ZstdCompressor.FLUSH_FRAME)
+        return ZSTD, _thread_local.compressor.compress(body, zstd.ZstdCompressor.FLUSH_FRAME)
     except BaseException:  # it may hold half a body now
-        _here.compressor = zstd.ZstdCompressor(LEVEL)
+        _thread_local.compressor = zstd.ZstdCompressor(LEVEL)
         raise
 
 
-class _Here(threading.local):
+class _ThreadLocalCompressor(threading.local):
     """To make a compressor takes a fifth of the time of a page."""
 
     def __init__(self) -> None:
         self.compressor = zstd.ZstdCompressor(LEVEL)
 
 
-_here = _Here()
+_thread_local = _ThreadLocalCompressor()
 
 
-def unpack(coding: str, body: bytes, words: Words | None = None) -> bytes:
+def decompress(coding: str, body: bytes, words: ZstdDictionary | None = None) -> bytes:
     """The bytes as they were. Raises ValueError on a coding that this version does not know, and for bytes that are damaged."""
     if coding not in (ZSTD, ZSTD_DICT):
         raise ValueError(f"unknown coding {coding!r}")
     if coding == ZSTD_DICT and words is None:
         raise ValueError("the dictionary that it was packed by is missing")
     try:
-        return zstd.decompress(body) if coding == ZSTD or words is None else words.unpack(body)
+        return zstd.decompress(body) if coding == ZSTD or words is None else words.decompress(body)
     except (zstd.ZstdError, MemoryError) as error:
         raise ValueError(f"damaged: {error}") from None
 
 
-def choose(pages: Sequence[bytes], most: int, largest: int) -> tuple[int, ...]:
+def select_dictionary_pages(pages: Sequence[bytes], most: int, largest: int) -> tuple[int, ...]:
     """Which pages make the best dictionary, best last since zstd reaches what is near more cheaply: at most so many, of so many
     bytes in all. The next one is always that by which the others come to least."""
     chosen: list[int] = []
@@ -84,17 +84,17 @@ def choose(pages: Sequence[bytes], most: int, largest: int) -> tuple[int, ...]:
         fit = [number for number in left if len(pages[number]) <= room]
         if not fit or len(left) < 2:
             break
-        chosen.insert(0, min(fit, key=lambda number: _others([number, *chosen], pages)))
+        chosen.insert(0, min(fit, key=lambda number: _compressed_size_of_rest([number, *chosen], pages)))
     return tuple(chosen)
 
 
-def _others(chosen: Sequence[int], pages: Sequence[bytes]) -> int:
-    words = Words(joined(pages[each] for each in chosen))
+def _compressed_size_of_rest(chosen: Sequence[int], pages: Sequence[bytes]) -> int:
+    words = ZstdDictionary(concat(pages[each] for each in chosen))
     return sum(
-        len(words.pack(page)[1]) for number, page in enumerate(pages) if number not in chosen
+        len(words.compress(page)[1]) for number, page in enumerate(pages) if number not in chosen
     )
 
 
-def joined(pages: Iterable[bytes]) -> bytes:
+def concat(pages: Iterable[bytes]) -> bytes:
     """The content of a dictionary that is made of these pages."""
     return b"".join(pages)

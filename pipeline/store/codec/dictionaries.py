@@ -15,11 +15,11 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, select
 
-from pipeline.store.codec.compression import Words, unpack
+from pipeline.store.codec.compression import ZstdDictionary, decompress
 from pipeline.store.db.schema import DictionaryRow, PayloadRow
 
-HELD: Final = 48 << 20  # bytes of dictionaries at hand, of one archive
-PACKED: Final = (
+MAX_CACHED_BYTES: Final = 48 << 20  # bytes of dictionaries at hand, of one archive
+COMPRESSED_COLUMNS: Final = (
     PayloadRow.codec,
     PayloadRow.body,
     PayloadRow.dictionary_id,
@@ -30,31 +30,31 @@ class DamagedDictionary(ValueError):
     """A dictionary that is not there, or not what it was."""
 
 
-_at_hand: WeakKeyDictionary[Engine, OrderedDict[int, Words]] = WeakKeyDictionary()
-_door = Lock()
+_cache: WeakKeyDictionary[Engine, OrderedDict[int, ZstdDictionary]] = WeakKeyDictionary()
+_cache_lock = Lock()
 
 
-def unpacked(db: Connection, coding: str, body: bytes, dictionary: int | None) -> bytes:
+def decompress_payload(db: Connection, coding: str, body: bytes, dictionary: int | None) -> bytes:
     """The bytes of a Payload as they were. Raises ValueError where they, or their dictionary, are damaged."""
-    return unpack(coding, body, None if dictionary is None else words(db, dictionary))
+    return decompress(coding, body, None if dictionary is None else load_dictionary(db, dictionary))
 
 
-def words(db: Connection, number: int) -> Words:
+def load_dictionary(db: Connection, number: int) -> ZstdDictionary:
     """A dictionary, ready for use. Raises DamagedDictionary."""
-    with _door:
-        held = _at_hand.setdefault(db.engine, OrderedDict())
+    with _cache_lock:
+        held = _cache.setdefault(db.engine, OrderedDict())
         if number in held:
             held.move_to_end(number)
             return held[number]
-    found = Words(content(db, number))
-    with _door:
+    found = ZstdDictionary(dictionary_content(db, number))
+    with _cache_lock:
         held[number] = found
-        while len(held) > 1 and sum(each.size for each in held.values()) > HELD:
+        while len(held) > 1 and sum(each.size for each in held.values()) > MAX_CACHED_BYTES:
             held.popitem(last=False)
     return found
 
 
-def content(db: Connection, number: int) -> bytes:
+def dictionary_content(db: Connection, number: int) -> bytes:
     """The bytes of a dictionary. Raises DamagedDictionary."""
     row = db.execute(
         select(DictionaryRow.digest, DictionaryRow.codec, DictionaryRow.body).where(
@@ -64,7 +64,7 @@ def content(db: Connection, number: int) -> bytes:
     if row is None:
         raise DamagedDictionary(f"dictionary {number} is not there")
     try:
-        found = unpack(row.codec, row.body)
+        found = decompress(row.codec, row.body)
     except ValueError as error:
         raise DamagedDictionary(f"dictionary {number} cannot be unpacked: {error}") from None
     if sha256(found).hexdigest() != row.digest:
@@ -72,7 +72,7 @@ def content(db: Connection, number: int) -> bytes:
     return found
 
 
-def current(db: Connection, site: str) -> int | None:
+def current_dictionary_id(db: Connection, site: str) -> int | None:
     """The dictionary by which new Payloads of a Site are packed: the one that was made of its newest pages."""
     query = (
         select(DictionaryRow.id)

@@ -17,18 +17,18 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from pipeline.core.models import UrlKind
 from pipeline.store.codec import dictionaries
-from pipeline.store.codec.compression import Words, choose, joined, pack
-from pipeline.store.codec.dictionaries import PACKED, unpacked
+from pipeline.store.codec.compression import ZstdDictionary, select_dictionary_pages, concat, compress
+from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import DictionaryRow, PageRow, PayloadRow
 from pipeline.store.db.sql import chunks
 
-ENOUGH = 8  # pages of a Site, for its first dictionary
-NEWEST = 32  # pages that are looked at, and that have to be new for another dictionary
-TRIED = 8  # pages that a dictionary may be made of, and as many that it is tried on
-PARTS, LARGEST = 4, 1 << 20  # pages in a dictionary, and bytes
-WORTH = 0.9  # of what there is, at the most, that a new one has to come to
-WORSE = (
+MIN_PAGES = 8  # pages of a Site, for its first dictionary
+MAX_NEWEST_PAGES = 32  # pages that are looked at, and that have to be new for another dictionary
+MAX_TEST_PAGES = 8  # pages that a dictionary may be made of, and as many that it is tried on
+MAX_DICTIONARY_PAGES, MAX_DICTIONARY_BYTES = 4, 1 << 20  # pages in a dictionary, and bytes
+MAX_RELATIVE_SIZE = 0.9  # of what there is, at the most, that a new one has to come to
+MAX_DRIFT = (
     1.25  # times what a dictionary came to on its first pages, from where on another one is tried
 )
 
@@ -36,29 +36,29 @@ AnyRow = Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class TrainedDictionary:
     """A dictionary that would pay: the Payloads that it is made of, its bytes, and what one byte comes to by it."""
 
-    parts: tuple[int, ...]
+    page_payload_ids: tuple[int, ...]
     content: bytes
-    ratio: float
-    until: int
+    median_ratio: float
+    tested_until_payload_id: int
 
 
-def keep_up(store: Database, site: str) -> int | None:
+def retrain_if_needed(store: Database, site: str) -> int | None:
     """Gives a Site a dictionary where it needs one; the number of a new one. Cheap where nothing is to be done."""
     with store.read() as db:
         payloads = _newest(db, site)
-        number = dictionaries.current(db, site)
+        number = dictionaries.current_dictionary_id(db, site)
         if number is not None:
             payloads = _new_and_worse(db, number, payloads)
-        if len(payloads) < ENOUGH:
+        if len(payloads) < MIN_PAGES:
             return None
         made = train(db, payloads, number)
         if made is None and number is not None:
             ratio = _ratio(db, payloads)
     if made is not None:
-        return keep(store, site, made)
+        return save(store, site, made)
     if (
         number is not None
     ):  # its pages do not get better by another one: so this is what they come to
@@ -79,7 +79,7 @@ def _newest(db: Connection, site: str) -> list[int]:
     return sorted(
         {
             number
-            for number in db.scalars(query.order_by(PageRow.id.desc()).limit(NEWEST))
+            for number in db.scalars(query.order_by(PageRow.id.desc()).limit(MAX_NEWEST_PAGES))
             if number is not None
         }
     )
@@ -93,7 +93,7 @@ def _new_and_worse(db: Connection, number: int, payloads: Sequence[int]) -> list
         )
     ).one()
     new = [each for each in payloads if each > known.tested_until_payload_id]
-    return new if len(new) >= NEWEST // 2 and _ratio(db, new) > known.median_ratio * WORSE else []
+    return new if len(new) >= MAX_NEWEST_PAGES // 2 and _ratio(db, new) > known.median_ratio * MAX_DRIFT else []
 
 
 def _ratio(db: Connection, payloads: Sequence[int]) -> float:
@@ -104,15 +104,15 @@ def _ratio(db: Connection, payloads: Sequence[int]) -> float:
     return float(median(packed / (size or 1) for packed, size in rows))
 
 
-def bodies(db: Connection, payloads: Sequence[int]) -> dict[int, bytes]:
+def payload_bodies(db: Connection, payloads: Sequence[int]) -> dict[int, bytes]:
     """The bytes of Payloads by number, without those that are damaged."""
     found = dict[int, bytes]()
     for some in chunks(payloads):
         for row in db.execute(
-            select(PayloadRow.id, PayloadRow.digest, *PACKED).where(PayloadRow.id.in_(some))
+            select(PayloadRow.id, PayloadRow.digest, *COMPRESSED_COLUMNS).where(PayloadRow.id.in_(some))
         ).all():
             try:
-                body = unpacked(db, *row[2:])
+                body = decompress_payload(db, *row[2:])
             except ValueError:
                 continue
             if sha256(body).hexdigest() == row.digest:
@@ -120,40 +120,40 @@ def bodies(db: Connection, payloads: Sequence[int]) -> dict[int, bytes]:
     return found
 
 
-def train(db: Connection, payloads: Sequence[int], number: int | None = None) -> Made | None:
+def train(db: Connection, payloads: Sequence[int], number: int | None = None) -> TrainedDictionary | None:
     """A dictionary for Payloads like these that packs better than the one of that number, or than none; None where there is
     none such."""
-    sample = sorted(payloads)[-2 * TRIED :]
-    pages = bodies(db, sample)
+    sample = sorted(payloads)[-2 * MAX_TEST_PAGES :]
+    pages = payload_bodies(db, sample)
     numbers = list(pages)
     made_of, tried = numbers[::2], [pages[each] for each in numbers[1::2]]
-    chosen = choose([pages[each] for each in made_of], PARTS, LARGEST)
+    chosen = select_dictionary_pages([pages[each] for each in made_of], MAX_DICTIONARY_PAGES, MAX_DICTIONARY_BYTES)
     if not chosen or not tried:
         return None
     parts = tuple(made_of[each] for each in chosen)
-    content = joined(pages[each] for each in parts)
-    packed = _packed(Words(content), tried)
-    if sum(packed) > WORTH * sum(
-        _packed(dictionaries.words(db, number) if number is not None else None, tried)
+    content = concat(pages[each] for each in parts)
+    packed = _packed(ZstdDictionary(content), tried)
+    if sum(packed) > MAX_RELATIVE_SIZE * sum(
+        _packed(dictionaries.load_dictionary(db, number) if number is not None else None, tried)
     ):
         return None
     ratio = median(each / (len(page) or 1) for each, page in zip(packed, tried, strict=True))
-    return Made(parts, content, ratio, max(payloads))
+    return TrainedDictionary(parts, content, ratio, max(payloads))
 
 
-def _packed(words: Words | None, pages: Sequence[bytes]) -> list[int]:
-    return [len((words.pack(page) if words else pack(page))[1]) for page in pages]
+def _packed(words: ZstdDictionary | None, pages: Sequence[bytes]) -> list[int]:
+    return [len((words.compress(page) if words else compress(page))[1]) for page in pages]
 
 
-def keep(store: Database, site: str, made: Made) -> int:
+def save(store: Database, site: str, made: TrainedDictionary) -> int:
     """Keeps a dictionary, and packs what it is made of without any. Returns its number."""
-    coding, body = pack(made.content)
+    coding, body = compress(made.content)
     values = {
         "site": site, "digest": sha256(made.content).hexdigest(), "size": len(made.content), "codec": coding, "body": body,
-        "page_payload_ids": list(made.parts), "created_at": datetime.now(UTC), "tested_until_payload_id": made.until, "median_ratio": made.ratio,
+        "page_payload_ids": list(made.page_payload_ids), "created_at": datetime.now(UTC), "tested_until_payload_id": made.tested_until_payload_id, "median_ratio": made.median_ratio,
     }  # fmt: skip
     with store.write() as db:
-        for number, page in bodies(db, sorted(set(made.parts))).items():
+        for number, page in payload_bodies(db, sorted(set(made.page_payload_ids))).items():
             db.execute(update(PayloadRow).where(PayloadRow.id == number).values(_plain(page)))
         return db.execute(
             insert(DictionaryRow).values(values).returning(DictionaryRow.id)
@@ -161,11 +161,11 @@ def keep(store: Database, site: str, made: Made) -> int:
 
 
 def _plain(page: bytes) -> dict[str, Any]:
-    coding, body = pack(page)
+    coding, body = compress(page)
     return {"codec": coding, "body": body, "dictionary_id": None}
 
 
-def make_again(store: Database, number: int) -> bool:
+def rebuild(store: Database, number: int) -> bool:
     """Makes a damaged dictionary again of its parts; whether that could be done."""
     with store.write() as db:
         row = db.execute(
@@ -173,11 +173,11 @@ def make_again(store: Database, number: int) -> bool:
                 DictionaryRow.id == number
             )
         ).one()
-        found = bodies(db, row.page_payload_ids)
-        content = joined(found.get(each, b"") for each in row.page_payload_ids)
+        found = payload_bodies(db, row.page_payload_ids)
+        content = concat(found.get(each, b"") for each in row.page_payload_ids)
         if sha256(content).hexdigest() != row.digest:
             return False
-        coding, body = pack(content)
+        coding, body = compress(content)
         db.execute(
             update(DictionaryRow).where(DictionaryRow.id == number).values(codec=coding, body=body)
         )

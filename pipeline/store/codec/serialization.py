@@ -8,7 +8,7 @@ import msgspec
 from pydantic import TypeAdapter
 
 from pipeline.core import models
-from pipeline.store.codec.compression import pack, unpack
+from pipeline.store.codec.compression import compress, decompress
 
 _DRAFT = TypeAdapter(models.ExtractedPage)
 _METADATA = TypeAdapter(models.Metadata)
@@ -17,19 +17,19 @@ _READ_DRAFT = msgspec.json.Decoder(
 )  # the same JSON in less than half the time: each clean reads every Draft
 
 
-def draft_to_json(draft: models.ExtractedPage) -> bytes:
+def extracted_to_json(draft: models.ExtractedPage) -> bytes:
     """A Draft as it is stored, before it is packed."""
     return _DRAFT.dump_json(draft)
 
 
-def pack_draft(draft: models.ExtractedPage) -> tuple[str, bytes]:
+def encode_extracted(draft: models.ExtractedPage) -> tuple[str, bytes]:
     """(coding, packed bytes) of a Draft."""
-    return pack(draft_to_json(draft))
+    return compress(extracted_to_json(draft))
 
 
-def unpack_draft(coding: str, body: bytes) -> models.ExtractedPage:
+def decode_extracted(coding: str, body: bytes) -> models.ExtractedPage:
     """The Draft as it was."""
-    return _READ_DRAFT.decode(unpack(coding, body))
+    return _READ_DRAFT.decode(decompress(coding, body))
 
 
 def metadata_to_json(metadata: models.Metadata) -> dict[str, Any]:

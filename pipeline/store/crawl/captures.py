@@ -19,196 +19,196 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from pipeline.core.errors import StoreError
 from pipeline.core.models import Capture, LinkDecision, Outcome, Reason
 from pipeline.store.codec import dictionaries
-from pipeline.store.codec.compression import Words, pack
+from pipeline.store.codec.compression import ZstdDictionary, compress
 from pipeline.store.crawl import frontier
-from pipeline.store.crawl.duplicate_urls import Fresh, Twins, payloads_of
+from pipeline.store.crawl.duplicate_urls import NewPage, DuplicateFinder, payload_ids_by_digest
 from pipeline.store.db import run_log
 from pipeline.store.db.schema import CaptureRow, PageRow, PayloadRow
-from pipeline.store.db.sql import chunks, insert_new, storable
+from pipeline.store.db.sql import chunks, insert_or_ignore, storable
 
 PageState = Row[*tuple[Any, ...]]
 log = logging.getLogger(__name__)
 
-STATE = (
+STATE_COLUMNS = (
     "due_at", "attempts", "outcome", "reason", "payload_id", "last_matched_at", "gone_at", "etag", "last_modified", "redirect_to",
     "story_key",
 )  # fmt: skip
-KNOWN = select(
-    PageRow.id, PageRow.url, PageRow.url_key, *(getattr(PageRow, name) for name in STATE)
+SELECT_PAGES = select(
+    PageRow.id, PageRow.url, PageRow.url_key, *(getattr(PageRow, name) for name in STATE_COLUMNS)
 ).where(PageRow.id.in_(bindparam("ids", expanding=True)))
-MARK = (
+UPDATE_PAGES = (
     update(PageRow.__table__)  # type: ignore[arg-type]
     .where(PageRow.id == bindparam("page"))
-    .values(lease_run=None, lease_until=None, **{name: bindparam(f"new_{name}") for name in STATE})
+    .values(lease_run=None, lease_until=None, **{name: bindparam(f"new_{name}") for name in STATE_COLUMNS})
 )
-ADD_CAPTURES = insert(CaptureRow.__table__)  # type: ignore[arg-type]
+INSERT_CAPTURES = insert(CaptureRow.__table__)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class FetchedPage:
     """What a story's server answered, and when to ask again. `verdict` judges the target of a redirect."""
 
     capture: Capture
     due_at: datetime | None
-    verdict: LinkDecision | None = None
+    redirect_decision: LinkDecision | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class CompressedBody:
     """A body made ready to be stored."""
 
     digest: str
-    coding: str
+    codec: str
     body: bytes
-    dictionary: int | None = None
+    dictionary_id: int | None = None
 
 
-Packs = Mapping[int, Packed]  # by the visit's place in the sequence
+CompressedBodies = Mapping[int, CompressedBody]  # by the visit's place in the sequence
 
 
 @dataclass(frozen=True, slots=True)
-class Packer:
+class BodyCompressor:
     """How bodies of a Site are packed: by a dictionary of its own, where it has one."""
 
-    dictionary: int | None = None
-    words: Words | None = None
+    dictionary_id: int | None = None
+    dictionary: ZstdDictionary | None = None
 
     @classmethod
-    def of(cls, db: Connection, site: str) -> Packer:
+    def for_site(cls, db: Connection, site: str) -> BodyCompressor:
         """By the dictionary of the Site; one that is damaged is not used."""
-        number = dictionaries.current(db, site)
+        number = dictionaries.current_dictionary_id(db, site)
         if number is None:
             return cls()
         try:
-            return cls(number, dictionaries.words(db, number))
+            return cls(number, dictionaries.load_dictionary(db, number))
         except ValueError as error:
             log.warning(
                 "%s; bytes are packed without it, and 'nightdesk verify --repair' mends it", error
             )
             return cls()
 
-    def pack(self, body: bytes) -> Packed:
+    def compress(self, body: bytes) -> CompressedBody:
         digest = sha256(body).hexdigest()
-        return Packed(
-            digest, *(self.words.pack(body) if self.words else pack(body)), self.dictionary
+        return CompressedBody(
+            digest, *(self.dictionary.compress(body) if self.dictionary else compress(body)), self.dictionary_id
         )
 
 
-def packed(visits: Sequence[Visit], packer: Packer) -> Packs:
+def compress_bodies(visits: Sequence[FetchedPage], packer: BodyCompressor) -> CompressedBodies:
     """The bodies of what was fetched, packed: before the transaction, so that no lock is held for it."""
     bodies = ((number, visit.capture) for number, visit in enumerate(visits))
     return {
-        number: packer.pack(capture.body)
+        number: packer.compress(capture.body)
         for number, capture in bodies
         if capture.outcome is Outcome.FETCHED and capture.body is not None
     }
 
 
-def keep(
-    db: Connection, run: int, site: str, visits: Sequence[Visit], packs: Packs
+def save(
+    db: Connection, run: int, site: str, visits: Sequence[FetchedPage], packs: CompressedBodies
 ) -> tuple[Outcome, ...]:
     """Keeps the visits and returns the outcomes as kept: FETCHED becomes UNCHANGED where the bytes are those of the last visit,
     and REDIRECTED where the story is kept under another URL. Raises StoreError where a Page is gone from the archive."""
     targets = {  # first, since a target may be a Page that is visited here too
-        number: frontier.keep_target(db, run, site, visit.verdict, visit.capture.fetched_at)
+        number: frontier.save_redirect_target(db, run, site, visit.redirect_decision, visit.capture.fetched_at)
         for number, visit in enumerate(visits)
-        if visit.verdict is not None
+        if visit.redirect_decision is not None
     }
     pages = _pages(db, [visit.capture.page_id for visit in visits])
-    stored = payloads_of(db, [pack.digest for pack in packs.values()])
+    stored = payload_ids_by_digest(db, [pack.digest for pack in packs.values()])
     fresh = {
-        number: _fresh(pages[visits[number].capture.page_id], visits[number], pack)
+        number: _new_page(pages[visits[number].capture.page_id], visits[number], pack)
         for number, pack in packs.items()
     }
-    twins = Twins.of(
+    twins = DuplicateFinder.load(
         db,
         site,
         stored,
         [each for number, each in fresh.items() if _is_first(pages, visits[number])],
     )
-    settled: list[_Settled] = []
+    settled: list[_CaptureResult] = []
     for number, visit in enumerate(visits):
         page = pages[visit.capture.page_id]
         settled.append(
-            _settle(page, visit, packs.get(number), fresh.get(number), targets.get(number), twins)
+            _capture_result(page, visit, packs.get(number), fresh.get(number), targets.get(number), twins)
         )
-    payloads = store_payloads(
-        db, stored, [(each.capture, each.pack) for each in settled if each.pack is not None]
+    payloads = save_payloads(
+        db, stored, [(each.capture, each.body) for each in settled if each.body is not None]
     )
     for each in settled:
-        each.know_payload(payloads)
+        each.resolve_payload(payloads)
     if captures := [row for each in settled if (row := each.capture_row(run)) is not None]:
-        db.execute(ADD_CAPTURES, captures)
-    db.execute(MARK, [each.page_row() for each in settled])
-    run_log.settle_all(db, run, [(each.capture, each.outcome, each.reason) for each in settled])
+        db.execute(INSERT_CAPTURES, captures)
+    db.execute(UPDATE_PAGES, [each.page_row() for each in settled])
+    run_log.record_outcomes(db, run, [(each.capture, each.outcome, each.reason) for each in settled])
     return tuple(each.outcome for each in settled)
 
 
 def _pages(db: Connection, ids: Sequence[int]) -> dict[int, PageState]:
-    found = {row.id: row for chunk in chunks(ids) for row in db.execute(KNOWN, {"ids": chunk})}
+    found = {row.id: row for chunk in chunks(ids) for row in db.execute(SELECT_PAGES, {"ids": chunk})}
     for page in ids:
         if page not in found:
             raise StoreError(f"page {page} is not in the archive any more")
     return found
 
 
-def _fresh(page: PageState, visit: Visit, pack: Packed) -> Fresh:
-    return Fresh.of(page.id, page.url, page.url_key, visit.capture.canonical_url, pack.digest)
+def _new_page(page: PageState, visit: FetchedPage, pack: CompressedBody) -> NewPage:
+    return NewPage.from_url(page.id, page.url, page.url_key, visit.capture.canonical_url, pack.digest)
 
 
-def _is_first(pages: Mapping[int, PageState], visit: Visit) -> bool:
+def _is_first(pages: Mapping[int, PageState], visit: FetchedPage) -> bool:
     """Whether these are the first bytes of the Page, which may be those of a twin."""
     return pages[visit.capture.page_id].payload_id is None
 
 
 @dataclass(slots=True)
-class _Settled:
+class _CaptureResult:
     """What one visit comes to, on its way into the rows."""
 
     page: PageState
     capture: Capture
     outcome: Outcome
     reason: Reason
-    pack: Packed | None
+    body: CompressedBody | None
     changes: dict[str, Any]
 
-    def know_payload(self, payloads: Mapping[str, int]) -> None:
+    def resolve_payload(self, payloads: Mapping[str, int]) -> None:
         """Whether the bytes are new is known once they have a number."""
-        if self.pack is not None:
-            now = self.changes["payload_id"] = payloads[self.pack.digest]
-            self.outcome, self.reason = _refined(self.page.payload_id, now)
+        if self.body is not None:
+            now = self.changes["payload_id"] = payloads[self.body.digest]
+            self.outcome, self.reason = _outcome_of_bytes(self.page.payload_id, now)
         if self.outcome in (Outcome.FETCHED, Outcome.UNCHANGED):
             self.changes |= {"last_matched_at": self.capture.fetched_at, "gone_at": None}
-            self.changes |= validators(self.capture, has_body=self.pack is not None)
+            self.changes |= cache_validators(self.capture, has_body=self.body is not None)
         self.changes |= {"outcome": self.outcome, "reason": self.reason}
 
     def capture_row(self, run: int) -> dict[str, Any] | None:
         """The visit, if it brought something new."""
         if self.outcome in (Outcome.UNCHANGED, Outcome.REFUSED, Outcome.DEFERRED):
             return None
-        payload = self.changes.get("payload_id") if self.pack is not None else None
+        payload = self.changes.get("payload_id") if self.body is not None else None
         return capture_row(run, self.capture, payload, self.page.last_matched_at, self.reason)
 
     def page_row(self) -> dict[str, Any]:
         """The Page's state after it; what does not change is written as it was."""
         before = self.page._mapping
-        state = {f"new_{name}": self.changes.get(name, before[name]) for name in STATE}
+        state = {f"new_{name}": self.changes.get(name, before[name]) for name in STATE_COLUMNS}
         return state | {"page": self.page.id}
 
 
-def _settle(
+def _capture_result(
     page: PageState,
-    visit: Visit,
-    pack: Packed | None,
-    fresh: Fresh | None,
+    visit: FetchedPage,
+    pack: CompressedBody | None,
+    fresh: NewPage | None,
     target: int | None,
-    twins: Twins,
-) -> _Settled:
+    twins: DuplicateFinder,
+) -> _CaptureResult:
     capture, due_at = visit.capture, visit.due_at
     changes: dict[str, Any] = {} if target is None else {"redirect_to": target}
     if fresh is not None:
-        changes["story_key"] = fresh.story
-        twin = twins.find(fresh) if page.payload_id is None else None
+        changes["story_key"] = fresh.story_key
+        twin = twins.match(fresh) if page.payload_id is None else None
         if (
             twin is not None
         ):  # its bytes add nothing, and it need not be asked again: the other one is
@@ -220,11 +220,11 @@ def _settle(
         changes["gone_at"] = page.gone_at or capture.fetched_at
     in_vain = capture.outcome in (Outcome.FAILED, Outcome.DEFERRED)
     changes |= {"due_at": due_at, "attempts": page.attempts + 1 if in_vain else 0}
-    return _Settled(page, capture, capture.outcome, capture.reason, pack, changes)
+    return _CaptureResult(page, capture, capture.outcome, capture.reason, pack, changes)
 
 
-def store_payloads(
-    db: Connection, stored: Mapping[str, int], bodies: Sequence[tuple[Capture, Packed]]
+def save_payloads(
+    db: Connection, stored: Mapping[str, int], bodies: Sequence[tuple[Capture, CompressedBody]]
 ) -> Mapping[str, int]:
     """The numbers of all these bytes by digest; those that are not there yet are stored."""
     wanted = {pack.digest: (capture, pack) for capture, pack in reversed(bodies)}
@@ -232,9 +232,9 @@ def store_payloads(
         {
             "digest": digest,
             "size": len(capture.body or b""),
-            "codec": pack.coding,
+            "codec": pack.codec,
             "body": pack.body,
-            "dictionary_id": pack.dictionary,
+            "dictionary_id": pack.dictionary_id,
             "media_type": capture.media_type,
             "charset": capture.charset,
             "first_seen_at": capture.fetched_at,
@@ -246,17 +246,17 @@ def store_payloads(
     ]
     if not rows:
         return stored
-    db.execute(insert_new(db, PayloadRow, ["digest"]), rows)
-    return {**stored, **payloads_of(db, [str(row["digest"]) for row in rows])}
+    db.execute(insert_or_ignore(db, PayloadRow, ["digest"]), rows)
+    return {**stored, **payload_ids_by_digest(db, [str(row["digest"]) for row in rows])}
 
 
-def _refined(before: int | None, now: int) -> tuple[Outcome, Reason]:
+def _outcome_of_bytes(before: int | None, now: int) -> tuple[Outcome, Reason]:
     if before == now:
         return Outcome.UNCHANGED, Reason.SAME_BYTES
     return Outcome.FETCHED, Reason.NEW if before is None else Reason.CHANGED
 
 
-def validators(capture: Capture, *, has_body: bool) -> dict[str, str]:
+def cache_validators(capture: Capture, *, has_body: bool) -> dict[str, str]:
     """A 304 may repeat its validators or leave them out; only a body may clear them."""
     values = {
         "etag": capture.headers.get("etag", ""),

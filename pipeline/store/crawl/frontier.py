@@ -18,11 +18,11 @@ from pipeline.core.models import DueUrl, Link, LinkDecision, Outcome, Reason, Ur
 from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, url_key
 from pipeline.store.db import run_log
 from pipeline.store.db.schema import LedgerEntryRow, PageRow
-from pipeline.store.db.sql import chunks, insert_new, storable
+from pipeline.store.db.sql import chunks, insert_or_ignore, storable
 
 # Whose word on a title or a date counts more, where several Places show one URL.
-RANK = {"": 0, UrlKind.SECTION: 1, UrlKind.SITEMAP: 2, UrlKind.FEED: 3}
-SCOPE = (
+SOURCE_RANK = {"": 0, UrlKind.SECTION: 1, UrlKind.SITEMAP: 2, UrlKind.FEED: 3}
+LIFTABLE_REFUSALS = (
     Reason.OFF_SITE,
     Reason.NOT_ALLOWED,
     Reason.DENIED,
@@ -32,7 +32,7 @@ PageState = Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LinkCounts:
     """How the Links of one Place fared."""
 
     new: int
@@ -41,7 +41,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PageUpdate:
     """What one Link does to a Page that is known already."""
 
     outcome: Outcome
@@ -49,14 +49,14 @@ class Plan:
     changes: dict[str, Any]
 
 
-def keep_links(
+def save_links(
     db: Connection,
     run: int,
     site: str,
     verdicts: Sequence[LinkDecision],
     found_on: UrlKind,
     at: datetime,
-) -> Found:
+) -> LinkCounts:
     """Pages and ledger entries for the Links of a Place. Links to further Places are `meet`'s, unless they are refused."""
     ours = [
         verdict
@@ -65,29 +65,29 @@ def keep_links(
     ]
     judged: dict[str, LinkDecision] = {}
     for verdict in ours:
-        judged.setdefault(key_of(verdict.link.url), verdict)
+        judged.setdefault(page_key(verdict.link.url), verdict)
     known = _pages(db, list(judged))
     fresh = {key: verdict for key, verdict in judged.items() if key not in known}
     _insert(db, site, fresh, found_on, at)
     made = _pages(db, list(fresh))
-    plans = {row.id: plan(row, judged[key], site, found_on, at) for key, row in known.items()}
+    plans = {row.id: page_update(row, judged[key], site, found_on, at) for key, row in known.items()}
     _update(db, {page: each.changes for page, each in plans.items() if each.changes})
     entries = [(made[key].id, verdict.outcome, verdict.reason) for key, verdict in fresh.items()]
     entries += [(page, each.outcome, each.reason) for page, each in plans.items()]
-    run_log.enter(db, run, entries, at)
+    run_log.add_entries(db, run, entries, at)
     refused = sum(outcome is Outcome.REFUSED for _, outcome, _ in entries)
     new = sum(verdict.outcome is Outcome.PENDING for verdict in fresh.values())
-    return Found(new, len(judged) - new - refused, refused)
+    return LinkCounts(new, len(judged) - new - refused, refused)
 
 
-def keep_target(db: Connection, run: int, site: str, verdict: LinkDecision, at: datetime) -> int:
+def save_redirect_target(db: Connection, run: int, site: str, verdict: LinkDecision, at: datetime) -> int:
     """The Page that a redirect points to."""
-    keep_links(db, run, site, (verdict,), UrlKind.SECTION, at)
-    key = key_of(verdict.link.url)
+    save_links(db, run, site, (verdict,), UrlKind.SECTION, at)
+    key = page_key(verdict.link.url)
     return int(_pages(db, [key])[key].id)
 
 
-def meet(
+def register_sources(
     db: Connection,
     run: int,
     site: str,
@@ -98,23 +98,23 @@ def meet(
 ) -> tuple[DueUrl, ...]:
     """The Pages of Places, made where they are new, with pending entries in the ledger. One that this Run met before is left
     out unless `again`, so that sitemaps which name each other end."""
-    links = {_place_key(db, site, place.url): place for place in places}
-    pages = _met(db, site, links, at)
+    links = {_source_key(db, site, place.url): place for place in places}
+    pages = _ensure_source_pages(db, site, links, at)
     if lost := {
         key for key, page in pages.items() if page.site != site
     }:  # another Site met it since we looked
-        links = {_own_key(site, key) if key in lost else key: place for key, place in links.items()}
-        pages = _met(db, site, links, at)
-    seen = set() if again else _seen(db, run, [page.id for page in pages.values()])
+        links = {_site_scoped_key(site, key) if key in lost else key: place for key, place in links.items()}
+        pages = _ensure_source_pages(db, site, links, at)
+    seen = set() if again else _pages_in_ledger(db, run, [page.id for page in pages.values()])
     rows = [(pages[key], link) for key, link in links.items() if pages[key].id not in seen]
     _update(db, {row.id: {"kind": link.kind} for row, link in rows if row.kind != link.kind})
-    run_log.enter(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row, _ in rows], at)
-    return tuple(_due(row, link.kind) for row, link in rows)
+    run_log.add_entries(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row, _ in rows], at)
+    return tuple(_due_url(row, link.kind) for row, link in rows)
 
 
 def last_read(db: Connection, site: str, urls: Sequence[str]) -> dict[str, datetime]:
     """When a Site's Places were last read, by their URL as given; one that never was is left out."""
-    by_key = {key: url for url in urls for key in (key_of(url), _own_key(site, key_of(url)))}
+    by_key = {key: url for url in urls for key in (page_key(url), _site_scoped_key(site, page_key(url)))}
     found: dict[str, datetime] = {}
     for chunk in chunks(list(by_key)):
         query = select(PageRow.url_key, func.max(LedgerEntryRow.at)).join(
@@ -129,7 +129,7 @@ def last_read(db: Connection, site: str, urls: Sequence[str]) -> dict[str, datet
     return found
 
 
-def take(
+def lease_due(
     db: Connection, run: int, site: str, now: datetime, until: datetime, limit: int
 ) -> tuple[DueUrl, ...]:
     """Story Pages that are due, newest first, leased until the given time. A Page has at most one turn in a Run."""
@@ -140,7 +140,7 @@ def take(
         .exists()
     )
     query = (
-        select(*COLUMNS)
+        select(*PAGE_COLUMNS)
         .where(
             PageRow.site == site,
             PageRow.kind == UrlKind.STORY,
@@ -161,26 +161,26 @@ def take(
         db.execute(
             update(PageRow).where(PageRow.id.in_(chunk)).values(lease_run=run, lease_until=until)
         )
-    run_log.enter(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row in rows], now)
-    return tuple(_due(row, UrlKind.STORY) for row in rows)
+    run_log.add_entries(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row in rows], now)
+    return tuple(_due_url(row, UrlKind.STORY) for row in rows)
 
 
-def plan(row: PageState, verdict: LinkDecision, site: str, found_on: UrlKind, at: datetime) -> Plan:
+def page_update(row: PageState, verdict: LinkDecision, site: str, found_on: UrlKind, at: datetime) -> PageUpdate:
     """What a Link changes of a Page that is known, and which outcome this sight of it has."""
     if row.site != site:
-        return Plan(Outcome.REFUSED, Reason.OTHER_SITE, {})
+        return PageUpdate(Outcome.REFUSED, Reason.OTHER_SITE, {})
     if row.kind != UrlKind.STORY:
-        return Plan(Outcome.KNOWN, Reason.NOT_DUE, {})
+        return PageUpdate(Outcome.KNOWN, Reason.NOT_DUE, {})
     if verdict.outcome is Outcome.REFUSED:
         never = (
             {}
             if row.payload_id
             else {"due_at": None, "outcome": Outcome.REFUSED, "reason": verdict.reason}
         )
-        return Plan(Outcome.REFUSED, verdict.reason, never if row.due_at else {})
-    changes = _told(row, verdict.link, found_on)
+        return PageUpdate(Outcome.REFUSED, verdict.reason, never if row.due_at else {})
+    changes = _announced_changes(row, verdict.link, found_on)
     due_at = row.due_at
-    lifted = row.outcome == Outcome.REFUSED and row.reason in SCOPE
+    lifted = row.outcome == Outcome.REFUSED and row.reason in LIFTABLE_REFUSALS
     modified = verdict.link.modified_at
     newer = (
         modified is not None and row.last_matched_at is not None and modified > row.last_matched_at
@@ -188,17 +188,17 @@ def plan(row: PageState, verdict: LinkDecision, site: str, found_on: UrlKind, at
     if due_at is None and (lifted or newer):
         changes["due_at"] = due_at = at
     if due_at is not None and due_at <= at:
-        return Plan(Outcome.PENDING, Reason.NONE, changes)
-    return Plan(Outcome.KNOWN, Reason.NOT_DUE, changes)
+        return PageUpdate(Outcome.PENDING, Reason.NONE, changes)
+    return PageUpdate(Outcome.KNOWN, Reason.NOT_DUE, changes)
 
 
-def _told(row: PageState, link: Link, found_on: UrlKind) -> dict[str, Any]:
+def _announced_changes(row: PageState, link: Link, found_on: UrlKind) -> dict[str, Any]:
     """What a Place says of a Page, where it says more than is known or has more weight; the Page is then cleaned again."""
     said = {
         "announced_title": storable(link.title), "announced_published_at": link.published_at, "announced_modified_at": link.modified_at,
         "announced_tags": storable("\n".join(link.tags)),
     }  # fmt: skip
-    weightier = RANK[found_on] >= RANK[row.announced_source]
+    weightier = SOURCE_RANK[found_on] >= SOURCE_RANK[row.announced_source]
     news = {
         name: value
         for name, value in said.items()
@@ -212,7 +212,7 @@ def _told(row: PageState, link: Link, found_on: UrlKind) -> dict[str, Any]:
     }
 
 
-COLUMNS = (
+PAGE_COLUMNS = (
     PageRow.id,
     PageRow.site,
     PageRow.kind,
@@ -235,7 +235,7 @@ COLUMNS = (
 )
 
 
-def key_of(url: str) -> str:
+def page_key(url: str) -> str:
     """The key of any string that a Place called a URL; one that is none has the key of its letters."""
     try:
         return url_key(url)
@@ -243,18 +243,18 @@ def key_of(url: str) -> str:
         return blake2b(f"not a url:{url}".encode("utf8", "replace"), digest_size=16).hexdigest()
 
 
-def _place_key(db: Connection, site: str, url: str) -> str:
+def _source_key(db: Connection, site: str, url: str) -> str:
     """Two Sites may read one feed. Each then has a Page of its own for it: shared validators would hide Links from one."""
-    key = key_of(url)
+    key = page_key(url)
     owner = db.scalar(select(PageRow.site).where(PageRow.url_key == key))
-    return key if owner in (None, site) else _own_key(site, key)
+    return key if owner in (None, site) else _site_scoped_key(site, key)
 
 
-def _own_key(site: str, key: str) -> str:
+def _site_scoped_key(site: str, key: str) -> str:
     return blake2b(f"{site}:{key}".encode(), digest_size=16).hexdigest()
 
 
-def _met(db: Connection, site: str, links: dict[str, Link], at: datetime) -> dict[str, PageState]:
+def _ensure_source_pages(db: Connection, site: str, links: dict[str, Link], at: datetime) -> dict[str, PageState]:
     """The Pages of Places by key, made where they are new."""
     known = _pages(db, list(links))
     _insert(
@@ -267,7 +267,7 @@ def _met(db: Connection, site: str, links: dict[str, Link], at: datetime) -> dic
     return _pages(db, list(links))
 
 
-def _spelling(url: str) -> str:
+def _canonical_or_storable(url: str) -> str:
     try:
         return canonicalize(url)
     except ValueError:
@@ -279,12 +279,12 @@ def _pages(db: Connection, keys: Sequence[str]) -> dict[str, PageState]:
     for chunk in chunks(keys):
         rows.update(
             (row.url_key, row)
-            for row in db.execute(select(*COLUMNS).where(PageRow.url_key.in_(chunk)))
+            for row in db.execute(select(*PAGE_COLUMNS).where(PageRow.url_key.in_(chunk)))
         )
     return rows
 
 
-def _seen(db: Connection, run: int, pages: Sequence[int]) -> set[int]:
+def _pages_in_ledger(db: Connection, run: int, pages: Sequence[int]) -> set[int]:
     query = select(LedgerEntryRow.page_id).where(LedgerEntryRow.run_id == run)
     return {
         page
@@ -305,7 +305,7 @@ def _insert(
         {
             "site": site,
             "kind": verdict.link.kind,
-            "url": _spelling(verdict.link.url)[:MAX_URL_LENGTH],
+            "url": _canonical_or_storable(verdict.link.url)[:MAX_URL_LENGTH],
             "url_key": key,
             "first_seen_at": at,
             "announced_title": storable(verdict.link.title),
@@ -324,7 +324,7 @@ def _insert(
         )  # in one order everywhere, else two crawls wait for each other's rows
     ]
     for chunk in chunks(rows):
-        db.execute(insert_new(db, PageRow, ["url_key"]), list(chunk))
+        db.execute(insert_or_ignore(db, PageRow, ["url_key"]), list(chunk))
 
 
 def _update(db: Connection, changes: dict[int, dict[str, Any]]) -> None:
@@ -332,7 +332,7 @@ def _update(db: Connection, changes: dict[int, dict[str, Any]]) -> None:
         db.execute(update(PageRow).where(PageRow.id == page).values(values))
 
 
-def _due(row: PageState, kind: UrlKind) -> DueUrl:
+def _due_url(row: PageState, kind: UrlKind) -> DueUrl:
     return DueUrl(
         row.id, row.url, kind, row.first_seen_at, row.etag, row.last_modified, row.attempts
     )

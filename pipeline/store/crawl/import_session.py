@@ -17,26 +17,26 @@ from sqlalchemy import Connection, Row, select, update
 
 from pipeline.core.errors import AlreadyRunning
 from pipeline.core.models import Capture, Link, LinkDecision, Outcome, Reason, UrlKind
-from pipeline.store.codec.dictionaries import PACKED, unpacked
+from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
 from pipeline.store.crawl import captures, frontier
-from pipeline.store.crawl.captures import Visit
-from pipeline.store.crawl.duplicate_urls import payloads_of
-from pipeline.store.crawl.frontier import key_of
+from pipeline.store.crawl.captures import FetchedPage
+from pipeline.store.crawl.duplicate_urls import payload_ids_by_digest
+from pipeline.store.crawl.frontier import page_key
 from pipeline.store.db import locks, run_log
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import CaptureRow, LedgerEntryRow, PageRow, PayloadRow, RunRow
-from pipeline.store.db.sql import chunks, insert_new, upsert
+from pipeline.store.db.sql import chunks, insert_or_ignore, upsert
 
-KIND = "import"
+RUN_KIND = "import"
 AnyRow = Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class ImportedPage:
     """One page as somebody else's visit met it."""
 
     url: str
-    at: datetime
+    fetched_at: datetime
     body: bytes
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -46,30 +46,30 @@ class Brought:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class SkippedRecord:
     """What came and is no page, and why in a few words; `url` is "" where it has none."""
 
     url: str
-    why: str
+    detail: str
     outcome: Outcome = Outcome.FAILED
     reason: Reason = Reason.BROKEN_RESPONSE
     at: datetime | None = None
     status: int | None = None
 
 
-class Intake:
+class ImportSession:
     """The door itself: one import at a time, with a Run for each Site that it brings pages of."""
 
     def __init__(self, store: Database) -> None:
         self.store = store
         self._lock: locks.Lock | None = None
         self._runs: dict[str, int] = {}
-        self._packers: dict[str, captures.Packer] = {}
+        self._compressors: dict[str, captures.BodyCompressor] = {}
 
     def open(self) -> None:
         """Closes what a killed import left open. Raises AlreadyRunning."""
         try:
-            self._lock = locks.acquire(self.store, KIND)
+            self._lock = locks.acquire(self.store, RUN_KIND)
         except AlreadyRunning:
             raise AlreadyRunning(
                 f"{self.store.name}: another import is at work; let it finish"
@@ -77,40 +77,40 @@ class Intake:
         with self.store.write() as db:
             for site in db.scalars(
                 select(RunRow.site)
-                .where(RunRow.kind == KIND, RunRow.status == "running")
+                .where(RunRow.kind == RUN_KIND, RunRow.status == "running")
                 .distinct()
             ).all():
-                run_log.settle_dead(db, site, KIND)
+                run_log.close_interrupted_runs(db, site, RUN_KIND)
 
-    def keep(self, brought: Sequence[tuple[str, Brought]]) -> Counter[tuple[Outcome, Reason]]:
+    def save_pages(self, brought: Sequence[tuple[str, ImportedPage]]) -> Counter[tuple[Outcome, Reason]]:
         """Keeps pages with their Sites, all of them or none, in their order; returns how they fared."""
-        self._get_packers({site for site, _ in brought})
-        packs = [self._packers[site].pack(each.body) for site, each in brought]
+        self._load_compressors({site for site, _ in brought})
+        packs = [self._compressors[site].compress(each.body) for site, each in brought]
         fared: Counter[tuple[Outcome, Reason]] = Counter()
         runs = dict(self._runs)
         with self.store.write() as db:
             for number, (site, each) in enumerate(brought):
                 if site not in runs:
-                    runs[site] = run_log.open_run(db, site, KIND)
-                fared[_keep(db, runs[site], site, each, packs[number])] += 1
+                    runs[site] = run_log.open_run(db, site, RUN_KIND)
+                fared[_save_page(db, runs[site], site, each, packs[number])] += 1
         self._runs = runs
         return fared
 
-    def _get_packers(self, sites: Collection[str]) -> None:
-        if new := [site for site in sites if site not in self._packers]:
+    def _load_compressors(self, sites: Collection[str]) -> None:
+        if new := [site for site in sites if site not in self._compressors]:
             with self.store.read() as db:
-                self._packers |= {site: captures.Packer.of(db, site) for site in new}
+                self._compressors |= {site: captures.BodyCompressor.for_site(db, site) for site in new}
 
-    def leave(self, left: Sequence[tuple[str, LeftOut]]) -> int:
+    def record_skipped(self, left: Sequence[tuple[str, SkippedRecord]]) -> int:
         """Names in the ledger what was left out of Sites that pages came in for; returns how many it names."""
-        by_site: dict[str, list[LeftOut]] = {}
+        by_site: dict[str, list[SkippedRecord]] = {}
         for site, each in left:
             by_site.setdefault(site, []).append(each)
         named = 0
         for site, some in by_site.items():
             for few in chunks(some):
                 with self.store.write() as db:
-                    named += _leave(db, self._runs[site], site, few)
+                    named += _record_skipped(db, self._runs[site], site, few)
         return named
 
     def close(self, status: str, detail: str = "") -> tuple[int, ...]:
@@ -127,7 +127,7 @@ class Intake:
 
 def sites_of(store: Database, urls: Sequence[str]) -> dict[str, str]:
     """The Sites of URLs that the archive knows."""
-    keys = {key_of(url): url for url in urls}
+    keys = {page_key(url): url for url in urls}
     found = dict[str, str]()
     with store.read() as db:
         for chunk in chunks(list(keys)):
@@ -140,62 +140,62 @@ def sites_of(store: Database, urls: Sequence[str]) -> dict[str, str]:
 
 def body_of(store: Database, url: str, at: datetime) -> bytes | None:
     """The bytes that a visit to a URL met, None where there was none or it brought none."""
-    query = select(*PACKED).join(CaptureRow, CaptureRow.payload_id == PayloadRow.id)
+    query = select(*COMPRESSED_COLUMNS).join(CaptureRow, CaptureRow.payload_id == PayloadRow.id)
     query = query.join(PageRow, PageRow.id == CaptureRow.page_id).where(
-        PageRow.url_key == key_of(url), CaptureRow.fetched_at == at
+        PageRow.url_key == page_key(url), CaptureRow.fetched_at == at
     )
     with store.read() as db:
         row = db.execute(query.limit(1)).first()
-        return unpacked(db, *row) if row else None
+        return decompress_payload(db, *row) if row else None
 
 
-def _visit(page: int, each: Brought, due_at: datetime | None) -> Visit:
+def _fetched_page(page: int, each: ImportedPage, due_at: datetime | None) -> FetchedPage:
     capture = Capture(
-        page_id=page, fetched_at=each.at, outcome=Outcome.FETCHED, reason=Reason.NEW, status=each.status,
+        page_id=page, fetched_at=each.fetched_at, outcome=Outcome.FETCHED, reason=Reason.NEW, status=each.status,
         headers=dict(each.headers), media_type=each.media_type, charset=each.charset, body=each.body, size=len(each.body),
         canonical_url=each.canonical_url,
     )  # fmt: skip
-    return Visit(capture, due_at)
+    return FetchedPage(capture, due_at)
 
 
-def _keep(
-    db: Connection, run: int, site: str, each: Brought, pack: captures.Packed
+def _save_page(
+    db: Connection, run: int, site: str, each: ImportedPage, pack: captures.CompressedBody
 ) -> tuple[Outcome, Reason]:
     before = _page(db, each.url)
     if before is not None and (before.site != site or before.kind != UrlKind.STORY):
         outcome = (Outcome.REFUSED, Reason.OTHER_SITE)
-        run_log.enter(db, run, [(before.id, *outcome)], each.at)
+        run_log.add_entries(db, run, [(before.id, *outcome)], each.fetched_at)
         return outcome
     if before is None:
-        frontier.keep_links(
-            db, run, site, (LinkDecision(Link(each.url)),), UrlKind.SECTION, each.at
+        frontier.save_links(
+            db, run, site, (LinkDecision(Link(each.url)),), UrlKind.SECTION, each.fetched_at
         )
     page = before or _page(db, each.url)
     assert page is not None
-    visit = _visit(page.id, each, before.due_at if before is not None else None)
-    if each.at < page.first_seen_at:
-        db.execute(update(PageRow).where(PageRow.id == page.id).values(first_seen_at=each.at))
-    if _is_there(db, page.id, each.at):
+    visit = _fetched_page(page.id, each, before.due_at if before is not None else None)
+    if each.fetched_at < page.first_seen_at:
+        db.execute(update(PageRow).where(PageRow.id == page.id).values(first_seen_at=each.fetched_at))
+    if _has_capture(db, page.id, each.fetched_at):
         outcome = (Outcome.UNCHANGED, Reason.SAME_BYTES)
-        run_log.settle(db, run, visit.capture, *outcome)
+        run_log.record_outcome(db, run, visit.capture, *outcome)
         return outcome
-    if page.last_matched_at is not None and each.at <= page.last_matched_at:
-        return _keep_earlier(db, run, visit.capture, pack)
-    (settled,) = captures.keep(db, run, site, (visit,), {0: pack})
+    if page.last_matched_at is not None and each.fetched_at <= page.last_matched_at:
+        return _save_earlier_capture(db, run, visit.capture, pack)
+    (settled,) = captures.save(db, run, site, (visit,), {0: pack})
     reasons = {Outcome.UNCHANGED: Reason.SAME_BYTES, Outcome.REDIRECTED: Reason.DUPLICATE}
     return settled, reasons.get(settled, Reason.CHANGED if page.payload_id else Reason.NEW)
 
 
-def _leave(db: Connection, run: int, site: str, left: Sequence[LeftOut]) -> int:
+def _record_skipped(db: Connection, run: int, site: str, left: Sequence[SkippedRecord]) -> int:
     """A Page that is not known yet is made as one that a crawl may still fetch where it meets a link to it."""
-    keyed = {key_of(each.url): each for each in reversed(left)}
+    keyed = {page_key(each.url): each for each in reversed(left)}
     known = _pages(db, list(keyed))
     fresh = [key for key in keyed if key not in known]
     refused = [
         LinkDecision(Link(keyed[key].url), Outcome.REFUSED, Reason.NOT_ALLOWED) for key in fresh
     ]
     now = datetime.now(UTC)
-    frontier.keep_links(db, run, site, refused, UrlKind.SECTION, now)
+    frontier.save_links(db, run, site, refused, UrlKind.SECTION, now)
     made = _pages(db, fresh)
     rows = {
         key: _entry(run, page.id, keyed[key], now)
@@ -215,17 +215,17 @@ def _leave(db: Connection, run: int, site: str, left: Sequence[LeftOut]) -> int:
     if old := [
         row for key, row in rows.items() if key in known
     ]:  # what came in under the same address has the word
-        db.execute(insert_new(db, LedgerEntryRow, ["run_id", "page_id"]), old)
+        db.execute(insert_or_ignore(db, LedgerEntryRow, ["run_id", "page_id"]), old)
     return len(rows)
 
 
-def _entry(run: int, page: int, each: LeftOut, now: datetime) -> dict[str, Any]:
+def _entry(run: int, page: int, each: SkippedRecord, now: datetime) -> dict[str, Any]:
     values = {
         "outcome": each.outcome,
         "reason": each.reason,
         "status": each.status,
         "at": each.at or now,
-        "detail": each.why,
+        "detail": each.detail,
     }
     return {"run_id": run, "page_id": page} | values
 
@@ -251,17 +251,17 @@ def _page(db: Connection, url: str) -> AnyRow | None:
         PageRow.payload_id,
     )
     return db.execute(
-        select(*columns).where(PageRow.url_key == key_of(url)).with_for_update()
+        select(*columns).where(PageRow.url_key == page_key(url)).with_for_update()
     ).first()
 
 
-def _is_there(db: Connection, page: int, at: datetime) -> bool:
+def _has_capture(db: Connection, page: int, at: datetime) -> bool:
     query = select(CaptureRow.id).where(CaptureRow.page_id == page, CaptureRow.fetched_at == at)
     return db.execute(query.limit(1)).first() is not None
 
 
-def _keep_earlier(
-    db: Connection, run: int, capture: Capture, pack: captures.Packed
+def _save_earlier_capture(
+    db: Connection, run: int, capture: Capture, pack: captures.CompressedBody
 ) -> tuple[Outcome, Reason]:
     """A visit before the last one: of what the Page is now nothing changes, but of its history."""
     query = select(CaptureRow.fetched_at, PayloadRow.digest).join(
@@ -277,11 +277,11 @@ def _keep_earlier(
         outcome = (Outcome.UNCHANGED, Reason.SAME_BYTES)
     else:
         outcome = (Outcome.FETCHED, Reason.CHANGED)
-        stored = captures.store_payloads(db, payloads_of(db, [pack.digest]), [(capture, pack)])
+        stored = captures.save_payloads(db, payload_ids_by_digest(db, [pack.digest]), [(capture, pack)])
         row = captures.capture_row(
             run, capture, stored[pack.digest], last.fetched_at if last else None, Reason.CHANGED
         )
-        db.execute(captures.ADD_CAPTURES, [row])
+        db.execute(captures.INSERT_CAPTURES, [row])
         db.execute(update(PageRow).where(PageRow.id == capture.page_id).values(needs_clean=True))
-    run_log.settle(db, run, capture, *outcome)
+    run_log.record_outcome(db, run, capture, *outcome)
     return outcome

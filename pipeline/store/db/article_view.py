@@ -41,7 +41,7 @@ class ArticleView:
     copies: int  # other Articles of its group
 
 
-def selected() -> Select[*tuple[Any, ...]]:
+def select_articles() -> Select[*tuple[Any, ...]]:
     """All Articles, to be narrowed down."""
     group = func.coalesce(SketchRow.leader_id, ArticleRow.page_id)
     follower = aliased(SketchRow)
@@ -68,7 +68,7 @@ def selected() -> Select[*tuple[Any, ...]]:
     )
 
 
-def viewed(row: Any) -> ArticleView:
+def to_article_view(row: Any) -> ArticleView:
     """A row of `selected`."""
     return ArticleView(
         row.page_id, row.site, row.url, row.title, tuple(row.authors), row.published_at, row.published_source,
@@ -77,12 +77,12 @@ def viewed(row: Any) -> ArticleView:
     )  # fmt: skip
 
 
-def by_keys(db: Connection, keys: Sequence[int]) -> list[ArticleView]:
+def articles_by_order_key(db: Connection, keys: Sequence[int]) -> list[ArticleView]:
     """The Articles of these order keys, in their order, as far as they are there."""
     found = dict[int, ArticleView]()
     for chunk in chunks(keys):
         for row in db.execute(
-            selected().add_columns(ArticleRow.order_key).where(ArticleRow.order_key.in_(chunk))
+            select_articles().add_columns(ArticleRow.order_key).where(ArticleRow.order_key.in_(chunk))
         ):
-            found[row.order_key] = viewed(row)
+            found[row.order_key] = to_article_view(row)
     return [found[key] for key in keys if key in found]

@@ -37,7 +37,7 @@ from pipeline.core.errors import (
 )
 
 BUSY_SECONDS = 30
-PAUSES = (
+RETRY_DELAYS = (
     0.1,
     0.3,
     1.0,
@@ -51,7 +51,7 @@ PAUSES = (
     30.0,
     30.0,
 )  # seconds: a restart takes some, an upgrade minutes
-OURS = (ProgrammingError, IntegrityError, DataError)
+PROGRAMMING_ERRORS = (ProgrammingError, IntegrityError, DataError)
 
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class Database:
 
     def __init__(self, address: str) -> None:
         self.url = parse_address(address)
-        self.name = shown(self.url)
+        self.name = display_name(self.url)
         self.engine = _engine(self.url)
 
     @property
@@ -78,13 +78,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read transaction: sees one state of the archive, blocks nobody."""
-        with self.telling(), self.engine.connect() as connection, connection.begin():
+        with self.translate_errors(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A write transaction: all of it or nothing, one writer at a time on SQLite."""
-        with self.telling(), self.engine.connect() as connection:
+        with self.translate_errors(), self.engine.connect() as connection:
             connection = connection.execution_options(nightdesk_write=True)
             with connection.begin() as transaction:
                 yield connection
@@ -101,8 +101,8 @@ class Database:
         except DBAPIError as error:
             if (
                 number is None
-                or not is_lost(error)
-                or not patiently(lambda: self._was_committed(number))
+                or not is_connection_lost(error)
+                or not retry_while_unavailable(lambda: self._was_committed(number))
             ):
                 raise
 
@@ -114,10 +114,10 @@ class Database:
         return bool(said == "committed")
 
     @contextmanager
-    def migrating(self) -> Iterator[Connection]:
+    def migration_transaction(self) -> Iterator[Connection]:
         """A write transaction in which SQLite lets a table that others refer to be rebuilt; what refers to nothing in the end
         undoes it all."""
-        with self.telling(), self.engine.connect() as connection:
+        with self.translate_errors(), self.engine.connect() as connection:
             connection = connection.execution_options(nightdesk_write=True)
             self._enforce_references(connection, False)
             try:
@@ -139,14 +139,14 @@ class Database:
             driver.execute(f"PRAGMA foreign_keys = {'ON' if enforced else 'OFF'}")
 
     @contextmanager
-    def telling(self) -> Iterator[None]:
+    def translate_errors(self) -> Iterator[None]:
         """Turns a database's error into one sentence that names the archive and what to do."""
         try:
             yield
         except DBAPIError as error:
-            if isinstance(error, OURS):
+            if isinstance(error, PROGRAMMING_ERRORS):
                 raise  # a fault in our statements wants its traceback
-            raise explain(error, self.name) from error
+            raise translate_error(error, self.name) from error
 
     def close(self) -> None:
         self.engine.dispose()
@@ -172,7 +172,7 @@ def parse_address(address: str) -> URL:
     return url
 
 
-def shown(url: URL) -> str:
+def display_name(url: URL) -> str:
     """How an archive is named to people: the file, or the address without its password."""
     return (
         str(url.database)
@@ -209,7 +209,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def is_lost(error: DBAPIError) -> bool:
+def is_connection_lost(error: DBAPIError) -> bool:
     """Whether there is no connection any more, or none to be had."""
     state = getattr(error.orig, "sqlstate", "")
     is_told = isinstance(error, OperationalError) and (
@@ -218,10 +218,10 @@ def is_lost(error: DBAPIError) -> bool:
     return error.connection_invalidated or is_told
 
 
-def patiently(call: Callable[[], T], wait: Callable[[float], object] = time.sleep) -> T:
+def retry_while_unavailable(call: Callable[[], T], wait: Callable[[float], object] = time.sleep) -> T:
     """The call's answer, tried again for some minutes while the database is away: each try has to be all or nothing. `wait`
     gets the seconds of a pause, and ends the patience by an answer that is true."""
-    for pause in PAUSES:
+    for pause in RETRY_DELAYS:
         try:
             return call()
         except DatabaseUnavailable as error:
@@ -231,7 +231,7 @@ def patiently(call: Callable[[], T], wait: Callable[[float], object] = time.slee
     return call()
 
 
-def explain(error: DBAPIError, name: str) -> NightdeskError:
+def translate_error(error: DBAPIError, name: str) -> NightdeskError:
     """The error of ours that says in one sentence what a database's error means for its owner."""
     said = " ".join(str(error.orig or error).split())
     low = said.lower()
@@ -253,7 +253,7 @@ def explain(error: DBAPIError, name: str) -> NightdeskError:
         return StoreError(
             f"{name}: is no SQLite archive or is damaged ({said}); restore a backup or name another file"
         )
-    if is_lost(error) or "connect" in low:
+    if is_connection_lost(error) or "connect" in low:
         return DatabaseUnavailable(
             f"{name}: cannot be reached ({said.split(' Is the server')[0][:200]}); is the server up and the address right?"
         )

@@ -21,7 +21,7 @@ from pipeline.core.errors import AlreadyRunning, StoreError
 from pipeline.store.db.engine import Database
 
 PREFIX = "nightdesk "
-HOLDER = text(
+HOLDER_QUERY = text(
     "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.granted "
     "AND (l.classid::bigint << 32 | l.objid::bigint) = CAST(:n AS bigint) AND a.datname = current_database()"
 )
@@ -36,7 +36,7 @@ class Lock:
         self._held = held
         self._renew = renew
 
-    def keep(self) -> None:
+    def ensure_held(self) -> None:
         """Takes the lock again where PostgreSQL lost its session, and the lock with it. Raises AlreadyRunning where somebody
         else was first, and Away."""
         if isinstance(self._held, FileLock) or self._renew is None:
@@ -68,7 +68,7 @@ def acquire(store: Database, name: str, wait: float = 0.0) -> Lock:
     return _acquire_file(store, name, wait) if store.is_sqlite else _acquire_advisory(store, name)
 
 
-def alone(db: Connection, name: str) -> None:
+def advisory_xact_lock(db: Connection, name: str) -> None:
     """Waits until no other transaction is alone under that name; lasts as long as this one. On SQLite every writer is."""
     if db.dialect.name == "postgresql":
         db.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _number(name)})
@@ -77,7 +77,7 @@ def alone(db: Connection, name: str) -> None:
 def _acquire_file(store: Database, name: str, wait: float) -> Lock:
     file = store.file
     assert file is not None
-    lock = FileLock(folder(file) / f"{name.replace(':', '-')}.lock")
+    lock = FileLock(lock_folder(file) / f"{name.replace(':', '-')}.lock")
     try:
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=wait)
@@ -108,7 +108,7 @@ def _name_left(lock: Path) -> str:
         return ""
 
 
-def folder(file: Path) -> Path:
+def lock_folder(file: Path) -> Path:
     """Where the lock files of a SQLite archive lie."""
     return file.with_name(file.name + ".locks")
 
@@ -129,10 +129,10 @@ def _number(name: str) -> int:
 
 def _advisory(store: Database, name: str) -> Connection:
     number = _number(name)
-    with store.telling():
+    with store.translate_errors():
         connection = store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         if not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar():
-            holder = connection.execute(HOLDER, {"n": number}).scalar() or ""
+            holder = connection.execute(HOLDER_QUERY, {"n": number}).scalar() or ""
             connection.close()
             raise AlreadyRunning(name, str(holder).removeprefix(PREFIX))
         connection.execute(

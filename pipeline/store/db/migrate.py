@@ -1,17 +1,17 @@
-"""The schema's version: made, upgraded, or refused when it is newer than this code.
+"""Create and upgrade the schema of an archive; refuse a schema that this code cannot read.
 
-Promises that an upgrade is one transaction on both databases, that two processes starting together do it once, and that a
-database of a newer Nightdesk is left alone. Alembic, which takes a sixth of a crawl's start to load, is loaded only where there
-is something to upgrade.
+An upgrade is one transaction on both databases, and two processes that start together upgrade once. Alembic takes a sixth of
+a crawl's start to load, so it is imported only where there is something to upgrade.
 """
 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, inspect, text
 
@@ -22,104 +22,141 @@ from pipeline.store.db.engine import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCRIPTS = Path(__file__).parents[3] / "migrations"
-UPGRADE_LOCK = "upgrade"
+SCRIPTS: Final = Path(__file__).parents[3] / "migrations"
+DEVELOPMENT_VERSION: Final = re.compile("00(0[1-9]|1[0-2])")  # schemas before the first release
+UPGRADE_LOCK: Final = "upgrade"
+UPGRADE_LOCK_NUMBER: Final = 778207415  # of the advisory lock on PostgreSQL
+UPGRADE_WAIT: Final = 120.0  # seconds
 
 
-def config() -> Config:
-    """Alembic's configuration; the `alembic` command itself reads the same from pyproject.toml."""
+def config(scripts: Path = SCRIPTS) -> Config:
+    """Return Alembic's configuration. The `alembic` command reads the same from pyproject.toml."""
     from alembic.config import Config
 
     settings = Config(stdout=io.StringIO(), output_buffer=io.StringIO())
-    settings.set_main_option("script_location", str(SCRIPTS))
+    settings.set_main_option("script_location", str(scripts))
     return settings
 
 
-def versions() -> Collection[str]:
-    """The schema versions that this code knows; each is a file that begins with it."""
-    return {path.name.partition("_")[0] for path in (SCRIPTS / "versions").glob("[0-9]*.py")}
+def versions(scripts: Path = SCRIPTS) -> Collection[str]:
+    """Return the schema versions that this code knows. Each is a file whose name begins with it."""
+    return {path.name.partition("_")[0] for path in (scripts / "versions").glob("[0-9]*.py")}
 
 
-def head() -> str:
-    """The newest of them."""
-    return max(versions())
+def head(scripts: Path = SCRIPTS) -> str:
+    """Return the newest schema version that this code knows."""
+    return max(versions(scripts))
 
 
 def current(connection: Connection) -> str | None:
-    """The schema version of the database, None where there is no schema."""
+    """Return the schema version of a database, or None where it has no schema."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return found
+    version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return version
 
 
-def ensure(store: Database, *, create: bool = True) -> None:
-    """Makes or upgrades the schema where it has to be. Raises NewerSchema, and StoreError where there is no archive and
-    `create` is False."""
-    if not create:
-        _must_exist(store)
+def ensure(store: Database, *, create: bool = True, scripts: Path = SCRIPTS) -> None:
+    """Create or upgrade the schema where that is needed.
+
+    Args:
+        store: The archive.
+        create: Whether to create an archive where there is none.
+        scripts: The folder of the migrations.
+
+    Raises:
+        NewerSchema: The archive was made by a newer Nightdesk.
+        StoreError: The archive was made by a development version, or there is no archive and
+            `create` is False.
+    """
+    if not create and store.file is not None and not store.file.exists():
+        raise StoreError(_no_archive_message(store))
     version = version_of(store)
     if version is None and not create:
-        raise StoreError(_nothing_here(store))
-    if version != head():
-        _refuse_newer(store, version)
-        _upgrade(store)
+        raise StoreError(_no_archive_message(store))
+    if version == head(scripts):
+        return
+    if version is not None:
+        _check_upgradable(store, version, scripts)
+    _upgrade(store, scripts)
 
 
 def version_of(store: Database) -> str | None:
-    """The schema version of an archive, None where there is none; makes the folder that it is to lie in."""
+    """Return the schema version of an archive, or None where there is no archive.
+
+    Creates the folder that the SQLite file will lie in.
+    """
     if store.file is not None and not store.file.exists():
-        with suppress(
-            OSError
-        ):  # a folder that cannot be made is told as a file that cannot be opened
+        # where this fails, the database reports a file that it cannot open
+        with suppress(OSError):
             store.file.parent.mkdir(parents=True, exist_ok=True)
     with store.read() as connection:
         return current(connection)
 
 
-def _must_exist(store: Database) -> None:
-    if store.file is not None and not store.file.exists():
-        raise StoreError(_nothing_here(store))
+def is_development_version(version: str | None) -> bool:
+    """Return whether a schema version is one of those before the first release."""
+    return version is not None and DEVELOPMENT_VERSION.fullmatch(version) is not None
 
 
-def _nothing_here(store: Database) -> str:
-    return f"{store.name}: there is no archive here yet; 'nightdesk crawl' makes it, or set database_url to another one"
+def development_message(store: Database, version: str | None) -> str:
+    """Return the sentence that refuses an archive of a development version."""
+    return (
+        f"{store.name}: is an archive of a development version of Nightdesk (schema {version}),"
+        " which this version cannot read; start a new archive, or export the old one with the"
+        " version that made it"
+    )
 
 
-def _refuse_newer(store: Database, version: str | None) -> None:
-    if version is not None and version not in versions():
+def _check_upgradable(store: Database, version: str, scripts: Path) -> None:
+    if is_development_version(version):
+        raise StoreError(development_message(store, version))
+    if version not in versions(scripts):
         raise NewerSchema(
-            f"{store.name}: its schema {version} was made by a newer Nightdesk than this one; update this checkout and its"
-            " virtual environment"
+            f"{store.name}: its schema {version} was made by a newer Nightdesk than this one;"
+            " update this checkout and its virtual environment"
         )
 
 
-def _upgrade(store: Database) -> None:
+def _no_archive_message(store: Database) -> str:
+    return (
+        f"{store.name}: there is no archive here yet; 'nightdesk crawl' makes it, or set"
+        " database_url to another one"
+    )
+
+
+def _upgrade(store: Database, scripts: Path) -> None:
     from alembic import command
 
     lock = _wait_for_lock(store)
     try:
         if store.is_sqlite:
-            with store.telling(), store.engine.connect() as connection:
-                # stays in the file; readers and the writer no longer block each other
-                connection.connection.driver_connection.execute("PRAGMA journal_mode = WAL")  # type: ignore[union-attr]
-        with store.migrating() as connection:
-            settings = config()
+            _use_write_ahead_log(store)
+        with store.migration_transaction() as connection:
+            settings = config(scripts)
             settings.attributes["connection"] = connection
             command.upgrade(settings, "head")
     finally:
         lock.release()
 
 
+def _use_write_ahead_log(store: Database) -> None:
+    """The mode stays in the file: readers and the writer no longer block each other."""
+    with store.translate_errors(), store.engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        driver.execute("PRAGMA journal_mode = WAL")  # type: ignore[union-attr]
+
+
 def _wait_for_lock(store: Database) -> locks.Lock:
     if store.is_sqlite:
         try:
-            return locks.acquire(store, UPGRADE_LOCK, wait=120)
+            return locks.acquire(store, UPGRADE_LOCK, wait=UPGRADE_WAIT)
         except AlreadyRunning:
             raise StoreError(
-                f"{store.name}: another process has been upgrading it for two minutes; look at that one"
+                f"{store.name}: another process has been upgrading it for two minutes;"
+                " look at that one"
             ) from None
-    with store.telling():
+    with store.translate_errors():
         connection = store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(text("SELECT pg_advisory_lock(778207415)"))
+        connection.execute(text(f"SELECT pg_advisory_lock({UPGRADE_LOCK_NUMBER})"))
     return locks.Lock(connection)

@@ -32,7 +32,7 @@ def open_run(db: Connection, site: str, kind: str, recipe: str = "", scope: str 
     )
 
 
-def enter(
+def add_entries(
     db: Connection, run: int, entries: Iterable[tuple[int, Outcome, Reason]], at: datetime
 ) -> None:
     """Adds Pages to a Run's ledger. A Page that is there already keeps its entry, unless that one refused or passed it over
@@ -64,12 +64,12 @@ def enter(
         db.execute(statement, list(chunk))
 
 
-def settle(db: Connection, run: int, capture: Capture, outcome: Outcome, reason: Reason) -> None:
+def record_outcome(db: Connection, run: int, capture: Capture, outcome: Outcome, reason: Reason) -> None:
     """Writes how a visit ended."""
-    settle_all(db, run, ((capture, outcome, reason),))
+    record_outcomes(db, run, ((capture, outcome, reason),))
 
 
-def settle_all(db: Connection, run: int, visits: Iterable[tuple[Capture, Outcome, Reason]]) -> None:
+def record_outcomes(db: Connection, run: int, visits: Iterable[tuple[Capture, Outcome, Reason]]) -> None:
     """Writes how visits ended."""
     rows = [
         {
@@ -89,7 +89,7 @@ def settle_all(db: Connection, run: int, visits: Iterable[tuple[Capture, Outcome
     db.execute(upsert(db, LedgerEntryRow, ["run_id", "page_id"], changed), rows)
 
 
-def count_links(db: Connection, run: int, page: int, links: int) -> None:
+def set_link_count(db: Connection, run: int, page: int, links: int) -> None:
     """Writes how many Links a Place showed."""
     entry = update(LedgerEntryRow).where(
         LedgerEntryRow.run_id == run, LedgerEntryRow.page_id == page
@@ -113,7 +113,7 @@ def close_run(
     db.execute(
         update(LedgerEntryRow).where(*pending).values(outcome=Outcome.DEFERRED, reason=deferred)
     )
-    counts = count(db, run)
+    counts = count_outcomes(db, run)
     db.execute(
         update(RunRow)
         .where(RunRow.id == run)
@@ -124,7 +124,7 @@ def close_run(
     return counts
 
 
-def count(db: Connection, run: int) -> dict[str, int]:
+def count_outcomes(db: Connection, run: int) -> dict[str, int]:
     """Entries of a Run by outcome."""
     query = (
         select(LedgerEntryRow.outcome, func.count())
@@ -134,7 +134,7 @@ def count(db: Connection, run: int) -> dict[str, int]:
     return {str(outcome): number for outcome, number in db.execute(query)}
 
 
-def settle_dead(db: Connection, site: str, kind: str) -> tuple[int, ...]:
+def close_interrupted_runs(db: Connection, site: str, kind: str) -> tuple[int, ...]:
     """Ends the Runs of a Site whose process died, and returns their numbers. Only for the holder of the Site's lock."""
     query = select(RunRow.id).where(
         RunRow.site == site, RunRow.kind == kind, RunRow.status == "running"
@@ -145,7 +145,7 @@ def settle_dead(db: Connection, site: str, kind: str) -> tuple[int, ...]:
     return dead
 
 
-def running_since(store: Database, site: str, kind: str, holder: str = "") -> str:
+def running_message(store: Database, site: str, kind: str, holder: str = "") -> str:
     """The sentence for someone who came second; `holder` names the process that was first, where it is known."""
     query = select(RunRow.id, RunRow.started_at).where(
         RunRow.site == site, RunRow.kind == kind, RunRow.status == "running"

@@ -15,10 +15,10 @@ from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, PageRow, RunRow, SiteCountsRow
 from pipeline.store.db.sql import chunks, upsert
 
-FEW = 50  # Sites that are counted one by one; more of them in one go
+MAX_SITES_BY_INDEX = 50  # Sites that are counted one by one; more of them in one go
 
 
-class Count(NamedTuple):
+class SiteCounts(NamedTuple):
     """Stories of a Site: URLs, those with bytes, Articles."""
 
     pages: int = 0
@@ -26,7 +26,7 @@ class Count(NamedTuple):
     articles: int = 0
 
 
-def keep(store: Database, site: str) -> None:
+def refresh(store: Database, site: str) -> None:
     """Counts a Site and keeps it, unless one of its Runs is at work: that one will."""
     with store.read() as db:
         runs = db.execute(
@@ -35,13 +35,13 @@ def keep(store: Database, site: str) -> None:
         newest = db.scalar(select(func.max(RunRow.id)).where(RunRow.site == site))
         if runs is not None or newest is None:
             return
-        count = _counted(db, (site,)).get(site, Count())
+        count = _counted(db, (site,)).get(site, SiteCounts())
     with store.write() as db:
         row = {"site": site, "run_id": newest, **count._asdict()}
-        db.execute(upsert(db, SiteCountsRow, ["site"], ["run_id", *Count._fields]), row)
+        db.execute(upsert(db, SiteCountsRow, ["site"], ["run_id", *SiteCounts._fields]), row)
 
 
-def of(db: Connection, newest: Mapping[str, int | None]) -> dict[str, Count]:
+def counts_by_site(db: Connection, newest: Mapping[str, int | None]) -> dict[str, SiteCounts]:
     """The counts of Sites, each with the number of its newest Run, or None while one is at work."""
     kept = {
         row.site: row
@@ -49,19 +49,19 @@ def of(db: Connection, newest: Mapping[str, int | None]) -> dict[str, Count]:
             select(
                 SiteCountsRow.site,
                 SiteCountsRow.run_id,
-                *(getattr(SiteCountsRow, n) for n in Count._fields),
+                *(getattr(SiteCountsRow, n) for n in SiteCounts._fields),
             )
         )
     }
     found = {
-        site: Count(*kept[site][2:])
+        site: SiteCounts(*kept[site][2:])
         for site, run in newest.items()
         if site in kept and run is not None and kept[site].run_id == run
     }
     return found | _counted(db, newest.keys() - found.keys())
 
 
-def wrong(store: Database) -> Iterator[tuple[str, Count, Count]]:
+def mismatches(store: Database) -> Iterator[tuple[str, SiteCounts, SiteCounts]]:
     """Sites of which something else was kept than there is, with both; those at which a Run is at work are left out."""
     at_work = select(RunRow.site).where(RunRow.finished_at.is_(None))
     newest = select(func.max(RunRow.id)).where(RunRow.site == SiteCountsRow.site).scalar_subquery()
@@ -75,21 +75,21 @@ def wrong(store: Database) -> Iterator[tuple[str, Count, Count]]:
     for site in sites:
         with store.read() as db:
             kept = db.execute(
-                select(*(getattr(SiteCountsRow, name) for name in Count._fields)).where(
+                select(*(getattr(SiteCountsRow, name) for name in SiteCounts._fields)).where(
                     SiteCountsRow.site == site
                 )
             ).one()
-            there = _counted(db, (site,)).get(site, Count())
+            there = _counted(db, (site,)).get(site, SiteCounts())
             is_over = db.execute(query.where(SiteCountsRow.site == site)).first() is not None
-        if is_over and Count(*kept) != there:
-            yield site, Count(*kept), there
+        if is_over and SiteCounts(*kept) != there:
+            yield site, SiteCounts(*kept), there
 
 
-def _counted(db: Connection, sites: Collection[str]) -> dict[str, Count]:
+def _counted(db: Connection, sites: Collection[str]) -> dict[str, SiteCounts]:
     if not sites:
         return {}
     # no index helps who counts all, and SQLite would take that of sites: four times slower
-    name = PageRow.site + "" if len(sites) > FEW else PageRow.site
+    name = PageRow.site + "" if len(sites) > MAX_SITES_BY_INDEX else PageRow.site
     query = select(
         name, func.count(), func.count(PageRow.payload_id), func.count(ArticleRow.page_id)
     )
@@ -98,10 +98,10 @@ def _counted(db: Connection, sites: Collection[str]) -> dict[str, Count]:
         .where(PageRow.kind == UrlKind.STORY)
         .group_by(name)
     )
-    lots = [None] if len(sites) > FEW else list(chunks(sorted(sites)))
+    lots = [None] if len(sites) > MAX_SITES_BY_INDEX else list(chunks(sorted(sites)))
     rows = [
         row
         for lot in lots
         for row in db.execute(query if lot is None else query.where(PageRow.site.in_(lot)))
     ]
-    return {row[0]: Count(*row[1:]) for row in rows if row[0] in sites}
+    return {row[0]: SiteCounts(*row[1:]) for row in rows if row[0] in sites}

@@ -21,7 +21,7 @@ def insert_into(db: Connection, table: type[Base]) -> Any:
     return sqlite.insert(table) if db.dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def insert_new(db: Connection, table: type[Base], unique: Sequence[str]) -> Any:
+def insert_or_ignore(db: Connection, table: type[Base], unique: Sequence[str]) -> Any:
     """An INSERT that leaves rows alone which are there already."""
     return insert_into(db, table).on_conflict_do_nothing(index_elements=unique)
 

@@ -46,7 +46,7 @@ def test_bytes_come_back_as_they_were_served(archive: CrawlSession, store: Datab
     night(archive, {A: body})
     page = pages.find_page(store, A)
     assert page is not None
-    assert pages.raw(store, page.id) == ("text/html", "", body)
+    assert pages.newest_payload(store, page.id) == ("text/html", "", body)
     assert page.digest == sha256(body).hexdigest()
 
 
@@ -133,7 +133,7 @@ def test_a_page_that_is_gone_keeps_its_bytes_and_the_day_it_went(
     page = pages.find_page(store, A)
     assert page is not None
     assert page.gone_at == NIGHT + DAY
-    assert pages.raw(store, page.id) is not None
+    assert pages.newest_payload(store, page.id) is not None
 
 
 @pytest.mark.parametrize("answer", [Reply(BODY), Reply(b"another body"), NOT_MODIFIED])
@@ -165,45 +165,45 @@ def test_a_place_keeps_its_validators_only_together_with_its_links(
     archive: CrawlSession, store: Database
 ) -> None:
     run = archive.start_run(SITE)
-    due = archive.meet_place(run, FEED)
+    due = archive.register_source(run, FEED)
     assert one(store, "SELECT etag FROM page") == ""
-    archive.keep_place(run, capture(due, Reply(b"<rss/>", etag='"f"')), links(A, B), UrlKind.FEED)
+    archive.save_source(run, capture(due, Reply(b"<rss/>", etag='"f"')), links(A, B), UrlKind.FEED)
     assert rows(store, "SELECT etag FROM page WHERE kind = 'feed'") == [('"f"',)]
     assert one(store, "SELECT count(*) FROM page WHERE kind = 'story'") == 2
     archive.finish_run(run, "finished")
-    again = archive.meet_place(archive.start_run(SITE), FEED)
+    again = archive.register_source(archive.start_run(SITE), FEED)
     assert again.etag == '"f"'
 
 
 def test_a_sitemap_index_is_asked_whole_every_time(archive: CrawlSession) -> None:
     run = archive.start_run(SITE)
     index = CrawlSource(url("sitemap.xml"), UrlKind.SITEMAP)
-    due = archive.meet_place(run, index)
+    due = archive.register_source(run, index)
     child = LinkDecision(Link(url("sitemap-1.xml"), UrlKind.SITEMAP))
-    met = archive.keep_place(
+    met = archive.save_source(
         run, capture(due, Reply(b"<x/>", etag='"i"')), (child, child), UrlKind.SITEMAP
     )
-    assert [each.url for each in met.places] == [url("sitemap-1.xml")]
-    again = archive.keep_place(
-        run, capture(met.places[0], Reply(b"<x/>")), (child,), UrlKind.SITEMAP
+    assert [each.url for each in met.child_sources] == [url("sitemap-1.xml")]
+    again = archive.save_source(
+        run, capture(met.child_sources[0], Reply(b"<x/>")), (child,), UrlKind.SITEMAP
     )
-    assert again.places == (), "a child that names itself is not asked again"
+    assert again.child_sources == (), "a child that names itself is not asked again"
     archive.finish_run(run, "finished")
-    assert archive.meet_place(archive.start_run(SITE), index).etag == ""
+    assert archive.register_source(archive.start_run(SITE), index).etag == ""
 
 
 def test_two_sites_may_list_one_feed_and_neither_hides_its_links_from_the_other(
     archive: CrawlSession, store: Database
 ) -> None:
     first = archive.start_run(SITE)
-    due = archive.meet_place(first, FEED)
-    archive.keep_place(first, capture(due, Reply(b"<rss/>", etag='"f"')), links(A), UrlKind.FEED)
+    due = archive.register_source(first, FEED)
+    archive.save_source(first, capture(due, Reply(b"<rss/>", etag='"f"')), links(A), UrlKind.FEED)
     archive.finish_run(first, "finished")
     second = archive.start_run("evening")
-    other = archive.meet_place(second, FEED)
+    other = archive.register_source(second, FEED)
     assert other.page_id != due.page_id
     assert other.etag == ""
-    met = archive.keep_place(second, capture(other, Reply(b"<rss/>")), links(A, B), UrlKind.FEED)
+    met = archive.save_source(second, capture(other, Reply(b"<rss/>")), links(A, B), UrlKind.FEED)
     archive.finish_run(second, "finished")
     assert (met.new, met.refused) == (1, 1)
     assert rows(
@@ -228,8 +228,8 @@ def test_letters_that_a_database_refuses_are_replaced(
             LinkDecision(Link(url(wild)), Outcome.REFUSED, Reason.BAD_URL),
         ],
     )
-    (due,) = archive.take_due(run, 10)
-    archive.keep(run, replace(capture(due, FAILED), detail=wild), NIGHT)
+    (due,) = archive.lease_due(run, 10)
+    archive.save_capture(run, replace(capture(due, FAILED), detail=wild), NIGHT)
     archive.finish_run(run, "failed", wild)
     assert one(store, "SELECT announced_title FROM page WHERE url = :url", url=A) == kept
     assert one(store, "SELECT detail FROM ledger WHERE url = :url", url=A) == kept
@@ -268,15 +268,15 @@ def test_spellings_of_one_url_are_one_page(archive: CrawlSession, store: Databas
     spellings = [A, "HTTPS://COURIER.example:443/a", A + "#top", A + "?utm_source=feed"]
     run = archive.start_run(SITE)
     show(archive, run, links(*spellings))
-    assert [due.url for due in archive.take_due(run, 10)] == [A]
+    assert [due.url for due in archive.lease_due(run, 10)] == [A]
 
 
 def test_a_time_without_a_zone_is_refused(archive: CrawlSession, store: Database) -> None:
     run = archive.start_run(SITE)
-    due = archive.meet_place(run, FEED)
+    due = archive.register_source(run, FEED)
     naive = datetime(2024, 3, 1, 2, 30)  # noqa: DTZ001 - that is the point
     with pytest.raises(StatementError, match="a time without zone"):
-        archive.keep_place(run, capture(due, Reply(b"<rss/>"), naive), links(A), UrlKind.FEED)
+        archive.save_source(run, capture(due, Reply(b"<rss/>"), naive), links(A), UrlKind.FEED)
     assert one(store, "SELECT count(*) FROM page WHERE kind = 'story'") == 0
 
 
@@ -285,16 +285,16 @@ def test_a_page_that_is_not_there_any_more_is_an_error_of_the_store(
 ) -> None:
     run = archive.start_run(SITE)
     show(archive, run, links(A))
-    (due,) = archive.take_due(run, 1)
+    (due,) = archive.lease_due(run, 1)
     do(store, "DELETE FROM ledger_entry WHERE page_id = :id", id=due.page_id)
     do(store, "DELETE FROM page WHERE id = :id", id=due.page_id)
     with pytest.raises(StoreError, match="not in the archive any more"):
-        archive.keep(run, capture(due, Reply(BODY)), None)
+        archive.save_capture(run, capture(due, Reply(BODY)), None)
 
 
 def test_links_by_the_thousand_are_kept_in_one_go(archive: CrawlSession, store: Database) -> None:
     run = archive.start_run(SITE)
     many = [url(str(number)) for number in range(1501)]
     show(archive, run, links(*many))
-    assert len(archive.take_due(run, 5000)) == 1501
+    assert len(archive.lease_due(run, 5000)) == 1501
     assert archive.finish_run(run, "stopped") == {"fetched": 1, "deferred": 1501}

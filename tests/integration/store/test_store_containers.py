@@ -11,10 +11,10 @@ from pipeline.core.models import Block, BlockKind, ExtractedPage, Metadata, Reci
 from pipeline.extract import EXTRACTORS
 from pipeline.jobs.site_profile import site_profile_report
 from pipeline.store.clean import container_stats
-from pipeline.store.clean.container_stats import Container, Known
-from pipeline.store.clean.line_memory import Seen
+from pipeline.store.clean.container_stats import ContainerSighting, ContainerStats
+from pipeline.store.clean.line_sightings import PageSightings
 from pipeline.store.clean.session import CleanSession
-from pipeline.store.clean.types import Undrafted
+from pipeline.store.clean.types import PendingPayload
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.read import pages
@@ -34,8 +34,8 @@ from tests.support.archive_factory import (
 from tests.support.reclean_factory import PARAGRAPHS, Extractors, reclean, site
 
 STORY, BOX = "div.story-text > p", "div.box > p"
-SHOWN = (Container(STORY, True, is_main=True), Container(BOX, False))
-OTHER = (Container("td.content > p", True, is_main=True), Container(STORY, False))
+SHOWN = (ContainerSighting(STORY, True, is_main=True), ContainerSighting(BOX, False))
+OTHER = (ContainerSighting("td.content > p", True, is_main=True), ContainerSighting(STORY, False))
 
 
 @pytest.fixture
@@ -45,23 +45,23 @@ def shelf(store: Database) -> CleanSession:
 
 def draft(
     shelf: CleanSession,
-    shows: Mapping[str, tuple[Container, ...]],
+    shows: Mapping[str, tuple[ContainerSighting, ...]],
     recipe: Recipe = RECIPE,
     learn: bool = True,
 ) -> None:
     """Drafts all bytes that were not; what bytes show is told by how they begin."""
-    for each in shelf.undrafted(recipe, 0, 1000):
-        payload = each.source.payload_id
+    for each in shelf.pending_payloads(recipe, 0, 1000):
+        payload = each.raw_page.payload_id
         shown = next(
             shown for begin, shown in shows.items() if body_of(each).startswith(begin.encode())
         )
-        seen = {page: Seen(containers={payload: shown}) for page, _ in each.pages}
-        shelf.put_drafts([(payload, draft_of(body_of(each), recipe))], seen if learn else None)
+        seen = {page: PageSightings(containers={payload: shown}) for page, _ in each.pages}
+        shelf.save_extracted([(payload, draft_of(body_of(each), recipe))], seen if learn else None)
 
 
-def known(store: Database) -> dict[str, Known]:
+def known(store: Database) -> dict[str, ContainerStats]:
     with store.read() as db:
-        return {each.name: each for each in container_stats.known(db, SITE)}
+        return {each.name: each for each in container_stats.ranked(db, SITE)}
 
 
 def counts(store: Database) -> dict[str, tuple[int, int, int]]:
@@ -102,11 +102,11 @@ def test_a_draft_that_is_there_already_is_not_counted_again(
     archive: CrawlSession, store: Database, shelf: CleanSession
 ) -> None:
     night(archive, {url("a"): b"One story"})
-    (undrafted,) = shelf.undrafted(RECIPE, 0, 9)
-    payload, page = undrafted.source.payload_id, undrafted.pages[0][0]
+    (undrafted,) = shelf.pending_payloads(RECIPE, 0, 9)
+    payload, page = undrafted.raw_page.payload_id, undrafted.pages[0][0]
     for _ in range(2):
-        shelf.put_drafts(
-            [(payload, draft_of(b"One story"))], {page: Seen(containers={payload: SHOWN})}
+        shelf.save_extracted(
+            [(payload, draft_of(b"One story"))], {page: PageSightings(containers={payload: SHOWN})}
         )
     assert counts(store)[STORY] == (1, 1, 0)
 
@@ -117,11 +117,11 @@ def test_what_a_dry_run_drafted_is_counted_when_the_memory_is_told(
     night(archive, {url("a"): b"One story"})
     draft(shelf, {"": SHOWN}, learn=False)
     assert counts(store) == {}
-    (told,) = shelf.unlearnt(RECIPE, 9)
+    (told,) = shelf.not_in_profile(RECIPE, 9)
     for _ in range(2):
-        shelf.learn(
+        shelf.add_to_profile(
             [told.extracted_page_id],
-            {page: Seen(containers={told.payload_id: SHOWN}) for page, _ in told.pages},
+            {page: PageSightings(containers={told.payload_id: SHOWN}) for page, _ in told.pages},
         )
     assert counts(store)[STORY] == (1, 1, 0)
 
@@ -132,14 +132,14 @@ def test_other_extractors_count_anew_and_take_the_place_of_the_old_ones(
     night(archive, {url(name): name.encode() for name in "abc"})
     draft(shelf, {"": SHOWN})
     newer = Recipe("extractors-2", RECIPE.rules)
-    (first, *_) = shelf.undrafted(newer, 0, 9)
-    seen = {first.pages[0][0]: Seen(containers={first.source.payload_id: OTHER})}
-    shelf.put_drafts([(first.source.payload_id, draft_of(b"a", newer))], seen)
+    (first, *_) = shelf.pending_payloads(newer, 0, 9)
+    seen = {first.pages[0][0]: PageSightings(containers={first.raw_page.payload_id: OTHER})}
+    shelf.save_extracted([(first.raw_page.payload_id, draft_of(b"a", newer))], seen)
     assert counts(store)[STORY] == (3, 3, 0), (
         "until all pages are extracted again, most is known by the old ones"
     )
     draft(shelf, {"": OTHER}, newer)
-    shelf.tidy(newer)
+    shelf.trim_profile(newer)
     assert counts(store) == {"td.content > p": (3, 3, 0), STORY: (0, 0, 3)}
     assert rows(store, "SELECT DISTINCT extractors FROM container") == [("extractors-2",)]
 
@@ -147,7 +147,7 @@ def test_other_extractors_count_anew_and_take_the_place_of_the_old_ones(
 def test_a_site_whose_containers_have_a_name_on_each_page_has_a_bounded_memory(
     monkeypatch: pytest.MonkeyPatch, archive: CrawlSession, store: Database, shelf: CleanSession
 ) -> None:
-    monkeypatch.setattr(container_stats, "MOST", 5)
+    monkeypatch.setattr(container_stats, "MAX_CONTAINERS", 5)
     for number in range(30):
         night(archive, {url(str(number)): b"Story %d" % number}, NIGHT + number * DAY)
         draft(
@@ -155,8 +155,8 @@ def test_a_site_whose_containers_have_a_name_on_each_page_has_a_bounded_memory(
             {
                 "": (
                     *SHOWN,
-                    Container(f"div.x{number} > p", True),
-                    Container(f"div.y{number} > p", False),
+                    ContainerSighting(f"div.x{number} > p", True),
+                    ContainerSighting(f"div.y{number} > p", False),
                 )
             },
         )
@@ -179,7 +179,7 @@ def test_pages_without_containers_and_other_sites_count_for_nothing(
 class Layouts(Extractors):
     """Each line stands in the container that is named before it; a line that begins with a question mark is no story."""
 
-    def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, ExtractedPage]]:
+    def drafts(self, payloads: Iterable[PendingPayload]) -> Iterator[tuple[PendingPayload, ExtractedPage]]:
         for payload in payloads:
             title, *lines = body_of(payload).decode().split("\n")
             blocks = []
@@ -231,7 +231,7 @@ def test_explain_knows_what_the_containers_of_a_page_hold_elsewhere(
     reclean(store, site(), extractors=Layouts())
     page = pages.find_page(store, url("2"))
     assert page is not None
-    explained = pages.explain(store, page)
+    explained = pages.explain_page(store, page)
     assert explained is not None
     assert [(each.name, each.story_pages, each.other_pages) for each in explained.containers] == [
         (STORY, 3, 0),

@@ -11,14 +11,14 @@ from pipeline.core.errors import AlreadyRunning
 from pipeline.jobs import repair
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.codec import dictionaries, dictionary_training
-from pipeline.store.codec.compression import Words, pack, unpack
+from pipeline.store.codec.compression import ZstdDictionary, compress, decompress
 from pipeline.store.crawl import import_session
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db import locks
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance import recompress
-from pipeline.store.maintenance.verify_sources import Asked, Fault, Looked
-from pipeline.store.read import export_articles, page_history, payloads
+from pipeline.store.maintenance.verify_sources import VerifyScope, Fault, VerifiedCounts
+from pipeline.store.read import export_articles, page_history
 from pipeline.store.read import pages as query
 from tests.support.archive_factory import (
     DAY,
@@ -60,11 +60,11 @@ def packing(store: Database) -> list[tuple[str, int | None]]:
 
 
 def found(store: Database) -> list[Fault]:
-    return list(repair.verify_archive(store, Asked(), Looked(), lambda *_: None))
+    return list(repair.verify_archive(store, VerifyScope(), VerifiedCounts(), lambda *_: None))
 
 
-def compact(store: Database, *, dry: bool = False) -> recompress.Compacted:
-    return recompress.compact(store, SITE, lambda *_: None, dry=dry)
+def compact(store: Database, *, dry: bool = False) -> recompress.RecompressStats:
+    return recompress.recompress_site(store, SITE, lambda *_: None, dry=dry)
 
 
 @pytest.fixture
@@ -81,18 +81,18 @@ def test_the_second_night_is_packed_by_pages_of_the_first_and_read_by_everyone(
 ) -> None:
     assert packing(second) == [("zstd", None)] * 10 + [("zstd+dict", 1)] * 4
     stored = one(second, "SELECT sum(length(body)) FROM payload WHERE dictionary_id = 1")
-    assert stored < 0.65 * sum(len(pack(page(number))[1]) for number in range(10, 14))
+    assert stored < 0.65 * sum(len(compress(page(number))[1]) for number in range(10, 14))
     for number in range(10, 14):
         body, address = page(number), url(f"first-{number}")
         found_page = one(second, "SELECT id FROM page WHERE url = :url", url=address)
         digest = sha256(body).hexdigest()
-        assert payloads.payload(second, digest) == body
-        assert query.raw(second, found_page) == ("text/html", "", body)
-        assert page_history.payload(second, found_page, digest) == ("text/html", "", body)
+        assert page_history.payload_bytes(second, digest) == body
+        assert query.newest_payload(second, found_page) == ("text/html", "", body)
+        assert page_history.page_payload(second, found_page, digest) == ("text/html", "", body)
         assert import_session.body_of(second, address, NIGHT + DAY) == body
-    told = {seen.url: seen.body for seen in export_articles.visits(second, export_articles.Asked())}
+    told = {seen.url: seen.body for seen in export_articles.iter_fetches(second, export_articles.ExportQuery())}
     assert told == pages(*range(14))
-    fresh = CleanSession(second, SITE).undrafted(RECIPE, 0, 100)
+    fresh = CleanSession(second, SITE).pending_payloads(RECIPE, 0, 100)
     assert {body_of(each) for each in fresh} == {page(number) for number in range(14)}
     assert found(second) == []
 
@@ -101,20 +101,20 @@ def test_a_dictionary_is_made_when_it_pays_and_again_when_the_pages_have_changed
     archive: CrawlSession, store: Database
 ) -> None:
     night(archive, pages(*range(7)))
-    assert dictionary_training.keep_up(store, SITE) is None  # too few
+    assert dictionary_training.retrain_if_needed(store, SITE) is None  # too few
     night(archive, {url("noise"): Random(1).randbytes(9000), **pages(7)}, NIGHT + DAY)
-    assert dictionary_training.keep_up(store, SITE) == 1
-    assert dictionary_training.keep_up(store, SITE) is None  # nothing is new
+    assert dictionary_training.retrain_if_needed(store, SITE) == 1
+    assert dictionary_training.retrain_if_needed(store, SITE) is None  # nothing is new
     night(archive, pages(*range(20, 40)), NIGHT + 2 * DAY)
-    assert dictionary_training.keep_up(store, SITE) is None  # they come to what they should
+    assert dictionary_training.retrain_if_needed(store, SITE) is None  # they come to what they should
     night(archive, pages(*range(20), layout="second"), NIGHT + 3 * DAY)
-    assert dictionary_training.keep_up(store, SITE) == 2
+    assert dictionary_training.retrain_if_needed(store, SITE) == 2
     night(
         archive, {url(f"noise-{n}"): Random(n).randbytes(9000) for n in range(40)}, NIGHT + 4 * DAY
     )
     before = dictionaries_of(store)
     assert (
-        dictionary_training.keep_up(store, SITE) is None
+        dictionary_training.retrain_if_needed(store, SITE) is None
     )  # no dictionary helps: that is what they come to from now on
     assert dictionaries_of(store) == before
     assert one(store, "SELECT median_ratio FROM dictionary WHERE id = 2") > 1
@@ -132,8 +132,8 @@ def test_what_is_packed_anew_keeps_its_bytes_and_a_kill_costs_a_step(
     before = dump(store, "payload", without=BYTES)
     plain = dump(store, "payload")
     told = compact(store, dry=True)
-    assert (told.looked, dump(store, "payload"), dictionaries_of(store)) == (30, plain, [])
-    assert 0.01 < told.after / told.before < 0.65
+    assert (told.examined, dump(store, "payload"), dictionaries_of(store)) == (30, plain, [])
+    assert 0.01 < told.bytes_after / told.bytes_before < 0.65
 
     def kill(_stage: str, done: int, of: int) -> None:
         assert of == 30
@@ -141,14 +141,14 @@ def test_what_is_packed_anew_keeps_its_bytes_and_a_kill_costs_a_step(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        recompress.compact(store, SITE, kill)
+        recompress.recompress_site(store, SITE, kill)
     stopped = packing(store)
     assert {None} < {number for _, number in stopped}
     lock = locks.acquire(store, f"compact:{SITE}")
     with pytest.raises(AlreadyRunning, match="let it finish"):
         compact(store)
     lock.release()
-    assert compact(store).packed > 0
+    assert compact(store).recompressed > 0
     assert [now for was, now in zip(stopped, packing(store), strict=True) if was[1]] == [
         was for was in stopped if was[1]
     ]
@@ -156,7 +156,7 @@ def test_what_is_packed_anew_keeps_its_bytes_and_a_kill_costs_a_step(
     assert {
         row[0] for row in rows(store, "SELECT id FROM payload WHERE dictionary_id IS NULL")
     } == parts
-    assert compact(store).packed == 0
+    assert compact(store).recompressed == 0
     assert dump(store, "payload", without=BYTES) == before
     assert found(store) == []
 
@@ -171,13 +171,13 @@ def test_a_dictionary_that_is_damaged_is_named_and_made_again_and_one_in_use_can
     with pytest.raises(Exception, match=r"(?i)foreign key"):
         do(second, "DELETE FROM dictionary")
     before = dump(second, "dictionary")
-    do(second, "UPDATE dictionary SET body = :junk", junk=pack(b"other pages than these" * 500)[1])
+    do(second, "UPDATE dictionary SET body = :junk", junk=compress(b"other pages than these" * 500)[1])
     again = Database(second.url.render_as_string(hide_password=False))
     (wrong,) = found(again)
-    assert (wrong.kind, wrong.mend) == ("dictionary", "dictionary")
+    assert (wrong.kind, wrong.repair) == ("dictionary", "dictionary")
     assert "4 payloads are packed by it" in wrong.sentence
     with again.read() as db, pytest.raises(dictionaries.DamagedDictionary):
-        dictionaries.words(db, 1)
+        dictionaries.load_dictionary(db, 1)
     assert [each[0] for each in packing(again)][-1] == "zstd+dict"
     archive = CrawlSession(again)
     night(archive, pages(50), NIGHT + 2 * DAY)  # which is not lost, but packed without it
@@ -195,8 +195,8 @@ def test_a_dictionary_that_is_damaged_is_named_and_made_again_and_one_in_use_can
 
 
 def test_another_dictionary_is_an_error_and_never_other_bytes() -> None:
-    coding, packed = Words(page(1)).pack(page(2))
-    assert unpack(coding, packed, Words(page(1))) == page(2)
-    for wrong in (Words(page(1)[::-1]), Words(page(1) + b"x"), None):
+    coding, packed = ZstdDictionary(page(1)).compress(page(2))
+    assert decompress(coding, packed, ZstdDictionary(page(1))) == page(2)
+    for wrong in (ZstdDictionary(page(1)[::-1]), ZstdDictionary(page(1) + b"x"), None):
         with pytest.raises(ValueError, match=r"damaged|missing"):
-            unpack(coding, packed, wrong)
+            decompress(coding, packed, wrong)

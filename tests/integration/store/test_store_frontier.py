@@ -15,7 +15,7 @@ from pipeline.core.errors import AlreadyRunning
 from pipeline.core.models import CrawlSource, DueUrl, Link, LinkDecision, Outcome, Reason, UrlKind
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.crawl import frontier
-from pipeline.store.crawl.session import LEASE, CrawlSession
+from pipeline.store.crawl.session import LEASE_DURATION, CrawlSession
 from pipeline.store.db import run_log
 from pipeline.store.db.engine import Database
 from tests.support.archive_factory import (
@@ -60,9 +60,9 @@ def crawl(
     run = archive.start_run(SITE)
     at = NIGHT + days * DAY
     show(archive, run, verdicts, at)
-    due = archive.take_due(run, 100)
+    due = archive.lease_due(run, 100)
     for each in due:
-        archive.keep(run, capture(each, Reply(f"{each.url} {days}".encode()), at), at)
+        archive.save_capture(run, capture(each, Reply(f"{each.url} {days}".encode()), at), at)
     archive.finish_run(run, "finished")
     return run, [each.url for each in due]
 
@@ -73,9 +73,9 @@ def test_newest_pages_are_handed_out_first_and_no_more_than_asked_for(
     run = archive.start_run(SITE)
     show(archive, run, links(A), NIGHT)
     show(archive, run, links(B), NIGHT + DAY)
-    assert [due.url for due in archive.take_due(run, 1)] == [B]
-    assert [due.url for due in archive.take_due(run, 5)] == [A]
-    assert archive.take_due(run, 5) == ()
+    assert [due.url for due in archive.lease_due(run, 1)] == [B]
+    assert [due.url for due in archive.lease_due(run, 5)] == [A]
+    assert archive.lease_due(run, 5) == ()
 
 
 def test_a_page_has_one_turn_in_a_run_even_if_it_is_due_again_at_once(
@@ -83,25 +83,25 @@ def test_a_page_has_one_turn_in_a_run_even_if_it_is_due_again_at_once(
 ) -> None:
     run = archive.start_run(SITE)
     show(archive, run, links(A))
-    (due,) = archive.take_due(run, 5)
-    archive.keep(run, capture(due, Reply(b"one")), NIGHT)
-    assert archive.take_due(run, 5) == ()
+    (due,) = archive.lease_due(run, 5)
+    archive.save_capture(run, capture(due, Reply(b"one")), NIGHT)
+    assert archive.lease_due(run, 5) == ()
     archive.finish_run(run, "finished")
-    assert len(archive.take_due(archive.start_run(SITE), 5)) == 1
+    assert len(archive.lease_due(archive.start_run(SITE), 5)) == 1
 
 
 def test_a_leased_page_is_not_given_to_another_run(archive: CrawlSession, store: Database) -> None:
     run = archive.start_run(SITE)
     show(archive, run, links(A, B))
-    (mine,) = archive.take_due(run, 1)
+    (mine,) = archive.lease_due(run, 1)
     now = datetime.now(UTC)
     with store.write() as db:  # past the lock, which lets no second Run begin
         other = run_log.open_run(db, SITE, "crawl")
-        (theirs,) = frontier.take(db, other, SITE, now, now + LEASE, 5)
-        assert frontier.take(db, other, SITE, now, now + LEASE, 5) == ()
-        later = now + LEASE + timedelta(minutes=1)
-        again = frontier.take(
-            db, run_log.open_run(db, SITE, "crawl"), SITE, later, later + LEASE, 5
+        (theirs,) = frontier.lease_due(db, other, SITE, now, now + LEASE_DURATION, 5)
+        assert frontier.lease_due(db, other, SITE, now, now + LEASE_DURATION, 5) == ()
+        later = now + LEASE_DURATION + timedelta(minutes=1)
+        again = frontier.lease_due(
+            db, run_log.open_run(db, SITE, "crawl"), SITE, later, later + LEASE_DURATION, 5
         )
     assert {mine.url, theirs.url} == {A, B} == {due.url for due in again}
 
@@ -111,10 +111,10 @@ def test_leases_of_a_dead_run_are_freed_when_the_next_one_starts(
 ) -> None:
     run = archive.start_run(SITE)
     show(archive, run, links(A, B))
-    assert len(archive.take_due(run, 5)) == 2
+    assert len(archive.lease_due(run, 5)) == 2
     archive.close()  # as a killed process does: the lock is gone, the Run is not closed
     heir = CrawlSession(Database(database_url))
-    assert {due.url for due in heir.take_due(heir.start_run(SITE), 5)} == {A, B}
+    assert {due.url for due in heir.lease_due(heir.start_run(SITE), 5)} == {A, B}
     heir.close()
     assert rows(store, "SELECT status, detail FROM run WHERE id = :run", run=run) == [
         ("interrupted", "the process ended before its work")
@@ -180,14 +180,14 @@ def test_one_place_may_refuse_what_another_one_lets_in(
     run = archive.start_run(SITE)
     show(archive, run, [refused(A, Reason.NOT_ALLOWED)])
     show(archive, run, links(A), place=SITEMAP)
-    assert [due.url for due in archive.take_due(run, 5)] == [A]
+    assert [due.url for due in archive.lease_due(run, 5)] == [A]
 
 
 def test_a_later_modification_makes_an_old_page_due_again(archive: CrawlSession) -> None:
     run = archive.start_run(SITE)
     show(archive, run, links(A))
-    (due,) = archive.take_due(run, 5)
-    archive.keep(run, capture(due, Reply(b"one")), None)
+    (due,) = archive.lease_due(run, 5)
+    archive.save_capture(run, capture(due, Reply(b"one")), None)
     archive.finish_run(run, "finished")
     older, newer = Link(A, modified_at=NIGHT - DAY), Link(A, modified_at=NIGHT + timedelta(hours=1))
     assert crawl(archive, [LinkDecision(older)], 1)[1] == []
@@ -220,13 +220,13 @@ def test_what_a_feed_says_of_a_page_outweighs_a_section_and_makes_it_stale(
         place=CrawlSource(url("section"), UrlKind.SECTION),
     )
     archive.finish_run(run, "finished")
-    (material,) = shelf.stale(RECIPE, 0, 10)
-    assert (material.told.title, material.told.published_at, material.told.source) == (
+    (material,) = shelf.stale_pages(RECIPE, 0, 10)
+    assert (material.announced.title, material.announced.published_at, material.announced.source) == (
         "Said by the feed",
         NIGHT,
         "feed",
     )
-    assert material.told.tags == ("port", "sea")
+    assert material.announced.tags == ("port", "sea")
 
 
 def test_the_same_news_of_a_page_twice_makes_nothing_stale(
@@ -247,9 +247,9 @@ def test_the_same_news_of_a_page_twice_makes_nothing_stale(
 def test_the_counts_of_a_place_are_those_of_its_links(archive: CrawlSession) -> None:
     night(archive, {A: b"one"})
     run = archive.start_run(SITE)
-    place = archive.meet_place(run, SITEMAP)
+    place = archive.register_source(run, SITEMAP)
     verdicts = [*links(A, B, C, C), refused(url("d"))]
-    met = archive.keep_place(run, capture(place, Reply(b"<x/>")), verdicts, UrlKind.SITEMAP)
+    met = archive.save_source(run, capture(place, Reply(b"<x/>")), verdicts, UrlKind.SITEMAP)
     assert (met.new, met.known, met.refused) == (2, 1, 1)
 
 
@@ -269,7 +269,7 @@ def test_a_feed_that_two_sites_meet_at_the_same_moment_is_a_page_of_each(databas
 
         waited: list[int] = []
         event.listen(archive.store.engine, "before_cursor_execute", wait_for_the_other)
-        found[site] = archive.meet_place(run, FEED)
+        found[site] = archive.register_source(run, FEED)
         archive.close()
 
     threads = [threading.Thread(target=meet, args=(site,)) for site in (SITE, "evening")]
@@ -293,10 +293,10 @@ def test_two_sites_that_show_the_same_foreign_links_in_another_order_do_not_bloc
     def crawl_one(site: str, verdicts: Sequence[LinkDecision]) -> None:
         archive = CrawlSession(Database(database_url))
         run = archive.start_run(site)
-        due = archive.meet_place(run, CrawlSource(f"https://{site}.example/", UrlKind.SECTION))
+        due = archive.register_source(run, CrawlSource(f"https://{site}.example/", UrlKind.SECTION))
         together.wait(timeout=10)
         counts.append(
-            archive.keep_place(
+            archive.save_source(
                 run, capture(due, Reply(b"<html>")), verdicts, UrlKind.SECTION
             ).refused
         )
@@ -314,4 +314,4 @@ def test_two_sites_that_show_the_same_foreign_links_in_another_order_do_not_bloc
 def test_a_page_that_was_refused_as_too_long_is_handed_to_nobody(archive: CrawlSession) -> None:
     run = archive.start_run(SITE)
     show(archive, run, [replace(refused(url("x" * 3000)), reason=Reason.URL_TOO_LONG)])
-    assert archive.take_due(run, 5) == ()
+    assert archive.lease_due(run, 5) == ()

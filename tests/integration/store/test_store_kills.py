@@ -35,26 +35,26 @@ A, B = url("a"), url("b")
 # What the child does before it dies. `archive`, `run` and `die` are there.
 DEATHS = {
     "in the middle of a place": """
-place = archive.meet_place(run, FEED)
+place = archive.register_source(run, FEED)
 kill_at("INSERT INTO ledger_entry")
-archive.keep_place(run, capture(place, Reply(b"<rss/>", etag="new")), links(A, B), UrlKind.FEED)
+archive.save_source(run, capture(place, Reply(b"<rss/>", etag="new")), links(A, B), UrlKind.FEED)
 """,
     "between a place and its stories": """
 show(archive, run, links(A, B))
-archive.take_due(run, 2)
+archive.lease_due(run, 2)
 die()
 """,
     "in the middle of a story": """
 show(archive, run, links(A, B))
-due = archive.take_due(run, 2)
-archive.keep(run, capture(due[0], Reply(b"one")), None)
+due = archive.lease_due(run, 2)
+archive.save_capture(run, capture(due[0], Reply(b"one")), None)
 kill_at("INSERT INTO capture")
-archive.keep(run, capture(due[1], Reply(b"two")), None)
+archive.save_capture(run, capture(due[1], Reply(b"two")), None)
 """,
     "in the middle of the end": """
 show(archive, run, links(A, B))
-for due in archive.take_due(run, 2):
-    archive.keep(run, capture(due, Reply(b"one")), None)
+for due in archive.lease_due(run, 2):
+    archive.save_capture(run, capture(due, Reply(b"one")), None)
 kill_at("UPDATE run")
 archive.finish_run(run, "finished")
 """,
@@ -115,24 +115,24 @@ def test_after_a_kill_the_next_run_finds_all_there_is_and_takes_nothing_twice(
     die(database_url, death)
     run = start(archive)
     assert rows(store, "SELECT status FROM run ORDER BY id") == [("interrupted",), ("running",)]
-    assert runs.unbalanced(store, [1]) == frozenset()
+    assert runs.unbalanced_runs(store, [1]) == frozenset()
     before = {
         address for (address,) in rows(store, "SELECT url FROM page WHERE payload_id IS NOT NULL")
     }
-    place = archive.meet_place(run, FEED)
+    place = archive.register_source(run, FEED)
     linked = one(store, "SELECT count(*) FROM page WHERE kind = 'story'")
     assert (place.etag == "new") <= (linked == 2), (
         "a validator without its links would hide them for ever"
     )
-    archive.keep_place(run, capture(place, Reply(b"<rss/>")), links(A, B), UrlKind.FEED)
-    due = archive.take_due(run, 10)
+    archive.save_source(run, capture(place, Reply(b"<rss/>")), links(A, B), UrlKind.FEED)
+    due = archive.lease_due(run, 10)
     assert {each.url for each in due} == {A, B} - before
     for each in due:
-        archive.keep(run, capture(each, Reply(b"one")), None)
+        archive.save_capture(run, capture(each, Reply(b"one")), None)
     archive.finish_run(run, "finished")
     assert one(store, "SELECT count(*) FROM page WHERE payload_id IS NOT NULL") == 2
     assert one(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == 2
-    assert runs.unbalanced(store, [1, 2]) == frozenset()
+    assert runs.unbalanced_runs(store, [1, 2]) == frozenset()
 
 
 CLEAN = """

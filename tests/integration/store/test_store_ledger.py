@@ -34,14 +34,14 @@ def test_each_url_of_a_run_has_exactly_one_outcome(archive: CrawlSession, store:
     refused = LinkDecision(Link(D), Outcome.REFUSED, Reason.OFF_SITE)
     show(archive, run, [*links(A, B, C, A), refused])
     show(archive, run, [*links(A), refused])
-    first, second, _ = archive.take_due(run, 10)
-    archive.keep(run, capture(first, Reply(b"one")), None)
-    archive.keep(run, capture(second, FAILED), NIGHT)
+    first, second, _ = archive.lease_due(run, 10)
+    archive.save_capture(run, capture(first, Reply(b"one")), None)
+    archive.save_capture(run, capture(second, FAILED), NIGHT)
     counts = archive.finish_run(run, "stopped")
     assert counts == {"fetched": 2, "failed": 1, "deferred": 1, "refused": 1}
     found = rows(store, "SELECT url, outcome FROM ledger WHERE run = :run ORDER BY url", run=run)
     assert len(found) == len({address for address, _ in found}) == sum(counts.values())
-    assert runs.unbalanced(store, [run]) == frozenset()
+    assert runs.unbalanced_runs(store, [run]) == frozenset()
 
 
 def test_nothing_is_pending_after_a_run_and_what_was_is_still_due(
@@ -49,7 +49,7 @@ def test_nothing_is_pending_after_a_run_and_what_was_is_still_due(
 ) -> None:
     run = archive.start_run(SITE)
     show(archive, run, links(A, B))
-    archive.take_due(run, 1)
+    archive.lease_due(run, 1)
     archive.finish_run(run, "finished", deferred=Reason.BUDGET)
     assert one(store, "SELECT count(*) FROM ledger WHERE outcome = 'pending'") == 0
     assert rows(store, "SELECT DISTINCT reason FROM ledger WHERE outcome = 'deferred'") == [
@@ -66,7 +66,7 @@ def test_the_view_says_how_many_bytes_came_and_when(archive: CrawlSession, store
         store, "SELECT bytes, status, run_kind FROM ledger WHERE url = :url", url=A
     )
     assert (size, status, job) == (12, 200, "crawl")
-    assert runs.run_ledger(store, 1, Outcome.FETCHED)[0].when == NIGHT
+    assert runs.run_log(store, 1, Outcome.FETCHED)[0].at == NIGHT
 
 
 def test_a_story_is_known_when_it_is_linked_but_not_due(
@@ -74,8 +74,8 @@ def test_a_story_is_known_when_it_is_linked_but_not_due(
 ) -> None:
     run = archive.start_run(SITE)
     show(archive, run, links(A))
-    (due,) = archive.take_due(run, 1)
-    archive.keep(run, capture(due, Reply(b"one")), None)
+    (due,) = archive.lease_due(run, 1)
+    archive.save_capture(run, capture(due, Reply(b"one")), None)
     archive.finish_run(run, "finished")
     run = archive.start_run(SITE)
     show(archive, run, links(A))
@@ -96,14 +96,14 @@ def test_a_ledger_that_was_broken_on_purpose_is_noticed(
 ) -> None:
     night(archive, {A: b"one", B: GONE})
     night(archive, {C: b"two"}, site="evening")
-    assert runs.unbalanced(store, [1, 2]) == frozenset()
+    assert runs.unbalanced_runs(store, [1, 2]) == frozenset()
     do(
         store,
         breaking.replace("UPDATE run SET", "UPDATE run SET")
         + (" WHERE id = 1" if "UPDATE run" in breaking else ""),
     )
-    assert runs.unbalanced(store, [1, 2]) == {1}
-    broken = {state.site: state.unbalanced for state in runs.states(store, NIGHT)}
+    assert runs.unbalanced_runs(store, [1, 2]) == {1}
+    broken = {state.site: state.unbalanced for state in runs.site_statuses(store, NIGHT)}
     assert broken == {SITE: (1,), "evening": ()}
 
 
@@ -112,7 +112,7 @@ def test_a_run_that_is_still_going_on_is_not_called_unbalanced(
 ) -> None:
     run = archive.start_run(SITE)
     show(archive, run, links(A))
-    assert runs.unbalanced(store, [run]) == frozenset()
+    assert runs.unbalanced_runs(store, [run]) == frozenset()
 
 
 def test_a_clean_has_a_ledger_of_its_own_that_adds_up(
@@ -122,8 +122,8 @@ def test_a_clean_has_a_ledger_of_its_own_that_adds_up(
     assert clean(store) == {"archived": 1, "not_article": 1}
     night(archive, {A: b"another story", B: b"Before you go on, accept all"}, NIGHT + DAY)
     assert clean(store) == {"revised": 1}
-    assert runs.unbalanced(store, [1, 2, 3, 4]) == frozenset()
-    assert [run.kind for run in runs.runs(store, 10)] == ["clean", "crawl", "clean", "crawl"]
+    assert runs.unbalanced_runs(store, [1, 2, 3, 4]) == frozenset()
+    assert [run.kind for run in runs.list_runs(store, 10)] == ["clean", "crawl", "clean", "crawl"]
 
 
 def test_the_state_of_a_site_counts_its_stories_alone(
@@ -131,7 +131,7 @@ def test_the_state_of_a_site_counts_its_stories_alone(
 ) -> None:
     night(archive, {A: b"one story", B: GONE})
     clean(store)
-    (state,) = runs.states(store, NIGHT + DAY)
+    (state,) = runs.site_statuses(store, NIGHT + DAY)
     assert (state.site, state.pages, state.stored, state.articles) == (SITE, 2, 1, 1)
     assert set(state.last) == {"crawl", "clean"}
 
@@ -143,7 +143,7 @@ def test_what_a_site_has_is_read_from_its_last_count_only_while_no_run_has_come_
     clean(store)
 
     def seen() -> tuple[int, ...]:
-        (state,) = runs.states(store, NIGHT + DAY)
+        (state,) = runs.site_statuses(store, NIGHT + DAY)
         return state.pages, state.stored, state.articles, state.due
 
     assert seen() == (2, 2, 2, 2)

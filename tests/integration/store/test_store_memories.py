@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import event
 
 from pipeline.core.models import LineStats
-from pipeline.store.clean import line_memory
-from pipeline.store.clean.line_memory import COUNTED, KEPT, Seen
+from pipeline.store.clean import line_sightings
+from pipeline.store.clean.line_sightings import MAX_COUNTED_PAGES, MAX_PAGES_PER_LINE, PageSightings
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
@@ -59,17 +59,17 @@ def learn(
 ) -> set[int]:
     """The Pages that became stale by what one Page showed."""
     shelf = CleanSession(store, site)
-    before = {each.page_id for each in shelf.stale(RECIPE, 0, 100)}
+    before = {each.page_id for each in shelf.stale_pages(RECIPE, 0, 100)}
     with store.write() as db:
-        line_memory.learn(db, site, {page: Seen(tuple(lines), tuple(headlines))}, NIGHT)
-    return {each.page_id for each in shelf.stale(RECIPE, 0, 100)} - before
+        line_sightings.add(db, site, {page: PageSightings(tuple(lines), tuple(headlines))}, NIGHT)
+    return {each.page_id for each in shelf.stale_pages(RECIPE, 0, 100)} - before
 
 
 def test_nothing_is_known_of_a_line_that_one_page_alone_shows(
     store: Database, shelf: CleanSession, pages: list[int]
 ) -> None:
     assert learn(store, pages[0], [LINE]) == set()
-    assert shelf.recall({pages[0]: [LINE, OTHER]}) == {pages[0]: {}}
+    assert shelf.line_stats({pages[0]: [LINE, OTHER]}) == {pages[0]: {}}
 
 
 def test_a_line_is_counted_on_the_other_pages(
@@ -77,7 +77,7 @@ def test_a_line_is_counted_on_the_other_pages(
 ) -> None:
     for page in pages[:3]:
         learn(store, page, [LINE])
-    assert shelf.recall({pages[0]: [LINE], pages[9]: [LINE, OTHER]}) == {
+    assert shelf.line_stats({pages[0]: [LINE], pages[9]: [LINE, OTHER]}) == {
         pages[0]: {LINE: LineStats(2)},
         pages[9]: {LINE: LineStats(3)},
     }
@@ -104,14 +104,14 @@ def test_learning_the_same_twice_touches_nobody(
 def test_a_line_that_stands_everywhere_costs_and_touches_no_more(
     store: Database, shelf: CleanSession, pages: list[int]
 ) -> None:
-    for page in pages[: COUNTED + 1]:
+    for page in pages[: MAX_COUNTED_PAGES + 1]:
         learn(store, page, [LINE])
     clean(store)
-    for page in pages[COUNTED + 1 :]:
+    for page in pages[MAX_COUNTED_PAGES + 1 :]:
         assert learn(store, page, [LINE]) == set()
-    assert one(store, "SELECT count(*) FROM line_sighting") == KEPT
-    assert shelf.recall({page: [LINE] for page in pages}) == {
-        page: {LINE: LineStats(COUNTED)} for page in pages
+    assert one(store, "SELECT count(*) FROM line_sighting") == MAX_PAGES_PER_LINE
+    assert shelf.line_stats({page: [LINE] for page in pages}) == {
+        page: {LINE: LineStats(MAX_COUNTED_PAGES)} for page in pages
     }
 
 
@@ -121,7 +121,7 @@ def test_a_headline_is_known_to_pages_that_quote_it_and_not_to_its_own(
     quoting, own = pages[:2]
     learn(store, quoting, [HEAD])
     assert learn(store, own, headlines=[HEAD]) == {quoting}
-    assert shelf.recall({quoting: [HEAD], own: [HEAD]}) == {
+    assert shelf.line_stats({quoting: [HEAD], own: [HEAD]}) == {
         quoting: {HEAD: LineStats(0, is_headline=True)},
         own: {HEAD: LineStats(1)},
     }
@@ -149,15 +149,15 @@ def test_sites_do_not_share_their_memories(
     other = one(store, "SELECT id FROM page WHERE site = 'evening' AND kind = 'story'")
     learn(store, pages[0], [LINE])
     assert learn(store, other, [LINE], site="evening") == set()
-    assert shelf.recall({pages[1]: [LINE]}) == {pages[1]: {LINE: LineStats(1)}}
+    assert shelf.line_stats({pages[1]: [LINE]}) == {pages[1]: {LINE: LineStats(1)}}
 
 
 def test_pages_of_one_batch_learn_of_each_other(
     store: Database, shelf: CleanSession, pages: list[int]
 ) -> None:
     with store.write() as db:
-        line_memory.learn(db, SITE, {page: Seen((LINE,), (page,)) for page in pages[:3]}, NIGHT)
-    assert shelf.recall({pages[0]: [LINE, pages[1]]}) == {
+        line_sightings.add(db, SITE, {page: PageSightings((LINE,), (page,)) for page in pages[:3]}, NIGHT)
+    assert shelf.line_stats({pages[0]: [LINE, pages[1]]}) == {
         pages[0]: {LINE: LineStats(2), pages[1]: LineStats(0, is_headline=True)}
     }
 
@@ -169,7 +169,7 @@ def test_what_is_learnt_and_the_drafts_it_came_from_are_written_together(
     run = archive.start_run(SITE)
     show(archive, run, links(url("new")))
     archive.finish_run(run, "finished")
-    assert draft_all(shelf, seen=Seen((LINE,), (HEAD,))) == 1
+    assert draft_all(shelf, seen=PageSightings((LINE,), (HEAD,))) == 1
     assert rows(store, "SELECT key, role FROM line_sighting ORDER BY key") == [
         (LINE, "line"),
         (HEAD, "headline"),
@@ -181,8 +181,8 @@ def test_many_lines_are_learnt_and_recalled_in_one_go(
 ) -> None:
     keys = tuple(range(1, 1202))
     with store.write() as db:
-        line_memory.learn(db, SITE, {page: Seen(keys) for page in pages[:2]}, NIGHT)
-    assert shelf.recall({pages[0]: keys})[pages[0]] == dict.fromkeys(keys, LineStats(1))
+        line_sightings.add(db, SITE, {page: PageSightings(keys) for page in pages[:2]}, NIGHT)
+    assert shelf.line_stats({pages[0]: keys})[pages[0]] == dict.fromkeys(keys, LineStats(1))
 
 
 # What is let go
@@ -192,14 +192,14 @@ def remember(store: Database, pages: Sequence[int], own: int = 1000) -> None:
     """Each Page shows LINE and a line and a headline of its own, and is learnt a day after the one before."""
     with store.write() as db:
         for number, page in enumerate(pages):
-            line_memory.learn(
-                db, SITE, {page: Seen((LINE, own + page), (2 * own + page,))}, NIGHT + number * DAY
+            line_sightings.add(
+                db, SITE, {page: PageSightings((LINE, own + page), (2 * own + page,))}, NIGHT + number * DAY
             )
 
 
 def let_go(store: Database, remembered: int, limit: int = 100) -> int:
     with store.write() as db:
-        return line_memory.let_go(db, SITE, remembered, limit)
+        return line_sightings.forget_old(db, SITE, remembered, limit)
 
 
 def test_lines_that_one_page_alone_shows_are_let_go_when_others_were_learnt_after_it(
@@ -212,7 +212,7 @@ def test_lines_that_one_page_alone_shows_are_let_go_when_others_were_learnt_afte
         for (page,) in rows(store, "SELECT page_id FROM line_sighting WHERE key <> :key", key=LINE)
     }
     assert left == set(pages[-2:])
-    assert one(store, "SELECT count(*) FROM line_sighting WHERE key = :key", key=LINE) == KEPT, (
+    assert one(store, "SELECT count(*) FROM line_sighting WHERE key = :key", key=LINE) == MAX_PAGES_PER_LINE, (
         "what came back is never let go"
     )
     assert let_go(store, remembered=2) == 0
@@ -226,12 +226,12 @@ def test_letting_go_changes_no_fact_and_touches_no_page(
     learn(store, pages[1], [quoted])
     clean(store)
     asked = {page: [LINE, 1000 + page, quoted] for page in pages}
-    before = shelf.recall(asked)
+    before = shelf.line_stats(asked)
     assert before[pages[1]][quoted] == LineStats(0, is_headline=True)
     assert let_go(store, remembered=0) == len(pages)
-    assert shelf.recall(asked) == before
-    assert shelf.stale(RECIPE, 0, 100) == ()
-    assert one(store, "SELECT count(*) FROM line_sighting") == KEPT + 2, (
+    assert shelf.line_stats(asked) == before
+    assert shelf.stale_pages(RECIPE, 0, 100) == ()
+    assert one(store, "SELECT count(*) FROM line_sighting") == MAX_PAGES_PER_LINE + 2, (
         "a line everywhere, and a headline with the page that quotes it"
     )
 
@@ -244,7 +244,7 @@ def test_a_line_that_comes_back_after_it_was_let_go_is_counted_anew(
     let_go(store, remembered=0)
     for page in newer:
         learn(store, page, [OTHER])
-    assert shelf.recall({old: [OTHER], newer[0]: [OTHER]}) == {
+    assert shelf.line_stats({old: [OTHER], newer[0]: [OTHER]}) == {
         old: {OTHER: LineStats(3)},
         newer[0]: {OTHER: LineStats(2)},
     }
@@ -254,7 +254,7 @@ def test_a_page_that_is_learnt_again_is_remembered_again(store: Database, pages:
     remember(store, pages[:3])
     let_go(store, remembered=0)
     with store.write() as db:
-        line_memory.learn(db, SITE, {pages[0]: Seen((OTHER,))}, NIGHT + 9 * DAY)
+        line_sightings.add(db, SITE, {pages[0]: PageSightings((OTHER,))}, NIGHT + 9 * DAY)
     assert let_go(store, remembered=1) == 0
     assert one(store, "SELECT count(*) FROM line_sighting WHERE key = :key", key=OTHER) == 1
 
@@ -274,15 +274,15 @@ def test_pages_are_let_go_a_few_at_a_time_and_other_sites_keep_theirs(
 def test_a_memory_stays_within_its_bounds_while_it_learns(
     monkeypatch: pytest.MonkeyPatch, archive: CrawlSession, store: Database, shelf: CleanSession
 ) -> None:
-    monkeypatch.setattr(line_memory, "REMEMBERED", 3)
+    monkeypatch.setattr(line_sightings, "WINDOW_PAGES", 3)
     for number in range(12):
         night(archive, {url(f"late-{number}"): b"Late %d" % number}, NIGHT + number * DAY)
-        draft_all(shelf, seen=Seen((LINE, 1000 + number), (2000 + number,)))
+        draft_all(shelf, seen=PageSightings((LINE, 1000 + number), (2000 + number,)))
     assert one(store, "SELECT count(*) FROM page WHERE profile_updated_at IS NOT NULL") == 3
-    assert one(store, "SELECT count(*) FROM line_sighting") == KEPT + 3 * 2
-    monkeypatch.setattr(line_memory, "REMEMBERED", 0)
-    assert shelf.tidy(RECIPE) == 3
-    assert one(store, "SELECT count(*) FROM line_sighting") == KEPT
+    assert one(store, "SELECT count(*) FROM line_sighting") == MAX_PAGES_PER_LINE + 3 * 2
+    monkeypatch.setattr(line_sightings, "WINDOW_PAGES", 0)
+    assert shelf.trim_profile(RECIPE) == 3
+    assert one(store, "SELECT count(*) FROM line_sighting") == MAX_PAGES_PER_LINE
 
 
 def test_letting_go_that_breaks_off_is_done_by_the_next_one(
@@ -301,7 +301,7 @@ def test_letting_go_that_breaks_off_is_done_by_the_next_one(
     event.remove(store.engine, "before_cursor_execute", break_off)
     assert rows(store, "SELECT * FROM line_sighting ORDER BY site, key, role, page_id") == before
     assert let_go(store, remembered=0) == len(pages)
-    assert one(store, "SELECT count(*) FROM line_sighting") == KEPT
+    assert one(store, "SELECT count(*) FROM line_sighting") == MAX_PAGES_PER_LINE
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from pipeline.core.models import DateConfidence, ExtractedPage, Metadata
-from pipeline.store.codec.compression import pack
+from pipeline.store.codec.compression import compress
 from pipeline.store.codec.serialization import (
     metadata_from_json,
     metadata_to_json,
-    pack_draft,
-    unpack_draft,
+    encode_extracted,
+    decode_extracted,
 )
 
 WHOLE = Metadata(
@@ -32,7 +32,7 @@ WHOLE = Metadata(
 
 def test_all_that_is_known_of_a_date_comes_back() -> None:
     for found in (
-        unpack_draft(*pack_draft(ExtractedPage("x", metadata=WHOLE))).metadata,
+        decode_extracted(*encode_extracted(ExtractedPage("x", metadata=WHOLE))).metadata,
         metadata_from_json(metadata_to_json(WHOLE)),
     ):
         assert (found, found.sources) == (WHOLE, WHOLE.sources)
@@ -40,7 +40,7 @@ def test_all_that_is_known_of_a_date_comes_back() -> None:
 
 def test_a_draft_of_an_older_version_is_read_and_knows_no_more_than_it_did() -> None:
     old = b'{"extractors": "x", "blocks": [], "metadata": {"title": "A seal", "published_at": "2026-03-06T03:30:00Z"}}'
-    metadata = unpack_draft(*pack(old)).metadata
+    metadata = decode_extracted(*compress(old)).metadata
     assert metadata == Metadata(
         title="A seal", published_at=datetime(2026, 3, 6, 3, 30, tzinfo=UTC)
     )

@@ -18,7 +18,7 @@ from pipeline.jobs.clean import CleanRequest
 from pipeline.jobs.site_profile import site_profile_report
 from pipeline.store.clean import held_results
 from pipeline.store.clean.session import CleanSession
-from pipeline.store.clean.types import Scope
+from pipeline.store.clean.types import CleanScope
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.read import runs as history
@@ -82,7 +82,7 @@ def test_a_result_that_loses_much_is_held_and_the_article_stays_as_it_was(
     ]
     assert articles(archived) == before
     assert reclean(archived, MUCH).run == 0, "it is not stale under this recipe any more"
-    assert held_results.held(archived) == {"courier": (page(archived),)}
+    assert held_results.held_pages(archived) == {"courier": (page(archived),)}
 
 
 def test_a_result_that_loses_little_takes_the_place_of_the_one_before(archived: Database) -> None:
@@ -118,13 +118,13 @@ def test_a_clean_with_the_same_result_adds_no_row_and_writes_no_article(archived
 
 def test_what_is_held_can_be_accepted(archived: Database) -> None:
     reclean(archived, MUCH)
-    (held,) = held_results.shelved(archived, [page(archived)])
+    (held,) = held_results.review_inputs(archived, [page(archived)])
     assert [gone.rule for gone in choosing.preview_accept(held).lost] == ["site-pattern"] * 4
     assert review(archived, choosing.accept) == {"recleaned": 1}
     assert text(archived, page(archived)) == "\n".join(PARAGRAPHS[4:])
-    assert held_results.held(archived) == {}
+    assert held_results.held_pages(archived) == {}
     assert one(archived, "SELECT count(*) FROM clean_result WHERE status = 'accepted'") == 1
-    assert history.unbalanced(archived, [one(archived, "SELECT max(id) FROM run")]) == frozenset()
+    assert history.unbalanced_runs(archived, [one(archived, "SELECT max(id) FROM run")]) == frozenset()
 
 
 def test_what_is_rejected_is_not_offered_again(archived: Database) -> None:
@@ -139,7 +139,7 @@ def test_what_is_rejected_is_not_offered_again(archived: Database) -> None:
         assert rows(
             archived, "SELECT outcome, reason FROM ledger WHERE run = :run", run=done.run
         ) == [("unchanged", "rejected")]
-        assert held_results.held(archived) == {}
+        assert held_results.held_pages(archived) == {}
     assert articles(archived) == before
     assert reclean(archived, LITTLE).counts == {"recleaned": 1}, "another text is another matter"
 
@@ -147,7 +147,7 @@ def test_what_is_rejected_is_not_offered_again(archived: Database) -> None:
 def test_a_later_clean_has_its_own_word_on_what_was_held(archived: Database) -> None:
     reclean(archived, MUCH)
     assert reclean(archived, LITTLE).counts == {"recleaned": 1}
-    assert held_results.held(archived) == {}
+    assert held_results.held_pages(archived) == {}
 
 
 def test_a_page_that_is_no_article_any_more_is_held_and_comes_back_as_it_was_after_a_rollback(
@@ -188,7 +188,7 @@ def test_a_rollback_restores_every_article_byte_for_byte(
     done = choosing.rollback(archived, run, silent)
     assert articles(archived) == before
     assert waterline(archived) == stored
-    assert history.unbalanced(archived, [done.run_id]) == frozenset()
+    assert history.unbalanced_runs(archived, [done.run_id]) == frozenset()
     assert reclean(archived, LITTLE).run == 0, (
         "no page is stale until the recipe or the bytes change"
     )
@@ -249,7 +249,7 @@ def test_a_dry_run_changes_nothing_but_drafts_and_extracts_nothing_twice(
     night(archive, {A: BODY, B: BODY + b"\n" + ADVERT.encode()}, NIGHT + 2 * DAY)
     told: list[Change] = []
     extractors = Extractors()
-    plan = CleanRequest(Scope(everything=True), dry_run=True, on_change=lambda _, change: told.append(change))
+    plan = CleanRequest(CleanScope(everything=True), dry_run=True, on_change=lambda _, change: told.append(change))
     before = dump(archived)
     for _ in range(2):
         assert reclean(archived, LITTLE, plan, extractors).run == 0
@@ -294,15 +294,15 @@ def test_a_scope_narrows_a_clean_down(archive: CrawlSession, store: Database) ->
     shelf, recipe = CleanSession(store, "courier"), clean.current_recipe(site())
     assert shelf.count_stale(recipe) == 0
     for scope, count in (
-        (Scope(everything=True), 3),
-        (Scope(since=NIGHT + DAY), 0),
-        (Scope(True, NIGHT + DAY), 1),
-        (Scope(True, rule="prompt"), 1),
-        (Scope(True, rule="credit"), 0),
-        (Scope(True, NIGHT + DAY, "prompt"), 0),
+        (CleanScope(everything=True), 3),
+        (CleanScope(since=NIGHT + DAY), 0),
+        (CleanScope(True, NIGHT + DAY), 1),
+        (CleanScope(True, rule="prompt"), 1),
+        (CleanScope(True, rule="credit"), 0),
+        (CleanScope(True, NIGHT + DAY, "prompt"), 0),
     ):
         assert shelf.count_stale(recipe, scope) == count, str(scope)
-    assert every(store, site(), CleanRequest(Scope(True, rule="prompt"))).counts == {"unchanged": 1}
+    assert every(store, site(), CleanRequest(CleanScope(True, rule="prompt"))).counts == {"unchanged": 1}
 
 
 class Killed(Exception):
@@ -328,7 +328,7 @@ def test_a_clean_that_breaks_off_goes_on_where_it_was(
     monkeypatch.setattr(clean, "STRIKES", 2)
     night(archive, {url(str(n)): BODY.replace(b"story", b"tale %d" % n) for n in range(7)})
     reclean(store, site())
-    plan = CleanRequest(Scope(everything=everything))
+    plan = CleanRequest(CleanScope(everything=everything))
     break_at(store, "INSERT INTO ledger_entry", 2)
     with pytest.raises(Killed):
         reclean(store, LITTLE, plan)

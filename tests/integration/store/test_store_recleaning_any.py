@@ -111,7 +111,7 @@ class World:
         self._review(review.reject)
 
     def _review(self, choose: Any) -> None:
-        for site, pages in held_results.held(self.store).items():
+        for site, pages in held_results.held_pages(self.store).items():
             review.review(self.store, site, pages, choose, silent)
 
     def rollback(self, back: int) -> None:
@@ -134,7 +134,7 @@ class World:
         store = self.store
         assert wrong_results(store) == []
         assert (
-            history.unbalanced(store, [run for (run,) in rows(store, "SELECT id FROM run")])
+            history.unbalanced_runs(store, [run for (run,) in rows(store, "SELECT id FROM run")])
             == frozenset()
         )
         twice = "SELECT page_id FROM clean_result WHERE status = 'accepted' GROUP BY page_id, payload_id HAVING count(*) > 1"

@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.core.errors import AlreadyRunning
 from pipeline.core.models import Recipe
-from pipeline.store.clean.container_stats import Container
-from pipeline.store.clean.line_memory import COUNTED, KEPT, Seen
+from pipeline.store.clean.container_stats import ContainerSighting
+from pipeline.store.clean.line_sightings import MAX_COUNTED_PAGES, MAX_PAGES_PER_LINE, PageSightings
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
@@ -46,7 +46,7 @@ def history(store: Database, address: str = A) -> list[str]:
     """The texts of a Page's Revisions."""
     page = pages.find_page(store, address)
     assert page is not None
-    return [revision.text for revision in pages.revisions(store, page.id)]
+    return [revision.text for revision in pages.list_revisions(store, page.id)]
 
 
 def nights(archive: CrawlSession, *bodies: bytes, start: int = 0) -> None:
@@ -58,9 +58,9 @@ def test_a_new_page_is_stale_until_it_is_cleaned(
     archive: CrawlSession, store: Database, shelf: CleanSession
 ) -> None:
     night(archive, {A: STORY, B: b"Another story"})
-    assert (shelf.count_stale(RECIPE), shelf.count_undrafted(RECIPE)) == (2, 2)
+    assert (shelf.count_stale(RECIPE), shelf.count_pending_payloads(RECIPE)) == (2, 2)
     assert clean(store) == {"archived": 2}
-    assert (shelf.count_stale(RECIPE), shelf.count_undrafted(RECIPE)) == (0, 0)
+    assert (shelf.count_stale(RECIPE), shelf.count_pending_payloads(RECIPE)) == (0, 0)
     night(archive, {A: STORY, B: b"Another story"}, NIGHT + DAY)
     assert shelf.count_stale(RECIPE) == 0
 
@@ -71,8 +71,8 @@ def test_new_bytes_make_their_page_stale_and_only_that_one(
     night(archive, {A: STORY, B: b"Another story"})
     clean(store)
     night(archive, {A: STORY, B: b"Another story, longer"}, NIGHT + DAY)
-    assert [each.url for each in shelf.stale(RECIPE, 0, 10)] == [B]
-    assert shelf.count_undrafted(RECIPE) == 1
+    assert [each.url for each in shelf.stale_pages(RECIPE, 0, 10)] == [B]
+    assert shelf.count_pending_payloads(RECIPE) == 1
 
 
 def test_other_rules_make_all_pages_stale_without_a_new_draft(
@@ -81,7 +81,7 @@ def test_other_rules_make_all_pages_stale_without_a_new_draft(
     night(archive, {A: STORY})
     clean(store)
     mended = Recipe(RECIPE.extractors, "rules-2")
-    assert (shelf.count_stale(mended), shelf.count_undrafted(mended)) == (1, 0)
+    assert (shelf.count_stale(mended), shelf.count_pending_payloads(mended)) == (1, 0)
     assert clean(store, mended, strike="Subscribe to our letter") == {"recleaned": 1}
     assert history(store) == ["The ferry is back\nIt left at seven."]
     assert one(store, "SELECT count(*) FROM extracted_page") == 1
@@ -96,7 +96,7 @@ def test_other_extractors_make_new_drafts(
     night(archive, {A: STORY})
     clean(store)
     newer = Recipe("extractors-2", RECIPE.rules)
-    assert shelf.count_undrafted(newer) == 1
+    assert shelf.count_pending_payloads(newer) == 1
     assert clean(store, newer) == {"unchanged": 1}
     assert one(store, "SELECT count(*) FROM extracted_page") == 2
 
@@ -121,8 +121,8 @@ def test_a_page_without_all_of_its_drafts_waits(
         store,
         "DELETE FROM extracted_page WHERE payload_id = (SELECT min(payload_id) FROM extracted_page)",
     )
-    (material,) = shelf.stale(RECIPE, 0, 10)
-    assert material.met == ()
+    (material,) = shelf.stale_pages(RECIPE, 0, 10)
+    assert material.periods == ()
     assert clean(store) == {"archived": 1}
 
 
@@ -131,59 +131,59 @@ def test_stale_pages_and_payloads_are_handed_out_in_pieces(
 ) -> None:
     night(archive, {url(str(number)): b"Story %d" % number for number in range(7)})
     seen, after = [], 0
-    while batch := shelf.undrafted(RECIPE, after, 3):
-        after = batch[-1].source.payload_id
+    while batch := shelf.pending_payloads(RECIPE, after, 3):
+        after = batch[-1].raw_page.payload_id
         seen.append(len(batch))
     assert seen == [3, 3, 1]
     with monkeypatch.context() as narrow:
-        narrow.setattr("pipeline.store.clean.session.MOST", len(b"Story 0"))
-        assert len(shelf.undrafted(RECIPE, 0, 3)) == 1, "large ones are not read together"
+        narrow.setattr("pipeline.store.clean.session.MAX_PAYLOAD_BYTES", len(b"Story 0"))
+        assert len(shelf.pending_payloads(RECIPE, 0, 3)) == 1, "large ones are not read together"
     draft_all(shelf)
     assert [
-        len(shelf.stale(RECIPE, after, 4)) for after in (0, shelf.stale(RECIPE, 0, 4)[-1].page_id)
+        len(shelf.stale_pages(RECIPE, after, 4)) for after in (0, shelf.stale_pages(RECIPE, 0, 4)[-1].page_id)
     ] == [4, 3]
-    monkeypatch.setattr("pipeline.store.clean.session.GATHERED", 2)
-    monkeypatch.setattr("pipeline.store.clean.session.BLOCKS", 3)
-    assert len(shelf.stale(RECIPE, 0, 7)) == 4, "nor are long Drafts"
+    monkeypatch.setattr("pipeline.store.clean.session.PAGES_PER_STEP", 2)
+    monkeypatch.setattr("pipeline.store.clean.session.MAX_BLOCKS", 3)
+    assert len(shelf.stale_pages(RECIPE, 0, 7)) == 4, "nor are long Drafts"
 
 
 def test_what_is_to_be_extracted_is_cut_into_parts_that_hold_it_all_once(
     archive: CrawlSession, shelf: CleanSession
 ) -> None:
     night(archive, {url(str(number)): b"Story %d" % number for number in range(7)})
-    parts = shelf.parts(RECIPE, 3)
+    parts = shelf.extraction_parts(RECIPE, 3)
     assert [number for _, number in parts] == [3, 3, 1]
     after, seen = 0, list[int]()
     for last, _ in parts:
-        seen += [each.source.payload_id for each in shelf.undrafted(RECIPE, after, 10, last=last)]
+        seen += [each.raw_page.payload_id for each in shelf.pending_payloads(RECIPE, after, 10, last=last)]
         after = last
-    assert seen == [each.source.payload_id for each in shelf.undrafted(RECIPE, 0, 10)]
+    assert seen == [each.raw_page.payload_id for each in shelf.pending_payloads(RECIPE, 0, 10)]
     draft_all(shelf)
-    assert shelf.parts(RECIPE, 3) == ()
+    assert shelf.extraction_parts(RECIPE, 3) == ()
 
 
 def test_several_who_extract_a_site_at_once_teach_its_memory_as_one_would(
     archive: CrawlSession, store: Database, shelf: CleanSession, database_url: str
 ) -> None:
     night(archive, {url(str(number)): b"Story %d" % number for number in range(24)})
-    found = shelf.undrafted(RECIPE, 0, 30)
+    found = shelf.pending_payloads(RECIPE, 0, 30)
 
     def teach(number: int) -> None:
         own = CleanSession(Database(database_url), SITE)
         for each in found[number::4]:
-            payload = each.source.payload_id
+            payload = each.raw_page.payload_id
             seen = {
-                page: Seen((7,), (), {payload: (Container("main", True, True),)})
+                page: PageSightings((7,), (), {payload: (ContainerSighting("main", True, True),)})
                 for page, _ in each.pages
             }
-            own.put_drafts([(payload, draft_of(body_of(each)))], seen)
+            own.save_extracted([(payload, draft_of(body_of(each)))], seen)
         own.store.close()
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(teach, range(4)))
     assert rows(store, "SELECT main_pages, story_pages FROM container WHERE name = 'main'") == [(24, 24)]
-    assert one(store, "SELECT count(*) FROM line_sighting WHERE key = 7") == KEPT
-    assert one(store, "SELECT count(*) FROM page WHERE needs_clean") == COUNTED
+    assert one(store, "SELECT count(*) FROM line_sighting WHERE key = 7") == MAX_PAGES_PER_LINE
+    assert one(store, "SELECT count(*) FROM page WHERE needs_clean") == MAX_COUNTED_PAGES
 
 
 def test_each_site_cleans_its_own(
@@ -191,7 +191,7 @@ def test_each_site_cleans_its_own(
 ) -> None:
     night(archive, {A: STORY})
     night(archive, {B: STORY}, site="evening")
-    assert [each.url for each in shelf.stale(RECIPE, 0, 10)] == [A]
+    assert [each.url for each in shelf.stale_pages(RECIPE, 0, 10)] == [A]
     assert clean(store) == {"archived": 1}
     assert clean(store, site="evening") == {"archived": 1}
     assert one(store, "SELECT count(*) FROM extracted_page") == 1, "the same bytes are drafted once"
@@ -229,7 +229,7 @@ def test_a_revision_lasts_from_its_first_sighting_to_its_last(
     clean(store)
     page = pages.find_page(store, A)
     assert page is not None
-    spans = [(each.first_seen_at, each.last_seen_at) for each in pages.revisions(store, page.id)]
+    spans = [(each.first_seen_at, each.last_seen_at) for each in pages.list_revisions(store, page.id)]
     assert spans == [(NIGHT, NIGHT + DAY), (NIGHT + 2 * DAY, NIGHT + 3 * DAY)]
 
 
@@ -284,9 +284,9 @@ def test_a_page_that_no_rules_call_an_article_any_more_is_withdrawn_and_can_retu
     clean(store)
     do(store, "UPDATE page SET needs_clean = true")
     shelf = CleanSession(store, SITE)
-    wall = cleaned(shelf.stale(RECIPE, 0, 1)[0])
+    wall = cleaned(shelf.stale_pages(RECIPE, 0, 1)[0])
     run = shelf.start_run(RECIPE)
-    shelf.put(
+    shelf.save_results(
         run,
         RECIPE,
         [
@@ -324,10 +324,10 @@ def test_drafts_that_are_put_twice_are_kept_once(
     archive: CrawlSession, store: Database, shelf: CleanSession
 ) -> None:
     night(archive, {A: STORY})
-    (undrafted,) = shelf.undrafted(RECIPE, 0, 5)
+    (undrafted,) = shelf.pending_payloads(RECIPE, 0, 5)
     draft_all(shelf)
-    shelf.put_drafts([(undrafted.source.payload_id, draft_of(b"something else"))], {})
-    assert shelf.stale(RECIPE, 0, 5)[0].met[0].draft.metadata.title == "The ferry is back"
+    shelf.save_extracted([(undrafted.raw_page.payload_id, draft_of(b"something else"))], {})
+    assert shelf.stale_pages(RECIPE, 0, 5)[0].periods[0].extracted.metadata.title == "The ferry is back"
     assert rows(store, "SELECT count(*) FROM extracted_page") == [(1,)]
 
 
@@ -338,7 +338,7 @@ def test_an_explanation_names_every_block_and_the_rule_that_struck_it(
     clean(store, strike="Subscribe to our letter")
     page = pages.find_page(store, A)
     assert page is not None
-    found = pages.explain(store, page)
+    found = pages.explain_page(store, page)
     assert found is not None
     assert [(each.block.text, each.rule, each.why) for each in found.blocks] == [
         ("The ferry is back", "", ""),

@@ -34,9 +34,9 @@ def visit(
     found = []
     for address, body in bodies.items():
         show(archive, run, links(address), at)
-        (due,) = archive.take_due(run, 1)
+        (due,) = archive.lease_due(run, 1)
         found.append(
-            archive.keep(
+            archive.save_capture(
                 run, replace(capture(due, Reply(body), at), canonical_url=canonical_url), at + DAY
             )
         )

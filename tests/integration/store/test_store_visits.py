@@ -12,7 +12,7 @@ import pytest
 
 from crawler.archive_writer import ArchiveWriter
 from pipeline.core.models import DueUrl, Link, LinkDecision, Outcome
-from pipeline.store.crawl.session import CrawlSession, Visit
+from pipeline.store.crawl.session import CrawlSession, FetchedPage
 from pipeline.store.db.engine import Database
 from tests.support.archive_factory import (
     FAILED,
@@ -49,14 +49,14 @@ LEFT JOIN payload y ON y.id = p.payload_id LEFT JOIN page t ON t.id = p.redirect
 """
 
 
-def visits(dues: tuple[DueUrl, ...], night: int = 0) -> list[Visit]:
+def visits(dues: tuple[DueUrl, ...], night: int = 0) -> list[FetchedPage]:
     at = NIGHT + timedelta(days=night)
     ordered = sorted(dues, key=lambda due: list(REPLIES).index(due.url))
     made = []
     for due in ordered:
         reply = REPLIES[due.url]
         verdict = LinkDecision(Link(reply.target)) if reply.target else None
-        made.append(Visit(capture(due, reply, at), None if verdict else at, verdict))
+        made.append(FetchedPage(capture(due, reply, at), None if verdict else at, verdict))
     return made
 
 
@@ -70,11 +70,11 @@ def test_visits_kept_together_end_as_those_kept_one_by_one(
         for door, together in ((archive, True), (alone, False)):
             run = door.start_run(SITE)
             show(door, run, links(*REPLIES), NIGHT)
-            asked = visits(door.take_due(run, 100), night)
+            asked = visits(door.lease_due(run, 100), night)
             kept = (
-                door.keep_all(run, asked)
+                door.save_captures(run, asked)
                 if together
-                else tuple(door.keep_all(run, [each])[0] for each in asked)
+                else tuple(door.save_captures(run, [each])[0] for each in asked)
             )
             outcomes.append(
                 {visit.capture.page_id: outcome for visit, outcome in zip(asked, kept, strict=True)}
@@ -96,7 +96,7 @@ def test_a_visit_that_cannot_be_kept_costs_no_other(archive: CrawlSession, store
     run = archive.start_run(SITE)
     show(archive, run, links(url("a"), url("b")))
     good, bad = (
-        Visit(capture(due, Reply(due.url.encode())), None) for due in archive.take_due(run, 2)
+        FetchedPage(capture(due, Reply(due.url.encode())), None) for due in archive.lease_due(run, 2)
     )
     bad = replace(bad, capture=replace(bad.capture, fetched_at=NIGHT.replace(tzinfo=None)))
     desk = ArchiveWriter()
@@ -117,13 +117,13 @@ def test_what_still_waits_when_the_loop_has_ended_is_kept(
 ) -> None:
     run = archive.start_run(SITE)
     show(archive, run, links(url("a")))
-    (due,) = archive.take_due(run, 1)
+    (due,) = archive.lease_due(run, 1)
     desk = ArchiveWriter()
 
     async def cut_short() -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(
-                desk.save_capture(archive, run, Visit(capture(due, Reply(b"one")), None)), 0.001
+                desk.save_capture(archive, run, FetchedPage(capture(due, Reply(b"one")), None)), 0.001
             )
 
     asyncio.run(cut_short())

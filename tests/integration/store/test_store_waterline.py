@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.models import Outcome, Reason, Recipe
-from pipeline.store.clean import line_memory
-from pipeline.store.clean.line_memory import Seen
+from pipeline.store.clean import line_sightings
+from pipeline.store.clean.line_sightings import PageSightings
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.clean.types import CleanOutcome
 from pipeline.store.crawl.session import CrawlSession
@@ -43,27 +43,27 @@ def step(
     store: Database, site: str, what: str, recipe: Recipe, strike: str, keys: list[int]
 ) -> None:
     shelf = CleanSession(store, site)
-    seen = Seen(tuple(keys), tuple(key + 5 for key in keys))
+    seen = PageSightings(tuple(keys), tuple(key + 5 for key in keys))
     if what == "clean":
         clean(store, recipe, site, strike, seen)
         return
     if what == "learn":
         with store.write() as db:
-            line_memory.learn(
-                db, site, {material.page_id: seen for material in shelf.stale(recipe, 0, 9)}, NIGHT
+            line_sightings.add(
+                db, site, {material.page_id: seen for material in shelf.stale_pages(recipe, 0, 9)}, NIGHT
             )
         return
     run = shelf.start_run(recipe)
     if what != "give up":
         draft_all(shelf, recipe, seen)
-    stale = [each for each in shelf.stale(recipe, 0, 9) if each.met]
+    stale = [each for each in shelf.stale_pages(recipe, 0, 9) if each.periods]
     results = [cleaned(each, recipe, strike) for each in stale]
     if what == "withdraw":
         results = [_nothing(each) for each in results]
     if what in ("put", "put twice", "withdraw"):
-        shelf.put(run, recipe, results)
+        shelf.save_results(run, recipe, results)
     if what == "put twice":
-        shelf.put(run, recipe, results)
+        shelf.save_results(run, recipe, results)
     if what == "die":
         shelf.release()
         return
@@ -104,5 +104,5 @@ def test_drafts_come_back_as_they_were_made(archive: CrawlSession, store: Databa
     night(archive, {url("a"): "Ҳар рӯз\n«нав»".encode()})
     shelf = CleanSession(store, "courier")
     draft_all(shelf)
-    ((met,),) = (material.met for material in shelf.stale(RECIPE, 0, 5))
-    assert met.draft == draft_of("Ҳар рӯз\n«нав»".encode())
+    ((met,),) = (material.periods for material in shelf.stale_pages(RECIPE, 0, 5))
+    assert met.extracted == draft_of("Ҳар рӯз\n«нав»".encode())

@@ -17,43 +17,43 @@ from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.orm import aliased
 
 from pipeline.core.models import LineStats
-from pipeline.store.clean.container_stats import Container
+from pipeline.store.clean.container_stats import ContainerSighting
 from pipeline.store.db.schema import LineSightingRow, PageRow
-from pipeline.store.db.sql import chunks, insert_new
+from pipeline.store.db.sql import chunks, insert_or_ignore
 
 LINE, HEADLINE = "line", "headline"
-KEPT = 8  # Pages remembered for one line
-COUNTED = 5  # Pages up to which one more can make a difference to a Fact
-REMEMBERED = 10_000  # Pages of a Site whose every line is remembered; of older ones, what another Page shows, too
+MAX_PAGES_PER_LINE = 8  # Pages remembered for one line
+MAX_COUNTED_PAGES = 5  # Pages up to which one more can make a difference to a Fact
+WINDOW_PAGES = 10_000  # Pages of a Site whose every line is remembered; of older ones, what another Page shows, too
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PageSightings:
     """Keys of the lines and of the headlines that one Page showed, and its containers by Payload."""
 
     lines: tuple[int, ...] = ()
     headlines: tuple[int, ...] = ()
-    containers: Mapping[int, tuple[Container, ...]] = field(default_factory=dict)
+    containers: Mapping[int, tuple[ContainerSighting, ...]] = field(default_factory=dict)
 
 
-Sightings = dict[tuple[int, str], set[int]]  # (key, role) → pages
+PagesByLine = dict[tuple[int, str], set[int]]  # (key, role) → pages
 
 
-def learn(db: Connection, site: str, seen: Mapping[int, Seen], now: datetime) -> None:
+def add(db: Connection, site: str, seen: Mapping[int, PageSightings], now: datetime) -> None:
     """Adds the lines and headlines that Pages showed, and marks the Pages of which more is known now."""
-    known = _known(
+    known = _load(
         db, site, {key for each in seen.values() for key in (*each.lines, *each.headlines)}
     )
     rows, touched = [], set[int]()
-    for page, key, role in _each(seen):
+    for page, key, role in _iterate(seen):
         pages = known[key, role]
-        if page in pages or len(pages) >= KEPT:
+        if page in pages or len(pages) >= MAX_PAGES_PER_LINE:
             continue
-        touched |= _touches(known, key, role) - {page}
+        touched |= _affected_pages(known, key, role) - {page}
         pages.add(page)
         rows.append({"site": site, "key": key, "role": role, "page_id": page})
     for chunk in chunks(rows):
-        db.execute(insert_new(db, LineSightingRow, ["site", "key", "role", "page_id"]), list(chunk))
+        db.execute(insert_or_ignore(db, LineSightingRow, ["site", "key", "role", "page_id"]), list(chunk))
     for pages_chunk in chunks(sorted(touched)):
         db.execute(update(PageRow).where(PageRow.id.in_(pages_chunk)).values(needs_clean=True))
     for pages_chunk in chunks(sorted(seen)):
@@ -62,7 +62,7 @@ def learn(db: Connection, site: str, seen: Mapping[int, Seen], now: datetime) ->
         )
 
 
-def let_go(db: Connection, site: str, remembered: int, limit: int) -> int:
+def forget_old(db: Connection, site: str, remembered: int, limit: int) -> int:
     """Forgets the lines and headlines that one Page alone shows, of so many Pages at the most that were learnt before those
     which are remembered. Returns how many Pages it looked at."""
     beyond = select(PageRow.id).where(PageRow.site == site, PageRow.profile_updated_at.is_not(None))
@@ -87,40 +87,40 @@ def let_go(db: Connection, site: str, remembered: int, limit: int) -> int:
     return len(pages)
 
 
-def _each(seen: Mapping[int, Seen]) -> Iterator[tuple[int, int, str]]:
+def _iterate(seen: Mapping[int, PageSightings]) -> Iterator[tuple[int, int, str]]:
     for page, each in seen.items():
         yield from ((page, key, LINE) for key in each.lines)
         yield from ((page, key, HEADLINE) for key in each.headlines)
 
 
-def _touches(known: Sightings, key: int, role: str) -> set[int]:
+def _affected_pages(known: PagesByLine, key: int, role: str) -> set[int]:
     """Pages whose Fact of a line changes when one more Page shows it, before that Page is added."""
     pages = known[key, role]
     if role == HEADLINE:
         return known[key, LINE] if len(pages) <= 1 else set()
-    return pages if len(pages) <= COUNTED else set()
+    return pages if len(pages) <= MAX_COUNTED_PAGES else set()
 
 
-def recall(
+def stats(
     db: Connection, site: str, lines: Mapping[int, Sequence[int]]
 ) -> dict[int, dict[int, LineStats]]:
     """Facts for the lines of Pages: page → line → Fact; a line of which nothing is known is left out."""
-    known = _known(db, site, {key for keys in lines.values() for key in keys})
-    return {page: _facts(known, page, keys) for page, keys in lines.items()}
+    known = _load(db, site, {key for keys in lines.values() for key in keys})
+    return {page: _stats_of_page(known, page, keys) for page, keys in lines.items()}
 
 
-def _facts(known: Sightings, page: int, keys: Sequence[int]) -> dict[int, LineStats]:
+def _stats_of_page(known: PagesByLine, page: int, keys: Sequence[int]) -> dict[int, LineStats]:
     facts = {}
     for key in keys:
         others = len(known[key, LINE] - {page}) if (key, LINE) in known else 0
         headline = bool(known[key, HEADLINE] - {page}) if (key, HEADLINE) in known else False
         if others or headline:
-            facts[key] = LineStats(min(others, COUNTED), headline)
+            facts[key] = LineStats(min(others, MAX_COUNTED_PAGES), headline)
     return facts
 
 
-def _known(db: Connection, site: str, keys: set[int]) -> Sightings:
-    known: Sightings = defaultdict(set)
+def _load(db: Connection, site: str, keys: set[int]) -> PagesByLine:
+    known: PagesByLine = defaultdict(set)
     query = select(LineSightingRow.key, LineSightingRow.role, LineSightingRow.page_id).where(
         LineSightingRow.site == site
     )
