@@ -1,10 +1,7 @@
-"""Bytes of one Payload → Draft: the costly half of cleaning.
+"""Extraction: from the bytes of one payload to an ExtractedPage, the costly half of cleaning.
 
-Promises: `extract` is pure and deterministic, never raises for what a page contains, and answers every
-Source with a Draft, with a reason code where there is no text. `EXTRACTORS` changes when a library, an
-option or our own version does. Time and memory limits are the business of the process that calls us; what
-is boilerplate is the business of `rules`. The heavy libraries load with the first page (or `warm`), so that
-whoever only needs `EXTRACTORS` starts fast.
+The heavy libraries load with the first page or with `warm_up`. A caller that needs only
+`EXTRACTORS` starts fast.
 """
 
 from __future__ import annotations
@@ -15,15 +12,25 @@ from pipeline.extract.version import EXTRACTORS
 __all__ = ["EXTRACTORS", "extract", "warm_up"]
 
 
-def extract(source: RawPage) -> ExtractedPage:
-    """The Draft of one Payload."""
-    from pipeline.extract.document import extract_page  # the libraries behind it take a second to load
+def extract(raw_page: RawPage) -> ExtractedPage:
+    """Extract the blocks and the metadata of one payload.
 
-    return extract_page(source)
+    The function is pure and deterministic. It sets no limits of time and memory: the process that
+    calls it does.
+
+    Args:
+        raw_page: The bytes of the payload, and what the server declared about them.
+
+    Returns:
+        The page. It has a reason code where there is no text; no content of a page raises an error.
+    """
+    from pipeline.extract.document import extract_page  # its libraries take a second to load
+
+    return extract_page(raw_page)
 
 
 def warm_up() -> None:
     """Load libraries and models before the first page, so that no page pays for them."""
-    from pipeline.extract.document import warm_up
+    from pipeline.extract import document
 
-    warm_up()
+    document.warm_up()

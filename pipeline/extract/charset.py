@@ -1,9 +1,8 @@
-"""Bytes → text: which charset they are in, whoever says otherwise.
+"""Find the charset of a page, and decode its bytes.
 
-Promises a text for any bytes. The order of belief: a byte order mark; bytes that are valid UTF-8; then,
-among the declared charsets (header first, then the page's own meta) and a guess, the one that reads best. A
-header is often the server's default and wrong; bytes that form valid UTF-8 by accident are next to
-impossible.
+The order of trust is: a byte order mark; bytes that are valid UTF-8; then the best of the declared
+charsets (HTTP header, then the page's own meta element) and a guess. A header is often the server's
+default and wrong. Bytes that form valid UTF-8 by accident are next to impossible.
 """
 
 from __future__ import annotations
@@ -14,89 +13,103 @@ from collections.abc import Iterator
 
 from w3lib.encoding import resolve_encoding
 
-BOMS = (
+BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16: its mark begins with that one's
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark is the beginning of this one
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-META = re.compile(
-    rb"<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})|<\?xml[^>]{0,100}encoding\s*=\s*[\"']([\w.:-]{2,40})",
+META_CHARSET = re.compile(
+    rb"<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})"
+    rb"|<\?xml[^>]{0,100}encoding\s*=\s*[\"']([\w.:-]{2,40})",
     re.I,
 )
-HEAD = 4096  # bytes in which a page may declare its charset; browsers look at 1024
-SAMPLE = 40_000
+DECLARATION_BYTES = 4096  # in which a page may declare its charset; browsers look at 1024
+SAMPLE_BYTES = 40_000
+MAX_LABEL_LENGTH = 40
 SEVEN_BIT = {"iso2022_jp", "iso-2022-jp", "hz", "iso2022_kr", "iso-2022-kr"}
-# Signs of a wrong reading: unreadable or control characters, runs of accented Latin, Cyrillic with its case turned around.
+WIDE = ("utf-16", "utf-32", "utf_16", "utf_32")
+# Signs of a wrong charset: unreadable or control characters; runs of accented Latin, Cyrillic with
+# inverted case, frames.
 UNREADABLE = re.compile("[\ufffd\x80-\x9f]")
 MANGLED = re.compile("[\u00c0-\u00ff]{3,}|[а-яё][А-ЯЁ]|[\u2500-\u259f]")
+UNREADABLE_WEIGHT = 3  # one unreadable character counts as much as three mangled ones
+MAX_GOOD_SCORE = 0.02  # share of wrong characters, above which the charset is guessed, too
 
 
 def decode(body: bytes, declared: str = "") -> str:
-    """The text of a body; undecodable bytes become U+FFFD."""
-    for mark, name in BOMS:
+    """Decode a body; bytes that cannot be decoded become U+FFFD.
+
+    Args:
+        body: The bytes of a page.
+        declared: The charset of the HTTP header, as declared.
+    """
+    for mark, name in BYTE_ORDER_MARKS:
         if body.startswith(mark):
             return body[len(mark) :].decode(name, "replace")
-    if name := _wide(body):
+    if name := _utf16_without_mark(body):
         return body.decode(name, "replace")
-    names = list(dict.fromkeys(_declared(body, declared)))
-    if not any(name in SEVEN_BIT for name in names):
+    names = list(dict.fromkeys(_declared_charsets(body, declared)))
+    if SEVEN_BIT.isdisjoint(names):
         try:
             return body.decode("utf-8")
         except UnicodeDecodeError:
             pass
-    return body.decode(_best(body, names), "replace")
+    return body.decode(_best_charset(body, names), "replace")
 
 
-def _declared(body: bytes, header: str) -> Iterator[str]:
-    match = META.search(body[:HEAD])
+def _declared_charsets(body: bytes, header: str) -> Iterator[str]:
+    match = META_CHARSET.search(body[:DECLARATION_BYTES])
     meta = (match[1] or match[2]).decode("ascii", "replace") if match else ""
     for label in (header, meta):
-        name = resolve_encoding(label[:40]) if label else None
-        if name and not name.startswith(
-            ("utf-16", "utf-32", "utf_16", "utf_32")
-        ):  # it has no mark and no zero bytes
+        name = resolve_encoding(label[:MAX_LABEL_LENGTH]) if label else None
+        if name and not name.startswith(WIDE):  # the body has neither a mark nor zero bytes
             yield name
 
 
-def _wide(body: bytes) -> str:
-    """UTF-16 without a mark: every other byte of its markup is zero."""
+def _utf16_without_mark(body: bytes) -> str:
+    """Detect UTF-16 without a mark: every other byte of its markup is zero."""
     head = body[:80]
     if len(head) < 20:
         return ""
     even, odd = head[::2].count(0), head[1::2].count(0)
     if odd > len(head) * 0.4 and even * 10 < odd:
         return "utf-16-le"
-    return "utf-16-be" if even > len(head) * 0.4 and odd * 10 < even else ""
+    if even > len(head) * 0.4 and odd * 10 < even:
+        return "utf-16-be"
+    return ""
 
 
-def _best(body: bytes, names: list[str]) -> str:
+def _best_charset(body: bytes, names: list[str]) -> str:
     sample = _sample(body)
-    candidates = [*names, "utf-8"]
-    scores = {name: _trouble(sample, name) for name in candidates}
-    if min(scores.values()) > 0.02:
-        scores |= {name: _trouble(sample, name) for name in _guessed(sample) if name not in scores}
-    return min(
-        scores, key=lambda name: scores[name]
-    )  # the first of equals: header before meta before a guess
+    scores: dict[str, float] = {}
+    for name in (*names, "utf-8"):
+        scores[name] = _error_score(sample, name)
+    if min(scores.values()) > MAX_GOOD_SCORE:
+        for name in _guessed_charsets(sample):
+            scores.setdefault(name, _error_score(sample, name))
+    # `min` takes the first of equal ones: the header before the meta element before a guess.
+    return min(scores, key=lambda name: scores[name])
 
 
 def _sample(body: bytes) -> bytes:
-    """The bytes around what is not ASCII: the head of a page is often markup only."""
+    """Return the bytes from the first one outside ASCII: a page often begins with markup."""
     first = re.search(rb"[\x80-\xff\x1b]", body)
     start = first.start() if first else 0
-    return body[start : start + SAMPLE]
+    return body[start : start + SAMPLE_BYTES]
 
 
-def _trouble(sample: bytes, name: str) -> float:
-    """Share of characters that look wrong under a charset, per character that is not ASCII."""
+def _error_score(sample: bytes, name: str) -> float:
+    """Return how many characters look wrong under a charset, per character that is not ASCII."""
     text = sample.decode(name, "replace")
     foreign = sum(char > "\x7f" for char in text) or 1
-    return (3 * len(UNREADABLE.findall(text[:-3])) + sum(map(len, MANGLED.findall(text)))) / foreign
+    unreadable = len(UNREADABLE.findall(text[:-3]))  # the sample may end inside a character
+    mangled = sum(map(len, MANGLED.findall(text)))
+    return (UNREADABLE_WEIGHT * unreadable + mangled) / foreign
 
 
-def _guessed(sample: bytes) -> Iterator[str]:
+def _guessed_charsets(sample: bytes) -> Iterator[str]:
     from charset_normalizer import from_bytes
 
     best = from_bytes(sample[:8000]).best()

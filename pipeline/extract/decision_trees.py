@@ -1,9 +1,9 @@
-"""A table of small decision trees → the chance that a line belongs to the story, in plain Python.
+"""Decision trees that give the probability that a line belongs to the story, in plain Python.
 
-Promises the trainer's own numbers. There are two rows of trees: those that judge a line alone, and those that know which lines
-the extractor took. In the table an inner node is [number, threshold, left, right] and a leaf is a value; the numbers of a line
-go left where theirs is at most the threshold. Most lines of a page are plainly no story: where the sum over the FIRST
-trees is low, the others are not asked.
+The table `trees.json` has two rows of trees: one for features without the votes of an extractor,
+one for features with them. An inner node is [feature number, threshold, left, right]; a leaf is a
+value. A line goes left where its feature is at most the threshold. Most lines of a page are plainly
+no story: where the sum over the first trees is very low, the other trees are not evaluated.
 """
 
 from __future__ import annotations
@@ -19,51 +19,68 @@ from pipeline.extract.line_features import FEATURE_NAMES
 from pipeline.extract.version import TREES_FILE
 
 FIRST_TREES: Final = 24
-HOPELESS_SCORE: Final = -2.6  # a sum over the first that the others hardly ever make good
+HOPELESS_SCORE: Final = -2.6  # a sum over the first trees that the others hardly ever outweigh
 
-
-Sum = Callable[[Sequence[float]], float]
+Score = Callable[[Sequence[float]], float]
 
 
 class DecisionTrees:
-    """Both rows of trees of one table: numbers of a line → chance from 0 to 1, 0 for a hopeless one. Raises ValueError for a
-    table that was made for other numbers."""
+    """The two rows of trees of one table.
+
+    `probability_without_votes` and `probability_with_votes` take the features of a line and return
+    a probability from 0 to 1. They return 0 for a line that the first trees find hopeless.
+    """
 
     def __init__(self, table: dict[str, Any]) -> None:
+        """Compile the trees of a table.
+
+        Args:
+            table: The content of `trees.json`: `names` of the features, and the trees `alone` and
+                `trees`.
+
+        Raises:
+            ValueError: The table was trained on other features.
+        """
         if tuple(table["names"]) != FEATURE_NAMES:
-            raise ValueError("the trees were trained on other numbers than these; train them again")
-        self.probability_without_votes = _chance(table["alone"])
-        self.probability_with_votes = _chance(table["trees"])
+            raise ValueError(
+                "the trees were trained on other features than these: train them again"
+            )
+        self.probability_without_votes = _probability(table["alone"])
+        self.probability_with_votes = _probability(table["trees"])
 
 
-def _chance(trees: Sequence[Any]) -> Sum:
-    first, rest = _compiled(trees[:FIRST_TREES]), _compiled(trees[FIRST_TREES:])
+def _probability(trees: Sequence[Any]) -> Score:
+    first_score = _compile(trees[:FIRST_TREES])
+    other_score = _compile(trees[FIRST_TREES:])
 
-    def chance(row: Sequence[float]) -> float:
-        total = first(row)
-        return 0.0 if total < HOPELESS_SCORE else 1 / (1 + exp(-total - rest(row)))
+    def probability(features: Sequence[float]) -> float:
+        score = first_score(features)
+        if score < HOPELESS_SCORE:
+            return 0.0
+        return 1 / (1 + exp(-score - other_score(features)))
 
-    return chance
-
-
-def _compiled(trees: Sequence[Any]) -> Sum:
-    """The sum of some trees as one function: as code of its own, it takes a third of the time of walking through lists."""
-    terms = "".join(f" total += {_term(tree)}\n" for tree in trees)
-    made: dict[str, Any] = {}
-    exec(
-        f"def sum_of(row):\n total = 0.0\n{terms} return total\n", made
-    )  # of numbers alone: _term sees to that
-    return cast(Sum, made["sum_of"])
+    return probability
 
 
-def _term(node: Any) -> str:
+def _compile(trees: Sequence[Any]) -> Score:
+    """Compile the sum of some trees to a function: a walk through lists takes thrice the time."""
+    terms = "".join(f" total += {_expression(tree)}\n" for tree in trees)
+    namespace: dict[str, Any] = {}
+    # The source holds only numbers: `_expression` converts each of them.
+    exec(f"def score(row):\n total = 0.0\n{terms} return total\n", namespace)
+    return cast(Score, namespace["score"])
+
+
+def _expression(node: Any) -> str:
     if not isinstance(node, list):
         return repr(float(node))
-    number, threshold, left, right = node
-    return f"({_term(left)} if row[{int(number)}] <= {float(threshold)!r} else {_term(right)})"
+    feature, threshold, left, right = node
+    condition = f"row[{int(feature)}] <= {float(threshold)!r}"
+    return f"({_expression(left)} if {condition} else {_expression(right)})"
 
 
 @cache
 def bundled_trees() -> DecisionTrees:
-    """The trees that Nightdesk comes with."""
-    return DecisionTrees(json.loads(Path(__file__).with_name(TREES_FILE).read_text(encoding="utf8")))
+    """Load the trees that Nightdesk comes with."""
+    table = Path(__file__).with_name(TREES_FILE).read_text(encoding="utf8")
+    return DecisionTrees(json.loads(table))

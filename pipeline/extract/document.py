@@ -1,6 +1,6 @@
-"""One Payload through all steps: charset, repairs, tree, Blocks, metadata, language.
+"""Take one payload through all steps of extraction.
 
-Promises a Draft whatever happens on the way: trouble with a page becomes a reason code and a sentence.
+The steps are charset, repairs, tree, metadata, blocks, language.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from lxml.etree import XPathEvalError
 from lxml.html import HtmlElement
 
 from pipeline.core.markup_limits import MAX_TEXT_LENGTH, complexity_problem
-from pipeline.core.models import STORY_THRESHOLD, ExtractedPage, RawPage, Reason
+from pipeline.core.models import STORY_THRESHOLD, Block, ExtractedPage, RawPage, Reason
 from pipeline.extract.charset import decode
 from pipeline.extract.decision_trees import DecisionTrees
 from pipeline.extract.html import parse_html
@@ -23,89 +23,100 @@ from pipeline.extract.metadata.metadata import read_metadata
 from pipeline.extract.sanitize import repair_markup
 from pipeline.extract.version import EXTRACTORS
 
-for chatty in (
-    "trafilatura",
-    "htmldate",
-    "charset_normalizer",
-    "justext",
-):  # they log each page that they find odd
-    logging.getLogger(chatty).setLevel(logging.CRITICAL)
+MAX_DETAIL_LENGTH = 300
+WARM_UP_PAGE = b"""<html lang="en"><head><title>A page for the first run</title></head><body>
+<article><h1>A page for the first run</h1><p>Posted on 3 March 2021.</p><p>A worker extracts
+this page first, so that all libraries are loaded when the first real page comes.</p></article>
+</body></html>"""
 
-SPECIMEN = b"""<html lang="en"><head><title>A rehearsal before the first page</title></head><body><article>
-<h1>A rehearsal before the first page</h1><p>Posted on 3 March 2021.</p><p>The curtain stays down, the lamps are lit one
-after another, and nobody in the stalls is there to see it yet.</p></article></body></html>"""
+# These libraries log each page that they find odd.
+for library in ("trafilatura", "htmldate", "charset_normalizer", "justext"):
+    logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
-def extract_page(source: RawPage, trees: DecisionTrees | None = None) -> ExtractedPage:
-    """The Draft of one Payload; what went wrong is in its reason and detail. `trees` as for `blocks_of`."""
+def extract_page(
+    raw_page: RawPage, trees: DecisionTrees | None = None, max_text: int = MAX_TEXT_LENGTH
+) -> ExtractedPage:
+    """Extract one payload.
+
+    Args:
+        raw_page: The bytes of the payload, and what the server declared about them.
+        trees: Other decision trees than the bundled ones, for measurements.
+        max_text: Letters of text, above which a page is too complex.
+
+    Returns:
+        The page. What goes wrong becomes its reason code and its detail, a sentence for people.
+    """
     try:
-        return _extract_page(source, trees)
-    except (
-        MemoryError,
-        XPathEvalError,
-    ):  # the process has a limit, and this page met it; our paths are right, so so did lxml
-        return _without_text(
-            Reason.EXTRACTOR_MEMORY, "the page needs more memory than the extractor is given"
-        )
-    except Exception as error:  # noqa: BLE001  hostile pages find every gap of three libraries
-        return _without_text(Reason.EXTRACTOR_ERROR, f"{type(error).__name__}: {error}"[:300])
+        return _extract_page(raw_page, trees, max_text)
+    except (MemoryError, XPathEvalError):
+        # The process has a limit of memory, and lxml reports it as an error of a path; our paths
+        # are correct.
+        detail = "the page needs more memory than the extractor is given"
+        return _page_without_text(Reason.EXTRACTOR_MEMORY, detail)
+    except Exception as error:  # noqa: BLE001  hostile pages find the gaps of three libraries
+        detail = f"{type(error).__name__}: {error}"[:MAX_DETAIL_LENGTH]
+        return _page_without_text(Reason.EXTRACTOR_ERROR, detail)
 
 
-def _extract_page(source: RawPage, trees: DecisionTrees | None) -> ExtractedPage:
-    if not source.body.strip():
-        return _without_text(Reason.NO_TEXT, "the body is empty")
-    markup = repair_markup(decode(source.body, source.charset))
+def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int) -> ExtractedPage:
+    if not raw_page.body.strip():
+        return _page_without_text(Reason.NO_TEXT, "the body is empty")
+    markup = repair_markup(decode(raw_page.body, raw_page.charset))
     if sentence := complexity_problem(markup):
-        return _without_text(Reason.TOO_COMPLEX, f"the page has {sentence}")
+        return _page_without_text(Reason.TOO_COMPLEX, f"the page has {sentence}")
     tree = parse_html(markup)
     if tree is None:
-        return _without_text(Reason.NO_TEXT, "the body holds no markup and no text")
-    if (
-        len(markup) > MAX_TEXT_LENGTH and _letters(tree) > MAX_TEXT_LENGTH
-    ):  # whatever is done with it takes a hundred times its size
-        return _without_text(
-            Reason.TOO_COMPLEX, f"the page has more than {MAX_TEXT_LENGTH} letters of text"
-        )
+        return _page_without_text(Reason.NO_TEXT, "the body holds no markup and no text")
+    # All that follows takes a hundred times the memory of the text.
+    if len(markup) > max_text and _text_length(tree) > max_text:
+        detail = f"the page has more than {max_text} letters of text"
+        return _page_without_text(Reason.TOO_COMPLEX, detail)
     metadata = read_metadata(tree)
     blocks = extract_blocks(tree, metadata, trees)
-    text = "\n".join(
-        block.text for block in blocks if block.story_probability >= STORY_THRESHOLD
-    ) or "\n".join(block.text for block in blocks)
-    language, known_from = detect_language_with_source(text, declared_language(tree))
-    sources = (*metadata.sources, ("language", known_from)) if language else metadata.sources
+    text = _text_for_language(blocks)
+    language, language_source = detect_language_with_source(text, declared_language(tree))
+    sources = metadata.sources
+    if language:
+        sources = (*sources, ("language", language_source))
     metadata = replace(metadata, language=language, sources=sources)
     if needs_javascript(tree, len(text.split())):
-        shell = _without_text(
-            Reason.SCRIPT_SHELL,
-            "the page is built by JavaScript: the server sends scripts and no text",
-        )
-        return replace(shell, metadata=metadata)
+        detail = "the page is built by JavaScript: the server sends scripts and no text"
+        return replace(_page_without_text(Reason.SCRIPT_SHELL, detail), metadata=metadata)
     if not blocks:
-        return replace(_without_text(Reason.NO_TEXT, _emptiness(tree)), metadata=metadata)
+        page = _page_without_text(Reason.NO_TEXT, _describe_empty_page(tree))
+        return replace(page, metadata=metadata)
     return ExtractedPage(extractors=EXTRACTORS, blocks=blocks, metadata=metadata)
 
 
-def _without_text(reason: Reason, detail: str) -> ExtractedPage:
-    return ExtractedPage(
-        extractors=EXTRACTORS, reason=reason, detail=detail.encode("utf-8", "replace").decode()
-    )
+def _text_for_language(blocks: tuple[Block, ...]) -> str:
+    """Join the lines of the story, or all lines of a page that has none."""
+    story = [block.text for block in blocks if block.story_probability >= STORY_THRESHOLD]
+    return "\n".join(story) or "\n".join(block.text for block in blocks)
 
 
-def _letters(tree: HtmlElement) -> int:
-    """How much text there is beside scripts and styles."""
-    texts = (
-        text
-        for each in tree.iter()
-        for text in ("" if each.tag in ("script", "style") else each.text, each.tail)
-    )
-    return sum(len(text.strip()) for text in texts if text)
+def _page_without_text(reason: Reason, detail: str) -> ExtractedPage:
+    detail = detail.encode("utf-8", "replace").decode()
+    return ExtractedPage(extractors=EXTRACTORS, reason=reason, detail=detail)
 
 
-def _emptiness(tree: HtmlElement) -> str:
+def _text_length(tree: HtmlElement) -> int:
+    """Count the letters of a page outside scripts and styles."""
+    length = 0
+    for element in tree.iter():
+        if element.text and element.tag not in ("script", "style"):
+            length += len(element.text.strip())
+        if element.tail:
+            length += len(element.tail.strip())
+    return length
+
+
+def _describe_empty_page(tree: HtmlElement) -> str:
     scripts = sum(1 for _ in tree.iter("script"))
-    return f"no article text was found; the page has {scripts} scripts and {sum(1 for _ in tree.iter('p'))} paragraphs"
+    paragraphs = sum(1 for _ in tree.iter("p"))
+    return f"no article text was found; the page has {scripts} scripts and {paragraphs} paragraphs"
 
 
 def warm_up() -> None:
-    """One page through all steps, so that libraries, models and date parsers are loaded."""
-    extract_page(RawPage(0, SPECIMEN))
+    """Take one page through all steps, so that libraries, models and date parsers are loaded."""
+    extract_page(RawPage(0, WARM_UP_PAGE))

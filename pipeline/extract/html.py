@@ -1,7 +1,7 @@
-"""Markup → one parsed tree, shared by everything that reads the page.
+"""Parse markup to one tree, which everything that reads the page shares.
 
-Promises a tree or None, never an exception. Trees deeper than libxml2 allows come out empty without an
-error, so a page that has text and whose tree has none is flattened and parsed once more.
+A tree that is deeper than libxml2 allows comes out empty without an error. So a page that has text
+and an empty tree is flattened and parsed once more.
 """
 
 from __future__ import annotations
@@ -15,24 +15,39 @@ WRAPPERS = re.compile(
     rb"</?(?:div|section|span|font|center|main|article|b|i|em|strong|u|blockquote|ul|ol|li|table|tbody|tr|td)\b[^<>]*>",
     re.I,
 )
-# One class for all elements: lxml.html asks a Python function for that of each, which costs a tenth of the whole extraction.
-CLASSES = ElementDefaultClassLookup(element=HtmlElement)
-ENOUGH = 200  # characters that a flattened tree must add to be worth it
+# One class for all elements: lxml.html else calls a Python function for each, a tenth of the time
+# of the extraction.
+ELEMENT_CLASSES = ElementDefaultClassLookup(element=HtmlElement)
+MIN_TEXT_GAIN = 200  # characters that a flattened tree must add to be used
+MIN_WRAPPERS = 200  # elements of one kind, below which a tree is not too deep
+WRAPPER_TAGS = (b"<div", b"<span", b"<table", b"<b")
+TEXT_TAGS = (
+    "p", "div", "span", "td", "li", "h1", "h2", "a", "body", "br", "b", "font", "strong", "em",
+)  # fmt: skip
 
 
 def parse_html(markup: bytes) -> HtmlElement | None:
-    """The tree of a page in UTF-8; None for an empty one."""
+    """Parse a page.
+
+    Args:
+        markup: The page in UTF-8.
+
+    Returns:
+        The tree, or None for an empty page.
+    """
     tree = _parse(markup)
-    if tree is None or _text_size(tree) >= ENOUGH:
+    if tree is None or _text_length(tree) >= MIN_TEXT_GAIN:
         return tree
-    if max(map(markup.count, (b"<div", b"<span", b"<table", b"<b"))) < 200:
+    if max(map(markup.count, WRAPPER_TAGS)) < MIN_WRAPPERS:
         return tree
     flat = _parse(WRAPPERS.sub(b"<br>", markup))
-    return flat if flat is not None and _text_size(flat) >= _text_size(tree) + ENOUGH else tree
+    if flat is not None and _text_length(flat) >= _text_length(tree) + MIN_TEXT_GAIN:
+        return flat
+    return tree
 
 
 def _parse(markup: bytes) -> HtmlElement | None:
-    # A parser of its own for each page: its error log would otherwise grow and tie pages together.
+    # Each page has its own parser: the error log of a shared one would grow and tie pages together.
     parser = HTMLParser(
         encoding="utf-8",
         remove_comments=True,
@@ -40,20 +55,18 @@ def _parse(markup: bytes) -> HtmlElement | None:
         huge_tree=True,
         default_doctype=False,
     )
-    parser.set_element_class_lookup(CLASSES)
+    parser.set_element_class_lookup(ELEMENT_CLASSES)
     try:
         return document_fromstring(markup, parser=parser)
     except (LxmlError, ValueError, AssertionError):  # an empty document has no root
         return None
 
 
-def _text_size(tree: HtmlElement) -> int:
-    """Characters of visible text, counted only up to what matters."""
-    size = 0
-    for element in tree.iter(
-        "p", "div", "span", "td", "li", "h1", "h2", "a", "body", "br", "b", "font", "strong", "em"
-    ):
-        size += len((element.text or "").strip()) + len((element.tail or "").strip())
-        if size >= ENOUGH * 2:
+def _text_length(tree: HtmlElement) -> int:
+    """Count the characters of visible text, as far as the number matters."""
+    length = 0
+    for element in tree.iter(*TEXT_TAGS):
+        length += len((element.text or "").strip()) + len((element.tail or "").strip())
+        if length >= MIN_TEXT_GAIN * 2:
             break
-    return size
+    return length

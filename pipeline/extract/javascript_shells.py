@@ -1,6 +1,6 @@
-"""Pages that are built in the browser: what the server sends is an empty frame and the scripts that would fill it.
+"""Detect pages that a browser has to build.
 
-Promises a pure yes or no over a parsed tree that still has its scripts. A page with a text is none, whatever scripts it has.
+The server of such a page sends an empty frame, and the scripts that would fill it.
 """
 
 from __future__ import annotations
@@ -9,61 +9,55 @@ import re
 
 from lxml.html import HtmlElement
 
-FEW_WORDS = 40  # of what a reader without scripts sees; a short story has its menu and footer, too
+FEW_WORDS = 40  # that a reader without scripts sees; a short story also has its menu and footer
 MANY_SCRIPTS = 5
-HARDLY_A_WORD = 15
-UNSEEN = ("script", "style", "template", "head", "title", "svg")
-FRAMES = frozenset(
-    {
-        "root",
-        "app",
-        "__next",
-        "__nuxt",
-        "___gatsby",
-        "main-app",
-        "react-root",
-        "react-app",
-        "q-app",
-        "svelte",
-        "ember-app",
-    }
-)
-FRAME_TAGS = frozenset({"app-root", "ng-app", "my-app", "app-main"})
-ASKS = re.compile(r"java\s?script", re.IGNORECASE)
+ALMOST_NO_WORDS = 15
+FRAME_IDS = frozenset((
+    "root", "app", "__next", "__nuxt", "___gatsby", "main-app", "react-root", "react-app", "q-app",
+    "svelte", "ember-app",
+))  # fmt: skip
+FRAME_TAGS = frozenset(("app-root", "ng-app", "my-app", "app-main"))
+JAVASCRIPT = re.compile(r"java\s?script", re.IGNORECASE)
+VISIBLE_TEXT = "//text()[not(ancestor::script or ancestor::style or ancestor::head)]"
 
 
 def needs_javascript(tree: HtmlElement, words: int) -> bool:
-    """Whether a page of which the extractors kept so many words needs a browser to become one."""
+    """Tell whether a page has no text until a browser runs its scripts.
+
+    Args:
+        tree: The page with its scripts.
+        words: How many words the extractors found. A page with a text needs no browser, whatever
+            scripts it has.
+    """
     if words > FEW_WORDS:
         return False
     scripts = sum(1 for _ in tree.iter("script"))
     if not scripts:
         return False
-    seen, asked = _seen(tree)
-    if seen > FEW_WORDS:
+    visible_words, mentions_javascript = _visible_words(tree)
+    if visible_words > FEW_WORDS:
         return False
-    return asked or _has_empty_frame(tree) or (scripts >= MANY_SCRIPTS and seen <= HARDLY_A_WORD)
+    if mentions_javascript or _has_empty_frame(tree):
+        return True
+    return scripts >= MANY_SCRIPTS and visible_words <= ALMOST_NO_WORDS
 
 
-def _seen(tree: HtmlElement) -> tuple[int, bool]:
-    """Words that a reader without scripts sees, and whether they ask for JavaScript."""
-    words, asked, texts = (
-        0,
-        False,
-        tree.xpath("//text()[not(ancestor::script or ancestor::style or ancestor::head)]"),
-    )
-    for text in texts:
+def _visible_words(tree: HtmlElement) -> tuple[int, bool]:
+    """Count the words visible without scripts, and tell whether they mention JavaScript."""
+    words = 0
+    mentions_javascript = False
+    for text in tree.xpath(VISIBLE_TEXT):
         words += len(text.split())
-        asked = asked or ASKS.search(text) is not None
+        mentions_javascript = mentions_javascript or JAVASCRIPT.search(text) is not None
         if words > FEW_WORDS:
             break
-    return words, asked
+    return words, mentions_javascript
 
 
 def _has_empty_frame(tree: HtmlElement) -> bool:
-    """Whether the element that such pages are built into is there, and empty."""
+    """Tell whether the element that scripts would fill is there, and empty."""
     for element in tree.iter("div", "main", *FRAME_TAGS):
-        is_frame = element.tag in FRAME_TAGS or str(element.get("id") or "").lower() in FRAMES
-        if is_frame and len("".join(element.itertext()).split()) <= HARDLY_A_WORD:
+        is_frame = element.tag in FRAME_TAGS or str(element.get("id") or "").lower() in FRAME_IDS
+        if is_frame and len("".join(element.itertext()).split()) <= ALMOST_NO_WORDS:
             return True
     return False

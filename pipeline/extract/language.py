@@ -1,9 +1,8 @@
-"""Text → its language, as ISO 639-1.
+"""Find the language of a text, as an ISO 639-1 code.
 
-Promises a code or "". The text decides, by letters that only one language has or else by statistics; for a text too short to
-decide, what the page declares does.
-Templates are copied between editions, so a page's own declaration is often wrong, and the extractor's is
-always missing.
+The text decides: by letters that only one language has, or else by statistics. What the page
+declares decides only where the text is too short. Sites copy templates between their editions, so a
+page's own declaration is often wrong.
 """
 
 from __future__ import annotations
@@ -15,43 +14,61 @@ from lxml.html import HtmlElement
 
 from pipeline.extract.language_letters import language_by_letters
 
-ENOUGH = 500  # characters are plenty, and the cost grows with them
+SAMPLE_LENGTH = 500  # characters; more cost time and add nothing
 SHORT, VERY_SHORT = 200, 40  # letters
+RANKED_LANGUAGES = 4  # by probability, in which a declared language confirms a short text
 CODE = re.compile(r"\s*([a-z]{2})(?:$|[-_ ])", re.I)
+LANGUAGE_META = ("og:locale", "content-language")
 
 
 def detect_language(text: str, declared: str) -> str:
-    """The language of a text; `declared` breaks the tie where the text is short."""
+    """Return the language of a text; `declared` breaks the tie where the text is short."""
     return detect_language_with_source(text, declared)[0]
 
 
 def detect_language_with_source(text: str, declared: str) -> tuple[str, str]:
-    """The same, and what it was known from: "text" or "declared"."""
-    sample = text[:ENOUGH]
+    """Return the language of a text, and what decided it.
+
+    Args:
+        text: The text of the story.
+        declared: The language that the page declares, or "".
+
+    Returns:
+        The code and "text" or "declared"; two empty strings where nothing is known.
+    """
+    sample = text[:SAMPLE_LENGTH]
     letters = sum(map(str.isalpha, sample))
     if letters < VERY_SHORT and declared:
         return declared, "declared"
     if not letters:
         return "", ""
-    if own := language_by_letters(sample):
-        return own, "text"
-    ranking = [str(code) for code, _ in py3langid.rank(sample)[:4]]
-    return (
-        (declared, "declared") if letters < SHORT and declared in ranking else (ranking[0], "text")
-    )
+    if language := language_by_letters(sample):
+        return language, "text"
+    ranking = [str(code) for code, _ in py3langid.rank(sample)[:RANKED_LANGUAGES]]
+    if letters < SHORT and declared in ranking:
+        return declared, "declared"
+    return ranking[0], "text"
 
 
 def declared_language(tree: HtmlElement) -> str:
-    """What the page says: the lang of its root, else its content-language or og:locale."""
-    root = tree if tree.tag == "html" else tree.find(".//html")
-    said = (root.get("lang") or root.get("xml:lang") or "") if root is not None else ""
-    if not said:
-        for element in tree.iter("meta"):
-            if (element.get("property") or element.get("http-equiv") or "").lower() in (
-                "og:locale",
-                "content-language",
-            ):
-                said = element.get("content") or ""
-                break
-    match = CODE.match(said)
+    """Return the language that a page declares, or "".
+
+    The `lang` of the root element comes before content-language and og:locale.
+    """
+    match = CODE.match(_root_language(tree) or _meta_language(tree))
     return match[1].lower() if match else ""
+
+
+def _root_language(tree: HtmlElement) -> str:
+    root = tree if tree.tag == "html" else tree.find(".//html")
+    if root is None:
+        return ""
+    return root.get("lang") or root.get("xml:lang") or ""
+
+
+def _meta_language(tree: HtmlElement) -> str:
+    for element in tree.iter("meta"):
+        name = element.get("property") or element.get("http-equiv") or ""
+        if name.lower() in LANGUAGE_META:
+            return element.get("content") or ""
+    return ""

@@ -1,7 +1,8 @@
-"""Letters that only one language has → that language.
+"""Recognize Tajik, Uzbek, Kazakh and Kyrgyz by letters that only they have.
 
-Promises an answer only for Tajik, Uzbek, Kazakh and Kyrgyz, which statistics confuse with each other and with Russian, and only
-where their letters are as frequent as in a text of theirs: a Russian text that quotes a Tajik name stays Russian.
+Statistics confuse these languages with each other and with Russian. The letters decide only where
+they are as frequent as in a text of that language: a Russian text that quotes a Tajik name stays
+Russian.
 """
 
 from __future__ import annotations
@@ -11,58 +12,56 @@ from collections import Counter
 
 CYRILLIC = re.compile("[\u0400-\u04ff]")
 # Uzbek in Latin letters: oʻ and gʻ inside words, with any of the marks that people type.
-UZBEK = re.compile(r"([og])[ʻ‘’ʼ'`](?=[^\W\d_])", re.I)
-ENOUGH, FEW = (
-    0.012,
-    2,
-)  # the share of own letters, measured on short news: 2 to 7 % are usual; their least number
+UZBEK_LATIN = re.compile(r"([og])[ʻ‘’ʼ'`](?=[^\W\d_])", re.I)
+MIN_SHARE = 0.012  # of own letters in a text; in short news 2 to 7 % are usual
+MIN_LETTERS = 2
+TAJIK = "ӣӯҷҳқғ"
+TAJIK_ONLY = "ӣӯҷ"
+NOT_TAJIK = "ыщьцў"
+UZBEK = "ўқғҳ"
+UZBEK_BESIDE_SHORT_U = "қғҳ"
+NOT_UZBEK = "ңәі"
+RARE_IN_UZBEK = "ыщ"
+KAZAKH = "әғқңұі"
+KAZAKH_ONLY = "ұқғ"
+KYRGYZ = "ңөү"
+NOT_KYRGYZ = "әғқұіһҕҥ"
 
 
 def language_by_letters(text: str) -> str:
-    """The language whose own letters a text has, or ""."""
-    count = Counter(text.casefold())
+    """Return the language whose own letters a text has, or ""."""
     cyrillic = len(CYRILLIC.findall(text))
-    return (
-        _cyrillic(count, cyrillic) if cyrillic * 2 > sum(map(str.isalpha, text)) else _latin(text)
-    )
+    if cyrillic * 2 > sum(map(str.isalpha, text)):
+        return _cyrillic_language(Counter(text.casefold()), cyrillic)
+    return _latin_language(text)
 
 
-def _cyrillic(count: Counter[str], letters: int) -> str:
-    def number(own: str) -> int:
-        return sum(count[letter] for letter in own)
+def _cyrillic_language(counts: Counter[str], cyrillic: int) -> str:
+    def number(letters: str) -> int:
+        return sum(counts[letter] for letter in letters)
 
-    def kinds(own: str) -> int:
-        return sum(count[letter] > 0 for letter in own)
+    def distinct(letters: str) -> int:
+        return sum(counts[letter] > 0 for letter in letters)
 
-    def is_frequent(own: str) -> bool:
-        return number(own) >= max(FEW, ENOUGH * letters)
+    def is_frequent(letters: str) -> bool:
+        return number(letters) >= max(MIN_LETTERS, MIN_SHARE * cyrillic)
 
-    if (
-        number("ӣӯҷ")
-        and kinds("ӣӯҷҳқғ") > FEW
-        and is_frequent("ӣӯҷҳқғ")
-        and number("ӣӯҷҳқғ") > number("ыщьцў")
-    ):  # which Tajik does without
+    has_tajik = number(TAJIK_ONLY) and distinct(TAJIK) > MIN_LETTERS and is_frequent(TAJIK)
+    if has_tajik and number(TAJIK) > number(NOT_TAJIK):
         return "tg"
-    if (
-        count["ў"]
-        and is_frequent("ўқғҳ")
-        and number("қғҳ")
-        and not number("ңәі")
-        and number("ўқғҳ") > number("ыщ")
-    ):
+    has_uzbek = counts["ў"] and is_frequent(UZBEK) and number(UZBEK_BESIDE_SHORT_U)
+    if has_uzbek and not number(NOT_UZBEK) and number(UZBEK) > number(RARE_IN_UZBEK):
         return "uz"
-    if count["і"] and number("ұқғ") and is_frequent("әғқңұі"):
+    if counts["і"] and number(KAZAKH_ONLY) and is_frequent(KAZAKH):
         return "kk"
-    if count["ң"] and is_frequent("ңөү") and not number("әғқұіһҕҥ"):
+    if counts["ң"] and is_frequent(KYRGYZ) and not number(NOT_KYRGYZ):
         return "ky"
     return ""
 
 
-def _latin(text: str) -> str:
-    found = [letter.lower() for letter in UZBEK.findall(text)]
-    return (
-        "uz"
-        if "g" in found and "o" in found and len(found) >= max(FEW, ENOUGH / 2 * len(text))
-        else ""
-    )
+def _latin_language(text: str) -> str:
+    letters = [letter.lower() for letter in UZBEK_LATIN.findall(text)]
+    has_both = "g" in letters and "o" in letters
+    if has_both and len(letters) >= max(MIN_LETTERS, MIN_SHARE / 2 * len(text)):
+        return "uz"
+    return ""

@@ -1,9 +1,9 @@
-"""Parsed tree → Blocks: all lines of a page that may be its story, each with its chance.
+"""Decide which lines of a page may be its story, and give each its probability.
 
-Promises that every line which the extractor chose, or which has a fair chance by the trees, becomes a Block, in reading order;
-nothing is cut here. The trees look at the page alone first. Where that leaves them in doubt, trafilatura is asked, and is one
-voice among the numbers that they weigh: it knows the usual forms of pages, they know how much it is to be believed where. It
-costs as much as all else together. A trafilatura `Document` does not leave this module.
+A line becomes a Block if trafilatura took it or if the decision trees give it a fair probability.
+Nothing is removed here. The trees first look at the page alone. Where that leaves them in doubt,
+trafilatura is called, and its lines become features for the trees: it knows the usual forms of
+pages, and the trees know how far to trust it. It costs as much as all the rest of the extraction.
 """
 
 from __future__ import annotations
@@ -20,117 +20,153 @@ from trafilatura import bare_extraction
 from pipeline.core.models import STORY_THRESHOLD, Block, BlockKind, Metadata
 from pipeline.extract.decision_trees import DecisionTrees, bundled_trees
 from pipeline.extract.line_features import ExtractorLines, LineFeatures
-from pipeline.extract.text_lines import PageLine, PageElement, Region, read_lines
+from pipeline.extract.text_lines import LISTS, PageElement, PageLine, Region, read_lines
 from pipeline.extract.version import MAX_DOUBT, MIN_PROBABILITY, TRAFILATURA_OPTIONS
 
-LISTS = ("ul", "ol", "dl")
-LONGEST_WHERE = 60
-HEADLINES = 2  # of a page with one story: its own, and the name of the site
-CROWD = 2_000  # spans side by side
+MAX_PATH_LENGTH = 60
+MAX_HEADLINES = 2  # of a page with one story: its own, and the name of the site
+MAX_SPANS = 2_000  # side by side
+# The first that matches says most about a line: a paragraph in an item in a quote is an item.
+KIND_OF_REGION = (
+    (Region.CODE, BlockKind.CODE),
+    (Region.FIGURE, BlockKind.CAPTION),
+    (Region.ITEM, BlockKind.ITEM),
+    (Region.HEADING, BlockKind.HEADING),
+    (Region.QUOTE, BlockKind.QUOTE),
+)
 
 
 def extract_blocks(
     tree: HtmlElement, metadata: Metadata, trees: DecisionTrees | None = None
 ) -> tuple[Block, ...]:
-    """The Blocks of a page; () where neither voice finds one. `trees` are other ones than shipped, for measuring."""
+    """Return the blocks of a page in reading order.
+
+    Args:
+        tree: The parsed page.
+        metadata: What the page declares.
+        trees: Other decision trees than the bundled ones, for measurements.
+
+    Returns:
+        The blocks; () where neither the trees nor trafilatura find a line.
+    """
     trees = trees or bundled_trees()
-    view = LineFeatures(read_lines(tree), metadata)
-    rows = {i: view.features(i) for i in range(len(view.lines)) if not view.is_far(i)}
-    chances = {i: trees.probability_without_votes(row) for i, row in rows.items()}
-    is_heard = share_in_doubt(view, chances) > MAX_DOUBT
-    if is_heard:
-        view.add_votes(ExtractorLines(trafilatura_lines(tree)))
-        near = (i for i in range(len(view.lines)) if not view.is_far(i))
-        chances = {i: trees.probability_with_votes(view.with_votes(i, rows.get(i) or view.features(i))) for i in near}
+    lines = LineFeatures(read_lines(tree), metadata)
+    features: dict[int, list[float]] = {}
+    probabilities: dict[int, float] = {}
+    for i in range(len(lines.lines)):
+        if not lines.is_far(i):
+            features[i] = lines.features(i)
+            probabilities[i] = trees.probability_without_votes(features[i])
+    needs_votes = share_in_doubt(lines, probabilities) > MAX_DOUBT
+    if needs_votes:
+        lines.add_votes(ExtractorLines(trafilatura_lines(tree)))
+        probabilities = _probabilities_with_votes(lines, features, trees)
     blocks = []
-    for i, chance in chances.items():
-        is_lede = view.is_summary(i)
-        if chance >= MIN_PROBABILITY or view.votes[i] or is_lede:
-            blocks.append(
-                _block(view.lines[i], chance, view.votes[i] > 0 if is_heard else None, is_lede)
-            )
+    for i, probability in probabilities.items():
+        is_summary = lines.is_summary(i)
+        if probability >= MIN_PROBABILITY or lines.votes[i] or is_summary:
+            kept_by_trafilatura = lines.votes[i] > 0 if needs_votes else None
+            blocks.append(_block(lines.lines[i], probability, kept_by_trafilatura, is_summary))
     return tuple(blocks)
 
 
-def share_in_doubt(view: LineFeatures, chances: Mapping[int, float]) -> float:
-    """Words that may be on the wrong side, as a share of those that are taken for the story; infinite where none are, and where
-    a page has several stories, one below the other: by its place and shape each line belongs to one of them."""
-    if sum(piece.element.tag == "h1" for piece in view.lines) > HEADLINES:
+def _probabilities_with_votes(
+    lines: LineFeatures, features: Mapping[int, list[float]], trees: DecisionTrees
+) -> dict[int, float]:
+    """Classify again: lines that an extractor took are no longer far, and may be new."""
+    probabilities = {}
+    for i in range(len(lines.lines)):
+        if not lines.is_far(i):
+            row = lines.with_votes(i, features.get(i) or lines.features(i))
+            probabilities[i] = trees.probability_with_votes(row)
+    return probabilities
+
+
+def share_in_doubt(lines: LineFeatures, probabilities: Mapping[int, float]) -> float:
+    """Return the words that may be on the wrong side, as a share of the words of the story.
+
+    The result is infinite where no line is story, and where a page has several stories below each
+    other: by place and shape, each of their lines belongs to a story.
+    """
+    if sum(line.element.tag == "h1" for line in lines.lines) > MAX_HEADLINES:
         return inf
-    wrong = sum(view.words[i] * min(chance, 1 - chance) for i, chance in chances.items())
-    story = sum(view.words[i] for i, chance in chances.items() if chance >= STORY_THRESHOLD)
-    return wrong / story if story else inf
+    doubtful_words = story_words = 0.0
+    for i, probability in probabilities.items():
+        doubtful_words += lines.words[i] * min(probability, 1 - probability)
+        if probability >= STORY_THRESHOLD:
+            story_words += lines.words[i]
+    return doubtful_words / story_words if story_words else inf
 
 
 def trafilatura_lines(tree: HtmlElement) -> list[str]:
-    """The lines that trafilatura takes for the article."""
+    """Return the lines that trafilatura takes for the article; the tree stays as it is."""
     try:
-        document = bare_extraction(
-            _joined(copy(tree)), **TRAFILATURA_OPTIONS
-        )  # a copy: extraction eats its tree
-    except RecursionError:  # lists in lists in lists; the trees are asked all the same
+        # A copy, because the extraction changes its tree.
+        document = bare_extraction(_dissolve_spans(copy(tree)), **TRAFILATURA_OPTIONS)
+    except RecursionError:  # lists in lists in lists; the decision trees still work
         return []
     return (getattr(document, "text", None) or "").splitlines()
 
 
-def _joined(tree: HtmlElement) -> HtmlElement:
-    """The same tree with its crowds of spans dissolved into the text around them. trafilatura dissolves all spans, but leaves
-    their texts as pieces, and then takes minutes for a line of some ten thousand."""
-    crowds = Counter(span.getparent() for span in tree.iter("span"))
-    for parent, number in crowds.items():
-        if parent is not None and number > CROWD:
+def _dissolve_spans(tree: HtmlElement) -> HtmlElement:
+    """Dissolve spans into the text around them, where thousands stand side by side.
+
+    trafilatura dissolves all spans but leaves their texts as pieces. It then takes minutes for a
+    line of ten thousand pieces.
+    """
+    spans_by_parent = Counter(span.getparent() for span in tree.iter("span"))
+    for parent, count in spans_by_parent.items():
+        if parent is not None and count > MAX_SPANS:
             strip_tags(parent, "span")
-            parent.text = parent.text  # libxml2 has one text for each piece until it is set anew
+            # libxml2 keeps one text for each piece until the text is set again.
+            parent.text = parent.text
             for child in parent:
                 child.tail = child.tail
     return tree
 
 
-def _block(piece: PageLine, chance: float, is_chosen: bool | None, is_lede: bool) -> Block:
-    place = piece.element
-    kind = _kind(place)
+def _block(
+    line: PageLine, probability: float, kept_by_trafilatura: bool | None, is_summary: bool
+) -> Block:
+    element = line.element
+    kind = _kind(element)
     return Block(
         kind=kind,
-        text=piece.text,
-        linked=piece.linked,
-        list_size=_list_size(place) if kind is BlockKind.ITEM else 0,
-        story_probability=round(chance, 3),
-        kept_by_trafilatura=is_chosen,
-        is_summary=is_lede,
-        element_path=_where(place),
+        text=line.text,
+        linked=line.linked,
+        list_size=_list_size(element) if kind is BlockKind.ITEM else 0,
+        story_probability=round(probability, 3),
+        kept_by_trafilatura=kept_by_trafilatura,
+        is_summary=is_summary,
+        element_path=_element_path(element),
     )
 
 
-def _kind(place: PageElement) -> BlockKind:
-    """The kind that says most of a line: a paragraph within an item within a quote is an item."""
-    within = place.regions
-    if place.is_row:
+def _kind(element: PageElement) -> BlockKind:
+    if element.is_row:
         return BlockKind.TABLE
-    if within & Region.CODE:
-        return BlockKind.CODE
-    if within & Region.FIGURE:
-        return BlockKind.CAPTION
-    if within & Region.ITEM:
-        return BlockKind.ITEM
-    if within & Region.HEADING:
-        return BlockKind.HEADING
-    return BlockKind.QUOTE if within & Region.QUOTE else BlockKind.PARAGRAPH
+    for region, kind in KIND_OF_REGION:
+        if element.regions & region:
+            return kind
+    return BlockKind.PARAGRAPH
 
 
-def _list_size(place: PageElement | None) -> int:
-    while place is not None:
-        if place.tag in LISTS:
-            return place.children
-        place = place.parent
+def _list_size(element: PageElement | None) -> int:
+    while element is not None:
+        if element.tag in LISTS:
+            return element.children
+        element = element.parent
     return 0
 
 
-def _where(place: PageElement) -> str:
-    """The element and the one around it, with their first class: `div.story > p`."""
-    names = [_name(each) for each in (place.parent, place) if each is not None]
-    return " > ".join(names)[:LONGEST_WHERE]
+def _element_path(element: PageElement) -> str:
+    """Return the element and the one around it, with their first class: `div.story > p`."""
+    path = _element_name(element)
+    if element.parent is not None:
+        path = f"{_element_name(element.parent)} > {path}"
+    return path[:MAX_PATH_LENGTH]
 
 
-def _name(place: PageElement) -> str:
-    marks = place.marks.split()
-    return f"{place.tag}.{marks[0]}" if marks else place.tag
+def _element_name(element: PageElement) -> str:
+    marks = element.marks.split()
+    return f"{element.tag}.{marks[0]}" if marks else element.tag

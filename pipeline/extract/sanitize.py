@@ -1,8 +1,7 @@
-"""Text → text that the parsers survive.
+"""Repair text so that the parsers survive it, and clean single lines.
 
-Promises that no character or reference is left that XML forbids: one `&#1;` or `&#xFFFE;` made the
-extractor lose a whole article (its ValueError is swallowed). What stands for itself is kept; nothing
-readable is removed.
+XML forbids some characters and references. One `&#1;` or `&#xFFFE;` made trafilatura lose a whole
+article, because it swallows its own ValueError. Nothing readable is removed.
 """
 
 from __future__ import annotations
@@ -12,42 +11,56 @@ from collections.abc import Iterator
 
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
-ANY_REFERENCE = re.compile(r"&#(?:[xX][0-9a-fA-F]+|[0-9]+);?")
-NO_CHARACTERS = ("\ufffe".encode(), "\uffff".encode())
+REFERENCE_TEXT = re.compile(r"&#(?:[xX][0-9a-fA-F]+|[0-9]+);?")
+NONCHARACTERS = ("\ufffe".encode(), "\uffff".encode())
 FORBIDDEN_BYTES = bytes([*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F])
-INVISIBLE = re.compile(
-    "[\u00ad\u200b\u2060\ufeff]"
-)  # they split words for a search and no reader sees them
+# These characters split words for a search, and no reader sees them.
+INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 SPACE = re.compile(r"\s+")
 SLASHED_DOCTYPE = re.compile(rb"^\s*<\s?!\s?DOCTYPE[^>]*/[^<>]*>", re.I)
 SLASHED_HTML = re.compile(rb"(<html[^>]*?)\s*/>", re.I)
-HEAD = 4096  # bytes in which a page's own head begins
-LONGEST = 7  # digits of the highest code point
+HEAD_BYTES = 4096  # in which a page's own head begins
+MAX_DIGITS = 7  # of the highest code point
 
 
 def repair_markup(text: str) -> bytes:
-    """Markup as UTF-8, without characters or references that XML forbids, and without heads that stop libxml2."""
-    if "&#" in text and any(_reference(match) != match[0] for match in _distinct(text)):
-        text = REFERENCE.sub(_reference, text)
-    # bytes are searched ten times as fast as text, and are what the parser asks for; surrogates have no place in UTF-8
+    """Return markup as UTF-8 that libxml2 reads to its end.
+
+    Characters and references that XML forbids go, and so do slashes in the doctype and in `<html/>`
+    that stop libxml2.
+    """
+    if "&#" in text and _has_bad_reference(text):
+        text = REFERENCE.sub(_valid_reference, text)
+    # A search in bytes is ten times as fast as in text, and the parser wants bytes. "ignore" drops
+    # surrogates, which UTF-8 cannot hold.
     markup = text.encode("utf-8", "ignore").translate(None, FORBIDDEN_BYTES)
-    for character in NO_CHARACTERS:
+    for character in NONCHARACTERS:
         markup = markup.replace(character, b"")
-    head = SLASHED_HTML.sub(rb"\1>", SLASHED_DOCTYPE.sub(b"", markup[:HEAD], count=1), count=1)
-    return markup if head == markup[:HEAD] else head + markup[HEAD:]
+    old_head = markup[:HEAD_BYTES]
+    head = SLASHED_DOCTYPE.sub(b"", old_head, count=1)
+    head = SLASHED_HTML.sub(rb"\1>", head, count=1)
+    if head == old_head:
+        return markup
+    return head + markup[HEAD_BYTES:]
 
 
-def _distinct(text: str) -> Iterator[re.Match[str]]:
-    """One match for each reference that the text has, however often."""
-    return filter(None, map(REFERENCE.fullmatch, set(ANY_REFERENCE.findall(text))))
+def _has_bad_reference(text: str) -> bool:
+    return any(_valid_reference(match) != match[0] for match in _distinct_references(text))
 
 
-def _reference(match: re.Match[str]) -> str:
+def _distinct_references(text: str) -> Iterator[re.Match[str]]:
+    """Return one match for each distinct reference of a text: long texts repeat a few."""
+    return filter(None, map(REFERENCE.fullmatch, set(REFERENCE_TEXT.findall(text))))
+
+
+def _valid_reference(match: re.Match[str]) -> str:
+    """Return what may stand for a reference: itself, another character, or nothing."""
     digits = (match[1] or match[2]).lstrip("0")
-    if len(digits) > LONGEST:
+    if len(digits) > MAX_DIGITS:
         return ""
-    code = int(digits or "0", 16 if match[1] else 10)
+    base = 16 if match[1] else 10
+    code = int(digits or "0", base)
     if 0x80 <= code <= 0x9F:  # browsers read these as windows-1252, libxml2 as controls
         return bytes([code]).decode("cp1252", "replace").replace("\ufffd", "")
     if code > 0x10FFFF or (code < 0x20 and code not in (9, 10, 13)) or FORBIDDEN.match(chr(code)):
@@ -56,7 +69,7 @@ def _reference(match: re.Match[str]) -> str:
 
 
 def single_line(text: str) -> str:
-    """Text on one line: white space folded, no control and no invisible characters."""
+    """Return a text on one line, with single spaces and no control or invisible characters."""
     text = " ".join(text.split())
     if text.isascii() and text.isprintable():  # most lines, at a third of the cost
         return text

@@ -1,7 +1,7 @@
-"""Parsed tree → all lines of the page in reading order, each with the place where it stood.
+"""Read all lines of a page in reading order, each with the element in which it stands.
 
-Promises one walk over the shared tree, in time linear in its size and without recursion, and an end: of a page with more lines
-than MOST the rest is not read. Nothing is chosen here.
+One walk reads the shared tree, in time linear in its size and without recursion. It chooses
+nothing. It stops after MAX_LINES lines.
 """
 
 from __future__ import annotations
@@ -16,45 +16,36 @@ from lxml.html import HtmlElement
 
 from pipeline.extract.sanitize import single_line
 
-MAX_LINES: Final = 20_000  # lines of one page
-LONGEST_ROW: Final = 400  # characters of a table row that is one line of data, not a layout
-LONGEST_MARKS: Final = 400
+MAX_LINES: Final = 20_000  # of one page
+MAX_ROW_LENGTH: Final = 400  # characters of a table row that holds data and not a layout
+MAX_MARKS_LENGTH: Final = 400
 
 SKIPPED = frozenset((
-    "script", "style", "noscript", "template", "head", "svg", "iframe", "object", "select", "option", "button", "textarea",
-    "input", "canvas", "audio", "video", "math", "map", "datalist", "embed", "applet", "frameset",
+    "script", "style", "noscript", "template", "head", "svg", "iframe", "object", "select",
+    "option", "button", "textarea", "input", "canvas", "audio", "video", "math", "map", "datalist",
+    "embed", "applet", "frameset",
 ))  # fmt: skip
 INLINE = frozenset((
-    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "img", "ins",
-    "kbd", "label", "mark", "nobr", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "sup",
-    "time", "tt", "u", "var", "wbr",
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em",
+    "font", "i", "img", "ins", "kbd", "label", "mark", "nobr", "q", "rp", "rt", "ruby", "s", "samp",
+    "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
 ))  # fmt: skip
 EMPHASIS = frozenset(("b", "strong", "em", "i"))
 CELLS = frozenset(("td", "th"))
-LAYOUT = frozenset(
-    (
-        "p",
-        "div",
-        "table",
-        "ul",
-        "ol",
-        "br",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "form",
-        "section",
-        "article",
-        "blockquote",
-    )
-)
-CELL_END = "\x1f"  # a control character, so no text of a page contains it
-WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+LISTS = frozenset(("ul", "ol", "dl"))
+LAYOUT = frozenset((
+    "p", "div", "table", "ul", "ol", "br", "h1", "h2", "h3", "h4", "form", "section", "article",
+    "blockquote",
+))  # fmt: skip
+CELL_END = "\x1f"  # a control character, which no text of a page contains
+MARK_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 class Region:
-    """What a place lies in, itself included: bits of a plain number, since an IntFlag costs a tenth of the whole cleaning."""
+    """Bits for the regions in which an element lies, including its own.
+
+    They are plain integers: an IntFlag would take a tenth of the time of the whole cleaning.
+    """
 
     NONE: Final = 0
     ARTICLE: Final = 1
@@ -73,22 +64,37 @@ class Region:
     BODY_PROPERTY: Final = 8192  # itemprop="articleBody"
 
 
-OF_TAG = {
-    "article": Region.ARTICLE, "main": Region.MAIN, "aside": Region.ASIDE, "nav": Region.NAV, "form": Region.NAV,
-    "footer": Region.FOOTER, "header": Region.HEADER, "figure": Region.FIGURE, "figcaption": Region.FIGURE, "li": Region.ITEM,
-    "dd": Region.ITEM, "dt": Region.ITEM, "table": Region.TABLE, "blockquote": Region.QUOTE, "pre": Region.CODE,
-    **{f"h{level}": Region.HEADING for level in range(1, 7)},
-}  # fmt: skip
+REGION_OF_TAG = {
+    "article": Region.ARTICLE,
+    "main": Region.MAIN,
+    "aside": Region.ASIDE,
+    "nav": Region.NAV,
+    "form": Region.NAV,
+    "footer": Region.FOOTER,
+    "header": Region.HEADER,
+    "figure": Region.FIGURE,
+    "figcaption": Region.FIGURE,
+    "li": Region.ITEM,
+    "dd": Region.ITEM,
+    "dt": Region.ITEM,
+    "table": Region.TABLE,
+    "blockquote": Region.QUOTE,
+    "pre": Region.CODE,
+    **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), Region.HEADING),
+}
 
 
 @dataclass(slots=True, eq=False)
 class PageElement:
-    """A block-level element, as far as its lines ask of it, with the sums over all lines below it."""
+    """A block-level element, with sums over all lines in it.
+
+    `LineFeatures` fills the fields from `words` on.
+    """
 
     parent: PageElement | None
     tag: str
-    regions: int  # bits of Within
-    marks: str  # class, id and the like
+    regions: int  # bits of Region
+    marks: str  # class, id and similar attributes
     depth: int
     is_row: bool = False  # a table row of data, not of layout
     children: int = 0  # of a list
@@ -98,114 +104,124 @@ class PageElement:
     linked: int = 0  # characters in links
     lines: int = 0
     chosen_words: float = 0.0  # words that the extractor chose
-    steps: float = 0.0  # up from the story's core until this place is below …
-    below: float = 0.0  # … and how deep below it is then
+    steps_up: float = 0.0  # from the story's core to the nearest element around this one
+    steps_down: float = 0.0  # from there to this element
 
 
 @dataclass(slots=True, eq=False)
 class PageLine:
-    """One line of the page: the text between two ends of block-level elements."""
+    """One line of the page: the text between two boundaries of block-level elements."""
 
     text: str
     element: PageElement
-    linked: int  # characters inside links
+    linked: int  # characters in links
     emphasis: int  # characters in bold or italics
-    is_after_break: bool  # begins behind a <br>
-    inline_marks: str  # marks of the inline element that it begins with
+    is_after_break: bool  # begins after a <br>
+    inline_marks: str  # marks of the inline element with which it begins
 
 
 @dataclass(slots=True)
 class PageLines:
-    """All lines of a page and all their places, parents before children."""
+    """All lines of a page and all their elements, parents before children."""
 
     lines: list[PageLine] = field(default_factory=list)
     elements: list[PageElement] = field(default_factory=list)
 
 
-def read_lines(tree: HtmlElement) -> PageLines:
-    """The lines of a page."""
+def read_lines(tree: HtmlElement, max_lines: int = MAX_LINES) -> PageLines:
+    """Read the lines of a page.
+
+    Args:
+        tree: The parsed page.
+        max_lines: After so many lines, the rest of the page is not read.
+    """
     body = tree.find("body")
-    walk = _Walk()
+    walk = _Walk(max_lines)
     walk.run(tree if body is None else body)
-    return walk.out
+    return walk.result
 
 
 @lru_cache(maxsize=20_000)
 def words_in_marks(marks: str) -> frozenset[str]:
-    """The words of a class or id: articleBody-text → article, body, text."""
-    return frozenset(word.lower() for word in WORDS.findall(marks) if len(word) > 1)
+    """Return the words of a class or id: `articleBody-text` has article, body and text."""
+    return frozenset(word.lower() for word in MARK_WORD.findall(marks) if len(word) > 1)
 
 
-# What the walk keeps of an open element: its children still to come, itself, its place, whether in a link, in emphasis, a block
-Open = tuple[Iterator[HtmlElement], HtmlElement, PageElement, bool, bool, bool]
+# An open element of the walk: its remaining children, itself, the block-level element that it is
+# or lies in, whether it lies in a link, whether in emphasis, whether it is block-level. A tuple,
+# since the walk makes one for each element of the page.
+OpenElement = tuple[Iterator[HtmlElement], HtmlElement, PageElement, bool, bool, bool]
 
 
 class _Walk:
-    def __init__(self) -> None:
-        self.out = PageLines()
+    """The walk over one page. Hot code: it runs for each element."""
+
+    def __init__(self, max_lines: int) -> None:
+        self.result = PageLines()
+        self._max_lines = max_lines
         self._texts: list[str] = []
         self._linked = self._emphasis = 0
-        self._is_broken = False
-        self._inner = ""
+        self._is_after_break = False
+        self._inline_marks = ""
 
     def run(self, root: HtmlElement) -> None:
-        """Reads all below an element."""
-        place = PageElement(None, "body", Region.NONE, "", 0)
-        self.out.elements.append(place)
-        self._text(root.text, False, False)
-        stack: list[Open] = [(iter(root), root, place, False, False, True)]
-        while stack and len(self.out.lines) < MAX_LINES:
-            children, owner, place, _, _, is_block = stack[-1]
+        element = PageElement(None, "body", Region.NONE, "", 0)
+        self.result.elements.append(element)
+        self._add_text(root.text, False, False)
+        stack: list[OpenElement] = [(iter(root), root, element, False, False, True)]
+        while stack and len(self.result.lines) < self._max_lines:
+            children, owner, element, _, _, is_block = stack[-1]
             child = next(children, None)
             if child is not None:
                 self._enter(child, stack)
                 continue
             stack.pop()
             if is_block:
-                self._flush(place)
+                self._end_line(element)
             if stack:
-                self._text(owner.tail, stack[-1][3], stack[-1][4])
+                self._add_text(owner.tail, stack[-1][3], stack[-1][4])
 
-    def _enter(self, child: HtmlElement, stack: list[Open]) -> None:
-        _, _, place, link, emphasis, _ = stack[-1]
+    def _enter(self, child: HtmlElement, stack: list[OpenElement]) -> None:
+        _, _, element, link, emphasis, _ = stack[-1]
         tag = child.tag
         if tag in INLINE:
-            if not self._inner:
-                self._mark(child)
+            if not self._inline_marks:
+                self._note_inline_marks(child)
             inside = (link or tag == "a", emphasis or tag in EMPHASIS)
-            self._text(child.text, *inside)
+            self._add_text(child.text, *inside)
             if len(child):
-                stack.append((iter(child), child, place, *inside, False))
+                stack.append((iter(child), child, element, *inside, False))
             else:
-                self._text(child.tail, link, emphasis)
+                self._add_text(child.tail, link, emphasis)
         elif not isinstance(tag, str) or tag in SKIPPED:
-            self._text(child.tail, link, emphasis)
+            self._add_text(child.tail, link, emphasis)
         elif tag in ("br", "hr"):
-            self._flush(place)
-            self._is_broken = True
-            self._text(child.tail, link, emphasis)
-        elif tag in CELLS and place.is_row:  # the cells of a row of data are one line
+            self._end_line(element)
+            self._is_after_break = True
+            self._add_text(child.tail, link, emphasis)
+        elif tag in CELLS and element.is_row:  # the cells of a row of data are one line
             self._texts.append(CELL_END)
-            self._text(child.text, link, emphasis)
-            stack.append((iter(child), child, place, link, emphasis, False))
+            self._add_text(child.text, link, emphasis)
+            stack.append((iter(child), child, element, link, emphasis, False))
         else:
-            self._flush(place)
-            inner = self._place(child, tag, place)
-            self._text(child.text, link, emphasis)
+            self._end_line(element)
+            inner = self._add_element(child, tag, element)
+            self._add_text(child.text, link, emphasis)
             if len(child):
                 stack.append((iter(child), child, inner, link, emphasis, True))
             else:
-                self._flush(inner)
-                self._text(child.tail, link, emphasis)
+                self._end_line(inner)
+                self._add_text(child.tail, link, emphasis)
 
-    def _mark(self, element: HtmlElement) -> None:
+    def _note_inline_marks(self, element: HtmlElement) -> None:
         get = element.get
         marks = " ".join(filter(None, (get("class"), get("itemprop"), get("rel"))))
         if marks and not "".join(self._texts).strip():
-            self._inner = marks[: LONGEST_MARKS // 2]
+            self._inline_marks = marks[: MAX_MARKS_LENGTH // 2]
 
-    def _place(self, element: HtmlElement, tag: str, parent: PageElement) -> PageElement:
-        within, marks, attributes = parent.regions | OF_TAG.get(tag, Region.NONE), "", element.attrib
+    def _add_element(self, source: HtmlElement, tag: str, parent: PageElement) -> PageElement:
+        regions = parent.regions | REGION_OF_TAG.get(tag, Region.NONE)
+        marks, attributes = "", source.attrib
         if attributes:
             get = attributes.get
             role, itemprop = get("role"), get("itemprop")
@@ -217,25 +233,21 @@ class _Walk:
                 get("data-testid"),
                 get("data-component"),
             )
-            marks = " ".join(filter(None, names))[:LONGEST_MARKS]
+            marks = " ".join(filter(None, names))[:MAX_MARKS_LENGTH]
             if itemprop and "articleBody" in itemprop:
-                within |= Region.BODY_PROPERTY
+                regions |= Region.BODY_PROPERTY
             style = get("style") or ""
-            if (
-                get("hidden") is not None
-                or get("aria-hidden") == "true"
-                or ("display" in style and "none" in style)
-            ):
-                within |= Region.HIDDEN
-        place = PageElement(
-            parent, tag, within, marks, parent.depth + 1, tag == "tr" and _is_data(element)
-        )
-        if tag in ("ul", "ol", "dl"):
-            place.children = len(element)
-        self.out.elements.append(place)
-        return place
+            is_undisplayed = "display" in style and "none" in style
+            if is_undisplayed or get("hidden") is not None or get("aria-hidden") == "true":
+                regions |= Region.HIDDEN
+        is_row = tag == "tr" and _is_data_row(source)
+        element = PageElement(parent, tag, regions, marks, parent.depth + 1, is_row)
+        if tag in LISTS:
+            element.children = len(source)
+        self.result.elements.append(element)
+        return element
 
-    def _text(self, text: str | None, link: bool, emphasis: bool) -> None:
+    def _add_text(self, text: str | None, link: bool, emphasis: bool) -> None:
         if text:
             self._texts.append(text)
             if link or emphasis:
@@ -243,38 +255,38 @@ class _Walk:
                 self._linked += size * link
                 self._emphasis += size * emphasis
 
-    def _flush(self, place: PageElement) -> None:
+    def _end_line(self, element: PageElement) -> None:
         if self._texts:
             joined = "".join(self._texts)
             self._texts.clear()
-            if joined.isspace():  # most of what stands between two elements
-                text = ""
-            else:
-                text = (
-                    " | ".join(filter(None, map(single_line, joined.split(CELL_END))))
-                    if CELL_END in joined
-                    else single_line(joined)
-                )
+            text = "" if joined.isspace() else _line_text(joined)  # most texts are only space
             if text:
                 size = len(text)
                 linked, emphasis = min(self._linked, size), min(self._emphasis, size)
-                self.out.lines.append(
-                    PageLine(text, place, linked, emphasis, self._is_broken, self._inner)
+                self.result.lines.append(
+                    PageLine(
+                        text, element, linked, emphasis, self._is_after_break, self._inline_marks
+                    )
                 )
-                self._is_broken = False
+                self._is_after_break = False
         self._linked = self._emphasis = 0
-        self._inner = ""
+        self._inline_marks = ""
 
 
-def _is_data(row: HtmlElement) -> bool:
-    """Whether a table row holds data: two cells or more, no block within, no long text."""
+def _line_text(joined: str) -> str:
+    if CELL_END in joined:
+        return " | ".join(filter(None, map(single_line, joined.split(CELL_END))))
+    return single_line(joined)
+
+
+def _is_data_row(row: HtmlElement) -> bool:
+    """Tell whether a table row holds data: two cells or more, no block in it, no long text."""
     if len(row) < 2:
         return False
     size = 0
     for element in row.iter():
-        size += (
-            len(element.text or "") + len(element.tail or "") + 1
-        )  # an element counts, so that empty ones have an end, too
-        if size > LONGEST_ROW or element.tag in LAYOUT:
+        # Each element counts as one character, so that a row of empty ones ends, too.
+        size += len(element.text or "") + len(element.tail or "") + 1
+        if size > MAX_ROW_LENGTH or element.tag in LAYOUT:
             return False
     return True

@@ -19,16 +19,16 @@ from typing import Any, cast
 
 from pipeline.core.models import ExtractedPage
 from pipeline.extract.charset import decode
-from pipeline.extract.decision_trees import Trees
-from pipeline.extract.document import draft
-from pipeline.extract.html import parse
-from pipeline.extract.line_classifier import extracted
-from pipeline.extract.line_features import NAMES, VOTED, Chosen, View
-from pipeline.extract.metadata.metadata import metadata_of
-from pipeline.extract.sanitize import repair
-from pipeline.extract.text_lines import Within, pieces_of
-from pipeline.jobs.batch_clean import Batch
-from pipeline.store.clean.types import Undrafted
+from pipeline.extract.decision_trees import DecisionTrees
+from pipeline.extract.document import extract_page
+from pipeline.extract.html import parse_html
+from pipeline.extract.line_classifier import trafilatura_lines
+from pipeline.extract.line_features import FEATURE_NAMES, VOTE_FEATURES, ExtractorLines, LineFeatures
+from pipeline.extract.metadata.metadata import read_metadata
+from pipeline.extract.sanitize import repair_markup
+from pipeline.extract.text_lines import Region, read_lines
+from pipeline.jobs.batch_clean import PageBatch
+from pipeline.store.clean.types import PendingPayload
 from tests.bench import scoring
 from tests.bench.candidates import inputs
 from tests.bench.labels import shares
@@ -127,29 +127,29 @@ def _examples(pages: LabelledSet, weight: float, folds: int) -> Iterator[Example
 
 def example_of(page: Row, weight: float, fold: int) -> Example | None:
     """The numbers of one labelled page; None where nothing can be learnt from it."""
-    tree = parse(repair(decode(page["html"].encode("utf8", "replace"), "utf-8")))
+    tree = parse_html(repair_markup(decode(page["html"].encode("utf8", "replace"), "utf-8")))
     if tree is None:
         return None
-    metadata = metadata_of(tree)
-    view = View(pieces_of(tree), metadata)
-    view.hear(Chosen(extracted(tree)))
+    metadata = read_metadata(tree)
+    view = LineFeatures(read_lines(tree), metadata)
+    view.add_votes(ExtractorLines(trafilatura_lines(tree)))
     found = shares([piece.text for piece in view.lines], page["text"])
     asked = [i for i in range(len(view.lines)) if not view.is_far(i)]
     each = [_weight(view, i, found[i]) for i in asked]
     story = sum(w for i, w in zip(asked, each, strict=True) if found[i] >= HALF) + 1
     return Example(
         fold,
-        [view.heard(i, view.row(i)) for i in asked],
+        [view.with_votes(i, view.features(i)) for i in asked],
         [found[i] for i in asked],
         [weight * w / sqrt(story) for w in each],
     )
 
 
-def _weight(view: View, i: int, share: float) -> float:
+def _weight(view: LineFeatures, i: int, share: float) -> float:
     """Long lines count more, half labelled ones less, and the title, which a rule strikes, not at all."""
     ours = view.letters[i] == view.title
     if view.title and (
-        ours or (view.lines[i].place.within & Within.HEADING and view.overlap(i) >= 0.75)
+        ours or (view.lines[i].element.regions & Region.HEADING and view.title_overlap(i) >= 0.75)
     ):
         return 0.0
     return (1 + sqrt(view.words[i])) * (abs(share - HALF) * 2 if 0 < share < 1 else 1)
@@ -168,15 +168,15 @@ def train(examples: Iterable[Example]) -> dict[str, Any]:
 
     def trees(rows: Any, options: dict[str, Any], number: int) -> list[Any]:
         taught = lightgbm.Dataset(
-            rows[counted], labels[counted], weight=weights[counted], feature_name=list(NAMES)
+            rows[counted], labels[counted], weight=weights[counted], feature_name=list(FEATURE_NAMES)
         )
         dump = lightgbm.train(options, taught, num_boost_round=number).dump_model()
         return [_tree(tree["tree_structure"]) for tree in dump["tree_info"]]
 
     unheard = rows.copy()
-    unheard[:, VOTED] = 0.0
+    unheard[:, VOTE_FEATURES] = 0.0
     return {
-        "names": list(NAMES),
+        "names": list(FEATURE_NAMES),
         "alone": trees(unheard, OPTIONS_ALONE, ALONE),
         "trees": trees(rows, OPTIONS, TREES),
     }
@@ -197,28 +197,28 @@ def _tree(node: dict[str, Any]) -> Any:
 class Here:
     """Extracts in this process, with given trees: what the benchmark hands to a batch in place of workers."""
 
-    def __init__(self, trees: Trees) -> None:
+    def __init__(self, trees: DecisionTrees) -> None:
         self.trees = trees
 
-    def drafts(self, payloads: Iterable[Undrafted]) -> Iterator[tuple[Undrafted, ExtractedPage]]:
+    def drafts(self, payloads: Iterable[PendingPayload]) -> Iterator[tuple[PendingPayload, ExtractedPage]]:
         """A Draft for each Payload."""
         for payload in payloads:
-            yield payload, draft(payload.source, self.trees)
+            yield payload, extract_page(payload.raw_page, self.trees)
 
 
-def clean(pages: Iterable[Row], trees: Trees) -> dict[str | int, str]:
+def clean(pages: Iterable[Row], trees: DecisionTrees) -> dict[str | int, str]:
     """The clean text of each page, all cleaned as one batch with given trees."""
-    with Batch() as batch:
-        for _ in batch.draft(inputs(pages), cast(Any, Here(trees))):
+    with PageBatch() as batch:
+        for _ in batch.extract(inputs(pages), cast(Any, Here(trees))):
             pass
-        return {output.id: output.extraction.text for output in batch.strike()}
+        return {output.id: output.result.text for output in batch.clean()}
 
 
 def measure(sets: Sequence[LabelledSet], examples: Sequence[Example], folds: int) -> None:
     """Prints how pages are cleaned whose sites were left out of the training."""
     texts: list[dict[str | int, str]] = [{} for _ in sets]
     for fold in range(folds):
-        trees = Trees(train(example for example in examples if example.fold != fold))
+        trees = DecisionTrees(train(example for example in examples if example.fold != fold))
         for pages, found in zip(sets, texts, strict=True):
             found |= clean((page for page in pages.pages if fold_of(page, folds) == fold), trees)
     for pages, found in zip(sets, texts, strict=True):
