@@ -11,26 +11,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.monitoring import count_checks, share_checks, source_checks
-from pipeline.monitoring.baseline import FEWEST, past
-from pipeline.monitoring.issues import Finding, Trouble
-from pipeline.monitoring.night_stats import Figures, Night
+from pipeline.monitoring.baseline import MIN_NIGHTS, baseline_nights
+from pipeline.monitoring.issues import Issue, IssueKind
+from pipeline.monitoring.night_stats import NightStats, Night
 
 YOUNG = 10  # judged stories of a Site without a past, of which so few as this share are articles
 HOPELESS = 0.3
 FOLLOWS = {
-    Trouble.SITE_DOWN: set(Trouble) - {Trouble.SITE_DOWN, Trouble.LEDGER_WRONG},
-    Trouble.NIGHT_FAILED: set(Trouble)
-    - {Trouble.NIGHT_FAILED, Trouble.LEDGER_WRONG, Trouble.SITE_DOWN},
-    Trouble.PLACE_GONE: {Trouble.FEW_LINKS, Trouble.FEW_STORIES},
-    Trouble.PLACE_EMPTY: {Trouble.FEW_LINKS, Trouble.FEW_STORIES},
-    Trouble.PLACE_FROZEN: {Trouble.FEW_STORIES},
-    Trouble.FEW_LINKS: {Trouble.FEW_STORIES},
-    Trouble.TURNED_AWAY: {Trouble.FEW_STORIES},
-    Trouble.FAILURES: {Trouble.FEW_STORIES},
-    Trouble.STORIES_GONE: {Trouble.FEW_STORIES},
-    Trouble.REDIRECTED: {Trouble.FEW_STORIES},
-    Trouble.FEW_ARTICLES: {Trouble.NEW_LAYOUT, Trouble.SHORT_TEXTS, Trouble.LONG_TEXTS},
-    Trouble.GARBLED: {Trouble.NEW_CHARSET},
+    IssueKind.SITE_DOWN: set(IssueKind) - {IssueKind.SITE_DOWN, IssueKind.LEDGER_WRONG},
+    IssueKind.NIGHT_FAILED: set(IssueKind)
+    - {IssueKind.NIGHT_FAILED, IssueKind.LEDGER_WRONG, IssueKind.SITE_DOWN},
+    IssueKind.PLACE_GONE: {IssueKind.FEW_LINKS, IssueKind.FEW_STORIES},
+    IssueKind.PLACE_EMPTY: {IssueKind.FEW_LINKS, IssueKind.FEW_STORIES},
+    IssueKind.PLACE_FROZEN: {IssueKind.FEW_STORIES},
+    IssueKind.FEW_LINKS: {IssueKind.FEW_STORIES},
+    IssueKind.TURNED_AWAY: {IssueKind.FEW_STORIES},
+    IssueKind.FAILURES: {IssueKind.FEW_STORIES},
+    IssueKind.STORIES_GONE: {IssueKind.FEW_STORIES},
+    IssueKind.REDIRECTED: {IssueKind.FEW_STORIES},
+    IssueKind.FEW_ARTICLES: {IssueKind.NEW_LAYOUT, IssueKind.SHORT_TEXTS, IssueKind.LONG_TEXTS},
+    IssueKind.GARBLED: {IssueKind.NEW_CHARSET},
 }
 CAUSES = {
     "consent_wall": "consent or cookie walls are served instead of stories",
@@ -54,14 +54,14 @@ CAUSES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class NightEvaluation:
     """What is wrong, the grave first, and the kinds of which the night could tell nothing."""
 
-    findings: tuple[Finding, ...]
-    undecided: frozenset[Trouble]
+    issues: tuple[Issue, ...]
+    undecided: frozenset[IssueKind]
 
 
-def examine(history: Sequence[Night], tonight: Night) -> Examined:
+def evaluate_night(history: Sequence[Night], tonight: Night) -> NightEvaluation:
     """What is wrong with tonight. `history` are the nights before it, oldest first."""
     found = [
         *_whole(tonight),
@@ -73,30 +73,30 @@ def examine(history: Sequence[Night], tonight: Night) -> Examined:
     kinds = {each.kind for each in found}
     hidden = {kind for each in kinds for kind in FOLLOWS.get(each, set())}
     shown = sorted(
-        (each for each in found if each.kind not in hidden), key=lambda each: not each.is_grave
+        (each for each in found if each.kind not in hidden), key=lambda each: not each.is_serious
     )
-    return Examined(tuple(shown), frozenset(hidden | _undecided(tonight)))
+    return NightEvaluation(tuple(shown), frozenset(hidden | _undecided(tonight)))
 
 
-def _undecided(tonight: Night) -> set[Trouble]:
+def _undecided(tonight: Night) -> set[IssueKind]:
     """Kinds that a night without such cases says nothing of."""
-    figures = tonight.figures
-    kinds = {share.kind for share in share_checks.SHARES if not share.whole(figures)}
-    if figures.articles < count_checks.FEW_TEXTS:
-        kinds |= {Trouble.SHORT_TEXTS, Trouble.LONG_TEXTS, Trouble.MORE_STRUCK, Trouble.LESS_STRUCK}
+    figures = tonight.stats
+    kinds = {share.kind for share in share_checks.SHARE_CHECKS if not share.total(figures)}
+    if figures.articles < count_checks.MIN_ARTICLES:
+        kinds |= {IssueKind.SHORT_TEXTS, IssueKind.LONG_TEXTS, IssueKind.MORE_STRUCK, IssueKind.LESS_STRUCK}
     if not figures.charsets:
-        kinds.add(Trouble.NEW_CHARSET)
+        kinds.add(IssueKind.NEW_CHARSET)
     return (
         kinds
-        | ({Trouble.FEW_LINKS} if figures.links < 0 else set())
-        | {Trouble.NO_NIGHT, Trouble.LEDGER_WRONG}
+        | ({IssueKind.FEW_LINKS} if figures.links < 0 else set())
+        | {IssueKind.NO_NIGHT, IssueKind.LEDGER_WRONG}
     )
 
 
-def _whole(tonight: Night) -> Iterator[Finding]:
-    figures = tonight.figures
-    down = [place for place in figures.places if not place.works]
-    if down and len(down) == len(figures.places):
+def _whole(tonight: Night) -> Iterator[Issue]:
+    figures = tonight.stats
+    down = [place for place in figures.sources if not place.works]
+    if down and len(down) == len(figures.sources):
         why = Counter(place.reason for place in down).most_common(1)[0][0]
         statuses = sorted({place.status for place in down if place.status})
         told = f" (HTTP {', '.join(map(str, statuses))})" if statuses else ""
@@ -110,15 +110,15 @@ def _whole(tonight: Night) -> Iterator[Finding]:
             if {401, 403, 429, 451} & set(statuses)
             else CAUSES.get(why, why.replace("_", " "))
         )
-        yield Finding(
-            Trouble.SITE_DOWN,
+        yield Issue(
+            IssueKind.SITE_DOWN,
             f"{sentence}{told}",
             cause,
             f"nightdesk runs {tonight.run} --outcome failed",
         )
     elif tonight.status in ("failed", "interrupted"):
-        yield Finding(
-            Trouble.NIGHT_FAILED,
+        yield Issue(
+            IssueKind.NIGHT_FAILED,
             f"the crawl ended {tonight.status}: {tonight.detail or 'no reason is known'}",
             "the process was killed, or the machine went down"
             if tonight.status == "interrupted"
@@ -127,18 +127,18 @@ def _whole(tonight: Night) -> Iterator[Finding]:
         )
 
 
-def _places(history: Sequence[Night], tonight: Night) -> Iterator[Finding]:
-    chance = count_checks.chance_of_new(history, tonight)
-    for each in source_checks.troubles(history, tonight, chance):
-        place = each.place
+def _places(history: Sequence[Night], tonight: Night) -> Iterator[Issue]:
+    chance = count_checks.probability_of_new(history, tonight)
+    for each in source_checks.source_issues(history, tonight, chance):
+        place = each.source
         since = f" for {each.nights} nights" if each.nights > 1 else ""
-        if each.kind is Trouble.PLACE_GONE:
+        if each.kind is IssueKind.PLACE_GONE:
             status = f", HTTP {place.status}" if place.status else ""
             sentence = f"the {place.kind} {place.url} cannot be had{since} ({place.reason.replace('_', ' ')}{status})"
             cause = "it was moved or taken away" if status else CAUSES.get(place.reason, "")
-        elif each.kind is Trouble.PLACE_EMPTY:
+        elif each.kind is IssueKind.PLACE_EMPTY:
             sentence = (
-                f"the {place.kind} {place.url} shows no link; about {each.usual:.0f} were usual"
+                f"the {place.kind} {place.url} shows no link; about {each.expected:.0f} were usual"
             )
             cause = "it was emptied, or the layout of the page has changed"
         else:
@@ -149,48 +149,48 @@ def _places(history: Sequence[Night], tonight: Night) -> Iterator[Finding]:
             "status": float(place.status),
             "links": float(place.links),
         }
-        yield Finding(
+        yield Issue(
             each.kind, sentence, cause, f"nightdesk check {tonight.site}", evidence, place.url
         )
 
 
-def _amounts(history: Sequence[Night], tonight: Night) -> Iterator[Finding]:
+def _amounts(history: Sequence[Night], tonight: Night) -> Iterator[Issue]:
     site, check = tonight.site, f"nightdesk check {tonight.site}"
-    if found := count_checks.few_links(history, tonight):
+    if found := count_checks.check_links(history, tonight):
         cause = "a list was shortened, or its layout has changed so that links are not found"
         yield _amount(
-            Trouble.FEW_LINKS,
+            IssueKind.FEW_LINKS,
             found,
-            f"{found.found:.0f} links; {found.usual:.0f} were usual",
+            f"{found.actual:.0f} links; {found.expected:.0f} were usual",
             cause,
             check,
         )
-    if found := count_checks.few_stories(history, tonight):
+    if found := count_checks.check_new_stories(history, tonight):
         since = "" if found.nights == 1 else f" in {found.nights} nights"
-        sentence = f"{found.found:.0f} new stories{since}; about {found.usual:.0f} were usual"
+        sentence = f"{found.actual:.0f} new stories{since}; about {found.expected:.0f} were usual"
         yield _amount(
-            Trouble.FEW_STORIES,
+            IssueKind.FEW_STORIES,
             found,
             sentence,
             "stories are missed, or the site publishes less",
             check,
         )
-    if found := count_checks.lengths(history, tonight):
-        is_short = found.found < found.usual
-        kind = Trouble.SHORT_TEXTS if is_short else Trouble.LONG_TEXTS
+    if found := count_checks.check_text_length(history, tonight):
+        is_short = found.actual < found.expected
+        kind = IssueKind.SHORT_TEXTS if is_short else IssueKind.LONG_TEXTS
         cause = (
             "texts are cut: a paywall, or another layout"
             if is_short
             else "boilerplate is taken for text"
         )
         sentence = (
-            f"articles of {found.found:.0f} words in the middle; {found.usual:.0f} were usual"
+            f"articles of {found.actual:.0f} words in the middle; {found.expected:.0f} were usual"
         )
         yield _amount(kind, found, sentence, cause, f"nightdesk search site:{site}")
-    if found := count_checks.strikes(history, tonight):
-        is_more = found.found > found.usual
-        kind = Trouble.MORE_STRUCK if is_more else Trouble.LESS_STRUCK
-        sentence = f"{found.found:.1f} blocks struck of an article; {found.usual:.1f} were usual"
+    if found := count_checks.check_removed_blocks(history, tonight):
+        is_more = found.actual > found.expected
+        kind = IssueKind.MORE_STRUCK if is_more else IssueKind.LESS_STRUCK
+        sentence = f"{found.actual:.1f} blocks struck of an article; {found.expected:.1f} were usual"
         cause = (
             "there is new boilerplate, or text is struck"
             if is_more
@@ -200,71 +200,71 @@ def _amounts(history: Sequence[Night], tonight: Night) -> Iterator[Finding]:
 
 
 def _amount(
-    kind: Trouble, found: count_checks.Amount, sentence: str, cause: str, command: str
-) -> Finding:
+    kind: IssueKind, found: count_checks.CountDeviation, sentence: str, cause: str, command: str
+) -> Issue:
     evidence = {
-        "found": round(found.found, 1),
-        "usual": round(found.usual, 1),
+        "found": round(found.actual, 1),
+        "usual": round(found.expected, 1),
         "nights": float(found.nights),
     }
-    return Finding(kind, sentence, cause, command, evidence)
+    return Issue(kind, sentence, cause, command, evidence)
 
 
 WORDS = {
-    Trouble.FEW_ARTICLES: "{part} of {whole} new stories became articles",
-    Trouble.FEW_DATES: "{part} of {whole} articles have a date of their own",
-    Trouble.FEW_AUTHORS: "{part} of {whole} articles name an author",
-    Trouble.GARBLED: "{part} of {whole} articles hold characters that cannot be read",
-    Trouble.NEW_LAYOUT: "{part} of {whole} articles stand in a layout that was not known",
-    Trouble.TURNED_AWAY: "{part} of {whole} requests for stories were turned away",
-    Trouble.FAILURES: "{part} of {whole} requests for stories failed",
-    Trouble.STORIES_GONE: "{part} of {whole} stories that were asked for are gone",
-    Trouble.REDIRECTED: "{part} of {whole} stories that were asked for redirect elsewhere",
+    IssueKind.FEW_ARTICLES: "{part} of {whole} new stories became articles",
+    IssueKind.FEW_DATES: "{part} of {whole} articles have a date of their own",
+    IssueKind.FEW_AUTHORS: "{part} of {whole} articles name an author",
+    IssueKind.GARBLED: "{part} of {whole} articles hold characters that cannot be read",
+    IssueKind.NEW_LAYOUT: "{part} of {whole} articles stand in a layout that was not known",
+    IssueKind.TURNED_AWAY: "{part} of {whole} requests for stories were turned away",
+    IssueKind.FAILURES: "{part} of {whole} requests for stories failed",
+    IssueKind.STORIES_GONE: "{part} of {whole} stories that were asked for are gone",
+    IssueKind.REDIRECTED: "{part} of {whole} stories that were asked for redirect elsewhere",
 }
 LIKELY = {
-    Trouble.FEW_DATES: "the layout or the metadata of its pages have changed; dates of feeds still count",
-    Trouble.FEW_AUTHORS: "the layout or the metadata of its pages have changed",
-    Trouble.GARBLED: "the pages declare another charset than they have",
-    Trouble.NEW_LAYOUT: "the site was redesigned; look at a few articles",
-    Trouble.TURNED_AWAY: "the site refuses robots, or ours: lower the pace, or write to its owner",
-    Trouble.STORIES_GONE: "links lead to pages that are not there, or the site moved",
-    Trouble.REDIRECTED: "the site moved, or sends stories to its front page",
+    IssueKind.FEW_DATES: "the layout or the metadata of its pages have changed; dates of feeds still count",
+    IssueKind.FEW_AUTHORS: "the layout or the metadata of its pages have changed",
+    IssueKind.GARBLED: "the pages declare another charset than they have",
+    IssueKind.NEW_LAYOUT: "the site was redesigned; look at a few articles",
+    IssueKind.TURNED_AWAY: "the site refuses robots, or ours: lower the pace, or write to its owner",
+    IssueKind.STORIES_GONE: "links lead to pages that are not there, or the site moved",
+    IssueKind.REDIRECTED: "the site moved, or sends stories to its front page",
 }
 OUTCOMES = {
-    Trouble.TURNED_AWAY: "failed", Trouble.FAILURES: "failed", Trouble.STORIES_GONE: "gone", Trouble.REDIRECTED: "redirected",
+    IssueKind.TURNED_AWAY: "failed", IssueKind.FAILURES: "failed", IssueKind.STORIES_GONE: "gone", IssueKind.REDIRECTED: "redirected",
 }  # fmt: skip
 
 
-def _shares(history: Sequence[Night], tonight: Night) -> Iterator[Finding]:
-    for share in share_checks.SHARES:
-        found = share_checks.off(share, history, tonight)
+def _shares(history: Sequence[Night], tonight: Night) -> Iterator[Issue]:
+    for share in share_checks.SHARE_CHECKS:
+        found = share_checks.check_share(share, history, tonight)
         if found is None:
             found = _hopeless(share, history, tonight)
         if found:
             yield _share(share.kind, found, tonight)
 
 
-def _share(kind: Trouble, found: share_checks.Off, tonight: Night) -> Finding:
+def _share(kind: IssueKind, found: share_checks.ShareDeviation, tonight: Night) -> Issue:
     since = f" in {found.nights} nights" if found.nights > 1 else ""
     sentence = WORDS[kind].format(part=found.part, whole=found.whole) + since
-    sentence += f"; {found.usual:.0%} were usual" if found.usual else ""
+    sentence += f"; {found.expected:.0%} were usual" if found.expected else ""
     outcome = OUTCOMES.get(kind)
     command = (
         f"nightdesk runs {tonight.run} --outcome {outcome}"
         if outcome
         else f"nightdesk search site:{tonight.site}"
     )
-    if kind is Trouble.FEW_ARTICLES:
+    if kind is IssueKind.FEW_ARTICLES:
         command = f"nightdesk report {tonight.site}"
     evidence = {
-        "part": float(found.part), "whole": float(found.whole), "usual": round(found.usual, 4), "nights": float(found.nights),
+        "part": float(found.part), "whole": float(found.whole), "usual": round(found.expected, 4), "nights": float(found.nights),
     }  # fmt: skip
-    return Finding(kind, sentence, _cause(kind, tonight.figures), command, evidence)
+    return Issue(kind, sentence, _cause(kind, tonight.stats), command, evidence)
 
 
-def _cause(kind: Trouble, figures: Figures) -> str:
+def _cause(kind: IssueKind, figures: NightStats) -> str:
     """The likely cause, by what most of the cases ended with."""
-    told = {Trouble.FEW_ARTICLES: figures.reasons, Trouble.FAILURES: figures.failures}.get(kind)
+    told = {IssueKind.FEW_ARTICLES: figures.reasons, IssueKind.FAILURES: figures.failures}.get(kind)
     if not told:
         return LIKELY.get(kind, "")
     reason, number = max(told.items(), key=lambda item: item[1])
@@ -273,28 +273,28 @@ def _cause(kind: Trouble, figures: Figures) -> str:
 
 
 def _hopeless(
-    share: share_checks.Share, history: Sequence[Night], tonight: Night
-) -> share_checks.Off | None:
+    share: share_checks.ShareCheck, history: Sequence[Night], tonight: Night
+) -> share_checks.ShareDeviation | None:
     """A Site that has no past to be compared with, and yields nothing from its first night."""
-    if share.kind is not Trouble.FEW_ARTICLES or past(history, tonight, share.kind):
+    if share.kind is not IssueKind.FEW_ARTICLES or baseline_nights(history, tonight, share.kind):
         return None
-    some = [*history[-FEWEST:], tonight]
+    some = [*history[-MIN_NIGHTS:], tonight]
     part, whole = (
-        sum(each.figures.articles for each in some),
-        sum(each.figures.judged for each in some),
+        sum(each.stats.articles for each in some),
+        sum(each.stats.cleaned for each in some),
     )
     return (
-        share_checks.Off(len(some), part, whole, 0.0)
+        share_checks.ShareDeviation(len(some), part, whole, 0.0)
         if whole >= YOUNG and part < HOPELESS * whole
         else None
     )
 
 
-def _charset(history: Sequence[Night], tonight: Night) -> list[Finding]:
+def _charset(history: Sequence[Night], tonight: Night) -> list[Issue]:
     """Nearly all stories come in another charset than nearly all did."""
-    model = past(history, tonight, Trouble.NEW_CHARSET)
-    before = sum((Counter(night.figures.charsets) for night in model), Counter[str]())
-    now = Counter(tonight.figures.charsets)
+    model = baseline_nights(history, tonight, IssueKind.NEW_CHARSET)
+    before = sum((Counter(night.stats.charsets) for night in model), Counter[str]())
+    now = Counter(tonight.stats.charsets)
     if now.total() < 3 or before.total() < 30:
         return []
     (new, number), (old, often) = now.most_common(1)[0], before.most_common(1)[0]
@@ -307,8 +307,8 @@ def _charset(history: Sequence[Night], tonight: Night) -> list[Finding]:
         return []
     sentence = f"stories come as {new or 'no declared charset'} now; {old or 'no declared charset'} was usual"
     return [
-        Finding(
-            Trouble.NEW_CHARSET,
+        Issue(
+            IssueKind.NEW_CHARSET,
             sentence,
             "the site has changed its software",
             f"nightdesk search site:{tonight.site}",

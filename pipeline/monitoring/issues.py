@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Trouble(StrEnum):
+class IssueKind(StrEnum):
     """What is other than it was. Codes are stable; the README explains each."""
 
     NO_NIGHT = "no_night"  # the schedule asked for one, and none began
@@ -35,23 +35,23 @@ class Trouble(StrEnum):
     NEW_LAYOUT = "new_layout"
 
 
-LOOKS = frozenset(
+MINOR_KINDS = frozenset(
     {
-        Trouble.NEW_CHARSET,
-        Trouble.NEW_LAYOUT,
-        Trouble.FEW_AUTHORS,
-        Trouble.LONG_TEXTS,
-        Trouble.MORE_STRUCK,
-        Trouble.LESS_STRUCK,
+        IssueKind.NEW_CHARSET,
+        IssueKind.NEW_LAYOUT,
+        IssueKind.FEW_AUTHORS,
+        IssueKind.LONG_TEXTS,
+        IssueKind.MORE_STRUCK,
+        IssueKind.LESS_STRUCK,
     }
 )  # worth a look: the stories themselves are there
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Issue:
     """One thing that is other than it was: what is seen, the likely cause, and the command that shows more."""
 
-    kind: Trouble
+    kind: IssueKind
     sentence: str
     cause: str = ""
     command: str = ""
@@ -59,6 +59,6 @@ class Finding:
     subject: str = ""  # the URL of a place
 
     @property
-    def is_grave(self) -> bool:
+    def is_serious(self) -> bool:
         """Whether stories are being lost, or parts of them."""
-        return self.kind not in LOOKS
+        return self.kind not in MINOR_KINDS

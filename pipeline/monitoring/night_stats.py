@@ -12,7 +12,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceNight:
+class SourceStats:
     """How a feed, sitemap or section fared."""
 
     url: str
@@ -28,7 +28,7 @@ class PlaceNight:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class NightStats:
     """Counts of one night. `asked` and what follows it are of stories that were requested, `judged` of those that were new and
     have been cleaned, `articles` and what follows of those that became one."""
 
@@ -36,7 +36,7 @@ class Figures:
     known: int = 0
     refused: int = 0
     deferred: int = 0
-    asked: int = 0
+    requested: int = 0
     new: int = 0
     changed: int = 0
     unchanged: int = 0
@@ -44,40 +44,40 @@ class Figures:
     gone: int = 0
     failed: int = 0
     turned_away: int = 0  # of the failed, those answered with 401, 403, 429, 451 or 503
-    judged: int = 0
+    cleaned: int = 0
     articles: int = 0
     revised: int = 0
     held: int = 0
-    dated: int = 0  # with a date that their own page tells
-    dates: int = 0  # with any date
-    signed: int = 0
+    with_own_date: int = 0  # with a date that their own page tells
+    with_date: int = 0  # with any date
+    with_author: int = 0
     garbled: int = 0  # with characters that could not be read
-    unplaced: int = 0  # whose text stands in containers that were new to the Site
-    words: int = 0  # median
-    struck: int = 0  # blocks
+    in_new_layout: int = 0  # whose text stands in containers that were new to the Site
+    median_words: int = 0  # median
+    removed_blocks: int = 0  # blocks
     bytes: int = 0
     seconds: int = 0
     median_ms: int = 0  # of answers
     reasons: Mapping[str, int] = field(default_factory=dict)  # of the judged that are no articles
     failures: Mapping[str, int] = field(default_factory=dict)  # of the failed
     charsets: Mapping[str, int] = field(default_factory=dict)  # as answers declared it
-    places: tuple[PlaceNight, ...] = ()
+    sources: tuple[SourceStats, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Figures:
-        known = {each.name for each in fields(cls)} - {"places"}
-        places = tuple(PlaceNight(**each) for each in values.get("places", ()))
+    def from_json(cls, values: Mapping[str, Any]) -> NightStats:
+        known = {each.name for each in fields(cls)} - {"sources"}
+        sources = tuple(SourceStats(**each) for each in values.get("sources", ()))
         return cls(
-            **{name: value for name, value in values.items() if name in known}, places=places
+            **{name: value for name, value in values.items() if name in known}, sources=sources
         )
 
     @property
     def links(self) -> int:
         """Links that all places together showed; -1 where any was not read anew."""
-        numbers = [place.links for place in self.places]
+        numbers = [place.links for place in self.sources]
         return sum(numbers) if numbers and min(numbers) >= 0 else -1
 
 
@@ -89,13 +89,13 @@ class Night:
     site: str
     started_at: datetime
     status: str  # of the crawl
-    figures: Figures
+    stats: NightStats
     detail: str = ""
-    accused: frozenset[str] = (
+    issue_kinds: frozenset[str] = (
         frozenset()
     )  # kinds of Findings that were open that night: it is no model for these
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the crawl came to its own end."""
         return self.status == "finished"

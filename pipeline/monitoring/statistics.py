@@ -29,7 +29,7 @@ def share_spread(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
     return share, min(max(spread, 0.002), 0.5)
 
 
-def at_most(k: int, n: int, share: float, spread: float) -> float:
+def share_at_most(k: int, n: int, share: float, spread: float) -> float:
     """Chance of k or fewer out of n."""
     if n > MOST:
         k, n = k * MOST // n, MOST
@@ -44,9 +44,9 @@ def at_most(k: int, n: int, share: float, spread: float) -> float:
     return min(sum(map(exp, terms)), 1.0)
 
 
-def at_least(k: int, n: int, share: float, spread: float) -> float:
+def share_at_least(k: int, n: int, share: float, spread: float) -> float:
     """Chance of k or more out of n."""
-    return at_most(n - k, n, 1 - share, spread)
+    return share_at_most(n - k, n, 1 - share, spread)
 
 
 def count_at_most(k: int, mean: float, size: float) -> float:
@@ -61,7 +61,7 @@ def count_at_most(k: int, mean: float, size: float) -> float:
     return min(sum(map(exp, terms)), 1.0)
 
 
-def size_of(counts: Sequence[int], means: Sequence[float]) -> float:
+def dispersion(counts: Sequence[int], means: Sequence[float]) -> float:
     """The `size` of counts around their means, by moments; a small one is much spread."""
     squares = sum(mean * mean for mean in means)
     believed = PRIOR_WEIGHT * squares / max(len(means), 1)
@@ -69,7 +69,7 @@ def size_of(counts: Sequence[int], means: Sequence[float]) -> float:
     return max((squares + believed) / (max(excess, 0.0) + believed / PRIOR_SIZE + SURE), 0.3)
 
 
-def deviation(values: Sequence[float]) -> float:
+def scaled_mad(values: Sequence[float]) -> float:
     """The median absolute deviation, on the scale of a standard deviation."""
     middle = median(values)
     return 1.4826 * median(abs(each - middle) for each in values)

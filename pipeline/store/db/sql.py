@@ -1,11 +1,11 @@
-"""Statements that each engine spells its own way, and values made fit for both."""
+"""Statements that each database spells differently, and values that both accept."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,33 +13,52 @@ from sqlalchemy.dialects import postgresql, sqlite
 from pipeline.store.db.types import Base
 
 T = TypeVar("T")
-CHUNK = 500  # bound values in one statement, below the smallest limit of any engine
+CHUNK: Final = 500  # bound values in one statement, below the smallest limit of any database
+# PostgreSQL refuses NUL; both drivers refuse lone surrogates
+UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 def insert_into(db: Connection, table: type[Base]) -> Any:
-    """An INSERT of the engine's own, which knows ON CONFLICT."""
-    return sqlite.insert(table) if db.dialect.name == "sqlite" else postgresql.insert(table)
+    """Return an INSERT of the database's own dialect, which has ON CONFLICT."""
+    return _insert(db.dialect.name, table)
 
 
 def insert_or_ignore(db: Connection, table: type[Base], unique: Sequence[str]) -> Any:
-    """An INSERT that leaves rows alone which are there already."""
+    """Return an INSERT that leaves existing rows as they are.
+
+    Args:
+        db: The connection that will run it.
+        table: The table.
+        unique: The columns that identify an existing row.
+    """
     return insert_into(db, table).on_conflict_do_nothing(index_elements=unique)
 
 
 def upsert(db: Connection, table: type[Base], unique: Sequence[str], changed: Sequence[str]) -> Any:
-    """An INSERT that rewrites the `changed` columns of a row that is there already."""
+    """Return an INSERT that rewrites some columns of existing rows.
+
+    Args:
+        db: The connection that will run it.
+        table: The table.
+        unique: The columns that identify an existing row.
+        changed: The columns to rewrite.
+    """
     return _upsert(db.dialect.name, table, tuple(unique), tuple(changed))
 
 
 def upsert_ids(
     db: Connection, table: type[Base], unique: Sequence[str], rows: Sequence[Mapping[str, Any]]
 ) -> dict[Any, int]:
-    """Inserts rows or rewrites those that are there already; their ids by the values of the `unique` columns."""
+    """Insert rows, or rewrite existing ones.
+
+    Returns:
+        The ids of the rows by the values of their `unique` columns.
+    """
     if not rows:
         return {}
     changed = tuple(name for name in rows[0] if name not in unique)
     statement = _upsert(db.dialect.name, table, tuple(unique), changed, ("id", *unique))
-    return {tuple(key): int(number) for number, *key in db.execute(statement, list(rows))}
+    return {tuple(key): int(row_id) for row_id, *key in db.execute(statement, list(rows))}
 
 
 @lru_cache(maxsize=64)
@@ -50,33 +69,53 @@ def _upsert(
     changed: tuple[str, ...],
     returning: tuple[str, ...] = (),
 ) -> Any:
-    """Built once: building it costs more than running it, and values are given to it when it runs."""
-    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
-    excluded = statement.excluded
-    statement = statement.on_conflict_do_update(
-        index_elements=unique, set_={name: excluded[name] for name in changed}
-    )
-    return (
-        statement.returning(*(getattr(table, name) for name in returning))
-        if returning
-        else statement
-    )
+    """Build the statement once: that costs more than running it, and it gets its values then."""
+    statement = _insert(dialect, table)
+    new_values = {name: statement.excluded[name] for name in changed}
+    statement = statement.on_conflict_do_update(index_elements=unique, set_=new_values)
+    if returning:
+        statement = statement.returning(*(getattr(table, name) for name in returning))
+    return statement
+
+
+def _insert(dialect: str, table: type[Base]) -> Any:
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
-    """The items in pieces of at most `size`."""
+    """Yield the items in pieces of at most `size`."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
 
 
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+def batches_by_size(
+    items: Iterable[T], size_of: Callable[[T], int], max_size: int
+) -> Iterator[list[T]]:
+    """Yield the items in order, in batches that fit into memory together.
+
+    Args:
+        items: The items.
+        size_of: Returns the size of an item in bytes.
+        max_size: How many bytes a batch may have. A larger item is a batch of its own.
+    """
+    batch: list[T] = []
+    batch_size = 0
+    for item in items:
+        size = size_of(item)
+        if batch and batch_size + size > max_size:
+            yield batch
+            batch, batch_size = [], 0
+        batch.append(item)
+        batch_size += size
+    if batch:
+        yield batch
 
 
 def storable(text: str) -> str:
-    """A text without what PostgreSQL (NUL) or either driver (lone surrogates) refuses."""
+    """Replace the characters that a database or its driver refuses."""
     return UNSTORABLE.sub("\ufffd", text)
 
 
 def storable_all(texts: Iterable[str]) -> list[str]:
-    """`storable` for each."""
+    """Replace the characters that a database or its driver refuses, in each text."""
     return [storable(text) for text in texts]

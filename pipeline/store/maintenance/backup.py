@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from pipeline.core.errors import ConfigError, DiskError, StoreError
-from pipeline.store.db.engine import BUSY_SECONDS, Database
+from pipeline.store.db.engine import BUSY_TIMEOUT, Database
 
 PAGES = 2_000  # of the file, copied in one step
 SPARE = 16 << 20  # bytes that are to be left beside a copy
@@ -27,7 +27,7 @@ SPARE = 16 << 20  # bytes that are to be left beside a copy
 Tell = Callable[[str, int, int], None]  # (stage, done, of)
 
 
-def size(store: Database) -> int:
+def backup_size(store: Database) -> int:
     """Bytes that a copy may take at the most; of PostgreSQL, whose dump is packed, those of the database."""
     with store.read() as db:
         if store.is_sqlite:
@@ -37,10 +37,10 @@ def size(store: Database) -> int:
         return int(db.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
 
 
-def check_room(store: Database, folder: Path) -> None:
+def require_room(store: Database, folder: Path) -> None:
     """Refuses a copy for which there is no room. Raises DiskError."""
     needed, free = (
-        size(store) * (1 if store.is_sqlite else 0) + SPARE,
+        backup_size(store) * (1 if store.is_sqlite else 0) + SPARE,
         shutil.disk_usage(folder).free,
     )
     if free < needed:
@@ -50,7 +50,7 @@ def check_room(store: Database, folder: Path) -> None:
         )
 
 
-def copy(store: Database, path: Path, tell: Tell) -> None:
+def write_backup(store: Database, path: Path, tell: Tell) -> None:
     """Copies the archive into a new file, of SQLite or for pg_restore. Raises StoreError, DiskError and ConfigError."""
     path.unlink(missing_ok=True)  # of a backup that was killed
     if store.is_sqlite:
@@ -74,7 +74,7 @@ def _copy_file(store: Database, path: Path, tell: Tell) -> None:
     with (
         _telling(path),
         closing(
-            sqlite3.connect(f"file:{store.file}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+            sqlite3.connect(f"file:{store.file}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)
         ) as source,
     ):
         source.isolation_level = None
@@ -119,7 +119,7 @@ def _telling(path: Path) -> Iterator[None]:
         ) from None
 
 
-def programs(name: str) -> list[str]:
+def find_programs(name: str) -> list[str]:
     """Where a program of PostgreSQL's may be: on the PATH, where Debian keeps all versions, in a Python wheel."""
     debian = sorted(
         Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: -int(path.parts[4])
@@ -140,7 +140,7 @@ def programs(name: str) -> list[str]:
 
 def _dump(store: Database, path: Path) -> None:
     said = ""
-    for program in programs("pg_dump"):
+    for program in find_programs("pg_dump"):
         done = _run([program, "--format=custom", "--no-password", f"--file={path}"], store)
         if done.returncode == 0:
             listed = subprocess.run(

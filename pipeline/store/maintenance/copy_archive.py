@@ -33,47 +33,31 @@ from sqlalchemy.dialects import postgresql, sqlite
 from pipeline.core.errors import AlreadyRunning, StoreError
 from pipeline.store.db import locks, migrate
 from pipeline.store.db.engine import Database
-from pipeline.store.db.schema import (
-    ArticleRow,
-    ContainerRow,
-    LineSightingRow,
-    PageRow,
-    PayloadRow,
-    RunRow,
-    SketchBandRow,
-    SketchRow,
-)
-from pipeline.store.db.types import Base
+from pipeline.store.db.schema import PageRow, PayloadRow, RunRow
+from pipeline.store.db.types import Base, TableRole, tables_with_role
 from pipeline.store.search import index
 
 STEP = 500  # rows of one transaction
 FEW = 16  # rows of a table with large values
 OVERLAP = 1000  # numbers that two writers may have finished in another order
 LARGE = ("payload", "extracted_page", "dictionary")
-DERIVED = (
-    ArticleRow,
-    SketchBandRow,
-    SketchRow,
-    LineSightingRow,
-    ContainerRow,
-)  # rows may go away there, so that they are copied from the beginning
-OTHER = {"indexed"}  # columns that are the target's own
+OTHER = {"index_version"}  # columns that are the target's own
 
 AnyRow = Row[*tuple[Any, ...]]
 Tell = Callable[[str, int], None]  # (table, rows so far)
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class TableCopy:
     """One table of both archives: rows, and whether all values are the same."""
 
     table: str
     rows: int
-    there: int
-    same: bool
+    target_rows: int
+    is_identical: bool
 
 
-def copy(source: Database, target: Database, tell: Tell = lambda *_: None) -> tuple[Copied, ...]:
+def copy_rows(source: Database, target: Database, tell: Tell = lambda *_: None) -> tuple[TableCopy, ...]:
     """Copies an archive into another one that is empty or holds a part of the same. Raises StoreError where it holds something
     else, or where the schemas differ, and AlreadyRunning."""
     _check(source, target)
@@ -108,6 +92,8 @@ def _check(source: Database, target: Database) -> None:
         raise StoreError(f"{source.name}: there is no archive here; --from names one")
     with source.read() as db:
         version = migrate.current(db)
+    if migrate.is_development_version(version):
+        raise StoreError(migrate.development_message(source, version))
     if version != migrate.head():
         raise StoreError(
             f"{source.name}: its schema is {version or 'none of ours'}, and this Nightdesk copies {migrate.head()}; an older"
@@ -133,8 +119,8 @@ def _must_be_part(db: Connection, source: Database, target: Database) -> None:
 def _forget_derived(target: Database) -> None:
     with target.write() as db:
         db.execute(text("DELETE FROM article_index"))
-        for each in DERIVED:
-            db.execute(delete(each))
+        for table in reversed(tables_with_role(TableRole.DERIVED)):
+            db.execute(delete(table))
 
 
 def _copy_table(db: Connection, target: Database, table: Table, tell: Tell) -> None:
@@ -185,7 +171,7 @@ def _behind(keys: Sequence[Column[Any]], after: Sequence[Any]) -> Any:
 
 def _values(row: AnyRow) -> dict[str, Any]:
     """What is written: a redirect may lead to a Page that is not there yet, and the index waits."""
-    blank = {"redirect_to": None, "indexed": ""}
+    blank = {"redirect_to": None, "index_version": ""}
     return {name: blank.get(name, value) for name, value in row._mapping.items()}
 
 
@@ -238,17 +224,17 @@ def _settle_numbers(target: Database) -> None:
 
 def _index(target: Database, tell: Tell) -> None:
     done = 0
-    while made := index.catch_up(target):
+    while made := index.index_pending(target):
         done += made
         tell("index", done)
 
 
-def _compared(db: Connection, target: Database, table: Table, tell: Tell) -> Copied:
+def _compared(db: Connection, target: Database, table: Table, tell: Tell) -> TableCopy:
     rows, digest = _summed(db, table)
     with target.read() as there:
         others, other = _summed(there, table)
     tell(f"{table.name} compared", rows)
-    return Copied(table.name, rows, others, (rows, digest) == (others, other))
+    return TableCopy(table.name, rows, others, (rows, digest) == (others, other))
 
 
 def _summed(db: Connection, table: Table) -> tuple[int, int]:

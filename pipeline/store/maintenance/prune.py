@@ -32,7 +32,7 @@ Tell = Callable[[str, int, int], None]  # (stage, done, of)
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class RetentionRule:
     """What of a Site is kept: results that were replaced since a time, ledgers of Runs that ended since one; None: all."""
 
     site: str
@@ -41,22 +41,22 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
-class Spare:
+class Prunable:
     """What can be taken out of one Site: rows and about how many bytes."""
 
     site: str
     results: int = 0
-    drafts: int = 0
+    extracted_pages: int = 0
     runs: int = 0
     entries: int = 0
     bytes: int = 0
 
     @property
     def rows(self) -> int:
-        return self.results + self.drafts + self.entries
+        return self.results + self.extracted_pages + self.entries
 
 
-def spare(store: Database, keep: Keep, extractors: str) -> Spare:
+def estimate_prunable(store: Database, keep: RetentionRule, extractors: str) -> Prunable:
     """What `prune` would take out now."""
     results, drafts, entries = _results(keep), _drafts(keep, extractors), _entries(keep)
     with store.read() as db:
@@ -78,7 +78,7 @@ def spare(store: Database, keep: Keep, extractors: str) -> Spare:
     total = sum(
         int(each[0]) * ROW + int(each[1] or 0) for each in (of_results, of_drafts, of_entries)
     )
-    return Spare(keep.site, of_results[0], of_drafts[0], runs, of_entries[0], total)
+    return Prunable(keep.site, of_results[0], of_drafts[0], runs, of_entries[0], total)
 
 
 def _summed(conditions: list[Any], number: Any, *texts: Any) -> Select[*tuple[Any, ...]]:
@@ -88,9 +88,9 @@ def _summed(conditions: list[Any], number: Any, *texts: Any) -> Select[*tuple[An
     return select(func.count(number), lengths).where(*conditions)
 
 
-def prune(store: Database, keep: Keep, extractors: str, tell: Tell) -> Spare:
+def prune_site(store: Database, keep: RetentionRule, extractors: str, tell: Tell) -> Prunable:
     """Takes it out, in small steps. Returns what was there."""
-    before = spare(store, keep, extractors)
+    before = estimate_prunable(store, keep, extractors)
     done = 0
     for name, step in (
         ("results", _drop_results),
@@ -103,13 +103,13 @@ def prune(store: Database, keep: Keep, extractors: str, tell: Tell) -> Spare:
     return before
 
 
-def _results(keep: Keep) -> list[Any]:
+def _results(keep: RetentionRule) -> list[Any]:
     """Results whose place was taken before that time. When it was taken, the one behind them says; who has none behind them
     stays."""
     if keep.results_since is None:
         return [CleanResultRow.id < 0]
     later = aliased(CleanResultRow)
-    taken = select(func.min(later.made_at)).where(
+    taken = select(func.min(later.created_at)).where(
         later.page_id == CleanResultRow.page_id,
         later.payload_id == CleanResultRow.payload_id,
         later.id > CleanResultRow.id,
@@ -122,7 +122,7 @@ def _results(keep: Keep) -> list[Any]:
     ]
 
 
-def _drafts(keep: Keep, extractors: str) -> list[Any]:
+def _drafts(keep: RetentionRule, extractors: str) -> list[Any]:
     """Drafts by other extractors than today's of which nothing is made any more; those of today's are there."""
     if keep.results_since is None:
         return [ExtractedPageRow.id < 0]
@@ -135,11 +135,11 @@ def _drafts(keep: Keep, extractors: str) -> list[Any]:
     ours = ours.where(
         CaptureRow.payload_id == ExtractedPageRow.payload_id, PageRow.site == keep.site
     )
-    old = [ExtractedPageRow.extractors != extractors, ExtractedPageRow.made_at < keep.results_since]
+    old = [ExtractedPageRow.extractors != extractors, ExtractedPageRow.created_at < keep.results_since]
     return [*old, exists(newer), exists(ours), ~exists(used)]
 
 
-def _entries(keep: Keep) -> list[Any]:
+def _entries(keep: RetentionRule) -> list[Any]:
     """Entries of old Runs; the newest Run of each kind keeps its ledger, however old it is."""
     if keep.ledgers_since is None:
         return [LedgerEntryRow.run_id < 0]
@@ -150,14 +150,14 @@ def _entries(keep: Keep) -> list[Any]:
     return [LedgerEntryRow.run_id.in_(old)]
 
 
-def _drop_results(store: Database, keep: Keep, _extractors: str) -> int:
+def _drop_results(store: Database, keep: RetentionRule, _extractors: str) -> int:
     with store.write() as db:
         ids = db.scalars(select(CleanResultRow.id).where(*_results(keep)).limit(STEP // 4)).all()
         db.execute(delete(CleanResultRow).where(CleanResultRow.id.in_(ids)))
     return len(ids)
 
 
-def _drop_drafts(store: Database, keep: Keep, extractors: str) -> int:
+def _drop_drafts(store: Database, keep: RetentionRule, extractors: str) -> int:
     with store.write() as db:
         ids = db.scalars(
             select(ExtractedPageRow.id).where(*_drafts(keep, extractors)).limit(STEP // 4)
@@ -166,7 +166,7 @@ def _drop_drafts(store: Database, keep: Keep, extractors: str) -> int:
     return len(ids)
 
 
-def _drop_entries(store: Database, keep: Keep, _extractors: str) -> int:
+def _drop_entries(store: Database, keep: RetentionRule, _extractors: str) -> int:
     """Of one Run at a time. That its ledger is gone is written with the first of it, so that nobody takes it for lost."""
     with store.write() as db:
         run = db.scalar(select(func.min(LedgerEntryRow.run_id)).where(*_entries(keep)))
@@ -188,7 +188,7 @@ def _drop_entries(store: Database, keep: Keep, _extractors: str) -> int:
     return len(pages)
 
 
-def unused(store: Database) -> int:
+def unused_bytes(store: Database) -> int:
     """Bytes of a SQLite file that hold nothing and are used again; 0 on PostgreSQL, which sees to that itself."""
     if not store.is_sqlite:
         return 0

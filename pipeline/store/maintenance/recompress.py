@@ -1,13 +1,13 @@
-"""Stored bytes are packed anew, by dictionaries of their Site: those of its first nights, and those of an older archive.
+"""Compress stored payloads again with dictionaries of their site, as for those of its first nights.
 
-Promises that no byte changes: what is written was unpacked again before, and has its digest. Each step is one small
-transaction, so a kill loses nothing, the same call goes on from there, and crawls and cleans go on beside it. What is damaged,
-and what a dictionary is made of, is left as it is.
+No byte is lost: each new body is decompressed and compared before it is stored. Each step is one
+small transaction, so that crawls and cleans can go on, and a killed run resumes with the same call.
+Damaged payloads, and those that a dictionary is made of, stay as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -17,220 +17,272 @@ from sqlalchemy import Connection, Select, bindparam, func, select, update
 from pipeline.core.errors import AlreadyRunning
 from pipeline.core.models import UrlKind
 from pipeline.store.codec import dictionaries, dictionary_training
-from pipeline.store.codec.compression import ZSTD_DICT, Words, pack
+from pipeline.store.codec.compression import ZSTD_DICT, ZstdDictionary, compress
 from pipeline.store.db import locks
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import CaptureRow, DictionaryRow, PageRow, PayloadRow
-from pipeline.store.db.sql import chunks
+from pipeline.store.db.sql import batches_by_size, chunks
+from pipeline.store.maintenance.progress import ProgressCallback
 
-PAGES = (
-    64  # whose payloads are looked at together: pages that were met one after the other look alike
-)
-MOST = 16 << 20  # bytes that are unpacked together
-SAMPLE = 4  # payloads by which a dictionary is chosen
-LOOKS = 6  # stretches of a Site that a dry run looks at
-SMALLER = 0.95  # of what there is, at the most, that is worth to be written
-
-Tell = Callable[[str, int, int], None]  # (stage, done, of)
-PACK = (
+PAGES_PER_STEP = 64  # pages fetched one after the other look alike, so they share a dictionary
+MAX_BATCH_BYTES = 16 << 20  # decompressed bytes in memory
+SAMPLE_SIZE = 4  # payloads by which a dictionary is chosen
+ESTIMATE_STEPS = 6  # steps of a site that an estimate looks at
+MAX_SHARE = 0.95  # a body is only written if it shrinks to this share or less
+UPDATE_BODY = (
     update(PayloadRow.__table__)  # type: ignore[arg-type]
     .where(PayloadRow.id == bindparam("number"), PayloadRow.dictionary_id.is_(None))
-    .values(coding=ZSTD_DICT, body=bindparam("packed"), dictionary_id=bindparam("dictionary"))
+    .values(codec=ZSTD_DICT, body=bindparam("compressed"), dictionary_id=bindparam("dictionary"))
 )
 
 
 @dataclass(slots=True)
-class Compacted:
-    """What packing one Site's payloads came to: how many were without a dictionary, how many are packed anew, and the bytes
-    that these took and take. Of a dry run these are estimates."""
+class RecompressStats:
+    """What compressing the payloads of one site again came to. In an estimate all are estimates.
+
+    Attributes:
+        site: The site.
+        examined: Payloads that were compressed without a dictionary.
+        recompressed: Payloads that were compressed again.
+        bytes_before: Stored bytes of the recompressed payloads before.
+        bytes_after: Stored bytes of the recompressed payloads now.
+        new_dictionaries: Dictionaries that were made.
+    """
 
     site: str
-    looked: int = 0
-    packed: int = 0
-    before: int = 0
-    after: int = 0
-    dictionaries: int = 0
+    examined: int = 0
+    recompressed: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+    new_dictionaries: int = 0
 
     @property
-    def saved(self) -> int:
-        return self.before - self.after
+    def bytes_saved(self) -> int:
+        """How many bytes smaller the payloads are."""
+        return self.bytes_before - self.bytes_after
 
 
-def compact(store: Database, site: str, tell: Tell, *, dry: bool = False) -> Compacted:
-    """Packs what is packed without a dictionary. Raises AlreadyRunning where another one is at work on the Site."""
-    if dry:
-        return _estimated(store, site)
+@dataclass(frozen=True, slots=True)
+class _SelectedDictionary:
+    """A dictionary for some payloads. It has no id while it is not stored."""
+
+    id: int | None
+    dictionary: ZstdDictionary | None
+    is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _DictionaryRatio:
+    """What a dictionary makes of a sample, and what it made of the pages it was trained for."""
+
+    sample_ratio: float
+    id: int
+    own_ratio: float
+
+
+def recompress_site(
+    database: Database,
+    site: str,
+    progress: ProgressCallback,
+    *,
+    pages_per_step: int = PAGES_PER_STEP,
+) -> RecompressStats:
+    """Compress what a site has stored without a dictionary.
+
+    Args:
+        progress: Receives how many pages are done.
+        pages_per_step: How many pages are looked at together.
+
+    Raises:
+        AlreadyRunning: Another process does this for the site.
+    """
     try:
-        lock = locks.acquire(store, f"compact:{site}")
-    except AlreadyRunning as first:
+        lock = locks.acquire(database, f"compact:{site}")
+    except AlreadyRunning as error:
         raise AlreadyRunning(
-            f"{site}: is being compacted by {first.holder or 'another process'}; let it finish"
+            f"{site}: is being compacted by {error.holder or 'another process'}; let it finish"
         ) from None
-    done, pages = Compacted(site), 0
+    stats = RecompressStats(site)
+    done = 0
     try:
-        with store.read() as db:
-            total = db.scalar(select(func.count()).select_from(_stories(site).subquery())) or 0
-        for stretch in _stretches(store, site):
-            _compact(store, site, stretch, done)
-            pages += len(stretch)
-            tell("packing", pages, max(pages, total))
+        with database.read() as db:
+            stories = select(func.count()).select_from(_select_stories(site).subquery())
+            total = db.scalar(stories) or 0
+        for pages in _steps(database, site, pages_per_step):
+            _recompress_pages(database, site, pages, stats)
+            done += len(pages)
+            progress("packing", done, max(done, total))
     finally:
         lock.release()
-    return done
+    return stats
 
 
-def _stories(site: str) -> Select[int]:
+def estimate_recompression(database: Database, site: str) -> RecompressStats:
+    """Estimate from a few parts of a site what `recompress_site` would save. It changes nothing."""
+    with database.read() as db:
+        pages = db.scalars(_select_stories(site).order_by(PageRow.id)).all()
+        total = sum(len(_uncompressed_sizes(db, site, chunk)) for chunk in chunks(pages))
+    steps = list(chunks(pages, PAGES_PER_STEP))
+    stats = RecompressStats(site)
+    for step in steps[:: max(1, -(-len(steps) // ESTIMATE_STEPS))]:
+        _recompress_pages(database, site, step, stats, dry=True)
+    if not stats.examined:
+        return RecompressStats(site)
+    share = total / stats.examined
+    return RecompressStats(
+        site=site,
+        examined=total,
+        recompressed=round(stats.recompressed * share),
+        bytes_before=round(stats.bytes_before * share),
+        bytes_after=round(stats.bytes_after * share),
+        new_dictionaries=stats.new_dictionaries,
+    )
+
+
+def _select_stories(site: str) -> Select[int]:
     return select(PageRow.id).where(
         PageRow.site == site, PageRow.payload_id.is_not(None), PageRow.kind == UrlKind.STORY
     )
 
 
-def _stretches(store: Database, site: str) -> Iterator[Sequence[int]]:
-    """Stored stories of a Site, a few at a time."""
+def _steps(database: Database, site: str, size: int) -> Iterator[Sequence[int]]:
+    """The stored stories of a site, a few at a time."""
     after = 0
     while True:
-        with store.read() as db:
-            found = db.scalars(
-                _stories(site).where(PageRow.id > after).order_by(PageRow.id).limit(PAGES)
-            ).all()
-        if not found:
+        query = _select_stories(site).where(PageRow.id > after).order_by(PageRow.id)
+        with database.read() as db:
+            pages = db.scalars(query.limit(size)).all()
+        if not pages:
             return
-        yield found
-        after = found[-1]
+        yield pages
+        after = pages[-1]
 
 
-def _compact(
-    store: Database, site: str, pages: Sequence[int], done: Compacted, *, dry: bool = False
+def _recompress_pages(
+    database: Database,
+    site: str,
+    pages: Sequence[int],
+    stats: RecompressStats,
+    *,
+    dry: bool = False,
 ) -> None:
-    with store.read() as db:
-        wanted = _wanted(db, site, pages)
-    if not wanted:
+    with database.read() as db:
+        sizes = _uncompressed_sizes(db, site, pages)
+    if not sizes:
         return
-    number, words, is_new = _words_for(store, site, list(wanted), dry=dry)
-    done.dictionaries += is_new
-    if words is None:
-        done.looked += len(wanted)
+    selected = _select_dictionary(database, site, list(sizes), dry=dry)
+    stats.new_dictionaries += selected.is_new
+    if selected.dictionary is None:
+        stats.examined += len(sizes)
         return
-    if is_new and not dry:
-        with store.read() as db:
-            wanted = _wanted(db, site, pages)
-    for some in _together(wanted):
-        with store.read() as db:
-            found = dictionary_training.bodies(db, some)
-            lengths = select(PayloadRow.id, func.length(PayloadRow.body).label("held")).where(
-                PayloadRow.id.in_(some)
-            )
-            held = {row.id: int(row.held) for row in db.execute(lengths)}
-        rows = [_row(each, body, words, number, held[each]) for each, body in found.items()]
-        fresh = [row for row in rows if row["packed"] is not None]
-        if fresh and not dry:
-            with store.write() as db:
-                parts = _parts(db, site)  # of a dictionary that may have been made just now
-                if rest := [row for row in fresh if row["number"] not in parts]:
-                    db.execute(PACK, rest)
-        done.looked += len(some)
-        done.packed += len(fresh)
-        done.before += sum(held[row["number"]] for row in fresh)
-        done.after += sum(len(row["packed"]) for row in fresh)
+    if selected.is_new and not dry:
+        with database.read() as db:
+            sizes = _uncompressed_sizes(db, site, pages)
+    for payloads in batches_by_size(sizes, sizes.__getitem__, MAX_BATCH_BYTES):
+        with database.read() as db:
+            bodies = dictionary_training.payload_bodies(db, payloads)
+            stored_sizes = _stored_sizes(db, payloads)
+        rows = _smaller_bodies(bodies, selected, stored_sizes)
+        if rows and not dry:
+            _save(database, site, rows)
+        stats.examined += len(payloads)
+        stats.recompressed += len(rows)
+        stats.bytes_before += sum(stored_sizes[row["number"]] for row in rows)
+        stats.bytes_after += sum(len(row["compressed"]) for row in rows)
 
 
-def _wanted(db: Connection, site: str, pages: Sequence[int]) -> dict[int, int]:
-    """Payloads of Pages that are packed without a dictionary, and that none is made of: their sizes."""
-    parts = _parts(db, site)
-    query = select(PayloadRow.id, PayloadRow.size).join(
-        CaptureRow, CaptureRow.payload_id == PayloadRow.id
+def _uncompressed_sizes(db: Connection, site: str, pages: Sequence[int]) -> dict[int, int]:
+    """Sizes of the pages' payloads that use no dictionary and that no dictionary is made of."""
+    dictionary_pages = _dictionary_pages(db, site)
+    query = (
+        select(PayloadRow.id, PayloadRow.size)
+        .join(CaptureRow, CaptureRow.payload_id == PayloadRow.id)
+        .where(CaptureRow.page_id.in_(pages), PayloadRow.dictionary_id.is_(None))
+        .order_by(PayloadRow.id)
     )
-    query = query.where(CaptureRow.page_id.in_(pages), PayloadRow.dictionary_id.is_(None))
-    return {
-        row.id: row.size for row in db.execute(query.order_by(PayloadRow.id)) if row.id not in parts
-    }
+    sizes: dict[int, int] = {}
+    for row in db.execute(query):
+        if row.id not in dictionary_pages:
+            sizes[row.id] = row.size
+    return sizes
 
 
-def _parts(db: Connection, site: str) -> set[int]:
-    """Payloads that the Site's dictionaries are made of."""
-    return {
-        part
-        for row in db.scalars(select(DictionaryRow.parts).where(DictionaryRow.site == site))
-        for part in row
-    }
+def _dictionary_pages(db: Connection, site: str) -> set[int]:
+    """Payloads that the site's dictionaries are made of."""
+    query = select(DictionaryRow.page_payload_ids).where(DictionaryRow.site == site)
+    payloads: set[int] = set()
+    for ids in db.scalars(query):
+        payloads.update(ids)
+    return payloads
 
 
-def _words_for(
-    store: Database, site: str, payloads: Sequence[int], *, dry: bool
-) -> tuple[int | None, Words | None, bool]:
-    """The dictionary that fits these best, with its number, and whether it is new: one that is there, or else one that is made
-    of them."""
-    with store.read() as db:
-        number, is_fit = _best(db, site, payloads)
-        made = (
-            None
-            if is_fit or len(payloads) < dictionary_training.ENOUGH
-            else dictionary_training.train(db, payloads, number)
-        )
-        if made is None:
-            return number, dictionaries.words(db, number) if number is not None else None, False
-    return None if dry else dictionary_training.keep(store, site, made), Words(made.content), True
+def _stored_sizes(db: Connection, payloads: Sequence[int]) -> dict[int, int]:
+    lengths = select(PayloadRow.id, func.length(PayloadRow.body).label("stored"))
+    rows = db.execute(lengths.where(PayloadRow.id.in_(payloads)))
+    return {row.id: int(row.stored) for row in rows}
 
 
-def _best(db: Connection, site: str, payloads: Sequence[int]) -> tuple[int | None, bool]:
-    """The dictionary of the Site that packs some of these best, and whether it does so as well as its own pages."""
-    sample = list(
-        dictionary_training.bodies(
-            db, payloads[:: max(1, len(payloads) // SAMPLE)][:SAMPLE]
-        ).values()
-    )
-    size, found = sum(map(len, sample)) or 1, list[tuple[float, int, float]]()
-    for row in db.execute(
-        select(DictionaryRow.id, DictionaryRow.ratio).where(DictionaryRow.site == site)
-    ).all():
+def _select_dictionary(
+    database: Database, site: str, payloads: Sequence[int], *, dry: bool
+) -> _SelectedDictionary:
+    """The dictionary that fits these payloads best: one of the site, or a new one made of them."""
+    with database.read() as db:
+        best, is_fit = _best_dictionary(db, site, payloads)
+        trained = None
+        if not is_fit and len(payloads) >= dictionary_training.MIN_PAGES:
+            trained = dictionary_training.train(db, payloads, best)
+        if trained is None:
+            if best is None:
+                return _SelectedDictionary(None, None)
+            return _SelectedDictionary(best, dictionaries.load_dictionary(db, best))
+    new_id = None if dry else dictionary_training.save(database, site, trained)
+    return _SelectedDictionary(new_id, ZstdDictionary(trained.content), is_new=True)
+
+
+def _best_dictionary(db: Connection, site: str, payloads: Sequence[int]) -> tuple[int | None, bool]:
+    """The site's dictionary that compresses a sample best, and if it does as well as on its own."""
+    step = max(1, len(payloads) // SAMPLE_SIZE)
+    sample_ids = payloads[::step][:SAMPLE_SIZE]
+    sample = list(dictionary_training.payload_bodies(db, sample_ids).values())
+    size = sum(len(body) for body in sample) or 1
+    ratios: list[_DictionaryRatio] = []
+    query = select(DictionaryRow.id, DictionaryRow.median_ratio).where(DictionaryRow.site == site)
+    for row in db.execute(query).all():
         try:
-            words = dictionaries.words(db, row.id)
+            dictionary = dictionaries.load_dictionary(db, row.id)
         except dictionaries.DamagedDictionary:
             continue
-        found.append((sum(len(words.pack(body)[1]) for body in sample) / size, row.id, row.ratio))
-    if (
-        not found
-        or min(found)[0]
-        > dictionary_training.WORTH * sum(len(pack(body)[1]) for body in sample) / size
-    ):
+        compressed = sum(len(dictionary.compress(body)[1]) for body in sample)
+        ratios.append(_DictionaryRatio(compressed / size, row.id, row.median_ratio))
+    if not ratios:
         return None, False
-    ratio, number, own = min(found)
-    return number, ratio <= own * dictionary_training.WORSE
+    best = min(ratios, key=lambda ratio: (ratio.sample_ratio, ratio.id))
+    without = sum(len(compress(body)[1]) for body in sample)
+    if best.sample_ratio > dictionary_training.MAX_RELATIVE_SIZE * without / size:
+        return None, False
+    return best.id, best.sample_ratio <= best.own_ratio * dictionary_training.MAX_DRIFT
 
 
-def _together(sizes: dict[int, int]) -> Iterator[list[int]]:
-    held, lot = 0, list[int]()
-    for number, size in sizes.items():
-        if lot and held + size > MOST:
-            yield lot
-            held, lot = 0, []
-        held += size
-        lot.append(number)
-    yield from [lot] if lot else []
+def _smaller_bodies(
+    bodies: Mapping[int, bytes], selected: _SelectedDictionary, stored_sizes: Mapping[int, int]
+) -> list[dict[str, Any]]:
+    """Rows to write: bodies that became smaller and that decompress to the same bytes."""
+    dictionary = selected.dictionary
+    assert dictionary is not None
+    rows: list[dict[str, Any]] = []
+    for number, body in bodies.items():
+        _, compressed = dictionary.compress(body)
+        if len(compressed) > stored_sizes[number] * MAX_SHARE:
+            continue
+        if sha256(dictionary.decompress(compressed)).digest() != sha256(body).digest():
+            continue
+        rows.append({"number": number, "compressed": compressed, "dictionary": selected.id})
+    return rows
 
 
-def _row(
-    number: int, body: bytes, words: Words, dictionary: int | None, held: int
-) -> dict[str, Any]:
-    _, packed = words.pack(body)
-    if (
-        len(packed) > held * SMALLER
-        or sha256(words.unpack(packed)).digest() != sha256(body).digest()
-    ):
-        return {"number": number, "packed": None}
-    return {"number": number, "packed": packed, "dictionary": dictionary}
-
-
-def _estimated(store: Database, site: str) -> Compacted:
-    """What some stretches of a Site would come to, as if all of it were like them."""
-    with store.read() as db:
-        pages = db.scalars(_stories(site).order_by(PageRow.id)).all()
-        whole = sum(len(_wanted(db, site, some)) for some in chunks(pages))
-    looks, seen = list(chunks(pages, PAGES)), Compacted(site)
-    for stretch in looks[:: max(1, -(-len(looks) // LOOKS))]:
-        _compact(store, site, stretch, seen, dry=True)
-    if not seen.looked:
-        return Compacted(site)
-    share = whole / seen.looked
-    packed, before, after = (round(each * share) for each in (seen.packed, seen.before, seen.after))
-    return Compacted(site, whole, packed, before, after, seen.dictionaries)
+def _save(database: Database, site: str, rows: Sequence[dict[str, Any]]) -> None:
+    with database.write() as db:
+        dictionary_pages = _dictionary_pages(db, site)  # a dictionary may have been made just now
+        rows = [row for row in rows if row["number"] not in dictionary_pages]
+        if rows:
+            db.execute(UPDATE_BODY, rows)

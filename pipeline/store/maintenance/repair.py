@@ -15,9 +15,9 @@ from sqlalchemy import Connection, bindparam, delete, select, text, update
 
 from pipeline.core.models import ExtractedPage, Outcome, RawPage, Reason, ResultStatus
 from pipeline.store.clean import near_duplicates
-from pipeline.store.clean.types import Undrafted
-from pipeline.store.codec.dictionaries import PACKED, unpacked
-from pipeline.store.codec.serialization import pack_draft
+from pipeline.store.clean.types import PendingPayload
+from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
+from pipeline.store.codec.serialization import encode_extracted
 from pipeline.store.db import run_log
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
@@ -35,7 +35,7 @@ from pipeline.store.db.sql import chunks
 from pipeline.store.search import index
 
 
-def sites_of(store: Database, pages: Iterable[int]) -> dict[int, str]:
+def sites_of_pages(store: Database, pages: Iterable[int]) -> dict[int, str]:
     """The Sites of Pages: page → site."""
     wanted = sorted(set(pages))
     with store.read() as db:
@@ -46,7 +46,7 @@ def sites_of(store: Database, pages: Iterable[int]) -> dict[int, str]:
         }
 
 
-def pages_of_draft(store: Database, draft: int) -> tuple[int, ...]:
+def pages_of_extracted(store: Database, draft: int) -> tuple[int, ...]:
     """Pages that had the bytes of a Draft."""
     query = (
         select(CaptureRow.page_id)
@@ -57,10 +57,10 @@ def pages_of_draft(store: Database, draft: int) -> tuple[int, ...]:
         return tuple(db.scalars(query.distinct().order_by(CaptureRow.page_id)))
 
 
-def source(store: Database, draft: int) -> tuple[str, Undrafted] | None:
+def load_source(store: Database, draft: int) -> tuple[str, PendingPayload] | None:
     """The extractors of a Draft, and the bytes that it was made of; None where these are damaged themselves."""
     query = select(
-        PayloadRow.id, PayloadRow.digest, PayloadRow.charset, PayloadRow.media_type, *PACKED
+        PayloadRow.id, PayloadRow.digest, PayloadRow.charset, PayloadRow.media_type, *COMPRESSED_COLUMNS
     )
     query = query.join(ExtractedPageRow, ExtractedPageRow.payload_id == PayloadRow.id)
     with store.read() as db:
@@ -68,22 +68,22 @@ def source(store: Database, draft: int) -> tuple[str, Undrafted] | None:
             query.add_columns(ExtractedPageRow.extractors).where(ExtractedPageRow.id == draft)
         ).one()
         try:
-            body = unpacked(db, row.coding, row.body, row.dictionary_id)
+            body = decompress_payload(db, row.codec, row.body, row.dictionary_id)
         except ValueError:
             return None
-    found = Undrafted(RawPage(row.id, body, row.charset, row.media_type), ())
+    found = PendingPayload(RawPage(row.id, body, row.charset, row.media_type), ())
     return (row.extractors, found) if sha256(body).hexdigest() == row.digest else None
 
 
-def put_draft(store: Database, payload: int, draft: ExtractedPage) -> None:
+def replace_extracted(store: Database, payload: int, draft: ExtractedPage) -> None:
     """A Draft in the place of a damaged one by the same extractors; the results that were made of it stay."""
-    coding, body = pack_draft(draft)
+    coding, body = encode_extracted(draft)
     values = {
-        "coding": coding,
+        "codec": coding,
         "body": body,
         "reason": draft.reason,
         "cost_ms": draft.cost_ms,
-        "made_at": datetime.now(UTC),
+        "created_at": datetime.now(UTC),
     }
     with store.write() as db:
         ours = (
@@ -93,19 +93,19 @@ def put_draft(store: Database, payload: int, draft: ExtractedPage) -> None:
         db.execute(update(ExtractedPageRow).where(*ours).values(values))
 
 
-def drop_draft(store: Database, draft: int) -> Mapping[int, datetime]:
+def delete_extracted(store: Database, draft: int) -> Mapping[int, datetime]:
     """Takes a Draft away that cannot be made again, with its results. Returns when Articles were first made."""
     with store.read() as db:
         found = list(
             db.scalars(select(CleanResultRow.id).where(CleanResultRow.extracted_page_id == draft))
         )
-    made = drop_results(store, found)
+    made = delete_results(store, found)
     with store.write() as db:
         db.execute(delete(ExtractedPageRow).where(ExtractedPageRow.id == draft))
     return made
 
 
-def drop_results(store: Database, results: Sequence[int]) -> Mapping[int, datetime]:
+def delete_results(store: Database, results: Sequence[int]) -> Mapping[int, datetime]:
     """Takes damaged results away, and the Articles of those that stood. Returns when these were first made."""
     stands = select(CleanResultRow.page_id).where(
         CleanResultRow.id.in_(results), CleanResultRow.status == ResultStatus.ACCEPTED
@@ -118,7 +118,7 @@ def drop_results(store: Database, results: Sequence[int]) -> Mapping[int, dateti
     return made
 
 
-def take_down(store: Database, pages: Sequence[int]) -> Mapping[int, datetime]:
+def unpublish(store: Database, pages: Sequence[int]) -> Mapping[int, datetime]:
     """Makes Pages stale in such a way that their Articles are written anew. Returns when these were first made."""
     with store.write() as db:
         return _take_down(db, pages)
@@ -130,14 +130,14 @@ def _take_down(db: Connection, pages: Sequence[int]) -> Mapping[int, datetime]:
             ArticleRow.page_id.in_(pages)
         )
     ).all()
-    index.unindex(db, [row.order_key for row in rows])
+    index.remove_articles(db, [row.order_key for row in rows])
     db.execute(delete(ArticleRow).where(ArticleRow.page_id.in_(pages)))
     db.execute(update(PageRow).where(PageRow.id.in_(pages)).values(needs_clean=True))
-    near_duplicates.mark(db, pages)
+    near_duplicates.mark_pending(db, pages)
     return {row.page_id: row.archived_at for row in rows}
 
 
-def put_back_times(store: Database, made: Mapping[int, datetime]) -> None:
+def restore_created_at(store: Database, made: Mapping[int, datetime]) -> None:
     """An Article that was made again is as old as it was."""
     older = update(ArticleRow).where(
         ArticleRow.page_id == bindparam("page"), ArticleRow.archived_at > bindparam("at")
@@ -150,25 +150,25 @@ def put_back_times(store: Database, made: Mapping[int, datetime]) -> None:
             )
 
 
-def reindex(store: Database, pages: Sequence[int]) -> None:
+def mark_for_indexing(store: Database, pages: Sequence[int]) -> None:
     """These Articles wait for the full-text index."""
     with store.write() as db:
-        db.execute(update(ArticleRow).where(ArticleRow.page_id.in_(pages)).values(indexed=""))
+        db.execute(update(ArticleRow).where(ArticleRow.page_id.in_(pages)).values(index_version=""))
 
 
-def drop_strays(store: Database, entries: Sequence[int]) -> None:
+def delete_orphan_index_rows(store: Database, entries: Sequence[int]) -> None:
     """Takes entries of no Article out of the full-text index."""
     with store.write() as db:
-        index.unindex(db, entries)
+        index.remove_articles(db, entries)
 
 
-def rebuild_words(store: Database) -> None:
+def rebuild_fulltext(store: Database) -> None:
     """SQLite makes its full-text index again from the tokens that it keeps."""
     with store.write() as db:
         db.execute(text("INSERT INTO article_index (article_index) VALUES ('rebuild')"))
 
 
-def recount(store: Database, run: int) -> str:
+def recount_run(store: Database, run: int) -> str:
     """The counts of a Run are what its ledger says. What is gone from the ledger cannot be had back, so the Run says so.
     Returns that sentence."""
     with store.write() as db:
@@ -177,7 +177,7 @@ def recount(store: Database, run: int) -> str:
             LedgerEntryRow.run_id == run, LedgerEntryRow.outcome == Outcome.PENDING
         )
         db.execute(pending.values(outcome=Outcome.DEFERRED, reason=Reason.INTERRUPTED))
-        counts = run_log.count(db, run)
+        counts = run_log.count_outcomes(db, run)
         lost = sum(before.counts.values()) - sum(counts.values())
         said = f"counted anew on {datetime.now(UTC):%Y-%m-%d}" + (
             f", when {lost} entries were missing" if lost > 0 else ""

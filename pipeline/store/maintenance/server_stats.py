@@ -11,9 +11,9 @@ from sqlalchemy import func, select, text
 
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import CaptureRow, RunRow
-from pipeline.store.read.runs import RUN, RunView
+from pipeline.store.read.runs import RUN_COLUMNS, RunView
 
-PATIENCE = 60.0  # seconds that a look through the file may take
+QUICK_CHECK_SECONDS = 60.0  # seconds that a look through the file may take
 # what is too long for a row, as stored bytes are, lies in a table beside it, which is vacuumed with it
 TABLES = text("""
 SELECT relname, n_live_tup, n_dead_tup, coalesce(last_analyze, last_autoanalyze) IS NOT NULL, pg_table_size(relid)
@@ -24,29 +24,29 @@ JOIN pg_stat_user_tables ours ON ours.relid = owner.oid ORDER BY 1""")
 
 
 @dataclass(frozen=True, slots=True)
-class TableState:
+class TableStats:
     """What PostgreSQL knows of a table: rows, rows that are dead, and whether it was ever analysed."""
 
     name: str
-    live: int
-    dead: int
+    live_rows: int
+    dead_rows: int
     analysed: bool
     size: int  # bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class PostgresStats:
     """A PostgreSQL server."""
 
     version: str
     major: int
     autovacuum: bool
-    tables: tuple[TableState, ...]
+    tables: tuple[TableStats, ...]
 
 
 def quick_check(store: Database) -> str | None:
     """What SQLite says of its file, "ok" where it is whole; None where that takes too long."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + QUICK_CHECK_SECONDS
     with store.read() as db:
         driver: Any = db.connection.driver_connection
         driver.set_progress_handler(lambda: time.monotonic() > end, 100_000)
@@ -61,7 +61,7 @@ def quick_check(store: Database) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class FileState:
+class SqliteStats:
     """What SQLite knows of its file: bytes, bytes that hold nothing, and whether it has statistics."""
 
     size: int
@@ -69,7 +69,7 @@ class FileState:
     analysed: bool
 
 
-def file(store: Database) -> FileState:
+def sqlite_stats(store: Database) -> SqliteStats:
     """The file of an archive on SQLite."""
     with store.read() as db:
         size, number, unused = (
@@ -79,20 +79,20 @@ def file(store: Database) -> FileState:
         analysed = (
             db.scalar(text("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'")) == 1
         )
-    return FileState(size * number, size * unused, analysed)
+    return SqliteStats(size * number, size * unused, analysed)
 
 
-def server(store: Database) -> Server:
+def postgres_stats(store: Database) -> PostgresStats:
     """The server of an archive on PostgreSQL."""
     with store.read() as db:
         number = int(db.scalar(text("SHOW server_version_num")) or 0)
         version = str(db.scalar(text("SHOW server_version"))).split()[0]
         vacuum = db.scalar(text("SHOW autovacuum")) == "on"
-        tables = tuple(TableState(*row) for row in db.execute(TABLES))
-    return Server(version, number // 10000, vacuum, tables)
+        tables = tuple(TableStats(*row) for row in db.execute(TABLES))
+    return PostgresStats(version, number // 10000, vacuum, tables)
 
 
-def newest_visit(store: Database) -> datetime | None:
+def newest_capture_at(store: Database) -> datetime | None:
     """When the newest visits were."""
     newest = select(CaptureRow.fetched_at).order_by(CaptureRow.id.desc()).limit(100).subquery()
     with store.read() as db:
@@ -100,7 +100,7 @@ def newest_visit(store: Database) -> datetime | None:
     return found
 
 
-def last_crawls(store: Database) -> dict[str, datetime]:
+def last_crawl_times(store: Database) -> dict[str, datetime]:
     """When the last crawl of each Site began."""
     query = (
         select(RunRow.site, func.max(RunRow.started_at))
@@ -117,6 +117,6 @@ def open_runs(store: Database) -> tuple[RunView, ...]:
         return tuple(
             RunView(*row)
             for row in db.execute(
-                select(*RUN).where(RunRow.finished_at.is_(None)).order_by(RunRow.id)
+                select(*RUN_COLUMNS).where(RunRow.finished_at.is_(None)).order_by(RunRow.id)
             )
         )

@@ -15,8 +15,8 @@ import msgspec
 from sqlalchemy import Connection, Text, cast, select, text
 
 from pipeline.core.models import ExtractedPage, Outcome, ResultStatus, count_words
-from pipeline.store.clean.articles import columns_of
-from pipeline.store.codec.serialization import metadata_from_json, unpack_draft
+from pipeline.store.clean.articles import metadata_columns
+from pipeline.store.codec.serialization import metadata_from_json, decode_extracted
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
     ArticleRow,
@@ -26,10 +26,10 @@ from pipeline.store.db.schema import (
     RevisionRow,
 )
 from pipeline.store.db.sql import storable
-from pipeline.store.maintenance.verify_sources import STORED, Asked, Fault, Looked, Tell, steps
+from pipeline.store.maintenance.verify_sources import STORED, VerifyScope, Fault, VerifiedCounts, Tell, id_batches
 from pipeline.store.search.index import order_key
 
-FEW = 32  # Drafts in memory: a hostile page has the blocks of hundreds of others
+RESULT_BATCH = 32  # Drafts in memory: a hostile page has the blocks of hundreds of others
 RESULT = (
     CleanResultRow.id,
     CleanResultRow.page_id,
@@ -47,9 +47,9 @@ STRAYS = {
 }
 
 
-def results(store: Database, asked: Asked, looked: Looked, tell: Tell) -> Iterator[Fault]:
+def check_results(store: Database, asked: VerifyScope, looked: VerifiedCounts, tell: Tell) -> Iterator[Fault]:
     """Each result: its Draft can be read, its strikes are Blocks of it, and what they leave has the digest of the text."""
-    for total, ids in steps(store, CleanResultRow.id, CleanResultRow.made_at, asked, FEW):
+    for total, ids in id_batches(store, CleanResultRow.id, CleanResultRow.created_at, asked, RESULT_BATCH):
         with store.read() as db:
             rows = db.execute(
                 select(*RESULT).where(CleanResultRow.id.in_(ids)).order_by(CleanResultRow.id)
@@ -70,10 +70,10 @@ def results(store: Database, asked: Asked, looked: Looked, tell: Tell) -> Iterat
         tell("results", looked.add("results", len(ids)), total)
 
 
-def drafts(store: Database, asked: Asked, looked: Looked, tell: Tell) -> Iterator[Fault]:
+def check_extracted_pages(store: Database, asked: VerifyScope, looked: VerifiedCounts, tell: Tell) -> Iterator[Fault]:
     """Each Draft that has no result yet, or none any more, can be read."""
     used = select(CleanResultRow.id).where(CleanResultRow.extracted_page_id == ExtractedPageRow.id)
-    for total, ids in steps(store, ExtractedPageRow.id, ExtractedPageRow.made_at, asked):
+    for total, ids in id_batches(store, ExtractedPageRow.id, ExtractedPageRow.created_at, asked):
         with store.read() as db:
             spare = db.scalars(
                 select(ExtractedPageRow.id).where(ExtractedPageRow.id.in_(ids), ~used.exists())
@@ -93,12 +93,12 @@ def _drafts(db: Connection, ids: Sequence[int] | set[int]) -> dict[int, Extracte
     query = select(
         ExtractedPageRow.id,
         ExtractedPageRow.extractors,
-        ExtractedPageRow.coding,
+        ExtractedPageRow.codec,
         ExtractedPageRow.body,
     ).where(ExtractedPageRow.id.in_(ids))
     for row in db.execute(query):
         try:
-            draft = unpack_draft(row.coding, row.body)
+            draft = decode_extracted(row.codec, row.body)
             found[row.id] = (
                 draft
                 if draft.extractors == row.extractors
@@ -140,9 +140,9 @@ def digest_of(body: str) -> str:
     return sha256(body.encode("utf8", "replace")).hexdigest()
 
 
-def articles(store: Database, asked: Asked, looked: Looked, tell: Tell) -> Iterator[Fault]:
+def check_articles(store: Database, asked: VerifyScope, looked: VerifiedCounts, tell: Tell) -> Iterator[Fault]:
     """Each Article and its Revisions against the results that they are made of."""
-    for total, ids in steps(store, ArticleRow.page_id, ArticleRow.archived_at, asked):
+    for total, ids in id_batches(store, ArticleRow.page_id, ArticleRow.archived_at, asked):
         with store.read() as db:
             revisions = _revisions(db, ids)
             rows = db.execute(
@@ -202,7 +202,7 @@ def _wrong_article(row: Any, revisions: Sequence[Any]) -> str:
         metadata = metadata_from_json(msgspec.json.decode(row.chosen))
     except (msgspec.MsgspecError, TypeError):
         return "the metadata that were chosen for it cannot be read"
-    wanted = columns_of(metadata) | {
+    wanted = metadata_columns(metadata) | {
         "word_count": count_words(newest.text),
         "order_key": order_key(metadata.published_at or revisions[0].first_seen_at, row.page_id),
     }
@@ -232,7 +232,7 @@ def _as_stored(db: Connection, result: int) -> str | None:
     return storable(text_of(draft, {index for index, _, _ in msgspec.json.decode(row[4])}))
 
 
-def missing(store: Database, tell: Tell) -> Iterator[Fault]:
+def check_missing(store: Database, tell: Tell) -> Iterator[Fault]:
     """Pages that were cleaned and have no result, and results that stand and make no Article."""
     cleaned = (*STORED, PageRow.clean_payload_id == PageRow.payload_id)
     result = select(CleanResultRow.id).where(
@@ -254,7 +254,7 @@ def missing(store: Database, tell: Tell) -> Iterator[Fault]:
             "has a text, and there is no article",
         ),
     )
-    for total, ids in steps(store, PageRow.id, None, Asked(), 5000):
+    for total, ids in id_batches(store, PageRow.id, None, VerifyScope(), 5000):
         for query, said in queries:
             with store.read() as db:
                 found = db.scalars(query.where(PageRow.id.between(ids[0], ids[-1]))).all()
@@ -264,11 +264,11 @@ def missing(store: Database, tell: Tell) -> Iterator[Fault]:
         tell("pages cleaned", len(ids), total)
 
 
-def index(store: Database, tell: Tell) -> Iterator[Fault]:
+def check_index_entries(store: Database, tell: Tell) -> Iterator[Fault]:
     """Each Article has its entry in the full-text index, and no entry stands for nothing."""
     tell("the index", 0, 0)
     name = "sqlite" if store.is_sqlite else "postgresql"
-    without = f"SELECT page_id FROM article WHERE indexed <> '' AND NOT EXISTS ({ENTRIES[name].format('article.order_key')})"
+    without = f"SELECT page_id FROM article WHERE index_version <> '' AND NOT EXISTS ({ENTRIES[name].format('article.order_key')})"
     strays = (
         f"SELECT number FROM ({STRAYS[name].replace(' FROM', ' AS number FROM')}) AS e"
         " WHERE NOT EXISTS (SELECT 1 FROM article WHERE article.order_key = e.number)"

@@ -21,7 +21,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from pipeline.core.errors import StoreError
 from pipeline.core.models import Outcome, UrlKind
-from pipeline.store.codec.dictionaries import PACKED, DamagedDictionary, content, unpacked
+from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, DamagedDictionary, dictionary_content, decompress_payload
 from pipeline.store.db import site_counts
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
@@ -34,16 +34,16 @@ from pipeline.store.db.schema import (
 )
 from pipeline.store.db.sql import chunks
 
-STEP = 200  # rows of one small transaction
-MOST = 32 * 1024 * 1024  # bytes of bodies that are unpacked from one
-VISITS = 3  # of damaged bytes, that are named
-PATIENCE = 20.0  # seconds that the full-text index may be looked through while writers wait
+BATCH_SIZE = 200  # rows of one small transaction
+MAX_BATCH_BYTES = 32 * 1024 * 1024  # bytes of bodies that are unpacked from one
+MAX_CAPTURES = 3  # of damaged bytes, that are named
+INDEX_CHECK_SECONDS = 20.0  # seconds that the full-text index may be looked through while writers wait
 
 Tell = Callable[[str, int, int], None]  # (what, done, of)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class VerifyScope:
     """How much is looked at: what was kept or made since a time, and of that so many rows of each kind, by lot."""
 
     since: datetime | None = None
@@ -58,12 +58,12 @@ class Fault:
     kind: str  # database, dictionary, payload, draft, result, article, index, ledger, count, page
     id: int
     sentence: str
-    mend: str = ""
+    repair: str = ""
     pages: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
-class Looked:
+class VerifiedCounts:
     """How many rows of each kind were looked at."""
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -73,9 +73,9 @@ class Looked:
         return self.rows[what]
 
 
-def steps(
-    store: Database, number: InstrumentedAttribute[int], at: InstrumentedAttribute[datetime] | None, asked: Asked,
-    size: int = STEP,
+def id_batches(
+    store: Database, number: InstrumentedAttribute[int], at: InstrumentedAttribute[datetime] | None, asked: VerifyScope,
+    size: int = BATCH_SIZE,
 ) -> Iterator[tuple[int, Sequence[int]]]:  # fmt: skip
     """The numbers of a table's rows that are asked for, in order and a few at a time, with how many there are in all."""
     since = [at >= asked.since] if at is not None and asked.since is not None else []
@@ -106,12 +106,12 @@ def steps(
         after = found[-1]
 
 
-def database(store: Database, asked: Asked, tell: Tell) -> Iterator[Fault]:
+def check_database(store: Database, asked: VerifyScope, tell: Tell) -> Iterator[Fault]:
     """What the database itself says of its file; PostgreSQL keeps its references and checks its pages on its own."""
     if not store.is_sqlite:
         return
     tell("the file", 0, 0)
-    check = "integrity_check" if asked == Asked() else "quick_check"
+    check = "integrity_check" if asked == VerifyScope() else "quick_check"
     with store.read() as db:
         said = list(db.exec_driver_sql(f"PRAGMA {check}(20)").scalars())
         lost = db.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(20)
@@ -127,11 +127,11 @@ def database(store: Database, asked: Asked, tell: Tell) -> Iterator[Fault]:
         )
 
 
-def words(store: Database) -> Iterator[Fault]:
+def check_fulltext_index(store: Database) -> Iterator[Fault]:
     """Whether SQLite's full-text index is whole in itself. Writers wait for it, so it is given up where it takes long."""
     if not store.is_sqlite:
         return
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + INDEX_CHECK_SECONDS
     try:
         with store.write() as db:
             driver: Any = db.connection.driver_connection
@@ -147,9 +147,9 @@ def words(store: Database) -> Iterator[Fault]:
             yield Fault("index", 0, f"{store.name}: the full-text index is damaged", "words")
 
 
-def dictionaries(store: Database, looked: Looked, tell: Tell) -> Iterator[Fault]:
+def check_dictionaries(store: Database, looked: VerifiedCounts, tell: Tell) -> Iterator[Fault]:
     """Each dictionary against its digest."""
-    for total, ids in steps(store, DictionaryRow.id, None, Asked()):
+    for total, ids in id_batches(store, DictionaryRow.id, None, VerifyScope()):
         for number in ids:
             with store.read() as db:
                 said = _wrong_with_dictionary(db, number)
@@ -160,7 +160,7 @@ def dictionaries(store: Database, looked: Looked, tell: Tell) -> Iterator[Fault]
 
 def _wrong_with_dictionary(db: Connection, number: int) -> str:
     try:
-        content(db, number)
+        dictionary_content(db, number)
     except ValueError as error:
         used = db.scalar(
             select(func.count()).select_from(PayloadRow).where(PayloadRow.dictionary_id == number)
@@ -169,9 +169,9 @@ def _wrong_with_dictionary(db: Connection, number: int) -> str:
     return ""
 
 
-def payloads(store: Database, asked: Asked, looked: Looked, tell: Tell) -> Iterator[Fault]:
+def check_payloads(store: Database, asked: VerifyScope, looked: VerifiedCounts, tell: Tell) -> Iterator[Fault]:
     """Each Payload's digest and size against its unpacked bytes."""
-    for total, ids in steps(store, PayloadRow.id, PayloadRow.first_seen_at, asked):
+    for total, ids in id_batches(store, PayloadRow.id, PayloadRow.first_seen_at, asked):
         with store.read() as db:
             sizes = db.execute(
                 select(PayloadRow.id, PayloadRow.size)
@@ -188,7 +188,7 @@ def _together(rows: Sequence[Any]) -> Iterator[list[int]]:
     """As many as may be in memory at the same time."""
     held, lot = 0, list[int]()
     for row in rows:
-        if lot and held + row.size > MOST:
+        if lot and held + row.size > MAX_BATCH_BYTES:
             yield lot
             held, lot = 0, []
         held += row.size
@@ -198,7 +198,7 @@ def _together(rows: Sequence[Any]) -> Iterator[list[int]]:
 
 
 def _payloads(store: Database, ids: Sequence[int]) -> Iterator[Fault]:
-    query = select(PayloadRow.id, PayloadRow.digest, PayloadRow.size, *PACKED).where(
+    query = select(PayloadRow.id, PayloadRow.digest, PayloadRow.size, *COMPRESSED_COLUMNS).where(
         PayloadRow.id.in_(ids)
     )
     with store.read() as db:
@@ -215,7 +215,7 @@ def _payloads(store: Database, ids: Sequence[int]) -> Iterator[Fault]:
 
 def _wrong_with(db: Connection, row: Any) -> str:
     try:
-        body = unpacked(db, *row[3:])
+        body = decompress_payload(db, *row[3:])
     except DamagedDictionary:
         return ""  # `dictionaries` says so, once
     except ValueError as error:
@@ -230,25 +230,25 @@ def _visits(db: Connection, payload: int) -> str:
         PageRow, PageRow.id == CaptureRow.page_id
     )
     rows = db.execute(
-        query.where(CaptureRow.payload_id == payload).order_by(CaptureRow.id).limit(VISITS + 1)
+        query.where(CaptureRow.payload_id == payload).order_by(CaptureRow.id).limit(MAX_CAPTURES + 1)
     ).all()
     told = [
         f"{row.url} (capture {row.id} of {row.fetched_at:%Y-%m-%d %H:%M} UTC)"
-        for row in rows[:VISITS]
+        for row in rows[:MAX_CAPTURES]
     ]
     return (
-        ", ".join(told + ["…"][: len(rows) - VISITS if len(rows) > VISITS else 0])
+        ", ".join(told + ["…"][: len(rows) - MAX_CAPTURES if len(rows) > MAX_CAPTURES else 0])
         or "no visit brought them"
     )
 
 
-def pages(store: Database, looked: Looked, tell: Tell) -> Iterator[Fault]:
+def check_pages(store: Database, looked: VerifiedCounts, tell: Tell) -> Iterator[Fault]:
     """What no reference of the database proves: a Page's newest bytes are those of one of its visits."""
     visit = select(CaptureRow.id).where(
         CaptureRow.page_id == PageRow.id, CaptureRow.payload_id == PageRow.payload_id
     )
     query = select(PageRow.id, PageRow.url).where(PageRow.payload_id.is_not(None), ~visit.exists())
-    for total, ids in steps(store, PageRow.id, None, Asked(), 5000):
+    for total, ids in id_batches(store, PageRow.id, None, VerifyScope(), 5000):
         with store.read() as db:
             rows = db.execute(query.where(PageRow.id.between(ids[0], ids[-1]))).all()
         yield from (
@@ -258,9 +258,9 @@ def pages(store: Database, looked: Looked, tell: Tell) -> Iterator[Fault]:
         tell("pages", looked.add("pages", len(ids)), total)
 
 
-def ledgers(store: Database, asked: Asked, looked: Looked, tell: Tell) -> Iterator[Fault]:
+def check_ledgers(store: Database, asked: VerifyScope, looked: VerifiedCounts, tell: Tell) -> Iterator[Fault]:
     """Each Run that is over: no entry pending, each outcome one of ours, and its counts the sums of its entries."""
-    for total, ids in steps(store, RunRow.id, RunRow.started_at, asked):
+    for total, ids in id_batches(store, RunRow.id, RunRow.started_at, asked):
         with store.read() as db:
             sums = _sums(db, ids)
             over = select(RunRow.id, RunRow.site, RunRow.kind, RunRow.counts).where(
@@ -276,10 +276,10 @@ def ledgers(store: Database, asked: Asked, looked: Looked, tell: Tell) -> Iterat
         tell("ledgers", looked.add("runs", len(ids)), total)
 
 
-def counts(store: Database, tell: Tell) -> Iterator[Fault]:
+def check_site_counts(store: Database, tell: Tell) -> Iterator[Fault]:
     """What each Site has, as it was counted once its last Run was over, against what is there."""
     tell("the counts of sites", 0, 0)
-    for site, kept, there in site_counts.wrong(store):
+    for site, kept, there in site_counts.mismatches(store):
         said = ", ".join(f"{name} {one} counted and {other} there" for name, one, other in zip(
             kept._fields, kept, there, strict=True) if one != other)  # fmt: skip
         yield Fault("count", 0, f"{site}: {said}", "count")

@@ -13,16 +13,16 @@ from typing import Any
 
 from sqlalchemy import or_, select, update
 
-from pipeline.monitoring.issues import Finding, Trouble
+from pipeline.monitoring.issues import Issue, IssueKind
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import IssueRow as Row
 from pipeline.store.db.sql import insert_into, storable
 
-SOME = 500  # that are read at a time
+MAX_UNSENT = 500  # that are read at a time
 
 
 @dataclass(frozen=True, slots=True)
-class FindingView:
+class IssueView:
     """One Finding. `closed_at` is the time of the first night that did not show it any more."""
 
     id: int
@@ -41,15 +41,15 @@ class FindingView:
     closed_notified_at: datetime | None
 
     @property
-    def is_grave(self) -> bool:
-        return self.kind in set(Trouble) and Finding(Trouble(self.kind), "").is_grave
+    def is_serious(self) -> bool:
+        return self.kind in set(IssueKind) and Issue(IssueKind(self.kind), "").is_serious
 
 
-COLUMNS = tuple(getattr(Row, name) for name in FindingView.__dataclass_fields__)
+COLUMNS = tuple(getattr(Row, name) for name in IssueView.__dataclass_fields__)
 
 
-def keep(
-    store: Database, site: str, at: datetime, found: Sequence[Finding], undecided: Collection[str]
+def save_issues(
+    store: Database, site: str, at: datetime, found: Sequence[Issue], undecided: Collection[str]
 ) -> None:
     """Writes what a Site's night at that time shows: opens what is new, refreshes what lasts, closes what is over. Kinds
     that are `undecided` stay as they are: the night had nothing to tell them by."""
@@ -81,17 +81,17 @@ def keep(
         db.execute(update(Row).where(Row.id.in_(over)).values(closed_at=at))
 
 
-def open_ones(store: Database, sites: Collection[str] | None = None) -> tuple[FindingView, ...]:
+def open_issues(store: Database, sites: Collection[str] | None = None) -> tuple[IssueView, ...]:
     """All that are open, of some Sites or of all, by site and age."""
     query = (
         select(*COLUMNS).where(Row.closed_at.is_(None)).order_by(Row.site, Row.opened_at, Row.id)
     )
     with store.read() as db:
         rows = db.execute(query if sites is None else query.where(Row.site.in_(sites)))
-        return tuple(FindingView(*row) for row in rows)
+        return tuple(IssueView(*row) for row in rows)
 
 
-def of_site(store: Database, site: str, limit: int) -> tuple[FindingView, ...]:
+def site_issues(store: Database, site: str, limit: int) -> tuple[IssueView, ...]:
     """A Site's newest, open and over."""
     query = (
         select(*COLUMNS)
@@ -100,17 +100,17 @@ def of_site(store: Database, site: str, limit: int) -> tuple[FindingView, ...]:
         .limit(limit)
     )
     with store.read() as db:
-        return tuple(FindingView(*row) for row in db.execute(query))
+        return tuple(IssueView(*row) for row in db.execute(query))
 
 
-def closed_since(store: Database, since: datetime) -> tuple[FindingView, ...]:
+def issues_closed_since(store: Database, since: datetime) -> tuple[IssueView, ...]:
     """Those that are over since that time, and that nobody accepted."""
     query = select(*COLUMNS).where(Row.closed_at >= since, ~Row.accepted).order_by(Row.site, Row.id)
     with store.read() as db:
-        return tuple(FindingView(*row) for row in db.execute(query))
+        return tuple(IssueView(*row) for row in db.execute(query))
 
 
-def untold(store: Database) -> tuple[FindingView, ...]:
+def unsent_issues(store: Database) -> tuple[IssueView, ...]:
     """What nobody was told yet: those that are open, and the end of those that were told."""
     ended = (
         (Row.closed_at.is_not(None))
@@ -121,11 +121,11 @@ def untold(store: Database) -> tuple[FindingView, ...]:
     query = select(*COLUMNS).where(or_(Row.closed_at.is_(None) & Row.notified_at.is_(None), ended))
     with store.read() as db:
         return tuple(
-            FindingView(*row) for row in db.execute(query.order_by(Row.site, Row.id).limit(SOME))
+            IssueView(*row) for row in db.execute(query.order_by(Row.site, Row.id).limit(MAX_UNSENT))
         )
 
 
-def mark_told(store: Database, told: Sequence[FindingView], at: datetime) -> None:
+def mark_notified(store: Database, told: Sequence[IssueView], at: datetime) -> None:
     """Writes that somebody was told of these as they are."""
     with store.write() as db:
         opened = [each.id for each in told if each.closed_at is None]
@@ -134,7 +134,7 @@ def mark_told(store: Database, told: Sequence[FindingView], at: datetime) -> Non
         db.execute(update(Row).where(Row.id.in_(ended)).values(closed_notified_at=at))
 
 
-def accept(store: Database, site: str, kind: str | None, at: datetime) -> int:
+def accept_issues(store: Database, site: str, kind: str | None, at: datetime) -> int:
     """Closes what is open of a Site because that is how it is now; the nights since then count as its settled past. Returns how
     many there were."""
     query = update(Row).where(Row.site == site, Row.closed_at.is_(None))

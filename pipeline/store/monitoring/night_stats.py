@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, Text, and_, case, cast, func, or_, select
 
 from pipeline.core.models import Outcome, Reason, ResultStatus, UrlKind
-from pipeline.monitoring.issues import Trouble
-from pipeline.monitoring.night_stats import Figures, PlaceNight
+from pipeline.monitoring.issues import IssueKind
+from pipeline.monitoring.night_stats import NightStats, SourceStats
 from pipeline.monitoring.night_stats import Night as Told
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
@@ -34,21 +34,21 @@ from pipeline.store.db.schema import (
 from pipeline.store.db.sql import upsert
 
 VERSION = 1  # of what is reckoned
-MOST = 120  # nights that are read, and made again
+MAX_NIGHTS = 120  # nights that are read, and made again
 TURNED_AWAY = (401, 403, 429, 451, 503)
-OF_ELSEWHERE = (
+EXTERNAL_DATE_SOURCES = (
     "",
     "feed",
     "sitemap",
     "url",
     "htmldate",
 )  # sources of dates that the page does not tell itself
-GARBLED = "\ufffd"
-PLACES = 60
-TOP = 12  # reasons, charsets
+REPLACEMENT_CHARACTER = "\ufffd"
+MAX_SOURCES = 60
+MAX_VALUES = 12  # reasons, charsets
 
 
-def reckon(store: Database, site: str) -> int:
+def compute_night_stats(store: Database, site: str) -> int:
     """Makes the rows of the Site's newest nights that have none, or that a clean has added to. Returns how many it made."""
     made = 0
     with store.read() as db:
@@ -58,18 +58,18 @@ def reckon(store: Database, site: str) -> int:
             figures = _figures(db, site, run, until)
             row = {
                 "run_id": run,
-                "clean_id": clean,
+                "clean_run_id": clean,
                 "version": VERSION,
-                "figures": figures.to_json(),
+                "stats": figures.to_json(),
             }
             db.execute(
-                upsert(db, NightStatsRow, ["run_id"], ["clean_id", "version", "figures"]), row
+                upsert(db, NightStatsRow, ["run_id"], ["clean_run_id", "version", "stats"]), row
             )
         made += 1
     return made
 
 
-def nights(store: Database, site: str, limit: int = MOST) -> tuple[Told, ...]:
+def load_nights(store: Database, site: str, limit: int = MAX_NIGHTS) -> tuple[Told, ...]:
     """The Site's newest nights, oldest first, each with what it was accused of."""
     columns = (
         RunRow.id,
@@ -77,7 +77,7 @@ def nights(store: Database, site: str, limit: int = MOST) -> tuple[Told, ...]:
         RunRow.started_at,
         RunRow.status,
         RunRow.detail,
-        NightStatsRow.figures,
+        NightStatsRow.stats,
     )
     query = (
         select(*columns)
@@ -89,7 +89,7 @@ def nights(store: Database, site: str, limit: int = MOST) -> tuple[Told, ...]:
         accusations = _accusations(db, site, rows[0].started_at) if rows else []
     return tuple(
         Told(
-            row.id, row.site, row.started_at, row.status, Figures.from_json(row.figures), row.detail,
+            row.id, row.site, row.started_at, row.status, NightStats.from_json(row.stats), row.detail,
             frozenset(kind for kind, since, until in accusations if since <= row.started_at < until),
         )
         for row in rows
@@ -98,7 +98,7 @@ def nights(store: Database, site: str, limit: int = MOST) -> tuple[Told, ...]:
 
 def _accusations(
     db: Connection, site: str, since: datetime
-) -> list[tuple[Trouble, datetime, datetime]]:
+) -> list[tuple[IssueKind, datetime, datetime]]:
     """Findings that nobody accepted: (kind, first night, first night without it)."""
     query = select(IssueRow.kind, IssueRow.opened_at, IssueRow.closed_at).where(
         IssueRow.site == site, ~IssueRow.accepted
@@ -106,9 +106,9 @@ def _accusations(
     rows = db.execute(query.where(or_(IssueRow.closed_at.is_(None), IssueRow.closed_at >= since)))
     never = datetime.max.replace(tzinfo=since.tzinfo)
     return [
-        (Trouble(row.kind), row.opened_at, row.closed_at or never)
+        (IssueKind(row.kind), row.opened_at, row.closed_at or never)
         for row in rows
-        if row.kind in set(Trouble)
+        if row.kind in set(IssueKind)
     ]
 
 
@@ -121,14 +121,14 @@ def _wanted(db: Connection, site: str) -> list[tuple[int, int, int]]:
         RunRow.finished_at,
         RunRow.scope,
         RunRow.pruned_at,
-        NightStatsRow.clean_id,
+        NightStatsRow.clean_run_id,
         NightStatsRow.version,
     )
     query = query.outerjoin(NightStatsRow, NightStatsRow.run_id == RunRow.id).where(
         RunRow.site == site, RunRow.kind.in_(("crawl", "clean"))
     )
     # a crawl has about one clean, a back-filled Site more
-    rows = db.execute(query.order_by(RunRow.id.desc()).limit(3 * MOST)).all()
+    rows = db.execute(query.order_by(RunRow.id.desc()).limit(3 * MAX_NIGHTS)).all()
     wanted, cleaned, following = [], 0, 0
     for row in rows:
         if row.kind == "clean":
@@ -137,13 +137,13 @@ def _wanted(db: Connection, site: str) -> list[tuple[int, int, int]]:
         counts = (
             row.finished_at and not row.scope and not row.pruned_at
         )  # what a ledger said that was let go of stays said
-        if counts and (row.version != VERSION or (row.clean_id < cleaned and not following)):
+        if counts and (row.version != VERSION or (row.clean_run_id < cleaned and not following)):
             wanted.append((row.id, cleaned, following))
         cleaned, following = 0, row.id
-    return wanted[:MOST][::-1]
+    return wanted[:MAX_NIGHTS][::-1]
 
 
-def _figures(db: Connection, site: str, run: int, until: int) -> Figures:
+def _figures(db: Connection, site: str, run: int, until: int) -> NightStats:
     crawl = _crawl(db, run)
     stories = _stories(db, run)
     cleans = select(RunRow.counts).where(
@@ -158,10 +158,10 @@ def _figures(db: Connection, site: str, run: int, until: int) -> Figures:
     ).one()
     seconds = round((finished - started).total_seconds()) if finished else 0
     charsets = Counter({row[0]: row[1] for row in db.execute(_charsets(run))})
-    return Figures(
+    return NightStats(
         **crawl, **stories, revised=counts[Outcome.REVISED], held=counts[Outcome.HELD],
-        unplaced=min(_unplaced(db, site, started), stories["articles"]), seconds=seconds,
-        charsets=dict(charsets.most_common(TOP)), places=tuple(_places(db, run)),
+        in_new_layout=min(_unplaced(db, site, started), stories["articles"]), seconds=seconds,
+        charsets=dict(charsets.most_common(MAX_VALUES)), sources=tuple(_places(db, run)),
     )  # fmt: skip
 
 
@@ -193,12 +193,12 @@ def _crawl(db: Connection, run: int) -> dict[str, Any]:
     return {
         **{name: outcomes[name] for name in plain},
         "seen": outcomes.total(),
-        "asked": sum(outcomes[each] for each in asked),
+        "requested": sum(outcomes[each] for each in asked),
         "new": new,
         "changed": outcomes[Outcome.FETCHED] - new,
         "turned_away": turned_away,
         "bytes": size,
-        "failures": dict(failures.most_common(TOP)),
+        "failures": dict(failures.most_common(MAX_VALUES)),
         "median_ms": answers[len(answers) // 2] if answers else 0,
     }
 
@@ -211,7 +211,7 @@ def _stories(db: Connection, run: int) -> dict[str, Any]:
     query = select(
         PageRow.id, CleanResultRow.outcome, CleanResultRow.reason, ArticleRow.page_id.label("article"), ArticleRow.published_at,
         ArticleRow.published_source, cast(ArticleRow.authors, Text).label("authors"), ArticleRow.word_count,
-        CleanResultRow.removed.label("struck"), case((RevisionRow.text.contains(GARBLED), 1), else_=0).label("garbled"),
+        CleanResultRow.removed.label("struck"), case((RevisionRow.text.contains(REPLACEMENT_CHARACTER), 1), else_=0).label("garbled"),
     )  # fmt: skip
     query = query.join(LedgerEntryRow, LedgerEntryRow.page_id == PageRow.id)
     query = query.join(CleanResultRow, and_(stands, CleanResultRow.status == ResultStatus.ACCEPTED))
@@ -225,25 +225,25 @@ def _stories(db: Connection, run: int) -> dict[str, Any]:
     articles = [row for row in rows if row.article is not None]
     reasons = Counter(row.reason or row.outcome for row in rows if row.article is None)
     return {
-        "judged": len(rows),
+        "cleaned": len(rows),
         "articles": len(articles),
-        "dated": sum(
-            row.published_at is not None and row.published_source not in OF_ELSEWHERE
+        "with_own_date": sum(
+            row.published_at is not None and row.published_source not in EXTERNAL_DATE_SOURCES
             for row in articles
         ),
-        "dates": sum(row.published_at is not None for row in articles),
-        "signed": sum(row.authors != "[]" for row in articles),
+        "with_date": sum(row.published_at is not None for row in articles),
+        "with_author": sum(row.authors != "[]" for row in articles),
         "garbled": sum(row.garbled for row in articles),
-        "words": round(median(row.word_count for row in articles)) if articles else 0,
-        "struck": sum(len(row.struck) for row in articles),
-        "reasons": dict(reasons.most_common(TOP)),
+        "median_words": round(median(row.word_count for row in articles)) if articles else 0,
+        "removed_blocks": sum(len(row.struck) for row in articles),
+        "reasons": dict(reasons.most_common(MAX_VALUES)),
     }
 
 
 def _unplaced(db: Connection, site: str, since: datetime) -> int:
     """Stories whose text stands, for the most part, in containers that were first seen in this night."""
-    query = select(func.sum(ContainerRow.pages)).where(
-        ContainerRow.site == site, ContainerRow.first_at >= since
+    query = select(func.sum(ContainerRow.main_pages)).where(
+        ContainerRow.site == site, ContainerRow.first_main_at >= since
     )
     return int(db.scalar(query) or 0)
 
@@ -256,7 +256,7 @@ def _charsets(run: int) -> Any:
     return query.group_by(CaptureRow.charset)
 
 
-def _places(db: Connection, run: int) -> Iterable[PlaceNight]:
+def _places(db: Connection, run: int) -> Iterable[SourceStats]:
     columns = (
         PageRow.url,
         PageRow.kind,
@@ -269,10 +269,10 @@ def _places(db: Connection, run: int) -> Iterable[PlaceNight]:
     query = (
         query.where(LedgerEntryRow.run_id == run, PageRow.kind != UrlKind.STORY)
         .order_by(PageRow.id)
-        .limit(PLACES)
+        .limit(MAX_SOURCES)
     )
     for row in db.execute(query):
-        yield PlaceNight(
+        yield SourceStats(
             row.url,
             row.kind,
             row.outcome,

@@ -1,0 +1,217 @@
+"""The one place through which the command line, the web app and the reader read the archive.
+
+Use it as `from pipeline.store import read` and `read.list_runs(database, 20)`. The package loads a
+module only when somebody uses a name of it, so a command does not load what it does not need.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.core.lazy_imports import lazy_names
+
+if TYPE_CHECKING:
+    # the import rule would split each list into one statement for each name
+    # isort: off
+    from pipeline.store.clean.container_stats import ContainerStats as ContainerStats
+    from pipeline.store.clean.held_results import (
+        held_pages as held_pages,
+        review_inputs as review_inputs,
+        revertible_pages as revertible_pages,
+    )
+    from pipeline.store.clean.near_duplicates import (
+        GroupMember as GroupMember,
+        count_near_duplicates as count_near_duplicates,
+        group_members as group_members,
+    )
+    from pipeline.store.db.article_view import ArticleView as ArticleView
+    from pipeline.store.monitoring.issues import (
+        IssueView as IssueView,
+        issues_closed_since as issues_closed_since,
+        open_issues as open_issues,
+        site_issues as site_issues,
+        unsent_issues as unsent_issues,
+    )
+    from pipeline.store.monitoring.night_stats import load_nights as load_nights
+    from pipeline.store.read.export_articles import (
+        ExportQuery as ExportQuery,
+        ExportedArticle as ExportedArticle,
+        ExportedFetch as ExportedFetch,
+        count_articles as count_articles,
+        expected_articles as expected_articles,
+        expected_fetches as expected_fetches,
+        iter_articles as iter_articles,
+        iter_fetches as iter_fetches,
+    )
+    from pipeline.store.read.export_payloads import (
+        ExportedPayload as ExportedPayload,
+        KnownPayload as KnownPayload,
+        PayloadPage as PayloadPage,
+        iter_extracted_pages as iter_extracted_pages,
+        iter_payloads as iter_payloads,
+        known_payloads as known_payloads,
+        payloads_by_id as payloads_by_id,
+        sites_with_payloads as sites_with_payloads,
+    )
+    from pipeline.store.read.headlines import (
+        Headline as Headline,
+        newest_headlines as newest_headlines,
+    )
+    from pipeline.store.read.night_summary import (
+        CrawlStats as CrawlStats,
+        LastNight as LastNight,
+        StoryStats as StoryStats,
+        last_nights as last_nights,
+        list_crawl_stats as list_crawl_stats,
+        sample_story_stats as sample_story_stats,
+    )
+    from pipeline.store.read.page_history import (
+        Fetch as Fetch,
+        Provenance as Provenance,
+        RunEntry as RunEntry,
+        get_provenance as get_provenance,
+        list_fetches as list_fetches,
+        list_run_entries as list_run_entries,
+        page_payload as page_payload,
+        payload_bytes as payload_bytes,
+    )
+    from pipeline.store.read.pages import (
+        ExplainedBlock as ExplainedBlock,
+        Explanation as Explanation,
+        PageView as PageView,
+        RevisionView as RevisionView,
+        explain_page as explain_page,
+        find_articles as find_articles,
+        find_page as find_page,
+        get_article as get_article,
+        list_revisions as list_revisions,
+        newest_payload as newest_payload,
+    )
+    from pipeline.store.read.runs import (
+        PageOutcome as PageOutcome,
+        RunLogEntry as RunLogEntry,
+        RunView as RunView,
+        SiteStatus as SiteStatus,
+        count_reasons as count_reasons,
+        get_run as get_run,
+        ledger_pruned_at as ledger_pruned_at,
+        list_outcomes as list_outcomes,
+        list_runs as list_runs,
+        recent_crawls as recent_crawls,
+        removed_by_rule as removed_by_rule,
+        run_log as run_log,
+        site_ids as site_ids,
+        site_statuses as site_statuses,
+        unbalanced_runs as unbalanced_runs,
+    )
+    from pipeline.store.read.site_profile import (
+        ProfileStats as ProfileStats,
+        profile_stats as profile_stats,
+    )
+    from pipeline.store.search.facets import (
+        FacetCount as FacetCount,
+        FacetCounts as FacetCounts,
+        count_matches as count_matches,
+    )
+    from pipeline.store.search.index import count_unindexed as count_unindexed
+    from pipeline.store.search.search import (
+        ORDERS as ORDERS,
+        SearchHit as SearchHit,
+        SearchPage as SearchPage,
+        search_articles as search_articles,
+    )
+    # isort: on
+
+_MODULES = {
+    "pipeline.store.clean.container_stats": ("ContainerStats",),
+    "pipeline.store.clean.held_results": ("held_pages", "review_inputs", "revertible_pages"),
+    "pipeline.store.clean.near_duplicates": (
+        "GroupMember",
+        "count_near_duplicates",
+        "group_members",
+    ),
+    "pipeline.store.db.article_view": ("ArticleView",),
+    "pipeline.store.monitoring.issues": (
+        "IssueView",
+        "issues_closed_since",
+        "open_issues",
+        "site_issues",
+        "unsent_issues",
+    ),
+    "pipeline.store.monitoring.night_stats": ("load_nights",),
+    "pipeline.store.read.export_articles": (
+        "ExportQuery",
+        "ExportedArticle",
+        "ExportedFetch",
+        "count_articles",
+        "expected_articles",
+        "expected_fetches",
+        "iter_articles",
+        "iter_fetches",
+    ),
+    "pipeline.store.read.export_payloads": (
+        "ExportedPayload",
+        "KnownPayload",
+        "PayloadPage",
+        "iter_extracted_pages",
+        "iter_payloads",
+        "known_payloads",
+        "payloads_by_id",
+        "sites_with_payloads",
+    ),
+    "pipeline.store.read.headlines": ("Headline", "newest_headlines"),
+    "pipeline.store.read.night_summary": (
+        "CrawlStats",
+        "LastNight",
+        "StoryStats",
+        "last_nights",
+        "list_crawl_stats",
+        "sample_story_stats",
+    ),
+    "pipeline.store.read.page_history": (
+        "Fetch",
+        "Provenance",
+        "RunEntry",
+        "get_provenance",
+        "list_fetches",
+        "list_run_entries",
+        "page_payload",
+        "payload_bytes",
+    ),
+    "pipeline.store.read.pages": (
+        "ExplainedBlock",
+        "Explanation",
+        "PageView",
+        "RevisionView",
+        "explain_page",
+        "find_articles",
+        "find_page",
+        "get_article",
+        "list_revisions",
+        "newest_payload",
+    ),
+    "pipeline.store.read.runs": (
+        "PageOutcome",
+        "RunLogEntry",
+        "RunView",
+        "SiteStatus",
+        "count_reasons",
+        "get_run",
+        "ledger_pruned_at",
+        "list_outcomes",
+        "list_runs",
+        "recent_crawls",
+        "removed_by_rule",
+        "run_log",
+        "site_ids",
+        "site_statuses",
+        "unbalanced_runs",
+    ),
+    "pipeline.store.read.site_profile": ("ProfileStats", "profile_stats"),
+    "pipeline.store.search.facets": ("FacetCount", "FacetCounts", "count_matches"),
+    "pipeline.store.search.index": ("count_unindexed",),
+    "pipeline.store.search.search": ("ORDERS", "SearchHit", "SearchPage", "search_articles"),
+}
+
+if not TYPE_CHECKING:  # a type checker must know each name, and a __getattr__ would accept any
+    __getattr__ = lazy_names(__name__, _MODULES)

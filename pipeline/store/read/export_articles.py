@@ -1,7 +1,7 @@
-"""Articles and visits in streams, for exports: any search or all, in short transactions and at flat memory.
+"""Streams of articles and fetches for exports: of a search or of everything.
 
-Promises that an Article comes once however long the stream is read, that each step costs the same wherever the stream stands,
-and that no transaction is open while the reader works. What comes into the archive behind the stream's place is left out.
+Each article comes once, however long the reader takes, and memory use stays flat. No transaction is
+open while the reader works. What joins the archive before the position of the stream is left out.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Row, Select, func, null, select
 from pipeline.core.models import Outcome, UrlKind
 from pipeline.fulltext import query_language
 from pipeline.fulltext.query_language import Query
-from pipeline.store.codec.dictionaries import PACKED, unpacked
-from pipeline.store.db.article_view import ArticleView, selected, viewed
+from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
+from pipeline.store.db.article_view import ArticleView, select_articles, to_article_view
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
     ArticleRow,
@@ -27,20 +27,30 @@ from pipeline.store.db.schema import (
     PageRow,
     PayloadRow,
 )
-from pipeline.store.db.sql import chunks
-from pipeline.store.search import planner
+from pipeline.store.db.sql import batches_by_size, chunks
+from pipeline.store.search import executor, planner
 from pipeline.store.search.index import first_key
-from pipeline.store.search.planner import TOP
+from pipeline.store.search.planner import MAX_KEY
 
-STEP = 200  # Articles, or Pages, that are read at a time
-COUNTED = 20_000  # matches of a query that are counted beforehand, at the most
-VISITED = 50  # Pages whose visits are read at a time
-HELD = 4_000_000  # bytes of Payloads, unpacked, that are read at a time
+BATCH_SIZE = 200  # articles, pages or payloads in one read
+MAX_COUNTED = 20_000  # matches of a query that are counted before an export
+PAGES_PER_READ = 50  # pages whose fetches come from one read
+MAX_BATCH_BYTES = 4_000_000  # decompressed bytes of payloads in one read
+
+AnyRow = Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is to be exported. `since` is included and `until` is not; both by the date that Articles are ordered by."""
+class ExportQuery:
+    """What to export.
+
+    Attributes:
+        query: A search. "" means everything.
+        sites: Ids of sites. () means all.
+        since: The first time, by the date that articles are ordered by. It is included.
+        until: The end of the time, which is not included.
+        limit: The largest number of articles.
+    """
 
     query: str = ""
     sites: tuple[str, ...] = ()
@@ -49,16 +59,19 @@ class Asked:
     limit: int | None = None
 
     @property
-    def is_narrow(self) -> bool:
-        """Whether it is about some Articles, and not about all that the Sites have."""
-        return bool(self.query.strip()) or any(
-            each is not None for each in (self.since, self.until, self.limit)
-        )
+    def is_restricted(self) -> bool:
+        """Whether it selects some articles, and not everything that the sites have."""
+        limits = (self.since, self.until, self.limit)
+        return bool(self.query.strip()) or any(limit is not None for limit in limits)
+
+    def parse(self) -> Query:
+        """Parse the search, with its notes."""
+        return query_language.parse_query(self.query)
 
 
 @dataclass(frozen=True, slots=True)
-class Sourced:
-    """An Article with where it comes from."""
+class ExportedArticle:
+    """An article, and where it comes from."""
 
     article: ArticleView
     canonical_url: str
@@ -68,9 +81,11 @@ class Sourced:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One visit to a story, as it is told to other programs. `body` is None where the server sent none, or the same as before:
-    then `digest` names what it was."""
+class ExportedFetch:
+    """One fetch of a story, as other programs need it.
+
+    `body` is None if the server sent none, or the same bytes as before. `digest` then names them.
+    """
 
     url: str
     at: datetime
@@ -79,283 +94,309 @@ class Seen:
     digest: str = ""
     body: bytes | None = None
     media_type: str = ""
-    first_at: datetime | None = None  # the visit that brought the same bytes
+    first_at: datetime | None = None  # of the fetch that brought the same bytes
     location: str = ""
 
 
-def understood(asked: Asked) -> Query:
-    """The query as it is read, with its notes."""
-    return query_language.parse(asked.query)
+@dataclass(frozen=True, slots=True)
+class _FetchWithSource:
+    """A fetch. If it brought bytes, they are still to be read."""
+
+    fetch: ExportedFetch
+    payload_id: int | None = None
+    size: int = 0
 
 
-def count(store: Database) -> int:
-    """All Articles."""
-    with store.read() as db:
+def count_articles(database: Database) -> int:
+    """Count all articles."""
+    with database.read() as db:
         return db.scalar(select(func.count()).select_from(ArticleRow)) or 0
 
 
-def expected(store: Database, asked: Asked, *, visits: bool = False) -> int | None:
-    """How many Articles or visits an export of what is asked for would have now; None where only the export itself can tell."""
-    if visits:
-        return None if asked.is_narrow else _expected_visits(store, asked.sites)
-    most = asked.limit if asked.limit is not None else TOP
-    start, end = _stretch(asked, TOP)
-    with store.read() as db:
-        if asked.query.strip():
-            plan = planner.plan(db, understood(asked))
-            keys = planner.keys(db, plan.within(start, end), COUNTED + 1) if plan else []
-            if len(keys) > COUNTED:
-                return None
-            return min(most, sum(len(_of_sites(db, few, asked.sites)) for few in chunks(keys)))
-        query = (
-            select(func.count())
-            .select_from(ArticleRow)
-            .where(ArticleRow.order_key >= start, ArticleRow.order_key < end)
+def expected_articles(database: Database, wanted: ExportQuery) -> int | None:
+    """Count the articles that an export would have now.
+
+    Returns:
+        The number, or None if the search has so many matches that only the export can tell.
+    """
+    limit = MAX_KEY if wanted.limit is None else wanted.limit
+    start, end = _key_range(wanted, MAX_KEY)
+    with database.read() as db:
+        if wanted.query.strip():
+            matches = _count_matches(db, wanted, start, end)
+        else:
+            matches = _count_in_range(db, wanted, start, end)
+    return None if matches is None else min(limit, matches)
+
+
+def _count_matches(db: Connection, wanted: ExportQuery, start: int, end: int) -> int | None:
+    index_query = planner.plan_query(db, wanted.parse())
+    if index_query is None:
+        return 0
+    keys = executor.newest_keys(db, index_query.within(start, end), MAX_COUNTED + 1)
+    if len(keys) > MAX_COUNTED:
+        return None
+    return sum(len(_keys_of_sites(db, chunk, wanted.sites)) for chunk in chunks(keys))
+
+
+def _count_in_range(db: Connection, wanted: ExportQuery, start: int, end: int) -> int:
+    query = select(func.count()).select_from(ArticleRow)
+    query = query.where(ArticleRow.order_key >= start, ArticleRow.order_key < end)
+    if wanted.sites:
+        query = query.join(PageRow, PageRow.id == ArticleRow.page_id)
+        query = query.where(PageRow.site.in_(wanted.sites))
+    return db.scalar(query) or 0
+
+
+def expected_fetches(database: Database, wanted: ExportQuery) -> int | None:
+    """Count the fetches that an export would have now, or return None if only it can tell."""
+    if wanted.is_restricted:
+        return None
+    captures = (
+        select(func.count())
+        .select_from(CaptureRow)
+        .join(PageRow, PageRow.id == CaptureRow.page_id)
+        .where(
+            PageRow.kind == UrlKind.STORY,
+            CaptureRow.status.is_not(None) | CaptureRow.payload_id.is_not(None),
         )
-        if asked.sites:
-            query = query.join(PageRow, PageRow.id == ArticleRow.page_id).where(
-                PageRow.site.in_(asked.sites)
-            )
-        return min(most, db.scalar(query) or 0)
-
-
-def _expected_visits(store: Database, sites: Sequence[str]) -> int:
-    brought = (
-        select(func.count()).select_from(CaptureRow).join(PageRow, PageRow.id == CaptureRow.page_id)
     )
-    brought = brought.where(
-        PageRow.kind == UrlKind.STORY,
-        CaptureRow.status.is_not(None) | CaptureRow.payload_id.is_not(None),
-    )
-    same = (
+    unchanged = (
         select(func.count())
         .select_from(LedgerEntryRow)
         .join(PageRow, PageRow.id == LedgerEntryRow.page_id)
-    )
-    same = same.where(
-        PageRow.kind == UrlKind.STORY,
-        LedgerEntryRow.outcome == Outcome.UNCHANGED,
-        LedgerEntryRow.status.is_not(None),
-    )
-    with store.read() as db:
-        counted = (
-            query.where(PageRow.site.in_(sites)) if sites else query for query in (brought, same)
+        .where(
+            PageRow.kind == UrlKind.STORY,
+            LedgerEntryRow.outcome == Outcome.UNCHANGED,
+            LedgerEntryRow.status.is_not(None),
         )
-        return sum(db.scalar(query) or 0 for query in counted)
+    )
+    total = 0
+    with database.read() as db:
+        for query in (captures, unchanged):
+            if wanted.sites:
+                query = query.where(PageRow.site.in_(wanted.sites))
+            total += db.scalar(query) or 0
+    return total
 
 
-def articles(store: Database, asked: Asked) -> Iterator[Sourced]:
-    """The Articles that were asked for, newest first."""
-    for keys in _keys(store, asked):
-        with store.read() as db:
-            found = _sourced(db, keys)
-        yield from found
+def iter_articles(database: Database, wanted: ExportQuery) -> Iterator[ExportedArticle]:
+    """Iterate over the articles, newest first."""
+    for keys in _key_batches(database, wanted):
+        with database.read() as db:
+            articles = _load_articles(db, keys)
+        yield from articles
 
 
-def _keys(store: Database, asked: Asked) -> Iterator[Sequence[int]]:
-    """Order keys in steps, each below the one before."""
-    end, left = TOP, asked.limit if asked.limit is not None else TOP
+def _key_batches(database: Database, wanted: ExportQuery) -> Iterator[Sequence[int]]:
+    """Order keys in batches, each batch below the one before."""
+    end = MAX_KEY
+    left = MAX_KEY if wanted.limit is None else wanted.limit
     while left > 0:
-        with store.read() as db:
-            walked = _step(db, asked, end)
-            kept = _of_sites(db, walked, asked.sites)[:left]
-        if kept:
-            yield kept
-        if not walked:
+        with database.read() as db:
+            keys = _next_keys(db, wanted, end)
+            selected = _keys_of_sites(db, keys, wanted.sites)[:left]
+        if selected:
+            yield selected
+        if not keys:
             return
-        end, left = walked[-1], left - len(kept)
+        end = keys[-1]
+        left -= len(selected)
 
 
-def _step(db: Connection, asked: Asked, end: int) -> list[int]:
+def _next_keys(db: Connection, wanted: ExportQuery, end: int) -> list[int]:
     """The next order keys below `end`, by words and dates."""
-    start, end = _stretch(asked, end)
-    if asked.query.strip():
-        plan = planner.plan(db, understood(asked))
-        return planner.keys(db, plan.within(start, end), STEP) if plan else []
+    start, end = _key_range(wanted, end)
+    if wanted.query.strip():
+        index_query = planner.plan_query(db, wanted.parse())
+        if index_query is None:
+            return []
+        return executor.newest_keys(db, index_query.within(start, end), BATCH_SIZE)
     query = select(ArticleRow.order_key).where(
         ArticleRow.order_key >= start, ArticleRow.order_key < end
     )
-    return list(db.scalars(query.order_by(ArticleRow.order_key.desc()).limit(STEP)))
+    return list(db.scalars(query.order_by(ArticleRow.order_key.desc()).limit(BATCH_SIZE)))
 
 
-def _stretch(asked: Asked, end: int) -> tuple[int, int]:
-    """The order keys of the dates that are asked for, below `end`."""
-    return first_key(asked.since) if asked.since else 0, min(
-        end, first_key(asked.until)
-    ) if asked.until else end
+def _key_range(wanted: ExportQuery, end: int) -> tuple[int, int]:
+    """The order keys of the wanted dates, below `end`."""
+    start = first_key(wanted.since) if wanted.since else 0
+    if wanted.until:
+        end = min(end, first_key(wanted.until))
+    return start, end
 
 
-def _of_sites(db: Connection, keys: Sequence[int], sites: Sequence[str]) -> list[int]:
+def _keys_of_sites(db: Connection, keys: Sequence[int], sites: Sequence[str]) -> list[int]:
     if not sites or not keys:
         return list(keys)
     query = (
         select(ArticleRow.order_key)
         .join(PageRow, PageRow.id == ArticleRow.page_id)
-        .where(PageRow.site.in_(sites))
+        .where(PageRow.site.in_(sites), ArticleRow.order_key.in_(keys))
     )
-    return sorted(db.scalars(query.where(ArticleRow.order_key.in_(keys))), reverse=True)
+    return sorted(db.scalars(query), reverse=True)
 
 
-def _sourced(db: Connection, keys: Sequence[int]) -> list[Sourced]:
-    query = selected().add_columns(ArticleRow.order_key, CleanResultRow.recipe, PayloadRow.digest)
-    query = query.join(CleanResultRow, CleanResultRow.id == ArticleRow.clean_result_id).join(
-        PayloadRow, PayloadRow.id == CleanResultRow.payload_id
+def _load_articles(db: Connection, keys: Sequence[int]) -> list[ExportedArticle]:
+    columns = (ArticleRow.order_key, CleanResultRow.recipe, PayloadRow.digest)
+    query = (
+        select_articles()
+        .add_columns(*columns)
+        .join(CleanResultRow, CleanResultRow.id == ArticleRow.clean_result_id)
+        .join(PayloadRow, PayloadRow.id == CleanResultRow.payload_id)
     )
-    found = dict[int, Sourced]()
+    articles: dict[int, ExportedArticle] = {}
     for chunk in chunks(keys):
         for row in db.execute(query.where(ArticleRow.order_key.in_(chunk))):
-            found[row.order_key] = Sourced(
-                viewed(row), row.canonical_url, row.description, row.digest, row.recipe
+            articles[row.order_key] = ExportedArticle(
+                article=to_article_view(row),
+                canonical_url=row.canonical_url,
+                description=row.description,
+                payload=row.digest,
+                recipe=row.recipe,
             )
-    return [found[key] for key in keys if key in found]
+    return [articles[key] for key in keys if key in articles]
 
 
-def visits(store: Database, asked: Asked) -> Iterator[Seen]:
-    """All visits to the stories that were asked for, Page by Page, of each in order of time; without a query, dates or a limit
-    those of Pages that are no Articles too."""
-    for pages in _pages(store, asked):
-        for few in chunks(pages, VISITED):
-            yield from _visits(store, few)
+def iter_fetches(database: Database, wanted: ExportQuery) -> Iterator[ExportedFetch]:
+    """Iterate over all fetches of the selected stories, page by page, each page by time.
+
+    Without a search, dates or a limit it also includes pages that are no articles.
+    """
+    for pages in _page_batches(database, wanted):
+        for chunk in chunks(pages, PAGES_PER_READ):
+            yield from _fetches(database, chunk)
 
 
-def _pages(store: Database, asked: Asked) -> Iterator[Sequence[int]]:
-    if asked.is_narrow:
-        for keys in _keys(store, asked):
-            with store.read() as db:
-                found = dict(
-                    db.execute(
-                        select(ArticleRow.order_key, ArticleRow.page_id).where(
-                            ArticleRow.order_key.in_(keys)
-                        )
-                    ).all()
-                )
-            yield [found[key] for key in keys if key in found]
-        return
+def _page_batches(database: Database, wanted: ExportQuery) -> Iterator[Sequence[int]]:
+    if wanted.is_restricted:
+        return _pages_of_articles(database, wanted)
+    return _all_pages(database, wanted.sites)
+
+
+def _pages_of_articles(database: Database, wanted: ExportQuery) -> Iterator[Sequence[int]]:
+    query = select(ArticleRow.order_key, ArticleRow.page_id)
+    for keys in _key_batches(database, wanted):
+        with database.read() as db:
+            rows = db.execute(query.where(ArticleRow.order_key.in_(keys))).all()
+        page_by_key = {row.order_key: row.page_id for row in rows}
+        yield [page_by_key[key] for key in keys if key in page_by_key]
+
+
+def _all_pages(database: Database, sites: Sequence[str]) -> Iterator[Sequence[int]]:
     after = 0
     while True:
         query = (
             select(PageRow.id)
             .where(PageRow.id > after, PageRow.kind == UrlKind.STORY)
             .order_by(PageRow.id)
-            .limit(STEP)
+            .limit(BATCH_SIZE)
         )
-        with store.read() as db:
-            pages = list(
-                db.scalars(query.where(PageRow.site.in_(asked.sites)) if asked.sites else query)
-            )
+        if sites:
+            query = query.where(PageRow.site.in_(sites))
+        with database.read() as db:
+            pages = list(db.scalars(query))
         if not pages:
             return
         yield pages
         after = pages[-1]
 
 
-def _visits(store: Database, pages: Sequence[int]) -> Iterator[Seen]:
-    """Visits of some Pages. Of each Payload the bytes come with the first visit of a Page that brought them."""
-    with store.read() as db:
-        urls = {
-            row.id: row.url
-            for row in db.execute(select(PageRow.id, PageRow.url).where(PageRow.id.in_(pages)))
-        }
-        rows: dict[int, list[Row[*tuple[Any, ...]]]] = {page: [] for page in pages}
-        for row in (*db.execute(_captures(pages)), *db.execute(_unchanged(pages))):
-            rows[row.page_id].append(row)
-    told = [each for page in pages for each in _in_order(urls.get(page, ""), rows[page])]
-    bodies = _bodies(store, [(row.payload_id, row.weight) for _, row in told if row is not None])
-    for seen, row in told:
-        yield seen if row is None else replace(seen, body=next(bodies))
+def _fetches(database: Database, pages: Sequence[int]) -> Iterator[ExportedFetch]:
+    """Fetches of some pages. The first fetch that brought a payload carries its bytes."""
+    urls = select(PageRow.id, PageRow.url).where(PageRow.id.in_(pages))
+    rows_by_page: dict[int, list[AnyRow]] = {page: [] for page in pages}
+    with database.read() as db:
+        url_by_page = {row.id: row.url for row in db.execute(urls)}
+        for query in (_select_captures(pages), _select_unchanged(pages)):
+            for row in db.execute(query):
+                rows_by_page[row.page_id].append(row)
+    fetches: list[_FetchWithSource] = []
+    for page in pages:
+        fetches += _by_time(url_by_page.get(page, ""), rows_by_page[page])
+    bodies = _bodies(database, [fetch for fetch in fetches if fetch.payload_id is not None])
+    for each in fetches:
+        if each.payload_id is None:
+            yield each.fetch
+        else:
+            yield replace(each.fetch, body=next(bodies))
 
 
-def _in_order(
-    url: str, rows: Sequence[Row[*tuple[Any, ...]]]
-) -> Iterator[tuple[Seen, Row[*tuple[Any, ...]] | None]]:
-    """Visits of one Page by time; beside one that brought bytes, its row."""
-    first: dict[int, tuple[datetime, str]] = {}
-    last = 0  # the Payload that the page showed at the visit before
-    for row in sorted(rows, key=lambda each: each.at):
-        last = row.payload_id or last
-        if row.outcome == Outcome.UNCHANGED and last in first:
-            yield (
-                Seen(url, row.at, row.status or 304, {}, first[last][1], None, "", first[last][0]),
-                None,
-            )
-        elif row.payload_id in first:
-            was, digest = first[row.payload_id]
-            yield (
-                Seen(
-                    url,
-                    row.at,
-                    row.status or 200,
-                    dict(row.headers),
-                    digest,
-                    None,
-                    row.media_type,
-                    was,
-                ),
-                None,
+def _by_time(url: str, rows: Sequence[AnyRow]) -> Iterator[_FetchWithSource]:
+    """The fetches of one page, by time."""
+    first_fetch: dict[int, tuple[datetime, str]] = {}  # payload → (time, digest)
+    current = 0  # the payload that the fetch before showed
+    for row in sorted(rows, key=lambda row: row.at):
+        current = row.payload_id or current
+        if row.outcome == Outcome.UNCHANGED and current in first_fetch:
+            first_at, digest = first_fetch[current]
+            yield _FetchWithSource(
+                ExportedFetch(url, row.at, row.status or 304, {}, digest, first_at=first_at)
             )
         elif row.payload_id:
-            first[row.payload_id] = (row.at, row.digest)
-            yield (
-                Seen(
-                    url,
-                    row.at,
-                    row.status or 200,
-                    dict(row.headers),
-                    row.digest,
-                    None,
-                    row.media_type,
-                ),
-                row,
+            known = first_fetch.get(row.payload_id)
+            fetch = ExportedFetch(
+                url=url,
+                at=row.at,
+                status=row.status or 200,
+                headers=dict(row.headers),
+                digest=row.digest,
+                media_type=row.media_type,
+                first_at=known[0] if known else None,
             )
+            if known:
+                yield _FetchWithSource(fetch)
+            else:
+                first_fetch[row.payload_id] = (row.at, row.digest)
+                yield _FetchWithSource(fetch, row.payload_id, row.payload_size)
         elif row.status and row.outcome != Outcome.UNCHANGED:
-            yield Seen(url, row.at, row.status, dict(row.headers), location=row.location), None
+            yield _FetchWithSource(
+                ExportedFetch(url, row.at, row.status, dict(row.headers), location=row.location)
+            )
 
 
-def _captures(pages: Sequence[int]) -> Select[*tuple[Any, ...]]:
-    at = CaptureRow.fetched_at.label("at")
-    columns = (
+def _select_captures(pages: Sequence[int]) -> Select[*tuple[Any, ...]]:
+    query: Select[*tuple[Any, ...]] = select(
         CaptureRow.page_id,
-        at,
+        CaptureRow.fetched_at.label("at"),
         CaptureRow.status,
         CaptureRow.outcome,
         CaptureRow.headers,
         CaptureRow.payload_id,
         CaptureRow.media_type,
+        CaptureRow.location,
+        PayloadRow.digest,
+        PayloadRow.size.label("payload_size"),
     )
-    query = select(
-        *columns, CaptureRow.location, PayloadRow.digest, PayloadRow.size.label("weight")
-    )
-    return query.outerjoin(PayloadRow, PayloadRow.id == CaptureRow.payload_id).where(
-        CaptureRow.page_id.in_(pages)
-    )
+    query = query.outerjoin(PayloadRow, PayloadRow.id == CaptureRow.payload_id)
+    return query.where(CaptureRow.page_id.in_(pages))
 
 
-def _unchanged(pages: Sequence[int]) -> Select[*tuple[Any, ...]]:
-    """Visits that found nothing new: only the ledger knows of them."""
-    entry = (
+def _select_unchanged(pages: Sequence[int]) -> Select[*tuple[Any, ...]]:
+    """Fetches that brought nothing new. Only the ledger has them."""
+    columns = (
         LedgerEntryRow.page_id,
         LedgerEntryRow.at,
         LedgerEntryRow.status,
         LedgerEntryRow.outcome,
         null().label("payload_id"),
     )
-    query = select(*entry).where(
-        LedgerEntryRow.page_id.in_(pages), LedgerEntryRow.outcome == Outcome.UNCHANGED
+    return select(*columns).where(
+        LedgerEntryRow.page_id.in_(pages),
+        LedgerEntryRow.outcome == Outcome.UNCHANGED,
+        LedgerEntryRow.status.is_not(None),
     )
-    return query.where(LedgerEntryRow.status.is_not(None))
 
 
-def _bodies(store: Database, payloads: Sequence[tuple[int, int]]) -> Iterator[bytes]:
-    """The bytes of Payloads in the order in which they are asked for by number and size, a few megabytes at a time."""
-    held, weight = list[int](), 0
-    for number, (payload, size) in enumerate(payloads, 1):
-        held.append(payload)
-        weight += size
-        if weight >= HELD or len(held) >= STEP or number == len(payloads):
-            with store.read() as db:
-                rows = db.execute(
-                    select(PayloadRow.id, *PACKED).where(PayloadRow.id.in_(held))
-                ).all()
-                found = {row.id: unpacked(db, *row[1:]) for row in rows}
-            yield from (found[each] for each in held)
-            held, weight = [], 0
+def _bodies(database: Database, fetches: Sequence[_FetchWithSource]) -> Iterator[bytes]:
+    """The bytes that these fetches brought, in their order, a few megabytes at a time."""
+    query = select(PayloadRow.id, *COMPRESSED_COLUMNS)
+    for chunk in chunks(fetches, BATCH_SIZE):
+        for batch in batches_by_size(chunk, lambda fetch: fetch.size, MAX_BATCH_BYTES):
+            ids = [fetch.payload_id for fetch in batch]
+            body_by_payload: dict[int | None, bytes] = {}
+            with database.read() as db:
+                for row in db.execute(query.where(PayloadRow.id.in_(ids))).all():
+                    body_by_payload[row.id] = decompress_payload(db, *row[1:])
+            for payload_id in ids:
+                yield body_by_payload[payload_id]

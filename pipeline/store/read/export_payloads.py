@@ -16,9 +16,9 @@ from sqlalchemy import Connection, Row, func, select
 
 from pipeline.core.models import AnnouncedMetadata, ExtractedPage, RawPage, UrlKind
 from pipeline.store.clean import inputs
-from pipeline.store.clean.types import Undrafted
-from pipeline.store.codec.dictionaries import PACKED, unpacked
-from pipeline.store.codec.serialization import unpack_draft
+from pipeline.store.clean.types import PendingPayload
+from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
+from pipeline.store.codec.serialization import decode_extracted
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import CaptureRow, ExtractedPageRow, PageRow, PayloadRow
 from pipeline.store.db.sql import chunks
@@ -30,18 +30,18 @@ STORED = (PageRow.kind == UrlKind.STORY, PageRow.payload_id.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
-class Bearer:
+class PayloadPage:
     """A Page that had a Payload: since when, whether that is its newest, and what its Links said."""
 
     page_id: int
     url: str
     first_at: datetime
     is_newest: bool
-    told: AnnouncedMetadata
+    announced: AnnouncedMetadata
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class ExportedPayload:
     """One Payload of a Site. `body` is None where its bytes are damaged; `draft` where there is none or nobody asked."""
 
     site: str
@@ -51,23 +51,23 @@ class Carried:
     charset: str
     size: int
     first_at: datetime
-    bearers: tuple[Bearer, ...]
+    pages: tuple[PayloadPage, ...]
     body: bytes | None = None
-    draft: ExtractedPage | None = None
+    extracted: ExtractedPage | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownPayload:
     """A Payload that is here. `pages` are those of the Site that was asked for; `is_drafted` by the extractors asked for."""
 
     payload_id: int
     media_type: str
     charset: str
     pages: tuple[tuple[int, AnnouncedMetadata], ...]
-    is_drafted: bool
+    is_extracted: bool
 
 
-def sites(store: Database) -> tuple[str, ...]:
+def sites_with_payloads(store: Database) -> tuple[str, ...]:
     """Sites that have Payloads."""
     with store.read() as db:
         return tuple(
@@ -80,14 +80,14 @@ def sites(store: Database) -> tuple[str, ...]:
         )
 
 
-def payloads(
+def iter_payloads(
     store: Database, site: str, since: datetime | None, until: datetime | None
-) -> Iterator[Carried]:
+) -> Iterator[ExportedPayload]:
     """The Site's Payloads whose first visit lies between the two times, `until` not included, with their bytes."""
     for some in _together(_carried(store, site, since, until)):
         with store.read() as db:
             rows = db.execute(
-                select(PayloadRow.id, *PACKED).where(
+                select(PayloadRow.id, *COMPRESSED_COLUMNS).where(
                     PayloadRow.id.in_([each.payload_id for each in some])
                 )
             ).all()
@@ -95,12 +95,12 @@ def payloads(
         yield from (replace(each, body=found.get(each.payload_id)) for each in some)
 
 
-def drafts(
+def iter_extracted_pages(
     store: Database, site: str, since: datetime | None, until: datetime | None, extractors: str
-) -> Iterator[Carried]:
+) -> Iterator[ExportedPayload]:
     """The same Payloads with their Drafts by these extractors, as far as there are some."""
     query = select(
-        ExtractedPageRow.payload_id, ExtractedPageRow.coding, ExtractedPageRow.body
+        ExtractedPageRow.payload_id, ExtractedPageRow.codec, ExtractedPageRow.body
     ).where(ExtractedPageRow.extractors == extractors)
     for some in _by_number(_carried(store, site, since, until), DRAFTS):
         with store.read() as db:
@@ -110,10 +110,12 @@ def drafts(
         found = {row.payload_id: row for row in rows}
         for each in some:
             if (row := found.get(each.payload_id)) is not None:
-                yield replace(each, draft=unpack_draft(row.coding, row.body))
+                yield replace(each, extracted=decode_extracted(row.codec, row.body))
 
 
-def known(store: Database, site: str, digests: Sequence[str], extractors: str) -> dict[str, Known]:
+def known_payloads(
+    store: Database, site: str, digests: Sequence[str], extractors: str
+) -> dict[str, KnownPayload]:
     """Those of the digests whose Payloads are here."""
     has = select(ExtractedPageRow.id).where(
         ExtractedPageRow.payload_id == PayloadRow.id, ExtractedPageRow.extractors == extractors
@@ -125,30 +127,32 @@ def known(store: Database, site: str, digests: Sequence[str], extractors: str) -
         PayloadRow.charset,
         has.exists().label("drafted"),
     )
-    found: dict[str, Known] = {}
+    found: dict[str, KnownPayload] = {}
     for chunk in chunks(digests):
         with store.read() as db:
             rows = db.execute(query.where(PayloadRow.digest.in_(chunk))).all()
-            pages = inputs.pages_of(db, site, [row.id for row in rows])
+            pages = inputs.pages_by_payload(db, site, [row.id for row in rows])
         for row in rows:
             its = tuple(pages.get(row.id, ()))
-            found[row.digest] = Known(row.id, row.media_type, row.charset, its, bool(row.drafted))
+            found[row.digest] = KnownPayload(
+                row.id, row.media_type, row.charset, its, bool(row.drafted)
+            )
     return found
 
 
-def undrafted(store: Database, ids: Sequence[int]) -> Iterator[Undrafted]:
+def payloads_by_id(store: Database, ids: Sequence[int]) -> Iterator[PendingPayload]:
     """These Payloads, to be extracted once more; one whose bytes are damaged is left out."""
-    query = select(PayloadRow.id, PayloadRow.charset, PayloadRow.media_type, *PACKED)
+    query = select(PayloadRow.id, PayloadRow.charset, PayloadRow.media_type, *COMPRESSED_COLUMNS)
     for number in ids:
         with store.read() as db:
             row = db.execute(query.where(PayloadRow.id == number)).one()
             body = _body(db, row)
         if body is not None:
-            yield Undrafted(RawPage(row.id, body, row.charset, row.media_type), ())
+            yield PendingPayload(RawPage(row.id, body, row.charset, row.media_type), ())
 
 
-def _by_number(found: Iterator[Carried], most: int) -> Iterator[list[Carried]]:
-    some = list[Carried]()
+def _by_number(found: Iterator[ExportedPayload], most: int) -> Iterator[list[ExportedPayload]]:
+    some = list[ExportedPayload]()
     for each in found:
         some.append(each)
         if len(some) == most:
@@ -157,9 +161,9 @@ def _by_number(found: Iterator[Carried], most: int) -> Iterator[list[Carried]]:
     yield from [some] if some else []
 
 
-def _together(found: Iterator[Carried]) -> Iterator[list[Carried]]:
+def _together(found: Iterator[ExportedPayload]) -> Iterator[list[ExportedPayload]]:
     """As many as may be in memory at the same time, but one at the least."""
-    some, held = list[Carried](), 0
+    some, held = list[ExportedPayload](), 0
     for each in found:
         some.append(each)
         held += each.size
@@ -171,7 +175,7 @@ def _together(found: Iterator[Carried]) -> Iterator[list[Carried]]:
 
 def _carried(
     store: Database, site: str, since: datetime | None, until: datetime | None
-) -> Iterator[Carried]:
+) -> Iterator[ExportedPayload]:
     """By the first of its Pages each: so it comes once."""
     after = 0
     while True:
@@ -188,7 +192,7 @@ def _carried(
             first = min(each.first_at for each in its)
             is_ours = min(each.page_id for each in its) > after
             if is_ours and (since is None or first >= since) and (until is None or first < until):
-                yield Carried(
+                yield ExportedPayload(
                     site, row.id, row.digest, row.media_type, row.charset, row.size, first, its
                 )
         after = pages[-1]
@@ -215,8 +219,10 @@ def _payloads(db: Connection, pages: Sequence[int]) -> list[Row[*tuple[Any, ...]
     ]
 
 
-def _bearers(db: Connection, site: str, ids: Sequence[int]) -> dict[int, tuple[Bearer, ...]]:
-    told = {payload: dict(pages) for payload, pages in inputs.pages_of(db, site, ids).items()}
+def _bearers(db: Connection, site: str, ids: Sequence[int]) -> dict[int, tuple[PayloadPage, ...]]:
+    told = {
+        payload: dict(pages) for payload, pages in inputs.pages_by_payload(db, site, ids).items()
+    }
     newest = (PageRow.payload_id == CaptureRow.payload_id).label("is_newest")
     query = select(
         CaptureRow.payload_id,
@@ -231,10 +237,10 @@ def _bearers(db: Connection, site: str, ids: Sequence[int]) -> dict[int, tuple[B
     query = query.group_by(CaptureRow.payload_id, PageRow.id, PageRow.url, newest).order_by(
         PageRow.id
     )
-    found: dict[int, list[Bearer]] = {payload: [] for payload in ids}
+    found: dict[int, list[PayloadPage]] = {payload: [] for payload in ids}
     for chunk in chunks(ids):
         for row in db.execute(query.where(CaptureRow.payload_id.in_(chunk))):
-            bearer = Bearer(
+            bearer = PayloadPage(
                 row.id, row.url, row.first_at, bool(row.is_newest), told[row.payload_id][row.id]
             )
             found[row.payload_id].append(bearer)
@@ -243,6 +249,6 @@ def _bearers(db: Connection, site: str, ids: Sequence[int]) -> dict[int, tuple[B
 
 def _body(db: Connection, row: Row[*tuple[Any, ...]]) -> bytes | None:
     try:
-        return unpacked(db, row.coding, row.body, row.dictionary_id)
+        return decompress_payload(db, row.codec, row.body, row.dictionary_id)
     except ValueError:
         return None

@@ -33,7 +33,9 @@ class Headline:
     gone: bool
 
 
-def newest(store: Database, limit: int, *, before: int | None = None) -> tuple[Headline, ...]:
+def newest_headlines(
+    store: Database, limit: int, *, before: int | None = None
+) -> tuple[Headline, ...]:
     """The newest Articles, those first that were published last; with `before` those behind that key."""
     text = func.substr(RevisionRow.text, 1, LEAD).label("lead")
     order = ArticleRow.order_key.desc()

@@ -16,7 +16,7 @@ from sqlalchemy import Text, cast, func, select
 from pipeline.core.models import Outcome, UrlKind
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, LedgerEntryRow, PageRow, RunRow
-from pipeline.store.read.runs import RUN, RunView, unbalanced
+from pipeline.store.read.runs import RUN_COLUMNS, RunView, unbalanced_runs
 
 TIMED = 60_000  # response times that are looked at, newest Runs first
 NIGHT = timedelta(hours=20)  # Runs that began so long before the newest are of the same night
@@ -33,44 +33,44 @@ LOOKS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Last:
+class LastNight:
     """The last crawl of a Site and the first clean behind it, in the night of the newest crawl."""
 
     site: str
     runs: dict[str, RunView]  # by kind
     stories: Counts  # of the crawl, by (outcome, reason)
     archived: int  # Articles that the cleans since that crawl made for the first time
-    wrong: tuple[int, ...]  # Runs whose ledger does not add up
+    unbalanced: tuple[int, ...]  # Runs whose ledger does not add up
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class StoryStats:
     """What some stories of a Site are like."""
 
     stories: int = 0
-    dated: int = 0
-    signed: int = 0
+    with_date: int = 0
+    with_author: int = 0
     median_words: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Crawl:
+class CrawlStats:
     """One crawl of a Site: its stories by outcome, how fast the Site answered, and what those are like that were new."""
 
     run: RunView
     stories: Counts = field(default_factory=dict)
-    answers: int = 0  # that were timed
+    responses: int = 0  # that were timed
     median_ms: int = 0
-    slow_ms: int = 0  # nine of ten answers were no slower
-    likeness: Likeness = Likeness()
+    p90_ms: int = 0  # nine of ten answers were no slower
+    story_stats: StoryStats = StoryStats()
 
 
-def last_night(store: Database) -> tuple[Last, ...]:
+def last_nights(store: Database) -> tuple[LastNight, ...]:
     """The Sites that the newest night was about."""
     with store.read() as db:
         newest = db.scalar(select(func.max(RunRow.started_at)).where(RunRow.kind == "crawl"))
         since = newest - NIGHT if newest is not None else None
-        query = select(*RUN).where(RunRow.kind.in_(("crawl", "clean"))).order_by(RunRow.id)
+        query = select(*RUN_COLUMNS).where(RunRow.kind.in_(("crawl", "clean"))).order_by(RunRow.id)
         found = (
             [RunView(*row) for row in db.execute(query.where(RunRow.started_at > since))]
             if since is not None
@@ -85,7 +85,7 @@ def last_night(store: Database) -> tuple[Last, ...]:
     numbers = [each.id for runs in sites.values() for each in runs]
     stories, wrong = (
         _stories(store, [runs[0].id for runs in sites.values() if runs]),
-        unbalanced(store, numbers),
+        unbalanced_runs(store, numbers),
     )
     return tuple(
         _last(site, runs, stories.get(runs[0].id, {}), wrong)
@@ -94,19 +94,19 @@ def last_night(store: Database) -> tuple[Last, ...]:
     )
 
 
-def _last(site: str, runs: Sequence[RunView], stories: Counts, wrong: frozenset[int]) -> Last:
+def _last(site: str, runs: Sequence[RunView], stories: Counts, wrong: frozenset[int]) -> LastNight:
     """A crawl, and the cleans since it began."""
     archived = sum(each.counts.get(Outcome.ARCHIVED, 0) for each in runs[1:])
     by_kind = {each.kind: each for each in (*runs[1:2], runs[0])}
-    return Last(
+    return LastNight(
         site, by_kind, stories, archived, tuple(each.id for each in runs if each.id in wrong)
     )
 
 
-def crawls(store: Database, site: str, limit: int) -> tuple[Crawl, ...]:
+def list_crawl_stats(store: Database, site: str, limit: int) -> tuple[CrawlStats, ...]:
     """The newest crawls of a Site, oldest first."""
     query = (
-        select(*RUN)
+        select(*RUN_COLUMNS)
         .where(RunRow.site == site, RunRow.kind == "crawl")
         .order_by(RunRow.started_at.desc(), RunRow.id.desc())
     )
@@ -129,11 +129,11 @@ def crawls(store: Database, site: str, limit: int) -> tuple[Crawl, ...]:
     )
 
 
-def _crawl(run: RunView, stories: Counts, times: Sequence[int], likeness: Likeness) -> Crawl:
+def _crawl(run: RunView, stories: Counts, times: Sequence[int], likeness: StoryStats) -> CrawlStats:
     if not times:
-        return Crawl(run, stories, likeness=likeness)
+        return CrawlStats(run, stories, story_stats=likeness)
     slow = times[min(len(times) - 1, len(times) * 9 // 10)]
-    return Crawl(run, stories, len(times), round(median(times)), slow, likeness)
+    return CrawlStats(run, stories, len(times), round(median(times)), slow, likeness)
 
 
 def _stories(store: Database, runs: Sequence[int]) -> dict[int, Counts]:
@@ -182,7 +182,7 @@ def _new(store: Database, runs: Sequence[int]) -> dict[int, list[Looks]]:
     return found
 
 
-def likeness(store: Database, site: str, limit: int) -> Likeness:
+def sample_story_stats(store: Database, site: str, limit: int) -> StoryStats:
     """What the stories of a Site are like: of so many that were found last."""
     query = (
         select(*LOOKS)
@@ -194,8 +194,10 @@ def likeness(store: Database, site: str, limit: int) -> Likeness:
         return _like([(dated, signed, words) for dated, signed, words in rows])
 
 
-def _like(rows: Sequence[Looks]) -> Likeness:
+def _like(rows: Sequence[Looks]) -> StoryStats:
     if not rows:
-        return Likeness()
+        return StoryStats()
     dated, signed, words = zip(*rows, strict=True)
-    return Likeness(len(rows), sum(map(bool, dated)), sum(map(bool, signed)), round(median(words)))
+    return StoryStats(
+        len(rows), sum(map(bool, dated)), sum(map(bool, signed)), round(median(words))
+    )

@@ -1,7 +1,4 @@
-"""The trail of one Page: every visit, every Run that met it, and what its Article is made of, back to the bytes.
-
-Promises frozen values, nothing but reading, and bounded numbers of them.
-"""
+"""The history of one page: its fetches, its runs, the origin of its article, its stored bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, func, select, tuple_
 
 from pipeline.core.models import Metadata
-from pipeline.store.codec.dictionaries import PACKED, unpacked
+from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
 from pipeline.store.codec.serialization import metadata_from_json
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
@@ -27,8 +24,8 @@ from pipeline.store.db.schema import (
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """One Capture: a visit that brought something new."""
+class Fetch:
+    """One capture: a fetch of the page that brought something new."""
 
     id: int
     run: int | None
@@ -36,7 +33,7 @@ class Visit:
     status: int | None
     outcome: str
     reason: str
-    digest: str  # "" where no bytes were kept
+    digest: str  # "" if no bytes were stored
     size: int
     media_type: str
     charset: str
@@ -47,8 +44,8 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """How the Page fared in one Run."""
+class RunEntry:
+    """The outcome of the page in one run."""
 
     run: int
     kind: str
@@ -62,88 +59,139 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
-    """What an Article is made of."""
+class Provenance:
+    """What an article was made from, and how."""
 
     metadata: Metadata
     digest: str
     size: int
     recipe: str
-    memory: str
+    profile: str
     made_at: datetime
     run: int | None
-    cost_ms: int  # of extracting
+    cost_ms: int  # of the extraction
     text_digest: str
 
 
-def visits(
-    store: Database, page: int, limit: int, *, before: int | None = None
-) -> tuple[Visit, ...]:
-    """The newest visits to a Page that brought something new; with `before` those older than that one."""
-    digest = func.coalesce(PayloadRow.digest, "")
-    query: Select[*tuple[Any, ...]] = (
-        select(
-            CaptureRow.id, CaptureRow.run_id, CaptureRow.fetched_at, CaptureRow.status, CaptureRow.outcome, CaptureRow.reason, digest,
-            CaptureRow.size, CaptureRow.media_type, CaptureRow.charset, CaptureRow.elapsed_ms, CaptureRow.location, CaptureRow.detail,
-            CaptureRow.opt_outs,
-        )
-        .outerjoin(PayloadRow, PayloadRow.id == CaptureRow.payload_id)
+def list_fetches(
+    database: Database, page: int, limit: int, *, before: int | None = None
+) -> tuple[Fetch, ...]:
+    """List the newest fetches that brought something new, newest first.
+
+    Args:
+        limit: The largest number of fetches to return.
+        before: Only fetches older than the one with this id. This asks for the next page.
+    """
+    query: Select[*tuple[Any, ...]] = select(
+        CaptureRow.id,
+        CaptureRow.run_id,
+        CaptureRow.fetched_at,
+        CaptureRow.status,
+        CaptureRow.outcome,
+        CaptureRow.reason,
+        func.coalesce(PayloadRow.digest, ""),
+        CaptureRow.size,
+        CaptureRow.media_type,
+        CaptureRow.charset,
+        CaptureRow.elapsed_ms,
+        CaptureRow.location,
+        CaptureRow.detail,
+        CaptureRow.opt_outs,
+    )
+    query = (
+        query.outerjoin(PayloadRow, PayloadRow.id == CaptureRow.payload_id)
         .where(CaptureRow.page_id == page)
         .order_by(CaptureRow.fetched_at.desc(), CaptureRow.id.desc())
         .limit(limit)
-    )  # fmt: skip
-    if before is not None:  # imported visits are older than their numbers
+    )
+    if before is not None:
+        # an imported capture can be older than its id suggests, so the time decides
         known = select(CaptureRow.fetched_at, CaptureRow.id).where(
             CaptureRow.id == before, CaptureRow.page_id == page
         )
         query = query.where(tuple_(CaptureRow.fetched_at, CaptureRow.id) < known.scalar_subquery())
-    with store.read() as db:
-        return tuple(Visit(*row) for row in db.execute(query))
+    with database.read() as db:
+        return tuple(Fetch(*row) for row in db.execute(query))
 
 
-def entries(store: Database, page: int, limit: int) -> tuple[Entry, ...]:
-    """The newest Runs that met a Page, and how it fared in them."""
-    entry = (
-        LedgerEntryRow.at, LedgerEntryRow.outcome, LedgerEntryRow.reason, LedgerEntryRow.status, LedgerEntryRow.bytes, LedgerEntryRow.elapsed_ms,
+def list_run_entries(database: Database, page: int, limit: int) -> tuple[RunEntry, ...]:
+    """List the newest runs that the page was part of, with its outcome in each."""
+    query: Select[*tuple[Any, ...]] = select(
+        LedgerEntryRow.run_id,
+        RunRow.kind,
+        LedgerEntryRow.at,
+        LedgerEntryRow.outcome,
+        LedgerEntryRow.reason,
+        LedgerEntryRow.status,
+        LedgerEntryRow.bytes,
+        LedgerEntryRow.elapsed_ms,
         LedgerEntryRow.detail,
-    )  # fmt: skip
-    query = select(LedgerEntryRow.run_id, RunRow.kind, *entry).join(
-        RunRow, RunRow.id == LedgerEntryRow.run_id
     )
     query = (
-        query.where(LedgerEntryRow.page_id == page)
+        query.join(RunRow, RunRow.id == LedgerEntryRow.run_id)
+        .where(LedgerEntryRow.page_id == page)
         .order_by(LedgerEntryRow.run_id.desc())
         .limit(limit)
     )
-    with store.read() as db:
-        return tuple(Entry(*row) for row in db.execute(query))
+    with database.read() as db:
+        return tuple(RunEntry(*row) for row in db.execute(query))
 
 
-def making(store: Database, page: int) -> Making | None:
-    """What the Article of a Page is made of; None where it is none."""
+def get_provenance(database: Database, page: int) -> Provenance | None:
+    """Return what the article of a page was made from, or None if the page is no article."""
+    query: Select[*tuple[Any, ...]] = select(
+        CleanResultRow.chosen_metadata,
+        PayloadRow.digest,
+        PayloadRow.size,
+        CleanResultRow.recipe,
+        CleanResultRow.profile_digest,
+        CleanResultRow.created_at,
+        CleanResultRow.run_id,
+        ExtractedPageRow.cost_ms,
+        CleanResultRow.text_digest,
+    )
     query = (
-        select(
-            CleanResultRow.chosen_metadata, PayloadRow.digest, PayloadRow.size, CleanResultRow.recipe, CleanResultRow.memory, CleanResultRow.made_at,
-            CleanResultRow.run_id, ExtractedPageRow.cost_ms, CleanResultRow.text_digest,
-        )
-        .join(ArticleRow, ArticleRow.clean_result_id == CleanResultRow.id)
+        query.join(ArticleRow, ArticleRow.clean_result_id == CleanResultRow.id)
         .join(PayloadRow, PayloadRow.id == CleanResultRow.payload_id)
         .join(ExtractedPageRow, ExtractedPageRow.id == CleanResultRow.extracted_page_id)
         .where(ArticleRow.page_id == page)
-    )  # fmt: skip
-    with store.read() as db:
+    )
+    with database.read() as db:
         row = db.execute(query).first()
-    return Making(metadata_from_json(row.chosen_metadata), *row[1:]) if row else None
+    if row is None:
+        return None
+    return Provenance(metadata_from_json(row.chosen_metadata), *row[1:])
 
 
-def payload(store: Database, page: int, digest: str) -> tuple[str, str, bytes] | None:
-    """(media type, charset as declared, bytes) of a Payload that a visit to this Page has brought."""
+def page_payload(database: Database, page: int, digest: str) -> tuple[str, str, bytes] | None:
+    """Return a payload that a fetch of this page brought.
+
+    Args:
+        digest: SHA-256 of the bytes, in lower-case hex.
+
+    Returns:
+        (media type, charset as declared, bytes), or None if the page never had these bytes.
+    """
     query = (
-        select(CaptureRow.media_type, CaptureRow.charset, *PACKED)
+        select(CaptureRow.media_type, CaptureRow.charset, *COMPRESSED_COLUMNS)
         .join(PayloadRow, PayloadRow.id == CaptureRow.payload_id)
         .where(CaptureRow.page_id == page, PayloadRow.digest == digest)
         .order_by(CaptureRow.id.desc())
     )
-    with store.read() as db:
+    with database.read() as db:
         row = db.execute(query).first()
-        return (row[0], row[1], unpacked(db, *row[2:])) if row else None
+        if row is None:
+            return None
+        return row[0], row[1], decompress_payload(db, *row[2:])
+
+
+def payload_bytes(database: Database, digest: str) -> bytes | None:
+    """Return stored bytes as the server sent them, or None if they are not in the archive.
+
+    Args:
+        digest: SHA-256 of the bytes, in lower-case hex.
+    """
+    query = select(*COMPRESSED_COLUMNS).where(PayloadRow.digest == digest)
+    with database.read() as db:
+        row = db.execute(query).first()
+        return decompress_payload(db, *row) if row else None

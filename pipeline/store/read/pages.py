@@ -13,11 +13,11 @@ from sqlalchemy import select
 
 from pipeline.core.models import Block, ExtractedPage, Metadata, ResultStatus
 from pipeline.store.clean import container_stats
-from pipeline.store.clean.container_stats import Known
-from pipeline.store.codec.dictionaries import PACKED, unpacked
-from pipeline.store.codec.serialization import metadata_from_json, unpack_draft
-from pipeline.store.crawl.frontier import key_of
-from pipeline.store.db.article_view import ArticleView, selected, viewed
+from pipeline.store.clean.container_stats import ContainerStats
+from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
+from pipeline.store.codec.serialization import decode_extracted, metadata_from_json
+from pipeline.store.crawl.frontier import page_key
+from pipeline.store.db.article_view import ArticleView, select_articles, to_article_view
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
     ArticleRow,
@@ -60,7 +60,7 @@ class RevisionView:
 
 
 @dataclass(frozen=True, slots=True)
-class StruckBlock:
+class ExplainedBlock:
     """A Block of a Draft, and the Rule that struck it with its evidence, both "" where it was kept."""
 
     block: Block
@@ -76,15 +76,15 @@ class Explanation:
     digest: str
     fetched_at: datetime
     recipe: str
-    memory: str
+    profile: str
     outcome: str
     reason: str
     metadata: Metadata
-    blocks: tuple[StruckBlock, ...]
-    draft_reason: str
-    draft_detail: str
+    blocks: tuple[ExplainedBlock, ...]
+    extract_reason: str
+    extract_detail: str
     containers: tuple[
-        Known, ...
+        ContainerStats, ...
     ] = ()  # those of its blocks, as far as the Site's memory knows them today
 
 
@@ -93,7 +93,7 @@ def find_page(store: Database, what: str) -> PageView | None:
     wanted = (
         PageRow.id == int(what)
         if what.isdecimal() and len(what) < 18
-        else PageRow.url_key == key_of(what)
+        else PageRow.url_key == page_key(what)
     )
     query = (
         select(PageRow, PayloadRow.digest, PayloadRow.size)
@@ -110,23 +110,24 @@ def find_page(store: Database, what: str) -> PageView | None:
     )  # fmt: skip
 
 
-def article(store: Database, page_id: int) -> ArticleView | None:
+def get_article(store: Database, page_id: int) -> ArticleView | None:
     """The Article of a Page."""
     with store.read() as db:
-        row = db.execute(selected().where(ArticleRow.page_id == page_id)).first()
-    return viewed(row) if row else None
+        row = db.execute(select_articles().where(ArticleRow.page_id == page_id)).first()
+    return to_article_view(row) if row else None
 
 
 def find_articles(
-    store: Database, query: str, limit: int, site: str | None = None, *, once: bool = False
+    store: Database, query: str, limit: int, site: str | None = None, *, unique: bool = False
 ) -> tuple[ArticleView, ...]:
     """The newest Articles that a query is about, with an empty one the newest of all; with `once` the newest of each group."""
     return tuple(
-        hit.article for hit in search.search(store, query, limit, site=site, once=once).hits
+        hit.article
+        for hit in search.search_articles(store, query, limit, site=site, unique=unique).hits
     )
 
 
-def revisions(store: Database, page_id: int) -> tuple[RevisionView, ...]:
+def list_revisions(store: Database, page_id: int) -> tuple[RevisionView, ...]:
     """The Revisions of a Page, oldest first. One that still lasts is as late as the last visit that met its bytes."""
     columns = (
         RevisionRow.number,
@@ -153,23 +154,23 @@ def revisions(store: Database, page_id: int) -> tuple[RevisionView, ...]:
     return tuple(found)
 
 
-def raw(store: Database, page_id: int) -> tuple[str, str, bytes] | None:
+def newest_payload(store: Database, page_id: int) -> tuple[str, str, bytes] | None:
     """(media type, charset as declared, bytes) of a Page's newest Payload."""
-    query = select(PayloadRow.media_type, PayloadRow.charset, *PACKED)
+    query = select(PayloadRow.media_type, PayloadRow.charset, *COMPRESSED_COLUMNS)
     with store.read() as db:
         row = db.execute(
             query.join(PageRow, PageRow.payload_id == PayloadRow.id).where(PageRow.id == page_id)
         ).first()
-        return (row[0], row[1], unpacked(db, *row[2:])) if row else None
+        return (row[0], row[1], decompress_payload(db, *row[2:])) if row else None
 
 
-def explain(store: Database, page: PageView) -> Explanation | None:
+def explain_page(store: Database, page: PageView) -> Explanation | None:
     """The Extraction that stands for a Page's newest Payload; None before its first cleaning."""
     query = (
         select(
             CleanResultRow,
             PayloadRow.digest,
-            ExtractedPageRow.coding,
+            ExtractedPageRow.codec,
             ExtractedPageRow.body,
             CaptureRow.fetched_at,
         )
@@ -189,19 +190,20 @@ def explain(store: Database, page: PageView) -> Explanation | None:
     )
     with store.read() as db:
         row = db.execute(query).first()
-        known = container_stats.known(db, page.site)
+        known = container_stats.ranked(db, page.site)
     if row is None:
         return None
-    draft = unpack_draft(row.coding, row.body)
+    draft = decode_extracted(row.codec, row.body)
     shown = {block.container for block in draft.blocks}
     return Explanation(
-        page, row.digest, row.fetched_at, row.recipe, row.memory, row.outcome, row.reason, metadata_from_json(row.chosen_metadata),
+        page, row.digest, row.fetched_at, row.recipe, row.profile_digest, row.outcome, row.reason, metadata_from_json(row.chosen_metadata),
         _blocks(draft, row.removed), draft.reason, draft.detail, tuple(each for each in known if each.name in shown),
     )  # fmt: skip
 
 
-def _blocks(draft: ExtractedPage, struck: list[Any]) -> tuple[StruckBlock, ...]:
+def _blocks(draft: ExtractedPage, struck: list[Any]) -> tuple[ExplainedBlock, ...]:
     rules = {index: (rule, why) for index, rule, why in struck}
     return tuple(
-        StruckBlock(block, *rules.get(index, ("", ""))) for index, block in enumerate(draft.blocks)
+        ExplainedBlock(block, *rules.get(index, ("", "")))
+        for index, block in enumerate(draft.blocks)
     )

@@ -1,7 +1,6 @@
-"""Reads of Runs, their ledgers, and the state of Sites, for the doors.
+"""Runs, their ledgers and the state of sites.
 
-Promises frozen values and nothing but reading. `states` proves the ledgers: a Run whose counts are not the sums of its entries
-is named.
+`site_statuses` also checks ledgers: it names each run whose counts are not the sums of its entries.
 """
 
 from __future__ import annotations
@@ -9,9 +8,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
 from pipeline.core.models import Outcome, ResultStatus, UrlKind
 from pipeline.store.db import site_counts
@@ -19,10 +19,14 @@ from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import CleanResultRow, LedgerEntryRow, PageRow, RunRow
 from pipeline.store.db.sql import storable
 
+RECENT = timedelta(days=3)  # `recent_crawls` returns all crawls of this time
+
+ReasonCounts = dict[tuple[str, str], int]  # (outcome, reason) → entries
+
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """One Run."""
+    """One run."""
 
     id: int
     site: str
@@ -35,11 +39,11 @@ class RunView:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerLine:
-    """One URL's outcome in one Run; the fields are those of the view `ledger`."""
+class RunLogEntry:
+    """The outcome of one URL in one run. The fields are the columns of the SQL view `ledger`."""
 
     run: int
-    job: str
+    run_kind: str
     site: str
     kind: str
     url: str
@@ -47,24 +51,40 @@ class LedgerLine:
     reason: str
     status: int | None
     bytes: int
-    when: datetime
+    at: datetime
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
-class SiteState:
-    """One Site at a glance."""
+class PageOutcome:
+    """The outcome of one page in a run that the caller knows."""
+
+    page: int
+    kind: str
+    url: str
+    outcome: str
+    reason: str
+    status: int | None
+    bytes: int
+    elapsed_ms: int
+    at: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SiteStatus:
+    """One site at a glance."""
 
     site: str
     pages: int = 0
     stored: int = 0
     articles: int = 0
     due: int = 0
-    last: dict[str, RunView] = field(default_factory=dict)  # by kind of Run
-    unbalanced: tuple[int, ...] = ()  # Runs whose ledger does not add up
+    last: dict[str, RunView] = field(default_factory=dict)  # the newest run of each kind
+    unbalanced: tuple[int, ...] = ()  # runs whose ledger does not add up
 
 
-RUN = (
+RUN_COLUMNS = (
     RunRow.id,
     RunRow.site,
     RunRow.kind,
@@ -74,112 +94,183 @@ RUN = (
     RunRow.detail,
     RunRow.counts,
 )
-
-
-DUE = select(func.count()).where(
+DUE_STORIES = select(func.count()).where(
     PageRow.site == bindparam("site"),
     PageRow.kind == UrlKind.STORY,
     PageRow.due_at <= bindparam("now"),
 )
 
 
-def runs(store: Database, limit: int, site: str | None = None) -> tuple[RunView, ...]:
-    """The newest Runs."""
-    query = select(*RUN).order_by(RunRow.id.desc()).limit(limit)
-    with store.read() as db:
-        return tuple(
-            RunView(*row) for row in db.execute(query.where(RunRow.site == site) if site else query)
-        )
+def list_runs(
+    database: Database, limit: int, site: str | None = None, *, before: int | None = None
+) -> tuple[RunView, ...]:
+    """List the newest runs, newest first.
+
+    Args:
+        limit: The largest number of runs to return.
+        site: Only runs of this site. None or "" means all sites.
+        before: Only runs with a smaller id. This is how to ask for the next page.
+    """
+    query = select(*RUN_COLUMNS).order_by(RunRow.id.desc()).limit(limit)
+    if site:
+        query = query.where(RunRow.site == site)
+    if before is not None:
+        query = query.where(RunRow.id < before)
+    with database.read() as db:
+        return tuple(RunView(*row) for row in db.execute(query))
 
 
-def run(store: Database, run_id: int) -> RunView | None:
-    """One Run."""
-    with store.read() as db:
-        row = db.execute(select(*RUN).where(RunRow.id == run_id)).first()
+def get_run(database: Database, run_id: int) -> RunView | None:
+    """Return one run, or None if there is no such run."""
+    with database.read() as db:
+        row = db.execute(select(*RUN_COLUMNS).where(RunRow.id == run_id)).first()
     return RunView(*row) if row else None
 
 
-def run_ledger(
-    store: Database, run_id: int, outcome: str | None = None, limit: int = 1000
-) -> tuple[LedgerLine, ...]:
-    """The ledger of a Run, troubles and news before what is known."""
+def recent_crawls(
+    database: Database, now: datetime, site: str | None = None
+) -> dict[str, list[tuple[datetime, str]]]:
+    """Return when each site was crawled lately. Back-fills are left out.
+
+    Args:
+        now: The current time.
+        site: Only this site.
+
+    Returns:
+        The starts and statuses of the crawls of the last three days by site, oldest first. A site
+        without such a crawl has its newest one.
+    """
+    nightly = [RunRow.kind == "crawl", RunRow.scope == ""]
+    if site is not None:
+        nightly.append(RunRow.site == site)
+    newest = (
+        select(RunRow.site, func.max(RunRow.started_at).label("at"))
+        .where(*nightly)
+        .group_by(RunRow.site)
+        .subquery()
+    )
+    columns = (RunRow.site, RunRow.started_at, RunRow.status)
+    recent_query = select(*columns).where(*nightly, RunRow.started_at > now - RECENT)
+    newest_query = (
+        select(*columns)
+        .join(newest, (newest.c.site == RunRow.site) & (newest.c.at == RunRow.started_at))
+        .where(*nightly)
+    )
+    crawls: set[tuple[str, datetime, str]] = set()
+    with database.read() as db:
+        for query in (recent_query, newest_query):
+            for name, started_at, status in db.execute(query):
+                crawls.add((name, started_at, status))
+    crawls_by_site: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for name, started_at, status in sorted(crawls):
+        crawls_by_site[name].append((started_at, status))
+    return dict(crawls_by_site)
+
+
+def run_log(
+    database: Database, run_id: int, outcome: str | None = None, limit: int = 1000
+) -> tuple[RunLogEntry, ...]:
+    """Return the ledger of a run, ordered by outcome and reason.
+
+    Args:
+        outcome: Only entries with this outcome.
+        limit: The largest number of entries to return.
+    """
+    query: Select[*tuple[Any, ...]] = select(
+        LedgerEntryRow.run_id,
+        RunRow.kind,
+        PageRow.site,
+        PageRow.kind,
+        PageRow.url,
+        LedgerEntryRow.outcome,
+        LedgerEntryRow.reason,
+        LedgerEntryRow.status,
+        LedgerEntryRow.bytes,
+        LedgerEntryRow.at,
+        LedgerEntryRow.detail,
+    )
     query = (
-        select(
-            LedgerEntryRow.run_id, RunRow.kind, PageRow.site, PageRow.kind, PageRow.url, LedgerEntryRow.outcome, LedgerEntryRow.reason,
-            LedgerEntryRow.status, LedgerEntryRow.bytes, LedgerEntryRow.at, LedgerEntryRow.detail,
-        )
-        .join(RunRow, RunRow.id == LedgerEntryRow.run_id)
+        query.join(RunRow, RunRow.id == LedgerEntryRow.run_id)
         .join(PageRow, PageRow.id == LedgerEntryRow.page_id)
         .where(LedgerEntryRow.run_id == run_id)
         .order_by(LedgerEntryRow.outcome, LedgerEntryRow.reason, LedgerEntryRow.page_id)
         .limit(limit)
-    )  # fmt: skip
-    with store.read() as db:
-        rows = db.execute(query.where(LedgerEntryRow.outcome == outcome) if outcome else query)
-        return tuple(LedgerLine(*row) for row in rows)
+    )
+    if outcome:
+        query = query.where(LedgerEntryRow.outcome == outcome)
+    with database.read() as db:
+        return tuple(RunLogEntry(*row) for row in db.execute(query))
 
 
-def reasons(
-    store: Database, run_id: int, kind: UrlKind | None = None
-) -> dict[tuple[str, str], int]:
-    """Entries of a Run by (outcome, reason)."""
+def list_outcomes(
+    database: Database,
+    run: int,
+    limit: int,
+    *,
+    outcome: str = "",
+    reason: str | None = None,
+    url: str = "",
+    after: int = 0,
+) -> tuple[PageOutcome, ...]:
+    """List entries of a run's ledger by page id. A later page of the list costs no more.
+
+    Args:
+        limit: The largest number of entries to return.
+        outcome: Only entries with this outcome. "" means all.
+        reason: Only entries with this reason. "" means entries without one, None means all.
+        url: Only pages whose URL contains these letters.
+        after: Only pages with a larger id. This is how to ask for the next page.
+    """
+    query: Select[*tuple[Any, ...]] = select(
+        LedgerEntryRow.page_id,
+        PageRow.kind,
+        PageRow.url,
+        LedgerEntryRow.outcome,
+        LedgerEntryRow.reason,
+        LedgerEntryRow.status,
+        LedgerEntryRow.bytes,
+        LedgerEntryRow.elapsed_ms,
+        LedgerEntryRow.at,
+        LedgerEntryRow.detail,
+    )
+    query = query.join(PageRow, PageRow.id == LedgerEntryRow.page_id)
+    query = query.where(LedgerEntryRow.run_id == run, LedgerEntryRow.page_id > after)
+    if outcome:
+        query = query.where(LedgerEntryRow.outcome == outcome)
+    if reason is not None:
+        query = query.where(LedgerEntryRow.reason == reason)
+    if url:
+        query = query.where(PageRow.url.icontains(storable(url), autoescape=True))
+    with database.read() as db:
+        rows = db.execute(query.order_by(LedgerEntryRow.page_id).limit(limit))
+        return tuple(PageOutcome(*row) for row in rows)
+
+
+def count_reasons(database: Database, run_id: int, kind: UrlKind | None = None) -> ReasonCounts:
+    """Count the entries of a run by (outcome, reason).
+
+    Args:
+        kind: Only URLs of this kind.
+    """
     query = select(LedgerEntryRow.outcome, LedgerEntryRow.reason, func.count()).where(
         LedgerEntryRow.run_id == run_id
     )
     if kind is not None:
-        query = query.join(PageRow, PageRow.id == LedgerEntryRow.page_id).where(
-            PageRow.kind == kind
-        )
-    with store.read() as db:
-        return {
-            (row[0], row[1]): row[2]
-            for row in db.execute(query.group_by(LedgerEntryRow.outcome, LedgerEntryRow.reason))
-        }
+        query = query.join(PageRow, PageRow.id == LedgerEntryRow.page_id)
+        query = query.where(PageRow.kind == kind)
+    counts: ReasonCounts = {}
+    with database.read() as db:
+        rows = db.execute(query.group_by(LedgerEntryRow.outcome, LedgerEntryRow.reason))
+        for outcome, reason, number in rows:
+            counts[outcome, reason] = number
+    return counts
 
 
-def states(store: Database, now: datetime, site: str | None = None) -> tuple[SiteState, ...]:
-    """Every Site of the archive at a glance, by name; or one alone, which costs that one."""
-    newest = select(func.max(RunRow.id)).group_by(RunRow.site, RunRow.kind)
-    if site is not None:
-        newest = newest.where(RunRow.site == storable(site))
-    last: dict[str, dict[str, RunView]] = defaultdict(dict)
-    with store.read() as db:
-        for row in db.execute(select(*RUN).where(RunRow.id.in_(newest))):
-            last[row.site][row.kind] = RunView(*row)
-        counts = site_counts.of(
-            db, {name: _newest_if_over(kinds.values()) for name, kinds in last.items()}
-        )
-        due = {name: _due(db, name, now) for name in last}
-        wrong = _unbalanced(db, [each.id for kinds in last.values() for each in kinds.values()])
-    return tuple(
-        SiteState(
-            each,
-            *counts.get(each, site_counts.Count()),
-            due[each],
-            kinds,
-            tuple(run.id for run in kinds.values() if run.id in wrong),
-        )
-        for each, kinds in sorted(last.items())
-    )
+def removed_by_rule(database: Database, run_id: int) -> dict[str, int]:
+    """Count the blocks that each rule removed from the pages of a clean, most first.
 
-
-def _newest_if_over(runs: Collection[RunView]) -> int | None:
-    return None if any(run.finished_at is None for run in runs) else max(run.id for run in runs)
-
-
-def _due(db: Connection, site: str, now: datetime) -> int:
-    """Stories that are due: an index has them."""
-    return db.scalar(DUE, {"site": site, "now": now}) or 0
-
-
-def sites(store: Database) -> tuple[str, ...]:
-    """Ids of the Sites that the archive has Runs of."""
-    with store.read() as db:
-        return tuple(db.scalars(select(RunRow.site).distinct().order_by(RunRow.site)))
-
-
-def struck(store: Database, run_id: int) -> dict[str, int]:
-    """Blocks struck by each Rule in what stands of the Pages of a clean, most first."""
+    It counts the results that are accepted now for the newest payload of each page.
+    """
     query = (
         select(CleanResultRow.removed)
         .join(LedgerEntryRow, LedgerEntryRow.page_id == CleanResultRow.page_id)
@@ -191,42 +282,87 @@ def struck(store: Database, run_id: int) -> dict[str, int]:
         .where(LedgerEntryRow.run_id == run_id, CleanResultRow.status == ResultStatus.ACCEPTED)
     )
     rules: Counter[str] = Counter()
-    with store.read() as db:
-        for strikes in db.scalars(query):
-            rules.update(rule for _, rule, _ in strikes)
+    with database.read() as db:
+        for removed in db.scalars(query):
+            rules.update(rule for _, rule, _ in removed)
     return dict(rules.most_common())
 
 
-def pruned_at(store: Database, run_id: int) -> datetime | None:
-    """When the ledger of a Run was let go of; None where it is there."""
-    with store.read() as db:
-        found: datetime | None = db.scalar(select(RunRow.pruned_at).where(RunRow.id == run_id))
-    return found
+def ledger_pruned_at(database: Database, run_id: int) -> datetime | None:
+    """Return when the ledger of a run was pruned, or None if it is complete."""
+    with database.read() as db:
+        pruned_at: datetime | None = db.scalar(select(RunRow.pruned_at).where(RunRow.id == run_id))
+    return pruned_at
 
 
-def unbalanced(store: Database, run_ids: Sequence[int]) -> frozenset[int]:
-    """Those of the Runs whose ledger does not add up."""
-    with store.read() as db:
+def unbalanced_runs(database: Database, run_ids: Sequence[int]) -> frozenset[int]:
+    """Return those of the runs whose ledger does not add up."""
+    with database.read() as db:
         return frozenset(_unbalanced(db, list(run_ids)))
 
 
+def site_ids(database: Database) -> tuple[str, ...]:
+    """Return the ids of the sites that have a run in the archive."""
+    with database.read() as db:
+        return tuple(db.scalars(select(RunRow.site).distinct().order_by(RunRow.site)))
+
+
+def site_statuses(
+    database: Database, now: datetime, site: str | None = None
+) -> tuple[SiteStatus, ...]:
+    """Return each site of the archive at a glance, by name.
+
+    Args:
+        now: The current time. It decides which stories are due.
+        site: Only this site. The others then cost nothing.
+    """
+    newest = select(func.max(RunRow.id)).group_by(RunRow.site, RunRow.kind)
+    if site is not None:
+        newest = newest.where(RunRow.site == storable(site))
+    runs_by_site: dict[str, dict[str, RunView]] = defaultdict(dict)
+    with database.read() as db:
+        for row in db.execute(select(*RUN_COLUMNS).where(RunRow.id.in_(newest))):
+            runs_by_site[row.site][row.kind] = RunView(*row)
+        run_ids: list[int] = []
+        finished: dict[str, int | None] = {}
+        for name, runs in runs_by_site.items():
+            run_ids += [run.id for run in runs.values()]
+            finished[name] = _newest_if_all_finished(runs.values())
+        counts = site_counts.counts_by_site(db, finished)
+        due = {name: _count_due(db, name, now) for name in runs_by_site}
+        unbalanced = _unbalanced(db, run_ids)
+    statuses: list[SiteStatus] = []
+    for name, runs in sorted(runs_by_site.items()):
+        of_site = tuple(run.id for run in runs.values() if run.id in unbalanced)
+        count = counts.get(name, site_counts.SiteCounts())
+        statuses.append(SiteStatus(name, *count, due[name], runs, of_site))
+    return tuple(statuses)
+
+
+def _newest_if_all_finished(runs: Collection[RunView]) -> int | None:
+    if any(run.finished_at is None for run in runs):
+        return None
+    return max(run.id for run in runs)
+
+
+def _count_due(db: Connection, site: str, now: datetime) -> int:
+    """Count the stories that are due. An index answers this."""
+    return db.scalar(DUE_STORIES, {"site": site, "now": now}) or 0
+
+
 def _unbalanced(db: Connection, run_ids: list[int]) -> set[int]:
-    """Runs that are over and whose counts are not the sums of their entries, or that left an entry pending."""
+    """Find finished runs whose counts differ from their entries, or that have a pending entry."""
     sums: dict[int, dict[str, int]] = defaultdict(dict)
-    query = select(LedgerEntryRow.run_id, LedgerEntryRow.outcome, func.count()).where(
-        LedgerEntryRow.run_id.in_(run_ids)
-    )
-    for run_id, outcome, number in db.execute(
-        query.group_by(LedgerEntryRow.run_id, LedgerEntryRow.outcome)
-    ):
+    query = select(LedgerEntryRow.run_id, LedgerEntryRow.outcome, func.count())
+    query = query.where(LedgerEntryRow.run_id.in_(run_ids))
+    grouped = query.group_by(LedgerEntryRow.run_id, LedgerEntryRow.outcome)
+    for run_id, outcome, number in db.execute(grouped):
         sums[run_id][outcome] = number
-    over = db.execute(
-        select(RunRow.id, RunRow.counts).where(
-            RunRow.id.in_(run_ids), RunRow.finished_at.is_not(None), RunRow.pruned_at.is_(None)
-        )
+    finished = select(RunRow.id, RunRow.counts).where(
+        RunRow.id.in_(run_ids), RunRow.finished_at.is_not(None), RunRow.pruned_at.is_(None)
     )
-    return {
-        row.id
-        for row in over
-        if dict(row.counts) != sums[row.id] or Outcome.PENDING in sums[row.id]
-    }
+    return {row.id for row in db.execute(finished) if not _adds_up(row, sums[row.id])}
+
+
+def _adds_up(run: Row[*tuple[Any, ...]], sums: dict[str, int]) -> bool:
+    return dict(run.counts) == sums and Outcome.PENDING not in sums

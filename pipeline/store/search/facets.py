@@ -14,52 +14,52 @@ from datetime import date
 from sqlalchemy import Connection, select
 
 from pipeline.fulltext import query_language
-from pipeline.fulltext.query_language import All, Query, Term
+from pipeline.fulltext.query_language import And, Query, Term
 from pipeline.fulltext.tokenizer import SLICE, SLICES
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, PageRow
 from pipeline.store.db.sql import chunks
-from pipeline.store.search import planner
-from pipeline.store.search.index import PAGE_BITS, moment_of
+from pipeline.store.search import executor, planner
+from pipeline.store.search.index import PAGE_BITS, timestamp_of
 
-EXACT = 1000
-READ = 1000  # matches of a slice whose sites, authors and so on are read
-SHOWN = 20  # values of each facet
-DAYS = 62  # that are counted one by one
-MONTHS = 60
+EXACT_LIMIT = 1000
+SAMPLE_SIZE = 1000  # matches of a slice whose sites, authors and so on are read
+VALUES_PER_FACET = 20  # values of each facet
+MAX_DAYS = 62  # that are counted one by one
+MAX_MONTHS = 60
 
-Count = tuple[str, int]
+FacetCount = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class FacetCounts:
     """Of the matches of a query. `over_time` has every day, month or year (`unit`) from the first match to the last, by its
     first day; the others have their most frequent values."""
 
     total: int
     exact: bool
-    sites: tuple[Count, ...] = ()
-    languages: tuple[Count, ...] = ()
-    authors: tuple[Count, ...] = ()
-    tags: tuple[Count, ...] = ()
+    sites: tuple[FacetCount, ...] = ()
+    languages: tuple[FacetCount, ...] = ()
+    authors: tuple[FacetCount, ...] = ()
+    tags: tuple[FacetCount, ...] = ()
     unit: str = "day"
     over_time: tuple[tuple[date, int], ...] = ()
 
 
-def count(store: Database, query: str | Query, *, site: str | None = None) -> Counts:
+def count_matches(store: Database, query: str | Query, *, site: str | None = None) -> FacetCounts:
     """Counts of what a query is about."""
-    asked = query_language.narrowed(
-        query if isinstance(query, Query) else query_language.parse(query), site
+    asked = query_language.restrict_to_site(
+        query if isinstance(query, Query) else query_language.parse_query(query), site
     )
     with store.read() as db:
-        plan = planner.plan(db, asked)
-        found = planner.keys(db, plan, EXACT + 1) if plan else []
-        if len(found) <= EXACT:
+        plan = planner.plan_query(db, asked)
+        found = executor.newest_keys(db, plan, EXACT_LIMIT + 1) if plan else []
+        if len(found) <= EXACT_LIMIT:
             return _counts(db, found, found, 1, 1)
-        sliced = planner.plan(db, Query("", All(_sliced(asked))))
+        sliced = planner.plan_query(db, Query("", And(_sliced(asked))))
         assert sliced is not None
-        sample = planner.every(db, sliced)
-        part = -(-len(sample) // READ) or 1
+        sample = executor.all_keys(db, sliced)
+        part = -(-len(sample) // SAMPLE_SIZE) or 1
         few = [key for key in sample if (key & ((1 << PAGE_BITS) - 1)) // SLICES % part == 0]
         if not few:  # by a chance that hardly happens; there are these at the least
             return replace(_counts(db, found, found, 1, 1), exact=False)
@@ -67,13 +67,13 @@ def count(store: Database, query: str | Query, *, site: str | None = None) -> Co
 
 
 def _sliced(query: Query) -> tuple[query_language.Node, ...]:
-    nodes = query.tree.nodes if isinstance(query.tree, All) else (query.tree,) if query.tree else ()
+    nodes = query.tree.nodes if isinstance(query.tree, And) else (query.tree,) if query.tree else ()
     return (*nodes, Term(("0",), SLICE))
 
 
 def _counts(
     db: Connection, keys: Sequence[int], few: Sequence[int], times: int, few_times: int
-) -> Counts:
+) -> FacetCounts:
     columns = (PageRow.site, ArticleRow.language, ArticleRow.authors, ArticleRow.tags)
     query = select(*columns).join(PageRow, PageRow.id == ArticleRow.page_id)
     rows = [
@@ -82,7 +82,7 @@ def _counts(
         for row in db.execute(query.where(ArticleRow.order_key.in_(chunk)))
     ]
     unit, over_time = _over_time(keys, times)
-    return Counts(
+    return FacetCounts(
         len(keys) * times,
         times == 1,
         _most((row.site for row in rows), few_times),
@@ -94,19 +94,19 @@ def _counts(
     )
 
 
-def _most(values: Iterator[str], times: int) -> tuple[Count, ...]:
+def _most(values: Iterator[str], times: int) -> tuple[FacetCount, ...]:
     """The most frequent values; of equally frequent ones the first by their letters."""
     found = sorted(Counter(values).items(), key=lambda each: (-each[1], each[0]))
-    return tuple((value, number * times) for value, number in found[:SHOWN])
+    return tuple((value, number * times) for value, number in found[:VALUES_PER_FACET])
 
 
 def _over_time(keys: Sequence[int], times: int) -> tuple[str, tuple[tuple[date, int], ...]]:
     if not keys:
         return "day", ()
-    first, last = moment_of(min(keys)).date(), moment_of(max(keys)).date()
+    first, last = timestamp_of(min(keys)).date(), timestamp_of(max(keys)).date()
     days = (last - first).days
-    unit = "day" if days < DAYS else "month" if days < MONTHS * 31 else "year"
-    found = Counter(_start(moment_of(key).date(), unit) for key in keys)
+    unit = "day" if days < MAX_DAYS else "month" if days < MAX_MONTHS * 31 else "year"
+    found = Counter(_start(timestamp_of(key).date(), unit) for key in keys)
     return unit, tuple(
         (each, found[each] * times) for each in _every(_start(first, unit), last, unit)
     )

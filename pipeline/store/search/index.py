@@ -13,14 +13,14 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, func, select, text, update
 
 from pipeline.fulltext import tokenizer
-from pipeline.fulltext.index_rows import NO_ROWS, Rows, row
-from pipeline.fulltext.tokenizer import Source
+from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows, index_row
+from pipeline.fulltext.tokenizer import IndexableArticle
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, PageRow, RevisionRow
 
 PAGE_BITS = 29  # of an order key: half a billion Pages share one second at the most
-BATCH = 100  # Articles that are indexed in one transaction
-INSERT = {
+BATCH_SIZE = 100  # Articles that are indexed in one transaction
+INSERT_SQL = {
     "sqlite": "INSERT INTO article_index (rowid, title, body, names, marks) VALUES (:key, :title, :body, :names, :marks)",
     "postgresql": "INSERT INTO article_index (rowid, words) VALUES (:key, CAST(:words AS tsvector))",
 }
@@ -36,22 +36,22 @@ def first_key(at: datetime) -> int:
     return min(max(int(at.timestamp()), 0), (1 << 33) - 1) << PAGE_BITS
 
 
-def moment_of(key: int) -> datetime:
+def timestamp_of(key: int) -> datetime:
     """The time that an order key stands for."""
     return datetime.fromtimestamp(key >> PAGE_BITS, UTC)
 
 
-def index(db: Connection, sources: Iterable[tuple[int, Source]], made: Rows = NO_ROWS) -> None:
+def add_articles(db: Connection, sources: Iterable[tuple[int, IndexableArticle]], made: PreparedRows = NO_PREPARED_ROWS) -> None:
     """Adds Articles that are not there, by their order keys; in their order, since FTS5 writes out what it holds whenever a
     key is lower than the one before. Rows that were `made` ahead are taken."""
     dialect = db.dialect.name
     ordered = sorted(sources, key=lambda each: each[0])
-    rows = [{"key": key, **(made.get(source) or row(dialect, source))} for key, source in ordered]
+    rows = [{"key": key, **(made.get(source) or index_row(dialect, source))} for key, source in ordered]
     if rows:
-        db.execute(text(INSERT[db.dialect.name]), rows)
+        db.execute(text(INSERT_SQL[db.dialect.name]), rows)
 
 
-def unindex(db: Connection, order_keys: Sequence[int]) -> None:
+def remove_articles(db: Connection, order_keys: Sequence[int]) -> None:
     """Takes articles out, as far as they are there."""
     if order_keys:
         db.execute(
@@ -60,32 +60,32 @@ def unindex(db: Connection, order_keys: Sequence[int]) -> None:
         )
 
 
-def waiting(store: Database, site: str | None = None) -> int:
+def count_unindexed(store: Database, site: str | None = None) -> int:
     """Articles that are not in the index as it is made today."""
     with store.read() as db:
         return db.scalar(select(func.count()).select_from(_waiting(site).subquery())) or 0
 
 
-def catch_up(store: Database, site: str | None = None) -> int:
+def index_pending(store: Database, site: str | None = None) -> int:
     """Indexes some of the Articles that wait, in one transaction; returns how many. Whoever calls it holds the lock of the
     Site's cleaning. Killed at any moment, it goes on where it was."""
     told = (
         update(ArticleRow)
         .where(ArticleRow.page_id == bindparam("page"))
-        .values(indexed=tokenizer.VERSION)
+        .values(index_version=tokenizer.VERSION)
     )
     with store.write() as db:
-        pages = list(db.scalars(_waiting(site).limit(BATCH)))
+        pages = list(db.scalars(_waiting(site).limit(BATCH_SIZE)))
         rows = db.execute(_sources().where(ArticleRow.page_id.in_(pages))).all()
-        unindex(db, [row.order_key for row in rows])
-        index(db, [(row.order_key, _source(row)) for row in rows])
+        remove_articles(db, [row.order_key for row in rows])
+        add_articles(db, [(row.order_key, _source(row)) for row in rows])
         if pages:
             db.execute(told, [{"page": page} for page in pages])
     return len(pages)
 
 
 def _waiting(site: str | None) -> Select[int]:
-    query = select(ArticleRow.page_id).where(ArticleRow.indexed == "").order_by(ArticleRow.page_id)
+    query = select(ArticleRow.page_id).where(ArticleRow.index_version == "").order_by(ArticleRow.page_id)
     return (
         query.join(PageRow, PageRow.id == ArticleRow.page_id).where(PageRow.site == site)
         if site
@@ -109,8 +109,8 @@ def _sources() -> Select[*tuple[Any, ...]]:
     return query.join(RevisionRow, RevisionRow.id == ArticleRow.revision_id)
 
 
-def _source(row: Any) -> Source:
-    return Source(
+def _source(row: Any) -> IndexableArticle:
+    return IndexableArticle(
         row.page_id, row.site, row.language, row.title, row.text, tuple(row.authors), tuple(row.tags), row.number,
-        moment_of(row.order_key),
+        timestamp_of(row.order_key),
     )  # fmt: skip

@@ -13,7 +13,8 @@ from sqlalchemy import text
 from pipeline.fulltext import matcher, query_language, tokenizer
 from pipeline.fulltext.tokenizer import IndexableArticle
 from pipeline.store.db.engine import Database
-from pipeline.store.search import index, planner
+from pipeline.store.search import executor, index, planner
+from pipeline.store.search.planner import DEFAULT_LIMITS, SearchLimits
 from tests.support.naughty_strings import NAUGHTY
 
 ARTICLES = (
@@ -104,15 +105,17 @@ def judged() -> tuple[tuple[int, matcher.SearchableTokens], ...]:
 @pytest.fixture
 def indexed(store: Database) -> Database:
     with store.write() as db:
-        index.index(db, sources())
+        index.add_articles(db, sources())
     return store
 
 
-def found(store: Database, query: str, limit: int = 100) -> list[int]:
+def found(
+    store: Database, query: str, limit: int = 100, limits: SearchLimits = DEFAULT_LIMITS
+) -> list[int]:
     with store.read() as db:
-        plan = planner.plan_query(db, query_language.parse_query(query))
+        plan = planner.plan_query(db, query_language.parse_query(query), limits)
         assert plan is not None
-        return planner.newest_keys(db, plan, limit)
+        return executor.newest_keys(db, plan, limit)
 
 
 def expected(query: str) -> list[int]:
@@ -130,23 +133,17 @@ def test_a_hundred_queries_find_the_same_on_both_databases(indexed: Database) ->
     }
 
 
-def test_the_index_finds_without_looking_at_articles_one_by_one(
-    indexed: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(planner, "TESTED", 0)
-    monkeypatch.setattr(planner, "CANDIDATES", 2)
+def test_the_index_finds_without_looking_at_articles_one_by_one(indexed: Database) -> None:
+    limits = SearchLimits(tested_for_prefixes=0, first_candidates=2)
     asked = [query for query in QUERIES if "*" in query or "after" in query or "京" in query]
-    assert {query: found(indexed, query) for query in asked} == {
+    assert {query: found(indexed, query, limits=limits) for query in asked} == {
         query: expected(query) for query in asked
     }
 
 
-def test_many_stretches_of_time_find_what_one_does(
-    indexed: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(planner, "STRETCH", 2)
-    monkeypatch.setattr(planner, "LONGER", 2)
-    assert {query: found(indexed, query, 3) for query in QUERIES} == {
+def test_many_stretches_of_time_find_what_one_does(indexed: Database) -> None:
+    limits = SearchLimits(first_window=2, window_growth=2)
+    assert {query: found(indexed, query, 3, limits) for query in QUERIES} == {
         query: expected(query)[:3] for query in QUERIES
     }
 
@@ -216,7 +213,7 @@ def test_naughty_strings_raise_neither_as_queries_nor_as_texts(indexed: Database
         for n, each in enumerate(NAUGHTY)
     ]
     with indexed.write() as db:
-        index.index(db, [(index.order_key(at, source.page_id), source) for source in texts])
+        index.add_articles(db, [(index.order_key(at, source.page_id), source) for source in texts])
     wrong = []
     for source in texts:
         asked = query_language.parse_query(source.title)
@@ -234,7 +231,7 @@ def test_both_databases_forget_the_same_of_a_text_that_is_too_long(store: Databa
     )
     source = IndexableArticle(1, "evening", "en", "Long", body, (), (), 1, START)
     with store.write() as db:
-        index.index(db, [(1 << index.PAGE_BITS, source)])
+        index.add_articles(db, [(1 << index.PAGE_BITS, source)])
         assert db.scalar(text("SELECT count(*) FROM article_index")) == 1
     asked = (
         "often",

@@ -27,11 +27,11 @@ from pipeline.store.maintenance import recompress
 from pipeline.store.monitoring import night_stats
 from pipeline.store.read import (
     export_articles,
-    ledgers,
+
     night_summary,
     page_history,
     pages,
-    payloads,
+
     runs,
 )
 from pipeline.store.search import index
@@ -96,7 +96,7 @@ OTHERWISE = {"run": RUNS, "ledger_entry": 2 * PAGES}
 
 def source(page: int) -> IndexableArticle:
     body = f"The ferry of pier {page % 100} leaves at noon"
-    return IndexableArticle(page, f"s{page % SITES}", "en", "Title", body, (), (), 1, index.moment_of(page))
+    return IndexableArticle(page, f"s{page % SITES}", "en", "Title", body, (), (), 1, index.timestamp_of(page))
 
 
 def fill(store: Database) -> None:
@@ -125,7 +125,7 @@ def fill(store: Database) -> None:
                 db.execute(
                     text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {number + 1})")
                 )
-        index.index(db, ((number, source(number)) for number in range(PAGES, PAGES - FOUND, -1)))
+        index.add_articles(db, ((number, source(number)) for number in range(PAGES, PAGES - FOUND, -1)))
         db.execute(text("ANALYZE"))
 
 
@@ -184,17 +184,17 @@ def _scanned(node: dict[str, Any]) -> Iterator[str]:
 
 def a_night(archive: CrawlSession) -> None:
     run = archive.start_run("s7")
-    due = archive.meet_place(run, FEED)
-    archive.keep_place(
+    due = archive.register_source(run, FEED)
+    archive.save_source(
         run,
         capture(due, Reply(b"<rss/>")),
         links("https://s7.example/107", "https://s7.example/new"),
         FEED.kind,
     )
     archive.last_read([FEED.url])
-    taken = archive.take_due(run, 5)
+    taken = archive.lease_due(run, 5)
     assert taken
-    archive.keep(run, capture(taken[0], Reply(b"Other bytes than before")), datetime.now(UTC))
+    archive.save_capture(run, capture(taken[0], Reply(b"Other bytes than before")), datetime.now(UTC))
     archive.finish_run(run, "finished")
 
 
@@ -202,55 +202,55 @@ def a_clean(store: Database) -> None:
     shelf = CleanSession(store, "s7")
     run = shelf.start_run(RECIPE)
     shelf.count_stale(RECIPE)
-    shelf.count_undrafted(RECIPE)
-    assert shelf.undrafted(RECIPE, 0, 10)
-    shelf.unlearnt(RECIPE, 10)
-    shelf.stale(RECIPE, 0, 10)
-    shelf.recall({7: [1, 2, 3]})
-    shelf.tidy(RECIPE)
-    near_duplicates.count_waiting(store, "s7")
+    shelf.count_pending_payloads(RECIPE)
+    assert shelf.pending_payloads(RECIPE, 0, 10)
+    shelf.not_in_profile(RECIPE, 10)
+    shelf.stale_pages(RECIPE, 0, 10)
+    shelf.line_stats({7: [1, 2, 3]})
+    shelf.trim_profile(RECIPE)
+    near_duplicates.count_pending(store, "s7")
     shelf.finish_run(run, "finished")
-    night_stats.reckon(store, "s7")
-    dictionary_training.keep_up(store, "s7")
+    night_stats.compute_night_stats(store, "s7")
+    dictionary_training.retrain_if_needed(store, "s7")
     with store.read() as db:
-        recompress._wanted(db, "s7", [7, 107, 207])
-    next(recompress._stretches(store, "s7"))
+        recompress._uncompressed_sizes(db, "s7", [7, 107, 207])
+    next(recompress._steps(store, "s7", recompress.PAGES_PER_STEP))
 
 
 def a_reader(store: Database) -> None:
-    runs.runs(store, 20, "s7")
-    runs.run_ledger(store, 8, Outcome.UNCHANGED)
-    runs.reasons(store, 8)
-    runs.states(store, datetime.now(UTC), "s7")
-    runs.unbalanced(store, [8])
-    runs.struck(store, 8)
-    ledgers.runs(store, 20, site="s7", before=1000)
-    ledgers.lines(store, 8, 20, outcome=Outcome.UNCHANGED, reason=Reason.NOT_MODIFIED, after=7)
-    night_summary.crawls(store, "s7", 20)
-    night_summary.likeness(store, "s7", 100)
-    page_history.visits(store, 7, 20, before=7)
-    page_history.entries(store, 7, 20)
-    page_history.making(store, 7)
-    payloads.payload(store, "none")
-    pages.revisions(store, 7)
+    runs.list_runs(store, 20, "s7")
+    runs.run_log(store, 8, Outcome.UNCHANGED)
+    runs.count_reasons(store, 8)
+    runs.site_statuses(store, datetime.now(UTC), "s7")
+    runs.unbalanced_runs(store, [8])
+    runs.removed_by_rule(store, 8)
+    runs.list_runs(store, 20, "s7", before=1000)
+    runs.list_outcomes(store, 8, 20, outcome=Outcome.UNCHANGED, reason=Reason.NOT_MODIFIED, after=7)
+    night_summary.list_crawl_stats(store, "s7", 20)
+    night_summary.sample_story_stats(store, "s7", 100)
+    page_history.list_fetches(store, 7, 20, before=7)
+    page_history.list_run_entries(store, 7, 20)
+    page_history.get_provenance(store, 7)
+    page_history.payload_bytes(store, "none")
+    pages.list_revisions(store, 7)
     next(
-        export_articles.articles(store, export_articles.Asked(sites=("s7",), since=NIGHT, limit=3)),
+        export_articles.iter_articles(store, export_articles.ExportQuery(sites=("s7",), since=NIGHT, limit=3)),
         None,
     )
-    next(export_articles._pages(store, export_articles.Asked(sites=("s7",))))
+    next(export_articles._page_batches(store, export_articles.ExportQuery(sites=("s7",))))
     with store.read() as db:
-        container_stats.known(db, "s7")
+        container_stats.ranked(db, "s7")
         db.execute(frontier.select(frontier.PageRow.id).where(frontier.PageRow.url_key == "key 7"))
 
 
 def a_search(store: Database) -> None:
     """What a reader can ask for, in both orders; a later page; and each match once."""
     for asked in ASKED:
-        found = results.search(store, asked, 5)
+        found = results.search_articles(store, asked, 5)
         if found.next:
-            results.search(store, asked, 5, after=found.next)
-        results.search(store, asked, 5, once=True)
-        results.search(store, asked, 5, order="rank")
+            results.search_articles(store, asked, 5, after=found.next)
+        results.search_articles(store, asked, 5, unique=True)
+        results.search_articles(store, asked, 5, order="rank")
 
 
 def test_no_statement_of_a_night_a_clean_a_reader_or_a_search_reads_a_large_table_from_end_to_end(
