@@ -1,5 +1,8 @@
-"""Alembic's environment: runs on the connection that `pipeline.store.db.migrate` hands over, or, from the `alembic` command,
-on the archive that the settings name."""
+"""Alembic's environment.
+
+It runs on the connection that `pipeline.store.db.migrate` passes, or, started by the `alembic`
+command, on the archive of the settings.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import Connection
 
-from pipeline.config.settings import load_settings as load_settings
+from pipeline.config.settings import load_settings
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import OUTSIDE_MODELS
 from pipeline.store.db.types import Base, UTCDateTime
@@ -18,14 +21,15 @@ def _is_model(name: str | None, kind: str, _parents: object) -> bool:
     return not (kind == "table" and (name or "").startswith(OUTSIDE_MODELS))
 
 
-def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
-    """Migrations keep plain types, so that they do not change when ours do."""
-    return (
-        "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCDateTime) else False
-    )
+def _render_type(kind: str, item: Any, _context: Any) -> str | Literal[False]:
+    """Write plain types into migrations, so that these do not change when our types do."""
+    if kind == "type" and isinstance(item, UTCDateTime):
+        return "sa.DateTime(timezone=True)"
+    return False
 
 
 def run(connection: Connection) -> None:
+    """Run the migrations on a connection."""
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -33,7 +37,7 @@ def run(connection: Connection) -> None:
         render_as_batch=True,
         transactional_ddl=True,  # also on SQLite: the store begins its transactions itself
         compare_type=True,
-        render_item=_render,
+        render_item=_render_type,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -26,7 +26,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.util import LRUCache
 
-from pipeline.demo_site import Newsroom, serve
+from pipeline.demo_site import DemoServer, serve_demo_sites
 from pipeline.jobs import child_process
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db import engine, migrate
@@ -64,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
         given = nursery()
         config.stash[CRAWLER] = given.__enter__()
         config.add_cleanup(lambda: given.__exit__(None, None, None))
-    child_process.CRAWLER = (
+    child_process.CRAWLER_COMMAND = (
         config.stash[CRAWLER] if CRAWLER in config.stash else tuple(config.workerinput["crawler"])
     )
 
@@ -98,13 +98,13 @@ class Statements(LRUCache):
 STATEMENTS = Statements(2000)
 
 
-def engine_of_a_test(url: URL, make: Any = engine._engine) -> Engine:
+def engine_of_a_test(url: URL, make: Any = engine._create_engine) -> Engine:
     made = make(url)
     made.update_execution_options(compiled_cache=STATEMENTS)
     return made
 
 
-engine._engine = engine_of_a_test
+engine._create_engine = engine_of_a_test
 
 
 hypothesis_settings.register_profile(
@@ -313,7 +313,7 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def newsroom() -> Iterator[Newsroom]:
+def newsroom() -> Iterator[DemoServer]:
     """The newsroom on its first night."""
-    with serve(night=1) as room:
+    with serve_demo_sites(night=1) as room:
         yield room

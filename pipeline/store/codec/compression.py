@@ -1,7 +1,9 @@
-"""Bytes ↔ packed bytes. The coding is stored beside each packed value, so that old ones stay readable.
+"""Compress and decompress bytes with zstd.
 
-A dictionary is whole pages of one site, one after the other, as raw content: it has no format of its own, and any zstd unpacks
-by it. What is packed by one carries a checksum, so that another dictionary is an error and never other bytes.
+The codec is stored beside each compressed value, so that old values stay readable. A dictionary
+is whole pages of one site, one after the other, as raw content: it has no format of its own, and
+any zstd can use it. What is compressed with a dictionary carries a checksum, so that a wrong
+dictionary gives an error and never other bytes.
 """
 
 from __future__ import annotations
@@ -26,34 +28,35 @@ OPTIONS: Final[dict[int, int]] = {
 
 
 class ZstdDictionary:
-    """A dictionary made ready; safe to share between threads."""
+    """A dictionary that is loaded. Threads may share it."""
 
     def __init__(self, content: bytes) -> None:
         self.size = len(content)
         self._zstd_dict = zstd.ZstdDict(content, is_raw=True)
 
     def compress(self, body: bytes) -> tuple[str, bytes]:
-        """(coding, packed bytes)."""
-        # digested: its tables are made once, and so it is three times as fast as no dictionary at all
-        return ZSTD_DICT, zstd.compress(
-            body, options=OPTIONS, zstd_dict=self._zstd_dict.as_digested_dict
-        )
+        """Compress with this dictionary and return the codec and the compressed bytes."""
+        # Digested: its tables are built once, which makes it three times as fast as no dictionary.
+        digested = self._zstd_dict.as_digested_dict
+        return ZSTD_DICT, zstd.compress(body, options=OPTIONS, zstd_dict=digested)
 
     def decompress(self, body: bytes) -> bytes:
+        """Decompress what was compressed with this dictionary."""
         return zstd.decompress(body, self._zstd_dict)
 
 
 def compress(body: bytes) -> tuple[str, bytes]:
-    """(coding, packed bytes)."""
+    """Compress without a dictionary and return the codec and the compressed bytes."""
     try:
-        return ZSTD, _thread_local.compressor.compress(body, zstd.ZstdCompressor.FLUSH_FRAME)
-    except BaseException:  # it may hold half a body now
+        frame = _thread_local.compressor.compress(body, zstd.ZstdCompressor.FLUSH_FRAME)
+    except BaseException:  # the compressor may hold a part of the body now
         _thread_local.compressor = zstd.ZstdCompressor(LEVEL)
         raise
+    return ZSTD, frame
 
 
 class _ThreadLocalCompressor(threading.local):
-    """To make a compressor takes a fifth of the time of a page."""
+    """A compressor for each thread: to create one takes a fifth of the time of a page."""
 
     def __init__(self) -> None:
         self.compressor = zstd.ZstdCompressor(LEVEL)
@@ -62,39 +65,65 @@ class _ThreadLocalCompressor(threading.local):
 _thread_local = _ThreadLocalCompressor()
 
 
-def decompress(coding: str, body: bytes, words: ZstdDictionary | None = None) -> bytes:
-    """The bytes as they were. Raises ValueError on a coding that this version does not know, and for bytes that are damaged."""
-    if coding not in (ZSTD, ZSTD_DICT):
-        raise ValueError(f"unknown coding {coding!r}")
-    if coding == ZSTD_DICT and words is None:
-        raise ValueError("the dictionary that it was packed by is missing")
+def decompress(codec: str, body: bytes, dictionary: ZstdDictionary | None = None) -> bytes:
+    """Decompress stored bytes.
+
+    Args:
+        codec: The codec that is stored beside them.
+        body: The compressed bytes.
+        dictionary: The dictionary that they were compressed with.
+
+    Raises:
+        ValueError: The bytes are damaged, or this version does not know the codec.
+    """
+    if codec not in (ZSTD, ZSTD_DICT):
+        raise ValueError(f"unknown codec {codec!r}")
+    if codec == ZSTD_DICT and dictionary is None:
+        raise ValueError("the dictionary that it was compressed with is missing")
     try:
-        return zstd.decompress(body) if coding == ZSTD or words is None else words.decompress(body)
+        if codec == ZSTD or dictionary is None:
+            return zstd.decompress(body)
+        return dictionary.decompress(body)
     except (zstd.ZstdError, MemoryError) as error:
         raise ValueError(f"damaged: {error}") from None
 
 
-def select_dictionary_pages(pages: Sequence[bytes], most: int, largest: int) -> tuple[int, ...]:
-    """Which pages make the best dictionary, best last since zstd reaches what is near more cheaply: at most so many, of so many
-    bytes in all. The next one is always that by which the others come to least."""
-    chosen: list[int] = []
-    while len(chosen) < most:
-        room = largest - sum(len(pages[each]) for each in chosen)
-        left = [number for number in range(len(pages)) if number not in chosen]
-        fit = [number for number in left if len(pages[number]) <= room]
-        if not fit or len(left) < 2:
+def select_dictionary_pages(
+    pages: Sequence[bytes], max_pages: int, max_bytes: int
+) -> tuple[int, ...]:
+    """Select the pages that make the best dictionary.
+
+    Each next page is the one with which the remaining pages compress to the least bytes.
+
+    Args:
+        pages: The candidates.
+        max_pages: How many pages the dictionary may have.
+        max_bytes: How many bytes they may have together.
+
+    Returns:
+        Indexes into `pages`, the best last, since zstd refers to near bytes more cheaply.
+    """
+    selected: list[int] = []
+    while len(selected) < max_pages:
+        room = max_bytes - sum(len(pages[index]) for index in selected)
+        remaining = [index for index in range(len(pages)) if index not in selected]
+        candidates = [index for index in remaining if len(pages[index]) <= room]
+        if not candidates or len(remaining) < 2:
             break
-        chosen.insert(0, min(fit, key=lambda number: _compressed_size_of_rest([number, *chosen], pages)))
-    return tuple(chosen)
+        sizes = {index: _compressed_size_of_rest([index, *selected], pages) for index in candidates}
+        selected.insert(0, min(candidates, key=sizes.__getitem__))
+    return tuple(selected)
 
 
-def _compressed_size_of_rest(chosen: Sequence[int], pages: Sequence[bytes]) -> int:
-    words = ZstdDictionary(concat(pages[each] for each in chosen))
-    return sum(
-        len(words.compress(page)[1]) for number, page in enumerate(pages) if number not in chosen
-    )
+def _compressed_size_of_rest(selected: Sequence[int], pages: Sequence[bytes]) -> int:
+    dictionary = ZstdDictionary(concat(pages[index] for index in selected))
+    size = 0
+    for index, page in enumerate(pages):
+        if index not in selected:
+            size += len(dictionary.compress(page)[1])
+    return size
 
 
 def concat(pages: Iterable[bytes]) -> bytes:
-    """The content of a dictionary that is made of these pages."""
+    """Return the content of a dictionary that consists of these pages."""
     return b"".join(pages)

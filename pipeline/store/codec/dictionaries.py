@@ -1,8 +1,8 @@
-"""Dictionaries at hand: payloads of a Site share most of their bytes, so they are packed by earlier pages of it.
+"""Load the dictionaries that payloads are compressed with, and keep them in memory.
 
-Promises that a dictionary is read once and then at hand for as long as it is in use, within a bound of memory; that one whose
-bytes are not those of its digest is never used; and that payloads without one are read as ever. How one is made is left to
-`training`.
+The payloads of a site share most of their bytes, so they are compressed with earlier pages of the
+site. A dictionary is read once and stays in memory within a limit. One whose bytes do not have
+its digest is never used. How a dictionary is made stands in `dictionary_training`.
 """
 
 from __future__ import annotations
@@ -18,65 +18,76 @@ from sqlalchemy import Connection, Engine, select
 from pipeline.store.codec.compression import ZstdDictionary, decompress
 from pipeline.store.db.schema import DictionaryRow, PayloadRow
 
-MAX_CACHED_BYTES: Final = 48 << 20  # bytes of dictionaries at hand, of one archive
-COMPRESSED_COLUMNS: Final = (
-    PayloadRow.codec,
-    PayloadRow.body,
-    PayloadRow.dictionary_id,
-)  # what it takes to have the bytes of a Payload
+MAX_CACHED_BYTES: Final = 48 << 20  # of the dictionaries of one archive
+# what `decompress_payload` needs
+COMPRESSED_COLUMNS: Final = (PayloadRow.codec, PayloadRow.body, PayloadRow.dictionary_id)
 
 
 class DamagedDictionary(ValueError):
-    """A dictionary that is not there, or not what it was."""
+    """A dictionary is missing, or its bytes have changed."""
 
 
 _cache: WeakKeyDictionary[Engine, OrderedDict[int, ZstdDictionary]] = WeakKeyDictionary()
 _cache_lock = Lock()
 
 
-def decompress_payload(db: Connection, coding: str, body: bytes, dictionary: int | None) -> bytes:
-    """The bytes of a Payload as they were. Raises ValueError where they, or their dictionary, are damaged."""
-    return decompress(coding, body, None if dictionary is None else load_dictionary(db, dictionary))
+def decompress_payload(db: Connection, codec: str, body: bytes, dictionary_id: int | None) -> bytes:
+    """Decompress a payload, given its `COMPRESSED_COLUMNS`.
+
+    Raises:
+        ValueError: The payload or its dictionary is damaged.
+    """
+    if dictionary_id is None:
+        return decompress(codec, body)
+    return decompress(codec, body, load_dictionary(db, dictionary_id))
 
 
-def load_dictionary(db: Connection, number: int) -> ZstdDictionary:
-    """A dictionary, ready for use. Raises DamagedDictionary."""
+def load_dictionary(db: Connection, dictionary_id: int) -> ZstdDictionary:
+    """Return a dictionary from memory or from the archive.
+
+    Raises:
+        DamagedDictionary: It is missing, or its bytes have changed.
+    """
     with _cache_lock:
-        held = _cache.setdefault(db.engine, OrderedDict())
-        if number in held:
-            held.move_to_end(number)
-            return held[number]
-    found = ZstdDictionary(dictionary_content(db, number))
+        cached = _cache.setdefault(db.engine, OrderedDict())
+        if dictionary_id in cached:
+            cached.move_to_end(dictionary_id)
+            return cached[dictionary_id]
+    dictionary = ZstdDictionary(dictionary_content(db, dictionary_id))
     with _cache_lock:
-        held[number] = found
-        while len(held) > 1 and sum(each.size for each in held.values()) > MAX_CACHED_BYTES:
-            held.popitem(last=False)
-    return found
+        cached[dictionary_id] = dictionary
+        total = sum(entry.size for entry in cached.values())
+        while len(cached) > 1 and total > MAX_CACHED_BYTES:
+            _, oldest = cached.popitem(last=False)
+            total -= oldest.size
+    return dictionary
 
 
-def dictionary_content(db: Connection, number: int) -> bytes:
-    """The bytes of a dictionary. Raises DamagedDictionary."""
-    row = db.execute(
-        select(DictionaryRow.digest, DictionaryRow.codec, DictionaryRow.body).where(
-            DictionaryRow.id == number
-        )
-    ).first()
+def dictionary_content(db: Connection, dictionary_id: int) -> bytes:
+    """Read the bytes of a dictionary.
+
+    Raises:
+        DamagedDictionary: It is missing, or its bytes have changed.
+    """
+    columns = (DictionaryRow.digest, DictionaryRow.codec, DictionaryRow.body)
+    row = db.execute(select(*columns).where(DictionaryRow.id == dictionary_id)).first()
     if row is None:
-        raise DamagedDictionary(f"dictionary {number} is not there")
+        raise DamagedDictionary(f"dictionary {dictionary_id} is missing")
     try:
-        found = decompress(row.codec, row.body)
+        content = decompress(row.codec, row.body)
     except ValueError as error:
-        raise DamagedDictionary(f"dictionary {number} cannot be unpacked: {error}") from None
-    if sha256(found).hexdigest() != row.digest:
-        raise DamagedDictionary(f"dictionary {number}: its bytes are not those of its digest")
-    return found
+        raise DamagedDictionary(
+            f"dictionary {dictionary_id} cannot be decompressed: {error}"
+        ) from None
+    if sha256(content).hexdigest() != row.digest:
+        raise DamagedDictionary(
+            f"dictionary {dictionary_id}: its bytes are not those of its digest"
+        )
+    return content
 
 
 def current_dictionary_id(db: Connection, site: str) -> int | None:
-    """The dictionary by which new Payloads of a Site are packed: the one that was made of its newest pages."""
-    query = (
-        select(DictionaryRow.id)
-        .where(DictionaryRow.site == site)
-        .order_by(DictionaryRow.tested_until_payload_id.desc(), DictionaryRow.id.desc())
-    )
+    """Return the dictionary for new payloads of a site: the one tested on its newest pages."""
+    newest_first = (DictionaryRow.tested_until_payload_id.desc(), DictionaryRow.id.desc())
+    query = select(DictionaryRow.id).where(DictionaryRow.site == site).order_by(*newest_first)
     return db.scalar(query.limit(1))

@@ -1,7 +1,9 @@
-"""Dictionaries are made: of some stored pages of a Site, when it has enough of them and whenever its pages have changed.
+"""Make compression dictionaries from stored pages of a site.
 
-Promises that a dictionary is kept only where it packs pages that it was not made of clearly smaller than what there is, and
-that the payloads it is made of are packed without any, in the same transaction: so it can be made again from them.
+A site gets its first dictionary when it has enough pages, and another one when its pages have
+changed. A dictionary is saved only where it makes pages that are not part of it clearly smaller.
+The payloads that it consists of are compressed without a dictionary, in the same transaction, so
+that it can be made again from them.
 """
 
 from __future__ import annotations
@@ -11,174 +13,205 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from pipeline.core.models import UrlKind
 from pipeline.store.codec import dictionaries
-from pipeline.store.codec.compression import ZstdDictionary, select_dictionary_pages, concat, compress
+from pipeline.store.codec.compression import (
+    ZstdDictionary,
+    compress,
+    concat,
+    select_dictionary_pages,
+)
 from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import DictionaryRow, PageRow, PayloadRow
 from pipeline.store.db.sql import chunks
 
-MIN_PAGES = 8  # pages of a Site, for its first dictionary
-MAX_NEWEST_PAGES = 32  # pages that are looked at, and that have to be new for another dictionary
-MAX_TEST_PAGES = 8  # pages that a dictionary may be made of, and as many that it is tried on
-MAX_DICTIONARY_PAGES, MAX_DICTIONARY_BYTES = 4, 1 << 20  # pages in a dictionary, and bytes
-MAX_RELATIVE_SIZE = 0.9  # of what there is, at the most, that a new one has to come to
-MAX_DRIFT = (
-    1.25  # times what a dictionary came to on its first pages, from where on another one is tried
-)
-
-AnyRow = Row[*tuple[Any, ...]]
+MIN_PAGES: Final = 8  # of a site for its first dictionary
+MAX_NEWEST_PAGES: Final = 32  # pages looked at; half of them have to be new for another dictionary
+MAX_TEST_PAGES: Final = 8  # candidates for a dictionary, and as many pages to test it on
+MAX_DICTIONARY_PAGES: Final = 4
+MAX_DICTIONARY_BYTES: Final = 1 << 20
+MAX_RELATIVE_SIZE: Final = 0.9  # of a new dictionary's test pages, against the compression before
+# Another dictionary is tried where new pages compress to more than this times the median ratio of
+# the first pages.
+MAX_DRIFT: Final = 1.25
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedDictionary:
-    """A dictionary that would pay: the Payloads that it is made of, its bytes, and what one byte comes to by it."""
+    """A dictionary worth saving."""
 
-    page_payload_ids: tuple[int, ...]
+    page_payload_ids: tuple[int, ...]  # the payloads that it consists of, in order
     content: bytes
-    median_ratio: float
+    median_ratio: float  # of compressed size / size
     tested_until_payload_id: int
 
 
 def retrain_if_needed(store: Database, site: str) -> int | None:
-    """Gives a Site a dictionary where it needs one; the number of a new one. Cheap where nothing is to be done."""
+    """Give a site a dictionary where it needs one. Cheap where there is nothing to do.
+
+    Returns:
+        The id of a new dictionary, or None.
+    """
+    ratio = 0.0
     with store.read() as db:
-        payloads = _newest(db, site)
-        number = dictionaries.current_dictionary_id(db, site)
-        if number is not None:
-            payloads = _new_and_worse(db, number, payloads)
-        if len(payloads) < MIN_PAGES:
+        payload_ids = _newest_payload_ids(db, site)
+        current_id = dictionaries.current_dictionary_id(db, site)
+        if current_id is not None:
+            payload_ids = _drifted_payload_ids(db, current_id, payload_ids)
+        if len(payload_ids) < MIN_PAGES:
             return None
-        made = train(db, payloads, number)
-        if made is None and number is not None:
-            ratio = _ratio(db, payloads)
-    if made is not None:
-        return save(store, site, made)
-    if (
-        number is not None
-    ):  # its pages do not get better by another one: so this is what they come to
+        trained = train(db, payload_ids, current_id)
+        if trained is None and current_id is not None:
+            ratio = _median_ratio(db, payload_ids)
+    if trained is not None:
+        return save(store, site, trained)
+    if current_id is not None:
+        # another dictionary does not help: this ratio is what the pages compress to now
+        values = {"tested_until_payload_id": max(payload_ids), "median_ratio": ratio}
         with store.write() as db:
-            db.execute(
-                update(DictionaryRow)
-                .where(DictionaryRow.id == number)
-                .values(tested_until_payload_id=max(payloads), median_ratio=ratio)
-            )
+            db.execute(update(DictionaryRow).where(DictionaryRow.id == current_id).values(values))
     return None
 
 
-def _newest(db: Connection, site: str) -> list[int]:
-    """Payloads of the newest stories of a Site."""
+def _newest_payload_ids(db: Connection, site: str) -> list[int]:
+    """Return the payloads of the newest stories of a site, sorted."""
     query = select(PageRow.payload_id).where(
         PageRow.site == site, PageRow.payload_id.is_not(None), PageRow.kind == UrlKind.STORY
     )
-    return sorted(
-        {
-            number
-            for number in db.scalars(query.order_by(PageRow.id.desc()).limit(MAX_NEWEST_PAGES))
-            if number is not None
-        }
-    )
+    newest = db.scalars(query.order_by(PageRow.id.desc()).limit(MAX_NEWEST_PAGES))
+    return sorted({payload_id for payload_id in newest if payload_id is not None})
 
 
-def _new_and_worse(db: Connection, number: int, payloads: Sequence[int]) -> list[int]:
-    """Those that came since a dictionary was made, where there are many and they come to much more than they should."""
-    known = db.execute(
+def _drifted_payload_ids(
+    db: Connection, dictionary_id: int, payload_ids: Sequence[int]
+) -> list[int]:
+    """Return the payloads that are newer than a dictionary, where they compress badly with it."""
+    tested = db.execute(
         select(DictionaryRow.tested_until_payload_id, DictionaryRow.median_ratio).where(
-            DictionaryRow.id == number
+            DictionaryRow.id == dictionary_id
         )
     ).one()
-    new = [each for each in payloads if each > known.tested_until_payload_id]
-    return new if len(new) >= MAX_NEWEST_PAGES // 2 and _ratio(db, new) > known.median_ratio * MAX_DRIFT else []
+    newer = [number for number in payload_ids if number > tested.tested_until_payload_id]
+    if len(newer) < MAX_NEWEST_PAGES // 2:
+        return []
+    if _median_ratio(db, newer) <= tested.median_ratio * MAX_DRIFT:
+        return []
+    return newer
 
 
-def _ratio(db: Connection, payloads: Sequence[int]) -> float:
-    """What one byte of these Payloads comes to as they are packed now, in the middle."""
-    rows = db.execute(
-        select(func.length(PayloadRow.body), PayloadRow.size).where(PayloadRow.id.in_(payloads))
-    ).all()
-    return float(median(packed / (size or 1) for packed, size in rows))
+def _median_ratio(db: Connection, payload_ids: Sequence[int]) -> float:
+    """Return the median of compressed size / size of payloads, as they are stored now."""
+    sizes = (func.length(PayloadRow.body), PayloadRow.size)
+    rows = db.execute(select(*sizes).where(PayloadRow.id.in_(payload_ids))).all()
+    return float(median(compressed / (size or 1) for compressed, size in rows))
 
 
-def payload_bodies(db: Connection, payloads: Sequence[int]) -> dict[int, bytes]:
-    """The bytes of Payloads by number, without those that are damaged."""
-    found = dict[int, bytes]()
-    for some in chunks(payloads):
-        for row in db.execute(
-            select(PayloadRow.id, PayloadRow.digest, *COMPRESSED_COLUMNS).where(PayloadRow.id.in_(some))
-        ).all():
+def payload_bodies(db: Connection, payload_ids: Sequence[int]) -> dict[int, bytes]:
+    """Return the bytes of payloads by id. Damaged ones are left out."""
+    bodies: dict[int, bytes] = {}
+    query = select(PayloadRow.id, PayloadRow.digest, *COMPRESSED_COLUMNS)
+    for chunk in chunks(payload_ids):
+        for row in db.execute(query.where(PayloadRow.id.in_(chunk))).all():
             try:
-                body = decompress_payload(db, *row[2:])
+                body = decompress_payload(db, row.codec, row.body, row.dictionary_id)
             except ValueError:
                 continue
             if sha256(body).hexdigest() == row.digest:
-                found[row.id] = body
-    return found
+                bodies[row.id] = body
+    return bodies
 
 
-def train(db: Connection, payloads: Sequence[int], number: int | None = None) -> TrainedDictionary | None:
-    """A dictionary for Payloads like these that packs better than the one of that number, or than none; None where there is
-    none such."""
-    sample = sorted(payloads)[-2 * MAX_TEST_PAGES :]
+def train(
+    db: Connection, payload_ids: Sequence[int], current_id: int | None = None
+) -> TrainedDictionary | None:
+    """Make a dictionary for payloads like these.
+
+    Args:
+        db: A read transaction.
+        payload_ids: Payloads of one site.
+        current_id: The dictionary to compare with; None compares with no dictionary.
+
+    Returns:
+        A dictionary that compresses clearly better, or None where there is none.
+    """
+    sample = sorted(payload_ids)[-2 * MAX_TEST_PAGES :]
     pages = payload_bodies(db, sample)
-    numbers = list(pages)
-    made_of, tried = numbers[::2], [pages[each] for each in numbers[1::2]]
-    chosen = select_dictionary_pages([pages[each] for each in made_of], MAX_DICTIONARY_PAGES, MAX_DICTIONARY_BYTES)
-    if not chosen or not tried:
+    loaded_ids = list(pages)
+    candidates = loaded_ids[::2]
+    test_pages = [pages[payload_id] for payload_id in loaded_ids[1::2]]
+    selected = select_dictionary_pages(
+        [pages[payload_id] for payload_id in candidates], MAX_DICTIONARY_PAGES, MAX_DICTIONARY_BYTES
+    )
+    if not selected or not test_pages:
         return None
-    parts = tuple(made_of[each] for each in chosen)
-    content = concat(pages[each] for each in parts)
-    packed = _packed(ZstdDictionary(content), tried)
-    if sum(packed) > MAX_RELATIVE_SIZE * sum(
-        _packed(dictionaries.load_dictionary(db, number) if number is not None else None, tried)
-    ):
+    page_payload_ids = tuple(candidates[index] for index in selected)
+    content = concat(pages[payload_id] for payload_id in page_payload_ids)
+    sizes = _compressed_sizes(ZstdDictionary(content), test_pages)
+    current = None if current_id is None else dictionaries.load_dictionary(db, current_id)
+    if sum(sizes) > MAX_RELATIVE_SIZE * sum(_compressed_sizes(current, test_pages)):
         return None
-    ratio = median(each / (len(page) or 1) for each, page in zip(packed, tried, strict=True))
-    return TrainedDictionary(parts, content, ratio, max(payloads))
+    ratio = median(size / (len(page) or 1) for size, page in zip(sizes, test_pages, strict=True))
+    return TrainedDictionary(page_payload_ids, content, ratio, max(payload_ids))
 
 
-def _packed(words: ZstdDictionary | None, pages: Sequence[bytes]) -> list[int]:
-    return [len((words.compress(page) if words else compress(page))[1]) for page in pages]
+def _compressed_sizes(dictionary: ZstdDictionary | None, pages: Sequence[bytes]) -> list[int]:
+    compress_page = compress if dictionary is None else dictionary.compress
+    return [len(compress_page(page)[1]) for page in pages]
 
 
-def save(store: Database, site: str, made: TrainedDictionary) -> int:
-    """Keeps a dictionary, and packs what it is made of without any. Returns its number."""
-    coding, body = compress(made.content)
+def save(store: Database, site: str, trained: TrainedDictionary) -> int:
+    """Save a dictionary, and compress the payloads that it consists of without one.
+
+    Returns:
+        The id of the dictionary.
+    """
+    codec, body = compress(trained.content)
     values = {
-        "site": site, "digest": sha256(made.content).hexdigest(), "size": len(made.content), "codec": coding, "body": body,
-        "page_payload_ids": list(made.page_payload_ids), "created_at": datetime.now(UTC), "tested_until_payload_id": made.tested_until_payload_id, "median_ratio": made.median_ratio,
-    }  # fmt: skip
+        "site": site,
+        "digest": sha256(trained.content).hexdigest(),
+        "size": len(trained.content),
+        "codec": codec,
+        "body": body,
+        "page_payload_ids": list(trained.page_payload_ids),
+        "created_at": datetime.now(UTC),
+        "tested_until_payload_id": trained.tested_until_payload_id,
+        "median_ratio": trained.median_ratio,
+    }
     with store.write() as db:
-        for number, page in payload_bodies(db, sorted(set(made.page_payload_ids))).items():
-            db.execute(update(PayloadRow).where(PayloadRow.id == number).values(_plain(page)))
+        pages = payload_bodies(db, sorted(set(trained.page_payload_ids)))
+        for payload_id, page in pages.items():
+            columns = _compressed_without_dictionary(page)
+            db.execute(update(PayloadRow).where(PayloadRow.id == payload_id).values(columns))
         return db.execute(
             insert(DictionaryRow).values(values).returning(DictionaryRow.id)
         ).scalar_one()
 
 
-def _plain(page: bytes) -> dict[str, Any]:
-    coding, body = compress(page)
-    return {"codec": coding, "body": body, "dictionary_id": None}
+def _compressed_without_dictionary(page: bytes) -> dict[str, Any]:
+    codec, body = compress(page)
+    return {"codec": codec, "body": body, "dictionary_id": None}
 
 
-def rebuild(store: Database, number: int) -> bool:
-    """Makes a damaged dictionary again of its parts; whether that could be done."""
+def rebuild(store: Database, dictionary_id: int) -> bool:
+    """Make a damaged dictionary again from its pages.
+
+    Returns:
+        Whether that was possible.
+    """
+    this_dictionary = DictionaryRow.id == dictionary_id
     with store.write() as db:
         row = db.execute(
-            select(DictionaryRow.digest, DictionaryRow.page_payload_ids).where(
-                DictionaryRow.id == number
-            )
+            select(DictionaryRow.digest, DictionaryRow.page_payload_ids).where(this_dictionary)
         ).one()
-        found = payload_bodies(db, row.page_payload_ids)
-        content = concat(found.get(each, b"") for each in row.page_payload_ids)
+        pages = payload_bodies(db, row.page_payload_ids)
+        content = concat(pages.get(payload_id, b"") for payload_id in row.page_payload_ids)
         if sha256(content).hexdigest() != row.digest:
             return False
-        coding, body = compress(content)
-        db.execute(
-            update(DictionaryRow).where(DictionaryRow.id == number).values(codec=coding, body=body)
-        )
+        codec, body = compress(content)
+        db.execute(update(DictionaryRow).where(this_dictionary).values(codec=codec, body=body))
     return True

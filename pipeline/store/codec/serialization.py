@@ -1,43 +1,113 @@
-"""How values are packed into columns."""
+"""Encode extracted pages, metadata and recipes for the database.
+
+Each stored value carries the number of its format. A value of a format that this version does not
+know is refused by name, never read as something else. Fields that a value of the same format
+lacks have their defaults.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from pydantic import TypeAdapter
 
-from pipeline.core import models
+from pipeline.core.errors import StoreError
+from pipeline.core.models import ExtractedPage, Metadata, Recipe
 from pipeline.store.codec.compression import compress, decompress
 
-_DRAFT = TypeAdapter(models.ExtractedPage)
-_METADATA = TypeAdapter(models.Metadata)
-_READ_DRAFT = msgspec.json.Decoder(
-    models.ExtractedPage
-)  # the same JSON in less than half the time: each clean reads every Draft
+EXTRACTED_FORMAT: Final = 1
+METADATA_FORMAT: Final = 1
+
+_EXTRACTED_START: Final = b'{"format":%d,' % EXTRACTED_FORMAT
+_EXTRACTED = TypeAdapter(ExtractedPage)
+_METADATA = TypeAdapter(Metadata)
+# reads the same JSON in less than half the time; each clean reads every extracted page
+_EXTRACTED_DECODER = msgspec.json.Decoder(ExtractedPage)
 
 
-def extracted_to_json(draft: models.ExtractedPage) -> bytes:
-    """A Draft as it is stored, before it is packed."""
-    return _DRAFT.dump_json(draft)
+class UnknownFormat(StoreError, ValueError):
+    """A stored value has a format that this version of Nightdesk does not know."""
 
 
-def encode_extracted(draft: models.ExtractedPage) -> tuple[str, bytes]:
-    """(coding, packed bytes) of a Draft."""
-    return compress(extracted_to_json(draft))
+class _Format(msgspec.Struct):
+    format: int | None = None
 
 
-def decode_extracted(coding: str, body: bytes) -> models.ExtractedPage:
-    """The Draft as it was."""
-    return _READ_DRAFT.decode(decompress(coding, body))
+def extracted_to_json(page: ExtractedPage) -> bytes:
+    """Encode an extracted page as JSON that begins with the number of its format."""
+    return _EXTRACTED_START + _EXTRACTED.dump_json(page)[1:]
 
 
-def metadata_to_json(metadata: models.Metadata) -> dict[str, Any]:
-    """Metadata as JSON values; what is unknown is left out."""
+def extracted_from_json(data: bytes | str) -> ExtractedPage:
+    """Decode an extracted page.
+
+    Raises:
+        UnknownFormat: It has another format.
+        msgspec.MsgspecError: It is damaged.
+    """
+    encoded = data.encode() if isinstance(data, str) else data
+    if not encoded.startswith(_EXTRACTED_START):
+        found = msgspec.json.decode(encoded, type=_Format).format
+        if found != EXTRACTED_FORMAT:
+            raise _unknown_format("extracted page", found, EXTRACTED_FORMAT)
+    return _EXTRACTED_DECODER.decode(encoded)
+
+
+def encode_extracted(page: ExtractedPage) -> tuple[str, bytes]:
+    """Encode an extracted page and return its codec and its compressed bytes."""
+    return compress(extracted_to_json(page))
+
+
+def decode_extracted(codec: str, body: bytes) -> ExtractedPage:
+    """Decode a stored extracted page.
+
+    Args:
+        codec: The name of its codec.
+        body: Its compressed bytes.
+
+    Raises:
+        UnknownFormat: It has another format.
+        ValueError: Its bytes are damaged, or this version does not know the codec.
+        msgspec.MsgspecError: Its JSON is damaged.
+    """
+    return extracted_from_json(decompress(codec, body))
+
+
+def metadata_to_json(metadata: Metadata) -> dict[str, Any]:
+    """Convert metadata to JSON values with the number of their format; defaults are left out."""
     values = _METADATA.dump_python(metadata, mode="json", exclude_defaults=True)
-    return dict(values)
+    return {"format": METADATA_FORMAT, **values}
 
 
-def metadata_from_json(values: dict[str, Any]) -> models.Metadata:
-    """The Metadata as it was."""
-    return msgspec.convert(values, models.Metadata)
+def metadata_from_json(values: dict[str, Any]) -> Metadata:
+    """Convert JSON values back to metadata.
+
+    Raises:
+        UnknownFormat: They have another format.
+        msgspec.MsgspecError: They are damaged.
+    """
+    found = values.get("format") if isinstance(values, dict) else None
+    if found != METADATA_FORMAT:
+        raise _unknown_format("metadata", found, METADATA_FORMAT)
+    return msgspec.convert(values, Metadata)
+
+
+def recipe_from_text(text: str) -> Recipe:
+    """Parse a recipe as `str(recipe)` writes it.
+
+    Raises:
+        UnknownFormat: It has another format.
+    """
+    try:
+        return Recipe.parse(text)
+    except ValueError as error:
+        raise UnknownFormat(f"a stored recipe cannot be read: {error}") from None
+
+
+def _unknown_format(what: str, found: object, known: int) -> UnknownFormat:
+    number = "no format" if found is None else f"format {found}"
+    return UnknownFormat(
+        f"stored {what} has {number}, and this version of Nightdesk reads"
+        f" format {known}; read it with the version that wrote it"
+    )

@@ -1,4 +1,4 @@
-"""Articles as the doors are given them: one value with the fields of the view `articles`, and what its group is."""
+"""Articles as readers get them: one value with the fields of the view `articles`, and its group."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.store.db.sql import chunks
 
 @dataclass(frozen=True, slots=True)
 class ArticleView:
-    """One Article; the fields are those of the view `articles`."""
+    """One article. The fields are those of the view `articles`."""
 
     id: int
     site: str
@@ -38,11 +38,11 @@ class ArticleView:
     revisions: int
     story_group: int
     similarity: float | None
-    copies: int  # other Articles of its group
+    copies: int  # other articles of its group
 
 
 def select_articles() -> Select[*tuple[Any, ...]]:
-    """All Articles, to be narrowed down."""
+    """Return the query for all articles, to be narrowed down."""
     group = func.coalesce(SketchRow.leader_id, ArticleRow.page_id)
     follower = aliased(SketchRow)
     copies = (
@@ -53,15 +53,9 @@ def select_articles() -> Select[*tuple[Any, ...]]:
     )
     page = (PageRow.site, PageRow.url, PageRow.first_seen_at, PageRow.last_matched_at)
     revision = (RevisionRow.text, RevisionRow.number)
+    story_group = (group.label("story_group"), SketchRow.similarity, copies.label("copies"))
     return (
-        select(
-            ArticleRow,
-            *page,
-            *revision,
-            group.label("story_group"),
-            SketchRow.similarity,
-            copies.label("copies"),
-        )
+        select(ArticleRow, *page, *revision, *story_group)
         .join(PageRow, PageRow.id == ArticleRow.page_id)
         .join(RevisionRow, RevisionRow.id == ArticleRow.revision_id)
         .outerjoin(SketchRow, SketchRow.page_id == ArticleRow.page_id)
@@ -69,20 +63,40 @@ def select_articles() -> Select[*tuple[Any, ...]]:
 
 
 def to_article_view(row: Any) -> ArticleView:
-    """A row of `selected`."""
+    """Convert a row of `select_articles`."""
     return ArticleView(
-        row.page_id, row.site, row.url, row.title, tuple(row.authors), row.published_at, row.published_source,
-        row.published_precision, row.modified_at, row.language, row.section, tuple(row.tags), row.image, row.text,
-        row.word_count, row.first_seen_at, row.last_matched_at, row.number, row.story_group, row.similarity, row.copies,
-    )  # fmt: skip
+        id=row.page_id,
+        site=row.site,
+        url=row.url,
+        title=row.title,
+        authors=tuple(row.authors),
+        published_at=row.published_at,
+        published_source=row.published_source,
+        published_precision=row.published_precision,
+        modified_at=row.modified_at,
+        language=row.language,
+        section=row.section,
+        tags=tuple(row.tags),
+        image=row.image,
+        text=row.text,
+        word_count=row.word_count,
+        first_seen_at=row.first_seen_at,
+        last_seen_at=row.last_matched_at,
+        revisions=row.number,
+        story_group=row.story_group,
+        similarity=row.similarity,
+        copies=row.copies,
+    )
 
 
 def articles_by_order_key(db: Connection, keys: Sequence[int]) -> list[ArticleView]:
-    """The Articles of these order keys, in their order, as far as they are there."""
-    found = dict[int, ArticleView]()
+    """Return the articles with these order keys, in the order of the keys.
+
+    A key without an article is left out.
+    """
+    articles: dict[int, ArticleView] = {}
+    query = select_articles().add_columns(ArticleRow.order_key)
     for chunk in chunks(keys):
-        for row in db.execute(
-            select_articles().add_columns(ArticleRow.order_key).where(ArticleRow.order_key.in_(chunk))
-        ):
-            found[row.order_key] = to_article_view(row)
-    return [found[key] for key in keys if key in found]
+        for row in db.execute(query.where(ArticleRow.order_key.in_(chunk))):
+            articles[row.order_key] = to_article_view(row)
+    return [articles[key] for key in keys if key in articles]

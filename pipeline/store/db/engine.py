@@ -1,8 +1,9 @@
-"""Connections: one `Store` for an archive's address, with transactions that are safe on both databases.
+"""Connections to an archive's database, with transactions that are safe on SQLite and PostgreSQL.
 
-Promises that a writer holds the write lock from its first statement (SQLite's default mode loses updates silently), that a
-commit survives a power cut, that a commit whose answer was lost is asked after, and that a database's trouble is told as one
-sentence (`Away`, `StoreError`, `DiskError`).
+A writer holds the write lock from its first statement, because SQLite's default mode loses
+updates silently. A commit survives a power cut. Where the answer to a commit is lost, the server
+is asked whether it was done. Errors of a database become one sentence: `DatabaseUnavailable`,
+`StoreError` or `DiskError`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Engine, RootTransaction, create_engine, event, text
@@ -36,22 +37,11 @@ from pipeline.core.errors import (
     StoreError,
 )
 
-BUSY_SECONDS = 30
-RETRY_DELAYS = (
-    0.1,
-    0.3,
-    1.0,
-    2.0,
-    4.0,
-    8.0,
-    15.0,
-    30.0,
-    30.0,
-    30.0,
-    30.0,
-    30.0,
-)  # seconds: a restart takes some, an upgrade minutes
-PROGRAMMING_ERRORS = (ProgrammingError, IntegrityError, DataError)
+BUSY_TIMEOUT = 30  # seconds
+CONNECT_TIMEOUT: Final = 10  # seconds
+# Seconds. A restart of the server takes some of them, an upgrade takes minutes.
+RETRY_DELAYS = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0, 30.0, 30.0)
+PROGRAMMING_ERRORS: Final = (ProgrammingError, IntegrityError, DataError)
 
 
 T = TypeVar("T")
@@ -59,31 +49,37 @@ log = logging.getLogger(__name__)
 
 
 class Database:
-    """An archive's database. Cheap to make; connects when first used. Safe to share between threads, not between processes."""
+    """The database of an archive. Cheap to create; connects on first use.
+
+    Threads may share it, processes may not.
+    """
 
     def __init__(self, address: str) -> None:
         self.url = parse_address(address)
         self.name = display_name(self.url)
-        self.engine = _engine(self.url)
+        self.engine = _create_engine(self.url)
 
     @property
     def is_sqlite(self) -> bool:
+        """Whether this is SQLite, and not PostgreSQL."""
         return self.url.get_backend_name() == "sqlite"
 
     @property
     def file(self) -> Path | None:
         """The SQLite file, or None on PostgreSQL."""
-        return Path(self.url.database) if self.is_sqlite and self.url.database else None
+        if self.is_sqlite and self.url.database:
+            return Path(self.url.database)
+        return None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A read transaction: sees one state of the archive, blocks nobody."""
+        """Open a read transaction, which sees one state of the archive and blocks nobody."""
         with self.translate_errors(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A write transaction: all of it or nothing, one writer at a time on SQLite."""
+        """Open a write transaction: all of it or nothing, one writer at a time on SQLite."""
         with self.translate_errors(), self.engine.connect() as connection:
             connection = connection.execution_options(nightdesk_write=True)
             with connection.begin() as transaction:
@@ -91,69 +87,83 @@ class Database:
                 self._commit(connection, transaction)
 
     def _commit(self, connection: Connection, transaction: RootTransaction) -> None:
-        """Commits. Where PostgreSQL is lost in that moment, asks it whether it has, so that nothing is done twice."""
+        """Commit. Where the connection to PostgreSQL breaks meanwhile, ask whether it was done.
+
+        Otherwise the caller would do everything a second time.
+        """
         if self.is_sqlite:
             transaction.commit()
             return
-        number = connection.scalar(text("SELECT txid_current_if_assigned()"))
+        transaction_id = connection.scalar(text("SELECT txid_current_if_assigned()"))
         try:
             transaction.commit()
         except DBAPIError as error:
-            if (
-                number is None
-                or not is_connection_lost(error)
-                or not retry_while_unavailable(lambda: self._was_committed(number))
-            ):
+            if transaction_id is None or not is_connection_lost(error):
+                raise
+            if not retry_while_unavailable(lambda: self._was_committed(transaction_id)):
                 raise
 
-    def _was_committed(self, number: int) -> bool:
+    def _was_committed(self, transaction_id: int) -> bool:
         with self.read() as connection:
-            said = connection.scalar(text("SELECT txid_status(:number)"), {"number": number})
-        if said == "in progress":  # by a session that does not know yet that nobody listens
+            query = text("SELECT txid_status(:number)")
+            status = connection.scalar(query, {"number": transaction_id})
+        if status == "in progress":  # the server does not know yet that the client is gone
             raise DatabaseUnavailable(f"{self.name}: a transaction has not come to its end")
-        return bool(said == "committed")
+        return bool(status == "committed")
 
     @contextmanager
     def migration_transaction(self) -> Iterator[Connection]:
-        """A write transaction in which SQLite lets a table that others refer to be rebuilt; what refers to nothing in the end
-        undoes it all."""
+        """Open a write transaction in which SQLite can rebuild a table that others refer to.
+
+        Raises:
+            StoreError: At the end a row refers to a row that does not exist. All is rolled back.
+        """
         with self.translate_errors(), self.engine.connect() as connection:
             connection = connection.execution_options(nightdesk_write=True)
-            self._enforce_references(connection, False)
+            self._set_foreign_keys(connection, "OFF")
             try:
                 with connection.begin():
                     yield connection
-                    if self.is_sqlite and (
-                        lost := connection.exec_driver_sql("PRAGMA foreign_key_check").first()
-                    ):
-                        raise StoreError(
-                            f"{self.name}: the upgrade would lose rows of '{lost[0]}'; nothing was changed"
-                        )
+                    self._check_foreign_keys(connection)
             finally:
-                self._enforce_references(connection, True)
+                self._set_foreign_keys(connection, "ON")
 
-    def _enforce_references(self, connection: Connection, enforced: bool) -> None:
-        """SQLite hears this only between transactions, so it is said to the driver's own connection."""
+    def _check_foreign_keys(self, connection: Connection) -> None:
+        if not self.is_sqlite:
+            return
+        violation = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        if violation is not None:
+            raise StoreError(
+                f"{self.name}: the upgrade would lose rows of '{violation[0]}'; nothing was changed"
+            )
+
+    def _set_foreign_keys(self, connection: Connection, state: str) -> None:
+        """Use the driver's connection: SQLite accepts this only between transactions."""
         driver = connection.connection.driver_connection
         if self.is_sqlite and driver is not None:
-            driver.execute(f"PRAGMA foreign_keys = {'ON' if enforced else 'OFF'}")
+            driver.execute(f"PRAGMA foreign_keys = {state}")
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
-        """Turns a database's error into one sentence that names the archive and what to do."""
+        """Turn an error of the database into one sentence that names the archive and the remedy."""
         try:
             yield
         except DBAPIError as error:
             if isinstance(error, PROGRAMMING_ERRORS):
-                raise  # a fault in our statements wants its traceback
+                raise  # a fault in our statements needs its traceback
             raise translate_error(error, self.name) from error
 
     def close(self) -> None:
+        """Close all connections."""
         self.engine.dispose()
 
 
 def parse_address(address: str) -> URL:
-    """A database address as SQLAlchemy's URL. Raises ConfigError for one that is neither SQLite's nor PostgreSQL's."""
+    """Parse the address of a database.
+
+    Raises:
+        ConfigError: The address is neither SQLite's nor PostgreSQL's, or names no file.
+    """
     address = re.sub(r"^postgres(?=[:+])", "postgresql", address)
     try:
         url = make_url(address)
@@ -163,98 +173,122 @@ def parse_address(address: str) -> URL:
         backend = ""
     if backend not in ("sqlite", "postgresql"):
         raise ConfigError(
-            "database_url: write 'sqlite:///path/to/file.db' or 'postgresql://user:password@host/name'"
+            "database_url: write 'sqlite:///path/to/file.db' or"
+            " 'postgresql://user:password@host/name'"
         )
     if backend == "sqlite" and url.database in (None, "", ":memory:"):
         raise ConfigError(
-            "database_url: an archive in memory would be lost; name a file, as in 'sqlite:///nightdesk.db'"
+            "database_url: an archive in memory would be lost; name a file, as in"
+            " 'sqlite:///nightdesk.db'"
         )
     return url
 
 
 def display_name(url: URL) -> str:
-    """How an archive is named to people: the file, or the address without its password."""
-    return (
-        str(url.database)
-        if url.get_backend_name() == "sqlite"
-        else url.render_as_string(hide_password=True)
-    )
+    """Return the name of an archive for people: the file, or the address without its password."""
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    return url.render_as_string(hide_password=True)
 
 
-def _engine(url: URL) -> Engine:
+def _create_engine(url: URL) -> Engine:
     read_json = msgspec.json.decode  # three times as fast as the standard library's
     if url.get_backend_name() == "sqlite":
-        at_home = {"timeout": BUSY_SECONDS, "check_same_thread": False}
-        engine = create_engine(url, connect_args=at_home, json_deserializer=read_json)
+        arguments: dict[str, Any] = {"timeout": BUSY_TIMEOUT, "check_same_thread": False}
+        engine = create_engine(url, connect_args=arguments, json_deserializer=read_json)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    afar = {"connect_timeout": 10, "application_name": "nightdesk"}
-    return create_engine(url, pool_pre_ping=True, connect_args=afar, json_deserializer=read_json)
+    arguments = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "nightdesk"}
+    return create_engine(
+        url, pool_pre_ping=True, connect_args=arguments, json_deserializer=read_json
+    )
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = (
-        None  # the driver starts no transactions of its own: `begin` below does
-    )
+    # the driver must not start transactions itself: `_begin_sqlite` does
+    connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000}")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("nightdesk_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    is_write = connection.get_execution_options().get("nightdesk_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
 
 
 def is_connection_lost(error: DBAPIError) -> bool:
-    """Whether there is no connection any more, or none to be had."""
+    """Return whether the connection is gone, or could not be opened.
+
+    SQLSTATE classes: 08 is a connection exception, 57P an operator intervention such as a
+    shutdown (PostgreSQL manual, appendix A).
+    """
+    if error.connection_invalidated:
+        return True
+    if not isinstance(error, OperationalError):
+        return False
     state = getattr(error.orig, "sqlstate", "")
-    is_told = isinstance(error, OperationalError) and (
-        state is None or state.startswith(("08", "57P"))
-    )
-    return error.connection_invalidated or is_told
+    return state is None or state.startswith(("08", "57P"))
 
 
-def retry_while_unavailable(call: Callable[[], T], wait: Callable[[float], object] = time.sleep) -> T:
-    """The call's answer, tried again for some minutes while the database is away: each try has to be all or nothing. `wait`
-    gets the seconds of a pause, and ends the patience by an answer that is true."""
-    for pause in RETRY_DELAYS:
+def retry_while_unavailable(
+    call: Callable[[], T], wait: Callable[[float], object] = time.sleep
+) -> T:
+    """Call, and call again for some minutes while the database is unavailable.
+
+    Args:
+        call: A function that does all of its work or nothing.
+        wait: Gets the seconds of each pause. Where it returns something true, no more tries follow.
+
+    Raises:
+        DatabaseUnavailable: The last try failed too.
+    """
+    for delay in RETRY_DELAYS:
         try:
             return call()
         except DatabaseUnavailable as error:
-            log.warning("%s; trying again in %g s", error, pause)
-            if wait(pause):
+            log.warning("%s; trying again in %g s", error, delay)
+            if wait(delay):
                 raise
     return call()
 
 
 def translate_error(error: DBAPIError, name: str) -> NightdeskError:
-    """The error of ours that says in one sentence what a database's error means for its owner."""
-    said = " ".join(str(error.orig or error).split())
-    low = said.lower()
-    if "disk is full" in low or "no space left" in low or "disk i/o error" in low:
+    """Return the error that tells the owner of an archive in one sentence what went wrong.
+
+    Args:
+        error: What the driver raised.
+        name: The archive, as people know it.
+    """
+    message = " ".join(str(error.orig or error).split())
+    lower = message.lower()
+    if "disk is full" in lower or "no space left" in lower or "disk i/o error" in lower:
         return DiskError(
-            f"{name}: no room left to write ({said}); free some space and run the same command again"
+            f"{name}: no room left to write ({message}); free some space and run the same command"
+            " again"
         )
-    if "readonly database" in low or "read-only" in low:
+    if "readonly database" in lower or "read-only" in lower:
         return StoreError(f"{name}: cannot be written; check the rights of the file and its folder")
-    if "database is locked" in low:
+    if "database is locked" in lower:
         return DatabaseUnavailable(
-            f"{name}: locked by another program for more than {BUSY_SECONDS} s; end that one and run the same command again"
+            f"{name}: locked by another program for more than {BUSY_TIMEOUT} s; end that one and"
+            " run the same command again"
         )
-    if "unable to open database file" in low:
+    if "unable to open database file" in lower:
         return StoreError(
             f"{name}: cannot be opened; does its folder exist, and may you write there?"
         )
-    if "not a database" in low or "malformed" in low:
+    if "not a database" in lower or "malformed" in lower:
         return StoreError(
-            f"{name}: is no SQLite archive or is damaged ({said}); restore a backup or name another file"
+            f"{name}: is no SQLite archive or is damaged ({message}); restore a backup or name"
+            " another file"
         )
-    if is_connection_lost(error) or "connect" in low:
+    if is_connection_lost(error) or "connect" in lower:
+        cause = message.split(" Is the server")[0][:200]
         return DatabaseUnavailable(
-            f"{name}: cannot be reached ({said.split(' Is the server')[0][:200]}); is the server up and the address right?"
+            f"{name}: cannot be reached ({cause}); is the server up and the address right?"
         )
-    return StoreError(f"{name}: {said[:300]}")
+    return StoreError(f"{name}: {message[:300]}")

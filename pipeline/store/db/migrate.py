@@ -1,7 +1,8 @@
 """Create and upgrade the schema of an archive; refuse a schema that this code cannot read.
 
-An upgrade is one transaction on both databases, and two processes that start together upgrade once. Alembic takes a sixth of
-a crawl's start to load, so it is imported only where there is something to upgrade.
+An upgrade is one transaction on both databases, and two processes that start together upgrade
+once. Alembic takes a sixth of a crawl's start to load, so it is imported only where there is
+something to upgrade.
 """
 
 from __future__ import annotations

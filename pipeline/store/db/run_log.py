@@ -1,6 +1,7 @@
-"""Runs and their ledger: opened, settled entry by entry, closed; and closed for those who died.
+"""Runs and their ledgers: a run is opened, its entries get outcomes, and it is closed.
 
-Promises that a Run that is over has no pending entry, and that its counts are the sums of its entries.
+A closed run has no pending entry, and its counts are the sums of its entries. A run whose process
+died is closed by the next run of its site.
 """
 
 from __future__ import annotations
@@ -17,60 +18,74 @@ from pipeline.store.db.sql import chunks, insert_into, storable, upsert
 
 
 def open_run(db: Connection, site: str, kind: str, recipe: str = "", scope: str = "") -> int:
-    """A new Run's number."""
+    """Open a run and return its id.
+
+    Args:
+        db: A write transaction.
+        site: The site's id.
+        kind: crawl, import, clean, review or rollback.
+        recipe: The recipe of a clean.
+        scope: Which part of the site the run is about; "" for the usual one.
+    """
     values = {
         "site": site,
         "kind": kind,
         "started_at": datetime.now(UTC),
         "status": "running",
         "recipe": recipe,
+        "scope": scope,
+        "counts": {},
     }
-    return int(
-        db.execute(
-            insert(RunRow).values(values | {"scope": scope, "counts": {}}).returning(RunRow.id)
-        ).scalar_one()
-    )
+    return int(db.execute(insert(RunRow).values(values).returning(RunRow.id)).scalar_one())
 
 
 def add_entries(
     db: Connection, run: int, entries: Iterable[tuple[int, Outcome, Reason]], at: datetime
 ) -> None:
-    """Adds Pages to a Run's ledger. A Page that is there already keeps its entry, unless that one refused or passed it over
-    and this one takes it up."""
+    """Add pages to the ledger of a run.
+
+    An existing entry stays as it is. The exception: one that is refused or known and was not
+    fetched becomes pending, and a refused one becomes known.
+
+    Args:
+        db: A write transaction.
+        run: The run's id.
+        entries: Page id, outcome and reason of each entry.
+        at: The time of the entries.
+    """
     rows = [
         {"run_id": run, "page_id": page, "outcome": outcome, "reason": reason, "at": at}
         for page, outcome, reason in entries
     ]
     statement = insert_into(db, LedgerEntryRow)
+    was_not_fetched = and_(
+        or_(LedgerEntryRow.outcome == Outcome.REFUSED, LedgerEntryRow.outcome == Outcome.KNOWN),
+        LedgerEntryRow.status.is_(None),
+    )
+    is_taken_up = and_(was_not_fetched, statement.excluded.outcome == Outcome.PENDING)
+    is_allowed_now = and_(
+        LedgerEntryRow.outcome == Outcome.REFUSED, statement.excluded.outcome == Outcome.KNOWN
+    )
     statement = statement.on_conflict_do_update(
         index_elements=["run_id", "page_id"],
         set_={name: statement.excluded[name] for name in ("outcome", "reason", "at")},
-        where=or_(
-            and_(
-                or_(
-                    LedgerEntryRow.outcome == Outcome.REFUSED,
-                    LedgerEntryRow.outcome == Outcome.KNOWN,
-                ),
-                LedgerEntryRow.status.is_(None),
-                statement.excluded.outcome == Outcome.PENDING,
-            ),
-            and_(
-                LedgerEntryRow.outcome == Outcome.REFUSED,
-                statement.excluded.outcome == Outcome.KNOWN,
-            ),
-        ),
+        where=or_(is_taken_up, is_allowed_now),
     )
     for chunk in chunks(rows):
         db.execute(statement, list(chunk))
 
 
-def record_outcome(db: Connection, run: int, capture: Capture, outcome: Outcome, reason: Reason) -> None:
-    """Writes how a visit ended."""
+def record_outcome(
+    db: Connection, run: int, capture: Capture, outcome: Outcome, reason: Reason
+) -> None:
+    """Write the outcome of one fetch to the ledger."""
     record_outcomes(db, run, ((capture, outcome, reason),))
 
 
-def record_outcomes(db: Connection, run: int, visits: Iterable[tuple[Capture, Outcome, Reason]]) -> None:
-    """Writes how visits ended."""
+def record_outcomes(
+    db: Connection, run: int, outcomes: Iterable[tuple[Capture, Outcome, Reason]]
+) -> None:
+    """Write the outcomes of fetches to the ledger. There has to be at least one."""
     rows = [
         {
             "run_id": run,
@@ -83,14 +98,14 @@ def record_outcomes(db: Connection, run: int, visits: Iterable[tuple[Capture, Ou
             "at": capture.fetched_at,
             "detail": storable(capture.detail),
         }
-        for capture, outcome, reason in visits
+        for capture, outcome, reason in outcomes
     ]
     changed = [name for name in rows[0] if name not in ("run_id", "page_id")]
     db.execute(upsert(db, LedgerEntryRow, ["run_id", "page_id"], changed), rows)
 
 
 def set_link_count(db: Connection, run: int, page: int, links: int) -> None:
-    """Writes how many Links a Place showed."""
+    """Write how many links a source listed."""
     entry = update(LedgerEntryRow).where(
         LedgerEntryRow.run_id == run, LedgerEntryRow.page_id == page
     )
@@ -100,60 +115,80 @@ def set_link_count(db: Connection, run: int, page: int, links: int) -> None:
 def close_run(
     db: Connection, run: int, status: str, detail: str, deferred: Reason
 ) -> dict[str, int]:
-    """Ends a Run and returns its counts by outcome."""
-    pending = (LedgerEntryRow.run_id == run, LedgerEntryRow.outcome == Outcome.PENDING)
-    mine = select(LedgerEntryRow.page_id).where(
-        *pending
-    )  # whatever is leased is pending; all Pages are too many to be asked
+    """Close a run and return its counts by outcome.
+
+    Args:
+        db: A write transaction.
+        run: The run's id.
+        status: finished, stopped, failed or interrupted.
+        detail: A sentence for people; "" for none.
+        deferred: The reason of the entries that are still pending; their pages stay due.
+    """
+    is_pending = (LedgerEntryRow.run_id == run, LedgerEntryRow.outcome == Outcome.PENDING)
+    # what is leased is pending; a search through all pages would take too long
+    pending_pages = select(LedgerEntryRow.page_id).where(*is_pending)
     db.execute(
         update(PageRow)
-        .where(PageRow.id.in_(mine), PageRow.lease_run == run)
+        .where(PageRow.id.in_(pending_pages), PageRow.lease_run == run)
         .values(lease_run=None, lease_until=None)
     )
     db.execute(
-        update(LedgerEntryRow).where(*pending).values(outcome=Outcome.DEFERRED, reason=deferred)
+        update(LedgerEntryRow).where(*is_pending).values(outcome=Outcome.DEFERRED, reason=deferred)
     )
     counts = count_outcomes(db, run)
-    db.execute(
-        update(RunRow)
-        .where(RunRow.id == run)
-        .values(
-            finished_at=datetime.now(UTC), status=status, detail=storable(detail), counts=counts
-        )
-    )
+    values = {
+        "finished_at": datetime.now(UTC),
+        "status": status,
+        "detail": storable(detail),
+        "counts": counts,
+    }
+    db.execute(update(RunRow).where(RunRow.id == run).values(values))
     return counts
 
 
 def count_outcomes(db: Connection, run: int) -> dict[str, int]:
-    """Entries of a Run by outcome."""
+    """Count the ledger entries of a run by outcome."""
     query = (
         select(LedgerEntryRow.outcome, func.count())
         .where(LedgerEntryRow.run_id == run)
         .group_by(LedgerEntryRow.outcome)
     )
-    return {str(outcome): number for outcome, number in db.execute(query)}
+    return {str(outcome): count for outcome, count in db.execute(query)}
 
 
 def close_interrupted_runs(db: Connection, site: str, kind: str) -> tuple[int, ...]:
-    """Ends the Runs of a Site whose process died, and returns their numbers. Only for the holder of the Site's lock."""
+    """Close the runs of a site whose process died, and return their ids.
+
+    The caller has to hold the lock of the site.
+    """
     query = select(RunRow.id).where(
         RunRow.site == site, RunRow.kind == kind, RunRow.status == "running"
     )
-    dead = tuple(db.scalars(query))
-    for run in dead:
+    run_ids = tuple(db.scalars(query))
+    for run in run_ids:
         close_run(db, run, "interrupted", "the process ended before its work", Reason.INTERRUPTED)
-    return dead
+    return run_ids
 
 
 def running_message(store: Database, site: str, kind: str, holder: str = "") -> str:
-    """The sentence for someone who came second; `holder` names the process that was first, where it is known."""
+    """Return the sentence for somebody who starts a run while another one is active.
+
+    Args:
+        store: The archive.
+        site: The site's id.
+        kind: The kind of the run.
+        holder: The process that holds the lock, where it is known.
+    """
     query = select(RunRow.id, RunRow.started_at).where(
         RunRow.site == site, RunRow.kind == kind, RunRow.status == "running"
     )
     with store.read() as db:
         row = db.execute(query.order_by(RunRow.id.desc())).first()
-    what = "crawled" if kind == "crawl" else "cleaned"
+    action = "crawled" if kind == "crawl" else "cleaned"
     if row is None:
-        return f"{site}: is already being {what} by {holder or 'another process'}; let it finish"
-    who = ", ".join(filter(None, (f"run {row.id}", holder)))
-    return f"{site}: already being {what} since {row.started_at:%Y-%m-%d %H:%M} UTC ({who}); let it finish"
+        return f"{site}: is already being {action} by {holder or 'another process'}; let it finish"
+    owner = f"run {row.id}, {holder}" if holder else f"run {row.id}"
+    return (
+        f"{site}: already being {action} since {row.started_at:%Y-%m-%d %H:%M} UTC ({owner});"
+        " let it finish"
+    )

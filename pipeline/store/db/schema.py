@@ -1,10 +1,12 @@
 """The tables: one schema for SQLite and PostgreSQL.
 
-Above the waterline (page, payload, dictionary, capture) bytes are written once: they may be packed in another way, and stay the
-same bytes. Below it (draft, extraction, revision, article, line, sketch) everything can be made again from them. A change here
-needs a migration: `alembic check` compares them.
-People query the views `articles` and `ledger`, never these tables; the README documents the views' columns, and the migration
-that last changed a view holds its text. The full-text index is of each engine's own kind, so it stands in migrations too.
+Each table declares whether it is kept for ever, derived from the kept ones, or private to this
+installation: see `TableRole`. The bytes of a payload may be compressed in another way later, and
+stay the same bytes. A change here needs a migration: `alembic check` compares them.
+
+People query the views `articles` and `ledger`, never these tables. The README documents the
+columns of the views, and the migration that last changed a view holds its text. The full-text
+index has its own kind on each database, so it is created by a migration too.
 """
 
 from __future__ import annotations
@@ -15,60 +17,64 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pipeline.store.db.types import Base, BigId
+from pipeline.store.db.types import Base, BigId, TableRole
 
-OUTSIDE_MODELS: Final = (
-    "article_index"  # tables of this prefix are the full-text index: not compared with the models
-)
+# Tables of this prefix are the full-text index. They are not compared with the models.
+OUTSIDE_MODELS: Final = "article_index"
+
+
+def _partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    condition = text(where)
+    return Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
 
 
 class DictionaryRow(Base):
-    """Earlier pages of a Site, one after the other, by which its Payloads are packed. Its bytes never change, and it stays for
-    as long as anything is packed by it."""
+    """Earlier pages of a site, one after the other, with which its payloads are compressed.
 
+    Its bytes never change, and it stays as long as any payload is compressed with it.
+    """
+
+    table_role = TableRole.KEPT
     __tablename__ = "dictionary"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     site: Mapped[str] = mapped_column(String(64))
     digest: Mapped[str] = mapped_column(String(64))  # SHA-256 of its bytes, hex
-    size: Mapped[int]
+    size: Mapped[int]  # bytes, not compressed
     codec: Mapped[str] = mapped_column(String(16))
     body: Mapped[bytes]
-    page_payload_ids: Mapped[
-        list[Any]
-    ]  # the Payloads that it is made of, in order: packed without any, so that it can be made again
+    # Payloads that the dictionary is made of, in order. They are compressed without a dictionary,
+    # so that a damaged one can be made again from them.
+    page_payload_ids: Mapped[list[Any]]
     created_at: Mapped[datetime]
-    # what it was tried on: up to which Payload, and what one byte of these came to in the middle
+    # the newest payload that it was tested on, and the median of compressed size / size there
     tested_until_payload_id: Mapped[int] = mapped_column(BigInteger)
     median_ratio: Mapped[float]
     __table_args__ = (Index("ix_dictionary_site_tested_until", "site", "tested_until_payload_id"),)
 
 
 class PayloadRow(Base):
-    """Stored bytes, named by their digest."""
+    """Stored bytes, identified by their digest."""
 
+    table_role = TableRole.KEPT
     __tablename__ = "payload"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    digest: Mapped[str] = mapped_column(
-        String(64), unique=True
-    )  # SHA-256 of the bytes as served, hex
-    size: Mapped[int]  # of the bytes as served
-    codec: Mapped[str] = mapped_column(String(16))  # how `body` is packed: see `coding`
+    digest: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256 as served, hex
+    size: Mapped[int]  # bytes as served
+    codec: Mapped[str] = mapped_column(String(16))  # of `body`: see `codec.compression`
     body: Mapped[bytes]
-    dictionary_id: Mapped[int | None] = mapped_column(
-        ForeignKey("dictionary.id")
-    )  # that it is packed by
+    dictionary_id: Mapped[int | None] = mapped_column(ForeignKey("dictionary.id"))
     media_type: Mapped[str]
-    charset: Mapped[str]  # as the first answer that brought these bytes declared it
+    charset: Mapped[str]  # as the first response with these bytes declared it
     first_seen_at: Mapped[datetime]
     __table_args__ = (
-        Index("ix_payload_dictionary", "dictionary_id", postgresql_where=text("dictionary_id IS NOT NULL"),
-              sqlite_where=text("dictionary_id IS NOT NULL")),
-    )  # fmt: skip
+        _partial_index("ix_payload_dictionary", "dictionary_id", where="dictionary_id IS NOT NULL"),
+    )
 
 
 class PageRow(Base):
-    """The lasting identity of a URL, when it is due, and what its newest Payload and cleaning are."""
+    """The lasting identity of a URL, when it is due, and its newest payload and clean."""
 
+    table_role = TableRole.KEPT
     __tablename__ = "page"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     site: Mapped[str] = mapped_column(String(64))
@@ -76,6 +82,7 @@ class PageRow(Base):
     url: Mapped[str]
     url_key: Mapped[str] = mapped_column(String(32), unique=True)
     first_seen_at: Mapped[datetime]
+    # what links to the page said of it
     announced_title: Mapped[str] = mapped_column(server_default="")
     announced_published_at: Mapped[datetime | None]
     announced_modified_at: Mapped[datetime | None]
@@ -91,58 +98,55 @@ class PageRow(Base):
     etag: Mapped[str] = mapped_column(server_default="")
     last_modified: Mapped[str] = mapped_column(server_default="")
     redirect_to: Mapped[int | None] = mapped_column(ForeignKey("page.id"))
-    story_key: Mapped[str] = mapped_column(
-        String(32), server_default=""
-    )  # one for all addresses of a story: see `twins`
-    # the newest bytes, and the last visit that met them
+    # the same for all URLs of a story: see `crawl.duplicate_urls`
+    story_key: Mapped[str] = mapped_column(String(32), server_default="")
+    # the newest bytes, and the last fetch that returned them
     payload_id: Mapped[int | None] = mapped_column(ForeignKey("payload.id"))
     last_matched_at: Mapped[datetime | None]
     gone_at: Mapped[datetime | None]
-    # cleaning: stale when the newest payload or the recipe is another than these, or when the site's memory touched it
+    # A page is stale when the newest payload or the recipe differs from these, or when the
+    # site profile has changed for its lines.
     clean_payload_id: Mapped[int | None] = mapped_column(BigInteger)
     clean_recipe: Mapped[str] = mapped_column(String(40), server_default="")
     needs_clean: Mapped[bool] = mapped_column(server_default=text("false"))
-    # when the site's memory last learnt of it; null where it never did, or has let go of the lines that it alone shows
+    # When the site profile last learnt from the page. Null where it never did, and where it has
+    # forgotten the lines that only this page shows.
     profile_updated_at: Mapped[datetime | None]
     __table_args__ = (
         Index(None, "site", "due_at"),
-        Index("ix_page_profile", "site", "profile_updated_at", postgresql_where=text("profile_updated_at IS NOT NULL"),
-              sqlite_where=text("profile_updated_at IS NOT NULL")),
+        _partial_index(
+            "ix_page_profile", "site", "profile_updated_at", where="profile_updated_at IS NOT NULL"
+        ),
         Index(None, "payload_id"),
-        Index("ix_page_story", "site", "story_key", postgresql_where=text("story_key <> ''"),
-              sqlite_where=text("story_key <> ''")),
-        Index("ix_page_stored", "site", "id", postgresql_where=text("payload_id IS NOT NULL"),
-              sqlite_where=text("payload_id IS NOT NULL")),
-    )  # fmt: skip
+        _partial_index("ix_page_story", "site", "story_key", where="story_key <> ''"),
+        _partial_index("ix_page_stored", "site", "id", where="payload_id IS NOT NULL"),
+    )
 
 
 class RunRow(Base):
-    """One crawl or one clean of a Site."""
+    """One crawl or one clean of a site."""
 
+    table_role = TableRole.KEPT
     __tablename__ = "run"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     site: Mapped[str] = mapped_column(String(64))
-    kind: Mapped[str] = mapped_column(String(16))  # crawl, clean, review, rollback
+    kind: Mapped[str] = mapped_column(String(16))  # crawl, import, clean, review, rollback
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
-    status: Mapped[str] = mapped_column(
-        String(16)
-    )  # running, finished, stopped, failed, interrupted
+    # running, finished, stopped, failed, interrupted
+    status: Mapped[str] = mapped_column(String(16))
     detail: Mapped[str] = mapped_column(server_default="")
     recipe: Mapped[str] = mapped_column(String(40), server_default="")
-    scope: Mapped[str] = mapped_column(
-        server_default=""
-    )  # what of the Site was asked for; "" for all that is stale
+    scope: Mapped[str] = mapped_column(server_default="")  # "" for all stale pages
     counts: Mapped[dict[str, Any]]
-    pruned_at: Mapped[
-        datetime | None
-    ]  # when its ledger was let go of, or the first of it; `counts` stays
+    pruned_at: Mapped[datetime | None]  # when its ledger was deleted; `counts` stays
     __table_args__ = (Index(None, "site", "kind", "started_at"),)
 
 
 class LedgerEntryRow(Base):
-    """How one Page fared in one Run."""
+    """The outcome of one page in one run."""
 
+    table_role = TableRole.KEPT
     __tablename__ = "ledger_entry"
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
     page_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True)
@@ -153,14 +157,17 @@ class LedgerEntryRow(Base):
     elapsed_ms: Mapped[int] = mapped_column(server_default="0")
     at: Mapped[datetime]
     detail: Mapped[str] = mapped_column(server_default="")
-    links: Mapped[int | None]  # that a place showed
+    links: Mapped[int | None]  # how many links a source listed
     __table_args__ = (Index(None, "page_id"), Index(None, "run_id", "outcome"))
 
 
 class CaptureRow(Base):
-    """One visit that brought something new: bytes, a redirect, a failure, an end. A visit that found nothing new is in the
-    ledger, and in `confirmed_at` of its Page."""
+    """One fetch that returned something new: bytes, a redirect, a failure, or that a page is gone.
 
+    A fetch that returned nothing new is in the ledger, and in `last_matched_at` of its page.
+    """
+
+    table_role = TableRole.KEPT
     __tablename__ = "capture"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     page_id: Mapped[int] = mapped_column(ForeignKey("page.id"))
@@ -177,10 +184,9 @@ class CaptureRow(Base):
     elapsed_ms: Mapped[int]
     location: Mapped[str]
     detail: Mapped[str]
-    opt_outs: Mapped[str] = mapped_column(
-        server_default=""
-    )  # what the page does not want done with it, as in "noai noarchive"
-    prior_seen_at: Mapped[datetime | None]  # last visit that still met the payload before this one
+    # what the page does not allow to be done with it, as in "noai noarchive"
+    opt_outs: Mapped[str] = mapped_column(server_default="")
+    prior_seen_at: Mapped[datetime | None]  # the last fetch that returned the payload before
     __table_args__ = (
         Index(None, "page_id", "fetched_at"),
         Index(None, "payload_id"),
@@ -189,8 +195,9 @@ class CaptureRow(Base):
 
 
 class ExtractedPageRow(Base):
-    """What the extractors made of one Payload; packed."""
+    """What the extractors made of one payload, encoded: see `codec.serialization`."""
 
+    table_role = TableRole.DERIVED
     __tablename__ = "extracted_page"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     payload_id: Mapped[int] = mapped_column(ForeignKey("payload.id"))
@@ -200,26 +207,23 @@ class ExtractedPageRow(Base):
     cost_ms: Mapped[int]
     codec: Mapped[str] = mapped_column(String(16))
     body: Mapped[bytes]
-    in_profile: Mapped[bool] = mapped_column(
-        server_default=text("true")
-    )  # whether the memories of its Sites have seen it
+    in_profile: Mapped[bool] = mapped_column(server_default=text("true"))
     __table_args__ = (
         UniqueConstraint("payload_id", "extractors"),
-        Index(
-            "ix_extracted_page_not_in_profile",
-            "payload_id",
-            postgresql_where=text("NOT in_profile"),
-            sqlite_where=text("NOT in_profile"),
-        ),
+        _partial_index("ix_extracted_page_not_in_profile", "payload_id", where="NOT in_profile"),
     )
 
 
 class CleanResultRow(Base):
-    """A Draft under a Recipe: what was struck and why, and the metadata chosen. The text is Draft minus struck.
+    """An extracted page under a recipe: the removed blocks with reasons, and the chosen metadata.
 
-    A Run that comes to the result which stands only brings its Recipe up to date; another result is a row of its own, so that
-    the one before can be had back. Ids grow with time: the result before this one is the newest `replaced` below it."""
+    The text is the extracted page without the removed blocks. A run with the same result as the
+    current one only updates its recipe. Another result is a row of its own, so that a rollback can
+    restore the one before. Ids grow with time: the result before this one is the newest `replaced`
+    result with a lower id.
+    """
 
+    table_role = TableRole.DERIVED
     __tablename__ = "clean_result"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     page_id: Mapped[int] = mapped_column(ForeignKey("page.id"))
@@ -231,27 +235,31 @@ class CleanResultRow(Base):
     outcome: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(32))
     removed: Mapped[list[Any]]  # [[index, rule, why], …]
-    chosen_metadata: Mapped[dict[str, Any]]  # metadata
+    chosen_metadata: Mapped[dict[str, Any]]  # see `codec.serialization`
     text_digest: Mapped[str] = mapped_column(String(64))
-    run_id: Mapped[int | None] = mapped_column(
-        ForeignKey("run.id", ondelete="SET NULL")
-    )  # the clean that made it
-    status: Mapped[str] = mapped_column(String(16), server_default="accepted")  # see model.Standing
+    # the clean that made it
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id", ondelete="SET NULL"))
+    status: Mapped[str] = mapped_column(String(16), server_default="accepted")  # ResultStatus
     __table_args__ = (
         UniqueConstraint("page_id", "payload_id", "run_id"),
         Index(None, "extracted_page_id"),
         Index(None, "payload_id"),
         Index(None, "run_id"),
-        Index("ix_clean_result_accepted", "page_id", "payload_id", unique=True, postgresql_where=text("status = 'accepted'"),
-              sqlite_where=text("status = 'accepted'")),
-        Index("ix_clean_result_held", "page_id", postgresql_where=text("status = 'held'"),
-              sqlite_where=text("status = 'held'")),
-    )  # fmt: skip
+        _partial_index(
+            "ix_clean_result_accepted",
+            "page_id",
+            "payload_id",
+            where="status = 'accepted'",
+            unique=True,
+        ),
+        _partial_index("ix_clean_result_held", "page_id", where="status = 'held'"),
+    )
 
 
 class RevisionRow(Base):
-    """A stretch of time in which a Page's clean text stayed the same."""
+    """A stretch of time in which the clean text of a page stayed the same."""
 
+    table_role = TableRole.DERIVED
     __tablename__ = "revision"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     page_id: Mapped[int] = mapped_column(ForeignKey("page.id"))
@@ -260,22 +268,24 @@ class RevisionRow(Base):
     title: Mapped[str]
     text: Mapped[str]
     first_seen_at: Mapped[datetime]
-    last_seen_at: Mapped[
-        datetime
-    ]  # of one that still lasts, the visit that brought its bytes: the Page knows the last one
+    # Of a revision that is still current: the fetch that first returned its bytes. The page knows
+    # the last one.
+    last_seen_at: Mapped[datetime]
     __table_args__ = (UniqueConstraint("page_id", "number"), Index(None, "clean_result_id"))
 
 
 class ArticleRow(Base):
-    """A Page as people query it."""
+    """A page as people query it."""
 
+    table_role = TableRole.DERIVED
     __tablename__ = "article"
     page_id: Mapped[int] = mapped_column(
         ForeignKey("page.id"), primary_key=True, autoincrement=False
     )
     revision_id: Mapped[int] = mapped_column(ForeignKey("revision.id"))
     clean_result_id: Mapped[int] = mapped_column(ForeignKey("clean_result.id"))
-    # newest first is `order_key` descending: seconds of the date in the upper bits, the page in the lower ones
+    # Newest first is `order_key` descending: seconds of the date in the upper bits, the page in
+    # the lower ones.
     order_key: Mapped[int] = mapped_column(BigInteger, unique=True)
     title: Mapped[str]
     authors: Mapped[list[Any]]
@@ -291,62 +301,59 @@ class ArticleRow(Base):
     description: Mapped[str]
     word_count: Mapped[int]
     archived_at: Mapped[datetime]
-    index_version: Mapped[str] = mapped_column(
-        String(8), server_default=""
-    )  # the kind of its tokens in the full-text index; "" waits
+    # version of its tokens in the full-text index; "" while it waits to be indexed
+    index_version: Mapped[str] = mapped_column(String(8), server_default="")
     __table_args__ = (
         Index(None, "revision_id"),
         Index(None, "clean_result_id"),
-        Index(
-            "ix_article_unindexed",
-            "page_id",
-            postgresql_where=text("index_version = ''"),
-            sqlite_where=text("index_version = ''"),
-        ),
+        _partial_index("ix_article_unindexed", "page_id", where="index_version = ''"),
     )
 
 
 class SketchRow(Base):
-    """What an Article is compared by, and the group of near-copies that follows from it.
+    """The MinHash sketch that finds near-duplicates of an article, and its story group.
 
-    There is a row for each Page that is or was an Article. One without a version waits: for its first sketch, or because its
-    text or its day may have changed, or because it is no Article any more."""
+    There is a row for each page that is or was an article. A row without a version is pending: it
+    has no sketch yet, its text or its day may have changed, or it is no article any more.
+    """
 
+    table_role = TableRole.DERIVED
     __tablename__ = "sketch"
     page_id: Mapped[int] = mapped_column(
         ForeignKey("page.id"), primary_key=True, autoincrement=False
     )
     site: Mapped[str] = mapped_column(String(64))
-    version: Mapped[str] = mapped_column(String(16), server_default="")  # of what made it
+    version: Mapped[str] = mapped_column(String(16), server_default="")  # of the algorithm
     day: Mapped[int] = mapped_column(server_default="0")
-    shingle_count: Mapped[int] = mapped_column(
-        server_default="0"
-    )  # 0 for a text that is too short to be compared
+    shingle_count: Mapped[int] = mapped_column(server_default="0")  # 0 where the text is too short
     minhash: Mapped[bytes | None]
     numbers: Mapped[bytes | None]
-    leader_id: Mapped[int | None] = mapped_column(
-        BigInteger
-    )  # the Page that its group is named by; null for that one itself
-    similarity: Mapped[float | None]  # to the head
+    leader_id: Mapped[int | None] = mapped_column(BigInteger)  # null for the leader itself
+    similarity: Mapped[float | None]  # to the leader
     __table_args__ = (
-        Index("ix_sketch_waiting", "site", "page_id", postgresql_where=text("version = ''"),
-              sqlite_where=text("version = ''")),
-        Index("ix_sketch_leader", "leader_id", postgresql_where=text("leader_id IS NOT NULL"), sqlite_where=text("leader_id IS NOT NULL")),
-    )  # fmt: skip
+        _partial_index("ix_sketch_waiting", "site", "page_id", where="version = ''"),
+        _partial_index("ix_sketch_leader", "leader_id", where="leader_id IS NOT NULL"),
+    )
 
 
 class SketchBandRow(Base):
-    """Under which keys a Sketch is found. No row refers to anything, since there are many; all go with their Sketch."""
+    """The keys that find a sketch.
 
+    No row refers to another table, since there are many. They are deleted with their sketch.
+    """
+
+    table_role = TableRole.DERIVED
     __tablename__ = "sketch_band"
     key: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     page_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - half the bytes: the index is the table
+    # half the bytes: the index is the table
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own way
 
 
 class LineSightingRow(Base):
-    """The Memory of a Site: which lines and headlines were met on which Pages."""
+    """Part of a site profile: a line or headline, and a page that shows it."""
 
+    table_role = TableRole.DERIVED
     __tablename__ = "line_sighting"
     site: Mapped[str] = mapped_column(String(64), primary_key=True)
     key: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -356,55 +363,60 @@ class LineSightingRow(Base):
 
 
 class ContainerRow(Base):
-    """The Memory of a Site: what stands in its containers, counted in Pages by what given extractors made of them."""
+    """Part of a site profile: what an element of its pages contains, counted in pages."""
 
+    table_role = TableRole.DERIVED
     __tablename__ = "container"
     site: Mapped[str] = mapped_column(String(64), primary_key=True)
     extractors: Mapped[str] = mapped_column(String(16), primary_key=True)
-    name: Mapped[str] = mapped_column(
-        primary_key=True
-    )  # the element and the one around it, as in `div.story > p`
-    main_pages: Mapped[int]  # with most of their story in it
-    story_pages: Mapped[int]  # with story in it, for the most part
-    other_pages: Mapped[int]  # with something else in it
-    first_main_at: Mapped[datetime | None]  # the first and the last visit to one of `pages`
+    # the element and the one around it, as in `div.story > p`
+    name: Mapped[str] = mapped_column(primary_key=True)
+    main_pages: Mapped[int]  # most of their story is in the container
+    story_pages: Mapped[int]  # most of the container is story
+    other_pages: Mapped[int]  # most of the container is something else
+    # the first and the last fetch of one of `main_pages`
+    first_main_at: Mapped[datetime | None]
     last_main_at: Mapped[datetime | None]
-    last_seen_at: Mapped[datetime]  # the last visit to a Page that has it
+    last_seen_at: Mapped[datetime]  # the last fetch of a page that has the container
 
 
 class NightStatsRow(Base):
-    """A crawl and the cleans behind it in numbers: made again from the ledger where the version or the clean is another."""
+    """A crawl and the cleans after it in numbers.
 
+    They are computed again from the ledger where the version or the clean differs.
+    """
+
+    table_role = TableRole.DERIVED
     __tablename__ = "night_stats"
     run_id: Mapped[int] = mapped_column(
         ForeignKey("run.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
-    clean_run_id: Mapped[int] = mapped_column(
-        BigInteger
-    )  # the last clean that is counted; 0 for none
+    clean_run_id: Mapped[int] = mapped_column(BigInteger)  # the last clean counted; 0 for none
     version: Mapped[int]
-    stats: Mapped[dict[str, Any]]  # see health.figures
+    stats: Mapped[dict[str, Any]]
 
 
 class SiteCountsRow(Base):
-    """What a Site had when its newest Run was over: see `tallies`."""
+    """How many pages and articles a site had when its newest run ended: see `site_counts`."""
 
+    table_role = TableRole.DERIVED
     __tablename__ = "site_counts"
     site: Mapped[str] = mapped_column(String(64), primary_key=True)
-    run_id: Mapped[int] = mapped_column(BigInteger)  # the newest Run that it holds for
+    run_id: Mapped[int] = mapped_column(BigInteger)  # the newest run that is counted
     pages: Mapped[int]
     stored: Mapped[int]
     articles: Mapped[int]
 
 
 class IssueRow(Base):
-    """Something that is other than it was with a Site, from the night that showed it first to the one that did not any more."""
+    """Something wrong with the nights of a site, from the first night that shows it to the last."""
 
+    table_role = TableRole.PRIVATE
     __tablename__ = "issue"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     site: Mapped[str] = mapped_column(String(64))
-    kind: Mapped[str] = mapped_column(String(16))  # see health.finding
-    subject: Mapped[str]  # the URL of a place, or ""
+    kind: Mapped[str] = mapped_column(String(16))  # IssueKind
+    subject: Mapped[str]  # the URL of a source, or ""
     sentence: Mapped[str]
     cause: Mapped[str]
     command: Mapped[str]
@@ -412,13 +424,12 @@ class IssueRow(Base):
     opened_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
-    accepted: Mapped[bool] = mapped_column(
-        server_default=text("false")
-    )  # somebody said that this is how it is now
+    accepted: Mapped[bool] = mapped_column(server_default=text("false"))  # by a person, as normal
     notified_at: Mapped[datetime | None]
     closed_notified_at: Mapped[datetime | None]
     __table_args__ = (
         Index(None, "site", "closed_at"),
-        Index("ix_issue_open", "site", "kind", "subject", unique=True, postgresql_where=text("closed_at IS NULL"),
-              sqlite_where=text("closed_at IS NULL")),
-    )  # fmt: skip
+        _partial_index(
+            "ix_issue_open", "site", "kind", "subject", where="closed_at IS NULL", unique=True
+        ),
+    )

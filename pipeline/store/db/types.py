@@ -1,23 +1,25 @@
-"""What columns hold, and how each engine keeps it: aware UTC times, numbers, JSON; and the names of indexes and references."""
+"""Column types that work the same on SQLite and PostgreSQL, and the base class of all tables."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Dialect, Integer, LargeBinary, MetaData, Text
+from sqlalchemy import JSON, BigInteger, Dialect, Integer, LargeBinary, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import DateTime, TypeDecorator
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """Aware UTC times on both databases; SQLite would lose the zone, and a naive time is a bug of ours."""
+    """Aware UTC times on both databases. SQLite would lose the zone; a naive time is a bug."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert an aware time to what the driver stores."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -26,6 +28,7 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert what the driver read to an aware time."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -35,7 +38,18 @@ BigId = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER is a rowi
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 
+class TableRole(StrEnum):
+    """What a table is to the archive."""
+
+    KEPT = "kept"  # recorded once and kept for ever: nothing else could make it again
+    DERIVED = "derived"  # can be made again from the kept tables
+    PRIVATE = "private"  # state of this installation, which says nothing about the sites' pages
+
+
 class Base(DeclarativeBase):
+    """The base class of all tables. Each table declares its `table_role`."""
+
+    table_role: ClassVar[TableRole]
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -51,3 +65,22 @@ class Base(DeclarativeBase):
         dict[str, Any]: Json,
         list[Any]: Json,
     }
+
+
+def role_of(table: Table) -> TableRole:
+    """Return the role of a table.
+
+    Raises:
+        LookupError: The table does not declare a role.
+    """
+    for mapper in Base.registry.mappers:
+        if mapper.local_table is table and "table_role" in vars(mapper.class_):
+            role: TableRole = mapper.class_.table_role
+            return role
+    raise LookupError(f"table '{table.name}' declares no role")
+
+
+def tables_with_role(*roles: TableRole) -> tuple[Table, ...]:
+    """Return the tables with one of these roles, each after the tables that it refers to."""
+    tables = Base.metadata.sorted_tables
+    return tuple(table for table in tables if role_of(table) in roles)
