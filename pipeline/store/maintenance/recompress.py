@@ -117,12 +117,14 @@ def recompress_site(
     return stats
 
 
-def estimate_recompression(database: Database, site: str) -> RecompressStats:
+def estimate_recompression(
+    database: Database, site: str, *, pages_per_step: int = PAGES_PER_STEP
+) -> RecompressStats:
     """Estimate from a few parts of a site what `recompress_site` would save. It changes nothing."""
     with database.read() as db:
         pages = db.scalars(_select_stories(site).order_by(PageRow.id)).all()
         total = sum(len(_uncompressed_sizes(db, site, chunk)) for chunk in chunks(pages))
-    steps = list(chunks(pages, PAGES_PER_STEP))
+    steps = list(chunks(pages, pages_per_step))
     stats = RecompressStats(site)
     for step in steps[:: max(1, -(-len(steps) // ESTIMATE_STEPS))]:
         _recompress_pages(database, site, step, stats, dry=True)

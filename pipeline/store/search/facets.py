@@ -1,7 +1,7 @@
-"""How many articles a query is about: in all, by site, language, author and tag, and over time.
+"""How many articles match a query: in all, by site, language, author and tag, and over time.
 
-Promises a bounded cost. Up to EXACT matches all are counted. Of more, those of one slice of the archive are (one of 64, by
-the pages' numbers, so that both databases take the same) and multiplied: then `exact` is False and every number is an estimate.
+The cost is bounded. Above a limit only the matches in one slice of the archive are counted, and the
+numbers multiplied. A slice is one of 64, chosen by page id, so that both databases use the same.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import Connection, select
 
 from pipeline.fulltext import query_language
-from pipeline.fulltext.query_language import And, Query, Term
+from pipeline.fulltext.query_language import And, Node, Query, Term
 from pipeline.fulltext.tokenizer import SLICE, SLICES
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, PageRow
@@ -22,19 +22,27 @@ from pipeline.store.db.sql import chunks
 from pipeline.store.search import executor, planner
 from pipeline.store.search.index import PAGE_BITS, timestamp_of
 
-EXACT_LIMIT = 1000
+EXACT_LIMIT = 1000  # up to so many matches are counted exactly
 SAMPLE_SIZE = 1000  # matches of a slice whose sites, authors and so on are read
-VALUES_PER_FACET = 20  # values of each facet
-MAX_DAYS = 62  # that are counted one by one
-MAX_MONTHS = 60
+VALUES_PER_FACET = 20
+MAX_DAYS = 62  # a longer time is counted by month
+MAX_MONTHS = 60  # and a time longer than this by year
 
 FacetCount = tuple[str, int]
+"""A value, and how many articles have it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FacetCounts:
-    """Of the matches of a query. `over_time` has every day, month or year (`unit`) from the first match to the last, by its
-    first day; the others have their most frequent values."""
+    """The matches of a query in numbers.
+
+    Attributes:
+        total: All matches.
+        exact: Whether the numbers are exact. Otherwise each of them is an estimate.
+        sites, languages, authors, tags: The most frequent values.
+        unit: "day", "month" or "year".
+        over_time: Each day, month or year from the first match to the last, by its first day.
+    """
 
     total: int
     exact: bool
@@ -46,88 +54,125 @@ class FacetCounts:
     over_time: tuple[tuple[date, int], ...] = ()
 
 
-def count_matches(store: Database, query: str | Query, *, site: str | None = None) -> FacetCounts:
-    """Counts of what a query is about."""
-    asked = query_language.restrict_to_site(
-        query if isinstance(query, Query) else query_language.parse_query(query), site
-    )
-    with store.read() as db:
-        plan = planner.plan_query(db, asked)
-        found = executor.newest_keys(db, plan, EXACT_LIMIT + 1) if plan else []
-        if len(found) <= EXACT_LIMIT:
-            return _counts(db, found, found, 1, 1)
-        sliced = planner.plan_query(db, Query("", And(_sliced(asked))))
-        assert sliced is not None
-        sample = executor.all_keys(db, sliced)
-        part = -(-len(sample) // SAMPLE_SIZE) or 1
-        few = [key for key in sample if (key & ((1 << PAGE_BITS) - 1)) // SLICES % part == 0]
-        if not few:  # by a chance that hardly happens; there are these at the least
-            return replace(_counts(db, found, found, 1, 1), exact=False)
-        return _counts(db, sample, few, SLICES, SLICES * part)
-
-
-def _sliced(query: Query) -> tuple[query_language.Node, ...]:
-    nodes = query.tree.nodes if isinstance(query.tree, And) else (query.tree,) if query.tree else ()
-    return (*nodes, Term(("0",), SLICE))
-
-
-def _counts(
-    db: Connection, keys: Sequence[int], few: Sequence[int], times: int, few_times: int
+def count_matches(
+    database: Database,
+    query: str | Query,
+    *,
+    site: str | None = None,
+    exact_limit: int = EXACT_LIMIT,
 ) -> FacetCounts:
+    """Count the articles that match a query.
+
+    Args:
+        site: Only articles of this site.
+        exact_limit: With more matches than this, the numbers are estimates.
+    """
+    if isinstance(query, str):
+        query = query_language.parse_query(query)
+    query = query_language.restrict_to_site(query, site)
+    with database.read() as db:
+        plan = planner.plan_query(db, query)
+        keys = executor.newest_keys(db, plan, exact_limit + 1) if plan else []
+        if len(keys) <= exact_limit:
+            return _count(db, keys, keys)
+        slice_plan = planner.plan_query(db, Query("", And(_in_first_slice(query))))
+        assert slice_plan is not None
+        slice_keys = executor.all_keys(db, slice_plan)
+        parts = -(-len(slice_keys) // SAMPLE_SIZE) or 1
+        sample = [key for key in slice_keys if _slice_part(key, parts) == 0]
+        if not sample:  # this hardly ever happens; these are at least as many as there are
+            return replace(_count(db, keys, keys), exact=False)
+        return _count(db, slice_keys, sample, SLICES, SLICES * parts)
+
+
+def _in_first_slice(query: Query) -> tuple[Node, ...]:
+    in_slice = Term(("0",), SLICE)
+    if query.tree is None:
+        return (in_slice,)
+    if isinstance(query.tree, And):
+        return (*query.tree.nodes, in_slice)
+    return (query.tree, in_slice)
+
+
+def _slice_part(key: int, parts: int) -> int:
+    page = key & ((1 << PAGE_BITS) - 1)
+    return page // SLICES % parts
+
+
+def _count(
+    db: Connection,
+    keys: Sequence[int],
+    sample: Sequence[int],
+    factor: int = 1,
+    sample_factor: int = 1,
+) -> FacetCounts:
+    """Count all keys, and the values of a sample, and multiply each by its factor."""
     columns = (PageRow.site, ArticleRow.language, ArticleRow.authors, ArticleRow.tags)
     query = select(*columns).join(PageRow, PageRow.id == ArticleRow.page_id)
-    rows = [
-        row
-        for chunk in chunks(few)
-        for row in db.execute(query.where(ArticleRow.order_key.in_(chunk)))
-    ]
-    unit, over_time = _over_time(keys, times)
+    sites: Counter[str] = Counter()
+    languages: Counter[str] = Counter()
+    authors: Counter[str] = Counter()
+    tags: Counter[str] = Counter()
+    for chunk in chunks(sample):
+        for row in db.execute(query.where(ArticleRow.order_key.in_(chunk))):
+            sites[row.site] += 1
+            if row.language:
+                languages[row.language] += 1
+            authors.update(row.authors)
+            tags.update(row.tags)
+    unit, over_time = _count_over_time(keys, factor)
     return FacetCounts(
-        len(keys) * times,
-        times == 1,
-        _most((row.site for row in rows), few_times),
-        _most((row.language for row in rows if row.language), few_times),
-        _most((author for row in rows for author in row.authors), few_times),
-        _most((tag for row in rows for tag in row.tags), few_times),
-        unit,
-        over_time,
+        total=len(keys) * factor,
+        exact=factor == 1,
+        sites=_most_frequent(sites, sample_factor),
+        languages=_most_frequent(languages, sample_factor),
+        authors=_most_frequent(authors, sample_factor),
+        tags=_most_frequent(tags, sample_factor),
+        unit=unit,
+        over_time=over_time,
     )
 
 
-def _most(values: Iterator[str], times: int) -> tuple[FacetCount, ...]:
-    """The most frequent values; of equally frequent ones the first by their letters."""
-    found = sorted(Counter(values).items(), key=lambda each: (-each[1], each[0]))
-    return tuple((value, number * times) for value, number in found[:VALUES_PER_FACET])
+def _most_frequent(counts: Counter[str], factor: int) -> tuple[FacetCount, ...]:
+    """The most frequent values. Equally frequent ones come in alphabetical order."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return tuple((value, number * factor) for value, number in ordered[:VALUES_PER_FACET])
 
 
-def _over_time(keys: Sequence[int], times: int) -> tuple[str, tuple[tuple[date, int], ...]]:
+def _count_over_time(keys: Sequence[int], factor: int) -> tuple[str, tuple[tuple[date, int], ...]]:
     if not keys:
         return "day", ()
-    first, last = timestamp_of(min(keys)).date(), timestamp_of(max(keys)).date()
-    days = (last - first).days
-    unit = "day" if days < MAX_DAYS else "month" if days < MAX_MONTHS * 31 else "year"
-    found = Counter(_start(timestamp_of(key).date(), unit) for key in keys)
-    return unit, tuple(
-        (each, found[each] * times) for each in _every(_start(first, unit), last, unit)
-    )
+    first = timestamp_of(min(keys)).date()
+    last = timestamp_of(max(keys)).date()
+    unit = _unit((last - first).days)
+    counts = Counter(_start(timestamp_of(key).date(), unit) for key in keys)
+    starts = _starts(_start(first, unit), last, unit)
+    return unit, tuple((start, counts[start] * factor) for start in starts)
+
+
+def _unit(days: int) -> str:
+    if days < MAX_DAYS:
+        return "day"
+    if days < MAX_MONTHS * 31:
+        return "month"
+    return "year"
 
 
 def _start(day: date, unit: str) -> date:
-    return (
-        day
-        if unit == "day"
-        else day.replace(day=1)
-        if unit == "month"
-        else day.replace(month=1, day=1)
-    )
+    if unit == "day":
+        return day
+    if unit == "month":
+        return day.replace(day=1)
+    return day.replace(month=1, day=1)
 
 
-def _every(day: date, last: date, unit: str) -> Iterator[date]:
-    while day <= last:
-        yield day
+def _starts(start: date, last: date, unit: str) -> Iterator[date]:
+    """The first day of each day, month or year up to `last`."""
+    while start <= last:
+        yield start
         if unit == "day":
-            day = date.fromordinal(day.toordinal() + 1)
+            start += timedelta(days=1)
         elif unit == "month":
-            day = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+            start = date(start.year + start.month // 12, start.month % 12 + 1, 1)
         else:
-            day = date(day.year + 1, 1, 1)
+            start = date(start.year + 1, 1, 1)

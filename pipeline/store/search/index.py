@@ -1,7 +1,7 @@
-"""The full-text index: FTS5 on SQLite, a tsvector on PostgreSQL, both fed with the same tokens.
+"""The full-text index: FTS5 on SQLite, a tsvector on PostgreSQL, both with the same tokens.
 
-Promises that an Article and its entry are written in one transaction, and that Articles whose entry is missing or of an older
-kind of tokens are known (`Article.indexed`) and can be indexed in small steps. Looking things up is left to `finding`.
+An article and its index row are written in one transaction. `article.index_version` names the
+version of the tokens. Articles without a current row have "" there, and are indexed in small steps.
 """
 
 from __future__ import annotations
@@ -18,83 +18,109 @@ from pipeline.fulltext.tokenizer import IndexableArticle
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, PageRow, RevisionRow
 
-PAGE_BITS = 29  # of an order key: half a billion Pages share one second at the most
-BATCH_SIZE = 100  # Articles that are indexed in one transaction
+PAGE_BITS = 29  # of an order key, so half a billion pages can share one second
+BATCH_SIZE = 100  # articles that are indexed in one transaction
 INSERT_SQL = {
-    "sqlite": "INSERT INTO article_index (rowid, title, body, names, marks) VALUES (:key, :title, :body, :names, :marks)",
-    "postgresql": "INSERT INTO article_index (rowid, words) VALUES (:key, CAST(:words AS tsvector))",
+    "sqlite": (
+        "INSERT INTO article_index (rowid, title, body, names, marks)"
+        " VALUES (:key, :title, :body, :names, :marks)"
+    ),
+    "postgresql": (
+        "INSERT INTO article_index (rowid, words) VALUES (:key, CAST(:words AS tsvector))"
+    ),
 }
 
 
 def order_key(at: datetime, page: int) -> int:
-    """Newest first is this key descending, and it is unique: 33 bits of seconds, then the Page."""
+    """Return the order key of an article: 33 bits of seconds, then the page id.
+
+    It is unique. Sorted by this key from high to low, the newest article comes first.
+    """
     return first_key(at) | page & ((1 << PAGE_BITS) - 1)
 
 
 def first_key(at: datetime) -> int:
-    """The lowest order key of a moment."""
+    """Return the lowest order key of a time."""
     return min(max(int(at.timestamp()), 0), (1 << 33) - 1) << PAGE_BITS
 
 
 def timestamp_of(key: int) -> datetime:
-    """The time that an order key stands for."""
+    """Return the time that an order key stands for."""
     return datetime.fromtimestamp(key >> PAGE_BITS, UTC)
 
 
-def add_articles(db: Connection, sources: Iterable[tuple[int, IndexableArticle]], made: PreparedRows = NO_PREPARED_ROWS) -> None:
-    """Adds Articles that are not there, by their order keys; in their order, since FTS5 writes out what it holds whenever a
-    key is lower than the one before. Rows that were `made` ahead are taken."""
+def add_articles(
+    db: Connection,
+    articles: Iterable[tuple[int, IndexableArticle]],
+    prepared: PreparedRows = NO_PREPARED_ROWS,
+) -> None:
+    """Add articles that are not in the index.
+
+    They are added by ascending key: FTS5 writes out what it holds each time that a key is lower
+    than the one before.
+
+    Args:
+        articles: Order keys and articles.
+        prepared: Rows that are made already. The others are made here.
+    """
     dialect = db.dialect.name
-    ordered = sorted(sources, key=lambda each: each[0])
-    rows = [{"key": key, **(made.get(source) or index_row(dialect, source))} for key, source in ordered]
+    rows: list[dict[str, Any]] = []
+    for key, article in sorted(articles, key=lambda item: item[0]):
+        row = prepared.get(article) or index_row(dialect, article)
+        rows.append({"key": key, **row})
     if rows:
-        db.execute(text(INSERT_SQL[db.dialect.name]), rows)
+        db.execute(text(INSERT_SQL[dialect]), rows)
 
 
 def remove_articles(db: Connection, order_keys: Sequence[int]) -> None:
-    """Takes articles out, as far as they are there."""
+    """Remove articles from the index. Keys that are not there are ignored."""
     if order_keys:
-        db.execute(
-            text("DELETE FROM article_index WHERE rowid = :key"),
-            [{"key": key} for key in order_keys],
-        )
+        statement = text("DELETE FROM article_index WHERE rowid = :key")
+        db.execute(statement, [{"key": key} for key in order_keys])
 
 
-def count_unindexed(store: Database, site: str | None = None) -> int:
-    """Articles that are not in the index as it is made today."""
-    with store.read() as db:
-        return db.scalar(select(func.count()).select_from(_waiting(site).subquery())) or 0
+def count_unindexed(database: Database, site: str | None = None) -> int:
+    """Count the articles that the index does not have, or not with today's tokens."""
+    with database.read() as db:
+        pending = select(func.count()).select_from(_select_unindexed(site).subquery())
+        return db.scalar(pending) or 0
 
 
-def index_pending(store: Database, site: str | None = None) -> int:
-    """Indexes some of the Articles that wait, in one transaction; returns how many. Whoever calls it holds the lock of the
-    Site's cleaning. Killed at any moment, it goes on where it was."""
-    told = (
+def index_pending(
+    database: Database, site: str | None = None, *, batch_size: int = BATCH_SIZE
+) -> int:
+    """Index some of the articles that wait for it, in one transaction.
+
+    The caller holds the clean lock of the site. If the process is killed, the next call goes on.
+
+    Returns:
+        The number of articles that were indexed. 0 means that none is left.
+    """
+    set_version = (
         update(ArticleRow)
         .where(ArticleRow.page_id == bindparam("page"))
         .values(index_version=tokenizer.VERSION)
     )
-    with store.write() as db:
-        pages = list(db.scalars(_waiting(site).limit(BATCH_SIZE)))
-        rows = db.execute(_sources().where(ArticleRow.page_id.in_(pages))).all()
+    with database.write() as db:
+        pages = list(db.scalars(_select_unindexed(site).limit(batch_size)))
+        rows = db.execute(_select_indexable().where(ArticleRow.page_id.in_(pages))).all()
         remove_articles(db, [row.order_key for row in rows])
-        add_articles(db, [(row.order_key, _source(row)) for row in rows])
+        add_articles(db, [(row.order_key, _indexable_article(row)) for row in rows])
         if pages:
-            db.execute(told, [{"page": page} for page in pages])
+            db.execute(set_version, [{"page": page} for page in pages])
     return len(pages)
 
 
-def _waiting(site: str | None) -> Select[int]:
-    query = select(ArticleRow.page_id).where(ArticleRow.index_version == "").order_by(ArticleRow.page_id)
-    return (
-        query.join(PageRow, PageRow.id == ArticleRow.page_id).where(PageRow.site == site)
-        if site
-        else query
-    )
+def _select_unindexed(site: str | None) -> Select[int]:
+    query = select(ArticleRow.page_id).where(ArticleRow.index_version == "")
+    query = query.order_by(ArticleRow.page_id)
+    if site:
+        query = query.join(PageRow, PageRow.id == ArticleRow.page_id).where(PageRow.site == site)
+    return query
 
 
-def _sources() -> Select[*tuple[Any, ...]]:
-    columns = (
+def _select_indexable() -> Select[*tuple[Any, ...]]:
+    query: Select[*tuple[Any, ...]] = select(
         ArticleRow.page_id,
         ArticleRow.order_key,
         PageRow.site,
@@ -102,15 +128,22 @@ def _sources() -> Select[*tuple[Any, ...]]:
         ArticleRow.title,
         ArticleRow.authors,
         ArticleRow.tags,
+        RevisionRow.text,
+        RevisionRow.number,
     )
-    query = select(*columns, RevisionRow.text, RevisionRow.number).join(
-        PageRow, PageRow.id == ArticleRow.page_id
-    )
+    query = query.join(PageRow, PageRow.id == ArticleRow.page_id)
     return query.join(RevisionRow, RevisionRow.id == ArticleRow.revision_id)
 
 
-def _source(row: Any) -> IndexableArticle:
+def _indexable_article(row: Any) -> IndexableArticle:
     return IndexableArticle(
-        row.page_id, row.site, row.language, row.title, row.text, tuple(row.authors), tuple(row.tags), row.number,
-        timestamp_of(row.order_key),
-    )  # fmt: skip
+        page_id=row.page_id,
+        site=row.site,
+        language=row.language,
+        title=row.title,
+        body=row.text,
+        authors=tuple(row.authors),
+        tags=tuple(row.tags),
+        revision_count=row.number,
+        sort_time=timestamp_of(row.order_key),
+    )

@@ -1,14 +1,17 @@
-"""Matches by how much they are about what was asked for.
+"""Matches ordered by relevance with Okapi BM25.
 
-Promises an order that is the same on both databases, since it is computed here, and a bounded cost: the newest matches are
-weighed, and beside them the newest that have all words in the title. A match that is older than all of these is not ranked.
-The weight is that of Okapi BM25 (how often, in how long a text, how rare among the matches), with twice as much for the title.
+The order is the same on both databases, since it is computed here. The cost is bounded: only the
+newest matches are scored, and the newest ones that have all words in the title. An older match is
+not ranked.
+
+BM25: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009). It
+weighs how often a term occurs, in how long a text, and how rare it is, here among the matches.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from json import dumps
 from math import log
@@ -23,24 +26,39 @@ from pipeline.store.db.sql import chunks
 from pipeline.store.search import executor, planner
 from pipeline.store.search.planner import IndexQuery
 
-MAX_NEWEST = 200  # matches that are weighed
-MAX_TITLED = 50  # more, that have all words in their titles
-BM25_K1 = 1.2  # BM25's k1
-BM25_B = 0.75  # BM25's b
+MAX_NEWEST = 200  # newest matches that are scored
+MAX_TITLED = 50  # further matches that have all words in their titles
+BM25_K1 = 1.2
+BM25_B = 0.75
 TITLE_WEIGHT = 2.0
-SCORE_SCALE = 1_000_000  # scores are whole numbers, so that a cursor holds them exactly
-WORDS_SQL = {  # PostgreSQL leaves out what has no places
-    "sqlite": """SELECT order_key, word_count, language, article_index.title AS heads, body AS words FROM json_each(:keys)
-    CROSS JOIN article ON order_key = value CROSS JOIN article_index ON article_index.rowid = order_key""",
-    "postgresql": """SELECT order_key, word_count, language, CAST(ts_filter(words, '{d}') AS text) AS words
-    FROM article JOIN article_index ON rowid = order_key WHERE order_key = ANY(:keys)""",
+SCORE_SCALE = 1_000_000  # scores are whole numbers, so that a cursor can hold them exactly
+# ts_filter drops words without positions, which are not part of the text
+WORDS_SQL = {
+    "sqlite": (
+        "SELECT order_key, word_count, language, article_index.title AS title_words,"
+        " body AS words FROM json_each(:keys)"
+        " CROSS JOIN article ON order_key = value"
+        " CROSS JOIN article_index ON article_index.rowid = order_key"
+    ),
+    "postgresql": (
+        "SELECT order_key, word_count, language, CAST(ts_filter(words, '{d}') AS text) AS words"
+        " FROM article JOIN article_index ON rowid = order_key WHERE order_key = ANY(:keys)"
+    ),
 }
 TermCounts = Mapping[str, int]
+"""Words that begin like a term, and how often each occurs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredMatch:
-    """A match: how often each term stands in it, in which of them its title has part, and how many words it has."""
+    """A match to be scored.
+
+    Attributes:
+        key: The order key of the article.
+        term_counts: How often each term of the query occurs.
+        in_title: Whether each term occurs in the title.
+        word_count: How many words the article has.
+    """
 
     key: int
     term_counts: tuple[int, ...]
@@ -48,123 +66,144 @@ class ScoredMatch:
     word_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class _ArticleWords:
+    title: TermCounts
+    whole: TermCounts  # title and text
+
+
 def has_terms(query: Query) -> bool:
-    """Whether there is anything to weigh by."""
-    return bool(_terms(query))
-
-
-def _terms(query: Query) -> tuple[Term, ...]:
-    return tuple(dict.fromkeys(term for term in positive_terms(query.tree) if term.field in ("", "title")))
+    """Return whether the query has any term to score by."""
+    return bool(_scored_terms(query))
 
 
 def rank_matches(db: Connection, query: Query, plan: IndexQuery) -> list[tuple[int, int]]:
-    """(score, order key) of the matches that are weighed, the best first, then the newest."""
-    found = executor.newest_keys(db, plan, MAX_NEWEST)
-    if len(found) == MAX_NEWEST and query.tree is not None:
-        titled = planner.plan_query(db, Query("", _titled(query.tree)))
-        if titled is not None:
-            found += executor.newest_keys(db, titled.within(plan.start, min(plan.end, found[-1])), MAX_TITLED)
-    return score_matches(_weighed(db, found, _terms(query)))
-
-
-def _titled(node: Node) -> Node:
-    """The same of titles; what must not be there, and filters, stay as they are."""
-    if isinstance(node, Term) and not node.field:
-        return replace(node, field="title")
-    if isinstance(node, And):
-        return And(tuple(map(_titled, node.nodes)))
-    return Or(tuple(map(_titled, node.nodes))) if isinstance(node, Or) else node
+    """Return (score, order key) of the matches that are scored: the best first, then the newest."""
+    keys = executor.newest_keys(db, plan, MAX_NEWEST)
+    if len(keys) == MAX_NEWEST and query.tree is not None:
+        title_plan = planner.plan_query(db, Query("", _in_titles(query.tree)))
+        if title_plan is not None:
+            older = title_plan.within(plan.start, min(plan.end, keys[-1]))
+            keys += executor.newest_keys(db, older, MAX_TITLED)
+    return score_matches(_load_matches(db, keys, _scored_terms(query)))
 
 
 def score_matches(matches: Sequence[ScoredMatch]) -> list[tuple[int, int]]:
-    """(score, order key), the best first."""
+    """Return (score, order key) of some matches, the best first."""
     if not matches:
         return []
-    usual = sum(match.word_count for match in matches) / len(matches) or 1.0
-    has = [sum(1 for match in matches if match.term_counts[n]) for n in range(len(matches[0].term_counts))]
-    rare = [1.0 + log((len(matches) + 1) / (number + 1)) for number in has]
-    return sorted(((_score(match, rare, usual), match.key) for match in matches), reverse=True)
+    average_words = sum(match.word_count for match in matches) / len(matches) or 1.0
+    weights: list[float] = []
+    for number in range(len(matches[0].term_counts)):
+        matches_with_term = sum(1 for match in matches if match.term_counts[number])
+        weights.append(1.0 + log((len(matches) + 1) / (matches_with_term + 1)))
+    scores = [(_score(match, weights, average_words), match.key) for match in matches]
+    return sorted(scores, reverse=True)
 
 
-def _score(match: ScoredMatch, rare: Sequence[float], usual: float) -> int:
-    damp = BM25_K1 * (1 - BM25_B + BM25_B * match.word_count / usual)
-    text_part = sum(
-        weight * times * (BM25_K1 + 1) / (times + damp)
-        for weight, times in zip(rare, match.term_counts, strict=True)
-    )
-    title_part = sum(
-        TITLE_WEIGHT * weight for weight, there in zip(rare, match.in_title, strict=True) if there
-    )
-    return round((text_part + title_part) * SCORE_SCALE)
+def _score(match: ScoredMatch, weights: Sequence[float], average_words: float) -> int:
+    damping = BM25_K1 * (1 - BM25_B + BM25_B * match.word_count / average_words)
+    text_score = 0.0
+    title_score = 0.0
+    for weight, count, in_title in zip(weights, match.term_counts, match.in_title, strict=True):
+        text_score += weight * count * (BM25_K1 + 1) / (count + damping)
+        if in_title:
+            title_score += TITLE_WEIGHT * weight
+    return round((text_score + title_score) * SCORE_SCALE)
 
 
-def _weighed(db: Connection, keys: Sequence[int], terms: Sequence[Term]) -> list[ScoredMatch]:
+def _scored_terms(query: Query) -> tuple[Term, ...]:
+    terms = [term for term in positive_terms(query.tree) if term.field in ("", "title")]
+    return tuple(dict.fromkeys(terms))
+
+
+def _in_titles(node: Node) -> Node:
+    """The same query of titles. Excluded terms and filters stay as they are."""
+    if isinstance(node, Term) and not node.field:
+        return replace(node, field="title")
+    if isinstance(node, And):
+        return And(tuple(map(_in_titles, node.nodes)))
+    if isinstance(node, Or):
+        return Or(tuple(map(_in_titles, node.nodes)))
+    return node
+
+
+def _load_matches(db: Connection, keys: Sequence[int], terms: Sequence[Term]) -> list[ScoredMatch]:
     beginnings = sorted({token[:2] for term in terms for token in term.tokens})
-    sqlite = db.dialect.name == "sqlite"
-    statement, counted = text(WORDS_SQL[db.dialect.name]), _in_order if sqlite else _by_places
-    found = list[ScoredMatch]()
+    is_sqlite = db.dialect.name == "sqlite"
+    statement = text(WORDS_SQL[db.dialect.name])
+    count_words = _words_of_sqlite if is_sqlite else _words_of_postgres
+    matches: list[ScoredMatch] = []
     for chunk in chunks(keys):
-        for row in db.execute(statement, {"keys": dumps(chunk) if sqlite else chunk}):
-            titled, there = counted(row, beginnings)
-            in_title = tuple(times > 0 for times in _times(titled, terms, row.language))
-            found.append(
-                ScoredMatch(row.order_key, _times(there, terms, row.language), in_title, row.word_count)
+        parameter = dumps(chunk) if is_sqlite else chunk
+        for row in db.execute(statement, {"keys": parameter}):
+            words = count_words(row, beginnings)
+            title_counts = _count_terms(words.title, terms, row.language)
+            matches.append(
+                ScoredMatch(
+                    key=row.order_key,
+                    term_counts=_count_terms(words.whole, terms, row.language),
+                    in_title=tuple(count > 0 for count in title_counts),
+                    word_count=row.word_count,
+                )
             )
-    return found
+    return matches
 
 
-def _times(counts: TermCounts, terms: Sequence[Term], language: str) -> tuple[int, ...]:
-    """How often each term stands in a text; of a phrase, how often its rarest word does."""
-    if not counts:
+def _count_terms(words: TermCounts, terms: Sequence[Term], language: str) -> tuple[int, ...]:
+    """How often each term occurs in a text. For a phrase it is how often its rarest word does."""
+    if not words:
         return (0,) * len(terms)
-    return tuple(
-        min(_of_token(counts, term, n, language) for n in range(len(term.tokens))) for term in terms
-    )
+    counts: list[int] = []
+    for term in terms:
+        per_token = [_count_token(words, term, n, language) for n in range(len(term.tokens))]
+        counts.append(min(per_token))
+    return tuple(counts)
 
 
-def _of_token(counts: TermCounts, term: Term, number: int, language: str) -> int:
+def _count_token(words: TermCounts, term: Term, number: int, language: str) -> int:
     token = term.tokens[number]
     if term.prefix and number == len(term.tokens) - 1:
-        return sum(times for each, times in counts.items() if each.startswith(token))
+        return sum(count for word, count in words.items() if word.startswith(token))
     if term.exact or len(term.tokens) > 1:
-        return counts.get(token, 0)
-    return sum(counts[each] for each in tokenizer.word_forms(token, counts, language))
+        return words.get(token, 0)
+    return sum(words[word] for word in tokenizer.word_forms(token, words, language))
 
 
-def _in_order(row: Row, beginnings: Sequence[str]) -> tuple[TermCounts, TermCounts]:
-    """Of words that stand in their order."""
-    return _walked(f" {row.heads} ", beginnings), _walked(f" {row.heads} {row.words} ", beginnings)
+def _words_of_sqlite(row: Row, beginnings: Sequence[str]) -> _ArticleWords:
+    """SQLite stores the words in their order."""
+    title = _count_in_order(f" {row.title_words} ", beginnings)
+    whole = _count_in_order(f" {row.title_words} {row.words} ", beginnings)
+    return _ArticleWords(title, whole)
 
 
-def _walked(line: str, beginnings: Sequence[str]) -> TermCounts:
-    found = Counter[str]()
+def _count_in_order(line: str, beginnings: Iterable[str]) -> TermCounts:
+    counts: Counter[str] = Counter()
     for beginning in beginnings:
-        at = line.find(f" {beginning}")
-        while at >= 0:
-            end = line.index(" ", at + 1)
-            found[line[at + 1 : end]] += 1
-            at = line.find(f" {beginning}", end)
-    return found
+        start = line.find(f" {beginning}")
+        while start >= 0:
+            end = line.index(" ", start + 1)
+            counts[line[start + 1 : end]] += 1
+            start = line.find(f" {beginning}", end)
+    return counts
 
 
-def _by_places(row: Row, beginnings: Sequence[str]) -> tuple[TermCounts, TermCounts]:
-    """Of words with their places, as PostgreSQL writes them: `'h·ferry':3 'ferry':3,18 'levy':4`."""
+def _words_of_postgres(row: Row, beginnings: Sequence[str]) -> _ArticleWords:
+    """PostgreSQL writes words with their positions: `'h·ferry':3 'ferry':3,18 'levy':4`."""
     mark = field_token("title", "")
-    titled = {
-        word[len(mark) :]: 1
-        for word in _placed(row.words, [mark + beginning for beginning in beginnings])
-    }
-    return titled, _placed(row.words, beginnings)
+    marked = _count_positions(row.words, [mark + beginning for beginning in beginnings])
+    title = {word[len(mark) :]: 1 for word in marked}
+    return _ArticleWords(title, _count_positions(row.words, beginnings))
 
 
-def _placed(line: str, beginnings: Sequence[str]) -> TermCounts:
+def _count_positions(line: str, beginnings: Iterable[str]) -> TermCounts:
     line = f" {line} "
-    found = dict[str, int]()
+    counts: dict[str, int] = {}
     for beginning in beginnings:
-        at = line.find(f" '{beginning}")
-        while at >= 0:
-            word = line.index("':", at)
-            end = line.index(" ", word)
-            found[line[at + 2 : word]] = line.count(",", word, end) + 1
-            at = line.find(f" '{beginning}", end)
-    return found
+        start = line.find(f" '{beginning}")
+        while start >= 0:
+            word_end = line.index("':", start)
+            end = line.index(" ", word_end)
+            counts[line[start + 2 : word_end]] = line.count(",", word_end, end) + 1
+            start = line.find(f" '{beginning}", end)
+    return counts

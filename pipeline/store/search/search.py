@@ -1,7 +1,7 @@
-"""What a search brings: a page of Articles with what was found in them, and the place to go on from.
+"""Search results: a page of articles with the matching words marked, and where the next one starts.
 
-Promises pages that stay right while articles come in: a cursor names an article, not a number of rows, so going on costs as
-much as beginning. By rank, the best of the newest matches come (see `ranking`); both orders are the same on both databases.
+Pages stay right while articles come in: a cursor names an article and not a number of rows, so a
+later page costs no more than the first. Both orders are the same on both databases.
 """
 
 from __future__ import annotations
@@ -25,32 +25,45 @@ from pipeline.store.search import executor, planner, ranking
 from pipeline.store.search.planner import IndexQuery
 
 ORDERS = ("newest", "rank")
-MAX_HITS = 1000  # hits of one page
+MAX_HITS = 1000  # of one page
 
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """An Article with what was asked for: in its whole title, and in the best stretch of its text."""
+    """An article with the matching words: in its whole title, and in the best part of its text."""
 
     article: ArticleView
     title: Excerpt
     excerpt: Excerpt
-    cursor: str  # the cursor of what comes behind it
+    cursor: str  # where the hits after this one start
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """A page of hits. `next` is the cursor of the page after it, "" at the end."""
+    """A page of hits.
+
+    Attributes:
+        query: The parsed query.
+        hits: The hits.
+        next: The cursor of the next page, or "" at the end.
+        description: The query in plain words.
+    """
 
     query: Query
     hits: tuple[SearchHit, ...]
     next: str
-    description: str  # the query in a person's words
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """An order key, and where the order is by rank, its score and the end of what was ranked."""
+    """A position in the results.
+
+    Attributes:
+        key: The order key of an article.
+        score: Its score, if the order is by rank.
+        end: The end of the order keys that were ranked, if the order is by rank.
+    """
 
     key: int
     score: int = 0
@@ -58,100 +71,128 @@ class Cursor:
 
 
 def search_articles(
-    store: Database, query: str | Query, limit: int = 20, *, after: str = "", order: str = "newest", site: str | None = None,
+    database: Database,
+    query: str | Query,
+    limit: int = 20,
+    *,
+    after: str = "",
+    order: str = "newest",
+    site: str | None = None,
     unique: bool = False,
-) -> SearchPage:  # fmt: skip
-    """One page of at most `limit` Articles that a query is about, from behind the cursor `after`; an empty query is about all.
-    With `once` the newest match of each group of near-copies. Raises ConfigError for a cursor that is none of this order."""
-    asked = query_language.restrict_to_site(
-        query if isinstance(query, Query) else query_language.parse_query(query), site
-    )
-    place = _place(after, order) if after else None
-    with store.read() as db:
-        plan = planner.plan_query(db, asked)
+) -> SearchPage:
+    """Find one page of the articles that match a query. An empty query matches all.
+
+    Args:
+        limit: The largest number of hits.
+        after: The cursor from which to go on. "" starts with the first hit.
+        order: One of `ORDERS`. "rank" puts the best of the newest matches first.
+        site: Only articles of this site.
+        unique: Return only the newest match of each group of near-duplicates.
+
+    Raises:
+        ConfigError: `after` is no cursor of this order.
+    """
+    if isinstance(query, str):
+        query = query_language.parse_query(query)
+    query = query_language.restrict_to_site(query, site)
+    description = query_language.describe(query)
+    start = _decode(after, order) if after else None
+    with database.read() as db:
+        plan = planner.plan_query(db, query)
         if plan is None:
-            return SearchPage(asked, (), "", query_language.describe(asked))
-        ranked = order == "rank" and ranking.has_terms(asked)
-        walk = _ranked(db, asked, plan, place) if ranked else _newest(db, plan, limit, place)
-        places = list(islice(_once(db, plan, walk) if unique else walk, limit + 1))
-        found = articles_by_order_key(db, [each.key for each in places[:limit]])
-    hits = tuple(
-        _hit(each, asked, _cursor(place, order)) for place, each in zip(places, found, strict=False)
-    )
-    following = _cursor(places[limit - 1], order) if len(places) > limit else ""
-    return SearchPage(asked, hits, following, query_language.describe(asked))
+            return SearchPage(query, (), "", description)
+        if order == "rank" and ranking.has_terms(query):
+            matches = _iter_ranked(db, query, plan, start)
+        else:
+            matches = _iter_newest(db, plan, limit, start)
+        if unique:
+            matches = _iter_unique(db, plan, matches)
+        cursors = list(islice(matches, limit + 1))
+        articles = articles_by_order_key(db, [cursor.key for cursor in cursors[:limit]])
+    hits: list[SearchHit] = []
+    for cursor, article in zip(cursors, articles, strict=False):
+        hits.append(_hit(article, query, _encode(cursor, order)))
+    next_cursor = _encode(cursors[limit - 1], order) if len(cursors) > limit else ""
+    return SearchPage(query, tuple(hits), next_cursor, description)
 
 
-def _hit(article: ArticleView, query: Query, place: str) -> SearchHit:
+def _hit(article: ArticleView, query: Query, cursor: str) -> SearchHit:
     title = excerpts.highlight(article.title, query, "title", article.language)
     excerpt = excerpts.make_excerpt(article.text, query, language=article.language)
-    return SearchHit(article, title, excerpt, place)
+    return SearchHit(article, title, excerpt, cursor)
 
 
-def _newest(db: Connection, plan: IndexQuery, size: int, place: Cursor | None) -> Iterator[Cursor]:
-    """Matches, newest first, asked for as many at a time as a page needs."""
-    plan = plan.within(0, place.key) if place else plan
-    while found := executor.newest_keys(db, plan, size + 1):
-        yield from map(Cursor, found)
-        if len(found) <= size:
+def _iter_newest(
+    db: Connection, plan: IndexQuery, size: int, start: Cursor | None
+) -> Iterator[Cursor]:
+    """Matches, newest first. It reads as many at a time as a page needs."""
+    if start:
+        plan = plan.within(0, start.key)
+    while keys := executor.newest_keys(db, plan, size + 1):
+        yield from map(Cursor, keys)
+        if len(keys) <= size:
             return
-        plan = plan.within(0, found[-1])
+        plan = plan.within(0, keys[-1])
 
 
-def _ranked(db: Connection, query: Query, plan: IndexQuery, place: Cursor | None) -> Iterator[Cursor]:
-    """The best first; what was newer than all that was ranked for the first page is not among them on the next."""
-    end = place.end if place else min(plan.end, next(iter(executor.newest_keys(db, plan, 1)), -1) + 1)
-    scored = ranking.rank_matches(db, query, plan.within(0, end))
-    yield from (
-        Cursor(key, score, end)
-        for score, key in scored
-        if place is None or (-score, -key) > (-place.score, -place.key)
-    )
+def _iter_ranked(
+    db: Connection, query: Query, plan: IndexQuery, start: Cursor | None
+) -> Iterator[Cursor]:
+    """Matches, best first. Later pages leave out articles newer than the first ranking."""
+    if start:
+        end = start.end
+    else:
+        newest = executor.newest_keys(db, plan, 1)
+        end = min(plan.end, newest[0] + 1 if newest else 0)
+    for score, key in ranking.rank_matches(db, query, plan.within(0, end)):
+        if start is None or (score, key) < (start.score, start.key):
+            yield Cursor(key, score, end)
 
 
-def _once(db: Connection, plan: IndexQuery, walk: Iterator[Cursor]) -> Iterator[Cursor]:
-    """Without those that a newer match of the same group stands for."""
-    for place in walk:
-        newer = [key for key in _group(db, place.key) if key > place.key]
+def _iter_unique(db: Connection, plan: IndexQuery, matches: Iterator[Cursor]) -> Iterator[Cursor]:
+    """Leave out a match if a newer article of its group matches, too."""
+    for match in matches:
+        newer = [key for key in _keys_of_group(db, match.key) if key > match.key]
         if not executor.matching_keys(db, plan, newer):
-            yield place
+            yield match
 
 
-def _group(db: Connection, key: int) -> Sequence[int]:
-    """Order keys of the near-copies of an Article, itself included."""
-    own = select(func.coalesce(SketchRow.leader_id, SketchRow.page_id)).join(
-        ArticleRow, ArticleRow.page_id == SketchRow.page_id
+def _keys_of_group(db: Connection, key: int) -> Sequence[int]:
+    """Order keys of an article's group of near-duplicates, its own included."""
+    leader = db.scalar(
+        select(func.coalesce(SketchRow.leader_id, SketchRow.page_id))
+        .join(ArticleRow, ArticleRow.page_id == SketchRow.page_id)
+        .where(ArticleRow.order_key == key)
     )
-    head = db.scalar(own.where(ArticleRow.order_key == key))
-    if head is None:
+    if leader is None:
         return ()
-    group = select(ArticleRow.order_key).join(SketchRow, SketchRow.page_id == ArticleRow.page_id)
-    return db.scalars(
-        group.where(or_(SketchRow.leader_id == head, SketchRow.page_id == head))
-    ).all()
-
-
-def _cursor(place: Cursor, order: str) -> str:
-    numbers = (place.key, place.score, place.end) if order == "rank" and place.end else (place.key,)
-    return (
-        base64.urlsafe_b64encode(".".join(map(str, (order[0], *numbers))).encode())
-        .decode()
-        .rstrip("=")
+    members = (
+        select(ArticleRow.order_key)
+        .join(SketchRow, SketchRow.page_id == ArticleRow.page_id)
+        .where(or_(SketchRow.leader_id == leader, SketchRow.page_id == leader))
     )
+    return db.scalars(members).all()
 
 
-def _place(cursor: str, order: str) -> Cursor:
+def _encode(cursor: Cursor, order: str) -> str:
+    numbers = [cursor.key]
+    if order == "rank" and cursor.end:
+        numbers += [cursor.score, cursor.end]
+    plain = ".".join(map(str, (order[0], *numbers)))
+    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+
+
+def _decode(encoded: str, order: str) -> Cursor:
+    padding = "=" * (-len(encoded) % 4)
     try:
-        kind, *numbers = (
-            base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-            .decode("ascii")
-            .split(".")
-        )
-        place = Cursor(*(int(number) for number in numbers if number.isdecimal()))
+        plain = base64.b64decode(encoded + padding, altchars=b"-_", validate=True)
+        kind, *numbers = plain.decode("ascii").split(".")
+        cursor = Cursor(*(int(number) for number in numbers if number.isdecimal()))
     except (ValueError, TypeError, binascii.Error):
-        kind, place = "", Cursor(0)
-    if kind != order[0] or max(place.key, place.end) > planner.MAX_KEY:
+        kind, cursor = "", Cursor(0)
+    if kind != order[0] or max(cursor.key, cursor.end) > planner.MAX_KEY:
         raise ConfigError(
-            f"'{cursor[:60]}' is no place to go on from: take the one that the page before shows, with the same --sort"
+            f"'{encoded[:60]}' is not a cursor of this search: take the one that the page before"
+            " shows, with the same --sort"
         )
-    return place
+    return cursor

@@ -64,7 +64,9 @@ def found(store: Database) -> list[Fault]:
 
 
 def compact(store: Database, *, dry: bool = False) -> recompress.RecompressStats:
-    return recompress.recompress_site(store, SITE, lambda *_: None, dry=dry)
+    if dry:
+        return recompress.estimate_recompression(store, SITE, pages_per_step=10)
+    return recompress.recompress_site(store, SITE, lambda *_: None, pages_per_step=10)
 
 
 @pytest.fixture
@@ -125,9 +127,8 @@ def dictionaries_of(store: Database) -> list[tuple[object, ...]]:
 
 
 def test_what_is_packed_anew_keeps_its_bytes_and_a_kill_costs_a_step(
-    archive: CrawlSession, store: Database, monkeypatch: pytest.MonkeyPatch
+    archive: CrawlSession, store: Database
 ) -> None:
-    monkeypatch.setattr(recompress, "PAGES", 10)
     night(archive, pages(*range(15)) | pages(*range(15), layout="second"))
     before = dump(store, "payload", without=BYTES)
     plain = dump(store, "payload")
@@ -141,7 +142,7 @@ def test_what_is_packed_anew_keeps_its_bytes_and_a_kill_costs_a_step(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        recompress.recompress_site(store, SITE, kill)
+        recompress.recompress_site(store, SITE, kill, pages_per_step=10)
     stopped = packing(store)
     assert {None} < {number for _, number in stopped}
     lock = locks.acquire(store, f"compact:{SITE}")

@@ -67,7 +67,7 @@ FILL = {  # of each site 20 stories and 4 runs; of each story one visit, one tex
     "extracted_page": """id, payload_id, extractors, created_at, reason, cost_ms, codec, body)
         SELECT i, i, :extractors, :at, '', 1, 'zstd', :body""",
     "clean_result": """id, page_id, payload_id, extracted_page_id, recipe, profile_digest, created_at, outcome, reason, removed, chosen_metadata, text_digest,
-        run_id) SELECT i, i, i, i, :recipe, '', :at, 'archived', '', '[]', '{{}}', '', 1 + i % {runs}""",
+        run_id) SELECT i, i, i, i, :recipe, '', :at, 'archived', '', '[]', '{{"format"\\:1}}', '', 1 + i % {runs}""",
     "revision": """id, page_id, number, clean_result_id, title, text, first_seen_at, last_seen_at)
         SELECT i, i, 1, i, 'Title', 'Text', :at, :at""",
     "article": """page_id, revision_id, clean_result_id, order_key, title, authors, published_source, published_precision,
