@@ -34,6 +34,7 @@ WIDE = ("utf-16", "utf-32", "utf_16", "utf_32")
 # inverted case, frames.
 UNREADABLE = re.compile("[\ufffd\x80-\x9f]")
 MANGLED = re.compile("[\u00c0-\u00ff]{3,}|[а-яё][А-ЯЁ]|[\u2500-\u259f]")
+NOT_ASCII = re.compile(rb"[\x80-\xff\x1b]")
 UNREADABLE_WEIGHT = 3  # one unreadable character counts as much as three mangled ones
 MAX_GOOD_SCORE = 0.02  # share of wrong characters, above which the charset is guessed, too
 
@@ -60,10 +61,11 @@ def decode(body: bytes, declared: str = "") -> str:
 
 
 def _declared_charsets(body: bytes, header: str) -> Iterator[str]:
-    match = META_CHARSET.search(body[:DECLARATION_BYTES])
-    meta = (match[1] or match[2]).decode("ascii", "replace") if match else ""
-    for label in (header, meta):
-        name = resolve_encoding(label[:MAX_LABEL_LENGTH]) if label else None
+    labels = [header]
+    if match := META_CHARSET.search(body[:DECLARATION_BYTES]):
+        labels.append((match[1] or match[2]).decode("ascii", "replace"))
+    for label in filter(None, labels):
+        name = resolve_encoding(label[:MAX_LABEL_LENGTH])
         if name and not name.startswith(WIDE):  # the body has neither a mark nor zero bytes
             yield name
 
@@ -95,9 +97,10 @@ def _best_charset(body: bytes, names: list[str]) -> str:
 
 def _sample(body: bytes) -> bytes:
     """Return the bytes from the first one outside ASCII: a page often begins with markup."""
-    first = re.search(rb"[\x80-\xff\x1b]", body)
-    start = first.start() if first else 0
-    return body[start : start + SAMPLE_BYTES]
+    first = NOT_ASCII.search(body)
+    if first is None:
+        return body[:SAMPLE_BYTES]
+    return body[first.start() : first.start() + SAMPLE_BYTES]
 
 
 def _error_score(sample: bytes, name: str) -> float:

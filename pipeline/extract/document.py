@@ -112,8 +112,7 @@ def _text_length(tree: HtmlElement) -> int:
 
 
 def _describe_empty_page(tree: HtmlElement) -> str:
-    scripts = sum(1 for _ in tree.iter("script"))
-    paragraphs = sum(1 for _ in tree.iter("p"))
+    scripts, paragraphs = len(tree.findall(".//script")), len(tree.findall(".//p"))
     return f"no article text was found; the page has {scripts} scripts and {paragraphs} paragraphs"
 
 

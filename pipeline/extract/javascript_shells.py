@@ -31,7 +31,7 @@ def needs_javascript(tree: HtmlElement, words: int) -> bool:
     """
     if words > FEW_WORDS:
         return False
-    scripts = sum(1 for _ in tree.iter("script"))
+    scripts = len(tree.findall(".//script"))
     if not scripts:
         return False
     visible_words, mentions_javascript = _visible_words(tree)

@@ -56,7 +56,9 @@ def declared_language(tree: HtmlElement) -> str:
     The `lang` of the root element comes before content-language and og:locale.
     """
     match = CODE.match(_root_language(tree) or _meta_language(tree))
-    return match[1].lower() if match else ""
+    if match is None:
+        return ""
+    return match[1].lower()
 
 
 def _root_language(tree: HtmlElement) -> str:

@@ -95,7 +95,9 @@ def share_in_doubt(lines: LineFeatures, probabilities: Mapping[int, float]) -> f
         doubtful_words += lines.words[i] * min(probability, 1 - probability)
         if probability >= STORY_THRESHOLD:
             story_words += lines.words[i]
-    return doubtful_words / story_words if story_words else inf
+    if not story_words:
+        return inf
+    return doubtful_words / story_words
 
 
 def trafilatura_lines(tree: HtmlElement) -> list[str]:
@@ -169,4 +171,6 @@ def _element_path(element: PageElement) -> str:
 
 def _element_name(element: PageElement) -> str:
     marks = element.marks.split()
-    return f"{element.tag}.{marks[0]}" if marks else element.tag
+    if not marks:
+        return element.tag
+    return f"{element.tag}.{marks[0]}"

@@ -136,8 +136,10 @@ def read_lines(tree: HtmlElement, max_lines: int = MAX_LINES) -> PageLines:
         max_lines: After so many lines, the rest of the page is not read.
     """
     body = tree.find("body")
+    if body is None:
+        body = tree
     walk = _Walk(max_lines)
-    walk.run(tree if body is None else body)
+    walk.run(body)
     return walk.result
 
 

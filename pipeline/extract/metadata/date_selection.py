@@ -1,14 +1,15 @@
-"""What a page declares and shows of its dates → one date of publication, one of the last change, each with its source.
+"""Choose the dates of publication and of the last change, with source and confidence.
 
-Promises that a declared moment is never replaced. What is shown near the headline confirms it, or tells the day by which
-publisher and readers call it: a neighbour, where the declared clock is UTC's and not theirs, or the day on which the story was
-published anew. A shown date that nobody declares is believed before a guess. How sure a date is, `Certainty` says.
+The moment that a page declares always stays. A day that the page shows near the headline confirms
+it, or gives the day by which publisher and readers call it: the day before or after, where the
+declared clock is UTC and theirs is not, or the day on which the story was republished. A visible
+date that nothing declares comes before a guess.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -16,222 +17,269 @@ from typing import Any
 from lxml.html import HtmlElement
 
 from pipeline.core.models import DateConfidence
-from pipeline.extract.metadata import date_values
 from pipeline.extract.metadata.date_text import month_number
-from pipeline.extract.metadata.date_values import ParsedDate
+from pipeline.extract.metadata.date_values import ParsedDate, parse_date
 from pipeline.extract.metadata.jsonld import text_value
 from pipeline.extract.metadata.visible_bylines import VisibleDates
 
-PUBLISHED = (
-    "article:published_time", "article:published", "og:published_time", "og:article:published_time", "datepublished",
-    "date.published", "publication_date", "publish-date", "publish_date", "pubdate", "parsely-pub-date", "sailthru.date",
-    "dc.date.issued", "dcterms.issued", "dcterms.created", "dc.date.created", "dc.date", "dcterms.date",
-    "citation_publication_date", "citation_date", "article.published", "cxenseparse:recs:publishtime",
-    "cxenseparse:publishtime", "originalpublicationdate", "displaydate", "ptime", "date",
+PUBLISHED_META = (
+    "article:published_time", "article:published", "og:published_time", "og:article:published_time",
+    "datepublished", "date.published", "publication_date", "publish-date", "publish_date",
+    "pubdate", "parsely-pub-date", "sailthru.date", "dc.date.issued", "dcterms.issued",
+    "dcterms.created", "dc.date.created", "dc.date", "dcterms.date", "citation_publication_date",
+    "citation_date", "article.published", "cxenseparse:recs:publishtime", "cxenseparse:publishtime",
+    "originalpublicationdate", "displaydate", "ptime", "date",
 )  # fmt: skip
-MODIFIED = (
-    "article:modified_time", "og:updated_time", "article:modified", "datemodified", "dcterms.modified", "dc.date.modified",
-    "last-modified", "lastmod", "revision_date",
+MODIFIED_META = (
+    "article:modified_time", "og:updated_time", "article:modified", "datemodified",
+    "dcterms.modified", "dc.date.modified", "last-modified", "lastmod", "revision_date",
 )  # fmt: skip
+PUBLISHED_KEYS = ("datePublished", "dateCreated")  # of JSON-LD
+MODIFIED_KEYS = ("dateModified",)
 PUBLISHED_CLASS = re.compile(r"publish|posted|entry-date|pubdate|created|dateline", re.I)
 MODIFIED_CLASS = re.compile(r"modified|updated", re.I)
-# Of a moment in UTC that is on another day elsewhere: zones end at -12 and at +14 hours.
-EARLIEST_NEXT, LATEST_BEFORE = time(10), time(12)
+# Time zones end at UTC-12 and UTC+14. From 10:00 UTC on, a moment can lie on the next day
+# elsewhere; before 12:00 UTC, on the day before.
+EARLIEST_NEXT_DAY, LATEST_DAY_BEFORE = time(10), time(12)
 DAY = timedelta(days=1)
-MUCH_LATER = timedelta(days=3)  # a correction is made sooner
-DAY_IN_ADDRESS = re.compile(r"/((?:19|20)\d\d)[/-](\d{1,2}|[a-z]{3})[/-](\d{1,2})(?=[/_.-]|$)")
+REPUBLISHED_AFTER = timedelta(days=3)  # a mere correction is made sooner
+SAME_MOMENT = timedelta(minutes=1)
+URL_DAY = re.compile(r"/((?:19|20)\d\d)[/-](\d{1,2}|[a-z]{3})[/-](\d{1,2})(?=[/_.-]|$)")
+NO_LIMIT = "2100-01-01"
+
+Candidate = tuple[str, ParsedDate]  # source and date
+MetaValues = Mapping[str, Sequence[str]]  # values by the name of the meta element
+StoryNode = Mapping[str, Any]  # of JSON-LD
 
 
 @dataclass(frozen=True, slots=True)
 class SelectedDate:
-    """A date with where it came from, how sure it is, and the day that the page shows for it."""
+    """A date with its source, its confidence, and the day that the page shows for it."""
 
-    stamp: ParsedDate | None = None
+    parsed: ParsedDate | None = None
     source: str = ""
-    certainty: DateConfidence = DateConfidence.NONE
+    confidence: DateConfidence = DateConfidence.NONE
     day: date | None = None
 
 
-Candidate = tuple[str, ParsedDate]
-Declared = dict[str, list[str]]
-
-
 def select_dates(
-    tree: HtmlElement, meta: Declared, story: dict[str, Any], shown: VisibleDates, address: str = ""
+    tree: HtmlElement, meta: MetaValues, story: StoryNode, visible: VisibleDates, url: str = ""
 ) -> tuple[SelectedDate, SelectedDate]:
-    """The dates of publication and of the last change."""
-    modified = _modified(meta, story, shown)
-    published = _published(tree, meta, story, shown, modified.stamp, address)
-    if published.stamp and modified.stamp and modified.stamp.day < published.stamp.day:
-        modified = replace(
-            modified, certainty=DateConfidence.LOW
-        )  # changed before it was there: a mistake of somebody's
+    """Choose the dates of publication and of the last change.
+
+    Args:
+        tree: The parsed page.
+        meta: The meta elements: values by name in lower case.
+        story: The JSON-LD node of the story.
+        visible: The days near the headline.
+        url: The canonical URL, which may hold a day.
+
+    Returns:
+        The date of publication, then the date of the last change.
+    """
+    modified = _select_modified(meta, story, visible)
+    published = _select_published(tree, meta, story, visible, modified.parsed, url)
+    if published.parsed and modified.parsed and modified.parsed.day < published.parsed.day:
+        # A change before the publication: one of the two is wrong.
+        modified = replace(modified, confidence=DateConfidence.LOW)
     return published, modified
 
 
-def _published(
+def _select_published(
     tree: HtmlElement,
-    meta: Declared,
-    story: dict[str, Any],
-    shown: VisibleDates,
+    meta: MetaValues,
+    story: StoryNode,
+    visible: VisibleDates,
     modified: ParsedDate | None,
-    address: str,
+    url: str,
 ) -> SelectedDate:
-    found = [*_declared(story, meta, ("datePublished", "dateCreated"), PUBLISHED), *_marked(tree)]
-    if found:
-        source, stamp = _most_precise(found)
-        stamp = _zoned(stamp, found, shown)
-        day = _shown_day(stamp, shown)
-        certainty = _certainty(stamp, source, day, found, shown)
-        return SelectedDate(stamp, source, certainty, day or _anew(stamp, modified, shown))
-    if len(shown.plain) == 1:
-        (day,) = shown.plain
+    candidates = [*_declared_dates(story, meta, PUBLISHED_KEYS, PUBLISHED_META), *_time_dates(tree)]
+    if candidates:
+        source, parsed = _most_precise(candidates)
+        parsed = _on_publisher_clock(parsed, candidates, visible)
+        day = _visible_day(parsed, visible)
+        confidence = _confidence(parsed, source, day, candidates, visible)
+        day = day or _republished_day(parsed, modified, visible)
+        return SelectedDate(parsed, source, confidence, day)
+    if len(visible.plain) == 1:
+        (day,) = visible.plain
         return SelectedDate(_whole_day(day), "shown", DateConfidence.MEDIUM, day)
-    if day_in_address := _of_address(address):
-        return SelectedDate(_whole_day(day_in_address), "url", DateConfidence.MEDIUM)
-    guess = _guessed(tree)
-    return SelectedDate(guess, "htmldate", DateConfidence.LOW) if guess else SelectedDate()
-
-
-def _modified(meta: Declared, story: dict[str, Any], shown: VisibleDates) -> SelectedDate:
-    found = list(_declared(story, meta, ("dateModified",), MODIFIED))
-    if not found:
+    if day_in_url := _day_in_url(url):
+        return SelectedDate(_whole_day(day_in_url), "url", DateConfidence.MEDIUM)
+    guess = _guess_date(tree)
+    if guess is None:
         return SelectedDate()
-    source, stamp = _most_precise(found)
-    stamp = _zoned(stamp, found, shown)
-    agreed = stamp.day in shown.all or any(
-        each.day == stamp.day for name, each in found if name != source
-    )
-    return SelectedDate(stamp, source, DateConfidence.HIGH if agreed else DateConfidence.MEDIUM)
+    return SelectedDate(guess, "htmldate", DateConfidence.LOW)
 
 
-def _declared(
-    story: dict[str, Any], meta: Declared, keys: Iterable[str], names: Iterable[str]
+def _select_modified(meta: MetaValues, story: StoryNode, visible: VisibleDates) -> SelectedDate:
+    candidates = list(_declared_dates(story, meta, MODIFIED_KEYS, MODIFIED_META))
+    if not candidates:
+        return SelectedDate()
+    source, parsed = _most_precise(candidates)
+    parsed = _on_publisher_clock(parsed, candidates, visible)
+    confidence = DateConfidence.MEDIUM
+    if parsed.day in visible.all or parsed.day in _days_of_other_sources(candidates, source):
+        confidence = DateConfidence.HIGH
+    return SelectedDate(parsed, source, confidence)
+
+
+def _days_of_other_sources(candidates: Iterable[Candidate], source: str) -> list[date]:
+    return [parsed.day for name, parsed in candidates if name != source]
+
+
+def _declared_dates(
+    story: StoryNode, meta: MetaValues, keys: Iterable[str], names: Iterable[str]
 ) -> Iterator[Candidate]:
+    """Yield the first date of JSON-LD and the first date of the meta elements."""
     for key in keys:
-        if stamp := date_values.parse_date(text_value(story.get(key))):
-            yield "json-ld", stamp
+        if parsed := parse_date(text_value(story.get(key))):
+            yield "json-ld", parsed
             break
-    stamps = (date_values.parse_date(value) for name in names for value in meta.get(name, ()))
-    if stamp := next(filter(None, stamps), None):
-        yield "meta", stamp
+    if parsed := _first_meta_date(meta, names):
+        yield "meta", parsed
 
 
-def _marked(tree: HtmlElement) -> Iterator[Candidate]:
-    """A `<time>` that says it is the date of publication, else the only one."""
-    stamps: list[ParsedDate] = []
+def _first_meta_date(meta: MetaValues, names: Iterable[str]) -> ParsedDate | None:
+    for name in names:
+        for value in meta.get(name, ()):
+            if parsed := parse_date(value):
+                return parsed
+    return None
+
+
+def _time_dates(tree: HtmlElement) -> Iterator[Candidate]:
+    """Yield the date of a `<time>` that is marked as publication, else the only date."""
+    dates: list[ParsedDate] = []
     for element in tree.iter("time", "abbr", "span"):
-        stamp = date_values.parse_date(element.get("datetime") or element.get("content") or "")
-        if not stamp:
+        parsed = parse_date(element.get("datetime") or element.get("content") or "")
+        if not parsed:
             continue
-        marks = " ".join(
-            filter(
-                None,
-                (
-                    element.get("itemprop"),
-                    element.get("class"),
-                    element.get("pubdate") and "pubdate",
-                ),
-            )
-        )
+        marks = _time_marks(element)
         if PUBLISHED_CLASS.search(marks):
-            yield "time", stamp
+            yield "time", parsed
             return
         if element.tag == "time" and not MODIFIED_CLASS.search(marks):
-            stamps.append(stamp)
-    if len({stamp.day for stamp in stamps}) == 1:
-        yield "time", stamps[0]
+            dates.append(parsed)
+    if len({parsed.day for parsed in dates}) == 1:
+        yield "time", dates[0]
 
 
-def _most_precise(found: Sequence[Candidate]) -> Candidate:
-    """The first; where it is a bare day, another that gives a time on that day."""
-    source, first = found[0]
-    if first.precision == "day":
-        timed = (
-            (name, each)
-            for name, each in found
-            if each.precision != "day" and each.day == first.day
-        )
-        return next(timed, (source, first))
-    return source, first
+def _time_marks(element: HtmlElement) -> str:
+    marks = [element.get("itemprop"), element.get("class")]
+    if element.get("pubdate"):
+        marks.append("pubdate")
+    return " ".join(filter(None, marks))
 
 
-def _zoned(stamp: ParsedDate, found: Iterable[Candidate], shown: VisibleDates) -> ParsedDate:
-    """The same moment, on the clock that another declaration names: that of the publisher, where the first is UTC's and the
-    page does not go by it."""
-    if stamp.offset != 0:
-        return stamp
-    others = [
-        each
-        for _, each in found
-        if each.offset and abs(each.moment - stamp.moment) < timedelta(minutes=1)
-    ]
-    if not others or (stamp.day in shown.plain and others[0].day not in shown.plain):
-        return stamp
-    return others[0]
+def _most_precise(candidates: Sequence[Candidate]) -> Candidate:
+    """Return the first candidate, or another with a time where the first is only that day."""
+    first = candidates[0]
+    if first[1].precision == "day":
+        for candidate in candidates:
+            if candidate[1].precision != "day" and candidate[1].day == first[1].day:
+                return candidate
+    return first
 
 
-def _anew(stamp: ParsedDate, modified: ParsedDate | None, shown: VisibleDates) -> date | None:
-    """The day of the declared change, where the page calls no other its own: without a word that says "updated", or so much
-    later that its readers are given an old story as a new one."""
-    if modified is None or modified.day <= stamp.day:
+def _on_publisher_clock(
+    parsed: ParsedDate, candidates: Iterable[Candidate], visible: VisibleDates
+) -> ParsedDate:
+    """Return a moment in UTC on the clock that another declaration names.
+
+    That clock is the publisher's. The moment stays in UTC where the page shows its day in UTC.
+    """
+    if parsed.offset != 0:
+        return parsed
+    for _, other in candidates:
+        if other.offset and abs(other.moment - parsed.moment) < SAME_MOMENT:
+            if parsed.day in visible.plain and other.day not in visible.plain:
+                return parsed
+            return other
+    return parsed
+
+
+def _republished_day(
+    parsed: ParsedDate, modified: ParsedDate | None, visible: VisibleDates
+) -> date | None:
+    """Return the day of the declared change, where the page shows no other day as its own.
+
+    The page has to show it without a word such as "updated", or so much later that it gives its
+    readers an old story as a new one.
+    """
+    if modified is None or modified.day <= parsed.day:
         return None
-    days = shown.all if modified.day - stamp.day >= MUCH_LATER else shown.plain
-    return modified.day if days == {modified.day} else None
+    days = visible.plain
+    if modified.day - parsed.day >= REPUBLISHED_AFTER:
+        days = visible.all
+    if days != {modified.day}:
+        return None
+    return modified.day
 
 
-def _shown_day(stamp: ParsedDate, shown: VisibleDates) -> date | None:
-    """The day shown near the headline that is this moment's: its own, or a neighbour where the moment is one of UTC."""
-    clock = stamp.moment.time()
-    neighbours = (
-        (stamp.day - DAY, clock < LATEST_BEFORE),
-        (stamp.day + DAY, clock >= EARLIEST_NEXT),
-    )
-    if stamp.day not in shown.plain and stamp.precision != "day" and not stamp.offset:
-        for day, can_be in neighbours:
-            if can_be and day in shown.plain:
-                return day
-    return stamp.day if stamp.day in shown.all else None
+def _visible_day(parsed: ParsedDate, visible: VisibleDates) -> date | None:
+    """Return the day near the headline that belongs to a moment.
+
+    It is the moment's own day, or the day before or after where the moment is in UTC.
+    """
+    if parsed.day not in visible.plain and parsed.precision != "day" and not parsed.offset:
+        clock = parsed.moment.time()
+        if clock < LATEST_DAY_BEFORE and parsed.day - DAY in visible.plain:
+            return parsed.day - DAY
+        if clock >= EARLIEST_NEXT_DAY and parsed.day + DAY in visible.plain:
+            return parsed.day + DAY
+    if parsed.day in visible.all:
+        return parsed.day
+    return None
 
 
-def _certainty(
-    stamp: ParsedDate, source: str, day: date | None, found: Iterable[Candidate], shown: VisibleDates
+def _confidence(
+    parsed: ParsedDate,
+    source: str,
+    visible_day: date | None,
+    candidates: Iterable[Candidate],
+    visible: VisibleDates,
 ) -> DateConfidence:
-    others = [each for name, each in found if name != source]
-    if day or any(each.day == stamp.day for each in others):
+    other_days = _days_of_other_sources(candidates, source)
+    if visible_day or parsed.day in other_days:
         return DateConfidence.HIGH
-    contradicted = len(shown.plain) == 1 or any(abs(each.day - stamp.day) > DAY for each in others)
-    return DateConfidence.LOW if contradicted else DateConfidence.MEDIUM
+    if len(visible.plain) == 1 or any(abs(day - parsed.day) > DAY for day in other_days):
+        return DateConfidence.LOW
+    return DateConfidence.MEDIUM
 
 
 def _whole_day(day: date) -> ParsedDate:
     return ParsedDate(datetime.combine(day, time(), UTC), "day")
 
 
-def _of_address(address: str) -> date | None:
-    """The day in a story's own address: /2024/03/05/, /2024-03-05- or /2024/mar/05/."""
-    match = DAY_IN_ADDRESS.search(address)
+def _day_in_url(url: str) -> date | None:
+    """Return the day in a story's URL: /2024/03/05/, /2024-03-05- or /2024/mar/05/."""
+    match = URL_DAY.search(url)
     if match is None:
         return None
     year, month, day = match.groups()
+    number = int(month) if month.isdigit() else month_number(month)
     try:
-        return date(int(year), int(month) if month.isdigit() else month_number(month), int(day))
+        return date(int(year), number, int(day))
     except ValueError:
         return None
 
 
-def _guessed(tree: HtmlElement) -> ParsedDate | None:
-    """htmldate's guess. Its upper limit is open: it would rewrite a date beyond the limit instead of dropping it."""
+def _guess_date(tree: HtmlElement) -> ParsedDate | None:
+    """Return htmldate's guess.
+
+    Its upper limit is open: htmldate changes a date beyond the limit instead of dropping it.
+    """
     from htmldate import find_date
 
     try:
-        found = find_date(
+        guess = find_date(
             tree,
             original_date=True,
             extensive_search=False,
-            max_date="2100-01-01",
+            max_date=NO_LIMIT,
             deferred_url_extractor=True,
         )
-    except Exception:  # noqa: BLE001  a guess is not worth a page, and the library raises many kinds
+    except Exception:  # noqa: BLE001  the library raises many kinds; a guess is not worth a page
         return None
-    return date_values.parse_date(found)
+    return parse_date(guess)
