@@ -1,13 +1,13 @@
-"""The command line: `nightdesk`.
+"""The command line `nightdesk`.
 
-Promises one clear sentence and a documented exit code for each trouble, a traceback only for a fault of our own, and
-`--json` on whatever a program may want to read.
+An error of the world or of the user is one sentence on standard error and an exit code of
+`pipeline.core.errors.ExitCode`. A traceback means a bug.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from keyword import iskeyword
 from typing import Final
@@ -18,71 +18,96 @@ from pipeline.cli import context
 from pipeline.cli.console import print_error
 from pipeline.core.errors import NightdeskError
 
-COMMANDS: Final = {  # and the module of each, in the order of the help
-    "add": "add",
-    "check": "add",
-    "crawl": "crawl",
-    "clean": "clean",
-    "review": "review",
-    "rollback": "review",
-    "memory": "clean",
-    "schedule": "crawl",
-    "worker": "worker",
-    "queue": "worker",
-    "sites": "show",
-    "search": "search",
-    "show": "show",
-    "explain": "show",
-    "runs": "show",
-    "status": "show",
-    "report": "report",
-    "export": "export",
-    "verify": "export",
-    "backup": "backup",
-    "prune": "prune",
-    "compact": "compact",
-    "doctor": "doctor",
-    "import": "import_",
-    "serve": "serve",
-    "extract": "extract",
-    "draft": "draft",
-    "demo": "crawl",
+SETUP: Final = "Set up"
+EVERY_NIGHT: Final = "Every night"
+READ: Final = "Read"
+CLEANING: Final = "Cleaning"
+EXCHANGE: Final = "Export and import"
+OPERATIONS: Final = "Operations"
+CLUSTER: Final = "Several machines"
+
+# Each command with its group, in the order of the help. The module of a command in
+# `pipeline.cli.commands` has the command's name, and so has the function in it.
+COMMANDS: Final[Mapping[str, str]] = {
+    "demo": SETUP,
+    "add": SETUP,
+    "check": SETUP,
+    "sites": SETUP,
+    "doctor": SETUP,
+    "crawl": EVERY_NIGHT,
+    "schedule": EVERY_NIGHT,
+    "status": EVERY_NIGHT,
+    "report": EVERY_NIGHT,
+    "search": READ,
+    "show": READ,
+    "explain": READ,
+    "runs": READ,
+    "serve": READ,
+    "clean": CLEANING,
+    "review": CLEANING,
+    "rollback": CLEANING,
+    "profile": CLEANING,
+    "export": EXCHANGE,
+    "import": EXCHANGE,
+    "extract": EXCHANGE,
+    "extract-export": EXCHANGE,
+    "verify": OPERATIONS,
+    "backup": OPERATIONS,
+    "prune": OPERATIONS,
+    "compact": OPERATIONS,
+    "worker": CLUSTER,
+    "queue": CLUSTER,
 }
-HELP: Final = ("-h", "--help")
+HELP_OPTIONS: Final = ("-h", "--help")
 
 
 def application(words: Sequence[str] = ()) -> typer.Typer:
-    """The command line. Where the words name one command, only that one: loading what the others need takes half of a start."""
+    """Return the command line.
+
+    Args:
+        words: The arguments of the call. If they name one command, only its module is loaded:
+            the modules of the others would double the time of a start.
+    """
     app = typer.Typer(
         name="nightdesk",
-        help="A nightly archive of news sites: crawl, keep the bytes, clean, search, and say why.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": list(HELP)},
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": list(HELP_OPTIONS)},
     )
-    app.callback()(context.global_options)
-    for name in _named(words):
-        app.command(name)(
-            getattr(
-                import_module(f"pipeline.cli.commands.{COMMANDS[name]}"),
-                f"{name}_" if iskeyword(name) else name,
-            )
-        )
+    app.callback(epilog="Example: nightdesk demo")(context.global_options)
+    for name in _commands_to_load(words):
+        identifier = identifier_of(name)
+        module = import_module(f"pipeline.cli.commands.{identifier}")
+        command = app.command(name, rich_help_panel=COMMANDS[name], epilog=_epilog(module.EXAMPLES))
+        command(getattr(module, identifier))
     return app
 
 
-def _named(words: Sequence[str]) -> Sequence[str]:
-    found = [word for word in words if word in COMMANDS or word in HELP]
-    return (
-        found[:1]
-        if found and found[0] in COMMANDS and len(COMMANDS.keys() & set(found)) == 1
-        else tuple(COMMANDS)
-    )
+def identifier_of(command: str) -> str:
+    """Return the name of a command's module and function."""
+    name = command.replace("-", "_")
+    return f"{name}_" if iskeyword(name) else name
+
+
+def _epilog(examples: Sequence[str]) -> str:
+    heading = "Example:" if len(examples) == 1 else "Examples:"
+    # An empty line before each example keeps it on a line of its own.
+    return "\n\n".join([heading, *examples])
+
+
+def _commands_to_load(words: Sequence[str]) -> Sequence[str]:
+    """Return the one command that the words name, or all if that is not certain."""
+    hits = [word for word in words if word in COMMANDS or word in HELP_OPTIONS]
+    commands = COMMANDS.keys() & set(hits)
+    if len(commands) == 1 and hits[0] in COMMANDS:
+        return hits[:1]
+    return tuple(COMMANDS)
 
 
 def main() -> None:
-    """The console script."""
+    """Run the command line; the entry point of the console script."""
     try:
         application(sys.argv[1:])()
     except NightdeskError as error:

@@ -1,11 +1,12 @@
-"""What a person reads: tables that fit a terminal, plain aligned columns where nobody watches, and JSON for programs."""
+"""Output for people and programs: lines, tables that fit a terminal or a pipe, and JSON."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from typing import Any, NoReturn
@@ -15,17 +16,55 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.core.errors import ExitCode
+from pipeline.core.formatting import format_size, pluralize
+
+__all__ = [
+    "Cell",
+    "PipeSafeConsole",
+    "console",
+    "errors",
+    "exit_on_broken_pipe",
+    "exit_on_interrupt",
+    "format_size",
+    "format_time",
+    "pluralize",
+    "print_error",
+    "print_json",
+    "print_line",
+    "print_table",
+]
+
 
 def exit_on_broken_pipe() -> NoReturn:
-    """Ends the command in peace: nobody reads any more, and Python would complain of it when it flushes at its end."""
+    """End the command with code 0 because its reader closed the pipe.
+
+    Standard output points to the null device from then on. Python would otherwise complain when
+    it flushes the rest at its end.
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise typer.Exit(0)
 
 
+@contextmanager
+def exit_on_interrupt(sentence: str) -> Iterator[None]:
+    """End the command in order when the user presses Ctrl-C in the block.
+
+    Args:
+        sentence: What is kept, and how to go on.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        print_error(f"interrupted; {sentence}")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
 class PipeSafeConsole(Console):
-    """A console whose reader may leave early, as in `nightdesk search … | head`: that is no trouble."""
+    """A console whose reader may close the pipe early, as in `nightdesk search … | head`."""
 
     def on_broken_pipe(self) -> None:
+        """End the command without an error."""
         exit_on_broken_pipe()
 
 
@@ -36,18 +75,19 @@ Cell = str | int | Text
 
 
 def print_line(line: str | Text = "") -> None:
-    """One line for people."""
+    """Print one line for people."""
     console.print(line, markup=False)
 
 
 def print_error(sentence: str) -> None:
-    """One sentence on standard error."""
-    errors.print(Text.assemble(("nightdesk: ", "bold red" if errors.is_terminal else ""), sentence))
+    """Print one sentence on standard error."""
+    style = "bold red" if errors.is_terminal else ""
+    errors.print(Text.assemble(("nightdesk: ", style), sentence))
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
-    _write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+    """Print one JSON document on standard output."""
+    _write(json.dumps(value, ensure_ascii=False, indent=2, default=_json_value) + "\n")
 
 
 def _write(text: str) -> None:
@@ -58,7 +98,7 @@ def _write(text: str) -> None:
         exit_on_broken_pipe()
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, date):
@@ -67,65 +107,56 @@ def _plain(value: Any) -> Any:
 
 
 def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, last: Sequence[Cell] | None = None
+    columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, total: Sequence[Cell] | None = None
 ) -> None:
-    """A table; numbers stand right. `last` is a row of sums."""
+    """Print a table: styled on a terminal, plain aligned columns elsewhere.
+
+    Args:
+        columns: The headings.
+        rows: The cells of each row. A column that holds only numbers is aligned to the right.
+        total: A last row with sums.
+    """
     body = [list(row) for row in rows]
     if not console.is_terminal:
-        _plain_table(columns, [*body, list(last)] if last else body)
+        _print_plain_table(columns, [*body, list(total)] if total else body)
         return
-    shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    grid = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for number, name in enumerate(columns):
-        is_number = bool(body) and all(isinstance(row[number], int) for row in body)
-        shown.add_column(
-            name, justify="right" if is_number else "left", no_wrap=number == 0 or is_number
-        )
+        is_number = _is_number_column(body, number)
+        justify: Any = "right" if is_number else "left"
+        grid.add_column(name, justify=justify, no_wrap=number == 0 or is_number)
     for row in body:
-        shown.add_row(*(_cell(value) for value in row))
-    if last:
-        shown.add_section()
-        shown.add_row(*(_cell(value) for value in last), style="bold")
-    PipeSafeConsole(highlight=False).print(shown)
+        grid.add_row(*map(_cell, row))
+    if total:
+        grid.add_section()
+        grid.add_row(*map(_cell, total), style="bold")
+    PipeSafeConsole(highlight=False).print(grid)
 
 
-def _cell(value: Cell) -> str | Text:
+def _is_number_column(rows: Sequence[Sequence[Cell]], number: int) -> bool:
+    return bool(rows) and all(isinstance(row[number], int) for row in rows)
+
+
+def _cell(value: Cell) -> Text:
     if isinstance(value, int):
         return Text(str(value), style="" if value else "dim")
     return value if isinstance(value, Text) else Text(value)
 
 
-def _plain_table(columns: Sequence[str], rows: list[list[Cell]]) -> None:
-    cells = [[str(value) for value in row] for row in rows]
-    widths = [
-        max(len(name), *(len(row[n]) for row in cells)) if cells else len(name)
-        for n, name in enumerate(columns)
-    ]
-    right = [
-        bool(rows) and all(isinstance(row[n], int) for row in rows) for n in range(len(columns))
-    ]
-    for line in (list(columns), *cells):
-        padded = (
-            text.rjust(width) if is_right else text.ljust(width)
-            for text, width, is_right in zip(line, widths, right, strict=True)
-        )
+def _print_plain_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    lines = [list(columns)]
+    for row in rows:
+        lines.append([str(value) for value in row])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    is_number = [_is_number_column(rows, number) for number in range(len(columns))]
+    for line in lines:
+        padded = []
+        for number, text in enumerate(line):
+            width = widths[number]
+            padded.append(text.rjust(width) if is_number[number] else text.ljust(width))
         _write("  ".join(padded).rstrip() + "\n")
 
 
 def format_time(at: datetime | None) -> str:
-    """A time as people read it, in UTC."""
+    """Return a time in UTC as people read it, or "" for None."""
     return f"{at:%Y-%m-%d %H:%M}" if at else ""
-
-
-def size(number: int) -> str:
-    """Bytes as people read them."""
-    value = float(number)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-        value /= 1000
-    return ""
-
-
-def plural(number: int, one: str, many: str = "") -> str:
-    """`1 article`, `2 articles`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,9 +1,8 @@
-"""What every command starts from: the options before the command's name, the settings, the Sites, the archive."""
+"""What every command starts from: the global options, the settings, the sites and the archive."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,92 +12,140 @@ import typer
 from pipeline import __version__
 from pipeline.cli.console import print_error
 from pipeline.config import settings
-from pipeline.config import site as sites
+from pipeline.config import site as site_files
 from pipeline.config.settings import Settings
 from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError, ExitCode
+from pipeline.core.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from pipeline.store.db.engine import Database
 
 
 class AppContext:
-    """The flags, and what follows from them when it is first asked for."""
+    """The global options of one call, and what they lead to. Each part is loaded on first use.
+
+    Attributes:
+        exit_code: The code for errors that did not end the command, such as one broken site file.
+    """
 
     def __init__(self, home: Path | None = None, database_url: str | None = None) -> None:
         self._home = home
         self._database_url = database_url
-        self.exit_code = ExitCode.OK  # of what went wrong before the command proper
+        self.exit_code = ExitCode.OK
 
     @cached_property
     def settings(self) -> Settings:
-        return settings.load(self._home, database_url=self._database_url)
+        """Return the settings. Raises ConfigError."""
+        return settings.load_settings(self._home, database_url=self._database_url)
 
     @property
     def home(self) -> Path:
-        """The home folder, also where its settings are wrong."""
-        return settings.home_folder(self._home)
+        """Return the home folder, also where its settings are wrong."""
+        return settings.find_home_folder(self._home)
 
     def open_archive(self, *, create: bool = False) -> Database:
-        """The archive, its schema up to date. Raises StoreError where there is none and `create` is False."""
-        from pipeline.store.db import (
-            migrate,
-        )  # who opens no archive need not wait for SQLAlchemy and Alembic
+        """Open the archive and bring its schema up to date.
+
+        Args:
+            create: Make the archive if there is none yet.
+
+        Raises:
+            StoreError: There is no archive, or it cannot be opened.
+        """
+        # SQLAlchemy and Alembic take a third of a start: commands without an archive skip them.
+        from pipeline.store.db import migrate
         from pipeline.store.db.engine import Database
 
         store = Database(self.settings.database_url)
         migrate.ensure(store, create=create)
         return store
 
+    def open_cluster_archive(self) -> Database:
+        """Open or make an archive that several machines may use.
+
+        Raises:
+            ConfigError: The archive is a SQLite file, or the extra 'cluster' is not installed.
+            StoreError: The archive cannot be opened.
+        """
+        from pipeline.cluster.requirements import require_cluster
+
+        store = self.open_archive(create=True)
+        require_cluster(store)
+        return store
+
     def sites(self, names: Sequence[str] = (), *, also_disabled: bool = False) -> tuple[Site, ...]:
-        """The named Sites, or all that are enabled. A wrong file among all of them is complained of and left out. Ends the
-        command where none is left."""
+        """Return the named sites, or all that are enabled.
+
+        A site file with an error is reported and left out, unless it is named.
+
+        Args:
+            names: Ids of sites; all sites if there are none.
+            also_disabled: Without names, return disabled sites, too.
+
+        Raises:
+            ConfigError: A named site has no file or a broken one, or there is no site file.
+            typer.Exit: All site files are broken.
+        """
         folder = self.settings.sites_folder
         if names:
             return tuple(self._load_site(folder, name) for name in dict.fromkeys(names))
-        found, errors = sites.load_all(folder)
-        for error in errors:
-            print_error(str(error))
-            self.exit_code = ExitCode.CONFIG
-        if not found and not errors:
+        loaded, errors = site_files.load_sites(folder)
+        self.report_site_errors(errors)
+        if not loaded and not errors:
             raise ConfigError(
                 f"{folder}: there is no site file here yet; 'nightdesk add URL' makes one"
             )
-        if not found:
+        if not loaded:
             raise typer.Exit(self.exit_code)
-        return tuple(site for site in found if site.enabled or also_disabled)
+        return tuple(site for site in loaded if site.enabled or also_disabled)
+
+    def readable_sites(self) -> tuple[Site, ...]:
+        """Return all sites whose files can be read, disabled ones too, and report the others."""
+        loaded, errors = site_files.load_sites(self.settings.sites_folder)
+        self.report_site_errors(errors)
+        return loaded
+
+    def report_site_errors(self, errors: Sequence[ConfigError]) -> None:
+        """Print the errors of site files, and remember the exit code that they ask for."""
+        for error in errors:
+            print_error(str(error))
+            self.exit_code = ExitCode.CONFIG
 
     def check_site_name(self, store: Database, name: str | None) -> str | None:
-        """The name, if the archive or a site file knows it. Raises ConfigError with the nearest one."""
+        """Return the name if the archive or a site file knows it, or if it is None.
+
+        Raises:
+            ConfigError: Nothing knows the name; the message suggests the nearest one.
+        """
         from pipeline.store.read import runs
 
-        if name is not None and name not in (known := runs.sites(store)):
-            self._load_site(self.settings.sites_folder, name, known)
+        if name is None:
+            return None
+        archived = runs.site_ids(store)
+        if name not in archived:
+            self._load_site(self.settings.sites_folder, name, archived)
         return name
 
     def _load_site(self, folder: Path, name: str, archived: Sequence[str] = ()) -> Site:
         path = folder / f"{name}.toml"
-        if not path.is_file():
-            known = sorted({*archived, *(file.stem for file in sites.files(folder))})
-            close = get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = (
-                f"did you mean '{close[0]}'?"
-                if close
-                else f"there are: {', '.join(known) or 'none yet'}"
-            )
-            raise ConfigError(f"{folder}: there is no site '{name}'; {hint}")
-        return sites.load(path)
+        if path.is_file():
+            return site_files.load_site(path)
+        names = set(archived)
+        names.update(file.stem for file in site_files.list_site_files(folder))
+        hint = did_you_mean(name, sorted(names))
+        raise ConfigError(f"{folder}: there is no site '{name}'; {hint}")
 
 
 def get_context(context: typer.Context) -> AppContext:
-    """The Door of this invocation."""
-    found = context.find_object(AppContext)
-    assert found is not None
-    return found
+    """Return the AppContext of this call."""
+    app_context = context.find_object(AppContext)
+    assert app_context is not None
+    return app_context
 
 
-def _print_version(value: bool) -> None:
-    if value:
+def _print_version(is_given: bool) -> None:
+    if is_given:
         typer.echo(f"nightdesk {__version__}")
         raise typer.Exit
 
@@ -108,22 +155,31 @@ def global_options(
     home: Annotated[
         Path | None,
         typer.Option(
-            help="Folder that holds config/. Default: the working folder, else the checkout."
+            metavar="FOLDER",
+            help="Folder that holds config/. Default: the working folder, else the checkout.",
         ),
     ] = None,
     database_url: Annotated[
-        str | None, typer.Option(help="Archive to use instead of the one in the settings.")
+        str | None,
+        typer.Option(metavar="URL", help="Use this archive instead of the one in the settings."),
     ] = None,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
-    """A nightly archive of news sites: crawl, keep the bytes, clean, search, and say why."""
+    """Archive news sites every night: crawl, keep the bytes, clean the texts, and search them."""
     context.obj = AppContext(home, database_url)
 
 
 SiteNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="SITE", help="Sites by id; all enabled ones by default."),
+    typer.Argument(metavar="SITE", help="Ids of sites. Default: all enabled sites."),
+]
+AllSiteNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SITE", help="Ids of sites. Default: all sites, disabled ones too."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

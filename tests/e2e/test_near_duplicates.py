@@ -41,15 +41,15 @@ def test_a_story_of_two_papers_is_shown_with_where_else_it_stands(
         evening.feed([second])
         morning.file(home, "morning")
         evening.file(home, "evening")
-        assert "Near-copies: 2 articles of these stand elsewhere, too:" in said("crawl")
+        assert "Near-duplicates: 2 articles of these are elsewhere, too:" in said("crawl")
     (line,) = [line for line in said("show", second).splitlines() if line.startswith("Also at")]
     assert line.split()[2] == "morning"
     assert line.endswith(first)
-    (copy,) = read("show", second)["also_at"]
+    (copy,) = read("show", second)["near_duplicates"]
     assert (copy["site"], copy["url"]) == ("morning", first)
     assert copy["likeness"] > 0.8
-    every, once = read("search", "levy"), read("search", "levy", "--once")
+    every, once = read("search", "levy"), read("search", "levy", "--unique")
     assert [len({hit["url"] for hit in every}), len(once)] == [2, 1]
     assert {hit["story_group"] for hit in every} == {once[0]["story_group"]}
-    assert "and 1 near-copy" in said("search", "levy", "--once")
-    assert read("clean")[0]["copies"] == 0  # nothing was new
+    assert "and 1 near-duplicate" in said("search", "levy", "--unique")
+    assert read("clean")[0]["near_duplicates"] == 0  # nothing was new

@@ -1,278 +1,287 @@
-"""The commands that find out how a site is to be read: add, check.
-
-Promises that nothing is written before somebody said yes, and a line for every site that was asked for.
-"""
+"""`nightdesk add`: probes news sites and writes their site files."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
-from rich.status import Status
 
-from pipeline.cli.console import print_error, errors, print_json
-from pipeline.cli.context import AsJson, AppContext, SiteNames, get_context
+from pipeline.cli.console import print_error, print_json
+from pipeline.cli.context import AppContext, AsJson, get_context
 from pipeline.cli.views import probe_report
+from pipeline.cli.views.probe_progress import probe_progress
 from pipeline.config import site as site_files
-from pipeline.config.site import SITE_ID, Site
+from pipeline.config.site import SITE_ID_PATTERN, Site
 from pipeline.core.errors import ConfigError, ExitCode, NightdeskError
 from pipeline.jobs import onboarding
-from pipeline.jobs.nightly import worst_exit_code
-from pipeline.jobs.onboarding import SiteCheck, ProbedSite
-from pipeline.onboarding.site_file_writer import Terms
-from pipeline.onboarding.site_ids import site_id
-from pipeline.onboarding.site_lists import Wanted, read, wanted
+from pipeline.jobs.onboarding import ProbedSite
+from pipeline.jobs.probe import SiteProbe
+from pipeline.jobs.results import worst_exit_code
+from pipeline.onboarding.proposal import Proposal
+from pipeline.onboarding.site_file_writer import SiteFileOptions
+from pipeline.onboarding.site_ids import make_site_id
+from pipeline.onboarding.site_lists import RequestedSite, read_site_list, requested_site
 
-STDIN = "-"
+EXAMPLES: Final = (
+    "nightdesk add https://gazette.example/",
+    "nightdesk add --from sites.opml --yes",
+    "nightdesk add https://gazette.example/ --id gazette --dry-run",
+)
+STDIN: Final = "-"
 
 
 @dataclass(slots=True)
 class AddRequest:
-    """What was asked for, and what has come of it so far."""
+    """What one call of `add` is to do, and what it did so far.
+
+    Attributes:
+        folder: The folder of the site files.
+        options: What goes into each file besides the findings.
+        site_id: The id that the user chose; "" for one made of the host.
+        dry_run: Write nothing.
+        yes: Write without a question.
+        replace: Also write sites that have a file.
+        quiet: Print nothing, because JSON follows.
+        is_list: Whether there are several sites, which get one line each.
+        known_sites: Sites that have a file, with those of this call.
+        exit_codes: The codes of sites that failed.
+        rows: The JSON of each site.
+    """
 
     folder: Path
-    terms: Terms
-    name: str = ""
+    options: SiteFileOptions
+    site_id: str = ""
     dry_run: bool = False
     yes: bool = False
     replace: bool = False
     quiet: bool = False
     is_list: bool = False
-    known: tuple[Site, ...] = ()
-    codes: list[ExitCode] = field(default_factory=list)
-    told: list[dict[str, Any]] = field(default_factory=list)
+    known_sites: tuple[Site, ...] = ()
+    exit_codes: list[ExitCode] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def asks(self) -> bool:
+        """Return whether the user is asked before a file is written."""
+        return not (self.yes or self.dry_run)
 
     def fail(self, sentence: str, code: ExitCode) -> None:
+        """Print the error of a site, and remember its exit code."""
         print_error(sentence)
-        self.codes.append(code)
+        self.exit_codes.append(code)
 
 
 def add(
     context: typer.Context,
-    addresses: Annotated[
+    urls: Annotated[
         list[str] | None,
-        typer.Argument(metavar="URL", help="Front pages, or feeds, of news sites."),
+        typer.Argument(metavar="URL", help="Front pages or feeds of news sites."),
     ] = None,
-    listed: Annotated[
+    list_file: Annotated[
         str | None,
         typer.Option(
             "--from",
             metavar="FILE",
-            help="OPML, or a list with one URL a line; - is standard input.",
+            help="A list of sites: OPML, or one URL a line; - is standard input.",
         ),
     ] = None,
-    name: Annotated[
+    site_id: Annotated[
         str | None,
-        typer.Option("--id", metavar="ID", help="The site's id. Default: made of its host."),
+        typer.Option("--id", metavar="ID", help="The id of the site. Default: made of its host."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be written; write nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
     replace_file: Annotated[
-        bool, typer.Option("--replace", help="Write a site anew that has a file already.")
+        bool, typer.Option("--replace", help="Also probe sites that have a file, and replace it.")
     ] = False,
     allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Let it lie on this machine or an intranet.")
+        bool,
+        typer.Option("--allow-private", help="Allow sites on this machine or in an intranet."),
     ] = False,
     delay: Annotated[
         float,
-        typer.Option(min=0, max=600, help="Seconds between two requests, now and every night."),
+        typer.Option(
+            min=0,
+            max=600,
+            metavar="SECONDS",
+            help="Seconds between two requests to a site, now and every night.",
+        ),
     ] = 1.0,
     as_json: AsJson = False,
 ) -> None:
-    """Probe news sites and write their site files: feeds, sitemaps, sections, patterns, language, time zone."""
-    here = get_context(context)
-    all_wanted = _wanted(addresses or (), listed)
-    if name is not None and (len(all_wanted) != 1 or not SITE_ID.fullmatch(name)):
-        wrong = (
-            "names one site, and there are several"
-            if SITE_ID.fullmatch(name)
-            else f"'{name}' is no site id"
-        )
-        raise ConfigError(
-            f"--id: {wrong}; an id is of lower-case letters, digits, '-', '_' and '.'"
-        )
-    if not (yes or dry_run) and (
-        as_json or listed == STDIN or not (sys.stdin is not None and sys.stdin.isatty())
-    ):
+    """Probe news sites, and write a file for each: sources, URL patterns, language, time zone."""
+    app = get_context(context)
+    requested = _requested_sites(urls or (), list_file)
+    if site_id is not None:
+        _check_site_id(site_id, len(requested))
+    is_interactive = sys.stdin is not None and sys.stdin.isatty()
+    if not (yes or dry_run) and (as_json or list_file == STDIN or not is_interactive):
         raise typer.BadParameter(
-            "there is nobody to be asked: add --yes to write the files, or --dry-run to look"
+            "there is no terminal for a question: add --yes to write the files,"
+            " or --dry-run to write nothing"
         )
-    _ = here.settings.agent  # refused before anything is begun
-    terms = Terms(delay, allow_private, f"{datetime.now(UTC):%Y-%m-%d}")
-    known, _ = site_files.load_all(here.settings.sites_folder)
-    orders = AddRequest(
-        here.settings.sites_folder,
-        terms,
-        name or "",
-        dry_run,
-        yes,
-        replace_file,
-        as_json,
-        len(all_wanted) > 1,
-        known,
+    _ = app.settings.sent_user_agent  # without a contact in the settings nothing is started
+    known_sites, _ = site_files.load_sites(app.settings.sites_folder)
+    request = AddRequest(
+        folder=app.settings.sites_folder,
+        options=SiteFileOptions(delay, allow_private, f"{datetime.now(UTC):%Y-%m-%d}"),
+        site_id=site_id or "",
+        dry_run=dry_run,
+        yes=yes,
+        replace=replace_file,
+        quiet=as_json,
+        is_list=len(requested) > 1,
+        known_sites=known_sites,
     )
-    _run(here, orders, all_wanted)
+    _run(app, request, requested)
     if as_json:
-        print_json(orders.told)
-    raise typer.Exit(worst_exit_code([here.exit_code, *orders.codes]))
+        print_json(request.rows)
+    raise typer.Exit(worst_exit_code([app.exit_code, *request.exit_codes]))
 
 
-def _wanted(addresses: Sequence[str], listed: str | None) -> tuple[Wanted, ...]:
-    found = [wanted(each) for each in addresses]
-    if listed is not None:
-        found += read(_body(listed), "standard input" if listed == STDIN else listed)
-    if not found:
-        raise typer.BadParameter("name a URL, or a list of them with --from")
-    return tuple(found)
+def _check_site_id(site_id: str, sites: int) -> None:
+    characters = "an id has lower-case letters, digits, '-', '_' and '.'"
+    if not SITE_ID_PATTERN.fullmatch(site_id):
+        raise ConfigError(f"--id: '{site_id}' is not a site id; {characters}")
+    if sites != 1:
+        raise ConfigError(f"--id: names one site, and there are several; {characters}")
 
 
-def _body(listed: str) -> bytes:
-    if listed == STDIN:
+def _requested_sites(urls: Sequence[str], list_file: str | None) -> tuple[RequestedSite, ...]:
+    requested = [requested_site(url) for url in urls]
+    if list_file is not None:
+        name = "standard input" if list_file == STDIN else list_file
+        requested.extend(read_site_list(_read_list_file(list_file), name))
+    if not requested:
+        raise typer.BadParameter("name a URL, or a list of URLs with --from")
+    return tuple(requested)
+
+
+def _read_list_file(list_file: str) -> bytes:
+    if list_file == STDIN:
         return sys.stdin.buffer.read()
     try:
-        return Path(listed).read_bytes()
+        return Path(list_file).read_bytes()
     except OSError as error:
-        raise ConfigError(f"{listed}: cannot be read ({error.strerror})") from None
+        raise ConfigError(f"{list_file}: cannot be read ({error.strerror})") from None
 
 
-def _run(here: AppContext, orders: AddRequest, all_wanted: Sequence[Wanted]) -> None:
-    """Probes all, and settles each: at once where nobody has to be asked, else when all are probed."""
-    fresh = [_refused(each, orders) for each in all_wanted]
-    asks = not (orders.yes or orders.dry_run)
+def _run(app: AppContext, request: AddRequest, requested: Sequence[RequestedSite]) -> None:
+    """Probe all sites, and finish each at once, or after all probes if the user is asked."""
+
+    def on_probed(site: ProbedSite) -> None:
+        if not request.asks:
+            _finish_site(site, request)
+
     try:
-        with _busy(orders) as busy:
-
-            def done(found: ProbedSite) -> None:
-                if not asks:
-                    _settle(found, orders)
-
-            surveys_made = onboarding.probe_sites(here.settings, fresh, orders.terms, busy, done)
-        for found in surveys_made if asks else ():
-            _settle(found, orders)
-    except (
-        KeyboardInterrupt,
-        typer.Abort,
-    ):  # Abort: Ctrl-C or the end of input where a question stood
+        checked = [_refuse_known_site(site, request) for site in requested]
+        with probe_progress(quiet=request.quiet) as progress:
+            probed = onboarding.probe_sites(
+                app.settings, checked, request.options, progress, on_probed
+            )
+        if request.asks:
+            for site in probed:
+                _finish_site(site, request)
+    except (KeyboardInterrupt, typer.Abort):  # Abort: Ctrl-C or the end of input at a question
         print_error("interrupted; the files that were written stay")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
-def _refused(each: Wanted, orders: AddRequest) -> Wanted:
-    """A site that has a file is not probed for nothing."""
-    known = None if each.trouble or orders.replace else onboarding.site_of_url(each.url, orders.known)
+def _refuse_known_site(requested: RequestedSite, request: AddRequest) -> RequestedSite:
+    """Return the site with an error if it has a file: a probe costs its server many requests."""
+    if requested.error or request.replace:
+        return requested
+    known = onboarding.site_of_url(requested.url, request.known_sites)
     if known is None:
-        return each
+        return requested
     return replace(
-        each,
-        trouble=f"is the site '{known.id}' already; 'nightdesk check {known.id}' looks at it again, --replace writes it anew",
+        requested,
+        error=f"is the site '{known.id}' already; 'nightdesk check {known.id}' probes it again,"
+        " and --replace writes its file again",
     )
 
 
-def _settle(found: ProbedSite, orders: AddRequest) -> None:
-    """Shows what was found, asks where somebody is to be asked, writes, and says so."""
-    where = f"{found.listed_site.where}: " if found.listed_site.where else ""
+def _finish_site(site: ProbedSite, request: AddRequest) -> None:
+    """Print what was found, ask if needed, and write the site file."""
+    requested = site.requested
+    location = f"{requested.location}: " if requested.location else ""
     row: dict[str, Any] = {
-        "url": found.listed_site.url,
+        "url": requested.url,
         "id": "",
         "file": "",
         "written": False,
-        "trouble": found.problem,
+        "error": site.error,
     }
-    if found.proposal is None or found.probe is None:
-        orders.fail(f"{where}{found.listed_site.url}: {found.problem}", found.exit_code)
-        orders.told.append(row | (probe_report.findings_json(found.probe) if found.probe else {}))
+    if site.proposal is None or site.probe is None:
+        request.fail(f"{location}{requested.url}: {site.error}", site.exit_code)
+        found = probe_report.probe_json(site.probe) if site.probe else {}
+        request.rows.append(row | found)
         return
     try:
-        known = (
-            None if found.listed_site.trouble else onboarding.site_of_url(found.proposal.url, orders.known)
-        )
-        if known is not None and not orders.replace:
-            raise ConfigError(
-                f"{found.listed_site.url}: leads to {found.proposal.url}, which is the site '{known.id}' already"
-            )
-        name = orders.name or (known.id if known else _free_id(found, orders))
-        text = found.site_file(orders.terms)
-        row |= {"id": name, "toml": text, **probe_report.survey_json(found.probe, found.proposal)}
-        path = orders.folder / f"{name}.toml"
-        if not orders.quiet:
-            probe_report.show(found, name, whole=not orders.is_list)
-        if not orders.dry_run and (orders.yes or _agreed(path)):
-            onboarding.write_site_file(orders.folder, name, text, replace=orders.replace)
-            row |= {"file": str(path), "written": True}
-        _remember(found, name, orders)
-        if not orders.quiet:
-            probe_report.show_end(
-                text, path, written=row["written"], dry_run=orders.dry_run, name=name
-            )
+        row |= _propose(site, site.probe, site.proposal, request)
     except NightdeskError as error:
-        row["trouble"] = str(error)
-        orders.fail(where + str(error), error.exit_code)
-    orders.told.append(row)
+        row["error"] = str(error)
+        request.fail(f"{location}{error}", error.exit_code)
+    request.rows.append(row)
 
 
-def _free_id(found: ProbedSite, orders: AddRequest) -> str:
-    assert found.proposal is not None
-    taken = {site.id for site in orders.known} | {
-        path.stem for path in site_files.files(orders.folder)
-    }
-    return site_id(found.proposal.url, found.proposal.name, taken)
+def _propose(
+    site: ProbedSite, probe: SiteProbe, proposal: Proposal, request: AddRequest
+) -> dict[str, Any]:
+    """Print a proposal and write it unless the user declines. Return its JSON."""
+    name = _choose_site_id(site, proposal, request)
+    text = site.site_file(request.options)
+    path = request.folder / f"{name}.toml"
+    row = {"id": name, "toml": text, **probe_report.proposal_json(probe, proposal)}
+    if request.is_list and not request.quiet:
+        probe_report.print_site_line(probe, proposal, name)
+    elif not request.quiet:
+        probe_report.print_probe(probe, proposal)
+    is_written = not request.dry_run and (request.yes or _confirm(path))
+    if is_written:
+        onboarding.write_site_file(request.folder, name, text, replace=request.replace)
+        row |= {"file": str(path), "written": True}
+    # Another line of the list may lead to the same site.
+    request.known_sites = (*request.known_sites, proposal.site(name))
+    if not request.quiet:
+        _print_end(path, text, name, request, is_written=is_written)
+    return row
 
 
-def _remember(found: ProbedSite, name: str, orders: AddRequest) -> None:
-    """Another line of the list may lead to the same site."""
-    assert found.proposal is not None
-    orders.known = (*orders.known, found.proposal.site(name))
+def _choose_site_id(site: ProbedSite, proposal: Proposal, request: AddRequest) -> str:
+    """Return the id for a site. Raises ConfigError if the site has a file already."""
+    requested = site.requested
+    known = None
+    if not requested.error:
+        known = onboarding.site_of_url(proposal.url, request.known_sites)
+    if known is not None and not request.replace:
+        raise ConfigError(
+            f"{requested.url}: leads to {proposal.url}, which is the site '{known.id}' already"
+        )
+    if request.site_id:
+        return request.site_id
+    if known is not None:
+        return known.id
+    taken = {site.id for site in request.known_sites}
+    taken.update(path.stem for path in site_files.list_site_files(request.folder))
+    return make_site_id(proposal.url, proposal.name, taken)
 
 
-def _agreed(path: Path) -> bool:
-    return typer.confirm(f"Write {path}?", default=True)
-
-
-def check(context: typer.Context, sites: SiteNames = None, as_json: AsJson = False) -> None:
-    """Probe sites again, and say what is broken, what has changed and what is new. Changes nothing."""
-    here = get_context(context)
-    chosen = here.sites(sites or ())
-    _ = here.settings.agent
-    try:
-        with _busy(AddRequest(here.settings.sites_folder, Terms(), quiet=as_json)) as busy:
-            checks = onboarding.check_sites(here.settings, chosen, busy)
-    except KeyboardInterrupt:
-        print_error("interrupted")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
-    if as_json:
-        print_json([probe_report.check_json(each) for each in checks])
+def _print_end(path: Path, text: str, name: str, request: AddRequest, *, is_written: bool) -> None:
+    if is_written:
+        probe_report.print_written(path, name)
+    elif request.dry_run:
+        probe_report.print_preview(path, text)
     else:
-        probe_report.show_checks(checks)
-    raise typer.Exit(worst_exit_code([here.exit_code, *map(_code, checks)]))
+        probe_report.print_not_written()
 
 
-def _code(found: SiteCheck) -> ExitCode:
-    if found.problem:
-        print_error(found.problem)
-    return ExitCode.PARTLY if found.problem or probe_report.is_broken(found) else ExitCode.OK
-
-
-@contextmanager
-def _busy(orders: AddRequest) -> Iterator[onboarding.Listen]:
-    """A line at the terminal that says what is being asked; nothing where nobody watches."""
-    if orders.quiet or not errors.is_terminal:
-        yield lambda _, __: None
-        return
-    with Status("", console=errors) as status:
-
-        def listen(site: str, event: dict[str, Any]) -> None:
-            match event["event"]:
-                case "probed":
-                    status.update(f"{site}: {event['kind']} {event['url']}"[:110])
-                case "cleaning":
-                    status.update(f"{site}: cleaning {event['samples']} samples")
-
-        yield listen
+def _confirm(path: Path) -> bool:
+    return typer.confirm(f"Write {path}?", default=True)

@@ -1,25 +1,35 @@
-"""The command that keeps a copy of the archive."""
+"""`nightdesk backup`: a verified copy of the archive."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from pipeline.cli.console import print_error, plural, print_json, print_line, size
+from pipeline.cli.console import exit_on_interrupt, print_json, print_line
 from pipeline.cli.context import AsJson, get_context
-from pipeline.cli.views.night_progress import night_progress
-from pipeline.core.errors import AlreadyRunning, ConfigError, ExitCode
-from pipeline.formats.atomic_files import telling, whole_file
+from pipeline.cli.progress import stage_progress
+from pipeline.core.errors import AlreadyRunning, ConfigError
+from pipeline.core.formatting import format_size, pluralize
+from pipeline.formats.atomic_files import atomic_file, translate_disk_errors
 from pipeline.store.db import locks
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance import backup as backups
 
-STAMP = "%Y%m%dT%H%M%SZ"
+EXAMPLES: Final = (
+    "nightdesk backup /media/backups --keep 7",
+    "nightdesk backup before-upgrade.db",
+)
+TIMESTAMP: Final = "%Y%m%dT%H%M%SZ"
+TIMESTAMP_PATTERN: Final = r"\d{8}T\d{6}Z"
 
 
 def backup(
@@ -27,74 +37,98 @@ def backup(
     target: Annotated[
         Path,
         typer.Argument(
-            metavar="TARGET", help="A folder, in which a file with the time is made; or a file."
+            metavar="TARGET", help="A file, or a folder for files with the time in their name."
         ),
     ],
     keep: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="Of the backups in the folder keep so many, the newest."
+            min=1, metavar="N", help="Keep only the N newest backups of the folder. Default: all."
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy the whole archive, also while a crawl runs: one state of it, read back and found whole."""
-    store = get_context(context).open_archive()
+    """Copy the whole archive in one state, also during a crawl, and read the copy to check it."""
+    database = get_context(context).open_archive()
     is_folder = target.is_dir() or not target.suffix
     if keep is not None and not is_folder:
         raise ConfigError(f"--keep {keep}: is for a folder of backups, and {target} is a file")
-    if store.file is not None and target.resolve() == store.file.resolve():
+    if database.file is not None and target.resolve() == database.file.resolve():
         raise ConfigError(f"{target}: is the archive itself; name another file or folder")
+    name = _BackupName(_archive_name(database), ".db" if database.is_sqlite else ".dump")
     folder = target if is_folder else target.parent
-    stem, ending = _stem(store), ".db" if store.is_sqlite else ".dump"
-    path = folder / f"{stem}-{datetime.now(UTC):{STAMP}}{ending}" if is_folder else target
-    began = time.monotonic()
+    path = folder / name.new() if is_folder else target
+    started_at = time.monotonic()
     try:
-        lock = locks.acquire(store, "backup")
+        with exit_on_interrupt(f"nothing of {path} is kept"), _backup_lock(database):
+            _write(database, folder, path, quiet=as_json)
+            removed = _remove_old(folder, name, keep, path) if is_folder else []
+    finally:
+        database.close()
+    size = path.stat().st_size
+    if as_json:
+        removed_names = [str(old) for old in removed]
+        print_json({"backup": str(path), "bytes": size, "removed": removed_names})
+        return
+    seconds = time.monotonic() - started_at
+    print_line(f"{path}: {format_size(size)}, read back and whole, in {seconds:.0f} s.")
+    if removed:
+        print_line(f"{pluralize(len(removed), 'older backup')} removed.")
+
+
+@dataclass(frozen=True, slots=True)
+class _BackupName:
+    """The names of the backups of one archive: `nightdesk-20260203T040506Z.db`."""
+
+    stem: str
+    suffix: str
+
+    def new(self) -> str:
+        return f"{self.stem}-{datetime.now(UTC):{TIMESTAMP}}{self.suffix}"
+
+    def matches(self, name: str) -> bool:
+        """Return whether it is a backup, or what is left of one that was killed."""
+        stem, suffix = re.escape(self.stem), re.escape(self.suffix)
+        partial_suffix = r"(\.part(-journal|-wal|-shm)?)?"
+        return re.fullmatch(f"{stem}-{TIMESTAMP_PATTERN}{suffix}{partial_suffix}", name) is not None
+
+
+def _archive_name(database: Database) -> str:
+    if database.file is not None:
+        return database.file.stem
+    return re.sub(r"[^\w.-]", "-", database.url.database or "nightdesk")
+
+
+@contextmanager
+def _backup_lock(database: Database) -> Iterator[None]:
+    try:
+        lock = locks.acquire(database, "backup")
     except AlreadyRunning:
-        raise AlreadyRunning(f"{store.name}: another backup is being made; let it finish") from None
+        raise AlreadyRunning(
+            f"{database.name}: another backup is running; wait until it ends"
+        ) from None
     try:
-        with telling(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        backups.check_room(store, folder)
-        with night_progress(quiet=as_json) as looking, whole_file(path) as part:
-            backups.copy(
-                store, part, lambda stage, done, of: looking.clean("backup", stage, done, of)
-            )
-        backups.sync_folder(folder)
-        gone = _rotate(folder, stem, ending, keep, path) if is_folder else []
-    except KeyboardInterrupt:
-        print_error(f"interrupted; nothing of {path} is kept")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+        yield
     finally:
         lock.release()
-        store.close()
-    made = path.stat().st_size
-    if as_json:
-        print_json({"backup": str(path), "bytes": made, "removed": [str(each) for each in gone]})
-        return
-    print_line(f"{path}: {size(made)}, read back and whole, in {time.monotonic() - began:.0f} s.")
-    if gone:
-        print_line(f"{plural(len(gone), 'older one')} removed.")
 
 
-def _stem(store: Database) -> str:
-    return (
-        store.file.stem
-        if store.file is not None
-        else re.sub(r"[^\w.-]", "-", store.url.database or "nightdesk")
-    )
+def _write(database: Database, folder: Path, path: Path, *, quiet: bool) -> None:
+    with translate_disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    backups.require_room(database, folder)
+    with stage_progress(quiet=quiet) as progress, atomic_file(path) as part:
+        backups.write_backup(database, part, partial(progress, "backup"))
+    backups.sync_folder(folder)
 
 
-def _rotate(folder: Path, stem: str, ending: str, keep: int | None, newest: Path) -> list[Path]:
-    """Removes what is beyond the newest, and the parts of backups that were killed; only files with names that we give."""
-    ours = re.compile(
-        rf"{re.escape(stem)}-\d{{8}}T\d{{6}}Z{re.escape(ending)}(\.part(-journal|-wal|-shm)?)?"
-    )
-    found = sorted(path for path in folder.iterdir() if ours.fullmatch(path.name))
-    whole = [path for path in found if path.name.endswith(ending)]
-    gone = whole[: len(whole) - keep] if keep is not None else []
-    for path in (*gone, *(path for path in found if path not in whole)):
+def _remove_old(folder: Path, name: _BackupName, keep: int | None, newest: Path) -> list[Path]:
+    """Remove all but the newest backups, and parts of killed ones. Return the removed backups."""
+    files = sorted(path for path in folder.iterdir() if name.matches(path.name))
+    complete = [path for path in files if path.name.endswith(name.suffix)]
+    old = complete[: len(complete) - keep] if keep is not None else []
+    partial_files = [path for path in files if path not in complete]
+    for path in (*old, *partial_files):
         if path != newest:
             path.unlink(missing_ok=True)
-    return gone
+    return old

@@ -1,64 +1,66 @@
-"""The commands about cleaning: clean, with a look before the leap, and what the archive of a site teaches."""
+"""`nightdesk clean`: makes texts again from the stored bytes, with a dry run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final, NoReturn
 
 import typer
 
-from pipeline.cli.commands import worker
-from pipeline.cli.commands.crawl import exit_with_code, run_with_progress, run_and_print
-from pipeline.cli.commands.worker import Enqueue
-from pipeline.cli.console import Cell, print_error, plural, print_json, print_line, print_table
-from pipeline.cli.context import AsJson, AppContext, get_context
-from pipeline.cli.views import changes
+from pipeline.cli.console import print_json, print_line
+from pipeline.cli.context import AllSiteNames, AppContext, AsJson, get_context
+from pipeline.cli.enqueue import Enqueue, print_enqueued
+from pipeline.cli.night_runner import clean_with_progress, exit_with_results, print_errors
+from pipeline.cli.views import changes, night_summary
 from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError
-from pipeline.jobs import memory_report
 from pipeline.jobs.change_report import ChangeReport
 from pipeline.jobs.changes import Change
-from pipeline.jobs.clean import CleanRequest, Tell, require_rule
-from pipeline.store.clean import line_memory
-from pipeline.store.clean.types import Scope
+from pipeline.jobs.clean import CleanRequest
+from pipeline.jobs.recipe import require_rule
+from pipeline.store.clean.types import CleanScope
 
-SAMPLES = 3  # pages of a site that a dry run shows
-DIFFS = 100  # pages of a site that --diff shows
-CONTAINERS = 10  # of a site that are shown; --json has all
+EXAMPLES: Final = (
+    "nightdesk clean",
+    "nightdesk clean gazette --dry-run --diff",
+    "nightdesk clean --all --rule link-tail --dry-run",
+)
+DRY_RUN_SAMPLES: Final = 3  # pages of a site
+DIFF_SAMPLES: Final = 100  # pages of a site
 
 Since = Annotated[
     datetime | None,
     typer.Option(
         formats=["%Y-%m-%d"],
         metavar="DATE",
-        help="Only pages published or first seen since that day (UTC).",
+        help="Only pages that were published or first seen on this day (UTC) or later.",
     ),
 ]
 Samples = Annotated[
     int | None,
     typer.Option(
         min=0,
-        help=f"How many pages of a site to show, the most changed first; {SAMPLES}, with --diff {DIFFS}.",
+        metavar="N",
+        help="How many pages of a site to show, the most changed first."
+        f" Default: {DRY_RUN_SAMPLES} with --dry-run, {DIFF_SAMPLES} with --diff.",
     ),
 ]
+
+Reports = Mapping[str, ChangeReport]  # by site
 
 
 def clean(
     context: typer.Context,
-    sites: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="SITE", help="Sites by id; all by default, also those that are not crawled."
-        ),
-    ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Also what is not stale.")] = False,
+    sites: AllSiteNames = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Clean pages that are up to date, too.")
+    ] = False,
     since: Since = None,
     rule: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Only pages of whose present text this rule struck something."
+            metavar="NAME", help="Only pages from whose text this rule removed something."
         ),
     ] = None,
     dry_run: Annotated[
@@ -71,125 +73,93 @@ def clean(
     enqueue: Enqueue = False,
     as_json: AsJson = False,
 ) -> None:
-    """Clean whatever is stale: new pages, and all pages after a change of rules, versions or site options."""
-    here = get_context(context)
-    chosen = here.sites(
-        sites or (), also_disabled=True
-    )  # what was imported is cleaned again like all else
+    """Clean the pages that are new, or older than the rules, versions or options of their site."""
+    app = get_context(context)
+    # Sites of an import are disabled, and are cleaned again like all others.
+    selected = app.sites(sites or (), also_disabled=True)
     day = since.replace(tzinfo=UTC) if since else None
-    scope = Scope(everything, day, require_rule(rule) if rule else "")
-    shown = samples if samples is not None else DIFFS if diff else SAMPLES if dry_run else 0
+    scope = CleanScope(everything, day, require_rule(rule) if rule else "")
+    if samples is None:
+        samples = _default_samples(dry_run=dry_run, diff=diff)
     if enqueue:
-        if dry_run or shown:
+        if dry_run or samples:
             raise ConfigError(
-                "--enqueue hands the work to workers elsewhere, who show nothing; leave out --dry-run and --diff"
+                "--enqueue leaves the work to workers, who print no changes;"
+                " leave out --dry-run, --diff and --samples"
             )
-        worker.enqueue_cleans(here, chosen, CleanRequest(scope), as_json=as_json)
+        _enqueue(app, selected, scope, as_json=as_json)
         return
     if dry_run:
-        _preview(here, chosen, scope, shown, as_json)
-    reports = {site.id: ChangeReport(site.id, shown) for site in chosen}
-    tell = _teller(reports) if shown else None
-    run_and_print(
-        here,
-        chosen,
-        as_json=as_json,
-        crawled=False,
-        plan=CleanRequest(scope, on_change=tell),
-        changed=reports if shown else None,
-    )
+        _preview(app, selected, scope, samples, as_json=as_json)
+    _clean(app, selected, scope, samples, as_json=as_json)
 
 
-def _teller(reports: dict[str, ChangeReport]) -> Tell:
-    def tell(site: str, change: Change) -> None:
+def _default_samples(*, dry_run: bool, diff: bool) -> int:
+    if diff:
+        return DIFF_SAMPLES
+    return DRY_RUN_SAMPLES if dry_run else 0
+
+
+def _enqueue(app: AppContext, sites: Sequence[Site], scope: CleanScope, *, as_json: bool) -> None:
+    database = app.open_cluster_archive()
+    from pipeline.cluster.dispatch import enqueue_cleans
+
+    enqueued = enqueue_cleans(database, sites, CleanRequest(scope))
+    rest = "the rest is in the queue already or has nothing to clean"
+    print_enqueued(enqueued, "clean", rest, as_json=as_json)
+
+
+def _clean(
+    app: AppContext, sites: Sequence[Site], scope: CleanScope, samples: int, *, as_json: bool
+) -> NoReturn:
+    reports = {site.id: ChangeReport(site.id, samples) for site in sites}
+    request = CleanRequest(scope)
+    if samples:
+        request = CleanRequest(scope, on_change=lambda site, change: reports[site].add(change))
+    database = app.open_archive()
+    results = clean_with_progress(app, database, sites, request, quiet=as_json)
+    summary = night_summary.read_summary(database, results)
+    if as_json:
+        rows = night_summary.summary_json(summary)
+        if samples:
+            _add_changes(rows, reports)
+        print_json(rows)
+    else:
+        night_summary.print_summary(summary, crawled=False)
+        if samples:
+            changes.print_samples(list(reports.values()))
+    database.close()
+    exit_with_results(app, results)
+
+
+def _add_changes(rows: Sequence[dict[str, object]], reports: Reports) -> None:
+    for row in rows:
+        row["changes"] = changes.report_json(reports[str(row["site"])])
+
+
+def _preview(
+    app: AppContext, sites: Sequence[Site], scope: CleanScope, samples: int, *, as_json: bool
+) -> NoReturn:
+    """Show what a clean would change, and end the command."""
+    reports = {site.id: ChangeReport(site.id, samples) for site in sites}
+
+    def add_change(site: str, change: Change) -> None:
         reports[site].add(change)
 
-    return tell
-
-
-def _preview(here: AppContext, sites: Sequence[Site], scope: Scope, samples: int, as_json: bool) -> None:
-    """A dry run, which ends the command."""
-    reports = {site.id: ChangeReport(site.id, samples) for site in sites}
-    store = here.open_archive()
-    nights = run_with_progress(
-        here, store, sites, as_json=as_json, crawled=False, plan=CleanRequest(scope, True, _teller(reports))
-    )
-    found = [report for report in reports.values() if report.pages]
+    database = app.open_archive()
+    request = CleanRequest(scope, dry_run=True, on_change=add_change)
+    results = clean_with_progress(app, database, sites, request, quiet=as_json)
+    non_empty = [report for report in reports.values() if report.pages]
     if as_json:
         print_json([changes.report_json(report) for report in reports.values()])
-    elif not found:
-        print_line(
-            "Dry run: no page would be cleaned."
-            + ("" if scope.everything else " --all takes also those that are not stale.")
-        )
-    else:
-        changes.print_reports(found, dry=True)
-        changes.print_samples(found)
+    elif non_empty:
+        changes.print_reports(non_empty, dry_run=True)
+        changes.print_samples(non_empty)
         print_line()
         print_line("Nothing was changed.")
-    for night in nights:
-        for sentence in night.errors:
-            print_error(sentence)
-    store.close()
-    exit_with_code(here, nights)
-
-
-def memory(
-    context: typer.Context,
-    site: Annotated[str, typer.Argument(metavar="SITE", help="A site by its id.")],
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many lines.")] = 20,
-    as_json: AsJson = False,
-) -> None:
-    """Show what a site's archive teaches: which containers hold its stories, and the lines that stand on most of its pages,
-    with what the rules make of them."""
-    here = get_context(context)
-    store = here.open_archive()
-    here.check_site_name(store, site)
-    found = memory_report.site_profile_report(store, site, limit)
-    if as_json:
-        print_json(asdict(found))
-        return
-    _show_containers(found)
-    rows = [
-        [_pages(line), _struck(line), line.text or "(on no page's newest bytes)"]
-        for line in found.lines
-    ]
-    print_table(["Pages", "Struck on these by", "Line"], rows)
-    print_line()
-    print_line(
-        f"{plural(found.lines_known, 'line')} known of {plural(found.pages, 'page')}, {found.lines_repeated:,} of them on several pages."
-    )
-    print_line(
-        f"{plural(found.headlines, 'headline')} known, {found.quoted:,} of them met as a line on another page."
-    )
-
-
-def _show_containers(found: memory_report.SiteProfileReport) -> None:
-    """Where stories stand: what is in use first, and then what was."""
-    mains = sorted((each for each in found.containers if each.pages), key=lambda each: each.is_retired)
-    rows: list[list[Cell]] = [
-        [each.name, each.pages, _day(each.first_at), _day(each.last_at) if each.is_retired else "in use"]
-        for each in mains
-    ]
-    if rows:
-        print_table(["Stories stand in", "Pages", "From", "Until"], rows[:CONTAINERS])
-        never = sum(1 for each in found.containers if not each.pages_with_story)
-        print_line(
-            f"{plural(len(found.containers), 'container')} known; {never:,} of them never held a story."
-        )
-        print_line()
-
-
-def _day(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d}" if at else ""
-
-
-def _pages(line: memory_report.FrequentLine) -> str:
-    return f"{line.pages}+" if line.pages >= line_memory.KEPT else str(line.pages)
-
-
-def _struck(line: memory_report.FrequentLine) -> str:
-    said = [f"{rule} {number}" for rule, number in line.removed] + (
-        [f"kept {line.kept}"] if line.kept else []
-    )
-    return ", ".join(said)
+    else:
+        hint = "" if scope.everything else " --all takes pages that are up to date, too."
+        print_line(f"Dry run: no page would be cleaned.{hint}")
+    print_errors(results)
+    database.close()
+    exit_with_results(app, results)

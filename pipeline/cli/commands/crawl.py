@@ -1,36 +1,34 @@
-"""The commands that work by night: crawl, schedule, demo; and what they share with `clean`."""
+"""`nightdesk crawl`: one night of all sites."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from pipeline.cli.commands import worker
-from pipeline.cli.commands.report import report_issues
-from pipeline.cli.commands.worker import Enqueue
-from pipeline.cli.console import print_error, print_json, print_line
-from pipeline.cli.context import AsJson, AppContext, SiteNames, get_context
-from pipeline.cli.views import changes, night_summary
-from pipeline.cli.views.night_progress import night_progress
+from pipeline.cli.console import print_json
+from pipeline.cli.context import AppContext, AsJson, SiteNames, get_context
+from pipeline.cli.enqueue import Enqueue, print_enqueued
+from pipeline.cli.night_runner import crawl_with_progress, exit_with_results, report_issues
+from pipeline.cli.views import night_summary
 from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError, ExitCode
-from pipeline.jobs.change_report import ChangeReport
-from pipeline.jobs.clean import DEFAULT_CLEAN, CleanRequest
-from pipeline.jobs.nightly import SiteResult, run_nightly, worst_exit_code
-from pipeline.scheduler import service
-from pipeline.scheduler.planning import PastRun
-from pipeline.store.db.engine import Database
-from pipeline.store.read.begun_runs import crawls_begun
+from pipeline.jobs.results import worst_exit_code
+
+EXAMPLES: Final = (
+    "nightdesk crawl",
+    "nightdesk crawl gazette --since 2026-01-01",
+)
 
 Since = Annotated[
     datetime | None,
     typer.Option(
         formats=["%Y-%m-%d"],
         metavar="DATE",
-        help="Go back in the sites' sitemaps and archives to that day (UTC), instead.",
+        help="Instead of new stories, fetch old ones from the sites' sitemaps and archives,"
+        " back to this day (UTC). Needs the id of a site.",
     ),
 ]
 
@@ -42,109 +40,59 @@ def crawl(
     enqueue: Enqueue = False,
     as_json: AsJson = False,
 ) -> None:
-    """Crawl the sites, clean what is new, and sum up. This is the nightly command."""
-    here = get_context(context)
+    """Crawl the sites, clean what is new, and print a summary. This is the nightly command."""
+    app = get_context(context)
     if since is not None and not sites:
         raise ConfigError(
-            "--since needs the name of a site, as in 'nightdesk crawl gazette --since 2026-01-01'"
+            "--since needs the id of a site, as in 'nightdesk crawl gazette --since 2026-01-01'"
         )
-    chosen = here.sites(sites or ())
-    _ = here.settings.agent  # refused before anything is begun
+    selected = app.sites(sites or ())
+    _ = app.settings.sent_user_agent  # without a contact in the settings nothing is started
     day = since.replace(tzinfo=UTC) if since else None
     if day is not None:
-        check_back_fill(chosen, day)
+        check_backfill(selected, day)
     if enqueue:
-        worker.enqueue_crawls(here, chosen, day, as_json=as_json)
+        _enqueue(app, selected, day, as_json=as_json)
         return
-    run_and_print(here, chosen, as_json=as_json, crawled=True, since=day)
+    database = app.open_archive(create=True)
+    results = crawl_with_progress(app, database, selected, since=day, quiet=as_json)
+    summary = night_summary.read_summary(database, results)
+    if as_json:
+        print_json(night_summary.summary_json(summary))
+    else:
+        night_summary.print_summary(summary, crawled=True)
+    worst = worst_exit_code([result.exit_code for result in results])
+    failed = worst not in (ExitCode.OK, ExitCode.PARTLY)
+    report_issues(app, database, selected, quiet=as_json, failed=failed)
+    database.close()
+    exit_with_results(app, results)
 
 
-def check_back_fill(sites: Sequence[Site], since: datetime) -> None:
-    """Refuses a back-fill that could find nothing. Raises ConfigError."""
+def check_backfill(sites: Sequence[Site], since: datetime) -> None:
+    """Refuse a backfill that cannot find anything.
+
+    Args:
+        sites: The sites to go back in.
+        since: How far to go back.
+
+    Raises:
+        ConfigError: The day is in the future, or a site has neither sitemaps nor archives.
+    """
     if since > datetime.now(UTC):
         raise ConfigError(f"--since {since:%Y-%m-%d}: that day has not come yet")
     for site in sites:
         if not site.sitemaps and not site.archives:
             raise ConfigError(
-                f"--since: {site.id} has no sitemaps and no archives in its file; 'nightdesk check {site.id}' looks for some"
+                f"--since: {site.id} has no sitemaps and no archives in its file;"
+                f" 'nightdesk check {site.id}' looks for some"
             )
 
 
-def run_and_print(
-    here: AppContext,
-    sites: Sequence[Site],
-    *,
-    as_json: bool,
-    crawled: bool,
-    plan: CleanRequest = DEFAULT_CLEAN,
-    changed: Mapping[str, ChangeReport] | None = None,
-    since: datetime | None = None,
+def _enqueue(
+    app: AppContext, sites: Sequence[Site], since: datetime | None, *, as_json: bool
 ) -> None:
-    """Crawls or cleans, sums up, and ends the command. `changed` are the reports of who wants to see what is other now."""
-    store = here.open_archive(create=crawled)
-    nights = run_with_progress(here, store, sites, as_json=as_json, crawled=crawled, plan=plan, since=since)
-    summed = night_summary.read_summary(store, nights)
-    if as_json:
-        told = night_summary.summary_json(summed)
-        print_json(
-            [each | {"changes": changes.report_json(changed[each["site"]])} for each in told]
-            if changed
-            else told
-        )
-    else:
-        night_summary.print_summary(summed, crawled=crawled)
-        changes.print_samples(list((changed or {}).values()))
-    if crawled:
-        failed = worst_exit_code([night.exit_code for night in nights]) not in (ExitCode.OK, ExitCode.PARTLY)
-        report_issues(here, store, sites, quiet=as_json, failed=failed)
-    store.close()
-    exit_with_code(here, nights)
+    database = app.open_cluster_archive()
+    from pipeline.cluster.dispatch import enqueue_crawls
 
-
-def run_with_progress(
-    here: AppContext,
-    store: Database,
-    sites: Sequence[Site],
-    *,
-    as_json: bool,
-    crawled: bool,
-    plan: CleanRequest,
-    since: datetime | None = None,
-) -> tuple[SiteResult, ...]:
-    """The nights of some Sites, with somebody looking on. Ctrl-C ends the command in order."""
-    try:
-        with night_progress(quiet=as_json) as looking:
-            return run_nightly(
-                here.settings, store, sites, looking, crawl=crawled, plan=plan, since=since
-            )
-    except KeyboardInterrupt:
-        print_error("interrupted; what was done is kept, and the same command goes on from here")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
-
-
-def exit_with_code(here: AppContext, nights: Sequence[SiteResult]) -> None:
-    """Ends the command with the exit code that the nights deserve."""
-    raise typer.Exit(worst_exit_code([here.exit_code, *(night.exit_code for night in nights)]))
-
-
-def schedule(context: typer.Context, enqueue: Enqueue = False) -> None:
-    """Stay, and crawl each site by the cron line of its file. Ends in order on Ctrl-C or SIGTERM."""
-    here = get_context(context)
-    _ = here.settings.agent
-    here.sites()
-    store = here.open_archive(create=True)
-    begin = worker.open_dispatcher(store) if enqueue else None
-
-    def crawls(site: str | None) -> dict[str, list[PastRun]]:
-        found = crawls_begun(store, datetime.now(UTC), site)
-        return {name: [PastRun(*each) for each in crawls] for name, crawls in found.items()}
-
-    service.run_scheduler(here.settings, crawls, print_line, begin)
-    store.close()
-
-
-def demo(context: typer.Context) -> None:
-    """Two nights of a small newsroom on this machine, without any network: crawled, cleaned, explained."""
-    from pipeline.cli.commands.demo import run_demo  # a newsroom is no part of any other command
-
-    raise typer.Exit(run_demo(get_context(context).home))
+    enqueued = enqueue_crawls(database, sites, since)
+    print_enqueued(enqueued, "crawl", "the rest is in the queue already", as_json=as_json)

@@ -1,42 +1,47 @@
-"""The command that looks at the whole installation."""
+"""`nightdesk doctor`: checks the whole installation."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Final
 
 import typer
 
-from pipeline import diagnostics as looking
+from pipeline import diagnostics
 from pipeline.cli.console import print_json, print_line
 from pipeline.cli.context import AsJson, get_context
 from pipeline.core.errors import ConfigError, ExitCode
-from pipeline.diagnostics import Check, State
+from pipeline.diagnostics import CheckState, DiagnosticCheck
+
+EXAMPLES: Final = ("nightdesk doctor",)
 
 
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
-    """Look at everything that nights need, and say what to do: settings, sites, archive, disk, clock, browser, locks."""
-    here = get_context(context)
-    found: list[Check] = []
+    """Check settings, sites, archive, disk, clock, browser and locks, and say what to do."""
+    app = get_context(context)
+    checks: list[DiagnosticCheck] = []
     try:
-        for check in looking.examine(here.settings, datetime.now(UTC)):
-            found.append(check)
-            _say(check, as_json)
+        for check in diagnostics.run_checks(app.settings, datetime.now(UTC)):
+            checks.append(check)
+            _print_check(check, as_json=as_json)
     except ConfigError as error:
-        found.append(Check("settings", State.BROKEN, str(error)))
-        _say(found[-1], as_json)
-    states = Counter(check.state for check in found)
+        broken = DiagnosticCheck("settings", CheckState.BROKEN, str(error))
+        checks.append(broken)
+        _print_check(broken, as_json=as_json)
+    states = Counter(check.state for check in checks)
     if as_json:
-        print_json([asdict(each) for each in found])
+        print_json([asdict(check) for check in checks])
     else:
         print_line()
         print_line(
-            f"{len(found)} checks: {states[State.OK]} ok, {states[State.LOOK]} to look at, {states[State.BROKEN]} broken."
+            f"{len(checks)} checks: {states[CheckState.OK]} ok,"
+            f" {states[CheckState.LOOK]} to look at, {states[CheckState.BROKEN]} broken."
         )
-    raise typer.Exit(ExitCode.PARTLY if states[State.BROKEN] else ExitCode.OK)
+    raise typer.Exit(ExitCode.PARTLY if states[CheckState.BROKEN] else ExitCode.OK)
 
 
-def _say(check: Check, as_json: bool) -> None:
+def _print_check(check: DiagnosticCheck, *, as_json: bool) -> None:
     if not as_json:
-        print_line(f"{check.state:<7} {check.name:<16} {check.sentence}")
+        print_line(f"{check.state:<7} {check.name:<16} {check.message}")

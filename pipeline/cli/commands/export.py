@@ -1,27 +1,37 @@
-"""The commands that take articles elsewhere, and prove what was taken."""
+"""`nightdesk export`: writes articles, pages or extracted pages to files."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from pipeline.cli.console import print_error, plural, print_json, print_line
-from pipeline.cli.context import AsJson, AppContext, get_context
+from pipeline.cli.console import print_error, print_json, print_line
+from pipeline.cli.context import AppContext, AsJson, get_context
 from pipeline.cli.progress import progress_bar
 from pipeline.core.errors import ConfigError, ExitCode
-from pipeline.formats import export as formats
-from pipeline.formats import manifest
-from pipeline.fulltext.query_language import described
-from pipeline.store.maintenance.verify_sources import Asked
+from pipeline.core.formatting import pluralize
+from pipeline.formats import export as exports
+from pipeline.formats.export import ExportFormat
+from pipeline.fulltext.query_language import describe
+from pipeline.store.db.engine import Database
 from pipeline.store.read import export_articles
-from pipeline.store.read.export_articles import Asked as Wanted
+from pipeline.store.read.export_articles import ExportQuery
+
+EXAMPLES: Final = (
+    "nightdesk export articles.jsonl.gz --since 2026-01-01",
+    "nightdesk export ferries --format parquet --query 'ferry lang:en'",
+    "nightdesk export pages --format pages --site gazette",
+)
 
 
 class ExportFormatName(StrEnum):
+    """The names of the formats."""
+
     JSONL = "jsonl"
     CSV = "csv"
     PARQUET = "parquet"
@@ -29,13 +39,13 @@ class ExportFormatName(StrEnum):
     ATOM = "atom"
     TEXT = "text"
     PAGES = "pages"
-    DRAFTS = "drafts"
+    EXTRACTED = "extracted"
 
 
 Since = Annotated[
     datetime | None,
     typer.Option(
-        formats=["%Y-%m-%d"], metavar="DATE", help="Only what is dated from that day on (UTC)."
+        formats=["%Y-%m-%d"], metavar="DATE", help="Only what is dated on this day (UTC) or later."
     ),
 ]
 Until = Annotated[
@@ -43,7 +53,7 @@ Until = Annotated[
     typer.Option(
         formats=["%Y-%m-%d"],
         metavar="DATE",
-        help="Only what is dated up to that day, itself included (UTC).",
+        help="Only what is dated on this day (UTC) or earlier.",
     ),
 ]
 
@@ -52,161 +62,109 @@ def export(
     context: typer.Context,
     out: Annotated[
         Path,
-        typer.Argument(metavar="OUT", help="File, or for some formats a folder, that is made."),
+        typer.Argument(
+            metavar="OUT",
+            help="The file to make, or the folder for parquet, text, pages and extracted.",
+        ),
     ],
-    form: Annotated[
+    format_name: Annotated[
         ExportFormatName | None,
-        typer.Option("--format", help="Default: what the ending of OUT stands for."),
+        typer.Option("--format", help="The format. Default: by the suffix of OUT."),
     ] = None,
     query: Annotated[
         str,
-        typer.Option(metavar="QUERY", help="Only what this search finds; everything by default."),
+        typer.Option(metavar="QUERY", help="Only what this search finds. Default: everything."),
     ] = "",
     site: Annotated[
-        list[str] | None, typer.Option(metavar="SITE", help="Only this site; may be repeated.")
+        list[str] | None, typer.Option(metavar="SITE", help="Only this site. Repeatable.")
     ] = None,
     since: Since = None,
     until: Until = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only so many articles, the newest.")
+        int | None, typer.Option(min=1, metavar="N", help="Only the N newest articles.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write articles, raw pages or drafts to files that other programs read, with a manifest that proves them."""
-    here = get_context(context)
-    name = formats.named(form, out)
+    """Write articles, pages or extracted pages to files, with a manifest of their SHA-256."""
+    app = get_context(context)
+    name = exports.format_name(format_name, out)
     if since and until and until < since:
         raise ConfigError(
-            f"--since {since:%Y-%m-%d}: that day is behind --until {until:%Y-%m-%d}; nothing lies between them"
+            f"--since {since:%Y-%m-%d}: that day is after --until {until:%Y-%m-%d};"
+            " swap the two days"
         )
-    store = here.open_archive()
-    sites = tuple(each for each in dict.fromkeys(site or ()) if here.check_site_name(store, each))
-    asked = Wanted(
-        query, sites, since.replace(tzinfo=UTC) if since else None, _behind(until), limit
-    )
-    format_ = formats.FORMATS[name]
-    terms = _terms(here) if format_.is_raw else formats.NOTHING
+    database = app.open_archive()
+    sites = tuple(dict.fromkeys(site or ()))
+    for site_id in sites:
+        app.check_site_name(database, site_id)
+    first = since.replace(tzinfo=UTC) if since else None
+    wanted = ExportQuery(query, sites, first, _end_of(until), limit)
     try:
-        with progress_bar(
-            format_.of,
-            lambda: (
-                None
-                if format_.is_raw
-                else export_articles.expected(store, asked, visits=format_.of == "visits")
-            ),
-            quiet=as_json,
-        ) as tell:
-            made = formats.export(store, asked, name, out, tell, terms)
+        result = _write(app, database, wanted, name, out, quiet=as_json)
     except KeyboardInterrupt:
-        print_error(
-            f"interrupted; {f'{out} is what it was before' if out.exists() else f'nothing of {out} is kept'}"
-        )
+        state = f"{out} is what it was before" if out.exists() else f"nothing of {out} is kept"
+        print_error(f"interrupted; {state}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     finally:
-        store.close()
+        database.close()
     if as_json:
-        print_json(made)
-        return
-    read = export_articles.understood(asked)
-    for note in read.notes:
+        print_json(result)
+    else:
+        _print_result(wanted, out, result)
+
+
+def _write(
+    app: AppContext,
+    database: Database,
+    wanted: ExportQuery,
+    name: str,
+    out: Path,
+    *,
+    quiet: bool,
+) -> Mapping[str, Any]:
+    export_format = exports.FORMATS[name]
+    recipe = _recipe(app) if export_format.is_raw else exports.NOTHING
+    with progress_bar(
+        export_format.of, lambda: _count(database, wanted, export_format), quiet=quiet
+    ) as progress:
+        return exports.export(database, wanted, name, out, progress, recipe)
+
+
+def _count(database: Database, wanted: ExportQuery, export_format: ExportFormat) -> int | None:
+    if export_format.is_raw:
+        return None
+    if export_format.of == "visits":
+        return export_articles.expected_fetches(database, wanted)
+    return export_articles.expected_articles(database, wanted)
+
+
+def _recipe(app: AppContext) -> dict[str, Any]:
+    """Return how articles are made today, for machines that make them elsewhere."""
+    # An export of articles does not need the extractors.
+    from pipeline.offline.recipe_manifest import recipe_manifest
+
+    return recipe_manifest(app.readable_sites())
+
+
+def _end_of(day: datetime | None) -> datetime | None:
+    """Return the first moment after a day; None after the last day of the calendar."""
+    if day is None or day.date() == date.max:
+        return None
+    return day.replace(tzinfo=UTC) + timedelta(days=1)
+
+
+def _print_result(wanted: ExportQuery, out: Path, result: Mapping[str, Any]) -> None:
+    parsed = wanted.parse()
+    for note in parsed.notes:
         print_line(note)
-    ((what, number),) = made["counts"].items()
-    if query and not number:
-        print_line(f"The query is read as: {described(read)}.")
-    print_line(f"{plural(number, what.removesuffix('s'))} written to {out}.")
-    if damaged := made.get("damaged"):
+    ((noun, number),) = result["counts"].items()
+    if wanted.query and not number:
+        print_line(f"The query is read as: {describe(parsed)}.")
+    print_line(f"{pluralize(number, noun.removesuffix('s'))} written to {out}.")
+    damaged = result.get("damaged")
+    if damaged:
         print_error(
-            f"{plural(len(damaged), 'payload')} left out as damaged; 'nightdesk verify' names each with its pages"
+            f"{pluralize(len(damaged), 'payload')} left out because of damage;"
+            " 'nightdesk verify' names each with its pages"
         )
         raise typer.Exit(ExitCode.PARTLY)
-
-
-def _terms(here: AppContext) -> dict[str, Any]:
-    """How articles are made today, for those who make them elsewhere."""
-    from pipeline.config import site as site_files
-    from pipeline.offline.recipe_manifest import recipe_manifest  # who exports articles need not wait for it
-
-    found, errors = site_files.load_all(here.settings.sites_folder)
-    for error in errors:
-        print_error(str(error))
-    return recipe_manifest(found)
-
-
-def _behind(day: datetime | None) -> datetime | None:
-    """The first moment that is not of a day any more; None behind the last day of the calendar."""
-    return (
-        None
-        if day is None or day.date() == date.max
-        else day.replace(tzinfo=UTC) + timedelta(days=1)
-    )
-
-
-def verify(
-    context: typer.Context,
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="PATH", help="Exports: files, or folders. Default: the archive itself."
-        ),
-    ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"],
-            metavar="DATE",
-            help="Only what was kept or made since that day (UTC).",
-        ),
-    ] = None,
-    sample: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Only so many rows of each kind, by lot.")
-    ] = None,
-    repair: Annotated[
-        bool,
-        typer.Option("--repair", help="Make again what can be made again from the stored bytes."),
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Check the archive, row by row: bytes, texts, articles, index, ledgers. Or check exports against their manifests."""
-    if not paths:
-        from pipeline.cli.views.verify_report import (
-            prove,
-        )  # who checks an export need not wait for what cleans
-
-        prove(
-            get_context(context),
-            Asked(since.replace(tzinfo=UTC) if since else None, sample),
-            repair=repair,
-            as_json=as_json,
-        )
-    elif since or sample or repair:
-        raise ConfigError(
-            "verify: --since, --sample and --repair are for the archive; leave them out, or the paths"
-        )
-    else:
-        _verify_exports(paths, as_json)
-
-
-def _verify_exports(paths: list[Path], as_json: bool) -> None:
-    told = []
-    for path in paths:
-        found, wrong = manifest.verify(path)
-        told.append(
-            {
-                "path": str(path),
-                "format": found["format"],
-                "made_at": found["made_at"],
-                "wrong": wrong,
-            }
-        )
-        if as_json:
-            continue
-        for sentence in wrong:
-            print_error(sentence)
-        if not wrong:
-            ((what, number),) = found["counts"].items()
-            print_line(
-                f"{path}: is as it was exported on {found['made_at'][:10]}: {plural(number, what.removesuffix('s'))}."
-            )
-    if as_json:
-        print_json(told)
-    raise typer.Exit(ExitCode.PARTLY if any(each["wrong"] for each in told) else ExitCode.OK)

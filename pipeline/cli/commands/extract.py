@@ -1,7 +1,4 @@
-"""The command that needs no archive: extract.
-
-Promises clean texts and nothing else on standard output, and on standard error a sentence for each page that could not be read.
-"""
+"""`nightdesk extract`: clean texts from files, without an archive."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Annotated, TypeVar
+from typing import IO, Annotated, Final, TypeVar
 
 import typer
 from rich.progress import (
@@ -24,32 +21,44 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from pipeline.cli.console import print_error, errors, plural
+from pipeline.cli.console import errors, print_error
 from pipeline.cli.context import get_context
+from pipeline.cli.progress import BAR_WIDTH
 from pipeline.config.settings import Settings
 from pipeline.core.errors import ConfigError, DiskError, ExitCode
+from pipeline.core.formatting import pluralize
 from pipeline.formats.readers import page_files
-from pipeline.jobs.batch_clean import PageBatch, CleanedPage, to_json
+from pipeline.jobs.batch_clean import CleanedPage, PageBatch, to_json
 from pipeline.jobs.workers.pool import WorkerPool
+
+EXAMPLES: Final = (
+    "nightdesk extract page.html",
+    "nightdesk extract saved-pages/ crawl.warc.gz --output texts.jsonl",
+    "curl -s https://gazette.example/2026/harbour | nightdesk extract",
+)
 
 T = TypeVar("T")
 
 
-class Troubles:
-    """What was left out: told at once, and remembered for the exit code."""
+class ErrorLog:
+    """Errors of pages that were left out: printed at once, and counted for the exit code."""
 
     def __init__(self) -> None:
+        """Start without errors."""
         self.codes: Counter[ExitCode] = Counter()
 
     def __call__(self, sentence: str, code: ExitCode) -> None:
+        """Print an error and count it."""
         print_error(sentence)
         self.codes[code] += 1
 
     @property
-    def code(self) -> ExitCode:
-        return next(
-            (code for code in (ExitCode.CONFIG, ExitCode.PARTLY) if code in self.codes), ExitCode.OK
-        )
+    def exit_code(self) -> ExitCode:
+        """Return the most serious code."""
+        for code in (ExitCode.CONFIG, ExitCode.PARTLY):
+            if code in self.codes:
+                return code
+        return ExitCode.OK
 
 
 def extract(
@@ -57,18 +66,23 @@ def extract(
     files: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILES",
-            help="HTML files, folders of them, WARC, JSON lines; - is standard input, the default.",
+            metavar="FILE",
+            help="HTML files, folders of them, WARC files or JSON lines."
+            " Default: -, which is standard input.",
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="File for the texts instead of standard output.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the texts to this file, not standard output."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=256, help="Processes. Default: as in the settings.")
+        int | None,
+        typer.Option(
+            min=1, max=256, metavar="N", help="How many processes. Default: as in the settings."
+        ),
     ] = None,
 ) -> None:
-    """Clean pages from files, without an archive: one line of JSON for each page."""
+    """Extract clean texts from files, without an archive: one line of JSON for each page."""
     settings, names = get_context(context).settings, files or [page_files.STDIN]
     if sys.stdout is None:
         raise DiskError("standard output: is closed")
@@ -76,38 +90,42 @@ def extract(
         raise typer.BadParameter("name files or folders, or pipe pages in")
     page_files.check(names)
     try:
-        with _sink(output, names) as sink:
-            code = _run(names, sink, workers or settings.processes, settings)
+        with _open_output(output, names) as sink:
+            code = _run(names, sink, workers or settings.worker_processes, settings)
     except KeyboardInterrupt:
-        print_error("interrupted; the texts that were written are whole")
+        print_error("interrupted; the texts that were written are complete")
         code = ExitCode.INTERRUPTED
-    except BrokenPipeError:  # the reader has enough, as in `| head`
+    except BrokenPipeError:  # the reader closed the pipe, as in `| head`
         code = ExitCode.OK
     raise typer.Exit(code)
 
 
 @contextmanager
-def _sink(path: Path | None, names: Sequence[str]) -> Iterator[IO[bytes]]:
-    """Where the texts go. A file that is also read from is refused."""
+def _open_output(path: Path | None, names: Sequence[str]) -> Iterator[IO[bytes]]:
+    """Open the file for the texts, or standard output. Refuse a file that is also an input."""
     if path is None:
         try:
             yield sys.stdout.buffer
-        except (BrokenPipeError, DiskError):  # nor will what is left in the buffer find a way out
+        except (BrokenPipeError, DiskError):  # what is left in the buffer cannot be written either
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise
         return
-    if any(name != page_files.STDIN and path.exists() and path.samefile(name) for name in names):
-        raise ConfigError(f"{path}: is read from; the texts need a file of their own")
-    with _whole(path) as stream:
+    for name in names:
+        if name != page_files.STDIN and path.exists() and path.samefile(name):
+            raise ConfigError(f"{path}: is an input; name another file for the texts")
+    with _complete_file(path) as stream:
         yield stream
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file that gets its name when it is whole; what was written of one that breaks off lies beside it, under another name.
-    What is no file, as a pipe or /dev/null, is written to as it is."""
+def _complete_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that gets its name when it is complete.
+
+    An incomplete file stays beside it under another name. A pipe or /dev/null is written to
+    directly.
+    """
     is_file = path.is_file() or not path.exists()
-    target = path.resolve()  # where a link points, which stays one
+    target = path.resolve()  # a link stays a link, and its target is replaced
     part = target.with_name(f"{target.name}.part") if is_file else target
     try:
         stream = part.open("wb")
@@ -116,96 +134,104 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
     try:
         yield stream
     except BaseException:
-        with suppress(OSError):  # told before: the last line is followed by a flush
+        with suppress(OSError):  # the flush after the last line reported it already
             stream.close()
         if is_file:
-            _leave(path, part)
+            _report_part(path, part)
         raise
     stream.close()
     if is_file:
         part.replace(target)
 
 
-def _leave(path: Path, part: Path) -> None:
-    """Says where the part is that was written, if there is one."""
+def _report_part(path: Path, part: Path) -> None:
+    """Print where the incomplete file is, if it holds anything."""
     if part.stat().st_size:
-        print_error(f"{path}: is not whole; what was written of it is in {part}")
+        print_error(f"{path}: is not complete; what was written of it is in {part}")
     else:
         part.unlink()
 
 
 def _run(names: Sequence[str], sink: IO[bytes], processes: int, settings: Settings) -> ExitCode:
-    troubles = Troubles()
+    error_log = ErrorLog()
     outcomes: Counter[str] = Counter()
-    with PageBatch() as batch, _bars() as bars:
+    with PageBatch() as batch, _progress_bars() as bars:
         with WorkerPool(processes, settings.page_seconds, settings.page_megabytes) as workers:
-            for _ in _watched(
-                bars, "extracting", batch.extract(page_files.pages(names, troubles), workers)
-            ):
+            extracted = batch.extract(page_files.pages(names, error_log), workers)
+            for _ in _with_progress(bars, "extracting", extracted):
                 pass
-        for output in _watched(bars, "cleaning", batch.clean(), batch.pages):
-            outcomes[output.result.outcome] += 1
-            _write(sink, _line(output))
-        _write(sink, b"")
-    if not batch.pages and not troubles.codes:
-        troubles("there is no page in the input", ExitCode.PARTLY)
+        for page in _with_progress(bars, "cleaning", batch.clean(), batch.pages):
+            outcomes[page.result.outcome] += 1
+            _write(sink, _line(page))
+        _flush(sink)
+    if not batch.pages and not error_log.codes:
+        error_log("there is no page in the input", ExitCode.PARTLY)
     if errors.is_terminal:
-        _sum_up(outcomes, troubles)
-    return troubles.code
+        _print_summary(outcomes, error_log)
+    return error_log.exit_code
 
 
 def _write(sink: IO[bytes], line: bytes) -> None:
-    """Writes a line; an empty one is the end."""
+    with _translate_write_errors():
+        sink.write(line)
+
+
+def _flush(sink: IO[bytes]) -> None:
+    with _translate_write_errors():
+        sink.flush()
+
+
+@contextmanager
+def _translate_write_errors() -> Iterator[None]:
     try:
-        if line:
-            sink.write(line)
-        else:
-            sink.flush()
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
         raise DiskError(f"the texts cannot be written: {error.strerror}") from None
 
 
-def _line(output: CleanedPage) -> bytes:
-    value = to_json(output)
+def _line(page: CleanedPage) -> bytes:
+    value = to_json(page)
     try:
         return json.dumps(value, ensure_ascii=False).encode() + b"\n"
-    except UnicodeEncodeError:  # half a character, in an id
+    except UnicodeEncodeError:  # an id with half a surrogate pair
         return json.dumps(value).encode() + b"\n"
 
 
-def _sum_up(outcomes: Counter[str], troubles: Troubles) -> None:
+def _print_summary(outcomes: Counter[str], error_log: ErrorLog) -> None:
     parts = [f"{number:,} {outcome}" for outcome, number in outcomes.most_common()]
-    left_out = troubles.codes.total()
-    parts += [plural(left_out, "complaint")] if left_out else []
-    errors.print(
-        f"{plural(outcomes.total(), 'page')}: {', '.join(parts) or 'nothing'}.", markup=False
-    )
+    if error_log.codes:
+        parts.append(pluralize(error_log.codes.total(), "error"))
+    summary = ", ".join(parts) or "nothing"
+    errors.print(f"{pluralize(outcomes.total(), 'page')}: {summary}.", markup=False)
 
 
 @contextmanager
-def _bars() -> Iterator[Progress | None]:
-    """Bars on standard error for a person; the total is known when all pages are in."""
+def _progress_bars() -> Iterator[Progress | None]:
+    """Show bars on standard error for a person. Standard output has the texts."""
     if not errors.is_terminal:
         yield None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn())
-    with Progress(
-        *columns,
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=BAR_WIDTH),
+        MofNCompleteColumn(),
         TaskProgressColumn(show_speed=True),
         TimeRemainingColumn(compact=True),
-        console=errors,
-        transient=True,
-    ) as bars:
+    )
+    with Progress(*columns, console=errors, transient=True) as bars:
         yield bars
 
 
-def _watched(
+def _with_progress(
     bars: Progress | None, stage: str, steps: Iterable[T], total: int | None = None
 ) -> Iterator[T]:
-    task = bars.add_task(stage, total=total) if bars else None
+    """Yield the steps, and advance a bar after each."""
+    if bars is None:
+        yield from steps
+        return
+    task = bars.add_task(stage, total=total)
     for step in steps:
         yield step
-        if bars and task is not None:
-            bars.advance(task)
+        bars.advance(task)

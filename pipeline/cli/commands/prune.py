@@ -1,117 +1,130 @@
-"""The command that takes out what the archive can do without."""
+"""`nightdesk prune`: deletes old results and ledgers by the rules of the site files."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from pipeline.cli.console import Cell, print_error, print_json, print_line, size, print_table
-from pipeline.cli.context import AsJson, SiteNames, get_context
-from pipeline.cli.views.night_progress import night_progress
-from pipeline.config.site import LEDGER_DAYS, Retention
+from pipeline.cli.console import (
+    Cell,
+    exit_on_interrupt,
+    print_error,
+    print_json,
+    print_line,
+    print_table,
+)
+from pipeline.cli.context import AllSiteNames, AppContext, AsJson, get_context
+from pipeline.cli.progress import stage_progress
+from pipeline.cli.views.disk_usage import print_unused_space
+from pipeline.config.site import MIN_LEDGER_DAYS, RetentionOptions, Site
 from pipeline.core.errors import AlreadyRunning, ExitCode
+from pipeline.core.formatting import format_size
 from pipeline.jobs import retention
 from pipeline.store.db.engine import Database
-from pipeline.store.maintenance import prune as pruning
-from pipeline.store.maintenance.prune import Spare
+from pipeline.store.maintenance.prune import Prunable, unused_bytes
 
-WORTH = 0.25  # of a file that holds nothing, from which on it is worth a word
+EXAMPLES: Final = (
+    "nightdesk prune --dry-run",
+    "nightdesk prune gazette --ledger-days 90",
+)
 
 
 def prune(
     context: typer.Context,
-    sites: SiteNames = None,
+    sites: AllSiteNames = None,
     result_days: Annotated[
         int | None,
         typer.Option(
             min=1,
-            metavar="N",
-            help="Drop results that were replaced so long ago. Default: the site's file.",
+            metavar="DAYS",
+            help="Delete results that were replaced longer ago. Default: the site's file.",
         ),
     ] = None,
     ledger_days: Annotated[
         int | None,
         typer.Option(
-            min=LEDGER_DAYS,
-            metavar="N",
-            help="Drop ledgers of runs that ended so long ago. Default: the site's file.",
+            min=MIN_LEDGER_DAYS,
+            metavar="DAYS",
+            help="Delete ledgers of runs that ended longer ago. Default: the site's file.",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would go, and change nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be deleted, and change nothing.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take out what the archive can do without, by the rules of the sites' files. Bytes and articles always stay."""
-    here = get_context(context)
-    chosen, now, done, code = (
-        here.sites(sites or (), also_disabled=True),
-        datetime.now(UTC),
-        list[Spare](),
-        here.exit_code,
-    )
-    store = here.open_archive()
+    """Delete old results and ledgers by the rules of the site files. Bytes and articles stay."""
+    app = get_context(context)
+    selected = app.sites(sites or (), also_disabled=True)
+    database = app.open_archive()
+    now = datetime.now(UTC)
+    deleted: list[Prunable] = []
     try:
-        with night_progress(quiet=as_json) as looking:
-            for site in chosen:
-                rules = Retention(
-                    result_days=result_days or site.retention.result_days,
-                    ledger_days=ledger_days or site.retention.ledger_days,
+        with (
+            exit_on_interrupt("the same command goes on from here"),
+            stage_progress(quiet=as_json) as progress,
+        ):
+            for site in selected:
+                rule = retention.retention_rule(
+                    site.id, _options(site, result_days, ledger_days), now
                 )
+                if dry_run:
+                    deleted.append(retention.estimate(database, rule))
+                    continue
                 try:
-                    keep = retention.retention_rule(site.id, rules, now)
-                    done.append(
-                        retention.prune_site(
-                            store, keep, partial(looking.clean, site.id), dry=dry_run
-                        )
-                    )
+                    tell = partial(progress, site.id)
+                    deleted.append(retention.prune_site(database, rule, tell))
                 except AlreadyRunning as error:
-                    print_error(str(error))
-                    code = code or ExitCode.RUNNING
-        left = pruning.unused(store)
-    except KeyboardInterrupt:
-        print_error("interrupted; the same command goes on from here")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+                    _report_running(app, error)
+        _print_result(database, deleted, dry_run=dry_run, as_json=as_json)
     finally:
-        store.close()
-    if as_json:
-        print_json(
-            {"dry_run": dry_run, "sites": [asdict(each) for each in done], "unused_bytes": left}
-        )
-    else:
-        _show(done, dry=dry_run)
-        tell_unused(store)
-    raise typer.Exit(code)
+        database.close()
+    raise typer.Exit(app.exit_code)
 
 
-def tell_unused(store: Database) -> None:
-    """Says where much of a SQLite file holds nothing any more."""
-    left, whole = pruning.unused(store), store.file.stat().st_size if store.file is not None else 0
-    if left > whole * WORTH:
-        print_line(
-            f"{size(left)} of the file's {size(whole)} hold nothing and are used again by what comes; to make the file"
-            f" smaller, see that nothing crawls and type: sqlite3 {store.file} VACUUM"
-        )
-
-
-def _show(done: list[Spare], *, dry: bool) -> None:
-    some = [each for each in done if each.rows]
-    if not some:
-        print_line("Nothing can go by the rules of [retention] in the sites' files.")
-        return
-    rows: list[list[Cell]] = [
-        [each.site, each.results, each.drafts, each.runs, each.entries, size(each.bytes)]
-        for each in some
-    ]
-    print_table(["Site", "Old results", "old drafts", "ledgers", "their URLs", "about"], rows)
-    total = size(sum(each.bytes for each in some))
-    print_line()
-    print_line(
-        f"Dry run: about {total} would go, and nothing was changed."
-        if dry
-        else f"About {total} are gone."
+def _options(site: Site, result_days: int | None, ledger_days: int | None) -> RetentionOptions:
+    return RetentionOptions(
+        result_days=result_days or site.retention.result_days,
+        ledger_days=ledger_days or site.retention.ledger_days,
     )
+
+
+def _report_running(app: AppContext, error: AlreadyRunning) -> None:
+    print_error(str(error))
+    app.exit_code = app.exit_code or ExitCode.RUNNING
+
+
+def _print_result(
+    database: Database, deleted: Sequence[Prunable], *, dry_run: bool, as_json: bool
+) -> None:
+    if as_json:
+        sites = [asdict(site) for site in deleted]
+        print_json({"dry_run": dry_run, "sites": sites, "unused_bytes": unused_bytes(database)})
+        return
+    _print_table(deleted, dry_run=dry_run)
+    print_unused_space(database)
+
+
+def _print_table(deleted: Sequence[Prunable], *, dry_run: bool) -> None:
+    rows: list[list[Cell]] = []
+    total = 0
+    for site in deleted:
+        if site.rows:
+            counts: list[Cell] = [site.results, site.extracted_pages, site.runs, site.entries]
+            rows.append([site.site, *counts, format_size(site.bytes)])
+            total += site.bytes
+    if not rows:
+        print_line("Nothing can be deleted by [retention] of the site files.")
+        return
+    columns = ["Site", "Old results", "extracted pages", "ledgers", "their URLs", "about"]
+    print_table(columns, rows)
+    print_line()
+    if dry_run:
+        print_line(f"Dry run: about {format_size(total)} would go, and nothing was changed.")
+    else:
+        print_line(f"About {format_size(total)} were deleted.")

@@ -1,29 +1,39 @@
-"""The command that searches, and counts what a search is about."""
+"""`nightdesk search`: finds articles by their words, or counts them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.text import Text
 
-from pipeline.cli.console import Cell, plural, print_json, print_line, print_table, format_time
+from pipeline.cli.console import Cell, format_time, print_json, print_line, print_table
 from pipeline.cli.context import AsJson, get_context
+from pipeline.core.formatting import pluralize
 from pipeline.fulltext.excerpts import Excerpt
 from pipeline.store.db.engine import Database
 from pipeline.store.search import facets, index
-from pipeline.store.search import search as results
-from pipeline.store.search.facets import Counts
-from pipeline.store.search.search import Hit, Results
+from pipeline.store.search import search as searching
+from pipeline.store.search.facets import FacetCounts
+from pipeline.store.search.search import SearchHit, SearchPage
 
-BAR = 40  # letters of the longest bar of a histogram
-FOUND = "bold yellow"
+EXAMPLES: Final = (
+    "nightdesk search ferry site:gazette after:2026-01-01",
+    "nightdesk search '\"city council\" -budget' --sort rank --unique",
+    "nightdesk search ferry --facets",
+)
+BAR_WIDTH: Final = 40  # columns of the longest bar of a histogram
+HIGHLIGHT: Final = "bold yellow"
+DAY_FORMATS: Final = {"day": "%Y-%m-%d", "month": "%Y-%m"}
 
 
 class SearchOrder(StrEnum):
+    """The order of the hits."""
+
     NEWEST = "newest"
     RANK = "rank"
 
@@ -34,22 +44,26 @@ def search(
         list[str],
         typer.Argument(
             metavar="QUERY",
-            help='Words, "phrases", -not, OR, prefix*, site: lang: author: tag: title: after: before: changed:',
+            help='Words, "phrases", -not, OR, prefix*, and site: lang: author: tag: title:'
+            " after: before: changed:",
         ),
     ],
     site: Annotated[str | None, typer.Option(metavar="SITE", help="Only this site.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=results.MOST, help="How many articles.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, max=searching.MAX_HITS, metavar="N", help="How many articles.")
+    ] = 20,
     sort: Annotated[
-        SearchOrder, typer.Option(help="The newest first, or those that are most about it.")
+        SearchOrder, typer.Option(help="The newest articles first, or the most relevant ones.")
     ] = SearchOrder.NEWEST,
     after: Annotated[
         str,
         typer.Option(
-            metavar="PLACE", help="Go on from here: a page ends with the place of the next."
+            metavar="CURSOR",
+            help="Go on after this hit. Each page of hits ends with the cursor of the next one.",
         ),
     ] = "",
-    once: Annotated[
-        bool, typer.Option("--once", help="Of near-copies of one story only the newest.")
+    unique: Annotated[
+        bool, typer.Option("--unique", help="Show only the newest of several near-duplicates.")
     ] = False,
     count: Annotated[
         bool,
@@ -58,87 +72,93 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find articles by words of their title and text, or count them."""
-    here = get_context(context)
-    store = here.open_archive()
-    text, site = " ".join(words), here.check_site_name(store, site)
+    app = get_context(context)
+    database = app.open_archive()
+    query = " ".join(words)
+    if site is not None:
+        app.check_site_name(database, site)
     if count:
-        _show_counts(facets.count(store, text, site=site), as_json)
+        _print_counts(facets.count_matches(database, query, site=site), as_json=as_json)
         return
-    found = results.search(store, text, limit, after=after, order=sort, site=site, once=once)
+    page = searching.search_articles(
+        database, query, limit, after=after, order=sort, site=site, unique=unique
+    )
     if as_json:
-        print_json([_as_json(hit) for hit in found.hits])
+        print_json([_hit_json(hit) for hit in page.hits])
         return
-    for hit in found.hits:
-        _show_hit(hit)
-    _say_more(store, found)
+    for hit in page.hits:
+        _print_hit(hit)
+    _print_notes(database, page)
 
 
-def _as_json(hit: Hit) -> dict[str, Any]:
+def _hit_json(hit: SearchHit) -> dict[str, Any]:
     return asdict(hit.article) | {
         "excerpt": asdict(hit.excerpt),
         "title_spans": hit.title.spans,
-        "place": hit.place,
+        "cursor": hit.cursor,
     }
 
 
-def _show_hit(hit: Hit) -> None:
+def _print_hit(hit: SearchHit) -> None:
     article = hit.article
-    head = (
-        f"{article.id}  {format_time(article.published_at or article.first_seen_at)} UTC  {article.site}"
-    )
-    head += f", and {plural(article.copies, 'near-copy', 'near-copies')}" if article.copies else ""
+    at = format_time(article.published_at or article.first_seen_at)
+    head = f"{article.id}  {at} UTC  {article.site}"
+    if article.copies:
+        head += f", and {pluralize(article.copies, 'near-duplicate')}"
     print_line(Text(head, style="cyan"))
-    print_line(Text("  ").append_text(_lit(hit.title, "bold")))
-    print_line(Text("  ").append_text(_lit(hit.excerpt)))
+    print_line(Text("  ").append_text(_highlight(hit.title, "bold")))
+    print_line(Text("  ").append_text(_highlight(hit.excerpt)))
     print_line(Text(f"  {article.url}", style="dim"))
 
 
-def _lit(excerpt: Excerpt, style: str = "") -> Text:
-    shown = Text(excerpt.text, style=style)
+def _highlight(excerpt: Excerpt, style: str = "") -> Text:
+    text = Text(excerpt.text, style=style)
     for start, end in excerpt.spans:
-        shown.stylize(FOUND, start, end)
-    return shown
+        text.stylize(HIGHLIGHT, start, end)
+    return text
 
 
-def _say_more(store: Database, found: Results) -> None:
-    """What is left to say below the hits: none, more of them, what was not understood, what cannot be found yet."""
-    if not found.hits:
-        print_line(f"No article is found for: {found.understood}.")
-    for note in found.query.notes:
+def _print_notes(database: Database, page: SearchPage) -> None:
+    """Print what follows the hits: how the query was read, the next page, missing articles."""
+    if not page.hits:
+        print_line(f"No article is found for: {page.description}.")
+    for note in page.query.notes:
         print_line(note)
-    if found.next:
-        print_line(Text(f"More with --after {found.next}", style="dim"))
-    if waiting := index.waiting(store):
+    if page.next:
+        print_line(Text(f"More with --after {page.next}", style="dim"))
+    unindexed = index.count_unindexed(database)
+    if unindexed:
         print_line(
-            f"{plural(waiting, 'article')} cannot be found yet; 'nightdesk clean' brings them into the index."
+            f"{pluralize(unindexed, 'article')} cannot be found yet;"
+            " 'nightdesk clean' adds them to the index."
         )
 
 
-def _show_counts(counts: Counts, as_json: bool) -> None:
+def _print_counts(counts: FacetCounts, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(counts))
         return
-    print_line(("" if counts.exact else "About ") + plural(counts.total, "article"))
-    for name, values in (
+    about = "" if counts.exact else "About "
+    print_line(f"{about}{pluralize(counts.total, 'article')}")
+    facet_tables = (
         ("Site", counts.sites),
         ("Language", counts.languages),
         ("Author", counts.authors),
         ("Tag", counts.tags),
-    ):
+    )
+    for name, values in facet_tables:
         if values:
             print_line()
-            print_table([name, "Articles"], [[value, number] for value, number in values])
+            print_table([name, "Articles"], values)
     if counts.over_time:
         print_line()
-        most = max(number for _, number in counts.over_time)
-        rows: list[list[Cell]] = [
-            [_shown(day, counts.unit), number, "█" * round(BAR * number / most)]
-            for day, number in counts.over_time
-        ]
-        print_table([counts.unit.capitalize(), "Articles", ""], rows)
+        _print_histogram(counts.over_time, counts.unit)
 
 
-def _shown(day: date, unit: str) -> str:
-    return (
-        f"{day:%Y-%m-%d}" if unit == "day" else f"{day:%Y-%m}" if unit == "month" else f"{day:%Y}"
-    )
+def _print_histogram(over_time: Sequence[tuple[date, int]], unit: str) -> None:
+    highest = max(number for _, number in over_time)
+    rows: list[list[Cell]] = []
+    for day, number in over_time:
+        bar = "█" * round(BAR_WIDTH * number / highest)
+        rows.append([day.strftime(DAY_FORMATS.get(unit, "%Y")), number, bar])
+    print_table([unit.capitalize(), "Articles", ""], rows)

@@ -1,47 +1,51 @@
-"""How changes look: counts by Site, and single Pages as lines that are taken away and added."""
+"""What a clean or a review changes: counts for each site, and single pages line by line."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from rich.text import Text
 
-from pipeline.cli.console import Cell, plural, print_line, print_table
+from pipeline.cli.console import Cell, print_line, print_table
+from pipeline.core.formatting import pluralize
 from pipeline.core.models import Outcome
 from pipeline.jobs.change_report import COUNTS, ChangeReport
 from pipeline.jobs.changes import Change
 
-CONTEXT = 1  # lines that stay the same, before and after one that does not
+CONTEXT: Final = 1  # unchanged lines before and after a changed one
+LINE_STYLES: Final = {"-": "red", "+": "green"}
+GAP: Final = (" ", "…", "")  # stands for lines that are left out
+
+DiffLine = tuple[str, str, str]  # (sign " ", "-" or "+", line, rule)
 
 
-def print_reports(reports: Sequence[ChangeReport], *, dry: bool) -> None:
-    """The counts of all Sites, and which Rules would strike what is lost."""
+def print_reports(reports: Sequence[ChangeReport], *, dry_run: bool) -> None:
+    """Print the counts of all sites, and which rules remove the lines that are lost.
+
+    Args:
+        reports: One report for each site.
+        dry_run: Whether the changes are only a preview.
+    """
     names = [name for name in COUNTS if any(report.counts[name] for report in reports)]
-    rows: list[list[Cell]] = [
-        [
-            report.site,
-            report.pages,
-            *(report.counts[name] for name in names),
-            report.outcomes[Outcome.HELD],
-        ]
-        for report in reports
-    ]
-    columns = [*names, "held"]
-    print_table(["Dry run" if dry else "Changes", "pages", *columns], rows)
+    rows: list[list[Cell]] = []
     rules: Counter[str] = Counter()
     for report in reports:
+        counts = [report.counts[name] for name in names]
+        rows.append([report.site, report.pages, *counts, report.outcomes[Outcome.HELD]])
         rules.update(report.rules)
+    print_table(["Dry run" if dry_run else "Changes", "pages", *names, "held"], rows)
     if rules:
+        verb = "Would lose" if dry_run else "Lost"
+        by_rule = ", ".join(f"{name} {number:,}" for name, number in rules.most_common())
         print_line()
-        said = ", ".join(f"{name} {number:,}" for name, number in rules.most_common())
-        print_line(f"{'Would lose' if dry else 'Lost'} {plural(sum(rules.values()), 'line')}: {said}.")
+        print_line(f"{verb} {pluralize(rules.total(), 'line')}: {by_rule}.")
 
 
 def print_samples(reports: Sequence[ChangeReport]) -> None:
-    """Single Pages of all Sites."""
+    """Print single pages of all sites."""
     for report in reports:
         for change in report.samples_by_weight:
             print_line()
@@ -49,52 +53,47 @@ def print_samples(reports: Sequence[ChangeReport]) -> None:
 
 
 def print_change(change: Change, site: str) -> None:
-    """One Page: what it loses in red with the rule, what it gains in green."""
-    said = ": ".join(part.replace("_", " ") for part in (change.outcome, change.reason) if part)
+    """Print one page: lost lines in red with their rule, new lines in green."""
+    codes = [code.replace("_", " ") for code in (change.outcome, change.reason) if code]
     print_line(
         Text.assemble(
             (f"{change.page_id}  {site}  ", "cyan"),
             (change.title or change.url, "bold"),
-            (f"  ({said})", "yellow"),
+            (f"  ({': '.join(codes)})", "yellow"),
         )
     )
     if change.before is not change.after and change.before is not None and change.after is not None:
-        print_line(f"  {change.before.replace('_', ' ')} → {change.after.replace('_', ' ')}")
+        before, after = change.before.replace("_", " "), change.after.replace("_", " ")
+        print_line(f"  {before} → {after}")
     for name, old, new in change.metadata:
-        print_line(
-            Text.assemble(
-                f"  {name.replace('_', ' ')}: ",
-                (old or "none", "red"),
-                " → ",
-                (new or "none", "green"),
-            )
-        )
+        field = f"  {name.replace('_', ' ')}: "
+        print_line(Text.assemble(field, (old or "none", "red"), " → ", (new or "none", "green")))
     for sign, line, rule in with_context(change.diff):
-        style = {"-": "red", "+": "green"}.get(sign, "dim")
-        print_line(Text.assemble((f"  {sign} {line}", style), (f"  └ {rule}" if rule else "", "yellow")))
+        marker = f"  └ {rule}" if rule else ""
+        style = LINE_STYLES.get(sign, "dim")
+        print_line(Text.assemble((f"  {sign} {line}", style), (marker, "yellow")))
 
 
-def with_context(diff: Sequence[tuple[str, str, str]]) -> Iterable[tuple[str, str, str]]:
-    """The lines of a diff that change, with what stands next to them."""
-    wanted = {
-        place
-        for number, (sign, _, _) in enumerate(diff)
-        if sign != " "
-        for place in range(number - CONTEXT, number + CONTEXT + 1)
-    }
+def with_context(diff: Sequence[DiffLine]) -> Iterator[DiffLine]:
+    """Yield the changed lines of a diff with the lines next to them, and a gap for the rest."""
+    wanted = set[int]()
+    for number, (sign, _, _) in enumerate(diff):
+        if sign != " ":
+            wanted.update(range(number - CONTEXT, number + CONTEXT + 1))
     last = -1
     for number, line in enumerate(diff):
-        if number in wanted:
-            if number != last + 1:
-                yield " ", "…", ""
-            yield line
-            last = number
+        if number not in wanted:
+            continue
+        if number != last + 1:
+            yield GAP
+        yield line
+        last = number
     if wanted and last < len(diff) - 1:
-        yield " ", "…", ""
+        yield GAP
 
 
 def report_json(report: ChangeReport) -> dict[str, Any]:
-    """A report for programs."""
+    """Return a report for programs."""
     return {
         "site": report.site,
         "pages": report.pages,
@@ -106,10 +105,8 @@ def report_json(report: ChangeReport) -> dict[str, Any]:
 
 
 def change_json(change: Change) -> dict[str, Any]:
-    """A change for programs."""
+    """Return the change of one page for programs."""
     values = asdict(change)
-    values["metadata"] = {name: {"before": old, "after": new} for name, old, new in change.metadata}
-    values["diff"] = [
-        {"sign": sign, "line": line, "rule": rule} for sign, line, rule in change.diff
-    ]
-    return values
+    metadata = {name: {"before": old, "after": new} for name, old, new in change.metadata}
+    diff = [{"sign": sign, "line": line, "rule": rule} for sign, line, rule in change.diff]
+    return values | {"metadata": metadata, "diff": diff}

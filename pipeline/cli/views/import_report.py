@@ -1,116 +1,69 @@
-"""The part of `import` that brings Drafts back which were made elsewhere."""
+"""What an import of pages came to, for people and programs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import typer
+from pipeline.cli.console import print_line
+from pipeline.core.formatting import pluralize
+from pipeline.formats.import_pages import ImportResult, skipped_summary
 
-from pipeline.cli.console import print_error, plural, print_json, print_line
-from pipeline.cli.context import AppContext
-from pipeline.cli.progress import progress_bar
-from pipeline.core.errors import ConfigError, ExitCode
-from pipeline.formats import manifest
-from pipeline.formats.atomic_files import MARK
-from pipeline.formats.readers import parquet_drafts
-from pipeline.jobs import import_drafts
-from pipeline.jobs.import_drafts import ExtractedImportStats
-from pipeline.jobs.workers.pool import WorkerPool
-from pipeline.offline.recipe_manifest import describe_difference
-from pipeline.store.db.engine import Database
-
-SHOWN = 10  # of what is left out
+MAX_SHOWN: Final = 10  # skipped records that are printed; --json lists them all
 
 
-def folders(sources: Sequence[Path]) -> list[Path]:
-    """Those of the sources that hold Drafts: all or none. Raises ConfigError."""
-    found = [source for source in sources if _holds_drafts(source)]
-    if found and len(found) < len(sources):
-        raise ConfigError(
-            f"{found[0]}: holds drafts; bring pages and drafts with a command of their own each"
-        )
-    return found
+def result_json(result: ImportResult, written: Sequence[Path]) -> dict[str, Any]:
+    """Return the result for programs.
 
-
-def _holds_drafts(source: Path) -> bool:
-    if (source / MARK).exists():
-        raise ConfigError(
-            f"{source}: is not whole yet; the 'nightdesk draft' that makes it goes on when it is typed again"
-        )
-    if not (source / manifest.NAME).is_file():
-        return False
-    form = manifest.read(source)[1]["format"]
-    if form == "pages":
-        raise ConfigError(
-            f"{source}: is an export as 'pages'; 'nightdesk draft' makes drafts of it, which can be brought back"
-        )
-    return bool(form == "drafts")
-
-
-def bring(here: AppContext, store: Database, roots: Sequence[Path], *, as_json: bool) -> list[str]:
-    """Brings all Drafts of these folders that can be believed, says what came of it, and returns the Sites. Raises ConfigError
-    and StoreError."""
-    parquet_drafts.page_schema()  # says what to install
-    for root in roots:
-        if how := describe_difference(parquet_drafts.opened(root, "drafts")):
-            raise ConfigError(
-                f"{root}: its drafts were made by other extractors than those here ({how});"
-                " have the same versions on both machines, and make them again"
-            )
-    settings, wrong = here.settings, list[str]()
-    try:
-        with (
-            progress_bar("drafts", quiet=as_json) as tell,
-            WorkerPool(settings.processes, settings.page_seconds, settings.page_megabytes) as workers,
-        ):
-            done = import_drafts.import_extracted(store, _files(roots, wrong), workers, tell)
-    except KeyboardInterrupt:
-        print_error("interrupted; what was brought is kept, and the same command goes on from there")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
-    done.rejected_files = sorted([*wrong, *done.rejected_files])
-    for sentence in done.rejected_files:
-        print_error(sentence)
-        here.exit_code = ExitCode.PARTLY
-    if as_json:
-        print_json(_as_json(done))
-    else:
-        _show(done)
-    return sorted(done.imported)
-
-
-def _files(roots: Sequence[Path], wrong: list[str]) -> Iterator[parquet_drafts.DraftFile]:
-    """The files that are as their manifest says."""
-    for root in roots:
-        for each in parquet_drafts.opened(root, "drafts")["files"]:
-            if found := manifest.wrong_with(root, each):
-                wrong += [f"{sentence}; nothing of this file is brought" for sentence in found]
-            else:
-                yield parquet_drafts.DraftFile(root, each["path"])
-
-
-def _as_json(done: ExtractedImportStats) -> dict[str, Any]:
+    Args:
+        result: What the import came to.
+        written: Site files that were written.
+    """
+    outcomes = []
+    for (outcome, reason), number in result.outcomes.most_common():
+        outcomes.append({"outcome": outcome, "reason": reason, "records": number})
+    skipped_urls = []
+    for record in result.skipped_records:
+        skipped_urls.append({"url": record.url, "why": record.detail, "status": record.status})
     return {
-        "drafts": dict(sorted(done.imported.items())),
-        "there": done.already_present,
-        "made_again": done.verified,
-        "refused": done.rejected_files,
-        "left_out": dict(done.skipped.most_common()),
-        "left_out_payloads": [{"payload_sha256": digest, "why": why} for digest, why in done.skipped_digests],
+        "records": result.outcomes.total(),
+        "outcomes": outcomes,
+        "skipped": dict(result.skipped.most_common()),
+        "skipped_urls": skipped_urls,
+        "sites": dict(sorted(result.sites.items())),
+        "site_files": [str(path) for path in written],
+        "runs": result.runs,
     }
 
 
-def _show(done: ExtractedImportStats) -> None:
-    proven = f"{done.verified:,} of them made again here, and the same; " if done.imported else ""
-    print_line(f"{plural(done.imported.total(), 'draft')} brought, {proven}{done.already_present:,} were here already.")
-    if done.skipped:
-        print_line(f"{plural(done.skipped.total(), 'draft')} left out:")
-        for digest, why in done.skipped_digests[:SHOWN]:
-            print_line(f"  {digest}: {why}")
-        if (others := done.skipped.total() - SHOWN) > 0:
-            print_line(f"  and {others:,} more; --json lists them.")
-    if done.imported:
+def print_result(result: ImportResult, written: Sequence[Path]) -> None:
+    """Print the result for people.
+
+    Args:
+        result: What the import came to.
+        written: Site files that were written.
+    """
+    outcomes = []
+    for (outcome, reason), number in result.outcomes.most_common():
+        outcomes.append(f"{number:,} {outcome} ({reason})")
+    pages = pluralize(result.outcomes.total(), "page")
+    sites = pluralize(len(result.sites), "site")
+    print_line(f"{pages} of {sites}: {', '.join(outcomes) or 'nothing'}.")
+    if result.skipped:
+        print_line(f"{skipped_summary(result.skipped)}.")
+    if result.logged_skips:
+        others = len(result.runs) - 1
+        more = f", and {pluralize(others, 'run')} more" if others > 0 else ""
         print_line(
-            "'nightdesk clean --dry-run' shows what they change, and 'nightdesk clean' strikes them."
+            f"The ledger has {pluralize(result.logged_skips, 'URL')} of these, each with its"
+            f" outcome: nightdesk runs {result.runs[0]}{more}."
         )
+    for record in result.unlogged_skips[:MAX_SHOWN]:
+        print_line(f"  {record.detail}: {record.url}")
+    hidden = len(result.unlogged_skips) - MAX_SHOWN
+    if hidden > 0:
+        print_line(f"  and {hidden:,} more of sites without an imported page; --json lists them.")
+    if written:
+        files = pluralize(len(written), "site file")
+        print_line(f"{files} made in {written[0].parent}; these sites are not crawled.")

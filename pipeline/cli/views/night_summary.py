@@ -1,269 +1,347 @@
-"""The summary of a night: read from the ledger, which has the last word, and proved to add up."""
+"""The summary of a night, read from the ledger, with the proof that the ledger adds up."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from pipeline.cli.console import Cell, plural, print_line, print_table
-from pipeline.cli.views.advice import javascript_advice
+from pipeline.cli.console import Cell, print_line, print_table
+from pipeline.core.formatting import pluralize
 from pipeline.core.models import Outcome, Reason, UrlKind
-from pipeline.jobs.crawl import FailedSource
-from pipeline.jobs.nightly import SiteResult
-from pipeline.store.clean.near_duplicates import count_copies
-from pipeline.store.db.engine import Database, patiently
-from pipeline.store.read import runs as history
+from pipeline.jobs.results import FailedSource, SiteResult
+from pipeline.store.clean.near_duplicates import count_near_duplicates
+from pipeline.store.db.engine import Database, retry_while_unavailable
+from pipeline.store.read import runs
 
-CRAWLED = (
-    Outcome.UNCHANGED, Outcome.KNOWN, Outcome.REDIRECTED, Outcome.GONE, Outcome.REFUSED, Outcome.FAILED,
+MIN_SHELLS: Final = 3  # pages without text before a site is said to be built by JavaScript
+SHELL_SHARE: Final = 0.8  # of the cleaned pages
+
+CRAWL_COLUMNS = (
+    Outcome.UNCHANGED,
+    Outcome.KNOWN,
+    Outcome.REDIRECTED,
+    Outcome.GONE,
+    Outcome.REFUSED,
+    Outcome.FAILED,
     Outcome.DEFERRED,
-)  # fmt: skip
-CLEANED = (
-    Outcome.ARCHIVED, Outcome.REVISED, Outcome.RECLEANED, Outcome.HELD, Outcome.UNCHANGED, Outcome.NOT_ARTICLE,
+)
+CLEAN_COLUMNS = (
+    Outcome.ARCHIVED,
+    Outcome.REVISED,
+    Outcome.RECLEANED,
+    Outcome.HELD,
+    Outcome.UNCHANGED,
+    Outcome.NOT_ARTICLE,
     Outcome.QUARANTINED,
-)  # fmt: skip
-SENTENCES = {
+)
+SITE_LINE_OUTCOMES = (
+    Outcome.REVISED,
+    Outcome.RECLEANED,
+    Outcome.HELD,
+    Outcome.NOT_ARTICLE,
+    Outcome.QUARANTINED,
+)
+REASON_SENTENCES = {
     "robots": "robots.txt forbids it",
-    "robots_unreachable": "robots.txt could not be had, which means no",
+    "robots_unreachable": "robots.txt cannot be fetched, which means no",
     "dns": "its host has no address",
     "connect": "nobody answers there",
     "timeout": "no answer in time",
     "tls": "its certificate or TLS is wrong",
     "not_found": "not found",
-    "unreadable": "what it answers is neither a feed nor a sitemap",
-    "blocked_address": "its address is private; set allow_private under [safety] if that is meant",
+    "unreadable": "the answer is neither a feed nor a sitemap",
+    "blocked_address": "its address is private; if you want that, set allow_private = true"
+    " under [safety]",
     "too_large": "larger than max_bytes",
 }
+
+ReasonCounts = Mapping[tuple[str, str], int]  # by (outcome, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class NightRow:
-    """One Site's night in numbers, out of the ledger: stories by (outcome, reason)."""
+    """One site's night in numbers, from the ledger.
 
-    night: SiteResult
-    crawled: dict[tuple[str, str], int]
-    cleaned: dict[tuple[str, str], int]
-    struck: dict[str, int]
-    copies: int
+    Attributes:
+        result: How the night of the site ended.
+        crawled: Stories by outcome and reason.
+        cleaned: Pages by outcome and reason.
+        removed: Removed blocks by rule.
+        near_duplicates: Articles of the night that another page has, too.
+    """
 
-    def crawl(self, outcome: Outcome) -> int:
-        return sum(number for (found, _), number in self.crawled.items() if found == outcome)
+    result: SiteResult
+    crawled: ReasonCounts
+    cleaned: ReasonCounts
+    removed: Mapping[str, int]
+    near_duplicates: int
 
-    def clean(self, outcome: Outcome) -> int:
-        return sum(number for (found, _), number in self.cleaned.items() if found == outcome)
+    def count_crawled(self, outcome: Outcome) -> int:
+        """Return how many stories the crawl ended with this outcome."""
+        return _count(self.crawled, outcome)
+
+    def count_cleaned(self, outcome: Outcome) -> int:
+        """Return how many pages the clean ended with this outcome."""
+        return _count(self.cleaned, outcome)
 
     @property
     def new(self) -> int:
+        """Return how many stories were fetched for the first time."""
         return self.crawled.get((Outcome.FETCHED, Reason.NEW), 0)
 
     @property
     def changed(self) -> int:
-        return self.crawl(Outcome.FETCHED) - self.new
+        """Return how many stories were fetched again with other bytes."""
+        return self.count_crawled(Outcome.FETCHED) - self.new
 
     @property
     def seen(self) -> int:
+        """Return how many URLs of stories the crawl saw."""
         return sum(self.crawled.values())
+
+
+def _count(counts: ReasonCounts, outcome: Outcome) -> int:
+    return sum(number for (name, _), number in counts.items() if name == outcome)
 
 
 @dataclass(frozen=True, slots=True)
 class NightSummary:
-    """A night of all Sites, and the Runs of it whose ledger does not add up."""
+    """A night of all sites, and its runs whose ledger does not add up."""
 
     rows: tuple[NightRow, ...]
     unbalanced: tuple[int, ...]
 
 
-def read_summary(store: Database, nights: Sequence[SiteResult]) -> NightSummary:
-    """The nights as the ledger tells them. Waits, as they did, where the database is away."""
-    return patiently(lambda: _read(store, nights))
+def read_summary(store: Database, results: Sequence[SiteResult]) -> NightSummary:
+    """Read from the ledger what the nights came to. Waits while the database is unavailable."""
+    return retry_while_unavailable(lambda: _read_summary(store, results))
 
 
-def _read(store: Database, nights: Sequence[SiteResult]) -> NightSummary:
-    runs = [night.crawl.run_id for night in nights if night.crawl and night.crawl.run_id]
-    return NightSummary(
-        tuple(_row(store, night) for night in nights),
-        tuple(sorted(history.unbalanced(store, runs))),
-    )
+def _read_summary(store: Database, results: Sequence[SiteResult]) -> NightSummary:
+    crawl_runs = []
+    for result in results:
+        if result.crawl is not None and result.crawl.run_id:
+            crawl_runs.append(result.crawl.run_id)
+    rows = tuple(_read_row(store, result) for result in results)
+    return NightSummary(rows, tuple(sorted(runs.unbalanced_runs(store, crawl_runs))))
 
 
-def _row(store: Database, night: SiteResult) -> NightRow:
-    crawl = night.crawl.run_id if night.crawl else 0
-    clean = night.clean.run_id if night.clean else 0
-    return NightRow(
-        night,
-        history.reasons(store, crawl, UrlKind.STORY) if crawl else {},
-        history.reasons(store, clean) if clean else {},
-        history.struck(store, clean) if clean else {},
-        count_copies(store, clean) if clean else 0,
-    )
+def _read_row(store: Database, result: SiteResult) -> NightRow:
+    crawl_run = result.crawl.run_id if result.crawl else 0
+    clean_run = result.clean.run_id if result.clean else 0
+    crawled: ReasonCounts = {}
+    cleaned: ReasonCounts = {}
+    removed: Mapping[str, int] = {}
+    near_duplicates = 0
+    if crawl_run:
+        crawled = runs.count_reasons(store, crawl_run, UrlKind.STORY)
+    if clean_run:
+        cleaned = runs.count_reasons(store, clean_run)
+        removed = runs.removed_by_rule(store, clean_run)
+        near_duplicates = count_near_duplicates(store, clean_run)
+    return NightRow(result, crawled, cleaned, removed, near_duplicates)
 
 
 def print_summary(summary: NightSummary, *, crawled: bool) -> None:
-    """The summary of a night."""
-    each = summary.rows
+    """Print the summary of a night.
+
+    Args:
+        summary: What the night came to.
+        crawled: Whether the sites were crawled, too, and not only cleaned.
+    """
+    rows = summary.rows
     print_line()
     if crawled:
-        _show_crawl(each)
+        _print_crawl(rows)
         print_line()
-    _show_clean(each)
-    _show_struck(each)
-    _show_held(each)
-    _show_copies(each)
+    _print_clean(rows)
+    _print_removed(rows)
+    _print_held(rows)
+    _print_near_duplicates(rows)
     if crawled:
-        _show_proof(summary)
-    for row in each:
-        for sentence in (*issue_sentences(row.night), *javascript_advice(row.night.site, row.cleaned)):
+        _print_ledger_check(summary)
+    for row in rows:
+        for sentence in _all_issues(row):
             print_line(f"! {sentence}")
 
 
-def _show_crawl(each: Sequence[NightRow]) -> None:
-    names = [outcome for outcome in CRAWLED if any(row.crawl(outcome) for row in each)]
-    lines: list[list[Cell]] = [
-        [row.night.site, row.seen, row.new, row.changed, *(row.crawl(name) for name in names)]
-        for row in each
-    ]
-    print_table(["Crawl", "URLs seen", "new", "changed", *map(str, names)], lines, last=_sum(lines))
+def _print_crawl(rows: Sequence[NightRow]) -> None:
+    outcomes = [name for name in CRAWL_COLUMNS if any(row.count_crawled(name) for row in rows)]
+    lines: list[list[Cell]] = []
+    for row in rows:
+        counts = map(row.count_crawled, outcomes)
+        lines.append([row.result.site, row.seen, row.new, row.changed, *counts])
+    columns = ["Crawl", "URLs seen", "new", "changed", *map(str, outcomes)]
+    print_table(columns, lines, total=_total_row(lines))
 
 
-def _show_clean(each: Sequence[NightRow]) -> None:
-    names = [outcome for outcome in CLEANED if any(row.clean(outcome) for row in each)]
-    if not names:
+def _print_clean(rows: Sequence[NightRow]) -> None:
+    outcomes = [name for name in CLEAN_COLUMNS if any(row.count_cleaned(name) for row in rows)]
+    if not outcomes:
         print_line("Cleaning: nothing was stale.")
         return
-    lines: list[list[Cell]] = [
-        [row.night.site, sum(row.cleaned.values()), *(row.clean(name) for name in names)]
-        for row in each
-    ]
-    print_table(
-        ["Cleaning", "pages", *(name.replace("_", " ") for name in names)], lines, last=_sum(lines)
+    lines: list[list[Cell]] = []
+    for row in rows:
+        counts = map(row.count_cleaned, outcomes)
+        lines.append([row.result.site, sum(row.cleaned.values()), *counts])
+    columns = ["Cleaning", "pages", *map(_plain_name, outcomes)]
+    print_table(columns, lines, total=_total_row(lines))
+
+
+def _plain_name(code: str) -> str:
+    return code.replace("_", " ")
+
+
+def _total_row(lines: Sequence[Sequence[Cell]]) -> list[Cell] | None:
+    if len(lines) < 2:
+        return None
+    total: list[Cell] = ["total"]
+    for column in zip(*(line[1:] for line in lines), strict=True):
+        total.append(sum(number for number in column if isinstance(number, int)))
+    return total
+
+
+def _print_removed(rows: Sequence[NightRow]) -> None:
+    removed: Counter[str] = Counter()
+    for row in rows:
+        removed.update(row.removed)
+    if removed:
+        print_line()
+        rules = ", ".join(f"{name} {number:,}" for name, number in removed.most_common())
+        print_line(f"Removed {pluralize(removed.total(), 'block')}: {rules}.")
+
+
+def _print_held(rows: Sequence[NightRow]) -> None:
+    held = sum(row.count_cleaned(Outcome.HELD) for row in rows)
+    if held:
+        print_line(
+            f"Held {pluralize(held, 'page')} that would lose much text: 'nightdesk review' shows"
+            " what, and accepts or rejects it."
+        )
+
+
+def _print_ledger_check(summary: NightSummary) -> None:
+    unbalanced = summary.unbalanced
+    seen = sum(row.seen for row in summary.rows)
+    if unbalanced:
+        names = ", ".join(map(str, unbalanced))
+        number = pluralize(len(unbalanced), "run")
+        print_line(f"! The ledger does not add up in {number}: {names}.")
+    elif seen:
+        outcomes = pluralize(seen, "outcome")
+        print_line(f"Ledger: {pluralize(seen, 'URL')} seen, {outcomes}; it adds up.")
+
+
+def _print_near_duplicates(rows: Sequence[NightRow]) -> None:
+    number = sum(row.near_duplicates for row in rows)
+    if not number:
+        return
+    sites = []
+    for row in rows:
+        if row.near_duplicates:
+            sites.append(f"{row.result.site} {row.near_duplicates:,}")
+    verb = "is" if number == 1 else "are"
+    print_line(
+        f"Near-duplicates: {pluralize(number, 'article')} of these {verb} elsewhere, too:"
+        f" {', '.join(sites)}."
     )
 
 
-def _sum(lines: list[list[Cell]]) -> list[Cell] | None:
-    if len(lines) < 2:
-        return None
-    columns = zip(*(line[1:] for line in lines), strict=True)
-    return [
-        "total",
-        *(sum(number for number in column if isinstance(number, int)) for column in columns),
-    ]
-
-
-def _show_struck(each: Sequence[NightRow]) -> None:
-    struck: Counter[str] = Counter()
-    for row in each:
-        struck.update(row.struck)
-    if struck:
-        print_line()
-        rules = ", ".join(f"{name} {number:,}" for name, number in struck.most_common())
-        print_line(f"Struck {plural(sum(struck.values()), 'block')}: {rules}.")
-
-
-def _show_held(each: Sequence[NightRow]) -> None:
-    held = sum(row.clean(Outcome.HELD) for row in each)
-    if held:
-        print_line(
-            f"Held {plural(held, 'page')} that would lose much: 'nightdesk review' shows what, and accepts or rejects it."
+def issue_sentences(result: SiteResult) -> list[str]:
+    """Return what went wrong on a site, one sentence each."""
+    sentences = list(result.errors)
+    crawl = result.crawl
+    if crawl is None:
+        return sentences
+    if crawl.is_down:
+        first = crawl.failed_sources[0]
+        sentences.append(
+            f"{result.site}: none of its feeds, sitemaps and sections could be read;"
+            f" {first.url}: {_explain_failure(first)}"
         )
+    else:
+        for source in crawl.failed_sources:
+            sentences.append(f"{result.site}: {source.url}: {_explain_failure(source)}")
+    for url in crawl.empty_sources:
+        sentences.append(f"{result.site}: {url} is empty: it shows no link")
+    return sentences
 
 
-def _show_proof(summary: NightSummary) -> None:
-    wrong = summary.unbalanced
-    seen = sum(row.seen for row in summary.rows)
-    if wrong:
-        print_line(
-            f"! The ledger does not add up in {plural(len(wrong), 'run')}: {', '.join(map(str, wrong))}."
-        )
-    elif seen:
-        print_line(f"Ledger: {plural(seen, 'URL')} seen, {plural(seen, 'outcome')}; it adds up.")
+def _explain_failure(source: FailedSource) -> str:
+    return source.detail or REASON_SENTENCES.get(source.reason, _plain_name(source.reason))
 
 
-def _show_copies(each: Sequence[NightRow]) -> None:
-    found = sum(row.copies for row in each)
-    if found:
-        sites = ", ".join(f"{row.night.site} {row.copies:,}" for row in each if row.copies)
-        print_line(
-            f"Near-copies: {plural(found, 'article')} of these stand{'s' if found == 1 else ''} elsewhere, too: {sites}."
-        )
+def javascript_advice(site: str, cleaned: ReasonCounts) -> list[str]:
+    """Return what to do about a site whose pages are empty without JavaScript.
+
+    Args:
+        site: The id of the site.
+        cleaned: Pages of its last clean by outcome and reason.
+
+    Returns:
+        One sentence, or none if the pages hold text.
+    """
+    shells = cleaned.get((Outcome.NOT_ARTICLE, Reason.SCRIPT_SHELL), 0)
+    total = sum(cleaned.values())
+    if shells < MIN_SHELLS or shells < SHELL_SHARE * total:
+        return []
+    pages = pluralize(total, "page")
+    sentence = (
+        f"{site}: {shells} of {pages} are built by JavaScript and hold no text; set render = true"
+        " in its site file; if that is set, look for a print or AMP edition, or set enabled = false"
+    )
+    return [sentence]
 
 
-def issue_sentences(night: SiteResult) -> list[str]:
-    """What went wrong on a Site, one sentence each."""
-    found = list(night.errors)
-    if night.crawl is not None:
-        if night.crawl.is_down:
-            trouble = night.crawl.failed_sources[0]
-            found.append(
-                f"{night.site}: none of its feeds, sitemaps and sections could be read; {trouble.url}: {_why(trouble)}"
-            )
-        else:
-            found += [
-                f"{night.site}: {trouble.url}: {_why(trouble)}" for trouble in night.crawl.failed_sources
-            ]
-        found += [f"{night.site}: {url} is empty: it shows no link" for url in night.crawl.empty_sources]
-    return found
+def _all_issues(row: NightRow) -> list[str]:
+    return [*issue_sentences(row.result), *javascript_advice(row.result.site, row.cleaned)]
 
 
-def _why(trouble: FailedSource) -> str:
-    return trouble.detail or SENTENCES.get(trouble.reason, trouble.reason.replace("_", " "))
-
-
-def site_line(night: SiteResult) -> str:
-    """A finished Site on one line."""
+def site_line(result: SiteResult) -> str:
+    """Return the line of a finished site."""
     parts = []
-    if night.crawl is not None:
-        fetched = night.crawl.counts.get(Outcome.FETCHED, 0) - _places_fetched(night)
+    if result.crawl is not None:
+        fetched = result.crawl.counts.get(Outcome.FETCHED, 0) - result.crawl.sources_fetched
         parts.append(f"{max(fetched, 0)} fetched")
-    if night.clean is not None and night.clean.run_id:
-        counts = night.clean.counts
+    if result.clean is not None and result.clean.run_id:
+        counts = result.clean.counts
         parts.append(f"{counts.get(Outcome.ARCHIVED, 0)} archived")
-        rest = (
-            Outcome.REVISED,
-            Outcome.RECLEANED,
-            Outcome.HELD,
-            Outcome.NOT_ARTICLE,
-            Outcome.QUARANTINED,
-        )
-        parts += [
-            f"{counts[outcome]} {outcome.replace('_', ' ')}"
-            for outcome in rest
-            if counts.get(outcome)
-        ]
+        for outcome in SITE_LINE_OUTCOMES:
+            if counts.get(outcome):
+                parts.append(f"{counts[outcome]} {_plain_name(outcome)}")
     else:
         parts.append("nothing to clean")
-    trouble = issue_sentences(night)
-    parts += [plural(len(trouble), "trouble")] if trouble else []
-    return f"{night.site}: {', '.join(parts)} in {night.seconds:.1f} s"
-
-
-def _places_fetched(night: SiteResult) -> int:
-    crawl = night.crawl
-    return crawl.sources_fetched if crawl else 0
+    issues = issue_sentences(result)
+    if issues:
+        parts.append(pluralize(len(issues), "issue"))
+    return f"{result.site}: {', '.join(parts)} in {result.seconds:.1f} s"
 
 
 def summary_json(summary: NightSummary) -> list[dict[str, Any]]:
-    """The same for programs."""
-    return [
-        {
-            "site": row.night.site,
-            "crawl_run": row.night.crawl.run_id if row.night.crawl else None,
-            "clean_run": row.night.clean.run_id if row.night.clean else None,
-            "seen": row.seen,
-            "crawl": _nested(row.crawled),
-            "clean": _nested(row.cleaned),
-            "struck": row.struck,
-            "copies": row.copies,
-            "troubles": [*issue_sentences(row.night), *javascript_advice(row.night.site, row.cleaned)],
-            "exit_code": int(row.night.exit_code),
-            "seconds": round(row.night.seconds, 2),
-        }
-        for row in summary.rows
-    ]
+    """Return the summary for programs, one value for each site."""
+    return [_row_json(row) for row in summary.rows]
 
 
-def _nested(counts: dict[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+def _row_json(row: NightRow) -> dict[str, Any]:
+    result = row.result
+    return {
+        "site": result.site,
+        "crawl_run": result.crawl.run_id if result.crawl else None,
+        "clean_run": result.clean.run_id if result.clean else None,
+        "seen": row.seen,
+        "crawl": _nest_counts(row.crawled),
+        "clean": _nest_counts(row.cleaned),
+        "removed": row.removed,
+        "near_duplicates": row.near_duplicates,
+        "issues": _all_issues(row),
+        "exit_code": int(result.exit_code),
+        "seconds": round(result.seconds, 2),
+    }
+
+
+def _nest_counts(counts: ReasonCounts) -> dict[str, dict[str, int]]:
     nested: dict[str, dict[str, int]] = {}
     for (outcome, reason), number in sorted(counts.items()):
         nested.setdefault(outcome, {})[reason] = number

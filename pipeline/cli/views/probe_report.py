@@ -1,4 +1,4 @@
-"""How a probe looks: what each way of discovery yields, samples with what was struck, what has changed; and as JSON."""
+"""What a probe of a site found: sources, samples and the proposal, for people and programs."""
 
 from __future__ import annotations
 
@@ -6,279 +6,249 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from rich.text import Text
 
-from pipeline.cli.console import Cell, plural, print_line, print_table
+from pipeline.cli.console import Cell, print_line, print_table
+from pipeline.core.formatting import pluralize
 from pipeline.jobs.batch_clean import CleanedPage
-from pipeline.jobs.onboarding import SiteCheck, ProbedSite
 from pipeline.jobs.probe import SiteProbe
-from pipeline.onboarding.check_site import Grade, said
-from pipeline.onboarding.proposal import Proposal, allowed
-from pipeline.process_messages import Probed, Way
+from pipeline.onboarding.check_site import failure_text
+from pipeline.onboarding.proposal import CleanedSample, ExplainedValue, Proposal, SourceYield
+from pipeline.process_messages import DiscoveryMethod, ProbedSource
 
-SHOWN = 3  # samples
-LINES = 3  # of a sample's text
-STRUCK = 4
-WIDTH = 100
+MAX_SAMPLES: Final = 3
+MAX_SAMPLE_LINES: Final = 3
+MAX_REMOVED_LINES: Final = 4
+MAX_AUTHORS: Final = 3
+LINE_WIDTH: Final = 100  # columns
+REMOVED_WIDTH: Final = 60  # columns
+URL_WIDTH: Final = 60  # columns
+COLUMNS: Final = (
+    "Source", "Found", "Address", "Answer", "Links", "Stories", "Only here", "In the file",
+)  # fmt: skip
+SOURCE_KEYS: Final = {
+    "url", "kind", "discovered_by", "outcome", "reason", "detail", "status", "link_count",
+    "is_news", "newest",
+}  # fmt: skip
 
 
-def show(found: ProbedSite, name: str, *, whole: bool) -> None:
-    """What was found at one site; of a list of sites, one line for each."""
-    probe, proposal = found.probe, found.proposal
-    assert probe is not None
-    assert proposal is not None
-    stories = sum(each.is_story for each in probe.judged)
-    if not whole:
-        counts = (
-            (len(proposal.feeds), "feed"),
-            (len(proposal.sitemaps), "sitemap"),
-            (len(proposal.sections), "section"),
-        )
-        places = ", ".join(plural(number, one) for number, one in counts if number)
-        print_line(
-            f"{name}: {proposal.url}: {places}; {stories} of {plural(len(probe.judged), 'sample')} stories"
-        )
-        return
-    system = probe.findings.front.generator or probe.findings.front.cms
-    told = [
-        proposal.language.value,
-        proposal.timezone.value,
-        f"made with {system}" if system else "",
-    ]
-    print_line(
-        Text.assemble(
-            (proposal.name, "bold"),
-            f"  {proposal.url}  ({', '.join(each for each in told if each)})",
-        )
+def print_site_line(probe: SiteProbe, proposal: Proposal, name: str) -> None:
+    """Print one line about a site of a list."""
+    counts = (
+        (len(proposal.feeds), "feed"),
+        (len(proposal.sitemaps), "sitemap"),
+        (len(proposal.sections), "section"),
     )
+    sources = ", ".join(pluralize(number, noun) for number, noun in counts if number)
+    print_line(f"{name}: {proposal.url}: {sources}; {story_count(probe.samples)}")
+
+
+def story_count(samples: Sequence[CleanedSample]) -> str:
+    """Return how many samples are stories."""
+    stories = sum(sample.is_story for sample in samples)
+    return f"{stories} of {pluralize(len(samples), 'sample')} stories"
+
+
+def print_probe(probe: SiteProbe, proposal: Proposal) -> None:
+    """Print what a probe found at one site, and what it proposes."""
+    findings = probe.result
+    system = findings.front.generator or findings.front.cms
+    facts = [proposal.language.value, proposal.timezone.value]
+    if system:
+        facts.append(f"made with {system}")
+    facts_line = ", ".join(fact for fact in facts if fact)
+    print_line(Text.assemble((proposal.name, "bold"), f"  {proposal.url}  ({facts_line})"))
     print_line()
-    _show_yields(proposal)
-    _show_patterns(proposal)
+    _print_sources(proposal)
     print_line()
-    _show_samples(probe)
-    findings = probe.findings
-    ended = f" It ended {findings.ended}." if findings.ended else ""
+    _print_patterns(proposal)
     print_line()
+    _print_samples(probe)
+    print_line()
+    stop = f" It stopped: {findings.stop_reason}." if findings.stop_reason else ""
+    requests = pluralize(findings.requests, "request")
     print_line(
-        f"{plural(findings.requests, 'request')} in {findings.seconds:.0f} s; time zone: {proposal.timezone.why}.{ended}"
+        f"{requests} in {findings.seconds:.0f} s; time zone: {proposal.timezone.reason}.{stop}"
     )
 
 
-def _show_yields(proposal: Proposal) -> None:
-    usual = [
-        each for each in proposal.yields if each.place.way is Way.USUAL and not each.place.works
-    ]
+def _print_sources(proposal: Proposal) -> None:
     rows: list[list[Cell]] = []
-    for each in proposal.yields:
-        if each in usual:
-            continue
-        place = each.place
-        links = len(place.children) if place.children else place.total
-        answer = ("an index" if place.children else "read") if place.works else said(place)
-        taken = "yes" if each.is_taken else "left out" if each.note else ""
-        rows.append([_kind(place), str(place.way), _short(place.url, proposal.url), answer, links, each.stories,
-                     each.only_here, taken])  # fmt: skip
-    print_table(
-        ["Place", "Found", "Address", "Answer", "Links", "Stories", "Only here", "In the file"],
-        rows,
-    )
-    if usual:
-        print_line(
-            f"Also tried in vain: {', '.join(_short(each.place.url, proposal.url) for each in usual)}."
-        )
+    failed_guesses = []
+    for source_yield in proposal.source_yields:
+        source = source_yield.source
+        url = short_url(source.url, proposal.url)
+        if source.discovered_by is DiscoveryMethod.USUAL and not source.works:
+            failed_guesses.append(url)
+        else:
+            rows.append(_source_row(source_yield, url))
+    print_table(COLUMNS, rows)
+    if failed_guesses:
+        print_line(f"Also tried without success: {', '.join(failed_guesses)}.")
 
 
-def _kind(place: Probed) -> str:
-    return "news sitemap" if place.is_news else str(place.kind)
-
-
-def _short(url: str, home: str) -> str:
-    """An address without the site's own host."""
-    own = urlsplit(url).netloc == urlsplit(home).netloc
-    split = urlsplit(url)
-    text = (split.path or "/") + (f"?{split.query}" if split.query else "") if own else url
-    return text if len(text) <= 60 else text[:59] + "…"
-
-
-def _show_patterns(proposal: Proposal) -> None:
-    print_line()
-    if not proposal.allow:
-        print_line(f"Story URLs: {proposal.no_patterns}.")
-    for key in ("allow", "deny"):
-        for each in getattr(proposal, key):
-            print_line(f"{key}  {each.value}  ({each.why})")
-
-
-def _show_samples(probe: SiteProbe) -> None:
-    """Three stories with the ends of what was struck, and the fate of the other samples."""
-    stories = {each.sample.url for each in probe.judged if each.is_story}
-    outputs = [output for output in probe.outputs if output.id in stories]
-    outputs.sort(key=lambda output: -len(output.result.removed))
-    for output in outputs[:SHOWN]:
-        _show_sample(output)
-    fates = Counter(
-        "a story"
-        if each.is_story
-        else (each.extraction.reason if each.extraction else each.sample.reason).replace("_", " ")
-        for each in probe.judged
-    )
-    print_line(
-        f"{plural(len(probe.judged), 'sample')}: {', '.join(f'{fate} {count}' for fate, count in fates.most_common())}."
-    )
-
-
-def _show_sample(output: CleanedPage) -> None:
-    made, blocks = output.result, output.extracted_page.blocks
-    local = made.metadata.published_local
-    told = [
-        f"{local:%Y-%m-%d %H:%M}" if local else "no date",
-        ", ".join(made.metadata.authors[:3]),
-        made.metadata.language,
+def _source_row(source_yield: SourceYield, url: str) -> list[Cell]:
+    source = source_yield.source
+    selected = "left out" if source_yield.note else ""
+    if source_yield.is_selected:
+        selected = "yes"
+    return [
+        source_kind(source),
+        str(source.discovered_by),
+        url,
+        source_answer(source),
+        source_links(source),
+        source_yield.stories,
+        source_yield.unique_stories,
+        selected,
     ]
-    print_line(
-        Text.assemble(
-            (made.metadata.title or "(no title)", "bold"),
-            f"  {', '.join(each for each in told if each)}",
-        )
+
+
+def source_kind(source: ProbedSource) -> str:
+    """Return what a source is."""
+    return "news sitemap" if source.is_news else str(source.kind)
+
+
+def source_answer(source: ProbedSource) -> str:
+    """Return how a source answered."""
+    if not source.works:
+        return failure_text(source)
+    return "an index" if source.children else "read"
+
+
+def source_links(source: ProbedSource) -> int:
+    """Return how many links a source lists, or how many sitemaps an index lists."""
+    return len(source.children) if source.children else source.link_count
+
+
+def short_url(url: str, home: str) -> str:
+    """Return a URL without the host of the site, cut to a column of a table."""
+    split = urlsplit(url)
+    text = url
+    if split.netloc == urlsplit(home).netloc:
+        text = split.path or "/"
+        if split.query:
+            text += f"?{split.query}"
+    return _shorten(text, URL_WIDTH)
+
+
+def _shorten(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
+
+
+def _print_patterns(proposal: Proposal) -> None:
+    if not proposal.allow:
+        print_line(f"Story URLs: {proposal.no_allow_reason}.")
+    patterns: tuple[tuple[str, Sequence[ExplainedValue]], ...] = (
+        ("allow", proposal.allow),
+        ("deny", proposal.deny),
     )
-    lines = made.text.split("\n")
-    for line in lines[:LINES]:
-        print_line(f"  {_cut(line)}")
-    if len(lines) > LINES:
-        print_line(f"  … {plural(len(lines) - LINES, 'more line')}")
-    for strike in made.removed[:STRUCK]:
-        print_line(
-            Text.assemble(
-                (f"  struck  {_cut(blocks[strike.index].text, 60)}", "yellow"), f"  └ {strike.rule}"
-            )
-        )
-    if len(made.removed) > STRUCK:
-        print_line(f"  … {plural(len(made.removed) - STRUCK, 'more line')} struck")
+    for key, values in patterns:
+        for pattern in values:
+            print_line(f"{key}  {pattern.value}  ({pattern.reason})")
+
+
+def _print_samples(probe: SiteProbe) -> None:
+    """Print the stories that lost most lines, and what became of all samples."""
+    story_urls = {sample.sample.url for sample in probe.samples if sample.is_story}
+    stories = [page for page in probe.cleaned_pages if page.id in story_urls]
+    stories.sort(key=lambda page: -len(page.result.removed))
+    for page in stories[:MAX_SAMPLES]:
+        _print_sample(page)
+    results = Counter(map(_sample_result, probe.samples))
+    counts = ", ".join(f"{result} {number}" for result, number in results.most_common())
+    print_line(f"{pluralize(len(probe.samples), 'sample')}: {counts}.")
+
+
+def _sample_result(sample: CleanedSample) -> str:
+    return "a story" if sample.is_story else _sample_reason(sample).replace("_", " ")
+
+
+def _sample_reason(sample: CleanedSample) -> str:
+    return sample.result.reason if sample.result else sample.sample.reason
+
+
+def _print_sample(page: CleanedPage) -> None:
+    metadata, removed = page.result.metadata, page.result.removed
+    local = metadata.published_local
+    facts = [f"{local:%Y-%m-%d %H:%M}" if local else "no date"]
+    if metadata.authors:
+        facts.append(", ".join(metadata.authors[:MAX_AUTHORS]))
+    if metadata.language:
+        facts.append(metadata.language)
+    title = (metadata.title or "(no title)", "bold")
+    print_line(Text.assemble(title, f"  {', '.join(facts)}"))
+    lines = page.result.text.split("\n")
+    for line in lines[:MAX_SAMPLE_LINES]:
+        print_line(f"  {_shorten(line, LINE_WIDTH)}")
+    if len(lines) > MAX_SAMPLE_LINES:
+        print_line(f"  … {pluralize(len(lines) - MAX_SAMPLE_LINES, 'more line')}")
+    for block in removed[:MAX_REMOVED_LINES]:
+        text = _shorten(page.extracted_page.blocks[block.index].text, REMOVED_WIDTH)
+        print_line(Text.assemble((f"  removed  {text}", "yellow"), f"  └ {block.rule}"))
+    if len(removed) > MAX_REMOVED_LINES:
+        print_line(f"  … {pluralize(len(removed) - MAX_REMOVED_LINES, 'more line')} removed")
     print_line()
 
 
-def _cut(text: str, width: int = WIDTH) -> str:
-    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
+def print_written(path: Path, name: str) -> None:
+    """Print that a site file was written."""
+    print_line(f"Written: {path}. Crawl it with: nightdesk crawl {name}")
 
 
-def show_end(text: str, path: Path, *, written: bool, dry_run: bool, name: str) -> None:
-    """Where it was written, or what would have been."""
-    if written:
-        print_line(f"Written: {path}. Crawl it with: nightdesk crawl {name}")
-    elif dry_run:
-        print_line()
-        print_line(f"Would write {path}:")
-        print_line()
-        print_line(text.rstrip())
-    else:
-        print_line("Nothing was written.")
+def print_not_written() -> None:
+    """Print that no file was written."""
+    print_line("Nothing was written.")
 
 
-def survey_json(probe: SiteProbe, proposal: Proposal) -> dict[str, Any]:
-    """A probe and what it proposes, for programs."""
+def print_preview(path: Path, text: str) -> None:
+    """Print the site file that would be written."""
+    print_line()
+    print_line(f"Would write {path}:")
+    print_line()
+    print_line(text.rstrip())
+
+
+def proposal_json(probe: SiteProbe, proposal: Proposal) -> dict[str, Any]:
+    """Return a probe and what it proposes, for programs."""
     values = asdict(proposal)
-    values.pop("yields")
-    fates = {each.place.url: each for each in proposal.yields}
-    told = findings_json(probe)
-    for row in told["places"]:
-        each = fates[row["url"]]
-        row |= {"stories": each.stories, "only_here": each.only_here, "in_file": each.is_taken}
-    return {"proposal": values, **told}
+    del values["source_yields"]
+    yields = {source_yield.source.url: source_yield for source_yield in proposal.source_yields}
+    row = probe_json(probe)
+    for source in row["sources"]:
+        source_yield = yields[source["url"]]
+        source["stories"] = source_yield.stories
+        source["unique_stories"] = source_yield.unique_stories
+        source["in_file"] = source_yield.is_selected
+    return {"proposal": values, **row}
 
 
-def findings_json(probe: SiteProbe) -> dict[str, Any]:
-    """A probe, for programs."""
-    findings = probe.findings
-    keys = {
-        "url",
-        "kind",
-        "way",
-        "outcome",
-        "reason",
-        "detail",
-        "status",
-        "total",
-        "is_news",
-        "newest",
-    }
+def probe_json(probe: SiteProbe) -> dict[str, Any]:
+    """Return a probe for programs."""
+    findings = probe.result
+    sources = [source.model_dump(mode="json", include=SOURCE_KEYS) for source in findings.sources]
     return {
         "requests": findings.requests,
         "seconds": findings.seconds,
-        "ended": findings.ended,
+        "stop_reason": findings.stop_reason,
         "front": findings.front.model_dump(mode="json", exclude={"menu", "feeds", "feed_links"}),
-        "places": [place.model_dump(mode="json", include=keys) for place in findings.places],
-        "samples": [
-            {
-                "url": each.sample.url,
-                "found_on": each.sample.found_on,
-                "is_story": each.is_story,
-                "reason": each.extraction.reason if each.extraction else each.sample.reason,
-                "title": each.extraction.metadata.title if each.extraction else "",
-                "struck": len(each.extraction.removed) if each.extraction else 0,
-            }
-            for each in probe.judged
-        ],
+        "sources": sources,
+        "samples": [_sample_json(sample) for sample in probe.samples],
     }
 
 
-# check
-
-
-def is_broken(found: SiteCheck) -> bool:
-    return any(notice.grade is Grade.BROKEN for notice in found.notices)
-
-
-def show_checks(checks: Sequence[SiteCheck]) -> None:
-    """A table of all places, then what is other than the file says."""
-    rows: list[list[Cell]] = []
-    for each in checks:
-        places = each.probe.findings.places if each.probe else ()
-        for place in places:
-            if place.way is Way.GIVEN:
-                answer = ("an index" if place.children else "read") if place.works else said(place)
-                newest = f"{place.newest:%Y-%m-%d}" if place.newest else ""
-                links = len(place.children) if place.children else place.total
-                row: list[Cell] = [
-                    each.site.id,
-                    _kind(place),
-                    _short(place.url, each.site.url),
-                    answer,
-                    links,
-                ]
-                rows.append([*row, len(allowed(place, each.site)), newest])
-    if rows:
-        print_table(["Site", "Place", "Address", "Answer", "Links", "Stories", "Newest"], rows)
-        print_line()
-    for each in checks:
-        if each.problem:
-            continue
-        for notice in each.notices:
-            style = {"broken": "red", "changed": "yellow", "new": "green"}[notice.grade]
-            print_line(
-                Text.assemble(
-                    f"{each.site.id}: ",
-                    (f"{notice.grade}  ", style),
-                    f"{notice.key}: {notice.sentence}",
-                )
-            )
-        if not each.notices:
-            print_line(f"{each.site.id}: as its file says{_stories(each)}.")
-
-
-def _stories(found: SiteCheck) -> str:
-    judged = found.probe.judged if found.probe else ()
-    stories = sum(each.is_story for each in judged)
-    return f"; {stories} of {plural(len(judged), 'sample')} stories" if judged else ""
-
-
-def check_json(found: SiteCheck) -> dict[str, Any]:
-    """A check, for programs."""
+def _sample_json(sample: CleanedSample) -> dict[str, Any]:
+    title, removed = "", 0
+    if sample.result is not None:
+        title, removed = sample.result.metadata.title, len(sample.result.removed)
     return {
-        "site": found.site.id,
-        "trouble": found.problem,
-        "notices": [asdict(notice) for notice in found.notices],
-        **(findings_json(found.probe) if found.probe else {}),
+        "url": sample.sample.url,
+        "found_on": sample.sample.found_on,
+        "is_story": sample.is_story,
+        "reason": _sample_reason(sample),
+        "title": title,
+        "removed": removed,
     }

@@ -1,141 +1,211 @@
-"""What `verify` says of the archive itself, and what it makes again."""
+"""The check of an archive: faults as they come, the repair, and the summary."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Final, NoReturn
 
 import typer
 
-from pipeline.cli.console import print_error, plural, print_json, print_line, size
+from pipeline.cli.console import exit_on_interrupt, print_error, print_json, print_line
 from pipeline.cli.context import AppContext
-from pipeline.cli.views.night_progress import night_progress
-from pipeline.config import site
+from pipeline.cli.progress import StageProgress, stage_progress
 from pipeline.core.errors import ExitCode, StoreError
-from pipeline.jobs import repair as mending
-from pipeline.jobs.repair import RepairStats
+from pipeline.core.formatting import format_size, pluralize
+from pipeline.jobs.progress import ProgressCallback
+from pipeline.jobs.repair import RepairStats, repair_archive, verify_archive
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.db.engine import Database
-from pipeline.store.maintenance.verify_sources import Asked, Fault, Looked
+from pipeline.store.maintenance.verify_sources import Fault, VerifiedCounts, VerifyScope
 
-SHOWN = 200  # faults that are named one by one
+MAX_SHOWN: Final = 200  # faults that are printed one by one
+SOURCE_KINDS: Final = ("payload", "database")  # faults that a second pass does not look for
 
 
-class Found:
-    """Faults as they are found: the first of them by name, all by number."""
+@dataclass
+class FaultLog:
+    """Faults as they are found.
 
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet = quiet
-        self.number = 0
-        self.shown: list[Fault] = []
-        self.lasting: list[Fault] = []  # those that nothing makes again
+    Attributes:
+        quiet: Print no fault.
+        count: How many there are.
+        shown: The first of them.
+        permanent: Those that no repair helps.
+    """
 
-    def take(self, fault: Fault) -> Fault:
-        self.number += 1
-        if len(self.shown) < SHOWN:
+    quiet: bool
+    count: int = 0
+    shown: list[Fault] = field(default_factory=list)
+    permanent: list[Fault] = field(default_factory=list)
+
+    def add(self, fault: Fault) -> None:
+        """Count a fault, and print it unless there are many."""
+        self.count += 1
+        if len(self.shown) < MAX_SHOWN:
             self.shown.append(fault)
             if not self.quiet:
                 print_error(fault.sentence)
-        if not fault.mend:
-            self.lasting.append(fault)
-        return fault
+        if not fault.repair:
+            self.permanent.append(fault)
+
+    def record(self, faults: Iterable[Fault]) -> Iterator[Fault]:
+        """Yield the faults, and add each."""
+        for fault in faults:
+            self.add(fault)
+            yield fault
 
 
-def prove(here: AppContext, asked: Asked, *, repair: bool, as_json: bool) -> None:
-    """Looks through the archive, and ends the command."""
-    store, looked, found = here.open_archive(), Looked(), Found(quiet=as_json)
-    began, mended = time.monotonic(), None
+@dataclass
+class Verification:
+    """One check of an archive and what came of it.
+
+    Attributes:
+        database: The archive.
+        scope: Which rows to check.
+        counts: How many rows were checked.
+        faults: What is wrong.
+        repaired: What was made again; None without a repair.
+        faults_left: How many faults are left.
+        seconds: How long it took.
+    """
+
+    database: Database
+    scope: VerifyScope
+    counts: VerifiedCounts
+    faults: FaultLog
+    repaired: RepairStats | None = None
+    faults_left: int = 0
+    seconds: float = 0.0
+
+
+def verify_and_exit(
+    app: AppContext, scope: VerifyScope, *, repair: bool, as_json: bool
+) -> NoReturn:
+    """Check the archive, print what is wrong, and end the command.
+
+    Args:
+        app: The context of the command.
+        scope: Which rows to check.
+        repair: Make again what can be made again.
+        as_json: Print JSON.
+    """
+    database = app.open_archive()
+    check = Verification(database, scope, VerifiedCounts(), FaultLog(quiet=as_json))
+    started_at = time.monotonic()
     try:
-        with night_progress(quiet=as_json) as looking:
-
-            def tell(what: str, done: int, of: int) -> None:
-                looking.clean("archive", what, done, of)
-
-            faults = (found.take(each) for each in mending.verify_archive(store, asked, looked, tell))
-            left = found.number
-            try:
-                if repair:
-                    mended = _repair(here, store, faults, looking)
-                else:
-                    for _ in faults:
-                        pass
-            except StoreError as error:
-                found.take(Fault("database", 0, str(error)))
-            left = found.number
-            if mended is not None and found.number > len(found.lasting):
-                again = Found(quiet=True)
-                for each in mending.verify_archive(store, asked, Looked(), tell, bytes_too=False):
-                    again.take(each)
-                left = again.number + sum(
-                    each.kind in ("payload", "database") for each in found.lasting
-                )
-                for each in again.shown if not as_json else ():
-                    print_error(f"still: {each.sentence}")
-            elif mended is not None:
-                left = len(found.lasting)
-    except KeyboardInterrupt:
-        print_error("interrupted; what was made again is kept")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+        with (
+            exit_on_interrupt("what was made again is kept"),
+            stage_progress(quiet=as_json) as progress,
+        ):
+            if repair:
+                _verify_and_repair(app, check, progress)
+            else:
+                _verify(check, progress)
     finally:
-        store.close()
-    _tell(store, asked, looked, found, mended, left, time.monotonic() - began, as_json)
-    raise typer.Exit(ExitCode.PARTLY if left else ExitCode.OK)
-
-
-def _repair(here: AppContext, store: Database, faults: Any, looking: Any) -> RepairStats:
-    files, errors = site.load_all(here.settings.sites_folder)
-    for error in errors:
-        print_error(str(error))
-    settings = here.settings
-    with WorkerPool(settings.processes, settings.page_seconds, settings.page_megabytes) as workers:
-        return mending.repair_archive(store, files, faults, workers, looking.clean)
-
-
-def _tell(
-    store: Database,
-    asked: Asked,
-    looked: Looked,
-    found: Found,
-    mended: RepairStats | None,
-    left: int,
-    seconds: float,
-    as_json: bool,
-) -> None:
+        database.close()
+    check.seconds = time.monotonic() - started_at
     if as_json:
-        told = {
-            "archive": store.name,
-            "looked_at": looked.rows,
-            "wrong": found.number,
-            "left_wrong": left,
-        }
-        done = {"repaired": dict(mended.counts), "notes": mended.problems} if mended else {}
-        print_json(told | done | {"faults": [asdict(each) for each in found.shown]})
-        return
-    if found.number > SHOWN:
-        print_error(f"… and {found.number - SHOWN:,} more")
-    if mended is not None:
-        for sentence in mended.problems:
-            print_line(f"! {sentence}")
-        if mended.counts:
-            print_line(
-                "Repaired: "
-                + ", ".join(f"{what} {number:,}" for what, number in sorted(mended.counts.items()))
-                + "."
-            )
-    rows = dict(looked.rows)
-    held = rows.pop("bytes", 0)
-    seen = ", ".join(
-        plural(number, what.removesuffix("s")) for what, number in rows.items() if number
-    )
-    part = " of those asked for" if asked != Asked() else ""
-    print_line(
-        f"{store.name}: {seen or 'nothing'}{part} looked at, {size(held)} of bytes, in {seconds:.0f} s."
-    )
-    if left:
-        print_line(
-            f"{plural(left, 'thing')} wrong."
-            + ("" if mended else " 'nightdesk verify --repair' makes again what can be made again.")
-        )
+        _print_json(check)
     else:
-        print_line("All is whole." if not found.number else "All is whole now.")
+        _print_summary(check)
+    raise typer.Exit(ExitCode.PARTLY if check.faults_left else ExitCode.OK)
+
+
+def _archive_progress(progress: StageProgress) -> ProgressCallback:
+    def update(stage: str, done: int, total: int) -> None:
+        progress("archive", stage, done, total)
+
+    return update
+
+
+def _verify(check: Verification, progress: StageProgress) -> None:
+    update = _archive_progress(progress)
+    try:
+        for fault in verify_archive(check.database, check.scope, check.counts, update):
+            check.faults.add(fault)
+    except StoreError as error:
+        check.faults.add(Fault("database", 0, str(error)))
+    check.faults_left = check.faults.count
+
+
+def _verify_and_repair(app: AppContext, check: Verification, progress: StageProgress) -> None:
+    update = _archive_progress(progress)
+    faults = verify_archive(check.database, check.scope, check.counts, update)
+    try:
+        check.repaired = _repair(app, check.database, check.faults.record(faults), progress)
+    except StoreError as error:
+        check.faults.add(Fault("database", 0, str(error)))
+    if check.repaired is None:
+        check.faults_left = check.faults.count
+        return
+    permanent = check.faults.permanent
+    if check.faults.count == len(permanent):
+        check.faults_left = len(permanent)
+        return
+    second = FaultLog(quiet=True)
+    again = verify_archive(check.database, check.scope, VerifiedCounts(), update, bytes_too=False)
+    for fault in again:
+        second.add(fault)
+    sources = sum(fault.kind in SOURCE_KINDS for fault in permanent)
+    check.faults_left = second.count + sources
+    if not check.faults.quiet:
+        for fault in second.shown:
+            print_error(f"still: {fault.sentence}")
+
+
+def _repair(
+    app: AppContext, database: Database, faults: Iterable[Fault], progress: StageProgress
+) -> RepairStats:
+    sites, settings = app.readable_sites(), app.settings
+    processes = settings.worker_processes
+    with WorkerPool(processes, settings.page_seconds, settings.page_megabytes) as workers:
+        return repair_archive(database, sites, faults, workers, progress)
+
+
+def _print_json(check: Verification) -> None:
+    values: dict[str, object] = {
+        "archive": check.database.name,
+        "checked": check.counts.rows,
+        "faults_found": check.faults.count,
+        "faults_left": check.faults_left,
+    }
+    if check.repaired is not None:
+        values["repaired"] = dict(check.repaired.counts)
+        values["notes"] = check.repaired.problems
+    values["faults"] = [asdict(fault) for fault in check.faults.shown]
+    print_json(values)
+
+
+def _print_summary(check: Verification) -> None:
+    hidden = check.faults.count - MAX_SHOWN
+    if hidden > 0:
+        print_error(f"… and {hidden:,} more")
+    if check.repaired is not None:
+        _print_repairs(check.repaired)
+    rows = dict(check.counts.rows)
+    size = format_size(rows.pop("bytes", 0))
+    counts = [pluralize(number, noun.removesuffix("s")) for noun, number in rows.items() if number]
+    scope = " of the chosen rows" if check.scope != VerifyScope() else ""
+    print_line(
+        f"{check.database.name}: checked {', '.join(counts) or 'nothing'}{scope},"
+        f" with {size} of bytes, in {check.seconds:.0f} s."
+    )
+    if check.faults_left:
+        hint = ""
+        if check.repaired is None:
+            hint = " 'nightdesk verify --repair' makes again what can be made again."
+        print_line(f"{pluralize(check.faults_left, 'fault')} found.{hint}")
+    elif check.faults.count:
+        print_line("All faults are repaired.")
+    else:
+        print_line("No fault was found.")
+
+
+def _print_repairs(repaired: RepairStats) -> None:
+    for sentence in repaired.problems:
+        print_line(f"! {sentence}")
+    if repaired.counts:
+        counts = [f"{noun} {number:,}" for noun, number in sorted(repaired.counts.items())]
+        print_line(f"Repaired: {', '.join(counts)}.")

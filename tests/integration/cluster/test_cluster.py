@@ -19,7 +19,9 @@ from pipeline.cluster import monitor as queues
 from pipeline.config.settings import load_settings
 from pipeline.config.site import Site, parse_site
 from pipeline.core.errors import ConfigError, NightdeskError, StoreError
-from pipeline.jobs.clean import CleanResult, CleanRequest, Progress
+from pipeline.jobs.clean import CleanRequest
+from pipeline.jobs.progress import ProgressCallback
+from pipeline.jobs.results import CleanRunResult
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.clean.types import CleanScope
 from pipeline.store.db.engine import Database
@@ -207,8 +209,8 @@ def test_a_clean_that_somebody_asked_for_makes_room_for_tonight_and_the_rest_of_
         steps = list[int]()
 
         def long_clean(
-            _store: Database, _site: Site, _pool: WorkerPool, progress: Progress, _plan: CleanRequest
-        ) -> CleanResult:
+            _store: Database, _site: Site, _pool: WorkerPool, progress: ProgressCallback, _plan: CleanRequest
+        ) -> CleanRunResult:
             for step in range(3):
                 progress("cleaning", step, 3)
                 steps.append(step)
@@ -222,7 +224,7 @@ def test_a_clean_that_somebody_asked_for_makes_room_for_tonight_and_the_rest_of_
                                 )
                             ]
                         )
-            return CleanResult("courier")
+            return CleanRunResult("courier")
 
         monkeypatch.setattr(module, "clean_site", long_clean)
         cleaned = partial(
@@ -231,7 +233,7 @@ def test_a_clean_that_somebody_asked_for_makes_room_for_tonight_and_the_rest_of_
         with pytest.raises(RetryLater, match="makes room") as later:
             cleaned(tasks.PRIORITY_MANUAL)
         assert (steps, later.value.seconds) == ([0], 0.0)
-        assert cleaned(tasks.PRIORITY_NIGHT) == CleanResult("courier"), (
+        assert cleaned(tasks.PRIORITY_NIGHT) == CleanRunResult("courier"), (
             "one night does not make room for another"
         )
 
@@ -364,14 +366,14 @@ def test_who_has_one_machine_is_told_what_several_need(
     )
     assert nightdesk(home, "clean", "--enqueue", "--dry-run").code == 3
     monkeypatch.setattr(
-        "pipeline.cli.commands.worker.find_spec",
+        "pipeline.cluster.requirements.find_spec",
         lambda name: None if name == "procrastinate" else find_spec(name),
     )
-    monkeypatch.setattr("pipeline.store.db.engine.Store.is_sqlite", False)
-    from pipeline.cli.commands.worker import check_cluster_archive
+    monkeypatch.setattr("pipeline.store.db.engine.Database.is_sqlite", False)
+    from pipeline.cluster.requirements import require_cluster
 
     with pytest.raises(
         ConfigError,
         match=r"extra 'cluster', which is not installed: pip install -e '\.\[cluster\]'",
     ):
-        check_cluster_archive(Database(f"sqlite:///{home / 'x.db'}"))
+        require_cluster(Database(f"sqlite:///{home / 'x.db'}"))

@@ -1,0 +1,20 @@
+"""Sending of issues to the addresses of the settings."""
+
+from __future__ import annotations
+
+from pipeline.cli.console import print_error
+from pipeline.cli.context import AppContext
+from pipeline.jobs import notify
+from pipeline.store.db.engine import Database
+
+
+def send_alerts(app: AppContext, database: Database) -> bool:
+    """Send the issues that were not sent yet.
+
+    Returns:
+        Whether all could be sent. If not, the reason is printed and a later night tries again.
+    """
+    error = notify.send_alerts(app.settings, database)
+    if error:
+        print_error(error)
+    return not error

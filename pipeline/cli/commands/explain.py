@@ -1,0 +1,131 @@
+"""`nightdesk explain`: how the text of a page was made, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final
+
+import typer
+from rich.text import Text
+
+from pipeline.cli.console import format_time, print_json, print_line
+from pipeline.cli.context import AsJson, get_context
+from pipeline.cli.views.page_lookup import PageName, explain_missing_article, require_page
+from pipeline.core.errors import ConfigError
+from pipeline.core.formatting import format_size, pluralize
+from pipeline.core.models import UrlKind
+from pipeline.store.clean.container_stats import ContainerStats
+from pipeline.store.db.engine import Database
+from pipeline.store.read import pages
+from pipeline.store.read.pages import ExplainedBlock, Explanation, PageView
+
+EXAMPLES: Final = (
+    "nightdesk explain 1204",
+    "nightdesk explain https://gazette.example/2026/harbour --json",
+)
+TRAFILATURA_VOTES: Final = {True: "taken", False: "left out", None: "not asked"}
+
+
+def explain(context: typer.Context, name: PageName, as_json: AsJson = False) -> None:
+    """Show each block of a page, kept or removed, with the rule that removed it, and why."""
+    database = get_context(context).open_archive()
+    explanation = _load(database, require_page(database, name))
+    if as_json:
+        print_json(_as_json(explanation))
+        return
+    _print_head(explanation)
+    containers = {container.name: container for container in explanation.containers}
+    for number, explained in enumerate(explanation.blocks):
+        _print_block(number, explained, containers.get(explained.block.container))
+    removed = sum(bool(explained.rule) for explained in explanation.blocks)
+    total = len(explanation.blocks)
+    print_line()
+    print_line(f"{pluralize(total, 'block')}: {total - removed} kept, {removed} removed.")
+
+
+def _load(database: Database, page: PageView) -> Explanation:
+    explanation = pages.explain_page(database, page)
+    if explanation is None and page.kind == UrlKind.STORY and page.digest:
+        raise ConfigError(
+            f"{page.url}: is stored but not cleaned yet; 'nightdesk clean {page.site}' does it"
+        )
+    if explanation is None:
+        raise ConfigError(f"{page.url}: {explain_missing_article(page)}")
+    return explanation
+
+
+def _print_block(number: int, explained: ExplainedBlock, container: ContainerStats | None) -> None:
+    """Print the decision about a block, the votes of the extractors, its place and its text."""
+    block, rule = explained.block, explained.rule
+    decision = "removed" if rule else "kept"
+    vote = TRAFILATURA_VOTES[block.kept_by_trafilatura]
+    place = _place(block.element_path, container)
+    head = (
+        f"{decision:<7} {number:>4}  {block.story_probability:>4.0%}  {vote:<9}"
+        f"  {block.kind:<9}  {place}"
+    )
+    print_line(Text(f"  {head.rstrip()}", style="dim" if rule else "cyan"))
+    print_line(Text(f"      {block.text}", style="dim strike" if rule else ""))
+    if rule:
+        print_line(Text(f"      └ {rule}: {explained.why}", style="yellow"))
+
+
+def _place(element_path: str, container: ContainerStats | None) -> str:
+    """Return where a block stands, and how often its container holds story on this site."""
+    if container is None:
+        return element_path
+    total = container.story_pages + container.other_pages
+    return f"{element_path}  (story on {container.story_pages:,} of {pluralize(total, 'page')})"
+
+
+def _print_head(explanation: Explanation) -> None:
+    print_line(Text(explanation.metadata.title or explanation.page.url, style="bold"))
+    for name, value in _head(explanation):
+        if value:
+            print_line(Text.assemble((f"{name:<9}", "dim"), value))
+    print_line()
+
+
+def _head(explanation: Explanation) -> Iterator[tuple[str, str]]:
+    page, metadata = explanation.page, explanation.metadata
+    yield "Page", f"{page.id}  {page.url}"
+    fetched = f"fetched {format_time(explanation.fetched_at)} UTC"
+    yield "Bytes", f"sha256 {explanation.digest}, {format_size(page.size)}, {fetched}"
+    yield "Recipe", f"{explanation.recipe}, profile {explanation.profile}"
+    outcome = ": ".join(code for code in (explanation.outcome, explanation.reason) if code)
+    detail = f" ({explanation.extract_detail})" if explanation.extract_detail else ""
+    yield "Outcome", outcome + detail
+    yield (
+        "Dated",
+        _date_line(
+            metadata.published_local, metadata.published_source, metadata.published_confidence
+        ),
+    )
+    yield (
+        "Changed",
+        _date_line(metadata.modified_local, metadata.modified_source, metadata.modified_confidence),
+    )
+    yield "Shown", metadata.published_day.isoformat() if metadata.published_day else ""
+
+
+def _date_line(at: datetime | None, source: str, confidence: str) -> str:
+    """Return a time on the clock of its page, with its source and how certain it is."""
+    if at is None:
+        return ""
+    notes = []
+    if source:
+        notes.append(f"from {source}")
+    if confidence:
+        notes.append(f"confidence {confidence}")
+    line = at.isoformat(" ", "minutes")
+    return f"{line} ({', '.join(notes)})" if notes else line
+
+
+def _as_json(explanation: Explanation) -> dict[str, Any]:
+    blocks = []
+    for number, explained in enumerate(explanation.blocks):
+        decision = {"kept": not explained.rule, "rule": explained.rule, "why": explained.why}
+        blocks.append({"index": number, **asdict(explained.block), **decision})
+    return asdict(explanation) | {"blocks": blocks}

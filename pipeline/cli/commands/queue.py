@@ -1,0 +1,44 @@
+"""`nightdesk queue`: what waits for workers, and what they do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Final
+
+import typer
+
+from pipeline.cli.console import print_json, print_line
+from pipeline.cli.context import AsJson, get_context
+from pipeline.cli.views.queue_status import print_queue
+from pipeline.cluster.monitor import BatchStatus, QueueStatus, queue_status
+
+EXAMPLES: Final = ("nightdesk queue",)
+
+
+def queue(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show the tasks in the queue and at work, how long they take, and those that were given up."""
+    status = queue_status(get_context(context).open_archive())
+    if as_json:
+        print_json(_queue_json(status))
+    elif status == QueueStatus():
+        print_line("Nothing is enqueued and no worker is running; see 'nightdesk worker --help'.")
+    else:
+        print_queue(status)
+
+
+def _queue_json(status: QueueStatus) -> dict[str, Any]:
+    workers = []
+    for process, queues in status.workers:
+        workers.append({"process": process, "queues": queues.split(", ")})
+    failed = []
+    for site, kind, batch in status.failed:
+        failed.append({"site": site, "kind": kind, "batch": batch})
+    batches = [_batch_json(batch) for batch in status.batches]
+    return {"workers": workers, "batches": batches, "failed": failed}
+
+
+def _batch_json(batch: BatchStatus) -> dict[str, Any]:
+    seconds = batch.time_left.total_seconds() if batch.time_left is not None else None
+    values = asdict(batch) | {"seconds_left": seconds}
+    del values["time_left"]
+    return values

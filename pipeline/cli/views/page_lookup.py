@@ -1,0 +1,38 @@
+"""How commands find a page, and what they say about one without an article."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.core.errors import ConfigError
+from pipeline.core.models import UrlKind
+from pipeline.store.db.engine import Database
+from pipeline.store.read import pages
+from pipeline.store.read.pages import PageView
+
+PageName = Annotated[
+    str, typer.Argument(metavar="ID|URL", help="The number of an article, or the URL of a page.")
+]
+
+
+def require_page(database: Database, name: str) -> PageView:
+    """Return the page with this number or URL. Raises ConfigError if there is none."""
+    page = pages.find_page(database, name)
+    if page is None:
+        raise ConfigError(
+            f"{name}: is not in the archive; give the number that 'nightdesk search' shows,"
+            " or the URL of a page"
+        )
+    return page
+
+
+def explain_missing_article(page: PageView) -> str:
+    """Return why a page has no article, and where to look."""
+    if page.kind != UrlKind.STORY:
+        return f"is a {page.kind} of {page.site}, which lists stories; it is no article itself"
+    if not page.digest:
+        state = ": ".join(code for code in (page.outcome, page.reason) if code)
+        return f"has no stored bytes ({state or 'not fetched yet'})"
+    return f"is stored but is no article; 'nightdesk explain {page.id}' says why"

@@ -1,0 +1,43 @@
+"""How far the workers of a cluster are, as lines."""
+
+from __future__ import annotations
+
+from pipeline.cli.console import print_line
+from pipeline.cluster.monitor import BatchStatus, QueueStatus, queue_status
+from pipeline.core.formatting import format_duration, pluralize
+from pipeline.store.db.engine import Database
+
+
+def print_queue(status: QueueStatus) -> None:
+    """Print the workers, the batches and the tasks that were given up."""
+    workers = [f"{process} ({queues})" for process, queues in status.workers]
+    print_line(f"Workers: {'; '.join(workers) or 'none is running'}")
+    for batch in status.batches:
+        print_line(f"  {batch_sentence(batch)}")
+    for site, kind, batch_name in status.failed:
+        print_line(
+            f"! {site}: {kind} of '{batch_name}' was given up; the log of its worker says why"
+        )
+
+
+def print_queue_if_used(database: Database) -> None:
+    """Print the queue, and nothing if no worker and no batch is known."""
+    status = queue_status(database)
+    if status.workers or status.batches:
+        print_line()
+        print_queue(status)
+
+
+def batch_sentence(batch: BatchStatus) -> str:
+    """Return how far a batch is, in one line."""
+    parts = []
+    if batch.crawls:
+        parts.append(f"{batch.crawled:,} of {pluralize(batch.crawls, 'site')} crawled")
+    if batch.cleans:
+        parts.append(f"{batch.cleaned:,} of {pluralize(batch.cleans, 'site')} cleaned")
+    if batch.pages:
+        parts.append(f"{batch.extracted:,} of {pluralize(batch.pages, 'page')} extracted")
+    parts.append(f"{batch.running:,} running")
+    if batch.time_left is not None:
+        parts.append(f"about {format_duration(batch.time_left)} left")
+    return f"{batch.name}: {', '.join(parts)}"
