@@ -1,4 +1,4 @@
-"""`python -m pipeline` is the same door as the `nightdesk` command."""
+"""Run the `nightdesk` command with `python -m pipeline`."""
 
 from pipeline.cli import main
 

@@ -1,7 +1,6 @@
-"""What a probe of a site is asked and what it answers: the values that the crawler's child and its parent exchange.
+"""Messages between a parent process and its crawler child: the jobs, and the result of a probe.
 
-Promises frozen values that go through JSON unchanged. What is asked in which order is the crawler's business; what follows from
-the answers is decided in `onboard`.
+A child reads its job as one JSON line from standard input. All values go through JSON unchanged.
 """
 
 from __future__ import annotations
@@ -13,79 +12,110 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from pipeline.config.site import CrawlJob, Table, bare_host
+from pipeline.config.site import FrozenModel, Site
 from pipeline.core.models import Outcome, Reason, UrlKind
-from pipeline.core.urls import host_of
+from pipeline.core.urls import path_prefix
 
-REQUESTS = 40  # of one probe, robots.txt and redirects included
-SECONDS = 180.0
-SAMPLES = 10
-SHARED = frozenset({
-    "blogspot.com", "wordpress.com", "github.io", "gitlab.io", "substack.com", "livejournal.com", "medium.com", "tumblr.com",
-    "narod.ru", "ucoz.ru", "ucoz.net", "wixsite.com", "weebly.com", "ghost.io", "netlify.app", "pages.dev", "vercel.app",
-})  # fmt: skip  # under which every name is somebody else's
+MAX_REQUESTS = 40  # of one probe, including robots.txt and redirects
+MAX_SECONDS = 180.0
+MAX_SAMPLES = 10
+MIN_LINKS_BELOW = 3  # so many links under a site's path are enough to leave out the others
+SHELL_WORDS, SHELL_ANCHORS = 120, 10  # a page with fewer of both and with scripts is a shell
 
 
-class Way(StrEnum):
-    """How a place came to be looked at."""
+class CrawlJob(FrozenModel):
+    """All that a child process needs to crawl one site."""
+
+    site: Site
+    database_url: str
+    user_agent: str
+    log_file: str = ""
+    """Path of the log; "" stands for standard error."""
+    log_level: str = "INFO"
+    log_format: str = "text"
+    log_megabytes: float = 10.0
+    """Size of one log file, after which a new one starts."""
+    log_files: int = 5
+    """Older log files that are kept."""
+    log_days: int = 90
+    """Days that an older log file is kept."""
+    chromium: str = ""
+    """Path of the browser, if the site is rendered."""
+    data_folder: str = ""
+    """Folder on whose disk `free_megabytes` are left free."""
+    free_megabytes: int = 0
+    since: datetime | None = None
+    """Start of a back-fill, which reads sitemaps only, and of them nothing older than this."""
+
+
+class DiscoveryMethod(StrEnum):
+    """How a probe came to a source."""
 
     GIVEN = "given"  # typed in, in the list, or in the site's file
-    DECLARED = "declared"  # the front page names it to feed readers
+    DECLARED = "declared"  # the front page declares it to feed readers
     LINKED = "linked"  # the front page links to it
     ROBOTS = "robots.txt"
-    USUAL = "usual"  # where such things usually are
-    INDEX = "index"  # a sitemap of an index
+    USUAL = "usual"  # a common path for such a source
+    INDEX = "index"  # a child of a sitemap index
     FRONT = "front page"
     MENU = "menu"
 
 
-class ProbeJob(Table):
-    """All that a child process needs to probe a site; it reads it as one JSON line from its standard input."""
+class ProbeJob(FrozenModel):
+    """All that a child process needs to probe a site."""
 
-    errand: CrawlJob  # its site is as much as is known; the archive is not opened
-    folder: str  # for the bodies of the samples, and for `findings.json`
-    known: bool = False  # whether the site's places are those of its file, or only stand for the address that was typed in
-    requests: int = REQUESTS
-    seconds: float = SECONDS
+    crawl_job: CrawlJob
+    """The job with as much of the site as is known. The probe does not open the archive."""
+    folder: str
+    """Folder for the bodies of the samples and for `result.json`."""
+    is_known_site: bool = False
+    """Whether the site has a file. If not, its only source is the URL that the user typed in."""
+    requests: int = MAX_REQUESTS
+    seconds: float = MAX_SECONDS
 
 
-class Seen(Table):
-    """A Link as a probe remembers it."""
+class RememberedLink(FrozenModel):
+    """A link as a probe reports it."""
 
     url: str
     title: str = ""
     is_dated: bool = False
 
 
-class Probed(Table):
-    """A place that was asked, and what it yielded."""
+class ProbedSource(FrozenModel):
+    """A source that the probe fetched, and what it listed."""
 
     url: str
     kind: UrlKind
-    way: Way
+    discovered_by: DiscoveryMethod
     outcome: Outcome
     reason: Reason = Reason.NONE
     detail: str = ""
     status: int | None = None
-    title: str = ""  # of a feed
-    total: int = 0  # links, also those that are not remembered
-    links: tuple[Seen, ...] = ()
-    children: tuple[str, ...] = ()  # of a sitemap index
-    is_news: bool = False  # a news sitemap
+    title: str = ""
+    """Title of a feed."""
+    link_count: int = 0
+    """Number of all links; `links` may hold fewer."""
+    links: tuple[RememberedLink, ...] = ()
+    children: tuple[str, ...] = ()
+    """URLs of a sitemap index."""
+    is_news: bool = False
+    """Whether it is a news sitemap."""
     newest: datetime | None = None
-    clocks: dict[int, int] = Field(
-        default_factory=dict
-    )  # minutes east of UTC in its dates → how often
+    utc_offsets: dict[int, int] = Field(default_factory=dict)
+    """Minutes east of UTC in its dates, and how often each occurs."""
 
     @property
     def works(self) -> bool:
+        """Return whether the source was fetched."""
         return self.outcome is Outcome.FETCHED
 
 
-class Front(Table):
-    """The front page."""
+class FrontPage(FrozenModel):
+    """The front page of a site."""
 
-    url: str  # where redirects ended
+    url: str
+    """URL after redirects."""
     outcome: Outcome
     reason: Reason = Reason.NONE
     detail: str = ""
@@ -98,18 +128,20 @@ class Front(Table):
     words: int = 0
     anchors: int = 0
     scripts: int = 0
-    feeds: tuple[str, ...] = ()  # declared
-    feed_links: tuple[str, ...] = ()  # anchors that look like feeds
-    menu: tuple[Seen, ...] = ()
+    feeds: tuple[str, ...] = ()
+    """Feeds that the page declares."""
+    feed_links: tuple[str, ...] = ()
+    """Anchors that look like feeds."""
+    menu: tuple[RememberedLink, ...] = ()
 
     @property
-    def is_shell(self) -> bool:
-        """Whether the page is one that only JavaScript fills."""
-        return self.words < 120 and self.anchors < 10 and self.scripts > 0
+    def needs_javascript(self) -> bool:
+        """Return whether only JavaScript fills the page."""
+        return self.words < SHELL_WORDS and self.anchors < SHELL_ANCHORS and self.scripts > 0
 
 
-class Sample(Table):
-    """A page that looked like a story, fetched to be cleaned."""
+class SamplePage(FrozenModel):
+    """A page that looked like a story, fetched so that it can be cleaned."""
 
     url: str
     found_on: UrlKind
@@ -117,56 +149,35 @@ class Sample(Table):
     reason: Reason = Reason.NONE
     detail: str = ""
     status: int | None = None
-    landed: str = ""  # where redirects ended
+    final_url: str = ""
+    """URL after redirects."""
     charset: str = ""
-    file: str = ""  # in the job's folder; "" where there is no body
+    file: str = ""
+    """File of the body in the job's folder; "" if there is no body."""
 
 
-class Findings(Table):
+class ProbeResult(FrozenModel):
     """What a probe found."""
 
-    front: Front
-    places: tuple[Probed, ...] = ()
-    samples: tuple[Sample, ...] = ()
-    crawl_delay: float = 0.0  # as robots.txt asks
+    front: FrontPage
+    sources: tuple[ProbedSource, ...] = ()
+    samples: tuple[SamplePage, ...] = ()
+    crawl_delay: float = 0.0
+    """Seconds that robots.txt asks for."""
     requests: int = 0
     seconds: float = 0.0
-    ended: str = ""  # why it ended before all was asked
+    stop_reason: str = ""
+    """Why the probe ended before it was complete."""
 
 
-def domain_of(url: str) -> str:
-    """The end of a host that its sister hosts share: `example.org` of `www.example.org` and `news.example.org`. A guess that
-    needs no list: three labels where the last two are short, as in `bbc.co.uk`."""
-    try:
-        host = bare_host(urlsplit(url).hostname or "")
-        port = host_of(url).rpartition(":")[2] if ":" in host_of(url) else ""
-    except ValueError:
-        return ""
-    labels = host.split(".")
-    if labels[-1].isdigit() or len(labels) < 3:
-        return f"{host}:{port}" if port else host
-    if ".".join(labels[-2:]) in SHARED:
-        return f"{host}:{port}" if port else host
-    keep = (
-        3
-        if len(labels[-1]) == 2
-        and labels[-2] in ("co", "com", "org", "net", "gov", "ac", "edu", "or", "ne")
-        else 2
-    )
-    return ".".join(labels[-keep:]) + (f":{port}" if port else "")
+def links_below(links: Iterable[RememberedLink], home_url: str) -> tuple[RememberedLink, ...]:
+    """Return the links under the path of a site, or all links if there are few of these.
 
-
-def scope_of(url: str) -> str:
-    """The path below which a site lives: `/ru/` of `https://example.org/ru/index.html`, "/" of a whole host."""
-    path = urlsplit(url).path
-    segments = [each for each in path.split("/") if each]
-    if segments and "." in segments[-1] and not path.endswith("/"):
-        segments.pop()
-    return f"/{'/'.join(segments)}/" if segments else "/"
-
-
-def within(links: Iterable[Seen], home: str) -> tuple[Seen, ...]:
-    """The links below a site's own path, if there are a few; else all: a front page may lie deeper than its stories."""
-    all_links, scope = tuple(links), scope_of(home)
-    inside = tuple(link for link in all_links if urlsplit(link.url).path.startswith(scope))
-    return inside if len(inside) >= min(3, len(all_links)) else all_links
+    A front page may have a deeper path than its stories.
+    """
+    all_links = tuple(links)
+    prefix = path_prefix(home_url)
+    below = tuple(link for link in all_links if urlsplit(link.url).path.startswith(prefix))
+    if len(below) >= min(MIN_LINKS_BELOW, len(all_links)):
+        return below
+    return all_links

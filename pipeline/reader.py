@@ -1,8 +1,7 @@
-"""The archive for programs in Python: opened, searched, read, and handed out as rows for tables.
+"""The archive for Python programs: open it, search it, read it, and get rows for tables.
 
-Promises the answers of the command line, as frozen values, and memory that does not grow with what is read: what may be long is
-an iterator, which holds no transaction open while the caller works. Nothing here writes. Whoever asks for what is not there is
-given None; a wrong address, an archive that is not there and a wrong date raise a `NightdeskError`, whose text is one sentence.
+It gives the answers of the command line, as frozen values. Long results are iterators that hold no
+transaction open while you work, so memory does not grow with the archive. Nothing here writes.
 """
 
 from __future__ import annotations
@@ -14,27 +13,29 @@ from os import fspath
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.config import settings
+from pipeline.config.settings import load_settings
 from pipeline.core.errors import ConfigError
 from pipeline.store.db import migrate
 from pipeline.store.db.article_view import ArticleView
 from pipeline.store.db.engine import Database
 from pipeline.store.read import export_articles, pages
-from pipeline.store.read.export_articles import Asked
+from pipeline.store.read.export_articles import ExportedArticle, ExportQuery
 from pipeline.store.read.pages import Explanation, RevisionView
-from pipeline.store.search import search as results
-from pipeline.store.search.search import Hit
+from pipeline.store.search.search import ORDERS, SearchHit, search_articles
 
-PAGE = 100  # hits read at a time
+HITS_PER_READ = 100
 
-Day = str | datetime | None
+Time = str | datetime | None
 
 
 class Reader:
-    """An archive that is open for reading. Close it, or use it in a `with` statement. Threads may share one."""
+    """An archive that is open for reading.
 
-    def __init__(self, store: Database) -> None:
-        self._store = store
+    Close it, or use it in a `with` statement. Several threads may share one reader.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def __enter__(self) -> Self:
         return self
@@ -42,122 +43,182 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Gives the connections back. What is asked afterwards opens new ones."""
-        self._store.close()
-
     def __len__(self) -> int:
-        """All articles."""
-        return export_articles.count(self._store)
+        """Return the number of all articles."""
+        return export_articles.count_articles(self._database)
+
+    def close(self) -> None:
+        """Close the connections. A later call opens new ones."""
+        self._database.close()
 
     def search(
         self,
-        words: str,
+        query: str,
         *,
         site: str | None = None,
         order: str = "newest",
-        once: bool = False,
+        unique: bool = False,
         limit: int | None = None,
-    ) -> Iterator[Hit]:
-        """What `nightdesk search` finds, in the same language: hits with `article`, marked `title` and `excerpt`. `order` is
-        "newest" or "rank"; with `once`, near-copies of one story come once. Without a limit all are read, page by page."""
-        if order not in results.ORDERS:
-            raise ConfigError(f"order: '{order}' is none; there are: {', '.join(results.ORDERS)}")
-        after, left = "", limit
-        while left is None or left > 0:
-            size = PAGE if left is None else min(PAGE, left)
-            found = results.search(
-                self._store, words, size, after=after, order=order, site=site, once=once
+    ) -> Iterator[SearchHit]:
+        """Search articles with the query language of `nightdesk search`.
+
+        Args:
+            query: Words, phrases and filters. An empty query finds all articles.
+            site: Only articles of the site with this id.
+            order: "newest" or "rank".
+            unique: Return each story once, and leave out its near-duplicates.
+            limit: Largest number of hits. Without it, all hits are read page by page.
+
+        Returns:
+            Hits with the article, its highlighted title and an excerpt.
+
+        Raises:
+            ConfigError: If there is no such order.
+        """
+        if order not in ORDERS:
+            raise ConfigError(f"order: '{order}' is unknown; there are: {', '.join(ORDERS)}")
+        return self._iter_hits(query, site, order, unique, limit)
+
+    def _iter_hits(
+        self, query: str, site: str | None, order: str, unique: bool, limit: int | None
+    ) -> Iterator[SearchHit]:
+        cursor = ""
+        remaining = limit
+        while remaining is None or remaining > 0:
+            size = HITS_PER_READ if remaining is None else min(HITS_PER_READ, remaining)
+            page = search_articles(
+                self._database, query, size, after=cursor, order=order, site=site, unique=unique
             )
-            yield from found.hits
-            left = None if left is None else left - len(found.hits)
-            after = found.next
-            if not after:
+            yield from page.hits
+            cursor = page.next
+            if not cursor:
                 return
+            if remaining is not None:
+                remaining -= len(page.hits)
 
     def articles(
         self,
-        words: str = "",
+        query: str = "",
         *,
         site: str | None = None,
-        since: Day = None,
-        until: Day = None,
+        since: Time = None,
+        until: Time = None,
         limit: int | None = None,
     ) -> Iterator[ArticleView]:
-        """Articles, newest first: all, or those that words, a site and dates are about. `since` is included, `until` is not;
-        both are dates as in `2026-11-03`, or times, taken for UTC where they name no zone."""
-        asked = Asked(
-            words, (site,) if site else (), _moment("since", since), _moment("until", until), limit
-        )
-        return (each.article for each in export_articles.articles(self._store, asked))
+        """Read articles, newest first.
+
+        Args:
+            query: Only articles that this search finds.
+            site: Only articles of the site with this id.
+            since: First day or time, included. A time without a zone is taken for UTC.
+            until: Day or time of the end, not included.
+            limit: Largest number of articles.
+
+        Raises:
+            ConfigError: If a date is wrong.
+        """
+        selected = self._select(query, site, since, until, limit)
+        return (exported.article for exported in selected)
 
     def rows(
         self,
-        words: str = "",
+        query: str = "",
         *,
         site: str | None = None,
-        since: Day = None,
-        until: Day = None,
+        since: Time = None,
+        until: Time = None,
         limit: int | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """The same articles as dictionaries of plain values, with `payload` (SHA-256 of the bytes) and `recipe`:
-        `pandas.DataFrame(archive.rows("harbour"))`."""
-        asked = Asked(
-            words, (site,) if site else (), _moment("since", since), _moment("until", until), limit
-        )
-        for each in export_articles.articles(self._store, asked):
-            values = asdict(each.article)
-            lists = {
-                name: list(value) for name, value in values.items() if isinstance(value, tuple)
-            }
-            yield values | lists | {"payload": each.payload, "recipe": each.recipe}
+        """Read the same articles as dictionaries of plain values, for `pandas.DataFrame`.
 
-    def article(self, what: int | str) -> ArticleView | None:
-        """One article by its number, or by any spelling of its URL."""
-        page = self._page(what)
-        return pages.article(self._store, page) if page else None
+        Each has also `payload`, the SHA-256 of the page's bytes, and `recipe`. The arguments are
+        those of `articles`.
+        """
+        return map(_to_row, self._select(query, site, since, until, limit))
 
-    def revisions(self, what: int | str) -> tuple[RevisionView, ...]:
-        """All texts that an article had, oldest first."""
-        page = self._page(what)
-        return pages.revisions(self._store, page) if page else ()
+    def article(self, key: int | str) -> ArticleView | None:
+        """Return an article by its number or by any spelling of its URL; None if it is unknown."""
+        page_id = self._page_id(key)
+        return pages.get_article(self._database, page_id) if page_id else None
 
-    def explain(self, what: int | str) -> Explanation | None:
-        """How its text was made: the blocks of the page with what struck them, the metadata, the digest, the recipe."""
-        page = pages.find_page(self._store, str(what))
-        return pages.explain(self._store, page) if page else None
+    def revisions(self, key: int | str) -> tuple[RevisionView, ...]:
+        """Return all texts that an article had, oldest first."""
+        page_id = self._page_id(key)
+        return pages.list_revisions(self._database, page_id) if page_id else ()
 
-    def raw(self, what: int | str) -> bytes | None:
-        """The bytes of the page as they came."""
-        page = self._page(what)
-        found = pages.raw(self._store, page) if page else None
-        return found[2] if found else None
+    def explain(self, key: int | str) -> Explanation | None:
+        """Return how a text was made.
 
-    def _page(self, what: int | str) -> int:
-        page = pages.find_page(self._store, str(what))
+        That is: the blocks of the page with the rule that removed each, the metadata, the digest
+        of the bytes, and the recipe.
+        """
+        page = pages.find_page(self._database, str(key))
+        return pages.explain_page(self._database, page) if page else None
+
+    def raw(self, key: int | str) -> bytes | None:
+        """Return the newest bytes of a page as the server sent them; None if there are none."""
+        page_id = self._page_id(key)
+        payload = pages.newest_payload(self._database, page_id) if page_id else None
+        return payload[2] if payload else None
+
+    def _page_id(self, key: int | str) -> int:
+        page = pages.find_page(self._database, str(key))
         return page.id if page else 0
 
+    def _select(
+        self, query: str, site: str | None, since: Time, until: Time, limit: int | None
+    ) -> Iterator[ExportedArticle]:
+        export_query = ExportQuery(
+            query,
+            (site,) if site else (),
+            _to_time("since", since),
+            _to_time("until", until),
+            limit,
+        )
+        return export_articles.iter_articles(self._database, export_query)
 
-def open_archive(where: str | Path | None = None) -> Reader:
-    """The archive of a home folder (that which holds `config/`), of a SQLite file or of a database URL; by default the one that
-    the command line would take here. Raises ConfigError and StoreError."""
-    given = "" if where is None else fspath(where)
-    if "://" in given:
-        address = given
-    elif given and not Path(given).is_dir():
-        address = f"sqlite:///{Path(given).absolute()}"
+
+def open_archive(location: str | Path | None = None) -> Reader:
+    """Open an archive for reading.
+
+    Args:
+        location: A home folder (which holds `config/`), a SQLite file or a database URL. By
+            default it is the archive that the command line would use here.
+
+    Raises:
+        ConfigError: If a setting is wrong.
+        StoreError: If there is no archive, or if it cannot be read.
+    """
+    text = "" if location is None else fspath(location)
+    if "://" in text:
+        database_url = text
+    elif text and not Path(text).is_dir():
+        database_url = f"sqlite:///{Path(text).absolute()}"
     else:
-        address = settings.load(Path(given) if given else None).database_url
-    store = Database(address)
-    migrate.ensure(store, create=False)
-    return Reader(store)
+        database_url = load_settings(Path(text) if text else None).database_url
+    database = Database(database_url)
+    migrate.ensure(database, create=False)
+    return Reader(database)
 
 
-def _moment(name: str, given: Day) -> datetime | None:
-    if given is None or isinstance(given, datetime):
-        return given.replace(tzinfo=UTC) if given and given.tzinfo is None else given
-    try:
-        moment = datetime.fromisoformat(given)
-    except ValueError:
-        raise ConfigError(f"{name}: '{given}' is no date; write it as in 2026-11-03") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _to_row(exported: ExportedArticle) -> dict[str, Any]:
+    row = asdict(exported.article)
+    for name, value in row.items():
+        if isinstance(value, tuple):
+            row[name] = list(value)
+    row["payload"] = exported.payload
+    row["recipe"] = exported.recipe
+    return row
+
+
+def _to_time(name: str, value: Time) -> datetime | None:
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        time = value
+    else:
+        try:
+            time = datetime.fromisoformat(value)
+        except ValueError:
+            raise ConfigError(f"{name}: '{value}' is no date; write it as in 2026-11-03") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -18,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 FIELDS = ("minute", "hour", "day", "month", "day_of_week")
 
 
-def trigger(line: str, timezone: str) -> CronTrigger:
+def cron_trigger(line: str, timezone: str) -> CronTrigger:
     """The trigger for a five-field cron line in a zone. Raises ValueError with a sentence."""
     parts = line.split()
     if len(parts) != len(FIELDS):
@@ -35,16 +35,16 @@ def trigger(line: str, timezone: str) -> CronTrigger:
         raise ValueError(f"{line!r} is no cron line: {error}") from None
 
 
-class Line:
+class CronSchedule:
     """A five-field cron line in a zone. Raises ValueError with a sentence."""
 
     def __init__(self, line: str, timezone: str) -> None:
-        self._walls = trigger(
+        self._walls = cron_trigger(
             line, "UTC"
         )  # what a clock on the wall shows; no hour of UTC is skipped or comes twice
         self._zone = ZoneInfo(timezone)
 
-    def after(self, moment: datetime) -> Iterator[datetime]:
+    def times_after(self, moment: datetime) -> Iterator[datetime]:
         """The times that the line names, in UTC, each later than the one before; the first is later than `moment`, an aware
         one."""
         wall = moment.astimezone(self._zone).replace(second=0, microsecond=0, tzinfo=UTC, fold=0)

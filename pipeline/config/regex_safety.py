@@ -39,7 +39,7 @@ def check_patterns(patterns: Iterable[str], *, whole: bool = False) -> tuple[str
             re.compile(pattern)
         except re.error as error:
             raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
-        if line := slow_line(pattern, whole=whole):
+        if line := find_redos_input(pattern, whole=whole):
             raise ValueError(
                 f"{pattern!r} takes ever longer over lines like '{line[:12]}…'; write it with fewer repetitions"
             )
@@ -47,7 +47,7 @@ def check_patterns(patterns: Iterable[str], *, whole: bool = False) -> tuple[str
 
 
 @lru_cache(maxsize=1024)
-def slow_line(pattern: str, *, whole: bool) -> str:
+def find_redos_input(pattern: str, *, whole: bool) -> str:
     """A line over which a pattern takes too long; "" for nearly all patterns."""
     tree: Any = parser.parse(pattern)
     if not _is_open(tree) and _in_a_row(tree) < 2:

@@ -1,7 +1,7 @@
-"""Settings of the application: flags > environment (`NIGHTDESK_*`) > `config/nightdesk.toml` > defaults.
+"""Settings of the application: flags, environment (`NIGHTDESK_*`), `config/nightdesk.toml`, defaults.
 
-Promises that settings enter here, once, at the doors: no other module reads the environment. Paths in the file are relative to
-the home folder, which is the folder that holds `config/`.
+No other module reads these variables. Relative paths start at the home folder, which is the folder
+that holds `config/`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from pipeline import __version__
-from pipeline.config.error_messages import explain_validation, nearest
+from pipeline._version import __version__
+from pipeline.config.error_messages import explain_validation, suggest_key
 from pipeline.core.errors import ConfigError
+from pipeline.core.suggestions import closest_name
 
-CHECKOUT = Path(__file__).parents[2]
-PREFIX = "NIGHTDESK_"
+CHECKOUT_FOLDER = Path(__file__).parents[2]
+ENV_PREFIX = "NIGHTDESK_"
 BROWSERS = (
     "chromium-headless-shell",
     "chromium",
@@ -37,42 +38,53 @@ BROWSERS = (
     "google-chrome-stable",
 )
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+SQLITE = "sqlite:///"
 
 
 class Settings(BaseSettings):
-    """What holds for all Sites."""
+    """Settings for all sites."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
 
     database_url: str = "sqlite:///var/nightdesk.db"
-    contact: str = (
-        ""  # a mail address or page where a site's owner reaches you; part of the user agent
-    )
+    """The archive: SQLite (`sqlite:///path`) or PostgreSQL (`postgresql://…`)."""
+    contact: str = ""
+    """Mail address or web page where a site's owner can reach you. Each request sends it."""
     user_agent: str = f"Nightdesk/{__version__} (news archive; +{{contact}})"
-    crawls: Annotated[int, Field(ge=1, le=64)] = 4  # sites crawled at the same time
-    spread_minutes: Annotated[float, Field(ge=0, le=720)] = (
-        0.0  # over which the schedule spreads the starts of sites
-    )
-    workers: Annotated[int, Field(ge=0, le=256)] = 0  # cleaning processes; 0: one for each core
-    page_seconds: Annotated[float, Field(gt=0)] = (
-        10.0  # CPU time that one page may cost an extractor
-    )
-    page_megabytes: Annotated[int, Field(ge=64)] = 240  # of memory that one page may cost
-    chromium: str = ""  # the browser that renders pages; "": as found on the PATH
-    free_megabytes: Annotated[int, Field(ge=0)] = (
-        500  # that a night leaves free on the archive's disk; 0: no floor
-    )
+    """User agent of all requests. `{contact}` stands for your contact."""
+    crawls: Annotated[int, Field(ge=1, le=64)] = 4
+    """Sites that are crawled at the same time."""
+    spread_minutes: Annotated[float, Field(ge=0, le=720)] = 0.0
+    """Minutes over which the schedule spreads the starts of sites."""
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
+    """Cleaning processes. 0 stands for one per core."""
+    page_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """Seconds of CPU time that one page may cost the extractor."""
+    page_megabytes: Annotated[int, Field(ge=64)] = 240
+    """Megabytes of memory that one page may cost the extractor."""
+    chromium: str = ""
+    """Path of the browser that renders pages. By default it is looked up on the PATH."""
+    free_megabytes: Annotated[int, Field(ge=0)] = 500
+    """Megabytes that a night leaves free on the disk of the archive. 0 stands for no limit."""
     log_folder: Path = Path("var/log")
+    """Folder of the log files, one for each site."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least important level that is logged."""
     alerts: list[str] = []
-    heartbeat: str = (
-        ""  # a URL that is asked at the end of each night, for a watcher that misses it
-    )
+    """URLs of Apprise to which issues are sent."""
+    heartbeat: str = ""
+    """URL that is requested at the end of each night, for a service that notices its absence."""
     log_format: Literal["text", "json"] = "text"
-    log_megabytes: Annotated[float, Field(gt=0)] = 10.0  # of one site's log, then it begins anew
-    log_files: Annotated[int, Field(ge=1, le=100)] = 5  # older ones that are kept beside it
-    log_days: Annotated[int, Field(ge=1)] = 90  # after which an older one is dropped
-    home: Path = Field(default=CHECKOUT, exclude=True)
+    """Format of a log line."""
+    log_megabytes: Annotated[float, Field(gt=0)] = 10.0
+    """Size of a log file in megabytes, after which a new one starts."""
+    log_files: Annotated[int, Field(ge=1, le=100)] = 5
+    """Older log files that are kept for each site."""
+    log_days: Annotated[int, Field(ge=1)] = 90
+    """Days after which an older log file is deleted."""
+    home: Path = Field(default=CHECKOUT_FOLDER, exclude=True)
 
     @classmethod
     def settings_customise_sources(
@@ -83,115 +95,142 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        flags = dict(init_settings()) if isinstance(init_settings, InitSettingsSource) else {}
-        file = flags.pop("file", {})
+        """Order the sources: flags, environment, file."""
+        flags: dict[str, Any] = {}
+        if isinstance(init_settings, InitSettingsSource):
+            flags.update(init_settings())
+        file_values = flags.pop("file", {})
+        given_flags = {name: value for name, value in flags.items() if value is not None}
         return (
-            InitSettingsSource(
-                settings_cls, {key: value for key, value in flags.items() if value is not None}
-            ),
+            InitSettingsSource(settings_cls, given_flags),
             env_settings,
-            InitSettingsSource(settings_cls, file),
+            InitSettingsSource(settings_cls, file_values),
         )
 
     @model_validator(mode="after")
-    def _anchor(self) -> Self:
-        """Relative paths hang below the home folder, so that cron may start us anywhere."""
+    def _anchor_paths(self) -> Self:
+        """Make relative paths start at the home folder, since cron starts commands anywhere."""
         values = self.__dict__
         values["log_folder"] = self.home / self.log_folder
-        if self.database_url.startswith("sqlite:///") and not self.database_url.startswith(
-            "sqlite:////"
-        ):
-            path = self.database_url.removeprefix("sqlite:///")
-            values["database_url"] = (
-                f"sqlite:///{self.home / path}"
-                if path and path != ":memory:"
-                else self.database_url
-            )
+        path = self.database_url.removeprefix(SQLITE)
+        is_relative = path != self.database_url and not path.startswith("/")
+        if is_relative and path not in ("", ":memory:"):
+            values["database_url"] = f"{SQLITE}{self.home / path}"
         return self
 
     @property
     def sites_folder(self) -> Path:
+        """Return the folder of the site files."""
         return self.home / "config" / "sites"
 
     @property
-    def agent(self) -> str:
-        """The user agent that is sent. Raises ConfigError while nobody can be reached through it."""
+    def sent_user_agent(self) -> str:
+        """Return the user agent with the contact in it.
+
+        Raises:
+            ConfigError: If there is no contact.
+        """
         if not self.contact.strip():
             raise ConfigError(
-                f"{self.home / 'config' / 'nightdesk.toml'}: 'contact' is empty; set it (or {PREFIX}CONTACT) to a mail address"
-                " or web page where a site's owner can reach you: it is sent with every request"
+                f"{self.home / 'config' / 'nightdesk.toml'}: 'contact' is empty; set it (or"
+                f" {ENV_PREFIX}CONTACT) to a mail address or web page where a site's owner can"
+                " reach you: it is sent with every request"
             )
         return self.user_agent.replace("{contact}", self.contact.strip())
 
     @property
-    def browser(self) -> str:
-        """The path of the browser that renders pages. Raises ConfigError where it, or what drives it, is not installed."""
+    def browser_path(self) -> str:
+        """Return the path of the browser that renders pages.
+
+        Raises:
+            ConfigError: If the browser or its driver is not installed.
+        """
         if find_spec("scrapy_playwright") is None:
             raise ConfigError(
-                "render = true needs the extra 'render', which is not installed: pip install -e '.[render]'"
+                "render = true needs the extra 'render', which is not installed:"
+                " pip install -e '.[render]'"
             )
-        found = next(
-            filter(None, map(shutil.which, (self.chromium,) if self.chromium else BROWSERS)), ""
+        names = (self.chromium,) if self.chromium else BROWSERS
+        for name in names:
+            path = shutil.which(name)
+            if path:
+                return path
+        if self.chromium:
+            raise ConfigError(
+                f"'chromium' is {self.chromium!r}, which is not a program that can be started;"
+                " it names a Chromium"
+            )
+        raise ConfigError(
+            "render = true needs Chromium, which was not found: install it"
+            " ('apt-get install chromium' on Debian), or set 'chromium' in config/nightdesk.toml"
+            " to its path"
         )
-        if not found and self.chromium:
-            raise ConfigError(
-                f"'chromium' is {self.chromium!r}, which is no program that may be run; it names a Chromium"
-            )
-        if not found:
-            raise ConfigError(
-                "render = true needs Chromium, which was not found: install it ('apt-get install chromium' on Debian), or set"
-                " 'chromium' in config/nightdesk.toml to its path"
-            )
-        return found
 
     @property
-    def room_folder(self) -> Path:
-        """Where room is needed: the folder of a SQLite archive; of PostgreSQL, whose disk we do not see, that of the logs."""
-        path = self.database_url.removeprefix("sqlite:///")
+    def data_folder(self) -> Path:
+        """Return the folder whose disk must have free space.
+
+        This is the folder of a SQLite archive. The disk of PostgreSQL is not visible here, so for
+        PostgreSQL it is the folder of the logs.
+        """
+        path = self.database_url.removeprefix(SQLITE)
         return Path(path).parent if path != self.database_url else self.log_folder
 
     @property
-    def processes(self) -> int:
-        """Cleaning processes to start."""
+    def worker_processes(self) -> int:
+        """Return how many cleaning processes to start."""
         return self.workers or os.cpu_count() or 1
 
 
-def home_folder(config: Path | None = None) -> Path:
-    """The folder that holds `config/`: of the flag, of NIGHTDESK_HOME, of the working folder, else of the checkout."""
-    named = config or (
-        Path(os.environ[PREFIX + "HOME"]) if os.environ.get(PREFIX + "HOME") else None
-    )
-    if named is not None:
-        try:
-            found = named.is_dir()
-        except OSError as error:
-            raise ConfigError(
-                f"{named}: cannot be looked into ({error.strerror}); may you read it?"
-            ) from None
-        if not found:
-            raise ConfigError(
-                f"{named}: no such folder; --home names the folder that holds config/"
-            )
-        return named.resolve()
-    here = Path.cwd()
-    return here if (here / "config" / "nightdesk.toml").is_file() else CHECKOUT
+def find_home_folder(given: Path | None = None) -> Path:
+    """Find the folder that holds `config/`.
+
+    It is the given folder, else that of NIGHTDESK_HOME, else the working folder if it has a
+    `config/nightdesk.toml`, else the checkout.
+
+    Raises:
+        ConfigError: If a named folder is not there or cannot be read.
+    """
+    named = given
+    if named is None and os.environ.get(ENV_PREFIX + "HOME"):
+        named = Path(os.environ[ENV_PREFIX + "HOME"])
+    if named is None:
+        working_folder = Path.cwd()
+        has_settings = (working_folder / "config" / "nightdesk.toml").is_file()
+        return working_folder if has_settings else CHECKOUT_FOLDER
+    try:
+        is_folder = named.is_dir()
+    except OSError as error:
+        raise ConfigError(
+            f"{named}: cannot be read ({error.strerror}); check its permissions"
+        ) from None
+    if not is_folder:
+        raise ConfigError(f"{named}: no such folder; --home names the folder that holds config/")
+    return named.resolve()
 
 
-def load(home: Path | None = None, **flags: Any) -> Settings:
-    """The settings in force. A flag that is None was not given. Raises ConfigError."""
-    folder = home_folder(home)
+def load_settings(home: Path | None = None, **flags: Any) -> Settings:
+    """Load the settings in force.
+
+    Args:
+        home: The home folder; by default it is looked for.
+        **flags: Values of command line flags. None stands for a flag that was not given.
+
+    Raises:
+        ConfigError: If a file, a variable or a flag is wrong.
+    """
+    folder = find_home_folder(home)
     path = folder / "config" / "nightdesk.toml"
-    file = _read(path)
+    file_values = _read_file(path)
     _check_environment()
     try:
-        return Settings(file=file, home=folder, **flags)  # type: ignore[call-arg]
+        return Settings(file=file_values, home=folder, **flags)  # type: ignore[call-arg]
     except ValidationError as error:
-        raise ConfigError(
-            explain_validation(f"{path} (or a {PREFIX}… variable or flag)", error, Settings)
-        ) from None
+        where = f"{path} (or a {ENV_PREFIX}… variable or flag)"
+        raise ConfigError(explain_validation(where, error, Settings)) from None
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf8"))
     except FileNotFoundError:
@@ -200,34 +239,51 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    known = _known_keys()
     for key in values:
-        if key not in _known():
-            raise ConfigError(f"{path}: unknown key '{key}'{nearest(key, _known())}")
+        if key not in known:
+            raise ConfigError(f"{path}: unknown key '{key}'; {suggest_key(key, known)}")
     return values
 
 
-def filled_in(values: Mapping[str, str], where: str) -> dict[str, str]:
-    """The values of a site file with each `${NAME}` replaced by that variable of the environment: so that a secret stands in no
-    file. Raises ConfigError for one that is not set, and never repeats a value."""
+def expand_variables(values: Mapping[str, str], where: str) -> dict[str, str]:
+    """Replace each `${NAME}` by that environment variable, so that no file holds a secret.
 
-    def secret(found: re.Match[str]) -> str:
-        value = os.environ.get(found.group(1), "")
-        if not value or not value.isprintable():
-            wrong = "holds control characters" if value else "is not set"
-            raise ConfigError(f"{where}: the variable {found.group(1)} of the environment {wrong}")
+    Args:
+        values: Headers or cookies of a site file.
+        where: The site and the key in error messages, which never repeat a value.
+
+    Raises:
+        ConfigError: If a variable is not set, or holds control characters.
+    """
+
+    def expand(match: re.Match[str]) -> str:
+        name = match.group(1)
+        value = os.environ.get(name, "")
+        if not value:
+            raise ConfigError(f"{where}: the variable {name} of the environment is not set")
+        if not value.isprintable():
+            raise ConfigError(
+                f"{where}: the variable {name} of the environment holds control characters"
+            )
         return value
 
-    return {name: VARIABLE.sub(secret, value) for name, value in values.items()}
+    return {name: VARIABLE.sub(expand, value) for name, value in values.items()}
 
 
 def _check_environment() -> None:
+    known = _known_keys()
     for name in os.environ:
-        key = name.removeprefix(PREFIX).lower()
-        if name.startswith(PREFIX) and key not in (*_known(), "home"):
-            raise ConfigError(
-                f"the environment: unknown variable {name}{nearest(key, _known(), PREFIX, upper=True)}"
-            )
+        key = name.removeprefix(ENV_PREFIX).lower()
+        if not name.startswith(ENV_PREFIX) or key in (*known, "home"):
+            continue
+        similar = closest_name(key, known)
+        if similar:
+            hint = f"did you mean '{ENV_PREFIX}{similar.upper()}'?"
+        else:
+            hint = suggest_key(key, known)
+        raise ConfigError(f"the environment: unknown variable {name}; {hint}")
 
 
-def _known() -> list[str]:
+def _known_keys() -> list[str]:
     return [name for name in Settings.model_fields if name != "home"]

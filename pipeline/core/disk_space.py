@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.core.errors import DiskError
 
-PAUSE = 5.0  # seconds between two looks
+CHECK_INTERVAL = 5.0  # seconds between two looks
 
 
 class DiskSpaceGuard:
@@ -20,12 +20,12 @@ class DiskSpaceGuard:
     def __init__(self, folder: Path, megabytes: int) -> None:
         self.folder = folder
         self.megabytes = megabytes
-        self._looked = -PAUSE
+        self._looked = -CHECK_INTERVAL
         self._low = ""
 
     def shortage(self) -> str:
         """The sentence that says that the room is used up, or ""."""
-        if self.megabytes and time.monotonic() - self._looked >= PAUSE:
+        if self.megabytes and time.monotonic() - self._looked >= CHECK_INTERVAL:
             self._looked = time.monotonic()
             self._low = self._look()
         return self._low

@@ -14,19 +14,21 @@ from urllib.parse import unquote
 NAT64 = IPv6Network("64:ff9b::/96")
 TRANSLATED = IPv6Network("::ffff:0:0:0/96")
 # Inner networks that Python calls global: site-local addresses of old, and translation within a network.
-ALSO_INNER = (IPv6Network("fec0::/10"), IPv6Network("64:ff9b:1::/48"))
+EXTRA_INTERNAL_NETWORKS = (IPv6Network("fec0::/10"), IPv6Network("64:ff9b:1::/48"))
 DOTS = re.compile("[\u3002\uff0e\uff61]")  # which name resolution takes for the dot
 PART = re.compile(r"0x[0-9a-f]*|[0-9]+", re.IGNORECASE)
 OWN_NAMES = ("localhost", "localhost.localdomain")
 
 
-def is_public(address: str) -> bool:
+def is_public_address(address: str) -> bool:
     """Whether an address is one of the open Internet. Addresses that carry an IPv4 address inside are judged by that."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    if isinstance(parsed, IPv6Address) and any(parsed in network for network in ALSO_INNER):
+    if isinstance(parsed, IPv6Address) and any(
+        parsed in network for network in EXTRA_INTERNAL_NETWORKS
+    ):
         return False
     return all(each.is_global and not each.is_multicast for each in (parsed, *_inside(parsed)))
 
@@ -42,16 +44,16 @@ def _inside(address: IPv4Address | IPv6Address) -> tuple[IPv4Address, ...]:
     return tuple(each for each in found if each is not None)
 
 
-def is_inner(host: str) -> bool:
+def is_internal_host(host: str) -> bool:
     """Whether a host of a URL spells an address that is not of the open Internet, or is a name for this machine."""
     plain = _plain(host)
     if plain in OWN_NAMES or plain.endswith(".localhost"):
         return True
-    address = spelled(plain)
-    return bool(address) and not is_public(address)
+    address = parse_host_address(plain)
+    return bool(address) and not is_public_address(address)
 
 
-def spelled(host: str) -> str:
+def parse_host_address(host: str) -> str:
     """The address that a host spells: dotted, as one number, octal, hexadecimal, in brackets, with other digits; "" for a
     name."""
     plain = _plain(host)

@@ -16,13 +16,13 @@ from pipeline.core.models import Metadata
 PUBLISHED, MODIFIED = "published", "modified"
 
 
-def marked(source: str, lacking: Iterable[str]) -> str:
+def mark_naive(source: str, lacking: Iterable[str]) -> str:
     """A source with the marks of those times that lack a zone."""
     marks = "&".join(lacking)
     return f"{source}?{marks}" if marks else source
 
 
-def settle(metadata: Metadata, zone_name: str) -> Metadata:
+def resolve_local_times(metadata: Metadata, zone_name: str) -> Metadata:
     """The same with its marked times read as the wall clock of a zone, and without the marks. A time that is written in UTC is
     put on the clock of the zone, too: that is the one its readers live by."""
     source, _, marks = metadata.published_source.partition("?")
@@ -43,7 +43,7 @@ def settle(metadata: Metadata, zone_name: str) -> Metadata:
     )
 
 
-def offset_in(zone_name: str, moment: datetime) -> int | None:
+def utc_offset_minutes(zone_name: str, moment: datetime) -> int | None:
     """How far a zone's clock is ahead of UTC at a moment, in minutes; None where no zone is named."""
     return _placed(moment, 0, ZoneInfo(zone_name), False)[1] if zone_name else None
 

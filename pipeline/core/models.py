@@ -19,6 +19,7 @@ from pipeline.core.outcomes import Reason as Reason
 
 CJK = pattern("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 NUMBER = pattern("[0-9]{3,}")
+RECIPE_FORMAT: Final = 1  # of the text of a Recipe
 
 
 class UrlKind(StrEnum):
@@ -142,7 +143,7 @@ class Block:
         return NUMBER.sub("#", self.element_path)
 
 
-def on_clock(moment: datetime | None, offset: int | None) -> datetime | None:
+def at_utc_offset(moment: datetime | None, offset: int | None) -> datetime | None:
     """The same moment on a clock that is so many minutes ahead of UTC."""
     if moment is None or not offset:
         return moment
@@ -172,7 +173,7 @@ class Metadata:
         ""  # json-ld, meta, time, shown, feed, sitemap, url, htmldate: where it came from
     )
     published_precision: str = ""  # "day" or "second"
-    published_certainty: DateConfidence = DateConfidence.NONE
+    published_confidence: DateConfidence = DateConfidence.NONE
     published_offset: int | None = (
         None  # of the clock that declared it, in minutes east of UTC; None where none is known
     )
@@ -181,7 +182,7 @@ class Metadata:
     )
     modified_at: datetime | None = None
     modified_source: str = ""
-    modified_certainty: DateConfidence = DateConfidence.NONE
+    modified_confidence: DateConfidence = DateConfidence.NONE
     modified_offset: int | None = None
     paywalled: bool | None = None  # None where the page does not say
     language: str = ""
@@ -197,12 +198,12 @@ class Metadata:
     @property
     def published_local(self) -> datetime | None:
         """The moment of publication on the clock that declared it."""
-        return on_clock(self.published_at, self.published_offset)
+        return at_utc_offset(self.published_at, self.published_offset)
 
     @property
     def modified_local(self) -> datetime | None:
         """The moment of the last change on the clock that declared it."""
-        return on_clock(self.modified_at, self.modified_offset)
+        return at_utc_offset(self.modified_at, self.modified_offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +236,8 @@ class LineStats:
     """What the Memory of a Site holds of one line: on how many of its other Pages the line stands, and whether it is the
     headline of another Page."""
 
-    pages: int = 0
-    headline: bool = False
+    page_count: int = 0
+    is_headline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +257,20 @@ class Recipe:
     rules: str
 
     def __str__(self) -> str:
-        return f"{self.extractors}.{self.rules}"
+        return f"{RECIPE_FORMAT}.{self.extractors}.{self.rules}"
+
+    @classmethod
+    def parse(cls, text: str) -> Recipe:
+        """Parse what `str` writes.
+
+        Raises:
+            ValueError: The text has another format.
+        """
+        number, _, digests = text.partition(".")
+        extractors, dot, rules = digests.partition(".")
+        if number != str(RECIPE_FORMAT) or not dot:
+            raise ValueError(f"'{text}' is no recipe of format {RECIPE_FORMAT}")
+        return cls(extractors, rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +278,7 @@ class CleanResult:
     """A Draft under a Recipe: which Blocks were struck, and the metadata chosen. Kept plus struck is the whole Draft."""
 
     recipe: Recipe
-    memory: str  # digest of the Facts that the rules were given
+    profile_digest: str  # digest of the Facts that the rules were given
     removed: tuple[RemovedBlock, ...]
     metadata: Metadata
     text: str  # the kept Blocks, one a line
@@ -290,7 +304,7 @@ class ResultStatus(StrEnum):
 class Observation:
     """One Payload's clean text with the stretch of time in which visits met that Payload: what `fold` works on."""
 
-    extraction: CleanResult
+    result: CleanResult
     payload_id: int
     first_seen_at: datetime
     last_seen_at: datetime
@@ -333,9 +347,9 @@ class MinHashSketch:
     """What is kept of a text to compare it with others: how many different runs of words it has, some bits of each slot of
     their MinHash, and digests of the numbers that stand in it."""
 
-    runs: int
-    slots: bytes = b""
-    numbers: bytes = b""
+    shingle_count: int
+    minhash: bytes = b""
+    number_digests: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
-"""URLs: one spelling for each, and the key by which a Page is known.
+"""URLs: one canonical spelling for each, and the keys that identify pages and stories.
 
-Promises pure functions over strings. What a Site lets in is decided in `sites`; whether the address that a page declares is
-believed, in the crawler's `targets`.
+Which URLs a site follows is decided in `link_rules` and `config.site`.
 """
 
 from __future__ import annotations
@@ -13,178 +12,206 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from w3lib.url import canonicalize_url
 
-MAX_URL = 2000  # characters; longer ones are refused as url_too_long
+MAX_URL_LENGTH = 2000  # characters; longer URLs are refused as url_too_long
+CACHE_SIZE = 4096  # URLs; a crawl asks for the same one in about a dozen places
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
-# Parameters that say where a reader came from or which visit of theirs it is, and never what is shown.
-TRACKING = re.compile(
-    r"""utm_.+ | fbclid | g(?:clid|clsrc|braid) | wbraid | dclid | ysclid | yclid | msclkid | twclid | ttclid | igshi?d?
-      | mc_[ce]id | _openstat | cmpid | ref_src | at_(?:medium|campaign) | ns_(?:mchannel|source|campaign|linkname) | xtor
+# Parameters that say where a reader came from, or name a session. They never change the content.
+TRACKING_PARAMETERS = re.compile(
+    r"""utm_.+ | fbclid | g(?:clid|clsrc|braid) | wbraid | dclid | ysclid | yclid | msclkid
+      | twclid | ttclid | igshi?d? | mc_[ce]id | _openstat | cmpid | ref_src
+      | at_(?:medium|campaign) | ns_(?:mchannel|source|campaign|linkname) | xtor
       | wt_z?mc | _g[al] | mkt_tok | s_cid | __twitter_impression
-      | phpsessid | jsessionid | aspsessionid.* | sessionid | session_id | cfid | cftoken | oscsid | zenid""",
+      | phpsessid | jsessionid | aspsessionid.* | sessionid | session_id | cfid | cftoken
+      | oscsid | zenid""",
     re.VERBOSE | re.IGNORECASE,
 )
 PATH_SESSION = re.compile(r";jsessionid=[^/;]*", re.IGNORECASE)
-CACHED = 4096  # addresses: a crawl asks for the same one at a dozen places
-DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# Domains under which every name belongs to somebody else.
+SHARED_HOSTING_DOMAINS = frozenset(
+    {
+        "blogspot.com",
+        "wordpress.com",
+        "github.io",
+        "gitlab.io",
+        "substack.com",
+        "livejournal.com",
+        "medium.com",
+        "tumblr.com",
+        "narod.ru",
+        "ucoz.ru",
+        "ucoz.net",
+        "wixsite.com",
+        "weebly.com",
+        "ghost.io",
+        "netlify.app",
+        "pages.dev",
+        "vercel.app",
+    }
+)
+SECOND_LEVEL_LABELS = ("co", "com", "org", "net", "gov", "ac", "edu", "or", "ne")
 
 
-@lru_cache(CACHED)
-def canonical(url: str) -> str:
-    """The one spelling of an http(s) URL: host in lower case, no credentials, default port, fragment, tracking or session.
+@lru_cache(CACHE_SIZE)
+def canonicalize(url: str) -> str:
+    """Return the one spelling of an http(s) URL that the archive uses.
 
-    Raises ValueError with a reason for people where the URL is none that can be fetched.
+    The host is in lower case. Credentials, the default port, the fragment, tracking parameters
+    and session ids are removed.
+
+    Raises:
+        ValueError: If the URL cannot be fetched. The message says why.
     """
     parts = urlsplit(url.strip())
-    if (
-        parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname or "\\" in parts.netloc
-    ):  # two parsers, two hosts
+    is_http = parts.scheme.lower() in DEFAULT_PORTS and bool(parts.hostname)
+    if not is_http or "\\" in parts.netloc:  # parsers disagree about the host of "a\b"
         raise ValueError("not an http or https URL")
-    path, query = parts.path or "/", parts.query
+    path = parts.path or "/"
+    query = parts.query
     if ";" in path:
         path = PATH_SESSION.sub("", path)
     if query:
-        query = "&".join(
-            each for each in query.split("&") if not TRACKING.fullmatch(each.partition("=")[0])
-        )
+        query = _without_tracking(query)
     clean = urlunsplit((parts.scheme.lower(), host_of(url), path, query, ""))
     return str(canonicalize_url(clean, keep_blank_values=True))
 
 
-@lru_cache(CACHED)
+def _without_tracking(query: str) -> str:
+    kept = []
+    for parameter in query.split("&"):
+        name = parameter.partition("=")[0]
+        if not TRACKING_PARAMETERS.fullmatch(name):
+            kept.append(parameter)
+    return "&".join(kept)
+
+
+@lru_cache(CACHE_SIZE)
 def host_of(url: str) -> str:
-    """The host, with its port unless that is the scheme's own, in lower case; "" where there is none."""
+    """Return the host in lower case, with its port unless that is the default of the scheme.
+
+    Returns:
+        The host, or "" if the URL has none.
+
+    Raises:
+        ValueError: If the port is not a number.
+    """
     parts = urlsplit(url.strip())
     host = (parts.hostname or "").rstrip(".")
-    host = f"[{host}]" if ":" in host else host
-    port = parts.port  # raises ValueError on a port that is no number
-    return (
-        host
-        if port is None or port == DEFAULT_PORTS.get(parts.scheme.lower())
-        else f"{host}:{port}"
-    )
+    if ":" in host:
+        host = f"[{host}]"
+    port = parts.port
+    if port is None or port == DEFAULT_PORTS.get(parts.scheme.lower()):
+        return host
+    return f"{host}:{port}"
+
+
+def without_www(host: str) -> str:
+    """Return a host without a leading `www.`."""
+    return host.removeprefix("www.")
+
+
+def parent_domain(url: str) -> str:
+    """Return the domain that sister hosts share: `example.org` for `news.example.org`.
+
+    This is a guess without a public suffix list. It keeps three labels where the last two are
+    short, as in `bbc.co.uk`.
+    """
+    try:
+        host = without_www(urlsplit(url).hostname or "")
+        port = host_of(url).rpartition(":")[2] if ":" in host_of(url) else ""
+    except ValueError:
+        return ""
+    suffix = f":{port}" if port else ""
+    labels = host.split(".")
+    is_short = labels[-1].isdigit() or len(labels) < 3
+    if is_short or ".".join(labels[-2:]) in SHARED_HOSTING_DOMAINS:
+        return host + suffix
+    count = 2
+    if len(labels[-1]) == 2 and labels[-2] in SECOND_LEVEL_LABELS:
+        count = 3
+    return ".".join(labels[-count:]) + suffix
+
+
+def path_prefix(url: str) -> str:
+    """Return the path under which a site lives: `/ru/` for `https://example.org/ru/index.html`."""
+    path = urlsplit(url).path
+    segments = [segment for segment in path.split("/") if segment]
+    if segments and "." in segments[-1] and not path.endswith("/"):
+        segments.pop()
+    return f"/{'/'.join(segments)}/" if segments else "/"
 
 
 def url_key(url: str) -> str:
-    """128 bits of BLAKE2b over the canonical URL, as 32 hex digits: fits any index, whatever the URL's length."""
-    return blake2b(canonical(url).encode("utf8", "replace"), digest_size=16).hexdigest()
+    """Return 128 bits of BLAKE2b over the canonical URL as 32 hex digits.
+
+    The key fits any index, however long the URL is.
+    """
+    return blake2b(canonicalize(url).encode("utf8", "replace"), digest_size=16).hexdigest()
 
 
-def resolve(base: str, href: str) -> str | None:
-    """An absolute http(s) URL for a reference on a page, or None for anchors, scripts, mail and broken ones."""
+def resolve_href(base: str, href: str) -> str | None:
+    """Return the absolute http(s) URL of a reference on a page.
+
+    Returns:
+        The URL, or None for anchors, scripts, mail addresses and broken references.
+    """
     href = href.strip()
     if not href or href.startswith("#"):
         return None
     try:
         absolute = urljoin(base, href)
-        canonical(absolute)
+        canonicalize(absolute)
     except ValueError:
         return None
     return absolute
 
 
-STORY_SIGNS = re.compile(
-    r"""/(19|20)\d\d[/-]\d{1,2}\b      # a date in the path
-      | \d{5,}                         # an article number
-      | /[^/]*[^/\W]+(-[^/\W]+){3,}    # a slug of four words
-      | /(news|article|story|stories|node|post)/.*\d
-    """,
-    re.VERBOSE,
-)
-
-
-def looks_like_story(url: str) -> bool:
-    """Whether a URL found on a section page looks like a story's rather than a list's: used where a Site has no patterns."""
-    path = urlsplit(url).path
-    return len(path) > 1 and STORY_SIGNS.search(path) is not None
-
-
-# Traps: URLs of which a site can make ever more. Each is judged by itself; how many are followed is the budget's business.
-
-MOST_PARTS = 16
-MOST_PARAMETERS = 12
-MOST_TIMES = 2
-DAY_LIST = re.compile(
-    r"/(?:19|20)\d\d(?:[/.-](?:0?[1-9]|1[0-2])(?:[/.-](?:0?[1-9]|[12]\d|3[01]))?)?/?(?:index\.\w+)?$"
-)
-CALENDAR_WORD = re.compile(
-    r"/(?:calend[ae]r|calendrier|calendario|kalendar|taqvim)(?:/|\.\w+$|$)", re.IGNORECASE
-)
-CALENDAR_KEY = re.compile(
-    r"(?:^|&)(?:cal\w*|month|mon|year|yr|day|eventdate|event_date|tribe-bar-date|ical)=[^&]*\d",
-    re.IGNORECASE,
-)
-STORY_ID = re.compile(r"(?:^|&)(?:\w*id|p|n|news|article|story)=\d+", re.IGNORECASE)
-
-
-def repeats(url: str) -> bool:
-    """Whether a part of the path comes back again and again. Numbers may: a day may be the eleventh of the eleventh."""
-    parts = [part for part in urlsplit(url).path.split("/") if part and not part.isdigit()]
-    return any(parts.count(part) > MOST_TIMES for part in set(parts))
-
-
-def too_deep(url: str) -> bool:
-    """Whether a path or a query goes on for longer than that of any story."""
-    parts = urlsplit(url)
-    return parts.path.count("/") > MOST_PARTS or parts.query.count("&") >= MOST_PARAMETERS
-
-
-def is_calendar(url: str) -> bool:
-    """Whether a URL names the list of a day, a month or a year, and no story."""
-    parts = urlsplit(url)
-    if STORY_ID.search(parts.query):
-        return False
-    listed = DAY_LIST.search(parts.path) or (
-        CALENDAR_WORD.search(parts.path) and not SLUG.search(parts.path)
-    )
-    return bool(listed or CALENDAR_KEY.search(parts.query))
-
-
-SLUG = re.compile(r"/[^/]*[^/\W]+(?:-[^/\W]+){2,}[^/]*/?$")
-
-
-# Twins: addresses that sites give to one story.
+# Duplicates: several URLs that a site gives to one story.
 
 EDITION_HOST = re.compile(r"^(?:www\d?|m|mobile|amp)\.(?=[^.]+\.)")
-EDITION_PART = re.compile(
+EDITION_PATH = re.compile(
     r"/(?:amp|mobile|print)(?=/|$)|(?:\.amp|-print|_print)(?=(?:\.\w{1,5})?$)", re.IGNORECASE
 )
-EDITION_KEY = re.compile(
+EDITION_PARAMETER = re.compile(
     r"(?:amp|mobile|print|outputtype|output)(?:=(?:1|true|yes|amp|amphtml|print)?)?", re.IGNORECASE
 )
-NUMBER = re.compile(r"\d{5,}")
-DAY = re.compile(r"(?:19|20)\d{6}")
-TELLING = 12  # letters of a slug that no other story has
+ARTICLE_NUMBER = re.compile(r"\d{5,}")
+DATE_NUMBER = re.compile(r"(?:19|20)\d{6}")
+MIN_DISTINCTIVE_SLUG = 12  # characters; a slug of this length belongs to one story only
 
 
-def key_of_story(url: str) -> str:
-    """The key of a URL without what tells one edition of a story from another: its scheme, www, mobile, AMP, print, a slash."""
-    parts = urlsplit(canonical(url))
-    query = "&".join(each for each in parts.query.split("&") if not EDITION_KEY.fullmatch(each))
-    path = EDITION_PART.sub("", parts.path).rstrip("/")
-    bare = f"{EDITION_HOST.sub('', parts.netloc)}{path}?{query}"
-    return blake2b(bare.encode("utf8", "replace"), digest_size=16).hexdigest()
+def story_key(url: str) -> str:
+    """Return a key that all editions of a story share.
+
+    The scheme, `www`, a final slash, and the marks of mobile, AMP and print editions do not count.
+    """
+    parts = urlsplit(canonicalize(url))
+    parameters = parts.query.split("&")
+    query = "&".join(text for text in parameters if not EDITION_PARAMETER.fullmatch(text))
+    path = EDITION_PATH.sub("", parts.path).rstrip("/")
+    bare_url = f"{EDITION_HOST.sub('', parts.netloc)}{path}?{query}"
+    return blake2b(bare_url.encode("utf8", "replace"), digest_size=16).hexdigest()
 
 
-def are_akin(one: str, other: str) -> bool:
-    """Whether two URLs may well be of one story: editions of one address, or one slug or number under two."""
-    if key_of_story(one) == key_of_story(other):
+def may_be_same_story(one: str, other: str) -> bool:
+    """Return whether two URLs may name one story: the same edition key, slug or article number."""
+    if story_key(one) == story_key(other):
         return True
-    if _slug(one) == _slug(other) and len(_slug(one)) >= TELLING:
+    slug = _slug(one)
+    if len(slug) >= MIN_DISTINCTIVE_SLUG and slug == _slug(other):
         return True
-    return bool(_numbers(one) & _numbers(other))
+    return bool(_article_numbers(one) & _article_numbers(other))
 
 
 def _slug(url: str) -> str:
-    """The last part of the path, without an ending; "" where it is not made of words."""
-    last = EDITION_PART.sub("", urlsplit(url).path).rstrip("/").rpartition("/")[2]
-    slug = re.sub(r"\.\w{1,5}$", "", last)
+    """Return the last path segment without its file ending; "" if it is not made of words."""
+    segment = EDITION_PATH.sub("", urlsplit(url).path).rstrip("/").rpartition("/")[2]
+    slug = re.sub(r"\.\w{1,5}$", "", segment)
     return slug if re.search(r"[-_]", slug) else ""
 
 
-def _numbers(url: str) -> set[str]:
+def _article_numbers(url: str) -> set[str]:
     parts = urlsplit(url)
-    return {
-        number
-        for number in NUMBER.findall(f"{parts.path}?{parts.query}")
-        if not DAY.fullmatch(number)
-    }
+    numbers = ARTICLE_NUMBER.findall(f"{parts.path}?{parts.query}")
+    return {number for number in numbers if not DATE_NUMBER.fullmatch(number)}

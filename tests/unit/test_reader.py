@@ -1,28 +1,29 @@
-"""The archive for programs in Python gives the answers of the command line."""
+"""The Python interface gives the answers of the command line."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from pipeline import open_archive
+import nightdesk
+from nightdesk import open_archive
 from pipeline.core.errors import ConfigError, NightdeskError
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from tests.support.archive_factory import DAY, NIGHT, clean, night, url
 
 
-def filled(archive: CrawlSession, store: Database) -> None:
-    for number, words in enumerate(("a seal on the ramp", "the ferry was late", "a seal slept")):
-        night(
-            archive, {url(str(number)): f"Story {number}\n{words}".encode()}, NIGHT + number * DAY
-        )
+def fill(archive: CrawlSession, store: Database) -> None:
+    for number, text in enumerate(("a seal on the ramp", "the ferry was late", "a seal slept")):
+        night(archive, {url(str(number)): f"Story {number}\n{text}".encode()}, NIGHT + number * DAY)
     clean(store)
 
 
-def test_everything_about_an_article_can_be_asked(archive: CrawlSession, store: Database) -> None:
-    filled(archive, store)
+def test_all_parts_of_an_article_can_be_read(archive: CrawlSession, store: Database) -> None:
+    fill(archive, store)
     with open_archive(store.url.render_as_string(hide_password=False)) as reader:
         assert len(reader) == 3
         hits = list(reader.search("seal"))
@@ -32,30 +33,23 @@ def test_everything_about_an_article_can_be_asked(archive: CrawlSession, store: 
         ]
         assert hits[0].excerpt.spans
         assert len(list(reader.search("seal", limit=1))) == 1
-        one = hits[0].article
-        assert reader.article(one.id) == reader.article(one.url) == one
-        assert reader.raw(one.url) == b"Story 2\na seal slept"
-        assert [each.text for each in reader.revisions(one.id)] == ["Story 2\na seal slept"]
-        explained = reader.explain(one.id)
-        assert explained is not None
-        assert explained.digest
-        assert (
-            reader.article(10**9),
-            reader.raw(10**9),
-            reader.explain(10**30),
-            reader.revisions("x"),
-        ) == (
-            None,
-            None,
-            None,
-            (),
-        )
+        article = hits[0].article
+        assert reader.article(article.id) == reader.article(article.url) == article
+        assert reader.raw(article.url) == b"Story 2\na seal slept"
+        assert [revision.text for revision in reader.revisions(article.id)] == [
+            "Story 2\na seal slept"
+        ]
+        explanation = reader.explain(article.id)
+        assert explanation is not None
+        assert explanation.digest
+        assert reader.article(10**9) is None
+        assert reader.raw(10**9) is None
+        assert reader.explain(10**30) is None
+        assert reader.revisions("x") == ()
 
 
-def test_rows_are_plain_values_in_the_order_of_the_archive(
-    archive: CrawlSession, store: Database
-) -> None:
-    filled(archive, store)
+def test_rows_are_plain_values_newest_first(archive: CrawlSession, store: Database) -> None:
+    fill(archive, store)
     with open_archive(store.url.render_as_string(hide_password=False)) as reader:
         rows = list(reader.rows())
         assert [row["id"] for row in rows] == [article.id for article in reader.articles()]
@@ -65,7 +59,7 @@ def test_rows_are_plain_values_in_the_order_of_the_archive(
         assert list(reader.rows(since="2999-01-01")) == []
 
 
-def test_what_cannot_be_opened_or_asked_is_one_sentence(
+def test_a_wrong_archive_or_argument_raises_an_error_of_one_sentence_at_once(
     tmp_path: Path, archive: CrawlSession, store: Database
 ) -> None:
     with pytest.raises(NightdeskError, match=r"nothing\.db"):
@@ -73,6 +67,21 @@ def test_what_cannot_be_opened_or_asked_is_one_sentence(
     assert not (tmp_path / "nothing.db").exists()
     with open_archive(store.url.render_as_string(hide_password=False)) as reader:
         with pytest.raises(ConfigError, match="since: 'soon' is no date"):
-            list(reader.rows(since="soon"))
-        with pytest.raises(ConfigError, match="order: 'best' is none"):
-            list(reader.search("seal", order="best"))
+            reader.rows(since="soon")
+        with pytest.raises(ConfigError, match="order: 'best' is unknown"):
+            reader.search("seal", order="best")
+
+
+def test_all_public_names_can_be_imported() -> None:
+    for name in nightdesk.__all__:
+        assert getattr(nightdesk, name) is not None
+    with pytest.raises(AttributeError, match="module 'nightdesk' has no attribute 'close'"):
+        _ = nightdesk.close
+
+
+def test_the_import_does_not_load_the_database_library() -> None:
+    program = "import nightdesk, sys; print('sqlalchemy' in sys.modules, nightdesk.__version__)"
+    output = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+    assert output.split() == ["False", nightdesk.__version__]

@@ -8,10 +8,11 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.config import site as sites
-from pipeline.config.site import CrawlJob, Site, parse_site
+from pipeline.config.site import Site, parse_site
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import Link, Outcome, Reason, UrlKind
 from pipeline.demo_site import SITES, site_file
+from pipeline.process_messages import CrawlJob
 
 HEAD = 'name = "Courier"\nurl = "https://www.courier.example/"\n'
 FEEDS = 'feeds = ["https://courier.example/feed.xml"]\n'
@@ -46,8 +47,8 @@ def test_a_few_lines_are_a_site_with_polite_defaults() -> None:
             "courier.toml: unknown key 'politeness.delai'; did you mean 'delay'?",
         ),
         (
-            HEAD + FEEDS + "[cleaning]\nstrke = []",
-            "courier.toml: unknown key 'cleaning.strke'; did you mean 'strike'?",
+            HEAD + FEEDS + "[cleaning]\nremve = []",
+            "courier.toml: unknown key 'cleaning.remve'; did you mean 'remove'?",
         ),
         (
             HEAD + FEEDS + "[politeness]\ndelay = -1",
@@ -79,8 +80,8 @@ def test_a_few_lines_are_a_site_with_polite_defaults() -> None:
         (HEAD + FEEDS + "timezone = '../etc/passwd'", "is no time zone"),
         (HEAD + FEEDS + "allow = ['(']", "courier.toml: 'allow': '(' is no regular expression"),
         (
-            HEAD + FEEDS + "[cleaning]\nstrike = ['[']",
-            "courier.toml: 'cleaning.strike': '[' is no regular expression",
+            HEAD + FEEDS + "[cleaning]\nremove = ['[']",
+            "courier.toml: 'cleaning.remove': '[' is no regular expression",
         ),
         (HEAD + FEEDS + "cron = '30 2 * *'", "'30 2 * *' is no cron line; write five fields"),
         (HEAD + FEEDS + "name = 'again'", "courier.toml: not valid TOML"),

@@ -6,17 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.urls import (
-    may_be_same_story,
-    canonicalize,
-    host_of,
-    is_calendar_url,
-    looks_like_story_url,
+from pipeline.core.link_rules import (
     has_repeating_path,
-    resolve_href,
+    is_calendar_url,
     is_too_deep,
-    url_key,
+    looks_like_story_url,
 )
+from pipeline.core.urls import canonicalize, host_of, may_be_same_story, resolve_href, url_key
 
 A = "https://courier.example/a"
 

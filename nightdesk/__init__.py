@@ -1,0 +1,106 @@
+"""The public Python interface of Nightdesk.
+
+    import nightdesk
+
+    with nightdesk.open_archive("var/demo") as archive:
+        for hit in archive.search("harbour levy", limit=3):
+            print(hit.article.published_at, hit.article.title)
+
+Names load on first use: `import nightdesk` does not load the database library.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pipeline._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from pipeline.core.errors import (
+        AlreadyRunning,
+        ConfigError,
+        DatabaseUnavailable,
+        DiskError,
+        NewerSchema,
+        NightdeskError,
+        StoreError,
+    )
+    from pipeline.core.models import (
+        Block,
+        BlockKind,
+        DateConfidence,
+        Metadata,
+        Outcome,
+        Reason,
+    )
+    from pipeline.fulltext.excerpts import Excerpt
+    from pipeline.reader import Reader, open_archive
+    from pipeline.store.db.article_view import ArticleView
+    from pipeline.store.read.pages import (
+        ExplainedBlock,
+        Explanation,
+        PageView,
+        RevisionView,
+    )
+    from pipeline.store.search.search import SearchHit
+
+__all__ = [
+    "AlreadyRunning",
+    "ArticleView",
+    "Block",
+    "BlockKind",
+    "ConfigError",
+    "DatabaseUnavailable",
+    "DateConfidence",
+    "DiskError",
+    "Excerpt",
+    "ExplainedBlock",
+    "Explanation",
+    "Metadata",
+    "NewerSchema",
+    "NightdeskError",
+    "Outcome",
+    "PageView",
+    "Reader",
+    "Reason",
+    "RevisionView",
+    "SearchHit",
+    "StoreError",
+    "open_archive",
+    "__version__",
+]
+
+_MODULES = {
+    "pipeline.core.errors": (
+        "AlreadyRunning",
+        "ConfigError",
+        "DatabaseUnavailable",
+        "DiskError",
+        "NewerSchema",
+        "NightdeskError",
+        "StoreError",
+    ),
+    "pipeline.core.models": (
+        "Block",
+        "BlockKind",
+        "DateConfidence",
+        "Metadata",
+        "Outcome",
+        "Reason",
+    ),
+    "pipeline.fulltext.excerpts": ("Excerpt",),
+    "pipeline.reader": ("Reader", "open_archive"),
+    "pipeline.store.db.article_view": ("ArticleView",),
+    "pipeline.store.read.pages": ("ExplainedBlock", "Explanation", "PageView", "RevisionView"),
+    "pipeline.store.search.search": ("SearchHit",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'nightdesk' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

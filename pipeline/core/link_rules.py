@@ -1,0 +1,152 @@
+"""Decide which links a site follows: its hosts, its patterns, and traps that never end.
+
+These rules need no site file. `Site.decide` builds them from a site and applies them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pipeline.core.ip_addresses import is_internal_host
+from pipeline.core.models import Link, Reason, UrlKind
+from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, host_of, without_www
+
+MAX_PATH_SEGMENTS = 16
+MAX_PARAMETERS = 12
+MAX_SEGMENT_REPEATS = 2
+
+STORY_URL = re.compile(
+    r"""/(19|20)\d\d[/-]\d{1,2}\b      # a date in the path
+      | \d{5,}                         # an article number
+      | /[^/]*[^/\W]+(-[^/\W]+){3,}    # a slug of four words
+      | /(news|article|story|stories|node|post)/.*\d
+    """,
+    re.VERBOSE,
+)
+DATE_PATH = re.compile(
+    r"/(?:19|20)\d\d(?:[/.-](?:0?[1-9]|1[0-2])(?:[/.-](?:0?[1-9]|[12]\d|3[01]))?)?"
+    r"/?(?:index\.\w+)?$"
+)
+CALENDAR_PATH = re.compile(
+    r"/(?:calend[ae]r|calendrier|calendario|kalendar|taqvim)(?:/|\.\w+$|$)", re.IGNORECASE
+)
+CALENDAR_PARAMETER = re.compile(
+    r"(?:^|&)(?:cal\w*|month|mon|year|yr|day|eventdate|event_date|tribe-bar-date|ical)=[^&]*\d",
+    re.IGNORECASE,
+)
+STORY_PARAMETER = re.compile(r"(?:^|&)(?:\w*id|p|n|news|article|story)=\d+", re.IGNORECASE)
+SLUG = re.compile(r"/[^/]*[^/\W]+(?:-[^/\W]+){2,}[^/]*/?$")
+PLAIN_HOST = re.compile(r"[a-z0-9.:_-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRules:
+    """What a site says about the links that it follows.
+
+    Attributes:
+        hosts: Hosts of the site in lower case, without `www.`, in their ASCII spelling, too.
+        allow: Patterns of which a story's URL must match one. Without any, URLs of feeds and
+            sitemaps are followed, and those of sections that look like a story.
+        deny: Patterns that no story's URL may match.
+    """
+
+    hosts: frozenset[str]
+    allow: tuple[re.Pattern[str], ...] = ()
+    deny: tuple[re.Pattern[str], ...] = ()
+
+    def owns(self, url: str) -> bool:
+        """Return whether a URL is on a host of the site. `www.` does not matter, a port does."""
+        host = without_www(host_of(url))
+        if host in self.hosts:
+            return True
+        return not PLAIN_HOST.fullmatch(host) and without_www(ascii_host(host)) in self.hosts
+
+    def refusal(self, link: Link, found_on: UrlKind) -> Reason:
+        """Return why a link is not followed; Reason.NONE if it is.
+
+        Args:
+            link: The link.
+            found_on: The kind of the source that listed it.
+        """
+        if len(link.url) > MAX_URL_LENGTH:
+            return Reason.URL_TOO_LONG
+        try:
+            url = canonicalize(link.url)
+        except ValueError:
+            return Reason.BAD_URL
+        if not self.owns(url):
+            is_internal = is_internal_host(urlsplit(url).hostname or "")
+            return Reason.BLOCKED_ADDRESS if is_internal else Reason.OFF_SITE
+        if link.kind is not UrlKind.STORY:
+            return Reason.NONE
+        trap = trap_reason(url, found_on)
+        if trap:
+            return trap
+        if any(pattern.search(url) for pattern in self.deny):
+            return Reason.DENIED
+        return Reason.NONE if self._is_allowed(url, found_on) else Reason.NOT_ALLOWED
+
+    def _is_allowed(self, url: str, found_on: UrlKind) -> bool:
+        if self.allow:
+            return any(pattern.search(url) for pattern in self.allow)
+        return found_on is not UrlKind.SECTION or looks_like_story_url(url)
+
+
+def ascii_host(host: str) -> str:
+    """Return a host as requests spell it, in ASCII; "" if it is not a host."""
+    try:
+        return host_of(canonicalize(f"http://{host}/"))
+    except ValueError:
+        return ""
+
+
+def looks_like_story_url(url: str) -> bool:
+    """Return whether a URL on a section page looks like a story's, and not like a list's.
+
+    This is used for sites without `allow` patterns.
+    """
+    path = urlsplit(url).path
+    return len(path) > 1 and STORY_URL.search(path) is not None
+
+
+def trap_reason(url: str, found_on: UrlKind) -> Reason:
+    """Return why following a URL may never end; Reason.NONE if it is harmless.
+
+    Links of a feed are not tested for calendars: a feed is made from a list of stories and names
+    no empty days. Each URL is judged alone; the night's budget limits how many are followed.
+    """
+    if has_repeating_path(url):
+        return Reason.REPEATING_PATH
+    if is_too_deep(url):
+        return Reason.TOO_DEEP
+    if found_on is not UrlKind.FEED and is_calendar_url(url):
+        return Reason.CALENDAR
+    return Reason.NONE
+
+
+def has_repeating_path(url: str) -> bool:
+    """Return whether a path segment repeats too often.
+
+    Numbers may repeat: a date may be the eleventh of the eleventh.
+    """
+    segments = [text for text in urlsplit(url).path.split("/") if text and not text.isdigit()]
+    return any(segments.count(segment) > MAX_SEGMENT_REPEATS for segment in set(segments))
+
+
+def is_too_deep(url: str) -> bool:
+    """Return whether a path or a query is longer than that of any story."""
+    parts = urlsplit(url)
+    return parts.path.count("/") > MAX_PATH_SEGMENTS or parts.query.count("&") >= MAX_PARAMETERS
+
+
+def is_calendar_url(url: str) -> bool:
+    """Return whether a URL names the list of a day, a month or a year, and not a story."""
+    parts = urlsplit(url)
+    if STORY_PARAMETER.search(parts.query):
+        return False
+    if DATE_PATH.search(parts.path) or CALENDAR_PARAMETER.search(parts.query):
+        return True
+    has_calendar_path = CALENDAR_PATH.search(parts.path) is not None
+    return has_calendar_path and not SLUG.search(parts.path)
