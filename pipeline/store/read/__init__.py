@@ -88,7 +88,7 @@ if TYPE_CHECKING:
         newest_payload as newest_payload,
     )
     from pipeline.store.read.runs import (
-        PageOutcome as PageOutcome,
+        LedgerEntryView as LedgerEntryView,
         RunLogEntry as RunLogEntry,
         RunView as RunView,
         SiteStatus as SiteStatus,
@@ -191,7 +191,7 @@ _MODULES = {
         "newest_payload",
     ),
     "pipeline.store.read.runs": (
-        "PageOutcome",
+        "LedgerEntryView",
         "RunLogEntry",
         "RunView",
         "SiteStatus",

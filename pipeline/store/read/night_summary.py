@@ -1,31 +1,30 @@
-"""Nights in numbers: how each Site's last Runs went, what its nights brought, how fast it answered, what its stories are like.
+"""Nights in numbers: the last runs of each site, its stories and how fast it answered.
 
-Promises frozen values, nothing but reading, and costs that follow the number of Runs or stories asked for.
+The costs depend on the number of runs and stories that are asked for.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from statistics import median
 
 from sqlalchemy import Text, cast, func, select
 
-from pipeline.core.models import Outcome, UrlKind
+from pipeline.core.models import Outcome, Reason, UrlKind
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, LedgerEntryRow, PageRow, RunRow
-from pipeline.store.read.runs import RUN_COLUMNS, RunView, unbalanced_runs
+from pipeline.store.read.runs import RUN_COLUMNS, ReasonCounts, RunView, unbalanced_runs
 
-TIMED = 60_000  # response times that are looked at, newest Runs first
-NIGHT = timedelta(hours=20)  # Runs that began so long before the newest are of the same night
+MAX_TIMES = 60_000  # response times that are read, newest runs first
+MAX_NEW_STORIES = 20_000  # new stories that are read, newest runs first
+NIGHT_LENGTH = timedelta(hours=20)  # runs that began this long before the newest are of its night
 
-LOOKED_AT = 20_000  # new stories whose likeness is, newest Runs first
-
-Counts = dict[tuple[str, str], int]
-Looks = tuple[bool, bool, int]  # whether a story has a date, an author; its words
-LOOKS = (
+StoryFigures = tuple[bool, bool, int]
+"""Whether a story has a date, whether it has an author, and how many words it has."""
+STORY_COLUMNS = (
     ArticleRow.published_at.is_not(None),
     cast(ArticleRow.authors, Text) != "[]",
     ArticleRow.word_count,
@@ -34,170 +33,212 @@ LOOKS = (
 
 @dataclass(frozen=True, slots=True)
 class LastNight:
-    """The last crawl of a Site and the first clean behind it, in the night of the newest crawl."""
+    """The last crawl of a site in the newest night, and what its cleans since then did.
+
+    Attributes:
+        site: The site.
+        runs: The crawl and the first clean after it, by kind.
+        stories: The stories of the crawl by (outcome, reason).
+        archived: Articles that the cleans since that crawl made for the first time.
+        unbalanced: Ids of runs whose ledger does not add up.
+    """
 
     site: str
-    runs: dict[str, RunView]  # by kind
-    stories: Counts  # of the crawl, by (outcome, reason)
-    archived: int  # Articles that the cleans since that crawl made for the first time
-    unbalanced: tuple[int, ...]  # Runs whose ledger does not add up
+    runs: dict[str, RunView]
+    stories: ReasonCounts
+    archived: int
+    unbalanced: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StoryStats:
-    """What some stories of a Site are like."""
+    """Some stories of a site in numbers: how many have a date, how many an author."""
 
     stories: int = 0
-    with_date: int = 0
-    with_author: int = 0
+    dated: int = 0
+    signed: int = 0
     median_words: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class CrawlStats:
-    """One crawl of a Site: its stories by outcome, how fast the Site answered, and what those are like that were new."""
+    """One crawl of a site in numbers.
+
+    Attributes:
+        run: The crawl.
+        stories: Its stories by (outcome, reason).
+        answers: Answers whose time was measured.
+        median_ms: Their median time in milliseconds.
+        slow_ms: Nine of ten answers took no longer, in milliseconds.
+        story_stats: The stories that were new.
+    """
 
     run: RunView
-    stories: Counts = field(default_factory=dict)
-    responses: int = 0  # that were timed
+    stories: ReasonCounts = field(default_factory=dict)
+    answers: int = 0
     median_ms: int = 0
-    p90_ms: int = 0  # nine of ten answers were no slower
+    slow_ms: int = 0
     story_stats: StoryStats = StoryStats()
 
 
-def last_nights(store: Database) -> tuple[LastNight, ...]:
-    """The Sites that the newest night was about."""
-    with store.read() as db:
+def last_nights(database: Database) -> tuple[LastNight, ...]:
+    """Return the sites that were crawled in the newest night, by name."""
+    with database.read() as db:
         newest = db.scalar(select(func.max(RunRow.started_at)).where(RunRow.kind == "crawl"))
-        since = newest - NIGHT if newest is not None else None
-        query = select(*RUN_COLUMNS).where(RunRow.kind.in_(("crawl", "clean"))).order_by(RunRow.id)
-        found = (
-            [RunView(*row) for row in db.execute(query.where(RunRow.started_at > since))]
-            if since is not None
-            else []
+        if newest is None:
+            return ()
+        query = (
+            select(*RUN_COLUMNS)
+            .where(RunRow.kind.in_(("crawl", "clean")), RunRow.started_at > newest - NIGHT_LENGTH)
+            .order_by(RunRow.id)
         )
-    sites: dict[str, list[RunView]] = defaultdict(list)
-    for each in found:
-        if each.kind == "crawl":
-            sites[each.site] = [each]
-        elif sites.get(each.site):
-            sites[each.site].append(each)
-    numbers = [each.id for runs in sites.values() for each in runs]
-    stories, wrong = (
-        _stories(store, [runs[0].id for runs in sites.values() if runs]),
-        unbalanced_runs(store, numbers),
-    )
-    return tuple(
-        _last(site, runs, stories.get(runs[0].id, {}), wrong)
-        for site, runs in sorted(sites.items())
-        if runs
-    )
+        runs = [RunView(*row) for row in db.execute(query)]
+    runs_by_site = _last_crawls(runs)
+    stories = _stories_by_run(database, [runs[0].id for runs in runs_by_site.values()])
+    run_ids: list[int] = []
+    for runs in runs_by_site.values():
+        run_ids += [run.id for run in runs]
+    unbalanced = unbalanced_runs(database, run_ids)
+    nights: list[LastNight] = []
+    for site, runs in sorted(runs_by_site.items()):
+        nights.append(_last_night(site, runs, stories.get(runs[0].id, {}), unbalanced))
+    return tuple(nights)
 
 
-def _last(site: str, runs: Sequence[RunView], stories: Counts, wrong: frozenset[int]) -> LastNight:
-    """A crawl, and the cleans since it began."""
-    archived = sum(each.counts.get(Outcome.ARCHIVED, 0) for each in runs[1:])
-    by_kind = {each.kind: each for each in (*runs[1:2], runs[0])}
+def _last_crawls(runs: Sequence[RunView]) -> dict[str, list[RunView]]:
+    """The last crawl of each site, and the cleans after it."""
+    runs_by_site: dict[str, list[RunView]] = {}
+    for run in runs:
+        if run.kind == "crawl":
+            runs_by_site[run.site] = [run]
+        elif run.site in runs_by_site:
+            runs_by_site[run.site].append(run)
+    return runs_by_site
+
+
+def _last_night(
+    site: str, runs: Sequence[RunView], stories: ReasonCounts, unbalanced: frozenset[int]
+) -> LastNight:
+    crawl, *cleans = runs
+    by_kind: dict[str, RunView] = {}
+    if cleans:
+        by_kind[cleans[0].kind] = cleans[0]
+    by_kind[crawl.kind] = crawl
     return LastNight(
-        site, by_kind, stories, archived, tuple(each.id for each in runs if each.id in wrong)
+        site=site,
+        runs=by_kind,
+        stories=stories,
+        archived=sum(clean.counts.get(Outcome.ARCHIVED, 0) for clean in cleans),
+        unbalanced=tuple(run.id for run in runs if run.id in unbalanced),
     )
 
 
-def list_crawl_stats(store: Database, site: str, limit: int) -> tuple[CrawlStats, ...]:
-    """The newest crawls of a Site, oldest first."""
+def list_crawl_stats(database: Database, site: str, limit: int) -> tuple[CrawlStats, ...]:
+    """List the newest crawls of a site, oldest first."""
     query = (
         select(*RUN_COLUMNS)
         .where(RunRow.site == site, RunRow.kind == "crawl")
         .order_by(RunRow.started_at.desc(), RunRow.id.desc())
+        .limit(limit)
     )
-    with store.read() as db:
-        runs = [RunView(*row) for row in db.execute(query.limit(limit))][::-1]
-    numbers = [each.id for each in runs]
-    stories, times, likeness = (
-        _stories(store, numbers),
-        _times(store, numbers),
-        _new(store, numbers),
-    )
-    return tuple(
-        _crawl(
-            each,
-            stories.get(each.id, {}),
-            sorted(times.get(each.id, ())),
-            _like(likeness.get(each.id, ())),
-        )
-        for each in runs
-    )
+    with database.read() as db:
+        runs = [RunView(*row) for row in db.execute(query)]
+    runs.reverse()
+    run_ids = [run.id for run in runs]
+    stories = _stories_by_run(database, run_ids)
+    times = _times_by_run(database, run_ids)
+    new_stories = _new_stories_by_run(database, run_ids)
+    stats: list[CrawlStats] = []
+    for run in runs:
+        story_stats = _story_stats(new_stories.get(run.id, ()))
+        run_stories = stories.get(run.id, {})
+        stats.append(_crawl_stats(run, run_stories, times.get(run.id, ()), story_stats))
+    return tuple(stats)
 
 
-def _crawl(run: RunView, stories: Counts, times: Sequence[int], likeness: StoryStats) -> CrawlStats:
+def _crawl_stats(
+    run: RunView, stories: ReasonCounts, times: Sequence[int], story_stats: StoryStats
+) -> CrawlStats:
     if not times:
-        return CrawlStats(run, stories, story_stats=likeness)
-    slow = times[min(len(times) - 1, len(times) * 9 // 10)]
-    return CrawlStats(run, stories, len(times), round(median(times)), slow, likeness)
+        return CrawlStats(run, stories, story_stats=story_stats)
+    times = sorted(times)
+    slow_ms = times[min(len(times) - 1, len(times) * 9 // 10)]
+    return CrawlStats(run, stories, len(times), round(median(times)), slow_ms, story_stats)
 
 
-def _stories(store: Database, runs: Sequence[int]) -> dict[int, Counts]:
+def _stories_by_run(database: Database, runs: Sequence[int]) -> Mapping[int, ReasonCounts]:
     columns = (LedgerEntryRow.run_id, LedgerEntryRow.outcome, LedgerEntryRow.reason)
-    query = select(*columns, func.count()).join(PageRow, PageRow.id == LedgerEntryRow.page_id)
-    query = query.where(LedgerEntryRow.run_id.in_(runs), PageRow.kind == UrlKind.STORY).group_by(
-        *columns
+    query = (
+        select(*columns, func.count())
+        .join(PageRow, PageRow.id == LedgerEntryRow.page_id)
+        .where(LedgerEntryRow.run_id.in_(runs), PageRow.kind == UrlKind.STORY)
+        .group_by(*columns)
     )
-    found: dict[int, Counts] = defaultdict(dict)
-    with store.read() as db:
+    counts: dict[int, ReasonCounts] = defaultdict(dict)
+    with database.read() as db:
         for run, outcome, reason, number in db.execute(query):
-            found[run][outcome, reason] = number
-    return found
+            counts[run][outcome, reason] = number
+    return counts
 
 
-def _times(store: Database, runs: Sequence[int]) -> dict[int, list[int]]:
+def _times_by_run(database: Database, runs: Sequence[int]) -> Mapping[int, Sequence[int]]:
     query = (
         select(LedgerEntryRow.run_id, LedgerEntryRow.elapsed_ms)
+        .where(LedgerEntryRow.run_id.in_(runs), LedgerEntryRow.elapsed_ms > 0)
         .order_by(LedgerEntryRow.run_id.desc())
-        .limit(TIMED)
+        .limit(MAX_TIMES)
     )
-    query = query.where(LedgerEntryRow.run_id.in_(runs), LedgerEntryRow.elapsed_ms > 0)
-    found: dict[int, list[int]] = defaultdict(list)
-    with store.read() as db:
-        for run, elapsed in db.execute(query):
-            found[run].append(elapsed)
-    return found
+    times: dict[int, list[int]] = defaultdict(list)
+    with database.read() as db:
+        for run, elapsed_ms in db.execute(query):
+            times[run].append(elapsed_ms)
+    return times
 
 
-def _new(store: Database, runs: Sequence[int]) -> dict[int, list[Looks]]:
-    """What the stories are like that were new in each Run, as far as they are Articles."""
-    query = select(LedgerEntryRow.run_id, *LOOKS).join(
-        ArticleRow, ArticleRow.page_id == LedgerEntryRow.page_id
-    )
-    query = query.where(
-        LedgerEntryRow.run_id.in_(runs),
-        LedgerEntryRow.outcome == Outcome.FETCHED,
-        LedgerEntryRow.reason == "new",
-    )
-    found: dict[int, list[Looks]] = defaultdict(list)
-    with store.read() as db:
-        for run, dated, signed, words in db.execute(
-            query.order_by(LedgerEntryRow.run_id.desc()).limit(LOOKED_AT)
-        ):
-            found[run].append((dated, signed, words))
-    return found
-
-
-def sample_story_stats(store: Database, site: str, limit: int) -> StoryStats:
-    """What the stories of a Site are like: of so many that were found last."""
+def _new_stories_by_run(
+    database: Database, runs: Sequence[int]
+) -> Mapping[int, Sequence[StoryFigures]]:
+    """The stories that were new in each run and are articles."""
     query = (
-        select(*LOOKS)
+        select(LedgerEntryRow.run_id, *STORY_COLUMNS)
+        .join(ArticleRow, ArticleRow.page_id == LedgerEntryRow.page_id)
+        .where(
+            LedgerEntryRow.run_id.in_(runs),
+            LedgerEntryRow.outcome == Outcome.FETCHED,
+            LedgerEntryRow.reason == Reason.NEW,
+        )
+        .order_by(LedgerEntryRow.run_id.desc())
+        .limit(MAX_NEW_STORIES)
+    )
+    stories: dict[int, list[StoryFigures]] = defaultdict(list)
+    with database.read() as db:
+        for run, dated, signed, words in db.execute(query):
+            stories[run].append((dated, signed, words))
+    return stories
+
+
+def sample_story_stats(database: Database, site: str, limit: int) -> StoryStats:
+    """Return the numbers of the stories of a site that were found last, at most `limit`."""
+    query = (
+        select(*STORY_COLUMNS)
         .join(PageRow, PageRow.id == ArticleRow.page_id)
         .where(PageRow.site == site, PageRow.payload_id.is_not(None))
+        .order_by(PageRow.id.desc())
+        .limit(limit)
     )
-    with store.read() as db:
-        rows = db.execute(query.order_by(PageRow.id.desc()).limit(limit))
-        return _like([(dated, signed, words) for dated, signed, words in rows])
+    stories: list[StoryFigures] = []
+    with database.read() as db:
+        for dated, signed, words in db.execute(query):
+            stories.append((dated, signed, words))
+    return _story_stats(stories)
 
 
-def _like(rows: Sequence[Looks]) -> StoryStats:
-    if not rows:
+def _story_stats(stories: Sequence[StoryFigures]) -> StoryStats:
+    if not stories:
         return StoryStats()
-    dated, signed, words = zip(*rows, strict=True)
     return StoryStats(
-        len(rows), sum(map(bool, dated)), sum(map(bool, signed)), round(median(words))
+        stories=len(stories),
+        dated=sum(1 for dated, _, _ in stories if dated),
+        signed=sum(1 for _, signed, _ in stories if signed),
+        median_words=round(median(words for _, _, words in stories)),
     )

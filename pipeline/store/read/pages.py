@@ -1,7 +1,4 @@
-"""Reads of Pages and Articles for the doors: found, shown, explained, traced to their bytes.
-
-Promises frozen values, nothing but reading, and a cost that does not grow with the archive except where a count says so.
-"""
+"""Pages and articles: find one, show it, explain its text, return its bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, Row, Select, select
 
 from pipeline.core.models import Block, ExtractedPage, Metadata, ResultStatus
 from pipeline.store.clean import container_stats
@@ -30,10 +27,12 @@ from pipeline.store.db.schema import (
 )
 from pipeline.store.search import search
 
+MAX_ID_DIGITS = 17  # a longer number is no id, and would not fit into a database integer
+
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """One Page as it stands: identity, last outcome, newest Payload."""
+    """One page as it is now: its identity, its last outcome, its newest payload."""
 
     id: int
     site: str
@@ -50,7 +49,7 @@ class PageView:
 
 @dataclass(frozen=True, slots=True)
 class RevisionView:
-    """One Revision of an Article."""
+    """One revision of an article."""
 
     number: int
     title: str
@@ -61,7 +60,7 @@ class RevisionView:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedBlock:
-    """A Block of a Draft, and the Rule that struck it with its evidence, both "" where it was kept."""
+    """A block of an extracted page. If a rule removed it, `rule` and `why` say so."""
 
     block: Block
     rule: str = ""
@@ -70,7 +69,10 @@ class ExplainedBlock:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How the text of a Page came about, from its newest Extraction back to the bytes."""
+    """Where the text of a page comes from, from its accepted result back to the bytes.
+
+    `containers` are the site profile's current numbers for the containers of its blocks.
+    """
 
     page: PageView
     digest: str
@@ -83,98 +85,155 @@ class Explanation:
     blocks: tuple[ExplainedBlock, ...]
     extract_reason: str
     extract_detail: str
-    containers: tuple[
-        ContainerStats, ...
-    ] = ()  # those of its blocks, as far as the Site's memory knows them today
+    containers: tuple[ContainerStats, ...] = ()
 
 
-def find_page(store: Database, what: str) -> PageView | None:
-    """A Page by its id or by any spelling of its URL."""
-    wanted = (
-        PageRow.id == int(what)
-        if what.isdecimal() and len(what) < 18
-        else PageRow.url_key == page_key(what)
-    )
+def find_page(database: Database, id_or_url: str) -> PageView | None:
+    """Find a page by its id or by any spelling of its URL."""
+    if id_or_url.isdecimal() and len(id_or_url) <= MAX_ID_DIGITS:
+        condition = PageRow.id == int(id_or_url)
+    else:
+        condition = PageRow.url_key == page_key(id_or_url)
     query = (
         select(PageRow, PayloadRow.digest, PayloadRow.size)
         .outerjoin(PayloadRow, PayloadRow.id == PageRow.payload_id)
-        .where(wanted)
+        .where(condition)
     )
-    with store.read() as db:
+    with database.read() as db:
         row = db.execute(query).first()
     if row is None:
         return None
     return PageView(
-        row.id, row.site, row.kind, row.url, row.first_seen_at, row.last_matched_at, row.gone_at, row.outcome, row.reason,
-        row.digest or "", row.size or 0,
-    )  # fmt: skip
+        id=row.id,
+        site=row.site,
+        kind=row.kind,
+        url=row.url,
+        first_seen_at=row.first_seen_at,
+        last_seen_at=row.last_matched_at,
+        gone_at=row.gone_at,
+        outcome=row.outcome,
+        reason=row.reason,
+        digest=row.digest or "",
+        size=row.size or 0,
+    )
 
 
-def get_article(store: Database, page_id: int) -> ArticleView | None:
-    """The Article of a Page."""
-    with store.read() as db:
+def get_article(database: Database, page_id: int) -> ArticleView | None:
+    """Return the article of a page, or None if the page is no article."""
+    with database.read() as db:
         row = db.execute(select_articles().where(ArticleRow.page_id == page_id)).first()
     return to_article_view(row) if row else None
 
 
 def find_articles(
-    store: Database, query: str, limit: int, site: str | None = None, *, unique: bool = False
+    database: Database,
+    query: str,
+    limit: int,
+    site: str | None = None,
+    *,
+    unique: bool = False,
 ) -> tuple[ArticleView, ...]:
-    """The newest Articles that a query is about, with an empty one the newest of all; with `once` the newest of each group."""
-    return tuple(
-        hit.article
-        for hit in search.search_articles(store, query, limit, site=site, unique=unique).hits
-    )
+    """Find the newest articles that match a query.
+
+    Args:
+        query: The search. "" matches all articles.
+        limit: The largest number of articles.
+        site: Only articles of this site.
+        unique: Return only the newest match of each group of near-duplicates.
+    """
+    page = search.search_articles(database, query, limit, site=site, unique=unique)
+    return tuple(hit.article for hit in page.hits)
 
 
-def list_revisions(store: Database, page_id: int) -> tuple[RevisionView, ...]:
-    """The Revisions of a Page, oldest first. One that still lasts is as late as the last visit that met its bytes."""
-    columns = (
-        RevisionRow.number,
-        RevisionRow.title,
-        RevisionRow.text,
-        RevisionRow.first_seen_at,
-        RevisionRow.last_seen_at,
-    )
-    last = select(PageRow.last_matched_at).join(
-        CleanResultRow, CleanResultRow.payload_id == PageRow.payload_id
-    )
-    last = last.join(
-        ArticleRow,
-        (ArticleRow.clean_result_id == CleanResultRow.id) & (ArticleRow.page_id == PageRow.id),
-    )
-    with store.read() as db:
-        rows = db.execute(
-            select(*columns).where(RevisionRow.page_id == page_id).order_by(RevisionRow.number)
-        ).all()
-        met = db.scalar(last.where(PageRow.id == page_id))
-    found = [RevisionView(*row) for row in rows]
-    if found and met is not None and met > found[-1].last_seen_at:
-        found[-1] = replace(found[-1], last_seen_at=met)
-    return tuple(found)
+def list_revisions(database: Database, page_id: int) -> tuple[RevisionView, ...]:
+    """List the revisions of a page, oldest first.
 
-
-def newest_payload(store: Database, page_id: int) -> tuple[str, str, bytes] | None:
-    """(media type, charset as declared, bytes) of a Page's newest Payload."""
-    query = select(PayloadRow.media_type, PayloadRow.charset, *COMPRESSED_COLUMNS)
-    with store.read() as db:
-        row = db.execute(
-            query.join(PageRow, PageRow.payload_id == PayloadRow.id).where(PageRow.id == page_id)
-        ).first()
-        return (row[0], row[1], decompress_payload(db, *row[2:])) if row else None
-
-
-def explain_page(store: Database, page: PageView) -> Explanation | None:
-    """The Extraction that stands for a Page's newest Payload; None before its first cleaning."""
-    query = (
+    The last time of a revision that is still current is the last fetch that matched its bytes.
+    """
+    revisions = (
         select(
-            CleanResultRow,
-            PayloadRow.digest,
-            ExtractedPageRow.codec,
-            ExtractedPageRow.body,
-            CaptureRow.fetched_at,
+            RevisionRow.number,
+            RevisionRow.title,
+            RevisionRow.text,
+            RevisionRow.first_seen_at,
+            RevisionRow.last_seen_at,
         )
+        .where(RevisionRow.page_id == page_id)
+        .order_by(RevisionRow.number)
+    )
+    last_match = (
+        select(PageRow.last_matched_at)
+        .join(CleanResultRow, CleanResultRow.payload_id == PageRow.payload_id)
         .join(
+            ArticleRow,
+            (ArticleRow.clean_result_id == CleanResultRow.id) & (ArticleRow.page_id == PageRow.id),
+        )
+        .where(PageRow.id == page_id)
+    )
+    with database.read() as db:
+        views = [RevisionView(*row) for row in db.execute(revisions)]
+        last_matched_at = db.scalar(last_match)
+    if views and last_matched_at is not None and last_matched_at > views[-1].last_seen_at:
+        views[-1] = replace(views[-1], last_seen_at=last_matched_at)
+    return tuple(views)
+
+
+def newest_payload(database: Database, page_id: int) -> tuple[str, str, bytes] | None:
+    """Return the newest payload of a page.
+
+    Returns:
+        (media type, charset as declared, bytes), or None if nothing is stored for the page.
+    """
+    query = (
+        select(PayloadRow.media_type, PayloadRow.charset, *COMPRESSED_COLUMNS)
+        .join(PageRow, PageRow.payload_id == PayloadRow.id)
+        .where(PageRow.id == page_id)
+    )
+    with database.read() as db:
+        row = db.execute(query).first()
+        if row is None:
+            return None
+        return row[0], row[1], decompress_payload(db, *row[2:])
+
+
+def explain_page(database: Database, page: PageView) -> Explanation | None:
+    """Explain the accepted result for the newest payload of a page.
+
+    Returns:
+        The explanation, or None if the payload was not cleaned yet.
+    """
+    with database.read() as db:
+        row = db.execute(_select_accepted_result(page.id)).first()
+        if row is None:
+            return None
+        extracted = decode_extracted(row.codec, row.body)
+        containers = _containers_of(db, page.site, extracted)
+    return Explanation(
+        page=page,
+        digest=row.digest,
+        fetched_at=row.fetched_at,
+        recipe=row.recipe,
+        profile=row.profile_digest,
+        outcome=row.outcome,
+        reason=row.reason,
+        metadata=metadata_from_json(row.chosen_metadata),
+        blocks=_explained_blocks(extracted, row),
+        extract_reason=extracted.reason,
+        extract_detail=extracted.detail,
+        containers=containers,
+    )
+
+
+def _select_accepted_result(page_id: int) -> Select[*tuple[Any, ...]]:
+    query: Select[*tuple[Any, ...]] = select(
+        CleanResultRow,
+        PayloadRow.digest,
+        ExtractedPageRow.codec,
+        ExtractedPageRow.body,
+        CaptureRow.fetched_at,
+    )
+    return (
+        query.join(
             PageRow,
             (PageRow.id == CleanResultRow.page_id)
             & (PageRow.payload_id == CleanResultRow.payload_id),
@@ -185,25 +244,27 @@ def explain_page(store: Database, page: PageView) -> Explanation | None:
             CaptureRow,
             (CaptureRow.page_id == PageRow.id) & (CaptureRow.payload_id == PayloadRow.id),
         )
-        .where(CleanResultRow.page_id == page.id, CleanResultRow.status == ResultStatus.ACCEPTED)
+        .where(CleanResultRow.page_id == page_id, CleanResultRow.status == ResultStatus.ACCEPTED)
         .order_by(CaptureRow.fetched_at.desc())
     )
-    with store.read() as db:
-        row = db.execute(query).first()
-        known = container_stats.ranked(db, page.site)
-    if row is None:
-        return None
-    draft = decode_extracted(row.codec, row.body)
-    shown = {block.container for block in draft.blocks}
-    return Explanation(
-        page, row.digest, row.fetched_at, row.recipe, row.profile_digest, row.outcome, row.reason, metadata_from_json(row.chosen_metadata),
-        _blocks(draft, row.removed), draft.reason, draft.detail, tuple(each for each in known if each.name in shown),
-    )  # fmt: skip
 
 
-def _blocks(draft: ExtractedPage, struck: list[Any]) -> tuple[ExplainedBlock, ...]:
-    rules = {index: (rule, why) for index, rule, why in struck}
-    return tuple(
-        ExplainedBlock(block, *rules.get(index, ("", "")))
-        for index, block in enumerate(draft.blocks)
-    )
+def _containers_of(
+    db: Connection, site: str, extracted: ExtractedPage
+) -> tuple[ContainerStats, ...]:
+    names = {block.container for block in extracted.blocks}
+    known = container_stats.ranked(db, site)
+    return tuple(container for container in known if container.name in names)
+
+
+def _explained_blocks(
+    extracted: ExtractedPage, result: Row[*tuple[Any, ...]]
+) -> tuple[ExplainedBlock, ...]:
+    removal_by_index: dict[int, tuple[str, str]] = {}
+    for index, rule, why in result.removed:
+        removal_by_index[index] = (rule, why)
+    blocks: list[ExplainedBlock] = []
+    for index, block in enumerate(extracted.blocks):
+        rule, why = removal_by_index.get(index, ("", ""))
+        blocks.append(ExplainedBlock(block, rule, why))
+    return tuple(blocks)

@@ -56,7 +56,7 @@ class RunLogEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class PageOutcome:
+class LedgerEntryView:
     """The outcome of one page in a run that the caller knows."""
 
     page: int
@@ -211,7 +211,7 @@ def list_outcomes(
     reason: str | None = None,
     url: str = "",
     after: int = 0,
-) -> tuple[PageOutcome, ...]:
+) -> tuple[LedgerEntryView, ...]:
     """List entries of a run's ledger by page id. A later page of the list costs no more.
 
     Args:
@@ -243,7 +243,7 @@ def list_outcomes(
         query = query.where(PageRow.url.icontains(storable(url), autoescape=True))
     with database.read() as db:
         rows = db.execute(query.order_by(LedgerEntryRow.page_id).limit(limit))
-        return tuple(PageOutcome(*row) for row in rows)
+        return tuple(LedgerEntryView(*row) for row in rows)
 
 
 def count_reasons(database: Database, run_id: int, kind: UrlKind | None = None) -> ReasonCounts:
