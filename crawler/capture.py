@@ -1,12 +1,13 @@
-"""What a server answered, or why nothing came, as a Capture.
+"""Turns a server's answer, or the error in its place, into a Capture.
 
-Promises pure functions with a reason code for every answer, headers from an allow-list with bounded and storable values, and
-no credentials in any field. What is inside a Feed or a Sitemap is read in `discovery`.
+Pure functions. Every answer gets a reason code. Headers are kept by an allow-list with bounded
+values, and no field holds credentials. `discovery` reads what is inside a feed or a sitemap.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -15,238 +16,257 @@ from scrapy.http import Headers, Response
 from w3lib.url import safe_url_string
 
 from crawler.http.fetch_errors import FetchError
-from crawler.http.page_head import declared_canonical_url, opt_outs, parse_head
 from pipeline.config.site import Politeness
+from pipeline.core.http_headers import (
+    STORED_HEADERS,
+    VALIDATOR_HEADERS,
+    has_html_sign,
+    is_html,
+    parse_content_type,
+    select_headers,
+)
 from pipeline.core.models import Capture, DueUrl, Outcome, Reason, UrlKind
-from pipeline.core.urls import host_of, resolve_href, url_key
+from pipeline.core.page_head import HeadElement, declared_canonical_url, opt_outs, parse_head
+from pipeline.core.urls import host_of, resolve_href, url_key, without_credentials
 
-STORED_HEADERS = (
-    "content-type", "etag", "last-modified", "date", "age", "expires", "cache-control", "vary", "content-language",
-    "content-disposition", "link", "x-robots-tag", "tdm-reservation", "tdm-policy", "retry-after", "location", "server", "via",
-)  # fmt: skip
-VALIDATOR_HEADERS = ("etag", "last-modified")
-MAX_HEADER_VALUE = 1000  # characters of one value
-HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"})
-AMBIGUOUS_TYPES = frozenset(
-    {"", "text/plain", "application/octet-stream", "application/xml", "text/xml"}
-)
-HTML_SIGN = re.compile(rb"<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]", re.IGNORECASE)
-BINARY_SIGN = re.compile(
-    rb"%PDF-|\x89PNG|\xff\xd8\xff|GIF8[79]a|PK\x03\x04|RIFF|\x1f\x8b\x08|OggS|ID3|....ftyp",
-    re.DOTALL,
-)
-CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-USERINFO = re.compile(r"^(\w+://)[^/?#@]*@")
-FRONT_OR_ERROR_PATH = re.compile(  # the front page, that of a language, an error page
-    r"^/?$|^/[a-z]{2}/?$|^/(?:[a-z]{2}/)?(?:404|(?:page-?)?not-?found|error(?:-?404)?)(?:\.\w+)?/?$",
+RENDERED_HEADER = "x-nightdesk-rendered"  # ours: no header of a server is kept under this name
+FRONT_OR_ERROR_PATH = re.compile(  # a front page, the front page of a language, an error page
+    r"^/?$|^/[a-z]{2}/?$"
+    r"|^/(?:[a-z]{2}/)?(?:404|(?:page-?)?not-?found|error(?:-?404)?)(?:\.\w+)?/?$",
     re.IGNORECASE,
 )
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 OVERLOAD_STATUSES = frozenset({429, 503})
-RENDER_META, RENDER_INFO_META = (
-    "nightdesk_render",
-    "nightdesk_rendered",
-)  # in a request's meta: that it is wanted, what came of it
+RENDER_META = "nightdesk_render"  # in a request's meta: a browser has to render the page
+RENDER_INFO_META = "nightdesk_rendered"  # in a request's meta: the RenderInfo
 
 
 @dataclass(frozen=True, slots=True)
 class RenderInfo:
-    """That a body is what scripts made of a page, and what that took."""
+    """How a browser rendered the body of a page, and what that cost."""
 
     browser: str  # with its version
-    requests: int  # of the page, beside the one for itself
+    requests: int  # that the page made, without the one for itself
     refused: int
-    received: int  # bytes, those of the page itself included
+    received: int  # bytes, including the page itself
     elapsed_ms: int
 
     def __str__(self) -> str:
-        return f"{self.browser}; requests={self.requests}; refused={self.refused}; bytes={self.received}; ms={self.elapsed_ms}"
+        return (
+            f"{self.browser}; requests={self.requests}; refused={self.refused};"
+            f" bytes={self.received}; ms={self.elapsed_ms}"
+        )
 
     @property
     def sentence(self) -> str:
-        size = f"{self.received / 1000:.0f} kB"
-        more = f"{self.requests} further request" + ("" if self.requests == 1 else "s")
-        return f"rendered by {self.browser} in {self.elapsed_ms / 1000:.1f} s with {more}, {size}"
+        """The same for people."""
+        plural = "" if self.requests == 1 else "s"
+        return (
+            f"rendered by {self.browser} in {self.elapsed_ms / 1000:.1f} s with"
+            f" {self.requests} further request{plural}, {self.received / 1000:.0f} kB"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Classification:
+    """The outcome of an answer, with its reason and a sentence for people."""
+
+    outcome: Outcome
+    reason: Reason
+    detail: str = ""
 
 
 def capture_response(
-    due: DueUrl, response: Response, at: datetime, *, conditional: bool, agent: str = "nightdesk"
+    due: DueUrl,
+    response: Response,
+    fetched_at: datetime,
+    *,
+    conditional: bool,
+    agent: str = "nightdesk",
 ) -> Capture:
-    """The Capture of an answer. `conditional`: the request carried validators, so that a 304 may be believed. `agent` is the
-    name that robots rules know us by."""
+    """Make the Capture of an answer.
+
+    Args:
+        due: The page.
+        response: The answer.
+        fetched_at: When the request started.
+        conditional: Whether the request had validators. Only then a 304 is accepted.
+        agent: The name by which robots rules know us.
+    """
     headers = stored_headers(response.headers)
-    outcome, reason, detail = _judge(due, response, headers, conditional)
-    got_bytes = outcome is Outcome.FETCHED
-    rendered: RenderInfo | None = response.meta.get(RENDER_INFO_META) if response.request else None
-    if rendered is not None:
-        headers["x-nightdesk-rendered"] = str(
-            rendered
-        )  # no header of a server's is kept under this name
-    if not got_bytes and outcome is not Outcome.UNCHANGED:
-        headers = {name: value for name, value in headers.items() if name not in VALIDATOR_HEADERS}
+    classified = _classify(due, response, headers, conditional)
+    outcome = classified.outcome
+    has_body = outcome is Outcome.FETCHED
+    if not has_body and outcome is not Outcome.UNCHANGED:
+        headers = _without_validators(headers)
+    detail, size, elapsed_ms = classified.detail, len(response.body), _elapsed_ms(response)
+    render_info = _render_info(response)
+    if render_info is not None:
+        headers[RENDERED_HEADER] = str(render_info)
+        detail = detail or render_info.sentence
+        size = render_info.received
+        elapsed_ms += render_info.elapsed_ms
     media_type, charset = parse_content_type(headers.get("content-type", ""))
-    head = parse_head(response.body) if got_bytes and due.kind is UrlKind.STORY else ()
+    head: tuple[HeadElement, ...] = ()
+    if has_body and due.kind is UrlKind.STORY:
+        head = parse_head(response.body)
     return Capture(
         page_id=due.page_id,
-        fetched_at=at,
+        fetched_at=fetched_at,
         outcome=outcome,
-        reason=reason,
+        reason=classified.reason,
         status=response.status,
         headers=headers,
         media_type=media_type,
         charset=charset,
-        body=response.body if got_bytes else None,
-        size=len(response.body) if rendered is None else rendered.received,
-        elapsed_ms=_elapsed(response) + (rendered.elapsed_ms if rendered else 0),
+        body=response.body if has_body else None,
+        size=size,
+        elapsed_ms=elapsed_ms,
         location=_location(response) if outcome is Outcome.REDIRECTED else "",
-        detail=detail or (rendered.sentence if rendered else ""),
+        detail=detail,
         canonical_url=resolve_href(response.url, declared_canonical_url(head)) or "",
-        opt_outs=opt_outs(response.headers, head, agent) if got_bytes else (),
+        opt_outs=_opt_outs(response.headers, head, agent) if has_body else (),
     )
 
 
 def apply_opt_outs(capture: Capture, politeness: Politeness) -> Capture:
-    """The same, or a refusal where the page opted out of what we do and the Site's file says to obey that."""
-    heeded = {
+    """Refuse a page that opted out of archiving, where the site file says to obey that.
+
+    Args:
+        capture: The Capture of a story.
+        politeness: The rules of the site file.
+
+    Returns:
+        The same Capture, or one without the bytes whose outcome is REFUSED.
+    """
+    obeyed = {
         "noarchive": politeness.obey_noarchive,
         "noai": politeness.obey_noai,
         "tdm": politeness.obey_noai,
     }
-    against = [word for word in capture.opt_outs if heeded[word]]
-    if capture.outcome is not Outcome.FETCHED or not against:
+    opt_outs_to_obey = [name for name in capture.opt_outs if obeyed[name]]
+    if capture.outcome is not Outcome.FETCHED or not opt_outs_to_obey:
         return capture
-    headers = {
-        name: value for name, value in capture.headers.items() if name not in VALIDATOR_HEADERS
-    }
-    detail = f"the page says {' and '.join(against)}, and its bytes were not kept"
     return replace(
         capture,
         outcome=Outcome.REFUSED,
         reason=Reason.OPTED_OUT,
         body=None,
-        headers=headers,
-        detail=detail,
+        headers=_without_validators(capture.headers),
+        detail=f"the page says {' and '.join(opt_outs_to_obey)}, so its bytes were not kept",
     )
 
 
-def capture_error(due: DueUrl, trouble: FetchError, at: datetime) -> Capture:
-    """The Capture of a fetch that brought no answer."""
-    return Capture(due.page_id, at, trouble.outcome, trouble.reason, detail=trouble.detail)
+def capture_error(due: DueUrl, error: FetchError, fetched_at: datetime) -> Capture:
+    """Make the Capture of a fetch that brought no answer."""
+    return Capture(due.page_id, fetched_at, error.outcome, error.reason, detail=error.detail)
 
 
-def _judge(
+def _classify(
     due: DueUrl, response: Response, headers: dict[str, str], conditional: bool
-) -> tuple[Outcome, Reason, str]:
+) -> _Classification:
     status = response.status
     if status == 304 and conditional:
-        return Outcome.UNCHANGED, Reason.NOT_MODIFIED, ""
+        return _Classification(Outcome.UNCHANGED, Reason.NOT_MODIFIED)
     if status in REDIRECT_STATUSES and "location" in headers:
-        return _judge_redirect(due, response)
+        return _classify_redirect(due, response)
     if status in (404, 410):
-        return Outcome.GONE, Reason.NOT_FOUND, f"the server answered {status}"
+        detail = f"the server answered {status}"
+        return _Classification(Outcome.GONE, Reason.NOT_FOUND, detail)
     if status in OVERLOAD_STATUSES:
-        return (
-            Outcome.DEFERRED,
-            Reason.TRY_AGAIN,
-            f"the server answered {status}: asked too much of it, or it is down",
-        )
+        detail = f"the server answered {status}: it is down, or gets too many requests"
+        return _Classification(Outcome.DEFERRED, Reason.TRY_AGAIN, detail)
     if status not in (200, 203):
-        return Outcome.FAILED, Reason.HTTP_STATUS, f"the server answered {status}"
+        detail = f"the server answered {status}"
+        return _Classification(Outcome.FAILED, Reason.HTTP_STATUS, detail)
     if not response.body.strip(b"\x00\t\n\r "):
-        return Outcome.FAILED, Reason.EMPTY_BODY, "the server answered without a body"
+        detail = "the server answered without a body"
+        return _Classification(Outcome.FAILED, Reason.EMPTY_BODY, detail)
+    if due.kind in (UrlKind.STORY, UrlKind.SECTION):
+        problem = _html_problem(response, headers)
+        if problem is not None:
+            return problem
+    reason = Reason.NEW if due.kind is UrlKind.STORY else Reason.NONE
+    return _Classification(Outcome.FETCHED, reason)
+
+
+def _html_problem(response: Response, headers: dict[str, str]) -> _Classification | None:
+    """Why a body is no HTML page."""
     coding = (response.headers.get("Content-Encoding") or b"").decode("ascii", "replace")
-    if (
-        coding
-        and due.kind in (UrlKind.STORY, UrlKind.SECTION)
-        and not HTML_SIGN.search(response.body, 0, 2048)
-    ):
-        return (
-            Outcome.FAILED,
-            Reason.UNKNOWN_ENCODING,
-            f"packed as {coding[:40]!r}, which was not asked for",
-        )
-    if due.kind in (UrlKind.STORY, UrlKind.SECTION) and not is_html(
-        headers.get("content-type", ""), response.body
-    ):
-        return (
-            Outcome.FAILED,
-            Reason.NOT_HTML,
-            f"no HTML but {headers.get('content-type') or 'something unnamed'}"[:200],
-        )
-    return Outcome.FETCHED, Reason.NEW if due.kind is UrlKind.STORY else Reason.NONE, ""
+    if coding and not has_html_sign(response.body):
+        detail = f"compressed as {coding[:40]!r}, which was not requested"
+        return _Classification(Outcome.FAILED, Reason.UNKNOWN_ENCODING, detail)
+    content_type = headers.get("content-type", "")
+    if not is_html(content_type, response.body):
+        detail = f"no HTML but {content_type or 'an unnamed type'}"[:200]
+        return _Classification(Outcome.FAILED, Reason.NOT_HTML, detail)
+    return None
 
 
-def _judge_redirect(due: DueUrl, response: Response) -> tuple[Outcome, Reason, str]:
+def _classify_redirect(due: DueUrl, response: Response) -> _Classification:
     target = _location(response)
     if not target:
-        return Outcome.FAILED, Reason.BAD_URL, "redirects to what is no http or https URL"
-    if due.kind is not UrlKind.STORY:  # Scrapy follows those of Places, so this one it would not
-        return Outcome.FAILED, Reason.HTTP_REDIRECT, "redirects to where we do not follow"
+        detail = "redirects to something that is no http or https URL"
+        return _Classification(Outcome.FAILED, Reason.BAD_URL, detail)
+    if due.kind is not UrlKind.STORY:  # Scrapy follows redirects of Sources, but not this one
+        detail = "redirects to a target that we do not follow"
+        return _Classification(Outcome.FAILED, Reason.HTTP_REDIRECT, detail)
     if url_key(target) == url_key(response.url):
-        return Outcome.FAILED, Reason.HTTP_REDIRECT, "redirects to itself"
-    if _leads_nowhere(target, response.url):
-        return Outcome.GONE, Reason.SOFT_404, "leads to the front page or to an error page"
-    return Outcome.REDIRECTED, Reason.HTTP_REDIRECT, ""
+        return _Classification(Outcome.FAILED, Reason.HTTP_REDIRECT, "redirects to itself")
+    if _is_dead_end(target, response.url):
+        detail = "redirects to the front page or to an error page"
+        return _Classification(Outcome.GONE, Reason.SOFT_404, detail)
+    return _Classification(Outcome.REDIRECTED, Reason.HTTP_REDIRECT)
 
 
-def _leads_nowhere(target: str, url: str) -> bool:
-    """Whether a story's address leads to the front page of its host, or to its error page: so do those of deleted stories."""
-    same_host = host_of(target).removeprefix("www.") == host_of(url).removeprefix("www.")
+def _is_dead_end(target: str, url: str) -> bool:
+    """Whether a redirect leads to its host's front page or error page, as for deleted stories."""
+    if host_of(target).removeprefix("www.") != host_of(url).removeprefix("www."):
+        return False
     parts = urlsplit(target)
-    return same_host and not parts.query and FRONT_OR_ERROR_PATH.search(parts.path) is not None
+    return not parts.query and FRONT_OR_ERROR_PATH.search(parts.path) is not None
 
 
 def _location(response: Response) -> str:
-    """Where a redirect points, absolute and without credentials; "" where that is no http or https URL."""
+    """The target of a redirect, absolute and without credentials; "" where it is no http(s) URL."""
+    location = (response.headers.get("Location") or b"").decode("utf8", "replace")
     try:
-        target = resolve_href(
-            response.url,
-            safe_url_string((response.headers.get("Location") or b"").decode("utf8", "replace")),
-        )
+        target = resolve_href(response.url, safe_url_string(location))
     except ValueError:
         return ""
     return without_credentials(target) if target else ""
 
 
-def _elapsed(response: Response) -> int:
-    latency = response.meta.get("download_latency", 0.0) if response.request else 0.0
-    return int(float(latency) * 1000)
+def _render_info(response: Response) -> RenderInfo | None:
+    if response.request is None:
+        return None
+    info: RenderInfo | None = response.meta.get(RENDER_INFO_META)
+    return info
 
 
-def is_html(content_type: str, body: bytes) -> bool:
-    """Whether an answer is a page to read: by its declared type, unless the bytes say otherwise."""
-    media_type, _ = parse_content_type(content_type)
-    if BINARY_SIGN.match(body):
-        return False
-    if media_type in HTML_TYPES:
-        return True
-    return media_type in AMBIGUOUS_TYPES and HTML_SIGN.search(body, 0, 2048) is not None
+def _elapsed_ms(response: Response) -> int:
+    if response.request is None:
+        return 0
+    return int(float(response.meta.get("download_latency", 0.0)) * 1000)
 
 
-def parse_content_type(value: str) -> tuple[str, str]:
-    """(media type in lower case, charset as declared); "" for what is not said."""
-    media_type, _, rest = value.partition(";")
-    charset = re.search(r"charset\s*=\s*[\"']?([^\s\"';,]{1,40})", rest, re.IGNORECASE)
-    return media_type.strip().lower()[:100], charset.group(1) if charset else ""
+def _without_validators(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name not in VALIDATOR_HEADERS}
 
 
 def stored_headers(headers: Headers) -> dict[str, str]:
-    """The headers that we keep, lower-case, with values that any database takes."""
-    kept = {}
-    for name in STORED_HEADERS:
-        value = ", ".join(
-            part.decode("utf8", "replace") for part in headers.getlist(name) if part is not None
-        )
-        value = CONTROLS.sub(" ", value).strip()
-        if name in VALIDATOR_HEADERS and not (value.isascii() and len(value) <= MAX_HEADER_VALUE):
-            continue  # it could not be sent back as it came
-        if name == "location":
-            value = without_credentials(value)
-        if value:
-            kept[name] = value[:MAX_HEADER_VALUE]
-    return kept
+    """Return the headers that are kept, in lower case, with values that any database accepts."""
+    values = {name: header_values(headers, name, "utf8") for name in STORED_HEADERS}
+    return select_headers(values)
 
 
-def without_credentials(url: str) -> str:
-    """The URL without a name and password before its host."""
-    return USERINFO.sub(r"\1", url)
+def header_values(headers: Headers, name: str, encoding: str) -> list[str]:
+    """Return all values of a header as text."""
+    values = [value for value in headers.getlist(name) if value is not None]
+    return [value.decode(encoding, "replace") for value in values]
+
+
+def _opt_outs(headers: Headers, head: tuple[HeadElement, ...], agent: str) -> tuple[str, ...]:
+    robots_tags = header_values(headers, "X-Robots-Tag", "latin-1")
+    tdm_values = header_values(headers, "TDM-Reservation", "latin-1")
+    return opt_outs(robots_tags, tdm_values, head, agent)

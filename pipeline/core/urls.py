@@ -26,6 +26,7 @@ TRACKING_PARAMETERS = re.compile(
       | oscsid | zenid""",
     re.VERBOSE | re.IGNORECASE,
 )
+USERINFO = re.compile(r"^(\w+://)[^/?#@]*@")
 PATH_SESSION = re.compile(r";jsessionid=[^/;]*", re.IGNORECASE)
 
 # Domains under which every name belongs to somebody else.
@@ -104,6 +105,11 @@ def host_of(url: str) -> str:
     if port is None or port == DEFAULT_PORTS.get(parts.scheme.lower()):
         return host
     return f"{host}:{port}"
+
+
+def without_credentials(url: str) -> str:
+    """Return a URL without the user name and password before its host."""
+    return USERINFO.sub(r"\1", url)
 
 
 def without_www(host: str) -> str:

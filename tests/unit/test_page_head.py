@@ -5,17 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
-from scrapy.http import Headers
 
-from crawler.http.page_head import declared_canonical_url, opt_outs, parse_head
+from pipeline.core.page_head import declared_canonical_url, opt_outs, parse_head
 
 
-def said(markup: str = "", *tags: str, **more: str) -> tuple[str, ...]:
-    headers = Headers(
-        {"X-Robots-Tag": list(tags)}
-        | {name.replace("_", "-"): value for name, value in more.items()}
-    )
-    return opt_outs(headers, parse_head(markup.encode()), "Nightdesk")
+def read_opt_outs(
+    markup: str = "", robots_tags: tuple[str, ...] = (), tdm: str = ""
+) -> tuple[str, ...]:
+    return opt_outs(robots_tags, (tdm,), parse_head(markup.encode()), "Nightdesk")
 
 
 @pytest.mark.parametrize(
@@ -33,14 +30,15 @@ def said(markup: str = "", *tags: str, **more: str) -> tuple[str, ...]:
     ],
 )
 def test_a_page_may_opt_out_in_its_head(markup: str, found: tuple[str, ...]) -> None:
-    assert said(markup) == found
+    assert read_opt_outs(markup) == found
 
 
 def test_a_page_may_opt_out_in_its_headers_and_what_is_said_to_others_is_not_ours() -> None:
-    assert said("", "noarchive, nosnippet") == ("noarchive",)
-    assert said("", "googlebot: noarchive", "nightdesk: noai") == ("noai",)
-    assert said("", "unavailable_after: 25 Jun 2030 15:00:00 PST, noarchive") == ("noarchive",)
-    assert said("", tdm_reservation="1") == ("tdm",)
+    assert read_opt_outs("", ("noarchive, nosnippet",)) == ("noarchive",)
+    assert read_opt_outs("", ("googlebot: noarchive", "nightdesk: noai")) == ("noai",)
+    expires = "unavailable_after: 25 Jun 2030 15:00:00 PST, noarchive"
+    assert read_opt_outs("", (expires,)) == ("noarchive",)
+    assert read_opt_outs("", tdm="1") == ("tdm",)
 
 
 def test_a_page_declares_its_own_address() -> None:
