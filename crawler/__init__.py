@@ -1,1 +1,1 @@
-"""The crawler: network, no cleaning. One process crawls one Site and hands what it got to the archive."""
+"""The crawler: fetches pages of one Site in one process and saves them to the archive."""

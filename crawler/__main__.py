@@ -1,10 +1,12 @@
-"""`python -m crawler`: crawls one Site in a process of its own; `python -m crawler probe` looks at one that is to be added.
+"""`python -m crawler` crawls one Site in its own process; `python -m crawler probe` probes one.
 
-Reads one JSON line (`pipeline.config.site.CrawlJob`, or `pipeline.process_messages.ProbeJob`) from standard input and prints progress as JSON
-lines. What a probe found is left in its folder, as `findings.json`. Exits 0 when the
-crawl came to an end, whatever the site answered, or with the exit code of a NightdeskError. The parent keeps standard
-input open: its end means that the parent died, and then the process ends at once, since a kill at any moment loses
-nothing. SIGTERM and SIGINT end the crawl in order.
+Reads one JSON line from standard input (`CrawlJob` or `ProbeJob` of `pipeline.process_messages`)
+and prints progress as JSON lines. A probe writes its result to `result.json` in the job's folder.
+The exit code is 0 when the crawl came to an end, whatever the site answered, or that of a
+NightdeskError.
+
+The parent keeps standard input open. When it closes, the parent is dead and the process exits at
+once: a kill at any moment loses nothing. SIGTERM and SIGINT end the crawl in order.
 """
 
 from __future__ import annotations
@@ -22,17 +24,18 @@ from scrapy.crawler import AsyncCrawlerProcess
 
 from crawler import logs
 from crawler.archive_writer import ArchiveWriter
+from crawler.budgets import CrawlEnd
 from crawler.events import EventWriter
 from crawler.probe.spider import ProbeSpider
+from crawler.run import CrawlRun
 from crawler.scrapy_settings import settings_for
-from crawler.spider import CrawlEnd, NewsSpider
-from pipeline.config.site import CrawlJob
+from crawler.spider import NewsSpider
 from pipeline.core.disk_space import DiskSpaceGuard
 from pipeline.core.errors import ConfigError, ExitCode, NightdeskError
-from pipeline.process_messages import ProbeJob
+from pipeline.process_messages import CrawlJob, ProbeJob
 from pipeline.store.crawl.session import CrawlSession
 
-# Scrapy's loggers that tell the same forty lines at the start of every crawl
+# Loggers of Scrapy that write the same forty lines at the start of every crawl
 NOISY_LOGGERS = (
     "scrapy.addons",
     "scrapy.crawler",
@@ -46,112 +49,136 @@ Job = TypeVar("Job", CrawlJob, ProbeJob)
 
 
 def main() -> int:
-    """The exit code of one crawl."""
+    """Run one crawl or probe and return the exit code."""
     line = read_line(0)
-    threading.Thread(target=end_with_parent, args=(0,), daemon=True).start()
-    tell = EventWriter()
+    threading.Thread(target=exit_with_parent, args=(0,), daemon=True).start()
+    events = EventWriter()
     try:
         if sys.argv[1:] == ["probe"]:
-            return probe(read_job(line, ProbeJob), tell)
-        return crawl(read_job(line, CrawlJob), tell)
+            return probe(read_job(line, ProbeJob), events)
+        return crawl(read_job(line, CrawlJob), events)
     except NightdeskError as error:
-        tell.error(error)
+        events.error(error)
         return int(error.exit_code)
 
 
-def crawl(job: CrawlJob, tell: EventWriter) -> int:
-    """Opens the archive, crawls, and closes the Run, however the crawl ended."""
-    desk = ArchiveWriter()
-    archive = desk.call_blocking(CrawlSession.open, job.database_url)
-    run = desk.call_blocking(
-        archive.start_run, job.site.id, f"since {job.since:%Y-%m-%d}" if job.since else ""
-    )
-    tell.started(run)
-    end = run_spider(job, archive, desk, run, tell)
-    desk.flush(archive, run)
-    counts = desk.call_blocking(archive.finish_run, run, end.status, end.detail, end.deferred)
-    desk.call_blocking(archive.close)
-    tell.finished(run, end.status, counts, end.detail)
+def crawl(job: CrawlJob, events: EventWriter) -> int:
+    """Crawl a Site and close its Run, however the crawl ends.
+
+    Args:
+        job: The Site and the settings.
+        events: Receives the progress.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        NightdeskError: The archive or the disk failed.
+    """
+    writer = ArchiveWriter()
+    archive = writer.call_blocking(CrawlSession.open, job.database_url)
+    scope = "" if job.since is None else f"since {job.since:%Y-%m-%d}"
+    run_id = writer.call_blocking(archive.start_run, job.site.id, scope)
+    events.started(run_id)
+    end = run_spider(job, CrawlRun(run_id, job.site, archive, writer, events, job.since))
+    writer.flush(archive, run_id)
+    counts = writer.call_blocking(archive.finish_run, run_id, end.status, end.detail, end.deferred)
+    writer.call_blocking(archive.close)
+    events.finished(run_id, end.status, counts, end.detail)
     if end.error is not None:
         raise end.error
     return int(ExitCode.OK)
 
 
-def probe(job: ProbeJob, tell: EventWriter) -> int:
-    """Looks at a site, and leaves what it found in the job's folder."""
-    spider, error = run_scrapy(job.crawl_job, ProbeSpider, job=job, tell=tell)
-    if not isinstance(spider, ProbeSpider) or error or spider.result is None:
-        raise NightdeskError(
-            spider.error_message
-            if isinstance(spider, ProbeSpider)
-            else "Scrapy could not run the probe"
-        )
-    (Path(job.folder) / "findings.json").write_text(
-        spider.result.model_dump_json(), encoding="utf8"
-    )
-    tell.probe_finished()
+def probe(job: ProbeJob, events: EventWriter) -> int:
+    """Probe a site and write the result to the job's folder.
+
+    Args:
+        job: The site, the limits and the folder.
+        events: Receives the progress.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        NightdeskError: The probe itself failed.
+    """
+    spider, error = run_scrapy(job.crawl_job, ProbeSpider, job=job, events=events)
+    if not isinstance(spider, ProbeSpider):
+        raise NightdeskError("Scrapy could not run the probe")
+    if error is not None or spider.result is None:
+        raise NightdeskError(spider.error_message)
+    path = Path(job.folder) / "result.json"
+    path.write_text(spider.result.model_dump_json(), encoding="utf8")
+    events.probe_finished()
     return int(ExitCode.OK)
 
 
-def run_spider(
-    job: CrawlJob, archive: CrawlSession, desk: ArchiveWriter, run: int, tell: EventWriter
-) -> CrawlEnd:
-    """The whole crawl, to its end."""
-    floor = DiskSpaceGuard(Path(job.data_folder), job.free_megabytes)
-    values: dict[str, Any] = {
-        "site": job.site,
-        "archive": archive,
-        "desk": desk,
-        "run": run,
-        "tell": tell,
-        "floor": floor,
-    }
-    spider, error = run_scrapy(job, NewsSpider, since=job.since, **values)
-    if isinstance(spider, NewsSpider) and not error:
+def run_spider(job: CrawlJob, run: CrawlRun) -> CrawlEnd:
+    """Run the spider to its end and return how the crawl ended."""
+    disk_space = DiskSpaceGuard(Path(job.data_folder), job.free_megabytes)
+    spider, error = run_scrapy(job, NewsSpider, run=run, disk_space=disk_space)
+    if isinstance(spider, NewsSpider) and error is None:
         return spider.end
-    return CrawlEnd("failed", "Scrapy could not run the spider; the log says why")
+    return CrawlEnd("failed", "Scrapy could not run the spider; see the log")
 
 
 def run_scrapy(
-    job: CrawlJob, kind: type[Spider], /, **values: Any
+    job: CrawlJob, spider_class: type[Spider], /, **values: Any
 ) -> tuple[Spider | None, BaseException | None]:
-    """Runs a spider until it is over. A reactor runs once in a process, so this is called once."""
+    """Run a spider to its end. Call this once: a reactor runs once in a process.
+
+    Args:
+        job: The Site and the settings.
+        spider_class: The spider.
+        **values: Arguments of the spider.
+
+    Returns:
+        The spider, and the error with which it failed.
+    """
     logs.install(job)
     process = AsyncCrawlerProcess(settings_for(job))
     if job.log_level != "DEBUG":
         for name in NOISY_LOGGERS:
             logging.getLogger(name).setLevel(logging.WARNING)
-    crawler = process.create_crawler(kind)
+    crawler = process.create_crawler(spider_class)
     task = process.crawl(crawler, **values)
     process.start()
-    error = task.exception() if task.done() and not task.cancelled() else None
+    error = None
+    if task.done() and not task.cancelled():
+        error = task.exception()
     if error is not None or crawler.spider is None:
         logging.getLogger(__name__).error("Scrapy could not run the spider", exc_info=error)
     return crawler.spider, error
 
 
-def read_job(line: bytes, kind: type[Job]) -> Job:
-    """The job of an input line. Its values are not repeated in the error: the database's address may hold a password."""
+def read_job(line: bytes, job_class: type[Job]) -> Job:
+    """Parse the job of an input line.
+
+    Raises:
+        ConfigError: The line is no such job. The message does not repeat its values, because the
+            database URL may hold a password.
+    """
     try:
-        return kind.model_validate_json(line)
+        return job_class.model_validate_json(line)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"'{'.'.join(map(str, each['loc']))}': {each['msg']}"
-            for each in error.errors(include_input=False)
-        )
-        raise ConfigError(f"crawl job on standard input: {wrong}") from None
+        problems = []
+        for problem in error.errors(include_input=False):
+            field = ".".join(map(str, problem["loc"]))
+            problems.append(f"'{field}': {problem['msg']}")
+        raise ConfigError(f"crawl job on standard input: {'; '.join(problems)}") from None
 
 
 def read_line(fd: int) -> bytes:
-    """The first line of a file descriptor. Unbuffered, because a thread reads on from there."""
+    """Read the first line of a file descriptor, unbuffered: a thread reads the rest."""
     line = b""
     while not line.endswith(b"\n") and (chunk := os.read(fd, 65536)):
         line += chunk
     return line
 
 
-def end_with_parent(fd: int) -> None:
-    """Waits until the other end of standard input is closed, and ends the process."""
+def exit_with_parent(fd: int) -> None:
+    """Wait until the other end of a file descriptor is closed, then end the process."""
     while os.read(fd, 4096):
         pass
     os._exit(ExitCode.INTERRUPTED)
@@ -161,6 +188,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     logging.shutdown()
-    os._exit(
-        code
-    )  # not sys.exit: a thread that still waits for a name to resolve would be waited for
+    # Not sys.exit: that would wait for a thread that still resolves a name.
+    os._exit(code)

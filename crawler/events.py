@@ -1,4 +1,7 @@
-"""What a crawl tells the process that started it: one JSON object a line on standard output."""
+"""Reports a crawl's progress to its parent process: one JSON object a line on standard output.
+
+`pipeline.jobs.crawl`, `pipeline.jobs.probe` and the progress display read these events.
+"""
 
 from __future__ import annotations
 
@@ -8,58 +11,70 @@ import sys
 import time
 from typing import Any
 
-from crawler.capture import without_credentials
 from pipeline.core.errors import ExitCode, NightdeskError
 from pipeline.core.models import Capture, Outcome, Reason, UrlKind
+from pipeline.core.urls import without_credentials
 
-FLUSH_INTERVAL = 0.1  # seconds
+FLUSH_INTERVAL = 0.1  # seconds; the progress display draws ten times a second at most
 
 
 class EventWriter:
-    """Prints events. Nothing else may write to standard output. What became of a page may wait a moment for others: who listens
-    looks ten times a second at the most."""
+    """Print events. Nothing else may write to standard output.
 
-    def __init__(self) -> None:
-        self._flushed = 0.0
+    Args:
+        flush_interval: Seconds for which events of single pages may wait for each other.
+    """
+
+    def __init__(self, flush_interval: float = FLUSH_INTERVAL) -> None:
+        self._flush_interval = flush_interval
+        self._flushed_at = 0.0
 
     def started(self, run: int) -> None:
-        self._print("started", run=run)
+        """Report that the Run has started."""
+        self._write("started", run=run)
 
     def source_fetched(
         self, url: str, capture: Capture, *, links: int, new: int, known: int, refused: int
     ) -> None:
-        self._print(
-            "place", url=without_credentials(url), outcome=capture.outcome, reason=capture.reason, detail=capture.detail,
-            links=links, new=new, known=known, refused=refused,
-        )  # fmt: skip
+        """Report a Source, with how many Links it showed and what was decided about them."""
+        self._write(
+            "source",
+            url=without_credentials(url),
+            outcome=capture.outcome,
+            reason=capture.reason,
+            detail=capture.detail,
+            links=links,
+            new=new,
+            known=known,
+            refused=refused,
+        )
 
     def pages_leased(self, count: int) -> None:
-        self._print("due", count=count)
+        """Report how many pages the Run has leased so far."""
+        self._write("due", count=count)
 
     def page_fetched(self, url: str, capture: Capture, outcome: Outcome) -> None:
-        same = outcome is Outcome.UNCHANGED and capture.outcome is Outcome.FETCHED
-        reason = (
-            Reason.SAME_BYTES
-            if same
-            else Reason.NONE
-            if outcome is Outcome.FETCHED
-            else capture.reason
-        )
-        if outcome is Outcome.REDIRECTED and capture.outcome is Outcome.FETCHED:
-            reason = Reason.DUPLICATE
-        now = time.monotonic()
-        self._print(
+        """Report a story page.
+
+        Args:
+            url: Its URL.
+            capture: What was fetched.
+            outcome: The outcome as the archive saved it.
+        """
+        needs_flush = time.monotonic() - self._flushed_at >= self._flush_interval
+        self._write(
             "page",
-            now - self._flushed >= FLUSH_INTERVAL,
+            needs_flush,
             url=without_credentials(url),
             outcome=outcome,
-            reason=reason,
+            reason=_saved_reason(capture, outcome),
             detail=capture.detail,
             bytes=capture.size,
         )
 
     def probe_fetched(self, url: str, kind: UrlKind, capture: Capture) -> None:
-        self._print(
+        """Report one fetch of a probe."""
+        self._write(
             "probed",
             url=without_credentials(url),
             kind=kind,
@@ -68,19 +83,32 @@ class EventWriter:
         )
 
     def probe_finished(self) -> None:
-        self._print("surveyed")
+        """Report that the probe has written its result."""
+        self._write("probe_finished")
 
     def finished(self, run: int, status: str, counts: dict[str, int], detail: str) -> None:
-        self._print("finished", run=run, status=status, counts=counts, detail=detail)
+        """Report the end of the Run, with its number of URLs by outcome."""
+        self._write("finished", run=run, status=status, counts=counts, detail=detail)
 
     def error(self, error: NightdeskError) -> None:
-        self._print("error", kind=type(error).__name__, message=str(error))
+        """Report an error that ends the process."""
+        self._write("error", kind=type(error).__name__, message=str(error))
 
-    def _print(self, event: str, at_once: bool = True, /, **values: Any) -> None:
+    def _write(self, event: str, needs_flush: bool = True, /, **values: Any) -> None:
         try:
             sys.stdout.write(json.dumps({"event": event, **values}, ensure_ascii=False) + "\n")
-            if at_once:
-                self._flushed = time.monotonic()
+            if needs_flush:
+                self._flushed_at = time.monotonic()
                 sys.stdout.flush()
-        except BrokenPipeError:  # nobody is left to tell, and what is kept is kept
+        except BrokenPipeError:  # no parent is left to read; what is saved is saved
             os._exit(ExitCode.INTERRUPTED)
+
+
+def _saved_reason(capture: Capture, outcome: Outcome) -> Reason:
+    """The reason of a page's outcome as the archive saved it."""
+    was_fetched = capture.outcome is Outcome.FETCHED
+    if outcome is Outcome.UNCHANGED and was_fetched:
+        return Reason.SAME_BYTES
+    if outcome is Outcome.REDIRECTED and was_fetched:
+        return Reason.DUPLICATE
+    return Reason.NONE if outcome is Outcome.FETCHED else capture.reason

@@ -1,4 +1,7 @@
-"""Which further URLs there are: the target of a redirect, the children of a sitemap index, the lists of past days. Pure."""
+"""Which further URLs a crawl follows: redirect targets, child sitemaps, next pages, date archives.
+
+Pure functions.
+"""
 
 from __future__ import annotations
 
@@ -12,56 +15,66 @@ from pipeline.config.site import Site
 from pipeline.core.models import Link, LinkDecision, UrlKind
 
 PAGE_NUMBER = re.compile(
-    r"/(?:page|seite|pagina|p)[/-]?\d{1,4}/?(?:$|\?)|[?&](?:page|paged|p|pg|start|offset)=\d{1,5}(?:&|$)",
+    r"/(?:page|seite|pagina|p)[/-]?\d{1,4}/?(?:$|\?)"
+    r"|[?&](?:page|paged|p|pg|start|offset)=\d{1,5}(?:&|$)",
     re.I,
 )
 URL_DATE = re.compile(
     r"(?<!\d)((?:19|20)\d\d)(?:[-/_.]?(0[1-9]|1[0-2])(?:[-/_.]?(0[1-9]|[12]\d|3[01]))?)?(?!\d)"
 )
-MAX_DATE_ARCHIVES = 5_000  # lists by date in one back-fill: those of thirteen years of days
-COMPLETE_AFTER = timedelta(
-    days=2
-)  # after its last day a list may still grow: zones, corrections, late stories
+MAX_DATE_ARCHIVES = 5_000  # in one back-fill: the daily lists of thirteen years
+# After its last day a list may still grow: time zones, corrections, late stories.
+COMPLETE_AFTER = timedelta(days=2)
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def decide_redirect_target(site: Site, location: str) -> LinkDecision:
-    """The verdict on where a story redirects to. Dead stories often lead to the front page, which is no story: a bare host is
-    held to what holds for links of a section."""
-    bare = urlsplit(location).path in ("", "/")
-    return site.decide(Link(location), UrlKind.SECTION if bare else UrlKind.STORY)
+    """Decide about the target of a story's redirect.
+
+    Dead stories often redirect to the front page, which is no story. So the root of a host is
+    decided like a link of a section.
+    """
+    is_root = urlsplit(location).path in ("", "/")
+    return site.decide(Link(location), UrlKind.SECTION if is_root else UrlKind.STORY)
 
 
 def trusted_canonical_url(site: Site, declared: str) -> str:
-    """The address that a page calls its own, if it is one of a story of the Site: many call the front page that, or another
-    site from which they took the story."""
+    """Return the canonical URL that a page declares, if it is a story of the Site; "" otherwise.
+
+    Many pages declare the front page, or another site from which they took the story.
+    """
     if not declared or urlsplit(declared).path in ("", "/"):
         return ""
     return "" if site.decide(Link(declared), UrlKind.SECTION).reason else declared
 
 
 def is_next_page(site: Site, url: str) -> bool:
-    """Whether what a section calls its next page may be read as one: it is the Site's, and no story."""
+    """Return whether the next page that a section declares is a list of the Site, and no story."""
     if not site.owns(url):
         return False
-    return PAGE_NUMBER.search(url) is not None or bool(
-        site.decide(Link(url), UrlKind.SECTION).reason
-    )
+    if PAGE_NUMBER.search(url):
+        return True
+    return bool(site.decide(Link(url), UrlKind.SECTION).reason)
 
 
-def newest_child_sitemaps(links: Sequence[Link], room: int) -> tuple[Link, ...]:
-    """All Links, but of child sitemaps only as many as there is room for: those that changed last."""
+def newest_child_sitemaps(links: Sequence[Link], limit: int) -> tuple[Link, ...]:
+    """Return all Links to stories, but only the child sitemaps that changed last.
+
+    Args:
+        links: The Links of one Source.
+        limit: How many child sitemaps to keep.
+    """
     children = [link for link in links if link.kind is not UrlKind.STORY]
-    if len(children) <= room:
+    if len(children) <= limit:
         return tuple(links)
-    by_change = sorted(children, key=lambda link: link.modified_at or NEVER, reverse=True)
-    kept = {link.url for link in by_change[:room]}
-    return tuple(link for link in links if link.kind is UrlKind.STORY or link.url in kept)
+    children.sort(key=lambda link: link.modified_at or NEVER, reverse=True)
+    kept_urls = {link.url for link in children[:limit]}
+    return tuple(link for link in links if link.kind is UrlKind.STORY or link.url in kept_urls)
 
 
 @dataclass(frozen=True, slots=True)
 class LinksSince:
-    """The Links of a sitemap that a back-fill takes, and how many it leaves out."""
+    """The Links of a sitemap that a back-fill reads, and how many it leaves out."""
 
     links: tuple[Link, ...]
     older: int = 0
@@ -69,71 +82,109 @@ class LinksSince:
 
 
 def links_since(links: Sequence[Link], since: datetime) -> LinksSince:
-    """The Links that are no older than a day: by the dates that the sitemap names, else by that in their address. A child
-    without any date is read, since it may hold what is looked for; a story without any is left to the ordinary nights."""
-    kept, older, undated = [], 0, 0
+    """Choose the Links of a sitemap that are not older than a day.
+
+    The dates of the sitemap count, else the date in the URL. A child sitemap without a date is
+    read, because it may hold newer stories. A story without a date is left to ordinary nights.
+
+    Args:
+        links: The Links.
+        since: The first day, as the moment when it begins.
+    """
+    chosen: list[Link] = []
+    older = undated = 0
     for link in links:
-        told = [time for time in (link.published_at, link.modified_at) if time is not None]
-        end = None if told else period_end(link.url, year_is_enough=link.kind is not UrlKind.STORY)
-        if not told and end is None and link.kind is UrlKind.STORY:
+        is_older = _is_older(link, since)
+        if is_older is None and link.kind is UrlKind.STORY:
             undated += 1
-        elif (told and max(told) < since) or (end is not None and end <= since):
+        elif is_older:
             older += 1
         else:
-            kept.append(link)
-    return LinksSince(tuple(kept), older, undated)
+            chosen.append(link)
+    return LinksSince(tuple(chosen), older, undated)
+
+
+def _is_older(link: Link, since: datetime) -> bool | None:
+    """Whether a Link is older than a day; None where it has no date."""
+    dates = [date for date in (link.published_at, link.modified_at) if date is not None]
+    if dates:
+        return max(dates) < since
+    end = period_end(link.url, year_is_enough=link.kind is not UrlKind.STORY)
+    return None if end is None else end <= since
 
 
 def period_end(url: str, *, year_is_enough: bool) -> datetime | None:
-    """When the day, month or year is over that a path names: `/2026/05/12/`, `sitemap-2026-05.xml`."""
-    found = [
-        stamp for stamp in URL_DATE.finditer(urlsplit(url).path) if stamp.group(2) or year_is_enough
-    ]
-    if not found:
+    """Return when the day, month or year ends that a path names.
+
+    Args:
+        url: A URL such as `/2026/05/12/` or `sitemap-2026-05.xml`.
+        year_is_enough: Whether a year without a month counts.
+
+    Returns:
+        The end; None where the path names no date.
+    """
+    dates = []
+    for date in URL_DATE.finditer(urlsplit(url).path):
+        if date.group(2) or year_is_enough:
+            dates.append(date)
+    if not dates:
         return None
-    year, month, day = (int(part or 0) for part in found[-1].groups())
+    year, month, day = (int(part or 0) for part in dates[-1].groups())
     try:
         if day:
             return datetime(year, month, day, tzinfo=UTC) + timedelta(days=1)
         return datetime(year + (month in (0, 12)), month % 12 + 1, 1, tzinfo=UTC)
-    except ValueError:  # the thirtieth of February
+    except ValueError:  # such as 30 February
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class DateArchivePage:
-    """A page that lists the stories of a day, a month or a year, and the time after which it is complete."""
+    """A page that lists the stories of a day, month or year, and when it is complete."""
 
     url: str
     complete_at: datetime
 
 
-def date_archive_pages(site: Site, since: datetime, now: datetime) -> tuple[DateArchivePage, ...]:
-    """The Site's lists by date from a day until today, newest first; at most `MAX_LISTS`."""
-    lists = (each for pattern in site.archives for each in _lists(pattern, since, now))
-    return tuple(sorted(lists, key=lambda each: each.complete_at, reverse=True)[:MAX_DATE_ARCHIVES])
+def date_archive_pages(
+    site: Site, since: datetime, now: datetime, limit: int = MAX_DATE_ARCHIVES
+) -> tuple[DateArchivePage, ...]:
+    """Return the Site's lists by date from a day until now, newest first.
+
+    Args:
+        site: The Site with its `archives` patterns.
+        since: The first day.
+        now: The end of the last day or period.
+        limit: How many to return, at most.
+    """
+    pages: list[DateArchivePage] = []
+    for pattern in site.archives:
+        pages.extend(_pages_of_pattern(pattern, since, now))
+    pages.sort(key=lambda page: page.complete_at, reverse=True)
+    return tuple(pages[:limit])
 
 
-def _lists(pattern: str, since: datetime, now: datetime) -> Iterator[DateArchivePage]:
-    day = since.replace(hour=0, minute=0, second=0, microsecond=0)
-    day = (
-        day
-        if "{day" in pattern
-        else day.replace(day=1)
-        if "{month" in pattern
-        else day.replace(month=1, day=1)
-    )
-    while day <= now:
-        after = _next(day, pattern)
-        yield DateArchivePage(
-            pattern.format(year=day.year, month=day.month, day=day.day), after + COMPLETE_AFTER
-        )
-        day = after
+def _pages_of_pattern(pattern: str, since: datetime, now: datetime) -> Iterator[DateArchivePage]:
+    start = _period_start(since, pattern)
+    while start <= now:
+        end = _next_period(start, pattern)
+        url = pattern.format(year=start.year, month=start.month, day=start.day)
+        yield DateArchivePage(url, end + COMPLETE_AFTER)
+        start = end
 
 
-def _next(day: datetime, pattern: str) -> datetime:
+def _period_start(moment: datetime, pattern: str) -> datetime:
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     if "{day" in pattern:
-        return day + timedelta(days=1)
+        return day
     if "{month" in pattern:
-        return (day + timedelta(days=31)).replace(day=1)
-    return day.replace(year=day.year + 1)
+        return day.replace(day=1)
+    return day.replace(month=1, day=1)
+
+
+def _next_period(start: datetime, pattern: str) -> datetime:
+    if "{day" in pattern:
+        return start + timedelta(days=1)
+    if "{month" in pattern:
+        return (start + timedelta(days=31)).replace(day=1)
+    return start.replace(year=start.year + 1)

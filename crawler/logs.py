@@ -1,7 +1,7 @@
-"""Where a crawl writes its log: one file a site, bounded in size and in age, as lines for people or as JSON for programs.
+"""The log file of a crawl: one file a site, limited in size and age, as text or as JSON lines.
 
-Promises that a log which cannot be written, as on a full disk, costs the crawl nothing. A Site is crawled by one process at a
-time, so nobody else writes there; probes, which share a file, may cut it a little early.
+A log that cannot be written, as on a full disk, does not stop the crawl. One process at a time
+crawls a Site, so nobody else writes to its file. Probes share one file and may rotate it early.
 """
 
 from __future__ import annotations
@@ -16,27 +16,34 @@ from pathlib import Path
 
 from scrapy.utils.log import TopLevelFormatter
 
-from pipeline.config.site import CrawlJob
+from pipeline.process_messages import CrawlJob
 
-LINE = "%(asctime)s [%(name)s] %(levelname)s: %(message)s"
+LINE_FORMAT = "%(asctime)s [%(name)s] %(levelname)s: %(message)s"
+TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+SECONDS_PER_DAY = 86400
 
 
 class LossTolerantFileHandler(RotatingFileHandler):
-    """A file that begins anew when it is full, with a number of older ones beside it."""
+    """A rotating log file whose write errors are ignored."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """What cannot be written is lost, and the crawl goes on: it has a ledger."""
+        """Drop a record that cannot be written. The ledger has the outcomes."""
 
 
 class JsonLineFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """Format each record as one JSON object on a line.
+
+    Args:
+        site: The id of the site, which becomes a field.
+    """
 
     def __init__(self, site: str) -> None:
         super().__init__()
         self._site = site
 
     def format(self, record: logging.LogRecord) -> str:
-        told = {
+        """Return the line of a record."""
+        values = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "site": self._site,
@@ -44,16 +51,19 @@ class JsonLineFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         if record.exc_info:
-            told["error"] = self.formatException(record.exc_info)
-        return json.dumps(told, ensure_ascii=False)
+            values["error"] = self.formatException(record.exc_info)
+        return json.dumps(values, ensure_ascii=False)
 
 
 def install(job: CrawlJob) -> None:
-    """Has all that the process logs written to the job's file. Without one Scrapy writes to standard error."""
+    """Write all log records of the process to the job's file.
+
+    Without a file Scrapy writes to standard error.
+    """
     if not job.log_file:
         return
     path = Path(job.log_file)
-    _drop_old(path, job.log_days)
+    _remove_old_files(path, job.log_days)
     handler = LossTolerantFileHandler(
         path,
         maxBytes=int(job.log_megabytes * 2**20),
@@ -62,19 +72,22 @@ def install(job: CrawlJob) -> None:
         errors="replace",
     )
     handler.setLevel(job.log_level)
-    handler.setFormatter(
-        JsonLineFormatter(job.site.id)
-        if job.log_format == "json"
-        else logging.Formatter(LINE, "%Y-%m-%d %H:%M:%S")
-    )
+    handler.setFormatter(_formatter(job))
     handler.addFilter(TopLevelFormatter(["scrapy"]))
     logging.root.setLevel(logging.NOTSET)
     logging.root.addHandler(handler)
 
 
-def _drop_old(path: Path, days: int) -> None:
-    """Older files of this log whose last line is too old."""
-    for each in path.parent.glob(f"{path.name}.*"):
+def _formatter(job: CrawlJob) -> logging.Formatter:
+    if job.log_format == "json":
+        return JsonLineFormatter(job.site.id)
+    return logging.Formatter(LINE_FORMAT, TIME_FORMAT)
+
+
+def _remove_old_files(path: Path, days: int) -> None:
+    """Remove rotated files of this log whose last line is too old."""
+    oldest = time.time() - days * SECONDS_PER_DAY
+    for file in path.parent.glob(f"{path.name}.*"):
         with suppress(OSError):
-            if each.suffix[1:].isdecimal() and each.stat().st_mtime < time.time() - days * 86400:
-                each.unlink()
+            if file.suffix[1:].isdecimal() and file.stat().st_mtime < oldest:
+                file.unlink()

@@ -1,6 +1,6 @@
-"""When a story Page is due next: pure, from what the visit brought and how old the Page is.
+"""When a story page is fetched next: decided from the last capture and the age of the page.
 
-Promises None where nobody need look again. A date that the server names (Retry-After) only ever makes us wait longer.
+Pure functions. A date that the server names (Retry-After) can only make us wait longer.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from pipeline.core.models import Capture, DueUrl, Outcome, Reason
 
 FIRST_RETRY_DELAY = timedelta(hours=1)
 MAX_RETRY_DELAY = timedelta(days=1)
-MAX_FAILURES = 5  # visits in a row that failed by the page's own fault
-MAX_DEFERRALS = 14  # visits in a row to which the server only said "later"
+MAX_FAILURES = 5  # fetches in a row that failed by the page's own fault
+MAX_DEFERRALS = 14  # fetches in a row to which the server only said "later"
 REFUSED_RETRY_DELAY = timedelta(days=7)
-ROBOTS_UNREACHABLE_RETRY_DELAY = timedelta(
-    hours=6
-)  # robots.txt that cannot be had is a trouble of tonight, not a wish of the site
+# A robots.txt that cannot be fetched is an error of tonight, not a wish of the site.
+ROBOTS_UNREACHABLE_RETRY_DELAY = timedelta(hours=6)
 GONE_RETRY_DELAY = timedelta(days=1)
 SITE_FILE_REASONS = (
     Reason.OFF_SITE,
@@ -27,58 +26,78 @@ SITE_FILE_REASONS = (
     Reason.BAD_URL,
     Reason.URL_TOO_LONG,
 )
-MAX_RETRY_AFTER = timedelta(days=7)  # the most that a Retry-After may ask for
+MAX_RETRY_AFTER = timedelta(days=7)  # the longest Retry-After that is obeyed
 
 
 def next_fetch_at(capture: Capture, due: DueUrl, revisit: Revisit) -> datetime | None:
-    """When to look again, None for never. `due` is the Page as it was before this visit."""
+    """Return when a page is fetched next.
+
+    Args:
+        capture: The last capture.
+        due: The page as it was before that capture.
+        revisit: The rules of the site file.
+
+    Returns:
+        The time; None for never.
+    """
     match capture.outcome:
         case Outcome.FETCHED | Outcome.UNCHANGED:
             return _while_young(capture, due, revisit, timedelta(hours=revisit.after_hours))
-        case Outcome.GONE:  # a slip of the site's, perhaps: looked at again, with growing pauses
+        case Outcome.GONE:  # perhaps a mistake of the site: fetched again, ever more rarely
             return _while_young(capture, due, revisit, GONE_RETRY_DELAY)
-        case Outcome.REFUSED if capture.reason is Reason.ROBOTS_UNREACHABLE:
-            return capture.fetched_at + ROBOTS_UNREACHABLE_RETRY_DELAY
-        case Outcome.REFUSED if (
-            capture.reason in SITE_FILE_REASONS
-        ):  # until a Place shows it again, under another file
-            return None
         case Outcome.REFUSED:
-            return capture.fetched_at + REFUSED_RETRY_DELAY
+            return _after_refusal(capture)
         case Outcome.DEFERRED:
-            return _later(capture, due.attempts, MAX_DEFERRALS)
+            return _after_failure(capture, due.attempts, MAX_DEFERRALS)
         case Outcome.FAILED:
-            return _later(capture, due.attempts, MAX_FAILURES)
-        case _:  # a redirect: its target is a Page of its own
+            return _after_failure(capture, due.attempts, MAX_FAILURES)
+        case _:  # a redirect: its target is a page of its own
             return None
 
 
 def _while_young(
-    capture: Capture, due: DueUrl, revisit: Revisit, least: timedelta
+    capture: Capture, due: DueUrl, revisit: Revisit, min_delay: timedelta
 ) -> datetime | None:
-    """After half the Page's age: often while it is new, then ever more seldom."""
+    """After half the page's age: often while it is new, then ever more rarely."""
     age = max(capture.fetched_at - due.first_seen_at, timedelta(0))
-    due_at = capture.fetched_at + max(least, age / 2)
+    due_at = capture.fetched_at + max(min_delay, age / 2)
     return due_at if due_at - due.first_seen_at <= timedelta(days=revisit.for_days) else None
 
 
-def _later(capture: Capture, attempts: int, limit: int) -> datetime | None:
-    if attempts + 1 >= limit:
+def _after_refusal(capture: Capture) -> datetime | None:
+    if capture.reason is Reason.ROBOTS_UNREACHABLE:
+        return capture.fetched_at + ROBOTS_UNREACHABLE_RETRY_DELAY
+    if capture.reason in SITE_FILE_REASONS:  # until a Source lists it again, under another file
         return None
-    pause = min(FIRST_RETRY_DELAY * (1 << attempts), MAX_RETRY_DELAY)
-    return capture.fetched_at + max(
-        pause, parse_retry_after(capture.headers.get("retry-after", ""), capture.fetched_at)
-    )
+    return capture.fetched_at + REFUSED_RETRY_DELAY
+
+
+def _after_failure(capture: Capture, attempts: int, max_attempts: int) -> datetime | None:
+    if attempts + 1 >= max_attempts:
+        return None
+    delay = min(FIRST_RETRY_DELAY * (1 << attempts), MAX_RETRY_DELAY)
+    retry_after = parse_retry_after(capture.headers.get("retry-after", ""), capture.fetched_at)
+    return capture.fetched_at + max(delay, retry_after)
 
 
 def parse_retry_after(value: str, now: datetime) -> timedelta:
-    """What a Retry-After header asks for, in seconds or as a date; nothing where it is neither."""
+    """Return the delay of a Retry-After header (RFC 9110, section 10.2.3).
+
+    Args:
+        value: The header: seconds, or an HTTP date.
+        now: When the header was received.
+
+    Returns:
+        The delay, at most `MAX_RETRY_AFTER`; zero where the header is neither.
+    """
     try:
         if value.strip().isdecimal():
-            pause = timedelta(seconds=min(int(value), 10**7))
+            delay = timedelta(seconds=min(int(value), 10**7))
         else:
             date = parsedate_to_datetime(value)
-            pause = (date if date.tzinfo else date.replace(tzinfo=UTC)) - now
+            if date.tzinfo is None:
+                date = date.replace(tzinfo=UTC)
+            delay = date - now
     except (ValueError, TypeError, OverflowError):
         return timedelta(0)
-    return min(max(pause, timedelta(0)), MAX_RETRY_AFTER)
+    return min(max(delay, timedelta(0)), MAX_RETRY_AFTER)

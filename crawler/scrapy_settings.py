@@ -1,7 +1,6 @@
-"""Scrapy's settings for one job: every default that is not safe or not polite enough is overridden here, and only here.
+"""Scrapy's settings for one job. Every default that is not safe or polite enough is set here.
 
-Promises a plain dictionary made from values; nothing is read from the environment. That each setting is in force is tested
-with a real Crawler.
+A plain dictionary made from values; nothing is read from the environment.
 """
 
 from __future__ import annotations
@@ -12,12 +11,13 @@ from typing import Any
 from scrapy.settings import default_settings
 
 from crawler.http.robots import product_token
-from pipeline.config.site import CrawlJob, Politeness, Site
+from pipeline.config.site import Politeness, Site
+from pipeline.process_messages import CrawlJob
 
-MAX_REDIRECTS = 5  # of a Place or a robots.txt; RFC 9309 asks for five
-MEMORY_MB = 1024  # the process ends its crawl in order before the machine ends it for us
-# What Scrapy has of its own and we replace or do not use. It is taken out and not set to None, since Scrapy loads that too, and
-# with it a web server, three clients and a fifth of a second of each start.
+MAX_REDIRECTS = 5  # of a Source or a robots.txt; RFC 9309 (2.3.1.2) asks for five
+MAX_MEMORY_MB = 1024  # the process ends its crawl in order before the system kills it
+# Components of Scrapy that we replace or do not use. They are removed, not set to None, because
+# Scrapy loads those too: a web server, three clients, and a fifth of a second of each start.
 REPLACED = {
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware",
     "scrapy.downloadermiddlewares.retry.RetryMiddleware",
@@ -33,24 +33,24 @@ UNUSED = {
     "scrapy.extensions.remote_control.RemoteControl",
     "scrapy.extensions.telnet.TelnetConsole",
 }
-RETRIED = [408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]
+RETRY_STATUSES = [408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]
 
 
 def settings_for(job: CrawlJob) -> dict[str, Any]:
-    """All settings of a crawl."""
+    """Return all settings of a crawl or probe."""
     settings = {
         **_identity(job),
         **_pace(job.site.politeness),
         **_limits(job.site),
-        **_ways_out(),
-        **_switched_off(),
+        **_connections(),
+        **_disabled_features(),
         **_logging(job),
     }
     return _with_browser(settings, job) if job.site.render else settings
 
 
 def _with_browser(settings: dict[str, Any], job: CrawlJob) -> dict[str, Any]:
-    """The same for a Site whose pages are rendered: the browser's own requests do not pass through Scrapy."""
+    """The settings of a Site that a browser renders. Its requests do not pass through Scrapy."""
     return settings | {
         "NIGHTDESK_CHROMIUM": job.chromium,
         "PLAYWRIGHT_BROWSER_PROVIDER": "crawler.rendering.browser.LazyBrowserProvider",
@@ -78,14 +78,14 @@ def _pace(politeness: Politeness) -> dict[str, Any]:
         "CONCURRENT_REQUESTS": politeness.concurrency,
         "CONCURRENT_REQUESTS_PER_DOMAIN": politeness.concurrency,
         "DOWNLOAD_DELAY": politeness.delay,
-        "DOWNLOAD_DELAY_JITTER": 0.0,  # jitter goes both ways, and `delay` is promised to be the least
+        "DOWNLOAD_DELAY_JITTER": 0.0,  # jitter goes both ways, and `delay` is a minimum
         "AUTOTHROTTLE_ENABLED": True,
         "AUTOTHROTTLE_START_DELAY": politeness.delay,
         "AUTOTHROTTLE_MAX_DELAY": max(60.0, politeness.delay),
         "AUTOTHROTTLE_TARGET_CONCURRENCY": float(politeness.concurrency),
         "RETRY_ENABLED": True,
         "RETRY_TIMES": politeness.retries,
-        "RETRY_HTTP_CODES": RETRIED,
+        "RETRY_HTTP_CODES": RETRY_STATUSES,
         "RETRY_GIVE_UP_LOG_LEVEL": "INFO",
     }
 
@@ -100,12 +100,12 @@ def _limits(site: Site) -> dict[str, Any]:
         "REDIRECT_MAX_TIMES": MAX_REDIRECTS,
         "URLLENGTH_LIMIT": 2083,
         "MEMUSAGE_ENABLED": True,
-        "MEMUSAGE_LIMIT_MB": max(MEMORY_MB, 16 * site.safety.max_bytes // 2**20),
+        "MEMUSAGE_LIMIT_MB": max(MAX_MEMORY_MB, 16 * site.safety.max_bytes // 2**20),
         "MEMUSAGE_CHECK_INTERVAL_SECONDS": 10.0,
     }
 
 
-def _ways_out() -> dict[str, Any]:
+def _connections() -> dict[str, Any]:
     return {
         "TWISTED_DNS_RESOLVER": "crawler.http.network_guard.GuardedResolver",
         "DOWNLOAD_VERIFY_CERTIFICATES": True,
@@ -137,12 +137,12 @@ def _without(base: Mapping[str, int]) -> dict[str, int]:
     return {name: priority for name, priority in base.items() if name not in REPLACED | UNUSED}
 
 
-def _switched_off() -> dict[str, Any]:
+def _disabled_features() -> dict[str, Any]:
     return {
         "TELNETCONSOLE_ENABLED": False,
         "REMOTE_CONTROL_ENABLED": False,
         "COOKIES_ENABLED": False,
-        "HTTPPROXY_ENABLED": False,  # a proxy from the environment would connect where the guard cannot see
+        "HTTPPROXY_ENABLED": False,  # a proxy would connect where the network guard cannot see it
         "HTTPCACHE_ENABLED": False,
         "METAREFRESH_ENABLED": False,
         "REFERER_ENABLED": False,

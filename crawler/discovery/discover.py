@@ -1,8 +1,8 @@
-"""What a Place shows: bytes in, Links out, or the reason why it cannot be read.
+"""Reads the Links of a Source: bytes in, a LinkListing out.
 
-Promises pure functions: no network, no clock, no entity of an XML file followed. Each Link is an absolute http(s) URL,
-shown once, in the order of the Place; a title is plain text on one line. Which Links are ours to follow is the Site's
-to judge.
+Pure functions without network or clock, and no entity of an XML file is followed. Each Link is an
+absolute http(s) URL, listed once, in the order of the Source. Its title is plain text on one line.
+The Site decides which Links are followed.
 """
 
 from __future__ import annotations
@@ -28,39 +28,55 @@ from pipeline.core import markup_limits
 from pipeline.core.models import Link, Reason, UrlKind
 from pipeline.core.urls import resolve_href
 
-MAX_SITEMAP_BYTES = 52_428_800  # bytes of a sitemap that came packed: what the protocol allows
-MAX_ANCHORS = 5_000  # Links of one section page; a list of stories has a hundred
+MAX_SITEMAP_BYTES = 52_428_800  # of a decompressed sitemap; the limit of sitemaps.org
+MAX_ANCHORS = 5_000  # Links of one section page; a normal one has a hundred
+GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_links(kind: UrlKind, body: bytes, base: str, content_type: str, site: Site) -> LinkListing:
-    """The Links of a Place of the given kind. `base` is the URL that the answer came from."""
+    """Read the Links of a Source.
+
+    Args:
+        kind: FEED, SITEMAP or SECTION.
+        body: The bytes that were fetched. They may be gzipped.
+        base: The URL that the answer came from.
+        content_type: The Content-Type header.
+        site: The Site, with its limits, time zone and hosts.
+    """
     limit = site.safety.max_bytes
-    unpacked = decompress_gzip(
-        body, max(limit, MAX_SITEMAP_BYTES) if kind is UrlKind.SITEMAP else limit
-    )
-    if isinstance(unpacked, LinkListing):
-        return unpacked
-    if kind is UrlKind.FEED:
-        return read_feed(unpacked, base, content_type)
     if kind is UrlKind.SITEMAP:
-        return read_sitemap(unpacked, base, site.timezone)
-    return read_section(unpacked, base, content_type, site.owns)
+        limit = max(limit, MAX_SITEMAP_BYTES)
+    decompressed = decompress_gzip(body, limit)
+    if isinstance(decompressed, LinkListing):
+        return decompressed
+    if kind is UrlKind.FEED:
+        return read_feed(decompressed, base, content_type)
+    if kind is UrlKind.SITEMAP:
+        return read_sitemap(decompressed, base, site.timezone)
+    return read_section(decompressed, base, content_type, site.owns)
 
 
 def decompress_gzip(body: bytes, limit: int) -> bytes | LinkListing:
-    """The body of a file that is gzipped as a file (`sitemap.xml.gz`), never more than `limit` bytes of it."""
-    if not body.startswith(b"\x1f\x8b"):
+    """Decompress a file such as `sitemap.xml.gz`. Other files are returned as they are.
+
+    Args:
+        body: The file.
+        limit: Bytes to decompress, at most.
+
+    Returns:
+        The bytes; a listing with the reason where they are too large or broken.
+    """
+    if not body.startswith(GZIP_MAGIC):
         return body
-    packed, plain = body, b""
+    compressed, plain = body, b""
     try:
-        while packed.startswith(b"\x1f\x8b"):  # a gzip file may have several members
+        while compressed.startswith(GZIP_MAGIC):  # a gzip file may have several members
             member = zlib.decompressobj(wbits=31)
-            plain += member.decompress(packed, limit + 1 - len(plain))
+            plain += member.decompress(compressed, limit + 1 - len(plain))
             if len(plain) > limit:
-                return LinkListing(
-                    (), Reason.TOO_LARGE, f"more than {limit} bytes once decompressed"
-                )
-            packed = member.unused_data
+                detail = f"more than {limit} bytes when decompressed"
+                return LinkListing((), Reason.TOO_LARGE, detail)
+            compressed = member.unused_data
     except zlib.error:
         return unreadable_source("a gzip file that cannot be decompressed")
     return plain
@@ -69,10 +85,20 @@ def decompress_gzip(body: bytes, limit: int) -> bytes | LinkListing:
 def read_section(
     body: bytes, base: str, content_type: str, owns: Callable[[str], bool]
 ) -> LinkListing:
-    """The anchors of an HTML page that lead to the Site's own hosts, with their text as title."""
+    """Read the anchors of an HTML page that lead to the Site's own hosts.
+
+    Args:
+        body: The page.
+        base: The URL that the answer came from.
+        content_type: The Content-Type header.
+        owns: Whether a URL belongs to the Site.
+
+    Returns:
+        The Links with the anchors' text as title, and the next page of the list.
+    """
     body = as_utf8(body, content_type)
-    if sentence := markup_limits.complexity_problem(body):
-        return too_complex_source(sentence)
+    if problem := markup_limits.complexity_problem(body):
+        return too_complex_source(problem)
     parser = html.HTMLParser(encoding="utf8", remove_comments=True, no_network=True, huge_tree=True)
     try:
         root = html.document_fromstring(body, parser=parser)
@@ -82,15 +108,17 @@ def read_section(
     links = LinkCollector(MAX_ANCHORS)
     for anchor in root.iter("a"):
         url = resolve_href(base, str(anchor.get("href") or ""))
-        if url is not None and owns(url) and not links.add(Link(url, title=element_text(anchor))):
+        if url is None or not owns(url):
+            continue
+        if not links.add(Link(url, title=element_text(anchor))):
             break
     if not links.by_key and any("depth" in error.message for error in parser.error_log):
-        return unreadable_source("elements nested so deep that the page cannot be parsed")
+        return unreadable_source("elements are nested too deep to parse the page")
     return replace(links.result(), next_page=_next_page(root, base))
 
 
 def _next_page(root: html.HtmlElement, base: str) -> str:
-    """Where the page says that its list goes on."""
+    """The page on which the list continues, as the page declares it."""
     for element in root.iter("link", "a"):
         if "next" in str(element.get("rel") or "").lower().split():
             return resolve_href(base, str(element.get("href") or "")) or ""
@@ -99,11 +127,17 @@ def _next_page(root: html.HtmlElement, base: str) -> str:
 
 def _declared_base(root: html.HtmlElement, base: str) -> str:
     declared = root.find(".//base[@href]")
-    return (resolve_href(base, str(declared.get("href"))) or base) if declared is not None else base
+    if declared is None:
+        return base
+    return resolve_href(base, str(declared.get("href"))) or base
 
 
 def as_utf8(body: bytes, content_type: str) -> bytes:
-    """Bytes that are valid UTF-8 are taken as such, whatever a header says; others as the header or the page declares."""
+    """Return a page as UTF-8.
+
+    Valid UTF-8 is taken as such, whatever a header says. Other bytes are decoded as the header or
+    the page declares.
+    """
     try:
         body.decode("utf8")
     except UnicodeDecodeError:

@@ -1,7 +1,7 @@
-"""RSS, Atom and JSON feeds: bytes in, Links out.
+"""Reads RSS, Atom and JSON feeds: bytes in, a LinkListing out.
 
-Promises that an empty feed is read as no Links, and that what is no feed (a login page, an error text) is said to be
-none. Dates are those that the feed names, in UTC; a date that cannot be read is no date.
+An empty feed has no Links and is no error. What is no feed (a login page, an error text) is
+reported as such. Dates are those that the feed names, in UTC; an unreadable date counts as none.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import re
 from calendar import timegm
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import struct_time
 from typing import Any
@@ -34,13 +35,12 @@ from pipeline.core.markup_limits import has_more_than
 from pipeline.core.models import Link
 from pipeline.core.urls import resolve_href
 
-MAX_ELEMENTS = 200_000  # feedparser takes 25 microseconds for each
-MAX_MARKUP_CHARS = 1_000_000  # brackets and ampersands: a parser's memory goes by them
-MAX_PREFIXES = (
-    300  # different ones: feedparser looks at all of them for each element, and feeds have a dozen
-)
+MAX_ELEMENTS = 200_000  # feedparser needs 25 microseconds for each
+MAX_MARKUP_CHARS = 1_000_000  # brackets and ampersands, which decide how much memory a parser needs
+MAX_PREFIXES = 300  # feedparser tries all of them for each element; a normal feed has a dozen
 PREFIX = re.compile(rb"xmlns:([\w.-]+)\s*=")
 MAX_NODES = 300_000  # of a JSON feed: 50,000 items with their authors and attachments
+HTML_MEDIA_TYPES = ("text/html", "application/xhtml+xml")
 XML_OPTIONS: dict[str, bool] = {
     "resolve_entities": False,
     "no_network": True,
@@ -51,31 +51,44 @@ ROOT_END = end_tag_pattern("rss", "feed", "RDF")
 ENTRY_END = end_tag_pattern("item", "entry")
 
 
+@dataclass(frozen=True, slots=True)
+class WellFormedFeed:
+    """A feed as well-formed XML, with its content type and the number of its elements."""
+
+    body: bytes
+    content_type: str
+    elements: int
+
+
 def read_feed(body: bytes, base: str, content_type: str) -> LinkListing:
-    """The Links of an RSS, Atom or JSON feed."""
+    """Read the Links of an RSS, Atom or JSON feed.
+
+    Args:
+        body: The feed, decompressed.
+        base: The URL that the answer came from.
+        content_type: The Content-Type header.
+    """
     body = body.lstrip(b"\xef\xbb\xbf \t\r\n")
     if body.startswith(b"{"):
         return _read_json(body, base)
     if has_more_than(body, MAX_MARKUP_CHARS, b"<", b"&"):
         return too_complex_source(f"more than {MAX_MARKUP_CHARS} brackets and ampersands")
-    clean, content_type, elements = ensure_well_formed(body, content_type)
-    if elements > MAX_ELEMENTS:
-        return too_complex_source(f"a feed of {elements} elements")
-    if (prefixes := len(set(PREFIX.findall(clean)))) > MAX_PREFIXES:
+    feed = ensure_well_formed(body, content_type)
+    if feed.elements > MAX_ELEMENTS:
+        return too_complex_source(f"a feed of {feed.elements} elements")
+    prefixes = len(set(PREFIX.findall(feed.body)))
+    if prefixes > MAX_PREFIXES:
         return too_complex_source(f"a feed of {prefixes} prefixes")
     parsed = feedparser.parse(
-        io.BytesIO(clean),  # bytes themselves could be taken for the name of a local file
-        response_headers={
-            "content-type": content_type
-        },  # no location: else a guid like "4711" became a URL
+        io.BytesIO(feed.body),  # feedparser could take bytes for the name of a local file
+        # Without a location: otherwise a guid such as "4711" becomes a URL.
+        response_headers={"content-type": feed.content_type},
         sanitize_html=False,
         resolve_relative_uris=False,
     )
     if not parsed.get("version"):
-        return unreadable_source(
-            "neither RSS nor Atom nor JSON Feed"
-            + (": an HTML page" if b"<html" in body[:2000].lower() else "")
-        )
+        suffix = ": an HTML page" if b"<html" in body[:2000].lower() else ""
+        return unreadable_source(f"neither RSS nor Atom nor JSON Feed{suffix}")
     links = LinkCollector()
     for entry in parsed.entries:
         link = _link(entry, base)
@@ -84,35 +97,32 @@ def read_feed(body: bytes, base: str, content_type: str) -> LinkListing:
     return links.result()
 
 
-def ensure_well_formed(body: bytes, content_type: str) -> tuple[bytes, str, int]:
-    """The feed itself if it is well-formed XML, else what a parser that recovers makes of it; with the content type that it
-    then has, and the number of its elements.
+def ensure_well_formed(body: bytes, content_type: str) -> WellFormedFeed:
+    """Return the feed if it is well-formed XML, else what a parser that recovers makes of it.
 
-    feedparser has a loose parser of its own for broken feeds. It takes minutes and gigabytes for a few megabytes that are made
-    to hurt; the parser here is linear and knows a greatest depth.
+    feedparser has its own loose parser for broken feeds. That needs minutes and gigabytes for a few
+    megabytes of hostile input. The parser here is linear and has a maximum depth.
     """
     try:
         root = etree.fromstring(body, etree.XMLParser(**XML_OPTIONS))
     except etree.XMLSyntaxError:
-        root = _recovered(_in_utf8(body, content_type))
-        body, content_type = (
-            b"" if root is None else etree.tostring(root, encoding="utf-8"),
-            "text/xml; charset=utf-8",
-        )
-    return body, content_type, 0 if root is None else int(root.xpath("count(//*)"))
+        root = _recover(_in_utf8(body, content_type))
+        body = b"" if root is None else etree.tostring(root, encoding="utf-8")
+        content_type = "text/xml; charset=utf-8"
+    elements = 0 if root is None else int(root.xpath("count(//*)"))
+    return WellFormedFeed(body, content_type, elements)
 
 
-def _recovered(body: bytes) -> Any:
+def _recover(body: bytes) -> Any:
+    parser = etree.XMLParser(recover=True, **XML_OPTIONS)
     try:
-        return etree.fromstring(
-            repair_xml(body, ROOT_END, ENTRY_END), etree.XMLParser(recover=True, **XML_OPTIONS)
-        )
+        return etree.fromstring(repair_xml(body, ROOT_END, ENTRY_END), parser)
     except etree.XMLSyntaxError:  # nothing in it is XML
         return None
 
 
 def _in_utf8(body: bytes, content_type: str) -> bytes:
-    """A body that names its coding nowhere but in the header, as UTF-8: XML would take it for that anyway."""
+    """A body whose encoding only the header names, as UTF-8: XML would take it for that."""
     charset = http_content_type_encoding(content_type)
     if charset is None or b"encoding=" in body[:200]:
         return body
@@ -120,21 +130,25 @@ def _in_utf8(body: bytes, content_type: str) -> bytes:
 
 
 def _link(entry: Any, base: str) -> Link | None:
-    url = resolve_href(base, _address(entry))
+    url = resolve_href(base, _entry_url(entry))
     if url is None:
         return None
-    published = _time(
-        dict.get(entry, "published_parsed")
-    )  # the mapping's own `get` guesses between the two
-    modified = _time(dict.get(entry, "updated_parsed"))
     return Link(
-        url, title=_title(entry), published_at=published, modified_at=modified, tags=_tags(entry)
+        url,
+        title=_title(entry),
+        # The entry's own `get` substitutes one of the two dates for the other.
+        published_at=_utc_time(dict.get(entry, "published_parsed")),
+        modified_at=_utc_time(dict.get(entry, "updated_parsed")),
+        tags=_tags(entry),
     )
 
 
-def _address(entry: Any) -> str:
-    """A feed that is served through FeedBurner names the story's own URL beside the one that counts readers. A guid is a link
-    only where it is a permalink, and only if it looks like one."""
+def _entry_url(entry: Any) -> str:
+    """The URL of the story.
+
+    FeedBurner names the story's own URL beside the one that counts readers. A guid is a link only
+    where it is a permalink and looks like a URL.
+    """
     original = str(entry.get("feedburner_origlink") or "")
     if original:
         return original
@@ -147,20 +161,19 @@ def _address(entry: Any) -> str:
 def _title(entry: Any) -> str:
     detail: Mapping[str, Any] = entry.get("title_detail") or {}
     text = str(detail.get("value") or "")
-    if detail.get("type") in ("text/html", "application/xhtml+xml"):
+    if detail.get("type") in HTML_MEDIA_TYPES:
         text = replace_entities(remove_tags(text))
     return plain_text(text)
 
 
 def _tags(entry: Any) -> tuple[str, ...]:
-    """The names of an entry's categories: a label is written for people, a term for programs."""
-    return normalize_tags(
-        str(tag.get("label") or tag.get("term") or "") for tag in entry.get("tags") or ()
-    )
+    """The names of an entry's categories: labels are for people, terms for programs."""
+    names = [str(tag.get("label") or tag.get("term") or "") for tag in entry.get("tags") or ()]
+    return normalize_tags(names)
 
 
-def _time(parsed: struct_time | None) -> datetime | None:
-    """feedparser's times are in UTC, also those that named another zone."""
+def _utc_time(parsed: struct_time | None) -> datetime | None:
+    """A time of feedparser, which converts all time zones to UTC."""
     if parsed is None:
         return None
     try:
@@ -175,35 +188,53 @@ def _read_json(body: bytes, base: str) -> LinkListing:
     try:
         feed = json.loads(body)
     except (ValueError, RecursionError):
-        return unreadable_source("starts like JSON and is none")
+        return unreadable_source("starts like JSON but is none")
     if not isinstance(feed, dict) or "jsonfeed.org" not in str(feed.get("version")):
         return unreadable_source("JSON, but no JSON Feed")
-    links = LinkCollector()
     items = feed.get("items")
-    for item in items if isinstance(items, list) else ():
-        url = resolve_href(base, str(item.get("url") or "")) if isinstance(item, dict) else None
-        if url is not None and not links.add(_json_link(url, item)):
+    if not isinstance(items, list):
+        return LinkListing()
+    links = LinkCollector()
+    for item in items:
+        link = _json_link(item, base)
+        if link is not None and not links.add(link):
             break
     return links.result()
 
 
-def _json_link(url: str, item: Mapping[str, Any]) -> Link:
+def _json_link(item: Any, base: str) -> Link | None:
+    if not isinstance(item, dict):
+        return None
+    url = resolve_href(base, str(item.get("url") or ""))
+    if url is None:
+        return None
     tags = item.get("tags")
+    names: list[str] = []
+    if isinstance(tags, list):
+        names = [tag for tag in tags if isinstance(tag, str)]
     return Link(
         url,
         title=plain_text(str(item.get("title") or "")),
         published_at=parse_iso_time(str(item.get("date_published") or "")),
         modified_at=parse_iso_time(str(item.get("date_modified") or "")),
-        tags=normalize_tags(each for each in tags if isinstance(each, str))
-        if isinstance(tags, list)
-        else (),
+        tags=normalize_tags(names),
     )
 
 
 def parse_iso_time(text: str, zone: Any = UTC) -> datetime | None:
-    """An ISO 8601 time in UTC; one without a zone is in the given one."""
+    """Parse an ISO 8601 time.
+
+    Args:
+        text: The time.
+        zone: The time zone of a time that names none.
+
+    Returns:
+        The time in UTC; None where the text is none.
+    """
     try:
         time = datetime.fromisoformat(text.strip())
-        return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
+        if time.tzinfo is None:
+            time = time.replace(tzinfo=zone)
+        return time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -1,14 +1,14 @@
-"""Guards on every way out: which addresses may be connected to, and which headers go where.
+"""Guards on every outgoing request: which addresses may be connected to, which headers are sent.
 
-Promises that no connection is opened to a private, loopback, link-local or otherwise inner address, whatever a URL looks like
-and wherever it came from (robots.txt and redirects too), because the address is judged after the name is resolved and that
-same address is then connected to. A refusal is a Refusal with a reason of its own. Robots rules are in `robots`.
+No connection is opened to a private, loopback, link-local or other internal address, whatever a URL
+looks like and wherever it comes from (robots.txt and redirects too). The address is checked after
+its name is resolved, and that same address is then connected to. Robots rules are in `robots`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,35 +28,40 @@ from twisted.internet.base import ReactorBase
 from twisted.internet.interfaces import IAddress, IHostResolution, IResolutionReceiver
 from zope.interface import implementer  # type: ignore[import-untyped]
 
-from crawler.capture import without_credentials
 from crawler.http.fetch_errors import RequestRefused
 from crawler.http.response_head_limit import HeadLimitedFactory
 from pipeline.config.site import Site
 from pipeline.core.ip_addresses import is_internal_host, is_public_address
 from pipeline.core.models import Reason
-from pipeline.core.urls import MAX_URL_LENGTH, host_of
+from pipeline.core.urls import MAX_URL_LENGTH, host_of, without_credentials
+
+
+def site_of(crawler: Crawler) -> Site:
+    """Return the Site that a crawler's spider crawls. Scrapy's type of a spider has no site."""
+    site: Site = getattr(crawler.spider, "site")  # noqa: B009
+    return site
 
 
 @dataclass(slots=True)
-class _Attempt:
-    """One request: whether its host may have a private address, and the addresses that were struck."""
+class _ConnectionAttempt:
+    """One request: whether its host may have a private address, and the addresses refused."""
 
     may_be_private: bool
-    struck: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
 
-# Where the resolver learns which request it works for, and the request what was struck: Twisted only says that a name has no
-# address.
-_attempt: ContextVar[_Attempt | None] = ContextVar("attempt", default=None)
+# Here the resolver learns for which request it works, and the request which addresses were refused.
+# Twisted says no more than that a name has no address.
+_attempt: ContextVar[_ConnectionAttempt | None] = ContextVar("attempt", default=None)
 
 
 @implementer(IResolutionReceiver)
-class _PublicOnly:
-    """Passes on public addresses; notes the others where the connection attempt can see them."""
+class _PublicAddressReceiver:
+    """Pass on public addresses; note the others for the connection attempt."""
 
-    def __init__(self, receiver: Any, struck: list[str]) -> None:
+    def __init__(self, receiver: Any, refused: list[str]) -> None:
         self._receiver = receiver
-        self._struck = struck
+        self._refused = refused
 
     def resolutionBegan(self, resolution: IHostResolution) -> None:
         self._receiver.resolutionBegan(resolution)
@@ -66,17 +71,21 @@ class _PublicOnly:
         if is_public_address(host):
             self._receiver.addressResolved(address)
         else:
-            self._struck.append(host)
+            self._refused.append(host)
 
     def resolutionComplete(self) -> None:
         self._receiver.resolutionComplete()
 
 
 class GuardedResolver(CachingHostnameResolver):
-    """Scrapy's resolver for IPv4 and IPv6, with only public addresses let through unless the Site allows this host others."""
+    """Scrapy's resolver for IPv4 and IPv6, limited to public addresses.
+
+    A Site may allow private addresses for single hosts.
+    """
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, reactor: ReactorBase) -> GuardedResolver:
+        """Create the resolver. Scrapy calls this."""
         return cls(reactor, crawler.settings.getint("DNSCACHE_SIZE"))
 
     def resolveHostName(
@@ -87,80 +96,95 @@ class GuardedResolver(CachingHostnameResolver):
         addressTypes: Sequence[type[IAddress]] | None = None,
         transportSemantics: str = "TCP",
     ) -> IHostResolution:
-        attempt = _attempt.get() or _Attempt(may_be_private=False)
+        """Resolve a name. Twisted calls this."""
+        attempt = _attempt.get() or _ConnectionAttempt(may_be_private=False)
         if not attempt.may_be_private:
-            resolutionReceiver = _PublicOnly(resolutionReceiver, attempt.struck)
+            resolutionReceiver = _PublicAddressReceiver(resolutionReceiver, attempt.refused)
         return super().resolveHostName(
             resolutionReceiver, hostName, portNumber, addressTypes, transportSemantics
         )
 
 
 class GuardedHandler(HTTP11DownloadHandler):
-    """Scrapy's HTTP, which bounds heads, and says `blocked_address` where the resolver left no address to connect to."""
+    """Scrapy's HTTP handler, with limited response heads and a reason for refused addresses.
+
+    Args:
+        crawler: The running Scrapy crawler.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self._pool._factory = HeadLimitedFactory
 
     async def download_request(self, request: Request) -> Response:
+        """Download a request.
+
+        Raises:
+            RequestRefused: The URL is too long, or its host has an internal address only.
+        """
         if len(request.url) > MAX_URL_LENGTH:  # a redirect may be of any length
             raise RequestRefused(Reason.URL_TOO_LONG, f"a URL of {len(request.url)} characters")
-        site: Site = getattr(self._crawler.spider, "site")  # noqa: B009 - Scrapy knows it as a Spider, which has no site
-        attempt = _Attempt(site.allows_private(request.url))
+        attempt = _ConnectionAttempt(site_of(self._crawler).allows_private(request.url))
         host = urlsplit(request.url).hostname or ""
-        if not attempt.may_be_private and is_internal_host(
-            host
-        ):  # not every resolver would know what it spells
-            raise RequestRefused(
-                Reason.BLOCKED_ADDRESS,
-                f"{host} is an inner address, which allow_private does not name",
-            )
+        # Not every resolver understands all spellings of an address, so the host is checked first.
+        if not attempt.may_be_private and is_internal_host(host):
+            detail = f"{host} is an internal address, and allow_private does not name it"
+            raise RequestRefused(Reason.BLOCKED_ADDRESS, detail)
         token = _attempt.set(attempt)
         try:
             return await super().download_request(request)
         except CannotResolveHostError as error:
-            if attempt.struck:
-                detail = f"{host_of(request.url)} is at the inner address {attempt.struck[0]}, which allow_private does not name"
-                raise RequestRefused(Reason.BLOCKED_ADDRESS, detail) from error
-            raise
+            if not attempt.refused:
+                raise
+            detail = (
+                f"{host_of(request.url)} has the internal address {attempt.refused[0]},"
+                " and allow_private does not name it"
+            )
+            raise RequestRefused(Reason.BLOCKED_ADDRESS, detail) from error
         finally:
             _attempt.reset(token)
 
 
 class RefererlessRedirect(RedirectMiddleware):
-    """Follows redirects of Places and of robots.txt; no host is ever told where we came from."""
+    """Follow redirects of Sources and of robots.txt without telling any host where we came from."""
 
     def _engine_started(self) -> None:
-        """Scrapy's looks for the middleware that sets a Referer, and warns that there is none."""
+        """Scrapy's version looks for the middleware that sets a Referer, and warns."""
 
     def _build_redirect_request(
         self, source_request: Request, response: Response, *, url: str, **kwargs: Any
     ) -> Request:
-        """A name and password in a URL are no use to us, and would stand in every log line."""
+        """Drop the name and password of a URL, which would appear in every log line."""
         return super()._build_redirect_request(
             source_request, response, url=without_credentials(url), **kwargs
         )
 
     def handle_referer(self, request: Request, response: Response) -> None:
+        """Remove the Referer header. Scrapy calls this."""
         request.headers.pop("Referer", None)
 
 
 class RetryAfterAwareRetry(RetryMiddleware):
-    """Tries again tonight, unless the server said when to come back."""
+    """Retry in the same night, unless the server said when to come again."""
 
     def process_response(
         self, request: Request, response: Response, spider: Any = None
     ) -> Request | Response:
+        """Return the response, or the request again. Scrapy calls this."""
         if response.headers.get("Retry-After"):
             return response
         return super().process_response(request, response)
 
 
 class MemoryGuard(MemoryUsage):
-    """Scrapy's memory limit on what is in use now. Scrapy takes the peak, and on Linux a process begins with that of its
-    parent: started from one of 1.2 GB, a crawl would end before its first request."""
+    """Scrapy's memory limit, applied to the memory that is in use now.
+
+    Scrapy takes the peak. On Linux a process starts with the peak of its parent, so a crawl that a
+    process of 1.2 GB starts would end before its first request.
+    """
 
     def get_virtual_size(self) -> int:
+        """Return the resident memory in bytes. Scrapy calls this."""
         try:
             pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         except OSError:  # not Linux
@@ -169,24 +193,36 @@ class MemoryGuard(MemoryUsage):
 
 
 class SiteHeaders:
-    """Puts a Site's own headers and cookies on requests to its own hosts, and takes them off where a redirect leads elsewhere.
-    A value whose secret nobody filled in is not sent."""
+    """Send a Site's own headers and cookies to its own hosts only.
+
+    They are removed where a redirect leads to another host. A value whose secret is not filled in
+    is not sent.
+
+    Args:
+        site: The Site.
+    """
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        cookies = "; ".join(
-            f"{name}={value}" for name, value in site.cookies.items() if "${" not in value
-        )
-        headers = site.headers | ({"Cookie": cookies} if cookies else {})
-        self._headers = {name: value for name, value in headers.items() if "${" not in value}
+        self._headers = _filled_in(site.headers)
+        cookies = [f"{name}={value}" for name, value in _filled_in(site.cookies).items()]
+        if cookies:
+            self._headers["Cookie"] = "; ".join(cookies)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> SiteHeaders:
-        return cls(getattr(crawler.spider, "site"))  # noqa: B009 - Scrapy knows it as a Spider, which has no site
+        """Create the middleware. Scrapy calls this."""
+        return cls(site_of(crawler))
 
     def process_request(self, request: Request) -> None:
+        """Set or remove the headers of a request. Scrapy calls this."""
         for name, value in self._headers.items():
             if self._site.owns(request.url):
                 request.headers[name] = value
             else:
                 request.headers.pop(name, None)
+
+
+def _filled_in(values: Mapping[str, str]) -> dict[str, str]:
+    """The values without those that still hold the name of a secret."""
+    return {name: value for name, value in values.items() if "${" not in value}

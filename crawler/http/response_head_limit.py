@@ -1,7 +1,8 @@
-"""Answers whose head has no end: how much a server may say before its body begins.
+"""Limits how much a server may send before the body of its answer.
 
-Promises that status lines, headers and interim answers (1xx) of one request are read up to a size, and that what is larger is
-given up as HeadTooLarge. Scrapy and Twisted bound one line only, and say no more of it than that the connection was closed.
+Status lines, headers and interim responses (1xx) of one request count together. A larger head
+raises ResponseHeadTooLarge. Scrapy and Twisted limit single lines only, and report no more than
+that the connection was closed.
 """
 
 from __future__ import annotations
@@ -17,40 +18,45 @@ from twisted.internet.interfaces import IAddress
 
 from crawler.http.fetch_errors import ResponseHeadTooLarge
 
-MAX_HEAD_BYTES: Final = (
-    256 * 1024
-)  # bytes of one answer before its body; one line may have Twisted's 16 KiB
-MAX_HEAD_LINES: Final = 5_000  # of them
+MAX_HEAD_BYTES: Final = 256 * 1024  # of one answer; Twisted limits one line to 16 KiB
+MAX_HEAD_LINES: Final = 5_000
 
 
 class HeadLimitedParser(_LenientHTTPClientParser):
-    """Scrapy's parser of answers, which counts what it reads of a head. Interim answers do not begin the count anew."""
+    """Scrapy's response parser, which counts the bytes and lines of a head.
 
-    _read = _lines = 0
+    The count goes on over interim responses.
+    """
+
+    _bytes_read = _lines_read = 0
 
     def lineReceived(self, line: bytes) -> None:
-        self._read += len(line) + 1
-        self._lines += 1
-        if self._read > MAX_HEAD_BYTES or self._lines > MAX_HEAD_LINES:
+        """Count one line. Twisted calls this."""
+        self._bytes_read += len(line) + 1
+        self._lines_read += 1
+        if self._bytes_read > MAX_HEAD_BYTES or self._lines_read > MAX_HEAD_LINES:
             raise ResponseHeadTooLarge
         super().lineReceived(line)
 
     def lineLengthExceeded(self, line: bytes) -> None:
+        """Refuse a line that is too long. Twisted calls this."""
         raise ResponseHeadTooLarge
 
 
 class HeadLimitedProtocol(_LenientHTTP11ClientProtocol):
-    """Scrapy's connection with the parser above, put in its place as Scrapy puts its own."""
+    """Scrapy's connection with `HeadLimitedParser`, set the way Scrapy sets its own parser."""
 
     def request(self, request: Any) -> Any:
-        answer = super().request(request)
+        """Send a request. Twisted calls this."""
+        response = super().request(request)
         assert self._parser is not None
         self._parser.__class__ = HeadLimitedParser
-        return answer
+        return response
 
 
 class HeadLimitedFactory(_LenientHTTP11ClientFactory):
-    """Makes such connections."""
+    """Create such connections."""
 
     def buildProtocol(self, addr: IAddress | None) -> HeadLimitedProtocol:
+        """Create a connection. Twisted calls this."""
         return HeadLimitedProtocol(self._quiescentCallback)  # type: ignore[no-untyped-call]

@@ -1,7 +1,8 @@
-"""Robots rules as RFC 9309 has them, and a pace that follows what the server says of its load.
+"""Robots rules as RFC 9309 defines them, and a pace that follows the load of the server.
 
-Promises that a page is fetched only under rules that were read: a robots.txt that answers 5xx or cannot be had closes the host
-(Scrapy would open it), 4xx opens it. A Crawl-delay is a floor for the pause between requests, up to a minute.
+A page is fetched only under rules that were read. A robots.txt that answers 5xx or cannot be
+fetched closes its host (Scrapy would open it), and 4xx opens it. A Crawl-delay is the shortest
+pause between requests, up to a minute.
 """
 
 from __future__ import annotations
@@ -20,117 +21,127 @@ from scrapy.extensions.throttle import AutoThrottle
 from scrapy.http import Response
 from scrapy.robotstxt import RobotParser
 
-from crawler.http.fetch_errors import RequestRefused, classify_error
+from crawler.http.fetch_errors import FetchError, RequestRefused, classify_error
 from crawler.http.rate_limit import MAX_WAIT_SECONDS
 from crawler.revisit import parse_retry_after
-from pipeline.core.models import Reason
+from pipeline.core.models import Outcome, Reason
 
-MAX_ROBOTS_BYTES = (
-    512 * 1024
-)  # bytes that are read of one robots.txt; the RFC asks for 500 KiB at the least
-MAX_CRAWL_DELAY = 60.0
-OVERLOAD_PAUSE = (
-    1.0  # seconds: where a pause begins to grow once a server says that it is overloaded
-)
+MAX_ROBOTS_BYTES = 512 * 1024  # of one robots.txt; RFC 9309 (2.5) requires at least 500 KiB
+MAX_CRAWL_DELAY = 60.0  # seconds
+OVERLOAD_PAUSE = 1.0  # seconds: the first pause for a server that says that it is overloaded
 HOST_ERRORS = (Reason.DNS, Reason.CONNECT, Reason.TLS, Reason.BLOCKED_ADDRESS)
 
 log = logging.getLogger(__name__)
 
 
 def product_token(user_agent: str) -> str:
-    """The name that robots.txt knows us by: Nightdesk for "Nightdesk/1.0 (+https://…)" and for "Mozilla/5.0 (compatible;
-    Nightdesk/1.0; …)". The whole header would match groups that only occur somewhere in it."""
-    said = re.search(r"compatible;\s*([A-Za-z][\w.-]*)", user_agent) or re.match(
-        r"\s*([A-Za-z][\w.-]*)", user_agent
-    )
-    return said.group(1) if said else user_agent
+    """Return the name by which robots.txt knows us.
+
+    It is Nightdesk for "Nightdesk/1.0 (+https://…)" and for "Mozilla/5.0 (compatible;
+    Nightdesk/1.0; …)". The whole header would match groups that only occur somewhere in it.
+    """
+    token = re.search(r"compatible;\s*([A-Za-z][\w.-]*)", user_agent)
+    if token is None:
+        token = re.match(r"\s*([A-Za-z][\w.-]*)", user_agent)
+    return user_agent if token is None else token.group(1)
 
 
 class RobotsGuard(RobotsTxtMiddleware):
-    """Scrapy's robots middleware with the two cases that it leaves open closed, and refusals that say why."""
+    """Scrapy's robots middleware, which also closes hosts whose rules cannot be read.
+
+    Refusals say why.
+
+    Args:
+        crawler: The running Scrapy crawler.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        logging.getLogger("scrapy.downloadermiddlewares.robotstxt").setLevel(
-            logging.CRITICAL
-        )  # tracebacks; one line is ours
-        self._closed: dict[str, RequestRefused] = {}
+        # Scrapy logs a traceback; we log one line instead.
+        logging.getLogger("scrapy.downloadermiddlewares.robotstxt").setLevel(logging.CRITICAL)
+        self._closed_hosts: dict[str, FetchError] = {}
 
     def process_request_2(self, rp: RobotParser | None, request: Request) -> None:
-        closed = self._closed.get(urlsplit(request.url).netloc)
-        if closed is not None:
-            raise RequestRefused(
-                closed.fetch_error.reason, closed.fetch_error.detail, closed.fetch_error.outcome
-            )
+        """Refuse a request that the rules close. Scrapy calls this."""
+        error = self._closed_hosts.get(urlsplit(request.url).netloc)
+        if error is not None:
+            raise RequestRefused(error.reason, error.detail, error.outcome)
         try:
             super().process_request_2(rp, request)
         except IgnoreRequest:
-            raise RequestRefused(Reason.ROBOTS, "closed to us by robots.txt") from None
+            raise RequestRefused(Reason.ROBOTS, "robots.txt does not allow it") from None
 
     def may_fetch(self, url: str) -> bool:
-        """Whether the rules of its host let a URL be fetched, as far as they were read for another one."""
+        """Return whether the rules of its host allow a URL.
+
+        Only rules that were already read for another URL count.
+        """
         netloc = urlsplit(url).netloc
+        if netloc in self._closed_hosts:
+            return False
         rules, agent = self._parsers.get(netloc), self._robotstxt_useragent or "*"
-        return netloc not in self._closed and not (
-            isinstance(rules, RobotParser) and not rules.allowed(url, agent)
-        )
+        return rules.allowed(url, agent) if isinstance(rules, RobotParser) else True
 
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
         if response.status >= 500 or response.status == 429:
-            detail = f"robots.txt answered {response.status}, so nothing may be fetched"
-            self._closed[netloc] = RequestRefused(Reason.ROBOTS_UNREACHABLE, detail)
-        # the body of an error page has no rules in it
+            self._close(netloc, f"robots.txt answered {response.status}")
+        # The body of an error page holds no rules.
         rules = response.body[:MAX_ROBOTS_BYTES] if response.status == 200 else b""
         await super()._parse_robots(response.replace(body=rules), netloc, request)
 
     def _robots_error(self, exc: Exception, netloc: str) -> None:
-        trouble = classify_error(exc)
-        log.warning("robots.txt of %s: %s", netloc, trouble.detail)
-        if trouble.reason in HOST_ERRORS:  # the page would meet the same
-            self._closed[netloc] = RequestRefused(trouble.reason, trouble.detail, trouble.outcome)
-        elif (
-            trouble.reason is not Reason.HTTP_REDIRECT
-        ):  # too many redirects: "unavailable" to the RFC, like a 404
-            detail = f"robots.txt could not be had ({trouble.detail}), so nothing may be fetched"
-            self._closed[netloc] = RequestRefused(Reason.ROBOTS_UNREACHABLE, detail)
+        error = classify_error(exc)
+        log.warning("robots.txt of %s: %s", netloc, error.detail)
+        if error.reason in HOST_ERRORS:  # the page would get the same error
+            self._closed_hosts[netloc] = error
+        elif error.reason is not Reason.HTTP_REDIRECT:
+            # RFC 9309 treats too many redirects as "unavailable", like a 404.
+            self._close(netloc, f"robots.txt could not be fetched ({error.detail})")
         super()._robots_error(exc, netloc)
+
+    def _close(self, netloc: str, cause: str) -> None:
+        detail = f"{cause}, so nothing may be fetched"
+        self._closed_hosts[netloc] = FetchError(Outcome.REFUSED, Reason.ROBOTS_UNREACHABLE, detail)
 
 
 class CrawlDelayThrottle(AutoThrottle):
-    """AutoThrottle that also keeps a Crawl-delay, and slows down where a server says that it is overloaded."""
+    """AutoThrottle that also keeps a Crawl-delay, and slows down for overloaded servers.
+
+    Args:
+        crawler: The running Scrapy crawler.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self._floors: dict[str, float] = {}
+        self._min_delays: dict[str, float] = {}  # by host
         crawler.signals.connect(self._robots_parsed, signal=signals.robots_parsed)
 
     def _robots_parsed(self, robotparser: RobotParser, request: Request) -> None:
         agent = self.crawler.settings["ROBOTSTXT_USER_AGENT"]
-        floor = min(robotparser.crawl_delay(agent) or 0.0, MAX_CRAWL_DELAY)
+        min_delay = min(robotparser.crawl_delay(agent) or 0.0, MAX_CRAWL_DELAY)
         host = urlsplit(request.url).hostname or ""
-        if floor > self._floors.get(host, self.mindelay):
-            self._floors[host] = floor
-            downloader = self.crawler.engine.downloader
-            downloader.per_slot_settings[host] = {
-                "delay": floor
-            }  # for a slot that is made anew after a pause
-            if host in downloader.slots:
-                downloader.slots[host].delay = floor
+        if min_delay <= self._min_delays.get(host, self.mindelay):
+            return
+        self._min_delays[host] = min_delay
+        downloader = self.crawler.engine.downloader
+        # For the slot that Scrapy creates again after a pause
+        downloader.per_slot_settings[host] = {"delay": min_delay}
+        if host in downloader.slots:
+            downloader.slots[host].delay = min_delay
 
     def _response_downloaded(self, response: Response, request: Request, spider: Spider) -> None:
         super()._response_downloaded(response, request, spider)
         key, slot = self._get_slot(request, spider)
         if slot is not None and key is not None:
-            self._hold_back(slot, self._floors.get(key, 0.0), response)
+            self._adjust_delay(slot, self._min_delays.get(key, 0.0), response)
 
-    def _hold_back(self, slot: Slot, floor: float, response: Response) -> None:
-        slot.delay = max(slot.delay, floor)
-        if response.status in (429, 503):
-            header = (response.headers.get("Retry-After") or b"").decode("ascii", "replace")
-            asked = parse_retry_after(header, datetime.now(UTC)).total_seconds()
-            asked = (
-                asked if asked <= MAX_WAIT_SECONDS else 0.0
-            )  # hours are those of one page, or `overload` leaves the host
-            slot.delay = min(
-                max(2 * slot.delay, OVERLOAD_PAUSE, asked), max(self.maxdelay, slot.delay)
-            )
+    def _adjust_delay(self, slot: Slot, min_delay: float, response: Response) -> None:
+        slot.delay = max(slot.delay, min_delay)
+        if response.status not in (429, 503):
+            return
+        header = (response.headers.get("Retry-After") or b"").decode("ascii", "replace")
+        retry_after = parse_retry_after(header, datetime.now(UTC)).total_seconds()
+        if retry_after > MAX_WAIT_SECONDS:  # it concerns one page, or `rate_limit` drops the host
+            retry_after = 0.0
+        delay = max(2 * slot.delay, OVERLOAD_PAUSE, retry_after)
+        slot.delay = min(delay, max(self.maxdelay, slot.delay))

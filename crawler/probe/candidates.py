@@ -1,25 +1,25 @@
-"""Where a probe looks next: usual addresses of feeds and sitemaps, sections worth a visit, stories worth a sample. Pure.
+"""What a probe fetches next: common URLs of feeds and sitemaps, sections, and sample stories.
 
-Promises short lists in the order in which they are worth a request, since a probe has few.
+All lists are short and ordered by value, because a probe has few requests. Pure functions.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
+from pipeline.core.link_rules import looks_like_story_url
 from pipeline.core.models import Outcome, UrlKind
-from pipeline.core.urls import canonicalize, looks_like_story_url, url_key
-from pipeline.process_messages import (
-    FrontPage,
-    ProbedSource,
-    RememberedLink,
-    links_below,
-    path_prefix,
-)
+from pipeline.core.urls import canonicalize, path_prefix, url_key
+from pipeline.process_messages import FrontPage, ProbedSource, RememberedLink, links_below
 
+MAX_FEED_URLS: Final = 8
+MAX_SITEMAP_URLS: Final = 6
+MAX_SECTION_DEPTH: Final = 3  # path segments
+MIN_HEADLINE_LENGTH: Final = 35  # characters of an anchor that is a headline
 CMS_FEEDS: Final = {
     "wordpress": ("feed/",),
     "drupal": ("rss.xml",),
@@ -30,8 +30,8 @@ CMS_FEEDS: Final = {
     "blogger": ("feeds/posts/default?alt=rss",),
     "tilda": ("rss-feed.xml",),
 }
-USUAL_FEEDS: Final = ("feed/", "rss", "rss.xml", "feed.xml", "rss/", "atom.xml", "index.xml")
-USUAL_SITEMAPS: Final = (
+COMMON_FEEDS: Final = ("feed/", "rss", "rss.xml", "feed.xml", "rss/", "atom.xml", "index.xml")
+COMMON_SITEMAPS: Final = (
     "sitemap.xml",
     "sitemap_index.xml",
     "news-sitemap.xml",
@@ -39,109 +39,160 @@ USUAL_SITEMAPS: Final = (
     "sitemap.xml.gz",
 )
 NOT_STORIES: Final = re.compile(
-    r"/(?:tags?|authors?|search|login|register|account|subscri|about|contacts?|reklama|advert|privacy|terms|rss|feed|print"
-    r"|video|photo|gallery|podcast|o-nas|kontakty|user|cart|donate|support|cookie|sitemap|live)\b|\.(?:jpe?g|png|gif|svg|pdf|mp[34]|xml)$",
+    r"/(?:tags?|authors?|search|login|register|account|subscri|about|contacts?|reklama|advert"
+    r"|privacy|terms|rss|feed|print|video|photo|gallery|podcast|o-nas|kontakty|user|cart|donate"
+    r"|support|cookie|sitemap|live)\b|\.(?:jpe?g|png|gif|svg|pdf|mp[34]|xml)$",
     re.I,
 )
 NEWS: Final = re.compile(r"news", re.I)
+NEWS_SITEMAP: Final = re.compile(r"news|post|article|stor", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleUrl:
+    """The URL of a sample story, and the kind of Source that lists it."""
+
+    url: str
+    found_on: UrlKind
 
 
 def common_feed_urls(front: FrontPage) -> tuple[str, ...]:
-    """Below the site's own path first, then at its host's root; where its system keeps them before others."""
-    paths = (*CMS_FEEDS.get(front.cms, ()), *USUAL_FEEDS)
-    return _below(front.url, paths, 8)
+    """Return URLs where feeds usually are.
+
+    Those of the site's CMS come first. Paths below the site's own path come before the host's root.
+    """
+    paths = (*CMS_FEEDS.get(front.cms, ()), *COMMON_FEEDS)
+    return _join_paths(front.url, paths, MAX_FEED_URLS)
 
 
 def common_sitemap_urls(front: FrontPage) -> tuple[str, ...]:
-    """The same for sitemaps."""
-    paths = ("wp-sitemap.xml", *USUAL_SITEMAPS) if front.cms == "wordpress" else USUAL_SITEMAPS
-    return _below(front.url, paths, 6)
+    """Return URLs where sitemaps usually are, in the same order as for feeds."""
+    paths: tuple[str, ...] = COMMON_SITEMAPS
+    if front.cms == "wordpress":
+        paths = ("wp-sitemap.xml", *COMMON_SITEMAPS)
+    return _join_paths(front.url, paths, MAX_SITEMAP_URLS)
 
 
-def _below(url: str, paths: Iterable[str], most: int) -> tuple[str, ...]:
-    scope = urljoin(url, path_prefix(url))
-    found = [urljoin(scope, path) for path in paths]
-    if path_prefix(url) != "/":
-        found = found[:4] + [urljoin(urljoin(url, "/"), path) for path in paths][:4]
-    return tuple(dict.fromkeys(found))[:most]
+def _join_paths(url: str, paths: Sequence[str], limit: int) -> tuple[str, ...]:
+    prefix = path_prefix(url)
+    urls = [urljoin(urljoin(url, prefix), path) for path in paths]
+    if prefix != "/":
+        root = urljoin(url, "/")
+        urls = urls[:4] + [urljoin(root, path) for path in paths[:4]]
+    return tuple(dict.fromkeys(urls))[:limit]
 
 
 def news_sitemaps_first(urls: Iterable[str]) -> tuple[str, ...]:
-    """News sitemaps before others: they are short, and say when a story was published."""
-    return tuple(
-        sorted(dict.fromkeys(urls), key=lambda url: NEWS.search(urlsplit(url).path) is None)
-    )
+    """Order sitemaps: news sitemaps come first, because they are short and have dates."""
+
+    def is_other(url: str) -> bool:
+        return NEWS.search(urlsplit(url).path) is None
+
+    return tuple(sorted(dict.fromkeys(urls), key=is_other))
 
 
 def child_sitemaps(
-    links: Sequence[RememberedLink], newest: Sequence[str], most: int
+    links: Sequence[RememberedLink], newest: Sequence[str], limit: int
 ) -> tuple[str, ...]:
-    """Of a sitemap index: one that speaks of news or posts, then those that changed last."""
-    named = [link.url for link in links if re.search(r"news|post|article|stor", link.url, re.I)]
-    return tuple(dict.fromkeys((*named[:1], *newest, *(link.url for link in reversed(links)))))[
-        :most
-    ]
+    """Choose children of a sitemap index.
+
+    Args:
+        links: All children.
+        newest: Their URLs, the last changed ones first.
+        limit: How many to choose.
+
+    Returns:
+        One whose URL names news or posts, then those that changed last.
+    """
+    named = [link.url for link in links if NEWS_SITEMAP.search(link.url)]
+    last_listed = [link.url for link in reversed(links)]
+    return tuple(dict.fromkeys((*named[:1], *newest, *last_listed)))[:limit]
 
 
-def section_urls(front: FrontPage, owns: Callable[[str], bool], most: int) -> tuple[str, ...]:
-    """The menu's first own pages that are lists by the look of their address."""
-    inside = links_below((link for link in front.menu if owns(link.url)), front.url)
-    found = []
-    for link in inside:
-        path = urlsplit(link.url).path
-        depth = len([each for each in path.split("/") if each])
-        is_front = url_key(link.url) == url_key(front.url) or path in ("", "/")
-        if (
-            not is_front
-            and depth <= 3
-            and not NOT_STORIES.search(path)
-            and not looks_like_story_url(link.url)
-        ):
-            found.append(link.url)
-    return tuple(dict.fromkeys(map(canonicalize, found)))[:most]
+def section_urls(front: FrontPage, owns: Callable[[str], bool], limit: int) -> tuple[str, ...]:
+    """Return the first URLs of the menu that look like lists of stories.
+
+    Args:
+        front: The front page with its menu.
+        owns: Whether a URL belongs to the site.
+        limit: How many to return.
+    """
+    own_links = [link for link in front.menu if owns(link.url)]
+    urls = []
+    for link in links_below(own_links, front.url):
+        if _may_be_section(link.url, front.url):
+            urls.append(canonicalize(link.url))
+    return tuple(dict.fromkeys(urls))[:limit]
+
+
+def _may_be_section(url: str, front_url: str) -> bool:
+    path = urlsplit(url).path
+    if path in ("", "/") or url_key(url) == url_key(front_url):
+        return False
+    depth = len([segment for segment in path.split("/") if segment])
+    if depth > MAX_SECTION_DEPTH or NOT_STORIES.search(path):
+        return False
+    return not looks_like_story_url(url)
 
 
 def sample_urls(
-    front: FrontPage, places: Sequence[ProbedSource], owns: Callable[[str], bool], most: int
-) -> tuple[tuple[str, UrlKind], ...]:
-    """Stories to fetch: from feeds above all, then from sitemaps and lists, spread over each and taken in turn."""
-    lists = (
-        {url_key(link.url) for link in front.menu}
-        | {url_key(front.url)}
-        | {url_key(place.url) for place in places}
-    )
-    rows: list[list[tuple[str, UrlKind]]] = []
+    front: FrontPage, sources: Sequence[ProbedSource], owns: Callable[[str], bool], limit: int
+) -> tuple[SampleUrl, ...]:
+    """Choose stories to fetch as samples.
+
+    Args:
+        front: The front page.
+        sources: The Sources that were probed.
+        owns: Whether a URL belongs to the site.
+        limit: How many to choose.
+
+    Returns:
+        Stories of feeds first, then of sitemaps and sections: one of each Source in turn.
+    """
+    list_keys = {url_key(front.url)}
+    list_keys.update(url_key(link.url) for link in front.menu)
+    list_keys.update(url_key(source.url) for source in sources)
+    rows: list[list[SampleUrl]] = []
     for kind in (UrlKind.FEED, UrlKind.SITEMAP, UrlKind.SECTION):
-        for place in places:
-            if place.kind is kind and place.outcome is Outcome.FETCHED:
-                good = [
-                    link
-                    for link in links_below(
-                        (each for each in place.links if owns(each.url)), front.url
-                    )
-                    if (kind is UrlKind.FEED or _may_be_story(link, kind))
-                    and url_key(link.url) not in lists
-                ]
-                rows.append(
-                    [(canonicalize(link.url), kind) for link in _spread(good, most)]
-                )  # as a crawl would ask
-    turns = [row[number] for number in range(most) for row in rows if number < len(row)]
-    found = {url_key(url): (url, kind) for url, kind in reversed(turns)}
-    return tuple(sorted(found.values(), key=turns.index))[:most]
+        for source in sources:
+            if source.kind is kind and source.outcome is Outcome.FETCHED:
+                own_links = [link for link in source.links if owns(link.url)]
+                stories = _stories(links_below(own_links, front.url), kind, list_keys)
+                rows.append([SampleUrl(url, kind) for url in _spread(stories, limit)])
+    return _take_in_turn(rows, limit)
+
+
+def _stories(links: Iterable[RememberedLink], kind: UrlKind, list_keys: set[str]) -> list[str]:
+    """The URLs that may be stories, as a crawl would fetch them."""
+    urls = []
+    for link in links:
+        if kind is not UrlKind.FEED and not _may_be_story(link, kind):
+            continue
+        if url_key(link.url) not in list_keys:
+            urls.append(canonicalize(link.url))
+    return urls
 
 
 def _may_be_story(link: RememberedLink, kind: UrlKind) -> bool:
     path = urlsplit(link.url).path
     if path in ("", "/") or NOT_STORIES.search(path):
         return False
-    return (
-        looks_like_story_url(link.url)
-        or (kind is UrlKind.SITEMAP and link.is_dated)
-        or len(link.title) >= 35
-    )
+    if looks_like_story_url(link.url) or len(link.title) >= MIN_HEADLINE_LENGTH:
+        return True
+    return kind is UrlKind.SITEMAP and link.is_dated
 
 
-def _spread(links: Sequence[RememberedLink], most: int) -> list[RememberedLink]:
-    """From the whole length of a list: its first ones may all be of one kind."""
-    step = max(1, len(links[:60]) // most)
-    return list(links[:60:step])[:most]
+def _spread(urls: Sequence[str], limit: int) -> list[str]:
+    """Choose from the whole length of a list: its first entries may all be of one kind."""
+    step = max(1, len(urls[:60]) // limit)
+    return list(urls[:60:step])[:limit]
+
+
+def _take_in_turn(rows: Sequence[Sequence[SampleUrl]], limit: int) -> tuple[SampleUrl, ...]:
+    """The first of each row, then the second of each, and so on; each URL once."""
+    samples_by_key: dict[str, SampleUrl] = {}
+    for number in range(limit):
+        for row in rows:
+            if number < len(row):
+                samples_by_key.setdefault(url_key(row[number].url), row[number])
+    return tuple(samples_by_key.values())[:limit]

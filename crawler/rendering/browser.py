@@ -1,9 +1,9 @@
-"""Chromium, driven by scrapy-playwright: it is given the bytes of one page, and gives back what its scripts made of them.
+"""Chromium, driven by scrapy-playwright: gets a page and returns what its scripts make of it.
 
-Promises that whatever else a page asks for is let through by `subrequests` and goes out through `tunnel`; that nothing of it is
-left when the next one comes, in the browser or on the disk, but scripts (see `scripts`); and an end in bounded time, memory and
-bytes: a page that breaks a limit is a Refusal, and the next one finds a browser all the same. The page itself was fetched
-before, by all the rules of a crawl; which pages are rendered is decided in `rendering`.
+The page itself was fetched before, by all rules of a crawl. `request_policy` decides what else it
+may load, and `socks_proxy` is its only way to the network. Nothing of a page is left for the next
+one, in the browser or on the disk, except scripts (see `script_cache`). Time, memory and bytes are
+limited. A page that breaks a limit is refused, and the next one gets a new browser.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, Route
-from playwright.async_api import Request as Asked
+from playwright.async_api import Request as PageRequest
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
@@ -31,17 +31,18 @@ from crawler.capture import RenderInfo
 from crawler.http.fetch_errors import RequestRefused
 from crawler.rendering.process_tree import descendant_processes, kill_all, private_megabytes
 from crawler.rendering.request_policy import RequestAction, decide_request, host_and_port
-from crawler.rendering.script_cache import ScriptCache
+from crawler.rendering.script_cache import CachedScript, ScriptCache
 from crawler.rendering.socks_proxy import SocksProxy
 from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import Outcome, Reason
 
-QUIET_SECONDS: Final = 0.5  # seconds in which nothing was asked for and the text did not change
-POLL_SECONDS: Final = 0.15  # seconds between two looks at the text
-GRACE_SECONDS: Final = 5.0  # seconds to answer us, beyond what the scripts may take
-START_SECONDS: Final = 60.0  # seconds for the browser to start
+QUIET_SECONDS: Final = 0.5  # without a request and without a change of the text
+POLL_SECONDS: Final = 0.15  # between two looks at the text
+GRACE_SECONDS: Final = 5.0  # for the browser to answer, beyond the time of the scripts
+START_SECONDS: Final = 60.0  # for the browser to start
 MAX_BROWSER_MB: Final = 1500  # of all its processes together
+MEMORY_CHECK_SECONDS: Final = 0.5
 TEXT_LENGTH_SCRIPT = (
     "() => [document.readyState === 'complete', document.body ? document.body.innerText.length : 0]"
 )
@@ -56,19 +57,24 @@ FORWARDED_HEADERS: Final = (
     "set-cookie",
 )
 HOME_VARIABLES: Final = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
-NO_HOME: Final = "/dev/null"  # a home in which nothing can be kept
+NO_HOME: Final = "/dev/null"  # a home folder in which nothing can be kept
 ALLOW_ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 
 log = logging.getLogger(__name__)
 
 
 class LazyBrowserProvider(PlaywrightBrowserProvider):  # type: ignore[misc]
-    """Starts Playwright with the first page that is rendered, not with the crawl."""
+    """Start Playwright with the first page that is rendered, not with the crawl."""
 
     async def start(self) -> None:
-        pass
+        """Do nothing yet. scrapy-playwright calls this."""
 
     async def launch_browser(self) -> Any:
+        """Start the browser. scrapy-playwright calls this.
+
+        Raises:
+            ConfigError: It cannot be started.
+        """
         try:
             if self.playwright is None:
                 await super().start()
@@ -76,14 +82,13 @@ class LazyBrowserProvider(PlaywrightBrowserProvider):  # type: ignore[misc]
         except (PlaywrightError, OSError) as error:
             log.error("Chromium could not be started: %s", error)
             path = self.config.launch_options["executable_path"]
-            raise ConfigError(
-                f"{path}: could not be started as a browser; the site's log has its last words"
-            ) from None
+            message = f"{path}: could not be started as a browser; see the site's log"
+            raise ConfigError(message) from None
 
 
 @dataclass
 class _PageSession:
-    """One page in the browser: what it is given, what it asked for, and what it still waits for."""
+    """One page in the browser: its bytes, its requests, and what it still waits for."""
 
     url: str
     body: bytes
@@ -91,13 +96,17 @@ class _PageSession:
     requests: int = 0
     refused: int = 0
     has_crashed: bool = False
-    waits_for: set[Asked] = field(default_factory=set)
-    got: list[Asked] = field(default_factory=list)  # scripts
-    _is_given: bool = False
+    pending: set[PageRequest] = field(default_factory=set)
+    loaded_scripts: list[PageRequest] = field(default_factory=list)
+    _is_delivered: bool = False
     _task: asyncio.Task[tuple[bytes, str]] | None = None
 
-    async def under_way(self, work: Coroutine[Any, Any, tuple[bytes, str]]) -> tuple[bytes, str]:
-        """The outcome of the work on this page. Raises a PlaywrightError once the browser crashes: not every call would."""
+    async def run(self, work: Coroutine[Any, Any, tuple[bytes, str]]) -> tuple[bytes, str]:
+        """Return the result of the work on this page.
+
+        Raises:
+            PlaywrightError: The browser crashed. Not every call of Playwright notices that.
+        """
         self._task = asyncio.create_task(work)
         try:
             return await self._task
@@ -107,242 +116,285 @@ class _PageSession:
             raise
 
     def crash(self, _: object) -> None:
+        """End the work, because the browser crashed."""
         self.has_crashed = True
         if self._task is not None:
             self._task.cancel()
 
-    def has_got(self, asked: Asked) -> None:
-        if asked in self.waits_for and asked.resource_type == "script":
-            self.got.append(asked)
-        self.waits_for.discard(asked)
+    def request_finished(self, request: PageRequest) -> None:
+        """Note that a request got its answer."""
+        if request in self.pending and request.resource_type == "script":
+            self.loaded_scripts.append(request)
+        self.pending.discard(request)
 
-    def give(self) -> bool:
-        """True the first time: the page is given once, and where its scripts lead the browser then, it does not go."""
-        before, self._is_given = self._is_given, True
-        return not before
+    def request_failed(self, request: PageRequest) -> None:
+        """Note that a request got no answer."""
+        self.pending.discard(request)
+
+    def take_delivery(self) -> bool:
+        """Return True the first time.
+
+        The page is delivered once. Where its scripts then lead the browser, it does not go.
+        """
+        was_delivered, self._is_delivered = self._is_delivered, True
+        return not was_delivered
 
 
 class Browser:
-    """See the module's head. `may_fetch` knows the robots rules of the hosts that were asked for theirs."""
+    """Render pages in Chromium, one at a time.
+
+    Args:
+        crawler: The running Scrapy crawler.
+        site: The Site with its limits.
+        may_fetch: Whether robots rules allow a URL, as far as those of its host were read.
+    """
 
     def __init__(self, crawler: Crawler, site: Site, may_fetch: Callable[[str], bool]) -> None:
         self._crawler = crawler
         self._site = site
         self._may_fetch = may_fetch
-        self._agent = str(crawler.settings["USER_AGENT"])
+        self._user_agent = str(crawler.settings["USER_AGENT"])
         self._path = str(crawler.settings["NIGHTDESK_CHROMIUM"])
-        self._tunnel = SocksProxy(self._may_be_private, site.politeness.timeout)
+        self._proxy = SocksProxy(self._may_be_private, site.politeness.timeout)
         self._scripts = ScriptCache()
-        self._port = 0
-        self._names = count(1)
-        self._handler = self._driver()
+        self._proxy_port = 0
+        self._context_numbers = count(1)
+        self._handler = self._make_handler()
 
     def _may_be_private(self, host: str, port: int) -> bool:
         name = f"[{host}]" if ":" in host else host
-        return self._site.allows_private(f"{'https' if port == 443 else 'http'}://{name}:{port}/")
+        scheme = "https" if port == 443 else "http"
+        return self._site.allows_private(f"{scheme}://{name}:{port}/")
 
     async def render(
         self, url: str, body: bytes, headers: Mapping[str, str]
     ) -> tuple[bytes, RenderInfo]:
-        """What the scripts of a page made of it, as UTF-8. Raises Refusal, and ConfigError where no browser starts."""
-        if not self._port:
-            self._port = await self._tunnel.open()
-            self._handler = self._driver()
-        began, visit = time.monotonic(), _PageSession(url, body, headers)
-        self._tunnel.start_page(max(0, self._site.safety.max_bytes - len(body)))
-        start = 0.0 if hasattr(self._handler, "browser") else START_SECONDS
-        with _watched() as memory:
+        """Return what the scripts of a page make of it.
+
+        Args:
+            url: The page's URL.
+            body: Its bytes.
+            headers: Its headers, as far as they concern the browser.
+
+        Returns:
+            The page as UTF-8, and what it cost.
+
+        Raises:
+            RequestRefused: The page broke a limit.
+            ConfigError: The browser cannot be started.
+        """
+        if not self._proxy_port:
+            self._proxy_port = await self._proxy.open()
+            self._handler = self._make_handler()
+        started_at, session = time.monotonic(), _PageSession(url, body, headers)
+        self._proxy.start_page(max(0, self._site.safety.max_bytes - len(body)))
+        start_seconds = 0.0 if hasattr(self._handler, "browser") else START_SECONDS
+        time_limit = self._site.render_seconds + GRACE_SECONDS + start_seconds
+        with _memory_watch() as memory_exceeded:
             try:
-                async with asyncio.timeout(self._site.render_seconds + GRACE_SECONDS + start):
-                    made, version = await visit.under_way(self._show(visit))
+                async with asyncio.timeout(time_limit):
+                    rendered, version = await session.run(self._render_page(session))
             except (PlaywrightError, TimeoutError) as error:
                 log.info("rendering failed: %s", type(error).__name__)
-                refusal = self._refusal(visit, memory.done(), isinstance(error, TimeoutError))
-                await self._give_up()
+                is_late = isinstance(error, TimeoutError)
+                refusal = self._refusal(session, memory_exceeded.done(), is_late)
+                await self._restart()
                 raise refusal from error
-        took = int((time.monotonic() - began) * 1000)
-        received = len(body) + self._tunnel.received
-        return made, RenderInfo(
-            f"Chromium {version}", visit.requests, visit.refused, received, took
+        info = RenderInfo(
+            browser=f"Chromium {version}",
+            requests=session.requests,
+            refused=session.refused,
+            received=len(body) + self._proxy.received,
+            elapsed_ms=int((time.monotonic() - started_at) * 1000),
         )
+        return rendered, info
 
     async def close(self) -> None:
-        """The end of the browser, whatever it is at."""
+        """End the browser, whatever it does."""
         with suppress(PlaywrightError, TimeoutError):
             await asyncio.wait_for(self._handler.close(), 2 * GRACE_SECONDS)
-        if self._port:
+        if self._proxy_port:
             kill_all(descendant_processes())
-            await self._tunnel.close()
+            await self._proxy.close()
 
-    # one page
+    # One page
 
-    async def _show(self, visit: _PageSession) -> tuple[bytes, str]:
-        """The page as its scripts made it, and the browser's version."""
+    async def _render_page(self, session: _PageSession) -> tuple[bytes, str]:
+        """The page as its scripts make it, and the browser's version."""
 
         async def prepare(page: Page, request: Request) -> None:
-            await page.context.add_cookies(self._cookies(visit.url))
-            page.on("crash", visit.crash)
-            if page.context.browser is not None:
-                page.context.browser.once("disconnected", visit.crash)
-            page.on("requestfinished", visit.has_got)
-            page.on("requestfailed", lambda asked: visit.waits_for.discard(asked))
-            page.on("popup", lambda popup: asyncio.ensure_future(popup.close()))
-            await page.context.route(
-                "**", lambda route: route.abort()
-            )  # of a popup; the page's own go before
-            await page.route("**", lambda route: self._answer(page, visit, route))
+            await self._prepare(page, session)
 
-        request = Request(
-            visit.url, meta=self._orders() | {"playwright_page_init_callback": prepare}
-        )
+        meta = self._page_meta() | {"playwright_page_init_callback": prepare}
+        request = Request(session.url, meta=meta)
         await self._handler.download_request(request)
         page: Page = request.meta["playwright_page"]
-        await self._settle(page, visit)
+        await self._wait_until_quiet(page, session)
         if await page.evaluate(HTML_LENGTH_SCRIPT) > self._site.safety.max_bytes:
             await page.context.close()
-            raise RequestRefused(
-                Reason.TOO_LARGE,
-                "what its scripts make of it is larger than max_bytes",
-                Outcome.FAILED,
-            )
+            detail = "what its scripts make of it is larger than max_bytes"
+            raise RequestRefused(Reason.TOO_LARGE, detail, Outcome.FAILED)
         if not page.url.startswith("http"):
-            raise PlaywrightError("the browser shows an error of its own")
-        made = (await page.content()).encode("utf8", "replace")
-        await self._keep_scripts(visit)
+            raise PlaywrightError("the browser shows an error page of its own")
+        rendered = (await page.content()).encode("utf8", "replace")
+        await self._cache_scripts(session)
         version = page.context.browser.version if page.context.browser else ""
         await page.context.close()
-        return made, version
+        return rendered, version
 
-    async def _settle(self, page: Page, visit: _PageSession) -> None:
-        """Waits until all was loaded and the text has not changed for a moment, or the time of its scripts is over."""
-        now = still_since = time.monotonic()
-        end, before = now + self._site.render_seconds, -1
-        while now < end and now - still_since < QUIET_SECONDS:
+    async def _prepare(self, page: Page, session: _PageSession) -> None:
+        """Set up a new page before it loads anything."""
+        await page.context.add_cookies(self._cookies(session.url))
+        page.on("crash", session.crash)
+        if page.context.browser is not None:
+            page.context.browser.once("disconnected", session.crash)
+        page.on("requestfinished", session.request_finished)
+        page.on("requestfailed", session.request_failed)
+        page.on("popup", lambda popup: asyncio.ensure_future(popup.close()))
+        # Requests of a popup: those of the page match its own route first.
+        await page.context.route("**", lambda route: route.abort())
+        await page.route("**", lambda route: self._answer(page, session, route))
+
+    async def _wait_until_quiet(self, page: Page, session: _PageSession) -> None:
+        """Wait until all is loaded and the text is stable, or the time of the scripts is over."""
+        now = quiet_since = time.monotonic()
+        end, last_length = now + self._site.render_seconds, -1
+        while now < end and now - quiet_since < QUIET_SECONDS:
             await asyncio.sleep(POLL_SECONDS)
-            if self._tunnel.is_full:
-                raise PlaywrightError("the page brings in too much")
-            is_loaded, size = await page.evaluate(TEXT_LENGTH_SCRIPT)
+            if self._proxy.is_full:
+                raise PlaywrightError("the page loads too much")
+            is_loaded, length = await page.evaluate(TEXT_LENGTH_SCRIPT)
             now = time.monotonic()
-            if not is_loaded or visit.waits_for or size != before:
-                before, still_since = size, now
+            if not is_loaded or session.pending or length != last_length:
+                last_length, quiet_since = length, now
 
-    async def _keep_scripts(self, visit: _PageSession) -> None:
-        for asked in visit.got:
-            with suppress(PlaywrightError):  # the browser lets go of bodies as it likes
-                response = await asked.response()
-                if (
-                    response is not None
-                    and response.status == 200
-                    and asked.redirected_from is None
-                ):
-                    self._scripts.put(
-                        asked.url, await response.all_headers(), await response.body()
-                    )
+    async def _cache_scripts(self, session: _PageSession) -> None:
+        for request in session.loaded_scripts:
+            with suppress(PlaywrightError):  # the browser may have dropped the body
+                response = await request.response()
+                if response is None or response.status != 200:
+                    continue
+                if request.redirected_from is None:
+                    headers, body = await response.all_headers(), await response.body()
+                    self._scripts.put(request.url, headers, body)
 
-    async def _answer(self, page: Page, visit: _PageSession, route: Route) -> None:
-        """Answers one request of the page."""
-        asked = route.request
+    async def _answer(self, page: Page, session: _PageSession, route: Route) -> None:
+        """Answer one request of the page."""
+        request = route.request
         with suppress(PlaywrightError):  # the page may be gone by now
-            if asked.is_navigation_request():
-                if asked.frame != page.main_frame:
-                    await route.abort("blockedbyclient")
-                elif visit.give():
-                    await route.fulfill(status=200, headers=dict(visit.headers), body=visit.body)
-                else:
-                    await route.fulfill(
-                        status=204
-                    )  # the page stays where it is; an abort would show an error in its place
+            if request.is_navigation_request():
+                await self._answer_navigation(page, session, route)
                 return
-            known = self._scripts.get(asked.url) if asked.resource_type == "script" else None
-            say = decide_request(
-                asked.resource_type, asked.method, asked.url, visit.url, visit.requests
+            script = self._cached_script(request)
+            action = decide_request(
+                request.resource_type, request.method, request.url, session.url, session.requests
             )
-            if say is RequestAction.EMPTY:
+            if action is RequestAction.EMPTY:
                 await route.fulfill(
                     status=200, content_type="text/css", headers=ALLOW_ANY_ORIGIN, body=""
                 )
-            elif say is RequestAction.REFUSE or not self._may_fetch(asked.url):
-                visit.refused += 1
+            elif action is RequestAction.REFUSE or not self._may_fetch(request.url):
+                session.refused += 1
                 await route.abort("blockedbyclient")
-            elif known is not None:
-                await route.fulfill(status=200, headers=dict(known.headers), body=known.body)
+            elif script is not None:
+                await route.fulfill(status=200, headers=dict(script.headers), body=script.body)
             else:
-                visit.requests += 1
-                visit.waits_for.add(asked)
-                self._tunnel.allow(*host_and_port(asked.url))
+                session.requests += 1
+                session.pending.add(request)
+                self._proxy.allow(*host_and_port(request.url))
                 await route.continue_()
 
-    def _refusal(self, visit: _PageSession, is_too_big: bool, is_late: bool) -> RequestRefused:
-        if self._tunnel.is_full:
-            return RequestRefused(
-                Reason.TOO_LARGE,
-                "the page and what it loads are larger than max_bytes",
-                Outcome.FAILED,
-            )
-        why = "the browser could not show it"
-        if is_too_big:
-            why = f"its scripts need more than {MAX_BROWSER_MB} MB of memory"
-        elif visit.has_crashed:
-            why = "the browser crashed on it"
-        elif is_late:
-            why = "it did not let go of the browser in the time of its scripts"
-        return RequestRefused(Reason.RENDER_FAILED, why, Outcome.FAILED)
+    async def _answer_navigation(self, page: Page, session: _PageSession, route: Route) -> None:
+        if route.request.frame != page.main_frame:
+            await route.abort("blockedbyclient")
+        elif session.take_delivery():
+            await route.fulfill(status=200, headers=dict(session.headers), body=session.body)
+        else:
+            # The page stays where it is. An abort would show an error page in its place.
+            await route.fulfill(status=204)
 
-    async def _give_up(self) -> None:
-        """Ends the browser, so that the next page begins with a new one."""
+    def _cached_script(self, request: PageRequest) -> CachedScript | None:
+        if request.resource_type != "script":
+            return None
+        return self._scripts.get(request.url)
+
+    def _refusal(
+        self, session: _PageSession, is_memory_exceeded: bool, is_late: bool
+    ) -> RequestRefused:
+        if self._proxy.is_full:
+            detail = "the page and what it loads are larger than max_bytes"
+            return RequestRefused(Reason.TOO_LARGE, detail, Outcome.FAILED)
+        detail = "the browser could not show it"
+        if is_memory_exceeded:
+            detail = f"its scripts need more than {MAX_BROWSER_MB} MB of memory"
+        elif session.has_crashed:
+            detail = "the browser crashed on it"
+        elif is_late:
+            detail = "its scripts did not end within their time limit"
+        return RequestRefused(Reason.RENDER_FAILED, detail, Outcome.FAILED)
+
+    async def _restart(self) -> None:
+        """End the browser, so that the next page starts a new one."""
         browser = getattr(self._handler, "browser", None)
         if browser is not None:
             with suppress(PlaywrightError, TimeoutError):
                 await asyncio.wait_for(browser.close(), GRACE_SECONDS)
         kill_all(descendant_processes())
-        until = time.monotonic() + GRACE_SECONDS
-        while (
-            hasattr(self._handler, "browser") and time.monotonic() < until
-        ):  # scrapy-playwright hears of it by and by
+        deadline = time.monotonic() + GRACE_SECONDS
+        # scrapy-playwright notices the end of the browser after a while.
+        while hasattr(self._handler, "browser") and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
-        if hasattr(self._handler, "browser"):  # its driver is gone, too
-            self._handler = self._driver()
+        if hasattr(self._handler, "browser"):  # its driver is gone too
+            self._handler = self._make_handler()
 
-    # how the browser is started, and how a page is opened
+    # How the browser is started, and how a page is opened
 
-    def _driver(self) -> Any:
-        """What drives the browser: scrapy-playwright's download handler, which is asked for rendered pages alone."""
+    def _make_handler(self) -> Any:
+        """The download handler of scrapy-playwright, which gets only the pages to render."""
         handler = ScrapyPlaywrightDownloadHandler.from_crawler(self._crawler)
         handler.config.target_closed_max_retries = 0
-        handler.config.launch_options = self._options()
+        handler.config.launch_options = self._launch_options()
         handler.browser_provider = LazyBrowserProvider(handler.config)
         return handler
 
-    def _options(self) -> dict[str, Any]:
-        """Background services of the browser reach nobody: the tunnel lets nothing through but what a page asked for."""
+    def _launch_options(self) -> dict[str, Any]:
+        """Options of the browser.
+
+        Its background services reach nobody: the proxy allows only what a page asked for.
+        """
+        environment = {"PATH": os.defpath, "TMPDIR": gettempdir(), "LANG": "C.UTF-8"}
         return {
             "executable_path": self._path,
-            "proxy": {"server": f"socks5://127.0.0.1:{self._port}", "bypass": "<-loopback>"},
-            "chromium_sandbox": os.geteuid() != 0,  # it refuses to run with it as root
+            "proxy": {"server": f"socks5://127.0.0.1:{self._proxy_port}", "bypass": "<-loopback>"},
+            "chromium_sandbox": os.geteuid() != 0,  # as root Chromium refuses to run with it
             "args": [
-                f"--user-agent={self._agent}",
-                "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # names are resolved in the tunnel
+                f"--user-agent={self._user_agent}",
+                # The proxy resolves names.
+                "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
                 "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
             ],
-            "env": {"PATH": os.defpath, "TMPDIR": gettempdir(), "LANG": "C.UTF-8"}
-            | dict.fromkeys(HOME_VARIABLES, NO_HOME),
-            "handle_sigint": False,  # who ends the crawl ends the browser
+            "env": environment | dict.fromkeys(HOME_VARIABLES, NO_HOME),
+            "handle_sigint": False,  # the end of the crawl ends the browser
             "handle_sigterm": False,
             "handle_sighup": False,
             "timeout": START_SECONDS * 1000,
         }
 
     def _cookies(self, url: str) -> list[Any]:
-        """Those of the Site's file, for the host of its page alone; one whose secret nobody filled in is not sent."""
+        """The cookies of the site file, for the page's own host only.
+
+        A cookie whose secret is not filled in is not sent.
+        """
         if not self._site.owns(url):
             return []
-        return [
-            {"name": name, "value": value, "url": url}
-            for name, value in self._site.cookies.items()
-            if "${" not in value
-        ]
+        cookies = []
+        for name, value in self._site.cookies.items():
+            if "${" not in value:
+                cookies.append({"name": name, "value": value, "url": url})
+        return cookies
 
-    def _orders(self) -> dict[str, Any]:
+    def _page_meta(self) -> dict[str, Any]:
+        """How scrapy-playwright opens a page: each one in a context of its own."""
         site = self._site
         context = {
             "service_workers": "block",
@@ -355,19 +407,19 @@ class Browser:
         return {
             "playwright": True,
             "playwright_include_page": True,
-            "playwright_context": f"page-{next(self._names)}",
+            "playwright_context": f"page-{next(self._context_numbers)}",
             "playwright_context_kwargs": context,
             "playwright_page_goto_kwargs": {"wait_until": "commit", "timeout": limit},
         }
 
 
 @contextmanager
-def _watched() -> Iterator[asyncio.Task[None]]:
-    """Watches the browser's memory. The task is done once that was too much, and the browser was ended."""
+def _memory_watch() -> Iterator[asyncio.Task[None]]:
+    """Watch the browser's memory. The task is done once that was too much and it was killed."""
 
     async def watch() -> None:
         while private_megabytes(descendant_processes()) <= MAX_BROWSER_MB:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(MEMORY_CHECK_SECONDS)
         kill_all(descendant_processes())
 
     task = asyncio.create_task(watch())

@@ -1,70 +1,72 @@
-"""Pages that only a browser can build, for Sites whose file says `render = true`.
+"""Renders pages in a browser, for Sites whose file says `render = true`.
 
-Promises that a story or section page which was fetched, by all the rules of a crawl, goes on as what its scripts made of it,
-one page at a time; and that its answer says so, and has no validators, since these speak of the bytes that the server sent. It
-stands farthest from the network, so that it sees answers that are decompressed and were not to be tried again.
+A story or section page is first fetched by all rules of a crawl. Then it is replaced by what its
+scripts make of it, one page at a time. The answer says so, and loses its validators, because they
+describe the bytes that the server sent.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
-from crawler.capture import (
-    RENDER_INFO_META,
-    RENDER_META,
-    VALIDATOR_HEADERS,
-    is_html,
-    parse_content_type,
-)
+from crawler.capture import RENDER_INFO_META, RENDER_META, VALIDATOR_HEADERS
+from crawler.http.network_guard import site_of
 from crawler.http.robots import RobotsGuard
 from crawler.rendering.browser import FORWARDED_HEADERS, Browser
+from pipeline.core.http_headers import is_html, parse_content_type
 
-NO_REFERER = {"referrer-policy": "same-origin"}  # other sites are not told which page it is
+NO_REFERER = {"referrer-policy": "same-origin"}  # other sites do not learn which page it is
 
 
 class RenderMiddleware:
-    """See the module's head."""
+    """Downloader middleware that renders pages.
+
+    It is farthest from the network, so that it sees answers that are decompressed and will not be
+    retried.
+
+    Args:
+        crawler: The running Scrapy crawler.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
         assert crawler.stats is not None
         self._crawler = crawler
         self._stats = crawler.stats
-        self._browser = Browser(crawler, _site(crawler), self._may_fetch)
-        self._turn = asyncio.Lock()
+        self._browser = Browser(crawler, site_of(crawler), self._may_fetch)
+        self._lock = asyncio.Lock()
         crawler.signals.connect(self._browser.close, signal=signals.engine_stopped)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> RenderMiddleware:
+        """Create the middleware. Scrapy calls this."""
         return cls(crawler)
 
     async def process_response(self, request: Request, response: Response) -> Response:
-        said = (response.headers.get("Content-Type") or b"").decode("ascii", "replace")
-        has_page = (
-            response.status in (200, 203) and response.body.strip() and is_html(said, response.body)
-        )
-        if not (request.meta.get(RENDER_META) and has_page):
+        """Render a page that has to be rendered. Scrapy calls this.
+
+        Raises:
+            RequestRefused: The page broke a limit.
+            ConfigError: The browser cannot be started.
+        """
+        content_type = (response.headers.get("Content-Type") or b"").decode("ascii", "replace")
+        if not request.meta.get(RENDER_META) or not _is_page(response, content_type):
             return response
-        given = {
-            name: (response.headers.get(name) or b"").decode("utf8", "replace")
-            for name in FORWARDED_HEADERS
-        }
-        async with self._turn:
-            body, rendered = await self._browser.render(
-                response.url,
-                response.body,
-                {name: value for name, value in given.items() if value} | NO_REFERER,
+        async with self._lock:
+            body, render_info = await self._browser.render(
+                response.url, response.body, _forwarded_headers(response) | NO_REFERER
             )
-        self._stats.inc_value("downloader/response_bytes", rendered.received - len(response.body))
-        request.meta[RENDER_INFO_META] = rendered
+        further_bytes = render_info.received - len(response.body)
+        self._stats.inc_value("downloader/response_bytes", further_bytes)
+        request.meta[RENDER_INFO_META] = render_info
         headers = response.headers.copy()
         for name in VALIDATOR_HEADERS:
             headers.pop(name, None)
-        headers["Content-Type"] = f"{parse_content_type(said)[0] or 'text/html'}; charset=utf-8"
+        media_type = parse_content_type(content_type)[0] or "text/html"
+        headers["Content-Type"] = f"{media_type}; charset=utf-8"
         return response.replace(body=body, headers=headers)
 
     def _may_fetch(self, url: str) -> bool:
@@ -72,5 +74,16 @@ class RenderMiddleware:
         return guard is None or guard.may_fetch(url)
 
 
-def _site(crawler: Crawler) -> Any:
-    return getattr(crawler.spider, "site")  # noqa: B009 - Scrapy knows it as a Spider, which has no site
+def _is_page(response: Response, content_type: str) -> bool:
+    if response.status not in (200, 203) or not response.body.strip():
+        return False
+    return is_html(content_type, response.body)
+
+
+def _forwarded_headers(response: Response) -> dict[str, str]:
+    headers = {}
+    for name in FORWARDED_HEADERS:
+        value = (response.headers.get(name) or b"").decode("utf8", "replace")
+        if value:
+            headers[name] = value
+    return headers

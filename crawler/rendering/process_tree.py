@@ -1,6 +1,6 @@
-"""The processes that a browser is made of: which there are, how much memory they take, and their end.
+"""The processes of a browser: lists them, measures their memory and kills them.
 
-Promises to see and to end only what descends from this process's own children. Where there is no `/proc`, it sees nothing.
+Only descendants of this process's own children are seen and killed. Without `/proc` none are seen.
 """
 
 from __future__ import annotations
@@ -12,35 +12,49 @@ from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
-PARENT = re.compile(rb"\) \S (\d+) ")  # in `stat`, behind a name that may hold anything
-OWN_PAGES = re.compile(rb"^Rss(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)
+PARENT_PID = re.compile(rb"\) \S (\d+) ")  # in `stat`, after a name that may hold anything
+PRIVATE_MEMORY = re.compile(rb"^Rss(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)
 
 
 def descendant_processes() -> tuple[int, ...]:
-    """The children of our children, and theirs: of Playwright's driver, which is our child, the browser."""
-    children = defaultdict[int, list[int]](list)
+    """Return the process ids of our children's children, and of all their descendants.
+
+    Our child is Playwright's driver; its child is the browser.
+    """
+    children = _children_by_parent()
+    waiting: list[int] = []
+    for child in children[os.getpid()]:
+        waiting += children[child]
+    descendants: list[int] = []
+    while waiting:
+        process = waiting.pop()
+        descendants.append(process)
+        waiting += children[process]
+    return tuple(descendants)
+
+
+def _children_by_parent() -> defaultdict[int, list[int]]:
+    children: defaultdict[int, list[int]] = defaultdict(list)
     for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            found = PARENT.search(path.read_bytes())
-            if found:
-                children[int(found.group(1))].append(int(path.parent.name))
-    todo, seen = [each for child in children[os.getpid()] for each in children[child]], list[int]()
-    while todo:
-        seen.append(todo.pop())
-        todo += children[seen[-1]]
-    return tuple(seen)
+        with suppress(OSError):  # the process has ended
+            parent = PARENT_PID.search(path.read_bytes())
+            if parent is not None:
+                children[int(parent.group(1))].append(int(path.parent.name))
+    return children
 
 
 def private_megabytes(processes: tuple[int, ...]) -> int:
-    """Memory that the processes do not share with files."""
-    total = 0
+    """Return the memory that the processes do not share with files, in MB."""
+    kilobytes = 0
     for process in processes:
         with suppress(OSError):
-            total += sum(map(int, OWN_PAGES.findall(Path(f"/proc/{process}/status").read_bytes())))
-    return total // 1024
+            status = Path(f"/proc/{process}/status").read_bytes()
+            kilobytes += sum(map(int, PRIVATE_MEMORY.findall(status)))
+    return kilobytes // 1024
 
 
 def kill_all(processes: tuple[int, ...]) -> None:
+    """Kill the processes."""
     for process in processes:
         with suppress(OSError):
             os.kill(process, signal.SIGKILL)

@@ -1,6 +1,6 @@
-"""Scripts that a page of tonight has brought already: asked for once in a Run, not once for each page.
+"""Scripts that a page of this Run has loaded before: fetched once in a Run, not once for each page.
 
-Promises bounded memory, and to keep nothing that its server says is not to be stored.
+Memory is limited, and nothing is cached that its server forbids to store.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-MAX_CACHE_BYTES: Final = 64 * 1024 * 1024  # bytes
+MAX_CACHE_BYTES: Final = 64 * 1024 * 1024
 REPLAYED_HEADERS: Final = (
-    "content-type", "access-control-allow-origin", "access-control-allow-credentials", "cross-origin-resource-policy",
-)  # fmt: skip
+    "content-type",
+    "access-control-allow-origin",
+    "access-control-allow-credentials",
+    "cross-origin-resource-policy",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class CachedScript:
-    """A script as it is answered again."""
+    """A script with the headers that are sent again."""
 
     headers: Mapping[str, str]
     body: bytes
@@ -26,28 +29,37 @@ class CachedScript:
 
 @dataclass
 class ScriptCache:
-    """See the module's head. Those that were asked for longest ago go first."""
+    """Cache scripts by URL. The least recently used ones are dropped first.
+
+    Args:
+        max_bytes: Size of all bodies together, at most.
+    """
 
     max_bytes: int = MAX_CACHE_BYTES
-    _kept: OrderedDict[str, CachedScript] = field(default_factory=OrderedDict)
+    _scripts: OrderedDict[str, CachedScript] = field(default_factory=OrderedDict)
     _size: int = 0
 
     def get(self, url: str) -> CachedScript | None:
-        found = self._kept.get(url)
-        if found is not None:
-            self._kept.move_to_end(url)
-        return found
+        """Return the script of a URL; None where it is not cached."""
+        script = self._scripts.get(url)
+        if script is not None:
+            self._scripts.move_to_end(url)
+        return script
 
     def put(self, url: str, headers: Mapping[str, str], body: bytes) -> None:
-        if (
-            "no-store" in headers.get("cache-control", "").lower()
-            or len(body) > self.max_bytes
-            or url in self._kept
-        ):
+        """Cache a script, unless it is too large or its server forbids that.
+
+        Args:
+            url: The URL.
+            headers: The response headers, in lower case.
+            body: The script.
+        """
+        is_forbidden = "no-store" in headers.get("cache-control", "").lower()
+        if is_forbidden or len(body) > self.max_bytes or url in self._scripts:
             return
-        self._kept[url] = CachedScript(
-            {name: headers[name] for name in REPLAYED_HEADERS if name in headers}, body
-        )
+        replayed = {name: headers[name] for name in REPLAYED_HEADERS if name in headers}
+        self._scripts[url] = CachedScript(replayed, body)
         self._size += len(body)
         while self._size > self.max_bytes:
-            self._size -= len(self._kept.popitem(last=False)[1].body)
+            _, oldest = self._scripts.popitem(last=False)
+            self._size -= len(oldest.body)

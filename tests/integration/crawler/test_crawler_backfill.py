@@ -93,8 +93,8 @@ def test_a_back_fill_reads_lists_by_date_to_their_end_and_those_of_days_that_are
     assert first.sql(
         "SELECT count(*) FROM page WHERE payload_id IS NOT NULL AND kind = 'story'"
     ) == [(8,)]
-    assert first.of("place")
-    assert {each["outcome"] for each in first.of("place")} == {"fetched"}, (
+    assert first.of("source")
+    assert {each["outcome"] for each in first.of("source")} == {"fetched"}, (
         "a day without a list is no trouble"
     )
     assert {path.removesuffix("page/2") for path in again} == set(paths[2:]), (

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from crawler import logs
-from pipeline.config.site import CrawlJob, Site
+from pipeline.config.site import Site
+from pipeline.process_messages import CrawlJob
 
 SITE = Site(
     id="courier",

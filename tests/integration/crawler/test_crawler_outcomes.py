@@ -193,7 +193,7 @@ def test_each_place_ends_with_its_outcome_and_reason(
     first: Crawl, path: str, fate: tuple[str, str]
 ) -> None:
     assert first.fate(path) == fate
-    told = [each for each in first.of("place") if each["url"].endswith(path)]
+    told = [each for each in first.of("source") if each["url"].endswith(path)]
     assert [(each["outcome"], each["reason"]) for each in told] == [fate], (
         "each place is asked once and told once"
     )

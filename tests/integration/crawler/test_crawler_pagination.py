@@ -31,7 +31,7 @@ def test_a_section_is_read_on_while_it_shows_what_is_new(tmp_path: Path) -> None
         "SELECT count(*) FROM page WHERE payload_id IS NOT NULL AND kind = 'story'"
     ) == [(6,)]
     assert [
-        (each["url"].removeprefix(site.url), each["outcome"]) for each in first.of("place")
+        (each["url"].removeprefix(site.url), each["outcome"]) for each in first.of("source")
     ] == [
         ("/city/", "fetched"),
         ("/city/page/2", "fetched"),

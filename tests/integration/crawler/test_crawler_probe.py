@@ -45,7 +45,7 @@ def begin(
     )
     errand["site"] |= {"url": keys.get("url", site.url + "/")}
     (folder / "out").mkdir(exist_ok=True)
-    described = {"errand": errand | {"database_url": ""}, "folder": str(folder / "out"), **more}
+    described = {"crawl_job": errand | {"database_url": ""}, "folder": str(folder / "out"), **more}
     child = subprocess.Popen(
         [*crawler, "probe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
@@ -56,12 +56,12 @@ def begin(
 
 
 def probe(site: LocalSite, folder: Path, **more: Any) -> ProbeResult:
-    child = begin(site, folder, children.CRAWLER, **more)
+    child = begin(site, folder, children.CRAWLER_COMMAND, **more)
     assert child.stdout is not None
     said = child.stdout.read()
     assert child.wait(timeout=30) == 0, said
     return ProbeResult.model_validate_json(
-        (folder / "out" / "findings.json").read_text(encoding="utf8")
+        (folder / "out" / "result.json").read_text(encoding="utf8")
     )
 
 
@@ -236,7 +236,7 @@ def test_a_site_that_is_known_is_asked_at_the_places_of_its_file(tmp_path: Path)
     with serving() as site:
         front(site)
         site.feed("/mine.xml", [site.story("/news/story-10001.html")])
-        found = probe(site, tmp_path, known=True, feeds=[site.url + "/mine.xml"])
+        found = probe(site, tmp_path, is_known_site=True, feeds=[site.url + "/mine.xml"])
     given = [place for place in found.sources if place.discovered_by is DiscoveryMethod.GIVEN]
     assert [place.kind for place in given] == [UrlKind.FEED, UrlKind.SECTION]
     assert site.paths.count("/mine.xml") == 1

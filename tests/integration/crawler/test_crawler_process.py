@@ -179,7 +179,7 @@ def test_a_crawl_delay_is_kept(tmp_path: Path) -> None:
 
 
 def refused(run: Crawl) -> set[tuple[str, str]]:
-    return {(each["outcome"], each["reason"]) for each in run.of("place")}
+    return {(each["outcome"], each["reason"]) for each in run.of("source")}
 
 
 def test_inner_addresses_are_refused_in_every_spelling_unless_the_site_allows_them(
@@ -198,7 +198,7 @@ def test_inner_addresses_are_refused_in_every_spelling_unless_the_site_allows_th
         feeds = [f"http://{host}:{site.port}/feed{number}.xml" for number, host in enumerate(hosts)]
         run = crawl(job(site, tmp_path, feeds=feeds, safety={"allow_private": False}), tmp_path)
     assert not site.seen, "not even robots.txt was asked for"
-    assert len(run.of("place")) == len(hosts)
+    assert len(run.of("source")) == len(hosts)
     assert refused(run) == {("refused", "blocked_address")}
 
 

@@ -111,7 +111,7 @@ def test_a_browser_that_does_not_start_ends_the_crawl_of_its_site_with_a_sentenc
     (error,) = run.of("error")
     assert (
         error["message"]
-        == "/bin/false: could not be started as a browser; the site's log has its last words"
+        == "/bin/false: could not be started as a browser; see the site's log"
     )
 
 
@@ -165,7 +165,7 @@ def test_a_hostile_page_gets_nowhere_and_the_next_one_finds_a_clean_browser() ->
     assert "more and more and" in met["grows"]["made"], "what comes to no rest is taken as it is"
     assert met["too-large"]["reason"] == "too_large"
     assert met["busy"]["reason"] == "render_failed"
-    assert met["busy"]["detail"] == "it did not let go of the browser in the time of its scripts"
+    assert met["busy"]["detail"] == "its scripts did not end within their time limit"
     assert "made by script" in met["after"]["made"]
     assert "<title>0</title>" in met["after"]["made"]
     assert "etag" not in met["after"]["headers"]

@@ -10,7 +10,7 @@ from scrapy import Request
 from scrapy.exceptions import DownloadFailedError, DownloadTimeoutError
 from scrapy.http import Headers, HtmlResponse
 
-from crawler.capture import capture_response, is_html, parse_content_type, stored_headers
+from crawler.capture import capture_response, stored_headers
 from crawler.http.fetch_errors import classify_error
 from crawler.http.network_guard import SiteHeaders
 from crawler.http.robots import product_token
@@ -25,6 +25,7 @@ from crawler.link_policy import (
 )
 from crawler.revisit import next_fetch_at, parse_retry_after
 from pipeline.config.site import Revisit, Site
+from pipeline.core.http_headers import is_html, parse_content_type
 from pipeline.core.ip_addresses import is_public_address
 from pipeline.core.models import Capture, DueUrl, Link, Outcome, Reason, UrlKind
 

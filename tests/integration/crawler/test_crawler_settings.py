@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from scrapy.core.engine import ExecutionEngine
@@ -11,9 +12,15 @@ from scrapy.crawler import Crawler
 from scrapy.settings import Settings
 from scrapy.settings import default_settings as defaults
 
+from crawler.archive_writer import ArchiveWriter
+from crawler.events import EventWriter
+from crawler.run import CrawlRun
 from crawler.scrapy_settings import settings_for
 from crawler.spider import NewsSpider
-from pipeline.config.site import CrawlJob, Politeness, Safety, Site
+from pipeline.config.site import Politeness, Safety, Site
+from pipeline.core.disk_space import DiskSpaceGuard
+from pipeline.process_messages import CrawlJob
+from pipeline.store.crawl.session import CrawlSession
 
 SITE = Site(
     id="h",
@@ -32,8 +39,10 @@ JOB = CrawlJob(
 @pytest.fixture(scope="module")
 def crawler() -> Iterator[Crawler]:
     crawler = Crawler(NewsSpider, Settings(settings_for(JOB)), init_reactor=True)
+    archive, events = cast("CrawlSession", None), cast("EventWriter", None)
+    run = CrawlRun(1, SITE, archive, ArchiveWriter(), events)
     crawler.spider = NewsSpider.from_crawler(
-        crawler, site=SITE, archive=None, desk=None, run=1, tell=None
+        crawler, run=run, disk_space=DiskSpaceGuard(Path(), 0)
     )
     crawler._apply_settings()
     crawler.engine = ExecutionEngine(crawler, lambda _: None)

@@ -1,0 +1,148 @@
+"""Crawls the story pages that are due: lease, fetch, decide when to come again, save."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from crawler.archive_writer import BATCH_SIZE
+from crawler.budgets import CrawlBudget
+from crawler.capture import apply_opt_outs
+from crawler.fetcher import PageFetcher
+from crawler.link_policy import decide_redirect_target, trusted_canonical_url
+from crawler.revisit import next_fetch_at
+from crawler.run import CrawlRun
+from crawler.scrapy_settings import MAX_REDIRECTS
+from pipeline.core.models import Capture, DueUrl, Link, Outcome, UrlKind
+from pipeline.core.urls import url_key
+from pipeline.store.crawl.session import FetchedPage
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleLimits:
+    """How many pages are leased and saved at a time."""
+
+    min_lease: int = 16  # pages leased at a time, at least
+    max_lease: int = 512
+    lease_seconds: float = 5.0  # a batch fetched in less time doubles the next lease
+    max_saves: int = 2 * BATCH_SIZE  # one batch is saved while the next one is fetched
+
+
+class ArticleCrawler:
+    """Crawl the story pages of a Site that are due.
+
+    Args:
+        run: The Run.
+        fetcher: Fetches the pages.
+        budget: Says when to stop.
+        limits: How many pages are leased and saved at a time.
+    """
+
+    def __init__(
+        self,
+        run: CrawlRun,
+        fetcher: PageFetcher,
+        budget: CrawlBudget,
+        limits: ArticleLimits | None = None,
+    ) -> None:
+        self._run = run
+        self._site = run.site
+        self._fetcher = fetcher
+        self._budget = budget
+        self._limits = limits or ArticleLimits()
+        self._leased: deque[DueUrl] = deque()
+        self._lease_lock = asyncio.Lock()
+        self._lease_size = max(self._limits.min_lease, 4 * self._site.politeness.concurrency)
+        self._leased_at = 0.0
+        self._redirects: dict[str, int] = {}  # redirects that led to a page, by its URL key
+        self._saves = set[asyncio.Task[None]]()
+        self._save_slots = asyncio.Semaphore(self._limits.max_saves)
+
+    async def crawl_next(self) -> bool:
+        """Fetch the next page and start to save it.
+
+        Returns:
+            False where no page is due any more, or the Run must stop.
+        """
+        due = await self._next_due()
+        if due is None:
+            return False
+        capture = await self._capture(due)
+        self._budget.record_fetch(capture)
+        await self._start_save(due, capture)
+        return True
+
+    async def _capture(self, due: DueUrl) -> Capture:
+        # The site file may have changed since the page was found.
+        decision = self._site.decide(Link(due.url), UrlKind.FEED)
+        if decision.reason:
+            return Capture(due.page_id, datetime.now(UTC), decision.outcome, decision.reason)
+        result = await self._fetcher.fetch(due, follow_redirects=False)
+        canonical_url = trusted_canonical_url(self._site, result.capture.canonical_url)
+        capture = replace(result.capture, canonical_url=canonical_url)
+        return self._limit_redirects(due, apply_opt_outs(capture, self._site.politeness))
+
+    def _limit_redirects(self, due: DueUrl, capture: Capture) -> Capture:
+        """Turn a redirect into a failure where too many led here. Some servers never end."""
+        redirects = self._redirects.pop(url_key(due.url), 0) + 1
+        if capture.outcome is not Outcome.REDIRECTED:
+            return capture
+        if redirects > MAX_REDIRECTS:
+            detail = f"more than {MAX_REDIRECTS} redirects in a row"
+            return replace(capture, outcome=Outcome.FAILED, detail=detail)
+        self._redirects[url_key(capture.location)] = redirects
+        return capture
+
+    async def _start_save(self, due: DueUrl, capture: Capture) -> None:
+        """Save in the background; wait only where many saves wait already."""
+        await self._save_slots.acquire()
+        done = {task for task in self._saves if task.done()}
+        self._saves -= done
+        await asyncio.gather(*done)  # raises what went wrong
+        task = asyncio.create_task(self._save(due, capture))
+        self._saves.add(task)
+        task.add_done_callback(lambda _: self._save_slots.release())
+
+    async def _save(self, due: DueUrl, capture: Capture) -> None:
+        redirect_decision = None
+        if capture.outcome is Outcome.REDIRECTED:
+            redirect_decision = decide_redirect_target(self._site, capture.location)
+        due_at = next_fetch_at(capture, due, self._site.revisit)
+        outcome = await self._run.save_article(FetchedPage(capture, due_at, redirect_decision))
+        self._run.events.page_fetched(due.url, capture, outcome)
+
+    async def drain_saves(self) -> None:
+        """Wait until all pages are saved. Raises what a save raised."""
+        while self._saves:
+            saves, self._saves = self._saves, set()
+            await asyncio.gather(*saves)
+
+    async def _next_due(self) -> DueUrl | None:
+        """The next leased page. Leases are small, because other pages wait while one is leased."""
+        if self._budget.should_stop():
+            return None
+        async with self._lease_lock:
+            if not self._leased and not await self._lease_batch():
+                await self.drain_saves()  # the target of a redirect is due once that is saved
+                await self._lease_batch()
+            return self._leased.popleft() if self._leased else None
+
+    async def _lease_batch(self) -> bool:
+        """Lease more pages, where some are due and the budget allows them."""
+        now = time.monotonic()
+        if now - self._leased_at < self._limits.lease_seconds:
+            self._lease_size = min(2 * self._lease_size, self._limits.max_lease)
+        self._leased_at = now
+        limit = min(self._lease_size, self._budget.pages_left)
+        if limit <= 0:
+            return False
+        batch = await self._run.lease_due(limit)
+        if not batch:
+            return False
+        self._leased.extend(batch)
+        self._budget.pages_leased += len(batch)
+        self._run.events.pages_leased(self._budget.pages_leased)
+        return True

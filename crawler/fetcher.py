@@ -1,0 +1,115 @@
+"""Fetches one page: from a due URL to a request, its response and a Capture.
+
+Requests are awaited and never enter Scrapy's scheduler. No queue, filter or lost callback can drop
+one, so each request ends where it was made.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+
+from crawler.capture import RENDER_META, capture_error, capture_response
+from crawler.http.fetch_errors import classify_error
+from pipeline.config.site import Site
+from pipeline.core.errors import NightdeskError
+from pipeline.core.models import Capture, DueUrl, Reason
+from pipeline.core.urls import without_credentials
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchResult:
+    """The Capture of one fetch; `response` is None where no answer came."""
+
+    capture: Capture
+    response: Response | None = None
+
+    @property
+    def final_url(self) -> str:
+        """The URL where redirects ended, without credentials; "" where no answer came."""
+        return "" if self.response is None else without_credentials(self.response.url)
+
+
+class PageFetcher:
+    """Fetch pages of one Site through Scrapy's downloader.
+
+    Args:
+        crawler: The running Scrapy crawler.
+        site: The Site; it says which kinds of pages a browser renders.
+    """
+
+    def __init__(self, crawler: Crawler, site: Site) -> None:
+        self._crawler = crawler
+        self._site = site
+
+    async def fetch(self, due: DueUrl, *, follow_redirects: bool) -> FetchResult:
+        """Fetch a page, with its validators.
+
+        Args:
+            due: The page.
+            follow_redirects: Whether redirects are followed. Otherwise a redirect is the outcome.
+
+        Returns:
+            The Capture, whatever the server does.
+
+        Raises:
+            NightdeskError: The browser cannot be started, which is not the page's fault.
+        """
+        fetched_at = datetime.now(UTC)
+        renders = self._site.renders(due.kind)
+        try:
+            request = build_request(due, follow_redirects=follow_redirects, renders=renders)
+            response = await self._crawler.engine.download_async(request)
+        except NightdeskError:
+            raise
+        except Exception as error:
+            fetch_error = classify_error(error)
+            if fetch_error.reason is Reason.INTERNAL:
+                log.exception("%s: fetching failed", without_credentials(due.url))
+            return FetchResult(capture_error(due, fetch_error, fetched_at))
+        capture = capture_response(
+            due,
+            response,
+            fetched_at,
+            conditional=_is_conditional(request),
+            agent=self._crawler.settings["ROBOTSTXT_USER_AGENT"],
+        )
+        return FetchResult(capture, response)
+
+
+def build_request(due: DueUrl, *, follow_redirects: bool, renders: bool) -> Request:
+    """Build the request for a page that is due.
+
+    Args:
+        due: The page.
+        follow_redirects: Whether redirects are followed. A story's redirect is an outcome of its
+            own, because its target has to be checked first.
+        renders: Whether a browser renders the page. Such a request has no validators: what the
+            server sends of a page that scripts build may stay the same for ever.
+
+    Raises:
+        ValueError: The URL cannot be requested.
+    """
+    headers: dict[str, str] = {}
+    meta: dict[str, Any] = {}
+    if due.etag and not renders:
+        headers["If-None-Match"] = due.etag
+    if due.last_modified and not renders:
+        headers["If-Modified-Since"] = due.last_modified
+    if not follow_redirects:
+        meta["dont_redirect"] = True
+    if renders:
+        meta[RENDER_META] = True
+    return Request(without_credentials(due.url), headers=headers, meta=meta)
+
+
+def _is_conditional(request: Request) -> bool:
+    return b"If-None-Match" in request.headers or b"If-Modified-Since" in request.headers
