@@ -1,1 +1,1 @@
-"""Where the store and the craft meet: crawls as child processes, cleaning in workers, and nights made of both."""
+"""What commands, the web app and cluster workers run: crawls, cleans, reviews and reports."""

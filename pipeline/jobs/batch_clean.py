@@ -1,8 +1,9 @@
-"""Cleaning without an archive: pages in, clean texts out, with a memory that lives as long as the batch.
+"""Clean pages without an archive: pages in, clean texts out.
 
-Promises the same craft and the same workers as an archive's own cleaning, all pages of one site treated as neighbours, and an
-answer for every page that came in, in the same order. Drafts wait in a temporary file, some kilobytes a page. What grows in
-memory is the site memory, about a hundred bytes for each different line and headline, whatever the number of pages it is on.
+All pages of one site form a profile, which lives as long as the batch. Every page gives a result,
+in the order of the input. Extracted pages wait in a temporary file of some kilobytes a page. Only
+the profile grows in memory: about a hundred bytes for each different line and headline, however
+many pages it stands on.
 """
 
 from __future__ import annotations
@@ -35,18 +36,32 @@ from pipeline.core.models import (
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.clean.types import PendingPayload
 
-MAX_PAGES_PER_LINE: Final = 8  # pages remembered for one line, as in an archive
-COUNTED: Final = boilerplate_keys.GRADES[-1]
-BUFFER: Final = 1 << 20
-SIZES = Struct(">III")
-_DRAFT = TypeAdapter(ExtractedPage)
+MAX_PAGES_PER_LINE: Final = 8  # that the profile stores, as in an archive
+MAX_COUNTED_PAGES: Final = boilerplate_keys.FREQUENCY_STEPS[-1]
+BUFFER_BYTES: Final = 1 << 20
+RECORD_SIZES = Struct(">III")
+_EXTRACTED_PAGE = TypeAdapter(ExtractedPage)
 
-Progress = Callable[[str, int], None]  # (stage, pages done)
+BatchProgressCallback = Callable[[str, int], None]
+"""Receives the stage and the number of pages that are done."""
+
+PageNumbers = int | tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class InputPage:
-    """One page that came in. `where` names file and line for people; `folder` is the site of a page that names none."""
+    """One page of the input.
+
+    Attributes:
+        id: Identifies the page in the output.
+        location: Its file and line, for messages.
+        site: Its site, if known.
+        url: Its URL, if known.
+        body: Its bytes.
+        charset: Its charset by the HTTP header, if known.
+        fetched_at: When it was fetched, if known.
+        fallback_site: Its site if neither `site` nor a URL says it.
+    """
 
     id: str | int
     location: str
@@ -60,7 +75,7 @@ class InputPage:
 
 @dataclass(frozen=True, slots=True)
 class CleanedPage:
-    """One page that goes out."""
+    """One page of the output: its id, its site, its extracted page and its clean result."""
 
     id: str | int
     site: str
@@ -69,170 +84,200 @@ class CleanedPage:
 
 
 class BatchProfile:
-    """The memory of a batch: which lines and headlines stand on which pages of their site."""
+    """The profiles of the sites of a batch: which lines and headlines stand on which pages."""
 
     def __init__(self) -> None:
-        self._lines: dict[int, int | tuple[int, ...]] = {}
-        self._headlines: dict[int, int | tuple[int, ...]] = {}
+        self._lines: dict[int, PageNumbers] = {}
+        self._headlines: dict[int, PageNumbers] = {}
 
     def add(self, site: str, page: int, lines: Iterable[int], headlines: Iterable[int]) -> None:
-        """Adds what a page shows."""
-        mask = boilerplate_keys.key_of_normalized(site)
-        for known, keys in ((self._lines, lines), (self._headlines, headlines)):
-            for key in keys:
-                _add(known, key ^ mask, page)
+        """Add what a page shows.
+
+        Args:
+            site: The site of the page.
+            page: The number of the page.
+            lines: The keys of its lines.
+            headlines: The keys of its headlines.
+        """
+        site_key = boilerplate_keys.key_of_normalized(site)
+        for key in lines:
+            _add_page(self._lines, key ^ site_key, page)
+        for key in headlines:
+            _add_page(self._headlines, key ^ site_key, page)
 
     def line_stats(self, site: str, page: int, lines: Iterable[int]) -> dict[int, LineStats]:
-        """What other pages of the site say of a page's lines."""
-        mask = boilerplate_keys.key_of_normalized(site)
-        facts = {}
+        """Return what the other pages of a site say of a page's lines, by the key of the line."""
+        site_key = boilerplate_keys.key_of_normalized(site)
+        stats = {}
         for key in lines:
-            pages = _others(self._lines.get(key ^ mask, page), page)
-            headline = _others(self._headlines.get(key ^ mask, page), page) > 0
-            if pages or headline:
-                facts[key] = LineStats(min(pages, COUNTED), headline)
-        return facts
+            pages = _count_others(self._lines.get(key ^ site_key, page), page)
+            is_headline = _count_others(self._headlines.get(key ^ site_key, page), page) > 0
+            if pages or is_headline:
+                stats[key] = LineStats(min(pages, MAX_COUNTED_PAGES), is_headline)
+        return stats
 
 
-def _add(known: dict[int, int | tuple[int, ...]], key: int, page: int) -> None:
-    """A line that stands on one page, as most do, costs no list."""
-    pages = known.setdefault(key, page)
+def _add_page(pages_by_key: dict[int, PageNumbers], key: int, page: int) -> None:
+    """Add a page to a line. A line that stands on one page, as most do, costs no tuple."""
+    pages = pages_by_key.setdefault(key, page)
     if isinstance(pages, int):
         if pages != page:
-            known[key] = (pages, page)
+            pages_by_key[key] = (pages, page)
     elif len(pages) < MAX_PAGES_PER_LINE and page not in pages:
-        known[key] = (*pages, page)
+        pages_by_key[key] = (*pages, page)
 
 
-def _others(pages: int | tuple[int, ...], page: int) -> int:
-    return int(pages != page) if isinstance(pages, int) else sum(other != page for other in pages)
+def _count_others(pages: PageNumbers, page: int) -> int:
+    if isinstance(pages, int):
+        return int(pages != page)
+    return sum(other != page for other in pages)
 
 
 class PageBatch(AbstractContextManager["PageBatch"]):
-    """Pages that are drafted once and may be struck more than once. Raises DiskError where the temporary folder is full."""
+    """Pages that are extracted once and can be cleaned several times.
+
+    Attributes:
+        pages: The number of pages that are extracted.
+    """
 
     def __init__(self) -> None:
         self.pages = 0
-        self._neighbours = BatchProfile()
-        self._numbers: dict[
-            int, int
-        ] = {}  # of addresses: a page that was fetched twice is no neighbour of itself
-        self._spool = tempfile.TemporaryFile(prefix="nightdesk-", buffering=BUFFER)  # noqa: SIM115  closed with the batch
+        self._profile = BatchProfile()
+        # By the hash of the URL. A page that was fetched twice must not count as two pages.
+        self._numbers: dict[int, int] = {}
+        # Closed with the batch.
+        self._spool = tempfile.TemporaryFile(prefix="nightdesk-", buffering=BUFFER_BYTES)  # noqa: SIM115
 
     def __exit__(self, *_: object) -> None:
         self._spool.close()
 
     def extract(self, inputs: Iterable[InputPage], workers: WorkerPool) -> Iterator[int]:
-        """Takes all pages in; yields how many are drafted."""
-        waiting: deque[InputPage] = deque()
+        """Extract all pages.
 
-        def payloads() -> Iterator[PendingPayload]:
+        Yields:
+            The number of pages that are extracted so far.
+
+        Raises:
+            DiskError: The temporary folder is full.
+        """
+        waiting = deque[InputPage]()
+
+        def load_payloads() -> Iterator[PendingPayload]:
             for number, page in enumerate(inputs):
                 waiting.append(page)
                 yield PendingPayload(RawPage(number, page.body, page.charset, "text/html"), ())
 
-        for _, draft in workers.extract(payloads()):
-            self._keep(waiting.popleft(), draft)
+        for _, extracted_page in workers.extract(load_payloads()):
+            self._add(waiting.popleft(), extracted_page)
             self.pages += 1
             yield self.pages
 
-    def _keep(self, page: InputPage, draft: ExtractedPage) -> None:
-        site = page.site or _host(page.url) or _host(draft.metadata.canonical_url) or page.fallback_site
-        number = self._numbers.setdefault(hash(page.url), self.pages) if page.url else self.pages
-        lines = array("q", boilerplate_keys.line_keys(draft, draft.metadata.title))
-        self._neighbours.add(
-            site, number, lines, boilerplate_keys.headline_keys(draft.metadata, AnnouncedMetadata())
-        )
-        visit = page.fetched_at.isoformat() if page.fetched_at else ""
-        head = json.dumps([page.id, site, number, visit]).encode()
-        parts = (head, lines.tobytes(), _DRAFT.dump_json(draft))
+    def _add(self, page: InputPage, extracted: ExtractedPage) -> None:
+        metadata = extracted.metadata
+        site = page.site or _host(page.url) or _host(metadata.canonical_url) or page.fallback_site
+        number = self.pages
+        if page.url:
+            number = self._numbers.setdefault(hash(page.url), number)
+        lines = array("q", boilerplate_keys.line_keys(extracted, metadata.title))
+        headlines = boilerplate_keys.headline_keys(metadata, AnnouncedMetadata())
+        self._profile.add(site, number, lines, headlines)
+        fetched_at = page.fetched_at.isoformat() if page.fetched_at else ""
+        head = json.dumps([page.id, site, number, fetched_at]).encode()
+        parts = (head, lines.tobytes(), _EXTRACTED_PAGE.dump_json(extracted))
         try:
-            self._spool.write(b"".join((SIZES.pack(*map(len, parts)), *parts)))
+            self._spool.write(b"".join((RECORD_SIZES.pack(*map(len, parts)), *parts)))
         except OSError as error:
             raise DiskError(
-                f"{tempfile.gettempdir()}: the drafts cannot be kept ({error.strerror}); TMPDIR names another folder"
+                f"{tempfile.gettempdir()}: the extracted pages cannot be kept"
+                f" ({error.strerror}); TMPDIR names another folder"
             ) from None
 
     def clean(self, cleaning: CleaningOptions | None = None) -> Iterator[CleanedPage]:
-        """What becomes of all pages, in their order."""
-        cleaning, now = cleaning or CleaningOptions(), datetime.now(UTC)
+        """Clean all pages, in the order of the input.
+
+        Args:
+            cleaning: The options of the rules. By default, those of a site without any.
+        """
+        options, now = cleaning or CleaningOptions(), datetime.now(UTC)
         self._spool.seek(0)
         for _ in range(self.pages):
-            head, keys, packed = (
-                self._spool.read(size) for size in SIZES.unpack(self._spool.read(SIZES.size))
-            )
-            name, site, number, visit = json.loads(head)
+            sizes = RECORD_SIZES.unpack(self._spool.read(RECORD_SIZES.size))
+            head, line_bytes, page_json = (self._spool.read(size) for size in sizes)
+            page_id, site, number, fetched_at = json.loads(head)
             lines = array("q")
-            lines.frombytes(keys)
-            facts = self._neighbours.line_stats(site, number, lines)
-            draft = _DRAFT.validate_json(packed)
-            yield CleanedPage(
-                name,
-                site,
-                draft,
-                _strike(draft, facts, cleaning, datetime.fromisoformat(visit) if visit else now),
+            lines.frombytes(line_bytes)
+            extracted = _EXTRACTED_PAGE.validate_json(page_json)
+            result = apply_rules.clean_document(
+                extracted,
+                line_stats=self._profile.line_stats(site, number, lines),
+                announced=AnnouncedMetadata(),
+                cleaning=options,
+                language_hint="",
+                timezone="UTC",
+                fetched_at=datetime.fromisoformat(fetched_at) if fetched_at else now,
             )
+            yield CleanedPage(page_id, site, extracted, result)
+
+
+def clean_batch(
+    inputs: Iterable[InputPage], workers: WorkerPool, progress: BatchProgressCallback
+) -> Iterator[CleanedPage]:
+    """Clean pages.
+
+    The first result comes when all pages are extracted, because each page can say something about
+    the lines of the others.
+
+    Args:
+        inputs: The pages.
+        workers: The processes that extract.
+        progress: Receives the progress.
+
+    Raises:
+        DiskError: The temporary folder is full.
+    """
+    with PageBatch() as batch:
+        for done in batch.extract(inputs, workers):
+            progress("extracting", done)
+        for done, page in enumerate(batch.clean(), 1):
+            yield page
+            progress("cleaning", done)
+
+
+def to_json(page: CleanedPage) -> dict[str, Any]:
+    """Return a page as one line of JSON output."""
+    result, blocks = page.result, page.extracted_page.blocks
+    removed_lines = []
+    for removed in result.removed:
+        text = blocks[removed.index].text
+        removed_lines.append({"text": text, "rule": removed.rule, "why": removed.why})
+    return {
+        "id": page.id,
+        "text": result.text,
+        **_metadata_json(result.metadata),
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "removed": removed_lines,
+    }
 
 
 def _host(url: str) -> str:
     try:
         return (urlsplit(url).hostname or "").removeprefix("www.")
-    except ValueError:  # an address that is none, as in http://[
+    except ValueError:  # not a URL, for example http://[
         return ""
 
 
-def _strike(
-    draft: ExtractedPage, facts: dict[int, LineStats], cleaning: CleaningOptions, fetched_at: datetime
-) -> CleanResult:
-    return apply_rules.clean_document(
-        draft,
-        line_stats=facts,
-        announced=AnnouncedMetadata(),
-        cleaning=cleaning,
-        language_hint="",
-        timezone="UTC",
-        fetched_at=fetched_at,
-    )
-
-
-def clean_batch(inputs: Iterable[InputPage], workers: WorkerPool, progress: Progress) -> Iterator[CleanedPage]:
-    """Cleans all pages. The first comes out when the last has come in, since any page may teach of any other."""
-    with PageBatch() as batch:
-        for done in batch.extract(inputs, workers):
-            progress("extracting", done)
-        for done, output in enumerate(batch.clean(), 1):
-            yield output
-            progress("cleaning", done)
-
-
-def to_json(output: CleanedPage) -> dict[str, Any]:
-    """One line of the answer."""
-    made, blocks = output.result, output.extracted_page.blocks
-    return {
-        "id": output.id,
-        "text": made.text,
-        **_said(made.metadata),
-        "outcome": made.outcome,
-        "reason": made.reason,
-        "struck": [
-            {"text": blocks[each.index].text, "rule": each.rule, "why": each.why}
-            for each in made.removed
-        ],
-    }
-
-
-def _said(metadata: Metadata) -> dict[str, Any]:
-    """What is known of the story besides its text."""
+def _metadata_json(metadata: Metadata) -> dict[str, Any]:
     modified = metadata.modified_local
     return {
         "title": metadata.title,
         "authors": list(metadata.authors),
         "date": _date(metadata),
         "date_source": metadata.published_source,
-        "date_certainty": metadata.published_confidence,
+        "date_confidence": metadata.published_confidence,
         "modified": modified.isoformat() if modified else None,
         "modified_source": metadata.modified_source,
-        "modified_certainty": metadata.modified_confidence,
+        "modified_confidence": metadata.modified_confidence,
         "language": metadata.language,
         "section": metadata.section,
         "tags": list(metadata.tags),
@@ -245,14 +290,14 @@ def _said(metadata: Metadata) -> dict[str, Any]:
 
 
 def _date(metadata: Metadata) -> str | None:
-    """The date of publication, as precise as it is known, on the clock of the page. Where that clock is on another day than the
-    one which the page shows, only the day is said."""
+    """Return the date of publication, as precise as it is known, in the page's local time.
+
+    If the local time is on another day than the page shows, the result is only that day.
+    """
     local = metadata.published_local
     if local is None:
         return None
     day = metadata.published_day or local.date()
-    return (
-        local.isoformat()
-        if metadata.published_precision != "day" and day == local.date()
-        else day.isoformat()
-    )
+    if metadata.published_precision != "day" and day == local.date():
+        return local.isoformat()
+    return day.isoformat()

@@ -1,164 +1,234 @@
-"""What a clean, a review or a rollback changes of a Page, as people want to see it: lines lost with the rule that strikes them,
-lines won, metadata that are other than before.
+"""What a clean, a review or a rollback changes of one page, in a form for people.
 
-Promises pure functions over what the shelf hands out; nothing is read or written here.
+A change names the lines that are lost with the rules that remove them, the lines that are gained,
+and the metadata that differ. Everything here is a pure function.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import SequenceMatcher
+from typing import NamedTuple
 
+from pipeline.cleaning.clean_page import results_with_status
 from pipeline.cleaning.regression_guard import is_same_article
 from pipeline.core.models import Block, CleanResult, Metadata, Outcome, Reason, ResultStatus
-from pipeline.store.clean.types import CleanOutcome, CleanInput, StoredResult, ReviewInput
+from pipeline.store.clean.types import CleanInput, CleanOutcome, ReviewInput, StoredResult
 
-NOT_EXTRACTED = "not extracted"  # no rule: the extractors do not find this line, or the new bytes do not hold it
-_FIELDS = tuple(field.name for field in fields(Metadata) if field.compare)
+# Instead of a rule: the extractors do not find the line, or the new bytes do not hold it.
+NOT_EXTRACTED = "not extracted"
+_COMPARED_FIELDS = tuple(field.name for field in fields(Metadata) if field.compare)
 
 
 @dataclass(frozen=True, slots=True)
 class LostLine:
-    """A line that is lost, and the Rule that strikes it."""
+    """A line that is lost, and the rule that removes it."""
 
+    text: str
+    rule: str
+
+
+class MetadataChange(NamedTuple):
+    """A field of the metadata that differs, with its values as text."""
+
+    field: str
+    before: str
+    after: str
+
+
+class DiffLine(NamedTuple):
+    """A line of a diff: its sign (" ", "-" or "+"), its text, and the rule that removes it."""
+
+    sign: str
     text: str
     rule: str
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one Page. Of one that is held, what would become of it."""
+    """What becomes of one page; for a page that is held, what would become of it.
+
+    Attributes:
+        page_id: The page.
+        url: Its URL.
+        title: The title of its article.
+        outcome: How the clean or the review ended.
+        reason: Why.
+        before: The outcome of the result so far: whether the page was an article.
+        after: The outcome of the new result.
+        lost: Lines that the article loses.
+        gained: Lines that the article gains.
+        metadata: The metadata that differ.
+        diff: The whole text as a diff.
+    """
 
     page_id: int
     url: str
     title: str
     outcome: Outcome
     reason: Reason
-    before: Outcome | None = None  # whether it was an article
+    before: Outcome | None = None
     after: Outcome | None = None
     lost: tuple[LostLine, ...] = ()
     gained: tuple[str, ...] = ()
-    metadata: tuple[tuple[str, str, str], ...] = ()  # (field, before, after)
-    diff: tuple[tuple[str, str, str], ...] = ()  # (" ", "-" or "+", line, rule)
+    metadata: tuple[MetadataChange, ...] = ()
+    diff: tuple[DiffLine, ...] = ()
 
     @property
     def differs(self) -> bool:
-        """Whether the article is another one than before."""
+        """Tell whether the article differs from the one before."""
         return self.before is not self.after or bool(self.diff or self.metadata)
 
 
-def results_with_status(results: Iterable[StoredResult], standing: ResultStatus) -> dict[int, CleanResult]:
-    """The results of one standing, by Payload."""
-    return {each.payload_id: each.extraction for each in results if each.standing is standing}
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Two results of a page, of which either may be missing."""
+
+    old: CleanResult | None
+    new: CleanResult | None
+    new_blocks: Sequence[Block]
 
 
-def rejected_results(results: Iterable[StoredResult]) -> dict[int, list[CleanResult]]:
-    """Results that somebody refused, by Payload."""
-    found: dict[int, list[CleanResult]] = defaultdict(list)
-    for each in results:
-        if each.standing is ResultStatus.REJECTED:
-            found[each.payload_id].append(each.extraction)
-    return found
+def change_by_clean(page: CleanInput, cleaned: CleanOutcome) -> Change:
+    """Return what a clean changes of a page.
 
-
-def change_by_clean(material: CleanInput, cleaned: CleanOutcome) -> Change:
-    """What a clean changes of a Page: the Article that was against the one that is now, or against the one that is held."""
-    stands = results_with_status(material.results, ResultStatus.ACCEPTED)
+    The change is from the current article to the new one, or to the one that is held.
+    """
+    current = results_with_status(page.results, ResultStatus.ACCEPTED)
     made = {new.payload_id: new.result for new in cleaned.held or cleaned.results}
-    payload = _spoken_for(cleaned, made)
-    old = stands.get(
-        payload if cleaned.held or material.before is None else material.before.payload_id
-    )
-    new = made.get(payload) or stands[payload]
-    blocks = (
-        next(met.draft.blocks for met in material.met if met.payload_id == payload)
-        if payload in made
-        else ()
-    )
-    return compare(
-        material.page_id, material.url, (cleaned.outcome, cleaned.reason), old, new, blocks
-    )
-
-
-def _spoken_for(cleaned: CleanOutcome, made: Mapping[int, CleanResult]) -> int:
-    """The Payload that the Page is judged by."""
-    if cleaned.held:
-        return cleaned.payload_id if cleaned.payload_id in made else cleaned.held[-1].payload_id
-    return cleaned.revisions[-1].payload_id if cleaned.revisions else cleaned.payload_id
+    payload_id = _deciding_payload(cleaned, made)
+    old_payload_id = payload_id
+    if not cleaned.held and page.previous is not None:
+        old_payload_id = page.previous.payload_id
+    blocks: Sequence[Block] = ()
+    if payload_id in made:
+        blocks = _extracted_blocks(page, payload_id)
+    new = made.get(payload_id) or current[payload_id]
+    results = _Comparison(current.get(old_payload_id), new, blocks)
+    return _compare(page.page_id, page.url, (cleaned.outcome, cleaned.reason), results)
 
 
 def change_by_review(
-    page: ReviewInput, old: StoredResult | None, new: StoredResult | None, how: tuple[Outcome, Reason]
+    page: ReviewInput,
+    old: StoredResult | None,
+    new: StoredResult | None,
+    outcome: tuple[Outcome, Reason],
 ) -> Change:
-    """What choosing another result changes of a Page."""
-    one = old.extraction if old else None
-    other = new.extraction if new else None
-    return compare(page.page_id, page.url, how, one, other, new.blocks if new else ())
+    """Return what the choice of another result changes of a page."""
+    results = _Comparison(
+        old.result if old else None, new.result if new else None, new.blocks if new else ()
+    )
+    return _compare(page.page_id, page.url, outcome, results)
 
 
-def compare(
-    page: int,
-    url: str,
-    how: tuple[Outcome, Reason],
-    old: CleanResult | None,
-    new: CleanResult | None,
-    blocks: Sequence[Block],
+def _deciding_payload(cleaned: CleanOutcome, made: Mapping[int, CleanResult]) -> int:
+    """Return the payload that the outcome of the page is about."""
+    if cleaned.held:
+        if cleaned.payload_id in made:
+            return cleaned.payload_id
+        return cleaned.held[-1].payload_id
+    if cleaned.revisions:
+        return cleaned.revisions[-1].payload_id
+    return cleaned.payload_id
+
+
+def _extracted_blocks(page: CleanInput, payload_id: int) -> Sequence[Block]:
+    for period in page.periods:
+        if period.payload_id == payload_id:
+            return period.extracted.blocks
+    raise LookupError(f"page {page.page_id} has no payload {payload_id}")
+
+
+def _compare(
+    page_id: int, url: str, outcome: tuple[Outcome, Reason], results: _Comparison
 ) -> Change:
-    """Two results of a Page side by side; `blocks` are those that the new one was struck from."""
-    one, other = _lines(old), _lines(new)
-    title = next((each.metadata.title for each in (new, old) if each and each.metadata.title), "")
-    before, after = (each.outcome if each else None for each in (old, new))
-    if one == other and (old is None or new is None or is_same_article(old, new)):
-        return Change(page, url, title, *how, before, after)
-    rules = _rules(new, blocks)
-    diff = tuple(_diff(one, other, rules))
-    lost, won = Counter(one) - Counter(other), Counter(other) - Counter(one)
-    gone = tuple(LostLine(line, rules.get(line, NOT_EXTRACTED)) for line in lost.elements())
-    metadata = _metadata(old, new) if old and new else ()
+    old, new = results.old, results.new
+    change = Change(
+        page_id,
+        url,
+        _title(results),
+        *outcome,
+        before=old.outcome if old else None,
+        after=new.outcome if new else None,
+    )
+    old_lines, new_lines = _article_lines(old), _article_lines(new)
+    if old_lines == new_lines and (old is None or new is None or is_same_article(old, new)):
+        return change
+    rules = _rules_by_line(new, results.new_blocks)
+    lost = []
+    for line in (Counter(old_lines) - Counter(new_lines)).elements():
+        lost.append(LostLine(line, rules.get(line, NOT_EXTRACTED)))
+    gained = Counter(new_lines) - Counter(old_lines)
     return Change(
-        page, url, title, *how, before, after, gone, tuple(won.elements()), metadata, diff
+        page_id,
+        url,
+        change.title,
+        *outcome,
+        change.before,
+        change.after,
+        tuple(lost),
+        tuple(gained.elements()),
+        tuple(_metadata_changes(old, new)) if old and new else (),
+        tuple(_diff(old_lines, new_lines, rules)),
     )
 
 
-def _lines(result: CleanResult | None) -> list[str]:
-    """The text as far as it is an Article's."""
-    is_article = result is not None and result.outcome is Outcome.ARCHIVED
-    return result.text.split("\n") if is_article and result is not None else []
+def _title(results: _Comparison) -> str:
+    for result in (results.new, results.old):
+        if result is not None and result.metadata.title:
+            return result.metadata.title
+    return ""
 
 
-def _rules(result: CleanResult | None, blocks: Sequence[Block]) -> dict[str, str]:
-    """Line → the Rule that strikes it."""
+def _article_lines(result: CleanResult | None) -> list[str]:
+    """Return the lines of the text, or none if the result is no article."""
+    if result is None or result.outcome is not Outcome.ARCHIVED:
+        return []
+    return result.text.split("\n")
+
+
+def _rules_by_line(result: CleanResult | None, blocks: Sequence[Block]) -> dict[str, str]:
+    """Return the rule that removes each line.
+
+    If the result is no article, its reason stands for the lines that no rule removes.
+    """
     if result is None:
         return {}
-    found = {
-        blocks[strike.index].text: strike.rule
-        for strike in result.removed
-        if strike.index < len(blocks)
-    }
+    rules = {}
+    for removed in result.removed:
+        if removed.index < len(blocks):
+            rules[blocks[removed.index].text] = removed.rule
     if result.outcome is not Outcome.ARCHIVED:
-        found |= {block.text: str(result.reason) for block in blocks if block.text not in found}
-    return found
+        for block in blocks:
+            rules.setdefault(block.text, str(result.reason))
+    return rules
 
 
 def _diff(
-    one: Sequence[str], other: Sequence[str], rules: Mapping[str, str]
-) -> Iterator[tuple[str, str, str]]:
-    for what, start, end, begin, stop in SequenceMatcher(
-        None, one, other, autojunk=False
-    ).get_opcodes():
-        if what == "equal":
-            yield from ((" ", line, "") for line in one[start:end])
-        else:
-            yield from (("-", line, rules.get(line, NOT_EXTRACTED)) for line in one[start:end])
-            yield from (("+", line, "") for line in other[begin:stop])
+    old_lines: Sequence[str], new_lines: Sequence[str], rules: Mapping[str, str]
+) -> Iterator[DiffLine]:
+    matcher = SequenceMatcher(None, old_lines, new_lines, autojunk=False)
+    for tag, old_start, old_end, new_start, new_end in matcher.get_opcodes():
+        if tag == "equal":
+            for line in old_lines[old_start:old_end]:
+                yield DiffLine(" ", line, "")
+            continue
+        for line in old_lines[old_start:old_end]:
+            yield DiffLine("-", line, rules.get(line, NOT_EXTRACTED))
+        for line in new_lines[new_start:new_end]:
+            yield DiffLine("+", line, "")
 
 
-def _metadata(old: CleanResult, new: CleanResult) -> tuple[tuple[str, str, str], ...]:
-    pairs = ((name, getattr(old.metadata, name), getattr(new.metadata, name)) for name in _FIELDS)
-    return tuple((name, _plain(one), _plain(other)) for name, one, other in pairs if one != other)
+def _metadata_changes(old: CleanResult, new: CleanResult) -> Iterator[MetadataChange]:
+    for name in _COMPARED_FIELDS:
+        before, after = getattr(old.metadata, name), getattr(new.metadata, name)
+        if before != after:
+            yield MetadataChange(name, _as_text(before), _as_text(after))
 
 
-def _plain(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value or "")
+def _as_text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(value or "")

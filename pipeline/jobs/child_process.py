@@ -1,6 +1,6 @@
-"""The crawler's child processes: started, listened to, and seen off.
+"""Run the crawler as a child process.
 
-Promises that a child is gone when its caller is, whatever the caller ended by, and that its last words are kept.
+A child never outlives the call that started it, however that call ends.
 """
 
 from __future__ import annotations
@@ -10,64 +10,93 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-CRAWLER: tuple[str, ...] = (
-    sys.executable,
-    "-P",
-    "-m",
-    "crawler",
-)  # -P: another `crawler` in the working folder is not ours
-LAST_WORDS = 15.0  # seconds that an ended child has to close its Run
-LINE = 1 << 20  # bytes of one event at the most
+# -P: a folder `crawler` in the working directory must not be imported instead of ours.
+CRAWLER_COMMAND: tuple[str, ...] = (sys.executable, "-P", "-m", "crawler")
+TERMINATE_SECONDS = 15.0  # that a terminated child has to close its run
+MAX_EVENT_BYTES = 1 << 20
+STDERR_TAIL_BYTES = 2000
 
-Take = Callable[[dict[str, Any]], None]
+EventCallback = Callable[[dict[str, Any]], None]
+"""Receives an event that the child printed as a JSON line."""
 
 
-async def run_child(job: str, take: Take, limit: float, *words: str) -> tuple[int, str]:
-    """Gives a child its job, takes what it tells, and returns its exit code and last words on standard error. Raises
-    TimeoutError after `limit` seconds, when the child is gone."""
+@dataclass(frozen=True, slots=True)
+class ChildExit:
+    """How a child process ended: its exit code and the end of its standard error."""
+
+    code: int = 0
+    stderr: str = ""
+
+    @property
+    def last_line(self) -> str:
+        """Return the last line that the child wrote to standard error."""
+        lines = self.stderr.strip().splitlines()
+        return lines[-1] if lines else ""
+
+
+async def run_child(
+    job: str, on_event: EventCallback, seconds: float, *arguments: str
+) -> ChildExit:
+    """Run a child to its end.
+
+    Args:
+        job: The job as one JSON line, which the child reads from standard input.
+        on_event: Receives each event of the child.
+        seconds: The time limit.
+        arguments: Further arguments of the crawler's command line.
+
+    Raises:
+        TimeoutError: The child did not end within the time limit, and was stopped.
+    """
     child = await asyncio.create_subprocess_exec(
-        *CRAWLER, *words,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=LINE,
-    )  # fmt: skip
-    said = asyncio.ensure_future(_tail(child))
+        *CRAWLER_COMMAND,
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=MAX_EVENT_BYTES,
+    )
+    stderr_tail = asyncio.ensure_future(_read_stderr_tail(child))
     try:
-        await asyncio.wait_for(_listen(child, job, take), limit)
+        await asyncio.wait_for(_receive_events(child, job, on_event), seconds)
     finally:
-        last_words = await _end(child, said)
-    return child.returncode or 0, last_words
+        stderr = await _stop(child, stderr_tail)
+    return ChildExit(child.returncode or 0, stderr)
 
 
-async def _listen(child: asyncio.subprocess.Process, job: str, take: Take) -> None:
+async def _receive_events(
+    child: asyncio.subprocess.Process, job: str, on_event: EventCallback
+) -> None:
     assert child.stdin is not None
     assert child.stdout is not None
-    with contextlib.suppress(
-        ConnectionError
-    ):  # a child that died at once has its exit code to say so
+    # A child that died at once breaks the pipe. Its exit code says why.
+    with contextlib.suppress(ConnectionError):
         child.stdin.write(job.encode() + b"\n")
         await child.stdin.drain()
     while line := await child.stdout.readline():
-        take(json.loads(line))
+        on_event(json.loads(line))
     await child.wait()
 
 
-async def _tail(child: asyncio.subprocess.Process) -> str:
-    """The last words on standard error, which is empty unless something is badly wrong."""
+async def _read_stderr_tail(child: asyncio.subprocess.Process) -> str:
+    """Return the end of standard error. It is empty unless something is badly wrong."""
     assert child.stderr is not None
     tail = b""
     while chunk := await child.stderr.read(8192):
-        tail = (tail + chunk)[-2000:]
+        tail = (tail + chunk)[-STDERR_TAIL_BYTES:]
     return tail.decode("utf8", "replace")
 
 
-async def _end(child: asyncio.subprocess.Process, said: asyncio.Future[str]) -> str:
-    """Sees the child off, asked first, then made to, and closes its pipes. Returns its last words on standard error."""
+async def _stop(child: asyncio.subprocess.Process, stderr_tail: asyncio.Future[str]) -> str:
+    """Terminate the child, kill it if it does not end, and close its pipes."""
     if child.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             child.terminate()
         try:
-            await asyncio.wait_for(child.wait(), LAST_WORDS)
+            await asyncio.wait_for(child.wait(), TERMINATE_SECONDS)
         except TimeoutError:
             child.kill()
             await child.wait()
@@ -75,4 +104,4 @@ async def _end(child: asyncio.subprocess.Process, said: asyncio.Future[str]) -> 
     assert child.stdout is not None
     child.stdin.close()
     await child.stdout.read()
-    return await said
+    return await stderr_tail

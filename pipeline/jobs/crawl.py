@@ -1,111 +1,109 @@
-"""Crawls as child processes: started, listened to, bounded in number and in time, and settled when they die.
+"""Crawls of sites, each in a child process of its own.
 
-Promises that a site's trouble, a crash or a hang, stays in its child, and that a Run whose child died is closed in the ledger.
+A crash or a hang of one crawl stays in its child. If a child dies, its run is closed here.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from pipeline.config.settings import Settings, expand_variables
-from pipeline.config.site import CrawlJob, Site
+from pipeline.config.site import Site
 from pipeline.core.errors import AlreadyRunning, ConfigError, ExitCode, NightdeskError
-from pipeline.jobs.child_process import run_child
+from pipeline.jobs.child_process import ChildExit, run_child
+from pipeline.jobs.progress import SiteEventCallback
+from pipeline.jobs.results import CrawlResult, FailedSource
+from pipeline.process_messages import CrawlJob
 from pipeline.store.db import locks, run_log
 from pipeline.store.db.engine import Database, retry_while_unavailable
 
-GRACE = 120.0  # seconds beyond the site's own time limit before its child is ended
+GRACE_SECONDS = 120.0  # beyond the site's own time limit, before its child is stopped
+MAX_LAST_LINE = 200  # characters of a child's last line that a message quotes
 
 
-@dataclass(frozen=True, slots=True)
-class FailedSource:
-    """A Feed, Sitemap or Section that yielded nothing, and why."""
-
-    url: str
-    outcome: str
-    reason: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class CrawlResult:
-    """How a crawl ended. `run` is 0 where none was begun."""
-
-    site: str
-    run_id: int = 0
-    status: str = "failed"
-    counts: dict[str, int] = field(default_factory=dict)
-    message: str = ""
-    exit_code: ExitCode = ExitCode.PARTLY
-    sources: int = 0  # that were asked
-    sources_fetched: int = 0  # of them, with a new body
-    failed_sources: tuple[FailedSource, ...] = ()
-    empty_sources: tuple[str, ...] = ()  # places that answered well and showed no Link
-
-    @property
-    def is_down(self) -> bool:
-        """Whether no Place could be had."""
-        return self.sources > 0 and len(self.failed_sources) == self.sources
-
-
-Listen = Callable[[str, dict[str, Any]], None]  # (site, event)
-
-
-class _Notes:
-    """What a child told, while it lives."""
+class _CrawlEvents:
+    """What a child has reported so far."""
 
     def __init__(self) -> None:
-        self.run = 0
-        self.places = 0
-        self.fetched = 0
-        self.troubles: list[FailedSource] = []
-        self.empty: list[str] = []
+        self.run_id = 0
+        self.sources = 0
+        self.sources_fetched = 0
+        self.failed_sources: list[FailedSource] = []
+        self.empty_sources: list[str] = []
         self.finished: dict[str, Any] = {}
         self.error = ""
 
-    def take(self, event: dict[str, Any]) -> None:
+    def add(self, event: dict[str, Any]) -> None:
         match event.get("event"):
             case "started":
-                self.run = event["run"]
-            case "place":
-                self._take_place(event)
+                self.run_id = event["run"]
+            case "source":
+                self._add_source(event)
             case "finished":
                 self.finished = event
             case "error":
                 self.error = event["message"]
 
-    def _take_place(self, event: dict[str, Any]) -> None:
-        self.places += 1
-        self.fetched += event["outcome"] == "fetched"
-        if event["outcome"] not in ("fetched", "unchanged"):
-            self.troubles.append(
-                FailedSource(
-                    event["url"], event["outcome"], event["reason"], event.get("detail", "")
-                )
-            )
-        elif event["outcome"] == "fetched" and not event["links"]:
-            self.empty.append(event["url"])
+    def _add_source(self, event: dict[str, Any]) -> None:
+        outcome, url = event["outcome"], event["url"]
+        self.sources += 1
+        if outcome not in ("fetched", "unchanged"):
+            detail = event.get("detail", "")
+            self.failed_sources.append(FailedSource(url, outcome, event["reason"], detail))
+        if outcome == "fetched":
+            self.sources_fetched += 1
+            if not event["links"]:
+                self.empty_sources.append(url)
 
 
 async def crawl_site(
-    settings: Settings, site: Site, listen: Listen, since: datetime | None = None
+    settings: Settings, site: Site, on_event: SiteEventCallback, since: datetime | None = None
 ) -> CrawlResult:
-    """Crawls one Site in a child process; with `since` goes back in its sitemaps. Never raises for what the child does."""
+    """Crawl one site in a child process.
+
+    Args:
+        settings: The settings of the installation.
+        site: The site to crawl.
+        on_event: Receives each event of the child.
+        since: If given, the crawl goes back in the site's sitemaps to this time.
+
+    Returns:
+        How the crawl ended. Failures of the child and errors of the configuration are in the
+        result; none of them is raised.
+    """
     try:
-        secrets = {
-            name: expand_variables(getattr(site, name), f"{site.id}: '{name}'")
-            for name in ("headers", "cookies")
-        }
-        chromium = settings.browser_path if site.render else ""
+        job = _crawl_job(settings, site, since)
     except ConfigError as error:
-        message = str(error) if str(error).startswith(f"{site.id}: ") else f"{site.id}: {error}"
+        message = str(error)
+        if not message.startswith(f"{site.id}: "):
+            message = f"{site.id}: {message}"
         return CrawlResult(site.id, message=message, exit_code=ExitCode.CONFIG)
-    job = CrawlJob(
+    events = _CrawlEvents()
+
+    def receive(event: dict[str, Any]) -> None:
+        events.add(event)
+        on_event(site.id, event)
+
+    seconds = site.politeness.max_minutes * 60 + GRACE_SECONDS
+    child_exit = ChildExit()
+    try:
+        child_exit = await run_child(job.model_dump_json(), receive, seconds)
+    except TimeoutError:
+        events.error = (
+            f"{site.id}: stopped after {seconds / 60:.0f} minutes; what it had fetched is kept,"
+            " the rest is still due"
+        )
+    return await asyncio.to_thread(_result, settings, site, events, child_exit)
+
+
+def _crawl_job(settings: Settings, site: Site, since: datetime | None) -> CrawlJob:
+    secrets = {}
+    for name in ("headers", "cookies"):
+        secrets[name] = expand_variables(getattr(site, name), f"{site.id}: '{name}'")
+    return CrawlJob(
         site=site.model_copy(update=secrets),
         database_url=settings.database_url,
         user_agent=settings.sent_user_agent,
@@ -115,64 +113,59 @@ async def crawl_site(
         log_megabytes=settings.log_megabytes,
         log_files=settings.log_files,
         log_days=settings.log_days,
-        chromium=chromium,
+        chromium=settings.browser_path if site.render else "",
         data_folder=str(settings.data_folder),
         free_megabytes=settings.free_megabytes,
         since=since,
     )
-    notes = _Notes()
-
-    def take(event: dict[str, Any]) -> None:
-        notes.take(event)
-        listen(site.id, event)
-
-    limit = site.politeness.max_minutes * 60 + GRACE
-    returncode, last_words = 0, ""
-    try:
-        returncode, last_words = await run_child(job.model_dump_json(), take, limit)
-    except TimeoutError:
-        notes.error = f"{site.id}: ended after {limit / 60:.0f} minutes; what it had fetched is kept, the rest is still due"
-    return await asyncio.to_thread(_result, settings, site, notes, returncode, last_words)
 
 
 def _result(
-    settings: Settings, site: Site, notes: _Notes, returncode: int, said: str
+    settings: Settings, site: Site, events: _CrawlEvents, child_exit: ChildExit
 ) -> CrawlResult:
-    if not notes.finished and notes.run:
-        with suppress(
-            NightdeskError
-        ):  # on a full disk even that fails; then the next crawl of the Site settles it
-            _settle(settings, site)
-    code = (
-        ExitCode(returncode) if returncode in {int(code) for code in ExitCode} else ExitCode.PARTLY
-    )
-    message = notes.error
-    if not notes.finished and not message:
-        last = said.strip().splitlines()
-        message = f"{site.id}: its crawl died with code {returncode}" + (
-            f" ({last[-1][:200]})" if last else ""
-        )
-        code = ExitCode.PARTLY
-    counts = {
-        str(outcome): int(number) for outcome, number in notes.finished.get("counts", {}).items()
-    }
-    status = notes.finished.get("status", "failed")
+    if not events.finished and events.run_id:
+        # On a full disk even this fails. Then the next crawl of the site closes the run.
+        with suppress(NightdeskError):
+            _close_run_of_dead_child(settings, site)
+    exit_code = _exit_code(child_exit.code)
+    message = events.error or events.finished.get("detail", "")
+    if not events.finished and not events.error:
+        exit_code = ExitCode.PARTLY
+        message = f"{site.id}: its crawl died with code {child_exit.code}"
+        if child_exit.last_line:
+            message += f" ({child_exit.last_line[:MAX_LAST_LINE]})"
+    counts = events.finished.get("counts", {})
     return CrawlResult(
-        site.id, notes.run, status, counts, message or notes.finished.get("detail", ""), code, notes.places,
-        notes.fetched, tuple(notes.troubles), tuple(notes.empty),
-    )  # fmt: skip
+        site.id,
+        events.run_id,
+        events.finished.get("status", "failed"),
+        {str(outcome): int(number) for outcome, number in counts.items()},
+        message,
+        exit_code,
+        events.sources,
+        events.sources_fetched,
+        tuple(events.failed_sources),
+        tuple(events.empty_sources),
+    )
 
 
-def _settle(settings: Settings, site: Site) -> None:
-    """Closes the Run of a child that is dead. Where another crawl of the Site has begun meanwhile, that one has done it."""
-    store = Database(settings.database_url)
+def _exit_code(code: int) -> ExitCode:
     try:
-        lock = retry_while_unavailable(lambda: locks.acquire(store, f"crawl:{site.id}"))
+        return ExitCode(code)
+    except ValueError:
+        return ExitCode.PARTLY
+
+
+def _close_run_of_dead_child(settings: Settings, site: Site) -> None:
+    """Close the run, unless another crawl of the site has started: that one has closed it."""
+    database = Database(settings.database_url)
+    try:
+        lock = retry_while_unavailable(lambda: locks.acquire(database, f"crawl:{site.id}"))
     except AlreadyRunning:
         return
     try:
-        with store.write() as db:
+        with database.write() as db:
             run_log.close_interrupted_runs(db, site.id, "crawl")
     finally:
         lock.release()
-        store.close()
+        database.close()

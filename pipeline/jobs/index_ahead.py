@@ -1,64 +1,85 @@
-"""What makes new texts findable, made ahead in the workers: their rows of the full-text index and their sketches.
+"""Make index rows and sketches of new articles in worker processes, before they are saved.
 
-Promises nothing but time: each is a pure function of what it is made from, is taken only for just that, and is made by whoever
-needs it where the workers did not come to it.
+This only saves time. Each row and each sketch is a pure function of its article, and is used for
+exactly that article. What the workers did not make is made when the article is saved or compared.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from pipeline.cleaning import near_duplicates
 from pipeline.core.models import MinHashSketch
 from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, IndexRow, PreparedRows
 from pipeline.fulltext.tokenizer import IndexableArticle
 from pipeline.jobs.workers.pool import WorkerPool
-from pipeline.jobs.workers.tasks import Made, index_rows
+from pipeline.jobs.workers.tasks import PreparedArticle, prepare_articles
 from pipeline.store.clean import articles
 from pipeline.store.clean.types import CleanOutcome
 
-FEW = 10  # texts that are not worth the way to a worker
-SKETCHES = 50_000  # that are kept, some 600 bytes each; the others are drawn when they are compared
+MIN_ARTICLES = 10  # fewer are not worth the transfer to a worker
+# Sketches of some 600 bytes each. The sketches of further articles are made when these are
+# compared.
+MAX_SKETCHES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Articles that one worker prepares, and a function that waits for the result."""
+
+    articles: Sequence[IndexableArticle]
+    wait: Callable[[], list[PreparedArticle] | None]
 
 
 class IndexAhead:
-    """The texts of one Site's clean, in the order in which they are begun."""
+    """The prepared articles of one clean of a site.
+
+    Args:
+        site: The id of the site.
+        dialect: "sqlite" or "postgresql".
+        workers: The processes that prepare articles.
+    """
 
     def __init__(self, site: str, dialect: str, workers: WorkerPool) -> None:
         self._site = site
         self._dialect = dialect
         self._workers = workers
-        self._begun = deque[list[tuple[Sequence[IndexableArticle], Callable[[], Made | None]]]]()
-        self._sketches = dict[
-            int, MinHashSketch | None
-        ]()  # by the text's hash in this process, which has 64 bits
+        self._batches = deque[list[_Part]]()
+        # By the hash of the text in this process, which has 64 bits.
+        self._sketches = dict[int, MinHashSketch | None]()
 
-    def submit(self, batch: Sequence[CleanOutcome]) -> None:
-        """Has the workers begin with a batch, if they are up."""
-        sources = [
-            source for each in batch if (source := articles.index_source_ahead(self._site, each)) is not None
-        ]
-        size = -(-len(sources) // max(self._workers.processes, 1))
-        if len(sources) < FEW or not self._workers.is_running:
-            self._begun.append([])
-            return
-        parts = [sources[start : start + size] for start in range(0, len(sources), size)]
-        self._begun.append(
-            [(part, self._workers.submit(index_rows, self._dialect, part)) for part in parts]
-        )
+    def submit(self, outcomes: Sequence[CleanOutcome]) -> None:
+        """Start to prepare a batch, if worker processes are running."""
+        batch = []
+        for outcome in outcomes:
+            article = articles.index_source_ahead(self._site, outcome)
+            if article is not None:
+                batch.append(article)
+        parts = list[_Part]()
+        if len(batch) >= MIN_ARTICLES and self._workers.is_running:
+            size = -(-len(batch) // max(self._workers.processes, 1))
+            for start in range(0, len(batch), size):
+                part = batch[start : start + size]
+                wait = self._workers.submit(prepare_articles, self._dialect, part)
+                parts.append(_Part(part, wait))
+        self._batches.append(parts)
 
     def collect(self) -> PreparedRows:
-        """What was made of the batch that was begun first, and was not asked for yet."""
-        found = dict[IndexableArticle, IndexRow]()
-        for sources, answer in self._begun.popleft():
-            for source, (row, sketch) in zip(sources, answer() or (), strict=False):
-                found[source] = row
-                if len(self._sketches) < SKETCHES:
-                    self._sketches[hash(source.body)] = sketch
-        return found or NO_PREPARED_ROWS
+        """Return the index rows of the oldest batch that was submitted and not collected."""
+        rows = dict[IndexableArticle, IndexRow]()
+        for part in self._batches.popleft():
+            prepared_articles = part.wait() or ()
+            for article, prepared in zip(part.articles, prepared_articles, strict=False):
+                rows[article] = prepared.index_row
+                if len(self._sketches) < MAX_SKETCHES:
+                    self._sketches[hash(article.body)] = prepared.sketch
+        return rows or NO_PREPARED_ROWS
 
     def sketch(self, text: str) -> MinHashSketch | None:
-        """The sketch of a text."""
+        """Return the sketch of a text, prepared or made now."""
         number = hash(text)
-        return self._sketches[number] if number in self._sketches else near_duplicates.make_sketch(text)
+        if number in self._sketches:
+            return self._sketches[number]
+        return near_duplicates.make_sketch(text)

@@ -1,6 +1,7 @@
-"""The morning after: each Site's last night in numbers, what is wrong with it, what is well again, and nights that never began.
+"""Evaluate the last night of each site, and collect the results into a report.
 
-Promises that judging is repeatable, that it reads the archive and never a site, and that a report holds what the ledger holds.
+An evaluation reads the archive and never a site, so it can be repeated. It finds issues of the
+night, nights that are missing, and ledgers that do not add up.
 """
 
 from __future__ import annotations
@@ -21,15 +22,17 @@ from pipeline.store.monitoring import issues, night_stats
 from pipeline.store.monitoring.issues import IssueView
 from pipeline.store.read import runs
 
-RHYTHM = 5  # nights from which a Site is expected by its own rhythm, whatever its cron line says
-GRACE = timedelta(hours=2)
-PATIENCE = timedelta(hours=20)  # behind a cron line, which need not be the one that is used
-RECENT = timedelta(hours=30)  # what ended in this time is told as well again
+# From this number of nights on, the rhythm of a site decides when its next night is expected.
+# Before, its cron line decides.
+MIN_NIGHTS_FOR_RHYTHM = 5
+RHYTHM_GRACE = timedelta(hours=2)
+CRON_GRACE = timedelta(hours=20)  # long, because another cron line may start the night
+RECOVERED_FOR = timedelta(hours=30)  # a report names issues that were closed within this time
 
 
 @dataclass(frozen=True, slots=True)
 class SiteNightReport:
-    """One Site's last night. `night` is None where it never had one."""
+    """The last night of one site. `night` is None if it never had one."""
 
     site: str
     night: Night | None
@@ -39,7 +42,7 @@ class SiteNightReport:
 
 @dataclass(frozen=True, slots=True)
 class NightReport:
-    """All Sites, those in trouble first; and what is well again."""
+    """The last nights of several sites, those with the most serious issues first."""
 
     at: datetime
     sites: tuple[SiteNightReport, ...]
@@ -47,94 +50,108 @@ class NightReport:
 
     @property
     def issues(self) -> tuple[IssueView, ...]:
-        return tuple(found for dawn in self.sites for found in dawn.issues)
+        """Return the open issues of all sites."""
+        return tuple(issue for site in self.sites for issue in site.issues)
 
 
-def evaluate_nights(store: Database, sites: Sequence[Site], now: datetime | None = None) -> None:
-    """Reckons what the nights of these Sites came to, and writes what is wrong with the last ones. Raises StoreError."""
+def evaluate_nights(database: Database, sites: Sequence[Site], now: datetime | None = None) -> None:
+    """Compute the statistics of nights, and save the issues of the last night of each site.
+
+    Raises:
+        StoreError: The database cannot be read or written.
+    """
     at = now or datetime.now(UTC)
     for site in sites:
-        night_stats.compute_night_stats(store, site.id)
-        nights = night_stats.load_nights(store, site.id)
+        night_stats.compute_night_stats(database, site.id)
+        nights = night_stats.load_nights(database, site.id)
         if nights:
-            _judge(store, site, nights, at)
+            _evaluate_last_night(database, site, nights, at)
 
 
-def _judge(store: Database, site: Site, nights: Sequence[Night], now: datetime) -> None:
-    tonight = nights[-1]
-    examined = evaluate_night(nights[:-1], tonight)
-    missing, wrong = _missing(site, nights, now), _wrong(store, tonight)
-    undecided = set(examined.undecided) - {IssueKind.NO_NIGHT, IssueKind.LEDGER_WRONG}
-    issues.save_issues(
-        store, site.id, tonight.started_at, (*missing, *wrong, *examined.issues), undecided
-    )
+def build_night_report(
+    database: Database, sites: Collection[str], now: datetime | None = None
+) -> NightReport:
+    """Return what is known of the last nights of some sites. Nothing is evaluated again.
 
-
-def _missing(site: Site, nights: Sequence[Night], now: datetime) -> tuple[Issue, ...]:
-    """Whether a night should have begun since the last one, by the Site's own rhythm, or by its cron line."""
-    if not site.enabled:
-        return ()
-    last = nights[-1].started_at
-    if len(nights) >= RHYTHM:
-        between = sorted(hours_between(nights))
-        expected = (
-            last + timedelta(hours=max(median(between), between[len(between) * 9 // 10])) + GRACE
-        )
-    else:
-        following = cron_trigger(site.cron, site.timezone).get_next_fire_time(
-            None, last + timedelta(minutes=1)
-        )
-        expected = following + PATIENCE if following else now
-    if now <= expected:
-        return ()
-    sentence = f"no night has begun since {last:%Y-%m-%d %H:%M} UTC"
-    cause = "cron or 'nightdesk schedule' does not run, or the machine was off"
-    return (
-        Issue(
-            IssueKind.NO_NIGHT,
-            sentence,
-            cause,
-            "nightdesk doctor",
-            {"hours": round((now - last).total_seconds() / 3600)},
-        ),
-    )
-
-
-def _wrong(store: Database, tonight: Night) -> tuple[Issue, ...]:
-    if not runs.unbalanced_runs(store, [tonight.run]):
-        return ()
-    sentence = f"the ledger of run {tonight.run} does not add up"
-    return (
-        Issue(
-            IssueKind.LEDGER_WRONG,
-            sentence,
-            "the archive was changed by other programs",
-            "nightdesk verify",
-        ),
-    )
-
-
-def build_night_report(store: Database, sites: Collection[str], now: datetime | None = None) -> NightReport:
-    """What is known of the last nights of these Sites. Nothing is judged anew."""
+    Args:
+        database: The archive.
+        sites: The ids of the sites.
+        now: The time of the report.
+    """
     at = now or datetime.now(UTC)
-    standing = issues.open_issues(store, sites)
-    dawns = []
-    for site in sites:
-        nights = night_stats.load_nights(store, site, 1)
-        own = tuple(
-            sorted(
-                (each for each in standing if each.site == site), key=lambda each: not each.is_serious
-            )
-        )
-        balanced = not (nights and runs.unbalanced_runs(store, [nights[0].run]))
-        dawns.append(SiteNightReport(site, nights[0] if nights else None, own, balanced))
-    dawns.sort(key=_by_trouble)
-    recovered = tuple(
-        each for each in issues.issues_closed_since(store, at - RECENT) if each.site in sites
+    open_issues = issues.open_issues(database, sites)
+    reports = [_site_report(database, site, open_issues) for site in sites]
+    closed = issues.issues_closed_since(database, at - RECOVERED_FOR)
+    recovered = tuple(issue for issue in closed if issue.site in sites)
+    return NightReport(at, tuple(sorted(reports, key=_by_severity)), recovered)
+
+
+def _site_report(
+    database: Database, site: str, open_issues: Sequence[IssueView]
+) -> SiteNightReport:
+    nights = night_stats.load_nights(database, site, 1)
+    site_issues = [issue for issue in open_issues if issue.site == site]
+    site_issues.sort(key=lambda issue: not issue.is_serious)
+    if not nights:
+        return SiteNightReport(site, None, tuple(site_issues))
+    is_balanced = not runs.unbalanced_runs(database, [nights[0].run])
+    return SiteNightReport(site, nights[0], tuple(site_issues), is_balanced)
+
+
+def _by_severity(report: SiteNightReport) -> tuple[int, int, str]:
+    serious = sum(issue.is_serious for issue in report.issues)
+    return -serious, -len(report.issues), report.site
+
+
+def _evaluate_last_night(
+    database: Database, site: Site, nights: Sequence[Night], now: datetime
+) -> None:
+    tonight = nights[-1]
+    evaluation = evaluate_night(nights[:-1], tonight)
+    night_issues = (
+        *_missing_night(site, nights, now),
+        *_unbalanced_ledger(database, tonight),
+        *evaluation.issues,
     )
-    return NightReport(at, tuple(dawns), recovered)
+    undecided = set(evaluation.undecided) - {IssueKind.NO_NIGHT, IssueKind.LEDGER_WRONG}
+    issues.save_issues(database, site.id, tonight.started_at, night_issues, undecided)
 
 
-def _by_trouble(dawn: SiteNightReport) -> tuple[int, int, str]:
-    grave = sum(each.is_serious for each in dawn.issues)
-    return -grave, -len(dawn.issues), dawn.site
+def _missing_night(site: Site, nights: Sequence[Night], now: datetime) -> tuple[Issue, ...]:
+    last = nights[-1].started_at
+    if not site.enabled or now <= _expected_start(site, nights, now):
+        return ()
+    issue = Issue(
+        IssueKind.NO_NIGHT,
+        f"no night has begun since {last:%Y-%m-%d %H:%M} UTC",
+        "cron or 'nightdesk schedule' does not run, or the machine was off",
+        "nightdesk doctor",
+        {"hours": round((now - last).total_seconds() / 3600)},
+    )
+    return (issue,)
+
+
+def _expected_start(site: Site, nights: Sequence[Night], now: datetime) -> datetime:
+    """Return when the next night has begun at the latest, by the site's rhythm or cron line."""
+    last = nights[-1].started_at
+    if len(nights) >= MIN_NIGHTS_FOR_RHYTHM:
+        hours = sorted(hours_between(nights))
+        ninth_decile = hours[len(hours) * 9 // 10]
+        return last + timedelta(hours=max(median(hours), ninth_decile)) + RHYTHM_GRACE
+    trigger = cron_trigger(site.cron, site.timezone)
+    following: datetime | None = trigger.get_next_fire_time(None, last + timedelta(minutes=1))
+    if following is None:
+        return now
+    return following + CRON_GRACE
+
+
+def _unbalanced_ledger(database: Database, tonight: Night) -> tuple[Issue, ...]:
+    if not runs.unbalanced_runs(database, [tonight.run]):
+        return ()
+    issue = Issue(
+        IssueKind.LEDGER_WRONG,
+        f"the ledger of run {tonight.run} does not add up",
+        "the archive was changed by other programs",
+        "nightdesk verify",
+    )
+    return (issue,)

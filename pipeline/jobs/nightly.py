@@ -1,7 +1,7 @@
-"""A night: Sites are crawled side by side; what comes is extracted meanwhile, and each Site is cleaned once its crawl is over.
+"""The night: crawl sites in parallel, extract while they are crawled, and clean each afterwards.
 
-Promises that every Site ends in a result, whatever became of the others, and that one which could not be crawled
-is still cleaned, unless another command is at work on it: that one is left alone.
+Every site ends in a result, whatever happens to the others. A site whose crawl failed is still
+cleaned. A site that another command works on is left to that command.
 """
 
 from __future__ import annotations
@@ -15,235 +15,267 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.config.settings import Settings
 from pipeline.config.site import Site
 from pipeline.core.disk_space import DiskSpaceGuard
 from pipeline.core.errors import DatabaseUnavailable, DiskError, ExitCode, NightdeskError
-from pipeline.jobs.clean import DEFAULT_CLEAN, CleanRunResult, CleanRequest, Cancelled, clean_site, extract_ahead
-from pipeline.jobs.crawl import CrawlResult, crawl_site
+from pipeline.jobs.clean import DEFAULT_CLEAN, CleanRequest, clean_site
+from pipeline.jobs.crawl import crawl_site
+from pipeline.jobs.extract_payloads import extract_ahead
+from pipeline.jobs.progress import Cancelled, ProgressListener
+from pipeline.jobs.results import CleanRunResult, CrawlResult, SiteResult
 from pipeline.jobs.slots import ChildSlots
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.crawl import session
 from pipeline.store.db.engine import Database, retry_while_unavailable
 
-PAUSE = 0.5  # seconds between two looks at what a crawl has brought
+EXTRACT_INTERVAL = 0.5  # seconds between two looks for pages that a crawl has saved
 
 log = logging.getLogger(__name__)
 
 
-class ProgressListener(Protocol):
-    """Who looks on; called from several threads."""
-
-    def crawl(self, site: str, event: dict[str, Any]) -> None: ...
-
-    def clean(self, site: str, stage: str, done: int, of: int) -> None: ...
-
-    def done(self, night: SiteResult) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class SiteResult:
-    """What a night came to for one Site."""
-
-    site: str
-    crawl: CrawlResult | None = None
-    clean: CleanRunResult | None = None
-    errors: tuple[str, ...] = ()
-    exit_codes: tuple[ExitCode, ...] = ()
-    seconds: float = 0.0
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """The exit code that this Site's night deserves."""
-        return worst_exit_code(self.exit_codes)
-
-
-def worst_exit_code(codes: Sequence[ExitCode]) -> ExitCode:
-    """One exit code for several: what concerns the whole archive goes before what concerns one Site."""
-    for code in (
-        ExitCode.DISK,
-        ExitCode.DATABASE,
-        ExitCode.CONFIG,
-        ExitCode.PARTLY,
-        ExitCode.RUNNING,
-    ):
-        if code in codes:
-            return code
-    return ExitCode.OK
-
-
 def run_nightly(
     settings: Settings,
-    store: Database,
+    database: Database,
     sites: Sequence[Site],
-    watcher: ProgressListener,
+    listener: ProgressListener,
     *,
-    crawl: bool = True,
-    plan: CleanRequest = DEFAULT_CLEAN,
+    request: CleanRequest = DEFAULT_CLEAN,
     since: datetime | None = None,
 ) -> tuple[SiteResult, ...]:
-    """Crawls and cleans the Sites; with `crawl` False only cleans, with `since` goes back to that time. One result for each
-    Site, in the order given."""
-    floor = DiskSpaceGuard(settings.data_folder, settings.free_megabytes)
-    if not plan.dry_run:
-        floor.require()
-    if crawl:
-        make_log_folder(settings.log_folder)
-    with WorkerPool(settings.worker_processes, settings.page_seconds, settings.page_megabytes) as workers:
-        at_work = retry_while_unavailable(lambda: _at_work(store, sites)) if crawl else {}
-        if crawl and len(at_work) < len(sites):
-            workers.start()  # while the first crawl starts, there are processors to spare
-        return asyncio.run(
-            _run(settings, store, sites, watcher, workers, crawl, plan, since, at_work, floor)
-        )
+    """Crawl and clean sites.
+
+    Args:
+        settings: The settings of the installation.
+        database: The archive.
+        sites: The sites.
+        listener: Receives the progress.
+        request: Which pages to clean.
+        since: If given, the crawls go back to this time.
+
+    Returns:
+        One result for each site, in the order of `sites`.
+
+    Raises:
+        DiskError: The disk is full, or the folder for logs cannot be made.
+    """
+    disk_space = _disk_space_guard(settings, request)
+    make_log_folder(settings.log_folder)
+    with _worker_pool(settings) as workers:
+        running = retry_while_unavailable(lambda: _running_messages(database, sites))
+        if len(running) < len(sites):
+            workers.start()  # there are idle processors while the first crawl starts
+        nightly = _Nightly(settings, database, listener, workers, request, disk_space)
+        return asyncio.run(nightly.crawl_and_clean(sites, since, running))
 
 
-def _at_work(store: Database, sites: Sequence[Site]) -> dict[str, str]:
-    """The Sites that another command crawls, each with the sentence that says since when."""
-    return {site.id: sentence for site in sites if (sentence := session.running_crawl_message(store, site.id))}
+def clean_sites(
+    settings: Settings,
+    database: Database,
+    sites: Sequence[Site],
+    listener: ProgressListener,
+    *,
+    request: CleanRequest = DEFAULT_CLEAN,
+) -> tuple[SiteResult, ...]:
+    """Clean sites without a crawl.
+
+    Returns:
+        One result for each site, in the order of `sites`.
+
+    Raises:
+        DiskError: The disk is full.
+    """
+    disk_space = _disk_space_guard(settings, request)
+    with _worker_pool(settings) as workers:
+        nightly = _Nightly(settings, database, listener, workers, request, disk_space)
+        return asyncio.run(nightly.clean(sites))
 
 
 def make_log_folder(folder: Path) -> None:
-    """Where each child writes its log. Raises DiskError."""
+    """Make the folder in which each child process writes its log.
+
+    Raises:
+        DiskError: The folder cannot be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DiskError(
-            f"{folder}: the folder for logs cannot be made ({error.strerror}); set log_folder to another"
+            f"{folder}: the folder for logs cannot be made ({error.strerror});"
+            " set log_folder to another"
         ) from None
 
 
-async def _run(
-    settings: Settings,
-    store: Database,
-    sites: Sequence[Site],
-    watcher: ProgressListener,
-    workers: WorkerPool,
-    crawl: bool,
-    plan: CleanRequest,
-    since: datetime | None,
-    at_work: Mapping[str, str],
-    floor: DiskSpaceGuard,
-) -> tuple[SiteResult, ...]:
-    children = ChildSlots(settings.crawls)
-    stop = threading.Event()
-    cleaner = asyncio.Lock()  # one Site at a time: a clean uses all workers
-
-    async def one(site: Site) -> SiteResult:
-        began = time.monotonic()
-        crawled = None
-        if site.id in at_work:
-            crawled = CrawlResult(site.id, message=at_work[site.id], exit_code=ExitCode.RUNNING)
-        elif crawl:
-            async with children.acquire() as heard:
-                began = time.monotonic()  # waiting for a place is not the Site's time
-
-                def listen(name: str, event: dict[str, Any]) -> None:
-                    heard()
-                    watcher.crawl(name, event)
-
-                crawling = asyncio.create_task(crawl_site(settings, site, listen, since))
-                await _draft_meanwhile(
-                    crawling,
-                    store,
-                    site,
-                    workers,
-                    cleaner,
-                    lambda: stop.is_set() or bool(floor.shortage()),
-                )
-                crawled = await crawling
-        cleaned, error = None, None
-        if crawled is None or crawled.exit_code is not ExitCode.RUNNING:  # else the other one cleans it
-            async with cleaner:
-                cleaned, error = await asyncio.to_thread(
-                    _clean, store, site, workers, watcher, stop, plan, floor
-                )
-        night = _night(site, crawled, cleaned, error, time.monotonic() - began)
-        if not plan.dry_run:
-            watcher.done(night)
-        return night
-
-    try:
-        return tuple(await asyncio.gather(*(one(site) for site in sites)))
-    finally:
-        stop.set()  # a thread cannot be cancelled: it looks here between two batches
+def _disk_space_guard(settings: Settings, request: CleanRequest) -> DiskSpaceGuard:
+    disk_space = DiskSpaceGuard(settings.data_folder, settings.free_megabytes)
+    if not request.dry_run:
+        disk_space.require()
+    return disk_space
 
 
-async def _draft_meanwhile(
-    crawling: asyncio.Task[CrawlResult],
-    store: Database,
-    site: Site,
-    workers: WorkerPool,
-    cleaner: asyncio.Lock,
-    stopping: Callable[[], bool],
-) -> None:
-    """Extracting is most of a clean, and the processors have little to do while a crawl waits for its server."""
-
-    def is_over() -> bool:
-        return crawling.done() or stopping()
-
-    def draft() -> None:
-        with suppress(
-            DatabaseUnavailable
-        ):  # it is back for the next look, or for the clean after the crawl
-            extract_ahead(store, site, workers, is_over)
-
-    try:
-        while not (await asyncio.wait({crawling}, timeout=PAUSE))[0]:
-            async with cleaner:
-                await asyncio.to_thread(draft)
-    except NightdeskError as error:  # the clean after the crawl will meet it too, and tell
-        log.warning("%s: extracting while the crawl goes on ended: %s", site.id, error)
-    except asyncio.CancelledError:
-        crawling.cancel()
-        await asyncio.wait({crawling})  # it sees its child off
-        raise
+def _worker_pool(settings: Settings) -> WorkerPool:
+    return WorkerPool(settings.worker_processes, settings.page_seconds, settings.page_megabytes)
 
 
-def _clean(
-    store: Database,
-    site: Site,
-    workers: WorkerPool,
-    watcher: ProgressListener,
-    stop: threading.Event,
-    plan: CleanRequest,
-    floor: DiskSpaceGuard,
-) -> tuple[CleanRunResult | None, NightdeskError | None]:
-    def progress(stage: str, done: int, of: int) -> None:
-        if stop.is_set():
-            raise Cancelled
-        if not plan.dry_run:
-            floor.require()
-        watcher.clean(site.id, stage, done, of)
-
-    try:
-        if not plan.dry_run:
-            floor.require()
-        # each try goes on where the one before broke off
-        return retry_while_unavailable(lambda: clean_site(store, site, workers, progress, plan), stop.wait), None
-    except NightdeskError as error:
-        return None, error
+def _running_messages(database: Database, sites: Sequence[Site]) -> dict[str, str]:
+    """Return the sites that another command crawls, each with a sentence that says since when."""
+    messages = {}
+    for site in sites:
+        if message := session.running_crawl_message(database, site.id):
+            messages[site.id] = message
+    return messages
 
 
-def _night(
-    site: Site,
-    crawled: CrawlResult | None,
-    cleaned: CleanRunResult | None,
-    error: NightdeskError | None,
-    seconds: float,
+@dataclass(frozen=True, slots=True)
+class _CleanEnd:
+    """How the clean of a site ended: with a result or with an error."""
+
+    result: CleanRunResult | None = None
+    error: NightdeskError | None = None
+
+
+class _Nightly:
+    """One night of several sites."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        listener: ProgressListener,
+        workers: WorkerPool,
+        request: CleanRequest,
+        disk_space: DiskSpaceGuard,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._listener = listener
+        self._workers = workers
+        self._request = request
+        self._disk_space = disk_space
+        self._slots = ChildSlots(settings.crawls)
+        self._stop = threading.Event()
+        self._one_clean = asyncio.Lock()  # one site at a time, because a clean uses all workers
+
+    async def crawl_and_clean(
+        self, sites: Sequence[Site], since: datetime | None, running: Mapping[str, str]
+    ) -> tuple[SiteResult, ...]:
+        nights = [self._run_site(site, since, running.get(site.id, "")) for site in sites]
+        try:
+            return tuple(await asyncio.gather(*nights))
+        finally:
+            self._stop.set()  # a thread cannot be cancelled: it checks this between two batches
+
+    async def clean(self, sites: Sequence[Site]) -> tuple[SiteResult, ...]:
+        cleans = [self._clean_site_only(site) for site in sites]
+        try:
+            return tuple(await asyncio.gather(*cleans))
+        finally:
+            self._stop.set()
+
+    async def _run_site(self, site: Site, since: datetime | None, running: str) -> SiteResult:
+        started = time.monotonic()
+        if running:
+            crawl = CrawlResult(site.id, message=running, exit_code=ExitCode.RUNNING)
+        else:
+            async with self._slots.acquire() as record_event:
+                started = time.monotonic()  # the wait for a slot is not the site's time
+                crawl = await self._crawl_site(site, since, record_event)
+        end = _CleanEnd()
+        if crawl.exit_code is not ExitCode.RUNNING:  # else the other command cleans it
+            end = await self._clean_site(site)
+        return self._report(_site_result(site, crawl, end, time.monotonic() - started))
+
+    async def _clean_site_only(self, site: Site) -> SiteResult:
+        started = time.monotonic()
+        end = await self._clean_site(site)
+        return self._report(_site_result(site, None, end, time.monotonic() - started))
+
+    def _report(self, result: SiteResult) -> SiteResult:
+        if not self._request.dry_run:
+            self._listener.done(result)
+        return result
+
+    async def _crawl_site(
+        self, site: Site, since: datetime | None, record_event: Callable[[], None]
+    ) -> CrawlResult:
+        def receive(name: str, event: dict[str, Any]) -> None:
+            record_event()
+            self._listener.crawl(name, event)
+
+        crawl = asyncio.create_task(crawl_site(self._settings, site, receive, since))
+        await self._extract_while_crawling(site, crawl)
+        return await crawl
+
+    async def _extract_while_crawling(self, site: Site, crawl: asyncio.Task[CrawlResult]) -> None:
+        """Extract what the crawl saves.
+
+        Extraction is most of a clean, and the processors have little to do while a crawl waits
+        for its server.
+        """
+
+        def should_stop() -> bool:
+            return crawl.done() or self._stop.is_set() or bool(self._disk_space.shortage())
+
+        def extract() -> None:
+            # The database is back for the next look, or for the clean after the crawl.
+            with suppress(DatabaseUnavailable):
+                extract_ahead(self._database, site, self._workers, should_stop)
+
+        try:
+            while not (await asyncio.wait({crawl}, timeout=EXTRACT_INTERVAL))[0]:
+                async with self._one_clean:
+                    await asyncio.to_thread(extract)
+        except NightdeskError as error:  # the clean after the crawl meets it too, and reports it
+            log.warning("%s: extracting while the crawl goes on ended: %s", site.id, error)
+        except asyncio.CancelledError:
+            crawl.cancel()
+            await asyncio.wait({crawl})  # it stops its child
+            raise
+
+    async def _clean_site(self, site: Site) -> _CleanEnd:
+        async with self._one_clean:
+            return await asyncio.to_thread(self._clean_in_thread, site)
+
+    def _clean_in_thread(self, site: Site) -> _CleanEnd:
+        def report(stage: str, done: int, total: int) -> None:
+            if self._stop.is_set():
+                raise Cancelled
+            self._require_disk_space()
+            self._listener.clean(site.id, stage, done, total)
+
+        def clean() -> CleanRunResult:
+            return clean_site(self._database, site, self._workers, report, self._request)
+
+        try:
+            self._require_disk_space()
+            # Each try goes on where the one before was interrupted.
+            return _CleanEnd(retry_while_unavailable(clean, self._stop.wait))
+        except NightdeskError as error:
+            return _CleanEnd(error=error)
+
+    def _require_disk_space(self) -> None:
+        if not self._request.dry_run:
+            self._disk_space.require()
+
+
+def _site_result(
+    site: Site, crawl: CrawlResult | None, end: _CleanEnd, seconds: float
 ) -> SiteResult:
-    errors, codes = [], []
-    if crawled is not None:
-        codes.append(crawled.exit_code)
-        if crawled.exit_code is not ExitCode.OK or crawled.status not in ("finished", "stopped"):
-            if not crawled.is_down:  # which the summary tells, with the first place's trouble
-                errors.append(crawled.message or f"{site.id}: the crawl failed; its log says why")
-            codes.append(ExitCode.PARTLY if crawled.exit_code is ExitCode.OK else crawled.exit_code)
-        if crawled.failed_sources:
-            codes.append(ExitCode.PARTLY)
-    if error is not None:
-        errors += [str(error)] if str(error) not in errors else []  # a full disk is met by both
-        codes.append(error.exit_code)
-    return SiteResult(site.id, crawled, cleaned, tuple(errors), tuple(codes), seconds)
+    errors = list[str]()
+    exit_codes = list[ExitCode]()
+    if crawl is not None:
+        exit_codes.append(crawl.exit_code)
+        if crawl.exit_code is not ExitCode.OK or crawl.status not in ("finished", "stopped"):
+            if not crawl.is_down:  # the summary reports that, with the failure of the first source
+                errors.append(crawl.message or f"{site.id}: the crawl failed; its log says why")
+            if crawl.exit_code is ExitCode.OK:
+                exit_codes.append(ExitCode.PARTLY)
+        if crawl.failed_sources:
+            exit_codes.append(ExitCode.PARTLY)
+    if end.error is not None:
+        if str(end.error) not in errors:  # crawl and clean report a full disk both
+            errors.append(str(end.error))
+        exit_codes.append(end.error.exit_code)
+    return SiteResult(site.id, crawl, end.result, tuple(errors), tuple(exit_codes), seconds)

@@ -1,68 +1,112 @@
-"""A probe of one site: looked at by a child process, its samples cleaned here.
-
-Promises Findings for whatever the site does, and a NightdeskError only where the child itself failed.
-"""
+"""Probe one site: a child process requests it, and its sample pages are cleaned here."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.settings import Settings, expand_variables
-from pipeline.config.site import CrawlJob, Site
+from pipeline.config.site import Site
 from pipeline.core.errors import ExitCode, NightdeskError
-from pipeline.jobs.batch_clean import PageBatch, InputPage, CleanedPage
-from pipeline.jobs.child_process import run_child
+from pipeline.jobs.batch_clean import CleanedPage, InputPage, PageBatch
+from pipeline.jobs.child_process import EventCallback, run_child
+from pipeline.jobs.crawl import MAX_LAST_LINE
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.onboarding.proposal import CleanedSample
-from pipeline.process_messages import MAX_REQUESTS, MAX_SECONDS, ProbeResult, ProbeJob
+from pipeline.process_messages import MAX_REQUESTS, MAX_SECONDS, CrawlJob, ProbeJob, ProbeResult
 
-GRACE = 150.0  # seconds beyond the probe's own time: its last request may take its full time
-
-Listen = Callable[[dict[str, Any]], None]
+GRACE_SECONDS = 150.0  # beyond the probe's own limit: its last request may take its full time
+RESULT_FILE = "result.json"
 
 
 @dataclass(frozen=True, slots=True)
 class SiteProbe:
-    """What a site showed, and its samples as the cleaner has them."""
+    """What a site showed.
 
-    findings: ProbeResult
-    judged: tuple[CleanedSample, ...] = ()
-    outputs: tuple[CleanedPage, ...] = ()  # of the samples that have a body; `id` is the sample's URL
+    Attributes:
+        result: What the child process found.
+        samples: The sample pages, each with its clean result if it has one.
+        cleaned_pages: The sample pages that have a body. Their `id` is the sample's URL.
+    """
+
+    result: ProbeResult
+    samples: tuple[CleanedSample, ...] = ()
+    cleaned_pages: tuple[CleanedPage, ...] = ()
 
 
 async def probe_site(
     settings: Settings,
     site: Site,
     workers: WorkerPool,
-    cleaner: asyncio.Lock,
-    listen: Listen,
+    one_clean: asyncio.Lock,
+    on_event: EventCallback,
     *,
     known: bool,
 ) -> SiteProbe:
-    """Looks at a site. `known`: its places are those of its file."""
+    """Probe one site.
+
+    Args:
+        settings: The settings of the installation.
+        site: The site; of a new site, as much as is known.
+        workers: The processes that extract.
+        one_clean: Held during a clean, because a clean uses all workers.
+        on_event: Receives each event of the child.
+        known: Whether the sources of `site` come from a site file.
+
+    Raises:
+        NightdeskError: The child process failed. What the site does is in the result.
+    """
     with tempfile.TemporaryDirectory(prefix="nightdesk-") as folder:
-        findings = await _look(settings, site, Path(folder), listen, known=known)
-        listen({"event": "cleaning", "samples": len(findings.samples)})
-        async with cleaner:  # one site at a time: a clean uses all workers
-            outputs = await asyncio.to_thread(_clean, site, findings, Path(folder), workers)
-    made = {output.id: output.result for output in outputs}
-    judged = tuple(CleanedSample(sample, made.get(sample.url)) for sample in findings.samples)
-    return SiteProbe(findings, judged, tuple(outputs))
+        result = await _run_probe(settings, site, Path(folder), on_event, known=known)
+        on_event({"event": "cleaning", "samples": len(result.samples)})
+        async with one_clean:
+            pages = await asyncio.to_thread(_clean_samples, site, result, Path(folder), workers)
+    results_by_url = {page.id: page.result for page in pages}
+    samples = []
+    for sample in result.samples:
+        samples.append(CleanedSample(sample, results_by_url.get(sample.url)))
+    return SiteProbe(result, tuple(samples), tuple(pages))
 
 
-async def _look(
-    settings: Settings, site: Site, folder: Path, listen: Listen, *, known: bool
+async def _run_probe(
+    settings: Settings, site: Site, folder: Path, on_event: EventCallback, *, known: bool
 ) -> ProbeResult:
-    secrets = {
-        name: expand_variables(getattr(site, name), f"{site.id}: '{name}'")
-        for name in ("headers", "cookies")
-    }
-    errand = CrawlJob(
+    job = _probe_job(settings, site, folder, known=known)
+    errors: list[str] = []
+
+    def receive(event: dict[str, Any]) -> None:
+        if event["event"] == "error":
+            errors.append(str(event["message"]))
+        on_event(event)
+
+    seconds = MAX_SECONDS + GRACE_SECONDS
+    try:
+        child_exit = await run_child(job.model_dump_json(), receive, seconds, "probe")
+    except TimeoutError:
+        raise NightdeskError(
+            f"{site.url}: the probe did not end in its time and was stopped"
+        ) from None
+    path = folder / RESULT_FILE
+    if child_exit.code == ExitCode.OK and path.is_file():
+        return ProbeResult.model_validate_json(path.read_text(encoding="utf8"))
+    if errors:
+        reason = errors[-1]
+    elif child_exit.last_line:
+        reason = child_exit.last_line[:MAX_LAST_LINE]
+    else:
+        reason = f"it died with code {child_exit.code}"
+    raise NightdeskError(f"{site.url}: the probe failed: {reason}")
+
+
+def _probe_job(settings: Settings, site: Site, folder: Path, *, known: bool) -> ProbeJob:
+    secrets = {}
+    for name in ("headers", "cookies"):
+        secrets[name] = expand_variables(getattr(site, name), f"{site.id}: '{name}'")
+    crawl_job = CrawlJob(
         site=site.model_copy(update=secrets),
         database_url="",
         user_agent=settings.sent_user_agent,
@@ -74,50 +118,36 @@ async def _look(
         log_days=settings.log_days,
         chromium=settings.browser_path if site.render else "",
     )
-    requests = MAX_REQUESTS + (
-        len(site.sources) if known else 0
-    )  # all places of a file, and what else there is
-    job = ProbeJob(
-        crawl_job=errand, folder=str(folder), is_known_site=known, requests=requests, seconds=MAX_SECONDS
+    # All sources of a site file are requested, and further ones besides.
+    requests = MAX_REQUESTS + (len(site.sources) if known else 0)
+    return ProbeJob(
+        crawl_job=crawl_job,
+        folder=str(folder),
+        is_known_site=known,
+        requests=requests,
+        seconds=MAX_SECONDS,
     )
-    errors: list[str] = []
-
-    def take(event: dict[str, Any]) -> None:
-        if event["event"] == "error":
-            errors.append(str(event["message"]))
-        listen(event)
-
-    try:
-        code, last_words = await run_child(job.model_dump_json(), take, MAX_SECONDS + GRACE, "probe")
-    except TimeoutError:
-        raise NightdeskError(
-            f"{site.url}: the probe did not end in its time and was stopped"
-        ) from None
-    path = folder / "findings.json"
-    if code == ExitCode.OK and path.is_file():
-        return ProbeResult.model_validate_json(path.read_text(encoding="utf8"))
-    last = last_words.strip().splitlines()
-    why = errors[-1] if errors else (last[-1][:200] if last else f"it died with code {code}")
-    raise NightdeskError(f"{site.url}: the probe failed: {why}")
 
 
-def _clean(site: Site, findings: ProbeResult, folder: Path, workers: WorkerPool) -> Sequence[CleanedPage]:
-    """All samples are one batch, so that each teaches what recurs on the others."""
+def _clean_samples(
+    site: Site, result: ProbeResult, folder: Path, workers: WorkerPool
+) -> Sequence[CleanedPage]:
+    """Clean all samples as one batch, so that lines which recur are recognized."""
 
-    def inputs() -> Iterator[InputPage]:
-        for sample in findings.samples:
-            if sample.file:
-                body = (folder / sample.file).read_bytes()
-                yield InputPage(
-                    sample.url,
-                    sample.url,
-                    site.id,
-                    sample.final_url or sample.url,
-                    body,
-                    sample.charset,
-                )
+    def load_pages() -> Iterator[InputPage]:
+        for sample in result.samples:
+            if not sample.file:
+                continue
+            yield InputPage(
+                sample.url,
+                sample.url,
+                site.id,
+                sample.final_url or sample.url,
+                (folder / sample.file).read_bytes(),
+                sample.charset,
+            )
 
     with PageBatch() as batch:
-        for _ in batch.extract(inputs(), workers):
+        for _ in batch.extract(load_pages(), workers):
             pass
         return tuple(batch.clean(site.cleaning))

@@ -1,13 +1,14 @@
-"""The archive is looked through, and what can be made again is: Drafts, results, Articles, the index, the sums of ledgers.
+"""Verify the archive, and make again what can be made again.
 
-Promises that what is mended is made from the stored bytes by the way of every clean, that a Site which is being cleaned is left
-alone, and that what is left wrong is known by looking again, not by believing what was done.
+These are extracted pages, results, articles, the full-text index, and the sums of ledgers. They
+are made from the stored bytes in the same way as by any clean. A site that another command cleans
+is left alone. What is still wrong after a repair is found by another verification.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -22,183 +23,236 @@ from pipeline.store.codec import dictionary_training
 from pipeline.store.db import site_counts
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance import repair, verify_derived, verify_sources
-from pipeline.store.maintenance.verify_sources import VerifyScope, Fault, VerifiedCounts, Tell
+from pipeline.store.maintenance.verify_sources import Fault, Tell, VerifiedCounts, VerifyScope
 from pipeline.store.search import index
 
-LOT = 500  # faults mended together
+FAULTS_PER_BATCH = 500
+# Faults that are repaired site by site, each after those whose repair it may depend on.
+SITE_REPAIRS = ("draft", "result", "article", "index")
 
-Progress = Callable[[str, str, int, int], None]  # (site, stage, done, of)
+SiteProgressCallback = Callable[[str, str, int, int], None]
+"""Receives the id of a site, the stage, how much of it is done, and how much there is."""
 
 
 @dataclass(slots=True)
 class RepairStats:
-    """What was made again, in numbers, and what stood in the way."""
+    """What a repair did.
+
+    Attributes:
+        counts: What was made again, by a name for people.
+        problems: A sentence for each fault that could not be repaired.
+        created_at: When articles were first made, by page id. Unpublished articles get this
+            time again.
+        sites: The sites that must be cleaned.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
-    times: dict[int, datetime] = field(default_factory=dict)
+    created_at: dict[int, datetime] = field(default_factory=dict)
     sites: set[str] = field(default_factory=set)
 
 
 def verify_archive(
-    store: Database, asked: VerifyScope, looked: VerifiedCounts, tell: Tell, *, bytes_too: bool = True
+    database: Database,
+    scope: VerifyScope,
+    counts: VerifiedCounts,
+    tell: Tell,
+    *,
+    check_bytes: bool = True,
 ) -> Iterator[Fault]:
-    """All that is wrong, as it is found; each damaged Draft once. Raises StoreError where the database cannot be read on."""
-    yield from verify_sources.check_dictionaries(store, looked, tell)
-    if bytes_too:
-        yield from verify_sources.check_database(store, asked, tell)
-        yield from verify_sources.check_payloads(store, asked, looked, tell)
-    known: set[int] = set()
-    for each in verify_derived.check_results(store, asked, looked, tell):
-        if each.repair != "draft" or each.id not in known:
-            known |= {each.id} if each.repair == "draft" else set()
-            yield each
-    yield from verify_derived.check_extracted_pages(store, asked, looked, tell)
-    yield from verify_derived.check_articles(store, asked, looked, tell)
-    if asked == VerifyScope():
-        yield from verify_derived.check_missing(store, tell)
-        yield from verify_sources.check_pages(store, looked, tell)
-        yield from verify_derived.check_index_entries(store, tell)
-        yield from verify_sources.check_fulltext_index(store)
-        yield from verify_sources.check_site_counts(store, tell)
-    yield from verify_sources.check_ledgers(store, asked, looked, tell)
+    """Yield all faults, as they are found; each damaged extracted page once.
+
+    Args:
+        database: The archive.
+        scope: What to verify.
+        counts: Counts the rows that were verified.
+        tell: Receives the progress.
+        check_bytes: Whether to verify the database file and the payloads.
+
+    Raises:
+        StoreError: The database cannot be read any further.
+    """
+    yield from verify_sources.check_dictionaries(database, counts, tell)
+    if check_bytes:
+        yield from verify_sources.check_database(database, scope, tell)
+        yield from verify_sources.check_payloads(database, scope, counts, tell)
+    damaged = set[int]()
+    for fault in verify_derived.check_results(database, scope, counts, tell):
+        if fault.repair == "draft":
+            if fault.id in damaged:
+                continue
+            damaged.add(fault.id)
+        yield fault
+    yield from verify_derived.check_extracted_pages(database, scope, counts, tell)
+    yield from verify_derived.check_articles(database, scope, counts, tell)
+    if scope == VerifyScope():
+        yield from verify_derived.check_missing(database, tell)
+        yield from verify_sources.check_pages(database, counts, tell)
+        yield from verify_derived.check_index_entries(database, tell)
+        yield from verify_sources.check_fulltext_index(database)
+        yield from verify_sources.check_site_counts(database, tell)
+    yield from verify_sources.check_ledgers(database, scope, counts, tell)
 
 
 def repair_archive(
-    store: Database,
+    database: Database,
     sites: Sequence[Site],
-    found: Iterable[Fault],
+    faults: Iterable[Fault],
     workers: WorkerPool,
-    progress: Progress,
+    progress: SiteProgressCallback,
 ) -> RepairStats:
-    """Makes again what can be made again of what is wrong, and cleans the Sites that it was of."""
-    mended, known = RepairStats(), {site.id: site for site in sites}
-    source = _without_dictionaries(store, found, mended)
-    while lot := list(islice(source, LOT)):
-        _mend(store, known, lot, workers, mended)
-    for site in sorted(mended.sites):
+    """Repair what can be repaired, and clean the sites that the faults were of.
+
+    Args:
+        database: The archive.
+        sites: The sites that have a file.
+        faults: The faults of a verification, as it finds them.
+        workers: The processes that extract.
+        progress: Receives the progress of the cleans.
+    """
+    archive_repair = _ArchiveRepair(database, sites, workers)
+    archive_repair.repair(faults)
+    archive_repair.clean_sites(progress)
+    stats = archive_repair.stats
+    repair.restore_created_at(database, stats.created_at)
+    return stats
+
+
+class _ArchiveRepair:
+    """One repair of the archive."""
+
+    def __init__(self, database: Database, sites: Sequence[Site], workers: WorkerPool) -> None:
+        self.stats = RepairStats()
+        self._database = database
+        self._sites = {site.id: site for site in sites}
+        self._workers = workers
+
+    def repair(self, faults: Iterable[Fault]) -> None:
+        remaining = self._after_dictionaries(faults)
+        while batch := list(islice(remaining, FAULTS_PER_BATCH)):
+            self._repair_batch(batch)
+
+    def clean_sites(self, progress: SiteProgressCallback) -> None:
+        for site_id in sorted(self.stats.sites):
+            site = self._sites[site_id]
+
+            def report(stage: str, done: int, total: int, site_id: str = site_id) -> None:
+                progress(site_id, stage, done, total)
+
+            try:
+                result = clean_site(self._database, site, self._workers, report)
+                self.stats.counts["pages cleaned again"] += sum(result.counts.values())
+            except NightdeskError as error:
+                self.stats.problems.append(str(error))
+
+    def _after_dictionaries(self, faults: Iterable[Fault]) -> Iterator[Fault]:
+        """Rebuild dictionaries at once, because the verification reads payloads next."""
+        for fault in faults:
+            if fault.repair != "dictionary":
+                yield fault
+            elif dictionary_training.rebuild(self._database, fault.id):
+                self.stats.counts["dictionaries made again"] += 1
+            else:
+                self.stats.problems.append(
+                    f"dictionary {fault.id}: a page that it was made of is damaged too;"
+                    " a backup has it"
+                )
+
+    def _repair_batch(self, batch: Sequence[Fault]) -> None:
+        by_repair = defaultdict[str, list[Fault]](list)
+        for fault in batch:
+            by_repair[fault.repair].append(fault)
+        self._repair_counts(by_repair["ledger"], by_repair["count"])
+        self._repair_index(by_repair["stray"], by_repair["words"])
+        site_faults = [fault for name in SITE_REPAIRS for fault in by_repair[name]]
+        for site_id, faults in self._faults_by_site(site_faults).items():
+            self._repair_site(site_id, faults)
+
+    def _repair_counts(self, ledgers: Sequence[Fault], counts: Sequence[Fault]) -> None:
+        for fault in ledgers:
+            sentence = repair.recount_run(self._database, fault.id)
+            self.stats.problems.append(f"run {fault.id}: {sentence}")
+            self.stats.counts["ledgers counted again"] += 1
+        if counts:
+            for site_id, *_ in site_counts.mismatches(self._database):
+                site_counts.refresh(self._database, site_id)
+            self.stats.counts["sites counted again"] += len(counts)
+
+    def _repair_index(self, orphans: Sequence[Fault], damaged: Sequence[Fault]) -> None:
+        if orphans:
+            ids = [fault.id for fault in orphans]
+            repair.delete_orphan_index_rows(self._database, ids)
+            self.stats.counts["entries taken out of the index"] += len(ids)
+        if damaged:
+            repair.rebuild_fulltext(self._database)
+            self.stats.counts["full-text index rebuilt"] += 1
+
+    def _faults_by_site(self, faults: Sequence[Fault]) -> Mapping[str, list[Fault]]:
+        """Return the faults by the site of their pages; "" for those without a page."""
+        pages_of_faults = []
+        for fault in faults:
+            pages = fault.pages
+            if not pages and fault.repair == "draft":
+                pages = repair.pages_of_extracted(self._database, fault.id)
+            pages_of_faults.append(pages)
+        page_ids = [page_id for pages in pages_of_faults for page_id in pages]
+        sites_by_page = repair.sites_of_pages(self._database, page_ids)
+        by_site = defaultdict[str, list[Fault]](list)
+        for fault, pages in zip(faults, pages_of_faults, strict=True):
+            site_id = sites_by_page.get(pages[0], "") if pages else ""
+            by_site[site_id].append(fault)
+        return by_site
+
+    def _repair_site(self, site_id: str, faults: Sequence[Fault]) -> None:
+        if site_id and site_id not in self._sites:
+            self.stats.problems.append(
+                f"{site_id}: has no site file by which its pages could be cleaned again;"
+                " write one, and repair again"
+            )
+            return
         try:
-            result = clean_site(
-                store, known[site], workers, lambda *said, site=site: progress(site, *said)
-            )
-            mended.counts["pages cleaned again"] += sum(result.counts.values())
-        except NightdeskError as error:
-            mended.problems.append(str(error))
-    repair.restore_created_at(store, mended.times)
-    return mended
+            with CleanSession(self._database, site_id).locked():
+                self._repair_locked_site(site_id, faults)
+        except AlreadyRunning as error:
+            self.stats.problems.append(f"{error}, and repair again")
 
+    def _repair_locked_site(self, site_id: str, faults: Sequence[Fault]) -> None:
+        ids = {
+            name: [fault.id for fault in faults if fault.repair == name] for name in SITE_REPAIRS
+        }
+        for extracted_page_id in ids["draft"]:
+            self._repair_extracted(extracted_page_id)
+        if ids["result"]:
+            self.stats.created_at |= repair.delete_results(self._database, ids["result"])
+            self.stats.counts["results made again"] += len(ids["result"])
+        if ids["article"]:
+            self.stats.created_at |= repair.unpublish(self._database, ids["article"])
+            self.stats.counts["articles made again"] += len(ids["article"])
+        if ids["index"]:
+            repair.mark_for_indexing(self._database, ids["index"])
+            while index.index_pending(self._database, site_id):
+                pass
+            self.stats.counts["articles indexed again"] += len(ids["index"])
+        if site_id:
+            self.stats.sites.add(site_id)
 
-def _without_dictionaries(
-    store: Database, found: Iterable[Fault], mended: RepairStats
-) -> Iterator[Fault]:
-    """Makes dictionaries again at once, since the look at the payloads comes next."""
-    for each in found:
-        if each.repair == "dictionary":
-            _mend_dictionary(store, each, mended)
-        else:
-            yield each
+    def _repair_extracted(self, extracted_page_id: int) -> None:
+        """Extract the page again.
 
-
-def _mend_dictionary(store: Database, fault: Fault, mended: RepairStats) -> None:
-    if dictionary_training.rebuild(store, fault.id):
-        mended.counts["dictionaries made again"] += 1
-    else:
-        mended.problems.append(
-            f"dictionary {fault.id}: a page that it was made of is damaged too; a backup has it"
-        )
-
-
-def _mend(
-    store: Database, known: dict[str, Site], lot: Sequence[Fault], workers: WorkerPool, mended: RepairStats
-) -> None:
-    by = defaultdict[str, list[Fault]](list)
-    for each in lot:
-        by[each.repair].append(each)
-    for each in by["ledger"]:
-        mended.problems.append(f"run {each.id}: {repair.recount_run(store, each.id)}")
-        mended.counts["ledgers counted anew"] += 1
-    if by["count"]:
-        for site, *_ in site_counts.mismatches(store):
-            site_counts.refresh(store, site)
-        mended.counts["sites counted anew"] += len(by["count"])
-    if by["stray"]:
-        repair.delete_orphan_index_rows(store, [each.id for each in by["stray"]])
-        mended.counts["entries taken out of the index"] += len(by["stray"])
-    if by["words"]:
-        repair.rebuild_fulltext(store)
-        mended.counts["full-text index rebuilt"] += 1
-    mine = [
-        (
-            each,
-            each.pages or (repair.pages_of_extracted(store, each.id) if each.repair == "draft" else ()),
-        )
-        for each in (*by["draft"], *by["result"], *by["article"], *by["index"])
-    ]
-    owners = repair.sites_of_pages(store, [page for _, pages in mine for page in pages])
-    here = defaultdict[str, list[Fault]](list)
-    for each, pages in mine:
-        here[owners.get(pages[0], "") if pages else ""].append(each)
-    for site, some in here.items():
-        _mend_site(store, site, some, workers, mended, is_known=site in known)
-
-
-def _mend_site(
-    store: Database,
-    site: str,
-    some: Sequence[Fault],
-    workers: WorkerPool,
-    mended: RepairStats,
-    *,
-    is_known: bool,
-) -> None:
-    if site and not is_known:
-        mended.problems.append(
-            f"{site}: has no site file by which its pages could be cleaned again; write one, and repair again"
-        )
-        return
-    try:
-        with CleanSession(store, site).locked():
-            _mend_locked(store, site, some, workers, mended)
-    except AlreadyRunning as error:
-        mended.problems.append(f"{error}, and repair again")
-
-
-def _mend_locked(
-    store: Database, site: str, some: Sequence[Fault], workers: WorkerPool, mended: RepairStats
-) -> None:
-    ids = {
-        mend: [each.id for each in some if each.repair == mend]
-        for mend in ("draft", "result", "article", "index")
-    }
-    if ids["draft"]:
-        _mend_drafts(store, ids["draft"], workers, mended)
-    if ids["result"]:
-        mended.times |= repair.delete_results(store, ids["result"])
-        mended.counts["results made anew"] += len(ids["result"])
-    if ids["article"]:
-        mended.times |= repair.unpublish(store, ids["article"])
-        mended.counts["articles made anew"] += len(ids["article"])
-    if ids["index"]:
-        repair.mark_for_indexing(store, ids["index"])
-        while index.catch_up(store, site):
-            pass
-        mended.counts["articles indexed anew"] += len(ids["index"])
-    if site:
-        mended.sites.add(site)
-
-
-def _mend_drafts(store: Database, drafts: Sequence[int], workers: WorkerPool, mended: RepairStats) -> None:
-    """By the extractors of today a Draft becomes what it was. One by older ones is dropped with what was made of it."""
-    for number in drafts:
-        source = repair.load_source(store, number)
+        If other extractors made it, it is deleted instead, together with what was made of it.
+        """
+        source = repair.load_source(self._database, extracted_page_id)
         if source is None:
-            mended.problems.append(
-                f"draft {number}: its bytes are damaged themselves, so it stays as it is"
+            self.stats.problems.append(
+                f"extracted page {extracted_page_id}: its bytes are damaged themselves,"
+                " so it stays as it is"
             )
-            continue
-        if source[0] != EXTRACTORS:
-            mended.times |= repair.delete_extracted(store, number)
+            return
+        extractors, payload = source
+        if extractors != EXTRACTORS:
+            self.stats.created_at |= repair.delete_extracted(self._database, extracted_page_id)
         else:
-            for payload, draft in workers.extract((source[1],)):
-                repair.replace_extracted(store, payload.source.payload_id, draft)
-        mended.counts["drafts made anew"] += 1
+            for _, page in self._workers.extract((payload,)):
+                payload_id = payload.raw_page.payload_id
+                repair.replace_extracted(self._database, payload_id, page)
+        self.stats.counts["extracted pages made again"] += 1

@@ -1,45 +1,59 @@
-"""What a Site's file lets go of, and when: its retention, applied while nobody else is at work on the Site.
-
-Promises that a Site which is being crawled or cleaned is left alone, and that a dry run changes nothing.
-"""
+"""Prune a site by the retention rules of its file, while no other command works on the site."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 
 from pipeline.config.site import RetentionOptions
 from pipeline.core.errors import AlreadyRunning
 from pipeline.extract import EXTRACTORS
+from pipeline.jobs.progress import ProgressCallback
 from pipeline.store.db import locks, run_log
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance import prune
-from pipeline.store.maintenance.prune import RetentionRule, Prunable
-
-Progress = Callable[[str, int, int], None]  # (stage, done, of)
+from pipeline.store.maintenance.prune import Prunable, RetentionRule
 
 
-def retention_rule(site: str, rules: RetentionOptions, now: datetime) -> RetentionRule:
-    """What is kept of a Site by its rules; 0 days keep all."""
+def retention_rule(site: str, options: RetentionOptions, now: datetime) -> RetentionRule:
+    """Return what is kept of a site.
 
-    def since(days: int) -> datetime | None:
-        return now - timedelta(days=days) if days else None
+    Args:
+        site: The id of the site.
+        options: The retention of the site's file, in days; 0 days keep everything.
+        now: The time from which the days count.
+    """
+    results_since = _days_before(now, options.result_days)
+    ledgers_since = _days_before(now, options.ledger_days)
+    return RetentionRule(site, results_since, ledgers_since)
 
-    return RetentionRule(site, since(rules.result_days), since(rules.ledger_days))
+
+def estimate(database: Database, rule: RetentionRule) -> Prunable:
+    """Return what `prune_site` would delete now.
+
+    Raises:
+        StoreError: The database cannot be read.
+    """
+    return prune.estimate_prunable(database, rule, EXTRACTORS)
 
 
-def prune_site(store: Database, keep: RetentionRule, progress: Progress, *, dry: bool) -> Prunable:
-    """Takes out what is not kept, or with `dry` only tells. Raises AlreadyRunning and StoreError."""
-    if dry:
-        return prune.estimate_prunable(store, keep, EXTRACTORS)
-    held = []
-    try:
+def prune_site(database: Database, rule: RetentionRule, progress: ProgressCallback) -> Prunable:
+    """Delete what a rule does not keep.
+
+    Raises:
+        AlreadyRunning: Another command crawls or cleans the site.
+        StoreError: The database cannot be read or written.
+    """
+    with ExitStack() as held_locks:
         for kind in ("crawl", "clean"):
             try:
-                held.append(locks.acquire(store, f"{kind}:{keep.site}"))
+                lock = locks.acquire(database, f"{kind}:{rule.site}")
             except AlreadyRunning:
-                raise AlreadyRunning(run_log.running_message(store, keep.site, kind)) from None
-        return prune.prune_site(store, keep, EXTRACTORS, progress)
-    finally:
-        for lock in held:
-            lock.release()
+                message = run_log.running_message(database, rule.site, kind)
+                raise AlreadyRunning(message) from None
+            held_locks.callback(lock.release)
+        return prune.prune_site(database, rule, EXTRACTORS, progress)
+
+
+def _days_before(now: datetime, days: int) -> datetime | None:
+    return now - timedelta(days=days) if days else None

@@ -1,35 +1,37 @@
-"""Choosing among results: a review accepts or rejects what was held, a rollback takes a clean back.
+"""Choose among stored results: a review accepts or rejects held results, a rollback undoes a clean.
 
-Promises that choosing extracts and strikes nothing: results are there, and what stands is chosen and folded. Each is a Run with
-a ledger, in batches of Pages that are each one transaction; one that breaks off goes on where it was when it is begun again.
+Nothing is extracted or cleaned again: the results exist, and only their status changes. Each
+review and each rollback is a run. Each batch of pages is one transaction. If a run is
+interrupted, the same command goes on where it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.cleaning.regression_guard import loss_reason
-from pipeline.cleaning.revisions import classify_outcome, build_revisions
+from pipeline.cleaning.revisions import build_revisions, classify_outcome
 from pipeline.core.errors import ConfigError
-from pipeline.core.models import Observation, Outcome, Reason, ResultStatus
+from pipeline.core.models import CleanResult, Observation, Outcome, Reason, ResultStatus
 from pipeline.jobs.changes import Change, change_by_review
 from pipeline.jobs.near_duplicates import group_near_duplicates
+from pipeline.jobs.progress import ProgressCallback
 from pipeline.store.clean import held_results
 from pipeline.store.clean.session import CleanSession
-from pipeline.store.clean.types import ReviewOutcome, StoredResult, ReviewInput
+from pipeline.store.clean.types import ReviewInput, ReviewOutcome, StoredResult
 from pipeline.store.db.engine import Database
 from pipeline.store.read import runs
 
-BATCH = 100  # pages in one transaction
+PAGES_PER_BATCH = 100
 
 Moves = tuple[tuple[int, ResultStatus], ...]
-Progress = Callable[[str, int, int], None]  # (stage, done, of)
+"""Ids of results, each with its new status."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewResult:
-    """How a review or a rollback ended. `run` is 0 where there was nothing to do, and no Run was made."""
+    """How a review or a rollback ended. `run_id` is 0 if there was nothing to do."""
 
     site: str
     run_id: int = 0
@@ -37,187 +39,234 @@ class ReviewResult:
 
 
 def accept_moves(page: ReviewInput) -> Moves:
-    """What is held takes the place of what stands."""
-    held = {each.payload_id: each.id for each in page.results if each.standing is ResultStatus.HELD}
-    stood = [
-        each
-        for each in page.results
-        if each.standing is ResultStatus.ACCEPTED and each.payload_id in held
-    ]
-    return (
-        *((each.id, ResultStatus.REPLACED) for each in stood),
-        *((row, ResultStatus.ACCEPTED) for row in held.values()),
-    )
-
-
-def reject_moves(page: ReviewInput) -> Moves:
-    """What is held is refused for good."""
-    return tuple(
-        (each.id, ResultStatus.REJECTED)
-        for each in page.results
-        if each.standing is ResultStatus.HELD
-    )
-
-
-def rollback_moves(page: ReviewInput, run: int) -> Moves:
-    """A Run's results are refused, and those come back whose place they took. Where a later Run took theirs, it stays; a first
-    result for its bytes stays too, since there is none to go back to."""
-    moves: list[tuple[int, ResultStatus]] = []
-    for each in page.results:
-        if each.run_id != run or each.standing is ResultStatus.REJECTED:
-            continue
-        earlier = [
-            other.id
-            for other in page.results
-            if other.standing is ResultStatus.REPLACED and _is_earlier(other, each)
-        ]
-        if earlier or each.standing is ResultStatus.HELD:
-            moves.append((each.id, ResultStatus.REJECTED))
-        if earlier and each.standing is ResultStatus.ACCEPTED:
-            moves.append((earlier[-1], ResultStatus.ACCEPTED))
+    """Return the moves by which held results replace the current ones."""
+    held = {row.payload_id: row.id for row in _rows(page, ResultStatus.HELD)}
+    moves = []
+    for row in _rows(page, ResultStatus.ACCEPTED):
+        if row.payload_id in held:
+            moves.append((row.id, ResultStatus.REPLACED))
+    for result_id in held.values():
+        moves.append((result_id, ResultStatus.ACCEPTED))
     return tuple(moves)
 
 
-def _is_earlier(one: StoredResult, other: StoredResult) -> bool:
-    return one.payload_id == other.payload_id and one.id < other.id
+def reject_moves(page: ReviewInput) -> Moves:
+    """Return the moves by which held results are rejected."""
+    return tuple((row.id, ResultStatus.REJECTED) for row in _rows(page, ResultStatus.HELD))
 
 
-def apply_moves(page: ReviewInput, moves: Moves, how: tuple[Outcome, Reason] | None = None) -> ReviewOutcome:
-    """What follows from new standings: the Revisions, folded anew. Without `how` the ledger is told what became of the text."""
-    now = dict(moves)
-    stands = {
-        each.payload_id: each.extraction
-        for each in page.results
-        if now.get(each.id, each.standing) is ResultStatus.ACCEPTED
-    }
-    sightings = [
-        Observation(stands[each.payload_id], each.payload_id, each.first_seen_at, each.last_seen_at)
-        for each in page.stretches
-        if each.payload_id in stands  # newer bytes may wait for their first clean
-    ]
-    outcome, reason = how or classify_outcome(page.before, sightings[-1])
-    return ReviewOutcome(page.page_id, moves, build_revisions(sightings), outcome, reason)
+def rollback_moves(page: ReviewInput, run_id: int) -> Moves:
+    """Return the moves that undo a run.
+
+    The results of the run are rejected, and the results that they replaced become current again.
+    If a later run replaced a result of this run, the later result stays. The first result of a
+    payload stays, too, because there is none to go back to.
+    """
+    moves: list[tuple[int, ResultStatus]] = []
+    for row in page.results:
+        if row.run_id != run_id or row.status is ResultStatus.REJECTED:
+            continue
+        replaced = _last_replaced_before(page, row)
+        if replaced is not None or row.status is ResultStatus.HELD:
+            moves.append((row.id, ResultStatus.REJECTED))
+        if replaced is not None and row.status is ResultStatus.ACCEPTED:
+            moves.append((replaced.id, ResultStatus.ACCEPTED))
+    return tuple(moves)
+
+
+def apply_moves(
+    page: ReviewInput, moves: Moves, outcome: tuple[Outcome, Reason] | None = None
+) -> ReviewOutcome:
+    """Return what follows from a new status of results.
+
+    Args:
+        page: The page with all its results.
+        moves: The results whose status changes.
+        outcome: The outcome and reason for the ledger. By default, they follow from the text.
+    """
+    accepted = _accepted_after(page, moves)
+    observations = []
+    for period in page.periods:
+        if period.payload_id in accepted:  # newer bytes may still wait for their first clean
+            times = period.first_seen_at, period.last_seen_at
+            result = accepted[period.payload_id]
+            observations.append(Observation(result, period.payload_id, *times))
+    if outcome is None:
+        outcome = classify_outcome(page.previous, observations[-1])
+    return ReviewOutcome(page.page_id, moves, build_revisions(observations), *outcome)
 
 
 def accept(page: ReviewInput) -> ReviewOutcome:
-    """The held result becomes the Article."""
+    """Make the held result the article."""
     return apply_moves(page, accept_moves(page))
 
 
 def reject(page: ReviewInput) -> ReviewOutcome:
-    """The Article stays, and the held result is not offered again."""
+    """Keep the article, and do not offer the held result again."""
     return apply_moves(page, reject_moves(page), (Outcome.UNCHANGED, Reason.REJECTED))
 
 
-def rollback_page(page: ReviewInput, run: int) -> ReviewOutcome:
-    """The Article is again what it was before the Run."""
-    moves = rollback_moves(page, run)
-    went_back = any(to is ResultStatus.ACCEPTED for _, to in moves)
-    return apply_moves(
-        page,
-        moves,
-        (Outcome.RECLEANED, Reason.ROLLED_BACK)
-        if went_back
-        else (Outcome.UNCHANGED, Reason.REJECTED),
-    )
+def rollback_page(page: ReviewInput, run_id: int) -> ReviewOutcome:
+    """Make the article what it was before a run."""
+    moves = rollback_moves(page, run_id)
+    outcome = (Outcome.UNCHANGED, Reason.REJECTED)
+    if any(status is ResultStatus.ACCEPTED for _, status in moves):
+        outcome = (Outcome.RECLEANED, Reason.ROLLED_BACK)
+    return apply_moves(page, moves, outcome)
 
 
 def preview_accept(page: ReviewInput) -> Change:
-    """What accepting the held result of a Page would change: of its newest bytes, where those are held."""
-    held = [each for each in page.results if each.standing is ResultStatus.HELD]
-    newest = {stretch.payload_id: number for number, stretch in enumerate(page.stretches)}
-    new = max(held, key=lambda each: newest[each.payload_id])
-    old = next(
-        each
-        for each in page.results
-        if each.standing is ResultStatus.ACCEPTED and each.payload_id == new.payload_id
-    )
-    return change_by_review(page, old, new, (Outcome.HELD, loss_reason(old.extraction, new.extraction)))
+    """Return what it would change to accept the held result of a page.
+
+    If several payloads have one, the change is of the newest of them.
+    """
+    positions = {period.payload_id: index for index, period in enumerate(page.periods)}
+    held = _rows(page, ResultStatus.HELD)
+    new = max(held, key=lambda row: positions[row.payload_id])
+    old = _accepted_row(page, new.payload_id)
+    return change_by_review(page, old, new, (Outcome.HELD, loss_reason(old.result, new.result)))
 
 
-def preview_rollback(page: ReviewInput, run: int) -> Change:
-    """What taking a Run back would change of a Page's Article."""
-    result = rollback_page(page, run)
-    after = {row for row, to in result.moves if to is ResultStatus.ACCEPTED}
-    new = next((each for each in reversed(page.results) if each.id in after), None)
+def preview_rollback(page: ReviewInput, run_id: int) -> Change:
+    """Return what the rollback of a run would change of a page's article."""
+    rollback = rollback_page(page, run_id)
+    outcome = (rollback.outcome, rollback.reason)
+    restored = {result_id for result_id, to in rollback.moves if to is ResultStatus.ACCEPTED}
+    new = _last_row(page.results, restored)
     if new is None:
-        stands = next(
-            (each for each in reversed(page.results) if each.standing is ResultStatus.ACCEPTED),
-            None,
-        )
-        return change_by_review(page, stands, stands, (result.outcome, result.reason))
-    old = next(
-        each
-        for each in page.results
-        if each.standing is ResultStatus.ACCEPTED and each.payload_id == new.payload_id
-    )
-    return change_by_review(page, old, new, (result.outcome, result.reason))
+        accepted = _rows(page, ResultStatus.ACCEPTED)
+        current = accepted[-1] if accepted else None
+        return change_by_review(page, current, current, outcome)
+    return change_by_review(page, _accepted_row(page, new.payload_id), new, outcome)
 
 
 def review(
-    store: Database,
+    database: Database,
     site: str,
     pages: Sequence[int],
-    choose: Callable[[ReviewInput], ReviewOutcome],
-    progress: Progress,
+    decide: Callable[[ReviewInput], ReviewOutcome],
+    progress: ProgressCallback,
+    *,
+    pages_per_batch: int = PAGES_PER_BATCH,
 ) -> ReviewResult:
-    """Accepts or rejects what is held of these Pages, as a Run. Raises AlreadyRunning and StoreError."""
-    return _choose(store, site, "review", lambda: pages, choose, progress)
+    """Accept or reject what is held of some pages, as a run.
+
+    Args:
+        database: The archive.
+        site: The id of the site.
+        pages: The ids of the pages.
+        decide: `accept` or `reject`.
+        progress: Receives the progress.
+        pages_per_batch: Pages in one transaction.
+
+    Raises:
+        AlreadyRunning: Another command cleans the site.
+        StoreError: The database cannot be read or written.
+    """
+    return _run(database, site, "review", lambda: pages, decide, progress, pages_per_batch)
 
 
-def rollback(store: Database, run: int, progress: Progress) -> ReviewResult:
-    """Takes a clean back, as a Run. Raises ConfigError for a Run that is none, AlreadyRunning and StoreError."""
-    site = site_of_clean_run(store, run)
-    return _choose(
-        store,
-        site,
-        "rollback",
-        lambda: held_results.revertible_pages(store, run),
-        lambda page: rollback_page(page, run),
-        progress,
-    )
+def rollback(
+    database: Database,
+    run_id: int,
+    progress: ProgressCallback,
+    *,
+    pages_per_batch: int = PAGES_PER_BATCH,
+) -> ReviewResult:
+    """Undo a clean, as a run.
+
+    Raises:
+        ConfigError: There is no such run, or it is not a clean.
+        AlreadyRunning: Another command cleans the site.
+        StoreError: The database cannot be read or written.
+    """
+    site = site_of_clean_run(database, run_id)
+
+    def find_pages() -> Sequence[int]:
+        return held_results.revertible_pages(database, run_id)
+
+    def decide(page: ReviewInput) -> ReviewOutcome:
+        return rollback_page(page, run_id)
+
+    return _run(database, site, "rollback", find_pages, decide, progress, pages_per_batch)
 
 
-def site_of_clean_run(store: Database, run: int) -> str:
-    """The Site of a clean. Raises ConfigError where the Run is something else."""
-    found = runs.get_run(store, run)
-    if found is None:
-        raise ConfigError(f"run {run}: there is no such run; 'nightdesk runs' lists them")
-    if found.kind != "clean":
-        raise ConfigError(f"run {run}: is a {found.kind}; only a clean can be taken back")
-    return found.site
+def site_of_clean_run(database: Database, run_id: int) -> str:
+    """Return the site of a clean.
+
+    Raises:
+        ConfigError: There is no such run, or it is not a clean.
+    """
+    run = runs.get_run(database, run_id)
+    if run is None:
+        raise ConfigError(f"run {run_id}: there is no such run; 'nightdesk runs' lists them")
+    if run.kind != "clean":
+        raise ConfigError(f"run {run_id}: is a {run.kind}; only a clean can be taken back")
+    return run.site
 
 
-def _choose(
-    store: Database,
+def _run(
+    database: Database,
     site: str,
     kind: str,
-    wanted: Callable[[], Sequence[int]],
-    choose: Callable[[ReviewInput], ReviewOutcome],
-    progress: Progress,
+    find_pages: Callable[[], Sequence[int]],
+    decide: Callable[[ReviewInput], ReviewOutcome],
+    progress: ProgressCallback,
+    pages_per_batch: int,
 ) -> ReviewResult:
-    """One Run over Pages, in batches. Which Pages is asked once the Site is ours."""
-    if not wanted():
+    if not find_pages():
         return ReviewResult(site)
-    shelf = CleanSession(store, site)
-    run = shelf.start_run(None, kind)
+    session = CleanSession(database, site)
+    run_id = session.start_run(None, kind)
     status, detail = "stopped", "interrupted"
     try:
-        pages = wanted()
-        for start, batch in _batches(pages):
-            results = (choose(page) for page in held_results.review_inputs(store, batch))
-            shelf.save_reviews(run, [result for result in results if result.moves])
+        pages = find_pages()  # again, because now nobody else changes the site
+        for start in range(0, len(pages), pages_per_batch):
+            batch = pages[start : start + pages_per_batch]
+            outcomes = [decide(page) for page in held_results.review_inputs(database, batch)]
+            session.save_reviews(run_id, [outcome for outcome in outcomes if outcome.moves])
             progress(kind, start + len(batch), len(pages))
-        group_near_duplicates(store, site, progress)
+        group_near_duplicates(database, site, progress)
         status, detail = "finished", ""
     except Exception as error:
         status, detail = "failed", str(error)
         raise
     finally:
-        counts = shelf.finish_run(run, status, detail)
-    return ReviewResult(site, run, counts)
+        counts = session.finish_run(run_id, status, detail)
+    return ReviewResult(site, run_id, counts)
 
 
-def _batches(pages: Sequence[int]) -> Iterator[tuple[int, Sequence[int]]]:
-    for start in range(0, len(pages), BATCH):
-        yield start, pages[start : start + BATCH]
+def _rows(page: ReviewInput, status: ResultStatus) -> list[StoredResult]:
+    return [row for row in page.results if row.status is status]
+
+
+def _accepted_row(page: ReviewInput, payload_id: int) -> StoredResult:
+    for row in _rows(page, ResultStatus.ACCEPTED):
+        if row.payload_id == payload_id:
+            return row
+    raise LookupError(f"page {page.page_id} has no accepted result of payload {payload_id}")
+
+
+def _accepted_after(page: ReviewInput, moves: Moves) -> dict[int, CleanResult]:
+    """Return the results that are accepted after the moves, by payload id."""
+    statuses = dict(moves)
+    accepted = {}
+    for row in page.results:
+        if statuses.get(row.id, row.status) is ResultStatus.ACCEPTED:
+            accepted[row.payload_id] = row.result
+    return accepted
+
+
+def _last_replaced_before(page: ReviewInput, row: StoredResult) -> StoredResult | None:
+    last = None
+    for other in _rows(page, ResultStatus.REPLACED):
+        if other.payload_id == row.payload_id and other.id < row.id:
+            last = other
+    return last
+
+
+def _last_row(rows: Sequence[StoredResult], ids: Collection[int]) -> StoredResult | None:
+    for row in reversed(rows):
+        if row.id in ids:
+            return row
+    return None

@@ -1,7 +1,8 @@
-"""Places for child processes: so many at work at a time, and a few more that only wait.
+"""Limit how many child processes work at the same time.
 
-Promises that a child which says nothing for a while, since its server hangs or asks for long pauses, holds up nobody: its place
-is given to the next one. All children together are bounded too.
+A child that prints nothing for a while only waits: its server hangs or asks for long pauses. It
+gives its place to the next child, so that it holds up nobody. The number of all children is
+limited, too.
 """
 
 from __future__ import annotations
@@ -11,36 +12,45 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 
-QUIET = 10.0  # seconds without a word, after which a child is taken to wait
-WAITING = 2  # times as many may wait, beside those at work
+QUIET_SECONDS = 10.0  # without an event, after which a child counts as waiting
+WAITING_PER_ACTIVE = 2  # waiting children for each one that works
 
 
 class ChildSlots:
-    """At most `number` children at work, and three times as many in all."""
+    """At most `count` children that work, and three times as many in total.
 
-    def __init__(self, number: int, quiet: float = QUIET) -> None:
-        self._quiet = quiet
-        self._at_work = asyncio.Semaphore(number)
-        self._in_all = asyncio.Semaphore(number * (1 + WAITING))
+    Args:
+        count: Children that work at the same time.
+        quiet_seconds: Seconds without an event, after which a child counts as waiting.
+    """
+
+    def __init__(self, count: int, quiet_seconds: float = QUIET_SECONDS) -> None:
+        self._quiet_seconds = quiet_seconds
+        self._active = asyncio.Semaphore(count)
+        self._total = asyncio.Semaphore(count * (1 + WAITING_PER_ACTIVE))
 
     @contextlib.asynccontextmanager
     async def acquire(self) -> AsyncIterator[Callable[[], None]]:
-        """A place for a child, as long as the block lasts. What it yields is to be called whenever the child says something."""
-        async with self._in_all:
-            await self._at_work.acquire()
-            heard = time.monotonic()
+        """Hold a slot as long as the block lasts.
 
-            def hear() -> None:
-                nonlocal heard
-                heard = time.monotonic()
+        Yields:
+            A function to call whenever the child prints an event.
+        """
+        async with self._total:
+            await self._active.acquire()
+            last_event_at = time.monotonic()
 
-            async def give_up_when_quiet() -> None:
-                while (left := heard + self._quiet - time.monotonic()) > 0:
+            def record_event() -> None:
+                nonlocal last_event_at
+                last_event_at = time.monotonic()
+
+            async def wait_until_quiet() -> None:
+                while (left := last_event_at + self._quiet_seconds - time.monotonic()) > 0:
                     await asyncio.sleep(left)
 
-            watch = asyncio.create_task(give_up_when_quiet())
-            watch.add_done_callback(lambda _: self._at_work.release())
+            watch = asyncio.create_task(wait_until_quiet())
+            watch.add_done_callback(lambda _: self._active.release())
             try:
-                yield hear
+                yield record_event
             finally:
                 watch.cancel()

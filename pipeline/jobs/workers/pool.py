@@ -1,7 +1,8 @@
-"""Extraction in processes that may die.
+"""Extract pages in worker processes that may die.
 
-Promises that one page's trouble is one Draft with a reason: a page that takes too much time or memory, or crashes the parser,
-costs its worker and nothing else. Workers are recycled, warmed once, and never fork from a process with threads.
+A page that takes too much time or memory, or that crashes the parser, costs its worker and gives
+an extracted page with a reason. Workers are replaced after a number of pages, because C libraries
+leak. They never fork from a process that has threads.
 """
 
 from __future__ import annotations
@@ -14,52 +15,84 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import TimeoutError as TookTooLong
+from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures import wait
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from threading import Lock, Thread
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from pebble import CONSTS, ProcessExpired, ProcessFuture, ProcessPool
 
 from pipeline import extract
 from pipeline.core.models import ExtractedPage, Reason
 from pipeline.jobs.workers import tasks
-from pipeline.store.clean.types import StoredExtraction, PageSignals, PendingPayload
+from pipeline.jobs.workers.tasks import ExtractedPayload
+from pipeline.store.clean.types import PageSignals, PendingPayload
 from pipeline.store.codec.compression import decompress
 
-RECYCLE = 2000  # pages after which a worker is replaced: C libraries leak
-WALL = 6  # times the CPU limit: for a worker that sleeps or thrashes
-AHEAD = 4  # pages handed out for each worker, so that the window of bodies in memory is bounded
-ELSEWHERE = 1 << 30  # bytes that a process is thought to take where it cannot be asked
-AHEAD_BYTES = 32 * 1024 * 1024  # and no more bytes than these, but one page at the least
-LOCKED = (
-    15.0  # seconds after which a worker gives up a lock that a killed one may have taken with it
-)
-BREAKS = 3  # times that the pool may break over one page
-
-LOOK = 5.0  # seconds between two looks whether the pool that has a page is still one
+PAGES_PER_WORKER = 2000  # after which a worker is replaced
+WALL_TIME_FACTOR = 6  # times the CPU limit: for a worker that sleeps or whose machine swaps
+PAGES_AHEAD_PER_WORKER = 4  # so that the bodies in memory are bounded
+MAX_BYTES_AHEAD = 32 * 1024 * 1024  # but at least one page
+DEFAULT_PROCESS_BYTES = 1 << 30  # assumed where a process cannot be asked for its size
+# Seconds after which a worker gives up a lock that a killed worker may still hold.
+LOCK_TIMEOUT = 15.0
+MAX_POOL_FAILURES = 3  # over one page
+POOL_CHECK_INTERVAL = 5.0  # seconds between two looks whether the pool of a page still works
 
 T = TypeVar("T")
-Drafted = tuple[ExtractedPage | StoredExtraction, PageSignals]
-Work = Callable[[PendingPayload, float], Drafted]
-Handed = tuple[PendingPayload, ProcessFuture[Drafted], ProcessPool]
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerFailure:
+    """Why a worker made nothing of a page."""
+
+    reason: Reason
+    detail: str
+
+    def to_page(self) -> ExtractedPage:
+        """Return the failure as an extracted page."""
+        return ExtractedPage(extractors=extract.EXTRACTORS, reason=self.reason, detail=self.detail)
+
+
+NO_ANSWER = WorkerFailure(Reason.EXTRACTOR_ERROR, "the worker gave no answer")
+OUT_OF_MEMORY = WorkerFailure(
+    Reason.EXTRACTOR_MEMORY, "the page needs more memory than one page may have"
+)
+
+Work = Callable[[PendingPayload, float], T]
+
+
+@dataclass(frozen=True, slots=True)
+class _Submitted(Generic[T]):
+    """A payload that was submitted to a pool, and what a worker does with it."""
+
+    payload: PendingPayload
+    work: Work[T]
+    future: ProcessFuture[T]
+    pool: ProcessPool
+
+
 class WorkerPool:
-    """A pool of extracting processes; use it as a context manager. Started when first used."""
+    """Processes that extract pages. Use it as a context manager; they start at the first use.
+
+    Args:
+        processes: The number of processes.
+        page_seconds: CPU seconds that one page may take.
+        page_megabytes: Memory that one page may take.
+    """
 
     def __init__(self, processes: int, page_seconds: float, page_megabytes: int) -> None:
         self.processes = processes
-        self._seconds = page_seconds
-        self._megabytes = page_megabytes
+        self._page_seconds = page_seconds
+        self._page_megabytes = page_megabytes
         self._pool: ProcessPool | None = None
-        self._door = Lock()  # of the pool
-        self._starting: Thread | None = None
+        self._pool_lock = Lock()
+        self._start_thread: Thread | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -70,127 +103,182 @@ class WorkerPool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end(at_once=kind is not None)
-
-    def start(self) -> None:
-        """Has the processes made ready in the background; once is enough."""
-        if self._starting is None:
-            self._starting = Thread(target=self._start, name="workers")
-            self._starting.start()
-
-    def _start(self) -> None:
-        with self._door:
-            self._ready().schedule(
-                _nothing
-            )  # the pool makes its processes when it is given something
-
-    def extract(self, payloads: Iterable[PendingPayload]) -> Iterator[tuple[PendingPayload, ExtractedPage]]:
-        """A Draft for each Payload, in order. Reads ahead only as far as the workers can be kept busy."""
-        for payload, (draft, _) in self._made(payloads, _extract):
-            assert isinstance(draft, ExtractedPage)
-            yield payload, draft
-
-    def extract_stored(self, payloads: Iterable[PendingPayload]) -> Iterator[tuple[PendingPayload, StoredExtraction, PageSignals]]:
-        """The same as it is stored, with what it teaches the memory: a Draft has hundreds of Blocks, which cost more to hand
-        over than to pack."""
-        for payload, (draft, shown) in self._made(payloads, _extract_packed):
-            yield payload, draft if isinstance(draft, StoredExtraction) else tasks.to_stored_extraction(draft), shown
-
-    def _made(
-        self, payloads: Iterable[PendingPayload], work: Work
-    ) -> Iterator[tuple[PendingPayload, Drafted]]:
-        waiting: deque[Handed] = deque()
-        for payload in payloads:
-            waiting.append(self._hand(payload, work))
-            while (
-                len(waiting) >= self.processes * AHEAD
-                or sum(len(each.source.body) for each, *_ in waiting) > AHEAD_BYTES
-            ):
-                yield self._next(waiting, work)
-        while waiting:
-            yield self._next(waiting, work)
+        if kind is None:
+            self._close()
+        else:
+            self._stop()
 
     @property
     def is_running(self) -> bool:
-        """Whether there are processes: to start them costs more than many a small piece of work."""
+        """Tell whether there are processes. Starting them costs more than a small task saves."""
         return self._pool is not None and self._pool.active
 
-    def submit(self, work: Callable[..., T], *args: object) -> Callable[[], T | None]:
-        """Has a worker do something beside. What is returned waits for the result; it is None where nothing came of it, and
-        then whoever asked does it. `work` is a function of a module, and its result can be pickled."""
-        with self._door:
-            pool = self._ready()
+    def start(self) -> None:
+        """Start the processes in the background. Further calls do nothing."""
+        if self._start_thread is None:
+            self._start_thread = Thread(target=self._start, name="workers")
+            self._start_thread.start()
+
+    def extract(
+        self, payloads: Iterable[PendingPayload]
+    ) -> Iterator[tuple[PendingPayload, ExtractedPage]]:
+        """Extract payloads, in order.
+
+        Reads `payloads` ahead only as far as the workers need it to stay busy.
+
+        Yields:
+            Each payload with its extracted page. A page that failed has a reason.
+        """
+        for payload, page in self._run(payloads, _extract_page):
+            if isinstance(page, WorkerFailure):
+                yield payload, page.to_page()
+            else:
+                yield payload, page
+
+    def extract_stored(self, payloads: Iterable[PendingPayload]) -> Iterator[ExtractedPayload]:
+        """Extract payloads, in order, into the form in which they are stored.
+
+        An extracted page has hundreds of blocks. To transfer them between processes costs more
+        than to compress them.
+        """
+        for payload, extracted in self._run(payloads, _extract_to_stored):
+            if isinstance(extracted, WorkerFailure):
+                stored = tasks.to_stored_extraction(extracted.to_page())
+                yield ExtractedPayload(payload.raw_page.payload_id, stored, PageSignals())
+            else:
+                yield extracted
+
+    def submit(self, function: Callable[..., T], *args: object) -> Callable[[], T | None]:
+        """Let a worker call a function.
+
+        Args:
+            function: A function of a module. Its result can be pickled.
+            args: Its arguments.
+
+        Returns:
+            A function that waits for the result. It returns None if the worker failed; then the
+            caller must do the work itself.
+        """
+        with self._pool_lock:
+            pool = self._running_pool()
         future = pool.schedule(
-            _lent, args=(self._seconds, work, args), timeout=self._seconds * WALL
+            _call_with_limit,
+            args=(self._page_seconds, function, args),
+            timeout=self._page_seconds * WALL_TIME_FACTOR,
         )
-        return lambda: _result(future, pool)
+        return lambda: _result_or_none(future, pool)
 
-    def _next(self, waiting: deque[Handed], work: Work) -> tuple[PendingPayload, Drafted]:
-        """The first that was handed out. Where the pool itself broke (a worker was killed between two pages), no page is to
-        blame: a new pool is given all that is waiting."""
-        first = True
-        for _ in range(BREAKS + 1):
-            payload, future, pool = waiting[0]
-            drafted = _answer(future, pool)
-            if drafted is not None and drafted[0].reason is Reason.EXTRACTOR_DIED and first:
-                first = False  # somebody else may have killed the worker; a page that does will do it again
-                waiting[0] = self._hand(payload, work)
+    def _run(
+        self, payloads: Iterable[PendingPayload], work: Work[T]
+    ) -> Iterator[tuple[PendingPayload, T | WorkerFailure]]:
+        queue = deque[_Submitted[T]]()
+        for payload in payloads:
+            queue.append(self._submit(payload, work))
+            while self._is_full(queue):
+                oldest = self._next(queue)
+                yield oldest
+        while queue:
+            remaining = self._next(queue)
+            yield remaining
+
+    def _is_full(self, queue: deque[_Submitted[T]]) -> bool:
+        if len(queue) >= self.processes * PAGES_AHEAD_PER_WORKER:
+            return True
+        return sum(len(item.payload.raw_page.body) for item in queue) > MAX_BYTES_AHEAD
+
+    def _next(self, queue: deque[_Submitted[T]]) -> tuple[PendingPayload, T | WorkerFailure]:
+        """Return the result of the payload that was submitted first.
+
+        If the pool itself broke (a worker was killed between two pages), no page is to blame. Then
+        a new pool gets all payloads that wait.
+        """
+        is_first_death = True
+        for _ in range(MAX_POOL_FAILURES + 1):
+            item = queue[0]
+            result = _wait_for_page(item)
+            if is_first_death and _has_died(result):
+                # Something else may have killed the worker. A page that kills its worker will
+                # do so again.
+                is_first_death = False
+                queue[0] = self._submit(item.payload, item.work)
                 continue
-            if drafted is not None or pool.active:
-                waiting.popleft()
-                return payload, drafted or _none(
-                    Reason.EXTRACTOR_ERROR, "the worker gave no answer"
-                )
-            log.warning("the pool of cleaning processes broke and is made anew")
-            if self._pool is pool:
-                self._end(at_once=True)
-            handed = [each if each[2].active else self._hand(each[0], work) for each in waiting]
-            waiting.clear()
-            waiting.extend(handed)
-        raise RuntimeError(f"the pool of cleaning processes broke {BREAKS} times over one page")
+            if result is not None or item.pool.active:
+                queue.popleft()
+                return item.payload, NO_ANSWER if result is None else result
+            log.warning("the pool of worker processes broke and is started again")
+            if self._pool is item.pool:
+                self._stop()
+            for index, waiting in enumerate(queue):
+                if not waiting.pool.active:
+                    queue[index] = self._submit(waiting.payload, waiting.work)
+        raise RuntimeError(
+            f"the pool of worker processes broke {MAX_POOL_FAILURES} times over one page"
+        )
 
-    def _end(self, *, at_once: bool) -> None:
-        if self._starting is not None:
-            self._starting.join()
-        self._close(at_once=at_once)
+    def _submit(self, payload: PendingPayload, work: Work[T]) -> _Submitted[T]:
+        with self._pool_lock:
+            pool = self._running_pool()
+        seconds = self._page_seconds
+        timeout = seconds * WALL_TIME_FACTOR
+        future = pool.schedule(work, args=(payload, seconds), timeout=timeout)
+        return _Submitted(payload, work, future, pool)
 
-    def _close(self, *, at_once: bool) -> None:
+    def _start(self) -> None:
+        with self._pool_lock:
+            # The pool starts its processes when it gets its first task.
+            self._running_pool().schedule(_do_nothing)
+
+    def _close(self) -> None:
+        """End the processes when they have done what was submitted."""
+        self._wait_for_start()
         if self._pool is not None:
-            self._pool.stop() if at_once else self._pool.close()  # type: ignore[no-untyped-call]
+            self._pool.close()  # type: ignore[no-untyped-call]
             self._pool.join()
             self._pool = None
 
-    def _hand(self, payload: PendingPayload, work: Work) -> Handed:
-        with self._door:
-            pool = self._ready()
-        args = (payload, self._seconds)
-        return payload, pool.schedule(work, args=args, timeout=self._seconds * WALL), pool
+    def _stop(self) -> None:
+        """End the processes at once."""
+        self._wait_for_start()
+        self._stop_pool()
 
-    def _ready(self) -> ProcessPool:
-        """The pool, made anew where it broke."""
+    def _stop_pool(self) -> None:
+        if self._pool is not None:
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            self._pool.join()
+            self._pool = None
+
+    def _wait_for_start(self) -> None:
+        if self._start_thread is not None:
+            self._start_thread.join()
+
+    def _running_pool(self) -> ProcessPool:
+        """Return the pool, a new one if it broke."""
         if self._pool is not None and not self._pool.active:
-            self._close(at_once=True)
+            self._stop_pool()
         if self._pool is None:
-            _spare_main()
+            _hide_main_script()
             self._pool = ProcessPool(
                 max_workers=self.processes,
-                max_tasks=RECYCLE,
-                initializer=_prepare,
-                initargs=(self._megabytes,),
-                context=_context(),
+                max_tasks=PAGES_PER_WORKER,
+                initializer=_prepare_worker,
+                initargs=(self._page_megabytes,),
+                context=_start_context(),
             )
         return self._pool
 
 
-def _spare_main() -> None:
-    """A child imports the script that started us, and with it the whole command line, unless that says it is a `__main__`
-    module: then multiprocessing leaves it alone. Worth a CPU second for each worker."""
+def _hide_main_script() -> None:
+    """Keep workers from importing the script that started this process.
+
+    A worker imports that script, and with it the whole command line, unless its specification
+    says that it is a `__main__` module. This saves a CPU second for each worker.
+    """
     main = sys.modules["__main__"]
     if main.__spec__ is None:
         main.__spec__ = ModuleSpec("nightdesk.__main__", None)
 
 
-def _context() -> multiprocessing.context.BaseContext:
+def _start_context() -> multiprocessing.context.BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -198,104 +286,109 @@ def _context() -> multiprocessing.context.BaseContext:
     return context
 
 
-def _prepare(megabytes: int) -> None:
-    """In the worker: limits, no part in the terminal's Ctrl-C, which is the parent's to answer, and none of the warnings with
-    which libraries turn to programmers, as of a date with an ambiguous zone."""
-    CONSTS.channel_lock_timeout = LOCKED
+def _prepare_worker(megabytes: int) -> None:
+    """Prepare a new worker process.
+
+    It ignores Ctrl-C, which its parent handles. It hides warnings that libraries address to
+    programmers, for example about a date with an ambiguous time zone.
+    """
+    CONSTS.channel_lock_timeout = LOCK_TIMEOUT
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    extract.warm_up()  # what the libraries take is no page's fault
-    size = _own_size() + megabytes * 1024 * 1024
+    extract.warm_up()  # the memory that the libraries need does not count for any page
+    size = _address_space_bytes() + megabytes * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _own_size() -> int:
-    """Bytes of address space that this process has: on a machine with many cores it is several times its memory."""
+def _address_space_bytes() -> int:
+    """Return the address space of this process.
+
+    On a machine with many cores, it is several times the memory in use.
+    """
     try:
-        return (
-            int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-            * resource.getpagesize()
-        )
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     except OSError:  # not Linux
-        return ELSEWHERE
+        return DEFAULT_PROCESS_BYTES
+    return pages * resource.getpagesize()
 
 
-def _nothing() -> None:
-    """What a pool is given to begin with."""
+def _do_nothing() -> None:
+    """Serve as the first task of a pool."""
 
 
-def _limit(seconds: float) -> None:
-    """Gives the piece of work that begins now so many seconds of CPU."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    limit = int(used.ru_utime + used.ru_stime + seconds) + 1
+def _limit_cpu_time(seconds: float) -> None:
+    """Limit the CPU time of the task that begins now."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(usage.ru_utime + usage.ru_stime + seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
-def _lent(seconds: float, work: Callable[..., T], args: tuple[object, ...]) -> T:
-    _limit(seconds)
-    return work(*args)
+def _call_with_limit(seconds: float, function: Callable[..., T], args: tuple[object, ...]) -> T:
+    _limit_cpu_time(seconds)
+    return function(*args)
 
 
-def _extract(payload: PendingPayload, seconds: float) -> Drafted:
-    _limit(seconds)
-    source, coding = payload.source, payload.coding
+def _extract_page(payload: PendingPayload, seconds: float) -> ExtractedPage:
+    _limit_cpu_time(seconds)
+    raw_page = payload.raw_page
     try:
-        return extract.extract(
-            replace(source, body=decompress(coding, source.body)) if coding else source
-        ), PageSignals()
+        if payload.codec:
+            raw_page = replace(raw_page, body=decompress(payload.codec, raw_page.body))
+        return extract.extract(raw_page)
     except MemoryError:
-        return _no_room()
+        return OUT_OF_MEMORY.to_page()
 
 
-def _extract_packed(payload: PendingPayload, seconds: float) -> Drafted:
-    draft, _ = _extract(payload, seconds)
-    assert isinstance(draft, ExtractedPage)
+def _extract_to_stored(payload: PendingPayload, seconds: float) -> ExtractedPayload | WorkerFailure:
+    page = _extract_page(payload, seconds)
     try:
-        return tasks.to_stored_extraction(draft), tasks.page_signals(draft, payload.pages)
+        return ExtractedPayload(
+            payload.raw_page.payload_id,
+            tasks.to_stored_extraction(page),
+            tasks.page_signals(page, payload.pages),
+        )
     except MemoryError:
-        return _no_room()
+        return OUT_OF_MEMORY
 
 
-def _answer(future: ProcessFuture[Drafted], pool: ProcessPool) -> Drafted | None:
-    """What came of a page; None where its pool broke, which leaves what was still in its queue without an answer for ever."""
-    return _settle(future) if _is_done(future, pool) else None
+def _wait_for_page(item: _Submitted[T]) -> T | WorkerFailure | None:
+    """Wait for the result of a page.
+
+    Returns:
+        The result. It is None if something else than the page went wrong, or if the pool broke:
+        a broken pool never answers what is still in its queue.
+    """
+    if not _is_done(item.future, item.pool):
+        return None
+    try:
+        return item.future.result()
+    except FutureTimeout:
+        return WorkerFailure(Reason.EXTRACTOR_TIMEOUT, "the page took too long")
+    except ProcessExpired as error:
+        if error.exitcode == -signal.SIGXCPU:
+            return WorkerFailure(Reason.EXTRACTOR_TIMEOUT, "the page took too much CPU time")
+        detail = f"the worker ended with code {error.exitcode}"
+        return WorkerFailure(Reason.EXTRACTOR_DIED, detail)
+    except Exception:  # noqa: BLE001 - `extract` raises nothing, so this is an error of the pool
+        return None
+
+
+def _has_died(result: object) -> bool:
+    return isinstance(result, WorkerFailure) and result.reason is Reason.EXTRACTOR_DIED
 
 
 def _is_done(future: ProcessFuture[T], pool: ProcessPool) -> bool:
-    """Waits for the end of a piece of work; False where there will be none."""
-    while not wait([future], LOOK).done:
+    """Wait for the end of a task. Return False if it will never end, because its pool broke."""
+    while not wait([future], POOL_CHECK_INTERVAL).done:
         if not pool.active:
             return False
     return True
 
 
-def _result(future: ProcessFuture[T], pool: ProcessPool) -> T | None:
-    """What came of something lent."""
+def _result_or_none(future: ProcessFuture[T], pool: ProcessPool) -> T | None:
     try:
         return future.result() if _is_done(future, pool) else None
-    except Exception as error:  # noqa: BLE001 - whatever became of the worker, the work can be done here
-        log.info("a worker did not do what it was lent: %s", error)
+    except Exception as error:  # noqa: BLE001 - whatever happened, the caller can do the work
+        log.info("a worker did not do a task: %s", error)
         return None
-
-
-def _settle(future: ProcessFuture[Drafted]) -> Drafted | None:
-    """The Draft, or one that says what the page did to its worker; None where something else went wrong."""
-    try:
-        return future.result()
-    except TookTooLong:
-        return _none(Reason.EXTRACTOR_TIMEOUT, "the page took too long")
-    except ProcessExpired as error:
-        if error.exitcode == -signal.SIGXCPU:
-            return _none(Reason.EXTRACTOR_TIMEOUT, "the page took too much CPU time")
-        return _none(Reason.EXTRACTOR_DIED, f"the worker ended with code {error.exitcode}")
-    except Exception:  # noqa: BLE001 - `extract` raises nothing, so whatever this is, it is the pool's
-        return None
-
-
-def _no_room() -> Drafted:
-    return _none(Reason.EXTRACTOR_MEMORY, "the page needs more memory than one page may have")
-
-
-def _none(reason: Reason, detail: str) -> Drafted:
-    return ExtractedPage(extractors=extract.EXTRACTORS, reason=reason, detail=detail), PageSignals()

@@ -1,7 +1,8 @@
-"""Imported once by the process from which the workers fork: what is costly to load is loaded there.
+"""Load what is costly to load, in the process from which worker processes fork.
 
-Promises workers that say nothing where their night is over before they have come to their own orders: Ctrl-C is for the process
-that started them to answer, and one that is gone has taken the locks and pipes with it that they were to be given.
+A worker prints nothing if its night ends before it has received its first task. The process that
+started it handles Ctrl-C. If that process is gone, so are the locks and pipes that the worker was
+to get, and the errors about them do not interest anybody.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from pipeline import extract
 from pipeline.jobs.workers import tasks
 
 
-def _say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _print_unless_pipe_is_gone(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
     if not issubclass(kind, (OSError, EOFError)):
         sys.__excepthook__(kind, error, trace)
 
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-sys.excepthook = _say
+sys.excepthook = _print_unless_pipe_is_gone
 extract.warm_up()
-tasks.index_rows("sqlite", ())
+tasks.prepare_articles("sqlite", ())

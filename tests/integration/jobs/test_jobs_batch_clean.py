@@ -23,7 +23,14 @@ from pipeline.core.errors import ConfigError, DiskError, ExitCode
 from pipeline.core.models import ExtractedPage
 from pipeline.formats.readers import page_files
 from pipeline.jobs import batch_clean
-from pipeline.jobs.batch_clean import PageBatch, InputPage, BatchProfile, CleanedPage, clean_batch, to_json
+from pipeline.jobs.batch_clean import (
+    PageBatch,
+    InputPage,
+    BatchProfile,
+    CleanedPage,
+    clean_batch,
+    to_json,
+)
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.clean.types import PendingPayload
 
@@ -44,9 +51,11 @@ def story(about: str, *more: str, head: str = "") -> str:
 class InThisProcess:
     """Workers without a process of their own."""
 
-    def drafts(self, payloads: Iterable[PendingPayload]) -> Iterator[tuple[PendingPayload, ExtractedPage]]:
+    def drafts(
+        self, payloads: Iterable[PendingPayload]
+    ) -> Iterator[tuple[PendingPayload, ExtractedPage]]:
         waiting = list(payloads)  # reads ahead, as the real ones do
-        yield from ((each, extract.extract(each.source)) for each in waiting)
+        yield from ((each, extract.extract(each.raw_page)) for each in waiting)
 
 
 WORKERS = cast(WorkerPool, InThisProcess())
@@ -305,8 +314,8 @@ def test_a_line_that_stands_on_several_pages_of_a_site_is_struck_and_says_so() -
     ]
     for row in rows:
         assert REPEATED not in row["text"]
-        assert [each["rule"] for each in row["struck"] if each["text"] == REPEATED] == ["repeated"]
-        assert all(each["why"] for each in row["struck"])
+        assert [each["rule"] for each in row["removed"] if each["text"] == REPEATED] == ["repeated"]
+        assert all(each["why"] for each in row["removed"])
 
 
 def test_pages_of_other_sites_and_another_copy_of_the_page_are_no_neighbours() -> None:
@@ -360,7 +369,9 @@ def test_a_date_is_as_precise_as_it_is_known() -> None:
     def dated(value: str, visit: datetime | None = None) -> Any:
         head = f'<meta property="article:published_time" content="{value}">'
         return to_json(
-            clean(InputPage("a", "a test", body=story("a", head=head).encode(), fetched_at=visit))[0]
+            clean(InputPage("a", "a test", body=story("a", head=head).encode(), fetched_at=visit))[
+                0
+            ]
         )["date"]
 
     assert dated("2024-03-01") == "2024-03-01"
@@ -380,7 +391,7 @@ def test_where_the_page_shows_another_day_than_its_clock_only_the_day_is_said() 
     head = '<meta property="article:published_time" content="2024-03-02T04:30:00Z">'
     shown = story("a", head=head).replace("</h1>", "</h1><p class='date'>March 1, 2024</p>")
     row = to_json(clean(InputPage("a", "a test", body=shown.encode()))[0])
-    assert (row["date"], row["date_source"], row["date_certainty"]) == (
+    assert (row["date"], row["date_source"], row["date_confidence"]) == (
         "2024-03-01",
         "meta",
         "high",
@@ -399,10 +410,10 @@ def test_what_is_known_of_a_story_is_in_its_line() -> None:
     row = to_json(clean(page("crane", head=head))[0])
     assert {name: row[name] for name in row if name.startswith(("date_", "modified"))} == {
         "date_source": "meta",
-        "date_certainty": "medium",
+        "date_confidence": "medium",
         "modified": "2024-03-01T12:00:00+05:00",
         "modified_source": "meta",
-        "modified_certainty": "medium",
+        "modified_confidence": "medium",
     }
     assert (row["section"], row["tags"], row["paywalled"]) == ("Harbour", ["crane", "quay"], True)
     assert (row["site_name"], row["image"]) == ("The Courier", "https://courier.example/crane.jpg")

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.store.crawl.session import CrawlSession
-from tests.support.cli import CommandResult, descendants, is_alive, nightdesk, running_command, wait_until
+from tests.support.cli import (
+    CommandResult,
+    descendants,
+    is_alive,
+    nightdesk,
+    running_command,
+    wait_until,
+)
 from tests.support.http_site import LittleSite, serving
 
 STORIES = 12
@@ -79,7 +86,7 @@ def test_a_crawler_child_that_is_killed_costs_its_site_one_sentence_and_the_next
             out, _ = night.communicate(timeout=60)
         (told,) = CommandResult(night.returncode, out, "").json
         assert night.returncode == 1
-        assert told["troubles"] == ["little: its crawl died with code -9"]
+        assert told["issues"] == ["little: its crawl died with code -9"]
         assert rows(home, "SELECT status FROM run WHERE kind = 'crawl'") == [("interrupted",)]
         assert rows(home, "SELECT count(*) FROM articles")[0][0] == stored(home), (
             "what had come was cleaned all the same"
@@ -139,7 +146,7 @@ def test_a_second_night_of_a_site_at_the_same_time_is_told_so(home: Path) -> Non
     first.close()
     assert second.code == 6
     assert site.asked == []
-    (sentence,) = second.json[0]["troubles"]
+    (sentence,) = second.json[0]["issues"]
     assert sentence.startswith("little: already being crawled since ")
     assert sentence.endswith("; let it finish")
 

@@ -1,4 +1,4 @@
-"""Near-copies in an archive, on both databases: grouped, never deleted, and whatever came in whichever order."""
+"""Near-duplicates are grouped and never deleted, in any order of arrival, on both databases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import pytest
 
 from pipeline.core.models import CrawlSource, Recipe, UrlKind
 from pipeline.jobs import near_duplicates
-from pipeline.jobs.near_duplicates import near_duplicates_of, group_near_duplicates
+from pipeline.jobs.near_duplicates import (
+    MAX_DECISIONS,
+    group_near_duplicates,
+    near_duplicates_of,
+)
 from pipeline.store.clean import near_duplicates as groups_store
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
@@ -30,7 +34,7 @@ SITES = ("a", "b", "c", "d")
 
 
 def story(seed: int, paragraphs: int = 8) -> list[str]:
-    """Paragraphs of a made-up story; the first one is its title, and each has words of its own."""
+    """Return paragraphs of a generated story. The first is its title; each has its own words."""
     chance = random.Random(seed)
     return [
         " ".join(f"{word}{chance.randrange(90)}x" for word in chance.choices(WORDS, k=20))
@@ -42,50 +46,55 @@ WIRE = story(1)
 
 
 def publish(archive: CrawlSession, paper: str, *stories: list[str], at: Any = NIGHT) -> None:
-    """One night of a paper, whose stories have addresses that are told by their order."""
+    """Save one night of a site. The URLs of its stories are numbers in their order."""
     pages = {
         f"https://{paper}.example/{n}": "\n".join(each).encode() for n, each in enumerate(stories)
     }
     night(archive, pages, at, paper, CrawlSource(f"https://{paper}.example/feed.xml", UrlKind.FEED))
 
 
-def group(store: Database, *papers: str) -> None:
+def group(store: Database, *papers: str, max_decisions: int = MAX_DECISIONS) -> None:
     for paper in papers:
-        group_near_duplicates(store, paper, silent)
+        group_near_duplicates(store, paper, silent, max_decisions=max_decisions)
 
 
 def prepare(archive: CrawlSession, store: Database, papers: dict[str, list[list[str]]]) -> None:
-    """An archive of some papers, cleaned and grouped."""
+    """Save, clean and group the stories of some sites."""
     for paper, stories in papers.items():
         publish(archive, paper, *stories)
         clean(store, site=paper)
         group(store, paper)
 
 
-def found(store: Database) -> dict[str, str]:
-    """Who follows whom: address → that of its group's head."""
-    statement = "SELECT articles.url, head.url FROM articles JOIN page head ON head.id = articles.story_group"
+def leaders(store: Database) -> dict[str, str]:
+    """Return the URL of the group leader of each article, by the URL of the article."""
+    statement = (
+        "SELECT articles.url, leader.url FROM articles"
+        " JOIN page leader ON leader.id = articles.story_group"
+    )
     return {
-        url.removeprefix("https://"): head.removeprefix("https://")
-        for url, head in rows(store, statement)
+        url.removeprefix("https://"): leader.removeprefix("https://")
+        for url, leader in rows(store, statement)
     }
 
 
 def from_scratch(store: Database, *papers: str) -> list[tuple[Any, ...]]:
-    """The groups as they are found in an archive that has none."""
+    """Return the groups as a comparison of all articles makes them."""
     do(store, "DELETE FROM sketch_band")
     do(
         store,
-        "UPDATE sketch SET version = '', leader_id = NULL, similarity = NULL, shingle_count = 0, minhash = NULL, numbers = NULL",
+        "UPDATE sketch SET version = '', leader_id = NULL, similarity = NULL, shingle_count = 0,"
+        " minhash = NULL, numbers = NULL",
     )
     group(store, *papers)
-    return kept(store)
+    return sketch_rows(store)
 
 
-def kept(store: Database) -> list[tuple[Any, ...]]:
+def sketch_rows(store: Database) -> list[tuple[Any, ...]]:
     assert one(store, "SELECT count(*) FROM sketch WHERE version = ''") == 0
     statement = (
-        "SELECT page_id, leader_id, similarity, shingle_count, minhash, numbers FROM sketch ORDER BY page_id"
+        "SELECT page_id, leader_id, similarity, shingle_count, minhash, numbers FROM sketch"
+        " ORDER BY page_id"
     )
     return [
         *rows(store, statement),
@@ -93,7 +102,7 @@ def kept(store: Database) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_a_story_that_several_papers_print_is_one_group_and_stays_in_all(
+def test_a_story_on_several_sites_is_one_group_and_stays_on_all(
     archive: CrawlSession, store: Database
 ) -> None:
     cut, longer = WIRE[:5], ["title " + WIRE[0], *WIRE[1:], *story(9, 2)]
@@ -102,11 +111,15 @@ def test_a_story_that_several_papers_print_is_one_group_and_stays_in_all(
         store,
         {"a": [WIRE, story(2)], "b": [cut], "c": [story(3), longer], "d": [story(4)]},
     )
-    head = "a.example/0"
-    assert found(store) == {
-        "a.example/0": head, "a.example/1": "a.example/1", "b.example/0": head, "c.example/0": "c.example/0",
-        "c.example/1": head, "d.example/0": "d.example/0",
-    }  # fmt: skip
+    leader = "a.example/0"
+    assert leaders(store) == {
+        "a.example/0": leader,
+        "a.example/1": "a.example/1",
+        "b.example/0": leader,
+        "c.example/0": "c.example/0",
+        "c.example/1": leader,
+        "d.example/0": "d.example/0",
+    }
     assert one(store, "SELECT count(DISTINCT story_group) FROM articles") == 4
     page = one(store, "SELECT id FROM articles WHERE site = 'b'")
     copies = near_duplicates_of(store, page)
@@ -119,20 +132,23 @@ def test_a_story_that_several_papers_print_is_one_group_and_stays_in_all(
         copy.similarity for copy in copies
     ]
     assert near_duplicates_of(store, one(store, "SELECT id FROM articles WHERE site = 'd'")) == ()
-    assert [len(query.find_articles(store, "", 10, once=once)) for once in (False, True)] == [6, 4]
+    assert [len(query.find_articles(store, "", 10, unique=once)) for once in (False, True)] == [
+        6,
+        4,
+    ]
     assert [hit.copies for hit in query.find_articles(store, WIRE[1].split()[0], 10)] == [2, 2, 2]
-    assert len(query.find_articles(store, WIRE[1].split()[0], 10, once=True)) == 1
+    assert len(query.find_articles(store, WIRE[1].split()[0], 10, unique=True)) == 1
 
 
 def test_a_changed_text_leaves_its_group_and_the_others_find_each_other(
     archive: CrawlSession, store: Database
 ) -> None:
     prepare(archive, store, {"a": [WIRE], "b": [WIRE], "c": [WIRE]})
-    assert set(found(store).values()) == {"a.example/0"}
+    assert set(leaders(store).values()) == {"a.example/0"}
     publish(archive, "a", story(5), at=NIGHT + archive_factory.DAY)
     clean(store, site="a")
     group(store, "a")
-    assert found(store) == {
+    assert leaders(store) == {
         "a.example/0": "a.example/0",
         "b.example/0": "b.example/0",
         "c.example/0": "b.example/0",
@@ -140,22 +156,22 @@ def test_a_changed_text_leaves_its_group_and_the_others_find_each_other(
     publish(archive, "a", WIRE, at=NIGHT + 2 * archive_factory.DAY)
     clean(store, site="a")
     group(store, "a")
-    assert set(found(store).values()) == {"a.example/0"}
-    assert kept(store) == from_scratch(store, *SITES)
+    assert set(leaders(store).values()) == {"a.example/0"}
+    assert sketch_rows(store) == from_scratch(store, *SITES)
 
 
-def test_what_is_no_article_any_more_leaves_its_group(
+def test_a_page_that_is_no_article_any_more_leaves_its_group(
     archive: CrawlSession, store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare(archive, store, {"a": [WIRE], "b": [WIRE], "c": [WIRE]})
     monkeypatch.setattr(archive_factory, "WALL", WIRE[0])
     clean(store, Recipe(RECIPE.extractors, "rules-2"), site="a")
-    assert sorted(found(store)) == ["b.example/0", "c.example/0"]
+    assert sorted(leaders(store)) == ["b.example/0", "c.example/0"]
     assert groups_store.count_pending(store, "a") == 1
     group(store, "a")
-    assert found(store) == {"b.example/0": "b.example/0", "c.example/0": "b.example/0"}
+    assert leaders(store) == {"b.example/0": "b.example/0", "c.example/0": "b.example/0"}
     assert one(store, "SELECT count(*) FROM sketch") == 2
-    assert kept(store) == from_scratch(store, *SITES)
+    assert sketch_rows(store) == from_scratch(store, *SITES)
 
 
 def test_groups_do_not_depend_on_the_order_in_which_sites_are_cleaned(
@@ -169,8 +185,8 @@ def test_groups_do_not_depend_on_the_order_in_which_sites_are_cleaned(
         publish(archive, paper, chain[n], drift[n], WIRE, story(20 + n))
         clean(store, site=paper)
     group(store, *SITES)
-    first = kept(store)
-    heads = found(store)
+    first = sketch_rows(store)
+    heads = leaders(store)
     assert (
         heads["c.example/1"] == "c.example/1" != heads["b.example/1"]
     )  # none follows one that it is not alike
@@ -179,7 +195,7 @@ def test_groups_do_not_depend_on_the_order_in_which_sites_are_cleaned(
     assert all(from_scratch(store, *order) == first for order in orders)
 
 
-def test_a_clean_that_is_killed_before_it_compares_is_made_up_for(
+def test_the_next_clean_groups_the_articles_of_a_clean_that_was_killed_before(
     archive: CrawlSession, store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare(archive, store, {"b": [WIRE]})
@@ -189,19 +205,19 @@ def test_a_clean_that_is_killed_before_it_compares_is_made_up_for(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(near_duplicates, "_settle", killed)
+        patch.setattr(near_duplicates, "_decide_affected", killed)
         with pytest.raises(KeyboardInterrupt):
             reclean(store, site())
     assert groups_store.count_pending(store, archive_factory.SITE) == 1
-    assert len(set(found(store).values())) == 2
+    assert len(set(leaders(store).values())) == 2
     do(store, "DELETE FROM article_index")  # as an upgrade leaves it
     do(store, "UPDATE article SET index_version = ''")
-    assert reclean(store, site()).run == 0  # nothing is stale, and no run is made for it
-    assert len(set(found(store).values())) == 1
+    assert reclean(store, site()).run_id == 0  # nothing is stale, and no run is made for it
+    assert len(set(leaders(store).values())) == 1
     assert [each.site for each in query.find_articles(store, WIRE[1].split()[0], 10)] == [
         archive_factory.SITE
     ]
-    assert index.waiting(store) == 1, "the other site waits for its own clean"
+    assert index.count_unindexed(store) == 1, "the other site waits for its own clean"
 
 
 def test_a_text_that_stays_the_same_under_other_rules_is_not_compared_again(
@@ -214,46 +230,44 @@ def test_a_text_that_stays_the_same_under_other_rules_is_not_compared_again(
         ["Title", *(f"Paragraph {n} {line}" for n, line in enumerate(story(8, 12)))],
     )
     reclean(store, site())
-    before = kept(store)
+    before = sketch_rows(store)
     assert reclean(store, site("no line is like this")).counts
-    assert kept(store) == before
+    assert sketch_rows(store) == before
     assert reclean(store, striking(3)).counts["recleaned"] == 1
     assert "Paragraph 3" not in text_of(store, one(store, "SELECT max(id) FROM articles"))
-    assert kept(store) != before
+    assert sketch_rows(store) != before
 
 
-def test_sketches_of_another_version_are_made_anew(archive: CrawlSession, store: Database) -> None:
+def test_sketches_of_another_version_are_made_again(archive: CrawlSession, store: Database) -> None:
     prepare(archive, store, {"a": [WIRE, story(2)], "b": [WIRE]})
-    before = kept(store)
+    before = sketch_rows(store)
     do(store, "UPDATE sketch SET version = 'of yesterday', minhash = numbers")
     do(store, "UPDATE sketch_band SET key = key + 1")
     group(store, "a", "b")
-    assert kept(store) == before
+    assert sketch_rows(store) == before
 
 
-def test_more_than_a_batch_touches_waits_for_the_next_one(
-    archive: CrawlSession, store: Database, monkeypatch: pytest.MonkeyPatch
+def test_articles_beyond_the_limit_of_a_batch_wait_for_the_next_one(
+    archive: CrawlSession, store: Database
 ) -> None:
     prepare(archive, store, {paper: [WIRE] for paper in SITES})
     publish(archive, "a", story(5), at=NIGHT + archive_factory.DAY)
     clean(store, site="a")
-    monkeypatch.setattr(near_duplicates, "MOST", 2)
     for _ in range(3):
-        group(store, *SITES)
-    assert found(store) == {"a.example/0": "a.example/0"} | {
+        group(store, *SITES, max_decisions=2)
+    assert leaders(store) == {"a.example/0": "a.example/0"} | {
         f"{paper}.example/0": "b.example/0" for paper in "bcd"
     }
-    monkeypatch.undo()
-    assert kept(store) == from_scratch(store, *SITES)
+    assert sketch_rows(store) == from_scratch(store, *SITES)
 
 
-def test_under_a_crowded_key_the_first_ones_are_looked_at(
+def test_only_the_first_pages_of_a_crowded_key_are_compared(
     archive: CrawlSession, store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(groups_store, "CROWD", 2)
+    monkeypatch.setattr(groups_store, "MAX_PAGES_PER_KEY", 2)
     prepare(archive, store, {paper: [WIRE] for paper in SITES})
-    assert set(found(store).values()) == {"a.example/0"}
+    assert set(leaders(store).values()) == {"a.example/0"}
     with groups_store.locked_groups(store) as open_groups:
         keys = [key for (key,) in rows(store, "SELECT DISTINCT key FROM sketch_band")]
-        (near,) = open_groups.near({0: keys}, 10).values()
+        (near,) = open_groups.candidates({0: keys}, 10).values()
     assert [each.site for each in near] == ["a", "b"]

@@ -126,9 +126,9 @@ def test_what_breaks_opens_a_finding_that_lasts_until_it_is_over(
     assert [each.id for each in dawn.issues] == [found.id]
     well = one_night(archive, store, settled + 2, stories(settled + 2))
     assert issues.open_issues(store) == ()
-    assert [each.kind for each in build_night_report(store, [SITE], well + timedelta(hours=4)).recovered] == [
-        IssueKind.FEW_ARTICLES
-    ]
+    assert [
+        each.kind for each in build_night_report(store, [SITE], well + timedelta(hours=4)).recovered
+    ] == [IssueKind.FEW_ARTICLES]
 
 
 def test_each_finding_is_told_once_and_its_end_once_and_what_did_not_go_out_is_told_later(

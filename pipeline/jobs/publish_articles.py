@@ -1,0 +1,119 @@
+"""The last step of a clean: save results and articles, then make the articles findable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipeline.cleaning import near_duplicates
+from pipeline.config.site import Site
+from pipeline.core.models import MinHashSketch, Recipe
+from pipeline.jobs.index_ahead import IndexAhead
+from pipeline.jobs.near_duplicates import group_near_duplicates
+from pipeline.jobs.progress import ProgressCallback
+from pipeline.jobs.workers.pool import WorkerPool
+from pipeline.store.clean.near_duplicates import count_pending
+from pipeline.store.clean.session import CleanSession
+from pipeline.store.clean.types import CleanInput, CleanOutcome
+from pipeline.store.codec import dictionary_training
+from pipeline.store.db.engine import Database
+from pipeline.store.search import index
+
+
+@dataclass(frozen=True, slots=True)
+class PageOutcome:
+    """A page and the outcome of its clean."""
+
+    page: CleanInput
+    outcome: CleanOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class CleanedPages:
+    """A batch of pages to which the rules were applied.
+
+    Attributes:
+        loaded: Pages that the batch was made from, those that could not be cleaned yet included.
+        outcomes: What became of the others.
+    """
+
+    loaded: int
+    outcomes: tuple[PageOutcome, ...]
+
+
+class ArticlePublisher:
+    """Save the outcomes of one clean of a site.
+
+    Worker processes prepare the index rows of a batch while the rules are applied to the next
+    one. So each batch is first given to `prepare`, and to `publish` later.
+    """
+
+    def __init__(
+        self, session: CleanSession, site: Site, recipe: Recipe, workers: WorkerPool
+    ) -> None:
+        dialect = "sqlite" if session.store.is_sqlite else "postgresql"
+        self._session = session
+        self._recipe = recipe
+        self._index_ahead = IndexAhead(site.id, dialect, workers)
+
+    def prepare(self, batch: CleanedPages) -> None:
+        """Start to prepare the index rows of a batch."""
+        self._index_ahead.submit(_outcomes(batch))
+
+    def publish(self, run_id: int, batch: CleanedPages) -> None:
+        """Save the oldest batch that was prepared, in one transaction."""
+        rows = self._index_ahead.collect()
+        self._session.save_results(run_id, self._recipe, _outcomes(batch), rows)
+
+    def finish(self, progress: ProgressCallback) -> None:
+        """Make the articles findable, and train the site's compression dictionary if needed."""
+        self._session.trim_profile(self._recipe)
+        database, site = self._session.store, self._session.site
+        make_findable(database, site, progress, self._index_ahead.sketch)
+        dictionary_training.retrain_if_needed(database, site)
+
+
+def finish_pending_articles(session: CleanSession, progress: ProgressCallback) -> None:
+    """Group and index articles that an earlier clean or an upgrade of the archive left pending.
+
+    Raises:
+        AlreadyRunning: Another command cleans the site.
+    """
+    database, site = session.store, session.site
+    if count_pending(database, site) or index.count_unindexed(database, site):
+        with session.locked():
+            make_findable(database, site, progress)
+
+
+def make_findable(
+    database: Database,
+    site: str,
+    progress: ProgressCallback,
+    make_sketch: Callable[[str], MinHashSketch | None] = near_duplicates.make_sketch,
+) -> None:
+    """Group the near-duplicates of a site, and index the articles that are not in the index.
+
+    Args:
+        database: The archive.
+        site: The id of the site. The caller holds the lock of its clean.
+        progress: Receives the progress.
+        make_sketch: Returns the sketch of a text.
+    """
+    group_near_duplicates(database, site, progress, make_sketch)
+    _index_pending(database, site, progress)
+
+
+def _index_pending(database: Database, site: str, progress: ProgressCallback) -> None:
+    """Index the articles that an upgrade took out of the full-text index."""
+    total = index.count_unindexed(database, site)
+    done = 0
+    while done < total:
+        indexed = index.index_pending(database, site)
+        if not indexed:
+            return
+        done += indexed
+        progress("indexing", done, max(total, done))
+
+
+def _outcomes(batch: CleanedPages) -> Sequence[CleanOutcome]:
+    return [page_outcome.outcome for page_outcome in batch.outcomes]
