@@ -1,5 +1,5 @@
-"""The reading room: the archive in a browser, read-only.
+"""The web app: the archive in a browser and as a JSON API, read-only.
 
-Promises that whatever stands in the archive is treated as hostile: every text is escaped, no page runs or loads anything that
-is not this room's own, and nothing can be changed through it. What is read, `store` and `runs` find; here it is shown.
+It treats all archived content as hostile. It escapes every text, no page runs or loads anything
+from outside the app, and nothing can be changed through it.
 """

@@ -1,6 +1,6 @@
-"""What the API answers with: one typed value for each answer, from which its OpenAPI document is made.
+"""The responses of the API as typed values, from which its OpenAPI document is made.
 
-Promises plain fields that keep their names. Times are UTC, a text is what the archive holds, letter by letter.
+All times are UTC. A text is exactly what the archive has.
 """
 
 from __future__ import annotations
@@ -12,374 +12,399 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-SURROGATES = re.compile("[\ud800-\udfff]")  # which no JSON in UTF-8 can hold
+SURROGATES = re.compile("[\ud800-\udfff]")  # JSON in UTF-8 cannot contain them
 
 
-def _whole(value: Any) -> Any:
-    return SURROGATES.sub("\ufffd", value) if isinstance(value, str) else value
+def _replace_surrogates(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return SURROGATES.sub("\ufffd", value)
 
 
-Text = Annotated[str, BeforeValidator(_whole)]
+Text = Annotated[str, BeforeValidator(_replace_surrogates)]
 
 
-class Model(BaseModel):
-    """Made of a value that has these fields."""
+class ApiModel(BaseModel):
+    """Base of all responses; pydantic fills it from a value with the same fields."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
 
-class Problem(Model):
-    """What was wrong, in one sentence."""
+class ErrorOut(ApiModel):
+    """An error."""
 
-    error: Text
+    error: Text = Field(description="What is wrong, in one sentence")
 
 
-class ArticleHead(Model):
+class ArticleSummaryOut(ApiModel):
     """An article without its text."""
 
-    id: int
-    site: Text
-    url: Text
-    title: Text
-    authors: tuple[Text, ...]
-    published_at: datetime | None
+    id: int = Field(description="The id of the article, which is also the id of its page")
+    site: Text = Field(description="The id of the site")
+    url: Text = Field(description="The URL of the page")
+    title: Text = Field(description="The headline")
+    authors: tuple[Text, ...] = Field(description="The names of the authors")
+    published_at: datetime | None = Field(
+        description="When the site published the article; null if unknown"
+    )
     published_source: Text = Field(
-        description="Where the date came from: json-ld, meta, time, shown, feed, sitemap, url, htmldate"
+        description="Where the date of publication comes from: json-ld, meta, time, shown, feed,"
+        " sitemap, url or htmldate"
     )
-    published_precision: Text = Field(description="day or second")
-    modified_at: datetime | None
-    language: Text
-    section: Text
-    tags: tuple[Text, ...]
-    image: Text
-    word_count: int
-    first_seen_at: datetime
-    last_seen_at: datetime | None
-    revisions: int
-    story_group: int = Field(description="The id that an article shares with its near-copies")
+    published_precision: Text = Field(description="How precise the date is: day or second")
+    modified_at: datetime | None = Field(
+        description="When the site last changed the article, if the page says so"
+    )
+    language: Text = Field(description="The language as a BCP 47 tag")
+    section: Text = Field(description="The section of the site")
+    tags: tuple[Text, ...] = Field(description="The tags of the article")
+    image: Text = Field(description="The URL of the main image")
+    word_count: int = Field(description="The number of words of the text")
+    first_seen_at: datetime = Field(description="When the archive first fetched this article")
+    last_seen_at: datetime | None = Field(description="When the archive last fetched the page")
+    revisions: int = Field(description="The number of revisions")
+    story_group: int = Field(
+        description="The id of the story group, the same for all near-duplicates"
+    )
     similarity: float | None = Field(
-        description="To the first of its group; null for that one itself"
+        description="The similarity to the leader of the story group, 0 to 1; null for the leader"
     )
-    copies: int = Field(description="Other articles of its group")
+    copies: int = Field(description="The number of other articles in the story group")
 
 
-class Articles(Model):
-    """A page of articles, and the place to go on from: null at the end."""
+class ArticlesOut(ApiModel):
+    """A page of articles."""
 
-    articles: tuple[ArticleHead, ...]
-    next: str | None
+    articles: tuple[ArticleSummaryOut, ...] = Field(description="The articles, newest first")
+    next: str | None = Field(description="The value of `after` for the next page; null at the end")
 
 
-class Metadata(Model):
-    """What the page says of its story, with where its fields come from, and how sure its dates are."""
+class MetadataOut(ApiModel):
+    """The metadata of an article, with the sources of its fields."""
 
-    title: Text
-    authors: tuple[Text, ...]
-    published_at: datetime | None
-    published_source: Text
-    published_precision: Text
-    published_certainty: Text
+    title: Text = Field(description="The headline")
+    authors: tuple[Text, ...] = Field(description="The names of the authors")
+    published_at: datetime | None = Field(description="The date of publication; null if unknown")
+    published_source: Text = Field(description="Where the date of publication comes from")
+    published_precision: Text = Field(description="How precise the date is: day or second")
+    published_confidence: Text = Field(description="How reliable the date of publication is")
     published_offset: int | None = Field(
-        description="Of the page's own clock, in minutes east of UTC"
+        description="The offset of the page's own clock, in minutes east of UTC"
     )
-    published_day: date | None
-    modified_at: datetime | None
-    modified_source: Text
-    modified_certainty: Text
-    modified_offset: int | None
-    paywalled: bool | None
-    language: Text
-    section: Text
-    tags: tuple[Text, ...]
-    image: Text
-    canonical_url: Text
-    site_name: Text
-    description: Text
+    published_day: date | None = Field(description="The day that the page shows to readers")
+    modified_at: datetime | None = Field(description="The date of the last change")
+    modified_source: Text = Field(description="Where the date of the last change comes from")
+    modified_confidence: Text = Field(description="How reliable the date of the last change is")
+    modified_offset: int | None = Field(
+        description="The offset of the page's own clock, in minutes east of UTC"
+    )
+    paywalled: bool | None = Field(
+        description="Whether the page declares a paywall; null if it declares nothing"
+    )
+    language: Text = Field(description="The language as a BCP 47 tag")
+    section: Text = Field(description="The section of the site")
+    tags: tuple[Text, ...] = Field(description="The tags of the article")
+    image: Text = Field(description="The URL of the main image")
+    canonical_url: Text = Field(description="The canonical URL that the page declares")
+    site_name: Text = Field(description="The site name that the page declares")
+    description: Text = Field(description="The summary that the page declares")
     sources: dict[str, Text] = Field(
-        description="Where the fields came from, as far as it is known; dates have theirs beside them"
+        description="Where each field comes from, if it is known; dates have their own fields"
     )
 
     @field_validator("sources", mode="before")
     @classmethod
-    def _by_field(cls, value: Any) -> Any:
+    def _sources_by_field(cls, value: Any) -> Any:
         return dict(value) if isinstance(value, tuple) else value
 
 
-class Capture(Model):
-    """A visit that brought something new. Its bytes are at `/payloads/` and its digest, where it has one."""
+class CaptureOut(ApiModel):
+    """A fetch of a page that brought something new."""
 
-    id: int
-    run: int | None
-    at: datetime
-    status: int | None
-    outcome: Text
-    reason: Text
-    digest: Text
-    size: int
-    media_type: Text
-    charset: Text
-    elapsed_ms: int
-    location: Text
-    detail: Text
-    opt_outs: Text
-
-
-class Made(Model):
-    """What an article is made of: the bytes, the recipe, the clean."""
-
-    digest: Text = Field(description="SHA-256 of the bytes")
-    size: int
-    recipe: Text
-    memory: Text
-    made_at: datetime
-    run: int | None
-    cost_ms: int
-    text_digest: Text
+    id: int = Field(description="The id of the capture")
+    run: int | None = Field(description="The id of the crawl; null for an import")
+    at: datetime = Field(description="When the page was fetched")
+    status: int | None = Field(description="The HTTP status; null without a response")
+    outcome: Text = Field(description="The outcome of the fetch")
+    reason: Text = Field(description="The reason of the outcome; empty if it needs none")
+    digest: Text = Field(
+        description="The SHA-256 of the body, which is at `/payloads/{digest}`; empty without one"
+    )
+    size: int = Field(description="The size of the body in bytes")
+    media_type: Text = Field(description="The media type that the server declared")
+    charset: Text = Field(description="The charset that the server declared")
+    elapsed_ms: int = Field(description="How long the fetch took, in milliseconds")
+    location: Text = Field(description="The target of a redirect")
+    detail: Text = Field(description="Details of the outcome")
+    opt_outs: Text = Field(description="What the page asks archives and AI not to do")
 
 
-class Provenance(Made):
-    """The same, with the visit that brought the bytes."""
+class BaseProvenanceOut(ApiModel):
+    """What an article is made from."""
 
-    capture: Capture | None
-
-
-class Making(Made):
-    """The same, with all metadata."""
-
-    metadata: Metadata
-
-
-class Copy(Model):
-    """Where else a story stands, and how much of the shorter text the two share, 0 to 1."""
-
-    id: int
-    site: Text
-    url: Text
-    title: Text
-    published_at: datetime | None
-    first_seen_at: datetime
-    similarity: float
+    digest: Text = Field(description="The SHA-256 of the stored bytes")
+    size: int = Field(description="The number of stored bytes")
+    recipe: Text = Field(description="The digest of extractors and rules that made the text")
+    profile: Text = Field(description="The digest of the site profile that the rules used")
+    made_at: datetime = Field(description="When the page was cleaned")
+    run: int | None = Field(description="The id of the clean")
+    cost_ms: int = Field(description="How long the extraction took, in milliseconds")
+    text_digest: Text = Field(description="The digest of the text")
 
 
-class Article(ArticleHead):
-    """An article with all that is known of it."""
+class CaptureProvenanceOut(BaseProvenanceOut):
+    """What an article is made from, with the capture of its bytes."""
 
-    text: Text
-    metadata: Metadata | None
-    provenance: Provenance | None
-    group: tuple[Copy, ...] = Field(description="Its near-copies, the nearest first, at most 200")
-    gone_at: datetime | None
+    capture: CaptureOut | None = Field(description="The capture that brought the bytes")
 
 
-class Revision(Model):
-    """A stretch of time in which the text stayed the same."""
+class ProvenanceOut(BaseProvenanceOut):
+    """What an article is made from, with all its metadata."""
 
-    number: int
-    title: Text
-    text: Text
-    first_seen_at: datetime
-    last_seen_at: datetime
+    metadata: MetadataOut = Field(description="The metadata with the sources of its fields")
 
 
-class Revisions(Model):
-    """Revisions, oldest first; `next` is the `after` of those behind them."""
+class NearDuplicateOut(ApiModel):
+    """Another article with nearly the same text."""
 
-    id: int
-    revisions: tuple[Revision, ...]
-    next: int | None
-
-
-class Captures(Model):
-    """Visits that brought something new, newest first; `next` is the `after` of those behind them."""
-
-    id: int
-    captures: tuple[Capture, ...]
-    next: int | None
+    id: int = Field(description="The id of the article")
+    site: Text = Field(description="The id of its site")
+    url: Text = Field(description="Its URL")
+    title: Text = Field(description="Its headline")
+    published_at: datetime | None = Field(description="When it was published; null if unknown")
+    first_seen_at: datetime = Field(description="When the archive first fetched it")
+    similarity: float = Field(
+        description="The share of the shorter text that both texts have, 0 to 1"
+    )
 
 
-class Block(Model):
-    """One line of the page. `rule` and `why` are empty where it was kept."""
+class ArticleOut(ArticleSummaryOut):
+    """An article with its text, its metadata and its provenance."""
 
-    kind: Text
-    text: Text
-    where: Text
-    chance: float
-    rule: Text
-    why: Text
-
-
-class Blocks(Model):
-    """How the text came about: every line in order, kept or struck."""
-
-    id: int
-    digest: Text
-    fetched_at: datetime
-    recipe: Text
-    memory: Text
-    outcome: Text
-    reason: Text
-    blocks: tuple[Block, ...]
+    text: Text = Field(description="The clean text, one block per line")
+    metadata: MetadataOut | None = Field(description="The metadata with its sources")
+    provenance: CaptureProvenanceOut | None = Field(description="What the article is made from")
+    near_duplicates: tuple[NearDuplicateOut, ...] = Field(
+        description="The other articles of its story group, most similar first, at most 200"
+    )
+    gone_at: datetime | None = Field(description="When the page was found to be gone")
 
 
-class Marked(Model):
-    """A text, and what was asked for in it as [start, end) in code points."""
+class RevisionOut(ApiModel):
+    """A period in which the clean text stayed the same."""
 
-    text: Text
-    spans: tuple[tuple[int, int], ...]
-
-
-class Hit(Model):
-    """An article that was found."""
-
-    article: ArticleHead
-    title: Marked
-    excerpt: Marked
+    number: int = Field(description="The number of the revision, from 1")
+    title: Text = Field(description="The headline")
+    text: Text = Field(description="The clean text, one block per line")
+    first_seen_at: datetime = Field(description="The first fetch with this text")
+    last_seen_at: datetime = Field(description="The last fetch with this text")
 
 
-class Count(Model):
-    """A value, and how many articles have it."""
+class RevisionsOut(ApiModel):
+    """A page of an article's revisions."""
 
-    value: Text
-    articles: int
-
-
-class Moment(Model):
-    """A day, month or year by its first day, and how many articles it has."""
-
-    start: date
-    articles: int
+    id: int = Field(description="The id of the article")
+    revisions: tuple[RevisionOut, ...] = Field(description="The revisions, oldest first")
+    next: int | None = Field(description="The value of `after` for the next page; null at the end")
 
 
-class Facets(Model):
-    """What was found in numbers; estimates where `exact` is false."""
+class CapturesOut(ApiModel):
+    """A page of the captures of a page."""
 
-    total: int
-    exact: bool
-    sites: tuple[Count, ...]
-    languages: tuple[Count, ...]
-    authors: tuple[Count, ...]
-    tags: tuple[Count, ...]
-    unit: Text
-    over_time: tuple[Moment, ...]
+    id: int = Field(description="The id of the page")
+    captures: tuple[CaptureOut, ...] = Field(description="The captures, newest first")
+    next: int | None = Field(description="The value of `after` for the next page; null at the end")
 
 
-class Found(Model):
-    """A page of what a search found. `understood` is the query in words, `notes` what was left out of it."""
+class BlockOut(ApiModel):
+    """One block of a page."""
 
-    query: Text
-    understood: Text
-    notes: tuple[Text, ...]
-    hits: tuple[Hit, ...]
-    next: str | None
-    facets: Facets | None
+    kind: Text = Field(description="The kind of the block, such as paragraph or heading")
+    text: Text = Field(description="The text of the block")
+    element_path: Text = Field(description="Where the block is in the HTML")
+    story_probability: float = Field(
+        description="The probability that the block belongs to the story, 0 to 1"
+    )
+    rule: Text = Field(description="The rule that removed the block; empty if it was kept")
+    why: Text = Field(description="The evidence of the rule; empty if the block was kept")
 
 
-class Run(Model):
+class BlocksOut(ApiModel):
+    """All blocks of a page in reading order, kept and removed."""
+
+    id: int = Field(description="The id of the page")
+    digest: Text = Field(description="The SHA-256 of the stored bytes")
+    fetched_at: datetime = Field(description="When the bytes were fetched")
+    recipe: Text = Field(description="The digest of extractors and rules")
+    profile: Text = Field(description="The digest of the site profile")
+    outcome: Text = Field(description="The outcome of the clean")
+    reason: Text = Field(description="The reason of the outcome; empty if it needs none")
+    blocks: tuple[BlockOut, ...] = Field(description="The blocks in reading order")
+
+
+class HighlightedTextOut(ApiModel):
+    """A text with the matches of a query."""
+
+    text: Text = Field(description="The text")
+    spans: tuple[tuple[int, int], ...] = Field(
+        description="The matches as [start, end) in code points"
+    )
+
+
+class SearchHitOut(ApiModel):
+    """An article that matches a query."""
+
+    article: ArticleSummaryOut = Field(description="The article without its text")
+    title: HighlightedTextOut = Field(description="The headline with the matches")
+    excerpt: HighlightedTextOut = Field(description="A part of the text with the matches")
+
+
+class FacetCountOut(ApiModel):
+    """A value and the number of articles that have it."""
+
+    value: Text = Field(description="The value")
+    articles: int = Field(description="The number of articles")
+
+
+class TimeBucketOut(ApiModel):
+    """A day, month or year and its number of articles."""
+
+    start: date = Field(description="The first day")
+    articles: int = Field(description="The number of articles")
+
+
+class FacetsOut(ApiModel):
+    """The numbers of articles that match a query, by property."""
+
+    total: int = Field(description="The number of articles that match")
+    exact: bool = Field(description="Whether the numbers are exact or estimates")
+    sites: tuple[FacetCountOut, ...] = Field(description="The most frequent sites")
+    languages: tuple[FacetCountOut, ...] = Field(description="The most frequent languages")
+    authors: tuple[FacetCountOut, ...] = Field(description="The most frequent authors")
+    tags: tuple[FacetCountOut, ...] = Field(description="The most frequent tags")
+    unit: Text = Field(description="The unit of `over_time`: day, month or year")
+    over_time: tuple[TimeBucketOut, ...] = Field(description="The numbers by time, oldest first")
+
+
+class SearchResultsOut(ApiModel):
+    """A page of search results."""
+
+    query: Text = Field(description="The query as it was sent")
+    description: Text = Field(description="The query in words")
+    notes: tuple[Text, ...] = Field(description="What was left out of the query, and why")
+    hits: tuple[SearchHitOut, ...] = Field(description="The articles that match")
+    next: str | None = Field(description="The value of `after` for the next page; null at the end")
+    facets: FacetsOut | None = Field(description="The facets, if `facets` was set")
+
+
+class RunOut(ApiModel):
     """One crawl or clean of a site."""
 
-    id: int
-    site: Text
-    kind: Text
-    started_at: datetime
-    finished_at: datetime | None
-    status: Text
-    detail: Text
-    counts: dict[str, int]
+    id: int = Field(description="The id of the run")
+    site: Text = Field(description="The id of the site")
+    kind: Text = Field(description="The kind of the run: crawl, clean or import")
+    started_at: datetime = Field(description="When the run started")
+    finished_at: datetime | None = Field(description="When it ended; null while it runs")
+    status: Text = Field(description="The status of the run")
+    detail: Text = Field(description="Details of the status")
+    counts: dict[str, int] = Field(description="The number of URLs by outcome")
 
 
-class Runs(Model):
-    """Runs, newest first; `next` is the `after` of those behind them."""
+class RunsOut(ApiModel):
+    """A page of runs."""
 
-    runs: tuple[Run, ...]
-    next: int | None
-
-
-class Reasons(Model):
-    """How many URLs of a run ended so."""
-
-    outcome: Text
-    reason: Text
-    urls: int
+    runs: tuple[RunOut, ...] = Field(description="The runs, newest first")
+    next: int | None = Field(description="The value of `after` for the next page; null at the end")
 
 
-class RunWhole(Run):
-    """A run with its ledger in numbers, and whether it adds up."""
+class ReasonCountOut(ApiModel):
+    """The number of URLs with one outcome and reason."""
 
-    ledger: tuple[Reasons, ...]
-    adds_up: bool
-
-
-class Line(Model):
-    """How one URL fared in a run."""
-
-    page: int
-    kind: Text
-    url: Text
-    outcome: Text
-    reason: Text
-    status: int | None
-    bytes: int
-    elapsed_ms: int
-    at: datetime
-    detail: Text
+    outcome: Text = Field(description="The outcome")
+    reason: Text = Field(description="The reason; empty if the outcome needs none")
+    urls: int = Field(description="The number of URLs")
 
 
-class Ledger(Model):
-    """Lines of a run's ledger; `next` is the `after` of those behind them."""
+class RunDetailOut(RunOut):
+    """A run with the sums of its ledger."""
 
-    run: int
-    lines: tuple[Line, ...]
-    next: int | None
+    ledger: tuple[ReasonCountOut, ...] = Field(description="The sums, largest first")
+    adds_up: bool = Field(description="Whether the ledger adds up to the counts of the run")
 
 
-class Site(Model):
+class LedgerEntryOut(ApiModel):
+    """The outcome of one URL in a run."""
+
+    page: int = Field(description="The id of the page")
+    kind: Text = Field(description="The kind of the URL, such as story or feed")
+    url: Text = Field(description="The URL")
+    outcome: Text = Field(description="The outcome")
+    reason: Text = Field(description="The reason; empty if the outcome needs none")
+    status: int | None = Field(description="The HTTP status; null without a response")
+    bytes: int = Field(description="The number of bytes received")
+    elapsed_ms: int = Field(description="How long the fetch took, in milliseconds")
+    at: datetime = Field(description="When the outcome was recorded")
+    detail: Text = Field(description="Details of the outcome")
+
+
+class LedgerOut(ApiModel):
+    """A page of a run's ledger."""
+
+    run: int = Field(description="The id of the run")
+    entries: tuple[LedgerEntryOut, ...] = Field(description="The entries, by page id")
+    next: int | None = Field(description="The value of `after` for the next page; null at the end")
+
+
+class SiteOut(ApiModel):
     """One site at a glance."""
 
-    site: Text
-    name: Text
-    pages: int
-    stored: int
-    articles: int
-    due: int
-    last: dict[str, Run] = Field(description="The newest run of each kind")
-    unbalanced: tuple[int, ...] = Field(description="Runs among these whose ledger does not add up")
+    site: Text = Field(description="The id of the site")
+    name: Text = Field(description="The name in the site file, or the id without a file")
+    pages: int = Field(description="The number of known URLs of stories")
+    stored: int = Field(description="The number of pages with stored bytes")
+    articles: int = Field(description="The number of articles")
+    due: int = Field(description="The number of pages that are due now")
+    last: dict[str, RunOut] = Field(description="The newest run of each kind")
+    unbalanced: tuple[int, ...] = Field(
+        description="The ids of those runs whose ledger does not add up"
+    )
 
 
-class Sites(Model):
+class SitesOut(ApiModel):
     """All sites of the archive."""
 
-    sites: tuple[Site, ...]
+    sites: tuple[SiteOut, ...] = Field(description="The sites by id")
 
 
-class Likeness(Model):
-    """What some stories of a site are like: those that were new in a night, or those that were found last."""
+class StoryStatsOut(ApiModel):
+    """Numbers of some articles of a site."""
 
-    stories: int
-    dated: int
-    signed: int
-    median_words: int
-
-
-class Night(Model):
-    """One crawl: its stories by outcome, how fast the site answered, and what those are like that were new."""
-
-    run: Run
-    stories: tuple[Reasons, ...]
-    answers: int
-    median_ms: int
-    slow_ms: int
-    likeness: Likeness
+    stories: int = Field(description="The number of articles")
+    with_date: int = Field(description="Articles with a date of publication")
+    with_author: int = Field(description="Articles with an author")
+    median_words: int = Field(description="The median number of words")
 
 
-class SiteWhole(Site):
-    """A site with its last nights, oldest first."""
+class NightOut(ApiModel):
+    """One crawl in numbers."""
 
-    nights: tuple[Night, ...]
-    likeness: Likeness
+    run: RunOut = Field(description="The crawl")
+    stories: tuple[ReasonCountOut, ...] = Field(description="Its stories by outcome and reason")
+    responses: int = Field(description="The number of responses with a measured time")
+    median_ms: int = Field(description="The median response time in milliseconds")
+    p90_ms: int = Field(description="The 90th percentile of the response time in milliseconds")
+    story_stats: StoryStatsOut = Field(description="Numbers of the articles that were new")
 
 
-def fields(value: Any, **more: Any) -> dict[str, Any]:
-    """The fields of a frozen value, and more of them, as a model takes them."""
+class SiteDetailOut(SiteOut):
+    """A site with its last nights."""
+
+    nights: tuple[NightOut, ...] = Field(description="The last nights, oldest first, at most 40")
+    story_stats: StoryStatsOut = Field(description="Numbers of the newest articles, at most 1,000")
+
+
+def field_values(value: Any, **more: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass value, and further fields, as input of a model."""
     assert is_dataclass(value)
     assert not isinstance(value, type)
     return {name: getattr(value, name) for name in value.__dataclass_fields__} | more

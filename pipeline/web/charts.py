@@ -1,21 +1,19 @@
-"""Small plots as numbers: bars in a box, for a template to draw.
-
-Promises pure functions. A bar knows where it stands and what it is; how it looks is the style sheet's business.
-"""
+"""Geometry of small stacked bar charts, which a template draws as SVG."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-HEIGHT = 60.0
-STEP = 10.0  # from bar to bar
-ROOM = 12  # columns that there is room for at the least
+CHART_HEIGHT = 60.0
+COLUMN_WIDTH = 10.0  # from the left edge of a column to that of the next one
+MIN_COLUMNS = 12  # a chart with fewer columns keeps this width, so that no bar gets too wide
+MIN_BAR_HEIGHT = 0.5  # so that a small value stays visible
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """A rectangle in the plot's own units, downwards from its upper edge."""
+class ChartBar:
+    """A rectangle, in chart units from the upper left corner."""
 
     x: float
     y: float
@@ -26,36 +24,69 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Plot:
-    """Bars side by side, from left to right; `most` is the value of a full column."""
+class BarChart:
+    """Bars from left to right; `max_value` is the value of a column of full height."""
 
-    bars: tuple[Bar, ...]
+    bars: tuple[ChartBar, ...]
     width: float
-    most: int
-    few: bool  # columns that do not reach from one side to the other
-    height: float = HEIGHT
+    max_value: int
+    is_narrow: bool  # whether the columns do not fill the width
+    height: float = CHART_HEIGHT
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """What stands in one place: (kind, value) from the bottom upwards."""
+class ChartColumn:
+    """The stacked values of one column, as (kind, value) from the bottom up."""
 
     label: str
     parts: tuple[tuple[str, int], ...]
     href: str = ""
 
+    @property
+    def total(self) -> int:
+        """The sum of the values."""
+        return sum(value for _, value in self.parts)
 
-def plotted(columns: Sequence[Column], *, as_shares: bool = False, full: int = 0) -> Plot:
-    """Columns of bars upon each other. With `as_shares` every column that holds anything is full, otherwise the highest, or one
-    of the value `full`."""
-    most = full or max((sum(value for _, value in each.parts) for each in columns), default=0)
-    bars: list[Bar] = []
-    for place, each in enumerate(columns):
-        whole = sum(value for _, value in each.parts) if as_shares else most
-        y = HEIGHT
-        for kind, value in each.parts:
-            height = round(HEIGHT * value / whole, 2) if whole else 0.0
-            y = round(y - height, 2)
-            if value:
-                bars.append(Bar(place * STEP + 1, y, max(height, 0.5), kind, each.label, each.href))
-    return Plot(tuple(bars), max(len(columns), ROOM) * STEP, most, len(columns) < ROOM)
+
+def bar_chart(columns: Sequence[ChartColumn], max_value: int = 0) -> BarChart:
+    """Stack the bars of each column, on one scale for all columns.
+
+    Args:
+        columns: The columns from left to right.
+        max_value: The value of full height; 0 for the highest total of a column.
+    """
+    if not max_value:
+        max_value = max((column.total for column in columns), default=0)
+    bars: list[ChartBar] = []
+    for position, column in enumerate(columns):
+        bars += _stack(column, position, max_value)
+    return _chart(columns, bars, max_value)
+
+
+def share_chart(columns: Sequence[ChartColumn]) -> BarChart:
+    """Stack the bars of each column as shares of the column's total."""
+    max_value = max((column.total for column in columns), default=0)
+    bars: list[ChartBar] = []
+    for position, column in enumerate(columns):
+        bars += _stack(column, position, column.total)
+    return _chart(columns, bars, max_value)
+
+
+def _chart(columns: Sequence[ChartColumn], bars: Sequence[ChartBar], max_value: int) -> BarChart:
+    width = max(len(columns), MIN_COLUMNS) * COLUMN_WIDTH
+    return BarChart(tuple(bars), width, max_value, len(columns) < MIN_COLUMNS)
+
+
+def _stack(column: ChartColumn, position: int, full_value: int) -> list[ChartBar]:
+    bars: list[ChartBar] = []
+    x = position * COLUMN_WIDTH + 1
+    y = CHART_HEIGHT
+    for kind, value in column.parts:
+        height = 0.0
+        if full_value:
+            height = round(CHART_HEIGHT * value / full_value, 2)
+        y = round(y - height, 2)
+        if value:
+            height = max(height, MIN_BAR_HEIGHT)
+            bars.append(ChartBar(x, y, height, kind, column.label, column.href))
+    return bars

@@ -1,8 +1,4 @@
-"""The desk that every page is served from: the archive, the names of its sites, the templates.
-
-Promises that each answer is whole HTML of escaped texts with a tag of its own, so that a reader who has it already is told so
-in a few bytes.
-"""
+"""What all routes share: the archive, the site names, the templates, and responses with an ETag."""
 
 from __future__ import annotations
 
@@ -23,113 +19,132 @@ from pipeline.config.site import Site
 from pipeline.store.db.engine import Database
 from pipeline.web import filters
 
-HERE = Path(__file__).parent
-LARGEST = 2**63 - 1
-MOST_KEPT = 200
-Kept = TypeVar("Kept")
+WEB_FOLDER = Path(__file__).parent
+MAX_ID = 2**63 - 1  # the largest integer of SQLite and PostgreSQL
+MAX_CACHE_ENTRIES = 200
+CachedValue = TypeVar("CachedValue")
 
-Number = Annotated[int, InPath(ge=1, le=LARGEST)]
-Text = Annotated[str, Query(max_length=2000)]
-Code = Annotated[str, Query(max_length=64, pattern=r"^[a-z0-9_-]*$")]
-Place = Annotated[int | None, Query(ge=0, le=LARGEST)]
-
-
-class Missing(Exception):
-    """What was asked for is not in the archive; the message says so in one sentence."""
+RecordId = Annotated[int, InPath(ge=1, le=MAX_ID)]
+QueryText = Annotated[str, Query(max_length=2000)]
+CodeFilter = Annotated[str, Query(max_length=64, pattern=r"^[a-z0-9_-]*$")]
+PageKey = Annotated[int | None, Query(ge=0, le=MAX_ID)]
 
 
 @dataclass(frozen=True)
-class Desk:
-    """What the pages are made from."""
+class WebContext:
+    """The archive and the site files that the routes read.
 
-    store: Database
+    Attributes:
+        database: The archive.
+        sites: The sites that have a file, by id.
+        cache: Costly values by name, each with the key that it was made for.
+    """
+
+    database: Database
     sites: Mapping[str, Site] = field(default_factory=dict)
-    kept: dict[str, tuple[object, Any]] = field(
-        default_factory=dict
-    )  # what is costly to find, and what it was found for
+    cache: dict[str, tuple[object, Any]] = field(default_factory=dict)
 
-    def name(self, site: str) -> str:
-        """A Site as people call it: by the name in its file, else by its id."""
-        return self.sites[site].name if site in self.sites else site
+    def site_name(self, site: str) -> str:
+        """Return the name in the site's file, or its id if it has no file."""
+        if site not in self.sites:
+            return site
+        return self.sites[site].name
 
-    def keep(self, name: str, made_for: object, make: Callable[[], Kept]) -> Kept:
-        """What `make` finds, found anew only where it is made for something else than the last time."""
-        known = self.kept.get(name)
-        if known is None or known[0] != made_for:
-            if len(self.kept) >= MOST_KEPT:
-                self.kept.clear()
-            known = self.kept[name] = (made_for, make())
-        return known[1]
+    def cached(self, name: str, key: object, make: Callable[[], CachedValue]) -> CachedValue:
+        """Return a cached value, and make it again if the key has changed.
+
+        Args:
+            name: The name of the value; the cache keeps one value for each name.
+            key: What the value depends on.
+            make: Makes the value.
+        """
+        entry = self.cache.get(name)
+        if entry is None or entry[0] != key:
+            if len(self.cache) >= MAX_CACHE_ENTRIES:
+                self.cache.clear()
+            entry = self.cache[name] = (key, make())
+        value: CachedValue = entry[1]
+        return value
 
     @cached_property
-    def style(self) -> bytes:
-        """The style sheet."""
-        return (HERE / "static" / "style.css").read_bytes()
+    def stylesheet(self) -> bytes:
+        """The bytes of the stylesheet."""
+        return (WEB_FOLDER / "static" / "style.css").read_bytes()
 
     @cached_property
     def templates(self) -> Environment:
-        """The templates, which escape whatever they are given."""
-        found = Environment(
-            loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, finalize=filters.clean,
-            trim_blocks=True, lstrip_blocks=True,
-        )  # fmt: skip
-        found.filters |= filters.FILTERS
-        found.globals |= {
-            "name": self.name,
-            "style": f"/style.css?{tag(self.style)[1:9]}",
-            "query": query,
-        }
-        return found
-
-    def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
-        """A page as HTML, or 304 where the reader has it."""
-        here = request.url.path
-        text = self.templates.get_template(template).render(here=here, **values)
-        return tagged(
-            request, text.encode("utf8", "replace"), "text/html; charset=utf-8", status=status
+        """The templates, which escape every value."""
+        environment = Environment(
+            loader=FileSystemLoader(WEB_FOLDER / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            finalize=filters.printable,
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
+        environment.filters |= filters.FILTERS
+        environment.globals |= {
+            "site_name": self.site_name,
+            "stylesheet_url": f"/style.css?{etag_of(self.stylesheet)[1:9]}",
+            "query_string": query_string,
+        }
+        return environment
+
+    def render(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
+        """Render a template as an HTML response, or as 304 if the client has the page.
+
+        Args:
+            template: The file name of the template.
+            values: The variables of the template, besides `current_path`.
+        """
+        page = self.templates.get_template(template)
+        html = page.render(current_path=request.url.path, **values).encode("utf8", "replace")
+        return etag_response(request, html, "text/html; charset=utf-8", status=status)
 
 
-def tagged(
+def etag_response(
     request: Request,
     body: bytes,
     media_type: str,
     *,
     status: int = 200,
-    made: str = "",
+    etag: str = "",
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """An answer with its tag, which is that of its bytes unless it is given; 304 without them where the reader has it."""
-    told = {"ETag": made or tag(body), **(headers or {})}
-    if status == 200 and has_it(request, told["ETag"]):
-        return Response(status_code=304, headers=told)
-    return Response(body, status, told, media_type)
+    """Return a response with an ETag, or 304 without a body if the client has the bytes.
+
+    Args:
+        etag: The ETag with its quotation marks; by default the digest of the body.
+        headers: Further headers, also for the 304.
+    """
+    all_headers = {"ETag": etag or etag_of(body), **(headers or {})}
+    if status == 200 and client_has(request, all_headers["ETag"]):
+        return Response(status_code=304, headers=all_headers)
+    return Response(body, status, all_headers, media_type)
 
 
-def tag(body: bytes) -> str:
-    """The tag of bytes."""
+def etag_of(body: bytes) -> str:
+    """Return the ETag of a body, in its quotation marks."""
     return f'"{blake2b(body, digest_size=12).hexdigest()}"'
 
 
-def has_it(request: Request, made: str) -> bool:
-    """Whether the reader has what this tag names."""
-    return made in (
-        each.strip().removeprefix("W/")
-        for each in request.headers.get("if-none-match", "").split(",")
-    )
+def client_has(request: Request, etag: str) -> bool:
+    """Return whether If-None-Match names this ETag (weak comparison, RFC 9110, 13.1.2)."""
+    header = request.headers.get("if-none-match", "")
+    return any(value.strip().removeprefix("W/") == etag for value in header.split(","))
 
 
-def query(**values: object) -> str:
-    """A query string of those values that say something."""
-    return urlencode(
-        {name: str(value) for name, value in values.items() if value not in ("", None)}
-    )
+def query_string(**values: object) -> str:
+    """Build a query string from the values that are not empty."""
+    parameters = {name: str(value) for name, value in values.items() if value not in ("", None)}
+    return urlencode(parameters)
 
 
-def _desk(request: Request) -> Desk:
-    found = request.app.state.desk
-    assert isinstance(found, Desk)
-    return found
+def get_web_context(request: Request) -> WebContext:
+    """Return the context of the app that got the request."""
+    context = request.app.state.context
+    assert isinstance(context, WebContext)
+    return context
 
 
-AtDesk = Annotated[Desk, Depends(_desk)]
+Context = Annotated[WebContext, Depends(get_web_context)]

@@ -1,6 +1,6 @@
-"""Values as a reader sees them: times, sizes, numbers, languages, addresses; each safe to stand in a page.
+"""Template filters: times, sizes, numbers, languages and URLs as readers see them.
 
-Promises pure functions. What they return is text to be escaped, or `Markup` that was built of escaped parts.
+All filters are pure. They return text that the template escapes, or `Markup` from escaped parts.
 """
 
 from __future__ import annotations
@@ -13,182 +13,205 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
-# Characters that no page may hold, and those that would turn the direction of what stands around a text
-UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-EMBEDDED, ISOLATED = "\u202c", "\u2069"  # what closes an embedding or override, and an isolate
-CLOSERS: Final = dict.fromkeys("\u202a\u202b\u202d\u202e", EMBEDDED) | dict.fromkeys(
-    "\u2066\u2067\u2068", ISOLATED
+from pipeline.core.formatting import format_duration, format_size, pluralize
+
+# C0 and C1 control characters, surrogates and noncharacters, which HTML and XML must not contain
+FORBIDDEN_CHARACTERS = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
-LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+# Unicode bidirectional controls (UAX #9): they can change the direction of the text around them
+BIDI_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+END_EMBEDDING = "\u202c"  # PDF, ends an embedding or an override
+END_ISOLATE = "\u2069"  # PDI, ends an isolate
+CLOSERS: Final = dict.fromkeys("\u202a\u202b\u202d\u202e", END_EMBEDDING) | dict.fromkeys(
+    "\u2066\u2067\u2068", END_ISOLATE
+)
+LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 RIGHT_TO_LEFT: Final = frozenset(
     ("ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "ug", "ur", "yi")
 )
-UNITS: Final = ("B", "kB", "MB", "GB")
+SNIPPET_LETTERS = 240
 
 
-def clean(value: Any) -> Any:
-    """What a template prints: without characters that no page may hold, and so that it turns nothing behind it."""
+def printable(value: Any) -> Any:
+    """Remove forbidden characters and close bidi controls in a text that a template prints."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    return balanced(UNSHOWN.sub("\ufffd", value))
+    return close_bidi_controls(FORBIDDEN_CHARACTERS.sub("\ufffd", value))
 
 
-def balanced(text: str) -> str:
-    """A text that closes whatever changes of direction it opens, and no others: an isolate that is left open would otherwise
-    swallow the end of the element around it, which then turns what stands behind."""
-    if not TURNING.search(text):
+def close_bidi_controls(text: str) -> str:
+    """Close all bidi controls that the text opens, and drop closers without an opener.
+
+    An isolate that stays open would swallow the end of the element around it, and so would change
+    the direction of the text after it.
+    """
+    if not BIDI_CONTROLS.search(text):
         return text
-    found, opened, number = list[str](), list[str](), {EMBEDDED: 0, ISOLATED: 0}
+    letters: list[str] = []
+    open_closers: list[str] = []
+    open_counts = {END_EMBEDDING: 0, END_ISOLATE: 0}
     for letter in text:
-        if letter in number:
-            if not number[letter]:
+        if letter in open_counts:
+            if not open_counts[letter]:
                 continue
-            while (closer := opened.pop()) != letter:
-                found.append(closer)
-                number[closer] -= 1
-            number[letter] -= 1
+            while (closer := open_closers.pop()) != letter:
+                letters.append(closer)
+                open_counts[closer] -= 1
+            open_counts[letter] -= 1
         elif letter in CLOSERS:
-            opened.append(CLOSERS[letter])
-            number[CLOSERS[letter]] += 1
-        found.append(letter)
-    return "".join((*found, *reversed(opened)))
+            open_closers.append(CLOSERS[letter])
+            open_counts[CLOSERS[letter]] += 1
+        letters.append(letter)
+    return "".join((*letters, *reversed(open_closers)))
 
 
-def plain(text: str) -> str:
-    """A text for where no markup can hold its direction: a window's title."""
-    return TURNING.sub("", " ".join(text.split()))
+def one_line(text: str) -> str:
+    """Put a text on one line without bidi controls, for a window title."""
+    return BIDI_CONTROLS.sub("", " ".join(text.split()))
 
 
-def when(at: datetime | None, precision: str = "") -> Markup:
-    """A time in UTC; of one that is known to the day alone, the day."""
+def timestamp(at: datetime | None, precision: str = "") -> Markup:
+    """Show a time in UTC, or its day only if `precision` is "day"."""
     if at is None:
         return Markup("")
     at = at.astimezone(UTC)
-    shown = f"{at:%Y-%m-%d}" if precision == "day" else f"{at:%Y-%m-%d %H:%M}"
-    return Markup('<time datetime="{}">{}</time>').format(
-        f"{at:%Y-%m-%dT%H:%MZ}" if precision != "day" else shown, shown
-    )
+    machine, shown = f"{at:%Y-%m-%dT%H:%MZ}", f"{at:%Y-%m-%d %H:%M}"
+    if precision == "day":
+        machine = shown = f"{at:%Y-%m-%d}"
+    return Markup('<time datetime="{}">{}</time>').format(machine, shown)
 
 
-def clock(at: datetime | None) -> Markup:
-    """The hour of a time in UTC."""
+def time_of_day(at: datetime | None) -> Markup:
+    """Show the hour and minute of a time in UTC."""
     if at is None:
         return Markup("")
     return Markup('<time datetime="{}">{}</time>').format(f"{at:%Y-%m-%dT%H:%MZ}", f"{at:%H:%M}")
 
 
-def local(at: datetime | None) -> str:
-    """A time on its own clock, with what that clock is ahead of UTC."""
-    return f"{at:%Y-%m-%d %H:%M} UTC{at:%:z}" if at is not None else ""
+def local_time(at: datetime | None) -> str:
+    """Show a time on its own clock, with the offset of that clock from UTC."""
+    if at is None:
+        return ""
+    return f"{at:%Y-%m-%d %H:%M} UTC{at:%:z}"
 
 
-def day(of: date) -> str:
-    """A day as a heading."""
-    return f"{of:%A} {of.day} {of:%B} {of.year}"
+def long_date(value: date) -> str:
+    """Show a date as a heading: `Monday 2 March 2026`."""
+    return f"{value:%A} {value.day} {value:%B} {value.year}"
 
 
 def size(number: int) -> str:
-    """Bytes as people read them."""
-    value = float(number)
-    for unit in UNITS:
-        if value < 1000 or unit == UNITS[-1]:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-        value /= 1000
-    return ""
+    """Show a number of bytes with its unit."""
+    return format_size(number)
 
 
-def count(number: int, one: str = "", many: str = "") -> str:
-    """`1 article`, `2,000 articles`; without a noun the number alone."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}" if one else f"{number:,}"
+def count(number: int, singular: str = "", plural: str = "") -> str:
+    """Show a number with its noun, `1 article` or `2,000 articles`; without a noun the number."""
+    if not singular:
+        return f"{number:,}"
+    return pluralize(number, singular, plural)
 
 
-def share(part: int, whole: int) -> str:
-    """Of a hundred."""
-    return f"{part / whole:.0%}" if whole else "–"
+def percent(part: int, whole: int) -> str:
+    """Show a share in percent, or a dash if `whole` is 0."""
+    if not whole:
+        return "–"
+    return f"{part / whole:.0%}"
 
 
-def seconds(milliseconds: int) -> str:
-    """A short time."""
-    return f"{milliseconds:,} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+def milliseconds(number: int) -> str:
+    """Show a short time in ms or s."""
+    if number < 1000:
+        return f"{number:,} ms"
+    return f"{number / 1000:.1f} s"
 
 
-def lasting(time: timedelta | None) -> str:
-    """How long something will take, as far as is known."""
-    if time is None:
+def duration(value: timedelta | None) -> str:
+    """Show an estimated duration, or nothing if it is unknown."""
+    if value is None:
         return ""
-    whole = time.total_seconds()
-    return (
-        f"about {whole / 3600:.1f} h"
-        if whole >= 5400
-        else f"about {whole / 60:.0f} min"
-        if whole >= 120
-        else f"{whole:.0f} s"
-    )
+    shown = format_duration(value)
+    if shown.endswith(" s"):
+        return shown
+    return f"about {shown}"
 
 
-def said(code: str) -> str:
-    """An outcome, a reason or a kind as words."""
+def label(code: str) -> str:
+    """Show a code of an outcome, reason or kind as words."""
     return code.replace("_", " ")
 
 
-def link(url: str) -> str:
-    """The address, where it is one that may be followed, else ""."""
+def safe_url(url: str) -> str:
+    """Return the URL if it is a valid http or https URL, else ""."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return ""
-    return (
-        url
-        if parts.scheme in ("http", "https") and parts.netloc and not UNSHOWN.search(url)
-        else ""
-    )
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        return ""
+    if FORBIDDEN_CHARACTERS.search(url):
+        return ""
+    return url
 
 
-def tongue(language: str) -> Markup:
-    """The attributes `lang` and `dir` of a text in a language."""
-    if not LANGUAGE.fullmatch(language):
+def lang_attributes(language: str) -> Markup:
+    """Return the attributes `lang` and `dir` for a text in a language."""
+    if not LANGUAGE_TAG.fullmatch(language):
         return Markup('dir="auto"')
-    turned = "rtl" if language.lower().partition("-")[0] in RIGHT_TO_LEFT else "auto"
-    return Markup('lang="{}" dir="{}"').format(language, turned)
+    direction = "auto"
+    if language.lower().partition("-")[0] in RIGHT_TO_LEFT:
+        direction = "rtl"
+    return Markup('lang="{}" dir="{}"').format(language, direction)
 
 
-def lead(text: str, title: str = "", letters: int = 240) -> str:
-    """The first lines of a text, on one line and to the end of a word, without a headline that stands there once more."""
-    lines = [line for line in text.split("\n") if line.strip() and line.strip() != title.strip()]
+def snippet(text: str, title: str = "", letters: int = SNIPPET_LETTERS) -> str:
+    """Return the start of a text on one line, up to the end of a word.
+
+    Args:
+        text: The text, one block per line.
+        title: The headline; lines that repeat it are left out.
+        letters: The maximum length.
+    """
+    lines = [line for line in text.split("\n") if line.strip() != title.strip()]
     line = " ".join(" ".join(lines).split())
     if len(line) <= letters:
         return line
     cut = line[:letters]
-    return (cut.rsplit(" ", 1)[0] if " " in cut[letters // 2 :] else cut).rstrip(" ,.;:–—-") + "…"
+    if " " in cut[letters // 2 :]:
+        cut = cut.rsplit(" ", 1)[0]
+    return cut.rstrip(" ,.;:–—-") + "…"
 
 
-def marked(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
-    """A text with what was asked for marked in it."""
-    found, end = Markup(""), 0
+def highlight(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
+    """Put the spans of a text into `<mark>`.
+
+    Args:
+        text: The text.
+        spans: Ordered, separate spans [start, end) in code points.
+    """
+    markup, end = Markup(""), 0
     for start, stop in spans:
-        found += Markup("{}<mark>{}</mark>").format(clean(text[end:start]), clean(text[start:stop]))
+        before, inside = printable(text[end:start]), printable(text[start:stop])
+        markup += Markup("{}<mark>{}</mark>").format(before, inside)
         end = stop
-    return found + Markup("{}").format(clean(text[end:]))
+    return markup + Markup("{}").format(printable(text[end:]))
 
 
 FILTERS: Final = {
-    each.__name__: each
-    for each in (
-        clock,
-        count,
-        day,
-        lasting,
-        lead,
-        link,
-        local,
-        marked,
-        plain,
-        said,
-        seconds,
-        share,
-        size,
-        tongue,
-        when,
-    )
+    "count": count,
+    "duration": duration,
+    "highlight": highlight,
+    "label": label,
+    "lang_attributes": lang_attributes,
+    "local_time": local_time,
+    "long_date": long_date,
+    "milliseconds": milliseconds,
+    "one_line": one_line,
+    "percent": percent,
+    "safe_url": safe_url,
+    "size": size,
+    "snippet": snippet,
+    "time_of_day": time_of_day,
+    "timestamp": timestamp,
 }

@@ -1,8 +1,4 @@
-"""The server: one process that listens at one address until it is told to end.
-
-Promises that a port which is taken, or an address that is not this machine's, is one sentence, and that Ctrl-C and SIGTERM end
-it in order.
-"""
+"""HTTP server of the web app: one process on one address, until it gets SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -13,58 +9,85 @@ from collections.abc import Callable
 import uvicorn
 
 from pipeline.core.errors import ConfigError
-from pipeline.web.middleware.security_headers import Guard
+from pipeline.web.middleware.security_headers import SecurityHeadersMiddleware
 
-PATIENCE = 3  # seconds that answers on their way may take when the server ends
+SHUTDOWN_TIMEOUT = 3  # seconds that open responses may take after the server has to end
+BACKLOG = 128  # connections that wait to be accepted
+# A wildcard address cannot be opened in a browser on all systems.
+LOOPBACK_OF_WILDCARD = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises ConfigError."""
+    """Open a listening socket.
+
+    Args:
+        host: An address or name of this machine.
+        port: The port; 0 for any free one.
+
+    Raises:
+        ConfigError: The address is not one of this machine, or the port is taken or forbidden.
+    """
     try:
-        family, *_, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        found = socket.socket(family, socket.SOCK_STREAM)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, *_, address = addresses[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     except OSError as error:
-        raise ConfigError(
-            f"--host {host}: is no address of this machine ({error.strerror})"
-        ) from None
+        message = f"--host {host}: is not an address of this machine ({error.strerror})"
+        raise ConfigError(message) from None
     try:
-        found.bind(address)
-        found.listen(128)
+        listening.bind(address)
+        listening.listen(BACKLOG)
     except OSError as error:
-        found.close()
-        raise ConfigError(_why(error, host, port)) from None
-    return found
+        listening.close()
+        raise ConfigError(_bind_error_message(error, host, port)) from None
+    return listening
 
 
-def _why(error: OSError, host: str, port: int) -> str:
+def _bind_error_message(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"--port {port}: another program listens there already; end that one or choose another port"
+        return f"--port {port}: another program uses this port; end it or choose another port"
     if error.errno == errno.EACCES:
-        return f"--port {port}: you may not listen there; choose a port from 1024 on"
-    return f"--host {host}: cannot be listened at ({error.strerror})"
+        return f"--port {port}: you may not use this port; choose one from 1024 on"
+    return f"--host {host}: cannot listen on this address ({error.strerror})"
 
 
-def address_of(listening: socket.socket) -> str:
-    """The address to open in a browser."""
+def server_url(listening: socket.socket) -> str:
+    """Return the URL to open in a browser."""
     host, port = listening.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # what can be opened
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    host = LOOPBACK_OF_WILDCARD.get(host, host)
+    if ":" in host:
+        host = f"[{host}]"
+    return f"http://{host}:{port}/"
 
 
-def serve(application: Guard, listening: socket.socket, started: Callable[[], None]) -> None:
-    """Serves until the process is told to end."""
+def serve(
+    app: SecurityHeadersMiddleware, listening: socket.socket, on_started: Callable[[], None]
+) -> None:
+    """Serve until the process has to end.
+
+    Args:
+        app: The application of `create_app`.
+        listening: The socket of `listen`.
+        on_started: Called once when the server answers.
+    """
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            started()
+            on_started()
 
     config = uvicorn.Config(
-        application, log_level="warning", access_log=False, proxy_headers=True, forwarded_allow_ips="127.0.0.1",
-        server_header=False, timeout_graceful_shutdown=PATIENCE, timeout_keep_alive=15, h11_max_incomplete_event_size=32_768,
-        ws="none", limit_concurrency=200,
-    )  # fmt: skip
+        app,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=True,
+        forwarded_allow_ips="127.0.0.1",
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
+        timeout_keep_alive=15,
+        h11_max_incomplete_event_size=32_768,
+        ws="none",
+        limit_concurrency=200,
+    )
     Server(config).run(sockets=[listening])

@@ -1,6 +1,6 @@
-"""Two revisions side by side in one text: which words went and which came.
+"""Word-by-word comparison of two revisions, shown as one text.
 
-Promises a pure function whose cost is bounded, whatever the texts are: what is too long to be compared word by word is shown
+The cost is bounded for all inputs: texts that are too long to compare word by word are compared
 paragraph by paragraph.
 """
 
@@ -12,99 +12,122 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
-SAME, GONE, NEW = "same", "gone", "new"
-WORD = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\\w+|\\s+|[^\\w\\s]")
-LINES = 2000  # of a text that are compared; what follows is left out
-WORDS = 1000  # of one paragraph
-BUDGET = 12_000  # words of all paragraphs
-AKIN = 0.4  # from this likeness on, one paragraph is the other one changed
-ALIGNED = 30  # paragraphs in a row that are paired by their likeness
+SAME, REMOVED, ADDED = "same", "removed", "added"
+# A token is a word, white space or a punctuation mark; a CJK character is a word of its own.
+TOKEN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\\w+|\\s+|[^\\w\\s]")
+MAX_LINES = 2000  # of a text; the rest is left out
+MAX_PARAGRAPH_TOKENS = 1000
+MAX_TOKENS = 12_000  # of all paragraphs that are compared word by word
+MIN_SIMILARITY = 0.4  # from this ratio on, one paragraph counts as the edited other one
+MAX_ALIGNED = 30  # adjacent paragraphs that are paired by similarity
+MAX_SIMILARITY_LETTERS = 2000  # of a paragraph, when two are compared for similarity
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of words that stayed, went or came."""
+class DiffPart:
+    """Adjacent words that are the same, removed or added."""
 
     kind: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """The paragraphs in reading order, each as its pieces, and how many words went and came."""
+class TextDiff:
+    """The paragraphs in reading order as parts, and how many words were removed and added."""
 
-    paragraphs: tuple[tuple[Piece, ...], ...]
-    gone: int
-    new: int
-    cut: bool  # whether the texts were too long to be shown whole
-
-
-def compare(old: str, new: str) -> Comparison:
-    """What became of one text in another."""
-    one, other = old.split("\n"), new.split("\n")
-    cut = max(len(one), len(other)) > LINES
-    found = tuple(_paragraphs(one[:LINES], other[:LINES]))
-    sums = {
-        kind: sum(len(p.text.split()) for pieces in found for p in pieces if p.kind == kind)
-        for kind in (GONE, NEW)
-    }
-    return Comparison(found, sums[GONE], sums[NEW], cut)
+    paragraphs: tuple[tuple[DiffPart, ...], ...]
+    removed_words: int
+    added_words: int
+    is_truncated: bool  # whether the texts were too long to show whole
 
 
-def _paragraphs(one: Sequence[str], other: Sequence[str]) -> Iterator[tuple[Piece, ...]]:
-    left = BUDGET
-    for what, a, b, c, d in SequenceMatcher(None, one, other).get_opcodes():
-        if what == "equal":
-            yield from ((Piece(SAME, line),) for line in one[a:b])
+def compare_texts(old: str, new: str) -> TextDiff:
+    """Compare two texts of one paragraph per line."""
+    old_lines, new_lines = old.split("\n"), new.split("\n")
+    is_truncated = max(len(old_lines), len(new_lines)) > MAX_LINES
+    paragraphs = tuple(_paragraphs(old_lines[:MAX_LINES], new_lines[:MAX_LINES]))
+    removed = added = 0
+    for parts in paragraphs:
+        for part in parts:
+            if part.kind == REMOVED:
+                removed += len(part.text.split())
+            elif part.kind == ADDED:
+                added += len(part.text.split())
+    return TextDiff(paragraphs, removed, added, is_truncated)
+
+
+def _paragraphs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[DiffPart, ...]]:
+    tokens_left = MAX_TOKENS
+    for kind, a, b, c, d in SequenceMatcher(None, old, new).get_opcodes():
+        if kind == "equal":
+            for line in old[a:b]:
+                yield (DiffPart(SAME, line),)
             continue
-        for before, after in _pairs(one[a:b], other[c:d]):
-            if not before or not after:
-                yield (Piece(NEW, after) if after else Piece(GONE, before),)
+        for before, after in _paragraph_pairs(old[a:b], new[c:d]):
+            if not after:
+                yield (DiffPart(REMOVED, before),)
                 continue
-            words = [WORD.findall(before), WORD.findall(after)]
-            left -= sum(map(len, words))
-            whole = left < 0 or max(map(len, words)) > WORDS
-            yield (Piece(GONE, before), Piece(NEW, after)) if whole else tuple(_pieces(*words))
+            if not before:
+                yield (DiffPart(ADDED, after),)
+                continue
+            old_tokens, new_tokens = TOKEN.findall(before), TOKEN.findall(after)
+            tokens_left -= len(old_tokens) + len(new_tokens)
+            if tokens_left < 0 or max(len(old_tokens), len(new_tokens)) > MAX_PARAGRAPH_TOKENS:
+                yield (DiffPart(REMOVED, before), DiffPart(ADDED, after))
+            else:
+                yield tuple(_word_parts(old_tokens, new_tokens))
 
 
-def _pairs(one: Sequence[str], other: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Paragraphs that became one another; "" where there is none."""
-    if max(len(one), len(other)) > ALIGNED:
-        yield from zip_longest(one, other, fillvalue="")
+def _paragraph_pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Pair paragraphs with their edited versions, or with "" if there is none."""
+    if max(len(old), len(new)) > MAX_ALIGNED:
+        yield from zip_longest(old, new, fillvalue="")
         return
     start = 0
-    for before in one:
-        at = next((n for n in range(start, len(other)) if _akin(before, other[n])), None)
-        if at is None:
+    for before in old:
+        match = _first_similar(before, new, start)
+        if match is None:
             yield before, ""
             continue
-        yield from (("", line) for line in other[start:at])
-        yield before, other[at]
-        start = at + 1
-    yield from (("", line) for line in other[start:])
+        for line in new[start:match]:
+            yield "", line
+        yield before, new[match]
+        start = match + 1
+    for line in new[start:]:
+        yield "", line
 
 
-def _akin(one: str, other: str) -> bool:
-    matcher = SequenceMatcher(None, one[:2000].split(), other[:2000].split())
-    return matcher.real_quick_ratio() > AKIN and matcher.quick_ratio() > AKIN
+def _first_similar(before: str, new: Sequence[str], start: int) -> int | None:
+    for index in range(start, len(new)):
+        if _is_similar(before, new[index]):
+            return index
+    return None
 
 
-def _pieces(one: Sequence[str], other: Sequence[str]) -> Iterator[Piece]:
-    """Words that stayed, went and came; a space between two changes is part of them."""
-    gone, new = "", ""
-    for what, a, b, c, d in SequenceMatcher(None, one, other).get_opcodes():
-        same = "".join(one[a:b])
-        if what == "equal" and (same.strip() or not (gone or new)):
-            yield from _changed(gone, new)
-            yield Piece(SAME, same)
-            gone = new = ""
+def _is_similar(old: str, new: str) -> bool:
+    old_words = old[:MAX_SIMILARITY_LETTERS].split()
+    new_words = new[:MAX_SIMILARITY_LETTERS].split()
+    matcher = SequenceMatcher(None, old_words, new_words)
+    return matcher.real_quick_ratio() > MIN_SIMILARITY and matcher.quick_ratio() > MIN_SIMILARITY
+
+
+def _word_parts(old: Sequence[str], new: Sequence[str]) -> Iterator[DiffPart]:
+    """Compare tokens; a space between two changes becomes part of them."""
+    removed = added = ""
+    for kind, a, b, c, d in SequenceMatcher(None, old, new).get_opcodes():
+        same = "".join(old[a:b])
+        if kind == "equal" and (same.strip() or not (removed or added)):
+            yield from _change_parts(removed, added)
+            yield DiffPart(SAME, same)
+            removed = added = ""
         else:
-            gone, new = gone + same, new + "".join(other[c:d])
-    yield from _changed(gone, new)
+            removed += same
+            added += "".join(new[c:d])
+    yield from _change_parts(removed, added)
 
 
-def _changed(gone: str, new: str) -> Iterator[Piece]:
-    if gone:
-        yield Piece(GONE, gone)
-    if new:
-        yield Piece(NEW, new)
+def _change_parts(removed: str, added: str) -> Iterator[DiffPart]:
+    if removed:
+        yield DiffPart(REMOVED, removed)
+    if added:
+        yield DiffPart(ADDED, added)

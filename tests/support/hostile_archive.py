@@ -1,11 +1,10 @@
-"""An archive of two nights: an edited article (page 2), a hostile one (3), some in Arabic and Chinese, a page that is none.
+"""An archive of two nights with hostile content, for tests of the web app.
 
-`archive_factory.draft_of` has to be exchanged for `drafted`, which says hostile things in every field.
+Page 2 is an edited article and page 3 a hostile one. Others are in Arabic and Chinese, and page 4
+is not an article. Patch `EXTRACTOR` with `hostile_extracted_page` before you build it.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from pipeline.core.models import Block, BlockKind, ExtractedPage, Metadata
 from pipeline.store.crawl.session import CrawlSession
@@ -13,6 +12,7 @@ from pipeline.store.db.engine import Database
 from tests.support import archive_factory
 from tests.support.archive_factory import DAY, NIGHT, clean, night, url
 
+EXTRACTOR = "tests.support.archive_factory.draft_of"
 HOSTILE = (
     "<script>alert(1)</script>\"'><img src=/beacon onerror=alert(2)><iframe src=/beacon></iframe>"
     "<link rel=stylesheet href=/beacon>"
@@ -27,31 +27,33 @@ BODIES = {
     url("chinese"): f"{CHINESE[:8]}\n{CHINESE}",
     url("wall"): archive_factory.WALL,
 }
-LANGUAGES = {ARABIC: "ar", CHINESE[:8]: "zh", HOSTILE: '"><script>'}
-made = archive_factory.draft_of
+LANGUAGE_BY_TITLE = {ARABIC: "ar", CHINESE[:8]: "zh", HOSTILE: '"><script>'}
+_original_extractor = archive_factory.draft_of
 
 
-def drafted(body: bytes, *_: object) -> ExtractedPage:
-    """What the stand-in makes of a body, with a container and metadata that mean ill."""
-    draft = made(body)
-    title = draft.metadata.title
-    told: dict[str, Any] = {
-        "authors": (HOSTILE,),
-        "tags": (HOSTILE,),
-        "section": HOSTILE,
-        "language": LANGUAGES.get(title, "en"),
-    }
-    blocks = tuple(
-        Block(BlockKind.PARAGRAPH, each.text, element_path="div.<i>x</i> > p")
-        for each in draft.blocks
+def hostile_extracted_page(body: bytes, *_: object) -> ExtractedPage:
+    """Extract a page as the factory does, with hostile metadata and element paths."""
+    page = _original_extractor(body)
+    title = page.metadata.title
+    metadata = Metadata(
+        title,
+        authors=(HOSTILE,),
+        tags=(HOSTILE,),
+        section=HOSTILE,
+        language=LANGUAGE_BY_TITLE.get(title, "en"),
+        canonical_url="javascript:alert(3)",
     )
-    return ExtractedPage(
-        draft.extractors, blocks, Metadata(title, canonical_url="javascript:alert(3)", **told)
-    )
+    blocks = []
+    for block in page.blocks:
+        blocks.append(Block(BlockKind.PARAGRAPH, block.text, element_path="div.<i>x</i> > p"))
+    return ExtractedPage(page.extractors, tuple(blocks), metadata)
 
 
-def build(store: Database, archive: CrawlSession) -> None:
-    """Both nights. The second one finds another levy, and keeps a line that the first one struck."""
+def build_hostile_archive(store: Database, archive: CrawlSession) -> None:
+    """Add both nights.
+
+    The second night has another levy, and its clean keeps a line that the first clean removed.
+    """
     first = {address: body.encode() for address, body in BODIES.items()}
     night(archive, first)
     clean(store, strike=HOSTILE)

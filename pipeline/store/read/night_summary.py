@@ -55,8 +55,8 @@ class StoryStats:
     """Some stories of a site in numbers: how many have a date, how many an author."""
 
     stories: int = 0
-    dated: int = 0
-    signed: int = 0
+    with_date: int = 0
+    with_author: int = 0
     median_words: int = 0
 
 
@@ -67,17 +67,17 @@ class CrawlStats:
     Attributes:
         run: The crawl.
         stories: Its stories by (outcome, reason).
-        answers: Answers whose time was measured.
+        responses: Responses whose time was measured.
         median_ms: Their median time in milliseconds.
-        slow_ms: Nine of ten answers took no longer, in milliseconds.
+        p90_ms: Their 90th percentile in milliseconds.
         story_stats: The stories that were new.
     """
 
     run: RunView
     stories: ReasonCounts = field(default_factory=dict)
-    answers: int = 0
+    responses: int = 0
     median_ms: int = 0
-    slow_ms: int = 0
+    p90_ms: int = 0
     story_stats: StoryStats = StoryStats()
 
 
@@ -238,7 +238,7 @@ def _story_stats(stories: Sequence[StoryFigures]) -> StoryStats:
         return StoryStats()
     return StoryStats(
         stories=len(stories),
-        dated=sum(1 for dated, _, _ in stories if dated),
-        signed=sum(1 for _, signed, _ in stories if signed),
+        with_date=sum(1 for dated, _, _ in stories if dated),
+        with_author=sum(1 for _, signed, _ in stories if signed),
         median_words=round(median(words for _, _, words in stories)),
     )

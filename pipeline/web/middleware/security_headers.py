@@ -1,7 +1,10 @@
-"""What stands before every page: who may ask, by which method, and the headers of every answer.
+"""Checks of host and method before each request, and security headers on each response.
 
-Promises that a page of another site cannot reach the archive through its reader's browser (the host is checked, so a name that
-is bound to this machine's address gets nothing), and that no answer leaves without a policy which lets nothing run or load.
+The host check stops DNS rebinding: a page of another site must not reach the archive through a name
+that resolves to this machine. The policy makes sure that no response runs or loads anything.
+
+Starlette's TrustedHostMiddleware is not used: it rejects the valid name `archive.example.org.`, its
+message cannot name `--allow-host`, and older versions that FastAPI allows do not parse IPv6 hosts.
 """
 
 from __future__ import annotations
@@ -14,19 +17,20 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
-OWN: Final = ("localhost", "127.0.0.1", "[::1]")
-METHODS: Final = ("GET", "HEAD")
-POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; base-uri 'none';"
-    " frame-ancestors 'none'"
+LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
+READ_METHODS: Final = ("GET", "HEAD")
+PAGE_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-# An archived page may be framed by ours and may show what it brings itself; nothing in it runs, loads, submits or leads away.
-FRAMED: Final = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; form-action 'none';"
-    " base-uri 'none'; frame-ancestors 'self'"
+# Our pages may frame an archived page, and it may show what it contains itself. Nothing in it runs,
+# loads, submits or navigates.
+FRAME_POLICY: Final = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:;"
+    " form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
-HEADERS: Final = {
-    "content-security-policy": POLICY,
+SECURITY_HEADERS: Final = {
+    "content-security-policy": PAGE_POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
@@ -36,77 +40,85 @@ HEADERS: Final = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), interest-cohort=()",
     "cache-control": "private, no-cache",
 }
+WRONG_HOST = "Nightdesk was not started for this host name; see --allow-host."
+READ_ONLY = "The archive is read-only here."
 
 
-def host_name(header: str) -> str:
-    """The name in a Host header, in lower case and without its port."""
-    name = header.strip().lower()
-    if name.startswith("["):
-        return name.partition("]")[0] + "]"
-    return name.partition(":")[0].rstrip(".")
+def normalize_host(header: str) -> str:
+    """Return the name in a Host header in lower case, without the port."""
+    host = header.strip().lower()
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0].rstrip(".")
 
 
-class Guard:
-    """An ASGI application before another one."""
+class SecurityHeadersMiddleware:
+    """Rejects other hosts and methods, and adds the security headers to each response.
+
+    Args:
+        app: The ASGI application.
+        hosts: The host names and addresses to accept, besides those of this machine.
+        methods: The HTTP methods to accept.
+    """
 
     def __init__(
-        self, app: Application, hosts: Iterable[str] = (), methods: Iterable[str] = METHODS
+        self, app: Application, hosts: Iterable[str] = (), methods: Iterable[str] = READ_METHODS
     ) -> None:
         self._app = app
         self._methods = frozenset(methods)
-        self._hosts = frozenset(
-            (*OWN, *(host_name(f"[{each}]" if each.count(":") > 1 else each) for each in hosts))
-        )
+        self._hosts = set(LOOPBACK_HOSTS)
+        for host in hosts:
+            is_bare_ipv6 = host.count(":") > 1
+            self._hosts.add(normalize_host(f"[{host}]" if is_bare_ipv6 else host))
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close"})
             return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        hosts = [value.decode("latin1") for name, value in scope["headers"] if name == b"host"]
-        answer = _guarded(send, only_head=scope["method"] == "HEAD")
-        if len(hosts) != 1 or host_name(hosts[0]) not in self._hosts:
-            await _say(
-                answer,
-                421,
-                "This address is not one that Nightdesk was started for; see --allow-host.",
-            )
-        elif scope["method"] not in self._methods:
-            await _say(answer, 405, "The archive can only be read here.", (b"allow", b"GET, HEAD"))
+        method = scope["method"]
+        secure_send = _with_security_headers(send, is_head=method == "HEAD")
+        if not self._is_known_host(scope):
+            await _send_text(secure_send, 421, WRONG_HOST)
+        elif method not in self._methods:
+            await _send_text(secure_send, 405, READ_ONLY, (b"allow", b"GET, HEAD"))
         else:
-            await self._app(
-                {**scope, "method": "GET" if scope["method"] in METHODS else scope["method"]},
-                receive,
-                answer,
-            )
+            if method == "HEAD":  # routes know GET only
+                scope = {**scope, "method": "GET"}
+            await self._app(scope, receive, secure_send)
+
+    def _is_known_host(self, scope: MutableMapping[str, Any]) -> bool:
+        hosts = [value.decode("latin1") for name, value in scope["headers"] if name == b"host"]
+        return len(hosts) == 1 and normalize_host(hosts[0]) in self._hosts
 
 
-def _guarded(send: Send, *, only_head: bool) -> Send:
-    """Adds the headers that are not there, and leaves out the body where only the head was asked for."""
+def _with_security_headers(send: Send, *, is_head: bool) -> Send:
+    """Add the headers that are missing, and drop the body of the response to HEAD."""
 
-    async def guarded(message: Message) -> None:
+    async def secure_send(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = list(message.get("headers", ()))
-            there = {name.lower() for name, _ in headers}
-            headers += [
-                (n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in there
-            ]
+            present = {name.lower() for name, _ in headers}
+            for name, value in SECURITY_HEADERS.items():
+                if name.encode() not in present:
+                    headers.append((name.encode(), value.encode()))
             message = {**message, "headers": headers}
-        elif only_head and message["type"] == "http.response.body":
+        elif is_head and message["type"] == "http.response.body":
             message = {**message, "body": b""}
         await send(message)
 
-    return guarded
+    return secure_send
 
 
-async def _say(send: Send, status: int, sentence: str, *more: tuple[bytes, bytes]) -> None:
-    body = f"{sentence}\n".encode()
-    headers = [
+async def _send_text(send: Send, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
+    body = f"{message}\n".encode()
+    all_headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
-        *more,
+        *headers,
     ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": all_headers})
     await send({"type": "http.response.body", "body": body})

@@ -1,4 +1,4 @@
-"""An Article: to be read, with what is known of it; and what changed from one revision to another."""
+"""An article: its reading view with its metadata, and the changes between its revisions."""
 
 from __future__ import annotations
 
@@ -7,63 +7,91 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.jobs.near_duplicates import also_at
-from pipeline.store.db.article_view import ArticleView
-from pipeline.store.read import page_history, pages
-from pipeline.store.read.pages import PageView
-from pipeline.web.dependencies import AtDesk, Desk, Missing, Number
-from pipeline.web.text_diff import compare
+from pipeline.jobs.near_duplicates import near_duplicates_of
+from pipeline.store import read
+from pipeline.web.dependencies import Context, RecordId, WebContext
+from pipeline.web.errors import NotInArchive
+from pipeline.web.text_diff import compare_texts
 
 router = APIRouter()
-COPIES = 20
-PARAGRAPHS = 5000
-Revision = Annotated[int | None, Query(ge=1, le=1_000_000)]
+MAX_NEAR_DUPLICATES = 20
+MAX_PARAGRAPHS = 5000
+MAX_PAGE_ID = 10**17  # `find_page` takes a longer number for a URL
+RevisionNumber = Annotated[int | None, Query(ge=1, le=1_000_000)]
 
 
-@router.get("/articles/{number}")
-def read(request: Request, desk: AtDesk, number: Number) -> Response:
-    """The reading view. A page that is no article leads to what is known of it."""
-    page = page_of(desk, number)
-    article = pages.article(desk.store, number)
-    if article is None:
-        return RedirectResponse(f"/pages/{number}", 302)
-    copies = also_at(desk.store, number)
-    paragraphs = _paragraphs(article)
-    return desk.page(
-        request, "article.html", page=page, article=article, paragraphs=paragraphs[:PARAGRAPHS], left=paragraphs[PARAGRAPHS:],
-        making=page_history.making(desk.store, number), copies=copies[:COPIES], more_copies=max(0, len(copies) - COPIES),
-    )  # fmt: skip
+@router.get("/articles/{article_id}")
+def article(request: Request, context: Context, article_id: RecordId) -> Response:
+    """Show an article; a page that is not an article leads to its trace."""
+    page = find_page_or_404(context, article_id)
+    found = read.get_article(context.database, article_id)
+    if found is None:
+        return RedirectResponse(f"/pages/{article_id}", 302)
+    near_duplicates = near_duplicates_of(context.database, article_id)
+    paragraphs = _paragraphs(found)
+    return context.render(
+        request,
+        "article.html",
+        page=page,
+        article=found,
+        paragraphs=paragraphs[:MAX_PARAGRAPHS],
+        hidden_count=max(0, len(paragraphs) - MAX_PARAGRAPHS),
+        provenance=read.get_provenance(context.database, article_id),
+        near_duplicates=near_duplicates[:MAX_NEAR_DUPLICATES],
+        more_near_duplicates=max(0, len(near_duplicates) - MAX_NEAR_DUPLICATES),
+    )
 
 
-def page_of(desk: Desk, number: int) -> PageView:
-    """The Page of a number. Raises Missing."""
-    page = pages.find_page(desk.store, str(number)) if number < 10**17 else None
+def find_page_or_404(context: WebContext, page_id: int) -> read.PageView:
+    """Return a page by its id.
+
+    Raises:
+        NotInArchive: There is no such page.
+    """
+    page = None
+    if page_id < MAX_PAGE_ID:
+        page = read.find_page(context.database, str(page_id))
     if page is None:
-        raise Missing(f"The archive has no page with the number {number}.")
+        raise NotInArchive(f"The archive has no page with the id {page_id}.")
     return page
 
 
-def _paragraphs(article: ArticleView) -> list[str]:
+def _paragraphs(article: read.ArticleView) -> list[str]:
+    """Return the lines of the text without the headline, which the page shows above them."""
     lines = [line for line in article.text.split("\n") if line.strip()]
-    return lines[1:] if lines and lines[0].strip() == article.title.strip() else lines
+    if lines and lines[0].strip() == article.title.strip():
+        return lines[1:]
+    return lines
 
 
-@router.get("/articles/{number}/revisions")
+@router.get("/articles/{article_id}/revisions")
 def revisions(
-    request: Request, desk: AtDesk, number: Number, old: Revision = None, new: Revision = None
+    request: Request,
+    context: Context,
+    article_id: RecordId,
+    old: RevisionNumber = None,
+    new: RevisionNumber = None,
 ) -> Response:
-    """The revisions of an article, and the words that two of them differ in: the last two unless others are named."""
-    page = page_of(desk, number)
-    article = pages.article(desk.store, number)
-    found = {each.number: each for each in pages.revisions(desk.store, number)}
-    if article is None or not found:
-        raise Missing("This page is no article, so it has no revisions.")
-    after = new or max(found)
-    before = old or max(after - 1, min(found))
-    if before not in found or after not in found:
-        raise Missing(f"This article has the revisions {min(found)} to {max(found)}.")
-    one, other = found[before], found[after]
-    return desk.page(
-        request, "revisions.html", page=page, article=article, revisions=list(found.values()), one=one, other=other,
-        title=compare(one.title, other.title), text=compare(one.text, other.text),
-    )  # fmt: skip
+    """Show the changes between two revisions, by default the last two."""
+    page = find_page_or_404(context, article_id)
+    article = read.get_article(context.database, article_id)
+    rows = read.list_revisions(context.database, article_id)
+    by_number = {revision.number: revision for revision in rows}
+    if article is None or not by_number:
+        raise NotInArchive("This page is not an article, so it has no revisions.")
+    new_number = new or max(by_number)
+    old_number = old or max(new_number - 1, min(by_number))
+    if old_number not in by_number or new_number not in by_number:
+        raise NotInArchive(f"This article has revisions {min(by_number)} to {max(by_number)}.")
+    old_revision, new_revision = by_number[old_number], by_number[new_number]
+    return context.render(
+        request,
+        "revisions.html",
+        page=page,
+        article=article,
+        revisions=list(by_number.values()),
+        old=old_revision,
+        new=new_revision,
+        title_diff=compare_texts(old_revision.title, new_revision.title),
+        text_diff=compare_texts(old_revision.text, new_revision.text),
+    )

@@ -1,7 +1,7 @@
-"""Any search as a feed: Atom and JSON Feed 1.1, so that a feed reader can follow it.
+"""Any search as a feed for feed readers: Atom (RFC 4287) and JSON Feed 1.1.
 
-Promises entries whose ids stay the same (the address of the story), dates in UTC, and texts in which nothing is markup but the
-paragraphs: as XML can hold them, escaped twice where a reader takes them for HTML.
+The id of an entry is the URL of the story, so it stays the same. In the texts nothing is markup
+except the paragraphs.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from typing import Annotated, Any, Final
@@ -16,126 +17,166 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from pipeline.store.db.article_view import ArticleView
-from pipeline.store.search import search
-from pipeline.store.search.search import Results
-from pipeline.web.dependencies import AtDesk, query, tagged
-from pipeline.web.filters import LANGUAGE, UNSHOWN, link
-from pipeline.web.routes.search import Asked
+from pipeline.store import read
+from pipeline.web.dependencies import Context, WebContext, etag_response, query_string
+from pipeline.web.filters import FORBIDDEN_CHARACTERS, LANGUAGE_TAG, safe_url
+from pipeline.web.routes.search import SearchText
 
 router = APIRouter()
 ATOM: Final = "application/atom+xml; charset=utf-8"
 JSON_FEED: Final = "application/feed+json; charset=utf-8"
-EMPTY: Final = datetime(
-    1970, 1, 1, tzinfo=UTC
-)  # what a feed without entries is dated: it has to be, and never changes
-Most = Annotated[int, Query(ge=1, le=200)]
+# Atom needs a date of the feed. This one never changes, so an empty feed keeps its ETag.
+EMPTY_FEED_DATE: Final = datetime(1970, 1, 1, tzinfo=UTC)
+RETURN: Final = re.compile("\r")  # an XML reader would turn it into a new line
+EntryLimit = Annotated[int, Query(ge=1, le=200)]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFeed:
+    """The results of a search, and where the feed and its search are."""
+
+    base_url: str
+    query: str  # the query string
+    title: str
+    articles: tuple[read.ArticleView, ...]
+
+    @property
+    def updated_at(self) -> datetime:
+        """When an article of the feed last changed."""
+        return max(map(_updated_at, self.articles), default=EMPTY_FEED_DATE)
 
 
 @router.get("/feed.atom")
 def atom(
-    request: Request, desk: AtDesk, q: Asked = "", once: bool = False, limit: Most = 50
+    request: Request,
+    context: Context,
+    q: SearchText = "",
+    unique: bool = False,
+    limit: EntryLimit = 50,
 ) -> Response:
-    """The newest articles that a query finds, as Atom."""
-    found = search.search(desk.store, q, limit, once=once)
-    text = "\n".join(_atom(_base(request), query(q=q, once="1" if once else ""), q, found))
-    return tagged(request, text.encode("utf8", "replace"), ATOM)
+    """Return the newest articles that match a query as Atom."""
+    feed = _search_feed(request, context, q, unique, limit)
+    text = "\n".join(_atom(feed))
+    return etag_response(request, text.encode("utf8", "replace"), ATOM)
 
 
 @router.get("/feed.json")
 def json_feed(
-    request: Request, desk: AtDesk, q: Asked = "", once: bool = False, limit: Most = 50
+    request: Request,
+    context: Context,
+    q: SearchText = "",
+    unique: bool = False,
+    limit: EntryLimit = 50,
 ) -> Response:
-    """The newest articles that a query finds, as JSON Feed 1.1."""
-    found = search.search(desk.store, q, limit, once=once)
-    base, asked = _base(request), query(q=q, once="1" if once else "")
-    feed = {
+    """Return the newest articles that match a query as JSON Feed 1.1."""
+    feed = _search_feed(request, context, q, unique, limit)
+    document = {
         "version": "https://jsonfeed.org/version/1.1",
-        "title": _title(q, found),
-        "home_page_url": f"{base}/search?{asked}",
-        "feed_url": f"{base}/feed.json?{asked}",
-        "items": [_item(base, hit.article) for hit in found.hits],
+        "title": feed.title,
+        "home_page_url": f"{feed.base_url}/search?{feed.query}",
+        "feed_url": f"{feed.base_url}/feed.json?{feed.query}",
+        "items": [_json_item(feed.base_url, article) for article in feed.articles],
     }
-    return tagged(
-        request, json.dumps(feed, ensure_ascii=False).encode("utf8", "replace"), JSON_FEED
-    )
+    text = json.dumps(document, ensure_ascii=False)
+    return etag_response(request, text.encode("utf8", "replace"), JSON_FEED)
 
 
-def _base(request: Request) -> str:
-    """The address that this was asked at. What a proxy says of it only its asker is told: a lie would harm the liar alone."""
-    is_secure = request.headers.get("x-forwarded-proto", "").strip().lower() == "https"
-    return f"{'https' if is_secure else request.url.scheme}://{request.headers['host']}"
+def _search_feed(
+    request: Request, context: WebContext, q: str, unique: bool, limit: int
+) -> SearchFeed:
+    page = read.search_articles(context.database, q, limit, unique=unique)
+    query = query_string(q=q, unique="1" if unique else "")
+    title = f"Nightdesk: {page.description}" if q.strip() else "Nightdesk"
+    return SearchFeed(_base_url(request), query, title, tuple(hit.article for hit in page.hits))
 
 
-def _title(q: str, found: Results) -> str:
-    return f"Nightdesk: {found.understood}" if q.strip() else "Nightdesk"
+def _base_url(request: Request) -> str:
+    """Return the URL of this server.
+
+    Only the client itself sees what its proxy headers change, so a wrong header harms nobody else.
+    """
+    scheme = request.url.scheme
+    if request.headers.get("x-forwarded-proto", "").strip().lower() == "https":
+        scheme = "https"
+    return f"{scheme}://{request.headers['host']}"
 
 
-def _atom(base: str, asked: str, q: str, found: Results) -> Iterator[str]:
-    changed = max((_changed(hit.article) for hit in found.hits), default=EMPTY)
+def _atom(feed: SearchFeed) -> Iterator[str]:
+    feed_url = _xml(f"{feed.base_url}/feed.atom?{feed.query}")
+    search_url = _xml(f"{feed.base_url}/search?{feed.query}")
     yield '<?xml version="1.0" encoding="utf-8"?>'
     yield '<feed xmlns="http://www.w3.org/2005/Atom">'
-    yield f"<title>{_safe(_title(q, found))}</title>"
-    yield f"<id>{_safe(f'{base}/feed.atom?{asked}')}</id>"
-    yield f"<updated>{_stamp(changed)}</updated>"
-    yield f'<link rel="self" type="application/atom+xml" href="{_safe(f"{base}/feed.atom?{asked}")}"/>'
-    yield f'<link rel="alternate" type="text/html" href="{_safe(f"{base}/search?{asked}")}"/>'
+    yield f"<title>{_xml(feed.title)}</title>"
+    yield f"<id>{feed_url}</id>"
+    yield f"<updated>{_timestamp(feed.updated_at)}</updated>"
+    yield f'<link rel="self" type="application/atom+xml" href="{feed_url}"/>'
+    yield f'<link rel="alternate" type="text/html" href="{search_url}"/>'
     yield "<generator>Nightdesk</generator>"
-    for hit in found.hits:
-        yield from _entry(base, hit.article)
+    for article in feed.articles:
+        yield from _atom_entry(feed.base_url, article)
     yield "</feed>\n"
 
 
-def _entry(base: str, article: ArticleView) -> Iterator[str]:
-    language = article.language if LANGUAGE.fullmatch(article.language) else ""
+def _atom_entry(base_url: str, article: read.ArticleView) -> Iterator[str]:
+    language = _language(article)
     yield f'<entry xml:lang="{language}">' if language else "<entry>"
-    yield f"<title>{_safe(article.title or article.url)}</title>"
-    yield f"<id>{_safe(article.url)}</id>"
-    yield f'<link rel="alternate" type="text/html" href="{base}/articles/{article.id}"/>'
-    if link(article.url):
-        yield f'<link rel="via" type="text/html" href="{_safe(article.url)}"/>'
-    yield f"<updated>{_stamp(_changed(article))}</updated>"
+    yield f"<title>{_xml(article.title or article.url)}</title>"
+    yield f"<id>{_xml(article.url)}</id>"
+    yield f'<link rel="alternate" type="text/html" href="{base_url}/articles/{article.id}"/>'
+    if safe_url(article.url):
+        yield f'<link rel="via" type="text/html" href="{_xml(article.url)}"/>'
+    yield f"<updated>{_timestamp(_updated_at(article))}</updated>"
     if article.published_at:
-        yield f"<published>{_stamp(article.published_at)}</published>"
+        yield f"<published>{_timestamp(article.published_at)}</published>"
     for name in article.authors or (article.site,):
-        yield f"<author><name>{_safe(name)}</name></author>"
-    for term in article.tags:
-        yield f'<category term="{_safe(term)}"/>'
-    yield f'<content type="html">{_safe(_paragraphs(article.text))}</content>'
+        yield f"<author><name>{_xml(name)}</name></author>"
+    for tag in article.tags:
+        yield f'<category term="{_xml(tag)}"/>'
+    yield f'<content type="html">{_xml(_paragraphs(article.text))}</content>'
     yield "</entry>"
 
 
-def _item(base: str, article: ArticleView) -> dict[str, Any]:
+def _json_item(base_url: str, article: read.ArticleView) -> dict[str, Any]:
+    published_at = ""
+    if article.published_at:
+        published_at = _timestamp(article.published_at)
     item = {
         "id": article.url,
-        "url": f"{base}/articles/{article.id}",
-        "external_url": link(article.url),
+        "url": f"{base_url}/articles/{article.id}",
+        "external_url": safe_url(article.url),
         "title": article.title,
         "content_text": article.text,
-        "date_published": _stamp(article.published_at) if article.published_at else "",
-        "date_modified": _stamp(_changed(article)),
+        "date_published": published_at,
+        "date_modified": _timestamp(_updated_at(article)),
         "authors": [{"name": name} for name in article.authors],
         "tags": list(article.tags),
-        "language": article.language if LANGUAGE.fullmatch(article.language) else "",
+        "language": _language(article),
     }
     return {name: value for name, value in item.items() if value or name == "content_text"}
 
 
-def _changed(article: ArticleView) -> datetime:
-    """When a story was changed, as far as its page says so: else when it came."""
+def _language(article: read.ArticleView) -> str:
+    if LANGUAGE_TAG.fullmatch(article.language):
+        return article.language
+    return ""
+
+
+def _updated_at(article: read.ArticleView) -> datetime:
+    """Return when the page says that it changed, else when it was published or first seen."""
     return article.modified_at or article.published_at or article.first_seen_at
 
 
-def _stamp(at: datetime) -> str:
+def _timestamp(at: datetime) -> str:
     return at.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
 
 
 def _paragraphs(text: str) -> str:
-    return "".join(f"<p>{escape(line)}</p>\n" for line in text.split("\n") if line.strip())
+    html = ""
+    for line in text.split("\n"):
+        if line.strip():
+            html += f"<p>{escape(line)}</p>\n"
+    return html
 
 
-def _safe(text: str) -> str:
-    return RETURN.sub("&#13;", escape(UNSHOWN.sub("\ufffd", text)))
-
-
-RETURN = re.compile("\r")  # which an XML reader would make a new line
+def _xml(text: str) -> str:
+    return RETURN.sub("&#13;", escape(FORBIDDEN_CHARACTERS.sub("\ufffd", text)))

@@ -1,7 +1,7 @@
-"""A Page: its visits and Runs, its blocks and why each was kept or struck, and its bytes as they came.
+"""A page: its captures and runs, its blocks with the rules that removed them, and its stored bytes.
 
-Promises that archived bytes leave in two ways only: as an attachment that no browser shows, or under a policy by which nothing
-in them runs, loads, submits or leads away.
+Stored bytes leave in two ways only: as an attachment that no browser shows, or under a policy by
+which nothing in them runs, loads, submits or navigates.
 """
 
 from __future__ import annotations
@@ -13,109 +13,137 @@ from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
 from starlette.responses import Response
 
-from pipeline.store.read import page_history, pages
-from pipeline.web.dependencies import AtDesk, Missing, Number, has_it, tagged
-from pipeline.web.middleware.security_headers import FRAMED
-from pipeline.web.routes.articles import page_of
+from pipeline.store import read
+from pipeline.web.dependencies import Context, RecordId, client_has, etag_response
+from pipeline.web.errors import NotInArchive
+from pipeline.web.middleware.security_headers import FRAME_POLICY
+from pipeline.web.routes.articles import find_page_or_404
 
 router = APIRouter()
-VISITS = 200
-BLOCKS = 2000
-SHOWN = ("text/html", "application/xhtml+xml")
+MAX_FETCHES = 200
+MAX_BLOCKS = 2000
+HTML_TYPES = ("text/html", "application/xhtml+xml", "")
 CHARSET = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
-# A browser may open connections for these before it asks the policy, and nothing that they name could be loaded in the frame
-REACHING = re.compile(r"<(?=(?:link|i?frame|object|embed)[\s/>])", re.IGNORECASE)
-WIDE = {b"\xff\xfe": "utf-16le", b"\xfe\xff": "utf-16be"}
-UTF8 = b"\xef\xbb\xbf"  # which a browser believes before any header
-Digest = Annotated[str, InPath(pattern=r"^[0-9a-f]{64}$")]
-Wanted = Annotated[str, Query(pattern=r"^([0-9a-f]{64})?$")]
+# A browser may open connections for these elements before it asks the policy. Nothing that they
+# name could load in the frame.
+LOADING_ELEMENT = re.compile(r"<(?=(?:link|i?frame|object|embed)[\s/>])", re.IGNORECASE)
+UTF16_BY_BOM = {b"\xff\xfe": "utf-16le", b"\xfe\xff": "utf-16be"}
+UTF8_BOM = b"\xef\xbb\xbf"  # a browser believes it before any header
+UNKNOWN_BYTES = "No fetch of this page brought these bytes."
+Digest = Annotated[
+    str, InPath(pattern=r"^[0-9a-f]{64}$", description="The SHA-256 in lower-case hex digits")
+]
+OptionalDigest = Annotated[str, Query(pattern=r"^([0-9a-f]{64})?$")]
 
 
-@router.get("/pages/{number}")
-def trail(request: Request, desk: AtDesk, number: Number) -> Response:
-    """Every visit to a page and every run that met it."""
-    page = page_of(desk, number)
-    return desk.page(
-        request, "page.html", page=page, article=pages.article(desk.store, number), making=page_history.making(desk.store, number),
-        visits=page_history.visits(desk.store, number, VISITS), entries=page_history.entries(desk.store, number, VISITS),
-    )  # fmt: skip
-
-
-@router.get("/pages/{number}/why")
-def why(request: Request, desk: AtDesk, number: Number) -> Response:
-    """The page's blocks in order, and the rule that struck each."""
-    page = page_of(desk, number)
-    found = pages.explain(desk.store, page)
-    if found is None:
-        raise Missing(
-            "This page has no text that was cleaned: no bytes are stored of it, or 'nightdesk clean' has not run yet."
-        )
-    struck = sum(1 for each in found.blocks if each.rule)
-    return desk.page(
-        request, "why.html", page=page, article=pages.article(desk.store, number), found=found, blocks=found.blocks[:BLOCKS],
-        left=max(0, len(found.blocks) - BLOCKS), struck=struck, known={each.name: each for each in found.containers},
-    )  # fmt: skip
-
-
-@router.get("/pages/{number}/raw")
-def raw(request: Request, desk: AtDesk, number: Number, digest: Wanted = "") -> Response:
-    """The page as it was, in a frame in which nothing runs: its newest bytes, or those that a visit brought."""
-    page = page_of(desk, number)
-    found = page_history.visits(desk.store, number, VISITS)
-    visit = next(
-        (each for each in found if each.digest and each.digest == (digest or page.digest)), None
-    )
-    if visit is None:
-        raise Missing(
-            "No bytes are stored of this page."
-            if not page.digest
-            else "No visit to this page has brought such bytes."
-        )
-    article = pages.article(desk.store, number)
-    return desk.page(request, "raw.html", page=page, article=article, visit=visit)
-
-
-@router.get("/pages/{number}/framed/{digest}")
-def framed(request: Request, desk: AtDesk, number: Number, digest: Digest) -> Response:
-    """The bytes as a document that can do nothing."""
-    headers = {"Content-Security-Policy": FRAMED, "X-Frame-Options": "SAMEORIGIN"}
-    made = f'"{digest}-framed"'
-    if has_it(request, made):
-        return Response(status_code=304, headers={"ETag": made, **headers})
-    media_type, charset, body = _payload(desk, number, digest)
-    is_page = media_type.partition(";")[0].strip().lower() in (*SHOWN, "")
-    declared = f"; charset={charset}" if CHARSET.fullmatch(charset) else ""
-    shown = ("text/html" if is_page else "text/plain") + declared
-    return tagged(
+@router.get("/pages/{page_id}")
+def page_trace(request: Request, context: Context, page_id: RecordId) -> Response:
+    """Show the captures of a page and the runs that it was part of."""
+    page = find_page_or_404(context, page_id)
+    return context.render(
         request,
-        _inert(body, declared and charset) if is_page else body,
-        shown,
-        made=made,
-        headers=headers,
+        "page.html",
+        page=page,
+        article=read.get_article(context.database, page_id),
+        provenance=read.get_provenance(context.database, page_id),
+        fetches=read.list_fetches(context.database, page_id, MAX_FETCHES),
+        entries=read.list_run_entries(context.database, page_id, MAX_FETCHES),
     )
 
 
-def _inert(body: bytes, charset: str) -> bytes:
-    """The same with such elements made unknown ones, also where letters take two bytes."""
-    wide = WIDE.get(body[:2]) or (charset.lower() if charset.lower().startswith("utf-16") else "")
-    if wide:
-        return UTF8 + REACHING.sub("<x-", body.decode(wide, "replace")).encode("utf8", "replace")
-    return REACHING.sub("<x-", body.decode("latin1")).encode("latin1")
+@router.get("/pages/{page_id}/why")
+def why(request: Request, context: Context, page_id: RecordId) -> Response:
+    """Show the blocks of a page in reading order, with the rule that removed each."""
+    page = find_page_or_404(context, page_id)
+    explanation = read.explain_page(context.database, page)
+    if explanation is None:
+        raise NotInArchive(
+            "This page has no clean text: the archive has no bytes of it, or 'nightdesk clean' has"
+            " not run yet."
+        )
+    containers = {container.name: container for container in explanation.containers}
+    return context.render(
+        request,
+        "why.html",
+        page=page,
+        article=read.get_article(context.database, page_id),
+        explanation=explanation,
+        blocks=explanation.blocks[:MAX_BLOCKS],
+        hidden_count=max(0, len(explanation.blocks) - MAX_BLOCKS),
+        removed_count=sum(1 for block in explanation.blocks if block.rule),
+        containers=containers,
+    )
 
 
-@router.get("/pages/{number}/bytes/{digest}")
-def stored(request: Request, desk: AtDesk, number: Number, digest: Digest) -> Response:
-    """The very bytes, to be saved."""
-    made = f'"{digest}"'
-    if has_it(request, made):
-        return Response(status_code=304, headers={"ETag": made})
-    _, _, body = _payload(desk, number, digest)
+@router.get("/pages/{page_id}/raw")
+def raw(
+    request: Request, context: Context, page_id: RecordId, digest: OptionalDigest = ""
+) -> Response:
+    """Show the page as it was, in a frame in which nothing runs.
+
+    Without a digest it shows the newest bytes.
+    """
+    page = find_page_or_404(context, page_id)
+    fetch = _find_fetch(context, page_id, digest or page.digest)
+    if fetch is None and not page.digest:
+        raise NotInArchive("The archive has no bytes of this page.")
+    if fetch is None:
+        raise NotInArchive(UNKNOWN_BYTES)
+    article = read.get_article(context.database, page_id)
+    return context.render(request, "raw.html", page=page, article=article, fetch=fetch)
+
+
+def _find_fetch(context: Context, page_id: int, digest: str) -> read.Fetch | None:
+    for fetch in read.list_fetches(context.database, page_id, MAX_FETCHES):
+        if fetch.digest and fetch.digest == digest:
+            return fetch
+    return None
+
+
+@router.get("/pages/{page_id}/framed/{digest}")
+def framed(request: Request, context: Context, page_id: RecordId, digest: Digest) -> Response:
+    """Return stored bytes as a document that can do nothing."""
+    headers = {"Content-Security-Policy": FRAME_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+    etag = f'"{digest}-framed"'
+    if client_has(request, etag):
+        return Response(status_code=304, headers={"ETag": etag, **headers})
+    media_type, charset, body = _payload(context, page_id, digest)
+    if not CHARSET.fullmatch(charset):
+        charset = ""
+    shown_type = "text/plain"
+    if media_type.partition(";")[0].strip().lower() in HTML_TYPES:
+        shown_type = "text/html"
+        body = _disable_loading_elements(body, charset)
+    if charset:
+        shown_type += f"; charset={charset}"
+    return etag_response(request, body, shown_type, etag=etag, headers=headers)
+
+
+def _disable_loading_elements(body: bytes, charset: str) -> bytes:
+    """Turn elements that load something into unknown ones, in one-byte charsets and UTF-16."""
+    encoding = UTF16_BY_BOM.get(body[:2], "")
+    if not encoding and charset.lower().startswith("utf-16"):
+        encoding = charset.lower()
+    if encoding:
+        text = LOADING_ELEMENT.sub("<x-", body.decode(encoding, "replace"))
+        return UTF8_BOM + text.encode("utf8", "replace")
+    return LOADING_ELEMENT.sub("<x-", body.decode("latin1")).encode("latin1")
+
+
+@router.get("/pages/{page_id}/bytes/{digest}")
+def stored_bytes(request: Request, context: Context, page_id: RecordId, digest: Digest) -> Response:
+    """Return the stored bytes as an attachment."""
+    etag = f'"{digest}"'
+    if client_has(request, etag):
+        return Response(status_code=304, headers={"ETag": etag})
+    _, _, body = _payload(context, page_id, digest)
     headers = {"Content-Disposition": f'attachment; filename="{digest[:16]}.bin"'}
-    return tagged(request, body, "application/octet-stream", made=made, headers=headers)
+    return etag_response(request, body, "application/octet-stream", etag=etag, headers=headers)
 
 
-def _payload(desk: AtDesk, number: int, digest: str) -> tuple[str, str, bytes]:
-    found = page_history.payload(desk.store, number, digest)
-    if found is None:
-        raise Missing("No visit to this page has brought such bytes.")
-    return found
+def _payload(context: Context, page_id: int, digest: str) -> tuple[str, str, bytes]:
+    """Return media type, charset and bytes of a payload of the page."""
+    payload = read.page_payload(context.database, page_id, digest)
+    if payload is None:
+        raise NotInArchive(UNKNOWN_BYTES)
+    return payload

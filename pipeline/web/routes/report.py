@@ -1,24 +1,26 @@
-"""The morning page: what is wrong and since when, what is well again, and the last night of each site in numbers."""
+"""The night report: open issues, recovered sites, and the last night of each site in numbers."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from pipeline.jobs.night_report import morning
-from pipeline.store.read import runs
-from pipeline.web.dependencies import AtDesk
+from pipeline.jobs.night_report import build_night_report
+from pipeline.store import read
+from pipeline.web.dependencies import Context
 
 router = APIRouter()
 
 
-@router.get("/morning")
-def page(request: Request, desk: AtDesk) -> Response:
-    """As it was judged at the end of the last nights; nothing is judged anew, since nothing is written here."""
-    known = [
-        site
-        for site in runs.sites(desk.store)
-        if site not in desk.sites or desk.sites[site].enabled
-    ]
-    told = morning(desk.store, known)
-    return desk.page(request, "morning.html", told=told)
+@router.get("/report")
+def report(request: Request, context: Context) -> Response:
+    """Show the report as of the end of the last nights.
+
+    It evaluates nothing again, because the web app writes nothing.
+    """
+    site_ids = []
+    for site in read.site_ids(context.database):
+        if site not in context.sites or context.sites[site].enabled:
+            site_ids.append(site)
+    night_report = build_night_report(context.database, site_ids)
+    return context.render(request, "report.html", report=night_report)

@@ -5,66 +5,91 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from pipeline.cluster import monitor as queues
-from pipeline.store.read import ledgers
-from pipeline.store.read import runs as history
-from pipeline.web.dependencies import AtDesk, Code, Missing, Number, Place, Text
+from pipeline.cluster.monitor import queue_status
+from pipeline.store import read
+from pipeline.web.dependencies import CodeFilter, Context, PageKey, QueryText, RecordId
+from pipeline.web.errors import NotInArchive
 
 router = APIRouter()
-RUNS = 50
-LINES = 100
-NONE = "none"  # how the empty reason is asked for
+RUNS_PER_PAGE = 50
+ENTRIES_PER_PAGE = 100
+NO_REASON = "none"  # the value of `reason` for entries that need no reason
+
+
+def reason_filter(reason: str) -> str | None:
+    """Turn the query parameter `reason` into a filter.
+
+    Returns:
+        None for all entries, "" for entries that need no reason, else the reason.
+    """
+    if not reason:
+        return None
+    if reason == NO_REASON:
+        return ""
+    return reason
 
 
 @router.get("/runs")
-def runs(request: Request, desk: AtDesk, site: Code = "", before: Place = None) -> Response:
-    """The newest runs, and how far the workers of a cluster are."""
-    found = ledgers.runs(desk.store, RUNS + 1, site=site, before=before)
-    older = found[RUNS - 1].id if len(found) > RUNS else None
-    wrong = history.unbalanced(desk.store, [each.id for each in found[:RUNS]])
-    return desk.page(
+def runs(
+    request: Request, context: Context, site: CodeFilter = "", before: PageKey = None
+) -> Response:
+    """Show the newest runs, and the progress of the workers of a cluster."""
+    rows = read.list_runs(context.database, RUNS_PER_PAGE + 1, site=site, before=before)
+    shown_runs = rows[:RUNS_PER_PAGE]
+    older_key = shown_runs[-1].id if len(rows) > RUNS_PER_PAGE else None
+    queue = queue_status(context.database) if before is None else None
+    return context.render(
         request,
         "runs.html",
-        runs=found[:RUNS],
-        older=older,
-        wrong=wrong,
+        runs=shown_runs,
+        older_key=older_key,
+        unbalanced=read.unbalanced_runs(context.database, [run.id for run in shown_runs]),
         site=site,
-        sites=history.sites(desk.store),
+        sites=read.site_ids(context.database),
         before=before,
-        queue=queues.queue(desk.store) if before is None else None,
+        queue=queue,
     )
 
 
-@router.get("/runs/{number}")
+@router.get("/runs/{run_id}")
 def run(
     request: Request,
-    desk: AtDesk,
-    number: Number,
-    outcome: Code = "",
-    reason: Code = "",
-    url: Text = "",
-    after: Place = None,
+    context: Context,
+    run_id: RecordId,
+    outcome: CodeFilter = "",
+    reason: CodeFilter = "",
+    url: QueryText = "",
+    after: PageKey = None,
 ) -> Response:
-    """One run and its ledger, as far as it is asked for."""
-    found = history.run(desk.store, number)
+    """Show one run with its ledger, filtered by outcome, reason and letters of the URL."""
+    found = read.get_run(context.database, run_id)
     if found is None:
-        raise Missing(f"There is no run {number}.")
-    wanted = None if not reason else "" if reason == NONE else reason
-    lines = ledgers.lines(
-        desk.store,
-        number,
-        LINES + 1,
+        raise NotInArchive(f"There is no run {run_id}.")
+    rows = read.list_outcomes(
+        context.database,
+        run_id,
+        ENTRIES_PER_PAGE + 1,
         outcome=outcome,
-        reason=wanted,
+        reason=reason_filter(reason),
         url=url.strip(),
         after=after or 0,
     )
-    following = lines[LINES - 1].page if len(lines) > LINES else None
-    counts = history.reasons(desk.store, number)
-    return desk.page(
-        request, "run.html", run=found, lines=lines[:LINES],
-        counts=sorted(counts.items(), key=lambda each: (-each[1], each[0])), following=following, outcome=outcome,
-        reason=reason, url=url.strip(), after=after, none=NONE,
-        wrong=number in history.unbalanced(desk.store, [number]),
-        outcomes=sorted({each for each, _ in counts}), reasons=sorted({each for _, each in counts}),
-    )  # fmt: skip
+    entries = rows[:ENTRIES_PER_PAGE]
+    next_key = entries[-1].page if len(rows) > ENTRIES_PER_PAGE else None
+    counts = read.count_reasons(context.database, run_id)
+    return context.render(
+        request,
+        "run.html",
+        run=found,
+        entries=entries,
+        counts=sorted(counts.items(), key=lambda item: (-item[1], item[0])),
+        next_key=next_key,
+        outcome=outcome,
+        reason=reason,
+        url=url.strip(),
+        after=after,
+        no_reason=NO_REASON,
+        is_unbalanced=run_id in read.unbalanced_runs(context.database, [run_id]),
+        outcomes=sorted({outcome for outcome, _ in counts}),
+        reasons=sorted({reason for _, reason in counts}),
+    )

@@ -1,6 +1,7 @@
-"""Search: a form, what was found with what was asked for marked in it, and what it is about in numbers.
+"""Search: a form, the results with highlighted matches, and facets with numbers.
 
-Promises that every address can be kept and shared: what is asked for stands in it, and going on names a place and not a number.
+Each URL can be saved and shared: it has the whole query, and the next page starts after a cursor,
+not at a number that changes with new articles.
 """
 
 from __future__ import annotations
@@ -13,114 +14,142 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from pipeline.store.read import pages
-from pipeline.store.search import facets, index
-from pipeline.store.search import search as results
-from pipeline.store.search.facets import Count, Counts
-from pipeline.web.charts import Column, Plot, plotted
-from pipeline.web.dependencies import AtDesk, Desk
+from pipeline.store import read
+from pipeline.web.charts import BarChart, ChartColumn, bar_chart
+from pipeline.web.dependencies import Context, WebContext
 
 router = APIRouter()
-HITS = 20
-SHOWN = 8  # values of each facet
-Asked = Annotated[str, Query(max_length=2000)]
-Cursor = Annotated[str, Query(max_length=200, pattern=r"^[A-Za-z0-9_=-]*$")]
+HITS_PER_PAGE = 20
+MAX_FACET_VALUES = 8
+DATE_LENGTHS = {"day": 10, "month": 7, "year": 4}  # letters of an ISO date that show the unit
+SearchText = Annotated[
+    str, Query(max_length=2000, description="A query in the query language of Nightdesk")
+]
+SearchCursor = Annotated[
+    str,
+    Query(
+        max_length=200,
+        pattern=r"^[A-Za-z0-9_=-]*$",
+        description="The `next` of the page before",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Facet:
-    """One property of what was found: its values, each with the query that asks for it alone."""
+class FacetValue:
+    """One value of a facet: how it is shown, its articles, and the query that selects it."""
+
+    label: str
+    articles: int
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class FacetView:
+    """One property of the results and its most frequent values."""
 
     title: str
-    values: tuple[tuple[str, int, str], ...]  # (as shown, articles, query)
+    values: tuple[FacetValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What a search is about, in numbers."""
+class SearchSummary:
+    """The results of a search in numbers; `times` are the days, months or years."""
 
     total: int
     exact: bool
-    facets: tuple[Facet, ...]
+    facets: tuple[FacetView, ...]
     unit: str
-    plot: Plot
-    times: tuple[tuple[str, int, str], ...]  # (day, month or year, articles, query)
+    chart: BarChart
+    times: tuple[FacetValue, ...]
 
 
 @router.get("/search")
-def searching(
+def search_page(
     request: Request,
-    desk: AtDesk,
-    q: Asked = "",
+    context: Context,
+    q: SearchText = "",
     sort: Literal["newest", "rank"] = "newest",
-    after: Cursor = "",
-    once: Literal["", "1"] = "",
+    after: SearchCursor = "",
+    unique: Literal["", "1"] = "",
 ) -> Response:
-    """What was found; nothing is looked for before something was asked for."""
+    """Show the search form, and the results if there is a query."""
     if not q.strip():
-        return desk.page(request, "search.html", q="", found=None, sort=sort, once=once)
-    found = results.search(desk.store, q, HITS, after=after, order=sort, once=bool(once))
-    about = None if after else _about(desk, q, facets.count(desk.store, q))
-    waiting = index.waiting(desk.store) if not found.hits else 0
-    return desk.page(
-        request, "search.html", q=q, found=found, sort=sort, once=once, after=after, about=about, waiting=waiting,
-        page=_page_at(desk, q.strip()),
-    )  # fmt: skip
-
-
-def _page_at(desk: Desk, asked: str) -> pages.PageView | None:
-    """The Page, where it is an address that was asked for."""
-    is_address = asked.lower().startswith(("http://", "https://")) and not any(
-        letter.isspace() for letter in asked
+        return context.render(request, "search.html", q="", results=None, sort=sort, unique=unique)
+    results = read.search_articles(
+        context.database, q, HITS_PER_PAGE, after=after, order=sort, unique=bool(unique)
     )
+    summary = None
+    if not after:
+        summary = _summarize(context, q, read.count_matches(context.database, q))
+    unindexed_count = 0
+    if not results.hits:
+        unindexed_count = read.count_unindexed(context.database)
+    return context.render(
+        request,
+        "search.html",
+        q=q,
+        results=results,
+        sort=sort,
+        unique=unique,
+        after=after,
+        summary=summary,
+        unindexed_count=unindexed_count,
+        page=_find_page_by_url(context, q.strip()),
+    )
+
+
+def _find_page_by_url(context: WebContext, text: str) -> read.PageView | None:
+    """Return the page if the query is the URL of one."""
+    if not text.lower().startswith(("http://", "https://")) or len(text.split()) != 1:
+        return None
     try:
-        return pages.find_page(desk.store, asked) if is_address else None
-    except ValueError:  # it only looks like one
+        return read.find_page(context.database, text)
+    except ValueError:  # not a valid URL
         return None
 
 
-def _about(desk: Desk, q: str, counts: Counts) -> About:
-    fields = (
-        ("Site", "site", counts.sites), ("Language", "lang", counts.languages), ("Author", "author", counts.authors),
+def _summarize(context: WebContext, q: str, counts: read.FacetCounts) -> SearchSummary:
+    properties = (
+        ("Site", "site", counts.sites),
+        ("Language", "lang", counts.languages),
+        ("Author", "author", counts.authors),
         ("Tag", "tag", counts.tags),
-    )  # fmt: skip
-    found = (
-        Facet(title, tuple(_narrowing(desk, q, field, values, counts.total)))
-        for title, field, values in fields
     )
+    facets = []
+    for title, field, values in properties:
+        narrowing = tuple(_narrowing_values(context, q, field, values, counts.total))
+        if narrowing:
+            facets.append(FacetView(title, narrowing))
     times = tuple(_times(q, counts))
-    columns = [Column(shown, (("came", number),)) for shown, number, _ in times]
-    return About(
-        counts.total,
-        counts.exact,
-        tuple(each for each in found if each.values),
-        counts.unit,
-        plotted(columns),
-        times,
+    columns = [ChartColumn(time.label, (("fetched", time.articles),)) for time in times]
+    return SearchSummary(
+        counts.total, counts.exact, tuple(facets), counts.unit, bar_chart(columns), times
     )
 
 
-def _narrowing(
-    desk: Desk, q: str, field: str, values: Sequence[Count], total: int
-) -> Iterator[tuple[str, int, str]]:
-    """Values that not all of what was found has: asking for the others would change nothing."""
-    for value, number in values[:SHOWN]:
-        bare = " ".join(value.replace('"', " ").split())
-        if bare and number < total:
-            yield (desk.name(value) if field == "site" else value), number, f'{q} {field}:"{bare}"'
+def _narrowing_values(
+    context: WebContext, q: str, field: str, values: Sequence[read.FacetCount], total: int
+) -> Iterator[FacetValue]:
+    """Yield the values that some results do not have; the others would not narrow the search."""
+    for value, number in values[:MAX_FACET_VALUES]:
+        bare_value = " ".join(value.replace('"', " ").split())
+        if not bare_value or number >= total:
+            continue
+        label = context.site_name(value) if field == "site" else value
+        yield FacetValue(label, number, f'{q} {field}:"{bare_value}"')
 
 
-def _times(q: str, counts: Counts) -> Iterator[tuple[str, int, str]]:
+def _times(q: str, counts: read.FacetCounts) -> Iterator[FacetValue]:
     for start, number in counts.over_time:
-        shown = start.isoformat()[: {"day": 10, "month": 7, "year": 4}[counts.unit]]
-        yield shown, number, f"{q} after:{start} before:{_next(start, counts.unit)}"
+        label = start.isoformat()[: DATE_LENGTHS[counts.unit]]
+        end = _next_start(start, counts.unit)
+        yield FacetValue(label, number, f"{q} after:{start} before:{end}")
 
 
-def _next(start: date, unit: str) -> date:
+def _next_start(start: date, unit: str) -> date:
     if unit == "day":
         return start + timedelta(days=1)
-    return (
-        date(start.year + 1, 1, 1)
-        if unit == "year"
-        else date(start.year + start.month // 12, start.month % 12 + 1, 1)
-    )
+    if unit == "year":
+        return date(start.year + 1, 1, 1)
+    return date(start.year + start.month // 12, start.month % 12 + 1, 1)

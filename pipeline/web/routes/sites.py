@@ -1,96 +1,147 @@
-"""Sites: all at a glance; and one of them, its nights as plots and what its memory holds."""
+"""All sites at a glance; and one site with charts of its nights and its site profile."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from pipeline.core.models import Outcome
-from pipeline.jobs.memory_report import lessons
-from pipeline.store.read import ledgers, night_summary, runs
-from pipeline.store.read.night_summary import Crawl
-from pipeline.web.charts import Column, plotted
-from pipeline.web.dependencies import AtDesk, Missing
+from pipeline.jobs.site_profile import SiteProfileReport, site_profile_report
+from pipeline.store import read
+from pipeline.web.charts import BarChart, ChartColumn, bar_chart, share_chart
+from pipeline.web.dependencies import Context, WebContext
+from pipeline.web.errors import NotInArchive
 
 router = APIRouter()
-NIGHTS = 40
-STORIES = 1000
-LINES = 15
-CONTAINERS = 12
-# How outcomes of a crawl are shown together: what came, what was the same, what was not ours, what went wrong
-GROUPS = {
-    "came": (Outcome.FETCHED,),
+MAX_NIGHTS = 40
+STATS_SAMPLE = 1000  # newest articles of a site for its story stats
+MAX_PROFILE_LINES = 15
+MAX_CONTAINERS = 12
+# The outcomes of a crawl in four groups. "other" is what the crawl did not want or could not have.
+OUTCOME_GROUPS = {
+    "fetched": (Outcome.FETCHED,),
     "same": (Outcome.UNCHANGED, Outcome.KNOWN),
     "other": (Outcome.REFUSED, Outcome.REDIRECTED, Outcome.GONE, Outcome.DEFERRED, Outcome.PENDING),
-    "trouble": (Outcome.FAILED,),
+    "failed": (Outcome.FAILED,),
 }
+
+Parts = tuple[tuple[str, int], ...]
 
 
 @router.get("/sites")
-def sites(request: Request, desk: AtDesk) -> Response:
-    """Every site of the archive."""
-    return desk.page(request, "sites.html", states=runs.states(desk.store, datetime.now(UTC)))
+def sites(request: Request, context: Context) -> Response:
+    """Show the sites of the archive."""
+    statuses = read.site_statuses(context.database, datetime.now(UTC))
+    return context.render(request, "sites.html", statuses=statuses)
 
 
 @router.get("/sites/{site}")
-def site(request: Request, desk: AtDesk, site: str) -> Response:
-    """One site."""
-    if site not in runs.sites(desk.store):
-        raise Missing("The archive has no runs of such a site.")
-    crawls = night_summary.crawls(desk.store, site, NIGHTS)
-    last = ledgers.runs(
-        desk.store, 1, site=site
-    )  # a memory learns in runs alone, and reading it takes a while
-    running = last[0].finished_at is None if last else False
-    taught = desk.keep(
-        f"taught {site}", object() if running else last, lambda: lessons(desk.store, site, LINES)
+def site(request: Request, context: Context, site: str) -> Response:
+    """Show one site."""
+    if site not in read.site_ids(context.database):
+        raise NotInArchive("The archive has no runs of this site.")
+    crawls = read.list_crawl_stats(context.database, site, MAX_NIGHTS)
+    return context.render(
+        request,
+        "site.html",
+        site=site,
+        site_file=context.sites.get(site),
+        crawls=crawls,
+        rows=[_table_row(crawl) for crawl in crawls],
+        story_stats=read.sample_story_stats(context.database, site, STATS_SAMPLE),
+        profile=_profile(context, site),
+        max_containers=MAX_CONTAINERS,
+        charts=_charts(crawls),
     )
-    return desk.page(
-        request, "site.html", site=site, file=desk.sites.get(site), crawls=crawls, rows=[_row(each) for each in crawls],
-        like=night_summary.likeness(desk.store, site, STORIES), taught=taught, most=CONTAINERS,
-        yielded=plotted([Column(_label(each), _yield(each), _href(each)) for each in crawls]),
-        fared=plotted([Column(_label(each), _fared(each), _href(each)) for each in crawls], as_shares=True),
-        answered=plotted([Column(_label(each), _answered(each), _href(each)) for each in crawls]),
-        dated=plotted([Column(_label(each), _share(each, each.likeness.dated), _href(each)) for each in crawls], full=100),
-        signed=plotted([Column(_label(each), _share(each, each.likeness.signed), _href(each)) for each in crawls], full=100),
-        long=plotted([Column(_label(each), (("came", each.likeness.median_words),), _href(each)) for each in crawls]),
-    )  # fmt: skip
 
 
-def _label(crawl: Crawl) -> str:
-    return f"{crawl.run.started_at:%Y-%m-%d %H:%M}"
+def _profile(context: WebContext, site: str) -> SiteProfileReport:
+    """Return the site profile, from the cache if no run has changed it.
+
+    Reading a profile takes a while, and only runs change it. While one runs, the key is new each
+    time.
+    """
+    newest_runs = read.list_runs(context.database, 1, site=site)
+    key: object = newest_runs
+    if newest_runs and newest_runs[0].finished_at is None:
+        key = object()
+    return context.cached(
+        f"site profile {site}",
+        key,
+        lambda: site_profile_report(context.database, site, MAX_PROFILE_LINES),
+    )
 
 
-def _href(crawl: Crawl) -> str:
-    return f"/runs/{crawl.run.id}"
+def _charts(crawls: Sequence[read.CrawlStats]) -> dict[str, BarChart]:
+    return {
+        "new_stories": bar_chart(_columns(crawls, _new_and_changed)),
+        "outcomes": share_chart(_columns(crawls, _outcome_groups)),
+        "response_times": bar_chart(_columns(crawls, _response_times)),
+        "with_date": bar_chart(_columns(crawls, _percent_with_date), max_value=100),
+        "with_author": bar_chart(_columns(crawls, _percent_with_author), max_value=100),
+        "median_words": bar_chart(_columns(crawls, _median_words)),
+    }
 
 
-def _yield(crawl: Crawl) -> tuple[tuple[str, int], ...]:
+def _columns(
+    crawls: Iterable[read.CrawlStats], parts_of: Callable[[read.CrawlStats], Parts]
+) -> list[ChartColumn]:
+    columns = []
+    for crawl in crawls:
+        label = f"{crawl.run.started_at:%Y-%m-%d %H:%M}"
+        columns.append(ChartColumn(label, parts_of(crawl), f"/runs/{crawl.run.id}"))
+    return columns
+
+
+def _new_and_changed(crawl: read.CrawlStats) -> Parts:
     new = crawl.stories.get((Outcome.FETCHED, "new"), 0)
-    return ("came", new), ("changed", _sum(crawl, GROUPS["came"]) - new)
+    return ("fetched", new), ("changed", _count(crawl, OUTCOME_GROUPS["fetched"]) - new)
 
 
-def _fared(crawl: Crawl) -> tuple[tuple[str, int], ...]:
-    return tuple((kind, _sum(crawl, outcomes)) for kind, outcomes in GROUPS.items())
+def _outcome_groups(crawl: read.CrawlStats) -> Parts:
+    return tuple((group, _count(crawl, outcomes)) for group, outcomes in OUTCOME_GROUPS.items())
 
 
-def _answered(crawl: Crawl) -> tuple[tuple[str, int], ...]:
-    return ("came", crawl.median_ms), ("same", crawl.slow_ms - crawl.median_ms)
+def _response_times(crawl: read.CrawlStats) -> Parts:
+    return ("fetched", crawl.median_ms), ("same", crawl.p90_ms - crawl.median_ms)
 
 
-def _share(crawl: Crawl, number: int) -> tuple[tuple[str, int], ...]:
-    """Of a hundred new stories; nothing where there was none."""
-    return (
-        (("came", round(100 * number / crawl.likeness.stories)),) if crawl.likeness.stories else ()
-    )
+def _percent_with_date(crawl: read.CrawlStats) -> Parts:
+    return _percent_of_new(crawl, crawl.story_stats.with_date)
 
 
-def _sum(crawl: Crawl, outcomes: Sequence[str]) -> int:
-    return sum(number for (outcome, _), number in crawl.stories.items() if outcome in outcomes)
+def _percent_with_author(crawl: read.CrawlStats) -> Parts:
+    return _percent_of_new(crawl, crawl.story_stats.with_author)
 
 
-def _row(crawl: Crawl) -> dict[str, int]:
-    return {**dict(_yield(crawl)), **{f"all_{kind}": number for kind, number in _fared(crawl)}}
+def _percent_of_new(crawl: read.CrawlStats, number: int) -> Parts:
+    if not crawl.story_stats.stories:
+        return ()
+    return (("fetched", round(100 * number / crawl.story_stats.stories)),)
+
+
+def _median_words(crawl: read.CrawlStats) -> Parts:
+    return (("fetched", crawl.story_stats.median_words),)
+
+
+def _count(crawl: read.CrawlStats, outcomes: Sequence[str]) -> int:
+    total = 0
+    for (outcome, _), number in crawl.stories.items():
+        if outcome in outcomes:
+            total += number
+    return total
+
+
+def _table_row(crawl: read.CrawlStats) -> dict[str, int]:
+    (_, new), (_, changed) = _new_and_changed(crawl)
+    groups = dict(_outcome_groups(crawl))
+    return {
+        "new": new,
+        "changed": changed,
+        "same": groups["same"],
+        "other": groups["other"],
+        "failed": groups["failed"],
+    }
