@@ -1,14 +1,14 @@
-"""The reading room at an address, and Chromium that walks its pages and says what is wrong with them.
+"""The web app at a URL, and Chromium that looks for faults on its pages.
 
-Promises that a page is looked at as its reader would: what the console says, what sticks out of the screen, and what axe-core
-finds serious where it is asked. Who walks is skipped where no browser is installed (`NEEDED`).
+A fault is a message on the console, content that is wider than the screen, or a serious issue that
+axe-core finds. Tests that need a browser are marked with `needs_browser`.
 """
 
 from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -21,57 +21,73 @@ import uvicorn
 
 from pipeline.config.settings import BROWSERS
 from pipeline.store.db.engine import Database
-from pipeline.web.app import application
-from pipeline.web.server import address_of, listen
+from pipeline.web.app import create_app
+from pipeline.web.server import listen, server_url
 
 CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), "")
 AXE = find_spec("axe_core_python")
-NEEDED = pytest.mark.skipif(
+needs_browser = pytest.mark.skipif(
     not CHROMIUM or not AXE or not find_spec("playwright"),
     reason="Chromium, or the extra 'test', is not installed",
 )
-HELD = "/framed/"  # archived pages, which may complain that they may do nothing
+FRAMED_PATH = "/framed/"  # archived pages: the console complains about what the policy blocks
+MISSING_PAGE = "nothing"  # its status is 404, which the console reports
+USER_NAME = "reader"
 
 
 @dataclass(frozen=True)
 class Screen:
-    """What pages are looked at on."""
+    """The size and colour scheme of a screen."""
 
     width: int
     height: int
     scheme: str
 
 
-GRAVE = ("serious", "critical")
-# A rule is left out none of whose checks weighs enough; of what is found no more is brought over than is told.
-LOOK = """async grave => {
-    const weighs = axe._audit.data.checks, rules = {};
+DESKTOP, PHONE = Screen(1280, 800, "light"), Screen(360, 740, "dark")
+SERIOUS_IMPACTS = ("serious", "critical")
+# Rules without a check of these impacts are disabled, and only what is reported leaves the page:
+# both make axe-core several times faster.
+AXE_PROGRAM = """async impacts => {
+    const impactOf = axe._audit.data.checks, rules = {};
     for (const rule of axe._audit.rules) {
-        const checks = [...rule.any, ...rule.all, ...rule.none].map(check => weighs[check.id ?? check].impact);
-        if (!(rule.impact ? [rule.impact] : checks).some(each => grave.includes(each))) rules[rule.id] = {enabled: false};
+        const checks = [...rule.any, ...rule.all, ...rule.none];
+        const possible = rule.impact
+            ? [rule.impact] : checks.map(check => impactOf[check.id ?? check].impact);
+        if (!possible.some(impact => impacts.includes(impact))) rules[rule.id] = {enabled: false};
     }
-    const {violations} = await axe.run(document, {iframes: false, resultTypes: ['violations'], rules});
-    return violations.filter(each => grave.includes(each.impact)).map(each =>
-        ({impact: each.impact, id: each.id, nodes: each.nodes.slice(0, 2).map(node => node.html.slice(0, 120))}));
+    const options = {iframes: false, resultTypes: ['violations'], rules};
+    const {violations} = await axe.run(document, options);
+    return violations.filter(violation => impacts.includes(violation.impact)).map(violation => ({
+        impact: violation.impact, id: violation.id,
+        nodes: violation.nodes.slice(0, 2).map(node => node.html.slice(0, 120)),
+    }));
 }"""
-DESK, PHONE = Screen(1280, 800, "light"), Screen(360, 740, "dark")
+NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @contextmanager
-def serving(store: Database, asked: list[str], token: str = "") -> Iterator[str]:
-    """The room at an address; the paths that are asked for are written down."""
-    inner = application(store, token=token)
+def serve_archive(store: Database, requested_paths: list[str], token: str = "") -> Iterator[str]:
+    """Serve the web app on a free port, and yield its URL.
 
-    async def noting(scope: Any, receive: Any, send: Any) -> None:
-        asked.append(scope.get("path", ""))
-        await inner(scope, receive, send)
+    Args:
+        store: The archive.
+        requested_paths: Gets the path of each request.
+        token: The token that requests need.
+    """
+    app = create_app(store, token=token)
+
+    async def recording_app(scope: Any, receive: Any, send: Any) -> None:
+        requested_paths.append(scope.get("path", ""))
+        await app(scope, receive, send)
 
     with listen("127.0.0.1", 0) as listening:
-        server = uvicorn.Server(uvicorn.Config(noting, log_level="error", lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(recording_app, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
         try:
-            yield address_of(listening)
+            yield server_url(listening)
         finally:
             server.should_exit = True
             thread.join(10)
@@ -79,7 +95,7 @@ def serving(store: Database, asked: list[str], token: str = "") -> Iterator[str]
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """The browser."""
+    """Start the browser."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -88,64 +104,88 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-def walk(
-    browser: Any, address: str, paths: Iterable[str], with_axe: Iterable[str], token: str = ""
+def check_pages(
+    browser: Any,
+    base_url: str,
+    paths: Iterable[str],
+    axe_paths: Collection[str],
+    token: str = "",
 ) -> list[str]:
-    """What is wrong with these pages on a desk and then, turned into one, on a phone; axe-core looks at those of `with_axe`."""
-    known = {"http_credentials": {"username": "reader", "password": token}} if token else {}
-    context = browser.new_context(**known)
-    page, said, asked = context.new_page(), list[str](), frozenset(with_axe)
-    page.on(
-        "console", lambda line: said.append(line.text) if HELD not in line.location["url"] else None
-    )
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("dialog", lambda dialog: (said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-    wrong = list[str]()
+    """Return the faults of pages, each on a desktop screen and then on a phone.
+
+    Args:
+        browser: The browser of `chromium`.
+        base_url: The URL of the web app, with a slash at the end.
+        paths: The pages, without a slash at the start.
+        axe_paths: Those that axe-core checks, too.
+        token: The token of the web app.
+    """
+    options: dict[str, Any] = {}
+    if token:
+        options["http_credentials"] = {"username": USER_NAME, "password": token}
+    context = browser.new_context(**options)
+    page = context.new_page()
+    messages = _record_messages(page)
+    faults: list[str] = []
     for path in paths:
-        said.clear()
-        seen = list(_faults(page, address + path, path in asked))
-        told = (
-            each for each in said if not ("404" in each and path == "nothing")
-        )  # which is what it is to answer
-        wrong += [f"/{path}: {each}" for each in (*told, *seen)]
+        messages.clear()
+        page_faults = list(_page_faults(page, base_url + path, path in axe_paths))
+        for message in messages:
+            if "404" not in message or path != MISSING_PAGE:
+                faults.append(f"/{path}: {message}")
+        for fault in page_faults:
+            faults.append(f"/{path}: {fault}")
     context.close()
-    return wrong
+    return faults
+
+
+def _record_messages(page: Any) -> list[str]:
+    """Return a list that gets all console messages, script errors and dialogs of a page."""
+    messages: list[str] = []
+
+    def on_console(message: Any) -> None:
+        if FRAMED_PATH not in message.location["url"]:
+            messages.append(message.text)
+
+    def on_dialog(dialog: Any) -> None:
+        messages.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("dialog", on_dialog)
+    return messages
 
 
 @cache
-def _axe() -> str:
+def _axe_source() -> str:
     assert AXE is not None
     assert AXE.origin is not None
     return (Path(AXE.origin).parent / "axe.min.js").read_text(encoding="utf8")
 
 
-def _faults(page: Any, url: str, with_axe: bool) -> Iterator[str]:
-    _turn_into(page, DESK)
+def _page_faults(page: Any, url: str, with_axe: bool) -> Iterator[str]:
+    _set_screen(page, DESKTOP)
     page.goto(url)
     if with_axe:
-        page.evaluate(_axe())
-    for screen in (DESK, PHONE):
+        page.evaluate(_axe_source())
+    for screen in (DESKTOP, PHONE):
         if screen is PHONE:
-            _turn_into(page, screen)
-        for each in _seen(page, with_axe):
-            yield f"{each}, at {screen.width}"
+            _set_screen(page, screen)
+        for fault in _screen_faults(page, with_axe):
+            yield f"{fault}, at {screen.width} px"
 
 
-def _turn_into(page: Any, screen: Screen) -> None:
+def _set_screen(page: Any, screen: Screen) -> None:
     page.set_viewport_size({"width": screen.width, "height": screen.height})
     page.emulate_media(color_scheme=screen.scheme, reduced_motion="reduce")
-    page.evaluate(
-        "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-    )  # it is drawn anew
+    page.evaluate(NEXT_FRAME)  # waits until the page is drawn again
 
 
-def _seen(page: Any, with_axe: bool) -> Iterator[str]:
-    """What is wrong with a page as it stands on its screen."""
-    over = page.evaluate(
-        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    )
-    if over > 0:
-        yield f"sticks out by {over} px"
+def _screen_faults(page: Any, with_axe: bool) -> Iterator[str]:
+    overflow = page.evaluate(OVERFLOW)
+    if overflow > 0:
+        yield f"wider than the screen by {overflow} px"
     if with_axe:
-        for each in page.evaluate(LOOK, GRAVE):
-            yield f"{each['impact']} {each['id']}: {each['nodes']}"
+        for violation in page.evaluate(AXE_PROGRAM, SERIOUS_IMPACTS):
+            yield f"{violation['impact']} {violation['id']}: {violation['nodes']}"

@@ -69,9 +69,9 @@ class LinkParser(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, value in attrs:
-            if name in ("href", "src") and value and value.startswith("/"):
-                if not value.startswith("/feed."):
-                    self.paths.append(value)
+            is_path = name in ("href", "src") and value and value.startswith("/")
+            if is_path and not value.startswith("/feed."):
+                self.paths.append(value)
 
 
 def links_of(page: str) -> list[str]:

@@ -1,9 +1,8 @@
-"""`nightdesk serve` as a command: what it says, what it refuses, how it ends."""
+"""Tests of the command `nightdesk serve`: its messages, its errors and its end."""
 
 from __future__ import annotations
 
 import signal
-import socket
 import urllib.request
 from pathlib import Path
 
@@ -12,30 +11,34 @@ from pipeline.store.db.engine import Database
 from tests.support.cli import nightdesk, nightdesk_process, running_command
 
 
-def test_it_says_where_it_is_answers_there_and_ends_in_order(home: Path) -> None:
-    store = Database(f"sqlite:///{home / 'var' / 'nightdesk.db'}")
+def make_archive(home: Path) -> None:
     (home / "var").mkdir()
+    store = Database(f"sqlite:///{home / 'var' / 'nightdesk.db'}")
     migrate.ensure(store, create=True)
     store.close()
+
+
+def test_serve_prints_its_url_answers_and_ends_on_sigint(home: Path) -> None:
+    make_archive(home)
     with running_command(home, "serve", "--port", "0") as server:
         assert server.stdout is not None
         line = server.stdout.readline()
-        address = next(word for word in line.split() if word.startswith("http://127.0.0.1:"))
-        with urllib.request.urlopen(address, timeout=10) as answer:
-            assert b"Nightdesk" in answer.read()
-        port = address.rstrip("/").rsplit(":", 1)[1]
+        url = next(word for word in line.split() if word.startswith("http://127.0.0.1:"))
+        with urllib.request.urlopen(url, timeout=10) as response:
+            assert b"Nightdesk" in response.read()
+        port = url.rstrip("/").rsplit(":", 1)[1]
         second = nightdesk_process(home, "serve", "--port", port)
         assert (second.code, second.out) == (3, "")
         assert second.error_line.startswith(
-            f"nightdesk: --port {port}: another program listens there already"
+            f"nightdesk: --port {port}: another program uses this port"
         )
         server.send_signal(signal.SIGINT)
         out, err = server.communicate(timeout=10)
         assert (server.returncode, out, err) == (0, "", "")
 
 
-def test_a_token_that_is_not_there_and_an_origin_that_is_none_are_one_sentence(home: Path) -> None:
-    for words, sentence in (
+def test_serve_rejects_a_missing_token_and_an_invalid_origin(home: Path) -> None:
+    for arguments, message in (
         (
             ["--token-env", "READERS_TOKEN"],
             "--token-env: the variable READERS_TOKEN of the environment is not set",
@@ -44,15 +47,12 @@ def test_a_token_that_is_not_there_and_an_origin_that_is_none_are_one_sentence(h
         (["--token-env", ""], "--token-env : is not the name of a variable"),
         (["--cors", "*"], "--cors *: is not an origin"),
     ):
-        refused = nightdesk(home, "serve", *words)
-        assert (refused.code, sentence in refused.error_line) == (3, True), words
+        result = nightdesk(home, "serve", *arguments)
+        assert (result.code, message in result.error_line) == (3, True), arguments
 
 
-def test_where_there_is_no_archive_or_no_such_address_it_says_so(home: Path) -> None:
+def test_serve_rejects_a_missing_archive_and_a_foreign_address(home: Path) -> None:
     assert nightdesk_process(home, "serve").code == 4
-    (home / "var").mkdir()
-    migrate.ensure(store := Database(f"sqlite:///{home / 'var' / 'nightdesk.db'}"), create=True)
-    store.close()
-    with socket.create_server(("127.0.0.1", 0)):
-        refused = nightdesk_process(home, "serve", "--host", "192.0.2.1")
-    assert (refused.code, "--host 192.0.2.1: " in refused.error_line) == (3, True)
+    make_archive(home)
+    result = nightdesk_process(home, "serve", "--host", "192.0.2.1")
+    assert (result.code, "--host 192.0.2.1: " in result.error_line) == (3, True)
