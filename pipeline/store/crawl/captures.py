@@ -1,8 +1,9 @@
-"""Visits to stories are kept: bytes, Captures, the Pages' new state and their entries in the ledger, many in one transaction.
+"""Save the fetches of stories: bytes, captures, the new states of the pages, and ledger entries.
 
-All of it works inside a transaction of `archive`. Promises that the result is that of keeping the visits one after the
-other, in the order given, and that bytes are stored once for each digest. Each statement is built once and is given the values
-of all visits: built for each visit anew, the statements cost more than fetching the page.
+Many fetches are saved in one transaction of `CrawlSession`, with the same result as one after the
+other in the given order. Bytes are stored once for each digest. Each statement is built once and
+gets the values of all fetches: to build statements for each fetch costs more than the fetch
+itself.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
@@ -21,227 +22,281 @@ from pipeline.core.models import Capture, LinkDecision, Outcome, Reason
 from pipeline.store.codec import dictionaries
 from pipeline.store.codec.compression import ZstdDictionary, compress
 from pipeline.store.crawl import frontier
-from pipeline.store.crawl.duplicate_urls import NewPage, DuplicateFinder, payload_ids_by_digest
+from pipeline.store.crawl.duplicate_urls import DuplicateFinder, NewPage, payload_ids_by_digest
 from pipeline.store.db import run_log
 from pipeline.store.db.schema import CaptureRow, PageRow, PayloadRow
 from pipeline.store.db.sql import chunks, insert_or_ignore, storable
 
-PageState = Row[*tuple[Any, ...]]
+PageState = Row[*tuple[Any, ...]]  # of SELECT_PAGES
 log = logging.getLogger(__name__)
 
-STATE_COLUMNS = (
-    "due_at", "attempts", "outcome", "reason", "payload_id", "last_matched_at", "gone_at", "etag", "last_modified", "redirect_to",
+STATE_COLUMNS: Final = (
+    "due_at",
+    "attempts",
+    "outcome",
+    "reason",
+    "payload_id",
+    "last_matched_at",
+    "gone_at",
+    "etag",
+    "last_modified",
+    "redirect_to",
     "story_key",
-)  # fmt: skip
-SELECT_PAGES = select(
+)
+SELECT_PAGES: Final = select(
     PageRow.id, PageRow.url, PageRow.url_key, *(getattr(PageRow, name) for name in STATE_COLUMNS)
 ).where(PageRow.id.in_(bindparam("ids", expanding=True)))
-UPDATE_PAGES = (
+NEW_STATE: Final[dict[str, Any]] = {name: bindparam(f"new_{name}") for name in STATE_COLUMNS}
+UPDATE_PAGES: Final = (
     update(PageRow.__table__)  # type: ignore[arg-type]
     .where(PageRow.id == bindparam("page"))
-    .values(lease_run=None, lease_until=None, **{name: bindparam(f"new_{name}") for name in STATE_COLUMNS})
+    .values(lease_run=None, lease_until=None, **NEW_STATE)
 )
-INSERT_CAPTURES = insert(CaptureRow.__table__)  # type: ignore[arg-type]
+INSERT_CAPTURES: Final = insert(CaptureRow.__table__)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedPage:
-    """What a story's server answered, and when to ask again. `verdict` judges the target of a redirect."""
+    """The response to the fetch of a story, and when to fetch it again."""
 
     capture: Capture
     due_at: datetime | None
-    redirect_decision: LinkDecision | None = None
+    redirect_decision: LinkDecision | None = None  # about the target of a redirect
 
 
 @dataclass(frozen=True, slots=True)
 class CompressedBody:
-    """A body made ready to be stored."""
+    """A body that is ready to be stored."""
 
-    digest: str
+    digest: str  # SHA-256 of the body as served, hex
     codec: str
     body: bytes
     dictionary_id: int | None = None
 
 
-CompressedBodies = Mapping[int, CompressedBody]  # by the visit's place in the sequence
+CompressedBodies = Mapping[int, CompressedBody]  # by index of the fetch
 
 
 @dataclass(frozen=True, slots=True)
 class BodyCompressor:
-    """How bodies of a Site are packed: by a dictionary of its own, where it has one."""
+    """Compresses the bodies of a site, with the site's dictionary where it has one."""
 
     dictionary_id: int | None = None
     dictionary: ZstdDictionary | None = None
 
     @classmethod
     def for_site(cls, db: Connection, site: str) -> BodyCompressor:
-        """By the dictionary of the Site; one that is damaged is not used."""
-        number = dictionaries.current_dictionary_id(db, site)
-        if number is None:
+        """Return the compressor of a site. A damaged dictionary is not used."""
+        dictionary_id = dictionaries.current_dictionary_id(db, site)
+        if dictionary_id is None:
             return cls()
         try:
-            return cls(number, dictionaries.load_dictionary(db, number))
+            return cls(dictionary_id, dictionaries.load_dictionary(db, dictionary_id))
         except ValueError as error:
             log.warning(
-                "%s; bytes are packed without it, and 'nightdesk verify --repair' mends it", error
+                "%s; bytes are compressed without it; 'nightdesk verify --repair' repairs it",
+                error,
             )
             return cls()
 
     def compress(self, body: bytes) -> CompressedBody:
+        """Compress a body."""
         digest = sha256(body).hexdigest()
-        return CompressedBody(
-            digest, *(self.dictionary.compress(body) if self.dictionary else compress(body)), self.dictionary_id
-        )
+        compress_body = compress if self.dictionary is None else self.dictionary.compress
+        codec, compressed = compress_body(body)
+        return CompressedBody(digest, codec, compressed, self.dictionary_id)
 
 
-def compress_bodies(visits: Sequence[FetchedPage], packer: BodyCompressor) -> CompressedBodies:
-    """The bodies of what was fetched, packed: before the transaction, so that no lock is held for it."""
-    bodies = ((number, visit.capture) for number, visit in enumerate(visits))
-    return {
-        number: packer.compress(capture.body)
-        for number, capture in bodies
-        if capture.outcome is Outcome.FETCHED and capture.body is not None
-    }
+def compress_bodies(fetches: Sequence[FetchedPage], compressor: BodyCompressor) -> CompressedBodies:
+    """Compress the bodies of fetches. Done before the transaction, so that it holds no lock."""
+    bodies: dict[int, CompressedBody] = {}
+    for index, fetch in enumerate(fetches):
+        capture = fetch.capture
+        if capture.outcome is Outcome.FETCHED and capture.body is not None:
+            bodies[index] = compressor.compress(capture.body)
+    return bodies
 
 
 def save(
-    db: Connection, run: int, site: str, visits: Sequence[FetchedPage], packs: CompressedBodies
+    db: Connection, run: int, site: str, fetches: Sequence[FetchedPage], bodies: CompressedBodies
 ) -> tuple[Outcome, ...]:
-    """Keeps the visits and returns the outcomes as kept: FETCHED becomes UNCHANGED where the bytes are those of the last visit,
-    and REDIRECTED where the story is kept under another URL. Raises StoreError where a Page is gone from the archive."""
-    targets = {  # first, since a target may be a Page that is visited here too
-        number: frontier.save_redirect_target(db, run, site, visit.redirect_decision, visit.capture.fetched_at)
-        for number, visit in enumerate(visits)
-        if visit.redirect_decision is not None
-    }
-    pages = _pages(db, [visit.capture.page_id for visit in visits])
-    stored = payload_ids_by_digest(db, [pack.digest for pack in packs.values()])
-    fresh = {
-        number: _new_page(pages[visits[number].capture.page_id], visits[number], pack)
-        for number, pack in packs.items()
-    }
-    twins = DuplicateFinder.load(
-        db,
-        site,
-        stored,
-        [each for number, each in fresh.items() if _is_first(pages, visits[number])],
-    )
-    settled: list[_CaptureResult] = []
-    for number, visit in enumerate(visits):
-        page = pages[visit.capture.page_id]
-        settled.append(
-            _capture_result(page, visit, packs.get(number), fresh.get(number), targets.get(number), twins)
-        )
-    payloads = save_payloads(
-        db, stored, [(each.capture, each.body) for each in settled if each.body is not None]
-    )
-    for each in settled:
-        each.resolve_payload(payloads)
-    if captures := [row for each in settled if (row := each.capture_row(run)) is not None]:
+    """Save fetches and return their outcomes.
+
+    FETCHED becomes UNCHANGED where the bytes are those of the last fetch, and REDIRECTED where
+    another URL has the story already.
+
+    Args:
+        db: A write transaction.
+        run: The run's id.
+        site: The site's id.
+        fetches: At least one fetch.
+        bodies: The compressed bodies of the fetches.
+
+    Raises:
+        StoreError: A page is not in the archive any more.
+    """
+    targets = _save_redirect_targets(db, run, site, fetches)
+    pages = _pages(db, [fetch.capture.page_id for fetch in fetches])
+    stored = payload_ids_by_digest(db, [body.digest for body in bodies.values()])
+    new_pages: dict[int, NewPage] = {}
+    for index, body in bodies.items():
+        capture = fetches[index].capture
+        new_pages[index] = _new_page(pages[capture.page_id], capture, body)
+    first_bytes = [page for page in new_pages.values() if pages[page.page_id].payload_id is None]
+    finder = DuplicateFinder.load(db, site, stored, first_bytes)
+    results: list[_CaptureResult] = []
+    for index, fetch in enumerate(fetches):
+        result = _CaptureResult.of(pages[fetch.capture.page_id], fetch, bodies.get(index))
+        if index in targets:
+            result.changes["redirect_to"] = targets[index]
+        if index in new_pages:
+            result.apply_story(new_pages[index], finder)
+        result.apply_schedule()
+        results.append(result)
+    _save_results(db, run, stored, results)
+    return tuple(result.outcome for result in results)
+
+
+def _save_redirect_targets(
+    db: Connection, run: int, site: str, fetches: Sequence[FetchedPage]
+) -> dict[int, int]:
+    """Save the targets of redirects. This comes first: a target may be one of the fetched pages."""
+    targets: dict[int, int] = {}
+    for index, fetch in enumerate(fetches):
+        decision, at = fetch.redirect_decision, fetch.capture.fetched_at
+        if decision is not None:
+            targets[index] = frontier.save_redirect_target(db, run, site, decision, at)
+    return targets
+
+
+def _save_results(
+    db: Connection, run: int, stored: Mapping[str, int], results: Sequence[_CaptureResult]
+) -> None:
+    bodies = [(result.capture, result.body) for result in results if result.body is not None]
+    payload_ids = save_payloads(db, stored, bodies)
+    captures: list[dict[str, Any]] = []
+    for result in results:
+        result.resolve_payload(payload_ids)
+        if result.is_new:
+            captures.append(result.capture_row(run))
+    if captures:
         db.execute(INSERT_CAPTURES, captures)
-    db.execute(UPDATE_PAGES, [each.page_row() for each in settled])
-    run_log.record_outcomes(db, run, [(each.capture, each.outcome, each.reason) for each in settled])
-    return tuple(each.outcome for each in settled)
+    db.execute(UPDATE_PAGES, [result.page_row() for result in results])
+    outcomes = [(result.capture, result.outcome, result.reason) for result in results]
+    run_log.record_outcomes(db, run, outcomes)
 
 
 def _pages(db: Connection, ids: Sequence[int]) -> dict[int, PageState]:
-    found = {row.id: row for chunk in chunks(ids) for row in db.execute(SELECT_PAGES, {"ids": chunk})}
-    for page in ids:
-        if page not in found:
-            raise StoreError(f"page {page} is not in the archive any more")
-    return found
+    pages: dict[int, PageState] = {}
+    for chunk in chunks(ids):
+        for row in db.execute(SELECT_PAGES, {"ids": chunk}):
+            pages[row.id] = row
+    for page_id in ids:
+        if page_id not in pages:
+            raise StoreError(f"page {page_id} is not in the archive any more")
+    return pages
 
 
-def _new_page(page: PageState, visit: FetchedPage, pack: CompressedBody) -> NewPage:
-    return NewPage.from_url(page.id, page.url, page.url_key, visit.capture.canonical_url, pack.digest)
-
-
-def _is_first(pages: Mapping[int, PageState], visit: FetchedPage) -> bool:
-    """Whether these are the first bytes of the Page, which may be those of a twin."""
-    return pages[visit.capture.page_id].payload_id is None
+def _new_page(page: PageState, capture: Capture, body: CompressedBody) -> NewPage:
+    return NewPage.from_url(page.id, page.url, page.url_key, capture.canonical_url, body.digest)
 
 
 @dataclass(slots=True)
 class _CaptureResult:
-    """What one visit comes to, on its way into the rows."""
+    """The result of one fetch on its way into the rows."""
 
     page: PageState
     capture: Capture
+    due_at: datetime | None
     outcome: Outcome
     reason: Reason
     body: CompressedBody | None
-    changes: dict[str, Any]
+    changes: dict[str, Any]  # of the page's state
 
-    def resolve_payload(self, payloads: Mapping[str, int]) -> None:
-        """Whether the bytes are new is known once they have a number."""
+    @classmethod
+    def of(cls, page: PageState, fetch: FetchedPage, body: CompressedBody | None) -> _CaptureResult:
+        capture = fetch.capture
+        return cls(page, capture, fetch.due_at, capture.outcome, capture.reason, body, {})
+
+    def apply_story(self, new_page: NewPage, finder: DuplicateFinder) -> None:
+        """Give the page its story key, or make it a redirect where another page has the story."""
+        self.changes["story_key"] = new_page.story_key
+        if self.page.payload_id is not None:
+            return
+        duplicate = finder.match(new_page)
+        if duplicate is None:
+            return
+        # its bytes add nothing, and the other page is the one that is fetched again
+        self.outcome, self.reason = Outcome.REDIRECTED, Reason.DUPLICATE
+        self.capture = replace(
+            self.capture, outcome=self.outcome, reason=self.reason, detail=duplicate.detail
+        )
+        self.body, self.due_at = None, None
+        self.changes = {"redirect_to": duplicate.page_id}
+
+    def apply_schedule(self) -> None:
+        """Set when the page is due, how often it failed, and since when it is gone."""
+        if self.outcome is Outcome.GONE:
+            self.changes["gone_at"] = self.page.gone_at or self.capture.fetched_at
+        has_failed = self.outcome in (Outcome.FAILED, Outcome.DEFERRED)
+        self.changes["due_at"] = self.due_at
+        self.changes["attempts"] = self.page.attempts + 1 if has_failed else 0
+
+    def resolve_payload(self, payload_ids: Mapping[str, int]) -> None:
+        """Decide whether the bytes are new, once they have an id."""
         if self.body is not None:
-            now = self.changes["payload_id"] = payloads[self.body.digest]
-            self.outcome, self.reason = _outcome_of_bytes(self.page.payload_id, now)
+            payload_id = payload_ids[self.body.digest]
+            self.changes["payload_id"] = payload_id
+            self.outcome, self.reason = _outcome_of_bytes(self.page.payload_id, payload_id)
         if self.outcome in (Outcome.FETCHED, Outcome.UNCHANGED):
             self.changes |= {"last_matched_at": self.capture.fetched_at, "gone_at": None}
             self.changes |= cache_validators(self.capture, has_body=self.body is not None)
         self.changes |= {"outcome": self.outcome, "reason": self.reason}
 
-    def capture_row(self, run: int) -> dict[str, Any] | None:
-        """The visit, if it brought something new."""
-        if self.outcome in (Outcome.UNCHANGED, Outcome.REFUSED, Outcome.DEFERRED):
-            return None
-        payload = self.changes.get("payload_id") if self.body is not None else None
-        return capture_row(run, self.capture, payload, self.page.last_matched_at, self.reason)
+    @property
+    def is_new(self) -> bool:
+        """Whether the fetch returned something new."""
+        return self.outcome not in (Outcome.UNCHANGED, Outcome.REFUSED, Outcome.DEFERRED)
+
+    def capture_row(self, run: int) -> dict[str, Any]:
+        payload_id = None if self.body is None else self.changes["payload_id"]
+        return capture_row(run, self.capture, payload_id, self.page.last_matched_at, self.reason)
 
     def page_row(self) -> dict[str, Any]:
-        """The Page's state after it; what does not change is written as it was."""
+        """Return the page's state after the fetch. What does not change is written as it was."""
         before = self.page._mapping
         state = {f"new_{name}": self.changes.get(name, before[name]) for name in STATE_COLUMNS}
         return state | {"page": self.page.id}
 
 
-def _capture_result(
-    page: PageState,
-    visit: FetchedPage,
-    pack: CompressedBody | None,
-    fresh: NewPage | None,
-    target: int | None,
-    twins: DuplicateFinder,
-) -> _CaptureResult:
-    capture, due_at = visit.capture, visit.due_at
-    changes: dict[str, Any] = {} if target is None else {"redirect_to": target}
-    if fresh is not None:
-        changes["story_key"] = fresh.story_key
-        twin = twins.match(fresh) if page.payload_id is None else None
-        if (
-            twin is not None
-        ):  # its bytes add nothing, and it need not be asked again: the other one is
-            capture = replace(
-                capture, outcome=Outcome.REDIRECTED, reason=Reason.DUPLICATE, detail=twin.detail
-            )
-            pack, due_at, changes = None, None, {"redirect_to": twin.page_id}
-    if capture.outcome is Outcome.GONE:
-        changes["gone_at"] = page.gone_at or capture.fetched_at
-    in_vain = capture.outcome in (Outcome.FAILED, Outcome.DEFERRED)
-    changes |= {"due_at": due_at, "attempts": page.attempts + 1 if in_vain else 0}
-    return _CaptureResult(page, capture, capture.outcome, capture.reason, pack, changes)
-
-
 def save_payloads(
     db: Connection, stored: Mapping[str, int], bodies: Sequence[tuple[Capture, CompressedBody]]
 ) -> Mapping[str, int]:
-    """The numbers of all these bytes by digest; those that are not there yet are stored."""
-    wanted = {pack.digest: (capture, pack) for capture, pack in reversed(bodies)}
+    """Store the bytes that are new.
+
+    Args:
+        db: A write transaction.
+        stored: The ids of payloads that are known to be stored, by digest.
+        bodies: The fetched bytes.
+
+    Returns:
+        The ids of all these payloads by digest.
+    """
+    # the first fetch of the same bytes describes them
+    first_by_digest = {body.digest: (capture, body) for capture, body in reversed(bodies)}
     rows = [
         {
             "digest": digest,
             "size": len(capture.body or b""),
-            "codec": pack.codec,
-            "body": pack.body,
-            "dictionary_id": pack.dictionary_id,
+            "codec": body.codec,
+            "body": body.body,
+            "dictionary_id": body.dictionary_id,
             "media_type": capture.media_type,
             "charset": capture.charset,
             "first_seen_at": capture.fetched_at,
         }
-        for digest, (capture, pack) in sorted(
-            wanted.items()
-        )  # in one order everywhere: two crawls may store the same bytes
+        # the same order everywhere: two crawls may store the same bytes
+        for digest, (capture, body) in sorted(first_by_digest.items())
         if digest not in stored
     ]
     if not rows:
@@ -253,22 +308,34 @@ def save_payloads(
 def _outcome_of_bytes(before: int | None, now: int) -> tuple[Outcome, Reason]:
     if before == now:
         return Outcome.UNCHANGED, Reason.SAME_BYTES
-    return Outcome.FETCHED, Reason.NEW if before is None else Reason.CHANGED
+    if before is None:
+        return Outcome.FETCHED, Reason.NEW
+    return Outcome.FETCHED, Reason.CHANGED
 
 
 def cache_validators(capture: Capture, *, has_body: bool) -> dict[str, str]:
-    """A 304 may repeat its validators or leave them out; only a body may clear them."""
-    values = {
+    """Return the validators of a response for the next conditional request.
+
+    A 304 may repeat its validators or leave them out (RFC 9110, section 15.4.5), so only a
+    response with a body clears them.
+    """
+    validators = {
         "etag": capture.headers.get("etag", ""),
         "last_modified": capture.headers.get("last-modified", ""),
     }
-    return values if has_body else {key: value for key, value in values.items() if value}
+    if has_body:
+        return validators
+    return {name: value for name, value in validators.items() if value}
 
 
 def capture_row(
-    run: int, capture: Capture, payload: int | None, prior_seen_at: datetime | None, reason: Reason
+    run: int,
+    capture: Capture,
+    payload_id: int | None,
+    prior_seen_at: datetime | None,
+    reason: Reason,
 ) -> dict[str, Any]:
-    """The values of a row for a visit."""
+    """Return the values of a row for a fetch."""
     return {
         "page_id": capture.page_id,
         "run_id": run,
@@ -279,7 +346,7 @@ def capture_row(
         "headers": dict(capture.headers),
         "media_type": capture.media_type,
         "charset": capture.charset,
-        "payload_id": payload,
+        "payload_id": payload_id,
         "size": capture.size,
         "elapsed_ms": capture.elapsed_ms,
         "location": storable(capture.location),

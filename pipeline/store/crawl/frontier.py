@@ -1,16 +1,16 @@
-"""The frontier: Links become Pages, and Pages that are due are handed out.
+"""The frontier: links become pages, and pages that are due are leased to a run.
 
-All functions work inside a transaction of `archive`. Promises that a URL becomes a Page once, in whatever spelling it is met,
-and that a Page is handed to a Run at most once.
+All functions work inside a transaction of `CrawlSession`. A URL becomes a page once, however a
+link spells it, and a page is leased to a run at most once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, or_, select, update
 
@@ -20,199 +20,12 @@ from pipeline.store.db import run_log
 from pipeline.store.db.schema import LedgerEntryRow, PageRow
 from pipeline.store.db.sql import chunks, insert_or_ignore, storable
 
-# Whose word on a title or a date counts more, where several Places show one URL.
-SOURCE_RANK = {"": 0, UrlKind.SECTION: 1, UrlKind.SITEMAP: 2, UrlKind.FEED: 3}
-LIFTABLE_REFUSALS = (
-    Reason.OFF_SITE,
-    Reason.NOT_ALLOWED,
-    Reason.DENIED,
-)  # refusals that a changed site file may lift
+# Where several sources list one URL, the title and date of the higher rank win.
+SOURCE_RANK: Final = {"": 0, UrlKind.SECTION: 1, UrlKind.SITEMAP: 2, UrlKind.FEED: 3}
+# refusals that a changed site file may lift
+LIFTABLE_REFUSALS: Final = (Reason.OFF_SITE, Reason.NOT_ALLOWED, Reason.DENIED)
 
-PageState = Row[*tuple[Any, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class LinkCounts:
-    """How the Links of one Place fared."""
-
-    new: int
-    known: int
-    refused: int
-
-
-@dataclass(frozen=True, slots=True)
-class PageUpdate:
-    """What one Link does to a Page that is known already."""
-
-    outcome: Outcome
-    reason: Reason
-    changes: dict[str, Any]
-
-
-def save_links(
-    db: Connection,
-    run: int,
-    site: str,
-    verdicts: Sequence[LinkDecision],
-    found_on: UrlKind,
-    at: datetime,
-) -> LinkCounts:
-    """Pages and ledger entries for the Links of a Place. Links to further Places are `meet`'s, unless they are refused."""
-    ours = [
-        verdict
-        for verdict in verdicts
-        if verdict.link.kind is UrlKind.STORY or verdict.outcome is Outcome.REFUSED
-    ]
-    judged: dict[str, LinkDecision] = {}
-    for verdict in ours:
-        judged.setdefault(page_key(verdict.link.url), verdict)
-    known = _pages(db, list(judged))
-    fresh = {key: verdict for key, verdict in judged.items() if key not in known}
-    _insert(db, site, fresh, found_on, at)
-    made = _pages(db, list(fresh))
-    plans = {row.id: page_update(row, judged[key], site, found_on, at) for key, row in known.items()}
-    _update(db, {page: each.changes for page, each in plans.items() if each.changes})
-    entries = [(made[key].id, verdict.outcome, verdict.reason) for key, verdict in fresh.items()]
-    entries += [(page, each.outcome, each.reason) for page, each in plans.items()]
-    run_log.add_entries(db, run, entries, at)
-    refused = sum(outcome is Outcome.REFUSED for _, outcome, _ in entries)
-    new = sum(verdict.outcome is Outcome.PENDING for verdict in fresh.values())
-    return LinkCounts(new, len(judged) - new - refused, refused)
-
-
-def save_redirect_target(db: Connection, run: int, site: str, verdict: LinkDecision, at: datetime) -> int:
-    """The Page that a redirect points to."""
-    save_links(db, run, site, (verdict,), UrlKind.SECTION, at)
-    key = page_key(verdict.link.url)
-    return int(_pages(db, [key])[key].id)
-
-
-def register_sources(
-    db: Connection,
-    run: int,
-    site: str,
-    places: Sequence[Link],
-    at: datetime,
-    *,
-    again: bool = False,
-) -> tuple[DueUrl, ...]:
-    """The Pages of Places, made where they are new, with pending entries in the ledger. One that this Run met before is left
-    out unless `again`, so that sitemaps which name each other end."""
-    links = {_source_key(db, site, place.url): place for place in places}
-    pages = _ensure_source_pages(db, site, links, at)
-    if lost := {
-        key for key, page in pages.items() if page.site != site
-    }:  # another Site met it since we looked
-        links = {_site_scoped_key(site, key) if key in lost else key: place for key, place in links.items()}
-        pages = _ensure_source_pages(db, site, links, at)
-    seen = set() if again else _pages_in_ledger(db, run, [page.id for page in pages.values()])
-    rows = [(pages[key], link) for key, link in links.items() if pages[key].id not in seen]
-    _update(db, {row.id: {"kind": link.kind} for row, link in rows if row.kind != link.kind})
-    run_log.add_entries(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row, _ in rows], at)
-    return tuple(_due_url(row, link.kind) for row, link in rows)
-
-
-def last_read(db: Connection, site: str, urls: Sequence[str]) -> dict[str, datetime]:
-    """When a Site's Places were last read, by their URL as given; one that never was is left out."""
-    by_key = {key: url for url in urls for key in (page_key(url), _site_scoped_key(site, page_key(url)))}
-    found: dict[str, datetime] = {}
-    for chunk in chunks(list(by_key)):
-        query = select(PageRow.url_key, func.max(LedgerEntryRow.at)).join(
-            LedgerEntryRow, LedgerEntryRow.page_id == PageRow.id
-        )
-        query = query.where(PageRow.url_key.in_(chunk), PageRow.site == site)
-        query = query.where(
-            LedgerEntryRow.outcome.in_((Outcome.FETCHED, Outcome.UNCHANGED, Outcome.GONE))
-        ).group_by(PageRow.url_key)
-        for key, at in db.execute(query):
-            found[by_key[key]] = max(at, found.get(by_key[key], at))
-    return found
-
-
-def lease_due(
-    db: Connection, run: int, site: str, now: datetime, until: datetime, limit: int
-) -> tuple[DueUrl, ...]:
-    """Story Pages that are due, newest first, leased until the given time. A Page has at most one turn in a Run."""
-    had_its_turn = (
-        select(LedgerEntryRow.page_id)
-        .where(LedgerEntryRow.run_id == run, LedgerEntryRow.page_id == PageRow.id)
-        .where(LedgerEntryRow.outcome != Outcome.PENDING)
-        .exists()
-    )
-    query = (
-        select(*PAGE_COLUMNS)
-        .where(
-            PageRow.site == site,
-            PageRow.kind == UrlKind.STORY,
-            PageRow.due_at <= now,
-            ~had_its_turn,
-        )
-        .where(or_(PageRow.lease_until.is_(None), PageRow.lease_until < now))
-        .order_by(
-            func.coalesce(PageRow.announced_published_at, PageRow.first_seen_at).desc(), PageRow.id
-        )
-        .limit(limit)
-        .with_for_update(
-            skip_locked=True
-        )  # means nothing to SQLite, where there is one writer anyway
-    )
-    rows = db.execute(query).all()
-    for chunk in chunks([row.id for row in rows]):
-        db.execute(
-            update(PageRow).where(PageRow.id.in_(chunk)).values(lease_run=run, lease_until=until)
-        )
-    run_log.add_entries(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row in rows], now)
-    return tuple(_due_url(row, UrlKind.STORY) for row in rows)
-
-
-def page_update(row: PageState, verdict: LinkDecision, site: str, found_on: UrlKind, at: datetime) -> PageUpdate:
-    """What a Link changes of a Page that is known, and which outcome this sight of it has."""
-    if row.site != site:
-        return PageUpdate(Outcome.REFUSED, Reason.OTHER_SITE, {})
-    if row.kind != UrlKind.STORY:
-        return PageUpdate(Outcome.KNOWN, Reason.NOT_DUE, {})
-    if verdict.outcome is Outcome.REFUSED:
-        never = (
-            {}
-            if row.payload_id
-            else {"due_at": None, "outcome": Outcome.REFUSED, "reason": verdict.reason}
-        )
-        return PageUpdate(Outcome.REFUSED, verdict.reason, never if row.due_at else {})
-    changes = _announced_changes(row, verdict.link, found_on)
-    due_at = row.due_at
-    lifted = row.outcome == Outcome.REFUSED and row.reason in LIFTABLE_REFUSALS
-    modified = verdict.link.modified_at
-    newer = (
-        modified is not None and row.last_matched_at is not None and modified > row.last_matched_at
-    )
-    if due_at is None and (lifted or newer):
-        changes["due_at"] = due_at = at
-    if due_at is not None and due_at <= at:
-        return PageUpdate(Outcome.PENDING, Reason.NONE, changes)
-    return PageUpdate(Outcome.KNOWN, Reason.NOT_DUE, changes)
-
-
-def _announced_changes(row: PageState, link: Link, found_on: UrlKind) -> dict[str, Any]:
-    """What a Place says of a Page, where it says more than is known or has more weight; the Page is then cleaned again."""
-    said = {
-        "announced_title": storable(link.title), "announced_published_at": link.published_at, "announced_modified_at": link.modified_at,
-        "announced_tags": storable("\n".join(link.tags)),
-    }  # fmt: skip
-    weightier = SOURCE_RANK[found_on] >= SOURCE_RANK[row.announced_source]
-    news = {
-        name: value
-        for name, value in said.items()
-        if value and value != getattr(row, name) and (weightier or not getattr(row, name))
-    }
-    if not news:
-        return {}
-    return news | {
-        "announced_source": str(found_on) if weightier else row.announced_source,
-        "needs_clean": row.payload_id is not None,
-    }
-
-
-PAGE_COLUMNS = (
+PAGE_COLUMNS: Final = (
     PageRow.id,
     PageRow.site,
     PageRow.kind,
@@ -234,9 +47,252 @@ PAGE_COLUMNS = (
     PageRow.last_matched_at,
 )
 
+PageState = Row[*tuple[Any, ...]]  # of PAGE_COLUMNS
+
+
+@dataclass(frozen=True, slots=True)
+class LinkCounts:
+    """How many links of a source are new, known or refused."""
+
+    new: int
+    known: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageUpdate:
+    """What one link does to an existing page."""
+
+    outcome: Outcome
+    reason: Reason
+    changes: dict[str, Any]
+
+
+def save_links(
+    db: Connection,
+    run: int,
+    site: str,
+    decisions: Sequence[LinkDecision],
+    found_on: UrlKind,
+    at: datetime,
+) -> LinkCounts:
+    """Save pages and ledger entries for the links that a source lists.
+
+    Links to further sources are left to `register_sources`, unless they are refused.
+
+    Args:
+        db: A write transaction.
+        run: The run's id.
+        site: The site's id.
+        decisions: The links and what was decided about them.
+        found_on: The kind of the source.
+        at: The time of the fetch.
+    """
+    decision_by_key: dict[str, LinkDecision] = {}
+    for decision in decisions:
+        if decision.link.kind is UrlKind.STORY or decision.outcome is Outcome.REFUSED:
+            decision_by_key.setdefault(page_key(decision.link.url), decision)
+    known = _pages(db, list(decision_by_key))
+    new = {key: decision for key, decision in decision_by_key.items() if key not in known}
+    _insert(db, site, new, found_on, at)
+    created = _pages(db, list(new))
+    updates = {
+        row.id: page_update(row, decision_by_key[key], site, found_on, at)
+        for key, row in known.items()
+    }
+    changes = {page: change.changes for page, change in updates.items() if change.changes}
+    _update(db, changes)
+    entries = [
+        (created[key].id, decision.outcome, decision.reason) for key, decision in new.items()
+    ]
+    entries += [(page, change.outcome, change.reason) for page, change in updates.items()]
+    run_log.add_entries(db, run, entries, at)
+    refused_count = sum(outcome is Outcome.REFUSED for _, outcome, _ in entries)
+    new_count = sum(decision.outcome is Outcome.PENDING for decision in new.values())
+    known_count = len(decision_by_key) - new_count - refused_count
+    return LinkCounts(new_count, known_count, refused_count)
+
+
+def save_redirect_target(
+    db: Connection, run: int, site: str, decision: LinkDecision, at: datetime
+) -> int:
+    """Save the page that a redirect points to, and return its id."""
+    save_links(db, run, site, (decision,), UrlKind.SECTION, at)
+    key = page_key(decision.link.url)
+    return int(_pages(db, [key])[key].id)
+
+
+def register_sources(
+    db: Connection,
+    run: int,
+    site: str,
+    sources: Sequence[Link],
+    at: datetime,
+    *,
+    again: bool = False,
+) -> tuple[DueUrl, ...]:
+    """Return the pages of sources, with pending entries in the ledger. New pages are created.
+
+    Args:
+        db: A write transaction.
+        run: The run's id.
+        site: The site's id.
+        sources: The sources.
+        at: The time of the entries.
+        again: Whether to return also a source that this run has registered before. Without it,
+            sitemaps that name each other come to an end.
+    """
+    links = {_source_key(db, site, source.url): source for source in sources}
+    pages = _ensure_source_pages(db, site, links, at)
+    taken = {key for key, page in pages.items() if page.site != site}
+    if taken:  # another site has created the page since we looked
+        links = _with_own_keys(site, links, taken)
+        pages = _ensure_source_pages(db, site, links, at)
+    registered: set[int] = set()
+    if not again:
+        registered = _pages_in_ledger(db, run, [page.id for page in pages.values()])
+    rows = [(pages[key], link) for key, link in links.items() if pages[key].id not in registered]
+    _update(db, {row.id: {"kind": link.kind} for row, link in rows if row.kind != link.kind})
+    run_log.add_entries(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row, _ in rows], at)
+    return tuple(_due_url(row, link.kind) for row, link in rows)
+
+
+def last_read(db: Connection, site: str, urls: Sequence[str]) -> dict[str, datetime]:
+    """Return when sources of a site were last read, by URL. One never read is left out."""
+    url_by_key: dict[str, str] = {}
+    for url in urls:
+        key = page_key(url)
+        url_by_key[key] = url
+        url_by_key[_site_scoped_key(site, key)] = url
+    was_read = LedgerEntryRow.outcome.in_((Outcome.FETCHED, Outcome.UNCHANGED, Outcome.GONE))
+    query = (
+        select(PageRow.url_key, func.max(LedgerEntryRow.at))
+        .join(LedgerEntryRow, LedgerEntryRow.page_id == PageRow.id)
+        .where(PageRow.site == site, was_read)
+        .group_by(PageRow.url_key)
+    )
+    times: dict[str, datetime] = {}
+    for chunk in chunks(list(url_by_key)):
+        for key, at in db.execute(query.where(PageRow.url_key.in_(chunk))):
+            url = url_by_key[key]
+            times[url] = max(at, times.get(url, at))
+    return times
+
+
+def lease_due(
+    db: Connection, run: int, site: str, now: datetime, until: datetime, limit: int
+) -> tuple[DueUrl, ...]:
+    """Lease the story pages that are due to a run, newest first.
+
+    A run gets each page at most once.
+
+    Args:
+        db: A write transaction.
+        run: The run's id.
+        site: The site's id.
+        now: Pages that are due at this time are leased.
+        until: The end of the lease.
+        limit: How many pages to lease at most.
+    """
+    was_leased = (
+        select(LedgerEntryRow.page_id)
+        .where(LedgerEntryRow.run_id == run, LedgerEntryRow.page_id == PageRow.id)
+        .where(LedgerEntryRow.outcome != Outcome.PENDING)
+        .exists()
+    )
+    date = func.coalesce(PageRow.announced_published_at, PageRow.first_seen_at)
+    query = (
+        select(*PAGE_COLUMNS)
+        .where(
+            PageRow.site == site,
+            PageRow.kind == UrlKind.STORY,
+            PageRow.due_at <= now,
+            ~was_leased,
+        )
+        .where(or_(PageRow.lease_until.is_(None), PageRow.lease_until < now))
+        .order_by(date.desc(), PageRow.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)  # does nothing on SQLite, which has one writer anyway
+    )
+    rows = db.execute(query).all()
+    lease = {"lease_run": run, "lease_until": until}
+    for chunk in chunks([row.id for row in rows]):
+        db.execute(update(PageRow).where(PageRow.id.in_(chunk)).values(lease))
+    run_log.add_entries(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row in rows], now)
+    return tuple(_due_url(row, UrlKind.STORY) for row in rows)
+
+
+def page_update(
+    row: PageState, decision: LinkDecision, site: str, found_on: UrlKind, at: datetime
+) -> PageUpdate:
+    """Decide what a link changes of an existing page, and the outcome of the page in the run.
+
+    Args:
+        row: The page's `PAGE_COLUMNS`.
+        decision: The link and what was decided about it.
+        site: The site whose source lists the link.
+        found_on: The kind of the source.
+        at: The time of the fetch.
+    """
+    if row.site != site:
+        return PageUpdate(Outcome.REFUSED, Reason.OTHER_SITE, {})
+    if row.kind != UrlKind.STORY:
+        return PageUpdate(Outcome.KNOWN, Reason.NOT_DUE, {})
+    if decision.outcome is Outcome.REFUSED:
+        return PageUpdate(Outcome.REFUSED, decision.reason, _refusal_changes(row, decision.reason))
+    changes = _announced_changes(row, decision.link, found_on)
+    due_at = row.due_at
+    if due_at is None and (_is_refusal_lifted(row) or _is_newer(row, decision.link)):
+        changes["due_at"] = due_at = at
+    if due_at is not None and due_at <= at:
+        return PageUpdate(Outcome.PENDING, Reason.NONE, changes)
+    return PageUpdate(Outcome.KNOWN, Reason.NOT_DUE, changes)
+
+
+def _refusal_changes(row: PageState, reason: Reason) -> dict[str, Any]:
+    """Return what a refusal changes: a due page without bytes is not fetched any more."""
+    if row.payload_id or not row.due_at:
+        return {}
+    return {"due_at": None, "outcome": Outcome.REFUSED, "reason": reason}
+
+
+def _is_refusal_lifted(row: PageState) -> bool:
+    return row.outcome == Outcome.REFUSED and row.reason in LIFTABLE_REFUSALS
+
+
+def _is_newer(row: PageState, link: Link) -> bool:
+    """Return whether a source says that the page was modified after the last fetch."""
+    if link.modified_at is None or row.last_matched_at is None:
+        return False
+    return bool(link.modified_at > row.last_matched_at)
+
+
+def _announced_changes(row: PageState, link: Link, found_on: UrlKind) -> dict[str, Any]:
+    """Return what a source announces that is new, or replaces that of a source of lower rank.
+
+    A page with bytes is then cleaned again.
+    """
+    announced = {
+        "announced_title": storable(link.title),
+        "announced_published_at": link.published_at,
+        "announced_modified_at": link.modified_at,
+        "announced_tags": storable("\n".join(link.tags)),
+    }
+    outranks = SOURCE_RANK[found_on] >= SOURCE_RANK[row.announced_source]
+    changes: dict[str, Any] = {}
+    for name, value in announced.items():
+        known = getattr(row, name)
+        if value and value != known and (outranks or not known):
+            changes[name] = value
+    if not changes:
+        return {}
+    changes["announced_source"] = str(found_on) if outranks else row.announced_source
+    changes["needs_clean"] = row.payload_id is not None
+    return changes
+
 
 def page_key(url: str) -> str:
-    """The key of any string that a Place called a URL; one that is none has the key of its letters."""
+    """Return the key of a link's URL. A string that is no URL has the key of its letters."""
     try:
         return url_key(url)
     except ValueError:
@@ -244,7 +300,11 @@ def page_key(url: str) -> str:
 
 
 def _source_key(db: Connection, site: str, url: str) -> str:
-    """Two Sites may read one feed. Each then has a Page of its own for it: shared validators would hide Links from one."""
+    """Return the key of a source's page.
+
+    Two sites may read one feed. Each then has its own page for it: shared validators would hide
+    links from one of them.
+    """
     key = page_key(url)
     owner = db.scalar(select(PageRow.site).where(PageRow.url_key == key))
     return key if owner in (None, site) else _site_scoped_key(site, key)
@@ -254,16 +314,20 @@ def _site_scoped_key(site: str, key: str) -> str:
     return blake2b(f"{site}:{key}".encode(), digest_size=16).hexdigest()
 
 
-def _ensure_source_pages(db: Connection, site: str, links: dict[str, Link], at: datetime) -> dict[str, PageState]:
-    """The Pages of Places by key, made where they are new."""
+def _with_own_keys(site: str, links: Mapping[str, Link], taken: set[str]) -> dict[str, Link]:
+    own_links: dict[str, Link] = {}
+    for key, link in links.items():
+        own_links[_site_scoped_key(site, key) if key in taken else key] = link
+    return own_links
+
+
+def _ensure_source_pages(
+    db: Connection, site: str, links: Mapping[str, Link], at: datetime
+) -> dict[str, PageState]:
+    """Return the pages of sources by key. New ones are created."""
     known = _pages(db, list(links))
-    _insert(
-        db,
-        site,
-        {key: LinkDecision(link) for key, link in links.items() if key not in known},
-        None,
-        at,
-    )
+    new = {key: LinkDecision(link) for key, link in links.items() if key not in known}
+    _insert(db, site, new, None, at)
     return _pages(db, list(links))
 
 
@@ -276,58 +340,61 @@ def _canonical_or_storable(url: str) -> str:
 
 def _pages(db: Connection, keys: Sequence[str]) -> dict[str, PageState]:
     rows: dict[str, PageState] = {}
+    query = select(*PAGE_COLUMNS)
     for chunk in chunks(keys):
-        rows.update(
-            (row.url_key, row)
-            for row in db.execute(select(*PAGE_COLUMNS).where(PageRow.url_key.in_(chunk)))
-        )
+        for row in db.execute(query.where(PageRow.url_key.in_(chunk))):
+            rows[row.url_key] = row
     return rows
 
 
 def _pages_in_ledger(db: Connection, run: int, pages: Sequence[int]) -> set[int]:
     query = select(LedgerEntryRow.page_id).where(LedgerEntryRow.run_id == run)
-    return {
-        page
-        for chunk in chunks(pages)
-        for page in db.scalars(query.where(LedgerEntryRow.page_id.in_(chunk)))
-    }
+    page_ids: set[int] = set()
+    for chunk in chunks(pages):
+        page_ids.update(db.scalars(query.where(LedgerEntryRow.page_id.in_(chunk))))
+    return page_ids
 
 
 def _insert(
     db: Connection,
     site: str,
-    verdicts: dict[str, LinkDecision],
+    decision_by_key: Mapping[str, LinkDecision],
     found_on: UrlKind | None,
     at: datetime,
 ) -> None:
-    """New Pages. Another crawl may have made one of them since we looked: that is no conflict."""
+    """Insert new pages. One that another crawl has inserted since we looked is left as it is."""
+    # The same order everywhere: otherwise two crawls would wait for each other's rows.
     rows = [
-        {
-            "site": site,
-            "kind": verdict.link.kind,
-            "url": _canonical_or_storable(verdict.link.url)[:MAX_URL_LENGTH],
-            "url_key": key,
-            "first_seen_at": at,
-            "announced_title": storable(verdict.link.title),
-            "announced_published_at": verdict.link.published_at,
-            "announced_modified_at": verdict.link.modified_at,
-            "announced_source": found_on or "",
-            "announced_tags": storable("\n".join(verdict.link.tags)),
-            "due_at": at
-            if verdict.outcome is Outcome.PENDING and verdict.link.kind is UrlKind.STORY
-            else None,
-            "outcome": verdict.outcome,
-            "reason": verdict.reason,
-        }
-        for key, verdict in sorted(
-            verdicts.items()
-        )  # in one order everywhere, else two crawls wait for each other's rows
+        _new_row(site, key, decision, found_on, at)
+        for key, decision in sorted(decision_by_key.items())
     ]
     for chunk in chunks(rows):
         db.execute(insert_or_ignore(db, PageRow, ["url_key"]), list(chunk))
 
 
-def _update(db: Connection, changes: dict[int, dict[str, Any]]) -> None:
+def _new_row(
+    site: str, key: str, decision: LinkDecision, found_on: UrlKind | None, at: datetime
+) -> dict[str, Any]:
+    link = decision.link
+    is_due = decision.outcome is Outcome.PENDING and link.kind is UrlKind.STORY
+    return {
+        "site": site,
+        "kind": link.kind,
+        "url": _canonical_or_storable(link.url)[:MAX_URL_LENGTH],
+        "url_key": key,
+        "first_seen_at": at,
+        "announced_title": storable(link.title),
+        "announced_published_at": link.published_at,
+        "announced_modified_at": link.modified_at,
+        "announced_source": found_on or "",
+        "announced_tags": storable("\n".join(link.tags)),
+        "due_at": at if is_due else None,
+        "outcome": decision.outcome,
+        "reason": decision.reason,
+    }
+
+
+def _update(db: Connection, changes: Mapping[int, dict[str, Any]]) -> None:
     for page, values in sorted(changes.items()):
         db.execute(update(PageRow).where(PageRow.id == page).values(values))
 

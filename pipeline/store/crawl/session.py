@@ -1,9 +1,10 @@
-"""The crawler's door: Runs, the frontier, Captures and Payloads. Everything above the waterline is written here.
+"""The session of a crawl: runs, the frontier, captures and payloads are written here.
 
-Promises that each call is one transaction, so that a kill between two calls loses no Link and no byte and does nothing twice;
-that bytes are stored once for each digest; that a Page is leased to one Run at a time; and that when a Run is over each URL
-that it saw has one outcome. While the database is away, a call waits for it and is made again, for some minutes. Calls block: a
-caller with an event loop makes them from a thread, one at a time.
+Each call is one transaction, so that a kill between two calls loses no link and no byte and
+repeats nothing. Bytes are stored once for each digest, a page is leased to one run at a time, and
+when a run is over each URL that it saw has one outcome. While the database is unavailable, a call
+waits and is tried again for some minutes. Calls block: a caller with an event loop makes them
+from a thread, one at a time.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, select, update
 
@@ -33,18 +34,17 @@ from pipeline.store.db import locks, migrate, run_log, site_counts
 from pipeline.store.db.engine import Database, retry_while_unavailable
 from pipeline.store.db.schema import PageRow
 
-__all__ = ["CrawlSession", "SourceSaved", "FetchedPage", "running_crawl_message"]
+__all__ = ["CrawlSession", "FetchedPage", "SourceSaved", "running_crawl_message"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-LEASE_DURATION = timedelta(
-    minutes=30
-)  # longer than any one fetch; a dead Run's leases end when the next Run of the Site starts
+# Longer than any fetch. The leases of a run that died end when the next run of the site starts.
+LEASE_DURATION: Final = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSaved:
-    """What keeping a Place's Links came to; `places` are the child sitemaps to be asked next."""
+    """How many links of a source are new, known or refused, and the child sitemaps to fetch."""
 
     new: int = 0
     known: int = 0
@@ -53,32 +53,32 @@ class SourceSaved:
 
 
 def running_crawl_message(store: Database, site: str) -> str:
-    """The sentence for someone who would come second to a crawl of the Site; "" where none is at work."""
+    """Return the sentence for somebody who wants to crawl a site that is being crawled, or ""."""
     try:
         locks.acquire(store, f"crawl:{site}").release()
-    except AlreadyRunning as first:
-        return run_log.running_message(store, site, "crawl", first.holder)
+    except AlreadyRunning as running:
+        return run_log.running_message(store, site, "crawl", running.holder)
     return ""
 
 
 def _retrying(
     call: Callable[Concatenate[CrawlSession, P], T],
 ) -> Callable[Concatenate[CrawlSession, P], T]:
-    """The same call, made again while the database is away, and each time only with the Site's lock in hand."""
+    """Try the call again while the database is unavailable, each time with the site's lock."""
 
     @wraps(call)
-    def again(archive: CrawlSession, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        def once() -> T:
-            archive.ensure_lock()
-            return call(archive, *args, **kwargs)
+    def retrying_call(session: CrawlSession, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        def call_with_lock() -> T:
+            session.ensure_lock()
+            return call(session, *args, **kwargs)
 
-        return retry_while_unavailable(once)
+        return retry_while_unavailable(call_with_lock)
 
-    return again
+    return retrying_call
 
 
 class CrawlSession:
-    """See the module's head. Made by `Archive.open`."""
+    """What a crawl reads and writes. Create it with `CrawlSession.open`."""
 
     def __init__(self, store: Database) -> None:
         self.store = store
@@ -88,20 +88,32 @@ class CrawlSession:
 
     @classmethod
     def open(cls, database_url: str) -> CrawlSession:
-        """The archive at that address, its schema made or upgraded. Raises StoreError."""
+        """Open the archive at an address; create or upgrade its schema.
+
+        Raises:
+            StoreError: The archive cannot be opened or upgraded.
+        """
         store = Database(database_url)
         retry_while_unavailable(lambda: migrate.ensure(store))
         return cls(store)
 
     def start_run(self, site_id: str, scope: str = "") -> int:
-        """Begins a crawl of the Site and returns the Run's number; `scope` says what of the Site is asked for where that is not
-        an ordinary night. Raises AlreadyRunning."""
+        """Start a crawl of a site and return the run's id.
+
+        Args:
+            site_id: The site.
+            scope: Which part of the site is crawled; "" for an ordinary night.
+
+        Raises:
+            AlreadyRunning: Another process crawls the site.
+        """
         try:
-            self._lock = retry_while_unavailable(lambda: locks.acquire(self.store, f"crawl:{site_id}"))
-        except AlreadyRunning as first:
-            raise AlreadyRunning(
-                run_log.running_message(self.store, site_id, "crawl", first.holder)
-            ) from None
+            self._lock = retry_while_unavailable(
+                lambda: locks.acquire(self.store, f"crawl:{site_id}")
+            )
+        except AlreadyRunning as running:
+            message = run_log.running_message(self.store, site_id, "crawl", running.holder)
+            raise AlreadyRunning(message) from None
         self._site = site_id
         return self._open_run(scope)
 
@@ -114,54 +126,63 @@ class CrawlSession:
             return run_log.open_run(db, self._site, "crawl", scope=scope)
 
     @_retrying
-    def register_source(self, run: int, place: CrawlSource) -> DueUrl:
-        """The Page of a Place, with the validators of its last visit, and a pending entry for it in the ledger."""
+    def register_source(self, run: int, source: CrawlSource) -> DueUrl:
+        """Return the page of a source with the validators of its last fetch.
+
+        The page gets a pending entry in the ledger.
+        """
+        link = Link(source.url, source.kind)
         with self.store.write() as db:
-            return frontier.register_sources(
-                db, run, self._site, (Link(place.url, place.kind),), datetime.now(UTC), again=True
-            )[0]
+            now = datetime.now(UTC)
+            (due,) = frontier.register_sources(db, run, self._site, (link,), now, again=True)
+            return due
 
     @_retrying
     def last_read(self, urls: Sequence[str]) -> dict[str, datetime]:
-        """When Places were last read, in any Run; one that never was is left out."""
+        """Return when sources were last read, in any run. One that never was is left out."""
         with self.store.read() as db:
             return frontier.last_read(db, self._site, urls)
 
     @_retrying
     def save_source(
-        self, run: int, capture: Capture, verdicts: Sequence[LinkDecision], found_on: UrlKind
+        self, run: int, capture: Capture, decisions: Sequence[LinkDecision], found_on: UrlKind
     ) -> SourceSaved:
-        """Keeps a visit to a Place and the Links it showed. The validators are stored with the Links, never before them:
-        else a kill in between would make the next visit a 304 that shows no Link at all."""
+        """Save the fetch of a source and the links that it lists.
+
+        The validators are stored together with the links, never before them. Otherwise a kill in
+        between would make the next fetch a 304 that lists no link at all.
+
+        Args:
+            run: The run's id.
+            capture: The fetch.
+            decisions: The links and what was decided about them.
+            found_on: The kind of the source.
+        """
+        child_links: list[Link] = []
+        for decision in decisions:
+            is_source = decision.link.kind is not UrlKind.STORY
+            if is_source and decision.outcome is Outcome.PENDING:
+                child_links.append(decision.link)
+        validators: dict[str, str] = {}
+        if capture.outcome is Outcome.FETCHED:
+            validators = _source_validators(capture, has_children=bool(child_links))
+        at = capture.fetched_at
         with self.store.write() as db:
             prior_seen_at = _last_matched_at(db, capture.page_id)
-            children = [
-                v.link
-                for v in verdicts
-                if v.outcome is Outcome.PENDING and v.link.kind is not UrlKind.STORY
-            ]
-            # An index is asked whole every time: a 304 would not name the children that have to be asked.
-            validators = (
-                {"etag": "", "last_modified": ""}
-                if children
-                else captures.cache_validators(capture, has_body=True)
-            )
-            _update_source_page(db, capture, validators if capture.outcome is Outcome.FETCHED else {})
+            _update_source_page(db, capture, validators)
             if capture.outcome in (Outcome.FAILED, Outcome.GONE):
-                db.execute(
-                    captures.INSERT_CAPTURES,
-                    [captures.capture_row(run, capture, None, prior_seen_at, capture.reason)],
-                )
+                row = captures.capture_row(run, capture, None, prior_seen_at, capture.reason)
+                db.execute(captures.INSERT_CAPTURES, [row])
             run_log.record_outcome(db, run, capture, capture.outcome, capture.reason)
-            found = frontier.save_links(db, run, self._site, verdicts, found_on, capture.fetched_at)
-            places = frontier.register_sources(db, run, self._site, children, capture.fetched_at)
+            counts = frontier.save_links(db, run, self._site, decisions, found_on, at)
+            child_sources = frontier.register_sources(db, run, self._site, child_links, at)
             if capture.outcome is Outcome.FETCHED:
-                run_log.set_link_count(db, run, capture.page_id, len(verdicts))
-            return SourceSaved(found.new, found.known, found.refused, places)
+                run_log.set_link_count(db, run, capture.page_id, len(decisions))
+        return SourceSaved(counts.new, counts.known, counts.refused, child_sources)
 
     @_retrying
     def lease_due(self, run: int, limit: int) -> tuple[DueUrl, ...]:
-        """Up to `limit` story Pages that are due, newest first, leased to this Run."""
+        """Lease up to `limit` story pages that are due to this run, newest first."""
         now = datetime.now(UTC)
         with self.store.write() as db:
             return frontier.lease_due(db, run, self._site, now, now + LEASE_DURATION, limit)
@@ -171,28 +192,40 @@ class CrawlSession:
         run: int,
         capture: Capture,
         due_at: datetime | None,
-        verdict: LinkDecision | None = None,
+        redirect_decision: LinkDecision | None = None,
     ) -> Outcome:
-        """Keeps one visit to a story: `keep_all` of one."""
-        return self.save_captures(run, (FetchedPage(capture, due_at, verdict),))[0]
+        """Save one fetch of a story: see `save_captures`."""
+        return self.save_captures(run, (FetchedPage(capture, due_at, redirect_decision),))[0]
 
-    def save_captures(self, run: int, visited: Sequence[FetchedPage]) -> tuple[Outcome, ...]:
-        """Keeps visits to stories, all of them or none: their bytes, their Captures, the Pages' new state and their entries in
-        the ledger. Returns the outcomes as kept: see `visits.keep`."""
-        return self._save_compressed(run, visited, captures.compress_bodies(visited, self._compressor))
+    def save_captures(self, run: int, fetches: Sequence[FetchedPage]) -> tuple[Outcome, ...]:
+        """Save fetches of stories, all of them or none.
+
+        Saves their bytes, captures, the new states of the pages, and their entries in the ledger.
+
+        Returns:
+            The outcomes as saved: see `captures.save`.
+        """
+        bodies = captures.compress_bodies(fetches, self._compressor)
+        return self._save_compressed(run, fetches, bodies)
 
     @_retrying
     def _save_compressed(
-        self, run: int, visited: Sequence[FetchedPage], packs: Mapping[int, captures.CompressedBody]
+        self,
+        run: int,
+        fetches: Sequence[FetchedPage],
+        bodies: Mapping[int, captures.CompressedBody],
     ) -> tuple[Outcome, ...]:
         with self.store.write() as db:
-            return captures.save(db, run, self._site, visited, packs)
+            return captures.save(db, run, self._site, fetches, bodies)
 
     @_retrying
     def finish_run(
         self, run: int, status: str, detail: str = "", deferred: Reason = Reason.INTERRUPTED
     ) -> dict[str, int]:
-        """Ends a Run: what is still pending becomes DEFERRED for the given reason and stays due. Returns counts by outcome."""
+        """Close a run and return its counts by outcome.
+
+        What is still pending becomes DEFERRED for the reason `deferred`, and stays due.
+        """
         with self.store.write() as db:
             counts = run_log.close_run(db, run, status, detail, deferred)
         site_counts.refresh(self.store, self._site)
@@ -200,16 +233,20 @@ class CrawlSession:
         return counts
 
     def ensure_lock(self) -> None:
-        """Makes sure of the Site's lock. Raises AlreadyRunning where it was lost, and another process has it now."""
+        """Make sure that this session has the site's lock.
+
+        Raises:
+            AlreadyRunning: The lock was lost, and another process has it now.
+        """
         try:
             if self._lock is not None:
                 self._lock.ensure_held()
-        except AlreadyRunning as first:
-            raise AlreadyRunning(
-                run_log.running_message(self.store, self._site, "crawl", first.holder)
-            ) from None
+        except AlreadyRunning as running:
+            message = run_log.running_message(self.store, self._site, "crawl", running.holder)
+            raise AlreadyRunning(message) from None
 
     def close(self) -> None:
+        """Release the lock and close all connections."""
         self._release()
         self.store.close()
 
@@ -219,27 +256,36 @@ class CrawlSession:
             self._lock = None
 
 
+def _source_validators(capture: Capture, *, has_children: bool) -> dict[str, str]:
+    """Return the validators for the next fetch of a source.
+
+    An index of sitemaps is always fetched whole: a 304 would not name the children to fetch.
+    """
+    if has_children:
+        return {"etag": "", "last_modified": ""}
+    return captures.cache_validators(capture, has_body=True)
+
+
 def _last_matched_at(db: Connection, page_id: int) -> datetime | None:
     row = db.execute(select(PageRow.last_matched_at).where(PageRow.id == page_id)).one_or_none()
     if row is None:
         raise StoreError(f"page {page_id} is not in the archive any more")
-    seen: datetime | None = row.last_matched_at
-    return seen
+    last_matched_at: datetime | None = row.last_matched_at
+    return last_matched_at
 
 
-def _update_source_page(db: Connection, capture: Capture, changes: dict[str, str]) -> None:
-    """A Place's state after a visit."""
-    in_vain = capture.outcome in (Outcome.FAILED, Outcome.DEFERRED)
+def _update_source_page(db: Connection, capture: Capture, validators: Mapping[str, str]) -> None:
+    has_failed = capture.outcome in (Outcome.FAILED, Outcome.DEFERRED)
     db.execute(
         update(PageRow)
         .where(PageRow.id == capture.page_id)
         .values(
             due_at=None,
-            attempts=PageRow.attempts + 1 if in_vain else 0,
+            attempts=PageRow.attempts + 1 if has_failed else 0,
             lease_run=None,
             lease_until=None,
             outcome=capture.outcome,
             reason=capture.reason,
-            **changes,
+            **validators,
         )
     )
