@@ -175,7 +175,7 @@ def rules() -> str:
 
     lines = ["| Rule | Version | Removes |", "|---|---|---|"]
     for rule in RULES:
-        lines.append(f"| `{rule.name}` | {rule.version} | {_cell(rule.summary)} |")
+        lines.append(f"| `{rule.name}` | {rule.version} | {_cell(rule.description)} |")
     return "\n".join(lines) + "\n"
 
 
