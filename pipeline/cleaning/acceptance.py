@@ -1,66 +1,84 @@
-"""Whether what is left is an article: the outcome of an Extraction.
+"""Decide whether a cleaned page is an article.
 
-Promises a reason for each page that is none. A short story is a story; a page of links, a consent wall, what a paywall leaves,
-a "page not found", a page that only a browser could build and an empty page are not.
+A short story is an article. A page of links, a consent wall, what a paywall leaves of a story, a
+"page not found", a page that only a browser could build, and an empty page are not; each has its
+reason code.
 """
 
 from __future__ import annotations
 
-from pipeline.cleaning.rules.context import TextLine, RuleContext
+from pipeline.cleaning.rules.context import RuleContext, TextLine
 from pipeline.cleaning.rules.phrases import CONSENT, CONSENT_STEMS
-from pipeline.cleaning.soft_404s import is_soft_404, is_paywall_stub
+from pipeline.cleaning.soft_404s import is_paywall_stub, is_soft_404
 from pipeline.core.models import ExtractedPage, Outcome, Reason
 
-FEWEST_WORDS = 12
-LISTING_LINKED = 0.6  # share of a page's characters that are linked
+MIN_WORDS = 12
+LISTING_LINK_SHARE = 0.6  # of the characters of a page
 LISTING_LINES = 5
+LISTING_PROSE_LINES = 3  # from which a page of links tells a story, too
 WALL_WORDS = 250
-WALL_SHARE = 0.5
+WALL_SHARE = 0.5  # of the words that stand in lines about consent
+WALL_PHRASES = 3
 
-Verdict = tuple[Outcome, Reason]
+Assessment = tuple[Outcome, Reason]
 
 
-def assess_article(draft: ExtractedPage, reading: RuleContext, text: str) -> Verdict:
-    """Outcome and reason of a Draft after all rules."""
-    if draft.reason not in (Reason.NONE, Reason.NO_TEXT, Reason.SCRIPT_SHELL):
-        return Outcome.QUARANTINED, draft.reason
-    if is_soft_404(draft, reading):
-        return Outcome.NOT_ARTICLE, Reason.SOFT_404
-    if draft.reason is Reason.SCRIPT_SHELL:
-        return Outcome.NOT_ARTICLE, Reason.SCRIPT_SHELL
-    if not draft.blocks:
-        return Outcome.NOT_ARTICLE, Reason.NO_TEXT
-    if _is_listing(reading):
-        return Outcome.NOT_ARTICLE, Reason.LISTING
-    if _is_wall(reading.kept):
-        return Outcome.NOT_ARTICLE, Reason.CONSENT_WALL
-    if is_paywall_stub(draft, reading):
-        return Outcome.NOT_ARTICLE, Reason.PAYWALL_STUB
-    if not text:
-        return Outcome.NOT_ARTICLE, Reason.NO_TEXT
-    if reading.words < FEWEST_WORDS:
-        return Outcome.NOT_ARTICLE, Reason.TOO_SHORT
+def assess_article(extracted: ExtractedPage, context: RuleContext, text: str) -> Assessment:
+    """Return the outcome of a page after all rules, and its reason.
+
+    Args:
+        extracted: The page before the rules.
+        context: Its lines after all rules.
+        text: The lines that stay, joined.
+    """
+    if extracted.reason not in (Reason.NONE, Reason.NO_TEXT, Reason.SCRIPT_SHELL):
+        return Outcome.QUARANTINED, extracted.reason
+    reason = _reason_against(extracted, context, text)
+    if reason is not Reason.NONE:
+        return Outcome.NOT_ARTICLE, reason
     return Outcome.ARCHIVED, Reason.NONE
 
 
-def _is_listing(reading: RuleContext) -> bool:
-    """Most of the page is links, and what is not tells no story."""
-    size = sum(len(line.text) for line in reading.lines)
-    linked = sum(line.block.linked for line in reading.lines)
-    if len(reading.lines) < LISTING_LINES or linked < LISTING_LINKED * size:
+def _reason_against(extracted: ExtractedPage, context: RuleContext, text: str) -> Reason:
+    if is_soft_404(extracted, context):
+        return Reason.SOFT_404
+    if extracted.reason is Reason.SCRIPT_SHELL:
+        return Reason.SCRIPT_SHELL
+    if not extracted.blocks:
+        return Reason.NO_TEXT
+    if _is_listing(context):
+        return Reason.LISTING
+    if _is_consent_wall(context.kept):
+        return Reason.CONSENT_WALL
+    if is_paywall_stub(extracted, context):
+        return Reason.PAYWALL_STUB
+    if not text:
+        return Reason.NO_TEXT
+    if context.words < MIN_WORDS:
+        return Reason.TOO_SHORT
+    return Reason.NONE
+
+
+def _is_listing(context: RuleContext) -> bool:
+    """Tell whether most of the page is links, and the rest tells no story."""
+    size = sum(len(line.text) for line in context.lines)
+    linked = sum(line.block.linked for line in context.lines)
+    if len(context.lines) < LISTING_LINES or linked < LISTING_LINK_SHARE * size:
         return False
-    return sum(line.is_prose for line in reading.kept) < 3
+    return sum(line.is_prose for line in context.kept) < LISTING_PROSE_LINES
 
 
-def _is_wall(kept: tuple[TextLine, ...]) -> bool:
-    """Little text, and half of its lines speak of consent."""
+def _is_consent_wall(kept: tuple[TextLine, ...]) -> bool:
+    """Tell whether there is little text, and half of its words stand in lines about consent."""
     words = sum(line.words for line in kept)
     if not 0 < words <= WALL_WORDS:
         return False
     text = "\n".join(line.text for line in kept).lower()
     if not any(stem in text for stem in CONSENT_STEMS):
         return False
-    about = sum(line.words for line in kept if CONSENT.search(line.text))
-    return (
-        about >= WALL_SHARE * words and sum(len(CONSENT.findall(line.text)) for line in kept) >= 3
-    )
+    consent_words = phrases = 0
+    for line in kept:
+        if count := len(CONSENT.findall(line.text)):
+            consent_words += line.words
+            phrases += count
+    return consent_words >= WALL_SHARE * words and phrases >= WALL_PHRASES

@@ -1,8 +1,8 @@
-"""Draft → Extraction: which Blocks are the story, which are struck and why, and which metadata is believed.
+"""Apply the rules to an extracted page: which blocks are the story, and which are removed and why.
 
-Promises: pure, deterministic, never raises for what a Draft holds, well under a millisecond for a usual
-page. Nothing is deleted: kept and struck Blocks together are the Draft. What other pages hold comes in as
-Facts; what they are kept in is not known here.
+The functions are pure and deterministic, and take well under a millisecond for a usual page.
+Nothing is deleted: kept and removed blocks together are the extracted page. What other pages of
+the site show comes in as LineStats; where they are stored is not known here.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from pipeline.cleaning.acceptance import assess_article
-from pipeline.cleaning.boilerplate_keys import line_stats_digest
-from pipeline.cleaning.metadata_merge import merge_metadata, normalized_titles
+from pipeline.cleaning.boilerplate_keys import line_stats_digest, normalized_titles
+from pipeline.cleaning.metadata_merge import merge_metadata
 from pipeline.cleaning.rules.context import RuleContext, make_lines
 from pipeline.cleaning.rules.registry import RULES, Rule
 from pipeline.config.site import CleaningOptions
@@ -27,13 +27,13 @@ from pipeline.core.models import (
     RemovedBlock,
 )
 
-__all__ = ["RULES", "RuleContext", "Rule", "recipe_digest", "clean_document"]
+__all__ = ["RULES", "Rule", "RuleContext", "clean_document", "recipe_digest"]
 
-VERSION = 4  # of what stands outside the rules: choosing metadata, judging outcomes
+VERSION = 4  # of what is outside the rules: the choice of metadata and the outcome
 
 
 def clean_document(
-    page: ExtractedPage,
+    extracted: ExtractedPage,
     *,
     line_stats: Mapping[int, LineStats],
     announced: AnnouncedMetadata,
@@ -42,31 +42,51 @@ def clean_document(
     timezone: str,
     fetched_at: datetime,
 ) -> CleanResult:
-    """The Extraction of a Draft under today's rules."""
+    """Apply all rules to an extracted page, choose its metadata and decide its outcome.
+
+    Args:
+        extracted: The page as the extractors made it.
+        line_stats: What other pages of the site show, by line key.
+        announced: What feed or sitemap announced about the page.
+        cleaning: Options of the site: its own patterns, and the rules that it leaves out.
+        language_hint: The language of the site, for a page that declares none.
+        timezone: Name of the site's time zone, for dates that name none.
+        fetched_at: The time of the capture, which limits plausible dates.
+
+    Returns:
+        The result; no content of a page raises an error.
+    """
     metadata = merge_metadata(
-        page.metadata, announced, language_hint=language_hint, timezone=timezone, fetched_at=fetched_at
+        extracted.metadata,
+        announced,
+        language_hint=language_hint,
+        timezone=timezone,
+        fetched_at=fetched_at,
     )
-    reading = RuleContext(
-        lines=make_lines(page.blocks, line_stats),
+    context = RuleContext(
+        lines=make_lines(extracted.blocks, line_stats),
         title=metadata.title,
         normalized_titles=normalized_titles(metadata, announced),
         language=metadata.language,
         cleaning=cleaning,
         authors=metadata.authors,
     )
-    strikes: list[RemovedBlock] = []
+    removed: list[RemovedBlock] = []
     for rule in RULES:
         if rule.name in cleaning.without:
             continue
-        found = {index: why for index, why in rule.find(reading) if index not in reading.removed}
-        strikes += (RemovedBlock(index, rule.name, why) for index, why in found.items())
-        reading = reading.with_removed(dict.fromkeys(found, rule.name))
-    text = "\n".join(line.text for line in reading.kept)
-    outcome, reason = assess_article(page, reading, text)
+        reasons: dict[int, str] = {}  # by index; the last reason of a rule counts
+        for index, why in rule.find(context):
+            if index not in context.removed:
+                reasons[index] = why
+        removed += [RemovedBlock(index, rule.name, why) for index, why in reasons.items()]
+        context = context.with_removed(dict.fromkeys(reasons, rule.name))
+    text = "\n".join(line.text for line in context.kept)
+    outcome, reason = assess_article(extracted, context, text)
     return CleanResult(
-        recipe=Recipe(page.extractors, recipe_digest(cleaning, language_hint, timezone)),
+        recipe=Recipe(extracted.extractors, recipe_digest(cleaning, language_hint, timezone)),
         profile_digest=line_stats_digest(line_stats),
-        removed=tuple(sorted(strikes, key=lambda strike: strike.index)),
+        removed=tuple(sorted(removed, key=lambda block: block.index)),
         metadata=metadata,
         text=text,
         outcome=outcome,
@@ -76,7 +96,13 @@ def clean_document(
 
 @lru_cache(maxsize=1024)
 def recipe_digest(cleaning: CleaningOptions, language_hint: str = "", timezone: str = "UTC") -> str:
-    """The second half of a Recipe: rules in force with their versions, and what the Site's file says of its texts."""
+    """Return the second half of a recipe, which changes when a clean text may change.
+
+    Args:
+        cleaning: Options of the site.
+        language_hint: The language of the site.
+        timezone: Name of the site's time zone.
+    """
     rules = [f"{rule.name}={rule.version}" for rule in RULES if rule.name not in cleaning.without]
-    parts = [f"craft={VERSION}", *rules, repr(cleaning.remove), language_hint, timezone]
+    parts = [f"version={VERSION}", *rules, repr(cleaning.remove), language_hint, timezone]
     return blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()

@@ -1,7 +1,8 @@
-"""Metadata: what the page says, what feed and sitemap said, and what is plausible at the time of the visit.
+"""Choose metadata from what the page says, what feed or sitemap announced, and what is plausible.
 
-Promises no date beyond two days after the visit and none that nobody wrote. The page is believed before the feed, a second
-before a day, a declaration before a guess; where page and feed agree, the date is surer.
+The page comes before the feed, a time before a day, and a declaration before a guess. Where page
+and feed agree, the date has more confidence. No date is later than two days after the capture, and
+none is invented.
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipeline.cleaning.boilerplate_keys import SEPARATOR, titles_without_site_name, normalize_text
-from pipeline.core.local_times import utc_offset_minutes, resolve_local_times
+from pipeline.cleaning.boilerplate_keys import SEPARATOR
+from pipeline.core.local_times import resolve_local_times, utc_offset_minutes
 from pipeline.core.models import AnnouncedMetadata, DateConfidence, Metadata
 
-AHEAD = timedelta(days=2)
-AGREED = timedelta(hours=12)  # so far apart page and feed may be and mean one publication
-LONGEST_TITLE = 400
-NOTHING = Metadata()
-PUBLISHED = tuple(each.name for each in fields(Metadata) if each.name.startswith("published_"))
-MODIFIED = tuple(each.name for each in fields(Metadata) if each.name.startswith("modified_"))
+MAX_AHEAD = timedelta(days=2)  # of the capture
+SAME_PUBLICATION = timedelta(hours=12)  # page and feed may differ so much and mean the same
+HALF_DAY, HALF_ANY_DAY = timedelta(hours=12), timedelta(hours=26)  # with zones of up to 14 hours
+MAX_TITLE_LENGTH = 400
+MIN_ANNOUNCED_TITLE_LENGTH = 5  # of a title that can shorten the page's
+UNKNOWN = Metadata()
+FIELD_NAMES = [field.name for field in fields(Metadata)]
+PUBLISHED_FIELDS = [name for name in FIELD_NAMES if name.startswith("published_")]
+MODIFIED_FIELDS = [name for name in FIELD_NAMES if name.startswith("modified_")]
 
 
 def merge_metadata(
@@ -30,108 +34,128 @@ def merge_metadata(
     timezone: str,
     fetched_at: datetime,
 ) -> Metadata:
-    """The Metadata of a story from all candidates."""
-    latest = fetched_at + AHEAD
-    metadata = _plausible(resolve_local_times(declared, timezone), latest)
+    """Choose the metadata of a story from all candidates.
+
+    Args:
+        declared: What the page says.
+        announced: What feed or sitemap announced.
+        language_hint: The language of the site, for a page that declares none.
+        timezone: Name of the site's time zone, for dates that name none.
+        fetched_at: The time of the capture.
+
+    Returns:
+        The metadata, with the source of each chosen field.
+    """
+    latest = fetched_at + MAX_AHEAD
+    metadata = _without_impossible_dates(resolve_local_times(declared, timezone), latest)
     source = announced.source or "feed"
-    chosen = replace(
+    published_at = _plausible(announced.published_at, latest)
+    modified_at = _plausible(announced.modified_at, latest)
+    merged = replace(
         metadata,
         title=_title(metadata, announced),
         language=metadata.language or language_hint,
         tags=metadata.tags or announced.tags,
-        **_published(metadata, _until(announced.published_at, latest), source, timezone),
-        **_modified(metadata, _until(announced.modified_at, latest), source, timezone),
+        **_published_changes(metadata, published_at, source, timezone),
+        **_modified_changes(metadata, modified_at, source, timezone),
     )
-    return replace(chosen, sources=_sources(declared, chosen, source))
+    return replace(merged, sources=_sources(declared, merged, source))
 
 
-def _sources(declared: Metadata, chosen: Metadata, told: str) -> tuple[tuple[str, str], ...]:
-    """Where the fields came from, those that the page did not have included."""
-    others = {"title": told, "tags": told, "language": "site file"}
-    changed = {
-        name: source
-        for name, source in others.items()
-        if getattr(declared, name) != getattr(chosen, name)
-    }
-    if chosen.title and declared.title.strip().startswith(chosen.title):
-        changed.pop("title", None)  # it was cut
-    return tuple((dict(declared.sources) | changed).items())
+def _sources(
+    declared: Metadata, merged: Metadata, announced_source: str
+) -> tuple[tuple[str, str], ...]:
+    """Return the source of each field, also of those that the page does not have."""
+    sources = dict(declared.sources)
+    is_shortened = merged.title and declared.title.strip().startswith(merged.title)
+    if merged.title != declared.title and not is_shortened:
+        sources["title"] = announced_source
+    if merged.tags != declared.tags:
+        sources["tags"] = announced_source
+    if merged.language != declared.language:
+        sources["language"] = "site file"
+    return tuple(sources.items())
 
 
-def _published(
-    metadata: Metadata, notified_at: datetime | None, source: str, timezone: str
+def _published_changes(
+    metadata: Metadata, announced_at: datetime | None, source: str, timezone: str
 ) -> dict[str, Any]:
-    """What the feed or sitemap adds to the date of publication: the date, its time, or no more than its weight."""
-    at = metadata.published_at
-    if notified_at is None:
+    """Return the fields that an announced date of publication changes.
+
+    These are all fields of the date, or only its confidence, or none.
+    """
+    if announced_at is None:
         return {}
-    found: dict[str, Any] = {
-        "published_at": notified_at,
+    changes: dict[str, Any] = {
+        "published_at": announced_at,
         "published_source": source,
         "published_precision": "second",
+        "published_offset": utc_offset_minutes(timezone, announced_at),
     }
-    found["published_offset"] = utc_offset_minutes(timezone, notified_at)
-    guessed = metadata.published_source == "htmldate"
-    if (
-        at is None
-        or guessed
-        or (metadata.published_source == "url" and not _same_day(notified_at, at))
-    ):
-        return found | {"published_certainty": DateConfidence.MEDIUM, "published_day": None}
-    if metadata.published_precision == "day" and _same_day(notified_at, at):
-        return found | {
-            "published_certainty": DateConfidence.HIGH,
-            "published_day": metadata.published_day or at.date(),
-        }
-    if abs(notified_at - at) <= AGREED and metadata.published_confidence == DateConfidence.MEDIUM:
-        return {"published_certainty": DateConfidence.HIGH}
+    published_at = metadata.published_at
+    if published_at is None or metadata.published_source == "htmldate":
+        return changes | {"published_confidence": DateConfidence.MEDIUM, "published_day": None}
+    is_same_day = _is_same_day(announced_at, published_at)
+    if metadata.published_source == "url" and not is_same_day:
+        return changes | {"published_confidence": DateConfidence.MEDIUM, "published_day": None}
+    if metadata.published_precision == "day" and is_same_day:
+        changes["published_confidence"] = DateConfidence.HIGH
+        changes["published_day"] = metadata.published_day or published_at.date()
+        return changes
+    is_confirmed = abs(announced_at - published_at) <= SAME_PUBLICATION
+    if is_confirmed and metadata.published_confidence == DateConfidence.MEDIUM:
+        return {"published_confidence": DateConfidence.HIGH}
     return {}
 
 
-def _modified(
-    metadata: Metadata, notified_at: datetime | None, source: str, timezone: str
+def _modified_changes(
+    metadata: Metadata, announced_at: datetime | None, source: str, timezone: str
 ) -> dict[str, Any]:
-    if metadata.modified_at or notified_at is None:
+    if metadata.modified_at or announced_at is None:
         return {}
-    offset = utc_offset_minutes(timezone, notified_at)
     return {
-        "modified_at": notified_at, "modified_source": source, "modified_certainty": DateConfidence.MEDIUM, "modified_offset": offset,
-    }  # fmt: skip
+        "modified_at": announced_at,
+        "modified_source": source,
+        "modified_confidence": DateConfidence.MEDIUM,
+        "modified_offset": utc_offset_minutes(timezone, announced_at),
+    }
 
 
-def _plausible(metadata: Metadata, latest: datetime) -> Metadata:
-    """The same without dates that cannot be."""
-    wrong = PUBLISHED if _until(metadata.published_at, latest) is None else ()
-    wrong += MODIFIED if _until(metadata.modified_at, latest) is None else ()
-    return replace(metadata, **{name: getattr(NOTHING, name) for name in wrong})
+def _without_impossible_dates(metadata: Metadata, latest: datetime) -> Metadata:
+    names: list[str] = []
+    if _plausible(metadata.published_at, latest) is None:
+        names += PUBLISHED_FIELDS
+    if _plausible(metadata.modified_at, latest) is None:
+        names += MODIFIED_FIELDS
+    return replace(metadata, **{name: getattr(UNKNOWN, name) for name in names})
 
 
-def _until(moment: datetime | None, latest: datetime) -> datetime | None:
-    return moment.astimezone(UTC) if moment is not None and moment <= latest else None
+def _plausible(moment: datetime | None, latest: datetime) -> datetime | None:
+    if moment is None or moment > latest:
+        return None
+    return moment.astimezone(UTC)
 
 
-def _same_day(moment: datetime, day: datetime) -> bool:
-    """Whether a moment can lie on a day that was written without a zone."""
-    return abs(moment - (day + timedelta(hours=12))) <= timedelta(hours=26)
+def _is_same_day(moment: datetime, day: datetime) -> bool:
+    """Tell whether a moment can lie on a day that is written without a zone."""
+    return abs(moment - (day + HALF_DAY)) <= HALF_ANY_DAY
 
 
-def _title(metadata: Metadata, told: AnnouncedMetadata) -> str:
-    """The page's title; the feed's where the page has none, or where the page's is the feed's with a site's name behind it."""
-    page, fed = metadata.title.strip(), told.title.strip()
-    extended = (
-        len(fed) >= 5
-        and page.casefold().startswith(fed.casefold())
-        and SEPARATOR.match(page[len(fed) :])
-    )
-    return (fed if fed and (not page or extended) else page)[:LONGEST_TITLE]
+def _title(metadata: Metadata, announced: AnnouncedMetadata) -> str:
+    """Return the page's title, or the announced one.
+
+    The announced one comes first where the page has none, and where the page's title is the
+    announced one with a site's name after it.
+    """
+    page_title, announced_title = metadata.title.strip(), announced.title.strip()
+    if announced_title and (not page_title or _is_extended(page_title, announced_title)):
+        return announced_title[:MAX_TITLE_LENGTH]
+    return page_title[:MAX_TITLE_LENGTH]
 
 
-def normalized_titles(metadata: Metadata, told: AnnouncedMetadata) -> tuple[str, ...]:
-    """Folded spellings of a title, as it may stand at the head of its text."""
-    titles = [title for title in (metadata.title, told.title) if title]
-    spellings = [
-        normalize_text(variant)
-        for title in titles
-        for variant in (title, *titles_without_site_name(title, metadata.site_name))
-    ]
-    return tuple(dict.fromkeys(filter(None, spellings)))
+def _is_extended(page_title: str, announced_title: str) -> bool:
+    if len(announced_title) < MIN_ANNOUNCED_TITLE_LENGTH:
+        return False
+    if not page_title.casefold().startswith(announced_title.casefold()):
+        return False
+    return SEPARATOR.match(page_title[len(announced_title) :]) is not None

@@ -1,9 +1,11 @@
-"""How alike two texts are, from sketches of a few hundred bytes: the same story in several papers, also where one changed the
-headline, cut the end or added a paragraph.
+"""Measure how similar two texts are, from MinHash sketches of a few hundred bytes.
 
-Promises pure functions and sketches that are the same on every machine, which is proved rather than believed: VERSION holds a
-digest of the sketch of a known text, so that sketches made by a library that computes otherwise are told to be of another
-version. Which articles are compared, and what becomes of those that are alike, is left to `runs` and the store.
+This finds the same story in several papers, also where one changed the headline, cut the end or
+added a paragraph. The method is that of Broder, "On the resemblance and containment of documents"
+(1997), with keys for bands of slots (locality-sensitive hashing). Sketches are the same on every
+machine. SKETCH_VERSION proves it: it is a digest of the sketch of a known text, so sketches of a
+library that computes otherwise have another version. Which articles are compared, and what becomes
+of near-duplicates, is decided in `jobs` and `store`.
 """
 
 from __future__ import annotations
@@ -15,29 +17,34 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from operator import eq
 from sys import byteorder
-from typing import Final
+from typing import Final, NamedTuple
 
 from rensa import RMinHash
 
 from pipeline.core.models import MinHashSketch, SketchedArticle
 
-WORDS: Final = (
-    4  # of a run that is compared; with five, each corrected word costs more of the likeness
-)
-LETTERS: Final = 8  # of a run, in scripts that set no spaces between words
-MIN_WORDS: Final = 60  # of a text that takes part: below that, "the fire was put out, nobody was hurt" is half a story
-SLOTS: Final = 128  # of a sketch: the likeness is then right to about four points in a hundred
+SHINGLE_WORDS: Final = 4  # with five, each corrected word costs more similarity
+SHINGLE_LETTERS: Final = 8  # in scripts without spaces between words
+# Shorter texts take no part: "the fire was put out, nobody was hurt" would be half a story.
+MIN_TEXT_WORDS: Final = 60
+MIN_TEXT_LETTERS: Final = 2 * MIN_TEXT_WORDS  # in scripts without spaces
+SLOTS: Final = 128  # of a sketch: the resemblance is then correct to about 4 points in 100
 SEED: Final = 20240301
-BANDS: Final = 16  # keys under which a sketch is found: of texts that share half their runs 99 in a hundred share a key
+# Keys of a sketch. Of texts that share half their shingles, 99 in 100 pairs share a key.
+BANDS: Final = 16
 ROWS: Final = 2  # slots of a key
-MIN_CONTAINMENT: Final = 0.6  # of the shorter text: on real pages, all pairs of two sites above it told the same story in the same words
-LEAST: Final = 0.3  # of both texts together: a round-up of four notices is a copy of none
-SAME_SITE: Final = 0.9  # of both texts together: on real pages, what a site's stories had in common besides came to a third
-MAX_NUMBERS: Final = 32  # of a text that are kept: those with the smallest digests
-FEW: Final = 4  # different numbers, below which they say nothing
-SAME_NUMBERS: Final = 0.6  # of the text with fewer: a notice that comes every day has the same words around other numbers
+# Containment in the shorter text. On real pages, all pairs of two sites above it told the same
+# story in the same words.
+MIN_CONTAINMENT: Final = 0.6
+MIN_RESEMBLANCE: Final = 0.3  # of both texts: a round-up of four notices duplicates none of them
+# Resemblance within one site. On real pages, different stories of a site reached a third.
+MIN_SITE_RESEMBLANCE: Final = 0.9
+MAX_NUMBERS: Final = 32  # of a text, whose digests are stored: the smallest digests
+MIN_NUMBERS: Final = 4  # fewer different numbers prove nothing
+# Shared numbers, of the text with fewer: a daily notice has the same words around other numbers.
+MIN_SHARED_NUMBERS: Final = 0.6
 MAX_DAYS_APART: Final = 30  # between two copies: papers print a story within days
-UNSPACED = re.compile(
+UNSPACED_LETTER = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
 )
 WORD = re.compile(r"[^\W_]+")
@@ -45,138 +52,209 @@ NUMBER = re.compile(r"\d+")
 INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 
 
-def make_sketch(text: str) -> MinHashSketch | None:
-    """The sketch of a clean text; None for one that is too short to say anything."""
-    folded = _folded(text)
-    runs = _runs(folded)
-    if not runs:
+def make_sketch(text: str, seed: int = SEED) -> MinHashSketch | None:
+    """Make the sketch of a clean text.
+
+    Args:
+        text: The text.
+        seed: Of the hash functions; sketches of different seeds cannot be compared.
+
+    Returns:
+        The sketch, or None for a text that is too short.
+    """
+    normalized = _normalize(text)
+    shingles = _shingles(normalized)
+    if not shingles:
         return None
-    made = RMinHash(SLOTS, SEED)
-    made.update(runs)
-    slots = array("H", [slot & 0xFFFF for slot in made.digest()])
-    return MinHashSketch(len(set(runs)), _packed(slots), _packed(array("H", _numbers(folded))))
+    minhash = RMinHash(SLOTS, seed)
+    minhash.update(shingles)
+    slots = array("H", [slot & 0xFFFF for slot in minhash.digest()])
+    numbers = array("H", _number_digests(normalized))
+    return MinHashSketch(len(set(shingles)), _to_bytes(slots), _to_bytes(numbers))
 
 
-def _folded(text: str) -> str:
-    """A text without regard to case, width, and what papers spell in one way or the other."""
+def _normalize(text: str) -> str:
+    """Return a text without differences of case, width, and spellings of the same letter."""
     return INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold()).replace("ё", "е")
 
 
-def _runs(folded: str) -> list[str]:
-    """Runs of words, or of letters where words have no spaces between them; punctuation makes no difference."""
-    words = WORD.findall(folded)
-    if not folded.isascii() and len(UNSPACED.findall(folded)) * 3 > len(folded):
+def _shingles(normalized: str) -> list[str]:
+    """Return the runs of words of a text, or runs of letters in scripts without spaces.
+
+    Punctuation makes no difference.
+    """
+    words = WORD.findall(normalized)
+    if not normalized.isascii() and _is_unspaced(normalized):
         letters = "".join(words)
-        return (
-            [letters[n : n + LETTERS] for n in range(len(letters) - LETTERS + 1)]
-            if len(letters) >= 2 * MIN_WORDS
-            else []
-        )
-    return (
-        [" ".join(run) for run in zip(*(words[n:] for n in range(WORDS)), strict=False)]
-        if len(words) >= MIN_WORDS
-        else []
-    )
+        if len(letters) < MIN_TEXT_LETTERS:
+            return []
+        last = len(letters) - SHINGLE_LETTERS
+        return [letters[start : start + SHINGLE_LETTERS] for start in range(last + 1)]
+    if len(words) < MIN_TEXT_WORDS:
+        return []
+    shifted = [words[start:] for start in range(SHINGLE_WORDS)]
+    return list(map(" ".join, zip(*shifted, strict=False)))
 
 
-def _numbers(folded: str) -> list[int]:
-    """Digests of the different numbers of a text, the smallest ones, in order."""
-    digests = (
-        blake2b(number.encode(), digest_size=2).digest() for number in set(NUMBER.findall(folded))
-    )
-    return sorted({int.from_bytes(digest, "big") for digest in digests})[:MAX_NUMBERS]
+def _is_unspaced(normalized: str) -> bool:
+    return len(UNSPACED_LETTER.findall(normalized)) * 3 > len(normalized)
 
 
-def _packed(slots: array[int]) -> bytes:
+def _number_digests(normalized: str) -> list[int]:
+    """Return digests of the different numbers of a text: the smallest ones, in order."""
+    digests = set()
+    for number in set(NUMBER.findall(normalized)):
+        digest = blake2b(number.encode(), digest_size=2).digest()
+        digests.add(int.from_bytes(digest, "big"))
+    return sorted(digests)[:MAX_NUMBERS]
+
+
+def _to_bytes(slots: array[int]) -> bytes:
     if byteorder == "big":
         slots.byteswap()
     return slots.tobytes()
 
 
-def _unpacked(packed: bytes) -> array[int]:
-    slots = array("H", packed)
+def _from_bytes(encoded: bytes) -> array[int]:
+    slots = array("H", encoded)
     if byteorder == "big":
         slots.byteswap()
     return slots
 
 
-def band_keys(made: MinHashSketch, day: int) -> tuple[int, ...]:
-    """Keys of 52 bits, one of a band each: texts of one time that are alike are very likely to have one of them in common."""
-    return _keys(made, day // MAX_DAYS_APART)
+def band_keys(sketch: MinHashSketch, day: int) -> tuple[int, ...]:
+    """Return the keys of a sketch, 52 bits for each band.
+
+    Similar texts of one period very probably share a key.
+
+    Args:
+        sketch: The sketch of an article.
+        day: The article's day as an ordinal number.
+    """
+    return _period_keys(sketch, day // MAX_DAYS_APART)
 
 
-def candidate_band_keys(made: MinHashSketch, day: int) -> tuple[int, ...]:
-    """The keys under which all stand that can be alike: also those of the time before and of the time behind."""
-    return tuple(key for time in (-1, 0, 1) for key in _keys(made, day // MAX_DAYS_APART + time))
+def candidate_band_keys(sketch: MinHashSketch, day: int) -> tuple[int, ...]:
+    """Return the keys of all articles that can be similar: also of the periods before and after."""
+    period = day // MAX_DAYS_APART
+    keys: list[int] = []
+    for neighbour in (period - 1, period, period + 1):
+        keys += _period_keys(sketch, neighbour)
+    return tuple(keys)
 
 
-def _keys(made: MinHashSketch, time: int) -> tuple[int, ...]:
-    slots = _unpacked(made.minhash)
-    return tuple(
-        time << 36 | band << 32 | slots[ROWS * band] << 16 | slots[ROWS * band + 1]
-        for band in range(BANDS)
-    )
+def _period_keys(sketch: MinHashSketch, period: int) -> tuple[int, ...]:
+    slots = _from_bytes(sketch.minhash)
+    keys = []
+    for band in range(BANDS):
+        first, second = slots[ROWS * band], slots[ROWS * band + 1]
+        keys.append(period << 36 | band << 32 | first << 16 | second)
+    return tuple(keys)
 
 
 def resemblance(one: MinHashSketch, other: MinHashSketch) -> float:
-    """Share of all runs of two texts that stand in both, 0.0 to 1.0."""
-    same: int = sum(map(eq, _unpacked(one.minhash), _unpacked(other.minhash)))
+    """Return the share of all shingles of two texts that are in both, 0.0 to 1.0."""
+    same: int = sum(map(eq, _from_bytes(one.minhash), _from_bytes(other.minhash)))
     return same / SLOTS
 
 
 def containment(one: MinHashSketch, other: MinHashSketch) -> float:
-    """Share of the shorter text that stands in the other one, 0.0 to 1.0: a story that was cut is wholly in the long one."""
-    resembles = resemblance(one, other)
-    return round(
-        min(1.0, resembles / (1 + resembles) * (one.shingle_count + other.shingle_count) / min(one.shingle_count, other.shingle_count)),
-        2,
-    )
+    """Return the share of the shorter text that is in the other one, 0.0 to 1.0.
+
+    A story that was cut is wholly in the long one.
+    """
+    share = resemblance(one, other)
+    # With r = |A ∩ B| / |A ∪ B|, the common part |A ∩ B| is r / (1 + r) * (|A| + |B|).
+    common = share / (1 + share) * (one.shingle_count + other.shingle_count)
+    return round(min(1.0, common / min(one.shingle_count, other.shingle_count)), 2)
 
 
 def shared_numbers(one: MinHashSketch, other: MinHashSketch) -> float:
-    """Share of the numbers of the text with fewer that stand in the other one; 1.0 where there are too few to say."""
-    numbers = [_unpacked(each.number_digests) for each in (one, other)]
-    known = min(
-        each[-1] if len(each) == MAX_NUMBERS else 0xFFFF for each in numbers
-    )  # up to there both are whole
-    ours, theirs = ({number for number in each if number <= known} for each in numbers)
-    fewer = min(len(ours), len(theirs))
-    return len(ours & theirs) / fewer if fewer >= FEW else 1.0
+    """Return the share of the numbers of one text that are in the other, 0.0 to 1.0.
+
+    It refers to the text with fewer numbers, and is 1.0 where there are too few to prove anything.
+    """
+    own_numbers, other_numbers = _from_bytes(one.number_digests), _from_bytes(other.number_digests)
+    limit = min(_known_up_to(own_numbers), _known_up_to(other_numbers))
+    own = {number for number in own_numbers if number <= limit}
+    others = {number for number in other_numbers if number <= limit}
+    fewer = min(len(own), len(others))
+    if fewer < MIN_NUMBERS:
+        return 1.0
+    return len(own & others) / fewer
+
+
+def _known_up_to(numbers: array[int]) -> int:
+    """Return the digest up to which all numbers of a text are stored."""
+    return numbers[-1] if len(numbers) == MAX_NUMBERS else 0xFFFF
 
 
 def near_duplicate_score(one: SketchedArticle, other: SketchedArticle) -> float:
-    """How much two Articles share where they are near-copies, else 0.0. Of one Site they have to be nearly the same."""
+    """Return the containment of two articles where they are near-duplicates, else 0.0.
+
+    Articles of one site have to be nearly the same.
+    """
     if abs(one.day - other.day) > MAX_DAYS_APART or one.page_id == other.page_id:
         return 0.0
-    resembles = resemblance(one.sketch, other.sketch)
-    if resembles < (SAME_SITE if one.site == other.site else LEAST):
+    minimum = MIN_SITE_RESEMBLANCE if one.site == other.site else MIN_RESEMBLANCE
+    if resemblance(one.sketch, other.sketch) < minimum:
         return 0.0
     share = containment(one.sketch, other.sketch)
-    return (
-        share if share >= MIN_CONTAINMENT and shared_numbers(one.sketch, other.sketch) >= SAME_NUMBERS else 0.0
-    )
+    if share < MIN_CONTAINMENT or shared_numbers(one.sketch, other.sketch) < MIN_SHARED_NUMBERS:
+        return 0.0
+    return share
+
+
+class LeaderMatch(NamedTuple):
+    """The leader that an article follows, and their similarity."""
+
+    article: SketchedArticle
+    similarity: float
 
 
 def best_leader(
-    page: SketchedArticle, near: Sequence[SketchedArticle]
-) -> tuple[SketchedArticle, float] | None:
-    """Whom an Article follows: of the heads before it the one that it shares most with, the first of equal ones; None where it
-    is a head itself. That depends on what is there, and not on what came when."""
-    heads = [
-        (each, near_duplicate_score(page, each))
-        for each in near
-        if each.group_leader_id is None and each.page_id < page.page_id
-    ]
-    found = max(heads, key=lambda each: (each[1], -each[0].page_id), default=None)
-    return found if found is not None and found[1] else None
+    article: SketchedArticle, candidates: Sequence[SketchedArticle]
+) -> LeaderMatch | None:
+    """Choose the leader that an article follows.
+
+    It is the earlier leader that shares most with the article, of equal ones the first. So the
+    choice depends on the articles, and not on the order in which they came.
+
+    Args:
+        article: The article.
+        candidates: Articles that may be near-duplicates of it.
+
+    Returns:
+        The leader and the similarity, or None where the article is a leader itself.
+    """
+    best: LeaderMatch | None = None
+    for candidate in candidates:
+        if candidate.group_leader_id is not None or candidate.page_id >= article.page_id:
+            continue
+        score = near_duplicate_score(article, candidate)
+        if not score:
+            continue
+        if best is None or (score, -candidate.page_id) > (best.similarity, -best.article.page_id):
+            best = LeaderMatch(candidate, score)
+    return best
 
 
-def _version() -> str:
-    """Of sketches: another number of slots, another way to cut a text into runs, or a library that computes otherwise make
-    another one."""
-    probe = make_sketch(" ".join(f"Wörter {n} слово ҷаҳон" for n in range(MIN_WORDS)))
-    assert probe is not None
-    return blake2b(repr((probe, band_keys(probe, 0))).encode(), digest_size=8).hexdigest()
+def sketch_version(seed: int = SEED) -> str:
+    """Return a digest of all that decides what a sketch is.
+
+    Another number of slots, another cut of a text into shingles, or a library that computes
+    otherwise changes it.
+    """
+    words = " ".join(f"Wörter {n} слово ҷаҳон" for n in range(MIN_TEXT_WORDS))
+    sketch = make_sketch(words, seed)
+    assert sketch is not None
+    # These names are those of the first version: they stay, because archives store the digest.
+    fields = (
+        f"Sketch(runs={sketch.shingle_count!r}, slots={sketch.minhash!r}, "
+        f"numbers={sketch.number_digests!r})"
+    )
+    probe = f"({fields}, {band_keys(sketch, 0)!r})"
+    return blake2b(probe.encode(), digest_size=8).hexdigest()
 
 
-SKETCH_VERSION: Final = _version()
+SKETCH_VERSION: Final = sketch_version()

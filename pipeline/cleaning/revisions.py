@@ -1,7 +1,7 @@
-"""Sightings of a Page's clean texts in time → its Revisions.
+"""Build the revisions of a page from its clean texts over time.
 
-Promises a pure function that can be run again over the whole history at any time: a Revision is never patched, it is folded
-anew, so that better rules also mend the past and a boilerplate that changed every night leaves no Revisions behind.
+The functions are pure and run over the whole history each time: a revision is never patched. So
+better rules also correct the past, and boilerplate that changes every night leaves no revisions.
 """
 
 from __future__ import annotations
@@ -12,55 +12,67 @@ from dataclasses import replace
 from pipeline.core.models import Observation, Outcome, PreviousArticle, Reason, Revision
 
 
-def build_revisions(sightings: Sequence[Observation]) -> tuple[Revision, ...]:
-    """Revisions of a Page from its Sightings in order of time, oldest first, numbered from 1.
+def build_revisions(observations: Sequence[Observation]) -> tuple[Revision, ...]:
+    """Build the revisions of a page.
 
-    A Sighting that is no article (a consent wall, an error page for one night) neither ends a Revision nor makes one: what was
-    archived stays.
+    An observation that is no article (a consent wall, an error page for one night) neither ends a
+    revision nor makes one: what was archived stays.
+
+    Args:
+        observations: The clean texts of the page in order of time, the oldest first.
+
+    Returns:
+        The revisions, numbered from 1.
     """
     revisions: list[Revision] = []
-    for sighting in sightings:
-        made = sighting.result
-        if made.outcome is not Outcome.ARCHIVED:
+    for observation in observations:
+        result = observation.result
+        if result.outcome is not Outcome.ARCHIVED:
             continue
-        if revisions and revisions[-1].text == made.text:
-            revisions[-1] = _longer(revisions[-1], sighting)
+        if revisions and revisions[-1].text == result.text:
+            revisions[-1] = _extend(revisions[-1], observation)
         else:
-            revisions.append(_new(len(revisions) + 1, sighting))
+            revisions.append(_new_revision(len(revisions) + 1, observation))
     return tuple(revisions)
 
 
-def _new(number: int, sighting: Observation) -> Revision:
-    made = sighting.result
+def _new_revision(number: int, observation: Observation) -> Revision:
     return Revision(
         number=number,
-        title=made.metadata.title,
-        text=made.text,
-        payload_id=sighting.payload_id,
-        first_seen_at=sighting.first_seen_at,
-        last_seen_at=sighting.last_seen_at,
+        title=observation.result.metadata.title,
+        text=observation.result.text,
+        payload_id=observation.payload_id,
+        first_seen_at=observation.first_seen_at,
+        last_seen_at=observation.last_seen_at,
     )
 
 
-def _longer(revision: Revision, sighting: Observation) -> Revision:
-    """The same text met once more: the newest bytes speak for it."""
+def _extend(revision: Revision, observation: Observation) -> Revision:
+    """Extend a revision whose text was seen again; title and payload come from the newest bytes."""
     return replace(
         revision,
-        title=sighting.result.metadata.title,
-        payload_id=sighting.payload_id,
-        last_seen_at=max(revision.last_seen_at, sighting.last_seen_at),
+        title=observation.result.metadata.title,
+        payload_id=observation.payload_id,
+        last_seen_at=max(revision.last_seen_at, observation.last_seen_at),
     )
 
 
-def classify_outcome(before: PreviousArticle | None, newest: Observation) -> tuple[Outcome, Reason]:
-    """How cleaning ended for a Page whose Article was `before`: by its newest Payload."""
-    made = newest.result
-    if made.outcome is not Outcome.ARCHIVED:
-        return made.outcome, made.reason
-    if before is None:
+def classify_outcome(
+    previous: PreviousArticle | None, newest: Observation
+) -> tuple[Outcome, Reason]:
+    """Return how a cleaning ends for a page, by its newest payload.
+
+    Args:
+        previous: The article before this cleaning; None where there was none.
+        newest: The newest observation of the page.
+    """
+    result = newest.result
+    if result.outcome is not Outcome.ARCHIVED:
+        return result.outcome, result.reason
+    if previous is None:
         return Outcome.ARCHIVED, Reason.NEW
-    if before.text_digest == made.text_digest:
+    if previous.text_digest == result.text_digest:
         return Outcome.UNCHANGED, Reason.SAME_TEXT
-    if before.payload_id != newest.payload_id:
+    if previous.payload_id != newest.payload_id:
         return Outcome.REVISED, Reason.CHANGED
     return Outcome.RECLEANED, Reason.CHANGED

@@ -1,14 +1,14 @@
-"""What a Rule is given: the lines of a Draft with all that is known of them, and which are struck so far.
+"""What a rule is given: the lines of a page with all that is known of them, and what is removed.
 
-Promises frozen values, and that everything dear (folding, counting) is worked out once for all rules.
+The values are frozen. Everything costly (normalizing, counting) is computed once for all rules.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -16,91 +16,120 @@ from pipeline.cleaning.boilerplate_keys import normalize_line
 from pipeline.config.site import CleaningOptions
 from pipeline.core.models import Block, BlockKind, LineStats
 
-NOTHING = LineStats()
-ENDS = re.compile(r"[.!?…。！？।؟۔]['\"”’»›」』)\]*]*$")
-SENTENCE = re.compile(r"[.!?…。！？।؟۔]['\"”’»›」』)\]]*(?=\s|$)")
+NO_STATS = LineStats()
+SENTENCE_END = re.compile(r"[.!?…。！？।؟۔]['\"”’»›」』)\]*]*$")
+WORD = re.compile(r"\w+")
+MAX_PROSE_LINK_SHARE = 0.6
+MIN_PROSE_WORDS, MIN_SENTENCE_WORDS = 30, 8
+
+Removals = Iterator[tuple[int, str]]  # index of a line, and the reason in words
 
 
 class TextLine(NamedTuple):
-    """One Block with what rules ask of it: a tuple, since nothing else is made as often."""
+    """One block with all that rules need of it. A tuple: nothing else is created as often."""
 
-    index: int  # type: ignore[assignment]  # of the Block; nobody asks this tuple where a value stands in it
+    index: int  # type: ignore[assignment]  # of the block; it hides the method of tuples
     block: Block
     stats: LineStats
     normalized: str
     words: int
     text: str
     kind: BlockKind
-    link_share: float  # of the text that is linked
-    ends_sentence: bool  # as a sentence does
-    is_prose: bool  # the story being told: a sentence of some length that is no link
+    link_share: float  # of the text
+    ends_sentence: bool
+    is_prose: bool  # the story: a sentence of some length that is no link
 
 
 @dataclass(frozen=True)
 class RuleContext:
-    """A Draft as the rules see it."""
+    """A page as the rules see it.
+
+    Attributes:
+        lines: All lines, in reading order.
+        title: The title of the story.
+        normalized_titles: All spellings of the title, normalized.
+        language: The language of the story.
+        cleaning: The options of the site.
+        authors: The names of the authors.
+        removed: Indexes of the lines that rules have removed so far.
+        rule_by_index: The rule that removed a line: evidence for the lines around it.
+    """
 
     lines: tuple[TextLine, ...]
     title: str
-    normalized_titles: tuple[str, ...]  # folded spellings of the title
+    normalized_titles: tuple[str, ...]
     language: str
     cleaning: CleaningOptions
     authors: tuple[str, ...] = ()
     removed: frozenset[int] = frozenset()
-    rule_by_index: Mapping[int, str] | None = (
-        None  # rule that struck an index: evidence for the lines around it
-    )
+    rule_by_index: Mapping[int, str] = field(default_factory=dict)
 
     @cached_property
     def kept(self) -> tuple[TextLine, ...]:
-        """The lines that are not struck so far."""
+        """Return the lines that no rule has removed so far."""
         return tuple(line for line in self.lines if line.index not in self.removed)
 
     @cached_property
     def words(self) -> int:
-        """Words of the lines that are kept so far."""
+        """Return the number of words of the kept lines."""
         return sum(line.words for line in self.kept)
 
     @cached_property
     def last_prose(self) -> int:
-        """Index of the last line that tells the story; -1 where none does."""
-        return max((line.index for line in self.kept if line.is_prose), default=-1)
+        """Return the index of the last kept line of prose; -1 where there is none."""
+        for line in reversed(self.kept):
+            if line.is_prose:
+                return line.index
+        return -1
 
     def rule_of(self, index: int) -> str:
-        """The rule that struck a line; "" for a line that is kept."""
-        return (self.rule_by_index or {}).get(index, "")
+        """Return the name of the rule that removed a line; "" for a line that is kept."""
+        return self.rule_by_index.get(index, "")
 
-    def with_removed(self, strikes: Mapping[int, str]) -> RuleContext:
-        """The same with more lines struck."""
-        if not strikes:
+    def with_removed(self, rule_by_index: Mapping[int, str]) -> RuleContext:
+        """Return the same page with more lines removed."""
+        if not rule_by_index:
             return self
         return replace(
-            self, removed=self.removed | strikes.keys(), rule_by_index={**(self.rule_by_index or {}), **strikes}
+            self,
+            removed=self.removed | rule_by_index.keys(),
+            rule_by_index={**self.rule_by_index, **rule_by_index},
         )
 
 
-def make_lines(blocks: Iterable[Block], facts: Mapping[int, LineStats]) -> tuple[TextLine, ...]:
-    """The lines of some Blocks, each with its Fact."""
-    return tuple(_line(index, block, facts) for index, block in enumerate(blocks))
+def make_lines(
+    blocks: Iterable[Block], line_stats: Mapping[int, LineStats]
+) -> tuple[TextLine, ...]:
+    """Return the lines of some blocks.
+
+    Args:
+        blocks: The blocks of a page.
+        line_stats: What other pages of the site show, by line key.
+    """
+    return tuple(_make_line(index, block, line_stats) for index, block in enumerate(blocks))
 
 
-def _line(index: int, block: Block, facts: Mapping[int, LineStats]) -> TextLine:
-    text, kind, share = block.text, block.kind, block.link_share
-    words, folded, key = normalize_line(text)
-    ends = _ends(text)
+def _make_line(index: int, block: Block, line_stats: Mapping[int, LineStats]) -> TextLine:
+    text, kind, link_share = block.text, block.kind, block.link_share
+    words, normalized, key = normalize_line(text)
+    ends_sentence = _ends_sentence(text)
     is_prose = (
-        share <= 0.6 and kind is not BlockKind.HEADING and (words >= 30 or (words >= 8 and ends))
+        link_share <= MAX_PROSE_LINK_SHARE
+        and kind is not BlockKind.HEADING
+        and (words >= MIN_PROSE_WORDS or (words >= MIN_SENTENCE_WORDS and ends_sentence))
     )
-    fact = facts.get(key, NOTHING) if folded else NOTHING
-    return TextLine(index, block, fact, folded, words, text, kind, share, ends, is_prose)
+    stats = line_stats.get(key, NO_STATS) if normalized else NO_STATS
+    return TextLine(
+        index, block, stats, normalized, words, text, kind, link_share, ends_sentence, is_prose
+    )
 
 
-def _ends(text: str) -> bool:
-    """Whether a line ends as a sentence does. Most that do not end in a letter."""
-    return not text[-1:].isalnum() and ENDS.search(text[-12:]) is not None
+def _ends_sentence(text: str) -> bool:
+    # Most lines that end no sentence end in a letter, which costs no search.
+    return not text[-1:].isalnum() and SENTENCE_END.search(text[-12:]) is not None
 
 
 @lru_cache(maxsize=256)
 def plain_words(text: str) -> str:
-    """Letters and digits of a text in lower case, for comparing wordings."""
-    return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
+    """Return the words of a text in lower case, without punctuation, to compare wordings."""
+    return " ".join(WORD.findall(unicodedata.normalize("NFKC", text).casefold()))

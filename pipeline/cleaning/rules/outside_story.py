@@ -1,76 +1,89 @@
-"""The rule about what stands outside the story, by the chance that the page itself gives each line.
+"""The rule about lines outside the story, by the probability that the page gives each line.
 
-Promises to strike no line that the page marks or declares as its summary, none of a fair chance that stands in a list which the
-story announces, or in the midst of the story in the same place as the lines around it, and to believe the base extractor
-where most of what it chose would go: two voices that disagree about a whole page are no evidence against it.
+It removes no line that the page marks or declares as its summary. It removes no line of a fair
+probability in a list that the story announces, or in mid-story in the same element as the lines
+around it. Where most of what trafilatura took would go, trafilatura is right: two methods that
+disagree about a whole page are no evidence against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from pipeline.cleaning.rules.context import TextLine, RuleContext
-from pipeline.cleaning.rules.single_lines import announces
+from pipeline.cleaning.rules.context import Removals, RuleContext, TextLine
+from pipeline.cleaning.rules.single_lines import announces_list
 from pipeline.core.models import STORY_THRESHOLD, BlockKind
 
-FAIR = 0.2  # chance that is enough for a line with something else in its favour
-VOICES = {True: "; the extractor took it", False: "; the extractor left it out", None: ""}
-ADRIFT = 0.6  # share of the words that the extractor chose, under which the chances are in doubt
+FAIR_PROBABILITY = 0.2  # enough for a line with something else in its favour
+# A smaller share of trafilatura's words that stays makes the probabilities doubtful.
+MIN_AGREEMENT = 0.6
+EXTRACTOR_NOTES = {True: "; the extractor took it", False: "; the extractor left it out", None: ""}
 
 
-def outside_story(reading: RuleContext) -> Iterator[tuple[int, str]]:
-    """Lines that look no more like the story than the rest of the page does."""
-    enough = _enough(reading.kept)
-    following = iter([line for line in reading.kept if _is_story(line)])
-    before, after = None, next(following, None)  # the last line of the story, and its next one
-    announced = False
-    for line in reading.kept:
+def outside_story(context: RuleContext) -> Removals:
+    """Find lines that look no more like the story than the rest of the page does."""
+    minimum = _minimum_for_extractor_lines(context.kept)
+    story = iter([line for line in context.kept if _is_story(line)])
+    before, after = None, next(story, None)  # the story lines around the current one
+    is_announced = False
+    for line in context.kept:
         if line is after:
-            before, after = line, next(following, None)
-            announced = announces(line) or (announced and line.kind is BlockKind.ITEM)
+            before, after = line, next(story, None)
+            is_list_item = line.kind is BlockKind.ITEM
+            is_announced = announces_list(line) or (is_announced and is_list_item)
             continue
-        announced = announced and line.kind is BlockKind.ITEM
-        fair = line.block.story_probability >= FAIR and (
-            announced or _is_among(line, before, after)
-        )
-        if not fair and not (
-            line.block.kept_by_trafilatura and line.block.story_probability >= enough
-        ):
-            yield line.index, _evidence(line)
+        is_announced = is_announced and line.kind is BlockKind.ITEM
+        probability = line.block.story_probability
+        is_fair = probability >= FAIR_PROBABILITY
+        if is_fair and (is_announced or _is_among_story(line, before, after)):
+            continue
+        if line.block.kept_by_trafilatura and probability >= minimum:
+            continue
+        yield line.index, _evidence(line)
 
 
 def _is_story(line: TextLine) -> bool:
     block = line.block
-    return block.story_probability >= STORY_THRESHOLD or (
-        block.is_summary and block.kind is not BlockKind.CAPTION
-    )
+    if block.story_probability >= STORY_THRESHOLD:
+        return True
+    return block.is_summary and block.kind is not BlockKind.CAPTION
 
 
-def _enough(kept: tuple[TextLine, ...]) -> float:
-    """The chance that is enough for a line which the extractor chose: less where most of what it chose would go, none where
-    nothing would be left of a page in which it found sentences."""
-    chosen = [line for line in kept if line.block.kept_by_trafilatura]
-    stays = sum(line.words for line in kept if _is_story(line))
-    if not stays and any(line.is_prose for line in chosen):
+def _minimum_for_extractor_lines(kept: tuple[TextLine, ...]) -> float:
+    """Return the probability that is enough for a line that trafilatura took.
+
+    It is lower where most of these lines would go. It is 0 where nothing would be left of a page in
+    which trafilatura found sentences.
+    """
+    has_story = has_prose = False
+    taken_words = story_words = 0
+    for line in kept:
+        is_story = _is_story(line)
+        has_story = has_story or (is_story and line.words > 0)
+        if line.block.kept_by_trafilatura:
+            has_prose = has_prose or line.is_prose
+            taken_words += line.words
+            story_words += line.words if is_story else 0
+    if not has_story and has_prose:
         return 0.0
-    stays = sum(line.words for line in chosen if _is_story(line))
-    return FAIR if stays < ADRIFT * sum(line.words for line in chosen) else STORY_THRESHOLD
+    return FAIR_PROBABILITY if story_words < MIN_AGREEMENT * taken_words else STORY_THRESHOLD
 
 
-def _is_among(line: TextLine, before: TextLine | None, after: TextLine | None) -> bool:
-    """Whether a line stands where the lines of the story stand that are around it, or is a heading above such a line."""
+def _is_among_story(line: TextLine, before: TextLine | None, after: TextLine | None) -> bool:
+    """Tell whether a line stands in the same element as the story lines before and after it.
+
+    A heading only has to stand in the element of the line after it.
+    """
     if before is None or after is None:
         return False
     if line.kind is BlockKind.HEADING:
-        return _around(line) == _around(after)
+        return _outer_element(line) == _outer_element(after)
     return before.block.element_path == line.block.element_path == after.block.element_path
 
 
-def _around(line: TextLine) -> str:
-    """The element around that of a line."""
+def _outer_element(line: TextLine) -> str:
     return line.block.element_path.partition(" > ")[0]
 
 
 def _evidence(line: TextLine) -> str:
-    chance = f"{round(100 * line.block.story_probability)} % likely to be of the story, by its place and shape"
-    return chance + VOICES[line.block.kept_by_trafilatura]
+    percent = round(100 * line.block.story_probability)
+    note = EXTRACTOR_NOTES[line.block.kept_by_trafilatura]
+    return f"{percent} % likely to be of the story, by its place and shape{note}"

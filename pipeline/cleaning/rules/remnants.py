@@ -1,53 +1,52 @@
-"""Rules about what is left over in a text when the rest of it is gone: copies cut short, headings over nothing, unread markup.
+"""Rules about remnants of other texts: truncated copies, headings over nothing, unread markup.
 
-Promises to strike nothing that tells anything which the text does not tell elsewhere.
+They remove nothing that tells what the rest of the text does not tell.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from pipeline.cleaning.rules.context import RuleContext
-from pipeline.cleaning.rules.single_lines import announces
+from pipeline.cleaning.rules.context import Removals, RuleContext, TextLine
+from pipeline.cleaning.rules.single_lines import announces_list
 from pipeline.core.models import BlockKind
 
-SHORTEST = 20  # characters of a beginning that is no accident
-CUT = re.compile(r"\s*(?:\.\.\.|…|\[…\]|\[\.\.\.\])\s*$")
+MIN_BEGINNING = 20  # characters of a beginning that two lines do not share by accident
+ELLIPSIS_ENDINGS = ("...", "…", "]")
+ELLIPSIS = re.compile(r"\s*(?:\.\.\.|…|\[…\]|\[\.\.\.\])\s*$")
 MARKUP = re.compile(r"\[/?[a-z][\w-]*(?:\s+[\w-]+\s*=\s*[^\]]*)\].*|\[/[a-z][\w-]*\]", re.I)
 
-Found = Iterator[tuple[int, str]]
 
-
-def truncated_teaser(reading: RuleContext) -> Found:
-    """The beginning of another line of the page, cut short: the story's own teaser."""
-    cut = [
-        (line, CUT.sub("", line.text))
-        for line in reading.kept
-        if line.text.endswith(("...", "…", "]"))
-    ]
-    for line, beginning in cut:
-        others = (other.text for other in reading.kept if other.index != line.index)
-        if SHORTEST <= len(beginning) < len(line.text) and any(
-            text.startswith(beginning) for text in others
-        ):
+def truncated_teaser(context: RuleContext) -> Removals:
+    """Find the beginning of another line of the page, cut short: the story's own teaser."""
+    for line in context.kept:
+        if not line.text.endswith(ELLIPSIS_ENDINGS):
+            continue
+        beginning = ELLIPSIS.sub("", line.text)
+        is_cut = MIN_BEGINNING <= len(beginning) < len(line.text)
+        if is_cut and _begins_other_line(beginning, line, context):
             yield line.index, "is the beginning of another line, cut short"
 
 
-def last_heading(reading: RuleContext) -> Found:
-    """Headings at the end, with nothing below them."""
-    for line in reversed(reading.kept):
-        if line.kind is not BlockKind.HEADING or line.ends_sentence or announces(line):
+def _begins_other_line(beginning: str, line: TextLine, context: RuleContext) -> bool:
+    for other in context.kept:
+        if other.index != line.index and other.text.startswith(beginning):
+            return True
+    return False
+
+
+def last_heading(context: RuleContext) -> Removals:
+    """Find headings at the end, with nothing below them."""
+    for line in reversed(context.kept):
+        if line.kind is not BlockKind.HEADING or line.ends_sentence or announces_list(line):
             return
         yield line.index, "is a heading with nothing below it"
 
 
-def markup(reading: RuleContext) -> Found:
-    """Codes in brackets that the site's software should have turned into something."""
-    for line in reading.kept:
-        if (
-            line.text.startswith("[")
-            and line.kind is not BlockKind.CODE
-            and MARKUP.fullmatch(line.text)
-        ):
+def markup(context: RuleContext) -> Removals:
+    """Find codes in brackets that the site's software should have replaced."""
+    for line in context.kept:
+        if not line.text.startswith("[") or line.kind is BlockKind.CODE:
+            continue
+        if MARKUP.fullmatch(line.text):
             yield line.index, "is a code that the site's software left as it was"

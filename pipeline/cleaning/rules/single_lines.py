@@ -1,23 +1,22 @@
-"""Rules that judge a line by itself: the site's patterns, prompts, "more" lines, lines that are only a link.
+"""Rules that judge a line by its own text: site patterns, prompts, "more" lines, links, credits.
 
-Promises that none of them looks at what other pages hold.
+None of them uses what other pages show.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import zip_longest
 
-from pipeline.cleaning.rules.context import TextLine, RuleContext
+from pipeline.cleaning.rules.context import Removals, RuleContext, TextLine
 from pipeline.cleaning.rules.phrases import (
     CREDIT,
     CREDIT_MARKS,
     HASHTAGS,
     LEAD_LINE,
     MORE_LINE,
-    PROMPT_BEHIND,
+    PROMPT_AFTER_WORDS,
     PROMPT_ENDINGS,
     PROMPT_LINE,
     TAGS_LINE,
@@ -25,79 +24,83 @@ from pipeline.cleaning.rules.phrases import (
 from pipeline.config.regex_safety import LONGEST
 from pipeline.core.models import BlockKind
 
-LONGEST_MORE, LONGEST_PROMPT, LONGEST_LEAD, LONGEST_TAGS, LONGEST_CAPTION = (
-    10,
-    32,
-    30,
-    30,
-    40,
-)  # words
-ALL_LINK = 0.9
+MAX_MORE_WORDS = 10
+MAX_PROMPT_WORDS = 32
+MAX_LEAD_WORDS = 30
+MAX_TAG_WORDS = 30
+MAX_CAPTION_WORDS = 40
+MIN_LINK_SHARE = 0.9  # of a line that is nothing but a link
+MIN_LEAD_LINK_SHARE = 0.3
+MAX_ANNOUNCEMENT_LINK_SHARE = 0.5
+LIST_ANNOUNCEMENTS = (":", "：", ":-", ":—")
 ADDRESS = re.compile(r"https?://|www\.|\S@\S")
-UNJUDGED = {BlockKind.TABLE, BlockKind.CODE}
-
-Found = Iterator[tuple[int, str]]
+EXEMPT_KINDS = {BlockKind.TABLE, BlockKind.CODE}
 
 
-def site_pattern(reading: RuleContext) -> Found:
-    """Lines that a pattern of the site's own matches whole."""
-    for pattern in reading.cleaning.remove:
-        matcher = _compiled(pattern)
-        for line in reading.kept:
-            if len(line.text) <= LONGEST and matcher.fullmatch(line.text):
+def site_pattern(context: RuleContext) -> Removals:
+    """Find lines that a pattern of the site's file matches whole."""
+    for pattern in context.cleaning.remove:
+        compiled = _compile(pattern)
+        for line in context.kept:
+            if len(line.text) <= LONGEST and compiled.fullmatch(line.text):
                 yield line.index, f"the site's pattern {pattern!r} matches it"
 
 
 @lru_cache(maxsize=512)
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def prompt(reading: RuleContext) -> Found:
-    """Requests to the reader."""
-    for line in reading.kept:
-        if line.words <= LONGEST_PROMPT and line.kind not in UNJUDGED and _asks(line.normalized):
+def prompt(context: RuleContext) -> Removals:
+    """Find requests to the reader: to log in, subscribe, follow, share, comment."""
+    for line in context.kept:
+        if line.words > MAX_PROMPT_WORDS or line.kind in EXEMPT_KINDS:
+            continue
+        if _is_prompt(line.normalized):
             yield line.index, "asks the reader for something"
 
 
-def _asks(folded: str) -> bool:
-    if folded.endswith(PROMPT_ENDINGS) and PROMPT_BEHIND.fullmatch(folded):
+def _is_prompt(normalized: str) -> bool:
+    if normalized.endswith(PROMPT_ENDINGS) and PROMPT_AFTER_WORDS.fullmatch(normalized):
         return True
-    return PROMPT_LINE.fullmatch(folded) is not None
+    return PROMPT_LINE.fullmatch(normalized) is not None
 
 
-def more_line(reading: RuleContext) -> Found:
-    """Lines that lead to other stories, with or without a headline behind them."""
-    for line in reading.kept:
-        if line.kind in UNJUDGED or line.words > LONGEST_LEAD:
+def more_line(context: RuleContext) -> Removals:
+    """Find lines that lead to other stories, with or without a headline after them."""
+    for line in context.kept:
+        if line.kind in EXEMPT_KINDS or line.words > MAX_LEAD_WORDS:
             continue
-        if line.words <= LONGEST_MORE and MORE_LINE.fullmatch(line.normalized):
+        is_sentence = line.ends_sentence and line.link_share <= MIN_LEAD_LINK_SHARE
+        if line.words <= MAX_MORE_WORDS and MORE_LINE.fullmatch(line.normalized):
             yield line.index, "leads to other stories"
-        elif LEAD_LINE.fullmatch(line.normalized) and (line.link_share > 0.3 or not line.ends_sentence):
+        elif LEAD_LINE.fullmatch(line.normalized) and not is_sentence:
             yield line.index, "leads to another story by its headline"
 
 
-def link_line(reading: RuleContext) -> Found:
-    """Lines that are nothing but a link, unless the story needs them: a list it announces, a heading over its text, an
-    address written out."""
-    if all(line.link_share < ALL_LINK for line in reading.kept):
+def link_line(context: RuleContext) -> Removals:
+    """Find lines that are nothing but a link, unless the story needs them.
+
+    It needs the items of a list that it announces, a heading over its text, and a written address.
+    """
+    if all(line.link_share < MIN_LINK_SHARE for line in context.kept):
         return
-    announced = False
-    for line, following in zip_longest(reading.kept, reading.kept[1:]):
-        if line.link_share < ALL_LINK or line.kind in UNJUDGED:
-            announced = announces(line) or (announced and line.kind is BlockKind.ITEM)
-        elif (
-            not (line.kind is BlockKind.ITEM and announced)
-            and not _heads(line, following)
-            and not ADDRESS.search(line.text)
-        ):
+    is_announced = False
+    for line, following in zip_longest(context.kept, context.kept[1:]):
+        is_item = line.kind is BlockKind.ITEM
+        if line.link_share < MIN_LINK_SHARE or line.kind in EXEMPT_KINDS:
+            is_announced = announces_list(line) or (is_announced and is_item)
+            continue
+        if (is_item and is_announced) or _is_heading_of(line, following):
+            continue
+        if not ADDRESS.search(line.text):
             yield line.index, f"{round(100 * line.link_share)} % of it is a link"
 
 
-def tag_line(reading: RuleContext) -> Found:
-    """The story's tags as a line of text: a label and a list, or hashtags alone."""
-    for line in reading.kept:
-        if line.words > LONGEST_TAGS or line.kind in UNJUDGED or line.ends_sentence:
+def tag_line(context: RuleContext) -> Removals:
+    """Find the story's tags as a line of text: a label and a list, or only hashtags."""
+    for line in context.kept:
+        if line.words > MAX_TAG_WORDS or line.kind in EXEMPT_KINDS or line.ends_sentence:
             continue
         if "#" in line.text and HASHTAGS.fullmatch(line.text):
             yield line.index, "is a list of hashtags"
@@ -105,29 +108,32 @@ def tag_line(reading: RuleContext) -> Found:
             yield line.index, "is the list of the story's tags"
 
 
-def credit(reading: RuleContext) -> Found:
-    """Captions that end with the name of whose picture it is, and such a name alone."""
-    for line in reading.kept:
-        if line.words > LONGEST_CAPTION or line.kind in UNJUDGED:
+def credit(context: RuleContext) -> Removals:
+    """Find captions that end with the credit of a picture, and such a credit alone."""
+    for line in context.kept:
+        if line.words > MAX_CAPTION_WORDS or line.kind in EXEMPT_KINDS:
             continue
-        if _can_credit(line.text) and CREDIT.search(line.text):
+        if _has_credit_mark(line.text) and CREDIT.search(line.text):
             yield line.index, "ends with a picture's credit"
         elif "©" in line.text and (not line.ends_sentence or line.text.startswith("©")):
             yield line.index, "names who owns the rights to a picture"
 
 
-def _can_credit(text: str) -> bool:
-    for mark in CREDIT_MARKS:  # noqa: SIM110  `any` would cost more than what this spares
+def _has_credit_mark(text: str) -> bool:
+    # A loop, because `any` with a generator would cost more than the search that this avoids.
+    for mark in CREDIT_MARKS:
         if mark in text:
             return True
     return False
 
 
-def _heads(line: TextLine, following: TextLine | None) -> bool:
-    """Whether a linked heading stands over text of the story."""
+def _is_heading_of(line: TextLine, following: TextLine | None) -> bool:
+    """Tell whether a line is a heading over text of the story."""
     return line.kind is BlockKind.HEADING and following is not None and following.is_prose
 
 
-def announces(line: TextLine) -> bool:
-    """Whether a line announces a list that belongs to the story."""
-    return line.text.rstrip().endswith((":", "：", ":-", ":—")) and line.link_share < 0.5
+def announces_list(line: TextLine) -> bool:
+    """Tell whether a line announces a list that belongs to the story."""
+    if line.link_share >= MAX_ANNOUNCEMENT_LINK_SHARE:
+        return False
+    return line.text.rstrip().endswith(LIST_ANNOUNCEMENTS)

@@ -1,66 +1,75 @@
-"""The rules about the story's own title.
+"""Rules about the story's own title.
 
-Promises to strike it at the head of the text, and in a list of headlines behind the story; elsewhere it is a quotation.
+They remove it at the beginning of the text and in a list of headlines after the story. Elsewhere it
+is a quotation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from pipeline.cleaning.rules.context import TextLine, RuleContext, plain_words
+from pipeline.cleaning.rules.context import Removals, RuleContext, TextLine, plain_words
 from pipeline.core.models import STORY_THRESHOLD, BlockKind
 
-HEAD = 12  # lines in which a title is looked for
-OF_A_LIST = {"known-headline", "repeated", "link-line", "link-tail", "headline-run", "more-line"}
-PART = 4  # words of a heading that is a part of the title
-ALIKE = 0.75  # share of words that two wordings of a title have in common
+TOP_LINES = 12  # in which a title is searched for
+# Rules that remove items of a list of headlines.
+LIST_RULES = {"known-headline", "repeated", "link-line", "link-tail", "headline-run", "more-line"}
+MAX_TITLE_WORDS = 40
+MIN_HEADING_WORDS = 3  # different words of a heading that can be another wording of the title
+MIN_PART_WORDS = 4  # different words of a heading that can be a part of the title
+MIN_COMMON_WORDS = 0.75  # share of words that two wordings of a title have in common
 
 
-def repeated_title_top(reading: RuleContext) -> Iterator[tuple[int, str]]:
-    """The title and its near wordings, before the story begins."""
-    for line in reading.lines[:HEAD]:
-        if line.index in reading.removed:
+def repeated_title_top(context: RuleContext) -> Removals:
+    """Find the title and similar wordings before the story begins."""
+    for line in context.lines[:TOP_LINES]:
+        if line.index in context.removed:
             continue
-        if line.normalized and is_title(line, reading.normalized_titles):
+        if line.normalized and is_title(line, context.normalized_titles):
             yield line.index, "is the title of this story"
-        elif (
-            line.is_prose and line.block.story_probability >= STORY_THRESHOLD
-        ):  # a notice above the headline does not begin the story
-            return
+        elif line.is_prose and line.block.story_probability >= STORY_THRESHOLD:
+            return  # the story begins here; a notice above the headline is less probable
 
 
-def repeated_title_in_list(reading: RuleContext) -> Iterator[tuple[int, str]]:
-    """The title as one of a list of headlines behind the story, of which its neighbours were struck."""
-    for line in reading.kept:
-        if line.index > reading.last_prose >= 0 and line.normalized and line.normalized in reading.normalized_titles:
-            beside = {reading.rule_of(line.index - 1), reading.rule_of(line.index + 1)} & OF_A_LIST
-            if beside:
-                yield (
-                    line.index,
-                    f"is this story's headline, next to a line struck as {min(beside)}",
-                )
+def repeated_title_in_list(context: RuleContext) -> Removals:
+    """Find the title in a list of headlines after the story, next to a removed headline."""
+    if context.last_prose < 0:
+        return
+    for line in context.kept:
+        if line.index <= context.last_prose or not line.normalized:
+            continue
+        if line.normalized not in context.normalized_titles:
+            continue
+        neighbours = {context.rule_of(line.index - 1), context.rule_of(line.index + 1)}
+        if list_rules := neighbours & LIST_RULES:
+            rule = min(list_rules)
+            yield line.index, f"is this story's headline, next to a line removed as {rule}"
 
 
 def is_title(line: TextLine, titles: tuple[str, ...]) -> bool:
-    """Whether a line says what one of some folded titles says."""
-    if line.words > 40:
+    """Tell whether a line has the wording of a title, or a similar one.
+
+    Args:
+        line: The line.
+        titles: Normalized titles.
+    """
+    if line.words > MAX_TITLE_WORDS:
         return False
     wording = plain_words(line.normalized)
-    return any(_alike(wording, plain_words(title), line.kind) for title in titles)
+    is_heading = line.kind is BlockKind.HEADING
+    return any(_is_same_title(wording, plain_words(title), is_heading) for title in titles)
 
 
-def _alike(wording: str, title: str, kind: BlockKind) -> bool:
+def _is_same_title(wording: str, title: str, is_heading: bool) -> bool:
     if not wording or not title:
         return False
     if wording == title:
         return True
-    if kind is not BlockKind.HEADING:
+    if not is_heading:
         return False
-    ours, theirs = set(wording.split()), set(title.split())
-    if len(ours) < 3:
+    words, title_words = set(wording.split()), set(title.split())
+    if len(words) < MIN_HEADING_WORDS:
         return False
-    if len(ours) >= PART and (
-        title.startswith(f"{wording} ") or title.endswith(f" {wording}")
-    ):  # with the site's name beside it
+    is_part = title.startswith(f"{wording} ") or title.endswith(f" {wording}")
+    if is_part and len(words) >= MIN_PART_WORDS:  # the rest of the title is the site's name
         return True
-    return len(ours & theirs) >= ALIKE * max(len(ours), len(theirs))
+    common = len(words & title_words)
+    return common >= MIN_COMMON_WORDS * max(len(words), len(title_words))
