@@ -39,7 +39,7 @@ sys.dont_write_bytecode = False
 Grown = Callable[[Callable[[], object]], None]
 ENGINES = ("sqlite", "postgresql")
 LONG = {
-    "test_cli_onboarding", "test_cluster_flow", "test_crawler_process", "test_crawler_rendering", "test_runs_kills",
+    "test_cli_add_check", "test_cluster_flow", "test_crawler_process", "test_crawler_rendering", "test_runs_kills",
     "test_store_migrations", "test_store_plans", "test_store_recleaning_any", "test_web_api", "test_web_browser",
 }  # fmt: skip
 CRAWLER = pytest.StashKey[tuple[str, ...]]()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline import __version__
+from pipeline._version import __version__
 from pipeline.cli.console import print_error
 from pipeline.config import settings
 from pipeline.config import site as site_files

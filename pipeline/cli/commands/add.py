@@ -18,13 +18,13 @@ from pipeline.cli.views.probe_progress import probe_progress
 from pipeline.config import site as site_files
 from pipeline.config.site import SITE_ID_PATTERN, Site
 from pipeline.core.errors import ConfigError, ExitCode, NightdeskError
+from pipeline.core.site_ids import make_site_id
 from pipeline.jobs import onboarding
 from pipeline.jobs.onboarding import ProbedSite
 from pipeline.jobs.probe import SiteProbe
 from pipeline.jobs.results import worst_exit_code
 from pipeline.onboarding.proposal import Proposal
 from pipeline.onboarding.site_file_writer import SiteFileOptions
-from pipeline.onboarding.site_ids import make_site_id
 from pipeline.onboarding.site_lists import RequestedSite, read_site_list, requested_site
 
 EXAMPLES: Final = (

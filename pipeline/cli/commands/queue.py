@@ -10,7 +10,8 @@ import typer
 from pipeline.cli.console import print_json, print_line
 from pipeline.cli.context import AsJson, get_context
 from pipeline.cli.views.queue_status import print_queue
-from pipeline.cluster.monitor import BatchStatus, QueueStatus, queue_status
+from pipeline.monitoring.queue_progress import BatchStatus
+from pipeline.store.read.task_queue import QueueStatus, queue_status
 
 EXAMPLES: Final = ("nightdesk queue",)
 

@@ -59,7 +59,7 @@ def verify(
         _verify_exports(paths, as_json=as_json)
     # A check of exports does not need the modules that clean.
     from pipeline.cli.views.verify_report import verify_and_exit
-    from pipeline.store.maintenance.verify_sources import VerifyScope
+    from pipeline.store.maintenance.faults import VerifyScope
 
     scope = VerifyScope(since.replace(tzinfo=UTC) if since else None, sample)
     verify_and_exit(get_context(context), scope, repair=repair, as_json=as_json)

@@ -19,7 +19,7 @@ from pipeline.cli.views.probe_report import (
 )
 from pipeline.jobs.onboarding import SiteCheck
 from pipeline.onboarding.check_site import Severity
-from pipeline.onboarding.proposal import allowed_links
+from pipeline.onboarding.source_selection import allowed_links
 from pipeline.process_messages import DiscoveryMethod, ProbedSource
 
 COLUMNS: Final = ("Site", "Source", "Address", "Answer", "Links", "Stories", "Newest")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pipeline.cli.console import print_line
-from pipeline.cluster.monitor import BatchStatus, QueueStatus, queue_status
 from pipeline.core.formatting import format_duration, pluralize
+from pipeline.monitoring.queue_progress import BatchStatus
 from pipeline.store.db.engine import Database
+from pipeline.store.read.task_queue import QueueStatus, queue_status
 
 
 def print_queue(status: QueueStatus) -> None:

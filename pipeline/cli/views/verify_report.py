@@ -18,7 +18,7 @@ from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.repair import RepairStats, repair_archive, verify_archive
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.db.engine import Database
-from pipeline.store.maintenance.verify_sources import Fault, VerifiedCounts, VerifyScope
+from pipeline.store.maintenance.faults import Fault, VerifiedCounts, VerifyScope
 
 MAX_SHOWN: Final = 200  # faults that are printed one by one
 SOURCE_KINDS: Final = ("payload", "database")  # faults that a second pass does not look for
@@ -145,7 +145,7 @@ def _verify_and_repair(app: AppContext, check: Verification, progress: StageProg
         check.faults_left = len(permanent)
         return
     second = FaultLog(quiet=True)
-    again = verify_archive(check.database, check.scope, VerifiedCounts(), update, bytes_too=False)
+    again = verify_archive(check.database, check.scope, VerifiedCounts(), update, check_bytes=False)
     for fault in again:
         second.add(fault)
     sources = sum(fault.kind in SOURCE_KINDS for fault in permanent)

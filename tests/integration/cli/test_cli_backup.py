@@ -14,16 +14,19 @@ from pipeline.jobs import repair
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance import backup
-from pipeline.store.maintenance.verify_sources import Asked, Looked
+from pipeline.store.maintenance.faults import VerifiedCounts, VerifyScope
 from tests.support.archive_factory import clean, night, url
-from tests.support.cli import nightdesk, until
+from tests.support.cli import nightdesk, wait_until
 
 if TYPE_CHECKING:
     from tests.conftest import Postgres
 
 
 def wrong_with(store: Database) -> list[str]:
-    return [each.sentence for each in repair.look(store, Asked(), Looked(), lambda *_: None)]
+    return [
+        each.sentence
+        for each in repair.verify_archive(store, VerifyScope(), VerifiedCounts(), lambda *_: None)
+    ]
 
 
 def count(store: Database, table: str) -> int:
@@ -36,7 +39,7 @@ def restored(store: Database, path: Path, request: pytest.FixtureRequest) -> Dat
         return Database(f"sqlite:///{path}")
     postgres: Postgres = request.getfixturevalue("postgres")
     address = postgres.address(postgres.create())
-    for program in backup.programs("pg_restore"):  # one of them is new enough
+    for program in backup.find_programs("pg_restore"):  # one of them is new enough
         done = subprocess.run(
             [program, "--no-owner", "-d", address, str(path)],
             capture_output=True,
@@ -75,7 +78,7 @@ def test_a_backup_taken_during_a_crawl_restores_to_a_whole_archive(
 
     crawling = threading.Thread(target=crawl)
     crawling.start()
-    until(lambda: nights[0] > 1)
+    wait_until(lambda: nights[0] > 1)
     folder = home / "backups"
     (folder).mkdir()
     stem = "archive" if store.is_sqlite else store.url.database
@@ -89,13 +92,13 @@ def test_a_backup_taken_during_a_crawl_restores_to_a_whole_archive(
         def tell(_stage: str, done: int, of: int) -> None:
             if not waited and done < of:  # between two steps of the copy
                 waited.append(nights[0])
-                until(lambda: nights[0] > waited[0] + 1)
+                wait_until(lambda: nights[0] > waited[0] + 1)
 
         copy(of, path, tell)
 
-    copy = backup.copy
-    monkeypatch.setattr(backup, "copy", copy_beside_a_writer)
-    monkeypatch.setattr(backup, "PAGES", 20)
+    copy = backup.write_backup
+    monkeypatch.setattr(backup, "write_backup", copy_beside_a_writer)
+    monkeypatch.setattr(backup, "PAGES_PER_STEP", 20)
     words = (
         "--database-url",
         store.url.render_as_string(hide_password=False),
@@ -145,5 +148,5 @@ def test_a_damaged_archive_makes_no_backup_and_older_ones_stay(
         "1",
     )
     assert done.code == 4
-    assert "damaged" in done.sentence or "malformed" in done.sentence
+    assert "damaged" in done.error_line or "malformed" in done.error_line
     assert [path.name for path in (home / "backups").iterdir()] == [old.name]

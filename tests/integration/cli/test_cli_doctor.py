@@ -91,18 +91,24 @@ def test_room_that_holds_nothing_and_rows_that_are_dead_are_told_with_what_to_ty
     if store.is_sqlite:
         do(store, "UPDATE payload SET body = :body", body=b"")
         (said,) = [
-            each for each in diagnostics._room_within(store) if each.state is diagnostics.State.LOOK
+            each
+            for each in diagnostics._room_within(store)
+            if each.state is diagnostics.CheckState.LOOK
         ]
         assert said.sentence.endswith(f"and type: sqlite3 {store.file} VACUUM")
         return
     assert [
-        each for each in diagnostics._server(store) if each.state is not diagnostics.State.OK
+        each for each in diagnostics._server(store) if each.state is not diagnostics.CheckState.OK
     ] == []
-    known = server_stats.server(store)
+    known = server_stats.postgres_stats(store)
     assert [each.name for each in known.tables].count("payload") == 2, "and what lies beside it"
-    dead = server_stats.TableState("payload", 100, 90_000, True, 3 << 30)
-    monkeypatch.setattr(server_stats, "server", lambda _: replace(known, tables=(dead, dead)))
-    (said,) = [each for each in diagnostics._server(store) if each.state is diagnostics.State.LOOK]
+    dead = server_stats.TableStats("payload", 100, 90_000, True, 3 << 30)
+    monkeypatch.setattr(
+        server_stats, "postgres_stats", lambda _: replace(known, tables=(dead, dead))
+    )
+    (said,) = [
+        each for each in diagnostics._server(store) if each.state is diagnostics.CheckState.LOOK
+    ]
     assert said.sentence.startswith("payload: 3.2 GB")
     assert said.sentence.endswith(
         'type: psql "$NIGHTDESK_DATABASE_URL" -c "VACUUM (ANALYZE) payload"'

@@ -1,4 +1,4 @@
-"""`nightdesk extract`: clean texts on standard output, sentences on standard error, and no archive."""
+"""`nightdesk extract` writes clean texts to standard output, and needs no archive."""
 
 from __future__ import annotations
 
@@ -12,252 +12,264 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import IO, Any, cast
 
 import pytest
 
 from pipeline.cli.commands import extract
-from pipeline.jobs.batch_clean import Output
+from pipeline.jobs.batch_clean import CleanedPage
 from tests.support.cli import (
     ROOT,
-    Answer,
-    command,
+    CommandResult,
+    clean_environment,
+    command_line,
     descendants,
-    environment,
     exit_code,
-    running,
-    until,
+    running_command,
+    wait_until,
 )
 
 LINES = [
-    "The crane on the northern quay was mended on Monday, and the {0} left the harbour on time again.",
+    "The crane on the northern quay was mended on Monday, and the {0} left the harbour on time.",
     "Nobody had expected the {0} to be ready before the end of the week, said the harbour master.",
     "The next inspection of the {0} is planned for the spring, when the water is at its lowest.",
 ]
 PAGES = ("ferries", "barges", "tugs", "pilots")
-Here = Callable[..., Answer]
+Extract = Callable[..., CommandResult]
 
 
 def html(about: str) -> str:
-    lines = "".join(f"<p>{each.format(about)}</p>" for each in LINES)
-    return f"<html><head><title>The {about}</title></head><body><article><h1>The {about}</h1>{lines}</article></body></html>"
+    lines = "".join(f"<p>{line.format(about)}</p>" for line in LINES)
+    head = f"<html><head><title>The {about}</title></head>"
+    return f"{head}<body><article><h1>The {about}</h1>{lines}</article></body></html>"
 
 
-def rows(names: tuple[str, ...] = PAGES) -> str:
-    return "".join(
-        json.dumps({"id": name, "site": "courier", "html": html(name)}) + "\n" for name in names
-    )
+def json_lines(names: tuple[str, ...] = PAGES) -> str:
+    pages = [{"id": name, "site": "courier", "html": html(name)} for name in names]
+    return "".join(json.dumps(page) + "\n" for page in pages)
 
 
 @pytest.fixture
-def here(
+def run_extract(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
-) -> Here:
-    """The command in this process, with something on its standard input."""
+) -> Extract:
+    """Return a function that runs the command in this process with this standard input."""
 
-    def call(*words: str, stdin: bytes | None = b"", terminal: bool = False) -> Answer:
-        given: Any = None if stdin is None else SimpleNamespace(
-            buffer=io.BufferedReader(io.BytesIO(stdin)), closed=False, isatty=lambda: terminal  # type: ignore[arg-type]
-        )  # fmt: skip
-        monkeypatch.setattr(sys, "stdin", given)
+    def call(*words: str, stdin: bytes | None = b"", terminal: bool = False) -> CommandResult:
+        stream: Any = None
+        if stdin is not None:
+            buffer = io.BufferedReader(cast(Any, io.BytesIO(stdin)))
+            stream = SimpleNamespace(buffer=buffer, closed=False, isatty=lambda: terminal)
+        monkeypatch.setattr(sys, "stdin", stream)
         code = exit_code(home, "extract", *words, "--workers", "1")
         out, err = capsysbinary.readouterr()
-        return Answer(code, out.decode(), err.decode())
+        return CommandResult(code, out.decode(), err.decode())
 
     return call
 
 
 @pytest.fixture
-def lines(tmp_path: Path) -> Path:
+def pages_file(tmp_path: Path) -> Path:
     path = tmp_path / "pages.jsonl"
-    path.write_text(rows(), encoding="utf8")
+    path.write_text(json_lines(), encoding="utf8")
     return path
 
 
-def read(text: str) -> list[dict[str, Any]]:
-    return [json.loads(each) for each in text.splitlines()]
+def run(home: Path, source: Path, stdout: int | IO[bytes]) -> subprocess.CompletedProcess[bytes]:
+    words = command_line(home, "extract", str(source), "--workers", "1")
+    environment = clean_environment()
+    return subprocess.run(
+        words, stdout=stdout, stderr=subprocess.PIPE, env=environment, cwd=ROOT, check=False
+    )
 
 
-def test_files_folders_and_standard_input_are_one_archive_in_the_order_given(
-    here: Here, home: Path, tmp_path: Path
+def parse(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def ids(text: str) -> list[str]:
+    return [row["id"] for row in parse(text)]
+
+
+def test_texts_come_in_the_order_of_the_files_folders_and_standard_input(
+    run_extract: Extract, home: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "saved").mkdir()
     for name in PAGES[:2]:
         (tmp_path / "saved" / f"{name}.html").write_text(html(name), encoding="utf8")
-    answer = here(str(tmp_path / "saved"), "-", stdin=rows(PAGES[2:]).encode())
-    assert (answer.code, answer.err) == (0, "")
-    found = read(answer.out)
-    assert [Path(row["id"]).stem for row in found] == ["barges", "ferries", "tugs", "pilots"]
-    for row, name in zip(found, ("barges", "ferries", "tugs", "pilots"), strict=True):
-        assert row["text"].splitlines() == [each.format(name) for each in LINES]
+    result = run_extract(str(tmp_path / "saved"), "-", stdin=json_lines(PAGES[2:]).encode())
+    assert (result.code, result.err) == (0, "")
+    texts = parse(result.out)
+    assert [Path(row["id"]).stem for row in texts] == ["barges", "ferries", "tugs", "pilots"]
+    for row, name in zip(texts, ("barges", "ferries", "tugs", "pilots"), strict=True):
+        assert row["text"].splitlines() == [line.format(name) for line in LINES]
         assert (row["title"], row["language"], row["outcome"]) == (f"The {name}", "en", "archived")
     assert not (home / "var").exists(), "no archive is made"
 
 
-def test_a_bad_line_is_told_and_the_run_goes_on_and_ends_with_1(here: Here, lines: Path) -> None:
-    with lines.open("ab") as stream:
-        stream.write(b"{nothing\n" + json.dumps({"id": "last", "html": html("last")}).encode())
-    answer = here(str(lines))
-    assert answer.code == 1
-    assert answer.sentence.startswith(f"nightdesk: {lines}, line 5: is no JSON")
-    assert [row["id"] for row in read(answer.out)] == [*PAGES, "last"]
-
-
-def test_a_file_that_is_not_there_is_refused_before_anything_is_written(
-    here: Here, lines: Path, tmp_path: Path
+def test_a_bad_line_is_reported_and_the_other_pages_are_extracted(
+    run_extract: Extract, pages_file: Path
 ) -> None:
-    answer = here(str(lines), "nowhere.html", "--output", str(tmp_path / "texts.jsonl"))
-    assert (answer.code, answer.out) == (3, "")
-    assert answer.sentence == "nightdesk: nowhere.html: no such file or folder"
+    with pages_file.open("ab") as stream:
+        stream.write(b"{nothing\n" + json.dumps({"id": "last", "html": html("last")}).encode())
+    result = run_extract(str(pages_file))
+    assert result.code == 1
+    assert result.error_line.startswith(f"nightdesk: {pages_file}, line 5: is no JSON")
+    assert ids(result.out) == [*PAGES, "last"]
+
+
+def test_a_missing_file_is_refused_before_anything_is_written(
+    run_extract: Extract, pages_file: Path, tmp_path: Path
+) -> None:
+    result = run_extract(str(pages_file), "nowhere.html", "--output", str(tmp_path / "texts.jsonl"))
+    assert (result.code, result.out) == (3, "")
+    assert result.error_line == "nightdesk: nowhere.html: no such file or folder"
     assert not (tmp_path / "texts.jsonl").exists()
 
 
-def test_the_texts_go_to_a_file_that_is_named_and_is_none_of_the_inputs(
-    here: Here, lines: Path, tmp_path: Path
+def test_the_output_file_holds_the_texts_and_cannot_be_an_input(
+    run_extract: Extract, pages_file: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "texts.jsonl"
-    assert here(str(lines), "--output", str(out)) == Answer(0, "", "")
-    assert [row["id"] for row in read(out.read_text(encoding="utf8"))] == list(PAGES)
-    answer = here(str(lines), "--output", str(lines))
-    assert (answer.code, answer.sentence) == (
+    assert run_extract(str(pages_file), "--output", str(out)) == CommandResult(0, "", "")
+    assert ids(out.read_text(encoding="utf8")) == list(PAGES)
+    result = run_extract(str(pages_file), "--output", str(pages_file))
+    assert (result.code, result.error_line) == (
         3,
-        f"nightdesk: {lines}: is read from; the texts need a file of their own",
+        f"nightdesk: {pages_file}: is an input; name another file for the texts",
     )
-    assert lines.read_text(encoding="utf8") == rows()
+    assert pages_file.read_text(encoding="utf8") == json_lines()
 
 
-def test_a_file_that_breaks_off_keeps_its_old_texts_and_what_was_written_lies_beside_it(
-    here: Here, lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_output_keeps_the_old_file_and_a_part_beside_it(
+    run_extract: Extract, pages_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, part = tmp_path / "texts.jsonl", tmp_path / "texts.jsonl.part"
     out.write_text("of yesterday", encoding="utf8")
-    kept = extract.to_json
+    original = extract.to_json
 
-    def interrupted(output: Output) -> dict[str, Any]:
-        if output.id == PAGES[2]:
+    def interrupted(page: CleanedPage) -> dict[str, Any]:
+        if page.id == PAGES[2]:
             raise KeyboardInterrupt
-        return kept(output)
+        return original(page)
 
     with monkeypatch.context() as patch:
         patch.setattr(extract, "to_json", interrupted)
-        answer = here(str(lines), "--output", str(out))
-    assert answer.code == 130
+        result = run_extract(str(pages_file), "--output", str(out))
+    assert result.code == 130
     assert (
-        answer.err.splitlines()[0]
-        == f"nightdesk: {out}: is not whole; what was written of it is in {part}"
+        result.err.splitlines()[0]
+        == f"nightdesk: {out}: is not complete; what was written of it is in {part}"
     )
     assert out.read_text(encoding="utf8") == "of yesterday"
-    assert [row["id"] for row in read(part.read_text(encoding="utf8"))] == list(PAGES[:2])
-    assert here(str(lines), "--output", str(out)).code == 0
-    assert [row["id"] for row in read(out.read_text(encoding="utf8"))] == list(PAGES)
+    assert ids(part.read_text(encoding="utf8")) == list(PAGES[:2])
+    assert run_extract(str(pages_file), "--output", str(out)).code == 0
+    assert ids(out.read_text(encoding="utf8")) == list(PAGES)
     assert not part.exists()
 
 
-def test_nothing_is_left_of_a_file_of_which_nothing_was_written(
-    here: Here, lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_empty_part_of_an_interrupted_output_is_removed(
+    run_extract: Extract, pages_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_: Output) -> dict[str, Any]:
+    def interrupted(_: CleanedPage) -> dict[str, Any]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(extract, "to_json", interrupted)
-    assert here(str(lines), "--output", str(tmp_path / "texts.jsonl")).code == 130
+    assert run_extract(str(pages_file), "--output", str(tmp_path / "texts.jsonl")).code == 130
     assert not list(tmp_path.glob("texts*"))
 
 
-def test_a_link_to_the_file_stays_a_link_and_a_device_is_written_to(
-    here: Here, lines: Path, tmp_path: Path
+def test_an_output_link_stays_a_link_and_a_device_is_written_to(
+    run_extract: Extract, pages_file: Path, tmp_path: Path
 ) -> None:
     link, out = tmp_path / "latest.jsonl", tmp_path / "texts.jsonl"
     link.symlink_to(out)
-    assert here(str(lines), "--output", str(link)).code == 0
+    assert run_extract(str(pages_file), "--output", str(link)).code == 0
     assert link.is_symlink()
-    assert len(read(out.read_text(encoding="utf8"))) == len(PAGES)
-    assert here(str(lines), "--output", os.devnull) == Answer(0, "", "")
+    assert len(parse(out.read_text(encoding="utf8"))) == len(PAGES)
+    assert run_extract(str(pages_file), "--output", os.devnull) == CommandResult(0, "", "")
     assert Path(os.devnull).is_char_device()
 
 
-def test_warnings_of_libraries_do_not_reach_the_reader(home: Path, tmp_path: Path) -> None:
+def test_warnings_of_libraries_are_not_printed(home: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    declared = '<meta name="pubdate" content="2013-03-05 10:04 CST"></head>'  # dateutil warns of a zone that it does not know
+    # dateutil warns of a time zone that it does not know.
+    declared = '<meta name="pubdate" content="2013-03-05 10:04 CST"></head>'
     page.write_text(html("ferries").replace("</head>", declared), encoding="utf8")
-    words = command(home, "extract", str(page), "--workers", "1")
-    done = subprocess.run(words, capture_output=True, env=environment(), cwd=ROOT, check=False)
-    assert (done.returncode, done.stderr) == (0, b"")
+    process = run(home, page, subprocess.PIPE)
+    assert (process.returncode, process.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("path", ["nowhere/texts.jsonl", "/dev/full"])
-def test_a_file_that_cannot_be_written_is_a_sentence(
-    here: Here, lines: Path, tmp_path: Path, path: str
+def test_an_output_that_cannot_be_written_is_one_sentence(
+    run_extract: Extract, pages_file: Path, tmp_path: Path, path: str
 ) -> None:
-    answer = here(str(lines), "--output", str(tmp_path / path))
-    assert answer.code == 5
-    assert "cannot be written: " in answer.sentence
+    result = run_extract(str(pages_file), "--output", str(tmp_path / path))
+    assert result.code == 5
+    assert "cannot be written: " in result.error_line
 
 
-@pytest.mark.parametrize(("stdin", "code", "sentence"), [
-    (b"", 1, "standard input: is empty"),
-    (b"\n\n", 1, "standard input: is empty"),
-    (None, 3, "standard input: is closed; name files, or pipe something in"),
-    (b"just words", 3, "standard input: is neither HTML nor JSON lines nor WARC"),
-])  # fmt: skip
-def test_an_input_without_pages_is_a_sentence(
-    here: Here, stdin: bytes | None, code: int, sentence: str
+@pytest.mark.parametrize(
+    ("stdin", "code", "sentence"),
+    [
+        (b"", 1, "standard input: is empty"),
+        (b"\n\n", 1, "standard input: is empty"),
+        (None, 3, "standard input: is closed; name files, or pipe something in"),
+        (b"just words", 3, "standard input: is neither HTML nor JSON lines nor WARC"),
+    ],
+)
+def test_an_input_without_pages_is_one_sentence(
+    run_extract: Extract, stdin: bytes | None, code: int, sentence: str
 ) -> None:
-    answer = here("-", stdin=stdin)
-    assert (answer.code, answer.out, answer.sentence) == (code, "", f"nightdesk: {sentence}")
+    result = run_extract("-", stdin=stdin)
+    assert (result.code, result.out, result.error_line) == (code, "", f"nightdesk: {sentence}")
 
 
-def test_without_files_a_person_is_told_what_to_name(here: Here) -> None:
-    answer = here(terminal=True)
-    assert (answer.code, answer.out) == (2, "")
-    assert "name files or folders" in answer.err
+def test_without_files_a_user_at_a_terminal_learns_what_to_name(run_extract: Extract) -> None:
+    result = run_extract(terminal=True)
+    assert (result.code, result.out) == (2, "")
+    assert "name files or folders" in result.err
 
 
-def test_an_id_comes_back_as_it_was(here: Here) -> None:
+def test_ids_are_not_changed(run_extract: Extract) -> None:
     names = [7, "статья", "half a character \ud83d", "7"]
-    stdin = b"".join(
-        json.dumps({"id": name, "html": html("ferries")}).encode() + b"\n" for name in names
-    )
-    answer = here(stdin=stdin)
-    assert answer.code == 0
-    assert [row["id"] for row in read(answer.out)] == names
+    pages = [json.dumps({"id": name, "html": html("ferries")}) for name in names]
+    stdin = "".join(page + "\n" for page in pages).encode()
+    result = run_extract(stdin=stdin)
+    assert result.code == 0
+    assert ids(result.out) == names
 
 
-def test_a_reader_that_has_enough_ends_the_command_in_silence(home: Path, lines: Path) -> None:
+def test_a_closed_pipe_ends_the_command_without_a_message(home: Path, pages_file: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    words = command(home, "extract", str(lines), "--workers", "1")
-    done = subprocess.run(
-        words, stdout=writing, stderr=subprocess.PIPE, env=environment(), cwd=ROOT, check=False
-    )
+    process = run(home, pages_file, writing)
     os.close(writing)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (process.returncode, process.stderr) == (0, b"")
 
 
-def test_standard_output_without_room_is_a_sentence(home: Path, lines: Path) -> None:
-    words = command(home, "extract", str(lines), "--workers", "1")
+def test_a_full_standard_output_is_one_sentence(home: Path, pages_file: Path) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            words, stdout=full, stderr=subprocess.PIPE, env=environment(), cwd=ROOT, check=False
-        )
-    assert done.returncode == 5
-    assert done.stderr.decode().splitlines() == [
+        process = run(home, pages_file, full)
+    assert process.returncode == 5
+    assert process.stderr.decode().splitlines() == [
         "nightdesk: the texts cannot be written: No space left on device"
     ]
 
 
-def test_ctrl_c_ends_it_at_once_and_in_order(home: Path, tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_command_at_once_and_in_order(home: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "never-ending.jsonl"
     os.mkfifo(pipe)
     with (
-        running(home, "extract", str(pipe), "--workers", "1") as child,
+        running_command(home, "extract", str(pipe), "--workers", "1") as child,
         pipe.open("w", encoding="utf8") as stream,
     ):
-        stream.write(rows())
+        stream.write(json_lines())
         stream.flush()
-        until(lambda: len(descendants(child.pid)) >= 3)  # the tracker, the fork server, a worker
+        # The resource tracker, the fork server and a worker.
+        wait_until(lambda: len(descendants(child.pid)) >= 3)
         time.sleep(1)
         child.send_signal(signal.SIGINT)
         _, err = child.communicate(timeout=20)
     assert child.returncode == 130
-    assert err.splitlines() == ["nightdesk: interrupted; the texts that were written are whole"]
+    assert err.splitlines() == ["nightdesk: interrupted; the texts that were written are complete"]

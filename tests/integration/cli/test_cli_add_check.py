@@ -20,19 +20,19 @@ import pytest
 
 from pipeline.config import site as sites
 from pipeline.config.settings import BROWSERS
-from pipeline.demo_site import SITES, Newsroom
-from tests.support.cli import ROOT, Answer, exit_code, nightdesk, running, until
+from pipeline.demo_site import SITES, DemoServer
+from tests.support.cli import ROOT, CommandResult, exit_code, nightdesk, running_command, wait_until
 from tests.support.http_site import LittleSite, serving
 
 LOCAL = ("--allow-private", "--delay", "0")
-Here = Callable[..., Answer]
+Here = Callable[..., CommandResult]
 
 
 @pytest.fixture
 def here(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
     """The command in this process, with nobody at its standard input, or somebody who types."""
 
-    def call(*words: str, types: str | None = None, stdin: bytes = b"") -> Answer:
+    def call(*words: str, types: str | None = None, stdin: bytes = b"") -> CommandResult:
         given: Any = (
             io.StringIO(types)
             if types is not None
@@ -42,7 +42,7 @@ def here(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
         monkeypatch.setattr(sys, "stdin", given)
         code = exit_code(home, *words)
         out, err = capsys.readouterr()
-        return Answer(code, out, err)
+        return CommandResult(code, out, err)
 
     return call
 
@@ -84,14 +84,16 @@ def files(home: Path) -> list[str]:
 
 
 def test_each_site_of_the_newsroom_gets_a_file_under_which_its_stories_are_archived(
-    home: Path, newsroom: Newsroom
+    home: Path, newsroom: DemoServer
 ) -> None:
     for site in SITES:
-        answer = nightdesk(home, "add", newsroom.base(site.id), *LOCAL, "--yes", "--id", site.id)
+        answer = nightdesk(
+            home, "add", newsroom.base_url(site.id), *LOCAL, "--yes", "--id", site.id
+        )
         assert (answer.code, answer.err) == (0, ""), answer.out
         assert "10 samples: a story 10." in answer.out
         assert "└ own-title" in answer.out
-    found, errors = sites.load_all(home / "config" / "sites")
+    found, errors = sites.load_sites(home / "config" / "sites")
     assert not errors
     assert {site.id: site.language for site in found} == {
         "chashma": "tg",
@@ -116,7 +118,7 @@ def test_a_dry_run_shows_the_file_and_writes_nothing(
     answer = here("add", little.url, *LOCAL, "--dry-run")
     assert (answer.code, files(home)) == (0, [])
     text = answer.out.partition(":\n\n# Made by")[2]
-    site = sites.parse("x", "# Made by" + text, "shown")
+    site = sites.parse_site("x", "# Made by" + text, "shown")
     assert (site.name, site.feeds) == ("Little", (little.url + "/feed.xml",))
     assert site.allow == (r"/\d{4}/\d{2}/\d{2}/[^/]+$",)
     assert not (home / "var" / "nightdesk.db").exists()
@@ -149,13 +151,15 @@ def test_a_file_that_is_there_is_only_replaced_when_told_to(
     before = path.read_text(encoding="utf8")
     answer = here("add", little.url, *LOCAL, "--yes")
     assert answer.code == 3
-    assert "is the site 'little' already" in answer.sentence
+    assert "is the site 'little' already" in answer.error_line
     assert little.asked == []
     assert path.read_text(encoding="utf8") == before
     other = home / "config" / "sites" / "other.toml"
     other.write_text(before.replace(little.url, "https://other.example"), encoding="utf8")
     path.unlink()
-    assert "is there already" in here("add", little.url, *LOCAL, "--yes", "--id", "other").sentence
+    assert (
+        "is there already" in here("add", little.url, *LOCAL, "--yes", "--id", "other").error_line
+    )
     path.write_text(before, encoding="utf8")
     assert here("add", little.url, *LOCAL, "--yes", "--replace").code == 0
     assert path.read_text(encoding="utf8").startswith("# Made by 'nightdesk add'")
@@ -248,15 +252,15 @@ def test_a_site_that_cannot_be_added_ends_in_a_sentence(
     spoil(little)
     answer = here("add", little.url, *LOCAL, "--yes")
     assert answer.code == 1
-    assert sentence in answer.sentence
-    assert answer.sentence.startswith(f"nightdesk: {little.url}: ")
+    assert sentence in answer.error_line
+    assert answer.error_line.startswith(f"nightdesk: {little.url}: ")
     assert files(home) == []
 
 
 def test_a_private_address_needs_leave(here: Here, little: LittleSite) -> None:
     answer = here("add", little.url, "--delay", "0", "--yes")
     assert answer.code == 1
-    assert "--allow-private" in answer.sentence
+    assert "--allow-private" in answer.error_line
     assert little.asked == []
 
 
@@ -293,7 +297,7 @@ def test_without_a_contact_nothing_is_asked(home: Path, here: Here, little: Litt
 def test_a_check_says_what_broke_and_changes_nothing(
     home: Path, here: Here, little: LittleSite
 ) -> None:
-    path = little.file(home, more='[cleaning]\nstrike = ["x"]\n')
+    path = little.file(home, more='[cleaning]\nremove = ["x"]\n')
     before = path.read_bytes()
     del little.pages["/feed.xml"]
     answer = here("check", "little")
@@ -343,15 +347,15 @@ def test_a_site_that_scripts_build_is_looked_at_in_a_browser_and_its_file_says_s
         answer = here("add", site.url, *LOCAL, "--yes", "--id", "little")
     assert (answer.code, answer.err) == (0, ""), answer.out
     assert "3 samples: a story 3." in answer.out
-    added = sites.load(home / "config" / "sites" / "little.toml")
+    added = sites.load_site(home / "config" / "sites" / "little.toml")
     assert added.render
     assert added.sections == (site.url,)
 
 
 def test_ctrl_c_ends_it_at_once_and_leaves_no_child(home: Path, little: LittleSite) -> None:
     little.pause = 0.5
-    with running(home, "add", little.url, *LOCAL, "--yes") as child:
-        until(lambda: any(path.startswith("/2026") for path in little.asked))
+    with running_command(home, "add", little.url, *LOCAL, "--yes") as child:
+        wait_until(lambda: any(path.startswith("/2026") for path in little.asked))
         os.killpg(child.pid, signal.SIGINT)
         assert child.wait(timeout=20) == 130
         assert child.stderr is not None
@@ -364,7 +368,7 @@ def test_ctrl_c_ends_it_at_once_and_leaves_no_child(home: Path, little: LittleSi
 
 def test_the_examples_of_real_sites_load_and_say_that_nobody_verified_them() -> None:
     folder = ROOT / "config" / "examples"
-    found, errors = sites.load_all(folder)
+    found, errors = sites.load_sites(folder)
     assert not errors
     assert len(found) >= 30
     assert {site.language for site in found} >= {"tg", "ru", "en", "uz", "ky", "kk"}

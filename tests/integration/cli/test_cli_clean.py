@@ -7,9 +7,9 @@ from shutil import copytree
 
 import pytest
 
-from pipeline.cli.views.night_progress import Lines, pace
+from pipeline.cli.views.night_progress import PlainProgress, format_rate
 from tests.conftest import CONTACT
-from tests.support.cli import Answer, nightdesk
+from tests.support.cli import CommandResult, nightdesk
 from tests.support.http_site import serving
 
 pytestmark = pytest.mark.xdist_group(
@@ -46,7 +46,7 @@ def strike(home: Path, *paragraphs: int) -> None:
     file = home / "config" / "sites" / "little.toml"
     text = file.read_text(encoding="utf8").partition("[cleaning]")[0]
     patterns = ", ".join(f"'Paragraph {number} .*'" for number in paragraphs)
-    file.write_text(f"{text}[cleaning]\nstrike = [{patterns}]\n", encoding="utf8")
+    file.write_text(f"{text}[cleaning]\nremove = [{patterns}]\n", encoding="utf8")
 
 
 def story(home: Path) -> tuple[str, str]:
@@ -55,7 +55,7 @@ def story(home: Path) -> tuple[str, str]:
     return str(found["id"]), found["text"]
 
 
-def good(answer: Answer) -> Answer:
+def good(answer: CommandResult) -> CommandResult:
     assert (answer.code, answer.err) == (0, "")
     return answer
 
@@ -169,14 +169,14 @@ def test_the_memory_shows_where_the_stories_of_a_site_stand(crawled: Path) -> No
 )
 def test_a_wrong_choice_is_one_sentence(untouched: Path, words: tuple[str, ...], said: str) -> None:
     answer = nightdesk(untouched, *words)
-    assert (answer.code, answer.sentence) == (3, f"nightdesk: {said}")
+    assert (answer.code, answer.error_line) == (3, f"nightdesk: {said}")
 
 
 def test_where_nobody_watches_a_long_clean_says_every_half_minute_how_far_it_is(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     now = [0.0]
-    lines = Lines(quiet=False, clock=lambda: now[0])
+    lines = PlainProgress(quiet=False, clock=lambda: now[0])
     for second in range(0, 100, 10):
         now[0] = float(second)
         lines.clean("little", "cleaning", 100 + second * 50, 10_000)
@@ -185,5 +185,5 @@ def test_where_nobody_watches_a_long_clean_says_every_half_minute_how_far_it_is(
         "little: cleaning 3,100 of 10,000, 50 a second, about 2 min left",
         "little: cleaning 4,600 of 10,000, 50 a second, about 2 min left",
     ]
-    paces = [pace(0, 1, 5), pace(10, 1, 50), pace(1, 1, 9000)]
+    paces = [format_rate(0, 1, 5), format_rate(10, 1, 50), format_rate(1, 1, 9000)]
     assert paces == ["", ", 10 a second, about 5 s left", ", 1 a second, about 2.5 h left"]
