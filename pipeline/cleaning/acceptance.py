@@ -7,7 +7,7 @@ reason code.
 
 from __future__ import annotations
 
-from pipeline.cleaning.rules.context import RuleContext, TextLine
+from pipeline.cleaning.rules.context import RuleContext
 from pipeline.cleaning.rules.phrases import CONSENT, CONSENT_STEMS
 from pipeline.cleaning.soft_404s import is_paywall_stub, is_soft_404
 from pipeline.core.models import ExtractedPage, Outcome, Reason
@@ -23,23 +23,22 @@ WALL_PHRASES = 3
 Assessment = tuple[Outcome, Reason]
 
 
-def assess_article(extracted: ExtractedPage, context: RuleContext, text: str) -> Assessment:
+def assess_article(extracted: ExtractedPage, context: RuleContext) -> Assessment:
     """Return the outcome of a page after all rules, and its reason.
 
     Args:
         extracted: The page before the rules.
         context: Its lines after all rules.
-        text: The lines that stay, joined.
     """
     if extracted.reason not in (Reason.NONE, Reason.NO_TEXT, Reason.SCRIPT_SHELL):
         return Outcome.QUARANTINED, extracted.reason
-    reason = _reason_against(extracted, context, text)
+    reason = _reason_against(extracted, context)
     if reason is not Reason.NONE:
         return Outcome.NOT_ARTICLE, reason
     return Outcome.ARCHIVED, Reason.NONE
 
 
-def _reason_against(extracted: ExtractedPage, context: RuleContext, text: str) -> Reason:
+def _reason_against(extracted: ExtractedPage, context: RuleContext) -> Reason:
     if is_soft_404(extracted, context):
         return Reason.SOFT_404
     if extracted.reason is Reason.SCRIPT_SHELL:
@@ -48,11 +47,11 @@ def _reason_against(extracted: ExtractedPage, context: RuleContext, text: str) -
         return Reason.NO_TEXT
     if _is_listing(context):
         return Reason.LISTING
-    if _is_consent_wall(context.kept):
+    if _is_consent_wall(context):
         return Reason.CONSENT_WALL
     if is_paywall_stub(extracted, context):
         return Reason.PAYWALL_STUB
-    if not text:
+    if not context.text:
         return Reason.NO_TEXT
     if context.words < MIN_WORDS:
         return Reason.TOO_SHORT
@@ -61,24 +60,25 @@ def _reason_against(extracted: ExtractedPage, context: RuleContext, text: str) -
 
 def _is_listing(context: RuleContext) -> bool:
     """Tell whether most of the page is links, and the rest tells no story."""
-    size = sum(len(line.text) for line in context.lines)
-    linked = sum(line.block.linked for line in context.lines)
+    size = linked = 0
+    for line in context.lines:
+        size += len(line.text)
+        linked += line.block.linked
     if len(context.lines) < LISTING_LINES or linked < LISTING_LINK_SHARE * size:
         return False
-    return sum(line.is_prose for line in context.kept) < LISTING_PROSE_LINES
+    return len(context.prose) < LISTING_PROSE_LINES
 
 
-def _is_consent_wall(kept: tuple[TextLine, ...]) -> bool:
+def _is_consent_wall(context: RuleContext) -> bool:
     """Tell whether there is little text, and half of its words stand in lines about consent."""
-    words = sum(line.words for line in kept)
-    if not 0 < words <= WALL_WORDS:
+    if not 0 < context.words <= WALL_WORDS:
         return False
-    text = "\n".join(line.text for line in kept).lower()
+    text = context.text.lower()
     if not any(stem in text for stem in CONSENT_STEMS):
         return False
     consent_words = phrases = 0
-    for line in kept:
+    for line in context.kept:
         if count := len(CONSENT.findall(line.text)):
             consent_words += line.words
             phrases += count
-    return consent_words >= WALL_SHARE * words and phrases >= WALL_PHRASES
+    return consent_words >= WALL_SHARE * context.words and phrases >= WALL_PHRASES

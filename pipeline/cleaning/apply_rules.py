@@ -81,14 +81,13 @@ def clean_document(
                 reasons[index] = why
         removed += [RemovedBlock(index, rule.name, why) for index, why in reasons.items()]
         context = context.with_removed(dict.fromkeys(reasons, rule.name))
-    text = "\n".join(line.text for line in context.kept)
-    outcome, reason = assess_article(extracted, context, text)
+    outcome, reason = assess_article(extracted, context)
     return CleanResult(
         recipe=Recipe(extracted.extractors, recipe_digest(cleaning, language_hint, timezone)),
         profile_digest=line_stats_digest(line_stats),
         removed=tuple(sorted(removed, key=lambda block: block.index)),
         metadata=metadata,
-        text=text,
+        text=context.text,
         outcome=outcome,
         reason=reason,
     )

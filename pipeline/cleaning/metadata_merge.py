@@ -21,9 +21,13 @@ HALF_DAY, HALF_ANY_DAY = timedelta(hours=12), timedelta(hours=26)  # with zones 
 MAX_TITLE_LENGTH = 400
 MIN_ANNOUNCED_TITLE_LENGTH = 5  # of a title that can shorten the page's
 UNKNOWN = Metadata()
-FIELD_NAMES = [field.name for field in fields(Metadata)]
-PUBLISHED_FIELDS = [name for name in FIELD_NAMES if name.startswith("published_")]
-MODIFIED_FIELDS = [name for name in FIELD_NAMES if name.startswith("modified_")]
+
+
+def _field_names(prefix: str) -> list[str]:
+    return [field.name for field in fields(Metadata) if field.name.startswith(prefix)]
+
+
+PUBLISHED_FIELDS, MODIFIED_FIELDS = _field_names("published_"), _field_names("modified_")
 
 
 def merge_metadata(

@@ -176,12 +176,15 @@ def shared_numbers(one: MinHashSketch, other: MinHashSketch) -> float:
     """
     own_numbers, other_numbers = _from_bytes(one.number_digests), _from_bytes(other.number_digests)
     limit = min(_known_up_to(own_numbers), _known_up_to(other_numbers))
-    own = {number for number in own_numbers if number <= limit}
-    others = {number for number in other_numbers if number <= limit}
+    own, others = _up_to(limit, own_numbers), _up_to(limit, other_numbers)
     fewer = min(len(own), len(others))
     if fewer < MIN_NUMBERS:
         return 1.0
     return len(own & others) / fewer
+
+
+def _up_to(limit: int, numbers: array[int]) -> set[int]:
+    return {number for number in numbers if number <= limit}
 
 
 def _known_up_to(numbers: array[int]) -> int:

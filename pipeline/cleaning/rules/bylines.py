@@ -25,11 +25,11 @@ BYLINE_WORDS = frozenset((
 def byline(context: RuleContext) -> Removals:
     """Find lines before and after the story that are the author's name with little beside it."""
     names = sorted(map(plain_words, context.authors), key=len, reverse=True)
-    prose = [line.index for line in context.kept if line.is_prose]
+    prose = context.prose
     if not names or not prose:
         return
     for line in context.kept:
-        is_in_story = prose[0] < line.index < prose[-1]
+        is_in_story = prose[0].index < line.index < prose[-1].index
         if not is_in_story and not line.is_prose and _is_byline(line, names):
             yield line.index, "names the author of the story"
 

@@ -70,17 +70,24 @@ class RuleContext:
         return tuple(line for line in self.lines if line.index not in self.removed)
 
     @cached_property
+    def prose(self) -> tuple[TextLine, ...]:
+        """Return the kept lines that tell the story."""
+        return tuple(line for line in self.kept if line.is_prose)
+
+    @cached_property
+    def text(self) -> str:
+        """Return the kept lines as one text."""
+        return "\n".join([line.text for line in self.kept])
+
+    @cached_property
     def words(self) -> int:
         """Return the number of words of the kept lines."""
-        return sum(line.words for line in self.kept)
+        return sum_words(self.kept)
 
     @cached_property
     def last_prose(self) -> int:
         """Return the index of the last kept line of prose; -1 where there is none."""
-        for line in reversed(self.kept):
-            if line.is_prose:
-                return line.index
-        return -1
+        return self.prose[-1].index if self.prose else -1
 
     def rule_of(self, index: int) -> str:
         """Return the name of the rule that removed a line; "" for a line that is kept."""
@@ -95,6 +102,11 @@ class RuleContext:
             removed=self.removed | rule_by_index.keys(),
             rule_by_index={**self.rule_by_index, **rule_by_index},
         )
+
+
+def sum_words(lines: Iterable[TextLine]) -> int:
+    """Return the number of words of some lines."""
+    return sum(line.words for line in lines)
 
 
 def make_lines(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.cleaning.boilerplate_keys import frequency_bucket, is_distinctive_headline
-from pipeline.cleaning.rules.context import Removals, RuleContext, TextLine
+from pipeline.cleaning.rules.context import Removals, RuleContext, TextLine, sum_words
 from pipeline.core.models import BlockKind
 
 SMALL_PART = 0.3  # of the page's words
@@ -37,7 +37,7 @@ def known_headline(context: RuleContext) -> Removals:
 def repeated(context: RuleContext) -> Removals:
     """Find lines that stand on other pages, but no near-duplicate of a whole story."""
     repeats = [line for line in context.kept if line.words and _is_on_several_pages(line)]
-    if sum(line.words for line in repeats) >= SMALL_PART * context.words:
+    if sum_words(repeats) >= SMALL_PART * context.words:
         repeats = [*_run(context.kept), *_run(context.kept[::-1])]
         if len(set(repeats)) >= len(context.kept):
             return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.cleaning.rules.context import Removals, RuleContext, TextLine
+from pipeline.cleaning.rules.context import Removals, RuleContext, TextLine, sum_words
 from pipeline.cleaning.rules.single_lines import announces_list
 from pipeline.cleaning.rules.writing_systems import dominant_script, script_of_line, scripts_in
 from pipeline.core.models import BlockKind
@@ -42,15 +42,15 @@ RULES_IN_RUN = ("link-line", "known-headline", "repeated", "link-tail")
 
 def other_script(context: RuleContext) -> Removals:
     """Find lines after the story in a script in which the story is not written."""
-    scripts = scripts_in("".join(line.text for line in context.kept))
+    scripts = scripts_in(context.text)
     if len(scripts) < 2:
         return
-    prose = [line for line in context.kept if line.is_prose]
-    story_script = dominant_script((line.text for line in prose[:SCRIPT_LINES]), scripts)
+    first_lines = [line.text for line in context.prose[:SCRIPT_LINES]]
+    story_script = dominant_script(first_lines, scripts)
     if not story_script:
         return
     last = len(context.lines)
-    for line in reversed(prose):
+    for line in reversed(context.prose):
         if script_of_line(line.text, scripts) in ("", story_script):
             last = line.index
             break
@@ -109,7 +109,7 @@ def trailing_headlines(context: RuleContext) -> Removals:
     Their shape alone is weak evidence: it takes many headlines, or another mark of a list.
     """
     run = _longest_run(context)
-    words = sum(line.words for line in run)
+    words = sum_words(run)
     if len(run) < FEW_HEADLINES or words < MIN_AVERAGE_WORDS * len(run):
         return
     neighbours = (run[0].index - 1, run[-1].index + 1, run[-1].index + 2)
@@ -179,7 +179,7 @@ def _is_news_list(run: list[TextLine], context: RuleContext) -> bool:
     if run[-1].index - run[0].index + 1 != len(run):
         return False
     story_words = sum(line.words for line in context.kept if line.index < run[0].index)
-    run_words = sum(line.words for line in run)
+    run_words = sum_words(run)
     if run_words < NEWS_HEADLINE_WORDS * len(run):
         return False
     return story_words >= MIN_STORY_WORDS and story_words >= MIN_STORY_RATIO * run_words
