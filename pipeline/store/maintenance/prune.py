@@ -1,7 +1,8 @@
-"""What an archive can do without is taken out: results that were replaced long ago, ledgers of old Runs, Drafts by old code.
+"""Delete what an archive can do without: old replaced results, old ledgers, outdated extractions.
 
-Promises that what is told before is what is taken, that bytes, visits, Articles and Revisions stay, and that each step is a
-small transaction: a kill in between leaves less to do, and nobody waits for long. Whoever calls holds the locks of the Site.
+It deletes what the estimate counts before. Payloads, captures, articles and revisions stay. Each
+step is a small transaction: nobody waits long, and a killed run leaves less to do. The caller holds
+the locks of the site.
 """
 
 from __future__ import annotations
@@ -11,8 +12,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, Text, cast, delete, exists, func, literal, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    cast,
+    delete,
+    exists,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from pipeline.core.models import ResultStatus
 from pipeline.store.db.engine import Database
@@ -24,16 +36,23 @@ from pipeline.store.db.schema import (
     PageRow,
     RunRow,
 )
+from pipeline.store.maintenance.progress import ProgressCallback
 
-STEP = 2_000  # rows of one transaction
-ROW = 120  # bytes that a row takes beside its texts, about
+BATCH_SIZE = 500  # rows of one transaction
+ROW_BYTES = 120  # about what a row takes beside its texts
 
-Tell = Callable[[str, int, int], None]  # (stage, done, of)
+Conditions = list[ColumnElement[bool]]
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
-    """What of a Site is kept: results that were replaced since a time, ledgers of Runs that ended since one; None: all."""
+    """What of a site is kept. None keeps everything.
+
+    Attributes:
+        site: The site.
+        results_since: Results that were replaced at this time or later.
+        ledgers_since: Ledgers of runs that ended at this time or later.
+    """
 
     site: str
     results_since: datetime | None = None
@@ -42,7 +61,7 @@ class RetentionRule:
 
 @dataclass(frozen=True, slots=True)
 class Prunable:
-    """What can be taken out of one Site: rows and about how many bytes."""
+    """What can be deleted of one site: rows of each kind, and about how many bytes."""
 
     site: str
     results: int = 0
@@ -53,133 +72,175 @@ class Prunable:
 
     @property
     def rows(self) -> int:
+        """All rows that can be deleted."""
         return self.results + self.extracted_pages + self.entries
 
 
-def estimate_prunable(store: Database, keep: RetentionRule, extractors: str) -> Prunable:
-    """What `prune` would take out now."""
-    results, drafts, entries = _results(keep), _drafts(keep, extractors), _entries(keep)
-    with store.read() as db:
-        of_results = db.execute(
-            _summed(
-                results,
-                CleanResultRow.id,
-                cast(CleanResultRow.removed, Text),
-                cast(CleanResultRow.chosen_metadata, Text),
-            )
-        ).one()
-        of_drafts = db.execute(_summed(drafts, ExtractedPageRow.id, ExtractedPageRow.body)).one()
-        of_entries = db.execute(
-            _summed(entries, LedgerEntryRow.run_id, LedgerEntryRow.detail)
-        ).one()
-        runs = (
-            db.scalar(select(func.count(func.distinct(LedgerEntryRow.run_id))).where(*entries)) or 0
-        )
-    total = sum(
-        int(each[0]) * ROW + int(each[1] or 0) for each in (of_results, of_drafts, of_entries)
+def estimate_prunable(database: Database, rule: RetentionRule, extractors: str) -> Prunable:
+    """Count what `prune_site` would delete now.
+
+    Args:
+        extractors: The current version of the extractors. Extracted pages of older versions can be
+            deleted.
+    """
+    entries = _old_entries(rule)
+    runs = select(func.count(func.distinct(LedgerEntryRow.run_id))).where(*entries)
+    result_bytes = _length(cast(CleanResultRow.removed, Text)) + _length(
+        cast(CleanResultRow.chosen_metadata, Text)
     )
-    return Prunable(keep.site, of_results[0], of_drafts[0], runs, of_entries[0], total)
-
-
-def _summed(conditions: list[Any], number: Any, *texts: Any) -> Select[*tuple[Any, ...]]:
-    lengths: Any = sum(
-        (func.coalesce(func.sum(func.length(each)), 0) for each in texts), start=literal(0)
+    queries = (
+        _count_and_sum(CleanResultRow.id, result_bytes, _old_results(rule)),
+        _count_and_sum(
+            ExtractedPageRow.id,
+            _length(ExtractedPageRow.body),
+            _outdated_extracted_pages(rule, extractors),
+        ),
+        _count_and_sum(LedgerEntryRow.run_id, _length(LedgerEntryRow.detail), entries),
     )
-    return select(func.count(number), lengths).where(*conditions)
+    counts: list[int] = []
+    total_bytes = 0
+    with database.read() as db:
+        for query in queries:
+            count, text_bytes = db.execute(query).one()
+            counts.append(int(count))
+            total_bytes += int(count) * ROW_BYTES + int(text_bytes)
+        run_count = db.scalar(runs) or 0
+    results, extracted_pages, entry_count = counts
+    return Prunable(rule.site, results, extracted_pages, run_count, entry_count, total_bytes)
 
 
-def prune_site(store: Database, keep: RetentionRule, extractors: str, tell: Tell) -> Prunable:
-    """Takes it out, in small steps. Returns what was there."""
-    before = estimate_prunable(store, keep, extractors)
+def _length(column: Any) -> ColumnElement[int]:
+    return func.coalesce(func.sum(func.length(column)), literal(0))
+
+
+def _count_and_sum(
+    id_column: InstrumentedAttribute[int], total: ColumnElement[int], conditions: Conditions
+) -> Select[int, int]:
+    return select(func.count(id_column), total).where(*conditions)
+
+
+def prune_site(
+    database: Database,
+    rule: RetentionRule,
+    extractors: str,
+    progress: ProgressCallback,
+    *,
+    batch_size: int = BATCH_SIZE,
+) -> Prunable:
+    """Delete what the rule does not keep, in small steps.
+
+    Args:
+        extractors: The current version of the extractors.
+        batch_size: Rows that are deleted in one transaction.
+
+    Returns:
+        What there was to delete.
+    """
+    before = estimate_prunable(database, rule, extractors)
+    outdated = _outdated_extracted_pages(rule, extractors)
+    steps: tuple[tuple[str, Callable[[], int]], ...] = (
+        ("results", lambda: _delete_results(database, _old_results(rule), batch_size)),
+        ("extracted pages", lambda: _delete_extracted_pages(database, outdated, batch_size)),
+        ("ledgers", lambda: _delete_entries(database, _old_entries(rule), batch_size)),
+    )
     done = 0
-    for name, step in (
-        ("results", _drop_results),
-        ("drafts", _drop_drafts),
-        ("ledgers", _drop_entries),
-    ):
-        while dropped := step(store, keep, extractors):
-            done += dropped
-            tell(f"pruning {name}", done, max(before.rows, done))
+    for name, delete_some in steps:
+        while deleted := delete_some():
+            done += deleted
+            progress(f"pruning {name}", done, max(before.rows, done))
     return before
 
 
-def _results(keep: RetentionRule) -> list[Any]:
-    """Results whose place was taken before that time. When it was taken, the one behind them says; who has none behind them
-    stays."""
-    if keep.results_since is None:
+def _old_results(rule: RetentionRule) -> Conditions:
+    """Results that were replaced before the rule's time.
+
+    The next result for the same payload says when. A result without a next one stays.
+    """
+    if rule.results_since is None:
         return [CleanResultRow.id < 0]
     later = aliased(CleanResultRow)
-    taken = select(func.min(later.created_at)).where(
+    replaced_at = select(func.min(later.created_at)).where(
         later.page_id == CleanResultRow.page_id,
         later.payload_id == CleanResultRow.payload_id,
         later.id > CleanResultRow.id,
     )
-    ours = select(PageRow.id).where(PageRow.id == CleanResultRow.page_id, PageRow.site == keep.site)
+    of_site = select(PageRow.id).where(
+        PageRow.id == CleanResultRow.page_id, PageRow.site == rule.site
+    )
     return [
         CleanResultRow.status == ResultStatus.REPLACED,
-        exists(ours),
-        taken.scalar_subquery() < keep.results_since,
+        exists(of_site),
+        replaced_at.scalar_subquery() < rule.results_since,
     ]
 
 
-def _drafts(keep: RetentionRule, extractors: str) -> list[Any]:
-    """Drafts by other extractors than today's of which nothing is made any more; those of today's are there."""
-    if keep.results_since is None:
+def _outdated_extracted_pages(rule: RetentionRule, extractors: str) -> Conditions:
+    """Extracted pages by old extractors that no result uses and that the current ones have made."""
+    if rule.results_since is None:
         return [ExtractedPageRow.id < 0]
-    used = select(CleanResultRow.id).where(CleanResultRow.extracted_page_id == ExtractedPageRow.id)
+    result = select(CleanResultRow.id).where(
+        CleanResultRow.extracted_page_id == ExtractedPageRow.id
+    )
     other = aliased(ExtractedPageRow)
-    newer = select(other.id).where(
+    current = select(other.id).where(
         other.payload_id == ExtractedPageRow.payload_id, other.extractors == extractors
     )
-    ours = select(CaptureRow.id).join(PageRow, PageRow.id == CaptureRow.page_id)
-    ours = ours.where(
-        CaptureRow.payload_id == ExtractedPageRow.payload_id, PageRow.site == keep.site
+    of_site = (
+        select(CaptureRow.id)
+        .join(PageRow, PageRow.id == CaptureRow.page_id)
+        .where(CaptureRow.payload_id == ExtractedPageRow.payload_id, PageRow.site == rule.site)
     )
-    old = [ExtractedPageRow.extractors != extractors, ExtractedPageRow.created_at < keep.results_since]
-    return [*old, exists(newer), exists(ours), ~exists(used)]
+    return [
+        ExtractedPageRow.extractors != extractors,
+        ExtractedPageRow.created_at < rule.results_since,
+        exists(current),
+        exists(of_site),
+        ~exists(result),
+    ]
 
 
-def _entries(keep: RetentionRule) -> list[Any]:
-    """Entries of old Runs; the newest Run of each kind keeps its ledger, however old it is."""
-    if keep.ledgers_since is None:
+def _old_entries(rule: RetentionRule) -> Conditions:
+    """Ledger entries of old runs. The newest run of each kind keeps its ledger, however old."""
+    if rule.ledgers_since is None:
         return [LedgerEntryRow.run_id < 0]
-    newest = select(func.max(RunRow.id)).where(RunRow.site == keep.site).group_by(RunRow.kind)
-    old = select(RunRow.id).where(
-        RunRow.site == keep.site, RunRow.finished_at < keep.ledgers_since, RunRow.id.not_in(newest)
+    newest = select(func.max(RunRow.id)).where(RunRow.site == rule.site).group_by(RunRow.kind)
+    old_runs = select(RunRow.id).where(
+        RunRow.site == rule.site,
+        RunRow.finished_at < rule.ledgers_since,
+        RunRow.id.not_in(newest),
     )
-    return [LedgerEntryRow.run_id.in_(old)]
+    return [LedgerEntryRow.run_id.in_(old_runs)]
 
 
-def _drop_results(store: Database, keep: RetentionRule, _extractors: str) -> int:
-    with store.write() as db:
-        ids = db.scalars(select(CleanResultRow.id).where(*_results(keep)).limit(STEP // 4)).all()
+def _delete_results(database: Database, conditions: Conditions, batch_size: int) -> int:
+    query = select(CleanResultRow.id).where(*conditions).limit(batch_size)
+    with database.write() as db:
+        ids = db.scalars(query).all()
         db.execute(delete(CleanResultRow).where(CleanResultRow.id.in_(ids)))
     return len(ids)
 
 
-def _drop_drafts(store: Database, keep: RetentionRule, extractors: str) -> int:
-    with store.write() as db:
-        ids = db.scalars(
-            select(ExtractedPageRow.id).where(*_drafts(keep, extractors)).limit(STEP // 4)
-        ).all()
+def _delete_extracted_pages(database: Database, conditions: Conditions, batch_size: int) -> int:
+    query = select(ExtractedPageRow.id).where(*conditions).limit(batch_size)
+    with database.write() as db:
+        ids = db.scalars(query).all()
         db.execute(delete(ExtractedPageRow).where(ExtractedPageRow.id.in_(ids)))
     return len(ids)
 
 
-def _drop_entries(store: Database, keep: RetentionRule, _extractors: str) -> int:
-    """Of one Run at a time. That its ledger is gone is written with the first of it, so that nobody takes it for lost."""
-    with store.write() as db:
-        run = db.scalar(select(func.min(LedgerEntryRow.run_id)).where(*_entries(keep)))
+def _delete_entries(database: Database, conditions: Conditions, batch_size: int) -> int:
+    """Delete entries of one run.
+
+    `run.pruned_at` is set with the first of them, so that nobody takes the ledger for damaged.
+    """
+    with database.write() as db:
+        run = db.scalar(select(func.min(LedgerEntryRow.run_id)).where(*conditions))
         if run is None:
             return 0
-        pages = db.scalars(
-            select(LedgerEntryRow.page_id).where(LedgerEntryRow.run_id == run).limit(STEP // 4)
-        ).all()
-        db.execute(
-            update(RunRow)
-            .where(RunRow.id == run)
-            .values(pruned_at=func.coalesce(RunRow.pruned_at, datetime.now(UTC)))
-        )
+        entries = select(LedgerEntryRow.page_id).where(LedgerEntryRow.run_id == run)
+        pages = db.scalars(entries.limit(batch_size)).all()
+        pruned_at = func.coalesce(RunRow.pruned_at, datetime.now(UTC))
+        db.execute(update(RunRow).where(RunRow.id == run).values(pruned_at=pruned_at))
         db.execute(
             delete(LedgerEntryRow).where(
                 LedgerEntryRow.run_id == run, LedgerEntryRow.page_id.in_(pages)
@@ -188,11 +249,14 @@ def _drop_entries(store: Database, keep: RetentionRule, _extractors: str) -> int
     return len(pages)
 
 
-def unused_bytes(store: Database) -> int:
-    """Bytes of a SQLite file that hold nothing and are used again; 0 on PostgreSQL, which sees to that itself."""
-    if not store.is_sqlite:
+def unused_bytes(database: Database) -> int:
+    """Return the bytes of a SQLite file that hold nothing and are used again.
+
+    It is 0 on PostgreSQL, which reuses space itself.
+    """
+    if not database.is_sqlite:
         return 0
-    with store.read() as db:
-        return int(db.exec_driver_sql("PRAGMA freelist_count").scalar_one()) * int(
-            db.exec_driver_sql("PRAGMA page_size").scalar_one()
-        )
+    with database.read() as db:
+        pages = int(db.exec_driver_sql("PRAGMA freelist_count").scalar_one())
+        page_size = int(db.exec_driver_sql("PRAGMA page_size").scalar_one())
+    return pages * page_size

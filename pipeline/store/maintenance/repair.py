@@ -1,8 +1,8 @@
-"""What is damaged is taken away or marked, so that a clean makes it again from the bytes.
+"""Delete or mark what is damaged, so that a clean makes it again from the payloads.
 
-Promises that each call is one transaction after which the archive is as whole as before or more so, that nothing above the
-waterline is touched, and that a kill leaves Pages that are stale and nothing else. Whoever calls holds the lock of the Site's
-cleaning.
+Each function is one or two transactions after which the archive is at least as whole as before. No
+payload, capture or ledger entry is deleted. A killed repair leaves stale pages and nothing else.
+The caller holds the clean lock of the site.
 """
 
 from __future__ import annotations
@@ -35,101 +35,120 @@ from pipeline.store.db.sql import chunks
 from pipeline.store.search import index
 
 
-def sites_of_pages(store: Database, pages: Iterable[int]) -> dict[int, str]:
-    """The Sites of Pages: page → site."""
-    wanted = sorted(set(pages))
-    with store.read() as db:
-        return {
-            row.id: row.site
-            for some in chunks(wanted)
-            for row in db.execute(select(PageRow.id, PageRow.site).where(PageRow.id.in_(some)))
-        }
+def sites_of_pages(database: Database, pages: Iterable[int]) -> dict[int, str]:
+    """Return the site of each page."""
+    query = select(PageRow.id, PageRow.site)
+    site_by_page: dict[int, str] = {}
+    with database.read() as db:
+        for chunk in chunks(sorted(set(pages))):
+            for row in db.execute(query.where(PageRow.id.in_(chunk))):
+                site_by_page[row.id] = row.site
+    return site_by_page
 
 
-def pages_of_extracted(store: Database, draft: int) -> tuple[int, ...]:
-    """Pages that had the bytes of a Draft."""
+def pages_of_extracted(database: Database, extracted_id: int) -> tuple[int, ...]:
+    """Return the pages that had the payload of an extracted page."""
     query = (
         select(CaptureRow.page_id)
         .join(ExtractedPageRow, ExtractedPageRow.payload_id == CaptureRow.payload_id)
-        .where(ExtractedPageRow.id == draft)
+        .where(ExtractedPageRow.id == extracted_id)
+        .distinct()
+        .order_by(CaptureRow.page_id)
     )
-    with store.read() as db:
-        return tuple(db.scalars(query.distinct().order_by(CaptureRow.page_id)))
+    with database.read() as db:
+        return tuple(db.scalars(query))
 
 
-def load_source(store: Database, draft: int) -> tuple[str, PendingPayload] | None:
-    """The extractors of a Draft, and the bytes that it was made of; None where these are damaged themselves."""
-    query = select(
-        PayloadRow.id, PayloadRow.digest, PayloadRow.charset, PayloadRow.media_type, *COMPRESSED_COLUMNS
+def load_source(database: Database, extracted_id: int) -> tuple[str, PendingPayload] | None:
+    """Return what an extracted page was made by and from.
+
+    Returns:
+        The version of the extractors and the payload, or None if the payload is damaged itself.
+    """
+    columns = (PayloadRow.id, PayloadRow.digest, PayloadRow.charset, PayloadRow.media_type)
+    query = (
+        select(*columns, *COMPRESSED_COLUMNS, ExtractedPageRow.extractors)
+        .join(ExtractedPageRow, ExtractedPageRow.payload_id == PayloadRow.id)
+        .where(ExtractedPageRow.id == extracted_id)
     )
-    query = query.join(ExtractedPageRow, ExtractedPageRow.payload_id == PayloadRow.id)
-    with store.read() as db:
-        row = db.execute(
-            query.add_columns(ExtractedPageRow.extractors).where(ExtractedPageRow.id == draft)
-        ).one()
+    with database.read() as db:
+        row = db.execute(query).one()
         try:
             body = decompress_payload(db, row.codec, row.body, row.dictionary_id)
         except ValueError:
             return None
-    found = PendingPayload(RawPage(row.id, body, row.charset, row.media_type), ())
-    return (row.extractors, found) if sha256(body).hexdigest() == row.digest else None
+    if sha256(body).hexdigest() != row.digest:
+        return None
+    raw_page = RawPage(row.id, body, row.charset, row.media_type)
+    return row.extractors, PendingPayload(raw_page, ())
 
 
-def replace_extracted(store: Database, payload: int, draft: ExtractedPage) -> None:
-    """A Draft in the place of a damaged one by the same extractors; the results that were made of it stay."""
-    coding, body = encode_extracted(draft)
-    values = {
-        "codec": coding,
-        "body": body,
-        "reason": draft.reason,
-        "cost_ms": draft.cost_ms,
-        "created_at": datetime.now(UTC),
-    }
-    with store.write() as db:
-        ours = (
+def replace_extracted(database: Database, payload: int, extracted: ExtractedPage) -> None:
+    """Replace a damaged extracted page by one of the same extractors. Its results stay."""
+    codec, body = encode_extracted(extracted)
+    replace = (
+        update(ExtractedPageRow)
+        .where(
             ExtractedPageRow.payload_id == payload,
-            ExtractedPageRow.extractors == draft.extractors,
+            ExtractedPageRow.extractors == extracted.extractors,
         )
-        db.execute(update(ExtractedPageRow).where(*ours).values(values))
-
-
-def delete_extracted(store: Database, draft: int) -> Mapping[int, datetime]:
-    """Takes a Draft away that cannot be made again, with its results. Returns when Articles were first made."""
-    with store.read() as db:
-        found = list(
-            db.scalars(select(CleanResultRow.id).where(CleanResultRow.extracted_page_id == draft))
+        .values(
+            codec=codec,
+            body=body,
+            reason=extracted.reason,
+            cost_ms=extracted.cost_ms,
+            created_at=datetime.now(UTC),
         )
-    made = delete_results(store, found)
-    with store.write() as db:
-        db.execute(delete(ExtractedPageRow).where(ExtractedPageRow.id == draft))
-    return made
+    )
+    with database.write() as db:
+        db.execute(replace)
 
 
-def delete_results(store: Database, results: Sequence[int]) -> Mapping[int, datetime]:
-    """Takes damaged results away, and the Articles of those that stood. Returns when these were first made."""
-    stands = select(CleanResultRow.page_id).where(
+def delete_extracted(database: Database, extracted_id: int) -> Mapping[int, datetime]:
+    """Delete an extracted page that cannot be made again, and its results.
+
+    Returns:
+        When the articles that were unpublished were first made, by page.
+    """
+    query = select(CleanResultRow.id).where(CleanResultRow.extracted_page_id == extracted_id)
+    with database.read() as db:
+        results = list(db.scalars(query))
+    created_at = delete_results(database, results)
+    with database.write() as db:
+        db.execute(delete(ExtractedPageRow).where(ExtractedPageRow.id == extracted_id))
+    return created_at
+
+
+def delete_results(database: Database, results: Sequence[int]) -> Mapping[int, datetime]:
+    """Delete damaged results, and unpublish the articles of those that were accepted.
+
+    Returns:
+        When the articles that were unpublished were first made, by page.
+    """
+    accepted = select(CleanResultRow.page_id).where(
         CleanResultRow.id.in_(results), CleanResultRow.status == ResultStatus.ACCEPTED
     )
-    with store.write() as db:
-        pages = sorted(set(db.scalars(stands)))
-        made = _take_down(db, pages)
+    with database.write() as db:
+        pages = sorted(set(db.scalars(accepted)))
+        created_at = _unpublish(db, pages)
         db.execute(delete(RevisionRow).where(RevisionRow.page_id.in_(pages)))
         db.execute(delete(CleanResultRow).where(CleanResultRow.id.in_(results)))
-    return made
+    return created_at
 
 
-def unpublish(store: Database, pages: Sequence[int]) -> Mapping[int, datetime]:
-    """Makes Pages stale in such a way that their Articles are written anew. Returns when these were first made."""
-    with store.write() as db:
-        return _take_down(db, pages)
+def unpublish(database: Database, pages: Sequence[int]) -> Mapping[int, datetime]:
+    """Delete the articles of pages and make the pages stale, so that a clean publishes them again.
+
+    Returns:
+        When the articles were first made, by page.
+    """
+    with database.write() as db:
+        return _unpublish(db, pages)
 
 
-def _take_down(db: Connection, pages: Sequence[int]) -> Mapping[int, datetime]:
-    rows = db.execute(
-        select(ArticleRow.page_id, ArticleRow.order_key, ArticleRow.archived_at).where(
-            ArticleRow.page_id.in_(pages)
-        )
-    ).all()
+def _unpublish(db: Connection, pages: Sequence[int]) -> Mapping[int, datetime]:
+    columns = (ArticleRow.page_id, ArticleRow.order_key, ArticleRow.archived_at)
+    rows = db.execute(select(*columns).where(ArticleRow.page_id.in_(pages))).all()
     index.remove_articles(db, [row.order_key for row in rows])
     db.execute(delete(ArticleRow).where(ArticleRow.page_id.in_(pages)))
     db.execute(update(PageRow).where(PageRow.id.in_(pages)).values(needs_clean=True))
@@ -137,51 +156,58 @@ def _take_down(db: Connection, pages: Sequence[int]) -> Mapping[int, datetime]:
     return {row.page_id: row.archived_at for row in rows}
 
 
-def restore_created_at(store: Database, made: Mapping[int, datetime]) -> None:
-    """An Article that was made again is as old as it was."""
-    older = update(ArticleRow).where(
-        ArticleRow.page_id == bindparam("page"), ArticleRow.archived_at > bindparam("at")
+def restore_created_at(database: Database, created_at: Mapping[int, datetime]) -> None:
+    """Give articles that were published again the time at which they were first made."""
+    set_time = (
+        update(ArticleRow)
+        .where(ArticleRow.page_id == bindparam("page"), ArticleRow.archived_at > bindparam("at"))
+        .values(archived_at=bindparam("at"))
     )
-    with store.write() as db:
-        for some in chunks(sorted(made.items())):
-            db.execute(
-                older.values(archived_at=bindparam("at")),
-                [{"page": page, "at": at} for page, at in some],
-            )
+    with database.write() as db:
+        for chunk in chunks(sorted(created_at.items())):
+            db.execute(set_time, [{"page": page, "at": at} for page, at in chunk])
 
 
-def mark_for_indexing(store: Database, pages: Sequence[int]) -> None:
-    """These Articles wait for the full-text index."""
-    with store.write() as db:
-        db.execute(update(ArticleRow).where(ArticleRow.page_id.in_(pages)).values(index_version=""))
+def mark_for_indexing(database: Database, pages: Sequence[int]) -> None:
+    """Mark the articles of these pages as not indexed."""
+    with database.write() as db:
+        articles = update(ArticleRow).where(ArticleRow.page_id.in_(pages))
+        db.execute(articles.values(index_version=""))
 
 
-def delete_orphan_index_rows(store: Database, entries: Sequence[int]) -> None:
-    """Takes entries of no Article out of the full-text index."""
-    with store.write() as db:
-        index.remove_articles(db, entries)
+def delete_orphan_index_rows(database: Database, keys: Sequence[int]) -> None:
+    """Delete rows of the full-text index that belong to no article."""
+    with database.write() as db:
+        index.remove_articles(db, keys)
 
 
-def rebuild_fulltext(store: Database) -> None:
-    """SQLite makes its full-text index again from the tokens that it keeps."""
-    with store.write() as db:
+def rebuild_fulltext(database: Database) -> None:
+    """Let SQLite build its full-text index again from the tokens that it stores."""
+    with database.write() as db:
         db.execute(text("INSERT INTO article_index (article_index) VALUES ('rebuild')"))
 
 
-def recount_run(store: Database, run: int) -> str:
-    """The counts of a Run are what its ledger says. What is gone from the ledger cannot be had back, so the Run says so.
-    Returns that sentence."""
-    with store.write() as db:
+def recount_run(database: Database, run: int) -> str:
+    """Set the counts of a run to what its ledger says.
+
+    Lost entries cannot be had back, so the run's detail says so.
+
+    Returns:
+        The sentence that was added to the detail.
+    """
+    pending = (
+        update(LedgerEntryRow)
+        .where(LedgerEntryRow.run_id == run, LedgerEntryRow.outcome == Outcome.PENDING)
+        .values(outcome=Outcome.DEFERRED, reason=Reason.INTERRUPTED)
+    )
+    with database.write() as db:
         before = db.execute(select(RunRow.counts, RunRow.detail).where(RunRow.id == run)).one()
-        pending = update(LedgerEntryRow).where(
-            LedgerEntryRow.run_id == run, LedgerEntryRow.outcome == Outcome.PENDING
-        )
-        db.execute(pending.values(outcome=Outcome.DEFERRED, reason=Reason.INTERRUPTED))
+        db.execute(pending)
         counts = run_log.count_outcomes(db, run)
         lost = sum(before.counts.values()) - sum(counts.values())
-        said = f"counted anew on {datetime.now(UTC):%Y-%m-%d}" + (
-            f", when {lost} entries were missing" if lost > 0 else ""
-        )
-        detail = "; ".join(filter(None, (before.detail, said)))
+        sentence = f"counted again on {datetime.now(UTC):%Y-%m-%d}"
+        if lost > 0:
+            sentence += f", when {lost} entries were missing"
+        detail = f"{before.detail}; {sentence}" if before.detail else sentence
         db.execute(update(RunRow).where(RunRow.id == run).values(counts=counts, detail=detail))
-    return said
+    return sentence

@@ -1,4 +1,4 @@
-"""A few facts of the archive for a look at its health: nothing but reading, and nothing that takes long."""
+"""A few facts about the database for `nightdesk doctor`. It only reads, and nothing takes long."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import CaptureRow, RunRow
 from pipeline.store.read.runs import RUN_COLUMNS, RunView
 
-QUICK_CHECK_SECONDS = 60.0  # seconds that a look through the file may take
-# what is too long for a row, as stored bytes are, lies in a table beside it, which is vacuumed with it
-TABLES = text("""
-SELECT relname, n_live_tup, n_dead_tup, coalesce(last_analyze, last_autoanalyze) IS NOT NULL, pg_table_size(relid)
-FROM pg_stat_user_tables
-UNION ALL SELECT owner.relname, beside.n_live_tup, beside.n_dead_tup, true, pg_table_size(owner.oid)
-FROM pg_stat_all_tables beside JOIN pg_class owner ON owner.reltoastrelid = beside.relid
-JOIN pg_stat_user_tables ours ON ours.relid = owner.oid ORDER BY 1""")
+QUICK_CHECK_SECONDS = 60.0  # how long the check of a file may take
+RECENT_CAPTURES = 100  # an imported capture can be newer by id than by time
+# values that are too long for a row, as payloads are, lie in a TOAST table beside the table
+TABLE_STATS_SQL = text(
+    "SELECT relname, n_live_tup, n_dead_tup,"
+    " coalesce(last_analyze, last_autoanalyze) IS NOT NULL, pg_table_size(relid)"
+    " FROM pg_stat_user_tables"
+    " UNION ALL"
+    " SELECT owner.relname, toast.n_live_tup, toast.n_dead_tup, true, pg_table_size(owner.oid)"
+    " FROM pg_stat_all_tables toast"
+    " JOIN pg_class owner ON owner.reltoastrelid = toast.relid"
+    " JOIN pg_stat_user_tables user_table ON user_table.relid = owner.oid"
+    " ORDER BY 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class TableStats:
-    """What PostgreSQL knows of a table: rows, rows that are dead, and whether it was ever analysed."""
+    """What PostgreSQL knows about a table: its rows, its size, and if it was ever analysed."""
 
     name: str
     live_rows: int
@@ -36,7 +42,7 @@ class TableStats:
 
 @dataclass(frozen=True, slots=True)
 class PostgresStats:
-    """A PostgreSQL server."""
+    """What a PostgreSQL server says about itself."""
 
     version: str
     major: int
@@ -44,14 +50,31 @@ class PostgresStats:
     tables: tuple[TableStats, ...]
 
 
-def quick_check(store: Database) -> str | None:
-    """What SQLite says of its file, "ok" where it is whole; None where that takes too long."""
-    end = time.monotonic() + QUICK_CHECK_SECONDS
-    with store.read() as db:
+@dataclass(frozen=True, slots=True)
+class SqliteStats:
+    """What SQLite knows about its file: its bytes, unused ones, and if it has statistics."""
+
+    size: int
+    unused: int
+    analysed: bool
+
+
+def quick_check(database: Database, timeout: float = QUICK_CHECK_SECONDS) -> str | None:
+    """Let SQLite check its file.
+
+    Args:
+        timeout: The check is given up after this many seconds.
+
+    Returns:
+        "ok", or what is wrong, or None if the check took too long.
+    """
+    end = time.monotonic() + timeout
+    with database.read() as db:
         driver: Any = db.connection.driver_connection
         driver.set_progress_handler(lambda: time.monotonic() > end, 100_000)
         try:
-            return " ".join(str(db.exec_driver_sql("PRAGMA quick_check(1)").scalar()).split())
+            message = str(db.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+            return " ".join(message.split())
         except Exception as error:
             if "interrupted" in str(error):
                 return None
@@ -60,63 +83,48 @@ def quick_check(store: Database) -> str | None:
             driver.set_progress_handler(None, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class SqliteStats:
-    """What SQLite knows of its file: bytes, bytes that hold nothing, and whether it has statistics."""
-
-    size: int
-    unused: int
-    analysed: bool
-
-
-def sqlite_stats(store: Database) -> SqliteStats:
-    """The file of an archive on SQLite."""
-    with store.read() as db:
-        size, number, unused = (
-            int(db.exec_driver_sql(f"PRAGMA {each}").scalar_one())
-            for each in ("page_size", "page_count", "freelist_count")
-        )
-        analysed = (
-            db.scalar(text("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'")) == 1
-        )
-    return SqliteStats(size * number, size * unused, analysed)
+def sqlite_stats(database: Database) -> SqliteStats:
+    """Return what SQLite knows about the file of an archive."""
+    statistics = text("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'")
+    with database.read() as db:
+        page_size = int(db.exec_driver_sql("PRAGMA page_size").scalar_one())
+        pages = int(db.exec_driver_sql("PRAGMA page_count").scalar_one())
+        unused_pages = int(db.exec_driver_sql("PRAGMA freelist_count").scalar_one())
+        analysed = db.scalar(statistics) == 1
+    return SqliteStats(page_size * pages, page_size * unused_pages, analysed)
 
 
-def postgres_stats(store: Database) -> PostgresStats:
-    """The server of an archive on PostgreSQL."""
-    with store.read() as db:
+def postgres_stats(database: Database) -> PostgresStats:
+    """Return what the PostgreSQL server of an archive says about itself."""
+    with database.read() as db:
         number = int(db.scalar(text("SHOW server_version_num")) or 0)
         version = str(db.scalar(text("SHOW server_version"))).split()[0]
-        vacuum = db.scalar(text("SHOW autovacuum")) == "on"
-        tables = tuple(TableStats(*row) for row in db.execute(TABLES))
-    return PostgresStats(version, number // 10000, vacuum, tables)
+        autovacuum = db.scalar(text("SHOW autovacuum")) == "on"
+        tables = tuple(TableStats(*row) for row in db.execute(TABLE_STATS_SQL))
+    return PostgresStats(version, number // 10000, autovacuum, tables)
 
 
-def newest_capture_at(store: Database) -> datetime | None:
-    """When the newest visits were."""
-    newest = select(CaptureRow.fetched_at).order_by(CaptureRow.id.desc()).limit(100).subquery()
-    with store.read() as db:
-        found: datetime | None = db.scalar(select(func.max(newest.c.fetched_at)))
-    return found
+def newest_capture_at(database: Database) -> datetime | None:
+    """Return when the newest capture was fetched, or None if there is none."""
+    recent = select(CaptureRow.fetched_at).order_by(CaptureRow.id.desc()).limit(RECENT_CAPTURES)
+    with database.read() as db:
+        at: datetime | None = db.scalar(select(func.max(recent.subquery().c.fetched_at)))
+    return at
 
 
-def last_crawl_times(store: Database) -> dict[str, datetime]:
-    """When the last crawl of each Site began."""
+def last_crawl_times(database: Database) -> dict[str, datetime]:
+    """Return when the last crawl of each site began."""
     query = (
         select(RunRow.site, func.max(RunRow.started_at))
         .where(RunRow.kind == "crawl")
         .group_by(RunRow.site)
     )
-    with store.read() as db:
+    with database.read() as db:
         return {row[0]: row[1] for row in db.execute(query)}
 
 
-def open_runs(store: Database) -> tuple[RunView, ...]:
-    """Runs that are not over, or whose process died."""
-    with store.read() as db:
-        return tuple(
-            RunView(*row)
-            for row in db.execute(
-                select(*RUN_COLUMNS).where(RunRow.finished_at.is_(None)).order_by(RunRow.id)
-            )
-        )
+def open_runs(database: Database) -> tuple[RunView, ...]:
+    """Return the runs that are not finished, or whose process died."""
+    query = select(*RUN_COLUMNS).where(RunRow.finished_at.is_(None)).order_by(RunRow.id)
+    with database.read() as db:
+        return tuple(RunView(*row) for row in db.execute(query))

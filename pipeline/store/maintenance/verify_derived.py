@@ -1,22 +1,23 @@
-"""What is wrong with what was made of the bytes: Drafts, results, Revisions, Articles, the full-text index.
+"""Verify what is made from payloads: extracted pages, results, articles, the full-text index.
 
-Promises that each is compared with what it was made of (a text with its Draft minus what was struck, an Article with its
-result, an entry of the index with its Article), in small reads, and that all that is found here can be made again.
+Each is compared with what it was made from: a text with its extracted page without the removed
+blocks, an article with its result, an index row with its article. All that is found here can be
+made again.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Text, cast, select, text
+from sqlalchemy import Connection, Row, Select, Text, cast, select, text
 
 from pipeline.core.models import ExtractedPage, Outcome, ResultStatus, count_words
 from pipeline.store.clean.articles import metadata_columns
-from pipeline.store.codec.serialization import metadata_from_json, decode_extracted
+from pipeline.store.codec.serialization import decode_extracted, metadata_from_json
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
     ArticleRow,
@@ -26,263 +27,299 @@ from pipeline.store.db.schema import (
     RevisionRow,
 )
 from pipeline.store.db.sql import storable
-from pipeline.store.maintenance.verify_sources import STORED, VerifyScope, Fault, VerifiedCounts, Tell, id_batches
+from pipeline.store.maintenance.faults import (
+    EVERYTHING,
+    PAGE_BATCH_SIZE,
+    STORED,
+    Fault,
+    RepairKind,
+    VerifiedCounts,
+    VerifyScope,
+    id_batches,
+)
+from pipeline.store.maintenance.progress import ProgressCallback
 from pipeline.store.search.index import order_key
 
-RESULT_BATCH = 32  # Drafts in memory: a hostile page has the blocks of hundreds of others
-RESULT = (
+EXTRACTED_BATCH_SIZE = 32  # extracted pages in memory; a hostile one is as large as hundreds
+RESULT_COLUMNS = (
     CleanResultRow.id,
     CleanResultRow.page_id,
     CleanResultRow.extracted_page_id,
     CleanResultRow.text_digest,
-    cast(CleanResultRow.removed, Text),
+    cast(CleanResultRow.removed, Text).label("removed_json"),
 )
-ENTRIES = {
-    "sqlite": "SELECT 1 FROM article_index_docsize e WHERE e.id = {}",
-    "postgresql": "SELECT 1 FROM article_index e WHERE e.rowid = {}",
+INDEX_ROW_EXISTS = {
+    "sqlite": "SELECT 1 FROM article_index_docsize e WHERE e.id = article.order_key",
+    "postgresql": "SELECT 1 FROM article_index e WHERE e.rowid = article.order_key",
 }
-STRAYS = {
-    "sqlite": "SELECT id FROM article_index_docsize",
-    "postgresql": "SELECT rowid FROM article_index",
+INDEX_KEYS = {
+    "sqlite": "SELECT id AS number FROM article_index_docsize",
+    "postgresql": "SELECT rowid AS number FROM article_index",
 }
 
+AnyRow = Row[*tuple[Any, ...]]
+RemovedBlocks = list[tuple[int, str, str]]  # (index, rule, why)
 
-def check_results(store: Database, asked: VerifyScope, looked: VerifiedCounts, tell: Tell) -> Iterator[Fault]:
-    """Each result: its Draft can be read, its strikes are Blocks of it, and what they leave has the digest of the text."""
-    for total, ids in id_batches(store, CleanResultRow.id, CleanResultRow.created_at, asked, RESULT_BATCH):
-        with store.read() as db:
-            rows = db.execute(
-                select(*RESULT).where(CleanResultRow.id.in_(ids)).order_by(CleanResultRow.id)
-            ).all()
-            drafts = _drafts(db, {row.extracted_page_id for row in rows})
+
+def check_results(
+    database: Database,
+    scope: VerifyScope,
+    counts: VerifiedCounts,
+    progress: ProgressCallback,
+) -> Iterator[Fault]:
+    """Check each result against its extracted page.
+
+    The extracted page can be read, it has all removed blocks, and the text without them has the
+    digest of the result.
+    """
+    batches = id_batches(
+        database, CleanResultRow.id, CleanResultRow.created_at, scope, EXTRACTED_BATCH_SIZE
+    )
+    for batch in batches:
+        query = select(*RESULT_COLUMNS).where(CleanResultRow.id.in_(batch.ids))
+        with database.read() as db:
+            rows = db.execute(query.order_by(CleanResultRow.id)).all()
+            extracted_pages = _load_extracted(db, {row.extracted_page_id for row in rows})
         for row in rows:
-            draft = drafts.get(row.extracted_page_id)
-            if isinstance(draft, str):
-                yield _bad_draft(row.extracted_page_id, draft, (row.page_id,))
-            elif said := _wrong_text(row[4], row.text_digest, draft):
-                yield Fault(
-                    "result",
-                    row.id,
-                    f"result {row.id} of page {row.page_id}: {said}",
-                    "result",
-                    (row.page_id,),
-                )
-        tell("results", looked.add("results", len(ids)), total)
+            extracted = extracted_pages.get(row.extracted_page_id)
+            if isinstance(extracted, str):
+                yield _extracted_fault(row.extracted_page_id, extracted, (row.page_id,))
+                continue
+            damage = _text_damage(row, extracted)
+            if damage:
+                sentence = f"result {row.id} of page {row.page_id}: {damage}"
+                yield Fault("result", row.id, sentence, RepairKind.RESULT, (row.page_id,))
+        progress("results", counts.add("results", len(batch.ids)), batch.total)
 
 
-def check_extracted_pages(store: Database, asked: VerifyScope, looked: VerifiedCounts, tell: Tell) -> Iterator[Fault]:
-    """Each Draft that has no result yet, or none any more, can be read."""
-    used = select(CleanResultRow.id).where(CleanResultRow.extracted_page_id == ExtractedPageRow.id)
-    for total, ids in id_batches(store, ExtractedPageRow.id, ExtractedPageRow.created_at, asked):
-        with store.read() as db:
-            spare = db.scalars(
-                select(ExtractedPageRow.id).where(ExtractedPageRow.id.in_(ids), ~used.exists())
-            ).all()
-            found = _drafts(db, spare)
-        yield from (
-            _bad_draft(number, draft, ())
-            for number, draft in found.items()
-            if isinstance(draft, str)
+def check_extracted_pages(
+    database: Database,
+    scope: VerifyScope,
+    counts: VerifiedCounts,
+    progress: ProgressCallback,
+) -> Iterator[Fault]:
+    """Check that each extracted page without a result can be read."""
+    result = select(CleanResultRow.id).where(
+        CleanResultRow.extracted_page_id == ExtractedPageRow.id
+    )
+    for batch in id_batches(database, ExtractedPageRow.id, ExtractedPageRow.created_at, scope):
+        unused = select(ExtractedPageRow.id).where(
+            ExtractedPageRow.id.in_(batch.ids), ~result.exists()
         )
-        tell("drafts", looked.add("drafts", len(ids)), total)
+        with database.read() as db:
+            extracted_pages = _load_extracted(db, db.scalars(unused).all())
+        for number, extracted in extracted_pages.items():
+            if isinstance(extracted, str):
+                yield _extracted_fault(number, extracted, ())
+        done = counts.add("extracted_pages", len(batch.ids))
+        progress("extracted pages", done, batch.total)
 
 
-def _drafts(db: Connection, ids: Sequence[int] | set[int]) -> dict[int, ExtractedPage | str]:
-    """The Drafts, or what is wrong with them."""
-    found: dict[int, ExtractedPage | str] = {}
+def check_articles(
+    database: Database,
+    scope: VerifyScope,
+    counts: VerifiedCounts,
+    progress: ProgressCallback,
+) -> Iterator[Fault]:
+    """Check each article and its revisions against the results that they are made from."""
+    for batch in id_batches(database, ArticleRow.page_id, ArticleRow.archived_at, scope):
+        with database.read() as db:
+            faults = _article_faults(db, batch.ids)
+        yield from faults
+        progress("articles", counts.add("articles", len(batch.ids)), batch.total)
+
+
+def check_missing(database: Database, progress: ProgressCallback) -> Iterator[Fault]:
+    """Find cleaned pages without a result, and accepted results without an article."""
+    result = select(CleanResultRow.id).where(
+        CleanResultRow.page_id == PageRow.id, CleanResultRow.payload_id == PageRow.payload_id
+    )
+    accepted = select(CleanResultRow.id).where(
+        CleanResultRow.page_id == PageRow.id,
+        CleanResultRow.status == ResultStatus.ACCEPTED,
+        CleanResultRow.outcome == Outcome.ARCHIVED,
+    )
+    article = select(ArticleRow.page_id).where(ArticleRow.page_id == PageRow.id)
+    without_result = select(PageRow.id).where(
+        *STORED, PageRow.clean_payload_id == PageRow.payload_id, ~result.exists()
+    )
+    without_article = select(PageRow.id).where(*STORED, accepted.exists(), ~article.exists())
+    for batch in id_batches(database, PageRow.id, None, EVERYTHING, PAGE_BATCH_SIZE):
+        first, last = batch.ids[0], batch.ids[-1]
+        for query, damage in (
+            (without_result, "was cleaned, and there is no result"),
+            (without_article, "has a text, and there is no article"),
+        ):
+            with database.read() as db:
+                pages = db.scalars(query.where(PageRow.id.between(first, last))).all()
+            for page in pages:
+                yield _article_fault(page, f"page {page}: {damage}")
+        progress("pages cleaned", len(batch.ids), batch.total)
+
+
+def check_index_entries(database: Database, progress: ProgressCallback) -> Iterator[Fault]:
+    """Check that each article has its row in the full-text index, and each row its article."""
+    progress("the index", 0, 0)
+    dialect = "sqlite" if database.is_sqlite else "postgresql"
+    unindexed = text(
+        "SELECT page_id FROM article"
+        f" WHERE index_version <> '' AND NOT EXISTS ({INDEX_ROW_EXISTS[dialect]})"
+    )
+    orphans = text(
+        f"SELECT number FROM ({INDEX_KEYS[dialect]}) AS e"
+        " WHERE NOT EXISTS (SELECT 1 FROM article WHERE article.order_key = e.number)"
+    )
+    with database.read() as db:
+        pages = db.scalars(unindexed).all()
+        keys = db.scalars(orphans).all()
+    for page in pages:
+        sentence = f"article {page}: cannot be found, since it is not in the full-text index"
+        yield Fault("index", page, sentence, RepairKind.INDEX, (page,))
+    for key in keys:
+        sentence = f"row {key} of the full-text index belongs to no article"
+        yield Fault("index", key, sentence, RepairKind.ORPHAN)
+
+
+def text_without(extracted: ExtractedPage, removed: Collection[int]) -> str:
+    """Return the text of an extracted page without the blocks of these indexes."""
+    lines: list[str] = []
+    for index, block in enumerate(extracted.blocks):
+        if index not in removed:
+            lines.append(block.text)
+    return "\n".join(lines)
+
+
+def digest_of(body: str) -> str:
+    """Return the digest of a text as results store it: SHA-256, in lower-case hex."""
+    return sha256(body.encode("utf8", "replace")).hexdigest()
+
+
+def _load_extracted(db: Connection, ids: Collection[int]) -> dict[int, ExtractedPage | str]:
+    """The extracted pages by id, or what is wrong with them."""
     query = select(
         ExtractedPageRow.id,
         ExtractedPageRow.extractors,
         ExtractedPageRow.codec,
         ExtractedPageRow.body,
     ).where(ExtractedPageRow.id.in_(ids))
-    for row in db.execute(query):
-        try:
-            draft = decode_extracted(row.codec, row.body)
-            found[row.id] = (
-                draft
-                if draft.extractors == row.extractors
-                else "is of other extractors than it says"
-            )
-        except (ValueError, msgspec.MsgspecError) as error:
-            found[row.id] = f"cannot be read ({str(error)[:100]})"
-    return found
+    return {row.id: _decode(row) for row in db.execute(query)}
 
 
-def _bad_draft(number: int, said: str, pages: tuple[int, ...]) -> Fault:
-    return Fault("draft", number, f"draft {number}: {said}", "draft", pages)
-
-
-def _wrong_text(struck: str, digest: str, draft: ExtractedPage | None) -> str:
-    if draft is None:
-        return "its draft is not there"
+def _decode(row: AnyRow) -> ExtractedPage | str:
     try:
-        gone = [
-            index for index, _, _ in msgspec.json.decode(struck, type=list[tuple[int, str, str]])
-        ]
+        extracted = decode_extracted(row.codec, row.body)
+    except (ValueError, msgspec.MsgspecError) as error:
+        return f"cannot be read ({str(error)[:100]})"
+    if extracted.extractors != row.extractors:
+        return "is of other extractors than it says"
+    return extracted
+
+
+def _extracted_fault(number: int, damage: str, pages: tuple[int, ...]) -> Fault:
+    sentence = f"extracted page {number}: {damage}"
+    return Fault("extracted_page", number, sentence, RepairKind.EXTRACTED_PAGE, pages)
+
+
+def _text_damage(result: AnyRow, extracted: ExtractedPage | None) -> str:
+    if extracted is None:
+        return "its extracted page is not there"
+    try:
+        blocks = msgspec.json.decode(result.removed_json, type=RemovedBlocks)
     except msgspec.MsgspecError:
-        return "what was struck cannot be read"
-    if len(set(gone)) != len(gone) or not all(0 <= index < len(draft.blocks) for index in gone):
-        return "lines are struck that its draft does not have"
-    return (
-        ""
-        if digest_of(text_of(draft, set(gone))) == digest
-        else "its draft without what was struck is another text"
+        return "its removed blocks cannot be read"
+    removed = {index for index, _, _ in blocks}
+    known = range(len(extracted.blocks))
+    if len(removed) != len(blocks) or not all(index in known for index in removed):
+        return "it removes blocks that its extracted page does not have"
+    if digest_of(text_without(extracted, removed)) != result.text_digest:
+        return "its extracted page without the removed blocks is another text"
+    return ""
+
+
+def _article_fault(page: int, sentence: str) -> Fault:
+    return Fault("article", page, sentence, RepairKind.ARTICLE, (page,))
+
+
+def _article_faults(db: Connection, pages: Sequence[int]) -> list[Fault]:
+    revisions = _revisions_by_page(db, pages)
+    query = (
+        select(ArticleRow, cast(CleanResultRow.chosen_metadata, Text).label("metadata_json"))
+        .join(CleanResultRow, CleanResultRow.id == ArticleRow.clean_result_id, isouter=True)
+        .where(ArticleRow.page_id.in_(pages))
     )
+    faults: list[Fault] = []
+    for row in db.execute(query).all():
+        damage = _article_damage(row, revisions[row.page_id])
+        damage = damage or _revision_damage(db, revisions[row.page_id])
+        if damage:
+            faults.append(_article_fault(row.page_id, f"article {row.page_id}: {damage}"))
+    return faults
 
 
-def text_of(draft: ExtractedPage, gone: set[int]) -> str:
-    """What is left of a Draft."""
-    return "\n".join(block.text for index, block in enumerate(draft.blocks) if index not in gone)
-
-
-def digest_of(body: str) -> str:
-    return sha256(body.encode("utf8", "replace")).hexdigest()
-
-
-def check_articles(store: Database, asked: VerifyScope, looked: VerifiedCounts, tell: Tell) -> Iterator[Fault]:
-    """Each Article and its Revisions against the results that they are made of."""
-    for total, ids in id_batches(store, ArticleRow.page_id, ArticleRow.archived_at, asked):
-        with store.read() as db:
-            revisions = _revisions(db, ids)
-            rows = db.execute(
-                select(ArticleRow, cast(CleanResultRow.chosen_metadata, Text).label("chosen"))
-                .join(CleanResultRow, CleanResultRow.id == ArticleRow.clean_result_id, isouter=True)
-                .where(ArticleRow.page_id.in_(ids))
-            ).all()
-            for row in rows:
-                if said := _wrong_article(row, revisions[row.page_id]) or _wrong_revisions(
-                    db, revisions[row.page_id]
-                ):
-                    yield Fault(
-                        "article",
-                        row.page_id,
-                        f"article {row.page_id}: {said}",
-                        "article",
-                        (row.page_id,),
-                    )
-        tell("articles", looked.add("articles", len(ids)), total)
-
-
-def _revisions(db: Connection, pages: Sequence[int]) -> dict[int, list[Any]]:
-    columns = (
+def _revisions_by_page(db: Connection, pages: Sequence[int]) -> dict[int, list[AnyRow]]:
+    query: Select[*tuple[Any, ...]] = select(
         RevisionRow.id,
         RevisionRow.page_id,
         RevisionRow.number,
         RevisionRow.clean_result_id,
         RevisionRow.text,
         RevisionRow.first_seen_at,
-    )
-    result = (
-        CleanResultRow.page_id.label("owner"),
+        CleanResultRow.page_id.label("result_page_id"),
         CleanResultRow.status,
         CleanResultRow.text_digest,
     )
-    query = select(*columns, *result).join(
-        CleanResultRow, CleanResultRow.id == RevisionRow.clean_result_id, isouter=True
+    query = (
+        query.join(CleanResultRow, CleanResultRow.id == RevisionRow.clean_result_id, isouter=True)
+        .where(RevisionRow.page_id.in_(pages))
+        .order_by(RevisionRow.page_id, RevisionRow.number)
     )
-    found: dict[int, list[Any]] = defaultdict(list)
-    for row in db.execute(
-        query.where(RevisionRow.page_id.in_(pages)).order_by(
-            RevisionRow.page_id, RevisionRow.number
-        )
-    ):
-        found[row.page_id].append(row)
-    return found
+    revisions: dict[int, list[AnyRow]] = defaultdict(list)
+    for row in db.execute(query):
+        revisions[row.page_id].append(row)
+    return revisions
 
 
-def _wrong_article(row: Any, revisions: Sequence[Any]) -> str:
-    newest = revisions[-1] if revisions else None
-    if newest is None or (newest.id, newest.clean_result_id) != (
-        row.revision_id,
-        row.clean_result_id,
-    ):
+def _article_damage(article: AnyRow, revisions: Sequence[AnyRow]) -> str:
+    if not revisions:
+        return "is not made of its newest revision"
+    newest = revisions[-1]
+    made_of = (article.revision_id, article.clean_result_id)
+    if (newest.id, newest.clean_result_id) != made_of:
         return "is not made of its newest revision"
     try:
-        metadata = metadata_from_json(msgspec.json.decode(row.chosen))
-    except (msgspec.MsgspecError, TypeError):
+        metadata = metadata_from_json(msgspec.json.decode(article.metadata_json))
+    except (ValueError, msgspec.MsgspecError, TypeError):
         return "the metadata that were chosen for it cannot be read"
-    wanted = metadata_columns(metadata) | {
+    sort_time = metadata.published_at or revisions[0].first_seen_at
+    expected = metadata_columns(metadata) | {
         "word_count": count_words(newest.text),
-        "order_key": order_key(metadata.published_at or revisions[0].first_seen_at, row.page_id),
+        "order_key": order_key(sort_time, article.page_id),
     }
-    differ = [name for name, value in wanted.items() if row._mapping[name] != value]
-    return f"its {differ[0]} is another than its result says" if differ else ""
-
-
-def _wrong_revisions(db: Connection, revisions: Sequence[Any]) -> str:
-    if [each.number for each in revisions] != list(range(1, len(revisions) + 1)):
-        return "one of its revisions is missing"
-    for each in revisions:
-        if each.owner != each.page_id or each.status != ResultStatus.ACCEPTED:
-            return f"its revision {each.number} is made of a result that does not stand"
-        if digest_of(each.text) != each.text_digest and each.text != _as_stored(
-            db, each.clean_result_id
-        ):
-            return f"its revision {each.number} is another text than its result"
+    for name, value in expected.items():
+        if article._mapping[name] != value:
+            return f"its {name} is another than its result says"
     return ""
 
 
-def _as_stored(db: Connection, result: int) -> str | None:
-    """The text of a result without what databases refuse; None where it cannot be told."""
-    row = db.execute(select(*RESULT).where(CleanResultRow.id == result)).one()
-    draft = _drafts(db, [row.extracted_page_id]).get(row.extracted_page_id)
-    if draft is None or isinstance(draft, str) or _wrong_text(row[4], row.text_digest, draft):
+def _revision_damage(db: Connection, revisions: Sequence[AnyRow]) -> str:
+    if [row.number for row in revisions] != list(range(1, len(revisions) + 1)):
+        return "one of its revisions is missing"
+    for row in revisions:
+        if row.result_page_id != row.page_id or row.status != ResultStatus.ACCEPTED:
+            return f"its revision {row.number} is made of a result that is not accepted"
+        if digest_of(row.text) == row.text_digest:
+            continue
+        if row.text != _storable_text(db, row.clean_result_id):
+            return f"its revision {row.number} is another text than its result"
+    return ""
+
+
+def _storable_text(db: Connection, result_id: int) -> str | None:
+    """The text of a result without what databases refuse, or None if the result is damaged."""
+    query = select(*RESULT_COLUMNS).where(CleanResultRow.id == result_id)
+    result = db.execute(query).one()
+    extracted = _load_extracted(db, [result.extracted_page_id]).get(result.extracted_page_id)
+    if extracted is None or isinstance(extracted, str) or _text_damage(result, extracted):
         return None
-    return storable(text_of(draft, {index for index, _, _ in msgspec.json.decode(row[4])}))
-
-
-def check_missing(store: Database, tell: Tell) -> Iterator[Fault]:
-    """Pages that were cleaned and have no result, and results that stand and make no Article."""
-    cleaned = (*STORED, PageRow.clean_payload_id == PageRow.payload_id)
-    result = select(CleanResultRow.id).where(
-        CleanResultRow.page_id == PageRow.id, CleanResultRow.payload_id == PageRow.payload_id
-    )
-    standing = select(CleanResultRow.id).where(
-        CleanResultRow.page_id == PageRow.id,
-        CleanResultRow.status == ResultStatus.ACCEPTED,
-        CleanResultRow.outcome == Outcome.ARCHIVED,
-    )
-    article = select(ArticleRow.page_id).where(ArticleRow.page_id == PageRow.id)
-    queries = (
-        (
-            select(PageRow.id).where(*cleaned, ~result.exists()),
-            "was cleaned, and there is no result",
-        ),
-        (
-            select(PageRow.id).where(*STORED, standing.exists(), ~article.exists()),
-            "has a text, and there is no article",
-        ),
-    )
-    for total, ids in id_batches(store, PageRow.id, None, VerifyScope(), 5000):
-        for query, said in queries:
-            with store.read() as db:
-                found = db.scalars(query.where(PageRow.id.between(ids[0], ids[-1]))).all()
-            yield from (
-                Fault("article", page, f"page {page}: {said}", "article", (page,)) for page in found
-            )
-        tell("pages cleaned", len(ids), total)
-
-
-def check_index_entries(store: Database, tell: Tell) -> Iterator[Fault]:
-    """Each Article has its entry in the full-text index, and no entry stands for nothing."""
-    tell("the index", 0, 0)
-    name = "sqlite" if store.is_sqlite else "postgresql"
-    without = f"SELECT page_id FROM article WHERE index_version <> '' AND NOT EXISTS ({ENTRIES[name].format('article.order_key')})"
-    strays = (
-        f"SELECT number FROM ({STRAYS[name].replace(' FROM', ' AS number FROM')}) AS e"
-        " WHERE NOT EXISTS (SELECT 1 FROM article WHERE article.order_key = e.number)"
-    )
-    with store.read() as db:
-        for page in db.scalars(text(without)).all():
-            yield Fault(
-                "index",
-                page,
-                f"article {page}: cannot be found, since it is not in the full-text index",
-                "index",
-                (page,),
-            )
-        for number in db.scalars(text(strays)).all():
-            yield Fault(
-                "index", number, f"entry {number} of the full-text index is of no article", "stray"
-            )
+    blocks = msgspec.json.decode(result.removed_json, type=RemovedBlocks)
+    return storable(text_without(extracted, {index for index, _, _ in blocks}))

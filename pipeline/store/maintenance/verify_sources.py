@@ -1,27 +1,28 @@
-"""What is wrong with an archive, found out row by row: bytes, database, ledgers. What is made of bytes is left to `derived`.
+"""Verify what nothing else could make again: the database file, payloads, pages, ledgers.
 
-Promises that nothing is written, that rows are read a few at a time whatever the size of the archive, so that a crawl may go on
-meanwhile, and that each fault names what it is about and whether it can be made again.
+It writes nothing and reads a few rows at a time, so that a crawl can go on meanwhile.
+`verify_derived` verifies what is made from payloads.
 """
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, Row, func, select, text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import InstrumentedAttribute
 
 from pipeline.core.errors import StoreError
-from pipeline.core.models import Outcome, UrlKind
-from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, DamagedDictionary, dictionary_content, decompress_payload
+from pipeline.core.models import Outcome
+from pipeline.store.codec.dictionaries import (
+    COMPRESSED_COLUMNS,
+    DamagedDictionary,
+    decompress_payload,
+    dictionary_content,
+)
 from pipeline.store.db import site_counts
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
@@ -32,284 +33,255 @@ from pipeline.store.db.schema import (
     PayloadRow,
     RunRow,
 )
-from pipeline.store.db.sql import chunks
+from pipeline.store.db.site_counts import SiteCounts
+from pipeline.store.db.sql import batches_by_size
+from pipeline.store.maintenance.faults import (
+    EVERYTHING,
+    PAGE_BATCH_SIZE,
+    Fault,
+    RepairKind,
+    VerifiedCounts,
+    VerifyScope,
+    id_batches,
+)
+from pipeline.store.maintenance.progress import ProgressCallback
 
-BATCH_SIZE = 200  # rows of one small transaction
-MAX_BATCH_BYTES = 32 * 1024 * 1024  # bytes of bodies that are unpacked from one
-MAX_CAPTURES = 3  # of damaged bytes, that are named
-INDEX_CHECK_SECONDS = 20.0  # seconds that the full-text index may be looked through while writers wait
+MAX_BATCH_BYTES = 32 * 1024 * 1024  # decompressed bytes of payloads in one read
+MAX_CAPTURES = 3  # captures of a damaged payload that a message names
+MAX_MESSAGES = 20  # messages that are read from SQLite
+INDEX_CHECK_SECONDS = 20.0  # how long writers wait for the check of the full-text index
 
-Tell = Callable[[str, int, int], None]  # (what, done, of)
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyScope:
-    """How much is looked at: what was kept or made since a time, and of that so many rows of each kind, by lot."""
-
-    since: datetime | None = None
-    sample: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong. `mend` is what it takes to make it again: draft, result, article, index, stray, ledger, count,
-    words or dictionary; "" where nothing helps."""
-
-    kind: str  # database, dictionary, payload, draft, result, article, index, ledger, count, page
-    id: int
-    sentence: str
-    repair: str = ""
-    pages: tuple[int, ...] = ()
+AnyRow = Row[*tuple[Any, ...]]
 
 
-@dataclass(slots=True)
-class VerifiedCounts:
-    """How many rows of each kind were looked at."""
-
-    rows: dict[str, int] = field(default_factory=dict)
-
-    def add(self, what: str, number: int) -> int:
-        self.rows[what] = self.rows.get(what, 0) + number
-        return self.rows[what]
-
-
-def id_batches(
-    store: Database, number: InstrumentedAttribute[int], at: InstrumentedAttribute[datetime] | None, asked: VerifyScope,
-    size: int = BATCH_SIZE,
-) -> Iterator[tuple[int, Sequence[int]]]:  # fmt: skip
-    """The numbers of a table's rows that are asked for, in order and a few at a time, with how many there are in all."""
-    since = [at >= asked.since] if at is not None and asked.since is not None else []
-    with store.read() as db:
-        first, last, total = db.execute(
-            select(func.min(number), func.max(number), func.count()).where(*since)
-        ).one()
-    if not total:
+def check_database(
+    database: Database, scope: VerifyScope, progress: ProgressCallback
+) -> Iterator[Fault]:
+    """Ask SQLite about its file. PostgreSQL keeps references and checks its pages itself."""
+    if not database.is_sqlite:
         return
-    if asked.sample is not None and asked.sample < total:
-        lot = sorted(random.sample(range(first, last + 1), min(asked.sample, last + 1 - first)))
-        for some in chunks(lot, size):
-            with store.read() as db:
-                found = db.scalars(
-                    select(number).where(number.in_(some), *since).order_by(number)
-                ).all()
-            yield len(lot), found
+    progress("the file", 0, 0)
+    check = "integrity_check" if scope == EVERYTHING else "quick_check"
+    with database.read() as db:
+        messages = list(db.exec_driver_sql(f"PRAGMA {check}({MAX_MESSAGES})").scalars())
+        references = db.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(MAX_MESSAGES)
+    if messages != ["ok"]:
+        for message in messages:
+            sentence = f"SQLite says: {' '.join(message.split())}; restore a backup"
+            yield Fault("database", 0, f"{database.name}: {sentence}")
+    for table, row, parent, _ in references:
+        sentence = f"row {row} of '{table}' refers to a row of '{parent}' that is not there"
+        yield Fault("database", row or 0, sentence)
+
+
+def check_fulltext_index(
+    database: Database, timeout: float = INDEX_CHECK_SECONDS
+) -> Iterator[Fault]:
+    """Check whether SQLite's full-text index is consistent.
+
+    Args:
+        timeout: Writers wait meanwhile, so the check is given up after this many seconds.
+    """
+    if not database.is_sqlite:
         return
-    after = first - 1
-    while True:
-        with store.read() as db:
-            found = db.scalars(
-                select(number).where(number > after, *since).order_by(number).limit(size)
-            ).all()
-        if not found:
-            return
-        yield total, found
-        after = found[-1]
-
-
-def check_database(store: Database, asked: VerifyScope, tell: Tell) -> Iterator[Fault]:
-    """What the database itself says of its file; PostgreSQL keeps its references and checks its pages on its own."""
-    if not store.is_sqlite:
-        return
-    tell("the file", 0, 0)
-    check = "integrity_check" if asked == VerifyScope() else "quick_check"
-    with store.read() as db:
-        said = list(db.exec_driver_sql(f"PRAGMA {check}(20)").scalars())
-        lost = db.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(20)
-    for each in said if said != ["ok"] else ():
-        yield Fault(
-            "database", 0, f"{store.name}: SQLite says: {' '.join(each.split())}; restore a backup"
-        )
-    for table, row, other, _ in lost:
-        yield Fault(
-            "database",
-            row or 0,
-            f"row {row} of '{table}' refers to a row of '{other}' that is not there",
-        )
-
-
-def check_fulltext_index(store: Database) -> Iterator[Fault]:
-    """Whether SQLite's full-text index is whole in itself. Writers wait for it, so it is given up where it takes long."""
-    if not store.is_sqlite:
-        return
-    end = time.monotonic() + INDEX_CHECK_SECONDS
+    end = time.monotonic() + timeout
+    check = text("INSERT INTO article_index (article_index) VALUES ('integrity-check')")
     try:
-        with store.write() as db:
+        with database.write() as db:
             driver: Any = db.connection.driver_connection
             driver.set_progress_handler(lambda: time.monotonic() > end, 100_000)
             try:
-                db.execute(
-                    text("INSERT INTO article_index (article_index) VALUES ('integrity-check')")
-                )
+                db.execute(check)
             finally:
                 driver.set_progress_handler(None, 0)
     except StoreError as error:
-        if not isinstance(error.__cause__, OperationalError):  # which says: interrupted, or locked
-            yield Fault("index", 0, f"{store.name}: the full-text index is damaged", "words")
+        if not isinstance(error.__cause__, OperationalError):  # that says: interrupted, or locked
+            sentence = f"{database.name}: the full-text index is damaged"
+            yield Fault("index", 0, sentence, RepairKind.FULLTEXT)
 
 
-def check_dictionaries(store: Database, looked: VerifiedCounts, tell: Tell) -> Iterator[Fault]:
-    """Each dictionary against its digest."""
-    for total, ids in id_batches(store, DictionaryRow.id, None, VerifyScope()):
-        for number in ids:
-            with store.read() as db:
-                said = _wrong_with_dictionary(db, number)
-            if said:
-                yield Fault("dictionary", number, said, "dictionary")
-        tell("dictionaries", looked.add("dictionaries", len(ids)), total)
+def check_dictionaries(
+    database: Database, counts: VerifiedCounts, progress: ProgressCallback
+) -> Iterator[Fault]:
+    """Check each dictionary against its digest."""
+    for batch in id_batches(database, DictionaryRow.id, None, EVERYTHING):
+        for number in batch.ids:
+            with database.read() as db:
+                damage = _dictionary_damage(db, number)
+            if damage:
+                yield Fault("dictionary", number, damage, RepairKind.DICTIONARY)
+        progress("dictionaries", counts.add("dictionaries", len(batch.ids)), batch.total)
 
 
-def _wrong_with_dictionary(db: Connection, number: int) -> str:
+def _dictionary_damage(db: Connection, number: int) -> str:
     try:
         dictionary_content(db, number)
     except ValueError as error:
-        used = db.scalar(
-            select(func.count()).select_from(PayloadRow).where(PayloadRow.dictionary_id == number)
-        )
-        return f"{error}; {used or 0:,} payloads are packed by it and cannot be read"
+        users = select(func.count()).select_from(PayloadRow)
+        count = db.scalar(users.where(PayloadRow.dictionary_id == number)) or 0
+        return f"{error}; {count:,} payloads are compressed with it and cannot be read"
     return ""
 
 
-def check_payloads(store: Database, asked: VerifyScope, looked: VerifiedCounts, tell: Tell) -> Iterator[Fault]:
-    """Each Payload's digest and size against its unpacked bytes."""
-    for total, ids in id_batches(store, PayloadRow.id, PayloadRow.first_seen_at, asked):
-        with store.read() as db:
-            sizes = db.execute(
-                select(PayloadRow.id, PayloadRow.size)
-                .where(PayloadRow.id.in_(ids))
-                .order_by(PayloadRow.id)
-            ).all()
-        for some in _together(sizes):
-            yield from _payloads(store, some)
-        looked.add("bytes", sum(row.size for row in sizes))
-        tell("payloads", looked.add("payloads", len(ids)), total)
+def check_payloads(
+    database: Database,
+    scope: VerifyScope,
+    counts: VerifiedCounts,
+    progress: ProgressCallback,
+) -> Iterator[Fault]:
+    """Check the decompressed bytes of each payload against its digest and its size."""
+    for batch in id_batches(database, PayloadRow.id, PayloadRow.first_seen_at, scope):
+        query = select(PayloadRow.id, PayloadRow.size).where(PayloadRow.id.in_(batch.ids))
+        with database.read() as db:
+            rows = db.execute(query.order_by(PayloadRow.id)).all()
+        for few in batches_by_size(rows, lambda row: int(row.size), MAX_BATCH_BYTES):
+            yield from _check_bodies(database, [row.id for row in few])
+        counts.add("bytes", sum(row.size for row in rows))
+        progress("payloads", counts.add("payloads", len(batch.ids)), batch.total)
 
 
-def _together(rows: Sequence[Any]) -> Iterator[list[int]]:
-    """As many as may be in memory at the same time."""
-    held, lot = 0, list[int]()
-    for row in rows:
-        if lot and held + row.size > MAX_BATCH_BYTES:
-            yield lot
-            held, lot = 0, []
-        held += row.size
-        lot.append(row.id)
-    if lot:
-        yield lot
+def _check_bodies(database: Database, ids: Sequence[int]) -> list[Fault]:
+    columns = (PayloadRow.id, PayloadRow.digest, PayloadRow.size, *COMPRESSED_COLUMNS)
+    query = select(*columns).where(PayloadRow.id.in_(ids))
+    faults: list[Fault] = []
+    with database.read() as db:
+        for row in db.execute(query).all():
+            damage = _payload_damage(db, row)
+            if damage:
+                sentence = (
+                    f"payload {row.id} (sha256 {row.digest}): {damage}, and the archive has no"
+                    f" other copy; a backup has it: {_describe_captures(db, row.id)}"
+                )
+                faults.append(Fault("payload", row.id, sentence))
+    return faults
 
 
-def _payloads(store: Database, ids: Sequence[int]) -> Iterator[Fault]:
-    query = select(PayloadRow.id, PayloadRow.digest, PayloadRow.size, *COMPRESSED_COLUMNS).where(
-        PayloadRow.id.in_(ids)
-    )
-    with store.read() as db:
-        wrong = [
-            (row.id, row.digest, said)
-            for row in db.execute(query).all()
-            if (said := _wrong_with(db, row))
-        ]
-        for number, digest, said in wrong:
-            where = _visits(db, number)
-            sentence = f"payload {number} (sha256 {digest}): {said}, and no other copy is here; a backup has it: {where}"
-            yield Fault("payload", number, sentence)
-
-
-def _wrong_with(db: Connection, row: Any) -> str:
+def _payload_damage(db: Connection, row: AnyRow) -> str:
     try:
-        body = decompress_payload(db, *row[3:])
+        body = decompress_payload(db, row.codec, row.body, row.dictionary_id)
     except DamagedDictionary:
-        return ""  # `dictionaries` says so, once
+        return ""  # `check_dictionaries` reports it once
     except ValueError as error:
-        return f"cannot be unpacked ({error})"
+        return f"cannot be decompressed ({error})"
     if sha256(body).hexdigest() != row.digest:
         return "its bytes are not those of its digest"
-    return "" if len(body) == row.size else f"has {len(body)} bytes and not {row.size}"
+    if len(body) != row.size:
+        return f"has {len(body)} bytes and not {row.size}"
+    return ""
 
 
-def _visits(db: Connection, payload: int) -> str:
-    query = select(PageRow.url, CaptureRow.id, CaptureRow.fetched_at).join(
-        PageRow, PageRow.id == CaptureRow.page_id
+def _describe_captures(db: Connection, payload: int) -> str:
+    query = (
+        select(PageRow.url, CaptureRow.id, CaptureRow.fetched_at)
+        .join(PageRow, PageRow.id == CaptureRow.page_id)
+        .where(CaptureRow.payload_id == payload)
+        .order_by(CaptureRow.id)
+        .limit(MAX_CAPTURES + 1)
     )
-    rows = db.execute(
-        query.where(CaptureRow.payload_id == payload).order_by(CaptureRow.id).limit(MAX_CAPTURES + 1)
-    ).all()
-    told = [
-        f"{row.url} (capture {row.id} of {row.fetched_at:%Y-%m-%d %H:%M} UTC)"
-        for row in rows[:MAX_CAPTURES]
-    ]
-    return (
-        ", ".join(told + ["…"][: len(rows) - MAX_CAPTURES if len(rows) > MAX_CAPTURES else 0])
-        or "no visit brought them"
-    )
+    rows = db.execute(query).all()
+    if not rows:
+        return "no fetch brought it"
+    captures: list[str] = []
+    for row in rows[:MAX_CAPTURES]:
+        captures.append(f"{row.url} (capture {row.id} of {row.fetched_at:%Y-%m-%d %H:%M} UTC)")
+    if len(rows) > MAX_CAPTURES:
+        captures.append("…")
+    return ", ".join(captures)
 
 
-def check_pages(store: Database, looked: VerifiedCounts, tell: Tell) -> Iterator[Fault]:
-    """What no reference of the database proves: a Page's newest bytes are those of one of its visits."""
-    visit = select(CaptureRow.id).where(
+def check_pages(
+    database: Database, counts: VerifiedCounts, progress: ProgressCallback
+) -> Iterator[Fault]:
+    """Check that a fetch brought the newest payload of each page.
+
+    No reference of the database proves this.
+    """
+    capture = select(CaptureRow.id).where(
         CaptureRow.page_id == PageRow.id, CaptureRow.payload_id == PageRow.payload_id
     )
-    query = select(PageRow.id, PageRow.url).where(PageRow.payload_id.is_not(None), ~visit.exists())
-    for total, ids in id_batches(store, PageRow.id, None, VerifyScope(), 5000):
-        with store.read() as db:
-            rows = db.execute(query.where(PageRow.id.between(ids[0], ids[-1]))).all()
-        yield from (
-            Fault("page", row.id, f"page {row.id}: no visit brought its newest bytes: {row.url}")
-            for row in rows
-        )
-        tell("pages", looked.add("pages", len(ids)), total)
-
-
-def check_ledgers(store: Database, asked: VerifyScope, looked: VerifiedCounts, tell: Tell) -> Iterator[Fault]:
-    """Each Run that is over: no entry pending, each outcome one of ours, and its counts the sums of its entries."""
-    for total, ids in id_batches(store, RunRow.id, RunRow.started_at, asked):
-        with store.read() as db:
-            sums = _sums(db, ids)
-            over = select(RunRow.id, RunRow.site, RunRow.kind, RunRow.counts).where(
-                RunRow.id.in_(ids), RunRow.finished_at.is_not(None)
-            )
-            over = over.where(RunRow.pruned_at.is_(None))
-            rows = db.execute(over.order_by(RunRow.id)).all()
+    query = select(PageRow.id, PageRow.url).where(
+        PageRow.payload_id.is_not(None), ~capture.exists()
+    )
+    for batch in id_batches(database, PageRow.id, None, EVERYTHING, PAGE_BATCH_SIZE):
+        with database.read() as db:
+            rows = db.execute(query.where(PageRow.id.between(batch.ids[0], batch.ids[-1]))).all()
         for row in rows:
-            if said := _unsettled(dict(row.counts), sums.get(row.id, {})):
-                yield Fault(
-                    "ledger", row.id, f"run {row.id} ({row.kind} of {row.site}): {said}", "ledger"
-                )
-        tell("ledgers", looked.add("runs", len(ids)), total)
+            sentence = f"page {row.id}: no fetch brought its newest payload: {row.url}"
+            yield Fault("page", row.id, sentence)
+        progress("pages", counts.add("pages", len(batch.ids)), batch.total)
 
 
-def check_site_counts(store: Database, tell: Tell) -> Iterator[Fault]:
-    """What each Site has, as it was counted once its last Run was over, against what is there."""
-    tell("the counts of sites", 0, 0)
-    for site, kept, there in site_counts.mismatches(store):
-        said = ", ".join(f"{name} {one} counted and {other} there" for name, one, other in zip(
-            kept._fields, kept, there, strict=True) if one != other)  # fmt: skip
-        yield Fault("count", 0, f"{site}: {said}", "count")
+def check_ledgers(
+    database: Database,
+    scope: VerifyScope,
+    counts: VerifiedCounts,
+    progress: ProgressCallback,
+) -> Iterator[Fault]:
+    """Check the ledger of each finished run.
+
+    No entry is pending, each outcome is known, and the counts of the run are the sums of its
+    entries.
+    """
+    for batch in id_batches(database, RunRow.id, RunRow.started_at, scope):
+        query = (
+            select(RunRow.id, RunRow.site, RunRow.kind, RunRow.counts)
+            .where(
+                RunRow.id.in_(batch.ids),
+                RunRow.finished_at.is_not(None),
+                RunRow.pruned_at.is_(None),
+            )
+            .order_by(RunRow.id)
+        )
+        with database.read() as db:
+            sums_by_run = _sums_by_run(db, batch.ids)
+            rows = db.execute(query).all()
+        for row in rows:
+            damage = _ledger_damage(dict(row.counts), sums_by_run.get(row.id, {}))
+            if damage:
+                sentence = f"run {row.id} ({row.kind} of {row.site}): {damage}"
+                yield Fault("ledger", row.id, sentence, RepairKind.LEDGER)
+        progress("ledgers", counts.add("runs", len(batch.ids)), batch.total)
 
 
-def _sums(db: Connection, runs: Sequence[int]) -> dict[int, dict[str, int]]:
-    entry = (LedgerEntryRow.run_id, LedgerEntryRow.outcome)
+def _sums_by_run(db: Connection, runs: Sequence[int]) -> dict[int, dict[str, int]]:
+    columns = (LedgerEntryRow.run_id, LedgerEntryRow.outcome)
     query = (
-        select(*entry, func.count())
+        select(*columns, func.count())
         .where(LedgerEntryRow.run_id.in_(runs))
-        .group_by(*entry)
+        .group_by(*columns)
         .order_by(LedgerEntryRow.run_id)
     )
-    return {
-        run: {row[1]: row[2] for row in rows}
-        for run, rows in groupby(db.execute(query), lambda row: row[0])
-    }
+    sums: dict[int, dict[str, int]] = {}
+    for run, rows in groupby(db.execute(query), lambda row: int(row[0])):
+        sums[run] = {row[1]: row[2] for row in rows}
+    return sums
 
 
-def _unsettled(counts: Mapping[str, int], sums: Mapping[str, int]) -> str:
+def _ledger_damage(counts: Mapping[str, int], sums: Mapping[str, int]) -> str:
     if Outcome.PENDING in sums:
-        return f"{sums[Outcome.PENDING]} URLs have no outcome, though it is over"
-    if strange := set(sums) - set(Outcome):
-        return f"'{min(strange)}' is no outcome"
-    differ = [
-        f"{name} {counts.get(name, 0)} counted and {sums.get(name, 0)} in the ledger"
-        for name in sorted({*counts, *sums})
-        if counts.get(name, 0) != sums.get(name, 0)
-    ]
-    return "does not add up: " + ", ".join(differ) if differ else ""
+        return f"{sums[Outcome.PENDING]} URLs have no outcome, though it is finished"
+    unknown = set(sums) - set(Outcome)
+    if unknown:
+        return f"'{min(unknown)}' is no outcome"
+    differences: list[str] = []
+    for name in sorted({*counts, *sums}):
+        counted, in_ledger = counts.get(name, 0), sums.get(name, 0)
+        if counted != in_ledger:
+            differences.append(f"{name} {counted} counted and {in_ledger} in the ledger")
+    return "does not add up: " + ", ".join(differences) if differences else ""
 
 
-STORED = (PageRow.kind == UrlKind.STORY, PageRow.payload_id.is_not(None))
+def check_site_counts(database: Database, progress: ProgressCallback) -> Iterator[Fault]:
+    """Check the stored counts of each site against its rows."""
+    progress("the counts of sites", 0, 0)
+    for site, stored, current in site_counts.mismatches(database):
+        sentence = f"{site}: {_describe_differences(stored, current)}"
+        yield Fault("count", 0, sentence, RepairKind.COUNT)
+
+
+def _describe_differences(stored: SiteCounts, current: SiteCounts) -> str:
+    differences: list[str] = []
+    for name, old, new in zip(stored._fields, stored, current, strict=True):
+        if old != new:
+            differences.append(f"{name} {old} counted and {new} there")
+    return ", ".join(differences)

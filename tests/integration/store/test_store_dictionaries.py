@@ -17,7 +17,7 @@ from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db import locks
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance import recompress
-from pipeline.store.maintenance.verify_sources import VerifyScope, Fault, VerifiedCounts
+from pipeline.store.maintenance.faults import VerifyScope, Fault, VerifiedCounts
 from pipeline.store.read import export_articles, page_history
 from pipeline.store.read import pages as query
 from tests.support.archive_factory import (
@@ -176,7 +176,7 @@ def test_a_dictionary_that_is_damaged_is_named_and_made_again_and_one_in_use_can
     again = Database(second.url.render_as_string(hide_password=False))
     (wrong,) = found(again)
     assert (wrong.kind, wrong.repair) == ("dictionary", "dictionary")
-    assert "4 payloads are packed by it" in wrong.sentence
+    assert "4 payloads are compressed with it" in wrong.sentence
     with again.read() as db, pytest.raises(dictionaries.DamagedDictionary):
         dictionaries.load_dictionary(db, 1)
     assert [each[0] for each in packing(again)][-1] == "zstd+dict"

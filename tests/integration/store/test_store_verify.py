@@ -9,7 +9,7 @@ import pytest
 from pipeline.jobs import repair
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
-from pipeline.store.maintenance.verify_sources import Asked, Fault, Looked
+from pipeline.store.maintenance.faults import VerifyScope, Fault, VerifiedCounts
 from tests.support.archive_factory import DAY, NIGHT, SITE, do, night, one, url
 from tests.support.reclean_factory import (
     ADVERT,
@@ -24,7 +24,7 @@ from tests.support.reclean_factory import (
 
 DAMAGE = {  # what is done to a whole archive → the kinds of what is found
     "UPDATE extracted_page SET body = :junk WHERE id = (SELECT min(id) FROM extracted_page)": {
-        "draft"
+        "extracted_page"
     },
     "DELETE FROM article_index": {"index"},
     "UPDATE clean_result SET removed = '[]'": {"result"},
@@ -41,8 +41,8 @@ DAMAGE = {  # what is done to a whole archive → the kinds of what is found
 }
 
 
-def found(store: Database, asked: Asked | None = None) -> list[Fault]:
-    return list(repair.verify_archive(store, asked or Asked(), Looked(), lambda *_: None))
+def found(store: Database, asked: VerifyScope | None = None) -> list[Fault]:
+    return list(repair.verify_archive(store, asked or VerifyScope(), VerifiedCounts(), lambda *_: None))
 
 
 def filled(archive: CrawlSession, store: Database) -> None:
@@ -95,11 +95,11 @@ def test_bytes_that_are_damaged_are_named_with_where_they_came_from_and_nothing_
     do(whole, "UPDATE payload SET body = (SELECT body FROM payload WHERE id = 2) WHERE id = 1")
     do(whole, "UPDATE extracted_page SET body = :junk WHERE payload_id = 1", junk=b"junk")
     wrong = found(whole)
-    (lost,) = [each for each in wrong if not each.mend]
+    (lost,) = [each for each in wrong if not each.repair]
     assert lost.kind == "payload"
     assert all(part in lost.sentence for part in (digest, url(""), "capture 1", "backup"))
     mended = repair.repair_archive(whole, (striking(0),), wrong, Extractors(), lambda *_: None)  # type: ignore[arg-type]
-    assert [each.kind for each in found(whole)] == ["payload", "draft"]
+    assert [each.kind for each in found(whole)] == ["payload", "extracted_page"]
     assert "damaged themselves" in mended.problems[0]
     assert articles(whole) == before
 
@@ -115,9 +115,9 @@ def test_the_pages_of_a_site_without_a_file_are_left_as_they_are(whole: Database
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 def test_a_part_of_the_archive_can_be_looked_at(whole: Database, tmp_path: Path) -> None:
-    looked = Looked()
-    assert not list(repair.verify_archive(whole, Asked(sample=1), looked, lambda *_: None))
+    looked = VerifiedCounts()
+    assert not list(repair.verify_archive(whole, VerifyScope(sample=1), looked, lambda *_: None))
     assert (looked.rows["payloads"], looked.rows["results"]) == (1, 1)
     do(whole, "UPDATE payload SET body = :junk WHERE id = 1", junk=b"junk")
     assert [each.kind for each in found(whole)] == ["payload"]
-    assert found(whole, Asked(since=NIGHT + DAY / 2)) == []
+    assert found(whole, VerifyScope(since=NIGHT + DAY / 2)) == []
