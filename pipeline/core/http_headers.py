@@ -92,6 +92,12 @@ def is_html(content_type: str, body: bytes) -> bool:
     return media_type in HTML_TYPES or (media_type in AMBIGUOUS_TYPES and has_html_sign(body))
 
 
+def may_be_html(content_type: str) -> bool:
+    """Return whether a page of this type may be HTML; only the body of such a page tells."""
+    media_type, _ = parse_content_type(content_type)
+    return media_type in HTML_TYPES or media_type in AMBIGUOUS_TYPES
+
+
 def has_html_sign(body: bytes) -> bool:
     """Return whether a body starts like an HTML page."""
     return HTML_SIGN.search(body, 0, HTML_SIGN_BYTES) is not None

@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from pipeline.store.read.export_articles import Sourced
+from pipeline.store.read.export_articles import ExportedArticle
 
 TIMES: Final = ("published_at", "modified_at", "first_seen_at", "last_seen_at")
 LISTS: Final = ("authors", "tags")
@@ -19,7 +19,7 @@ FIELDS: Final = (
 )  # fmt: skip
 
 
-def record(found: Sourced) -> dict[str, Any]:
+def article_record(found: ExportedArticle) -> dict[str, Any]:
     """The values of FIELDS, in their order: texts, numbers, lists of texts and aware times; None where nothing is known."""
     article = found.article
     own = {
@@ -27,17 +27,17 @@ def record(found: Sourced) -> dict[str, Any]:
         "description": found.description,
         "payload_sha256": found.payload,
         "recipe": found.recipe,
-        "text_sha256": digest(article.text),
+        "text_sha256": text_sha256(article.text),
     }
     values = {name: own[name] if name in own else getattr(article, name) for name in FIELDS}
     return values | {name: list(values[name]) for name in LISTS}
 
 
-def digest(text: str) -> str:
+def text_sha256(text: str) -> str:
     """SHA-256 of a text in UTF-8, hex."""
     return sha256(text.encode("utf8", "surrogatepass")).hexdigest()
 
 
-def stamp(at: datetime | None) -> str | None:
+def format_timestamp(at: datetime | None) -> str | None:
     """A time as 2026-11-03T16:10:00Z, with microseconds where there are some."""
     return at.isoformat().replace("+00:00", "Z") if at else None

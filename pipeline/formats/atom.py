@@ -9,10 +9,10 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline import __version__
-from pipeline.formats.article_record import record, stamp
-from pipeline.formats.atomic_files import opened
-from pipeline.store.read.export_articles import Sourced
+from pipeline._version import __version__
+from pipeline.formats.article_record import article_record, format_timestamp
+from pipeline.formats.atomic_files import open_output
+from pipeline.store.read.export_articles import ExportedArticle
 
 NOT_XML: Final = re.compile(
     "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -27,14 +27,14 @@ HEAD: Final = """<?xml version="1.0" encoding="utf-8"?>
 """
 
 
-def atom(articles: Iterator[Sourced], target: Path) -> int:
+def atom(articles: Iterator[ExportedArticle], target: Path) -> int:
     """A feed of entries with the whole text as HTML paragraphs; characters that XML cannot hold are replaced."""
     written = 0
-    now = stamp(datetime.now(UTC).replace(microsecond=0))
-    with opened(target) as stream:
+    now = format_timestamp(datetime.now(UTC).replace(microsecond=0))
+    with open_output(target) as stream:
         stream.write(HEAD.format(at=now, version=__version__).encode())
         for article in articles:
-            stream.write("".join(_entry(record(article))).encode())
+            stream.write("".join(_entry(article_record(article))).encode())
             written += 1
         stream.write(b"</feed>\n")
     return written
@@ -46,8 +46,8 @@ def _entry(values: dict[str, Any]) -> Iterator[str]:
     yield f"<id>{_safe(values['url'])}</id>\n"
     yield f'<link rel="alternate" type="text/html" href="{_safe(values["url"])}"/>\n'
     published = values["published_at"]
-    yield f"<updated>{stamp(values['modified_at'] or published or values['first_seen_at'])}</updated>\n"
-    yield f"<published>{stamp(published)}</published>\n" if published else ""
+    yield f"<updated>{format_timestamp(values['modified_at'] or published or values['first_seen_at'])}</updated>\n"
+    yield f"<published>{format_timestamp(published)}</published>\n" if published else ""
     for name in values["authors"] or [values["site"]]:
         yield f"<author><name>{_safe(name)}</name></author>\n"
     for term in values["tags"]:

@@ -16,40 +16,40 @@ from typing import IO, Final
 
 from pipeline.core.errors import ConfigError, DiskError
 
-MARK: Final = (
+PART_MARKER: Final = (
     ".nightdesk-part"  # in a folder that is being written: only such a one is ever taken away
 )
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
-def is_packed(path: Path) -> bool:
+def is_gzip(path: Path) -> bool:
     """Whether the name of a file, or of its part, ends with .gz."""
     return path.name.removesuffix(".part").lower().endswith(".gz")
 
 
 @contextmanager
-def opened(part: Path) -> Iterator[IO[bytes]]:
+def open_output(part: Path) -> Iterator[IO[bytes]]:
     """A file to write bytes to, packed where its name says so."""
     with part.open("wb") as stream:
-        if is_packed(part):
+        if is_gzip(part):
             with gzip.GzipFile("", "wb", 6, stream, mtime=0) as packed:
                 yield packed  # type: ignore[misc]
         else:
             yield stream
 
 
-def readable(path: Path) -> IO[bytes]:
+def open_input(path: Path) -> IO[bytes]:
     """A file to read bytes from, unpacked where its name says so."""
-    return gzip.open(path, "rb") if is_packed(path) else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path, "rb") if is_gzip(path) else path.open("rb")  # type: ignore[return-value]
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """Where to write a file that is `path` afterwards, or not at all. Raises ConfigError and DiskError."""
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder; this format is one file, so name a file")
     part = path.with_name(f"{path.name}.part")
-    with telling(path):
+    with translate_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield part
@@ -61,20 +61,20 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """Where to write a folder that is `path` afterwards, or not at all. Raises ConfigError and DiskError."""
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
         raise ConfigError(
             f"{path}: is there already; name a folder that is not there, or take that one away"
         )
     part = path.with_name(f"{path.name}.part")
-    with telling(path):
+    with translate_disk_errors(path):
         _clear(part)
         part.mkdir(parents=True)
-        (part / MARK).touch()
+        (part / PART_MARKER).touch()
         try:
             yield part
-            (part / MARK).unlink()
+            (part / PART_MARKER).unlink()
             if path.is_dir():
                 path.rmdir()  # an empty one
             part.replace(path)
@@ -86,7 +86,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 def _clear(part: Path) -> None:
     """Takes away what an export that was killed left behind."""
-    if part.exists() and not (part / MARK).exists():
+    if part.exists() and not (part / PART_MARKER).exists():
         raise ConfigError(
             f"{part}: stands in the way, and is no unfinished export; rename it, or name another folder"
         )
@@ -95,7 +95,7 @@ def _clear(part: Path) -> None:
 
 
 @contextmanager
-def telling(path: Path) -> Iterator[None]:
+def translate_disk_errors(path: Path) -> Iterator[None]:
     """Turns trouble with the disk into one sentence."""
     try:
         yield

@@ -1,180 +1,246 @@
-"""An import: pages of files → Sites → the store's door, in steps of bounded size.
+"""Import pages that others archived: read files, choose a site for each page, save in batches.
 
-Promises that a kill costs at most the step at hand, and that the same command again adds only what is not there yet. Which Site
-a page goes to: the one that was asked for, else the one that the archive knows its address by, else the one whose file owns its
-host, else one that is named after its host. Cleaning is left to `nightdesk clean` and its like.
+A kill costs at most one batch, and the same command again adds only what is missing. Cleaning is
+left to `nightdesk clean`.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
-from pipeline.config.site import SITE_ID, Site, bare_host
+from pipeline.config.site import Site
 from pipeline.core.errors import NightdeskError
 from pipeline.core.models import Outcome, Reason
-from pipeline.core.urls import canonical, host_of
-from pipeline.formats.readers import incoming
+from pipeline.core.site_ids import make_site_id, site_id_from_name
+from pipeline.core.urls import canonicalize, host_of, without_www
+from pipeline.formats.readers.import_input import UNKNOWN_URL, check_source, read_source
 from pipeline.store.crawl import import_session
-from pipeline.store.crawl.import_session import Brought, Intake, LeftOut
+from pipeline.store.crawl.import_session import ImportedPage, ImportSession, SkippedRecord
 from pipeline.store.db.engine import Database
 
-STEP: Final = 50  # pages that are kept together
-STEP_BYTES: Final = 16 * 1024 * 1024
-NAMED: Final = 10_000  # of what was left out; a crawl with all its pictures has millions
 
-Tell = Callable[[int], None]
+@dataclass(frozen=True, slots=True)
+class ImportLimits:
+    """Sizes of a batch, and how many skipped records are remembered.
+
+    A crawl with all its pictures has millions of records that are no page.
+    """
+
+    batch_pages: int = 50
+    batch_bytes: int = 16 * 1024 * 1024
+    remembered_skips: int = 10_000
+
+
+DEFAULT_IMPORT_LIMITS: Final = ImportLimits()
+
+ProgressCallback = Callable[[int], None]
+"""Receives the number of pages so far."""
 
 
 @dataclass(slots=True)
-class Imported:
-    """What an import came to."""
+class ImportResult:
+    """The result of an import.
 
-    fared: Counter[tuple[Outcome, Reason]] = field(default_factory=Counter)
+    Attributes:
+        outcomes: How often each outcome occurred.
+        skipped: How often each problem occurred.
+        skipped_records: The first records that were skipped.
+        logged_skips: How many of these are in a ledger. The others are of sites without any page.
+        unlogged_skips: These others.
+        sites: Pages of each site.
+        site_urls: The front page of each site, by the host of its first page.
+        runs: Ids of the runs.
+    """
+
+    outcomes: Counter[tuple[Outcome, Reason]] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
-    left: list[LeftOut] = field(default_factory=list)  # of what was skipped the first NAMED
-    named: int = 0  # of these in the ledger; the others are of Sites that no page came in for
-    unnamed: list[LeftOut] = field(default_factory=list)
+    skipped_records: list[SkippedRecord] = field(default_factory=list)
+    logged_skips: int = 0
+    unlogged_skips: list[SkippedRecord] = field(default_factory=list)
     sites: Counter[str] = field(default_factory=Counter)
-    addresses: dict[str, str] = field(
-        default_factory=dict
-    )  # of each Site the host of its first page, with its scheme
+    site_urls: dict[str, str] = field(default_factory=dict)
     runs: tuple[int, ...] = ()
 
 
-def bring(
-    store: Database,
+def import_pages(
+    database: Database,
     sources: Sequence[Path],
-    site: str | None,
+    site_id: str | None,
     sites: Sequence[Site],
-    tell: Tell = lambda _: None,
-) -> Imported:
-    """Imports WARC files and folders of HTML. Raises ConfigError, StoreError, AlreadyRunning."""
+    progress: ProgressCallback = lambda _: None,
+    limits: ImportLimits = DEFAULT_IMPORT_LIMITS,
+) -> ImportResult:
+    """Import WARC files and folders of HTML.
+
+    Args:
+        database: The archive.
+        sources: The files and folders.
+        site_id: The site of all pages; by default each page gets the site of its URL.
+        sites: All sites that have a file.
+        progress: Receives the number of pages after each batch.
+        limits: Sizes of a batch.
+
+    Raises:
+        ConfigError: If a source cannot be imported.
+        StoreError: If the archive cannot be written.
+        AlreadyRunning: If another import runs.
+    """
     for source in sources:
-        incoming.check(source)
-    bringing = Bringing(store, site, sites, tell)
-    status, detail = "stopped", "interrupted"
+        check_source(source)
+    importer = PageImporter(database, SiteChooser(database, site_id, sites), progress, limits)
+    status = "stopped"
+    detail = "interrupted"
     try:
-        bringing.door.open()
+        importer.session.open()
         for source in sources:
-            bringing.all_of(source)
-        bringing.name_left_out()
-        status, detail = "finished", skipped_in_words(bringing.done.skipped)
+            importer.import_source(source)
+        importer.log_skipped()
+        status = "finished"
+        detail = skipped_summary(importer.result.skipped)
     except NightdeskError as error:
-        status, detail = "failed", str(error)
+        status = "failed"
+        detail = str(error)
         raise
     finally:
-        bringing.done.runs = bringing.door.close(status, detail)
-    return bringing.done
+        importer.result.runs = importer.session.close(status, detail)
+    return importer.result
 
 
-def skipped_in_words(skipped: Counter[str]) -> str:
-    """`Left out: 12 no HTML, 3 redirect`; "" where nothing was."""
-    return (
-        f"Left out: {', '.join(f'{number:,} {why}' for why, number in skipped.most_common())}"
-        if skipped
-        else ""
-    )
+def skipped_summary(skipped: Counter[str]) -> str:
+    """Return `Left out: 12 no HTML, 3 redirect`, or "" if nothing was skipped."""
+    parts = [f"{count:,} {problem}" for problem, count in skipped.most_common()]
+    return f"Left out: {', '.join(parts)}" if parts else ""
 
 
-class Bringing:
-    """An import at work: pages are gathered, and kept a step at a time."""
+class SiteChooser:
+    """Chooses the site of a page.
+
+    That is the requested site, else the one that has the URL in the archive, else the one whose
+    file owns the host, else a new one that is named after the host.
+    """
+
+    def __init__(self, database: Database, site_id: str | None, sites: Sequence[Site]) -> None:
+        self._database = database
+        self._site_id = site_id
+        self._sites = sites
+        self._new_ids: dict[str, str] = {}  # by host or folder
+
+    def choose(self, urls: Sequence[str]) -> list[str]:
+        """Return the id of the site of each URL; "" for something that is no URL."""
+        if self._site_id:
+            return [self._site_id] * len(urls)
+        known = import_session.sites_of(self._database, urls)
+        return [known.get(url) or self._site_of(url) for url in urls]
+
+    def _site_of(self, url: str) -> str:
+        try:
+            host = without_www(host_of(canonicalize(url)))
+        except ValueError:
+            return ""
+        if url.startswith(UNKNOWN_URL):
+            folder = unquote(urlsplit(url).path).strip("/").partition("/")[0]
+            return site_id_from_name(folder)
+        for site in self._sites:
+            if site.owns(url):
+                return site.id
+        if host not in self._new_ids:
+            taken = {*(site.id for site in self._sites), *self._new_ids.values()}
+            self._new_ids[host] = make_site_id(f"http://{host}/", taken=taken)
+        return self._new_ids[host]
+
+
+class PageImporter:
+    """Collects pages and saves them in batches."""
 
     def __init__(
-        self, store: Database, site: str | None, sites: Sequence[Site], tell: Tell
+        self,
+        database: Database,
+        site_chooser: SiteChooser,
+        progress: ProgressCallback,
+        limits: ImportLimits,
     ) -> None:
-        self.store = store
-        self.door = Intake(store)
-        self.done = Imported()
-        self._site = site
-        self._sites = sites
-        self._tell = tell
-        self._step: list[Brought] = []
-        self._bytes = 0
+        self.session = ImportSession(database)
+        self.result = ImportResult()
+        self._database = database
+        self._site_chooser = site_chooser
+        self._progress = progress
+        self._limits = limits
+        self._batch: list[ImportedPage] = []
+        self._batch_bytes = 0
 
-    def all_of(self, source: Path) -> None:
-        for page in incoming.pages(source, self._lookup):
-            if isinstance(page, LeftOut):
-                self._leave(page)
+    def import_source(self, source: Path) -> None:
+        """Import all pages of a file or folder."""
+        for record in read_source(source, self._find_body):
+            if isinstance(record, SkippedRecord):
+                self._remember_skipped(record)
                 continue
-            self._step.append(page)
-            self._bytes += len(page.body)
-            if len(self._step) >= STEP or self._bytes >= STEP_BYTES:
-                self._keep()
-        self._keep()
+            self._batch.append(record)
+            self._batch_bytes += len(record.body)
+            is_full = len(self._batch) >= self._limits.batch_pages
+            if is_full or self._batch_bytes >= self._limits.batch_bytes:
+                self._save_batch()
+        self._save_batch()
 
-    def name_left_out(self) -> None:
-        """In the ledger, as far as they were noted."""
-        sites = self._sites_of([each.url for each in self.done.left])
-        left = list(zip(sites, self.done.left, strict=True))
-        self.done.named = self.door.leave([each for each in left if each[0] in self.done.sites])
-        self.done.unnamed = [each for site, each in left if site not in self.done.sites]
+    def log_skipped(self) -> None:
+        """Add the skipped records that were remembered to the ledgers of their sites."""
+        records = self.result.skipped_records
+        site_ids = self._site_chooser.choose([record.url for record in records])
+        to_log: list[tuple[str, SkippedRecord]] = []
+        for site_id, record in zip(site_ids, records, strict=True):
+            if site_id in self.result.sites:
+                to_log.append((site_id, record))
+            else:
+                self.result.unlogged_skips.append(record)
+        self.result.logged_skips = self.session.record_skipped(to_log)
 
-    def _leave(self, left: LeftOut) -> None:
-        self.done.skipped[left.why] += 1
-        if left.url and len(self.done.left) < NAMED:
-            self.done.left.append(left)
+    def _remember_skipped(self, record: SkippedRecord) -> None:
+        self.result.skipped[record.detail] += 1
+        if record.url and len(self.result.skipped_records) < self._limits.remembered_skips:
+            self.result.skipped_records.append(record)
 
-    def _lookup(self, url: str, at: datetime) -> bytes | None:
-        """The bytes of an earlier visit, which may be in the step at hand."""
-        here = (
-            each.body
-            for each in self._step
-            if each.at == at and canonical(each.url) == canonical(url)
-        )
-        return next(here, None) or import_session.body_of(self.store, url, at)
+    def _find_body(self, url: str, fetched_at: datetime) -> bytes | None:
+        """Return the bytes of an earlier fetch, which may be in the current batch."""
+        for page in self._batch:
+            if page.fetched_at == fetched_at and canonicalize(page.url) == canonicalize(url):
+                return page.body
+        return import_session.body_of(self._database, url, fetched_at)
 
-    def _keep(self) -> None:
-        kept = list(zip(self._sites_of([page.url for page in self._step]), self._step, strict=True))
-        self.done.fared += self.door.keep(kept)
-        for site, page in kept:
-            self.done.sites[site] += 1
-            self.done.addresses.setdefault(site, urlunsplit((*urlsplit(page.url)[:2], "/", "", "")))
-        self._step, self._bytes = [], 0
-        self._tell(self.done.fared.total())
+    def _save_batch(self) -> None:
+        pages = self._batch
+        site_ids = self._site_chooser.choose([page.url for page in pages])
+        self.result.outcomes += self.session.save_pages(list(zip(site_ids, pages, strict=True)))
+        self._count_pages(zip(site_ids, pages, strict=True))
+        self._batch = []
+        self._batch_bytes = 0
+        self._progress(self.result.outcomes.total())
 
-    def _sites_of(self, urls: Sequence[str]) -> list[str]:
-        known = {} if self._site else import_session.sites_of(self.store, urls)
-        return [self._site or known.get(url) or site_for(url, self._sites) for url in urls]
-
-
-def site_for(url: str, sites: Sequence[Site]) -> str:
-    """The Site whose file owns the host of a URL, else an id made of the host; "" for what is no URL."""
-    try:
-        host = bare_host(host_of(canonical(url)))
-    except ValueError:
-        return ""
-    for site in sites:
-        if site.owns(url):
-            return site.id
-    if url.startswith(incoming.FILES):
-        return site_id(unquote(urlsplit(url).path).strip("/").partition("/")[0])
-    return site_id(host)
+    def _count_pages(self, pages: Iterable[tuple[str, ImportedPage]]) -> None:
+        for site_id, page in pages:
+            self.result.sites[site_id] += 1
+            parts = urlsplit(page.url)
+            self.result.site_urls.setdefault(site_id, f"{parts.scheme}://{parts.netloc}/")
 
 
-def site_id(name: str) -> str:
-    """An id for a host or a folder."""
-    found = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:63]
+def minimal_site_file(url: str) -> str:
+    """Return a site file for pages that no file describes.
+
+    Its archive can be cleaned, and no night crawls it.
+    """
+    name = json.dumps(urlsplit(url).netloc, ensure_ascii=False)
+    quoted_url = json.dumps(url)
     return (
-        found
-        if SITE_ID.fullmatch(found)
-        else f"site-{blake2b(name.encode('utf8', 'replace'), digest_size=4).hexdigest()}"
-    )
-
-
-def site_file(address: str) -> str:
-    """A minimal site file for pages that no file describes: its archive can be cleaned, and it is not crawled."""
-    name = json.dumps(urlsplit(address).netloc, ensure_ascii=False)
-    return (
-        "# Made by 'nightdesk import' for pages that came from files; no night crawls it while 'enabled' is false.\n"
-        "# Set 'language' and 'timezone' where the pages do not declare them.\n"
-        f"name = {name}\nurl = {json.dumps(address)}\nsections = [{json.dumps(address)}]\nenabled = false\n"
+        "# Made by 'nightdesk import' for imported pages. No night crawls the site while 'enabled'"
+        " is false.\n"
+        "# Set 'language' and 'timezone' if the pages do not declare them.\n"
+        f"name = {name}\n"
+        f"url = {quoted_url}\n"
+        f"sections = [{quoted_url}]\n"
+        "enabled = false\n"
     )

@@ -15,12 +15,12 @@ from os import scandir
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline import __version__
+from pipeline._version import __version__
 from pipeline.core.errors import ConfigError
-from pipeline.formats.article_record import digest, stamp
-from pipeline.formats.atomic_files import MARK, readable
+from pipeline.formats.article_record import format_timestamp, text_sha256
+from pipeline.formats.atomic_files import PART_MARKER, open_input
 from pipeline.store.db import migrate
-from pipeline.store.read.export_articles import Asked
+from pipeline.store.read.export_articles import ExportQuery
 
 NAME: Final = "_manifest.json"  # in a folder; readers of Parquet pass such names over
 ENDING: Final = ".manifest.json"  # beside a file
@@ -36,21 +36,21 @@ FOLDERS: Final = (
 MOST: Final = 20  # troubles of one kind that are named one by one
 
 
-def beside(path: Path) -> Path:
+def manifest_path(path: Path) -> Path:
     """Where the manifest of a file lies."""
     return path.with_name(path.name + ENDING)
 
 
-def head(name: str, asked: Asked) -> dict[str, Any]:
+def manifest_head(name: str, asked: ExportQuery) -> dict[str, Any]:
     """What is known before anything is written."""
     wanted = asdict(asked) | {
-        "since": stamp(asked.since),
-        "until": stamp(asked.until),
+        "since": format_timestamp(asked.since),
+        "until": format_timestamp(asked.until),
         "sites": list(asked.sites),
     }
     return {
         KIND: VERSION,
-        "made_at": stamp(datetime.now(UTC).replace(microsecond=0)),
+        "made_at": format_timestamp(datetime.now(UTC).replace(microsecond=0)),
         "nightdesk": __version__,
         "schema": migrate.head(),
         "format": name,
@@ -58,7 +58,7 @@ def head(name: str, asked: Asked) -> dict[str, Any]:
     }
 
 
-def entry(path: Path, name: str) -> dict[str, Any]:
+def file_entry(path: Path, name: str) -> dict[str, Any]:
     """A file's line: its name, size and digest, as read back from the disk."""
     made, size = sha256(), 0
     with path.open("rb") as stream:
@@ -68,15 +68,15 @@ def entry(path: Path, name: str) -> dict[str, Any]:
     return {"path": name, "size": size, "sha256": made.hexdigest()}
 
 
-def listed(root: Path) -> Iterator[dict[str, Any]]:
+def folder_entries(root: Path) -> Iterator[dict[str, Any]]:
     """The lines of all files of a folder."""
     for path in _files(root):
-        yield entry(path, path.relative_to(root).as_posix())
+        yield file_entry(path, path.relative_to(root).as_posix())
 
 
 def _files(root: Path) -> Iterator[Path]:
     """All files of a folder but for its manifest, in order, a folder at a time: there may be as many as articles."""
-    yield from (path for path in _below(root) if path != root / NAME and path.name != MARK)
+    yield from (path for path in _below(root) if path != root / NAME and path.name != PART_MARKER)
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -90,7 +90,7 @@ def _below(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def write(
+def write_manifest(
     path: Path, head: dict[str, Any], counts: dict[str, Any], files: Iterator[dict[str, Any]]
 ) -> dict[str, Any]:
     """Writes a manifest, its files one a line as they come, and returns it without them."""
@@ -105,13 +105,13 @@ def write(
     return told
 
 
-def read(path: Path) -> tuple[Path, dict[str, Any]]:
+def read_manifest(path: Path) -> tuple[Path, dict[str, Any]]:
     """The folder that a manifest's names belong to, and the manifest, for an export, its folder or its manifest. Raises
     ConfigError."""
     if not path.exists():
         raise ConfigError(f"{path}: no such file or folder")
     named = path.name.endswith(ENDING) or path.name == NAME
-    where = path / NAME if path.is_dir() else path if named else beside(path)
+    where = path / NAME if path.is_dir() else path if named else manifest_path(path)
     if not where.is_file():
         raise ConfigError(
             f"{where}: there is no manifest, without which nothing can be verified; was this exported by Nightdesk?"
@@ -131,10 +131,10 @@ def read(path: Path) -> tuple[Path, dict[str, Any]]:
 
 def verify(path: Path) -> tuple[dict[str, Any], list[str]]:
     """The manifest of an export, and what is wrong with it in sentences, none where all is as it was exported."""
-    root, found = read(path)
+    root, found = read_manifest(path)
     wrong: list[str] = []
     for each in found["files"]:
-        wrong += wrong_with(root, each)
+        wrong += file_issues(root, each)
     if (root / NAME).is_file() and found["format"] in FOLDERS:
         known = {each["path"] for each in found["files"]}
         more = [
@@ -149,7 +149,7 @@ def verify(path: Path) -> tuple[dict[str, Any], list[str]]:
     return found, _bounded(wrong)
 
 
-def wrong_with(root: Path, told: dict[str, Any]) -> list[str]:
+def file_issues(root: Path, told: dict[str, Any]) -> list[str]:
     """What is wrong with one file of an export, by its line in the manifest: a sentence, or none."""
     path = root / told["path"]
     if not path.resolve().is_relative_to(root.resolve()):
@@ -157,7 +157,7 @@ def wrong_with(root: Path, told: dict[str, Any]) -> list[str]:
     if not path.is_file():
         return [f"{path}: is missing"]
     try:
-        there = entry(path, told["path"])
+        there = file_entry(path, told["path"])
     except OSError as error:
         return [f"{path}: cannot be read: {error.strerror}"]
     if there["size"] != told["size"]:
@@ -175,7 +175,7 @@ def _wrong_lines(path: Path, articles: int) -> Iterator[str]:
         return
     number = 0
     try:
-        with readable(path) as stream:
+        with open_input(path) as stream:
             for number, line in enumerate(stream, 1):
                 if told := _wrong_line(line):
                     yield f"{path}, line {number}: {told}"
@@ -189,7 +189,7 @@ def _wrong_lines(path: Path, articles: int) -> Iterator[str]:
 def _wrong_line(line: bytes) -> str:
     try:
         values = json.loads(line)
-        if digest(values["text"]) != values["text_sha256"]:
+        if text_sha256(values["text"]) != values["text_sha256"]:
             return f"the text of article {values['id']} is another than was exported"
     except (ValueError, KeyError, TypeError, AttributeError):
         return "is no article as it was exported"

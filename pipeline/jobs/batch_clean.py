@@ -33,6 +33,7 @@ from pipeline.core.models import (
     Metadata,
     RawPage,
 )
+from pipeline.formats.readers.input_page import InputPage
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.clean.types import PendingPayload
 
@@ -46,31 +47,6 @@ BatchProgressCallback = Callable[[str, int], None]
 """Receives the stage and the number of pages that are done."""
 
 PageNumbers = int | tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class InputPage:
-    """One page of the input.
-
-    Attributes:
-        id: Identifies the page in the output.
-        location: Its file and line, for messages.
-        site: Its site, if known.
-        url: Its URL, if known.
-        body: Its bytes.
-        charset: Its charset by the HTTP header, if known.
-        fetched_at: When it was fetched, if known.
-        fallback_site: Its site if neither `site` nor a URL says it.
-    """
-
-    id: str | int
-    location: str
-    site: str = ""
-    url: str = ""
-    body: bytes = b""
-    charset: str = ""
-    fetched_at: datetime | None = None
-    fallback_site: str = ""
 
 
 @dataclass(frozen=True, slots=True)

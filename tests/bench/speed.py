@@ -66,8 +66,8 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
 def _spread(files: Sequence[str], folder: Path) -> int:
     """Writes each page to a file of its own, which is what the other command reads."""
     from pipeline.core.errors import NightdeskError
-    from pipeline.formats.readers.page_files import check
-    from pipeline.formats.readers.page_files import pages as read
+    from pipeline.formats.readers.extract_input import check_input as check
+    from pipeline.formats.readers.extract_input import read_input as read
 
     number = 0
     try:

@@ -27,7 +27,7 @@ from pipeline.cli.progress import BAR_WIDTH
 from pipeline.config.settings import Settings
 from pipeline.core.errors import ConfigError, DiskError, ExitCode
 from pipeline.core.formatting import pluralize
-from pipeline.formats.readers import page_files
+from pipeline.formats.readers.extract_input import STDIN, check_input, read_input
 from pipeline.jobs.batch_clean import CleanedPage, PageBatch, to_json
 from pipeline.jobs.workers.pool import WorkerPool
 
@@ -83,12 +83,12 @@ def extract(
     ] = None,
 ) -> None:
     """Extract clean texts from files, without an archive: one line of JSON for each page."""
-    settings, names = get_context(context).settings, files or [page_files.STDIN]
+    settings, names = get_context(context).settings, files or [STDIN]
     if sys.stdout is None:
         raise DiskError("standard output: is closed")
     if not files and sys.stdin is not None and sys.stdin.isatty():
         raise typer.BadParameter("name files or folders, or pipe pages in")
-    page_files.check(names)
+    check_input(names)
     try:
         with _open_output(output, names) as sink:
             code = _run(names, sink, workers or settings.worker_processes, settings)
@@ -111,7 +111,7 @@ def _open_output(path: Path | None, names: Sequence[str]) -> Iterator[IO[bytes]]
             raise
         return
     for name in names:
-        if name != page_files.STDIN and path.exists() and path.samefile(name):
+        if name != STDIN and path.exists() and path.samefile(name):
             raise ConfigError(f"{path}: is an input; name another file for the texts")
     with _complete_file(path) as stream:
         yield stream
@@ -157,7 +157,7 @@ def _run(names: Sequence[str], sink: IO[bytes], processes: int, settings: Settin
     outcomes: Counter[str] = Counter()
     with PageBatch() as batch, _progress_bars() as bars:
         with WorkerPool(processes, settings.page_seconds, settings.page_megabytes) as workers:
-            extracted = batch.extract(page_files.pages(names, error_log), workers)
+            extracted = batch.extract(read_input(names, error_log), workers)
             for _ in _with_progress(bars, "extracting", extracted):
                 pass
         for page in _with_progress(bars, "cleaning", batch.clean(), batch.pages):

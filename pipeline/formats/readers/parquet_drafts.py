@@ -17,8 +17,8 @@ from pipeline.core.errors import ConfigError
 from pipeline.core.models import AnnouncedMetadata, ExtractedPage
 from pipeline.formats import manifest
 from pipeline.formats.writers.parquet import MISSING
-from pipeline.store.codec.serialization import draft_to_json
-from pipeline.store.read.export_payloads import Bearer, Carried
+from pipeline.store.codec.serialization import extracted_from_json, extracted_to_json
+from pipeline.store.read.export_payloads import ExportedPayload, PayloadPage
 
 PART: Final = 16_000_000  # bytes of bodies or of Drafts in one file, about
 HELD: Final = 32_000_000  # bytes in memory, of all folders together
@@ -32,17 +32,17 @@ FOLDER: Final = re.compile(r"site=([a-z0-9._-]+)/month=\d{4}-\d{2}/[^/]+\.parque
 Folder = tuple[str, str]  # site and month
 
 
-def pages(payloads: Iterator[Carried], target: Path) -> int:
+def pages(payloads: Iterator[ExportedPayload], target: Path) -> int:
     """A folder of Payloads with their bytes. What is damaged is left out."""
     return _write(
         (each for each in payloads if each.body is not None), target, _page, "body", page_schema()
     )
 
 
-def drafts(payloads: Iterator[Carried], target: Path) -> int:
+def drafts(payloads: Iterator[ExportedPayload], target: Path) -> int:
     """A folder of Drafts."""
     return _write(
-        (each for each in payloads if each.draft is not None),
+        (each for each in payloads if each.extracted is not None),
         target,
         _draft,
         "draft",
@@ -50,7 +50,9 @@ def drafts(payloads: Iterator[Carried], target: Path) -> int:
     )
 
 
-def _write(payloads: Iterator[Carried], target: Path, row: Any, heavy: str, schema: Any) -> int:
+def _write(
+    payloads: Iterator[ExportedPayload], target: Path, row: Any, heavy: str, schema: Any
+) -> int:
     parts, written = Parts(target, heavy, schema), 0
     for each in payloads:
         parts.add((each.site, f"{each.first_at:%Y-%m}"), row(each))
@@ -113,23 +115,23 @@ def write_table(table: Any, path: Path) -> None:
     )
 
 
-def _common(each: Carried) -> dict[str, Any]:
+def _common(each: ExportedPayload) -> dict[str, Any]:
     return {
         "payload_sha256": each.digest,
         "media_type": each.media_type,
         "charset": each.charset,
         "first_at": each.first_at,
-        "pages": [_bearer(bearer) for bearer in each.bearers],
+        "pages": [_bearer(bearer) for bearer in each.pages],
     }
 
 
-def _page(each: Carried) -> dict[str, Any]:
+def _page(each: ExportedPayload) -> dict[str, Any]:
     return _common(each) | {"body": each.body}
 
 
-def _draft(each: Carried) -> dict[str, Any]:
-    assert each.draft is not None
-    return _common(each) | draft_columns(each.draft, draft_to_json(each.draft).decode())
+def _draft(each: ExportedPayload) -> dict[str, Any]:
+    assert each.extracted is not None
+    return _common(each) | draft_columns(each.extracted, extracted_to_json(each.extracted).decode())
 
 
 def draft_columns(draft: Any, text: str) -> dict[str, Any]:
@@ -138,8 +140,8 @@ def draft_columns(draft: Any, text: str) -> dict[str, Any]:
     return {name: getattr(draft, name) for name in names} | {"draft": text}
 
 
-def _bearer(bearer: Bearer) -> dict[str, Any]:
-    told = bearer.told
+def _bearer(bearer: PayloadPage) -> dict[str, Any]:
+    told = bearer.announced
     return {
         "url": bearer.url,
         "first_at": bearer.first_at,
@@ -196,7 +198,7 @@ def draft_schema() -> Any:
 
 def opened(root: Path, form: str) -> dict[str, Any]:
     """The manifest of an export of pages or Drafts. Raises ConfigError for what is none."""
-    _, head = manifest.read(root)
+    _, head = manifest.read_manifest(root)
     if head["format"] != form:
         raise ConfigError(
             f"{root}: is an export as '{head['format']}', and one as '{form}' is wanted here"
@@ -217,18 +219,17 @@ class DraftFile:
         self.path = root / name
         self.site = site_of(name)
 
-    def offered(self) -> Iterator[dict[str, Any]]:
+    def rows(self) -> Iterator[dict[str, Any]]:
         """What each row says of its Payload and of who made its Draft. Raises ValueError for what cannot be read."""
         yield from self._rows(["payload_sha256", "media_type", "charset", "extractors", "reason"])
 
-    def drafts(self, wanted: Container[int]) -> Iterator[tuple[int, ExtractedPage]]:
+    def extracted_pages(self, wanted: Container[int]) -> Iterator[tuple[int, ExtractedPage]]:
         """The Drafts of these rows, by number. Raises ValueError for what is none."""
-        decoder = msgspec.json.Decoder(ExtractedPage)
         for number, row in enumerate(self._rows(["draft"])):
             if number in wanted:
                 try:
-                    yield number, decoder.decode(row["draft"])
-                except (msgspec.MsgspecError, TypeError) as error:
+                    yield number, extracted_from_json(row["draft"] or b"")
+                except (ValueError, msgspec.MsgspecError) as error:
                     raise ValueError(
                         f"row {number + 1} holds no draft ({str(error)[:100]})"
                     ) from None

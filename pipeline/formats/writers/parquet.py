@@ -12,8 +12,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from pipeline.core.errors import ConfigError
-from pipeline.formats.article_record import FIELDS, FRACTIONS, LISTS, NUMBERS, TIMES, record
-from pipeline.store.read.export_articles import Sourced
+from pipeline.formats.article_record import FIELDS, FRACTIONS, LISTS, NUMBERS, TIMES, article_record
+from pipeline.store.read.export_articles import ExportedArticle
 
 HELD: Final = 4000  # articles in memory, of all folders together
 FEW_VALUES: Final = ["published_source", "published_precision", "language", "section", "recipe"]
@@ -29,11 +29,11 @@ MISSING: Final = (
 Folder = tuple[str, str]  # month and site
 
 
-def parquet(articles: Iterator[Sourced], target: Path) -> int:
+def parquet(articles: Iterator[ExportedArticle], target: Path) -> int:
     """A folder of typed files. Articles come newest first, so what is held of later months than the one at hand is complete."""
     rows, written, month = Rows(target), 0, ""
     for article in articles:
-        values = record(article)
+        values = article_record(article)
         now = f"{values['published_at'] or values['first_seen_at']:%Y-%m}"
         if now != month:
             rows.write_later_than(now)

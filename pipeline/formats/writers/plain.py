@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from pipeline.formats.article_record import FIELDS, LISTS, TIMES, record, stamp
-from pipeline.formats.atomic_files import opened
-from pipeline.store.read.export_articles import Sourced
+from pipeline.formats.article_record import FIELDS, LISTS, TIMES, article_record, format_timestamp
+from pipeline.formats.atomic_files import open_output
+from pipeline.store.read.export_articles import ExportedArticle
 
 FORMULAS: Final = (
     "=",
@@ -38,38 +38,39 @@ HEAD: Final = (
 )  # fmt: skip
 
 
-def jsonl(articles: Iterator[Sourced], target: Path) -> int:
+def jsonl(articles: Iterator[ExportedArticle], target: Path) -> int:
     """One article a line, with all fields."""
     written = 0
-    with opened(target) as stream:
+    with open_output(target) as stream:
         for article in articles:
-            values = record(article)
+            values = article_record(article)
             line = json.dumps(
-                values | {name: stamp(values[name]) for name in TIMES}, ensure_ascii=False
+                values | {name: format_timestamp(values[name]) for name in TIMES},
+                ensure_ascii=False,
             )
             stream.write(line.encode("utf8") + b"\n")
             written += 1
     return written
 
 
-def table(articles: Iterator[Sourced], target: Path) -> int:
+def table(articles: Iterator[ExportedArticle], target: Path) -> int:
     """CSV for spreadsheets: UTF-8 with a mark at its beginning, one header line, lists joined by `; `. Where a cell begins with
     what a spreadsheet would compute, an apostrophe stands before it."""
     written = 0
     with (
-        opened(target) as binary,
+        open_output(target) as binary,
         io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as stream,
     ):
         writer = csv.writer(stream)
         writer.writerow(FIELDS)
         for article in articles:
-            writer.writerow([_cell(value) for value in _flat(record(article)).values()])
+            writer.writerow([_cell(value) for value in _flat(article_record(article)).values()])
             written += 1
     return written
 
 
 def _flat(values: dict[str, Any]) -> dict[str, Any]:
-    times = {name: stamp(values[name]) for name in TIMES}
+    times = {name: format_timestamp(values[name]) for name in TIMES}
     return values | times | {name: "; ".join(values[name]) for name in LISTS}
 
 
@@ -77,11 +78,11 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value
 
 
-def texts(articles: Iterator[Sourced], target: Path) -> int:
+def texts(articles: Iterator[ExportedArticle], target: Path) -> int:
     """One file for each article, as `site/2026/03/slug.txt`: a small head, an empty line, the text."""
     written = 0
     for article in articles:
-        values = record(article)
+        values = article_record(article)
         at = article.article.published_at or article.article.first_seen_at
         folder = target / file_name(values["site"]) / f"{at:%Y}" / f"{at:%m}"
         folder.mkdir(parents=True, exist_ok=True)

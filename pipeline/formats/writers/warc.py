@@ -13,9 +13,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline import __version__
-from pipeline.formats.atomic_files import is_packed
-from pipeline.store.read.export_articles import Seen
+from pipeline._version import __version__
+from pipeline.formats.atomic_files import is_gzip
+from pipeline.store.read.export_articles import ExportedFetch
 
 CODINGS: Final = ("content-encoding", "transfer-encoding", "content-length")
 NOT_MODIFIED: Final = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
@@ -27,13 +27,13 @@ INFO: Final = {
 }
 
 
-def warc(visits: Iterator[Seen], target: Path) -> int:
+def warc(visits: Iterator[ExportedFetch], target: Path) -> int:
     """One file of all visits, each record packed by itself where the name ends with .gz."""
     from warcio.warcwriter import WARCWriter  # only who has to do with WARC waits for it
 
     written = 0
     with target.open("wb") as stream:
-        writer = WARCWriter(stream, gzip=is_packed(target), warc_version="WARC/1.1")
+        writer = WARCWriter(stream, gzip=is_gzip(target), warc_version="WARC/1.1")
         writer.write_record(writer.create_warcinfo_record(target.name.removesuffix(".part"), INFO))
         for seen in visits:
             writer.write_record(
@@ -43,7 +43,7 @@ def warc(visits: Iterator[Seen], target: Path) -> int:
     return written
 
 
-def _response(writer: Any, seen: Seen) -> Any:
+def _response(writer: Any, seen: ExportedFetch) -> Any:
     body = seen.body or b""
     headers = {"WARC-Date": _date(seen)} | (
         {} if seen.body is not None else {"WARC-Truncated": "unspecified"}
@@ -60,7 +60,7 @@ def _response(writer: Any, seen: Seen) -> Any:
     )
 
 
-def _revisit(writer: Any, seen: Seen) -> Any:
+def _revisit(writer: Any, seen: ExportedFetch) -> Any:
     """The body is that of the first visit which met these bytes."""
     record = writer.create_revisit_record(
         seen.url, f"sha256:{seen.digest}", seen.url, _date(seen, first=True), _http(seen, None) if seen.headers else None,
@@ -71,7 +71,7 @@ def _revisit(writer: Any, seen: Seen) -> Any:
     return record
 
 
-def _http(seen: Seen, length: int | None) -> Any:
+def _http(seen: ExportedFetch, length: int | None) -> Any:
     from warcio.statusandheaders import StatusAndHeaders
 
     pairs = [(_as_sent(name), _one_line(value)) for name, value in _headers(seen).items()]
@@ -79,7 +79,7 @@ def _http(seen: Seen, length: int | None) -> Any:
     return StatusAndHeaders(f"{seen.status} {_phrase(seen.status)}", pairs, protocol="HTTP/1.1")
 
 
-def _headers(seen: Seen) -> Mapping[str, str]:
+def _headers(seen: ExportedFetch) -> Mapping[str, str]:
     """As stored; what spoke of codings that are undone says so, and a redirect names its target."""
     found = {
         f"x-archive-orig-{name}" if name in CODINGS else name: value
@@ -107,6 +107,6 @@ def _phrase(status: int) -> str:
         return "Unknown"
 
 
-def _date(seen: Seen, *, first: bool = False) -> str:
+def _date(seen: ExportedFetch, *, first: bool = False) -> str:
     at = seen.first_at if first and seen.first_at else seen.at
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06}Z"

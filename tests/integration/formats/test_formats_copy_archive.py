@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from test_exchange_imports import story, written
+from test_formats_import import story, written
 
 from pipeline.core.errors import StoreError
 from pipeline.core.models import Outcome, Reason
@@ -31,7 +31,7 @@ from tests.support.archive_factory import (
     night,
     url,
 )
-from tests.support.cli import ROOT, environment, nightdesk
+from tests.support.cli import ROOT, clean_environment, nightdesk
 
 KILLED = """
 import os, signal, sys
@@ -46,9 +46,9 @@ def kill(*said):
 
 what, target, source = sys.argv[1:]
 if what == "copy":
-    copy_archive.copy(Database(source), Database(target), kill)
+    copy_archive.copy_rows(Database(source), Database(target), kill)
 else:
-    import_pages.bring(Database(target), [Path(source)], None, (), kill)
+    import_pages.import_pages(Database(target), [Path(source)], None, (), kill)
 """
 
 
@@ -62,7 +62,7 @@ def killed(what: str, target: Database, source: str) -> None:
         source,
     ]
     assert (
-        subprocess.run(words, cwd=ROOT, env=environment(), check=False, timeout=60).returncode
+        subprocess.run(words, cwd=ROOT, env=clean_environment(), check=False, timeout=60).returncode
         == -signal.SIGKILL
     )
 
@@ -75,7 +75,7 @@ def made(path: Path) -> Database:
 
 def all_of(store: Database) -> dict[str, list[str]]:
     """All rows but those of the index, which is each engine's own; PostgreSQL sorts the keys of JSON."""
-    found = dump(store, without=("indexed", "counts"))
+    found = dump(store, without=("index_version", "counts"))
     return {
         name: sorted(map(repr, rows)) for name, rows in found.items() if name != "article_index"
     }
@@ -99,15 +99,15 @@ def test_an_archive_moves_there_and_back_with_every_row_and_value(
     clean(source)
     killed("copy", store, f"sqlite:///{tmp_path / 'source.db'}")
     assert (
-        recompress.compact(source, SITE, lambda *_: None).packed > 40
+        recompress.recompress_site(source, SITE, lambda *_: None).recompressed > 40
     )  # what was copied already is packed anew
     # goes on where it was killed; a second time adds nothing
     for one, other in ((source, store), (store, back), (store, back)):
-        assert all(each.same for each in copy_archive.copy(one, other))
+        assert all(each.is_identical for each in copy_archive.copy_rows(one, other))
         assert all_of(other) == all_of(source)
-        assert index.waiting(other) == 0
+        assert index.count_unindexed(other) == 0
     found = [
-        [hit.article.id for hit in results.search(each, "harbour", 100).hits]
+        [hit.article.id for hit in results.search_articles(each, "harbour", 100).hits]
         for each in (source, store, back)
     ]
     assert len(found[0]) == 59
@@ -134,14 +134,14 @@ def test_it_moves_into_the_other_database_which_goes_on_from_there(
         archive, {url("2"): b"New barge\nIt left."}, NIGHT + DAY
     )  # numbers go on behind those that came
     clean(store)
-    assert [hit.article.title for hit in results.search(store, "left").hits] == [
+    assert [hit.article.title for hit in results.search_articles(store, "left").hits] == [
         "New barge",
         "Night ferry",
     ]
     other = made(tmp_path / "other.db")
     night(CrawlSession(other), {url("else"): b"Something else"})
     with pytest.raises(StoreError, match="holds another archive"):
-        copy_archive.copy(source, other)
+        copy_archive.copy_rows(source, other)
     source.close()
     other.close()
 

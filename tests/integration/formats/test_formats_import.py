@@ -15,12 +15,13 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from pipeline.config.site import Site
-from pipeline.formats import export, import_pages
-from pipeline.formats.readers import incoming
+from pipeline.formats import export
+from pipeline.formats.import_pages import ImportLimits, ImportResult, import_pages
+from pipeline.formats.readers.import_input import read_source
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.db.migrate import ensure
-from pipeline.store.read.export_articles import Asked
+from pipeline.store.read.export_articles import ExportQuery
 from tests.support.archive_factory import (
     DAY,
     GONE,
@@ -88,8 +89,8 @@ def chunked(body: bytes) -> bytes:
 
 def bring(
     store: Database, *sources: Path, site: str | None = None, sites: tuple[Site, ...] = ()
-) -> import_pages.Imported:
-    return import_pages.bring(store, sources, site, sites)
+) -> ImportResult:
+    return import_pages(store, sources, site, sites)
 
 
 def test_a_warc_of_ours_comes_back_with_the_same_visits(
@@ -100,11 +101,11 @@ def test_a_warc_of_ours_comes_back_with_the_same_visits(
     night(archive, {url("ferry"): NOT_MODIFIED, url("gone"): GONE}, NIGHT + DAY)
     night(archive, {url("ferry"): second}, NIGHT + 2 * DAY)
     night(archive, {url("ferry"): first}, NIGHT + 3 * DAY)
-    export.export(store, Asked(), "warc", tmp_path / "all.warc.gz")
+    export.export(store, ExportQuery(), "warc", tmp_path / "all.warc.gz")
     other = Database(f"sqlite:///{tmp_path / 'other.db'}")
     ensure(other)
     done = bring(other, tmp_path / "all.warc.gz", site="courier")
-    assert done.skipped == {"no success": 1}
+    assert done.skipped == {"HTTP error": 1}
     asked = """SELECT url, digest, fetched_at FROM capture JOIN page ON page.id = page_id
         JOIN payload ON payload.id = capture.payload_id"""
     assert seen(other, asked) == seen(store, asked)
@@ -112,7 +113,7 @@ def test_a_warc_of_ours_comes_back_with_the_same_visits(
     assert seen(other, asked) == seen(store, asked)
     before = dump(other, without=("finished_at",))
     again = bring(other, tmp_path / "all.warc.gz", site="courier")
-    assert {outcome for outcome, _ in again.fared} == {"unchanged"}
+    assert {outcome for outcome, _ in again.outcomes} == {"unchanged"}
     after = dump(other)
     assert {
         name: len(rows) for name, rows in after.items() if name not in ("run", "ledger_entry")
@@ -165,17 +166,17 @@ def test_a_warc_of_others_becomes_articles_and_says_what_it_left_out(
     assert done.json["left_out"] == {
         "redirect": 1,
         "no HTML": 1,
-        "no success": 1,
+        "HTTP error": 1,
         "empty": 1,
-        "unknown packing": 1,
+        "unknown compression": 1,
     }
-    assert done.json["sites"] == {"evening.example": 1, "gazette.example": 2}
+    assert done.json["sites"] == {"evening": 1, "gazette": 2}
     assert len(done.json["site_files"]) == 2
     asked = "SELECT site, title, published_at, first_seen_at FROM articles"
     assert seen(store, asked) == {
         (site, title, "2019-03-01 10:00:00", "2019-03-02 04:05:06"): 1
         for site, title in (
-            ("gazette.example", "A crane falls"), ("gazette.example", "A packed page"), ("evening.example", "A page in chunks"),
+            ("gazette", "A crane falls"), ("gazette", "A packed page"), ("evening", "A page in chunks"),
         )
     }  # fmt: skip
     assert seen(store, "SELECT DISTINCT kind, status FROM run") == {
@@ -191,16 +192,16 @@ def test_a_warc_of_others_becomes_articles_and_says_what_it_left_out(
     ) == {
         ("redirected", "http_redirect", "301", "redirect"): 1,
         ("failed", "not_html", "200", "no HTML"): 1,
-        ("gone", "not_found", "404", "no success"): 1,
+        ("gone", "not_found", "404", "HTTP error"): 1,
         ("failed", "empty_body", "200", "empty"): 1,
-        ("failed", "unknown_encoding", "200", "unknown packing"): 1,
+        ("failed", "unknown_encoding", "200", "unknown compression"): 1,
     }
     assert [each["why"] for each in done.json["left_out_urls"]] == list(done.json["left_out"])
     again = nightdesk(
         home, *words[:2], "clean", "--all", "--json"
     ).json  # all sites, though no night crawls these
     assert {each["site"]: each["clean"] for each in again} == {
-        "evening.example": {"unchanged": {"same_text": 1}}, "gazette.example": {"unchanged": {"same_text": 2}},
+        "evening": {"unchanged": {"same_text": 1}}, "gazette": {"unchanged": {"same_text": 2}},
     }  # fmt: skip
     assert nightdesk(home, *words).json["outcomes"] == [
         {"outcome": "unchanged", "reason": "same_bytes", "records": 3}
@@ -210,12 +211,12 @@ def test_a_warc_of_others_becomes_articles_and_says_what_it_left_out(
     path.write_bytes(b"rubbish")
     assert (
         nightdesk(home, *words).code,
-        "holds no WARC record" in nightdesk(home, *words).sentence,
+        "holds no WARC record" in nightdesk(home, *words).error_line,
     ) == (3, True)
 
 
 def test_what_is_left_out_is_in_the_ledger_and_no_crawl_is_kept_from_it(
-    archive: CrawlSession, store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    archive: CrawlSession, store: Database, tmp_path: Path
 ) -> None:
     night(archive, {url("kept"): b"<html>Kept"})
     run = archive.start_run("courier")
@@ -237,8 +238,11 @@ def test_what_is_left_out_is_in_the_ledger_and_no_crawl_is_kept_from_it(
         feeds=("https://courier.example/feed.xml",),
     )
     done = bring(store, path, sites=(courier,))
-    assert (done.skipped, done.named) == ({"no success": 4, "no http address": 1, "no HTML": 1}, 4)
-    assert [each.url for each in done.unnamed] == [
+    assert (done.skipped, done.logged_skips) == (
+        {"HTTP error": 4, "no http URL": 1, "no HTML": 1},
+        4,
+    )
+    assert [each.url for each in done.unlogged_skips] == [
         "http://[bad\ufffd",
         "https://pictures.example/1.png",
     ]
@@ -249,11 +253,11 @@ def test_what_is_left_out_is_in_the_ledger_and_no_crawl_is_kept_from_it(
     assert night(archive, {url("moved"): b"<html>Moved"}, NIGHT + 2 * DAY) == {
         url("moved"): "fetched"
     }
-    monkeypatch.setattr(import_pages, "NAMED", 2)
-    assert bring(store, path, sites=(courier,)).named == 2
-    monkeypatch.undo()
+    limits = ImportLimits(remembered_skips=2)
+    result = import_pages(store, [path], None, (courier,), limits=limits)
+    assert result.logged_skips == 2
     assert (
-        bring(store, path, site="courier").named == 6
+        bring(store, path, site="courier").logged_skips == 6
     )  # what is no URL, too, and on both databases
 
 
@@ -269,12 +273,12 @@ def test_an_old_visit_completes_the_history_and_takes_nothing_away(
     )
     done = bring(store, old)
     assert done.sites == {"courier": 1}  # by the address, which is known
-    assert done.fared == {("fetched", "changed"): 1}
+    assert done.outcomes == {("fetched", "changed"): 1}
     clean(store)
     assert seen(store, "SELECT title, revisions, first_seen_at FROM articles") == {
         ("<html>Today", "2", "2024-03-01 00:00:00"): 1
     }
-    assert bring(store, old, site="other").fared == {("refused", "other_site"): 1}
+    assert bring(store, old, site="other").outcomes == {("refused", "other_site"): 1}
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -299,12 +303,12 @@ def test_a_folder_of_pages_says_itself_where_they_come_from(
     os.utime(folder / "deep" / "e.html", (1_500_000_000, 1_500_000_000))
     done = bring(store, folder)
     assert (done.sites, done.skipped) == (
-        {"gazette.example": 1, "evening.example": 2, "saved": 1},
+        {"gazette": 1, "evening": 2, "saved": 1},
         {"no HTML": 1},
     )
     assert seen(
         store,
-        "SELECT url, first_seen_at FROM page WHERE site IN ('gazette.example', 'saved') AND due_at IS NULL AND payload_id > 0",
+        "SELECT url, first_seen_at FROM page WHERE site IN ('gazette', 'saved') AND due_at IS NULL AND payload_id > 0",
     ) == {
         ("https://gazette.exa", "2020-02-03 00:00:00"): 1,
         (
@@ -313,6 +317,6 @@ def test_a_folder_of_pages_says_itself_where_they_come_from(
         ): 1,
     }
     assert "http://files.invalid/saved/deep/e.html" in {
-        each.url for each in incoming.pages(folder, lambda *_: None)
+        each.url for each in read_source(folder, lambda *_: None)
     }
-    assert bring(store, folder).fared == {("unchanged", "same_bytes"): 4}
+    assert bring(store, folder).outcomes == {("unchanged", "same_bytes"): 4}

@@ -19,7 +19,7 @@ from pipeline.formats.writers import plain
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.read import export_articles, pages
-from pipeline.store.read.export_articles import Asked
+from pipeline.store.read.export_articles import ExportQuery
 from tests.conftest import Grown
 from tests.support.archive_factory import DAY, NIGHT, clean, night, url
 from tests.support.cli import nightdesk
@@ -60,11 +60,11 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def test_json_lines_hold_every_hostile_text_as_the_archive_does(
     hostile: Database, tmp_path: Path
 ) -> None:
-    told = export.export(hostile, Asked(), "jsonl", tmp_path / "all.jsonl")
+    told = export.export(hostile, ExportQuery(), "jsonl", tmp_path / "all.jsonl")
     found = lines(tmp_path / "all.jsonl")
     assert len(found) == len(TITLES) == told["counts"]["articles"]
     for each in found:
-        article = pages.article(hostile, each["id"])
+        article = pages.get_article(hostile, each["id"])
         assert article is not None
         assert (each["text"], each["title"], each["url"]) == (
             article.text,
@@ -81,7 +81,7 @@ def test_json_lines_hold_every_hostile_text_as_the_archive_does(
 def test_a_cell_that_a_spreadsheet_would_compute_is_guarded_and_else_csv_is_as_it_was(
     hostile: Database, tmp_path: Path
 ) -> None:
-    export.export(hostile, Asked(), "csv", tmp_path / "all.csv")
+    export.export(hostile, ExportQuery(), "csv", tmp_path / "all.csv")
     with (tmp_path / "all.csv").open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == len(TITLES)
@@ -89,7 +89,7 @@ def test_a_cell_that_a_spreadsheet_would_compute_is_guarded_and_else_csv_is_as_i
         assert not [
             cell for cell in row.values() if cell.startswith(("=", "+", "-", "@", "\t", "\r"))
         ]
-        article = pages.article(hostile, int(row["id"]))
+        article = pages.get_article(hostile, int(row["id"]))
         assert article is not None
         assert (
             row["text"].removeprefix("'" if article.text.startswith(plain.FORMULAS) else "")
@@ -100,7 +100,7 @@ def test_a_cell_that_a_spreadsheet_would_compute_is_guarded_and_else_csv_is_as_i
 def test_texts_lie_in_folders_under_names_that_every_file_system_takes(
     hostile: Database, tmp_path: Path
 ) -> None:
-    export.export(hostile, Asked(limit=300), "text", tmp_path / "texts")
+    export.export(hostile, ExportQuery(limit=300), "text", tmp_path / "texts")
     found = sorted((tmp_path / "texts" / "courier" / "2024" / "03").iterdir())
     assert len(found) == len(TITLES)
     assert {path.name for path in found[:1]} == {"0-x-1.txt"}
@@ -139,7 +139,7 @@ def test_every_byte_that_is_changed_lost_or_added_is_told(
     hostile: Database, tmp_path: Path
 ) -> None:
     whole = tmp_path / "all.jsonl"
-    export.export(hostile, Asked(), "jsonl", whole)
+    export.export(hostile, ExportQuery(), "jsonl", whole)
     good = whole.read_bytes()
     whole.write_bytes(good.replace(b"ferry came back", b"ferry cane back"))
     home = tmp_path / "home"
@@ -152,10 +152,10 @@ def test_every_byte_that_is_changed_lost_or_added_is_told(
     assert "articles, and" in nightdesk(home, "verify", str(whole)).err
     whole.unlink()
     assert "is missing" in nightdesk(home, "verify", str(whole) + ".manifest.json").err
-    assert "there is no manifest" in nightdesk(home, "verify", str(tmp_path)).sentence
-    export.export(hostile, Asked(limit=3), "text", tmp_path / "texts")
+    assert "there is no manifest" in nightdesk(home, "verify", str(tmp_path)).error_line
+    export.export(hostile, ExportQuery(limit=3), "text", tmp_path / "texts")
     (tmp_path / "texts" / "more.txt").write_text("x", encoding="utf8")
-    assert "was added later" in nightdesk(home, "verify", str(tmp_path / "texts")).sentence
+    assert "was added later" in nightdesk(home, "verify", str(tmp_path / "texts")).error_line
 
 
 def test_what_is_asked_for_is_what_is_exported(
@@ -172,24 +172,28 @@ def test_what_is_asked_for_is_what_is_exported(
     clean(store)
     clean(store, site="evening")
 
-    def titles(asked: Asked) -> list[str]:
+    def titles(asked: ExportQuery) -> list[str]:
         told = export.export(store, asked, "jsonl", tmp_path / "some.jsonl")
-        assert told["counts"]["articles"] == export_articles.expected(store, asked)
+        assert told["counts"]["articles"] == export_articles.expected_articles(store, asked)
         return [each["title"] for each in lines(tmp_path / "some.jsonl")]
 
-    assert titles(Asked()) == ["New barge", "Evening ferry", "Old ferry"]
-    assert titles(Asked("ferry")) == ["Evening ferry", "Old ferry"]
-    assert titles(Asked("ferry", ("courier",))) == ["Old ferry"]
-    assert titles(Asked(sites=("courier", "nobody"), limit=1)) == ["New barge"]
-    assert titles(Asked(since=NIGHT + DAY, until=NIGHT + 2 * DAY)) == ["Evening ferry"]
-    assert titles(Asked("left", since=NIGHT + DAY, limit=1)) == ["New barge"]
-    assert titles(Asked('"')) == []
+    assert titles(ExportQuery()) == ["New barge", "Evening ferry", "Old ferry"]
+    assert titles(ExportQuery("ferry")) == ["Evening ferry", "Old ferry"]
+    assert titles(ExportQuery("ferry", ("courier",))) == ["Old ferry"]
+    assert titles(ExportQuery(sites=("courier", "nobody"), limit=1)) == ["New barge"]
+    assert titles(ExportQuery(since=NIGHT + DAY, until=NIGHT + 2 * DAY)) == ["Evening ferry"]
+    assert titles(ExportQuery("left", since=NIGHT + DAY, limit=1)) == ["New barge"]
+    assert titles(ExportQuery('"')) == []
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("name", "stream"),
-    [("all.csv", "articles"), ("all.warc.gz", "visits"), ("texts.parquet", "articles")],
+    [
+        ("all.csv", "iter_articles"),
+        ("all.warc.gz", "iter_fetches"),
+        ("texts.parquet", "iter_articles"),
+    ],
 )
 def test_an_export_that_is_interrupted_leaves_nothing_but_what_was_there(
     archive: CrawlSession,
@@ -204,7 +208,7 @@ def test_an_export_that_is_interrupted_leaves_nothing_but_what_was_there(
     words = ("--database-url", str(store.url), "export", str(tmp_path / "out" / name))
     assert (
         "is behind --until"
-        in nightdesk(tmp_path, *words, "--since", "2026-12-01", "--until", "2026-11-01").sentence
+        in nightdesk(tmp_path, *words, "--since", "2026-12-01", "--until", "2026-11-01").error_line
     )
     assert nightdesk(tmp_path, *words).code == 0
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
@@ -218,7 +222,7 @@ def test_an_export_that_is_interrupted_leaves_nothing_but_what_was_there(
     if name.endswith("parquet"):
         words = (*words[:-1], str(tmp_path / "out" / "more.parquet"))
     said = nightdesk(tmp_path, *words)
-    assert (said.code, "interrupted" in said.sentence, said.out) == (130, True, "")
+    assert (said.code, "interrupted" in said.error_line, said.out) == (130, True, "")
     assert {
         path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()
     } == before
@@ -229,7 +233,7 @@ def test_somebody_at_a_terminal_sees_how_many_of_how_many(monkeypatch: pytest.Mo
     for is_terminal, shown in ((True, "2,000 of 3,000"), (False, "")):
         screen = Console(file=io.StringIO(), force_terminal=is_terminal, width=100)
         monkeypatch.setattr(progress, "console", screen)
-        with progress.counted("articles", lambda: 3000, quiet=False) as tell:
+        with progress.progress_bar("articles", lambda: 3000, quiet=False) as tell:
             tell(2000)
         printed = screen.file.getvalue()  # type: ignore[attr-defined]
         assert shown in printed
@@ -241,16 +245,16 @@ def test_what_breaks_off_leaves_what_was_there_and_no_halves(
     hostile: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, folder = tmp_path / "all.jsonl", tmp_path / "texts"
-    export.export(hostile, Asked(limit=2), "jsonl", whole)
+    export.export(hostile, ExportQuery(limit=2), "jsonl", whole)
     before = whole.read_bytes()
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(DiskError, match="no room left"):
-        export.export(hostile, Asked(), "jsonl", whole, full)
+        export.export(hostile, ExportQuery(), "jsonl", whole, full)
     with pytest.raises(DiskError, match="no room left"):
-        export.export(hostile, Asked(), "text", folder, full)
+        export.export(hostile, ExportQuery(), "text", folder, full)
     assert (whole.read_bytes(), manifest.verify(whole)[1]) == (before, [])
     assert sorted(path.name for path in tmp_path.glob("*.part")) == []
     assert not folder.exists()
@@ -258,9 +262,9 @@ def test_what_breaks_off_leaves_what_was_there_and_no_halves(
     killed.mkdir()
     (killed / "mine.txt").touch()
     with pytest.raises(ConfigError, match="stands in the way"):
-        export.export(hostile, Asked(limit=1), "text", folder)
+        export.export(hostile, ExportQuery(limit=1), "text", folder)
     (killed / ".nightdesk-part").touch()
-    export.export(hostile, Asked(limit=1), "text", folder)
+    export.export(hostile, ExportQuery(limit=1), "text", folder)
     assert not (folder / "mine.txt").exists()
     with pytest.raises(ConfigError, match="is there already"):
-        export.export(hostile, Asked(limit=1), "text", folder)
+        export.export(hostile, ExportQuery(limit=1), "text", folder)

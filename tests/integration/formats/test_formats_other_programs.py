@@ -17,7 +17,7 @@ from pipeline.formats import export, manifest
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.read import export_articles
-from pipeline.store.read.export_articles import Asked
+from pipeline.store.read.export_articles import ExportQuery
 from tests.support.archive_factory import DAY, GONE, NIGHT, NOT_MODIFIED, Reply, clean, night, url
 
 FIRST, SECOND = b"Night ferry\nIt left.", "Паром\nУшёл в ӯро.".encode()
@@ -46,8 +46,8 @@ def records(path: Path) -> list[Any]:
 
 def test_a_warc_holds_each_visit_with_its_bytes_once(nights: Database, tmp_path: Path) -> None:
     path = tmp_path / "all.warc.gz"
-    told = export.export(nights, Asked(), "warc", path)
-    assert told["counts"]["records"] == export_articles.expected(nights, Asked(), visits=True)
+    told = export.export(nights, ExportQuery(), "warc", path)
+    assert told["counts"]["records"] == export_articles.expected_fetches(nights, ExportQuery())
     with pytest.raises(SystemExit, match=r"^0$"):
         warcio(["check", str(path)])
     found = records(path)
@@ -64,14 +64,14 @@ def test_a_warc_holds_each_visit_with_its_bytes_once(nights: Database, tmp_path:
     assert gone[1].get_header("WARC-Truncated")
     assert (found[0][0], len(found) - 1) == ("warcinfo", told["counts"]["records"])
     assert any(each[1].get_header("WARC-Target-URI") == url("wall") for each in found)
-    export.export(nights, Asked("ferry"), "warc", tmp_path / "some.warc")
+    export.export(nights, ExportQuery("ferry"), "warc", tmp_path / "some.warc")
     assert {
         each[1].get_header("WARC-Target-URI") for each in records(tmp_path / "some.warc")[1:]
     } == {url("ferry")}
 
 
 def test_a_feed_of_articles_is_valid_and_has_their_texts(nights: Database, tmp_path: Path) -> None:
-    export.export(nights, Asked(), "atom", tmp_path / "all.atom")
+    export.export(nights, ExportQuery(), "atom", tmp_path / "all.atom")
     etree.parse(tmp_path / "all.atom")
     feed = feedparser.parse((tmp_path / "all.atom").read_bytes())
     assert not feed.bozo
@@ -89,7 +89,7 @@ def test_parquet_opens_in_pandas_and_duckdb_with_the_right_types(
     from pyarrow import parquet
 
     folder = tmp_path / "all.parquet"
-    export.export(nights, Asked(), "parquet", folder)
+    export.export(nights, ExportQuery(), "parquet", folder)
     assert manifest.verify(folder)[1] == []
     table = parquet.read_table(folder)
     types = {field.name: str(field.type) for field in table.schema}
