@@ -1,5 +1,5 @@
-"""Several machines at one archive on PostgreSQL: what is to be done waits in its database, and workers anywhere take it.
+"""Several machines work on one archive on PostgreSQL: tasks wait in its database for workers.
 
-Promises what one machine promises: a Site is never crawled by two at once, what a dead worker had in hand is taken over, and
-nothing is kept twice. Procrastinate keeps the queue; the work itself is that of `pipeline.jobs`, as on a single machine.
+Procrastinate keeps the queue. The work itself is that of `pipeline.jobs`, as on one machine: no
+two workers crawl a site at the same time, and the tasks of a dead worker are taken over.
 """

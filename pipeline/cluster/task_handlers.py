@@ -1,8 +1,9 @@
-"""What a worker does with an errand: the same crawl and the same clean as on one machine.
+"""What a worker does with a task: the same crawl and the same clean as on one machine.
 
-Promises that an errand which is done twice does no harm: a night that was is left out, what is extracted is not extracted
-again, and a clean goes on where it was; that the locks of the archive, and not the queue's word, keep a Site from being crawled
-or struck by two; and that a clean which somebody asked for makes room for tonight's.
+A task that runs twice does no harm. A night that was crawled already is skipped, what is
+extracted is not extracted again, and a clean goes on where it was. The locks of the archive, and
+not the queue, keep two workers from crawling or cleaning a site at the same time. A clean that
+somebody asked for makes room for the cleans of tonight.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from procrastinate import JobContext
+from procrastinate.exceptions import ConnectorException
 
-from pipeline.cluster import monitor as queues
 from pipeline.cluster import tasks
+from pipeline.cluster.dispatch import clean_task_for
 from pipeline.cluster.queue import TaskQueue
 from pipeline.cluster.retry import RetryLater, RetryPolicy
 from pipeline.cluster.tasks import CLEAN, CRAWL, EXTRACT, TaskArguments
@@ -26,241 +28,298 @@ from pipeline.config.settings import Settings
 from pipeline.config.site import Site
 from pipeline.core.disk_space import DiskSpaceGuard
 from pipeline.core.errors import AlreadyRunning, ExitCode, NightdeskError
-from pipeline.jobs import finish_night
-from pipeline.jobs.clean import (
-    DEFAULT_CLEAN,
-    CleanRunResult,
-    ExtractPart,
-    CleanRequest,
-    Cancelled,
-    clean_site,
-    extract_part,
-    current_recipe,
-)
-from pipeline.jobs.crawl import CrawlResult, crawl_site
+from pipeline.jobs import notify
+from pipeline.jobs.clean import CleanRequest, clean_site
+from pipeline.jobs.crawl import crawl_site
+from pipeline.jobs.extract_payloads import ExtractPart, extract_part
+from pipeline.jobs.progress import Cancelled
+from pipeline.jobs.recipe import current_recipe
+from pipeline.jobs.results import CleanRunResult, CrawlResult
 from pipeline.jobs.slots import ChildSlots
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.scheduler.planning import PastRun, last_completed
 from pipeline.store.clean.session import CleanSession
+from pipeline.store.clean.types import CleanScope
 from pipeline.store.db import locks
 from pipeline.store.db.engine import Database, retry_while_unavailable
-from pipeline.store.read.begun_runs import recent_crawls
+from pipeline.store.read.runs import recent_crawls
 
-BUSY = 30.0  # seconds until a Site is tried again at which somebody else is at work
-LOOK = 5.0  # seconds between two looks whether something more urgent waits
-SOONEST, LATEST = 2.0, 60.0  # seconds between two looks whether all parts of a clean are extracted
-
-ENDS = "given back, since this worker ends; what is done is kept"
+BUSY_DELAY = 30.0  # seconds until a site is tried again that another command works on
+URGENT_CHECK_INTERVAL = 5.0  # seconds between two looks for a more urgent task
+PARTS_DELAY = 0.5  # seconds for each open part, until a clean that waits for its parts looks again
+MIN_PARTS_DELAY, MAX_PARTS_DELAY = 2.0, 60.0  # seconds
+GIVEN_BACK = "given back, since this worker stops; what is done is kept"
+MAKES_ROOM = "makes room for what is more urgent"
 
 T = TypeVar("T")
-Say = Callable[[str], None]
 
 
 class TaskHandlers:
-    """See the module's head. `pools` are extracting processes, one pool for each clean or part that may be at work here."""
+    """The handlers of all kinds of tasks in one worker process.
+
+    Args:
+        settings: The settings of the installation.
+        database: The archive.
+        queue: The task queue.
+        pools: Processes that extract, one pool for each clean or part that may run here.
+        crawls: Crawls that run at the same time.
+        say: Receives sentences for people.
+        urgent_check_interval: Seconds between two looks for a more urgent task.
+
+    Attributes:
+        running_tasks: The site and kind of each task that runs, by the id of its job.
+    """
 
     def __init__(
         self,
         settings: Settings,
-        store: Database,
-        engine: TaskQueue,
-        pools: list[WorkerPool],
+        database: Database,
+        queue: TaskQueue,
+        pools: Sequence[WorkerPool],
         crawls: int,
-        say: Say,
+        say: Callable[[str], None],
+        *,
+        urgent_check_interval: float = URGENT_CHECK_INTERVAL,
     ) -> None:
+        self.running_tasks: dict[int, str] = {}
         self._settings = settings
-        self._store = store
-        self._engine = engine
+        self._database = database
+        self._queue = queue
         self._say = say
+        self._urgent_check_interval = urgent_check_interval
         self._slots = ChildSlots(crawls)
         self._pools = asyncio.Queue[WorkerPool]()
         for pool in pools:
             self._pools.put_nowait(pool)
-        self._floor = DiskSpaceGuard(settings.data_folder, settings.free_megabytes)
-        self._over = asyncio.Event()
-        self._threads = set[threading.Event]()  # each tells one thread to end
-        self.running_tasks: dict[int, str] = {}
-        for kind, do in ((CRAWL, self._crawl), (CLEAN, self._clean), (EXTRACT, self._draft)):
-            engine.app.task(name=kind, pass_context=True, retry=RetryPolicy(say))(self._doing(do))
+        self._disk_space = DiskSpaceGuard(settings.data_folder, settings.free_megabytes)
+        self._stopping = asyncio.Event()
+        self._stop_events = set[threading.Event]()  # one for each thread that works
+        handlers = ((CRAWL, self._crawl), (CLEAN, self._clean), (EXTRACT, self._extract))
+        for kind, handler in handlers:
+            register = queue.app.task(name=kind, pass_context=True, retry=RetryPolicy(say))
+            register(self._recorded(handler))
 
     def stop(self) -> None:
-        """Gives back what is at work, in order."""
-        self._over.set()
-        for over in self._threads:
-            over.set()
+        """Give back the tasks that run, in order."""
+        self._stopping.set()
+        for event in self._stop_events:
+            event.set()
 
-    def _doing(
-        self, do: Callable[[JobContext, TaskArguments], Awaitable[None]]
+    def _recorded(
+        self, handler: Callable[[JobContext, TaskArguments], Awaitable[None]]
     ) -> Callable[..., Coroutine[Any, Any, None]]:
-        async def doing(context: JobContext, **values: Any) -> None:
-            number = context.job.id or 0
-            self.running_tasks[number] = f"{values['site'].get('id')}: {context.job.task_name}"
-            try:
-                await do(context, values)
-            finally:
-                del self.running_tasks[number]
+        """Return the handler as Procrastinate calls it. It records the task while it runs."""
 
-        return doing
+        async def run(context: JobContext, **arguments: Any) -> None:
+            job_id = context.job.id or 0
+            self.running_tasks[job_id] = f"{arguments['site'].get('id')}: {context.job.task_name}"
+            try:
+                await handler(context, arguments)
+            finally:
+                del self.running_tasks[job_id]
+
+        return run
 
     # Crawls
 
-    async def _crawl(self, context: JobContext, values: TaskArguments) -> None:
-        site = tasks.site_of(values)
-        since = tasks.moment(values["since"]) if "since" in values else None
-        if since is None and await asyncio.to_thread(
-            self._has_been, site, tasks.moment(values["planned"])
-        ):
-            self._say(f"{site.id}: crawled already, so the night is left out")
-            result = None
-        else:
-            result = await self._unless_over(self._crawled(site, since))
-            if result.exit_code is ExitCode.RUNNING:
-                raise RetryLater(result.message, BUSY)
-            self._say(f"{site.id}: {_told(result)}")
-        await self._hand_on(site, values["batch"])
-        if result is not None and not _is_a_night(result):
+    async def _crawl(self, context: JobContext, arguments: TaskArguments) -> None:
+        site = tasks.site_of(arguments)
+        planned_at = tasks.parse_time(arguments["planned_at"])
+        since = tasks.parse_time(arguments["since"]) if "since" in arguments else None
+        if since is None and await asyncio.to_thread(self._was_crawled, site, planned_at):
+            self._say(f"{site.id}: crawled already, so the night is skipped")
+            await self._enqueue_clean(site, arguments["batch"])
+            return
+        result = await self._cancel_on_shutdown(self._crawl_in_slot(site, since))
+        if result.exit_code is ExitCode.RUNNING:
+            raise RetryLater(result.message, BUSY_DELAY)
+        self._say(f"{site.id}: {_crawl_sentence(result)}")
+        await self._enqueue_clean(site, arguments["batch"])
+        if not _has_completed(result):
             raise NightdeskError(result.message or "the crawl failed; its log says why")
 
-    async def _crawled(self, site: Site, since: datetime | None) -> CrawlResult:
-        async with self._slots.acquire() as heard:
-            return await crawl_site(self._settings, site, lambda *_: heard(), since)
+    async def _crawl_in_slot(self, site: Site, since: datetime | None) -> CrawlResult:
+        async with self._slots.acquire() as record_event:
+            return await crawl_site(self._settings, site, lambda *_: record_event(), since)
 
-    def _has_been(self, site: Site, planned: datetime) -> bool:
-        """Whether a crawl that began since then is over. One that broke off is to go on."""
+    def _was_crawled(self, site: Site, planned_at: datetime) -> bool:
+        """Tell whether a crawl that started since then has ended. An interrupted one has not."""
         now = datetime.now(UTC)
-        begun = [PastRun(*each) for each in recent_crawls(self._store, now, site.id).get(site.id, ())]
-        done = last_completed(begun, now)
-        return done is not None and done >= planned
+        crawls = recent_crawls(self._database, now, site.id).get(site.id, ())
+        completed = last_completed([PastRun(*crawl) for crawl in crawls], now)
+        return completed is not None and completed >= planned_at
 
-    async def _hand_on(self, site: Site, batch: str) -> None:
-        """The clean of what a crawl brought."""
-        errand = await asyncio.to_thread(clean_task_for, self._store, site, DEFAULT_CLEAN, batch, night=True)
-        with self._engine.translate_errors():
-            await self._engine.enqueue_async(errand)
+    async def _enqueue_clean(self, site: Site, batch: str) -> None:
+        """Enqueue the clean of what a crawl has saved."""
+        spec = await asyncio.to_thread(
+            clean_task_for, self._database, site, CleanScope(), batch, is_night=True
+        )
+        with self._queue.translate_errors():
+            await self._queue.enqueue_async(spec)
 
     # Cleans
 
-    async def _clean(self, context: JobContext, values: TaskArguments) -> None:
-        site, scope = tasks.site_of(values), tasks.scope_of(values)
-        await self._share(site, context)
-        began = time.monotonic()
-        done = await self._with_pool(
-            lambda pool, over: self._cleaned(site, CleanRequest(scope), pool, over, context.job.priority)
-        )
-        if done.run_id or done.extracted:
-            pages = sum(done.counts.values())
+    async def _clean(self, context: JobContext, arguments: TaskArguments) -> None:
+        site, scope = tasks.site_of(arguments), tasks.scope_of(arguments)
+        await self._split_into_parts(site, context)
+        started = time.monotonic()
+        result = await self._clean_site(site, scope, context.job.priority)
+        seconds = time.monotonic() - started
+        if result.run_id or result.extracted:
+            pages = sum(result.counts.values())
             self._say(
-                f"{site.id}: {pages:,} pages cleaned, {done.extracted:,} extracted, in {time.monotonic() - began:.0f} s"
+                f"{site.id}: {pages:,} pages cleaned, {result.extracted:,} extracted,"
+                f" in {seconds:.0f} s"
             )
-        if values["night"]:
-            await asyncio.to_thread(self._tell, site)
+        if arguments["is_night"]:
+            await asyncio.to_thread(self._finish_night, site)
 
-    async def _share(self, site: Site, context: JobContext) -> None:
-        """Cuts a large clean into parts, once, and lets it wait until all of them are done: the Site's memory has to have seen
-        them all before the first Page is struck."""
-        number, values = context.job.id or 0, context.job.task_kwargs
-        parts, left = await asyncio.to_thread(queues.part_counts, self._store, number)
-        if not parts:
-            shelf, scope = CleanSession(self._store, site.id), tasks.scope_of(values)
-            cut = await asyncio.to_thread(shelf.extraction_parts, current_recipe(site), tasks.PAYLOADS_PER_PART, scope)
-            if len(cut) < 2:
+    async def _split_into_parts(self, site: Site, context: JobContext) -> None:
+        """Split a large clean into parts, once, and wait until all of them are extracted.
+
+        The profile of the site must have seen all pages before the rules are applied to the first
+        of them.
+        """
+        job_id, arguments = context.job.id or 0, context.job.task_kwargs
+        with self._queue.translate_errors():
+            counts = await self._queue.count_parts(job_id)
+        open_parts = counts.open
+        if not counts.total:
+            session, scope = CleanSession(self._database, site.id), tasks.scope_of(arguments)
+            parts = await asyncio.to_thread(
+                session.extraction_parts, current_recipe(site), tasks.PAYLOADS_PER_PART, scope
+            )
+            if len(parts) < 2:
                 return
-            with self._engine.translate_errors():
-                await self._engine.enqueue_all_async(
-                    tasks.extract_tasks(values, number, context.job.priority, cut)
-                )
-            left = len(cut)
-            self._say(
-                f"{site.id}: {sum(size for _, size in cut):,} pages to extract, in {left:,} parts"
-            )
-        if left:
-            raise RetryLater("", min(max(SOONEST, left * 0.5), LATEST))
+            specs = tasks.extract_tasks(arguments, job_id, context.job.priority, parts)
+            with self._queue.translate_errors():
+                await self._queue.enqueue_all_async(specs)
+            open_parts = len(parts)
+            pages = sum(size for _, size in parts)
+            self._say(f"{site.id}: {pages:,} pages to extract, in {open_parts:,} parts")
+        if open_parts:
+            delay = min(max(MIN_PARTS_DELAY, open_parts * PARTS_DELAY), MAX_PARTS_DELAY)
+            raise RetryLater("", delay)
 
-    def _cleaned(
-        self, site: Site, plan: CleanRequest, pool: WorkerPool, over: threading.Event, priority: int
+    async def _clean_site(self, site: Site, scope: CleanScope, priority: int) -> CleanRunResult:
+        make_room = threading.Event()
+        watch: asyncio.Task[None] | None = None
+        if priority < tasks.PRIORITY_NIGHT:
+            watch = asyncio.create_task(self._watch_urgent_tasks(priority, make_room))
+
+        def clean(pool: WorkerPool, stop: threading.Event) -> CleanRunResult:
+            return self._clean_in_thread(site, CleanRequest(scope), pool, stop, make_room)
+
+        try:
+            return await self._run_in_thread(clean)
+        finally:
+            if watch is not None:
+                watch.cancel()
+
+    async def _watch_urgent_tasks(self, priority: int, make_room: threading.Event) -> None:
+        """Set the event when a more urgent clean waits."""
+        while not make_room.is_set():
+            await asyncio.sleep(self._urgent_check_interval)
+            with suppress(ConnectorException):  # the server is back for the next look
+                if await self._queue.has_urgent_task(CLEAN, priority):
+                    make_room.set()
+
+    def _clean_in_thread(
+        self,
+        site: Site,
+        request: CleanRequest,
+        pool: WorkerPool,
+        stop: threading.Event,
+        make_room: threading.Event,
     ) -> CleanRunResult:
-        looked, gives_way = time.monotonic(), False
-
-        def progress(*_: object) -> None:
-            nonlocal looked, gives_way
-            self._floor.require()
-            if priority < tasks.PRIORITY_NIGHT and time.monotonic() - looked > LOOK:
-                looked = time.monotonic()
-                gives_way = queues.has_urgent_task(self._store, CLEAN, priority)
-            if over.is_set() or gives_way:
+        def report(*_: object) -> None:
+            self._disk_space.require()
+            if stop.is_set() or make_room.is_set():
                 raise Cancelled
 
-        self._floor.require()
-        try:
-            return retry_while_unavailable(lambda: clean_site(self._store, site, pool, progress, plan), over.wait)
-        except Cancelled:
-            raise (
-                RetryLater("makes room for what is more urgent", LOOK) if gives_way else RetryLater(ENDS)
-            ) from None
-        except AlreadyRunning as first:
-            raise RetryLater(str(first), BUSY) from None
+        def clean() -> CleanRunResult:
+            return clean_site(self._database, site, pool, report, request)
 
-    def _tell(self, site: Site) -> None:
+        self._disk_space.require()
         try:
-            lock = locks.acquire(self._store, "telling")  # nothing is told twice
+            return retry_while_unavailable(clean, stop.wait)
+        except Cancelled:
+            if make_room.is_set():
+                raise RetryLater(MAKES_ROOM, self._urgent_check_interval) from None
+            raise RetryLater(GIVEN_BACK) from None
+        except AlreadyRunning as error:
+            raise RetryLater(str(error), BUSY_DELAY) from None
+
+    def _finish_night(self, site: Site) -> None:
+        try:
+            lock = locks.acquire(self._database, "telling")  # no issue must be sent twice
         except AlreadyRunning:
-            return  # whoever is at it tells this, or the next one
+            return  # the worker that holds the lock sends this issue, or the next one does
         try:
-            for sentence in finish_night.tell(self._settings, self._store, (site,), failed=False):
-                self._say(f"{site.id}: {sentence}")
+            errors = notify.finish_night(self._settings, self._database, (site,), failed=False)
+            for error in errors:
+                self._say(f"{site.id}: {error}")
         finally:
             lock.release()
 
-    async def _draft(self, context: JobContext, values: TaskArguments) -> None:
-        site, began = tasks.site_of(values), time.monotonic()
-        part = ExtractPart(tasks.scope_of(values), values["after"], values["last"])
+    # Parts of cleans
 
-        def draft(pool: WorkerPool, over: threading.Event) -> int:
-            self._floor.require()
-            done = retry_while_unavailable(
-                lambda: extract_part(self._store, site, pool, part, over.is_set), over.wait
+    async def _extract(self, context: JobContext, arguments: TaskArguments) -> None:
+        site, started = tasks.site_of(arguments), time.monotonic()
+        first, last = arguments["after_payload_id"], arguments["last_payload_id"]
+        part = ExtractPart(tasks.scope_of(arguments), first, last)
+
+        def extract(pool: WorkerPool, stop: threading.Event) -> int:
+            self._disk_space.require()
+            extracted = retry_while_unavailable(
+                lambda: extract_part(self._database, site, pool, part, stop.is_set), stop.wait
             )
-            if over.is_set():
-                raise RetryLater(ENDS)
-            return done
+            if stop.is_set():
+                raise RetryLater(GIVEN_BACK)
+            return extracted
 
-        number = await self._with_pool(draft)
-        await self._engine.wake(values["of"], context.job.id or 0)
+        extracted = await self._run_in_thread(extract)
+        await self._queue.resume_clean(arguments["clean_job_id"], context.job.id or 0)
+        seconds = time.monotonic() - started
         self._say(
-            f"{site.id}: {number:,} of {values['pages']:,} pages extracted in {time.monotonic() - began:.0f} s"
+            f"{site.id}: {extracted:,} of {arguments['pages']:,} pages extracted in {seconds:.0f} s"
         )
 
-    # What they share
+    # What all kinds share
 
-    async def _unless_over(self, doing: Coroutine[Any, Any, T]) -> T:
-        """What is done, unless this worker ends before: then it is cancelled, which sees a crawler off in order."""
-        task, over = asyncio.create_task(doing), asyncio.create_task(self._over.wait())
+    async def _cancel_on_shutdown(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return the result of the work. If the worker stops first, cancel the work.
+
+        A crawl that is cancelled stops its child in order.
+        """
+        task = asyncio.create_task(work)
+        stopping = asyncio.create_task(self._stopping.wait())
         try:
-            await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
-                raise RetryLater(ENDS)
+                raise RetryLater(GIVEN_BACK)
             return task.result()
         finally:
-            over.cancel()
+            stopping.cancel()
             task.cancel()
-            await asyncio.wait({task, over})
+            await asyncio.wait({task, stopping})
 
-    async def _with_pool(self, work: Callable[[WorkerPool, threading.Event], T]) -> T:
-        """Works in a thread, with extracting processes of its own; the event is set when it is to end."""
-        over = threading.Event()
+    async def _run_in_thread(self, work: Callable[[WorkerPool, threading.Event], T]) -> T:
+        """Run work in a thread, with a pool of its own and an event that tells it to stop."""
+        stop = threading.Event()
         async with self._pool() as pool:
-            self._threads.add(over)
-            if self._over.is_set():
-                over.set()
-            doing = asyncio.create_task(asyncio.to_thread(work, pool, over))
+            self._stop_events.add(stop)
+            if self._stopping.is_set():
+                stop.set()
+            task = asyncio.create_task(asyncio.to_thread(work, pool, stop))
             try:
-                return await asyncio.shield(doing)
+                return await asyncio.shield(task)
             except asyncio.CancelledError:
-                over.set()  # a thread cannot be cancelled: it looks here between two batches
-                await asyncio.wait({doing})
+                stop.set()  # a thread cannot be cancelled: it checks this between two batches
+                await asyncio.wait({task})
                 raise
             finally:
-                self._threads.discard(over)
+                self._stop_events.discard(stop)
 
     @asynccontextmanager
     async def _pool(self) -> AsyncIterator[WorkerPool]:
@@ -271,30 +330,18 @@ class TaskHandlers:
             self._pools.put_nowait(pool)
 
 
-def clean_task_for(
-    store: Database, site: Site, plan: CleanRequest, batch: str, *, night: bool = False
-) -> tasks.TaskSpec:
-    """The errand to clean a Site, with what is to be done for it today."""
-    shelf, recipe = CleanSession(store, site.id), current_recipe(site)
-    pages, payloads = (
-        shelf.count_stale(recipe, plan.scope),
-        shelf.count_pending_payloads(recipe, plan.scope),
-    )
-    return tasks.clean_task(site, plan.scope, batch, pages=pages, payloads=payloads, night=night)
+def _has_completed(result: CrawlResult) -> bool:
+    """Tell whether the crawl came to its end, whatever the site answered."""
+    if not result.run_id or result.status not in ("finished", "stopped"):
+        return False
+    return result.exit_code in (ExitCode.OK, ExitCode.PARTLY)
 
 
-def _is_a_night(result: CrawlResult) -> bool:
-    """Whether the crawl came to its end, whatever the site answered."""
-    return (
-        result.run_id > 0
-        and result.status in ("finished", "stopped")
-        and result.exit_code in (ExitCode.OK, ExitCode.PARTLY)
-    )
-
-
-def _told(result: CrawlResult) -> str:
-    counts = ", ".join(
-        f"{number:,} {outcome.replace('_', ' ')}"
-        for outcome, number in sorted(result.counts.items())
-    )
-    return f"crawled, run {result.run_id} {result.status}" + (f": {counts}" if counts else "")
+def _crawl_sentence(result: CrawlResult) -> str:
+    sentence = f"crawled, run {result.run_id} {result.status}"
+    counts = []
+    for outcome, number in sorted(result.counts.items()):
+        counts.append(f"{number:,} {outcome.replace('_', ' ')}")
+    if counts:
+        sentence += f": {', '.join(counts)}"
+    return sentence

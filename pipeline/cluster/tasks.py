@@ -1,8 +1,8 @@
-"""Errands: what one worker takes at a time, as a value. To crawl a Site, to clean it, or to extract a part of a clean.
+"""Tasks: what a worker takes from the queue. It crawls or cleans a site, or extracts a part.
 
-Promises that an errand brings its Site along, as the file of whoever handed it out has it: workers need no site files, and no
-two of them clean by different ones. Values of headers travel as they are written there, `${NAME}` and not the secret. A name
-that an errand waits under is taken once; one of the same lock is at work at a time.
+A task carries its site, as the site file on the machine that enqueued it describes it. So workers
+need no site files, and no two of them clean a site by different ones. Headers travel as the file
+has them, with `${NAME}` instead of the secret.
 """
 
 from __future__ import annotations
@@ -19,21 +19,34 @@ from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError
 from pipeline.store.clean.types import CleanScope
 
-CRAWL, CLEAN, EXTRACT = "crawl", "clean", "draft"
+CRAWL: Final = "crawl"
+CLEAN: Final = "clean"
+EXTRACT: Final = "extract"
 QUEUES: Final = {CRAWL: CRAWL, CLEAN: CLEAN, EXTRACT: CLEAN}  # the queue of each kind
-PRIORITY_NIGHT, PRIORITY_MANUAL, PRIORITY_BACKFILL = (
-    10,
-    0,
-    -10,
-)  # priorities: tonight's stories go before what somebody asked for, and that before the past
-PAYLOADS_PER_PART = 250  # Payloads of one part: what a worker that dies costs at the most, some ten seconds of one processor
+
+# Stories of tonight come before what somebody asked for, and that before a crawl of the past.
+PRIORITY_NIGHT: Final = 10
+PRIORITY_MANUAL: Final = 0
+PRIORITY_BACKFILL: Final = -10
+
+# Payloads of one part of a clean. If a worker dies, this much is lost: some ten seconds of one
+# processor.
+PAYLOADS_PER_PART: Final = 250
 
 TaskArguments = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """One errand. `waiting` is the name that it waits under, `alone` the lock that it holds while it is at work."""
+    """A task to enqueue.
+
+    Attributes:
+        kind: "crawl", "clean" or "extract".
+        priority: A task of a higher priority is taken first.
+        arguments: The arguments of the task, as JSON values.
+        queueing_lock: Of two tasks with the same value, only one waits in the queue.
+        lock: Of two tasks with the same value, only one runs at a time.
+    """
 
     kind: str
     priority: int
@@ -43,88 +56,143 @@ class TaskSpec:
 
     @property
     def queue(self) -> str:
+        """Return the name of the queue."""
         return QUEUES[self.kind]
 
 
-def crawl_task(site: Site, planned: datetime, batch: str, since: datetime | None = None) -> TaskSpec:
-    """A crawl of the Site, and a clean of what it brings. It is left out where one that began since `planned` is over; one that
-    goes back `since` a day never is."""
-    values = {
-        "site": _written(site),
-        "batch": batch,
-        "planned": planned.isoformat(),
-        "at": _now(),
-        "pages": 1,
-    }
-    if since is not None:
-        name = f"crawl:{site.id}:since {since:%Y-%m-%d}"
-        return TaskSpec(CRAWL, PRIORITY_BACKFILL, values | {"since": since.isoformat()}, name, f"crawl:{site.id}")
-    return TaskSpec(CRAWL, PRIORITY_NIGHT, values, f"crawl:{site.id}", f"crawl:{site.id}")
+def crawl_task(site: Site, planned_at: datetime, batch: str) -> TaskSpec:
+    """Return a task that crawls a site and then enqueues its clean.
+
+    Args:
+        site: The site.
+        planned_at: The planned time of the night. The task is skipped if a crawl that started
+            later has ended.
+        batch: The batch of the task.
+    """
+    arguments = _crawl_arguments(site, planned_at, batch)
+    name = f"crawl:{site.id}"
+    return TaskSpec(CRAWL, PRIORITY_NIGHT, arguments, queueing_lock=name, lock=name)
+
+
+def backfill_task(site: Site, planned_at: datetime, batch: str, since: datetime) -> TaskSpec:
+    """Return a task that crawls a site back to a time. It is never skipped.
+
+    Args:
+        site: The site.
+        planned_at: When the task is enqueued.
+        batch: The batch of the task.
+        since: The time to which the crawl goes back.
+    """
+    arguments = _crawl_arguments(site, planned_at, batch) | {"since": since.isoformat()}
+    queueing_lock = f"crawl:{site.id}:since {since:%Y-%m-%d}"
+    return TaskSpec(CRAWL, PRIORITY_BACKFILL, arguments, queueing_lock, f"crawl:{site.id}")
 
 
 def clean_task(
-    site: Site, scope: CleanScope, batch: str, *, pages: int, payloads: int, night: bool = False
+    site: Site,
+    scope: CleanScope,
+    batch: str,
+    *,
+    pages: int,
+    payloads: int,
+    is_night: bool = False,
 ) -> TaskSpec:
-    """A clean of the Site. `pages` are to be struck and `payloads` to be extracted, as far as is known; after a `night` people
-    are told of what is wrong."""
-    values = {
-        "site": _written(site),
+    """Return a task that cleans a site.
+
+    Args:
+        site: The site.
+        scope: Which pages to clean.
+        batch: The batch of the task.
+        pages: Pages to clean, as far as is known.
+        payloads: Payloads to extract, as far as is known.
+        is_night: Whether the clean belongs to a night. Then the issues of the night are sent
+            when it is done.
+    """
+    arguments = {
+        "site": _site_values(site),
         "batch": batch,
-        "at": _now(),
-        "scope": scope_written(scope),
+        "enqueued_at": _now(),
+        "scope": _scope_values(scope),
         "pages": pages,
         "payloads": payloads,
-        "night": night,
+        "is_night": is_night,
     }
-    return TaskSpec(
-        CLEAN,
-        PRIORITY_NIGHT if night else PRIORITY_MANUAL,
-        values,
-        f"clean:{site.id}:{night}:{scope}",
-        f"clean:{site.id}",
-    )
+    priority = PRIORITY_NIGHT if is_night else PRIORITY_MANUAL
+    queueing_lock = f"clean:{site.id}:{is_night}:{scope}"
+    return TaskSpec(CLEAN, priority, arguments, queueing_lock, f"clean:{site.id}")
 
 
 def extract_tasks(
-    clean: TaskArguments, of: int, priority: int, parts: Sequence[tuple[int, int]]
+    clean_arguments: TaskArguments,
+    clean_job_id: int,
+    priority: int,
+    parts: Sequence[tuple[int, int]],
 ) -> tuple[TaskSpec, ...]:
-    """The parts of the clean whose job has the number `of`: each part by its last Payload and its size."""
-    after, found = 0, []
-    for last, number in parts:
-        values = {name: clean[name] for name in ("site", "batch", "at", "scope")}
-        values |= {"of": of, "after": after, "last": last, "pages": number}
-        found.append(TaskSpec(EXTRACT, priority, values, f"draft:{of}:{last}"))
-        after = last
-    return tuple(found)
+    """Return the tasks that extract the parts of a clean.
+
+    Args:
+        clean_arguments: The arguments of the clean.
+        clean_job_id: The job of the clean.
+        priority: The priority of the clean.
+        parts: The id of the last payload of each part, and the number of its payloads.
+    """
+    shared = {name: clean_arguments[name] for name in ("site", "batch", "enqueued_at", "scope")}
+    after_payload_id = 0
+    specs = []
+    for last_payload_id, payloads in parts:
+        arguments = shared | {
+            "clean_job_id": clean_job_id,
+            "after_payload_id": after_payload_id,
+            "last_payload_id": last_payload_id,
+            "pages": payloads,
+        }
+        queueing_lock = f"extract:{clean_job_id}:{last_payload_id}"
+        specs.append(TaskSpec(EXTRACT, priority, arguments, queueing_lock))
+        after_payload_id = last_payload_id
+    return tuple(specs)
 
 
-def site_of(values: TaskArguments) -> Site:
-    """The Site that an errand brings along. Raises ConfigError where it is one of a newer Nightdesk, or an older one."""
+def site_of(arguments: TaskArguments) -> Site:
+    """Return the site of a task.
+
+    Raises:
+        ConfigError: Another version of Nightdesk enqueued the task.
+    """
     try:
-        return Site.model_validate(values["site"])
+        return Site.model_validate(arguments["site"])
     except ValidationError as error:
-        where = f"the errand for {values['site'].get('id', 'a site')}, which another version of Nightdesk handed out"
+        site_id = arguments["site"].get("id", "a site")
+        where = f"the task for {site_id}, which another version of Nightdesk enqueued"
         raise ConfigError(explain_validation(where, error, Site)) from None
 
 
-def scope_of(values: TaskArguments) -> CleanScope:
-    """The Scope of a clean, or of a part of one."""
-    scope = values["scope"]
-    return CleanScope(
-        scope["everything"], moment(scope["since"]) if scope["since"] else None, scope["rule"]
-    )
+def scope_of(arguments: TaskArguments) -> CleanScope:
+    """Return the scope of a clean, or of a part of one."""
+    scope = arguments["scope"]
+    since = parse_time(scope["since"]) if scope["since"] else None
+    return CleanScope(scope["everything"], since, scope["rule"])
 
 
-def moment(written: str) -> datetime:
-    """A time of an errand."""
-    return datetime.fromisoformat(written)
+def parse_time(text: str) -> datetime:
+    """Return a time from the arguments of a task."""
+    return datetime.fromisoformat(text)
 
 
-def _written(site: Site) -> TaskArguments:
+def _crawl_arguments(site: Site, planned_at: datetime, batch: str) -> TaskArguments:
+    return {
+        "site": _site_values(site),
+        "batch": batch,
+        "planned_at": planned_at.isoformat(),
+        "enqueued_at": _now(),
+        "pages": 1,
+    }
+
+
+def _site_values(site: Site) -> TaskArguments:
     return site.model_dump(mode="json", exclude_defaults=True) | {"id": site.id}
 
 
-def scope_written(scope: CleanScope) -> TaskArguments:
+def _scope_values(scope: CleanScope) -> TaskArguments:
     return {
         "everything": scope.everything,
         "since": scope.since.isoformat() if scope.since else "",

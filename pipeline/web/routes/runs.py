@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from pipeline.cluster.monitor import queue_status
 from pipeline.store import read
+from pipeline.store.read.task_queue import queue_status
 from pipeline.web.dependencies import CodeFilter, Context, PageKey, QueryText, RecordId
 from pipeline.web.errors import NotInArchive
 

@@ -1,21 +1,18 @@
-"""The queue of several machines on a real PostgreSQL: errands that are handed out once, taken over, tried again and told of."""
+"""The task queue on a real PostgreSQL: tasks are enqueued once, taken over, retried and shown."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from pipeline.cluster import monitor as queues
 from pipeline.config.settings import load_settings
 from pipeline.config.site import Site, parse_site
 from pipeline.core.errors import ConfigError, NightdeskError, StoreError
@@ -25,6 +22,7 @@ from pipeline.jobs.results import CleanRunResult
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.clean.types import CleanScope
 from pipeline.store.db.engine import Database
+from pipeline.store.read.task_queue import queue_status
 from pipeline.web.app import create_app
 from tests.support.cli import nightdesk
 
@@ -33,12 +31,11 @@ pytest.importorskip("procrastinate", reason="the extra 'cluster' is not installe
 from procrastinate.jobs import Job
 from procrastinate.schema import SchemaManager
 
-from pipeline.cluster import task_handlers as module
-from pipeline.cluster import tasks
-from pipeline.cluster.queue import KEPT, TaskQueue
+from pipeline.cluster import task_handlers, tasks
+from pipeline.cluster.queue import MIGRATIONS_TABLE, PartCounts, TaskQueue
 from pipeline.cluster.retry import RetryLater, RetryPolicy
 from pipeline.cluster.task_handlers import TaskHandlers
-from pipeline.cluster.worker import _take_over
+from pipeline.cluster.worker import take_over_tasks
 
 COURIER = (
     'name = "Courier"\nurl = "https://courier.example/"\nfeeds = ["https://courier.example/feed.xml"]\n'
@@ -49,7 +46,7 @@ NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def shared(request: pytest.FixtureRequest) -> Iterator[Database]:
-    """An archive on PostgreSQL, which these tests share."""
+    """Yield an archive on PostgreSQL that these tests share."""
     postgres = request.getfixturevalue("postgres")
     name = postgres.create(postgres.template)
     store = Database(postgres.address(name))
@@ -59,12 +56,12 @@ def shared(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 
 @pytest.fixture
-def engine(shared: Database) -> TaskQueue:
-    """A queue with nothing in it."""
-    engine = TaskQueue(shared)
-    engine.prepare()
+def queue(shared: Database) -> TaskQueue:
+    """Return an empty queue."""
+    queue = TaskQueue(shared)
+    queue.prepare()
     do(shared, "TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
-    return engine
+    return queue
 
 
 @pytest.fixture
@@ -75,39 +72,51 @@ def courier() -> Site:
 def do(store: Database, statement: str) -> list[tuple[object, ...]]:
     with store.write() as db:
         db.exec_driver_sql("SET LOCAL search_path = procrastinate, public")
-        found = db.exec_driver_sql(statement)
-        return [tuple(row) for row in found] if found.returns_rows else []
+        result = db.exec_driver_sql(statement)
+        return [tuple(row) for row in result] if result.returns_rows else []
 
 
-async def woken(engine: TaskQueue, clean: int, part: object) -> None:
+async def resume_clean(queue: TaskQueue, clean: int, part: object) -> None:
     assert isinstance(part, int)
-    async with engine.app.open_async():
-        await engine.wake(clean, part)
+    async with queue.app.open_async():
+        await queue.resume_clean(clean, part)
+
+
+async def count_parts(queue: TaskQueue, clean: int) -> PartCounts:
+    async with queue.app.open_async():
+        return await queue.count_parts(clean)
+
+
+async def has_urgent_task(queue: TaskQueue, priority: int) -> bool:
+    async with queue.app.open_async():
+        return await queue.has_urgent_task("clean", priority)
 
 
 def jobs(store: Database) -> list[tuple[object, ...]]:
     return do(store, "SELECT task_name, status::text, attempts FROM procrastinate_jobs ORDER BY id")
 
 
-def test_an_errand_brings_its_site_along_and_no_secret(
+def test_a_task_carries_its_site_and_no_secret(
     courier: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COURIER_KEY", "hush")
-    errand = tasks.crawl_task(courier, NOW, "night")
-    assert tasks.site_of(errand.arguments) == courier
-    assert "hush" not in str(errand.arguments)
-    assert "${COURIER_KEY}" in str(errand.arguments)
-    errand.arguments["site"]["from_the_future"] = 1
+    task = tasks.crawl_task(courier, NOW, "night")
+    assert tasks.site_of(task.arguments) == courier
+    assert "hush" not in str(task.arguments)
+    assert "${COURIER_KEY}" in str(task.arguments)
+    task.arguments["site"]["from_the_future"] = 1
     with pytest.raises(
         ConfigError, match=r"courier, which another version of Nightdesk.*from_the_future"
     ):
-        tasks.site_of(errand.arguments)
+        tasks.site_of(task.arguments)
     scope = CleanScope(False, NOW, "menu")
-    assert tasks.scope_of(tasks.clean_task(courier, scope, "", pages=1, payloads=1).arguments) == scope
+    assert (
+        tasks.scope_of(tasks.clean_task(courier, scope, "", pages=1, payloads=1).arguments) == scope
+    )
 
 
-def test_the_tables_of_the_queue_are_upgraded_step_by_step_and_never_by_an_older_one(
-    shared: Database, engine: TaskQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_tables_of_the_queue_are_upgraded_in_steps_and_never_by_an_older_version(
+    shared: Database, queue: TaskQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for step in Path(SchemaManager.get_migrations_path()).glob("*.sql"):
         (tmp_path / step.name).write_text("SELECT 'was made with the whole', 1 / 0;")
@@ -115,57 +124,60 @@ def test_the_tables_of_the_queue_are_upgraded_step_by_step_and_never_by_an_older
     (tmp_path / "98.00.00_50_post.sql").write_text("ALTER TABLE newer ADD COLUMN b int")
     with monkeypatch.context() as newer:
         newer.setattr(SchemaManager, "get_migrations_path", lambda: str(tmp_path))
-        engine.prepare()
-        engine.prepare()
+        queue.prepare()
+        queue.prepare()
         (tmp_path / "98.00.01_01.sql").write_text("DROP TABLE newer; SELECT 1 / 0")
         with pytest.raises(StoreError, match="cannot be made or upgraded"):
-            engine.prepare()
-    assert do(shared, f"SELECT count(*) FROM {KEPT} WHERE name LIKE '98%%'") == [(2,)], (
-        "a step is made whole or not at all"
-    )
+            queue.prepare()
+    assert do(shared, f"SELECT count(*) FROM {MIGRATIONS_TABLE} WHERE name LIKE '98%%'") == [
+        (2,)
+    ], "a step is made whole or not at all"
     assert do(shared, "SELECT b FROM newer") == []
     with pytest.raises(StoreError, match="made by a newer Procrastinate"):
-        engine.prepare()
-    do(shared, f"DELETE FROM {KEPT} WHERE name LIKE '98%%'")
+        queue.prepare()
+    do(shared, f"DELETE FROM {MIGRATIONS_TABLE} WHERE name LIKE '98%%'")
     assert do(
         shared,
         "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename LIKE 'procras%%'",
     ) == [(0,)]
 
 
-def test_an_errand_that_waits_is_not_handed_out_again(
-    shared: Database, engine: TaskQueue, courier: Site
+def test_a_task_that_waits_is_not_enqueued_again(
+    shared: Database, queue: TaskQueue, courier: Site
 ) -> None:
-    with engine.open():
+    with queue.open():
         night = tasks.crawl_task(courier, NOW, "night")
-        assert (engine.enqueue([night]), engine.enqueue([night])) == (1, 0)
-        assert engine.enqueue([tasks.crawl_task(courier, NOW, "back", NOW)]) == 1, (
-            "to go back is another matter"
+        assert (queue.enqueue([night]), queue.enqueue([night])) == (1, 0)
+        assert queue.enqueue([tasks.backfill_task(courier, NOW, "back", NOW)]) == 1, (
+            "a crawl of the past is another task"
         )
     fetch = "SELECT (procrastinate_fetch_job_v2(NULL, NULL)).task_name"
     do(shared, fetch)
     assert [status for _, status, _ in jobs(shared)] == ["doing", "todo"]
     do(shared, fetch)
-    assert [status for _, status, _ in jobs(shared)] == ["doing", "todo"], "one of a site at a time"
+    assert [status for _, status, _ in jobs(shared)] == ["doing", "todo"], (
+        "one task of a site at a time"
+    )
 
 
-def test_what_a_dead_worker_had_in_hand_is_taken_over_once(
-    shared: Database, engine: TaskQueue, courier: Site
+def test_the_tasks_of_a_dead_worker_are_taken_over_once(
+    shared: Database, queue: TaskQueue, courier: Site
 ) -> None:
     said = list[str]()
-    with engine.open():
-        engine.enqueue([tasks.crawl_task(courier, NOW, "night")])
+    with queue.open():
+        queue.enqueue([tasks.crawl_task(courier, NOW, "night")])
     do(
         shared,
-        "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '2 minutes'), (now())",
+        "INSERT INTO procrastinate_workers (last_heartbeat)"
+        " VALUES (now() - interval '2 minutes'), (now())",
     )
     workers = [
         number for (number,) in do(shared, "SELECT id FROM procrastinate_workers ORDER BY id")
     ]
 
     async def look() -> None:
-        async with engine.app.open_async():
-            await _take_over(engine, said.append)
+        async with queue.app.open_async():
+            await take_over_tasks(queue, said.append)
 
     do(shared, f"UPDATE procrastinate_jobs SET status = 'doing', worker_id = {workers[1]}")
     asyncio.run(look())
@@ -174,79 +186,87 @@ def test_what_a_dead_worker_had_in_hand_is_taken_over_once(
     asyncio.run(look())
     asyncio.run(look())
     assert jobs(shared) == [("crawl", "todo", 1)]
-    assert said == ["courier: crawl: taken from a worker that gives no sign of life any more"]
+    assert said == ["courier: crawl: taken over from a worker without a heartbeat"]
     do(shared, f"UPDATE procrastinate_jobs SET status = 'doing', worker_id = {workers[0]}")
-    with engine.open():
-        engine.enqueue([tasks.crawl_task(courier, NOW, "night")])
+    with queue.open():
+        queue.enqueue([tasks.crawl_task(courier, NOW, "night")])
     asyncio.run(look())
-    assert [status for _, status, _ in jobs(shared)] == ["aborted", "todo"], "its double does it"
+    assert [status for _, status, _ in jobs(shared)] == ["aborted", "todo"], (
+        "the other task of the site does the work"
+    )
 
 
-def test_a_worker_that_ends_gives_back_what_it_has_in_hand(
-    shared: Database, engine: TaskQueue, home: Path
+def test_a_worker_that_stops_gives_its_tasks_back(
+    shared: Database, queue: TaskQueue, home: Path
 ) -> None:
     async def ending() -> tuple[bool, bool]:
-        work = TaskHandlers(load_settings(home), shared, engine, [WorkerPool(1, 1.0, 64)], 1, print)
-        slow = asyncio.create_task(work._unless_over(asyncio.sleep(60)))
-        held = asyncio.create_task(work._with_pool(lambda _, over: over.wait(60)))
+        work = TaskHandlers(load_settings(home), shared, queue, [WorkerPool(1, 1.0, 64)], 1, print)
+        slow = asyncio.create_task(work._cancel_on_shutdown(asyncio.sleep(60)))
+        held = asyncio.create_task(work._run_in_thread(lambda _, stop: stop.wait(60)))
         await asyncio.sleep(0.05)
         work.stop()
         with pytest.raises(RetryLater, match="given back"):
             await slow
-        return await held, await work._with_pool(lambda _, over: over.is_set())
+        return await held, await work._run_in_thread(lambda _, stop: stop.is_set())
 
     began = time.monotonic()
     assert asyncio.run(ending()) == (True, True)
     assert time.monotonic() - began < 20
 
 
-def test_a_clean_that_somebody_asked_for_makes_room_for_tonight_and_the_rest_of_it_waits(
-    shared: Database, engine: TaskQueue, courier: Site, home: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_manual_clean_makes_room_for_the_cleans_of_tonight(
+    shared: Database, queue: TaskQueue, courier: Site, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LOOK", 0.0)
-    with WorkerPool(1, 1.0, 64) as pool:
-        work = TaskHandlers(load_settings(home), shared, engine, [pool], 1, print)
-        steps = list[int]()
+    steps: list[int] = []
+    max_steps = 3000
+    other_site = courier.model_copy(update={"id": "another"})
+    night = tasks.clean_task(other_site, CleanScope(), "night", pages=1, payloads=1, is_night=True)
 
-        def long_clean(
-            _store: Database, _site: Site, _pool: WorkerPool, progress: ProgressCallback, _plan: CleanRequest
-        ) -> CleanRunResult:
-            for step in range(3):
-                progress("cleaning", step, 3)
-                steps.append(step)
-                if not step:
-                    with engine.open():
-                        night = courier.model_copy(update={"id": "another"})
-                        engine.enqueue(
-                            [
-                                tasks.clean_task(
-                                    night, CleanScope(), "night", pages=1, payloads=1, night=True
-                                )
-                            ]
-                        )
-            return CleanRunResult("courier")
+    def long_clean(
+        _database: Database,
+        _site: Site,
+        _pool: WorkerPool,
+        progress: ProgressCallback,
+        _request: CleanRequest,
+    ) -> CleanRunResult:
+        other_queue = TaskQueue(shared)
+        with other_queue.open():
+            other_queue.enqueue([night])
+        for step in range(max_steps):
+            progress("cleaning", step, max_steps)
+            steps.append(step)
+            time.sleep(0.01)
+        return CleanRunResult("courier")
 
-        monkeypatch.setattr(module, "clean_site", long_clean)
-        cleaned = partial(
-            work._cleaned, courier, CleanRequest(CleanScope(everything=True)), pool, threading.Event()
-        )
-        with pytest.raises(RetryLater, match="makes room") as later:
-            cleaned(tasks.PRIORITY_MANUAL)
-        assert (steps, later.value.seconds) == ([0], 0.0)
-        assert cleaned(tasks.PRIORITY_NIGHT) == CleanRunResult("courier"), (
-            "one night does not make room for another"
-        )
+    async def clean(priority: int) -> CleanRunResult:
+        with WorkerPool(1, 1.0, 64) as pool:
+            settings, own_queue = load_settings(home), TaskQueue(shared)
+            handlers = TaskHandlers(
+                settings, shared, own_queue, [pool], 1, print, urgent_check_interval=0.05
+            )
+            async with own_queue.app.open_async():
+                return await handlers._clean_site(courier, CleanScope(everything=True), priority)
+
+    monkeypatch.setattr(task_handlers, "clean_site", long_clean)
+    with pytest.raises(RetryLater, match="makes room") as raised:
+        asyncio.run(clean(tasks.PRIORITY_MANUAL))
+    assert len(steps) < max_steps
+    assert raised.value.seconds == 0.05
+    max_steps = 20
+    assert asyncio.run(clean(tasks.PRIORITY_NIGHT)) == CleanRunResult("courier"), (
+        "one night does not make room for another"
+    )
 
 
-def test_what_fails_is_tried_again_ever_more_rarely_and_given_up(courier: Site) -> None:
+def test_a_task_that_fails_is_retried_with_growing_delays_and_then_given_up(courier: Site) -> None:
     said = list[str]()
-    patience = RetryPolicy(said.append)
+    policy = RetryPolicy(said.append)
 
     def decided(
         error: BaseException, attempts: int, hours: float, kind: str = "crawl"
     ) -> int | None:
         values = tasks.crawl_task(courier, NOW, "night").arguments | {
-            "at": (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
+            "enqueued_at": (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
         }
         job = Job(
             id=1,
@@ -257,7 +277,7 @@ def test_what_fails_is_tried_again_ever_more_rarely_and_given_up(courier: Site) 
             task_kwargs=values,
             attempts=attempts,
         )
-        decision = patience.get_retry_decision(exception=error, job=job)
+        decision = policy.get_retry_decision(exception=error, job=job)
         return (
             round((decision.retry_at - datetime.now(UTC)).total_seconds())
             if decision and decision.retry_at
@@ -277,35 +297,38 @@ def test_what_fails_is_tried_again_ever_more_rarely_and_given_up(courier: Site) 
     assert said[4] == "courier: crawl: the disk is full; given up"
 
 
-def test_it_is_told_how_far_all_workers_are_and_how_long_the_rest_takes(
-    shared: Database, engine: TaskQueue, courier: Site
+def test_the_queue_shows_how_far_all_workers_are_and_how_long_the_rest_takes(
+    shared: Database, queue: TaskQueue, courier: Site
 ) -> None:
-    assert queues.queue_status(shared).batches == ()
+    assert queue_status(shared).batches == ()
     sites = [courier.model_copy(update={"id": name}) for name in ("a", "b")]
-    with engine.open():
-        engine.enqueue(
-            [tasks.clean_task(site, CleanScope(), "again", pages=1000, payloads=1000) for site in sites]
+    with queue.open():
+        queue.enqueue(
+            [
+                tasks.clean_task(site, CleanScope(), "again", pages=1000, payloads=1000)
+                for site in sites
+            ]
         )
         (first, _) = (
             number for (number,) in do(shared, "SELECT id FROM procrastinate_jobs ORDER BY id")
         )
         clean = tasks.clean_task(sites[0], CleanScope(), "again", pages=1000, payloads=1000)
         assert isinstance(first, int)
-        engine.enqueue(
+        queue.enqueue(
             tasks.extract_tasks(
                 clean.arguments, first, 0, [(250, 250), (500, 250), (750, 250), (1000, 250)]
             )
         )
-    assert queues.part_counts(shared, first) == (4, 4)
+    assert asyncio.run(count_parts(queue, first)) == PartCounts(4, 4)
     ours = "UPDATE procrastinate_jobs SET status = "
-    do(shared, f"{ours}'doing' WHERE args->>'last' IN ('250', '500')")
+    do(shared, f"{ours}'doing' WHERE args->>'last_payload_id' IN ('250', '500')")
     do(
         shared,
         "UPDATE procrastinate_events SET at = at - interval '10 seconds' WHERE type = 'started'",
     )
-    do(shared, f"{ours}'succeeded' WHERE args->>'last' = '250'")
-    assert queues.part_counts(shared, first) == (4, 3)
-    (batch,) = queues.queue_status(shared).batches
+    do(shared, f"{ours}'succeeded' WHERE args->>'last_payload_id' = '250'")
+    assert asyncio.run(count_parts(queue, first)) == PartCounts(4, 3)
+    (batch,) = queue_status(shared).batches
     assert (batch.cleans, batch.cleaned, batch.pages, batch.extracted, batch.running) == (
         2,
         0,
@@ -320,35 +343,39 @@ def test_it_is_told_how_far_all_workers_are_and_how_long_the_rest_takes(
     with TestClient(create_app(shared), base_url="http://127.0.0.1") as room:
         page = re.sub(r"<[^>]+>", " ", room.get("/runs").text)
     assert re.search(r"again\s+0 of 2\s+250 of 2,000\s+1\s+0\s+\d\d s", page)
-    waiting = "SELECT scheduled_at <= now() FROM procrastinate_jobs WHERE task_name = 'clean' ORDER BY id LIMIT 1"
+    is_due = (
+        "SELECT scheduled_at <= now() FROM procrastinate_jobs WHERE task_name = 'clean'"
+        " ORDER BY id LIMIT 1"
+    )
     do(
         shared,
-        f"UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 hour' WHERE id = {first}",
+        "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 hour'"
+        f" WHERE id = {first}",
     )
     parts = [
         number
         for (number,) in do(
-            shared, "SELECT id FROM procrastinate_jobs WHERE task_name = 'draft' ORDER BY id"
+            shared, "SELECT id FROM procrastinate_jobs WHERE task_name = 'extract' ORDER BY id"
         )
     ]
-    asyncio.run(woken(engine, first, parts[1]))
-    assert do(shared, waiting) == [(False,)], "other parts are not done"
-    do(shared, f"{ours}'doing' WHERE args->>'last' IN ('750', '1000')")
-    do(shared, f"{ours}'succeeded' WHERE args->>'last' IN ('750', '1000')")
-    asyncio.run(woken(engine, first, parts[1]))
-    assert do(shared, waiting) == [(True,)], "it was the last one"
-    assert not queues.has_urgent_task(shared, "clean", tasks.PRIORITY_MANUAL)
-    with engine.open():
+    asyncio.run(resume_clean(queue, first, parts[1]))
+    assert do(shared, is_due) == [(False,)], "other parts are not done"
+    do(shared, f"{ours}'doing' WHERE args->>'last_payload_id' IN ('750', '1000')")
+    do(shared, f"{ours}'succeeded' WHERE args->>'last_payload_id' IN ('750', '1000')")
+    asyncio.run(resume_clean(queue, first, parts[1]))
+    assert do(shared, is_due) == [(True,)], "it was the last one"
+    assert not asyncio.run(has_urgent_task(queue, tasks.PRIORITY_MANUAL))
+    with queue.open():
         night = [
-            tasks.clean_task(site, CleanScope(), "night", pages=1, payloads=1, night=True)
+            tasks.clean_task(site, CleanScope(), "night", pages=1, payloads=1, is_night=True)
             for site in sites
         ]
-        engine.enqueue(night)
-    assert queues.has_urgent_task(shared, "clean", tasks.PRIORITY_MANUAL)
-    assert not queues.has_urgent_task(shared, "clean", tasks.PRIORITY_NIGHT)
+        queue.enqueue(night)
+    assert asyncio.run(has_urgent_task(queue, tasks.PRIORITY_MANUAL))
+    assert not asyncio.run(has_urgent_task(queue, tasks.PRIORITY_NIGHT))
 
 
-def test_who_has_one_machine_is_told_what_several_need(
+def test_commands_for_several_machines_say_what_they_need(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home / "config" / "sites" / "courier.toml").write_text(COURIER, encoding="utf8")
