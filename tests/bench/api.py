@@ -1,8 +1,8 @@
-"""The API against what a fuzzer makes of its own OpenAPI document: `python -m tests.bench.api [CASES]`.
+"""Fuzzing of the API with its own OpenAPI document: `python -m tests.bench.api [CASES]`.
 
-Promises an archive with hostile texts, CASES (30) requests to each address as its document allows and as many as it forbids,
-and exit code 1 where an answer is a server error or not what the document says. Needs schemathesis, which is no part of the
-tests for its weight.
+It sends CASES (30) valid and as many invalid requests to each route of an archive with hostile
+texts. It exits with 1 if a response is a server error or does not match the document. It needs
+schemathesis, which is too heavy for the tests.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from schemathesis.specs.openapi.checks import (
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
-from pipeline.web.app import application
+from pipeline.web.app import create_app
 
 CHECKS = [
     not_a_server_error,
@@ -38,65 +38,89 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
+DEFAULT_CASES = 30
+HEADERS = {"Host": "127.0.0.1"}
+PAGES = 6  # of the hostile archive
+KNOWN_VALUES = {
+    "site": "courier",
+    "digest": sha256(b"Levy\nThe levy is 9 a night.").hexdigest(),
+}
 
 
-def archive(folder: Path) -> Database:
-    """A small archive with hostile texts."""
-    from tests.support.hostile_archive import build, drafted
+def make_archive(folder: Path) -> Database:
+    """Make a small archive with hostile texts."""
+    from tests.support.hostile_archive import (
+        EXTRACTOR,
+        build_hostile_archive,
+        hostile_extracted_page,
+    )
 
-    store = Database(f"sqlite:///{folder / 'archive.db'}")
-    migrate.ensure(store, create=True)
-    with mock.patch("tests.support.archive_factory.draft_of", drafted):
-        build(store, CrawlSession(store))
-    return store
+    database = Database(f"sqlite:///{folder / 'archive.db'}")
+    migrate.ensure(database, create=True)
+    with mock.patch(EXTRACTOR, hostile_extracted_page):
+        build_hostile_archive(database, CrawlSession(database))
+    return database
 
 
-def tried(store: Database, cases: int) -> Counter[str]:
-    """Answers by address and status. Raises at the first wrong one."""
+def fuzz(database: Database, cases: int) -> Counter[str]:
+    """Send requests to all routes, and count the responses by route and status.
+
+    Raises:
+        Exception: A response is wrong; schemathesis says how.
+    """
     schema = schemathesis.openapi.from_asgi(
-        "/api/openapi.json", application(store), headers={"Host": "127.0.0.1"}
+        "/api/openapi.json", create_app(database), headers=HEADERS
     )
     counts: Counter[str] = Counter()
-    for found in schema.get_all_operations():
-        operation = found.ok()
+    for result in schema.get_all_operations():
+        operation = result.ok()
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-
-            @settings(
-                max_examples=cases,
-                deadline=None,
-                derandomize=True,
-                database=None,
-                phases=[Phase.explicit, Phase.generate],
-                suppress_health_check=list(HealthCheck),
-            )
-            @given(case=operation.as_strategy(generation_mode=mode))
-            def asks(case: schemathesis.Case) -> None:
-                if mode is GenerationMode.POSITIVE:  # noqa: B023
-                    there(case)
-                answer = case.call(headers={"Host": "127.0.0.1"})
-                counts[f"{operation.path} {answer.status_code}"] += 1  # noqa: B023 - it is run at once
-                case.validate_response(answer, checks=CHECKS)
-
-            with suppress(Unsatisfiable):  # where there is no value that could be wrong
-                asks()
+            with suppress(Unsatisfiable):  # the route has no value that could be invalid
+                _fuzz_operation(operation, mode, cases, counts)
     return counts
 
 
-def there(case: schemathesis.Case) -> None:
-    """Asks for what the archive has, where the address names one."""
-    known = {"site": "courier", "digest": sha256(b"Levy\nThe levy is 9 a night.").hexdigest()}
+def _fuzz_operation(
+    operation: schemathesis.schemas.APIOperation,
+    mode: GenerationMode,
+    cases: int,
+    counts: Counter[str],
+) -> None:
+    @settings(
+        max_examples=cases,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def send(case: schemathesis.Case) -> None:
+        if mode is GenerationMode.POSITIVE:
+            use_known_values(case)
+        response = case.call(headers=HEADERS)
+        counts[f"{operation.path} {response.status_code}"] += 1
+        case.validate_response(response, checks=CHECKS)
+
+    send()
+
+
+def use_known_values(case: schemathesis.Case) -> None:
+    """Replace path parameters with values that the archive has."""
     for name, value in case.path_parameters.items():
-        case.path_parameters[name] = known.get(name) or value % 6 + 1
+        case.path_parameters[name] = KNOWN_VALUES.get(name) or value % PAGES + 1
 
 
 def main() -> int:
-    """Prints what was answered how often."""
-    cases, began = int(sys.argv[1]) if len(sys.argv) > 1 else 30, time.monotonic()
+    """Print how often each route had each status."""
+    cases = int(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_CASES
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        counts = tried(archive(Path(folder)), cases)
+        counts = fuzz(make_archive(Path(folder)), cases)
     for name, number in sorted(counts.items()):
         print(f"{number:6} {name}")  # noqa: T201
-    print(f"{counts.total()} requests in {time.monotonic() - began:.0f} s, no server error")  # noqa: T201
+    seconds = time.monotonic() - began
+    print(f"{counts.total()} requests in {seconds:.0f} s, no server error")  # noqa: T201
     return 0
 
 

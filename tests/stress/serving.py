@@ -1,8 +1,9 @@
-"""serving — readers ask the reading room of an archive into which a night crawls and cleans at full speed.
+"""serving: readers use the web app while a crawl and a clean run at full speed.
 
-An archive of made-up articles on SQLite, `nightdesk serve` on it, and beside both `nightdesk crawl` of a made-up site on this
-machine. Four readers ask for searches, lists, articles and the API, each a moment after its last answer came. 95 of 100 search
-pages have to come within 300 ms, and nobody may hear of a locked database.
+An archive of generated articles on SQLite has `nightdesk serve`, and `nightdesk crawl` fetches a
+generated site on this machine. Four readers ask for searches, lists, articles and the API, each a
+moment after its last response. 95 % of the search pages must come within 300 ms, and nothing may
+report a locked database.
 """
 
 from __future__ import annotations
@@ -38,11 +39,12 @@ from tests.stress.watching import ROOT, Ended, nightdesk
 ARTICLES = 20_000
 STORIES = 1500
 READERS = 4
-PAUSE = 0.5  # seconds between an answer and the next question, at the most
-MOST = 300.0  # milliseconds, for 95 of 100 search pages
-SECONDS = 1200.0
+QUIET_SECONDS = 15  # of reading without a crawl
+MAX_PAUSE = 0.5  # seconds between a response and the next request
+MAX_P95_MS = 300.0  # milliseconds, of search pages
+TIMEOUT = 1200.0  # seconds, of the night
 LOCKED = "database is locked"
-KINDS = (
+QUERY_KINDS = (
     "a common word",
     "a usual word",
     "a rare word",
@@ -53,16 +55,16 @@ KINDS = (
 
 
 @dataclass
-class Asked:
-    """What the readers were answered: milliseconds by kind of page, and what went wrong."""
+class ReaderStats:
+    """The response times of the readers in milliseconds by kind of page, and the errors."""
 
     times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    wrong: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     cpu: float = 0.0  # seconds of the server
 
 
 def run(figures: Figures) -> None:
-    """The trial."""
+    """Run the trial."""
     with (
         tempfile.TemporaryDirectory(prefix="nd-serving-") as folder,
         served(STORIES, (), Path(folder)) as site,
@@ -72,16 +74,16 @@ def run(figures: Figures) -> None:
         paths = paths_of(archive)
         with serving(home) as (address, server):
             figures.told(
-                "processes that wanted a processor before it began (load average)",
+                "load average before the start",
                 f"{os.getloadavg()[0]:.1f}",
             )
-            calm = _asked(address, paths, lambda: time.sleep(15), server.pid)
-            _tell(figures, "without a crawl", calm)
+            quiet = _read_while(address, paths, lambda: time.sleep(QUIET_SECONDS), server.pid)
+            _report(figures, "without a crawl", quiet)
             night = list[Ended]()
-            busy = _asked(
+            busy = _read_while(
                 address,
                 paths,
-                lambda: night.append(nightdesk(home, "crawl", seconds=SECONDS)),
+                lambda: night.append(nightdesk(home, "crawl", seconds=TIMEOUT)),
                 server.pid,
             )
             (ended,) = night
@@ -89,14 +91,14 @@ def run(figures: Figures) -> None:
             figures.met(
                 "exit code of the night", ended.code, ended.code == 0, ended.err.splitlines()
             )
-            _tell(figures, "while it crawls and cleans", busy)
+            _report(figures, "while it crawls and cleans", busy)
             figures.told(
-                "MB of the write-ahead log behind the night",
+                "MB of the write-ahead log after the night",
                 (home / "var" / "nightdesk.db-wal").stat().st_size >> 20,
             )
             server.terminate()
-            said = server.communicate(timeout=30)[1]
-        _judge(figures, home, busy, (said, ended.out, ended.err))
+            server_errors = server.communicate(timeout=30)[1]
+        _check(figures, home, busy, (server_errors, ended.out, ended.err))
 
 
 def _fill(home: Path, archive: Archive) -> None:
@@ -108,130 +110,129 @@ def _fill(home: Path, archive: Archive) -> None:
 
 
 def paths_of(archive: Archive) -> dict[str, list[str]]:
-    """What readers ask for, by kind."""
+    """Return the paths that readers ask for, by kind."""
     queries = search.kinds(archive)
-    asked = [
-        (query, "&sort=rank" if kind.startswith("rank") else "")
-        for kind in KINDS
-        for query in queries[kind]
-    ]
-    numbers = random.Random(5).sample(range(1, archive.number), 200)
+    searches = []
+    for kind in QUERY_KINDS:
+        order = "&sort=rank" if kind.startswith("rank") else ""
+        for query in queries[kind]:
+            searches.append(f"/search?q={quote(query)}{order}")
+    articles = []
+    for number in random.Random(5).sample(range(1, archive.number), 200):
+        articles.append(f"/articles/{number}")
+    lists = ["/", "/sites", "/runs"]
+    for day in range(30, DAYS, 200):
+        lists.append(f"/?before={first_key(FIRST + timedelta(days=day))}")
     return {
-        "search page": [f"/search?q={quote(query)}{order}" for query, order in asked],
-        "list": [
-            "/",
-            *(f"/?before={first_key(FIRST + timedelta(days=day))}" for day in range(30, DAYS, 200)),
-            "/sites",
-            "/runs",
-        ],
-        "article": [f"/articles/{number}" for number in numbers],
-        "API": [f"/api/search?q={quote(query)}{order}" for query, order in asked]
-        + [f"/api/articles/{n}" for n in numbers],
+        "search page": searches,
+        "list": lists,
+        "article": articles,
+        "API": [f"/api{path}" for path in (*searches, *articles)],
     }
 
 
 @contextmanager
 def serving(home: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """`nightdesk serve`, and its address."""
+    """Start `nightdesk serve`, and yield its URL and process."""
     command = [sys.executable, "-P", "-m", "pipeline", "--home", str(home), "serve", "--port", "0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     ) as server:
         assert server.stdout is not None
         try:
-            yield (
-                next(
-                    word for word in server.stdout.readline().split() if word.startswith("http://")
-                ),
-                server,
-            )
+            words = server.stdout.readline().split()
+            yield next(word for word in words if word.startswith("http://")), server
         finally:
             server.terminate()
 
 
-def _asked(
-    address: str, paths: dict[str, list[str]], meanwhile: Callable[[], object], server: int
-) -> Asked:
-    """What readers are answered while something is done."""
-    asked, over = Asked(), threading.Event()
-    readers = [
-        threading.Thread(target=_read, args=(number, address, paths, asked, over))
-        for number in range(READERS)
-    ]
+def _read_while(
+    address: str, paths: dict[str, list[str]], action: Callable[[], object], server: int
+) -> ReaderStats:
+    """Let the readers read while an action runs."""
+    stats, is_over = ReaderStats(), threading.Event()
+    readers = []
+    for number in range(READERS):
+        reader_args = (number, address, paths, stats, is_over)
+        readers.append(threading.Thread(target=_read, args=reader_args))
     before = _cpu(server)
-    for each in readers:
-        each.start()
+    for reader in readers:
+        reader.start()
     try:
-        meanwhile()
+        action()
     finally:
-        over.set()
-        for each in readers:
-            each.join()
-    asked.cpu = _cpu(server) - before
-    return asked
+        is_over.set()
+        for reader in readers:
+            reader.join()
+    stats.cpu = _cpu(server) - before
+    return stats
 
 
 def _cpu(pid: int) -> float:
-    """Seconds of CPU that a process has used."""
+    """Return the CPU seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _read(
-    number: int, address: str, paths: dict[str, list[str]], asked: Asked, over: threading.Event
+    number: int,
+    address: str,
+    paths: dict[str, list[str]],
+    stats: ReaderStats,
+    is_over: threading.Event,
 ) -> None:
-    chance, connection = (
-        random.Random(number),
-        http.client.HTTPConnection(urlsplit(address).netloc, timeout=60),
-    )
-    while not over.wait(chance.random() * PAUSE):
-        kind = chance.choice(["search page", "search page", *paths])
-        path, began = chance.choice(paths[kind]), time.perf_counter()
+    random_source = random.Random(number)
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+    while not is_over.wait(random_source.random() * MAX_PAUSE):
+        kind = random_source.choice(["search page", "search page", *paths])
+        path, began = random_source.choice(paths[kind]), time.perf_counter()
         try:
             connection.request("GET", path)
-            answer = connection.getresponse()
-            answer.read()
+            response = connection.getresponse()
+            response.read()
         except (OSError, http.client.HTTPException) as error:
-            asked.wrong.append(f"{path}: {error!r}")
+            stats.errors.append(f"{path}: {error!r}")
             connection.close()
             continue
-        asked.times[kind].append((time.perf_counter() - began) * 1000)
-        if answer.status != 200:
-            asked.wrong.append(f"{path}: {answer.status}")
+        stats.times[kind].append((time.perf_counter() - began) * 1000)
+        if response.status != 200:
+            stats.errors.append(f"{path}: {response.status}")
     connection.close()
 
 
-def _tell(figures: Figures, when: str, asked: Asked) -> None:
-    figures.say(f"{when}: ms for half, for 95 and for 99 of 100, at the most; answers")
-    number = sum(map(len, asked.times.values()))
-    figures.told("of the server's CPU, ms an answer", round(1000 * asked.cpu / number, 1))
-    for kind, times in sorted(asked.times.items()):
-        half, most, nearly = shares(times)
+def _report(figures: Figures, when: str, stats: ReaderStats) -> None:
+    figures.say(f"{when}: ms (median, 95 %, 99 %, maximum) and number of responses")
+    number = sum(map(len, stats.times.values()))
+    figures.told("CPU of the server, ms per response", round(1000 * stats.cpu / number, 1))
+    for kind, times in sorted(stats.times.items()):
+        median, p95, p99 = percentiles(times)
         figures.say(
-            f"       {kind:12}{half:8.1f}{most:8.1f}{nearly:8.1f}{max(times):8.1f}{len(times):8}"
+            f"       {kind:12}{median:8.1f}{p95:8.1f}{p99:8.1f}{max(times):8.1f}{len(times):8}"
         )
 
 
-def shares(times: Sequence[float]) -> tuple[float, float, float]:
-    """The times within which half, 95 and 99 of 100 were answered."""
+def percentiles(times: Sequence[float]) -> tuple[float, float, float]:
+    """Return the median and the 95th and 99th percentile."""
     cut = quantiles(times, n=100, method="inclusive") if len(times) > 1 else [times[0]] * 99
     return cut[49], cut[94], cut[98]
 
 
-def _judge(figures: Figures, home: Path, busy: Asked, said: Sequence[str]) -> None:
-    most = shares(busy.times["search page"])[1]
-    figures.met("ms within which 95 of 100 search pages came", round(most), most < MOST)
-    figures.met("answers that were none", len(busy.wrong), not busy.wrong, busy.wrong)
+def _check(figures: Figures, home: Path, busy: ReaderStats, outputs: Sequence[str]) -> None:
+    p95 = percentiles(busy.times["search page"])[1]
+    figures.met("ms, 95th percentile of search pages", round(p95), p95 < MAX_P95_MS)
+    figures.met("failed requests", len(busy.errors), not busy.errors, busy.errors)
     logs = [
         path.read_text(encoding="utf8", errors="replace")
         for path in (home / "var" / "log").glob("*")
     ]
-    locked = sum(each.count(LOCKED) for each in (*said, *logs))
-    figures.met(f"times that anybody said '{LOCKED}'", locked, not locked, said)
+    locked = 0
+    for output in (*outputs, *logs):
+        locked += output.count(LOCKED)
+    figures.met(f"messages with '{LOCKED}'", locked, not locked, outputs)
     store = Database(f"sqlite:///{home / 'var' / 'nightdesk.db'}")
     with store.read() as db:
-        made = db.scalar(
+        article_count = db.scalar(
             text("SELECT count(*) FROM article JOIN page ON page.id = page_id WHERE site = 'made'")
         )
     store.close()
-    figures.met("articles of the night", f"{made} of {STORIES}", made == STORIES)
+    figures.met("articles of the night", f"{article_count} of {STORIES}", article_count == STORIES)
