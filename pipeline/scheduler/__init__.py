@@ -1,5 +1,4 @@
-"""The schedule: which nights come when, the process that waits for them, and the children in which they run.
+"""The built-in scheduler: when each site's night is due, and the child processes that run it.
 
-Promises that nobody who only asks for an agenda loads APScheduler. Cron lines themselves are read in `pipeline.config.cron`, since a
-Site's file has one, too.
+Cron lines are parsed in `pipeline.config.cron`, because site files have one.
 """

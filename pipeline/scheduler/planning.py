@@ -1,7 +1,8 @@
-"""Which night of a Site comes next: decided from its cron line, what has been done, and the clock as it is now.
+"""Which night of a site comes next: by its cron line, its past runs and the current time.
 
-Promises pure functions in which each night comes up until it is done and never after, whatever the clock does: one that is late
-by less than the grace is wanted at once, but of several such only the newest; one that is later is missed, and named.
+Everything here is a pure function. Each night comes up until it is done and never after, whatever
+the clock does. A night that is late by less than a grace period runs at once; of several such
+nights only the newest does. A night that is later is missed, and reported.
 """
 
 from __future__ import annotations
@@ -14,21 +15,16 @@ from hashlib import blake2b
 from pipeline.config.cron import CronSchedule
 
 GRACE = timedelta(hours=6)  # that a night may start late
-AHEAD = timedelta(
-    hours=26
-)  # what is done further in the future than this was done while the clock was wrong
-BACK = timedelta(days=8)  # nights before that are not counted as missed one by one
-TRIES = 3  # starts of one night that broke off; then the rest waits for the next one
-BROKEN = (
-    "running",
-    "stopped",
-    "interrupted",
-)  # of a Run whose process is not ours and has not come to its end
+# A run that is further in the future than this was made while the clock was wrong.
+MAX_CLOCK_ERROR = timedelta(hours=26)
+MISSED_WINDOW = timedelta(days=8)  # earlier nights are not counted as missed
+MAX_RESTARTS = 3  # of one night that was interrupted; then the rest waits for the next night
+INTERRUPTED_STATUSES = ("running", "stopped", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledRun:
-    """When a night of a Site is to be: the time that its cron line names, and when it is to start. Both in UTC."""
+    """A night of a site: the time that its cron line names, and when it is to start (UTC)."""
 
     planned_at: datetime
     start_at: datetime
@@ -36,46 +32,86 @@ class ScheduledRun:
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """A crawl of a Site that the archive knows of."""
+    """A crawl of a site that the archive knows: its start and its status."""
 
     started_at: datetime
-    status: str  # of its Run
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextRun:
+    """The next night to start, and the planned times of nights that are too late."""
+
+    run: ScheduledRun | None
+    missed: tuple[datetime, ...] = ()
 
 
 def start_delay(site: str, minutes: float) -> timedelta:
-    """How long after its cron line a Site starts, up to so many minutes: always the same for a Site, so that its nights keep
-    their distance."""
-    share = int.from_bytes(blake2b(site.encode(), digest_size=8).digest()) / 2**64
+    """Return how long after its cron line a site starts.
+
+    The delay is always the same for a site, so that its nights keep their distance.
+
+    Args:
+        site: The id of the site.
+        minutes: The longest delay.
+    """
+    digest = blake2b(site.encode(), digest_size=8).digest()
+    share = int.from_bytes(digest) / 2**64
     return timedelta(seconds=int(share * minutes * 60))
 
 
 def last_completed(crawls: Sequence[PastRun], now: datetime) -> datetime | None:
-    """Up to when the archive has nights of a Site; None where it has none. A crawl that broke off not long ago is no night yet:
-    it is to go on, but not for ever."""
-    known = [each for each in crawls if each.started_at <= now + AHEAD]
-    whole = max((each.started_at for each in known if each.status not in BROKEN), default=None)
-    fresh = [
-        each.started_at
-        for each in known
-        if each.status in BROKEN and now - each.started_at <= GRACE and (not whole or each.started_at > whole)
-    ]
-    if len(fresh) >= TRIES:
-        fresh = []
-    done = [each.started_at for each in known if each.started_at not in fresh]
-    return max(done) if done else min(fresh) - GRACE if fresh else None
+    """Return up to when the nights of a site are done.
+
+    A crawl that was interrupted lately is no completed night: it must go on, but not for ever.
+
+    Args:
+        crawls: The past crawls of the site.
+        now: The current time.
+
+    Returns:
+        The time, or None if there is no crawl.
+    """
+    known = [crawl for crawl in crawls if crawl.started_at <= now + MAX_CLOCK_ERROR]
+    completed = [crawl for crawl in known if crawl.status not in INTERRUPTED_STATUSES]
+    last = max((crawl.started_at for crawl in completed), default=None)
+    to_continue = []
+    for crawl in known:
+        is_recent = now - crawl.started_at <= GRACE
+        is_newer = last is None or crawl.started_at > last
+        if crawl.status in INTERRUPTED_STATUSES and is_recent and is_newer:
+            to_continue.append(crawl.started_at)
+    if len(to_continue) >= MAX_RESTARTS:
+        to_continue = []
+    done = [crawl.started_at for crawl in known if crawl.started_at not in to_continue]
+    if done:
+        return max(done)
+    if to_continue:
+        return min(to_continue) - GRACE
+    return None
 
 
-def next_run(
-    line: CronSchedule, delay: timedelta, done: datetime, now: datetime
-) -> tuple[ScheduledRun | None, tuple[datetime, ...]]:
-    """The next night to start, at once where its start is over, and the planned times of those that are too late for it."""
-    missed, late = list[datetime](), None
-    for planned in line.times_after(now if done > now + AHEAD else max(done, now - BACK)):
-        night = ScheduledRun(planned, planned + delay)
-        if night.start_at > now:
-            return late or night, tuple(missed)
-        if now - night.start_at > GRACE:
-            missed.append(planned)
+def next_run(schedule: CronSchedule, delay: timedelta, done: datetime, now: datetime) -> NextRun:
+    """Return the next night to start.
+
+    Args:
+        schedule: The cron line of the site.
+        delay: How long after its cron line the site starts.
+        done: Up to when the nights of the site are done.
+        now: The current time.
+
+    Returns:
+        The next night, which starts at once if its start is over, and the nights that are missed.
+    """
+    start = now if done > now + MAX_CLOCK_ERROR else max(done, now - MISSED_WINDOW)
+    missed = list[datetime]()
+    late: ScheduledRun | None = None
+    for planned_at in schedule.times_after(start):
+        run = ScheduledRun(planned_at, planned_at + delay)
+        if run.start_at > now:
+            return NextRun(late or run, tuple(missed))
+        if now - run.start_at > GRACE:
+            missed.append(planned_at)
         else:
-            late = night
-    return late, tuple(missed)
+            late = run
+    return NextRun(late, tuple(missed))

@@ -1,4 +1,4 @@
-"""What the README shows of several machines, as it is shown: two workers, and the commands that hand work to them."""
+"""A worker, the scheduler and commands on one archive: enqueue, crawl, clean and show the queue."""
 
 from __future__ import annotations
 
@@ -9,72 +9,85 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from test_readme import blocks, shown_in
 
 from pipeline import demo_site
-from pipeline.cluster import monitor as queues
 from pipeline.store.db.engine import Database
-from tests.support.cli import ROOT, command_line, clean_environment, nightdesk, wait_until
+from pipeline.store.read.task_queue import queue_status
+from tests.support.cli import ROOT, clean_environment, command_line, nightdesk, wait_until
 
 pytest.importorskip("procrastinate", reason="the extra 'cluster' is not installed")
 
 SITE = "harbour-courier"
-PATIENCE = 120.0  # seconds, for a machine that has other things to do
-STAYING = {"worker", "schedule"}
+TIMEOUT = 120.0  # seconds, because the machine may do other work
+# The documentation shows these commands for several machines.
+COMMANDS = (
+    ("worker",),
+    ("schedule", "--enqueue"),
+    ("crawl", "--enqueue"),
+    ("clean", "--all", "--enqueue"),
+    ("queue",),
+)
+SERVICES = {"worker", "schedule"}  # these run until they get a signal
 
 
-def test_several_machines_can_be_run_as_shown(home: Path, postgres: Any) -> None:
+def test_a_worker_does_what_commands_and_the_scheduler_enqueue(home: Path, postgres: Any) -> None:
     name = postgres.create(postgres.template)
     variables = {"NIGHTDESK_DATABASE_URL": postgres.address(name)}
-    store = Database(variables["NIGHTDESK_DATABASE_URL"])
-    (block,) = (each for each in blocks("console") if "nightdesk worker" in each.text)
-    staying, bare = list[subprocess.Popen[str]](), home.parent / "bare"
-    (bare / "config" / "sites").mkdir(parents=True)
-    with demo_site.serve_demo_sites(night=1) as room:
+    database = Database(variables["NIGHTDESK_DATABASE_URL"])
+    services = list[subprocess.Popen[str]]()
+    home_without_sites = home.parent / "bare"
+    (home_without_sites / "config" / "sites").mkdir(parents=True)
+    with demo_site.serve_demo_sites(night=1) as server:
         (home / "config" / "sites" / f"{SITE}.toml").write_text(
-            demo_site.site_file(SITE, room.base_url(SITE))
+            demo_site.site_file(SITE, server.base_url(SITE))
         )
         try:
-            for shown in shown_in(block.text):
-                if shown.command in STAYING:  # a worker has no site files
-                    where = bare if shown.command == "worker" else home
-                    given = clean_environment(**variables, NIGHTDESK_CONTACT="archive@example.org")
-                    words = command_line(where, *shown.words)
-                    staying.append(
-                        subprocess.Popen(
-                            words, cwd=ROOT, env=given, stdout=subprocess.PIPE, text=True
-                        )
-                    )
+            for words in COMMANDS:
+                if words[0] in SERVICES:
+                    # A worker needs no site files.
+                    service_home = home_without_sites if words[0] == "worker" else home
+                    services.append(start_service(service_home, words, variables))
                     continue
-                if shown.command == "clean":
-                    wait_until(lambda: rows(store, "SELECT 1 FROM articles"), PATIENCE)
-                    wait_until(lambda: not queues.queue_status(store).batches, PATIENCE)
-                done = nightdesk(home, *shown.words, **variables)
-                assert (done.code, done.err) == (0, ""), shown.words
-            assert shown.command == "queue"
-            assert done.out.startswith("Workers: process ")
+                if words[0] == "clean":
+                    wait_until(lambda: rows(database, "SELECT 1 FROM articles"), TIMEOUT)
+                    wait_until(lambda: not queue_status(database).batches, TIMEOUT)
+                result = nightdesk(home, *words, **variables)
+                assert (result.code, result.err) == (0, ""), words
+            assert result.out.startswith("Workers: process ")
             assert "\nWorkers: process " in nightdesk(home, "status", **variables).out
-            (told,) = nightdesk(home, "queue", "--json", **variables).json["workers"]
-            assert sorted(told["queues"]) == ["clean", "crawl"]
-            wait_until(lambda: not queues.queue_status(store).batches, PATIENCE)
-            for each in staying:
-                each.send_signal(signal.SIGTERM)
-            said = [each.communicate(timeout=PATIENCE)[0] for each in staying]
-            assert [each.returncode for each in staying] == [0, 0], said
+            (worker,) = nightdesk(home, "queue", "--json", **variables).json["workers"]
+            assert sorted(worker["queues"]) == ["clean", "crawl"]
+            wait_until(lambda: not queue_status(database).batches, TIMEOUT)
+            for service in services:
+                service.send_signal(signal.SIGTERM)
+            output = [service.communicate(timeout=TIMEOUT)[0] for service in services]
+            assert [service.returncode for service in services] == [0, 0], output
         finally:
-            for each in staying:
-                each.kill()
-    runs = rows(store, "SELECT kind, status, count(*) FROM run GROUP BY kind, status ORDER BY kind")
-    assert runs == [("clean", "finished", 2), ("crawl", "finished", 1)], said
-    assert rows(
-        store,
-        "SELECT count(*) FROM page WHERE kind = 'story' AND (clean_payload_id <> payload_id OR needs_clean)",
-    ) == [(0,)]
-    assert queues.queue_status(store).workers == ()
-    store.close()
+            for service in services:
+                service.kill()
+    runs = rows(
+        database, "SELECT kind, status, count(*) FROM run GROUP BY kind, status ORDER BY kind"
+    )
+    assert runs == [("clean", "finished", 2), ("crawl", "finished", 1)], output
+    stale = rows(
+        database,
+        "SELECT count(*) FROM page"
+        " WHERE kind = 'story' AND (clean_payload_id <> payload_id OR needs_clean)",
+    )
+    assert stale == [(0,)]
+    assert queue_status(database).workers == ()
+    database.close()
     postgres.drop(name)
 
 
-def rows(store: Database, query: str) -> list[tuple[Any, ...]]:
-    with store.read() as db:
+def start_service(
+    home: Path, words: tuple[str, ...], variables: dict[str, str]
+) -> subprocess.Popen[str]:
+    environment = clean_environment(**variables, NIGHTDESK_CONTACT="archive@example.org")
+    command = command_line(home, *words)
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
+    with database.read() as db:
         return [tuple(row) for row in db.execute(text(query))]
