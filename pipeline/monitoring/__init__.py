@@ -1,5 +1,5 @@
-"""Whether a Site does as well as it used to: its nights in numbers, compared with its own settled past, and what follows.
+"""Whether a site does as well as before: each night in numbers is compared with its past ones.
 
-Promises pure functions over frozen values. Where the numbers come from is the business of `store`, what is told and to whom
-that of `runs`.
+These are pure functions over frozen values. `store.monitoring` computes and stores the numbers,
+and `jobs` reports the issues.
 """

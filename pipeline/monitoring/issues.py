@@ -1,4 +1,4 @@
-"""What may be wrong with a Site, as codes that people filter and mute by, and one such thing with its evidence."""
+"""The kinds of issues that a site can have, and one such issue with its evidence."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from enum import StrEnum
 
 
 class IssueKind(StrEnum):
-    """What is other than it was. Codes are stable; the README explains each."""
+    """What differs from before. The codes are stable: people filter and mute by them."""
 
-    NO_NIGHT = "no_night"  # the schedule asked for one, and none began
+    NO_NIGHT = "no_night"  # a night was scheduled, and none began
     NIGHT_FAILED = "night_failed"
     LEDGER_WRONG = "ledger_wrong"
     SITE_DOWN = "site_down"
-    PLACE_GONE = "place_gone"
-    PLACE_EMPTY = "place_empty"
-    PLACE_FROZEN = "place_frozen"
+    SOURCE_GONE = "source_gone"
+    SOURCE_EMPTY = "source_empty"
+    SOURCE_FROZEN = "source_frozen"
     FEW_LINKS = "few_links"
     FEW_STORIES = "few_stories"
     TURNED_AWAY = "turned_away"
@@ -28,37 +28,47 @@ class IssueKind(StrEnum):
     FEW_AUTHORS = "few_authors"
     SHORT_TEXTS = "short_texts"
     LONG_TEXTS = "long_texts"
-    MORE_STRUCK = "more_struck"
-    LESS_STRUCK = "less_struck"
+    MORE_REMOVED = "more_removed"
+    LESS_REMOVED = "less_removed"
     GARBLED = "garbled"
     NEW_CHARSET = "new_charset"
     NEW_LAYOUT = "new_layout"
 
 
+# worth a look, but the stories themselves are there
 MINOR_KINDS = frozenset(
     {
         IssueKind.NEW_CHARSET,
         IssueKind.NEW_LAYOUT,
         IssueKind.FEW_AUTHORS,
         IssueKind.LONG_TEXTS,
-        IssueKind.MORE_STRUCK,
-        IssueKind.LESS_STRUCK,
+        IssueKind.MORE_REMOVED,
+        IssueKind.LESS_REMOVED,
     }
-)  # worth a look: the stories themselves are there
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One thing that is other than it was: what is seen, the likely cause, and the command that shows more."""
+    """One thing that differs from before.
+
+    Attributes:
+        kind: What differs.
+        sentence: What was observed.
+        cause: The likely cause, or "".
+        command: The command that shows more.
+        evidence: The numbers behind the sentence.
+        subject: The URL of a source, if the issue is about one.
+    """
 
     kind: IssueKind
     sentence: str
     cause: str = ""
     command: str = ""
     evidence: Mapping[str, float] = field(default_factory=dict)
-    subject: str = ""  # the URL of a place
+    subject: str = ""
 
     @property
     def is_serious(self) -> bool:
-        """Whether stories are being lost, or parts of them."""
+        """Whether stories, or parts of them, are being lost."""
         return self.kind not in MINOR_KINDS

@@ -1,4 +1,4 @@
-"""Shares that fell or rose: of a night, and of a few nights together, so that what rots slowly is noticed, too."""
+"""Shares that fell or rose, in one night and in several together, to see a slow decline, too."""
 
 from __future__ import annotations
 
@@ -8,32 +8,57 @@ from dataclasses import dataclass
 from pipeline.monitoring import statistics
 from pipeline.monitoring.baseline import baseline_nights
 from pipeline.monitoring.issues import IssueKind
-from pipeline.monitoring.night_stats import NightStats, Night
+from pipeline.monitoring.night_stats import Night, NightStats
 
-FEWEST = 30  # cases in the settled past
-# nights together, by how much their share has to be off, and the chance below which that is no accident
-SPANS = ((1, 0.15, 3e-6), (3, 0.12, 1e-6), (7, 0.06, 3e-5))
-NOW = (
-    0.05  # by how much tonight's own has to be off: where tonight is well, the days before are over
-)
-Count = Callable[[NightStats], int]
+MIN_CASES = 30  # in the baseline
+MIN_DISTANCE_TONIGHT = 0.05  # if tonight is well, the bad days before are over
+
+CountOf = Callable[[NightStats], int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Some nights together.
+
+    Attributes:
+        nights: How many.
+        distance: How far their share must be off.
+        chance: The chance below which that is no accident.
+    """
+
+    nights: int
+    distance: float
+    chance: float
+
+
+SPANS = (_Span(1, 0.15, 3e-6), _Span(3, 0.12, 1e-6), _Span(7, 0.06, 3e-5))
 
 
 @dataclass(frozen=True, slots=True)
 class ShareCheck:
-    """`part` of `whole`, and in which direction it is bad."""
+    """A share of which a change in one direction is an issue.
+
+    Attributes:
+        kind: The kind of the issue.
+        count: Returns the part.
+        total: Returns the whole.
+        is_bad_low: Whether a low share is bad. Otherwise a high one is.
+        distance_factor: Multiplies the distances of the spans, for shares that matter less or vary
+            more.
+        chance_factor: Multiplies the chances of the spans, for shares that matter most.
+    """
 
     kind: IssueKind
-    count: Count
-    total: Count
+    count: CountOf
+    total: CountOf
     is_bad_low: bool
-    scale: float = 1.0  # times the distances below: what matters less, or goes up and down more, has to be off by more
-    weight: float = 1.0  # times the chances below: what matters most is told sooner
+    distance_factor: float = 1.0
+    chance_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class ShareDeviation:
-    """A share that is off."""
+    """A share that is off in some nights together."""
 
     nights: int
     part: int
@@ -42,57 +67,112 @@ class ShareDeviation:
 
 
 SHARE_CHECKS = (
-    ShareCheck(IssueKind.FEW_ARTICLES, lambda f: f.articles, lambda f: f.cleaned, True, weight=6),
-    ShareCheck(IssueKind.FEW_DATES, lambda f: f.with_own_date, lambda f: f.articles, True),
-    ShareCheck(IssueKind.FEW_AUTHORS, lambda f: f.with_author, lambda f: f.articles, True, 1.5),
-    ShareCheck(IssueKind.GARBLED, lambda f: f.garbled, lambda f: f.articles, False),
-    ShareCheck(IssueKind.NEW_LAYOUT, lambda f: f.in_new_layout, lambda f: f.articles, False, 2.5),
-    ShareCheck(IssueKind.TURNED_AWAY, lambda f: f.turned_away, lambda f: f.requested, False),
-    ShareCheck(IssueKind.FAILURES, lambda f: f.failed - f.turned_away, lambda f: f.requested, False, 1.5),
-    ShareCheck(IssueKind.STORIES_GONE, lambda f: f.gone, lambda f: f.requested, False, 1.5),
-    ShareCheck(IssueKind.REDIRECTED, lambda f: f.redirected, lambda f: f.requested, False, 1.5),
+    ShareCheck(
+        IssueKind.FEW_ARTICLES,
+        lambda stats: stats.articles,
+        lambda stats: stats.cleaned,
+        True,
+        chance_factor=6,
+    ),
+    ShareCheck(
+        IssueKind.FEW_DATES,
+        lambda stats: stats.with_own_date,
+        lambda stats: stats.articles,
+        True,
+    ),
+    ShareCheck(
+        IssueKind.FEW_AUTHORS,
+        lambda stats: stats.with_author,
+        lambda stats: stats.articles,
+        True,
+        1.5,
+    ),
+    ShareCheck(
+        IssueKind.GARBLED,
+        lambda stats: stats.garbled,
+        lambda stats: stats.articles,
+        False,
+    ),
+    ShareCheck(
+        IssueKind.NEW_LAYOUT,
+        lambda stats: stats.in_new_layout,
+        lambda stats: stats.articles,
+        False,
+        2.5,
+    ),
+    ShareCheck(
+        IssueKind.TURNED_AWAY,
+        lambda stats: stats.turned_away,
+        lambda stats: stats.requested,
+        False,
+    ),
+    ShareCheck(
+        IssueKind.FAILURES,
+        lambda stats: stats.failed - stats.turned_away,
+        lambda stats: stats.requested,
+        False,
+        1.5,
+    ),
+    ShareCheck(
+        IssueKind.STORIES_GONE,
+        lambda stats: stats.gone,
+        lambda stats: stats.requested,
+        False,
+        1.5,
+    ),
+    ShareCheck(
+        IssueKind.REDIRECTED,
+        lambda stats: stats.redirected,
+        lambda stats: stats.requested,
+        False,
+        1.5,
+    ),
 )
 
 
-def check_share(share: ShareCheck, history: Sequence[Night], tonight: Night) -> ShareDeviation | None:
-    """How this share is off tonight, if it is."""
-    model = [
-        (share.count(night.stats), share.total(night.stats))
-        for night in baseline_nights(history, tonight, share.kind)
-    ]
-    model = [pair for pair in model if pair[1]]
-    if sum(whole for _, whole in model) < FEWEST:
+def check_share(
+    check: ShareCheck, history: Sequence[Night], tonight: Night
+) -> ShareDeviation | None:
+    """Return how the share is off tonight, or None if it is not, or if too little is known."""
+    past: list[tuple[int, int]] = []
+    for night in baseline_nights(history, tonight, check.kind):
+        total = check.total(night.stats)
+        if total:
+            past.append((check.count(night.stats), total))
+    if sum(total for _, total in past) < MIN_CASES:
         return None
-    usual, spread = statistics.share_spread(model)
-    part, whole = share.count(tonight.stats), share.total(tonight.stats)
-    if not whole:
+    expected, spread = statistics.share_spread(past)
+    part, whole = check.count(tonight.stats), check.total(tonight.stats)
+    if not whole or not _is_bad(check, part / whole, expected, MIN_DISTANCE_TONIGHT):
         return None
-    if not _is_bad(share, part / whole, usual, NOW):
-        return None
-    for nights, distance, rare in SPANS:
-        parts, wholes = _together(share, history, tonight, nights)
-        if (
-            _is_bad(share, parts / wholes, usual, distance * share.scale)
-            and _chance(share, parts, wholes, usual, spread / nights) < rare * share.weight
-        ):
-            return ShareDeviation(nights, parts, wholes, usual)
+    for span in SPANS:
+        part, whole = _sum_nights(check, history, tonight, span.nights)
+        if not _is_bad(check, part / whole, expected, span.distance * check.distance_factor):
+            continue
+        chance = _chance(check, part, whole, expected, spread / span.nights)
+        if chance < span.chance * check.chance_factor:
+            return ShareDeviation(span.nights, part, whole, expected)
     return None
 
 
-def _is_bad(share: ShareCheck, value: float, usual: float, distance: float) -> bool:
-    return (usual - value if share.is_bad_low else value - usual) >= distance
+def _is_bad(check: ShareCheck, share: float, expected: float, distance: float) -> bool:
+    difference = expected - share if check.is_bad_low else share - expected
+    return difference >= distance
 
 
-def _chance(share: ShareCheck, part: int, whole: int, usual: float, spread: float) -> float:
-    tail = statistics.share_at_most if share.is_bad_low else statistics.share_at_least
-    return tail(part, whole, usual, spread)
+def _chance(check: ShareCheck, part: int, whole: int, expected: float, spread: float) -> float:
+    if check.is_bad_low:
+        return statistics.share_at_most(part, whole, expected, spread)
+    return statistics.share_at_least(part, whole, expected, spread)
 
 
-def _together(
-    share: ShareCheck, history: Sequence[Night], tonight: Night, nights: int
+def _sum_nights(
+    check: ShareCheck, history: Sequence[Night], tonight: Night, count: int
 ) -> tuple[int, int]:
-    """Of tonight and the nights before it."""
-    some = [*history[len(history) - nights + 1 :], tonight] if nights > 1 else [tonight]
-    return sum(share.count(each.stats) for each in some), sum(
-        share.total(each.stats) for each in some
-    )
+    """Part and whole of tonight and the nights before it, `count` in all."""
+    nights = [tonight]
+    if count > 1:
+        nights = [*history[len(history) - count + 1 :], tonight]
+    part = sum(check.count(night.stats) for night in nights)
+    whole = sum(check.total(night.stats) for night in nights)
+    return part, whole

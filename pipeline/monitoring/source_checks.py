@@ -1,4 +1,4 @@
-"""Feeds, sitemaps and sections: gone, empty, or frozen."""
+"""Sources, which are feeds, sitemaps and sections, that are gone, empty or frozen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.monitoring.baseline import MIN_NIGHTS, baseline_nights
 from pipeline.monitoring.issues import IssueKind
 from pipeline.monitoring.night_stats import Night, SourceStats
 
-HARD = frozenset(
+PERMANENT_REASONS = frozenset(
     {
         "not_found",
         "unreadable",
@@ -20,93 +20,105 @@ HARD = frozenset(
         "off_site",
     }
 )
-REFUSING = frozenset({401, 403, 404, 410, 451})
-WORKED = 0.8  # of the settled nights, from which a place that answers with such an error is missed at once
-RARE = 1e-3  # chance of so many failures in a row, below which the others are
-STILL = 2e-5  # chance of a place that shows nothing new, beside that of a night without new stories
+PERMANENT_STATUSES = frozenset({401, 403, 404, 410, 451})
+MIN_WORKING_SHARE = 0.8  # of the baseline; such a source is reported at once for these errors
+MAX_FAILURE_CHANCE = 1e-3  # for other errors: the chance of so many failures in a row
+MAX_FROZEN_CHANCE = 2e-5  # the chance that a source and the whole site show nothing new
 
 
 @dataclass(frozen=True, slots=True)
 class SourceIssue:
-    """One place, what is wrong with it, and for how many nights."""
+    """What is wrong with one source, and for how many nights."""
 
     kind: IssueKind
     source: SourceStats
     nights: int
-    expected: float = 0.0
+    expected: float = 0.0  # links that are usual
 
 
 def source_issues(
-    history: Sequence[Night], tonight: Night, chance_of_new: float
+    history: Sequence[Night], tonight: Night, probability_of_new: float
 ) -> Iterator[SourceIssue]:
-    """What is wrong with the places of tonight."""
-    for place in tonight.stats.sources:
-        if place.outcome in ("deferred", "refused"):
+    """Iterate over what is wrong with the sources of tonight.
+
+    Args:
+        history: The nights before, oldest first.
+        tonight: The night that is evaluated.
+        probability_of_new: How likely it is that tonight has so few new stories.
+    """
+    for source in tonight.stats.sources:
+        if source.outcome in ("deferred", "refused"):
             continue
-        found = _gone(history, tonight, place) or _empty(history, tonight, place)
-        found = found or _frozen(history, tonight, place, chance_of_new)
-        if found:
-            yield found
+        issue = (
+            _gone(history, tonight, source)
+            or _empty(history, tonight, source)
+            or _frozen(history, tonight, source, probability_of_new)
+        )
+        if issue:
+            yield issue
 
 
-def _of(nights: Sequence[Night], url: str) -> list[SourceStats]:
-    return [place for night in nights for place in night.stats.sources if place.url == url]
+def _past_of(nights: Sequence[Night], url: str) -> list[SourceStats]:
+    past: list[SourceStats] = []
+    for night in nights:
+        past += [source for source in night.stats.sources if source.url == url]
+    return past
 
 
-def _streak(history: Sequence[Night], url: str, outcome: str) -> int:
-    """Nights in a row up to tonight that a place ended so, or in the same state of not working."""
-    number = 1
-    for place in reversed(_of(history, url)):
-        if place.outcome != outcome and not (outcome == "failed" and not place.works):
+def _nights_in_a_row(history: Sequence[Night], url: str, outcome: str) -> int:
+    """How many nights in a row, up to tonight, the source had this outcome.
+
+    For "failed", each outcome of a source that does not work counts.
+    """
+    nights = 1
+    for source in reversed(_past_of(history, url)):
+        is_same = source.outcome == outcome or (outcome == "failed" and not source.works)
+        if not is_same:
             break
-        number += 1
-    return number
+        nights += 1
+    return nights
 
 
-def _gone(history: Sequence[Night], tonight: Night, place: SourceStats) -> SourceIssue | None:
-    if place.works:
+def _gone(history: Sequence[Night], tonight: Night, source: SourceStats) -> SourceIssue | None:
+    if source.works:
         return None
-    model = _of(baseline_nights(history, tonight, IssueKind.PLACE_GONE), place.url)
-    fails = sum(not each.works for each in model)
-    nights = _streak(history, place.url, "failed")
-    if len(model) < MIN_NIGHTS:
+    past = _past_of(baseline_nights(history, tonight, IssueKind.SOURCE_GONE), source.url)
+    if len(past) < MIN_NIGHTS:
         return None
-    is_hard = place.reason in HARD or place.status in REFUSING
-    if is_hard and fails <= (1 - WORKED) * len(model):
-        return SourceIssue(IssueKind.PLACE_GONE, place, nights)
-    chance = (fails + 0.5) / (len(model) + 1)
-    return SourceIssue(IssueKind.PLACE_GONE, place, nights) if chance**nights < RARE else None
+    failures = sum(not past_source.works for past_source in past)
+    nights = _nights_in_a_row(history, source.url, "failed")
+    is_permanent = source.reason in PERMANENT_REASONS or source.status in PERMANENT_STATUSES
+    if is_permanent and failures <= (1 - MIN_WORKING_SHARE) * len(past):
+        return SourceIssue(IssueKind.SOURCE_GONE, source, nights)
+    chance = (failures + 0.5) / (len(past) + 1)
+    if chance**nights < MAX_FAILURE_CHANCE:
+        return SourceIssue(IssueKind.SOURCE_GONE, source, nights)
+    return None
 
 
-def _empty(history: Sequence[Night], tonight: Night, place: SourceStats) -> SourceIssue | None:
-    """Read, and without any link, which it never was."""
-    model = [
-        each
-        for each in _of(baseline_nights(history, tonight, IssueKind.PLACE_EMPTY), place.url)
-        if each.links >= 0
-    ]
-    if place.links != 0 or len(model) < MIN_NIGHTS or min(each.links for each in model) < 1:
+def _empty(history: Sequence[Night], tonight: Night, source: SourceStats) -> SourceIssue | None:
+    """The source was read and has no link, which never happened before."""
+    past = _past_of(baseline_nights(history, tonight, IssueKind.SOURCE_EMPTY), source.url)
+    links = [past_source.links for past_source in past if past_source.links >= 0]
+    if source.links != 0 or len(links) < MIN_NIGHTS or min(links) < 1:
         return None
-    return SourceIssue(
-        IssueKind.PLACE_EMPTY, place, 1, sum(each.links for each in model) / len(model)
-    )
+    return SourceIssue(IssueKind.SOURCE_EMPTY, source, 1, sum(links) / len(links))
 
 
 def _frozen(
-    history: Sequence[Night], tonight: Night, place: SourceStats, chance_of_new: float
+    history: Sequence[Night], tonight: Night, source: SourceStats, probability_of_new: float
 ) -> SourceIssue | None:
-    """The same bytes for longer than ever."""
-    if place.outcome != "unchanged" or tonight.stats.new:
+    """The source has had the same bytes for longer than ever."""
+    if source.outcome != "unchanged" or tonight.stats.new:
         return None
-    model = [
-        each for each in _of(baseline_nights(history, tonight, IssueKind.PLACE_FROZEN), place.url) if each.works
-    ]
-    if len(model) < MIN_NIGHTS:
+    past = _past_of(baseline_nights(history, tonight, IssueKind.SOURCE_FROZEN), source.url)
+    working = [past_source for past_source in past if past_source.works]
+    if len(working) < MIN_NIGHTS:
         return None
-    still = sum(each.outcome == "unchanged" for each in model)
-    chance = (still + 0.5) / (len(model) + 1)
-    nights = _streak(history, place.url, "unchanged")
-    # both are signs of the same, so the second is not believed without bounds
-    if chance**nights * max(chance_of_new, RARE) < STILL:
-        return SourceIssue(IssueKind.PLACE_FROZEN, place, nights)
+    unchanged = sum(past_source.outcome == "unchanged" for past_source in working)
+    chance = (unchanged + 0.5) / (len(working) + 1)
+    nights = _nights_in_a_row(history, source.url, "unchanged")
+    # both are signs of the same thing, so the second one counts only up to a bound
+    if chance**nights * max(probability_of_new, MAX_FAILURE_CHANCE) < MAX_FROZEN_CHANCE:
+        return SourceIssue(IssueKind.SOURCE_FROZEN, source, nights)
     return None

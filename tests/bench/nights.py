@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from pipeline.monitoring.night_stats import Figures, Night, PlaceNight
+from pipeline.monitoring.night_stats import NightStats, Night, SourceStats
 
 START = datetime(2026, 1, 5, 2, 30, tzinfo=UTC)
 
@@ -62,7 +62,7 @@ def binomial(chance: random.Random, n: int, share: float) -> int:
     return sum(chance.random() < share for _ in range(n))
 
 
-def healthy(chance: random.Random, site: Profile, day: int) -> Figures:
+def healthy(chance: random.Random, site: Profile, day: int) -> NightStats:
     """A night without trouble; holidays, quiet news and a slow server are none."""
     at = START + timedelta(days=day)
     mean = site.week[at.weekday()] * chance.gammavariate(site.spread, 1 / site.spread)
@@ -75,161 +75,161 @@ def healthy(chance: random.Random, site: Profile, day: int) -> Figures:
     gone, failed = binomial(chance, asked, 0.01), binomial(chance, asked, 0.01)
     median_words = site.words * chance.lognormvariate(0, 0.7 / max(articles, 1) ** 0.5)
     places = list(_places(chance, site, new))
-    return Figures(
-        seen=asked + 20, known=20, asked=asked, new=new, changed=0, unchanged=asked - new, gone=gone, failed=failed,
-        judged=judged, articles=articles, dated=binomial(chance, articles, site.dated), dates=articles,
-        signed=binomial(chance, articles, site.signed), unplaced=binomial(chance, articles, 0.01),
-        words=round(median_words), struck=round(articles * site.struck * chance.lognormvariate(0, 0.2)),
+    return NightStats(
+        seen=asked + 20, known=20, requested=asked, new=new, changed=0, unchanged=asked - new, gone=gone, failed=failed,
+        cleaned=judged, articles=articles, with_own_date=binomial(chance, articles, site.dated), with_date=articles,
+        with_author=binomial(chance, articles, site.signed), in_new_layout=binomial(chance, articles, 0.01),
+        median_words=round(median_words), removed_blocks=round(articles * site.struck * chance.lognormvariate(0, 0.2)),
         reasons={"too_short": judged - articles}, failures={"timeout": failed}, charsets={"utf-8": judged},
-        places=tuple(places),
+        sources=tuple(places),
     )  # fmt: skip
 
 
-def _places(chance: random.Random, site: Profile, new: int) -> Iterator[PlaceNight]:
+def _places(chance: random.Random, site: Profile, new: int) -> Iterator[SourceStats]:
     if site.feed:
         if chance.random() < 0.004:
-            yield PlaceNight("https://x.example/feed", "feed", "failed", "timeout")
+            yield SourceStats("https://x.example/feed", "feed", "failed", "timeout")
         elif not new:
-            yield PlaceNight("https://x.example/feed", "feed", "unchanged", "not_modified", 304)
+            yield SourceStats("https://x.example/feed", "feed", "unchanged", "not_modified", 304)
         else:
-            yield PlaceNight("https://x.example/feed", "feed", "fetched", "", 200, site.feed)
+            yield SourceStats("https://x.example/feed", "feed", "fetched", "", 200, site.feed)
     for number in range(site.sections):
         links = max(1, round(chance.gauss(40 + 5 * number, 3)))
-        yield PlaceNight(f"https://x.example/s{number}", "section", "fetched", "", 200, links)
+        yield SourceStats(f"https://x.example/s{number}", "section", "fetched", "", 200, links)
 
 
 def history(chance: random.Random, site: Profile, nights: int) -> list[Night]:
     return [night(site, day, healthy(chance, site, day)) for day in range(nights)]
 
 
-def night(site: Profile, day: int, figures: Figures) -> Night:
+def night(site: Profile, day: int, figures: NightStats) -> Night:
     late = timedelta(minutes=day * 7 % 11)
     return Night(day + 1, site.name, START + timedelta(days=day) + late, "finished", figures)
 
 
 # Breakages: what they make of a healthy night; `age` is the number of nights since they began, from 1.
 
-Break = Callable[[random.Random, Figures, int], Figures]
+Break = Callable[[random.Random, NightStats, int], NightStats]
 
 
 def _no_text(reason: str) -> Break:
-    def broken(_: random.Random, figures: Figures, __: int) -> Figures:
+    def broken(_: random.Random, figures: NightStats, __: int) -> NightStats:
         none = {
             "articles": 0,
-            "dated": 0,
-            "dates": 0,
-            "signed": 0,
-            "unplaced": 0,
-            "words": 0,
-            "struck": 0,
+            "with_own_date": 0,
+            "with_date": 0,
+            "with_author": 0,
+            "in_new_layout": 0,
+            "median_words": 0,
+            "removed_blocks": 0,
         }
-        return replace(figures, **none, reasons={reason: figures.judged})
+        return replace(figures, **none, reasons={reason: figures.cleaned})
 
     return broken
 
 
-def _selector(_: random.Random, figures: Figures, __: int) -> Figures:
+def _selector(_: random.Random, figures: NightStats, __: int) -> NightStats:
     """The layout has another markup, of which a part is still read."""
-    return replace(figures, unplaced=figures.articles, signed=0, words=figures.words * 2 // 3)
+    return replace(figures, in_new_layout=figures.articles, with_author=0, median_words=figures.median_words * 2 // 3)
 
 
-def _bots(_: random.Random, figures: Figures, __: int) -> Figures:
+def _bots(_: random.Random, figures: NightStats, __: int) -> NightStats:
     new = replace(
         figures,
         new=0,
-        judged=0,
+        cleaned=0,
         articles=0,
-        dated=0,
-        dates=0,
-        signed=0,
-        unplaced=0,
-        words=0,
-        struck=0,
+        with_own_date=0,
+        with_date=0,
+        with_author=0,
+        in_new_layout=0,
+        median_words=0,
+        removed_blocks=0,
         gone=0,
     )
     return replace(
         new,
-        failed=figures.asked,
-        turned_away=figures.asked,
-        failures={"http_status": figures.asked},
+        failed=figures.requested,
+        turned_away=figures.requested,
+        failures={"http_status": figures.requested},
         charsets={},
     )
 
 
 def _feed(outcome: str, reason: str, status: int) -> Break:
-    def broken(_: random.Random, figures: Figures, __: int) -> Figures:
-        places = tuple(
-            replace(place, outcome=outcome, reason=reason, status=status, links=-1)
-            if place.kind == "feed"
-            else place
-            for place in figures.places
+    def broken(_: random.Random, figures: NightStats, __: int) -> NightStats:
+        sources = tuple(
+            replace(source, outcome=outcome, reason=reason, status=status, links=-1)
+            if source.kind == "feed"
+            else source
+            for source in figures.sources
         )
-        return replace(nothing_new(figures), places=places)
+        return replace(nothing_new(figures), sources=sources)
 
     return broken
 
 
-def nothing_new(figures: Figures) -> Figures:
+def nothing_new(figures: NightStats) -> NightStats:
     none = {
         "new": 0,
-        "judged": 0,
+        "cleaned": 0,
         "articles": 0,
-        "dated": 0,
-        "dates": 0,
-        "signed": 0,
-        "unplaced": 0,
-        "words": 0,
-        "struck": 0,
+        "with_own_date": 0,
+        "with_date": 0,
+        "with_author": 0,
+        "in_new_layout": 0,
+        "median_words": 0,
+        "removed_blocks": 0,
     }
-    return replace(figures, **none, asked=figures.unchanged, reasons={}, charsets={})
+    return replace(figures, **none, requested=figures.unchanged, reasons={}, charsets={})
 
 
-def _half(_: random.Random, figures: Figures, __: int) -> Figures:
+def _half(_: random.Random, figures: NightStats, __: int) -> NightStats:
     """Half of what the places showed is not there any more."""
-    places = tuple(
-        replace(place, links=place.links // 2 if place.links > 0 else place.links)
-        for place in figures.places
+    sources = tuple(
+        replace(source, links=source.links // 2 if source.links > 0 else source.links)
+        for source in figures.sources
     )
     halved = {
         name: getattr(figures, name) // 2
-        for name in ("new", "judged", "articles", "dated", "dates", "signed", "unplaced")
+        for name in ("new", "cleaned", "articles", "with_own_date", "with_date", "with_author", "in_new_layout")
     }
     return replace(
         figures,
         **halved,
-        struck=figures.struck // 2,
-        places=places,
-        asked=figures.asked - figures.new // 2,
+        removed_blocks=figures.removed_blocks // 2,
+        sources=sources,
+        requested=figures.requested - figures.new // 2,
     )
 
 
-def _dates(_: random.Random, figures: Figures, __: int) -> Figures:
-    return replace(figures, dated=0)
+def _dates(_: random.Random, figures: NightStats, __: int) -> NightStats:
+    return replace(figures, with_own_date=0)
 
 
-def _charset(_: random.Random, figures: Figures, __: int) -> Figures:
+def _charset(_: random.Random, figures: NightStats, __: int) -> NightStats:
     return replace(
-        figures, charsets={"windows-1251": figures.judged}, garbled=figures.articles * 9 // 10
+        figures, charsets={"windows-1251": figures.cleaned}, garbled=figures.articles * 9 // 10
     )
 
 
-def _front(_: random.Random, figures: Figures, __: int) -> Figures:
-    return replace(nothing_new(figures), asked=figures.asked, redirected=figures.asked, unchanged=0)
+def _front(_: random.Random, figures: NightStats, __: int) -> NightStats:
+    return replace(nothing_new(figures), requested=figures.requested, redirected=figures.requested, unchanged=0)
 
 
-def _rot(chance: random.Random, figures: Figures, age: int) -> Figures:
+def _rot(chance: random.Random, figures: NightStats, age: int) -> NightStats:
     """Two of a hundred more are lost each night."""
     lost = sum(chance.random() < 0.02 * age for _ in range(figures.articles))
     share = (figures.articles - lost) / max(figures.articles, 1)
     kept = {
         name: round(getattr(figures, name) * share)
-        for name in ("dated", "dates", "signed", "struck", "unplaced")
+        for name in ("with_own_date", "with_date", "with_author", "removed_blocks", "in_new_layout")
     }
     return replace(
         figures,
         articles=figures.articles - lost,
         **kept,
-        reasons={"no_text": figures.judged - figures.articles + lost},
+        reasons={"no_text": figures.cleaned - figures.articles + lost},
     )
 
 
