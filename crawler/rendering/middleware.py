@@ -13,11 +13,11 @@ from scrapy import Request, signals
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
-from crawler.capture import RENDER_INFO_META, RENDER_META, VALIDATOR_HEADERS
+from crawler.capture import RENDER_INFO_META, RENDER_META
 from crawler.http.network_guard import site_of
 from crawler.http.robots import RobotsGuard
 from crawler.rendering.browser import FORWARDED_HEADERS, Browser
-from pipeline.core.http_headers import is_html, parse_content_type
+from pipeline.core.http_headers import VALIDATOR_HEADERS, is_html, parse_content_type
 
 NO_REFERER = {"referrer-policy": "same-origin"}  # other sites do not learn which page it is
 

@@ -1,5 +1,6 @@
-"""From what a probe found to a site file: pure functions, no network, no clock, no archive.
+"""Turns the result of a probe into a site file. No network, no clock, no archive.
 
-`shapes` generalises story URLs into patterns, `propose` decides what goes into the file, `compose` writes it with its reasons,
-`verdicts` says what is wrong with a site, `sources` reads lists of sites, `naming` and `zones` guess a name and a time zone.
+`proposal_builder` decides what the file says, with `source_selection` and `story_patterns`.
+`site_file_writer` writes it with reasons. `rejections` says why a site cannot be added.
+`check_site` compares a site's file with a new probe. `site_lists` reads lists of sites.
 """

@@ -1,6 +1,7 @@
-"""A known site's file against what a new probe found: what is broken, what has changed, what is new.
+"""Compares a known site's file with a new probe: what is broken, what has changed, what is new.
 
-Promises one sentence for each difference, the gravest first, and none for a site that is as its file says. Pure.
+Each difference is one sentence, the most severe first. A site that is as its file says has none.
+Pure functions.
 """
 
 from __future__ import annotations
@@ -11,21 +12,28 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from pipeline.config.site import Site, without_www
-from pipeline.core.models import Link, Outcome, Reason, UrlKind
-from pipeline.core.urls import canonicalize, host_of, url_key
-from pipeline.onboarding.proposal import CleanedSample, allowed_links, propose_site
+from pipeline.config.site import Site
+from pipeline.core.models import Link, Outcome, UrlKind
+from pipeline.core.urls import canonicalize, host_of, parent_domain, url_key, without_www
+from pipeline.onboarding.proposal import (
+    CleanedSample,
+    clean_results,
+    count_shells,
+    story_samples,
+)
+from pipeline.onboarding.proposal_builder import propose_site
 from pipeline.onboarding.rejections import unreachable_message
-from pipeline.process_messages import DiscoveryMethod, ProbedSource, ProbeResult, parent_domain
+from pipeline.onboarding.source_selection import allowed_links
+from pipeline.process_messages import DiscoveryMethod, ProbedSource, ProbeResult
 
 STALE_AFTER: Final = timedelta(days=30)  # without a new story
-MIN_ALLOWED_SHARE: Final = (
-    0.5  # share of a feed's own links that `allow` should let in at the least
-)
+MIN_ALLOWED_SHARE: Final = 0.5  # of a feed's own links
+MIN_STORY_SHARE: Final = 0.5  # of the samples
+MAX_REFUSED_SHARE: Final = 0.1  # of the sampled stories
 
 
 class Severity(StrEnum):
-    """How grave a difference is."""
+    """How severe a difference is, the most severe first."""
 
     BROKEN = "broken"
     CHANGED = "changed"
@@ -34,7 +42,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SiteDifference:
-    """One difference. `key` is the key of the file that it is about."""
+    """A difference between a site and its file. `key` is the key of the file that it concerns."""
 
     severity: Severity
     key: str
@@ -42,157 +50,161 @@ class SiteDifference:
 
 
 def compare_with_probe(
-    site: Site, findings: ProbeResult, judged: Sequence[CleanedSample], now: datetime
+    site: Site, probe: ProbeResult, samples: Sequence[CleanedSample], now: datetime
 ) -> tuple[SiteDifference, ...]:
-    """All differences."""
-    found = [*_front(site, findings), *_places(site, findings, now), *_samples(site, judged)]
-    found += [*_patterns(site, findings, judged), *_language(site, judged), *_new(site, findings)]
+    """Return all differences between a site's file and a probe.
+
+    Args:
+        site: The Site as its file describes it.
+        probe: The result of the probe.
+        samples: Its samples, cleaned.
+        now: The time of the probe.
+    """
+    differences = [
+        *_compare_front_page(site, probe),
+        *_compare_sources(site, probe, now),
+        *_compare_samples(site, samples),
+        *_compare_patterns(site, probe, samples),
+        *_compare_language(site, samples),
+        *_find_new_sources(site, probe),
+    ]
     order = list(Severity)
-    return tuple(sorted(found, key=lambda notice: order.index(notice.severity)))
+    differences.sort(key=lambda difference: order.index(difference.severity))
+    return tuple(differences)
 
 
-def _front(site: Site, findings: ProbeResult) -> Iterator[SiteDifference]:
-    front = findings.front
+def _broken(key: str, sentence: str) -> SiteDifference:
+    return SiteDifference(Severity.BROKEN, key, sentence)
+
+
+def _changed(key: str, sentence: str) -> SiteDifference:
+    return SiteDifference(Severity.CHANGED, key, sentence)
+
+
+def _compare_front_page(site: Site, probe: ProbeResult) -> Iterator[SiteDifference]:
+    front = probe.front
     if front.outcome is not Outcome.FETCHED:
-        yield SiteDifference(Severity.BROKEN, "url", f"{site.url}: {unreachable_message(front)}")
+        yield _broken("url", f"{site.url}: {unreachable_message(front)}")
     elif without_www(host_of(front.url)) != without_www(host_of(site.url)):
-        yield SiteDifference(
-            Severity.CHANGED,
-            "url",
-            f"{site.url} now leads to {front.url}; if it has moved, change url and the places",
-        )
+        advice = "if it has moved, change url and the sources"
+        yield _changed("url", f"{site.url} now leads to {front.url}; {advice}")
     elif canonicalize(front.url).rstrip("/") != canonicalize(site.url).rstrip("/"):
-        yield SiteDifference(Severity.CHANGED, "url", f"{site.url} now leads to {front.url}")
+        yield _changed("url", f"{site.url} now leads to {front.url}")
 
 
-def _places(site: Site, findings: ProbeResult, now: datetime) -> Iterator[SiteDifference]:
-    asked = {url_key(place.url): place for place in findings.sources}
-    for mine in site.sources:
-        place = asked.get(url_key(mine.url))
-        key = f"{mine.kind}s"
-        if place is None:
-            why = findings.stop_reason or "since the site gave no answer"
-            yield SiteDifference(
-                Severity.CHANGED, key, f"{mine.url}: was not asked: the probe ended {why}"
-            )
-        elif not place.works:
-            yield SiteDifference(Severity.BROKEN, key, f"{mine.url}: {failure_text(place)}")
-        else:
-            yield from _yield(site, place, key, now)
+def _compare_sources(site: Site, probe: ProbeResult, now: datetime) -> Iterator[SiteDifference]:
+    probed_by_key = {url_key(source.url): source for source in probe.sources}
+    for source in site.sources:
+        probed = probed_by_key.get(url_key(source.url))
+        key = f"{source.kind}s"
+        if probed is None:
+            cause = probe.stop_reason or "because the site gave no answer"
+            yield _changed(key, f"{source.url}: was not fetched: the probe ended {cause}")
+        elif not probed.works:
+            yield _broken(key, f"{source.url}: {failure_text(probed)}")
+        elif not probed.children:
+            yield from _compare_links(site, probed, key)
+            if probed.kind is UrlKind.FEED and _is_stale(probed, now):
+                sentence = f"its newest story is of {probed.newest:%Y-%m-%d}"
+                yield _changed(key, f"{probed.url}: {sentence}")
 
 
-def failure_text(place: ProbedSource) -> str:
-    """What became of a place that does not work."""
-    return (
-        place.detail or str(place.reason).replace("_", " ") or f"the server answered {place.status}"
-    )
+def failure_text(source: ProbedSource) -> str:
+    """Return why a Source does not work."""
+    reason = str(source.reason).replace("_", " ")
+    return source.detail or reason or f"the server answered {source.status}"
 
 
-def _yield(site: Site, place: ProbedSource, key: str, now: datetime) -> Iterator[SiteDifference]:
-    if place.children:
-        return
-    if not place.links:
-        yield SiteDifference(Severity.BROKEN, key, f"{place.url}: answers well and shows no links")
-    elif not (fit := allowed_links(place, site)):
-        yield SiteDifference(
-            Severity.BROKEN,
-            key,
-            f"{place.url}: none of its {len(place.links)} links is a story by allow, deny and hosts",
-        )
-    elif place.kind is UrlKind.FEED and len(fit) < MIN_ALLOWED_SHARE * len(place.links):
-        yield SiteDifference(
-            Severity.CHANGED,
-            key,
-            f"{place.url}: only {len(fit)} of its {len(place.links)} links are stories by allow",
-        )
-    if place.newest and place.kind is UrlKind.FEED and now - place.newest > STALE_AFTER:
-        yield SiteDifference(
-            Severity.CHANGED, key, f"{place.url}: its newest story is of {place.newest:%Y-%m-%d}"
-        )
+def _is_stale(source: ProbedSource, now: datetime) -> bool:
+    return source.newest is not None and now - source.newest > STALE_AFTER
 
 
-def _samples(site: Site, judged: Sequence[CleanedSample]) -> Iterator[SiteDifference]:
-    cleaned = [each for each in judged if each.result is not None]
-    stories = sum(each.is_story for each in cleaned)
-    shells = sum(each.result.reason is Reason.SCRIPT_SHELL for each in cleaned if each.result)
-    if 2 * shells > len(cleaned) and not site.render:
-        told = f"{shells} of {len(cleaned)} sampled pages are built by scripts; set render = true"
-        yield SiteDifference(Severity.BROKEN, "render", told)
-    elif cleaned and not stories:
-        yield SiteDifference(
-            Severity.BROKEN,
-            "cleaning",
-            f"none of {len(cleaned)} sampled pages has the text of a story",
-        )
-    elif stories < 0.5 * len(cleaned):
-        yield SiteDifference(
-            Severity.CHANGED,
-            "cleaning",
-            f"only {stories} of {len(cleaned)} sampled pages have the text of a story",
-        )
-    if judged and not cleaned:
-        yield SiteDifference(
-            Severity.BROKEN,
-            "url",
-            f"none of {len(judged)} sampled pages could be had: {judged[0].sample.detail}",
-        )
+def _compare_links(site: Site, source: ProbedSource, key: str) -> Iterator[SiteDifference]:
+    links = len(source.links)
+    allowed = len(allowed_links(source, site))
+    if not links:
+        yield _broken(key, f"{source.url}: answers but lists no links")
+    elif not allowed:
+        sentence = f"none of its {links} links is a story by allow, deny and hosts"
+        yield _broken(key, f"{source.url}: {sentence}")
+    elif source.kind is UrlKind.FEED and allowed < MIN_ALLOWED_SHARE * links:
+        sentence = f"only {allowed} of its {links} links are stories by allow"
+        yield _changed(key, f"{source.url}: {sentence}")
 
 
-def _patterns(
-    site: Site, findings: ProbeResult, judged: Sequence[CleanedSample]
+def _compare_samples(site: Site, samples: Sequence[CleanedSample]) -> Iterator[SiteDifference]:
+    results = clean_results(samples)
+    stories = len(story_samples(samples))
+    shells = count_shells(results)
+    count = len(results)
+    if samples and not results:
+        detail = samples[0].sample.detail
+        yield _broken("url", f"none of {len(samples)} sampled pages could be fetched: {detail}")
+    elif 2 * shells > count and not site.render:
+        sentence = f"{shells} of {count} sampled pages are built by scripts"
+        yield _broken("render", f"{sentence}; set render = true")
+    elif results and not stories:
+        yield _broken("cleaning", f"none of {count} sampled pages has the text of a story")
+    elif stories < MIN_STORY_SHARE * count:
+        sentence = f"only {stories} of {count} sampled pages have the text of a story"
+        yield _changed("cleaning", sentence)
+
+
+def _compare_patterns(
+    site: Site, probe: ProbeResult, samples: Sequence[CleanedSample]
 ) -> Iterator[SiteDifference]:
-    """Sampled stories that the file would not let in, with the patterns that would."""
+    """Sampled stories that the file does not allow, and patterns that would allow them."""
     if not site.allow:
         return
-    stories = [each for each in judged if each.is_story]
-    shut_out = [
-        each for each in stories if site.decide(Link(each.sample.url), each.sample.found_on).reason
-    ]
-    if len(shut_out) <= 0.1 * len(stories):
+    stories = story_samples(samples)
+    refused_urls = []
+    for story in stories:
+        page = story.sample
+        if site.decide(Link(page.url), page.found_on).reason:
+            refused_urls.append(page.url)
+    if len(refused_urls) <= MAX_REFUSED_SHARE * len(stories):
         return
-    proposal = propose_site(findings, judged, site.name)
-    wish = ", ".join(f"'{each.value}'" for each in proposal.allow) if proposal else ""
-    told = f"{len(shut_out)} of {len(stories)} sampled stories are not let in, as {shut_out[0].sample.url}"
-    yield SiteDifference(
-        Severity.CHANGED, "allow", told + (f"; these patterns would: {wish}" if wish else "")
-    )
+    sentence = f"{len(refused_urls)} of {len(stories)} sampled stories are not allowed"
+    sentence += f", such as {refused_urls[0]}"
+    proposal = propose_site(probe, samples, site.name)
+    if proposal is not None and proposal.allow:
+        patterns = ", ".join(f"'{pattern.value}'" for pattern in proposal.allow)
+        sentence += f"; these patterns would allow them: {patterns}"
+    yield _changed("allow", sentence)
 
 
-def _language(site: Site, judged: Sequence[CleanedSample]) -> Iterator[SiteDifference]:
-    told = [each.result.metadata.language for each in judged if each.is_story and each.result]
-    if site.language and told and site.language not in told:
-        most = max(set(told), key=told.count)
-        yield SiteDifference(
-            Severity.CHANGED,
-            "language",
-            f"the samples are in '{most}', the file says '{site.language}'",
-        )
+def _compare_language(site: Site, samples: Sequence[CleanedSample]) -> Iterator[SiteDifference]:
+    results = clean_results(story_samples(samples))
+    languages = [result.metadata.language for result in results]
+    if site.language and languages and site.language not in languages:
+        most_common = max(set(languages), key=languages.count)
+        sentence = f"the samples are in '{most_common}', the file says '{site.language}'"
+        yield _changed("language", sentence)
 
 
-def _new(site: Site, findings: ProbeResult) -> Iterator[SiteDifference]:
-    """Feeds and sitemaps that the file does not name and that show stories which its places do not."""
-    mine = {url_key(place.url) for place in site.sources}
-    shown = {
-        url_key(link.url)
-        for place in findings.sources
-        if url_key(place.url) in mine
-        for link in allowed_links(place, site)
-    }
-    under = {
-        child
-        for place in findings.sources
-        if url_key(place.url) in mine
-        for child in place.children
-    }
-    for place in findings.sources:
-        if (
-            url_key(place.url) in mine
-            or place.kind is UrlKind.SECTION
-            or not place.works
-            or place.url in under
-        ):
+def _find_new_sources(site: Site, probe: ProbeResult) -> Iterator[SiteDifference]:
+    """Feeds and sitemaps that the file does not name, with stories that its Sources do not list."""
+    site_keys = {url_key(source.url) for source in site.sources}
+    known_stories: set[str] = set()
+    children: set[str] = set()
+    for source in probe.sources:
+        if url_key(source.url) in site_keys:
+            known_stories.update(_story_keys(source, site))
+            children.update(source.children)
+    for source in probe.sources:
+        if url_key(source.url) in site_keys or source.url in children:
             continue
-        more = {url_key(link.url) for link in allowed_links(place, site)} - shown
-        if more and place.discovered_by is not DiscoveryMethod.INDEX and parent_domain(place.url):
-            sentence = f"{place.url} ({place.discovered_by}) shows {len(more)} stories that the file's places do not"
-            yield SiteDifference(Severity.NEW, f"{place.kind}s", sentence)
+        if source.kind is UrlKind.SECTION or not source.works:
+            continue
+        new_stories = _story_keys(source, site) - known_stories
+        is_child = source.discovered_by is DiscoveryMethod.INDEX
+        if new_stories and not is_child and parent_domain(source.url):
+            sentence = (
+                f"{source.url} ({source.discovered_by}) lists {len(new_stories)} stories"
+                " that the sources of the file do not"
+            )
+            yield SiteDifference(Severity.NEW, f"{source.kind}s", sentence)
+
+
+def _story_keys(source: ProbedSource, site: Site) -> set[str]:
+    return {url_key(link.url) for link in allowed_links(source, site)}

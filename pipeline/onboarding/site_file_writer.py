@@ -1,6 +1,6 @@
-"""Proposal → the text of a site file, with a comment on each value: where it was seen and what it yielded.
+"""Writes a proposal as a site file in TOML. Comments say where each value was seen.
 
-Promises TOML that loads to the Site that was proposed, in the order of keys that the README has.
+The file loads to the Site that was proposed.
 """
 
 from __future__ import annotations
@@ -10,112 +10,122 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.onboarding.proposal import CleanedSample, ExplainedValue, Proposal
+from pipeline.onboarding.proposal import CleanedSample, ExplainedValue, Proposal, story_samples
 from pipeline.process_messages import ProbeResult
 
-MAX_COMMENT_LENGTH = 110
+MAX_COMMENT_LENGTH = 110  # characters
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
 class SiteFileOptions:
-    """What the person who adds a site decides, not the probe."""
+    """What the user who adds a site decides, not the probe."""
 
-    delay: float = 1.0
+    delay: float = 1.0  # seconds between two requests
     allow_private: bool = False
-    probed_on: str = ""  # of the probe
+    probed_on: str = ""  # the day of the probe
 
 
 def site_file_text(
     proposal: Proposal,
-    findings: ProbeResult,
-    judged: Sequence[CleanedSample],
-    terms: SiteFileOptions,
+    probe: ProbeResult,
+    samples: Sequence[CleanedSample],
+    options: SiteFileOptions,
 ) -> str:
-    """The file."""
-    stories = sum(each.is_story for each in judged)
-    on = f" on {terms.probed_on}" if terms.probed_on else ""
-    lines = [
-        f"# Made by 'nightdesk add'{on}: {findings.requests} requests, {len(judged)} samples, {stories} of them stories.",
-        "# Yours to edit. All keys: config/sites/example.toml.sample. 'nightdesk check' tells what has changed since.",
+    """Return the text of a site file.
+
+    Args:
+        proposal: The values of the file.
+        probe: The probe that they come from.
+        samples: Its samples, cleaned.
+        options: What the user decides.
+    """
+    lines = _head(probe, samples, options)
+    lines += [
         "",
         f"name = {toml_string(proposal.name)}",
         f"url = {toml_string(proposal.url)}",
+        _value_line("language", proposal.language),
+        _value_line("timezone", proposal.timezone),
+        "",
     ]
-    if findings.front.cms or findings.front.generator:
-        lines.insert(
-            2, f"# Made with: {comment_text(findings.front.generator or findings.front.cms)}."
-        )
-    lines += _keyed("language", proposal.language)
-    lines += _keyed("timezone", proposal.timezone)
-    lines.append("")
     for key in ("hosts", "feeds", "sitemaps"):
-        lines += _listed(key, getattr(proposal, key))
-    for each in proposal.omitted_sitemaps:
-        lines += [
-            f"# Left out, since it holds the whole past ({comment_text(each.reason)}). Add it to have that archived, too:",
-            f"#   {toml_string(each.value)}",
-        ]
-    lines += _listed("sections", proposal.sections)
-    lines += ["", *_patterns(proposal)]
+        lines += _list_lines(key, getattr(proposal, key))
+    for sitemap in proposal.omitted_sitemaps:
+        reason = comment_text(sitemap.reason)
+        lines.append(f"# Left out, because it holds the whole past ({reason}).")
+        lines.append("# Add it to archive that, too:")
+        lines.append(f"#   {toml_string(sitemap.value)}")
+    lines += _list_lines("sections", proposal.sections)
+    lines += ["", *_pattern_lines(proposal)]
     if proposal.render:
-        lines += [
-            "",
-            "render = true  # its pages are built by scripts: without a browser they hold no text",
-        ]
-    lines += _politeness(findings, terms)
-    if terms.allow_private:
-        lines += [
-            "",
-            "[safety]",
-            "allow_private = true  # as asked for: a site on this machine or on an intranet",
-        ]
+        comment = "scripts build its pages: without a browser they hold no text"
+        lines += ["", f"render = true  # {comment}"]
+    lines += _politeness_lines(probe, options)
+    if options.allow_private:
+        comment = "as you asked: a site on this machine or in an intranet"
+        lines += ["", "[safety]", f"allow_private = true  # {comment}"]
     return "\n".join(lines) + "\n"
 
 
-def _keyed(key: str, value: ExplainedValue) -> list[str]:
-    if not value.value:
-        return [f"# {key}: nothing that was seen says it"]
-    return [f"{key} = {toml_string(value.value)}  # {comment_text(value.reason)}"]
+def _head(
+    probe: ProbeResult, samples: Sequence[CleanedSample], options: SiteFileOptions
+) -> list[str]:
+    stories = len(story_samples(samples))
+    day = f" on {options.probed_on}" if options.probed_on else ""
+    counts = f"{probe.requests} requests, {len(samples)} samples, {stories} of them stories"
+    lines = [
+        f"# Made by 'nightdesk add'{day}: {counts}.",
+        "# You may edit it. All keys are in config/sites/example.toml.sample.",
+        "# 'nightdesk check' shows what has changed since.",
+    ]
+    if system := probe.front.generator or probe.front.cms:
+        lines.append(f"# Made with: {comment_text(system)}.")
+    return lines
 
 
-def _listed(key: str, values: Sequence[ExplainedValue]) -> list[str]:
+def _value_line(key: str, explained: ExplainedValue) -> str:
+    if not explained.value:
+        return f"# {key}: the probe did not find it"
+    return f"{key} = {toml_string(explained.value)}  # {comment_text(explained.reason)}"
+
+
+def _list_lines(key: str, values: Sequence[ExplainedValue]) -> list[str]:
     if not values:
         return []
-    return [
-        f"{key} = [",
-        *(f"    {toml_string(each.value)},  # {comment_text(each.reason)}" for each in values),
-        "]",
-    ]
+    lines = [f"{key} = ["]
+    for explained in values:
+        comment = comment_text(explained.reason)
+        lines.append(f"    {toml_string(explained.value)},  # {comment}")
+    return [*lines, "]"]
 
 
-def _patterns(proposal: Proposal) -> list[str]:
-    lines = ["# A story's URL matches one of these."] if proposal.allow else []
-    lines += _listed("allow", proposal.allow) or [
-        f"# allow: {proposal.no_allow_reason}; what feeds and sitemaps name is taken"
-    ]
-    return lines + _listed("deny", proposal.deny)
+def _pattern_lines(proposal: Proposal) -> list[str]:
+    lines = []
+    if proposal.allow:
+        lines.append("# The URL of a story matches one of these.")
+        lines += _list_lines("allow", proposal.allow)
+    else:
+        lines.append(f"# allow: {proposal.no_allow_reason}; all links of feeds and sitemaps count")
+    return lines + _list_lines("deny", proposal.deny)
 
 
-def _politeness(findings: ProbeResult, terms: SiteFileOptions) -> list[str]:
-    lines = [
-        "",
-        "[politeness]",
-        f"delay = {float(terms.delay)!r}  # seconds between two requests, at the least",
-    ]
-    if findings.crawl_delay:
-        lines.append(f"# robots.txt asks for {findings.crawl_delay:g} s, which is kept in any case")
+def _politeness_lines(probe: ProbeResult, options: SiteFileOptions) -> list[str]:
+    delay = float(options.delay)
+    lines = ["", "[politeness]", f"delay = {delay!r}  # seconds between two requests, at least"]
+    if probe.crawl_delay:
+        lines.append(f"# robots.txt asks for {probe.crawl_delay:g} s, which is kept in any case")
     return lines
 
 
 def toml_string(text: str) -> str:
-    """A TOML string: literal where that is easier to read, as for patterns."""
-    if "\\" in text and "'" not in text and not re.search(r"[\x00-\x1f\x7f]", text):
+    """Return a TOML string: literal where that is easier to read, as for patterns."""
+    if "\\" in text and "'" not in text and not CONTROL.search(text):
         return f"'{text}'"
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
 def comment_text(text: str) -> str:
-    """What a site said, as a comment: one line without control characters."""
-    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).split())[
-        :MAX_COMMENT_LENGTH
-    ]
+    """Return a site's text as a comment: one line of limited length without controls."""
+    return " ".join(UNPRINTABLE.sub(" ", text).split())[:MAX_COMMENT_LENGTH]

@@ -1,12 +1,13 @@
-"""Lists of sites that people bring along: OPML of a feed reader, or a plain list of URLs.
+"""Reads lists of sites: OPML files of feed readers, or plain lists of URLs.
 
-Promises the addresses in their order, each site once, that no entity of an OPML file is followed, and that a line that is no
-address is named and costs no other line.
+The sites keep their order, and each is listed once. No entity of an OPML file is followed. A line
+that is no address is reported and does not affect the other lines.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from lxml import etree
@@ -15,25 +16,30 @@ from pipeline.core.errors import ConfigError
 from pipeline.core.urls import canonicalize, host_of
 
 MAX_LIST_BYTES = 16 * 1024 * 1024
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.I)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestedSite:
-    """A site that somebody wants to add. `trouble` says what is wrong with its line."""
+    """A site that the user wants to add. `error` says what is wrong with its line."""
 
     url: str
     feeds: tuple[str, ...] = ()
     name: str = ""
-    location: str = ""  # file and line, for people
+    location: str = ""  # file and line, for messages
     error: str = ""
 
 
 def parse_address(text: str) -> str:
-    """A URL as typed in, with https:// where no scheme was. Raises ValueError."""
+    """Return a URL that a user typed in, with https:// where it has no scheme.
+
+    Raises:
+        ValueError: The text is no address of a site.
+    """
     text = text.strip()
     if not text or any(char.isspace() for char in text):
         raise ValueError("no address")
-    url = text if re.match(r"[a-z][a-z0-9+.-]*://", text, re.I) else f"https://{text}"
+    url = text if SCHEME.match(text) else f"https://{text}"
     canonicalize(url)
     host = host_of(url)
     if "." not in host and not host.startswith(("localhost", "[")):
@@ -41,92 +47,107 @@ def parse_address(text: str) -> str:
     return url
 
 
-def requested_site(text: str, where: str = "") -> RequestedSite:
-    """One address."""
+def requested_site(text: str, location: str = "") -> RequestedSite:
+    """Return the site of one address.
+
+    Args:
+        text: The address as typed in.
+        location: Its file and line, for messages.
+    """
     try:
-        return RequestedSite(parse_address(text), location=where)
+        return RequestedSite(parse_address(text), location=location)
     except ValueError as error:
-        return RequestedSite(
-            text.strip()[:200],
-            location=where,
-            error=f"{error}; write one like https://www.example.org/",
-        )
+        message = f"{error}; write one like https://www.example.org/"
+        return RequestedSite(text.strip()[:200], location=location, error=message)
 
 
-def read_site_list(body: bytes, where: str) -> tuple[RequestedSite, ...]:
-    """The sites of a file. Raises ConfigError where it is neither OPML nor a list."""
+def read_site_list(body: bytes, location: str) -> tuple[RequestedSite, ...]:
+    """Read the sites of a file.
+
+    Args:
+        body: The file.
+        location: Its name, for messages.
+
+    Raises:
+        ConfigError: The file is neither OPML nor a list.
+    """
     if len(body) > MAX_LIST_BYTES:
-        raise ConfigError(
-            f"{where}: is larger than {MAX_LIST_BYTES // 2**20} MB, which no list of sites is"
-        )
+        limit = MAX_LIST_BYTES // 2**20
+        raise ConfigError(f"{location}: is larger than {limit} MB, too large for a list of sites")
     start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    found = _read_opml(body, where) if start == b"<" else _read_list(body, where)
-    if not found:
-        raise ConfigError(f"{where}: there is no address in it; one URL a line, or OPML")
-    return _merged(found)
+    sites = _read_opml(body, location) if start == b"<" else _read_lines(body, location)
+    if not sites:
+        raise ConfigError(f"{location}: holds no address; write one URL a line, or OPML")
+    return _merge(sites)
 
 
-def _read_list(body: bytes, where: str) -> tuple[RequestedSite, ...]:
-    """One URL a line; what stands behind a blank or `#` is a remark."""
+def _read_lines(body: bytes, location: str) -> tuple[RequestedSite, ...]:
+    """One URL on a line. What follows a space or `#` is a comment."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError(f"{where}: is no text in UTF-8") from None
-    lines = (
-        (number, line.partition(" #")[0].strip())
-        for number, line in enumerate(text.splitlines(), 1)
-    )
-    return tuple(
-        requested_site(line.split()[0].strip("\"',;"), f"{where}, line {number}")
-        for number, line in lines
-        if line and line[0] != "#"
-    )
+        raise ConfigError(f"{location}: is no text in UTF-8") from None
+    sites = []
+    for number, line in enumerate(text.splitlines(), 1):
+        content = line.partition(" #")[0].strip()
+        if content and not content.startswith("#"):
+            address = content.split()[0].strip("\"',;")
+            sites.append(requested_site(address, f"{location}, line {number}"))
+    return tuple(sites)
 
 
-def _read_opml(body: bytes, where: str) -> tuple[RequestedSite, ...]:
+def _read_opml(body: bytes, location: str) -> tuple[RequestedSite, ...]:
+    sites = []
+    for outline in _parse_opml(body, location).iter("outline"):
+        values = {name.lower(): str(text) for name, text in outline.attrib.items()}
+        if values.get("xmlurl") or values.get("htmlurl"):
+            sites.append(_site_of_outline(values, f"{location}, line {outline.sourceline}"))
+    return tuple(sites)
+
+
+def _parse_opml(body: bytes, location: str) -> etree._Element:
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True
     )
     try:
         root = etree.fromstring(body.lstrip(b"\xef\xbb\xbf \t\r\n"), parser)
     except etree.XMLSyntaxError as error:
-        raise ConfigError(f"{where}: is no XML that can be read: {error}") from None
+        raise ConfigError(f"{location}: is XML that cannot be read: {error}") from None
     if root is None or str(root.tag).lower() != "opml":
-        raise ConfigError(f"{where}: begins like XML and is no OPML")
+        raise ConfigError(f"{location}: starts like XML but is no OPML")
     if root.getroottree().docinfo.doctype:
-        raise ConfigError(
-            f"{where}: declares a document type, which no OPML needs; remove that line"
-        )
-    found = []
-    for outline in root.iter("outline"):
-        values = {name.lower(): str(text) for name, text in outline.attrib.items()}
-        feed, page = values.get("xmlurl", ""), values.get("htmlurl", "")
-        if feed or page:
-            found.append(_outline(feed, page, values, f"{where}, line {outline.sourceline}"))
-    return tuple(found)
+        problem = "declares a document type, which OPML does not need; remove that line"
+        raise ConfigError(f"{location}: {problem}")
+    return root
 
 
-def _outline(feed: str, page: str, values: dict[str, str], where: str) -> RequestedSite:
-    """A subscription. Without a page of its own, the feed's address stands for the site, and the probe finds the page."""
-    site = requested_site(page or feed, where)
-    known = requested_site(feed, where) if feed else None
-    if site.error and known is not None and not known.error:
-        site = known
-    feeds = (known.url,) if known is not None and not known.error else ()
-    return replace(
-        site, feeds=feeds, name=(values.get("title") or values.get("text") or "").strip()[:100]
-    )
+def _site_of_outline(values: dict[str, str], location: str) -> RequestedSite:
+    """The site of a subscription.
+
+    Without a page, the feed's address stands for the site, and the probe finds the page.
+    """
+    feed_url, page_url = values.get("xmlurl", ""), values.get("htmlurl", "")
+    name = (values.get("title") or values.get("text") or "").strip()[:100]
+    site = requested_site(page_url or feed_url, location)
+    feeds: tuple[str, ...] = ()
+    if feed_url:
+        feed = requested_site(feed_url, location)
+        if not feed.error:
+            feeds = (feed.url,)
+            if site.error:
+                site = feed
+    return replace(site, feeds=feeds, name=name)
 
 
-def _merged(found: tuple[RequestedSite, ...]) -> tuple[RequestedSite, ...]:
+def _merge(sites: Iterable[RequestedSite]) -> tuple[RequestedSite, ...]:
     """Feeds of one site together."""
-    sites: dict[str, RequestedSite] = {}
-    for each in found:
-        key = each.url if each.error else canonicalize(each.url).rstrip("/")
-        known = sites.get(key)
-        sites[key] = (
-            each
-            if known is None
-            else replace(known, feeds=tuple(dict.fromkeys((*known.feeds, *each.feeds))))
-        )
-    return tuple(sites.values())
+    merged: dict[str, RequestedSite] = {}
+    for site in sites:
+        key = site.url if site.error else canonicalize(site.url).rstrip("/")
+        known = merged.get(key)
+        if known is None:
+            merged[key] = site
+        else:
+            feeds = tuple(dict.fromkeys((*known.feeds, *site.feeds)))
+            merged[key] = replace(known, feeds=feeds)
+    return tuple(merged.values())

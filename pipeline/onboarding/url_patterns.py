@@ -1,21 +1,24 @@
-r"""Story URLs → readable regular expressions: `/\d{4}/\d{2}/\d{2}/[^/]+\.html$`.
+r"""Makes readable regular expressions of story URLs: `/\d{4}/\d{2}/\d{2}/[^/]+\.html$`.
 
-Promises patterns that match every URL of their group and none of the pages that are known to be lists, in time linear in a
-URL's length; and none at all where the URLs are too unlike each other to say.
+A pattern matches the URLs of its group and none of the pages that are known to be lists. It needs
+time linear in the length of a URL. Where the URLs differ too much there is no pattern at all.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pipeline.core.urls import canonicalize
 
-MAX_PATTERNS: Final = 6  # patterns of one site; more say nothing
+MAX_PATTERNS: Final = 6  # of one site; more of them say nothing
+MIN_GROUP_COVERAGE: Final = 0.8  # share of a group that its pattern has to match
+MAX_SLUG_WORDS: Final = 4  # that a pattern may require
+MIN_NUMBER_DIGITS: Final = 4  # from which a pattern requires so many digits
 EXTENSION = re.compile(r"\.(?:html?|shtml|xhtml|php|aspx?|jsp|cfm)$", re.I)
 SPECIAL = re.compile(r"([.^$*+?{}\[\]\\|()])")
 STRONG_KINDS: Final = frozenset(
@@ -41,11 +44,12 @@ SEGMENT_KINDS: Final = (
     ),
     ("slug", re.compile(r".*[^-_ ][-_ ][^-_ ].*|.{25,}")),
 )
+OTHER_KIND: Final = "word"
 
 
 @dataclass(frozen=True, slots=True)
 class PathSegment:
-    """One segment of a path: what kind of thing it is, and its own letters."""
+    """One segment of a path: its kind and its text, without a file extension."""
 
     kind: str
     text: str
@@ -54,7 +58,7 @@ class PathSegment:
 
 @dataclass(frozen=True, slots=True)
 class UrlShape:
-    """A URL taken apart."""
+    """The parts of a URL that decide which pattern it belongs to."""
 
     segments: tuple[PathSegment, ...]
     ends_with_slash: bool
@@ -62,189 +66,292 @@ class UrlShape:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for URLs that are built alike."""
-        kinds = tuple(
-            _alike(part, is_leaf=n == len(self.segments) - 1, strong=self.is_strong)
-            for n, part in enumerate(self.segments)
-        )
-        return (kinds, tuple(name for name, _ in self.query) if self.has_id_in_query else ())
+        """Equal for URLs of the same shape."""
+        last = len(self.segments) - 1
+        kinds = []
+        for number, segment in enumerate(self.segments):
+            kind = segment.kind
+            if number == last:
+                kind = _leaf_kind(segment.kind, is_strong=self.is_strong)
+            kinds.append((kind, segment.extension))
+        query_names: tuple[str, ...] = ()
+        if self.has_id_in_query:
+            query_names = tuple(name for name, _ in self.query)
+        return (tuple(kinds), query_names)
 
     @property
     def is_strong(self) -> bool:
-        """Whether a date or a number tells it from a list."""
-        return any(part.kind in STRONG_KINDS for part in self.segments)
+        """Whether a date or a number distinguishes the URL from lists."""
+        return not STRONG_KINDS.isdisjoint(self._kinds)
 
     @property
     def has_id_in_query(self) -> bool:
-        """Whether only the query tells one page from another, as in `/news.php?id=4711`."""
-        return (
-            bool(self.query)
-            and not self.is_strong
-            and not any(part.kind in ("slug", "code") for part in self.segments)
-        )
+        """Whether only the query distinguishes pages, as in `/news.php?id=4711`."""
+        if not self.query or self.is_strong:
+            return False
+        return not {"slug", "code"} & set(self._kinds)
+
+    @property
+    def _kinds(self) -> list[str]:
+        return [segment.kind for segment in self.segments]
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One path segment of all URLs of a group: its kinds and its texts, sorted."""
+
+    kinds: set[str]
+    texts: list[str]
+    extension: str
 
 
 @dataclass(frozen=True, slots=True)
 class UrlPattern:
-    """A pattern, and the URLs that it was made of."""
+    """A regular expression, and the URLs that it was made of."""
 
     pattern: str
     urls: tuple[str, ...]
 
     def matches(self, url: str) -> bool:
+        """Return whether the pattern matches a URL."""
         return re.search(self.pattern, canonicalize(url)) is not None
 
 
 def url_shape(url: str) -> UrlShape:
-    """A URL taken apart. Raises ValueError where it is none."""
-    split = urlsplit(canonicalize(url))
-    segments = [each for each in split.path.split("/") if each]
-    last = len(segments) - 1
-    parts = [
-        _part(each, is_leaf=n == last and not split.path.endswith("/"))
-        for n, each in enumerate(segments)
-    ]
-    return UrlShape(tuple(_dated(parts)), split.path.endswith("/"), tuple(parse_qsl(split.query)))
+    """Return the shape of a URL.
+
+    Raises:
+        ValueError: It is no URL.
+    """
+    parts = urlsplit(canonicalize(url))
+    ends_with_slash = parts.path.endswith("/")
+    texts = list(filter(None, parts.path.split("/")))
+    segments = []
+    for number, text in enumerate(texts, 1):
+        is_file = number == len(texts) and not ends_with_slash
+        segments.append(_segment(text, may_have_extension=is_file))
+    query = tuple(parse_qsl(parts.query))
+    return UrlShape(tuple(_resolve_two_digits(segments)), ends_with_slash, query)
 
 
-def _dated(parts: Iterable[PathSegment]) -> Iterator[PathSegment]:
-    """Two digits are a month or a day behind a year; elsewhere they are a number like any other."""
-    room = 0
-    for part in parts:
-        room = 2 if part.kind == "year" else room - 1 if part.kind == "two" else 0
-        yield replace(part, kind="number") if part.kind == "two" and room < 0 else part
+def _resolve_two_digits(segments: Iterable[PathSegment]) -> Iterator[PathSegment]:
+    """Two digits after a year are a month or a day; elsewhere they are a number like any other."""
+    parts_left = 0  # of the date that has begun
+    for segment in segments:
+        if segment.kind == "year":
+            parts_left = 2
+        elif segment.kind == "two":
+            parts_left -= 1
+        else:
+            parts_left = 0
+        is_number = segment.kind == "two" and parts_left < 0
+        yield replace(segment, kind="number") if is_number else segment
 
 
-def _part(segment: str, *, is_leaf: bool) -> PathSegment:
-    found = EXTENSION.search(segment) if is_leaf else None
-    stem = segment[: found.start()] if found else segment
-    plain = unquote(stem)
-    kind = next((name for name, pattern in SEGMENT_KINDS if pattern.fullmatch(plain)), "word")
-    return PathSegment(kind, stem, found.group() if found else "")
+def _segment(text: str, *, may_have_extension: bool) -> PathSegment:
+    stem, extension = text, ""
+    if may_have_extension and (match := EXTENSION.search(text)):
+        stem, extension = text[: match.start()], match.group()
+    return PathSegment(_segment_kind(unquote(stem)), stem, extension)
 
 
-def _alike(part: PathSegment, *, is_leaf: bool, strong: bool) -> tuple[str, str]:
-    """Beside a date or a number any leaf will do; elsewhere a lone word is more likely a list."""
-    kind = part.kind
-    if is_leaf and kind in LEAF_KINDS and kind not in STRONG_KINDS:
-        kind = "leaf" if strong else kind
-    return kind, part.extension
+def _segment_kind(text: str) -> str:
+    for kind, pattern in SEGMENT_KINDS:
+        if pattern.fullmatch(text):
+            return kind
+    return OTHER_KIND
+
+
+def _leaf_kind(kind: str, *, is_strong: bool) -> str:
+    """With a date or a number before it any leaf fits; without, a lone word may be a list."""
+    if is_strong and kind in LEAF_KINDS and kind not in STRONG_KINDS:
+        return "leaf"
+    return kind
 
 
 def find_patterns(stories: Mapping[str, int], lists: Iterable[str]) -> tuple[UrlPattern, ...]:
-    """Patterns for story URLs, given with their weight, that match no list; () where there would be too many."""
+    """Find patterns that match story URLs and no list.
+
+    Args:
+        stories: The weight of each story URL. Patterns of more weight come first.
+        lists: URLs that no pattern may match.
+
+    Returns:
+        The patterns; () where there would be too many.
+    """
     groups: dict[tuple[object, ...], list[str]] = defaultdict(list)
     for url in stories:
         groups[url_shape(url).key].append(url)
-    known = {url_shape(url).key for url in stories}
-    avoid = tuple(
-        canonicalize(url)
-        for url in lists
-        if url_shape(url).key not in known or not url_shape(url).is_strong
-    )
-    avoid = tuple(url for url in avoid if url not in {canonicalize(each) for each in stories})
-    made = [found for urls in groups.values() if (found := _pattern(urls, avoid)) is not None]
-    made.sort(key=lambda each: -sum(stories[url] for url in each.urls))
+    excluded = _excluded_urls(stories, lists, groups.keys())
+    patterns = []
+    for urls in groups.values():
+        pattern = _group_pattern(urls, excluded)
+        if pattern is not None:
+            patterns.append(pattern)
+    patterns.sort(key=lambda pattern: -sum(stories[url] for url in pattern.urls))
+    kept = _without_redundant(patterns)
+    if len(kept) > MAX_PATTERNS:
+        return ()
+    return tuple(kept)
+
+
+def _excluded_urls(
+    stories: Iterable[str], lists: Iterable[str], story_shapes: Collection[tuple[object, ...]]
+) -> tuple[str, ...]:
+    """The lists, without those that are stories or have the same strong shape as stories."""
+    story_urls = set(map(canonicalize, stories))
+    excluded = []
+    for url in lists:
+        shape = url_shape(url)
+        if shape.is_strong and shape.key in story_shapes:
+            continue
+        if canonicalize(url) not in story_urls:
+            excluded.append(canonicalize(url))
+    return tuple(excluded)
+
+
+def _without_redundant(patterns: Iterable[UrlPattern]) -> list[UrlPattern]:
+    """The patterns without those whose URLs others match."""
     kept: list[UrlPattern] = []
-    for each in made:
-        if not all(any(other.matches(url) for other in kept) for url in each.urls):
-            kept = [other for other in kept if not all(map(each.matches, other.urls))]
-            kept.append(each)
-    return tuple(kept) if len(kept) <= MAX_PATTERNS else ()
+    for pattern in patterns:
+        if not all(matches_any(url, kept) for url in pattern.urls):
+            kept = [other for other in kept if not all(map(pattern.matches, other.urls))]
+            kept.append(pattern)
+    return kept
 
 
-def _pattern(urls: Sequence[str], avoid: Sequence[str]) -> UrlPattern | None:
-    """The loosest pattern of a group that leaves all lists out."""
+def matches_any(url: str, patterns: Iterable[UrlPattern]) -> bool:
+    """Return whether one of the patterns matches a URL."""
+    return any(pattern.matches(url) for pattern in patterns)
+
+
+def _group_pattern(urls: Sequence[str], excluded: Sequence[str]) -> UrlPattern | None:
+    """The loosest pattern of a group that matches no list."""
     shapes = [url_shape(url) for url in urls]
     if not shapes[0].segments and not shapes[0].has_id_in_query:
         return None
-    for words in (1, 2, 3, 4):
-        for exact in (False, True):
-            text = _text(shapes, words, exact=exact)
-            wanted = re.compile(text)
-            found = [url for url in urls if wanted.search(canonicalize(url))]
-            if len(found) >= 0.8 * len(urls) and not any(wanted.search(url) for url in avoid):
-                return UrlPattern(text, tuple(found))
+    for min_words in range(1, MAX_SLUG_WORDS + 1):
+        for lists_words in (False, True):
+            text = _pattern_text(shapes, min_words, lists_words=lists_words)
+            pattern = re.compile(text)
+            matched = [url for url in urls if pattern.search(canonicalize(url))]
+            is_covering = len(matched) >= MIN_GROUP_COVERAGE * len(urls)
+            if is_covering and not any(pattern.search(url) for url in excluded):
+                return UrlPattern(text, tuple(matched))
     return None
 
 
-def _text(shapes: Sequence[UrlShape], words: int, *, exact: bool) -> str:
-    columns = list(zip(*(shape.segments for shape in shapes), strict=True))
-    strong, last = shapes[0].is_strong, len(columns) - 1
-    text = "".join(
-        "/"
-        + _segment(
-            column,
-            words,
-            exact=exact,
-            strong=strong,
-            is_leaf=n == last and not shapes[0].has_id_in_query,
-        )
-        for n, column in enumerate(columns)
-    )
-    first = columns[0][0].kind if columns else "word"
-    is_open = text.startswith(("/[^/]", "/(?:[^/", "/(?:[^/_")) or first == "slug" or not columns
-    return ("://[^/]+" if is_open else "") + (text or "/") + _end(shapes)
+def _pattern_text(shapes: Sequence[UrlShape], min_words: int, *, lists_words: bool) -> str:
+    """A pattern for URLs of one shape.
+
+    Args:
+        shapes: Their shapes.
+        min_words: Words that a slug needs, at least.
+        lists_words: Whether the words of the path are listed one by one.
+    """
+    first = shapes[0]
+    columns = _columns(shapes)
+    if first.is_strong:
+        min_words = 0  # the date or number says enough
+    path = ""
+    for number, column in enumerate(columns, 1):
+        is_leaf = number == len(columns) and not first.has_id_in_query
+        if _is_fixed(column, is_leaf=is_leaf, lists_words=lists_words):
+            stem = _fixed_text(column)
+        else:
+            stem = _loose_text(column, min_words)
+        path += f"/{stem}{_escape(column.extension)}"
+    # A loose first segment could match inside the host, so the host is part of the pattern.
+    is_loose = path.startswith(("/[^/]", "/(?:[^/"))
+    host = ""
+    if is_loose or not columns or first.segments[0].kind == "slug":
+        host = "://[^/]+"
+    return host + (path or "/") + _pattern_end(shapes)
 
 
-def _end(shapes: Sequence[UrlShape]) -> str:
-    slashes = {shape.ends_with_slash for shape in shapes} if shapes[0].segments else {False}
-    slash = "/?" if len(slashes) == 2 else "/" if True in slashes else ""
+def _columns(shapes: Sequence[UrlShape]) -> list[_Column]:
+    columns = []
+    for segments in zip(*(shape.segments for shape in shapes), strict=True):
+        kinds = {segment.kind for segment in segments}
+        texts = sorted({segment.text for segment in segments})
+        columns.append(_Column(kinds, texts, segments[0].extension))
+    return columns
+
+
+def _is_fixed(column: _Column, *, is_leaf: bool, lists_words: bool) -> bool:
+    """Whether a segment is written as its own words."""
+    if is_leaf or column.kinds != {OTHER_KIND}:
+        return False
+    return lists_words or len(column.texts) == 1
+
+
+def _fixed_text(column: _Column) -> str:
+    if len(column.texts) == 1:
+        return _escape(column.texts[0])
+    return f"(?:{'|'.join(map(_escape, column.texts))})"
+
+
+def _pattern_end(shapes: Sequence[UrlShape]) -> str:
+    with_slash = sum(shape.ends_with_slash for shape in shapes)
+    slash = ""
+    if shapes[0].segments and with_slash:
+        slash = "/" if with_slash == len(shapes) else "/?"
     if shapes[0].has_id_in_query:
-        name, _ = max(
-            shapes[0].query,
-            key=lambda pair: len({dict(each.query).get(pair[0]) for each in shapes}),
-        )
-        digits = all(dict(each.query).get(name, "").isdigit() for each in shapes)
-        return slash + rf"\?(?:.*&)?{_escape(name)}=" + (r"\d+" if digits else r"[^&]+")
-    return slash + (r"(?:\?|$)" if any(shape.query for shape in shapes) else "$")
+        return slash + _query_text(shapes)
+    if any(shape.query for shape in shapes):
+        return slash + r"(?:\?|$)"
+    return slash + "$"
 
 
-def _segment(
-    column: Sequence[PathSegment], words: int, *, exact: bool, strong: bool, is_leaf: bool
-) -> str:
-    texts = sorted({part.text for part in column})
-    kinds = {part.kind for part in column}
-    if kinds == {"word"} and not is_leaf and (len(texts) == 1 or exact):
-        stem = _escape(texts[0]) if len(texts) == 1 else f"(?:{'|'.join(map(_escape, texts))})"
-    else:
-        stem = _stem(kinds, texts, 0 if strong else words)
-    return stem + _escape(column[0].extension)
+def _query_text(shapes: Sequence[UrlShape]) -> str:
+    """The parameter with the most different values, which tells one page from another."""
+    queries = [dict(shape.query) for shape in shapes]
+    names = [name for name, _ in shapes[0].query]
+    name = max(names, key=lambda name: len({query.get(name) for query in queries}))
+    is_number = all(query.get(name, "").isdigit() for query in queries)
+    parameter = rf"\?(?:.*&)?{_escape(name)}="
+    return parameter + (r"\d+" if is_number else "[^&]+")
 
 
-def _stem(kinds: set[str], texts: Sequence[str], words: int) -> str:
-    """`words` that a slug has at the least; 0 where a date or a number beside it says enough."""
-    (kind, *more) = sorted(kinds)
-    if more:
+def _loose_text(column: _Column, min_words: int) -> str:
+    """A pattern for one segment of all URLs of a group."""
+    texts = column.texts
+    if len(column.kinds) > 1:
         return "[^/]+"
-    match kind:
+    match next(iter(column.kinds)):
         case "year":
             return r"\d{4}"
         case "ymd":
             return r"\d{8}"
         case "two":
-            return r"\d{2}" if all(len(text) == 2 for text in texts) else r"\d{1,2}"
+            return r"\d{2}" if min(map(len, texts)) == 2 else r"\d{1,2}"
         case "number":
-            return r"\d{4,}" if min(map(len, texts)) >= 4 else r"\d+"
-        case "date" | "date-slug":
-            return r"\d{4}-\d{1,2}-\d{1,2}" + ("" if kind == "date" else "-[^/]+")
+            return r"\d{4,}" if min(map(len, texts)) >= MIN_NUMBER_DIGITS else r"\d+"
+        case "date":
+            return r"\d{4}-\d{1,2}-\d{1,2}"
+        case "date-slug":
+            return r"\d{4}-\d{1,2}-\d{1,2}-[^/]+"
         case "number-slug":
-            return rf"\d+{_separator(texts, first=True)}[^/]+"
+            return rf"\d+{_separator(texts, 0)}[^/]+"
         case "slug-number":
-            return rf"[^/]+{_separator(texts, first=False)}\d+"
+            return rf"[^/]+{_separator(texts, -1)}\d+"
         case "prefixed":
             prefixes = {re.split(r"\d", text, maxsplit=1)[0] for text in texts}
-            return (_escape(prefixes.pop()) if len(prefixes) == 1 else "[a-z]+[-_]?") + r"\d+"
-        case "slug" if words and all(re.search("[-_]", text) for text in texts):
-            return rf"(?:[^/_-]*[_-]){{{words},}}[^/]+" if words > 1 else "[^/]*[_-][^/]+"
+            prefix = _escape(prefixes.pop()) if len(prefixes) == 1 else "[a-z]+[-_]?"
+            return rf"{prefix}\d+"
+        case "slug" if min_words and all(re.search("[-_]", text) for text in texts):
+            if min_words == 1:
+                return "[^/]*[_-][^/]+"
+            return rf"(?:[^/_-]*[_-]){{{min_words},}}[^/]+"
     return "[^/]+"
 
 
-def _separator(texts: Sequence[str], *, first: bool) -> str:
-    found = {re.findall("[-_]", text)[0 if first else -1] for text in texts}
-    return found.pop() if len(found) == 1 else "[-_]"
+def _separator(texts: Sequence[str], position: int) -> str:
+    """The separator at a position of all texts, or both where they differ."""
+    separators = {re.findall("[-_]", text)[position] for text in texts}
+    return separators.pop() if len(separators) == 1 else "[-_]"
 
 
 def _escape(text: str) -> str:
-    """Only what has to be: a hyphen may stand as it is."""
+    """Escape special characters only: a hyphen needs no escape."""
     return SPECIAL.sub(r"\\\1", text)

@@ -1,8 +1,9 @@
-"""Findings and samples → a proposal and its file; a file and new findings → what is different."""
+"""From a probe to a site file, and from a site file and a new probe to differences."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from pipeline.config import site as sites
 from pipeline.core.models import CleanResult, Link, Metadata, Outcome, Reason, Recipe, UrlKind
 from pipeline.onboarding.check_site import Severity, compare_with_probe
-from pipeline.onboarding.proposal import CleanedSample, propose_site
+from pipeline.onboarding.proposal import CleanedSample, ExplainedValue, Proposal
+from pipeline.onboarding.proposal_builder import propose_site
 from pipeline.onboarding.rejections import (
     REASON_ADVICE,
     is_built_by_scripts,
@@ -32,61 +34,92 @@ NOW = datetime(2026, 11, 3, tzinfo=UTC)
 STORIES = tuple(f"/city/2026/11/02/story-number-{n}/" for n in range(12))
 
 
-def place(
-    path: str, kind: UrlKind, way: DiscoveryMethod, links: tuple[str, ...] = (), **more: object
+def absolute(path: str) -> str:
+    return path if "://" in path else HOME + path
+
+
+def probed_source(
+    path: str,
+    kind: UrlKind,
+    discovered_by: DiscoveryMethod,
+    links: Sequence[str] = (),
+    **more: object,
 ) -> ProbedSource:
-    seen = tuple(
-        RememberedLink(
-            url=link if "://" in link else HOME + link, title=f"A headline of some length {link}"
-        )
-        for link in links
-    )
+    remembered = []
+    for link in links:
+        title = f"A headline of some length {link}"
+        remembered.append(RememberedLink(url=absolute(link), title=title))
     values = {
+        "url": absolute(path),
+        "kind": kind,
+        "discovered_by": discovered_by,
+        "links": tuple(remembered),
         "outcome": Outcome.FETCHED,
-        "total": len(seen),
+        "link_count": len(remembered),
         "newest": NOW if kind is UrlKind.FEED else None,
-    } | more
-    return ProbedSource.model_validate(
-        {"url": path if "://" in path else HOME + path, "kind": kind, "way": way, "links": seen}
-        | values
-    )
+    }
+    return ProbedSource.model_validate(values | more)
 
 
-def judged(
-    path: str, *, story: bool = True, language: str = "en", reason: Reason = Reason.LISTING
+def feed(path: str, discovered_by: DiscoveryMethod, links: Sequence[str]) -> ProbedSource:
+    return probed_source(path, UrlKind.FEED, discovered_by, links)
+
+
+def cleaned_sample(
+    path: str,
+    *,
+    is_story: bool = True,
+    language: str = "en",
+    reason: Reason = Reason.LISTING,
 ) -> CleanedSample:
-    made = CleanResult(
-        Recipe("a", "b"), "", (), Metadata(title=path, published_at=NOW, language=language), "text",
-        Outcome.ARCHIVED if story else Outcome.NOT_ARTICLE, Reason.NONE if story else reason,
-    )  # fmt: skip
-    url = path if "://" in path else HOME + path
-    return CleanedSample(
-        SamplePage(url=url, found_on=UrlKind.FEED, outcome=Outcome.FETCHED, landed=url), made
+    result = CleanResult(
+        recipe=Recipe("a", "b"),
+        profile_digest="",
+        removed=(),
+        metadata=Metadata(title=path, published_at=NOW, language=language),
+        text="text",
+        outcome=Outcome.ARCHIVED if is_story else Outcome.NOT_ARTICLE,
+        reason=Reason.NONE if is_story else reason,
     )
+    url = absolute(path)
+    page = SamplePage(url=url, found_on=UrlKind.FEED, outcome=Outcome.FETCHED, final_url=url)
+    return CleanedSample(page, result)
 
 
-def findings(*places: ProbedSource, **front: object) -> ProbeResult:
-    values = {
-        "url": HOME + "/",
-        "outcome": Outcome.FETCHED,
-        "title": "Courier",
-        "language": "en",
-    } | front
-    return ProbeResult(front=FrontPage.model_validate(values), places=places, requests=20)
+def rejected_samples(
+    paths: Sequence[str], reason: Reason = Reason.LISTING
+) -> tuple[CleanedSample, ...]:
+    return tuple(cleaned_sample(path, is_story=False, reason=reason) for path in paths)
 
 
-FEED = place("/feed.xml", UrlKind.FEED, DiscoveryMethod.DECLARED, STORIES)
-FRONT = place("/", UrlKind.SECTION, DiscoveryMethod.FRONT, (*STORIES[:5], "/city/", "/about/"))
-SAMPLES = tuple(judged(path) for path in STORIES[:10])
+def probe_result(*sources: ProbedSource, **front: object) -> ProbeResult:
+    values = {"url": HOME + "/", "outcome": Outcome.FETCHED, "title": "Courier", "language": "en"}
+    front_page = FrontPage.model_validate(values | front)
+    return ProbeResult(front=front_page, sources=sources, requests=20)
 
 
-def test_the_file_loads_to_the_site_that_was_proposed() -> None:
-    found = findings(FEED, FRONT, generator='Word"Press\n# not a comment')
-    proposal = propose_site(found, SAMPLES)
+FEED = feed("/feed.xml", DiscoveryMethod.DECLARED, STORIES)
+FRONT = probed_source(
+    "/", UrlKind.SECTION, DiscoveryMethod.FRONT, (*STORIES[:5], "/city/", "/about/")
+)
+SAMPLES = tuple(cleaned_sample(path) for path in STORIES[:10])
+
+
+def propose(probe: ProbeResult, samples: Sequence[CleanedSample] = SAMPLES) -> Proposal:
+    proposal = propose_site(probe, samples)
     assert proposal is not None
-    text = site_file_text(
-        proposal, found, SAMPLES, SiteFileOptions(2.0, allow_private=True, probed_on="2026-11-03")
-    )
+    return proposal
+
+
+def values(explained: Sequence[ExplainedValue]) -> list[str]:
+    return [item.value for item in explained]
+
+
+def test_file_loads_to_the_proposed_site() -> None:
+    probe = probe_result(FEED, FRONT, generator='Word"Press\n# not a comment')
+    proposal = propose(probe)
+    options = SiteFileOptions(2.0, allow_private=True, probed_on="2026-11-03")
+    text = site_file_text(proposal, probe, SAMPLES, options)
     site = sites.parse_site("courier", text, "the file")
     assert site == proposal.site("courier", politeness=site.politeness, safety=site.safety)
     assert (site.politeness.delay, site.safety.allow_private) == (2.0, True)
@@ -94,142 +127,146 @@ def test_the_file_loads_to_the_site_that_was_proposed() -> None:
     assert (site.feeds, site.sections) == ((HOME + "/feed.xml",), (HOME + "/",))
 
 
-def test_names_that_would_break_a_toml_file_do_not() -> None:
-    found = findings(FEED, title='x"]\\ \' = """ \u007f é \u2028', language="en")
-    proposal = propose_site(found, SAMPLES)
-    assert proposal is not None
-    assert (
-        tomllib.loads(site_file_text(proposal, found, SAMPLES, SiteFileOptions()))["name"]
-        == proposal.name
-    )
+def test_file_is_valid_toml_for_any_name() -> None:
+    probe = probe_result(FEED, title='x"]\\ \' = """ \u007f é \u2028', language="en")
+    proposal = propose(probe)
+    text = site_file_text(proposal, probe, SAMPLES, SiteFileOptions())
+    assert tomllib.loads(text)["name"] == proposal.name
 
 
-def test_a_feed_that_shows_nothing_of_its_own_is_left_out_and_one_of_a_sister_host_brings_its_host() -> (
-    None
-):
+def test_feed_without_links_of_its_own_is_left_out() -> None:
+    redundant = feed("/rss", DiscoveryMethod.LINKED, STORIES[:4])
+    assert values(propose(probe_result(FEED, redundant)).feeds) == [HOME + "/feed.xml"]
+
+
+def test_feed_of_a_sister_host_adds_its_host() -> None:
     sister = tuple(f"https://sport.example.org/2026/11/02/match-{n}-is-over/" for n in range(6))
-    all_samples = (*SAMPLES, *(judged(url) for url in sister[:3]))
-    same, other = (
-        place("/rss", UrlKind.FEED, DiscoveryMethod.LINKED, STORIES[:4]),
-        place("/sport.xml", UrlKind.FEED, DiscoveryMethod.LINKED, sister),
-    )
-    proposal = propose_site(findings(FEED, same, other), all_samples)
-    assert proposal is not None
-    assert [each.value for each in proposal.hosts] == ["sport.example.org"]
-    assert [each.value for each in proposal.feeds] == [HOME + "/feed.xml", HOME + "/sport.xml"]
+    samples = (*SAMPLES, *(cleaned_sample(url) for url in sister[:3]))
+    sport = feed("/sport.xml", DiscoveryMethod.LINKED, sister)
+    proposal = propose(probe_result(FEED, sport), samples)
+    assert values(proposal.hosts) == ["sport.example.org"]
+    assert values(proposal.feeds) == [HOME + "/feed.xml", HOME + "/sport.xml"]
 
 
-def test_the_whole_past_is_left_out_and_a_news_sitemap_of_it_taken() -> None:
+def test_index_of_the_whole_past_is_left_out_and_its_news_sitemap_selected() -> None:
     children = tuple(f"{HOME}/sitemap-{n}.xml" for n in range(120))
-    index = place("/sitemap.xml", UrlKind.SITEMAP, DiscoveryMethod.ROBOTS, children=children)
-    news = place("/sitemap-news.xml", UrlKind.SITEMAP, DiscoveryMethod.INDEX, STORIES, is_news=True)
-    proposal = propose_site(findings(FEED, index, news), SAMPLES)
-    assert proposal is not None
-    assert [each.value for each in proposal.sitemaps] == [HOME + "/sitemap-news.xml"]
-    assert [each.value for each in proposal.omitted_sitemaps] == [HOME + "/sitemap.xml"]
-    alone = propose_site(
-        findings(place("/all.xml", UrlKind.SITEMAP, DiscoveryMethod.ROBOTS, STORIES, total=40_000)),
-        SAMPLES,
+    index = probed_source(
+        "/sitemap.xml", UrlKind.SITEMAP, DiscoveryMethod.ROBOTS, children=children
     )
-    assert alone is not None
-    assert [each.value for each in alone.sitemaps] == [HOME + "/all.xml"], "it is all that there is"
+    news = probed_source(
+        "/sitemap-news.xml", UrlKind.SITEMAP, DiscoveryMethod.INDEX, STORIES, is_news=True
+    )
+    proposal = propose(probe_result(FEED, index, news))
+    assert values(proposal.sitemaps) == [HOME + "/sitemap-news.xml"]
+    assert values(proposal.omitted_sitemaps) == [HOME + "/sitemap.xml"]
 
 
-def test_a_kind_of_page_that_is_never_a_story_is_denied() -> None:
+def test_sitemap_of_the_whole_past_is_selected_where_there_is_nothing_else() -> None:
+    sitemap = probed_source(
+        "/all.xml", UrlKind.SITEMAP, DiscoveryMethod.ROBOTS, STORIES, link_count=40_000
+    )
+    assert values(propose(probe_result(sitemap)).sitemaps) == [HOME + "/all.xml"]
+
+
+def test_kind_of_page_that_is_never_a_story_is_denied() -> None:
     videos = tuple(f"/video/2026/11/02/clip-number-{n}/" for n in range(4))
-    feed = place(
-        "/feed.xml",
-        UrlKind.FEED,
-        DiscoveryMethod.DECLARED,
-        (*STORIES, *videos, "/sport/2026/11/01/a-match/"),
-    )
-    mixed = (
-        *SAMPLES,
-        judged("/sport/2026/11/01/a-match/"),
-        *(judged(path, story=False) for path in videos[:2]),
-    )
-    proposal = propose_site(findings(feed), mixed)
-    assert proposal is not None
-    site = proposal.site("courier")
+    match = "/sport/2026/11/01/a-match/"
+    mixed_feed = feed("/feed.xml", DiscoveryMethod.DECLARED, (*STORIES, *videos, match))
+    samples = (*SAMPLES, cleaned_sample(match), *rejected_samples(videos[:2]))
+    site = propose(probe_result(mixed_feed), samples).site("courier")
     assert not site.decide(Link(HOME + STORIES[0]), UrlKind.FEED).reason
     assert site.decide(Link(HOME + videos[0]), UrlKind.FEED).reason is Reason.DENIED
 
 
-def test_without_a_story_there_is_no_proposal_and_a_sentence_says_why() -> None:
-    none = tuple(judged(path, story=False) for path in STORIES[:3])
-    assert propose_site(findings(FEED), none) is None
-    assert "no news site" in rejection_message(findings(FEED), none)
-    sample = SamplePage(
+def test_without_a_story_there_is_no_proposal_and_a_message_says_why() -> None:
+    probe, samples = probe_result(FEED), rejected_samples(STORIES[:3])
+    assert propose_site(probe, samples) is None
+    assert "does not look like a news site" in rejection_message(probe, samples)
+    stubs = rejected_samples(STORIES[:3], Reason.PAYWALL_STUB)
+    assert "paywall" in rejection_message(probe, stubs)
+    no_samples = rejection_message(probe_result(FRONT), ())
+    assert "give the address of its feed" in no_samples
+
+
+def test_rejection_says_why_no_sample_could_be_fetched() -> None:
+    probe = probe_result(FEED)
+    page = SamplePage(
         url=HOME + STORIES[0], found_on=UrlKind.FEED, outcome=Outcome.REFUSED, reason=Reason.ROBOTS
     )
-    assert "robots.txt closes its stories" in rejection_message(
-        findings(FEED), (CleanedSample(sample),)
-    )
-    assert "try later" in rejection_message(
-        findings(FEED), (CleanedSample(sample.model_copy(update={"reason": Reason.TIMEOUT})),)
-    )
-    assert "give the address of its feed" in rejection_message(findings(FRONT), ())
-    built = tuple(judged(path, story=False, reason=Reason.SCRIPT_SHELL) for path in STORIES[:3])
-    assert "will then say render = true" in rejection_message(findings(FEED), built)
-    assert "a browser got no text out of them either" in rejection_message(
-        findings(FEED), built, rendered=True
-    )
-    assert is_built_by_scripts(findings(FEED), built)
-    assert not is_built_by_scripts(findings(FEED), (*built, *SAMPLES))
-    stubs = tuple(judged(path, story=False, reason=Reason.PAYWALL_STUB) for path in STORIES[:3])
-    assert "paywall" in rejection_message(findings(FEED), stubs)
-    shell = findings(
-        place("/", UrlKind.SECTION, DiscoveryMethod.FRONT), words=5, anchors=0, scripts=7
-    )
-    assert "will then say render = true" in rejection_message(shell, ())
-    assert "render" not in rejection_message(shell, (), rendered=True)
-    assert is_built_by_scripts(shell, ())
+    message = rejection_message(probe, (CleanedSample(page),))
+    assert "robots.txt does not allow its stories" in message
+    late_page = page.model_copy(update={"reason": Reason.TIMEOUT})
+    assert "try later" in rejection_message(probe, (CleanedSample(late_page),))
+
+
+def test_rejection_of_pages_that_scripts_build_advises_a_browser_once() -> None:
+    probe = probe_result(FEED)
+    shells = rejected_samples(STORIES[:3], Reason.SCRIPT_SHELL)
+    assert is_built_by_scripts(probe, shells)
+    assert not is_built_by_scripts(probe, (*shells, *SAMPLES))
+    assert "will then say render = true" in rejection_message(probe, shells)
+    rendered = rejection_message(probe, shells, rendered=True)
+    assert "a browser got no text out of them either" in rendered
+
+
+def test_rejection_of_a_front_page_that_scripts_build_advises_a_browser_once() -> None:
+    front = probed_source("/", UrlKind.SECTION, DiscoveryMethod.FRONT)
+    probe = probe_result(front, words=5, anchors=0, scripts=7)
+    assert is_built_by_scripts(probe, ())
+    assert "will then say render = true" in rejection_message(probe, ())
+    assert "render" not in rejection_message(probe, (), rendered=True)
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason])
-def test_every_way_not_to_reach_a_site_has_its_sentence(reason: Reason) -> None:
-    said = unreachable_message(
-        FrontPage(url=HOME, outcome=Outcome.FAILED, reason=reason, detail="said so")
-    )
-    assert said
-    assert "\n" not in said
-    assert said != "said so"
-    assert reason not in REASON_ADVICE or said == REASON_ADVICE[reason]
+def test_every_reason_for_an_unreachable_site_has_a_message(reason: Reason) -> None:
+    front = FrontPage(url=HOME, outcome=Outcome.FAILED, reason=reason, detail="the detail")
+    message = unreachable_message(front)
+    assert message
+    assert "\n" not in message
+    assert message != "the detail"
+    assert reason not in REASON_ADVICE or message == REASON_ADVICE[reason]
 
 
-def test_a_site_that_turns_programs_away_and_one_with_an_error_are_told_apart() -> None:
+def test_message_distinguishes_a_refusal_from_a_server_error() -> None:
     def front(status: int) -> FrontPage:
         return FrontPage(url=HOME, outcome=Outcome.FAILED, reason=Reason.HTTP_STATUS, status=status)
 
-    assert "turns programs away" in unreachable_message(front(403))
-    assert "an error of its own" in unreachable_message(front(500))
+    assert "refuses programs" in unreachable_message(front(403))
+    assert "an error of the server" in unreachable_message(front(500))
 
 
-# check
+# Checks of a known site
 
-KNOWN = sites.parse_site(
-    "courier", f'name = "C"\nurl = "{HOME}/"\nlanguage = "en"\nfeeds = ["{HOME}/feed.xml"]\nsections = ["{HOME}/city/"]\n'
-    "allow = ['/city/\\d{4}/']\n", "x",
-)  # fmt: skip
-MINE = place("/feed.xml", UrlKind.FEED, DiscoveryMethod.GIVEN, STORIES)
-CITY = place("/city/", UrlKind.SECTION, DiscoveryMethod.GIVEN, STORIES[:6])
+KNOWN_SITE = sites.parse_site(
+    "courier",
+    f"""
+    name = "C"
+    url = "{HOME}/"
+    language = "en"
+    feeds = ["{HOME}/feed.xml"]
+    sections = ["{HOME}/city/"]
+    allow = ['/city/\\d{{4}}/']
+    """,
+    "x",
+)
+KNOWN_FEED = feed("/feed.xml", DiscoveryMethod.GIVEN, STORIES)
+CITY = probed_source("/city/", UrlKind.SECTION, DiscoveryMethod.GIVEN, STORIES[:6])
 
 
-def notices(
-    *places: ProbedSource, samples: tuple[CleanedSample, ...] = SAMPLES, **front: object
+def differences(
+    *sources: ProbedSource, samples: Sequence[CleanedSample] = SAMPLES, **front: object
 ) -> list[tuple[str, str]]:
-    return [
-        (each.severity, each.key)
-        for each in compare_with_probe(KNOWN, findings(*places, **front), samples, NOW)
-    ]
+    probe = probe_result(*sources, **front)
+    found = compare_with_probe(KNOWN_SITE, probe, samples, NOW)
+    return [(difference.severity, difference.key) for difference in found]
 
 
-def test_a_site_that_is_as_its_file_says_has_no_notice() -> None:
-    assert notices(MINE, CITY) == []
+def test_site_that_is_as_its_file_says_has_no_difference() -> None:
+    assert differences(KNOWN_FEED, CITY) == []
 
 
-def test_what_no_longer_answers_or_shows_no_stories_is_broken() -> None:
-    gone = place(
+def test_source_that_does_not_answer_or_lists_no_stories_is_broken() -> None:
+    gone = probed_source(
         "/feed.xml",
         UrlKind.FEED,
         DiscoveryMethod.GIVEN,
@@ -237,55 +274,52 @@ def test_what_no_longer_answers_or_shows_no_stories_is_broken() -> None:
         reason=Reason.NOT_FOUND,
         status=404,
     )
-    assert notices(gone, CITY) == [(Severity.BROKEN, "feeds")]
-    assert notices(MINE, place("/city/", UrlKind.SECTION, DiscoveryMethod.GIVEN)) == [
-        (Severity.BROKEN, "sections")
-    ]
-    assert notices(MINE, place("/city/", UrlKind.SECTION, DiscoveryMethod.GIVEN, ("/x", "/y"))) == [
-        (Severity.BROKEN, "sections")
-    ]
-    assert (Severity.BROKEN, "cleaning") in notices(
-        MINE, CITY, samples=tuple(judged(each, story=False) for each in STORIES[:4])
-    )
-    shells = tuple(judged(each, story=False, reason=Reason.SCRIPT_SHELL) for each in STORIES[:4])
-    assert (Severity.BROKEN, "render") in notices(MINE, CITY, samples=shells)
-    assert (Severity.BROKEN, "url") in notices(
-        MINE, CITY, outcome=Outcome.FAILED, reason=Reason.DNS
-    )
+    assert differences(gone, CITY) == [(Severity.BROKEN, "feeds")]
+    empty = probed_source("/city/", UrlKind.SECTION, DiscoveryMethod.GIVEN)
+    assert differences(KNOWN_FEED, empty) == [(Severity.BROKEN, "sections")]
+    other = probed_source("/city/", UrlKind.SECTION, DiscoveryMethod.GIVEN, ("/x", "/y"))
+    assert differences(KNOWN_FEED, other) == [(Severity.BROKEN, "sections")]
 
 
-def test_what_has_changed_says_how() -> None:
-    new_paths = tuple(f"/stories/{n}-about-it.html" for n in range(1000, 1012))
-    moved = place("/feed.xml", UrlKind.FEED, DiscoveryMethod.GIVEN, (*STORIES[:2], *new_paths))
-    found = compare_with_probe(
-        KNOWN, findings(moved, CITY), tuple(judged(each) for each in new_paths[:6]), NOW
-    )
-    (allow,) = [each for each in found if each.key == "allow"]
+def test_site_whose_samples_have_no_text_is_broken() -> None:
+    listings = rejected_samples(STORIES[:4])
+    assert (Severity.BROKEN, "cleaning") in differences(KNOWN_FEED, CITY, samples=listings)
+    shells = rejected_samples(STORIES[:4], Reason.SCRIPT_SHELL)
+    assert (Severity.BROKEN, "render") in differences(KNOWN_FEED, CITY, samples=shells)
+
+
+def test_unreachable_front_page_is_broken() -> None:
+    found = differences(KNOWN_FEED, CITY, outcome=Outcome.FAILED, reason=Reason.DNS)
+    assert (Severity.BROKEN, "url") in found
+
+
+def test_new_story_urls_are_a_change_with_patterns_that_allow_them() -> None:
+    paths = tuple(f"/stories/{n}-about-it.html" for n in range(1000, 1012))
+    moved = feed("/feed.xml", DiscoveryMethod.GIVEN, (*STORIES[:2], *paths))
+    samples = tuple(cleaned_sample(path) for path in paths[:6])
+    found = compare_with_probe(KNOWN_SITE, probe_result(moved, CITY), samples, NOW)
+    (allow,) = [difference for difference in found if difference.key == "allow"]
     assert r"'/stories/\d+-[^/]+\.html$'" in allow.sentence
-    assert ("changed", "feeds") in [(each.severity, each.key) for each in found]
-    silent = place(
-        "/feed.xml", UrlKind.FEED, DiscoveryMethod.GIVEN, STORIES, newest=NOW - timedelta(days=90)
-    )
-    assert notices(silent, CITY) == [(Severity.CHANGED, "feeds")]
-    assert notices(MINE, CITY, samples=tuple(judged(each, language="ru") for each in STORIES)) == [
-        (Severity.CHANGED, "language")
-    ]
-    assert notices(MINE, CITY, url="https://courier.example/") == [(Severity.CHANGED, "url")]
+    assert (Severity.CHANGED, "feeds") in [(item.severity, item.key) for item in found]
 
 
-def test_a_place_that_was_not_asked_is_not_called_broken() -> None:
-    assert notices(MINE) == [(Severity.CHANGED, "sections")]
+def test_stale_feed_other_language_and_moved_front_page_are_changes() -> None:
+    old = NOW - timedelta(days=90)
+    stale = probed_source("/feed.xml", UrlKind.FEED, DiscoveryMethod.GIVEN, STORIES, newest=old)
+    assert differences(stale, CITY) == [(Severity.CHANGED, "feeds")]
+    russian = tuple(cleaned_sample(path, language="ru") for path in STORIES)
+    assert differences(KNOWN_FEED, CITY, samples=russian) == [(Severity.CHANGED, "language")]
+    moved = differences(KNOWN_FEED, CITY, url="https://courier.example/")
+    assert moved == [(Severity.CHANGED, "url")]
 
 
-def test_a_feed_that_shows_more_is_new() -> None:
-    more = place(
-        "/more.xml",
-        UrlKind.FEED,
-        DiscoveryMethod.DECLARED,
-        (*STORIES, "/city/2026/11/02/one-more/"),
-    )
-    assert notices(MINE, CITY, more) == [(Severity.NEW, "feeds")]
-    assert (
-        notices(MINE, CITY, place("/same.xml", UrlKind.FEED, DiscoveryMethod.DECLARED, STORIES))
-        == []
-    )
+def test_source_that_was_not_fetched_is_not_called_broken() -> None:
+    assert differences(KNOWN_FEED) == [(Severity.CHANGED, "sections")]
+
+
+def test_feed_with_further_stories_is_new() -> None:
+    further = (*STORIES, "/city/2026/11/02/one-more/")
+    more = feed("/more.xml", DiscoveryMethod.DECLARED, further)
+    assert differences(KNOWN_FEED, CITY, more) == [(Severity.NEW, "feeds")]
+    same = feed("/same.xml", DiscoveryMethod.DECLARED, STORIES)
+    assert differences(KNOWN_FEED, CITY, same) == []
