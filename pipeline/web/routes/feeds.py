@@ -7,19 +7,27 @@ except the paragraphs.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from pipeline.formats.atom import (
+    FEED_END,
+    AtomFeed,
+    AtomLink,
+    article_entry,
+    changed_at,
+    feed_start,
+    format_time,
+    language_tag,
+)
 from pipeline.store import read
 from pipeline.web.dependencies import Context, WebContext, etag_response, query_string
-from pipeline.web.filters import FORBIDDEN_CHARACTERS, LANGUAGE_TAG, safe_url
+from pipeline.web.filters import safe_url
 from pipeline.web.routes.search import SearchText
 
 router = APIRouter()
@@ -27,7 +35,6 @@ ATOM: Final = "application/atom+xml; charset=utf-8"
 JSON_FEED: Final = "application/feed+json; charset=utf-8"
 # Atom needs a date of the feed. This one never changes, so an empty feed keeps its ETag.
 EMPTY_FEED_DATE: Final = datetime(1970, 1, 1, tzinfo=UTC)
-RETURN: Final = re.compile("\r")  # an XML reader would turn it into a new line
 EntryLimit = Annotated[int, Query(ge=1, le=200)]
 
 
@@ -43,7 +50,7 @@ class SearchFeed:
     @property
     def updated_at(self) -> datetime:
         """When an article of the feed last changed."""
-        return max(map(_updated_at, self.articles), default=EMPTY_FEED_DATE)
+        return max(map(changed_at, self.articles), default=EMPTY_FEED_DATE)
 
 
 @router.get("/feed.atom")
@@ -56,7 +63,7 @@ def atom(
 ) -> Response:
     """Return the newest articles that match a query as Atom."""
     feed = _search_feed(request, context, q, unique, limit)
-    text = "\n".join(_atom(feed))
+    text = "".join(_atom(feed))
     return etag_response(request, text.encode("utf8", "replace"), ATOM)
 
 
@@ -102,44 +109,25 @@ def _base_url(request: Request) -> str:
 
 
 def _atom(feed: SearchFeed) -> Iterator[str]:
-    feed_url = _xml(f"{feed.base_url}/feed.atom?{feed.query}")
-    search_url = _xml(f"{feed.base_url}/search?{feed.query}")
-    yield '<?xml version="1.0" encoding="utf-8"?>'
-    yield '<feed xmlns="http://www.w3.org/2005/Atom">'
-    yield f"<title>{_xml(feed.title)}</title>"
-    yield f"<id>{feed_url}</id>"
-    yield f"<updated>{_timestamp(feed.updated_at)}</updated>"
-    yield f'<link rel="self" type="application/atom+xml" href="{feed_url}"/>'
-    yield f'<link rel="alternate" type="text/html" href="{search_url}"/>'
-    yield "<generator>Nightdesk</generator>"
+    feed_url = f"{feed.base_url}/feed.atom?{feed.query}"
+    search_url = f"{feed.base_url}/search?{feed.query}"
+    links = (
+        AtomLink("self", feed_url, "application/atom+xml"),
+        AtomLink("alternate", search_url),
+    )
+    yield feed_start(AtomFeed(feed_url, feed.title, feed.updated_at, links))
     for article in feed.articles:
-        yield from _atom_entry(feed.base_url, article)
-    yield "</feed>\n"
-
-
-def _atom_entry(base_url: str, article: read.ArticleView) -> Iterator[str]:
-    language = _language(article)
-    yield f'<entry xml:lang="{language}">' if language else "<entry>"
-    yield f"<title>{_xml(article.title or article.url)}</title>"
-    yield f"<id>{_xml(article.url)}</id>"
-    yield f'<link rel="alternate" type="text/html" href="{base_url}/articles/{article.id}"/>'
-    if safe_url(article.url):
-        yield f'<link rel="via" type="text/html" href="{_xml(article.url)}"/>'
-    yield f"<updated>{_timestamp(_updated_at(article))}</updated>"
-    if article.published_at:
-        yield f"<published>{_timestamp(article.published_at)}</published>"
-    for name in article.authors or (article.site,):
-        yield f"<author><name>{_xml(name)}</name></author>"
-    for tag in article.tags:
-        yield f'<category term="{_xml(tag)}"/>'
-    yield f'<content type="html">{_xml(_paragraphs(article.text))}</content>'
-    yield "</entry>"
+        entry_links = [AtomLink("alternate", f"{feed.base_url}/articles/{article.id}")]
+        if safe_url(article.url):
+            entry_links.append(AtomLink("via", article.url))
+        yield article_entry(article, entry_links)
+    yield FEED_END
 
 
 def _json_item(base_url: str, article: read.ArticleView) -> dict[str, Any]:
     published_at = ""
     if article.published_at:
-        published_at = _timestamp(article.published_at)
+        published_at = format_time(article.published_at)
     item = {
         "id": article.url,
         "url": f"{base_url}/articles/{article.id}",
@@ -147,36 +135,9 @@ def _json_item(base_url: str, article: read.ArticleView) -> dict[str, Any]:
         "title": article.title,
         "content_text": article.text,
         "date_published": published_at,
-        "date_modified": _timestamp(_updated_at(article)),
+        "date_modified": format_time(changed_at(article)),
         "authors": [{"name": name} for name in article.authors],
         "tags": list(article.tags),
-        "language": _language(article),
+        "language": language_tag(article.language),
     }
     return {name: value for name, value in item.items() if value or name == "content_text"}
-
-
-def _language(article: read.ArticleView) -> str:
-    if LANGUAGE_TAG.fullmatch(article.language):
-        return article.language
-    return ""
-
-
-def _updated_at(article: read.ArticleView) -> datetime:
-    """Return when the page says that it changed, else when it was published or first seen."""
-    return article.modified_at or article.published_at or article.first_seen_at
-
-
-def _timestamp(at: datetime) -> str:
-    return at.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
-
-
-def _paragraphs(text: str) -> str:
-    html = ""
-    for line in text.split("\n"):
-        if line.strip():
-            html += f"<p>{escape(line)}</p>\n"
-    return html
-
-
-def _xml(text: str) -> str:
-    return RETURN.sub("&#13;", escape(FORBIDDEN_CHARACTERS.sub("\ufffd", text)))
