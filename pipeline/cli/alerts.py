@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pipeline.cli.console import print_error
 from pipeline.cli.context import AppContext
 from pipeline.jobs import notify
-from pipeline.store.db.engine import Database
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
 
 
 def send_alerts(app: AppContext, database: Database) -> bool:

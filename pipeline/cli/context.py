@@ -118,11 +118,11 @@ class AppContext:
         Raises:
             ConfigError: Nothing knows the name; the message suggests the nearest one.
         """
-        from pipeline.store.read import runs
+        from pipeline.store import read
 
         if name is None:
             return None
-        archived = runs.site_ids(store)
+        archived = read.site_ids(store)
         if name not in archived:
             self._load_site(self.settings.sites_folder, name, archived)
         return name

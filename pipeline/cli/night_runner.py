@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import typer
 
@@ -20,8 +20,11 @@ from pipeline.jobs.clean import DEFAULT_CLEAN, CleanRequest
 from pipeline.jobs.night_report import evaluate_nights
 from pipeline.jobs.nightly import clean_sites, run_nightly
 from pipeline.jobs.results import SiteResult, worst_exit_code
-from pipeline.store.db.engine import Database, retry_while_unavailable
-from pipeline.store.monitoring import issues
+from pipeline.store import read
+from pipeline.store.db.engine import retry_while_unavailable
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
 
 INTERRUPTED: Final = "what was done is kept, and the same command goes on from here"
 
@@ -91,7 +94,7 @@ def report_issues(
     retry_while_unavailable(lambda: evaluate_nights(database, sites))
     if not quiet:
         ids = [site.id for site in sites]
-        open_issues = retry_while_unavailable(lambda: issues.open_issues(database, ids))
+        open_issues = retry_while_unavailable(lambda: read.open_issues(database, ids))
         for issue in sorted(open_issues, key=lambda issue: not issue.is_serious):
             print_line(f"! {issue.site}: {issue_sentence(issue)}")
         if open_issues and console.is_terminal:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -20,9 +20,11 @@ from pipeline.cli.progress import stage_progress
 from pipeline.core.errors import AlreadyRunning, ConfigError
 from pipeline.core.formatting import format_size, pluralize
 from pipeline.formats.atomic_files import atomic_file, translate_disk_errors
+from pipeline.store import maintenance
 from pipeline.store.db import locks
-from pipeline.store.db.engine import Database
-from pipeline.store.maintenance import backup as backups
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
 
 EXAMPLES: Final = (
     "nightdesk backup /media/backups --keep 7",
@@ -116,10 +118,10 @@ def _backup_lock(database: Database) -> Iterator[None]:
 def _write(database: Database, folder: Path, path: Path, *, quiet: bool) -> None:
     with translate_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    backups.require_room(database, folder)
+    maintenance.require_room(database, folder)
     with stage_progress(quiet=quiet) as progress, atomic_file(path) as part:
-        backups.write_backup(database, part, partial(progress, "backup"))
-    backups.sync_folder(folder)
+        maintenance.write_backup(database, part, partial(progress, "backup"))
+    maintenance.sync_folder(folder)
 
 
 def _remove_old(folder: Path, name: _BackupName, keep: int | None, newest: Path) -> list[Path]:

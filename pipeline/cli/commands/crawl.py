@@ -92,7 +92,10 @@ def _enqueue(
     app: AppContext, sites: Sequence[Site], since: datetime | None, *, as_json: bool
 ) -> None:
     database = app.open_cluster_archive()
-    from pipeline.cluster.dispatch import enqueue_crawls
+    from pipeline.cluster.dispatch import enqueue_backfills, enqueue_crawls
 
-    enqueued = enqueue_crawls(database, sites, since)
+    if since is not None:
+        enqueued = enqueue_backfills(database, sites, since)
+    else:
+        enqueued = enqueue_crawls(database, sites)
     print_enqueued(enqueued, "crawl", "the rest is in the queue already", as_json=as_json)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import typer
@@ -33,10 +33,12 @@ from pipeline.core.formatting import pluralize
 from pipeline.core.models import Outcome
 from pipeline.jobs.nightly import run_nightly
 from pipeline.jobs.results import SiteResult, worst_exit_code
+from pipeline.store import read
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
-from pipeline.store.read import pages, runs
-from pipeline.store.read.pages import Explanation, PageView
+
+if TYPE_CHECKING:
+    from pipeline.store.read import Explanation, PageView
 
 EXAMPLES: Final = ("nightdesk demo",)
 MARKER: Final = "# Made by 'nightdesk demo'; the next demo removes this folder.\n"
@@ -142,9 +144,9 @@ def _run_night(demo: Demo, number: int) -> tuple[SiteResult, ...]:
 def _print_removed_blocks(demo: Demo) -> None:
     """Print the page that lost most blocks: which were removed, and which were kept."""
     explanations = []
-    for article in pages.find_articles(demo.database, "", MAX_ARTICLES):
-        page = pages.find_page(demo.database, str(article.id))
-        explanation = pages.explain_page(demo.database, page) if page is not None else None
+    for article in read.find_articles(demo.database, "", MAX_ARTICLES):
+        page = read.find_page(demo.database, str(article.id))
+        explanation = read.explain_page(demo.database, page) if page is not None else None
         if explanation is not None:
             explanations.append(explanation)
     explanation = max(explanations, key=_count_removed)
@@ -176,7 +178,7 @@ def _print_edits(demo: Demo, results: Sequence[SiteResult]) -> None:
     print_line()
     print_line(Text("What the papers changed between the nights", style="bold"))
     for page in _pages_with_outcome(demo, results, "clean", Outcome.REVISED):
-        before, after = pages.list_revisions(demo.database, page.id)[-2:]
+        before, after = read.list_revisions(demo.database, page.id)[-2:]
         print_line(f"{after.title} ({page.site}, revision {after.number}):")
         for old, new in _changed_passages(before.text, after.text):
             print_line(Text(f"  - {_shorten(old, LINE_WIDTH)}", style="red"))
@@ -207,7 +209,7 @@ def _print_other_outcomes(demo: Demo, results: Sequence[SiteResult]) -> None:
     print_line(Text("What else the ledger knows", style="bold"))
     for run_kind, outcome, sentence in OUTCOMES:
         for page, reason in _pages_with_outcome(demo, results, run_kind, outcome).items():
-            article = pages.get_article(demo.database, page.id)
+            article = read.get_article(demo.database, page.id)
             note = ""
             if article and outcome is Outcome.GONE:
                 note = f"; “{_shorten(article.title, TITLE_WIDTH)}” stays in the archive"
@@ -224,8 +226,8 @@ def _pages_with_outcome(
         run = result.crawl if run_kind == "crawl" else result.clean
         if run is None or not run.run_id:
             continue
-        for entry in runs.run_log(demo.database, run.run_id, outcome):
-            page = pages.find_page(demo.database, entry.url)
+        for entry in read.run_log(demo.database, run.run_id, outcome):
+            page = read.find_page(demo.database, entry.url)
             if page is not None:
                 reasons[page] = entry.reason
     return dict(sorted(reasons.items(), key=lambda item: (item[0].site, item[0].url)))
@@ -240,7 +242,7 @@ def _print_next_commands(demo: Demo) -> None:
     if configured.database_url != demo.settings.database_url:
         # The environment names another archive.
         command += f" --database-url {demo.settings.database_url}"
-    newest = pages.find_articles(demo.database, "", 1)[0]
+    newest = read.find_articles(demo.database, "", 1)[0]
     print_line()
     print_line(Text("The archive stays. Type next:", style="bold"))
     for words, meaning in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from rich.text import Text
@@ -16,10 +16,11 @@ from pipeline.cli.views.page_lookup import PageName, explain_missing_article, re
 from pipeline.core.errors import ConfigError
 from pipeline.core.formatting import format_size, pluralize
 from pipeline.core.models import UrlKind
-from pipeline.store.clean.container_stats import ContainerStats
-from pipeline.store.db.engine import Database
-from pipeline.store.read import pages
-from pipeline.store.read.pages import ExplainedBlock, Explanation, PageView
+from pipeline.store import read
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
+    from pipeline.store.read import ContainerStats, ExplainedBlock, Explanation, PageView
 
 EXAMPLES: Final = (
     "nightdesk explain 1204",
@@ -46,7 +47,7 @@ def explain(context: typer.Context, name: PageName, as_json: AsJson = False) -> 
 
 
 def _load(database: Database, page: PageView) -> Explanation:
-    explanation = pages.explain_page(database, page)
+    explanation = read.explain_page(database, page)
     if explanation is None and page.kind == UrlKind.STORY and page.digest:
         raise ConfigError(
             f"{page.url}: is stored but not cleaned yet; 'nightdesk clean {page.site}' does it"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -17,10 +17,13 @@ from pipeline.core.errors import ConfigError, ExitCode
 from pipeline.core.formatting import pluralize
 from pipeline.formats import export as exports
 from pipeline.formats.export import ExportFormat
+from pipeline.formats.manifest import item_name
 from pipeline.fulltext.query_language import describe
-from pipeline.store.db.engine import Database
-from pipeline.store.read import export_articles
-from pipeline.store.read.export_articles import ExportQuery
+from pipeline.store import read
+from pipeline.store.read import ExportQuery
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
 
 EXAMPLES: Final = (
     "nightdesk export articles.jsonl.gz --since 2026-01-01",
@@ -123,19 +126,19 @@ def _write(
     quiet: bool,
 ) -> Mapping[str, Any]:
     export_format = exports.FORMATS[name]
-    recipe = _recipe(app) if export_format.is_raw else exports.NOTHING
+    recipe = _recipe(app) if export_format.is_payloads else exports.NO_RECIPE
     with progress_bar(
-        export_format.of, lambda: _count(database, wanted, export_format), quiet=quiet
+        export_format.content, lambda: _count(database, wanted, export_format), quiet=quiet
     ) as progress:
-        return exports.export(database, wanted, name, out, progress, recipe)
+        return exports.write_export(database, wanted, name, out, progress, recipe)
 
 
 def _count(database: Database, wanted: ExportQuery, export_format: ExportFormat) -> int | None:
-    if export_format.is_raw:
+    if export_format.is_payloads:
         return None
-    if export_format.of == "visits":
-        return export_articles.expected_fetches(database, wanted)
-    return export_articles.expected_articles(database, wanted)
+    if export_format.content == "fetches":
+        return read.expected_fetches(database, wanted)
+    return read.expected_articles(database, wanted)
 
 
 def _recipe(app: AppContext) -> dict[str, Any]:
@@ -157,10 +160,10 @@ def _print_result(wanted: ExportQuery, out: Path, result: Mapping[str, Any]) -> 
     parsed = wanted.parse()
     for note in parsed.notes:
         print_line(note)
-    ((noun, number),) = result["counts"].items()
+    ((content, number),) = result["counts"].items()
     if wanted.query and not number:
         print_line(f"The query is read as: {describe(parsed)}.")
-    print_line(f"{pluralize(number, noun.removesuffix('s'))} written to {out}.")
+    print_line(f"{pluralize(number, item_name(content))} written to {out}.")
     damaged = result.get("damaged")
     if damaged:
         print_error(

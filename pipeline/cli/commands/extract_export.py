@@ -13,7 +13,7 @@ from pipeline.cli.console import exit_on_interrupt, print_line
 from pipeline.cli.context import get_context
 from pipeline.cli.progress import progress_bar
 from pipeline.core.formatting import pluralize
-from pipeline.formats.readers.parquet_drafts import page_schema
+from pipeline.formats.writers.payload_tables import page_schema
 
 if TYPE_CHECKING:
     from pipeline.offline.job import OfflineJob

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
@@ -25,9 +25,11 @@ from pipeline.config.site import SITE_ID_PATTERN
 from pipeline.core.errors import ConfigError, DiskError, ExitCode
 from pipeline.formats import import_pages
 from pipeline.formats.import_pages import ImportResult
+from pipeline.store import maintenance
 from pipeline.store.db.engine import Database
-from pipeline.store.maintenance import copy_archive
-from pipeline.store.maintenance.copy_archive import TableCopy
+
+if TYPE_CHECKING:
+    from pipeline.store.maintenance import TableCopy
 
 EXAMPLES: Final = (
     "nightdesk import crawl.warc.gz",
@@ -154,7 +156,7 @@ def _copy_archive(app: AppContext, other: str, *, as_json: bool) -> None:
             exit_on_interrupt("what was copied is kept, and the same command goes on from here"),
             progress_bar("rows", quiet=as_json) as progress,
         ):
-            copies = copy_archive.copy_rows(
+            copies = maintenance.copy_rows(
                 source, target, lambda table, rows: progress(rows, table)
             )
     finally:

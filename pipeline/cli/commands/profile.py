@@ -13,7 +13,7 @@ from pipeline.cli.console import Cell, print_json, print_line, print_table
 from pipeline.cli.context import AsJson, get_context
 from pipeline.core.formatting import pluralize
 from pipeline.jobs.site_profile import ContainerReport, FrequentLine, site_profile_report
-from pipeline.store.clean.line_sightings import MAX_PAGES_PER_LINE
+from pipeline.store import read
 
 EXAMPLES: Final = (
     "nightdesk profile gazette",
@@ -79,7 +79,7 @@ def _day(at: datetime | None) -> str:
 
 def _page_count(line: FrequentLine) -> str:
     # A profile counts no further pages of a line.
-    return f"{line.pages}+" if line.pages >= MAX_PAGES_PER_LINE else str(line.pages)
+    return f"{line.pages}+" if line.pages >= read.MAX_PAGES_PER_LINE else str(line.pages)
 
 
 def _rules(line: FrequentLine) -> str:

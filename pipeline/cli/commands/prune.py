@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -25,8 +25,11 @@ from pipeline.config.site import MIN_LEDGER_DAYS, RetentionOptions, Site
 from pipeline.core.errors import AlreadyRunning, ExitCode
 from pipeline.core.formatting import format_size
 from pipeline.jobs import retention
-from pipeline.store.db.engine import Database
-from pipeline.store.maintenance.prune import Prunable, unused_bytes
+from pipeline.store import maintenance
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
+    from pipeline.store.maintenance import Prunable
 
 EXAMPLES: Final = (
     "nightdesk prune --dry-run",
@@ -104,7 +107,13 @@ def _print_result(
 ) -> None:
     if as_json:
         sites = [asdict(site) for site in deleted]
-        print_json({"dry_run": dry_run, "sites": sites, "unused_bytes": unused_bytes(database)})
+        print_json(
+            {
+                "dry_run": dry_run,
+                "sites": sites,
+                "unused_bytes": maintenance.unused_bytes(database),
+            }
+        )
         return
     _print_table(deleted, dry_run=dry_run)
     print_unused_space(database)

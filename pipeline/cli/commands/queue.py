@@ -11,23 +11,23 @@ from pipeline.cli.console import print_json, print_line
 from pipeline.cli.context import AsJson, get_context
 from pipeline.cli.views.queue_status import print_queue
 from pipeline.monitoring.queue_progress import BatchStatus
-from pipeline.store.read.task_queue import QueueStatus, queue_status
+from pipeline.store import read
 
 EXAMPLES: Final = ("nightdesk queue",)
 
 
 def queue(context: typer.Context, as_json: AsJson = False) -> None:
     """Show the tasks in the queue and at work, how long they take, and those that were given up."""
-    status = queue_status(get_context(context).open_archive())
+    status = read.queue_status(get_context(context).open_archive())
     if as_json:
         print_json(_queue_json(status))
-    elif status == QueueStatus():
+    elif status == read.QueueStatus():
         print_line("Nothing is enqueued and no worker is running; see 'nightdesk worker --help'.")
     else:
         print_queue(status)
 
 
-def _queue_json(status: QueueStatus) -> dict[str, Any]:
+def _queue_json(status: read.QueueStatus) -> dict[str, Any]:
     workers = []
     for process, queues in status.workers:
         workers.append({"process": process, "queues": queues.split(", ")})

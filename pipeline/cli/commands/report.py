@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -18,8 +18,10 @@ from pipeline.core.errors import ConfigError, ExitCode
 from pipeline.core.formatting import pluralize
 from pipeline.jobs.night_report import NightReport, build_night_report, evaluate_nights
 from pipeline.monitoring.issues import IssueKind
-from pipeline.store.db.engine import Database
-from pipeline.store.monitoring import issues
+from pipeline.store import maintenance
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
 
 EXAMPLES: Final = (
     "nightdesk report",
@@ -102,7 +104,7 @@ def _accept(database: Database, names: Sequence[str], kind: str) -> None:
             f" 'nightdesk report {site}' shows those that are open"
         )
     only_kind = None if kind == ALL_KINDS else kind
-    number = issues.accept_issues(database, site, only_kind, datetime.now(UTC))
+    number = maintenance.accept_issues(database, site, only_kind, datetime.now(UTC))
     if number:
         print_line(f"{site}: {pluralize(number, 'issue')} accepted.")
     else:

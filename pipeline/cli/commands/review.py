@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,9 +16,11 @@ from pipeline.core.errors import ConfigError
 from pipeline.core.formatting import pluralize
 from pipeline.jobs import review as reviews
 from pipeline.jobs.changes import Change
-from pipeline.store.clean import held_results
+from pipeline.store import read
 from pipeline.store.clean.types import ReviewInput, ReviewOutcome
-from pipeline.store.db.engine import Database
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
 
 EXAMPLES: Final = (
     "nightdesk review --diff",
@@ -69,7 +71,7 @@ def review(
     database = app.open_archive()
     for site in sites or ():
         app.check_site_name(database, site)
-    held = held_results.held_pages(database, sites or ())
+    held = read.held_pages(database, sites or ())
     accepted, rejected = _page_ids(accept), _page_ids(reject)
     all_held = set[int]().union(*held.values())
     _check(all_held, accepted, rejected, all_twice=accept_all and reject_all)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,8 +13,10 @@ from pipeline.cli.views import changes
 from pipeline.cli.views.review_run import load_pages, outcome_counts, run_with_progress
 from pipeline.jobs import review as reviews
 from pipeline.jobs.change_report import ChangeReport
-from pipeline.store.clean import held_results
-from pipeline.store.db.engine import Database
+from pipeline.store import read
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
 
 EXAMPLES: Final = (
     "nightdesk rollback 12 --dry-run",
@@ -58,7 +60,7 @@ def _print_nothing_left(site: str, run: int) -> None:
 
 def _preview(database: Database, run: int, site: str, *, as_json: bool) -> None:
     report = ChangeReport(site, SAMPLES)
-    for page in load_pages(database, held_results.revertible_pages(database, run)):
+    for page in load_pages(database, read.revertible_pages(database, run)):
         report.add(reviews.preview_rollback(page, run))
     if as_json:
         print_json(changes.report_json(report))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -11,9 +11,11 @@ from pipeline.cli.console import Cell, format_time, print_json, print_line, prin
 from pipeline.cli.context import AsJson, get_context
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import Outcome
-from pipeline.store.db.engine import Database
-from pipeline.store.read import runs as run_reader
-from pipeline.store.read.runs import RunView
+from pipeline.store import read
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
+    from pipeline.store.read import RunView
 
 EXAMPLES: Final = (
     "nightdesk runs",
@@ -68,10 +70,10 @@ def runs(
 def _print_ledger(
     database: Database, run_id: int, outcome: Outcome | None, limit: int, *, as_json: bool
 ) -> None:
-    run = run_reader.get_run(database, run_id)
+    run = read.get_run(database, run_id)
     if run is None:
         raise ConfigError(f"run {run_id}: there is no such run; 'nightdesk runs' lists them")
-    entries = run_reader.run_log(database, run_id, outcome, limit)
+    entries = read.run_log(database, run_id, outcome, limit)
     if as_json:
         print_json([asdict(entry) for entry in entries])
         return
@@ -80,7 +82,7 @@ def _print_ledger(
         status = str(entry.status or "")
         rows.append([entry.outcome, entry.reason, status, entry.bytes, entry.url, entry.detail])
     print_table(["Outcome", "Reason", "Status", "Bytes", "URL", ""], rows)
-    pruned_at = run_reader.ledger_pruned_at(database, run_id)
+    pruned_at = read.ledger_pruned_at(database, run_id)
     if pruned_at:
         print_line(
             f"The ledger of run {run_id} was pruned on {pruned_at:%Y-%m-%d}; its sums are kept,"
@@ -93,7 +95,7 @@ def _print_ledger(
 
 
 def _print_runs(database: Database, site: str | None, limit: int, *, as_json: bool) -> None:
-    newest = run_reader.list_runs(database, limit, site)
+    newest = read.list_runs(database, limit, site)
     if as_json:
         print_json([asdict(run) for run in newest])
         return

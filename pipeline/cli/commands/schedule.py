@@ -13,7 +13,7 @@ from pipeline.cli.context import get_context
 from pipeline.cli.enqueue import Enqueue
 from pipeline.scheduler import service
 from pipeline.scheduler.planning import PastRun
-from pipeline.store.read.runs import recent_crawls
+from pipeline.store import read
 
 EXAMPLES: Final = (
     "nightdesk schedule",
@@ -37,7 +37,7 @@ def schedule(context: typer.Context, enqueue: Enqueue = False) -> None:
 
     def past_runs(site: str | None) -> Mapping[str, Sequence[PastRun]]:
         runs_by_site = {}
-        for name, crawls in recent_crawls(database, datetime.now(UTC), site).items():
+        for name, crawls in read.recent_crawls(database, datetime.now(UTC), site).items():
             runs_by_site[name] = [PastRun(*crawl) for crawl in crawls]
         return runs_by_site
 

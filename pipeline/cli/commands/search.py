@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.text import Text
@@ -15,11 +15,11 @@ from pipeline.cli.console import Cell, format_time, print_json, print_line, prin
 from pipeline.cli.context import AsJson, get_context
 from pipeline.core.formatting import pluralize
 from pipeline.fulltext.excerpts import Excerpt
-from pipeline.store.db.engine import Database
-from pipeline.store.search import facets, index
-from pipeline.store.search import search as searching
-from pipeline.store.search.facets import FacetCounts
-from pipeline.store.search.search import SearchHit, SearchPage
+from pipeline.store import read
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
+    from pipeline.store.read import FacetCounts, SearchHit, SearchPage
 
 EXAMPLES: Final = (
     "nightdesk search ferry site:gazette after:2026-01-01",
@@ -50,7 +50,7 @@ def search(
     ],
     site: Annotated[str | None, typer.Option(metavar="SITE", help="Only this site.")] = None,
     limit: Annotated[
-        int, typer.Option(min=1, max=searching.MAX_HITS, metavar="N", help="How many articles.")
+        int, typer.Option(min=1, max=read.MAX_HITS, metavar="N", help="How many articles.")
     ] = 20,
     sort: Annotated[
         SearchOrder, typer.Option(help="The newest articles first, or the most relevant ones.")
@@ -78,9 +78,9 @@ def search(
     if site is not None:
         app.check_site_name(database, site)
     if count:
-        _print_counts(facets.count_matches(database, query, site=site), as_json=as_json)
+        _print_counts(read.count_matches(database, query, site=site), as_json=as_json)
         return
-    page = searching.search_articles(
+    page = read.search_articles(
         database, query, limit, after=after, order=sort, site=site, unique=unique
     )
     if as_json:
@@ -126,7 +126,7 @@ def _print_notes(database: Database, page: SearchPage) -> None:
         print_line(note)
     if page.next:
         print_line(Text(f"More with --after {page.next}", style="dim"))
-    unindexed = index.count_unindexed(database)
+    unindexed = read.count_unindexed(database)
     if unindexed:
         print_line(
             f"{pluralize(unindexed, 'article')} cannot be found yet;"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.text import Text
@@ -15,10 +15,11 @@ from pipeline.cli.context import AsJson, get_context
 from pipeline.cli.views.page_lookup import PageName, explain_missing_article, require_page
 from pipeline.core.errors import ConfigError
 from pipeline.jobs.near_duplicates import NearDuplicate, near_duplicates_of
-from pipeline.store.db.article_view import ArticleView
-from pipeline.store.db.engine import Database
-from pipeline.store.read import page_history, pages
-from pipeline.store.read.pages import PageView, RevisionView
+from pipeline.store import read
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
+    from pipeline.store.read import ArticleView, PageView, RevisionView
 
 EXAMPLES: Final = (
     "nightdesk show 1204",
@@ -74,21 +75,21 @@ def show(
 
 
 def _load(database: Database, page: PageView) -> ShownArticle:
-    article = pages.get_article(database, page.id)
+    article = read.get_article(database, page.id)
     if article is None:
         raise ConfigError(f"{page.url}: {explain_missing_article(page)}")
-    provenance = page_history.get_provenance(database, page.id)
+    provenance = read.get_provenance(database, page.id)
     return ShownArticle(
         article,
         page,
-        pages.list_revisions(database, page.id),
+        read.list_revisions(database, page.id),
         near_duplicates_of(database, page.id),
         dict(provenance.metadata.sources) if provenance else {},
     )
 
 
 def _write_raw(database: Database, page: PageView) -> None:
-    payload = pages.newest_payload(database, page.id)
+    payload = read.newest_payload(database, page.id)
     if payload is None:
         raise ConfigError(f"{page.url}: {explain_missing_article(page)}")
     _, _, body = payload

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from rich.text import Text
@@ -17,11 +17,11 @@ from pipeline.cli.views.night_report import issue_sentence
 from pipeline.cli.views.night_summary import javascript_advice
 from pipeline.cli.views.queue_status import print_queue_if_used
 from pipeline.core.models import Outcome
-from pipeline.store.db.engine import Database
-from pipeline.store.monitoring import issues
-from pipeline.store.monitoring.issues import IssueView
-from pipeline.store.read import runs
-from pipeline.store.read.runs import SiteStatus
+from pipeline.store import read
+from pipeline.store.read import IssueView, SiteStatus
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
 
 EXAMPLES: Final = ("nightdesk status",)
 COLUMNS: Final = (
@@ -36,7 +36,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     database = get_context(context).open_archive()
     open_issues = _open_issues(database)
     statuses = sorted(
-        runs.site_statuses(database, datetime.now(UTC)),
+        read.site_statuses(database, datetime.now(UTC)),
         key=lambda status: _by_severity(status, open_issues.get(status.site, ())),
     )
     advice = {status.site: _advice(database, status) for status in statuses}
@@ -59,7 +59,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 
 def _open_issues(database: Database) -> IssuesBySite:
     issues_by_site: dict[str, list[IssueView]] = defaultdict(list)
-    for issue in issues.open_issues(database):
+    for issue in read.open_issues(database):
         issues_by_site[issue.site].append(issue)
     return issues_by_site
 
@@ -68,7 +68,7 @@ def _advice(database: Database, status: SiteStatus) -> list[str]:
     clean = status.last.get("clean")
     if clean is None or not clean.counts.get(Outcome.NOT_ARTICLE):
         return []
-    return javascript_advice(status.site, runs.count_reasons(database, clean.id))
+    return javascript_advice(status.site, read.count_reasons(database, clean.id))
 
 
 def _by_severity(

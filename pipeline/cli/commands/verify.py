@@ -59,7 +59,7 @@ def verify(
         _verify_exports(paths, as_json=as_json)
     # A check of exports does not need the modules that clean.
     from pipeline.cli.views.verify_report import verify_and_exit
-    from pipeline.store.maintenance.faults import VerifyScope
+    from pipeline.store.maintenance import VerifyScope
 
     scope = VerifyScope(since.replace(tzinfo=UTC) if since else None, sample)
     verify_and_exit(get_context(context), scope, repair=repair, as_json=as_json)
@@ -69,7 +69,7 @@ def _verify_exports(paths: Sequence[Path], *, as_json: bool) -> NoReturn:
     rows: list[dict[str, Any]] = []
     is_wrong = False
     for path in paths:
-        export, faults = manifest.verify(path)
+        export, faults = manifest.verify_export(path)
         is_wrong = is_wrong or bool(faults)
         row = {"path": str(path), "format": export["format"], "made_at": export["made_at"]}
         rows.append(row | {"faults": faults})
@@ -84,7 +84,7 @@ def _print_export(path: Path, export: dict[str, Any], faults: Sequence[str]) -> 
     for sentence in faults:
         print_error(sentence)
     if not faults:
-        ((noun, number),) = export["counts"].items()
-        count = pluralize(number, noun.removesuffix("s"))
+        ((content, number),) = export["counts"].items()
+        count = pluralize(number, manifest.item_name(content))
         day = export["made_at"][:10]
         print_line(f"{path}: has not changed since the export on {day}: {count}.")

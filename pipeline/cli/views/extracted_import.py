@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.cli.console import exit_on_interrupt, print_error, print_json, print_line
 from pipeline.cli.context import AppContext
@@ -13,12 +13,15 @@ from pipeline.core.errors import ConfigError, ExitCode
 from pipeline.core.formatting import pluralize
 from pipeline.formats import manifest
 from pipeline.formats.atomic_files import PART_MARKER
-from pipeline.formats.readers import parquet_drafts
+from pipeline.formats.readers import extracted_pages
+from pipeline.formats.writers.payload_tables import page_schema
 from pipeline.jobs import import_extracted as jobs
 from pipeline.jobs.import_extracted import ExtractedImportStats
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.offline.recipe_manifest import describe_difference
-from pipeline.store.db.engine import Database
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
 
 EXTRACTED: Final = "extracted"  # the format in a manifest
 MAX_SHOWN: Final = 10  # skipped pages that are printed
@@ -45,7 +48,7 @@ def _holds_extracted_pages(source: Path) -> bool:
             f"{source}: is not complete yet; run its 'nightdesk extract-export' again,"
             " and it goes on"
         )
-    if not (source / manifest.NAME).is_file():
+    if not (source / manifest.MANIFEST_NAME).is_file():
         return False
     _, head = manifest.read_manifest(source)
     if head["format"] == "pages":
@@ -74,9 +77,9 @@ def import_extracted(
         ConfigError: A folder was made by other versions of the extractors.
         StoreError: The archive cannot be written.
     """
-    parquet_drafts.page_schema()  # raises an error that says what to install
+    page_schema()  # raises an error that says what to install
     for folder in folders:
-        difference = describe_difference(parquet_drafts.opened(folder, EXTRACTED))
+        difference = describe_difference(extracted_pages.read_export_manifest(folder, EXTRACTED))
         if difference:
             raise ConfigError(
                 f"{folder}: was made by other extractors than those of this machine ({difference});"
@@ -104,15 +107,15 @@ def import_extracted(
 
 def _intact_files(
     folders: Sequence[Path], rejected: list[str]
-) -> Iterator[parquet_drafts.DraftFile]:
+) -> Iterator[extracted_pages.ExtractedPagesFile]:
     """Yield the files that are as their manifest says, and collect sentences about the others."""
     for folder in folders:
-        for entry in parquet_drafts.opened(folder, EXTRACTED)["files"]:
+        for entry in extracted_pages.read_export_manifest(folder, EXTRACTED)["files"]:
             sentences = manifest.file_issues(folder, entry)
             for sentence in sentences:
                 rejected.append(f"{sentence}; nothing of this file is imported")
             if not sentences:
-                yield parquet_drafts.DraftFile(folder, entry["path"])
+                yield extracted_pages.ExtractedPagesFile(folder, entry["path"])
 
 
 def _as_json(stats: ExtractedImportStats) -> dict[str, Any]:

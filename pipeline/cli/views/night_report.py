@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -12,7 +12,9 @@ from pipeline.cli.console import Cell, format_time, print_line, print_table
 from pipeline.core.formatting import format_size, pluralize
 from pipeline.jobs.night_report import NightReport, SiteNightReport
 from pipeline.monitoring.night_stats import NightStats
-from pipeline.store.monitoring.issues import IssueView
+
+if TYPE_CHECKING:
+    from pipeline.store.read import IssueView
 
 COLUMNS = (
     "Site", "Last night (UTC)", "", "Seen", "New", "Changed", "Unchanged", "Archived", "Revised",

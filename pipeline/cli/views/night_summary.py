@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.cli.console import Cell, print_line, print_table
 from pipeline.core.formatting import pluralize
 from pipeline.core.models import Outcome, Reason, UrlKind
 from pipeline.jobs.results import FailedSource, SiteResult
-from pipeline.store.clean.near_duplicates import count_near_duplicates
-from pipeline.store.db.engine import Database, retry_while_unavailable
-from pipeline.store.read import runs
+from pipeline.store import read
+from pipeline.store.db.engine import retry_while_unavailable
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
 
 MIN_SHELLS: Final = 3  # pages without text before a site is said to be built by JavaScript
 SHELL_SHARE: Final = 0.8  # of the cleaned pages
@@ -125,7 +127,7 @@ def _read_summary(store: Database, results: Sequence[SiteResult]) -> NightSummar
         if result.crawl is not None and result.crawl.run_id:
             crawl_runs.append(result.crawl.run_id)
     rows = tuple(_read_row(store, result) for result in results)
-    return NightSummary(rows, tuple(sorted(runs.unbalanced_runs(store, crawl_runs))))
+    return NightSummary(rows, tuple(sorted(read.unbalanced_runs(store, crawl_runs))))
 
 
 def _read_row(store: Database, result: SiteResult) -> NightRow:
@@ -136,11 +138,11 @@ def _read_row(store: Database, result: SiteResult) -> NightRow:
     removed: Mapping[str, int] = {}
     near_duplicates = 0
     if crawl_run:
-        crawled = runs.count_reasons(store, crawl_run, UrlKind.STORY)
+        crawled = read.count_reasons(store, crawl_run, UrlKind.STORY)
     if clean_run:
-        cleaned = runs.count_reasons(store, clean_run)
-        removed = runs.removed_by_rule(store, clean_run)
-        near_duplicates = count_near_duplicates(store, clean_run)
+        cleaned = read.count_reasons(store, clean_run)
+        removed = read.removed_by_rule(store, clean_run)
+        near_duplicates = read.count_near_duplicates(store, clean_run)
     return NightRow(result, crawled, cleaned, removed, near_duplicates)
 
 

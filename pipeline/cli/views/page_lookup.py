@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import UrlKind
-from pipeline.store.db.engine import Database
-from pipeline.store.read import pages
-from pipeline.store.read.pages import PageView
+from pipeline.store import read
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
+    from pipeline.store.read import PageView
 
 PageName = Annotated[
     str, typer.Argument(metavar="ID|URL", help="The number of an article, or the URL of a page.")
@@ -19,7 +21,7 @@ PageName = Annotated[
 
 def require_page(database: Database, name: str) -> PageView:
     """Return the page with this number or URL. Raises ConfigError if there is none."""
-    page = pages.find_page(database, name)
+    page = read.find_page(database, name)
     if page is None:
         raise ConfigError(
             f"{name}: is not in the archive; give the number that 'nightdesk search' shows,"

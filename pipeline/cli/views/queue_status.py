@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pipeline.cli.console import print_line
 from pipeline.core.formatting import format_duration, pluralize
 from pipeline.monitoring.queue_progress import BatchStatus
-from pipeline.store.db.engine import Database
-from pipeline.store.read.task_queue import QueueStatus, queue_status
+from pipeline.store import read
+
+if TYPE_CHECKING:
+    from pipeline.store.db.engine import Database
 
 
-def print_queue(status: QueueStatus) -> None:
+def print_queue(status: read.QueueStatus) -> None:
     """Print the workers, the batches and the tasks that were given up."""
     workers = [f"{process} ({queues})" for process, queues in status.workers]
     print_line(f"Workers: {'; '.join(workers) or 'none is running'}")
@@ -23,7 +27,7 @@ def print_queue(status: QueueStatus) -> None:
 
 def print_queue_if_used(database: Database) -> None:
     """Print the queue, and nothing if no worker and no batch is known."""
-    status = queue_status(database)
+    status = read.queue_status(database)
     if status.workers or status.batches:
         print_line()
         print_queue(status)

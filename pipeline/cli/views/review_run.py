@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pipeline.cli.console import exit_on_interrupt
 from pipeline.cli.progress import stage_progress
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.review import ReviewResult
-from pipeline.store.clean import held_results
-from pipeline.store.clean.types import ReviewInput
-from pipeline.store.db.engine import Database
+from pipeline.store import read
+
+if TYPE_CHECKING:
+    from pipeline.store.clean.types import ReviewInput
+    from pipeline.store.db.engine import Database
 
 BATCH_SIZE: Final = 100  # pages that are loaded together
 
@@ -20,7 +22,7 @@ BATCH_SIZE: Final = 100  # pages that are loaded together
 def load_pages(database: Database, pages: Sequence[int]) -> Iterator[ReviewInput]:
     """Yield the results of these pages, loaded in batches."""
     for start in range(0, len(pages), BATCH_SIZE):
-        yield from held_results.review_inputs(database, pages[start : start + BATCH_SIZE])
+        yield from read.review_inputs(database, pages[start : start + BATCH_SIZE])
 
 
 def run_with_progress(

@@ -18,7 +18,7 @@ from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.repair import RepairStats, repair_archive, verify_archive
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.db.engine import Database
-from pipeline.store.maintenance.faults import Fault, VerifiedCounts, VerifyScope
+from pipeline.store.maintenance import Fault, VerifiedCounts, VerifyScope
 
 MAX_SHOWN: Final = 200  # faults that are printed one by one
 SOURCE_KINDS: Final = ("payload", "database")  # faults that a second pass does not look for
@@ -186,7 +186,10 @@ def _print_summary(check: Verification) -> None:
         _print_repairs(check.repaired)
     rows = dict(check.counts.rows)
     size = format_size(rows.pop("bytes", 0))
-    counts = [pluralize(number, noun.removesuffix("s")) for noun, number in rows.items() if number]
+    counts: list[str] = []
+    for name, number in rows.items():
+        if number:
+            counts.append(pluralize(number, name.removesuffix("s").replace("_", " ")))
     scope = " of the chosen rows" if check.scope != VerifyScope() else ""
     print_line(
         f"{check.database.name}: checked {', '.join(counts) or 'nothing'}{scope},"

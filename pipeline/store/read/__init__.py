@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         review_inputs as review_inputs,
         revertible_pages as revertible_pages,
     )
+    from pipeline.store.clean.line_sightings import MAX_PAGES_PER_LINE as MAX_PAGES_PER_LINE
     from pipeline.store.clean.near_duplicates import (
         GroupMember as GroupMember,
         count_near_duplicates as count_near_duplicates,
@@ -108,6 +109,10 @@ if TYPE_CHECKING:
         ProfileStats as ProfileStats,
         profile_stats as profile_stats,
     )
+    from pipeline.store.read.task_queue import (
+        QueueStatus as QueueStatus,
+        queue_status as queue_status,
+    )
     from pipeline.store.search.facets import (
         FacetCount as FacetCount,
         FacetCounts as FacetCounts,
@@ -115,6 +120,7 @@ if TYPE_CHECKING:
     )
     from pipeline.store.search.index import count_unindexed as count_unindexed
     from pipeline.store.search.search import (
+        MAX_HITS as MAX_HITS,
         ORDERS as ORDERS,
         SearchHit as SearchHit,
         SearchPage as SearchPage,
@@ -125,6 +131,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "pipeline.store.clean.container_stats": ("ContainerStats",),
     "pipeline.store.clean.held_results": ("held_pages", "review_inputs", "revertible_pages"),
+    "pipeline.store.clean.line_sightings": ("MAX_PAGES_PER_LINE",),
     "pipeline.store.clean.near_duplicates": (
         "GroupMember",
         "count_near_duplicates",
@@ -208,9 +215,16 @@ _MODULES = {
         "unbalanced_runs",
     ),
     "pipeline.store.read.site_profile": ("ProfileStats", "profile_stats"),
+    "pipeline.store.read.task_queue": ("QueueStatus", "queue_status"),
     "pipeline.store.search.facets": ("FacetCount", "FacetCounts", "count_matches"),
     "pipeline.store.search.index": ("count_unindexed",),
-    "pipeline.store.search.search": ("ORDERS", "SearchHit", "SearchPage", "search_articles"),
+    "pipeline.store.search.search": (
+        "MAX_HITS",
+        "ORDERS",
+        "SearchHit",
+        "SearchPage",
+        "search_articles",
+    ),
 }
 
 if not TYPE_CHECKING:  # a type checker must know each name, and a __getattr__ would accept any

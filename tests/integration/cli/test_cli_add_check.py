@@ -1,4 +1,4 @@
-"""`nightdesk add` and `nightdesk check`: a file that works without editing, or a sentence that says what to do."""
+"""`nightdesk add` writes a working site file or says what to do; `check` compares it later."""
 
 from __future__ import annotations
 
@@ -25,21 +25,19 @@ from tests.support.cli import ROOT, CommandResult, exit_code, nightdesk, running
 from tests.support.http_site import LittleSite, serving
 
 LOCAL = ("--allow-private", "--delay", "0")
-Here = Callable[..., CommandResult]
+Run = Callable[..., CommandResult]
 
 
 @pytest.fixture
-def here(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    """The command in this process, with nobody at its standard input, or somebody who types."""
+def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs a command in this process, with or without a terminal."""
 
     def call(*words: str, types: str | None = None, stdin: bytes = b"") -> CommandResult:
-        given: Any = (
-            io.StringIO(types)
-            if types is not None
-            else SimpleNamespace(buffer=io.BytesIO(stdin), closed=False)
-        )
-        given.isatty = lambda: types is not None
-        monkeypatch.setattr(sys, "stdin", given)
+        stream: Any = SimpleNamespace(buffer=io.BytesIO(stdin), closed=False)
+        if types is not None:
+            stream = io.StringIO(types)
+        stream.isatty = lambda: types is not None
+        monkeypatch.setattr(sys, "stdin", stream)
         code = exit_code(home, *words)
         out, err = capsys.readouterr()
         return CommandResult(code, out, err)
@@ -49,218 +47,208 @@ def here(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
 @pytest.fixture(autouse=True)
 def _one_worker(home: Path) -> None:
-    """Each command starts its own, and most of its time goes into that."""
+    """Limit the workers, because their start takes most of the time of a command."""
     with (home / "config" / "nightdesk.toml").open("a", encoding="utf8") as settings:
         settings.write("workers = 1\n")
 
 
 @pytest.fixture
 def little() -> Iterator[LittleSite]:
-    """A site of eight stories with a feed that its front page declares."""
+    """Serve a site of eight stories with a feed that its front page declares."""
     with serving() as site:
         fill(site)
         yield site
 
 
 def fill(site: LittleSite, count: int = 8) -> None:
-    links = [
-        site.story(f"the-crane-of-quay-{n}-is-mended", f"The crane of quay {n} is mended", *(
-            f"On day {day} the crane of quay number {n} was mended by {n + day} men, and the ferries left the harbour again."
+    """Fill a site with stories, a feed and a front page."""
+    links = []
+    for quay in range(count):
+        paragraphs = [
+            f"On day {day} the crane of quay number {quay} was mended by {quay + day} men,"
+            " and the ferries left the harbour again."
             for day in range(3)
-        ))
-        for n in range(count)
-    ]  # fmt: skip
+        ]
+        slug, title = f"the-crane-of-quay-{quay}-is-mended", f"The crane of quay {quay} is mended"
+        links.append(site.story(slug, title, *paragraphs))
     site.feed(links)
-    anchors = "".join(
-        f'<li><a href="{each}">The crane of a quay is mended at last</a></li>' for each in links
-    )
-    head = '<title>Little News</title><link rel="alternate" type="application/rss+xml" href="/feed.xml">'
-    page = f'<html lang="en"><head>{head}</head><body><nav><a href="/about/">About</a></nav><ul>{anchors}</ul></body></html>'
-    site.page("/", page.encode())
+    text = "The crane of a quay is mended at last"
+    items = "".join(f'<li><a href="{link}">{text}</a></li>' for link in links)
+    feed = '<link rel="alternate" type="application/rss+xml" href="/feed.xml">'
+    head = f"<head><title>Little News</title>{feed}</head>"
+    body = f'<body><nav><a href="/about/">About</a></nav><ul>{items}</ul></body>'
+    site.page("/", f'<html lang="en">{head}{body}</html>'.encode())
 
 
-def files(home: Path) -> list[str]:
+def site_files(home: Path) -> list[str]:
     return sorted(path.name for path in (home / "config" / "sites").iterdir())
 
 
-def test_each_site_of_the_newsroom_gets_a_file_under_which_its_stories_are_archived(
+def test_a_crawl_with_the_new_file_of_a_demo_site_archives_its_stories(
     home: Path, newsroom: DemoServer
 ) -> None:
     for site in SITES:
-        answer = nightdesk(
+        result = nightdesk(
             home, "add", newsroom.base_url(site.id), *LOCAL, "--yes", "--id", site.id
         )
-        assert (answer.code, answer.err) == (0, ""), answer.out
-        assert "10 samples: a story 10." in answer.out
-        assert "└ own-title" in answer.out
-    found, errors = sites.load_sites(home / "config" / "sites")
+        assert (result.code, result.err) == (0, ""), result.out
+        assert "10 samples: a story 10." in result.out
+        assert "└ own-title" in result.out
+    added, errors = sites.load_sites(home / "config" / "sites")
     assert not errors
-    assert {site.id: site.language for site in found} == {
-        "chashma": "tg",
-        "harbour-courier": "en",
-        "stepnoy-vestnik": "ru",
-    }
-    assert {site.id: site.name for site in found} == {site.id: site.name for site in SITES}
-    assert all(site.feeds and site.sitemaps and site.sections and site.allow for site in found)
+    languages = {"chashma": "tg", "harbour-courier": "en", "stepnoy-vestnik": "ru"}
+    assert {site.id: site.language for site in added} == languages
+    assert {site.id: site.name for site in added} == {site.id: site.name for site in SITES}
+    assert all(site.feeds and site.sitemaps and site.sections and site.allow for site in added)
     night = nightdesk(home, "crawl", "--json")
     assert night.code == 0
-    assert {
-        each["site"]: sum(each["clean"]["archived"].values()) for each in night.json
-    } == dict.fromkeys((site.id for site in SITES), 12)
+    archived = {row["site"]: sum(row["clean"]["archived"].values()) for row in night.json}
+    assert archived == dict.fromkeys(languages, 12)
     check = nightdesk(home, "check")
     assert (check.code, check.err) == (0, "")
     assert check.out.count("as its file says") == 3
 
 
 def test_a_dry_run_shows_the_file_and_writes_nothing(
-    home: Path, here: Here, little: LittleSite
+    home: Path, run: Run, little: LittleSite
 ) -> None:
-    answer = here("add", little.url, *LOCAL, "--dry-run")
-    assert (answer.code, files(home)) == (0, [])
-    text = answer.out.partition(":\n\n# Made by")[2]
+    result = run("add", little.url, *LOCAL, "--dry-run")
+    assert (result.code, site_files(home)) == (0, [])
+    text = result.out.partition(":\n\n# Made by")[2]
     site = sites.parse_site("x", "# Made by" + text, "shown")
     assert (site.name, site.feeds) == ("Little", (little.url + "/feed.xml",))
     assert site.allow == (r"/\d{4}/\d{2}/\d{2}/[^/]+$",)
     assert not (home / "var" / "nightdesk.db").exists()
 
 
-def test_somebody_at_a_terminal_is_asked(home: Path, here: Here, little: LittleSite) -> None:
-    assert (
-        "Nothing was written." in here("add", little.url, *LOCAL, "--id", "little", types="n\n").out
-    )
-    assert files(home) == []
-    stopped = here("add", little.url, *LOCAL, "--id", "little", types="")
-    assert (stopped.code, files(home)) == (130, [])
-    assert here("add", little.url, *LOCAL, "--id", "little", types="y\n").code == 0
-    assert files(home) == ["little.toml"]
+def test_a_user_at_a_terminal_is_asked(home: Path, run: Run, little: LittleSite) -> None:
+    words = ("add", little.url, *LOCAL, "--id", "little")
+    assert "Nothing was written." in run(*words, types="n\n").out
+    assert site_files(home) == []
+    interrupted = run(*words, types="")
+    assert (interrupted.code, site_files(home)) == (130, [])
+    assert run(*words, types="y\n").code == 0
+    assert site_files(home) == ["little.toml"]
 
 
-def test_where_nobody_can_be_asked_nothing_is_asked_of_the_site_either(
-    home: Path, here: Here, little: LittleSite
+def test_without_a_terminal_the_site_is_not_probed_either(
+    home: Path, run: Run, little: LittleSite
 ) -> None:
-    answer = here("add", little.url, *LOCAL)
-    assert answer.code == 2
-    assert "--yes" in answer.err
+    result = run("add", little.url, *LOCAL)
+    assert result.code == 2
+    assert "--yes" in result.err
     assert little.asked == []
 
 
-def test_a_file_that_is_there_is_only_replaced_when_told_to(
-    home: Path, here: Here, little: LittleSite
+def test_an_existing_file_is_only_replaced_with_the_option_replace(
+    home: Path, run: Run, little: LittleSite
 ) -> None:
     path = little.file(home)
     before = path.read_text(encoding="utf8")
-    answer = here("add", little.url, *LOCAL, "--yes")
-    assert answer.code == 3
-    assert "is the site 'little' already" in answer.error_line
+    result = run("add", little.url, *LOCAL, "--yes")
+    assert result.code == 3
+    assert "is the site 'little' already" in result.error_line
     assert little.asked == []
     assert path.read_text(encoding="utf8") == before
     other = home / "config" / "sites" / "other.toml"
     other.write_text(before.replace(little.url, "https://other.example"), encoding="utf8")
     path.unlink()
-    assert (
-        "is there already" in here("add", little.url, *LOCAL, "--yes", "--id", "other").error_line
-    )
+    refused = run("add", little.url, *LOCAL, "--yes", "--id", "other")
+    assert "is there already" in refused.error_line
     path.write_text(before, encoding="utf8")
-    assert here("add", little.url, *LOCAL, "--yes", "--replace").code == 0
+    assert run("add", little.url, *LOCAL, "--yes", "--replace").code == 0
     assert path.read_text(encoding="utf8").startswith("# Made by 'nightdesk add'")
-    assert files(home) == ["little.toml", "other.toml"]
+    assert site_files(home) == ["little.toml", "other.toml"]
 
 
-def test_a_list_costs_no_good_line_for_a_bad_one(
-    home: Path, here: Here, little: LittleSite, tmp_path: Path
+def test_a_bad_line_of_a_list_does_not_stop_the_good_ones(
+    home: Path, run: Run, little: LittleSite, tmp_path: Path
 ) -> None:
     with serving() as second:
         fill(second)
-        listed = tmp_path / "list.txt"
-        listed.write_text(
+        list_file = tmp_path / "list.txt"
+        list_file.write_text(
             f"{little.url}/\nno address\nhttp://127.0.0.1:{free_port()}/\n{second.url}/ # two\n",
             encoding="utf8",
         )
-        answer = here("add", "--from", str(listed), *LOCAL, "--yes", "--json")
-    assert answer.code == 3
-    assert sorted(row["written"] for row in answer.json) == [False, False, True, True]
-    assert len(files(home)) == 2
-    lines = answer.err.splitlines()
+        result = run("add", "--from", str(list_file), *LOCAL, "--yes", "--json")
+    assert result.code == 3
+    assert sorted(row["written"] for row in result.json) == [False, False, True, True]
+    assert len(site_files(home)) == 2
+    lines = result.err.splitlines()
     assert any("line 2" in line and "no address" in line for line in lines)
-    assert any("line 3" in line and "nobody answers" in line for line in lines)
+    assert any("line 3" in line and "nothing answers" in line for line in lines)
 
 
-def test_opml_comes_in_by_standard_input(home: Path, here: Here, little: LittleSite) -> None:
+def test_opml_can_come_from_standard_input(home: Path, run: Run, little: LittleSite) -> None:
     opml = f'<opml><body><outline text="My Little" xmlUrl="{little.url}/feed.xml"/></body></opml>'
-    answer = here("add", "--from", "-", *LOCAL, "--yes", stdin=opml.encode())
-    assert (answer.code, answer.err) == (0, "")
-    (name,) = files(home)
+    result = run("add", "--from", "-", *LOCAL, "--yes", stdin=opml.encode())
+    assert (result.code, result.err) == (0, "")
+    (name,) = site_files(home)
     values = tomllib.loads((home / "config" / "sites" / name).read_text(encoding="utf8"))
     assert (values["name"], values["feeds"]) == ("My Little", [little.url + "/feed.xml"])
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return int(unused.getsockname()[1])
 
 
-def closed(site: LittleSite) -> None:
+def forbid_robots(site: LittleSite) -> None:
     site.page("/robots.txt", b"User-agent: *\nDisallow: /\n", "text/plain")
 
 
-def shell(site: LittleSite) -> None:
+def make_javascript_shell(site: LittleSite) -> None:
     site.pages.clear()
     site.page(
         "/", b'<html><body><div id="root"></div><script src="/app.js"></script></body></html>'
     )
 
 
-def brochure(site: LittleSite) -> None:
+def make_brochure(site: LittleSite) -> None:
     site.pages.clear()
-    site.page(
-        "/",
-        b"<html><body>"
-        + b"<p>We sell cranes of every size to every harbour.</p>" * 30
-        + b"</body></html>",
-    )
+    paragraphs = b"<p>We sell cranes of every size to every harbour.</p>" * 30
+    site.page("/", b"<html><body>" + paragraphs + b"</body></html>")
 
 
-def lists_alone(site: LittleSite) -> None:
-    for path in [path for path in site.pages if path.startswith("/2026")]:
-        site.page(
-            path,
-            b"<html><body><ul>"
-            + b'<li><a href="/x">More of the same</a></li>' * 40
-            + b"</ul></body></html>",
-        )
+def keep_only_lists(site: LittleSite) -> None:
+    items = b'<li><a href="/x">More of the same</a></li>' * 40
+    for path in list(site.pages):
+        if path.startswith("/2026"):
+            site.page(path, b"<html><body><ul>" + items + b"</ul></body></html>")
 
 
-def picture(site: LittleSite) -> None:
+def make_picture(site: LittleSite) -> None:
     site.page("/", b"\x89PNG\r\n\x1a\n", "image/png")
 
 
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (closed, "its robots.txt closes it to us"),
-        (shell, "built by JavaScript"),
-        (brochure, "no stories were found"),
-        (lists_alone, "this seems to be no news site"),
-        (picture, "no HTML page and no feed"),
+        (forbid_robots, "its robots.txt does not allow us"),
+        (make_javascript_shell, "built by JavaScript"),
+        (make_brochure, "no stories were found"),
+        (keep_only_lists, "this does not look like a news site"),
+        (make_picture, "neither an HTML page nor a feed"),
         (lambda site: site.pages.clear(), "there is no such page"),
     ],
 )
-def test_a_site_that_cannot_be_added_ends_in_a_sentence(
-    spoil: Callable[[LittleSite], None], sentence: str, home: Path, here: Here, little: LittleSite
+def test_a_site_that_cannot_be_added_is_one_sentence(
+    spoil: Callable[[LittleSite], None], sentence: str, home: Path, run: Run, little: LittleSite
 ) -> None:
     spoil(little)
-    answer = here("add", little.url, *LOCAL, "--yes")
-    assert answer.code == 1
-    assert sentence in answer.error_line
-    assert answer.error_line.startswith(f"nightdesk: {little.url}: ")
-    assert files(home) == []
+    result = run("add", little.url, *LOCAL, "--yes")
+    assert result.code == 1
+    assert sentence in result.error_line
+    assert result.error_line.startswith(f"nightdesk: {little.url}: ")
+    assert site_files(home) == []
 
 
-def test_a_private_address_needs_leave(here: Here, little: LittleSite) -> None:
-    answer = here("add", little.url, "--delay", "0", "--yes")
-    assert answer.code == 1
-    assert "--allow-private" in answer.error_line
+def test_a_private_address_needs_the_option_allow_private(run: Run, little: LittleSite) -> None:
+    result = run("add", little.url, "--delay", "0", "--yes")
+    assert result.code == 1
+    assert "--allow-private" in result.error_line
     assert little.asked == []
 
 
@@ -275,84 +263,84 @@ def test_a_private_address_needs_leave(here: Here, little: LittleSite) -> None:
             3,
             "--id: names one site",
         ),
-        (("https://a.example/", "--yes", "--id", "Not An Id"), 3, "is no site id"),
+        (("https://a.example/", "--yes", "--id", "Not An Id"), 3, "is not a site id"),
     ],
 )
-def test_a_wrong_word_is_told_before_anything_is_asked(
-    words: tuple[str, ...], code: int, sentence: str, here: Here
+def test_a_wrong_argument_is_reported_before_any_request(
+    words: tuple[str, ...], code: int, sentence: str, run: Run
 ) -> None:
-    answer = here("add", *words)
-    assert answer.code == code
-    assert sentence in " ".join(answer.err.split())
+    result = run("add", *words)
+    assert result.code == code
+    assert sentence in " ".join(result.err.split())
 
 
-def test_without_a_contact_nothing_is_asked(home: Path, here: Here, little: LittleSite) -> None:
+def test_without_a_contact_there_is_no_request(home: Path, run: Run, little: LittleSite) -> None:
     (home / "config" / "nightdesk.toml").write_text("", encoding="utf8")
-    assert here("add", little.url, *LOCAL, "--yes").code == 3
+    assert run("add", little.url, *LOCAL, "--yes").code == 3
     little.file(home)
-    assert here("check").code == 3
+    assert run("check").code == 3
     assert little.asked == []
 
 
-def test_a_check_says_what_broke_and_changes_nothing(
-    home: Path, here: Here, little: LittleSite
+def test_a_check_reports_what_is_broken_and_changes_nothing(
+    home: Path, run: Run, little: LittleSite
 ) -> None:
     path = little.file(home, more='[cleaning]\nremove = ["x"]\n')
     before = path.read_bytes()
     del little.pages["/feed.xml"]
-    answer = here("check", "little")
-    assert answer.code == 1
-    assert f"little: broken  feeds: {little.url}/feed.xml: the server answered 404" in answer.out
+    result = run("check", "little")
+    assert result.code == 1
+    assert f"little: broken  feeds: {little.url}/feed.xml: the server answered 404" in result.out
     assert path.read_bytes() == before
-    (told,) = here("check", "--json").json
-    assert [notice["grade"] for notice in told["notices"]] == ["broken"]
+    (row,) = run("check", "--json").json
+    assert [difference["severity"] for difference in row["differences"]] == ["broken"]
 
 
-def scripted(site: LittleSite) -> None:
-    """A site whose front page and stories are filled by a script."""
+SCRIPT = """addEventListener('DOMContentLoaded', async () => {
+  const page = await (await fetch('/api' + location.pathname)).json();
+  const text = 'The crane of a quay is mended at last';
+  const lines = page.lines.map(line => `<p>${line}</p>`);
+  const links = (page.links || []).map(link => `<a href="${link}">${text}</a>`);
+  const html = [`<h1>${page.title}</h1>`, ...lines, ...links].join('');
+  document.getElementById('root').innerHTML = html;
+});"""
+
+
+def fill_with_scripts(site: LittleSite) -> None:
+    """Fill a site whose front page and stories are made by a script in the browser."""
     paths = [f"/2026/02/03/the-crane-of-quay-{n}-is-mended" for n in range(3)]
     for number, path in enumerate(paths):
         lines = [
             f"On day {day} the crane of quay {number} was mended, and the ferries left again."
             for day in range(4)
         ]
-        site.page(
-            f"/api{path}",
-            json.dumps({"title": f"Crane {number} is mended", "lines": lines}).encode(),
-            "application/json",
-        )
+        story = {"title": f"Crane {number} is mended", "lines": lines}
+        site.page(f"/api{path}", json.dumps(story).encode(), "application/json")
     site.page("/api/", json.dumps({"links": paths, "lines": []}).encode(), "application/json")
-    script = """addEventListener('DOMContentLoaded', async () => {
-      const told = await (await fetch('/api' + location.pathname)).json();
-      document.getElementById('root').innerHTML = `<h1>${told.title}</h1>` + told.lines.map(line => `<p>${line}</p>`).join('')
-        + (told.links || []).map(link => `<a href="${link}">The crane of a quay is mended at last</a>`).join('');
-    });"""
-    site.page("/app.js", script.encode(), "text/javascript")
+    site.page("/app.js", SCRIPT.encode(), "text/javascript")
+    body = '<script src="/app.js"></script><div id="root"></div>'
     for path in ("/", *paths):
-        site.page(
-            path,
-            b'<!doctype html><html lang="en"><script src="/app.js"></script><div id="root"></div></html>',
-        )
+        site.page(path, f'<!doctype html><html lang="en">{body}</html>'.encode())
 
 
 @pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="Chromium is not installed")
 @pytest.mark.skipif(
     find_spec("scrapy_playwright") is None, reason="the extra 'render' is not installed"
 )
-def test_a_site_that_scripts_build_is_looked_at_in_a_browser_and_its_file_says_so(
-    home: Path, here: Here
+def test_a_site_built_by_scripts_is_probed_in_a_browser_and_gets_render_true(
+    home: Path, run: Run
 ) -> None:
     with serving() as site:
-        scripted(site)
-        answer = here("add", site.url, *LOCAL, "--yes", "--id", "little")
-    assert (answer.code, answer.err) == (0, ""), answer.out
-    assert "3 samples: a story 3." in answer.out
+        fill_with_scripts(site)
+        result = run("add", site.url, *LOCAL, "--yes", "--id", "little")
+    assert (result.code, result.err) == (0, ""), result.out
+    assert "3 samples: a story 3." in result.out
     added = sites.load_site(home / "config" / "sites" / "little.toml")
     assert added.render
     assert added.sections == (site.url,)
 
 
-def test_ctrl_c_ends_it_at_once_and_leaves_no_child(home: Path, little: LittleSite) -> None:
+def test_ctrl_c_ends_the_command_at_once_and_writes_no_file(home: Path, little: LittleSite) -> None:
     little.pause = 0.5
     with running_command(home, "add", little.url, *LOCAL, "--yes") as child:
         wait_until(lambda: any(path.startswith("/2026") for path in little.asked))
@@ -360,23 +348,20 @@ def test_ctrl_c_ends_it_at_once_and_leaves_no_child(home: Path, little: LittleSi
         assert child.wait(timeout=20) == 130
         assert child.stderr is not None
         assert child.stderr.read() == "nightdesk: interrupted; the files that were written stay\n"
-    assert files(home) == []
+    assert site_files(home) == []
 
 
-# the examples
-
-
-def test_the_examples_of_real_sites_load_and_say_that_nobody_verified_them() -> None:
+def test_the_example_site_files_load_and_say_that_they_are_not_verified() -> None:
     folder = ROOT / "config" / "examples"
-    found, errors = sites.load_sites(folder)
+    examples, errors = sites.load_sites(folder)
     assert not errors
-    assert len(found) >= 30
-    assert {site.language for site in found} >= {"tg", "ru", "en", "uz", "ky", "kk"}
-    for site in found:
+    assert len(examples) >= 30
+    assert {site.language for site in examples} >= {"tg", "ru", "en", "uz", "ky", "kk"}
+    for site in examples:
         text = (folder / f"{site.id}.toml").read_text(encoding="utf8")
         assert text.startswith("# Not verified: ")
         assert site.politeness.delay >= 2
         assert json.loads(json.dumps(site.name))
     assert not list((ROOT / "config" / "sites").glob("*.toml")), (
-        "an enabled file there would be crawled by everybody"
+        "every user of a checkout would crawl a site file there"
     )

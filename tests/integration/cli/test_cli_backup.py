@@ -1,4 +1,4 @@
-"""A backup that is taken while a crawl writes is one whole state of the archive, and can be restored."""
+"""A backup during a crawl holds one state of the archive, and can be restored."""
 
 from __future__ import annotations
 
@@ -22,131 +22,134 @@ if TYPE_CHECKING:
     from tests.conftest import Postgres
 
 
-def wrong_with(store: Database) -> list[str]:
-    return [
-        each.sentence
-        for each in repair.verify_archive(store, VerifyScope(), VerifiedCounts(), lambda *_: None)
-    ]
+def fault_sentences(database: Database) -> list[str]:
+    faults = repair.verify_archive(database, VerifyScope(), VerifiedCounts(), lambda *_: None)
+    return [fault.sentence for fault in faults]
 
 
-def count(store: Database, table: str) -> int:
-    with store.read() as db:
+def count(database: Database, table: str) -> int:
+    with database.read() as db:
         return int(db.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
 
 
-def restored(store: Database, path: Path, request: pytest.FixtureRequest) -> Database:
-    if store.is_sqlite:
+def restore(database: Database, path: Path, request: pytest.FixtureRequest) -> Database:
+    if database.is_sqlite:
         return Database(f"sqlite:///{path}")
     postgres: Postgres = request.getfixturevalue("postgres")
     address = postgres.address(postgres.create())
     for program in backup.find_programs("pg_restore"):  # one of them is new enough
-        done = subprocess.run(
-            [program, "--no-owner", "-d", address, str(path)],
-            capture_output=True,
-            check=False,
-            timeout=60,
-        )
-        if done.returncode == 0:
+        command = [program, "--no-owner", "-d", address, str(path)]
+        process = subprocess.run(command, capture_output=True, check=False, timeout=60)
+        if process.returncode == 0:
             break
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
     return Database(address)
 
 
-def test_a_backup_taken_during_a_crawl_restores_to_a_whole_archive(
+def backup_words(database: Database, folder: Path) -> tuple[str, ...]:
+    url_with_password = database.url.render_as_string(hide_password=False)
+    return ("--database-url", url_with_password, "backup", str(folder), "--keep", "1", "--json")
+
+
+class Writer:
+    """Writes nights to an archive in a thread, until `stop` is called."""
+
+    def __init__(self, database: Database) -> None:
+        self.nights = 0
+        self._url = database.url.render_as_string(hide_password=False)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+        self._thread.start()
+        wait_until(lambda: self.nights > 1)
+
+    def wait_for_next_night(self) -> None:
+        before = self.nights
+        wait_until(lambda: self.nights > before + 1)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _write(self) -> None:
+        session = CrawlSession(Database(self._url))
+        while not self._stop.is_set():
+            self.nights += 1
+            bodies = {}
+            for number in range(5):
+                body = f"Night {self.nights}\n{number} boats.".encode() * 50
+                bodies[url(f"{self.nights}-{number}")] = body
+            night(session, bodies)
+        session.close()
+
+
+def add_stories(archive: CrawlSession, count: int) -> None:
+    bodies = {}
+    for number in range(count):
+        bodies[url(f"{number}")] = f"Story {number}\nThe ferry left.".encode() * 500
+    night(archive, bodies)
+
+
+def test_a_backup_during_a_crawl_restores_to_a_complete_archive(
     archive: CrawlSession,
     store: Database,
     home: Path,
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    night(archive, {url(f"{n}"): f"Story {n}\nThe ferry left.".encode() * 500 for n in range(60)})
+    add_stories(archive, 60)
     clean(store)
-    over, nights = threading.Event(), [0]
-
-    def crawl() -> None:
-        writer = CrawlSession(Database(store.url.render_as_string(hide_password=False)))
-        while not over.is_set():
-            nights[0] += 1
-            night(
-                writer,
-                {
-                    url(f"{nights[0]}-{n}"): f"Night {nights[0]}\n{n} boats.".encode() * 50
-                    for n in range(5)
-                },
-            )
-        writer.close()
-
-    crawling = threading.Thread(target=crawl)
-    crawling.start()
-    wait_until(lambda: nights[0] > 1)
+    writer = Writer(store)
     folder = home / "backups"
-    (folder).mkdir()
+    folder.mkdir()
     stem = "archive" if store.is_sqlite else store.url.database
-    ending = "db" if store.is_sqlite else "dump"
-    (folder / f"{stem}-20260101T000000Z.{ending}").write_bytes(b"old")
-    (folder / f"{stem}-20260101T000001Z.{ending}.part").write_bytes(b"killed")
+    suffix = "db" if store.is_sqlite else "dump"
+    (folder / f"{stem}-20260101T000000Z.{suffix}").write_bytes(b"old")
+    (folder / f"{stem}-20260101T000001Z.{suffix}.part").write_bytes(b"killed")
     (folder / "mine.txt").write_bytes(b"no backup")
-    waited: list[int] = []
+    pauses: list[int] = []
+    write_backup = backup.write_backup
 
-    def copy_beside_a_writer(of: Database, path: Path, _tell: object) -> None:
-        def tell(_stage: str, done: int, of: int) -> None:
-            if not waited and done < of:  # between two steps of the copy
-                waited.append(nights[0])
-                wait_until(lambda: nights[0] > waited[0] + 1)
+    def write_beside_a_writer(database: Database, path: Path, _progress: object) -> None:
+        def progress(_stage: str, done: int, total: int) -> None:
+            if not pauses and done < total:  # between two steps of the copy
+                pauses.append(done)
+                writer.wait_for_next_night()
 
-        copy(of, path, tell)
+        write_backup(database, path, progress)
 
-    copy = backup.write_backup
-    monkeypatch.setattr(backup, "write_backup", copy_beside_a_writer)
+    monkeypatch.setattr(backup, "write_backup", write_beside_a_writer)
     monkeypatch.setattr(backup, "PAGES_PER_STEP", 20)
-    words = (
-        "--database-url",
-        store.url.render_as_string(hide_password=False),
-        "backup",
-        str(folder),
-        "--keep",
-        "1",
-        "--json",
-    )
     try:
-        done = nightdesk(home, *words)
+        result = nightdesk(home, *backup_words(store, folder))
     finally:
-        over.set()
-        crawling.join()
-    assert waited or not store.is_sqlite, "writers went on while it was copied"
-    assert (done.code, done.err) == (0, "")
-    made = Path(done.json["backup"])
-    assert {path.name for path in folder.iterdir()} == {"mine.txt", made.name}
-    again = restored(store, made, request)
-    assert wrong_with(again) == wrong_with(store) == []
-    assert 60 < count(again, "payload") <= count(store, "payload")
-    night(CrawlSession(again), {url("next"): b"The next night\ngoes on."})
-    again.close()
+        writer.stop()
+    assert pauses or not store.is_sqlite, "the writer went on during the copy"
+    assert (result.code, result.err) == (0, "")
+    new = Path(result.json["backup"])
+    assert {path.name for path in folder.iterdir()} == {"mine.txt", new.name}
+    copy = restore(store, new, request)
+    assert fault_sentences(copy) == fault_sentences(store) == []
+    assert 60 < count(copy, "payload") <= count(store, "payload")
+    night(CrawlSession(copy), {url("next"): b"The next night\ngoes on."})
+    copy.close()
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-def test_a_damaged_archive_makes_no_backup_and_older_ones_stay(
+def test_a_damaged_archive_makes_no_backup_and_older_backups_stay(
     archive: CrawlSession, store: Database, home: Path
 ) -> None:
-    night(archive, {url(f"{n}"): f"Story {n}\nThe ferry left.".encode() * 500 for n in range(20)})
+    add_stories(archive, 20)
     archive.close()
     store.close()
     assert store.file is not None
     with store.file.open("r+b") as file:
         file.seek(store.file.stat().st_size // 4096 // 2 * 4096)
         file.write(b"\xff" * 8192)
-    (home / "backups").mkdir()
-    old = home / "backups" / "archive-20260101T000000Z.db"
+    folder = home / "backups"
+    folder.mkdir()
+    old = folder / "archive-20260101T000000Z.db"
     old.write_bytes(b"old")
-    done = nightdesk(
-        home,
-        "--database-url",
-        f"sqlite:///{store.file}",
-        "backup",
-        str(home / "backups"),
-        "--keep",
-        "1",
-    )
-    assert done.code == 4
-    assert "damaged" in done.error_line or "malformed" in done.error_line
-    assert [path.name for path in (home / "backups").iterdir()] == [old.name]
+    result = nightdesk(home, *backup_words(store, folder))
+    assert result.code == 4
+    assert "damaged" in result.error_line or "malformed" in result.error_line
+    assert [path.name for path in folder.iterdir()] == [old.name]

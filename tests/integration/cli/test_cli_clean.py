@@ -1,4 +1,4 @@
-"""Cleaning again at the command line: looked at, held, accepted, rejected, taken back, and how far it is."""
+"""`clean`, `review`, `rollback` and `profile` show changes, and make or undo them."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from shutil import copytree
 
 import pytest
 
-from pipeline.cli.views.night_progress import PlainProgress, format_rate
+from pipeline.cli.progress import format_rate
+from pipeline.cli.views.night_progress import PlainProgress
 from tests.conftest import CONTACT
 from tests.support.cli import CommandResult, nightdesk
 from tests.support.http_site import serving
 
-pytestmark = pytest.mark.xdist_group(
-    "recleaning"
-)  # the one crawl that they begin with is made once
-PARAGRAPHS = [
-    f"Paragraph {number} says that the ferry of the {word} quay left the harbour on time and came back before the evening,"
-    f" which nobody on the {word} side of the river had seen in years, and everybody was glad of it."
-    for number, word in enumerate(("northern", "southern", "eastern", "western", "upper", "lower"))
-]
+# One worker runs all tests, because they start from one crawl.
+pytestmark = pytest.mark.xdist_group("recleaning")
+PARAGRAPH = (
+    "Paragraph {0} says that the ferry of the {1} quay left the harbour on time and came back"
+    " before the evening, which nobody on the {1} side of the river had seen in years, and"
+    " everybody was glad of it."
+)
+SIDES = ("northern", "southern", "eastern", "western", "upper", "lower")
+PARAGRAPHS = [PARAGRAPH.format(number, side) for number, side in enumerate(SIDES)]
 
 
 @pytest.fixture(scope="module")
 def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose archive has one story of six paragraphs, for tests that change nothing."""
+    """Make a home whose archive has one story of six paragraphs. Tests must not change it."""
     home = tmp_path_factory.mktemp("crawled") / "home"
     (home / "config" / "sites").mkdir(parents=True)
     (home / "config" / "nightdesk.toml").write_text(CONTACT, encoding="utf8")
@@ -37,115 +39,95 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def crawled(untouched: Path, tmp_path: Path) -> Path:
-    """The same, to be changed."""
+    """Return a copy of that home, which a test may change."""
     return Path(copytree(untouched, tmp_path / "home"))
 
 
-def strike(home: Path, *paragraphs: int) -> None:
-    """Puts other rules in force."""
-    file = home / "config" / "sites" / "little.toml"
-    text = file.read_text(encoding="utf8").partition("[cleaning]")[0]
+def remove_paragraphs(home: Path, *paragraphs: int) -> None:
+    """Change the site file so that its rules remove these paragraphs."""
+    path = home / "config" / "sites" / "little.toml"
+    text = path.read_text(encoding="utf8").partition("[cleaning]")[0]
     patterns = ", ".join(f"'Paragraph {number} .*'" for number in paragraphs)
-    file.write_text(f"{text}[cleaning]\nremove = [{patterns}]\n", encoding="utf8")
+    path.write_text(f"{text}[cleaning]\nremove = [{patterns}]\n", encoding="utf8")
 
 
 def story(home: Path) -> tuple[str, str]:
-    """Number and text of the one article."""
-    (found,) = nightdesk(home, "search", "ferries", "--json").json
-    return str(found["id"]), found["text"]
+    """Return the number and the text of the one article."""
+    (article,) = nightdesk(home, "search", "ferries", "--json").json
+    return str(article["id"]), article["text"]
 
 
-def good(answer: CommandResult) -> CommandResult:
-    assert (answer.code, answer.err) == (0, "")
-    return answer
+def run(home: Path, *words: str) -> CommandResult:
+    """Run a command that must succeed."""
+    result = nightdesk(home, *words)
+    assert (result.code, result.err) == (0, "")
+    return result
 
 
-def test_a_dry_run_shows_what_would_change_and_by_which_rule_and_changes_nothing(
+def test_a_dry_run_shows_the_changes_with_their_rules_and_changes_nothing(
     crawled: Path,
 ) -> None:
     number, before = story(crawled)
-    strike(crawled, 1)
-    out = good(nightdesk(crawled, "clean", "--dry-run")).out
+    remove_paragraphs(crawled, 1)
+    out = run(crawled, "clean", "--dry-run").out
     assert f"  - {PARAGRAPHS[1]}  └ site-pattern" in out
-    assert out.splitlines()[0].split() == [
-        "Dry",
-        "run",
-        "pages",
-        "changed",
-        "lose",
-        "text",
-        "lines",
-        "lost",
-        "held",
-    ]
+    head = " ".join(out.splitlines()[0].split())
+    assert head == "Dry run pages changed lose text lines lost held"
     assert out.splitlines()[1].split() == ["little", "1", "1", "1", "1", "0"]
     assert out.splitlines()[-1] == "Nothing was changed."
-    (report,) = good(nightdesk(crawled, "clean", "--dry-run", "--json")).json
+    (report,) = run(crawled, "clean", "--dry-run", "--json").json
     assert (report["counts"]["lines_lost"], report["lost_by_rule"]) == (1, {"site-pattern": 1})
     assert report["samples"][0]["lost"] == [{"text": PARAGRAPHS[1], "rule": "site-pattern"}]
     assert story(crawled) == (number, before)
-    assert "--all" in good(nightdesk(crawled, "clean", "--dry-run", "--since", "2030-01-01")).out
-    assert f"  - {PARAGRAPHS[1]}" in good(nightdesk(crawled, "clean", "--diff")).out
+    assert "--all" in run(crawled, "clean", "--dry-run", "--since", "2030-01-01").out
+    assert f"  - {PARAGRAPHS[1]}" in run(crawled, "clean", "--diff").out
     assert PARAGRAPHS[1] not in story(crawled)[1]
 
 
-def test_what_is_held_is_listed_accepted_and_taken_back(crawled: Path) -> None:
+def test_a_held_result_is_listed_accepted_and_taken_back(crawled: Path) -> None:
     number, before = story(crawled)
-    strike(crawled, 0, 1, 2, 3)
-    (done,) = good(nightdesk(crawled, "clean", "--json")).json
-    assert done["clean"] == {"held": {"lost_text": 1}}
+    remove_paragraphs(crawled, 0, 1, 2, 3)
+    (row,) = run(crawled, "clean", "--json").json
+    clean_run = str(row["clean_run"])
+    assert row["clean"] == {"held": {"lost_text": 1}}
     assert story(crawled)[1] == before
-    assert number in good(nightdesk(crawled, "review")).out
-    assert (
-        f"  - {PARAGRAPHS[0]}  └ site-pattern" in good(nightdesk(crawled, "review", "--diff")).out
-    )
-    assert good(nightdesk(crawled, "review", "--json")).json[0]["reason"] == "lost_text"
-    assert "1 recleaned" in good(nightdesk(crawled, "review", "--accept", number)).out
+    assert number in run(crawled, "review").out
+    diff = run(crawled, "review", "--diff").out
+    assert f"  - {PARAGRAPHS[0]}  └ site-pattern" in diff
+    assert run(crawled, "review", "--json").json[0]["reason"] == "lost_text"
+    assert "1 recleaned" in run(crawled, "review", "--accept", number).out
     assert story(crawled)[1] == "\n".join(PARAGRAPHS[4:])
-    assert (
-        f"  + {PARAGRAPHS[0]}"
-        in good(nightdesk(crawled, "rollback", str(done["clean_run"]), "--dry-run")).out
-    )
+    preview = run(crawled, "rollback", clean_run, "--dry-run").out
+    assert f"  + {PARAGRAPHS[0]}" in preview
     assert story(crawled)[1] == "\n".join(PARAGRAPHS[4:])
-    assert good(nightdesk(crawled, "rollback", str(done["clean_run"]), "--json")).json[
-        "counts"
-    ] == {"recleaned": 1}
+    rollback = run(crawled, "rollback", clean_run, "--json").json
+    assert rollback["counts"] == {"recleaned": 1}
     assert story(crawled)[1] == before
-    assert "nothing of run" in good(nightdesk(crawled, "rollback", str(done["clean_run"]))).out
+    assert "nothing of run" in run(crawled, "rollback", clean_run).out
 
 
-def test_what_is_rejected_is_listed_no_more(crawled: Path) -> None:
-    strike(crawled, 0, 1, 2, 3)
+def test_a_rejected_result_is_not_listed_again(crawled: Path) -> None:
+    remove_paragraphs(crawled, 0, 1, 2, 3)
     nightdesk(crawled, "clean")
-    good(nightdesk(crawled, "review", "little", "--reject-all"))
-    assert good(nightdesk(crawled, "review")).out == "Nothing is held.\n"
-    assert good(nightdesk(crawled, "memory", "little", "--json")).json["pages"] == 1
+    run(crawled, "review", "little", "--reject-all")
+    assert run(crawled, "review").out == "Nothing is held.\n"
+    assert run(crawled, "profile", "little", "--json").json["pages"] == 1
 
 
-def test_the_memory_shows_where_the_stories_of_a_site_stand(crawled: Path) -> None:
-    (container,) = [
-        each
-        for each in good(nightdesk(crawled, "memory", "little", "--json")).json["containers"]
-        if each["pages"]
-    ]
-    assert (container["pages"], container["ended"]) == (1, False)
-    head, line, *_ = good(nightdesk(crawled, "memory", "little")).out.splitlines()
-    assert head.split("  ")[0] == "Stories stand in"
-    assert line.split() == [
-        *container["name"].split(),
-        "1",
-        container["first_at"][:10],
-        "in",
-        "use",
-    ]
-    assert (
-        f"{container['name']}  (story on 1 of 1 page)"
-        in good(nightdesk(crawled, "explain", story(crawled)[0])).out
-    )
+def test_the_profile_shows_which_containers_hold_the_stories_of_a_site(crawled: Path) -> None:
+    containers = run(crawled, "profile", "little", "--json").json["containers"]
+    (container,) = [container for container in containers if container["main_pages"]]
+    assert (container["main_pages"], container["is_retired"]) == (1, False)
+    head, line, *_ = run(crawled, "profile", "little").out.splitlines()
+    assert head.split("  ")[0] == "Stories are in"
+    first_day = container["first_main_at"][:10]
+    assert line.split() == [*container["name"].split(), "1", first_day, "in", "use"]
+    explanation = run(crawled, "explain", story(crawled)[0]).out
+    assert f"{container['name']}  (story on 1 of 1 page)" in explanation
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "sentence"),
     [
         (
             ("clean", "--rule", "promt"),
@@ -153,11 +135,11 @@ def test_the_memory_shows_where_the_stories_of_a_site_stand(crawled: Path) -> No
         ),
         (
             ("review", "--accept", "seven"),
-            "seven: is no number of a page; 'nightdesk review' shows them",
+            "seven: is not the number of a page; 'nightdesk review' shows them",
         ),
         (
             ("review", "--accept", "7"),
-            "page 7: nothing is held of it; 'nightdesk review' lists what is",
+            "page 7: has no held result; 'nightdesk review' lists the pages that do",
         ),
         (
             ("review", "--accept-all", "--reject-all"),
@@ -167,23 +149,26 @@ def test_the_memory_shows_where_the_stories_of_a_site_stand(crawled: Path) -> No
         (("rollback", "1"), "run 1: is a crawl; only a clean can be taken back"),
     ],
 )
-def test_a_wrong_choice_is_one_sentence(untouched: Path, words: tuple[str, ...], said: str) -> None:
-    answer = nightdesk(untouched, *words)
-    assert (answer.code, answer.error_line) == (3, f"nightdesk: {said}")
+def test_a_wrong_argument_is_one_sentence(
+    untouched: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    result = nightdesk(untouched, *words)
+    assert (result.code, result.error_line) == (3, f"nightdesk: {sentence}")
 
 
-def test_where_nobody_watches_a_long_clean_says_every_half_minute_how_far_it_is(
+def test_without_a_terminal_a_long_clean_prints_its_progress_every_half_minute(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     now = [0.0]
-    lines = PlainProgress(quiet=False, clock=lambda: now[0])
+    progress = PlainProgress(quiet=False, clock=lambda: now[0])
     for second in range(0, 100, 10):
         now[0] = float(second)
-        lines.clean("little", "cleaning", 100 + second * 50, 10_000)
+        progress.clean("little", "cleaning", 100 + second * 50, 10_000)
     assert capsys.readouterr().out.splitlines() == [
         "little: cleaning 1,600 of 10,000, 50 a second, about 3 min left",
         "little: cleaning 3,100 of 10,000, 50 a second, about 2 min left",
         "little: cleaning 4,600 of 10,000, 50 a second, about 2 min left",
     ]
-    paces = [format_rate(0, 1, 5), format_rate(10, 1, 50), format_rate(1, 1, 9000)]
-    assert paces == ["", ", 10 a second, about 5 s left", ", 1 a second, about 2.5 h left"]
+    assert format_rate(0, 1, 5) == ""
+    assert format_rate(10, 1, 50) == ", 10 a second, about 5 s left"
+    assert format_rate(1, 1, 9000) == ", 1 a second, about 2.5 h left"
