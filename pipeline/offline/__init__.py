@@ -1,5 +1,6 @@
-"""Cleaning beyond one database: exported pages → Drafts → texts, by the same pure functions, wherever there are processors.
+"""Extract and clean exported pages without an archive, wherever there are processors.
 
-Functions of this room take and return Arrow tables or files, and know neither an archive nor what calls them: one process
-(`jobs`), or Ray (`on_ray`, the only module that imports it). What comes of it is brought back by `runs.brought`.
+The functions take and return Arrow tables or files. They know neither an archive nor who calls
+them: one process (`job`) or Ray (`ray_runner`, the only module that imports it). The module
+`pipeline.jobs.import_extracted` imports the result into an archive.
 """

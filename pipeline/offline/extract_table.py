@@ -1,7 +1,7 @@
-"""A table of pages → the table of their Drafts.
+"""Turn a table of pages into a table of extracted pages, row by row and in order.
 
-Promises a row for a row, in order: the bytes are replaced by what the extractors make of them, all other columns stay. A page
-that takes too much time or memory, or crashes its process, has a Draft that says so.
+What the extractors make of the bytes replaces them; all other columns stay. A page that takes too
+much time or memory, or crashes its process, gives an extracted page with a reason.
 """
 
 from __future__ import annotations
@@ -13,28 +13,35 @@ from typing import Any, Self
 import pyarrow
 
 from pipeline.core.models import RawPage
-from pipeline.formats.readers.parquet_drafts import draft_columns, draft_schema
+from pipeline.formats.writers.payload_tables import BODY, extracted_columns, extracted_schema
 from pipeline.jobs.workers.pool import WorkerPool
-from pipeline.store.clean.types import StoredExtraction, PendingPayload
+from pipeline.store.clean.types import PendingPayload, StoredExtraction
 from pipeline.store.codec.compression import decompress
-
-BODY = "body"
 
 
 class TableExtractor:
-    """The function, with the processes that it works by; they stay between two tables."""
+    """A function of a table, with worker processes that stay between two calls.
+
+    Args:
+        processes: The number of processes.
+        page_seconds: CPU seconds that one page may take.
+        page_megabytes: Memory that one page may take.
+    """
 
     def __init__(self, processes: int, page_seconds: float, page_megabytes: int) -> None:
         self._workers = WorkerPool(processes, page_seconds, page_megabytes)
 
     def __call__(self, pages: Any) -> Any:
-        made = [_columns(packed) for _, packed, _ in self._workers.extract_stored(_payloads(pages))]
-        drafts = pages.drop_columns([BODY])
-        for field in draft_schema():
-            if field.name not in drafts.column_names:
-                values = pyarrow.array([row[field.name] for row in made], field.type)
-                drafts = drafts.append_column(field, values)
-        return drafts
+        """Return the extracted pages of a table of pages."""
+        rows = []
+        for payload in self._workers.extract_stored(_payloads(pages)):
+            rows.append(_columns(payload.extraction))
+        extracted = pages.drop_columns([BODY])
+        for field in extracted_schema():
+            if field.name not in extracted.column_names:
+                values = pyarrow.array([row[field.name] for row in rows], field.type)
+                extracted = extracted.append_column(field, values)
+        return extracted
 
     def __enter__(self) -> Self:
         return self
@@ -49,11 +56,13 @@ class TableExtractor:
 
 
 def _payloads(pages: Any) -> Iterator[PendingPayload]:
-    """One at a time: what is read ahead is the workers' choice."""
-    columns = zip(*(pages[name] for name in (BODY, "charset", "media_type")), strict=True)
+    """Yield one payload at a time: the worker pool decides how many it reads ahead."""
+    columns = zip(pages[BODY], pages["charset"], pages["media_type"], strict=True)
     for number, (body, charset, media_type) in enumerate(columns):
-        yield PendingPayload(RawPage(number, body.as_py(), charset.as_py(), media_type.as_py()), ())
+        page = RawPage(number, body.as_py(), charset.as_py(), media_type.as_py())
+        yield PendingPayload(page, ())
 
 
-def _columns(packed: StoredExtraction) -> dict[str, Any]:
-    return draft_columns(packed, decompress(packed.coding, packed.body).decode())
+def _columns(extraction: StoredExtraction) -> dict[str, Any]:
+    json = decompress(extraction.codec, extraction.body).decode()
+    return extracted_columns(extraction, json)

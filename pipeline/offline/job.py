@@ -1,7 +1,7 @@
-"""A job: exported pages in one folder, their Drafts in another, file by file.
+"""An offline job: exported pages in one folder, their extracted pages in another, file by file.
 
-Promises that a job which was killed goes on where it was when it is begun again, that its folder has a manifest when it is
-whole and not before, and that nothing is written into a folder of something else.
+A job that was killed goes on where it was. Its folder has a manifest when it is complete, and not
+before. Nothing is written into a folder that belongs to something else.
 """
 
 from __future__ import annotations
@@ -12,174 +12,265 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow
-from pyarrow import parquet as files
+from pyarrow import parquet
 
 from pipeline.core.errors import ConfigError
 from pipeline.extract import EXTRACTORS
 from pipeline.formats import manifest
-from pipeline.formats.atomic_files import PART_MARKER, translate_disk_errors, atomic_file
-from pipeline.formats.readers import parquet_drafts
+from pipeline.formats.atomic_files import PART_MARKER, atomic_file, translate_disk_errors
+from pipeline.formats.readers.extracted_pages import (
+    ROWS_PER_READ,
+    read_export_manifest,
+    site_of_file,
+)
+from pipeline.formats.writers.parquet import write_table
+from pipeline.formats.writers.payload_tables import EXTRACTED_PAGE, payload_options
 from pipeline.offline.extract_table import TableExtractor
 from pipeline.offline.recipe_manifest import recipe_manifest
-from pipeline.store.read.export_articles import Asked
+from pipeline.store.read.export_articles import ExportQuery
 
-KEY: Final = "payload_sha256"
+PAGES_FORMAT: Final = "pages"
+EXTRACTED_FORMAT: Final = "extracted"
+KEY_COLUMN: Final = "payload_sha256"
+MAX_ERROR_LENGTH: Final = 200
 
 
 class OfflineJob:
-    """Pages to be drafted. Raises ConfigError for folders that are not what they should be."""
+    """Pages to extract.
 
-    def __init__(self, pages: Path, drafts: Path) -> None:
-        self.pages_folder = pages
-        self.extracted_folder = drafts
-        self.pages_manifest = parquet_drafts.opened(pages, "pages")
-        self.names = [
-            str(each["path"]) for each in self.pages_manifest["files"]
-        ]  # of the files of pages, below their folder
+    Args:
+        pages_folder: An export with the format "pages".
+        extracted_folder: The folder for the extracted pages.
+
+    Attributes:
+        pages_folder: As above.
+        extracted_folder: As above.
+        pages_manifest: The manifest of the export.
+        names: The files of pages, relative to their folder.
+
+    Raises:
+        ConfigError: A folder is not what it should be.
+    """
+
+    def __init__(self, pages_folder: Path, extracted_folder: Path) -> None:
+        self.pages_folder = pages_folder
+        self.extracted_folder = extracted_folder
+        self.pages_manifest = read_export_manifest(pages_folder, PAGES_FORMAT)
+        self.names = [str(entry["path"]) for entry in self.pages_manifest["files"]]
         for name in self.names:
-            if not parquet_drafts.site_of(name) or not (pages / name).is_file():
+            path = pages_folder / name
+            if not site_of_file(name) or not path.is_file():
                 raise ConfigError(
-                    f"{pages / name}: is missing; 'nightdesk verify {pages}' names all that is not as it was"
+                    f"{path}: is missing; 'nightdesk verify {pages_folder}' names all that is"
+                    " not as it was"
                 )
 
     def is_complete(self) -> bool:
-        """Whether all Drafts of these pages are there. Raises ConfigError where the folder is whole and of something else."""
-        if not (self.extracted_folder / manifest.NAME).exists():
+        """Tell whether all extracted pages exist.
+
+        Raises:
+            ConfigError: The folder is complete and belongs to something else.
+        """
+        if not (self.extracted_folder / manifest.MANIFEST_NAME).exists():
             return False
-        made = parquet_drafts.opened(self.extracted_folder, "drafts")
-        if (
-            made.get("pages_made_at") != self.pages_manifest["made_at"]
-            or made.get("extractors") != EXTRACTORS
-        ):
+        head = read_export_manifest(self.extracted_folder, EXTRACTED_FORMAT)
+        is_of_pages = head.get("pages_made_at") == self.pages_manifest["made_at"]
+        if not is_of_pages or head.get("extractors") != EXTRACTORS:
             raise ConfigError(
-                f"{self.extracted_folder}: holds the drafts of another export, or of other extractors; name another folder"
+                f"{self.extracted_folder}: holds the extracted pages of another export, or of"
+                " other extractors; name another folder"
             )
         return True
 
     def extracted_files_by_site(self) -> dict[str, list[Path]]:
-        """The files of Drafts of each Site."""
-        found: dict[str, list[Path]] = {}
+        """Return the files of extracted pages of each site."""
+        files: dict[str, list[Path]] = {}
         for path in parquet_files(self.extracted_folder):
-            found.setdefault(path.parent.parent.name.removeprefix("site="), []).append(path)
-        return found
+            site = path.parent.parent.name.removeprefix("site=")
+            files.setdefault(site, []).append(path)
+        return files
 
     def start(self) -> None:
-        """Makes the folder of Drafts ready. Raises ConfigError and DiskError."""
-        start_folder(self.extracted_folder, "drafts")
+        """Prepare the folder of extracted pages.
+
+        Raises:
+            ConfigError: The folder holds something else.
+            DiskError: The folder cannot be made.
+        """
+        start_folder(self.extracted_folder, EXTRACTED_FORMAT)
 
     def pending_files(self) -> list[str]:
-        """Files of whose pages some have no Draft yet. Of files of Drafts that were being written at a kill nothing stays."""
-        folders: dict[Path, list[str]] = {}
+        """Return the files of pages that are not all extracted.
+
+        Files of extracted pages that a killed job has not finished are deleted.
+        """
+        names_by_folder: dict[Path, list[str]] = {}
         for name in self.names:
-            folders.setdefault(Path(name).parent, []).append(name)
-        left = []
-        for folder, here in folders.items():
-            done = {
-                key
-                for path in sorted((self.extracted_folder / folder).glob("*.parquet"))
-                for key in self._drafted(path)
-            }
-            with self._reading():
-                left += [name for name in here if not done.issuperset(_keys(self.pages_folder / name))]
-        return left
+            names_by_folder.setdefault(Path(name).parent, []).append(name)
+        pending = []
+        for folder, names in names_by_folder.items():
+            extracted = self._extracted_keys(self.extracted_folder / folder)
+            with self._translate_read_errors():
+                for name in names:
+                    if not extracted.issuperset(_keys(self.pages_folder / name)):
+                        pending.append(name)
+        return pending
 
     def read_tables(self, name: str) -> Iterator[Any]:
-        """The tables of one file of pages, some pages each. Raises ConfigError where it is damaged."""
-        with self._reading(), files.ParquetFile(self.pages_folder / name) as file:
-            for batch in file.iter_batches(parquet_drafts.STEP):
+        """Read one file of pages as tables of a few rows.
+
+        Raises:
+            ConfigError: The file is damaged.
+        """
+        path = self.pages_folder / name
+        with self._translate_read_errors(), parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_PER_READ):
                 yield pyarrow.Table.from_batches([batch])
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except (pyarrow.ArrowException, OSError) as error:
-            why = " ".join(str(error).split())[:200]
-            raise ConfigError(
-                f"{self.pages_folder}: cannot be read ({why}); 'nightdesk verify {self.pages_folder}' names the file"
-            ) from None
-
-    def _drafted(self, path: Path) -> list[str]:
-        try:
-            table = files.read_table(path, columns=[KEY, "extractors"], partitioning=None)
-        except (pyarrow.ArrowException, OSError):
-            path.unlink()  # cut short: its footer is written last
-            return []
-        if any(each != EXTRACTORS for each in table["extractors"].unique().to_pylist()):
-            raise ConfigError(
-                f"{path}: its drafts were made by other extractors than these; name another folder"
-            )
-        return [str(key) for key in table[KEY].to_pylist()]
-
     def finish(self) -> dict[str, Any]:
-        """Says that all is there, and returns the manifest."""
+        """Write the manifest, because all pages are extracted, and return it."""
         more = recipe_manifest(()) | {
             "cleaning": self.pages_manifest.get("cleaning", {}),
             "pages_made_at": self.pages_manifest["made_at"],
         }
-        return finish_folder(
-            self.extracted_folder, "drafts", sum(map(_different, self.extracted_folder.glob("site=*/month=*"))), more
-        )
+        months = self.extracted_folder.glob("site=*/month=*")
+        count = sum(_count_keys(folder) for folder in months)
+        return finish_folder(self.extracted_folder, EXTRACTED_FORMAT, count, more)
+
+    @contextmanager
+    def _translate_read_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (pyarrow.ArrowException, OSError) as error:
+            cause = " ".join(str(error).split())[:MAX_ERROR_LENGTH]
+            raise ConfigError(
+                f"{self.pages_folder}: cannot be read ({cause});"
+                f" 'nightdesk verify {self.pages_folder}' names the file"
+            ) from None
+
+    def _extracted_keys(self, folder: Path) -> set[str]:
+        keys = set[str]()
+        for path in sorted(folder.glob("*.parquet")):
+            keys.update(self._keys_of_extracted_file(path))
+        return keys
+
+    def _keys_of_extracted_file(self, path: Path) -> list[str]:
+        try:
+            table = parquet.read_table(path, columns=[KEY_COLUMN, "extractors"], partitioning=None)
+        except (pyarrow.ArrowException, OSError):
+            path.unlink()  # the file is not complete: its footer is written last
+            return []
+        if any(digest != EXTRACTORS for digest in table["extractors"].unique().to_pylist()):
+            raise ConfigError(
+                f"{path}: its pages were extracted by other extractors than these;"
+                " name another folder"
+            )
+        return [str(key) for key in table[KEY_COLUMN].to_pylist()]
 
 
-def extract_job(job: OfflineJob, drafting: TableExtractor, tell: Callable[[int], None]) -> int:
-    """Drafts all that is left, in this process and those of `drafting`. Returns how many pages."""
-    done = 0
+def extract_job(
+    job: OfflineJob, extractor: TableExtractor, on_progress: Callable[[int], None]
+) -> int:
+    """Extract what is pending, in this process and those of the extractor.
+
+    Args:
+        job: The job.
+        extractor: Extracts a table.
+        on_progress: Receives the number of pages that are extracted so far.
+
+    Returns:
+        The number of pages.
+    """
+    count = 0
+    options = payload_options(EXTRACTED_PAGE)
     for name in job.pending_files():
         tables = []
         for table in job.read_tables(name):
-            tables.append(drafting(table))
-            done += len(table)
-            tell(done)
+            tables.append(extractor(table))
+            count += len(table)
+            on_progress(count)
         with atomic_file(job.extracted_folder / name) as part:
-            parquet_drafts.write_table(pyarrow.concat_tables(tables), part)
-    return done
+            write_table(pyarrow.concat_tables(tables), part, options)
+    return count
 
 
-def start_folder(folder: Path, form: str) -> None:
-    """Makes a folder ready that is written file by file. Raises ConfigError where something else is there, and DiskError."""
-    if (folder / manifest.NAME).exists():
-        raise ConfigError(f"{folder}: is whole already; name another folder, or take that one away")
-    if folder.exists() and (
-        not folder.is_dir() or (any(folder.iterdir()) and not (folder / PART_MARKER).exists())
-    ):
+def start_folder(folder: Path, export_format: str) -> None:
+    """Prepare a folder that is written file by file.
+
+    Args:
+        folder: The folder.
+        export_format: The format of its manifest.
+
+    Raises:
+        ConfigError: The folder is complete or holds something else.
+        DiskError: The folder cannot be made.
+    """
+    if (folder / manifest.MANIFEST_NAME).exists():
         raise ConfigError(
-            f"{folder}: is there already and is no unfinished folder of {form}; name another one"
+            f"{folder}: is complete already; name another folder, or take that one away"
+        )
+    if folder.exists() and not _is_unfinished(folder):
+        raise ConfigError(
+            f"{folder}: is there already and is no unfinished folder of the format"
+            f" '{export_format}'; name another one"
         )
     with translate_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / PART_MARKER).touch()
 
 
-def finish_folder(folder: Path, form: str, number: int, more: Mapping[str, Any]) -> dict[str, Any]:
-    """Writes the manifest of a folder that is whole, with so many of what it holds, and returns it."""
-    counts = {"counts": {form: number}}
+def finish_folder(
+    folder: Path, export_format: str, count: int, more: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write the manifest of a complete folder, and return it.
+
+    Args:
+        folder: The folder.
+        export_format: The format of the manifest.
+        count: The number of rows.
+        more: Further values of the manifest.
+    """
+    counts = {"counts": {export_format: count}}
     with translate_disk_errors(folder):
-        with atomic_file(folder / manifest.NAME) as part:
-            head = manifest.manifest_head(form, Asked()) | dict(more)
-            listed = (each for each in manifest.folder_entries(folder) if each["path"] != part.name)
-            told = manifest.write_manifest(part, head, counts, listed)
+        with atomic_file(folder / manifest.MANIFEST_NAME) as part:
+            head = manifest.manifest_head(export_format, ExportQuery()) | dict(more) | counts
+            entries = _entries_without(folder, part.name)
+            written = manifest.write_manifest(part, head, entries)
         (folder / PART_MARKER).unlink(missing_ok=True)
-    return told
+    return written
 
 
-def parquet_files(folder: Path) -> Iterator[Path]:
-    """The files of a folder, in order."""
-    yield from sorted(folder.glob("site=*/month=*/*.parquet"))
+def parquet_files(folder: Path) -> list[Path]:
+    """Return the files of a folder, in order."""
+    return sorted(folder.glob("site=*/month=*/*.parquet"))
 
 
 def count_rows(folder: Path) -> int:
-    """How many there are in the files of a folder."""
-    return sum(int(files.read_metadata(path).num_rows) for path in parquet_files(folder))
+    """Return the number of rows in the files of a folder."""
+    return sum(int(parquet.read_metadata(path).num_rows) for path in parquet_files(folder))
 
 
-def _different(folder: Path) -> int:
-    """Drafts of one month: a job that broke off may have made some twice."""
-    return len({key for path in folder.glob("*.parquet") for key in _keys(path)})
+def _is_unfinished(folder: Path) -> bool:
+    """Tell whether a folder is empty or belongs to a job that is not complete."""
+    if not folder.is_dir():
+        return False
+    return (folder / PART_MARKER).exists() or not any(folder.iterdir())
+
+
+def _entries_without(folder: Path, name: str) -> Iterator[dict[str, Any]]:
+    for entry in manifest.folder_entries(folder):
+        if entry["path"] != name:
+            yield entry
+
+
+def _count_keys(folder: Path) -> int:
+    """Count the payloads of one month. An interrupted job may have extracted some twice."""
+    keys = set[str]()
+    for path in folder.glob("*.parquet"):
+        keys.update(_keys(path))
+    return len(keys)
 
 
 def _keys(path: Path) -> list[str]:
-    return [
-        str(key)
-        for key in files.read_table(path, columns=[KEY], partitioning=None)[KEY].to_pylist()
-    ]
+    table = parquet.read_table(path, columns=[KEY_COLUMN], partitioning=None)
+    return [str(key) for key in table[KEY_COLUMN].to_pylist()]

@@ -1,7 +1,8 @@
-"""The same on Ray Data: on all processors of this machine, or on those of a cluster whose machines share the folders.
+"""The same work on Ray Data: on this machine, or on a cluster whose machines share the folders.
 
-The recipe is `draft`: read, map, write. Copy it where a cluster wants something else. Promises that a Ray which is started here
-stays on the loopback address, sends no statistics to anybody, and is gone with all its files when the block ends.
+`extract_on_ray` is the recipe: read, map, write. Copy it if your cluster needs something else. A
+Ray that is started here stays on the loopback address, sends no statistics to anybody, and is gone
+with all its files when the block ends.
 """
 
 from __future__ import annotations
@@ -22,91 +23,121 @@ from pipeline.offline.extract_table import TableExtractor
 from pipeline.offline.job import OfflineJob
 
 MISSING: Final = "Ray needs the extra 'ray', which is not installed: pip install -e '.[ray]'"
-BATCH: Final = 64  # pages that are handed over together
-STORE: Final = 256 << 20  # bytes of Ray's object store, where it is started here
-BLOCK: Final = 32 << 20  # bytes that Ray hands from one step to the next
-REACH: Final = 10.0  # seconds
-EACH: Final = 4  # processes that one actor has at work
-ALONE: Final = {
+PAGES_PER_BATCH: Final = 64
+OBJECT_STORE_BYTES: Final = 256 << 20  # of a Ray that is started here
+BLOCK_BYTES: Final = 32 << 20  # that Ray hands from one step to the next
+CONNECT_TIMEOUT: Final = 10.0  # seconds
+PROCESSES_PER_ACTOR: Final = 4
+# An actor waits for its processes. With a whole CPU each, none would be left to read and write.
+CPUS_PER_ACTOR: Final = 0.1
+MAX_TEMP_PATH: Final = 24  # characters, so that Ray's sockets fit into a hundred
+MAX_ERROR_LENGTH: Final = 200
+LOCAL_ENVIRONMENT: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # by its name of other systems; on all it means: no address but the loopback one
-    "RAY_worker_niceness": "0",  # or all else on the machine goes before it
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # it tells of dangers of its own making
+    # Its name speaks of other systems. On all of them it means: no address but loopback.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_worker_niceness": "0",  # otherwise all else on the machine comes first
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # it warns of risks that it creates itself
 }
 
 
-def extract_on_ray(job: OfflineJob, processes: int, page_seconds: float, page_megabytes: int) -> None:
-    """Drafts all that is left of a job. Each actor has extracting processes of its own, whose limits are a page's."""
+def extract_on_ray(
+    job: OfflineJob, processes: int, page_seconds: float, page_megabytes: int
+) -> None:
+    """Extract what is pending of a job.
+
+    Args:
+        job: The job.
+        processes: Worker processes, of all actors together.
+        page_seconds: CPU seconds that one page may take.
+        page_megabytes: Memory that one page may take.
+    """
     from ray.data.datasource.partitioning import Partitioning, PartitionStyle
 
-    ray = _ray()
+    ray = _import_ray()
     names = job.pending_files()
     if not names:
         return
-    actors = -(-processes // EACH)
-    folders = Partitioning(
-        PartitionStyle.HIVE, str(job.pages_folder.resolve()), field_types={"site": str, "month": str}
-    )
-    pages = ray.data.read_parquet(
-        [str((job.pages_folder / name).resolve()) for name in names], partitioning=folders
-    )
-    pages.map_batches(
+    actors = -(-processes // PROCESSES_PER_ACTOR)
+    processes_per_actor = -(-processes // actors)
+    folder = str(job.pages_folder.resolve())
+    field_types = {"site": str, "month": str}
+    partitioning = Partitioning(PartitionStyle.HIVE, folder, field_types=field_types)
+    paths = [str((job.pages_folder / name).resolve()) for name in names]
+    pages = ray.data.read_parquet(paths, partitioning=partitioning)
+    extracted = pages.map_batches(
         TableExtractor,
-        fn_constructor_args=(-(-processes // actors), page_seconds, page_megabytes),
+        fn_constructor_args=(processes_per_actor, page_seconds, page_megabytes),
         batch_format="pyarrow",
-        batch_size=BATCH,
+        batch_size=PAGES_PER_BATCH,
         compute=ray.data.ActorPoolStrategy(size=actors),
-        num_cpus=0.1,  # it waits for its processes; with more, none would be left to read and write
-    ).write_parquet(str(job.extracted_folder.resolve()), partition_cols=["site", "month"], compression="zstd")
-
-
-def clean_on_ray(head: Mapping[str, Any], drafts: Mapping[str, list[Path]], target: Path) -> int:
-    """Strikes Sites side by side. Returns how many texts came of it."""
-    ray = _ray()
-
-    def one(row: dict[str, Any]) -> dict[str, Any]:
-        return {"texts": clean_site_files(row["site"], head, drafts[row["site"]], target)}
-
-    sites = ray.data.from_items(
-        [{"site": site} for site in drafts], override_num_blocks=max(1, len(drafts))
+        num_cpus=CPUS_PER_ACTOR,
     )
-    return sum(
-        int(row["texts"]) for row in sites.map(one).take_all()
-    )  # to have it summed there takes actors for a shuffle
+    extracted.write_parquet(
+        str(job.extracted_folder.resolve()),
+        partition_cols=["site", "month"],
+        compression="zstd",
+    )
+
+
+def clean_on_ray(
+    manifest: Mapping[str, Any], paths_by_site: Mapping[str, list[Path]], target: Path
+) -> int:
+    """Clean sites in parallel.
+
+    Args:
+        manifest: The manifest of the export, with the recipe.
+        paths_by_site: The files of extracted pages of each site.
+        target: The folder for the texts.
+
+    Returns:
+        The number of texts.
+    """
+    ray = _import_ray()
+
+    def clean_site(row: dict[str, Any]) -> dict[str, Any]:
+        site = row["site"]
+        return {"texts": clean_site_files(site, manifest, paths_by_site[site], target)}
+
+    items = [{"site": site} for site in paths_by_site]
+    sites = ray.data.from_items(items, override_num_blocks=max(1, len(items)))
+    # To have Ray compute the sum would take actors for a shuffle.
+    return sum(int(row["texts"]) for row in sites.map(clean_site).take_all())
 
 
 @contextmanager
 def ray_session(processes: int, address: str = "") -> Iterator[None]:
-    """Ray for as long as the block lasts: of its own, or the one at an address. Raises ConfigError."""
-    _knock(address)
-    folder = tempfile.mkdtemp(prefix="nd", dir=_short())
+    """Connect to Ray as long as the block lasts.
+
+    Args:
+        processes: CPUs of a Ray that is started here.
+        address: The address of a Ray cluster. By default, a Ray is started here.
+
+    Raises:
+        ConfigError: No Ray answers at the address, or Ray is not installed.
+        NightdeskError: Ray failed within the block.
+    """
+    _check_reachable(address)
+    folder = tempfile.mkdtemp(prefix="nd", dir=_short_temp_folder())
     if not address:
-        os.environ.update(ALONE)
+        os.environ.update(LOCAL_ENVIRONMENT)
     try:
-        ray = _ray()
-        here = {
-            "num_cpus": processes,
-            "object_store_memory": STORE,
-            "include_dashboard": False,
-            "_temp_dir": folder,
-        }
+        ray = _import_ray()
+        options = {} if address else _local_options(processes, folder)
         try:
             ray.init(
-                address or "local",
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **({} if address else here),
+                address or "local", log_to_driver=False, logging_level=logging.ERROR, **options
             )
         except ConnectionError as error:
-            raise ConfigError(
-                f"--address {address}: no Ray answers there ({' '.join(str(error).split())[:100]})"
-            ) from None
-        _hush(ray)
+            cause = " ".join(str(error).split())[:MAX_ERROR_LENGTH]
+            raise ConfigError(f"--address {address}: no Ray answers there ({cause})") from None
+        _silence_ray(ray)
         try:
             yield
         except ray.exceptions.RayError as error:
             raise NightdeskError(
-                f"Ray broke off ({_why(error)}); what is whole stays, and the same command goes on from there"
+                f"Ray failed ({_error_text(error)}); complete files stay, and the same command"
+                " goes on from there"
             ) from None
         finally:
             ray.shutdown()
@@ -114,29 +145,38 @@ def ray_session(processes: int, address: str = "") -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _knock(address: str) -> None:
-    """Raises ConfigError where nobody is at home: Ray itself tries for minutes."""
+def _local_options(processes: int, folder: str) -> dict[str, Any]:
+    return {
+        "num_cpus": processes,
+        "object_store_memory": OBJECT_STORE_BYTES,
+        "include_dashboard": False,
+        "_temp_dir": folder,
+    }
+
+
+def _check_reachable(address: str) -> None:
+    """Raise ConfigError if nothing answers at the address: Ray itself tries for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if port.isdecimal():
-        try:
-            socket.create_connection((host, int(port)), REACH).close()
-        except (OSError, OverflowError) as error:
-            raise ConfigError(f"--address {address}: no Ray answers there ({error})") from None
+    if not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError(f"--address {address}: no Ray answers there ({error})") from None
 
 
-def _why(error: BaseException) -> str:
-    """What an error says that came from one of Ray's processes, as far as a line goes."""
-    return (
-        " ".join(str(getattr(error, "cause", None) or error).split())[:200] or type(error).__name__
-    )
+def _error_text(error: BaseException) -> str:
+    """Return an error of one of Ray's processes as one line."""
+    cause = getattr(error, "cause", None) or error
+    return " ".join(str(cause).split())[:MAX_ERROR_LENGTH] or type(error).__name__
 
 
-def _short() -> str | None:
-    """A folder whose path leaves room for Ray's sockets, which may have a hundred letters; None for the usual one."""
-    return None if len(tempfile.gettempdir()) <= 24 else "/tmp"
+def _short_temp_folder() -> str | None:
+    """Return a folder with a short path for Ray's sockets; None for the default one."""
+    return None if len(tempfile.gettempdir()) <= MAX_TEMP_PATH else "/tmp"
 
 
-def _ray() -> Any:
+def _import_ray() -> Any:
     try:
         import ray
         import ray.data
@@ -145,10 +185,10 @@ def _ray() -> Any:
     return ray
 
 
-def _hush(ray: Any) -> None:
-    """No bars and no news: whoever called tells how it ends."""
+def _silence_ray(ray: Any) -> None:
+    """Turn off progress bars and messages, because the caller reports how the work ends."""
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    context.target_max_block_size = BLOCK
+    context.target_max_block_size = BLOCK_BYTES
     logging.getLogger("ray.data").setLevel(logging.ERROR)

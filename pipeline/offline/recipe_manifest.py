@@ -1,11 +1,12 @@
-"""How articles are made today, as it travels with an export: the extractors, and what Recipes need of site files.
+"""The recipe of articles as an export carries it: the extractors, and options of site files.
 
-Promises that nothing else of a site file leaves the house: it may hold cookies.
+Nothing else of a site file is exported, because it may hold cookies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -14,46 +15,64 @@ from pipeline.extract import EXTRACTORS
 from pipeline.extract.version import LIBRARIES
 
 
+@dataclass(frozen=True, slots=True)
+class SiteRecipe:
+    """What a recipe takes from a site file."""
+
+    cleaning: CleaningOptions
+    language: str
+    timezone: str
+
+
 def recipe_manifest(sites: Iterable[Site]) -> dict[str, Any]:
-    """For a manifest."""
+    """Return the part of a manifest that describes the recipe."""
     return {
         "extractors": EXTRACTORS,
-        "libraries": libraries(),
-        "cleaning": {site.id: _of(site) for site in sites},
+        "libraries": library_versions(),
+        "cleaning": {site.id: _site_values(site) for site in sites},
     }
 
 
-def libraries() -> dict[str, str]:
-    """Versions of what a Draft depends on."""
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that extraction depends on."""
     return {name: version(name) for name in ("nightdesk", *LIBRARIES)}
 
 
-def _of(site: Site) -> dict[str, Any]:
+def site_recipe(manifest: Mapping[str, Any], site: str) -> SiteRecipe:
+    """Return the recipe of a site.
+
+    Args:
+        manifest: The manifest of an export.
+        site: The id of the site. Without a site file, it gets the defaults.
+    """
+    values = manifest.get("cleaning", {}).get(site, {})
+    cleaning = CleaningOptions(
+        remove=tuple(values.get("remove", ())), without=tuple(values.get("without", ()))
+    )
+    return SiteRecipe(cleaning, values.get("language", ""), values.get("timezone", "UTC"))
+
+
+def describe_difference(manifest: Mapping[str, Any]) -> str:
+    """Return how the extractors of a manifest differ from those in use.
+
+    Returns:
+        The difference for people, or "" if they are the same.
+    """
+    if manifest.get("extractors") == EXTRACTORS:
+        return ""
+    ours, theirs = library_versions(), manifest.get("libraries", {})
+    differences = []
+    for name, our_version in ours.items():
+        their_version = theirs.get(name, "none")
+        if theirs.get(name) != our_version:
+            differences.append(f"{name} {their_version} (here {our_version})")
+    return ", ".join(differences) or "by our own code, as libraries are the same"
+
+
+def _site_values(site: Site) -> dict[str, Any]:
     return {
         "language": site.language,
         "timezone": site.timezone,
-        "strike": list(site.cleaning.remove),
+        "remove": list(site.cleaning.remove),
         "without": list(site.cleaning.without),
     }
-
-
-def cleaning_options(head: Mapping[str, Any], site: str) -> tuple[CleaningOptions, str, str]:
-    """Options, language and time zone of a Site; the defaults for one that no file describes."""
-    found = head.get("cleaning", {}).get(site, {})
-    options = CleaningOptions(
-        remove=tuple(found.get("strike", ())), without=tuple(found.get("without", ()))
-    )
-    return options, found.get("language", ""), found.get("timezone", "UTC")
-
-
-def describe_difference(head: Mapping[str, Any]) -> str:
-    """How the extractors of a manifest differ from those here, in words; "" where they are the same."""
-    if head.get("extractors") == EXTRACTORS:
-        return ""
-    here, there = libraries(), head.get("libraries", {})
-    found = (
-        f"{name} {there.get(name, 'none')} (here {here[name]})"
-        for name in here
-        if there.get(name) != here[name]
-    )
-    return ", ".join(found) or "by our own code, as libraries are the same"
