@@ -1,4 +1,4 @@
-"""What somebody asks the archive for in words, without an archive: letters, tokens, the language of queries, matches, excerpts.
+"""Full-text search without an archive: normalizing, tokens, query language, matches, excerpts.
 
-Promises pure functions, the same for every database. To find the stories is the business of `store`.
+All functions are pure and the same for every database. `store.search` finds the articles.
 """

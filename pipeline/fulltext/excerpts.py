@@ -1,149 +1,179 @@
-"""Where in a text the words of a query stand, and the stretch of it that shows them best.
+"""Find where the words of a query stand in a text, and the stretch that shows them best.
 
-Promises plain values, (text, spans), so that each door marks up what was found in its own safe way; spans are half-open, in
-letters of that text, in order, and never overlap. Reads no more of a text than was indexed.
+Results are plain values (text and spans), so that each user interface can mark the words in its own
+safe way. Spans are half-open, in characters of their text, in order, and never overlap. No more of
+a text is read than is indexed.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from pipeline.fulltext import tokenizer
 from pipeline.fulltext.normalize import VOWEL_SIGNS
 from pipeline.fulltext.query_language import Query, Term, positive_terms
 
-RUN = re.compile(
+# A word with its accents.
+WORD = re.compile(
     rf"[\w{VOWEL_SIGNS}\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u00ad]+"
-)  # a word with its accents
-EXCERPT_WIDTH = 200  # letters of an excerpt
+)
+EXCERPT_WIDTH = 200  # characters
+MAX_CUT_WORD = 30  # characters at the end of an excerpt that are left out rather than cut
 
-Span = tuple[int, int]
-Standing = tuple[str, int, int]  # a token, and the letters that it was made of
+Span = tuple[int, int]  # start and end in characters
+
+
+class TextToken(NamedTuple):
+    """A token with the stretch of the text from which it was made."""
+
+    token: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A stretch of a text on one line, and the spans in it that were asked for."""
+    """A stretch of a text, and the spans in it that the query asks for."""
 
     text: str
     spans: tuple[Span, ...] = ()
 
 
 def find_spans(text: str, query: Query, field: str = "", language: str = "") -> tuple[Span, ...]:
-    """All that a query asks for and that stands in a text of this language; of a title with field "title" also what is asked of
-    titles alone."""
+    """Return the spans of a text that a query asks for.
+
+    Args:
+        text: The text.
+        query: The query.
+        field: "title" where the text is a title: then terms of titles count, too.
+        language: The language of the text.
+    """
     terms = [term for term in positive_terms(query.tree) if term.field in ("", field)]
     if not terms:
         return ()
-    found = sorted(_found(tuple(_standing(text[: tokenizer.MAX_LETTERS])), terms, language))
-    return tuple(_merged(found))
+    tokens = tuple(_text_tokens(text[: tokenizer.MAX_LETTERS]))
+    return tuple(_merge(sorted(_term_spans(tokens, terms, language))))
 
 
-def make_excerpt(text: str, query: Query, width: int = EXCERPT_WIDTH, language: str = "") -> Excerpt:
-    """The stretch of a text in which most of what is asked for stands, else its beginning."""
+def make_excerpt(
+    text: str, query: Query, width: int = EXCERPT_WIDTH, language: str = ""
+) -> Excerpt:
+    """Return the stretch of a text with most of what a query asks for, else its beginning.
+
+    Args:
+        text: The text; the excerpt is on one line.
+        query: The query.
+        width: Characters of the excerpt.
+        language: The language of the text.
+    """
     line = " ".join(text.split())
-    found = find_spans(line, query, language=language)
-    start = _best(line, found, width)
-    end = _word_end(line, start + width) if start + width < len(line) else len(line)
-    before, after = "…" if start else "", "…" if end < len(line) else ""
+    spans = find_spans(line, query, language=language)
+    start, end = _best_start(line, spans, width), len(line)
+    if start + width < len(line):
+        end = _word_end(line, start + width)
+    before = "…" if start else ""
+    after = "…" if end < len(line) else ""
     shift = len(before) - start
-    inside = tuple((a + shift, b + shift) for a, b in found if a >= start and b <= end)
-    return Excerpt(before + line[start:end] + after, inside)
+    inside = [(a + shift, b + shift) for a, b in spans if a >= start and b <= end]
+    return Excerpt(before + line[start:end] + after, tuple(inside))
 
 
 def highlight(text: str, query: Query, field: str = "", language: str = "") -> Excerpt:
-    """A whole text with what is asked for."""
+    """Return a whole text with the spans that a query asks for; the arguments are `find_spans`'."""
     return Excerpt(text, find_spans(text, query, field, language))
 
 
-def _best(line: str, found: Sequence[Span], width: int) -> int:
-    """Where to begin: at most a third of the width before the first of as many spans as fit."""
-    if not found:
+def _best_start(line: str, spans: Sequence[Span], width: int) -> int:
+    """Return where to begin so that most spans fit: the first of them in the first third."""
+    if not spans:
         return 0
-    starts = [a for a, _ in found]
+    starts = [start for start, _ in spans]
     room = width * 2 // 3
-    first = max(range(len(found)), key=lambda n: (bisect_left(starts, starts[n] + room) - n, -n))
-    start = max(0, starts[first] - width // 3)
+    best, best_count = 0, 0
+    for number, span_start in enumerate(starts):
+        count = bisect_left(starts, span_start + room) - number
+        if count > best_count:
+            best, best_count = number, count
+    start = max(0, starts[best] - width // 3)
     if len(line) - start < width:
         start = max(0, min(start, len(line) - width))
     if start:
-        start = line.find(" ", start, starts[first]) + 1 or start
+        start = line.find(" ", start, starts[best]) + 1 or start
     return start
 
 
 def _word_end(line: str, end: int) -> int:
-    return max(line.rfind(" ", end - 30, end + 1), 0) or end
+    return max(line.rfind(" ", end - MAX_CUT_WORD, end + 1), 0) or end
 
 
-def _found(standing: Sequence[Standing], terms: Sequence[Term], language: str) -> Iterator[Span]:
-    firsts: dict[str, list[int]] = {}
-    for n, (token, _, _) in enumerate(standing):
-        firsts.setdefault(token, []).append(n)
-    for term in terms:
-        yield from _rows(standing, term, firsts, language)
-
-
-def _rows(
-    standing: Sequence[Standing], term: Term, firsts: dict[str, list[int]], language: str
+def _term_spans(
+    tokens: Sequence[TextToken], terms: Sequence[Term], language: str
 ) -> Iterator[Span]:
-    length = len(term.tokens)
-    if length == 1:
-        yield from (
-            standing[n][1:] for token in _asked(term, firsts, language) for n in firsts[token]
-        )
-        return
-    for n in firsts.get(term.tokens[0], ()):
-        row = standing[n : n + length]
-        if len(row) == length and all(
-            a[0] == b for a, b in zip(row[1:-1], term.tokens[1:-1], strict=True)
-        ):
-            last = row[-1][0]
-            if last == term.tokens[-1] or (term.prefix and last.startswith(term.tokens[-1])):
-                yield row[0][1], row[-1][2]
-
-
-def _asked(term: Term, found: Iterable[str], language: str) -> list[str]:
-    """Those tokens of a text of this language that a term of one token asks for."""
-    (asked,) = term.tokens
-    if term.prefix:
-        return [token for token in found if token.startswith(asked)]
-    return (
-        [token for token in found if token == asked]
-        if term.exact
-        else tokenizer.word_forms(asked, found, language)
-    )
-
-
-def _standing(text: str) -> Iterator[Standing]:
-    for match in RUN.finditer(text):
-        start, end = match.span()
-        found = _cut(match.group())
-        if len(found) == 1:
-            yield found[0], start, end
+    positions: dict[str, list[int]] = {}
+    for number, token in enumerate(tokens):
+        positions.setdefault(token.token, []).append(number)
+    for term in terms:
+        if len(term.tokens) > 1:
+            yield from _phrase_spans(tokens, term, positions)
             continue
-        for n, token in enumerate(
-            found
-        ):  # letters without spaces between words: each pair begins one letter on
-            at = min(start + n, end)
-            yield (
-                (token, at, min(at + len(token), end))
-                if len(found) <= end - start
-                else (token, start, end)
-            )
+        for token_text in _matching_tokens(term, positions, language):
+            for number in positions[token_text]:
+                yield tokens[number].start, tokens[number].end
+
+
+def _phrase_spans(
+    tokens: Sequence[TextToken], term: Term, positions: dict[str, list[int]]
+) -> Iterator[Span]:
+    *first_tokens, last_token = term.tokens
+    for number in positions.get(first_tokens[0], ()):
+        row = tokens[number : number + len(term.tokens)]
+        texts = [token.token for token in row]
+        if len(row) < len(term.tokens) or texts[:-1] != first_tokens:
+            continue
+        if texts[-1] == last_token or (term.prefix and texts[-1].startswith(last_token)):
+            yield row[0].start, row[-1].end
+
+
+def _matching_tokens(term: Term, tokens: Collection[str], language: str) -> list[str]:
+    """Return the tokens of a text in this language that a term of one token asks for."""
+    (wanted,) = term.tokens
+    if term.prefix:
+        return [token for token in tokens if token.startswith(wanted)]
+    if term.exact:
+        return [wanted] if wanted in tokens else []
+    return tokenizer.word_forms(wanted, tokens, language)
+
+
+def _text_tokens(text: str) -> Iterator[TextToken]:
+    for match in WORD.finditer(text):
+        start, end = match.span()
+        tokens = _tokenize(match.group())
+        if len(tokens) == 1:
+            yield TextToken(tokens[0], start, end)
+            continue
+        # Letters without spaces between words: each pair begins one letter after the one before.
+        for offset, token in enumerate(tokens):
+            if len(tokens) > end - start:  # normalizing made letters longer
+                yield TextToken(token, start, end)
+            else:
+                token_start = min(start + offset, end)
+                yield TextToken(token, token_start, min(token_start + len(token), end))
 
 
 @lru_cache(maxsize=1 << 16)
-def _cut(word: str) -> tuple[str, ...]:
+def _tokenize(word: str) -> tuple[str, ...]:
     return tuple(tokenizer.tokenize(word))
 
 
-def _merged(found: Sequence[Span]) -> Iterator[Span]:
+def _merge(spans: Sequence[Span]) -> Iterator[Span]:
+    """Merge spans that overlap."""
     last: Span | None = None
-    for start, end in found:
+    for start, end in spans:
         if last is not None and start < last[1]:
             last = (last[0], max(last[1], end))
             continue

@@ -1,6 +1,6 @@
-"""An Article as it stands in the full-text index: a row of FTS5, or a tsvector.
+"""Make the row of an article in the full-text index: a row of FTS5, or a tsvector.
 
-Promises pure functions, so that rows can be made anywhere, also in a process that knows no database.
+The functions need no database, so any process can make rows.
 """
 
 from __future__ import annotations
@@ -9,35 +9,47 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pipeline.fulltext import tokenizer
-from pipeline.fulltext.tokenizer import FILLER, IndexableArticle, ArticleTokens
+from pipeline.fulltext.tokenizer import FILLER, ArticleTokens, IndexableArticle
 
-IndexRow = dict[str, str]  # by column, without the key
-PreparedRows = Mapping[IndexableArticle, IndexRow]  # that were made ahead
+IndexRow = dict[str, str]  # values by column, without the key
+PreparedRows = Mapping[IndexableArticle, IndexRow]  # rows that were made in advance
 NO_PREPARED_ROWS: PreparedRows = MappingProxyType({})
-COLUMNS = ("title", "body", "names", "marks")
+FTS5_COLUMNS = ("title", "body", "names", "marks")
 
 
-def index_row(dialect: str, source: IndexableArticle) -> IndexRow:
-    """The row of an Article for "sqlite" or "postgresql"."""
-    made = tokenizer.article_tokens(source)
+def index_row(dialect: str, article: IndexableArticle) -> IndexRow:
+    """Return the row of an article.
+
+    Args:
+        dialect: "sqlite" or "postgresql".
+        article: The article.
+    """
+    tokens = tokenizer.article_tokens(article)
     if dialect == "sqlite":
-        return {name: " ".join(getattr(made, name)) for name in COLUMNS}
-    return {"words": tsvector(made)}
+        return {name: " ".join(getattr(tokens, name)) for name in FTS5_COLUMNS}
+    return {"words": tsvector(tokens)}
 
 
-def tsvector(made: ArticleTokens) -> str:
-    """The tokens as PostgreSQL reads a tsvector; they hold no quote and no backslash. One place is left free between the parts,
-    so that no phrase reaches from one into the next. What stands beside what is there as tokens of its own, since PostgreSQL's
-    index knows no places."""
-    beside = {
-        pair for part in (made.names, made.title, made.body) for pair in tokenizer.pairs(part)
-    }
-    places: dict[str, list[str]] = {}
-    place = 0
-    for part in (made.names, made.title, made.body):
-        for place, token in enumerate(part, place + 1):  # noqa: B020 - goes on where the part before ended
+def tsvector(tokens: ArticleTokens) -> str:
+    """Return tokens in the syntax of PostgreSQL's tsvector.
+
+    Tokens hold no quote and no backslash. One position between the parts stays free, so that no
+    phrase reaches from one part into the next. Pairs of neighbours become tokens, because
+    PostgreSQL's index has no positions.
+    """
+    pairs: set[str] = set()
+    positions: dict[str, list[str]] = {}
+    position = 0
+    for part in (tokens.names, tokens.title, tokens.body):
+        pairs |= tokenizer.pair_tokens(part)
+        for token in part:
+            position += 1
             if token != FILLER:
-                places.setdefault(token, []).append(str(place))
-        place += 1
-    placed = [f"'{token}':{','.join(found)}" for token, found in places.items()]
-    return " ".join((*placed, *(f"'{token}'" for token in (*made.marks, *sorted(beside)))))
+                positions.setdefault(token, []).append(str(position))
+        position += 1
+    lexemes = []
+    for token, numbers in positions.items():
+        lexemes.append(f"'{token}':{','.join(numbers)}")
+    for token in (*tokens.marks, *sorted(pairs)):
+        lexemes.append(f"'{token}'")
+    return " ".join(lexemes)

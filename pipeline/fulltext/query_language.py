@@ -1,55 +1,73 @@
-"""The query language: a text → what is asked for, as a frozen tree.
+"""The query language: parses a text to a frozen tree.
 
     harbour levy        both words, in any of their Russian or English forms
-    "night ferry"       these words beside each other, as they are written
+    "night ferry"       these words side by side, as they are written
     -levy  -"old quay"  without; also before a filter or parentheses
-    ferry OR barge      either; OR binds weaker than standing side by side, parentheses bind stronger
+    ferry OR barge      either; words side by side bind stronger than OR, parentheses strongest
     harb*               words that begin so, from two letters on
-    title:ferry  author:dray  author:"Martin Dray"  tag:petition       words in these places
-    site:harbour-courier  lang:ru                                      the site's id, the language's code
-    after:2026-03  before:2026-04-15   dated from the first moment of that day, month or year on, or before it; UTC
-    changed:yes  changed:no  changed:3                                 has more than one, only one, at least three revisions
+    title:ferry  author:dray  author:"Martin Dray"  tag:petition       words in these fields
+    site:harbour-courier  lang:ru                      the id of the site, the code of the language
+    after:2026-03  before:2026-04-15                   dated in this period or later; before it; UTC
+    changed:yes  changed:no  changed:3                 has several, one, at least three revisions
 
-Promises that no text raises, that the work is bounded, and that whatever is none of these is plain words: `foo:bar` is the
-words foo and bar beside each other. What was left out of a query is said in its notes.
+No text raises an error, and the work is limited. All that is none of these is plain words:
+`foo:bar` is the words foo and bar side by side. The notes of a query say what was left out.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pipeline.fulltext.tokenizer import FIELDS, MAX_REVISIONS, tokenize_query, primary_language, site_token
+from pipeline.fulltext.tokenizer import (
+    FIELDS,
+    MAX_REVISIONS,
+    primary_language,
+    site_token,
+    tokenize_query,
+)
 
-MAX_QUERY_LETTERS = 2000  # of a query that are read
+MAX_QUERY_LETTERS = 2000
 MAX_TERMS = 32
-MAX_PHRASE_WORDS = 32  # of one phrase
-MAX_DEPTH = 8  # parentheses in each other
+MAX_PHRASE_WORDS = 32
+MAX_DEPTH = 8  # of parentheses
+MAX_NOTED_VALUE = 40  # letters of a value in a note
+MIN_CHANGED_REVISIONS = 2
 QUOTES = str.maketrans("“”„‟", '""""')
 NAMES = "|".join((*FIELDS, "after", "before"))
 ITEM = re.compile(
-    rf"""(?P<no>-*)(?:(?:(?P<field>{NAMES}):(?=[^\s()]))?(?:"(?P<quoted>[^"]*)(?:"|$)|(?P<word>[^\s"()]+))|(?P<open>\())|(?P<close>\))""",
+    rf"""(?P<no>-*)(?:(?:(?P<field>{NAMES}):(?=[^\s()]))?"""
+    r"""(?:"(?P<quoted>[^"]*)(?:"|$)|(?P<word>[^\s"()]+))|(?P<open>\())|(?P<close>\))""",
     re.IGNORECASE | re.ASCII,
 )
-FIELD = re.compile(rf"(?:{NAMES}):", re.IGNORECASE | re.ASCII)
+EMPTY_FIELD = re.compile(rf"(?:{NAMES}):", re.IGNORECASE | re.ASCII)
 DATE = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?", re.ASCII)
+LANGUAGE = re.compile(r"[a-zA-Z]{2,3}([-_]\w+)?")
+NUMBER = re.compile(r"\d{1,2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Tokens beside each other: one word, a phrase, or the value of a filter."""
+    """Tokens side by side: one word, a phrase, or the value of a filter.
+
+    Attributes:
+        tokens: The tokens.
+        field: One of tokenizer.FIELDS; "" for title and text.
+        prefix: Whether the last token may be the beginning of a word.
+        exact: Whether the words stand as written; else a single word also matches its other forms.
+    """
 
     tokens: tuple[str, ...]
-    field: str = ""  # one of tokens.FIELDS; "" for title and text
-    prefix: bool = False  # the last token may go on
-    exact: bool = False  # as written; a single word that is not is found in all its forms
+    field: str = ""
+    prefix: bool = False
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DateRange:
-    """Dated from `since` on, or before `until`."""
+    """Dated at `since` or later, or before `until`."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -57,16 +75,22 @@ class DateRange:
 
 @dataclass(frozen=True, slots=True)
 class Not:
+    """All articles that do not match a node."""
+
     node: Node
 
 
 @dataclass(frozen=True, slots=True)
 class And:
+    """The articles that match all nodes."""
+
     nodes: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
+    """The articles that match one of the nodes or more."""
+
     nodes: tuple[Node, ...]
 
 
@@ -75,7 +99,13 @@ Node = Term | DateRange | Not | And | Or
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked for. Without a tree it is nothing in particular: all articles where the text is empty, else none."""
+    """A parsed query. Without a tree it finds all articles if its text is empty, else none.
+
+    Attributes:
+        text: As it was typed.
+        tree: What is searched.
+        notes: Sentences about what was left out or read otherwise.
+    """
 
     text: str = ""
     tree: Node | None = None
@@ -83,143 +113,188 @@ class Query:
 
     @property
     def has_no_terms(self) -> bool:
-        """There is a text, but nothing in it that can be looked for."""
+        """Tell whether there is a text, but nothing in it that can be searched."""
         return self.tree is None and bool(self.text.strip())
 
 
 def parse_query(text: str) -> Query:
-    """The query that a text is."""
-    reader = _Reader()
+    """Parse a query. Every text is a query."""
+    parser = _Parser()
     for match in ITEM.finditer(text[:MAX_QUERY_LETTERS].translate(QUOTES)):
-        reader.read(match)
-    notes = list(reader.notes)
+        parser.read(match)
+    notes = list(parser.notes)
     if len(text) > MAX_QUERY_LETTERS:
         notes.append(f"Only its first {MAX_QUERY_LETTERS:,} letters are read.")
-    if reader.terms > MAX_TERMS:
+    if parser.terms > MAX_TERMS:
         notes.append(f"Only its first {MAX_TERMS} terms are looked for.")
-    return Query(text, reader.tree(), tuple(notes))
+    return Query(text, parser.tree(), tuple(notes))
 
 
-class _Reader:
-    """The parentheses that are open: of each the alternatives so far, and whether it is negated."""
+class _Group:
+    """Open parentheses: their alternatives so far, and whether they are negated."""
 
+    def __init__(self, is_negated: bool = False) -> None:
+        self.is_negated = is_negated
+        self.alternatives: list[list[Node]] = [[]]
+
+    def add(self, node: Node, is_negated: bool) -> None:
+        if is_negated:
+            node = _negate(node)
+        self.alternatives[-1].append(node)
+
+    def start_alternative(self) -> None:
+        if self.alternatives[-1]:
+            self.alternatives.append([])
+
+    def node(self) -> Node | None:
+        nodes: list[Node] = []
+        for alternative in filter(None, self.alternatives):
+            if len(alternative) == 1:
+                nodes += alternative
+            else:
+                nodes.append(And(tuple(alternative)))
+        if len(nodes) > 1:
+            return Or(tuple(nodes))
+        return nodes[0] if nodes else None
+
+
+class _Parser:
     def __init__(self) -> None:
-        self._open: list[tuple[bool, list[list[Node]]]] = [(False, [[]])]
-        self._too_deep = 0
+        self._groups = [_Group()]
+        self._ignored_groups = 0  # open parentheses below MAX_DEPTH
         self.terms = 0
         self.notes: list[str] = []
 
     def read(self, match: re.Match[str]) -> None:
         if match["close"]:
-            self._close()
+            self._close_group()
         elif match["open"]:
-            self._begin(bool(match["no"]))
+            self._open_group(bool(match["no"]))
         elif match["word"] == "OR" and not match["no"] and not match["field"]:
-            if self._open[-1][1][-1]:
-                self._open[-1][1].append([])
+            self._groups[-1].start_alternative()
         elif (node := self._term(match)) is not None:
             self.terms += 1
             if self.terms <= MAX_TERMS:
-                self._open[-1][1][-1].append(_negated(node) if match["no"] else node)
+                self._groups[-1].add(node, bool(match["no"]))
 
-    def _begin(self, no: bool) -> None:
-        if len(self._open) > MAX_DEPTH:
-            self._too_deep += 1
-            return
-        self._open.append((no, [[]]))
+    def tree(self) -> Node | None:
+        self._ignored_groups = 0
+        while len(self._groups) > 1:
+            self._close_group()
+        return self._groups[0].node()
 
-    def _close(self) -> None:
-        if self._too_deep:
-            self._too_deep -= 1
-        elif len(self._open) > 1:
-            no, alternatives = self._open.pop()
-            node = _any(alternatives)
+    def _open_group(self, is_negated: bool) -> None:
+        if len(self._groups) > MAX_DEPTH:
+            self._ignored_groups += 1
+        else:
+            self._groups.append(_Group(is_negated))
+
+    def _close_group(self) -> None:
+        if self._ignored_groups:
+            self._ignored_groups -= 1
+        elif len(self._groups) > 1:
+            group = self._groups.pop()
+            node = group.node()
             if node is not None:
-                self._open[-1][1][-1].append(_negated(node) if no else node)
+                self._groups[-1].add(node, group.is_negated)
 
     def _term(self, match: re.Match[str]) -> Node | None:
-        field, value = (
-            (match["field"] or "").lower(),
-            match["quoted"] if match["word"] is None else match["word"],
-        )
-        quoted = match["word"] is None
+        field, value = (match["field"] or "").lower(), match["word"]
+        is_quoted = value is None
+        if is_quoted:
+            value = match["quoted"]
         if field:
-            node = _filter(field, value, quoted)
+            node = _filter(field, value, is_quoted)
             if node is not None:
                 return node
             self.notes.append(
-                f"'{field}:{value[:40]}' is looked for as words, since '{field}:' knows no such value."
+                f"'{field}:{value[:MAX_NOTED_VALUE]}' is looked for as words, "
+                f"since '{field}:' knows no such value."
             )
-        elif not quoted and FIELD.fullmatch(value):
-            self.notes.append(
-                f"'{value}' is looked for as a word, since no value stands right behind it."
-            )
-        return _words(f"{field}:{value}" if field else value, "", quoted)
-
-    def tree(self) -> Node | None:
-        self._too_deep = 0
-        while len(self._open) > 1:
-            self._close()
-        return _any(self._open[0][1])
+            value = f"{field}:{value}"
+        elif not is_quoted and EMPTY_FIELD.fullmatch(value):
+            self.notes.append(f"'{value}' is looked for as a word, since no value follows it.")
+        return _words(value, "", is_quoted)
 
 
-def _any(alternatives: Sequence[Sequence[Node]]) -> Node | None:
-    found = [_one(And(tuple(nodes)), nodes) for nodes in alternatives if nodes]
-    return _one(Or(tuple(found)), found) if found else None
-
-
-def _one(many: Node, nodes: Sequence[Node]) -> Node:
-    return nodes[0] if len(nodes) == 1 else many
-
-
-def _negated(node: Node) -> Node:
+def _negate(node: Node) -> Node:
     if isinstance(node, DateRange) and (node.since is None or node.until is None):
         return DateRange(node.until, node.since)
-    return node.node if isinstance(node, Not) else Not(node)
+    if isinstance(node, Not):
+        return node.node
+    return Not(node)
 
 
-def _words(value: str, field: str, quoted: bool) -> Term | None:
-    tokens, goes_on = tokenize_query(value)
+def _words(value: str, field: str, is_quoted: bool) -> Term | None:
+    tokens, may_go_on = tokenize_query(value)
     if not tokens:
         return None
-    starred = not quoted and value.endswith("*") and len(tokens[-1]) > 1
-    return Term(
-        tokens[:MAX_PHRASE_WORDS], field, (starred or goes_on) and len(tokens) <= MAX_PHRASE_WORDS, quoted
-    )
+    has_star = not is_quoted and value.endswith("*") and len(tokens[-1]) > 1
+    prefix = (has_star or may_go_on) and len(tokens) <= MAX_PHRASE_WORDS
+    return Term(tokens[:MAX_PHRASE_WORDS], field, prefix, is_quoted)
 
 
-def _filter(field: str, value: str, quoted: bool) -> Node | None:
-    """What a filter asks for; None where its value is none of its kind."""
+def _filter(field: str, value: str, is_quoted: bool) -> Node | None:
+    """Return the node of a filter, or None where the value is not of the filter's kind."""
     if field in ("after", "before"):
-        at = parse_period_start(value)
-        return None if at is None else DateRange(since=at) if field == "after" else DateRange(until=at)
+        return _dates(field, value)
     if field == "changed":
         return _changed(value.lower())
     if field == "site":
-        site = site_token(value.strip().removesuffix("*"))
-        return Term((site,), field, prefix=value.endswith("*")) if site else None
+        return _site(value)
     if field == "lang":
-        return (
-            Term((primary_language(value.strip()),), field)
-            if re.fullmatch(r"[a-zA-Z]{2,3}([-_]\w+)?", value.strip())
-            else None
-        )
-    return _words(value, field, quoted)
+        return _language(value.strip())
+    return _words(value, field, is_quoted)
+
+
+def _dates(field: str, value: str) -> Node | None:
+    moment = parse_period_start(value)
+    if moment is None:
+        return None
+    if field == "after":
+        return DateRange(since=moment)
+    return DateRange(until=moment)
+
+
+def _site(value: str) -> Node | None:
+    site = site_token(value.strip().removesuffix("*"))
+    if not site:
+        return None
+    return Term((site,), "site", prefix=value.endswith("*"))
+
+
+def _language(value: str) -> Node | None:
+    if not LANGUAGE.fullmatch(value):
+        return None
+    return Term((primary_language(value),), "lang")
 
 
 def _changed(value: str) -> Node | None:
     if value == "no":
-        return Not(Term(("2",), "changed"))
-    least = 2 if value == "yes" else int(value) if re.fullmatch(r"\d{1,2}", value, re.ASCII) else 0
-    return Term((str(least),), "changed") if 2 <= least <= MAX_REVISIONS else None
+        return Not(Term((str(MIN_CHANGED_REVISIONS),), "changed"))
+    revisions = 0
+    if value == "yes":
+        revisions = MIN_CHANGED_REVISIONS
+    elif NUMBER.fullmatch(value):
+        revisions = int(value)
+    if not MIN_CHANGED_REVISIONS <= revisions <= MAX_REVISIONS:
+        return None
+    return Term((str(revisions),), "changed")
 
 
 def parse_period_start(value: str) -> datetime | None:
-    """The first moment of a day, month or year that is written as 2026-03-01, 2026-03 or 2026."""
+    """Return the first moment of a day, month or year in UTC.
+
+    Args:
+        value: The period as 2026-03-01, 2026-03 or 2026.
+
+    Returns:
+        The moment, or None for a value that is no such period.
+    """
     match = DATE.fullmatch(value.strip())
     if match is None:
         return None
-    year, month, day = (int(part) if part else 1 for part in match.groups())
+    year, month, day = (int(part or 1) for part in match.groups())
     try:
         return datetime(year, month, day, tzinfo=UTC)
     except ValueError:
@@ -227,55 +302,82 @@ def parse_period_start(value: str) -> datetime | None:
 
 
 def positive_terms(node: Node | None) -> Iterator[Term]:
-    """The terms that an article is found for: not those of what must not be there."""
+    """Yield the terms for which an article is found, without those that it must not have."""
     if isinstance(node, Term):
         yield node
     elif isinstance(node, (And, Or)):
-        for each in node.nodes:
-            yield from positive_terms(each)
+        for child in node.nodes:
+            yield from positive_terms(child)
 
 
 def restrict_to_site(query: Query, site: str | None) -> Query:
-    """The same, of one Site."""
+    """Return the same query for the articles of one site; None restricts nothing.
+
+    Args:
+        query: The query.
+        site: The id of the site.
+    """
     if site is None:
         return query
     term = Term((site_token(site),), "site")
-    if query.tree is None:
-        return Query(query.text, None if query.has_no_terms else term, query.notes)
-    return Query(
-        query.text,
-        And((*(query.tree.nodes if isinstance(query.tree, And) else (query.tree,)), term)),
-        query.notes,
-    )
+    if query.has_no_terms:
+        return query
+    tree: Node = term
+    if isinstance(query.tree, And):
+        tree = And((*query.tree.nodes, term))
+    elif query.tree is not None:
+        tree = And((query.tree, term))
+    return Query(query.text, tree, query.notes)
 
 
 def describe(query: Query) -> str:
-    """How a query is understood, in a person's words: `levy and "night ferry", not (site courier); dated from 2026-03-01`."""
+    """Say in words how a query is understood.
+
+    An example is `levy and "night ferry" and not (site courier or dated from 2026-03-01)`.
+    """
+    if query.has_no_terms:
+        return "nothing that can be looked for"
     if query.tree is None:
-        return "nothing that can be looked for" if query.has_no_terms else "all articles"
-    return _said(query.tree, outer=True)
+        return "all articles"
+    if isinstance(query.tree, (And, Or)):
+        return _describe_nodes(query.tree)
+    return _describe_node(query.tree)
 
 
-def _said(node: Node, outer: bool = False) -> str:
+def _describe_node(node: Node) -> str:
     if isinstance(node, Term):
-        return _said_term(node)
+        return _describe_term(node)
     if isinstance(node, DateRange):
-        return " and ".join(
-            f"dated {word} {at:%Y-%m-%d}"
-            for word, at in (("from", node.since), ("before", node.until))
-            if at is not None
-        )
+        return _describe_dates(node)
     if isinstance(node, Not):
-        return f"not {_said(node.node)}"
-    joined = (" or " if isinstance(node, Or) else " and ").join(_said(each) for each in node.nodes)
-    return joined if outer else f"({joined})"
+        return f"not {_describe_node(node.node)}"
+    return f"({_describe_nodes(node)})"
 
 
-def _said_term(term: Term) -> str:
+def _describe_nodes(node: And | Or) -> str:
+    joint = " or " if isinstance(node, Or) else " and "
+    return joint.join(map(_describe_node, node.nodes))
+
+
+def _describe_dates(dates: DateRange) -> str:
+    parts = []
+    if dates.since is not None:
+        parts.append(f"dated from {dates.since:%Y-%m-%d}")
+    if dates.until is not None:
+        parts.append(f"dated before {dates.until:%Y-%m-%d}")
+    return " and ".join(parts)
+
+
+def _describe_term(term: Term) -> str:
     text = " ".join(term.tokens)
     if term.field == "changed":
         return f"at least {text} revisions"
-    shown = f'"{text}"' if term.exact or len(term.tokens) > 1 else text
+    if term.exact or len(term.tokens) > 1:
+        text = f'"{text}"'
     if term.prefix:
-        shown = f"{shown}…"
-    return {"": "", "lang": "language "}.get(term.field, f"{term.field} ") + shown
+        text += "…"
+    if not term.field:
+        return text
+    if term.field == "lang":
+        return f"language {text}"
+    return f"{term.field} {text}"

@@ -1,9 +1,9 @@
-"""What stands in the full-text index, made here and not by the databases, so that both give the same answers.
+"""Make the tokens of the full-text index here, so that both databases give the same answers.
 
-Promises pure functions from a text to tokens: folded words as they are written, in their order; beside them, of Russian and
-English texts, their stems. Scripts without spaces between words (Chinese, Japanese, Thai, Lao, Burmese, Khmer) become pairs of
-neighbouring letters. All that is no written word bears a MARK or is a PAIR, which no word can hold: what readers type never
-meets it.
+A text becomes normalized words in their order; Russian and English texts get the stems of their
+words, too. Scripts without spaces between words (Chinese, Japanese, Thai, Lao, Burmese, Khmer)
+become pairs of neighbouring letters. All tokens that are no written words have a MARK or begin
+with PAIR, which no word can hold, so a typed word never matches them.
 """
 
 from __future__ import annotations
@@ -22,51 +22,61 @@ from Stemmer import Stemmer
 
 from pipeline.fulltext.normalize import normalize_for_search, split_words
 
-VERSION = "1"  # of what this module makes of a text; another one has to come with a migration that lets all articles wait
+# Of what this module makes of a text. A new version needs a migration that marks all articles as
+# not yet indexed.
+VERSION = "1"
 MARK = "·"
-EVERY_ARTICLE = f"e{MARK}"  # stands in every article
-FILLER = MARK  # takes a place, so that what is on both its sides is no phrase
-MAX_LETTERS = 250_000  # of a text that are looked at
-MAX_WORDS = 15_000  # of a text; PostgreSQL knows 16,383 places
+EVERY_ARTICLE = f"e{MARK}"  # a token of every article
+FILLER = MARK  # takes a position, so that its neighbours are no phrase
+DAY_PREFIX, MONTH_PREFIX, YEAR_PREFIX = f"d{MARK}", f"m{MARK}", f"y{MARK}"
+MAX_LETTERS = 250_000  # of a text that are read
+MAX_WORDS = 15_000  # of a text; PostgreSQL has 16,383 positions
 MAX_NAMES = 500  # words of authors, tags and title, each
 MAX_BYTES = 900_000  # PostgreSQL refuses a tsvector of more than 1 MiB
-MAX_POSITIONS = 255  # places of one word that PostgreSQL keeps; both forget the same others
-MAX_WORD_LENGTH = 64  # letters of a word that count
+# Positions of one word that PostgreSQL keeps. The index of SQLite leaves out the same ones.
+MAX_POSITIONS = 255
+MAX_WORD_LENGTH = 64  # further letters of a word do not count
 MAX_REVISIONS = 50
-SLICES = 64  # of the archive, by page: counts of many matches are estimated from one
-PAIRS = (
-    1 << 18
-)  # kinds of neighbours: few enough for short lists of them, too many for two phrases to share one often
-PAIR = "~"  # begins what stands for a pair; no word holds it, and it is shorter than a MARK
-DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
-SCATTER = 0x9E3779B1  # so that no habit of the pages' numbers falls into one slice
+SLICES = 64  # of the archive, by page: one of them gives an estimate of many matches
+# Kinds of neighbours: few enough for short lists of articles, too many for two phrases to share one
+# often.
+PAIRS = 1 << 18
+PAIR = "~"  # begins the token of a pair; no word holds it, and it is shorter in UTF-8 than a MARK
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"  # of a pair's number
+# Spreads consecutive page numbers over the slices (Knuth's multiplicative hash).
+SCATTER = 0x9E3779B1
 
-# letters that stand beside each other without spaces between words
-RUN = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff"
+# Letters of scripts without spaces between words.
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
+    "\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
-SPACELESS = re.compile(f"[{RUN}]")
-PIECES = re.compile(f"[{RUN}]+|[^{RUN}]+")
-SCRIPTS = {"ru": re.compile("[а-я]+"), "en": re.compile("[a-z]+")}
-FIELDS = {
-    "title": "h",
-    "author": "a",
-    "tag": "t",
-    "site": "s",
-    "lang": "l",
-    "changed": "c",
-}  # and how their tokens begin
+UNSPACED_LETTER = re.compile(f"[{UNSPACED}]")
+SCRIPT_RUNS = re.compile(f"[{UNSPACED}]+|[^{UNSPACED}]+")
+STEMMED_SCRIPTS = {"ru": re.compile("[а-я]+"), "en": re.compile("[a-z]+")}
+# The fields of a query, and how their tokens begin.
+FIELDS = {"title": "h", "author": "a", "tag": "t", "site": "s", "lang": "l", "changed": "c"}
 SLICE = "slice"  # a field that no query can name
-BEGINNINGS = FIELDS | {SLICE: "r"}
+FIELD_PREFIXES = FIELDS | {SLICE: "r"}
 
-
-_threads = local()
+_stemmers = local()
 
 
 @dataclass(frozen=True, slots=True)
 class IndexableArticle:
-    """What of an Article is made findable."""
+    """What the full-text index takes of an article.
+
+    Attributes:
+        page_id: The page of the article.
+        site: The id of its site.
+        language: The code of its language.
+        title: Its title.
+        body: Its text.
+        authors: The names of its authors.
+        tags: Its tags.
+        revision_count: How many revisions it has.
+        sort_time: The time by which articles are ordered.
+    """
 
     page_id: int
     site: str
@@ -76,12 +86,12 @@ class IndexableArticle:
     authors: tuple[str, ...]
     tags: tuple[str, ...]
     revision_count: int
-    sort_time: datetime  # that it is ordered by
+    sort_time: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class ArticleTokens:
-    """Of one Article. `title`, `body` and `names` are in order; the others stand nowhere in particular."""
+    """The tokens of one article: `title`, `body` and `names` in order, `marks` without an order."""
 
     title: tuple[str, ...]
     body: tuple[str, ...]
@@ -90,40 +100,49 @@ class ArticleTokens:
 
 
 def tokenize(text: str) -> list[str]:
-    """The tokens of a text in their order. A run of a script without spaces is its pairs of letters, then its last letter."""
-    found = split_words(text)
-    if not SPACELESS.search(text) and not SPACELESS.search(" ".join(found)):
-        return [word[:MAX_WORD_LENGTH] for word in found]
-    return [token for word in found for piece in PIECES.findall(word) for token in _pairs(piece)]
+    """Return the tokens of a text in their order.
 
-
-def _pairs(piece: str) -> Iterator[str]:
-    if not SPACELESS.match(piece):
-        yield piece[:MAX_WORD_LENGTH]
-        return
-    yield from (piece[n : n + 2] for n in range(len(piece)))
+    A run of a script without spaces gives its pairs of letters, then its last letter.
+    """
+    words = split_words(text)
+    if not UNSPACED_LETTER.search(text) and not UNSPACED_LETTER.search(" ".join(words)):
+        return [word[:MAX_WORD_LENGTH] for word in words]
+    tokens: list[str] = []
+    for word in words:
+        for run in SCRIPT_RUNS.findall(word):
+            if UNSPACED_LETTER.match(run):
+                tokens += [run[start : start + 2] for start in range(len(run))]
+            else:
+                tokens.append(run[:MAX_WORD_LENGTH])
+    return tokens
 
 
 def tokenize_query(text: str) -> tuple[tuple[str, ...], bool]:
-    """The tokens to look for where a text is asked for, and whether the last is but a beginning: what ends in a script without
-    spaces may go on in the text that is found."""
-    found = tuple(tokenize(text))
-    if not found or len(found[-1]) != 1 or not SPACELESS.match(found[-1]):
-        return found, False
-    if (
-        len(found) > 1
-        and len(found[-2]) == 2
-        and found[-2][1] == found[-1]
-        and SPACELESS.match(found[-2])
-    ):
-        return found[:-1], False
-    return found, True
+    """Return the tokens that a typed text asks for.
+
+    Returns:
+        The tokens, and whether the last one is only a beginning: the text of an article in a script
+        without spaces may go on after it.
+    """
+    tokens = tuple(tokenize(text))
+    if not tokens or not _is_unspaced(tokens[-1], 1):
+        return tokens, False
+    if len(tokens) > 1 and _is_unspaced(tokens[-2], 2) and tokens[-2][1] == tokens[-1]:
+        return tokens[:-1], False
+    return tokens, True
+
+
+def _is_unspaced(token: str, length: int) -> bool:
+    return len(token) == length and UNSPACED_LETTER.match(token) is not None
 
 
 @lru_cache(maxsize=1 << 13)
 def stem(word: str) -> str:
-    """The stem that stands for a word's forms, with its MARK; "" for a word that is neither Cyrillic nor Latin."""
-    for language, script in SCRIPTS.items():
+    """Return the token for the forms of a word, or "" for a word without known forms.
+
+    Only words of Cyrillic or of Latin letters have known forms.
+    """
+    for language, script in STEMMED_SCRIPTS.items():
         if script.fullmatch(word):
             return MARK + _stem(word, language)
     return ""
@@ -135,161 +154,189 @@ def _stem(word: str, language: str) -> str:
 
 
 def _stemmer(language: str) -> Stemmer:
-    """One for each thread, since none may be asked by two at a time; it needs no memory of its own beside ours."""
-    own: dict[str, Stemmer] = _threads.__dict__
-    if language not in own:
-        own[language] = Stemmer(language, 0)
-    return own[language]
+    """Return the thread's own stemmer: two threads must not use one at the same time."""
+    stemmers: dict[str, Stemmer] = _stemmers.__dict__
+    if language not in stemmers:
+        stemmers[language] = Stemmer(language, 0)  # without a cache beside that of `_stem`
+    return stemmers[language]
 
 
 def word_forms(word: str, others: Iterable[str], language: str) -> list[str]:
-    """Those of other words that are forms of a word in a text of this language, the word itself included."""
-    script = SCRIPTS.get(primary_language(language))
-    wanted = stem(word) if script and script.fullmatch(word) else ""
-    begins = word[:2]
-    return [
-        each
-        for each in others
-        if each == word or (wanted and each[:2] == begins and stem(each) == wanted)
-    ]
+    """Return those of some words that are forms of a word, and the word itself.
+
+    Args:
+        word: The word of a query.
+        others: The words of a text.
+        language: The language of the text.
+    """
+    script = STEMMED_SCRIPTS.get(primary_language(language))
+    wanted = ""
+    if script and script.fullmatch(word):
+        wanted = stem(word)
+    beginning = word[:2]
+    forms = []
+    for other in others:
+        is_form = wanted and other[:2] == beginning and stem(other) == wanted
+        if other == word or is_form:
+            forms.append(other)
+    return forms
 
 
-def stems(found: Iterable[str], language: str) -> dict[str, str]:
-    """The stems of words, with their MARKs, in a text of this language: none where its forms are not known."""
+def stems_of_words(words: Iterable[str], language: str) -> dict[str, str]:
+    """Return the stem token of each word that has one in a text of this language."""
     language = primary_language(language)
-    script = SCRIPTS.get(language)
-    return (
-        {word: MARK + _stem(word, language) for word in found if script.fullmatch(word)}
-        if script
-        else {}
-    )
+    script = STEMMED_SCRIPTS.get(language)
+    if script is None:
+        return {}
+    return {word: MARK + _stem(word, language) for word in words if script.fullmatch(word)}
 
 
 @lru_cache(maxsize=1024)
 def primary_language(language: str) -> str:
-    """`en` of `en-GB`."""
+    """Return `en` for `en-GB`."""
     return re.split("[-_]", normalize_for_search(language))[0][:MAX_WORD_LENGTH]
 
 
 def field_token(field: str, token: str) -> str:
-    """A token as it stands in the index for a field."""
-    return f"{BEGINNINGS[field]}{MARK}{token}" if field else token
+    """Return a token as the index has it for a field."""
+    if not field:
+        return token
+    return f"{FIELD_PREFIXES[field]}{MARK}{token}"
 
 
 def pair_token(first: str, second: str) -> str:
-    """Stands for two tokens beside each other, and for some others: who has it may hold both so, who has not does not."""
+    """Return the token for two neighbours.
+
+    Other neighbours may share it: an article with the token may hold the phrase, and an article
+    without it does not.
+    """
     number = crc32(second.encode(), crc32(f"{first} ".encode())) % PAIRS
     return f"{PAIR}{DIGITS[number >> 12]}{DIGITS[number >> 6 & 63]}{DIGITS[number & 63]}"
 
 
-def pairs(row: Sequence[str]) -> set[str]:
-    """The pair tokens of a row of tokens."""
-    return {
-        pair_token(first, second)
-        for first, second in set(pairwise(row))
-        if FILLER not in (first, second)
-    }
+def pair_tokens(tokens: Sequence[str]) -> set[str]:
+    """Return the tokens for all neighbours in a row of tokens."""
+    pairs = set()
+    for first, second in set(pairwise(tokens)):
+        if FILLER not in (first, second):
+            pairs.add(pair_token(first, second))
+    return pairs
 
 
 def site_token(site: str) -> str:
-    """A Site's id with nothing in it that is not fit for an index."""
+    """Return the id of a site without characters that an index cannot hold."""
     return re.sub(r"[^\w.-]", MARK, normalize_for_search(site))[:MAX_WORD_LENGTH]
 
 
-def day_token(at: date) -> str:
-    return f"d{MARK}{at:%Y%m%d}"
+def day_token(day: date) -> str:
+    """Return the token of all articles of a day."""
+    return f"{DAY_PREFIX}{day:%Y%m%d}"
 
 
-def month_token(at: date) -> str:
-    return f"m{MARK}{at:%Y%m}"
+def month_token(day: date) -> str:
+    """Return the token of all articles of a day's month."""
+    return f"{MONTH_PREFIX}{day:%Y%m}"
 
 
-def year_token(at: date) -> str:
-    return f"y{MARK}{at:%Y}"
+def year_token(day: date) -> str:
+    """Return the token of all articles of a day's year."""
+    return f"{YEAR_PREFIX}{day:%Y}"
 
 
-def article_tokens(source: IndexableArticle) -> ArticleTokens:
-    """All tokens of an Article."""
+def article_tokens(article: IndexableArticle) -> ArticleTokens:
+    """Return all tokens of an article, within the limits of both databases."""
     budget = _Budget()
-    title = budget.take(tokenize(source.title[:MAX_LETTERS])[:MAX_NAMES])
-    names = budget.take(
-        [
-            *_names("title", [source.title]),
-            *_names("author", source.authors),
-            *_names("tag", source.tags),
-        ]
-    )
-    body = budget.take(tokenize(source.body[:MAX_LETTERS])[:MAX_WORDS], stemmed=True)
-    heads = stems(title, source.language)
-    bodily = stems(set(body), source.language)
-    marks = {
-        *heads.values(),
-        *bodily.values(),
-        *(field_token("title", each) for each in heads.values()),
-        *_facets(source),
-    }
-    return ArticleTokens(title, body, names, tuple(sorted(marks)))
+    title = budget.take(tokenize(article.title[:MAX_LETTERS])[:MAX_NAMES])
+    names = field_tokens("title", [article.title])
+    names += field_tokens("author", article.authors)
+    names += field_tokens("tag", article.tags)
+    taken_names = budget.take(names)
+    body = budget.take(tokenize(article.body[:MAX_LETTERS])[:MAX_WORDS], has_stems=True)
+    title_stems = stems_of_words(title, article.language).values()
+    marks = {*title_stems, *stems_of_words(set(body), article.language).values()}
+    marks.update(field_token("title", title_stem) for title_stem in title_stems)
+    marks.update(facet_tokens(article))
+    return ArticleTokens(title, body, taken_names, tuple(sorted(marks)))
 
 
-def _names(field: str, values: Sequence[str]) -> list[str]:
-    found = list[str]()
+def field_tokens(field: str, values: Sequence[str]) -> list[str]:
+    """Return the tokens of a field's values, with a FILLER after each value.
+
+    Args:
+        field: One of FIELDS.
+        values: Such as the names of the authors.
+    """
+    tokens: list[str] = []
     for value in values[:MAX_NAMES]:
-        found += [*(field_token(field, token) for token in tokenize(value[:MAX_LETTERS])), FILLER]
-        if len(found) > MAX_NAMES:
+        tokens += [field_token(field, token) for token in tokenize(value[:MAX_LETTERS])]
+        tokens.append(FILLER)
+        if len(tokens) > MAX_NAMES:
             break
-    return found[:MAX_NAMES]
+    return tokens[:MAX_NAMES]
 
 
-def _facets(source: IndexableArticle) -> Iterator[str]:
+def facet_tokens(article: IndexableArticle) -> Iterator[str]:
+    """Yield the tokens for filters: site, dates, slice, language, number of revisions."""
     yield EVERY_ARTICLE
-    yield field_token("site", site_token(source.site))
-    yield from (day_token(source.sort_time), month_token(source.sort_time), year_token(source.sort_time))
-    yield field_token(SLICE, str((source.page_id * SCATTER >> 8) % SLICES))
-    if source.language:
-        yield field_token("lang", primary_language(source.language))
-    yield from (
-        field_token("changed", str(number))
-        for number in range(2, min(source.revision_count, MAX_REVISIONS) + 1)
-    )
+    yield field_token("site", site_token(article.site))
+    yield day_token(article.sort_time)
+    yield month_token(article.sort_time)
+    yield year_token(article.sort_time)
+    yield field_token(SLICE, str((article.page_id * SCATTER >> 8) % SLICES))
+    if article.language:
+        yield field_token("lang", primary_language(article.language))
+    for number in range(2, min(article.revision_count, MAX_REVISIONS) + 1):
+        yield field_token("changed", str(number))
 
 
 class _Budget:
     """How often each token was taken, and how many bytes are left for others."""
 
     def __init__(self) -> None:
-        self._times = Counter[str]()
-        self._left = MAX_BYTES
+        self._counts = Counter[str]()
+        self._bytes_left = MAX_BYTES
 
-    def take(self, found: Sequence[str], *, stemmed: bool = False) -> tuple[str, ...]:
-        """The tokens, as far as there is room; a FILLER for each that was taken too often."""
-        each = 2 if stemmed else 1
-        if self._has_room(found, each):  # nearly always
-            return tuple(found)
-        taken = list[str]()
-        for token in found:
-            times = self._times.get(token, 0)
-            if not times:
-                self._left -= (len(token.encode()) + 8) * each
-            self._left -= 2
-            if self._left < 0:
+    def take(self, tokens: Sequence[str], *, has_stems: bool = False) -> tuple[str, ...]:
+        """Return the tokens as far as there is room, a FILLER for each that was taken too often.
+
+        Args:
+            tokens: The tokens in their order.
+            has_stems: Whether each token also needs room for its stem.
+        """
+        factor = 2 if has_stems else 1
+        if self._take_all(tokens, factor):  # nearly always
+            return tuple(tokens)
+        taken: list[str] = []
+        for token in tokens:
+            count = self._counts.get(token, 0)
+            if not count:
+                self._bytes_left -= _entry_bytes(token) * factor
+            self._bytes_left -= 2
+            if self._bytes_left < 0:
                 break
-            self._times[token] = times + 1
-            taken.append(token if times < MAX_POSITIONS or token == FILLER else FILLER)
+            self._counts[token] = count + 1
+            if count >= MAX_POSITIONS:
+                token = FILLER
+            taken.append(token)
         return tuple(taken)
 
-    def _has_room(self, found: Sequence[str], each: int) -> bool:
-        """Whether all can be taken as they are; then they are."""
-        counts = Counter(found)
-        if any(
-            number + self._times[token] > MAX_POSITIONS and token != FILLER
-            for token, number in counts.items()
-        ):
+    def _take_all(self, tokens: Sequence[str], factor: int) -> bool:
+        """Take all tokens if there is room for them as they are; tell whether there was."""
+        counts = Counter(tokens)
+        entry_bytes = 0
+        for token, count in counts.items():
+            taken = self._counts.get(token, 0)
+            if taken + count > MAX_POSITIONS and token != FILLER:
+                return False
+            if token not in self._counts:
+                entry_bytes += _entry_bytes(token)
+        size = entry_bytes * factor + 2 * len(tokens)
+        if size > self._bytes_left:
             return False
-        size = sum(
-            len(token.encode()) + 8 for token in counts if token not in self._times
-        ) * each + 2 * len(found)
-        if size > self._left:
-            return False
-        self._left -= size
-        self._times.update(counts)
+        self._bytes_left -= size
+        self._counts.update(counts)
         return True
+
+
+def _entry_bytes(token: str) -> int:
+    return len(token.encode()) + 8

@@ -16,7 +16,7 @@ from itertools import islice
 import numpy
 
 from pipeline.fulltext import tokenizer
-from pipeline.fulltext.tokenizer import Source, Tokens, field_token
+from pipeline.fulltext.tokenizer import IndexableArticle, ArticleTokens, field_token
 from pipeline.store.search.index import order_key
 
 FIRST = datetime(2006, 1, 1, tzinfo=UTC)
@@ -38,9 +38,9 @@ SHARES = {"ru": 0.4, "en": 0.3, "tg": 0.2, "uz": 0.1}
 class Made:
     """One made-up article, with its place and its tokens."""
 
-    source: Source
+    source: IndexableArticle
     key: int
-    tokenizer: Tokens
+    tokenizer: ArticleTokens
 
 
 class Language:
@@ -56,8 +56,8 @@ class Language:
                 "".join(syllables[int(n)] for n in random.integers(0, len(syllables), length))
             ] = None
         self.words = list(found)
-        self.tokens = [tokenizer.cut(word) for word in self.words]
-        stems = tokenizer.stems({token for cut in self.tokens for token in cut}, name)
+        self.tokens = [tokenizer.tokenize(word) for word in self.words]
+        stems = tokenizer.stems_of_words({token for cut in self.tokens for token in cut}, name)
         self.stems = [tuple(stems[token] for token in cut if token in stems) for cut in self.tokens]
         weights = 1.0 / (numpy.arange(1, size + 1) + 2.0)
         self.borders = numpy.cumsum(weights / weights.sum())
@@ -106,22 +106,22 @@ class Archive:
         tags = tuple({self.tags[min(int(self.random.pareto(0.8) * 3), TAGS - 1)] for _ in range(2)})
         revisions = 1 + int(self.random.random() < 0.05)
         title, text = (" ".join(language.words[n] for n in each) for each in (head, body))
-        source = Source(page, site, name, title.capitalize(), text, authors, tags, revisions, at)
+        source = IndexableArticle(page, site, name, title.capitalize(), text, authors, tags, revisions, at)
         return Made(source, order_key(at, page), _tokens(source, language, head, body))
 
 
-def _tokens(source: Source, language: Language, head: Sequence[int], body: Sequence[int]) -> Tokens:
+def _tokens(source: IndexableArticle, language: Language, head: Sequence[int], body: Sequence[int]) -> ArticleTokens:
     """As `tokens.of_article` makes them, from what is known of each word."""
     title = tuple(token for n in head for token in language.tokens[n])
     names = [
-        *tokenizer._names("title", [source.title]),
-        *tokenizer._names("author", source.authors),
-        *tokenizer._names("tag", source.tags),
+        *tokenizer.field_tokens("title", [source.title]),
+        *tokenizer.field_tokens("author", source.authors),
+        *tokenizer.field_tokens("tag", source.tags),
     ]
     marks = {stem for n in {*head, *body} for stem in language.stems[n]}
     marks.update(field_token("title", stem) for n in head for stem in language.stems[n])
-    marks.update(tokenizer._facets(source))
-    return Tokens(
+    marks.update(tokenizer.facet_tokens(source))
+    return ArticleTokens(
         title,
         tuple(token for n in body for token in language.tokens[n]),
         tuple(names),
@@ -136,28 +136,28 @@ def batches(archive: Archive, size: int = 5000) -> Iterator[list[Made]]:
 
 
 def page_row(made: Made) -> tuple[object, ...]:
-    url = f"https://{made.source.site}.example/{made.source.page}"
+    url = f"https://{made.source.site}.example/{made.source.page_id}"
     return (
-        made.source.page,
+        made.source.page_id,
         made.source.site,
         "story",
         url,
         sha256(url.encode()).hexdigest()[:32],
-        made.source.at,
+        made.source.sort_time,
     )
 
 
 def revision_row(made: Made) -> tuple[object, ...]:
     source = made.source
     return (
-        source.page,
-        source.page,
-        source.revisions,
+        source.page_id,
+        source.page_id,
+        source.revision_count,
         1,
         source.title,
         source.body,
-        source.at,
-        source.at,
+        source.sort_time,
+        source.sort_time,
     )
 
 
@@ -169,8 +169,8 @@ def article_row(made: Made) -> tuple[object, ...]:
     )
     words = len(made.tokens.body)
     return (
-        source.page, source.page, 1, made.key, source.title, names[0], source.at, "made-up", "second", source.language, "",
-        names[1], "", "", "", words, source.at, tokenizer.VERSION,
+        source.page_id, source.page_id, 1, made.key, source.title, names[0], source.sort_time, "made-up", "second", source.language, "",
+        names[1], "", "", "", words, source.sort_time, tokenizer.VERSION,
     )  # fmt: skip
 
 
@@ -178,5 +178,5 @@ PAGE = "id, site, kind, url, url_key, first_seen_at"
 REVISION = "id, page_id, number, clean_result_id, title, text, first_seen_at, last_seen_at"
 ARTICLE = (
     "page_id, revision_id, clean_result_id, order_key, title, authors, published_at, published_source, published_precision,"
-    " language, section, tags, image, canonical_url, description, word_count, archived_at, indexed"
+    " language, section, tags, image, canonical_url, description, word_count, archived_at, index_version"
 )

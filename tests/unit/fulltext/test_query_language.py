@@ -75,6 +75,6 @@ def test_any_text_is_some_query(text: str) -> None:
 
 def test_a_filter_without_a_value_is_a_word_and_says_so() -> None:
     assert parse_query("author: levy").notes == (
-        "'author:' is looked for as a word, since no value stands right behind it.",
+        "'author:' is looked for as a word, since no value follows it.",
     )
     assert parse_query('"author:" author:levy authors:').notes == ()
