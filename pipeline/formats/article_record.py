@@ -1,4 +1,4 @@
-"""An article as exports spell it: one flat record, the same fields in every format."""
+"""An article as one flat record, with the same fields in every export format."""
 
 from __future__ import annotations
 
@@ -13,31 +13,64 @@ LISTS: Final = ("authors", "tags")
 NUMBERS: Final = ("id", "word_count", "revisions", "story_group", "copies")
 FRACTIONS: Final = ("similarity",)
 FIELDS: Final = (
-    "id", "site", "url", "canonical_url", "title", "authors", "published_at", "published_source", "published_precision",
-    "modified_at", "language", "section", "tags", "image", "description", "text", "word_count", "first_seen_at", "last_seen_at",
-    "revisions", "story_group", "similarity", "copies", "payload_sha256", "recipe", "text_sha256",
-)  # fmt: skip
+    "id",
+    "site",
+    "url",
+    "canonical_url",
+    "title",
+    "authors",
+    "published_at",
+    "published_source",
+    "published_precision",
+    "modified_at",
+    "language",
+    "section",
+    "tags",
+    "image",
+    "description",
+    "text",
+    "word_count",
+    "first_seen_at",
+    "last_seen_at",
+    "revisions",
+    "story_group",
+    "similarity",
+    "copies",
+    "payload_sha256",
+    "recipe",
+    "text_sha256",
+)
 
 
-def article_record(found: ExportedArticle) -> dict[str, Any]:
-    """The values of FIELDS, in their order: texts, numbers, lists of texts and aware times; None where nothing is known."""
-    article = found.article
-    own = {
-        "canonical_url": found.canonical_url,
-        "description": found.description,
-        "payload_sha256": found.payload,
-        "recipe": found.recipe,
+def article_record(exported: ExportedArticle) -> dict[str, Any]:
+    """Return the values of FIELDS in their order.
+
+    Values are texts, numbers, lists of texts and times with a zone. An unknown value is None.
+    """
+    article = exported.article
+    other_values = {
+        "canonical_url": exported.canonical_url,
+        "description": exported.description,
+        "payload_sha256": exported.payload,
+        "recipe": exported.recipe,
         "text_sha256": text_sha256(article.text),
     }
-    values = {name: own[name] if name in own else getattr(article, name) for name in FIELDS}
-    return values | {name: list(values[name]) for name in LISTS}
+    record: dict[str, Any] = {}
+    for name in FIELDS:
+        if name in other_values:
+            record[name] = other_values[name]
+        elif name in LISTS:
+            record[name] = list(getattr(article, name))
+        else:
+            record[name] = getattr(article, name)
+    return record
 
 
 def text_sha256(text: str) -> str:
-    """SHA-256 of a text in UTF-8, hex."""
+    """Return the SHA-256 of a text in UTF-8 as hex digits."""
     return sha256(text.encode("utf8", "surrogatepass")).hexdigest()
 
 
-def format_timestamp(at: datetime | None) -> str | None:
-    """A time as 2026-11-03T16:10:00Z, with microseconds where there are some."""
-    return at.isoformat().replace("+00:00", "Z") if at else None
+def format_timestamp(time: datetime | None) -> str | None:
+    """Return a time as 2026-11-03T16:10:00Z, with microseconds if there are any."""
+    return time.isoformat().replace("+00:00", "Z") if time else None

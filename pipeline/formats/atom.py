@@ -1,65 +1,137 @@
-"""Atom out: articles with their texts, for feed readers and whatever else reads feeds."""
+"""Build Atom feeds (RFC 4287), for the export and for the feeds of the web app."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pipeline._version import __version__
-from pipeline.formats.article_record import article_record, format_timestamp
 from pipeline.formats.atomic_files import open_output
+from pipeline.store.db.article_view import ArticleView
 from pipeline.store.read.export_articles import ExportedArticle
 
-NOT_XML: Final = re.compile(
-    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)  # what no XML 1.0 may hold
-HEAD: Final = """<?xml version="1.0" encoding="utf-8"?>
-<feed xmlns="http://www.w3.org/2005/Atom">
-<title>Nightdesk</title>
-<id>urn:nightdesk:export:{at}</id>
-<updated>{at}</updated>
-<author><name>Nightdesk</name></author>
-<generator version="{version}">Nightdesk</generator>
-"""
+# Characters that XML 1.0 forbids or discourages.
+UNSAFE: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
+LANGUAGE_TAG: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")  # of BCP 47
+HTML: Final = "text/html"
+FEED_END: Final = "</feed>\n"
 
 
-def atom(articles: Iterator[ExportedArticle], target: Path) -> int:
-    """A feed of entries with the whole text as HTML paragraphs; characters that XML cannot hold are replaced."""
-    written = 0
-    now = format_timestamp(datetime.now(UTC).replace(microsecond=0))
+@dataclass(frozen=True, slots=True)
+class AtomLink:
+    """A link of a feed or an entry."""
+
+    relation: str
+    url: str
+    media_type: str = HTML
+
+
+@dataclass(frozen=True, slots=True)
+class AtomFeed:
+    """A feed without its entries."""
+
+    id: str
+    title: str
+    updated_at: datetime
+    links: tuple[AtomLink, ...] = ()
+
+
+def write_atom(articles: Iterator[ExportedArticle], target: Path) -> int:
+    """Write articles with their whole texts as one feed, and return how many there are."""
+    now = datetime.now(UTC)
+    feed = AtomFeed(f"urn:nightdesk:export:{format_time(now)}", "Nightdesk", now)
+    count = 0
     with open_output(target) as stream:
-        stream.write(HEAD.format(at=now, version=__version__).encode())
-        for article in articles:
-            stream.write("".join(_entry(article_record(article))).encode())
-            written += 1
-        stream.write(b"</feed>\n")
-    return written
+        stream.write(feed_start(feed).encode())
+        for exported in articles:
+            article = exported.article
+            links = (AtomLink("alternate", article.url),)
+            stream.write(article_entry(article, links, exported.description).encode())
+            count += 1
+        stream.write(FEED_END.encode())
+    return count
 
 
-def _entry(values: dict[str, Any]) -> Iterator[str]:
-    language = f' xml:lang="{_safe(values["language"])}"' if values["language"] else ""
-    yield f"<entry{language}>\n<title>{_safe(values['title'] or values['url'])}</title>\n"
-    yield f"<id>{_safe(values['url'])}</id>\n"
-    yield f'<link rel="alternate" type="text/html" href="{_safe(values["url"])}"/>\n'
-    published = values["published_at"]
-    yield f"<updated>{format_timestamp(values['modified_at'] or published or values['first_seen_at'])}</updated>\n"
-    yield f"<published>{format_timestamp(published)}</published>\n" if published else ""
-    for name in values["authors"] or [values["site"]]:
-        yield f"<author><name>{_safe(name)}</name></author>\n"
-    for term in values["tags"]:
-        yield f'<category term="{_safe(term)}"/>\n'
-    yield f"<summary>{_safe(values['description'])}</summary>\n" if values["description"] else ""
-    paragraphs = "".join(
-        f"<p>{escape(line, quote=False)}</p>\n"
-        for line in values["text"].split("\n")
-        if line.strip()
-    )
-    yield f'<content type="html">{_safe(paragraphs)}</content>\n</entry>\n'
+def feed_start(feed: AtomFeed) -> str:
+    """Return the start of a feed. Entries and FEED_END follow it."""
+    parts = [
+        '<?xml version="1.0" encoding="utf-8"?>\n',
+        '<feed xmlns="http://www.w3.org/2005/Atom">\n',
+        f"<title>{escape_xml(feed.title)}</title>\n",
+        f"<id>{escape_xml(feed.id)}</id>\n",
+        f"<updated>{format_time(feed.updated_at)}</updated>\n",
+        "<author><name>Nightdesk</name></author>\n",
+        *map(_link, feed.links),
+        f'<generator version="{__version__}">Nightdesk</generator>\n',
+    ]
+    return "".join(parts)
 
 
-def _safe(text: str) -> str:
-    return escape(NOT_XML.sub("\ufffd", text))
+def article_entry(article: ArticleView, links: Sequence[AtomLink], summary: str = "") -> str:
+    """Return the entry of an article, with its text as HTML paragraphs.
+
+    Args:
+        article: The article. Its URL is the id of the entry, so the id stays the same.
+        links: Where the article is.
+        summary: A short text, or "".
+    """
+    language = language_tag(article.language)
+    parts = [
+        f'<entry xml:lang="{language}">\n' if language else "<entry>\n",
+        f"<title>{escape_xml(article.title or article.url)}</title>\n",
+        f"<id>{escape_xml(article.url)}</id>\n",
+        *map(_link, links),
+        f"<updated>{format_time(changed_at(article))}</updated>\n",
+    ]
+    if article.published_at:
+        parts.append(f"<published>{format_time(article.published_at)}</published>\n")
+    for name in article.authors or (article.site,):
+        parts.append(f"<author><name>{escape_xml(name)}</name></author>\n")
+    for tag in article.tags:
+        parts.append(f'<category term="{escape_xml(tag)}"/>\n')
+    if summary:
+        parts.append(f"<summary>{escape_xml(summary)}</summary>\n")
+    parts.append(f'<content type="html">{escape_xml(_paragraphs(article.text))}</content>\n')
+    parts.append("</entry>\n")
+    return "".join(parts)
+
+
+def changed_at(article: ArticleView) -> datetime:
+    """Return when a page says that it changed, else when it was published or first seen."""
+    return article.modified_at or article.published_at or article.first_seen_at
+
+
+def language_tag(language: str) -> str:
+    """Return a language if it is a valid tag, else ""."""
+    return language if LANGUAGE_TAG.fullmatch(language) else ""
+
+
+def format_time(time: datetime) -> str:
+    """Return a time in UTC to the second, as RFC 3339 writes it."""
+    return time.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+
+
+def escape_xml(text: str) -> str:
+    """Return a text for XML.
+
+    Unsafe characters become U+FFFD. A carriage return is escaped, because XML readers turn it
+    into a new line.
+    """
+    return escape(UNSAFE.sub("\ufffd", text)).replace("\r", "&#13;")
+
+
+def _link(link: AtomLink) -> str:
+    url = escape_xml(link.url)
+    return f'<link rel="{link.relation}" type="{link.media_type}" href="{url}"/>\n'
+
+
+def _paragraphs(text: str) -> str:
+    lines = [line for line in text.split("\n") if line.strip()]
+    return "".join(f"<p>{escape(line, quote=False)}</p>\n" for line in lines)

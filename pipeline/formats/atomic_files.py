@@ -1,7 +1,6 @@
-"""Files and folders that get their name when they are whole.
+"""Files and folders that get their name only when they are complete.
 
-Promises that what is there under the name that was asked for is complete, that an export which was killed leaves only a `.part`
-which the next one of the same name takes away, and that a full disk is one sentence.
+An export that is killed leaves only a `.part`, which the next export of the same name removes.
 """
 
 from __future__ import annotations
@@ -16,36 +15,42 @@ from typing import IO, Final
 
 from pipeline.core.errors import ConfigError, DiskError
 
-PART_MARKER: Final = (
-    ".nightdesk-part"  # in a folder that is being written: only such a one is ever taken away
-)
-FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+PART_MARKER: Final = ".nightdesk-part"  # file of an unfinished folder; no other folder is removed
+NO_SPACE_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT)
+GZIP_LEVEL: Final = 6
 
 
 def is_gzip(path: Path) -> bool:
-    """Whether the name of a file, or of its part, ends with .gz."""
+    """Return whether the name of a file, or of its part, ends with .gz."""
     return path.name.removesuffix(".part").lower().endswith(".gz")
 
 
 @contextmanager
 def open_output(part: Path) -> Iterator[IO[bytes]]:
-    """A file to write bytes to, packed where its name says so."""
+    """Open a file for bytes, which are compressed if its name ends with .gz."""
     with part.open("wb") as stream:
         if is_gzip(part):
-            with gzip.GzipFile("", "wb", 6, stream, mtime=0) as packed:
-                yield packed  # type: ignore[misc]
+            with gzip.GzipFile("", "wb", GZIP_LEVEL, stream, mtime=0) as compressed:
+                yield compressed  # type: ignore[misc]
         else:
             yield stream
 
 
 def open_input(path: Path) -> IO[bytes]:
-    """A file to read bytes from, unpacked where its name says so."""
-    return gzip.open(path, "rb") if is_gzip(path) else path.open("rb")  # type: ignore[return-value]
+    """Open a file to read bytes, which are decompressed if its name ends with .gz."""
+    if is_gzip(path):
+        return gzip.open(path, "rb")  # type: ignore[return-value]
+    return path.open("rb")
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Where to write a file that is `path` afterwards, or not at all. Raises ConfigError and DiskError."""
+    """Yield the path of a part, which becomes the file if nothing fails.
+
+    Raises:
+        ConfigError: If there is a folder with this name.
+        DiskError: If the file cannot be written.
+    """
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder; this format is one file, so name a file")
     part = path.with_name(f"{path.name}.part")
@@ -62,21 +67,24 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Where to write a folder that is `path` afterwards, or not at all. Raises ConfigError and DiskError."""
+    """Yield the path of a part, which becomes the folder if nothing fails.
+
+    Raises:
+        ConfigError: If there is a file or a folder with files of this name.
+        DiskError: If the folder cannot be written.
+    """
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
-        raise ConfigError(
-            f"{path}: is there already; name a folder that is not there, or take that one away"
-        )
+        raise ConfigError(f"{path}: exists already; name a new folder, or remove that one")
     part = path.with_name(f"{path.name}.part")
     with translate_disk_errors(path):
-        _clear(part)
+        _remove_unfinished(part)
         part.mkdir(parents=True)
         (part / PART_MARKER).touch()
         try:
             yield part
             (part / PART_MARKER).unlink()
-            if path.is_dir():
-                path.rmdir()  # an empty one
+            if path.is_dir():  # an empty one
+                path.rmdir()
             part.replace(path)
         except BaseException:
             with suppress(OSError):
@@ -84,24 +92,26 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             raise
 
 
-def _clear(part: Path) -> None:
-    """Takes away what an export that was killed left behind."""
-    if part.exists() and not (part / PART_MARKER).exists():
+def _remove_unfinished(part: Path) -> None:
+    """Remove what a killed export left."""
+    if not part.exists():
+        return
+    if not (part / PART_MARKER).exists():
         raise ConfigError(
-            f"{part}: stands in the way, and is no unfinished export; rename it, or name another folder"
+            f"{part}: is in the way, and is no unfinished export; rename it, or name another folder"
         )
-    if part.exists():
-        shutil.rmtree(part)
+    shutil.rmtree(part)
 
 
 @contextmanager
 def translate_disk_errors(path: Path) -> Iterator[None]:
-    """Turns trouble with the disk into one sentence."""
+    """Turn an OSError into a DiskError of one sentence about a file or folder."""
     try:
         yield
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in NO_SPACE_ERRORS:
             raise DiskError(
-                f"{path}: no room left to write it, and nothing of it is kept; free some space and run the same command again"
+                f"{path}: there is no space left to write it, and nothing of it is kept; free some"
+                " space and run the same command again"
             ) from None
         raise DiskError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -1,6 +1,7 @@
-"""The formats of an export, and the export itself: stream → file or folder → manifest.
+"""Export articles, fetches, pages or extracted pages: read them, write files, write the manifest.
 
-A format is a function that writes a stream to a path and returns how many of what it wrote; to add one, add it to FORMATS.
+To add a format, write a function that writes an iterator to a path and returns how many items it
+wrote, and add it to FORMATS.
 """
 
 from __future__ import annotations
@@ -12,174 +13,225 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from pipeline.core.errors import ConfigError
-from pipeline.formats import atom, manifest
+from pipeline.formats import manifest
+from pipeline.formats.atom import write_atom
 from pipeline.formats.atomic_files import atomic_file, atomic_folder
-from pipeline.formats.readers import parquet_drafts
-from pipeline.formats.writers import parquet, plain, warc
+from pipeline.formats.writers.csv import write_csv
+from pipeline.formats.writers.jsonl import write_jsonl
+from pipeline.formats.writers.parquet import write_parquet
+from pipeline.formats.writers.payload_tables import write_extracted, write_pages
+from pipeline.formats.writers.text_folder import write_text_folder
+from pipeline.formats.writers.warc import write_warc
 from pipeline.store.db.engine import Database
-from pipeline.store.read import export_articles
-from pipeline.store.read import export_payloads as carrying
+from pipeline.store.read import export_articles, export_payloads
 from pipeline.store.read.export_articles import ExportedArticle, ExportedFetch, ExportQuery
 from pipeline.store.read.export_payloads import ExportedPayload
 
-Of = Literal["articles", "visits", "payloads", "drafts"]
-NOTHING: Final[Mapping[str, Any]] = {}
+Content = Literal["articles", "fetches", "payloads", "extracted"]
+ProgressCallback = Callable[[int], None]
+"""Receives the number of items so far."""
+NO_RECIPE: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class ExportFormat:
-    """How a stream is written, of what, into one file or a folder."""
+    """An export format.
+
+    Attributes:
+        write: Writes items to a path, and returns how many there are.
+        is_folder: Whether it writes a folder, and not one file.
+        content: What the items are.
+    """
 
     write: Callable[[Iterator[Any], Path], int]
     is_folder: bool = False
-    of: Of = "articles"
+    content: Content = "articles"
 
     @property
-    def is_raw(self) -> bool:
-        """Whether it is about what articles are made of: then no search finds it."""
-        return self.of in ("payloads", "drafts")
+    def is_payloads(self) -> bool:
+        """Return whether it has payloads, which no search can select, and not articles."""
+        return self.content in ("payloads", "extracted")
 
 
 FORMATS: Final[Mapping[str, ExportFormat]] = {
-    "jsonl": ExportFormat(plain.jsonl),
-    "csv": ExportFormat(plain.table),
-    "parquet": ExportFormat(parquet.parquet, is_folder=True),
-    "warc": ExportFormat(warc.warc, of="visits"),
-    "atom": ExportFormat(atom.atom),
-    "text": ExportFormat(plain.texts, is_folder=True),
-    "pages": ExportFormat(parquet_drafts.pages, is_folder=True, of="payloads"),
-    "drafts": ExportFormat(parquet_drafts.drafts, is_folder=True, of="drafts"),
+    "jsonl": ExportFormat(write_jsonl),
+    "csv": ExportFormat(write_csv),
+    "parquet": ExportFormat(write_parquet, is_folder=True),
+    "warc": ExportFormat(write_warc, content="fetches"),
+    "atom": ExportFormat(write_atom),
+    "text": ExportFormat(write_text_folder, is_folder=True),
+    "pages": ExportFormat(write_pages, is_folder=True, content="payloads"),
+    "extracted": ExportFormat(write_extracted, is_folder=True, content="extracted"),
 }
-ENDINGS: Final = {
-    ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet", ".warc": "warc", ".atom": "atom",
-}  # fmt: skip
+FORMAT_BY_ENDING: Final = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".warc": "warc",
+    ".atom": "atom",
+}
 
 
 @dataclass(slots=True)
 class ExportCounts:
-    """What went by: how many, by Recipe and by Site."""
+    """Counts what an export writes while it is written.
+
+    Attributes:
+        total: All items.
+        recipes: Articles by recipe.
+        sites: Items by site.
+        damaged: SHA-256 of payloads that were left out, because their bytes are damaged.
+    """
 
     total: int = 0
     recipes: Counter[str] = field(default_factory=Counter)
     sites: Counter[str] = field(default_factory=Counter)
     damaged: list[str] = field(default_factory=list)
 
-    def of(
-        self,
-        name: Of,
-        store: Database,
-        asked: ExportQuery,
-        extractors: str,
-        tell: Callable[[int], None],
-    ) -> Iterator[Any]:
-        """The stream of what a format is of."""
-        if name == "visits":
-            return self.visits(export_articles.iter_fetches(store, asked), tell)
-        if name == "articles":
-            return self.articles(export_articles.iter_articles(store, asked), tell)
-        return self.raw(_raw(name, store, asked, extractors), tell)
-
-    def articles(
-        self, stream: Iterator[ExportedArticle], tell: Callable[[int], None]
+    def count_articles(
+        self, articles: Iterator[ExportedArticle], progress: ProgressCallback
     ) -> Iterator[ExportedArticle]:
-        for each in stream:
-            self.recipes[each.recipe] += 1
-            self.sites[each.article.site] += 1
-            yield each
+        """Yield the articles, and count them."""
+        for exported in articles:
+            self.recipes[exported.recipe] += 1
+            self.sites[exported.article.site] += 1
+            yield exported
             self.total += 1
-            tell(self.total)
+            progress(self.total)
 
-    def visits(
-        self, stream: Iterator[ExportedFetch], tell: Callable[[int], None]
+    def count_fetches(
+        self, fetches: Iterator[ExportedFetch], progress: ProgressCallback
     ) -> Iterator[ExportedFetch]:
-        for each in stream:
-            yield each
+        """Yield the fetches, and count them."""
+        for fetch in fetches:
+            yield fetch
             self.total += 1
-            tell(self.total)
+            progress(self.total)
 
-    def raw(
-        self, stream: Iterator[ExportedPayload], tell: Callable[[int], None]
+    def count_payloads(
+        self, payloads: Iterator[ExportedPayload], progress: ProgressCallback
     ) -> Iterator[ExportedPayload]:
-        for each in stream:
-            if each.body is None and each.extracted is None:
-                self.damaged.append(each.digest)
+        """Yield the payloads that are not damaged, and count them."""
+        for payload in payloads:
+            if payload.body is None and payload.extracted is None:
+                self.damaged.append(payload.digest)
                 continue
-            self.sites[each.site] += 1
-            yield each
+            self.sites[payload.site] += 1
+            yield payload
             self.total += 1
-            tell(self.total)
-
-
-def _raw(
-    name: Of, store: Database, asked: ExportQuery, extractors: str
-) -> Iterator[ExportedPayload]:
-    for site in asked.sites or carrying.sites_with_payloads(store):
-        if name == "payloads":
-            yield from carrying.iter_payloads(store, site, asked.since, asked.until)
-        else:
-            yield from carrying.iter_extracted_pages(
-                store, site, asked.since, asked.until, extractors
-            )
+            progress(self.total)
 
 
 def format_name(name: str | None, out: Path) -> str:
-    """The format that was asked for, or else the one that the ending of the file stands for. Raises ConfigError."""
+    """Return the name of a format: the given one, or that of the ending of a file.
+
+    Raises:
+        ConfigError: If the ending belongs to no format.
+    """
     if name is not None:
         return name
-    ending = out.name.lower().removesuffix(".gz")
-    found = next((each for end, each in ENDINGS.items() if ending.endswith(end)), None)
-    if found is None:
-        raise ConfigError(
-            f"{out}: its ending names no format; say which with --format, one of {', '.join(FORMATS)}"
-        )
-    return found
+    file_name = out.name.lower().removesuffix(".gz")
+    for ending, format_of_ending in FORMAT_BY_ENDING.items():
+        if file_name.endswith(ending):
+            return format_of_ending
+    raise ConfigError(
+        f"{out}: its ending names no format; say which with --format, one of {', '.join(FORMATS)}"
+    )
 
 
-def export(
-    store: Database,
-    asked: ExportQuery,
+def write_export(
+    database: Database,
+    query: ExportQuery,
     name: str,
     out: Path,
-    tell: Callable[[int], None] = lambda _: None,
-    terms: Mapping[str, Any] = NOTHING,
+    progress: ProgressCallback = lambda _: None,
+    recipe: Mapping[str, Any] = NO_RECIPE,
 ) -> dict[str, Any]:
-    """Writes what was asked for with its manifest beside or in it, and returns the manifest. `tell` hears of each step. `terms`
-    are how articles are made today: whoever is given pages or Drafts needs them. Raises ConfigError, DiskError and StoreError;
-    then nothing is there under the name."""
-    form, tally = FORMATS[name], ExportCounts()
-    if form.is_raw and (asked.query.strip() or asked.limit is not None):
+    """Write an export, and its manifest beside or in it. If it fails, nothing has its name.
+
+    Args:
+        database: The archive.
+        query: What to export.
+        name: The name of the format.
+        out: The file or folder.
+        progress: Receives the number of items so far.
+        recipe: How articles are made today. Exports of payloads add it to the manifest, since
+            others need it to make articles.
+
+    Returns:
+        The manifest without its files.
+
+    Raises:
+        ConfigError: If the query or the path does not fit the format.
+        DiskError: If the files cannot be written.
+        StoreError: If the archive cannot be read.
+    """
+    export_format = FORMATS[name]
+    if export_format.is_payloads and (query.query.strip() or query.limit is not None):
         raise ConfigError(
-            f"--format {name}: is of bytes and not of articles; leave out --query and --limit"
+            f"--format {name}: exports payloads and not articles; leave out --query and --limit"
         )
-    stream = tally.of(form.of, store, asked, str(terms.get("extractors", "")), tell)
-    head = manifest.manifest_head(name, asked) | (dict(terms) if form.is_raw else {})
-    if form.is_folder:
+    counts = ExportCounts()
+    extractors = str(recipe.get("extractors", ""))
+    items = _items(export_format.content, database, query, extractors, counts, progress)
+    head = manifest.manifest_head(name, query)
+    if export_format.is_payloads:
+        head.update(recipe)
+    if export_format.is_folder:
         with atomic_folder(out) as part:
-            written = form.write(stream, part)
-            return manifest.write_manifest(
-                part / manifest.NAME,
-                head,
-                _counts(form, written, tally),
-                manifest.folder_entries(part),
-            )
-    with atomic_file(manifest.manifest_path(out)) as beside, atomic_file(out) as part:
-        written = form.write(stream, part)
-        return manifest.write_manifest(
-            beside,
-            head,
-            _counts(form, written, tally),
-            iter((manifest.file_entry(part, out.name),)),
+            head |= _summary(export_format.content, export_format.write(items, part), counts)
+            files = manifest.folder_entries(part)
+            return manifest.write_manifest(part / manifest.MANIFEST_NAME, head, files)
+    with atomic_file(manifest.manifest_path(out)) as manifest_part, atomic_file(out) as part:
+        head |= _summary(export_format.content, export_format.write(items, part), counts)
+        file = manifest.file_entry(part, out.name)
+        return manifest.write_manifest(manifest_part, head, iter((file,)))
+
+
+def _items(
+    content: Content,
+    database: Database,
+    query: ExportQuery,
+    extractors: str,
+    counts: ExportCounts,
+    progress: ProgressCallback,
+) -> Iterator[Any]:
+    match content:
+        case "articles":
+            articles = export_articles.iter_articles(database, query)
+            return counts.count_articles(articles, progress)
+        case "fetches":
+            fetches = export_articles.iter_fetches(database, query)
+            return counts.count_fetches(fetches, progress)
+        case "payloads":
+            payloads = _payloads(database, query)
+        case "extracted":
+            payloads = _extracted(database, query, extractors)
+    return counts.count_payloads(payloads, progress)
+
+
+def _payloads(database: Database, query: ExportQuery) -> Iterator[ExportedPayload]:
+    for site in query.sites or export_payloads.sites_with_payloads(database):
+        yield from export_payloads.iter_payloads(database, site, query.since, query.until)
+
+
+def _extracted(
+    database: Database, query: ExportQuery, extractors: str
+) -> Iterator[ExportedPayload]:
+    for site in query.sites or export_payloads.sites_with_payloads(database):
+        yield from export_payloads.iter_extracted_pages(
+            database, site, query.since, query.until, extractors
         )
 
 
-def _counts(form: ExportFormat, written: int, tally: ExportCounts) -> dict[str, Any]:
-    sites = {"sites": dict(sorted(tally.sites.items()))}
-    match form.of:
-        case "visits":
+def _summary(content: Content, written: int, counts: ExportCounts) -> dict[str, Any]:
+    """Return what the manifest says of the items."""
+    sites = dict(sorted(counts.sites.items()))
+    match content:
+        case "fetches":
             return {"counts": {"records": written}}
         case "articles":
-            return {
-                "counts": {"articles": written},
-                "recipes": dict(tally.recipes.most_common()),
-            } | sites
-    return {"counts": {form.of: written}, "damaged": tally.damaged} | sites
+            recipes = dict(counts.recipes.most_common())
+            return {"counts": {"articles": written}, "recipes": recipes, "sites": sites}
+    return {"counts": {content: written}, "damaged": counts.damaged, "sites": sites}

@@ -1,13 +1,15 @@
-"""WARC 1.1 out: the raw pages as their servers sent them, for pywb and every other program that replays the web.
+"""Write WARC 1.1 (ISO 28500): the pages as their servers sent them, for pywb and other programs.
 
-Promises one response record for each visit that brought bytes, revisit records for visits that met the same bytes again, and
-digests in all. Bodies are stored without their transfer and content codings, so the headers that spoke of these are kept under
-`X-Archive-Orig-`. Of a visit whose body was not kept (a redirect, a 404) the record says that it is cut short.
+A fetch that brought bytes becomes a response record. One that met the same bytes again becomes a
+revisit record. Bodies are stored without their transfer and content codings, so the headers that
+name these are kept under `X-Archive-Orig-`. A fetch whose body was not stored, such as a redirect,
+has a record that is marked as truncated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from datetime import datetime
 from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
@@ -17,9 +19,11 @@ from pipeline._version import __version__
 from pipeline.formats.atomic_files import is_gzip
 from pipeline.store.read.export_articles import ExportedFetch
 
-CODINGS: Final = ("content-encoding", "transfer-encoding", "content-length")
-NOT_MODIFIED: Final = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
-INFO: Final = {
+CODING_HEADERS: Final = ("content-encoding", "transfer-encoding", "content-length")
+NOT_MODIFIED_PROFILE: Final = (
+    "http://netpreserve.org/warc/1.1/revisit/server-not-modified"  # WARC 1.1, section 6.7.3
+)
+WARCINFO: Final = {
     "software": f"Nightdesk/{__version__}",
     "format": "WARC File Format 1.1",
     "conformsTo": "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/",
@@ -27,77 +31,92 @@ INFO: Final = {
 }
 
 
-def warc(visits: Iterator[ExportedFetch], target: Path) -> int:
-    """One file of all visits, each record packed by itself where the name ends with .gz."""
-    from warcio.warcwriter import WARCWriter  # only who has to do with WARC waits for it
+def write_warc(fetches: Iterator[ExportedFetch], target: Path) -> int:
+    """Write fetches as one WARC file, and return how many there are.
 
-    written = 0
+    Each record is compressed by itself if the name of the file ends with .gz.
+    """
+    from warcio.warcwriter import WARCWriter  # slow to load, and rarely needed
+
+    count = 0
     with target.open("wb") as stream:
         writer = WARCWriter(stream, gzip=is_gzip(target), warc_version="WARC/1.1")
-        writer.write_record(writer.create_warcinfo_record(target.name.removesuffix(".part"), INFO))
-        for seen in visits:
-            writer.write_record(
-                _revisit(writer, seen) if seen.first_at else _response(writer, seen)
-            )
-            written += 1
-    return written
+        name = target.name.removesuffix(".part")
+        writer.write_record(writer.create_warcinfo_record(name, WARCINFO))
+        for fetch in fetches:
+            writer.write_record(_record(writer, fetch))
+            count += 1
+    return count
 
 
-def _response(writer: Any, seen: ExportedFetch) -> Any:
-    body = seen.body or b""
-    headers = {"WARC-Date": _date(seen)} | (
-        {} if seen.body is not None else {"WARC-Truncated": "unspecified"}
-    )
-    if seen.digest:
-        headers["WARC-Payload-Digest"] = f"sha256:{seen.digest}"
+def _record(writer: Any, fetch: ExportedFetch) -> Any:
+    if fetch.first_at is None:
+        return _response(writer, fetch)
+    return _revisit(writer, fetch, fetch.first_at)
+
+
+def _response(writer: Any, fetch: ExportedFetch) -> Any:
+    body = fetch.body or b""
+    warc_headers = {"WARC-Date": _warc_date(fetch.at)}
+    if fetch.body is None:
+        warc_headers["WARC-Truncated"] = "unspecified"
+    if fetch.digest:
+        warc_headers["WARC-Payload-Digest"] = f"sha256:{fetch.digest}"
     return writer.create_warc_record(
-        seen.url,
+        fetch.url,
         "response",
         payload=BytesIO(body),
         length=len(body),
-        warc_headers_dict=headers,
-        http_headers=_http(seen, len(body)),
+        warc_headers_dict=warc_headers,
+        http_headers=_http_headers(fetch, [("Content-Length", str(len(body)))]),
     )
 
 
-def _revisit(writer: Any, seen: ExportedFetch) -> Any:
-    """The body is that of the first visit which met these bytes."""
+def _revisit(writer: Any, fetch: ExportedFetch, first_at: datetime) -> Any:
+    """Return a record that refers to the first fetch with the same bytes."""
     record = writer.create_revisit_record(
-        seen.url, f"sha256:{seen.digest}", seen.url, _date(seen, first=True), _http(seen, None) if seen.headers else None,
-        {"WARC-Date": _date(seen)},
-    )  # fmt: skip
-    if seen.status == HTTPStatus.NOT_MODIFIED:
-        record.rec_headers.replace_header("WARC-Profile", NOT_MODIFIED)
+        fetch.url,
+        f"sha256:{fetch.digest}",
+        fetch.url,
+        _warc_date(first_at),
+        _http_headers(fetch, []) if fetch.headers else None,
+        {"WARC-Date": _warc_date(fetch.at)},
+    )
+    if fetch.status == HTTPStatus.NOT_MODIFIED:
+        record.rec_headers.replace_header("WARC-Profile", NOT_MODIFIED_PROFILE)
     return record
 
 
-def _http(seen: ExportedFetch, length: int | None) -> Any:
+def _http_headers(fetch: ExportedFetch, more: list[tuple[str, str]]) -> Any:
     from warcio.statusandheaders import StatusAndHeaders
 
-    pairs = [(_as_sent(name), _one_line(value)) for name, value in _headers(seen).items()]
-    pairs += [("Content-Length", str(length))] if length is not None else []
-    return StatusAndHeaders(f"{seen.status} {_phrase(seen.status)}", pairs, protocol="HTTP/1.1")
+    headers = []
+    for name, value in _stored_headers(fetch).items():
+        headers.append((_capitalized(name), _on_one_line(value)))
+    status_line = f"{fetch.status} {_phrase(fetch.status)}"
+    return StatusAndHeaders(status_line, headers + more, protocol="HTTP/1.1")
 
 
-def _headers(seen: ExportedFetch) -> Mapping[str, str]:
-    """As stored; what spoke of codings that are undone says so, and a redirect names its target."""
-    found = {
-        f"x-archive-orig-{name}" if name in CODINGS else name: value
-        for name, value in seen.headers.items()
-    }
-    if seen.media_type and "content-type" not in found:
-        found["content-type"] = seen.media_type
-    if seen.location and "location" not in found:
-        found["location"] = seen.location
-    return found
+def _stored_headers(fetch: ExportedFetch) -> dict[str, str]:
+    """Return the stored headers. Those of codings that are undone get another name."""
+    headers: dict[str, str] = {}
+    for name, value in fetch.headers.items():
+        is_coding = name in CODING_HEADERS
+        headers[f"x-archive-orig-{name}" if is_coding else name] = value
+    if fetch.media_type:
+        headers.setdefault("content-type", fetch.media_type)
+    if fetch.location:
+        headers.setdefault("location", fetch.location)
+    return headers
 
 
-def _as_sent(name: str) -> str:
+def _capitalized(name: str) -> str:
     return "-".join(part.capitalize() for part in name.split("-"))
 
 
-def _one_line(value: str) -> str:
-    return " ".join(value.splitlines()) if value.splitlines() != [value] else value
+def _on_one_line(value: str) -> str:
+    lines = value.splitlines()
+    return value if lines == [value] else " ".join(lines)
 
 
 def _phrase(status: int) -> str:
@@ -107,6 +126,5 @@ def _phrase(status: int) -> str:
         return "Unknown"
 
 
-def _date(seen: ExportedFetch, *, first: bool = False) -> str:
-    at = seen.first_at if first and seen.first_at else seen.at
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06}Z"
+def _warc_date(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond:06}Z"

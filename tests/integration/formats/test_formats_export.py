@@ -1,4 +1,4 @@
-"""What is exported is what the archive has, and its manifest proves it."""
+"""An export has what the archive has, and its manifest proves it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from rich.console import Console
 from pipeline.cli import progress
 from pipeline.core.errors import ConfigError, DiskError
 from pipeline.formats import export, manifest
-from pipeline.formats.writers import plain
+from pipeline.formats.writers.csv import FORMULA_STARTS
+from pipeline.formats.writers.text_folder import file_name
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.read import export_articles, pages
@@ -29,9 +30,9 @@ FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "=HYPERLINK(1)"]
 TITLES = [
     *FORMULAS,
     *(
-        each.replace("\n", " ")
-        for each in NAUGHTY
-        if each.isprintable() or each.encode("utf8", "ignore") == each.encode("utf8", "replace")
+        text.replace("\n", " ")
+        for text in NAUGHTY
+        if text.isprintable() or text.encode("utf8", "ignore") == text.encode("utf8", "replace")
     ),
 ]
 
@@ -57,31 +58,31 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
-def test_json_lines_hold_every_hostile_text_as_the_archive_does(
+def test_json_lines_have_every_hostile_text_as_in_the_archive(
     hostile: Database, tmp_path: Path
 ) -> None:
-    told = export.export(hostile, ExportQuery(), "jsonl", tmp_path / "all.jsonl")
+    result = export.write_export(hostile, ExportQuery(), "jsonl", tmp_path / "all.jsonl")
     found = lines(tmp_path / "all.jsonl")
-    assert len(found) == len(TITLES) == told["counts"]["articles"]
-    for each in found:
-        article = pages.get_article(hostile, each["id"])
+    assert len(found) == len(TITLES) == result["counts"]["articles"]
+    for record in found:
+        article = pages.get_article(hostile, record["id"])
         assert article is not None
-        assert (each["text"], each["title"], each["url"]) == (
+        assert (record["text"], record["title"], record["url"]) == (
             article.text,
             article.title,
             article.url,
         )
-    revised = next(each for each in found if each["text"].startswith("=changed"))
+    revised = next(each for record in found if record["text"].startswith("=changed"))
     assert (revised["revisions"], revised["first_seen_at"]) == (2, "2024-03-01T02:30:00Z")
     assert len(revised["payload_sha256"]) == 64
     assert revised["recipe"] == "extractors-1.rules-1"
-    assert manifest.verify(tmp_path / "all.jsonl")[1] == []
+    assert manifest.verify_export(tmp_path / "all.jsonl")[1] == []
 
 
-def test_a_cell_that_a_spreadsheet_would_compute_is_guarded_and_else_csv_is_as_it_was(
+def test_a_csv_cell_that_a_spreadsheet_would_compute_gets_an_apostrophe(
     hostile: Database, tmp_path: Path
 ) -> None:
-    export.export(hostile, ExportQuery(), "csv", tmp_path / "all.csv")
+    export.write_export(hostile, ExportQuery(), "csv", tmp_path / "all.csv")
     with (tmp_path / "all.csv").open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == len(TITLES)
@@ -92,22 +93,22 @@ def test_a_cell_that_a_spreadsheet_would_compute_is_guarded_and_else_csv_is_as_i
         article = pages.get_article(hostile, int(row["id"]))
         assert article is not None
         assert (
-            row["text"].removeprefix("'" if article.text.startswith(plain.FORMULAS) else "")
+            row["text"].removeprefix("'" if article.text.startswith(FORMULA_STARTS) else "")
             == article.text
         )
 
 
-def test_texts_lie_in_folders_under_names_that_every_file_system_takes(
+def test_a_text_folder_has_names_that_every_file_system_accepts(
     hostile: Database, tmp_path: Path
 ) -> None:
-    export.export(hostile, ExportQuery(limit=300), "text", tmp_path / "texts")
+    export.write_export(hostile, ExportQuery(limit=300), "text", tmp_path / "texts")
     found = sorted((tmp_path / "texts" / "courier" / "2024" / "03").iterdir())
     assert len(found) == len(TITLES)
     assert {path.name for path in found[:1]} == {"0-x-1.txt"}
     head, _, text = found[0].read_text(encoding="utf8").partition("\n\n")
     assert "title: =changed" in head.splitlines()
     assert text == "=changed\nThe ferry came back.\n"
-    assert manifest.verify(tmp_path / "texts")[1] == []
+    assert manifest.verify_export(tmp_path / "texts")[1] == []
 
 
 @pytest.mark.parametrize(
@@ -125,8 +126,8 @@ def test_texts_lie_in_folders_under_names_that_every_file_system_takes(
         "",
     ],
 )
-def test_a_file_name_is_never_a_way_out(name: str) -> None:
-    made = plain.file_name(name)
+def test_a_file_name_never_leaves_its_folder(name: str) -> None:
+    made = file_name(name)
     assert made
     assert len(made.encode()) <= 200
     assert not set(made) & set('/\\:*?"<>|\x00')
@@ -135,30 +136,30 @@ def test_a_file_name_is_never_a_way_out(name: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_every_byte_that_is_changed_lost_or_added_is_told(
+def test_verify_reports_every_byte_that_is_changed_lost_or_added(
     hostile: Database, tmp_path: Path
 ) -> None:
     whole = tmp_path / "all.jsonl"
-    export.export(hostile, ExportQuery(), "jsonl", whole)
+    export.write_export(hostile, ExportQuery(), "jsonl", whole)
     good = whole.read_bytes()
     whole.write_bytes(good.replace(b"ferry came back", b"ferry cane back"))
     home = tmp_path / "home"
     home.mkdir()
-    said = nightdesk(home, "verify", str(whole))
-    assert said.code == 1
-    assert "its content is another than was exported" in said.err
-    assert ": the text of article" in said.err
+    answer = nightdesk(home, "verify", str(whole))
+    assert answer.code == 1
+    assert "its content changed after the export" in answer.err
+    assert ": the text of article" in answer.err
     whole.write_bytes(good[: good.rindex(b"{")])
     assert "articles, and" in nightdesk(home, "verify", str(whole)).err
     whole.unlink()
     assert "is missing" in nightdesk(home, "verify", str(whole) + ".manifest.json").err
     assert "there is no manifest" in nightdesk(home, "verify", str(tmp_path)).error_line
-    export.export(hostile, ExportQuery(limit=3), "text", tmp_path / "texts")
+    export.write_export(hostile, ExportQuery(limit=3), "text", tmp_path / "texts")
     (tmp_path / "texts" / "more.txt").write_text("x", encoding="utf8")
     assert "was added later" in nightdesk(home, "verify", str(tmp_path / "texts")).error_line
 
 
-def test_what_is_asked_for_is_what_is_exported(
+def test_an_export_has_the_selected_articles(
     archive: CrawlSession, store: Database, tmp_path: Path
 ) -> None:
     night(archive, {url("old"): b"Old ferry\nIt left."})
@@ -172,10 +173,10 @@ def test_what_is_asked_for_is_what_is_exported(
     clean(store)
     clean(store, site="evening")
 
-    def titles(asked: ExportQuery) -> list[str]:
-        told = export.export(store, asked, "jsonl", tmp_path / "some.jsonl")
-        assert told["counts"]["articles"] == export_articles.expected_articles(store, asked)
-        return [each["title"] for each in lines(tmp_path / "some.jsonl")]
+    def titles(query: ExportQuery) -> list[str]:
+        result = export.write_export(store, query, "jsonl", tmp_path / "some.jsonl")
+        assert result["counts"]["articles"] == export_articles.expected_articles(store, query)
+        return [record["title"] for record in lines(tmp_path / "some.jsonl")]
 
     assert titles(ExportQuery()) == ["New barge", "Evening ferry", "Old ferry"]
     assert titles(ExportQuery("ferry")) == ["Evening ferry", "Old ferry"]
@@ -188,48 +189,48 @@ def test_what_is_asked_for_is_what_is_exported(
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
-    ("name", "stream"),
+    ("name", "iterator_name"),
     [
         ("all.csv", "iter_articles"),
         ("all.warc.gz", "iter_fetches"),
         ("texts.parquet", "iter_articles"),
     ],
 )
-def test_an_export_that_is_interrupted_leaves_nothing_but_what_was_there(
+def test_an_interrupted_export_leaves_the_files_that_were_there_before(
     archive: CrawlSession,
     store: Database,
     tmp_path: Path,
     name: str,
-    stream: str,
+    iterator_name: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     night(archive, {url(str(n)): f"Ferry {n}\nIt left.".encode() for n in range(3)})
     clean(store)
     words = ("--database-url", str(store.url), "export", str(tmp_path / "out" / name))
     assert (
-        "is behind --until"
+        "is after --until"
         in nightdesk(tmp_path, *words, "--since", "2026-12-01", "--until", "2026-11-01").error_line
     )
     assert nightdesk(tmp_path, *words).code == 0
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    whole = getattr(export_articles, stream)
+    iterate = getattr(export_articles, iterator_name)
 
-    def stopped(*asked: Any) -> Iterator[Any]:
-        yield next(whole(*asked))
+    def stopped(*arguments: Any) -> Iterator[Any]:
+        yield next(iterate(*arguments))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(export_articles, stream, stopped)
+    monkeypatch.setattr(export_articles, iterator_name, stopped)
     if name.endswith("parquet"):
         words = (*words[:-1], str(tmp_path / "out" / "more.parquet"))
-    said = nightdesk(tmp_path, *words)
-    assert (said.code, "interrupted" in said.error_line, said.out) == (130, True, "")
+    answer = nightdesk(tmp_path, *words)
+    assert (answer.code, "interrupted" in answer.error_line, answer.out) == (130, True, "")
     assert {
         path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()
     } == before
     assert not (tmp_path / "out" / "more.parquet").exists()
 
 
-def test_somebody_at_a_terminal_sees_how_many_of_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_the_progress_and_the_total(monkeypatch: pytest.MonkeyPatch) -> None:
     for is_terminal, shown in ((True, "2,000 of 3,000"), (False, "")):
         screen = Console(file=io.StringIO(), force_terminal=is_terminal, width=100)
         monkeypatch.setattr(progress, "console", screen)
@@ -241,30 +242,30 @@ def test_somebody_at_a_terminal_sees_how_many_of_how_many(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_what_breaks_off_leaves_what_was_there_and_no_halves(
+def test_a_failed_export_leaves_the_files_that_were_there_and_no_parts(
     hostile: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, folder = tmp_path / "all.jsonl", tmp_path / "texts"
-    export.export(hostile, ExportQuery(limit=2), "jsonl", whole)
+    export.write_export(hostile, ExportQuery(limit=2), "jsonl", whole)
     before = whole.read_bytes()
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(DiskError, match="no room left"):
-        export.export(hostile, ExportQuery(), "jsonl", whole, full)
-    with pytest.raises(DiskError, match="no room left"):
-        export.export(hostile, ExportQuery(), "text", folder, full)
-    assert (whole.read_bytes(), manifest.verify(whole)[1]) == (before, [])
+    with pytest.raises(DiskError, match="there is no space left"):
+        export.write_export(hostile, ExportQuery(), "jsonl", whole, full)
+    with pytest.raises(DiskError, match="there is no space left"):
+        export.write_export(hostile, ExportQuery(), "text", folder, full)
+    assert (whole.read_bytes(), manifest.verify_export(whole)[1]) == (before, [])
     assert sorted(path.name for path in tmp_path.glob("*.part")) == []
     assert not folder.exists()
     killed = tmp_path / "texts.part"
     killed.mkdir()
     (killed / "mine.txt").touch()
-    with pytest.raises(ConfigError, match="stands in the way"):
-        export.export(hostile, ExportQuery(limit=1), "text", folder)
+    with pytest.raises(ConfigError, match="is in the way"):
+        export.write_export(hostile, ExportQuery(limit=1), "text", folder)
     (killed / ".nightdesk-part").touch()
-    export.export(hostile, ExportQuery(limit=1), "text", folder)
+    export.write_export(hostile, ExportQuery(limit=1), "text", folder)
     assert not (folder / "mine.txt").exists()
-    with pytest.raises(ConfigError, match="is there already"):
-        export.export(hostile, ExportQuery(limit=1), "text", folder)
+    with pytest.raises(ConfigError, match="exists already"):
+        export.write_export(hostile, ExportQuery(limit=1), "text", folder)

@@ -101,7 +101,7 @@ def test_a_warc_of_ours_comes_back_with_the_same_visits(
     night(archive, {url("ferry"): NOT_MODIFIED, url("gone"): GONE}, NIGHT + DAY)
     night(archive, {url("ferry"): second}, NIGHT + 2 * DAY)
     night(archive, {url("ferry"): first}, NIGHT + 3 * DAY)
-    export.export(store, ExportQuery(), "warc", tmp_path / "all.warc.gz")
+    export.write_export(store, ExportQuery(), "warc", tmp_path / "all.warc.gz")
     other = Database(f"sqlite:///{tmp_path / 'other.db'}")
     ensure(other)
     done = bring(other, tmp_path / "all.warc.gz", site="courier")

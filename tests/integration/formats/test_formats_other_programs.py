@@ -46,7 +46,7 @@ def records(path: Path) -> list[Any]:
 
 def test_a_warc_holds_each_visit_with_its_bytes_once(nights: Database, tmp_path: Path) -> None:
     path = tmp_path / "all.warc.gz"
-    told = export.export(nights, ExportQuery(), "warc", path)
+    told = export.write_export(nights, ExportQuery(), "warc", path)
     assert told["counts"]["records"] == export_articles.expected_fetches(nights, ExportQuery())
     with pytest.raises(SystemExit, match=r"^0$"):
         warcio(["check", str(path)])
@@ -64,14 +64,14 @@ def test_a_warc_holds_each_visit_with_its_bytes_once(nights: Database, tmp_path:
     assert gone[1].get_header("WARC-Truncated")
     assert (found[0][0], len(found) - 1) == ("warcinfo", told["counts"]["records"])
     assert any(each[1].get_header("WARC-Target-URI") == url("wall") for each in found)
-    export.export(nights, ExportQuery("ferry"), "warc", tmp_path / "some.warc")
+    export.write_export(nights, ExportQuery("ferry"), "warc", tmp_path / "some.warc")
     assert {
         each[1].get_header("WARC-Target-URI") for each in records(tmp_path / "some.warc")[1:]
     } == {url("ferry")}
 
 
 def test_a_feed_of_articles_is_valid_and_has_their_texts(nights: Database, tmp_path: Path) -> None:
-    export.export(nights, ExportQuery(), "atom", tmp_path / "all.atom")
+    export.write_export(nights, ExportQuery(), "atom", tmp_path / "all.atom")
     etree.parse(tmp_path / "all.atom")
     feed = feedparser.parse((tmp_path / "all.atom").read_bytes())
     assert not feed.bozo
@@ -89,8 +89,8 @@ def test_parquet_opens_in_pandas_and_duckdb_with_the_right_types(
     from pyarrow import parquet
 
     folder = tmp_path / "all.parquet"
-    export.export(nights, ExportQuery(), "parquet", folder)
-    assert manifest.verify(folder)[1] == []
+    export.write_export(nights, ExportQuery(), "parquet", folder)
+    assert manifest.verify_export(folder)[1] == []
     table = parquet.read_table(folder)
     types = {field.name: str(field.type) for field in table.schema}
     assert (types["id"], types["authors"], types["first_seen_at"]) == (

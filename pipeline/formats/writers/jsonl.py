@@ -1,0 +1,24 @@
+"""Write JSON lines: one article a line, with all fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.formats.article_record import TIMES, article_record, format_timestamp
+from pipeline.formats.atomic_files import open_output
+from pipeline.store.read.export_articles import ExportedArticle
+
+
+def write_jsonl(articles: Iterator[ExportedArticle], target: Path) -> int:
+    """Write articles as JSON lines, and return how many there are."""
+    count = 0
+    with open_output(target) as stream:
+        for article in articles:
+            record = article_record(article)
+            for name in TIMES:
+                record[name] = format_timestamp(record[name])
+            stream.write(json.dumps(record, ensure_ascii=False).encode("utf8") + b"\n")
+            count += 1
+    return count
