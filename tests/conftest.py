@@ -1,4 +1,4 @@
-"""What every test may ask for: real databases of both kinds, a home folder, the newsroom.
+"""What every test may ask for: real databases of both kinds, a home folder, the demo sites.
 
 Promises a fresh and migrated archive for each test that asks for one, on SQLite and on PostgreSQL, and that no `NIGHTDESK_*`
 variable of the machine leaks in. PostgreSQL is one server a session, or the one that NIGHTDESK_TEST_DATABASE_URL names.
@@ -58,10 +58,10 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_configure(config: pytest.Config) -> None:
     """All workers of a session have one nursery of crawlers."""
-    from tests.support.crawler_forkserver import nursery
+    from tests.support.crawler_forkserver import fork_server
 
     if not hasattr(config, "workerinput"):
-        given = nursery()
+        given = fork_server()
         config.stash[CRAWLER] = given.__enter__()
         config.add_cleanup(lambda: given.__exit__(None, None, None))
     child_process.CRAWLER_COMMAND = (
@@ -313,7 +313,7 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def newsroom() -> Iterator[DemoServer]:
-    """The newsroom on its first night."""
+def demo_server() -> Iterator[DemoServer]:
+    """The demo sites on their first night."""
     with serve_demo_sites(night=1) as room:
         yield room

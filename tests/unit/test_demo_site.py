@@ -7,7 +7,6 @@ import json
 import re
 import threading
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from html import unescape
@@ -75,12 +74,6 @@ def get(
         return Answer(response.status, response_headers, response.read())
     finally:
         connection.close()
-
-
-@pytest.fixture
-def demo_server() -> Iterator[DemoServer]:
-    with serve_demo_sites() as running:
-        yield running
 
 
 def elements(page: str) -> set[str]:

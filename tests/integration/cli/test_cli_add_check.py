@@ -22,7 +22,7 @@ from pipeline.config import site as sites
 from pipeline.config.settings import BROWSERS
 from pipeline.demo_site import SITES, DemoServer
 from tests.support.cli import ROOT, CommandResult, exit_code, nightdesk, running_command, wait_until
-from tests.support.http_site import LittleSite, serving
+from tests.support.http_site import HttpSite, serve_http_site
 
 LOCAL = ("--allow-private", "--delay", "0")
 Run = Callable[..., CommandResult]
@@ -53,14 +53,14 @@ def _one_worker(home: Path) -> None:
 
 
 @pytest.fixture
-def little() -> Iterator[LittleSite]:
+def little() -> Iterator[HttpSite]:
     """Serve a site of eight stories with a feed that its front page declares."""
-    with serving() as site:
+    with serve_http_site() as site:
         fill(site)
         yield site
 
 
-def fill(site: LittleSite, count: int = 8) -> None:
+def fill(site: HttpSite, count: int = 8) -> None:
     """Fill a site with stories, a feed and a front page."""
     links = []
     for quay in range(count):
@@ -70,14 +70,14 @@ def fill(site: LittleSite, count: int = 8) -> None:
             for day in range(3)
         ]
         slug, title = f"the-crane-of-quay-{quay}-is-mended", f"The crane of quay {quay} is mended"
-        links.append(site.story(slug, title, *paragraphs))
-    site.feed(links)
+        links.append(site.add_story(slug, title, *paragraphs))
+    site.set_feed(links)
     text = "The crane of a quay is mended at last"
     items = "".join(f'<li><a href="{link}">{text}</a></li>' for link in links)
     feed = '<link rel="alternate" type="application/rss+xml" href="/feed.xml">'
     head = f"<head><title>Little News</title>{feed}</head>"
     body = f'<body><nav><a href="/about/">About</a></nav><ul>{items}</ul></body>'
-    site.page("/", f'<html lang="en">{head}{body}</html>'.encode())
+    site.add_page("/", f'<html lang="en">{head}{body}</html>'.encode())
 
 
 def site_files(home: Path) -> list[str]:
@@ -85,11 +85,11 @@ def site_files(home: Path) -> list[str]:
 
 
 def test_a_crawl_with_the_new_file_of_a_demo_site_archives_its_stories(
-    home: Path, newsroom: DemoServer
+    home: Path, demo_server: DemoServer
 ) -> None:
     for site in SITES:
         result = nightdesk(
-            home, "add", newsroom.base_url(site.id), *LOCAL, "--yes", "--id", site.id
+            home, "add", demo_server.base_url(site.id), *LOCAL, "--yes", "--id", site.id
         )
         assert (result.code, result.err) == (0, ""), result.out
         assert "10 samples: a story 10." in result.out
@@ -110,7 +110,7 @@ def test_a_crawl_with_the_new_file_of_a_demo_site_archives_its_stories(
 
 
 def test_a_dry_run_shows_the_file_and_writes_nothing(
-    home: Path, run: Run, little: LittleSite
+    home: Path, run: Run, little: HttpSite
 ) -> None:
     result = run("add", little.url, *LOCAL, "--dry-run")
     assert (result.code, site_files(home)) == (0, [])
@@ -121,7 +121,7 @@ def test_a_dry_run_shows_the_file_and_writes_nothing(
     assert not (home / "var" / "nightdesk.db").exists()
 
 
-def test_a_user_at_a_terminal_is_asked(home: Path, run: Run, little: LittleSite) -> None:
+def test_a_user_at_a_terminal_is_asked(home: Path, run: Run, little: HttpSite) -> None:
     words = ("add", little.url, *LOCAL, "--id", "little")
     assert "Nothing was written." in run(*words, types="n\n").out
     assert site_files(home) == []
@@ -132,23 +132,23 @@ def test_a_user_at_a_terminal_is_asked(home: Path, run: Run, little: LittleSite)
 
 
 def test_without_a_terminal_the_site_is_not_probed_either(
-    home: Path, run: Run, little: LittleSite
+    home: Path, run: Run, little: HttpSite
 ) -> None:
     result = run("add", little.url, *LOCAL)
     assert result.code == 2
     assert "--yes" in result.err
-    assert little.asked == []
+    assert little.requested_paths == []
 
 
 def test_an_existing_file_is_only_replaced_with_the_option_replace(
-    home: Path, run: Run, little: LittleSite
+    home: Path, run: Run, little: HttpSite
 ) -> None:
-    path = little.file(home)
+    path = little.write_site_file(home)
     before = path.read_text(encoding="utf8")
     result = run("add", little.url, *LOCAL, "--yes")
     assert result.code == 3
     assert "is the site 'little' already" in result.error_line
-    assert little.asked == []
+    assert little.requested_paths == []
     assert path.read_text(encoding="utf8") == before
     other = home / "config" / "sites" / "other.toml"
     other.write_text(before.replace(little.url, "https://other.example"), encoding="utf8")
@@ -162,9 +162,9 @@ def test_an_existing_file_is_only_replaced_with_the_option_replace(
 
 
 def test_a_bad_line_of_a_list_does_not_stop_the_good_ones(
-    home: Path, run: Run, little: LittleSite, tmp_path: Path
+    home: Path, run: Run, little: HttpSite, tmp_path: Path
 ) -> None:
-    with serving() as second:
+    with serve_http_site() as second:
         fill(second)
         list_file = tmp_path / "list.txt"
         list_file.write_text(
@@ -180,7 +180,7 @@ def test_a_bad_line_of_a_list_does_not_stop_the_good_ones(
     assert any("line 3" in line and "nothing answers" in line for line in lines)
 
 
-def test_opml_can_come_from_standard_input(home: Path, run: Run, little: LittleSite) -> None:
+def test_opml_can_come_from_standard_input(home: Path, run: Run, little: HttpSite) -> None:
     opml = f'<opml><body><outline text="My Little" xmlUrl="{little.url}/feed.xml"/></body></opml>'
     result = run("add", "--from", "-", *LOCAL, "--yes", stdin=opml.encode())
     assert (result.code, result.err) == (0, "")
@@ -195,32 +195,32 @@ def free_port() -> int:
         return int(unused.getsockname()[1])
 
 
-def forbid_robots(site: LittleSite) -> None:
-    site.page("/robots.txt", b"User-agent: *\nDisallow: /\n", "text/plain")
+def forbid_robots(site: HttpSite) -> None:
+    site.add_page("/robots.txt", b"User-agent: *\nDisallow: /\n", "text/plain")
 
 
-def make_javascript_shell(site: LittleSite) -> None:
+def make_javascript_shell(site: HttpSite) -> None:
     site.pages.clear()
-    site.page(
+    site.add_page(
         "/", b'<html><body><div id="root"></div><script src="/app.js"></script></body></html>'
     )
 
 
-def make_brochure(site: LittleSite) -> None:
+def make_brochure(site: HttpSite) -> None:
     site.pages.clear()
     paragraphs = b"<p>We sell cranes of every size to every harbour.</p>" * 30
-    site.page("/", b"<html><body>" + paragraphs + b"</body></html>")
+    site.add_page("/", b"<html><body>" + paragraphs + b"</body></html>")
 
 
-def keep_only_lists(site: LittleSite) -> None:
+def keep_only_lists(site: HttpSite) -> None:
     items = b'<li><a href="/x">More of the same</a></li>' * 40
     for path in list(site.pages):
         if path.startswith("/2026"):
-            site.page(path, b"<html><body><ul>" + items + b"</ul></body></html>")
+            site.add_page(path, b"<html><body><ul>" + items + b"</ul></body></html>")
 
 
-def make_picture(site: LittleSite) -> None:
-    site.page("/", b"\x89PNG\r\n\x1a\n", "image/png")
+def make_picture(site: HttpSite) -> None:
+    site.add_page("/", b"\x89PNG\r\n\x1a\n", "image/png")
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def make_picture(site: LittleSite) -> None:
     ],
 )
 def test_a_site_that_cannot_be_added_is_one_sentence(
-    spoil: Callable[[LittleSite], None], sentence: str, home: Path, run: Run, little: LittleSite
+    spoil: Callable[[HttpSite], None], sentence: str, home: Path, run: Run, little: HttpSite
 ) -> None:
     spoil(little)
     result = run("add", little.url, *LOCAL, "--yes")
@@ -245,11 +245,11 @@ def test_a_site_that_cannot_be_added_is_one_sentence(
     assert site_files(home) == []
 
 
-def test_a_private_address_needs_the_option_allow_private(run: Run, little: LittleSite) -> None:
+def test_a_private_address_needs_the_option_allow_private(run: Run, little: HttpSite) -> None:
     result = run("add", little.url, "--delay", "0", "--yes")
     assert result.code == 1
     assert "--allow-private" in result.error_line
-    assert little.asked == []
+    assert little.requested_paths == []
 
 
 @pytest.mark.parametrize(
@@ -274,18 +274,18 @@ def test_a_wrong_argument_is_reported_before_any_request(
     assert sentence in " ".join(result.err.split())
 
 
-def test_without_a_contact_there_is_no_request(home: Path, run: Run, little: LittleSite) -> None:
+def test_without_a_contact_there_is_no_request(home: Path, run: Run, little: HttpSite) -> None:
     (home / "config" / "nightdesk.toml").write_text("", encoding="utf8")
     assert run("add", little.url, *LOCAL, "--yes").code == 3
-    little.file(home)
+    little.write_site_file(home)
     assert run("check").code == 3
-    assert little.asked == []
+    assert little.requested_paths == []
 
 
 def test_a_check_reports_what_is_broken_and_changes_nothing(
-    home: Path, run: Run, little: LittleSite
+    home: Path, run: Run, little: HttpSite
 ) -> None:
-    path = little.file(home, more='[cleaning]\nremove = ["x"]\n')
+    path = little.write_site_file(home, more='[cleaning]\nremove = ["x"]\n')
     before = path.read_bytes()
     del little.pages["/feed.xml"]
     result = run("check", "little")
@@ -306,7 +306,7 @@ SCRIPT = """addEventListener('DOMContentLoaded', async () => {
 });"""
 
 
-def fill_with_scripts(site: LittleSite) -> None:
+def fill_with_scripts(site: HttpSite) -> None:
     """Fill a site whose front page and stories are made by a script in the browser."""
     paths = [f"/2026/02/03/the-crane-of-quay-{n}-is-mended" for n in range(3)]
     for number, path in enumerate(paths):
@@ -315,12 +315,12 @@ def fill_with_scripts(site: LittleSite) -> None:
             for day in range(4)
         ]
         story = {"title": f"Crane {number} is mended", "lines": lines}
-        site.page(f"/api{path}", json.dumps(story).encode(), "application/json")
-    site.page("/api/", json.dumps({"links": paths, "lines": []}).encode(), "application/json")
-    site.page("/app.js", SCRIPT.encode(), "text/javascript")
+        site.add_page(f"/api{path}", json.dumps(story).encode(), "application/json")
+    site.add_page("/api/", json.dumps({"links": paths, "lines": []}).encode(), "application/json")
+    site.add_page("/app.js", SCRIPT.encode(), "text/javascript")
     body = '<script src="/app.js"></script><div id="root"></div>'
     for path in ("/", *paths):
-        site.page(path, f'<!doctype html><html lang="en">{body}</html>'.encode())
+        site.add_page(path, f'<!doctype html><html lang="en">{body}</html>'.encode())
 
 
 @pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="Chromium is not installed")
@@ -330,7 +330,7 @@ def fill_with_scripts(site: LittleSite) -> None:
 def test_a_site_built_by_scripts_is_probed_in_a_browser_and_gets_render_true(
     home: Path, run: Run
 ) -> None:
-    with serving() as site:
+    with serve_http_site() as site:
         fill_with_scripts(site)
         result = run("add", site.url, *LOCAL, "--yes", "--id", "little")
     assert (result.code, result.err) == (0, ""), result.out
@@ -340,10 +340,10 @@ def test_a_site_built_by_scripts_is_probed_in_a_browser_and_gets_render_true(
     assert added.sections == (site.url,)
 
 
-def test_ctrl_c_ends_the_command_at_once_and_writes_no_file(home: Path, little: LittleSite) -> None:
-    little.pause = 0.5
+def test_ctrl_c_ends_the_command_at_once_and_writes_no_file(home: Path, little: HttpSite) -> None:
+    little.story_delay = 0.5
     with running_command(home, "add", little.url, *LOCAL, "--yes") as child:
-        wait_until(lambda: any(path.startswith("/2026") for path in little.asked))
+        wait_until(lambda: any(path.startswith("/2026") for path in little.requested_paths))
         os.killpg(child.pid, signal.SIGINT)
         assert child.wait(timeout=20) == 130
         assert child.stderr is not None
