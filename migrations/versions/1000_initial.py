@@ -431,7 +431,7 @@ def upgrade() -> None:
         sa.Column("day", sa.Integer(), server_default="0", nullable=False),
         sa.Column("shingle_count", sa.Integer(), server_default="0", nullable=False),
         sa.Column("minhash", sa.LargeBinary(), nullable=True),
-        sa.Column("numbers", sa.LargeBinary(), nullable=True),
+        sa.Column("number_digests", sa.LargeBinary(), nullable=True),
         sa.Column("leader_id", sa.BigInteger(), nullable=True),
         sa.Column("similarity", sa.Double(), nullable=True),
         sa.ForeignKeyConstraint(["page_id"], ["page.id"], name=op.f("fk_sketch_page_id")),
@@ -446,7 +446,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("leader_id IS NOT NULL"),
     )
     op.create_index(
-        "ix_sketch_waiting",
+        "ix_sketch_pending",
         "sketch",
         ["site", "page_id"],
         unique=False,

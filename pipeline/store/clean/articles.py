@@ -1,24 +1,32 @@
-"""Writes what follows from the results that stand on a Page: Revisions, the Article and its place in the full-text index.
+"""Store what follows from the current results of a page: revisions, article, full-text index.
 
-Works inside a transaction of the shelf. Promises that the rows of a Page always belong together, and that writing the same
-result twice changes nothing.
+Works inside a transaction of `CleanSession`. The rows of a page always belong together, and
+writing the same result twice changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from pipeline.core.models import Metadata, Outcome, Recipe, Revision, count_words
+from pipeline.core.models import (
+    Metadata,
+    Outcome,
+    Recipe,
+    ResultStatus,
+    Revision,
+    count_words,
+)
 from pipeline.fulltext import tokenizer
 from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows
+from pipeline.fulltext.tokenizer import IndexableArticle
 from pipeline.store.clean import near_duplicates
-from pipeline.store.clean import results as extractions
+from pipeline.store.clean import results as clean_results
 from pipeline.store.clean.results import CurrentResult, CurrentResults
-from pipeline.store.clean.types import ReviewOutcome, CleanOutcome
+from pipeline.store.clean.types import CleanOutcome, ReviewOutcome, UnchangedResult
 from pipeline.store.codec.serialization import metadata_from_json
 from pipeline.store.db.schema import (
     ArticleRow,
@@ -29,9 +37,11 @@ from pipeline.store.db.schema import (
 )
 from pipeline.store.db.sql import chunks, storable, storable_all, upsert, upsert_ids
 from pipeline.store.search import index
-from pipeline.store.search.index import timestamp_of, order_key
+from pipeline.store.search.index import order_key, timestamp_of
 
-DELETE_LATER_REVISIONS = delete(RevisionRow).where(
+RevisionsByPage = Mapping[int, Sequence[Revision]]
+
+DELETE_LATER_REVISIONS: Final = delete(RevisionRow).where(
     RevisionRow.page_id == bindparam("page"), RevisionRow.number > bindparam("last")
 )
 
@@ -40,102 +50,120 @@ def save_outcomes(
     db: Connection,
     run: int,
     recipe: Recipe,
-    results: Sequence[CleanOutcome],
+    outcomes: Sequence[CleanOutcome],
     now: datetime,
-    made: PreparedRows = NO_PREPARED_ROWS,
+    prepared: PreparedRows = NO_PREPARED_ROWS,
 ) -> None:
-    """All rows of Pages that were cleaned. Rows of the full-text index that were `made` ahead are taken."""
-    extractions.discard_held(db, [cleaned.page_id for cleaned in results])
-    extractions.update_recipes(db, [each for cleaned in results for each in cleaned.unchanged])
-    others = [
-        cleaned for cleaned in results if cleaned.results or cleaned.held or not cleaned.is_article_unchanged
-    ]
-    stands = extractions.save(
-        db, run, others, extractions.current_results(db, [cleaned.page_id for cleaned in others]), now
-    )
-    _save_revisions(
-        db,
-        {cleaned.page_id: cleaned.revisions for cleaned in others if not cleaned.is_article_unchanged},
-        stands,
-        now,
-        made,
-    )
-    _mark_clean(db, recipe, results)
-    _record_outcomes(db, run, results, now)
+    """Save all rows of pages that were cleaned.
+
+    Args:
+        db: A write transaction.
+        run: The run's id.
+        recipe: The recipe of the clean.
+        outcomes: What the clean made of the pages.
+        now: The time of the new results.
+        prepared: Rows of the full-text index that were made ahead.
+    """
+    clean_results.discard_held(db, [outcome.page_id for outcome in outcomes])
+    unchanged: list[UnchangedResult] = []
+    changed: list[CleanOutcome] = []
+    for outcome in outcomes:
+        unchanged += outcome.unchanged
+        if outcome.results or outcome.held or not outcome.is_article_unchanged:
+            changed.append(outcome)
+    clean_results.update_recipes(db, unchanged)
+    before = clean_results.current_results(db, [outcome.page_id for outcome in changed])
+    current = clean_results.save(db, run, changed, before, now)
+    revisions: dict[int, Sequence[Revision]] = {}
+    for outcome in changed:
+        if not outcome.is_article_unchanged:
+            revisions[outcome.page_id] = outcome.revisions
+    _save_revisions(db, revisions, current, now, prepared)
+    _mark_clean(db, recipe, outcomes)
+    _record_outcomes(db, run, outcomes, now)
 
 
-def save_reviews(db: Connection, run: int, results: Sequence[ReviewOutcome], now: datetime) -> None:
-    """All rows of Pages among whose results somebody chose."""
-    extractions.set_statuses(db, [move for chosen in results for move in chosen.moves])
-    stands = extractions.current_results(db, [chosen.page_id for chosen in results])
-    _save_revisions(db, {chosen.page_id: chosen.revisions for chosen in results}, stands, now)
-    _record_outcomes(db, run, results, now)
+def save_reviews(
+    db: Connection, run: int, outcomes: Sequence[ReviewOutcome], now: datetime
+) -> None:
+    """Save all rows of pages among whose results a person has chosen.
+
+    Args:
+        db: A write transaction.
+        run: The run's id.
+        outcomes: What the choices came to.
+        now: The time of the choices.
+    """
+    statuses: list[tuple[int, ResultStatus]] = []
+    for outcome in outcomes:
+        statuses += outcome.moves
+    clean_results.set_statuses(db, statuses)
+    current = clean_results.current_results(db, [outcome.page_id for outcome in outcomes])
+    revisions = {outcome.page_id: outcome.revisions for outcome in outcomes}
+    _save_revisions(db, revisions, current, now)
+    _record_outcomes(db, run, outcomes, now)
 
 
-def _mark_clean(db: Connection, recipe: Recipe, results: Sequence[CleanOutcome]) -> None:
+def _mark_clean(db: Connection, recipe: Recipe, outcomes: Sequence[CleanOutcome]) -> None:
     values = {
         "clean_payload_id": bindparam("payload"),
         "clean_recipe": str(recipe),
         "needs_clean": False,
     }
-    rows = [{"page": cleaned.page_id, "payload": cleaned.payload_id} for cleaned in results]
+    rows = [{"page": outcome.page_id, "payload": outcome.payload_id} for outcome in outcomes]
     if rows:
         db.execute(update(PageRow).where(PageRow.id == bindparam("page")).values(values), rows)
 
 
 def _record_outcomes(
-    db: Connection, run: int, results: Sequence[CleanOutcome | ReviewOutcome], now: datetime
+    db: Connection, run: int, outcomes: Sequence[CleanOutcome | ReviewOutcome], now: datetime
 ) -> None:
     rows = [
         {
             "run_id": run,
-            "page_id": each.page_id,
-            "outcome": each.outcome,
-            "reason": each.reason,
+            "page_id": outcome.page_id,
+            "outcome": outcome.outcome,
+            "reason": outcome.reason,
             "at": now,
         }
-        for each in results
+        for outcome in outcomes
     ]
     if rows:
-        db.execute(
-            upsert(db, LedgerEntryRow, ["run_id", "page_id"], ["outcome", "reason", "at"]), rows
-        )
+        changed = ["outcome", "reason", "at"]
+        db.execute(upsert(db, LedgerEntryRow, ["run_id", "page_id"], changed), rows)
 
 
 def _save_revisions(
     db: Connection,
-    folded: Mapping[int, Sequence[Revision]],
-    stands: Mapping[int, CurrentResults],
+    revisions: RevisionsByPage,
+    current: Mapping[int, CurrentResults],
     now: datetime,
-    made: PreparedRows = NO_PREPARED_ROWS,
+    prepared: PreparedRows = NO_PREPARED_ROWS,
 ) -> None:
-    """Revisions and Article of each Page. One without Revisions is no Article any more."""
-    rows = [
-        _revision_row(page, revision, stands[page][revision.payload_id].id)
-        for page, revisions in folded.items()
-        for revision in revisions
-    ]
-    ids = upsert_ids(db, RevisionRow, ("page_id", "number"), rows)
-    beyond = [{"page": page, "last": len(revisions)} for page, revisions in folded.items()]
-    _save_articles(
-        db,
-        {page: revisions for page, revisions in folded.items() if revisions},
-        stands,
-        ids,
-        now,
-        made,
-    )
-    for page in (page for page, revisions in folded.items() if not revisions):
+    """Save revisions and articles. A page without revisions loses its article."""
+    rows: list[dict[str, Any]] = []
+    last_numbers: list[dict[str, int]] = []
+    articles: dict[int, Sequence[Revision]] = {}
+    for page, page_revisions in revisions.items():
+        last_numbers.append({"page": page, "last": len(page_revisions)})
+        if page_revisions:
+            articles[page] = page_revisions
+        for revision in page_revisions:
+            result_id = current[page][revision.payload_id].id
+            rows.append(_revision_row(page, revision, result_id))
+    revision_ids = upsert_ids(db, RevisionRow, ("page_id", "number"), rows)
+    _save_articles(db, articles, current, revision_ids, now, prepared)
+    for page in sorted(revisions.keys() - articles.keys()):
         _unpublish(db, page)
-    if beyond:
-        db.execute(DELETE_LATER_REVISIONS, beyond)
+    if last_numbers:
+        db.execute(DELETE_LATER_REVISIONS, last_numbers)
 
 
-def _revision_row(page: int, revision: Revision, extraction: int) -> dict[str, Any]:
+def _revision_row(page: int, revision: Revision, result_id: int) -> dict[str, Any]:
     return {
         "page_id": page,
         "number": revision.number,
-        "clean_result_id": extraction,
+        "clean_result_id": result_id,
         "title": storable(revision.title),
         "text": storable(revision.text),
         "first_seen_at": revision.first_seen_at,
@@ -145,113 +173,127 @@ def _revision_row(page: int, revision: Revision, extraction: int) -> dict[str, A
 
 def _save_articles(
     db: Connection,
-    folded: Mapping[int, Sequence[Revision]],
-    stands: Mapping[int, CurrentResults],
-    ids: Mapping[tuple[int, int], int],
+    revisions: RevisionsByPage,
+    current: Mapping[int, CurrentResults],
+    revision_ids: Mapping[tuple[int, int], int],
     now: datetime,
-    made: PreparedRows,
+    prepared: PreparedRows,
 ) -> None:
-    before = _order_keys(db, list(folded))
-    first = _first_archived_at(db, [page for page in folded if page not in before])
-    rows = []
-    for page, revisions in folded.items():
-        values = _article_values(page, revisions, stands[page][revisions[-1].payload_id], ids)
-        rows.append(values | {"archived_at": first.get(page) or now})
+    pages = list(revisions)
+    old_keys = _order_keys(db, pages)
+    archived_at = _first_archived_at(db, [page for page in pages if page not in old_keys])
+    rows: list[dict[str, Any]] = []
+    for page, page_revisions in revisions.items():
+        newest = page_revisions[-1]
+        result = current[page][newest.payload_id]
+        row = _article_row(page, page_revisions, result, revision_ids[page, newest.number])
+        rows.append(row | {"archived_at": archived_at.get(page) or now})
     if not rows:
         return
     changed = [name for name in rows[0] if name not in ("page_id", "archived_at")]
     db.execute(upsert(db, ArticleRow, ["page_id"], changed), rows)
-    index.remove_articles(db, list(before.values()))
-    sites = _sites(db, list(folded))
-    index.add_articles(
-        db,
-        [
-            (row["order_key"], _source(row, sites[row["page_id"]], folded[row["page_id"]]))
-            for row in rows
-        ],
-        made,
-    )
-    near_duplicates.mark_pending(db, list(folded))
+    index.remove_articles(db, list(old_keys.values()))
+    sites = _sites(db, pages)
+    articles: list[tuple[int, IndexableArticle]] = []
+    for row in rows:
+        page = row["page_id"]
+        article = _indexable_article(row, sites[page], revisions[page])
+        articles.append((row["order_key"], article))
+    index.add_articles(db, articles, prepared)
+    near_duplicates.mark_pending(db, pages)
 
 
-def _article_values(
-    page: int, revisions: Sequence[Revision], stand: CurrentResult, ids: Mapping[tuple[int, int], int]
+def _article_row(
+    page: int, revisions: Sequence[Revision], result: CurrentResult, revision_id: int
 ) -> dict[str, Any]:
-    return _values_before_ids(page, revisions, stand.chosen_metadata) | {
-        "revision_id": ids[page, revisions[-1].number],
-        "clean_result_id": stand.id,
+    return _values_before_ids(page, revisions, result.chosen_metadata) | {
+        "revision_id": revision_id,
+        "clean_result_id": result.id,
         "word_count": count_words(revisions[-1].text),
         "index_version": tokenizer.VERSION,
     }
 
 
 def _values_before_ids(
-    page: int, revisions: Sequence[Revision], chosen: Mapping[str, Any]
+    page: int, revisions: Sequence[Revision], chosen_metadata: Mapping[str, Any]
 ) -> dict[str, Any]:
-    metadata = metadata_from_json(dict(chosen))  # as stored, so that what comes back is what it was
+    """Return the values of an article's row that are known before its results have ids."""
+    # from the stored form, so that the row is the same when it is made again from the archive
+    metadata = metadata_from_json(dict(chosen_metadata))
     key = order_key(metadata.published_at or revisions[0].first_seen_at, page)
     return metadata_columns(metadata) | {"page_id": page, "order_key": key}
 
 
-def index_source_ahead(site: str, cleaned: CleanOutcome) -> tokenizer.IndexableArticle | None:
-    """What of a Page's Article will be made findable once it is put; None where no new Article comes of it."""
-    if cleaned.is_article_unchanged or not cleaned.revisions:
+def index_source_ahead(site: str, outcome: CleanOutcome) -> IndexableArticle | None:
+    """Return what the full-text index will take of an article that is not saved yet.
+
+    Returns:
+        None where the outcome changes no article, or its text is a result of the past, which only
+        the archive knows.
+    """
+    if outcome.is_article_unchanged or not outcome.revisions:
         return None
-    newest = cleaned.revisions[-1].payload_id
-    chosen = next(
-        (extractions.stored_metadata(new.result) for new in cleaned.results if new.payload_id == newest),
-        None,
-    )
-    if chosen is None:  # a result of the past, which only the archive knows
-        return None
-    return _source(
-        _values_before_ids(cleaned.page_id, cleaned.revisions, chosen), site, cleaned.revisions
-    )
+    newest_payload_id = outcome.revisions[-1].payload_id
+    for new in outcome.results:
+        if new.payload_id == newest_payload_id:
+            chosen_metadata = clean_results.stored_metadata(new.result)
+            values = _values_before_ids(outcome.page_id, outcome.revisions, chosen_metadata)
+            return _indexable_article(values, site, outcome.revisions)
+    return None
 
 
-def _source(row: Mapping[str, Any], site: str, revisions: Sequence[Revision]) -> tokenizer.IndexableArticle:
-    """What of an Article is made findable."""
-    page, newest = row["page_id"], revisions[-1]
-    return tokenizer.IndexableArticle(
-        page, site, row["language"], newest.title, newest.text, tuple(row["authors"]), tuple(row["tags"]), newest.number,
-        timestamp_of(row["order_key"]),
-    )  # fmt: skip
+def _indexable_article(
+    row: Mapping[str, Any], site: str, revisions: Sequence[Revision]
+) -> IndexableArticle:
+    newest = revisions[-1]
+    return IndexableArticle(
+        page_id=row["page_id"],
+        site=site,
+        language=row["language"],
+        title=newest.title,
+        body=newest.text,
+        authors=tuple(row["authors"]),
+        tags=tuple(row["tags"]),
+        revision_count=newest.number,
+        sort_time=timestamp_of(row["order_key"]),
+    )
 
 
 def _sites(db: Connection, pages: Sequence[int]) -> dict[int, str]:
     query = select(PageRow.id, PageRow.site)
-    return {
-        page: site
-        for chunk in chunks(pages)
-        for page, site in db.execute(query.where(PageRow.id.in_(chunk)))
-    }
+    sites: dict[int, str] = {}
+    for chunk in chunks(pages):
+        for page, site in db.execute(query.where(PageRow.id.in_(chunk))):
+            sites[page] = site
+    return sites
 
 
 def _order_keys(db: Connection, pages: Sequence[int]) -> dict[int, int]:
-    """Of the Pages that are Articles already."""
+    """Return the order keys of the pages that are articles already."""
     query = select(ArticleRow.page_id, ArticleRow.order_key)
-    return {
-        page: key
-        for chunk in chunks(pages)
-        for page, key in db.execute(query.where(ArticleRow.page_id.in_(chunk)))
-    }
+    keys: dict[int, int] = {}
+    for chunk in chunks(pages):
+        for page, key in db.execute(query.where(ArticleRow.page_id.in_(chunk))):
+            keys[page] = key
+    return keys
 
 
 def _first_archived_at(db: Connection, pages: Sequence[int]) -> dict[int, datetime]:
-    """When Pages were first Articles: one that was withdrawn and comes back is as old as it was."""
-    query = select(CleanResultRow.page_id, func.min(CleanResultRow.created_at)).group_by(
-        CleanResultRow.page_id
+    """Return when pages first were articles. One that comes back keeps its age."""
+    query = (
+        select(CleanResultRow.page_id, func.min(CleanResultRow.created_at))
+        .where(CleanResultRow.outcome == Outcome.ARCHIVED)
+        .group_by(CleanResultRow.page_id)
     )
-    query = query.where(CleanResultRow.outcome == Outcome.ARCHIVED)
-    return {
-        page: at
-        for chunk in chunks(pages)
-        for page, at in db.execute(query.where(CleanResultRow.page_id.in_(chunk)))
-    }
+    times: dict[int, datetime] = {}
+    for chunk in chunks(pages):
+        for page, at in db.execute(query.where(CleanResultRow.page_id.in_(chunk))):
+            times[page] = at
+    return times
 
 
 def metadata_columns(metadata: Metadata) -> dict[str, Any]:
-    """What of an Article is metadata: column → value."""
+    """Return the columns of an article that are metadata."""
     return {
         "title": storable(metadata.title),
         "authors": storable_all(metadata.authors),
@@ -269,9 +311,9 @@ def metadata_columns(metadata: Metadata) -> dict[str, Any]:
 
 
 def _unpublish(db: Connection, page: int) -> None:
-    """A Page that no Payload of it makes an article any more. Its Extractions stay and say why."""
-    before = _order_keys(db, [page])
-    if before:
-        index.remove_articles(db, list(before.values()))
+    """Delete the article of a page of which no payload is an article. Its results say why."""
+    keys = _order_keys(db, [page])
+    if keys:
+        index.remove_articles(db, list(keys.values()))
         db.execute(delete(ArticleRow).where(ArticleRow.page_id == page))
         near_duplicates.mark_pending(db, [page])

@@ -1,151 +1,183 @@
-"""The containers of a Site as rows: on how many Pages each held the story or something else, and from when to when.
+"""Count on how many pages of a site an element contains the story or something else, and when.
 
-Promises that each Page counts once, by the first bytes that were stored of it, and that a Site has no more than some hundred
-rows, however many Pages it has and however its containers are named. Other extractors count anew, since they see other lines.
+Each page counts once, by the first bytes that were stored of it. A site has at most some hundred
+rows, however many pages it has and however its elements are named. Other extractors count from
+the beginning, since they see other lines.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, delete, func, select
 
-from pipeline.store.db.schema import CaptureRow
-from pipeline.store.db.schema import ContainerRow as Row
+from pipeline.store.db.schema import CaptureRow, ContainerRow
 from pipeline.store.db.sql import chunks, upsert
 
-MAX_CONTAINERS = 200  # containers of a Site; twice as many while it is being cleaned
-KEY = ("site", "extractors", "name")
+MAX_CONTAINERS: Final = 200  # of a site; twice as many while it is being cleaned
+KEY: Final = ("site", "extractors", "name")
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerSighting:
-    """What one Page shows of a container: whether most words in it are story, and whether most of the story stands in it."""
+    """What one page shows of a container."""
 
-    name: str
-    holds_story: bool
-    is_main: bool = False
+    name: str  # the element and the one around it, as in `div.story > p`
+    holds_story: bool  # most words in it are story
+    is_main: bool = False  # most of the story is in it
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerStats:
-    """What is known of one container."""
+    """What is known of one container. The fields are those of its row."""
 
     name: str
-    last_seen_at: datetime  # the last visit to a Page that has it
-    main_pages: int = 0  # with most of their story in it
-    story_pages: int = 0  # with story in it, for the most part
-    other_pages: int = 0  # with something else in it
-    first_main_at: datetime | None = (
-        None  # the first and the last visit to a Page with most of its story in it
-    )
+    last_seen_at: datetime  # the last fetch of a page that has it
+    main_pages: int = 0  # most of their story is in it
+    story_pages: int = 0  # most of the container is story
+    other_pages: int = 0  # most of the container is something else
+    # the first and the last fetch of one of the `main_pages`
+    first_main_at: datetime | None = None
     last_main_at: datetime | None = None
 
 
-COLUMNS = tuple(ContainerStats.__dataclass_fields__)
-SightingsByPage = Mapping[int, Mapping[int, Sequence[ContainerSighting]]]  # page → payload → containers
+FIELDS: Final = tuple(ContainerStats.__dataclass_fields__)
+CHANGED: Final = tuple(name for name in FIELDS if name not in KEY)
+COLUMNS: Final = tuple(getattr(ContainerRow, name) for name in FIELDS)
+# page id → payload id → containers
+SightingsByPage = Mapping[int, Mapping[int, Sequence[ContainerSighting]]]
 
 
-def add(db: Connection, site: str, extractors: str, shown: SightingsByPage) -> None:
-    """Adds what Pages showed, as far as it was shown by their first Payload."""
-    fresh = _first_sightings(db, shown)
-    if not fresh:
+def add(
+    db: Connection,
+    site: str,
+    extractors: str,
+    sightings: SightingsByPage,
+    max_containers: int = MAX_CONTAINERS,
+) -> None:
+    """Add what pages show, where their first payload shows it.
+
+    Args:
+        db: A write transaction.
+        site: The site's id.
+        extractors: The version of the extractors.
+        sightings: What the payloads of pages show.
+        max_containers: With twice as many, the least useful containers are deleted.
+    """
+    new = _first_sightings(db, sightings)
+    if not new:
         return
-    known = {each.name: each for each in _load(db, site, extractors, sorted(fresh))}
-    for name, sightings in fresh.items():
-        for container, at in sightings:
-            known[name] = _add_sighting(known.get(name) or ContainerStats(name, at), container, at)
+    stats_by_name = {stats.name: stats for stats in _load_names(db, site, extractors, sorted(new))}
+    for name, name_sightings in new.items():
+        for sighting, at in name_sightings:
+            stats = stats_by_name.get(name) or ContainerStats(name, at)
+            stats_by_name[name] = _add_sighting(stats, sighting, at)
     rows = [
-        {"site": site, "extractors": extractors, **_values(known[name])} for name in sorted(fresh)
+        {"site": site, "extractors": extractors, **_values(stats_by_name[name])}
+        for name in sorted(new)
     ]
-    db.execute(upsert(db, Row, KEY, [name for name in COLUMNS if name not in KEY]), rows)
-    _trim(db, site, extractors)
+    db.execute(upsert(db, ContainerRow, KEY, CHANGED), rows)
+    _trim(db, site, extractors, max_containers)
 
 
 def ranked(db: Connection, site: str) -> tuple[ContainerStats, ...]:
-    """All containers of a Site, those that hold most stories first: of the extractors that have seen most Pages."""
-    versions = select(Row.extractors).where(Row.site == site).group_by(Row.extractors)
-    version = db.scalar(
-        versions.order_by(
-            func.sum(Row.main_pages).desc(), func.count().desc(), Row.extractors
-        ).limit(1)
+    """Return the containers of a site, those of the most stories first.
+
+    They are those of the extractors that have seen the most pages.
+    """
+    most_pages = func.sum(ContainerRow.main_pages).desc()
+    versions = (
+        select(ContainerRow.extractors)
+        .where(ContainerRow.site == site)
+        .group_by(ContainerRow.extractors)
+        .order_by(most_pages, func.count().desc(), ContainerRow.extractors)
     )
+    version = db.scalar(versions.limit(1))
     return tuple(sorted(_load(db, site, version), key=_rank)) if version else ()
 
 
 def forget_other_extractors(db: Connection, site: str, extractors: str) -> None:
-    """Drops what other extractors than these counted."""
-    db.execute(delete(Row).where(Row.site == site, Row.extractors != extractors))
+    """Delete what other extractors than these have counted."""
+    db.execute(
+        delete(ContainerRow).where(ContainerRow.site == site, ContainerRow.extractors != extractors)
+    )
 
 
-def _first_sightings(db: Connection, shown: SightingsByPage) -> dict[str, list[tuple[ContainerSighting, datetime]]]:
-    """Sightings on Pages whose first Payload is among those given: container → (what was shown, time of the visit)."""
+def _first_sightings(
+    db: Connection, sightings: SightingsByPage
+) -> dict[str, list[tuple[ContainerSighting, datetime]]]:
+    """Return what the first payloads of the pages show, by container, with the times of fetch."""
     found: dict[str, list[tuple[ContainerSighting, datetime]]] = defaultdict(list)
-    pages = sorted(page for page, payloads in shown.items() if any(payloads.values()))
+    pages = sorted(page for page, payloads in sightings.items() if any(payloads.values()))
     for chunk in chunks(pages):
-        brought = (CaptureRow.page_id.in_(chunk), CaptureRow.payload_id.is_not(None))
-        first = select(func.min(CaptureRow.id)).where(*brought).group_by(CaptureRow.page_id)
-        query = select(CaptureRow.page_id, CaptureRow.payload_id, CaptureRow.fetched_at).where(
-            CaptureRow.id.in_(first)
-        )
-        for page, payload, at in db.execute(query.order_by(CaptureRow.page_id)):
-            for container in shown[page].get(payload or 0, ()):
-                found[container.name].append((container, at))
+        has_bytes = (CaptureRow.page_id.in_(chunk), CaptureRow.payload_id.is_not(None))
+        first = select(func.min(CaptureRow.id)).where(*has_bytes).group_by(CaptureRow.page_id)
+        columns = (CaptureRow.page_id, CaptureRow.payload_id, CaptureRow.fetched_at)
+        query = select(*columns).where(CaptureRow.id.in_(first)).order_by(CaptureRow.page_id)
+        for page, payload, at in db.execute(query):
+            for sighting in sightings[page].get(payload or 0, ()):
+                found[sighting.name].append((sighting, at))
     return found
 
 
-def _load(
-    db: Connection, site: str, extractors: str, names: Sequence[str] | None = None
-) -> Iterable[ContainerStats]:
-    query = select(*(getattr(Row, name) for name in ContainerStats.__dataclass_fields__))
-    query = query.where(Row.site == site, Row.extractors == extractors)
-    for chunk in chunks(names) if names is not None else [None]:
-        yield from (
-            ContainerStats(*row)
-            for row in db.execute(query if chunk is None else query.where(Row.name.in_(chunk)))
-        )
+def _load(db: Connection, site: str, extractors: str) -> Iterator[ContainerStats]:
+    query = select(*COLUMNS)
+    of_site = (ContainerRow.site == site, ContainerRow.extractors == extractors)
+    for row in db.execute(query.where(*of_site)):
+        yield ContainerStats(*row)
 
 
-def _add_sighting(known: ContainerStats, container: ContainerSighting, at: datetime) -> ContainerStats:
-    """The same with one Page more."""
-    more = replace(
-        known,
-        last_seen_at=max(known.last_seen_at, at),
-        story_pages=known.story_pages + container.holds_story,
-        other_pages=known.other_pages + (not container.holds_story),
+def _load_names(
+    db: Connection, site: str, extractors: str, names: Sequence[str]
+) -> Iterator[ContainerStats]:
+    query = select(*COLUMNS).where(ContainerRow.site == site, ContainerRow.extractors == extractors)
+    for chunk in chunks(names):
+        for row in db.execute(query.where(ContainerRow.name.in_(chunk))):
+            yield ContainerStats(*row)
+
+
+def _add_sighting(
+    stats: ContainerStats, sighting: ContainerSighting, at: datetime
+) -> ContainerStats:
+    stats = replace(
+        stats,
+        last_seen_at=max(stats.last_seen_at, at),
+        story_pages=stats.story_pages + sighting.holds_story,
+        other_pages=stats.other_pages + (not sighting.holds_story),
     )
-    if not container.is_main:
-        return more
+    if not sighting.is_main:
+        return stats
     return replace(
-        more,
-        main_pages=more.main_pages + 1,
-        first_main_at=min(more.first_main_at or at, at),
-        last_main_at=max(more.last_main_at or at, at),
+        stats,
+        main_pages=stats.main_pages + 1,
+        first_main_at=min(stats.first_main_at or at, at),
+        last_main_at=max(stats.last_main_at or at, at),
     )
 
 
-def _values(known: ContainerStats) -> dict[str, object]:
-    return {name: getattr(known, name) for name in COLUMNS}
+def _values(stats: ContainerStats) -> dict[str, object]:
+    return {name: getattr(stats, name) for name in FIELDS}
 
 
-def _rank(known: ContainerStats) -> tuple[int, int, float, str]:
-    """Sorts what is worth keeping to the front: where stories stand, what stands on many Pages, what was seen lately."""
-    return (
-        -known.main_pages,
-        -known.story_pages - known.other_pages,
-        -known.last_seen_at.timestamp(),
-        known.name,
-    )
+def _rank(stats: ContainerStats) -> tuple[int, int, float, str]:
+    """Sort by what is worth keeping: stories, then many pages, then recent ones."""
+    pages = stats.story_pages + stats.other_pages
+    return -stats.main_pages, -pages, -stats.last_seen_at.timestamp(), stats.name
 
 
-def _trim(db: Connection, site: str, extractors: str) -> None:
-    """Drops the rarest and oldest where there are twice as many as wanted: a new layout has time to come to the front."""
-    ours = (Row.site == site, Row.extractors == extractors)
-    if (db.scalar(select(func.count()).select_from(Row).where(*ours)) or 0) <= 2 * MAX_CONTAINERS:
+def _trim(db: Connection, site: str, extractors: str, max_containers: int) -> None:
+    """Delete the rarest and oldest where there are twice too many.
+
+    A new layout has time to become frequent that way.
+    """
+    of_site = (ContainerRow.site == site, ContainerRow.extractors == extractors)
+    count = db.scalar(select(func.count()).select_from(ContainerRow).where(*of_site)) or 0
+    if count <= 2 * max_containers:
         return
-    names = [each.name for each in sorted(_load(db, site, extractors), key=_rank)]
-    for chunk in chunks(names[MAX_CONTAINERS:]):
-        db.execute(delete(Row).where(*ours, Row.name.in_(chunk)))
+    names = [stats.name for stats in sorted(_load(db, site, extractors), key=_rank)]
+    for chunk in chunks(names[max_containers:]):
+        db.execute(delete(ContainerRow).where(*of_site, ContainerRow.name.in_(chunk)))

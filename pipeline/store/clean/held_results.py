@@ -1,6 +1,6 @@
-"""Pages among whose results somebody may choose: held ones for a review, those of a Run for a rollback.
+"""Read pages among whose results a person can choose: held results, or the results of a run.
 
-Promises frozen values and nothing but reading; what is chosen goes back through the shelf.
+Nothing is written here. What is chosen goes back through `CleanSession`.
 """
 
 from __future__ import annotations
@@ -19,25 +19,34 @@ from pipeline.store.db.schema import CleanResultRow, PageRow
 
 
 def held_pages(store: Database, sites: Sequence[str] = ()) -> dict[str, tuple[int, ...]]:
-    """Pages with a held result, of these Sites or of all: site → pages."""
-    query = select(PageRow.site, PageRow.id).join(
-        CleanResultRow, CleanResultRow.page_id == PageRow.id
-    )
+    """Return the ids of pages with a held result by site.
+
+    Args:
+        store: The archive.
+        sites: The sites to look at; none for all.
+    """
     query = (
-        query.where(CleanResultRow.status == ResultStatus.HELD)
+        select(PageRow.site, PageRow.id)
+        .join(CleanResultRow, CleanResultRow.page_id == PageRow.id)
+        .where(CleanResultRow.status == ResultStatus.HELD)
         .distinct()
         .order_by(PageRow.site, PageRow.id)
     )
-    found: dict[str, list[int]] = defaultdict(list)
+    if sites:
+        query = query.where(PageRow.site.in_(sites))
+    pages: dict[str, list[int]] = defaultdict(list)
     with store.read() as db:
-        for site, page in db.execute(query.where(PageRow.site.in_(sites)) if sites else query):
-            found[site].append(page)
-    return {site: tuple(pages) for site, pages in found.items()}
+        for site, page_id in db.execute(query):
+            pages[site].append(page_id)
+    return {site: tuple(page_ids) for site, page_ids in pages.items()}
 
 
 def revertible_pages(store: Database, run: int) -> tuple[int, ...]:
-    """Pages that have something of this Run to take back: a held result, or one that took the place of another. A first result
-    for new bytes is not among them, since there is none to go back to."""
+    """Return the ids of pages on which something of a run can be taken back.
+
+    That is a held result, or one that replaced another. The first result for new bytes is not
+    among them, since there is none to go back to.
+    """
     earlier = aliased(CleanResultRow)
     replaced = select(earlier.id).where(
         earlier.page_id == CleanResultRow.page_id,
@@ -45,18 +54,16 @@ def revertible_pages(store: Database, run: int) -> tuple[int, ...]:
         earlier.id < CleanResultRow.id,
         earlier.status == ResultStatus.REPLACED,
     )
-    took_a_place = (
-        CleanResultRow.status.in_((ResultStatus.ACCEPTED, ResultStatus.REPLACED))
-        & replaced.exists()
-    )
+    was_current = CleanResultRow.status.in_((ResultStatus.ACCEPTED, ResultStatus.REPLACED))
+    is_held = CleanResultRow.status == ResultStatus.HELD
     query = select(CleanResultRow.page_id).where(
-        CleanResultRow.run_id == run, or_(CleanResultRow.status == ResultStatus.HELD, took_a_place)
+        CleanResultRow.run_id == run, or_(is_held, was_current & replaced.exists())
     )
     with store.read() as db:
         return tuple(db.scalars(query.distinct().order_by(CleanResultRow.page_id)))
 
 
 def review_inputs(store: Database, pages: Sequence[int]) -> tuple[ReviewInput, ...]:
-    """These Pages with all their results."""
+    """Return these pages with all their results."""
     with store.read() as db:
         return inputs.review_inputs(db, pages)

@@ -1,10 +1,10 @@
-"""Reads what is needed to clean some Pages, in few queries whatever their number."""
+"""Read what is needed to clean pages, in a few queries however many pages there are."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
@@ -15,12 +15,15 @@ from pipeline.core.models import (
     Outcome,
     PreviousArticle,
     Reason,
-    Recipe,
     RemovedBlock,
     ResultStatus,
 )
-from pipeline.store.clean.types import CleanInput, PayloadPeriod, StoredResult, ReviewInput, Period
-from pipeline.store.codec.serialization import metadata_from_json, decode_extracted
+from pipeline.store.clean.types import CleanInput, PayloadPeriod, Period, ReviewInput, StoredResult
+from pipeline.store.codec.serialization import (
+    decode_extracted,
+    metadata_from_json,
+    recipe_from_text,
+)
 from pipeline.store.db.schema import (
     ArticleRow,
     CaptureRow,
@@ -32,20 +35,43 @@ from pipeline.store.db.schema import (
 from pipeline.store.db.sql import chunks
 
 AnyRow = Row[*tuple[Any, ...]]
-ANNOUNCED_COLUMNS = (
+ANNOUNCED_COLUMNS: Final = (
     PageRow.announced_title,
     PageRow.announced_published_at,
     PageRow.announced_modified_at,
     PageRow.announced_source,
     PageRow.announced_tags,
 )
+RESULT_COLUMNS: Final = (
+    CleanResultRow.id,
+    CleanResultRow.page_id,
+    CleanResultRow.payload_id,
+    CleanResultRow.run_id,
+    CleanResultRow.extracted_page_id,
+    CleanResultRow.status,
+    CleanResultRow.recipe,
+    CleanResultRow.profile_digest,
+    CleanResultRow.removed,
+    CleanResultRow.chosen_metadata,
+    CleanResultRow.outcome,
+    CleanResultRow.reason,
+)
 
 
 def pages_by_payload(
     db: Connection, site: str, payloads: Sequence[int]
 ) -> dict[int, list[tuple[int, AnnouncedMetadata]]]:
-    """The Pages of a Site that had these Payloads, and what their Links said: payload → pages."""
-    found: dict[int, dict[int, AnnouncedMetadata]] = defaultdict(dict)
+    """Return the pages of a site that had these payloads, and what links said of the pages.
+
+    Args:
+        db: A transaction.
+        site: The site's id.
+        payloads: Ids of payloads.
+
+    Returns:
+        Page ids with announced metadata, by payload id.
+    """
+    pages: dict[int, dict[int, AnnouncedMetadata]] = defaultdict(dict)
     query = (
         select(CaptureRow.payload_id, PageRow.id, *ANNOUNCED_COLUMNS)
         .join(PageRow, PageRow.id == CaptureRow.page_id)
@@ -53,53 +79,71 @@ def pages_by_payload(
     )
     for chunk in chunks(payloads):
         for row in db.execute(query.where(CaptureRow.payload_id.in_(chunk))):
-            found[row.payload_id][row.id] = _announced(row)
-    return {payload: list(pages.items()) for payload, pages in found.items()}
+            pages[row.payload_id][row.id] = _announced(row)
+    return {payload: list(announced.items()) for payload, announced in pages.items()}
 
 
 def clean_inputs(db: Connection, pages: Sequence[int], extractors: str) -> tuple[CleanInput, ...]:
-    """Material for these Pages, in their order."""
-    return tuple(material for chunk in chunks(pages) for material in _clean_inputs(db, chunk, extractors))
+    """Return the inputs to clean pages, in the order of the pages.
+
+    Args:
+        db: A transaction.
+        pages: Ids of pages.
+        extractors: The version of the extractors whose extracted pages are used.
+    """
+    clean_inputs: list[CleanInput] = []
+    for chunk in chunks(pages):
+        clean_inputs += _clean_inputs(db, chunk, extractors)
+    return tuple(clean_inputs)
 
 
 def _clean_inputs(db: Connection, pages: Sequence[int], extractors: str) -> list[CleanInput]:
     rows = _pages(db, pages)
-    visits = _captures(db, pages)
-    payloads = sorted({visit.payload_id for each in visits.values() for visit in each})
-    drafts = _extracted_by_payload(db, payloads, extractors)
-    before = _previous_articles(db, pages)
-    results = _results(
-        db, pages, (ResultStatus.ACCEPTED, ResultStatus.REJECTED), dict(drafts.values())
-    )
+    captures = _captures(db, pages)
+    extracted = _extracted_by_payload(db, _payload_ids(captures), extractors)
+    previous = _previous_articles(db, pages)
+    statuses = (ResultStatus.ACCEPTED, ResultStatus.REJECTED)
+    results = _results(db, pages, statuses, dict(extracted.values()))
     return [
         CleanInput(
-            row.id, row.url, _announced(row), _payload_periods(_periods(visits[row.id]), drafts),
-            before.get(row.id), tuple(results[row.id]),
+            page_id=row.id,
+            url=row.url,
+            announced=_announced(row),
+            periods=_payload_periods(_periods(captures[row.id]), extracted),
+            previous=previous.get(row.id),
+            results=tuple(results[row.id]),
         )
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def review_inputs(db: Connection, pages: Sequence[int]) -> tuple[ReviewInput, ...]:
-    """These Pages with all their results, in their order."""
-    return tuple(page for chunk in chunks(pages) for page in _review_inputs(db, chunk))
+    """Return pages with all their results, in the order of the pages."""
+    review_inputs: list[ReviewInput] = []
+    for chunk in chunks(pages):
+        review_inputs += _review_inputs(db, chunk)
+    return tuple(review_inputs)
 
 
 def _review_inputs(db: Connection, pages: Sequence[int]) -> list[ReviewInput]:
-    visits, before = _captures(db, pages), _previous_articles(db, pages)
+    captures = _captures(db, pages)
+    previous = _previous_articles(db, pages)
     results = _results(db, pages, tuple(ResultStatus), {})
     return [
         ReviewInput(
-            row.id, row.url, _periods(visits[row.id]), tuple(results[row.id]), before.get(row.id)
+            page_id=row.id,
+            url=row.url,
+            periods=_periods(captures[row.id]),
+            results=tuple(results[row.id]),
+            previous=previous.get(row.id),
         )
         for row in _pages(db, pages)
     ]
 
 
 def _pages(db: Connection, pages: Sequence[int]) -> Sequence[AnyRow]:
-    return db.execute(
-        select(PageRow.id, PageRow.url, *ANNOUNCED_COLUMNS).where(PageRow.id.in_(pages)).order_by(PageRow.id)
-    ).all()
+    query = select(PageRow.id, PageRow.url, *ANNOUNCED_COLUMNS)
+    return db.execute(query.where(PageRow.id.in_(pages)).order_by(PageRow.id)).all()
 
 
 def _announced(row: AnyRow) -> AnnouncedMetadata:
@@ -114,78 +158,92 @@ def _announced(row: AnyRow) -> AnnouncedMetadata:
 
 
 def _captures(db: Connection, pages: Sequence[int]) -> dict[int, list[AnyRow]]:
-    """Captures that brought bytes, oldest first: page → captures."""
-    query = select(
-        CaptureRow.page_id, CaptureRow.payload_id, CaptureRow.fetched_at, CaptureRow.prior_seen_at
+    """Return the captures with bytes by page, oldest first."""
+    query = (
+        select(
+            CaptureRow.page_id,
+            CaptureRow.payload_id,
+            CaptureRow.fetched_at,
+            CaptureRow.prior_seen_at,
+        )
+        .where(CaptureRow.page_id.in_(pages), CaptureRow.payload_id.is_not(None))
+        .order_by(CaptureRow.page_id, CaptureRow.fetched_at, CaptureRow.id)
     )
-    query = query.where(CaptureRow.page_id.in_(pages), CaptureRow.payload_id.is_not(None))
-    visits: dict[int, list[AnyRow]] = defaultdict(list)
-    for row in db.execute(
-        query.order_by(CaptureRow.page_id, CaptureRow.fetched_at, CaptureRow.id)
-    ).all():
-        visits[row.page_id].append(row)
-    return visits
+    captures: dict[int, list[AnyRow]] = defaultdict(list)
+    for row in db.execute(query).all():
+        captures[row.page_id].append(row)
+    return captures
+
+
+def _payload_ids(captures: Mapping[int, Sequence[AnyRow]]) -> list[int]:
+    payload_ids: set[int] = set()
+    for page_captures in captures.values():
+        payload_ids.update(capture.payload_id for capture in page_captures)
+    return sorted(payload_ids)
 
 
 def _extracted_by_payload(
     db: Connection, payloads: Sequence[int], extractors: str
 ) -> dict[int, tuple[int, ExtractedPage]]:
-    drafts: dict[int, tuple[int, ExtractedPage]] = {}
+    """Return extracted pages with their ids, by payload id."""
     query = select(
         ExtractedPageRow.payload_id,
         ExtractedPageRow.id,
         ExtractedPageRow.codec,
         ExtractedPageRow.body,
     ).where(ExtractedPageRow.extractors == extractors)
+    extracted: dict[int, tuple[int, ExtractedPage]] = {}
     for chunk in chunks(payloads):
         for row in db.execute(query.where(ExtractedPageRow.payload_id.in_(chunk))).all():
-            drafts[row.payload_id] = (row.id, decode_extracted(row.codec, row.body))
-    return drafts
+            extracted[row.payload_id] = (row.id, decode_extracted(row.codec, row.body))
+    return extracted
 
 
 def _results(
     db: Connection,
     pages: Sequence[int],
-    standings: Sequence[ResultStatus],
-    drafts: dict[int, ExtractedPage],
+    statuses: Sequence[ResultStatus],
+    decoded: Mapping[int, ExtractedPage],
 ) -> dict[int, list[StoredResult]]:
-    """Results of the past, oldest first: page → results. `drafts` by id are those that are read already."""
-    columns = (
-        CleanResultRow.id, CleanResultRow.page_id, CleanResultRow.payload_id, CleanResultRow.run_id, CleanResultRow.extracted_page_id,
-        CleanResultRow.status, CleanResultRow.recipe, CleanResultRow.profile_digest, CleanResultRow.removed, CleanResultRow.chosen_metadata,
-        CleanResultRow.outcome, CleanResultRow.reason,
-    )  # fmt: skip
-    query = select(*columns).where(
-        CleanResultRow.page_id.in_(pages), CleanResultRow.status.in_(standings)
+    """Return results by page, oldest first.
+
+    Args:
+        db: A transaction.
+        pages: Ids of pages.
+        statuses: The statuses of the results.
+        decoded: Extracted pages by id that are decoded already.
+    """
+    query = select(*RESULT_COLUMNS).where(
+        CleanResultRow.page_id.in_(pages), CleanResultRow.status.in_(statuses)
     )
     rows = db.execute(query.order_by(CleanResultRow.id)).all()
-    drafts = drafts | _extracted_by_id(
-        db, sorted({row.extracted_page_id for row in rows} - drafts.keys())
-    )
+    missing = {row.extracted_page_id for row in rows} - decoded.keys()
+    extracted = {**decoded, **_extracted_by_id(db, sorted(missing))}
     results: dict[int, list[StoredResult]] = defaultdict(list)
     for row in rows:
-        results[row.page_id].append(_result(row, drafts[row.extracted_page_id]))
+        results[row.page_id].append(_stored_result(row, extracted[row.extracted_page_id]))
     return results
 
 
 def _extracted_by_id(db: Connection, ids: Sequence[int]) -> dict[int, ExtractedPage]:
     query = select(ExtractedPageRow.id, ExtractedPageRow.codec, ExtractedPageRow.body)
-    found: dict[int, ExtractedPage] = {}
+    extracted: dict[int, ExtractedPage] = {}
     for chunk in chunks(ids):
         for row in db.execute(query.where(ExtractedPageRow.id.in_(chunk))):
-            found[row.id] = decode_extracted(row.codec, row.body)
-    return found
+            extracted[row.id] = decode_extracted(row.codec, row.body)
+    return extracted
 
 
-def _result(row: AnyRow, draft: ExtractedPage) -> StoredResult:
-    struck = tuple(RemovedBlock(*each) for each in row.removed)
-    gone = {strike.index for strike in struck}
-    extraction = CleanResult(
-        recipe=Recipe(*row.recipe.partition(".")[::2]),
+def _stored_result(row: AnyRow, page: ExtractedPage) -> StoredResult:
+    removed = tuple(RemovedBlock(*values) for values in row.removed)
+    removed_indexes = {block.index for block in removed}
+    kept = [block.text for index, block in enumerate(page.blocks) if index not in removed_indexes]
+    result = CleanResult(
+        recipe=recipe_from_text(row.recipe),
         profile_digest=row.profile_digest,
-        removed=struck,
+        removed=removed,
         metadata=metadata_from_json(row.chosen_metadata),
-        text="\n".join(block.text for index, block in enumerate(draft.blocks) if index not in gone),
+        text="\n".join(kept),
         outcome=Outcome(row.outcome),
         reason=Reason(row.reason),
     )
@@ -195,21 +253,22 @@ def _result(row: AnyRow, draft: ExtractedPage) -> StoredResult:
         row.extracted_page_id,
         row.run_id,
         ResultStatus(row.status),
-        extraction,
-        draft.blocks,
+        result,
+        page.blocks,
     )
 
 
 def _previous_articles(db: Connection, pages: Sequence[int]) -> dict[int, PreviousArticle]:
-    columns = (
-        ArticleRow.page_id,
-        CleanResultRow.payload_id,
-        CleanResultRow.text_digest,
-        RevisionRow.number,
-    )
-    query = select(*columns).join(CleanResultRow, CleanResultRow.id == ArticleRow.clean_result_id)
-    query = query.join(RevisionRow, RevisionRow.id == ArticleRow.revision_id).where(
-        ArticleRow.page_id.in_(pages)
+    query = (
+        select(
+            ArticleRow.page_id,
+            CleanResultRow.payload_id,
+            CleanResultRow.text_digest,
+            RevisionRow.number,
+        )
+        .join(CleanResultRow, CleanResultRow.id == ArticleRow.clean_result_id)
+        .join(RevisionRow, RevisionRow.id == ArticleRow.revision_id)
+        .where(ArticleRow.page_id.in_(pages))
     )
     return {
         row.page_id: PreviousArticle(row.payload_id, row.text_digest, row.number)
@@ -217,23 +276,38 @@ def _previous_articles(db: Connection, pages: Sequence[int]) -> dict[int, Previo
     }
 
 
-def _periods(visits: list[AnyRow]) -> tuple[Period, ...]:
-    """Stretches in order of time. A payload was last met when the one after it says so. The newest still lasts, and how long
-    only its Page knows: a Revision that is folded anew from the same visits is the same, whenever that is done."""
-    ends = [*(visit.prior_seen_at for visit in visits[1:]), None]
-    return tuple(
-        Period(visit.payload_id, visit.fetched_at, max(visit.fetched_at, end or visit.fetched_at))
-        for visit, end in zip(visits, ends, strict=True)
-    )
+def _periods(captures: Sequence[AnyRow]) -> tuple[Period, ...]:
+    """Return the periods of a page, oldest first.
+
+    The capture after a period says when its payload was last returned. The newest period still
+    lasts, and only the page knows its end: a revision that is built again from the same captures
+    is the same, whenever that is done.
+    """
+    periods: list[Period] = []
+    for index, capture in enumerate(captures):
+        first_seen_at = last_seen_at = capture.fetched_at
+        if index + 1 < len(captures):
+            last_seen_at = max(first_seen_at, captures[index + 1].prior_seen_at or first_seen_at)
+        periods.append(Period(capture.payload_id, first_seen_at, last_seen_at))
+    return tuple(periods)
 
 
 def _payload_periods(
-    stretches: tuple[Period, ...], drafts: dict[int, tuple[int, ExtractedPage]]
+    periods: Sequence[Period], extracted: Mapping[int, tuple[int, ExtractedPage]]
 ) -> tuple[PayloadPeriod, ...]:
-    """Nothing where a Draft is missing: the Page waits for it."""
-    if any(each.payload_id not in drafts for each in stretches):
-        return ()
-    return tuple(
-        PayloadPeriod(each.payload_id, *drafts[each.payload_id], each.first_seen_at, each.last_seen_at)
-        for each in stretches
-    )
+    """Add the extracted pages. Where one is missing, return nothing: the page has to wait."""
+    payload_periods: list[PayloadPeriod] = []
+    for period in periods:
+        if period.payload_id not in extracted:
+            return ()
+        extracted_page_id, page = extracted[period.payload_id]
+        payload_periods.append(
+            PayloadPeriod(
+                period.payload_id,
+                extracted_page_id,
+                page,
+                period.first_seen_at,
+                period.last_seen_at,
+            )
+        )
+    return tuple(payload_periods)

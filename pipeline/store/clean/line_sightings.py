@@ -1,9 +1,11 @@
-"""The Memory of a Site as rows: which lines and which headlines were met on which Pages.
+"""The part of a site profile that knows which pages show which lines and headlines.
 
-Promises that learning something new makes just the touched Pages stale, that a line which stands everywhere costs no more
-than one that stands on a few Pages (beyond `KEPT` Pages it is known well enough), and that a line which one Page alone shows is
-let go when `REMEMBERED` Pages of the Site were learnt after it. Letting go changes no Fact: none was known of that line. Where
-it comes back later, it is counted anew from there. What is a line, and what follows from a Fact, is the craft's business.
+What is added makes only those pages stale whose statistics change. A line on every page costs no
+more than one on a few pages: beyond `MAX_PAGES_PER_LINE` it is known well enough. A line that
+only one page shows is forgotten when `WINDOW_PAGES` other pages of the site were added after it.
+That changes no statistics, since a single page counts for nothing; where the line comes back
+later, it is counted from there. What a line is, and what follows from its statistics, stands in
+`pipeline.cleaning`.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.orm import aliased
@@ -21,57 +24,77 @@ from pipeline.store.clean.container_stats import ContainerSighting
 from pipeline.store.db.schema import LineSightingRow, PageRow
 from pipeline.store.db.sql import chunks, insert_or_ignore
 
-LINE, HEADLINE = "line", "headline"
-MAX_PAGES_PER_LINE = 8  # Pages remembered for one line
-MAX_COUNTED_PAGES = 5  # Pages up to which one more can make a difference to a Fact
-WINDOW_PAGES = 10_000  # Pages of a Site whose every line is remembered; of older ones, what another Page shows, too
+LINE: Final = "line"
+HEADLINE: Final = "headline"
+UNIQUE: Final = ("site", "key", "role", "page_id")
+MAX_PAGES_PER_LINE: Final = 8  # pages remembered for one line
+MAX_COUNTED_PAGES: Final = 5  # up to here one page more can change the statistics of a line
+WINDOW_PAGES: Final = 10_000  # pages of a site whose every line is remembered
 
 
 @dataclass(frozen=True, slots=True)
 class PageSightings:
-    """Keys of the lines and of the headlines that one Page showed, and its containers by Payload."""
+    """What one page shows: keys of its lines and headlines, and its containers by payload id."""
 
     lines: tuple[int, ...] = ()
     headlines: tuple[int, ...] = ()
     containers: Mapping[int, tuple[ContainerSighting, ...]] = field(default_factory=dict)
 
 
-PagesByLine = dict[tuple[int, str], set[int]]  # (key, role) → pages
+PagesByLine = dict[tuple[int, str], set[int]]  # (key, role) → page ids
 
 
-def add(db: Connection, site: str, seen: Mapping[int, PageSightings], now: datetime) -> None:
-    """Adds the lines and headlines that Pages showed, and marks the Pages of which more is known now."""
-    known = _load(
-        db, site, {key for each in seen.values() for key in (*each.lines, *each.headlines)}
-    )
-    rows, touched = [], set[int]()
-    for page, key, role in _iterate(seen):
-        pages = known[key, role]
+def add(db: Connection, site: str, sightings: Mapping[int, PageSightings], now: datetime) -> None:
+    """Add the lines and headlines that pages show, and mark the pages whose statistics change.
+
+    Args:
+        db: A write transaction.
+        site: The site's id.
+        sightings: What each page shows, by page id.
+        now: The time of the addition.
+    """
+    keys: set[int] = set()
+    for shown in sightings.values():
+        keys.update(shown.lines, shown.headlines)
+    pages_by_line = _load(db, site, keys)
+    rows: list[dict[str, Any]] = []
+    affected: set[int] = set()
+    for page, key, role in _iterate(sightings):
+        pages = pages_by_line[key, role]
         if page in pages or len(pages) >= MAX_PAGES_PER_LINE:
             continue
-        touched |= _affected_pages(known, key, role) - {page}
+        affected |= _affected_pages(pages_by_line, key, role) - {page}
         pages.add(page)
         rows.append({"site": site, "key": key, "role": role, "page_id": page})
     for chunk in chunks(rows):
-        db.execute(insert_or_ignore(db, LineSightingRow, ["site", "key", "role", "page_id"]), list(chunk))
-    for pages_chunk in chunks(sorted(touched)):
-        db.execute(update(PageRow).where(PageRow.id.in_(pages_chunk)).values(needs_clean=True))
-    for pages_chunk in chunks(sorted(seen)):
-        db.execute(
-            update(PageRow).where(PageRow.id.in_(pages_chunk)).values(profile_updated_at=now)
-        )
+        db.execute(insert_or_ignore(db, LineSightingRow, UNIQUE), list(chunk))
+    for page_chunk in chunks(sorted(affected)):
+        db.execute(update(PageRow).where(PageRow.id.in_(page_chunk)).values(needs_clean=True))
+    for page_chunk in chunks(sorted(sightings)):
+        in_chunk = PageRow.id.in_(page_chunk)
+        db.execute(update(PageRow).where(in_chunk).values(profile_updated_at=now))
 
 
-def forget_old(db: Connection, site: str, remembered: int, limit: int) -> int:
-    """Forgets the lines and headlines that one Page alone shows, of so many Pages at the most that were learnt before those
-    which are remembered. Returns how many Pages it looked at."""
-    beyond = select(PageRow.id).where(PageRow.site == site, PageRow.profile_updated_at.is_not(None))
-    beyond = (
-        beyond.order_by(PageRow.profile_updated_at.desc(), PageRow.id.desc())
-        .offset(remembered)
+def forget_old(db: Connection, site: str, window: int, limit: int) -> int:
+    """Forget the lines and headlines that only one page shows, of pages outside the window.
+
+    Args:
+        db: A write transaction.
+        site: The site's id.
+        window: How many pages of the site keep all of their lines: those added last.
+        limit: How many pages to look at.
+
+    Returns:
+        How many pages it has looked at.
+    """
+    outside = (
+        select(PageRow.id)
+        .where(PageRow.site == site, PageRow.profile_updated_at.is_not(None))
+        .order_by(PageRow.profile_updated_at.desc(), PageRow.id.desc())
+        .offset(window)
         .limit(limit)
     )
-    pages = db.scalars(beyond).all()
+    pages = db.scalars(outside).all()
     other = aliased(LineSightingRow)
     elsewhere = select(other.page_id).where(
         other.site == LineSightingRow.site,
@@ -79,52 +102,70 @@ def forget_old(db: Connection, site: str, remembered: int, limit: int) -> int:
         other.page_id != LineSightingRow.page_id,
     )
     for chunk in chunks(pages):
-        # a Page has one Site; to name it here would lead SQLite through all lines of that Site
-        db.execute(
-            delete(LineSightingRow).where(LineSightingRow.page_id.in_(chunk), ~elsewhere.exists())
-        )
+        # A page has one site. A condition on the site would lead SQLite through all of its lines.
+        in_chunk = LineSightingRow.page_id.in_(chunk)
+        db.execute(delete(LineSightingRow).where(in_chunk, ~elsewhere.exists()))
         db.execute(update(PageRow).where(PageRow.id.in_(chunk)).values(profile_updated_at=None))
     return len(pages)
-
-
-def _iterate(seen: Mapping[int, PageSightings]) -> Iterator[tuple[int, int, str]]:
-    for page, each in seen.items():
-        yield from ((page, key, LINE) for key in each.lines)
-        yield from ((page, key, HEADLINE) for key in each.headlines)
-
-
-def _affected_pages(known: PagesByLine, key: int, role: str) -> set[int]:
-    """Pages whose Fact of a line changes when one more Page shows it, before that Page is added."""
-    pages = known[key, role]
-    if role == HEADLINE:
-        return known[key, LINE] if len(pages) <= 1 else set()
-    return pages if len(pages) <= MAX_COUNTED_PAGES else set()
 
 
 def stats(
     db: Connection, site: str, lines: Mapping[int, Sequence[int]]
 ) -> dict[int, dict[int, LineStats]]:
-    """Facts for the lines of Pages: page → line → Fact; a line of which nothing is known is left out."""
-    known = _load(db, site, {key for keys in lines.values() for key in keys})
-    return {page: _stats_of_page(known, page, keys) for page, keys in lines.items()}
+    """Return the statistics for the lines of pages.
+
+    Args:
+        db: A transaction.
+        site: The site's id.
+        lines: Keys of lines by page id.
+
+    Returns:
+        Statistics by page id and key. A line of which nothing is known is left out.
+    """
+    keys: set[int] = set()
+    keys.update(*lines.values())
+    pages_by_line = _load(db, site, keys)
+    return {
+        page: _stats_of_page(pages_by_line, page, page_keys) for page, page_keys in lines.items()
+    }
 
 
-def _stats_of_page(known: PagesByLine, page: int, keys: Sequence[int]) -> dict[int, LineStats]:
-    facts = {}
+def _iterate(sightings: Mapping[int, PageSightings]) -> Iterator[tuple[int, int, str]]:
+    for page, shown in sightings.items():
+        for key in shown.lines:
+            yield page, key, LINE
+        for key in shown.headlines:
+            yield page, key, HEADLINE
+
+
+def _affected_pages(pages_by_line: PagesByLine, key: int, role: str) -> set[int]:
+    """Return the pages whose statistics change when one more page shows a line."""
+    pages = pages_by_line[key, role]
+    if role == HEADLINE:
+        return pages_by_line[key, LINE] if len(pages) <= 1 else set()
+    return pages if len(pages) <= MAX_COUNTED_PAGES else set()
+
+
+def _stats_of_page(
+    pages_by_line: PagesByLine, page: int, keys: Sequence[int]
+) -> dict[int, LineStats]:
+    stats_by_key: dict[int, LineStats] = {}
+    this_page = {page}
+    no_pages: set[int] = set()
     for key in keys:
-        others = len(known[key, LINE] - {page}) if (key, LINE) in known else 0
-        headline = bool(known[key, HEADLINE] - {page}) if (key, HEADLINE) in known else False
-        if others or headline:
-            facts[key] = LineStats(min(others, MAX_COUNTED_PAGES), headline)
-    return facts
+        # `get`, since the mapping would remember every key that it is asked for
+        other_pages = len(pages_by_line.get((key, LINE), no_pages) - this_page)
+        is_headline = bool(pages_by_line.get((key, HEADLINE), no_pages) - this_page)
+        if other_pages or is_headline:
+            stats_by_key[key] = LineStats(min(other_pages, MAX_COUNTED_PAGES), is_headline)
+    return stats_by_key
 
 
 def _load(db: Connection, site: str, keys: set[int]) -> PagesByLine:
-    known: PagesByLine = defaultdict(set)
-    query = select(LineSightingRow.key, LineSightingRow.role, LineSightingRow.page_id).where(
-        LineSightingRow.site == site
-    )
+    pages_by_line: PagesByLine = defaultdict(set)
+    columns = (LineSightingRow.key, LineSightingRow.role, LineSightingRow.page_id)
+    query = select(*columns).where(LineSightingRow.site == site)
     for chunk in chunks(sorted(keys)):
         for key, role, page in db.execute(query.where(LineSightingRow.key.in_(chunk))).all():
-            known[key, role].add(page)
-    return known
+            pages_by_line[key, role].add(page)
+    return pages_by_line

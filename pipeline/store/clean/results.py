@@ -1,7 +1,8 @@
-"""Results of cleaning as rows: which one stands for each Payload of a Page, and which were replaced, held or rejected.
+"""Store clean results: the current one of each payload, and those replaced, held or rejected.
 
-Works inside a transaction of the shelf. Promises that one result at the most stands for a Payload, that a result which differs
-from the standing one never takes its row, and that what was held is dropped when a later clean has a word on the same bytes.
+Works inside a transaction of `CleanSession`. A payload has at most one current result. A result
+that differs from the current one gets a row of its own. A held result is deleted when a later
+clean has a result for the same bytes.
 """
 
 from __future__ import annotations
@@ -10,23 +11,23 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from pipeline.core.models import CleanResult, ResultStatus
-from pipeline.store.clean.types import CleanOutcome, UnchangedResult, NewResult
+from pipeline.store.clean.types import CleanOutcome, NewResult, UnchangedResult
 from pipeline.store.codec.serialization import metadata_to_json
 from pipeline.store.db.schema import CleanResultRow
 from pipeline.store.db.sql import chunks, storable, upsert_ids
 
-COMPARED_COLUMNS = ("text_digest", "chosen_metadata", "outcome", "reason")  # what makes the Article
-KEY = ("page_id", "payload_id", "run_id")
+COMPARED_COLUMNS: Final = ("text_digest", "chosen_metadata", "outcome", "reason")
+KEY: Final = ("page_id", "payload_id", "run_id")
 
 
 @dataclass(frozen=True, slots=True)
 class CurrentResult:
-    """The row that stands for a Payload, as far as an Article is made of it."""
+    """The current result of a payload, as far as the article depends on it."""
 
     id: int
     text_digest: str
@@ -34,116 +35,137 @@ class CurrentResult:
     outcome: str
     reason: str
 
+    def is_same_article(self, values: Mapping[str, Any]) -> bool:
+        """Return whether the row of another result makes the same article."""
+        return all(getattr(self, name) == values[name] for name in COMPARED_COLUMNS)
 
-CurrentResults = dict[int, CurrentResult]  # by Payload
+
+CurrentResults = dict[int, CurrentResult]  # by payload id
 
 
 def current_results(db: Connection, pages: Sequence[int]) -> dict[int, CurrentResults]:
-    """What stands on these Pages: page → payload → row."""
-    found: dict[int, CurrentResults] = defaultdict(dict)
-    columns = (getattr(CleanResultRow, name) for name in ("page_id", "payload_id", "id", *COMPARED_COLUMNS))
+    """Return the current results of pages, by page id and payload id."""
+    results: dict[int, CurrentResults] = defaultdict(dict)
+    columns = [
+        getattr(CleanResultRow, name) for name in ("page_id", "payload_id", "id", *COMPARED_COLUMNS)
+    ]
     query = select(*columns).where(CleanResultRow.status == ResultStatus.ACCEPTED)
     for chunk in chunks(pages):
-        for page, payload, *rest in db.execute(query.where(CleanResultRow.page_id.in_(chunk))):
-            found[page][payload] = CurrentResult(*rest)
-    return found
+        for page, payload, *values in db.execute(query.where(CleanResultRow.page_id.in_(chunk))):
+            results[page][payload] = CurrentResult(*values)
+    return results
 
 
 def save(
     db: Connection,
     run: int,
-    results: Sequence[CleanOutcome],
-    stands: Mapping[int, CurrentResults],
+    outcomes: Sequence[CleanOutcome],
+    current: Mapping[int, CurrentResults],
     now: datetime,
 ) -> dict[int, CurrentResults]:
-    """Writes the results of a clean and returns what stands then: page → payload → row."""
-    rows, same, replaced = (
-        list[dict[str, Any]](),
-        list[UnchangedResult](),
-        list[tuple[int, ResultStatus]](),
-    )
-    for cleaned in results:
-        for new in cleaned.results:
-            values = _values(run, cleaned.page_id, new, now)
-            before = stands.get(cleaned.page_id, {}).get(new.payload_id)
-            if before is not None and all(
-                getattr(before, name) == values[name] for name in COMPARED_COLUMNS
-            ):
-                same.append(
-                    UnchangedResult(before.id, new.extracted_page_id, new.result, only_recipe_changed=False)
-                )
-                continue
-            if before is not None:
-                replaced.append((before.id, ResultStatus.REPLACED))
-            rows.append(values | {"status": ResultStatus.ACCEPTED})
-        for new in cleaned.held:
-            values = _values(run, cleaned.page_id, new, now)
-            rows.append(values | {"status": ResultStatus.HELD})
-    update_recipes(db, same)
-    set_statuses(db, replaced)  # they make room
-    ids = upsert_ids(db, CleanResultRow, KEY, rows)
-    after = {cleaned.page_id: dict(stands.get(cleaned.page_id, {})) for cleaned in results}
-    for row in rows:
+    """Save the results of a clean.
+
+    Args:
+        db: A write transaction.
+        run: The run's id.
+        outcomes: What the clean made of pages.
+        current: The current results of these pages before.
+        now: The time of the new results.
+
+    Returns:
+        The current results of these pages after it, by page id and payload id.
+    """
+    changes = _changes(run, outcomes, current, now)
+    update_recipes(db, changes.unchanged)
+    set_statuses(db, changes.replaced)  # before the new rows, to make room for them
+    ids = upsert_ids(db, CleanResultRow, KEY, changes.rows)
+    after = {outcome.page_id: dict(current.get(outcome.page_id, {})) for outcome in outcomes}
+    for row in changes.rows:
         if row["status"] == ResultStatus.ACCEPTED:
-            number = ids[row["page_id"], row["payload_id"], run]
-            after[row["page_id"]][row["payload_id"]] = CurrentResult(
-                number, **{name: row[name] for name in COMPARED_COLUMNS}
-            )
+            page_id, payload_id = row["page_id"], row["payload_id"]
+            compared = {name: row[name] for name in COMPARED_COLUMNS}
+            result_id = ids[page_id, payload_id, run]
+            after[page_id][payload_id] = CurrentResult(result_id, **compared)
     return after
 
 
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    rows: list[dict[str, Any]]
+    unchanged: list[UnchangedResult]
+    replaced: list[tuple[int, ResultStatus]]
+
+
+def _changes(
+    run: int,
+    outcomes: Sequence[CleanOutcome],
+    current: Mapping[int, CurrentResults],
+    now: datetime,
+) -> _Changes:
+    changes = _Changes([], [], [])
+    for outcome in outcomes:
+        for new in outcome.results:
+            values = _values(run, outcome.page_id, new, now)
+            before = current.get(outcome.page_id, {}).get(new.payload_id)
+            if before is not None and before.is_same_article(values):
+                changes.unchanged.append(
+                    UnchangedResult(
+                        before.id, new.extracted_page_id, new.result, only_recipe_changed=False
+                    )
+                )
+                continue
+            if before is not None:
+                changes.replaced.append((before.id, ResultStatus.REPLACED))
+            changes.rows.append(values | {"status": ResultStatus.ACCEPTED})
+        for new in outcome.held:
+            values = _values(run, outcome.page_id, new, now)
+            changes.rows.append(values | {"status": ResultStatus.HELD})
+    return changes
+
+
 def discard_held(db: Connection, pages: Sequence[int]) -> None:
-    """Forgets what was held of Pages that are cleaned once more: nothing was ever made of it."""
+    """Delete the held results of pages that are cleaned again. No article was made of them."""
+    is_held = CleanResultRow.status == ResultStatus.HELD
     for chunk in chunks(pages):
-        db.execute(
-            delete(CleanResultRow).where(
-                CleanResultRow.page_id.in_(chunk), CleanResultRow.status == ResultStatus.HELD
-            )
-        )
+        db.execute(delete(CleanResultRow).where(CleanResultRow.page_id.in_(chunk), is_held))
 
 
-def set_statuses(db: Connection, moves: Iterable[tuple[int, ResultStatus]]) -> None:
-    """Gives results another standing; those that make room go first."""
-    rows = [
-        {"row": row, "to": to}
-        for row, to in sorted(moves, key=lambda each: each[1] is ResultStatus.ACCEPTED)
-    ]
+def set_statuses(db: Connection, statuses: Iterable[tuple[int, ResultStatus]]) -> None:
+    """Give results another status, by id. Those that lose the current one are first."""
+    in_order = sorted(statuses, key=lambda status: status[1] is ResultStatus.ACCEPTED)
+    rows = [{"row": result_id, "to": status} for result_id, status in in_order]
     if rows:
-        statement = (
-            update(CleanResultRow)
-            .where(CleanResultRow.id == bindparam("row"))
-            .values(status=bindparam("to"))
-        )
-        db.execute(statement, rows)
+        this_row = CleanResultRow.id == bindparam("row")
+        db.execute(update(CleanResultRow).where(this_row).values(status=bindparam("to")), rows)
 
 
 def update_recipes(db: Connection, results: Sequence[UnchangedResult]) -> None:
-    """The same Articles by a newer Recipe: the rows say by which rules their lines are struck today. Most are as they were but
-    for the name of the Recipe, and are not written one by one."""
-    same: dict[str, list[int]] = defaultdict(list)
-    for each in results:
-        if each.only_recipe_changed:
-            same[str(each.result.recipe)].append(each.result_id)
-    for recipe, ids in same.items():
+    """Write the newer recipe, under which the same articles were made again.
+
+    The rows then say by which rules their blocks are removed today. Most results differ only by
+    the recipe, and are not written one by one.
+    """
+    ids_by_recipe: dict[str, list[int]] = defaultdict(list)
+    rows: list[dict[str, Any]] = []
+    for unchanged in results:
+        if unchanged.only_recipe_changed:
+            ids_by_recipe[str(unchanged.result.recipe)].append(unchanged.result_id)
+        else:
+            values = _recipe_values(unchanged.extracted_page_id, unchanged.result)
+            rows.append({"row": unchanged.result_id, **values})
+    for recipe, ids in ids_by_recipe.items():
         for chunk in chunks(ids):
-            db.execute(
-                update(CleanResultRow).where(CleanResultRow.id.in_(chunk)).values(recipe=recipe)
-            )
-    rows = [
-        {"row": each.result_id, **_recipe_values(each.extracted_page_id, each.result)}
-        for each in results
-        if not each.only_recipe_changed
-    ]
+            in_chunk = CleanResultRow.id.in_(chunk)
+            db.execute(update(CleanResultRow).where(in_chunk).values(recipe=recipe))
     if rows:
-        values: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "row"}
-        db.execute(
-            update(CleanResultRow).where(CleanResultRow.id == bindparam("row")).values(values), rows
-        )
+        parameters: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "row"}
+        this_row = CleanResultRow.id == bindparam("row")
+        db.execute(update(CleanResultRow).where(this_row).values(parameters), rows)
 
 
-def _values(run: int, page: int, new: NewResult, now: datetime) -> dict[str, Any]:
+def _values(run: int, page_id: int, new: NewResult, now: datetime) -> dict[str, Any]:
     return {
-        "page_id": page,
+        "page_id": page_id,
         "payload_id": new.payload_id,
         "run_id": run,
         **_recipe_values(new.extracted_page_id, new.result),
@@ -155,19 +177,19 @@ def _values(run: int, page: int, new: NewResult, now: datetime) -> dict[str, Any
     }
 
 
-def _recipe_values(draft: int, made: CleanResult) -> dict[str, Any]:
-    """What a result was made of, and by what."""
+def _recipe_values(extracted_page_id: int, result: CleanResult) -> dict[str, Any]:
+    """Return what a result was made of, and how."""
     return {
-        "extracted_page_id": draft,
-        "recipe": str(made.recipe),
-        "profile_digest": made.profile_digest,
-        "removed": [[strike.index, strike.rule, storable(strike.why)] for strike in made.removed],
+        "extracted_page_id": extracted_page_id,
+        "recipe": str(result.recipe),
+        "profile_digest": result.profile_digest,
+        "removed": [[block.index, block.rule, storable(block.why)] for block in result.removed],
     }
 
 
-def stored_metadata(made: CleanResult) -> dict[str, Any]:
-    """The Metadata of a result as they are stored."""
-    return dict(_storable_json(metadata_to_json(made.metadata)))
+def stored_metadata(result: CleanResult) -> dict[str, Any]:
+    """Return the metadata of a result as they are stored."""
+    return dict(_storable_json(metadata_to_json(result.metadata)))
 
 
 def _storable_json(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A Scope as conditions on Pages, which each engine spells its own way where JSON is looked into."""
+"""Turn the scope of a clean into SQL conditions on pages."""
 
 from __future__ import annotations
 
@@ -11,31 +11,34 @@ from pipeline.store.db.schema import ArticleRow, CleanResultRow, PageRow
 
 
 def scope_conditions(is_sqlite: bool, scope: CleanScope) -> list[ColumnElement[bool]]:
-    """What narrows a Scope down, none of it for a Scope without conditions."""
+    """Return the conditions that narrow a scope down.
+
+    Args:
+        is_sqlite: Whether to use the JSON functions of SQLite, not those of PostgreSQL.
+        scope: The scope.
+    """
     conditions: list[ColumnElement[bool]] = []
     if scope.since is not None:
-        later = select(ArticleRow.page_id).where(
+        published_since = select(ArticleRow.page_id).where(
             ArticleRow.page_id == PageRow.id, ArticleRow.published_at >= scope.since
         )
-        conditions.append(or_(PageRow.first_seen_at >= scope.since, later.exists()))
+        conditions.append(or_(PageRow.first_seen_at >= scope.since, published_since.exists()))
     if scope.rule:
         conditions.append(_removed_by(is_sqlite, scope.rule).exists())
     return conditions
 
 
 def _removed_by(is_sqlite: bool, rule: str) -> Select[int]:
-    """The result that stands for a Page's newest Payload, where the Rule struck something of it."""
+    """Select the current result of a page's newest payload where the rule removed something."""
     query = select(CleanResultRow.id).where(
         CleanResultRow.page_id == PageRow.id,
         CleanResultRow.payload_id == PageRow.payload_id,
         CleanResultRow.status == ResultStatus.ACCEPTED,
     )
-    if is_sqlite:
-        each = func.json_each(CleanResultRow.removed).table_valued("value")
-        return query.where(
-            select(literal(1))
-            .select_from(each)
-            .where(func.json_extract(each.c.value, "$[1]") == rule)
-            .exists()
-        )
-    return query.where(type_coerce(CleanResultRow.removed, JSONB).contains([[rule]]))
+    if not is_sqlite:
+        return query.where(type_coerce(CleanResultRow.removed, JSONB).contains([[rule]]))
+    removed = func.json_each(CleanResultRow.removed).table_valued("value")
+    rule_of_block = func.json_extract(removed.c.value, "$[1]")
+    return query.where(
+        select(literal(1)).select_from(removed).where(rule_of_block == rule).exists()
+    )

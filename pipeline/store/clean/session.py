@@ -1,17 +1,17 @@
-"""The cleaning's door: what is stale, the material to clean it with, and where the results go.
+"""The session of a clean: what is stale, the inputs to clean it, and where the results go.
 
-Promises that everything stale is found whatever happened before (a page is stale when the Extraction of its newest Payload is
-not of the current Recipe, or when the Site's memory has learnt something of its lines), that results are written whole or not
-at all, and that nothing above the waterline is touched.
+Everything stale is found, whatever happened before. A page is stale when the result of its newest
+payload has another recipe than the current one, or when the site profile has changed for its
+lines. Results are written whole or not at all. Pages, payloads and captures stay as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import accumulate
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
@@ -27,59 +27,82 @@ from pipeline.core.models import (
 )
 from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows
 from pipeline.store.clean import articles, container_stats, inputs, line_sightings, selection
+from pipeline.store.clean.line_sightings import PageSightings
 from pipeline.store.clean.types import (
-    ReviewOutcome,
-    CleanOutcome,
     CleanInput,
-    StoredExtraction,
+    CleanOutcome,
     CleanScope,
     PendingPayload,
+    ReviewOutcome,
+    StoredExtraction,
     UnprofiledPage,
 )
 from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
-from pipeline.store.codec.serialization import encode_extracted, decode_extracted
+from pipeline.store.codec.serialization import decode_extracted, encode_extracted
 from pipeline.store.db import locks, run_log, site_counts
 from pipeline.store.db.engine import Database, retry_while_unavailable
 from pipeline.store.db.schema import CaptureRow, ExtractedPageRow, PageRow, PayloadRow, RunRow
-from pipeline.store.db.sql import chunks, insert_or_ignore
+from pipeline.store.db.sql import batches_by_size, chunks, insert_or_ignore
 
-STALE_PAGES = CleanScope()
-PAGES_PER_STEP, MAX_BLOCKS = (
-    20,
-    20_000,
-)  # Pages gathered in one step, and the blocks of their Drafts after which no more are
-PAGES_PER_TRIM = 200  # Pages whose single lines are let go of in one transaction
-MAX_PAYLOAD_BYTES = 32 * 1024 * 1024  # bytes of Payloads that are read together
-RUN_KINDS = ("clean", "review", "rollback")  # of Runs under the one lock of a Site's cleaning
+STALE_PAGES: Final = CleanScope()
+RUN_KINDS: Final = ("clean", "review", "rollback")  # runs under the one lock of a site's clean
+
+
+@dataclass(frozen=True, slots=True)
+class CleanLimits:
+    """How much a clean holds in memory and changes in one transaction."""
+
+    pages_per_read: int = 20  # stale pages read in one step
+    max_blocks: int = 20_000  # of their extracted pages; no step follows one that goes beyond
+    max_payload_bytes: int = 32 * 1024 * 1024  # of payloads that are read together
+    profile_window: int = line_sightings.WINDOW_PAGES
+    pages_per_trim: int = 200  # pages whose single lines are forgotten in one transaction
+    max_containers: int = container_stats.MAX_CONTAINERS
+
+
+DEFAULT_LIMITS: Final = CleanLimits()
 
 
 class CleanSession:
-    """The door itself; `site` scopes every call."""
+    """What a clean of one site reads and writes."""
 
-    def __init__(self, store: Database, site: str) -> None:
+    def __init__(self, store: Database, site: str, limits: CleanLimits = DEFAULT_LIMITS) -> None:
         self.store = store
         self.site = site
+        self._limits = limits
         self._lock: locks.Lock | None = None
 
     def start_run(self, recipe: Recipe | None, kind: str = "clean", scope: str = "") -> int:
-        """Begins a clean of the Site, or a choice among its results, and returns the Run's number. Raises AlreadyRunning."""
+        """Start a clean of the site, or a choice among its results, and return the run's id.
+
+        Args:
+            recipe: The recipe of a clean.
+            kind: clean, review or rollback.
+            scope: Which part of the site it is about; "" for all stale pages.
+
+        Raises:
+            AlreadyRunning: Another process cleans the site.
+        """
         self._acquire_lock()
         with self.store.write() as db:
-            for each in RUN_KINDS:
-                run_log.close_interrupted_runs(db, self.site, each)
+            for run_kind in RUN_KINDS:
+                run_log.close_interrupted_runs(db, self.site, run_kind)
             return run_log.open_run(db, self.site, kind, str(recipe or ""), scope)
 
     def _acquire_lock(self) -> None:
         try:
             self._lock = locks.acquire(self.store, f"clean:{self.site}")
-        except AlreadyRunning as first:
-            raise AlreadyRunning(
-                run_log.running_message(self.store, self.site, "clean", first.holder)
-            ) from None
+        except AlreadyRunning as running:
+            message = run_log.running_message(self.store, self.site, "clean", running.holder)
+            raise AlreadyRunning(message) from None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Nobody else cleans the Site meanwhile. Raises AlreadyRunning."""
+        """Keep others from cleaning the site meanwhile.
+
+        Raises:
+            AlreadyRunning: Another process cleans the site.
+        """
         self._acquire_lock()
         try:
             yield
@@ -87,7 +110,7 @@ class CleanSession:
             self.release()
 
     def finish_run(self, run: int, status: str, detail: str = "") -> dict[str, int]:
-        """Ends a Run and returns its counts by outcome."""
+        """Close a run and return its counts by outcome."""
         try:
             counts = retry_while_unavailable(lambda: self._close(run, status, detail))
             retry_while_unavailable(lambda: site_counts.refresh(self.store, self.site))
@@ -100,122 +123,154 @@ class CleanSession:
             return run_log.close_run(db, run, status, detail, Reason.INTERRUPTED)
 
     def release(self) -> None:
+        """Release the lock of the site's clean."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
     def count_stale(self, recipe: Recipe, scope: CleanScope = STALE_PAGES) -> int:
-        """Pages to be cleaned."""
+        """Count the pages to clean."""
+        query = select(func.count()).select_from(PageRow).where(self._in_scope(recipe, scope))
         with self.store.read() as db:
-            return (
-                db.scalar(
-                    select(func.count()).select_from(PageRow).where(self._in_scope(recipe, scope))
-                )
-                or 0
-            )
+            return db.scalar(query) or 0
 
     def mark_stale(self, recipe: Recipe, scope: CleanScope) -> None:
-        """Makes all Pages of a Scope stale, unless the last clean was begun with the same Scope and Recipe and broke off: then
-        the rest of it is still stale."""
-        last = select(RunRow.status, RunRow.recipe, RunRow.scope).where(
-            RunRow.site == self.site, RunRow.kind == "clean"
+        """Mark all pages of a scope as stale.
+
+        Does nothing where the last clean had the same scope and recipe and was interrupted: the
+        rest of its pages is still stale.
+        """
+        last_clean = (
+            select(RunRow.status, RunRow.recipe, RunRow.scope)
+            .where(RunRow.site == self.site, RunRow.kind == "clean")
+            .order_by(RunRow.id.desc())
         )
+        in_scope = self._in_scope(recipe, scope)
         with self.store.write() as db:
-            row = db.execute(last.order_by(RunRow.id.desc())).first()
-            if (
-                row is None
-                or row.status == "finished"
-                or (row.recipe, row.scope) != (str(recipe), str(scope))
-            ):
-                db.execute(
-                    update(PageRow).where(self._in_scope(recipe, scope)).values(needs_clean=True)
-                )
+            last = db.execute(last_clean).first()
+            if last is not None and _was_interrupted(last, recipe, scope):
+                return
+            db.execute(update(PageRow).where(in_scope).values(needs_clean=True))
 
     def count_pending_payloads(self, recipe: Recipe, scope: CleanScope = STALE_PAGES) -> int:
-        """Payloads of stale Pages that the extractors have not seen in their present version."""
+        """Count the payloads of stale pages that these extractors have not seen."""
+        payloads = self._pending_payload_ids(recipe, scope).subquery()
         with self.store.read() as db:
-            return (
-                db.scalar(
-                    select(func.count()).select_from(self._pending_payload_ids(recipe, scope).subquery())
-                )
-                or 0
-            )
+            return db.scalar(select(func.count()).select_from(payloads)) or 0
 
-    def extraction_parts(self, recipe: Recipe, size: int, scope: CleanScope = STALE_PAGES) -> tuple[tuple[int, int], ...]:
-        """What is to be extracted, cut into parts of so many Payloads: of each its last Payload's id, and how many it has."""
-        found = self._pending_payload_ids(recipe, scope).subquery()
-        payload = found.c.payload_id
-        numbered = select(
-            payload, ((func.row_number().over(order_by=payload) - 1) // size).label("part")
-        ).subquery()
+    def extraction_parts(
+        self, recipe: Recipe, size: int, scope: CleanScope = STALE_PAGES
+    ) -> tuple[tuple[int, int], ...]:
+        """Divide the payloads to extract into parts.
+
+        Args:
+            recipe: The recipe of the clean.
+            size: How many payloads a part has.
+            scope: The pages of the clean.
+
+        Returns:
+            The id of the last payload of each part, and how many payloads it has.
+        """
+        payload_id = self._pending_payload_ids(recipe, scope).subquery().c.payload_id
+        part = (func.row_number().over(order_by=payload_id) - 1) // size
+        numbered = select(payload_id, part.label("part")).subquery()
         query = (
             select(func.max(numbered.c.payload_id), func.count())
             .group_by(numbered.c.part)
             .order_by(numbered.c.part)
         )
         with self.store.read() as db:
-            return tuple((last, number) for last, number in db.execute(query))
+            return tuple((last_id, count) for last_id, count in db.execute(query))
 
     def pending_payloads(
-        self, recipe: Recipe, after: int, limit: int, scope: CleanScope = STALE_PAGES, last: int | None = None
+        self,
+        recipe: Recipe,
+        after: int,
+        limit: int,
+        scope: CleanScope = STALE_PAGES,
+        last: int | None = None,
     ) -> tuple[PendingPayload, ...]:
-        """The next Payloads to extract, by id and up to the `last`: fewer where they are large, but one at the least."""
-        wanted = (
+        """Return the next payloads to extract, by id.
+
+        Args:
+            recipe: The recipe of the clean.
+            after: The id of the last payload before.
+            limit: How many payloads to return: fewer where they are large, but at least one.
+            scope: The pages of the clean.
+            last: The id of the last payload to return, or None for all.
+        """
+        payload_ids = (
             self._pending_payload_ids(recipe, scope)
             .where(CaptureRow.payload_id > after)
             .order_by(CaptureRow.payload_id)
             .limit(limit)
         )
         if last is not None:
-            wanted = wanted.where(CaptureRow.payload_id <= last)
-        query = select(PayloadRow.id, PayloadRow.charset, PayloadRow.media_type, *COMPRESSED_COLUMNS)
+            payload_ids = payload_ids.where(CaptureRow.payload_id <= last)
+        columns = (PayloadRow.id, PayloadRow.charset, PayloadRow.media_type, *COMPRESSED_COLUMNS)
+        query = select(*columns).order_by(PayloadRow.id)
         with self.store.read() as db:
-            ids = _together(db, [payload for payload in db.scalars(wanted) if payload is not None])
-            rows = db.execute(query.where(PayloadRow.id.in_(ids)).order_by(PayloadRow.id)).all()
+            next_ids = [
+                payload_id for payload_id in db.scalars(payload_ids) if payload_id is not None
+            ]
+            ids = _first_batch(db, next_ids, self._limits.max_payload_bytes)
+            rows = db.execute(query.where(PayloadRow.id.in_(ids))).all()
             pages = inputs.pages_by_payload(db, self.site, ids)
             return tuple(_pending_payload(db, row, pages.get(row.id, ())) for row in rows)
 
     def save_extracted(
         self,
-        drafts: Sequence[tuple[int, ExtractedPage | StoredExtraction]],
-        seen: Mapping[int, line_sightings.PageSightings] | None,
+        extractions: Sequence[tuple[int, ExtractedPage | StoredExtraction]],
+        sightings: Mapping[int, PageSightings] | None,
     ) -> None:
-        """Keeps Drafts by their Payload's id, and in the same transaction adds the lines, headlines and containers of their
-        Pages to the Site's memory; Pages of whose lines it now knows more become stale. Without `seen` the memory learns them
-        later."""
-        rows = [
-            _extracted_page_row(payload_id, draft) | {"in_profile": seen is not None}
-            for payload_id, draft in drafts
-        ]
-        if not rows:
+        """Save extracted pages, and add them to the site profile in the same transaction.
+
+        Pages whose statistics change become stale.
+
+        Args:
+            extractions: Payload ids and extracted pages.
+            sightings: What their pages show, by page id. With None they are added to the site
+                profile later: see `not_in_profile`.
+        """
+        if not extractions:
             return
+        in_profile = sightings is not None
+        rows = [
+            _extracted_page_row(payload_id, extraction) | {"in_profile": in_profile}
+            for payload_id, extraction in extractions
+        ]
+        extractors = extractions[0][1].extractors
         with self.store.write() as db:
             locks.advisory_xact_lock(db, f"profile:{self.site}")
-            new = insert_or_ignore(db, ExtractedPageRow, ["payload_id", "extractors"]).returning(
-                ExtractedPageRow.payload_id
-            )
-            payloads = frozenset(db.scalars(new, rows))
-            self._add_to_profile(db, drafts[0][1].extractors, payloads, seen or {})
+            statement = insert_or_ignore(db, ExtractedPageRow, ["payload_id", "extractors"])
+            new = db.scalars(statement.returning(ExtractedPageRow.payload_id), rows)
+            self._add_to_profile(db, extractors, frozenset(new), sightings or {})
 
     def not_in_profile(self, recipe: Recipe, limit: int) -> tuple[UnprofiledPage, ...]:
-        """The next Drafts that were made without telling the memory."""
+        """Return the next extracted pages that were saved without the site profile."""
         columns = (
             ExtractedPageRow.id,
             ExtractedPageRow.payload_id,
             ExtractedPageRow.codec,
             ExtractedPageRow.body,
         )
-        ours = select(CaptureRow.id).join(PageRow, PageRow.id == CaptureRow.page_id)
-        ours = ours.where(
-            CaptureRow.payload_id == ExtractedPageRow.payload_id, PageRow.site == self.site
+        of_site = (
+            select(CaptureRow.id)
+            .join(PageRow, PageRow.id == CaptureRow.page_id)
+            .where(CaptureRow.payload_id == ExtractedPageRow.payload_id, PageRow.site == self.site)
         )
-        query = select(*columns).where(
-            ~ExtractedPageRow.in_profile,
-            ExtractedPageRow.extractors == recipe.extractors,
-            ours.exists(),
+        query = (
+            select(*columns)
+            .where(
+                ~ExtractedPageRow.in_profile,
+                ExtractedPageRow.extractors == recipe.extractors,
+                of_site.exists(),
+            )
+            .order_by(ExtractedPageRow.payload_id)
+            .limit(limit)
         )
         with self.store.read() as db:
-            rows = db.execute(query.order_by(ExtractedPageRow.payload_id).limit(limit)).all()
+            rows = db.execute(query).all()
             pages = inputs.pages_by_payload(db, self.site, [row.payload_id for row in rows])
         return tuple(
             UnprofiledPage(
@@ -227,108 +282,151 @@ class CleanSession:
             for row in rows
         )
 
-    def add_to_profile(self, drafts: Sequence[int], seen: Mapping[int, line_sightings.PageSightings]) -> None:
-        """Tells the memory what these Drafts, by id, show of their Pages."""
-        columns = (ExtractedPageRow.extractors, ExtractedPageRow.payload_id)
+    def add_to_profile(
+        self, extracted_page_ids: Sequence[int], sightings: Mapping[int, PageSightings]
+    ) -> None:
+        """Add extracted pages to the site profile.
+
+        Args:
+            extracted_page_ids: The extracted pages.
+            sightings: What their pages show, by page id.
+        """
+        mark = (
+            update(ExtractedPageRow)
+            .where(ExtractedPageRow.id.in_(extracted_page_ids), ~ExtractedPageRow.in_profile)
+            .values(in_profile=True)
+            .returning(ExtractedPageRow.extractors, ExtractedPageRow.payload_id)
+        )
         with self.store.write() as db:
             locks.advisory_xact_lock(db, f"profile:{self.site}")
-            told = (
-                update(ExtractedPageRow)
-                .where(ExtractedPageRow.id.in_(drafts), ~ExtractedPageRow.in_profile)
-                .values(in_profile=True)
-                .returning(*columns)
-            )
-            new = db.execute(told).all()
+            new = db.execute(mark).all()
             if new:
-                self._add_to_profile(db, new[0].extractors, frozenset(row.payload_id for row in new), seen)
+                payload_ids = frozenset(row.payload_id for row in new)
+                self._add_to_profile(db, new[0].extractors, payload_ids, sightings)
 
     def _add_to_profile(
         self,
         db: Connection,
         extractors: str,
-        payloads: frozenset[int],
-        seen: Mapping[int, line_sightings.PageSightings],
+        payload_ids: frozenset[int],
+        sightings: Mapping[int, PageSightings],
     ) -> None:
-        """Lines can be told twice; containers are counted, so only those of Payloads that were not told before."""
-        shown = {
-            page: {n: each.containers[n] for n in payloads & each.containers.keys()}
-            for page, each in seen.items()
-        }
-        line_sightings.add(db, self.site, seen, datetime.now(UTC))
-        container_stats.add(db, self.site, extractors, shown)
-        line_sightings.forget_old(db, self.site, line_sightings.WINDOW_PAGES, PAGES_PER_TRIM)
+        """Add what pages show.
 
-    def trim_profile(self, recipe: Recipe, batches: int = 100) -> int:
-        """Keeps the memory within its bounds, in small transactions and so many at the most: what is left waits for the next
-        time. Returns how many Pages it let go of."""
+        Lines can be added twice. Containers are counted, so only those of the payloads that were
+        not added before.
+        """
+        containers: dict[int, dict[int, tuple[container_stats.ContainerSighting, ...]]] = {}
+        for page, shown in sightings.items():
+            new_ids = payload_ids & shown.containers.keys()
+            containers[page] = {payload_id: shown.containers[payload_id] for payload_id in new_ids}
+        line_sightings.add(db, self.site, sightings, datetime.now(UTC))
+        container_stats.add(db, self.site, extractors, containers, self._limits.max_containers)
+        self._forget_old_lines(db)
+
+    def _forget_old_lines(self, db: Connection) -> int:
+        limits = self._limits
+        return line_sightings.forget_old(
+            db, self.site, limits.profile_window, limits.pages_per_trim
+        )
+
+    def trim_profile(self, recipe: Recipe, max_batches: int = 100) -> int:
+        """Keep the site profile within its limits, in small transactions.
+
+        Args:
+            recipe: The recipe of the clean.
+            max_batches: How many transactions to make. What is left waits for the next time.
+
+        Returns:
+            How many pages it has looked at.
+        """
         with self.store.write() as db:
             container_stats.forget_other_extractors(db, self.site, recipe.extractors)
-        done = 0
-        for _ in range(batches):
+        total = 0
+        for _ in range(max_batches):
             with self.store.write() as db:
-                found = line_sightings.forget_old(db, self.site, line_sightings.WINDOW_PAGES, PAGES_PER_TRIM)
-            done += found
-            if found < PAGES_PER_TRIM:
+                count = self._forget_old_lines(db)
+            total += count
+            if count < self._limits.pages_per_trim:
                 break
-        return done
+        return total
 
     def stale_pages(
         self, recipe: Recipe, after: int, limit: int, scope: CleanScope = STALE_PAGES
     ) -> tuple[CleanInput, ...]:
-        """The next stale Pages by id, with the material to clean them: `limit` of them, or fewer where their Drafts are long.
-        One whose Drafts are not all there comes without `met`, and stays stale."""
+        """Return the next stale pages by id, with all that is needed to clean them.
+
+        A page whose extracted pages are not complete has no periods, and stays stale.
+
+        Args:
+            recipe: The recipe of the clean.
+            after: The id of the last page before.
+            limit: How many pages to return: fewer where their extracted pages are long.
+            scope: The pages of the clean.
+        """
         query = (
             select(PageRow.id)
             .where(self._in_scope(recipe, scope), PageRow.id > after)
             .order_by(PageRow.id)
             .limit(limit)
         )
-        found, blocks = list[CleanInput](), 0
+        pages: list[CleanInput] = []
+        block_count = 0
         with self.store.read() as db:
-            for some in chunks(tuple(db.scalars(query)), PAGES_PER_STEP):
-                found += inputs.clean_inputs(db, some, recipe.extractors)
-                blocks += sum(
-                    len(met.extracted.blocks)
-                    for material in found[-len(some) :]
-                    for met in material.periods
-                )
-                if blocks >= MAX_BLOCKS:
+            page_ids = tuple(db.scalars(query))
+            for chunk in chunks(page_ids, self._limits.pages_per_read):
+                new_pages = inputs.clean_inputs(db, chunk, recipe.extractors)
+                pages += new_pages
+                block_count += _count_blocks(new_pages)
+                if block_count >= self._limits.max_blocks:
                     break
-        return tuple(found)
+        return tuple(pages)
 
     def line_stats(self, lines: Mapping[int, Sequence[int]]) -> dict[int, dict[int, LineStats]]:
-        """What the Site's memory holds of the given lines of Pages: page → line → Fact."""
+        """Return the statistics of lines from the site profile: see `line_sightings.stats`."""
         with self.store.read() as db:
             return line_sightings.stats(db, self.site, lines)
 
     def save_results(
-        self, run: int, recipe: Recipe, results: Sequence[CleanOutcome], made: PreparedRows = NO_PREPARED_ROWS
+        self,
+        run: int,
+        recipe: Recipe,
+        outcomes: Sequence[CleanOutcome],
+        prepared: PreparedRows = NO_PREPARED_ROWS,
     ) -> None:
-        """Writes the results of some Pages and their entries in the ledger, in one transaction. Rows of the full-text index
-        that were `made` ahead are taken."""
-        with self.store.write() as db:
-            articles.save_outcomes(db, run, recipe, results, datetime.now(UTC), made)
+        """Save what a clean made of pages, with their ledger entries, in one transaction.
 
-    def save_reviews(self, run: int, results: Sequence[ReviewOutcome]) -> None:
-        """Writes what somebody chose for some Pages, in one transaction."""
+        Args:
+            run: The run's id.
+            recipe: The recipe of the clean.
+            outcomes: What it made of the pages.
+            prepared: Rows of the full-text index that were made ahead.
+        """
         with self.store.write() as db:
-            articles.save_reviews(db, run, results, datetime.now(UTC))
+            articles.save_outcomes(db, run, recipe, outcomes, datetime.now(UTC), prepared)
+
+    def save_reviews(self, run: int, outcomes: Sequence[ReviewOutcome]) -> None:
+        """Save what a person has chosen for pages, in one transaction."""
+        with self.store.write() as db:
+            articles.save_reviews(db, run, outcomes, datetime.now(UTC))
 
     def _in_scope(self, recipe: Recipe, scope: CleanScope) -> ColumnElement[bool]:
-        """Pages that a clean of this Scope is about."""
-        stored = and_(
-            PageRow.site == self.site,
-            PageRow.payload_id.is_not(None),
-            PageRow.kind == UrlKind.STORY,
-        )
+        """Return the condition for the pages of a scope."""
         narrowed = selection.scope_conditions(self.store.is_sqlite, scope)
-        return and_(stored, *narrowed) if scope.everything else and_(self._is_stale(recipe), *narrowed)
+        if scope.everything:
+            return and_(self._is_stored_story(), *narrowed)
+        return and_(self._is_stale(recipe), *narrowed)
 
-    def _is_stale(self, recipe: Recipe) -> ColumnElement[bool]:
+    def _is_stored_story(self) -> ColumnElement[bool]:
         return and_(
             PageRow.site == self.site,
             PageRow.payload_id.is_not(None),
             PageRow.kind == UrlKind.STORY,
+        )
+
+    def _is_stale(self, recipe: Recipe) -> ColumnElement[bool]:
+        return and_(
+            self._is_stored_story(),
             or_(
                 PageRow.clean_payload_id.is_(None),
                 PageRow.clean_payload_id != PageRow.payload_id,
@@ -338,50 +436,64 @@ class CleanSession:
         )
 
     def _pending_payload_ids(self, recipe: Recipe, scope: CleanScope) -> Select[int | None]:
-        have = select(ExtractedPageRow.id).where(
+        extracted = select(ExtractedPageRow.id).where(
             ExtractedPageRow.payload_id == CaptureRow.payload_id,
             ExtractedPageRow.extractors == recipe.extractors,
         )
         query = select(CaptureRow.payload_id).join(PageRow, PageRow.id == CaptureRow.page_id)
         return query.where(
-            self._in_scope(recipe, scope), CaptureRow.payload_id.is_not(None), ~have.exists()
+            self._in_scope(recipe, scope), CaptureRow.payload_id.is_not(None), ~extracted.exists()
         ).distinct()
 
 
-def _together(db: Connection, ids: Sequence[int]) -> tuple[int, ...]:
-    """As many of these Payloads as may be in memory at the same time."""
-    sizes = {
-        row.id: row.size
-        for row in db.execute(select(PayloadRow.id, PayloadRow.size).where(PayloadRow.id.in_(ids)))
-    }
-    totals = accumulate(sizes[payload] for payload in ids)
-    return tuple(
-        payload
-        for number, (payload, total) in enumerate(zip(ids, totals, strict=True))
-        if not number or total <= MAX_PAYLOAD_BYTES
-    )
+def _was_interrupted(last_clean: Row[*tuple[Any, ...]], recipe: Recipe, scope: CleanScope) -> bool:
+    """Return whether the last clean had the same recipe and scope, and did not finish."""
+    is_same_clean = (last_clean.recipe, last_clean.scope) == (str(recipe), str(scope))
+    return is_same_clean and last_clean.status != "finished"
+
+
+def _count_blocks(pages: Sequence[CleanInput]) -> int:
+    count = 0
+    for page in pages:
+        count += sum(len(period.extracted.blocks) for period in page.periods)
+    return count
+
+
+def _first_batch(db: Connection, ids: Sequence[int], max_bytes: int) -> list[int]:
+    """Return the first of these payloads, as many as fit into memory together."""
+    query = select(PayloadRow.id, PayloadRow.size).where(PayloadRow.id.in_(ids))
+    sizes = {row.id: row.size for row in db.execute(query)}
+    return next(batches_by_size(ids, sizes.__getitem__, max_bytes), [])
 
 
 def _pending_payload(
     db: Connection, row: Row[*tuple[Any, ...]], pages: Sequence[tuple[int, AnnouncedMetadata]]
 ) -> PendingPayload:
-    """Packed by a dictionary it is unpacked here, which is cheap; else by whoever extracts it. Of what is damaged, too, the
-    worker is left to say so."""
-    body, coding = row.body, row.codec
+    """Return a payload to extract.
+
+    With a dictionary it is decompressed here, which is cheap, else by the process that extracts
+    it. What is damaged is left to that process, too, which reports it.
+    """
+    body, codec = row.body, row.codec
     if row.dictionary_id is not None:
         with suppress(ValueError):
-            body, coding = decompress_payload(db, row.codec, row.body, row.dictionary_id), ""
-    return PendingPayload(RawPage(row.id, body, row.charset, row.media_type), tuple(pages), coding)
+            body, codec = decompress_payload(db, row.codec, row.body, row.dictionary_id), ""
+    return PendingPayload(RawPage(row.id, body, row.charset, row.media_type), tuple(pages), codec)
 
 
-def _extracted_page_row(payload_id: int, draft: ExtractedPage | StoredExtraction) -> dict[str, object]:
-    coding, body = (draft.codec, draft.body) if isinstance(draft, StoredExtraction) else encode_extracted(draft)
+def _extracted_page_row(
+    payload_id: int, extraction: ExtractedPage | StoredExtraction
+) -> dict[str, object]:
+    if isinstance(extraction, StoredExtraction):
+        codec, body = extraction.codec, extraction.body
+    else:
+        codec, body = encode_extracted(extraction)
     return {
         "payload_id": payload_id,
-        "extractors": draft.extractors,
+        "extractors": extraction.extractors,
         "created_at": datetime.now(UTC),
-        "reason": draft.reason,
-        "cost_ms": draft.cost_ms,
-        "codec": coding,
+        "reason": extraction.reason,
+        "cost_ms": extraction.cost_ms,
+        "codec": codec,
         "body": body,
     }

@@ -1,4 +1,4 @@
-"""What the shelf hands out and takes back, as frozen values: rows stay in the store."""
+"""The frozen values that `CleanSession` returns and accepts. Rows stay inside the store."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from pipeline.core.models import (
 
 @dataclass(frozen=True, slots=True)
 class PendingPayload:
-    """A Payload that the extractors have not seen, and what the Links of its Pages said of them. With a `coding` its body is
-    still packed: whoever extracts it unpacks it, in a process of its own."""
+    """A payload that the extractors have not seen, and what links said of its pages.
+
+    With a `codec` the body is still compressed: the process that extracts it decompresses it.
+    """
 
     raw_page: RawPage
     pages: tuple[tuple[int, AnnouncedMetadata], ...]
@@ -32,7 +34,7 @@ class PendingPayload:
 
 @dataclass(frozen=True, slots=True)
 class StoredExtraction:
-    """A Draft as it is stored, and what has to be known of it without unpacking it."""
+    """An extracted page as it is stored, and what is needed of it without decoding it."""
 
     extractors: str
     reason: Reason
@@ -45,17 +47,17 @@ class StoredExtraction:
 
 @dataclass(frozen=True, slots=True)
 class PageSignals:
-    """What a Draft teaches the memory: keys of its lines, keys of the headlines of each of its Pages, and its containers, each
-    with whether most of it is story and whether most of the story is in it."""
+    """What an extracted page adds to the site profile."""
 
-    lines: tuple[int, ...] = ()
-    headlines: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    lines: tuple[int, ...] = ()  # keys
+    headlines: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # keys by page
+    # name of each container, whether most of it is story, whether most of the story is in it
     containers: tuple[tuple[str, bool, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class UnprofiledPage:
-    """A Draft of which the memory was not told, and what the Links of its Pages said of them."""
+    """An extracted page that is not in the site profile, and what links said of its pages."""
 
     extracted_page_id: int
     payload_id: int
@@ -65,7 +67,7 @@ class UnprofiledPage:
 
 @dataclass(frozen=True, slots=True)
 class PayloadPeriod:
-    """One stretch in which visits met one Payload, with its Draft."""
+    """A stretch of time in which fetches returned one payload, with its extracted page."""
 
     payload_id: int
     extracted_page_id: int
@@ -76,21 +78,26 @@ class PayloadPeriod:
 
 @dataclass(frozen=True, slots=True)
 class CleanScope:
-    """Which Pages a clean is about. Without `everything` the stale ones; the rest narrows that down."""
+    """The pages that a clean is about: the stale ones or `everything`, narrowed by the rest."""
 
     everything: bool = False
     since: datetime | None = None  # published or first seen
-    rule: str = ""  # struck something of the text that stands
+    rule: str = ""  # has removed something from the current text
 
     def __str__(self) -> str:
-        since = f"since {self.since.isoformat()}" if self.since else ""
-        parts = ("all" if self.everything else "", since, f"rule {self.rule}" if self.rule else "")
-        return ", ".join(part for part in parts if part)
+        parts: list[str] = []
+        if self.everything:
+            parts.append("all")
+        if self.since:
+            parts.append(f"since {self.since.isoformat()}")
+        if self.rule:
+            parts.append(f"rule {self.rule}")
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:
-    """An Extraction of the past, with the Blocks that it was struck from."""
+    """A clean result of the past, with the blocks of its extracted page."""
 
     id: int
     payload_id: int
@@ -103,7 +110,7 @@ class StoredResult:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A stretch of time in which visits met one Payload."""
+    """A stretch of time in which fetches returned one payload."""
 
     payload_id: int
     first_seen_at: datetime
@@ -112,20 +119,19 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class CleanInput:
-    """All that is needed to clean one Page: its Payloads in order of time, as Drafts, what its Links said, what its Article was
-    made of until now, and the results for these Payloads that stand or were rejected."""
+    """All that is needed to clean one page."""
 
     page_id: int
     url: str
     announced: AnnouncedMetadata
-    periods: tuple[PayloadPeriod, ...]
-    previous: PreviousArticle | None
-    results: tuple[StoredResult, ...] = ()
+    periods: tuple[PayloadPeriod, ...]  # oldest first; none where an extracted page is missing
+    previous: PreviousArticle | None  # what its article is made of now
+    results: tuple[StoredResult, ...] = ()  # current or rejected results for these payloads
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewInput:
-    """A Page with all its results, for whoever chooses among them: nothing is cleaned for it."""
+    """A page with all its results, for a choice among them. Nothing is cleaned for it."""
 
     page_id: int
     url: str
@@ -136,8 +142,11 @@ class ReviewInput:
 
 @dataclass(frozen=True, slots=True)
 class UnchangedResult:
-    """A result that stands and was come to once more: it makes the same Article, by another Recipe. `is_as_it_was` where also
-    the Draft, what was struck of it and the memory are the same."""
+    """A current result that a clean has made again: the same article, under another recipe.
+
+    `only_recipe_changed` says that the extracted page, the removed blocks and the site profile
+    are the same too.
+    """
 
     result_id: int
     extracted_page_id: int
@@ -156,26 +165,28 @@ class NewResult:
 
 @dataclass(frozen=True, slots=True)
 class CleanOutcome:
-    """What cleaning a Page came to: Extractions that from now on stand for its Payloads, its Revisions, its outcome. Of a
-    Payload that has none here, the one goes on that stands."""
+    """What a clean made of one page.
+
+    A payload without a result here keeps its current one.
+    """
 
     page_id: int
     payload_id: int  # the newest
-    results: tuple[NewResult, ...]
+    results: tuple[NewResult, ...]  # current from now on
     revisions: tuple[Revision, ...]
     outcome: Outcome
     reason: Reason
     unchanged: tuple[UnchangedResult, ...] = ()
-    held: tuple[NewResult, ...] = ()  # kept for a review
-    is_article_unchanged: bool = False  # the Article and its Revisions are already what they would be written as
+    held: tuple[NewResult, ...] = ()  # for a review
+    is_article_unchanged: bool = False  # the article and its revisions need not be written
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewOutcome:
-    """What choosing among a Page's results came to: results that change their standing, and what follows from that."""
+    """What a choice among the results of a page came to."""
 
     page_id: int
-    moves: tuple[tuple[int, ResultStatus], ...]  # by a result's id
+    moves: tuple[tuple[int, ResultStatus], ...]  # new status by a result's id
     revisions: tuple[Revision, ...]
     outcome: Outcome
     reason: Reason

@@ -54,6 +54,7 @@ class ImportedPage:
     media_type: str = "text/html"
     charset: str = ""
     canonical_url: str = ""  # where the page declares one that can be trusted
+    opt_outs: tuple[str, ...] = ()  # noarchive, noai, tdm
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,7 @@ def _fetched_page(page_id: int, page: ImportedPage, due_at: datetime | None) -> 
         body=page.body,
         size=len(page.body),
         canonical_url=page.canonical_url,
+        opt_outs=page.opt_outs,
     )
     return FetchedPage(capture, due_at)
 

@@ -327,11 +327,11 @@ class SketchRow(Base):
     day: Mapped[int] = mapped_column(server_default="0")
     shingle_count: Mapped[int] = mapped_column(server_default="0")  # 0 where the text is too short
     minhash: Mapped[bytes | None]
-    numbers: Mapped[bytes | None]
+    number_digests: Mapped[bytes | None]
     leader_id: Mapped[int | None] = mapped_column(BigInteger)  # null for the leader itself
     similarity: Mapped[float | None]  # to the leader
     __table_args__ = (
-        _partial_index("ix_sketch_waiting", "site", "page_id", where="version = ''"),
+        _partial_index("ix_sketch_pending", "site", "page_id", where="version = ''"),
         _partial_index("ix_sketch_leader", "leader_id", where="leader_id IS NOT NULL"),
     )
 
