@@ -1,7 +1,7 @@
-"""What was found wrong with Sites, as rows: opened by the night that shows it first, closed by the one that shows it no more.
+"""The issues of sites. The first night that shows one opens it; the first without it closes it.
 
-Promises one open row for each (site, kind, subject), times that are those of nights, and that a row is told once when it is
-opened and once when it is over.
+There is one open row for each site, kind and subject. All times are those of nights. People are
+notified once when an issue is opened, and once when it is closed.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Connection, or_, select, update
 
-from pipeline.monitoring.issues import Issue, IssueKind
+from pipeline.monitoring.issues import MINOR_KINDS, Issue, IssueKind
 from pipeline.store.db.engine import Database
-from pipeline.store.db.schema import IssueRow as Row
+from pipeline.store.db.schema import IssueRow
 from pipeline.store.db.sql import insert_into, storable
 
-MAX_UNSENT = 500  # that are read at a time
+MAX_UNSENT = 500  # issues in one notification
 
 
 @dataclass(frozen=True, slots=True)
 class IssueView:
-    """One Finding. `closed_at` is the time of the first night that did not show it any more."""
+    """One issue. `closed_at` is the time of the first night that did not show it any more."""
 
     id: int
     site: str
@@ -42,102 +42,140 @@ class IssueView:
 
     @property
     def is_serious(self) -> bool:
-        return self.kind in set(IssueKind) and Issue(IssueKind(self.kind), "").is_serious
+        """Whether stories, or parts of them, are being lost. A kind of a later version is not."""
+        return self.kind in set(IssueKind) and self.kind not in MINOR_KINDS
 
 
-COLUMNS = tuple(getattr(Row, name) for name in IssueView.__dataclass_fields__)
+COLUMNS = tuple(getattr(IssueRow, name) for name in IssueView.__dataclass_fields__)
 
 
 def save_issues(
-    store: Database, site: str, at: datetime, found: Sequence[Issue], undecided: Collection[str]
+    database: Database,
+    site: str,
+    at: datetime,
+    issues: Sequence[Issue],
+    undecided: Collection[str],
 ) -> None:
-    """Writes what a Site's night at that time shows: opens what is new, refreshes what lasts, closes what is over. Kinds
-    that are `undecided` stay as they are: the night had nothing to tell them by."""
-    with store.write() as db:
-        query = select(Row.id, Row.kind, Row.subject).where(
-            Row.site == site, Row.closed_at.is_(None)
-        )
-        standing = {(row.kind, row.subject): row.id for row in db.execute(query)}
-        for each in found:
-            told = {
-                "sentence": storable(each.sentence), "cause": storable(each.cause), "command": storable(each.command),
-                "evidence": dict(each.evidence), "seen_at": at,
-            }  # fmt: skip
-            number = standing.pop((each.kind, each.subject), None)
-            if number is not None:
-                db.execute(update(Row).where(Row.id == number).values(**told))
-            else:
-                row = told | {
-                    "site": site,
-                    "kind": each.kind,
-                    "subject": each.subject,
-                    "opened_at": at,
-                    "accepted": False,
-                }
-                db.execute(
-                    insert_into(db, Row).on_conflict_do_nothing(), row
-                )  # somebody else judges the same night
-        over = [number for (kind, _), number in standing.items() if kind not in undecided]
-        db.execute(update(Row).where(Row.id.in_(over)).values(closed_at=at))
+    """Save the issues of a site's night: open new ones, update open ones, close what is over.
 
-
-def open_issues(store: Database, sites: Collection[str] | None = None) -> tuple[IssueView, ...]:
-    """All that are open, of some Sites or of all, by site and age."""
-    query = (
-        select(*COLUMNS).where(Row.closed_at.is_(None)).order_by(Row.site, Row.opened_at, Row.id)
+    Args:
+        at: When the night began.
+        issues: What the night shows.
+        undecided: Kinds that the night says nothing about. Their open issues stay as they are.
+    """
+    query = select(IssueRow.id, IssueRow.kind, IssueRow.subject).where(
+        IssueRow.site == site, IssueRow.closed_at.is_(None)
     )
-    with store.read() as db:
-        rows = db.execute(query if sites is None else query.where(Row.site.in_(sites)))
-        return tuple(IssueView(*row) for row in rows)
+    with database.write() as db:
+        open_ids = {(row.kind, row.subject): row.id for row in db.execute(query)}
+        for issue in issues:
+            issue_id = open_ids.pop((issue.kind, issue.subject), None)
+            _save_issue(db, site, at, issue, issue_id)
+        closed = [number for (kind, _), number in open_ids.items() if kind not in undecided]
+        db.execute(update(IssueRow).where(IssueRow.id.in_(closed)).values(closed_at=at))
 
 
-def site_issues(store: Database, site: str, limit: int) -> tuple[IssueView, ...]:
-    """A Site's newest, open and over."""
+def _save_issue(
+    db: Connection, site: str, at: datetime, issue: Issue, issue_id: int | None
+) -> None:
+    values: dict[str, Any] = {
+        "sentence": storable(issue.sentence),
+        "cause": storable(issue.cause),
+        "command": storable(issue.command),
+        "evidence": dict(issue.evidence),
+        "seen_at": at,
+    }
+    if issue_id is not None:
+        db.execute(update(IssueRow).where(IssueRow.id == issue_id).values(**values))
+        return
+    row = values | {
+        "site": site,
+        "kind": issue.kind,
+        "subject": issue.subject,
+        "opened_at": at,
+        "accepted": False,
+    }
+    # another process may evaluate the same night
+    db.execute(insert_into(db, IssueRow).on_conflict_do_nothing(), row)
+
+
+def open_issues(database: Database, sites: Collection[str] | None = None) -> tuple[IssueView, ...]:
+    """Return the open issues by site, oldest first.
+
+    Args:
+        sites: Only issues of these sites. None means all sites.
+    """
+    query = select(*COLUMNS).where(IssueRow.closed_at.is_(None))
+    if sites is not None:
+        query = query.where(IssueRow.site.in_(sites))
+    query = query.order_by(IssueRow.site, IssueRow.opened_at, IssueRow.id)
+    with database.read() as db:
+        return tuple(IssueView(*row) for row in db.execute(query))
+
+
+def site_issues(database: Database, site: str, limit: int) -> tuple[IssueView, ...]:
+    """Return the newest issues of a site, open ones first."""
     query = (
         select(*COLUMNS)
-        .where(Row.site == site)
-        .order_by(Row.closed_at.is_not(None), Row.id.desc())
+        .where(IssueRow.site == site)
+        .order_by(IssueRow.closed_at.is_not(None), IssueRow.id.desc())
         .limit(limit)
     )
-    with store.read() as db:
+    with database.read() as db:
         return tuple(IssueView(*row) for row in db.execute(query))
 
 
-def issues_closed_since(store: Database, since: datetime) -> tuple[IssueView, ...]:
-    """Those that are over since that time, and that nobody accepted."""
-    query = select(*COLUMNS).where(Row.closed_at >= since, ~Row.accepted).order_by(Row.site, Row.id)
-    with store.read() as db:
-        return tuple(IssueView(*row) for row in db.execute(query))
-
-
-def unsent_issues(store: Database) -> tuple[IssueView, ...]:
-    """What nobody was told yet: those that are open, and the end of those that were told."""
-    ended = (
-        (Row.closed_at.is_not(None))
-        & Row.notified_at.is_not(None)
-        & Row.closed_notified_at.is_(None)
-        & ~Row.accepted
+def issues_closed_since(database: Database, since: datetime) -> tuple[IssueView, ...]:
+    """Return the issues that were closed since that time and that nobody accepted."""
+    query = (
+        select(*COLUMNS)
+        .where(IssueRow.closed_at >= since, ~IssueRow.accepted)
+        .order_by(IssueRow.site, IssueRow.id)
     )
-    query = select(*COLUMNS).where(or_(Row.closed_at.is_(None) & Row.notified_at.is_(None), ended))
-    with store.read() as db:
-        return tuple(
-            IssueView(*row) for row in db.execute(query.order_by(Row.site, Row.id).limit(MAX_UNSENT))
-        )
+    with database.read() as db:
+        return tuple(IssueView(*row) for row in db.execute(query))
 
 
-def mark_notified(store: Database, told: Sequence[IssueView], at: datetime) -> None:
-    """Writes that somebody was told of these as they are."""
-    with store.write() as db:
-        opened = [each.id for each in told if each.closed_at is None]
-        db.execute(update(Row).where(Row.id.in_(opened)).values(notified_at=at))
-        ended = [each.id for each in told if each.closed_at is not None]
-        db.execute(update(Row).where(Row.id.in_(ended)).values(closed_notified_at=at))
+def unsent_issues(database: Database) -> tuple[IssueView, ...]:
+    """Return what nobody was notified of yet.
+
+    These are open issues, and closed ones whose opening was sent.
+    """
+    opened = IssueRow.closed_at.is_(None) & IssueRow.notified_at.is_(None)
+    closed = (
+        (IssueRow.closed_at.is_not(None))
+        & IssueRow.notified_at.is_not(None)
+        & IssueRow.closed_notified_at.is_(None)
+        & ~IssueRow.accepted
+    )
+    query = select(*COLUMNS).where(or_(opened, closed)).order_by(IssueRow.site, IssueRow.id)
+    with database.read() as db:
+        return tuple(IssueView(*row) for row in db.execute(query.limit(MAX_UNSENT)))
 
 
-def accept_issues(store: Database, site: str, kind: str | None, at: datetime) -> int:
-    """Closes what is open of a Site because that is how it is now; the nights since then count as its settled past. Returns how
-    many there were."""
-    query = update(Row).where(Row.site == site, Row.closed_at.is_(None))
-    query = query.where(Row.kind == kind) if kind else query
-    with store.write() as db:
+def mark_notified(database: Database, issues: Sequence[IssueView], at: datetime) -> None:
+    """Save that people were notified of these issues as they are."""
+    opened = [issue.id for issue in issues if issue.closed_at is None]
+    closed = [issue.id for issue in issues if issue.closed_at is not None]
+    with database.write() as db:
+        db.execute(update(IssueRow).where(IssueRow.id.in_(opened)).values(notified_at=at))
+        db.execute(update(IssueRow).where(IssueRow.id.in_(closed)).values(closed_notified_at=at))
+
+
+def accept_issues(database: Database, site: str, kind: str | None, at: datetime) -> int:
+    """Close the open issues of a site, because that is how the site is now.
+
+    The nights since then count as its baseline.
+
+    Args:
+        kind: Only issues of this kind. None means all.
+        at: The current time.
+
+    Returns:
+        How many issues were closed.
+    """
+    query = update(IssueRow).where(IssueRow.site == site, IssueRow.closed_at.is_(None))
+    if kind:
+        query = query.where(IssueRow.kind == kind)
+    with database.write() as db:
         return int(db.execute(query.values(closed_at=at, accepted=True)).rowcount)

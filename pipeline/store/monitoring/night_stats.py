@@ -1,23 +1,23 @@
-"""Nights in numbers as rows: reckoned from the ledger and from what stands of the stories, once a night is over.
+"""The numbers of each night as rows, computed from the ledger and the results once a night is over.
 
-Promises that a row follows from the ledger and can be made again from it, that only nights which are over have one, and that
-reading a Site's past costs one query, however long its ledgers are.
+A row follows from the ledger and can be computed again while that exists. Reading the past of a
+site takes one query, however long its ledgers are.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 from typing import Any
 
-from sqlalchemy import Connection, Text, and_, case, cast, func, or_, select
+from sqlalchemy import Connection, Row, Select, Text, and_, case, cast, func, or_, select
 
 from pipeline.core.models import Outcome, Reason, ResultStatus, UrlKind
 from pipeline.monitoring.issues import IssueKind
-from pipeline.monitoring.night_stats import NightStats, SourceStats
-from pipeline.monitoring.night_stats import Night as Told
+from pipeline.monitoring.night_stats import Night, NightStats, SourceStats
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
     ArticleRow,
@@ -33,250 +33,348 @@ from pipeline.store.db.schema import (
 )
 from pipeline.store.db.sql import upsert
 
-VERSION = 1  # of what is reckoned
-MAX_NIGHTS = 120  # nights that are read, and made again
-TURNED_AWAY = (401, 403, 429, 451, 503)
-EXTERNAL_DATE_SOURCES = (
-    "",
-    "feed",
-    "sitemap",
-    "url",
-    "htmldate",
-)  # sources of dates that the page does not tell itself
-REPLACEMENT_CHARACTER = "\ufffd"
+VERSION = 1  # of the numbers; rows of another version are computed again
+MAX_NIGHTS = 120  # nights that are read, and computed again
+RUNS_PER_NIGHT = 3  # a crawl has about one clean, but more on a site with back-fills
 MAX_SOURCES = 60
-MAX_VALUES = 12  # reasons, charsets
+MAX_VALUES = 12  # reasons and charsets
+TURNED_AWAY_STATUSES = (401, 403, 429, 451, 503)
+REQUEST_OUTCOMES = (
+    Outcome.FETCHED,
+    Outcome.UNCHANGED,
+    Outcome.REDIRECTED,
+    Outcome.GONE,
+    Outcome.FAILED,
+)
+EXTERNAL_DATE_SOURCES = ("", "feed", "sitemap", "url", "htmldate")  # not the page's own words
+REPLACEMENT_CHARACTER = "\ufffd"
+
+AnyRow = Row[*tuple[Any, ...]]
 
 
-def compute_night_stats(store: Database, site: str) -> int:
-    """Makes the rows of the Site's newest nights that have none, or that a clean has added to. Returns how many it made."""
-    made = 0
-    with store.read() as db:
-        wanted = _wanted(db, site)
-    for run, clean, until in wanted:
-        with store.write() as db:
-            figures = _figures(db, site, run, until)
+@dataclass(frozen=True, slots=True)
+class _PendingNight:
+    """A crawl whose row is to be computed.
+
+    Attributes:
+        run: The crawl.
+        clean: Its last clean that is finished, or 0.
+        next_crawl: The crawl after it, or 0.
+    """
+
+    run: int
+    clean: int
+    next_crawl: int
+
+
+@dataclass(frozen=True, slots=True)
+class _IssueTime:
+    """When an issue was open: from its first night up to the first one without it."""
+
+    kind: IssueKind
+    since: datetime
+    until: datetime
+
+
+def compute_night_stats(database: Database, site: str) -> int:
+    """Compute the rows of a site's newest nights that have none, or that a clean has added to.
+
+    Returns:
+        How many rows were computed.
+    """
+    with database.read() as db:
+        nights = _pending_nights(db, site)
+    for night in nights:
+        with database.write() as db:
+            stats = _night_stats(db, site, night)
             row = {
-                "run_id": run,
-                "clean_run_id": clean,
+                "run_id": night.run,
+                "clean_run_id": night.clean,
                 "version": VERSION,
-                "stats": figures.to_json(),
+                "stats": stats.to_json(),
             }
-            db.execute(
-                upsert(db, NightStatsRow, ["run_id"], ["clean_run_id", "version", "stats"]), row
-            )
-        made += 1
-    return made
+            changed = ["clean_run_id", "version", "stats"]
+            db.execute(upsert(db, NightStatsRow, ["run_id"], changed), row)
+    return len(nights)
 
 
-def load_nights(store: Database, site: str, limit: int = MAX_NIGHTS) -> tuple[Told, ...]:
-    """The Site's newest nights, oldest first, each with what it was accused of."""
-    columns = (
-        RunRow.id,
-        RunRow.site,
-        RunRow.started_at,
-        RunRow.status,
-        RunRow.detail,
-        NightStatsRow.stats,
-    )
+def load_nights(database: Database, site: str, limit: int = MAX_NIGHTS) -> tuple[Night, ...]:
+    """Return the newest nights of a site, oldest first, each with its kinds of issues."""
     query = (
-        select(*columns)
+        select(
+            RunRow.id,
+            RunRow.site,
+            RunRow.started_at,
+            RunRow.status,
+            RunRow.detail,
+            NightStatsRow.stats,
+        )
         .join(NightStatsRow, NightStatsRow.run_id == RunRow.id)
         .where(RunRow.site == site, RunRow.kind == "crawl")
+        .order_by(RunRow.id.desc())
+        .limit(limit)
     )
-    with store.read() as db:
-        rows = db.execute(query.order_by(RunRow.id.desc()).limit(limit)).all()[::-1]
-        accusations = _accusations(db, site, rows[0].started_at) if rows else []
-    return tuple(
-        Told(
-            row.id, row.site, row.started_at, row.status, NightStats.from_json(row.stats), row.detail,
-            frozenset(kind for kind, since, until in accusations if since <= row.started_at < until),
-        )
-        for row in rows
-    )  # fmt: skip
-
-
-def _accusations(
-    db: Connection, site: str, since: datetime
-) -> list[tuple[IssueKind, datetime, datetime]]:
-    """Findings that nobody accepted: (kind, first night, first night without it)."""
-    query = select(IssueRow.kind, IssueRow.opened_at, IssueRow.closed_at).where(
-        IssueRow.site == site, ~IssueRow.accepted
-    )
-    rows = db.execute(query.where(or_(IssueRow.closed_at.is_(None), IssueRow.closed_at >= since)))
-    never = datetime.max.replace(tzinfo=since.tzinfo)
-    return [
-        (IssueKind(row.kind), row.opened_at, row.closed_at or never)
-        for row in rows
-        if row.kind in set(IssueKind)
-    ]
-
-
-def _wanted(db: Connection, site: str) -> list[tuple[int, int, int]]:
-    """Crawls that are over and have no row that holds: (run, its last clean, the next crawl or 0), oldest first. None of them
-    went back in time: no night could be compared with such a one."""
-    query = select(
-        RunRow.id,
-        RunRow.kind,
-        RunRow.finished_at,
-        RunRow.scope,
-        RunRow.pruned_at,
-        NightStatsRow.clean_run_id,
-        NightStatsRow.version,
-    )
-    query = query.outerjoin(NightStatsRow, NightStatsRow.run_id == RunRow.id).where(
-        RunRow.site == site, RunRow.kind.in_(("crawl", "clean"))
-    )
-    # a crawl has about one clean, a back-filled Site more
-    rows = db.execute(query.order_by(RunRow.id.desc()).limit(3 * MAX_NIGHTS)).all()
-    wanted, cleaned, following = [], 0, 0
+    with database.read() as db:
+        rows = list(reversed(db.execute(query).all()))
+        issue_times = _issue_times(db, site, rows[0].started_at) if rows else []
+    nights: list[Night] = []
     for row in rows:
+        kinds: set[str] = set()
+        for issue in issue_times:
+            if issue.since <= row.started_at < issue.until:
+                kinds.add(issue.kind)
+        nights.append(
+            Night(
+                run=row.id,
+                site=row.site,
+                started_at=row.started_at,
+                status=row.status,
+                stats=NightStats.from_json(row.stats),
+                detail=row.detail,
+                issue_kinds=frozenset(kinds),
+            )
+        )
+    return tuple(nights)
+
+
+def _issue_times(db: Connection, site: str, since: datetime) -> list[_IssueTime]:
+    """When the issues of a site were open that nobody accepted."""
+    query = select(IssueRow.kind, IssueRow.opened_at, IssueRow.closed_at).where(
+        IssueRow.site == site,
+        ~IssueRow.accepted,
+        or_(IssueRow.closed_at.is_(None), IssueRow.closed_at >= since),
+    )
+    never = datetime.max.replace(tzinfo=since.tzinfo)
+    times: list[_IssueTime] = []
+    for row in db.execute(query):
+        if row.kind in set(IssueKind):
+            times.append(_IssueTime(IssueKind(row.kind), row.opened_at, row.closed_at or never))
+    return times
+
+
+def _pending_nights(db: Connection, site: str) -> list[_PendingNight]:
+    """Finished crawls without a valid row, oldest first.
+
+    Back-fills are left out, because no night could be compared with one.
+    """
+    query = (
+        select(
+            RunRow.id,
+            RunRow.kind,
+            RunRow.finished_at,
+            RunRow.scope,
+            RunRow.pruned_at,
+            NightStatsRow.clean_run_id,
+            NightStatsRow.version,
+        )
+        .outerjoin(NightStatsRow, NightStatsRow.run_id == RunRow.id)
+        .where(RunRow.site == site, RunRow.kind.in_(("crawl", "clean")))
+        .order_by(RunRow.id.desc())
+        .limit(RUNS_PER_NIGHT * MAX_NIGHTS)
+    )
+    pending: list[_PendingNight] = []
+    clean, next_crawl = 0, 0
+    for row in db.execute(query).all():
         if row.kind == "clean":
-            cleaned = max(cleaned, row.id if row.finished_at else 0)
+            if row.finished_at:
+                clean = max(clean, row.id)
             continue
-        counts = (
-            row.finished_at and not row.scope and not row.pruned_at
-        )  # what a ledger said that was let go of stays said
-        if counts and (row.version != VERSION or (row.clean_run_id < cleaned and not following)):
-            wanted.append((row.id, cleaned, following))
-        cleaned, following = 0, row.id
-    return wanted[:MAX_NIGHTS][::-1]
+        if _needs_stats(row, clean, next_crawl):
+            pending.append(_PendingNight(row.id, clean, next_crawl))
+        clean, next_crawl = 0, row.id
+    return list(reversed(pending[:MAX_NIGHTS]))
 
 
-def _figures(db: Connection, site: str, run: int, until: int) -> NightStats:
-    crawl = _crawl(db, run)
-    stories = _stories(db, run)
+def _needs_stats(crawl: AnyRow, clean: int, next_crawl: int) -> bool:
+    # the numbers of a pruned ledger cannot be computed again, so they stay
+    if not crawl.finished_at or crawl.scope or crawl.pruned_at:
+        return False
+    if crawl.version != VERSION:
+        return True
+    return bool(crawl.clean_run_id < clean and not next_crawl)
+
+
+def _night_stats(db: Connection, site: str, night: _PendingNight) -> NightStats:
+    run = night.run
+    crawl_values = _crawl_values(db, run)
+    story_values = _story_values(db, run)
     cleans = select(RunRow.counts).where(
         RunRow.site == site, RunRow.kind == "clean", RunRow.id > run
     )
-    counts = sum(
-        map(Counter, db.scalars(cleans.where(RunRow.id < until) if until else cleans)),
-        Counter[str](),
-    )
-    started, finished = db.execute(
-        select(RunRow.started_at, RunRow.finished_at).where(RunRow.id == run)
-    ).one()
-    seconds = round((finished - started).total_seconds()) if finished else 0
-    charsets = Counter({row[0]: row[1] for row in db.execute(_charsets(run))})
+    if night.next_crawl:
+        cleans = cleans.where(RunRow.id < night.next_crawl)
+    clean_counts: Counter[str] = Counter()
+    for counts in db.scalars(cleans):
+        clean_counts.update(counts)
+    times = select(RunRow.started_at, RunRow.finished_at).where(RunRow.id == run)
+    started_at, finished_at = db.execute(times).one()
+    charsets = Counter({row[0]: row[1] for row in db.execute(_select_charsets(run))})
+    in_new_layout = _count_in_new_containers(db, site, started_at)
     return NightStats(
-        **crawl, **stories, revised=counts[Outcome.REVISED], held=counts[Outcome.HELD],
-        in_new_layout=min(_unplaced(db, site, started), stories["articles"]), seconds=seconds,
-        charsets=dict(charsets.most_common(MAX_VALUES)), sources=tuple(_places(db, run)),
-    )  # fmt: skip
-
-
-def _crawl(db: Connection, run: int) -> dict[str, Any]:
-    entry = (LedgerEntryRow.outcome, LedgerEntryRow.reason, LedgerEntryRow.status)
-    query = select(*entry, func.count(), func.sum(LedgerEntryRow.bytes)).where(
-        LedgerEntryRow.run_id == run
+        **crawl_values,
+        **story_values,
+        revised=clean_counts[Outcome.REVISED],
+        held=clean_counts[Outcome.HELD],
+        in_new_layout=min(in_new_layout, story_values["articles"]),
+        seconds=round((finished_at - started_at).total_seconds()) if finished_at else 0,
+        charsets=dict(charsets.most_common(MAX_VALUES)),
+        sources=_source_stats(db, run),
     )
+
+
+def _crawl_values(db: Connection, run: int) -> dict[str, Any]:
+    """What the ledger of a crawl says about its stories."""
+    columns = (LedgerEntryRow.outcome, LedgerEntryRow.reason, LedgerEntryRow.status)
     query = (
-        query.join(PageRow, PageRow.id == LedgerEntryRow.page_id)
-        .where(PageRow.kind == UrlKind.STORY)
-        .group_by(*entry)
+        select(*columns, func.count(), func.sum(LedgerEntryRow.bytes))
+        .join(PageRow, PageRow.id == LedgerEntryRow.page_id)
+        .where(LedgerEntryRow.run_id == run, PageRow.kind == UrlKind.STORY)
+        .group_by(*columns)
     )
-    outcomes, failures = Counter[str](), Counter[str]()
-    new, turned_away, size = 0, 0, 0
-    for outcome, reason, status, number, weight in db.execute(query):
+    outcomes: Counter[str] = Counter()
+    failures: Counter[str] = Counter()
+    new, turned_away, total_bytes = 0, 0, 0
+    for outcome, reason, status, number, size in db.execute(query):
         outcomes[outcome] += number
-        size += int(weight or 0)
-        new += number if (outcome, reason) == (Outcome.FETCHED, Reason.NEW) else 0
+        total_bytes += int(size or 0)
+        if (outcome, reason) == (Outcome.FETCHED, Reason.NEW):
+            new += number
         if outcome == Outcome.FAILED:
             failures[reason] += number
-            turned_away += number if status in TURNED_AWAY else 0
-    asked = (Outcome.FETCHED, Outcome.UNCHANGED, Outcome.REDIRECTED, Outcome.GONE, Outcome.FAILED)
-    plain = ("known", "refused", "deferred", "unchanged", "redirected", "gone", "failed")
-    times = select(LedgerEntryRow.elapsed_ms).where(
-        LedgerEntryRow.run_id == run, LedgerEntryRow.elapsed_ms > 0
-    )
-    answers = db.scalars(times.order_by(LedgerEntryRow.elapsed_ms)).all()
+            if status in TURNED_AWAY_STATUSES:
+                turned_away += number
     return {
-        **{name: outcomes[name] for name in plain},
         "seen": outcomes.total(),
-        "requested": sum(outcomes[each] for each in asked),
+        "known": outcomes[Outcome.KNOWN],
+        "refused": outcomes[Outcome.REFUSED],
+        "deferred": outcomes[Outcome.DEFERRED],
+        "requested": sum(outcomes[outcome] for outcome in REQUEST_OUTCOMES),
         "new": new,
         "changed": outcomes[Outcome.FETCHED] - new,
+        "unchanged": outcomes[Outcome.UNCHANGED],
+        "redirected": outcomes[Outcome.REDIRECTED],
+        "gone": outcomes[Outcome.GONE],
+        "failed": outcomes[Outcome.FAILED],
         "turned_away": turned_away,
-        "bytes": size,
+        "bytes": total_bytes,
         "failures": dict(failures.most_common(MAX_VALUES)),
-        "median_ms": answers[len(answers) // 2] if answers else 0,
+        "median_ms": _median_answer_time(db, run),
     }
 
 
-def _stories(db: Connection, run: int) -> dict[str, Any]:
-    """What became of the stories that were new: of the bytes that the Page has now."""
-    stands = and_(
-        CleanResultRow.page_id == PageRow.id, CleanResultRow.payload_id == PageRow.payload_id
+def _median_answer_time(db: Connection, run: int) -> int:
+    query = select(LedgerEntryRow.elapsed_ms).where(
+        LedgerEntryRow.run_id == run, LedgerEntryRow.elapsed_ms > 0
     )
-    query = select(
-        PageRow.id, CleanResultRow.outcome, CleanResultRow.reason, ArticleRow.page_id.label("article"), ArticleRow.published_at,
-        ArticleRow.published_source, cast(ArticleRow.authors, Text).label("authors"), ArticleRow.word_count,
-        CleanResultRow.removed.label("struck"), case((RevisionRow.text.contains(REPLACEMENT_CHARACTER), 1), else_=0).label("garbled"),
-    )  # fmt: skip
-    query = query.join(LedgerEntryRow, LedgerEntryRow.page_id == PageRow.id)
-    query = query.join(CleanResultRow, and_(stands, CleanResultRow.status == ResultStatus.ACCEPTED))
-    query = query.outerjoin(ArticleRow, ArticleRow.page_id == PageRow.id).outerjoin(
-        RevisionRow, RevisionRow.id == ArticleRow.revision_id
-    )
-    new = and_(LedgerEntryRow.outcome == Outcome.FETCHED, LedgerEntryRow.reason == Reason.NEW)
-    rows = db.execute(
-        query.where(LedgerEntryRow.run_id == run, PageRow.kind == UrlKind.STORY, new)
-    ).all()
+    times = db.scalars(query.order_by(LedgerEntryRow.elapsed_ms)).all()
+    return times[len(times) // 2] if times else 0
+
+
+def _story_values(db: Connection, run: int) -> dict[str, Any]:
+    """What became of the new stories, by the payloads that their pages have now."""
+    rows = db.execute(_select_new_stories(run)).all()
     articles = [row for row in rows if row.article is not None]
     reasons = Counter(row.reason or row.outcome for row in rows if row.article is None)
+    dated = [row for row in articles if row.published_at is not None]
+    with_own_date = [row for row in dated if row.published_source not in EXTERNAL_DATE_SOURCES]
     return {
         "cleaned": len(rows),
         "articles": len(articles),
-        "with_own_date": sum(
-            row.published_at is not None and row.published_source not in EXTERNAL_DATE_SOURCES
-            for row in articles
-        ),
-        "with_date": sum(row.published_at is not None for row in articles),
+        "with_own_date": len(with_own_date),
+        "with_date": len(dated),
         "with_author": sum(row.authors != "[]" for row in articles),
         "garbled": sum(row.garbled for row in articles),
-        "median_words": round(median(row.word_count for row in articles)) if articles else 0,
-        "removed_blocks": sum(len(row.struck) for row in articles),
+        "median_words": _median_words(articles),
+        "removed_blocks": sum(len(row.removed) for row in articles),
         "reasons": dict(reasons.most_common(MAX_VALUES)),
     }
 
 
-def _unplaced(db: Connection, site: str, since: datetime) -> int:
-    """Stories whose text stands, for the most part, in containers that were first seen in this night."""
+def _select_new_stories(run: int) -> Select[*tuple[Any, ...]]:
+    is_garbled = RevisionRow.text.contains(REPLACEMENT_CHARACTER)
+    query: Select[*tuple[Any, ...]] = select(
+        CleanResultRow.outcome,
+        CleanResultRow.reason,
+        CleanResultRow.removed,
+        ArticleRow.page_id.label("article"),
+        ArticleRow.published_at,
+        ArticleRow.published_source,
+        cast(ArticleRow.authors, Text).label("authors"),
+        ArticleRow.word_count,
+        case((is_garbled, 1), else_=0).label("garbled"),
+    )
+    is_accepted = and_(
+        CleanResultRow.page_id == PageRow.id,
+        CleanResultRow.payload_id == PageRow.payload_id,
+        CleanResultRow.status == ResultStatus.ACCEPTED,
+    )
+    return (
+        query.select_from(PageRow)
+        .join(LedgerEntryRow, LedgerEntryRow.page_id == PageRow.id)
+        .join(CleanResultRow, is_accepted)
+        .outerjoin(ArticleRow, ArticleRow.page_id == PageRow.id)
+        .outerjoin(RevisionRow, RevisionRow.id == ArticleRow.revision_id)
+        .where(
+            LedgerEntryRow.run_id == run,
+            LedgerEntryRow.outcome == Outcome.FETCHED,
+            LedgerEntryRow.reason == Reason.NEW,
+            PageRow.kind == UrlKind.STORY,
+        )
+    )
+
+
+def _median_words(articles: Sequence[AnyRow]) -> int:
+    if not articles:
+        return 0
+    return round(median(int(row.word_count) for row in articles))
+
+
+def _count_in_new_containers(db: Connection, site: str, since: datetime) -> int:
+    """Count stories with most of their text in containers that are new since that time."""
     query = select(func.sum(ContainerRow.main_pages)).where(
         ContainerRow.site == site, ContainerRow.first_main_at >= since
     )
     return int(db.scalar(query) or 0)
 
 
-def _charsets(run: int) -> Any:
-    query = select(CaptureRow.charset, func.count()).join(PageRow, PageRow.id == CaptureRow.page_id)
-    query = query.where(
-        CaptureRow.run_id == run, PageRow.kind == UrlKind.STORY, CaptureRow.payload_id.is_not(None)
+def _select_charsets(run: int) -> Select[str, int]:
+    return (
+        select(CaptureRow.charset, func.count())
+        .join(PageRow, PageRow.id == CaptureRow.page_id)
+        .where(
+            CaptureRow.run_id == run,
+            PageRow.kind == UrlKind.STORY,
+            CaptureRow.payload_id.is_not(None),
+        )
+        .group_by(CaptureRow.charset)
     )
-    return query.group_by(CaptureRow.charset)
 
 
-def _places(db: Connection, run: int) -> Iterable[SourceStats]:
-    columns = (
-        PageRow.url,
-        PageRow.kind,
-        LedgerEntryRow.outcome,
-        LedgerEntryRow.reason,
-        LedgerEntryRow.status,
-        LedgerEntryRow.links,
-    )
-    query = select(*columns).join(PageRow, PageRow.id == LedgerEntryRow.page_id)
+def _source_stats(db: Connection, run: int) -> tuple[SourceStats, ...]:
     query = (
-        query.where(LedgerEntryRow.run_id == run, PageRow.kind != UrlKind.STORY)
+        select(
+            PageRow.url,
+            PageRow.kind,
+            LedgerEntryRow.outcome,
+            LedgerEntryRow.reason,
+            LedgerEntryRow.status,
+            LedgerEntryRow.links,
+        )
+        .join(PageRow, PageRow.id == LedgerEntryRow.page_id)
+        .where(LedgerEntryRow.run_id == run, PageRow.kind != UrlKind.STORY)
         .order_by(PageRow.id)
         .limit(MAX_SOURCES)
     )
+    sources: list[SourceStats] = []
     for row in db.execute(query):
-        yield SourceStats(
-            row.url,
-            row.kind,
-            row.outcome,
-            row.reason,
-            row.status or 0,
-            -1 if row.links is None else row.links,
+        sources.append(
+            SourceStats(
+                url=row.url,
+                kind=row.kind,
+                outcome=row.outcome,
+                reason=row.reason,
+                status=row.status or 0,
+                links=-1 if row.links is None else row.links,
+            )
         )
+    return tuple(sources)
