@@ -1,4 +1,4 @@
-"""Nights that are killed: the next command goes on from there, and does nothing twice."""
+"""A night is killed: the next command goes on from there, and does nothing twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.cli import (
     running_command,
     wait_until,
 )
-from tests.support.http_site import LittleSite, serving
+from tests.support.http_site import HttpSite, serve_http_site
 
 STORIES = 12
 
@@ -35,31 +35,31 @@ def rows(home: Path, statement: str) -> list[tuple[Any, ...]]:
         connection.close()
 
 
-def cranes(site: LittleSite, count: int) -> list[str]:
+def cranes(site: HttpSite, count: int) -> list[str]:
     return [
-        site.story(f"crane-{number}", f"Crane number {number} of the northern quay is mended")
+        site.add_story(f"crane-{number}", f"Crane number {number} of the northern quay is mended")
         for number in range(count)
     ]
 
 
-def filled(site: LittleSite, home: Path, pause: float = 0.15) -> None:
-    site.feed(cranes(site, STORIES))
-    site.pause = pause
-    site.file(home)
+def prepare_site(site: HttpSite, home: Path, pause: float = 0.15) -> None:
+    site.set_feed(cranes(site, STORIES))
+    site.story_delay = pause
+    site.write_site_file(home)
 
 
 def stored(home: Path) -> int:
-    found = rows(home, "SELECT count(*) FROM page WHERE payload_id IS NOT NULL")
-    return int(found[0][0]) if found else 0
+    counts = rows(home, "SELECT count(*) FROM page WHERE payload_id IS NOT NULL")
+    return int(counts[0][0]) if counts else 0
 
 
-def finish(site: LittleSite, home: Path) -> CommandResult:
-    """The same command once more, which must find the rest and nothing twice."""
-    site.pause = 0.0
-    before, asked = stored(home), len(site.asked)
-    answer = nightdesk(home, "crawl", "--json")
-    fetched = [path for path in site.asked[asked:] if path.startswith("/2026")]
-    assert (answer.code, answer.err) == (0, "")
+def finish(site: HttpSite, home: Path) -> CommandResult:
+    """Run the command again, which must fetch the rest and nothing twice."""
+    site.story_delay = 0.0
+    before, asked = stored(home), len(site.requested_paths)
+    result = nightdesk(home, "crawl", "--json")
+    fetched = [path for path in site.requested_paths[asked:] if path.startswith("/2026")]
+    assert (result.code, result.err) == (0, "")
     assert len(fetched) == len(set(fetched))
     assert stored(home) == STORIES
     assert rows(home, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == [(STORIES,)]
@@ -67,38 +67,38 @@ def finish(site: LittleSite, home: Path) -> CommandResult:
     assert rows(home, "SELECT count(*) FROM ledger WHERE outcome = 'pending'") == [(0,)]
     assert rows(home, "SELECT count(*) FROM run WHERE status = 'running'") == [(0,)]
     assert before < STORIES
-    return answer
+    return result
 
 
 def crawlers(pid: int) -> list[int]:
-    return [child for child, said in descendants(pid).items() if " crawler " in said]
+    return [child for child, command in descendants(pid).items() if " crawler " in command]
 
 
-def test_a_crawler_child_that_is_killed_costs_its_site_one_sentence_and_the_next_night_goes_on(
+def test_a_crawler_that_is_killed_gives_one_sentence_and_the_next_night_goes_on(
     home: Path,
 ) -> None:
-    with serving() as site:
-        filled(site, home)
+    with serve_http_site() as site:
+        prepare_site(site, home)
         with running_command(home, "crawl", "--json") as night:
             wait_until(lambda: stored(home) >= 2)
             (crawler,) = crawlers(night.pid)
             os.kill(crawler, signal.SIGKILL)
             out, _ = night.communicate(timeout=60)
-        (told,) = CommandResult(night.returncode, out, "").json
+        (report,) = CommandResult(night.returncode, out, "").json
         assert night.returncode == 1
-        assert told["issues"] == ["little: its crawl died with code -9"]
+        assert report["issues"] == ["little: its crawl died with code -9"]
         assert rows(home, "SELECT status FROM run WHERE kind = 'crawl'") == [("interrupted",)]
         assert rows(home, "SELECT count(*) FROM articles")[0][0] == stored(home), (
-            "what had come was cleaned all the same"
+            "the pages that were fetched are cleaned"
         )
         finish(site, home)
 
 
-def test_when_the_night_is_killed_its_children_end_and_the_next_one_goes_on_at_once(
+def test_the_children_of_a_killed_night_end_and_the_next_night_goes_on_at_once(
     home: Path,
 ) -> None:
-    with serving() as site:
-        filled(site, home)
+    with serve_http_site() as site:
+        prepare_site(site, home)
         with running_command(home, "crawl") as night:
             wait_until(lambda: stored(home) >= 2)
             family = list(descendants(night.pid))
@@ -113,56 +113,56 @@ def test_when_the_night_is_killed_its_children_end_and_the_next_one_goes_on_at_o
         ]
 
 
-def test_what_was_extracted_while_a_crawl_went_on_is_kept_when_the_night_is_killed(
+def test_pages_that_were_extracted_during_a_crawl_stay_when_the_night_is_killed(
     home: Path,
 ) -> None:
-    with serving() as site:
-        filled(site, home, pause=0.6)
+    with serve_http_site() as site:
+        prepare_site(site, home, pause=0.6)
         with running_command(home, "crawl") as night:
             wait_until(lambda: rows(home, "SELECT 1 FROM extracted_page LIMIT 1"))
-            assert stored(home) < STORIES, "nothing has to wait for the end of the crawl"
+            assert stored(home) < STORIES, "extraction does not wait for the end of the crawl"
             family = list(descendants(night.pid))
             night.kill()
             night.wait()
             wait_until(lambda: not any(map(is_alive, family)), 40)
-        drafts = {row[0] for row in rows(home, "SELECT id FROM extracted_page")}
+        extracted = {row[0] for row in rows(home, "SELECT id FROM extracted_page")}
         finish(site, home)
         assert rows(home, "SELECT count(*), count(DISTINCT payload_id) FROM extracted_page") == [
             (STORIES, STORIES)
         ]
-        assert drafts
-        assert drafts <= {row[0] for row in rows(home, "SELECT id FROM extracted_page")}
+        assert extracted
+        assert extracted <= {row[0] for row in rows(home, "SELECT id FROM extracted_page")}
         assert rows(home, "SELECT count(*) FROM revision") == [(STORIES,)]
         again = nightdesk(home, "clean", "--json")
         assert again.json[0]["clean_run"] in (None, 0)
 
 
-def test_a_second_night_of_a_site_at_the_same_time_is_told_so(home: Path) -> None:
+def test_a_second_night_of_a_site_at_the_same_time_does_not_start(home: Path) -> None:
     first = CrawlSession.open(f"sqlite:///{home / 'var' / 'nightdesk.db'}")
     first.start_run("little")
-    with serving() as site:
-        filled(site, home)
+    with serve_http_site() as site:
+        prepare_site(site, home)
         second = nightdesk(home, "crawl", "--json")
     first.close()
     assert second.code == 6
-    assert site.asked == []
+    assert site.requested_paths == []
     (sentence,) = second.json[0]["issues"]
     assert sentence.startswith("little: already being crawled since ")
     assert sentence.endswith("; let it finish")
 
 
-def test_a_night_that_is_interrupted_ends_in_order(home: Path) -> None:
-    with serving() as site:
-        filled(site, home, pause=0.4)
+def test_a_night_that_is_interrupted_stops_in_order(home: Path) -> None:
+    with serve_http_site() as site:
+        prepare_site(site, home, pause=0.4)
         with running_command(home, "crawl") as night:
             wait_until(lambda: stored(home) >= 1)
             family = list(descendants(night.pid))
             night.send_signal(signal.SIGINT)
-            _, said = night.communicate(timeout=30)
+            _, error_output = night.communicate(timeout=30)
             wait_until(lambda: not any(map(is_alive, family)), 40)
     assert night.returncode == 130
     assert (
-        said
+        error_output
         == "nightdesk: interrupted; what was done is kept, and the same command goes on from here\n"
     )
     assert rows(home, "SELECT count(*) FROM run WHERE status = 'running'") == [(0,)]
@@ -170,21 +170,23 @@ def test_a_night_that_is_interrupted_ends_in_order(home: Path) -> None:
     assert 1 <= stored(home) < STORIES
 
 
-def test_a_deadly_page_is_quarantined_and_the_others_are_articles(home: Path) -> None:
+def test_a_page_that_kills_its_worker_is_quarantined_and_others_are_articles(
+    home: Path,
+) -> None:
     deadly = "<html><body><article><p>" + "<b>a</b> " * 90_000 + "</p></article></body></html>"
     settings = home / "config" / "nightdesk.toml"
     settings.write_text(
         settings.read_text(encoding="utf8") + "page_seconds = 0.05\n", encoding="utf8"
     )
-    with serving() as site:
-        site.page("/2026/02/03/deadly", deadly.encode())
-        site.feed(
+    with serve_http_site() as site:
+        site.add_page("/2026/02/03/deadly", deadly.encode())
+        site.set_feed(
             [
                 site.url + "/2026/02/03/deadly",
-                site.story("crane", "The crane of the northern quay is mended"),
+                site.add_story("crane", "The crane of the northern quay is mended"),
             ]
         )
-        site.file(home)
+        site.write_site_file(home)
         answer = nightdesk(home, "crawl", "--json")
     assert answer.code == 0
     assert answer.json[0]["clean"] == {

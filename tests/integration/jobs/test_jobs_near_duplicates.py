@@ -84,7 +84,7 @@ def from_scratch(store: Database, *papers: str) -> list[tuple[Any, ...]]:
     do(
         store,
         "UPDATE sketch SET version = '', leader_id = NULL, similarity = NULL, shingle_count = 0,"
-        " minhash = NULL, numbers = NULL",
+        " minhash = NULL, number_digests = NULL",
     )
     group(store, *papers)
     return sketch_rows(store)
@@ -93,7 +93,7 @@ def from_scratch(store: Database, *papers: str) -> list[tuple[Any, ...]]:
 def sketch_rows(store: Database) -> list[tuple[Any, ...]]:
     assert one(store, "SELECT count(*) FROM sketch WHERE version = ''") == 0
     statement = (
-        "SELECT page_id, leader_id, similarity, shingle_count, minhash, numbers FROM sketch"
+        "SELECT page_id, leader_id, similarity, shingle_count, minhash, number_digests FROM sketch"
         " ORDER BY page_id"
     )
     return [
@@ -241,7 +241,7 @@ def test_a_text_that_stays_the_same_under_other_rules_is_not_compared_again(
 def test_sketches_of_another_version_are_made_again(archive: CrawlSession, store: Database) -> None:
     prepare(archive, store, {"a": [WIRE, story(2)], "b": [WIRE]})
     before = sketch_rows(store)
-    do(store, "UPDATE sketch SET version = 'of yesterday', minhash = numbers")
+    do(store, "UPDATE sketch SET version = 'of yesterday', minhash = number_digests")
     do(store, "UPDATE sketch_band SET key = key + 1")
     group(store, "a", "b")
     assert sketch_rows(store) == before

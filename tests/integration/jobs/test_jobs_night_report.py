@@ -1,4 +1,4 @@
-"""The morning after, on both databases: figures out of the ledger, findings that open, last and end, and who is told."""
+"""Nights are evaluated on both databases: statistics, issues that open and close, and alerts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import Outcome, Reason
 from pipeline.jobs import notify
-from pipeline.jobs.night_report import evaluate_nights, build_night_report
+from pipeline.jobs.night_report import build_night_report, evaluate_nights
+from pipeline.jobs.notify import SentIssues
 from pipeline.monitoring.issues import IssueKind
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
@@ -24,9 +25,8 @@ from tests.conftest import Grown
 from tests.support.archive_factory import FEED, NIGHT, SITE, WALL, Reply, clean, night
 
 DAY = timedelta(days=1)
-pytestmark = pytest.mark.xdist_group(
-    "morning"
-)  # the archive of a fortnight, with which most begin, is made once
+# One worker makes the archive of twelve nights that most tests start with.
+pytestmark = pytest.mark.xdist_group("night_report")
 FORBIDDEN = Reply(None, Outcome.FAILED, Reason.HTTP_STATUS, 403)
 
 
@@ -36,8 +36,8 @@ def site() -> Site:
     )
 
 
-def dated(store: Database, at: datetime) -> None:
-    """The newest crawl began then."""
+def set_start(store: Database, at: datetime) -> None:
+    """Set when the newest crawl started."""
     with store.write() as db:
         newest = (
             select(RunRow.id)
@@ -56,10 +56,10 @@ def dated(store: Database, at: datetime) -> None:
 def one_night(
     archive: CrawlSession, store: Database, number: int, replies: dict[str, bytes | Reply]
 ) -> datetime:
-    """A night with its clean, judged; returns when it began."""
+    """Run and evaluate a night with its clean. Return when it started."""
     at = NIGHT + number * DAY
     night(archive, replies, at)
-    dated(store, at)
+    set_start(store, at)
     clean(store)
     evaluate_nights(store, [site()], at + timedelta(hours=4))
     return at
@@ -83,7 +83,7 @@ def settled(archive: CrawlSession, store: Database, grown: Grown) -> int:
     return 12
 
 
-def test_figures_are_those_of_the_ledger_and_are_made_again_from_it(
+def test_statistics_are_computed_from_the_ledger_once(
     archive: CrawlSession, store: Database
 ) -> None:
     replies = stories(0) | {
@@ -91,28 +91,38 @@ def test_figures_are_those_of_the_ledger_and_are_made_again_from_it(
         "https://courier.example/no": FORBIDDEN,
     }
     one_night(archive, store, 0, replies)
-    (found,) = night_stats.load_nights(store, SITE)
-    told = found.stats
-    assert (told.seen, told.requested, told.new, told.failed, told.turned_away) == (8, 8, 7, 1, 1)
-    assert (told.cleaned, told.articles, dict(told.reasons)) == (7, 6, {"consent_wall": 1})
-    assert (told.sources[0].outcome, told.sources[0].links, told.links) == ("fetched", 8, 8)
+    (first_night,) = night_stats.load_nights(store, SITE)
+    stats = first_night.stats
+    assert (stats.seen, stats.requested, stats.new, stats.failed, stats.turned_away) == (
+        8,
+        8,
+        7,
+        1,
+        1,
+    )
+    assert (stats.cleaned, stats.articles, dict(stats.reasons)) == (7, 6, {"consent_wall": 1})
+    assert (stats.sources[0].outcome, stats.sources[0].links, stats.links) == ("fetched", 8, 8)
     assert night_stats.compute_night_stats(store, SITE) == 0
     with store.write() as db:
         db.execute(update(LedgerEntryRow).where(LedgerEntryRow.status == 403).values(status=500))
     one_night(archive, store, 1, stories(1))
     assert [each.stats.turned_away for each in night_stats.load_nights(store, SITE)] == [1, 0], (
-        "what is over is not looked at again"
+        "statistics of an earlier night are not computed again"
     )
 
 
-def test_what_breaks_opens_a_finding_that_lasts_until_it_is_over(
+def test_an_issue_stays_open_until_a_night_does_not_show_it(
     archive: CrawlSession, store: Database, settled: int
 ) -> None:
     walls: dict[str, bytes | Reply] = {url: f"{WALL}\n{url}".encode() for url in stories(settled)}
-    began = one_night(archive, store, settled, walls)
-    (found,) = issues.open_issues(store)
-    assert (found.kind, found.opened_at, found.is_serious) == (IssueKind.FEW_ARTICLES, began, True)
-    assert "consent" in found.cause
+    started_at = one_night(archive, store, settled, walls)
+    (issue,) = issues.open_issues(store)
+    assert (issue.kind, issue.opened_at, issue.is_serious) == (
+        IssueKind.FEW_ARTICLES,
+        started_at,
+        True,
+    )
+    assert "consent" in issue.cause
     one_night(
         archive,
         store,
@@ -120,10 +130,10 @@ def test_what_breaks_opens_a_finding_that_lasts_until_it_is_over(
         {url: f"{WALL}\n{url}".encode() for url in stories(settled + 1)},
     )
     (again,) = issues.open_issues(store)
-    assert (again.id, again.opened_at) == (found.id, began)
-    assert again.seen_at == began + DAY
-    dawn = build_night_report(store, [SITE], began + DAY).sites[0]
-    assert [each.id for each in dawn.issues] == [found.id]
+    assert (again.id, again.opened_at) == (issue.id, started_at)
+    assert again.seen_at == started_at + DAY
+    report = build_night_report(store, [SITE], started_at + DAY).sites[0]
+    assert [each.id for each in report.issues] == [issue.id]
     well = one_night(archive, store, settled + 2, stories(settled + 2))
     assert issues.open_issues(store) == ()
     assert [
@@ -131,45 +141,50 @@ def test_what_breaks_opens_a_finding_that_lasts_until_it_is_over(
     ] == [IssueKind.FEW_ARTICLES]
 
 
-def test_each_finding_is_told_once_and_its_end_once_and_what_did_not_go_out_is_told_later(
+def test_each_issue_and_its_end_are_sent_once_and_again_after_a_failure(
     archive: CrawlSession, store: Database, settled: int
 ) -> None:
     sent: list[str] = []
-    assert notify.tell(store, lambda title, body: not sent.append(title + body)) == (0, True)
+
+    def record(title: str, body: str) -> bool:
+        sent.append(f"{title}\n{body}")
+        return True
+
+    assert notify.send_issues(store, record) == SentIssues(0, was_sent=True)
     one_night(archive, store, settled, dict.fromkeys(stories(settled), FORBIDDEN))
-    assert notify.tell(store, lambda title, body: False) == (1, False)
-    assert notify.tell(store, lambda title, body: not sent.append(f"{title}\n{body}")) == (1, True)
-    assert notify.tell(store, lambda title, body: not sent.append(title)) == (0, True)
+    assert notify.send_issues(store, lambda title, body: False) == SentIssues(1, was_sent=False)
+    assert notify.send_issues(store, record) == SentIssues(1, was_sent=True)
+    assert notify.send_issues(store, record) == SentIssues(0, was_sent=True)
     assert sent[0].startswith(
-        f"Nightdesk: {SITE} in trouble\n{SITE}: 6 of 6 requests for stories were turned away"
+        f"Nightdesk: {SITE} with serious issues\n{SITE}: 6 of 6 requests for stories were"
     )
     one_night(archive, store, settled + 1, stories(settled + 1))
-    assert notify.tell(store, lambda title, body: not sent.append(f"{title}\n{body}")) == (1, True)
+    assert notify.send_issues(store, record) == SentIssues(1, was_sent=True)
     assert "well again" in sent[1]
-    assert notify.tell(store, lambda title, body: not sent.append(title)) == (0, True)
+    assert notify.send_issues(store, record) == SentIssues(0, was_sent=True)
 
 
-def test_a_night_that_never_began_is_missed_by_the_rhythm_of_the_others(
+def test_a_missing_night_is_found_by_the_rhythm_of_the_others(
     archive: CrawlSession, store: Database, settled: int
 ) -> None:
     last = NIGHT + (settled - 1) * DAY
     evaluate_nights(store, [site()], last + timedelta(hours=25))
     assert issues.open_issues(store) == ()
     evaluate_nights(store, [site()], last + timedelta(hours=27))
-    (found,) = issues.open_issues(store)
-    assert found.kind == IssueKind.NO_NIGHT
+    (issue,) = issues.open_issues(store)
+    assert issue.kind == IssueKind.NO_NIGHT
     one_night(archive, store, settled + 1, stories(settled + 1))
     assert issues.open_issues(store) == ()
 
 
-def test_a_crawl_that_goes_back_in_time_is_no_night(archive: CrawlSession, store: Database) -> None:
+def test_a_crawl_of_the_past_is_no_night(archive: CrawlSession, store: Database) -> None:
     one_night(archive, store, 0, stories(0))
     archive.finish_run(archive.start_run(SITE, "since 2020-01-01"), "finished")
     assert night_stats.compute_night_stats(store, SITE) == 0
     assert len(night_stats.load_nights(store, SITE)) == 1
 
 
-def test_what_somebody_accepts_ends_and_counts_as_usual(
+def test_an_accepted_issue_closes_and_its_night_counts_as_usual(
     archive: CrawlSession, store: Database, settled: int
 ) -> None:
     one_night(archive, store, settled, dict.fromkeys(stories(settled), FORBIDDEN))
@@ -179,34 +194,33 @@ def test_what_somebody_accepts_ends_and_counts_as_usual(
     assert not night_stats.load_nights(store, SITE)[-1].issue_kinds
 
 
-def test_a_wrong_address_is_named_by_its_place_alone() -> None:
+def test_a_wrong_address_is_named_only_by_its_position() -> None:
     with pytest.raises(ConfigError, match="address 2") as raised:
-        notify.sender(["json://127.0.0.1:1", "nosuch://secret@x"])
+        notify.apprise_sender(["json://127.0.0.1:1", "nosuch://secret@x"])
     assert "secret" not in str(raised.value)
 
 
-def test_what_is_told_and_the_sign_of_life_arrive(
-    asked: list[tuple[str, bytes]], desk: str
-) -> None:
-    assert notify.sender([f"json://{desk}/hook"])("In trouble", "the feed is gone")
-    assert notify.beat(f"http://{desk}/beat/", failed=False) == ""
-    assert notify.beat(f"http://{desk}/beat", failed=True) == ""
-    assert [path for path, _ in asked] == ["/hook", "/beat", "/beat/fail"]
-    assert b"the feed is gone" in asked[0][1]
+def test_alerts_and_the_heartbeat_arrive(requests: list[tuple[str, bytes]], receiver: str) -> None:
+    assert notify.apprise_sender([f"json://{receiver}/hook"])("In trouble", "the feed is gone")
+    assert notify.ping_heartbeat(f"http://{receiver}/beat/", failed=False) == ""
+    assert notify.ping_heartbeat(f"http://{receiver}/beat", failed=True) == ""
+    assert [path for path, _ in requests] == ["/hook", "/beat", "/beat/fail"]
+    assert b"the feed is gone" in requests[0][1]
 
 
 @pytest.fixture
-def asked() -> list[tuple[str, bytes]]:
+def requests() -> list[tuple[str, bytes]]:
     return []
 
 
 @pytest.fixture
-def desk(asked: list[tuple[str, bytes]]) -> Iterator[str]:
-    """Somebody who listens: host and port."""
+def receiver(requests: list[tuple[str, bytes]]) -> Iterator[str]:
+    """Yield host and port of a server that records requests."""
 
-    class Listening(BaseHTTPRequestHandler):
+    class Receiver(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append((self.path, self.rfile.read(int(self.headers.get("Content-Length") or 0))))
+            size = int(self.headers.get("Content-Length") or 0)
+            requests.append((self.path, self.rfile.read(size)))
             self.send_response(200)
             self.end_headers()
 
@@ -215,12 +229,12 @@ def desk(asked: list[tuple[str, bytes]]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Listening) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
-def test_no_sign_of_life_is_a_sentence() -> None:
-    assert notify.beat("http://127.0.0.1:9/", failed=False)
-    assert notify.beat("nonsense", failed=True)
+def test_a_heartbeat_that_fails_returns_a_sentence() -> None:
+    assert notify.ping_heartbeat("http://127.0.0.1:9/", failed=False)
+    assert notify.ping_heartbeat("nonsense", failed=True)
