@@ -1,12 +1,13 @@
-"""Crawlers that need not be loaded: each is forked from one process that has loaded what `python -m crawler` does.
+"""A fork server for crawlers, so that a test need not load a crawler for each crawl.
 
-A crawler takes a CPU second to load what it needs, and the tests start more than a hundred. Promises one that cannot be told
-from `python -P -m crawler WORDS`: the standard streams, folder, environment, words and exit code are those of the command that
-asks for it, signals are passed on to it, and it is gone when the command is. What a crawler of its own shows better (kills,
-signals, the start itself) is tested with `OWN`, and in commands that are processes themselves (`command.child` and `running`).
+A crawler needs a CPU second to load its modules, and the tests start more than a hundred. Here one
+process loads what `python -m crawler` loads, and each crawler is forked from it. A test cannot
+distinguish it from `python -P -m crawler`: standard streams, folder, environment, arguments and
+exit code are those of the command that requests it. Signals are passed on to it, and it ends when
+the command ends. Kills, signals and the start itself are tested with `SEPARATE_CRAWLER`.
 
-Run as a program it is the nursery (`serve FD`, to the end of its standard input), or the command that asks for a crawler
-(`PATH WORDS`), which therefore loads as little as it can.
+Run as a program this is the fork server (`serve FD`, until its standard input closes), or the
+command that requests a crawler (`PATH ARGUMENTS`). The command loads as little as it can.
 """
 
 from __future__ import annotations
@@ -24,57 +25,65 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OWN = (sys.executable, "-P", "-m", "crawler")
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - pathlib takes longer
-LENGTH = 4  # bytes that say how long an order is
+SEPARATE_CRAWLER = (sys.executable, "-P", "-m", "crawler")
+# pathlib takes longer to load
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
+LENGTH_BYTES = 4  # that say how long a request is
+CRASHED = 70  # exit code of a crawler that returned
 
 
 @contextmanager
-def nursery() -> Iterator[tuple[str, ...]]:
-    """The command that gets a crawler, while the block lasts. What it needs is loaded when the first one is asked for."""
+def fork_server() -> Iterator[tuple[str, ...]]:
+    """Yield the command that requests a crawler. Modules are loaded with the first request."""
     import subprocess
     import tempfile
 
-    with tempfile.TemporaryDirectory(prefix="nd") as folder, socket.socket(socket.AF_UNIX) as door:
-        door.bind(path := f"{folder}/n")
-        door.listen(64)
-        program = [sys.executable, "-P", __file__, "serve", str(door.fileno())]
-        with subprocess.Popen(program, stdin=subprocess.PIPE, pass_fds=[door.fileno()]) as serving:
+    with (
+        tempfile.TemporaryDirectory(prefix="nd") as folder,
+        socket.socket(socket.AF_UNIX) as listener,
+    ):
+        path = f"{folder}/n"
+        listener.bind(path)
+        listener.listen(64)
+        fd = listener.fileno()
+        program = [sys.executable, "-P", __file__, "serve", str(fd)]
+        with subprocess.Popen(program, stdin=subprocess.PIPE, pass_fds=[fd]) as server:
             yield sys.executable, "-I", "-S", __file__, path
-            assert serving.stdin is not None
-            serving.stdin.close()
+            assert server.stdin is not None
+            server.stdin.close()
 
 
-def serve(door: socket.socket) -> None:
-    """Forks crawlers, and passes on what they ended with."""
-    told, tell = os.pipe()
-    os.set_blocking(tell, False)
-    signal.set_wakeup_fd(tell)
+def serve(listener: socket.socket) -> None:
+    """Fork crawlers and report their exit codes, until standard input closes."""
+    wakeup_reader, wakeup_writer = os.pipe()
+    os.set_blocking(wakeup_writer, False)
+    signal.set_wakeup_fd(wakeup_writer)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asking: dict[int, socket.socket] = {}
+    clients: dict[int, socket.socket] = {}  # by the process id of their crawler
     while True:
-        ready = select.select([0, door, told], [], [])[0]
+        ready = select.select([0, listener, wakeup_reader], [], [])[0]
         if 0 in ready and not os.read(0, 4096):
             return
-        if told in ready:
-            os.read(told, 4096)
-            _pass_on(asking)
-        if door in ready:
-            _load()
-            asked = door.accept()[0]
-            if (pid := os.fork()) == 0:
+        if wakeup_reader in ready:
+            os.read(wakeup_reader, 4096)
+            _report_exit_codes(clients)
+        if listener in ready:
+            _preload()
+            client = listener.accept()[0]
+            pid = os.fork()
+            if pid == 0:
                 signal.set_wakeup_fd(-1)
-                for each in (door, *asking.values()):
-                    each.close()
-                os.close(told)
-                os.close(tell)
-                become_crawler(asked)
-            asking[pid] = asked
+                for inherited in (listener, *clients.values()):
+                    inherited.close()
+                os.close(wakeup_reader)
+                os.close(wakeup_writer)
+                become_crawler(client)
+            clients[pid] = client
 
 
-def _load() -> None:
-    """What a crawler loads, once."""
+def _preload() -> None:
+    """Load all modules of a crawler, once."""
     if "crawler" in sys.modules:
         return
     import gc
@@ -83,69 +92,70 @@ def _load() -> None:
     sys.path.insert(0, ROOT)
     for name in ("crawler.__main__", "crawler.rendering.middleware"):
         import_module(name)
-    del sys.modules["crawler.__main__"]  # which each of them runs
+    del sys.modules["crawler.__main__"]  # each crawler runs it
     gc.collect()
-    gc.freeze()  # else the next collection of each crawler would write to all of it, and so copy it
+    gc.freeze()  # otherwise the next collection of each crawler would copy all memory pages
 
 
-def _pass_on(asking: dict[int, socket.socket]) -> None:
-    while asking:
+def _report_exit_codes(clients: dict[int, socket.socket]) -> None:
+    while clients:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if not pid:
             return
-        with asking.pop(pid) as asked:
+        with clients.pop(pid) as client:
             try:
-                asked.sendall(str(os.waitstatus_to_exitcode(status)).encode())
-            except OSError:  # whoever asked was killed
+                client.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+            except OSError:  # the client was killed
                 continue
 
 
-def become_crawler(asked: socket.socket) -> None:
-    """This process goes on as the crawler that somebody asks for."""
+def become_crawler(client: socket.socket) -> None:
+    """Turn this process into the crawler that a client requests."""
     from runpy import run_module
 
-    length, streams, _, _ = socket.recv_fds(asked, LENGTH, 3, socket.MSG_WAITALL)
-    folder, words, variables = marshal.loads(_read(asked, int.from_bytes(length)))
+    length, streams, _, _ = socket.recv_fds(client, LENGTH_BYTES, 3, socket.MSG_WAITALL)
+    request = _receive(client, int.from_bytes(length))
+    folder, arguments, environment = marshal.loads(request)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
     os.chdir(folder)
     os.environ.clear()
-    os.environ.update(variables)
-    sys.argv = ["crawler", *words]
+    os.environ.update(environment)
+    sys.argv = ["crawler", *arguments]
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=_obey, args=(asked,), daemon=True).start()
+    threading.Thread(target=_receive_signals, args=(client,), daemon=True).start()
     run_module("crawler", run_name="__main__", alter_sys=True)
-    os._exit(70)  # it does not come back
+    os._exit(CRASHED)  # a crawler never returns
 
 
-def _read(asked: socket.socket, size: int) -> bytes:
-    said = b""
-    while len(said) < size:
-        said += asked.recv(size - len(said))
-    return said
+def _receive(client: socket.socket, size: int) -> bytes:
+    received = b""
+    while len(received) < size:
+        received += client.recv(size - len(received))
+    return received
 
 
-def _obey(asked: socket.socket) -> None:
-    """Takes the signals that came to whoever asked, and does not outlive it."""
-    while numbers := asked.recv(64):
+def _receive_signals(client: socket.socket) -> None:
+    """Raise the signals that the client received, and end when the client ends."""
+    while numbers := client.recv(64):
         for number in numbers:
             os.kill(os.getpid(), number)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def ask(path: str, words: list[str]) -> int:
-    """Has a crawler with this process's streams, and ends as it does."""
-    asked = socket.socket(socket.AF_UNIX)
-    asked.connect(path)
-    order = marshal.dumps((os.getcwd(), words, dict(os.environ)))  # noqa: PTH109
-    socket.send_fds(asked, [len(order).to_bytes(LENGTH)], [0, 1, 2])
-    asked.sendall(order)
+def request_crawler(path: str, arguments: list[str]) -> int:
+    """Request a crawler with the streams of this process, and return its exit code."""
+    server = socket.socket(socket.AF_UNIX)
+    server.connect(path)
+    request = marshal.dumps((os.getcwd(), arguments, dict(os.environ)))  # noqa: PTH109
+    socket.send_fds(server, [len(request).to_bytes(LENGTH_BYTES)], [0, 1, 2])
+    server.sendall(request)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda sent, _: asked.sendall(bytes([sent])))
-    code = int(asked.recv(16))
+        signal.signal(number, lambda received, _: server.sendall(bytes([received])))
+    code = int(server.recv(16))
     if code < 0:
         if -code != signal.SIGKILL:
             signal.signal(-code, signal.SIG_DFL)
@@ -157,4 +167,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve(socket.socket(fileno=int(sys.argv[2])))
     else:
-        sys.exit(ask(sys.argv[1], sys.argv[2:]))
+        sys.exit(request_crawler(sys.argv[1], sys.argv[2:]))

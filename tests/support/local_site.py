@@ -1,4 +1,4 @@
-"""A site on this machine that answers as told, and the crawler run against it as a child process, as the product runs it."""
+"""A site on this machine with chosen answers, and the crawler run against it as a child process."""
 
 from __future__ import annotations
 
@@ -16,44 +16,45 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.jobs import child_process as children
+from pipeline.jobs import child_process
 from pipeline.store.crawl.session import CrawlSession
-from tests.support.crawler_forkserver import OWN
+from tests.support.crawler_forkserver import SEPARATE_CRAWLER
 
 ROOT = Path(__file__).parents[2]
 AGENT = "Nightdesk/0.1 (+https://example.org/bot)"
 PARAGRAPH = (
     "<p>The harbour was closed again on Monday, the council said, until the crane is mended.</p>"
 )
+QUICK = {"delay": 0, "retries": 0, "timeout": 2, "concurrency": 2}  # politeness of a test
 
 
 @dataclass
-class Answer:
-    """What the site answers to one path."""
+class StubResponse:
+    """The answer to requests for one path."""
 
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    pause: float = 0.0  # seconds before the answer
-    raw: bytes | None = None  # written to the socket as it is, after which the connection is closed
+    delay: float = 0.0  # seconds before the answer
+    raw: bytes | None = None  # bytes for the socket in place of an answer
     endless: bool = False
 
 
 @dataclass
-class Seen:
-    """One request that reached the site."""
+class ReceivedRequest:
+    """A request that reached the site."""
 
     path: str
     headers: dict[str, str]
-    at: float
+    at: float  # monotonic time
 
 
 class LocalSite:
-    """Serves `pages`; what it does not know is 404. An ETag among an answer's headers is honoured."""
+    """Serve `pages`; other paths are 404. An ETag among the headers of an answer is obeyed."""
 
     def __init__(self) -> None:
-        self.pages: dict[str, Answer] = {}
-        self.seen: list[Seen] = []
+        self.pages: dict[str, StubResponse] = {}
+        self.received: list[ReceivedRequest] = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
         self.scheme = "http"
@@ -66,46 +67,55 @@ class LocalSite:
     def url(self) -> str:
         return f"{self.scheme}://127.0.0.1:{self.port}"
 
-    def add(
+    def add_page(
         self,
         path: str,
         body: bytes | str = b"",
         kind: str = "text/html; charset=utf-8",
         **more: Any,
     ) -> str:
-        """Sets the answer to a path, and returns its URL."""
+        """Set the answer to a path and return its URL.
+
+        Args:
+            path: The path.
+            body: The body.
+            kind: The Content-Type header.
+            **more: Further fields of `StubResponse`.
+        """
         headers = {"Content-Type": kind, **more.pop("headers", {})}
-        self.pages[path] = Answer(
-            body.encode() if isinstance(body, str) else body, headers=headers, **more
-        )
+        content = body.encode() if isinstance(body, str) else body
+        self.pages[path] = StubResponse(content, headers=headers, **more)
         return self.url + path
 
-    def story(self, path: str, **more: Any) -> str:
-        return self.add(
-            path, f"<!doctype html><title>{path}</title><h1>{path}</h1>{PARAGRAPH}", **more
-        )
+    def add_story(self, path: str, **more: Any) -> str:
+        """Add a story and return its URL."""
+        page = f"<!doctype html><title>{path}</title><h1>{path}</h1>{PARAGRAPH}"
+        return self.add_page(path, page, **more)
 
-    def feed(self, path: str, links: Sequence[str]) -> str:
-        return self.add(path, rss(links), "application/rss+xml")
+    def add_feed(self, path: str, links: Sequence[str]) -> str:
+        """Add a feed and return its URL."""
+        return self.add_page(path, rss_feed(links), "application/rss+xml")
 
-    def redirect(self, path: str, location: str, status: int = 302) -> str:
-        return self.add(path, b"moved", status=status, headers={"Location": location})
+    def add_redirect(self, path: str, location: str, status: int = 302) -> str:
+        """Add a redirect and return its URL."""
+        return self.add_page(path, b"moved", status=status, headers={"Location": location})
 
-    def requests(self, path: str) -> list[Seen]:
-        return [each for each in self.seen if each.path == path]
+    def requests_for(self, path: str) -> list[ReceivedRequest]:
+        """Return the requests for a path."""
+        return [request for request in self.received if request.path == path]
 
     @property
-    def paths(self) -> list[str]:
-        return [each.path for each in self.seen]
+    def received_paths(self) -> list[str]:
+        return [request.path for request in self.received]
 
 
-def rss(links: Sequence[str]) -> str:
-    items = "".join(
-        f"<item><title>About {link[-12:]}</title><link>{link}</link></item>" for link in links
-    )
-    return (
-        f'<?xml version="1.0"?><rss version="2.0"><channel><title>x</title>{items}</channel></rss>'
-    )
+def rss_feed(links: Sequence[str]) -> str:
+    """Return an RSS feed of some links."""
+    items = ""
+    for link in links:
+        items += f"<item><title>About {link[-12:]}</title><link>{link}</link></item>"
+    channel = f"<channel><title>x</title>{items}</channel>"
+    return f'<?xml version="1.0"?><rss version="2.0">{channel}</rss>'
 
 
 def _handler(site: LocalSite) -> type[BaseHTTPRequestHandler]:
@@ -113,40 +123,40 @@ def _handler(site: LocalSite) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            site.seen.append(
-                Seen(
-                    self.path,
-                    {key.lower(): value for key, value in self.headers.items()},
-                    time.monotonic(),
-                )
-            )
-            answer = site.pages.get(self.path, Answer(b"<html>no such page</html>", 404))
-            time.sleep(answer.pause)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            site.received.append(ReceivedRequest(self.path, headers, time.monotonic()))
+            missing = StubResponse(b"<html>no such page</html>", 404)
+            response = site.pages.get(self.path, missing)
+            time.sleep(response.delay)
             try:
-                self._answer(answer)
+                self._send(response)
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
 
-        def _answer(self, answer: Answer) -> None:
-            if answer.raw is not None:
-                self.wfile.write(answer.raw)
+        def _send(self, response: StubResponse) -> None:
+            if response.raw is not None:
+                self.wfile.write(response.raw)
                 self.close_connection = True
                 return
-            etag = answer.headers.get("ETag")
-            known = etag is not None and self.headers.get("If-None-Match") == etag
-            body = b"" if known else answer.body
-            self.send_response(304 if known else answer.status)
-            for name, value in answer.headers.items():
+            etag = response.headers.get("ETag")
+            is_known = etag is not None and self.headers.get("If-None-Match") == etag
+            body = b"" if is_known else response.body
+            self.send_response(304 if is_known else response.status)
+            for name, value in response.headers.items():
                 self.send_header(name, value)
-            if answer.endless:
-                self.send_header("Connection", "close")
-                self.end_headers()
-                self.close_connection = True
-                while True:
-                    self.wfile.write(b"<p>and so on</p>" * 4096)
+            if response.endless:
+                self._send_endless_body()
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def _send_endless_body(self) -> None:
+            """Send until the client closes the connection, which raises."""
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.close_connection = True
+            while True:
+                self.wfile.write(b"<p>and so on</p>" * 4096)
 
         def log_message(self, *args: object) -> None:
             pass
@@ -155,7 +165,12 @@ def _handler(site: LocalSite) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def serving(prepare: Callable[[LocalSite], None] | None = None) -> Iterator[LocalSite]:
+def serve_local_site(prepare: Callable[[LocalSite], None] | None = None) -> Iterator[LocalSite]:
+    """Serve a site until the block ends.
+
+    Args:
+        prepare: Adds pages before the site is served.
+    """
     site = LocalSite()
     if prepare is not None:
         prepare(site)
@@ -171,40 +186,45 @@ def serving(prepare: Callable[[LocalSite], None] | None = None) -> Iterator[Loca
 
 
 @dataclass
-class Crawl:
-    """A child process that crawls, and what it said."""
+class CrawlerProcess:
+    """A child process that crawls, with its events."""
 
-    child: subprocess.Popen[str]
+    process: subprocess.Popen[str]
     database: Path
     log: Path
     events: list[dict[str, Any]] = field(default_factory=list)
-    code: int | None = None
+    exit_code: int | None = None
 
-    def read(self, until: Callable[[dict[str, Any]], bool] | None = None) -> None:
-        """Reads events until one is enough, or to the end."""
-        assert self.child.stdout is not None
-        for line in self.child.stdout:
+    def read_events(self, until: Callable[[dict[str, Any]], bool] | None = None) -> None:
+        """Read events until one fits, or until the process ends."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
             self.events.append(json.loads(line))
             if until is not None and until(self.events[-1]):
                 return
-        self.code = self.child.wait(timeout=30)
+        self.exit_code = self.process.wait(timeout=30)
 
-    def of(self, event: str) -> list[dict[str, Any]]:
-        return [each for each in self.events if each["event"] == event]
+    def events_named(self, name: str) -> list[dict[str, Any]]:
+        """Return all events of a name."""
+        return [event for event in self.events if event["event"] == name]
 
     @property
     def finished(self) -> dict[str, Any]:
-        (last,) = self.of("finished")
-        return last
+        (event,) = self.events_named("finished")
+        return event
 
-    def fate(self, url: str) -> tuple[str, str]:
-        """(outcome, reason) of the URL in the archive, without its host."""
-        ((outcome, reason),) = self.sql(
-            "SELECT outcome, reason FROM page WHERE url LIKE ?", f"%{url}"
-        )
+    def page_outcome(self, url: str) -> tuple[str, str]:
+        """Return the outcome and reason of a page in the archive.
+
+        Args:
+            url: The end of its URL.
+        """
+        query = "SELECT outcome, reason FROM page WHERE url LIKE ?"
+        ((outcome, reason),) = self.query(query, f"%{url}")
         return outcome, reason
 
-    def sql(self, query: str, *values: object) -> list[Any]:
+    def query(self, query: str, *values: object) -> list[Any]:
+        """Return the rows of a query on the archive."""
         connection = sqlite3.connect(self.database)
         try:
             return connection.execute(query, values).fetchall()
@@ -212,15 +232,19 @@ class Crawl:
             connection.close()
 
 
-def job(site: LocalSite, folder: Path, **keys: Any) -> dict[str, Any]:
-    """A job that is quick and may fetch from this machine, with further keys of the site file."""
-    politeness = {"delay": 0, "retries": 0, "timeout": 2, "concurrency": 2} | keys.pop(
-        "politeness", {}
-    )
+def crawl_job(site: LocalSite, folder: Path, **keys: Any) -> dict[str, Any]:
+    """Return a job that is quick and may fetch from this machine.
+
+    Args:
+        site: The site to crawl.
+        folder: The folder of the archive and the log.
+        **keys: Further keys of the site file.
+    """
+    politeness = QUICK | keys.pop("politeness", {})
     safety = {"allow_private": True} | keys.pop("safety", {})
     agent = keys.pop("user_agent", AGENT)
     database = keys.pop("database_url", f"sqlite:///{folder / 'archive.db'}")
-    described = {
+    site_keys = {
         "id": "local",
         "name": "Local",
         "url": site.url,
@@ -229,7 +253,7 @@ def job(site: LocalSite, folder: Path, **keys: Any) -> dict[str, Any]:
         **keys,
     }
     return {
-        "site": described,
+        "site": site_keys,
         "database_url": database,
         "user_agent": agent,
         "log_file": str(folder / "crawl.log"),
@@ -238,28 +262,38 @@ def job(site: LocalSite, folder: Path, **keys: Any) -> dict[str, Any]:
 
 @cache
 def empty_archive() -> bytes:
-    """A migrated SQLite file: making the schema is a third of what a small crawl costs, and is tested elsewhere."""
+    """Return a migrated SQLite file, because creating one is a third of the cost of a crawl."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "archive.db"
         CrawlSession.open(f"sqlite:///{path}").close()
         return path.read_bytes()
 
 
-def begin(described: dict[str, Any] | str, folder: Path, crawler: Sequence[str] = OWN) -> Crawl:
-    """Starts the crawler on a job, in a process of its own."""
-    if not (folder / "archive.db").exists():
-        (folder / "archive.db").write_bytes(empty_archive())
-    child = subprocess.Popen(
+def start_crawl(
+    job: dict[str, Any] | str, folder: Path, crawler: Sequence[str] = SEPARATE_CRAWLER
+) -> CrawlerProcess:
+    """Start the crawler on a job.
+
+    Args:
+        job: The job, or the text of its line.
+        folder: The folder of the archive and the log.
+        crawler: The command of the crawler.
+    """
+    database = folder / "archive.db"
+    if not database.exists():
+        database.write_bytes(empty_archive())
+    process = subprocess.Popen(
         crawler, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
-    assert child.stdin is not None
-    child.stdin.write((described if isinstance(described, str) else json.dumps(described)) + "\n")
-    child.stdin.flush()
-    return Crawl(child, folder / "archive.db", folder / "crawl.log")
+    line = job if isinstance(job, str) else json.dumps(job)
+    assert process.stdin is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+    return CrawlerProcess(process, database, folder / "crawl.log")
 
 
-def crawl(described: dict[str, Any] | str, folder: Path) -> Crawl:
-    """Runs the crawler on a job to its end."""
-    run = begin(described, folder, children.CRAWLER)
-    run.read()
-    return run
+def run_crawl(job: dict[str, Any] | str, folder: Path) -> CrawlerProcess:
+    """Run the crawler on a job to its end."""
+    crawler = start_crawl(job, folder, child_process.CRAWLER_COMMAND)
+    crawler.read_events()
+    return crawler

@@ -6,47 +6,49 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.support.local_site import LocalSite, crawl, job, serving
+from tests.support.local_site import LocalSite, run_crawl, crawl_job, serve_local_site
 
 
 def with_archive(site: LocalSite) -> None:
     """An index of two months, of which one is too old, and a feed that no back-fill asks for."""
     entries = "".join(
-        f"<url><loc>{site.story(f'/news/may-{n}.html')}</loc><lastmod>2026-05-{n:02}</lastmod></url>"
+        f"<url><loc>{site.add_story(f'/news/may-{n}.html')}</loc><lastmod>2026-05-{n:02}</lastmod></url>"
         for n in range(1, 7)
     )
     entries += (
-        f"<url><loc>{site.story('/news/old-1.html')}</loc><lastmod>2019-01-01</lastmod></url>"
+        f"<url><loc>{site.add_story('/news/old-1.html')}</loc><lastmod>2019-01-01</lastmod></url>"
     )
-    entries += f"<url><loc>{site.story('/news/undated-1.html')}</loc></url>"
-    site.add("/may.xml", f"<urlset>{entries}</urlset>", "text/xml", headers={"ETag": '"may"'})
-    site.add("/april.xml", "<urlset/>", "text/xml")
+    entries += f"<url><loc>{site.add_story('/news/undated-1.html')}</loc></url>"
+    site.add_page("/may.xml", f"<urlset>{entries}</urlset>", "text/xml", headers={"ETag": '"may"'})
+    site.add_page("/april.xml", "<urlset/>", "text/xml")
     children = f"<sitemap><loc>{site.url}/may.xml</loc><lastmod>2026-05-07</lastmod></sitemap>"
     children += f"<sitemap><loc>{site.url}/april.xml</loc><lastmod>2026-04-30</lastmod></sitemap>"
-    site.add(
+    site.add_page(
         "/index.xml",
         f"<sitemapindex>{children}</sitemapindex>",
         "text/xml",
         headers={"ETag": '"index"'},
     )
-    site.feed("/feed.xml", [site.story("/news/today-1.html")])
+    site.add_feed("/feed.xml", [site.add_story("/news/today-1.html")])
 
 
-def test_a_back_fill_reads_sitemaps_alone_and_goes_on_where_its_budget_ended(
+def test_backfill_reads_sitemaps_only_and_continues_where_its_budget_ended(
     tmp_path: Path,
 ) -> None:
-    with serving() as site:
+    with serve_local_site() as site:
         with_archive(site)
         places: dict[str, Any] = {
             "feeds": [site.url + "/feed.xml"],
             "sitemaps": [site.url + "/index.xml"],
         }
-        described = job(site, tmp_path, politeness={"max_pages": 4, "concurrency": 1}, **places)
+        described = crawl_job(
+            site, tmp_path, politeness={"max_pages": 4, "concurrency": 1}, **places
+        )
         described["since"] = "2026-05-01T00:00:00Z"
-        first = crawl(described, tmp_path)
-        asked = [path for path in site.paths if path != "/robots.txt"]
-        second = crawl(described, tmp_path)
-        stories = [path for path in site.paths if path.startswith("/news/")]
+        first = run_crawl(described, tmp_path)
+        asked = [path for path in site.received_paths if path != "/robots.txt"]
+        second = run_crawl(described, tmp_path)
+        stories = [path for path in site.received_paths if path.startswith("/news/")]
     assert asked[:2] == ["/index.xml", "/may.xml"]
     assert len(asked) == 6
     assert "max_pages" in first.finished["detail"]
@@ -59,42 +61,42 @@ def test_a_back_fill_reads_sitemaps_alone_and_goes_on_where_its_budget_ended(
     assert "1 without a date" in second.finished["detail"]
 
 
-def test_a_back_fill_reads_lists_by_date_to_their_end_and_those_of_days_that_are_over_once(
+def test_backfill_reads_date_archives_to_their_end_and_complete_ones_once(
     tmp_path: Path,
 ) -> None:
-    with serving() as site:
+    with serve_local_site() as site:
         today = datetime.now(UTC)
         days = [today - timedelta(days=back) for back in range(4, -1, -1)]
         paths = [f"/archive/{day.year}/{day.month}/{day.day:02}/" for day in days]
         for number, path in enumerate(paths[1:]):  # the first day has no list
             more = f"{path}page/2"
-            site.add(
+            site.add_page(
                 path,
                 f'<a href="/news/{number}10001.html">One</a><a rel="next" href="{more}">older</a>',
             )
-            site.add(more, f'<a href="/news/{number}20002.html">Two</a>')
-            site.story(f"/news/{number}10001.html")
-            site.story(f"/news/{number}20002.html")
-        described = job(
+            site.add_page(more, f'<a href="/news/{number}20002.html">Two</a>')
+            site.add_story(f"/news/{number}10001.html")
+            site.add_story(f"/news/{number}20002.html")
+        described = crawl_job(
             site,
             tmp_path,
             sections=[site.url + "/city/"],
             archives=[site.url + "/archive/{year}/{month}/{day:02}/"],
         )
         described["since"] = days[0].strftime("%Y-%m-%dT00:00:00Z")
-        first = crawl(described, tmp_path)
-        asked = [path for path in site.paths if path.startswith("/archive/")]
-        second = crawl(described, tmp_path)
-        again = [path for path in site.paths if path.startswith("/archive/")][len(asked) :]
+        first = run_crawl(described, tmp_path)
+        asked = [path for path in site.received_paths if path.startswith("/archive/")]
+        second = run_crawl(described, tmp_path)
+        again = [path for path in site.received_paths if path.startswith("/archive/")][len(asked) :]
     assert sorted(asked) == sorted(
         [paths[0], *(each for path in paths[1:] for each in (path, path + "page/2"))]
     )
     assert asked[0] == paths[-1], "newest first"
-    assert first.sql(
+    assert first.query(
         "SELECT count(*) FROM page WHERE payload_id IS NOT NULL AND kind = 'story'"
     ) == [(8,)]
-    assert first.of("source")
-    assert {each["outcome"] for each in first.of("source")} == {"fetched"}, (
+    assert first.events_named("source")
+    assert {each["outcome"] for each in first.events_named("source")} == {"fetched"}, (
         "a day without a list is no trouble"
     )
     assert {path.removesuffix("page/2") for path in again} == set(paths[2:]), (

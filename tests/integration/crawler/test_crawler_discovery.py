@@ -30,7 +30,7 @@ def feed(items: str, head: str = "") -> LinkListing:
     )
 
 
-def test_a_feed_gives_its_links_with_plain_titles_and_dates_in_utc() -> None:
+def test_feed_links_have_plain_titles_and_utc_dates() -> None:
     found = feed(
         "<item><title>A &lt;b&gt;bold&lt;/b&gt; &amp;amp; new\n crane</title><link>/news/1</link>"
         "<pubDate>Mon, 02 Jan 2023 10:00:00 +0500</pubDate></item>"
@@ -46,7 +46,7 @@ def test_a_feed_gives_its_links_with_plain_titles_and_dates_in_utc() -> None:
     )
 
 
-def test_atom_tells_publication_from_change_and_takes_the_alternate_link() -> None:
+def test_atom_entry_has_both_dates_and_its_alternate_link() -> None:
     found = read(
         UrlKind.FEED,
         '<feed xmlns="http://www.w3.org/2005/Atom"><entry><title>T</title><link rel="self" href="/no"/><link href="/news/1"/>'
@@ -68,13 +68,13 @@ def test_atom_tells_publication_from_change_and_takes_the_alternate_link() -> No
         ("<link>mailto:a@h.tj</link>", None),
     ],
 )
-def test_a_guid_is_a_link_only_where_it_is_a_permalink(item: str, url: str | None) -> None:
+def test_guid_is_a_link_only_if_it_is_a_permalink(item: str, url: str | None) -> None:
     assert [link.url for link in feed(f"<item><title>t</title>{item}</item>").links] == (
         [url] if url else []
     )
 
 
-def test_an_empty_feed_is_no_links_and_no_trouble() -> None:
+def test_empty_feed_has_no_links_and_no_error() -> None:
     assert feed("") == LinkListing()
 
 
@@ -82,13 +82,13 @@ def test_an_empty_feed_is_no_links_and_no_trouble() -> None:
     "junk",
     ["<html><body>log in</body></html>", "Service unavailable", "{}", "[1", "<?xml", "\x00\x01"],
 )
-def test_what_is_no_feed_is_unreadable_and_says_so(junk: str) -> None:
+def test_file_that_is_no_feed_is_unreadable_with_a_detail(junk: str) -> None:
     found = read(UrlKind.FEED, junk)
     assert (found.reason, found.links) == (Reason.UNREADABLE, ())
     assert found.detail
 
 
-def test_a_broken_feed_still_gives_what_is_there() -> None:
+def test_broken_feed_yields_its_whole_entries() -> None:
     found = feed(
         "<item><title>Fish&nbsp;& chips &laquo;x&raquo;</title><link>/news/1</link></item><item><title>cut"
     )
@@ -99,9 +99,7 @@ def test_a_broken_feed_still_gives_what_is_there() -> None:
 
 @pytest.mark.parametrize("broken", ["", "&nbsp;"])
 @pytest.mark.parametrize("declared", ["", '<?xml version="1.0" encoding="windows-1251"?>'])
-def test_the_coding_of_a_feed_may_stand_in_the_header_or_in_the_file(
-    broken: str, declared: str
-) -> None:
+def test_feed_encoding_may_be_in_the_header_or_in_the_file(broken: str, declared: str) -> None:
     item = f"<item><title>Порт{broken}</title><link>/news/1</link></item>"
     body = f'{declared}<rss version="2.0"><channel>{item}</channel></rss>'.encode("cp1251")
     (link,) = read(
@@ -110,7 +108,7 @@ def test_the_coding_of_a_feed_may_stand_in_the_header_or_in_the_file(
     assert link.title == "Порт"
 
 
-def test_links_with_bare_ampersands_and_in_cdata_stay_whole() -> None:
+def test_urls_with_bare_ampersands_or_in_cdata_stay_whole() -> None:
     expected = ["https://h.tj/1?a=1&b=2", "https://h.tj/2?a=1&b=2"]
     item = "<item><link>https://h.tj/1?a=1&b=2</link></item><item><link><![CDATA[https://h.tj/2?a=1&b=2]]></link></item>"
     assert [link.url for link in feed(item).links] == expected
@@ -118,26 +116,26 @@ def test_links_with_bare_ampersands_and_in_cdata_stay_whole() -> None:
     assert [link.url for link in read(UrlKind.SITEMAP, sitemap).links] == expected
 
 
-def test_half_a_url_at_the_end_of_a_file_is_no_link() -> None:
+def test_cut_off_url_at_the_end_of_a_file_is_no_link() -> None:
     cut = '<rss version="2.0"><channel><item><link>https://h.tj/news/1</link></item><item><link>https://h.tj/ne'
     assert [link.url for link in read(UrlKind.FEED, cut).links] == ["https://h.tj/news/1"]
 
 
-def test_a_feed_from_old_times_may_have_a_document_type_but_its_entities_stay_closed() -> None:
+def test_feed_may_have_a_document_type_but_its_entities_are_not_resolved() -> None:
     doctype = '<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY a SYSTEM "file:///etc/hostname"><!ENTITY b "&a;&a;">]>'
     (link,) = feed("<item><title>x&a;&b;</title><link>/news/1</link></item>", doctype).links
     assert link.url == "https://h.tj/news/1"
     assert len(link.title) < 10
 
 
-def test_a_feed_made_to_hurt_is_refused_quickly() -> None:
+def test_hostile_feed_is_refused() -> None:
     assert (
         read(UrlKind.FEED, b'<rss version="2.0"><channel>' + b"<a " * 300_000).reason
         is Reason.TOO_COMPLEX
     )
 
 
-def test_places_that_would_cost_a_parser_gigabytes_are_not_parsed() -> None:
+def test_sources_that_would_cost_gigabytes_are_not_parsed() -> None:
     for kind, body in (
         (UrlKind.FEED, b'{"items":[' + b"{}," * 400_000 + b"{}]}"),
         (UrlKind.FEED, b"<rss>" + b"&" * 1_100_000),
@@ -147,7 +145,7 @@ def test_places_that_would_cost_a_parser_gigabytes_are_not_parsed() -> None:
         assert read(kind, body).reason is Reason.TOO_COMPLEX
 
 
-def test_categories_of_a_feed_are_tags_of_its_links_by_the_names_that_people_read() -> None:
+def test_feed_categories_become_tags_by_their_labels() -> None:
     named = "<category>Port</category><category>Sea &amp; shore</category><category> </category>"
     rss = feed(f"<item><link>https://h.tj/1</link>{named}</item>").links
     entry = '<entry><link href="https://h.tj/2"/><category term="p1" label="Port"/><category term="sea"/></entry>'
@@ -155,7 +153,7 @@ def test_categories_of_a_feed_are_tags_of_its_links_by_the_names_that_people_rea
     assert [link.tags for link in (*rss, *atom)] == [("Port", "Sea & shore"), ("Port", "sea")]
 
 
-def test_json_feeds_are_read() -> None:
+def test_json_feed_is_read() -> None:
     body = (
         '{"version": "https://jsonfeed.org/version/1.1", "items": [{"url": "/news/1", "title": "T",'
         ' "date_published": "2024-05-01T05:00:00+05:00", "tags": ["port", 3, "port", " sea\\n"]}, {"id": "no url"}, 3]}'
@@ -180,7 +178,7 @@ NEWS_SITEMAP = """<?xml version="1.0" encoding="UTF-8"?>
 <url><loc>mailto:x</loc></url><url/></urlset>"""
 
 
-def test_a_news_sitemap_gives_titles_and_dates_in_the_zone_of_the_site() -> None:
+def test_news_sitemap_has_titles_and_dates_in_the_time_zone_of_the_site() -> None:
     assert read(UrlKind.SITEMAP, NEWS_SITEMAP).links == (
         Link(
             "https://h.tj/news/1",
@@ -192,7 +190,7 @@ def test_a_news_sitemap_gives_titles_and_dates_in_the_zone_of_the_site() -> None
     )
 
 
-def test_the_children_of_an_index_are_sitemaps() -> None:
+def test_children_of_an_index_are_sitemaps() -> None:
     (link,) = read(
         UrlKind.SITEMAP,
         "<sitemapindex><sitemap><loc>https://h.tj/s2.xml</loc></sitemap></sitemapindex>",
@@ -201,7 +199,7 @@ def test_the_children_of_an_index_are_sitemaps() -> None:
 
 
 @pytest.mark.parametrize("coding", ["utf8", "utf-16", "utf-8-sig"])
-def test_a_document_type_is_refused_in_any_coding(coding: str) -> None:
+def test_document_type_is_refused_in_any_encoding(coding: str) -> None:
     body = (
         f'<?xml version="1.0" encoding="{coding[:6]}"?><!-- x --><!DOCTYPE urlset><urlset/>'.encode(
             coding
@@ -210,7 +208,7 @@ def test_a_document_type_is_refused_in_any_coding(coding: str) -> None:
     assert read(UrlKind.SITEMAP, body).reason is Reason.XML_DOCTYPE_REFUSED
 
 
-def test_sitemaps_may_be_gzipped_plain_text_or_a_feed() -> None:
+def test_sitemap_may_be_gzipped_or_plain_text_or_a_feed() -> None:
     assert len(read(UrlKind.SITEMAP, gzip.compress(NEWS_SITEMAP.encode())).links) == 1
     assert (
         len(
@@ -233,7 +231,7 @@ def test_sitemaps_may_be_gzipped_plain_text_or_a_feed() -> None:
     )
 
 
-def test_a_bomb_is_not_unpacked() -> None:
+def test_gzip_bomb_is_not_decompressed() -> None:
     assert read(UrlKind.SITEMAP, gzip.compress(b" " * 60_000_000)).reason is Reason.TOO_LARGE
     assert read(UrlKind.FEED, gzip.compress(b" " * 40_000_000)).reason is Reason.TOO_LARGE
 
@@ -241,11 +239,11 @@ def test_a_bomb_is_not_unpacked() -> None:
 @pytest.mark.parametrize(
     "junk", [b"", b"hello", b"<html><body>no</body></html>", b"<urlset", b"\x1f\x8b\x08broken"]
 )
-def test_what_is_no_sitemap_is_unreadable(junk: bytes) -> None:
+def test_file_that_is_no_sitemap_is_unreadable(junk: bytes) -> None:
     assert read(UrlKind.SITEMAP, junk).reason is Reason.UNREADABLE
 
 
-def test_an_empty_sitemap_is_no_trouble_and_one_cut_off_gives_what_is_there() -> None:
+def test_empty_sitemap_is_no_error_and_cut_off_sitemap_yields_its_whole_entries() -> None:
     assert read(UrlKind.SITEMAP, "<urlset></urlset>") == LinkListing()
     assert (
         len(
@@ -257,13 +255,13 @@ def test_an_empty_sitemap_is_no_trouble_and_one_cut_off_gives_what_is_there() ->
     )
 
 
-def test_a_sitemap_is_read_up_to_the_protocols_limit_and_says_so() -> None:
+def test_sitemap_is_read_up_to_the_limit_and_says_so() -> None:
     found = read(UrlKind.SITEMAP, "".join(f"https://h.tj/{number}\n" for number in range(50_010)))
     assert (len(found.links), found.reason) == (50_000, Reason.TOO_MANY_LINKS)
     assert "50000" in found.detail
 
 
-def test_a_section_gives_the_links_of_its_own_site_once_in_order_with_their_texts() -> None:
+def test_section_lists_links_of_its_own_site_once_in_order_with_titles() -> None:
     found = read(
         UrlKind.SECTION,
         '<base href="/a/"><a href="1"><img></a><a href="https://other.tj/2">two</a><a href="#top">up</a>'
@@ -275,7 +273,7 @@ def test_a_section_gives_the_links_of_its_own_site_once_in_order_with_their_text
     ]
 
 
-def test_a_section_is_read_in_its_own_coding_even_where_the_header_is_wrong() -> None:
+def test_section_is_decoded_right_even_if_the_header_is_wrong() -> None:
     said = "text/html; charset=iso-8859-1"
     assert read(UrlKind.SECTION, '<a href="/1">Тоҷикистон</a>', said).links[0].title == "Тоҷикистон"
     assert (
@@ -286,7 +284,7 @@ def test_a_section_is_read_in_its_own_coding_even_where_the_header_is_wrong() ->
     )
 
 
-def test_no_title_holds_what_a_database_refuses() -> None:
+def test_titles_hold_no_character_that_a_database_refuses() -> None:
     (link,) = read(UrlKind.SECTION, '<a href="/1">a\x00b&#0;&#xD800;c</a>').links
     assert "\x00" not in link.title
     link.title.encode("utf8")
@@ -297,7 +295,7 @@ def test_no_title_holds_what_a_database_refuses() -> None:
     )
 
 
-def test_links_in_each_other_and_prefixes_without_end_are_not_read_again_and_again() -> None:
+def test_nested_links_and_many_prefixes_are_read_in_bounded_time() -> None:
     nested = "".join(f"<a href='/news/{n}'><div>x" for n in range(3_000))
     assert len(read(UrlKind.SECTION, nested).links) > 900  # as deep as a parser goes
     assert len(read(UrlKind.SECTION, nested).links[0].title) < 600
@@ -316,7 +314,7 @@ def test_links_in_each_other_and_prefixes_without_end_are_not_read_again_and_aga
         ('<a rel="next">nowhere</a><a href="/2">2</a>', ""),
     ],
 )
-def test_a_section_says_where_it_goes_on(markup: str, next_page: str) -> None:
+def test_section_declares_its_next_page(markup: str, next_page: str) -> None:
     assert (
         read(UrlKind.SECTION, f"<html><body>{markup}<p>x</p></body></html>").next_page == next_page
     )

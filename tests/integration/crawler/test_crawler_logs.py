@@ -44,9 +44,7 @@ def installed(path: Path, **values: object) -> None:
     )
 
 
-def test_a_log_begins_anew_when_it_is_full_and_old_ones_go(
-    tmp_path: Path, root: logging.Logger
-) -> None:
+def test_full_log_is_rotated_and_old_logs_are_removed(tmp_path: Path, root: logging.Logger) -> None:
     path = tmp_path / "courier.log"
     for name, age in (
         ("courier.log.1", 1),
@@ -67,7 +65,7 @@ def test_a_log_begins_anew_when_it_is_full_and_old_ones_go(
     assert "[crawler.spider] INFO: story 99 is kept" in path.read_text()
 
 
-def test_a_line_of_json_has_what_programs_ask_for(tmp_path: Path, root: logging.Logger) -> None:
+def test_json_line_has_all_fields(tmp_path: Path, root: logging.Logger) -> None:
     path = tmp_path / "courier.log"
     installed(path, log_format="json")
     logging.getLogger("crawler.spider").debug("is left out")
@@ -85,7 +83,7 @@ def test_a_line_of_json_has_what_programs_ask_for(tmp_path: Path, root: logging.
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
-def test_a_log_that_cannot_be_written_costs_nothing(
+def test_log_on_a_full_disk_raises_no_error(
     root: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     installed(Path("/dev/full"))

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pipeline.config.settings import BROWSERS
-from tests.support.local_site import AGENT, LocalSite, crawl, job, serving
+from tests.support.local_site import AGENT, LocalSite, run_crawl, crawl_job, serve_local_site
 
 CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), "")
 pytestmark = [
@@ -45,41 +45,41 @@ PATHS = ("/2026/11/02/told-in-the-page", "/2026/11/02/asked-for-by-the-page")
 def scripted(site: LocalSite, folder: Path, **more: Any) -> dict[str, Any]:
     """A crawl of a site whose section and stories are built by scripts: of data in the page, and of data that it asks for."""
     told = json.dumps({"html": STORY})
-    site.add("/robots.txt", "User-agent: *\nDisallow: /private", "text/plain")
-    site.add("/app.js", APP, "text/javascript", headers={"ETag": '"app"'})
-    site.add("/", SHELL, headers={"ETag": '"front"'})
-    site.add(
+    site.add_page("/robots.txt", "User-agent: *\nDisallow: /private", "text/plain")
+    site.add_page("/app.js", APP, "text/javascript", headers={"ETag": '"app"'})
+    site.add_page("/", SHELL, headers={"ETag": '"front"'})
+    site.add_page(
         "/api/",
         json.dumps({"html": "".join(f'<a href="{path}">Of the harbour</a>' for path in PATHS)}),
         "application/json",
     )
-    site.add(
+    site.add_page(
         PATHS[0],
         f'{SHELL}<script id="data" type="application/json">{told}</script>',
         headers={"ETag": '"a"'},
     )
-    site.add(PATHS[1], SHELL, headers={"ETag": '"b"'})
-    site.add(
-        f"/api{PATHS[1]}", told, "application/json", pause=0.7
+    site.add_page(PATHS[1], SHELL, headers={"ETag": '"b"'})
+    site.add_page(
+        f"/api{PATHS[1]}", told, "application/json", delay=0.7
     )  # longer than a page has to be still
     private = {"allow_private": [f"127.0.0.1:{site.port}", f"localhost:{site.port}"]}
     places = {"sections": [site.url + "/"], "revisit": {"after_hours": 0}, "safety": private}
     return (
-        job(site, folder, render=True, cookies={"key": "ours"}, **places)
+        crawl_job(site, folder, render=True, cookies={"key": "ours"}, **places)
         | {"chromium": CHROMIUM}
         | more
     )
 
 
-def test_what_scripts_build_is_what_is_kept_by_all_the_rules_of_a_crawl(tmp_path: Path) -> None:
-    with serving() as site:
-        first, second = (crawl(scripted(site, tmp_path), tmp_path) for _ in range(2))
+def test_rendered_page_is_stored_by_all_rules_of_a_crawl(tmp_path: Path) -> None:
+    with serve_local_site() as site:
+        first, second = (run_crawl(scripted(site, tmp_path), tmp_path) for _ in range(2))
 
     assert first.finished["counts"] == {"fetched": 3}
     assert second.finished["counts"] == {"fetched": 1, "unchanged": 2}, (
         "rendered again it is the same; places are not kept"
     )
-    captures = first.sql(
+    captures = first.query(
         "SELECT capture.headers, page.etag, capture.detail, payload.size FROM capture JOIN page ON page.id = page_id"
         " JOIN payload ON payload.id = capture.payload_id"
     )
@@ -90,29 +90,26 @@ def test_what_scripts_build_is_what_is_kept_by_all_the_rules_of_a_crawl(tmp_path
         assert etag == "", "it would speak of what the server sent"
         assert size > len(SHELL) + len(STORY)
 
-    asked = {path: len(site.requests(path)) for path in set(site.paths)}
+    asked = {path: len(site.requests_for(path)) for path in set(site.received_paths)}
     assert asked == dict.fromkeys(
         ("/robots.txt", "/", "/app.js", "/api/", *PATHS, f"/api{PATHS[1]}"), 2
     ) | {"/elsewhere": 6}
-    assert {each.headers.get("referer") for each in site.requests("/elsewhere")} == {None}, (
+    assert {each.headers.get("referer") for each in site.requests_for("/elsewhere")} == {None}, (
         "it is another site's"
     )
-    assert not [each for each in site.seen if "if-none-match" in each.headers]
-    assert {each.headers["user-agent"] for each in site.seen} == {AGENT}
-    assert {each.headers.get("cookie") for each in site.requests("/api/")} == {"key=ours"}
+    assert not [each for each in site.received if "if-none-match" in each.headers]
+    assert {each.headers["user-agent"] for each in site.received} == {AGENT}
+    assert {each.headers.get("cookie") for each in site.requests_for("/api/")} == {"key=ours"}
 
 
-def test_a_browser_that_does_not_start_ends_the_crawl_of_its_site_with_a_sentence(
+def test_browser_that_does_not_start_ends_the_crawl_with_an_error(
     tmp_path: Path,
 ) -> None:
-    with serving() as site:
-        run = crawl(scripted(site, tmp_path, chromium="/bin/false"), tmp_path)
-    assert run.code == 3
-    (error,) = run.of("error")
-    assert (
-        error["message"]
-        == "/bin/false: could not be started as a browser; see the site's log"
-    )
+    with serve_local_site() as site:
+        run = run_crawl(scripted(site, tmp_path, chromium="/bin/false"), tmp_path)
+    assert run.exit_code == 3
+    (error,) = run.events_named("error")
+    assert error["message"] == "/bin/false: could not be started as a browser; see the site's log"
 
 
 MADE = (
@@ -138,14 +135,14 @@ def hostile(canary: str) -> dict[str, str]:
     }
 
 
-def test_a_hostile_page_gets_nowhere_and_the_next_one_finds_a_clean_browser() -> None:
-    with serving() as site:
+def test_hostile_page_reaches_nothing_and_the_next_page_gets_a_clean_browser() -> None:
+    with serve_local_site() as site:
         given = {
             "site": {"sections": [HOME], "render_seconds": 1, "safety": {"max_bytes": 1_000_000}},
             "chromium": CHROMIUM,
             "pages": {HOME + name: body for name, body in hostile(site.url).items()},
         }
-        program = [sys.executable, Path(__file__).parents[2] / "support" / "rendering_alone.py"]
+        program = [sys.executable, Path(__file__).parents[2] / "support" / "render_pages.py"]
         done = subprocess.run(
             program,
             input=json.dumps(given),
@@ -154,18 +151,20 @@ def test_a_hostile_page_gets_nowhere_and_the_next_one_finds_a_clean_browser() ->
             timeout=120,
             check=True,
         )
-        assert site.seen == [], "an inner address was reached"
+        assert site.received == [], "an inner address was reached"
     met = {
         each["url"].removeprefix(HOME): each for each in map(json.loads, done.stdout.splitlines())
     }
 
-    assert "made by script" in met["canary"]["made"], (
+    assert "made by script" in met["canary"]["rendered"], (
         "where a script leads, the browser does not go"
     )
-    assert "more and more and" in met["grows"]["made"], "what comes to no rest is taken as it is"
+    assert "more and more and" in met["grows"]["rendered"], (
+        "what comes to no rest is taken as it is"
+    )
     assert met["too-large"]["reason"] == "too_large"
     assert met["busy"]["reason"] == "render_failed"
     assert met["busy"]["detail"] == "its scripts did not end within their time limit"
-    assert "made by script" in met["after"]["made"]
-    assert "<title>0</title>" in met["after"]["made"]
+    assert "made by script" in met["after"]["rendered"]
+    assert "<title>0</title>" in met["after"]["rendered"]
     assert "etag" not in met["after"]["headers"]

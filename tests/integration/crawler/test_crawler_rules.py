@@ -57,14 +57,14 @@ def visited(
     ("hours", "pause"),
     [(0, 12), (12, 12), (48, 24), (200, 100), (300, None), (400, None), (-5, 12)],
 )
-def test_a_story_is_looked_at_ever_more_seldom_and_then_no_more(
+def test_story_is_fetched_ever_more_rarely_and_then_never(
     hours: float, pause: float | None
 ) -> None:
     assert visited(Outcome.FETCHED, hours) == pause
     assert visited(Outcome.UNCHANGED, hours) == pause
 
 
-def test_what_failed_is_tried_again_after_growing_pauses_and_then_given_up() -> None:
+def test_failed_page_is_retried_after_growing_delays_and_then_given_up() -> None:
     assert [visited(Outcome.FAILED, 0, attempts) for attempts in range(6)] == [
         1,
         2,
@@ -75,7 +75,7 @@ def test_what_failed_is_tried_again_after_growing_pauses_and_then_given_up() -> 
     ]
 
 
-def test_what_was_put_off_waits_as_long_as_the_server_asks_but_not_for_ever() -> None:
+def test_deferred_page_waits_for_retry_after_up_to_a_limit() -> None:
     assert visited(Outcome.DEFERRED, 0, after="7200") == 2
     assert visited(Outcome.DEFERRED, 0, after="1") == 1
     assert visited(Outcome.DEFERRED, 0, attempts=12) == 24
@@ -85,7 +85,7 @@ def test_what_was_put_off_waits_as_long_as_the_server_asks_but_not_for_ever() ->
     assert parse_retry_after("soon", BORN) == timedelta(0)
 
 
-def test_refused_gone_and_redirected_have_pauses_of_their_own() -> None:
+def test_refused_gone_and_redirected_pages_have_their_own_delays() -> None:
     assert visited(Outcome.REFUSED, 0, reason=Reason.ROBOTS) == 7 * 24
     assert visited(Outcome.REFUSED, 0, reason=Reason.ROBOTS_UNREACHABLE) == 6
     assert visited(Outcome.GONE, 0) == 24
@@ -94,7 +94,7 @@ def test_refused_gone_and_redirected_have_pauses_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1"])
-def test_addresses_of_the_open_internet_are_public(address: str) -> None:
+def test_internet_addresses_are_public(address: str) -> None:
     assert is_public_address(address)
 
 
@@ -106,18 +106,18 @@ def test_addresses_of_the_open_internet_are_public(address: str) -> None:
         "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "localhost", "",
     ],
 )  # fmt: skip
-def test_inner_addresses_are_not_public_also_inside_of_others(address: str) -> None:
+def test_internal_addresses_are_not_public_even_inside_other_addresses(address: str) -> None:
     assert not is_public_address(address)
 
 
-def test_we_go_by_one_name_in_robots_txt() -> None:
+def test_product_token_is_the_name_in_the_user_agent() -> None:
     assert product_token("Nightdesk/0.1 (+https://h.tj/bot)") == "Nightdesk"
     assert (
         product_token("Mozilla/5.0 (compatible; Nightdesk/0.1; +https://h.tj/bot)") == "Nightdesk"
     )
 
 
-def test_the_sites_own_headers_go_to_its_own_hosts_only() -> None:
+def test_site_headers_are_sent_to_own_hosts_only() -> None:
     guard = SiteHeaders(SITE)
     ours, theirs = (
         Request("https://www.h.tj/1"),
@@ -138,7 +138,7 @@ def answer(body: bytes = b"<html>x</html>", status: int = 200, **headers: str) -
     )
 
 
-def test_a_304_is_believed_only_where_validators_were_sent() -> None:
+def test_304_counts_only_if_validators_were_sent() -> None:
     assert (
         capture_response(DUE, answer(b"", 304), BORN, conditional=True).outcome is Outcome.UNCHANGED
     )
@@ -147,7 +147,7 @@ def test_a_304_is_believed_only_where_validators_were_sent() -> None:
     )
 
 
-def test_validators_are_kept_with_bytes_only() -> None:
+def test_validators_are_stored_only_with_bytes() -> None:
     assert "etag" in capture_response(DUE, answer(ETag='"a"'), BORN, conditional=False).headers
     assert (
         "etag"
@@ -157,7 +157,7 @@ def test_validators_are_kept_with_bytes_only() -> None:
     )
 
 
-def test_kept_headers_are_bounded_and_storable() -> None:
+def test_stored_headers_are_limited_and_storable() -> None:
     kept = stored_headers(
         Headers(
             {
@@ -185,18 +185,18 @@ def test_kept_headers_are_bounded_and_storable() -> None:
         ("application/xhtml+xml", b"<html/>", True),
     ],
 )
-def test_html_is_told_by_its_type_unless_the_bytes_say_otherwise(
+def test_html_is_recognized_by_type_unless_the_bytes_say_otherwise(
     content_type: str, body: bytes, expected: bool
 ) -> None:
     assert is_html(content_type, body) is expected
 
 
-def test_a_content_type_is_taken_apart_as_declared() -> None:
+def test_content_type_is_split_as_declared() -> None:
     assert parse_content_type('Text/HTML; charset="Windows-1251"') == ("text/html", "Windows-1251")
     assert parse_content_type("") == ("", "")
 
 
-def test_no_sentence_about_an_error_repeats_the_error() -> None:
+def test_error_detail_does_not_repeat_the_message_of_the_exception() -> None:
     error = DownloadTimeoutError("Getting https://me:hunter2@h.tj took longer")
     assert classify_error(error).reason is Reason.TIMEOUT
     assert "hunter2" not in classify_error(error).detail
@@ -205,13 +205,13 @@ def test_no_sentence_about_an_error_repeats_the_error() -> None:
     assert "hunter2" not in classify_error(KeyError("hunter2")).detail
 
 
-def test_a_dead_story_that_leads_to_the_front_page_leads_to_no_story() -> None:
+def test_redirect_to_the_front_page_leads_to_no_story() -> None:
     assert decide_redirect_target(SITE, "https://h.tj/").reason is Reason.NOT_ALLOWED
     assert decide_redirect_target(SITE, "https://h.tj/fish").outcome is Outcome.PENDING
     assert decide_redirect_target(SITE, "https://elsewhere.tj/news/1").reason is Reason.OFF_SITE
 
 
-def test_of_too_many_child_sitemaps_those_that_changed_last_are_asked() -> None:
+def test_newest_child_sitemaps_are_kept_if_there_are_too_many() -> None:
     children = [
         Link(f"https://h.tj/{n}.xml", UrlKind.SITEMAP, modified_at=BORN + timedelta(days=n))
         for n in range(3)
@@ -235,7 +235,7 @@ def test_of_too_many_child_sitemaps_those_that_changed_last_are_asked() -> None:
         ("https://elsewhere.tj/news/page/2", False),
     ],
 )
-def test_a_section_goes_on_to_pages_of_its_site_and_to_no_story(url: str, is_page: bool) -> None:
+def test_next_page_of_a_section_is_on_its_site_and_no_story(url: str, is_page: bool) -> None:
     assert is_next_page(SITE, url) is is_page
 
 
@@ -250,7 +250,7 @@ def test_a_section_goes_on_to_pages_of_its_site_and_to_no_story(url: str, is_pag
         ("/archive/2026/05/12/harbour-closed-again", UrlKind.SECTION, Reason.NONE),
     ],
 )
-def test_traps_are_refused_each_for_its_reason(
+def test_crawler_traps_are_refused_with_their_reasons(
     path: str, found_on: UrlKind, reason: Reason
 ) -> None:
     assert SITE.decide(Link(f"https://h.tj{path}"), found_on).reason == reason
@@ -266,13 +266,13 @@ def test_traps_are_refused_each_for_its_reason(
         ("", False),
     ],
 )
-def test_a_page_is_believed_its_own_address_where_that_is_a_story_of_the_site(
+def test_canonical_url_is_trusted_if_it_is_a_story_of_the_site(
     declared: str, is_believed: bool
 ) -> None:
     assert trusted_canonical_url(SITE, declared) == (declared if is_believed else "")
 
 
-def test_a_back_fill_takes_what_is_dated_and_no_older_than_its_day() -> None:
+def test_backfill_reads_dated_links_that_are_not_older_than_its_day() -> None:
     since = datetime(2026, 5, 1, tzinfo=UTC)
     before, after = since - timedelta(hours=1), since + timedelta(hours=1)
     wanted = (
@@ -302,5 +302,5 @@ def test_a_back_fill_takes_what_is_dated_and_no_older_than_its_day() -> None:
         ("/1234567/story", None),
     ],
 )
-def test_an_address_may_name_a_day_or_a_month(path: str, moment: datetime | None) -> None:
+def test_url_may_name_a_day_or_a_month(path: str, moment: datetime | None) -> None:
     assert period_end(f"https://h.tj{path}", year_is_enough=False) == moment

@@ -41,9 +41,7 @@ def crawler() -> Iterator[Crawler]:
     crawler = Crawler(NewsSpider, Settings(settings_for(JOB)), init_reactor=True)
     archive, events = cast("CrawlSession", None), cast("EventWriter", None)
     run = CrawlRun(1, SITE, archive, ArchiveWriter(), events)
-    crawler.spider = NewsSpider.from_crawler(
-        crawler, run=run, disk_space=DiskSpaceGuard(Path(), 0)
-    )
+    crawler.spider = NewsSpider.from_crawler(crawler, run=run, disk_space=DiskSpaceGuard(Path(), 0))
     crawler._apply_settings()
     crawler.engine = ExecutionEngine(crawler, lambda _: None)
     yield crawler
@@ -66,11 +64,11 @@ def names(components: Any) -> set[str]:
         ("TWISTED_DNS_RESOLVER", "crawler.http.network_guard.GuardedResolver"), ("USER_AGENT", "Nightdesk/1 (+https://h.tj/bot)"),
     ],
 )  # fmt: skip
-def test_a_setting_is_in_force(crawler: Crawler, key: str, value: object) -> None:
+def test_setting_is_in_force(crawler: Crawler, key: str, value: object) -> None:
     assert crawler.settings[key] == value
 
 
-def test_only_http_leaves_the_house_and_only_through_the_guard(crawler: Crawler) -> None:
+def test_only_http_is_possible_and_only_through_the_guard(crawler: Crawler) -> None:
     handlers = crawler.engine.downloader.handlers
     assert set(handlers._schemes) == {"http", "https"}
     assert {type(handlers._get_handler(scheme)).__name__ for scheme in ("http", "https")} == {
@@ -80,7 +78,7 @@ def test_only_http_leaves_the_house_and_only_through_the_guard(crawler: Crawler)
     assert handlers._get_handler("http")._default_maxsize == 123_456
 
 
-def test_the_guards_stand_in_the_place_of_scrapys_own(crawler: Crawler) -> None:
+def test_guards_replace_the_middlewares_of_scrapy(crawler: Crawler) -> None:
     loaded = names(crawler.engine.downloader.middleware.middlewares)
     assert {
         "RobotsGuard",
@@ -95,7 +93,7 @@ def test_the_guards_stand_in_the_place_of_scrapys_own(crawler: Crawler) -> None:
     }  # fmt: skip
 
 
-def test_no_door_into_the_process_is_open(crawler: Crawler) -> None:
+def test_no_remote_control_of_the_process_is_loaded(crawler: Crawler) -> None:
     loaded = names(crawler.extensions.middlewares)
     assert {"CrawlDelayThrottle", "MemoryGuard"} <= loaded
     assert not loaded & {
@@ -107,7 +105,7 @@ def test_no_door_into_the_process_is_open(crawler: Crawler) -> None:
     }
 
 
-def test_every_setting_is_one_that_scrapy_knows_and_none_is_deprecated() -> None:
+def test_scrapy_knows_every_setting_and_none_is_deprecated() -> None:
     keys = {key for key in settings_for(JOB) if not key.startswith("NIGHTDESK_")}
     assert keys <= set(defaults.__all__)
     assert not keys & {

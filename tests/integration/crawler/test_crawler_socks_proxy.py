@@ -16,7 +16,7 @@ from crawler.rendering.request_policy import (
 )
 from crawler.rendering.script_cache import ScriptCache
 from crawler.rendering.socks_proxy import NOT_ALLOWED, SUCCEEDED, UNREACHABLE, SocksProxy
-from tests.support.local_site import LocalSite, serving
+from tests.support.local_site import LocalSite, serve_local_site
 
 PAGE = "https://www.news.example/2026/11/a-story"
 
@@ -59,7 +59,7 @@ def through(tunnel: SocksProxy, use: Callable[[int], Coroutine[Any, Any, Any]]) 
         "::ffff:127.0.0.1",
     ],
 )
-def test_the_tunnel_opens_no_connection_to_an_inner_address(host: str) -> None:
+def test_proxy_opens_no_connection_to_an_internal_address(host: str) -> None:
     tunnel = SocksProxy(may_be_private=lambda host, port: False, timeout=5)
 
     async def use(port: int) -> int:
@@ -67,12 +67,12 @@ def test_the_tunnel_opens_no_connection_to_an_inner_address(host: str) -> None:
         tunnel.allow(host, site.port)
         return (await ask(port, host, site.port))[0]
 
-    with serving() as site:
+    with serve_local_site() as site:
         assert through(tunnel, use) in (NOT_ALLOWED, UNREACHABLE)
-        assert site.seen == []
+        assert site.received == []
 
 
-def test_the_tunnel_leads_where_the_page_was_given_leave_to_ask_and_nowhere_else() -> None:
+def test_proxy_connects_only_to_hosts_that_the_page_may_ask() -> None:
     tunnel = SocksProxy(may_be_private=lambda host, port: True, timeout=5)
 
     async def use(port: int) -> list[int]:
@@ -82,13 +82,13 @@ def test_the_tunnel_leads_where_the_page_was_given_leave_to_ask_and_nowhere_else
         tunnel.start_page(1000)
         return [*replies, (await ask(port, "127.0.0.1", site.port))[0]]
 
-    with serving() as site:
+    with serve_local_site() as site:
         assert through(tunnel, use) == [SUCCEEDED, NOT_ALLOWED, NOT_ALLOWED], (
             "and leave ends with its page"
         )
 
 
-def test_the_tunnel_closes_when_a_page_has_brought_in_all_that_it_may() -> None:
+def test_proxy_closes_if_a_page_exceeds_its_bytes() -> None:
     tunnel = SocksProxy(may_be_private=lambda host, port: True, timeout=5)
 
     async def use(port: int) -> int:
@@ -102,9 +102,9 @@ def test_the_tunnel_closes_when_a_page_has_brought_in_all_that_it_may() -> None:
         return got
 
     def prepare(site: LocalSite) -> None:
-        site.add("/endless", endless=True)
+        site.add_page("/endless", endless=True)
 
-    with serving(prepare) as site:
+    with serve_local_site(prepare) as site:
         assert 0 < through(tunnel, use) <= 300_000
         assert tunnel.is_full
 
@@ -130,19 +130,19 @@ def test_the_tunnel_closes_when_a_page_has_brought_in_all_that_it_may() -> None:
         ("script", "GET", "https://cdn.example/app.js", MAX_REQUESTS, RequestAction.REFUSE),
     ],
 )  # fmt: skip
-def test_a_page_may_ask_for_what_its_text_can_depend_on(
+def test_page_may_request_what_its_text_can_depend_on(
     kind: str, method: str, url: str, asked: int, said: RequestAction
 ) -> None:
     assert decide_request(kind, method, url, PAGE, asked) is said
 
 
-def test_the_address_of_a_url_names_its_port() -> None:
+def test_host_and_port_of_urls() -> None:
     assert [host_and_port(url) for url in ("https://h.tj/a", "http://h.tj/a", "http://h.tj:81/")] == [
         ("h.tj", 443), ("h.tj", 80), ("h.tj", 81),
     ]  # fmt: skip
 
 
-def test_scripts_are_kept_within_their_room_and_as_their_server_allows() -> None:
+def test_scripts_are_cached_within_the_limit_and_as_their_server_allows() -> None:
     scripts = ScriptCache(max_bytes=10)
     scripts.put("/a", {"content-type": "text/javascript", "set-cookie": "x=1"}, b"aaaa")
     scripts.put("/b", {"cache-control": "private, No-Store"}, b"bbbb")

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support.local_site import LocalSite, crawl, job, serving
+from tests.support.local_site import LocalSite, run_crawl, crawl_job, serve_local_site
 
 
 def certificate(folder: Path) -> Path:
@@ -37,7 +37,7 @@ def certificate(folder: Path) -> Path:
     return file
 
 
-def test_a_self_signed_certificate_is_refused(tmp_path: Path) -> None:
+def test_self_signed_certificate_is_refused(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate(tmp_path))
 
@@ -45,8 +45,8 @@ def test_a_self_signed_certificate_is_refused(tmp_path: Path) -> None:
         site.server.socket = context.wrap_socket(site.server.socket, server_side=True)
         site.scheme = "https"
 
-    with serving(over_tls) as site:
+    with serve_local_site(over_tls) as site:
         feed = f"https://localhost:{site.port}/feed.xml"
-        run = crawl(job(site, tmp_path, feeds=[feed]), tmp_path)
-    assert run.fate("/feed.xml") == ("failed", "tls")
-    assert not site.seen
+        run = run_crawl(crawl_job(site, tmp_path, feeds=[feed]), tmp_path)
+    assert run.page_outcome("/feed.xml") == ("failed", "tls")
+    assert not site.received
