@@ -36,7 +36,7 @@ REMOVED_RATIO = 0.4
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class _CountSpan:
     """Some nights together, and the share of their usual number that is left in a bad time.
 
     One night can be a holiday.
@@ -46,7 +46,7 @@ class _Span:
     share: float
 
 
-SPANS = (_Span(1, 0.2), _Span(3, 0.4), _Span(7, 0.6))
+SPANS = (_CountSpan(1, 0.2), _CountSpan(3, 0.4), _CountSpan(7, 0.6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def check_new_stories(history: Sequence[Night], tonight: Night) -> CountDeviatio
     for span in SPANS:
         nights = rhythm.nights[-span.nights :]
         actual = sum(night.stats.new for night in nights)
-        expected = sum(rhythm.expected(night) for night in nights)
+        expected = sum(map(rhythm.expected, nights))
         if actual >= span.share * expected or actual >= rhythm.lowest(span.nights):
             continue
         chance = statistics.count_at_most(actual, expected, rhythm.size * len(nights))
@@ -206,7 +206,7 @@ def _rhythm(history: Sequence[Night], tonight: Night) -> _Rhythm | None:
     for night in past:
         counts_by_slot[rhythm_slot(night, usual_gap)].append(night.stats.new)
     means = _SlotMeans(usual_gap, statistics.mean(counts), counts_by_slot)
-    size = statistics.dispersion(counts, [means.expected(night) for night in past])
+    size = statistics.dispersion(counts, list(map(means.expected, past)))
     return _Rhythm(unrushed, counts, means.expected, size)
 
 

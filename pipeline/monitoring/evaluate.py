@@ -244,8 +244,10 @@ def _check_new_site(
     if check.kind is not IssueKind.FEW_ARTICLES or baseline_nights(history, tonight, check.kind):
         return None
     nights = [*history[-MIN_NIGHTS:], tonight]
-    articles = sum(night.stats.articles for night in nights)
-    cleaned = sum(night.stats.cleaned for night in nights)
+    articles, cleaned = 0, 0
+    for night in nights:
+        articles += night.stats.articles
+        cleaned += night.stats.cleaned
     if cleaned < MIN_CLEANED_OF_NEW_SITE or articles >= MIN_ARTICLE_SHARE_OF_NEW_SITE * cleaned:
         return None
     return ShareDeviation(len(nights), articles, cleaned, 0.0)

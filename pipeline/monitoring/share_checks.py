@@ -17,7 +17,7 @@ CountOf = Callable[[NightStats], int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class _ShareSpan:
     """Some nights together.
 
     Attributes:
@@ -31,7 +31,7 @@ class _Span:
     chance: float
 
 
-SPANS = (_Span(1, 0.15, 3e-6), _Span(3, 0.12, 1e-6), _Span(7, 0.06, 3e-5))
+SPANS = (_ShareSpan(1, 0.15, 3e-6), _ShareSpan(3, 0.12, 1e-6), _ShareSpan(7, 0.06, 3e-5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +135,13 @@ def check_share(
 ) -> ShareDeviation | None:
     """Return how the share is off tonight, or None if it is not, or if too little is known."""
     past: list[tuple[int, int]] = []
+    cases = 0
     for night in baseline_nights(history, tonight, check.kind):
         total = check.total(night.stats)
         if total:
             past.append((check.count(night.stats), total))
-    if sum(total for _, total in past) < MIN_CASES:
+            cases += total
+    if cases < MIN_CASES:
         return None
     expected, spread = statistics.share_spread(past)
     part, whole = check.count(tonight.stats), check.total(tonight.stats)
@@ -173,6 +175,8 @@ def _sum_nights(
     nights = [tonight]
     if count > 1:
         nights = [*history[len(history) - count + 1 :], tonight]
-    part = sum(check.count(night.stats) for night in nights)
-    whole = sum(check.total(night.stats) for night in nights)
+    part, whole = 0, 0
+    for night in nights:
+        part += check.count(night.stats)
+        whole += check.total(night.stats)
     return part, whole

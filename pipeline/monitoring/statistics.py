@@ -29,8 +29,11 @@ def share_spread(pairs: Sequence[tuple[int, int]]) -> tuple[float, float]:
     Returns:
         The share, and the correlation within a night.
     """
-    total = sum(n for _, n in pairs)
-    share = (sum(k for k, _ in pairs) + 0.5) / (total + 1)
+    count, total = 0, 0
+    for k, n in pairs:
+        count += k
+        total += n
+    share = (count + 0.5) / (total + 1)
     variance = share * (1 - share)
     excess = 0.0
     weight = 0

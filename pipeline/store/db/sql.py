@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.store.db.types import Base
@@ -86,6 +86,17 @@ def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
     """Yield the items in pieces of at most `size`."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def fetch_as(
+    db: Connection, query: Select[*tuple[Any, ...]], make: Callable[..., T]
+) -> tuple[T, ...]:
+    """Run a query and make a value of each row.
+
+    Args:
+        make: Receives the columns of a row as positional arguments, for example a dataclass.
+    """
+    return tuple(make(*row) for row in db.execute(query))
 
 
 def batches_by_size(

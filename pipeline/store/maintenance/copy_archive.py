@@ -189,7 +189,12 @@ def _batches(
             yield rows
         if len(rows) < size:
             return
-        after = [rows[-1]._mapping[key.name] for key in keys]
+        last = rows[-1]._mapping
+        after = [last[name] for name in _key_names(table)]
+
+
+def _key_names(table: Table) -> list[str]:
+    return [key.name for key in table.primary_key.columns]
 
 
 def _is_after(keys: Sequence[Column[Any]], after: Sequence[Any]) -> Any:
@@ -209,7 +214,7 @@ def _target_values(row: AnyRow) -> dict[str, Any]:
 
 def _upsert(db: Connection, table: Table) -> Any:
     statement = sqlite.insert(table) if db.dialect.name == "sqlite" else postgresql.insert(table)
-    keys = [key.name for key in table.primary_key.columns]
+    keys = _key_names(table)
     names = [column.name for column in table.columns if column.name not in keys]
     if not names:
         return statement.on_conflict_do_nothing(index_elements=keys)
@@ -244,7 +249,7 @@ def _set_sequences(target: Database) -> None:
         return
     with target.write() as db:
         for table in Base.metadata.sorted_tables:
-            if [key.name for key in table.primary_key.columns] == ["id"]:
+            if _key_names(table) == ["id"]:
                 sequence = f"pg_get_serial_sequence('{table.name}', 'id')"
                 next_id = "coalesce(max(id), 0) + 1"
                 db.execute(text(f"SELECT setval({sequence}, {next_id}, false) FROM {table.name}"))

@@ -7,7 +7,7 @@ Damaged payloads, and those that a dictionary is made of, stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -189,8 +189,9 @@ def _recompress_pages(
             _save(database, site, rows)
         stats.examined += len(payloads)
         stats.recompressed += len(rows)
-        stats.bytes_before += sum(stored_sizes[row["number"]] for row in rows)
-        stats.bytes_after += sum(len(row["compressed"]) for row in rows)
+        for row in rows:
+            stats.bytes_before += stored_sizes[row["number"]]
+            stats.bytes_after += len(row["compressed"])
 
 
 def _uncompressed_sizes(db: Connection, site: str, pages: Sequence[int]) -> dict[int, int]:
@@ -246,7 +247,7 @@ def _best_dictionary(db: Connection, site: str, payloads: Sequence[int]) -> tupl
     step = max(1, len(payloads) // SAMPLE_SIZE)
     sample_ids = payloads[::step][:SAMPLE_SIZE]
     sample = list(dictionary_training.payload_bodies(db, sample_ids).values())
-    size = sum(len(body) for body in sample) or 1
+    size = sum(map(len, sample)) or 1
     ratios: list[_DictionaryRatio] = []
     query = select(DictionaryRow.id, DictionaryRow.median_ratio).where(DictionaryRow.site == site)
     for row in db.execute(query).all():
@@ -254,15 +255,21 @@ def _best_dictionary(db: Connection, site: str, payloads: Sequence[int]) -> tupl
             dictionary = dictionaries.load_dictionary(db, row.id)
         except dictionaries.DamagedDictionary:
             continue
-        compressed = sum(len(dictionary.compress(body)[1]) for body in sample)
+        compressed = _compressed_size(sample, dictionary.compress)
         ratios.append(_DictionaryRatio(compressed / size, row.id, row.median_ratio))
     if not ratios:
         return None, False
     best = min(ratios, key=lambda ratio: (ratio.sample_ratio, ratio.id))
-    without = sum(len(compress(body)[1]) for body in sample)
+    without = _compressed_size(sample, compress)
     if best.sample_ratio > dictionary_training.MAX_RELATIVE_SIZE * without / size:
         return None, False
     return best.id, best.sample_ratio <= best.own_ratio * dictionary_training.MAX_DRIFT
+
+
+def _compressed_size(
+    bodies: Sequence[bytes], compress_body: Callable[[bytes], tuple[str, bytes]]
+) -> int:
+    return sum(len(compress_body(body)[1]) for body in bodies)
 
 
 def _smaller_bodies(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import starmap
 from typing import Any
 
 from sqlalchemy import func, select, text
 
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import CaptureRow, RunRow
+from pipeline.store.db.sql import fetch_as
 from pipeline.store.read.runs import RUN_COLUMNS, RunView
 
 QUICK_CHECK_SECONDS = 60.0  # how long the check of a file may take
@@ -100,7 +102,7 @@ def postgres_stats(database: Database) -> PostgresStats:
         number = int(db.scalar(text("SHOW server_version_num")) or 0)
         version = str(db.scalar(text("SHOW server_version"))).split()[0]
         autovacuum = db.scalar(text("SHOW autovacuum")) == "on"
-        tables = tuple(TableStats(*row) for row in db.execute(TABLE_STATS_SQL))
+        tables = tuple(starmap(TableStats, db.execute(TABLE_STATS_SQL)))
     return PostgresStats(version, number // 10000, autovacuum, tables)
 
 
@@ -127,4 +129,4 @@ def open_runs(database: Database) -> tuple[RunView, ...]:
     """Return the runs that are not finished, or whose process died."""
     query = select(*RUN_COLUMNS).where(RunRow.finished_at.is_(None)).order_by(RunRow.id)
     with database.read() as db:
-        return tuple(RunView(*row) for row in db.execute(query))
+        return fetch_as(db, query, RunView)

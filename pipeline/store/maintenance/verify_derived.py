@@ -227,13 +227,17 @@ def _text_damage(result: AnyRow, extracted: ExtractedPage | None) -> str:
         blocks = msgspec.json.decode(result.removed_json, type=RemovedBlocks)
     except msgspec.MsgspecError:
         return "its removed blocks cannot be read"
-    removed = {index for index, _, _ in blocks}
+    removed = _indexes(blocks)
     known = range(len(extracted.blocks))
     if len(removed) != len(blocks) or not all(index in known for index in removed):
         return "it removes blocks that its extracted page does not have"
     if digest_of(text_without(extracted, removed)) != result.text_digest:
         return "its extracted page without the removed blocks is another text"
     return ""
+
+
+def _indexes(blocks: RemovedBlocks) -> set[int]:
+    return {index for index, _, _ in blocks}
 
 
 def _article_fault(page: int, sentence: str) -> Fault:
@@ -322,4 +326,4 @@ def _storable_text(db: Connection, result_id: int) -> str | None:
     if extracted is None or isinstance(extracted, str) or _text_damage(result, extracted):
         return None
     blocks = msgspec.json.decode(result.removed_json, type=RemovedBlocks)
-    return storable(text_without(extracted, {index for index, _, _ in blocks}))
+    return storable(text_without(extracted, _indexes(blocks)))

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, or_, select, update
 from pipeline.monitoring.issues import MINOR_KINDS, Issue, IssueKind
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import IssueRow
-from pipeline.store.db.sql import insert_into, storable
+from pipeline.store.db.sql import fetch_as, insert_into, storable
 
 MAX_UNSENT = 500  # issues in one notification
 
@@ -110,7 +110,7 @@ def open_issues(database: Database, sites: Collection[str] | None = None) -> tup
         query = query.where(IssueRow.site.in_(sites))
     query = query.order_by(IssueRow.site, IssueRow.opened_at, IssueRow.id)
     with database.read() as db:
-        return tuple(IssueView(*row) for row in db.execute(query))
+        return fetch_as(db, query, IssueView)
 
 
 def site_issues(database: Database, site: str, limit: int) -> tuple[IssueView, ...]:
@@ -122,7 +122,7 @@ def site_issues(database: Database, site: str, limit: int) -> tuple[IssueView, .
         .limit(limit)
     )
     with database.read() as db:
-        return tuple(IssueView(*row) for row in db.execute(query))
+        return fetch_as(db, query, IssueView)
 
 
 def issues_closed_since(database: Database, since: datetime) -> tuple[IssueView, ...]:
@@ -133,7 +133,7 @@ def issues_closed_since(database: Database, since: datetime) -> tuple[IssueView,
         .order_by(IssueRow.site, IssueRow.id)
     )
     with database.read() as db:
-        return tuple(IssueView(*row) for row in db.execute(query))
+        return fetch_as(db, query, IssueView)
 
 
 def unsent_issues(database: Database) -> tuple[IssueView, ...]:
@@ -150,13 +150,16 @@ def unsent_issues(database: Database) -> tuple[IssueView, ...]:
     )
     query = select(*COLUMNS).where(or_(opened, closed)).order_by(IssueRow.site, IssueRow.id)
     with database.read() as db:
-        return tuple(IssueView(*row) for row in db.execute(query.limit(MAX_UNSENT)))
+        return fetch_as(db, query.limit(MAX_UNSENT), IssueView)
 
 
 def mark_notified(database: Database, issues: Sequence[IssueView], at: datetime) -> None:
     """Save that people were notified of these issues as they are."""
-    opened = [issue.id for issue in issues if issue.closed_at is None]
-    closed = [issue.id for issue in issues if issue.closed_at is not None]
+    opened: list[int] = []
+    closed: list[int] = []
+    for issue in issues:
+        ids = opened if issue.closed_at is None else closed
+        ids.append(issue.id)
     with database.write() as db:
         db.execute(update(IssueRow).where(IssueRow.id.in_(opened)).values(notified_at=at))
         db.execute(update(IssueRow).where(IssueRow.id.in_(closed)).values(closed_notified_at=at))

@@ -7,7 +7,6 @@ site takes one query, however long its ledgers are.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -273,19 +272,31 @@ def _median_answer_time(db: Connection, run: int) -> int:
 def _story_values(db: Connection, run: int) -> dict[str, Any]:
     """What became of the new stories, by the payloads that their pages have now."""
     rows = db.execute(_select_new_stories(run)).all()
-    articles = [row for row in rows if row.article is not None]
-    reasons = Counter(row.reason or row.outcome for row in rows if row.article is None)
-    dated = [row for row in articles if row.published_at is not None]
-    with_own_date = [row for row in dated if row.published_source not in EXTERNAL_DATE_SOURCES]
+    reasons: Counter[str] = Counter()
+    word_counts: list[int] = []
+    with_own_date, with_date, with_author, garbled, removed_blocks = 0, 0, 0, 0, 0
+    for row in rows:
+        if row.article is None:
+            reasons[row.reason or row.outcome] += 1
+            continue
+        word_counts.append(row.word_count)
+        garbled += row.garbled
+        removed_blocks += len(row.removed)
+        if row.authors != "[]":
+            with_author += 1
+        if row.published_at is not None:
+            with_date += 1
+            if row.published_source not in EXTERNAL_DATE_SOURCES:
+                with_own_date += 1
     return {
         "cleaned": len(rows),
-        "articles": len(articles),
-        "with_own_date": len(with_own_date),
-        "with_date": len(dated),
-        "with_author": sum(row.authors != "[]" for row in articles),
-        "garbled": sum(row.garbled for row in articles),
-        "median_words": _median_words(articles),
-        "removed_blocks": sum(len(row.removed) for row in articles),
+        "articles": len(word_counts),
+        "with_own_date": with_own_date,
+        "with_date": with_date,
+        "with_author": with_author,
+        "garbled": garbled,
+        "median_words": round(median(word_counts)) if word_counts else 0,
+        "removed_blocks": removed_blocks,
         "reasons": dict(reasons.most_common(MAX_VALUES)),
     }
 
@@ -321,12 +332,6 @@ def _select_new_stories(run: int) -> Select[*tuple[Any, ...]]:
             PageRow.kind == UrlKind.STORY,
         )
     )
-
-
-def _median_words(articles: Sequence[AnyRow]) -> int:
-    if not articles:
-        return 0
-    return round(median(int(row.word_count) for row in articles))
 
 
 def _count_in_new_containers(db: Connection, site: str, since: datetime) -> int:

@@ -6,6 +6,7 @@ open while the reader works. What joins the archive before the position of the s
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -305,7 +306,7 @@ def _all_pages(database: Database, sites: Sequence[str]) -> Iterator[Sequence[in
 def _fetches(database: Database, pages: Sequence[int]) -> Iterator[ExportedFetch]:
     """Fetches of some pages. The first fetch that brought a payload carries its bytes."""
     urls = select(PageRow.id, PageRow.url).where(PageRow.id.in_(pages))
-    rows_by_page: dict[int, list[AnyRow]] = {page: [] for page in pages}
+    rows_by_page: dict[int, list[AnyRow]] = defaultdict(list)
     with database.read() as db:
         url_by_page = {row.id: row.url for row in db.execute(urls)}
         for query in (_select_captures(pages), _select_unchanged(pages)):

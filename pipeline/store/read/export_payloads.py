@@ -6,7 +6,8 @@ stays flat and transactions are short. What comes back is found by its digest al
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain, islice
@@ -221,7 +222,7 @@ def _iter_without_bytes(
                     charset=row.charset,
                     size=row.size,
                     first_at=first_at,
-                    pages=payload_pages,
+                    pages=tuple(payload_pages),
                 )
         after = pages[-1]
 
@@ -247,7 +248,7 @@ def _payloads_of_pages(db: Connection, pages: Sequence[int]) -> list[AnyRow]:
 
 def _pages_by_payload(
     db: Connection, site: str, payloads: Sequence[int]
-) -> dict[int, tuple[PayloadPage, ...]]:
+) -> Mapping[int, Sequence[PayloadPage]]:
     announced: dict[int, dict[int, AnnouncedMetadata]] = {}
     for payload, payload_pages in inputs.pages_by_payload(db, site, payloads).items():
         announced[payload] = dict(payload_pages)
@@ -265,7 +266,7 @@ def _pages_by_payload(
         .group_by(CaptureRow.payload_id, PageRow.id, PageRow.url, is_newest)
         .order_by(PageRow.id)
     )
-    pages: dict[int, list[PayloadPage]] = {payload: [] for payload in payloads}
+    pages: dict[int, list[PayloadPage]] = defaultdict(list)
     for chunk in chunks(payloads):
         for row in db.execute(query.where(CaptureRow.payload_id.in_(chunk))):
             pages[row.payload_id].append(
@@ -277,7 +278,7 @@ def _pages_by_payload(
                     announced=announced[row.payload_id][row.id],
                 )
             )
-    return {payload: tuple(payload_pages) for payload, payload_pages in pages.items()}
+    return pages
 
 
 def _body(db: Connection, row: AnyRow) -> bytes | None:

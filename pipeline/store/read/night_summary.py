@@ -16,6 +16,7 @@ from sqlalchemy import Text, cast, func, select
 from pipeline.core.models import Outcome, Reason, UrlKind
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, LedgerEntryRow, PageRow, RunRow
+from pipeline.store.db.sql import fetch_as
 from pipeline.store.read.runs import RUN_COLUMNS, ReasonCounts, RunView, unbalanced_runs
 
 MAX_TIMES = 60_000  # response times that are read, newest runs first
@@ -92,12 +93,13 @@ def last_nights(database: Database) -> tuple[LastNight, ...]:
             .where(RunRow.kind.in_(("crawl", "clean")), RunRow.started_at > newest - NIGHT_LENGTH)
             .order_by(RunRow.id)
         )
-        runs = [RunView(*row) for row in db.execute(query)]
-    runs_by_site = _last_crawls(runs)
-    stories = _stories_by_run(database, [runs[0].id for runs in runs_by_site.values()])
+        runs_by_site = _last_crawls(fetch_as(db, query, RunView))
+    crawl_ids: list[int] = []
     run_ids: list[int] = []
     for runs in runs_by_site.values():
+        crawl_ids.append(runs[0].id)
         run_ids += [run.id for run in runs]
+    stories = _stories_by_run(database, crawl_ids)
     unbalanced = unbalanced_runs(database, run_ids)
     nights: list[LastNight] = []
     for site, runs in sorted(runs_by_site.items()):
@@ -142,8 +144,7 @@ def list_crawl_stats(database: Database, site: str, limit: int) -> tuple[CrawlSt
         .limit(limit)
     )
     with database.read() as db:
-        runs = [RunView(*row) for row in db.execute(query)]
-    runs.reverse()
+        runs = fetch_as(db, query, RunView)[::-1]
     run_ids = [run.id for run in runs]
     stories = _stories_by_run(database, run_ids)
     times = _times_by_run(database, run_ids)

@@ -21,6 +21,7 @@ from pipeline.store.db.schema import (
     PayloadRow,
     RunRow,
 )
+from pipeline.store.db.sql import fetch_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def list_fetches(
         )
         query = query.where(tuple_(CaptureRow.fetched_at, CaptureRow.id) < known.scalar_subquery())
     with database.read() as db:
-        return tuple(Fetch(*row) for row in db.execute(query))
+        return fetch_as(db, query, Fetch)
 
 
 def list_run_entries(database: Database, page: int, limit: int) -> tuple[RunEntry, ...]:
@@ -134,7 +135,7 @@ def list_run_entries(database: Database, page: int, limit: int) -> tuple[RunEntr
         .limit(limit)
     )
     with database.read() as db:
-        return tuple(RunEntry(*row) for row in db.execute(query))
+        return fetch_as(db, query, RunEntry)
 
 
 def get_provenance(database: Database, page: int) -> Provenance | None:

@@ -25,6 +25,7 @@ from pipeline.store.db.schema import (
     PayloadRow,
     RevisionRow,
 )
+from pipeline.store.db.sql import fetch_as
 from pipeline.store.search import search
 
 MAX_ID_DIGITS = 17  # a longer number is no id, and would not fit into a database integer
@@ -171,7 +172,7 @@ def list_revisions(database: Database, page_id: int) -> tuple[RevisionView, ...]
         .where(PageRow.id == page_id)
     )
     with database.read() as db:
-        views = [RevisionView(*row) for row in db.execute(revisions)]
+        views = list(fetch_as(db, revisions, RevisionView))
         last_matched_at = db.scalar(last_match)
     if views and last_matched_at is not None and last_matched_at > views[-1].last_seen_at:
         views[-1] = replace(views[-1], last_seen_at=last_matched_at)

@@ -17,7 +17,7 @@ from pipeline.core.models import Outcome, ResultStatus, UrlKind
 from pipeline.store.db import site_counts
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import CleanResultRow, LedgerEntryRow, PageRow, RunRow
-from pipeline.store.db.sql import storable
+from pipeline.store.db.sql import fetch_as, storable
 
 RECENT = timedelta(days=3)  # `recent_crawls` returns all crawls of this time
 
@@ -117,7 +117,7 @@ def list_runs(
     if before is not None:
         query = query.where(RunRow.id < before)
     with database.read() as db:
-        return tuple(RunView(*row) for row in db.execute(query))
+        return fetch_as(db, query, RunView)
 
 
 def get_run(database: Database, run_id: int) -> RunView | None:
@@ -199,7 +199,7 @@ def run_log(
     if outcome:
         query = query.where(LedgerEntryRow.outcome == outcome)
     with database.read() as db:
-        return tuple(RunLogEntry(*row) for row in db.execute(query))
+        return fetch_as(db, query, RunLogEntry)
 
 
 def list_outcomes(
@@ -242,8 +242,7 @@ def list_outcomes(
     if url:
         query = query.where(PageRow.url.icontains(storable(url), autoescape=True))
     with database.read() as db:
-        rows = db.execute(query.order_by(LedgerEntryRow.page_id).limit(limit))
-        return tuple(LedgerEntryView(*row) for row in rows)
+        return fetch_as(db, query.order_by(LedgerEntryRow.page_id).limit(limit), LedgerEntryView)
 
 
 def count_reasons(database: Database, run_id: int, kind: UrlKind | None = None) -> ReasonCounts:

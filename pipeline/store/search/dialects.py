@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, starmap
 
 from pipeline.fulltext import tokenizer
 from pipeline.fulltext.query_language import DateRange, Node, Not, Or, Term
@@ -43,7 +43,7 @@ class FtsDialect:
         if isinstance(node, DateRange):
             return self._write_dates(node)
         if isinstance(node, Or):
-            return self._join(self.or_, [self.write(part) for part in node.nodes])
+            return self._join(self.or_, list(map(self.write, node.nodes)))
         if isinstance(node, Not):
             return self._write_and((node,))
         return self._write_and(node.nodes)
@@ -56,15 +56,14 @@ class FtsDialect:
 
     def any_of(self, tokens: Sequence[str]) -> str:
         """Write that at least one of these tokens occurs."""
-        return self._join(self.or_, [self._write_token(token) for token in tokens])
+        return self._join(self.or_, list(map(self._write_token, tokens)))
 
     def pair_tokens(self, term: Term) -> list[str]:
         """Return the pair tokens that each article with this phrase has."""
         if not self.has_pairs:
             return []
         complete = term.tokens[: len(term.tokens) - term.prefix]
-        tokens = [field_token(term.field, token) for token in complete]
-        return [pair_token(first, second) for first, second in pairwise(tokens)]
+        return list(starmap(pair_token, pairwise(_field_tokens(term.field, complete))))
 
     def _write_and(self, nodes: Sequence[Node]) -> str:
         required: list[str] = []
@@ -82,8 +81,8 @@ class FtsDialect:
         return f"({written}{self.not_}{self._join(self.or_, excluded)})"
 
     def _write_term(self, term: Term) -> str:
-        tokens = [field_token(term.field, token) for token in term.tokens]
-        parts = [self._write_token(pair) for pair in self.pair_tokens(term)]
+        tokens = _field_tokens(term.field, term.tokens)
+        parts = list(map(self._write_token, self.pair_tokens(term)))
         parts.append(self._write_phrase(tokens, term.prefix))
         as_written = self._join(self.and_, parts)
         if len(tokens) > 1 or term.exact or term.prefix or term.field not in ("", "title"):
@@ -97,7 +96,7 @@ class FtsDialect:
     def _write_phrase(self, tokens: Sequence[str], is_prefix: bool) -> str:
         if self.adjacent == " ":
             return self._write_token(" ".join(tokens), is_prefix)
-        parts = [self._write_token(token) for token in tokens[:-1]]
+        parts = list(map(self._write_token, tokens[:-1]))
         parts.append(self._write_token(tokens[-1], is_prefix))
         return self._join(self.adjacent, parts)
 
@@ -141,6 +140,10 @@ PG_TSQUERY_NO_PAIRS = FtsDialect(
     prefix_mark=":*",
 )
 PG_TSQUERY = replace(PG_TSQUERY_NO_PAIRS, has_pairs=True)
+
+
+def _field_tokens(field: str, tokens: Sequence[str]) -> list[str]:
+    return [field_token(field, token) for token in tokens]
 
 
 def _date_prefixes(start: datetime, end: datetime) -> Iterator[str]:

@@ -244,7 +244,7 @@ def _match_by_tokens(db: Connection, query: IndexQuery, keys: Sequence[int]) -> 
     matching: set[int] = set()
     for chunk in chunks(keys):
         for key, *columns in db.execute(statement, {"keys": chunk}):
-            title, body, names, marks = (column.split() for column in columns)
+            title, body, names, marks = map(str.split, columns)
             tokens = frozenset((*title, *body, *names, *marks))
             if matcher.matches(condition, SearchableTokens((title, body, names), tokens)):
                 matching.add(key)

@@ -104,8 +104,9 @@ def index_pending(
     with database.write() as db:
         pages = list(db.scalars(_select_unindexed(site).limit(batch_size)))
         rows = db.execute(_select_indexable().where(ArticleRow.page_id.in_(pages))).all()
-        remove_articles(db, [row.order_key for row in rows])
-        add_articles(db, [(row.order_key, _indexable_article(row)) for row in rows])
+        articles = {row.order_key: _indexable_article(row) for row in rows}
+        remove_articles(db, list(articles))
+        add_articles(db, articles.items())
         if pages:
             db.execute(set_version, [{"page": page} for page in pages])
     return len(pages)

@@ -101,15 +101,21 @@ def plan_query(
             plan = plan.within(start, end)
         else:
             nodes.append(node)
-    slow = tuple(node for node in nodes if _needs_postfilter(node, dialect))
-    supersets = [_index_only_superset(node, dialect) for node in nodes]
-    known = [superset for superset in supersets if superset is not None]
-    has_prefixes = any(_needs_postfilter(node, SQLITE_FTS5) for node in slow)
+    slow: list[Node] = []
+    supersets: list[Node] = []
+    has_prefixes = False
+    for node in nodes:
+        if _needs_postfilter(node, dialect):
+            slow.append(node)
+            has_prefixes = has_prefixes or _needs_postfilter(node, SQLITE_FTS5)
+        superset = _index_only_superset(node, dialect)
+        if superset is not None:
+            supersets.append(superset)
     return replace(
         plan,
         match=dialect.write_all(nodes),
-        superset=dialect.write_all(known or (EVERYTHING,)),
-        postfilter=slow,
+        superset=dialect.write_all(supersets or (EVERYTHING,)),
+        postfilter=tuple(slow),
         max_candidates=limits.tested_for_prefixes if has_prefixes else MAX_KEY,
         is_superset_tight=dialect is PG_TSQUERY and not has_prefixes,
     )
@@ -162,11 +168,16 @@ def _index_only_superset(node: Node, dialect: FtsDialect) -> Node | None:
         return _words_of_phrase(node, dialect)
     if not isinstance(node, And | Or):
         return None
-    supersets = [_index_only_superset(part, dialect) for part in node.nodes]
-    known = tuple(superset for superset in supersets if superset is not None)
-    if isinstance(node, And):
-        return And(known) if known else None
-    return Or(known) if len(known) == len(supersets) else None
+    known: list[Node] = []
+    for part in node.nodes:
+        superset = _index_only_superset(part, dialect)
+        if superset is not None:
+            known.append(superset)
+        elif isinstance(node, Or):
+            return None
+    if isinstance(node, Or):
+        return Or(tuple(known))
+    return And(tuple(known)) if known else None
 
 
 def _words_of_phrase(term: Term, dialect: FtsDialect) -> Node | None:
