@@ -60,12 +60,12 @@ def story(topic: str, more: str = "") -> bytes:
             " Courier."
         ),
         (
-            f"The next inspection of the {topic} is planned for the spring, when the water is at its"
-            f" lowest.{more}"
+            f"The next inspection of the {topic} is planned for the spring, when the water is at"
+            f" its lowest.{more}"
         ),
         (
-            "The Courier is read by everybody who has business at the water's edge, every day of the"
-            " year."
+            "The Courier is read by everybody who has business at the water's edge, every day of"
+            " the year."
         ),
     )
     title = f"How the {topic} came back to the old harbour"
@@ -112,7 +112,7 @@ def extract_pages(harbour: Database, extractor: TableExtractor, tmp_path: Path) 
                 ExportQuery(),
                 "pages",
                 tmp_path / "pages",
-                terms=recipe_manifest([COURIER]),
+                recipe=recipe_manifest([COURIER]),
             )
         job = OfflineJob(tmp_path / "pages", tmp_path / name)
         job.start()
@@ -312,7 +312,7 @@ def test_stored_extracted_pages_are_exported_as_they_would_be_made(
         ExportQuery(since=NIGHT + DAY),
         "extracted",
         tmp_path / "out",
-        terms=recipe_manifest([COURIER]),
+        recipe=recipe_manifest([COURIER]),
     )
     assert (head["counts"], head["extractors"], head["cleaning"][SITE]["timezone"]) == (
         {"extracted": 1},
@@ -340,10 +340,10 @@ def test_the_commands_say_what_is_wrong_in_one_sentence(
         return result.error_line
 
     pages, out = str(tmp_path / "pages"), str(tmp_path / "out")
-    assert "is an export with the format 'pages'; 'nightdesk extract-export'" in error_of(
+    assert "is an export of pages without extraction; 'nightdesk extract-export'" in error_of(
         "import", pages
     )
-    assert "drafts know their sites" in error_of("import", str(root), "--site", SITE)
+    assert "extracted pages name their sites" in error_of("import", str(root), "--site", SITE)
     assert "leave out --query and --limit" in error_of(
         "export", out, "--format", "pages", "--query", "ferry"
     )
@@ -356,6 +356,8 @@ def test_the_commands_say_what_is_wrong_in_one_sentence(
     (root / manifest.MANIFEST_NAME).write_text(
         (root / manifest.MANIFEST_NAME).read_text("utf8").replace(EXTRACTORS, "another"), "utf8"
     )
-    assert "were made by other extractors than those here" in error_of("import", str(root))
+    assert "was made by other extractors than those of this machine" in error_of(
+        "import", str(root)
+    )
     (root / jobs.PART_MARKER).touch()
     assert "is not complete yet" in error_of("import", str(root))
