@@ -37,7 +37,10 @@ KIND_OF_REGION = (
 
 
 def extract_blocks(
-    tree: HtmlElement, metadata: Metadata, trees: DecisionTrees | None = None
+    tree: HtmlElement,
+    metadata: Metadata,
+    trees: DecisionTrees | None = None,
+    max_doubt: float = MAX_DOUBT,
 ) -> tuple[Block, ...]:
     """Return the blocks of a page in reading order.
 
@@ -45,6 +48,7 @@ def extract_blocks(
         tree: The parsed page.
         metadata: What the page declares.
         trees: Other decision trees than the bundled ones, for measurements.
+        max_doubt: The share in doubt above which trafilatura is called.
 
     Returns:
         The blocks; () where neither the trees nor trafilatura find a line.
@@ -57,7 +61,7 @@ def extract_blocks(
         if not lines.is_far(i):
             features[i] = lines.features(i)
             probabilities[i] = trees.probability_without_votes(features[i])
-    needs_votes = share_in_doubt(lines, probabilities) > MAX_DOUBT
+    needs_votes = share_in_doubt(lines, probabilities) > max_doubt
     if needs_votes:
         lines.add_votes(ExtractorLines(trafilatura_lines(tree)))
         probabilities = _probabilities_with_votes(lines, features, trees)

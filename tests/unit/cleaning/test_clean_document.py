@@ -1,4 +1,4 @@
-"""What striking promises: nothing is lost, nothing raises, and no date is believed that cannot be."""
+"""Cleaning loses nothing, never raises, and accepts no impossible date."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.cleaning.apply_rules import recipe_digest, clean_document
+from pipeline.cleaning.apply_rules import clean_document, recipe_digest
 from pipeline.cleaning.boilerplate_keys import line_key
 from pipeline.config.site import CleaningOptions
 from pipeline.core.models import (
@@ -26,25 +26,25 @@ from pipeline.core.models import (
     Reason,
 )
 
-VISIT = datetime(2026, 3, 1, tzinfo=UTC)
+FETCHED_AT = datetime(2026, 3, 1, tzinfo=UTC)
 SENTENCE = "The ferry of Lowmere was late on Tuesday because a seal had gone to sleep on the ramp."
 
 
-def struck(
-    draft: ExtractedPage, facts: dict[int, LineStats] | None = None, **given: Any
+def cleaned(
+    extracted: ExtractedPage, line_stats: dict[int, LineStats] | None = None, **given: Any
 ) -> CleanResult:
     options: dict[str, Any] = {
-        "facts": facts or {},
-        "told": AnnouncedMetadata(),
+        "line_stats": line_stats or {},
+        "announced": AnnouncedMetadata(),
         "cleaning": CleaningOptions(),
         "language_hint": "",
         "timezone": "UTC",
-        "fetched_at": VISIT,
+        "fetched_at": FETCHED_AT,
     }
-    return clean_document(draft, **(options | given))
+    return clean_document(extracted, **(options | given))
 
 
-def draft_of(*lines: str, linked: bool = False, **metadata: Any) -> ExtractedPage:
+def page_of(*lines: str, linked: bool = False, **metadata: Any) -> ExtractedPage:
     blocks = tuple(Block(BlockKind.PARAGRAPH, line, len(line) if linked else 0) for line in lines)
     return ExtractedPage("x", blocks, Metadata(**metadata))
 
@@ -73,16 +73,16 @@ BLOCKS = st.builds(
     text=TEXTS,
     linked=st.integers(0, 100),
     list_size=st.integers(0, 9),
-    chance=st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.9, 1.0]),
-    is_chosen=st.booleans(),
-    is_lede=st.booleans(),
-    where=st.sampled_from(["", "div.text > p", "ul > li"]),
+    story_probability=st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.9, 1.0]),
+    kept_by_trafilatura=st.booleans(),
+    is_summary=st.booleans(),
+    element_path=st.sampled_from(["", "div.text > p", "ul > li"]),
 )
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(BLOCKS, max_size=25), st.data())
-def test_kept_and_struck_are_the_whole_draft_in_order(
+def test_kept_and_removed_blocks_are_the_whole_page_in_order(
     blocks: list[Block], data: st.DataObject
 ) -> None:
     known = data.draw(
@@ -91,34 +91,34 @@ def test_kept_and_struck_are_the_whole_draft_in_order(
             st.builds(LineStats, st.integers(0, 9), st.booleans()),
         )
     )
-    facts = {line_key(text): fact for text, fact in known.items()}
-    draft = ExtractedPage("x", tuple(blocks), Metadata(title=data.draw(TEXTS)))
-    extraction = struck(draft, facts)
-    indexes = [cut.index for cut in extraction.removed]
+    line_stats = {line_key(text): stats for text, stats in known.items()}
+    extracted = ExtractedPage("x", tuple(blocks), Metadata(title=data.draw(TEXTS)))
+    result = cleaned(extracted, line_stats)
+    indexes = [removed.index for removed in result.removed]
     assert len(set(indexes)) == len(indexes)
     assert set(indexes) <= set(range(len(blocks)))
     kept = [block.text for index, block in enumerate(blocks) if index not in set(indexes)]
-    assert extraction.text == "\n".join(kept)
-    assert not any(unicodedata.category(char) == "Cc" for char in extraction.text.replace("\n", ""))
-    assert extraction == struck(draft, facts)
+    assert result.text == "\n".join(kept)
+    assert not any(unicodedata.category(char) == "Cc" for char in result.text.replace("\n", ""))
+    assert result == cleaned(extracted, line_stats)
 
 
 @pytest.mark.parametrize(
-    ("draft", "verdict"),
+    ("extracted", "expected"),
     [
-        (draft_of(SENTENCE, SENTENCE), (Outcome.ARCHIVED, Reason.NONE)),
-        (draft_of(), (Outcome.NOT_ARTICLE, Reason.NO_TEXT)),
+        (page_of(SENTENCE, SENTENCE), (Outcome.ARCHIVED, Reason.NONE)),
+        (page_of(), (Outcome.NOT_ARTICLE, Reason.NO_TEXT)),
         (
             ExtractedPage("x", reason=Reason.EXTRACTOR_TIMEOUT),
             (Outcome.QUARANTINED, Reason.EXTRACTOR_TIMEOUT),
         ),
-        (draft_of("Only five words stand here."), (Outcome.NOT_ARTICLE, Reason.TOO_SHORT)),
+        (page_of("Only five words stand here."), (Outcome.NOT_ARTICLE, Reason.TOO_SHORT)),
         (
-            draft_of(*(f"Headline number {n} about the ferry" for n in range(9)), linked=True),
+            page_of(*(f"Headline number {n} about the ferry" for n in range(9)), linked=True),
             (Outcome.NOT_ARTICLE, Reason.LISTING),
         ),
         (
-            draft_of(
+            page_of(
                 "We value your privacy and store cookies on your device.",
                 "You may withdraw consent in our privacy policy.",
             ),
@@ -128,97 +128,99 @@ def test_kept_and_struck_are_the_whole_draft_in_order(
             ExtractedPage("x", reason=Reason.SCRIPT_SHELL),
             (Outcome.NOT_ARTICLE, Reason.SCRIPT_SHELL),
         ),
-        (draft_of(title="404 Not Found"), (Outcome.NOT_ARTICLE, Reason.SOFT_404)),
+        (page_of(title="404 Not Found"), (Outcome.NOT_ARTICLE, Reason.SOFT_404)),
         (
-            draft_of(SENTENCE, title="Страница не найдена | Порт"),
+            page_of(SENTENCE, title="Страница не найдена | Порт"),
             (Outcome.NOT_ARTICLE, Reason.SOFT_404),
         ),
-        (draft_of(SENTENCE, title="Саҳифа ёфт нашуд"), (Outcome.NOT_ARTICLE, Reason.SOFT_404)),
+        (page_of(SENTENCE, title="Саҳифа ёфт нашуд"), (Outcome.NOT_ARTICLE, Reason.SOFT_404)),
         (
-            draft_of(
+            page_of(
                 "Oops! The page you are looking for was not found.",
                 "Try the front page, or search for it.",
             ),
             (Outcome.NOT_ARTICLE, Reason.SOFT_404),
         ),
         (
-            draft_of(*[SENTENCE] * 8, title="Page not found: how the library lost a book"),
+            page_of(*[SENTENCE] * 8, title="Page not found: how the library lost a book"),
             (Outcome.ARCHIVED, Reason.NONE),
         ),
         (
-            draft_of(SENTENCE, title="404 homes without power on Lowmere"),
+            page_of(SENTENCE, title="404 homes without power on Lowmere"),
             (Outcome.ARCHIVED, Reason.NONE),
         ),
-        (draft_of(SENTENCE, SENTENCE, paywalled=True), (Outcome.NOT_ARTICLE, Reason.PAYWALL_STUB)),
+        (page_of(SENTENCE, SENTENCE, paywalled=True), (Outcome.NOT_ARTICLE, Reason.PAYWALL_STUB)),
         (
-            draft_of(*[SENTENCE] * 4, "And then the seal…", paywalled=True),
+            page_of(*[SENTENCE] * 4, "And then the seal…", paywalled=True),
             (Outcome.NOT_ARTICLE, Reason.PAYWALL_STUB),
         ),
         (
-            draft_of(*[SENTENCE] * 5, "Subscribe to read on", paywalled=True),
+            page_of(*[SENTENCE] * 5, "Subscribe to read on", paywalled=True),
             (Outcome.NOT_ARTICLE, Reason.PAYWALL_STUB),
         ),
-        (draft_of(*[SENTENCE] * 5, paywalled=True), (Outcome.ARCHIVED, Reason.NONE)),
-        (draft_of(SENTENCE, SENTENCE, paywalled=False), (Outcome.ARCHIVED, Reason.NONE)),
+        (page_of(*[SENTENCE] * 5, paywalled=True), (Outcome.ARCHIVED, Reason.NONE)),
+        (page_of(SENTENCE, SENTENCE, paywalled=False), (Outcome.ARCHIVED, Reason.NONE)),
     ],
 )
-def test_a_page_that_is_no_article_says_why(
-    draft: ExtractedPage, verdict: tuple[Outcome, Reason]
+def test_a_page_that_is_no_article_has_its_reason(
+    extracted: ExtractedPage, expected: tuple[Outcome, Reason]
 ) -> None:
-    extraction = struck(draft)
-    assert (extraction.outcome, extraction.reason) == verdict
+    result = cleaned(extracted)
+    assert (result.outcome, result.reason) == expected
 
 
-def test_a_date_in_the_future_is_dropped_for_what_the_feed_said() -> None:
-    future, said = VISIT + timedelta(days=3), VISIT - timedelta(hours=5)
-    draft = draft_of(
+def test_a_future_date_is_replaced_by_the_announced_one() -> None:
+    future, announced_at = FETCHED_AT + timedelta(days=3), FETCHED_AT - timedelta(hours=5)
+    extracted = page_of(
         SENTENCE, published_at=future, published_source="json-ld", published_precision="second"
     )
-    assert struck(draft).metadata.published_at is None
-    metadata = struck(draft, told=AnnouncedMetadata(published_at=said, source="feed")).metadata
-    assert (metadata.published_at, metadata.published_source) == (said, "feed")
+    assert cleaned(extracted).metadata.published_at is None
+    metadata = cleaned(
+        extracted, announced=AnnouncedMetadata(published_at=announced_at, source="feed")
+    ).metadata
+    assert (metadata.published_at, metadata.published_source) == (announced_at, "feed")
 
 
-def test_a_wall_clock_is_read_in_the_zone_of_its_site() -> None:
+def test_a_time_without_a_zone_is_read_in_the_zone_of_its_site() -> None:
     noon = datetime(2026, 2, 1, 12, tzinfo=UTC)
-    draft = draft_of(
+    extracted = page_of(
         SENTENCE, published_at=noon, published_source="meta?published", published_precision="second"
     )
-    metadata = struck(draft, timezone="Asia/Dushanbe").metadata
+    metadata = cleaned(extracted, timezone="Asia/Dushanbe").metadata
     assert (metadata.published_at, metadata.published_source) == (noon - timedelta(hours=5), "meta")
 
 
-def test_the_page_is_believed_before_the_feed_and_a_guess_is_not() -> None:
-    page, said = VISIT - timedelta(days=9), VISIT - timedelta(days=1)
-    told = AnnouncedMetadata(title="A seal", published_at=said, source="feed")
-    declared = draft_of(
+def test_the_page_comes_before_the_feed_and_the_feed_before_a_guess() -> None:
+    page, announced_at = FETCHED_AT - timedelta(days=9), FETCHED_AT - timedelta(days=1)
+    announced = AnnouncedMetadata(title="A seal", published_at=announced_at, source="feed")
+    declared = page_of(
         SENTENCE,
         title="A seal | The Specimen",
         published_at=page,
         published_source="meta",
         published_precision="second",
     )
-    assert struck(declared, told=told).metadata.published_at == page
-    assert struck(declared, told=told).metadata.title == "A seal"
+    assert cleaned(declared, announced=announced).metadata.published_at == page
+    assert cleaned(declared, announced=announced).metadata.title == "A seal"
     guessed = replace(
         declared,
         metadata=replace(declared.metadata, published_source="htmldate", published_precision="day"),
     )
-    assert struck(guessed, told=told).metadata.published_at == said
+    assert cleaned(guessed, announced=announced).metadata.published_at == announced_at
 
 
-def test_a_rule_can_be_left_out_and_the_recipe_says_so() -> None:
+def test_leaving_out_a_rule_changes_the_recipe() -> None:
     without = CleaningOptions(without=("more-line",))
-    assert struck(draft_of(SENTENCE, "All news")).text == SENTENCE
-    assert struck(draft_of(SENTENCE, "All news"), cleaning=without).text.endswith("All news")
+    assert cleaned(page_of(SENTENCE, "All news")).text == SENTENCE
+    assert cleaned(page_of(SENTENCE, "All news"), cleaning=without).text.endswith("All news")
     assert recipe_digest(without) != recipe_digest(CleaningOptions())
     assert recipe_digest(CleaningOptions(remove=("a",))) != recipe_digest(CleaningOptions())
 
 
-def test_a_written_address_is_no_mere_link() -> None:
+def test_a_written_address_stays() -> None:
     assert (
         "www.example.org"
-        in struck(
+        in cleaned(
             ExtractedPage(
                 "x",
                 (

@@ -1,4 +1,4 @@
-"""Guards: what may take the place of a result that stands, and what waits for a review."""
+"""Which new results replace the current one, and which wait for a review."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.cleaning.regression_guard import is_same_article, loses_text, loss_reason, compare_with_current
+from pipeline.cleaning.regression_guard import (
+    compare_with_current,
+    is_same_article,
+    loses_text,
+    loss_reason,
+)
 from pipeline.core.models import CleanResult, Metadata, Outcome, Reason, Recipe
 
 LINES = [" ".join(f"w{line}x{word}" for word in range(20)) for line in range(6)]  # 120 words
@@ -40,14 +45,16 @@ WHOLE = result(*LINES)
         (result(*LINES, metadata=Metadata(title="Another", published_at=DATE)), Reason.NONE),
     ],
 )
-def test_what_a_good_article_may_not_lose(new: CleanResult, reason: Reason) -> None:
+def test_a_good_article_must_not_lose_text_title_or_date(new: CleanResult, reason: Reason) -> None:
     assert loss_reason(WHOLE, new) is reason
 
 
-def test_a_short_text_may_lose_most_of_it_and_what_is_no_article_may_become_anything() -> None:
+def test_a_short_text_and_a_page_that_is_no_article_may_lose_all() -> None:
     assert loss_reason(result(*LINES[:3]), result(LINES[0])) is Reason.NONE
     assert (
-        loss_reason(result(*LINES, outcome=Outcome.NOT_ARTICLE), result(outcome=Outcome.NOT_ARTICLE))
+        loss_reason(
+            result(*LINES, outcome=Outcome.NOT_ARTICLE), result(outcome=Outcome.NOT_ARTICLE)
+        )
         is Reason.NONE
     )
 
@@ -61,36 +68,40 @@ def test_new_bytes_are_never_held() -> None:
     assert compare_with_current({1: WHOLE}, {}, {2: result(LINES[0])}).accepted == {2}
 
 
-def test_a_page_is_held_as_a_whole_but_for_new_bytes_and_what_stays_the_same() -> None:
-    stands = {1: WHOLE, 2: WHOLE, 3: WHOLE}
-    weighed = compare_with_current(
-        stands, {}, {1: result(LINES[0]), 2: result(*LINES[:5]), 3: WHOLE, 4: result(LINES[0])}
+def test_a_page_is_held_as_a_whole_except_new_bytes_and_equal_results() -> None:
+    current = {1: WHOLE, 2: WHOLE, 3: WHOLE}
+    decision = compare_with_current(
+        current, {}, {1: result(LINES[0]), 2: result(*LINES[:5]), 3: WHOLE, 4: result(LINES[0])}
     )
-    assert (weighed.accepted, weighed.held, weighed.reason) == ({3, 4}, {1, 2}, Reason.LOST_TEXT)
+    assert (decision.accepted, decision.held, decision.reason) == ({3, 4}, {1, 2}, Reason.LOST_TEXT)
 
 
-def test_a_result_that_was_refused_for_the_same_bytes_is_neither_adopted_nor_held() -> None:
-    refused = {1: [result(*LINES[:2], rules="2")]}
+def test_a_result_that_was_rejected_for_the_same_bytes_is_rejected_again() -> None:
+    rejected = {1: [result(*LINES[:2], rules="2")]}
     same_text, same_recipe = result(*LINES[:2], rules="3"), result(*LINES[:5], rules="2")
     for new in (same_text, same_recipe):
-        weighed = compare_with_current({1: WHOLE}, refused, {1: new})
-        assert (weighed.accepted, weighed.held) == (set(), set())
-    assert compare_with_current({1: WHOLE}, refused, {1: result(*LINES[:5], rules="3")}).accepted == {1}
-    assert compare_with_current({1: WHOLE}, refused, {1: result(*LINES, rules="2")}).accepted == {1}, (
-        "it is what stands"
-    )
+        decision = compare_with_current({1: WHOLE}, rejected, {1: new})
+        assert (decision.accepted, decision.held) == (set(), set())
+    assert compare_with_current(
+        {1: WHOLE}, rejected, {1: result(*LINES[:5], rules="3")}
+    ).accepted == {1}
+    assert compare_with_current({1: WHOLE}, rejected, {1: result(*LINES, rules="2")}).accepted == {
+        1
+    }, "it is the current result"
 
 
-def test_where_the_metadata_were_refused_the_same_text_with_better_ones_is_welcome() -> None:
-    refused = {1: [result(*LINES, metadata=Metadata(), rules="2")]}
+def test_better_metadata_are_accepted_where_the_metadata_were_rejected() -> None:
+    rejected = {1: [result(*LINES, metadata=Metadata(), rules="2")]}
     assert (
-        compare_with_current({1: WHOLE}, refused, {1: result(*LINES, metadata=Metadata(), rules="3")}).accepted
+        compare_with_current(
+            {1: WHOLE}, rejected, {1: result(*LINES, metadata=Metadata(), rules="3")}
+        ).accepted
         == set()
     )
     better = result(*LINES, metadata=Metadata(title="Levy", published_at=DATE), rules="3")
-    assert compare_with_current({1: WHOLE}, refused, {1: better}).accepted == {1}
+    assert compare_with_current({1: WHOLE}, rejected, {1: better}).accepted == {1}
 
 
-def test_two_results_are_the_same_whatever_struck_the_rest() -> None:
+def test_two_results_are_the_same_article_whatever_rules_removed() -> None:
     assert is_same_article(result("a", rules="1"), result("a", rules="2"))
     assert not is_same_article(result("a"), result("a", metadata=Metadata()))

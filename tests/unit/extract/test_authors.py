@@ -1,4 +1,4 @@
-"""Bylines become names: no roles, no addresses, no agencies behind people, in the languages of the sites that we read."""
+"""Bylines become names: no roles, no addresses, and no agencies after people."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ from pipeline.extract.metadata.authors import is_person_name, name_key, parse_na
         ("Von der Ellin", ["Von der Ellin"]),  # a name, not the word before one
     ],
 )
-def test_a_byline_is_its_names(byline: str, expected: list[str]) -> None:
+def test_a_byline_gives_its_names(byline: str, expected: list[str]) -> None:
     assert list(parse_names([byline])) == expected
 
 
@@ -104,7 +104,7 @@ def test_people_come_before_organisations(
         "Dafydd ap Dray",
     ],
 )
-def test_names_are_written_as_names(name: str) -> None:
+def test_names_of_people_are_recognized(name: str) -> None:
     assert is_person_name(name)
 
 
@@ -122,11 +122,11 @@ def test_names_are_written_as_names(name: str) -> None:
         "Said the captain",
     ],
 )
-def test_other_words_are_not(text: str) -> None:
+def test_other_words_are_not_names_of_people(text: str) -> None:
     assert not is_person_name(text)
 
 
-def test_accents_case_and_stops_make_no_other_person() -> None:
+def test_accents_case_and_punctuation_do_not_change_the_key_of_a_name() -> None:
     assert name_key("Zoë  O’Hare Jr.") == name_key("ZOE O'HARE JR")
 
 

@@ -1,4 +1,4 @@
-"""All lines of a page with their places, the numbers about each, and the chance that the trees make of them."""
+"""Lines of a page, their features, and their probabilities by the decision trees."""
 
 from __future__ import annotations
 
@@ -12,10 +12,21 @@ from hypothesis import strategies as st
 from lxml.html import HtmlElement
 
 from pipeline.core.models import BlockKind, Metadata, RawPage
-from pipeline.extract import extract, line_classifier
-from pipeline.extract.decision_trees import FIRST_TREES, HOPELESS_SCORE, DecisionTrees, bundled_trees
+from pipeline.extract import extract
+from pipeline.extract.decision_trees import (
+    FIRST_TREES,
+    HOPELESS_SCORE,
+    DecisionTrees,
+    bundled_trees,
+)
 from pipeline.extract.html import parse_html
-from pipeline.extract.line_features import FEATURE_NAMES, VOTE_FEATURES, ExtractorLines, LineFeatures
+from pipeline.extract.line_classifier import extract_blocks
+from pipeline.extract.line_features import (
+    FEATURE_NAMES,
+    VOTE_FEATURES,
+    ExtractorLines,
+    LineFeatures,
+)
 from pipeline.extract.text_lines import MAX_LINES, PageLine, Region, read_lines
 
 
@@ -30,7 +41,7 @@ def lines(body: str) -> list[PageLine]:
 
 
 def texts(body: str) -> list[str]:
-    return [piece.text for piece in lines(body)]
+    return [line.text for line in lines(body)]
 
 
 @pytest.mark.parametrize(
@@ -48,21 +59,28 @@ def texts(body: str) -> list[str]:
         ("", []),
     ],
 )
-def test_the_text_of_a_page_falls_into_lines(body: str, expected: list[str]) -> None:
+def test_the_text_of_a_page_is_split_into_lines(body: str, expected: list[str]) -> None:
     assert texts(body) == expected
 
 
-def test_a_line_knows_its_links_its_emphasis_and_its_breaks() -> None:
+def test_a_line_has_its_links_its_emphasis_and_its_break() -> None:
     first, second = lines('<p>see <a href="/x">the plan</a> and <b>weep</b><br>then go</p>')
-    assert (first.linked, first.emphasis, first.is_after_break) == (len("the plan"), len("weep"), False)
+    assert (first.linked, first.emphasis, first.is_after_break) == (
+        len("the plan"),
+        len("weep"),
+        False,
+    )
     assert (second.linked, second.emphasis, second.is_after_break) == (0, 0, True)
 
 
-def test_a_place_knows_what_it_lies_in() -> None:
+def test_an_element_has_the_regions_around_it() -> None:
     (line,) = lines(
-        '<main><article class="story"><div itemprop="articleBody" style="display: none"><p>x</p></div></article></main>'
+        '<main><article class="story"><div itemprop="articleBody" style="display:'
+        ' none"><p>x</p></div></article></main>'
     )
-    assert line.element.regions == Region.MAIN | Region.ARTICLE | Region.BODY_PROPERTY | Region.HIDDEN
+    assert (
+        line.element.regions == Region.MAIN | Region.ARTICLE | Region.BODY_PROPERTY | Region.HIDDEN
+    )
     assert (line.element.tag, line.element.depth) == ("p", 4)
 
 
@@ -73,50 +91,54 @@ def test_a_place_knows_what_it_lies_in() -> None:
     )
 )
 @settings(max_examples=60, deadline=None)
-def test_no_letter_of_a_page_is_lost_and_none_is_there_twice(body: str) -> None:
+def test_every_letter_of_a_page_is_in_its_lines_once(body: str) -> None:
     tree = parse_html(f"<html><body><p>x</p>{body}</body></html>".encode())
     assert tree is not None
-    shown = tree.find("body")
-    assert shown is not None
-    assert "".join(piece.text for piece in read_lines(tree).lines).replace(" ", "") == "".join(
-        shown.text_content().split()
+    body_element = tree.find("body")
+    assert body_element is not None
+    assert "".join(line.text for line in read_lines(tree).lines).replace(" ", "") == "".join(
+        body_element.text_content().split()
     )
 
 
-def test_there_is_a_number_for_each_name_and_each_is_finite() -> None:
-    body = "<h1>A seal delays the ferry</h1><div class=story><p>It was late, for a seal slept on its ramp.</p></div><p>x</p>"
-    view = LineFeatures(
+def test_every_feature_name_has_a_finite_value() -> None:
+    body = (
+        "<h1>A seal delays the ferry</h1><div class=story><p>It was late, for a seal slept on its"
+        " ramp.</p></div><p>x</p>"
+    )
+    features = LineFeatures(
         read_lines(tree_of(body)), Metadata(title="A seal delays the ferry", authors=("Ada Lund",))
     )
-    for i in range(len(view.lines)):
-        row = view.features(i)
+    for i in range(len(features.lines)):
+        row = features.features(i)
         assert len(row) == len(FEATURE_NAMES) == len(set(FEATURE_NAMES))
         assert all(isfinite(number) for number in row)
-    named = dict(zip(FEATURE_NAMES, view.features(1), strict=True))
+    named = dict(zip(FEATURE_NAMES, features.features(1), strict=True))
     assert (named["from_title"], named["near_story"], named["chosen"]) == (1, 0, 0)
-    assert set(view.features(2)[VOTE_FEATURES]) == {0.0}
-    unheard = view.features(2)
-    view.add_votes(ExtractorLines(["x"]))
-    heard = dict(zip(FEATURE_NAMES, view.with_votes(2, view.features(2)), strict=True))
-    assert heard["chosen"] == 1
-    assert min(heard["chosen_share"], heard["place_chosen"]) > 0
+    assert set(features.features(2)[VOTE_FEATURES]) == {0.0}
+    without_votes = features.features(2)
+    features.add_votes(ExtractorLines(["x"]))
+    with_votes = dict(zip(FEATURE_NAMES, features.with_votes(2, features.features(2)), strict=True))
+    assert with_votes["chosen"] == 1
+    assert min(with_votes["chosen_share"], with_votes["place_chosen"]) > 0
     assert (
-        dict(zip(FEATURE_NAMES, unheard, strict=True)) | {name: heard[name] for name in FEATURE_NAMES[VOTE_FEATURES]}
-        == heard
+        dict(zip(FEATURE_NAMES, without_votes, strict=True))
+        | {name: with_votes[name] for name in FEATURE_NAMES[VOTE_FEATURES]}
+        == with_votes
     ), "nothing else changed"
 
 
-def test_what_an_extractor_chose_is_found_whole_or_as_a_long_part() -> None:
-    chosen = ExtractorLines(
+def test_a_line_or_a_long_part_of_an_extractor_line_has_a_vote() -> None:
+    extractor_lines = ExtractorLines(
         ["A short line.", "The crane on the northern quay was mended on Monday, and nobody saw it."]
     )
-    assert chosen.vote("ashortline") == 1.0
-    assert chosen.vote("thecraneonthenorthernquaywasmended") == 0.9
-    assert chosen.vote("crane") == 0.0
-    assert chosen.vote("") == 0.0
+    assert extractor_lines.vote("ashortline") == 1.0
+    assert extractor_lines.vote("thecraneonthenorthernquaywasmended") == 0.9
+    assert extractor_lines.vote("crane") == 0.0
+    assert extractor_lines.vote("") == 0.0
 
 
-def test_trees_are_summed_as_the_table_says() -> None:
+def test_the_probability_comes_from_the_sum_of_the_trees() -> None:
     table: dict[str, Any] = {
         "names": list(FEATURE_NAMES),
         "alone": [0.5],
@@ -131,12 +153,12 @@ def test_trees_are_summed_as_the_table_says() -> None:
     assert hopeless.probability_without_votes(row) == pytest.approx(1 / (1 + exp(-0.5)))
 
 
-def test_trees_of_other_numbers_are_refused() -> None:
+def test_trees_of_other_features_are_refused() -> None:
     with pytest.raises(ValueError, match="train them again"):
         DecisionTrees({"names": ["something"], "alone": [], "trees": []})
 
 
-def test_the_shipped_trees_fit_the_numbers() -> None:
+def test_the_bundled_trees_fit_the_features() -> None:
     assert 0.0 <= bundled_trees().probability_with_votes([0.0] * len(FEATURE_NAMES)) <= 1.0
 
 
@@ -151,45 +173,48 @@ def test_the_shipped_trees_fit_the_numbers() -> None:
     ],
     ids=["deep", "broken", "wide", "long", "marked"],
 )
-def test_a_page_that_goes_on_and_on_has_an_end(body: str) -> None:
-    found = read_lines(tree_of(body))
-    assert 0 < len(found.lines) <= MAX_LINES
-    view = LineFeatures(found, Metadata())
-    assert len(view.features(0)) == len(FEATURE_NAMES)
+def test_the_lines_of_a_huge_page_are_limited(body: str) -> None:
+    page_lines = read_lines(tree_of(body))
+    assert 0 < len(page_lines.lines) <= MAX_LINES
+    features = LineFeatures(page_lines, Metadata())
+    assert len(features.features(0)) == len(FEATURE_NAMES)
 
 
-def test_a_block_says_where_it_stood_and_what_the_voices_said() -> None:
+def test_a_block_has_its_element_and_its_probability() -> None:
     story = "".join(
-        f"<p>The crane on quay {n} was mended on Monday, and the ferries left the harbour on time again.</p>"
+        f"<p>The crane on quay {n} was mended on Monday, and the ferries left the harbour on time"
+        " again.</p>"
         for n in range(5)
     )
     items = "<ul><li>One</li><li>Two</li></ul>"
-    page = f'<html><body><nav><a href="/">Home</a></nav><div class="story-text">{story}{items}</div></body></html>'
+    page = (
+        '<html><body><nav><a href="/">Home</a></nav><div'
+        f' class="story-text">{story}{items}</div></body></html>'
+    )
     blocks = extract(RawPage(1, page.encode())).blocks
-    told = [block for block in blocks if block.element_path == "div.story-text > p"]
-    assert len(told) == 5
+    story_blocks = [block for block in blocks if block.element_path == "div.story-text > p"]
+    assert len(story_blocks) == 5
     assert {block.kept_by_trafilatura for block in blocks} == {None}, (
         "the page is plain enough for the trees alone"
     )
     assert all(
-        (block.story_probability > 0.5) == (block in told)
+        (block.story_probability > 0.5) == (block in story_blocks)
         for block in blocks
         if block.kind is BlockKind.PARAGRAPH
     )
     assert {block.list_size for block in blocks if block.kind is BlockKind.ITEM} <= {2}
 
 
-def test_where_the_trees_are_in_doubt_the_extractor_is_asked(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    page = f"<html><body><div><p>{'Short. ' * 4}</p></div><article><p>{'It was late that night on the quay. ' * 9}</p></article>"
-    monkeypatch.setattr(line_classifier, "DOUBT", -1.0)
-    asked = extract(RawPage(1, page.encode())).blocks
-    assert {block.kept_by_trafilatura for block in asked} >= {True}
-    assert None not in {block.kept_by_trafilatura for block in asked}
+def test_trafilatura_is_called_where_the_trees_are_in_doubt() -> None:
+    story = "It was late that night on the quay. " * 9
+    tree = tree_of(f"<div><p>{'Short. ' * 4}</p></div><article><p>{story}</p></article>")
+    blocks = extract_blocks(tree, Metadata(), max_doubt=-1.0)
+    votes = {block.kept_by_trafilatura for block in blocks}
+    assert True in votes
+    assert None not in votes
 
 
-def test_of_a_page_with_several_stories_the_extractor_is_asked() -> None:
+def test_trafilatura_is_called_for_a_page_with_several_stories() -> None:
     one = (
         "<article><h1>{}</h1><p>"
         + "It was late that night, and a seal slept on the ramp of the ferry. " * 5

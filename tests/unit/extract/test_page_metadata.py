@@ -1,4 +1,4 @@
-"""What a page declares of its story besides dates, and the byline beside it."""
+"""What a page declares about its story besides dates, and its visible byline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from pipeline.extract.metadata.metadata import read_metadata
 
 
 def node(**values: Any) -> str:
-    return f'<script type="application/ld+json">{json.dumps({"@type": "NewsArticle", "headline": "A seal", **values})}</script>'
+    text = json.dumps({"@type": "NewsArticle", "headline": "A seal", **values})
+    return f'<script type="application/ld+json">{text}</script>'
 
 
 def meta(name: str, content: str) -> str:
@@ -21,7 +22,10 @@ def meta(name: str, content: str) -> str:
 
 
 def read(head: str = "", body: str = "") -> Metadata:
-    markup = f"<html><head><title>A seal delays the ferry</title>{head}</head><body><h1>A seal delays the ferry</h1>{body}"
+    markup = (
+        f"<html><head><title>A seal delays the ferry</title>{head}</head><body><h1>A seal delays"
+        f" the ferry</h1>{body}"
+    )
     tree = parse_html((markup + "<p>The ferry was late.</p></body></html>").encode())
     assert tree is not None
     return read_metadata(tree)
@@ -58,7 +62,7 @@ def test_declared_people_are_the_authors(author: Any, expected: tuple[str, ...])
 
 
 @pytest.mark.parametrize(
-    ("declared", "shown", "expected"),
+    ("declared", "visible", "expected"),
     [
         ([], "<p>By Marta Ellin</p>", ("Marta Ellin",)),
         (["Lowmere Wire News"], "<p>By Marta Ellin</p>", ("Marta Ellin",)),  # a person signs it
@@ -71,25 +75,25 @@ def test_declared_people_are_the_authors(author: Any, expected: tuple[str, ...])
             ["Marta Ellin", "Tom Dray"],
             "<p>By Marta Ellin</p>",
             ("Marta Ellin", "Tom Dray"),
-        ),  # who may stand further down
+        ),  # the second may stand further down
         (
             ["Marta Ellin"],
             "<p>By Ida O'Hare</p>",
             ("Marta Ellin",),
-        ),  # they contradict each other: what is declared stands
+        ),  # a contradiction: the declared author stays
         (["Marta Ellin"], "<p class='author'>Ida O'Hare</p>", ("Marta Ellin",)),
         (
             ["Rene Ellin"],
             "<p>Par René Ellin</p>",
             ("René Ellin",),
-        ),  # the same person, better spelled
+        ),  # the same person with accents
         (["René Ellin"], "<p>PAR RENE ELLIN</p>", ("René Ellin",)),
     ],
 )
-def test_the_byline_that_readers_see_settles_who_of_them_wrote(
-    declared: list[str], shown: str, expected: tuple[str, ...]
+def test_a_visible_byline_can_complete_the_declared_authors(
+    declared: list[str], visible: str, expected: tuple[str, ...]
 ) -> None:
-    assert read(node(author=[person(name) for name in declared]), shown).authors == expected
+    assert read(node(author=[person(name) for name in declared]), visible).authors == expected
 
 
 @pytest.mark.parametrize(
@@ -116,7 +120,7 @@ def test_the_byline_that_readers_see_settles_who_of_them_wrote(
         (
             node(isAccessibleForFree=True, hasPart={"isAccessibleForFree": False}),
             False,
-        ),  # the story is more than its part
+        ),  # the story counts before its part
         (meta("article:content_tier", "free"), False),
         (meta("article:content_tier", "metered"), True),
         (meta("article:content_tier", "locked"), True),
@@ -124,13 +128,11 @@ def test_the_byline_that_readers_see_settles_who_of_them_wrote(
         ('<meta itemprop="isAccessibleForFree" content="False">', True),
     ],
 )
-def test_a_page_says_whether_there_is_a_wall_or_says_nothing(
-    head: str, expected: bool | None
-) -> None:
+def test_a_page_declares_a_paywall_or_none_or_nothing(head: str, expected: bool | None) -> None:
     assert read(head).paywalled is expected
 
 
-def test_section_tags_and_site_are_names() -> None:
+def test_section_tags_and_site_are_names_and_not_urls() -> None:
     head = node(
         articleSection=["The Courier", "Harbour"],
         keywords=["Seal", "ferry"],
@@ -149,7 +151,7 @@ def test_section_tags_and_site_are_names() -> None:
     assert (urls.section, urls.site_name) == ("", "")
 
 
-def test_microdata_is_read_where_there_is_no_more() -> None:
+def test_microdata_is_read_where_nothing_else_is_declared() -> None:
     marked = (
         '<span itemprop="author"><span itemprop="name">Marta Ellin</span></span>'
         '<meta itemprop="articleSection" content="Harbour">'
@@ -166,16 +168,42 @@ def test_microdata_is_read_where_there_is_no_more() -> None:
 
 SOURCES = (
     (read(), {"title": "h1"}),
-    (read(meta("og:title", "Another") + meta("keywords", "ferry")), {"title": "h1", "tags": "meta keywords"}),
-    (read(node(author=person("Ada Lund"), articleSection="City", keywords="a seal, ferry") + meta("keywords", "Ferry, port")),
-     {"title": "h1", "authors": "json-ld", "section": "json-ld", "tags": "json-ld, meta keywords"}),
-    (read(meta("byl", "By Ada Lund") + meta("article:section", "City") + meta("description", "A seal.")),
-     {"title": "h1", "authors": "meta byl", "section": "meta article:section", "description": "meta description"}),
-    (read(node(description="A seal."), "<p class=byline>By Ada Lund</p>"),
-     {"title": "h1", "authors": "byline", "description": "json-ld"}),
-)  # fmt: skip
+    (
+        read(meta("og:title", "Another") + meta("keywords", "ferry")),
+        {"title": "h1", "tags": "meta keywords"},
+    ),
+    (
+        read(
+            node(author=person("Ada Lund"), articleSection="City", keywords="a seal, ferry")
+            + meta("keywords", "Ferry, port")
+        ),
+        {
+            "title": "h1",
+            "authors": "json-ld",
+            "section": "json-ld",
+            "tags": "json-ld, meta keywords",
+        },
+    ),
+    (
+        read(
+            meta("byl", "By Ada Lund")
+            + meta("article:section", "City")
+            + meta("description", "A seal.")
+        ),
+        {
+            "title": "h1",
+            "authors": "meta byl",
+            "section": "meta article:section",
+            "description": "meta description",
+        },
+    ),
+    (
+        read(node(description="A seal."), "<p class=byline>By Ada Lund</p>"),
+        {"title": "h1", "authors": "byline", "description": "json-ld"},
+    ),
+)
 
 
 @pytest.mark.parametrize(("metadata", "sources"), SOURCES)
-def test_each_field_says_where_it_was_found(metadata: Metadata, sources: dict[str, str]) -> None:
+def test_each_field_has_its_source(metadata: Metadata, sources: dict[str, str]) -> None:
     assert dict(metadata.sources) == sources

@@ -1,4 +1,4 @@
-"""What a page shows near its headline: lines, bylines and days, and what is worth nothing there."""
+"""What a page shows near its headline: lines, bylines and days."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from datetime import date
 import pytest
 
 from pipeline.extract.html import parse_html
-from pipeline.extract.metadata.visible_bylines import VisibleLine, visible_byline, visible_dates, lines_near_headline
+from pipeline.extract.metadata.visible_bylines import (
+    VisibleLine,
+    lines_near_headline,
+    visible_byline,
+    visible_dates,
+)
 
 TITLE = "A seal delays the ferry of Lowmere"
 PROSE = (
@@ -18,33 +23,32 @@ PROSE = (
 )
 
 
-def lines(behind: str, before: str = "", title: str = TITLE) -> tuple[VisibleLine, ...]:
-    tree = parse_html(
-        f"<html><body>{before}<article><h1>{title}</h1>{behind}{PROSE * 5}</article></body></html>".encode()
-    )
+def lines(after: str, before: str = "", title: str = TITLE) -> tuple[VisibleLine, ...]:
+    article = f"<article><h1>{title}</h1>{after}{PROSE * 5}</article>"
+    tree = parse_html(f"<html><body>{before}{article}</body></html>".encode())
     assert tree is not None
     return lines_near_headline(tree, TITLE)
 
 
-def texts(found: tuple[VisibleLine, ...]) -> list[str]:
-    return [each.text for each in found]
+def texts(visible: tuple[VisibleLine, ...]) -> list[str]:
+    return [line.text for line in visible]
 
 
-def test_lines_stand_in_reading_order_and_know_how_far_they_are() -> None:
-    found = lines(
+def test_lines_are_in_reading_order_and_have_their_distance() -> None:
+    visible = lines(
         "<p>A summary.</p><div>By <a rel='author'>Marta Ellin</a></div>",
         "<div>Harbour</div><div>News</div>",
     )
-    assert [(each.distance, each.text) for each in found] == [
+    assert [(line.distance, line.text) for line in visible] == [
         (-2, "Harbour"),
         (-1, "News"),
         (1, "A summary."),
         (2, "By Marta Ellin"),
     ]
-    assert "author" in found[-1].marks
+    assert "author" in visible[-1].marks
 
 
-def test_inline_elements_are_one_line_and_words_are_not_glued() -> None:
+def test_inline_elements_are_one_line_with_spaces_between_words() -> None:
     assert texts(
         lines("<div><span>By</span> <b>Marta <i>Ellin</i></b><span>Dec. 21, 2023</span></div>")
     ) == ["By Marta Ellin Dec. 21, 2023"]
@@ -54,33 +58,38 @@ def test_inline_elements_are_one_line_and_words_are_not_glued() -> None:
     assert texts(lines("<p><span>T</span>he se<b>a</b>l sleeps.</p>")) == ["The seal sleeps."]
 
 
-def test_what_readers_do_not_see_and_menus_are_left_out() -> None:
-    hidden = "<script>By Tom Dray</script><style>p{}</style><nav><p>By Tom Dray</p></nav><button>By Tom Dray</button>"
+def test_invisible_text_and_menus_are_left_out() -> None:
+    hidden = (
+        "<script>By Tom Dray</script><style>p{}</style><nav><p>By Tom Dray</p></nav><button>By Tom"
+        " Dray</button>"
+    )
     assert texts(lines(hidden + "<p>By Marta Ellin</p>", "<nav>1 March 2024</nav>")) == [
         "By Marta Ellin"
     ]
 
 
 def test_the_headline_is_the_heading_that_is_the_title() -> None:
-    found = lines("<p>Behind it.</p>", "<h1>The Lowmere Courier</h1>")
-    assert [each.text for each in found if each.distance == 1] == ["Behind it."]
+    visible = lines("<p>After it.</p>", "<h1>The Lowmere Courier</h1>")
+    assert [line.text for line in visible if line.distance == 1] == ["After it."]
     tree = parse_html(f"<html><body><h2>{TITLE}</h2><p>By Marta Ellin</p></body></html>".encode())
     assert tree is not None
     assert texts(lines_near_headline(tree, TITLE)) == ["By Marta Ellin"]
     assert lines_near_headline(tree, "Another title") == ()
 
 
-def test_a_page_of_any_size_costs_little() -> None:
+def test_a_huge_page_takes_little_time() -> None:
     deep, wide = "<div>" * 200 + "x" + "</div>" * 200, "<p>Menu</p>" * 30_000
-    tree = parse_html(f"<html><body>{wide}{deep}<h1>{TITLE}</h1>{deep}{wide}</body></html>".encode())
+    tree = parse_html(
+        f"<html><body>{wide}{deep}<h1>{TITLE}</h1>{deep}{wide}</body></html>".encode()
+    )
     assert tree is not None
-    began = time.process_time()
+    start = time.process_time()
     assert len(lines_near_headline(tree, TITLE)) <= 40
-    assert time.process_time() - began < 0.2
+    assert time.process_time() - start < 0.2
 
 
 @pytest.mark.parametrize(
-    ("behind", "expected"),
+    ("after", "expected"),
     [
         ("<p>By Marta Ellin</p>", (("Marta Ellin",), True)),
         ("<p>By</p><p>Marta Ellin</p>", (("Marta Ellin",), True)),
@@ -95,20 +104,23 @@ def test_a_page_of_any_size_costs_little() -> None:
         (
             "<p class='byline'>Tom Dray</p><p>By Marta Ellin</p>",
             (("Marta Ellin",), True),
-        ),  # words are plainer than classes
+        ),  # a word counts more than a class
         (
-            "<div class='byline'><p>By</p><p>Marta Ellin</p><p>,</p><p>Tom Dray</p><p>and</p><p>Ida O'Hare</p></div>",
+            (
+                "<div class='byline'><p>By</p><p>Marta Ellin</p><p>,</p><p>Tom"
+                " Dray</p><p>and</p><p>Ida O'Hare</p></div>"
+            ),
             (("Marta Ellin", "Tom Dray", "Ida O'Hare"), True),
         ),
         ("<p>By Marta Ellin</p><p>and Tom Dray</p>", (("Marta Ellin", "Tom Dray"), True)),
     ],
 )
-def test_a_byline_is_read(behind: str, expected: tuple[tuple[str, ...], bool]) -> None:
-    assert visible_byline(lines(behind)) == expected
+def test_a_byline_is_read(after: str, expected: tuple[tuple[str, ...], bool]) -> None:
+    assert visible_byline(lines(after)) == expected
 
 
 @pytest.mark.parametrize(
-    "behind",
+    "after",
     [
         "<p>By the time the ferry came, everybody had gone home.</p>",
         "<p>By Subscribing you agree</p>",
@@ -125,21 +137,21 @@ def test_a_byline_is_read(behind: str, expected: tuple[tuple[str, ...], bool]) -
         PROSE * 3 + "<p>By Tom Dray</p>",  # far below
     ],
 )
-def test_what_only_looks_like_a_byline_is_none(behind: str) -> None:
-    assert visible_byline(lines(behind))[0] == ()
+def test_text_that_only_resembles_a_byline_is_none(after: str) -> None:
+    assert visible_byline(lines(after))[0] == ()
 
 
-def test_the_next_line_is_no_second_author() -> None:
-    assert visible_byline(lines("<p class='author'>By Marta Ellin</p><p>,</p><p>Infectious Diseases</p>"))[
-        0
-    ] == ("Marta Ellin",)
+def test_the_line_after_a_byline_is_no_second_author() -> None:
+    assert visible_byline(
+        lines("<p class='author'>By Marta Ellin</p><p>,</p><p>Infectious Diseases</p>")
+    )[0] == ("Marta Ellin",)
 
 
 MARCH_5, MARCH_6 = date(2024, 3, 5), date(2024, 3, 6)
 
 
 @pytest.mark.parametrize(
-    ("behind", "plain", "changed"),
+    ("after", "plain", "changed"),
     [
         ("<p>5 March 2024</p>", {MARCH_5}, set()),
         ("<p>Updated: 6 March 2024</p>", set(), {MARCH_6}),
@@ -168,14 +180,14 @@ MARCH_5, MARCH_6 = date(2024, 3, 5), date(2024, 3, 6)
         ),
     ],
 )
-def test_days_are_of_a_publication_or_of_a_change(
-    behind: str, plain: set[date], changed: set[date]
+def test_a_day_belongs_to_a_publication_or_to_a_change(
+    after: str, plain: set[date], changed: set[date]
 ) -> None:
-    shown = visible_dates(lines(behind))
-    assert (shown.plain, shown.changed) == (plain, changed)
+    dates = visible_dates(lines(after))
+    assert (dates.plain, dates.changed) == (plain, changed)
 
 
-def test_the_day_of_the_visit_in_a_masthead_is_not_the_story_s() -> None:
+def test_the_current_day_in_a_masthead_is_not_the_day_of_the_story() -> None:
     masthead = "<p>Wednesday, 6 March 2024</p>"
     assert visible_dates(lines("<p>5 March 2024</p>", masthead)).plain == {MARCH_5}
     menu = "".join(f"<p>Section {number}</p>" for number in range(5))

@@ -1,4 +1,4 @@
-"""Letters folded for search: what a reader types finds what a writer wrote."""
+"""Normalized for search, what a reader types equals what a writer wrote."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pipeline.fulltext.normalize import normalize_for_search, split_words
 @pytest.mark.parametrize(
     ("written", "typed"),
     [
-        ("ҳар", "хар"), ("ҷумҳурӣ", "чумхури"), ("кӯча", "куча"), ("қоида", "коида"), ("Ғафуров", "гафуров"), ("Ёлка", "елка"),
-        ("Café", "cafe"), ("Łódź", "lodz"), ("STRASSE", "straße"), ("naïve", "naive"), ("İstanbul", "istanbul"),
-        ("ﬁsh", "fish"),
+        ("ҳар", "хар"), ("ҷумҳурӣ", "чумхури"), ("кӯча", "куча"), ("қоида", "коида"),
+        ("Ғафуров", "гафуров"), ("Ёлка", "елка"), ("Café", "cafe"), ("Łódź", "lodz"),
+        ("STRASSE", "straße"), ("naïve", "naive"), ("İstanbul", "istanbul"), ("ﬁsh", "fish"),
         ("ＡＢＣ", "abc"), ("Кӯҳ", "кух"),
     ],
 )  # fmt: skip
@@ -27,17 +27,19 @@ def test_letters_that_keyboards_lack_make_no_difference(written: str, typed: str
 @pytest.mark.parametrize(
     ("one", "other"), [("йод", "иод"), ("мой", "мои"), ("мир", "мёр"), ("шар", "щар"), ("a", "b")]
 )
-def test_letters_that_are_others_to_their_readers_stay_apart(one: str, other: str) -> None:
+def test_letters_that_readers_distinguish_stay_different(one: str, other: str) -> None:
     assert normalize_for_search(one) != normalize_for_search(other)
 
 
 @given(st.text(max_size=50))
-def test_composed_and_decomposed_letters_are_the_same(text: str) -> None:
-    assert normalize_for_search(unicodedata.normalize("NFD", text)) == normalize_for_search(unicodedata.normalize("NFC", text))
+def test_composed_and_decomposed_letters_are_equal(text: str) -> None:
+    assert normalize_for_search(unicodedata.normalize("NFD", text)) == normalize_for_search(
+        unicodedata.normalize("NFC", text)
+    )
 
 
 @given(st.text(max_size=50))
-def test_folding_never_raises_and_words_hold_no_space(text: str) -> None:
+def test_no_text_raises_and_no_word_holds_a_space(text: str) -> None:
     assert all(word and not any(letter.isspace() for letter in word) for word in split_words(text))
 
 
