@@ -243,7 +243,7 @@ def test_report_shows_open_issues_and_the_home_page_links_to_it(
 ) -> None:
     assert "There are no open issues." in web.get("/report").text
     issue = Issue(
-        IssueKind.PLACE_GONE,
+        IssueKind.SOURCE_GONE,
         "the feed <script>alert(1)</script> cannot be read",
         "it was moved",
         "nightdesk check x",

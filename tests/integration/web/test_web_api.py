@@ -26,7 +26,7 @@ from tests.support.hostile_archive import (
     build_hostile_archive,
     hostile_extracted_page,
 )
-from tests.support.naughty_strings import NAUGHTY
+from tests.support.naughty_strings import NAUGHTY_STRINGS
 
 HOST = "http://127.0.0.1:8642"
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -229,7 +229,7 @@ def test_feeds_are_well_formed_and_agree_with_each_other(web: TestClient) -> Non
 def naughty(store: Database, archive: CrawlSession) -> Database:
     """An archive with a naughty string as title and text of each article."""
     pages: dict[str, bytes] = {}
-    for number, text in enumerate(NAUGHTY):
+    for number, text in enumerate(NAUGHTY_STRINGS):
         body = f"{text}\nThe ferry left. {text}"
         pages[url(f"{number}?x=1")] = body.encode("utf8", "replace")
     night(archive, pages)
@@ -256,7 +256,7 @@ def ids_of_all_pages(web: TestClient, path: str, key: str) -> list[int]:
 def test_lists_return_each_naughty_article_once(naughty: Database) -> None:
     with client(naughty) as web:
         ids = ids_of_all_pages(web, "/api/articles", "articles")
-        assert len(ids) == len(set(ids)) == len(NAUGHTY)
+        assert len(ids) == len(set(ids)) == len(NAUGHTY_STRINGS)
         for path, key in (
             ("/api/search", "hits"),
             ("/api/search?q=ferry", "hits"),
@@ -277,7 +277,7 @@ def test_lists_return_each_naughty_article_once(naughty: Database) -> None:
 
 def test_naughty_queries_get_an_answer(naughty: Database) -> None:
     with client(naughty) as web:
-        for number, naughty_text in enumerate(NAUGHTY):
+        for number, naughty_text in enumerate(NAUGHTY_STRINGS):
             text = naughty_text.encode("utf8", "replace").decode()[:2000]
             parameters: dict[str, Any] = {"q": text, "limit": 1}
             feed = web.get("/feed.atom", params=parameters)
