@@ -118,16 +118,17 @@ def _mark_clean(db: Connection, recipe: Recipe, outcomes: Sequence[CleanOutcome]
 def _record_outcomes(
     db: Connection, run: int, outcomes: Sequence[CleanOutcome | ReviewOutcome], now: datetime
 ) -> None:
-    rows = [
-        {
-            "run_id": run,
-            "page_id": outcome.page_id,
-            "outcome": outcome.outcome,
-            "reason": outcome.reason,
-            "at": now,
-        }
-        for outcome in outcomes
-    ]
+    rows: list[dict[str, Any]] = []
+    for outcome in outcomes:
+        rows.append(
+            {
+                "run_id": run,
+                "page_id": outcome.page_id,
+                "outcome": outcome.outcome,
+                "reason": outcome.reason,
+                "at": now,
+            }
+        )
     if rows:
         changed = ["outcome", "reason", "at"]
         db.execute(upsert(db, LedgerEntryRow, ["run_id", "page_id"], changed), rows)

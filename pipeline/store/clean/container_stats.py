@@ -76,10 +76,10 @@ def add(
         for sighting, at in name_sightings:
             stats = stats_by_name.get(name) or ContainerStats(name, at)
             stats_by_name[name] = _add_sighting(stats, sighting, at)
-    rows = [
-        {"site": site, "extractors": extractors, **_values(stats_by_name[name])}
-        for name in sorted(new)
-    ]
+    rows: list[dict[str, object]] = []
+    for name in sorted(new):
+        values = _values(stats_by_name[name])
+        rows.append({"site": site, "extractors": extractors, **values})
     db.execute(upsert(db, ContainerRow, KEY, CHANGED), rows)
     _trim(db, site, extractors, max_containers)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
@@ -14,11 +15,20 @@ from pipeline.core.models import (
     ExtractedPage,
     Outcome,
     PreviousArticle,
+    RawPage,
     Reason,
     RemovedBlock,
     ResultStatus,
 )
-from pipeline.store.clean.types import CleanInput, PayloadPeriod, Period, ReviewInput, StoredResult
+from pipeline.store.clean.types import (
+    CleanInput,
+    PayloadPeriod,
+    PendingPayload,
+    Period,
+    ReviewInput,
+    StoredResult,
+)
+from pipeline.store.codec.dictionaries import decompress_payload
 from pipeline.store.codec.serialization import (
     decode_extracted,
     metadata_from_json,
@@ -30,9 +40,10 @@ from pipeline.store.db.schema import (
     CleanResultRow,
     ExtractedPageRow,
     PageRow,
+    PayloadRow,
     RevisionRow,
 )
-from pipeline.store.db.sql import chunks
+from pipeline.store.db.sql import batches_by_size, chunks
 
 AnyRow = Row[*tuple[Any, ...]]
 ANNOUNCED_COLUMNS: Final = (
@@ -56,6 +67,29 @@ RESULT_COLUMNS: Final = (
     CleanResultRow.outcome,
     CleanResultRow.reason,
 )
+
+
+def first_batch(db: Connection, ids: Sequence[int | None], max_bytes: int) -> list[int]:
+    """Return the first of these payloads, as many as fit into memory together."""
+    payload_ids = [payload_id for payload_id in ids if payload_id is not None]
+    query = select(PayloadRow.id, PayloadRow.size).where(PayloadRow.id.in_(payload_ids))
+    sizes = {row.id: row.size for row in db.execute(query)}
+    return next(batches_by_size(payload_ids, sizes.__getitem__, max_bytes), [])
+
+
+def pending_payload(
+    db: Connection, row: Row[*tuple[Any, ...]], pages: Sequence[tuple[int, AnnouncedMetadata]]
+) -> PendingPayload:
+    """Return a payload to extract.
+
+    With a dictionary it is decompressed here, which is cheap, else by the process that extracts
+    it. What is damaged is left to that process, too, which reports it.
+    """
+    body, codec = row.body, row.codec
+    if row.dictionary_id is not None:
+        with suppress(ValueError):
+            body, codec = decompress_payload(db, row.codec, row.body, row.dictionary_id), ""
+    return PendingPayload(RawPage(row.id, body, row.charset, row.media_type), tuple(pages), codec)
 
 
 def pages_by_payload(
@@ -104,17 +138,19 @@ def _clean_inputs(db: Connection, pages: Sequence[int], extractors: str) -> list
     previous = _previous_articles(db, pages)
     statuses = (ResultStatus.ACCEPTED, ResultStatus.REJECTED)
     results = _results(db, pages, statuses, dict(extracted.values()))
-    return [
-        CleanInput(
-            page_id=row.id,
-            url=row.url,
-            announced=_announced(row),
-            periods=_payload_periods(_periods(captures[row.id]), extracted),
-            previous=previous.get(row.id),
-            results=tuple(results[row.id]),
+    clean_inputs: list[CleanInput] = []
+    for row in rows:
+        clean_inputs.append(
+            CleanInput(
+                page_id=row.id,
+                url=row.url,
+                announced=_announced(row),
+                periods=_payload_periods(_periods(captures[row.id]), extracted),
+                previous=previous.get(row.id),
+                results=tuple(results[row.id]),
+            )
         )
-        for row in rows
-    ]
+    return clean_inputs
 
 
 def review_inputs(db: Connection, pages: Sequence[int]) -> tuple[ReviewInput, ...]:
@@ -129,16 +165,18 @@ def _review_inputs(db: Connection, pages: Sequence[int]) -> list[ReviewInput]:
     captures = _captures(db, pages)
     previous = _previous_articles(db, pages)
     results = _results(db, pages, tuple(ResultStatus), {})
-    return [
-        ReviewInput(
-            page_id=row.id,
-            url=row.url,
-            periods=_periods(captures[row.id]),
-            results=tuple(results[row.id]),
-            previous=previous.get(row.id),
+    review_inputs: list[ReviewInput] = []
+    for row in _pages(db, pages):
+        review_inputs.append(
+            ReviewInput(
+                page_id=row.id,
+                url=row.url,
+                periods=_periods(captures[row.id]),
+                results=tuple(results[row.id]),
+                previous=previous.get(row.id),
+            )
         )
-        for row in _pages(db, pages)
-    ]
+    return review_inputs
 
 
 def _pages(db: Connection, pages: Sequence[int]) -> Sequence[AnyRow]:
@@ -178,7 +216,8 @@ def _captures(db: Connection, pages: Sequence[int]) -> dict[int, list[AnyRow]]:
 def _payload_ids(captures: Mapping[int, Sequence[AnyRow]]) -> list[int]:
     payload_ids: set[int] = set()
     for page_captures in captures.values():
-        payload_ids.update(capture.payload_id for capture in page_captures)
+        for capture in page_captures:
+            payload_ids.add(capture.payload_id)
     return sorted(payload_ids)
 
 
@@ -270,10 +309,10 @@ def _previous_articles(db: Connection, pages: Sequence[int]) -> dict[int, Previo
         .join(RevisionRow, RevisionRow.id == ArticleRow.revision_id)
         .where(ArticleRow.page_id.in_(pages))
     )
-    return {
-        row.page_id: PreviousArticle(row.payload_id, row.text_digest, row.number)
-        for row in db.execute(query).all()
-    }
+    articles: dict[int, PreviousArticle] = {}
+    for row in db.execute(query).all():
+        articles[row.page_id] = PreviousArticle(row.payload_id, row.text_digest, row.number)
+    return articles
 
 
 def _periods(captures: Sequence[AnyRow]) -> tuple[Period, ...]:

@@ -125,9 +125,10 @@ def stats(
     keys: set[int] = set()
     keys.update(*lines.values())
     pages_by_line = _load(db, site, keys)
-    return {
-        page: _stats_of_page(pages_by_line, page, page_keys) for page, page_keys in lines.items()
-    }
+    stats_by_page: dict[int, dict[int, LineStats]] = {}
+    for page, page_keys in lines.items():
+        stats_by_page[page] = _stats_of_page(pages_by_line, page, page_keys)
+    return stats_by_page
 
 
 def _iterate(sightings: Mapping[int, PageSightings]) -> Iterator[tuple[int, int, str]]:

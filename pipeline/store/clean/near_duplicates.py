@@ -114,12 +114,11 @@ def pending(store: Database, site: str, limit: int) -> tuple[PendingSketch, ...]
     )
     with store.read() as db:
         rows = db.execute(query).all()
-    return tuple(
-        PendingSketch(
-            row.page_id, site, (row.published_at or row.first_seen_at).toordinal(), row.text
-        )
-        for row in rows
-    )
+    sketches: list[PendingSketch] = []
+    for row in rows:
+        day = (row.published_at or row.first_seen_at).toordinal()
+        sketches.append(PendingSketch(row.page_id, site, day, row.text))
+    return tuple(sketches)
 
 
 def reset_outdated(store: Database, version: str) -> None:
@@ -255,10 +254,10 @@ class StoryGroups:
             ranked[page] = _rank_by_shared_keys(page, page_keys, pages_by_key)[:limit]
             candidate_ids.update(ranked[page])
         sketches = self.sketches(candidate_ids)
-        return {
-            page: [sketches[other] for other in others if other in sketches]
-            for page, others in ranked.items()
-        }
+        candidates: dict[int, list[SketchedArticle]] = {}
+        for page, others in ranked.items():
+            candidates[page] = [sketches[other] for other in others if other in sketches]
+        return candidates
 
     def _pages_by_key(self, keys: Sequence[int]) -> dict[int, list[int]]:
         dialect = self._db.dialect.name
@@ -306,12 +305,13 @@ def group_members(store: Database, page: int) -> tuple[GroupMember, ...]:
         rows = db.execute(query).all()
     if len(rows) < 2:
         return ()
-    return tuple(
-        GroupMember(
-            _to_sketched_article(row), row.url, row.title, row.published_at, row.first_seen_at
+    members: list[GroupMember] = []
+    for row in rows:
+        article = _to_sketched_article(row)
+        members.append(
+            GroupMember(article, row.url, row.title, row.published_at, row.first_seen_at)
         )
-        for row in rows
-    )
+    return tuple(members)
 
 
 def count_near_duplicates(store: Database, run: int) -> int:

@@ -22,6 +22,15 @@ from pipeline.store.db.schema import CleanResultRow
 from pipeline.store.db.sql import chunks, storable, upsert_ids
 
 COMPARED_COLUMNS: Final = ("text_digest", "chosen_metadata", "outcome", "reason")
+CURRENT_COLUMNS: Final = (
+    CleanResultRow.page_id,
+    CleanResultRow.payload_id,
+    CleanResultRow.id,
+    CleanResultRow.text_digest,
+    CleanResultRow.chosen_metadata,
+    CleanResultRow.outcome,
+    CleanResultRow.reason,
+)
 KEY: Final = ("page_id", "payload_id", "run_id")
 
 
@@ -46,10 +55,7 @@ CurrentResults = dict[int, CurrentResult]  # by payload id
 def current_results(db: Connection, pages: Sequence[int]) -> dict[int, CurrentResults]:
     """Return the current results of pages, by page id and payload id."""
     results: dict[int, CurrentResults] = defaultdict(dict)
-    columns = [
-        getattr(CleanResultRow, name) for name in ("page_id", "payload_id", "id", *COMPARED_COLUMNS)
-    ]
-    query = select(*columns).where(CleanResultRow.status == ResultStatus.ACCEPTED)
+    query = select(*CURRENT_COLUMNS).where(CleanResultRow.status == ResultStatus.ACCEPTED)
     for chunk in chunks(pages):
         for page, payload, *values in db.execute(query.where(CleanResultRow.page_id.in_(chunk))):
             results[page][payload] = CurrentResult(*values)

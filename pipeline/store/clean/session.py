@@ -8,7 +8,7 @@ lines. Results are written whole or not at all. Pages, payloads and captures sta
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,10 +17,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, 
 
 from pipeline.core.errors import AlreadyRunning
 from pipeline.core.models import (
-    AnnouncedMetadata,
     ExtractedPage,
     LineStats,
-    RawPage,
     Reason,
     Recipe,
     UrlKind,
@@ -37,12 +35,12 @@ from pipeline.store.clean.types import (
     StoredExtraction,
     UnprofiledPage,
 )
-from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
+from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS
 from pipeline.store.codec.serialization import decode_extracted, encode_extracted
 from pipeline.store.db import locks, run_log, site_counts
 from pipeline.store.db.engine import Database, retry_while_unavailable
 from pipeline.store.db.schema import CaptureRow, ExtractedPageRow, PageRow, PayloadRow, RunRow
-from pipeline.store.db.sql import batches_by_size, chunks, insert_or_ignore
+from pipeline.store.db.sql import chunks, insert_or_ignore
 
 STALE_PAGES: Final = CleanScope()
 RUN_KINDS: Final = ("clean", "review", "rollback")  # runs under the one lock of a site's clean
@@ -210,13 +208,14 @@ class CleanSession:
         columns = (PayloadRow.id, PayloadRow.charset, PayloadRow.media_type, *COMPRESSED_COLUMNS)
         query = select(*columns).order_by(PayloadRow.id)
         with self.store.read() as db:
-            next_ids = [
-                payload_id for payload_id in db.scalars(payload_ids) if payload_id is not None
-            ]
-            ids = _first_batch(db, next_ids, self._limits.max_payload_bytes)
+            next_ids = db.scalars(payload_ids).all()
+            ids = inputs.first_batch(db, next_ids, self._limits.max_payload_bytes)
             rows = db.execute(query.where(PayloadRow.id.in_(ids))).all()
             pages = inputs.pages_by_payload(db, self.site, ids)
-            return tuple(_pending_payload(db, row, pages.get(row.id, ())) for row in rows)
+            payloads: list[PendingPayload] = []
+            for row in rows:
+                payloads.append(inputs.pending_payload(db, row, pages.get(row.id, ())))
+        return tuple(payloads)
 
     def save_extracted(
         self,
@@ -235,10 +234,10 @@ class CleanSession:
         if not extractions:
             return
         in_profile = sightings is not None
-        rows = [
-            _extracted_page_row(payload_id, extraction) | {"in_profile": in_profile}
-            for payload_id, extraction in extractions
-        ]
+        rows: list[dict[str, object]] = []
+        for payload_id, extraction in extractions:
+            row = _extracted_page_row(payload_id, extraction)
+            rows.append(row | {"in_profile": in_profile})
         extractors = extractions[0][1].extractors
         with self.store.write() as db:
             locks.advisory_xact_lock(db, f"profile:{self.site}")
@@ -272,15 +271,12 @@ class CleanSession:
         with self.store.read() as db:
             rows = db.execute(query).all()
             pages = inputs.pages_by_payload(db, self.site, [row.payload_id for row in rows])
-        return tuple(
-            UnprofiledPage(
-                row.id,
-                row.payload_id,
-                decode_extracted(row.codec, row.body),
-                tuple(pages.get(row.payload_id, ())),
-            )
-            for row in rows
-        )
+        unprofiled: list[UnprofiledPage] = []
+        for row in rows:
+            extracted = decode_extracted(row.codec, row.body)
+            page_links = tuple(pages.get(row.payload_id, ()))
+            unprofiled.append(UnprofiledPage(row.id, row.payload_id, extracted, page_links))
+        return tuple(unprofiled)
 
     def add_to_profile(
         self, extracted_page_ids: Sequence[int], sightings: Mapping[int, PageSightings]
@@ -457,28 +453,6 @@ def _count_blocks(pages: Sequence[CleanInput]) -> int:
     for page in pages:
         count += sum(len(period.extracted.blocks) for period in page.periods)
     return count
-
-
-def _first_batch(db: Connection, ids: Sequence[int], max_bytes: int) -> list[int]:
-    """Return the first of these payloads, as many as fit into memory together."""
-    query = select(PayloadRow.id, PayloadRow.size).where(PayloadRow.id.in_(ids))
-    sizes = {row.id: row.size for row in db.execute(query)}
-    return next(batches_by_size(ids, sizes.__getitem__, max_bytes), [])
-
-
-def _pending_payload(
-    db: Connection, row: Row[*tuple[Any, ...]], pages: Sequence[tuple[int, AnnouncedMetadata]]
-) -> PendingPayload:
-    """Return a payload to extract.
-
-    With a dictionary it is decompressed here, which is cheap, else by the process that extracts
-    it. What is damaged is left to that process, too, which reports it.
-    """
-    body, codec = row.body, row.codec
-    if row.dictionary_id is not None:
-        with suppress(ValueError):
-            body, codec = decompress_payload(db, row.codec, row.body, row.dictionary_id), ""
-    return PendingPayload(RawPage(row.id, body, row.charset, row.media_type), tuple(pages), codec)
 
 
 def _extracted_page_row(

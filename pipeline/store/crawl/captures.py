@@ -284,25 +284,26 @@ def save_payloads(
     """
     # the first fetch of the same bytes describes them
     first_by_digest = {body.digest: (capture, body) for capture, body in reversed(bodies)}
-    rows = [
-        {
-            "digest": digest,
-            "size": len(capture.body or b""),
-            "codec": body.codec,
-            "body": body.body,
-            "dictionary_id": body.dictionary_id,
-            "media_type": capture.media_type,
-            "charset": capture.charset,
-            "first_seen_at": capture.fetched_at,
-        }
-        # the same order everywhere: two crawls may store the same bytes
-        for digest, (capture, body) in sorted(first_by_digest.items())
-        if digest not in stored
-    ]
-    if not rows:
+    # the same order everywhere: two crawls may store the same bytes
+    new_digests = sorted(first_by_digest.keys() - stored.keys())
+    if not new_digests:
         return stored
+    rows = [_payload_row(*first_by_digest[digest]) for digest in new_digests]
     db.execute(insert_or_ignore(db, PayloadRow, ["digest"]), rows)
-    return {**stored, **payload_ids_by_digest(db, [str(row["digest"]) for row in rows])}
+    return {**stored, **payload_ids_by_digest(db, new_digests)}
+
+
+def _payload_row(capture: Capture, body: CompressedBody) -> dict[str, Any]:
+    return {
+        "digest": body.digest,
+        "size": len(capture.body or b""),
+        "codec": body.codec,
+        "body": body.body,
+        "dictionary_id": body.dictionary_id,
+        "media_type": capture.media_type,
+        "charset": capture.charset,
+        "first_seen_at": capture.fetched_at,
+    }
 
 
 def _outcome_of_bytes(before: int | None, now: int) -> tuple[Outcome, Reason]:

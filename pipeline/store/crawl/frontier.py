@@ -96,16 +96,16 @@ def save_links(
     new = {key: decision for key, decision in decision_by_key.items() if key not in known}
     _insert(db, site, new, found_on, at)
     created = _pages(db, list(new))
-    updates = {
-        row.id: page_update(row, decision_by_key[key], site, found_on, at)
-        for key, row in known.items()
-    }
-    changes = {page: change.changes for page, change in updates.items() if change.changes}
+    entries: list[tuple[int, Outcome, Reason]] = []
+    for key, decision in new.items():
+        entries.append((created[key].id, decision.outcome, decision.reason))
+    changes: dict[int, dict[str, Any]] = {}
+    for key, row in known.items():
+        change = page_update(row, decision_by_key[key], site, found_on, at)
+        entries.append((row.id, change.outcome, change.reason))
+        if change.changes:
+            changes[row.id] = change.changes
     _update(db, changes)
-    entries = [
-        (created[key].id, decision.outcome, decision.reason) for key, decision in new.items()
-    ]
-    entries += [(page, change.outcome, change.reason) for page, change in updates.items()]
     run_log.add_entries(db, run, entries, at)
     refused_count = sum(outcome is Outcome.REFUSED for _, outcome, _ in entries)
     new_count = sum(decision.outcome is Outcome.PENDING for decision in new.values())
@@ -151,10 +151,20 @@ def register_sources(
     registered: set[int] = set()
     if not again:
         registered = _pages_in_ledger(db, run, [page.id for page in pages.values()])
-    rows = [(pages[key], link) for key, link in links.items() if pages[key].id not in registered]
-    _update(db, {row.id: {"kind": link.kind} for row, link in rows if row.kind != link.kind})
-    run_log.add_entries(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row, _ in rows], at)
-    return tuple(_due_url(row, link.kind) for row, link in rows)
+    due: list[DueUrl] = []
+    entries: list[tuple[int, Outcome, Reason]] = []
+    kinds: dict[int, dict[str, Any]] = {}
+    for key, link in links.items():
+        page = pages[key]
+        if page.id in registered:
+            continue
+        due.append(_due_url(page, link.kind))
+        entries.append((page.id, Outcome.PENDING, Reason.NONE))
+        if page.kind != link.kind:
+            kinds[page.id] = {"kind": link.kind}
+    _update(db, kinds)
+    run_log.add_entries(db, run, entries, at)
+    return tuple(due)
 
 
 def last_read(db: Connection, site: str, urls: Sequence[str]) -> dict[str, datetime]:
@@ -364,10 +374,9 @@ def _insert(
 ) -> None:
     """Insert new pages. One that another crawl has inserted since we looked is left as it is."""
     # The same order everywhere: otherwise two crawls would wait for each other's rows.
-    rows = [
-        _new_row(site, key, decision, found_on, at)
-        for key, decision in sorted(decision_by_key.items())
-    ]
+    rows: list[dict[str, Any]] = []
+    for key, decision in sorted(decision_by_key.items()):
+        rows.append(_new_row(site, key, decision, found_on, at))
     for chunk in chunks(rows):
         db.execute(insert_or_ignore(db, PageRow, ["url_key"]), list(chunk))
 

@@ -244,10 +244,10 @@ def _record_skipped(db: Connection, run: int, site: str, records: Sequence[Skipp
     record_by_key = {page_key(record.url): record for record in reversed(records)}
     known = _pages_by_key(db, list(record_by_key))
     new_keys = [key for key in record_by_key if key not in known]
-    refused = [
-        LinkDecision(Link(record_by_key[key].url), Outcome.REFUSED, Reason.NOT_ALLOWED)
-        for key in new_keys
-    ]
+    refused: list[LinkDecision] = []
+    for key in new_keys:
+        link = Link(record_by_key[key].url)
+        refused.append(LinkDecision(link, Outcome.REFUSED, Reason.NOT_ALLOWED))
     now = datetime.now(UTC)
     frontier.save_links(db, run, site, refused, UrlKind.SECTION, now)
     created = _pages_by_key(db, new_keys)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
@@ -53,10 +54,11 @@ def add_entries(
         entries: Page id, outcome and reason of each entry.
         at: The time of the entries.
     """
-    rows = [
-        {"run_id": run, "page_id": page, "outcome": outcome, "reason": reason, "at": at}
-        for page, outcome, reason in entries
-    ]
+    rows: list[dict[str, Any]] = []
+    for page, outcome, reason in entries:
+        rows.append(
+            {"run_id": run, "page_id": page, "outcome": outcome, "reason": reason, "at": at}
+        )
     statement = insert_into(db, LedgerEntryRow)
     was_not_fetched = and_(
         or_(LedgerEntryRow.outcome == Outcome.REFUSED, LedgerEntryRow.outcome == Outcome.KNOWN),
@@ -86,20 +88,21 @@ def record_outcomes(
     db: Connection, run: int, outcomes: Iterable[tuple[Capture, Outcome, Reason]]
 ) -> None:
     """Write the outcomes of fetches to the ledger. There has to be at least one."""
-    rows = [
-        {
-            "run_id": run,
-            "page_id": capture.page_id,
-            "outcome": outcome,
-            "reason": reason,
-            "status": capture.status,
-            "bytes": capture.size,
-            "elapsed_ms": capture.elapsed_ms,
-            "at": capture.fetched_at,
-            "detail": storable(capture.detail),
-        }
-        for capture, outcome, reason in outcomes
-    ]
+    rows: list[dict[str, Any]] = []
+    for capture, outcome, reason in outcomes:
+        rows.append(
+            {
+                "run_id": run,
+                "page_id": capture.page_id,
+                "outcome": outcome,
+                "reason": reason,
+                "status": capture.status,
+                "bytes": capture.size,
+                "elapsed_ms": capture.elapsed_ms,
+                "at": capture.fetched_at,
+                "detail": storable(capture.detail),
+            }
+        )
     changed = [name for name in rows[0] if name not in ("run_id", "page_id")]
     db.execute(upsert(db, LedgerEntryRow, ["run_id", "page_id"], changed), rows)
 
