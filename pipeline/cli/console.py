@@ -81,12 +81,12 @@ def print_line(line: str | Text = "") -> None:
 
 def print_error(sentence: str) -> None:
     """Print one sentence on standard error."""
-    style = "bold red" if errors.is_terminal else ""
-    errors.print(Text.assemble(("nightdesk: ", style), sentence))
+    # rich leaves the style out where there is no terminal
+    errors.print(Text.assemble(("nightdesk: ", "bold red"), sentence))
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document on standard output."""
+    """Print one JSON document on standard output. Dataclasses in it become objects."""
     _write(json.dumps(value, ensure_ascii=False, indent=2, default=_json_value) + "\n")
 
 
@@ -118,7 +118,9 @@ def print_table(
     """
     body = [list(row) for row in rows]
     if not console.is_terminal:
-        _print_plain_table(columns, [*body, list(total)] if total else body)
+        if total:
+            body.append(list(total))
+        _print_plain_table(columns, body)
         return
     grid = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for number, name in enumerate(columns):
@@ -138,9 +140,9 @@ def _is_number_column(rows: Sequence[Sequence[Cell]], number: int) -> bool:
 
 
 def _cell(value: Cell) -> Text:
-    if isinstance(value, int):
-        return Text(str(value), style="" if value else "dim")
-    return value if isinstance(value, Text) else Text(value)
+    if isinstance(value, Text):
+        return value
+    return Text(str(value), style="dim" if value == 0 else "")
 
 
 def _print_plain_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
@@ -160,3 +162,13 @@ def _print_plain_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -
 def format_time(at: datetime | None) -> str:
     """Return a time in UTC as people read it, or "" for None."""
     return f"{at:%Y-%m-%d %H:%M}" if at else ""
+
+
+def format_day(at: date | None) -> str:
+    """Return a day as people read it, or "" for None."""
+    return f"{at:%Y-%m-%d}" if at else ""
+
+
+def partial_failure_code(failed: object) -> ExitCode:
+    """Return the exit code of a command that failed for some sites, pages or rows, or for none."""
+    return ExitCode.PARTLY if failed else ExitCode.OK

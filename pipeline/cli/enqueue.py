@@ -35,6 +35,9 @@ def print_enqueued(enqueued: Enqueued, noun: str, rest: str, *, as_json: bool) -
         print_json(asdict(enqueued))
         return
     tasks = pluralize(enqueued.enqueued, noun)
-    why = f"; {rest}" if enqueued.enqueued < enqueued.requested else ""
-    print_line(f"{tasks} enqueued for {pluralize(enqueued.requested, 'site')}{why}.")
+    sites = pluralize(enqueued.requested, "site")
+    if enqueued.enqueued < enqueued.requested:
+        print_line(f"{tasks} enqueued for {sites}; {rest}.")
+    else:
+        print_line(f"{tasks} enqueued for {sites}.")
     print_line("'nightdesk queue' shows how far the workers are.")

@@ -57,8 +57,9 @@ class CountColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Return `120 of 3,000`, or `120` without a total."""
-        total = f" of {task.total:,.0f}" if task.total is not None else ""
-        return Text(f"{task.completed:,.0f}{total}")
+        if task.total is None:
+            return Text(f"{task.completed:,.0f}")
+        return Text(f"{task.completed:,.0f} of {task.total:,.0f}")
 
 
 def format_rate(done: int, seconds: float, remaining: int) -> str:
@@ -198,6 +199,9 @@ class RichStages(AbstractContextManager["RichStages"]):
 @contextmanager
 def stage_progress(*, quiet: bool) -> Iterator[StageProgress]:
     """Show bars for the stages of a work: at a terminal as bars, elsewhere as lines."""
-    stages = RichStages() if console.is_terminal and not quiet else PlainStages(quiet=quiet)
-    with stages:
-        yield stages.update
+    if console.is_terminal and not quiet:
+        with RichStages() as bars:
+            yield bars.update
+    else:
+        with PlainStages(quiet=quiet) as lines:
+            yield lines.update

@@ -1,7 +1,8 @@
-"""Numbers as people read them: sizes, durations and counted nouns."""
+"""Numbers, codes and texts as people read them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -43,3 +44,25 @@ def pluralize(number: int, singular: str, plural: str = "") -> str:
     if number != 1:
         noun = plural or f"{singular}s"
     return f"{number:,} {noun}"
+
+
+def format_counts(counts: Iterable[tuple[str, int]]) -> str:
+    """Return names with their numbers: `prompt 1,204, byline 3`."""
+    return ", ".join(f"{name} {number:,}" for name, number in counts)
+
+
+def format_if(template: str, value: str) -> str:
+    """Return a template with a value in the place of `{}`, or "" if the value is ""."""
+    return template.format(value) if value else ""
+
+
+def shorten(text: str, width: int) -> str:
+    """Return a text that is cut to a width in characters, with `…` in the place of the rest."""
+    if len(text) <= width:
+        return text
+    return f"{text[: width - 1].rstrip()}…"
+
+
+def plain_words(code: str) -> str:
+    """Return a code such as `not_article` as words."""
+    return code.replace("_", " ")

@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from pipeline.cli.console import print_error, print_json
+from pipeline.cli.console import partial_failure_code, print_error, print_json
 from pipeline.cli.context import AsJson, SiteNames, get_context
 from pipeline.cli.views import check_report
 from pipeline.cli.views.probe_progress import probe_progress
@@ -47,5 +47,5 @@ def _exit_codes(checks: Sequence[SiteCheck]) -> list[ExitCode]:
         if site_check.error:
             print_error(site_check.error)
         is_wrong = site_check.error or check_report.is_broken(site_check)
-        codes.append(ExitCode.PARTLY if is_wrong else ExitCode.OK)
+        codes.append(partial_failure_code(is_wrong))
     return codes

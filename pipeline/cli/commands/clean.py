@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final, NoReturn
 
 import typer
 
 from pipeline.cli.console import print_json, print_line
 from pipeline.cli.context import AllSiteNames, AppContext, AsJson, get_context
+from pipeline.cli.dates import DAY_FORMATS, start_of_day
 from pipeline.cli.enqueue import Enqueue, print_enqueued
 from pipeline.cli.night_runner import clean_with_progress, exit_with_results, print_errors
 from pipeline.cli.views import changes, night_summary
@@ -32,7 +33,7 @@ DIFF_SAMPLES: Final = 100  # pages of a site
 Since = Annotated[
     datetime | None,
     typer.Option(
-        formats=["%Y-%m-%d"],
+        formats=DAY_FORMATS,
         metavar="DATE",
         help="Only pages that were published or first seen on this day (UTC) or later.",
     ),
@@ -77,8 +78,9 @@ def clean(
     app = get_context(context)
     # Sites of an import are disabled, and are cleaned again like all others.
     selected = app.sites(sites or (), also_disabled=True)
-    day = since.replace(tzinfo=UTC) if since else None
-    scope = CleanScope(everything, day, require_rule(rule) if rule else "")
+    if rule:
+        require_rule(rule)
+    scope = CleanScope(everything, start_of_day(since), rule or "")
     if samples is None:
         samples = _default_samples(dry_run=dry_run, diff=diff)
     if enqueue:
@@ -97,7 +99,9 @@ def clean(
 def _default_samples(*, dry_run: bool, diff: bool) -> int:
     if diff:
         return DIFF_SAMPLES
-    return DRY_RUN_SAMPLES if dry_run else 0
+    if dry_run:
+        return DRY_RUN_SAMPLES
+    return 0
 
 
 def _enqueue(app: AppContext, sites: Sequence[Site], scope: CleanScope, *, as_json: bool) -> None:
@@ -158,8 +162,9 @@ def _preview(
         print_line()
         print_line("Nothing was changed.")
     else:
-        hint = "" if scope.everything else " --all takes pages that are up to date, too."
-        print_line(f"Dry run: no page would be cleaned.{hint}")
+        print_line("Dry run: no page would be cleaned.")
+        if not scope.everything:
+            print_line("--all takes pages that are up to date, too.")
     print_errors(results)
     database.close()
     exit_with_results(app, results)

@@ -10,6 +10,7 @@ import typer
 
 from pipeline.cli.console import print_json
 from pipeline.cli.context import AppContext, AsJson, SiteNames, get_context
+from pipeline.cli.dates import DAY_FORMATS, start_of_day
 from pipeline.cli.enqueue import Enqueue, print_enqueued
 from pipeline.cli.night_runner import crawl_with_progress, exit_with_results, report_issues
 from pipeline.cli.views import night_summary
@@ -25,7 +26,7 @@ EXAMPLES: Final = (
 Since = Annotated[
     datetime | None,
     typer.Option(
-        formats=["%Y-%m-%d"],
+        formats=DAY_FORMATS,
         metavar="DATE",
         help="Instead of new stories, fetch old ones from the sites' sitemaps and archives,"
         " back to this day (UTC). Needs the id of a site.",
@@ -48,7 +49,7 @@ def crawl(
         )
     selected = app.sites(sites or ())
     _ = app.settings.sent_user_agent  # without a contact in the settings nothing is started
-    day = since.replace(tzinfo=UTC) if since else None
+    day = start_of_day(since)
     if day is not None:
         check_backfill(selected, day)
     if enqueue:

@@ -29,7 +29,7 @@ from pipeline.config import site as site_files
 from pipeline.config.settings import Settings
 from pipeline.config.site import Site
 from pipeline.core.errors import DiskError, ExitCode
-from pipeline.core.formatting import pluralize
+from pipeline.core.formatting import plain_words, pluralize, shorten
 from pipeline.core.models import Outcome
 from pipeline.jobs.nightly import run_nightly
 from pipeline.jobs.results import SiteResult, worst_exit_code
@@ -146,7 +146,9 @@ def _print_removed_blocks(demo: Demo) -> None:
     explanations = []
     for article in read.find_articles(demo.database, "", MAX_ARTICLES):
         page = read.find_page(demo.database, str(article.id))
-        explanation = read.explain_page(demo.database, page) if page is not None else None
+        if page is None:
+            continue
+        explanation = read.explain_page(demo.database, page)
         if explanation is not None:
             explanations.append(explanation)
     explanation = max(explanations, key=_count_removed)
@@ -165,12 +167,12 @@ def _print_blocks(explanation: Explanation) -> None:
     kept = [number for number, block in enumerate(explanation.blocks) if not block.rule]
     for number, block in enumerate(explanation.blocks):
         if block.rule:
-            text = _shorten(block.block.text, BLOCK_WIDTH)
+            text = shorten(block.block.text, BLOCK_WIDTH)
             line = f"  removed  {text:<{BLOCK_WIDTH}}  {block.rule}: {block.why}"
             print_line(Text(line, style="yellow"))
         elif number == kept[-1]:
             blocks = pluralize(len(kept), "block")
-            last = _shorten(block.block.text, LAST_BLOCK_WIDTH)
+            last = shorten(block.block.text, LAST_BLOCK_WIDTH)
             print_line(f"  kept     … {blocks} of story, to: “{last}”")
 
 
@@ -181,8 +183,8 @@ def _print_edits(demo: Demo, results: Sequence[SiteResult]) -> None:
         before, after = read.list_revisions(demo.database, page.id)[-2:]
         print_line(f"{after.title} ({page.site}, revision {after.number}):")
         for old, new in _changed_passages(before.text, after.text):
-            print_line(Text(f"  - {_shorten(old, LINE_WIDTH)}", style="red"))
-            print_line(Text(f"  + {_shorten(new, LINE_WIDTH)}", style="green"))
+            print_line(Text(f"  - {shorten(old, LINE_WIDTH)}", style="red"))
+            print_line(Text(f"  + {shorten(new, LINE_WIDTH)}", style="green"))
 
 
 def _changed_passages(before: str, after: str) -> list[tuple[str, str]]:
@@ -212,9 +214,9 @@ def _print_other_outcomes(demo: Demo, results: Sequence[SiteResult]) -> None:
             article = read.get_article(demo.database, page.id)
             note = ""
             if article and outcome is Outcome.GONE:
-                note = f"; “{_shorten(article.title, TITLE_WIDTH)}” stays in the archive"
+                note = f"; “{shorten(article.title, TITLE_WIDTH)}” stays in the archive"
             path = urlsplit(page.url).path
-            print_line(f"  {page.site}: {path} {sentence} ({reason.replace('_', ' ')}){note}")
+            print_line(f"  {page.site}: {path} {sentence} ({plain_words(reason)}){note}")
 
 
 def _pages_with_outcome(
@@ -256,7 +258,3 @@ def _print_next_commands(demo: Demo) -> None:
     print_line()
     path = os.path.relpath(demo.database.name)
     print_line(f"It is one SQLite file ({path}) with the views 'articles' and 'ledger'.")
-
-
-def _shorten(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"

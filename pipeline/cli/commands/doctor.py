@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Final
 
 import typer
 
 from pipeline import diagnostics
-from pipeline.cli.console import print_json, print_line
+from pipeline.cli.console import partial_failure_code, print_json, print_line
 from pipeline.cli.context import AsJson, get_context
-from pipeline.core.errors import ConfigError, ExitCode
+from pipeline.core.errors import ConfigError
 from pipeline.diagnostics import CheckState, DiagnosticCheck
 
 EXAMPLES: Final = ("nightdesk doctor",)
@@ -32,14 +31,14 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
         _print_check(broken, as_json=as_json)
     states = Counter(check.state for check in checks)
     if as_json:
-        print_json([asdict(check) for check in checks])
+        print_json(checks)
     else:
         print_line()
         print_line(
             f"{len(checks)} checks: {states[CheckState.OK]} ok,"
             f" {states[CheckState.LOOK]} to look at, {states[CheckState.BROKEN]} broken."
         )
-    raise typer.Exit(ExitCode.PARTLY if states[CheckState.BROKEN] else ExitCode.OK)
+    raise typer.Exit(partial_failure_code(states[CheckState.BROKEN]))
 
 
 def _print_check(check: DiagnosticCheck, *, as_json: bool) -> None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 from rich.text import Text
 
-from pipeline.cli.console import format_time, print_json, print_line
+from pipeline.cli.console import format_day, format_time, print_json, print_line
 from pipeline.cli.context import AsJson, get_context
 from pipeline.cli.views.page_lookup import PageName, explain_missing_article, require_page
 from pipeline.core.errors import ConfigError
-from pipeline.core.formatting import format_size, pluralize
+from pipeline.core.formatting import format_if, format_size, pluralize
 from pipeline.core.models import UrlKind
 from pipeline.store import read
 
@@ -60,15 +60,17 @@ def _load(database: Database, page: PageView) -> Explanation:
 def _print_block(number: int, explained: ExplainedBlock, container: ContainerStats | None) -> None:
     """Print the decision about a block, the votes of the extractors, its place and its text."""
     block, rule = explained.block, explained.rule
-    decision = "removed" if rule else "kept"
+    decision, head_style, text_style = "kept", "cyan", ""
+    if rule:
+        decision, head_style, text_style = "removed", "dim", "dim strike"
     vote = TRAFILATURA_VOTES[block.kept_by_trafilatura]
     place = _place(block.element_path, container)
     head = (
         f"{decision:<7} {number:>4}  {block.story_probability:>4.0%}  {vote:<9}"
         f"  {block.kind:<9}  {place}"
     )
-    print_line(Text(f"  {head.rstrip()}", style="dim" if rule else "cyan"))
-    print_line(Text(f"      {block.text}", style="dim strike" if rule else ""))
+    print_line(Text(f"  {head.rstrip()}", style=head_style))
+    print_line(Text(f"      {block.text}", style=text_style))
     if rule:
         print_line(Text(f"      └ {rule}: {explained.why}", style="yellow"))
 
@@ -95,9 +97,8 @@ def _head(explanation: Explanation) -> Iterator[tuple[str, str]]:
     fetched = f"fetched {format_time(explanation.fetched_at)} UTC"
     yield "Bytes", f"sha256 {explanation.digest}, {format_size(page.size)}, {fetched}"
     yield "Recipe", f"{explanation.recipe}, profile {explanation.profile}"
-    outcome = ": ".join(code for code in (explanation.outcome, explanation.reason) if code)
-    detail = f" ({explanation.extract_detail})" if explanation.extract_detail else ""
-    yield "Outcome", outcome + detail
+    outcome = ": ".join(filter(None, (explanation.outcome, explanation.reason)))
+    yield "Outcome", outcome + format_if(" ({})", explanation.extract_detail)
     yield (
         "Dated",
         _date_line(
@@ -108,20 +109,15 @@ def _head(explanation: Explanation) -> Iterator[tuple[str, str]]:
         "Changed",
         _date_line(metadata.modified_local, metadata.modified_source, metadata.modified_confidence),
     )
-    yield "Shown", metadata.published_day.isoformat() if metadata.published_day else ""
+    yield "Shown", format_day(metadata.published_day)
 
 
 def _date_line(at: datetime | None, source: str, confidence: str) -> str:
     """Return a time on the clock of its page, with its source and how certain it is."""
     if at is None:
         return ""
-    notes = []
-    if source:
-        notes.append(f"from {source}")
-    if confidence:
-        notes.append(f"confidence {confidence}")
-    line = at.isoformat(" ", "minutes")
-    return f"{line} ({', '.join(notes)})" if notes else line
+    notes = [format_if("from {}", source), format_if("confidence {}", confidence)]
+    return at.isoformat(" ", "minutes") + format_if(" ({})", ", ".join(filter(None, notes)))
 
 
 def _as_json(explanation: Explanation) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -12,6 +12,7 @@ import typer
 
 from pipeline.cli.console import print_error, print_json, print_line
 from pipeline.cli.context import AppContext, AsJson, get_context
+from pipeline.cli.dates import DAY_FORMATS, end_of_day, start_of_day
 from pipeline.cli.progress import progress_bar
 from pipeline.core.errors import ConfigError, ExitCode
 from pipeline.core.formatting import pluralize
@@ -48,13 +49,13 @@ class ExportFormatName(StrEnum):
 Since = Annotated[
     datetime | None,
     typer.Option(
-        formats=["%Y-%m-%d"], metavar="DATE", help="Only what is dated on this day (UTC) or later."
+        formats=DAY_FORMATS, metavar="DATE", help="Only what is dated on this day (UTC) or later."
     ),
 ]
 Until = Annotated[
     datetime | None,
     typer.Option(
-        formats=["%Y-%m-%d"],
+        formats=DAY_FORMATS,
         metavar="DATE",
         help="Only what is dated on this day (UTC) or earlier.",
     ),
@@ -100,13 +101,14 @@ def export(
     sites = tuple(dict.fromkeys(site or ()))
     for site_id in sites:
         app.check_site_name(database, site_id)
-    first = since.replace(tzinfo=UTC) if since else None
-    wanted = ExportQuery(query, sites, first, _end_of(until), limit)
+    wanted = ExportQuery(query, sites, start_of_day(since), end_of_day(until), limit)
     try:
         result = _write(app, database, wanted, name, out, quiet=as_json)
     except KeyboardInterrupt:
-        state = f"{out} is what it was before" if out.exists() else f"nothing of {out} is kept"
-        print_error(f"interrupted; {state}")
+        if out.exists():
+            print_error(f"interrupted; {out} is what it was before")
+        else:
+            print_error(f"interrupted; nothing of {out} is kept")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     finally:
         database.close()
@@ -147,13 +149,6 @@ def _recipe(app: AppContext) -> dict[str, Any]:
     from pipeline.offline.recipe_manifest import recipe_manifest
 
     return recipe_manifest(app.readable_sites())
-
-
-def _end_of(day: datetime | None) -> datetime | None:
-    """Return the first moment after a day; None after the last day of the calendar."""
-    if day is None or day.date() == date.max:
-        return None
-    return day.replace(tzinfo=UTC) + timedelta(days=1)
 
 
 def _print_result(wanted: ExportQuery, out: Path, result: Mapping[str, Any]) -> None:

@@ -182,5 +182,6 @@ def _copy_archive(app: AppContext, other: str, *, as_json: bool) -> None:
 def _print_copies(copies: Sequence[TableCopy]) -> None:
     rows: list[list[Cell]] = []
     for copy in copies:
-        rows.append([copy.table, copy.target_rows, "same" if copy.is_identical else "DIFFERS"])
+        comparison = "same" if copy.is_identical else "DIFFERS"
+        rows.append([copy.table, copy.target_rows, comparison])
     print_table(["Table", "Rows", "Compared"], rows)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Final
 
 import typer
 
-from pipeline.cli.console import Cell, print_json, print_line, print_table
+from pipeline.cli.console import Cell, format_day, print_json, print_line, print_table
 from pipeline.cli.context import AsJson, get_context
 from pipeline.core.formatting import pluralize
 from pipeline.jobs.site_profile import ContainerReport, FrequentLine, site_profile_report
@@ -63,18 +62,16 @@ def _print_containers(containers: Sequence[ContainerReport]) -> None:
         return
     rows: list[list[Cell]] = []
     for container in main[:MAX_CONTAINERS]:
-        until = _day(container.last_main_at) if container.is_retired else "in use"
-        rows.append([container.name, container.main_pages, _day(container.first_main_at), until])
+        until = format_day(container.last_main_at) if container.is_retired else "in use"
+        rows.append(
+            [container.name, container.main_pages, format_day(container.first_main_at), until]
+        )
     print_table(["Stories are in", "Pages", "From", "Until"], rows)
     never = sum(not container.story_pages for container in containers)
     print_line(
         f"{pluralize(len(containers), 'container')} known; {never:,} of them never held a story."
     )
     print_line()
-
-
-def _day(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d}" if at else ""
 
 
 def _page_count(line: FrequentLine) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
@@ -106,11 +105,10 @@ def _print_result(
     database: Database, deleted: Sequence[Prunable], *, dry_run: bool, as_json: bool
 ) -> None:
     if as_json:
-        sites = [asdict(site) for site in deleted]
         print_json(
             {
                 "dry_run": dry_run,
-                "sites": sites,
+                "sites": deleted,
                 "unused_bytes": maintenance.unused_bytes(database),
             }
         )

@@ -39,7 +39,8 @@ def _queue_json(status: read.QueueStatus) -> dict[str, Any]:
 
 
 def _batch_json(batch: BatchStatus) -> dict[str, Any]:
-    seconds = batch.time_left.total_seconds() if batch.time_left is not None else None
-    values = asdict(batch) | {"seconds_left": seconds}
+    values = asdict(batch) | {"seconds_left": None}
     del values["time_left"]
+    if batch.time_left is not None:
+        values["seconds_left"] = batch.time_left.total_seconds()
     return values

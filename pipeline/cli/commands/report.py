@@ -103,8 +103,11 @@ def _accept(database: Database, names: Sequence[str], kind: str) -> None:
             f"--accept {kind}: there is no such kind of issue;"
             f" 'nightdesk report {site}' shows those that are open"
         )
-    only_kind = None if kind == ALL_KINDS else kind
-    number = maintenance.accept_issues(database, site, only_kind, datetime.now(UTC))
+    now = datetime.now(UTC)
+    if kind == ALL_KINDS:
+        number = maintenance.accept_issues(database, site, None, now)
+    else:
+        number = maintenance.accept_issues(database, site, kind, now)
     if number:
         print_line(f"{site}: {pluralize(number, 'issue')} accepted.")
     else:

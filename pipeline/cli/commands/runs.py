@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from pipeline.cli.console import Cell, format_time, print_json, print_line, print_table
 from pipeline.cli.context import AsJson, get_context
 from pipeline.core.errors import ConfigError
+from pipeline.core.formatting import plain_words
 from pipeline.core.models import Outcome
 from pipeline.store import read
 
@@ -75,7 +75,7 @@ def _print_ledger(
         raise ConfigError(f"run {run_id}: there is no such run; 'nightdesk runs' lists them")
     entries = read.run_log(database, run_id, outcome, limit)
     if as_json:
-        print_json([asdict(entry) for entry in entries])
+        print_json(entries)
         return
     rows: list[list[Cell]] = []
     for entry in entries:
@@ -89,7 +89,9 @@ def _print_ledger(
             " and 'nightdesk runs' shows them."
         )
         return
-    total = run.counts.get(outcome, 0) if outcome else sum(run.counts.values())
+    total = sum(run.counts.values())
+    if outcome:
+        total = run.counts.get(outcome, 0)
     if total > len(entries):
         print_line(f"{len(entries):,} of {total:,} lines; --limit shows more.")
 
@@ -97,7 +99,7 @@ def _print_ledger(
 def _print_runs(database: Database, site: str | None, limit: int, *, as_json: bool) -> None:
     newest = read.list_runs(database, limit, site)
     if as_json:
-        print_json([asdict(run) for run in newest])
+        print_json(newest)
         return
     columns = ["Run", "Site", "Kind", "Started (UTC)", "Seconds", "Status", "Outcomes"]
     print_table(columns, [_run_row(run) for run in newest])
@@ -109,6 +111,6 @@ def _run_row(run: RunView) -> list[Cell]:
         seconds = f"{(run.finished_at - run.started_at).total_seconds():.1f}"
     counts = []
     for name, number in sorted(run.counts.items()):
-        counts.append(f"{number} {name.replace('_', ' ')}")
+        counts.append(f"{number} {plain_words(name)}")
     started = format_time(run.started_at)
     return [run.id, run.site, run.kind, started, seconds, run.status, ", ".join(counts)]

@@ -138,8 +138,8 @@ def _print_counts(counts: FacetCounts, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(counts))
         return
-    about = "" if counts.exact else "About "
-    print_line(f"{about}{pluralize(counts.total, 'article')}")
+    articles = pluralize(counts.total, "article")
+    print_line(articles if counts.exact else f"About {articles}")
     facet_tables = (
         ("Site", counts.sites),
         ("Language", counts.languages),

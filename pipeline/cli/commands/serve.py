@@ -58,7 +58,9 @@ def serve(
     from pipeline.web.server import listen, server_url
     from pipeline.web.server import serve as run_server
 
-    token = _read_token(token_env) if token_env is not None else ""
+    token = ""
+    if token_env is not None:
+        token = _read_token(token_env)
     origins = [_parse_origin(origin) for origin in cors or ()]
     app = get_context(context)
     database = app.open_archive()

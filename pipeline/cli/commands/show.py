@@ -14,6 +14,7 @@ from pipeline.cli.console import format_time, print_json, print_line
 from pipeline.cli.context import AsJson, get_context
 from pipeline.cli.views.page_lookup import PageName, explain_missing_article, require_page
 from pipeline.core.errors import ConfigError
+from pipeline.core.formatting import format_if
 from pipeline.jobs.near_duplicates import NearDuplicate, near_duplicates_of
 from pipeline.store import read
 
@@ -100,8 +101,8 @@ def _write_raw(database: Database, page: PageView) -> None:
 def _as_json(shown: ShownArticle) -> dict[str, Any]:
     return asdict(shown.article) | {
         "sources": dict(shown.sources),
-        "history": [asdict(revision) for revision in shown.revisions],
-        "near_duplicates": [asdict(article) for article in shown.near_duplicates],
+        "history": shown.revisions,
+        "near_duplicates": shown.near_duplicates,
     }
 
 
@@ -117,12 +118,13 @@ def _head(shown: ShownArticle) -> Iterator[tuple[str, str]]:
     article, page = shown.article, shown.page
 
     def with_source(field: str, value: str) -> str:
-        source = shown.sources.get(field)
-        return f"{value} (from {source})" if value and source is not None else value
+        if not value:
+            return ""
+        return value + format_if(" (from {})", shown.sources.get(field, ""))
 
     yield "By", with_source("authors", ", ".join(article.authors))
     yield "Published", _published(article)
-    yield "Modified", f"{format_time(article.modified_at)} UTC" if article.modified_at else ""
+    yield "Modified", format_if("{} UTC", format_time(article.modified_at))
     yield "Site", article.site
     yield "Section", with_source("section", article.section)
     yield "Tags", with_source("tags", ", ".join(article.tags))
@@ -142,7 +144,7 @@ def _head(shown: ShownArticle) -> Iterator[tuple[str, str]]:
 def _published(article: ArticleView) -> str:
     if article.published_at is None:
         return "unknown"
-    source = f" (from {article.published_source})" if article.published_source else ""
+    source = format_if(" (from {})", article.published_source)
     return f"{format_time(article.published_at)} UTC{source}"
 
 

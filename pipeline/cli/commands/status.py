@@ -16,6 +16,7 @@ from pipeline.cli.context import AsJson, get_context
 from pipeline.cli.views.night_report import issue_sentence
 from pipeline.cli.views.night_summary import javascript_advice
 from pipeline.cli.views.queue_status import print_queue_if_used
+from pipeline.core.formatting import format_if
 from pipeline.core.models import Outcome
 from pipeline.store import read
 from pipeline.store.read import IssueView, SiteStatus
@@ -99,8 +100,7 @@ def _last_crawl(status: SiteStatus) -> list[str]:
     crawl = status.last.get("crawl")
     if crawl is None:
         return ["never", ""]
-    detail = f": {crawl.detail}" if crawl.detail else ""
-    return [format_time(crawl.started_at), f"{crawl.status}{detail}"]
+    return [format_time(crawl.started_at), crawl.status + format_if(": {}", crawl.detail)]
 
 
 def _ledger_sentence(statuses: Sequence[SiteStatus]) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
-from pipeline.cli.console import print_error, print_json, print_line
+from pipeline.cli.console import partial_failure_code, print_error, print_json, print_line
 from pipeline.cli.context import AsJson, get_context
-from pipeline.core.errors import ConfigError, ExitCode
+from pipeline.cli.dates import DAY_FORMATS, start_of_day
+from pipeline.core.errors import ConfigError
 from pipeline.core.formatting import pluralize
 from pipeline.formats import manifest
 
@@ -34,7 +35,7 @@ def verify(
     since: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"],
+            formats=DAY_FORMATS,
             metavar="DATE",
             help="Only what was stored or made on this day (UTC) or later.",
         ),
@@ -61,7 +62,7 @@ def verify(
     from pipeline.cli.views.verify_report import verify_and_exit
     from pipeline.store.maintenance import VerifyScope
 
-    scope = VerifyScope(since.replace(tzinfo=UTC) if since else None, sample)
+    scope = VerifyScope(start_of_day(since), sample)
     verify_and_exit(get_context(context), scope, repair=repair, as_json=as_json)
 
 
@@ -77,7 +78,7 @@ def _verify_exports(paths: Sequence[Path], *, as_json: bool) -> NoReturn:
             _print_export(path, export, faults)
     if as_json:
         print_json(rows)
-    raise typer.Exit(ExitCode.PARTLY if is_wrong else ExitCode.OK)
+    raise typer.Exit(partial_failure_code(is_wrong))
 
 
 def _print_export(path: Path, export: dict[str, Any], faults: Sequence[str]) -> None:

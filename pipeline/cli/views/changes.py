@@ -10,7 +10,7 @@ from typing import Any, Final
 from rich.text import Text
 
 from pipeline.cli.console import Cell, print_line, print_table
-from pipeline.core.formatting import pluralize
+from pipeline.core.formatting import format_counts, format_if, plain_words, pluralize
 from pipeline.core.models import Outcome
 from pipeline.jobs.change_report import COUNTS, ChangeReport
 from pipeline.jobs.changes import Change
@@ -29,17 +29,22 @@ def print_reports(reports: Sequence[ChangeReport], *, dry_run: bool) -> None:
         reports: One report for each site.
         dry_run: Whether the changes are only a preview.
     """
-    names = [name for name in COUNTS if any(report.counts[name] for report in reports)]
-    rows: list[list[Cell]] = []
+    title, verb = "Changes", "Lost"
+    if dry_run:
+        title, verb = "Dry run", "Would lose"
+    counts: Counter[str] = Counter()
     rules: Counter[str] = Counter()
     for report in reports:
-        counts = [report.counts[name] for name in names]
-        rows.append([report.site, report.pages, *counts, report.outcomes[Outcome.HELD]])
+        counts.update(report.counts)
         rules.update(report.rules)
-    print_table(["Dry run" if dry_run else "Changes", "pages", *names, "held"], rows)
+    names = [name for name in COUNTS if counts[name]]
+    rows: list[list[Cell]] = []
+    for report in reports:
+        site_counts = [report.counts[name] for name in names]
+        rows.append([report.site, report.pages, *site_counts, report.outcomes[Outcome.HELD]])
+    print_table([title, "pages", *names, "held"], rows)
     if rules:
-        verb = "Would lose" if dry_run else "Lost"
-        by_rule = ", ".join(f"{name} {number:,}" for name, number in rules.most_common())
+        by_rule = format_counts(rules.most_common())
         print_line()
         print_line(f"{verb} {pluralize(rules.total(), 'line')}: {by_rule}.")
 
@@ -54,7 +59,7 @@ def print_samples(reports: Sequence[ChangeReport]) -> None:
 
 def print_change(change: Change, site: str) -> None:
     """Print one page: lost lines in red with their rule, new lines in green."""
-    codes = [code.replace("_", " ") for code in (change.outcome, change.reason) if code]
+    codes = map(plain_words, filter(None, (change.outcome, change.reason)))
     print_line(
         Text.assemble(
             (f"{change.page_id}  {site}  ", "cyan"),
@@ -63,14 +68,13 @@ def print_change(change: Change, site: str) -> None:
         )
     )
     if change.before is not change.after and change.before is not None and change.after is not None:
-        before, after = change.before.replace("_", " "), change.after.replace("_", " ")
-        print_line(f"  {before} → {after}")
+        print_line(f"  {plain_words(change.before)} → {plain_words(change.after)}")
     for name, old, new in change.metadata:
-        field = f"  {name.replace('_', ' ')}: "
+        field = f"  {plain_words(name)}: "
         print_line(Text.assemble(field, (old or "none", "red"), " → ", (new or "none", "green")))
     for sign, line, rule in with_context(change.diff):
-        marker = f"  └ {rule}" if rule else ""
         style = LINE_STYLES.get(sign, "dim")
+        marker = format_if("  └ {}", rule)
         print_line(Text.assemble((f"  {sign} {line}", style), (marker, "yellow")))
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 from rich.text import Text
 
-from pipeline.cli.console import Cell, print_line, print_table
+from pipeline.cli.console import Cell, format_day, print_line, print_table
 from pipeline.cli.views.probe_report import (
     probe_json,
     short_url,
@@ -56,7 +55,7 @@ def _source_row(check: SiteCheck, source: ProbedSource) -> list[Cell]:
         source_answer(source),
         source_links(source),
         len(allowed_links(source, site)),
-        f"{source.newest:%Y-%m-%d}" if source.newest else "",
+        format_day(source.newest),
     ]
 
 
@@ -77,7 +76,7 @@ def check_json(check: SiteCheck) -> dict[str, Any]:
     values: dict[str, Any] = {
         "site": check.site.id,
         "error": check.error,
-        "differences": [asdict(difference) for difference in check.differences],
+        "differences": check.differences,
     }
     if check.probe is not None:
         values |= probe_json(check.probe)

@@ -53,11 +53,12 @@ def print_result(result: ImportResult, written: Sequence[Path]) -> None:
     if result.skipped:
         print_line(f"{skipped_summary(result.skipped)}.")
     if result.logged_skips:
-        others = len(result.runs) - 1
-        more = f", and {pluralize(others, 'run')} more" if others > 0 else ""
+        command = f"nightdesk runs {result.runs[0]}"
+        if len(result.runs) > 1:
+            command += f", and {pluralize(len(result.runs) - 1, 'run')} more"
         print_line(
             f"The ledger has {pluralize(result.logged_skips, 'URL')} of these, each with its"
-            f" outcome: nightdesk runs {result.runs[0]}{more}."
+            f" outcome: {command}."
         )
     for record in result.unlogged_skips[:MAX_SHOWN]:
         print_line(f"  {record.detail}: {record.url}")

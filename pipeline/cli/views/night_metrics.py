@@ -52,9 +52,8 @@ def to_metrics(report: NightReport) -> str:
     issues = Gauge(
         "nightdesk_open_issues", "Open issues of a site.", ["site", "kind"], registry=registry
     )
-    for (site_id, kind), number in Counter(
-        (each.site, each.kind) for each in report.issues
-    ).items():
+    numbers = Counter((issue.site, issue.kind) for issue in report.issues)
+    for (site_id, kind), number in numbers.items():
         issues.labels(site_id, kind).set(number)
     unbalanced = Gauge(
         "nightdesk_unbalanced_nights", "Nights whose ledger does not add up.", registry=registry

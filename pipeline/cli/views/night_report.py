@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from pipeline.cli.console import Cell, format_time, print_line, print_table
-from pipeline.core.formatting import format_size, pluralize
+from pipeline.core.formatting import format_if, format_size, pluralize
 from pipeline.jobs.night_report import NightReport, SiteNightReport
 from pipeline.monitoring.night_stats import NightStats
 
@@ -56,8 +56,7 @@ def ledger_sentence(report: NightReport) -> str:
 
 def issue_sentence(issue: IssueView) -> str:
     """Return what is wrong, and the likely cause."""
-    cause = f" Likely: {issue.cause}." if issue.cause else ""
-    return f"{issue.sentence}.{cause}"
+    return f"{issue.sentence}.{format_if(' Likely: {}.', issue.cause)}"
 
 
 def print_report(report: NightReport) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.cli.console import Cell, print_line, print_table
-from pipeline.core.formatting import pluralize
+from pipeline.core.formatting import format_counts, plain_words, pluralize
 from pipeline.core.models import Outcome, Reason, UrlKind
 from pipeline.jobs.results import FailedSource, SiteResult
 from pipeline.store import read
@@ -131,15 +131,15 @@ def _read_summary(store: Database, results: Sequence[SiteResult]) -> NightSummar
 
 
 def _read_row(store: Database, result: SiteResult) -> NightRow:
-    crawl_run = result.crawl.run_id if result.crawl else 0
-    clean_run = result.clean.run_id if result.clean else 0
     crawled: ReasonCounts = {}
     cleaned: ReasonCounts = {}
     removed: Mapping[str, int] = {}
     near_duplicates = 0
-    if crawl_run:
+    if result.crawl is not None and result.crawl.run_id:
+        crawl_run = result.crawl.run_id
         crawled = read.count_reasons(store, crawl_run, UrlKind.STORY)
-    if clean_run:
+    if result.clean is not None and result.clean.run_id:
+        clean_run = result.clean.run_id
         cleaned = read.count_reasons(store, clean_run)
         removed = read.removed_by_rule(store, clean_run)
         near_duplicates = read.count_near_duplicates(store, clean_run)
@@ -170,7 +170,7 @@ def print_summary(summary: NightSummary, *, crawled: bool) -> None:
 
 
 def _print_crawl(rows: Sequence[NightRow]) -> None:
-    outcomes = [name for name in CRAWL_COLUMNS if any(row.count_crawled(name) for row in rows)]
+    outcomes = _present_outcomes(CRAWL_COLUMNS, [row.crawled for row in rows])
     lines: list[list[Cell]] = []
     for row in rows:
         counts = map(row.count_crawled, outcomes)
@@ -180,7 +180,7 @@ def _print_crawl(rows: Sequence[NightRow]) -> None:
 
 
 def _print_clean(rows: Sequence[NightRow]) -> None:
-    outcomes = [name for name in CLEAN_COLUMNS if any(row.count_cleaned(name) for row in rows)]
+    outcomes = _present_outcomes(CLEAN_COLUMNS, [row.cleaned for row in rows])
     if not outcomes:
         print_line("Cleaning: nothing was stale.")
         return
@@ -188,12 +188,18 @@ def _print_clean(rows: Sequence[NightRow]) -> None:
     for row in rows:
         counts = map(row.count_cleaned, outcomes)
         lines.append([row.result.site, sum(row.cleaned.values()), *counts])
-    columns = ["Cleaning", "pages", *map(_plain_name, outcomes)]
+    columns = ["Cleaning", "pages", *map(plain_words, outcomes)]
     print_table(columns, lines, total=_total_row(lines))
 
 
-def _plain_name(code: str) -> str:
-    return code.replace("_", " ")
+def _present_outcomes(
+    columns: Sequence[Outcome], counts_by_site: Iterable[ReasonCounts]
+) -> list[Outcome]:
+    """Return the outcomes that any site has."""
+    present = set[str]()
+    for counts in counts_by_site:
+        present.update(outcome for outcome, _ in counts)
+    return [outcome for outcome in columns if outcome in present]
 
 
 def _total_row(lines: Sequence[Sequence[Cell]]) -> list[Cell] | None:
@@ -211,7 +217,7 @@ def _print_removed(rows: Sequence[NightRow]) -> None:
         removed.update(row.removed)
     if removed:
         print_line()
-        rules = ", ".join(f"{name} {number:,}" for name, number in removed.most_common())
+        rules = format_counts(removed.most_common())
         print_line(f"Removed {pluralize(removed.total(), 'block')}: {rules}.")
 
 
@@ -272,7 +278,7 @@ def issue_sentences(result: SiteResult) -> list[str]:
 
 
 def _explain_failure(source: FailedSource) -> str:
-    return source.detail or REASON_SENTENCES.get(source.reason, _plain_name(source.reason))
+    return source.detail or REASON_SENTENCES.get(source.reason, plain_words(source.reason))
 
 
 def javascript_advice(site: str, cleaned: ReasonCounts) -> list[str]:
@@ -312,7 +318,7 @@ def site_line(result: SiteResult) -> str:
         parts.append(f"{counts.get(Outcome.ARCHIVED, 0)} archived")
         for outcome in SITE_LINE_OUTCOMES:
             if counts.get(outcome):
-                parts.append(f"{counts[outcome]} {_plain_name(outcome)}")
+                parts.append(f"{counts[outcome]} {plain_words(outcome)}")
     else:
         parts.append("nothing to clean")
     issues = issue_sentences(result)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from rich.text import Text
 
 from pipeline.cli.console import Cell, print_line, print_table
-from pipeline.core.formatting import pluralize
+from pipeline.core.formatting import format_counts, plain_words, pluralize, shorten
 from pipeline.jobs.batch_clean import CleanedPage
 from pipeline.jobs.probe import SiteProbe
 from pipeline.onboarding.check_site import failure_text
@@ -132,11 +132,7 @@ def short_url(url: str, home: str) -> str:
         text = split.path or "/"
         if split.query:
             text += f"?{split.query}"
-    return _shorten(text, URL_WIDTH)
-
-
-def _shorten(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
+    return shorten(text, URL_WIDTH)
 
 
 def _print_patterns(proposal: Proposal) -> None:
@@ -159,12 +155,14 @@ def _print_samples(probe: SiteProbe) -> None:
     for page in stories[:MAX_SAMPLES]:
         _print_sample(page)
     results = Counter(map(_sample_result, probe.samples))
-    counts = ", ".join(f"{result} {number}" for result, number in results.most_common())
+    counts = format_counts(results.most_common())
     print_line(f"{pluralize(len(probe.samples), 'sample')}: {counts}.")
 
 
 def _sample_result(sample: CleanedSample) -> str:
-    return "a story" if sample.is_story else _sample_reason(sample).replace("_", " ")
+    if sample.is_story:
+        return "a story"
+    return plain_words(_sample_reason(sample))
 
 
 def _sample_reason(sample: CleanedSample) -> str:
@@ -183,11 +181,11 @@ def _print_sample(page: CleanedPage) -> None:
     print_line(Text.assemble(title, f"  {', '.join(facts)}"))
     lines = page.result.text.split("\n")
     for line in lines[:MAX_SAMPLE_LINES]:
-        print_line(f"  {_shorten(line, LINE_WIDTH)}")
+        print_line(f"  {shorten(line, LINE_WIDTH)}")
     if len(lines) > MAX_SAMPLE_LINES:
         print_line(f"  … {pluralize(len(lines) - MAX_SAMPLE_LINES, 'more line')}")
     for block in removed[:MAX_REMOVED_LINES]:
-        text = _shorten(page.extracted_page.blocks[block.index].text, REMOVED_WIDTH)
+        text = shorten(page.extracted_page.blocks[block.index].text, REMOVED_WIDTH)
         print_line(Text.assemble((f"  removed  {text}", "yellow"), f"  └ {block.rule}"))
     if len(removed) > MAX_REMOVED_LINES:
         print_line(f"  … {pluralize(len(removed) - MAX_REMOVED_LINES, 'more line')} removed")

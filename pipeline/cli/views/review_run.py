@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.cli.console import exit_on_interrupt
 from pipeline.cli.progress import stage_progress
+from pipeline.core.formatting import plain_words
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.review import ReviewResult
 from pipeline.store import read
@@ -40,5 +41,5 @@ def outcome_counts(result: ReviewResult) -> str:
     """Return how many pages got which outcome."""
     counts = []
     for name, number in sorted(result.counts.items()):
-        counts.append(f"{number:,} {name.replace('_', ' ')}")
+        counts.append(f"{number:,} {plain_words(name)}")
     return ", ".join(counts)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
 import typer
 
-from pipeline.cli.console import exit_on_interrupt, print_error, print_json, print_line
+from pipeline.cli.console import (
+    exit_on_interrupt,
+    partial_failure_code,
+    print_error,
+    print_json,
+    print_line,
+)
 from pipeline.cli.context import AppContext
 from pipeline.cli.progress import StageProgress, stage_progress
-from pipeline.core.errors import ExitCode, StoreError
-from pipeline.core.formatting import format_size, pluralize
+from pipeline.core.errors import StoreError
+from pipeline.core.formatting import format_counts, format_size, pluralize
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.repair import RepairStats, repair_archive, verify_archive
 from pipeline.jobs.workers.pool import WorkerPool
@@ -110,7 +116,7 @@ def verify_and_exit(
         _print_json(check)
     else:
         _print_summary(check)
-    raise typer.Exit(ExitCode.PARTLY if check.faults_left else ExitCode.OK)
+    raise typer.Exit(partial_failure_code(check.faults_left))
 
 
 def _archive_progress(progress: StageProgress) -> ProgressCallback:
@@ -174,7 +180,7 @@ def _print_json(check: Verification) -> None:
     if check.repaired is not None:
         values["repaired"] = dict(check.repaired.counts)
         values["notes"] = check.repaired.problems
-    values["faults"] = [asdict(fault) for fault in check.faults.shown]
+    values["faults"] = check.faults.shown
     print_json(values)
 
 
@@ -210,5 +216,4 @@ def _print_repairs(repaired: RepairStats) -> None:
     for sentence in repaired.problems:
         print_line(f"! {sentence}")
     if repaired.counts:
-        counts = [f"{noun} {number:,}" for noun, number in sorted(repaired.counts.items())]
-        print_line(f"Repaired: {', '.join(counts)}.")
+        print_line(f"Repaired: {format_counts(sorted(repaired.counts.items()))}.")

@@ -11,7 +11,7 @@ from pipeline.cli.progress import format_rate
 from pipeline.cli.views.night_progress import PlainProgress
 from tests.conftest import CONTACT
 from tests.support.cli import CommandResult, nightdesk
-from tests.support.http_site import serving
+from tests.support.http_site import serve_http_site
 
 # One worker runs all tests, because they start from one crawl.
 pytestmark = pytest.mark.xdist_group("recleaning")
@@ -30,9 +30,9 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("crawled") / "home"
     (home / "config" / "sites").mkdir(parents=True)
     (home / "config" / "nightdesk.toml").write_text(CONTACT, encoding="utf8")
-    with serving() as site:
-        site.feed([site.story("ferries", "The ferries of the harbour are back", *PARAGRAPHS)])
-        site.file(home)
+    with serve_http_site() as site:
+        site.set_feed([site.add_story("ferries", "The ferries of the harbour are back", *PARAGRAPHS)])
+        site.write_site_file(home)
         assert nightdesk(home, "crawl").code == 0
     return home
 

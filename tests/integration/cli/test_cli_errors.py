@@ -30,7 +30,7 @@ from tests.support.cli import (
     exit_code,
     nightdesk,
 )
-from tests.support.http_site import LittleSite, serving
+from tests.support.http_site import HttpSite, serve_http_site
 
 Run = Callable[..., CommandResult]
 
@@ -59,11 +59,11 @@ def archive_file(home: Path) -> Path:
 
 
 @pytest.fixture
-def little(home: Path) -> Iterator[LittleSite]:
+def little(home: Path) -> Iterator[HttpSite]:
     """Serve a good site of one story."""
-    with serving() as site:
-        site.feed([site.story("crane", "The crane of the northern quay is mended")])
-        site.file(home)
+    with serve_http_site() as site:
+        site.set_feed([site.add_story("crane", "The crane of the northern quay is mended")])
+        site.write_site_file(home)
         yield site
 
 
@@ -89,7 +89,7 @@ def test_a_wrong_key_of_a_site_file_is_named_with_the_file_and_the_nearest_key(
 
 
 def test_a_wrong_site_file_does_not_stop_the_crawl_of_the_other_sites(
-    home: Path, little: LittleSite
+    home: Path, little: HttpSite
 ) -> None:
     site_file(home, "bad", 'name = "Bad"\nurl = "https://bad.example"\nfeds = []\n')
     result = nightdesk(home, "crawl", "--json")
@@ -123,7 +123,7 @@ def test_a_backfill_that_cannot_find_anything_is_refused(home: Path, run: Run) -
 
 
 def test_a_missing_secret_or_browser_stops_only_the_site_that_needs_it(
-    home: Path, little: LittleSite
+    home: Path, little: HttpSite
 ) -> None:
     site_file(home, "good", GOOD + '[headers]\nX-Key = "${GOOD_KEY}"\n')
     site_file(home, "built", GOOD + "render = true\n")
@@ -137,7 +137,7 @@ def test_a_missing_secret_or_browser_stops_only_the_site_that_needs_it(
         )
     else:
         assert sentence.startswith(
-            "built: 'chromium' is '/nowhere/chromium', which is no program that may be run"
+            "built: 'chromium' is '/nowhere/chromium', which is not a program that can be started"
         )
     assert by_site["good"]["issues"] == [
         "good: 'headers': the variable GOOD_KEY of the environment is not set"
@@ -152,19 +152,19 @@ def test_without_a_site_file_the_command_says_where_to_put_one(home: Path, run: 
 
 
 def test_without_disk_space_no_night_starts_and_a_running_one_ends_in_order(
-    home: Path, little: LittleSite, monkeypatch: pytest.MonkeyPatch
+    home: Path, little: HttpSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = {"NIGHTDESK_FREE_MEGABYTES": "999999999"}
     done = nightdesk(home, "crawl", **limit)
     assert done.code == 5
     assert "free_megabytes = 999999999 are to be left; free some space" in done.error_line
-    assert little.asked == []
+    assert little.requested_paths == []
     # The night starts, and its crawl finds too little space.
     monkeypatch.setattr(DiskSpaceGuard, "require", lambda _: None)
     done = nightdesk(home, "crawl", **limit)
     assert done.code == 5
     assert done.out.count("free_megabytes") == 1
-    assert little.asked == []
+    assert little.requested_paths == []
     (row,) = nightdesk(home, "runs", "--json").json
     assert (row["kind"], row["status"], row["counts"]) == ("crawl", "failed", {"deferred": 1})
     assert nightdesk(home, "crawl").code == 0
@@ -227,8 +227,8 @@ def test_a_locked_archive_is_one_sentence_and_not_an_endless_wait(
     home: Path, archive_file: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "BUSY_TIMEOUT", 0)
-    with serving() as site:
-        site.file(home)
+    with serve_http_site() as site:
+        site.write_site_file(home)
     holder = sqlite3.connect(archive_file, isolation_level=None)
     holder.execute("PRAGMA journal_mode = DELETE")
     holder.execute("BEGIN EXCLUSIVE")
@@ -306,9 +306,9 @@ def test_an_archive_without_write_permission_is_one_sentence(
     assert f"{read_only_home / 'var' / 'nightdesk.db'}: " in result.error_line
 
 
-def test_a_site_that_is_down_does_not_stop_a_good_one(home: Path, little: LittleSite) -> None:
-    with serving() as down:
-        down.file(home, "down")
+def test_a_site_that_is_down_does_not_stop_a_good_one(home: Path, little: HttpSite) -> None:
+    with serve_http_site() as down:
+        down.write_site_file(home, "down")
     result = nightdesk(home, "crawl", "--json")
     assert (result.code, result.err) == (1, "")
     rows = {row["site"]: row for row in result.json}
@@ -319,9 +319,9 @@ def test_a_site_that_is_down_does_not_stop_a_good_one(home: Path, little: Little
 
 
 def test_an_empty_feed_is_reported_and_is_no_failure(home: Path) -> None:
-    with serving() as site:
-        site.feed([])
-        site.file(home)
+    with serve_http_site() as site:
+        site.set_feed([])
+        site.write_site_file(home)
         result = nightdesk(home, "crawl")
     assert result.code == 0
     assert "/feed.xml" in result.out
@@ -329,9 +329,9 @@ def test_an_empty_feed_is_reported_and_is_no_failure(home: Path) -> None:
 
 
 def test_a_feed_that_is_no_feed_is_reported_and_the_night_fails_partly(home: Path) -> None:
-    with serving() as site:
-        site.page("/feed.xml", b"<html><body>Not found, sorry</body></html>")
-        site.file(home)
+    with serve_http_site() as site:
+        site.add_page("/feed.xml", b"<html><body>Not found, sorry</body></html>")
+        site.write_site_file(home)
         result = nightdesk(home, "crawl")
     assert result.code == 1
     assert "neither RSS nor Atom" in result.out
@@ -356,7 +356,7 @@ def test_a_missing_home_folder_is_one_sentence(tmp_path: Path) -> None:
     )
 
 
-def test_a_search_into_a_closed_pipe_prints_no_error(home: Path, little: LittleSite) -> None:
+def test_a_search_into_a_closed_pipe_prints_no_error(home: Path, little: HttpSite) -> None:
     assert nightdesk(home, "crawl").code == 0
     reading, writing = os.pipe()
     os.close(reading)
@@ -406,9 +406,9 @@ def test_flags_win_over_the_environment_and_the_environment_over_the_file(
 def test_a_site_whose_stories_need_javascript_is_named_with_what_to_do(home: Path) -> None:
     head = b"<html><head><title>App</title></head>"
     shell = head + b'<body><div id="root"></div><script src="/app.js"></script></body></html>'
-    with serving() as site:
-        site.feed([site.page(f"/2026/02/03/story-{n}", shell + b" " * n) for n in range(4)])
-        site.file(home)
+    with serve_http_site() as site:
+        site.set_feed([site.add_page(f"/2026/02/03/story-{n}", shell + b" " * n) for n in range(4)])
+        site.write_site_file(home)
         night = nightdesk(home, "crawl", "little", "--json")
     (row,) = night.json
     assert row["clean"] == {"not_article": {"script_shell": 4}}
