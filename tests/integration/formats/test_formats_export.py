@@ -22,16 +22,16 @@ from pipeline.store.db.engine import Database
 from pipeline.store.read import export_articles, pages
 from pipeline.store.read.export_articles import ExportQuery
 from tests.conftest import Grown
-from tests.support.archive_factory import DAY, NIGHT, clean, night, url
+from tests.support.archive_factory import DAY, NIGHT, RECIPE, clean, night, url
 from tests.support.cli import nightdesk
-from tests.support.naughty_strings import NAUGHTY
+from tests.support.naughty_strings import NAUGHTY_STRINGS
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "=HYPERLINK(1)"]
 TITLES = [
     *FORMULAS,
     *(
         text.replace("\n", " ")
-        for text in NAUGHTY
+        for text in NAUGHTY_STRINGS
         if text.isprintable() or text.encode("utf8", "ignore") == text.encode("utf8", "replace")
     ),
 ]
@@ -72,10 +72,10 @@ def test_json_lines_have_every_hostile_text_as_in_the_archive(
             article.title,
             article.url,
         )
-    revised = next(each for record in found if record["text"].startswith("=changed"))
+    revised = next(record for record in found if record["text"].startswith("=changed"))
     assert (revised["revisions"], revised["first_seen_at"]) == (2, "2024-03-01T02:30:00Z")
     assert len(revised["payload_sha256"]) == 64
-    assert revised["recipe"] == "extractors-1.rules-1"
+    assert revised["recipe"] == str(RECIPE)
     assert manifest.verify_export(tmp_path / "all.jsonl")[1] == []
 
 

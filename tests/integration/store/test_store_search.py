@@ -1,4 +1,4 @@
-"""Search: the same answers on both engines, newest first, and no query that can raise."""
+"""Search returns the same results on both databases, newest first, and no query raises."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.core.errors import ConfigError
 from pipeline.fulltext import tokenizer
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
-from pipeline.store.read import pages as query
+from pipeline.store.read import pages as page_reader
 from pipeline.store.search import facets, index, search
 from pipeline.store.search.index import order_key
 from tests.conftest import Grown
@@ -21,8 +21,13 @@ from tests.support.archive_factory import DAY, NIGHT, clean, do, dump, night, ro
 STORIES = {
     "oldest": "Night ferry returns\nThe ferry left Port Ellery at seven. Café owners cheered.",
     "tajik": "Дар шаҳри Анорбоғ мактаби нав\nӮ гуфт, ки ҷӯйи обро тоза мекунанд: «қоидаи нав».",
-    "russian": "Ёлка на площади\nГолосование о самой высокой ёлке; найти её помог житель. Йод и война.",
-    "newest": "The harbour levy\nThe levy for the ferry returns in foo_bar style, COVID-19, 3.14 and http://example.org/a-b.",
+    "russian": (
+        "Ёлка на площади\nГолосование о самой высокой ёлке; найти её помог житель. Йод и война."
+    ),
+    "newest": (
+        "The harbour levy\nThe levy for the ferry returns in foo_bar style,"
+        " COVID-19, 3.14 and http://example.org/a-b."
+    ),
 }
 FINDS: dict[str, list[str]] = {
     "ferry": ["newest", "oldest"],
@@ -62,7 +67,7 @@ WORDS = ["ferry", "levy", "шахри", "ёлка", "returns", "foo_bar", "3.14"
 
 @pytest.fixture
 def articles(archive: CrawlSession, store: Database, grown: Grown) -> Database:
-    """An archive of a few stories, one a night."""
+    """An archive of a few stories, one per night."""
 
     def nights() -> None:
         for day, (name, body) in enumerate(STORIES.items()):
@@ -74,19 +79,20 @@ def articles(archive: CrawlSession, store: Database, grown: Grown) -> Database:
 
 
 def found(store: Database, words: str, limit: int = 10, site: str | None = None) -> list[str]:
-    return [each.url.rpartition("/")[2] for each in query.find_articles(store, words, limit, site)]
+    articles = page_reader.find_articles(store, words, limit, site)
+    return [article.url.rpartition("/")[2] for article in articles]
 
 
-def test_words_and_phrases_find_what_a_reader_means(articles: Database) -> None:
+def test_words_and_phrases_find_the_right_articles(articles: Database) -> None:
     assert {words: found(articles, words) for words in FINDS} == FINDS
 
 
-def test_without_words_the_newest_articles_of_all_come(articles: Database) -> None:
+def test_an_empty_query_finds_the_newest_articles(articles: Database) -> None:
     assert found(articles, "") == ["newest", "russian", "tajik", "oldest"]
     assert found(articles, "", limit=2) == ["newest", "russian"]
 
 
-def test_newest_is_by_the_date_of_publication_and_else_by_the_first_sighting(
+def test_the_order_is_by_publication_or_else_by_the_first_fetch(
     articles: Database,
 ) -> None:
     assert found(articles, "ferry") == ["newest", "oldest"]
@@ -95,7 +101,7 @@ def test_newest_is_by_the_date_of_publication_and_else_by_the_first_sighting(
     assert order_key(NIGHT.replace(year=1), 7) == 7
 
 
-def test_a_site_may_be_asked_alone(archive: CrawlSession, articles: Database) -> None:
+def test_a_search_can_be_restricted_to_one_site(archive: CrawlSession, articles: Database) -> None:
     night(
         archive,
         {"https://evening.example/evening": b"Evening ferry"},
@@ -109,7 +115,9 @@ def test_a_site_may_be_asked_alone(archive: CrawlSession, articles: Database) ->
     assert found(articles, "ferry", site="nobody") == []
 
 
-def test_an_edit_is_found_by_its_new_words_alone(archive: CrawlSession, store: Database) -> None:
+def test_an_edited_article_is_found_only_by_its_new_words(
+    archive: CrawlSession, store: Database
+) -> None:
     night(archive, {url("a"): b"Levy\nApril"})
     clean(store)
     night(archive, {url("a"): b"Levy\nMarch"}, NIGHT + DAY)
@@ -124,7 +132,7 @@ def test_an_edit_is_found_by_its_new_words_alone(archive: CrawlSession, store: D
 @given(st.text(max_size=60))
 @example('"ferry" -')
 @settings(max_examples=100)
-def test_no_text_at_all_raises_as_a_query(articles: Database, words: str) -> None:
+def test_no_text_raises_as_a_query(articles: Database, words: str) -> None:
     assert search.search_articles(articles, words, 5, order="rank").description
 
 
@@ -136,7 +144,7 @@ def test_more_words_never_find_more(articles: Database, words: list[str], quoted
     assert sizes == sorted(sizes, reverse=True)
 
 
-def test_two_megabytes_of_different_words_are_kept_whole_and_found_by_their_beginning(
+def test_a_text_of_two_megabytes_is_stored_whole_and_found_by_its_first_words(
     archive: CrawlSession, store: Database
 ) -> None:
     words = [f"w{number:06x}" for number in range(300_000)]
@@ -144,12 +152,12 @@ def test_two_megabytes_of_different_words_are_kept_whole_and_found_by_their_begi
     assert len(body) > 2_000_000
     night(archive, {url("a"): body.encode()})
     assert clean(store) == {"archived": 1}
-    (article,) = query.find_articles(store, words[1000], 1)
+    (article,) = page_reader.find_articles(store, words[1000], 1)
     assert article.text == body
 
 
 @pytest.mark.parametrize("letters", ["㌀㌁㌂㌃㌄㌅㌆㌇", "ﷺﷻ"], ids=["squared", "ligatures"])
-def test_letters_that_unfold_to_many_do_not_break_the_index(
+def test_letters_that_normalize_to_many_letters_do_not_break_the_index(
     archive: CrawlSession, store: Database, letters: str
 ) -> None:
     alphabet = [chr(0x3300 + n) for n in range(87)] if letters[0] == "㌀" else list(letters)
@@ -159,7 +167,7 @@ def test_letters_that_unfold_to_many_do_not_break_the_index(
     assert found(store, "ferry") == ["a"]
 
 
-def test_an_article_whose_index_entry_is_gone_is_still_read_and_cleaned(
+def test_an_article_without_index_row_is_still_read_and_cleaned(
     archive: CrawlSession, articles: Database
 ) -> None:
     do(articles, "DELETE FROM article_index")
@@ -170,15 +178,16 @@ def test_an_article_whose_index_entry_is_gone_is_still_read_and_cleaned(
     assert found(articles, "ferry") == ["newest", "oldest"]
 
 
-def pages(store: Database, words: str, order: str, once: bool = False) -> list[list[str]]:
-    """All pages of two hits, one after the other."""
-    shown, after = [], ""
-    while not shown or after:
-        page = search.search_articles(store, words, 2, order=order, after=after, unique=once)
-        shown.append([hit.article.url.rpartition("/")[2] for hit in page.hits])
+def pages(store: Database, words: str, order: str) -> list[list[str]]:
+    """All pages of two hits."""
+    names: list[list[str]] = []
+    after = ""
+    while not names or after:
+        page = search.search_articles(store, words, 2, order=order, after=after)
+        names.append([hit.article.url.rpartition("/")[2] for hit in page.hits])
         after = page.next
         assert not after or after == page.hits[-1].cursor
-    return shown
+    return names
 
 
 def all_pages(store: Database, words: str, order: str) -> list[str]:
@@ -186,22 +195,24 @@ def all_pages(store: Database, words: str, order: str) -> list[str]:
 
 
 @pytest.mark.parametrize("order", search.ORDERS)
-def test_pages_go_on_where_the_one_before_ended_though_articles_come_in(
+def test_a_page_starts_where_the_last_one_ended_although_articles_come_in(
     archive: CrawlSession, store: Database, order: str
 ) -> None:
     for n in range(5):
         night(archive, {url(f"a{n}"): f"Story {n}\nferry {'ferry ' * n}".encode()}, NIGHT + n * DAY)
     clean(store)
-    whole = ["a4", "a3", "a2", "a1", "a0"]
-    assert pages(store, "ferry", order) == [whole[:2], whole[2:4], whole[4:]]
+    names = ["a4", "a3", "a2", "a1", "a0"]
+    assert pages(store, "ferry", order) == [names[:2], names[2:4], names[4:]]
     first = search.search_articles(store, "ferry", 2, order=order)
     night(archive, {url("a9"): b"New\nferry ferry ferry"}, NIGHT + 9 * DAY)
     clean(store)
     second = search.search_articles(store, "ferry", 2, order=order, after=first.next)
-    assert [hit.article.url.rpartition("/")[2] for hit in second.hits] == whole[2:4]
+    assert [hit.article.url.rpartition("/")[2] for hit in second.hits] == names[2:4]
 
 
-def test_by_rank_a_title_weighs_more_than_a_mention(archive: CrawlSession, store: Database) -> None:
+def test_rank_gives_a_title_more_weight_than_the_text(
+    archive: CrawlSession, store: Database
+) -> None:
     night(archive, {url("titled"): b"Ferry levy\nWhat it costs."}, NIGHT)
     night(archive, {url("often"): b"Prices\nferry and ferry " + b"other words " * 5}, NIGHT + DAY)
     night(archive, {url("once"): b"Weather\nferry " + b"other words " * 20}, NIGHT + 2 * DAY)
@@ -209,7 +220,7 @@ def test_by_rank_a_title_weighs_more_than_a_mention(archive: CrawlSession, store
     assert all_pages(store, "ferry", "rank") == ["titled", "often", "once"]
     assert all_pages(store, "ferry", "newest") == ["once", "often", "titled"]
     assert all_pages(store, "site:courier", "rank") == ["once", "often", "titled"], (
-        "without words the newest come"
+        "without words the newest article comes first"
     )
 
 
@@ -225,7 +236,7 @@ CURSORS = [
 ]
 
 
-def test_a_cursor_of_nobody_is_a_sentence(articles: Database) -> None:
+def test_an_invalid_cursor_is_refused_with_a_sentence(articles: Database) -> None:
     for cursor in CURSORS:
         try:
             assert search.search_articles(articles, "ferry", 2, after=cursor).query
@@ -233,7 +244,7 @@ def test_a_cursor_of_nobody_is_a_sentence(articles: Database) -> None:
             assert "is not a cursor" in str(error)  # noqa: PT017
 
 
-def test_few_matches_are_counted(articles: Database) -> None:
+def test_few_matches_are_counted_exactly(articles: Database) -> None:
     counts = facets.count_matches(articles, "ferry OR ёлка")
     assert (counts.total, counts.exact, counts.sites, counts.unit) == (
         3,
@@ -258,13 +269,12 @@ def test_many_matches_are_estimated_from_one_slice(
         assert [number for _, number in counts.over_time] == [4 * 64]
 
 
-def test_an_archive_of_before_is_indexed_in_steps_that_a_kill_cannot_harm(
-    articles: Database,
-) -> None:
-    whole = dump(articles)
+def test_unindexed_articles_are_indexed_in_steps(articles: Database) -> None:
+    before = dump(articles)
     do(
         articles,
-        "DELETE FROM article_index WHERE rowid IN (SELECT order_key FROM article WHERE title LIKE 'The%')",
+        "DELETE FROM article_index WHERE rowid IN"
+        " (SELECT order_key FROM article WHERE title LIKE 'The%')",
     )
     do(articles, "UPDATE article SET index_version = ''")
     assert (
@@ -274,7 +284,7 @@ def test_an_archive_of_before_is_indexed_in_steps_that_a_kill_cannot_harm(
     ) == (4, 4, 0)
     assert [index.index_pending(articles, "courier", batch_size=3) for _ in range(3)] == [3, 1, 0]
     assert index.count_unindexed(articles) == 0
-    assert dump(articles) == whole
+    assert dump(articles) == before
 
 
 def test_articles_without_pair_tokens_are_found_before_and_after_they_are_indexed_again(

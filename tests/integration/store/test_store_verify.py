@@ -1,15 +1,18 @@
-"""Damage of every kind is found, named, and made again as far as it can be; a whole archive has none."""
+"""Verification finds damage of every kind, and repair makes again what can be made again."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pipeline.config.site import Site
 from pipeline.jobs import repair
+from pipeline.jobs.repair import RepairStats
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
-from pipeline.store.maintenance.faults import VerifyScope, Fault, VerifiedCounts
+from pipeline.store.maintenance.faults import EVERYTHING, Fault, VerifiedCounts, VerifyScope
 from tests.support.archive_factory import DAY, NIGHT, SITE, do, night, one, url
 from tests.support.reclean_factory import (
     ADVERT,
@@ -22,7 +25,7 @@ from tests.support.reclean_factory import (
     waterline,
 )
 
-DAMAGE = {  # what is done to a whole archive → the kinds of what is found
+DAMAGE = {  # what is done to a whole archive → the kinds of the faults
     "UPDATE extracted_page SET body = :junk WHERE id = (SELECT min(id) FROM extracted_page)": {
         "extracted_page"
     },
@@ -31,9 +34,8 @@ DAMAGE = {  # what is done to a whole archive → the kinds of what is found
     'UPDATE clean_result SET removed = \'[[999, "wanted", ""]]\'': {"result"},
     "UPDATE revision SET text = 'another' WHERE id = (SELECT min(id) FROM revision)": {"article"},
     "UPDATE article SET title = 'another', index_version = index_version": {"article"},
-    "DELETE FROM revision WHERE number = 1 AND page_id IN (SELECT page_id FROM revision WHERE number = 2)": {
-        "article"
-    },
+    "DELETE FROM revision WHERE number = 1"
+    " AND page_id IN (SELECT page_id FROM revision WHERE number = 2)": {"article"},
     "DELETE FROM article": {"article", "index", "count"},
     "UPDATE site_counts SET articles = articles + 1": {"count"},
     "UPDATE run SET counts = '{}' WHERE kind = 'crawl'": {"ledger"},
@@ -41,12 +43,20 @@ DAMAGE = {  # what is done to a whole archive → the kinds of what is found
 }
 
 
-def found(store: Database, asked: VerifyScope | None = None) -> list[Fault]:
-    return list(repair.verify_archive(store, asked or VerifyScope(), VerifiedCounts(), lambda *_: None))
+def faults(store: Database, scope: VerifyScope = EVERYTHING) -> list[Fault]:
+    return list(repair.verify_archive(store, scope, VerifiedCounts(), lambda *_: None))
+
+
+def kinds(store: Database, scope: VerifyScope = EVERYTHING) -> list[str]:
+    return [fault.kind for fault in faults(store, scope)]
+
+
+def repaired(store: Database, wrong: list[Fault], *sites: Site) -> RepairStats:
+    return repair.repair_archive(store, sites, wrong, Extractors(), lambda *_: None)  # type: ignore[arg-type]
 
 
 def filled(archive: CrawlSession, store: Database) -> None:
-    """Two nights with an edit, a line that is struck, and a change of rules in between."""
+    """Add two nights with an edit, a removed line, and a change of rules between them."""
     night(
         archive,
         {
@@ -60,64 +70,68 @@ def filled(archive: CrawlSession, store: Database) -> None:
     reclean(store, striking(0))
 
 
+def row_counts(tables: dict[str, list[Any]]) -> dict[str, int]:
+    return {name: len(rows) for name, rows in tables.items()}
+
+
+def without_title(tables: dict[str, list[Any]]) -> list[Any]:
+    return [row[:1] + row[2:] for row in tables["articles"]]
+
+
 @pytest.fixture
 def whole(archive: CrawlSession, store: Database) -> Database:
     filled(archive, store)
     return store
 
 
-def test_all_that_can_be_made_again_is_found_and_made_again(whole: Database) -> None:
-    assert found(whole) == []
-    before, kept = articles(whole), waterline(whole)
-    for damage, kinds in DAMAGE.items():
+def test_repair_makes_each_kind_of_damage_good_and_keeps_the_sources(whole: Database) -> None:
+    assert faults(whole) == []
+    before, sources = articles(whole), waterline(whole)
+    for damage, expected in DAMAGE.items():
         do(whole, damage, **({"junk": b"junk"} if ":junk" in damage else {}))
-        wrong = found(whole)
-        assert {each.kind for each in wrong} == kinds, damage
-        mended = repair.repair_archive(whole, (striking(0),), wrong, Extractors(), lambda *_: None)  # type: ignore[arg-type]
-        assert found(whole) == [], (damage, mended)
-        if "revision" not in damage and "extraction" not in damage:
-            assert {name: len(rows) for name, rows in articles(whole).items()} == {
-                n: len(rows) for n, rows in before.items()
-            }
-        assert [row[:1] + row[2:] for row in articles(whole)["articles"]] == [
-            row[:1] + row[2:] for row in before["articles"]
-        ]
-    assert waterline(whole) == kept
+        wrong = faults(whole)
+        assert {fault.kind for fault in wrong} == expected, damage
+        stats = repaired(whole, wrong, striking(0))
+        assert faults(whole) == [], (damage, stats)
+        if "revision" not in damage:
+            assert row_counts(articles(whole)) == row_counts(before)
+        assert without_title(articles(whole)) == without_title(before)
+    assert waterline(whole) == sources
     assert "entries were missing" in one(whole, "SELECT detail FROM run WHERE id = 1")
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-def test_bytes_that_are_damaged_are_named_with_where_they_came_from_and_nothing_is_made_of_them(
+def test_a_damaged_payload_is_reported_with_its_captures_and_nothing_is_made_from_it(
     whole: Database,
 ) -> None:
     digest = one(whole, "SELECT digest FROM payload WHERE id = 1")
     before = articles(whole)
     do(whole, "UPDATE payload SET body = (SELECT body FROM payload WHERE id = 2) WHERE id = 1")
     do(whole, "UPDATE extracted_page SET body = :junk WHERE payload_id = 1", junk=b"junk")
-    wrong = found(whole)
-    (lost,) = [each for each in wrong if not each.repair]
-    assert lost.kind == "payload"
-    assert all(part in lost.sentence for part in (digest, url(""), "capture 1", "backup"))
-    mended = repair.repair_archive(whole, (striking(0),), wrong, Extractors(), lambda *_: None)  # type: ignore[arg-type]
-    assert [each.kind for each in found(whole)] == ["payload", "extracted_page"]
-    assert "damaged themselves" in mended.problems[0]
+    wrong = faults(whole)
+    (permanent,) = [fault for fault in wrong if not fault.repair]
+    assert permanent.kind == "payload"
+    assert all(part in permanent.sentence for part in (digest, url(""), "capture 1", "backup"))
+    stats = repaired(whole, wrong, striking(0))
+    assert kinds(whole) == ["payload", "extracted_page"]
+    assert "damaged themselves" in stats.problems[0]
     assert articles(whole) == before
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-def test_the_pages_of_a_site_without_a_file_are_left_as_they_are(whole: Database) -> None:
+def test_the_pages_of_a_site_without_a_site_file_are_not_repaired(whole: Database) -> None:
     do(whole, "UPDATE article SET title = 'another'")
     before = articles(whole)
-    mended = repair.repair_archive(whole, (), found(whole), Extractors(), lambda *_: None)  # type: ignore[arg-type]
-    assert mended.problems[0].startswith(f"{SITE}: has no site file")
+    stats = repaired(whole, faults(whole))
+    assert stats.problems[0].startswith(f"{SITE}: has no site file")
     assert articles(whole) == before
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-def test_a_part_of_the_archive_can_be_looked_at(whole: Database, tmp_path: Path) -> None:
-    looked = VerifiedCounts()
-    assert not list(repair.verify_archive(whole, VerifyScope(sample=1), looked, lambda *_: None))
-    assert (looked.rows["payloads"], looked.rows["results"]) == (1, 1)
+def test_a_part_of_the_archive_can_be_verified(whole: Database, tmp_path: Path) -> None:
+    counts = VerifiedCounts()
+    assert not list(repair.verify_archive(whole, VerifyScope(sample=1), counts, lambda *_: None))
+    assert (counts.rows["payloads"], counts.rows["results"]) == (1, 1)
     do(whole, "UPDATE payload SET body = :junk WHERE id = 1", junk=b"junk")
-    assert [each.kind for each in found(whole)] == ["payload"]
-    assert found(whole, VerifyScope(since=NIGHT + DAY / 2)) == []
+    assert kinds(whole) == ["payload"]
+    assert faults(whole, VerifyScope(since=NIGHT + DAY / 2)) == []

@@ -1,4 +1,4 @@
-"""Both databases find what the query language promises: judged by a plain reading of the same tokens."""
+"""Both databases find the same articles as a plain evaluation of the query over the tokens."""
 
 from __future__ import annotations
 
@@ -15,24 +15,29 @@ from pipeline.fulltext.tokenizer import IndexableArticle
 from pipeline.store.db.engine import Database
 from pipeline.store.search import executor, index, planner
 from pipeline.store.search.planner import DEFAULT_LIMITS, SearchLimits
-from tests.support.naughty_strings import NAUGHTY
+from tests.support.naughty_strings import NAUGHTY_STRINGS
 
 ARTICLES = (
     # language, site, title, text, author, tag
     ("en", "harbour-courier", "Night ferry returns",
      "The ferry left Port Ellery at seven. Café owners cheered.", "Martin Dray", "ferries"),
     ("en", "harbour-courier", "The harbour levy",
-     "Levies for ferries, COVID-19, 3.14 and a foo_bar at http://example.org/a-b.", "Anna Lee", "harbour levy"),
+     "Levies for ferries, COVID-19, 3.14 and a foo_bar at http://example.org/a-b.",
+     "Anna Lee", "harbour levy"),
     ("en", "evening", "Council runs late",
-     "The council was running; councillors ran. Night fell on the ferries' old harbour.", "Dray Martin", "council"),
+     "The council was running; councillors ran. Night fell on the ferries' old harbour.",
+     "Dray Martin", "council"),
     ("en", "evening", "Universities and schools",
-     "A school in every street, said the minister: schools need governments that govern.", "Lee Martin", "school"),
+     "A school in every street, said the minister: schools need governments that govern.",
+     "Lee Martin", "school"),
     ("ru", "stepnoy-vestnik", "Ёлка на площади",
-     "Голосование о самой высокой ёлке; найти её помог житель. Йод и война.", "Иван Петров", "новый год"),
+     "Голосование о самой высокой ёлке; найти её помог житель. Йод и война.",
+     "Иван Петров", "новый год"),
     ("ru", "stepnoy-vestnik", "Мосты через реку",
      "Новый мост открыли во вторник. О мосте и мостах говорил министр.", "Анна Петрова", "мосты"),
     ("ru", "evening", "Железная дорога",
-     "Железные дороги и железной дороги нет. Представители правительства молчали.", "Пётр Иванов", "дорога"),
+     "Железные дороги и железной дороги нет. Представители правительства молчали.",
+     "Пётр Иванов", "дорога"),
     ("ru", "a.b_c-d", "Учитель школы",
      "Учителя школ и школьники. Школа закрыта, школу откроют.", "Иван Петров", "школа"),
     ("tg", "chashma", "Дар шаҳри Анорбоғ мактаби нав",
@@ -60,52 +65,56 @@ ARTICLES = (
 )  # fmt: skip
 
 QUERIES = """
-ferry|ferries|FERRY|Ferry|ferry harbour|ferry OR harbour|ferry -harbour|-ferry|-ferry -harbour|"night ferry"
-"ferry night"|"night ferries"|"the ferry left" ellery|-"night ferry"|levy|levies|running|runs|ran|schools|govern
-government|governm*|gove*|ferr*|harb* -levy|"harbour lev"|cafe|Café|covid-19|3.14|foo_bar|foo|example.org
-http://example.org/a-b|council OR (harbour levy)|(ferry OR council) site:evening|site:evening|site:EVENING
-site:harbour-courier ferry|site:harbour*|site:a.b_c-d|-site:evening lang:en|lang:en|lang:en-GB ferry
-lang:ru OR lang:tg|lang:xx|author:dray|author:"martin dray"|author:martin -author:dray|author:дж|tag:levy
-tag:"harbour levy"|tag:"levy harbour"|title:ferry|title:ferries|title:"night ferry"|ёлка|елка|ёлке|ЁЛКИ|е\u0308лка
-найти|наити|мост|мосты|мостов|"новый мост"|"новые мосты"|школа|школой|школьник|железная дорога|"железной дороги"
-"железная дорога"|министр|правительство|автор:петров|author:петров|author:"Иван Петров"|шаҳр|шахр|шаҳри|шахри|мактаб
-мактаби|мактаб*|ӯ|у|чуйи|ҷӯйи|дара|дараи|дар|"дар дараи"|коидаи нав|"қоидаи нав"|ҷумҳурӣ|чумхури|author:кодиров
-author:"Ҷамшед Қодиров"|tag:роҳ|東京|京都|京|都|東京都|電車|"電車と東京"
-北京大学|北京 -東京|タワー|ハンカク|カキク
-ไทย|สวัสดี|โรงเรียน|کتاب|كتاب|گوید
-1403|שלום|محمد|كتب|हिन्दी|दिल्ली|oʻzbekiston|bogʻi|istanbul|strasse|lodz|½|ﷺ|after:2024-03-05 author:staff
-before:2024-03-05 author:staff|after:2024-03-03 before:2024-03-08 ferry|after:2024-03-10 OR ferry
--(after:2024-03-03 before:2024-03-12) author:staff|after:2025 author:staff|changed:yes|changed:no ferry|changed:3
--changed:2 lang:en|after:2024-03-08 before:2024-03-02 OR school|(before:2024-03-03 OR after:2024-03-15) -ferry
+ferry|ferries|FERRY|Ferry|ferry harbour|ferry OR harbour|ferry -harbour|-ferry|-ferry -harbour
+"night ferry"|"ferry night"|"night ferries"|"the ferry left" ellery|-"night ferry"|levy|levies
+running|runs|ran|schools|govern|government|governm*|gove*|ferr*|harb* -levy|"harbour lev"|cafe
+Café|covid-19|3.14|foo_bar|foo|example.org|http://example.org/a-b|council OR (harbour levy)
+(ferry OR council) site:evening|site:evening|site:EVENING|site:harbour-courier ferry
+site:harbour*|site:a.b_c-d|-site:evening lang:en|lang:en|lang:en-GB ferry|lang:ru OR lang:tg
+lang:xx|author:dray|author:"martin dray"|author:martin -author:dray|author:дж|tag:levy
+tag:"harbour levy"|tag:"levy harbour"|title:ferry|title:ferries|title:"night ferry"|ёлка|елка
+ёлке|ЁЛКИ|е\u0308лка|найти|наити|мост|мосты|мостов|"новый мост"|"новые мосты"|школа|школой
+школьник|железная дорога|"железной дороги"|"железная дорога"|министр|правительство|автор:петров
+author:петров|author:"Иван Петров"|шаҳр|шахр|шаҳри|шахри|мактаб|мактаби|мактаб*|ӯ|у|чуйи|ҷӯйи
+дара|дараи|дар|"дар дараи"|коидаи нав|"қоидаи нав"|ҷумҳурӣ|чумхури|author:кодиров
+author:"Ҷамшед Қодиров"|tag:роҳ|東京|京都|京|都|東京都|電車|"電車と東京"|北京大学|北京 -東京
+タワー|ハンカク|カキク|ไทย|สวัสดี|โรงเรียน|کتاب|كتاب|گوید|1403|שלום|محمد|كتب|हिन्दी|दिल्ली
+oʻzbekiston|bogʻi|istanbul|strasse|lodz|½|ﷺ|after:2024-03-05 author:staff
+before:2024-03-05 author:staff|after:2024-03-03 before:2024-03-08 ferry
+after:2024-03-10 OR ferry|-(after:2024-03-03 before:2024-03-12) author:staff
+after:2025 author:staff|changed:yes|changed:no ferry|changed:3|-changed:2 lang:en
+after:2024-03-08 before:2024-03-02 OR school|(before:2024-03-03 OR after:2024-03-15) -ferry
 """.replace("\n", "|").strip("|").split("|")  # fmt: skip
 
 START = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
 
 @cache
-def sources() -> tuple[tuple[int, IndexableArticle], ...]:
-    """The articles, one a day."""
-    found = []
+def indexable_articles() -> tuple[tuple[int, IndexableArticle], ...]:
+    """The articles, one per day, with their order keys."""
+    articles = []
     for n, (language, site, title, body, author, tag) in enumerate(ARTICLES):
         at = START + timedelta(days=n)
         source = IndexableArticle(
             n + 1, site, language, title, body, (author, "Staff"), (tag, "news"), 1 + n % 4, at
         )
-        found.append((index.order_key(at, n + 1), source))
-    return tuple(found)
+        articles.append((index.order_key(at, n + 1), source))
+    return tuple(articles)
 
 
 @cache
-def judged() -> tuple[tuple[int, matcher.SearchableTokens], ...]:
-    return tuple(
-        (key, matcher.searchable_tokens(tokenizer.article_tokens(source))) for key, source in reversed(sources())
-    )
+def tokens_by_key() -> dict[int, matcher.SearchableTokens]:
+    """The tokens of each article, newest first."""
+    tokens: dict[int, matcher.SearchableTokens] = {}
+    for key, article in reversed(indexable_articles()):
+        tokens[key] = matcher.searchable_tokens(tokenizer.article_tokens(article))
+    return tokens
 
 
 @pytest.fixture
 def indexed(store: Database) -> Database:
     with store.write() as db:
-        index.add_articles(db, sources())
+        index.add_articles(db, indexable_articles())
     return store
 
 
@@ -120,28 +129,30 @@ def found(
 
 def expected(query: str) -> list[int]:
     tree = query_language.parse_query(query).tree
-    return [key for key, parts in judged() if tree is not None and matcher.matches(tree, parts)]
+    if tree is None:
+        return []
+    return [key for key, tokens in tokens_by_key().items() if matcher.matches(tree, tokens)]
 
 
-def test_a_hundred_queries_find_the_same_on_both_databases(indexed: Database) -> None:
+def test_many_queries_find_the_same_on_both_databases(indexed: Database) -> None:
     assert len(set(QUERIES)) > 130
-    wanted = {query: expected(query) for query in QUERIES}
-    assert {query: found(indexed, query) for query in QUERIES} == wanted
-    assert sum(1 for keys in wanted.values() if keys) > 110, "or the queries ask for nothing"
+    expected_keys = {query: expected(query) for query in QUERIES}
+    assert {query: found(indexed, query) for query in QUERIES} == expected_keys
+    assert sum(1 for keys in expected_keys.values() if keys) > 110, "too many queries find nothing"
     assert {query: found(indexed, query, 2) for query in QUERIES} == {
-        query: keys[:2] for query, keys in wanted.items()
+        query: keys[:2] for query, keys in expected_keys.items()
     }
 
 
-def test_the_index_finds_without_looking_at_articles_one_by_one(indexed: Database) -> None:
+def test_the_index_finds_the_same_without_testing_articles_one_by_one(indexed: Database) -> None:
     limits = SearchLimits(tested_for_prefixes=0, first_candidates=2)
-    asked = [query for query in QUERIES if "*" in query or "after" in query or "京" in query]
-    assert {query: found(indexed, query, limits=limits) for query in asked} == {
-        query: expected(query) for query in asked
+    slow = [query for query in QUERIES if "*" in query or "after" in query or "京" in query]
+    assert {query: found(indexed, query, limits=limits) for query in slow} == {
+        query: expected(query) for query in slow
     }
 
 
-def test_many_stretches_of_time_find_what_one_does(indexed: Database) -> None:
+def test_many_time_windows_find_the_same_as_one(indexed: Database) -> None:
     limits = SearchLimits(first_window=2, window_growth=2)
     assert {query: found(indexed, query, 3, limits) for query in QUERIES} == {
         query: expected(query)[:3] for query in QUERIES
@@ -184,14 +195,14 @@ ATOMS = st.one_of(
         ]
     ),
     st.sampled_from(["after:2024-03-04", "before:2024-03-12", "after:2024-04", "before:2024"]),
-    st.sampled_from(NAUGHTY),
+    st.sampled_from(NAUGHTY_STRINGS),
 )
 TREES = st.recursive(
     ATOMS,
     lambda inner: st.one_of(
-        inner.map(lambda each: f"-({each})"),
+        inner.map(lambda query: f"-({query})"),
         st.lists(inner, min_size=2, max_size=3).map(" ".join),
-        st.lists(inner, min_size=2, max_size=3).map(lambda each: f"({' OR '.join(each)})"),
+        st.lists(inner, min_size=2, max_size=3).map(lambda queries: f"({' OR '.join(queries)})"),
     ),
     max_leaves=8,
 )
@@ -200,40 +211,44 @@ TREES = st.recursive(
 @given(TREES)
 @example("-(京* OR after:2024) -(before:2024-03-12)")
 @settings(max_examples=120)
-def test_any_query_finds_what_a_plain_reading_finds(indexed: Database, query: str) -> None:
-    query = f"{query} author:staff"  # dates alone are no question to the index
+def test_any_query_finds_the_same_as_a_plain_evaluation(indexed: Database, query: str) -> None:
+    query = f"{query} author:staff"  # dates alone do not ask the index
     if query_language.parse_query(query).tree is not None:
         assert found(indexed, query) == expected(query)
 
 
 def test_naughty_strings_raise_neither_as_queries_nor_as_texts(indexed: Database) -> None:
     at = START + timedelta(days=100)
-    texts = [
-        IndexableArticle(1000 + n, "evening", "en", each, each, (each,), (each,), 1, at)
-        for n, each in enumerate(NAUGHTY)
-    ]
+    articles: dict[int, IndexableArticle] = {}
+    for page, title in enumerate(NAUGHTY_STRINGS, 1000):
+        key = index.order_key(at, page)
+        articles[key] = IndexableArticle(
+            page, "evening", "en", title, title, (title,), (title,), 1, at
+        )
     with indexed.write() as db:
-        index.add_articles(db, [(index.order_key(at, source.page_id), source) for source in texts])
-    wrong = []
-    for source in texts:
-        asked = query_language.parse_query(source.title)
-        plain = " ".join(f'"{token}"' for token in dict.fromkeys(tokenizer.tokenize(source.title)[:8]))
-        if asked.tree is not None:
-            found(indexed, source.title, 5)
-        if plain and index.order_key(at, source.page_id) not in found(indexed, plain, 1000):
-            wrong.append(source.title)
-    assert not wrong, "a text is found by its own words"
+        index.add_articles(db, articles.items())
+    not_found = []
+    for key, article in articles.items():
+        title = article.title
+        words = " ".join(f'"{word}"' for word in dict.fromkeys(tokenizer.tokenize(title)[:8]))
+        if query_language.parse_query(title).tree is not None:
+            found(indexed, title, 5)
+        if words and key not in found(indexed, words, 1000):
+            not_found.append(title)
+    assert not not_found, "an article must be found by its own words"
 
 
-def test_both_databases_forget_the_same_of_a_text_that_is_too_long(store: Database) -> None:
+def test_both_databases_leave_out_the_same_parts_of_a_long_text(
+    store: Database,
+) -> None:
     body = " ".join(
         ["often"] * 300 + ["rare", "pair"] + [f"w{n}" for n in range(20_000)] + ["last"]
     )
-    source = IndexableArticle(1, "evening", "en", "Long", body, (), (), 1, START)
+    article = IndexableArticle(1, "evening", "en", "Long", body, (), (), 1, START)
     with store.write() as db:
-        index.add_articles(db, [(1 << index.PAGE_BITS, source)])
+        index.add_articles(db, [(1 << index.PAGE_BITS, article)])
         assert db.scalar(text("SELECT count(*) FROM article_index")) == 1
-    asked = (
+    queries = (
         "often",
         "rare pair",
         '"rare pair"',
@@ -242,7 +257,7 @@ def test_both_databases_forget_the_same_of_a_text_that_is_too_long(store: Databa
         "last",
         '"w100 w101"',
     )
-    assert [bool(found(store, query)) for query in asked] == [
+    assert [bool(found(store, query)) for query in queries] == [
         True,
         True,
         True,

@@ -1,4 +1,4 @@
-"""A database that goes away in the middle of the work: what was begun is done once, by the one who holds the lock."""
+"""If the database becomes unavailable, work is done once and only by the holder of the lock."""
 
 from __future__ import annotations
 
@@ -17,30 +17,35 @@ from pipeline.core.errors import AlreadyRunning, DatabaseUnavailable
 from pipeline.core.models import CrawlSource, UrlKind
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db import engine as engine_module
-from pipeline.store.db.engine import Database, patiently
-from pipeline.store.read.begun_runs import crawls_begun
+from pipeline.store.db.engine import Database, retry_while_unavailable
+from pipeline.store.read.runs import recent_crawls
 from tests.support.archive_factory import SITE, url
 
 ONLY_POSTGRES = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 END_SESSIONS = text(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "PAUSES", (0.05,) * 40)
+def _short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "RETRY_DELAYS", (0.05,) * 40)
 
 
 @contextmanager
-def lost_answers(
+def lost_connection(
     store: Database, monkeypatch: pytest.MonkeyPatch, *, committed: bool
 ) -> Iterator[None]:
-    """A server that is lost while it commits."""
+    """Lose the connection during a commit, once.
+
+    Args:
+        committed: Whether the server commits before the connection is lost.
+    """
 
     def lose(connection: Any) -> None:
-        patch.undo()  # once: it is back at once
+        patch.undo()  # the server is back at once
         (connection.commit if committed else connection.rollback)()
         raise psycopg.OperationalError("server closed the connection unexpectedly")
 
@@ -50,27 +55,27 @@ def lost_answers(
 
 
 @ONLY_POSTGRES
-def test_a_commit_whose_answer_is_lost_is_asked_after(
+def test_after_a_lost_answer_the_store_finds_out_whether_the_commit_succeeded(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Database(database_url)
     with store.write() as db:
-        db.execute(text("CREATE TABLE told (id int)"))
-    with lost_answers(store, monkeypatch, committed=True), store.write() as db:
-        db.execute(text("INSERT INTO told VALUES (1)"))
+        db.execute(text("CREATE TABLE item (id int)"))
+    with lost_connection(store, monkeypatch, committed=True), store.write() as db:
+        db.execute(text("INSERT INTO item VALUES (1)"))
     with (
-        lost_answers(store, monkeypatch, committed=False),
+        lost_connection(store, monkeypatch, committed=False),
         pytest.raises(DatabaseUnavailable),
         store.write() as db,
     ):
-        db.execute(text("INSERT INTO told VALUES (2)"))
+        db.execute(text("INSERT INTO item VALUES (2)"))
     with store.read() as db:
-        assert db.execute(text("SELECT id FROM told")).all() == [(1,)]
+        assert db.execute(text("SELECT id FROM item")).all() == [(1,)]
     store.close()
 
 
 def end_sessions(address: str) -> None:
-    """What a restart of the server is to who is connected."""
+    """End all connections, as a restart of the server does."""
     other = Database(address)
     with other.read() as db:
         db.execute(END_SESSIONS)
@@ -78,29 +83,29 @@ def end_sessions(address: str) -> None:
 
 
 @ONLY_POSTGRES
-def test_a_crawl_that_loses_its_server_goes_on_with_its_lock_or_not_at_all(
+def test_a_crawl_goes_on_after_a_lost_connection_only_if_it_gets_its_lock_back(
     database_url: str,
 ) -> None:
     archive, other = CrawlSession.open(database_url), CrawlSession(Database(database_url))
     run = archive.start_run(SITE)
     end_sessions(database_url)
-    archive.meet_place(run, CrawlSource(url("/feed.xml"), UrlKind.FEED))
+    archive.register_source(run, CrawlSource(url("/feed.xml"), UrlKind.FEED))
     with pytest.raises(AlreadyRunning):
         other.start_run(SITE)
     end_sessions(database_url)
-    heir = other.start_run(SITE)
-    with pytest.raises(AlreadyRunning, match=rf"already being crawled since .*run {heir}"):
-        archive.meet_place(run, CrawlSource(url("/other.xml"), UrlKind.FEED))
+    other_run = other.start_run(SITE)
+    with pytest.raises(AlreadyRunning, match=rf"already being crawled since .*run {other_run}"):
+        archive.register_source(run, CrawlSource(url("/other.xml"), UrlKind.FEED))
     archive.close()
-    other.finish_run(heir, "finished")
+    other.finish_run(other_run, "finished")
     other.close()
 
 
 @ONLY_SQLITE
-def test_a_crawl_waits_for_a_file_that_is_locked_by_another_program(
+def test_a_crawl_waits_while_another_program_locks_the_file(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "BUSY_SECONDS", 0.02)
+    monkeypatch.setattr(engine_module, "BUSY_TIMEOUT", 0.02)
     archive = CrawlSession.open(database_url)
     run = archive.start_run(SITE)
     locker = sqlite3.connect(
@@ -108,41 +113,41 @@ def test_a_crawl_waits_for_a_file_that_is_locked_by_another_program(
     )
     locker.execute("BEGIN IMMEDIATE")
     archive.store.engine.dispose()
-    later = threading.Timer(0.4, locker.execute, ["COMMIT"])
-    later.start()
-    archive.meet_place(run, CrawlSource(url("/feed.xml"), UrlKind.FEED))
-    later.join()
+    unlock = threading.Timer(0.4, locker.execute, ["COMMIT"])
+    unlock.start()
+    archive.register_source(run, CrawlSource(url("/feed.xml"), UrlKind.FEED))
+    unlock.join()
     archive.finish_run(run, "finished")
     archive.close()
     locker.close()
 
 
-def test_patience_ends_when_nobody_waits_any_more_or_it_is_used_up() -> None:
-    tried = []
+def test_retries_end_when_the_caller_stops_waiting_or_no_delay_is_left() -> None:
+    calls = []
 
     def call() -> None:
-        tried.append(1)
+        calls.append(1)
         raise DatabaseUnavailable("gone")
 
     with pytest.raises(DatabaseUnavailable):
-        patiently(call, lambda _: True)
-    assert len(tried) == 1
+        retry_while_unavailable(call, lambda _: True)
+    assert len(calls) == 1
     with pytest.raises(DatabaseUnavailable):
-        patiently(call, lambda _: None)
-    assert len(tried) == 1 + 41
+        retry_while_unavailable(call, lambda _: None)
+    assert len(calls) == 1 + 41
 
 
-def test_the_archive_knows_when_each_site_was_crawled_and_back_fills_are_no_nights(
+def test_recent_crawls_leave_out_back_fills(
     database_url: str,
 ) -> None:
     archive, now = CrawlSession.open(database_url), datetime.now(UTC)
     for status, scope in (("finished", ""), ("finished", "since 2026-01-01"), ("stopped", "")):
         archive.finish_run(archive.start_run(SITE, scope), status)
     for at in (now, now + timedelta(days=30)):
-        crawls = crawls_begun(archive.store, at)
+        crawls = recent_crawls(archive.store, at)
         assert list(crawls) == [SITE]
         assert [status for _, status in crawls[SITE]] == (
             ["finished", "stopped"] if at == now else ["stopped"]
         )
-    assert crawls_begun(archive.store, now, "another") == {}
+    assert recent_crawls(archive.store, now, "another") == {}
     archive.close()
