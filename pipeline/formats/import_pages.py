@@ -114,9 +114,9 @@ def import_pages(
 
 
 def skipped_summary(skipped: Counter[str]) -> str:
-    """Return `Left out: 12 no HTML, 3 redirect`, or "" if nothing was skipped."""
+    """Return `Skipped: 12 no HTML, 3 redirect`, or "" if nothing was skipped."""
     parts = [f"{count:,} {problem}" for problem, count in skipped.most_common()]
-    return f"Left out: {', '.join(parts)}" if parts else ""
+    return f"Skipped: {', '.join(parts)}" if parts else ""
 
 
 class SiteChooser:

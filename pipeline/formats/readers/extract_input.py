@@ -16,7 +16,12 @@ from pathlib import Path
 from typing import Final, cast
 
 from pipeline.core.errors import ConfigError, ExitCode
-from pipeline.formats.readers.compression import READ_ERRORS, decompressed, suffix_of
+from pipeline.formats.readers.compression import (
+    READ_ERRORS,
+    check_complete,
+    decompressed,
+    suffix_of,
+)
 from pipeline.formats.readers.folders import (
     HTML_SUFFIXES,
     JSON_LINES_SUFFIXES,
@@ -163,12 +168,15 @@ class _Reader:
     ) -> Iterator[InputPage]:
         content = decompressed(stream)
         start = content.peek(1)[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+        if not start:
+            check_complete(content)
         is_warc = suffix in WARC_SUFFIXES
         if suffix in HTML_SUFFIXES:
             yield from self._read_html(content, name, fallback_site)
         elif suffix in JSON_LINES_SUFFIXES or (start.startswith(b"{") and not is_warc):
             report_line = partial(self._report_with_code, ExitCode.PARTLY)
             yield from read_json_lines(content, name, report_line, self._limits)
+            check_complete(content)
         elif start.startswith(b"WARC/"):
             yield from self._read_warc(content, name)
         elif not start:
@@ -186,6 +194,7 @@ class _Reader:
     ) -> Iterator[InputPage]:
         max_bytes = self._limits.page_bytes
         body = stream.read(max_bytes + 1)
+        check_complete(stream)
         if len(body) > max_bytes:
             sentence = f"{name}: is longer than {max_bytes >> 20} MB; the page is left out"
             self._report(sentence, ExitCode.PARTLY)

@@ -18,7 +18,12 @@ from pipeline.core.http_headers import UNSTORABLE, parse_content_type, select_he
 from pipeline.core.models import Outcome, Reason
 from pipeline.core.page_head import MAX_HEAD_BYTES, declared_canonical_url, opt_outs, parse_head
 from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, resolve_href
-from pipeline.formats.readers.compression import DAMAGE_ERRORS, decompressed, suffix_of
+from pipeline.formats.readers.compression import (
+    READ_ERRORS,
+    check_complete,
+    decompressed,
+    suffix_of,
+)
 from pipeline.formats.readers.folders import (
     HTML_SUFFIXES,
     FolderFile,
@@ -221,9 +226,11 @@ def _read_html_file(
 ) -> ImportedPage | RecordProblem:
     try:
         with file.path.open("rb") as stream:
-            body = decompressed(stream).read(max_bytes + 1)
+            content = decompressed(stream)
+            body = content.read(max_bytes + 1)
+            check_complete(content)
         changed_at = datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
-    except (OSError, *DAMAGE_ERRORS):
+    except READ_ERRORS:
         return RecordProblem.UNREADABLE
     if len(body) > max_bytes:
         return RecordProblem.TOO_LONG

@@ -8,7 +8,7 @@ from io import BufferedReader
 from typing import Any, BinaryIO, Final, cast
 
 from pipeline.core.http_headers import is_html, may_be_html, parse_content_type
-from pipeline.formats.readers.compression import DAMAGE_ERRORS
+from pipeline.formats.readers.compression import DAMAGE_ERRORS, check_complete
 from pipeline.formats.readers.input_page import (
     DEFAULT_LIMITS,
     InputLimits,
@@ -60,6 +60,7 @@ def read_warc(
             number += 1
             if record.rec_type in ("response", "resource", "revisit"):
                 yield _read_record(record, f"{name}, record {number}", limits)
+        check_complete(stream)
     except OSError as error:
         if not isinstance(error, DAMAGE_ERRORS):
             raise
@@ -145,12 +146,9 @@ def _headers(record: Any) -> dict[str, list[str]]:
 
 def _read_body(record: Any, headers: dict[str, list[str]], max_bytes: int) -> bytes:
     """Return the body without its transfer and content codings."""
-    try:
-        body = _read_all(record.content_stream(), max_bytes)
-        while record.raw_stream.read(READ_BYTES):  # what follows the last chunk
-            pass
-    except EOFError:
-        raise _NoPageError(RecordProblem.TRUNCATED, "is cut short") from None
+    body = _read_all(record.content_stream(), max_bytes)
+    while record.raw_stream.read(READ_BYTES):  # what follows the last chunk
+        pass
     if getattr(record.raw_stream, "limit", 0) > 0:  # the file ends before its record does
         raise _NoPageError(RecordProblem.TRUNCATED, "is cut short")
     coding = headers.get("content-encoding", [""])[0].strip()

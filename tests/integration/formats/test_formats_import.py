@@ -163,7 +163,7 @@ def test_a_warc_of_others_becomes_articles_and_says_what_it_left_out(
     words = ("--database-url", str(store.url), "import", str(path), "--json")
     done = nightdesk(home, *words)
     assert (done.code, done.err) == (0, "")
-    assert done.json["left_out"] == {
+    assert done.json["skipped"] == {
         "redirect": 1,
         "no HTML": 1,
         "HTTP error": 1,
@@ -183,8 +183,8 @@ def test_a_warc_of_others_becomes_articles_and_says_what_it_left_out(
         ("import", "finished"): 1,
         ("clean", "finished"): 1,
     }
-    assert "Left out: 1" in str(
-        seen(store, "SELECT substr(detail, 1, 11) FROM run WHERE kind = 'import'")
+    assert "Skipped: 1" in str(
+        seen(store, "SELECT substr(detail, 1, 10) FROM run WHERE kind = 'import'")
     )
     assert seen(
         store,
@@ -196,7 +196,7 @@ def test_a_warc_of_others_becomes_articles_and_says_what_it_left_out(
         ("failed", "empty_body", "200", "empty"): 1,
         ("failed", "unknown_encoding", "200", "unknown compression"): 1,
     }
-    assert [each["why"] for each in done.json["left_out_urls"]] == list(done.json["left_out"])
+    assert [each["why"] for each in done.json["skipped_urls"]] == list(done.json["skipped"])
     again = nightdesk(
         home, *words[:2], "clean", "--all", "--json"
     ).json  # all sites, though no night crawls these
@@ -207,7 +207,7 @@ def test_a_warc_of_others_becomes_articles_and_says_what_it_left_out(
         {"outcome": "unchanged", "reason": "same_bytes", "records": 3}
     ]
     path.write_bytes(path.read_bytes()[:-40])
-    assert nightdesk(home, *words).json["left_out"]["cut short"] == 1
+    assert nightdesk(home, *words).json["skipped"]["cut short"] == 1
     path.write_bytes(b"rubbish")
     assert (
         nightdesk(home, *words).code,
