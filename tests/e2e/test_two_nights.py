@@ -288,12 +288,10 @@ def test_each_removed_block_names_its_rule(crawled: CrawledNights) -> None:
 def test_a_date_has_its_source_and_its_confidence(crawled: CrawledNights) -> None:
     article = an_english_article(crawled)
     metadata = nightdesk(crawled.home, "explain", article["url"], "--json").json["metadata"]
-    assert metadata["published_confidence"] in ("high", "medium")
+    source, confidence = metadata["published_source"], metadata["published_confidence"]
+    assert confidence in ("high", "medium")
     printed = nightdesk(crawled.home, "explain", article["url"]).out
-    assert (
-        f"(from {metadata['published_source']}, confidence {metadata['published_confidence']})"
-        in printed
-    )
+    assert f"(from {source}, confidence {confidence})" in printed
 
 
 def test_search_finds_stories_newest_first_in_every_language(crawled: CrawledNights) -> None:
@@ -366,11 +364,11 @@ def page_paths(crawled: CrawledNights) -> list[str]:
 
 
 def test_the_report_shows_the_last_nights_in_every_format(crawled: CrawledNights) -> None:
-    told = nightdesk(crawled.home, "report", "--format", "json").json
-    assert {each["site"] for each in told["sites"]} == set(IDS)
-    assert all(each["night"]["ledger_adds_up"] and each["issues"] == [] for each in told["sites"])
-    crawls = {each["site"]: each["crawl_run"] for each in crawled.nights[-1].json}
-    assert {each["site"]: each["night"]["run"] for each in told["sites"]} == crawls
+    sites = nightdesk(crawled.home, "report", "--format", "json").json["sites"]
+    assert {site["site"] for site in sites} == set(IDS)
+    assert all(site["night"]["ledger_adds_up"] and site["issues"] == [] for site in sites)
+    crawl_runs = {result["site"]: result["crawl_run"] for result in crawled.nights[-1].json}
+    assert {site["site"]: site["night"]["run"] for site in sites} == crawl_runs
     text = nightdesk(crawled.home, "report").out
     assert "all 3 sites are well" in text
     metrics = nightdesk(crawled.home, "report", ENGLISH, "--format", "metrics").out
