@@ -1,5 +1,6 @@
-"""The benchmark room: how good the texts are, and what they cost, on labelled pages that whoever runs it brings along.
+"""Benchmarks: how good the extracted texts are, and what they cost, on labelled pages.
 
-Nothing of this is needed to use Nightdesk, and no page is kept here. A set is a file of JSON lines, plain or packed (.gz, .xz),
-each with `id`, `site`, `url`, `html`, `text` and, where known, `lang`, `title`, `authors`, `date`.
+Nightdesk needs none of this, and the repository holds no page: you bring your own sets. A set is a
+file of JSON lines, plain or compressed (.gz, .xz). Each line has `id`, `site`, `url`, `html`,
+`text`, and where known `lang`, `title`, `authors` and `date`.
 """

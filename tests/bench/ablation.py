@@ -1,4 +1,4 @@
-"""What each rule is worth: the score without it, everything else as it is."""
+"""Measure what each rule is worth: the score without it, with everything else unchanged."""
 
 from __future__ import annotations
 
@@ -6,56 +6,61 @@ from collections import Counter
 from collections.abc import Iterable
 
 from pipeline.cleaning.apply_rules import RULES
-from pipeline.config.site import Cleaning
-from pipeline.jobs.batch_clean import Batch, Output
-from pipeline.jobs.workers.pool import Workers
+from pipeline.config.site import CleaningOptions
+from pipeline.jobs.batch_clean import CleanedPage, PageBatch
+from pipeline.jobs.workers.pool import WorkerPool
 from tests.bench import scoring
-from tests.bench.candidates import inputs
-from tests.bench.sets import LabelledSet
+from tests.bench.candidates import input_pages
+from tests.bench.sets import LabelledSet, Row
+
+EXTRACTION_SECONDS, EXTRACTION_MEMORY_MB = 10.0, 1024  # of one page
+HEADINGS = ("removed", "F1", "its worth", "exact", "its worth")
 
 
-def table(pages: LabelledSet, processes: int) -> list[list[str]]:
-    """A line for each rule: how often it strikes, and what is lost without it. Pages are extracted once."""
-    gold = {page["id"]: page for page in pages.pages}
-    with Batch() as batch:
-        with Workers(processes, 10.0, 1024) as workers:
-            for _ in batch.draft(inputs(pages.pages), workers):
+def table(labelled_set: LabelledSet, processes: int) -> list[list[str]]:
+    """Return a row for each rule: how many lines it removes, and the score without it.
+
+    The pages are extracted once and cleaned once for each rule.
+    """
+    pages = {page["id"]: page for page in labelled_set.pages}
+    with PageBatch() as batch:
+        with WorkerPool(processes, EXTRACTION_SECONDS, EXTRACTION_MEMORY_MB) as workers:
+            for _ in batch.extract(input_pages(labelled_set.pages), workers):
                 pass
-        strikes = Counter(
-            strike.rule for output in batch.strike() for strike in output.extraction.removed
+        removed = _count_removed(batch.clean())
+        complete = _score(pages, batch.clean())
+        rows = [[f"{labelled_set.name}: without", *HEADINGS]]
+        total = str(removed.total())
+        rows.append(
+            ["(nothing)", total, f"{complete['f1']:.4f}", "", f"{complete['exact']:.4f}", ""]
         )
-        whole = _score(gold, batch.strike())
-        lines = [[f"{pages.name}: without", "strikes", "F1", "its worth", "exact", "its worth"]]
-        lines.append(
-            [
-                "(nothing)",
-                str(strikes.total()),
-                f"{whole['f1']:.4f}",
-                "",
-                f"{whole['exact']:.4f}",
-                "",
-            ]
-        )
-        every = tuple(rule.name for rule in RULES)
-        for name, without in [*((name, (name,)) for name in every), ("(all rules)", every)]:
-            less = _score(gold, batch.strike(Cleaning(without=without)))
-            number = str(strikes[name]) if name in every else ""
-            lines.append(
-                [
-                    name,
-                    number,
-                    *_worth(whole["f1"], less["f1"]),
-                    *_worth(whole["exact"], less["exact"]),
-                ]
-            )
-    return lines
+        for rule in RULES:
+            reduced = _score(pages, batch.clean(CleaningOptions(without=(rule.name,))))
+            rows.append([rule.name, str(removed[rule.name]), *_difference(complete, reduced)])
+        all_rules = tuple(rule.name for rule in RULES)
+        reduced = _score(pages, batch.clean(CleaningOptions(without=all_rules)))
+        rows.append(["(all rules)", "", *_difference(complete, reduced)])
+    return rows
 
 
-def _score(gold: dict[str | int, dict[str, str]], outputs: Iterable[Output]) -> dict[str, float]:
-    return scoring.score(
-        scoring.mark(gold[each.id], {"text": each.extraction.text}) for each in outputs
-    )
+def _count_removed(cleaned_pages: Iterable[CleanedPage]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for cleaned in cleaned_pages:
+        for block in cleaned.result.removed:
+            counts[block.rule] += 1
+    return counts
 
 
-def _worth(whole: float, less: float) -> tuple[str, str]:
-    return f"{less:.4f}", f"{whole - less:+.4f}"
+def _score(pages: dict[str | int, Row], cleaned_pages: Iterable[CleanedPage]) -> dict[str, float]:
+    scores = []
+    for cleaned in cleaned_pages:
+        scores.append(scoring.score_page(pages[cleaned.id], {"text": cleaned.result.text}))
+    return scoring.average_scores(scores)
+
+
+def _difference(complete: dict[str, float], reduced: dict[str, float]) -> list[str]:
+    cells = []
+    for measure in ("f1", "exact"):
+        cells.append(f"{reduced[measure]:.4f}")
+        cells.append(f"{complete[measure] - reduced[measure]:+.4f}")
+    return cells

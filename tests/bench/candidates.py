@@ -1,7 +1,8 @@
-"""The extractors that are compared. To add one: a function from markup and address to a row, and a line in CANDIDATES.
+"""The extractors that are compared.
 
-Promises that a candidate which fails on a page has an empty text there, and that each gets the same decoded markup. Libraries
-are imported when asked for, so that a candidate can be run in an environment that holds nothing but it.
+To add one, write a function from markup and URL to a row, and add it to CANDIDATES. A candidate
+that fails on a page has an empty text there. All candidates get the same decoded markup. Each
+function imports its own library, so that an environment needs only the candidates that it runs.
 """
 
 from __future__ import annotations
@@ -19,49 +20,59 @@ from typing import Any
 from tests.bench.sets import LabelledSet, Row
 
 OURS = "nightdesk"
-SECONDS = 60  # for one page
-CRAFT = ("extract", "cleaning", "core/local_times.py", "jobs/batch_clean.py")
-Make = Callable[[str, str], Row]
+TIMEOUT = 60  # seconds for one page
+EXTRACTION_SECONDS, EXTRACTION_MEMORY_MB = 10.0, 1024  # of one page, for Nightdesk
+# The parts of `pipeline` that decide a text: their digest is the version of Nightdesk.
+SOURCES = ("extract", "cleaning", "core/local_times.py", "jobs/batch_clean.py")
+Extract = Callable[[str, str], Row]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One extractor in one setting, and the distribution it comes from."""
+    """One extractor in one setting.
+
+    Attributes:
+        name: As users select it.
+        package: The distribution from which it comes.
+        extract: Makes a row of markup and URL; None for Nightdesk, which sees all pages at once.
+    """
 
     name: str
     package: str
-    make: Make | None  # None: our own, which sees all pages at once
+    extract: Extract | None
 
     @property
     def version(self) -> str:
-        """Its version, "" where it is not installed; of ours, a digest of the craft's sources."""
-        if self.make is None:
-            return _craft()
+        """Return the version, or "" where the candidate is not installed."""
+        if self.extract is None:
+            return _source_digest()
         try:
             return version(self.package)
         except PackageNotFoundError:
             return ""
 
 
-def _craft() -> str:
+def _source_digest() -> str:
     root = Path(__file__).parents[2] / "pipeline"
-    found = [
-        path
-        for name in CRAFT
-        for path in ([root / name] if name.endswith(".py") else sorted((root / name).rglob("*.py")))
-    ]
-    return (
-        sha256(b"".join(path.read_bytes() for path in found)).hexdigest()[:12]
-        if root.is_dir()
-        else ""
-    )
+    if not root.is_dir():
+        return ""
+    digest = sha256()
+    for name in SOURCES:
+        paths = [root / name] if name.endswith(".py") else sorted((root / name).rglob("*.py"))
+        for path in paths:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _trafilatura(markup: str, url: str, **options: Any) -> Row:
     from trafilatura import bare_extraction
 
-    made = bare_extraction(markup, url=url or None, with_metadata=True, **options)
-    values = made if isinstance(made, dict) else made.as_dict() if made else {}
+    document = bare_extraction(markup, url=url or None, with_metadata=True, **options)
+    values: Row = {}
+    if isinstance(document, dict):
+        values = document
+    elif document:
+        values = document.as_dict()
     return {
         "text": values.get("text"),
         "title": values.get("title"),
@@ -71,115 +82,122 @@ def _trafilatura(markup: str, url: str, **options: Any) -> Row:
 
 
 def trafilatura(markup: str, url: str) -> Row:
+    """Extract with trafilatura in its usual setting."""
     return _trafilatura(markup, url)
 
 
 def trafilatura_precision(markup: str, url: str) -> Row:
+    """Extract with trafilatura in favour of precision."""
     return _trafilatura(markup, url, include_comments=False, favor_precision=True)
 
 
 def trafilatura_recall(markup: str, url: str) -> Row:
+    """Extract with trafilatura in favour of recall."""
     return _trafilatura(markup, url, include_comments=False, favor_recall=True)
 
 
 def readability(markup: str, url: str) -> Row:
+    """Extract with readability-lxml."""
     from lxml.html import fromstring
     from readability import Document
 
-    made = Document(markup)
-    return {"text": "\n".join(fromstring(made.summary()).itertext()), "title": made.short_title()}
+    document = Document(markup)
+    text = "\n".join(fromstring(document.summary()).itertext())
+    return {"text": text, "title": document.short_title()}
 
 
 def newspaper(markup: str, url: str) -> Row:
+    """Extract with newspaper4k."""
     from newspaper import Article
 
-    made = Article(url or "https://page.example/", fetch_images=False)
-    made.download(input_html=markup)
-    made.parse()
+    article = Article(url or "https://page.example/", fetch_images=False)
+    article.download(input_html=markup)
+    article.parse()
     return {
-        "text": made.text,
-        "title": made.title,
-        "authors": made.authors,
-        "date": str(made.publish_date or ""),
+        "text": article.text,
+        "title": article.title,
+        "authors": article.authors,
+        "date": str(article.publish_date or ""),
     }
 
 
 def justext(markup: str, url: str) -> Row:
+    """Extract with jusText."""
     import justext as library
 
-    stoplist = library.get_stoplist("English")
-    return {
-        "text": "\n".join(
-            each.text for each in library.justext(markup, stoplist) if not each.is_boilerplate
-        )
-    }
+    paragraphs = library.justext(markup, library.get_stoplist("English"))
+    texts = [paragraph.text for paragraph in paragraphs if not paragraph.is_boilerplate]
+    return {"text": "\n".join(texts)}
 
 
 CANDIDATES = {
-    each.name: each
-    for each in (
-        Candidate("trafilatura", "trafilatura", trafilatura),
-        Candidate("trafilatura-precision", "trafilatura", trafilatura_precision),
-        Candidate("trafilatura-recall", "trafilatura", trafilatura_recall),
-        Candidate("readability", "readability-lxml", readability),
-        Candidate("newspaper", "newspaper4k", newspaper),
-        Candidate("justext", "jusText", justext),
-        Candidate(OURS, OURS, None),
-    )
+    "trafilatura": Candidate("trafilatura", "trafilatura", trafilatura),
+    "trafilatura-precision": Candidate(
+        "trafilatura-precision", "trafilatura", trafilatura_precision
+    ),
+    "trafilatura-recall": Candidate("trafilatura-recall", "trafilatura", trafilatura_recall),
+    "readability": Candidate("readability", "readability-lxml", readability),
+    "newspaper": Candidate("newspaper", "newspaper4k", newspaper),
+    "justext": Candidate("justext", "jusText", justext),
+    OURS: Candidate(OURS, OURS, None),
 }
 
 
-def run(candidate: Candidate, pages: LabelledSet, processes: int) -> list[Row]:
-    """A row for each page of a set."""
-    if candidate.make is None:
-        return _ours(pages, processes)
+def run_candidate(candidate: Candidate, labelled_set: LabelledSet, processes: int) -> list[Row]:
+    """Return a row for each page of a set."""
+    if candidate.extract is None:
+        return _run_nightdesk(labelled_set, processes)
+    jobs = []
+    for page in labelled_set.pages:
+        jobs.append((candidate.name, page["id"], page["html"], page.get("url") or ""))
     with get_context("spawn").Pool(processes, maxtasksperchild=500) as pool:
-        work = (
-            (candidate.name, page["id"], page["html"], page.get("url") or "")
-            for page in pages.pages
-        )
-        return list(pool.imap(_row, work, chunksize=4))
+        return list(pool.imap(run_on_page, jobs, chunksize=4))
 
 
-def _row(work: tuple[str, str, str, str]) -> Row:
-    name, page, markup, url = work
-    make = CANDIDATES[name].make
-    assert make is not None
+def run_on_page(job: tuple[str, str, str, str]) -> Row:
+    """Run a candidate on one page.
+
+    Args:
+        job: The name of the candidate, and the page's id, markup and URL.
+    """
+    name, page_id, markup, url = job
+    extract = CANDIDATES[name].extract
+    assert extract is not None
     try:
-        with _limited(SECONDS):
-            return {"id": page, **make(markup, url)}
-    except Exception as error:  # noqa: BLE001  an extractor that fails on a page has found nothing there
-        return {"id": page, "text": "", "error": f"{type(error).__name__}: {error}"[:200]}
+        with _time_limit(TIMEOUT):
+            return {"id": page_id, **extract(markup, url)}
+    except Exception as error:  # noqa: BLE001  an extractor that fails on a page has no text there
+        return {"id": page_id, "text": "", "error": f"{type(error).__name__}: {error}"[:200]}
 
 
 @contextmanager
-def _limited(seconds: int) -> Iterator[None]:
-    def late(*_: object) -> None:
+def _time_limit(seconds: int) -> Iterator[None]:
+    def raise_timeout(*_: object) -> None:
         raise TimeoutError(f"took more than {seconds} s")
 
-    before = signal.signal(signal.SIGALRM, late)
+    previous = signal.signal(signal.SIGALRM, raise_timeout)
     signal.alarm(seconds)
     try:
         yield
     finally:
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, previous)
 
 
-def inputs(pages: Iterable[Row]) -> Iterator[Any]:
-    """Labelled pages as `nightdesk extract` reads them."""
-    from pipeline.jobs.batch_clean import Input
+def input_pages(pages: Iterable[Row]) -> Iterator[Any]:
+    """Yield labelled pages as `nightdesk extract` reads them."""
+    from pipeline.jobs.batch_clean import InputPage
 
     for page in pages:
+        site, url = page.get("site") or "", page.get("url") or ""
         body = page["html"].encode("utf8", "replace")
-        yield Input(page["id"], "", page.get("site") or "", page.get("url") or "", body, "utf-8")
+        yield InputPage(page["id"], "", site, url, body, "utf-8")
 
 
-def _ours(pages: LabelledSet, processes: int) -> list[Row]:
+def _run_nightdesk(labelled_set: LabelledSet, processes: int) -> list[Row]:
     from pipeline.jobs.batch_clean import clean_batch, to_json
-    from pipeline.jobs.workers.pool import Workers
+    from pipeline.jobs.workers.pool import WorkerPool
 
-    with Workers(processes, 10.0, 1024) as workers:
-        return [
-            to_json(output) for output in clean_batch(inputs(pages.pages), workers, lambda *_: None)
-        ]
+    pages = input_pages(labelled_set.pages)
+    with WorkerPool(processes, EXTRACTION_SECONDS, EXTRACTION_MEMORY_MB) as workers:
+        return [to_json(cleaned) for cleaned in clean_batch(pages, workers, lambda *_: None)]

@@ -40,7 +40,7 @@ class Made:
 
     source: IndexableArticle
     key: int
-    tokenizer: ArticleTokens
+    tokens: ArticleTokens
 
 
 class Language:

@@ -1,7 +1,7 @@
-"""Which lines of a page the labelled text consists of: an alignment of all lines with the text, in order.
+"""Find which lines of a page the labelled text consists of.
 
-Promises for each line the share of it that stands in the text, 0.0 to 1.0. Of all ways to lay lines over the text one after
-another without overlap, the one that covers most is taken; a line that stands twice on the page is found where its order fits.
+All lines are aligned with the text in order. Of all alignments without overlap, the one that covers
+most of the text is taken. So a line that stands twice on the page is found where its order fits.
 """
 
 from __future__ import annotations
@@ -9,98 +9,118 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from tests.bench.scoring import SIZE, words
+from tests.bench.scoring import SHINGLE_WORDS, split_words
 
-PLACES = 8  # of one line in the text that are looked at
-PARTLY = 0.3  # share of a long line's runs of words that must stand in the text
-LONG = 6  # words of a line that may be there in part
+MAX_MATCHES = 8  # of one line in the text that are considered
+MIN_PARTIAL_SHARE = 0.3  # of a line's shingles that the text must have
+MIN_PARTIAL_WORDS = 6  # of a line that the text may have in part
+PARTIAL_WEIGHT = 0.98  # a whole line counts more than a part of a longer one
 
 
 class _Match(NamedTuple):
-    start: int  # words of the text
+    start: int  # in words of the text
     end: int
-    covers: float  # words
+    weight: float  # in words
     share: float
 
 
-def shares(lines: Sequence[str], text: str) -> list[float]:
-    """The share of each line that stands in the text."""
-    gold = _Gold(words(text))
-    best = _Best(len(gold.words) + 1)
-    taken: list[tuple[int, int, float]] = []  # line, the one taken before it, its share
+class _TakenLine(NamedTuple):
+    line: int
+    previous: int  # index of the taken line before it, or -1
+    share: float
+
+
+class _Coverage(NamedTuple):
+    words: float
+    last: int  # index of the last taken line, or -1
+
+
+def line_shares(lines: Sequence[str], text: str) -> list[float]:
+    """Return for each line the share of it that stands in the text, 0.0 to 1.0.
+
+    Args:
+        lines: The lines of a page in reading order.
+        text: The labelled text.
+    """
+    gold = _LabelledText(split_words(text))
+    best = _PrefixMaxima(len(gold.words) + 1)
+    taken: list[_TakenLine] = []
     for number, line in enumerate(lines):
-        ends = []
-        for match in gold.matches(words(line)):
-            covered, before = best.until(match.start)
-            taken.append((number, before, match.share))
-            ends.append((match.end, covered + match.covers, len(taken) - 1))
-        for end, covered, last in ends:
-            best.put(end, covered, last)
-    found = [0.0] * len(lines)
-    _, last = best.until(len(gold.words))
+        additions = []
+        for match in gold.matches(split_words(line)):
+            before = best.until(match.start)
+            taken.append(_TakenLine(number, before.last, match.share))
+            coverage = _Coverage(before.words + match.weight, len(taken) - 1)
+            additions.append((match.end, coverage))
+        for end, coverage in additions:
+            best.add(end, coverage)
+    shares = [0.0] * len(lines)
+    last = best.until(len(gold.words)).last
     while last >= 0:
-        number, last, found[number] = taken[last]
-    return found
+        shares[taken[last].line] = taken[last].share
+        last = taken[last].previous
+    return shares
 
 
-class _Gold:
-    def __init__(self, found: list[str]) -> None:
-        self.words = found
-        self._joined = f" {' '.join(found)} "
-        self._offsets: dict[int, int] = {}
-        at = 0
-        for number, word in enumerate(found):
-            self._offsets[at] = number
-            at += len(word) + 1
-        self._runs: dict[tuple[str, ...], list[int]] = {}
-        for start in range(len(found) - SIZE + 1):
-            self._runs.setdefault(tuple(found[start : start + SIZE]), []).append(start)
+class _LabelledText:
+    def __init__(self, words: list[str]) -> None:
+        self.words = words
+        self._joined = f" {' '.join(words)} "
+        self._word_numbers: dict[int, int] = {}  # by offset in the joined text
+        offset = 0
+        for number, word in enumerate(words):
+            self._word_numbers[offset] = number
+            offset += len(word) + 1
+        self._positions: dict[tuple[str, ...], list[int]] = {}  # by shingle
+        for start in range(len(words) - SHINGLE_WORDS + 1):
+            shingle = tuple(words[start : start + SHINGLE_WORDS])
+            self._positions.setdefault(shingle, []).append(start)
 
     def matches(self, line: list[str]) -> Iterator[_Match]:
-        """Where a line stands as a whole, else where its beginning and its end stand."""
+        """Yield where a line stands as a whole, else where its beginning and its end stand."""
         if not line:
             return
-        wanted, count = f" {' '.join(line)} ", 0
-        at = self._joined.find(wanted)
-        while at >= 0 and count < PLACES:
-            start = self._offsets[at]
+        joined_line, count = f" {' '.join(line)} ", 0
+        offset = self._joined.find(joined_line)
+        while offset >= 0 and count < MAX_MATCHES:
+            start = self._word_numbers[offset]
             yield _Match(start, start + len(line), len(line), 1.0)
-            at, count = self._joined.find(wanted, at + 1), count + 1
-        if not count and len(line) >= LONG:
-            yield from self._parts(line)
+            offset, count = self._joined.find(joined_line, offset + 1), count + 1
+        if not count and len(line) >= MIN_PARTIAL_WORDS:
+            yield from self._partial_matches(line)
 
-    def _parts(self, line: list[str]) -> Iterator[_Match]:
-        runs = [
-            self._runs[run]
-            for run in zip(*(line[i:] for i in range(SIZE)), strict=False)
-            if run in self._runs
-        ]
-        share = len(runs) / (len(line) - SIZE + 1)
-        if share < PARTLY:
+    def _partial_matches(self, line: list[str]) -> Iterator[_Match]:
+        positions = []
+        for start in range(len(line) - SHINGLE_WORDS + 1):
+            shingle = tuple(line[start : start + SHINGLE_WORDS])
+            if shingle in self._positions:
+                positions.append(self._positions[shingle])
+        share = len(positions) / (len(line) - SHINGLE_WORDS + 1)
+        if share < MIN_PARTIAL_SHARE:
             return
-        for start in runs[0][: PLACES // 2]:
-            ends = [end + SIZE for end in runs[-1] if end + SIZE > start]
+        for start in positions[0][: MAX_MATCHES // 2]:
+            ends = [end + SHINGLE_WORDS for end in positions[-1] if end + SHINGLE_WORDS > start]
             if ends:
-                yield _Match(start, min(ends), 0.98 * len(runs), share)
+                yield _Match(start, min(ends), PARTIAL_WEIGHT * len(positions), share)
 
 
-class _Best:
-    """The best coverage up to each word of the text: a tree of prefix maxima."""
+class _PrefixMaxima:
+    """The best coverage up to each word of the text, as a Fenwick tree."""
 
     def __init__(self, size: int) -> None:
-        self._tree = [(0.0, -1)] * (size + 1)
+        self._tree = [_Coverage(0.0, -1)] * (size + 1)
 
-    def until(self, end: int) -> tuple[float, int]:
-        """Words covered by lines that end here or before, and the last of these lines."""
-        found, at = (0.0, -1), end + 1
-        while at > 0:
-            found = max(found, self._tree[at])
-            at -= at & -at
-        return found
+    def until(self, end: int) -> _Coverage:
+        """Return the best coverage by lines that end at a word or before it."""
+        best, node = _Coverage(0.0, -1), end + 1
+        while node > 0:
+            best = max(best, self._tree[node])
+            node -= node & -node
+        return best
 
-    def put(self, end: int, covered: float, last: int) -> None:
-        """Notes what covers the text up to a word."""
-        at = end + 1
-        while at < len(self._tree):
-            self._tree[at] = max(self._tree[at], (covered, last))
-            at += at & -at
+    def add(self, end: int, coverage: _Coverage) -> None:
+        """Add a coverage of the text up to a word."""
+        node = end + 1
+        while node < len(self._tree):
+            self._tree[node] = max(self._tree[node], coverage)
+            node += node & -node

@@ -1,8 +1,9 @@
-"""How well a text matches what people marked as the article.
+"""Score how well a text matches what people labelled as the article.
 
-Promises one definition, the one of the public article extraction benchmark: shingles of four words as a multiset, precision and
-recall averaged over pages, F1 of the two averages. An empty text counts for the recall alone. `exact` is the share of pages
-whose words are the same, in order. Letters of Chinese, Japanese and Korean are words of their own.
+The definition is that of the public article extraction benchmark (Scrapinghub, 2020): shingles of
+four words as a multiset, precision and recall averaged over pages, and F1 of the two averages. An
+empty text counts only for the recall. `exact` is the share of pages with the same words in the same
+order. Each letter of Chinese, Japanese and Korean is a word.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-SIZE: Final = 4
+SHINGLE_WORDS: Final = 4
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 WORD = re.compile(rf"[{CJK}]|[^\W{CJK}]+")
-NAMES = re.compile(r",|;| and |\n")
+NAME_SEPARATOR = re.compile(r",|;| and |\n")
 MEASURES = ("precision", "recall", "f1", "exact", "title", "authors", "date")
 Page = Mapping[str, Any]
+Sums = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """How one page fared; None where a measure does not apply to it."""
+class PageScore:
+    """The scores of one page; None where a measure does not apply to it."""
 
     site: str
     precision: float | None
@@ -37,129 +39,144 @@ class Mark:
     date: float | None = None
 
 
-def words(text: str) -> list[str]:
-    """The words of a text; case and spelling count."""
+def split_words(text: str) -> list[str]:
+    """Return the words of a text; case and spelling count."""
     return WORD.findall(text)
 
 
 def shingles(text: str) -> Counter[tuple[str, ...]]:
-    """All runs of four words with their number; of a shorter text, the whole."""
-    found = words(text)
-    if len(found) < SIZE:
-        return Counter([tuple(found)] if found else [])
-    return Counter(zip(*(found[start:] for start in range(SIZE)), strict=False))
+    """Count all runs of four words; a shorter text is one shingle."""
+    words = split_words(text)
+    if len(words) < SHINGLE_WORDS:
+        return Counter([tuple(words)] if words else [])
+    shifted = [words[start:] for start in range(SHINGLE_WORDS)]
+    return Counter(zip(*shifted, strict=False))
 
 
 def compare(gold: str, text: str) -> tuple[float | None, float | None, bool]:
-    """Precision, recall and whether the words are the same."""
-    wanted, found = shingles(gold), shingles(text)
-    common, asked, given = (wanted & found).total(), wanted.total(), found.total()
-    if common == asked == given:
-        return 1.0, 1.0, words(gold) == words(text)
-    return (common / given if given else None), (common / asked if asked else None), False
+    """Return precision, recall, and whether the words are the same."""
+    gold_shingles, text_shingles = shingles(gold), shingles(text)
+    common = (gold_shingles & text_shingles).total()
+    wanted, given = gold_shingles.total(), text_shingles.total()
+    if common == wanted == given:
+        return 1.0, 1.0, split_words(gold) == split_words(text)
+    precision = common / given if given else None
+    recall = common / wanted if wanted else None
+    return precision, recall, False
 
 
-def fold(text: object) -> str:
-    """Words in lower case, whatever their width and punctuation."""
+def normalize(text: object) -> str:
+    """Return the words of a text in lower case, without differences of width and punctuation."""
     plain = unicodedata.normalize("NFKC", html.unescape(str(text or ""))).lower()
     return " ".join(re.findall(r"\w+", plain))
 
 
-def names(value: object) -> set[str]:
-    """A list of names, or names written in one line."""
-    parts = (
-        NAMES.split(value)
-        if isinstance(value, str)
-        else value
-        if isinstance(value, Iterable)
-        else ()
-    )
-    return {fold(part) for part in parts} - {""}
+def name_set(value: object) -> set[str]:
+    """Return the normalized names of a list, or of a text with several names."""
+    parts: Iterable[object] = ()
+    if isinstance(value, str):
+        parts = NAME_SEPARATOR.split(value)
+    elif isinstance(value, Iterable):
+        parts = value
+    return set(map(normalize, parts)) - {""}
 
 
-def mark(page: Page, found: Page) -> Mark:
-    """Marks what was found of a page; an empty `found` is an empty text."""
-    precision, recall, exact = compare(page["text"], found.get("text") or "")
-    return Mark(
-        site=str(page.get("site") or ""),
-        precision=precision,
-        recall=recall,
-        exact=float(exact),
-        title=float(fold(page["title"]) == fold(found.get("title"))) if page.get("title") else None,
-        authors=float(names(page["authors"]) == names(found.get("authors")))
-        if page.get("authors")
-        else None,
-        date=float(str(page["date"])[:10] == str(found.get("date") or "")[:10])
-        if page.get("date")
-        else None,
-    )
+def score_page(page: Page, extracted: Page) -> PageScore:
+    """Score what a candidate made of a page.
+
+    Args:
+        page: The labelled page.
+        extracted: The candidate's row; an empty one has an empty text.
+    """
+    precision, recall, exact = compare(page["text"], extracted.get("text") or "")
+    title = authors = date = None
+    if page.get("title"):
+        title = float(normalize(page["title"]) == normalize(extracted.get("title")))
+    if page.get("authors"):
+        authors = float(name_set(page["authors"]) == name_set(extracted.get("authors")))
+    if page.get("date"):
+        date = float(str(page["date"])[:10] == str(extracted.get("date") or "")[:10])
+    site = str(page.get("site") or "")
+    return PageScore(site, precision, recall, float(exact), title, authors, date)
 
 
-def score(marks: Iterable[Mark]) -> dict[str, float]:
-    """All measures over some pages; one that applies to none of them is left out."""
-    sums, counts = _sums(marks)
-    return _measures(sums, counts)
+def average_scores(scores: Iterable[PageScore]) -> dict[str, float]:
+    """Average all measures over some pages, without measures that apply to none of them."""
+    sums, counts = _sum_scores(scores)
+    return _averages(sums, counts)
 
 
-Sums = dict[str, float]
-
-
-def _sums(marks: Iterable[Mark]) -> tuple[Sums, Sums]:
+def _sum_scores(scores: Iterable[PageScore]) -> tuple[Sums, Sums]:
     sums: Sums = defaultdict(float)
     counts: Sums = defaultdict(float)
-    for each in marks:
+    for score in scores:
         for name in MEASURES:
-            value = getattr(each, name, None)
+            value = getattr(score, name, None)
             if value is not None:
                 sums[name] += value
                 counts[name] += 1
     return sums, counts
 
 
-def _measures(sums: Sums, counts: Sums) -> dict[str, float]:
-    shares = {name: sums[name] / counts[name] for name in MEASURES if counts.get(name)}
-    both = shares.setdefault("precision", 0.0) + shares.setdefault("recall", 0.0)
-    shares["f1"] = 2 * shares["precision"] * shares["recall"] / both if both else 0.0
-    return shares
+def _averages(sums: Sums, counts: Sums) -> dict[str, float]:
+    averages = {name: sums[name] / counts[name] for name in MEASURES if counts.get(name)}
+    precision, recall = averages.setdefault("precision", 0.0), averages.setdefault("recall", 0.0)
+    averages["f1"] = 0.0
+    if precision + recall:
+        averages["f1"] = 2 * precision * recall / (precision + recall)
+    return averages
 
 
 def bootstrap(
-    candidates: Mapping[str, Sequence[Mark]], times: int, seed: int = 1
+    candidates: Mapping[str, Sequence[PageScore]], times: int, seed: int = 1
 ) -> dict[str, list[dict[str, float]]]:
-    """The measures of each candidate over redrawn sites. Sites are drawn, not pages, since pages of one site are alike; all
-    candidates meet the same draws, so that their differences can be looked at."""
-    parts = {name: _by_site(marks) for name, marks in candidates.items()}
-    sites = sorted({each.site for marks in candidates.values() for each in marks})
-    draw = random.Random(seed)
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in candidates}
+    """Average the scores of each candidate over random samples of sites.
+
+    Sites are drawn and not pages, because pages of one site resemble each other. All candidates get
+    the same samples, so their differences can be compared.
+
+    Args:
+        candidates: The scores of all pages by candidate.
+        times: Number of samples.
+        seed: Of the random numbers.
+
+    Returns:
+        The averages of each sample by candidate.
+    """
+    sums_by_candidate = {name: _sums_by_site(scores) for name, scores in candidates.items()}
+    sites: set[str] = set()
+    for scores in candidates.values():
+        sites.update(score.site for score in scores)
+    generator = random.Random(seed)
+    samples: dict[str, list[dict[str, float]]] = {name: [] for name in candidates}
     for _ in range(times):
-        drawn = Counter(draw.choices(sites, k=len(sites)))
-        for name, by_site in parts.items():
-            found[name].append(_measures(*_weighted(by_site, drawn)))
-    return found
+        drawn = Counter(generator.choices(sorted(sites), k=len(sites)))
+        for name, sums_by_site in sums_by_candidate.items():
+            samples[name].append(_averages(*_weighted_sums(sums_by_site, drawn)))
+    return samples
 
 
-def _by_site(marks: Iterable[Mark]) -> dict[str, tuple[Sums, Sums]]:
-    groups: dict[str, list[Mark]] = defaultdict(list)
-    for each in marks:
-        groups[each.site].append(each)
-    return {site: _sums(group) for site, group in groups.items()}
+def _sums_by_site(scores: Iterable[PageScore]) -> dict[str, tuple[Sums, Sums]]:
+    by_site: dict[str, list[PageScore]] = defaultdict(list)
+    for score in scores:
+        by_site[score.site].append(score)
+    return {site: _sum_scores(site_scores) for site, site_scores in by_site.items()}
 
 
-def _weighted(
-    by_site: Mapping[str, tuple[Sums, Sums]], drawn: Mapping[str, int]
+def _weighted_sums(
+    sums_by_site: Mapping[str, tuple[Sums, Sums]], drawn: Mapping[str, int]
 ) -> tuple[Sums, Sums]:
     sums: Sums = defaultdict(float)
     counts: Sums = defaultdict(float)
     for site, times in drawn.items():
-        for total, part in zip((sums, counts), by_site[site], strict=True):
+        for total, part in zip((sums, counts), sums_by_site[site], strict=True):
             for name, value in part.items():
                 total[name] += times * value
     return sums, counts
 
 
 def interval(values: Sequence[float], share: float = 0.95) -> tuple[float, float]:
-    """The middle share of some values."""
+    """Return the bounds of the middle share of some values."""
     ranked = sorted(values)
     cut = int((1 - share) / 2 * len(ranked))
     return ranked[cut], ranked[len(ranked) - 1 - cut]

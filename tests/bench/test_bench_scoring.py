@@ -1,10 +1,20 @@
-"""The scorer's definition, fixed on cases small enough to be counted by hand."""
+"""The definition of the scores, fixed on cases that are small enough to count by hand."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.bench.scoring import Mark, bootstrap, compare, fold, interval, mark, names, score, words
+from tests.bench.scoring import (
+    PageScore,
+    average_scores,
+    bootstrap,
+    compare,
+    interval,
+    name_set,
+    normalize,
+    score_page,
+    split_words,
+)
 
 
 @pytest.mark.parametrize(
@@ -30,16 +40,22 @@ def test_precision_recall_and_exactness_of_one_page(
     assert compare(gold, text) == expected
 
 
-def test_the_same_shingles_in_another_order_are_not_exact() -> None:
+def test_shingles_in_another_order_are_not_exact() -> None:
     assert compare("a b c p a b c q a b c", "a b c q a b c p a b c") == (1.0, 1.0, False)
 
 
-def test_each_letter_of_chinese_is_a_word() -> None:
-    assert words("北京 2024年 news") == ["北", "京", "2024", "年", "news"]
+def test_each_chinese_letter_is_a_word() -> None:
+    assert split_words("北京 2024年 news") == ["北", "京", "2024", "年", "news"]
 
 
-def test_averages_are_over_pages_and_f1_is_of_the_averages() -> None:
-    figures = score([Mark("s", 1.0, 0.5, 0.0), Mark("s", None, 0.0, 0.0), Mark("s", 0.5, 1.0, 1.0)])
+def test_scores_are_averaged_over_pages_and_f1_is_of_the_averages() -> None:
+    figures = average_scores(
+        [
+            PageScore("s", 1.0, 0.5, 0.0),
+            PageScore("s", None, 0.0, 0.0),
+            PageScore("s", 0.5, 1.0, 1.0),
+        ]
+    )
     assert figures["precision"] == pytest.approx(0.75)
     assert figures["recall"] == pytest.approx(0.5)
     assert figures["f1"] == pytest.approx(0.6)
@@ -54,22 +70,22 @@ def test_metadata_is_compared_without_case_width_and_punctuation() -> None:
         "authors": ["Ann Lee", "Bo Ek"],
         "date": "2024-03-01",
     }
-    found = {
+    extracted = {
         "text": "",
         "title": 'a "Story" & more',
         "authors": "Bo Ek and ANN LEE",
         "date": "2024-03-01T10:00:00+00:00",
     }
-    marked = mark(page, found)
-    assert (marked.title, marked.authors, marked.date) == (1.0, 1.0, 1.0)
-    assert mark(page, {}).date == 0.0
-    assert mark({"text": ""}, found).title is None
-    assert (fold("Ｆull  WIDTH!"), names(None)) == ("full width", set())
+    page_score = score_page(page, extracted)
+    assert (page_score.title, page_score.authors, page_score.date) == (1.0, 1.0, 1.0)
+    assert score_page(page, {}).date == 0.0
+    assert score_page({"text": ""}, extracted).title is None
+    assert (normalize("Ｆull  WIDTH!"), name_set(None)) == ("full width", set())
 
 
-def test_sites_are_redrawn_alike_for_all_candidates_and_the_interval_holds_the_middle() -> None:
-    good = [Mark(f"s{number}", 0.9, 0.9, 1.0) for number in range(10)]
-    poor = [Mark(f"s{number}", 0.8, 0.8, 0.0) for number in range(10)]
+def test_all_candidates_get_the_same_samples_of_sites() -> None:
+    good = [PageScore(f"s{number}", 0.9, 0.9, 1.0) for number in range(10)]
+    poor = [PageScore(f"s{number}", 0.8, 0.8, 0.0) for number in range(10)]
     draws = bootstrap({"good": good, "poor": poor}, 50)
     assert {
         round(a["f1"] - b["f1"], 6) for a, b in zip(draws["good"], draws["poor"], strict=True)

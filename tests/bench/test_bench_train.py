@@ -1,4 +1,4 @@
-"""Lines are found in the labelled text, and trees can be trained on what that teaches."""
+"""Lines are shares in the labelled text, and trees can be trained on them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.extract.decision_trees import Trees
-from pipeline.extract.line_features import NAMES
+from pipeline.extract.decision_trees import DecisionTrees
+from pipeline.extract.line_features import FEATURE_NAMES
 from tests.bench import train
-from tests.bench.labels import shares
+from tests.bench.labels import line_shares
 
 WORDS = (
     "harbour",
@@ -49,9 +49,9 @@ def labelled(number: int) -> dict[str, object]:
     return {"id": str(number), "site": f"s{number % 7}", "html": markup, "text": "\n".join(story)}
 
 
-def test_lines_are_found_whole_in_part_and_in_order() -> None:
+def test_lines_are_found_as_a_whole_in_part_and_in_order() -> None:
     text = "one two three four\nfive six seven eight nine ten eleven\none two three four"
-    found = shares(
+    shares = line_shares(
         [
             "one two three four",
             "menu",
@@ -62,13 +62,15 @@ def test_lines_are_found_whole_in_part_and_in_order() -> None:
         ],
         text,
     )
-    assert found == [1.0, 0.0, 1.0, 1.0, 0.0, 0.0]
-    (part,) = shares(["five six seven eight nine ten eleven and more words of another kind"], text)
+    assert shares == [1.0, 0.0, 1.0, 1.0, 0.0, 0.0]
+    (part,) = line_shares(
+        ["five six seven eight nine ten eleven and more words of another kind"], text
+    )
     assert 0.3 <= part < 1.0
 
 
-def test_a_line_of_the_menu_that_the_story_also_has_is_found_once() -> None:
-    assert shares(
+def test_a_line_that_menu_and_story_share_is_found_once() -> None:
+    assert line_shares(
         ["Storm", "The harbour is closed since noon", "Storm"],
         "The harbour is closed since noon\nStorm",
     ) == [
@@ -80,19 +82,19 @@ def test_a_line_of_the_menu_that_the_story_also_has_is_found_once() -> None:
 
 @given(st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=8).map(" ".join), max_size=8))
 @settings(max_examples=50, deadline=None)
-def test_the_lines_of_a_text_are_all_found_in_it(lines: list[str]) -> None:
-    assert shares(lines, "\n".join(lines)) == [1.0] * len(lines)
+def test_all_lines_of_a_text_are_found_in_it(lines: list[str]) -> None:
+    assert line_shares(lines, "\n".join(lines)) == [1.0] * len(lines)
 
 
-def test_a_page_teaches_what_its_story_looks_like() -> None:
-    example = train.example_of(labelled(1), weight=1.0, fold=0)
+def test_a_page_becomes_an_example() -> None:
+    example = train.make_example(labelled(1), weight=1.0, fold=0)
     assert example is not None
-    assert {len(row) for row in example.rows} == {len(NAMES)}
+    assert {len(row) for row in example.rows} == {len(FEATURE_NAMES)}
     assert example.shares.count(1.0) == 6
     assert all(weight > 0 for weight in example.weights)
 
 
-def test_trees_are_trained_measured_on_other_sites_and_written(
+def test_trees_are_trained_and_measured_on_other_sites(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip(
@@ -107,17 +109,17 @@ def test_trees_are_trained_measured_on_other_sites_and_written(
         capsys.readouterr().out
         == "little: precision 1.0000  recall 1.0000  f1 1.0000  exact 1.0000\n"
     )
-    trees = Trees(json.loads(out.read_text()))
-    example = train.example_of(labelled(99), weight=1.0, fold=0)
+    trees = DecisionTrees(json.loads(out.read_text()))
+    example = train.make_example(labelled(99), weight=1.0, fold=0)
     assert example is not None
-    chances = [trees.chance(row) for row in example.rows]
-    assert min(c for c, s in zip(chances, example.shares, strict=True) if s) > max(
-        c for c, s in zip(chances, example.shares, strict=True) if not s
+    probabilities = [trees.probability_with_votes(row) for row in example.rows]
+    assert min(c for c, s in zip(probabilities, example.shares, strict=True) if s) > max(
+        c for c, s in zip(probabilities, example.shares, strict=True) if not s
     )
 
 
 @pytest.mark.parametrize("weight", ["little", "little=", "little=much"])
-def test_a_weight_that_is_none_is_refused(
+def test_a_weight_without_a_number_is_refused(
     weight: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "little.jsonl"

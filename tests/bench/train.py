@@ -1,7 +1,8 @@
-"""python -m tests.bench.train SETFILE… — trains the trees that give each line its chance, and says what they are worth.
+"""python -m tests.bench.train SETFILE…: trains the decision trees, and measures them.
 
-Promises figures of pages whose sites the trees have not seen: the sites are dealt into folds, and the pages of each are cleaned
-whole, by all rules, with trees of the other folds. What is written in the end was trained on all. Needs LightGBM and NumPy.
+The figures are of pages whose sites the trees have not seen: the sites are divided into folds, and
+the pages of each fold are cleaned by all rules with trees of the other folds. The trees that are
+written in the end are trained on all pages. This needs LightGBM and NumPy.
 """
 
 from __future__ import annotations
@@ -23,34 +24,58 @@ from pipeline.extract.decision_trees import DecisionTrees
 from pipeline.extract.document import extract_page
 from pipeline.extract.html import parse_html
 from pipeline.extract.line_classifier import trafilatura_lines
-from pipeline.extract.line_features import FEATURE_NAMES, VOTE_FEATURES, ExtractorLines, LineFeatures
+from pipeline.extract.line_features import (
+    FEATURE_NAMES,
+    VOTE_FEATURES,
+    ExtractorLines,
+    LineFeatures,
+)
 from pipeline.extract.metadata.metadata import read_metadata
 from pipeline.extract.sanitize import repair_markup
 from pipeline.extract.text_lines import Region, read_lines
 from pipeline.jobs.batch_clean import PageBatch
 from pipeline.store.clean.types import PendingPayload
 from tests.bench import scoring
-from tests.bench.candidates import inputs
-from tests.bench.labels import shares
-from tests.bench.sets import LabelledSet, Row, load, refuse
+from tests.bench.candidates import input_pages
+from tests.bench.labels import line_shares
+from tests.bench.sets import LabelledSet, Row, exit_with_message, load_set
 
-TREES, ALONE = 200, 60
+TREES, TREES_WITHOUT_VOTES = 200, 60
 OPTIONS: dict[str, Any] = {
-    "objective": "binary", "num_leaves": 16, "learning_rate": 0.07, "min_data_in_leaf": 40, "lambda_l2": 5,
-    "bagging_fraction": 0.8, "bagging_freq": 1, "feature_fraction": 0.5, "seed": 1, "num_threads": 1, "verbose": -1,
+    "objective": "binary",
+    "num_leaves": 16,
+    "learning_rate": 0.07,
+    "min_data_in_leaf": 40,
+    "lambda_l2": 5,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "feature_fraction": 0.5,
+    "seed": 1,
+    "num_threads": 1,
+    "verbose": -1,
     "deterministic": True,
-}  # fmt: skip
-OPTIONS_ALONE = OPTIONS | {
+}
+# Larger trees without votes would learn the pages by heart.
+OPTIONS_WITHOUT_VOTES = OPTIONS | {
     "num_leaves": 8,
     "learning_rate": 0.2,
     "feature_fraction": 0.4,
-}  # larger ones learn the pages by heart
-HALF = 0.5  # of a line in the labelled text, for it to count as story
+}
+STORY_SHARE = 0.5  # of a line that stands in the labelled text, for the line to count as story
+TITLE_OVERLAP = 0.75  # of a heading that repeats the title
+MEASURES = ("precision", "recall", "f1", "exact")
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One page's lines as numbers, with the share of each that is story, and how much each weighs."""
+    """The lines of one page for training.
+
+    Attributes:
+        fold: The fold of the page's site.
+        rows: The features of each line.
+        shares: The share of each line that is story.
+        weights: How much each line counts.
+    """
 
     fold: int
     rows: list[list[float]]
@@ -58,30 +83,29 @@ class Example:
     weights: list[float]
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """The command."""
-    options = _options(words)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    options = _parse_options(arguments)
     if not options.sets:
-        refuse(
-            "no set was given: name files of labelled pages; tests/bench/__init__.py says what they hold"
+        exit_with_message(
+            "no set was given: name files of labelled pages; "
+            "tests/bench/__init__.py says what they hold"
         )
-    sets = [load(path) for path in options.sets]
-    weights = _weights(options.weight)
-    examples = [
-        example
-        for pages in sets
-        for example in _examples(pages, weights.get(pages.name, 1.0), options.folds)
-    ]
+    sets = [load_set(path) for path in options.sets]
+    weights = _parse_weights(options.weight)
+    examples: list[Example] = []
+    for labelled_set in sets:
+        weight = weights.get(labelled_set.name, 1.0)
+        examples += _make_examples(labelled_set, weight, options.folds)
     if options.folds > 1:
         measure(sets, examples, options.folds)
     if options.out:
-        options.out.write_text(
-            json.dumps(train(examples), separators=(",", ":")) + "\n", encoding="utf8"
-        )
+        table = json.dumps(train(examples), separators=(",", ":"))
+        options.out.write_text(table + "\n", encoding="utf8")
     return 0
 
 
-def _options(words: Sequence[str] | None) -> argparse.Namespace:
+def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.train", description="Trains and measures the trees."
     )
@@ -90,7 +114,7 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
         "--folds",
         type=int,
         default=5,
-        help="parts that the sites are dealt into; 1: do not measure",
+        help="parts into which the sites are divided; 1: do not measure",
     )
     parser.add_argument(
         "--weight",
@@ -100,90 +124,119 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
         help="how much the pages of a set count",
     )
     parser.add_argument(
-        "--out", type=Path, help="where the trees are written; none: they are only measured"
+        "--out", type=Path, help="file for the trees; without it they are only measured"
     )
-    return parser.parse_args(words)
+    return parser.parse_args(arguments)
 
 
-def _weights(given: Iterable[str]) -> dict[str, float]:
-    try:
-        return {name: float(number) for name, _, number in (each.partition("=") for each in given)}
-    except ValueError:
-        refuse("--weight: is a set's name, '=' and a number")
+def _parse_weights(options: Iterable[str]) -> dict[str, float]:
+    weights = {}
+    for option in options:
+        name, _, number = option.partition("=")
+        try:
+            weights[name] = float(number)
+        except ValueError:
+            exit_with_message("--weight: is a set's name, '=' and a number")
+    return weights
 
 
 def fold_of(page: Row, folds: int) -> int:
-    """The part that a page's site was dealt into: the same in every run."""
+    """Return the fold of a page's site: the same in every run."""
     return zlib.crc32((page.get("site") or page["id"]).encode()) % folds
 
 
-def _examples(pages: LabelledSet, weight: float, folds: int) -> Iterator[Example]:
-    sizes = Counter(page.get("site") for page in pages.pages)
-    for page in pages.pages:
-        example = example_of(page, weight / sqrt(sizes[page.get("site")]), fold_of(page, folds))
+def _make_examples(labelled_set: LabelledSet, weight: float, folds: int) -> Iterator[Example]:
+    site_sizes = Counter(page.get("site") for page in labelled_set.pages)
+    for page in labelled_set.pages:
+        page_weight = weight / sqrt(site_sizes[page.get("site")])
+        example = make_example(page, page_weight, fold_of(page, folds))
         if example is not None:
             yield example
 
 
-def example_of(page: Row, weight: float, fold: int) -> Example | None:
-    """The numbers of one labelled page; None where nothing can be learnt from it."""
+def make_example(page: Row, weight: float, fold: int) -> Example | None:
+    """Return the example of one labelled page, or None for a page without markup.
+
+    Args:
+        page: The page.
+        weight: How much the page counts.
+        fold: The fold of its site.
+    """
     tree = parse_html(repair_markup(decode(page["html"].encode("utf8", "replace"), "utf-8")))
     if tree is None:
         return None
-    metadata = read_metadata(tree)
-    view = LineFeatures(read_lines(tree), metadata)
-    view.add_votes(ExtractorLines(trafilatura_lines(tree)))
-    found = shares([piece.text for piece in view.lines], page["text"])
-    asked = [i for i in range(len(view.lines)) if not view.is_far(i)]
-    each = [_weight(view, i, found[i]) for i in asked]
-    story = sum(w for i, w in zip(asked, each, strict=True) if found[i] >= HALF) + 1
-    return Example(
-        fold,
-        [view.with_votes(i, view.features(i)) for i in asked],
-        [found[i] for i in asked],
-        [weight * w / sqrt(story) for w in each],
-    )
+    lines = LineFeatures(read_lines(tree), read_metadata(tree))
+    lines.add_votes(ExtractorLines(trafilatura_lines(tree)))
+    shares = line_shares([line.text for line in lines.lines], page["text"])
+    example = Example(fold, [], [], [])
+    story_weight = 1.0
+    for i, share in enumerate(shares):
+        if lines.is_far(i):
+            continue
+        line_weight = _line_weight(lines, i, share)
+        example.rows.append(lines.with_votes(i, lines.features(i)))
+        example.shares.append(share)
+        example.weights.append(weight * line_weight)
+        if share >= STORY_SHARE:
+            story_weight += line_weight
+    for number in range(len(example.weights)):
+        example.weights[number] /= sqrt(story_weight)
+    return example
 
 
-def _weight(view: LineFeatures, i: int, share: float) -> float:
-    """Long lines count more, half labelled ones less, and the title, which a rule strikes, not at all."""
-    ours = view.letters[i] == view.title
-    if view.title and (
-        ours or (view.lines[i].element.regions & Region.HEADING and view.title_overlap(i) >= 0.75)
-    ):
+def _line_weight(lines: LineFeatures, i: int, share: float) -> float:
+    """Weigh a line: long ones count more, half labelled ones less, and the title not at all.
+
+    A rule removes the title.
+    """
+    is_title = lines.letters[i] == lines.title
+    is_heading = lines.lines[i].element.regions & Region.HEADING
+    is_title = is_title or bool(is_heading and lines.title_overlap(i) >= TITLE_OVERLAP)
+    if lines.title and is_title:
         return 0.0
-    return (1 + sqrt(view.words[i])) * (abs(share - HALF) * 2 if 0 < share < 1 else 1)
+    weight = 1 + sqrt(lines.words[i])
+    if 0 < share < 1:
+        weight *= abs(share - STORY_SHARE) * 2
+    return weight
 
 
 def train(examples: Iterable[Example]) -> dict[str, Any]:
-    """The table of trees that these pages teach."""
+    """Train the trees on some pages, and return the table that `trees.json` holds."""
     import lightgbm
     import numpy
 
-    pages = list(examples)
-    rows = numpy.array([row for page in pages for row in page.rows], dtype=float)
-    labels = numpy.array([share >= HALF for page in pages for share in page.shares])
-    weights = numpy.array([weight for page in pages for weight in page.weights])
+    all_rows: list[list[float]] = []
+    all_labels: list[bool] = []
+    all_weights: list[float] = []
+    for example in examples:
+        all_rows += example.rows
+        all_labels += [share >= STORY_SHARE for share in example.shares]
+        all_weights += example.weights
+    rows = numpy.array(all_rows, dtype=float)
+    labels, weights = numpy.array(all_labels), numpy.array(all_weights)
     counted = weights > 0
 
-    def trees(rows: Any, options: dict[str, Any], number: int) -> list[Any]:
-        taught = lightgbm.Dataset(
-            rows[counted], labels[counted], weight=weights[counted], feature_name=list(FEATURE_NAMES)
+    def train_trees(features: Any, options: dict[str, Any], number: int) -> list[Any]:
+        dataset = lightgbm.Dataset(
+            features[counted],
+            labels[counted],
+            weight=weights[counted],
+            feature_name=list(FEATURE_NAMES),
         )
-        dump = lightgbm.train(options, taught, num_boost_round=number).dump_model()
+        dump = lightgbm.train(options, dataset, num_boost_round=number).dump_model()
         return [_tree(tree["tree_structure"]) for tree in dump["tree_info"]]
 
-    unheard = rows.copy()
-    unheard[:, VOTE_FEATURES] = 0.0
+    without_votes = rows.copy()
+    without_votes[:, VOTE_FEATURES] = 0.0
     return {
         "names": list(FEATURE_NAMES),
-        "alone": trees(unheard, OPTIONS_ALONE, ALONE),
-        "trees": trees(rows, OPTIONS, TREES),
+        "alone": train_trees(without_votes, OPTIONS_WITHOUT_VOTES, TREES_WITHOUT_VOTES),
+        "trees": train_trees(rows, OPTIONS, TREES),
     }
 
 
 def _tree(node: dict[str, Any]) -> Any:
-    """A tree as lists. Thresholds are never rounded: numbers lie exactly on them."""
+    """Return a tree as lists. Thresholds are never rounded: features can be equal to them."""
     if "leaf_value" in node:
         return round(node["leaf_value"], 4)
     return [
@@ -194,41 +247,45 @@ def _tree(node: dict[str, Any]) -> Any:
     ]
 
 
-class Here:
-    """Extracts in this process, with given trees: what the benchmark hands to a batch in place of workers."""
+class InProcessExtractor:
+    """Extracts in this process with given trees, in place of the workers of a batch."""
 
     def __init__(self, trees: DecisionTrees) -> None:
+        """Use the given trees."""
         self.trees = trees
 
-    def drafts(self, payloads: Iterable[PendingPayload]) -> Iterator[tuple[PendingPayload, ExtractedPage]]:
-        """A Draft for each Payload."""
+    def extract(
+        self, payloads: Iterable[PendingPayload]
+    ) -> Iterator[tuple[PendingPayload, ExtractedPage]]:
+        """Yield each payload with its extracted page."""
         for payload in payloads:
             yield payload, extract_page(payload.raw_page, self.trees)
 
 
 def clean(pages: Iterable[Row], trees: DecisionTrees) -> dict[str | int, str]:
-    """The clean text of each page, all cleaned as one batch with given trees."""
+    """Return the clean text of each page by its id, all cleaned as one batch with given trees."""
+    extractor = cast(Any, InProcessExtractor(trees))
     with PageBatch() as batch:
-        for _ in batch.extract(inputs(pages), cast(Any, Here(trees))):
+        for _ in batch.extract(input_pages(pages), extractor):
             pass
-        return {output.id: output.result.text for output in batch.clean()}
+        return {cleaned.id: cleaned.result.text for cleaned in batch.clean()}
 
 
 def measure(sets: Sequence[LabelledSet], examples: Sequence[Example], folds: int) -> None:
-    """Prints how pages are cleaned whose sites were left out of the training."""
+    """Print how pages are cleaned whose sites were left out of the training."""
     texts: list[dict[str | int, str]] = [{} for _ in sets]
     for fold in range(folds):
         trees = DecisionTrees(train(example for example in examples if example.fold != fold))
-        for pages, found in zip(sets, texts, strict=True):
-            found |= clean((page for page in pages.pages if fold_of(page, folds) == fold), trees)
-    for pages, found in zip(sets, texts, strict=True):
-        figures = scoring.score(
-            scoring.mark(page, {"text": found[page["id"]]}) for page in pages.pages
-        )
-        shown = "  ".join(
-            f"{name} {figures[name]:.4f}" for name in ("precision", "recall", "f1", "exact")
-        )
-        sys.stdout.write(f"{pages.name}: {shown}\n")
+        for labelled_set, set_texts in zip(sets, texts, strict=True):
+            pages = [page for page in labelled_set.pages if fold_of(page, folds) == fold]
+            set_texts |= clean(pages, trees)
+    for labelled_set, set_texts in zip(sets, texts, strict=True):
+        scores = []
+        for page in labelled_set.pages:
+            scores.append(scoring.score_page(page, {"text": set_texts[page["id"]]}))
+        averages = scoring.average_scores(scores)
+        figures = "  ".join(f"{name} {averages[name]:.4f}" for name in MEASURES)
+        sys.stdout.write(f"{labelled_set.name}: {figures}\n")
         sys.stdout.flush()
 
 

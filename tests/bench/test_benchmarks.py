@@ -1,4 +1,4 @@
-"""The benchmarks run on pages that somebody brings, and say so where there are none."""
+"""The benchmarks run on pages that you bring, and say so where there are none."""
 
 from __future__ import annotations
 
@@ -12,22 +12,26 @@ import pytest
 from tests.bench import candidates, quality, search, second_night, speed
 from tests.bench.candidates import CANDIDATES, Candidate
 from tests.bench.costs import cost_of
-from tests.bench.sets import Cache, load
+from tests.bench.sets import Cache, load_set
 
 LINES = (
-    "The crane on the northern quay was mended on Monday, and the {0} left the harbour on time again.",
+    (
+        "The crane on the northern quay was mended on Monday, and the {0} left the harbour on time"
+        " again."
+    ),
     "Nobody had expected the {0} to be ready before the end of the week, said the harbour master.",
 )
 REPEATED = "Subscribe to our newsletter"
 
 
-def labelled(about: str, number: int) -> dict[str, object]:
-    text = [line.format(about) for line in LINES * 3]
+def labelled(topic: str, number: int) -> dict[str, object]:
+    text = [line.format(topic) for line in LINES * 3]
     body = "".join(f"<p>{line}</p>" for line in (*text, REPEATED))
-    title = f"The {about} came back to the old harbour"
-    html = f"<html><head><title>{title}</title></head><body><article><h1>{title}</h1>{body}</article></body></html>"
+    title = f"The {topic} came back to the old harbour"
+    article = f"<article><h1>{title}</h1>{body}</article>"
+    html = f"<html><head><title>{title}</title></head><body>{article}</body></html>"
     return {
-        "id": about,
+        "id": topic,
         "site": f"s{number % 2}",
         "url": "",
         "html": html,
@@ -39,23 +43,25 @@ def labelled(about: str, number: int) -> dict[str, object]:
 @pytest.fixture
 def set_file(tmp_path: Path) -> Path:
     path = tmp_path / "little.jsonl.xz"
-    pages = [labelled(about, number) for number, about in enumerate(("ferries", "barges", "tugs"))]
+    pages = [labelled(topic, number) for number, topic in enumerate(("ferries", "barges", "tugs"))]
     path.write_bytes(lzma.compress("".join(json.dumps(page) + "\n" for page in pages).encode()))
     return path
 
 
 @pytest.mark.parametrize("main", [quality.main, speed.main])
-def test_without_a_set_a_sentence_says_so(main: object, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_benchmark_without_a_set_ends_with_a_sentence(
+    main: object, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as end:
         main([])  # type: ignore[operator]
     assert end.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_candidates_stand_side_by_side_and_each_rule_is_left_out_once(
+def test_candidates_are_compared_and_each_rule_is_left_out_once(
     set_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [
+    arguments = [
         str(set_file),
         "--candidates",
         "nightdesk",
@@ -65,52 +71,53 @@ def test_candidates_stand_side_by_side_and_each_rule_is_left_out_once(
         "--cache",
         str(tmp_path / "kept"),
     ]
-    assert quality.main([*words, "--workers", "1"]) == 0
-    shown = capsys.readouterr().out.splitlines()
-    assert shown[0].split()[:6] == ["little:", "3", "pages", "of", "2", "sites"]
-    assert shown[1].split()[:5] == ["nightdesk", *["1.0000"] * 4]
-    (prompt,) = [line.split() for line in shown if line.startswith("prompt ")]
-    assert (prompt[1], float(prompt[3]) > 0) == ("3", True), (
-        "three lines struck, and they are worth something"
-    )
+    assert quality.main([*arguments, "--workers", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:6] == ["little:", "3", "pages", "of", "2", "sites"]
+    assert lines[1].split()[:5] == ["nightdesk", *["1.0000"] * 4]
+    (prompt,) = [line.split() for line in lines if line.startswith("prompt ")]
+    assert (prompt[1], float(prompt[3]) > 0) == (
+        "3",
+        True,
+    ), "three lines are removed, and that improves the score"
     assert len(list((tmp_path / "kept").iterdir())) == 1
 
 
-def test_what_is_not_installed_here_comes_from_the_cache(set_file: Path, tmp_path: Path) -> None:
-    cache, pages = Cache(tmp_path / "kept"), load(set_file)
+def test_rows_of_a_missing_candidate_come_from_the_cache(set_file: Path, tmp_path: Path) -> None:
+    cache, pages = Cache(tmp_path / "kept"), load_set(set_file)
     absent = Candidate("absent", "no-such-distribution", candidates.trafilatura)
-    assert quality._found(absent, pages, cache, 1) is None
+    assert quality.candidate_rows(absent, pages, cache, 1) is None
     cache.put(pages, "absent", "1.0", [{"id": "tugs", "text": "x"}])
-    assert quality._found(absent, pages, cache, 1) == {"tugs": {"id": "tugs", "text": "x"}}
+    assert quality.candidate_rows(absent, pages, cache, 1) == {"tugs": {"id": "tugs", "text": "x"}}
 
 
-def test_a_candidate_that_fails_on_a_page_has_an_empty_text_there(
+def test_a_candidate_that_fails_on_a_page_has_an_empty_text(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(markup: str, url: str) -> dict[str, object]:
         raise RecursionError(markup)
 
     monkeypatch.setitem(CANDIDATES, "failing", Candidate("failing", "x", fail))
-    assert candidates._row(("failing", "7", "<p>", "")) == {
+    assert candidates.run_on_page(("failing", "7", "<p>", "")) == {
         "id": "7",
         "text": "",
         "error": "RecursionError: <p>",
     }
-    assert candidates._row(("trafilatura", "7", "<p>x</p>", ""))["id"] == "7"
+    assert candidates.run_on_page(("trafilatura", "7", "<p>x</p>", ""))["id"] == "7"
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"id": "a"}', "nothing"])
-def test_a_set_that_is_none_is_a_sentence(
+def test_a_broken_set_ends_with_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
 ) -> None:
     path = tmp_path / "set.jsonl"
     path.write_text(content, encoding="utf8")
     with pytest.raises(SystemExit):
-        load(path)
+        load_set(path)
     assert str(path) in capsys.readouterr().err
 
 
-def test_processes_that_outlive_their_parent_are_counted() -> None:
+def test_the_cost_includes_processes_that_outlive_their_parent() -> None:
     burn = "import time\nwhile time.process_time() < 0.4: pass"
     orphan = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {burn!r}])"
     assert cost_of([sys.executable, "-c", orphan]).cpu > 0.4
@@ -119,11 +126,11 @@ def test_processes_that_outlive_their_parent_are_counted() -> None:
 def test_cleaning_again_is_measured_in_an_archive_of_its_own(tmp_path: Path) -> None:
     pages = tmp_path / "pages"
     pages.mkdir()
-    for number, about in enumerate(("ferries", "barges")):
-        (pages / f"{number}.html").write_text(str(labelled(about, number)["html"]), encoding="utf8")
-    said: list[str] = []
-    second_night.measure(pages, tmp_path / "home", said.append)
-    assert [line.split(":")[0] for line in said] == [
+    for number, topic in enumerate(("ferries", "barges")):
+        (pages / f"{number}.html").write_text(str(labelled(topic, number)["html"]), encoding="utf8")
+    messages: list[str] = []
+    second_night.measure(pages, tmp_path / "home", messages.append)
+    assert [line.split(":")[0] for line in messages] == [
         "cleaned in full", "struck again after a change of rules", "looked at, nothing changed",
     ]  # fmt: skip
 
