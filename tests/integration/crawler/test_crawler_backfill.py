@@ -1,4 +1,4 @@
-"""A Run that goes back in time: sitemaps alone, read whole, no further back than asked, resumed where a budget ended it."""
+"""A back-fill reads sitemaps and date archives, no further back than asked, and can continue."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.support.local_site import LocalSite, run_crawl, crawl_job, serve_local_site
+from tests.support.local_site import LocalSite, crawl_job, run_crawl, serve_local_site
 
 
 def with_archive(site: LocalSite) -> None:
-    """An index of two months, of which one is too old, and a feed that no back-fill asks for."""
+    """Add an index of two months, one of them too old, and a feed, which no back-fill reads."""
     entries = "".join(
         f"<url><loc>{site.add_story(f'/news/may-{n}.html')}</loc><lastmod>2026-05-{n:02}</lastmod></url>"
         for n in range(1, 7)
@@ -37,24 +37,22 @@ def test_backfill_reads_sitemaps_only_and_continues_where_its_budget_ended(
 ) -> None:
     with serve_local_site() as site:
         with_archive(site)
-        places: dict[str, Any] = {
+        sources: dict[str, Any] = {
             "feeds": [site.url + "/feed.xml"],
             "sitemaps": [site.url + "/index.xml"],
         }
-        described = crawl_job(
-            site, tmp_path, politeness={"max_pages": 4, "concurrency": 1}, **places
+        description = crawl_job(
+            site, tmp_path, politeness={"max_pages": 4, "concurrency": 1}, **sources
         )
-        described["since"] = "2026-05-01T00:00:00Z"
-        first = run_crawl(described, tmp_path)
-        asked = [path for path in site.received_paths if path != "/robots.txt"]
-        second = run_crawl(described, tmp_path)
+        description["since"] = "2026-05-01T00:00:00Z"
+        first = run_crawl(description, tmp_path)
+        requested = [path for path in site.received_paths if path != "/robots.txt"]
+        second = run_crawl(description, tmp_path)
         stories = [path for path in site.received_paths if path.startswith("/news/")]
-    assert asked[:2] == ["/index.xml", "/may.xml"]
-    assert len(asked) == 6
+    assert requested[:2] == ["/index.xml", "/may.xml"]
+    assert len(requested) == 6
     assert "max_pages" in first.finished["detail"]
-    assert sorted(stories) == [f"/news/may-{n}.html" for n in range(1, 7)], (
-        "each once, over both runs"
-    )
+    assert sorted(stories) == [f"/news/may-{n}.html" for n in range(1, 7)], "each once in both runs"
     assert (
         "1 older link" in second.finished["detail"] or "2 older links" in second.finished["detail"]
     )
@@ -77,27 +75,27 @@ def test_backfill_reads_date_archives_to_their_end_and_complete_ones_once(
             site.add_page(more, f'<a href="/news/{number}20002.html">Two</a>')
             site.add_story(f"/news/{number}10001.html")
             site.add_story(f"/news/{number}20002.html")
-        described = crawl_job(
+        description = crawl_job(
             site,
             tmp_path,
             sections=[site.url + "/city/"],
             archives=[site.url + "/archive/{year}/{month}/{day:02}/"],
         )
-        described["since"] = days[0].strftime("%Y-%m-%dT00:00:00Z")
-        first = run_crawl(described, tmp_path)
-        asked = [path for path in site.received_paths if path.startswith("/archive/")]
-        second = run_crawl(described, tmp_path)
-        again = [path for path in site.received_paths if path.startswith("/archive/")][len(asked) :]
-    assert sorted(asked) == sorted(
-        [paths[0], *(each for path in paths[1:] for each in (path, path + "page/2"))]
-    )
-    assert asked[0] == paths[-1], "newest first"
+        description["since"] = days[0].strftime("%Y-%m-%dT00:00:00Z")
+        first = run_crawl(description, tmp_path)
+        requested = [path for path in site.received_paths if path.startswith("/archive/")]
+        second = run_crawl(description, tmp_path)
+        again = [path for path in site.received_paths if path.startswith("/archive/")][
+            len(requested) :
+        ]
+    assert sorted(requested) == sorted([*paths, *(path + "page/2" for path in paths[1:])])
+    assert requested[0] == paths[-1], "newest first"
     assert first.query(
         "SELECT count(*) FROM page WHERE payload_id IS NOT NULL AND kind = 'story'"
     ) == [(8,)]
     assert first.events_named("source")
-    assert {each["outcome"] for each in first.events_named("source")} == {"fetched"}, (
-        "a day without a list is no trouble"
+    assert {event["outcome"] for event in first.events_named("source")} == {"fetched"}, (
+        "a day without a list is no issue"
     )
     assert {path.removesuffix("page/2") for path in again} == set(paths[2:]), (
         "those that were read before they were complete"

@@ -1,4 +1,4 @@
-"""What is read out of Feeds, Sitemaps and Sections, and what is said of those that are none."""
+"""Reading the links of feeds, sitemaps and sections, and reporting files that are none."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def feed(items: str, head: str = "") -> LinkListing:
 
 
 def test_feed_links_have_plain_titles_and_utc_dates() -> None:
-    found = feed(
+    listing = feed(
         "<item><title>A &lt;b&gt;bold&lt;/b&gt; &amp;amp; new\n crane</title><link>/news/1</link>"
         "<pubDate>Mon, 02 Jan 2023 10:00:00 +0500</pubDate></item>"
         "<item><title>3 &lt; 4</title><link>https://h.tj/news/2</link></item>"
     )
-    assert found.links == (
+    assert listing.links == (
         Link(
             "https://h.tj/news/1",
             title="A bold & new crane",
@@ -47,12 +47,13 @@ def test_feed_links_have_plain_titles_and_utc_dates() -> None:
 
 
 def test_atom_entry_has_both_dates_and_its_alternate_link() -> None:
-    found = read(
+    listing = read(
         UrlKind.FEED,
-        '<feed xmlns="http://www.w3.org/2005/Atom"><entry><title>T</title><link rel="self" href="/no"/><link href="/news/1"/>'
+        '<feed xmlns="http://www.w3.org/2005/Atom"><entry><title>T</title>'
+        '<link rel="self" href="/no"/><link href="/news/1"/>'
         "<published>2024-05-01T00:00:00+05:00</published><updated>2024-05-02T00:00:00Z</updated></entry></feed>",
     )
-    (link,) = found.links
+    (link,) = listing.links
     assert link.url == "https://h.tj/news/1"
     assert link.published_at == datetime(2024, 4, 30, 19, tzinfo=UTC)
     assert link.modified_at == datetime(2024, 5, 2, tzinfo=UTC)
@@ -83,16 +84,17 @@ def test_empty_feed_has_no_links_and_no_error() -> None:
     ["<html><body>log in</body></html>", "Service unavailable", "{}", "[1", "<?xml", "\x00\x01"],
 )
 def test_file_that_is_no_feed_is_unreadable_with_a_detail(junk: str) -> None:
-    found = read(UrlKind.FEED, junk)
-    assert (found.reason, found.links) == (Reason.UNREADABLE, ())
-    assert found.detail
+    listing = read(UrlKind.FEED, junk)
+    assert (listing.reason, listing.links) == (Reason.UNREADABLE, ())
+    assert listing.detail
 
 
 def test_broken_feed_yields_its_whole_entries() -> None:
-    found = feed(
-        "<item><title>Fish&nbsp;& chips &laquo;x&raquo;</title><link>/news/1</link></item><item><title>cut"
+    listing = feed(
+        "<item><title>Fish&nbsp;& chips &laquo;x&raquo;</title><link>/news/1</link></item>"
+        "<item><title>cut"
     )
-    assert [(link.url, link.title) for link in found.links] == [
+    assert [(link.url, link.title) for link in listing.links] == [
         ("https://h.tj/news/1", "Fish & chips «x»")
     ]
 
@@ -110,19 +112,22 @@ def test_feed_encoding_may_be_in_the_header_or_in_the_file(broken: str, declared
 
 def test_urls_with_bare_ampersands_or_in_cdata_stay_whole() -> None:
     expected = ["https://h.tj/1?a=1&b=2", "https://h.tj/2?a=1&b=2"]
-    item = "<item><link>https://h.tj/1?a=1&b=2</link></item><item><link><![CDATA[https://h.tj/2?a=1&b=2]]></link></item>"
+    bare, cdata = "https://h.tj/1?a=1&b=2", "<![CDATA[https://h.tj/2?a=1&b=2]]>"
+    item = f"<item><link>{bare}</link></item><item><link>{cdata}</link></item>"
     assert [link.url for link in feed(item).links] == expected
-    sitemap = "<urlset><url><loc>https://h.tj/1?a=1&b=2</loc></url><url><loc><![CDATA[https://h.tj/2?a=1&b=2]]></loc></url></urlset>"
+    sitemap = f"<urlset><url><loc>{bare}</loc></url><url><loc>{cdata}</loc></url></urlset>"
     assert [link.url for link in read(UrlKind.SITEMAP, sitemap).links] == expected
 
 
 def test_cut_off_url_at_the_end_of_a_file_is_no_link() -> None:
-    cut = '<rss version="2.0"><channel><item><link>https://h.tj/news/1</link></item><item><link>https://h.tj/ne'
+    whole = "<item><link>https://h.tj/news/1</link></item>"
+    cut = f'<rss version="2.0"><channel>{whole}<item><link>https://h.tj/ne'
     assert [link.url for link in read(UrlKind.FEED, cut).links] == ["https://h.tj/news/1"]
 
 
 def test_feed_may_have_a_document_type_but_its_entities_are_not_resolved() -> None:
-    doctype = '<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY a SYSTEM "file:///etc/hostname"><!ENTITY b "&a;&a;">]>'
+    entities = '<!ENTITY a SYSTEM "file:///etc/hostname"><!ENTITY b "&a;&a;">'
+    doctype = f'<?xml version="1.0"?><!DOCTYPE rss [{entities}]>'
     (link,) = feed("<item><title>x&a;&b;</title><link>/news/1</link></item>", doctype).links
     assert link.url == "https://h.tj/news/1"
     assert len(link.title) < 10
@@ -148,7 +153,8 @@ def test_sources_that_would_cost_gigabytes_are_not_parsed() -> None:
 def test_feed_categories_become_tags_by_their_labels() -> None:
     named = "<category>Port</category><category>Sea &amp; shore</category><category> </category>"
     rss = feed(f"<item><link>https://h.tj/1</link>{named}</item>").links
-    entry = '<entry><link href="https://h.tj/2"/><category term="p1" label="Port"/><category term="sea"/></entry>'
+    categories = '<category term="p1" label="Port"/><category term="sea"/>'
+    entry = f'<entry><link href="https://h.tj/2"/>{categories}</entry>'
     atom = read(UrlKind.FEED, f'<feed xmlns="http://www.w3.org/2005/Atom">{entry}</feed>').links
     assert [link.tags for link in (*rss, *atom)] == [("Port", "Sea & shore"), ("Port", "sea")]
 
@@ -156,7 +162,8 @@ def test_feed_categories_become_tags_by_their_labels() -> None:
 def test_json_feed_is_read() -> None:
     body = (
         '{"version": "https://jsonfeed.org/version/1.1", "items": [{"url": "/news/1", "title": "T",'
-        ' "date_published": "2024-05-01T05:00:00+05:00", "tags": ["port", 3, "port", " sea\\n"]}, {"id": "no url"}, 3]}'
+        ' "date_published": "2024-05-01T05:00:00+05:00", "tags": ["port", 3, "port", " sea\\n"]},'
+        ' {"id": "no url"}, 3]}'
     )
     assert read(UrlKind.FEED, body).links == (
         Link(
@@ -198,13 +205,10 @@ def test_children_of_an_index_are_sitemaps() -> None:
     assert (link.url, link.kind) == ("https://h.tj/s2.xml", UrlKind.SITEMAP)
 
 
-@pytest.mark.parametrize("coding", ["utf8", "utf-16", "utf-8-sig"])
-def test_document_type_is_refused_in_any_encoding(coding: str) -> None:
-    body = (
-        f'<?xml version="1.0" encoding="{coding[:6]}"?><!-- x --><!DOCTYPE urlset><urlset/>'.encode(
-            coding
-        )
-    )
+@pytest.mark.parametrize("encoding", ["utf8", "utf-16", "utf-8-sig"])
+def test_document_type_is_refused_in_any_encoding(encoding: str) -> None:
+    declaration = f'<?xml version="1.0" encoding="{encoding[:6]}"?>'
+    body = f"{declaration}<!-- x --><!DOCTYPE urlset><urlset/>".encode(encoding)
     assert read(UrlKind.SITEMAP, body).reason is Reason.XML_DOCTYPE_REFUSED
 
 
@@ -256,26 +260,30 @@ def test_empty_sitemap_is_no_error_and_cut_off_sitemap_yields_its_whole_entries(
 
 
 def test_sitemap_is_read_up_to_the_limit_and_says_so() -> None:
-    found = read(UrlKind.SITEMAP, "".join(f"https://h.tj/{number}\n" for number in range(50_010)))
-    assert (len(found.links), found.reason) == (50_000, Reason.TOO_MANY_LINKS)
-    assert "50000" in found.detail
+    listing = read(UrlKind.SITEMAP, "".join(f"https://h.tj/{number}\n" for number in range(50_010)))
+    assert (len(listing.links), listing.reason) == (50_000, Reason.TOO_MANY_LINKS)
+    assert "50000" in listing.detail
 
 
 def test_section_lists_links_of_its_own_site_once_in_order_with_titles() -> None:
-    found = read(
+    listing = read(
         UrlKind.SECTION,
-        '<base href="/a/"><a href="1"><img></a><a href="https://other.tj/2">two</a><a href="#top">up</a>'
-        '<a href="https://www.h.tj/3?utm_source=x">three\n <b>fish</b></a><a href="1#c">One</a><a>none</a>',
+        '<base href="/a/"><a href="1"><img></a><a href="https://other.tj/2">two</a>'
+        '<a href="#top">up</a><a href="https://www.h.tj/3?utm_source=x">three\n <b>fish</b></a>'
+        '<a href="1#c">One</a><a>none</a>',
     )
-    assert [(link.url, link.title) for link in found.links] == [
+    assert [(link.url, link.title) for link in listing.links] == [
         ("https://h.tj/a/1", "One"),
         ("https://www.h.tj/3?utm_source=x", "three fish"),
     ]
 
 
 def test_section_is_decoded_right_even_if_the_header_is_wrong() -> None:
-    said = "text/html; charset=iso-8859-1"
-    assert read(UrlKind.SECTION, '<a href="/1">Тоҷикистон</a>', said).links[0].title == "Тоҷикистон"
+    content_type = "text/html; charset=iso-8859-1"
+    assert (
+        read(UrlKind.SECTION, '<a href="/1">Тоҷикистон</a>', content_type).links[0].title
+        == "Тоҷикистон"
+    )
     assert (
         read(UrlKind.SECTION, '<a href="/1">Порт</a>'.encode("cp1251"), "text/html; charset=cp1251")
         .links[0]

@@ -1,4 +1,4 @@
-"""A site's log is bounded in size and age, and is JSON where that is asked for."""
+"""The log of a site is limited in size and age, and is JSON if the settings say so."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ SITE = Site(
 
 @pytest.fixture
 def root() -> Iterator[logging.Logger]:
-    """The root logger, which is given back as it was."""
+    """The root logger, which is restored after the test."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield root
-    for handler in (each for each in root.handlers if each not in handlers):
+    for handler in set(root.handlers) - set(handlers):
         root.removeHandler(handler)
         with suppress(OSError):
             handler.close()
     root.setLevel(level)
 
 
-def installed(path: Path, **values: object) -> None:
+def install_log(path: Path, **values: object) -> None:
     logs.install(
         CrawlJob.model_validate(
             {"site": SITE, "database_url": "", "user_agent": "", "log_file": str(path), **values}
@@ -54,20 +54,20 @@ def test_full_log_is_rotated_and_old_logs_are_removed(tmp_path: Path, root: logg
     ):
         (tmp_path / name).write_text("old")
         os.utime(tmp_path / name, (path.parent.stat().st_mtime - age * 86400,) * 2)
-    installed(path, log_megabytes=0.001, log_files=2, log_days=90)
+    install_log(path, log_megabytes=0.001, log_files=2, log_days=90)
     assert not (tmp_path / "courier.log.2").exists()
     for number in range(100):
         logging.getLogger("crawler.spider").info("story %d is kept", number)
-    assert {each.name for each in tmp_path.iterdir()} == {
+    assert {file.name for file in tmp_path.iterdir()} == {
         "courier.log", "courier.log.1", "courier.log.2", "courier.log.bak", "other.log.2"
     }  # fmt: skip
-    assert all(each.stat().st_size <= 1100 for each in tmp_path.iterdir())
+    assert all(file.stat().st_size <= 1100 for file in tmp_path.iterdir())
     assert "[crawler.spider] INFO: story 99 is kept" in path.read_text()
 
 
 def test_json_line_has_all_fields(tmp_path: Path, root: logging.Logger) -> None:
     path = tmp_path / "courier.log"
-    installed(path, log_format="json")
+    install_log(path, log_format="json")
     logging.getLogger("crawler.spider").debug("is left out")
     try:
         raise ValueError("«broken»")
@@ -86,6 +86,6 @@ def test_json_line_has_all_fields(tmp_path: Path, root: logging.Logger) -> None:
 def test_log_on_a_full_disk_raises_no_error(
     root: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    installed(Path("/dev/full"))
+    install_log(Path("/dev/full"))
     logging.getLogger("crawler.spider").warning("is lost")
     assert capsys.readouterr().err == ""

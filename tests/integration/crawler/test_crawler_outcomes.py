@@ -1,4 +1,4 @@
-"""One crawl of a site that does everything wrong that a server can do: each URL ends with an outcome and a reason."""
+"""A crawl of a site with every error of a server: each URL gets an outcome and a reason."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from tests.support.local_site import (
     CrawlerProcess,
     LocalSite,
-    run_crawl,
     crawl_job,
     rss_feed,
+    run_crawl,
     serve_local_site,
 )
 
-pytestmark = pytest.mark.xdist_group("outcomes")  # the one crawl that they look at is made once
+pytestmark = pytest.mark.xdist_group("outcomes")  # all tests share one crawl
 BOMB = gzip.compress(b"\0" * 30_000_000)
 CYRILLIC = "<!doctype html><title>Порт</title><p>Порт снова закрыт.</p>"
 
@@ -51,7 +51,7 @@ STORIES = {
     "/news/odd-26.html": ("failed", "unknown_encoding"),
     "/news/hop-0.html": ("redirected", "http_redirect"),
 }
-PLACES = {
+SOURCES = {
     "/feed.xml": ("fetched", ""),
     "/empty.xml": ("fetched", ""),
     "/junk.xml": ("failed", "unreadable"),
@@ -69,7 +69,7 @@ PLACES = {
 def prepare(site: LocalSite) -> None:
     site.add_page("/robots.txt", "User-agent: nightdesk\nDisallow: /closed/\n", "text/plain")
     site.add_feed("/feed.xml", [site.url + path for path in STORIES if "target" not in path])
-    _prepare_places(site)
+    _prepare_sources(site)
     _prepare_redirects(site)
     _prepare_broken(site)
     site.add_story(
@@ -84,7 +84,7 @@ def prepare(site: LocalSite) -> None:
     site.add_story("/news/section-31.html")
 
 
-def _prepare_places(site: LocalSite) -> None:
+def _prepare_sources(site: LocalSite) -> None:
     base = site.url
     site.add_feed("/empty.xml", [])
     site.add_page("/junk.xml", "<html><body>Please log in</body></html>", "application/rss+xml")
@@ -100,7 +100,8 @@ def _prepare_places(site: LocalSite) -> None:
     child = f"<urlset><url><loc>{base}/news/sitemap-30.html</loc></url></urlset>"
     site.add_page("/child.xml.gz", gzip.compress(child.encode()), "application/gzip")
     site.add_page("/doctype.xml", f'<!DOCTYPE urlset [<!ENTITY a "b">]>{child}', "text/xml")
-    section = f'<a href="/news/section-31.html">One</a> <a href="https://elsewhere.invalid/news/99999">Two</a>{rss_feed([])}'
+    other = '<a href="https://elsewhere.invalid/news/99999">Two</a>'
+    section = f'<a href="/news/section-31.html">One</a> {other}{rss_feed([])}'
     site.add_page("/section.html", section)
 
 
@@ -198,21 +199,21 @@ def test_crawl_finishes_whatever_the_site_answers(first: CrawlerProcess) -> None
     assert "Traceback" not in first.log.read_text()
 
 
-@pytest.mark.parametrize(("path", "fate"), STORIES.items())
+@pytest.mark.parametrize(("path", "outcome"), STORIES.items())
 def test_each_story_has_its_outcome_and_reason(
-    first: CrawlerProcess, path: str, fate: tuple[str, str]
+    first: CrawlerProcess, path: str, outcome: tuple[str, str]
 ) -> None:
-    assert first.page_outcome(path) == fate
+    assert first.page_outcome(path) == outcome
 
 
-@pytest.mark.parametrize(("path", "fate"), PLACES.items())
+@pytest.mark.parametrize(("path", "outcome"), SOURCES.items())
 def test_each_source_has_its_outcome_and_reason_and_one_event(
-    first: CrawlerProcess, path: str, fate: tuple[str, str]
+    first: CrawlerProcess, path: str, outcome: tuple[str, str]
 ) -> None:
-    assert first.page_outcome(path) == fate
-    told = [each for each in first.events_named("source") if each["url"].endswith(path)]
-    assert [(each["outcome"], each["reason"]) for each in told] == [fate], (
-        "each place is asked once and told once"
+    assert first.page_outcome(path) == outcome
+    events = [event for event in first.events_named("source") if event["url"].endswith(path)]
+    assert [(event["outcome"], event["reason"]) for event in events] == [outcome], (
+        "each source is fetched once and reported once"
     )
 
 
@@ -233,7 +234,7 @@ def test_redirect_target_becomes_a_page_with_a_decision(
     assert targets[site.url + "/news/moved-3.html"] == site.url + "/news/target-4.html"
     assert first.page_outcome("//elsewhere.invalid/news/1") == ("refused", "off_site")
     assert not first.query("SELECT 1 FROM page WHERE url = ?", f"{site.url}/"), (
-        "a deleted story leads there; it is no Page"
+        "a deleted story redirects there; it is no page"
     )
 
 
@@ -244,7 +245,10 @@ def test_redirect_chain_is_followed_five_times(first: CrawlerProcess, site: Loca
 
 
 def test_bytes_are_stored_as_served_with_the_declared_charset(first: CrawlerProcess) -> None:
-    query = "SELECT y.charset, y.media_type, y.size FROM page p JOIN payload y ON y.id = p.payload_id WHERE p.url LIKE ?"
+    query = (
+        "SELECT y.charset, y.media_type, y.size FROM page p JOIN payload y ON y.id = p.payload_id"
+        " WHERE p.url LIKE ?"
+    )
     assert first.query(query, "%charset-2.html") == [
         ("windows-1251", "text/html", len(CYRILLIC.encode("cp1251")))
     ]
@@ -257,27 +261,28 @@ def test_no_bytes_are_stored_of_failed_pages(first: CrawlerProcess) -> None:
 
 
 def test_no_password_is_in_events_archive_or_log(first: CrawlerProcess) -> None:
-    kept = str(first.events) + str(first.query("SELECT url FROM page")) + first.log.read_text()
-    kept += str(first.query("SELECT location, headers, detail FROM capture"))
-    assert "elsewhere.invalid/news/22" in kept
-    assert "hunter2" not in kept
+    stored = str(first.events) + str(first.query("SELECT url FROM page")) + first.log.read_text()
+    stored += str(first.query("SELECT location, headers, detail FROM capture"))
+    assert "elsewhere.invalid/news/22" in stored
+    assert "hunter2" not in stored
 
 
 def test_disallowed_pages_are_not_requested_and_robots_txt_is_requested_once(
     first: CrawlerProcess, site: LocalSite
 ) -> None:
     assert "/closed/story-23.html" not in site.received_paths
-    assert len([each for each in site.received if each.path == "/robots.txt"]) <= 2  # once a crawl
+    assert len(site.requests_for("/robots.txt")) <= 2  # once a crawl
 
 
 def test_requests_have_our_user_agent_and_no_referer(
     first: CrawlerProcess, site: LocalSite
 ) -> None:
-    assert {each.headers["user-agent"] for each in site.received} == {
+    assert {request.headers["user-agent"] for request in site.received} == {
         "Nightdesk/0.1 (+https://example.org/bot)"
     }
-    assert not any("referer" in each.headers or "cookie" in each.headers for each in site.received)
-    assert all(each.headers["x-archive"] == "ours" for each in site.received)
+    for request in site.received:
+        assert not {"referer", "cookie"} & request.headers.keys()
+        assert request.headers["x-archive"] == "ours"
 
 
 def test_second_crawl_fetches_only_due_pages_with_validators(
@@ -289,11 +294,11 @@ def test_second_crawl_fetches_only_due_pages_with_validators(
     assert site.requests_for("/news/plain-1.html")[-1].headers["if-none-match"] == '"one"'
     assert len(site.requests_for("/news/broken-11.html")) == 1
     assert len(site.requests_for("/news/moved-3.html")) == 1
-    assert {each["outcome"] for each in second.events_named("page")} == {"unchanged"}
+    assert {event["outcome"] for event in second.events_named("page")} == {"unchanged"}
 
 
 def test_due_events_are_running_totals(first: CrawlerProcess) -> None:
     assert first.events[0]["event"] == "started"
-    totals = [each["count"] for each in first.events_named("due")]
+    totals = [event["count"] for event in first.events_named("due")]
     assert totals == sorted(totals)
     assert totals[-1] == len(first.events_named("page"))

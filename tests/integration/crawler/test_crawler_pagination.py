@@ -1,14 +1,14 @@
-"""How far a Section is read on: while it shows what is new, no further than the Site's file says, and never in a circle."""
+"""How far the pages of a section are followed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.local_site import LocalSite, run_crawl, crawl_job, serve_local_site
+from tests.support.local_site import LocalSite, crawl_job, run_crawl, serve_local_site
 
 
 def with_pages(site: LocalSite, count: int) -> None:
-    """A section of so many pages with two stories each; behind the last one it goes on to a page that is not there."""
+    """Add a section with two stories on each page. The last page leads to one that is missing."""
     for page in range(1, count + 1):
         links = "".join(
             f'<a href="{site.add_story(f"/news/{page}000{n}.html")[len(site.url) :]}">Story</a>'
@@ -21,10 +21,10 @@ def with_pages(site: LocalSite, count: int) -> None:
 def test_section_pages_are_followed_while_they_list_new_stories(tmp_path: Path) -> None:
     with serve_local_site() as site:
         with_pages(site, 3)
-        described = crawl_job(site, tmp_path, sections=[site.url + "/city/"])
-        first = run_crawl(described, tmp_path)
+        description = crawl_job(site, tmp_path, sections=[site.url + "/city/"])
+        first = run_crawl(description, tmp_path)
         pages = [path for path in site.received_paths if path.startswith("/city/")]
-        second = run_crawl(described, tmp_path)
+        second = run_crawl(description, tmp_path)
     assert pages == ["/city/", "/city/page/2", "/city/page/3", "/city/page/4"]
     assert [path for path in site.received_paths if path.startswith("/city/")][len(pages) :] == [
         "/city/"
@@ -39,7 +39,7 @@ def test_section_pages_are_followed_while_they_list_new_stories(tmp_path: Path) 
         ("/city/", "fetched"),
         ("/city/page/2", "fetched"),
         ("/city/page/3", "fetched"),
-    ], "the page behind the last one is in the ledger, and no trouble of the night"
+    ], "the page after the last one is in the ledger, and is no issue"
     assert first.page_outcome("/city/page/4") == ("gone", "not_found")
     assert second.finished["status"] == "finished"
 

@@ -22,30 +22,35 @@ ENTRY = "<url><loc>{}</loc><lastmod>2026-11-02</lastmod></url>"
 INDEX = "<sitemap><loc>{}</loc></sitemap>"
 
 
-def front(site: LocalSite, head: str = "", body: str = "") -> None:
+def add_front_page(site: LocalSite, head: str = "", body: str = "") -> None:
     site.add_page(
         "/",
-        f'<!doctype html><html lang="tg"><head><title>News</title>{head}</head><body>{body}{PARAGRAPH}</body></html>',
+        f'<!doctype html><html lang="tg"><head><title>News</title>{head}</head>'
+        f"<body>{body}{PARAGRAPH}</body></html>",
     )
 
 
-def sitemap(site: LocalSite, path: str, links: list[str], *, index: bool = False) -> str:
+def add_sitemap(site: LocalSite, path: str, links: list[str], *, index: bool = False) -> str:
     root, entry = ("sitemapindex", INDEX) if index else ("urlset", ENTRY)
     return site.add_page(
         path, f"<{root}>{''.join(map(entry.format, links))}</{root}>", "application/xml"
     )
 
 
-def begin(
+def start_probe(
     site: LocalSite, folder: Path, crawler: Sequence[str] = SEPARATE_CRAWLER, **more: Any
 ) -> subprocess.Popen[str]:
     keys = {key: more.pop(key) for key in ("url", "feeds", "safety", "politeness") if key in more}
-    errand = crawl_job(
+    job_keys = crawl_job(
         site, folder, sections=[site.url + "/"], **{key: keys[key] for key in keys if key != "url"}
     )
-    errand["site"] |= {"url": keys.get("url", site.url + "/")}
+    job_keys["site"] |= {"url": keys.get("url", site.url + "/")}
     (folder / "out").mkdir(exist_ok=True)
-    described = {"crawl_job": errand | {"database_url": ""}, "folder": str(folder / "out"), **more}
+    described = {
+        "crawl_job": job_keys | {"database_url": ""},
+        "folder": str(folder / "out"),
+        **more,
+    }
     child = subprocess.Popen(
         [*crawler, "probe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
@@ -55,8 +60,8 @@ def begin(
     return child
 
 
-def probe(site: LocalSite, folder: Path, **more: Any) -> ProbeResult:
-    child = begin(site, folder, children.CRAWLER_COMMAND, **more)
+def run_probe(site: LocalSite, folder: Path, **more: Any) -> ProbeResult:
+    child = start_probe(site, folder, children.CRAWLER_COMMAND, **more)
     assert child.stdout is not None
     said = child.stdout.read()
     assert child.wait(timeout=30) == 0, said
@@ -65,11 +70,11 @@ def probe(site: LocalSite, folder: Path, **more: Any) -> ProbeResult:
     )
 
 
-def asked(found: ProbeResult, way: DiscoveryMethod) -> list[str]:
+def source_paths(result: ProbeResult, way: DiscoveryMethod) -> list[str]:
     return [
-        place.url.partition("//")[2].partition("/")[2]
-        for place in found.sources
-        if place.discovered_by is way
+        source.url.partition("//")[2].partition("/")[2]
+        for source in result.sources
+        if source.discovered_by is way
     ]
 
 
@@ -77,106 +82,112 @@ def test_probe_finds_declared_sources_and_fetches_samples(tmp_path: Path) -> Non
     with serve_local_site() as site:
         links = [site.add_story(f"/2026/11/02/story-{n}/") for n in range(30)]
         site.add_feed("/feed.xml", links[:20])
-        sitemap(site, "/map.xml", [sitemap(site, "/map-news.xml", links)], index=True)
+        add_sitemap(site, "/map.xml", [add_sitemap(site, "/map-news.xml", links)], index=True)
         site.add_page(
             "/robots.txt",
             f"User-agent: *\nCrawl-delay: 0.01\nSitemap: {site.url}/map.xml\n",
             "text/plain",
         )
         menu = '<nav><a href="/city/">City</a><a href="/about/">About</a></nav>'
-        front(site, '<link rel="alternate" type="application/rss+xml" href="/feed.xml">', menu)
+        add_front_page(
+            site, '<link rel="alternate" type="application/rss+xml" href="/feed.xml">', menu
+        )
         site.add_page("/city/", f'<a href="{links[0]}">A headline that is long enough for one</a>')
-        found = probe(site, tmp_path)
-    assert (found.front.language, found.crawl_delay) == ("tg", 0.01)
-    assert asked(found, DiscoveryMethod.DECLARED) == ["feed.xml"]
-    assert asked(found, DiscoveryMethod.ROBOTS) == ["map.xml"]
-    assert asked(found, DiscoveryMethod.INDEX) == ["map-news.xml"]
-    assert asked(found, DiscoveryMethod.MENU) == ["city/"]
-    assert asked(found, DiscoveryMethod.USUAL) == []
-    assert [sample.outcome for sample in found.samples] == [Outcome.FETCHED] * 10
-    assert all((tmp_path / "out" / sample.file).read_bytes() for sample in found.samples)
-    assert found.requests == len(site.received) <= 40
+        result = run_probe(site, tmp_path)
+    assert (result.front.language, result.crawl_delay) == ("tg", 0.01)
+    assert source_paths(result, DiscoveryMethod.DECLARED) == ["feed.xml"]
+    assert source_paths(result, DiscoveryMethod.ROBOTS) == ["map.xml"]
+    assert source_paths(result, DiscoveryMethod.INDEX) == ["map-news.xml"]
+    assert source_paths(result, DiscoveryMethod.MENU) == ["city/"]
+    assert source_paths(result, DiscoveryMethod.USUAL) == []
+    assert [sample.outcome for sample in result.samples] == [Outcome.FETCHED] * 10
+    assert all((tmp_path / "out" / sample.file).read_bytes() for sample in result.samples)
+    assert result.requests == len(site.received) <= 40
 
 
 def test_probe_tries_common_urls_if_nothing_is_declared(tmp_path: Path) -> None:
     with serve_local_site() as site:
-        front(site)
+        add_front_page(site)
         site.add_feed("/rss.xml", [site.add_story("/news/story-10001.html")])
-        sitemap(site, "/sitemap.xml", [site.url + "/news/story-10001.html"])
-        found = probe(site, tmp_path)
+        add_sitemap(site, "/sitemap.xml", [site.url + "/news/story-10001.html"])
+        result = run_probe(site, tmp_path)
     working = {
-        place.url.removeprefix(site.url)
-        for place in found.sources
-        if place.works and place.discovered_by is DiscoveryMethod.USUAL
+        source.url.removeprefix(site.url)
+        for source in result.sources
+        if source.works and source.discovered_by is DiscoveryMethod.USUAL
     }
     assert working == {"/rss.xml", "/sitemap.xml"}
-    assert len(found.samples) == 1
+    assert len(result.samples) == 1
 
 
 def test_probe_of_a_feed_url_finds_the_front_page(tmp_path: Path) -> None:
     with serve_local_site() as site:
-        front(site)
+        add_front_page(site)
         site.add_feed("/deep/feed.xml", [site.add_story("/news/story-10001.html")])
-        found = probe(site, tmp_path, url=site.url + "/deep/feed.xml")
-    assert found.front.url == site.url + "/"
-    assert asked(found, DiscoveryMethod.GIVEN) == ["deep/feed.xml"]
-    assert len(found.samples) == 1
+        result = run_probe(site, tmp_path, url=site.url + "/deep/feed.xml")
+    assert result.front.url == site.url + "/"
+    assert source_paths(result, DiscoveryMethod.GIVEN) == ["deep/feed.xml"]
+    assert len(result.samples) == 1
 
 
 def test_probe_does_not_request_what_robots_txt_disallows(tmp_path: Path) -> None:
     with serve_local_site() as site:
-        front(site, '<link rel="alternate" type="application/rss+xml" href="/private/feed.xml">')
+        add_front_page(
+            site, '<link rel="alternate" type="application/rss+xml" href="/private/feed.xml">'
+        )
         site.add_page("/robots.txt", "User-agent: *\nDisallow: /private/\n", "text/plain")
-        found = probe(site, tmp_path)
+        result = run_probe(site, tmp_path)
         assert "/private/feed.xml" not in site.received_paths
         site.add_page("/robots.txt", "User-agent: *\nDisallow: /\n", "text/plain")
         site.received.clear()
-        closed = probe(site, tmp_path)
+        closed = run_probe(site, tmp_path)
         assert site.received_paths == ["/robots.txt"]
-    (feed,) = [place for place in found.sources if place.discovered_by is DiscoveryMethod.DECLARED]
+    (feed,) = [
+        source for source in result.sources if source.discovered_by is DiscoveryMethod.DECLARED
+    ]
     assert (feed.outcome, feed.reason) == (Outcome.REFUSED, Reason.ROBOTS)
     assert closed.front.reason is Reason.ROBOTS
 
 
 def test_probe_requests_no_private_address_unless_allowed(tmp_path: Path) -> None:
     with serve_local_site() as site:
-        front(site)
-        found = probe(site, tmp_path, safety={"allow_private": False})
+        add_front_page(site)
+        result = run_probe(site, tmp_path, safety={"allow_private": False})
         assert not site.received
-    assert found.front.reason is Reason.BLOCKED_ADDRESS
+    assert result.front.reason is Reason.BLOCKED_ADDRESS
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_probe_ends_if_the_front_page_does_not_answer(status: int, tmp_path: Path) -> None:
     with serve_local_site() as site:
         site.add_page("/", "no", status=status)
-        found = probe(site, tmp_path)
-    assert found.front.status == status
-    assert (found.sources, found.samples) == ((), ())
-    assert found.requests == 2
+        result = run_probe(site, tmp_path)
+    assert result.front.status == status
+    assert (result.sources, result.samples) == ((), ())
+    assert result.requests == 2
 
 
 def test_probe_keeps_its_limits_of_requests_and_time(tmp_path: Path) -> None:
     with serve_local_site() as site:
         links = [site.add_story(f"/2026/11/02/story-{n}/", delay=0.2) for n in range(30)]
-        maps = [sitemap(site, f"/map{n}.xml", links) for n in range(50)]
+        maps = [add_sitemap(site, f"/map{n}.xml", links) for n in range(50)]
         site.add_page("/robots.txt", "\n".join(f"Sitemap: {each}" for each in maps), "text/plain")
         feeds = [site.add_feed(f"/feed{n}.xml", links) for n in range(50)]
-        front(
+        add_front_page(
             site,
             "".join(
                 f'<link rel="alternate" type="application/rss+xml" href="{each}">' for each in feeds
             ),
         )
-        few = probe(site, tmp_path, requests=15)
+        few = run_probe(site, tmp_path, requests=15)
         assert len(site.received) <= 15
-        assert few.samples, "some were kept back for them"
+        assert few.samples, "some requests were reserved for them"
         site.received.clear()
         for answer in site.pages.values():
             answer.delay = 0.2
-        short = probe(site, tmp_path, seconds=1.0)
+        short = run_probe(site, tmp_path, seconds=1.0)
     assert len(site.received) < 20, (
-        "two at a time; a busy machine can only make them fewer, and all would be forty"
+        "two at a time; a busy machine makes fewer; without the limit there would be forty"
     )
     assert few.stop_reason == "after 15 requests"
     assert short.stop_reason == "after 1 s"
@@ -197,28 +208,28 @@ def test_probe_of_a_hostile_site_stays_within_its_limits(tmp_path: Path) -> None
             + '<a href="http://[">x</a>'
         )
         alternate = '<link rel="alternate" type="application/rss+xml" href="{}">'
-        front(
+        add_front_page(
             site,
             alternate.format("http://[") + alternate.format("/endless"),
             f"<nav>{anchors}</nav>" + "<div>" * 3000,
         )
         site.add_page("/endless", endless=True)
-        found = probe(site, tmp_path, safety={"max_bytes": 2_000_000})
-    reasons = {place.url.removeprefix(site.url): place.reason for place in found.sources}
+        result = run_probe(site, tmp_path, safety={"max_bytes": 2_000_000})
+    reasons = {source.url.removeprefix(site.url): source.reason for source in result.sources}
     assert reasons["/bomb.xml"] is Reason.XML_DOCTYPE_REFUSED
     assert reasons["/endless"] is Reason.TOO_LARGE
-    assert found.requests <= 40
+    assert result.requests <= 40
 
 
 def test_probe_obeys_opt_outs_and_does_not_wait_for_busy_hosts(
     tmp_path: Path,
 ) -> None:
     with serve_local_site() as site:
-        front(site, '<link rel="alternate" type="application/rss+xml" href="/feed.xml">')
+        add_front_page(site, '<link rel="alternate" type="application/rss+xml" href="/feed.xml">')
         closed = site.add_story("/news/story-10001.html", headers={"X-Robots-Tag": "noarchive"})
         site.add_feed("/feed.xml", [closed])
-        found = probe(site, tmp_path, politeness={"obey_noarchive": True})
-        assert [(sample.reason, sample.file) for sample in found.samples] == [
+        result = run_probe(site, tmp_path, politeness={"obey_noarchive": True})
+        assert [(sample.reason, sample.file) for sample in result.samples] == [
             (Reason.OPTED_OUT, "")
         ]
         busy = [
@@ -226,26 +237,26 @@ def test_probe_obeys_opt_outs_and_does_not_wait_for_busy_hosts(
             for n in range(10_000, 10_003)
         ]
         site.add_feed("/feed.xml", busy)
-        began = time.monotonic()
-        found = probe(site, tmp_path, seconds=4.0)
-        assert time.monotonic() - began < 20
-    assert {sample.reason for sample in found.samples} == {Reason.TRY_AGAIN}
+        started = time.monotonic()
+        result = run_probe(site, tmp_path, seconds=4.0)
+        assert time.monotonic() - started < 20
+    assert {sample.reason for sample in result.samples} == {Reason.TRY_AGAIN}
 
 
 def test_probe_of_a_known_site_fetches_the_sources_of_its_file(tmp_path: Path) -> None:
     with serve_local_site() as site:
-        front(site)
+        add_front_page(site)
         site.add_feed("/mine.xml", [site.add_story("/news/story-10001.html")])
-        found = probe(site, tmp_path, is_known_site=True, feeds=[site.url + "/mine.xml"])
-    given = [place for place in found.sources if place.discovered_by is DiscoveryMethod.GIVEN]
-    assert [place.kind for place in given] == [UrlKind.FEED, UrlKind.SECTION]
+        result = run_probe(site, tmp_path, is_known_site=True, feeds=[site.url + "/mine.xml"])
+    given = [source for source in result.sources if source.discovered_by is DiscoveryMethod.GIVEN]
+    assert [source.kind for source in given] == [UrlKind.FEED, UrlKind.SECTION]
     assert site.received_paths.count("/mine.xml") == 1
 
 
 def test_signal_ends_the_probe_with_an_error_event(tmp_path: Path) -> None:
     with serve_local_site() as site:
         site.add_page("/", "slow", delay=3)
-        child = begin(site, tmp_path)
+        child = start_probe(site, tmp_path)
         deadline = time.monotonic() + 20
         while not site.received and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The process: what it reads and prints, how it ends, and what a kill costs. And how it behaves towards a site in trouble."""
+"""The crawler process: input, output, end, kills, and its behaviour towards failing sites."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pipeline.store.crawl.session import CrawlSession
 from tests.support.local_site import (
     CrawlerProcess,
     LocalSite,
-    start_crawl,
-    run_crawl,
     crawl_job,
+    run_crawl,
     serve_local_site,
+    start_crawl,
 )
 
 
@@ -40,7 +40,7 @@ def test_crawl_after_a_kill_fetches_the_rest_and_nothing_twice(tmp_path: Path) -
         kept = {url for (url,) in run.query("SELECT url FROM page WHERE payload_id IS NOT NULL")}
         before = len(site.received)
         again = run_crawl(description, tmp_path)
-        asked = {site.url + each.path for each in site.received[before:]}
+        asked = {site.url + request.path for request in site.received[before:]}
     assert 7 <= len(kept) < 40
     assert not kept & asked
     assert again.query("SELECT count(*) FROM page WHERE payload_id IS NOT NULL") == [(40,)]
@@ -82,7 +82,8 @@ def test_process_exits_at_once_if_its_parent_dies(tmp_path: Path) -> None:
 
 def test_invalid_job_is_an_error_without_its_values_and_exit_code_3(tmp_path: Path) -> None:
     run = run_crawl(
-        '{"site": {"id": "x"}, "database_url": "postgresql://me:hunter2@host/x", "user_agent": "a"}',
+        '{"site": {"id": "x"}, "user_agent": "a",'
+        ' "database_url": "postgresql://me:hunter2@host/x"}',
         tmp_path,
     )
     assert run.exit_code == 3
@@ -97,7 +98,7 @@ def test_file_that_is_no_database_is_an_error_with_exit_code_4(tmp_path: Path) -
     with serve_local_site() as site:
         run = run_crawl(crawl_job(site, tmp_path, feeds=[site.url + "/feed.xml"]), tmp_path)
     assert run.exit_code == 4
-    assert [each["kind"] for each in run.events_named("error")] == ["StoreError"]
+    assert [event["kind"] for event in run.events_named("error")] == ["StoreError"]
     assert not site.received
 
 
@@ -120,7 +121,10 @@ def test_crawl_ends_at_max_pages_and_says_so(tmp_path: Path) -> None:
         )
     assert run.finished["status"] == "finished"
     assert "max_pages" in run.finished["detail"]
-    assert run.finished["counts"] == {"fetched": 5, "deferred": 5}  # the feed is one of the fetched
+    assert run.finished["counts"] == {
+        "fetched": 5,
+        "deferred": 5,
+    }  # the feed is one of the fetched URLs
     assert run.query("SELECT DISTINCT reason FROM ledger_entry WHERE outcome = 'deferred'") == [
         ("budget",)
     ]
@@ -183,13 +187,13 @@ def test_crawl_delay_is_kept(tmp_path: Path) -> None:
         with_stories(site, 3)
         site.add_page("/robots.txt", "User-agent: *\nCrawl-delay: 0.4\n", "text/plain")
         run_crawl(crawl_job(site, tmp_path, feeds=[site.url + "/feed.xml"]), tmp_path)
-    times = [each.at for each in site.received if each.path != "/robots.txt"]
+    times = [request.at for request in site.received if request.path != "/robots.txt"]
     assert len(times) == 4
     assert min(later - earlier for earlier, later in pairwise(times)) > 0.35
 
 
-def refused(run: CrawlerProcess) -> set[tuple[str, str]]:
-    return {(each["outcome"], each["reason"]) for each in run.events_named("source")}
+def source_outcomes(run: CrawlerProcess) -> set[tuple[str, str]]:
+    return {(event["outcome"], event["reason"]) for event in run.events_named("source")}
 
 
 def test_internal_addresses_are_refused_in_every_spelling_unless_allowed(
@@ -209,9 +213,9 @@ def test_internal_addresses_are_refused_in_every_spelling_unless_allowed(
         run = run_crawl(
             crawl_job(site, tmp_path, feeds=feeds, safety={"allow_private": False}), tmp_path
         )
-    assert not site.received, "not even robots.txt was asked for"
+    assert not site.received, "not even robots.txt was requested"
     assert len(run.events_named("source")) == len(hosts)
-    assert refused(run) == {("refused", "blocked_address")}
+    assert source_outcomes(run) == {("refused", "blocked_address")}
 
 
 def test_allowed_private_address_does_not_lead_to_others(tmp_path: Path) -> None:
@@ -226,7 +230,7 @@ def test_allowed_private_address_does_not_lead_to_others(tmp_path: Path) -> None
             "safety": {"allow_private": [f"127.0.0.1:{site.port}"]},
         }
         run = run_crawl(crawl_job(site, tmp_path, feeds=feeds, **more), tmp_path)
-        asked = [each.headers["host"] for each in site.received]
+        asked = [request.headers["host"] for request in site.received]
     assert set(asked) == {f"127.0.0.1:{site.port}"}
     assert run.page_outcome("/moved.xml") == ("refused", "blocked_address")
     assert run.page_outcome("/news/moved-10001.html") == ("redirected", "http_redirect")
@@ -254,7 +258,7 @@ def test_page_that_the_site_file_now_denies_is_not_fetched_again(
         run_crawl(crawl_job(site, tmp_path, **places), tmp_path)
         before = len(site.received)
         again = run_crawl(crawl_job(site, tmp_path, deny=["story-10001"], **places), tmp_path)
-        asked = {site.url + each.path for each in site.received[before:]}
+        asked = {site.url + request.path for request in site.received[before:]}
     assert kept in asked
     assert denied not in asked
     assert again.page_outcome("story-10001.html") == ("refused", "denied")
@@ -290,7 +294,7 @@ def test_no_request_goes_to_a_host_before_its_retry_after(tmp_path: Path) -> Non
             site, tmp_path, feeds=[site.url + "/feed.xml"], politeness={"concurrency": 1}
         )
         run = run_crawl(description, tmp_path)
-    times = [each.at for each in site.received if "story" in each.path]
+    times = [request.at for request in site.received if "story" in request.path]
     assert len(times) == 2
     assert times[1] - times[0] > 1.9 or site.received_paths[-1] == "/news/story-10001.html"
     assert run.page_outcome("story-10001.html") == ("deferred", "try_again")
@@ -315,7 +319,10 @@ def test_crawl_ends_at_max_megabytes(tmp_path: Path) -> None:
     ]
 
 
-NOARCHIVE = '<html><head><meta name="robots" content="index, NOARCHIVE"></head><p>The harbour was closed again.</p>'
+NOARCHIVE = (
+    '<html><head><meta name="robots" content="index, NOARCHIVE"></head>'
+    "<p>The harbour was closed again.</p>"
+)
 
 
 def test_opt_outs_are_recorded_and_obeyed_as_the_site_file_says(
@@ -346,7 +353,8 @@ def test_opt_outs_are_recorded_and_obeyed_as_the_site_file_says(
         == ("fetched", "new")
     )
     assert usual.query(
-        "SELECT c.opt_outs FROM capture c JOIN page p ON p.id = c.page_id WHERE url LIKE '%/news/%' ORDER BY url"
+        "SELECT c.opt_outs FROM capture c JOIN page p ON p.id = c.page_id"
+        " WHERE url LIKE '%/news/%' ORDER BY url"
     ) == [("noai tdm",), ("noarchive",), ("",)]
     assert (
         strict.page_outcome("no-archive-10000.html")
@@ -387,7 +395,8 @@ def test_crawl_that_has_to_end_does_not_wait_for_a_host(tmp_path: Path) -> None:
 
 def test_story_under_several_urls_is_stored_once(tmp_path: Path) -> None:
     with serve_local_site() as site:
-        page = '<html><head><link rel="canonical" href="/news/seal-sleeps-on-ramp-10000.html"></head><p>{} The seal sleeps.</p>'
+        canonical = '<link rel="canonical" href="/news/seal-sleeps-on-ramp-10000.html">'
+        page = f"<html><head>{canonical}</head><p>{{}} The seal sleeps.</p>"
         links = [
             site.add_page("/news/seal-sleeps-on-ramp-10000.html", page.format("One")),
             site.add_page("/amp/news/seal-sleeps-on-ramp-10000.html", page.format("Two")),
@@ -401,15 +410,15 @@ def test_story_under_several_urls_is_stored_once(tmp_path: Path) -> None:
             ),
             tmp_path,
         )
-    fates = [run.page_outcome(link) for link in links[:3]]
-    assert sorted(fates) == [
+    outcomes = [run.page_outcome(link) for link in links[:3]]
+    assert sorted(outcomes) == [
         ("fetched", "new"),
         ("redirected", "duplicate"),
         ("redirected", "duplicate"),
     ]
     assert run.page_outcome("another-seal-is-awake-10001.html") == ("fetched", "new")
-    told = [(each["outcome"], each["reason"]) for each in run.events_named("page")]
-    assert sorted(told) == [
+    reported = [(event["outcome"], event["reason"]) for event in run.events_named("page")]
+    assert sorted(reported) == [
         ("fetched", ""),
         ("fetched", ""),
         ("redirected", "duplicate"),

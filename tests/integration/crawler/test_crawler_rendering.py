@@ -1,6 +1,7 @@
-"""Pages that scripts build, in the system's own Chromium. Skipped where that, or the extra that drives it, is not installed.
+"""Pages that scripts build, rendered in the Chromium of the system.
 
-A browser takes seconds to start, so each test makes much of the one that it has.
+Skipped if Chromium or the extra `render` is not installed. A browser takes seconds to start, so
+each test checks much with one browser.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from pipeline.config.settings import BROWSERS
-from tests.support.local_site import AGENT, LocalSite, run_crawl, crawl_job, serve_local_site
+from tests.support.local_site import AGENT, LocalSite, crawl_job, run_crawl, serve_local_site
 
 CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), "")
 pytestmark = [
@@ -28,11 +29,14 @@ pytestmark = [
 HOME = "https://www.news.example/"
 SHELL = '<!doctype html><title>x</title><script src="/app.js"></script><div id="root"></div>'
 APP = """addEventListener('DOMContentLoaded', async () => {
-  const root = document.getElementById('root'), inline = document.getElementById('data');
+  const root = document.getElementById('root');
+  const inline = document.getElementById('data');
   await fetch('/private').catch(() => 0);
   await fetch(`http://localhost:${location.port}/elsewhere`, {mode: 'no-cors'}).catch(() => 0);
-  const told = inline ? JSON.parse(inline.textContent) : await (await fetch('/api' + location.pathname)).json();
-  root.innerHTML = told.html;
+  const data = inline
+    ? JSON.parse(inline.textContent)
+    : await (await fetch('/api' + location.pathname)).json();
+  root.innerHTML = data.html;
   new Image().src = '/pixel.gif';
 });"""
 STORY = "".join(
@@ -43,8 +47,8 @@ PATHS = ("/2026/11/02/told-in-the-page", "/2026/11/02/asked-for-by-the-page")
 
 
 def scripted(site: LocalSite, folder: Path, **more: Any) -> dict[str, Any]:
-    """A crawl of a site whose section and stories are built by scripts: of data in the page, and of data that it asks for."""
-    told = json.dumps({"html": STORY})
+    """A crawl of a site whose pages scripts build: from data in the page, and from fetched data."""
+    data = json.dumps({"html": STORY})
     site.add_page("/robots.txt", "User-agent: *\nDisallow: /private", "text/plain")
     site.add_page("/app.js", APP, "text/javascript", headers={"ETag": '"app"'})
     site.add_page("/", SHELL, headers={"ETag": '"front"'})
@@ -55,13 +59,13 @@ def scripted(site: LocalSite, folder: Path, **more: Any) -> dict[str, Any]:
     )
     site.add_page(
         PATHS[0],
-        f'{SHELL}<script id="data" type="application/json">{told}</script>',
+        f'{SHELL}<script id="data" type="application/json">{data}</script>',
         headers={"ETag": '"a"'},
     )
     site.add_page(PATHS[1], SHELL, headers={"ETag": '"b"'})
     site.add_page(
-        f"/api{PATHS[1]}", told, "application/json", delay=0.7
-    )  # longer than a page has to be still
+        f"/api{PATHS[1]}", data, "application/json", delay=0.7
+    )  # longer than a page has to be quiet
     private = {"allow_private": [f"127.0.0.1:{site.port}", f"localhost:{site.port}"]}
     places = {"sections": [site.url + "/"], "revisit": {"after_hours": 0}, "safety": private}
     return (
@@ -77,25 +81,25 @@ def test_rendered_page_is_stored_by_all_rules_of_a_crawl(tmp_path: Path) -> None
 
     assert first.finished["counts"] == {"fetched": 3}
     assert second.finished["counts"] == {"fetched": 1, "unchanged": 2}, (
-        "rendered again it is the same; places are not kept"
+        "rendered again they are the same; the section is not stored"
     )
     captures = first.query(
-        "SELECT capture.headers, page.etag, capture.detail, payload.size FROM capture JOIN page ON page.id = page_id"
-        " JOIN payload ON payload.id = capture.payload_id"
+        "SELECT capture.headers, page.etag, capture.detail, payload.size FROM capture"
+        " JOIN page ON page.id = page_id JOIN payload ON payload.id = capture.payload_id"
     )
     assert len(captures) == 2
     for headers, etag, detail, size in captures:
         assert json.loads(headers)["x-nightdesk-rendered"].startswith("Chromium ")
         assert detail.startswith("rendered by Chromium ")
-        assert etag == "", "it would speak of what the server sent"
+        assert etag == "", "it would describe what the server sent"
         assert size > len(SHELL) + len(STORY)
 
-    asked = {path: len(site.requests_for(path)) for path in set(site.received_paths)}
-    assert asked == dict.fromkeys(
+    request_counts = {path: len(site.requests_for(path)) for path in set(site.received_paths)}
+    assert request_counts == dict.fromkeys(
         ("/robots.txt", "/", "/app.js", "/api/", *PATHS, f"/api{PATHS[1]}"), 2
     ) | {"/elsewhere": 6}
     assert {each.headers.get("referer") for each in site.requests_for("/elsewhere")} == {None}, (
-        "it is another site's"
+        "it belongs to another site"
     )
     assert not [each for each in site.received if "if-none-match" in each.headers]
     assert {each.headers["user-agent"] for each in site.received} == {AGENT}
@@ -112,32 +116,39 @@ def test_browser_that_does_not_start_ends_the_crawl_with_an_error(
     assert error["message"] == "/bin/false: could not be started as a browser; see the site's log"
 
 
-MADE = (
+RENDERED = (
     "<p id=t>before</p><script>document.getElementById('t').textContent = 'made by script'</script>"
 )
-WAYS = """<script src='{to}/a.js'></script><img src='{to}/a.gif'><iframe src='{to}/a'></iframe><link rel=preconnect href='{to}'>
-<link rel=stylesheet href='{to}/a.css'><script>
-fetch('{to}/a', {mode: 'no-cors'}).catch(() => 0); navigator.sendBeacon('{to}/a'); new EventSource('{to}/a');
+REQUESTS = """<script src='{to}/a.js'></script><img src='{to}/a.gif'><iframe src='{to}/a'></iframe>
+<link rel=preconnect href='{to}'><link rel=stylesheet href='{to}/a.css'><script>
+fetch('{to}/a', {mode: 'no-cors'}).catch(() => 0); navigator.sendBeacon('{to}/a');
+new EventSource('{to}/a');
 new WebSocket('{to}/a'.replace('http', 'ws'));
-new Worker(URL.createObjectURL(new Blob([`fetch('{to}/a', {mode: 'no-cors'}); importScripts('{to}/a.js')`])));</script>"""
+const code = `fetch('{to}/a', {mode: 'no-cors'}); importScripts('{to}/a.js')`;
+new Worker(URL.createObjectURL(new Blob([code])));</script>"""
 
 
 def hostile(canary: str) -> dict[str, str]:
-    """Pages that want to get in, to bring in too much, or to stay on."""
+    """Pages that try to reach internal addresses, to load too much, or never to end."""
     hosts = ("127.0.0.1", "localhost", "2130706433", "[::1]", "0.0.0.0")
-    ways = "".join(WAYS.replace("{to}", canary.replace("127.0.0.1", host)) for host in hosts)
+    targets = [canary.replace("127.0.0.1", host) for host in hosts]
+    requests = "".join(REQUESTS.replace("{to}", target) for target in targets)
+    navigation = f"<script>window.open('{canary}/a'); location.href = '{canary}/a'</script>"
+    grow = "setInterval(() => document.body.append('more and '), 20)"
+    explode = "setTimeout(() => document.body.append('y'.repeat(2e6)), 50)"
+    show_storage = "document.title = document.cookie + localStorage.length"
     return {
-        "canary": f"{MADE}{ways}<script>window.open('{canary}/a'); location.href = '{canary}/a'</script>",
-        "grows": f"{MADE}<script>setInterval(() => document.body.append('more and '), 20)</script>",
-        "too-large": f"{MADE}<script>setTimeout(() => document.body.append('y'.repeat(2e6)), 50)</script>",
+        "canary": f"{RENDERED}{requests}{navigation}",
+        "grows": f"{RENDERED}<script>{grow}</script>",
+        "too-large": f"{RENDERED}<script>{explode}</script>",
         "busy": "<script>document.cookie = 'a=1'; localStorage.a = 1; for (;;);</script>",
-        "after": f"{MADE}<script>document.title = document.cookie + localStorage.length</script>",
+        "after": f"{RENDERED}<script>{show_storage}</script>",
     }
 
 
 def test_hostile_page_reaches_nothing_and_the_next_page_gets_a_clean_browser() -> None:
     with serve_local_site() as site:
-        given = {
+        arguments = {
             "site": {"sections": [HOME], "render_seconds": 1, "safety": {"max_bytes": 1_000_000}},
             "chromium": CHROMIUM,
             "pages": {HOME + name: body for name, body in hostile(site.url).items()},
@@ -145,26 +156,26 @@ def test_hostile_page_reaches_nothing_and_the_next_page_gets_a_clean_browser() -
         program = [sys.executable, Path(__file__).parents[2] / "support" / "render_pages.py"]
         done = subprocess.run(
             program,
-            input=json.dumps(given),
+            input=json.dumps(arguments),
             capture_output=True,
             text=True,
             timeout=120,
             check=True,
         )
-        assert site.received == [], "an inner address was reached"
-    met = {
+        assert site.received == [], "an internal address was reached"
+    results = {
         each["url"].removeprefix(HOME): each for each in map(json.loads, done.stdout.splitlines())
     }
 
-    assert "made by script" in met["canary"]["rendered"], (
-        "where a script leads, the browser does not go"
+    assert "made by script" in results["canary"]["rendered"], (
+        "the browser does not go where a script leads"
     )
-    assert "more and more and" in met["grows"]["rendered"], (
-        "what comes to no rest is taken as it is"
+    assert "more and more and" in results["grows"]["rendered"], (
+        "a page that never becomes quiet is taken as it is"
     )
-    assert met["too-large"]["reason"] == "too_large"
-    assert met["busy"]["reason"] == "render_failed"
-    assert met["busy"]["detail"] == "its scripts did not end within their time limit"
-    assert "made by script" in met["after"]["rendered"]
-    assert "<title>0</title>" in met["after"]["rendered"]
-    assert "etag" not in met["after"]["headers"]
+    assert results["too-large"]["reason"] == "too_large"
+    assert results["busy"]["reason"] == "render_failed"
+    assert results["busy"]["detail"] == "its scripts did not end within their time limit"
+    assert "made by script" in results["after"]["rendered"]
+    assert "<title>0</title>" in results["after"]["rendered"]
+    assert "etag" not in results["after"]["headers"]

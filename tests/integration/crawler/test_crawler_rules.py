@@ -1,4 +1,4 @@
-"""The pure rules beside the spider: when to come back, which address is public, what an error means, who we are."""
+"""Pure decisions of the crawler: revisits, redirects, headers, errors and links."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from pipeline.core.http_headers import is_html, parse_content_type
 from pipeline.core.ip_addresses import is_public_address
 from pipeline.core.models import Capture, DueUrl, Link, Outcome, Reason, UrlKind
 
-BORN = datetime(2026, 1, 1, tzinfo=UTC)
-DUE = DueUrl(1, "https://h.tj/news/1", UrlKind.STORY, BORN)
+FIRST_SEEN = datetime(2026, 1, 1, tzinfo=UTC)
+DUE = DueUrl(1, "https://h.tj/news/1", UrlKind.STORY, FIRST_SEEN)
 SITE = Site(
     id="h", name="H", url="https://h.tj", feeds=("https://h.tj/feed",), headers={"X-Key": "ours"}
 )
 
 
-def visited(
+def hours_to_next_fetch(
     outcome: Outcome, hours: float, attempts: int = 0, reason: Reason = Reason.NONE, **headers: str
 ) -> float | None:
-    """Hours from a visit at that age of the Page to the next one."""
+    """Hours from a fetch at that age of the page to the next fetch; None for never."""
     capture = Capture(
         1,
-        BORN + timedelta(hours=hours),
+        FIRST_SEEN + timedelta(hours=hours),
         outcome,
         reason,
         headers={"retry-after": headers.get("after", "")},
@@ -54,18 +54,18 @@ def visited(
 
 
 @pytest.mark.parametrize(
-    ("hours", "pause"),
+    ("hours", "delay"),
     [(0, 12), (12, 12), (48, 24), (200, 100), (300, None), (400, None), (-5, 12)],
 )
 def test_story_is_fetched_ever_more_rarely_and_then_never(
-    hours: float, pause: float | None
+    hours: float, delay: float | None
 ) -> None:
-    assert visited(Outcome.FETCHED, hours) == pause
-    assert visited(Outcome.UNCHANGED, hours) == pause
+    assert hours_to_next_fetch(Outcome.FETCHED, hours) == delay
+    assert hours_to_next_fetch(Outcome.UNCHANGED, hours) == delay
 
 
 def test_failed_page_is_retried_after_growing_delays_and_then_given_up() -> None:
-    assert [visited(Outcome.FAILED, 0, attempts) for attempts in range(6)] == [
+    assert [hours_to_next_fetch(Outcome.FAILED, 0, attempts) for attempts in range(6)] == [
         1,
         2,
         4,
@@ -76,21 +76,21 @@ def test_failed_page_is_retried_after_growing_delays_and_then_given_up() -> None
 
 
 def test_deferred_page_waits_for_retry_after_up_to_a_limit() -> None:
-    assert visited(Outcome.DEFERRED, 0, after="7200") == 2
-    assert visited(Outcome.DEFERRED, 0, after="1") == 1
-    assert visited(Outcome.DEFERRED, 0, attempts=12) == 24
-    assert visited(Outcome.DEFERRED, 0, attempts=13) is None
-    assert parse_retry_after("99999999999999999999", BORN) == timedelta(days=7)
-    assert parse_retry_after("Thu, 01 Jan 2026 01:00:00 GMT", BORN) == timedelta(hours=1)
-    assert parse_retry_after("soon", BORN) == timedelta(0)
+    assert hours_to_next_fetch(Outcome.DEFERRED, 0, after="7200") == 2
+    assert hours_to_next_fetch(Outcome.DEFERRED, 0, after="1") == 1
+    assert hours_to_next_fetch(Outcome.DEFERRED, 0, attempts=12) == 24
+    assert hours_to_next_fetch(Outcome.DEFERRED, 0, attempts=13) is None
+    assert parse_retry_after("99999999999999999999", FIRST_SEEN) == timedelta(days=7)
+    assert parse_retry_after("Thu, 01 Jan 2026 01:00:00 GMT", FIRST_SEEN) == timedelta(hours=1)
+    assert parse_retry_after("soon", FIRST_SEEN) == timedelta(0)
 
 
 def test_refused_gone_and_redirected_pages_have_their_own_delays() -> None:
-    assert visited(Outcome.REFUSED, 0, reason=Reason.ROBOTS) == 7 * 24
-    assert visited(Outcome.REFUSED, 0, reason=Reason.ROBOTS_UNREACHABLE) == 6
-    assert visited(Outcome.GONE, 0) == 24
-    assert visited(Outcome.GONE, 24 * 13.5) is None
-    assert visited(Outcome.REDIRECTED, 0) is None
+    assert hours_to_next_fetch(Outcome.REFUSED, 0, reason=Reason.ROBOTS) == 7 * 24
+    assert hours_to_next_fetch(Outcome.REFUSED, 0, reason=Reason.ROBOTS_UNREACHABLE) == 6
+    assert hours_to_next_fetch(Outcome.GONE, 0) == 24
+    assert hours_to_next_fetch(Outcome.GONE, 24 * 13.5) is None
+    assert hours_to_next_fetch(Outcome.REDIRECTED, 0) is None
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1"])
@@ -101,9 +101,10 @@ def test_internet_addresses_are_public(address: str) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "127.0.0.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1",
-        "240.0.0.1", "255.255.255.255", "192.0.2.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1",
-        "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "localhost", "",
+        "127.0.0.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254",
+        "100.64.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "192.0.2.1", "::1", "::",
+        "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "localhost", "",
     ],
 )  # fmt: skip
 def test_internal_addresses_are_not_public_even_inside_other_addresses(address: str) -> None:
@@ -119,17 +120,17 @@ def test_product_token_is_the_name_in_the_user_agent() -> None:
 
 def test_site_headers_are_sent_to_own_hosts_only() -> None:
     guard = SiteHeaders(SITE)
-    ours, theirs = (
+    own, foreign = (
         Request("https://www.h.tj/1"),
         Request("https://feeds.example/1", headers={"X-Key": "ours"}),
     )
-    guard.process_request(ours)
-    guard.process_request(theirs)
-    assert ours.headers["X-Key"] == b"ours"
-    assert b"X-Key" not in theirs.headers
+    guard.process_request(own)
+    guard.process_request(foreign)
+    assert own.headers["X-Key"] == b"ours"
+    assert b"X-Key" not in foreign.headers
 
 
-def answer(body: bytes = b"<html>x</html>", status: int = 200, **headers: str) -> HtmlResponse:
+def response(body: bytes = b"<html>x</html>", status: int = 200, **headers: str) -> HtmlResponse:
     return HtmlResponse(
         "https://h.tj/news/1",
         status=status,
@@ -140,19 +141,23 @@ def answer(body: bytes = b"<html>x</html>", status: int = 200, **headers: str) -
 
 def test_304_counts_only_if_validators_were_sent() -> None:
     assert (
-        capture_response(DUE, answer(b"", 304), BORN, conditional=True).outcome is Outcome.UNCHANGED
+        capture_response(DUE, response(b"", 304), FIRST_SEEN, conditional=True).outcome
+        is Outcome.UNCHANGED
     )
     assert (
-        capture_response(DUE, answer(b"", 304), BORN, conditional=False).outcome is Outcome.FAILED
+        capture_response(DUE, response(b"", 304), FIRST_SEEN, conditional=False).outcome
+        is Outcome.FAILED
     )
 
 
 def test_validators_are_stored_only_with_bytes() -> None:
-    assert "etag" in capture_response(DUE, answer(ETag='"a"'), BORN, conditional=False).headers
+    assert (
+        "etag" in capture_response(DUE, response(ETag='"a"'), FIRST_SEEN, conditional=False).headers
+    )
     assert (
         "etag"
         not in capture_response(
-            DUE, answer(status=500, ETag='"a"'), BORN, conditional=False
+            DUE, response(status=500, ETag='"a"'), FIRST_SEEN, conditional=False
         ).headers
     )
 
@@ -213,7 +218,7 @@ def test_redirect_to_the_front_page_leads_to_no_story() -> None:
 
 def test_newest_child_sitemaps_are_kept_if_there_are_too_many() -> None:
     children = [
-        Link(f"https://h.tj/{n}.xml", UrlKind.SITEMAP, modified_at=BORN + timedelta(days=n))
+        Link(f"https://h.tj/{n}.xml", UrlKind.SITEMAP, modified_at=FIRST_SEEN + timedelta(days=n))
         for n in range(3)
     ]
     links = [Link("https://h.tj/old.xml", UrlKind.SITEMAP), *children, Link("https://h.tj/news/1")]
@@ -257,7 +262,7 @@ def test_crawler_traps_are_refused_with_their_reasons(
 
 
 @pytest.mark.parametrize(
-    ("declared", "is_believed"),
+    ("declared", "is_trusted"),
     [
         ("https://www.h.tj/news/harbour-closed-once-again", True),
         ("https://h.tj/", False),
@@ -267,9 +272,9 @@ def test_crawler_traps_are_refused_with_their_reasons(
     ],
 )
 def test_canonical_url_is_trusted_if_it_is_a_story_of_the_site(
-    declared: str, is_believed: bool
+    declared: str, is_trusted: bool
 ) -> None:
-    assert trusted_canonical_url(SITE, declared) == (declared if is_believed else "")
+    assert trusted_canonical_url(SITE, declared) == (declared if is_trusted else "")
 
 
 def test_backfill_reads_dated_links_that_are_not_older_than_its_day() -> None:
@@ -283,13 +288,13 @@ def test_backfill_reads_dated_links_that_are_not_older_than_its_day() -> None:
         Link("https://h.tj/sitemap-12.xml", UrlKind.SITEMAP),
         Link("https://h.tj/sitemap-2019-05.xml", UrlKind.SITEMAP, modified_at=after),
     )
-    left_out = (
+    omitted = (
         Link("https://h.tj/d", published_at=before),
         Link("https://h.tj/2026/04/e"),
         Link("https://h.tj/sitemap-2026-04.xml", UrlKind.SITEMAP),
         Link("https://h.tj/no-date"),
     )
-    assert links_since((*wanted, *left_out), since) == LinksSince(wanted, older=3, undated=1)
+    assert links_since((*wanted, *omitted), since) == LinksSince(wanted, older=3, undated=1)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Each safe setting is in force in a real Crawler: what counts is what Scrapy loaded, not what we wrote down."""
+"""Each safe setting is in force in a real crawler: what counts is what Scrapy loaded."""
 
 from __future__ import annotations
 
@@ -55,15 +55,31 @@ def names(components: Any) -> set[str]:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("ROBOTSTXT_OBEY", True), ("ROBOTSTXT_USER_AGENT", "Nightdesk"), ("DOWNLOAD_MAXSIZE", 123_456), ("DOWNLOAD_TIMEOUT", 7),
-        ("DOWNLOAD_DELAY", 90), ("DOWNLOAD_DELAY_JITTER", 0), ("CONCURRENT_REQUESTS_PER_DOMAIN", 3), ("RETRY_TIMES", 4),
-        ("DOWNLOAD_VERIFY_CERTIFICATES", True), ("TELNETCONSOLE_ENABLED", False), ("REMOTE_CONTROL_ENABLED", False),
-        ("COOKIES_ENABLED", False), ("HTTPPROXY_ENABLED", False), ("REFERER_ENABLED", False), ("METAREFRESH_ENABLED", False),
-        ("REDIRECT_MAX_TIMES", 5), ("MEMUSAGE_LIMIT_MB", 1024), ("AUTOTHROTTLE_ENABLED", True), ("AUTOTHROTTLE_MAX_DELAY", 90),
-        ("AUTOTHROTTLE_START_DELAY", 90), ("JOBDIR", None),
-        ("TWISTED_DNS_RESOLVER", "crawler.http.network_guard.GuardedResolver"), ("USER_AGENT", "Nightdesk/1 (+https://h.tj/bot)"),
+        ("ROBOTSTXT_OBEY", True),
+        ("ROBOTSTXT_USER_AGENT", "Nightdesk"),
+        ("DOWNLOAD_MAXSIZE", 123_456),
+        ("DOWNLOAD_TIMEOUT", 7),
+        ("DOWNLOAD_DELAY", 90),
+        ("DOWNLOAD_DELAY_JITTER", 0),
+        ("CONCURRENT_REQUESTS_PER_DOMAIN", 3),
+        ("RETRY_TIMES", 4),
+        ("DOWNLOAD_VERIFY_CERTIFICATES", True),
+        ("TELNETCONSOLE_ENABLED", False),
+        ("REMOTE_CONTROL_ENABLED", False),
+        ("COOKIES_ENABLED", False),
+        ("HTTPPROXY_ENABLED", False),
+        ("REFERER_ENABLED", False),
+        ("METAREFRESH_ENABLED", False),
+        ("REDIRECT_MAX_TIMES", 5),
+        ("MEMUSAGE_LIMIT_MB", 1024),
+        ("AUTOTHROTTLE_ENABLED", True),
+        ("AUTOTHROTTLE_MAX_DELAY", 90),
+        ("AUTOTHROTTLE_START_DELAY", 90),
+        ("JOBDIR", None),
+        ("TWISTED_DNS_RESOLVER", "crawler.http.network_guard.GuardedResolver"),
+        ("USER_AGENT", "Nightdesk/1 (+https://h.tj/bot)"),
     ],
-)  # fmt: skip
+)
 def test_setting_is_in_force(crawler: Crawler, key: str, value: object) -> None:
     assert crawler.settings[key] == value
 
@@ -88,9 +104,14 @@ def test_guards_replace_the_middlewares_of_scrapy(crawler: Crawler) -> None:
         "HttpCompressionMiddleware",
     } <= loaded
     assert not loaded & {
-        "RobotsTxtMiddleware", "RetryMiddleware", "RedirectMiddleware", "MetaRefreshMiddleware", "CookiesMiddleware",
-        "HttpProxyMiddleware", "HttpCacheMiddleware",
-    }  # fmt: skip
+        "RobotsTxtMiddleware",
+        "RetryMiddleware",
+        "RedirectMiddleware",
+        "MetaRefreshMiddleware",
+        "CookiesMiddleware",
+        "HttpProxyMiddleware",
+        "HttpCacheMiddleware",
+    }
 
 
 def test_no_remote_control_of_the_process_is_loaded(crawler: Crawler) -> None:

@@ -1,4 +1,4 @@
-"""The browser's one way out, and what a page may ask for: without a browser."""
+"""The proxy of the browser, and which requests a page may make; without a browser."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tests.support.local_site import LocalSite, serve_local_site
 PAGE = "https://www.news.example/2026/11/a-story"
 
 
-async def ask(
+async def connect(
     port: int, host: str, to: int
 ) -> tuple[int, asyncio.StreamReader, asyncio.StreamWriter]:
-    """Asks the tunnel for a connection by name, as a browser would. Its reply, and the connection."""
+    """Ask the proxy for a connection by name, as a browser does. Return reply and connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     name = host.encode()
     writer.write(
@@ -34,13 +34,13 @@ async def ask(
     return (await reader.readexactly(10))[1], reader, writer
 
 
-def through(tunnel: SocksProxy, use: Callable[[int], Coroutine[Any, Any, Any]]) -> Any:
+def through(proxy: SocksProxy, use: Callable[[int], Coroutine[Any, Any, Any]]) -> Any:
     async def run() -> Any:
-        port = await tunnel.open()
+        port = await proxy.open()
         try:
             return await use(port)
         finally:
-            await tunnel.close()
+            await proxy.close()
 
     return asyncio.run(run())
 
@@ -60,41 +60,41 @@ def through(tunnel: SocksProxy, use: Callable[[int], Coroutine[Any, Any, Any]]) 
     ],
 )
 def test_proxy_opens_no_connection_to_an_internal_address(host: str) -> None:
-    tunnel = SocksProxy(may_be_private=lambda host, port: False, timeout=5)
+    proxy = SocksProxy(may_be_private=lambda host, port: False, timeout=5)
 
     async def use(port: int) -> int:
-        tunnel.start_page(1000)
-        tunnel.allow(host, site.port)
-        return (await ask(port, host, site.port))[0]
+        proxy.start_page(1000)
+        proxy.allow(host, site.port)
+        return (await connect(port, host, site.port))[0]
 
     with serve_local_site() as site:
-        assert through(tunnel, use) in (NOT_ALLOWED, UNREACHABLE)
+        assert through(proxy, use) in (NOT_ALLOWED, UNREACHABLE)
         assert site.received == []
 
 
 def test_proxy_connects_only_to_hosts_that_the_page_may_ask() -> None:
-    tunnel = SocksProxy(may_be_private=lambda host, port: True, timeout=5)
+    proxy = SocksProxy(may_be_private=lambda host, port: True, timeout=5)
 
     async def use(port: int) -> list[int]:
-        tunnel.start_page(1000)
-        tunnel.allow("127.0.0.1", site.port)
-        replies = [(await ask(port, "127.0.0.1", to))[0] for to in (site.port, site.port + 1)]
-        tunnel.start_page(1000)
-        return [*replies, (await ask(port, "127.0.0.1", site.port))[0]]
+        proxy.start_page(1000)
+        proxy.allow("127.0.0.1", site.port)
+        replies = [(await connect(port, "127.0.0.1", to))[0] for to in (site.port, site.port + 1)]
+        proxy.start_page(1000)
+        return [*replies, (await connect(port, "127.0.0.1", site.port))[0]]
 
     with serve_local_site() as site:
-        assert through(tunnel, use) == [SUCCEEDED, NOT_ALLOWED, NOT_ALLOWED], (
-            "and leave ends with its page"
+        assert through(proxy, use) == [SUCCEEDED, NOT_ALLOWED, NOT_ALLOWED], (
+            "permission ends with the page"
         )
 
 
 def test_proxy_closes_if_a_page_exceeds_its_bytes() -> None:
-    tunnel = SocksProxy(may_be_private=lambda host, port: True, timeout=5)
+    proxy = SocksProxy(may_be_private=lambda host, port: True, timeout=5)
 
     async def use(port: int) -> int:
-        tunnel.start_page(300_000)
-        tunnel.allow("127.0.0.1", site.port)
-        _, reader, writer = await ask(port, "127.0.0.1", site.port)
+        proxy.start_page(300_000)
+        proxy.allow("127.0.0.1", site.port)
+        _, reader, writer = await connect(port, "127.0.0.1", site.port)
         writer.write(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
         got = 0
         while chunk := await reader.read(65536):
@@ -105,12 +105,12 @@ def test_proxy_closes_if_a_page_exceeds_its_bytes() -> None:
         site.add_page("/endless", endless=True)
 
     with serve_local_site(prepare) as site:
-        assert 0 < through(tunnel, use) <= 300_000
-        assert tunnel.is_full
+        assert 0 < through(proxy, use) <= 300_000
+        assert proxy.is_full
 
 
 @pytest.mark.parametrize(
-    ("kind", "method", "url", "asked", "said"),
+    ("resource_type", "method", "url", "request_count", "action"),
     [
         ("script", "GET", "https://cdn.example/app.js", 0, RequestAction.FETCH),
         ("fetch", "GET", "https://api.elsewhere.example/story/1", 0, RequestAction.FETCH),
@@ -131,15 +131,15 @@ def test_proxy_closes_if_a_page_exceeds_its_bytes() -> None:
     ],
 )  # fmt: skip
 def test_page_may_request_what_its_text_can_depend_on(
-    kind: str, method: str, url: str, asked: int, said: RequestAction
+    resource_type: str, method: str, url: str, request_count: int, action: RequestAction
 ) -> None:
-    assert decide_request(kind, method, url, PAGE, asked) is said
+    assert decide_request(resource_type, method, url, PAGE, request_count) is action
 
 
 def test_host_and_port_of_urls() -> None:
-    assert [host_and_port(url) for url in ("https://h.tj/a", "http://h.tj/a", "http://h.tj:81/")] == [
-        ("h.tj", 443), ("h.tj", 80), ("h.tj", 81),
-    ]  # fmt: skip
+    assert host_and_port("https://h.tj/a") == ("h.tj", 443)
+    assert host_and_port("http://h.tj/a") == ("h.tj", 80)
+    assert host_and_port("http://h.tj:81/") == ("h.tj", 81)
 
 
 def test_scripts_are_cached_within_the_limit_and_as_their_server_allows() -> None:
@@ -150,8 +150,8 @@ def test_scripts_are_cached_within_the_limit_and_as_their_server_allows() -> Non
     scripts.put("/d", {}, b"dddd")
     assert scripts.get("/a")
     scripts.put("/e", {}, b"eeee")
-    kept = {url for url in ("/a", "/b", "/c", "/d", "/e") if scripts.get(url)}
-    assert kept == {"/a", "/e"}, "the one that was not asked for went first"
-    found = scripts.get("/a")
-    assert found is not None
-    assert found.headers == {"content-type": "text/javascript"}
+    cached = {url for url in ("/a", "/b", "/c", "/d", "/e") if scripts.get(url)}
+    assert cached == {"/a", "/e"}, "the least recently used one is dropped first"
+    script = scripts.get("/a")
+    assert script is not None
+    assert script.headers == {"content-type": "text/javascript"}

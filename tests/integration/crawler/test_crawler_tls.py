@@ -1,4 +1,4 @@
-"""A certificate that nobody vouches for is not accepted."""
+"""A certificate without a trusted issuer is not accepted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support.local_site import LocalSite, run_crawl, crawl_job, serve_local_site
+from tests.support.local_site import LocalSite, crawl_job, run_crawl, serve_local_site
 
 
 def certificate(folder: Path) -> Path:
