@@ -15,13 +15,18 @@ from typing import Any, Self
 
 from pipeline.config.settings import load_settings
 from pipeline.core.errors import ConfigError
+from pipeline.store import read
 from pipeline.store.db import migrate
-from pipeline.store.db.article_view import ArticleView
 from pipeline.store.db.engine import Database
-from pipeline.store.read import export_articles, pages
-from pipeline.store.read.export_articles import ExportedArticle, ExportQuery
-from pipeline.store.read.pages import Explanation, RevisionView
-from pipeline.store.search.search import ORDERS, SearchHit, search_articles
+from pipeline.store.read import (
+    ORDERS,
+    ArticleView,
+    Explanation,
+    ExportedArticle,
+    ExportQuery,
+    RevisionView,
+    SearchHit,
+)
 
 HITS_PER_READ = 100
 
@@ -45,7 +50,7 @@ class Reader:
 
     def __len__(self) -> int:
         """Return the number of all articles."""
-        return export_articles.count_articles(self._database)
+        return read.count_articles(self._database)
 
     def close(self) -> None:
         """Close the connections. A later call opens new ones."""
@@ -86,7 +91,7 @@ class Reader:
         remaining = limit
         while remaining is None or remaining > 0:
             size = HITS_PER_READ if remaining is None else min(HITS_PER_READ, remaining)
-            page = search_articles(
+            page = read.search_articles(
                 self._database, query, size, after=cursor, order=order, site=site, unique=unique
             )
             yield from page.hits
@@ -139,12 +144,12 @@ class Reader:
     def article(self, key: int | str) -> ArticleView | None:
         """Return an article by its number or by any spelling of its URL; None if it is unknown."""
         page_id = self._page_id(key)
-        return pages.get_article(self._database, page_id) if page_id else None
+        return read.get_article(self._database, page_id) if page_id else None
 
     def revisions(self, key: int | str) -> tuple[RevisionView, ...]:
         """Return all texts that an article had, oldest first."""
         page_id = self._page_id(key)
-        return pages.list_revisions(self._database, page_id) if page_id else ()
+        return read.list_revisions(self._database, page_id) if page_id else ()
 
     def explain(self, key: int | str) -> Explanation | None:
         """Return how a text was made.
@@ -152,17 +157,17 @@ class Reader:
         That is: the blocks of the page with the rule that removed each, the metadata, the digest
         of the bytes, and the recipe.
         """
-        page = pages.find_page(self._database, str(key))
-        return pages.explain_page(self._database, page) if page else None
+        page = read.find_page(self._database, str(key))
+        return read.explain_page(self._database, page) if page else None
 
     def raw(self, key: int | str) -> bytes | None:
         """Return the newest bytes of a page as the server sent them; None if there are none."""
         page_id = self._page_id(key)
-        payload = pages.newest_payload(self._database, page_id) if page_id else None
+        payload = read.newest_payload(self._database, page_id) if page_id else None
         return payload[2] if payload else None
 
     def _page_id(self, key: int | str) -> int:
-        page = pages.find_page(self._database, str(key))
+        page = read.find_page(self._database, str(key))
         return page.id if page else 0
 
     def _select(
@@ -175,7 +180,7 @@ class Reader:
             _to_time("until", until),
             limit,
         )
-        return export_articles.iter_articles(self._database, export_query)
+        return read.iter_articles(self._database, export_query)
 
 
 def open_archive(location: str | Path | None = None) -> Reader:

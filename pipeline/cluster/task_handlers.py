@@ -38,11 +38,11 @@ from pipeline.jobs.results import CleanRunResult, CrawlResult
 from pipeline.jobs.slots import ChildSlots
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.scheduler.planning import PastRun, last_completed
+from pipeline.store import read
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.clean.types import CleanScope
 from pipeline.store.db import locks
 from pipeline.store.db.engine import Database, retry_while_unavailable
-from pipeline.store.read.runs import recent_crawls
 
 BUSY_DELAY = 30.0  # seconds until a site is tried again that another command works on
 URGENT_CHECK_INTERVAL = 5.0  # seconds between two looks for a more urgent task
@@ -145,7 +145,7 @@ class TaskHandlers:
     def _was_crawled(self, site: Site, planned_at: datetime) -> bool:
         """Tell whether a crawl that started since then has ended. An interrupted one has not."""
         now = datetime.now(UTC)
-        crawls = recent_crawls(self._database, now, site.id).get(site.id, ())
+        crawls = read.recent_crawls(self._database, now, site.id).get(site.id, ())
         completed = last_completed([PastRun(*crawl) for crawl in crawls], now)
         return completed is not None and completed >= planned_at
 

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from pipeline.store import read
-from pipeline.store.read.task_queue import queue_status
 from pipeline.web.dependencies import CodeFilter, Context, PageKey, QueryText, RecordId
 from pipeline.web.errors import NotInArchive
 
@@ -37,7 +36,7 @@ def runs(
     rows = read.list_runs(context.database, RUNS_PER_PAGE + 1, site=site, before=before)
     shown_runs = rows[:RUNS_PER_PAGE]
     older_key = shown_runs[-1].id if len(rows) > RUNS_PER_PAGE else None
-    queue = queue_status(context.database) if before is None else None
+    queue = read.queue_status(context.database) if before is None else None
     return context.render(
         request,
         "runs.html",
