@@ -1,24 +1,26 @@
-"""The errors of the house, and the exit codes that the doors turn them into.
+"""The errors of Nightdesk, and the exit codes that commands make of them.
 
     NightdeskError
-      ├─ ConfigError          a setting, a site file or an argument is wrong        exit 3
-      ├─ StoreError           the database cannot be reached, read or written       exit 4
-      │    ├─ Away            it cannot be reached or written just now
-      │    └─ NewerSchema     the database was made by a newer Nightdesk
-      ├─ DiskError            no room, or a file that cannot be written             exit 5
-      └─ AlreadyRunning       another process holds this site                       exit 6
+      ├─ ConfigError               a setting, a site file or an argument is wrong      exit 3
+      ├─ StoreError                the database cannot be reached, read or written     exit 4
+      │    ├─ DatabaseUnavailable  it cannot be reached or written at the moment
+      │    └─ NewerSchema          a newer Nightdesk made the database
+      ├─ DiskError                 no space, or a file that cannot be written          exit 5
+      └─ AlreadyRunning            another process works on this site                  exit 6
 
-Each message is one sentence that names the file, key or URL and says what to do. Trouble with the world (a 404, a refusal,
-an empty page) is no error: it becomes an outcome with a reason code (see `model`).
+Each message is one sentence that names the file, key or URL and says what to do. Problems of the
+web (a 404, a refusal, an empty page) are no errors: they are outcomes with a reason.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Final
 
 
 class ExitCode(IntEnum):
-    """What the process answers to cron; the README shows the same table."""
+    """The exit code of a command."""
 
     OK = 0
     PARTLY = 1
@@ -30,8 +32,20 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+EXIT_CODE_MEANINGS: Final[Mapping[ExitCode, str]] = {
+    ExitCode.OK: "Done.",
+    ExitCode.PARTLY: "Done in part: a site was down, a source could not be read, a crawl died.",
+    ExitCode.USAGE: "The command line is wrong.",
+    ExitCode.CONFIG: "A setting, a site file or an argument is wrong.",
+    ExitCode.DATABASE: "The database cannot be reached, read or written, or is newer than Nightdesk.",
+    ExitCode.DISK: "The disk is full, or a file cannot be written.",
+    ExitCode.RUNNING: "Another process works on the same site.",
+    ExitCode.INTERRUPTED: "Ended by Ctrl-C. The same command continues.",
+}
+
+
 class NightdeskError(Exception):
-    """Trouble in our house: shown as one sentence, without a traceback."""
+    """An error that commands show as one sentence, without a traceback."""
 
     exit_code = ExitCode.PARTLY
 
@@ -49,21 +63,28 @@ class StoreError(NightdeskError):
 
 
 class DatabaseUnavailable(StoreError):
-    """The database was lost, or another program holds it: nothing of the transaction is kept, and it may be tried again."""
+    """The connection was lost, or another program holds the database.
+
+    Nothing of the transaction is stored, and it may be tried again.
+    """
 
 
 class NewerSchema(StoreError):
-    """The database was upgraded by a Nightdesk newer than this one."""
+    """A newer Nightdesk upgraded the database."""
 
 
 class DiskError(NightdeskError):
-    """No room is left, or a file cannot be written."""
+    """There is no space left, or a file cannot be written."""
 
     exit_code = ExitCode.DISK
 
 
 class AlreadyRunning(NightdeskError):
-    """Another process is at work on the same Site. `holder` names it for people, where that is known."""
+    """Another process works on the same site.
+
+    Attributes:
+        holder: The other process, for people; "" if it is unknown.
+    """
 
     exit_code = ExitCode.RUNNING
 

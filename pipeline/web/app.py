@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from anyio import to_thread
 from fastapi import FastAPI, Request
@@ -62,6 +63,11 @@ def create_app(
         app.add_middleware(ApiCorsMiddleware, origins=allowed_origins)
         methods = (*READ_METHODS, "OPTIONS")
     return SecurityHeadersMiddleware(app, hosts, methods)
+
+
+def openapi_schema() -> dict[str, Any]:
+    """Return the OpenAPI description of the API, for the documentation."""
+    return create_api(WebContext(Database("sqlite://"), {})).openapi()
 
 
 @asynccontextmanager
