@@ -114,8 +114,10 @@ OUTCOME_MEANINGS: Final[Mapping[Outcome, tuple[str, str]]] = {
     Outcome.RECLEANED: ("clean, review, rollback", "The same bytes, and another text than before."),
     Outcome.HELD: (
         "clean",
-        "The same bytes, cleaned into much less than before. The article stays as it was until "
-        "you review it.",
+        (
+            "The same bytes, cleaned into much less than before. The article stays as it was until "
+            "you review it."
+        ),
     ),
     Outcome.NOT_ARTICLE: ("clean", "Stored, but no story: it is not in `articles`."),
     Outcome.QUARANTINED: (
@@ -152,8 +154,10 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.URL_TOO_LONG: ("refused", "It is longer than 2,000 characters."),
     Reason.CALENDAR: (
         "refused",
-        "It is the list of a day, month or year; a calendar has no end. What a feed lists is "
-        "believed.",
+        (
+            "It is the list of a day, month or year; a calendar has no end. What a feed lists is "
+            "believed."
+        ),
     ),
     Reason.REPEATING_PATH: (
         "refused",
@@ -165,8 +169,10 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     ),
     Reason.OPTED_OUT: (
         "refused",
-        "The page says `noarchive` or `noai`, or reserves text and data mining, and the site file "
-        "says to obey that.",
+        (
+            "The page says `noarchive` or `noai`, or reserves text and data mining, and the site file "
+            "says to obey that."
+        ),
     ),
     Reason.DNS: ("failed", "Its host has no address."),
     Reason.CONNECT: ("failed", "No server answers there."),
@@ -197,8 +203,10 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.TOO_MANY_LINKS: ("fetched", "A source with more links than are taken."),
     Reason.TOO_COMPLEX: (
         "failed, quarantined",
-        "It has far more elements, attributes or text than any page of a story. The bytes of a "
-        "story are kept.",
+        (
+            "It has far more elements, attributes or text than any page of a story. The bytes of a "
+            "story are kept."
+        ),
     ),
     Reason.INTERNAL: ("failed, deferred", "A fault of Nightdesk. The log has a traceback."),
     Reason.HTTP_REDIRECT: ("redirected", "The server redirected the request."),
@@ -214,8 +222,10 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.CONSENT_WALL: ("not_article", "A page that asks for consent."),
     Reason.SOFT_404: (
         "not_article, gone",
-        "The page says that there is no such page, or the URL of the story leads to the front "
-        "page.",
+        (
+            "The page says that there is no such page, or the URL of the story leads to the front "
+            "page."
+        ),
     ),
     Reason.PAYWALL_STUB: (
         "not_article",
@@ -223,8 +233,10 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     ),
     Reason.SCRIPT_SHELL: (
         "not_article",
-        "Scripts build the page in the browser: the server sends no text. `render = true` in the "
-        "site file may help.",
+        (
+            "Scripts build the page in the browser: the server sends no text. `render = true` in the "
+            "site file may help."
+        ),
     ),
     Reason.EXTRACTOR_TIMEOUT: ("quarantined", "It cost more than `page_seconds`."),
     Reason.EXTRACTOR_DIED: ("quarantined", "The extraction process crashed on it."),

@@ -67,7 +67,7 @@ def create_app(
 
 def openapi_schema() -> dict[str, Any]:
     """Return the OpenAPI description of the API, for the documentation."""
-    return create_api(WebContext(Database("sqlite://"), {})).openapi()
+    return create_api(WebContext(Database("sqlite:///unused.db"), {})).openapi()
 
 
 @asynccontextmanager
