@@ -9,10 +9,10 @@
 Names load on first use: `import nightdesk` does not load the database library.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline._version import __version__ as __version__
+from pipeline.core.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
     from pipeline.core.errors import (
@@ -65,8 +65,8 @@ __all__ = [
     "RevisionView",
     "SearchHit",
     "StoreError",
-    "open_archive",
     "__version__",
+    "open_archive",
 ]
 
 _MODULES = {
@@ -95,11 +95,7 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(import_module(module), name)
-    raise AttributeError(f"module 'nightdesk' has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

@@ -1,8 +1,9 @@
-"""Cron lines as people know them, for APScheduler, which counts weekdays from Monday and joins day and weekday with AND.
+"""Cron lines as crontab(5) defines them, on top of APScheduler.
 
-Promises that a line means here what it means in crontab(5), or is refused; and that each time which a line names comes once on
-each day that it names: one that the clock skips in spring when the clock is put forward, one that comes twice in autumn the
-first time.
+APScheduler counts weekdays from Monday, and joins day and weekday with AND, so lines are
+translated or refused. Each time that a line names comes once on each day. Clock changes are the
+exception that is handled here: a time that the clock skips in spring comes when the clock is put
+forward, and one that comes twice in autumn comes the first time.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 
-DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 MINUTE = timedelta(minutes=1)
 FIELDS = ("minute", "hour", "day", "month", "day_of_week")
 
 
 def cron_trigger(line: str, timezone: str) -> CronTrigger:
-    """The trigger for a five-field cron line in a zone. Raises ValueError with a sentence."""
+    """Return the trigger for a cron line of five fields.
+
+    Raises:
+        ValueError: If the line is wrong, or names a day and a weekday: crontab(5) takes either of
+            the two, which APScheduler cannot express.
+    """
     parts = line.split()
     if len(parts) != len(FIELDS):
         raise ValueError(f"{line!r} is no cron line; write five fields, as in '30 2 * * *'")
@@ -29,75 +35,95 @@ def cron_trigger(line: str, timezone: str) -> CronTrigger:
             f"{line!r} names a day and a weekday; crontab would take either, so give only one"
         )
     try:
-        values["day_of_week"] = _weekdays(values["day_of_week"])
+        values["day_of_week"] = _translate_weekdays(values["day_of_week"])
         return CronTrigger(**values, timezone=ZoneInfo(timezone))
     except ValueError as error:
         raise ValueError(f"{line!r} is no cron line: {error}") from None
 
 
 class CronSchedule:
-    """A five-field cron line in a zone. Raises ValueError with a sentence."""
+    """The times that a cron line names in a zone."""
 
     def __init__(self, line: str, timezone: str) -> None:
-        self._walls = cron_trigger(
-            line, "UTC"
-        )  # what a clock on the wall shows; no hour of UTC is skipped or comes twice
+        """Parse a cron line of five fields.
+
+        Raises:
+            ValueError: If the line is wrong.
+        """
+        # the trigger works on local times as if they were UTC, which has no clock changes
+        self._local_trigger = cron_trigger(line, "UTC")
         self._zone = ZoneInfo(timezone)
 
     def times_after(self, moment: datetime) -> Iterator[datetime]:
-        """The times that the line names, in UTC, each later than the one before; the first is later than `moment`, an aware
-        one."""
-        wall = moment.astimezone(self._zone).replace(second=0, microsecond=0, tzinfo=UTC, fold=0)
-        last = moment.astimezone(UTC)
-        while (following := self._walls.get_next_fire_time(None, wall + MINUTE)) is not None:
-            wall = following
-            if (placed := self._placed(wall)) > last:
-                last = placed
-                yield placed
+        """Yield the times after a moment in UTC, each later than the one before.
 
-    def _placed(self, wall: datetime) -> datetime:
-        """When a clock of the zone shows a time for the first time, or the moment in which it skips it."""
-        local = wall.replace(tzinfo=self._zone)
-        found = local.astimezone(UTC)
-        before = local.replace(fold=1).astimezone(UTC)
-        if (
-            before >= found
-        ):  # else the time is skipped: somewhere between the two the clock is put forward
-            return found
-        new, low, high = found.astimezone(self._zone).utcoffset(), 0, (found - before) // MINUTE
+        Args:
+            moment: A time with a zone.
+        """
+        local = moment.astimezone(self._zone).replace(second=0, microsecond=0, tzinfo=UTC, fold=0)
+        latest = moment.astimezone(UTC)
+        while (
+            following := self._local_trigger.get_next_fire_time(None, local + MINUTE)
+        ) is not None:
+            local = following
+            time = self._to_utc(local)
+            if time > latest:
+                latest = time
+                yield time
+
+    def _to_utc(self, local_time: datetime) -> datetime:
+        """Return when a clock of the zone first shows a time, or the moment when it skips it."""
+        local = local_time.replace(tzinfo=self._zone)
+        time = local.astimezone(UTC)
+        with_later_offset = local.replace(fold=1).astimezone(UTC)
+        is_skipped = with_later_offset < time
+        if not is_skipped:
+            return time
+        return self._clock_change(with_later_offset, time)
+
+    def _clock_change(self, start: datetime, end: datetime) -> datetime:
+        """Return the first minute between two times that has the UTC offset of the end."""
+        offset = end.astimezone(self._zone).utcoffset()
+        low = 0
+        high = (end - start) // MINUTE
         while high - low > 1:
             middle = (low + high) // 2
-            if (before + middle * MINUTE).astimezone(self._zone).utcoffset() == new:
+            if (start + middle * MINUTE).astimezone(self._zone).utcoffset() == offset:
                 high = middle
             else:
                 low = middle
-        return before + high * MINUTE
+        return start + high * MINUTE
 
 
-def _weekdays(field: str) -> str:
-    """Names for the numbers, since both count from another day."""
+def _translate_weekdays(field: str) -> str:
+    """Return names for the numbers of weekdays, which APScheduler counts from Monday."""
     if field == "*":
         return field
-    found = {number % 7 for part in field.lower().split(",") for number in _span(part)}
-    return ",".join(DAYS[number] for number in sorted(found))
+    numbers: set[int] = set()
+    for part in field.lower().split(","):
+        numbers.update(number % 7 for number in _weekday_range(part))
+    return ",".join(WEEKDAYS[number] for number in sorted(numbers))
 
 
-def _span(part: str) -> range:
-    body, _, step = part.partition("/")
-    if body == "*":
-        first, last = 0, 6
-    else:
-        low, dash, high = body.partition("-")
-        first = _day(low)
-        last = _day(high) if dash else 6 if step else first
-        if last < first:
-            raise ValueError(f"the weekdays {body!r} run backwards")
+def _weekday_range(part: str) -> range:
+    days, _, step = part.partition("/")
+    if days == "*":
+        return range(0, 7, int(step or 1))
+    first_name, dash, last_name = days.partition("-")
+    first = _weekday_number(first_name)
+    last = first
+    if dash:
+        last = _weekday_number(last_name)
+    elif step:
+        last = 6
+    if last < first:
+        raise ValueError(f"the weekdays {days!r} run backwards")
     return range(first, last + 1, int(step or 1))
 
 
-def _day(name: str) -> int:
-    if name in DAYS:
-        return DAYS.index(name)
+def _weekday_number(name: str) -> int:
+    if name in WEEKDAYS:
+        return WEEKDAYS.index(name)
     if name.isdecimal() and int(name) <= 7:
         return int(name)
     raise ValueError(f"{name!r} is no weekday")

@@ -1,8 +1,9 @@
-"""Patterns that people write into a site's file: regular expressions that end.
+"""Check the regular expressions of a site file: each must end in bounded time on every line.
 
-Promises that a pattern which takes ever longer over a line that it nearly matches is refused when the file is read, since
-nothing could end it by night. Only a repetition of what can be read in two ways, or several in a row, can be such a pattern:
-those alone are tried, on lines made of what they repeat.
+A pattern that takes ever longer on a line that it nearly matches (ReDoS) is refused when the file
+is read, since nothing could stop it at night. Only a repetition of something that can be read in
+two ways, or several repetitions in a row, can be such a pattern. Only those are tried, on lines
+that are made of what they repeat.
 """
 
 from __future__ import annotations
@@ -13,69 +14,76 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
-parser: Any = re._parser  # type: ignore[attr-defined]  # Python's own reading of a pattern, which it has under no other name
+parser: Any = re._parser  # type: ignore[attr-defined]  # Python's own parser of patterns
 
 REPEATS: Final = ("MAX_REPEAT", "MIN_REPEAT")
-MANY: Final = 10  # times from which a repetition is a long one
-LONGEST: Final = 2_000  # letters of a line that is tried; an address has no more, and longer lines are asked of no pattern
-SLOW: Final = 0.25  # CPU seconds for one of them; an honest pattern takes a tenth of that
-CATEGORIES: Final = {
-    "CATEGORY_DIGIT": "1",
-    "CATEGORY_SPACE": " ",
-    "CATEGORY_NOT_WORD": "-",
-}  # and a letter of each
-END: Final = "\x00"  # what no pattern expects
-TRIED: Final = (
-    *range(6, 30, 2),
-    *(int(28 * 1.25**step) for step in range(1, 20)),
-)  # times: growth is met early
+MIN_LONG_REPEAT: Final = 10  # a repetition that may occur so often is a long one
+MAX_LINE_LENGTH: Final = 2_000  # characters; URLs have no more, and longer lines are not matched
+MAX_SECONDS: Final = 0.25  # of CPU time for one line; a harmless pattern takes a tenth of that
+MAX_LETTERS: Final = 10  # of a pattern that are tried alone
+MAX_TEXTS: Final = 6  # example texts of a part of a pattern
+CATEGORY_EXAMPLES: Final = {"CATEGORY_DIGIT": "1", "CATEGORY_SPACE": " ", "CATEGORY_NOT_WORD": "-"}
+UNEXPECTED: Final = "\x00"  # at the end of a line, so that it does not match
+# How often a text is repeated in the lines that are tried. Small steps show growth early.
+REPEAT_COUNTS: Final = (*range(6, 30, 2), *(int(28 * 1.25**step) for step in range(1, 20)))
 
 
 def check_patterns(patterns: Iterable[str], *, whole: bool = False) -> tuple[str, ...]:
-    """The patterns, if each is a regular expression that ends; ValueError names the one that is not. They are to match lines
-    as a `whole`, or somewhere in them."""
-    for pattern in patterns:
+    """Check regular expressions, and return them.
+
+    Args:
+        patterns: The regular expressions.
+        whole: Whether they match whole lines, and are not searched in them.
+
+    Raises:
+        ValueError: If one is no regular expression, or takes ever longer on some lines.
+    """
+    checked = tuple(patterns)
+    for pattern in checked:
         try:
             re.compile(pattern)
         except re.error as error:
             raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
-        if line := find_redos_input(pattern, whole=whole):
+        line = find_redos_input(pattern, whole=whole)
+        if line:
             raise ValueError(
-                f"{pattern!r} takes ever longer over lines like '{line[:12]}…'; write it with fewer repetitions"
+                f"{pattern!r} takes ever longer over lines like '{line[:12]}…'; write it with"
+                " fewer repetitions"
             )
-    return tuple(patterns)
+    return checked
 
 
 @lru_cache(maxsize=1024)
 def find_redos_input(pattern: str, *, whole: bool) -> str:
-    """A line over which a pattern takes too long; "" for nearly all patterns."""
+    """Return a line on which a pattern takes too long; "" for nearly all patterns."""
     tree: Any = parser.parse(pattern)
-    if not _is_open(tree) and _in_a_row(tree) < 2:
+    if not _has_ambiguous_repeat(tree) and _count_long_repeats(tree) < 2:
         return ""
     compiled = re.compile(pattern)
     match = compiled.fullmatch if whole else compiled.search
-    alone = [("", letter) for letter in sorted(_letters(tree))[:MANY]]
-    for before, piece in dict.fromkeys((*_pumps(tree, ""), *alone)):
-        if piece.isspace():  # an address has none, and in a line they are one
+    candidates = list(_repeated_texts(tree, ""))
+    candidates += [("", letter) for letter in sorted(_letters(tree))[:MAX_LETTERS]]
+    for prefix, text in dict.fromkeys(candidates):
+        if text.isspace():  # a URL has no space, and a line of text has only single ones
             continue
-        for times in TRIED:
-            line = (before + piece * times)[:LONGEST] + END
-            began = time.thread_time()
+        for count in REPEAT_COUNTS:
+            line = (prefix + text * count)[:MAX_LINE_LENGTH] + UNEXPECTED
+            started = time.thread_time()
             match(line)
-            if time.thread_time() - began > SLOW:
+            if time.thread_time() - started > MAX_SECONDS:
                 return str(line)
-            if len(line) > LONGEST:
+            if len(line) > MAX_LINE_LENGTH:
                 break
     return ""
 
 
-def _parts(tree: Any) -> Iterator[tuple[str, Any]]:
-    """The operations of a pattern with their names."""
+def _operations(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the operations of a pattern by name, with their arguments."""
     return ((str(name), value) for name, value in tree)
 
 
-def _inner(name: str, value: Any) -> list[Any]:
-    """The patterns inside an operation."""
+def _subpatterns(name: str, value: Any) -> list[Any]:
+    """Return the patterns inside an operation."""
     match name:
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
             return [value[2]]
@@ -88,64 +96,72 @@ def _inner(name: str, value: Any) -> list[Any]:
         case "ATOMIC_GROUP":
             return [value]
         case "GROUPREF_EXISTS":
-            return [each for each in value[1:] if each is not None]
+            return [pattern for pattern in value[1:] if pattern is not None]
     return []
 
 
-def _is_long(name: str, value: Any) -> bool:
-    return name in REPEATS and int(value[1]) >= MANY
+def _is_long_repeat(name: str, value: Any) -> bool:
+    return name in REPEATS and int(value[1]) >= MIN_LONG_REPEAT
 
 
-def _is_open(tree: Any, *, inside: bool = False) -> bool:
-    """Whether a long repetition holds what can be read in two ways: alternatives, or another repetition."""
-    for name, value in _parts(tree):
+def _has_ambiguous_repeat(tree: Any, *, inside: bool = False) -> bool:
+    """Return whether a long repetition holds alternatives or another repetition."""
+    for name, value in _operations(tree):
         if inside and (name == "BRANCH" or (name in REPEATS and value[0] != value[1])):
             return True
-        if any(
-            _is_open(each, inside=inside or _is_long(name, value)) for each in _inner(name, value)
-        ):
-            return True
+        is_inside = inside or _is_long_repeat(name, value)
+        for pattern in _subpatterns(name, value):
+            if _has_ambiguous_repeat(pattern, inside=is_inside):
+                return True
     return False
 
 
-def _in_a_row(tree: Any) -> int:
-    """How many long repetitions there are in all."""
-    return sum(
-        _is_long(name, value) + sum(map(_in_a_row, _inner(name, value)))
-        for name, value in _parts(tree)
-    )
+def _count_long_repeats(tree: Any) -> int:
+    count = 0
+    for name, value in _operations(tree):
+        count += _is_long_repeat(name, value)
+        count += sum(map(_count_long_repeats, _subpatterns(name, value)))
+    return count
 
 
-def _pumps(tree: Any, before: str) -> Iterator[tuple[str, str]]:
-    """For each long repetition a text that leads to it, and texts that it takes again and again."""
-    for name, value in _parts(tree):
-        inner = _inner(name, value)
-        if _is_long(name, value):
-            yield from ((before, piece) for piece in _texts(value[2]) if piece)
-        for each in inner:
-            yield from _pumps(each, before)
-        before += next(iter(_texts([(name, value)])), "")
+def _repeated_texts(tree: Any, prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield texts that a long repetition matches, each with a text that leads to it."""
+    for name, value in _operations(tree):
+        if _is_long_repeat(name, value):
+            for text in _example_texts(value[2]):
+                if text:
+                    yield prefix, text
+        for pattern in _subpatterns(name, value):
+            yield from _repeated_texts(pattern, prefix)
+        prefix += next(iter(_example_texts([(name, value)])), "")
 
 
 def _letters(tree: Any) -> set[str]:
-    """The letters that a pattern names."""
-    found = {chr(value) for name, value in _parts(tree) if name == "LITERAL"}
-    return found.union(
-        *(_letters(each) for name, value in _parts(tree) for each in _inner(name, value))
-    )
+    """Return the letters that a pattern names."""
+    letters: set[str] = set()
+    for name, value in _operations(tree):
+        if name == "LITERAL":
+            letters.add(chr(value))
+        for pattern in _subpatterns(name, value):
+            letters |= _letters(pattern)
+    return letters
 
 
-def _texts(tree: Any) -> list[str]:
-    """Some texts that a pattern matches: one for each of its first alternatives."""
-    found = [""]
-    for name, value in _parts(tree):
-        choices = _choices(name, value)
-        found = [text + choice for text in found for choice in choices][:6]
-    return found
+def _example_texts(tree: Any) -> list[str]:
+    """Return some texts that a pattern matches: one for each of its first alternatives."""
+    texts = [""]
+    for name, value in _operations(tree):
+        examples = _examples(name, value)
+        combined = []
+        for text in texts:
+            combined += [text + example for example in examples]
+        texts = combined[:MAX_TEXTS]
+    return texts
 
 
-def _choices(name: str, value: Any) -> list[str]:
-    inner = _inner(name, value)
+def _examples(name: str, value: Any) -> list[str]:
+    """Return some texts that an operation matches."""
+    subpatterns = _subpatterns(name, value)
     match name:
         case "LITERAL":
             return [chr(value)]
@@ -154,42 +170,50 @@ def _choices(name: str, value: Any) -> list[str]:
         case "ANY":
             return ["a"]
         case "IN":
-            return [_of_class(value)]
+            return [_letter_of_class(value)]
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
-            return [text * max(1, min(int(value[0]), 3)) for text in _texts(inner[0])]
+            count = max(1, min(int(value[0]), 3))
+            return [text * count for text in _example_texts(subpatterns[0])]
         case "BRANCH":
-            return [text for each in inner for text in _texts(each)[:1]][:6]
+            texts = []
+            for pattern in subpatterns:
+                texts += _example_texts(pattern)[:1]
+            return texts[:MAX_TEXTS]
         case "SUBPATTERN" | "ATOMIC_GROUP":
-            return _texts(inner[0])
+            return _example_texts(subpatterns[0])
     return [""]
 
 
-def _of_class(members: Any) -> str:
-    """A letter of a class."""
-    for name, value in _parts(members):
+def _letter_of_class(members: Any) -> str:
+    """Return a letter that a character class matches."""
+    for name, value in _operations(members):
         if name == "NEGATE":
-            return next((each for each in "a1/- é" if not _holds(members[1:], each)), "a")
+            for letter in "a1/- é":
+                if not _contains(members[1:], letter):
+                    return letter
+            return "a"
         if name == "LITERAL":
             return chr(value)
         if name == "RANGE":
             return chr(value[0])
         if name == "CATEGORY":
-            return CATEGORIES.get(str(value), "a")
+            return CATEGORY_EXAMPLES.get(str(value), "a")
     return "a"
 
 
-def _holds(members: Any, letter: str) -> bool:
+def _contains(members: Any, letter: str) -> bool:
+    """Return whether a character class contains a letter."""
     code = ord(letter)
-    for name, value in _parts(members):
-        if (name == "LITERAL" and value == code) or (
-            name == "RANGE" and value[0] <= code <= value[1]
-        ):
+    categories = {
+        "CATEGORY_DIGIT": letter.isdigit(),
+        "CATEGORY_SPACE": letter.isspace(),
+        "CATEGORY_WORD": letter.isalnum(),
+    }
+    for name, value in _operations(members):
+        if name == "LITERAL" and value == code:
             return True
-        signs = {
-            "CATEGORY_DIGIT": letter.isdigit(),
-            "CATEGORY_SPACE": letter.isspace(),
-            "CATEGORY_WORD": letter.isalnum(),
-        }
-        if name == "CATEGORY" and signs.get(str(value), False):
+        if name == "RANGE" and value[0] <= code <= value[1]:
+            return True
+        if name == "CATEGORY" and categories.get(str(value), False):
             return True
     return False

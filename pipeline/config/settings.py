@@ -1,4 +1,4 @@
-"""Settings of the application: flags, environment (`NIGHTDESK_*`), `config/nightdesk.toml`, defaults.
+"""Settings of the application, from flags, `NIGHTDESK_*` variables, `nightdesk.toml` and defaults.
 
 No other module reads these variables. Relative paths start at the home folder, which is the folder
 that holds `config/`.

@@ -37,7 +37,9 @@ EXIT_CODE_MEANINGS: Final[Mapping[ExitCode, str]] = {
     ExitCode.PARTLY: "Done in part: a site was down, a source could not be read, a crawl died.",
     ExitCode.USAGE: "The command line is wrong.",
     ExitCode.CONFIG: "A setting, a site file or an argument is wrong.",
-    ExitCode.DATABASE: "The database cannot be reached, read or written, or is newer than Nightdesk.",
+    ExitCode.DATABASE: (
+        "The database cannot be reached, read or written, or is newer than Nightdesk."
+    ),
     ExitCode.DISK: "The disk is full, or a file cannot be written.",
     ExitCode.RUNNING: "Another process works on the same site.",
     ExitCode.INTERRUPTED: "Ended by Ctrl-C. The same command continues.",

@@ -1,13 +1,14 @@
-"""Times that name no zone: marked by who reads them, settled by who knows the Site.
+"""Times without a zone: extractors mark them, and a site's zone resolves them.
 
-An extractor carries such a time as if it were UTC and marks it in `published_source` ("json-ld?published&modified": both times
-lack their zone), because a Draft belongs to bytes and not to a Site. `settle` reads it as the Site's wall clock.
+An extracted page belongs to bytes and not to a site. So an extractor stores such a time as if it
+were UTC, and marks it in `published_source`: "json-ld?published&modified" says that both times
+lack their zone. `resolve_local_times` reads them as local times of the site.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,47 +17,58 @@ from pipeline.core.models import Metadata
 PUBLISHED, MODIFIED = "published", "modified"
 
 
-def mark_naive(source: str, lacking: Iterable[str]) -> str:
-    """A source with the marks of those times that lack a zone."""
-    marks = "&".join(lacking)
+@dataclass(frozen=True, slots=True)
+class _LocalTime:
+    """A time in UTC, and the minutes by which its own clock is ahead of UTC."""
+
+    time: datetime | None
+    offset: int | None
+
+
+def mark_naive(source: str, fields: Iterable[str]) -> str:
+    """Return a source of dates with marks for the times that lack a zone."""
+    marks = "&".join(fields)
     return f"{source}?{marks}" if marks else source
 
 
 def resolve_local_times(metadata: Metadata, zone_name: str) -> Metadata:
-    """The same with its marked times read as the wall clock of a zone, and without the marks. A time that is written in UTC is
-    put on the clock of the zone, too: that is the one its readers live by."""
+    """Return the metadata with its marked times resolved in a zone, and without the marks.
+
+    A time in UTC gets the offset of the zone, too, since its readers live by that clock.
+    """
     source, _, marks = metadata.published_source.partition("?")
-    zone, lacking = ZoneInfo(zone_name or "UTC"), marks.split("&")
-    published_at, published_offset = _placed(
-        metadata.published_at, metadata.published_offset, zone, PUBLISHED in lacking
-    )
-    modified_at, modified_offset = _placed(
-        metadata.modified_at, metadata.modified_offset, zone, MODIFIED in lacking
-    )
+    zone = ZoneInfo(zone_name or "UTC")
+    naive = marks.split("&")
+    published = _resolve(metadata.published_at, metadata.published_offset, zone, PUBLISHED in naive)
+    modified = _resolve(metadata.modified_at, metadata.modified_offset, zone, MODIFIED in naive)
+    published_offset = published.offset
+    if metadata.published_precision == "day":
+        published_offset = None
     return replace(
         metadata,
         published_source=source,
-        published_at=published_at,
-        published_offset=published_offset if metadata.published_precision != "day" else None,
-        modified_at=modified_at,
-        modified_offset=modified_offset,
+        published_at=published.time,
+        published_offset=published_offset,
+        modified_at=modified.time,
+        modified_offset=modified.offset,
     )
 
 
 def utc_offset_minutes(zone_name: str, moment: datetime) -> int | None:
-    """How far a zone's clock is ahead of UTC at a moment, in minutes; None where no zone is named."""
-    return _placed(moment, 0, ZoneInfo(zone_name), False)[1] if zone_name else None
+    """Return the minutes by which a zone is ahead of UTC at a moment; None without a zone."""
+    if not zone_name:
+        return None
+    return _resolve(moment, 0, ZoneInfo(zone_name), is_naive=False).offset
 
 
-def _placed(
-    moment: datetime | None, offset: int | None, zone: ZoneInfo, is_wall: bool
-) -> tuple[datetime | None, int | None]:
-    """A moment and the offset of its clock."""
-    if moment is None or (offset != 0 and not is_wall):
-        return moment, offset
+def _resolve(
+    time: datetime | None, offset: int | None, zone: ZoneInfo, is_naive: bool
+) -> _LocalTime:
+    if time is None or (offset != 0 and not is_naive):
+        return _LocalTime(time, offset)
     try:
-        local = moment.replace(tzinfo=zone) if is_wall else moment.astimezone(zone)
-        ahead = local.utcoffset() or timedelta()
-        return local.astimezone(UTC), round(ahead.total_seconds() / 60)
+        local = time.replace(tzinfo=zone) if is_naive else time.astimezone(zone)
+        zone_offset = local.utcoffset() or timedelta()
+        return _LocalTime(local.astimezone(UTC), round(zone_offset.total_seconds() / 60))
     except OverflowError:
-        return moment, offset
+        return _LocalTime(time, offset)

@@ -1,29 +1,30 @@
-"""The words of the house as frozen values. They travel between the rooms; no room's own types do.
+"""The values that travel between the crawler, extraction, cleaning and the archive.
 
-This module promises values without behaviour that could touch a clock, a file, the network or a database. Times are aware
-UTC; a finished sequence is a tuple. How a value is stored is the store's business, how it comes about is the craft's.
+All are frozen, and none touches a clock, a file, the network or a database. Times are in UTC with
+a zone. A complete sequence is a tuple.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 from hashlib import sha256
-from re import compile as pattern
 from typing import Final
 
 from pipeline.core.outcomes import Outcome as Outcome
 from pipeline.core.outcomes import Reason as Reason
 
-CJK = pattern("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-NUMBER = pattern("[0-9]{3,}")
+CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+LONG_NUMBER = re.compile("[0-9]{3,}")
 RECIPE_FORMAT: Final = 1  # of the text of a Recipe
+STORY_THRESHOLD: Final = 0.5  # probability from which a block belongs to the story
 
 
 class UrlKind(StrEnum):
-    """What a URL is to its Site: a place that yields Links, or a story."""
+    """What a URL is to its site: a source that lists links, or a story."""
 
     FEED = "feed"
     SITEMAP = "sitemap"
@@ -33,7 +34,7 @@ class UrlKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CrawlSource:
-    """A Feed, Sitemap or Section: a URL of a Site that yields Links."""
+    """A feed, sitemap or section: a URL of a site that lists links."""
 
     url: str
     kind: UrlKind
@@ -41,7 +42,7 @@ class CrawlSource:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A URL that a Place showed us, with what it said of it."""
+    """A URL that a source lists, with what the source says of it."""
 
     url: str
     kind: UrlKind = UrlKind.STORY
@@ -53,7 +54,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class LinkDecision:
-    """A Link judged against its Site: to be followed, or an outcome with its reason."""
+    """Whether a link is followed (PENDING), or the outcome with its reason."""
 
     link: Link
     outcome: Outcome = Outcome.PENDING
@@ -62,7 +63,17 @@ class LinkDecision:
 
 @dataclass(frozen=True, slots=True)
 class DueUrl:
-    """A Page that this Run may visit now, with the validators of the last visit."""
+    """A page that a run may fetch now.
+
+    Attributes:
+        page_id: Its id in the archive.
+        url: Its URL.
+        kind: What it is to its site.
+        first_seen_at: When a source first listed it.
+        etag: The validator of the last fetch, or "".
+        last_modified: The other validator of the last fetch, or "".
+        attempts: Fetches in a row that obtained nothing.
+    """
 
     page_id: int
     url: str
@@ -70,15 +81,30 @@ class DueUrl:
     first_seen_at: datetime
     etag: str = ""
     last_modified: str = ""
-    attempts: int = 0  # visits in a row that obtained nothing
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """One visit to a Page: when, what the server answered, and the bytes if there were any.
+    """One fetch of a page: when it was, what the server answered, and the bytes if there are any.
 
-    `outcome` and `reason` are the crawler's; the archive refines FETCHED to UNCHANGED when the digest is the one it has.
-    `body` is the decoded HTTP body (bytes as served, transfer and content codings undone), None where nothing is kept.
+    Attributes:
+        page_id: The page.
+        fetched_at: When it was fetched.
+        outcome: The outcome for the crawler. The archive changes FETCHED to UNCHANGED if it has
+            the same bytes.
+        reason: Why.
+        status: HTTP status; None without an answer.
+        headers: The headers that are stored, by names in lower case.
+        media_type: Media type of the Content-Type header.
+        charset: Charset of the Content-Type header, as declared.
+        body: The bytes without transfer and content codings; None if they are not kept.
+        size: Bytes that were received for it.
+        elapsed_ms: Milliseconds until the answer.
+        location: Absolute URL to which a redirect points.
+        detail: A sentence for people if the reason is not enough.
+        canonical_url: The URL that the page declares as its own, if it is trusted.
+        opt_outs: What the page does not want: some of `noai`, `noarchive` and `tdm`.
     """
 
     page_id: int
@@ -88,21 +114,18 @@ class Capture:
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = ""
-    charset: str = ""  # what the Content-Type header declared, as declared
+    charset: str = ""
     body: bytes | None = None
-    size: int = 0  # bytes received for it
+    size: int = 0
     elapsed_ms: int = 0
-    location: str = ""  # where a redirect points, absolute
-    detail: str = ""  # a sentence for people where the reason code is not enough
-    canonical_url: str = ""  # the address that the page calls its own, where it is believed
-    opt_outs: tuple[str, ...] = ()  # what the page does not want done with it: noarchive, noai, tdm
-
-
-STORY_THRESHOLD: Final = 0.5  # chance from which a Block is taken for the story
+    location: str = ""
+    detail: str = ""
+    canonical_url: str = ""
+    opt_outs: tuple[str, ...] = ()
 
 
 class BlockKind(StrEnum):
-    """What a Block is to its reader."""
+    """What a block is to its reader."""
 
     HEADING = "heading"
     PARAGRAPH = "paragraph"
@@ -115,12 +138,18 @@ class BlockKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One heading, paragraph, item, quote, caption or table row, in reading order; `text` is one line.
+    """One heading, paragraph, list item, quote, caption or table row, in reading order.
 
-    `linked` counts the characters of `text` inside links; `list_size` is how many items the list of an ITEM has; `chance` is
-    that of belonging to the story, 0.0 to 1.0, by the page alone; `is_chosen` tells whether the base extractor took the line,
-    None where the page was plain enough not to ask it; `is_lede` whether the page marks or declares it as the story's summary;
-    `where` names its element and the one around it.
+    Attributes:
+        kind: What it is.
+        text: Its text on one line.
+        linked: Characters of the text that are inside links.
+        list_size: Number of items in the list of an ITEM.
+        story_probability: Probability that it belongs to the story, by the page alone, 0.0 to 1.0.
+        kept_by_trafilatura: Whether trafilatura keeps the line; None if it was not asked, because
+            the page is simple.
+        is_summary: Whether the page marks or declares it as the summary of the story.
+        element_path: Its element and the one around it.
     """
 
     kind: BlockKind
@@ -134,17 +163,20 @@ class Block:
 
     @property
     def link_share(self) -> float:
-        """Share of the text that is linked, 0.0 to 1.0."""
+        """Return the share of the text that is inside links, 0.0 to 1.0."""
         return min(1.0, self.linked / len(self.text)) if self.text else 0.0
 
     @property
     def container(self) -> str:
-        """`where` without numbers, which may be those of one page: `div.post-71832 > p` and its like on other pages are one."""
-        return NUMBER.sub("#", self.element_path)
+        """Return `element_path` without numbers, which may belong to one page.
+
+        `div.post-71832 > p` and the same element on other pages have one container.
+        """
+        return LONG_NUMBER.sub("#", self.element_path)
 
 
 def at_utc_offset(moment: datetime | None, offset: int | None) -> datetime | None:
-    """The same moment on a clock that is so many minutes ahead of UTC."""
+    """Return the same moment on a clock that is some minutes ahead of UTC."""
     if moment is None or not offset:
         return moment
     try:
@@ -154,66 +186,97 @@ def at_utc_offset(moment: datetime | None, offset: int | None) -> datetime | Non
 
 
 class DateConfidence(StrEnum):
-    """How sure a date is."""
+    """How certain a date is.
+
+    HIGH: two independent places name the same day, such as two declarations, or a declaration and
+    a line near the headline or a feed. MEDIUM: one place names it, and none contradicts. LOW: it
+    is a guess, or other places name another day.
+    """
 
     NONE = ""  # there is no date, or an older version chose it
-    HIGH = "high"  # two places name the same day: two declarations, a declaration and a line near the headline or a feed
-    MEDIUM = "medium"  # one place names it, and nothing speaks against it
-    LOW = "low"  # a guess, or other places name another day
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a page says of its story. An unknown value is None, "" or (): nothing is invented."""
+    """What a page says of its story. An unknown value is None, "" or (): nothing is invented.
+
+    Attributes:
+        title: Headline.
+        authors: Names.
+        published_at: When it was published.
+        published_source: Where that date comes from: json-ld, meta, time, shown, feed, sitemap,
+            url or htmldate.
+        published_precision: "day" or "second".
+        published_confidence: How certain that date is.
+        published_offset: Minutes east of UTC of the clock that declared it; None if unknown.
+        published_day: The day that is shown near the headline. It may differ by one from the day
+            on that clock.
+        modified_at: When it was changed.
+        modified_source: Where that date comes from.
+        modified_confidence: How certain that date is.
+        modified_offset: Minutes east of UTC of the clock that declared it.
+        paywalled: Whether the text is for subscribers; None if the page does not say.
+        language: ISO 639-1 code.
+        section: Section of the publication.
+        tags: Keywords.
+        image: URL of the main picture.
+        canonical_url: URL that the page declares. It is never trusted across hosts.
+        site_name: Name of the publication.
+        description: Summary.
+        sources: Fields with where their values come from ("h1", "json-ld", "meta og:title",
+            "byline", "text", "feed" …). They are ignored in comparisons.
+    """
 
     title: str = ""
     authors: tuple[str, ...] = ()
     published_at: datetime | None = None
-    published_source: str = (
-        ""  # json-ld, meta, time, shown, feed, sitemap, url, htmldate: where it came from
-    )
-    published_precision: str = ""  # "day" or "second"
+    published_source: str = ""
+    published_precision: str = ""
     published_confidence: DateConfidence = DateConfidence.NONE
-    published_offset: int | None = (
-        None  # of the clock that declared it, in minutes east of UTC; None where none is known
-    )
-    published_day: date | None = (
-        None  # as shown near the headline; it may be the one before or behind that of the offset
-    )
+    published_offset: int | None = None
+    published_day: date | None = None
     modified_at: datetime | None = None
     modified_source: str = ""
     modified_confidence: DateConfidence = DateConfidence.NONE
     modified_offset: int | None = None
-    paywalled: bool | None = None  # None where the page does not say
+    paywalled: bool | None = None
     language: str = ""
     section: str = ""
     tags: tuple[str, ...] = ()
     image: str = ""
-    canonical_url: str = ""  # as the page declares it; never believed across hosts
+    canonical_url: str = ""
     site_name: str = ""
     description: str = ""
-    # (field, where it came from: "h1", "json-ld", "meta og:title", "byline", "text", "feed" …), no part of what is the same
     sources: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     @property
     def published_local(self) -> datetime | None:
-        """The moment of publication on the clock that declared it."""
+        """Return the time of publication on the clock that declared it."""
         return at_utc_offset(self.published_at, self.published_offset)
 
     @property
     def modified_local(self) -> datetime | None:
-        """The moment of the last change on the clock that declared it."""
+        """Return the time of the last change on the clock that declared it."""
         return at_utc_offset(self.modified_at, self.modified_offset)
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractedPage:
-    """What the extractors make of one Payload before any Rule. Costly, so kept.
+    """What the extractors make of one payload before any rule. It is costly, so it is stored.
 
-    `reason` is NONE for a usable Draft; otherwise why there is no text (NO_TEXT, EXTRACTOR_TIMEOUT …).
+    Attributes:
+        extractors: Digest of the extractors' versions and options, the first half of a recipe.
+        blocks: The blocks of the page.
+        metadata: What the page says of its story.
+        reason: NONE, or why there is no text (NO_TEXT, EXTRACTOR_TIMEOUT …).
+        detail: A sentence for people if the reason is not enough.
+        cost_ms: Milliseconds of CPU time that it took.
     """
 
-    extractors: str  # digest of the extractors' versions and options: a Recipe's first half
+    extractors: str
     blocks: tuple[Block, ...] = ()
     metadata: Metadata = Metadata()
     reason: Reason = Reason.NONE
@@ -223,7 +286,7 @@ class ExtractedPage:
 
 @dataclass(frozen=True, slots=True)
 class RawPage:
-    """The bytes of one Payload, and what the server declared of them, as an extractor needs them."""
+    """The bytes of a payload with what the server declared of them, for an extractor."""
 
     payload_id: int
     body: bytes
@@ -233,8 +296,12 @@ class RawPage:
 
 @dataclass(frozen=True, slots=True)
 class LineStats:
-    """What the Memory of a Site holds of one line: on how many of its other Pages the line stands, and whether it is the
-    headline of another Page."""
+    """What the profile of a site knows of one line.
+
+    Attributes:
+        page_count: Other pages of the site with this line.
+        is_headline: Whether it is the headline of another page.
+    """
 
     page_count: int = 0
     is_headline: bool = False
@@ -242,7 +309,13 @@ class LineStats:
 
 @dataclass(frozen=True, slots=True)
 class RemovedBlock:
-    """One Block struck by one Rule, and the evidence in words."""
+    """A block that a rule removed.
+
+    Attributes:
+        index: Its number in the extracted page, from 0.
+        rule: The name of the rule.
+        why: The evidence, for people.
+    """
 
     index: int
     rule: str
@@ -251,7 +324,7 @@ class RemovedBlock:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a text is made: digests of the extractors (first half) and of rules and site options (second half)."""
+    """How a text is made: a digest of the extractors, and one of the rules and site options."""
 
     extractors: str
     rules: str
@@ -275,34 +348,44 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class CleanResult:
-    """A Draft under a Recipe: which Blocks were struck, and the metadata chosen. Kept plus struck is the whole Draft."""
+    """An extracted page under a recipe. Each of its blocks is either kept or removed.
+
+    Attributes:
+        recipe: How the text was made.
+        profile_digest: Digest of the line statistics that the rules used.
+        removed: The removed blocks.
+        metadata: The metadata that was chosen.
+        text: The kept blocks, one a line.
+        outcome: ARCHIVED, NOT_ARTICLE or QUARANTINED.
+        reason: Why.
+    """
 
     recipe: Recipe
-    profile_digest: str  # digest of the Facts that the rules were given
+    profile_digest: str
     removed: tuple[RemovedBlock, ...]
     metadata: Metadata
-    text: str  # the kept Blocks, one a line
-    outcome: Outcome = Outcome.ARCHIVED  # ARCHIVED, NOT_ARTICLE or QUARANTINED
+    text: str
+    outcome: Outcome = Outcome.ARCHIVED
     reason: Reason = Reason.NONE
 
     @property
     def text_digest(self) -> str:
-        """SHA-256 over the clean text, hex."""
+        """Return the SHA-256 of the clean text as hex digits."""
         return sha256(self.text.encode("utf8", "replace")).hexdigest()
 
 
 class ResultStatus(StrEnum):
-    """What became of an Extraction. For each Payload of a Page one stands; the others are kept to be wanted back or refused."""
+    """The state of a cleaning result. One result of each payload of a page is accepted."""
 
-    ACCEPTED = "accepted"  # it stands: the Article and its Revisions are made of it
-    REPLACED = "replaced"  # it stood, until a later one took its place
-    HELD = "held"  # it would lose much, and waits for a review
-    REJECTED = "rejected"  # somebody refused it, or took its Run back
+    ACCEPTED = "accepted"  # the article and its revisions are made from it
+    REPLACED = "replaced"  # a later result took its place; a rollback can return to it
+    HELD = "held"  # it would lose much text, and waits for a review
+    REJECTED = "rejected"  # a review rejected it, or a rollback undid its run
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One Payload's clean text with the stretch of time in which visits met that Payload: what `fold` works on."""
+    """The result of one payload, with the first and last time that a fetch brought the payload."""
 
     result: CleanResult
     payload_id: int
@@ -312,19 +395,22 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A stretch of time in which a Page's clean text stayed the same. Numbers start at 1."""
+    """A period in which the clean text of a page stayed the same. Numbers start at 1.
+
+    `payload_id` is the last payload with this text.
+    """
 
     number: int
     title: str
     text: str
-    payload_id: int  # the last one that had this text
+    payload_id: int
     first_seen_at: datetime
     last_seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class PreviousArticle:
-    """What a Page's Article was made of until now."""
+    """What the article of a page was made from before."""
 
     payload_id: int
     text_digest: str
@@ -333,19 +419,27 @@ class PreviousArticle:
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedMetadata:
-    """What the Links of a Page said of it: candidates for its metadata."""
+    """What the links of a page said of it: candidates for its metadata.
+
+    `source` is the kind of the source that said it.
+    """
 
     title: str = ""
     published_at: datetime | None = None
     modified_at: datetime | None = None
-    source: str = ""  # kind of the Place that said it
+    source: str = ""
     tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class MinHashSketch:
-    """What is kept of a text to compare it with others: how many different runs of words it has, some bits of each slot of
-    their MinHash, and digests of the numbers that stand in it."""
+    """A short summary of a text, to find near-duplicates (Broder 1997).
+
+    Attributes:
+        shingle_count: Number of different sequences of words; 0 if the text is too short.
+        minhash: Some bits of each slot of their MinHash.
+        number_digests: Digests of the numbers in the text.
+    """
 
     shingle_count: int
     minhash: bytes = b""
@@ -354,16 +448,28 @@ class MinHashSketch:
 
 @dataclass(frozen=True, slots=True)
 class SketchedArticle:
-    """An Article as far as near-copies are told by it. Each group has a head, the first of its Pages; the others follow it."""
+    """An article as far as near-duplicates need it.
+
+    Each group of near-duplicates has a leader, the first of its pages.
+
+    Attributes:
+        page_id: The page.
+        site: The id of its site.
+        day: Day of publication, or else the day when it was first seen, as a proleptic ordinal.
+        sketch: The summary of its text.
+        group_leader_id: The page that leads its group; None if it follows no other page.
+    """
 
     page_id: int
     site: str
-    day: int  # of publication, or else of the first sight of it: days since the first of January of the year 1
+    day: int
     sketch: MinHashSketch
-    group_leader_id: int | None = None  # None where it follows nobody
+    group_leader_id: int | None = None
 
 
 def count_words(text: str) -> int:
-    """Words of a text for people's statistics: runs of letters; CJK characters count half a word each."""
-    cjk = len(CJK.findall(text))
-    return len(text.split()) if cjk * 3 < len(text) else (cjk + 1) // 2
+    """Count the words of a text for statistics. In a CJK text, two characters are one word."""
+    cjk_count = len(CJK.findall(text))
+    if cjk_count * 3 < len(text):
+        return len(text.split())
+    return (cjk_count + 1) // 2

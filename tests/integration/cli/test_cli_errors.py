@@ -157,7 +157,7 @@ def test_without_disk_space_no_night_starts_and_a_running_one_ends_in_order(
     limit = {"NIGHTDESK_FREE_MEGABYTES": "999999999"}
     done = nightdesk(home, "crawl", **limit)
     assert done.code == 5
-    assert "free_megabytes = 999999999 are to be left; free some space" in done.error_line
+    assert "free_megabytes = 999999999 must stay free; free some space" in done.error_line
     assert little.requested_paths == []
     # The night starts, and its crawl finds too little space.
     monkeypatch.setattr(DiskSpaceGuard, "require", lambda _: None)
