@@ -1,8 +1,9 @@
-"""migrate — upgrades that are killed after each of their statements, from each earlier schema, on both databases.
+"""migrate: upgrades that are killed after each of their statements, on both databases.
 
-An archive is filled, and taken down to each earlier version of its schema. From there an upgrade is begun as often as the next
-version has statements, and killed with SIGKILL after the first, the second and so on. The next upgrade has to succeed each
-time, and all rows to be those of an upgrade that nobody killed.
+An archive is filled, upgraded by two synthetic migrations that move data, and downgraded to each
+version. From there an upgrade starts as often as the next version has statements, and is killed
+with SIGKILL after the first, the second and so on. The next upgrade has to succeed each time, and
+its rows have to be those of an upgrade that was not killed.
 """
 
 from __future__ import annotations
@@ -26,184 +27,229 @@ from pipeline.store.db.engine import Database
 from tests.stress.figures import Figures
 from tests.stress.nights import postgres
 from tests.stress.watching import ROOT
+from tests.support.synthetic_migrations import write_migrations
 
 PAGES = 24
 PAGE = """<html lang="en"><head><title>{title}</title>
 <meta property="article:published_time" content="2026-02-{day:02}T10:00:00Z">
 </head><body><article><h1>{title}</h1>{body}</article></body></html>"""
-SENTENCE = "<p>On day {day} the crane of quay {day} was mended{more}, and ferry number {line} left the harbour on time again.</p>"
+SENTENCE = (
+    "<p>On day {day} the crane of quay {day} was mended{more}, and ferry number {line} left the"
+    " harbour on time again.</p>"
+)
 
 Rows = dict[str, list[str]]
+CreateCopy = Callable[[], str]  # returns the address of the copy
 
 
 def run(figures: Figures) -> None:
-    """Both databases, all versions, all statements."""
-    with tempfile.TemporaryDirectory(prefix="nd-migrate-") as folder:
-        one = Path(folder) / "archive.db"
-        with copies_of_file(one) as fresh:
-            _fill(Path(folder), f"sqlite:///{one}")
-            _all(figures, "SQLite", f"sqlite:///{one}", fresh)
-        with postgres(Path(folder)) as address, copies_of_database(address) as fresh:
-            _fill(Path(folder), address)
-            _all(figures, "PostgreSQL", address, fresh)
+    """Kill upgrades on both databases, for all versions, after all statements."""
+    with tempfile.TemporaryDirectory(prefix="nd-migrate-") as name:
+        folder = Path(name)
+        scripts = write_migrations(folder / "migrations")
+        file = folder / "archive.db"
+        with copies_of_file(file) as create_copy:
+            address = f"sqlite:///{file}"
+            _fill(folder, address)
+            _kill_all_versions(figures, "SQLite", address, create_copy, scripts)
+        with postgres(folder) as address, copies_of_database(address) as create_copy:
+            _fill(folder, address)
+            _kill_all_versions(figures, "PostgreSQL", address, create_copy, scripts)
 
 
-def _all(figures: Figures, engine: str, address: str, fresh: Callable[[], str]) -> None:
-    """From the newest version down, so that each is made of the one above it."""
-    for version in sorted(migrate.versions(), reverse=True):
-        before = f"{int(version) - 1:04}" if int(version) > 1 else "base"
-        downgrade(address, before)
-        kept = sum(map(len, rows_of(address).values()))
-        count, wrong = killed(address, fresh, version)
-        what = f"{engine}: {before} → {version} with {kept} rows, killed after each statement"
-        figures.met(what, f"{count} statements", not wrong, wrong)
+def _kill_all_versions(
+    figures: Figures, database: str, address: str, create_copy: CreateCopy, scripts: Path
+) -> None:
+    """Test the newest version first: each archive is made from the one of the version above."""
+    upgrade(address, scripts)
+    versions = sorted(migrate.versions(scripts))
+    for index in reversed(range(len(versions))):
+        version = versions[index]
+        before = versions[index - 1] if index else "base"
+        downgrade(address, before, scripts)
+        row_count = sum(len(rows) for rows in rows_of(address).values())
+        count, failures = kill_upgrades(address, create_copy, version, scripts)
+        figures.met(
+            f"{database}: {before} → {version} with {row_count} rows, killed after each statement",
+            f"{count} statements",
+            not failures,
+            failures,
+        )
 
 
-def killed(
-    address: str, fresh: Callable[[], str], version: str, only: Sequence[int] = ()
+def kill_upgrades(
+    address: str,
+    create_copy: CreateCopy,
+    version: str,
+    scripts: Path,
+    only: Sequence[int] = (),
 ) -> tuple[int, list[str]]:
-    """Upgrades copies of an archive and kills each after another statement of that version; `only` after some of them. Returns
-    how many statements there are, and what went wrong. `fresh` makes a copy and returns its address."""
-    whole = fresh()
-    count = upgraded(whole, version)
-    wanted, wrong = rows_of(whole), list[str]()
+    """Upgrade copies of an archive and kill each after another statement of a version.
+
+    Args:
+        address: The archive.
+        create_copy: Makes a copy of it.
+        version: The version whose statements are counted.
+        scripts: The folder of the migrations.
+        only: The numbers of the statements to kill after; none for all.
+
+    Returns:
+        How many statements there are, and what went wrong.
+    """
+    whole = create_copy()
+    count = upgrade_and_count(whole, version, scripts)
+    expected = rows_of(whole)
+    failures: list[str] = []
     for number in only or range(1, count + 1):
-        address = fresh()
-        if kill_after(address, min(number, count)) != -signal.SIGKILL:
-            wrong.append(f"statement {number}: the upgrade was not killed")
+        address = create_copy()
+        if kill_after(address, min(number, count), scripts) != -signal.SIGKILL:
+            failures.append(f"statement {number}: the upgrade was not killed")
         try:
-            upgraded(address, version)
-        except Exception as error:  # noqa: BLE001  whatever it is, it is what the trial is after
-            wrong.append(
-                f"statement {number}: the next upgrade failed: {type(error).__name__}: {str(error)[:200]}"
-            )
+            upgrade(address, scripts)
+        except Exception as error:  # noqa: BLE001 - any error is what the trial looks for
+            reason = f"{type(error).__name__}: {str(error)[:200]}"
+            failures.append(f"statement {number}: the next upgrade failed: {reason}")
             continue
-        found = rows_of(address)
-        wrong += [
-            f"statement {number}: rows of '{name}' differ"
-            for name in wanted
-            if found.get(name) != wanted[name]
-        ]
-    return count, wrong
+        rows = rows_of(address)
+        for table in expected:
+            if rows.get(table) != expected[table]:
+                failures.append(f"statement {number}: rows of '{table}' differ")
+    return count, failures
 
 
-def upgraded(address: str, version: str) -> int:
-    """Brings an archive up to date; how many statements it takes up to and with the one that writes that version down."""
-    store, seen = Database(address), list[str]()
-    event.listen(store.engine, "after_cursor_execute", lambda *said: seen.append(said[2]))
+def upgrade(address: str, scripts: Path) -> None:
+    """Upgrade an archive to the newest version."""
+    store = Database(address)
     try:
-        migrate.ensure(store)
+        migrate.ensure(store, scripts=scripts)
     finally:
         store.close()
-    last = [
-        number
-        for number, said in enumerate(seen, 1)
-        if "alembic_version" in said and f"'{version}'" in said
-    ]
-    return last[0] if last else len(seen)
 
 
-def kill_after(address: str, number: int) -> int:
-    """Upgrades in a process of its own that dies after so many statements; returns how it ended."""
+def upgrade_and_count(address: str, version: str, scripts: Path) -> int:
+    """Upgrade an archive, and count the statements up to the one that writes a version down."""
+    store = Database(address)
+    statements: list[str] = []
+    event.listen(
+        store.engine, "after_cursor_execute", lambda *arguments: statements.append(arguments[2])
+    )
+    try:
+        migrate.ensure(store, scripts=scripts)
+    finally:
+        store.close()
+    for number, statement in enumerate(statements, 1):
+        if "alembic_version" in statement and f"'{version}'" in statement:
+            return number
+    return len(statements)
+
+
+def kill_after(address: str, number: int, scripts: Path) -> int:
+    """Upgrade in a process that dies after so many statements, and return its exit code."""
     child = os.fork()
     if child == 0:
         try:
-            store, seen = Database(address), list[int]()
+            store = Database(address)
+            statements: list[str] = []
 
-            def die(*_: object) -> None:
-                seen.append(1)
-                if len(seen) == number:
+            def die(*arguments: object) -> None:
+                statements.append(str(arguments[2]))
+                if len(statements) == number:
                     os.kill(os.getpid(), signal.SIGKILL)
 
             event.listen(store.engine, "after_cursor_execute", die)
-            migrate.ensure(store)
+            migrate.ensure(store, scripts=scripts)
         finally:
             os._exit(3)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def downgrade(address: str, version: str) -> None:
+def downgrade(address: str, version: str, scripts: Path) -> None:
+    """Take an archive down to a version."""
     store = Database(address)
-    with store.migrating() as connection:
-        settings = migrate.config()
+    with store.migration_transaction() as connection:
+        settings = migrate.config(scripts)
         settings.attributes["connection"] = connection
         command.downgrade(settings, version)
     store.close()
 
 
 def rows_of(address: str) -> Rows:
-    """All rows of all tables, whatever columns they have; of the full-text index what each engine keeps of it."""
+    """Return all rows of all tables, whatever columns they have.
+
+    Of the full-text index they are what each database stores of it.
+    """
     engine = create_engine(Database(address).url)
+    rows: Rows = {}
     try:
         with engine.connect() as db:
-            names = [
-                name
-                for name in sorted(inspect(db).get_table_names())
-                if not name.startswith("article_index_")
-            ]
-            return {
-                name: sorted(repr(tuple(row)) for row in db.execute(text(f"SELECT * FROM {name}")))
-                for name in names
-            }
+            for table in sorted(inspect(db).get_table_names()):
+                if table.startswith("article_index_"):
+                    continue
+                found = db.execute(text(f"SELECT * FROM {table}"))
+                rows[table] = sorted(repr(tuple(row)) for row in found)
     finally:
         engine.dispose()
+    return rows
 
 
 @contextmanager
-def copies_of_file(path: Path) -> Iterator[Callable[[], str]]:
-    """Copies of a SQLite archive that nobody has open."""
+def copies_of_file(path: Path) -> Iterator[CreateCopy]:
+    """Make copies of a SQLite archive that nobody has open."""
     with tempfile.TemporaryDirectory(prefix="nd-copies-") as folder:
 
-        def fresh() -> str:
+        def create_copy() -> str:
             copy = Path(folder) / f"{uuid4().hex}.db"
             shutil.copy(path, copy)
             return f"sqlite:///{copy}"
 
-        yield fresh
+        yield create_copy
 
 
 @contextmanager
-def copies_of_database(address: str) -> Iterator[Callable[[], str]]:
-    """Copies of a PostgreSQL archive that nobody is connected to."""
-    url, made = Database(address).url, list[str]()
+def copies_of_database(address: str) -> Iterator[CreateCopy]:
+    """Make copies of a PostgreSQL archive that nobody is connected to."""
+    url = Database(address).url
+    names: list[str] = []
     server = create_engine(url.set(database="template1"), isolation_level="AUTOCOMMIT")
 
-    def do(statement: str) -> None:
+    def execute(statement: str) -> None:
         with closing(server.connect()) as db:
             db.execute(text(statement))
 
-    def fresh() -> str:
-        made.append(f"nightdesk_copy_{uuid4().hex}")
-        do(f'CREATE DATABASE {made[-1]} TEMPLATE "{url.database}"')
-        server.dispose()  # a connection to template1, and one that a child would take for its own
-        return url.set(database=made[-1]).render_as_string(hide_password=False)
+    def create_copy() -> str:
+        names.append(f"nightdesk_copy_{uuid4().hex}")
+        execute(f'CREATE DATABASE {names[-1]} TEMPLATE "{url.database}"')
+        # a connection to template1, which a child process would use as its own
+        server.dispose()
+        return url.set(database=names[-1]).render_as_string(hide_password=False)
 
     try:
-        yield fresh
+        yield create_copy
     finally:
-        for name in made:
-            do(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        for name in names:
+            execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         server.dispose()
 
 
 def _fill(folder: Path, address: str) -> None:
-    """Pages that are imported and cleaned twice, some of them edited in between."""
+    """Import pages and clean them twice, some of them edited in between."""
     home = folder / "home"
     (home / "config" / "sites").mkdir(parents=True, exist_ok=True)
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")
+    }
+    command_line = [sys.executable, "-P", "-m", "pipeline", "--home", str(home)]
+    command_line += ["--database-url", address, "import", str(folder / "pages"), "--site", "crane"]
     for more in ("", " by night"):
         for day in range(1, PAGES + 1):
-            lines = "".join(
-                SENTENCE.format(day=day, line=line, more=more if day % 3 else "")
-                for line in range(12)
-            )
-            path = folder / "pages" / "www.example.org" / f"story-{day}.html"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(
-                PAGE.format(title=f"The crane of quay {day}", day=day, body=lines), encoding="utf8"
-            )
+            _write_page(folder / "pages" / "www.example.org", day, more if day % 3 else "")
         subprocess.run(
-            [sys.executable, "-P", "-m", "pipeline", "--home", str(home), "--database-url", address, "import",
-             str(folder / "pages"), "--site", "crane"],
-            cwd=ROOT, env=bare, check=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+            command_line, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL
+        )
+
+
+def _write_page(folder: Path, day: int, more: str) -> None:
+    lines = [SENTENCE.format(day=day, line=line, more=more) for line in range(12)]
+    page = PAGE.format(title=f"The crane of quay {day}", day=day, body="".join(lines))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"story-{day}.html").write_text(page, encoding="utf8")

@@ -1,56 +1,97 @@
-"""The schema: made, upgraded, refused, on both databases; never half."""
+"""The schema is created, upgraded or refused on both databases, and is never left half-made."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect
 
+from pipeline import diagnostics
+from pipeline.config.settings import Settings
 from pipeline.core.errors import NewerSchema, StoreError
-from pipeline.core.models import Recipe
-from pipeline.store.clean.line_memory import Seen
-from pipeline.store.codec.compression import unpack
+from pipeline.store.clean.line_sightings import PageSightings
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
-from pipeline.store.maintenance import recompress
+from pipeline.store.db.types import Base, TableRole, role_of, tables_with_role
+from pipeline.store.maintenance import copy_archive
 from tests.stress import migrate as trial
-from tests.support.archive_factory import RECIPE, clean, do, dump, night, one, rows, url
+from tests.support.archive_factory import clean, do, dump, night, one, rows, url
 from tests.support.cli import ROOT, clean_environment
+from tests.support.synthetic_migrations import SYNTHETIC_VERSIONS, write_migrations
 
-ARTICLES = [
-    "id", "site", "url", "title", "authors", "published_at", "published_source", "modified_at", "language", "section", "tags",
-    "image", "text", "word_count", "first_seen_at", "last_seen_at", "revisions", "story_group", "similarity",
-]  # fmt: skip
-LEDGER = ["run", "site", "url", "outcome", "reason", "bytes", "at"]
-OPEN = "import sys; from pipeline.store.crawl.session import Archive; Archive.open(sys.argv[1]).close()"
+ARTICLES = (
+    "id site url title authors published_at published_source modified_at language section tags"
+    " image text word_count first_seen_at last_seen_at revisions story_group similarity"
+).split()
+LEDGER = "run run_kind site kind url outcome reason status bytes at detail".split()
+OPEN = """
+import sys
+from pipeline.store.crawl.session import CrawlSession
+CrawlSession.open(sys.argv[1]).close()
+"""
+DEVELOPMENT_VERSIONS = [f"{number:04}" for number in range(1, 13)]
+TWO_STORIES = {url("a"): b"One story", url("b"): b"Another story"}
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Path:
+    """The folder of the migrations, with two more that move data."""
+    return write_migrations(tmp_path / "migrations")
 
 
 def names(store: Database) -> set[str]:
-    """Tables and views that are there, but for those of the engines' own."""
+    """The tables and views, without those that each database makes for itself."""
     with store.read() as db:
-        seen = inspect(db)
-        return {
-            name
-            for name in (*seen.get_table_names(), *seen.get_view_names())
-            if not name.startswith("article_index_")
-        }
+        inspector = inspect(db)
+        tables = [*inspector.get_table_names(), *inspector.get_view_names()]
+    return {name for name in tables if not name.startswith("article_index_")}
 
 
-def alembic(store: Database, name: str, *words: str) -> None:
-    with store.migrating() as connection:
-        settings = migrate.config()
+def alembic(store: Database, name: str, *words: str, scripts: Path = migrate.SCRIPTS) -> None:
+    with store.migration_transaction() as connection:
+        settings = migrate.config(scripts)
         settings.attributes["connection"] = connection
         getattr(command, name)(settings, *words)
 
 
 def test_models_and_migrations_describe_the_same_schema(store: Database) -> None:
     alembic(store, "check")
+
+
+def test_every_table_declares_its_role() -> None:
+    for mapper in Base.registry.mappers:
+        assert "table_role" in vars(mapper.class_), mapper.class_.__name__
+    tables = tables_with_role(*TableRole)
+    assert tables == tuple(Base.metadata.sorted_tables)
+    assert {role_of(table) for table in tables} == set(TableRole)
+
+
+def test_kept_tables_refer_to_no_derived_table() -> None:
+    kept = tables_with_role(TableRole.KEPT)
+    for table in kept:
+        for key in table.foreign_keys:
+            assert key.column.table in kept, f"{table.name} refers to {key.column.table.name}"
+
+
+def test_versions_are_one_line_that_begins_with_the_first_release() -> None:
+    revisions = list(ScriptDirectory.from_config(migrate.config()).walk_revisions())
+    oldest_first = revisions[::-1]
+    assert oldest_first[0].revision == "1000"
+    assert oldest_first[0].down_revision is None
+    for older, newer in pairwise(oldest_first):
+        assert newer.down_revision == older.revision
+        assert int(newer.revision) == int(older.revision) + 1
+    assert {revision.revision for revision in revisions} == migrate.versions()
+    assert revisions[0].revision == migrate.head()
 
 
 def test_migrations_go_down_to_nothing_and_up_again(store: Database) -> None:
@@ -63,22 +104,21 @@ def test_migrations_go_down_to_nothing_and_up_again(store: Database) -> None:
     alembic(store, "check")
 
 
-def test_the_views_have_the_columns_that_people_were_promised(store: Database) -> None:
+def test_the_views_have_the_documented_columns(store: Database) -> None:
     with store.read() as db:
-        seen = inspect(db)
-        articles = [column["name"] for column in seen.get_columns("articles")]
-        ledger = [column["name"] for column in seen.get_columns("ledger")]
+        inspector = inspect(db)
+        articles = [column["name"] for column in inspector.get_columns("articles")]
+        ledger = [column["name"] for column in inspector.get_columns("ledger")]
     assert articles == ARTICLES
-    assert [name for name in ledger if name in LEDGER] == LEDGER
-    assert set(ledger) - set(LEDGER) == {"job", "kind", "status", "detail"}
+    assert ledger == LEDGER
 
 
-def test_a_schema_that_is_up_to_date_is_left_alone(store: Database) -> None:
+def test_a_schema_that_is_up_to_date_is_left_as_it_is(store: Database) -> None:
     before = dump(store)
     migrate.ensure(store)
     migrate.ensure(store, create=False)
     assert dump(store) == before
-    assert rows(store, "SELECT version_num FROM alembic_version") == [(migrate.head(),)]
+    assert one(store, "SELECT version_num FROM alembic_version") == migrate.head()
 
 
 def test_a_newer_schema_is_refused_in_one_sentence_and_untouched(
@@ -93,7 +133,48 @@ def test_a_newer_schema_is_refused_in_one_sentence_and_untouched(
     assert one(store, "SELECT version_num FROM alembic_version") == "9999"
 
 
-def test_an_archive_is_not_made_by_a_command_that_only_reads(empty_url: str) -> None:
+@pytest.mark.parametrize("version", [DEVELOPMENT_VERSIONS[0], DEVELOPMENT_VERSIONS[-1]])
+def test_an_archive_of_a_development_version_is_refused_in_one_sentence_and_untouched(
+    store: Database, database_url: str, version: str
+) -> None:
+    do(store, "UPDATE alembic_version SET version_num = :version", version=version)
+    before = dump(store)
+    expected = (
+        rf"archive of a development version .*schema {version}.* cannot read;"
+        r" start a new archive, or export"
+    )
+    with pytest.raises(StoreError, match=expected) as caught:
+        CrawlSession.open(database_url)
+    assert not isinstance(caught.value, NewerSchema)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(StoreError, match=expected):
+        migrate.ensure(store, create=False)
+    assert dump(store) == before
+    assert one(store, "SELECT version_num FROM alembic_version") == version
+
+
+def test_all_development_versions_are_known_as_such() -> None:
+    assert all(migrate.is_development_version(version) for version in DEVELOPMENT_VERSIONS)
+    for version in (None, "0000", "0013", "1000", "00011", "9999"):
+        assert not migrate.is_development_version(version)
+
+
+def test_doctor_and_copy_name_an_archive_of_a_development_version(
+    store: Database, database_url: str, tmp_path: Path
+) -> None:
+    do(store, "UPDATE alembic_version SET version_num = '0012'")
+    message = migrate.development_message(store, "0012")
+    settings = Settings(home=tmp_path, database_url=database_url)
+    checks = list(diagnostics.run_checks(settings, datetime.now(UTC)))
+    assert [check for check in checks if message in str(check)]
+    target = Database(f"sqlite:///{tmp_path / 'target.db'}")
+    migrate.ensure(target)
+    with pytest.raises(StoreError, match="archive of a development version"):
+        copy_archive.copy_rows(store, target)
+    target.close()
+
+
+def test_a_command_that_only_reads_creates_no_archive(empty_url: str) -> None:
     store = Database(empty_url)
     with pytest.raises(StoreError, match=r"no archive here yet; 'nightdesk crawl' makes it"):
         migrate.ensure(store, create=False)
@@ -102,15 +183,12 @@ def test_an_archive_is_not_made_by_a_command_that_only_reads(empty_url: str) -> 
     store.close()
 
 
-def test_two_processes_that_start_together_make_the_schema_once(empty_url: str) -> None:
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-P", "-c", OPEN, empty_url],
-            cwd=ROOT,
-            env=clean_environment(PYTHONPATH=str(ROOT)),
-        )
-        for _ in range(3)
-    ]
+def test_processes_that_start_together_create_the_schema_once(empty_url: str) -> None:
+    environment = clean_environment(PYTHONPATH=str(ROOT))
+    children = []
+    for _ in range(3):
+        command_line = [sys.executable, "-P", "-c", OPEN, empty_url]
+        children.append(subprocess.Popen(command_line, cwd=ROOT, env=environment))
     assert [child.wait(timeout=60) for child in children] == [0, 0, 0]
     store = Database(empty_url)
     assert rows(store, "SELECT version_num FROM alembic_version") == [(migrate.head(),)]
@@ -120,18 +198,18 @@ def test_two_processes_that_start_together_make_the_schema_once(empty_url: str) 
 @pytest.mark.parametrize(
     "last", ["CREATE TABLE line_sighting", "CREATE VIEW ledger", "INSERT INTO alembic_version"]
 )
-def test_an_upgrade_that_breaks_off_leaves_nothing_behind(empty_url: str, last: str) -> None:
+def test_an_upgrade_that_fails_leaves_nothing_behind(empty_url: str, last: str) -> None:
     store = Database(empty_url)
 
-    def break_off(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+    def fail(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         if re.sub(r"\s+", " ", statement).strip().startswith(last):
             raise InterruptedError(last)
 
-    event.listen(store.engine, "before_cursor_execute", break_off)
+    event.listen(store.engine, "before_cursor_execute", fail)
     with pytest.raises(InterruptedError):
         migrate.ensure(store)
     assert names(store) == set()
-    event.remove(store.engine, "before_cursor_execute", break_off)
+    event.remove(store.engine, "before_cursor_execute", fail)
     migrate.ensure(store)
     alembic(store, "check")
     store.close()
@@ -139,117 +217,68 @@ def test_an_upgrade_that_breaks_off_leaves_nothing_behind(empty_url: str, last: 
 
 def test_the_alembic_command_works_on_the_archive_of_the_settings(empty_url: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, env=clean_environment(NIGHTDESK_DATABASE_URL=empty_url),
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "alembic", "upgrade", "head"],
+        cwd=ROOT,
+        env=clean_environment(NIGHTDESK_DATABASE_URL=empty_url),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     store = Database(empty_url)
     alembic(store, "check")
     store.close()
 
 
-def test_every_migration_has_a_way_down() -> None:
+def test_every_migration_can_be_undone() -> None:
     for path in (ROOT / "migrations" / "versions").glob("[0-9]*.py"):
         body = path.read_text(encoding="utf8").partition("def downgrade() -> None:")[2]
         assert body.strip() not in ("", "pass"), Path(path).name
 
 
-def test_the_results_of_an_older_archive_are_kept_and_the_last_recipes_stand(
-    archive: CrawlSession, store: Database
+def test_an_upgrade_in_two_steps_moves_all_data_and_back(
+    archive: CrawlSession, store: Database, scripts: Path
 ) -> None:
-    night(archive, {url("a"): b"One story\nadvert", url("b"): b"Another story\nadvert"})
+    night(archive, TWO_STORIES)
     clean(store)
-    clean(store, Recipe(RECIPE.extractors, "rules-2"), strike="advert")
-    alembic(store, "downgrade", "0001")
-    before = {name: each for name, each in raw(store).items() if name != "run"}
-    do(
-        store, "UPDATE page SET clean_recipe = :recipe WHERE kind = 'story'", recipe=str(RECIPE)
-    )  # back to the first rules: its row is the older one
-    alembic(store, "upgrade", "head")
-    standing = "SELECT recipe, status FROM clean_result ORDER BY id"
-    assert (
-        rows(store, standing)
-        == [(str(RECIPE), "accepted")] * 2 + [(f"{RECIPE.extractors}.rules-2", "replaced")] * 2
+    costs = "SELECT id, cost_ms FROM extracted_page ORDER BY id"
+    media_types = "SELECT id, media_type FROM payload ORDER BY id"
+    before = (dump(store), rows(store, costs), rows(store, media_types))
+    assert len(before[1]) == len(before[2]) == 2
+    migrate.ensure(store, scripts=scripts)
+    assert one(store, "SELECT version_num FROM alembic_version") == SYNTHETIC_VERSIONS[-1]
+    moved_costs = "SELECT extracted_page_id, cost_ms FROM extraction_cost ORDER BY 1"
+    moved_media_types = (
+        "SELECT payload.id, name FROM payload JOIN media_type ON media_type.id = media_type_id"
+        " ORDER BY 1"
     )
-    alembic(store, "check")
-    alembic(store, "downgrade", "0001")
-    do(
-        store,
-        "UPDATE page SET clean_recipe = :recipe WHERE kind = 'story'",
-        recipe=f"{RECIPE.extractors}.rules-2",
-    )
-    assert {name: each for name, each in raw(store).items() if name != "run"} == before
-
-
-def test_the_pages_that_an_older_archive_knows_lines_of_are_remembered(
-    archive: CrawlSession, store: Database
-) -> None:
-    night(archive, {url("a"): b"One story", url("b"): b"Another story"})
-    clean(store, seen=Seen((1,)))
-    do(store, "DELETE FROM line_sighting WHERE page_id = (SELECT max(page_id) FROM line_sighting)")
-    alembic(store, "downgrade", "0002")
-    alembic(store, "upgrade", "head")
-    known = "SELECT profile_updated_at = first_seen_at, id IN (SELECT page_id FROM line_sighting) FROM page WHERE kind = 'story' ORDER BY id"
-    assert rows(store, known) == [(True, True), (None, False)]
-    alembic(store, "check")
-
-
-def test_the_articles_of_an_older_archive_wait_to_be_compared(
-    archive: CrawlSession, store: Database
-) -> None:
-    night(archive, {url("a"): b"One story", url("b"): b"Before you go on, a wall"})
-    clean(store)
-    alembic(store, "downgrade", "0005")
-    alembic(store, "upgrade", "head")
-    assert rows(store, "SELECT url, version FROM sketch JOIN page ON page.id = page_id") == [
-        (url("a"), "")
+    assert (rows(store, moved_costs), rows(store, moved_media_types)) == before[1:]
+    assert rows(store, "SELECT url, title FROM articles ORDER BY url") == [
+        (url("a"), "One story"),
+        (url("b"), "Another story"),
     ]
-    alembic(store, "check")
-
-
-def test_an_archive_that_is_taken_back_is_packed_without_dictionaries(
-    archive: CrawlSession, store: Database
-) -> None:
-    pages = {
-        url(f"{number}"): f"Ferry {number}\n{'It left the harbour on time. ' * number}".encode()
-        for number in range(20)
-    }
-    night(archive, pages)
-    assert recompress.compact(store, "courier", lambda *_: None).packed > 10
-    alembic(store, "downgrade", "0010")
-    rows_then = rows(store, "SELECT codec, body FROM payload")
-    assert {coding for coding, _ in rows_then} == {"zstd"}
-    assert sorted(unpack(*row) for row in rows_then) == sorted(pages.values())
-    alembic(store, "upgrade", "head")
+    alembic(store, "downgrade", migrate.head(), scripts=scripts)
+    assert (dump(store), rows(store, costs), rows(store, media_types)) == before
     alembic(store, "check")
 
 
 def test_an_upgrade_that_is_killed_is_made_by_the_next_one_with_all_rows(
-    archive: CrawlSession, store: Database, tmp_path: Path
+    archive: CrawlSession, store: Database, tmp_path: Path, scripts: Path
 ) -> None:
-    """Each statement of each version is the trial `migrate`'s matter: here two, one of them the last."""
-    night(archive, {url("a"): b"One story", url("b"): b"Another story"})
-    clean(store, seen=Seen((1,)))
-    alembic(store, "downgrade", "0001")
+    """The stress test `migrate` kills after each statement. Here it is after two of them."""
+    night(archive, TWO_STORIES)
+    clean(store, seen=PageSightings((1,)))
     archive.close()
     store.close()
     address = store.url.render_as_string(hide_password=False)
-    with (
-        trial.copies_of_file(tmp_path / "archive.db")
-        if store.is_sqlite
-        else trial.copies_of_database(address) as fresh
-    ):
-        count, wrong = trial.killed(address, fresh, migrate.head(), only=(31, 1000))
-    assert count > 31
-    assert wrong == []
-
-
-def raw(store: Database) -> dict[str, list[object]]:
-    """All rows of all tables, whatever columns they have."""
-    with store.read() as db:
-        tables = [
-            name
-            for name in sorted(inspect(db).get_table_names())
-            if not name.startswith(("article_index", "alembic"))
-        ]
-    return {name: sorted(map(repr, rows(store, f"SELECT * FROM {name}"))) for name in tables}
+    if store.is_sqlite:
+        copies = trial.copies_of_file(tmp_path / "archive.db")
+    else:
+        copies = trial.copies_of_database(address)
+    with copies as create_copy:
+        count, failures = trial.kill_upgrades(
+            address, create_copy, SYNTHETIC_VERSIONS[-1], scripts, only=(12, 1000)
+        )
+    assert count > 15
+    assert failures == []
