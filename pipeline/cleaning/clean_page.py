@@ -13,6 +13,14 @@ from pipeline.cleaning.regression_guard import (
 )
 from pipeline.cleaning.revisions import build_revisions, classify_outcome
 from pipeline.config.site import Site
+from pipeline.core.clean_values import (
+    CleanInput,
+    CleanOutcome,
+    NewResult,
+    PayloadPeriod,
+    StoredResult,
+    UnchangedResult,
+)
 from pipeline.core.models import (
     CleanResult,
     LineStats,
@@ -22,14 +30,6 @@ from pipeline.core.models import (
     Reason,
     ResultStatus,
     Revision,
-)
-from pipeline.store.clean.types import (
-    CleanInput,
-    CleanOutcome,
-    NewResult,
-    PayloadPeriod,
-    StoredResult,
-    UnchangedResult,
 )
 
 

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from pipeline.cleaning.clean_page import results_with_status
 from pipeline.cleaning.regression_guard import is_same_article
+from pipeline.core.clean_values import CleanInput, CleanOutcome, StoredResult
 from pipeline.core.models import Block, CleanResult, Metadata, Outcome, Reason, ResultStatus
-from pipeline.store.clean.types import CleanInput, CleanOutcome, ReviewInput, StoredResult
+from pipeline.store.clean.types import ReviewInput
 
 # Instead of a rule: the extractors do not find the line, or the new bytes do not hold it.
 NOT_EXTRACTED = "not extracted"

@@ -21,11 +21,7 @@ from pipeline.jobs.workers.tasks import ExtractedPayload, page_signals
 from pipeline.store.clean.container_stats import ContainerSighting
 from pipeline.store.clean.line_sightings import PageSightings
 from pipeline.store.clean.session import CleanSession
-from pipeline.store.clean.types import (
-    CleanScope,
-    PageSignals,
-    PendingPayload,
-)
+from pipeline.store.clean.types import CleanScope, PageSignals, PendingPayload
 from pipeline.store.db.engine import Database
 
 # Extracted pages that one transaction saves. A hostile page has as many blocks as hundreds of

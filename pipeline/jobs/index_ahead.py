@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.cleaning import near_duplicates
+from pipeline.core.clean_values import CleanOutcome
 from pipeline.core.models import MinHashSketch
 from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, IndexRow, PreparedRows
 from pipeline.fulltext.tokenizer import IndexableArticle
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.jobs.workers.tasks import PreparedArticle, prepare_articles
 from pipeline.store.clean import articles
-from pipeline.store.clean.types import CleanOutcome
 
 MIN_ARTICLES = 10  # fewer are not worth the transfer to a worker
 # Sketches of some 600 bytes each. The sketches of further articles are made when these are

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline.cleaning.clean_page import all_line_keys
+from pipeline.core.clean_values import CleanInput
 from pipeline.core.models import LineStats, Recipe
 from pipeline.store.clean.session import CleanSession
-from pipeline.store.clean.types import CleanInput, CleanScope, PendingPayload
+from pipeline.store.clean.types import CleanScope, PendingPayload
 
 PAYLOADS_PER_READ = 32
 PAGES_PER_BATCH = 100

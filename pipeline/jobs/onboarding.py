@@ -28,7 +28,8 @@ from pipeline.jobs.probe import SiteProbe, probe_site
 from pipeline.jobs.progress import SiteEventCallback
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.onboarding.check_site import SiteDifference, compare_with_probe
-from pipeline.onboarding.proposal import Proposal, propose_site
+from pipeline.onboarding.proposal import Proposal
+from pipeline.onboarding.proposal_builder import propose_site
 from pipeline.onboarding.rejections import is_built_by_scripts, rejection_message
 from pipeline.onboarding.site_file_writer import SiteFileOptions, site_file_text
 from pipeline.onboarding.site_lists import RequestedSite

@@ -12,7 +12,8 @@ from typing import Any
 from pipeline.config.settings import Settings, expand_variables
 from pipeline.config.site import Site
 from pipeline.core.errors import ExitCode, NightdeskError
-from pipeline.jobs.batch_clean import CleanedPage, InputPage, PageBatch
+from pipeline.formats.readers.input_page import InputPage
+from pipeline.jobs.batch_clean import CleanedPage, PageBatch
 from pipeline.jobs.child_process import EventCallback, run_child
 from pipeline.jobs.crawl import MAX_LAST_LINE
 from pipeline.jobs.workers.pool import WorkerPool

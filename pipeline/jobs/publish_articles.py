@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.cleaning import near_duplicates
 from pipeline.config.site import Site
+from pipeline.core.clean_values import CleanInput, CleanOutcome
 from pipeline.core.models import MinHashSketch, Recipe
 from pipeline.jobs.index_ahead import IndexAhead
 from pipeline.jobs.near_duplicates import group_near_duplicates
@@ -14,7 +15,6 @@ from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.clean.near_duplicates import count_pending
 from pipeline.store.clean.session import CleanSession
-from pipeline.store.clean.types import CleanInput, CleanOutcome
 from pipeline.store.codec import dictionary_training
 from pipeline.store.db.engine import Database
 from pipeline.store.search import index

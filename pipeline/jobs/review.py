@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from pipeline.cleaning.regression_guard import loss_reason
 from pipeline.cleaning.revisions import build_revisions, classify_outcome
+from pipeline.core.clean_values import StoredResult
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import CleanResult, Observation, Outcome, Reason, ResultStatus
 from pipeline.jobs.changes import Change, change_by_review
@@ -19,7 +20,7 @@ from pipeline.jobs.near_duplicates import group_near_duplicates
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.store.clean import held_results
 from pipeline.store.clean.session import CleanSession
-from pipeline.store.clean.types import ReviewInput, ReviewOutcome, StoredResult
+from pipeline.store.clean.types import ReviewInput, ReviewOutcome
 from pipeline.store.db.engine import Database
 from pipeline.store.read import runs
 

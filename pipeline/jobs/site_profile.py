@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipeline.cleaning import boilerplate_keys
+from pipeline.core.clean_values import StoredResult
 from pipeline.core.models import ResultStatus
 from pipeline.store.clean.container_stats import ContainerStats
 from pipeline.store.clean.held_results import review_inputs
-from pipeline.store.clean.types import ReviewInput, StoredResult
+from pipeline.store.clean.types import ReviewInput
 from pipeline.store.db.engine import Database
 from pipeline.store.read.site_profile import profile_stats
 

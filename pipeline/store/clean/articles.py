@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
+from pipeline.core.clean_values import CleanOutcome, UnchangedResult
 from pipeline.core.models import (
     Metadata,
     Outcome,
@@ -26,7 +27,7 @@ from pipeline.fulltext.tokenizer import IndexableArticle
 from pipeline.store.clean import near_duplicates
 from pipeline.store.clean import results as clean_results
 from pipeline.store.clean.results import CurrentResult, CurrentResults
-from pipeline.store.clean.types import CleanOutcome, ReviewOutcome, UnchangedResult
+from pipeline.store.clean.types import ReviewOutcome
 from pipeline.store.codec.serialization import metadata_from_json
 from pipeline.store.db.schema import (
     ArticleRow,

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
+from pipeline.core.clean_values import CleanInput, PayloadPeriod, StoredResult
 from pipeline.core.models import (
     AnnouncedMetadata,
     CleanResult,
@@ -20,14 +21,7 @@ from pipeline.core.models import (
     RemovedBlock,
     ResultStatus,
 )
-from pipeline.store.clean.types import (
-    CleanInput,
-    PayloadPeriod,
-    PendingPayload,
-    Period,
-    ReviewInput,
-    StoredResult,
-)
+from pipeline.store.clean.types import PendingPayload, Period, ReviewInput
 from pipeline.store.codec.dictionaries import decompress_payload
 from pipeline.store.codec.serialization import (
     decode_extracted,

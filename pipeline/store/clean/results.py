@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
+from pipeline.core.clean_values import CleanOutcome, NewResult, UnchangedResult
 from pipeline.core.models import CleanResult, ResultStatus
-from pipeline.store.clean.types import CleanOutcome, NewResult, UnchangedResult
 from pipeline.store.codec.serialization import metadata_to_json
 from pipeline.store.db.schema import CleanResultRow
 from pipeline.store.db.sql import chunks, storable, upsert_ids

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
+from pipeline.core.clean_values import CleanInput, CleanOutcome
 from pipeline.core.errors import AlreadyRunning
 from pipeline.core.models import (
     ExtractedPage,
@@ -27,8 +28,6 @@ from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows
 from pipeline.store.clean import articles, container_stats, inputs, line_sightings, selection
 from pipeline.store.clean.line_sightings import PageSightings
 from pipeline.store.clean.types import (
-    CleanInput,
-    CleanOutcome,
     CleanScope,
     PendingPayload,
     ReviewOutcome,
