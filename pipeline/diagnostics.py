@@ -1,7 +1,7 @@
-"""What a look at the whole installation finds: settings, sites, archive, disk, clock, nights, browser, locks.
+"""Check the whole installation: settings, sites, archive, disk, clock, nights, browser, locks.
 
-Promises that nothing is changed and nothing is asked of the network but the archive's own server, that each check is told in
-one sentence with what to do, and that a check which cannot be made never hides the others.
+Nothing is changed, and the network is not used, except for the archive's own server. Each check
+gives one sentence that says what to do. A check that fails does not stop the others.
 """
 
 from __future__ import annotations
@@ -14,31 +14,52 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
-from pipeline.config.cron import Line
-from pipeline.config.settings import Settings, filled_in
-from pipeline.config.site import Site, load_all
+from pipeline.config.cron import CronSchedule
+from pipeline.config.settings import Settings, expand_variables
+from pipeline.config.site import Site, load_sites
 from pipeline.core.disk_space import DiskSpaceGuard
 from pipeline.core.errors import AlreadyRunning, ConfigError, NightdeskError
 from pipeline.store.db import locks, migrate
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance import server_stats
+from pipeline.store.maintenance.server_stats import PostgresStats, TableStats
 from pipeline.store.read import runs
 
-LATE = timedelta(hours=12)  # after its time, a night is missed
-WAL = 256 << 20  # bytes of a write-ahead log that somebody seems to hold
-AHEAD = timedelta(minutes=10)
-EXTRAS = {"alerts": "apprise", "parquet": "pyarrow", "render": "scrapy_playwright"}
-OLDEST = 13  # version of PostgreSQL that is looked after by its makers
-UNUSED, SMALL = (
-    0.25,
-    64 << 20,
-)  # of a file that holds nothing, and bytes, from which on both it is worth a word
-DEAD = 0.2  # of a table's rows, from which on it wants a VACUUM
+EXTRAS: Final = {"alerts": "apprise", "parquet": "pyarrow", "render": "scrapy_playwright"}
+OLDEST_POSTGRESQL: Final = 13  # oldest version that gets repairs
+MAX_NAMES: Final = 10  # sites that one sentence names
 
 
-class State(StrEnum):
-    """How a check came out."""
+@dataclass(frozen=True, slots=True)
+class DiagnosticLimits:
+    """Values from which a check says that something needs a look.
+
+    Attributes:
+        missed_after: Time after which a night that did not start is missed.
+        clock_skew: How far the newest capture may be ahead of the clock.
+        wal_bytes: Size of a write-ahead log that some program seems to hold open.
+        unused_share: Share of a SQLite file that is unused, and
+        unused_bytes: bytes of it that are unused. Both must be exceeded.
+        table_rows: Rows of a table of PostgreSQL that is large enough to matter.
+        dead_row_share: Share of its rows that are dead.
+    """
+
+    missed_after: timedelta = timedelta(hours=12)
+    clock_skew: timedelta = timedelta(minutes=10)
+    wal_bytes: int = 256 << 20
+    unused_share: float = 0.25
+    unused_bytes: int = 64 << 20
+    table_rows: int = 10_000
+    dead_row_share: float = 0.2
+
+
+DEFAULT_LIMITS: Final = DiagnosticLimits()
+
+
+class CheckState(StrEnum):
+    """The result of a check."""
 
     OK = "ok"
     LOOK = "look"
@@ -46,288 +67,361 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at, in a sentence that says what to do where it is not well."""
+class DiagnosticCheck:
+    """One check.
+
+    Attributes:
+        name: What was checked.
+        state: The result.
+        message: A sentence, which says what to do if something is wrong.
+    """
 
     name: str
-    state: State
-    sentence: str
+    state: CheckState
+    message: str
 
 
-def examine(settings: Settings, now: datetime) -> Iterator[Check]:
-    """All checks, as they are made."""
-    yield _settings(settings)
-    found, errors = load_all(settings.sites_folder)
-    yield from (Check("site file", State.BROKEN, str(error)) for error in errors)
-    yield _sites(found, settings.sites_folder)
-    yield from _secrets(found)
-    yield from _browser(settings, found)
-    yield _installed()
-    yield from _folders(settings)
-    yield _room(settings)
-    store = Database(settings.database_url)
+def run_checks(
+    settings: Settings, now: datetime, limits: DiagnosticLimits = DEFAULT_LIMITS
+) -> Iterator[DiagnosticCheck]:
+    """Run all checks, and yield each result as soon as it is known.
+
+    Args:
+        settings: The settings in force.
+        now: The time.
+        limits: Values from which something needs a look.
+    """
+    yield _check_contact(settings)
+    sites, errors = load_sites(settings.sites_folder)
+    for error in errors:
+        yield DiagnosticCheck("site file", CheckState.BROKEN, str(error))
+    enabled_sites = [site for site in sites if site.enabled]
+    yield _check_sites(sites, settings.sites_folder)
+    yield from _check_secrets(enabled_sites)
+    yield from _check_browser(settings, enabled_sites)
+    yield _check_installation()
+    yield _check_folders(settings)
+    yield _check_disk(settings)
+    database = Database(settings.database_url)
     try:
-        yield from _archive(store, found, now)
+        yield from _check_archive(database, enabled_sites, now, limits)
     except NightdeskError as error:
-        yield Check("archive", State.BROKEN, str(error))
+        yield DiagnosticCheck("archive", CheckState.BROKEN, str(error))
     finally:
-        store.close()
+        database.close()
 
 
-def _settings(settings: Settings) -> Check:
+def _check_contact(settings: Settings) -> DiagnosticCheck:
     try:
-        agent = settings.agent
+        user_agent = settings.sent_user_agent
     except ConfigError as error:
-        return Check("contact", State.BROKEN, str(error))
+        return DiagnosticCheck("contact", CheckState.BROKEN, str(error))
     if "@" not in settings.contact and "://" not in settings.contact:
-        return Check(
-            "contact",
-            State.LOOK,
-            f"'{settings.contact}' is no mail address and no web page: can you be reached by it?",
+        message = f"'{settings.contact}' is no mail address and no web page: can it reach you?"
+        return DiagnosticCheck("contact", CheckState.LOOK, message)
+    return DiagnosticCheck("contact", CheckState.OK, f"sites see: {user_agent}")
+
+
+def _check_sites(sites: Sequence[Site], folder: Path) -> DiagnosticCheck:
+    enabled_count = sum(site.enabled for site in sites)
+    if not enabled_count:
+        message = (
+            f"{folder}: no site is enabled, so nights have nothing to do;"
+            " 'nightdesk add URL' makes one"
         )
-    return Check("contact", State.OK, f"sites see: {agent}")
+        return DiagnosticCheck("sites", CheckState.LOOK, message)
+    message = f"{len(sites)} site files, {enabled_count} of them enabled"
+    return DiagnosticCheck("sites", CheckState.OK, message)
 
 
-def _sites(found: Sequence[Site], folder: Path) -> Check:
-    enabled = sum(site.enabled for site in found)
-    if not enabled:
-        return Check(
-            "sites",
-            State.LOOK,
-            f"{folder}: no site is enabled, so no night has anything to do; 'nightdesk add URL' makes one",
-        )
-    return Check("sites", State.OK, f"{len(found)} site files, {enabled} of them enabled")
-
-
-def _secrets(found: Sequence[Site]) -> Iterator[Check]:
-    for site in found:
-        for name in ("headers", "cookies") if site.enabled else ():
+def _check_secrets(sites: Sequence[Site]) -> Iterator[DiagnosticCheck]:
+    for site in sites:
+        for key, values in (("headers", site.headers), ("cookies", site.cookies)):
             try:
-                filled_in(getattr(site, name), f"{site.id}: '{name}'")
+                expand_variables(values, f"{site.id}: '{key}'")
             except ConfigError as error:
-                yield Check(
-                    "secrets", State.LOOK, f"{error}, here; see that it is where the nights run"
-                )
+                message = f"{error} here; make sure that it is set where the nights run"
+                yield DiagnosticCheck("secrets", CheckState.LOOK, message)
 
 
-def _browser(settings: Settings, found: Sequence[Site]) -> Iterator[Check]:
-    wanting = [site.id for site in found if site.enabled and site.render]
-    if wanting:
-        try:
-            yield Check("browser", State.OK, f"{settings.browser}, for {', '.join(wanting)}")
-        except ConfigError as error:
-            yield Check("browser", State.BROKEN, f"{', '.join(wanting)}: {error}")
+def _check_browser(settings: Settings, sites: Sequence[Site]) -> Iterator[DiagnosticCheck]:
+    names = ", ".join(site.id for site in sites if site.render)
+    if not names:
+        return
+    try:
+        message = f"{settings.browser_path}, for {names}"
+        yield DiagnosticCheck("browser", CheckState.OK, message)
+    except ConfigError as error:
+        yield DiagnosticCheck("browser", CheckState.BROKEN, f"{names}: {error}")
 
 
-def _installed() -> Check:
-    there = [name for name, module in EXTRAS.items() if find_spec(module) is not None]
-    left = [name for name in EXTRAS if name not in there]
-    python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
-    extras = f"extras installed: {', '.join(there) or 'none'}" + (
-        f"; not installed: {', '.join(left)}" if left else ""
-    )
-    return Check("installed", State.OK, f"{python}, {extras}")
+def _check_installation() -> DiagnosticCheck:
+    installed: list[str] = []
+    missing: list[str] = []
+    for extra, module in EXTRAS.items():
+        is_installed = find_spec(module) is not None
+        (installed if is_installed else missing).append(extra)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    message = f"Python {version}, extras installed: {', '.join(installed) or 'none'}"
+    if missing:
+        message += f"; not installed: {', '.join(missing)}"
+    return DiagnosticCheck("installed", CheckState.OK, message)
 
 
-def _folders(settings: Settings) -> Iterator[Check]:
-    for folder in dict.fromkeys((settings.room_folder, settings.log_folder)):
-        there = next((each for each in (folder, *folder.parents) if each.exists()), folder)
-        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-            yield Check(
-                "folders",
-                State.BROKEN,
-                f"{there}: cannot be written by this user, and the nights need it; change its rights",
+def _check_folders(settings: Settings) -> DiagnosticCheck:
+    for folder in (settings.data_folder, settings.log_folder):
+        existing = _nearest_existing(folder)
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            message = (
+                f"{existing}: this user cannot write to it, and the nights must; change its"
+                " permissions"
             )
-            return
-    yield Check(
-        "folders", State.OK, f"{settings.room_folder} and {settings.log_folder} can be written"
+            return DiagnosticCheck("folders", CheckState.BROKEN, message)
+    message = f"{settings.data_folder} and {settings.log_folder} can be written"
+    return DiagnosticCheck("folders", CheckState.OK, message)
+
+
+def _nearest_existing(folder: Path) -> Path:
+    for candidate in (folder, *folder.parents):
+        if candidate.exists():
+            return candidate
+    return folder
+
+
+def _check_disk(settings: Settings) -> DiagnosticCheck:
+    guard = DiskSpaceGuard(settings.data_folder, settings.free_megabytes)
+    shortage = guard.shortage()
+    if shortage:
+        return DiagnosticCheck("disk", CheckState.BROKEN, shortage)
+    free = guard.free()
+    message = (
+        f"{free / 1e9:,.1f} GB are free on the disk of {settings.data_folder};"
+        f" {settings.free_megabytes} MB must stay free"
     )
-
-
-def _room(settings: Settings) -> Check:
-    floor = DiskSpaceGuard(settings.room_folder, settings.free_megabytes)
-    if said := floor.shortage():
-        return Check("disk", State.BROKEN, said)
-    free = floor.free()
-    said = f"{free / 1e9:,.1f} GB are free where {settings.room_folder} lies; the floor is {settings.free_megabytes} MB"
     if free < 4 * settings.free_megabytes << 20:
-        return Check(
-            "disk",
-            State.LOOK,
-            f"{said}, which is near: free some space soon, or see what 'nightdesk prune --dry-run' finds",
+        message += (
+            ", so it is nearly full: free some space soon, or see what 'nightdesk prune --dry-run'"
+            " finds"
         )
-    return Check("disk", State.OK, said)
+        return DiagnosticCheck("disk", CheckState.LOOK, message)
+    return DiagnosticCheck("disk", CheckState.OK, message)
 
 
-def _archive(store: Database, found: Sequence[Site], now: datetime) -> Iterator[Check]:
-    if store.file is not None and not store.file.exists():
-        yield Check(
-            "archive",
-            State.LOOK,
-            f"{store.name}: there is no archive yet; the first 'nightdesk crawl' makes it",
-        )
+def _check_archive(
+    database: Database, sites: Sequence[Site], now: datetime, limits: DiagnosticLimits
+) -> Iterator[DiagnosticCheck]:
+    if database.file is not None and not database.file.exists():
+        message = f"{database.name}: there is no archive yet; the first 'nightdesk crawl' makes it"
+        yield DiagnosticCheck("archive", CheckState.LOOK, message)
         return
-    version = migrate.version_of(store)
+    version = migrate.version_of(database)
     if version != migrate.head():
-        yield _schema(store, version)
+        yield _describe_schema(database, version)
         return
-    yield Check("archive", State.OK, f"{store.name}: reached, schema {version}")
-    yield from _file(store) if store.is_sqlite else _server(store)
-    yield from _room_within(store) if store.is_sqlite else ()
-    yield _clock(store, now)
-    yield from _nights(store, found, now)
-    yield from _locks(store)
-    wrong = [run for state in runs.states(store, now) for run in state.unbalanced]
-    if wrong:
-        numbers = ", ".join(map(str, wrong))
-        yield Check(
-            "ledgers",
-            State.BROKEN,
-            f"runs {numbers} do not add up; 'nightdesk verify' says more, with --repair counts anew",
-        )
+    yield DiagnosticCheck("archive", CheckState.OK, f"{database.name}: schema {version}")
+    if database.is_sqlite:
+        yield _check_integrity(database)
+        yield _check_write_ahead_log(database, limits)
+        yield from check_sqlite_file(database, limits)
     else:
-        yield Check("ledgers", State.OK, "the newest runs of all sites add up")
+        yield from check_postgres(database, limits)
+    yield _check_clock(database, now, limits)
+    yield from _check_nights(database, sites, now, limits)
+    yield _check_runs(database)
+    yield _check_ledgers(database, now)
 
 
-def _schema(store: Database, version: str | None) -> Check:
+def _describe_schema(database: Database, version: str | None) -> DiagnosticCheck:
     if version is None:
-        return Check(
-            "archive",
-            State.LOOK,
-            f"{store.name}: is empty; the first 'nightdesk crawl' makes the archive",
-        )
+        message = f"{database.name}: is empty; the first 'nightdesk crawl' makes the archive"
+        return DiagnosticCheck("archive", CheckState.LOOK, message)
+    if migrate.is_development_version(version):
+        message = migrate.development_message(database, version)
+        return DiagnosticCheck("archive", CheckState.BROKEN, message)
     if version in migrate.versions():
-        said = f"{store.name}: its schema {version} is older than this Nightdesk; make a backup, and any other command upgrades it"
-        return Check("archive", State.LOOK, said)
-    said = f"{store.name}: its schema {version} was made by a newer Nightdesk; update this checkout and its virtual environment"
-    return Check("archive", State.BROKEN, said)
+        message = (
+            f"{database.name}: its schema {version} is older than this Nightdesk; make a backup,"
+            " and any other command upgrades it"
+        )
+        return DiagnosticCheck("archive", CheckState.LOOK, message)
+    message = (
+        f"{database.name}: a newer Nightdesk made its schema {version}; update this checkout and"
+        " its virtual environment"
+    )
+    return DiagnosticCheck("archive", CheckState.BROKEN, message)
 
 
-def _file(store: Database) -> Iterator[Check]:
-    said = server_stats.quick_check(store)
-    if said is None:
-        yield Check(
-            "file",
-            State.LOOK,
-            "too large to be looked through in a minute; 'nightdesk verify' does it in full",
+def _check_integrity(database: Database) -> DiagnosticCheck:
+    result = server_stats.quick_check(database)
+    if result is None:
+        message = "too large to check in a minute; 'nightdesk verify' checks it in full"
+        return DiagnosticCheck("file", CheckState.LOOK, message)
+    if result != "ok":
+        message = (
+            f"{database.name}: SQLite says: {result}; restore a backup, after 'nightdesk verify'"
         )
-    elif said != "ok":
-        yield Check(
-            "file",
-            State.BROKEN,
-            f"{store.name}: SQLite says: {said}; restore a backup, after 'nightdesk verify'",
-        )
-    else:
-        yield Check("file", State.OK, "SQLite finds it whole")
-    assert store.file is not None
-    log = store.file.with_name(store.file.name + "-wal")
+        return DiagnosticCheck("file", CheckState.BROKEN, message)
+    return DiagnosticCheck("file", CheckState.OK, "SQLite finds no damage")
+
+
+def _check_write_ahead_log(database: Database, limits: DiagnosticLimits) -> DiagnosticCheck:
+    assert database.file is not None
+    log = database.file.with_name(database.file.name + "-wal")
     size = log.stat().st_size if log.exists() else 0
-    if size > WAL:
-        said = f"{log}: is of {size / 1e6:,.0f} MB, since somebody reads without end; end programs that keep the archive open"
-        yield Check("write-ahead log", State.LOOK, said)
-    else:
-        yield Check("write-ahead log", State.OK, f"{size / 1e6:,.1f} MB")
-
-
-def _room_within(store: Database) -> Iterator[Check]:
-    """What SQLite does not see to by itself: statistics by which it plans, and room in its file."""
-    state = server_stats.file(store)
-    none = f"none, and nights do without; SQL of your own may be faster after: sqlite3 {store.file} ANALYZE"
-    yield Check(
-        "statistics",
-        State.OK,
-        "SQLite plans by those of its last ANALYZE" if state.analysed else none,
-    )
-    said = f"{state.unused / 1e6:,.0f} of {state.size / 1e6:,.0f} MB hold nothing and are used again by what comes"
-    if state.unused > max(UNUSED * state.size, SMALL):
-        need = f"; to give them back, see that nothing crawls, have {(state.size - state.unused) / 1e9:,.1f} GB free, and type"
-        yield Check("room in the file", State.LOOK, f"{said}{need}: sqlite3 {store.file} VACUUM")
-    else:
-        yield Check("room in the file", State.OK, said)
-
-
-def _server(store: Database) -> Iterator[Check]:
-    server = server_stats.server(store)
-    state = State.OK if server.major >= OLDEST else State.LOOK
-    old = "" if state is State.OK else f"; versions before {OLDEST} get no more repairs: upgrade it"
-    yield Check("server", state, f"PostgreSQL {server.version}{old}")
-    if not server.autovacuum:
-        yield Check(
-            "autovacuum",
-            State.LOOK,
-            "autovacuum is off, so tables grow and queries are planned badly; set autovacuum = on",
+    if size > limits.wal_bytes:
+        message = (
+            f"{log}: has {size / 1e6:,.0f} MB, since some program reads without an end; end"
+            " programs that keep the archive open"
         )
-    stale = [
-        each.name
-        for each in server.tables
-        if each.dead > 10_000 and each.dead > DEAD * (each.live + each.dead)
-    ]
-    blind = [each.name for each in server.tables if each.live > 10_000 and not each.analysed]
-    if names := ", ".join(dict.fromkeys((*stale, *blind))):
-        size = sum(
-            {
-                each.name: each.size for each in server.tables if each.name in (*stale, *blind)
-            }.values()
+        return DiagnosticCheck("write-ahead log", CheckState.LOOK, message)
+    return DiagnosticCheck("write-ahead log", CheckState.OK, f"{size / 1e6:,.1f} MB")
+
+
+def check_sqlite_file(
+    database: Database, limits: DiagnosticLimits = DEFAULT_LIMITS
+) -> Iterator[DiagnosticCheck]:
+    """Check the statistics and the unused space of a SQLite file."""
+    stats = server_stats.sqlite_stats(database)
+    message = "SQLite plans queries with the statistics of its last ANALYZE"
+    if not stats.analysed:
+        message = (
+            "none, and nights do not need them; your own SQL may be faster after:"
+            f" sqlite3 {database.file} ANALYZE"
         )
-        said = f"{names}: {size / 1e9:,.1f} GB that autovacuum has not come to"
-        how = f'psql "$NIGHTDESK_DATABASE_URL" -c "VACUUM (ANALYZE) {names}"'
-        yield Check("statistics", State.LOOK, f"{said}; crawls may go on meanwhile, so type: {how}")
-    elif server.autovacuum:
-        yield Check("statistics", State.OK, "autovacuum is on and keeps up")
-
-
-def _clock(store: Database, now: datetime) -> Check:
-    newest = server_stats.newest_visit(store)
-    if newest is not None and newest > now + AHEAD:
-        said = f"it is {now:%Y-%m-%d %H:%M} UTC here, and the newest visit is of {newest:%Y-%m-%d %H:%M}: set the clock, by NTP"
-        return Check("clock", State.BROKEN, said)
-    return Check(
-        "clock", State.OK, f"{now:%Y-%m-%d %H:%M} UTC, behind the newest visit of the archive"
+    yield DiagnosticCheck("statistics", CheckState.OK, message)
+    message = (
+        f"{stats.unused / 1e6:,.0f} of {stats.size / 1e6:,.0f} MB are unused, and new pages will"
+        " use them"
     )
+    if stats.unused <= max(limits.unused_share * stats.size, limits.unused_bytes):
+        yield DiagnosticCheck("unused space", CheckState.OK, message)
+        return
+    needed = stats.size - stats.unused
+    message += (
+        "; to give them back, make sure that nothing crawls and that"
+        f" {needed / 1e9:,.1f} GB are free, and type: sqlite3 {database.file} VACUUM"
+    )
+    yield DiagnosticCheck("unused space", CheckState.LOOK, message)
 
 
-def _nights(store: Database, found: Sequence[Site], now: datetime) -> Iterator[Check]:
-    last = server_stats.last_crawls(store)
-    late = []
-    for site in (site for site in found if site.enabled):
-        began = last.get(site.id)
-        due = next(Line(site.cron, site.timezone).after(began), None) if began else None
-        if began is not None and due is not None and due + LATE < now:
-            late.append(site.id)
-            said = f"{site.id}: its last night was on {began:%Y-%m-%d %H:%M} UTC, and its cron line '{site.cron}' wanted one since"
-            yield Check(
-                "nights", State.LOOK, f"{said}; does cron, the timer or 'nightdesk schedule' run?"
+def check_postgres(
+    database: Database, limits: DiagnosticLimits = DEFAULT_LIMITS
+) -> Iterator[DiagnosticCheck]:
+    """Check the version, autovacuum and the tables of a PostgreSQL server."""
+    stats = server_stats.postgres_stats(database)
+    message = f"PostgreSQL {stats.version}"
+    if stats.major >= OLDEST_POSTGRESQL:
+        yield DiagnosticCheck("server", CheckState.OK, message)
+    else:
+        message += f"; versions before {OLDEST_POSTGRESQL} get no more repairs: upgrade it"
+        yield DiagnosticCheck("server", CheckState.LOOK, message)
+    if not stats.autovacuum:
+        message = (
+            "autovacuum is off, so tables grow and queries are planned badly; set autovacuum = on"
+        )
+        yield DiagnosticCheck("autovacuum", CheckState.LOOK, message)
+    neglected = _neglected_tables(stats, limits)
+    if neglected:
+        names = ", ".join(neglected)
+        size = sum(neglected.values())
+        command = f'psql "$NIGHTDESK_DATABASE_URL" -c "VACUUM (ANALYZE) {names}"'
+        message = (
+            f"{names}: {size / 1e9:,.1f} GB that autovacuum has not reached; crawls may go on"
+            f" meanwhile, so type: {command}"
+        )
+        yield DiagnosticCheck("statistics", CheckState.LOOK, message)
+    elif stats.autovacuum:
+        yield DiagnosticCheck("statistics", CheckState.OK, "autovacuum is on and keeps up")
+
+
+def _neglected_tables(stats: PostgresStats, limits: DiagnosticLimits) -> dict[str, int]:
+    """Return the sizes of large tables with many dead rows or without statistics."""
+    sizes: dict[str, int] = {}
+    for table in stats.tables:
+        is_blind = table.live_rows > limits.table_rows and not table.analysed
+        if is_blind or _has_dead_rows(table, limits):
+            sizes[table.name] = table.size
+    return sizes
+
+
+def _has_dead_rows(table: TableStats, limits: DiagnosticLimits) -> bool:
+    rows = table.live_rows + table.dead_rows
+    return table.dead_rows > max(limits.table_rows, limits.dead_row_share * rows)
+
+
+def _check_clock(database: Database, now: datetime, limits: DiagnosticLimits) -> DiagnosticCheck:
+    newest = server_stats.newest_capture_at(database)
+    if newest is not None and newest > now + limits.clock_skew:
+        message = (
+            f"this clock says {now:%Y-%m-%d %H:%M} UTC, and the newest fetch was at"
+            f" {newest:%Y-%m-%d %H:%M}: set the clock, by NTP"
+        )
+        return DiagnosticCheck("clock", CheckState.BROKEN, message)
+    message = f"{now:%Y-%m-%d %H:%M} UTC, after the newest fetch of the archive"
+    return DiagnosticCheck("clock", CheckState.OK, message)
+
+
+def _check_nights(
+    database: Database, sites: Sequence[Site], now: datetime, limits: DiagnosticLimits
+) -> Iterator[DiagnosticCheck]:
+    last_times = server_stats.last_crawl_times(database)
+    new_sites = [site.id for site in sites if site.id not in last_times]
+    missed_count = 0
+    for site in sites:
+        if site.id in last_times and _is_missed(site, last_times[site.id], now, limits):
+            missed_count += 1
+            message = (
+                f"{site.id}: its last night was on {last_times[site.id]:%Y-%m-%d %H:%M} UTC, and"
+                f" its cron line '{site.cron}' named a later one; does cron, the timer or"
+                " 'nightdesk schedule' run?"
             )
-    new = [site.id for site in found if site.enabled and site.id not in last]
-    if new:
-        yield Check(
-            "nights",
-            State.LOOK,
-            f"{', '.join(new[:10])}: no night yet; 'nightdesk crawl {new[0]}' is the first",
+            yield DiagnosticCheck("nights", CheckState.LOOK, message)
+    if new_sites:
+        message = (
+            f"{', '.join(new_sites[:MAX_NAMES])}: no night yet; 'nightdesk crawl {new_sites[0]}' is"
+            " the first"
         )
-    elif not late:
-        yield Check(
-            "nights", State.OK, "every enabled site had a night when its cron line wanted one"
-        )
+        yield DiagnosticCheck("nights", CheckState.LOOK, message)
+    elif not missed_count:
+        message = "every enabled site had a night when its cron line named one"
+        yield DiagnosticCheck("nights", CheckState.OK, message)
 
 
-def _locks(store: Database) -> Iterator[Check]:
-    at_work, dead = [], []
-    for run in server_stats.open_runs(store):
-        name = "crawl" if run.kind == "crawl" else "clean"
+def _is_missed(site: Site, last_time: datetime, now: datetime, limits: DiagnosticLimits) -> bool:
+    due = next(CronSchedule(site.cron, site.timezone).times_after(last_time), None)
+    return due is not None and due + limits.missed_after < now
+
+
+def _check_runs(database: Database) -> DiagnosticCheck:
+    """Tell runs that work now from those that were killed, by their locks."""
+    active: list[str] = []
+    dead: list[str] = []
+    for run in server_stats.open_runs(database):
+        lock_kind = "crawl" if run.kind == "crawl" else "clean"
         try:
-            locks.acquire(store, f"{name}:{run.site}").release()
+            locks.acquire(database, f"{lock_kind}:{run.site}").release()
             dead.append(f"{run.id} ({run.kind} of {run.site})")
         except AlreadyRunning:
-            at_work.append(f"{run.kind} of {run.site} since {run.started_at:%Y-%m-%d %H:%M} UTC")
+            active.append(f"{run.kind} of {run.site} since {run.started_at:%Y-%m-%d %H:%M} UTC")
     if dead:
-        said = f"runs {', '.join(dead)} were killed; nothing is lost, and the next run of the site closes them"
-        yield Check("runs", State.LOOK, said)
-    else:
-        yield Check(
-            "runs",
-            State.OK,
-            f"at work: {'; '.join(at_work)}"
-            if at_work
-            else "none is at work, and none was left open",
+        message = (
+            f"runs {', '.join(dead)} were killed; nothing is lost, and the next run of the site"
+            " closes them"
         )
+        return DiagnosticCheck("runs", CheckState.LOOK, message)
+    if active:
+        return DiagnosticCheck("runs", CheckState.OK, f"active: {'; '.join(active)}")
+    return DiagnosticCheck("runs", CheckState.OK, "none is active, and none was left open")
+
+
+def _check_ledgers(database: Database, now: datetime) -> DiagnosticCheck:
+    unbalanced: list[int] = []
+    for status in runs.site_statuses(database, now):
+        unbalanced += status.unbalanced
+    if unbalanced:
+        message = (
+            f"runs {', '.join(map(str, unbalanced))} do not add up; 'nightdesk verify' says more,"
+            " and with --repair it counts again"
+        )
+        return DiagnosticCheck("ledgers", CheckState.BROKEN, message)
+    return DiagnosticCheck("ledgers", CheckState.OK, "the newest runs of all sites add up")

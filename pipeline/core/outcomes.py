@@ -170,8 +170,8 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.OPTED_OUT: (
         "refused",
         (
-            "The page says `noarchive` or `noai`, or reserves text and data mining, and the site file "
-            "says to obey that."
+            "The page says `noarchive` or `noai`, or reserves text and data mining, and the site "
+            "file says to obey that."
         ),
     ),
     Reason.DNS: ("failed", "Its host has no address."),
@@ -234,8 +234,8 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.SCRIPT_SHELL: (
         "not_article",
         (
-            "Scripts build the page in the browser: the server sends no text. `render = true` in the "
-            "site file may help."
+            "Scripts build the page in the browser: the server sends no text. `render = true` in "
+            "the site file may help."
         ),
     ),
     Reason.EXTRACTOR_TIMEOUT: ("quarantined", "It cost more than `page_seconds`."),
