@@ -21,7 +21,7 @@ from pipeline.cleaning.rules.phrases import (
     PROMPT_LINE,
     TAGS_LINE,
 )
-from pipeline.config.regex_safety import LONGEST
+from pipeline.config.regex_safety import MAX_LINE_LENGTH
 from pipeline.core.models import BlockKind
 
 MAX_MORE_WORDS = 10
@@ -42,7 +42,7 @@ def site_pattern(context: RuleContext) -> Removals:
     for pattern in context.cleaning.remove:
         compiled = _compile(pattern)
         for line in context.kept:
-            if len(line.text) <= LONGEST and compiled.fullmatch(line.text):
+            if len(line.text) <= MAX_LINE_LENGTH and compiled.fullmatch(line.text):
                 yield line.index, f"the site's pattern {pattern!r} matches it"
 
 
