@@ -30,8 +30,8 @@ from pipeline.core.disk_space import DiskSpaceGuard
 from pipeline.core.errors import AlreadyRunning, ExitCode, NightdeskError
 from pipeline.jobs import notify
 from pipeline.jobs.clean import CleanRequest, clean_site
+from pipeline.jobs.clean_steps.extract_payloads import ExtractPart, extract_part
 from pipeline.jobs.crawl import crawl_site
-from pipeline.jobs.extract_payloads import ExtractPart, extract_part
 from pipeline.jobs.progress import Cancelled
 from pipeline.jobs.recipe import current_recipe
 from pipeline.jobs.results import CleanRunResult, CrawlResult

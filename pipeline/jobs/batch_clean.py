@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from struct import Struct
-from typing import Any, Final
+from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter
@@ -121,8 +121,7 @@ class PageBatch(AbstractContextManager["PageBatch"]):
         self._profile = BatchProfile()
         # By the hash of the URL. A page that was fetched twice must not count as two pages.
         self._numbers: dict[int, int] = {}
-        # Closed with the batch.
-        self._spool = tempfile.TemporaryFile(prefix="nightdesk-", buffering=BUFFER_BYTES)  # noqa: SIM115
+        self._spool = _open_spool()
 
     def __exit__(self, *_: object) -> None:
         self._spool.close()
@@ -234,6 +233,11 @@ def to_json(page: CleanedPage) -> dict[str, Any]:
         "reason": result.reason,
         "removed": removed_lines,
     }
+
+
+def _open_spool() -> IO[bytes]:
+    """Open the temporary file of a batch, which the batch closes."""
+    return tempfile.TemporaryFile(prefix="nightdesk-", buffering=BUFFER_BYTES)
 
 
 def _host(url: str) -> str:

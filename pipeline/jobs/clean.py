@@ -1,7 +1,8 @@
 """The clean of one site: load → extract → apply rules → publish.
 
-Each step is a module: `load_pages`, `extract_payloads`, `cleaning.clean_page` and
-`publish_articles`. The session of the store only loads and saves. This module connects the steps.
+Each step is a module: `load_pages`, `extract_payloads` and `publish_articles` in `clean_steps`,
+and `pipeline.cleaning.clean_page`. The session of the store only loads and saves. This module
+connects the steps.
 """
 
 from __future__ import annotations
@@ -12,26 +13,26 @@ from dataclasses import dataclass, replace
 from pipeline.cleaning.clean_page import clean_page
 from pipeline.config.site import Site
 from pipeline.jobs.changes import Change, change_by_clean
-from pipeline.jobs.extract_payloads import (
+from pipeline.jobs.clean_steps.extract_payloads import (
     MAX_BLOCKS_PER_WRITE,
     MAX_PAGES_PER_WRITE,
     add_missing_to_profile,
     save_extracted,
 )
-from pipeline.jobs.load_pages import (
+from pipeline.jobs.clean_steps.load_pages import (
     PAGES_PER_BATCH,
     PAYLOADS_PER_READ,
     LoadedPages,
     load_page_batches,
     load_payloads,
 )
-from pipeline.jobs.progress import Cancelled, ProgressCallback
-from pipeline.jobs.publish_articles import (
+from pipeline.jobs.clean_steps.publish_articles import (
     ArticlePublisher,
     CleanedPages,
     PageOutcome,
     finish_pending_articles,
 )
+from pipeline.jobs.progress import Cancelled, ProgressCallback
 from pipeline.jobs.recipe import current_recipe
 from pipeline.jobs.results import CleanRunResult
 from pipeline.jobs.workers.pool import WorkerPool

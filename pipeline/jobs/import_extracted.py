@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from pipeline.core.models import ExtractedPage, Reason
 from pipeline.extract import EXTRACTORS
-from pipeline.jobs.extract_payloads import save_extracted
+from pipeline.jobs.clean_steps.extract_payloads import save_extracted
 from pipeline.jobs.workers import tasks
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.jobs.workers.tasks import ExtractedPayload

@@ -51,7 +51,10 @@ class NightReport:
     @property
     def issues(self) -> tuple[IssueView, ...]:
         """Return the open issues of all sites."""
-        return tuple(issue for site in self.sites for issue in site.issues)
+        site_issues: list[IssueView] = []
+        for site in self.sites:
+            site_issues += site.issues
+        return tuple(site_issues)
 
 
 def evaluate_nights(database: Database, sites: Sequence[Site], now: datetime | None = None) -> None:

@@ -22,8 +22,8 @@ from pipeline.config.site import Site
 from pipeline.core.disk_space import DiskSpaceGuard
 from pipeline.core.errors import DatabaseUnavailable, DiskError, ExitCode, NightdeskError
 from pipeline.jobs.clean import DEFAULT_CLEAN, CleanRequest, clean_site
+from pipeline.jobs.clean_steps.extract_payloads import extract_ahead
 from pipeline.jobs.crawl import crawl_site
-from pipeline.jobs.extract_payloads import extract_ahead
 from pipeline.jobs.progress import Cancelled, ProgressListener
 from pipeline.jobs.results import CleanRunResult, CrawlResult, SiteResult
 from pipeline.jobs.slots import ChildSlots

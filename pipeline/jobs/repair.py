@@ -170,7 +170,9 @@ class _ArchiveRepair:
             by_repair[fault.repair].append(fault)
         self._repair_counts(by_repair[RepairKind.LEDGER], by_repair[RepairKind.COUNT])
         self._repair_index(by_repair[RepairKind.ORPHAN], by_repair[RepairKind.FULLTEXT])
-        site_faults = [fault for name in SITE_REPAIRS for fault in by_repair[name]]
+        site_faults = list[Fault]()
+        for name in SITE_REPAIRS:
+            site_faults += by_repair[name]
         for site_id, faults in self._faults_by_site(site_faults).items():
             self._repair_site(site_id, faults)
 
@@ -195,13 +197,13 @@ class _ArchiveRepair:
 
     def _faults_by_site(self, faults: Sequence[Fault]) -> Mapping[str, list[Fault]]:
         """Return the faults by the site of their pages; "" for those without a page."""
-        pages_of_faults = []
+        pages_of_faults, page_ids = [], list[int]()
         for fault in faults:
             pages = fault.pages
             if not pages and fault.repair is RepairKind.EXTRACTED_PAGE:
                 pages = repair.pages_of_extracted(self._database, fault.id)
             pages_of_faults.append(pages)
-        page_ids = [page_id for pages in pages_of_faults for page_id in pages]
+            page_ids += pages
         sites_by_page = repair.sites_of_pages(self._database, page_ids)
         by_site = defaultdict[str, list[Fault]](list)
         for fault, pages in zip(faults, pages_of_faults, strict=True):

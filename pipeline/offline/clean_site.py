@@ -84,12 +84,12 @@ def text_schema() -> Any:
     """Return the types of the columns of texts. Their names are those of an export of articles."""
     text = pyarrow.string()
     time = pyarrow.timestamp("us", tz="UTC")
-    fields: list[tuple[str, Any]] = [(name, text) for name in STRING_COLUMNS]
-    fields += [(name, pyarrow.list_(text)) for name in LIST_COLUMNS]
-    fields += [(name, time) for name in TIME_COLUMNS]
-    fields.append(("word_count", pyarrow.int64()))
-    fields += [(name, text) for name in LAST_COLUMNS]
-    return pyarrow.schema(fields)
+    types: dict[str, Any] = dict.fromkeys(STRING_COLUMNS, text)
+    types |= dict.fromkeys(LIST_COLUMNS, pyarrow.list_(text))
+    types |= dict.fromkeys(TIME_COLUMNS, time)
+    types["word_count"] = pyarrow.int64()
+    types |= dict.fromkeys(LAST_COLUMNS, text)
+    return pyarrow.schema(list(types.items()))
 
 
 def _texts(

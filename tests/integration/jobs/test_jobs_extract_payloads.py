@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pipeline.core.models import Block, BlockKind, ExtractedPage, Metadata
-from pipeline.jobs.extract_payloads import save_extracted
+from pipeline.jobs.clean_steps.extract_payloads import save_extracted
 from pipeline.jobs.workers.tasks import ExtractedPayload, to_stored_extraction
 from pipeline.store.clean.line_sightings import PageSightings
 from pipeline.store.clean.types import PageSignals, StoredExtraction

@@ -10,7 +10,7 @@ from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.search import index
 from tests.support.archive_factory import dump, night, url
-from tests.support.reclean_factory import STORY, Extractors, every, reclean, site
+from tests.support.reclean_factory import STORY, Extractors, reclean_all, reclean, site
 
 PAGES = 24
 
@@ -50,8 +50,8 @@ def test_prepared_rows_equal_those_that_the_archive_makes(
     assert (workers.submitted, made_here) == (2, [])
     ahead = tables(store)
     monkeypatch.setattr(articles, "index_source_ahead", lambda *_: None)
-    every(store, site("Paragraph 1 .*"))
-    every(store, site())
+    reclean_all(store, site("Paragraph 1 .*"))
+    reclean_all(store, site())
     assert made_here
     assert tables(store) == ahead
 

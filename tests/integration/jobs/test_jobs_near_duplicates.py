@@ -22,7 +22,7 @@ from pipeline.store.read import pages as query
 from pipeline.store.search import index
 from tests.support import archive_factory
 from tests.support.archive_factory import NIGHT, RECIPE, clean, do, night, one, rows
-from tests.support.reclean_factory import reclean, silent, site, striking
+from tests.support.reclean_factory import reclean, silent, site, site_removing
 from tests.support.reclean_factory import text as text_of
 
 WORDS = [
@@ -233,7 +233,7 @@ def test_a_text_that_stays_the_same_under_other_rules_is_not_compared_again(
     before = sketch_rows(store)
     assert reclean(store, site("no line is like this")).counts
     assert sketch_rows(store) == before
-    assert reclean(store, striking(3)).counts["recleaned"] == 1
+    assert reclean(store, site_removing(3)).counts["recleaned"] == 1
     assert "Paragraph 3" not in text_of(store, one(store, "SELECT max(id) FROM articles"))
     assert sketch_rows(store) != before
 

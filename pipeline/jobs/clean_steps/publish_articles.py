@@ -9,7 +9,7 @@ from pipeline.cleaning import near_duplicates
 from pipeline.config.site import Site
 from pipeline.core.clean_values import CleanInput, CleanOutcome
 from pipeline.core.models import MinHashSketch, Recipe
-from pipeline.jobs.index_ahead import IndexAhead
+from pipeline.jobs.clean_steps.index_ahead import IndexAhead
 from pipeline.jobs.near_duplicates import group_near_duplicates
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.workers.pool import WorkerPool

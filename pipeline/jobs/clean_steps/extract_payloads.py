@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 
 from pipeline.config.site import Site
 from pipeline.core.models import Recipe
-from pipeline.jobs.load_pages import load_payloads
+from pipeline.jobs.clean_steps.load_pages import load_payloads
 from pipeline.jobs.recipe import current_recipe
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.jobs.workers.tasks import ExtractedPayload, page_signals
