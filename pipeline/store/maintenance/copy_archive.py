@@ -215,10 +215,12 @@ def _target_values(row: AnyRow) -> dict[str, Any]:
 def _upsert(db: Connection, table: Table) -> Any:
     statement = sqlite.insert(table) if db.dialect.name == "sqlite" else postgresql.insert(table)
     keys = _key_names(table)
-    names = [column.name for column in table.columns if column.name not in keys]
-    if not names:
+    changed: dict[str, Any] = {}
+    for column in table.columns:
+        if column.name not in keys:
+            changed[column.name] = statement.excluded[column.name]
+    if not changed:
         return statement.on_conflict_do_nothing(index_elements=keys)
-    changed = {name: statement.excluded[name] for name in names}
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 

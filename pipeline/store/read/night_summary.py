@@ -213,8 +213,8 @@ def _new_stories_by_run(
     )
     stories: dict[int, list[StoryFigures]] = defaultdict(list)
     with database.read() as db:
-        for run, dated, signed, words in db.execute(query):
-            stories[run].append((dated, signed, words))
+        for run, has_date, has_author, words in db.execute(query):
+            stories[run].append((has_date, has_author, words))
     return stories
 
 
@@ -229,17 +229,18 @@ def sample_story_stats(database: Database, site: str, limit: int) -> StoryStats:
     )
     stories: list[StoryFigures] = []
     with database.read() as db:
-        for dated, signed, words in db.execute(query):
-            stories.append((dated, signed, words))
+        for has_date, has_author, words in db.execute(query):
+            stories.append((has_date, has_author, words))
     return _story_stats(stories)
 
 
 def _story_stats(stories: Sequence[StoryFigures]) -> StoryStats:
     if not stories:
         return StoryStats()
-    return StoryStats(
-        stories=len(stories),
-        with_date=sum(1 for dated, _, _ in stories if dated),
-        with_author=sum(1 for _, signed, _ in stories if signed),
-        median_words=round(median(words for _, _, words in stories)),
-    )
+    with_date, with_author = 0, 0
+    word_counts: list[int] = []
+    for has_date, has_author, words in stories:
+        with_date += bool(has_date)
+        with_author += bool(has_author)
+        word_counts.append(words)
+    return StoryStats(len(stories), with_date, with_author, round(median(word_counts)))

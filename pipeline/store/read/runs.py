@@ -339,9 +339,12 @@ def site_statuses(
 
 
 def _newest_if_all_finished(runs: Collection[RunView]) -> int | None:
-    if any(run.finished_at is None for run in runs):
-        return None
-    return max(run.id for run in runs)
+    newest = 0
+    for run in runs:
+        if run.finished_at is None:
+            return None
+        newest = max(newest, run.id)
+    return newest
 
 
 def _count_due(db: Connection, site: str, now: datetime) -> int:

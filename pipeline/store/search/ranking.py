@@ -129,7 +129,7 @@ def _in_titles(node: Node) -> Node:
 
 
 def _load_matches(db: Connection, keys: Sequence[int], terms: Sequence[Term]) -> list[ScoredMatch]:
-    beginnings = sorted({token[:2] for term in terms for token in term.tokens})
+    beginnings = _beginnings(terms)
     is_sqlite = db.dialect.name == "sqlite"
     statement = text(WORDS_SQL[db.dialect.name])
     count_words = _words_of_sqlite if is_sqlite else _words_of_postgres
@@ -148,6 +148,14 @@ def _load_matches(db: Connection, keys: Sequence[int], terms: Sequence[Term]) ->
                 )
             )
     return matches
+
+
+def _beginnings(terms: Sequence[Term]) -> list[str]:
+    """The first two letters of the terms' words. Only words that begin so are counted."""
+    beginnings: set[str] = set()
+    for term in terms:
+        beginnings.update(token[:2] for token in term.tokens)
+    return sorted(beginnings)
 
 
 def _count_terms(words: TermCounts, terms: Sequence[Term], language: str) -> tuple[int, ...]:
