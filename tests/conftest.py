@@ -40,7 +40,7 @@ Grown = Callable[[Callable[[], object]], None]
 ENGINES = ("sqlite", "postgresql")
 LONG = {
     "test_cli_add_check", "test_cluster_flow", "test_crawler_process", "test_crawler_rendering", "test_runs_kills",
-    "test_store_migrations", "test_store_query_plans", "test_store_recleaning_any", "test_web_api", "test_web_browser",
+    "test_store_migrations", "test_store_query_plans", "test_store_reclean_random", "test_web_api", "test_web_browser",
 }  # fmt: skip
 CRAWLER = pytest.StashKey[tuple[str, ...]]()
 CONTACT = 'contact = "archive@example.org"\n'

@@ -1,7 +1,8 @@
-"""Nights and cleans in a few lines, through the same doors that the crawler and the cleaning use.
+"""Nights and cleans in a few lines, through the sessions that the crawler and the cleaning use.
 
-The craft is a stand-in: each line of a body is a paragraph, the first one also the title, and a body that begins with WALL is
-no article. What the store does with results does not depend on how they were made.
+Extractors and rules are stand-ins: each line of a body is a paragraph, the first one also the
+title, and a body that begins with WALL is no article. What the store does with results does not
+depend on how they were made.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 from sqlalchemy import select, text
 
-from pipeline.cleaning.revisions import classify_outcome, build_revisions
+from pipeline.cleaning.revisions import build_revisions, classify_outcome
+from pipeline.core.clean_values import CleanInput, CleanOutcome, NewResult
 from pipeline.core.models import (
     Block,
     BlockKind,
@@ -34,7 +36,7 @@ from pipeline.core.models import (
 )
 from pipeline.store.clean.line_sightings import PageSightings
 from pipeline.store.clean.session import CleanSession
-from pipeline.store.clean.types import CleanOutcome, CleanInput, NewResult, PendingPayload
+from pipeline.store.clean.types import PendingPayload
 from pipeline.store.codec.compression import decompress
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
@@ -50,12 +52,13 @@ NOTHING = PageSightings()
 
 
 def url(name: str) -> str:
+    """Return a URL of the site."""
     return f"https://courier.example/{name}"
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a site answers to one URL."""
+    """The response of a site to one URL."""
 
     body: bytes | None = None
     outcome: Outcome = Outcome.FETCHED
@@ -71,6 +74,7 @@ FAILED = Reply(None, Outcome.FAILED, Reason.CONNECT, None)
 
 
 def capture(due: DueUrl, reply: Reply, at: datetime = NIGHT) -> Capture:
+    """Return the capture of a response."""
     return Capture(
         page_id=due.page_id,
         fetched_at=at,
@@ -86,19 +90,20 @@ def capture(due: DueUrl, reply: Reply, at: datetime = NIGHT) -> Capture:
 
 
 def links(*urls: str) -> tuple[LinkDecision, ...]:
-    return tuple(LinkDecision(Link(each)) for each in urls)
+    """Return links that the site accepts."""
+    return tuple(LinkDecision(Link(address)) for address in urls)
 
 
-def show(
+def list_links(
     archive: CrawlSession,
     run: int,
-    verdicts: Iterable[LinkDecision],
+    decisions: Iterable[LinkDecision],
     at: datetime = NIGHT,
-    place: CrawlSource = FEED,
+    source: CrawlSource = FEED,
 ) -> DueUrl:
-    """A Place that shows Links."""
-    due = archive.register_source(run, place)
-    archive.save_source(run, capture(due, Reply(b"<rss/>"), at), tuple(verdicts), place.kind)
+    """Save a source that lists links."""
+    due = archive.register_source(run, source)
+    archive.save_source(run, capture(due, Reply(b"<rss/>"), at), tuple(decisions), source.kind)
     return due
 
 
@@ -107,129 +112,141 @@ def night(
     replies: Mapping[str, bytes | Reply],
     at: datetime = NIGHT,
     site: str = SITE,
-    place: CrawlSource = FEED,
+    source: CrawlSource = FEED,
 ) -> dict[str, Outcome]:
-    """A whole crawl: all these URLs are linked by one feed, each is visited, and is due again at once."""
+    """Run a whole crawl: one feed lists these URLs, each is fetched, and is due again at once."""
     run = archive.start_run(site)
-    show(archive, run, links(*replies), at, place)
-    outcomes = {}
+    list_links(archive, run, links(*replies), at, source)
+    outcomes: dict[str, Outcome] = {}
     for due in archive.lease_due(run, 1000):
-        if due.url not in replies:  # due since an earlier night: deferred once more
+        if due.url not in replies:  # due since an earlier night: it is deferred again
             continue
         reply = replies[due.url]
-        reply = Reply(reply) if isinstance(reply, bytes) else reply
-        verdict = LinkDecision(Link(reply.target)) if reply.target else None
+        if isinstance(reply, bytes):
+            reply = Reply(reply)
+        redirect = LinkDecision(Link(reply.target)) if reply.target else None
         outcomes[due.url] = archive.save_capture(
-            run, capture(due, reply, at), None if verdict else at, verdict
+            run, capture(due, reply, at), None if redirect else at, redirect
         )
     archive.finish_run(run, "finished")
     return outcomes
 
 
 def body_of(payload: PendingPayload) -> bytes:
-    """The bytes to extract."""
-    return decompress(payload.codec, payload.raw_page.body) if payload.codec else payload.raw_page.body
+    """Return the bytes to extract."""
+    if payload.codec:
+        return decompress(payload.codec, payload.raw_page.body)
+    return payload.raw_page.body
 
 
-def draft_of(body: bytes, recipe: Recipe = RECIPE) -> ExtractedPage:
+def extracted_of(body: bytes, recipe: Recipe = RECIPE) -> ExtractedPage:
+    """Return what the stand-in extractors make of a body."""
     lines = body.decode("utf8", "surrogatepass").split("\n")
     blocks = tuple(Block(BlockKind.PARAGRAPH, line) for line in lines)
     return ExtractedPage(recipe.extractors, blocks, Metadata(title=lines[0]))
 
 
-def cleaned(material: CleanInput, recipe: Recipe = RECIPE, strike: str = "") -> CleanOutcome:
-    """What becomes of a Page; lines that are `strike` are struck."""
-    made = {
-        met.payload_id: (met.extracted_page_id, _extraction(met.extracted, recipe, strike))
-        for met in material.periods
-    }
-    sightings = [
-        Observation(made[met.payload_id][1], met.payload_id, met.first_seen_at, met.last_seen_at)
-        for met in material.periods
-    ]
-    outcome, reason = classify_outcome(material.previous, sightings[-1])
-    rows = tuple(NewResult(payload, draft, result) for payload, (draft, result) in made.items())
+def clean_outcome(page: CleanInput, recipe: Recipe = RECIPE, remove: str = "") -> CleanOutcome:
+    """Return what a clean makes of a page. Lines that equal `remove` are removed."""
+    results: list[NewResult] = []
+    observations: list[Observation] = []
+    for period in page.periods:
+        result = _clean_result(period.extracted, recipe, remove)
+        results.append(NewResult(period.payload_id, period.extracted_page_id, result))
+        observations.append(
+            Observation(result, period.payload_id, period.first_seen_at, period.last_seen_at)
+        )
+    results_by_payload = {result.payload_id: result for result in results}
+    outcome, reason = classify_outcome(page.previous, observations[-1])
     return CleanOutcome(
-        material.page_id, sightings[-1].payload_id, rows, build_revisions(sightings), outcome, reason
+        page.page_id,
+        observations[-1].payload_id,
+        tuple(results_by_payload.values()),
+        build_revisions(observations),
+        outcome,
+        reason,
     )
 
 
-def _extraction(draft: ExtractedPage, recipe: Recipe, strike: str) -> CleanResult:
-    struck = tuple(
-        RemovedBlock(n, "wanted", "the test says so")
-        for n, each in enumerate(draft.blocks)
-        if each.text == strike
-    )
-    kept = [each.text for each in draft.blocks if each.text != strike]
-    is_wall = draft.metadata.title.startswith(WALL)
-    outcome, reason = (
-        (Outcome.NOT_ARTICLE, Reason.CONSENT_WALL) if is_wall else (Outcome.ARCHIVED, Reason.NONE)
-    )
-    return CleanResult(recipe, "", struck, draft.metadata, "\n".join(kept), outcome, reason)
+def _clean_result(page: ExtractedPage, recipe: Recipe, remove: str) -> CleanResult:
+    removed: list[RemovedBlock] = []
+    kept: list[str] = []
+    for index, block in enumerate(page.blocks):
+        if block.text == remove:
+            removed.append(RemovedBlock(index, "wanted", "the test says so"))
+        else:
+            kept.append(block.text)
+    outcome, reason = Outcome.ARCHIVED, Reason.NONE
+    if page.metadata.title.startswith(WALL):
+        outcome, reason = Outcome.NOT_ARTICLE, Reason.CONSENT_WALL
+    text = "\n".join(kept)
+    return CleanResult(recipe, "", tuple(removed), page.metadata, text, outcome, reason)
 
 
 def clean(
     store: Database,
     recipe: Recipe = RECIPE,
     site: str = SITE,
-    strike: str = "",
-    seen: PageSightings | None = None,
+    remove: str = "",
+    sightings: PageSightings | None = None,
 ) -> dict[str, int]:
-    """A whole clean; returns its counts by outcome."""
-    shelf = CleanSession(store, site)
-    run = shelf.start_run(recipe)
-    draft_all(shelf, recipe, seen or NOTHING)
-    shelf.save_results(run, recipe, [cleaned(each, recipe, strike) for each in shelf.stale_pages(recipe, 0, 1000)])
-    return shelf.finish_run(run, "finished")
+    """Run a whole clean and return its counts by outcome."""
+    session = CleanSession(store, site)
+    run = session.start_run(recipe)
+    extract_all(session, recipe, sightings or NOTHING)
+    pages = session.stale_pages(recipe, 0, 1000)
+    session.save_results(run, recipe, [clean_outcome(page, recipe, remove) for page in pages])
+    return session.finish_run(run, "finished")
 
 
-def draft_all(shelf: CleanSession, recipe: Recipe = RECIPE, seen: PageSightings = NOTHING) -> int:
-    found = shelf.pending_payloads(recipe, 0, 1000)
-    drafts = [(each.raw_page.payload_id, draft_of(body_of(each), recipe)) for each in found]
-    if drafts:
-        shelf.save_extracted(drafts, {page: seen for each in found for page, _ in each.pages})
-    return len(found)
+def extract_all(
+    session: CleanSession, recipe: Recipe = RECIPE, sightings: PageSightings = NOTHING
+) -> int:
+    """Extract all pending payloads, and return how many there were."""
+    payloads = session.pending_payloads(recipe, 0, 1000)
+    extractions: list[tuple[int, ExtractedPage]] = []
+    page_ids: set[int] = set()
+    for payload in payloads:
+        page = extracted_of(body_of(payload), recipe)
+        extractions.append((payload.raw_page.payload_id, page))
+        page_ids.update(page_id for page_id, _ in payload.pages)
+    if extractions:
+        session.save_extracted(extractions, dict.fromkeys(sorted(page_ids), sightings))
+    return len(payloads)
 
 
-def dump(store: Database, *tables: str, without: tuple[str, ...] = ()) -> dict[str, list[Any]]:
-    """All rows, of all tables or of the ones named; `without` leaves columns out."""
+def dump(
+    store: Database, *tables: str, without: tuple[str, ...] = ()
+) -> dict[str, list[tuple[Any, ...]]]:
+    """Return all rows of the tables named, or of all; `without` leaves columns out."""
+    contents: dict[str, list[tuple[Any, ...]]] = {}
     with store.read() as db:
-        rows = {
-            table.name: [
-                tuple(row)
-                for row in db.execute(
-                    select(*(c for c in table.columns if c.name not in without)).order_by(
-                        *table.primary_key
-                    )
-                )
-            ]
-            for table in Base.metadata.sorted_tables
-            if not tables or table.name in tables
-        }
+        for table in Base.metadata.sorted_tables:
+            if tables and table.name not in tables:
+                continue
+            columns = [column for column in table.columns if column.name not in without]
+            query = select(*columns).order_by(*table.primary_key)
+            contents[table.name] = [tuple(row) for row in db.execute(query)]
         if not tables:
-            content = "title, body, names, marks" if store.is_sqlite else "words::text"
-            rows["article_index"] = [
-                tuple(row)
-                for row in db.execute(
-                    text(f"SELECT rowid, {content} FROM article_index ORDER BY 1")
-                )
-            ]
-    return rows
+            tokens = "title, body, names, marks" if store.is_sqlite else "words::text"
+            index = text(f"SELECT rowid, {tokens} FROM article_index ORDER BY 1")
+            contents["article_index"] = [tuple(row) for row in db.execute(index)]
+    return contents
 
 
 def rows(store: Database, statement: str, **values: object) -> list[tuple[Any, ...]]:
-    """What a statement finds."""
+    """Return the rows of a query."""
     with store.read() as db:
         return [tuple(row) for row in db.execute(text(statement), values)]
 
 
 def one(store: Database, statement: str, **values: object) -> Any:
-    """The one value that a statement finds."""
+    """Return the one value of a query."""
     ((value,),) = rows(store, statement, **values)
     return value
 
 
 def do(store: Database, statement: str, **values: object) -> None:
-    """A change behind the doors' back."""
+    """Execute a statement that no session would."""
     with store.write() as db:
         db.execute(text(statement), values)

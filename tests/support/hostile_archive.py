@@ -12,7 +12,7 @@ from pipeline.store.db.engine import Database
 from tests.support import archive_factory
 from tests.support.archive_factory import DAY, NIGHT, clean, night, url
 
-EXTRACTOR = "tests.support.archive_factory.draft_of"
+EXTRACTOR = "tests.support.archive_factory.extracted_of"
 HOSTILE = (
     "<script>alert(1)</script>\"'><img src=/beacon onerror=alert(2)><iframe src=/beacon></iframe>"
     "<link rel=stylesheet href=/beacon>"
@@ -28,7 +28,7 @@ BODIES = {
     url("wall"): archive_factory.WALL,
 }
 LANGUAGE_BY_TITLE = {ARABIC: "ar", CHINESE[:8]: "zh", HOSTILE: '"><script>'}
-_original_extractor = archive_factory.draft_of
+_original_extractor = archive_factory.extracted_of
 
 
 def hostile_extracted_page(body: bytes, *_: object) -> ExtractedPage:
@@ -56,6 +56,6 @@ def build_hostile_archive(store: Database, archive: CrawlSession) -> None:
     """
     first = {address: body.encode() for address, body in BODIES.items()}
     night(archive, first)
-    clean(store, strike=HOSTILE)
+    clean(store, remove=HOSTILE)
     night(archive, first | {url("edited"): b"Levy\nThe levy is 9 a night."}, NIGHT + DAY)
     clean(store)

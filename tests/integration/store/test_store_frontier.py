@@ -31,7 +31,7 @@ from tests.support.archive_factory import (
     night,
     one,
     rows,
-    show,
+    list_links,
     url,
 )
 
@@ -59,7 +59,7 @@ def crawl(
     """A crawl that visits what is due with new bytes each time; the Run's number and what it visited."""
     run = archive.start_run(SITE)
     at = NIGHT + days * DAY
-    show(archive, run, verdicts, at)
+    list_links(archive, run, verdicts, at)
     due = archive.lease_due(run, 100)
     for each in due:
         archive.save_capture(run, capture(each, Reply(f"{each.url} {days}".encode()), at), at)
@@ -71,8 +71,8 @@ def test_newest_pages_are_handed_out_first_and_no_more_than_asked_for(
     archive: CrawlSession,
 ) -> None:
     run = archive.start_run(SITE)
-    show(archive, run, links(A), NIGHT)
-    show(archive, run, links(B), NIGHT + DAY)
+    list_links(archive, run, links(A), NIGHT)
+    list_links(archive, run, links(B), NIGHT + DAY)
     assert [due.url for due in archive.lease_due(run, 1)] == [B]
     assert [due.url for due in archive.lease_due(run, 5)] == [A]
     assert archive.lease_due(run, 5) == ()
@@ -82,7 +82,7 @@ def test_a_page_has_one_turn_in_a_run_even_if_it_is_due_again_at_once(
     archive: CrawlSession,
 ) -> None:
     run = archive.start_run(SITE)
-    show(archive, run, links(A))
+    list_links(archive, run, links(A))
     (due,) = archive.lease_due(run, 5)
     archive.save_capture(run, capture(due, Reply(b"one")), NIGHT)
     assert archive.lease_due(run, 5) == ()
@@ -92,7 +92,7 @@ def test_a_page_has_one_turn_in_a_run_even_if_it_is_due_again_at_once(
 
 def test_a_leased_page_is_not_given_to_another_run(archive: CrawlSession, store: Database) -> None:
     run = archive.start_run(SITE)
-    show(archive, run, links(A, B))
+    list_links(archive, run, links(A, B))
     (mine,) = archive.lease_due(run, 1)
     now = datetime.now(UTC)
     with store.write() as db:  # past the lock, which lets no second Run begin
@@ -110,7 +110,7 @@ def test_leases_of_a_dead_run_are_freed_when_the_next_one_starts(
     archive: CrawlSession, database_url: str, store: Database
 ) -> None:
     run = archive.start_run(SITE)
-    show(archive, run, links(A, B))
+    list_links(archive, run, links(A, B))
     assert len(archive.lease_due(run, 5)) == 2
     archive.close()  # as a killed process does: the lock is gone, the Run is not closed
     heir = CrawlSession(Database(database_url))
@@ -166,7 +166,7 @@ def test_a_page_that_waited_and_is_refused_now_is_due_no_more_until_it_is_allowe
     archive: CrawlSession, store: Database
 ) -> None:
     run = archive.start_run(SITE)
-    show(archive, run, links(A))
+    list_links(archive, run, links(A))
     archive.finish_run(run, "stopped")
     crawl(archive, [refused(A)], 1)
     assert one(store, "SELECT due_at FROM page WHERE url = :url", url=A) is None
@@ -178,14 +178,14 @@ def test_one_place_may_refuse_what_another_one_lets_in(
     archive: CrawlSession, store: Database
 ) -> None:
     run = archive.start_run(SITE)
-    show(archive, run, [refused(A, Reason.NOT_ALLOWED)])
-    show(archive, run, links(A), place=SITEMAP)
+    list_links(archive, run, [refused(A, Reason.NOT_ALLOWED)])
+    list_links(archive, run, links(A), place=SITEMAP)
     assert [due.url for due in archive.lease_due(run, 5)] == [A]
 
 
 def test_a_later_modification_makes_an_old_page_due_again(archive: CrawlSession) -> None:
     run = archive.start_run(SITE)
-    show(archive, run, links(A))
+    list_links(archive, run, links(A))
     (due,) = archive.lease_due(run, 5)
     archive.save_capture(run, capture(due, Reply(b"one")), None)
     archive.finish_run(run, "finished")
@@ -197,23 +197,23 @@ def test_a_later_modification_makes_an_old_page_due_again(archive: CrawlSession)
 def test_what_a_feed_says_of_a_page_outweighs_a_section_and_makes_it_stale(
     archive: CrawlSession, store: Database
 ) -> None:
-    night(archive, {A: b"Words of the story"}, place=CrawlSource(url("section"), UrlKind.SECTION))
+    night(archive, {A: b"Words of the story"}, source=CrawlSource(url("section"), UrlKind.SECTION))
     clean(store)
     shelf = CleanSession(store, SITE)
     run = archive.start_run(SITE)
-    show(
+    list_links(
         archive,
         run,
         [LinkDecision(Link(A, title="Said by the section"))],
         place=CrawlSource(url("section"), UrlKind.SECTION),
     )
-    show(
+    list_links(
         archive,
         run,
         [LinkDecision(Link(A, title="Said by the feed", published_at=NIGHT, tags=("port", "sea")))],
         place=FEED,
     )
-    show(
+    list_links(
         archive,
         run,
         [LinkDecision(Link(A, title="Said by the section"))],
@@ -236,11 +236,11 @@ def test_the_same_news_of_a_page_twice_makes_nothing_stale(
     told = LinkDecision(Link(A, title="The same", published_at=NIGHT))
     for _ in range(2):
         run = archive.start_run(SITE)
-        show(archive, run, [told])
+        list_links(archive, run, [told])
         archive.finish_run(run, "finished")
         clean(store)
     run = archive.start_run(SITE)
-    show(archive, run, [told])
+    list_links(archive, run, [told])
     assert CleanSession(store, SITE).count_stale(RECIPE) == 0
 
 
@@ -313,5 +313,5 @@ def test_two_sites_that_show_the_same_foreign_links_in_another_order_do_not_bloc
 
 def test_a_page_that_was_refused_as_too_long_is_handed_to_nobody(archive: CrawlSession) -> None:
     run = archive.start_run(SITE)
-    show(archive, run, [replace(refused(url("x" * 3000)), reason=Reason.URL_TOO_LONG)])
+    list_links(archive, run, [replace(refused(url("x" * 3000)), reason=Reason.URL_TOO_LONG)])
     assert archive.lease_due(run, 5) == ()

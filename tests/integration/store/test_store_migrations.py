@@ -28,11 +28,40 @@ from tests.support.archive_factory import clean, do, dump, night, one, rows, url
 from tests.support.cli import ROOT, clean_environment
 from tests.support.synthetic_migrations import SYNTHETIC_VERSIONS, write_migrations
 
-ARTICLES = (
-    "id site url title authors published_at published_source modified_at language section tags"
-    " image text word_count first_seen_at last_seen_at revisions story_group similarity"
-).split()
-LEDGER = "run run_kind site kind url outcome reason status bytes at detail".split()
+ARTICLES = [
+    "id",
+    "site",
+    "url",
+    "title",
+    "authors",
+    "published_at",
+    "published_source",
+    "modified_at",
+    "language",
+    "section",
+    "tags",
+    "image",
+    "text",
+    "word_count",
+    "first_seen_at",
+    "last_seen_at",
+    "revisions",
+    "story_group",
+    "similarity",
+]
+LEDGER = [
+    "run",
+    "run_kind",
+    "site",
+    "kind",
+    "url",
+    "outcome",
+    "reason",
+    "status",
+    "bytes",
+    "at",
+    "detail",
+]
 OPEN = """
 import sys
 from pipeline.store.crawl.session import CrawlSession
@@ -268,7 +297,7 @@ def test_an_upgrade_that_is_killed_is_made_by_the_next_one_with_all_rows(
 ) -> None:
     """The stress test `migrate` kills after each statement. Here it is after two of them."""
     night(archive, TWO_STORIES)
-    clean(store, seen=PageSightings((1,)))
+    clean(store, sightings=PageSightings((1,)))
     archive.close()
     store.close()
     address = store.url.render_as_string(hide_password=False)

@@ -21,11 +21,11 @@ from tests.support.reclean_factory import (
     ADVERT,
     STORY,
     articles,
-    every,
+    reclean_all,
     reclean,
     site,
-    striking,
-    waterline,
+    site_removing,
+    payloads_and_captures,
 )
 
 DAYS = RetentionOptions(result_days=60, ledger_days=365)
@@ -61,7 +61,7 @@ def test_prune_deletes_what_the_dry_run_counts_and_keeps_the_rest(
         at=(NIGHT - 400 * DAY).replace(tzinfo=None if store.is_sqlite else UTC),
     )
     # it replaces an old result, but only now, so that it can still be rolled back
-    second = reclean(store, striking(0))
+    second = reclean(store, site_removing(0))
     assert estimate(store).rows == 0
     old = datetime.now(UTC) - timedelta(days=100)
     do(
@@ -76,11 +76,11 @@ def test_prune_deletes_what_the_dry_run_counts_and_keeps_the_rest(
         " SELECT payload_id, 'older', '2020-01-01', reason, cost_ms, codec, body"
         " FROM extracted_page",
     )
-    every(store, striking(0))
+    reclean_all(store, site_removing(0))
     night(archive, {url("a"): f"{STORY} Again.".encode()}, NIGHT + DAY)
-    reclean(store, striking(0))
+    reclean(store, site_removing(0))
     do(store, "UPDATE run SET finished_at = '2020-01-01', started_at = '2020-01-01'")
-    before, sources = articles(store), waterline(store)
+    before, sources = articles(store), payloads_and_captures(store)
     runs = dump(store, "run", without=("pruned_at",))
     estimated = estimate(store)
     assert (estimated.results, estimated.extracted_pages, estimated.runs) == (2, 2, 4)
@@ -89,7 +89,7 @@ def test_prune_deletes_what_the_dry_run_counts_and_keeps_the_rest(
     assert prune(store) == estimated
     assert prune(store).rows == 0
     assert articles(store) == before
-    assert waterline(store) == sources
+    assert payloads_and_captures(store) == sources
     assert dump(store, "run", without=("pruned_at",)) == runs
     assert rows(store, "SELECT kind FROM run WHERE pruned_at IS NULL ORDER BY id") == [
         ("crawl",),

@@ -21,8 +21,8 @@ from tests.support.reclean_factory import (
     articles,
     reclean,
     site,
-    striking,
-    waterline,
+    site_removing,
+    payloads_and_captures,
 )
 
 DAMAGE = {  # what is done to a whole archive → the kinds of the faults
@@ -65,9 +65,9 @@ def filled(archive: CrawlSession, store: Database) -> None:
         },
     )
     reclean(store, site())
-    reclean(store, striking(0))
+    reclean(store, site_removing(0))
     night(archive, {url("a"): f"{STORY} Again.\n{ADVERT}".encode()}, NIGHT + DAY)
-    reclean(store, striking(0))
+    reclean(store, site_removing(0))
 
 
 def row_counts(tables: dict[str, list[Any]]) -> dict[str, int]:
@@ -86,17 +86,17 @@ def whole(archive: CrawlSession, store: Database) -> Database:
 
 def test_repair_makes_each_kind_of_damage_good_and_keeps_the_sources(whole: Database) -> None:
     assert faults(whole) == []
-    before, sources = articles(whole), waterline(whole)
+    before, sources = articles(whole), payloads_and_captures(whole)
     for damage, expected in DAMAGE.items():
         do(whole, damage, **({"junk": b"junk"} if ":junk" in damage else {}))
         wrong = faults(whole)
         assert {fault.kind for fault in wrong} == expected, damage
-        stats = repaired(whole, wrong, striking(0))
+        stats = repaired(whole, wrong, site_removing(0))
         assert faults(whole) == [], (damage, stats)
         if "revision" not in damage:
             assert row_counts(articles(whole)) == row_counts(before)
         assert without_title(articles(whole)) == without_title(before)
-    assert waterline(whole) == sources
+    assert payloads_and_captures(whole) == sources
     assert "entries were missing" in one(whole, "SELECT detail FROM run WHERE id = 1")
 
 
@@ -112,7 +112,7 @@ def test_a_damaged_payload_is_reported_with_its_captures_and_nothing_is_made_fro
     (permanent,) = [fault for fault in wrong if not fault.repair]
     assert permanent.kind == "payload"
     assert all(part in permanent.sentence for part in (digest, url(""), "capture 1", "backup"))
-    stats = repaired(whole, wrong, striking(0))
+    stats = repaired(whole, wrong, site_removing(0))
     assert kinds(whole) == ["payload", "extracted_page"]
     assert "damaged themselves" in stats.problems[0]
     assert articles(whole) == before

@@ -8,11 +8,11 @@ from itertools import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.core.clean_values import CleanOutcome
 from pipeline.core.models import Outcome, Reason, Recipe
 from pipeline.store.clean import line_sightings
 from pipeline.store.clean.line_sightings import PageSightings
 from pipeline.store.clean.session import CleanSession
-from pipeline.store.clean.types import CleanOutcome
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from tests.support.archive_factory import (
@@ -20,9 +20,9 @@ from tests.support.archive_factory import (
     RECIPE,
     WALL,
     clean,
-    cleaned,
-    draft_all,
-    draft_of,
+    clean_outcome,
+    extract_all,
+    extracted_of,
     dump,
     night,
     url,
@@ -55,9 +55,9 @@ def step(
         return
     run = shelf.start_run(recipe)
     if what != "give up":
-        draft_all(shelf, recipe, seen)
+        extract_all(shelf, recipe, seen)
     stale = [each for each in shelf.stale_pages(recipe, 0, 9) if each.periods]
-    results = [cleaned(each, recipe, strike) for each in stale]
+    results = [clean_outcome(each, recipe, strike) for each in stale]
     if what == "withdraw":
         results = [_nothing(each) for each in results]
     if what in ("put", "put twice", "withdraw"):
@@ -103,6 +103,6 @@ def test_no_sequence_of_cleaning_changes_a_capture_or_a_payload(
 def test_drafts_come_back_as_they_were_made(archive: CrawlSession, store: Database) -> None:
     night(archive, {url("a"): "Ҳар рӯз\n«нав»".encode()})
     shelf = CleanSession(store, "courier")
-    draft_all(shelf)
+    extract_all(shelf)
     ((met,),) = (material.periods for material in shelf.stale_pages(RECIPE, 0, 5))
-    assert met.extracted == draft_of("Ҳар рӯз\n«нав»".encode())
+    assert met.extracted == extracted_of("Ҳар рӯз\n«нав»".encode())

@@ -22,7 +22,7 @@ from tests.support.archive_factory import (
     night,
     one,
     rows,
-    show,
+    list_links,
     url,
 )  # fmt: skip
 
@@ -32,8 +32,8 @@ A, B, C, D = map(url, "abcd")
 def test_each_url_of_a_run_has_exactly_one_outcome(archive: CrawlSession, store: Database) -> None:
     run = archive.start_run(SITE)
     refused = LinkDecision(Link(D), Outcome.REFUSED, Reason.OFF_SITE)
-    show(archive, run, [*links(A, B, C, A), refused])
-    show(archive, run, [*links(A), refused])
+    list_links(archive, run, [*links(A, B, C, A), refused])
+    list_links(archive, run, [*links(A), refused])
     first, second, _ = archive.lease_due(run, 10)
     archive.save_capture(run, capture(first, Reply(b"one")), None)
     archive.save_capture(run, capture(second, FAILED), NIGHT)
@@ -48,7 +48,7 @@ def test_nothing_is_pending_after_a_run_and_what_was_is_still_due(
     archive: CrawlSession, store: Database
 ) -> None:
     run = archive.start_run(SITE)
-    show(archive, run, links(A, B))
+    list_links(archive, run, links(A, B))
     archive.lease_due(run, 1)
     archive.finish_run(run, "finished", deferred=Reason.BUDGET)
     assert one(store, "SELECT count(*) FROM ledger WHERE outcome = 'pending'") == 0
@@ -73,12 +73,12 @@ def test_a_story_is_known_when_it_is_linked_but_not_due(
     archive: CrawlSession, store: Database
 ) -> None:
     run = archive.start_run(SITE)
-    show(archive, run, links(A))
+    list_links(archive, run, links(A))
     (due,) = archive.lease_due(run, 1)
     archive.save_capture(run, capture(due, Reply(b"one")), None)
     archive.finish_run(run, "finished")
     run = archive.start_run(SITE)
-    show(archive, run, links(A))
+    list_links(archive, run, links(A))
     assert archive.finish_run(run, "finished") == {"fetched": 1, "known": 1}
 
 
@@ -111,7 +111,7 @@ def test_a_run_that_is_still_going_on_is_not_called_unbalanced(
     archive: CrawlSession, store: Database
 ) -> None:
     run = archive.start_run(SITE)
-    show(archive, run, links(A))
+    list_links(archive, run, links(A))
     assert runs.unbalanced_runs(store, [run]) == frozenset()
 
 
@@ -150,7 +150,7 @@ def test_what_a_site_has_is_read_from_its_last_count_only_while_no_run_has_come_
     do(store, "UPDATE site_counts SET articles = 7")  # only to see that nothing is counted
     assert seen() == (2, 2, 7, 2)
     run = archive.start_run(SITE)
-    show(archive, run, links(url("c")))
+    list_links(archive, run, links(url("c")))
     assert seen() == (3, 2, 2, 3)
     archive.finish_run(run, "finished")
     assert rows(store, "SELECT * FROM site_counts") == [(SITE, run, 3, 2, 2)]

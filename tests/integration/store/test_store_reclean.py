@@ -11,10 +11,10 @@ from sqlalchemy import event
 
 from pipeline.core.errors import AlreadyRunning, ConfigError
 from pipeline.core.models import Outcome
-from pipeline.jobs import clean
 from pipeline.jobs import review as choosing
 from pipeline.jobs.changes import Change
-from pipeline.jobs.clean import CleanRequest
+from pipeline.jobs.clean import CleanLimits, CleanRequest
+from pipeline.jobs.recipe import current_recipe
 from pipeline.jobs.site_profile import site_profile_report
 from pipeline.store.clean import held_results
 from pipeline.store.clean.session import CleanSession
@@ -31,18 +31,18 @@ from tests.support.reclean_factory import (
     STORY,
     Extractors,
     articles,
-    every,
+    reclean_all,
     reclean,
     site,
-    striking,
+    site_removing,
     text,
-    waterline,
-    wrong_results,
+    payloads_and_captures,
+    inconsistent_results,
 )
 
 A, B, C = url("a"), url("b"), url("c")
 BODY = STORY.encode()
-LITTLE, MUCH = striking(1), striking(0, 1, 2, 3)
+LITTLE, MUCH = site_removing(1), site_removing(0, 1, 2, 3)
 
 
 def silent(_stage: str, _done: int, _of: int) -> None:
@@ -77,11 +77,11 @@ def test_a_result_that_loses_much_is_held_and_the_article_stays_as_it_was(
     before = articles(archived)
     done = reclean(archived, MUCH)
     assert done.counts == {"held": 1}
-    assert rows(archived, "SELECT outcome, reason FROM ledger WHERE run = :run", run=done.run) == [
+    assert rows(archived, "SELECT outcome, reason FROM ledger WHERE run = :run", run=done.run_id) == [
         ("held", "lost_text")
     ]
     assert articles(archived) == before
-    assert reclean(archived, MUCH).run == 0, "it is not stale under this recipe any more"
+    assert reclean(archived, MUCH).run_id == 0, "it is not stale under this recipe any more"
     assert held_results.held_pages(archived) == {"courier": (page(archived),)}
 
 
@@ -92,7 +92,7 @@ def test_a_result_that_loses_little_takes_the_place_of_the_one_before(archived: 
     verdicts = rows(archived, "SELECT status, run_id FROM clean_result ORDER BY id")
     assert verdicts == [
         ("replaced", one(archived, "SELECT min(run) FROM ledger WHERE run_kind = 'clean'")),
-        ("accepted", done.run),
+        ("accepted", done.run_id),
     ]
 
 
@@ -133,11 +133,11 @@ def test_what_is_rejected_is_not_offered_again(archived: Database) -> None:
     assert review(archived, choosing.reject) == {"unchanged": 1}
     for again in (
         MUCH,
-        striking(3, 2, 1, 0),
+        site_removing(3, 2, 1, 0),
     ):  # the same recipe, and another one with the same text
-        done = every(archived, again)
+        done = reclean_all(archived, again)
         assert rows(
-            archived, "SELECT outcome, reason FROM ledger WHERE run = :run", run=done.run
+            archived, "SELECT outcome, reason FROM ledger WHERE run = :run", run=done.run_id
         ) == [("unchanged", "rejected")]
         assert held_results.held_pages(archived) == {}
     assert articles(archived) == before
@@ -154,8 +154,8 @@ def test_a_page_that_is_no_article_any_more_is_held_and_comes_back_as_it_was_aft
     archived: Database,
 ) -> None:
     before = articles(archived)
-    nothing = striking(*range(6))
-    run = reclean(archived, nothing).run
+    nothing = site_removing(*range(6))
+    run = reclean(archived, nothing).run_id
     assert rows(archived, "SELECT reason FROM ledger WHERE run = :run", run=run) == [
         ("lost_article",)
     ]
@@ -182,17 +182,17 @@ def test_a_rollback_restores_every_article_byte_for_byte(
         NIGHT + 3 * DAY,
     )
     reclean(archived, site())
-    before, stored = articles(archived), waterline(archived)
-    run = reclean(archived, LITTLE).run
+    before, stored = articles(archived), payloads_and_captures(archived)
+    run = reclean(archived, LITTLE).run_id
     assert articles(archived) != before
     done = choosing.rollback(archived, run, silent)
     assert articles(archived) == before
-    assert waterline(archived) == stored
+    assert payloads_and_captures(archived) == stored
     assert history.unbalanced_runs(archived, [done.run_id]) == frozenset()
-    assert reclean(archived, LITTLE).run == 0, (
+    assert reclean(archived, LITTLE).run_id == 0, (
         "no page is stale until the recipe or the bytes change"
     )
-    assert every(archived, LITTLE).counts == {"unchanged": 3}, (
+    assert reclean_all(archived, LITTLE).counts == {"unchanged": 3}, (
         "and the same recipe brings nothing back"
     )
     assert articles(archived) == before
@@ -203,7 +203,7 @@ def test_after_a_rollback_the_memory_may_touch_a_page_and_its_text_stays(
     archived: Database,
 ) -> None:
     before = articles(archived)
-    choosing.rollback(archived, reclean(archived, LITTLE).run, silent)
+    choosing.rollback(archived, reclean(archived, LITTLE).run_id, silent)
     do(archived, "UPDATE page SET needs_clean = true WHERE kind = 'story'")
     assert reclean(archived, LITTLE).counts == {"unchanged": 1}
     assert articles(archived) == before
@@ -211,9 +211,9 @@ def test_after_a_rollback_the_memory_may_touch_a_page_and_its_text_stays(
 
 def test_cleans_can_be_taken_back_in_any_order(archived: Database) -> None:
     first = articles(archived)
-    one_run = reclean(archived, striking(1)).run
+    one_run = reclean(archived, site_removing(1)).run_id
     second = articles(archived)
-    two_run = reclean(archived, striking(1, 2)).run
+    two_run = reclean(archived, site_removing(1, 2)).run_id
     third = articles(archived)
     choosing.rollback(archived, one_run, silent)
     assert articles(archived) == third, "what came later stands"
@@ -225,7 +225,7 @@ def test_the_first_text_of_new_bytes_stays_after_a_rollback(
     archive: CrawlSession, archived: Database
 ) -> None:
     night(archive, {A: BODY + b"\nIt goes on."}, NIGHT + 2 * DAY)
-    run = reclean(archived, LITTLE).run
+    run = reclean(archived, LITTLE).run_id
     assert one(archived, "SELECT revisions FROM articles") == 2
     choosing.rollback(archived, run, silent)
     texts = [text for (text,) in rows(archived, "SELECT text FROM revision ORDER BY number")]
@@ -252,7 +252,7 @@ def test_a_dry_run_changes_nothing_but_drafts_and_extracts_nothing_twice(
     plan = CleanRequest(CleanScope(everything=True), dry_run=True, on_change=lambda _, change: told.append(change))
     before = dump(archived)
     for _ in range(2):
-        assert reclean(archived, LITTLE, plan, extractors).run == 0
+        assert reclean(archived, LITTLE, plan, extractors).run_id == 0
     assert extractors.extracted == 1
     after = dump(archived)
     assert {name for name in before if before[name] != after[name]} == {"extracted_page"}
@@ -291,7 +291,7 @@ def test_a_scope_narrows_a_clean_down(archive: CrawlSession, store: Database) ->
     night(archive, {A: BODY, B: BODY + b"\n" + ADVERT.encode()})
     night(archive, {A: BODY, B: BODY + b"\n" + ADVERT.encode(), C: BODY}, NIGHT + 5 * DAY)
     reclean(store, site())
-    shelf, recipe = CleanSession(store, "courier"), clean.current_recipe(site())
+    shelf, recipe = CleanSession(store, "courier"), current_recipe(site())
     assert shelf.count_stale(recipe) == 0
     for scope, count in (
         (CleanScope(everything=True), 3),
@@ -302,7 +302,7 @@ def test_a_scope_narrows_a_clean_down(archive: CrawlSession, store: Database) ->
         (CleanScope(True, NIGHT + DAY, "prompt"), 0),
     ):
         assert shelf.count_stale(recipe, scope) == count, str(scope)
-    assert every(store, site(), CleanRequest(CleanScope(True, rule="prompt"))).counts == {"unchanged": 1}
+    assert reclean_all(store, site(), CleanRequest(CleanScope(True, rule="prompt"))).counts == {"unchanged": 1}
 
 
 class Killed(Exception):
@@ -323,35 +323,34 @@ def break_at(store: Database, beginning: str, times: int) -> None:
 
 @pytest.mark.parametrize("everything", [False, True])
 def test_a_clean_that_breaks_off_goes_on_where_it_was(
-    archive: CrawlSession, store: Database, monkeypatch: pytest.MonkeyPatch, everything: bool
+    archive: CrawlSession, store: Database, everything: bool
 ) -> None:
-    monkeypatch.setattr(clean, "STRIKES", 2)
     night(archive, {url(str(n)): BODY.replace(b"story", b"tale %d" % n) for n in range(7)})
     reclean(store, site())
-    plan = CleanRequest(CleanScope(everything=everything))
+    limits = CleanLimits(pages_per_batch=2)
+    plan = CleanRequest(CleanScope(everything=everything), limits=limits)
     break_at(store, "INSERT INTO ledger_entry", 2)
     with pytest.raises(Killed):
         reclean(store, LITTLE, plan)
     assert one(store, "SELECT count(*) FROM clean_result WHERE status = 'replaced'") == 2
     assert reclean(store, LITTLE, plan).counts == {"recleaned": 5}
-    assert wrong_results(store) == []
+    assert inconsistent_results(store) == []
     assert {PARAGRAPHS[1] in found for (found,) in rows(store, "SELECT text FROM articles")} == {
         False
     }
 
 
 def test_a_rollback_that_breaks_off_goes_on_where_it_was(
-    archive: CrawlSession, store: Database, monkeypatch: pytest.MonkeyPatch
+    archive: CrawlSession, store: Database
 ) -> None:
-    monkeypatch.setattr(choosing, "BATCH", 2)
     night(archive, {url(str(n)): BODY.replace(b"story", b"tale %d" % n) for n in range(7)})
     reclean(store, site())
     before = articles(store)
-    run = reclean(store, LITTLE).run
+    run = reclean(store, LITTLE).run_id
     break_at(store, "INSERT INTO ledger_entry", 2)
     with pytest.raises(Killed):
-        choosing.rollback(store, run, silent)
-    assert choosing.rollback(store, run, silent).counts == {"recleaned": 5}
+        choosing.rollback(store, run, silent, pages_per_batch=2)
+    assert choosing.rollback(store, run, silent, pages_per_batch=2).counts == {"recleaned": 5}
     assert articles(store) == before
 
 
@@ -359,10 +358,9 @@ KILLED = """
 import os, signal, sys
 from sqlalchemy import event
 from tests.support.reclean_factory import reclean, striking
-from pipeline.jobs import clean
+from pipeline.jobs.clean import CleanLimits, CleanRequest
 from pipeline.store.db.engine import Database
 
-clean.STRIKES = 2
 store, left = Database(sys.argv[1]), [3]
 
 @event.listens_for(store.engine, "after_cursor_execute")
@@ -371,7 +369,7 @@ def _(connection, cursor, statement, *rest):
     if not left[0]:
         os.kill(os.getpid(), signal.SIGKILL)
 
-reclean(store, striking(1))
+reclean(store, striking(1), CleanRequest(limits=CleanLimits(pages_per_batch=2)))
 """
 
 
@@ -394,7 +392,7 @@ def test_a_process_that_is_killed_in_the_middle_of_a_reclean_loses_nothing(
 
     def finished() -> bool:
         try:
-            runs.append(reclean(store, LITTLE).run)
+            runs.append(reclean(store, LITTLE).run_id)
         except AlreadyRunning:  # PostgreSQL notices the death of a client an instant later
             return False
         return True

@@ -25,7 +25,7 @@ from tests.support.archive_factory import (
     SITE,
     body_of,
     clean,
-    draft_of,
+    extracted_of,
     night,
     one,
     rows,
@@ -56,7 +56,7 @@ def draft(
             shown for begin, shown in shows.items() if body_of(each).startswith(begin.encode())
         )
         seen = {page: PageSightings(containers={payload: shown}) for page, _ in each.pages}
-        shelf.save_extracted([(payload, draft_of(body_of(each), recipe))], seen if learn else None)
+        shelf.save_extracted([(payload, extracted_of(body_of(each), recipe))], seen if learn else None)
 
 
 def known(store: Database) -> dict[str, ContainerStats]:
@@ -106,7 +106,7 @@ def test_a_draft_that_is_there_already_is_not_counted_again(
     payload, page = undrafted.raw_page.payload_id, undrafted.pages[0][0]
     for _ in range(2):
         shelf.save_extracted(
-            [(payload, draft_of(b"One story"))], {page: PageSightings(containers={payload: SHOWN})}
+            [(payload, extracted_of(b"One story"))], {page: PageSightings(containers={payload: SHOWN})}
         )
     assert counts(store)[STORY] == (1, 1, 0)
 
@@ -134,7 +134,7 @@ def test_other_extractors_count_anew_and_take_the_place_of_the_old_ones(
     newer = Recipe("extractors-2", RECIPE.rules)
     (first, *_) = shelf.pending_payloads(newer, 0, 9)
     seen = {first.pages[0][0]: PageSightings(containers={first.raw_page.payload_id: OTHER})}
-    shelf.save_extracted([(first.raw_page.payload_id, draft_of(b"a", newer))], seen)
+    shelf.save_extracted([(first.raw_page.payload_id, extracted_of(b"a", newer))], seen)
     assert counts(store)[STORY] == (3, 3, 0), (
         "until all pages are extracted again, most is known by the old ones"
     )
@@ -179,7 +179,9 @@ def test_pages_without_containers_and_other_sites_count_for_nothing(
 class Layouts(Extractors):
     """Each line stands in the container that is named before it; a line that begins with a question mark is no story."""
 
-    def drafts(self, payloads: Iterable[PendingPayload]) -> Iterator[tuple[PendingPayload, ExtractedPage]]:
+    def extract(
+        self, payloads: Iterable[PendingPayload]
+    ) -> Iterator[tuple[PendingPayload, ExtractedPage]]:
         for payload in payloads:
             title, *lines = body_of(payload).decode().split("\n")
             blocks = []
@@ -211,16 +213,16 @@ def test_a_site_that_changes_its_layout_teaches_when_the_old_one_ended(
         night(archive, {url(str(number)): body(number, STORY)}, NIGHT + number * DAY)
     reclean(store, site(), extractors=Layouts())
     found = {each.name: each for each in site_profile_report(store, SITE, 5).containers}
-    assert [(name, each.pages, each.is_retired) for name, each in found.items()] == [
+    assert [(name, each.main_pages, each.is_retired) for name, each in found.items()] == [
         (STORY, 12, False),
         ("td.content > p", 8, True),
         (BOX, 0, False),
     ]
-    assert (found["td.content > p"].first_at, found["td.content > p"].last_at) == (
+    assert (found["td.content > p"].first_main_at, found["td.content > p"].last_main_at) == (
         NIGHT,
         NIGHT + 7 * DAY,
     )
-    assert (found[BOX].pages_with_story, found[BOX].pages_with_other) == (0, 20)
+    assert (found[BOX].story_pages, found[BOX].other_pages) == (0, 20)
 
 
 def test_explain_knows_what_the_containers_of_a_page_hold_elsewhere(

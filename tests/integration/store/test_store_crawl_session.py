@@ -29,7 +29,7 @@ from tests.support.archive_factory import (
     night,
     one,
     rows,
-    show,
+    list_links,
     url,
 )  # fmt: skip
 
@@ -220,7 +220,7 @@ def test_letters_that_a_database_refuses_are_replaced(
     archive: CrawlSession, store: Database, wild: str, kept: str
 ) -> None:
     run = archive.start_run(SITE)
-    show(
+    list_links(
         archive,
         run,
         [
@@ -244,7 +244,7 @@ def test_what_is_no_url_at_all_has_its_line_in_the_ledger(
         for each in ("", "http://", "javascript:void(0)", "\ud800")
     ]
     run = archive.start_run(SITE)
-    show(archive, run, bad)
+    list_links(archive, run, bad)
     assert archive.finish_run(run, "finished") == {"fetched": 1, "refused": 4}
 
 
@@ -253,7 +253,7 @@ def test_a_url_of_three_thousand_letters_is_a_page_like_any_other(
 ) -> None:
     long = [url(letter * 3000) for letter in "ab"]
     run = archive.start_run(SITE)
-    show(
+    list_links(
         archive,
         run,
         [LinkDecision(Link(each), Outcome.REFUSED, Reason.URL_TOO_LONG) for each in long],
@@ -267,7 +267,7 @@ def test_a_url_of_three_thousand_letters_is_a_page_like_any_other(
 def test_spellings_of_one_url_are_one_page(archive: CrawlSession, store: Database) -> None:
     spellings = [A, "HTTPS://COURIER.example:443/a", A + "#top", A + "?utm_source=feed"]
     run = archive.start_run(SITE)
-    show(archive, run, links(*spellings))
+    list_links(archive, run, links(*spellings))
     assert [due.url for due in archive.lease_due(run, 10)] == [A]
 
 
@@ -284,7 +284,7 @@ def test_a_page_that_is_not_there_any_more_is_an_error_of_the_store(
     archive: CrawlSession, store: Database
 ) -> None:
     run = archive.start_run(SITE)
-    show(archive, run, links(A))
+    list_links(archive, run, links(A))
     (due,) = archive.lease_due(run, 1)
     do(store, "DELETE FROM ledger_entry WHERE page_id = :id", id=due.page_id)
     do(store, "DELETE FROM page WHERE id = :id", id=due.page_id)
@@ -295,6 +295,6 @@ def test_a_page_that_is_not_there_any_more_is_an_error_of_the_store(
 def test_links_by_the_thousand_are_kept_in_one_go(archive: CrawlSession, store: Database) -> None:
     run = archive.start_run(SITE)
     many = [url(str(number)) for number in range(1501)]
-    show(archive, run, links(*many))
+    list_links(archive, run, links(*many))
     assert len(archive.lease_due(run, 5000)) == 1501
     assert archive.finish_run(run, "stopped") == {"fetched": 1, "deferred": 1501}

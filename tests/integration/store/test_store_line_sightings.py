@@ -21,12 +21,12 @@ from tests.support.archive_factory import (
     RECIPE,
     SITE,
     clean,
-    draft_all,
+    extract_all,
     links,
     night,
     one,
     rows,
-    show,
+    list_links,
     url,
 )
 
@@ -167,9 +167,9 @@ def test_what_is_learnt_and_the_drafts_it_came_from_are_written_together(
 ) -> None:
     night(archive, {url("new"): b"A new story"})
     run = archive.start_run(SITE)
-    show(archive, run, links(url("new")))
+    list_links(archive, run, links(url("new")))
     archive.finish_run(run, "finished")
-    assert draft_all(shelf, seen=PageSightings((LINE,), (HEAD,))) == 1
+    assert extract_all(shelf, seen=PageSightings((LINE,), (HEAD,))) == 1
     assert rows(store, "SELECT key, role FROM line_sighting ORDER BY key") == [
         (LINE, "line"),
         (HEAD, "headline"),
@@ -277,7 +277,7 @@ def test_a_memory_stays_within_its_bounds_while_it_learns(
     monkeypatch.setattr(line_sightings, "WINDOW_PAGES", 3)
     for number in range(12):
         night(archive, {url(f"late-{number}"): b"Late %d" % number}, NIGHT + number * DAY)
-        draft_all(shelf, seen=PageSightings((LINE, 1000 + number), (2000 + number,)))
+        extract_all(shelf, seen=PageSightings((LINE, 1000 + number), (2000 + number,)))
     assert one(store, "SELECT count(*) FROM page WHERE profile_updated_at IS NOT NULL") == 3
     assert one(store, "SELECT count(*) FROM line_sighting") == MAX_PAGES_PER_LINE + 3 * 2
     monkeypatch.setattr(line_sightings, "WINDOW_PAGES", 0)
@@ -330,6 +330,6 @@ def test_letting_go_reads_the_lines_of_its_pages_and_not_those_of_the_whole_site
     remember(store, pages)
     assert let_go(store, remembered=2) == len(pages) - 2
     found, deleted = plans
-    assert "ix_page_remembered" in found
+    assert "ix_page_profile" in found
     assert "TEMP B-TREE" not in found
     assert "ix_line_page_id" in deleted

@@ -22,10 +22,10 @@ from tests.support.archive_factory import (
     WALL,
     body_of,
     clean,
-    cleaned,
+    clean_outcome,
     do,
-    draft_all,
-    draft_of,
+    extract_all,
+    extracted_of,
     dump,
     night,
     one,
@@ -82,7 +82,7 @@ def test_other_rules_make_all_pages_stale_without_a_new_draft(
     clean(store)
     mended = Recipe(RECIPE.extractors, "rules-2")
     assert (shelf.count_stale(mended), shelf.count_pending_payloads(mended)) == (1, 0)
-    assert clean(store, mended, strike="Subscribe to our letter") == {"recleaned": 1}
+    assert clean(store, mended, remove="Subscribe to our letter") == {"recleaned": 1}
     assert history(store) == ["The ferry is back\nIt left at seven."]
     assert one(store, "SELECT count(*) FROM extracted_page") == 1
     assert one(store, "SELECT count(*) FROM clean_result") == 2, (
@@ -116,7 +116,7 @@ def test_a_page_without_all_of_its_drafts_waits(
     archive: CrawlSession, store: Database, shelf: CleanSession
 ) -> None:
     nights(archive, b"One", b"Two")
-    draft_all(shelf)
+    extract_all(shelf)
     do(
         store,
         "DELETE FROM extracted_page WHERE payload_id = (SELECT min(payload_id) FROM extracted_page)",
@@ -138,7 +138,7 @@ def test_stale_pages_and_payloads_are_handed_out_in_pieces(
     with monkeypatch.context() as narrow:
         narrow.setattr("pipeline.store.clean.session.MAX_PAYLOAD_BYTES", len(b"Story 0"))
         assert len(shelf.pending_payloads(RECIPE, 0, 3)) == 1, "large ones are not read together"
-    draft_all(shelf)
+    extract_all(shelf)
     assert [
         len(shelf.stale_pages(RECIPE, after, 4)) for after in (0, shelf.stale_pages(RECIPE, 0, 4)[-1].page_id)
     ] == [4, 3]
@@ -158,7 +158,7 @@ def test_what_is_to_be_extracted_is_cut_into_parts_that_hold_it_all_once(
         seen += [each.raw_page.payload_id for each in shelf.pending_payloads(RECIPE, after, 10, last=last)]
         after = last
     assert seen == [each.raw_page.payload_id for each in shelf.pending_payloads(RECIPE, 0, 10)]
-    draft_all(shelf)
+    extract_all(shelf)
     assert shelf.extraction_parts(RECIPE, 3) == ()
 
 
@@ -176,7 +176,7 @@ def test_several_who_extract_a_site_at_once_teach_its_memory_as_one_would(
                 page: PageSightings((7,), (), {payload: (ContainerSighting("main", True, True),)})
                 for page, _ in each.pages
             }
-            own.save_extracted([(payload, draft_of(body_of(each)))], seen)
+            own.save_extracted([(payload, extracted_of(body_of(each)))], seen)
         own.store.close()
 
     with ThreadPoolExecutor(4) as pool:
@@ -237,9 +237,9 @@ def test_changed_bytes_with_the_same_clean_text_are_one_revision(
     archive: CrawlSession, store: Database
 ) -> None:
     nights(archive, b"Levy\nUntil April.\nadvert 1")
-    clean(store, strike="advert 1")
+    clean(store, remove="advert 1")
     nights(archive, b"Levy\nadvert 1\nUntil April.", start=1)
-    assert clean(store, strike="advert 1") == {"unchanged": 1}
+    assert clean(store, remove="advert 1") == {"unchanged": 1}
     assert history(store) == ["Levy\nUntil April."]
     assert one(store, "SELECT count(*) FROM payload") == 2
 
@@ -273,7 +273,7 @@ def test_better_rules_fold_away_revisions_that_only_boilerplate_made(
     nights(archive, b"Levy\nUntil April.\nadvert", b"Levy\nUntil April.", b"Levy\nUntil May.")
     clean(store)
     assert len(history(store)) == 3
-    clean(store, Recipe(RECIPE.extractors, "rules-2"), strike="advert")
+    clean(store, Recipe(RECIPE.extractors, "rules-2"), remove="advert")
     assert history(store) == ["Levy\nUntil April.", "Levy\nUntil May."]
 
 
@@ -284,7 +284,7 @@ def test_a_page_that_no_rules_call_an_article_any_more_is_withdrawn_and_can_retu
     clean(store)
     do(store, "UPDATE page SET needs_clean = true")
     shelf = CleanSession(store, SITE)
-    wall = cleaned(shelf.stale_pages(RECIPE, 0, 1)[0])
+    wall = clean_outcome(shelf.stale_pages(RECIPE, 0, 1)[0])
     run = shelf.start_run(RECIPE)
     shelf.save_results(
         run,
@@ -311,11 +311,11 @@ def test_writing_the_same_results_again_changes_nothing(
     archive: CrawlSession, store: Database
 ) -> None:
     nights(archive, b"Version A", b"Version B\nadvert", WALL.encode(), b"Version A")
-    clean(store, strike="advert")
+    clean(store, remove="advert")
     below = ("extracted_page", "clean_result", "revision", "article", "page", "payload", "capture")
     before, index = dump(store, *below, without=("created_at",)), dump(store)["article_index"]
     do(store, "UPDATE page SET needs_clean = true WHERE kind = 'story'")
-    assert clean(store, strike="advert") == {"unchanged": 1}
+    assert clean(store, remove="advert") == {"unchanged": 1}
     assert dump(store, *below, without=("created_at",)) == before
     assert dump(store)["article_index"] == index
 
@@ -325,8 +325,8 @@ def test_drafts_that_are_put_twice_are_kept_once(
 ) -> None:
     night(archive, {A: STORY})
     (undrafted,) = shelf.pending_payloads(RECIPE, 0, 5)
-    draft_all(shelf)
-    shelf.save_extracted([(undrafted.raw_page.payload_id, draft_of(b"something else"))], {})
+    extract_all(shelf)
+    shelf.save_extracted([(undrafted.raw_page.payload_id, extracted_of(b"something else"))], {})
     assert shelf.stale_pages(RECIPE, 0, 5)[0].periods[0].extracted.metadata.title == "The ferry is back"
     assert rows(store, "SELECT count(*) FROM extracted_page") == [(1,)]
 
@@ -335,7 +335,7 @@ def test_an_explanation_names_every_block_and_the_rule_that_struck_it(
     archive: CrawlSession, store: Database
 ) -> None:
     nights(archive, STORY)
-    clean(store, strike="Subscribe to our letter")
+    clean(store, remove="Subscribe to our letter")
     page = pages.find_page(store, A)
     assert page is not None
     found = pages.explain_page(store, page)

@@ -40,19 +40,19 @@ kill_at("INSERT INTO ledger_entry")
 archive.save_source(run, capture(place, Reply(b"<rss/>", etag="new")), links(A, B), UrlKind.FEED)
 """,
     "between a place and its stories": """
-show(archive, run, links(A, B))
+list_links(archive, run, links(A, B))
 archive.lease_due(run, 2)
 die()
 """,
     "in the middle of a story": """
-show(archive, run, links(A, B))
+list_links(archive, run, links(A, B))
 due = archive.lease_due(run, 2)
 archive.save_capture(run, capture(due[0], Reply(b"one")), None)
 kill_at("INSERT INTO capture")
 archive.save_capture(run, capture(due[1], Reply(b"two")), None)
 """,
     "in the middle of the end": """
-show(archive, run, links(A, B))
+list_links(archive, run, links(A, B))
 for due in archive.lease_due(run, 2):
     archive.save_capture(run, capture(due, Reply(b"one")), None)
 kill_at("UPDATE run")
@@ -63,7 +63,7 @@ CHILD = """
 import os, signal, sys
 from sqlalchemy import event
 from tests.support.archive_factory import *
-from tests.support.archive_factory import capture, links, show
+from tests.support.archive_factory import capture, links, list_links
 from pipeline.core.models import UrlKind
 from pipeline.store.crawl.session import CrawlSession
 

@@ -23,12 +23,12 @@ from tests.support.archive_factory import DAY, NIGHT, dump, night, one, rows, ur
 from tests.support.reclean_factory import (
     PARAGRAPHS,
     articles,
-    every,
+    reclean_all,
     reclean,
     silent,
-    striking,
-    waterline,
-    wrong_results,
+    site_removing,
+    payloads_and_captures,
+    inconsistent_results,
 )
 
 Fresh = Callable[[], Any]  # a context with an empty archive's address
@@ -98,11 +98,11 @@ class World:
 
     def clean(self, recipe: list[int]) -> int:
         self.recipe = recipe
-        return reclean(self.store, striking(*recipe)).run
+        return reclean(self.store, site_removing(*recipe)).run_id
 
     def all(self, recipe: list[int]) -> int:
         self.recipe = recipe
-        return every(self.store, striking(*recipe)).run
+        return reclean_all(self.store, site_removing(*recipe)).run_id
 
     def accept(self, _: None) -> None:
         self._review(review.accept)
@@ -125,14 +125,14 @@ class World:
             review.rollback(self.store, runs[back % len(runs)], silent)
 
     def do(self, step: tuple[str, Any]) -> None:
-        before = waterline(self.store)
+        before = payloads_and_captures(self.store)
         getattr(self, step[0])(step[1])
-        assert step[0] == "night" or waterline(self.store) == before
+        assert step[0] == "night" or payloads_and_captures(self.store) == before
 
     def is_sound(self) -> None:
         """What holds at any time."""
         store = self.store
-        assert wrong_results(store) == []
+        assert inconsistent_results(store) == []
         assert (
             history.unbalanced_runs(store, [run for (run,) in rows(store, "SELECT id FROM run")])
             == frozenset()
@@ -161,13 +161,13 @@ def test_nothing_written_once_is_touched_and_a_rollback_restores_the_articles(
                 world.do(step)
                 world.is_sound()
             world.clean(world.recipe)  # so that no bytes wait for their first clean
-            before, stored = articles(world.store), waterline(world.store)
+            before, stored = articles(world.store), payloads_and_captures(world.store)
             run = world.clean(recipe)
             world.accept(None)
             if run:
                 review.rollback(world.store, run, silent)
                 assert articles(world.store) == before
-            assert waterline(world.store) == stored
+            assert payloads_and_captures(world.store) == stored
             world.is_sound()
         finally:
             world.close()

@@ -23,7 +23,7 @@ from tests.support.archive_factory import (
     capture,
     links,
     rows,
-    show,
+    list_links,
     url,
 )
 
@@ -69,7 +69,7 @@ def test_visits_kept_together_end_as_those_kept_one_by_one(
         outcomes = []
         for door, together in ((archive, True), (alone, False)):
             run = door.start_run(SITE)
-            show(door, run, links(*REPLIES), NIGHT)
+            list_links(door, run, links(*REPLIES), NIGHT)
             asked = visits(door.lease_due(run, 100), night)
             kept = (
                 door.save_captures(run, asked)
@@ -94,7 +94,7 @@ def test_visits_kept_together_end_as_those_kept_one_by_one(
 
 def test_a_visit_that_cannot_be_kept_costs_no_other(archive: CrawlSession, store: Database) -> None:
     run = archive.start_run(SITE)
-    show(archive, run, links(url("a"), url("b")))
+    list_links(archive, run, links(url("a"), url("b")))
     good, bad = (
         FetchedPage(capture(due, Reply(due.url.encode())), None) for due in archive.lease_due(run, 2)
     )
@@ -116,7 +116,7 @@ def test_what_still_waits_when_the_loop_has_ended_is_kept(
     archive: CrawlSession, store: Database
 ) -> None:
     run = archive.start_run(SITE)
-    show(archive, run, links(url("a")))
+    list_links(archive, run, links(url("a")))
     (due,) = archive.lease_due(run, 1)
     desk = ArchiveWriter()
 

@@ -18,7 +18,7 @@ from tests.support.archive_factory import (
     clean,
     links,
     rows,
-    show,
+    list_links,
     url,
 )
 
@@ -33,7 +33,7 @@ def visit(
     at = NIGHT + days * DAY
     found = []
     for address, body in bodies.items():
-        show(archive, run, links(address), at)
+        list_links(archive, run, links(address), at)
         (due,) = archive.lease_due(run, 1)
         found.append(
             archive.save_capture(
