@@ -1,5 +1,4 @@
-"""What is taken elsewhere, and what comes in: exports in common formats with a manifest that proves them, and imports.
+"""Exports in common formats with a manifest, and readers of the files that are imported.
 
-A format is one function in the registry (`formats`). Nothing here knows SQL: articles and visits come from the store's streams,
-and what comes in goes through the store's doors.
+Nothing here knows SQL: the store reads and saves.
 """

@@ -1,4 +1,4 @@
-"""Cron lines mean here what they mean in crontab(5), or are refused."""
+"""Cron lines have the meaning of crontab(5), or are refused."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from pipeline.config.cron import CronSchedule, cron_trigger
 MONDAY = datetime(2026, 3, 2, 12, 0, tzinfo=ZoneInfo("UTC"))
 
 
-def following(
+def fire_times(
     line: str, count: int = 1, zone: str = "UTC", start: datetime = MONDAY
 ) -> list[datetime]:
-    found, rule = [], cron_trigger(line, zone)
+    times: list[datetime] = []
+    trigger = cron_trigger(line, zone)
     for _ in range(count):
-        at = rule.get_next_fire_time(None, start)
-        assert at is not None
-        found.append(at)
-        start = at.astimezone(UTC) + timedelta(seconds=1)  # in UTC, where no hour comes twice
-    return found
+        time = trigger.get_next_fire_time(None, start)
+        assert time is not None
+        times.append(time)
+        start = time.astimezone(UTC) + timedelta(seconds=1)  # in UTC, where no hour comes twice
+    return times
 
 
 @pytest.mark.parametrize(
@@ -44,12 +45,12 @@ def following(
         ("0 3 * * 6,0", "2026-03-07 03:00"),
     ],
 )
-def test_a_line_means_what_crontab_means(line: str, at: str) -> None:
-    assert f"{following(line)[0]:%Y-%m-%d %H:%M}" == at
+def test_a_line_has_the_meaning_of_crontab(line: str, at: str) -> None:
+    assert f"{fire_times(line)[0]:%Y-%m-%d %H:%M}" == at
 
 
 def test_weekdays_count_from_sunday() -> None:
-    assert [f"{at:%a}" for at in following("0 3 * * 1-5", 6)] == [
+    assert [f"{at:%a}" for at in fire_times("0 3 * * 1-5", 6)] == [
         "Tue",
         "Wed",
         "Thu",
@@ -57,11 +58,17 @@ def test_weekdays_count_from_sunday() -> None:
         "Mon",
         "Tue",
     ]
-    assert [f"{at:%a}" for at in following("0 3 * * */2", 5)] == ["Tue", "Thu", "Sat", "Sun", "Tue"]
+    assert [f"{at:%a}" for at in fire_times("0 3 * * */2", 5)] == [
+        "Tue",
+        "Thu",
+        "Sat",
+        "Sun",
+        "Tue",
+    ]
 
 
 def test_a_line_is_read_in_the_zone_of_its_site() -> None:
-    (at,) = following("30 2 * * *", zone="Asia/Dushanbe")
+    (at,) = fire_times("30 2 * * *", zone="Asia/Dushanbe")
     assert at.utcoffset() == timedelta(hours=5)
     assert f"{at:%H:%M}" == "02:30"
 
@@ -70,24 +77,39 @@ def test_a_line_is_read_in_the_zone_of_its_site() -> None:
     "zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"]
 )
 @pytest.mark.parametrize("line", ["30 2 * * *", "15 1 * * *", "0 0 * * *"])
-def test_each_day_has_one_night_also_when_the_clock_is_changed(line: str, zone: str) -> None:
+def test_each_day_has_one_night_even_when_the_clock_changes(line: str, zone: str) -> None:
     start = datetime(2026, 1, 1, 23, tzinfo=ZoneInfo(zone))
-    nights = list(islice(CronSchedule(line, zone).after(start), 365))
+    nights = list(islice(CronSchedule(line, zone).times_after(start), 365))
     assert nights == sorted(nights)
     days = [at.astimezone(ZoneInfo(zone)).date() for at in nights]
     assert days == [start.date() + timedelta(days=n) for n in range(1, 366)]
 
 
-def test_a_line_that_names_no_day_that_there_is_names_no_night() -> None:
-    assert list(CronSchedule("0 0 31 2 *", "UTC").after(MONDAY)) == []
+def test_a_line_without_any_possible_day_names_no_night() -> None:
+    assert list(CronSchedule("0 0 31 2 *", "UTC").times_after(MONDAY)) == []
 
 
 @pytest.mark.parametrize(
     "line",
-    ["", "30 2 * *", "30 2 * * * *", "60 2 * * *", "30 24 * * *", "x 2 * * *", "30 2 * * 8", "30 2 * * fri-mon", "30 2 * * mo",
-     "30 2 1 * 1", "30 2 32 * *", "@daily", "30 2 * * 1-", "30 2 * * /0", "30 2 * * */0"],
-)  # fmt: skip
-def test_what_is_no_cron_line_is_refused_with_a_sentence(line: str) -> None:
+    [
+        "",
+        "30 2 * *",
+        "30 2 * * * *",
+        "60 2 * * *",
+        "30 24 * * *",
+        "x 2 * * *",
+        "30 2 * * 8",
+        "30 2 * * fri-mon",
+        "30 2 * * mo",
+        "30 2 1 * 1",
+        "30 2 32 * *",
+        "@daily",
+        "30 2 * * 1-",
+        "30 2 * * /0",
+        "30 2 * * */0",
+    ],
+)
+def test_a_wrong_cron_line_is_refused_with_a_sentence(line: str) -> None:
     with pytest.raises(ValueError, match=r".{10}") as caught:
         cron_trigger(line, "UTC")
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Hosts that spell an address: told without a resolver, however odd."""
+"""The IP address that a host spells is found without a resolver."""
 
 from __future__ import annotations
 
@@ -10,13 +10,27 @@ from pipeline.core.ip_addresses import is_internal_host, parse_host_address
 @pytest.mark.parametrize(
     ("host", "address"),
     [
-        ("127.0.0.1", "127.0.0.1"), ("127.1", "127.0.0.1"), ("0", "0.0.0.0"), ("2130706433", "127.0.0.1"),
-        ("0x7F.1", "127.0.0.1"), ("0177.0.0.01", "127.0.0.1"), ("192.168.257", "192.168.1.1"), ("127.0.0.1.", "127.0.0.1"),
-        ("[::1]", "::1"), ("[fe80::1%25eth0]", "fe80::1"), ("%31%32%37.0.0.1", "127.0.0.1"), ("①②⑦。0．0｡1", "127.0.0.1"),
-        ("example.org", ""), ("127.0.0.1.example.org", ""), ("256.1.1.1", ""), ("08.1.1.1", ""), ("1.2.3.4.5", ""), ("", ""),
+        ("127.0.0.1", "127.0.0.1"),
+        ("127.1", "127.0.0.1"),
+        ("0", "0.0.0.0"),
+        ("2130706433", "127.0.0.1"),
+        ("0x7F.1", "127.0.0.1"),
+        ("0177.0.0.01", "127.0.0.1"),
+        ("192.168.257", "192.168.1.1"),
+        ("127.0.0.1.", "127.0.0.1"),
+        ("[::1]", "::1"),
+        ("[fe80::1%25eth0]", "fe80::1"),
+        ("%31%32%37.0.0.1", "127.0.0.1"),
+        ("①②⑦。0．0｡1", "127.0.0.1"),
+        ("example.org", ""),
+        ("127.0.0.1.example.org", ""),
+        ("256.1.1.1", ""),
+        ("08.1.1.1", ""),
+        ("1.2.3.4.5", ""),
+        ("", ""),
         ("4294967296", ""),
     ],
-)  # fmt: skip
+)
 def test_a_host_spells_the_address_that_a_resolver_would_read(host: str, address: str) -> None:
     assert parse_host_address(host) == address
 
@@ -32,7 +46,7 @@ def test_a_host_spells_the_address_that_a_resolver_would_read(host: str, address
         "0251.0376.43518",
     ],
 )
-def test_what_is_spelled_may_be_inner(host: str) -> None:
+def test_a_spelled_internal_address_is_internal(host: str) -> None:
     assert is_internal_host(host)
 
 
@@ -40,5 +54,5 @@ def test_what_is_spelled_may_be_inner(host: str) -> None:
     "host",
     ["93.184.216.34", "0x5db8d822", "[2606:2800:220:1::1]", "example.org", "notlocalhost", ""],
 )
-def test_what_is_public_or_a_name_is_not(host: str) -> None:
+def test_public_addresses_and_names_are_not_internal(host: str) -> None:
     assert not is_internal_host(host)

@@ -1,4 +1,4 @@
-"""Settings: flags go before the environment, that before the file, and a wrong one is one sentence."""
+"""Flags override the environment, which overrides the file. A wrong setting is one sentence."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.settings import CHECKOUT_FOLDER, Settings, expand_variables, find_home_folder, load_settings
+from pipeline.config.settings import (
+    CHECKOUT_FOLDER,
+    Settings,
+    expand_variables,
+    find_home_folder,
+    load_settings,
+)
 from pipeline.core.errors import ConfigError
 
 
@@ -14,22 +20,22 @@ def write(home: Path, text: str) -> None:
     (home / "config" / "nightdesk.toml").write_text(text, encoding="utf8")
 
 
-def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
-    found = load_settings(tmp_path)
-    assert found.database_url == f"sqlite:///{tmp_path / 'var' / 'nightdesk.db'}"
-    assert found.log_folder == tmp_path / "var" / "log"
-    assert found.sites_folder == tmp_path / "config" / "sites"
-    assert found.worker_processes >= 1
+def test_without_a_file_the_defaults_are_used(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path)
+    assert settings.database_url == f"sqlite:///{tmp_path / 'var' / 'nightdesk.db'}"
+    assert settings.log_folder == tmp_path / "var" / "log"
+    assert settings.sites_folder == tmp_path / "config" / "sites"
+    assert settings.worker_processes >= 1
 
 
-def test_flags_go_before_the_environment_and_that_before_the_file(
+def test_flags_override_the_environment_which_overrides_the_file(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(home, "crawls = 2\nworkers = 2\npage_seconds = 2.0\n")
     monkeypatch.setenv("NIGHTDESK_CRAWLS", "3")
     monkeypatch.setenv("NIGHTDESK_WORKERS", "3")
-    found = load_settings(home, crawls=5, workers=None)
-    assert (found.crawls, found.workers, found.page_seconds) == (5, 3, 2.0)
+    settings = load_settings(home, crawls=5, workers=None)
+    assert (settings.crawls, settings.workers, settings.page_seconds) == (5, 3, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -40,19 +46,15 @@ def test_flags_go_before_the_environment_and_that_before_the_file(
         ("postgresql://me@host/news", "postgresql://me@host/news"),
     ],
 )
-def test_a_relative_file_lies_below_the_home_folder_wherever_cron_starts_us(
-    home: Path, address: str, anchored: str
-) -> None:
+def test_a_relative_path_starts_at_the_home_folder(home: Path, address: str, anchored: str) -> None:
     write(home, f'database_url = "{address}"\n')
     assert load_settings(home).database_url == anchored.format(home=home)
 
 
-def test_the_user_agent_carries_the_contact(home: Path) -> None:
+def test_the_user_agent_has_the_contact(home: Path) -> None:
     assert load_settings(home).sent_user_agent.endswith("(news archive; +archive@example.org)")
-    assert (
-        load_settings(home, contact=" me@example.org ", user_agent="Mine (+{contact})").sent_user_agent
-        == "Mine (+me@example.org)"
-    )
+    settings = load_settings(home, contact=" me@example.org ", user_agent="Mine (+{contact})")
+    assert settings.sent_user_agent == "Mine (+me@example.org)"
 
 
 @pytest.mark.parametrize("contact", ["", "   "])
@@ -88,7 +90,7 @@ def test_a_file_that_is_no_text_is_one_sentence(home: Path) -> None:
         load_settings(home)
 
 
-def test_an_unknown_variable_is_named_with_the_nearest(
+def test_an_unknown_variable_is_named_with_the_nearest_known_one(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NIGHTDESK_DATABASE", "sqlite:///x.db")
@@ -99,7 +101,7 @@ def test_an_unknown_variable_is_named_with_the_nearest(
         load_settings(home)
 
 
-def test_home_is_the_flag_else_the_variable_else_the_working_folder_else_the_checkout(
+def test_the_home_folder_is_given_by_flag_variable_or_working_folder_or_is_the_checkout(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -113,7 +115,9 @@ def test_home_is_the_flag_else_the_variable_else_the_working_folder_else_the_che
         find_home_folder(tmp_path / "nowhere")
 
 
-def test_the_home_variable_is_no_unknown_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variable_of_the_home_folder_is_known(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NIGHTDESK_HOME", str(home))
     assert load_settings().home == home
 

@@ -1,4 +1,4 @@
-"""Site files: a valid Site, or one sentence that names the file, the key and the nearest known key."""
+"""A site file gives a valid site, or one sentence that names the file, the key and the nearest key."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pipeline.config import site as sites
-from pipeline.config.site import Site, parse_site
+from pipeline.config.site import Site, load_sites, parse_site
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import Link, Outcome, Reason, UrlKind
 from pipeline.demo_site import SITES, site_file
@@ -23,19 +22,19 @@ def site(more: str = "", head: str = HEAD + FEEDS) -> Site:
 
 
 def reason(
-    of: Site, url: str, found_on: UrlKind = UrlKind.FEED, kind: UrlKind = UrlKind.STORY
+    site: Site, url: str, found_on: UrlKind = UrlKind.FEED, kind: UrlKind = UrlKind.STORY
 ) -> Reason:
-    verdict = of.decide(Link(url, kind), found_on)
-    assert (verdict.outcome is Outcome.PENDING) == (verdict.reason is Reason.NONE)
-    return verdict.reason
+    decision = site.decide(Link(url, kind), found_on)
+    assert (decision.outcome is Outcome.PENDING) == (decision.reason is Reason.NONE)
+    return decision.reason
 
 
-def test_a_few_lines_are_a_site_with_polite_defaults() -> None:
-    found = site()
-    assert (found.id, found.enabled, found.timezone) == ("courier", True, "UTC")
-    assert found.politeness.delay >= 1
-    assert not found.safety.allow_private
-    assert not hasattr(found.politeness, "robots")
+def test_a_site_of_a_few_lines_has_polite_defaults() -> None:
+    courier = site()
+    assert (courier.id, courier.enabled, courier.timezone) == ("courier", True, "UTC")
+    assert courier.politeness.delay >= 1
+    assert not courier.safety.allow_private
+    assert not hasattr(courier.politeness, "robots")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +90,7 @@ def test_a_few_lines_are_a_site_with_polite_defaults() -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_told_in_one_sentence(text: str, sentence: str) -> None:
+def test_a_wrong_file_is_reported_in_one_sentence(text: str, sentence: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_site("courier", text, "courier.toml")
     assert sentence in str(caught.value)
@@ -104,28 +103,28 @@ def test_a_site_id_is_short_and_plain(name: str) -> None:
         parse_site(name, HEAD + FEEDS, "x.toml")
 
 
-def test_one_wrong_file_stops_no_other_site(tmp_path: Path) -> None:
+def test_a_wrong_file_does_not_stop_the_other_sites(tmp_path: Path) -> None:
     (tmp_path / "good.toml").write_text(HEAD + FEEDS, encoding="utf8")
     (tmp_path / "bad.toml").write_bytes(b"name = \xff")
     (tmp_path / "notes.txt").write_text("no site", encoding="utf8")
     (tmp_path / "folder.toml").mkdir()
-    found, errors = sites.load_sites(tmp_path)
-    assert [each.id for each in found] == ["good"]
+    loaded, errors = load_sites(tmp_path)
+    assert [site.id for site in loaded] == ["good"]
     assert [
         str(error).startswith(f"{tmp_path / 'bad.toml'}: cannot be read") for error in errors
     ] == [True]
 
 
-def test_a_folder_that_is_not_there_has_no_sites(tmp_path: Path) -> None:
-    assert sites.load_sites(tmp_path / "nowhere") == ((), ())
+def test_a_missing_folder_has_no_sites(tmp_path: Path) -> None:
+    assert load_sites(tmp_path / "nowhere") == ((), ())
 
 
-def test_places_come_feeds_first_and_each_once() -> None:
-    found = site(
+def test_sources_are_unique_and_feeds_come_first() -> None:
+    courier = site(
         'sections = ["https://courier.example/news/", "https://courier.example/feed.xml#top"]\n'
         'sitemaps = ["https://courier.example/sitemap.xml"]\n'
     )
-    assert [place.kind for place in found.sources] == [
+    assert [source.kind for source in courier.sources] == [
         UrlKind.FEED,
         UrlKind.SITEMAP,
         UrlKind.SECTION,
@@ -148,11 +147,11 @@ def test_places_come_feeds_first_and_each_once() -> None:
         ("https://courier.example/" + "x" * 2000, Reason.URL_TOO_LONG),
     ],
 )
-def test_only_urls_of_its_own_hosts_are_a_sites(url: str, expected: Reason) -> None:
+def test_only_urls_on_its_own_hosts_belong_to_a_site(url: str, expected: Reason) -> None:
     assert reason(site(), url) == expected
 
 
-def test_further_hosts_belong_to_the_site_when_its_file_says_so() -> None:
+def test_hosts_that_the_file_names_belong_to_the_site() -> None:
     assert (
         reason(site('hosts = ["WWW.Amp.example"]\n'), "https://amp.example/2026/02/03/a")
         is Reason.NONE
@@ -162,46 +161,44 @@ def test_further_hosts_belong_to_the_site_when_its_file_says_so() -> None:
 @pytest.mark.parametrize(
     "host", ["газета.example", "www.xn--80aahjj1e.example", "вести.example", "xn--b1agj9af.example"]
 )
-def test_a_host_in_any_script_is_the_one_that_is_asked(host: str) -> None:
-    found = Site(
+def test_a_host_in_another_script_is_the_same_as_in_ascii(host: str) -> None:
+    gazette = Site(
         id="g",
         name="G",
         url="https://газета.example/",
         hosts=("www.вести.example",),
         feeds=("https://x.example/",),
     )
-    assert found.owns(f"https://{host}/2026/02/03/a")
-    assert reason(found, f"https://{host}/2026/02/03/a") is Reason.NONE
+    assert gazette.owns(f"https://{host}/2026/02/03/a")
+    assert reason(gazette, f"https://{host}/2026/02/03/a") is Reason.NONE
 
 
-def test_deny_goes_before_allow_and_allow_before_guessing() -> None:
-    found = site("allow = ['/news/']\ndeny = ['/news/sport/']\n")
-    assert reason(found, "https://courier.example/news/a") is Reason.NONE
-    assert reason(found, "https://courier.example/news/sport/a") is Reason.DENIED
-    assert reason(found, "https://courier.example/2026/02/03/a") is Reason.NOT_ALLOWED
+def test_deny_overrides_allow_and_allow_overrides_guessing() -> None:
+    courier = site("allow = ['/news/']\ndeny = ['/news/sport/']\n")
+    assert reason(courier, "https://courier.example/news/a") is Reason.NONE
+    assert reason(courier, "https://courier.example/news/sport/a") is Reason.DENIED
+    assert reason(courier, "https://courier.example/2026/02/03/a") is Reason.NOT_ALLOWED
 
 
-def test_without_patterns_a_section_page_yields_what_looks_like_a_story_and_a_feed_yields_all() -> (
-    None
-):
+def test_without_patterns_sections_yield_urls_like_stories_and_feeds_yield_all() -> None:
     assert reason(site(), "https://courier.example/about", UrlKind.SECTION) is Reason.NOT_ALLOWED
     assert reason(site(), "https://courier.example/about", UrlKind.FEED) is Reason.NONE
     assert reason(site(), "https://courier.example/2026/02/03/a", UrlKind.SECTION) is Reason.NONE
 
 
-def test_patterns_are_for_stories_and_not_for_sitemaps() -> None:
-    found = site("allow = ['/news/']\n")
+def test_patterns_apply_to_stories_and_not_to_sitemaps() -> None:
+    courier = site("allow = ['/news/']\n")
     assert (
-        reason(found, "https://courier.example/sitemap-2.xml", UrlKind.SITEMAP, UrlKind.SITEMAP)
+        reason(courier, "https://courier.example/sitemap-2.xml", UrlKind.SITEMAP, UrlKind.SITEMAP)
         is Reason.NONE
     )
     assert (
-        reason(found, "https://other.example/sitemap-2.xml", UrlKind.SITEMAP, UrlKind.SITEMAP)
+        reason(courier, "https://other.example/sitemap-2.xml", UrlKind.SITEMAP, UrlKind.SITEMAP)
         is Reason.OFF_SITE
     )
 
 
-def test_an_inner_address_that_is_not_the_sites_is_refused_as_such() -> None:
+def test_an_internal_address_of_another_host_is_refused_as_blocked() -> None:
     assert reason(site(), "http://127.1:8000/2026/02/03/a") is Reason.BLOCKED_ADDRESS
     assert (
         reason(site('hosts = ["127.1:8000"]\n'), "http://127.1:8000/2026/02/03/a") is Reason.NONE
@@ -228,24 +225,24 @@ def test_private_addresses_are_allowed_by_host_and_port() -> None:
     )
 
 
-def test_a_site_is_frozen_and_travels_to_the_crawler_as_one_line() -> None:
-    found = site('headers = { "X-Reader" = "yes" }\n[revisit]\nafter_hours = 3\n')
+def test_a_site_is_frozen_and_goes_to_the_crawler_as_one_line() -> None:
+    courier = site('headers = { "X-Reader" = "yes" }\n[revisit]\nafter_hours = 3\n')
     job = CrawlJob(
-        site=found, database_url="sqlite:///x.db", user_agent="Nightdesk/0 (+me@example.org)"
+        site=courier, database_url="sqlite:///x.db", user_agent="Nightdesk/0 (+me@example.org)"
     )
     line = job.model_dump_json()
     assert "\n" not in line
     assert CrawlJob.model_validate_json(line) == job
     with pytest.raises(ValidationError):
-        found.name = "other"
+        courier.name = "other"
 
 
 @pytest.mark.parametrize("bundled", SITES, ids=lambda bundled: bundled.id)
-def test_the_newsrooms_site_files_are_valid(bundled: object) -> None:
-    name = str(getattr(bundled, "id"))  # noqa: B009 - the newsroom's own type is not known here
+def test_the_site_files_of_the_demo_are_valid(bundled: object) -> None:
+    name = str(getattr(bundled, "id"))  # noqa: B009 - the type belongs to the demo site
     assert parse_site(name, site_file(name, "http://127.0.0.1:8000"), f"{name}.toml").sources
 
 
 def test_the_site_files_of_this_checkout_are_valid() -> None:
-    _, errors = sites.load_sites(Path(__file__).parents[2] / "config" / "sites")
+    _, errors = load_sites(Path(__file__).parents[2] / "config" / "sites")
     assert errors == ()
