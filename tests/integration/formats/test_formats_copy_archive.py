@@ -1,4 +1,4 @@
-"""An archive moves from one database to the other and back, and a kill in the middle loses nothing."""
+"""An archive is copied to the other database and back, and a kill in the middle loses nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from test_formats_import import story, written
 
 from pipeline.core.errors import StoreError
 from pipeline.core.models import Outcome, Reason
@@ -18,7 +17,7 @@ from pipeline.store.db.engine import Database
 from pipeline.store.db.migrate import ensure
 from pipeline.store.maintenance import copy_archive, recompress
 from pipeline.store.search import index
-from pipeline.store.search import search as results
+from pipeline.store.search.search import search_articles
 from tests.support.archive_factory import (
     DAY,
     GONE,
@@ -32,94 +31,87 @@ from tests.support.archive_factory import (
     url,
 )
 from tests.support.cli import ROOT, clean_environment, nightdesk
+from tests.support.warc_files import WarcResponse, story, write_warc
 
-KILLED = """
+KILLED_PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 from pipeline.formats import import_pages
 from pipeline.store.maintenance import copy_archive
 from pipeline.store.db.engine import Database
 
-def kill(*said):
-    if said[0] in ("page", 50):
+def kill(*progress):
+    if progress[0] in ("page", 50):
         os.kill(os.getpid(), signal.SIGKILL)
 
-what, target, source = sys.argv[1:]
-if what == "copy":
+task, target, source = sys.argv[1:]
+if task == "copy":
     copy_archive.copy_rows(Database(source), Database(target), kill)
 else:
     import_pages.import_pages(Database(target), [Path(source)], None, (), kill)
 """
 
 
-def killed(what: str, target: Database, source: str) -> None:
-    words = [
-        sys.executable,
-        "-c",
-        KILLED,
-        what,
-        target.url.render_as_string(hide_password=False),
-        source,
-    ]
-    assert (
-        subprocess.run(words, cwd=ROOT, env=clean_environment(), check=False, timeout=60).returncode
-        == -signal.SIGKILL
-    )
+def run_until_killed(task: str, target: Database, source: str) -> None:
+    target_url = target.url.render_as_string(hide_password=False)
+    words = [sys.executable, "-c", KILLED_PROGRAM, task, target_url, source]
+    result = subprocess.run(words, cwd=ROOT, env=clean_environment(), check=False, timeout=60)
+    assert result.returncode == -signal.SIGKILL
 
 
-def made(path: Path) -> Database:
+def new_archive(path: Path) -> Database:
     store = Database(f"sqlite:///{path}")
     ensure(store)
     return store
 
 
-def all_of(store: Database) -> dict[str, list[str]]:
-    """All rows but those of the index, which is each engine's own; PostgreSQL sorts the keys of JSON."""
-    found = dump(store, without=("index_version", "counts"))
-    return {
-        name: sorted(map(repr, rows)) for name, rows in found.items() if name != "article_index"
-    }
+def all_rows(store: Database) -> dict[str, list[str]]:
+    """Return all rows but those of the index, which differs between the two databases."""
+    tables = dump(store, without=("index_version", "counts"))
+    del tables["article_index"]
+    return {name: sorted(map(repr, table)) for name, table in tables.items()}
 
 
-def test_an_archive_moves_there_and_back_with_every_row_and_value(
+def test_a_copy_to_the_other_database_and_back_has_every_row_and_value(
     store: Database, tmp_path: Path
 ) -> None:
-    source, back = made(tmp_path / "source.db"), made(tmp_path / "back.db")
+    source, back = new_archive(tmp_path / "source.db"), new_archive(tmp_path / "back.db")
     archive = CrawlSession(source)
-    night(
-        archive,
-        {
-            url(f"{n}"): f"Паром {n}\nIt left the «harbour» \U0001f6a2 {n}.".encode()
-            for n in range(60)
-        },
-    )
+    bodies = {}
+    for number in range(60):
+        text = f"Паром {number}\nIt left the «harbour» \U0001f6a2 {number}."
+        bodies[url(f"{number}")] = text.encode()
+    night(archive, bodies)
     moved = Reply(None, Outcome.REDIRECTED, Reason.HTTP_REDIRECT, 301, target=url("renamed"))
     more = {url("0"): NOT_MODIFIED, url("1"): moved, url("2"): GONE, url("3"): b"Changed\nIt came."}
     night(archive, more, NIGHT + DAY)
     clean(source)
-    killed("copy", store, f"sqlite:///{tmp_path / 'source.db'}")
-    assert (
-        recompress.recompress_site(source, SITE, lambda *_: None).recompressed > 40
-    )  # what was copied already is packed anew
-    # goes on where it was killed; a second time adds nothing
+    run_until_killed("copy", store, f"sqlite:///{tmp_path / 'source.db'}")
+    # rows that were copied already are compressed again
+    recompressed = recompress.recompress_site(source, SITE, lambda *_: None).recompressed
+    assert recompressed > 40
+    # the next copy goes on where the last one was killed; one more adds nothing
     for one, other in ((source, store), (store, back), (store, back)):
-        assert all(each.is_identical for each in copy_archive.copy_rows(one, other))
-        assert all_of(other) == all_of(source)
+        assert all(table.is_identical for table in copy_archive.copy_rows(one, other))
+        assert all_rows(other) == all_rows(source)
         assert index.count_unindexed(other) == 0
-    found = [
-        [hit.article.id for hit in results.search_articles(each, "harbour", 100).hits]
-        for each in (source, store, back)
-    ]
-    assert len(found[0]) == 59
-    assert found[0] == found[1] == found[2]
+    expected = hits(source)
+    assert len(expected) == 59
+    assert hits(store) == expected
+    assert hits(back) == expected
     archive.close()
     back.close()
 
 
-def test_it_moves_into_the_other_database_which_goes_on_from_there(
+def hits(store: Database) -> list[int]:
+    page = search_articles(store, "harbour", 100)
+    return [hit.article.id for hit in page.hits]
+
+
+def test_the_other_database_can_be_used_after_the_copy(
     archive: CrawlSession, store: Database, tmp_path: Path
 ) -> None:
-    source = made(tmp_path / "source.db")
+    source = new_archive(tmp_path / "source.db")
     there = CrawlSession(source)
     night(there, {url("1"): b"Night ferry\nIt left."})
     clean(source)
@@ -130,15 +122,14 @@ def test_it_moves_into_the_other_database_which_goes_on_from_there(
     )
     assert (done.code, done.err) == (0, "")
     assert "every row and every value was compared" in done.out
-    night(
-        archive, {url("2"): b"New barge\nIt left."}, NIGHT + DAY
-    )  # numbers go on behind those that came
+    # new ids follow those that were copied
+    night(archive, {url("2"): b"New barge\nIt left."}, NIGHT + DAY)
     clean(store)
-    assert [hit.article.title for hit in results.search_articles(store, "left").hits] == [
+    assert [hit.article.title for hit in search_articles(store, "left").hits] == [
         "New barge",
         "Night ferry",
     ]
-    other = made(tmp_path / "other.db")
+    other = new_archive(tmp_path / "other.db")
     night(CrawlSession(other), {url("else"): b"Something else"})
     with pytest.raises(StoreError, match="holds another archive"):
         copy_archive.copy_rows(source, other)
@@ -146,12 +137,12 @@ def test_it_moves_into_the_other_database_which_goes_on_from_there(
     other.close()
 
 
-def test_an_import_that_is_killed_goes_on_and_keeps_nothing_twice(
+def test_a_killed_import_is_continued_and_stores_nothing_twice(
     store: Database, tmp_path: Path
 ) -> None:
-    answers = [(url(f"{n}"), "200 OK", "text/html", story(f"Story {n}"), {}) for n in range(120)]
-    path = written(tmp_path / "many.warc.gz", *answers)
-    killed("bring", store, str(path))
+    responses = [WarcResponse(url(f"{n}"), story(f"Story {n}")) for n in range(120)]
+    path = write_warc(tmp_path / "many.warc.gz", *responses)
+    run_until_killed("import", store, str(path))
     with store.read() as db:
         assert db.scalar(text("SELECT count(*) FROM capture")) == 50
     (tmp_path / "home").mkdir()
@@ -163,14 +154,14 @@ def test_an_import_that_is_killed_goes_on_and_keeps_nothing_twice(
         "--no-clean",
         "--json",
     )
-    done = nightdesk(tmp_path / "home", *words).json
-    fared = {(each["outcome"], each["reason"]): each["records"] for each in done["outcomes"]}
-    assert fared == {("unchanged", "same_bytes"): 50, ("fetched", "new"): 70}
+    result = nightdesk(tmp_path / "home", *words).json
+    counts = {}
+    for row in result["outcomes"]:
+        counts[row["outcome"], row["reason"]] = row["records"]
+    assert counts == {("unchanged", "same_bytes"): 50, ("fetched", "new"): 70}
     with store.read() as db:
-        assert [
-            db.scalar(text(f"SELECT count(*) FROM {name}"))
-            for name in ("page", "payload", "capture")
-        ] == [120, 120, 120]
+        for name in ("page", "payload", "capture"):
+            assert db.scalar(text(f"SELECT count(*) FROM {name}")) == 120
         assert db.scalars(text("SELECT status FROM run ORDER BY id")).all() == [
             "interrupted",
             "finished",

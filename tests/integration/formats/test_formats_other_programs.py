@@ -1,8 +1,9 @@
-"""Other programs read what is exported: WARC tools, pandas, DuckDB, feed readers."""
+"""Other programs read the exports: WARC tools, pandas, DuckDB, feed readers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ FIRST, SECOND = b"Night ferry\nIt left.", "Паром\nУшёл в ӯро.".enco
 
 @pytest.fixture
 def nights(archive: CrawlSession, store: Database) -> Database:
-    """A page that changes and changes back, one that goes, one that moves, and one that is no article."""
+    """Return an archive of pages that change and change back, vanish, or are no article."""
     more = {url("gone"): b"Old barge\nIt sank.", url("wall"): b"Before you go on\nAccept."}
     night(archive, {url("ferry"): Reply(FIRST, etag='"1"'), **more})
     night(archive, {url("ferry"): NOT_MODIFIED, url("gone"): GONE}, NIGHT + DAY)
@@ -36,53 +37,87 @@ def nights(archive: CrawlSession, store: Database) -> Database:
     return store
 
 
-def records(path: Path) -> list[Any]:
+@dataclass(frozen=True)
+class StoredRecord:
+    """A record of a WARC file."""
+
+    kind: str
+    warc_headers: Any
+    http_headers: Any
+    body: bytes
+
+    @property
+    def url(self) -> str | None:
+        return self.header("WARC-Target-URI")
+
+    def header(self, name: str) -> str | None:
+        value: str | None = self.warc_headers.get_header(name)
+        return value
+
+
+def read_records(path: Path) -> list[StoredRecord]:
+    records = []
     with path.open("rb") as stream:
-        return [
-            (each.rec_type, each.rec_headers, each.http_headers, each.content_stream().read())
-            for each in ArchiveIterator(stream)
-        ]
+        for record in ArchiveIterator(stream):
+            body = record.content_stream().read()
+            records.append(
+                StoredRecord(record.rec_type, record.rec_headers, record.http_headers, body)
+            )
+    return records
 
 
-def test_a_warc_holds_each_visit_with_its_bytes_once(nights: Database, tmp_path: Path) -> None:
+def test_a_warc_has_each_fetch_and_all_bytes_once(nights: Database, tmp_path: Path) -> None:
     path = tmp_path / "all.warc.gz"
-    told = export.write_export(nights, ExportQuery(), "warc", path)
-    assert told["counts"]["records"] == export_articles.expected_fetches(nights, ExportQuery())
+    result = export.write_export(nights, ExportQuery(), "warc", path)
+    assert result["counts"]["records"] == export_articles.expected_fetches(nights, ExportQuery())
     with pytest.raises(SystemExit, match=r"^0$"):
         warcio(["check", str(path)])
-    found = records(path)
-    ferry = [each for each in found if each[1].get_header("WARC-Target-URI") == url("ferry")]
-    assert [each[0] for each in ferry] == ["response", "revisit", "response", "revisit", "revisit"]
-    assert [each[3] for each in ferry if each[0] == "response"] == [FIRST, SECOND]
-    last = ferry[-1][1]
-    assert last.get_header("WARC-Date") == "2024-03-05T02:30:00.000000Z"
-    assert last.get_header("WARC-Refers-To-Date") == "2024-03-01T02:30:00.000000Z"
-    assert last.get_header("WARC-Payload-Digest") == f"sha256:{sha256(FIRST).hexdigest()}"
-    assert "server-not-modified" in ferry[1][1].get_header("WARC-Profile")
-    assert ferry[0][2].get_header("ETag") == '"1"'
-    (gone,) = [each for each in found if each[2] is not None and each[2].get_statuscode() == "404"]
-    assert gone[1].get_header("WARC-Truncated")
-    assert (found[0][0], len(found) - 1) == ("warcinfo", told["counts"]["records"])
-    assert any(each[1].get_header("WARC-Target-URI") == url("wall") for each in found)
+    warcinfo, *records = read_records(path)
+    assert warcinfo.kind == "warcinfo"
+    assert len(records) == result["counts"]["records"]
+    assert url("wall") in {record.url for record in records}
+    ferry = [record for record in records if record.url == url("ferry")]
+    kinds = [record.kind for record in ferry]
+    assert kinds == ["response", "revisit", "response", "revisit", "revisit"]
+    assert [record.body for record in ferry if record.kind == "response"] == [FIRST, SECOND]
+    assert ferry[0].http_headers.get_header("ETag") == '"1"'
+    assert "server-not-modified" in str(ferry[1].header("WARC-Profile"))
+    last = ferry[-1]
+    assert last.header("WARC-Date") == "2024-03-05T02:30:00.000000Z"
+    assert last.header("WARC-Refers-To-Date") == "2024-03-01T02:30:00.000000Z"
+    assert last.header("WARC-Payload-Digest") == f"sha256:{sha256(FIRST).hexdigest()}"
+
+
+def test_a_warc_marks_a_fetch_without_a_body_as_truncated(nights: Database, tmp_path: Path) -> None:
+    export.write_export(nights, ExportQuery(), "warc", tmp_path / "all.warc")
+    gone = []
+    for record in read_records(tmp_path / "all.warc")[1:]:
+        if record.http_headers is not None and record.http_headers.get_statuscode() == "404":
+            gone.append(record)
+    assert [record.header("WARC-Truncated") for record in gone] == ["unspecified"]
+
+
+def test_a_warc_of_a_search_has_the_fetches_of_the_articles_found(
+    nights: Database, tmp_path: Path
+) -> None:
     export.write_export(nights, ExportQuery("ferry"), "warc", tmp_path / "some.warc")
-    assert {
-        each[1].get_header("WARC-Target-URI") for each in records(tmp_path / "some.warc")[1:]
-    } == {url("ferry")}
+    records = read_records(tmp_path / "some.warc")[1:]
+    assert {record.url for record in records} == {url("ferry")}
 
 
-def test_a_feed_of_articles_is_valid_and_has_their_texts(nights: Database, tmp_path: Path) -> None:
+def test_an_atom_export_is_valid_and_has_the_texts(nights: Database, tmp_path: Path) -> None:
     export.write_export(nights, ExportQuery(), "atom", tmp_path / "all.atom")
     etree.parse(tmp_path / "all.atom")
     feed = feedparser.parse((tmp_path / "all.atom").read_bytes())
     assert not feed.bozo
-    assert {each.title for each in feed.entries} == {"Night ferry", "Old barge"}
-    assert all(
-        each.content[0].value.startswith("<p>") and each.id and each.updated
-        for each in feed.entries
-    )
+    assert {entry.title for entry in feed.entries} == {"Night ferry", "Old barge"}
+    for entry in feed.entries:
+        assert entry.content[0].value.startswith("<p>")
+        assert entry.id
+        assert entry.updated
 
 
-def test_parquet_opens_in_pandas_and_duckdb_with_the_right_types(
+def test_pandas_and_duckdb_read_parquet_with_the_right_types(
     nights: Database, tmp_path: Path
 ) -> None:
     pytest.importorskip("pyarrow", reason="the extra 'parquet' is not installed")
@@ -103,19 +138,20 @@ def test_parquet_opens_in_pandas_and_duckdb_with_the_right_types(
         "Old barge\nIt sank.",
     ]
     assert (folder / "site=courier" / "month=2024-03" / "part-0.parquet").is_file()
-    with_pandas(folder)
-    with_duckdb(folder)
+    check_with_pandas(folder)
+    check_with_duckdb(folder)
 
 
-def with_pandas(folder: Path) -> None:
+def check_with_pandas(folder: Path) -> None:
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     frame = pandas.read_parquet(folder)
     assert (len(frame), str(frame["first_seen_at"].dtype)) == (2, "datetime64[us, UTC]")
     assert set(frame["site"]) == {"courier"}
 
 
-def with_duckdb(folder: Path) -> None:
+def check_with_duckdb(folder: Path) -> None:
     duckdb = pytest.importorskip("duckdb", reason="DuckDB is not installed")
-    asked = f"SELECT typeof(id), typeof(tags), typeof(first_seen_at), site, month FROM read_parquet('{folder}/**/*.parquet')"
-    found: Sequence[Any] = duckdb.sql(asked).fetchall()
-    assert found[0][:4] == ("BIGINT", "VARCHAR[]", "TIMESTAMP WITH TIME ZONE", "courier")
+    columns = "typeof(id), typeof(tags), typeof(first_seen_at), site, month"
+    query = f"SELECT {columns} FROM read_parquet('{folder}/**/*.parquet')"
+    rows: Sequence[Any] = duckdb.sql(query).fetchall()
+    assert rows[0][:4] == ("BIGINT", "VARCHAR[]", "TIMESTAMP WITH TIME ZONE", "courier")

@@ -1,4 +1,4 @@
-"""The readers of files: what they yield, what they leave out, and that `extract` and `import` agree."""
+"""The readers of files: what they yield and leave out. `extract` and `import` read the same."""
 
 from __future__ import annotations
 
