@@ -1,0 +1,1 @@
+"""Settings and site files: read, checked, and explained if they are wrong."""

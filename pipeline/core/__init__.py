@@ -1,0 +1,1 @@
+"""Values, outcomes and pure functions that all other packages use."""

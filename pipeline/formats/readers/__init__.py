@@ -1,0 +1,1 @@
+"""Readers of files: HTML, JSON lines, WARC, and exports that come back."""
