@@ -17,23 +17,6 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.core.errors import ExitCode
-from pipeline.core.formatting import format_size, pluralize
-
-__all__ = [
-    "Cell",
-    "PipeSafeConsole",
-    "console",
-    "errors",
-    "exit_on_broken_pipe",
-    "exit_on_interrupt",
-    "format_size",
-    "format_time",
-    "pluralize",
-    "print_error",
-    "print_json",
-    "print_line",
-    "print_table",
-]
 
 
 def exit_on_broken_pipe() -> NoReturn:

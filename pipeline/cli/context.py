@@ -57,9 +57,9 @@ class AppContext:
         from pipeline.store.db import migrate
         from pipeline.store.db.engine import Database
 
-        store = Database(self.settings.database_url)
-        migrate.ensure(store, create=create)
-        return store
+        database = Database(self.settings.database_url)
+        migrate.ensure(database, create=create)
+        return database
 
     def open_cluster_archive(self) -> Database:
         """Open or make an archive that several machines may use.
@@ -70,9 +70,9 @@ class AppContext:
         """
         from pipeline.cluster.requirements import require_cluster
 
-        store = self.open_archive(create=True)
-        require_cluster(store)
-        return store
+        database = self.open_archive(create=True)
+        require_cluster(database)
+        return database
 
     def sites(self, names: Sequence[str] = (), *, also_disabled: bool = False) -> tuple[Site, ...]:
         """Return the named sites, or all that are enabled.
@@ -112,20 +112,17 @@ class AppContext:
             print_error(str(error))
             self.exit_code = ExitCode.CONFIG
 
-    def check_site_name(self, store: Database, name: str | None) -> str | None:
-        """Return the name if the archive or a site file knows it, or if it is None.
+    def check_site_name(self, database: Database, name: str) -> None:
+        """Check that the archive or a site file knows a site.
 
         Raises:
             ConfigError: Nothing knows the name; the message suggests the nearest one.
         """
         from pipeline.store import read
 
-        if name is None:
-            return None
-        archived = read.site_ids(store)
+        archived = read.site_ids(database)
         if name not in archived:
             self._load_site(self.settings.sites_folder, name, archived)
-        return name
 
     def _load_site(self, folder: Path, name: str, archived: Sequence[str] = ()) -> Site:
         path = folder / f"{name}.toml"

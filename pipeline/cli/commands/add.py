@@ -41,7 +41,7 @@ class AddRequest:
 
     Attributes:
         folder: The folder of the site files.
-        options: What goes into each file besides the findings.
+        options: What goes into each file besides the proposal.
         site_id: The id that the user chose; "" for one made of the host.
         dry_run: Write nothing.
         yes: Write without a question.

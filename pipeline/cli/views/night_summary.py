@@ -116,33 +116,33 @@ class NightSummary:
     unbalanced: tuple[int, ...]
 
 
-def read_summary(store: Database, results: Sequence[SiteResult]) -> NightSummary:
+def read_summary(database: Database, results: Sequence[SiteResult]) -> NightSummary:
     """Read from the ledger what the nights came to. Waits while the database is unavailable."""
-    return retry_while_unavailable(lambda: _read_summary(store, results))
+    return retry_while_unavailable(lambda: _read_summary(database, results))
 
 
-def _read_summary(store: Database, results: Sequence[SiteResult]) -> NightSummary:
+def _read_summary(database: Database, results: Sequence[SiteResult]) -> NightSummary:
     crawl_runs = []
     for result in results:
         if result.crawl is not None and result.crawl.run_id:
             crawl_runs.append(result.crawl.run_id)
-    rows = tuple(_read_row(store, result) for result in results)
-    return NightSummary(rows, tuple(sorted(read.unbalanced_runs(store, crawl_runs))))
+    rows = tuple(_read_row(database, result) for result in results)
+    return NightSummary(rows, tuple(sorted(read.unbalanced_runs(database, crawl_runs))))
 
 
-def _read_row(store: Database, result: SiteResult) -> NightRow:
+def _read_row(database: Database, result: SiteResult) -> NightRow:
     crawled: ReasonCounts = {}
     cleaned: ReasonCounts = {}
     removed: Mapping[str, int] = {}
     near_duplicates = 0
     if result.crawl is not None and result.crawl.run_id:
         crawl_run = result.crawl.run_id
-        crawled = read.count_reasons(store, crawl_run, UrlKind.STORY)
+        crawled = read.count_reasons(database, crawl_run, UrlKind.STORY)
     if result.clean is not None and result.clean.run_id:
         clean_run = result.clean.run_id
-        cleaned = read.count_reasons(store, clean_run)
-        removed = read.removed_by_rule(store, clean_run)
-        near_duplicates = read.count_near_duplicates(store, clean_run)
+        cleaned = read.count_reasons(database, clean_run)
+        removed = read.removed_by_rule(database, clean_run)
+        near_duplicates = read.count_near_duplicates(database, clean_run)
     return NightRow(result, crawled, cleaned, removed, near_duplicates)
 
 

@@ -54,8 +54,8 @@ def story_count(samples: Sequence[CleanedSample]) -> str:
 
 def print_probe(probe: SiteProbe, proposal: Proposal) -> None:
     """Print what a probe found at one site, and what it proposes."""
-    findings = probe.result
-    system = findings.front.generator or findings.front.cms
+    result = probe.result
+    system = result.front.generator or result.front.cms
     facts = [proposal.language.value, proposal.timezone.value]
     if system:
         facts.append(f"made with {system}")
@@ -68,10 +68,10 @@ def print_probe(probe: SiteProbe, proposal: Proposal) -> None:
     print_line()
     _print_samples(probe)
     print_line()
-    stop = f" It stopped: {findings.stop_reason}." if findings.stop_reason else ""
-    requests = pluralize(findings.requests, "request")
+    stop = f" It stopped: {result.stop_reason}." if result.stop_reason else ""
+    requests = pluralize(result.requests, "request")
     print_line(
-        f"{requests} in {findings.seconds:.0f} s; time zone: {proposal.timezone.reason}.{stop}"
+        f"{requests} in {result.seconds:.0f} s; time zone: {proposal.timezone.reason}.{stop}"
     )
 
 
@@ -226,13 +226,13 @@ def proposal_json(probe: SiteProbe, proposal: Proposal) -> dict[str, Any]:
 
 def probe_json(probe: SiteProbe) -> dict[str, Any]:
     """Return a probe for programs."""
-    findings = probe.result
-    sources = [source.model_dump(mode="json", include=SOURCE_KEYS) for source in findings.sources]
+    result = probe.result
+    sources = [source.model_dump(mode="json", include=SOURCE_KEYS) for source in result.sources]
     return {
-        "requests": findings.requests,
-        "seconds": findings.seconds,
-        "stop_reason": findings.stop_reason,
-        "front": findings.front.model_dump(mode="json", exclude={"menu", "feeds", "feed_links"}),
+        "requests": result.requests,
+        "seconds": result.seconds,
+        "stop_reason": result.stop_reason,
+        "front": result.front.model_dump(mode="json", exclude={"menu", "feeds", "feed_links"}),
         "sources": sources,
         "samples": [_sample_json(sample) for sample in probe.samples],
     }

@@ -31,7 +31,8 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "config" / "sites").mkdir(parents=True)
     (home / "config" / "nightdesk.toml").write_text(CONTACT, encoding="utf8")
     with serve_http_site() as site:
-        site.set_feed([site.add_story("ferries", "The ferries of the harbour are back", *PARAGRAPHS)])
+        story = site.add_story("ferries", "The ferries of the harbour are back", *PARAGRAPHS)
+        site.set_feed([story])
         site.write_site_file(home)
         assert nightdesk(home, "crawl").code == 0
     return home
