@@ -39,7 +39,7 @@ def parse_head(body: bytes) -> tuple[HeadElement, ...]:
 
 
 def _raw_elements(head: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The name and attributes of each element.
+    """Yield the name and the attributes of each element.
 
     Searches from tag to tag, because most of a head is scripts, which need not be read.
     """
