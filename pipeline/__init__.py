@@ -1,3 +1,3 @@
-"""Nightdesk without the crawler: extraction, cleaning, the archive, the web app and the commands."""
+"""Nightdesk without the crawler: extraction, cleaning, the archive, the web app, the commands."""
 
 from pipeline._version import __version__ as __version__

@@ -1,4 +1,4 @@
-"""A site file gives a valid site, or one sentence that names the file, the key and the nearest key."""
+"""A site file gives a valid site, or one sentence with the file, the key and the nearest key."""
 
 from __future__ import annotations
 
