@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     )
     from pipeline.fulltext.excerpts import Excerpt
     from pipeline.reader import Reader, open_archive
-    from pipeline.store.db.article_view import ArticleView
-    from pipeline.store.read.pages import (
+    from pipeline.store.read import (
+        ArticleView,
         ExplainedBlock,
         Explanation,
         PageView,
         RevisionView,
+        SearchHit,
     )
-    from pipeline.store.search.search import SearchHit
 
 __all__ = [
     "AlreadyRunning",
@@ -89,9 +89,14 @@ _MODULES = {
     ),
     "pipeline.fulltext.excerpts": ("Excerpt",),
     "pipeline.reader": ("Reader", "open_archive"),
-    "pipeline.store.db.article_view": ("ArticleView",),
-    "pipeline.store.read.pages": ("ExplainedBlock", "Explanation", "PageView", "RevisionView"),
-    "pipeline.store.search.search": ("SearchHit",),
+    "pipeline.store.read": (
+        "ArticleView",
+        "ExplainedBlock",
+        "Explanation",
+        "PageView",
+        "RevisionView",
+        "SearchHit",
+    ),
 }
 
 
