@@ -8,15 +8,15 @@ from pipeline.core.errors import ConfigError
 from pipeline.store.db.engine import Database
 
 
-def require_cluster(store: Database) -> None:
+def require_cluster(database: Database) -> None:
     """Check that workers on several machines can use this archive.
 
     Raises:
         ConfigError: The archive is a SQLite file, or Procrastinate is not installed.
     """
-    if store.is_sqlite:
+    if database.is_sqlite:
         raise ConfigError(
-            f"{store.name}: a SQLite archive is for one machine; for several set database_url to"
+            f"{database.name}: a SQLite archive is for one machine; for several set database_url to"
             " PostgreSQL, and copy this archive there with 'nightdesk import --from'"
         )
     if find_spec("procrastinate") is None:

@@ -98,15 +98,15 @@ def change_by_clean(page: CleanInput, cleaned: CleanOutcome) -> Change:
     The change is from the current article to the new one, or to the one that is held.
     """
     current = results_with_status(page.results, ResultStatus.ACCEPTED)
-    made = {new.payload_id: new.result for new in cleaned.held or cleaned.results}
-    payload_id = _deciding_payload(cleaned, made)
+    new_results = {new.payload_id: new.result for new in cleaned.held or cleaned.results}
+    payload_id = _deciding_payload(cleaned, new_results)
     old_payload_id = payload_id
     if not cleaned.held and page.previous is not None:
         old_payload_id = page.previous.payload_id
     blocks: Sequence[Block] = ()
-    if payload_id in made:
+    if payload_id in new_results:
         blocks = _extracted_blocks(page, payload_id)
-    new = made.get(payload_id) or current[payload_id]
+    new = new_results.get(payload_id) or current[payload_id]
     results = _Comparison(current.get(old_payload_id), new, blocks)
     return _compare(page.page_id, page.url, (cleaned.outcome, cleaned.reason), results)
 
@@ -124,10 +124,10 @@ def change_by_review(
     return _compare(page.page_id, page.url, outcome, results)
 
 
-def _deciding_payload(cleaned: CleanOutcome, made: Mapping[int, CleanResult]) -> int:
+def _deciding_payload(cleaned: CleanOutcome, new_results: Mapping[int, CleanResult]) -> int:
     """Return the payload that the outcome of the page is about."""
     if cleaned.held:
-        if cleaned.payload_id in made:
+        if cleaned.payload_id in new_results:
             return cleaned.payload_id
         return cleaned.held[-1].payload_id
     if cleaned.revisions:

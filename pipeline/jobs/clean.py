@@ -47,7 +47,7 @@ ChangeListener = Callable[[str, Change], None]
 
 
 @dataclass(frozen=True, slots=True)
-class CleanLimits:
+class CleanBatchSizes:
     """How much a clean loads and saves at a time."""
 
     payloads_per_read: int = PAYLOADS_PER_READ
@@ -56,7 +56,7 @@ class CleanLimits:
     pages_per_batch: int = PAGES_PER_BATCH
 
 
-DEFAULT_LIMITS = CleanLimits()
+DEFAULT_BATCH_SIZES = CleanBatchSizes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,13 @@ class CleanRequest:
         scope: Which pages.
         dry_run: Whether to save nothing but extracted pages.
         on_change: Receives what changes of each page.
-        limits: How much to load and save at a time.
+        batch_sizes: How much to load and save at a time.
     """
 
     scope: CleanScope = STALE_ONLY
     dry_run: bool = False
     on_change: ChangeListener | None = None
-    limits: CleanLimits = DEFAULT_LIMITS
+    batch_sizes: CleanBatchSizes = DEFAULT_BATCH_SIZES
 
 
 DEFAULT_CLEAN = CleanRequest()
@@ -127,7 +127,7 @@ class CleanPipeline:
         self._progress = progress
         self._scope = request.scope
         self._on_change = request.on_change
-        self._limits = request.limits
+        self._batch_sizes = request.batch_sizes
 
     def run(self) -> CleanRunResult:
         """Clean the pages and save the results as a run."""
@@ -170,14 +170,14 @@ class CleanPipeline:
     def _extract(self, *, update_profile: bool) -> int:
         """Extract the payloads that are not extracted yet. Return how many there were."""
         total = self._session.count_pending_payloads(self._recipe, self._scope)
-        per_read = self._limits.payloads_per_read
+        per_read = self._batch_sizes.payloads_per_read
         payloads = load_payloads(self._session, self._recipe, self._scope, per_read=per_read)
         saved = save_extracted(
             self._session,
             self._workers.extract_stored(payloads),
             update_profile=update_profile,
-            max_pages=self._limits.extracted_per_write,
-            max_blocks=self._limits.blocks_per_write,
+            max_pages=self._batch_sizes.extracted_per_write,
+            max_blocks=self._batch_sizes.blocks_per_write,
         )
         done = 0
         for batch_size in saved:
@@ -212,7 +212,7 @@ class CleanPipeline:
             yield previous
 
     def _load_page_batches(self) -> Iterator[LoadedPages]:
-        size = self._limits.pages_per_batch
+        size = self._batch_sizes.pages_per_batch
         return load_page_batches(self._session, self._recipe, self._scope, pages_per_batch=size)
 
     def _apply_rules(self, loaded: LoadedPages) -> CleanedPages:
