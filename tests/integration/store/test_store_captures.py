@@ -1,4 +1,4 @@
-"""Visits that are kept together end as if they were kept one after the other, and one that cannot be kept costs no other."""
+"""Fetches saved together have the result of one by one, and one that fails costs no other."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.support.archive_factory import (
     Reply,
     capture,
     links,
-    rows,
     list_links,
+    rows,
     url,
 )
 
@@ -42,44 +42,49 @@ REPLIES = {
     url("edition-0012345.html"): Reply(b"alike by number"),
 }
 
-LEDGER = "SELECT p.url, l.outcome, l.reason, l.detail FROM ledger_entry l JOIN page p ON p.id = l.page_id ORDER BY 1, 2, 3"
+LEDGER = """
+SELECT p.url, l.outcome, l.reason, l.detail
+FROM ledger_entry l JOIN page p ON p.id = l.page_id ORDER BY 1, 2, 3
+"""
 PAGES = """
-SELECT p.url, p.outcome, p.reason, p.due_at IS NULL, p.etag, p.attempts, p.story_key, y.digest, t.url FROM page p
-LEFT JOIN payload y ON y.id = p.payload_id LEFT JOIN page t ON t.id = p.redirect_to ORDER BY p.url_key
+SELECT p.url, p.outcome, p.reason, p.due_at IS NULL, p.etag, p.attempts, p.story_key, y.digest,
+       t.url
+FROM page p LEFT JOIN payload y ON y.id = p.payload_id LEFT JOIN page t ON t.id = p.redirect_to
+ORDER BY p.url_key
 """
 
 
-def visits(dues: tuple[DueUrl, ...], night: int = 0) -> list[FetchedPage]:
+def fetches(dues: tuple[DueUrl, ...], night: int = 0) -> list[FetchedPage]:
     at = NIGHT + timedelta(days=night)
     ordered = sorted(dues, key=lambda due: list(REPLIES).index(due.url))
-    made = []
+    fetched: list[FetchedPage] = []
     for due in ordered:
         reply = REPLIES[due.url]
-        verdict = LinkDecision(Link(reply.target)) if reply.target else None
-        made.append(FetchedPage(capture(due, reply, at), None if verdict else at, verdict))
-    return made
+        decision = LinkDecision(Link(reply.target)) if reply.target else None
+        fetched.append(FetchedPage(capture(due, reply, at), None if decision else at, decision))
+    return fetched
 
 
-def test_visits_kept_together_end_as_those_kept_one_by_one(
+def test_fetches_saved_together_have_the_same_result_as_one_by_one(
     archive: CrawlSession, store: Database, sqlite_template: Path, tmp_path: Path
 ) -> None:
     fresh_store = Database(f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'alone.db')}")
     alone = CrawlSession(fresh_store)
     for night in range(2):
         outcomes = []
-        for door, together in ((archive, True), (alone, False)):
-            run = door.start_run(SITE)
-            list_links(door, run, links(*REPLIES), NIGHT)
-            asked = visits(door.lease_due(run, 100), night)
-            kept = (
-                door.save_captures(run, asked)
-                if together
-                else tuple(door.save_captures(run, [each])[0] for each in asked)
+        for session, is_batch in ((archive, True), (alone, False)):
+            run = session.start_run(SITE)
+            list_links(session, run, links(*REPLIES), NIGHT)
+            pages = fetches(session.lease_due(run, 100), night)
+            saved = (
+                session.save_captures(run, pages)
+                if is_batch
+                else tuple(session.save_captures(run, [page])[0] for page in pages)
             )
             outcomes.append(
-                {visit.capture.page_id: outcome for visit, outcome in zip(asked, kept, strict=True)}
+                {page.capture.page_id: outcome for page, outcome in zip(pages, saved, strict=True)}
             )
-            door.finish_run(run, "finished")
+            session.finish_run(run, "finished")
         assert outcomes[0] == outcomes[1]
         assert outcomes[0]
     for query in (
@@ -92,41 +97,46 @@ def test_visits_kept_together_end_as_those_kept_one_by_one(
     alone.close()
 
 
-def test_a_visit_that_cannot_be_kept_costs_no_other(archive: CrawlSession, store: Database) -> None:
+def test_a_fetch_that_cannot_be_saved_costs_no_other(
+    archive: CrawlSession, store: Database
+) -> None:
     run = archive.start_run(SITE)
     list_links(archive, run, links(url("a"), url("b")))
     good, bad = (
-        FetchedPage(capture(due, Reply(due.url.encode())), None) for due in archive.lease_due(run, 2)
+        FetchedPage(capture(due, Reply(due.url.encode())), None)
+        for due in archive.lease_due(run, 2)
     )
     bad = replace(bad, capture=replace(bad.capture, fetched_at=NIGHT.replace(tzinfo=None)))
-    desk = ArchiveWriter()
+    writer = ArchiveWriter()
 
     async def both() -> list[Outcome | BaseException]:
         return await asyncio.gather(
-            *(desk.save_capture(archive, run, each) for each in (good, bad)), return_exceptions=True
+            *(writer.save_capture(archive, run, each) for each in (good, bad)),
+            return_exceptions=True,
         )
 
-    kept, refused = asyncio.run(both())
-    assert kept is Outcome.FETCHED
+    saved, refused = asyncio.run(both())
+    assert saved is Outcome.FETCHED
     assert isinstance(refused, Exception)
     assert rows(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == [(1,)]
 
 
-def test_what_still_waits_when_the_loop_has_ended_is_kept(
+def test_what_still_waits_when_the_event_loop_ends_is_saved(
     archive: CrawlSession, store: Database
 ) -> None:
     run = archive.start_run(SITE)
     list_links(archive, run, links(url("a")))
     (due,) = archive.lease_due(run, 1)
-    desk = ArchiveWriter()
+    writer = ArchiveWriter()
 
     async def cut_short() -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(
-                desk.save_capture(archive, run, FetchedPage(capture(due, Reply(b"one")), None)), 0.001
+                writer.save_capture(archive, run, FetchedPage(capture(due, Reply(b"one")), None)),
+                0.001,
             )
 
     asyncio.run(cut_short())
     assert rows(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == [(0,)]
-    desk.flush(archive, run)
+    writer.flush(archive, run)
     assert rows(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == [(1,)]

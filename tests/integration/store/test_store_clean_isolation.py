@@ -1,4 +1,4 @@
-"""The waterline: whatever is cleaned, and in whatever order, visits and bytes stay as they were."""
+"""Captures and payloads stay as they are, whatever is cleaned and in whatever order."""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ from tests.support.archive_factory import (
     WALL,
     clean,
     clean_outcome,
+    dump,
     extract_all,
     extracted_of,
-    dump,
     night,
     url,
 )
 
-ABOVE = ("payload", "capture")
+KEPT = ("payload", "capture")
 RECIPES = (RECIPE, Recipe(RECIPE.extractors, "rules-2"), Recipe("extractors-2", "rules-2"))
 STEPS = st.tuples(
-    st.sampled_from(["clean", "draft", "put", "put twice", "withdraw", "learn", "give up", "die"]),
+    st.sampled_from(
+        ["clean", "extract", "save", "save twice", "unpublish", "profile", "nothing", "die"]
+    ),
     st.sampled_from(RECIPES),
     st.sampled_from(["", "advert", "Levy delayed"]),
     st.lists(st.integers(0, 9), max_size=5),
@@ -40,45 +42,53 @@ sites = map("site-{}".format, count())
 
 
 def step(
-    store: Database, site: str, what: str, recipe: Recipe, strike: str, keys: list[int]
+    store: Database, site: str, what: str, recipe: Recipe, remove: str, keys: list[int]
 ) -> None:
-    shelf = CleanSession(store, site)
-    seen = PageSightings(tuple(keys), tuple(key + 5 for key in keys))
+    session = CleanSession(store, site)
+    sightings = PageSightings(tuple(keys), tuple(key + 5 for key in keys))
     if what == "clean":
-        clean(store, recipe, site, strike, seen)
+        clean(store, recipe, site, remove, sightings)
         return
-    if what == "learn":
+    if what == "profile":
         with store.write() as db:
             line_sightings.add(
-                db, site, {material.page_id: seen for material in shelf.stale_pages(recipe, 0, 9)}, NIGHT
+                db,
+                site,
+                {page.page_id: sightings for page in session.stale_pages(recipe, 0, 9)},
+                NIGHT,
             )
         return
-    run = shelf.start_run(recipe)
-    if what != "give up":
-        extract_all(shelf, recipe, seen)
-    stale = [each for each in shelf.stale_pages(recipe, 0, 9) if each.periods]
-    results = [clean_outcome(each, recipe, strike) for each in stale]
-    if what == "withdraw":
-        results = [_nothing(each) for each in results]
-    if what in ("put", "put twice", "withdraw"):
-        shelf.save_results(run, recipe, results)
-    if what == "put twice":
-        shelf.save_results(run, recipe, results)
+    run = session.start_run(recipe)
+    if what != "nothing":
+        extract_all(session, recipe, sightings)
+    stale = [page for page in session.stale_pages(recipe, 0, 9) if page.periods]
+    outcomes = [clean_outcome(page, recipe, remove) for page in stale]
+    if what == "unpublish":
+        outcomes = [_unpublished(outcome) for outcome in outcomes]
+    if what in ("save", "save twice", "unpublish"):
+        session.save_results(run, recipe, outcomes)
+    if what == "save twice":
+        session.save_results(run, recipe, outcomes)
     if what == "die":
-        shelf.release()
+        session.release()
         return
-    shelf.finish_run(run, "finished")
+    session.finish_run(run, "finished")
 
 
-def _nothing(made: CleanOutcome) -> CleanOutcome:
+def _unpublished(outcome: CleanOutcome) -> CleanOutcome:
     return CleanOutcome(
-        made.page_id, made.payload_id, made.results, (), Outcome.NOT_ARTICLE, Reason.NO_TEXT
+        outcome.page_id,
+        outcome.payload_id,
+        outcome.results,
+        (),
+        Outcome.NOT_ARTICLE,
+        Reason.NO_TEXT,
     )
 
 
 @given(data=st.data())
 @settings(max_examples=12)
-def test_no_sequence_of_cleaning_changes_a_capture_or_a_payload(
+def test_no_sequence_of_cleans_changes_a_capture_or_a_payload(
     archive: CrawlSession, store: Database, data: st.DataObject
 ) -> None:
     site = next(sites)
@@ -94,15 +104,18 @@ def test_no_sequence_of_cleaning_changes_a_capture_or_a_payload(
     for hour, (first, second) in enumerate(nights):
         pages = {url(f"{site}/a"): first.encode(), url(f"{site}/b"): second.encode()}
         night(archive, pages, NIGHT + timedelta(hours=hour), site)
-        before = dump(store, *ABOVE)
-        for each in data.draw(st.lists(STEPS, max_size=3)):
-            step(store, site, *each)
-            assert dump(store, *ABOVE) == before
+        before = dump(store, *KEPT)
+        for arguments in data.draw(st.lists(STEPS, max_size=3)):
+            step(store, site, *arguments)
+            assert dump(store, *KEPT) == before
 
 
-def test_drafts_come_back_as_they_were_made(archive: CrawlSession, store: Database) -> None:
+def test_extracted_pages_come_back_as_they_were_saved(
+    archive: CrawlSession, store: Database
+) -> None:
     night(archive, {url("a"): "Ҳар рӯз\n«нав»".encode()})
-    shelf = CleanSession(store, "courier")
-    extract_all(shelf)
-    ((met,),) = (material.periods for material in shelf.stale_pages(RECIPE, 0, 5))
-    assert met.extracted == extracted_of("Ҳар рӯз\n«нав»".encode())
+    session = CleanSession(store, "courier")
+    extract_all(session)
+    (page,) = session.stale_pages(RECIPE, 0, 5)
+    (period,) = page.periods
+    assert period.extracted == extracted_of("Ҳар рӯз\n«нав»".encode())

@@ -1,4 +1,4 @@
-"""The cleaning's door: what is stale, and what becomes of Pages whose bytes change in time."""
+"""A clean session: what is stale, and what becomes of pages whose bytes change over time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.core.errors import AlreadyRunning
 from pipeline.core.models import Recipe
 from pipeline.store.clean.container_stats import ContainerSighting
 from pipeline.store.clean.line_sightings import MAX_COUNTED_PAGES, MAX_PAGES_PER_LINE, PageSightings
-from pipeline.store.clean.session import CleanSession
+from pipeline.store.clean.session import CleanLimits, CleanSession
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.read import pages
@@ -24,9 +24,9 @@ from tests.support.archive_factory import (
     clean,
     clean_outcome,
     do,
+    dump,
     extract_all,
     extracted_of,
-    dump,
     night,
     one,
     rows,
@@ -38,12 +38,12 @@ STORY = b"The ferry is back\nIt left at seven.\nSubscribe to our letter"
 
 
 @pytest.fixture
-def shelf(store: Database) -> CleanSession:
+def session(store: Database) -> CleanSession:
     return CleanSession(store, SITE)
 
 
 def history(store: Database, address: str = A) -> list[str]:
-    """The texts of a Page's Revisions."""
+    """Return the texts of the revisions of a page."""
     page = pages.find_page(store, address)
     assert page is not None
     return [revision.text for revision in pages.list_revisions(store, page.id)]
@@ -55,120 +55,124 @@ def nights(archive: CrawlSession, *bodies: bytes, start: int = 0) -> None:
 
 
 def test_a_new_page_is_stale_until_it_is_cleaned(
-    archive: CrawlSession, store: Database, shelf: CleanSession
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     night(archive, {A: STORY, B: b"Another story"})
-    assert (shelf.count_stale(RECIPE), shelf.count_pending_payloads(RECIPE)) == (2, 2)
+    assert (session.count_stale(RECIPE), session.count_pending_payloads(RECIPE)) == (2, 2)
     assert clean(store) == {"archived": 2}
-    assert (shelf.count_stale(RECIPE), shelf.count_pending_payloads(RECIPE)) == (0, 0)
+    assert (session.count_stale(RECIPE), session.count_pending_payloads(RECIPE)) == (0, 0)
     night(archive, {A: STORY, B: b"Another story"}, NIGHT + DAY)
-    assert shelf.count_stale(RECIPE) == 0
+    assert session.count_stale(RECIPE) == 0
 
 
 def test_new_bytes_make_their_page_stale_and_only_that_one(
-    archive: CrawlSession, store: Database, shelf: CleanSession
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     night(archive, {A: STORY, B: b"Another story"})
     clean(store)
     night(archive, {A: STORY, B: b"Another story, longer"}, NIGHT + DAY)
-    assert [each.url for each in shelf.stale_pages(RECIPE, 0, 10)] == [B]
-    assert shelf.count_pending_payloads(RECIPE) == 1
+    assert [each.url for each in session.stale_pages(RECIPE, 0, 10)] == [B]
+    assert session.count_pending_payloads(RECIPE) == 1
 
 
-def test_other_rules_make_all_pages_stale_without_a_new_draft(
-    archive: CrawlSession, store: Database, shelf: CleanSession
+def test_other_rules_make_all_pages_stale_and_extract_nothing_again(
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     night(archive, {A: STORY})
     clean(store)
-    mended = Recipe(RECIPE.extractors, "rules-2")
-    assert (shelf.count_stale(mended), shelf.count_pending_payloads(mended)) == (1, 0)
-    assert clean(store, mended, remove="Subscribe to our letter") == {"recleaned": 1}
+    other_rules = Recipe(RECIPE.extractors, "rules-2")
+    assert (session.count_stale(other_rules), session.count_pending_payloads(other_rules)) == (1, 0)
+    assert clean(store, other_rules, remove="Subscribe to our letter") == {"recleaned": 1}
     assert history(store) == ["The ferry is back\nIt left at seven."]
     assert one(store, "SELECT count(*) FROM extracted_page") == 1
     assert one(store, "SELECT count(*) FROM clean_result") == 2, (
-        "what earlier rules made of it can still be asked"
+        "the result of the earlier rules stays"
     )
 
 
-def test_other_extractors_make_new_drafts(
-    archive: CrawlSession, store: Database, shelf: CleanSession
+def test_other_extractors_extract_all_pages_again(
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     night(archive, {A: STORY})
     clean(store)
     newer = Recipe("extractors-2", RECIPE.rules)
-    assert shelf.count_pending_payloads(newer) == 1
+    assert session.count_pending_payloads(newer) == 1
     assert clean(store, newer) == {"unchanged": 1}
     assert one(store, "SELECT count(*) FROM extracted_page") == 2
 
 
-def test_a_page_that_the_memory_touched_is_stale_once(
-    archive: CrawlSession, store: Database, shelf: CleanSession
+def test_a_page_whose_profile_changed_is_stale_once(
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     night(archive, {A: STORY})
     clean(store)
     do(store, "UPDATE page SET needs_clean = true WHERE url = :url", url=A)
-    assert shelf.count_stale(RECIPE) == 1
+    assert session.count_stale(RECIPE) == 1
     assert clean(store) == {"unchanged": 1}
-    assert shelf.count_stale(RECIPE) == 0
+    assert session.count_stale(RECIPE) == 0
 
 
-def test_a_page_without_all_of_its_drafts_waits(
-    archive: CrawlSession, store: Database, shelf: CleanSession
+def test_a_page_without_all_of_its_extracted_pages_waits(
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     nights(archive, b"One", b"Two")
-    extract_all(shelf)
+    extract_all(session)
     do(
         store,
-        "DELETE FROM extracted_page WHERE payload_id = (SELECT min(payload_id) FROM extracted_page)",
+        "DELETE FROM extracted_page"
+        " WHERE payload_id = (SELECT min(payload_id) FROM extracted_page)",
     )
-    (material,) = shelf.stale_pages(RECIPE, 0, 10)
-    assert material.periods == ()
+    (page,) = session.stale_pages(RECIPE, 0, 10)
+    assert page.periods == ()
     assert clean(store) == {"archived": 1}
 
 
-def test_stale_pages_and_payloads_are_handed_out_in_pieces(
-    archive: CrawlSession, store: Database, shelf: CleanSession, monkeypatch: pytest.MonkeyPatch
+def test_stale_pages_and_payloads_are_read_in_batches(
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     night(archive, {url(str(number)): b"Story %d" % number for number in range(7)})
     seen, after = [], 0
-    while batch := shelf.pending_payloads(RECIPE, after, 3):
+    while batch := session.pending_payloads(RECIPE, after, 3):
         after = batch[-1].raw_page.payload_id
         seen.append(len(batch))
     assert seen == [3, 3, 1]
-    with monkeypatch.context() as narrow:
-        narrow.setattr("pipeline.store.clean.session.MAX_PAYLOAD_BYTES", len(b"Story 0"))
-        assert len(shelf.pending_payloads(RECIPE, 0, 3)) == 1, "large ones are not read together"
-    extract_all(shelf)
+    one_payload = CleanLimits(max_payload_bytes=len(b"Story 0"))
+    batch = CleanSession(store, SITE, one_payload).pending_payloads(RECIPE, 0, 3)
+    assert len(batch) == 1, "large payloads are not read together"
+    extract_all(session)
     assert [
-        len(shelf.stale_pages(RECIPE, after, 4)) for after in (0, shelf.stale_pages(RECIPE, 0, 4)[-1].page_id)
+        len(session.stale_pages(RECIPE, after, 4))
+        for after in (0, session.stale_pages(RECIPE, 0, 4)[-1].page_id)
     ] == [4, 3]
-    monkeypatch.setattr("pipeline.store.clean.session.PAGES_PER_STEP", 2)
-    monkeypatch.setattr("pipeline.store.clean.session.MAX_BLOCKS", 3)
-    assert len(shelf.stale_pages(RECIPE, 0, 7)) == 4, "nor are long Drafts"
+    few_blocks = CleanSession(store, SITE, CleanLimits(pages_per_read=2, max_blocks=3))
+    assert len(few_blocks.stale_pages(RECIPE, 0, 7)) == 4, "nor are long extracted pages"
 
 
-def test_what_is_to_be_extracted_is_cut_into_parts_that_hold_it_all_once(
-    archive: CrawlSession, shelf: CleanSession
+def test_extraction_parts_hold_each_pending_payload_once(
+    archive: CrawlSession, session: CleanSession
 ) -> None:
     night(archive, {url(str(number)): b"Story %d" % number for number in range(7)})
-    parts = shelf.extraction_parts(RECIPE, 3)
+    parts = session.extraction_parts(RECIPE, 3)
     assert [number for _, number in parts] == [3, 3, 1]
     after, seen = 0, list[int]()
     for last, _ in parts:
-        seen += [each.raw_page.payload_id for each in shelf.pending_payloads(RECIPE, after, 10, last=last)]
+        seen += [
+            each.raw_page.payload_id
+            for each in session.pending_payloads(RECIPE, after, 10, last=last)
+        ]
         after = last
-    assert seen == [each.raw_page.payload_id for each in shelf.pending_payloads(RECIPE, 0, 10)]
-    extract_all(shelf)
-    assert shelf.extraction_parts(RECIPE, 3) == ()
+    assert seen == [each.raw_page.payload_id for each in session.pending_payloads(RECIPE, 0, 10)]
+    extract_all(session)
+    assert session.extraction_parts(RECIPE, 3) == ()
 
 
-def test_several_who_extract_a_site_at_once_teach_its_memory_as_one_would(
-    archive: CrawlSession, store: Database, shelf: CleanSession, database_url: str
+def test_parallel_extractions_of_a_site_make_the_same_profile_as_one(
+    archive: CrawlSession, store: Database, session: CleanSession, database_url: str
 ) -> None:
     night(archive, {url(str(number)): b"Story %d" % number for number in range(24)})
-    found = shelf.pending_payloads(RECIPE, 0, 30)
+    found = session.pending_payloads(RECIPE, 0, 30)
 
-    def teach(number: int) -> None:
+    def extract_fourth(number: int) -> None:
         own = CleanSession(Database(database_url), SITE)
         for each in found[number::4]:
             payload = each.raw_page.payload_id
@@ -180,31 +184,37 @@ def test_several_who_extract_a_site_at_once_teach_its_memory_as_one_would(
         own.store.close()
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(teach, range(4)))
-    assert rows(store, "SELECT main_pages, story_pages FROM container WHERE name = 'main'") == [(24, 24)]
+        list(pool.map(extract_fourth, range(4)))
+    assert rows(store, "SELECT main_pages, story_pages FROM container WHERE name = 'main'") == [
+        (24, 24)
+    ]
     assert one(store, "SELECT count(*) FROM line_sighting WHERE key = 7") == MAX_PAGES_PER_LINE
     assert one(store, "SELECT count(*) FROM page WHERE needs_clean") == MAX_COUNTED_PAGES
 
 
-def test_each_site_cleans_its_own(
-    archive: CrawlSession, store: Database, shelf: CleanSession
+def test_each_site_cleans_its_own_pages(
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     night(archive, {A: STORY})
     night(archive, {B: STORY}, site="evening")
-    assert [each.url for each in shelf.stale_pages(RECIPE, 0, 10)] == [A]
+    assert [each.url for each in session.stale_pages(RECIPE, 0, 10)] == [A]
     assert clean(store) == {"archived": 1}
     assert clean(store, site="evening") == {"archived": 1}
-    assert one(store, "SELECT count(*) FROM extracted_page") == 1, "the same bytes are drafted once"
+    assert one(store, "SELECT count(*) FROM extracted_page") == 1, (
+        "the same bytes are extracted once"
+    )
 
 
-def test_two_cleans_of_a_site_do_not_run_at_once(database_url: str, shelf: CleanSession) -> None:
-    run = shelf.start_run(RECIPE)
+def test_two_cleans_of_a_site_do_not_run_at_the_same_time(
+    database_url: str, session: CleanSession
+) -> None:
+    run = session.start_run(RECIPE)
     other = Database(database_url)
     with pytest.raises(
         AlreadyRunning, match=r"courier: already being cleaned since .*let it finish"
     ):
         CleanSession(other, SITE).start_run(RECIPE)
-    shelf.finish_run(run, "finished")
+    session.finish_run(run, "finished")
     second = CleanSession(other, SITE)
     second.finish_run(second.start_run(RECIPE), "finished")
     other.close()
@@ -222,14 +232,16 @@ def test_an_edit_is_a_second_revision_and_both_texts_stay(
     assert (article.text, article.revisions) == ("Levy delayed\nUntil 24 March.", 2)
 
 
-def test_a_revision_lasts_from_its_first_sighting_to_its_last(
+def test_a_revision_lasts_from_the_first_fetch_to_the_last(
     archive: CrawlSession, store: Database
 ) -> None:
     nights(archive, b"One", b"One", b"Two", b"Two")
     clean(store)
     page = pages.find_page(store, A)
     assert page is not None
-    spans = [(each.first_seen_at, each.last_seen_at) for each in pages.list_revisions(store, page.id)]
+    spans = [
+        (each.first_seen_at, each.last_seen_at) for each in pages.list_revisions(store, page.id)
+    ]
     assert spans == [(NIGHT, NIGHT + DAY), (NIGHT + 2 * DAY, NIGHT + 3 * DAY)]
 
 
@@ -267,7 +279,7 @@ def test_a_text_that_returns_is_a_third_revision(archive: CrawlSession, store: D
     assert history(store) == ["Version A", "Version B", "Version A", "Version B"]
 
 
-def test_better_rules_fold_away_revisions_that_only_boilerplate_made(
+def test_better_rules_merge_revisions_that_differed_only_by_boilerplate(
     archive: CrawlSession, store: Database
 ) -> None:
     nights(archive, b"Levy\nUntil April.\nadvert", b"Levy\nUntil April.", b"Levy\nUntil May.")
@@ -277,25 +289,21 @@ def test_better_rules_fold_away_revisions_that_only_boilerplate_made(
     assert history(store) == ["Levy\nUntil April.", "Levy\nUntil May."]
 
 
-def test_a_page_that_no_rules_call_an_article_any_more_is_withdrawn_and_can_return(
+def test_a_page_that_is_no_article_any_more_is_unpublished_and_can_return(
     archive: CrawlSession, store: Database
 ) -> None:
     nights(archive, STORY)
     clean(store)
     do(store, "UPDATE page SET needs_clean = true")
-    shelf = CleanSession(store, SITE)
-    wall = clean_outcome(shelf.stale_pages(RECIPE, 0, 1)[0])
-    run = shelf.start_run(RECIPE)
-    shelf.save_results(
+    session = CleanSession(store, SITE)
+    wall = clean_outcome(session.stale_pages(RECIPE, 0, 1)[0])
+    run = session.start_run(RECIPE)
+    session.save_results(
         run,
         RECIPE,
-        [
-            type(wall)(
-                wall.page_id, wall.payload_id, wall.results, (), wall.outcome, wall.reason
-            )
-        ],
+        [type(wall)(wall.page_id, wall.payload_id, wall.results, (), wall.outcome, wall.reason)],
     )
-    shelf.finish_run(run, "finished")
+    session.finish_run(run, "finished")
     assert pages.find_articles(store, "ferry", 5) == ()
     assert (
         one(store, "SELECT count(*) FROM articles")
@@ -320,18 +328,21 @@ def test_writing_the_same_results_again_changes_nothing(
     assert dump(store)["article_index"] == index
 
 
-def test_drafts_that_are_put_twice_are_kept_once(
-    archive: CrawlSession, store: Database, shelf: CleanSession
+def test_an_extracted_page_that_is_saved_twice_is_stored_once(
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     night(archive, {A: STORY})
-    (undrafted,) = shelf.pending_payloads(RECIPE, 0, 5)
-    extract_all(shelf)
-    shelf.save_extracted([(undrafted.raw_page.payload_id, extracted_of(b"something else"))], {})
-    assert shelf.stale_pages(RECIPE, 0, 5)[0].periods[0].extracted.metadata.title == "The ferry is back"
+    (pending,) = session.pending_payloads(RECIPE, 0, 5)
+    extract_all(session)
+    session.save_extracted([(pending.raw_page.payload_id, extracted_of(b"something else"))], {})
+    assert (
+        session.stale_pages(RECIPE, 0, 5)[0].periods[0].extracted.metadata.title
+        == "The ferry is back"
+    )
     assert rows(store, "SELECT count(*) FROM extracted_page") == [(1,)]
 
 
-def test_an_explanation_names_every_block_and_the_rule_that_struck_it(
+def test_an_explanation_names_every_block_and_the_rule_that_removed_it(
     archive: CrawlSession, store: Database
 ) -> None:
     nights(archive, STORY)

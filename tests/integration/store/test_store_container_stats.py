@@ -1,4 +1,4 @@
-"""The containers of a Site: each Page counts once, by its first bytes, and there are never too many."""
+"""Containers of a site: each page counts once, by its first bytes, and their number is limited."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.jobs.site_profile import site_profile_report
 from pipeline.store.clean import container_stats
 from pipeline.store.clean.container_stats import ContainerSighting, ContainerStats
 from pipeline.store.clean.line_sightings import PageSightings
-from pipeline.store.clean.session import CleanSession
+from pipeline.store.clean.session import CleanLimits, CleanSession
 from pipeline.store.clean.types import PendingPayload
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
@@ -39,119 +39,128 @@ OTHER = (ContainerSighting("td.content > p", True, is_main=True), ContainerSight
 
 
 @pytest.fixture
-def shelf(store: Database) -> CleanSession:
+def session(store: Database) -> CleanSession:
     return CleanSession(store, SITE)
 
 
-def draft(
-    shelf: CleanSession,
+def extract(
+    session: CleanSession,
     shows: Mapping[str, tuple[ContainerSighting, ...]],
     recipe: Recipe = RECIPE,
-    learn: bool = True,
+    in_profile: bool = True,
 ) -> None:
-    """Drafts all bytes that were not; what bytes show is told by how they begin."""
-    for each in shelf.pending_payloads(recipe, 0, 1000):
+    """Extract all pending payloads. The beginning of their bytes says what they show."""
+    for each in session.pending_payloads(recipe, 0, 1000):
         payload = each.raw_page.payload_id
         shown = next(
             shown for begin, shown in shows.items() if body_of(each).startswith(begin.encode())
         )
-        seen = {page: PageSightings(containers={payload: shown}) for page, _ in each.pages}
-        shelf.save_extracted([(payload, extracted_of(body_of(each), recipe))], seen if learn else None)
+        sightings = {page: PageSightings(containers={payload: shown}) for page, _ in each.pages}
+        session.save_extracted(
+            [(payload, extracted_of(body_of(each), recipe))], sightings if in_profile else None
+        )
 
 
-def known(store: Database) -> dict[str, ContainerStats]:
+def stats(store: Database) -> dict[str, ContainerStats]:
     with store.read() as db:
         return {each.name: each for each in container_stats.ranked(db, SITE)}
 
 
 def counts(store: Database) -> dict[str, tuple[int, int, int]]:
-    """For each container: Pages with most of their story in it, with story in it, with something else in it."""
-    return {each.name: (each.main_pages, each.story_pages, each.other_pages) for each in known(store).values()}
+    """Return main, story and other pages by container."""
+    return {
+        each.name: (each.main_pages, each.story_pages, each.other_pages)
+        for each in stats(store).values()
+    }
 
 
 def dates(store: Database, name: str) -> tuple[datetime | None, datetime | None, datetime]:
-    found = known(store)[name]
+    found = stats(store)[name]
     return found.first_main_at, found.last_main_at, found.last_seen_at
 
 
-def test_containers_are_counted_in_pages_with_the_times_of_the_visits(
-    archive: CrawlSession, store: Database, shelf: CleanSession
+def test_containers_are_counted_in_pages_with_the_times_of_the_fetches(
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     for number in range(4):
         night(archive, {url(str(number)): b"%d old" % number}, NIGHT + number * DAY)
-        draft(shelf, {"3": OTHER, "": SHOWN})
+        extract(session, {"3": OTHER, "": SHOWN})
     assert counts(store) == {STORY: (3, 3, 1), BOX: (0, 0, 3), "td.content > p": (1, 1, 0)}
     assert dates(store, STORY) == (NIGHT, NIGHT + 2 * DAY, NIGHT + 3 * DAY)
     assert dates(store, BOX) == (None, None, NIGHT + 2 * DAY)
-    assert list(known(store)) == [STORY, "td.content > p", BOX], (
-        "those that hold most stories come first"
+    assert list(stats(store)) == [STORY, "td.content > p", BOX], (
+        "those with the most stories come first"
     )
 
 
 def test_a_page_counts_once_whatever_it_becomes_later(
-    archive: CrawlSession, store: Database, shelf: CleanSession
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     for number in range(3):
         night(archive, {url("a"): b"%d edit" % number}, NIGHT + number * DAY)
-    draft(shelf, {"0": SHOWN, "": OTHER})
+    extract(session, {"0": SHOWN, "": OTHER})
     assert counts(store) == {STORY: (1, 1, 0), BOX: (0, 0, 1)}
     assert dates(store, STORY) == (NIGHT, NIGHT, NIGHT)
 
 
-def test_a_draft_that_is_there_already_is_not_counted_again(
-    archive: CrawlSession, store: Database, shelf: CleanSession
+def test_an_extracted_page_that_is_stored_already_is_not_counted_again(
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     night(archive, {url("a"): b"One story"})
-    (undrafted,) = shelf.pending_payloads(RECIPE, 0, 9)
-    payload, page = undrafted.raw_page.payload_id, undrafted.pages[0][0]
+    (pending,) = session.pending_payloads(RECIPE, 0, 9)
+    payload, page = pending.raw_page.payload_id, pending.pages[0][0]
     for _ in range(2):
-        shelf.save_extracted(
-            [(payload, extracted_of(b"One story"))], {page: PageSightings(containers={payload: SHOWN})}
+        session.save_extracted(
+            [(payload, extracted_of(b"One story"))],
+            {page: PageSightings(containers={payload: SHOWN})},
         )
     assert counts(store)[STORY] == (1, 1, 0)
 
 
-def test_what_a_dry_run_drafted_is_counted_when_the_memory_is_told(
-    archive: CrawlSession, store: Database, shelf: CleanSession
+def test_pages_that_a_dry_run_extracted_are_counted_when_they_enter_the_profile(
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     night(archive, {url("a"): b"One story"})
-    draft(shelf, {"": SHOWN}, learn=False)
+    extract(session, {"": SHOWN}, in_profile=False)
     assert counts(store) == {}
-    (told,) = shelf.not_in_profile(RECIPE, 9)
+    (unprofiled,) = session.not_in_profile(RECIPE, 9)
     for _ in range(2):
-        shelf.add_to_profile(
-            [told.extracted_page_id],
-            {page: PageSightings(containers={told.payload_id: SHOWN}) for page, _ in told.pages},
+        session.add_to_profile(
+            [unprofiled.extracted_page_id],
+            {
+                page: PageSightings(containers={unprofiled.payload_id: SHOWN})
+                for page, _ in unprofiled.pages
+            },
         )
     assert counts(store)[STORY] == (1, 1, 0)
 
 
-def test_other_extractors_count_anew_and_take_the_place_of_the_old_ones(
-    archive: CrawlSession, store: Database, shelf: CleanSession
+def test_other_extractors_count_from_the_beginning_and_replace_the_old_counts(
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     night(archive, {url(name): name.encode() for name in "abc"})
-    draft(shelf, {"": SHOWN})
+    extract(session, {"": SHOWN})
     newer = Recipe("extractors-2", RECIPE.rules)
-    (first, *_) = shelf.pending_payloads(newer, 0, 9)
+    (first, *_) = session.pending_payloads(newer, 0, 9)
     seen = {first.pages[0][0]: PageSightings(containers={first.raw_page.payload_id: OTHER})}
-    shelf.save_extracted([(first.raw_page.payload_id, extracted_of(b"a", newer))], seen)
+    session.save_extracted([(first.raw_page.payload_id, extracted_of(b"a", newer))], seen)
     assert counts(store)[STORY] == (3, 3, 0), (
-        "until all pages are extracted again, most is known by the old ones"
+        "the old counts stay until all pages are extracted again"
     )
-    draft(shelf, {"": OTHER}, newer)
-    shelf.trim_profile(newer)
+    extract(session, {"": OTHER}, newer)
+    session.trim_profile(newer)
     assert counts(store) == {"td.content > p": (3, 3, 0), STORY: (0, 0, 3)}
     assert rows(store, "SELECT DISTINCT extractors FROM container") == [("extractors-2",)]
 
 
-def test_a_site_whose_containers_have_a_name_on_each_page_has_a_bounded_memory(
-    monkeypatch: pytest.MonkeyPatch, archive: CrawlSession, store: Database, shelf: CleanSession
+def test_a_site_with_new_container_names_on_each_page_has_a_limited_profile(
+    archive: CrawlSession, store: Database
 ) -> None:
-    monkeypatch.setattr(container_stats, "MAX_CONTAINERS", 5)
+    session = CleanSession(store, SITE, CleanLimits(max_containers=5))
     for number in range(30):
         night(archive, {url(str(number)): b"Story %d" % number}, NIGHT + number * DAY)
-        draft(
-            shelf,
+        extract(
+            session,
             {
                 "": (
                     *SHOWN,
@@ -163,21 +172,21 @@ def test_a_site_whose_containers_have_a_name_on_each_page_has_a_bounded_memory(
         assert one(store, "SELECT count(*) FROM container") <= 2 * 5
     assert counts(store)[STORY] == (30, 30, 0)
     assert counts(store)[BOX] == (0, 0, 30)
-    assert "div.x29 > p" in counts(store), "the newest has time to come to the front"
+    assert "div.x29 > p" in counts(store), "the newest container has time to become frequent"
 
 
 def test_pages_without_containers_and_other_sites_count_for_nothing(
-    archive: CrawlSession, store: Database, shelf: CleanSession
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     night(archive, {url("a"): b"One story"})
     clean(store)
     night(archive, {"https://evening.example/1": b"Evening"}, site="evening")
-    draft(CleanSession(store, "evening"), {"": SHOWN})
+    extract(CleanSession(store, "evening"), {"": SHOWN})
     assert counts(store) == {}
 
 
 class Layouts(Extractors):
-    """Each line stands in the container that is named before it; a line that begins with a question mark is no story."""
+    """Each line is in the container that is named before it. One that begins with ? is no story."""
 
     def extract(
         self, payloads: Iterable[PendingPayload]
@@ -199,16 +208,25 @@ class Layouts(Extractors):
 
 
 def body(number: int, where: str) -> bytes:
-    return f"Title of {number}\n{where}: {PARAGRAPHS[number % 6]}\n{where}: In {number} words.\n{BOX}: ? About us".encode()
+    lines = [
+        f"Title of {number}",
+        f"{where}: {PARAGRAPHS[number % 6]}",
+        f"{where}: In {number} words.",
+        f"{BOX}: ? About us",
+    ]
+    return "\n".join(lines).encode()
 
 
-def test_a_site_that_changes_its_layout_teaches_when_the_old_one_ended(
+def test_the_profile_knows_when_an_old_layout_of_a_site_ended(
     archive: CrawlSession, store: Database
 ) -> None:
     for number in range(8):
         night(archive, {url(str(number)): body(number, "td.content > p")}, NIGHT + number * DAY)
         reclean(store, site(), extractors=Layouts())
-    assert [each.is_retired for each in site_profile_report(store, SITE, 5).containers] == [False, False]
+    assert [each.is_retired for each in site_profile_report(store, SITE, 5).containers] == [
+        False,
+        False,
+    ]
     for number in range(8, 20):
         night(archive, {url(str(number)): body(number, STORY)}, NIGHT + number * DAY)
     reclean(store, site(), extractors=Layouts())
@@ -225,7 +243,7 @@ def test_a_site_that_changes_its_layout_teaches_when_the_old_one_ended(
     assert (found[BOX].story_pages, found[BOX].other_pages) == (0, 20)
 
 
-def test_explain_knows_what_the_containers_of_a_page_hold_elsewhere(
+def test_an_explanation_knows_what_the_containers_of_a_page_hold_on_other_pages(
     archive: CrawlSession, store: Database
 ) -> None:
     night(archive, {url(str(number)): body(number, STORY) for number in range(3)})

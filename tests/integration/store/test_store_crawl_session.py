@@ -1,4 +1,4 @@
-"""The crawler's door: what is kept of visits, and what is kept once."""
+"""A crawl session: what is saved of fetches, and what is stored once."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from tests.support.archive_factory import (
     capture,
     do,
     links,
+    list_links,
     night,
     one,
     rows,
-    list_links,
     url,
 )  # fmt: skip
 
@@ -50,17 +50,17 @@ def test_bytes_come_back_as_they_were_served(archive: CrawlSession, store: Datab
     assert page.digest == sha256(body).hexdigest()
 
 
-def test_bytes_are_stored_packed_and_once_for_two_pages(
+def test_bytes_are_stored_compressed_and_once_for_two_pages(
     archive: CrawlSession, store: Database
 ) -> None:
     assert night(archive, {A: BODY, B: BODY}) == {A: Outcome.FETCHED, B: Outcome.FETCHED}
-    ((size, packed, coding),) = rows(store, "SELECT size, length(body), codec FROM payload")
-    assert (size, coding) == (len(BODY), "zstd")
-    assert packed < size / 4
+    ((size, compressed, codec),) = rows(store, "SELECT size, length(body), codec FROM payload")
+    assert (size, codec) == (len(BODY), "zstd")
+    assert compressed < size / 4
     assert one(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == 2
 
 
-def test_the_same_bytes_again_are_unchanged_and_leave_only_a_later_sighting(
+def test_the_same_bytes_again_are_unchanged_and_only_update_the_last_sighting(
     archive: CrawlSession, store: Database
 ) -> None:
     night(archive, {A: BODY})
@@ -86,7 +86,7 @@ def test_changed_bytes_are_a_second_payload_and_the_first_one_stays(
     assert one(store, "SELECT count(*) FROM payload") == 2
 
 
-def test_bytes_that_come_back_are_a_visit_of_their_own_to_the_payload_we_have(
+def test_bytes_that_come_back_are_a_new_capture_of_the_stored_payload(
     archive: CrawlSession, store: Database
 ) -> None:
     for day, body in enumerate((b"one", b"two", b"one")):
@@ -114,7 +114,7 @@ def test_a_body_without_validators_clears_the_old_ones(
     assert one(store, "SELECT etag FROM page WHERE url = :url", url=A) == ""
 
 
-def test_a_redirect_makes_its_target_a_page_that_is_due(
+def test_the_target_of_a_redirect_is_a_page_that_is_due(
     archive: CrawlSession, store: Database
 ) -> None:
     assert night(archive, {A: moved(B)}) == {A: Outcome.REDIRECTED}
@@ -124,7 +124,7 @@ def test_a_redirect_makes_its_target_a_page_that_is_due(
     assert night(archive, {B: BODY}, NIGHT + DAY) == {B: Outcome.FETCHED}
 
 
-def test_a_page_that_is_gone_keeps_its_bytes_and_the_day_it_went(
+def test_a_page_that_is_gone_keeps_its_bytes_and_the_day_it_was_first_gone(
     archive: CrawlSession, store: Database
 ) -> None:
     night(archive, {A: BODY})
@@ -148,7 +148,7 @@ def test_a_page_that_comes_back_is_no_longer_gone(
     assert page.gone_at is None
 
 
-def test_failures_are_counted_until_a_visit_succeeds(
+def test_failures_are_counted_until_a_fetch_succeeds(
     archive: CrawlSession, store: Database
 ) -> None:
     def attempts() -> object:
@@ -161,7 +161,7 @@ def test_failures_are_counted_until_a_visit_succeeds(
     assert attempts() == 0
 
 
-def test_a_place_keeps_its_validators_only_together_with_its_links(
+def test_the_validators_of_a_source_are_saved_only_together_with_its_links(
     archive: CrawlSession, store: Database
 ) -> None:
     run = archive.start_run(SITE)
@@ -175,19 +175,19 @@ def test_a_place_keeps_its_validators_only_together_with_its_links(
     assert again.etag == '"f"'
 
 
-def test_a_sitemap_index_is_asked_whole_every_time(archive: CrawlSession) -> None:
+def test_a_sitemap_index_is_fetched_whole_every_time(archive: CrawlSession) -> None:
     run = archive.start_run(SITE)
     index = CrawlSource(url("sitemap.xml"), UrlKind.SITEMAP)
     due = archive.register_source(run, index)
     child = LinkDecision(Link(url("sitemap-1.xml"), UrlKind.SITEMAP))
-    met = archive.save_source(
+    saved = archive.save_source(
         run, capture(due, Reply(b"<x/>", etag='"i"')), (child, child), UrlKind.SITEMAP
     )
-    assert [each.url for each in met.child_sources] == [url("sitemap-1.xml")]
+    assert [each.url for each in saved.child_sources] == [url("sitemap-1.xml")]
     again = archive.save_source(
-        run, capture(met.child_sources[0], Reply(b"<x/>")), (child,), UrlKind.SITEMAP
+        run, capture(saved.child_sources[0], Reply(b"<x/>")), (child,), UrlKind.SITEMAP
     )
-    assert again.child_sources == (), "a child that names itself is not asked again"
+    assert again.child_sources == (), "a child that names itself is not fetched again"
     archive.finish_run(run, "finished")
     assert archive.register_source(archive.start_run(SITE), index).etag == ""
 
@@ -203,40 +203,40 @@ def test_two_sites_may_list_one_feed_and_neither_hides_its_links_from_the_other(
     other = archive.register_source(second, FEED)
     assert other.page_id != due.page_id
     assert other.etag == ""
-    met = archive.save_source(second, capture(other, Reply(b"<rss/>")), links(A, B), UrlKind.FEED)
+    saved = archive.save_source(second, capture(other, Reply(b"<rss/>")), links(A, B), UrlKind.FEED)
     archive.finish_run(second, "finished")
-    assert (met.new, met.refused) == (1, 1)
+    assert (saved.new, saved.refused) == (1, 1)
     assert rows(
         store, "SELECT url, reason FROM ledger WHERE run = :run AND outcome = 'refused'", run=second
     ) == [(A, "other_site")]
 
 
 @pytest.mark.parametrize(
-    ("wild", "kept"),
+    ("raw", "stored"),
     [("nul \x00 here", "nul \ufffd here"), ("half \ud83d a pair", "half \ufffd a pair")],
     ids=["nul", "surrogate"],
 )
-def test_letters_that_a_database_refuses_are_replaced(
-    archive: CrawlSession, store: Database, wild: str, kept: str
+def test_characters_that_a_database_refuses_are_replaced(
+    archive: CrawlSession, store: Database, raw: str, stored: str
 ) -> None:
     run = archive.start_run(SITE)
     list_links(
         archive,
         run,
         [
-            LinkDecision(Link(A, title=wild)),
-            LinkDecision(Link(url(wild)), Outcome.REFUSED, Reason.BAD_URL),
+            LinkDecision(Link(A, title=raw)),
+            LinkDecision(Link(url(raw)), Outcome.REFUSED, Reason.BAD_URL),
         ],
     )
     (due,) = archive.lease_due(run, 10)
-    archive.save_capture(run, replace(capture(due, FAILED), detail=wild), NIGHT)
-    archive.finish_run(run, "failed", wild)
-    assert one(store, "SELECT announced_title FROM page WHERE url = :url", url=A) == kept
-    assert one(store, "SELECT detail FROM ledger WHERE url = :url", url=A) == kept
-    assert one(store, "SELECT detail FROM run") == kept
+    archive.save_capture(run, replace(capture(due, FAILED), detail=raw), NIGHT)
+    archive.finish_run(run, "failed", raw)
+    assert one(store, "SELECT announced_title FROM page WHERE url = :url", url=A) == stored
+    assert one(store, "SELECT detail FROM ledger WHERE url = :url", url=A) == stored
+    assert one(store, "SELECT detail FROM run") == stored
 
 
-def test_what_is_no_url_at_all_has_its_line_in_the_ledger(
+def test_a_string_that_is_no_url_has_an_entry_in_the_ledger(
     archive: CrawlSession, store: Database
 ) -> None:
     bad = [
@@ -248,7 +248,7 @@ def test_what_is_no_url_at_all_has_its_line_in_the_ledger(
     assert archive.finish_run(run, "finished") == {"fetched": 1, "refused": 4}
 
 
-def test_a_url_of_three_thousand_letters_is_a_page_like_any_other(
+def test_a_url_of_three_thousand_characters_is_a_page_like_any_other(
     archive: CrawlSession, store: Database
 ) -> None:
     long = [url(letter * 3000) for letter in "ab"]
@@ -259,7 +259,7 @@ def test_a_url_of_three_thousand_letters_is_a_page_like_any_other(
         [LinkDecision(Link(each), Outcome.REFUSED, Reason.URL_TOO_LONG) for each in long],
     )
     assert archive.finish_run(run, "finished")["refused"] == 2, (
-        "their keys differ although their stored beginnings do not"
+        "their keys differ, though their stored beginnings do not"
     )
     assert one(store, "SELECT max(length(url)) FROM page") <= 2000
 
@@ -274,13 +274,13 @@ def test_spellings_of_one_url_are_one_page(archive: CrawlSession, store: Databas
 def test_a_time_without_a_zone_is_refused(archive: CrawlSession, store: Database) -> None:
     run = archive.start_run(SITE)
     due = archive.register_source(run, FEED)
-    naive = datetime(2024, 3, 1, 2, 30)  # noqa: DTZ001 - that is the point
+    naive = datetime(2024, 3, 1, 2, 30)  # noqa: DTZ001 - the test needs one
     with pytest.raises(StatementError, match="a time without zone"):
         archive.save_source(run, capture(due, Reply(b"<rss/>"), naive), links(A), UrlKind.FEED)
     assert one(store, "SELECT count(*) FROM page WHERE kind = 'story'") == 0
 
 
-def test_a_page_that_is_not_there_any_more_is_an_error_of_the_store(
+def test_a_page_that_is_not_in_the_archive_any_more_is_a_store_error(
     archive: CrawlSession, store: Database
 ) -> None:
     run = archive.start_run(SITE)
@@ -292,7 +292,7 @@ def test_a_page_that_is_not_there_any_more_is_an_error_of_the_store(
         archive.save_capture(run, capture(due, Reply(BODY)), None)
 
 
-def test_links_by_the_thousand_are_kept_in_one_go(archive: CrawlSession, store: Database) -> None:
+def test_thousands_of_links_are_saved_in_one_call(archive: CrawlSession, store: Database) -> None:
     run = archive.start_run(SITE)
     many = [url(str(number)) for number in range(1501)]
     list_links(archive, run, links(*many))

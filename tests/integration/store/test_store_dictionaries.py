@@ -1,4 +1,4 @@
-"""Pages of a site are packed by earlier pages of it: smaller, never others, and readable by everyone for ever."""
+"""Payloads compressed with a dictionary are smaller, and every reader gets the same bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db import locks
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance import recompress
-from pipeline.store.maintenance.faults import VerifyScope, Fault, VerifiedCounts
+from pipeline.store.maintenance.faults import Fault, VerifiedCounts, VerifyScope
 from pipeline.store.read import export_articles, page_history
 from pipeline.store.read import pages as query
 from tests.support.archive_factory import (
@@ -39,7 +39,7 @@ BYTES = ("codec", "body", "dictionary_id")
 
 
 def page(number: int, layout: str = "first") -> bytes:
-    """A story of some hundred bytes in a frame of eight thousand, which all pages of a layout share."""
+    """Return a story of some hundred bytes in a frame of 8 kB that all pages of a layout share."""
     frame, own = Random(layout), Random(number)
     lines = [
         f"<li class='{frame.randbytes(20).hex()}'>{frame.randbytes(20).hex()}</li>"
@@ -52,18 +52,18 @@ def pages(*numbers: int, layout: str = "first") -> dict[str, bytes]:
     return {url(f"{layout}-{number}"): page(number, layout) for number in numbers}
 
 
-def packing(store: Database) -> list[tuple[str, int | None]]:
+def codecs(store: Database) -> list[tuple[str, int | None]]:
     return [
         (row[0], row[1])
         for row in rows(store, "SELECT codec, dictionary_id FROM payload ORDER BY id")
     ]
 
 
-def found(store: Database) -> list[Fault]:
+def faults(store: Database) -> list[Fault]:
     return list(repair.verify_archive(store, VerifyScope(), VerifiedCounts(), lambda *_: None))
 
 
-def compact(store: Database, *, dry: bool = False) -> recompress.RecompressStats:
+def recompress_site(store: Database, *, dry: bool = False) -> recompress.RecompressStats:
     if dry:
         return recompress.estimate_recompression(store, SITE, pages_per_step=10)
     return recompress.recompress_site(store, SITE, lambda *_: None, pages_per_step=10)
@@ -71,17 +71,17 @@ def compact(store: Database, *, dry: bool = False) -> recompress.RecompressStats
 
 @pytest.fixture
 def second(archive: CrawlSession, store: Database) -> Database:
-    """A night of ten pages, and one of four."""
+    """An archive with a night of ten pages and one of four."""
     night(archive, pages(*range(10)))
     reclean(store, site())
     night(archive, pages(*range(10, 14)), NIGHT + DAY)
     return store
 
 
-def test_the_second_night_is_packed_by_pages_of_the_first_and_read_by_everyone(
+def test_the_second_night_is_compressed_with_pages_of_the_first_and_every_reader_can_read_it(
     second: Database,
 ) -> None:
-    assert packing(second) == [("zstd", None)] * 10 + [("zstd+dict", 1)] * 4
+    assert codecs(second) == [("zstd", None)] * 10 + [("zstd+dict", 1)] * 4
     stored = one(second, "SELECT sum(length(body)) FROM payload WHERE dictionary_id = 1")
     assert stored < 0.65 * sum(len(compress(page(number))[1]) for number in range(10, 14))
     for number in range(10, 14):
@@ -92,14 +92,17 @@ def test_the_second_night_is_packed_by_pages_of_the_first_and_read_by_everyone(
         assert query.newest_payload(second, found_page) == ("text/html", "", body)
         assert page_history.page_payload(second, found_page, digest) == ("text/html", "", body)
         assert import_session.body_of(second, address, NIGHT + DAY) == body
-    told = {seen.url: seen.body for seen in export_articles.iter_fetches(second, export_articles.ExportQuery())}
+    told = {
+        seen.url: seen.body
+        for seen in export_articles.iter_fetches(second, export_articles.ExportQuery())
+    }
     assert told == pages(*range(14))
     fresh = CleanSession(second, SITE).pending_payloads(RECIPE, 0, 100)
     assert {body_of(each) for each in fresh} == {page(number) for number in range(14)}
-    assert found(second) == []
+    assert faults(second) == []
 
 
-def test_a_dictionary_is_made_when_it_pays_and_again_when_the_pages_have_changed(
+def test_a_dictionary_is_made_when_it_helps_and_again_when_the_pages_have_changed(
     archive: CrawlSession, store: Database
 ) -> None:
     night(archive, pages(*range(7)))
@@ -108,7 +111,9 @@ def test_a_dictionary_is_made_when_it_pays_and_again_when_the_pages_have_changed
     assert dictionary_training.retrain_if_needed(store, SITE) == 1
     assert dictionary_training.retrain_if_needed(store, SITE) is None  # nothing is new
     night(archive, pages(*range(20, 40)), NIGHT + 2 * DAY)
-    assert dictionary_training.retrain_if_needed(store, SITE) is None  # they come to what they should
+    assert (
+        dictionary_training.retrain_if_needed(store, SITE) is None
+    )  # they compress as well as expected
     night(archive, pages(*range(20), layout="second"), NIGHT + 3 * DAY)
     assert dictionary_training.retrain_if_needed(store, SITE) == 2
     night(
@@ -117,7 +122,7 @@ def test_a_dictionary_is_made_when_it_pays_and_again_when_the_pages_have_changed
     before = dictionaries_of(store)
     assert (
         dictionary_training.retrain_if_needed(store, SITE) is None
-    )  # no dictionary helps: that is what they come to from now on
+    )  # no dictionary helps, so this is their ratio from now on
     assert dictionaries_of(store) == before
     assert one(store, "SELECT median_ratio FROM dictionary WHERE id = 2") > 1
 
@@ -126,13 +131,13 @@ def dictionaries_of(store: Database) -> list[tuple[object, ...]]:
     return rows(store, "SELECT id, digest, body FROM dictionary ORDER BY id")
 
 
-def test_what_is_packed_anew_keeps_its_bytes_and_a_kill_costs_a_step(
+def test_recompressed_payloads_keep_their_bytes_and_a_kill_costs_one_step(
     archive: CrawlSession, store: Database
 ) -> None:
     night(archive, pages(*range(15)) | pages(*range(15), layout="second"))
     before = dump(store, "payload", without=BYTES)
     plain = dump(store, "payload")
-    told = compact(store, dry=True)
+    told = recompress_site(store, dry=True)
     assert (told.examined, dump(store, "payload"), dictionaries_of(store)) == (30, plain, [])
     assert 0.01 < told.bytes_after / told.bytes_before < 0.65
 
@@ -143,50 +148,56 @@ def test_what_is_packed_anew_keeps_its_bytes_and_a_kill_costs_a_step(
 
     with pytest.raises(KeyboardInterrupt):
         recompress.recompress_site(store, SITE, kill, pages_per_step=10)
-    stopped = packing(store)
+    stopped = codecs(store)
     assert {None} < {number for _, number in stopped}
     lock = locks.acquire(store, f"compact:{SITE}")
     with pytest.raises(AlreadyRunning, match="let it finish"):
-        compact(store)
+        recompress_site(store)
     lock.release()
-    assert compact(store).recompressed > 0
-    assert [now for was, now in zip(stopped, packing(store), strict=True) if was[1]] == [
+    assert recompress_site(store).recompressed > 0
+    assert [now for was, now in zip(stopped, codecs(store), strict=True) if was[1]] == [
         was for was in stopped if was[1]
     ]
     parts = {part for (few,) in parts_of(store) for part in few}
     assert {
         row[0] for row in rows(store, "SELECT id FROM payload WHERE dictionary_id IS NULL")
     } == parts
-    assert compact(store).recompressed == 0
+    assert recompress_site(store).recompressed == 0
     assert dump(store, "payload", without=BYTES) == before
-    assert found(store) == []
+    assert faults(store) == []
 
 
 def parts_of(store: Database) -> list[tuple[list[int]]]:
     return [(dictionary[6],) for dictionary in dump(store, "dictionary")["dictionary"]]
 
 
-def test_a_dictionary_that_is_damaged_is_named_and_made_again_and_one_in_use_cannot_be_taken_away(
+def test_a_damaged_dictionary_is_reported_and_made_again_and_one_in_use_cannot_be_deleted(
     second: Database,
 ) -> None:
     with pytest.raises(Exception, match=r"(?i)foreign key"):
         do(second, "DELETE FROM dictionary")
     before = dump(second, "dictionary")
-    do(second, "UPDATE dictionary SET body = :junk", junk=compress(b"other pages than these" * 500)[1])
+    do(
+        second,
+        "UPDATE dictionary SET body = :junk",
+        junk=compress(b"other pages than these" * 500)[1],
+    )
     again = Database(second.url.render_as_string(hide_password=False))
-    (wrong,) = found(again)
+    (wrong,) = faults(again)
     assert (wrong.kind, wrong.repair) == ("dictionary", "dictionary")
     assert "4 payloads are compressed with it" in wrong.sentence
     with again.read() as db, pytest.raises(dictionaries.DamagedDictionary):
         dictionaries.load_dictionary(db, 1)
-    assert [each[0] for each in packing(again)][-1] == "zstd+dict"
+    assert [each[0] for each in codecs(again)][-1] == "zstd+dict"
     archive = CrawlSession(again)
-    night(archive, pages(50), NIGHT + 2 * DAY)  # which is not lost, but packed without it
-    assert packing(again)[-1] == ("zstd", None)
+    night(
+        archive, pages(50), NIGHT + 2 * DAY
+    )  # it is not lost, but compressed without a dictionary
+    assert codecs(again)[-1] == ("zstd", None)
     mended = repair.repair_archive(again, (site(),), [wrong], Extractors(), lambda *_: None)  # type: ignore[arg-type]
     assert (mended.counts["dictionaries made again"], mended.problems) == (1, [])
     assert dump(again, "dictionary") == before
-    assert found(again) == []
+    assert faults(again) == []
     part = parts_of(again)[0][0][0]
     do(again, "UPDATE payload SET body = :junk WHERE id = :part", junk=b"junk", part=part)
     do(again, "UPDATE dictionary SET body = :junk", junk=b"junk")
@@ -195,9 +206,9 @@ def test_a_dictionary_that_is_damaged_is_named_and_made_again_and_one_in_use_can
     archive.close()
 
 
-def test_another_dictionary_is_an_error_and_never_other_bytes() -> None:
-    coding, packed = ZstdDictionary(page(1)).compress(page(2))
-    assert decompress(coding, packed, ZstdDictionary(page(1))) == page(2)
+def test_another_dictionary_gives_an_error_and_never_other_bytes() -> None:
+    codec, body = ZstdDictionary(page(1)).compress(page(2))
+    assert decompress(codec, body, ZstdDictionary(page(1))) == page(2)
     for wrong in (ZstdDictionary(page(1)[::-1]), ZstdDictionary(page(1) + b"x"), None):
         with pytest.raises(ValueError, match=r"damaged|missing"):
-            decompress(coding, packed, wrong)
+            decompress(codec, body, wrong)

@@ -1,4 +1,4 @@
-"""Several URLs of one story end as one Article; what only looks alike stays apart."""
+"""Several URLs of one story end as one article. What only looks similar stays apart."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from tests.support.archive_factory import (
     capture,
     clean,
     links,
-    rows,
     list_links,
+    rows,
     url,
 )
 
 STORY = url("city/seal-sleeps-on-ramp")
 
 
-def visit(
+def crawl(
     archive: CrawlSession, bodies: dict[str, bytes], canonical_url: str = "", days: int = 0
 ) -> list[Outcome]:
-    """A crawl of some URLs in the order given, all of which declare one address; what became of each."""
+    """Crawl URLs in the order given, whose pages declare one canonical URL; return the outcomes."""
     run = archive.start_run(SITE)
     at = NIGHT + days * DAY
-    found = []
+    outcomes: list[Outcome] = []
     for address, body in bodies.items():
         list_links(archive, run, links(address), at)
         (due,) = archive.lease_due(run, 1)
-        found.append(
+        outcomes.append(
             archive.save_capture(
                 run, replace(capture(due, Reply(body), at), canonical_url=canonical_url), at + DAY
             )
         )
     archive.finish_run(run, "finished")
-    return found
+    return outcomes
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def visit(
 def test_two_urls_of_one_story_are_one_article(
     archive: CrawlSession, store: Database, first: str, second: str, canonical_url: str
 ) -> None:
-    outcomes = visit(
+    outcomes = crawl(
         archive,
         {first: b"The seal sleeps", second: b"The seal sleeps, on another page"},
         canonical_url,
@@ -76,7 +76,7 @@ def test_two_urls_of_one_story_are_one_article(
     assert (due_at, target) == (None, first)
 
 
-def test_the_same_bytes_are_a_twin_where_the_addresses_are_akin_and_else_not(
+def test_the_same_bytes_are_a_duplicate_only_under_a_similar_url(
     archive: CrawlSession,
 ) -> None:
     other = url("news/seal-sleeps-on-ramp.html")
@@ -85,18 +85,20 @@ def test_the_same_bytes_are_a_twin_where_the_addresses_are_akin_and_else_not(
         other: b"The seal sleeps",
         url("city/missing-page"): b"The seal sleeps",
     }
-    assert visit(archive, bodies) == [Outcome.FETCHED, Outcome.REDIRECTED, Outcome.FETCHED]
+    assert crawl(archive, bodies) == [Outcome.FETCHED, Outcome.REDIRECTED, Outcome.FETCHED]
 
 
-def test_one_address_that_all_pages_of_a_site_declare_makes_no_twins(archive: CrawlSession) -> None:
+def test_one_canonical_url_that_all_pages_of_a_site_declare_makes_no_duplicates(
+    archive: CrawlSession,
+) -> None:
     bodies = {url(f"city/story-of-day-{name}"): name.encode() for name in ("one", "two", "three")}
     assert (
-        visit(archive, bodies, canonical_url=url("city/all-the-news-of-today"))
+        crawl(archive, bodies, canonical_url=url("city/all-the-news-of-today"))
         == [Outcome.FETCHED] * 3
     )
 
 
-def test_what_has_bytes_of_its_own_stays_a_page_of_its_own(archive: CrawlSession) -> None:
+def test_a_page_with_bytes_stays_a_page_of_its_own(archive: CrawlSession) -> None:
     other = url("news/seal-sleeps-on-ramp.html")
-    assert visit(archive, {STORY: b"one", other: b"two"}) == [Outcome.FETCHED] * 2
-    assert visit(archive, {other: b"three"}, canonical_url=STORY, days=2) == [Outcome.FETCHED]
+    assert crawl(archive, {STORY: b"one", other: b"two"}) == [Outcome.FETCHED] * 2
+    assert crawl(archive, {other: b"three"}, canonical_url=STORY, days=2) == [Outcome.FETCHED]

@@ -1,4 +1,4 @@
-"""The frontier: who gets which Page, what a Link changes, and what a changed site file lifts."""
+"""The frontier: which run leases which page, what a link changes, and what a site file lifts."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from tests.support.archive_factory import (
     capture,
     clean,
     links,
+    list_links,
     night,
     one,
     rows,
-    list_links,
     url,
 )
 
@@ -54,20 +54,23 @@ def outcome(store: Database, address: str, run: int) -> tuple[str, str]:
 
 
 def crawl(
-    archive: CrawlSession, verdicts: Sequence[LinkDecision], days: int = 0
+    archive: CrawlSession, decisions: Sequence[LinkDecision], days: int = 0
 ) -> tuple[int, list[str]]:
-    """A crawl that visits what is due with new bytes each time; the Run's number and what it visited."""
+    """Crawl, and fetch what is due with new bytes each time.
+
+    Returns the id of the run and the URLs that it has fetched.
+    """
     run = archive.start_run(SITE)
     at = NIGHT + days * DAY
-    list_links(archive, run, verdicts, at)
+    list_links(archive, run, decisions, at)
     due = archive.lease_due(run, 100)
-    for each in due:
-        archive.save_capture(run, capture(each, Reply(f"{each.url} {days}".encode()), at), at)
+    for page in due:
+        archive.save_capture(run, capture(page, Reply(f"{page.url} {days}".encode()), at), at)
     archive.finish_run(run, "finished")
-    return run, [each.url for each in due]
+    return run, [page.url for page in due]
 
 
-def test_newest_pages_are_handed_out_first_and_no_more_than_asked_for(
+def test_newest_pages_are_leased_first_and_no_more_than_the_limit(
     archive: CrawlSession,
 ) -> None:
     run = archive.start_run(SITE)
@@ -78,7 +81,7 @@ def test_newest_pages_are_handed_out_first_and_no_more_than_asked_for(
     assert archive.lease_due(run, 5) == ()
 
 
-def test_a_page_has_one_turn_in_a_run_even_if_it_is_due_again_at_once(
+def test_a_page_is_leased_once_in_a_run_even_if_it_is_due_again_at_once(
     archive: CrawlSession,
 ) -> None:
     run = archive.start_run(SITE)
@@ -90,12 +93,12 @@ def test_a_page_has_one_turn_in_a_run_even_if_it_is_due_again_at_once(
     assert len(archive.lease_due(archive.start_run(SITE), 5)) == 1
 
 
-def test_a_leased_page_is_not_given_to_another_run(archive: CrawlSession, store: Database) -> None:
+def test_a_leased_page_is_not_leased_to_another_run(archive: CrawlSession, store: Database) -> None:
     run = archive.start_run(SITE)
     list_links(archive, run, links(A, B))
     (mine,) = archive.lease_due(run, 1)
     now = datetime.now(UTC)
-    with store.write() as db:  # past the lock, which lets no second Run begin
+    with store.write() as db:  # without the lock, which lets no second run start
         other = run_log.open_run(db, SITE, "crawl")
         (theirs,) = frontier.lease_due(db, other, SITE, now, now + LEASE_DURATION, 5)
         assert frontier.lease_due(db, other, SITE, now, now + LEASE_DURATION, 5) == ()
@@ -106,30 +109,31 @@ def test_a_leased_page_is_not_given_to_another_run(archive: CrawlSession, store:
     assert {mine.url, theirs.url} == {A, B} == {due.url for due in again}
 
 
-def test_leases_of_a_dead_run_are_freed_when_the_next_one_starts(
+def test_leases_of_a_dead_run_end_when_the_next_run_starts(
     archive: CrawlSession, database_url: str, store: Database
 ) -> None:
     run = archive.start_run(SITE)
     list_links(archive, run, links(A, B))
     assert len(archive.lease_due(run, 5)) == 2
-    archive.close()  # as a killed process does: the lock is gone, the Run is not closed
-    heir = CrawlSession(Database(database_url))
-    assert {due.url for due in heir.lease_due(heir.start_run(SITE), 5)} == {A, B}
-    heir.close()
+    archive.close()  # as after a kill: the lock is released, the run is not closed
+    next_session = CrawlSession(Database(database_url))
+    assert {due.url for due in next_session.lease_due(next_session.start_run(SITE), 5)} == {A, B}
+    next_session.close()
     assert rows(store, "SELECT status, detail FROM run WHERE id = :run", run=run) == [
         ("interrupted", "the process ended before its work")
     ]
     assert outcome(store, A, run) == ("deferred", "interrupted")
 
 
-def test_a_second_crawl_of_a_site_is_told_since_when_the_first_is_at_it(
+def test_a_second_crawl_of_a_site_learns_when_the_first_one_started(
     archive: CrawlSession, database_url: str
 ) -> None:
     run = archive.start_run(SITE)
     other = CrawlSession(Database(database_url))
     with pytest.raises(
         AlreadyRunning,
-        match=rf"courier: already being crawled since .* UTC \(run {run}, process {os.getpid()} on .+\); let it finish",
+        match=rf"courier: already being crawled since .* UTC \(run {run}, process {os.getpid()} on"
+        r" .+\); let it finish",
     ):
         other.start_run(SITE)
     other.start_run("evening")
@@ -140,29 +144,29 @@ def test_a_second_crawl_of_a_site_is_told_since_when_the_first_is_at_it(
     third.close()
 
 
-def test_a_refused_page_is_taken_up_when_the_site_file_allows_it(
+def test_a_refused_page_is_fetched_when_the_site_file_allows_it(
     archive: CrawlSession, store: Database
 ) -> None:
-    run, visited = crawl(archive, [refused(A, Reason.NOT_ALLOWED), *links(B)])
-    assert visited == [B]
+    run, fetched = crawl(archive, [refused(A, Reason.NOT_ALLOWED), *links(B)])
+    assert fetched == [B]
     assert outcome(store, A, run) == ("refused", "not_allowed")
-    run, visited = crawl(archive, links(A), 1)
-    assert A in visited
+    run, fetched = crawl(archive, links(A), 1)
+    assert A in fetched
     assert outcome(store, A, run) == ("fetched", "new")
 
 
-def test_a_page_that_is_refused_from_now_on_is_not_asked_for_and_keeps_its_bytes(
+def test_a_page_that_is_refused_from_now_on_is_not_fetched_and_keeps_its_bytes(
     archive: CrawlSession, store: Database
 ) -> None:
     crawl(archive, links(A))
-    run, visited = crawl(archive, [refused(A)], 1)
-    assert visited == []
+    run, fetched = crawl(archive, [refused(A)], 1)
+    assert fetched == []
     assert outcome(store, A, run) == ("refused", "denied")
     assert one(store, "SELECT payload_id FROM page WHERE url = :url", url=A) is not None
     assert crawl(archive, links(A), 2)[1] == [A]
 
 
-def test_a_page_that_waited_and_is_refused_now_is_due_no_more_until_it_is_allowed(
+def test_a_due_page_that_is_refused_now_is_not_due_until_it_is_allowed(
     archive: CrawlSession, store: Database
 ) -> None:
     run = archive.start_run(SITE)
@@ -174,12 +178,12 @@ def test_a_page_that_waited_and_is_refused_now_is_due_no_more_until_it_is_allowe
     assert crawl(archive, links(A), 3)[1] == [A]
 
 
-def test_one_place_may_refuse_what_another_one_lets_in(
+def test_one_source_may_refuse_a_url_that_another_one_allows(
     archive: CrawlSession, store: Database
 ) -> None:
     run = archive.start_run(SITE)
     list_links(archive, run, [refused(A, Reason.NOT_ALLOWED)])
-    list_links(archive, run, links(A), place=SITEMAP)
+    list_links(archive, run, links(A), source=SITEMAP)
     assert [due.url for due in archive.lease_due(run, 5)] == [A]
 
 
@@ -194,72 +198,81 @@ def test_a_later_modification_makes_an_old_page_due_again(archive: CrawlSession)
     assert crawl(archive, [LinkDecision(newer)], 2)[1] == [A]
 
 
-def test_what_a_feed_says_of_a_page_outweighs_a_section_and_makes_it_stale(
+def test_metadata_of_a_feed_replaces_that_of_a_section_and_makes_the_page_stale(
     archive: CrawlSession, store: Database
 ) -> None:
     night(archive, {A: b"Words of the story"}, source=CrawlSource(url("section"), UrlKind.SECTION))
     clean(store)
-    shelf = CleanSession(store, SITE)
+    session = CleanSession(store, SITE)
     run = archive.start_run(SITE)
     list_links(
         archive,
         run,
-        [LinkDecision(Link(A, title="Said by the section"))],
-        place=CrawlSource(url("section"), UrlKind.SECTION),
+        [LinkDecision(Link(A, title="The section's title"))],
+        source=CrawlSource(url("section"), UrlKind.SECTION),
     )
     list_links(
         archive,
         run,
-        [LinkDecision(Link(A, title="Said by the feed", published_at=NIGHT, tags=("port", "sea")))],
-        place=FEED,
+        [LinkDecision(Link(A, title="The feed's title", published_at=NIGHT, tags=("port", "sea")))],
+        source=FEED,
     )
     list_links(
         archive,
         run,
-        [LinkDecision(Link(A, title="Said by the section"))],
-        place=CrawlSource(url("section"), UrlKind.SECTION),
+        [LinkDecision(Link(A, title="The section's title"))],
+        source=CrawlSource(url("section"), UrlKind.SECTION),
     )
     archive.finish_run(run, "finished")
-    (material,) = shelf.stale_pages(RECIPE, 0, 10)
-    assert (material.announced.title, material.announced.published_at, material.announced.source) == (
-        "Said by the feed",
+    (material,) = session.stale_pages(RECIPE, 0, 10)
+    assert (
+        material.announced.title,
+        material.announced.published_at,
+        material.announced.source,
+    ) == (
+        "The feed's title",
         NIGHT,
         "feed",
     )
     assert material.announced.tags == ("port", "sea")
 
 
-def test_the_same_news_of_a_page_twice_makes_nothing_stale(
+def test_the_same_metadata_of_a_page_twice_makes_nothing_stale(
     archive: CrawlSession, store: Database
 ) -> None:
     night(archive, {A: b"Words of the story"})
-    told = LinkDecision(Link(A, title="The same", published_at=NIGHT))
+    decision = LinkDecision(Link(A, title="The same", published_at=NIGHT))
     for _ in range(2):
         run = archive.start_run(SITE)
-        list_links(archive, run, [told])
+        list_links(archive, run, [decision])
         archive.finish_run(run, "finished")
         clean(store)
     run = archive.start_run(SITE)
-    list_links(archive, run, [told])
+    list_links(archive, run, [decision])
     assert CleanSession(store, SITE).count_stale(RECIPE) == 0
 
 
-def test_the_counts_of_a_place_are_those_of_its_links(archive: CrawlSession) -> None:
+def test_the_counts_of_a_source_are_those_of_its_links(archive: CrawlSession) -> None:
     night(archive, {A: b"one"})
     run = archive.start_run(SITE)
-    place = archive.register_source(run, SITEMAP)
-    verdicts = [*links(A, B, C, C), refused(url("d"))]
-    met = archive.save_source(run, capture(place, Reply(b"<x/>")), verdicts, UrlKind.SITEMAP)
-    assert (met.new, met.known, met.refused) == (2, 1, 1)
+    source = archive.register_source(run, SITEMAP)
+    decisions = [*links(A, B, C, C), refused(url("d"))]
+    saved = archive.save_source(run, capture(source, Reply(b"<x/>")), decisions, UrlKind.SITEMAP)
+    assert (saved.new, saved.known, saved.refused) == (2, 1, 1)
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
-def test_a_feed_that_two_sites_meet_at_the_same_moment_is_a_page_of_each(database_url: str) -> None:
-    """Both look before either has written (SQLite has one writer); who comes second must not get the other's Page."""
-    both_looked = threading.Barrier(2)
-    found: dict[str, DueUrl] = {}
+def test_a_feed_that_two_sites_register_at_the_same_moment_is_a_page_of_each(
+    database_url: str,
+) -> None:
+    """Both look before either has written. The second one must not get the page of the other.
 
-    def meet(site: str) -> None:
+    On SQLite this cannot happen, since it has one writer.
+    """
+    both_looked = threading.Barrier(2)
+    due_by_site: dict[str, DueUrl] = {}
+
+    def register(site: str) -> None:
         archive = CrawlSession(Database(database_url))
         run = archive.start_run(site)
 
@@ -269,35 +282,35 @@ def test_a_feed_that_two_sites_meet_at_the_same_moment_is_a_page_of_each(databas
 
         waited: list[int] = []
         event.listen(archive.store.engine, "before_cursor_execute", wait_for_the_other)
-        found[site] = archive.register_source(run, FEED)
+        due_by_site[site] = archive.register_source(run, FEED)
         archive.close()
 
-    threads = [threading.Thread(target=meet, args=(site,)) for site in (SITE, "evening")]
+    threads = [threading.Thread(target=register, args=(site,)) for site in (SITE, "evening")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found[SITE].page_id != found["evening"].page_id
+    assert due_by_site[SITE].page_id != due_by_site["evening"].page_id
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
-def test_two_sites_that_show_the_same_foreign_links_in_another_order_do_not_block_each_other(
+def test_two_sites_that_list_the_same_foreign_links_in_another_order_do_not_block_each_other(
     database_url: str,
 ) -> None:
-    """Every site links the same few networks below each page; each such URL is a Page once."""
+    """Every site links to the same few networks on each page. Each such URL is one page."""
     foreign = [
         refused(f"https://network.example/{number}", Reason.OFF_SITE) for number in range(300)
     ]
-    together, counts = threading.Barrier(2), list[int]()
+    barrier, counts = threading.Barrier(2), list[int]()
 
-    def crawl_one(site: str, verdicts: Sequence[LinkDecision]) -> None:
+    def crawl_one(site: str, decisions: Sequence[LinkDecision]) -> None:
         archive = CrawlSession(Database(database_url))
         run = archive.start_run(site)
         due = archive.register_source(run, CrawlSource(f"https://{site}.example/", UrlKind.SECTION))
-        together.wait(timeout=10)
+        barrier.wait(timeout=10)
         counts.append(
             archive.save_source(
-                run, capture(due, Reply(b"<html>")), verdicts, UrlKind.SECTION
+                run, capture(due, Reply(b"<html>")), decisions, UrlKind.SECTION
             ).refused
         )
         archive.close()
@@ -311,7 +324,7 @@ def test_two_sites_that_show_the_same_foreign_links_in_another_order_do_not_bloc
     assert counts == [300, 300]
 
 
-def test_a_page_that_was_refused_as_too_long_is_handed_to_nobody(archive: CrawlSession) -> None:
+def test_a_url_that_was_refused_as_too_long_is_never_leased(archive: CrawlSession) -> None:
     run = archive.start_run(SITE)
     list_links(archive, run, [replace(refused(url("x" * 3000)), reason=Reason.URL_TOO_LONG)])
     assert archive.lease_due(run, 5) == ()

@@ -1,4 +1,4 @@
-"""Processes that are killed: nothing lost, nothing twice, and nobody locked out."""
+"""Processes that are killed lose nothing, repeat nothing and lock nobody out."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from tests.support.cli import ROOT, clean_environment, wait_until
 
 A, B = url("a"), url("b")
 
-# What the child does before it dies. `archive`, `run` and `die` are there.
+# What the child process does before it dies. `archive`, `run` and `die` exist there.
 DEATHS = {
-    "in the middle of a place": """
-place = archive.register_source(run, FEED)
+    "in the middle of a source": """
+source = archive.register_source(run, FEED)
 kill_at("INSERT INTO ledger_entry")
-archive.save_source(run, capture(place, Reply(b"<rss/>", etag="new")), links(A, B), UrlKind.FEED)
+archive.save_source(run, capture(source, Reply(b"<rss/>", etag="new")), links(A, B), UrlKind.FEED)
 """,
-    "between a place and its stories": """
+    "between a source and its stories": """
 list_links(archive, run, links(A, B))
 archive.lease_due(run, 2)
 die()
@@ -94,22 +94,22 @@ def die(database_url: str, death: str) -> None:
 
 
 def start(archive: CrawlSession) -> int:
-    """PostgreSQL notices the death of a client an instant later."""
-    found: list[int] = []
+    """Start a run. PostgreSQL notices the death of a client a moment later."""
+    runs: list[int] = []
 
-    def tried() -> bool:
+    def is_started() -> bool:
         try:
-            found.append(archive.start_run(SITE))
+            runs.append(archive.start_run(SITE))
         except AlreadyRunning:
             return False
         return True
 
-    wait_until(tried, 10)
-    return found[0]
+    wait_until(is_started, 10)
+    return runs[0]
 
 
 @pytest.mark.parametrize("death", DEATHS.values(), ids=list(DEATHS))
-def test_after_a_kill_the_next_run_finds_all_there_is_and_takes_nothing_twice(
+def test_after_a_kill_the_next_run_finds_everything_and_repeats_nothing(
     database_url: str, archive: CrawlSession, store: Database, death: str
 ) -> None:
     die(database_url, death)
@@ -119,16 +119,16 @@ def test_after_a_kill_the_next_run_finds_all_there_is_and_takes_nothing_twice(
     before = {
         address for (address,) in rows(store, "SELECT url FROM page WHERE payload_id IS NOT NULL")
     }
-    place = archive.register_source(run, FEED)
+    source = archive.register_source(run, FEED)
     linked = one(store, "SELECT count(*) FROM page WHERE kind = 'story'")
-    assert (place.etag == "new") <= (linked == 2), (
-        "a validator without its links would hide them for ever"
+    assert (source.etag == "new") <= (linked == 2), (
+        "validators without links would hide the links for ever"
     )
-    archive.save_source(run, capture(place, Reply(b"<rss/>")), links(A, B), UrlKind.FEED)
+    archive.save_source(run, capture(source, Reply(b"<rss/>")), links(A, B), UrlKind.FEED)
     due = archive.lease_due(run, 10)
-    assert {each.url for each in due} == {A, B} - before
-    for each in due:
-        archive.save_capture(run, capture(each, Reply(b"one")), None)
+    assert {page.url for page in due} == {A, B} - before
+    for page in due:
+        archive.save_capture(run, capture(page, Reply(b"one")), None)
     archive.finish_run(run, "finished")
     assert one(store, "SELECT count(*) FROM page WHERE payload_id IS NOT NULL") == 2
     assert one(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == 2
@@ -178,14 +178,14 @@ def test_a_clean_that_is_killed_is_finished_by_the_next_one(
 
 
 def _cleaned(store: Database, counts: list[dict[str, int]]) -> Callable[[], bool]:
-    def tried() -> bool:
+    def is_cleaned() -> bool:
         try:
             counts.append(clean(store))
         except AlreadyRunning:
             return False
         return True
 
-    return tried
+    return is_cleaned
 
 
 def test_an_error_in_a_transaction_undoes_all_of_it(archive: CrawlSession, store: Database) -> None:

@@ -1,4 +1,4 @@
-"""The Memory of a Site: what it holds of a line, and which Pages learn of it."""
+"""The line sightings of a site profile: their statistics, and which pages become stale."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from sqlalchemy import event
 from pipeline.core.models import LineStats
 from pipeline.store.clean import line_sightings
 from pipeline.store.clean.line_sightings import MAX_COUNTED_PAGES, MAX_PAGES_PER_LINE, PageSightings
-from pipeline.store.clean.session import CleanSession
+from pipeline.store.clean.session import CleanLimits, CleanSession
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
-from tests.conftest import Grown
+from tests.conftest import GrowOnce
 from tests.support.archive_factory import (
     DAY,
     NIGHT,
@@ -23,10 +23,10 @@ from tests.support.archive_factory import (
     clean,
     extract_all,
     links,
+    list_links,
     night,
     one,
     rows,
-    list_links,
     url,
 )
 
@@ -34,280 +34,290 @@ LINE, OTHER, HEAD = 11, 22, 33
 
 
 @pytest.fixture
-def pages(archive: CrawlSession, store: Database, grown: Grown) -> list[int]:
-    """Twelve Pages, all cleaned."""
+def pages(archive: CrawlSession, store: Database, grow_once: GrowOnce) -> list[int]:
+    """Twelve pages, all cleaned."""
 
     def twelve() -> None:
         night(archive, {url(str(number)): b"Story %d" % number for number in range(12)})
         clean(store)
 
-    grown(twelve)
+    grow_once(twelve)
     return [page for (page,) in rows(store, "SELECT id FROM page WHERE kind = 'story' ORDER BY id")]
 
 
 @pytest.fixture
-def shelf(store: Database) -> CleanSession:
+def session(store: Database) -> CleanSession:
     return CleanSession(store, SITE)
 
 
-def learn(
+def add(
     store: Database,
     page: int,
     lines: Sequence[int] = (),
     headlines: Sequence[int] = (),
     site: str = SITE,
 ) -> set[int]:
-    """The Pages that became stale by what one Page showed."""
-    shelf = CleanSession(store, site)
-    before = {each.page_id for each in shelf.stale_pages(RECIPE, 0, 100)}
+    """Add what one page shows, and return the pages that became stale."""
+    session = CleanSession(store, site)
+    before = {each.page_id for each in session.stale_pages(RECIPE, 0, 100)}
     with store.write() as db:
         line_sightings.add(db, site, {page: PageSightings(tuple(lines), tuple(headlines))}, NIGHT)
-    return {each.page_id for each in shelf.stale_pages(RECIPE, 0, 100)} - before
+    return {each.page_id for each in session.stale_pages(RECIPE, 0, 100)} - before
 
 
-def test_nothing_is_known_of_a_line_that_one_page_alone_shows(
-    store: Database, shelf: CleanSession, pages: list[int]
+def test_a_line_on_a_single_page_has_no_statistics(
+    store: Database, session: CleanSession, pages: list[int]
 ) -> None:
-    assert learn(store, pages[0], [LINE]) == set()
-    assert shelf.line_stats({pages[0]: [LINE, OTHER]}) == {pages[0]: {}}
+    assert add(store, pages[0], [LINE]) == set()
+    assert session.line_stats({pages[0]: [LINE, OTHER]}) == {pages[0]: {}}
 
 
 def test_a_line_is_counted_on_the_other_pages(
-    store: Database, shelf: CleanSession, pages: list[int]
+    store: Database, session: CleanSession, pages: list[int]
 ) -> None:
     for page in pages[:3]:
-        learn(store, page, [LINE])
-    assert shelf.line_stats({pages[0]: [LINE], pages[9]: [LINE, OTHER]}) == {
+        add(store, page, [LINE])
+    assert session.line_stats({pages[0]: [LINE], pages[9]: [LINE, OTHER]}) == {
         pages[0]: {LINE: LineStats(2)},
         pages[9]: {LINE: LineStats(3)},
     }
 
 
-def test_a_line_that_comes_back_touches_the_pages_that_have_it_and_no_others(
+def test_a_line_on_another_page_makes_only_the_pages_with_that_line_stale(
     store: Database, pages: list[int]
 ) -> None:
-    learn(store, pages[0], [LINE])
-    learn(store, pages[1], [OTHER])
-    assert learn(store, pages[2], [LINE]) == {pages[0]}
+    add(store, pages[0], [LINE])
+    add(store, pages[1], [OTHER])
+    assert add(store, pages[2], [LINE]) == {pages[0]}
 
 
-def test_learning_the_same_twice_touches_nobody(
-    store: Database, shelf: CleanSession, pages: list[int]
+def test_adding_the_same_sightings_twice_makes_no_page_stale(
+    store: Database, session: CleanSession, pages: list[int]
 ) -> None:
     for page in pages[:2]:
-        learn(store, page, [LINE], [HEAD])
+        add(store, page, [LINE], [HEAD])
     clean(store)
-    assert learn(store, pages[1], [LINE], [HEAD]) == set()
+    assert add(store, pages[1], [LINE], [HEAD]) == set()
     assert one(store, "SELECT count(*) FROM line_sighting") == 4
 
 
-def test_a_line_that_stands_everywhere_costs_and_touches_no_more(
-    store: Database, shelf: CleanSession, pages: list[int]
+def test_a_line_on_every_page_adds_no_rows_and_makes_no_page_stale_beyond_the_limits(
+    store: Database, session: CleanSession, pages: list[int]
 ) -> None:
     for page in pages[: MAX_COUNTED_PAGES + 1]:
-        learn(store, page, [LINE])
+        add(store, page, [LINE])
     clean(store)
     for page in pages[MAX_COUNTED_PAGES + 1 :]:
-        assert learn(store, page, [LINE]) == set()
+        assert add(store, page, [LINE]) == set()
     assert one(store, "SELECT count(*) FROM line_sighting") == MAX_PAGES_PER_LINE
-    assert shelf.line_stats({page: [LINE] for page in pages}) == {
+    assert session.line_stats({page: [LINE] for page in pages}) == {
         page: {LINE: LineStats(MAX_COUNTED_PAGES)} for page in pages
     }
 
 
-def test_a_headline_is_known_to_pages_that_quote_it_and_not_to_its_own(
-    store: Database, shelf: CleanSession, pages: list[int]
+def test_a_headline_counts_for_pages_that_quote_it_and_not_for_its_own_page(
+    store: Database, session: CleanSession, pages: list[int]
 ) -> None:
     quoting, own = pages[:2]
-    learn(store, quoting, [HEAD])
-    assert learn(store, own, headlines=[HEAD]) == {quoting}
-    assert shelf.line_stats({quoting: [HEAD], own: [HEAD]}) == {
+    add(store, quoting, [HEAD])
+    assert add(store, own, headlines=[HEAD]) == {quoting}
+    assert session.line_stats({quoting: [HEAD], own: [HEAD]}) == {
         quoting: {HEAD: LineStats(0, is_headline=True)},
         own: {HEAD: LineStats(1)},
     }
 
 
-def test_a_second_article_of_the_same_headline_is_news_to_the_first_only_if_it_shows_it(
-    store: Database, shelf: CleanSession, pages: list[int]
+def test_a_second_article_with_the_same_headline_makes_the_first_stale_only_if_that_shows_the_line(
+    store: Database, session: CleanSession, pages: list[int]
 ) -> None:
     first, second, third, quoting = pages[:4]
-    learn(store, first, [HEAD], [HEAD])
-    assert learn(store, second, headlines=[HEAD]) == {first}, (
-        "the line of the first is now another's headline"
+    add(store, first, [HEAD], [HEAD])
+    assert add(store, second, headlines=[HEAD]) == {first}, (
+        "the line of the first page is now the headline of another one"
     )
     clean(store)
-    learn(store, quoting, [HEAD])
+    add(store, quoting, [HEAD])
     clean(store)
-    assert learn(store, third, headlines=[HEAD]) == set()
+    assert add(store, third, headlines=[HEAD]) == set()
 
 
-def test_sites_do_not_share_their_memories(
-    archive: CrawlSession, store: Database, shelf: CleanSession, pages: list[int]
+def test_sites_do_not_share_their_profiles(
+    archive: CrawlSession, store: Database, session: CleanSession, pages: list[int]
 ) -> None:
     night(archive, {"https://evening.example/1": b"Evening"}, site="evening")
     clean(store, site="evening")
     other = one(store, "SELECT id FROM page WHERE site = 'evening' AND kind = 'story'")
-    learn(store, pages[0], [LINE])
-    assert learn(store, other, [LINE], site="evening") == set()
-    assert shelf.line_stats({pages[1]: [LINE]}) == {pages[1]: {LINE: LineStats(1)}}
+    add(store, pages[0], [LINE])
+    assert add(store, other, [LINE], site="evening") == set()
+    assert session.line_stats({pages[1]: [LINE]}) == {pages[1]: {LINE: LineStats(1)}}
 
 
-def test_pages_of_one_batch_learn_of_each_other(
-    store: Database, shelf: CleanSession, pages: list[int]
+def test_pages_of_one_batch_count_for_each_other(
+    store: Database, session: CleanSession, pages: list[int]
 ) -> None:
     with store.write() as db:
-        line_sightings.add(db, SITE, {page: PageSightings((LINE,), (page,)) for page in pages[:3]}, NIGHT)
-    assert shelf.line_stats({pages[0]: [LINE, pages[1]]}) == {
+        line_sightings.add(
+            db, SITE, {page: PageSightings((LINE,), (page,)) for page in pages[:3]}, NIGHT
+        )
+    assert session.line_stats({pages[0]: [LINE, pages[1]]}) == {
         pages[0]: {LINE: LineStats(2), pages[1]: LineStats(0, is_headline=True)}
     }
 
 
-def test_what_is_learnt_and_the_drafts_it_came_from_are_written_together(
-    archive: CrawlSession, store: Database, shelf: CleanSession
+def test_extracted_pages_and_their_sightings_are_saved_together(
+    archive: CrawlSession, store: Database, session: CleanSession
 ) -> None:
     night(archive, {url("new"): b"A new story"})
     run = archive.start_run(SITE)
     list_links(archive, run, links(url("new")))
     archive.finish_run(run, "finished")
-    assert extract_all(shelf, seen=PageSightings((LINE,), (HEAD,))) == 1
+    assert extract_all(session, sightings=PageSightings((LINE,), (HEAD,))) == 1
     assert rows(store, "SELECT key, role FROM line_sighting ORDER BY key") == [
         (LINE, "line"),
         (HEAD, "headline"),
     ]
 
 
-def test_many_lines_are_learnt_and_recalled_in_one_go(
-    store: Database, shelf: CleanSession, pages: list[int]
+def test_many_lines_are_added_and_read_in_one_call(
+    store: Database, session: CleanSession, pages: list[int]
 ) -> None:
     keys = tuple(range(1, 1202))
     with store.write() as db:
         line_sightings.add(db, SITE, {page: PageSightings(keys) for page in pages[:2]}, NIGHT)
-    assert shelf.line_stats({pages[0]: keys})[pages[0]] == dict.fromkeys(keys, LineStats(1))
+    assert session.line_stats({pages[0]: keys})[pages[0]] == dict.fromkeys(keys, LineStats(1))
 
 
-# What is let go
+# What is forgotten
 
 
-def remember(store: Database, pages: Sequence[int], own: int = 1000) -> None:
-    """Each Page shows LINE and a line and a headline of its own, and is learnt a day after the one before."""
+def add_all(store: Database, pages: Sequence[int], own: int = 1000) -> None:
+    """Add pages, each a day after the one before.
+
+    All show LINE, and each shows a line and a headline of its own.
+    """
     with store.write() as db:
         for number, page in enumerate(pages):
             line_sightings.add(
-                db, SITE, {page: PageSightings((LINE, own + page), (2 * own + page,))}, NIGHT + number * DAY
+                db,
+                SITE,
+                {page: PageSightings((LINE, own + page), (2 * own + page,))},
+                NIGHT + number * DAY,
             )
 
 
-def let_go(store: Database, remembered: int, limit: int = 100) -> int:
+def forget(store: Database, window: int, limit: int = 100) -> int:
     with store.write() as db:
-        return line_sightings.forget_old(db, SITE, remembered, limit)
+        return line_sightings.forget_old(db, SITE, window, limit)
 
 
-def test_lines_that_one_page_alone_shows_are_let_go_when_others_were_learnt_after_it(
+def test_lines_of_a_single_page_outside_the_window_are_forgotten(
     store: Database, pages: list[int]
 ) -> None:
-    remember(store, pages)
-    assert let_go(store, remembered=2) == len(pages) - 2
+    add_all(store, pages)
+    assert forget(store, window=2) == len(pages) - 2
     left = {
         page
         for (page,) in rows(store, "SELECT page_id FROM line_sighting WHERE key <> :key", key=LINE)
     }
     assert left == set(pages[-2:])
-    assert one(store, "SELECT count(*) FROM line_sighting WHERE key = :key", key=LINE) == MAX_PAGES_PER_LINE, (
-        "what came back is never let go"
-    )
-    assert let_go(store, remembered=2) == 0
+    assert (
+        one(store, "SELECT count(*) FROM line_sighting WHERE key = :key", key=LINE)
+        == MAX_PAGES_PER_LINE
+    ), "a line of several pages is never forgotten"
+    assert forget(store, window=2) == 0
 
 
-def test_letting_go_changes_no_fact_and_touches_no_page(
-    store: Database, shelf: CleanSession, pages: list[int]
+def test_forgetting_changes_no_statistics_and_makes_no_page_stale(
+    store: Database, session: CleanSession, pages: list[int]
 ) -> None:
-    remember(store, pages)
+    add_all(store, pages)
     quoted = 2000 + pages[0]
-    learn(store, pages[1], [quoted])
+    add(store, pages[1], [quoted])
     clean(store)
-    asked = {page: [LINE, 1000 + page, quoted] for page in pages}
-    before = shelf.line_stats(asked)
+    lines = {page: [LINE, 1000 + page, quoted] for page in pages}
+    before = session.line_stats(lines)
     assert before[pages[1]][quoted] == LineStats(0, is_headline=True)
-    assert let_go(store, remembered=0) == len(pages)
-    assert shelf.line_stats(asked) == before
-    assert shelf.stale_pages(RECIPE, 0, 100) == ()
+    assert forget(store, window=0) == len(pages)
+    assert session.line_stats(lines) == before
+    assert session.stale_pages(RECIPE, 0, 100) == ()
     assert one(store, "SELECT count(*) FROM line_sighting") == MAX_PAGES_PER_LINE + 2, (
-        "a line everywhere, and a headline with the page that quotes it"
+        "a line on every page, and a headline with the page that quotes it"
     )
 
 
-def test_a_line_that_comes_back_after_it_was_let_go_is_counted_anew(
-    store: Database, shelf: CleanSession, pages: list[int]
+def test_a_forgotten_line_that_comes_back_is_counted_from_there(
+    store: Database, session: CleanSession, pages: list[int]
 ) -> None:
     old, *newer = pages[:4]
-    learn(store, old, [OTHER])
-    let_go(store, remembered=0)
+    add(store, old, [OTHER])
+    forget(store, window=0)
     for page in newer:
-        learn(store, page, [OTHER])
-    assert shelf.line_stats({old: [OTHER], newer[0]: [OTHER]}) == {
+        add(store, page, [OTHER])
+    assert session.line_stats({old: [OTHER], newer[0]: [OTHER]}) == {
         old: {OTHER: LineStats(3)},
         newer[0]: {OTHER: LineStats(2)},
     }
 
 
-def test_a_page_that_is_learnt_again_is_remembered_again(store: Database, pages: list[int]) -> None:
-    remember(store, pages[:3])
-    let_go(store, remembered=0)
+def test_a_page_that_is_added_again_is_inside_the_window_again(
+    store: Database, pages: list[int]
+) -> None:
+    add_all(store, pages[:3])
+    forget(store, window=0)
     with store.write() as db:
         line_sightings.add(db, SITE, {pages[0]: PageSightings((OTHER,))}, NIGHT + 9 * DAY)
-    assert let_go(store, remembered=1) == 0
+    assert forget(store, window=1) == 0
     assert one(store, "SELECT count(*) FROM line_sighting WHERE key = :key", key=OTHER) == 1
 
 
-def test_pages_are_let_go_a_few_at_a_time_and_other_sites_keep_theirs(
+def test_pages_are_forgotten_a_few_at_a_time_and_other_sites_keep_theirs(
     archive: CrawlSession, store: Database, pages: list[int]
 ) -> None:
     night(archive, {"https://evening.example/1": b"Evening"}, site="evening")
     clean(store, site="evening")
     other = one(store, "SELECT id FROM page WHERE site = 'evening' AND kind = 'story'")
-    learn(store, other, [OTHER], site="evening")
-    remember(store, pages)
-    assert [let_go(store, remembered=2, limit=4) for _ in range(4)] == [4, 4, 2, 0]
+    add(store, other, [OTHER], site="evening")
+    add_all(store, pages)
+    assert [forget(store, window=2, limit=4) for _ in range(4)] == [4, 4, 2, 0]
     assert one(store, "SELECT count(*) FROM line_sighting WHERE key = :key", key=OTHER) == 1
 
 
-def test_a_memory_stays_within_its_bounds_while_it_learns(
-    monkeypatch: pytest.MonkeyPatch, archive: CrawlSession, store: Database, shelf: CleanSession
+def test_a_profile_stays_within_its_limits_while_pages_are_added(
+    archive: CrawlSession, store: Database
 ) -> None:
-    monkeypatch.setattr(line_sightings, "WINDOW_PAGES", 3)
+    session = CleanSession(store, SITE, CleanLimits(profile_window=3))
     for number in range(12):
         night(archive, {url(f"late-{number}"): b"Late %d" % number}, NIGHT + number * DAY)
-        extract_all(shelf, seen=PageSightings((LINE, 1000 + number), (2000 + number,)))
+        extract_all(session, sightings=PageSightings((LINE, 1000 + number), (2000 + number,)))
     assert one(store, "SELECT count(*) FROM page WHERE profile_updated_at IS NOT NULL") == 3
     assert one(store, "SELECT count(*) FROM line_sighting") == MAX_PAGES_PER_LINE + 3 * 2
-    monkeypatch.setattr(line_sightings, "WINDOW_PAGES", 0)
-    assert shelf.trim_profile(RECIPE) == 3
+    session = CleanSession(store, SITE, CleanLimits(profile_window=0))
+    assert session.trim_profile(RECIPE) == 3
     assert one(store, "SELECT count(*) FROM line_sighting") == MAX_PAGES_PER_LINE
 
 
-def test_letting_go_that_breaks_off_is_done_by_the_next_one(
+def test_a_failed_forget_changes_nothing_and_the_next_one_does_it(
     store: Database, pages: list[int]
 ) -> None:
-    remember(store, pages)
+    add_all(store, pages)
     before = rows(store, "SELECT * FROM line_sighting ORDER BY site, key, role, page_id")
 
-    def break_off(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+    def fail(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         if statement.startswith("UPDATE page"):
             raise InterruptedError
 
-    event.listen(store.engine, "before_cursor_execute", break_off)
+    event.listen(store.engine, "before_cursor_execute", fail)
     with pytest.raises(InterruptedError):
-        let_go(store, remembered=0)
-    event.remove(store.engine, "before_cursor_execute", break_off)
+        forget(store, window=0)
+    event.remove(store.engine, "before_cursor_execute", fail)
     assert rows(store, "SELECT * FROM line_sighting ORDER BY site, key, role, page_id") == before
-    assert let_go(store, remembered=0) == len(pages)
+    assert forget(store, window=0) == len(pages)
     assert one(store, "SELECT count(*) FROM line_sighting") == MAX_PAGES_PER_LINE
 
 
-@pytest.mark.parametrize(
-    "engine", ["sqlite"]
-)  # which has no statistics to go by, and takes the wording at its word
-def test_letting_go_reads_the_lines_of_its_pages_and_not_those_of_the_whole_site(
+# SQLite only: it has no statistics, and plans by the words of a statement
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_forgetting_reads_the_lines_of_its_pages_and_not_those_of_the_whole_site(
     store: Database, pages: list[int]
 ) -> None:
     plans: list[str] = []
@@ -327,9 +337,9 @@ def test_letting_go_reads_the_lines_of_its_pages_and_not_those_of_the_whole_site
                 )
             )
 
-    remember(store, pages)
-    assert let_go(store, remembered=2) == len(pages) - 2
-    found, deleted = plans
-    assert "ix_page_profile" in found
-    assert "TEMP B-TREE" not in found
-    assert "ix_line_page_id" in deleted
+    add_all(store, pages)
+    assert forget(store, window=2) == len(pages) - 2
+    selected, deleted = plans
+    assert "ix_page_profile" in selected
+    assert "TEMP B-TREE" not in selected
+    assert "ix_line_sighting_page_id" in deleted

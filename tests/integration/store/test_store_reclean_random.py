@@ -1,5 +1,7 @@
-"""No sequence of nights, cleans, reviews and rollbacks under any recipe touches what is written once, and what is taken back is
-byte for byte what it was."""
+"""No sequence of nights, cleans, reviews and rollbacks changes what is written once.
+
+What is rolled back is byte for byte what it was.
+"""
 
 from __future__ import annotations
 
@@ -18,25 +20,25 @@ from pipeline.jobs import review
 from pipeline.store.clean import held_results
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
-from pipeline.store.read import runs as history
+from pipeline.store.read import runs as run_history
 from tests.support.archive_factory import DAY, NIGHT, dump, night, one, rows, url
 from tests.support.reclean_factory import (
     PARAGRAPHS,
     articles,
-    reclean_all,
+    inconsistent_results,
+    payloads_and_captures,
     reclean,
+    reclean_all,
     silent,
     site_removing,
-    payloads_and_captures,
-    inconsistent_results,
 )
 
-Fresh = Callable[[], Any]  # a context with an empty archive's address
+CreateArchive = Callable[[], Any]  # a context manager that returns the address of an empty archive
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def fresh(request: pytest.FixtureRequest) -> Fresh:
-    """Empty archives, one for each example."""
+def create_archive(request: pytest.FixtureRequest) -> CreateArchive:
+    """Return a function that creates an empty archive for each example."""
     if request.param == "sqlite":
         template: Path = request.getfixturevalue("sqlite_template")
         return lambda: copied(template)
@@ -72,7 +74,7 @@ STEPS = st.one_of(
 
 
 class World:
-    """An archive and the nights that it has seen."""
+    """An archive, and how many nights it has."""
 
     def __init__(self, address: str) -> None:
         self.store = Database(address)
@@ -129,18 +131,26 @@ class World:
         getattr(self, step[0])(step[1])
         assert step[0] == "night" or payloads_and_captures(self.store) == before
 
-    def is_sound(self) -> None:
-        """What holds at any time."""
+    def check(self) -> None:
+        """Check what is true at any time."""
         store = self.store
         assert inconsistent_results(store) == []
         assert (
-            history.unbalanced_runs(store, [run for (run,) in rows(store, "SELECT id FROM run")])
+            run_history.unbalanced_runs(
+                store, [run for (run,) in rows(store, "SELECT id FROM run")]
+            )
             == frozenset()
         )
-        twice = "SELECT page_id FROM clean_result WHERE status = 'accepted' GROUP BY page_id, payload_id HAVING count(*) > 1"
+        twice = (
+            "SELECT page_id FROM clean_result WHERE status = 'accepted'"
+            " GROUP BY page_id, payload_id HAVING count(*) > 1"
+        )
         assert rows(store, twice) == []
-        made_of = "SELECT count(*) FROM revision JOIN clean_result ON clean_result.id = clean_result_id WHERE status <> 'accepted'"
-        assert one(store, made_of) == 0
+        not_current = (
+            "SELECT count(*) FROM revision JOIN clean_result ON clean_result.id = clean_result_id"
+            " WHERE status <> 'accepted'"
+        )
+        assert one(store, not_current) == 0
         assert len(dump(store)["article_index"]) == one(store, "SELECT count(*) FROM articles")
 
 
@@ -150,16 +160,16 @@ class World:
     [1],
 )
 @settings(max_examples=6)
-def test_nothing_written_once_is_touched_and_a_rollback_restores_the_articles(
-    fresh: Fresh, steps: list[tuple[str, Any]], recipe: list[int]
+def test_kept_rows_never_change_and_a_rollback_restores_the_articles(
+    create_archive: CreateArchive, steps: list[tuple[str, Any]], recipe: list[int]
 ) -> None:
-    with fresh() as address:
+    with create_archive() as address:
         world = World(address)
         try:
             world.night(([0, 1, 2, 3, 4, 5], [0, 1]))
             for step in steps:
                 world.do(step)
-                world.is_sound()
+                world.check()
             world.clean(world.recipe)  # so that no bytes wait for their first clean
             before, stored = articles(world.store), payloads_and_captures(world.store)
             run = world.clean(recipe)
@@ -168,6 +178,6 @@ def test_nothing_written_once_is_touched_and_a_rollback_restores_the_articles(
                 review.rollback(world.store, run, silent)
                 assert articles(world.store) == before
             assert payloads_and_captures(world.store) == stored
-            world.is_sound()
+            world.check()
         finally:
             world.close()

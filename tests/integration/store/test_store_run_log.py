@@ -1,4 +1,4 @@
-"""The ledger: each URL that a Run saw has one outcome, and the sums prove it."""
+"""The ledger: each URL that a run saw has one outcome, and the sums prove it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.support.archive_factory import (
     clean,
     do,
     links,
+    list_links,
     night,
     one,
     rows,
-    list_links,
     url,
 )  # fmt: skip
 
@@ -39,12 +39,12 @@ def test_each_url_of_a_run_has_exactly_one_outcome(archive: CrawlSession, store:
     archive.save_capture(run, capture(second, FAILED), NIGHT)
     counts = archive.finish_run(run, "stopped")
     assert counts == {"fetched": 2, "failed": 1, "deferred": 1, "refused": 1}
-    found = rows(store, "SELECT url, outcome FROM ledger WHERE run = :run ORDER BY url", run=run)
-    assert len(found) == len({address for address, _ in found}) == sum(counts.values())
+    entries = rows(store, "SELECT url, outcome FROM ledger WHERE run = :run ORDER BY url", run=run)
+    assert len(entries) == len({address for address, _ in entries}) == sum(counts.values())
     assert runs.unbalanced_runs(store, [run]) == frozenset()
 
 
-def test_nothing_is_pending_after_a_run_and_what_was_is_still_due(
+def test_after_a_run_nothing_is_pending_and_what_was_is_still_due(
     archive: CrawlSession, store: Database
 ) -> None:
     run = archive.start_run(SITE)
@@ -60,16 +60,16 @@ def test_nothing_is_pending_after_a_run_and_what_was_is_still_due(
     )
 
 
-def test_the_view_says_how_many_bytes_came_and_when(archive: CrawlSession, store: Database) -> None:
+def test_the_ledger_view_has_the_bytes_and_the_time(archive: CrawlSession, store: Database) -> None:
     night(archive, {A: b"twelve bytes"})
-    ((size, status, job),) = rows(
+    ((size, status, kind),) = rows(
         store, "SELECT bytes, status, run_kind FROM ledger WHERE url = :url", url=A
     )
-    assert (size, status, job) == (12, 200, "crawl")
+    assert (size, status, kind) == (12, 200, "crawl")
     assert runs.run_log(store, 1, Outcome.FETCHED)[0].at == NIGHT
 
 
-def test_a_story_is_known_when_it_is_linked_but_not_due(
+def test_a_story_that_is_linked_but_not_due_is_known(
     archive: CrawlSession, store: Database
 ) -> None:
     run = archive.start_run(SITE)
@@ -83,7 +83,7 @@ def test_a_story_is_known_when_it_is_linked_but_not_due(
 
 
 @pytest.mark.parametrize(
-    "breaking",
+    "damage",
     [
         "DELETE FROM ledger_entry WHERE outcome = 'gone'",
         "UPDATE ledger_entry SET outcome = 'failed' WHERE outcome = 'gone'",
@@ -91,25 +91,20 @@ def test_a_story_is_known_when_it_is_linked_but_not_due(
         "UPDATE run SET counts = '{}'",
     ],
 )
-def test_a_ledger_that_was_broken_on_purpose_is_noticed(
-    archive: CrawlSession, store: Database, breaking: str
-) -> None:
+def test_a_damaged_ledger_is_noticed(archive: CrawlSession, store: Database, damage: str) -> None:
     night(archive, {A: b"one", B: GONE})
     night(archive, {C: b"two"}, site="evening")
     assert runs.unbalanced_runs(store, [1, 2]) == frozenset()
     do(
         store,
-        breaking.replace("UPDATE run SET", "UPDATE run SET")
-        + (" WHERE id = 1" if "UPDATE run" in breaking else ""),
+        damage + (" WHERE id = 1" if "UPDATE run" in damage else ""),
     )
     assert runs.unbalanced_runs(store, [1, 2]) == {1}
-    broken = {state.site: state.unbalanced for state in runs.site_statuses(store, NIGHT)}
-    assert broken == {SITE: (1,), "evening": ()}
+    unbalanced = {state.site: state.unbalanced for state in runs.site_statuses(store, NIGHT)}
+    assert unbalanced == {SITE: (1,), "evening": ()}
 
 
-def test_a_run_that_is_still_going_on_is_not_called_unbalanced(
-    archive: CrawlSession, store: Database
-) -> None:
+def test_an_active_run_is_not_unbalanced(archive: CrawlSession, store: Database) -> None:
     run = archive.start_run(SITE)
     list_links(archive, run, links(A))
     assert runs.unbalanced_runs(store, [run]) == frozenset()
@@ -126,7 +121,7 @@ def test_a_clean_has_a_ledger_of_its_own_that_adds_up(
     assert [run.kind for run in runs.list_runs(store, 10)] == ["clean", "crawl", "clean", "crawl"]
 
 
-def test_the_state_of_a_site_counts_its_stories_alone(
+def test_the_status_of_a_site_counts_only_its_stories(
     archive: CrawlSession, store: Database
 ) -> None:
     night(archive, {A: b"one story", B: GONE})
@@ -136,22 +131,22 @@ def test_the_state_of_a_site_counts_its_stories_alone(
     assert set(state.last) == {"crawl", "clean"}
 
 
-def test_what_a_site_has_is_read_from_its_last_count_only_while_no_run_has_come_since(
+def test_stored_site_counts_are_used_only_until_the_next_run(
     archive: CrawlSession, store: Database
 ) -> None:
     night(archive, {url("a"): b"One story", url("b"): b"Another story"})
     clean(store)
 
-    def seen() -> tuple[int, ...]:
+    def counts() -> tuple[int, ...]:
         (state,) = runs.site_statuses(store, NIGHT + DAY)
         return state.pages, state.stored, state.articles, state.due
 
-    assert seen() == (2, 2, 2, 2)
-    do(store, "UPDATE site_counts SET articles = 7")  # only to see that nothing is counted
-    assert seen() == (2, 2, 7, 2)
+    assert counts() == (2, 2, 2, 2)
+    do(store, "UPDATE site_counts SET articles = 7")  # shows that nothing is counted
+    assert counts() == (2, 2, 7, 2)
     run = archive.start_run(SITE)
     list_links(archive, run, links(url("c")))
-    assert seen() == (3, 2, 2, 3)
+    assert counts() == (3, 2, 2, 3)
     archive.finish_run(run, "finished")
     assert rows(store, "SELECT * FROM site_counts") == [(SITE, run, 3, 2, 2)]
-    assert seen() == (3, 2, 2, 3)
+    assert counts() == (3, 2, 2, 3)
