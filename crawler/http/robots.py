@@ -133,9 +133,9 @@ class CrawlDelayThrottle(AutoThrottle):
         super()._response_downloaded(response, request, spider)
         key, slot = self._get_slot(request, spider)
         if slot is not None and key is not None:
-            self._adjust_delay(slot, self._min_delays.get(key, 0.0), response)
+            self._apply_server_limits(slot, self._min_delays.get(key, 0.0), response)
 
-    def _adjust_delay(self, slot: Slot, min_delay: float, response: Response) -> None:
+    def _apply_server_limits(self, slot: Slot, min_delay: float, response: Response) -> None:
         slot.delay = max(slot.delay, min_delay)
         if response.status not in (429, 503):
             return

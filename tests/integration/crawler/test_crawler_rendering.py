@@ -7,25 +7,16 @@ each test checks much with one browser.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.config.settings import BROWSERS
 from tests.support.local_site import AGENT, LocalSite, crawl_job, run_crawl, serve_local_site
 
-CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), "")
-pytestmark = [
-    pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed"),
-    pytest.mark.skipif(
-        find_spec("scrapy_playwright") is None, reason="the extra 'render' is not installed"
-    ),
-]
+pytestmark = pytest.mark.browser
 HOME = "https://www.news.example/"
 SHELL = '<!doctype html><title>x</title><script src="/app.js"></script><div id="root"></div>'
 APP = """addEventListener('DOMContentLoaded', async () => {

@@ -9,11 +9,13 @@ from typing import Any, cast
 import pytest
 from scrapy.core.engine import ExecutionEngine
 from scrapy.crawler import Crawler
+from scrapy.extensions.throttle import AutoThrottle
 from scrapy.settings import Settings
 from scrapy.settings import default_settings as defaults
 
 from crawler.archive_writer import ArchiveWriter
 from crawler.events import EventWriter
+from crawler.http.robots import CrawlDelayThrottle
 from crawler.run import CrawlRun
 from crawler.scrapy_settings import settings_for
 from crawler.spider import NewsSpider
@@ -135,3 +137,8 @@ def test_scrapy_knows_every_setting_and_none_is_deprecated() -> None:
         "CONCURRENT_REQUESTS_PER_IP",
         "DOWNLOADER_CLIENTCONTEXTFACTORY",
     }
+
+
+def test_throttle_adjusts_delays_as_scrapy_does() -> None:
+    """A method of the same name would replace Scrapy's, and delays would never fall again."""
+    assert CrawlDelayThrottle._adjust_delay is AutoThrottle._adjust_delay
