@@ -18,7 +18,7 @@ from pipeline.core.urls import canonicalize
 MAX_PATTERNS: Final = 6  # of one site; more of them say nothing
 MIN_GROUP_COVERAGE: Final = 0.8  # share of a group that its pattern has to match
 MAX_SLUG_WORDS: Final = 4  # that a pattern may require
-MIN_NUMBER_DIGITS: Final = 4  # from which a pattern requires so many digits
+MIN_NUMBER_DIGITS: Final = 4  # of all numbers of a group, from which its pattern requires as many
 EXTENSION = re.compile(r"\.(?:html?|shtml|xhtml|php|aspx?|jsp|cfm)$", re.I)
 SPECIAL = re.compile(r"([.^$*+?{}\[\]\\|()])")
 STRONG_KINDS: Final = frozenset(
