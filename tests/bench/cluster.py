@@ -24,7 +24,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from pipeline.cluster.tasks import PART
+from pipeline.cluster.tasks import PAYLOADS_PER_PART
 from pipeline.core.models import Capture, CrawlSource, Link, LinkDecision, Outcome, Reason, UrlKind
 from pipeline.extract import EXTRACTORS
 from pipeline.store.crawl.session import CrawlSession
@@ -74,9 +74,9 @@ def main(words: Sequence[str] | None = None) -> int:
         help="how often one worker and two are compared",
     )
     options = parser.parse_args(words)
-    if options.pages // options.sites <= PART:
+    if options.pages // options.sites <= PAYLOADS_PER_PART:
         parser.error(
-            f"a site of no more than {PART} pages is not shared by workers; ask for more pages or fewer sites"
+            f"a site of no more than {PAYLOADS_PER_PART} pages is not shared by workers; ask for more pages or fewer sites"
         )
     with tempfile.TemporaryDirectory(prefix="nd-bench-") as folder, own_postgres() as (server, _):
         home = _home(Path(folder), options.sites)
@@ -94,7 +94,7 @@ def main(words: Sequence[str] | None = None) -> int:
         for kind, pages, seconds in died.taken:
             what = (
                 f"a part of {pages} pages"
-                if kind == "draft"
+                if kind == "extract"
                 else f"the striking of a site of {pages} pages"
             )
             _say(
@@ -134,7 +134,7 @@ def _measure(server: str, home: Path, number: int, pages: int, *, kill: bool = F
             raise RuntimeError(done.err)
         taken, killed_at = list[int](), 0.0
         if kill:
-            parts = f"SELECT 1 FROM {QUEUE} WHERE task_name = 'draft' AND status = 'succeeded'"
+            parts = f"SELECT 1 FROM {QUEUE} WHERE task_name = 'extract' AND status = 'succeeded'"
             _until(lambda: len(ask(address, parts)) > pages // 1000, SECONDS)
             victim = workers[0]
             hers = "SELECT worker_id FROM procrastinate.nightdesk_workers WHERE process LIKE 'process {} %'"
@@ -242,12 +242,12 @@ def _fill(address: str, pages: int, sites: int) -> None:
             for number in range(site, pages, sites)
         }
         links = tuple(LinkDecision(Link(url)) for url in numbers)
-        archive.keep_place(
-            run, _capture(archive.meet_place(run, place).page_id, b"<rss/>"), links, place.kind
+        archive.save_source(
+            run, _capture(archive.register_source(run, place).page_id, b"<rss/>"), links, place.kind
         )
-        while due := archive.take_due(run, 200):
+        while due := archive.lease_due(run, 200):
             for each in due:
-                archive.keep(run, _capture(each.page_id, page_of(numbers[each.url], pages)), None)
+                archive.save_capture(run, _capture(each.page_id, page_of(numbers[each.url], pages)), None)
         archive.finish_run(run, "finished")
     archive.close()
 
