@@ -225,9 +225,9 @@ class _ArchiveRepair:
             self.stats.problems.append(f"{error}, and repair again")
 
     def _repair_locked_site(self, site_id: str, faults: Sequence[Fault]) -> None:
-        ids = {
-            name: [fault.id for fault in faults if fault.repair is name] for name in SITE_REPAIRS
-        }
+        ids: dict[str, list[int]] = {name: [] for name in SITE_REPAIRS}
+        for fault in faults:
+            ids[fault.repair].append(fault.id)
         for extracted_page_id in ids[RepairKind.EXTRACTED_PAGE]:
             self._repair_extracted(extracted_page_id)
         if ids[RepairKind.RESULT]:

@@ -21,7 +21,7 @@ from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import LedgerEntryRow, RunRow
 from pipeline.store.monitoring import issues, night_stats
-from tests.conftest import Grown
+from tests.conftest import GrowOnce
 from tests.support.archive_factory import FEED, NIGHT, SITE, WALL, Reply, clean, night
 
 DAY = timedelta(days=1)
@@ -73,12 +73,12 @@ def stories(number: int, of: int = 6) -> dict[str, bytes | Reply]:
 
 
 @pytest.fixture
-def settled(archive: CrawlSession, store: Database, grown: Grown) -> int:
+def settled(archive: CrawlSession, store: Database, grow_once: GrowOnce) -> int:
     def nights() -> None:
         for number in range(12):
             one_night(archive, store, number, stories(number))
 
-    grown(nights)
+    grow_once(nights)
     assert issues.open_issues(store) == ()
     return 12
 
