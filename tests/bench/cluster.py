@@ -247,7 +247,9 @@ def _fill(address: str, pages: int, sites: int) -> None:
         )
         while due := archive.lease_due(run, 200):
             for each in due:
-                archive.save_capture(run, _capture(each.page_id, page_of(numbers[each.url], pages)), None)
+                archive.save_capture(
+                    run, _capture(each.page_id, page_of(numbers[each.url], pages)), None
+                )
         archive.finish_run(run, "finished")
     archive.close()
 

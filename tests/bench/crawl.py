@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.costs import ROOT, Cost, cost_of
-from tests.bench.sets import refuse
+from tests.bench.sets import exit_with_message
 
 KEEPING = 1.25  # times the CPU of a bare spider, at the most
 NIGHT = 1.9  # times the pages a second of a spider with trafilatura, at the least
@@ -60,7 +60,7 @@ def main(words: Sequence[str] | None = None) -> int:
                 with served(stories, options.pages, Path(scratch)) as bench:
                     short += trial(bench, options)
         except subprocess.CalledProcessError as error:
-            refuse(
+            exit_with_message(
                 f"{' '.join(error.cmd[:4])} failed: {(error.stderr or b'').decode(errors='replace').strip()[-300:]}"
             )
     for each in short:
@@ -120,7 +120,7 @@ def served(stories: int, pages: Sequence[str], folder: Path) -> Iterator[Bench]:
         assert server.stdin is not None
         told = server.stdout.readline().split()
         if not told:
-            refuse("the made-up site did not start")
+            exit_with_message("the made-up site did not start")
         try:
             yield Bench(told[0], int(told[1]), folder)
         finally:

@@ -19,11 +19,11 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, text
 
 from pipeline.formats import export, manifest
-from pipeline.store.codec.compression import pack
+from pipeline.store.codec.compression import compress
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import CaptureRow, PageRow, PayloadRow
-from pipeline.store.read.export_articles import Asked
+from pipeline.store.read.export_articles import ExportQuery
 from tests.bench.generated_archive import Archive
 from tests.bench.search import fill
 
@@ -76,10 +76,10 @@ def _one(name: str, address: str, out: str) -> int:
     """One export in this process."""
     began = time.monotonic()
     store = Database(address)
-    told = export.export(store, Asked(), name, Path(out))
+    told = export.write_export(store, ExportQuery(), name, Path(out))
     store.close()
     seconds, cpu, peak = time.monotonic() - began, time.process_time(), _peak()
-    wrong = manifest.verify(Path(out))[1]
+    wrong = manifest.verify_export(Path(out))[1]
     ((what, number),) = told["counts"].items()
     verdict = "verified" if not wrong else wrong[0]
     sys.stdout.write(
@@ -116,13 +116,13 @@ def _visits(db: Connection, rows: Sequence[Any]) -> None:
     for row in rows:
         page, at = row
         body = (f"<html>{page} " + "the night ferry left the harbour " * BODY)[:BODY].encode()
-        coding, packed = pack(body)
+        coding, packed = compress(body)
         digest = sha256(body).hexdigest()
         payload = {
             "id": page + 1,
             "digest": digest,
             "size": len(body),
-            "coding": coding,
+            "codec": coding,
             "body": packed,
         }
         payloads.append(

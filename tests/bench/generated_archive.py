@@ -16,7 +16,7 @@ from itertools import islice
 import numpy
 
 from pipeline.fulltext import tokenizer
-from pipeline.fulltext.tokenizer import IndexableArticle, ArticleTokens, field_token
+from pipeline.fulltext.tokenizer import ArticleTokens, IndexableArticle, field_token
 from pipeline.store.search.index import order_key
 
 FIRST = datetime(2006, 1, 1, tzinfo=UTC)
@@ -106,11 +106,15 @@ class Archive:
         tags = tuple({self.tags[min(int(self.random.pareto(0.8) * 3), TAGS - 1)] for _ in range(2)})
         revisions = 1 + int(self.random.random() < 0.05)
         title, text = (" ".join(language.words[n] for n in each) for each in (head, body))
-        source = IndexableArticle(page, site, name, title.capitalize(), text, authors, tags, revisions, at)
+        source = IndexableArticle(
+            page, site, name, title.capitalize(), text, authors, tags, revisions, at
+        )
         return Made(source, order_key(at, page), _tokens(source, language, head, body))
 
 
-def _tokens(source: IndexableArticle, language: Language, head: Sequence[int], body: Sequence[int]) -> ArticleTokens:
+def _tokens(
+    source: IndexableArticle, language: Language, head: Sequence[int], body: Sequence[int]
+) -> ArticleTokens:
     """As `tokens.of_article` makes them, from what is known of each word."""
     title = tuple(token for n in head for token in language.tokens[n])
     names = [

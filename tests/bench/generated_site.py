@@ -255,12 +255,12 @@ def main() -> None:
     """The command."""
     pages: tuple[bytes, ...] = ()
     if sys.argv[2:]:
-        from tests.bench.sets import load
+        from tests.bench.sets import load_set
 
         pages = tuple(
             page["html"].encode("utf8", "replace")
             for name in sys.argv[2:]
-            for page in load(Path(name)).pages
+            for page in load_set(Path(name)).pages
         )
     site = Site(int(sys.argv[1]), pages)
     for number in range(0 if pages else min(site.stories, MADE)):

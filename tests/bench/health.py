@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 
-from pipeline.monitoring.evaluate import examine
+from pipeline.monitoring.evaluate import evaluate_night
 from pipeline.monitoring.night_stats import Night
 from tests.bench.nights import BREAKS, PROFILES, Profile, healthy, history, night
 
@@ -31,8 +31,8 @@ def false_alarms(profile: Profile, sites: int, nights: int, seed: int) -> tuple[
         chance = random.Random(f"{seed} {profile.name} {number}")
         past: list[Night] = []
         for tonight in history(chance, profile, nights):
-            found = {each.kind for each in examine(past, tonight).findings}
-            before = past[-1].accused if past else frozenset()
+            found = {each.kind for each in evaluate_night(past, tonight).issues}
+            before = past[-1].issue_kinds if past else frozenset()
             began.update(kind for kind in found if kind not in before)
             past.append(replace(tonight, accused=frozenset(found)))
             looked += 1
@@ -55,7 +55,7 @@ def _wait(
     for age in range(1, TRIED):
         figures = BREAKS[name][0](chance, healthy(chance, profile, nights + age), age)
         tonight = night(profile, nights + age, figures)
-        if examine(past, tonight).findings:
+        if evaluate_night(past, tonight).issues:
             return age
         past.append(tonight)
     return TRIED

@@ -26,7 +26,7 @@ def main() -> int:
     pages, due, megabytes = 0, 0, list[tuple[int, float]]()
     for line in crawl.stdout:
         event = json.loads(line)
-        if event["event"] == "place":
+        if event["event"] == "source":
             due += event["new"]
         if event["event"] == "page":
             pages += event["outcome"] == "fetched"

@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, text
 
-from pipeline.jobs.near_duplicates import group_site
+from pipeline.jobs.near_duplicates import group_near_duplicates
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
@@ -76,7 +76,7 @@ def measure(engine: str, address: str, number: int) -> None:
     sites = sorted({site for site, _, _ in made.values()})
     began, cpu = time.monotonic(), time.process_time()
     for site in sites:
-        group_site(store, site, lambda *_: None)
+        group_near_duplicates(store, site, lambda *_: None)
     wall, cpu = time.monotonic() - began, time.process_time() - cpu
     each = f"{1000 * wall / number:.2f} ms each, {1000 * cpu / number:.2f} of CPU in this process"
     _say(f"{engine}: {number:,} articles of {len(sites)} sites: {each}")
@@ -91,7 +91,7 @@ def measure(engine: str, address: str, number: int) -> None:
     _judge(made, heads)
     began = time.monotonic()
     for site in sites:
-        group_site(store, site, lambda *_: None)
+        group_near_duplicates(store, site, lambda *_: None)
     _say(f"  nothing changed: {1000 * (time.monotonic() - began) / len(sites):.2f} ms a site")
     store.close()
 
@@ -125,7 +125,7 @@ def _fill(store: Database, number: int) -> dict[int, tuple[str, str, int]]:
             "id": 1,
             "digest": "0" * 64,
             "size": 1,
-            "coding": "zstd",
+            "codec": "zstd",
             "body": b"",
             "media_type": "",
             "charset": "",
@@ -135,10 +135,10 @@ def _fill(store: Database, number: int) -> dict[int, tuple[str, str, int]]:
             "id": 1,
             "payload_id": 1,
             "extractors": "",
-            "made_at": FIRST_DAY,
+            "created_at": FIRST_DAY,
             "reason": "",
             "cost_ms": 0,
-            "coding": "zstd",
+            "codec": "zstd",
         }
         db.execute(insert(ExtractedPageRow), [draft | {"body": b""}])
     told = iter(enumerate(stories(number), 1))
@@ -159,8 +159,8 @@ def _write(db: Connection, batch: Iterable[tuple[int, Story]]) -> None:
              "first_seen_at": at, "payload_id": 1}
         )  # fmt: skip
         tables[CleanResultRow].append(
-            {"id": page, "page_id": page, "payload_id": 1, "extracted_page_id": 1, "recipe": "", "memory": "", "made_at": at,
-             "outcome": "archived", "reason": "", "struck": [], "chosen": {}, "text_digest": ""}
+            {"id": page, "page_id": page, "payload_id": 1, "extracted_page_id": 1, "recipe": "", "profile_digest": "", "created_at": at,
+             "outcome": "archived", "reason": "", "removed": [], "chosen_metadata": {}, "text_digest": ""}
         )  # fmt: skip
         tables[RevisionRow].append(
             {"id": page, "page_id": page, "number": 1, "clean_result_id": page, "title": url, "text": story.text,

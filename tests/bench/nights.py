@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from pipeline.monitoring.night_stats import NightStats, Night, SourceStats
+from pipeline.monitoring.night_stats import Night, NightStats, SourceStats
 
 START = datetime(2026, 1, 5, 2, 30, tzinfo=UTC)
 
@@ -130,7 +130,12 @@ def _no_text(reason: str) -> Break:
 
 def _selector(_: random.Random, figures: NightStats, __: int) -> NightStats:
     """The layout has another markup, of which a part is still read."""
-    return replace(figures, in_new_layout=figures.articles, with_author=0, median_words=figures.median_words * 2 // 3)
+    return replace(
+        figures,
+        in_new_layout=figures.articles,
+        with_author=0,
+        median_words=figures.median_words * 2 // 3,
+    )
 
 
 def _bots(_: random.Random, figures: NightStats, __: int) -> NightStats:
@@ -192,7 +197,15 @@ def _half(_: random.Random, figures: NightStats, __: int) -> NightStats:
     )
     halved = {
         name: getattr(figures, name) // 2
-        for name in ("new", "cleaned", "articles", "with_own_date", "with_date", "with_author", "in_new_layout")
+        for name in (
+            "new",
+            "cleaned",
+            "articles",
+            "with_own_date",
+            "with_date",
+            "with_author",
+            "in_new_layout",
+        )
     }
     return replace(
         figures,
@@ -214,7 +227,9 @@ def _charset(_: random.Random, figures: NightStats, __: int) -> NightStats:
 
 
 def _front(_: random.Random, figures: NightStats, __: int) -> NightStats:
-    return replace(nothing_new(figures), requested=figures.requested, redirected=figures.requested, unchanged=0)
+    return replace(
+        nothing_new(figures), requested=figures.requested, redirected=figures.requested, unchanged=0
+    )
 
 
 def _rot(chance: random.Random, figures: NightStats, age: int) -> NightStats:

@@ -110,13 +110,13 @@ def _report(name: str, ask: Callable[[str], int], queries: Sequence[str]) -> Non
 
 def _searcher(store: Database, order: str) -> Callable[[str], int]:
     def ask(query: str) -> int:
-        return len(search.search(store, query, 20, order=order).hits)
+        return len(search.search_articles(store, query, 20, order=order).hits)
 
     return ask
 
 
 def _counter(store: Database) -> Callable[[str], int]:
-    return lambda query: facets.count(store, query).total
+    return lambda query: facets.count_matches(store, query).total
 
 
 def kinds(archive: Archive) -> dict[str, list[str]]:
@@ -201,7 +201,7 @@ def _first_rows(db: Connection) -> None:
     at = "'2006-01-01 00:00:00'"
     db.execute(
         text(
-            "INSERT INTO payload (id, digest, size, coding, body, media_type, charset, first_seen_at)"
+            "INSERT INTO payload (id, digest, size, codec, body, media_type, charset, first_seen_at)"
             f" VALUES (1, 'd', 0, 'plain', '', '', '', {at})"
         )
     )
@@ -212,11 +212,11 @@ def _first_rows(db: Connection) -> None:
     )
     db.execute(
         text(
-            "INSERT INTO extracted_page (id, payload_id, extractors, made_at, reason, cost_ms, coding, body)"
+            "INSERT INTO extracted_page (id, payload_id, extractors, created_at, reason, cost_ms, codec, body)"
             f" VALUES (1, 1, '', {at}, '', 0, '', '')"
         )
     )
-    columns = "id, page_id, payload_id, extracted_page_id, recipe, memory, made_at, outcome, reason, struck, chosen, text_digest"
+    columns = "id, page_id, payload_id, extracted_page_id, recipe, profile_digest, created_at, outcome, reason, removed, chosen_metadata, text_digest"
     values = f"1, 0, 1, 1, '', '', {at}, 'archived', '', '[]', '{{}}', ''"
     db.execute(text(f"INSERT INTO clean_result ({columns}) VALUES ({values})"))
 

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.config.site import Site, parse
+from pipeline.config.site import Site, parse_site
 from pipeline.core.models import Capture, CrawlSource, Link, LinkDecision, Outcome, Reason, UrlKind
 from pipeline.jobs.clean import clean_site
-from pipeline.jobs.workers.pool import Workers
+from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
@@ -25,7 +25,7 @@ from tests.bench.costs import cost_of
 SITE = (
     'name = "Bench"\nurl = "https://bench.example/"\nfeeds = ["https://bench.example/feed.xml"]\n'
 )
-CHANGED = SITE + '[cleaning]\nstrike = ["No page has this line\\\\."]\n'
+CHANGED = SITE + '[cleaning]\nremove = ["No page has this line\\\\."]\n'
 CHECKS = 50  # runs over an archive in which nothing changed: one is too short to be measured
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -47,13 +47,13 @@ def measure(pages: Path, home: Path, say: Callable[[str], None]) -> None:
         _report(
             say,
             "struck again after a change of rules",
-            _again(store, parse("bench", CHANGED, "bench"), 1) / number,
+            _again(store, parse_site("bench", CHANGED, "bench"), 1) / number,
             full,
         )
         _report(
             say,
             "looked at, nothing changed",
-            _again(store, parse("bench", CHANGED, "bench"), CHECKS) / number,
+            _again(store, parse_site("bench", CHANGED, "bench"), CHECKS) / number,
             full,
         )
     finally:
@@ -70,7 +70,7 @@ def _again(store: Database, site: Site, times: int) -> float:
     """CPU seconds of one clean of the site that needs no extractor."""
     began = time.process_time()
     for _ in range(times):
-        with Workers(1, 10.0, 1024) as workers:
+        with WorkerPool(1, 10.0, 1024) as workers:
             clean_site(store, site, workers, lambda *_: None)
     return (time.process_time() - began) / times
 
@@ -85,13 +85,15 @@ def _fill(pages: Path, address: str) -> int:
     run = archive.start_run("bench")
     place = CrawlSource("https://bench.example/feed.xml", UrlKind.FEED)
     links = tuple(LinkDecision(Link(url)) for url in bodies)
-    archive.keep_place(
-        run, _capture(archive.meet_place(run, place).page_id, b"<rss/>"), links, place.kind
+    archive.save_source(
+        run, _capture(archive.register_source(run, place).page_id, b"<rss/>"), links, place.kind
     )
     number = 0
-    while due := archive.take_due(run, 500):
+    while due := archive.lease_due(run, 500):
         for each in due:
-            archive.keep(run, _capture(each.page_id, bodies[each.url].read_bytes()), None, None)
+            archive.save_capture(
+                run, _capture(each.page_id, bodies[each.url].read_bytes()), None, None
+            )
         number += len(due)
     archive.finish_run(run, "finished")
     archive.close()

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench.costs import Cost, cost_of
-from tests.bench.sets import refuse
+from tests.bench.sets import exit_with_message
 
 PROCESSES = 2
 
@@ -25,7 +25,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """The command."""
     options = _options(words)
     if not options.files:
-        refuse(
+        exit_with_message(
             "no files were given: name HTML files, folders of them, WARC files, or files of labelled pages"
         )
     with tempfile.TemporaryDirectory(prefix="nightdesk-speed-") as scratch:
@@ -33,7 +33,7 @@ def main(words: Sequence[str] | None = None) -> int:
         pages.mkdir()
         number = _spread(options.files, pages)
         if not number:
-            refuse("the files hold no page")
+            exit_with_message("the files hold no page")
         _say(
             f"{number} pages, {sum(path.stat().st_size for path in pages.iterdir()) / number / 1000:.0f} kB each"
         )
@@ -44,7 +44,9 @@ def main(words: Sequence[str] | None = None) -> int:
 
                 measure(pages, Path(scratch, "home"), _say)
         except subprocess.CalledProcessError as error:
-            refuse(f"{error.cmd[0]} failed: {error.stderr.decode(errors='replace').strip()[-300:]}")
+            exit_with_message(
+                f"{error.cmd[0]} failed: {error.stderr.decode(errors='replace').strip()[-300:]}"
+            )
     return 0
 
 
@@ -73,7 +75,7 @@ def _spread(files: Sequence[str], folder: Path) -> int:
     try:
         check(files)
     except NightdeskError as error:
-        refuse(str(error))
+        exit_with_message(str(error))
     for number, page in enumerate(read(files, _complain), 1):
         (folder / f"{number:06}.html").write_bytes(page.body)
     return number

@@ -24,13 +24,20 @@ from sqlalchemy import func, select
 
 from pipeline.core.models import Capture, CrawlSource, Link, LinkDecision, Outcome, Reason, UrlKind
 from pipeline.store.codec import dictionary_training
-from pipeline.store.codec.compression import Words, choose, joined, pack, unpack, zstd
-from pipeline.store.codec.dictionaries import PACKED, unpacked
-from pipeline.store.crawl.session import CrawlSession, Visit
+from pipeline.store.codec.compression import (
+    ZstdDictionary,
+    compress,
+    concat,
+    decompress,
+    select_dictionary_pages,
+    zstd,
+)
+from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
+from pipeline.store.crawl.session import CrawlSession, FetchedPage
 from pipeline.store.db.schema import PayloadRow
 from pipeline.store.maintenance import recompress
 from tests.bench.generated_site import page_of
-from tests.bench.sets import load
+from tests.bench.sets import load_set
 
 SITE, FEED = "made-up", CrawlSource("https://made-up.example/feed.xml", UrlKind.FEED)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -78,10 +85,10 @@ def _stored(address: str, number: int) -> int:
     archive = CrawlSession.open(address)
     store = archive.store
     plain = _night(archive, range(min(FIRST, number)))
-    dictionary_training.keep_up(store, SITE)
+    dictionary_training.retrain_if_needed(store, SITE)
     packed = _night(archive, range(FIRST, number))
     began = time.process_time()
-    again = recompress.compact(store, SITE, lambda *_: None)
+    again = recompress.recompress_site(store, SITE, lambda *_: None)
     compacted = time.process_time() - began
     with store.read() as db:
         size, held, count = db.execute(
@@ -89,7 +96,7 @@ def _stored(address: str, number: int) -> int:
         ).one()
         dictionary = db.scalar(select(func.count()).where(PayloadRow.dictionary_id.is_not(None)))
     alone = sum(
-        len(pack(page_of(each, number))[1]) for each in range(0, number, max(1, number // 500))
+        len(compress(page_of(each, number))[1]) for each in range(0, number, max(1, number // 500))
     )
     alone /= len(range(0, number, max(1, number // 500)))
     ratio = held / count / alone
@@ -102,7 +109,7 @@ def _stored(address: str, number: int) -> int:
     )
     _say(f"CPU to keep a page: {plain:.2f} ms the first {FIRST}, {packed:.2f} ms the others")
     _say(
-        f"packed anew: {again.packed:,} from {again.before / 1e6:.1f} to {again.after / 1e6:.1f} MB in {compacted:.1f} s of CPU"
+        f"packed anew: {again.recompressed:,} from {again.bytes_before / 1e6:.1f} to {again.bytes_after / 1e6:.1f} MB in {compacted:.1f} s of CPU"
     )
     _say(
         f"to read one and unpack it, at random: {slow:.2f} ms; {wrong} of {min(READ, count)} were not those of their digest"
@@ -116,21 +123,21 @@ def _stored(address: str, number: int) -> int:
 def _night(archive: CrawlSession, numbers: range) -> float:
     """Keeps these pages; milliseconds of CPU a page, without the making of it."""
     run, spent = archive.start_run(SITE), 0.0
-    due = archive.meet_place(run, FEED)
+    due = archive.register_source(run, FEED)
     for first in range(numbers.start, numbers.stop, 10_000):
         some = range(first, min(first + 10_000, numbers.stop))
         links = tuple(LinkDecision(Link(f"https://made-up.example/{each}")) for each in some)
-        archive.keep_place(
+        archive.save_source(
             run, Capture(due.page_id, NOW, Outcome.FETCHED, Reason.NEW, 200), links, UrlKind.FEED
         )
-        while taken := archive.take_due(run, BATCH):
+        while taken := archive.lease_due(run, BATCH):
             bodies = [page_of(int(each.url.rpartition("/")[2]), numbers.stop) for each in taken]
             page_of.cache_clear()
             began = time.process_time()
-            archive.keep_all(
+            archive.save_captures(
                 run,
                 [
-                    Visit(_capture(each.page_id, body), None)
+                    FetchedPage(_capture(each.page_id, body), None)
                     for each, body in zip(taken, bodies, strict=True)
                 ],
             )
@@ -160,9 +167,9 @@ def _read(archive: CrawlSession, count: int) -> tuple[float, int]:
         for number in random.Random(3).sample(range(first, first + count), min(READ, count)):
             began = time.process_time()
             digest, *row = db.execute(
-                select(PayloadRow.digest, *PACKED).where(PayloadRow.id == number)
+                select(PayloadRow.digest, *COMPRESSED_COLUMNS).where(PayloadRow.id == number)
             ).one()
-            body = unpacked(db, *row)
+            body = decompress_payload(db, *row)
             spent += time.process_time() - began
             wrong += sha256(body).hexdigest() != digest
     return spent / min(READ, count) * 1000, wrong
@@ -173,7 +180,7 @@ Way = Callable[[bytes], bytes]
 
 def _ways(pages: Sequence[bytes]) -> Iterator[tuple[str, Way, Way]]:
     """Name, packing and unpacking."""
-    yield "zstd-3", lambda page: pack(page)[1], lambda body: unpack("zstd", body)
+    yield "zstd-3", lambda page: compress(page)[1], lambda body: decompress("zstd", body)
     yield "zstd-9", lambda page: zstd.compress(page, 9), zstd.decompress
     trained = _trained(pages)
     if trained is not None:
@@ -188,13 +195,17 @@ def _ways(pages: Sequence[bytes]) -> Iterator[tuple[str, Way, Way]]:
         lambda page: zstd.compress(page, 3, zstd_dict=last.as_prefix),
         lambda b: zstd.decompress(b, last.as_prefix),
     )
-    for most in (1, 2, dictionary_training.PARTS):
-        parts = choose(pages[: dictionary_training.TRIED], most, dictionary_training.LARGEST)
-        words = Words(joined(pages[each] for each in parts))
+    for most in (1, 2, dictionary_training.MAX_DICTIONARY_PAGES):
+        parts = select_dictionary_pages(
+            pages[: dictionary_training.MAX_TEST_PAGES],
+            most,
+            dictionary_training.MAX_DICTIONARY_BYTES,
+        )
+        words = ZstdDictionary(concat(pages[each] for each in parts))
         yield (
             f"{most} pages" if most > 1 else "1 page",
-            lambda page, w=words: w.pack(page)[1],
-            words.unpack,
+            lambda page, w=words: w.compress(page)[1],
+            words.decompress,
         )  # type: ignore[misc]
 
 
@@ -208,7 +219,7 @@ def _trained(pages: Sequence[bytes]) -> Any:
 def _compared(files: Sequence[Path]) -> int:
     sites = defaultdict[tuple[str, str], list[bytes]](list)
     for file in files:
-        found = load(file)
+        found = load_set(file)
         for page in found.pages:
             sites[found.name, page.get("site") or ""].append(page["html"].encode("utf8", "replace"))
     many = [pages for pages in sites.values() if len(pages) >= 2 * ENOUGH]
@@ -233,7 +244,7 @@ def _compared(files: Sequence[Path]) -> int:
                 assert same == page, name
                 unpacking[name] += seconds
                 size[name] += len(body)
-                alone[name] += len(pack(page)[1])
+                alone[name] += len(compress(page)[1])
                 tried[name] += 1
     _say(f"{len(many)} sites, {max(tried.values())} pages tried")
     for name, number in tried.items():
@@ -242,7 +253,7 @@ def _compared(files: Sequence[Path]) -> int:
             f"{size[name] / number / 1000:6.1f} kB a page, {size[name] / alone[name]:.3f} of zstd-3"
         )
         _say(f"{name:8} {share}, {times} ({number})")
-    ours = f"{dictionary_training.PARTS} pages"
+    ours = f"{dictionary_training.MAX_DICTIONARY_PAGES} pages"
     return int(size[ours] > GOAL * alone[ours] or unpacking[ours] / tried[ours] * 1e3 > SLOW)
 
 

@@ -19,7 +19,7 @@ from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
-from pipeline.store.codec.compression import Words, pack, unpack
+from pipeline.store.codec.compression import ZstdDictionary, compress, decompress
 from pipeline.store.db.engine import Database
 from pipeline.store.search import index
 
@@ -45,7 +45,7 @@ SHIFTED = {
 OTHERS = {
     "page.url": "url || '?copy=' || :n",
     "page.url_key": "lower(hex(randomblob(16)))",
-    "article.indexed": "''",
+    "article.index_version": "''",
 }
 
 
@@ -86,7 +86,7 @@ def fill(folder: Path, number: int) -> None:
             _copy(db, copy)
             db.commit()
     store = Database(f"sqlite:///{path}")
-    while index.catch_up(store):
+    while index.index_pending(store):
         pass
     store.close()
     _say(
@@ -132,20 +132,20 @@ def _copy(db: sqlite3.Connection, copy: int) -> None:
 
 def _copy_payloads(db: sqlite3.Connection, columns: Sequence[str], offset: int, copy: int) -> None:
     """Bytes of their own, packed as those of the first are: where these have a dictionary, by that."""
-    marks, words = ", ".join("?" * len(columns)), dict[int | None, Words]()
-    for number, coding, packed in db.execute("SELECT id, coding, body FROM dictionary").fetchall():
-        words[number] = Words(unpack(coding, packed))
+    marks, words = ", ".join("?" * len(columns)), dict[int | None, ZstdDictionary]()
+    for number, coding, packed in db.execute("SELECT id, codec, body FROM dictionary").fetchall():
+        words[number] = ZstdDictionary(decompress(coding, packed))
     for row in db.execute("SELECT * FROM payload WHERE id < 1000000").fetchall():
         values = dict(zip(columns, row, strict=True))
         own = words.get(values["dictionary_id"])
-        body = unpack(values["coding"], values["body"], own) + f"<!-- {copy} -->".encode()
-        coding, packed = own.pack(body) if own else pack(body)
+        body = decompress(values["codec"], values["body"], own) + f"<!-- {copy} -->".encode()
+        coding, packed = own.compress(body) if own else compress(body)
         values |= {
             "id": values["id"] + offset,
             "digest": sha256(body).hexdigest(),
             "size": len(body),
         }
-        values |= {"coding": coding, "body": packed}
+        values |= {"codec": coding, "body": packed}
         db.execute(
             f"INSERT INTO payload ({', '.join(columns)}) VALUES ({marks})",
             [values[column] for column in columns],

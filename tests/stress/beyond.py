@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.store.crawl.import_session import Brought, Intake
+from pipeline.store.crawl.import_session import ImportedPage, ImportSession
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
 from tests.bench.generated_site import page_of, path_of
@@ -72,8 +72,8 @@ def run(figures: Figures, pages: int | None = None) -> None:
 
 
 def recipe() -> list[list[str]]:
-    """The commands of the README, word by word."""
-    part = (ROOT / "README.md").read_text("utf8").partition("### Beyond one database")[2]
+    """Return the commands of the manual, word by word."""
+    part = (ROOT / "docs" / "how-to" / "clean-elsewhere.md").read_text("utf8")
     block = re.search(r"^```text\n(.*?)^```$", part, re.M | re.S)
     assert block is not None
     return [shlex.split(line.removeprefix("nightdesk ")) for line in block.group(1).splitlines()]
@@ -89,19 +89,19 @@ def _home(home: Path, pages: int) -> Path:
         )
     store = Database(f"sqlite:///{home / 'var' / 'nightdesk.db'}")
     migrate.ensure(store, create=True)
-    door = Intake(store)
+    door = ImportSession(store)
     door.open()
     for first in range(0, pages, STEP):
-        door.keep([_page(number, pages) for number in range(first, min(pages, first + STEP))])
-    door.keep([("site0", Brought("https://site0.example/2026/deadly", FIRST, DEADLY))])
+        door.save_pages([_page(number, pages) for number in range(first, min(pages, first + STEP))])
+    door.save_pages([("site0", ImportedPage("https://site0.example/2026/deadly", FIRST, DEADLY))])
     door.close("finished")
     store.close()
     return home
 
 
-def _page(number: int, pages: int) -> tuple[str, Brought]:
+def _page(number: int, pages: int) -> tuple[str, ImportedPage]:
     site = f"site{number % SITES}"
-    return site, Brought(
+    return site, ImportedPage(
         f"https://{site}.example{path_of(number)}", FIRST + APART * number, page_of(number, pages)
     )
 
@@ -179,7 +179,7 @@ def _corpus(figures: Figures, folder: Path, home: Path) -> None:
     import pyarrow.dataset
 
     words = (
-        "draft",
+        "extract-export",
         str(folder / "raw"),
         str(folder / "drafts"),
         "--ray",
@@ -205,7 +205,7 @@ def _corpus(figures: Figures, folder: Path, home: Path) -> None:
 
 def _plain_way(figures: Figures, folder: Path, home: Path) -> None:
     """The same without Ray."""
-    words = ("draft", str(folder / "raw"), str(folder / "plainly"), "--workers", "2")
+    words = ("extract-export", str(folder / "raw"), str(folder / "plainly"), "--workers", "2")
     _told(figures, "draft without Ray", nightdesk(home, *words, seconds=SECONDS, **LIMITS))
     one, other = (_drafts(folder / name) for name in ("drafts", "plainly"))
     figures.met("drafts that are the same with Ray and without", len(one), one == other)
@@ -217,18 +217,21 @@ def _drafts(root: Path) -> dict[str, tuple[str, str]]:
 
     rows = (
         pyarrow.dataset.dataset(str(root), format="parquet")
-        .to_table(["payload_sha256", "reason", "draft"])
+        .to_table(["payload_sha256", "reason", "extracted_page"])
         .to_pylist()
     )
     return {
-        each["payload_sha256"]: (each["reason"], re.sub(r'"cost_ms":\d+', "", each["draft"]))
+        each["payload_sha256"]: (
+            each["reason"],
+            re.sub(r'"cost_ms":\d+', "", each["extracted_page"]),
+        )
         for each in rows
     }
 
 
 def _killed(figures: Figures, folder: Path, home: Path) -> None:
     """Kills the command once the first drafts lie there; the same command then makes the others."""
-    words = ["draft", str(folder / "raw"), str(folder / "again"), "--ray"]
+    words = ["extract-export", str(folder / "raw"), str(folder / "again"), "--ray"]
     bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
     command = [sys.executable, "-P", "-m", "pipeline", "--home", str(home), *words]
     environment = bare | LIMITS | {"TMPDIR": str(folder / "t")}

@@ -234,7 +234,9 @@ def _put_back(home: Path, night: int) -> None:
         db.execute(
             "UPDATE run SET started_at = ?, finished_at = ? WHERE id >= ?", (moment, moment, run)
         )
-        db.execute("UPDATE container SET first_at = ? WHERE first_at > ?", (moment, moment))
+        db.execute(
+            "UPDATE container SET first_main_at = ? WHERE first_main_at > ?", (moment, moment)
+        )
 
 
 def _findings(home: Path, *, also_closed: bool = False) -> list[str]:

@@ -124,7 +124,7 @@ def sections(base: str) -> tuple[Row, ...]:
     page = "<html><body>{}</body></html>"
     following = (
         '<html><head><link rel="next" href="{}"></head><body>'
-         f'<a href="{base}/flood/77777/story.html">x</a></body></html>'
+        f'<a href="{base}/flood/77777/story.html">x</a></body></html>'
     )
     return (
         ("links-40k.html", "section", later(lambda: page.format("".join(map(anchor.format, range(40_000)))), "text/html"),

@@ -129,7 +129,7 @@ def _overlap(figures: Figures, name: str, folder: Path, address: str) -> None:
     third = start(folder, address, "--json", stdout=subprocess.PIPE, text=True)
     said = json.loads(third.communicate()[0])
     seconds = time.monotonic() - began
-    sentences = [sentence for site in said for sentence in site["troubles"]]
+    sentences = [sentence for site in said for sentence in site["issues"]]
     figures.met(
         f"{name}: exit code of a third beside them", third.returncode, third.returncode == 6
     )

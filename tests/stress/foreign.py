@@ -88,7 +88,7 @@ class Asked:
 def run(figures: Figures, folder: Path | None = None) -> None:
     """All suites that can be had."""
     asked = 0
-    extract.warm()
+    extract.warm_up()
     with tempfile.TemporaryDirectory(prefix="nd-foreign-") as scratch:
         for name, part in PARTS.items():
             suite, why = have(name, Path(scratch), folder)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from crawler.discovery.discover import discover
-from crawler.probe.front_page import read_front
+from crawler.discovery.discover import read_links
+from crawler.probe.front_page import parse_front_page
 from pipeline import extract
 from pipeline.cleaning import apply_rules, boilerplate_keys, near_duplicates
-from pipeline.config.site import Cleaning, Site, parse
+from pipeline.config.site import CleaningOptions, Site, parse_site
 from pipeline.core import urls
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import (
@@ -27,7 +27,7 @@ from pipeline.core.models import (
     RawPage,
     UrlKind,
 )
-from pipeline.fulltext.query_language import parse as parse_query
+from pipeline.fulltext.query_language import parse_query as parse_query
 from tests.stress.figures import Figures
 from tests.stress.growth import Case, exponent, grow, trouble, worst
 from tests.stress.pages import story
@@ -49,7 +49,7 @@ SMALL = tuple(500 * 2**n for n in range(6))
 
 def run(figures: Figures) -> None:
     """All cases."""
-    extract.warm()
+    extract.warm_up()
     cases = [
         *texts(),
         *feeds(),
@@ -66,8 +66,8 @@ def run(figures: Figures) -> None:
     for case in cases:
         taken = grow(case)
         last, wrong = worst(taken), trouble(case, taken)
-        grown = f"n^{exponent(taken):.1f}" if exponent(taken) else "too quick to tell"
-        said = f"{grown}, {last.seconds:.2f} s and {max(0, last.megabytes):.0f} MB for {last.size}; {taken[-1].said}"
+        grow_once = f"n^{exponent(taken):.1f}" if exponent(taken) else "too quick to tell"
+        said = f"{grow_once}, {last.seconds:.2f} s and {max(0, last.megabytes):.0f} MB for {last.size}; {taken[-1].said}"
         figures.met(case.name, said, not wrong, wrong)
         steepest, slowest = max(steepest, exponent(taken)), max(slowest, last.seconds)
     figures.told("cases", len(cases))
@@ -119,14 +119,14 @@ def _times(piece: str, n: int) -> str:
 def _page(markup: str) -> str:
     draft = extract.extract(RawPage(1, markup.encode("utf8", "surrogateescape")))
     facts = {
-        boilerplate_keys.line_key(block.text): LineStats(3, headline=True)
+        boilerplate_keys.line_key(block.text): LineStats(3, is_headline=True)
         for block in draft.blocks[::2]
     }
-    made = apply_rules.strike(
+    made = apply_rules.clean_document(
         draft,
-        facts=facts,
-        told=AnnouncedMetadata(title="Story x"),
-        cleaning=Cleaning(strike=("Advert.*",)),
+        line_stats=facts,
+        announced=AnnouncedMetadata(title="Story x"),
+        cleaning=CleaningOptions(remove=("Advert.*",)),
         language_hint="",
         timezone="UTC",
         fetched_at=NOW,
@@ -135,7 +135,7 @@ def _page(markup: str) -> str:
 
 
 def _front(markup: str) -> str:
-    return f"{len(read_front(markup.encode(), BASE, 'text/html', 200).menu)} in its menu"
+    return f"{len(parse_front_page(markup.encode(), BASE, 'text/html', 200).menu)} in its menu"
 
 
 def texts() -> Iterator[Case]:
@@ -165,19 +165,20 @@ def _struck(blocks: tuple[Block, ...]) -> str:
         extractors="x", blocks=blocks, metadata=Metadata(title="Story x", site_name="The Courier")
     )
     facts = {
-        boilerplate_keys.line_key(block.text): LineStats(3, headline=True) for block in blocks[::2]
+        boilerplate_keys.line_key(block.text): LineStats(3, is_headline=True)
+        for block in blocks[::2]
     }
-    made = apply_rules.strike(
+    made = apply_rules.clean_document(
         draft,
-        facts=facts,
-        told=AnnouncedMetadata(title="Story x"),
-        cleaning=Cleaning(strike=("Advert.*",)),
+        line_stats=facts,
+        announced=AnnouncedMetadata(title="Story x"),
+        cleaning=CleaningOptions(remove=("Advert.*",)),
         language_hint="",
         timezone="UTC",
         fetched_at=NOW,
     )
     boilerplate_keys.line_keys(draft, "Story x")
-    boilerplate_keys.containers(draft)
+    boilerplate_keys.container_signals(draft)
     return f"{made.outcome} {made.reason}, {len(made.removed)} struck"
 
 
@@ -186,7 +187,7 @@ def _struck(blocks: tuple[Block, ...]) -> str:
 
 def _place(kind: UrlKind, media: str = "text/xml") -> Callable[[str], str]:
     def read(text: str) -> str:
-        found = discover(kind, text.encode("utf8", "surrogateescape"), BASE, media, SITE)
+        found = read_links(kind, text.encode("utf8", "surrogateescape"), BASE, media, SITE)
         return f"{len(found.links)} links {found.reason}"
 
     return read
@@ -253,19 +254,19 @@ def _asked_often(url: str) -> str:
 
 
 def _asked(url: str) -> str:
-    found = urls.resolve(BASE, url)
+    found = urls.resolve_href(BASE, url)
     if found is None:
         return "none"
     for function in (
         urls.url_key,
-        urls.key_of_story,
-        urls.looks_like_story,
-        urls.repeats,
-        urls.too_deep,
-        urls.is_calendar,
+        urls.story_key,
+        urls.looks_like_story_url,
+        urls.has_repeating_path,
+        urls.is_too_deep,
+        urls.is_calendar_url,
     ):
         function(found)
-    urls.are_akin(found, BASE)
+    urls.may_be_same_story(found, BASE)
     return str(SITE.decide(Link(found), UrlKind.SECTION).reason)
 
 
@@ -286,14 +287,14 @@ def lines() -> Iterator[Case]:
     yield Case(
         "a title without its site",
         lambda n: " - " * n,
-        lambda text: list(boilerplate_keys.bare_titles(text, "x")),
+        lambda text: list(boilerplate_keys.titles_without_site_name(text, "x")),
         LETTERS,
     )
 
 
 def _sketched(text: str) -> str:
-    made = near_duplicates.sketch(text)
-    return "no sketch" if made is None else f"{made.runs} runs"
+    made = near_duplicates.make_sketch(text)
+    return "no sketch" if made is None else f"{made.shingle_count} runs"
 
 
 def patterns() -> Iterator[Case]:
@@ -318,9 +319,9 @@ def patterns() -> Iterator[Case]:
 def _pattern(given: tuple[str, int]) -> str:
     pattern, size = given
     try:
-        site = parse(
+        site = parse_site(
             "x",
-            f'name="x"\nurl="{BASE}"\nfeeds=["{BASE}"]\ndeny=[\'{pattern}\']\n[cleaning]\nstrike=[\'{pattern}\']',
+            f'name="x"\nurl="{BASE}"\nfeeds=["{BASE}"]\ndeny=[\'{pattern}\']\n[cleaning]\nremove=[\'{pattern}\']',
             "x",
         )
     except ConfigError as error:
@@ -330,10 +331,10 @@ def _pattern(given: tuple[str, int]) -> str:
         draft = extract.extract(
             RawPage(1, story("x", behind=f"<p>{piece * size * 10}!</p>").encode())
         )
-        apply_rules.strike(
+        apply_rules.clean_document(
             draft,
-            facts={},
-            told=AnnouncedMetadata(),
+            line_stats={},
+            announced=AnnouncedMetadata(),
             cleaning=site.cleaning,
             language_hint="",
             timezone="UTC",

@@ -26,7 +26,7 @@ from warcio.warcwriter import WARCWriter
 
 from pipeline.store.db.engine import Database
 from pipeline.store.read import export_articles
-from pipeline.store.read.export_articles import Asked, Seen
+from pipeline.store.read.export_articles import ExportedFetch, ExportQuery
 from tests.stress.figures import Figures
 from tests.stress.watching import ROOT, nightdesk
 
@@ -61,7 +61,7 @@ def run(figures: Figures) -> None:
         figures.met("export", made.out.strip(), made.code == 0, made.err.splitlines())
         with _replayed(tools, Path(folder), out) as port:
             store = Database(f"sqlite:///{home}/nightdesk.db")
-            _judge(figures, port, list(export_articles.visits(store, Asked())))
+            _judge(figures, port, list(export_articles.iter_fetches(store, ExportQuery())))
             store.close()
 
 
@@ -156,7 +156,7 @@ def _ask(port: int, path: str) -> tuple[int, bytes, str]:
     return answer.status, body, answer.headers.get("Memento-Datetime", "")
 
 
-def _judge(figures: Figures, port: int, seen: list[Seen]) -> None:
+def _judge(figures: Figures, port: int, seen: list[ExportedFetch]) -> None:
     for what, each in (
         (
             "stories that pywb shows with the stored bytes",
@@ -187,7 +187,7 @@ def _judge(figures: Figures, port: int, seen: list[Seen]) -> None:
     )
 
 
-def _wrong_with(port: int, each: Seen) -> str:
+def _wrong_with(port: int, each: ExportedFetch) -> str:
     status, body, at = _ask(port, _address(each, "id_"))
     if status != (200 if each.digest else each.status):
         return f"answered with {status}"
@@ -198,11 +198,11 @@ def _wrong_with(port: int, each: Seen) -> str:
     return ""
 
 
-def _is_shown(port: int, each: Seen) -> bool:
+def _is_shown(port: int, each: ExportedFetch) -> bool:
     """As a reader's browser gets it."""
     status, body, _ = _ask(port, _address(each, "mp_"))
     return status == 200 and b"wombat" in body
 
 
-def _address(each: Seen, how: str) -> str:
+def _address(each: ExportedFetch, how: str) -> str:
     return f"/{NAME}/{each.at:%Y%m%d%H%M%S}{how}/" + quote(each.url, safe="/:?&=%;()'!")

@@ -13,7 +13,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.store.clean import line_memory
+from pipeline.store.clean import line_sightings
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
 from tests.stress.growth import Case
@@ -66,12 +66,12 @@ def _remember(folder: tempfile.TemporaryDirectory[str]) -> str:
             for page in range(1, PAGES + 1)
         }
         with store.write() as db:
-            known += sum(map(len, line_memory.recall(db, "courier", keys).values()))
+            known += sum(map(len, line_sightings.stats(db, "courier", keys).values()))
             new = {
-                page: line_memory.Seen(lines=tuple(each + batch for each in lines))
+                page: line_sightings.PageSightings(lines=tuple(each + batch for each in lines))
                 for page, lines in keys.items()
             }
-            line_memory.learn(db, "courier", new, NOW)
-            line_memory.let_go(db, "courier", line_memory.REMEMBERED, PAGES)
+            line_sightings.add(db, "courier", new, NOW)
+            line_sightings.forget_old(db, "courier", line_sightings.WINDOW_PAGES, PAGES)
     store.close()
     return f"{known} facts"

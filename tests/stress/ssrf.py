@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-from pipeline.core.urls import canonical, host_of, resolve
+from pipeline.core.urls import canonicalize, host_of, resolve_href
 from tests.stress.canary import Canary, singing
 from tests.stress.doors import XML, index
 from tests.stress.figures import Figures
@@ -196,7 +196,7 @@ def _judge(trial: Trial, site: str, way: str, found: dict[str, str], *, is_owned
 
 
 def _is_url(url: str) -> bool:
-    return resolve("http://example.org/", url) is not None
+    return resolve_href("http://example.org/", url) is not None
 
 
 def _places(trial: Trial) -> Ways:
@@ -336,7 +336,7 @@ def _saying(url: str, number: int) -> str:
 
 def _hosts(trial: Trial) -> list[str]:
     """The hosts of all spellings as a site file has to name them, so that nothing but the guard is left to stop them."""
-    return [host_of(canonical(url)) for url in trial.urls("x") if _is_url(url)]
+    return [host_of(canonicalize(url)) for url in trial.urls("x") if _is_url(url)]
 
 
 def _site(url: str, *, allowed: list[str], hosts: Iterable[str] = (), **places: list[str]) -> str:

@@ -21,18 +21,19 @@ from twisted.internet.defer import Deferred
 from w3lib.html import remove_tags, replace_entities
 
 from crawler.discovery.feeds import read_feed
-from crawler.discovery.links import Found, plain_text
+from crawler.discovery.links import LinkListing, plain_text
 from crawler.discovery.sitemaps import read_sitemap
 from crawler.http.robots import RobotsGuard, product_token
 from crawler.scrapy_settings import settings_for
 from pipeline import extract
 from pipeline.cleaning import apply_rules
-from pipeline.config.site import Cleaning, CrawlJob, Site
+from pipeline.config.site import CleaningOptions, Site
 from pipeline.core import urls
 from pipeline.core.models import AnnouncedMetadata, CleanResult, ExtractedPage, RawPage, Reason
 from pipeline.extract import charset
-from pipeline.extract.metadata.date_text import written
-from pipeline.extract.metadata.date_values import read as read_date
+from pipeline.extract.metadata.date_text import find_dates
+from pipeline.extract.metadata.date_values import parse_date as read_date
+from pipeline.process_messages import CrawlJob
 from tests.stress.sdists import Call, Suite
 
 if TYPE_CHECKING:
@@ -87,8 +88,8 @@ def _page(asked: Asked, what: str, body: bytes) -> tuple[ExtractedPage, CleanRes
 
 def _cleaned(body: bytes) -> tuple[ExtractedPage, CleanResult]:
     draft = extract.extract(RawPage(1, body))
-    made = apply_rules.strike(
-        draft, facts={}, told=AnnouncedMetadata(), cleaning=Cleaning(), language_hint="", timezone="UTC", fetched_at=NOW
+    made = apply_rules.clean_document(
+        draft, line_stats={}, announced=AnnouncedMetadata(), cleaning=CleaningOptions(), language_hint="", timezone="UTC", fetched_at=NOW
     )  # fmt: skip
     return draft, made
 
@@ -153,7 +154,7 @@ def _wanted(body: bytes) -> Iterator[tuple[str, Any]]:
                     continue
 
 
-def _compare_entry(asked: Asked, name: str, found: Found, key: str, wanted: Any) -> None:
+def _compare_entry(asked: Asked, name: str, found: LinkListing, key: str, wanted: Any) -> None:
     link = found.links[0] if found.links else None
     if key == "title":
         title, plain = link and link.title, plain_text(replace_entities(remove_tags(str(wanted))))
@@ -177,7 +178,7 @@ def _compare_entry(asked: Asked, name: str, found: Found, key: str, wanted: Any)
         )
 
 
-def _poisoned_feed(asked: Asked, name: str, body: bytes, kind: str, found: Found) -> None:
+def _poisoned_feed(asked: Asked, name: str, body: bytes, kind: str, found: LinkListing) -> None:
     if b"\0" in body[:100] or b"base64" in body or b"ENTITY" in body:
         return
     poisoned = re.sub(TITLE.pattern.encode(), lambda match: match[0] + POISON.encode("ascii"), body)
@@ -230,7 +231,7 @@ def _asserted(function: ast.FunctionDef) -> Iterator[tuple[str, str, str, bool]]
 
 def may_fetch(body: bytes, agent: str, url: str) -> bool:
     """What our guard says to an address once it has been answered this robots.txt."""
-    url = urls.resolve(BASE, url) or url
+    url = urls.resolve_href(BASE, url) or url
     guard = _guard(agent)
     netloc = url.split("/")[2] if "//" in url else ""
     guard._parsers[netloc] = Deferred()
@@ -282,24 +283,24 @@ def web(asked: Asked, suite: Suite) -> None:
 
 def _address(text: str) -> None:
     """All that is asked of an address that a page or a feed names; raises AssertionError where a spelling is not its own."""
-    found = urls.resolve(BASE, text)
+    found = urls.resolve_href(BASE, text)
     if found is None:
         return
-    spelling = urls.canonical(found)
-    if urls.canonical(spelling) != spelling:
+    spelling = urls.canonicalize(found)
+    if urls.canonicalize(spelling) != spelling:
         raise AssertionError(
-            f"{spelling!r} is spelled {urls.canonical(spelling)!r} when it is asked again"
+            f"{spelling!r} is spelled {urls.canonicalize(spelling)!r} when it is asked again"
         )
     for function in (
         urls.url_key,
-        urls.key_of_story,
-        urls.looks_like_story,
-        urls.repeats,
-        urls.too_deep,
-        urls.is_calendar,
+        urls.story_key,
+        urls.looks_like_story_url,
+        urls.has_repeating_path,
+        urls.is_too_deep,
+        urls.is_calendar_url,
     ):
         function(found)
-    urls.are_akin(found, BASE)
+    urls.may_be_same_story(found, BASE)
 
 
 def _compare_address(asked: Asked, call: Call) -> None:
@@ -311,7 +312,7 @@ def _compare_address(asked: Asked, call: Call) -> None:
     ):
         return
     try:
-        found: object = urls.canonical(call.args[0])
+        found: object = urls.canonicalize(call.args[0])
     except ValueError as error:
         found = f"none: {error}"
     asked.compare("canonical addresses", call.args[0], found, call.wanted)
@@ -353,7 +354,7 @@ def days(asked: Asked, suite: Suite) -> None:
     """Lines with a whole day in them, in many languages: another day is a disagreement, none is only told. We read few
     languages, and no day of which a part is left out."""
     for text, day in _lines_with_days(suite):
-        found = asked.ask(text, written, text)
+        found = asked.ask(text, find_dates, text)
         years = {each.year for _, each in found or ()}
         if not found:
             asked.compare("days that we do not read", text, None, day)
@@ -362,7 +363,7 @@ def days(asked: Asked, suite: Suite) -> None:
             asked.compare("days that we read otherwise", text, day if wanted else found[0][1], day)
     for text in suite.texts():
         asked.ask(
-            str(text)[:80], written, text if isinstance(text, str) else text.decode("latin-1")
+            str(text)[:80], find_dates, text if isinstance(text, str) else text.decode("latin-1")
         )
 
 

@@ -1,27 +1,29 @@
-"""The trials themselves take minutes; this is what can be told of them at once."""
+"""What can be said of the stress tests at once; they take minutes themselves."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+
+import pytest
 
 from tests.stress.__main__ import TRIALS
 from tests.stress.figures import Figures
+from tests.support.documentation import page_text
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf8")
 
-
-def test_the_readme_lists_each_trial_and_no_other() -> None:
-    assert set(re.findall(r"python -m tests\.stress ([a-z]+)", README)) == set(TRIALS)
-    rows = re.findall(
-        r"^\| `([a-z]+)` \|", README.partition("## Trials")[2].partition("\n## ")[0], re.M
-    )
+def test_the_manual_lists_each_stress_test_and_no_other() -> None:
+    page = page_text("docs/explanation/stress-tests.md")
+    assert set(re.findall(r"python -m tests\.stress ([a-z]+)", page)) == set(TRIALS)
+    rows = re.findall(r"^\| `([a-z]+)` \|", page, re.M)
     assert sorted(rows) == sorted(TRIALS)
 
 
-def test_a_figure_that_falls_short_is_told_and_ends_the_trial_with_one(capsys: object) -> None:
+def test_a_figure_that_falls_short_is_printed_and_ends_the_stress_test_with_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     figures = Figures("trial")
     figures.met("pages", "2 of 2", True)
     assert figures.end() == 0
     figures.met("pages", "1 of 2", False, ["the second"])
     assert figures.end() == 1
+    assert "the second" in capsys.readouterr().out

@@ -26,10 +26,7 @@ from pipeline.web.server import listen, server_url
 
 CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), "")
 AXE = find_spec("axe_core_python")
-needs_browser = pytest.mark.skipif(
-    not CHROMIUM or not AXE or not find_spec("playwright"),
-    reason="Chromium, or the extra 'test', is not installed",
-)
+needs_browser = pytest.mark.browser
 FRAMED_PATH = "/framed/"  # archived pages: the console complains about what the policy blocks
 MISSING_PAGE = "nothing"  # its status is 404, which the console reports
 USER_NAME = "reader"

@@ -5,13 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +17,6 @@ from typing import Any
 import pytest
 
 from pipeline.config import site as sites
-from pipeline.config.settings import BROWSERS
 from pipeline.demo_site import SITES, DemoServer
 from tests.support.cli import ROOT, CommandResult, exit_code, nightdesk, running_command, wait_until
 from tests.support.http_site import HttpSite, serve_http_site
@@ -323,10 +320,7 @@ def fill_with_scripts(site: HttpSite) -> None:
         site.add_page(path, f'<!doctype html><html lang="en">{body}</html>'.encode())
 
 
-@pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="Chromium is not installed")
-@pytest.mark.skipif(
-    find_spec("scrapy_playwright") is None, reason="the extra 'render' is not installed"
-)
+@pytest.mark.browser
 def test_a_site_built_by_scripts_is_probed_in_a_browser_and_gets_render_true(
     home: Path, run: Run
 ) -> None:

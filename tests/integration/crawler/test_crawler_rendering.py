@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.browser import CHROMIUM
 from tests.support.local_site import AGENT, LocalSite, crawl_job, run_crawl, serve_local_site
 
 pytestmark = pytest.mark.browser

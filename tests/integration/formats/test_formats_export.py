@@ -21,7 +21,7 @@ from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.read import export_articles, pages
 from pipeline.store.read.export_articles import ExportQuery
-from tests.conftest import Grown
+from tests.conftest import GrowOnce
 from tests.support.archive_factory import DAY, NIGHT, RECIPE, clean, night, url
 from tests.support.cli import nightdesk
 from tests.support.naughty_strings import NAUGHTY_STRINGS
@@ -38,7 +38,7 @@ TITLES = [
 
 
 @pytest.fixture
-def hostile(archive: CrawlSession, store: Database, grown: Grown) -> Database:
+def hostile(archive: CrawlSession, store: Database, grow_once: GrowOnce) -> Database:
     """An archive of articles whose titles and texts are made to break programs."""
     bodies = [
         f"{title}\nThe ferry left. {title}\n{title}".encode("utf8", "surrogatepass")
@@ -50,7 +50,7 @@ def hostile(archive: CrawlSession, store: Database, grown: Grown) -> Database:
         night(archive, {url("0?x=1"): b"=changed\nThe ferry came back."}, NIGHT + DAY)
         clean(store)
 
-    grown(nights)
+    grow_once(nights)
     return store
 
 

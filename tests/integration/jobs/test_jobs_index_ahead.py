@@ -10,7 +10,7 @@ from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.search import index
 from tests.support.archive_factory import dump, night, url
-from tests.support.reclean_factory import STORY, Extractors, reclean_all, reclean, site
+from tests.support.reclean_factory import STORY, Extractors, reclean, reclean_all, site
 
 PAGES = 24
 

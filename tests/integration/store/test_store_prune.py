@@ -21,11 +21,11 @@ from tests.support.reclean_factory import (
     ADVERT,
     STORY,
     articles,
-    reclean_all,
+    payloads_and_captures,
     reclean,
+    reclean_all,
     site,
     site_removing,
-    payloads_and_captures,
 )
 
 DAYS = RetentionOptions(result_days=60, ledger_days=365)

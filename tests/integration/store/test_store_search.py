@@ -15,7 +15,7 @@ from pipeline.store.db.engine import Database
 from pipeline.store.read import pages as page_reader
 from pipeline.store.search import facets, index, search
 from pipeline.store.search.index import order_key
-from tests.conftest import Grown
+from tests.conftest import GrowOnce
 from tests.support.archive_factory import DAY, NIGHT, clean, do, dump, night, rows, url
 
 STORIES = {
@@ -66,7 +66,7 @@ WORDS = ["ferry", "levy", "шахри", "ёлка", "returns", "foo_bar", "3.14"
 
 
 @pytest.fixture
-def articles(archive: CrawlSession, store: Database, grown: Grown) -> Database:
+def articles(archive: CrawlSession, store: Database, grow_once: GrowOnce) -> Database:
     """An archive of a few stories, one per night."""
 
     def nights() -> None:
@@ -74,7 +74,7 @@ def articles(archive: CrawlSession, store: Database, grown: Grown) -> Database:
             night(archive, {url(name): body.encode()}, NIGHT + day * DAY)
         clean(store)
 
-    grown(nights)
+    grow_once(nights)
     return store
 
 

@@ -19,10 +19,10 @@ from tests.support.reclean_factory import (
     STORY,
     Extractors,
     articles,
+    payloads_and_captures,
     reclean,
     site,
     site_removing,
-    payloads_and_captures,
 )
 
 DAMAGE = {  # what is done to a whole archive → the kinds of the faults

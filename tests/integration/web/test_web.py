@@ -20,7 +20,7 @@ from pipeline.web.app import create_app
 from pipeline.web.filters import close_bidi_controls
 from pipeline.web.middleware.security_headers import SecurityHeadersMiddleware
 from pipeline.web.text_diff import ADDED, REMOVED, compare_texts
-from tests.conftest import Grown
+from tests.conftest import GrowOnce
 from tests.support.hostile_archive import (
     EXTRACTOR,
     build_hostile_archive,
@@ -38,11 +38,11 @@ def client(app: SecurityHeadersMiddleware) -> TestClient:
 
 @pytest.fixture
 def web(
-    store: Database, archive: CrawlSession, grown: Grown, monkeypatch: pytest.MonkeyPatch
+    store: Database, archive: CrawlSession, grow_once: GrowOnce, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TestClient]:
     """A client of the web app with the hostile archive."""
     monkeypatch.setattr(EXTRACTOR, hostile_extracted_page)
-    grown(lambda: build_hostile_archive(store, archive))
+    grow_once(lambda: build_hostile_archive(store, archive))
     with client(create_app(store)) as web_client:
         yield web_client
 

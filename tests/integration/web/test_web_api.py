@@ -18,7 +18,7 @@ from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.web import api_schemas as schemas
 from pipeline.web.app import create_app
-from tests.conftest import Grown
+from tests.conftest import GrowOnce
 from tests.support.archive_factory import SITE, clean, night, url
 from tests.support.hostile_archive import (
     EXTRACTOR,
@@ -43,11 +43,11 @@ def client(store: Database, **options: Any) -> TestClient:
 
 @pytest.fixture
 def web(
-    store: Database, archive: CrawlSession, grown: Grown, monkeypatch: pytest.MonkeyPatch
+    store: Database, archive: CrawlSession, grow_once: GrowOnce, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TestClient]:
     """A client of the web app with the hostile archive."""
     monkeypatch.setattr(EXTRACTOR, hostile_extracted_page)
-    grown(lambda: build_hostile_archive(store, archive))
+    grow_once(lambda: build_hostile_archive(store, archive))
     with client(store) as web_client:
         yield web_client
 
