@@ -12,7 +12,7 @@ from pipeline import __version__  # noqa: E402 - the import needs the path above
 
 project = "Nightdesk"
 author = "The Nightdesk authors"
-copyright = "2026, the Nightdesk authors"  # noqa: A001 - the name that Sphinx reads
+copyright = "2026, the Nightdesk authors"
 release = version = __version__
 
 extensions = [

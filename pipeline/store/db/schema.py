@@ -109,7 +109,7 @@ class PageRow(Base):
     clean_payload_id: Mapped[int | None] = mapped_column(BigInteger)
     clean_recipe: Mapped[str] = mapped_column(String(40), server_default="")
     needs_clean: Mapped[bool] = mapped_column(server_default=text("false"))
-    # When the site profile last learnt from the page. Null where it never did, and where it has
+    # When the page was last added to the site profile. Null where it never was, and where it has
     # forgotten the lines that only this page shows.
     profile_updated_at: Mapped[datetime | None]
     __table_args__ = (
