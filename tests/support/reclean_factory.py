@@ -34,7 +34,7 @@ ADVERT = "Subscribe to the letter of the harbour office"
 
 
 class Extractors:
-    """Extracts in this process, in the place of the worker pool, and counts what it extracts."""
+    """Extracts in this process, instead of the worker pool, and counts what it extracts."""
 
     def __init__(self) -> None:
         self.extracted = 0
