@@ -212,7 +212,7 @@ def again(bench: Bench, options: argparse.Namespace) -> list[str]:
         if second > AGAIN * first
         else []
     )
-    others = change.keys() - {"run", "ledger_entry", "night"}  # the figures of the run
+    others = change.keys() - {"run", "ledger_entry", "night_stats"}  # the figures of the run
     return wrong + (
         [f"the second night made rows in {', '.join(sorted(others))}"] if others else []
     )

@@ -31,10 +31,10 @@ def false_alarms(profile: Profile, sites: int, nights: int, seed: int) -> tuple[
         chance = random.Random(f"{seed} {profile.name} {number}")
         past: list[Night] = []
         for tonight in history(chance, profile, nights):
-            found = {each.kind for each in evaluate_night(past, tonight).issues}
+            found = {issue.kind for issue in evaluate_night(past, tonight).issues}
             before = past[-1].issue_kinds if past else frozenset()
             began.update(kind for kind in found if kind not in before)
-            past.append(replace(tonight, accused=frozenset(found)))
+            past.append(replace(tonight, issue_kinds=frozenset(found)))
             looked += 1
     return looked, began
 
