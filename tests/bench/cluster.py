@@ -29,8 +29,8 @@ from pipeline.core.models import Capture, CrawlSource, Link, LinkDecision, Outco
 from pipeline.extract import EXTRACTORS
 from pipeline.store.crawl.session import CrawlSession
 from tests.bench.generated_site import page_of, path_of
-from tests.stress.nights import ask, own_postgres
-from tests.stress.watching import ROOT, Memory, nightdesk
+from tests.stress.commands import ROOT, ProcessMemory, nightdesk
+from tests.stress.nights import query_rows, start_postgres
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SECONDS = 4 * 3600.0
@@ -78,7 +78,7 @@ def main(words: Sequence[str] | None = None) -> int:
         parser.error(
             f"a site of no more than {PAYLOADS_PER_PART} pages is not shared by workers; ask for more pages or fewer sites"
         )
-    with tempfile.TemporaryDirectory(prefix="nd-bench-") as folder, own_postgres() as (server, _):
+    with tempfile.TemporaryDirectory(prefix="nd-bench-") as folder, start_postgres() as (server, _):
         home = _home(Path(folder), options.sites)
         began = time.monotonic()
         filled = _database(server, "filled")
@@ -135,29 +135,29 @@ def _measure(server: str, home: Path, number: int, pages: int, *, kill: bool = F
         taken, killed_at = list[int](), 0.0
         if kill:
             parts = f"SELECT 1 FROM {QUEUE} WHERE task_name = 'extract' AND status = 'succeeded'"
-            _until(lambda: len(ask(address, parts)) > pages // 1000, SECONDS)
+            _until(lambda: len(query_rows(address, parts)) > pages // 1000, SECONDS)
             victim = workers[0]
             hers = "SELECT worker_id FROM procrastinate.nightdesk_workers WHERE process LIKE 'process {} %'"
             query = f"SELECT id FROM {QUEUE} WHERE status = 'doing' AND worker_id IN ({hers.format(victim.pid)})"
-            _until(lambda: ask(address, query), 60)
+            _until(lambda: query_rows(address, query), 60)
             victim.kill()
             killed_at = time.time()
-            taken = [int(str(job)) for (job,) in ask(address, query)]
+            taken = [int(str(job)) for (job,) in query_rows(address, query)]
         _until(
             lambda: (
-                not ask(address, f"SELECT 1 FROM {QUEUE} WHERE status IN ('todo', 'doing') LIMIT 1")
+                not query_rows(address, f"SELECT 1 FROM {QUEUE} WHERE status IN ('todo', 'doing') LIMIT 1")
             ),
             SECONDS,
         )
-        memory = Memory()
+        memory = ProcessMemory()
         for worker in workers:
-            memory.meet(worker.pid)
-            memory.look()
-    seconds = float(str(ask(address, SPAN)[0][0]))
-    articles = int(str(ask(address, "SELECT count(*) FROM article")[0][0]))
+            memory.find_processes(worker.pid)
+            memory.update_peaks()
+    seconds = float(str(query_rows(address, SPAN)[0][0]))
+    articles = int(str(query_rows(address, "SELECT count(*) FROM article")[0][0]))
     drafts = int(
         str(
-            ask(address, f"SELECT count(*) FROM extracted_page WHERE extractors = '{EXTRACTORS}'")[
+            query_rows(address, f"SELECT count(*) FROM extracted_page WHERE extractors = '{EXTRACTORS}'")[
                 0
             ][0]
         )
@@ -168,7 +168,7 @@ def _measure(server: str, home: Path, number: int, pages: int, *, kill: bool = F
     found = (
         tuple(
             (str(kind), int(str(size)), float(str(after)))
-            for kind, size, after in ask(address, query)
+            for kind, size, after in query_rows(address, query)
         )
         if taken
         else ()
@@ -285,7 +285,7 @@ def _asked(address: str, query: str) -> list[tuple[object, ...]]:
     from sqlalchemy.exc import ProgrammingError
 
     try:
-        return ask(address, query)
+        return query_rows(address, query)
     except ProgrammingError:  # its tables are not made yet
         return []
 

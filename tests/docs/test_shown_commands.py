@@ -169,7 +169,7 @@ def test_the_stress_tests_and_benchmarks_that_are_shown_exist() -> None:
             modules = (ROOT / "tests" / folder).glob("*.py")
             names = {path.stem for path in modules}
             if folder == "stress":
-                from tests.stress.__main__ import TRIALS
+                from tests.stress.__main__ import STRESS_TESTS
 
-                names = set(TRIALS)
+                names = set(STRESS_TESTS)
             assert name in names, f"{block.page}: {name}"

@@ -26,7 +26,7 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Trial:
+class StressTest:
     """One trial: `run` of its module takes the figures to fill in, and what its options were given."""
 
     help: str
@@ -39,32 +39,32 @@ class Trial:
 
 
 SHOWN = {Path: "FOLDER", int: "N"}
-TRIALS = {
-    "breakage": Trial(
+STRESS_TESTS = {
+    "breakage": StressTest(
         "A site with sixty nights of history breaks in twelve ways: each is noticed.", ".breakage"
     ),
-    "cluster": Trial(
+    "cluster": StressTest(
         "Three workers on one archive, one of them killed: all is done, nothing twice, no site by two at once.",
         ".cluster",
         (Option("--sites", "sites", "How many sites, for a quick look; without it, 300.", int),),
     ),
-    "faults": Trial(
+    "faults": StressTest(
         "Databases that restart or are locked, nights that overlap, workers that die: nothing is lost.",
         ".faults",
     ),
-    "diskfull": Trial(
+    "diskfull": StressTest(
         "Nights on a disk of eight megabytes: it fills, nothing committed is lost, and they go on.",
         ".diskfull",
     ),
-    "hostile": Trial(
+    "hostile": StressTest(
         "A night beside servers that do everything wrong: nothing crashes, nothing good is lost.",
         ".hostile",
     ),
-    "kill": Trial(
+    "kill": StressTest(
         "A hundred nights killed at random moments on each database: nothing is lost, nothing is there twice.",
         ".kill",
     ),
-    "foreign": Trial(
+    "foreign": StressTest(
         "The test data of ten other projects, as pip brings it: nothing breaks, and what we read otherwise is listed.",
         ".foreign",
         (
@@ -75,38 +75,38 @@ TRIALS = {
             ),
         ),
     ),
-    "load": Trial(
+    "load": StressTest(
         "One night of three hundred sites, some of which hang: the others are not held up.", ".load"
     ),
-    "replay": Trial(
+    "replay": StressTest(
         "Every story of an exported WARC is shown by pywb as it was, byte for byte.", ".replay"
     ),
-    "naughty": Trial(
+    "naughty": StressTest(
         "The big list of naughty strings as stories and as queries: nothing breaks, nothing runs.",
         ".naughty",
     ),
-    "serving": Trial(
+    "serving": StressTest(
         "Readers of an archive into which a night crawls and cleans: nobody waits, nobody is locked out.",
         ".serving",
     ),
-    "migrate": Trial(
+    "migrate": StressTest(
         "Upgrades from each earlier schema, killed after each statement: the next one succeeds.",
         ".migrate",
     ),
-    "pathological": Trial(
+    "pathological": StressTest(
         "Pages, feeds, addresses, patterns and queries made to be slow: time grows as their size does.",
         ".pathological",
     ),
-    "powerloss": Trial(
+    "powerloss": StressTest(
         "The power goes at random moments of a night: all that was committed is there.",
         ".powerloss",
     ),
-    "ray": Trial(
+    "ray": StressTest(
         "The README's recipe on Ray: pages leave, drafts come back, and all is as it is without.",
-        ".beyond",
+        ".ray_recipe",
         (Option("--pages", "pages", "How many pages, for a quick look; without it, 3000.", int),),
     ),
-    "ssrf": Trial(
+    "ssrf": StressTest(
         "Every spelling of an inner address by every way in: nothing is ever connected to.", ".ssrf"
     ),
 }
@@ -116,7 +116,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m tests.stress", description="Runs one trial.")
     trials = parser.add_subparsers(dest="name", metavar="NAME", required=True)
-    for name, trial in TRIALS.items():
+    for name, trial in STRESS_TESTS.items():
         one = trials.add_parser(name, help=trial.help, description=trial.help)
         for option in trial.options:
             one.add_argument(
@@ -128,8 +128,8 @@ def main(words: Sequence[str] | None = None) -> int:
             )
     given = vars(parser.parse_args(words))
     figures = Figures(name := given.pop("name"))
-    TRIALS[name].run(figures, **given)
-    return figures.end()
+    STRESS_TESTS[name].run(figures, **given)
+    return figures.finish()
 
 
 if __name__ == "__main__":

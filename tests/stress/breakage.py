@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.stress.commands import nightdesk
 from tests.stress.figures import Figures
-from tests.stress.pages import WORDS, headline, paragraphs
-from tests.stress.server import Answer, Server, http, moved, serving
-from tests.stress.watching import nightdesk
+from tests.stress.server import Answer, Server, http, redirect, start_server
+from tests.stress.story_pages import WORDS, headline, paragraphs
 
 HOST = "127.0.0.31"
 NIGHTS = 60
@@ -109,7 +109,7 @@ BREAKS: dict[str, Make | str] = {  # what stories answer, or what happens to the
     "charset changed": lambda story: http(
         page(story).encode("cp1251"), kind="text/html; charset=windows-1251"
     ),
-    "redirect to the front page": lambda story: moved("/"),
+    "redirect to the front page": lambda story: redirect("/"),
     "soft 404s": lambda story: plain("Page not found", LOST),
 }
 
@@ -154,7 +154,7 @@ def run(figures: Figures) -> None:
     """The trial."""
     with (
         tempfile.TemporaryDirectory(prefix="nightdesk-breakage-") as scratch,
-        serving([HOST]) as server,
+        start_server([HOST]) as server,
     ):
         site, home = Site(server), Path(scratch, "home")
         _write_home(home, server)
@@ -163,7 +163,7 @@ def run(figures: Figures) -> None:
             _night(home)
             _put_back(home, night)
         alarms = _findings(home, also_closed=True)
-        figures.met(
+        figures.check(
             f"false alarms in {NIGHTS} healthy nights", len(alarms), len(alarms) <= 1, alarms
         )
         for name, breakage in BREAKS.items():
@@ -182,13 +182,13 @@ def _break(
         site.open(NIGHTS, breakage)
     _night(broken)
     found = _findings(broken)
-    figures.met(
+    figures.check(
         f"{name}, the next morning",
         ", ".join(each.split(":")[0] for each in found) or "nothing",
         bool(found),
     )
     for each in found:
-        figures.told("", each)
+        figures.note("", each)
     shutil.rmtree(broken)
 
 
@@ -198,11 +198,11 @@ def _rot(figures: Figures, site: Site, home: Path, rotten: Path) -> None:
         site.open(NIGHTS + age, rotting(age))
         _night(rotten)
         if found := _findings(rotten):
-            figures.met("slow rot, noticed after nights", age, age <= ROT, found)
-            figures.told("", found[0])
+            figures.check("slow rot, noticed after nights", age, age <= ROT, found)
+            figures.note("", found[0])
             return
         _put_back(rotten, NIGHTS + age)
-    figures.met("slow rot, noticed after nights", "never", False)
+    figures.check("slow rot, noticed after nights", "never", False)
 
 
 def _write_home(home: Path, server: Server) -> None:

@@ -23,10 +23,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from tests.stress.commands import ROOT, ProcessMemory, nightdesk
 from tests.stress.figures import Figures
 from tests.stress.load import STORIES, address, answer
-from tests.stress.nights import DOUBLES, ask, own_postgres, until_gone
-from tests.stress.watching import ROOT, Memory, nightdesk
+from tests.stress.nights import ZERO_COUNTS, query_rows, start_postgres, wait_until_gone
 
 SITES = 300
 WORKERS = 3
@@ -65,7 +65,7 @@ def run(figures: Figures, sites: int | None = None) -> None:
     sites = sites or SITES
     with (
         tempfile.TemporaryDirectory(prefix="nd-cluster-") as folder,
-        own_postgres() as (archive, _),
+        start_postgres() as (archive, _),
         _served(Path(folder) / "log.jsonl", sites) as port,
     ):
         home, bare = (
@@ -73,7 +73,7 @@ def run(figures: Figures, sites: int | None = None) -> None:
             _home(Path(folder) / "bare", 0, port),
         )
         done = nightdesk(home, "crawl", "--enqueue", seconds=300, NIGHTDESK_DATABASE_URL=archive)
-        figures.met(
+        figures.check(
             "exit code of who hands out the night", done.code, done.code == 0, done.err.splitlines()
         )
         workers = [_worker(bare, archive, number) for number in range(WORKERS)]
@@ -85,7 +85,7 @@ def run(figures: Figures, sites: int | None = None) -> None:
                 with suppress(ProcessLookupError):
                     worker.send_signal(signal.SIGTERM)
             codes = [worker.wait(timeout=120) for worker in workers]
-        figures.met(
+        figures.check(
             "exit codes of the workers, the last one killed",
             codes,
             codes == [0, 0, -signal.SIGKILL],
@@ -99,22 +99,22 @@ def _kill_one(
 ) -> float:
     """Kills the last worker once a third of the sites are crawled, in the midst of a crawl. Returns when."""
     began = time.monotonic()
-    victim, family = workers[-1], Memory()
+    victim, family = workers[-1], ProcessMemory()
     while True:
         if _number(archive, CRAWLED) >= sites // 3 and _number(archive, AT_WORK) >= WORKERS:
-            family.meet(victim.pid)
+            family.find_processes(victim.pid)
             if family.count("crawler"):
                 break
         if time.monotonic() - began > SECONDS or victim.poll() is not None:
             raise RuntimeError("the workers do not get to a third of the sites")
         time.sleep(0.1)
-    figures.told("seconds until a third of the sites were crawled", round(time.monotonic() - began))
+    figures.note("seconds until a third of the sites were crawled", round(time.monotonic() - began))
     at = time.time()
     victim.kill()
     victim.wait()
     gone = time.monotonic()
-    until_gone([pid for pid in family.peaks if pid != victim.pid])
-    figures.told(
+    wait_until_gone([pid for pid in family.peaks if pid != victim.pid])
+    figures.note(
         f"seconds until {family.count('crawler')} crawlers of the killed worker were gone too",
         f"{time.monotonic() - gone:.1f}",
     )
@@ -124,41 +124,45 @@ def _kill_one(
 def _await_the_end(figures: Figures, archive: str, home: Path, sites: int) -> None:
     began, shown = time.monotonic(), 0.0
     while True:
-        queue = {str(status): int(str(number)) for status, number in ask(archive, QUEUE)}
+        queue = {str(status): int(str(number)) for status, number in query_rows(archive, QUEUE)}
         if not queue.get("todo", 0) and not queue.get("doing", 0):
             break
         if time.monotonic() - began > SECONDS:
-            figures.met("an end", "none within an hour", False)
+            figures.check("an end", "none within an hour", False)
             return
         if time.monotonic() - shown > 60:
             shown = time.monotonic()
             told = nightdesk(
                 home, "status", seconds=60, NIGHTDESK_DATABASE_URL=archive
             ).out.splitlines()
-            figures.told(
+            figures.note(
                 "status says", " ".join(line.strip() for line in told if "night of" in line)
             )
         time.sleep(1)
-    figures.told("seconds from the kill to the end", round(time.monotonic() - began))
-    figures.met("errands", queue, queue == {"succeeded": 2 * sites})
+    figures.note("seconds from the kill to the end", round(time.monotonic() - began))
+    figures.check("errands", queue, queue == {"succeeded": 2 * sites})
 
 
 def _judge(figures: Figures, archive: str, sites: int) -> None:
     articles = _number(archive, "SELECT count(*) FROM article")
-    figures.met("articles", f"{articles} of {sites * STORIES}", articles == sites * STORIES)
-    for what, query in DOUBLES.items():
+    figures.check("articles", f"{articles} of {sites * STORIES}", articles == sites * STORIES)
+    for what, query in ZERO_COUNTS.items():
         count = _number(archive, query)
-        figures.met(what, count, count == 0)
+        figures.check(what, count, count == 0)
     for kind in ("crawl", "clean"):
         runs = Counter(
-            {str(site): int(str(number)) for site, its, number in ask(archive, RUNS) if its == kind}
+            {
+                str(site): int(str(number))
+                for site, its, number in query_rows(archive, RUNS)
+                if its == kind
+            }
         )
         once = sum(number == 1 for number in runs.values())
-        figures.met(
+        figures.check(
             f"sites with one finished {kind}", f"{once} of {sites}", once == sites == len(runs)
         )
-    broken = Counter(str(kind) for _, kind in ask(archive, BROKEN))
-    figures.met(
+    broken = Counter(str(kind) for _, kind in query_rows(archive, BROKEN))
+    figures.check(
         "runs that the kill broke off", dict(broken), 1 <= sum(broken.values()) <= 3 * CRAWLS + 1
     )
 
@@ -167,20 +171,20 @@ def _judge_log(figures: Figures, log: Sequence[Asked], sites: int, killed_at: fl
     by_site = defaultdict(list)
     for asked in log:
         by_site[asked.site].append(asked)
-    figures.met("sites that the server knows", len(by_site), len(by_site) == sites)
+    figures.check("sites that the server knows", len(by_site), len(by_site) == sites)
     who = Counter(asked.worker for asked in log)
-    figures.met("requests by worker", dict(who), len(who) == WORKERS)
+    figures.check("requests by worker", dict(who), len(who) == WORKERS)
     both = {site: _workers(some) for site, some in by_site.items() if len(_workers(some)) > 1}
-    figures.met("sites that were taken over", len(both), len(both) > 0)
+    figures.check("sites that were taken over", len(both), len(both) > 0)
     at_once = [site for site, some in by_site.items() if _at_once(some)]
-    figures.met(
+    figures.check(
         "sites that two workers asked at once, or by turns", len(at_once), not at_once, at_once
     )
     late = max(
         (asked.began - killed_at for asked in log if asked.worker == f"worker{WORKERS - 1}"),
         default=0.0,
     )
-    figures.met(
+    figures.check(
         "seconds after the kill until the last request of the killed worker",
         f"{late:.2f}",
         late < 5,
@@ -188,9 +192,9 @@ def _judge_log(figures: Figures, log: Sequence[Asked], sites: int, killed_at: fl
     again = [f"{asked.site}{asked.path}" for asked in log if asked.path.startswith("/2026")]
     twice = {url: number for url, number in Counter(again).items() if number > 1}
     outside = [url for url in twice if url.partition("/")[0] not in both]
-    figures.met("stories asked twice where nobody was killed", len(outside), not outside, outside)
-    figures.told("stories asked twice since their worker was killed", len(twice) - len(outside))
-    figures.told(
+    figures.check("stories asked twice where nobody was killed", len(outside), not outside, outside)
+    figures.note("stories asked twice since their worker was killed", len(twice) - len(outside))
+    figures.note(
         "seconds from the kill to the first request of a site taken over",
         _first_after(by_site, both),
     )
@@ -225,7 +229,7 @@ def _at_once(some: Sequence[Asked]) -> bool:
 
 
 def _number(archive: str, query: str) -> int:
-    return int(str(ask(archive, query)[0][0]))
+    return int(str(query_rows(archive, query)[0][0]))
 
 
 def _worker(home: Path, archive: str, number: int) -> subprocess.Popen[bytes]:

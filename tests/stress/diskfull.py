@@ -23,9 +23,9 @@ from sqlalchemy.exc import OperationalError
 
 from pipeline.core.errors import ExitCode
 from tests.stress import nights
+from tests.stress.commands import ROOT
 from tests.stress.figures import Figures
-from tests.stress.nights import Committed, ask, committed, runs
-from tests.stress.watching import ROOT
+from tests.stress.nights import CommittedRows, committed_rows, count_runs, query_rows
 
 SMALL, LARGE, FLOOR = 8, 400, 20  # megabytes
 SMALL_SERVER = 24  # of which an empty database takes eight
@@ -38,18 +38,18 @@ def run(figures: Figures) -> None:
     """Both nights."""
     with (
         tempfile.TemporaryDirectory(prefix="nd-disk-") as folder,
-        nights.served(STORIES) as address,
+        nights.serve_site(STORIES) as address,
     ):
         disk = Path(folder) / "disk"
         disk.mkdir()
         mounted = subprocess.run(_mount(disk, SMALL), capture_output=True, text=True, check=False)
         if mounted.returncode:
-            figures.say(
+            figures.print_line(
                 f"left out: only root can make a disk of {SMALL} MB ({mounted.stderr.strip()})"
             )
             return
         try:
-            home = nights.home(Path(folder), [address])
+            home = nights.create_home(Path(folder), [address])
             _fill(figures, home, disk, "SQLite", f"sqlite:///{disk / 'archive.db'}")
             _floor(figures, home, disk)
         finally:
@@ -61,9 +61,9 @@ def _postgres(figures: Figures, home: Path) -> None:
     """PostgreSQL with its tables on a disk of their own: there it is full, and its log of changes is not."""
     short = Path(tempfile.mkdtemp(prefix="nd"))
     try:
-        with nights.own_postgres() as (address, _):
+        with nights.start_postgres() as (address, _):
             subprocess.run(_mount(short, SMALL_SERVER), check=True)
-            owner = Path(str(ask(address, "SHOW data_directory")[0][0])).stat()
+            owner = Path(str(query_rows(address, "SHOW data_directory")[0][0])).stat()
             os.chown(short, owner.st_uid, owner.st_gid)
             engine = create_engine(address, isolation_level="AUTOCOMMIT")
             with engine.connect() as db:
@@ -82,31 +82,33 @@ def _mount(disk: Path, size: int, *more: str) -> list[str]:
 
 
 def _fill(figures: Figures, home: Path, disk: Path, engine: str, address: str) -> None:
-    known: Committed = frozenset()
+    known: CommittedRows = frozenset()
     unread = 0
     with _night(home, address, floor=0) as night:
         while night.poll() is None:
             try:
-                known |= committed(address)
+                known |= committed_rows(address)
             except OperationalError:
                 unread += 1
             time.sleep(0.2)
         said = night.communicate()[0].strip()
-    figures.met(
+    figures.check(
         f"{engine}: exit code of the night that fills the disk",
         night.returncode,
         night.returncode == ExitCode.DISK,
         said.splitlines(),
     )
-    figures.met(
+    figures.check(
         f"{engine}: what it says",
         next((line for line in said.splitlines() if "no room left" in line), said[-200:]),
         "no room left" in said and "Traceback" not in said,
         said.splitlines(),
     )
-    lost = len(known - committed(address))
-    figures.met(f"{engine}: committed rows lost, of {len(known)}", lost, bool(known) and not lost)
-    figures.met(f"{engine}: looks from outside that failed while it was full", unread, unread == 0)
+    lost = len(known - committed_rows(address))
+    figures.check(f"{engine}: committed rows lost, of {len(known)}", lost, bool(known) and not lost)
+    figures.check(
+        f"{engine}: looks from outside that failed while it was full", unread, unread == 0
+    )
     for words in (("status",), ("search", "the", "--limit", "1"), ("verify", "--sample", "50")):
         done = _say(home, address, *words)
         # PostgreSQL itself may turn a new connection away, for which it writes a small file
@@ -115,7 +117,7 @@ def _fill(figures: Figures, home: Path, disk: Path, engine: str, address: str) -
             and done.returncode == ExitCode.DISK
             and "could not write init file" in done.stderr
         )
-        figures.met(
+        figures.check(
             f"{engine}: 'nightdesk {words[0]}' on the full disk",
             done.returncode,
             done.returncode == 0 or is_told,
@@ -124,7 +126,7 @@ def _fill(figures: Figures, home: Path, disk: Path, engine: str, address: str) -
     subprocess.run(_mount(disk, LARGE, "remount"), check=True)
     with _night(home, address, floor=0) as night:
         said = night.communicate(timeout=900)[0]
-    figures.met(
+    figures.check(
         f"{engine}: exit code of the next night, with more room",
         night.returncode,
         night.returncode == 0,
@@ -133,14 +135,14 @@ def _fill(figures: Figures, home: Path, disk: Path, engine: str, address: str) -
     _whole(figures, engine, home, address, known)
 
 
-def _whole(figures: Figures, engine: str, home: Path, address: str, known: Committed) -> None:
-    final = committed(address)
-    figures.met(f"{engine}: committed rows lost in the end", len(known - final), known <= final)
+def _whole(figures: Figures, engine: str, home: Path, address: str, known: CommittedRows) -> None:
+    final = committed_rows(address)
+    figures.check(f"{engine}: committed rows lost in the end", len(known - final), known <= final)
     articles = sum(kind == "article" for kind, _, _ in final)
-    figures.met(f"{engine}: articles", f"{articles} of {STORIES}", articles == STORIES)
-    figures.met(f"{engine}: runs that are still open", open_ := _open(address), open_ == 0)
+    figures.check(f"{engine}: articles", f"{articles} of {STORIES}", articles == STORIES)
+    figures.check(f"{engine}: runs that are still open", open_ := _open(address), open_ == 0)
     done = _say(home, address, "verify")
-    figures.met(
+    figures.check(
         f"{engine}: exit code of 'nightdesk verify'",
         done.returncode,
         done.returncode == 0,
@@ -149,9 +151,9 @@ def _whole(figures: Figures, engine: str, home: Path, address: str, known: Commi
 
 
 def _open(address: str) -> int:
-    return int(str(ask(address, "SELECT count(*) FROM run WHERE finished_at IS NULL")[0][0])) + int(
-        str(ask(address, LEFT)[0][0])
-    )
+    return int(
+        str(query_rows(address, "SELECT count(*) FROM run WHERE finished_at IS NULL")[0][0])
+    ) + int(str(query_rows(address, LEFT)[0][0]))
 
 
 def _floor(figures: Figures, home: Path, disk: Path) -> None:
@@ -161,31 +163,31 @@ def _floor(figures: Figures, home: Path, disk: Path) -> None:
     subprocess.run(_mount(disk, taken + FLOOR + 6, "remount"), check=True)
     with _night(home, address, floor=FLOOR) as night:
         said = night.communicate(timeout=300)[0]
-    figures.met(
+    figures.check(
         "exit code of the night that reaches the floor",
         night.returncode,
         night.returncode == ExitCode.DISK,
         said.splitlines(),
     )
-    kept, before = len(committed(address)), runs(address)
-    figures.met("rows that it kept", kept, kept > 0)
-    figures.met("runs that are still open", open_ := _open(address), open_ == 0)
-    figures.met(
+    kept, before = len(committed_rows(address)), count_runs(address)
+    figures.check("rows that it kept", kept, kept > 0)
+    figures.check("runs that are still open", open_ := _open(address), open_ == 0)
+    figures.check(
         "what its crawl says",
-        ask(address, "SELECT detail FROM run WHERE kind = 'crawl'")[0][0],
+        query_rows(address, "SELECT detail FROM run WHERE kind = 'crawl'")[0][0],
         "free_megabytes" in said,
     )
     taken = sum(path.stat().st_size for path in disk.rglob("*") if path.is_file()) // 2**20
     subprocess.run(_mount(disk, taken + FLOOR - 2, "remount"), check=True)
     with _night(home, address, floor=FLOOR) as night:
         night.communicate(timeout=60)
-    begun = runs(address) - before
-    figures.met(
+    begun = count_runs(address) - before
+    figures.check(
         "exit code and runs of a night below the floor",
         (night.returncode, begun),
         (night.returncode, begun) == (ExitCode.DISK, 0),
     )
-    figures.told("megabytes that were free then", round(_free(disk) / 2**20, 1))
+    figures.note("megabytes that were free then", round(_free(disk) / 2**20, 1))
 
 
 def _free(disk: Path) -> int:
@@ -195,9 +197,13 @@ def _free(disk: Path) -> int:
 @contextmanager
 def _night(home: Path, address: str, floor: int) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        _command(home, address, "crawl"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT,
+        _command(home, address, "crawl"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
         env=_environment(floor),
-    ) as night:  # fmt: skip
+    ) as night:
         try:
             yield night
         finally:

@@ -20,22 +20,22 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.stress.commands import ProcessMemory
 from tests.stress.figures import Figures
 from tests.stress.nights import (
-    Committed,
-    ask,
-    committed,
-    home,
-    judge,
-    own_postgres,
+    CommittedRows,
+    check_archive,
+    committed_rows,
+    count_runs,
+    create_home,
     postgres,
-    runs,
-    served,
+    query_rows,
+    serve_site,
     sqlite,
-    start,
-    until_gone,
+    start_night,
+    start_postgres,
+    wait_until_gone,
 )
-from tests.stress.watching import Memory
 
 STORIES = 400  # of each of the sites
 SITES = 2
@@ -52,14 +52,14 @@ RUNS = "SELECT site, count(*) FROM run WHERE kind = 'crawl' GROUP BY site ORDER 
 def run(figures: Figures) -> None:
     """The four trials."""
     with ExitStack() as stack:
-        addresses = [stack.enter_context(served(STORIES)) for _ in range(SITES)]
+        addresses = [stack.enter_context(serve_site(STORIES)) for _ in range(SITES)]
 
         @contextmanager
         def place() -> Iterator[tuple[Path, Path]]:
             with tempfile.TemporaryDirectory(prefix="nd-faults-") as folder:
-                yield Path(folder), home(Path(folder), addresses)
+                yield Path(folder), create_home(Path(folder), addresses)
 
-        with place() as (_, folder), own_postgres() as (address, restart):
+        with place() as (_, folder), start_postgres() as (address, restart):
             _restarts(figures, folder, address, restart)
             _at_the_end(figures, folder, address, restart)
         with place() as (root, folder), sqlite(root) as address:
@@ -75,19 +75,19 @@ def _restarts(
     figures: Figures, folder: Path, address: str, restart: Callable[[str, float], None]
 ) -> None:
     lots, name, lost = random.Random(1), "PostgreSQL restarts", 0
-    known: Committed = frozenset()
+    known: CommittedRows = frozenset()
     night = _begun(folder, address)
     done = 0
     for number in range(RESTARTS):
         _until(night, lambda n=number: _stored(address) >= (n + 1) * ALL // (RESTARTS + 2))  # type: ignore[misc]
         if night.poll() is not None:
             break
-        known |= committed(address)
+        known |= committed_rows(address)
         restart("immediate" if number % 2 else "fast", lots.uniform(0, DOWN))
-        lost += len(known - committed(address))
+        lost += len(known - committed_rows(address))
         done += 1
-    figures.met(f"{name} in one crawl", done, done == RESTARTS)
-    figures.met(f"{name}: committed rows lost", lost, lost == 0)
+    figures.check(f"{name} in one crawl", done, done == RESTARTS)
+    figures.check(f"{name}: committed rows lost", lost, lost == 0)
     _finish(figures, name, night, address, known)
 
 
@@ -96,10 +96,10 @@ def _at_the_end(
 ) -> None:
     """Another night, which finds nothing new; the server goes while it sums up."""
     name = "PostgreSQL away at the end of a night"
-    before, known = int(str(ask(address, OVER)[0][0])), committed(address)
+    before, known = int(str(query_rows(address, OVER)[0][0])), committed_rows(address)
     night = _begun(folder, address)
-    _until(night, lambda: int(str(ask(address, OVER)[0][0])) >= before + SITES)
-    figures.told(f"{name}: it was at work when the server went", night.poll() is None)
+    _until(night, lambda: int(str(query_rows(address, OVER)[0][0])) >= before + SITES)
+    figures.note(f"{name}: it was at work when the server went", night.poll() is None)
     restart("immediate", DOWN)
     _finish(figures, name, night, address, known)
 
@@ -108,7 +108,7 @@ def _lock(figures: Figures, folder: Path, address: str) -> None:
     name = "SQLite locked"
     night = _begun(folder, address)
     _until(night, lambda: _stored(address) >= ALL // 5)
-    known = committed(address)
+    known = committed_rows(address)
     hold = f"import sqlite3, time; db = sqlite3.connect({address.removeprefix('sqlite:///')!r}, timeout=60, isolation_level=None)"
     hold += f"; db.execute('BEGIN IMMEDIATE'); print(flush=True); time.sleep({LOCKED}); db.execute('COMMIT')"
     with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE) as holder:
@@ -116,48 +116,48 @@ def _lock(figures: Figures, folder: Path, address: str) -> None:
         holder.stdout.readline()
         before, began = _stored(address), time.monotonic()
         holder.wait()
-        figures.told(f"{name}: seconds", round(time.monotonic() - began))
-    figures.told(f"{name}: stories before it of {ALL}", before)
-    figures.met(f"{name}: the night is still at work", night.poll() is None, night.poll() is None)
+        figures.note(f"{name}: seconds", round(time.monotonic() - began))
+    figures.note(f"{name}: stories before it of {ALL}", before)
+    figures.check(f"{name}: the night is still at work", night.poll() is None, night.poll() is None)
     _finish(figures, name, night, address, known)
 
 
 def _overlap(figures: Figures, name: str, folder: Path, address: str) -> None:
-    both = [start(folder, address) for _ in range(2)]
+    both = [start_night(folder, address) for _ in range(2)]
     _until(both[0], lambda: _stored(address) >= ALL // 8)
     began = time.monotonic()
-    third = start(folder, address, "--json", stdout=subprocess.PIPE, text=True)
+    third = start_night(folder, address, "--json", stdout=subprocess.PIPE, text=True)
     said = json.loads(third.communicate()[0])
     seconds = time.monotonic() - began
     sentences = [sentence for site in said for sentence in site["issues"]]
-    figures.met(
+    figures.check(
         f"{name}: exit code of a third beside them", third.returncode, third.returncode == 6
     )
     is_told = len(sentences) >= SITES and all("already being" in sentence for sentence in sentences)
-    figures.met(
+    figures.check(
         f"{name}: what it says", sentences[0] if sentences else "nothing", is_told, sentences
     )
-    figures.met(f"{name}: seconds until it says so", round(seconds, 1), seconds < AT_ONCE)
-    known = committed(address)
+    figures.check(f"{name}: seconds until it says so", round(seconds, 1), seconds < AT_ONCE)
+    known = committed_rows(address)
     codes = sorted(night.wait(timeout=LONGEST) for night in both)
-    figures.met(
+    figures.check(
         f"{name}: exit codes when started at once", codes, set(codes) <= {0, 6} and 6 in codes
     )
-    crawls = [tuple(row) for row in ask(address, RUNS)]
-    figures.met(
+    crawls = [tuple(row) for row in query_rows(address, RUNS)]
+    figures.check(
         f"{name}: crawls of each site",
         crawls,
         all(count == 1 for _, count in crawls) and len(crawls) == SITES,
     )
-    judge(figures, name, address, known | committed(address), ALL)
+    check_archive(figures, name, address, known | committed_rows(address), ALL)
     first = _begun(folder, address)
-    family = Memory()
-    family.meet(first.pid)
+    family = ProcessMemory()
+    family.find_processes(first.pid)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    until_gone([pid for pid in family.peaks if pid != first.pid])
-    code = start(folder, address).wait(timeout=LONGEST)
-    figures.met(f"{name}: exit code of the next one after a kill -9", code, code == 0)
+    wait_until_gone([pid for pid in family.peaks if pid != first.pid])
+    code = start_night(folder, address).wait(timeout=LONGEST)
+    figures.check(f"{name}: exit code of the next one after a kill -9", code, code == 0)
 
 
 def _workers(figures: Figures, folder: Path, address: str) -> None:
@@ -165,43 +165,43 @@ def _workers(figures: Figures, folder: Path, address: str) -> None:
     night = _begun(folder, address)
     while killed < KILLS and night.poll() is None:
         _until(night, lambda: _stored(address) >= (killed + 1) * ALL // (KILLS + 2))  # noqa: B023
-        family = Memory()
-        family.meet(night.pid)
+        family = ProcessMemory()
+        family.find_processes(night.pid)
         workers = [pid for pid, (role, _) in family.peaks.items() if role == "cleaning worker"]
         if workers:
             os.kill(workers[killed % len(workers)], signal.SIGKILL)
             killed += 1
         time.sleep(0.2)
-    figures.met(name, killed, killed == KILLS)
-    _finish(figures, name, night, address, committed(address))
+    figures.check(name, killed, killed == KILLS)
+    _finish(figures, name, night, address, committed_rows(address))
 
 
 def _begun(folder: Path, address: str) -> subprocess.Popen[bytes]:
     """A night whose first crawl is at work."""
-    known = runs(address)
-    night = start(
+    known = count_runs(address)
+    night = start_night(
         folder, address, stdout=(folder / "said.txt").open("wb"), stderr=subprocess.STDOUT
     )
-    _until(night, lambda: runs(address) > known)
+    _until(night, lambda: count_runs(address) > known)
     return night
 
 
 def _finish(
-    figures: Figures, name: str, night: subprocess.Popen[bytes], address: str, known: Committed
+    figures: Figures, name: str, night: subprocess.Popen[bytes], address: str, known: CommittedRows
 ) -> None:
     began = time.monotonic()
     code = night.wait(timeout=LONGEST)
-    figures.met(f"{name}: exit code of that night", code, code == 0)
-    figures.told(f"{name}: seconds until its end", round(time.monotonic() - began))
-    judge(figures, name, address, known, ALL)
+    figures.check(f"{name}: exit code of that night", code, code == 0)
+    figures.note(f"{name}: seconds until its end", round(time.monotonic() - began))
+    check_archive(figures, name, address, known, ALL)
 
 
 def _stored(address: str) -> int:
-    if not runs(address):
+    if not count_runs(address):
         return 0
     return int(
         str(
-            ask(
+            query_rows(
                 address, "SELECT count(*) FROM page WHERE payload_id IS NOT NULL AND kind = 'story'"
             )[0][0]
         )

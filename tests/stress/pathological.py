@@ -14,7 +14,7 @@ from crawler.probe.front_page import parse_front_page
 from pipeline import extract
 from pipeline.cleaning import apply_rules, boilerplate_keys, near_duplicates
 from pipeline.config.site import CleaningOptions, Site, parse_site
-from pipeline.core import urls
+from pipeline.core import link_rules, urls
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import (
     AnnouncedMetadata,
@@ -29,12 +29,12 @@ from pipeline.core.models import (
 )
 from pipeline.fulltext.query_language import parse_query as parse_query
 from tests.stress.figures import Figures
-from tests.stress.growth import Case, exponent, grow, trouble, worst
-from tests.stress.pages import story
-from tests.stress.slowpages import BEHIND, HEADS, LIBRARIES, WHOLE
-from tests.stress.slowplaces import ANCHORS, ENTRIES, JSONS, TITLES, URLS, rss
-from tests.stress.slowstores import cases as stores
-from tests.stress.slowwords import LINES, LONG, PARTS, QUERIES
+from tests.stress.growth import Case, exponent, issues, measure_growth, slowest
+from tests.stress.slow_pages import AFTER_TEXT, HEADS, LIBRARIES, WHOLE_PAGES
+from tests.stress.slow_sources import ANCHORS, ENTRIES, JSONS, TITLES, URLS, rss
+from tests.stress.slow_stores import cases as stores
+from tests.stress.slow_texts import LINES, LONG_LINES, QUERIES, URL_PARTS
+from tests.stress.story_pages import story
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 BASE = "https://courier.example/news/"
@@ -62,16 +62,16 @@ def run(figures: Figures) -> None:
         *stores(),
         *pages(),
     ]
-    steepest, slowest = 0.0, 0.0
+    steepest, longest = 0.0, 0.0
     for case in cases:
-        taken = grow(case)
-        last, wrong = worst(taken), trouble(case, taken)
+        taken = measure_growth(case)
+        last, wrong = slowest(taken), issues(case, taken)
         grow_once = f"n^{exponent(taken):.1f}" if exponent(taken) else "too quick to tell"
-        said = f"{grow_once}, {last.seconds:.2f} s and {max(0, last.megabytes):.0f} MB for {last.size}; {taken[-1].said}"
-        figures.met(case.name, said, not wrong, wrong)
-        steepest, slowest = max(steepest, exponent(taken)), max(slowest, last.seconds)
-    figures.told("cases", len(cases))
-    figures.told("steepest growth, and the longest time", f"n^{steepest:.1f}, {slowest:.1f} s")
+        said = f"{grow_once}, {last.seconds:.2f} s and {max(0, last.megabytes):.0f} MB for {last.size}; {taken[-1].result}"
+        figures.check(case.name, said, not wrong, wrong)
+        steepest, longest = max(steepest, exponent(taken)), max(longest, last.seconds)
+    figures.note("cases", len(cases))
+    figures.note("steepest growth, and the longest time", f"n^{steepest:.1f}, {longest:.1f} s")
 
 
 # pages
@@ -79,7 +79,7 @@ def run(figures: Figures) -> None:
 
 def pages() -> Iterator[Case]:
     """What a page may hold: markup as `behind` its story, in its `head`, or instead of it."""
-    for name, piece in BEHIND.items():
+    for name, piece in AFTER_TEXT.items():
         make = lambda n, piece=piece: story("x", behind=_times(piece, n))  # noqa: E731
         yield Case(
             f"page, {name}",
@@ -98,7 +98,7 @@ def pages() -> Iterator[Case]:
             DOUBLED,
             seconds=12,
         )
-    for name, make in WHOLE.items():
+    for name, make in WHOLE_PAGES.items():
         yield Case(f"page, {name}", make, _page, LETTERS, seconds=12)
     yield Case(
         "the front page of a site, links",
@@ -145,7 +145,7 @@ def texts() -> Iterator[Case]:
             Block(BlockKind.PARAGRAPH, line.replace("{n}", str(m))) for m in range(n)
         )
         yield Case(f"rules, {name}", make, _struck, DOUBLED)
-    for name, make_text in LONG.items():
+    for name, make_text in LONG_LINES.items():
         make = lambda n, make_text=make_text: (
             *GOOD,
             Block(BlockKind.PARAGRAPH, make_text(n)),
@@ -244,7 +244,7 @@ def sections() -> Iterator[Case]:
 
 def addresses() -> Iterator[Case]:
     """All that is asked of an address, for a hundred of one kind."""
-    for name, piece in PARTS.items():
+    for name, piece in URL_PARTS.items():
         make = lambda n, piece=piece: BASE + (piece * n)[:n]  # noqa: E731
         yield Case(f"a hundred addresses, {name}", make, _asked_often, ADDRESS)
 
@@ -260,10 +260,10 @@ def _asked(url: str) -> str:
     for function in (
         urls.url_key,
         urls.story_key,
-        urls.looks_like_story_url,
-        urls.has_repeating_path,
-        urls.is_too_deep,
-        urls.is_calendar_url,
+        link_rules.looks_like_story_url,
+        link_rules.has_repeating_path,
+        link_rules.is_too_deep,
+        link_rules.is_calendar_url,
     ):
         function(found)
     urls.may_be_same_story(found, BASE)

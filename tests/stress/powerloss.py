@@ -18,10 +18,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.stress.commands import ROOT
+from tests.stress.disk_writes import STRACE, DiskEvent, SimulatedDisk, read_events
 from tests.stress.figures import Figures
-from tests.stress.nights import Committed, ask, committed, home, judge, served, start
-from tests.stress.watching import ROOT
-from tests.stress.writes import STRACE, Disk, Event, events
+from tests.stress.nights import (
+    CommittedRows,
+    check_archive,
+    committed_rows,
+    create_home,
+    query_rows,
+    serve_site,
+    start_night,
+)
 
 STORIES = 80
 MOMENTS = 60
@@ -44,22 +52,22 @@ class Loss:
 def run(figures: Figures) -> None:
     """One night, and all moments of it."""
     if shutil.which("strace") is None:
-        figures.say("left out: strace is not installed ('apt-get install strace' on Debian)")
+        figures.print_line("left out: strace is not installed ('apt-get install strace' on Debian)")
         return
-    with tempfile.TemporaryDirectory(prefix="nd-power-") as folder, served(STORIES) as address:
+    with tempfile.TemporaryDirectory(prefix="nd-power-") as folder, serve_site(STORIES) as address:
         root, disk = Path(folder), Path(folder) / "disk"
         disk.mkdir()
-        place, log = home(root, [address]), root / "writes.log"
+        place, log = create_home(root, [address]), root / "writes.log"
         code, said = _night(place, disk, log)
-        figures.met("exit code of the night that was watched", code, code == 0, said.splitlines())
-        story = list(events(log, disk))
+        figures.check("exit code of the night that was watched", code, code == 0, said.splitlines())
+        story = list(read_events(log, disk))
         log.unlink()
-        figures.told("writes, and syncs", f"{_number(story, 'write')}, {_number(story, 'sync')}")
+        figures.note("writes, and syncs", f"{_number(story, 'write')}, {_number(story, 'sync')}")
         _moments(figures, place, story, root / "after")
         _lie(figures, story, root / "lies")
 
 
-def _number(story: Sequence[Event], kind: str) -> int:
+def _number(story: Sequence[DiskEvent], kind: str) -> int:
     return sum(event.kind == kind for event in story)
 
 
@@ -67,13 +75,18 @@ def _night(place: Path, disk: Path, log: Path) -> tuple[int, str]:
     bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
     done = subprocess.run(
         [*STRACE, str(log), sys.executable, "-P", "-m", "pipeline", "--home", str(place), "crawl"],
-        cwd=ROOT, env=bare | {"NIGHTDESK_DATABASE_URL": f"sqlite:///{disk / 'archive.db'}"},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=bare | {"NIGHTDESK_DATABASE_URL": f"sqlite:///{disk / 'archive.db'}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+        check=False,
+    )
     return done.returncode, done.stdout
 
 
-def _losses(story: Sequence[Event], lots: random.Random) -> list[Loss]:
+def _losses(story: Sequence[DiskEvent], lots: random.Random) -> list[Loss]:
     """Moments behind the first sync of the log: most by lot, and some just before a sync, when most is at stake."""
     syncs = [at for at, event in enumerate(story) if event.kind == "sync" and event.name == LOG]
     risky = [at - 1 for at, event in enumerate(story) if event.kind == "sync" and at > syncs[3]]
@@ -83,36 +96,36 @@ def _losses(story: Sequence[Event], lots: random.Random) -> list[Loss]:
     return [Loss(at, max(sync for sync in syncs if sync <= at)) for at in sorted(chosen)]
 
 
-def _moments(figures: Figures, place: Path, story: Sequence[Event], folder: Path) -> None:
-    lots, disk = random.Random(7), Disk()
+def _moments(figures: Figures, place: Path, story: Sequence[DiskEvent], folder: Path) -> None:
+    lots, disk = random.Random(7), SimulatedDisk()
     losses = _losses(story, lots)
-    wanted: dict[int, Committed] = {}
+    wanted: dict[int, CommittedRows] = {}
     torn, lost, broken, open_ = 0, list[str](), list[str](), 0
-    kept: list[tuple[str, Committed]] = []
+    kept: list[tuple[str, CommittedRows]] = []
     for at, event in enumerate(story):
-        disk.meet(event)
+        disk.apply(event)
         for loss in (each for each in losses if at in (each.at, each.synced)):
             if at == loss.synced and at not in wanted:
-                wanted[at] = committed(_address(disk.whole(folder / f"whole-{at}")))
+                wanted[at] = committed_rows(_address(disk.write_current(folder / f"whole-{at}")))
             if at == loss.at:
-                torn += bool(sum(map(len, disk.since.values())))
+                torn += bool(sum(map(len, disk.unsynced.values())))
                 address = _address(
-                    disk.after_power_loss(folder / f"loss-{at}-{lots.random()}", lots)
+                    disk.write_after_power_loss(folder / f"loss-{at}-{lots.random()}", lots)
                 )
                 broken += _broken(place, address, proved=open_ % PROVED == 0)
-                gone = wanted[loss.synced] - committed(address)
+                gone = wanted[loss.synced] - committed_rows(address)
                 lost += [f"event {at}: {len(gone)} rows, as {sorted(gone)[:3]}"] if gone else []
                 open_ += 1
                 kept.append((address, wanted[loss.synced]))
-    figures.met("moments at which the power went", open_, open_ == MOMENTS)
-    figures.told("of these with writes that were not synced", torn)
-    figures.told("committed rows at the last of them", max(map(len, wanted.values())))
-    figures.met("archives that do not open, or are not whole", len(broken), not broken, broken)
-    figures.met("archives in which committed rows are lost", len(lost), not lost, lost)
+    figures.check("moments at which the power went", open_, open_ == MOMENTS)
+    figures.note("of these with writes that were not synced", torn)
+    figures.note("committed rows at the last of them", max(map(len, wanted.values())))
+    figures.check("archives that do not open, or are not whole", len(broken), not broken, broken)
+    figures.check("archives in which committed rows are lost", len(lost), not lost, lost)
     for address, known in kept[MOMENTS // 3 :: MOMENTS // 3][:NIGHTS]:
-        code = start(place, address).wait(timeout=900)
-        figures.met("exit code of the next night", code, code == 0)
-        judge(figures, "after it", address, known, STORIES)
+        code = start_night(place, address).wait(timeout=900)
+        figures.check("exit code of the next night", code, code == 0)
+        check_archive(figures, "after it", address, known, STORIES)
 
 
 def _address(folder: Path) -> str:
@@ -121,27 +134,42 @@ def _address(folder: Path) -> str:
 
 def _broken(place: Path, address: str, *, proved: bool) -> list[str]:
     """What SQLite and `nightdesk verify` find."""
-    said = str(ask(address, "PRAGMA integrity_check")[0][0])
+    said = str(query_rows(address, "PRAGMA integrity_check")[0][0])
     if not proved or said != "ok":
         return [] if said == "ok" else [said]
     bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "pipeline", "--home", str(place), "--database-url", address, "verify"],
-        cwd=ROOT, env=bare, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "pipeline",
+            "--home",
+            str(place),
+            "--database-url",
+            address,
+            "verify",
+        ],
+        cwd=ROOT,
+        env=bare,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     return [] if done.returncode == 0 else [done.stderr or done.stdout]
 
 
-def _lie(figures: Figures, story: Sequence[Event], folder: Path) -> None:
+def _lie(figures: Figures, story: Sequence[DiskEvent], folder: Path) -> None:
     """The trial has to see a disk that forgets its last syncs."""
     syncs = [at for at, event in enumerate(story) if event.kind == "sync" and event.name == LOG]
     middle = len(syncs) * 2 // 3
-    disk, last = Disk(), syncs[middle]
+    disk, last = SimulatedDisk(), syncs[middle]
     for at, event in enumerate(story[: last + 1]):
-        disk.meet(event, honest=at < syncs[middle - LIES])
-    wanted = committed(_address(disk.whole(folder / "whole")))
-    disk.since.clear()
-    found = committed(_address(disk.after_power_loss(folder / "loss", random.Random(1))))
-    figures.met(
+        disk.apply(event, honest=at < syncs[middle - LIES])
+    wanted = committed_rows(_address(disk.write_current(folder / "whole")))
+    disk.unsynced.clear()
+    found = committed_rows(_address(disk.write_after_power_loss(folder / "loss", random.Random(1))))
+    figures.check(
         "rows that a disk which lies has lost", len(wanted - found), len(wanted - found) > 0
     )

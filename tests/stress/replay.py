@@ -27,8 +27,8 @@ from warcio.warcwriter import WARCWriter
 from pipeline.store.db.engine import Database
 from pipeline.store.read import export_articles
 from pipeline.store.read.export_articles import ExportedFetch, ExportQuery
+from tests.stress.commands import ROOT, nightdesk
 from tests.stress.figures import Figures
-from tests.stress.watching import ROOT, nightdesk
 
 PLACES = (ROOT / ".venv-pywb" / "bin",)  # beside the PATH
 MISSING = "skipped: pywb is not installed; python3 -m venv .venv-pywb && .venv-pywb/bin/pip install -q pywb"
@@ -52,13 +52,13 @@ def run(figures: Figures) -> None:
     """The trial."""
     tools = {name: found for name in ("wb-manager", "wayback") if (found := _found(name))}
     if len(tools) < 2:
-        figures.say(MISSING)
+        figures.print_line(MISSING)
         return
     with tempfile.TemporaryDirectory(prefix="nd-replay-") as folder:
         home = _archive(figures, Path(folder))
         out = Path(folder) / "pages.warc.gz"
         made = nightdesk(home, "export", str(out), seconds=120)
-        figures.met("export", made.out.strip(), made.code == 0, made.err.splitlines())
+        figures.check("export", made.out.strip(), made.code == 0, made.err.splitlines())
         with _replayed(tools, Path(folder), out) as port:
             store = Database(f"sqlite:///{home}/nightdesk.db")
             _judge(figures, port, list(export_articles.iter_fetches(store, ExportQuery())))
@@ -74,12 +74,12 @@ def _found(name: str) -> str | None:
 def _archive(figures: Figures, folder: Path) -> Path:
     """The demo's archive, and pages of three days that somebody else kept; the demo's home."""
     demo = nightdesk(folder, "demo", seconds=300)
-    figures.met("demo", f"exit code {demo.code}", demo.code == 0, demo.err.splitlines())
+    figures.check("demo", f"exit code {demo.code}", demo.code == 0, demo.err.splitlines())
     home = folder / "var" / "demo"
     more = nightdesk(
         home, "import", "--no-clean", str(_others(folder / "others.warc.gz")), seconds=120
     )
-    figures.met(
+    figures.check(
         "import of pages with hard addresses",
         more.out.partition("\n")[0],
         more.code == 0,
@@ -174,12 +174,12 @@ def _judge(figures: Figures, port: int, seen: list[ExportedFetch]) -> None:
         wrong = [
             f"{one.url} of {one.at}: {told}" for one in each if (told := _wrong_with(port, one))
         ]
-        figures.met(
+        figures.check(
             what, f"{len(each) - len(wrong)} of {len(each)}", bool(each) and not wrong, wrong
         )
     stories = [one for one in seen if one.digest]
     hidden = [one.url for one in stories if not _is_shown(port, one)]
-    figures.met(
+    figures.check(
         "pages whose links lead into the archive",
         f"{len(stories) - len(hidden)} of {len(stories)}",
         not hidden,

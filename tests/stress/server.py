@@ -28,7 +28,7 @@ class Server:
 
     port: int
     answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
 
     def url(self, host: str, path: str = "/") -> str:
         return f"http://{host}:{self.port}{path}"
@@ -39,7 +39,7 @@ class Server:
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             while head := await reader.readuntil(b"\r\n\r\n"):
                 path = head.split(b" ", 2)[1].decode("ascii")
-                self.asked.append((host, path))
+                self.requests.append((host, path))
                 answer = self.answers.get((host, path), lambda: (NO_ROBOTS,))
                 pieces = await asyncio.to_thread(
                     answer
@@ -68,7 +68,7 @@ class Server:
 
 
 @contextmanager
-def serving(hosts: Sequence[str]) -> Iterator[Server]:
+def start_server(hosts: Sequence[str]) -> Iterator[Server]:
     """The server on the same port of each host."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -93,7 +93,7 @@ def serving(hosts: Sequence[str]) -> Iterator[Server]:
         thread.join()
 
 
-def raw(*pieces: Piece) -> Answer:
+def raw_bytes(*pieces: Piece) -> Answer:
     """These pieces as they are."""
     return lambda: pieces
 
@@ -111,9 +111,9 @@ def http(
     lines = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n".encode(
         "latin-1"
     )
-    return raw(lines + more + (CLOSE[2:] if close else b"") + b"\r\n", data)
+    return raw_bytes(lines + more + (CLOSE[2:] if close else b"") + b"\r\n", data)
 
 
-def moved(location: str, status: str = "302 Found", head: str = "") -> Answer:
+def redirect(location: str, status: str = "302 Found", head: str = "") -> Answer:
     """A redirect."""
     return http("moved", status=status, head=f"Location: {location}\r\n{head}")

@@ -33,8 +33,8 @@ from pipeline.store.search.index import first_key
 from tests.bench import search
 from tests.bench.crawl import home_for, served
 from tests.bench.generated_archive import DAYS, FIRST, Archive
+from tests.stress.commands import ROOT, CompletedCommand, nightdesk
 from tests.stress.figures import Figures
-from tests.stress.watching import ROOT, Ended, nightdesk
 
 ARTICLES = 20_000
 STORIES = 1500
@@ -73,13 +73,13 @@ def run(figures: Figures) -> None:
         _fill(home, archive)
         paths = paths_of(archive)
         with serving(home) as (address, server):
-            figures.told(
+            figures.note(
                 "load average before the start",
                 f"{os.getloadavg()[0]:.1f}",
             )
             quiet = _read_while(address, paths, lambda: time.sleep(QUIET_SECONDS), server.pid)
             _report(figures, "without a crawl", quiet)
-            night = list[Ended]()
+            night = list[CompletedCommand]()
             busy = _read_while(
                 address,
                 paths,
@@ -87,12 +87,12 @@ def run(figures: Figures) -> None:
                 server.pid,
             )
             (ended,) = night
-            figures.told("seconds of the night", round(ended.seconds))
-            figures.met(
+            figures.note("seconds of the night", round(ended.seconds))
+            figures.check(
                 "exit code of the night", ended.code, ended.code == 0, ended.err.splitlines()
             )
             _report(figures, "while it crawls and cleans", busy)
-            figures.told(
+            figures.note(
                 "MB of the write-ahead log after the night",
                 (home / "var" / "nightdesk.db-wal").stat().st_size >> 20,
             )
@@ -201,12 +201,12 @@ def _read(
 
 
 def _report(figures: Figures, when: str, stats: ReaderStats) -> None:
-    figures.say(f"{when}: ms (median, 95 %, 99 %, maximum) and number of responses")
+    figures.print_line(f"{when}: ms (median, 95 %, 99 %, maximum) and number of responses")
     number = sum(map(len, stats.times.values()))
-    figures.told("CPU of the server, ms per response", round(1000 * stats.cpu / number, 1))
+    figures.note("CPU of the server, ms per response", round(1000 * stats.cpu / number, 1))
     for kind, times in sorted(stats.times.items()):
         median, p95, p99 = percentiles(times)
-        figures.say(
+        figures.print_line(
             f"       {kind:12}{median:8.1f}{p95:8.1f}{p99:8.1f}{max(times):8.1f}{len(times):8}"
         )
 
@@ -219,8 +219,8 @@ def percentiles(times: Sequence[float]) -> tuple[float, float, float]:
 
 def _check(figures: Figures, home: Path, busy: ReaderStats, outputs: Sequence[str]) -> None:
     p95 = percentiles(busy.times["search page"])[1]
-    figures.met("ms, 95th percentile of search pages", round(p95), p95 < MAX_P95_MS)
-    figures.met("failed requests", len(busy.errors), not busy.errors, busy.errors)
+    figures.check("ms, 95th percentile of search pages", round(p95), p95 < MAX_P95_MS)
+    figures.check("failed requests", len(busy.errors), not busy.errors, busy.errors)
     logs = [
         path.read_text(encoding="utf8", errors="replace")
         for path in (home / "var" / "log").glob("*")
@@ -228,11 +228,13 @@ def _check(figures: Figures, home: Path, busy: ReaderStats, outputs: Sequence[st
     locked = 0
     for output in (*outputs, *logs):
         locked += output.count(LOCKED)
-    figures.met(f"messages with '{LOCKED}'", locked, not locked, outputs)
+    figures.check(f"messages with '{LOCKED}'", locked, not locked, outputs)
     store = Database(f"sqlite:///{home / 'var' / 'nightdesk.db'}")
     with store.read() as db:
         article_count = db.scalar(
             text("SELECT count(*) FROM article JOIN page ON page.id = page_id WHERE site = 'made'")
         )
     store.close()
-    figures.met("articles of the night", f"{article_count} of {STORIES}", article_count == STORIES)
+    figures.check(
+        "articles of the night", f"{article_count} of {STORIES}", article_count == STORIES
+    )

@@ -14,13 +14,13 @@ from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 from pipeline.core.urls import canonicalize, host_of, resolve_href
-from tests.stress.canary import Canary, singing
-from tests.stress.doors import XML, index
+from tests.stress.address_spellings import ALL, AMBIGUOUS, NAMES, RESOLVER, WITHOUT_URL_GUARD
+from tests.stress.commands import CompletedCommand, nightdesk
+from tests.stress.connection_counter import ConnectionCounter, count_connections
 from tests.stress.figures import Figures
-from tests.stress.pages import rss, story, urlset
-from tests.stress.server import Server, http, moved, serving
-from tests.stress.spellings import ALL, BLIND, NAMES, RESOLVER, TWO_FACED
-from tests.stress.watching import Ended, nightdesk
+from tests.stress.hostile_sources import XML, sitemap_index
+from tests.stress.server import Server, http, redirect, start_server
+from tests.stress.story_pages import rss, story, urlset
 
 HOST = "127.0.0.2"
 ROBOTS_HOSTS = [f"127.0.2.{number}" for number in range(1, len(ALL) + 1)]
@@ -34,10 +34,12 @@ NO_URL = ("refused bad_url", "failed bad_url")
 NO_NAME = "failed dns"
 
 
-class Trial:
+class SsrfTest:
     """The server, the canary, and how each URL of each way has to end."""
 
-    def __init__(self, figures: Figures, server: Server, canary: Canary, scratch: Path) -> None:
+    def __init__(
+        self, figures: Figures, server: Server, canary: ConnectionCounter, scratch: Path
+    ) -> None:
         self.figures, self.server, self.canary, self.scratch = figures, server, canary, scratch
         self.base = server.url(HOST, "")
         self.stub = self._stub("stub", "")
@@ -51,7 +53,7 @@ class Trial:
 
     def blind(self) -> None:
         """From here on nobody looks at how a host is spelled: what is stopped is stopped once it is resolved."""
-        self.stub = self._stub("blind", BLIND)
+        self.stub = self._stub("blind", WITHOUT_URL_GUARD)
 
     def url(self, spelling: str, way: str, number: int) -> str:
         """Spelled by whoever wrote the page: whether it is a URL at all is for the reader to find out."""
@@ -63,7 +65,7 @@ class Trial:
     def urls(self, way: str) -> list[str]:
         return [self.url(spelling, way, number) for number, spelling in enumerate(ALL)]
 
-    def run(self, home: Path, *words: str) -> Ended:
+    def run(self, home: Path, *words: str) -> CompletedCommand:
         proxy = f"http://127.0.0.1:{self.server.port}"
         names = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
         return nightdesk(
@@ -94,11 +96,11 @@ def run(figures: Figures) -> None:
     """The trial."""
     with (
         tempfile.TemporaryDirectory(prefix="nightdesk-ssrf-") as scratch,
-        serving([HOST, *ROBOTS_HOSTS]) as server,
-        singing(server.port) as canary,
+        start_server([HOST, *ROBOTS_HOSTS]) as server,
+        count_connections(server.port) as canary,
     ):
-        trial = Trial(figures, server, canary, Path(scratch))
-        figures.say(
+        trial = SsrfTest(figures, server, canary, Path(scratch))
+        figures.print_line(
             f"{len(ALL)} spellings; the canary listens on {len(canary.listeners)} addresses"
         )
         control(trial)
@@ -106,10 +108,15 @@ def run(figures: Figures) -> None:
         typed_in(trial)
         trial.blind()
         resolved(trial)
-        figures.met("connections at the canary", len(canary.seen), not canary.seen, canary.seen)
+        figures.check(
+            "connections at the canary",
+            len(canary.addresses),
+            not canary.addresses,
+            canary.addresses,
+        )
 
 
-def control(trial: Trial) -> None:
+def control(trial: SsrfTest) -> None:
     """The canary itself: a site that may fetch from its address does."""
     address = f"127.0.0.1:{trial.server.port}"
     home = trial.home(
@@ -121,18 +128,18 @@ def control(trial: Trial) -> None:
         },
     )
     trial.run(home, "crawl")
-    trial.figures.met(
+    trial.figures.check(
         "connections at the canary when it is allowed",
-        len(trial.canary.seen),
-        bool(trial.canary.seen),
+        len(trial.canary.addresses),
+        bool(trial.canary.addresses),
     )
-    trial.canary.seen.clear()
+    trial.canary.addresses.clear()
 
 
 # by what a site shows
 
 
-def crawled(trial: Trial) -> None:
+def crawled(trial: SsrfTest) -> None:
     """A night over sites that lead there in each way, and what the ledger says of each URL."""
     ways = _ways(trial)
     rows = _night(trial, "crawled", ways)
@@ -142,29 +149,32 @@ def crawled(trial: Trial) -> None:
             _judge(trial, site, way, found, is_owned=is_owned)
 
 
-def resolved(trial: Trial) -> None:
+def resolved(trial: SsrfTest) -> None:
     """The same with nothing but the guard of resolved addresses."""
     rows = _night(trial, "resolved", _ways(trial))
     blocked = sum(ends == BLOCKED for _, _, ends in rows)
-    trial.figures.met(
+    trial.figures.check(
         "blocked_address by the guard of resolved addresses alone", blocked, blocked > 6 * len(ALL)
     )
 
 
-def _ways(trial: Trial) -> Ways:
+def _ways(trial: SsrfTest) -> Ways:
     return _places(trial) | _links(trial) | _redirects(trial) | _robots(trial)
 
 
-def _night(trial: Trial, name: str, ways: Ways) -> list[tuple[str, str, str]]:
+def _night(trial: SsrfTest, name: str, ways: Ways) -> list[tuple[str, str, str]]:
     """(site, URL, outcome and reason) of each entry in the ledger of a crawl."""
     home = trial.home(name, {site: text for site, (text, _) in ways.items()})
     night = trial.run(home, "crawl", "--json")
     sane = night.code in (0, 1) and "Traceback" not in night.err
-    trial.figures.met(
+    trial.figures.check(
         f"{name}: the night's exit code", night.code, sane, night.err.splitlines()[-5:]
     )
-    trial.figures.met(
-        "connections so far", len(trial.canary.seen), not trial.canary.seen, trial.canary.seen
+    trial.figures.check(
+        "connections so far",
+        len(trial.canary.addresses),
+        not trial.canary.addresses,
+        trial.canary.addresses,
     )
     connection = sqlite3.connect(home / "var" / "nightdesk.db")
     try:
@@ -176,12 +186,12 @@ def _night(trial: Trial, name: str, ways: Ways) -> list[tuple[str, str, str]]:
         connection.close()
 
 
-def _judge(trial: Trial, site: str, way: str, found: dict[str, str], *, is_owned: bool) -> None:
+def _judge(trial: SsrfTest, site: str, way: str, found: dict[str, str], *, is_owned: bool) -> None:
     """Holds one way against the ledger: each URL is refused for its address; a name on another host, for that."""
     wrong, refused = [], 0
     for number, spelling in enumerate(ALL):
         ends = next((ends for url, ends in found.items() if f"/{way}-{number}/" in url), "nothing")
-        if spelling == TWO_FACED:
+        if spelling == AMBIGUOUS:
             fine = {"nothing", BLOCKED, OFF_SITE, NO_NAME, *NO_URL}
         elif not _is_url(trial.url(spelling, way, number)):
             fine = {"nothing", *NO_URL}
@@ -190,7 +200,7 @@ def _judge(trial: Trial, site: str, way: str, found: dict[str, str], *, is_owned
         refused += ends == BLOCKED
         if ends not in fine:
             wrong.append(f"{spelling}: {ends}, not {' or '.join(sorted(fine))}")
-    trial.figures.met(
+    trial.figures.check(
         f"{site}, {way}", f"{refused} of {len(ALL)} blocked_address", not wrong, wrong
     )
 
@@ -199,7 +209,7 @@ def _is_url(url: str) -> bool:
     return resolve_href("http://example.org/", url) is not None
 
 
-def _places(trial: Trial) -> Ways:
+def _places(trial: SsrfTest) -> Ways:
     """Feeds, sitemaps and sections of the file itself."""
     ways: Ways = {}
     for kind in ("feed", "sitemap", "section"):
@@ -211,13 +221,13 @@ def _places(trial: Trial) -> Ways:
     return ways
 
 
-def _links(trial: Trial) -> Ways:
+def _links(trial: SsrfTest) -> Ways:
     """Links that a feed, a sitemap, an index, a JSON feed and a section page show: on others' hosts, and on the site's own."""
     makers: dict[str, Callable[[list[str]], tuple[str, str, str]]] = {
         "in-feed": lambda urls: ("feeds", rss(map(escape, urls)), XML),
         "in-json": lambda urls: ("feeds", _json_feed(urls), "application/json"),
         "in-map": lambda urls: ("sitemaps", urlset(map(escape, urls)), XML),
-        "in-index": lambda urls: ("sitemaps", index(*map(escape, urls)), XML),
+        "in-index": lambda urls: ("sitemaps", sitemap_index(*map(escape, urls)), XML),
         "in-section": lambda urls: (
             "sections",
             "".join(f"<a href={quoteattr(url)}>x</a>" for url in urls),
@@ -237,12 +247,13 @@ def _links(trial: Trial) -> Ways:
             wanted[name] = owned
         hosts = _hosts(trial) if owned else []
         ways[f"links-{'own' if owned else 'other'}"] = (
-            _site(trial.base, allowed=[f"{HOST}:{trial.server.port}"], hosts=hosts, **places), wanted,
-        )  # fmt: skip
+            _site(trial.base, allowed=[f"{HOST}:{trial.server.port}"], hosts=hosts, **places),
+            wanted,
+        )
     return ways
 
 
-def _redirects(trial: Trial) -> Ways:
+def _redirects(trial: SsrfTest) -> Ways:
     """Redirects of stories, of feeds and by a page's own words, and the next page of a section."""
     ways: Ways = {}
     for owned in (False, True):
@@ -280,11 +291,11 @@ def _redirects(trial: Trial) -> Ways:
     return ways
 
 
-def _robots(trial: Trial) -> Ways:
+def _robots(trial: SsrfTest) -> Ways:
     """robots.txt that redirects there: each on a host of its own, with a story behind it."""
     stories, port = [], trial.server.port
     for number, (host, url) in enumerate(zip(ROBOTS_HOSTS, trial.urls("robots-to"), strict=True)):
-        trial.server.answers[host, "/robots.txt"] = moved(_wire(url))
+        trial.server.answers[host, "/robots.txt"] = redirect(_wire(url))
         stories.append(trial.server.url(host, f"/robots-{number}/a-story-of-this-way.html"))
         trial.server.answers[host, f"/robots-{number}/a-story-of-this-way.html"] = http(
             story(f"robots {number}")
@@ -299,8 +310,8 @@ def _robots(trial: Trial) -> Ways:
     }
 
 
-def _moved(trial: Trial, path: str, url: str) -> str:
-    trial.server.answers[HOST, path] = moved(_wire(url))
+def _moved(trial: SsrfTest, path: str, url: str) -> str:
+    trial.server.answers[HOST, path] = redirect(_wire(url))
     return trial.base + path
 
 
@@ -318,7 +329,7 @@ def _json_feed(urls: Iterable[str]) -> str:
     )
 
 
-def _following(url: str, trial: Trial) -> str:
+def _following(url: str, trial: SsrfTest) -> str:
     """A section page with a story that is new, without which no next page is asked for."""
     new = f"{trial.base}/news/of-a-list-{abs(hash(url)) % 10**9}-and-more-words.html"
     target = url.replace("a-story-of-this-way.html", "page/2/")
@@ -334,7 +345,7 @@ def _saying(url: str, number: int) -> str:
     )
 
 
-def _hosts(trial: Trial) -> list[str]:
+def _hosts(trial: SsrfTest) -> list[str]:
     """The hosts of all spellings as a site file has to name them, so that nothing but the guard is left to stop them."""
     return [host_of(canonicalize(url)) for url in trial.urls("x") if _is_url(url)]
 
@@ -352,7 +363,7 @@ def _site(url: str, *, allowed: list[str], hosts: Iterable[str] = (), **places: 
 # by what somebody types in
 
 
-def typed_in(trial: Trial) -> None:
+def typed_in(trial: SsrfTest) -> None:
     """`nightdesk add` with each spelling of a list, and with half of them as the OPML of a feed reader: each is a process."""
     urls = trial.urls("add")
     lists = {
@@ -366,9 +377,12 @@ def typed_in(trial: Trial) -> None:
         written = list((home / "config" / "sites").glob("*.toml"))
         refused = not written and ended.code in (1, 3) and "Traceback" not in ended.err
         seen = f"{len(written)}; exit code {ended.code}"
-        trial.figures.met(
+        trial.figures.check(
             f"sites that `add --from {name}` wrote", seen, refused, [ended.err[-500:]]
         )
-        trial.figures.met(
-            "connections so far", len(trial.canary.seen), not trial.canary.seen, trial.canary.seen
+        trial.figures.check(
+            "connections so far",
+            len(trial.canary.addresses),
+            not trial.canary.addresses,
+            trial.canary.addresses,
         )

@@ -25,7 +25,7 @@ SPREAD = 2_654_435_761  # keys are hashes: they lie all over an index
 
 
 def cases() -> Iterator[Case]:
-    """Memory and searches."""
+    """ProcessMemory and searches."""
     sizes = tuple(100_000 * 2**n for n in range(5))
     yield Case(
         "the memory of a site, by lines known", _memory, _remember, sizes, seconds=3, megabytes=100

@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 import json
 
-from tests.stress.pages import headline, paragraphs, story
+from tests.stress.hostile_responses import GOOD, Row
 from tests.stress.server import Answer, http
-from tests.stress.wire import GOOD, Row
+from tests.stress.story_pages import headline, paragraphs, story
 
-LOST = "quarantined too_complex"
+TOO_COMPLEX = "quarantined too_complex"
 PICTURE = base64.b64encode(bytes(range(256)) * 30_000).decode()
 
 
@@ -28,20 +28,20 @@ def ends(outcome: str, name: str, **parts: str) -> Row:
     return (name, lambda: http(story(name, **parts))(), "fetched new", outcome)
 
 
-def many(name: str, piece: str, times: int, outcome: str = LOST) -> Row:
+def many(name: str, piece: str, times: int, outcome: str = TOO_COMPLEX) -> Row:
     answer: Answer = lambda: http(story(name, behind=piece * times))()  # noqa: E731
     return (name, answer, "fetched new", outcome)
 
 
-def linked_data(text: str) -> str:
+def json_ld(text: str) -> str:
     return f'<script type="application/ld+json">{text}</script>'
 
 
-def dated(day: str) -> str:
+def with_dates(day: str) -> str:
     declared = json.dumps(
         {"@type": "NewsArticle", "headline": "x", "datePublished": day, "dateModified": day}
     )
-    return f'{linked_data(declared)}<meta property="article:published_time" content="{day}"><time datetime="{day}">{day}</time>'
+    return f'{json_ld(declared)}<meta property="article:published_time" content="{day}"><time datetime="{day}">{day}</time>'
 
 
 def refresh(target: str) -> str:
@@ -89,7 +89,7 @@ CHARSETS: tuple[Row, ...] = (
     good("marks-stacked", behind="<p>a" + "\u0301" * 50_000 + "</p>"),
 )
 
-NESTS: tuple[Row, ...] = (
+NESTED: tuple[Row, ...] = (
     good("deep-divs-300", before="<div>" * 300),
     good("deep-divs-5000", before="<div>" * 5000),
     good("deep-divs-behind", behind="<div>" * 60_000),
@@ -111,32 +111,75 @@ NESTS: tuple[Row, ...] = (
     many("references", "&amp;", 2_000_000),
     many("spans-in-a-line", "<span>a</span> ", 60_000, GOOD),
     many("bolds-60k", "<b>a</b> ", 60_000, GOOD),
-    ends("quarantined extractor_timeout", "bolds-60k-of-several", behind=f"{'<h1>More</h1>' * 3}<p>{'<b>a</b> ' * 60_000}</p>"),
+    ends(
+        "quarantined extractor_timeout",
+        "bolds-60k-of-several",
+        behind=f"{'<h1>More</h1>' * 3}<p>{'<b>a</b> ' * 60_000}</p>",
+    ),
     many("words-of-13m", "слово ", 1_300_000),
     many("options-60k", "<option>x", 60_000, GOOD),
     many("headings-30k", "<h1>The harbour</h1>", 30_000, GOOD),
     many("breaks-40k", "some words here<br>", 40_000, GOOD),
     many("forms-30k", "<form><input>", 30_000, GOOD),
     many("scripts-2k", "<script>if (a<b && c<d) { x('<div>') }</script>", 2_000, GOOD),
-    ends(LOST, "attributes-100k", body="<div " + " ".join(f"a{i}=1" for i in range(100_000)) + ">x</div>"),
-    ends(LOST, "attributes-bare", body="<div " + " ".join(f"a{i}" for i in range(100_000)) + ">x</div>"),
+    ends(
+        TOO_COMPLEX,
+        "attributes-100k",
+        body="<div " + " ".join(f"a{i}=1" for i in range(100_000)) + ">x</div>",
+    ),
+    ends(
+        TOO_COMPLEX,
+        "attributes-bare",
+        body="<div " + " ".join(f"a{i}" for i in range(100_000)) + ">x</div>",
+    ),
     good("attribute-10m", body=f'<img src="data:image/png;base64,{PICTURE}">'),
     good("tag-open", body="<div class='" + "x" * 100_000),
     good("script-open", body="<script>" + "x = '<p>';" * 1000),
     good("plaintext", body="<plaintext>" + "<p>x</p>" * 100),
     good("svg", body="<svg>" + "<g>" * 2000 + "<foreignObject><p>x</p></foreignObject></svg>"),
     good("frames", before="<frameset><frame src='http://127.0.0.1/'></frameset>"),
-    good("entities", story("entities").replace(
-        "<!doctype html>", '<!DOCTYPE html [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;"><!ENTITY x SYSTEM "file:///etc/passwd">]>'
-    ).replace("</article>", "<p>&b;&x;</p></article>")),
-)  # fmt: skip
+    good(
+        "entities",
+        story("entities")
+        .replace(
+            "<!doctype html>",
+            '<!DOCTYPE html [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;"><!ENTITY x SYSTEM "file:///etc/passwd">]>',
+        )
+        .replace("</article>", "<p>&b;&x;</p></article>"),
+    ),
+)
 
 TEXTS: tuple[Row, ...] = (
-    ("word-of-8m", lambda: http(story("word-of-8m", behind="w" * 8_000_000))(), "fetched new", LOST),
-    ("spaces-of-8m", lambda: http(story("spaces-of-8m", behind=f"<p>{' ' * 8_000_000}</p>"))(), "fetched new", GOOD),
-    ("line-of-5m", lambda: http(story("line-of-5m", behind=f"<p>{'word ' * 1_000_000}</p>"))(), "fetched new", LOST),
-    ("digits-of-3m", lambda: http(story("digits-of-3m", behind=f"<p>{'1' * 3_000_000}</p>"))(), "fetched new", LOST),
-    ("emoji-of-3m", lambda: http(story("emoji-of-3m", behind=f"<p>{'😀' * 800_000}</p>"))(), "fetched new", GOOD),
+    (
+        "word-of-8m",
+        lambda: http(story("word-of-8m", behind="w" * 8_000_000))(),
+        "fetched new",
+        TOO_COMPLEX,
+    ),
+    (
+        "spaces-of-8m",
+        lambda: http(story("spaces-of-8m", behind=f"<p>{' ' * 8_000_000}</p>"))(),
+        "fetched new",
+        GOOD,
+    ),
+    (
+        "line-of-5m",
+        lambda: http(story("line-of-5m", behind=f"<p>{'word ' * 1_000_000}</p>"))(),
+        "fetched new",
+        TOO_COMPLEX,
+    ),
+    (
+        "digits-of-3m",
+        lambda: http(story("digits-of-3m", behind=f"<p>{'1' * 3_000_000}</p>"))(),
+        "fetched new",
+        TOO_COMPLEX,
+    ),
+    (
+        "emoji-of-3m",
+        lambda: http(story("emoji-of-3m", behind=f"<p>{'😀' * 800_000}</p>"))(),
+        "fetched new",
+        GOOD,
+    ),
     many("days", "<p>2020-01-01 Updated 12.03.2024, posted </p>", 10_000, GOOD),
     many("bylines", "by Jane Doe and ", 50_000, GOOD),
     many("commas", ",|•", 300_000, GOOD),
@@ -145,49 +188,63 @@ TEXTS: tuple[Row, ...] = (
     good("title-of-1m", head=f"<title>{'harbour ' * 130_000}</title>"),
     good("description-of-1m", head=f'<meta name="description" content="{"harbour " * 130_000}">'),
     good("authors-10k", head="<meta name='author' content='Jane Doe'>" * 10_000),
-    good("tags-10k", head=f'<meta name="keywords" content="{",".join(f"tag{i}" for i in range(10_000))}">'),
-    ("language-of-10k", http(story("language-of-10k").replace(
-        'lang="en"', f'lang="{"en-" * 3000}"')), "fetched new", GOOD),
-)  # fmt: skip
+    good(
+        "tags-10k",
+        head=f'<meta name="keywords" content="{",".join(f"tag{i}" for i in range(10_000))}">',
+    ),
+    (
+        "language-of-10k",
+        http(story("language-of-10k").replace('lang="en"', f'lang="{"en-" * 3000}"')),
+        "fetched new",
+        GOOD,
+    ),
+)
 
 DAYS: tuple[Row, ...] = tuple(
-    good(f"day-{name}", head=dated(day))
+    good(f"day-{name}", head=with_dates(day))
     for name, day in (
-        ("zero", "0000-00-00T00:00:00Z"), ("one", "0001-01-01T00:00:00+14:00"), ("last", "9999-12-31T23:59:59-12:00"),
-        ("99999", "99999-01-01"), ("minus", "-2026-02-03"), ("leap", "2026-02-30"), ("zone", "2026-02-03T10:00:00+99:99"),
-        ("number", "1e308"), ("huge", "9" * 4000), ("nan", "NaN"), ("other-digits", "٢٠٢٦-٠٢-٠٣"), ("nul", "2026-02-03\0T10"),
+        ("zero", "0000-00-00T00:00:00Z"),
+        ("one", "0001-01-01T00:00:00+14:00"),
+        ("last", "9999-12-31T23:59:59-12:00"),
+        ("99999", "99999-01-01"),
+        ("minus", "-2026-02-03"),
+        ("leap", "2026-02-30"),
+        ("zone", "2026-02-03T10:00:00+99:99"),
+        ("number", "1e308"),
+        ("huge", "9" * 4000),
+        ("nan", "NaN"),
+        ("other-digits", "٢٠٢٦-٠٢-٠٣"),
+        ("nul", "2026-02-03\0T10"),
     )
-)  # fmt: skip
+)
 
 DECLARED: tuple[Row, ...] = (
-    good("jsonld-deep", head=linked_data("[" * 100_000)),
-    good("jsonld-nodes", head=linked_data('{"@graph":[' + "{}," * 500_000 + "{}]}")),
-    good("jsonld-blocks", head=linked_data('{"@type":"NewsArticle","headline":"x"}') * 5_000),
+    good("jsonld-deep", head=json_ld("[" * 100_000)),
+    good("jsonld-nodes", head=json_ld('{"@graph":[' + "{}," * 500_000 + "{}]}")),
+    good("jsonld-blocks", head=json_ld('{"@type":"NewsArticle","headline":"x"}') * 5_000),
     good(
         "jsonld-number",
-        head=linked_data('{"@type":"NewsArticle","wordCount":' + "9" * 500_000 + "}"),
+        head=json_ld('{"@type":"NewsArticle","wordCount":' + "9" * 500_000 + "}"),
     ),
     good(
         "jsonld-types",
-        head=linked_data(
+        head=json_ld(
             '{"@type":["NewsArticle",5,null],"headline":{"a":[]},"author":5,"keywords":{"a":{}}}'
         ),
     ),
     good(
         "jsonld-nan",
-        head=linked_data(
+        head=json_ld(
             '{"@type":"NewsArticle","headline":NaN,"author":[[[[["x"]]]]],"datePublished":Infinity}'
         ),
     ),
     good(
         "jsonld-surrogates",
-        head=linked_data('{"@type":"NewsArticle","headline":"\\ud800\\u0000","author":"\\udfff"}'),
+        head=json_ld('{"@type":"NewsArticle","headline":"\\ud800\\u0000","author":"\\udfff"}'),
     ),
     good(
         "jsonld-authors",
-        head=linked_data(
-            json.dumps({"@type": "NewsArticle", "author": [{"name": "Jane"}] * 100_000})
-        ),
+        head=json_ld(json.dumps({"@type": "NewsArticle", "author": [{"name": "Jane"}] * 100_000})),
     ),
     good(
         "canonical-private",
@@ -211,4 +268,4 @@ DECLARED: tuple[Row, ...] = (
     ("only-a-comment", http("<!-- nothing -->"), "fetched new", "not_article no_text"),
 )
 
-ROWS: tuple[Row, ...] = (*CHARSETS, *NESTS, *TEXTS, *DAYS, *DECLARED)
+ROWS: tuple[Row, ...] = (*CHARSETS, *NESTED, *TEXTS, *DAYS, *DECLARED)

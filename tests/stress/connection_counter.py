@@ -15,10 +15,10 @@ ADDRESSES = ("127.0.0.1", "127.0.0.3", "127.127.127.127", "::1")
 
 
 @dataclass
-class Canary:
+class ConnectionCounter:
     """`seen` are the addresses that were connected to, in turn."""
 
-    seen: list[str] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
     listeners: list[socket.socket] = field(default_factory=list)
 
     def listen(self, address: str, port: int) -> None:
@@ -31,7 +31,7 @@ class Canary:
         with suppress(OSError):  # it was closed
             while True:
                 connection, _ = listener.accept()
-                self.seen.append(address)
+                self.addresses.append(address)
                 with suppress(OSError):
                     connection.sendall(
                         b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nContent-Type: text/html\r\n\r\ncanary"
@@ -40,9 +40,11 @@ class Canary:
 
 
 @contextmanager
-def singing(port: int, addresses: Sequence[str] = ADDRESSES) -> Iterator[Canary]:
+def count_connections(
+    port: int, addresses: Sequence[str] = ADDRESSES
+) -> Iterator[ConnectionCounter]:
     """The canary on a port of each of its addresses."""
-    canary = Canary()
+    canary = ConnectionCounter()
     for address in addresses:
         with suppress(OSError):  # a machine without IPv6
             canary.listen(address, port)

@@ -1,4 +1,4 @@
-"""What is asked of foreign suites: each function takes one suite's inputs through our code and compares what they want.
+"""What is result of foreign suites: each function takes one suite's inputs through our code and compares what they want.
 
 Promises to use the doors that a night uses: the readers of Places, the guard for robots.txt, the one spelling of addresses,
 extraction and striking of pages.
@@ -28,16 +28,16 @@ from crawler.scrapy_settings import settings_for
 from pipeline import extract
 from pipeline.cleaning import apply_rules
 from pipeline.config.site import CleaningOptions, Site
-from pipeline.core import urls
+from pipeline.core import link_rules, urls
 from pipeline.core.models import AnnouncedMetadata, CleanResult, ExtractedPage, RawPage, Reason
 from pipeline.extract import charset
 from pipeline.extract.metadata.date_text import find_dates
 from pipeline.extract.metadata.date_values import parse_date as read_date
 from pipeline.process_messages import CrawlJob
-from tests.stress.sdists import Call, Suite
+from tests.stress.source_packages import Call, Suite
 
 if TYPE_CHECKING:
-    from tests.stress.foreign import Asked
+    from tests.stress.foreign import SuiteResult
 
 BASE = "https://example.org/"
 NOW = datetime(2035, 1, 1, tzinfo=UTC)  # no date of theirs lies beyond it
@@ -55,42 +55,48 @@ TITLE = re.compile(r"<title\b[^>]*[^/]>|<title>")
 # pages
 
 
-def pages(asked: Asked, suite: Suite) -> None:
+def pages(result: SuiteResult, suite: Suite) -> None:
     """Files and texts that are pages, and files that are lists of links."""
     for name, body in suite.files(".html", ".htm", ".testcase", ".xhtml"):
-        _page(asked, name, body)
+        _page(result, name, body)
     for name, body in suite.files(".xml", ".atom", ".rss", ".json", ".txt"):
-        asked.ask(name, read_feed, body, BASE, "")
-        asked.ask(name, read_sitemap, body, BASE, "UTC")
+        result.call(name, read_feed, body, BASE, "")
+        result.call(name, read_sitemap, body, BASE, "UTC")
     for text in suite.texts():
         if MARKUP.search(text if isinstance(text, str) else text.decode("latin-1")):
             _page(
-                asked,
+                result,
                 str(text)[:80],
                 text if isinstance(text, bytes) else text.encode("utf8", "surrogatepass"),
             )
 
 
-def _page(asked: Asked, what: str, body: bytes) -> tuple[ExtractedPage, CleanResult] | None:
+def _page(result: SuiteResult, what: str, body: bytes) -> tuple[ExtractedPage, CleanResult] | None:
     """A page as it is, and once more with characters that XML forbids."""
-    made = asked.ask(what, _cleaned, body)
+    made = result.call(what, _cleaned, body)
     if made is None:
         return None
     if made[0].reason in (Reason.EXTRACTOR_ERROR, Reason.EXTRACTOR_MEMORY):
-        asked.errors.append(f"{what}: {made[0].reason}: {made[0].detail}")
+        result.errors.append(f"{what}: {made[0].reason}: {made[0].detail}")
     poisoned = re.sub(rb"(<(?:p|body|h1|title)\b[^<>]*>)", rb"\1" + POISON.encode(), body)
     if b"\0" not in body and poisoned != body:  # no wide charset
-        again = asked.ask(f"{what}, with control characters", _cleaned, poisoned)
+        again = result.call(f"{what}, with control characters", _cleaned, poisoned)
         if again is not None and (gone := _words(made[0]) - _words(again[0])):
-            asked.lost.append(f"{what}: {len(gone)} words are gone, as {sorted(gone)[:5]}")
+            result.lost.append(f"{what}: {len(gone)} words are gone, as {sorted(gone)[:5]}")
     return made  # type: ignore[no-any-return]
 
 
 def _cleaned(body: bytes) -> tuple[ExtractedPage, CleanResult]:
     draft = extract.extract(RawPage(1, body))
     made = apply_rules.clean_document(
-        draft, line_stats={}, announced=AnnouncedMetadata(), cleaning=CleaningOptions(), language_hint="", timezone="UTC", fetched_at=NOW
-    )  # fmt: skip
+        draft,
+        line_stats={},
+        announced=AnnouncedMetadata(),
+        cleaning=CleaningOptions(),
+        language_hint="",
+        timezone="UTC",
+        fetched_at=NOW,
+    )
     return draft, made
 
 
@@ -101,20 +107,20 @@ def _words(draft: ExtractedPage) -> set[str]:
 # feeds
 
 
-def feeds(asked: Asked, suite: Suite) -> None:
+def feeds(result: SuiteResult, suite: Suite) -> None:
     """Each file tells what it wants of the first entries: their titles, addresses and times are what we take."""
     for name, body in suite.files(".xml"):
         said = CONTENT_TYPE.search(body[:2000])
         kind = said[1].decode("latin-1") if said else "text/xml"
         whole = ENTRY.sub(_with_address, body)
-        found = asked.ask(name, read_feed, whole, BASE, kind)
-        asked.ask(name, read_feed, body, BASE, kind)
-        asked.ask(name, read_sitemap, body, BASE, "UTC")
+        found = result.call(name, read_feed, whole, BASE, kind)
+        result.call(name, read_feed, body, BASE, kind)
+        result.call(name, read_sitemap, body, BASE, "UTC")
         if found is None:
             continue
-        _poisoned_feed(asked, name, whole, kind, found)
+        _poisoned_feed(result, name, whole, kind, found)
         for key, wanted in _wanted(body):
-            _compare_entry(asked, name, found, key, wanted)
+            _compare_entry(result, name, found, key, wanted)
 
 
 def _with_address(match: re.Match[bytes]) -> bytes:
@@ -154,23 +160,25 @@ def _wanted(body: bytes) -> Iterator[tuple[str, Any]]:
                     continue
 
 
-def _compare_entry(asked: Asked, name: str, found: LinkListing, key: str, wanted: Any) -> None:
+def _compare_entry(
+    result: SuiteResult, name: str, found: LinkListing, key: str, wanted: Any
+) -> None:
     link = found.links[0] if found.links else None
     if key == "title":
         title, plain = link and link.title, plain_text(replace_entities(remove_tags(str(wanted))))
-        asked.compare("titles", name, title, title if title == plain_text(str(wanted)) else plain)
+        result.compare("titles", name, title, title if title == plain_text(str(wanted)) else plain)
     elif key == "link" and str(wanted).startswith("http"):
-        asked.compare("addresses", name, link and link.url, wanted)
+        result.compare("addresses", name, link and link.url, wanted)
     elif key in ("published_parsed", "updated_parsed") and isinstance(wanted, tuple):
         moment = datetime(*wanted[:6], tzinfo=UTC)  # type: ignore[misc]
-        asked.compare(
+        result.compare(
             "times",
             name,
             link and (link.published_at if key[0] == "p" else link.modified_at),
             moment,
         )
     elif key in ("published", "updated") and (stamp := read_date(str(wanted))):
-        asked.compare(
+        result.compare(
             "times",
             name,
             link and (link.published_at if key[0] == "p" else link.modified_at),
@@ -178,11 +186,13 @@ def _compare_entry(asked: Asked, name: str, found: LinkListing, key: str, wanted
         )
 
 
-def _poisoned_feed(asked: Asked, name: str, body: bytes, kind: str, found: LinkListing) -> None:
+def _poisoned_feed(
+    result: SuiteResult, name: str, body: bytes, kind: str, found: LinkListing
+) -> None:
     if b"\0" in body[:100] or b"base64" in body or b"ENTITY" in body:
         return
     poisoned = re.sub(TITLE.pattern.encode(), lambda match: match[0] + POISON.encode("ascii"), body)
-    again = asked.ask(f"{name}, with control characters", read_feed, poisoned, BASE, kind)
+    again = result.call(f"{name}, with control characters", read_feed, poisoned, BASE, kind)
     if again is None or poisoned == body:
         return
     before, after = (
@@ -190,22 +200,22 @@ def _poisoned_feed(asked: Asked, name: str, body: bytes, kind: str, found: LinkL
         [(each.url, each.title) for each in again.links],
     )
     if before != after:
-        asked.lost.append(f"{name}: {before[:2]} became {after[:2]} {again.reason} {again.detail}")
+        result.lost.append(f"{name}: {before[:2]} became {after[:2]} {again.reason} {again.detail}")
 
 
 # robots.txt
 
 
-def robots(asked: Asked, suite: Suite) -> None:
+def robots(result: SuiteResult, suite: Suite) -> None:
     """Files as sites have them through the guard; and what the tests want of short ones."""
     for name, body in suite.files(""):
         if "/test_data/" in name:
-            asked.ask(name, may_fetch, body, "Nightdesk", f"{BASE}news/1.html")
+            result.call(name, may_fetch, body, "Nightdesk", f"{BASE}news/1.html")
     for tree in suite.trees:
         for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
             for content, agent, url, wanted in _asserted(function):
-                found = asked.ask(content, may_fetch, content.encode("utf8"), agent, url)
-                asked.compare("what may be fetched", f"{content!r} {agent} {url}", found, wanted)
+                found = result.call(content, may_fetch, content.encode("utf8"), agent, url)
+                result.compare("what may be fetched", f"{content!r} {agent} {url}", found, wanted)
 
 
 def _asserted(function: ast.FunctionDef) -> Iterator[tuple[str, str, str, bool]]:
@@ -262,107 +272,107 @@ class _Nothing:
 # addresses, charsets
 
 
-def web(asked: Asked, suite: Suite) -> None:
+def web(result: SuiteResult, suite: Suite) -> None:
     """All texts as addresses, those with markup as pages, and what is wanted of a canonical address."""
     for text in suite.texts():
         address = text if isinstance(text, str) else text.decode("latin-1")
         if ADDRESS.search(address) and not MARKUP.search(address):
-            asked.ask(address, _address, address)
+            result.call(address, _address, address)
     for call in (
         *suite.calls("canonicalize_url"),
         *suite.calls("clean_url"),
         *suite.calls("normalize_url"),
     ):
-        _compare_address(asked, call)
+        _compare_address(result, call)
     for call in suite.calls("html_to_unicode"):
-        asked.ask(str(call.args), charset.decode, call.args[1], str(call.args[0]))
+        result.call(str(call.args), charset.decode, call.args[1], str(call.args[0]))
     for call in (*suite.calls("replace_entities"), *suite.calls("remove_tags")):
-        asked.ask(str(call.args), plain_text, str(call.args[0]))
-    pages(asked, suite)
+        result.call(str(call.args), plain_text, str(call.args[0]))
+    pages(result, suite)
 
 
 def _address(text: str) -> None:
-    """All that is asked of an address that a page or a feed names; raises AssertionError where a spelling is not its own."""
+    """All that is result of an address that a page or a feed names; raises AssertionError where a spelling is not its own."""
     found = urls.resolve_href(BASE, text)
     if found is None:
         return
     spelling = urls.canonicalize(found)
     if urls.canonicalize(spelling) != spelling:
         raise AssertionError(
-            f"{spelling!r} is spelled {urls.canonicalize(spelling)!r} when it is asked again"
+            f"{spelling!r} is spelled {urls.canonicalize(spelling)!r} when it is result again"
         )
     for function in (
         urls.url_key,
         urls.story_key,
-        urls.looks_like_story_url,
-        urls.has_repeating_path,
-        urls.is_too_deep,
-        urls.is_calendar_url,
+        link_rules.looks_like_story_url,
+        link_rules.has_repeating_path,
+        link_rules.is_too_deep,
+        link_rules.is_calendar_url,
     ):
         function(found)
     urls.may_be_same_story(found, BASE)
 
 
-def _compare_address(asked: Asked, call: Call) -> None:
+def _compare_address(result: SuiteResult, call: Call) -> None:
     if (
         len(call.args) != 1
-        or call.named
+        or call.keywords
         or not isinstance(call.args[0], str)
-        or not isinstance(call.wanted, str)
+        or not isinstance(call.expected, str)
     ):
         return
     try:
         found: object = urls.canonicalize(call.args[0])
     except ValueError as error:
         found = f"none: {error}"
-    asked.compare("canonical addresses", call.args[0], found, call.wanted)
+    result.compare("canonical addresses", call.args[0], found, call.expected)
 
 
 # dates
 
 
-def dates(asked: Asked, suite: Suite) -> None:
+def dates(result: SuiteResult, suite: Suite) -> None:
     """Pages with a day that is to be found in them."""
     for call in suite.calls("find_date"):
-        if not call.args or set(call.named) - {
+        if not call.args or set(call.keywords) - {
             "original_date",
             "extensive_search",
             "deferred_url_extractor",
         }:
             continue
         made = _page(
-            asked, str(call.args[0])[:200], str(call.args[0]).encode("utf8", "surrogatepass")
+            result, str(call.args[0])[:200], str(call.args[0]).encode("utf8", "surrogatepass")
         )
-        if made is not None and (call.wanted is None or _is_day(call.wanted)):
+        if made is not None and (call.expected is None or _is_day(call.expected)):
             found = made[1].metadata
             named = [
                 moment.date().isoformat()
                 for moment in (found.published_local, found.modified_local)
                 if moment
             ]
-            kind = "pages with a date" if call.wanted else "pages without one"
-            agreed = call.wanted if call.wanted in named else (named or [None])[0]
-            asked.compare(kind, call.args[0], agreed, call.wanted)
-    pages(asked, suite)
+            kind = "pages with a date" if call.expected else "pages without one"
+            agreed = call.expected if call.expected in named else (named or [None])[0]
+            result.compare(kind, call.args[0], agreed, call.expected)
+    pages(result, suite)
 
 
 def _is_day(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value) is not None
 
 
-def days(asked: Asked, suite: Suite) -> None:
+def days(result: SuiteResult, suite: Suite) -> None:
     """Lines with a whole day in them, in many languages: another day is a disagreement, none is only told. We read few
     languages, and no day of which a part is left out."""
     for text, day in _lines_with_days(suite):
-        found = asked.ask(text, find_dates, text)
+        found = result.call(text, find_dates, text)
         years = {each.year for _, each in found or ()}
         if not found:
-            asked.compare("days that we do not read", text, None, day)
+            result.compare("days that we do not read", text, None, day)
         else:
             wanted = any(each == day for _, each in found) or day.year not in years
-            asked.compare("days that we read otherwise", text, day if wanted else found[0][1], day)
+            result.compare("days that we read otherwise", text, day if wanted else found[0][1], day)
     for text in suite.texts():
-        asked.ask(
+        result.call(
             str(text)[:80], find_dates, text if isinstance(text, str) else text.decode("latin-1")
         )
 

@@ -22,7 +22,7 @@ LINES = {
     "sign-ins": "Sign in",
 }
 
-LONG: dict[str, Callable[[int], str]] = {
+LONG_LINES: dict[str, Callable[[int], str]] = {
     "letters": lambda n: "x" * n,
     "words": lambda n: "ferry " * (n // 6),
     "capitals": lambda n: "Marta " * (n // 6),
@@ -47,7 +47,7 @@ LONG: dict[str, Callable[[int], str]] = {
     "ideographs": lambda n: "渡船" * (n // 2),
 }
 
-PARTS = {
+URL_PARTS = {
     "letters": "a",
     "hyphens": "a-",
     "hyphens alone": "-",

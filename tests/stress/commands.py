@@ -23,7 +23,7 @@ MEET = 5  # looks between two searches for new processes
 
 
 @dataclass
-class Memory:
+class ProcessMemory:
     """Peaks in megabytes by process."""
 
     peaks: dict[int, tuple[str, float]] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Memory:
     def count(self, role: str) -> int:
         return sum(1 for name, _ in self.peaks.values() if name == role)
 
-    def meet(self, root: int) -> None:
+    def find_processes(self, root: int) -> None:
         """Finds the processes that a process has started, and what they are."""
         parents = {pid: parent for pid in _processes() if (parent := _parent(pid))}
         waiting = [(root, "")]
@@ -48,26 +48,26 @@ class Memory:
                 self.peaks[pid] = (role, 0.0)
             waiting += [(child, role) for child, its in parents.items() if its == pid]
 
-    def look(self) -> None:
+    def update_peaks(self) -> None:
         """Notes the peaks of the processes that are known."""
         for pid, (role, peak) in list(self.peaks.items()):
             self.peaks[pid] = (role, max(peak, _peak(pid)))
 
 
 @dataclass
-class Ended:
+class CompletedCommand:
     """How a command ended. `memory` is that of all its processes."""
 
     code: int
     out: str
     err: str
     seconds: float
-    memory: Memory
+    memory: ProcessMemory
 
 
-def nightdesk(home: Path, *words: str, seconds: float, **variables: str) -> Ended:
+def nightdesk(home: Path, *words: str, seconds: float, **variables: str) -> CompletedCommand:
     """Runs a command to its end, or ends it after so many seconds."""
-    memory, began = Memory(), time.monotonic()
+    memory, began = ProcessMemory(), time.monotonic()
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")
     } | variables
@@ -88,19 +88,19 @@ def nightdesk(home: Path, *words: str, seconds: float, **variables: str) -> Ende
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)  # its own session, begun above
             out, err = child.communicate()
-    return Ended(child.returncode, out, err, time.monotonic() - began, memory)
+    return CompletedCommand(child.returncode, out, err, time.monotonic() - began, memory)
 
 
 @contextmanager
-def _watched(pid: int, memory: Memory) -> Iterator[None]:
+def _watched(pid: int, memory: ProcessMemory) -> Iterator[None]:
     over = threading.Event()
 
     def look() -> None:
         turns = 0
         while not over.wait(PAUSE):
             if turns % MEET == 0:
-                memory.meet(pid)
-            memory.look()
+                memory.find_processes(pid)
+            memory.update_peaks()
             turns += 1
 
     thread = threading.Thread(target=look, daemon=True)

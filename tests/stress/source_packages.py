@@ -25,8 +25,8 @@ class Call:
     """A call with literal arguments, and the literal that an `assert` beside it wants it to return."""
 
     args: tuple[Any, ...]
-    named: dict[str, Any]
-    wanted: Any
+    keywords: dict[str, Any]
+    expected: Any
 
 
 class Suite:
@@ -78,7 +78,7 @@ class Suite:
                         continue
 
 
-def have(name: str, scratch: Path, folder: Path | None) -> tuple[Suite | None, str]:
+def load_suite(name: str, scratch: Path, folder: Path | None) -> tuple[Suite | None, str]:
     """The sources of a package: from a folder of source packages, or by pip. Where there are none, a word why."""
     given = folder or scratch / "packages"
     given.mkdir(exist_ok=True)

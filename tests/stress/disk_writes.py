@@ -36,7 +36,7 @@ NAMED = re.compile(rb'"([^"]*)"')
 
 
 @dataclass(frozen=True)
-class Event:
+class DiskEvent:
     """One call that ended well: `kind` is write, sync, cut or gone."""
 
     kind: str
@@ -45,7 +45,7 @@ class Event:
     data: bytes = b""
 
 
-def events(log: Path, folder: Path) -> Iterator[Event]:
+def read_events(log: Path, folder: Path) -> Iterator[DiskEvent]:
     """The calls on files of a folder, in the order in which they ended."""
     begun: dict[bytes, bytes] = {}
     with log.open("rb") as lines:
@@ -62,18 +62,18 @@ def events(log: Path, folder: Path) -> Iterator[Event]:
             if not re.search(rb"\) += -1 ", said[-200:]) and (event := _event(call.decode(), said)):
                 path = Path(event.name)
                 if path.parent == folder:
-                    yield Event(event.kind, path.name, event.at, event.data)
+                    yield DiskEvent(event.kind, path.name, event.at, event.data)
 
 
-def _event(call: str, said: bytes) -> Event | None:
+def _event(call: str, said: bytes) -> DiskEvent | None:
     if call == "pwrite64" and (match := WRITE.search(said)):
-        return Event("write", _plain(match[1]), int(match[3] or 0), _bytes(match[2]))
+        return DiskEvent("write", _plain(match[1]), int(match[3] or 0), _bytes(match[2]))
     if call in ("fsync", "fdatasync") and (match := ON_FILE.search(said)):
-        return Event("sync", _plain(match[1]))
+        return DiskEvent("sync", _plain(match[1]))
     if call == "ftruncate" and (match := ON_FILE.search(said)):
-        return Event("cut", _plain(match[1]), int(match[2] or 0))
+        return DiskEvent("cut", _plain(match[1]), int(match[2] or 0))
     if call == "unlink" and (match := NAMED.search(said)):
-        return Event("gone", _plain(match[1]))
+        return DiskEvent("gone", _plain(match[1]))
     return None
 
 
@@ -86,37 +86,37 @@ def _plain(text: bytes) -> str:
 
 
 @dataclass
-class Disk:
+class SimulatedDisk:
     """The files of a folder: as programs see them, as they are durable, and what was done to them since."""
 
-    seen: dict[str, bytearray] = field(default_factory=dict)
+    current: dict[str, bytearray] = field(default_factory=dict)
     durable: dict[str, bytearray] = field(default_factory=dict)
-    since: dict[str, list[Event]] = field(default_factory=dict)
+    unsynced: dict[str, list[DiskEvent]] = field(default_factory=dict)
 
-    def meet(self, event: Event, *, honest: bool = True) -> None:
+    def apply(self, event: DiskEvent, *, honest: bool = True) -> None:
         """One call. A disk that is not `honest` says that it has synced, and has not."""
         if event.kind == "gone":  # the file system has a journal of its own for names
-            for files in (self.seen, self.durable):
+            for files in (self.current, self.durable):
                 files.pop(event.name, None)
-            self.since.pop(event.name, None)
+            self.unsynced.pop(event.name, None)
         elif event.kind == "sync":
             if honest:
-                for each in self.since.pop(event.name, []):
+                for each in self.unsynced.pop(event.name, []):
                     _do(self.durable, each)
         else:
-            _do(self.seen, event)
-            self.since.setdefault(event.name, []).append(event)
+            _do(self.current, event)
+            self.unsynced.setdefault(event.name, []).append(event)
 
-    def whole(self, folder: Path) -> Path:
+    def write_current(self, folder: Path) -> Path:
         """Writes the files as programs see them."""
-        return _laid(folder, self.seen)
+        return _laid(folder, self.current)
 
-    def after_power_loss(self, folder: Path, lots: random.Random) -> Path:
+    def write_after_power_loss(self, folder: Path, lots: random.Random) -> Path:
         """Writes the files as the disk may hold them when the power goes now."""
         files = {name: bytearray(data) for name, data in self.durable.items()}
-        for name in self.since:
+        for name in self.unsynced:
             files.setdefault(name, bytearray())
-        for event in (event for some in self.since.values() for event in some):
+        for event in (event for some in self.unsynced.values() for event in some):
             lot = lots.random()
             if lot < 0.4:
                 _do(files, event)
@@ -125,7 +125,7 @@ class Disk:
                 for start in (each for each in sectors if lots.random() < 0.5):
                     _do(
                         files,
-                        Event(
+                        DiskEvent(
                             "write",
                             event.name,
                             event.at + start,
@@ -135,7 +135,7 @@ class Disk:
         return _laid(folder, files)
 
 
-def _do(files: dict[str, bytearray], event: Event) -> None:
+def _do(files: dict[str, bytearray], event: DiskEvent) -> None:
     data = files.setdefault(event.name, bytearray())
     if event.kind == "cut":
         del data[event.at :]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from tests.stress.pages import paragraphs, story
+from tests.stress.story_pages import paragraphs, story
 
 # In these trafilatura goes through all of an element's children for each of them; a page's CPU limit ends what is too large.
 LIBRARIES = ("its own headline again", "links")
-BEHIND = {
+AFTER_TEXT = {
     "nested divs": "<div>",
     "nested spans with text": "<span>x ",
     "nested tables": "<table><tr><td>",
@@ -64,7 +64,7 @@ HEADS = {
     "bases": "<base href='/{n}'>",
 }
 
-WHOLE: dict[str, Callable[[int], str]] = {
+WHOLE_PAGES: dict[str, Callable[[int], str]] = {
     "one word": lambda n: _text("x" * n),
     "one line of words": lambda n: _text("ferry " * (n // 6)),
     "one line of dashes": lambda n: _text("- " * (n // 2)),

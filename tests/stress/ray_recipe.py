@@ -28,9 +28,9 @@ from pipeline.store.crawl.import_session import ImportedPage, ImportSession
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
 from tests.bench.generated_site import page_of, path_of
+from tests.stress.commands import ROOT, CompletedCommand, ProcessMemory, nightdesk
 from tests.stress.figures import Figures
-from tests.stress.nights import ask, own_postgres
-from tests.stress.watching import ROOT, Ended, Memory, nightdesk
+from tests.stress.nights import query_rows, start_postgres
 
 PAGES = 3000
 GOODBYE = 90.0  # seconds: two of Ray's own processes try for a minute to tell of its death
@@ -51,7 +51,7 @@ MEMORY = "SELECT count(*) FROM line_sighting"
 def run(figures: Figures, pages: int | None = None) -> None:
     """The trial."""
     if find_spec("ray") is None:
-        figures.say("skipped: Ray is not installed (pip install -e '.[ray]')")
+        figures.print_line("skipped: Ray is not installed (pip install -e '.[ray]')")
         return
     with tempfile.TemporaryDirectory(prefix="nd-ray-") as name:
         folder, number = Path(name), pages or PAGES
@@ -68,7 +68,7 @@ def run(figures: Figures, pages: int | None = None) -> None:
         _killed(figures, folder, home)
         _on_postgres(figures, folder, home, plain)
         left = [path.name for path in (folder / "t").iterdir()]
-        figures.met("what Ray left in the folder for such things", left or "nothing", not left)
+        figures.check("what Ray left in the folder for such things", left or "nothing", not left)
 
 
 def recipe() -> list[list[str]]:
@@ -106,17 +106,19 @@ def _page(number: int, pages: int) -> tuple[str, ImportedPage]:
     )
 
 
-def _told(figures: Figures, what: str, done: Ended) -> Ended:
-    figures.met(f"exit code of {what}", done.code, done.code == 0, done.err.splitlines())
+def _told(figures: Figures, what: str, done: CompletedCommand) -> CompletedCommand:
+    figures.check(f"exit code of {what}", done.code, done.code == 0, done.err.splitlines())
     peaks = [peak for _, peak in done.memory.peaks.values()]
-    figures.told(
+    figures.note(
         what,
         f"{done.seconds:.0f} s, {len(peaks)} processes, of {sum(peaks):,.0f} MB together at their peaks",
     )
     return done
 
 
-def _recipe(figures: Figures, folder: Path, home: Path, pages: int, ordinary: Ended) -> None:
+def _recipe(
+    figures: Figures, folder: Path, home: Path, pages: int, ordinary: CompletedCommand
+) -> None:
     """What the README says, line by line."""
     database, seconds, before = home / "var" / "nightdesk.db", 0.0, 0
     for words in recipe():
@@ -132,20 +134,20 @@ def _recipe(figures: Figures, folder: Path, home: Path, pages: int, ordinary: En
             )
         if "--ray" in words:
             outside = {each for each in addresses if not each.startswith("127.")}
-            figures.met(
+            figures.check(
                 "addresses that Ray listens to", sorted(addresses), bool(addresses) and not outside
             )
         if words[0] == "import":
             found = re.search(
                 r"^([\d,]+) drafts brought, ([\d,]+) of them made again", done.out, re.M
             )
-            figures.met(
+            figures.check(
                 "what import says",
                 done.out.splitlines()[:1],
                 bool(found) and _plain(found[1]) == pages,
             )
             limited = "it came to a limit there" in done.out
-            figures.met(
+            figures.check(
                 "the page that hangs is left out for that reason",
                 limited,
                 limited,
@@ -153,8 +155,8 @@ def _recipe(figures: Figures, folder: Path, home: Path, pages: int, ordinary: En
             )
         seconds += done.seconds
     again = _number(database, DRAFTS) - before
-    figures.met("pages that the cleans extracted: the one that hangs", again, again == 1)
-    figures.told(
+    figures.check("pages that the cleans extracted: the one that hangs", again, again == 1)
+    figures.note(
         "seconds of the recipe, and of the ordinary clean", f"{seconds:.0f}, {ordinary.seconds:.0f}"
     )
 
@@ -166,13 +168,13 @@ def _plain(number: str) -> int:
 def _compare(figures: Figures, home: Path, plain: Path, pages: int) -> None:
     ours, theirs = (_rows(each / "var" / "nightdesk.db", ARTICLES) for each in (home, plain))
     same = sum(one == other for one, other in zip(ours, theirs, strict=False))
-    figures.met(
+    figures.check(
         "articles that are the same, field by field",
         f"{same} of {pages}",
         same == pages == len(ours) == len(theirs),
     )
     lines = [_number(each / "var" / "nightdesk.db", MEMORY) for each in (home, plain)]
-    figures.met("lines in the memories", lines, lines[0] == lines[1] > 0)
+    figures.check("lines in the memories", lines, lines[0] == lines[1] > 0)
 
 
 def _corpus(figures: Figures, folder: Path, home: Path) -> None:
@@ -198,7 +200,7 @@ def _corpus(figures: Figures, folder: Path, home: Path) -> None:
     )
     made = sorted((each["url"], each["title"], each["text"]) for each in read)
     expected = _rows(home / "var" / "nightdesk.db", TEXTS)
-    figures.met(
+    figures.check(
         "texts of the corpus that are those of the articles", len(made), made == sorted(expected)
     )
 
@@ -208,7 +210,7 @@ def _plain_way(figures: Figures, folder: Path, home: Path) -> None:
     words = ("extract-export", str(folder / "raw"), str(folder / "plainly"), "--workers", "2")
     _told(figures, "draft without Ray", nightdesk(home, *words, seconds=SECONDS, **LIMITS))
     one, other = (_drafts(folder / name) for name in ("drafts", "plainly"))
-    figures.met("drafts that are the same with Ray and without", len(one), one == other)
+    figures.check("drafts that are the same with Ray and without", len(one), one == other)
 
 
 def _drafts(root: Path) -> dict[str, tuple[str, str]]:
@@ -238,11 +240,11 @@ def _killed(figures: Figures, folder: Path, home: Path) -> None:
     child = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    family = Memory()
+    family = ProcessMemory()
     while child.poll() is None and not any((folder / "again").glob("site=*/month=*/*.parquet")):
-        family.meet(child.pid)
+        family.find_processes(child.pid)
         time.sleep(0.05)
-    family.meet(child.pid)
+    family.find_processes(child.pid)
     child.send_signal(signal.SIGKILL)
     child.wait()
     began = time.monotonic()
@@ -251,7 +253,7 @@ def _killed(figures: Figures, folder: Path, home: Path) -> None:
         there := {pid for pid in there if _is_alive(pid)}
     ) and time.monotonic() - began < GOODBYE:
         time.sleep(0.1)
-    figures.met(
+    figures.check(
         f"processes left of {len(family.peaks)} after kill -9, {time.monotonic() - began:.1f} s",
         len(there),
         not there,
@@ -262,8 +264,8 @@ def _killed(figures: Figures, folder: Path, home: Path) -> None:
     done = _told(
         figures, "the same command again", nightdesk(home, *words, seconds=SECONDS, **environment)
     )
-    figures.told("files of drafts that the killed one left", before)
-    figures.met(
+    figures.note("files of drafts that the killed one left", before)
+    figures.check(
         "drafts of both",
         done.out.partition(" in ")[0],
         _drafts(folder / "again") == _drafts(folder / "plainly"),
@@ -280,7 +282,7 @@ def _on_postgres(figures: Figures, folder: Path, home: Path, plain: Path) -> Non
     """The drafts come back into an archive on PostgreSQL."""
     source = folder / "source"
     _home(source, _number(plain / "var" / "nightdesk.db", "SELECT count(*) FROM article"))
-    with own_postgres() as (archive, _):
+    with start_postgres() as (archive, _):
         url = {"NIGHTDESK_DATABASE_URL": archive} | LIMITS
         for words in (
             ["import", "--from", f"sqlite:///{source / 'var' / 'nightdesk.db'}"],
@@ -292,9 +294,9 @@ def _on_postgres(figures: Figures, folder: Path, home: Path, plain: Path) -> Non
                 nightdesk(home, *words, seconds=SECONDS, **url),
             )
         _told(figures, "clean on PostgreSQL", nightdesk(home, "clean", seconds=SECONDS, **url))
-        ours = sorted(tuple(map(str, row)) for row in ask(archive, TEXTS))
+        ours = sorted(tuple(map(str, row)) for row in query_rows(archive, TEXTS))
         theirs = sorted(_rows(plain / "var" / "nightdesk.db", TEXTS))
-        figures.met("articles on PostgreSQL that are the same", len(ours), ours == theirs)
+        figures.check("articles on PostgreSQL that are the same", len(ours), ours == theirs)
 
 
 def _rows(database: Path, query: str) -> list[tuple[object, ...]]:
@@ -322,8 +324,8 @@ def _listening(what: str) -> Iterator[set[str]]:
 
     def look() -> None:
         while not over.wait(0.5):
-            family = Memory()
-            family.meet(os.getpid())
+            family = ProcessMemory()
+            family.find_processes(os.getpid())
             found.update(_addresses([pid for pid in family.peaks if pid != os.getpid()]))
 
     thread = threading.Thread(target=look, daemon=True, name=what)
