@@ -265,7 +265,7 @@ def _keep(bench: Bench, folder: Path) -> Cost:
     command = [
         sys.executable,
         "-m",
-        "tests.bench.keeping",
+        "tests.bench.crawl_memory",
         str(folder / "job"),
         str(folder / "result"),
     ]

@@ -22,15 +22,15 @@ class Profile:
     feed: int = 30  # links of its feed; 0: no feed
     sections: int = 3
     articles: float = 0.97
-    dated: float = 0.99
-    signed: float = 0.7
+    with_date: float = 0.99
+    with_author: float = 0.7
     words: float = 420.0
-    struck: float = 6.0
+    removed: float = 6.0
 
 
 PROFILES = (
     Profile("daily", (24, 26, 25, 25, 27, 12, 10)),
-    Profile("agency", (180, 190, 190, 185, 180, 90, 80), feed=100, words=190, signed=0.05),
+    Profile("agency", (180, 190, 190, 185, 180, 90, 80), feed=100, words=190, with_author=0.05),
     Profile("small", (6, 5, 6, 7, 6, 2, 1), spread=6, feed=20),
     Profile("weekly", (0.1, 14, 0.2, 0.1, 9, 0.1, 0.1), spread=8, feed=15, sections=2),
     Profile("bursts", (10, 10, 10, 10, 10, 10, 10), spread=1.5, feed=0, sections=5, articles=0.9),
@@ -38,9 +38,9 @@ PROFILES = (
         "tabloid",
         (60, 60, 62, 60, 64, 55, 50),
         articles=0.85,
-        dated=0.9,
-        signed=0.3,
-        struck=15,
+        with_date=0.9,
+        with_author=0.3,
+        removed=15,
         feed=40,
     ),
 )
@@ -77,9 +77,9 @@ def healthy(chance: random.Random, site: Profile, day: int) -> NightStats:
     places = list(_places(chance, site, new))
     return NightStats(
         seen=asked + 20, known=20, requested=asked, new=new, changed=0, unchanged=asked - new, gone=gone, failed=failed,
-        cleaned=judged, articles=articles, with_own_date=binomial(chance, articles, site.dated), with_date=articles,
-        with_author=binomial(chance, articles, site.signed), in_new_layout=binomial(chance, articles, 0.01),
-        median_words=round(median_words), removed_blocks=round(articles * site.struck * chance.lognormvariate(0, 0.2)),
+        cleaned=judged, articles=articles, with_own_date=binomial(chance, articles, site.with_date), with_date=articles,
+        with_author=binomial(chance, articles, site.with_author), in_new_layout=binomial(chance, articles, 0.01),
+        median_words=round(median_words), removed_blocks=round(articles * site.removed * chance.lognormvariate(0, 0.2)),
         reasons={"too_short": judged - articles}, failures={"timeout": failed}, charsets={"utf-8": judged},
         sources=tuple(places),
     )  # fmt: skip
@@ -169,12 +169,12 @@ def _feed(outcome: str, reason: str, status: int) -> Break:
             else source
             for source in figures.sources
         )
-        return replace(nothing_new(figures), sources=sources)
+        return replace(without_new_stories(figures), sources=sources)
 
     return broken
 
 
-def nothing_new(figures: NightStats) -> NightStats:
+def without_new_stories(figures: NightStats) -> NightStats:
     none = {
         "new": 0,
         "cleaned": 0,
@@ -228,7 +228,7 @@ def _charset(_: random.Random, figures: NightStats, __: int) -> NightStats:
 
 def _front(_: random.Random, figures: NightStats, __: int) -> NightStats:
     return replace(
-        nothing_new(figures), requested=figures.requested, redirected=figures.requested, unchanged=0
+        without_new_stories(figures), requested=figures.requested, redirected=figures.requested, unchanged=0
     )
 
 

@@ -1,4 +1,4 @@
-"""python -m tests.bench.exporting — what exports cost: seconds, CPU and memory, by format, from an archive of made-up articles.
+"""python -m tests.bench.exports — what exports cost: seconds, CPU and memory, by format, from an archive of made-up articles.
 
 Promises figures of a process of its own for each format, which begins with nothing loaded, and that each export is verified.
 """
@@ -34,7 +34,7 @@ MOST = 300  # megabytes that an export may take
 def main(words: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.bench.exporting", description="Measures exports by format."
+        prog="python -m tests.bench.exports", description="Measures exports by format."
     )
     parser.add_argument(
         "--articles", type=int, default=100_000, metavar="N", help="how many articles are made up"
@@ -63,7 +63,7 @@ def _measured(name: str, address: str, folder: Path) -> int:
     command = [
         sys.executable,
         "-m",
-        "tests.bench.exporting",
+        "tests.bench.exports",
         "--one",
         name,
         address,

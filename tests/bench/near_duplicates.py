@@ -1,4 +1,4 @@
-"""python -m tests.bench.likeness — what grouping near-copies costs, and how right it is.
+"""python -m tests.bench.near_duplicates — what grouping near-copies costs, and how right it is.
 
 Promises figures for an archive of made-up stories (see `wire`), on SQLite and on PostgreSQL: how many articles a second are
 compared, how many copies of each kind are found, how many groups hold what is no copy, and rows and bytes an article.
@@ -43,7 +43,7 @@ ROWS = 1000  # written at a time
 def main(words: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.bench.likeness", description="Measures the grouping of near-copies."
+        prog="python -m tests.bench.near_duplicates", description="Measures the grouping of near-copies."
     )
     parser.add_argument(
         "--articles", type=int, default=100_000, metavar="N", help="how many articles are made up"

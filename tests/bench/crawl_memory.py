@@ -1,4 +1,4 @@
-"""`python -m tests.bench.keeping JOB RESULT` — one crawl as a night starts it, with its memory as it goes on.
+"""`python -m tests.bench.crawl_memory JOB RESULT` — one crawl as a night starts it, with its memory as it goes on.
 
 JOB is a file with a crawl's job, RESULT one that is given the pages that were kept, and the memory of the process in MB at each
 hundredth of them.
