@@ -46,7 +46,8 @@ def cli() -> str:
     panels: dict[str, list[Any]] = {}
     for command in group.commands.values():
         panel = getattr(command, SECTION_ORDER_KEY, "")
-        panels.setdefault(panel if isinstance(panel, str) and panel else "Commands", []).append(command)
+        name = panel if isinstance(panel, str) and panel else "Commands"
+        panels.setdefault(name, []).append(command)
     for panel, commands in panels.items():
         lines += [f"## {panel}", ""]
         for command in commands:
@@ -103,7 +104,8 @@ def _default(parameter: Any) -> str:
 
 def _plain(text: str) -> str:
     """Return help text without the markup of the terminal."""
-    return re.sub(r"\[/?(?:bold|dim|cyan|green|yellow|italic)\]", "", text).replace("\b", "").strip()
+    plain = re.sub(r"\[/?(?:bold|dim|cyan|green|yellow|italic)\]", "", text)
+    return plain.replace("\b", "").strip()
 
 
 def _cell(text: str) -> str:
