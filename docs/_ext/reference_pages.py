@@ -67,8 +67,11 @@ def _command(command: Any) -> Iterator[str]:
     yield ""
     yield from _option_table(command.params)
     yield ""
-    if command.epilog:
-        yield from _plain(command.epilog).splitlines()
+    examples = [line for line in _plain(command.epilog or "").splitlines() if "nightdesk" in line]
+    if examples:
+        yield "```text"
+        yield from examples
+        yield "```"
         yield ""
 
 

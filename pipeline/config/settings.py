@@ -186,7 +186,8 @@ def find_home_folder(given: Path | None = None) -> Path:
     """Find the folder that holds `config/`.
 
     It is the given folder, else that of NIGHTDESK_HOME, else the working folder if it has a
-    `config/nightdesk.toml`, else the checkout.
+    `config/nightdesk.toml`, else the checkout, else the working folder. There is no checkout where
+    Nightdesk was installed from a wheel.
 
     Raises:
         ConfigError: If a named folder is not there or cannot be read.
@@ -195,9 +196,10 @@ def find_home_folder(given: Path | None = None) -> Path:
     if named is None and os.environ.get(ENV_PREFIX + "HOME"):
         named = Path(os.environ[ENV_PREFIX + "HOME"])
     if named is None:
-        working_folder = Path.cwd()
-        has_settings = (working_folder / "config" / "nightdesk.toml").is_file()
-        return working_folder if has_settings else CHECKOUT_FOLDER
+        for folder in (Path.cwd(), CHECKOUT_FOLDER):
+            if (folder / "config" / "nightdesk.toml").is_file():
+                return folder
+        return Path.cwd()
     try:
         is_folder = named.is_dir()
     except OSError as error:

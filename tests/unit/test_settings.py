@@ -142,3 +142,12 @@ def test_a_secret_of_a_site_file_comes_from_the_environment_and_is_in_no_message
     with pytest.raises(ConfigError) as error:
         expand_variables({"X-Key": "${GAZETTE_KEY}"}, "gazette")
     assert "hunter2" not in str(error.value)
+
+
+def test_the_home_is_the_working_folder_where_there_is_no_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wheel brings no checkout: nothing may be written beside the installed packages."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings, "CHECKOUT_FOLDER", tmp_path / "site-packages")
+    assert settings.find_home_folder() == tmp_path
