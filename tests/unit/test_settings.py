@@ -149,5 +149,5 @@ def test_the_home_is_the_working_folder_where_there_is_no_checkout(
 ) -> None:
     """A wheel brings no checkout: nothing may be written beside the installed packages."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(settings, "CHECKOUT_FOLDER", tmp_path / "site-packages")
-    assert settings.find_home_folder() == tmp_path
+    monkeypatch.setattr("pipeline.config.settings.CHECKOUT_FOLDER", tmp_path / "site-packages")
+    assert find_home_folder() == tmp_path
