@@ -1,4 +1,6 @@
-"""The torture room: trials that take minutes, each a command of its own. None of this is needed to use Nightdesk.
+"""Stress tests: each takes minutes and is a command of its own. You do not need them to use
+Nightdesk.
 
-`python -m tests.stress NAME` runs a trial against this checkout, prints its figures, and exits 1 where it falls short.
+`python -m tests.stress NAME` runs one against this checkout, prints its figures, and exits with 1
+if one falls short.
 """

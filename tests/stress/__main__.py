@@ -1,6 +1,8 @@
-"""python -m tests.stress NAME — runs one trial, prints its figures, and exits 1 where it falls short.
+"""python -m tests.stress NAME: run one stress test.
 
-A trial is a function of one module, in the registry below; README.md lists each with the time that it takes.
+It prints the figures and exits with 1 if one of them falls short. A stress test is the function
+`run` of a module in the registry below. docs/explanation/stress-tests.md lists each with the time
+that it takes.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from tests.stress.figures import Figures
 
 @dataclass(frozen=True)
 class Option:
-    """A folder or a number that a trial may be given."""
+    """A folder or a number that a stress test accepts."""
 
     flag: str
     name: str
@@ -27,7 +29,7 @@ class Option:
 
 @dataclass(frozen=True)
 class StressTest:
-    """One trial: `run` of its module takes the figures to fill in, and what its options were given."""
+    """One stress test. `run` of its module gets the figures and the values of the options."""
 
     help: str
     module: str
@@ -113,7 +115,7 @@ STRESS_TESTS = {
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.stress", description="Runs one trial.")
     trials = parser.add_subparsers(dest="name", metavar="NAME", required=True)
     for name, trial in STRESS_TESTS.items():

@@ -1,6 +1,7 @@
-"""Ways to spell an address that is nobody's business: loopback, private, link-local, shared and special ones.
+"""Spellings of internal addresses: loopback, private, link-local, shared and special ones.
 
-Each is a host as it may stand in a URL. Those that lead to this machine end at a canary, if anything lets them through.
+Each is a host as it may be in a URL. Those of this machine reach the connection counter if nothing
+stops them.
 """
 
 from __future__ import annotations

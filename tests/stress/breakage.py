@@ -1,6 +1,7 @@
-"""breakage — a site with sixty nights of history that breaks in twelve ways, each of which has to be noticed.
+"""breakage: a site with sixty nights of history breaks in twelve ways, and each must be noticed.
 
-Each night is the real command over a real server. Only the clock is made up: the runs of the past are put a day apart.
+Each night is the real command and a real server. Only the times are invented: the runs are moved
+into the past, one day apart.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ Make = Callable[[Story], Answer]
 
 
 def page(story: Story, *, dated: bool = True, text: bool = True) -> str:
-    """A story in the layout that the site has had for years."""
+    """Return a story in the layout that the site has had for years."""
     title, author = headline(story.name), random.Random(story.name).choice(AUTHORS)
     day = f"2025-{story.night % 12 + 1:02}-{story.number % 27 + 1:02}T08:00:00Z"
     stamp = f'<meta property="article:published_time" content="{day}">' if dated else ""
@@ -66,7 +67,7 @@ def page(story: Story, *, dated: bool = True, text: bool = True) -> str:
 
 
 def redesigned(story: Story) -> Answer:
-    """The same stories in another markup, without names and dates."""
+    """Answer with the same story in other markup, without author and date."""
     title = headline(story.name)
     text = paragraphs(story.name, 3).replace("<p>", '<div class="z9">').replace("</p>", "</div>")
     return http(
@@ -124,7 +125,7 @@ class Site:
         return [Story(night, number) for number in range(random.Random(f"{night}").randint(16, 26))]
 
     def open(self, night: int, make: Make = healthy, feed: str = "") -> None:
-        """Serves this night: its stories, and a feed of the newest ones."""
+        """Serve this night: its stories, and a feed of the newest ones."""
         answers = self._server.answers
         answers[HOST, "/"] = plain("The Quay", "<h1>The Quay</h1><p>Every morning.</p>")
         for story in self.stories(night):
@@ -151,7 +152,7 @@ class Site:
 
 
 def run(figures: Figures) -> None:
-    """The trial."""
+    """Run the stress test."""
     with (
         tempfile.TemporaryDirectory(prefix="nightdesk-breakage-") as scratch,
         start_server([HOST]) as server,
@@ -226,7 +227,7 @@ def _night(home: Path) -> None:
 
 
 def _put_back(home: Path, night: int) -> None:
-    """The newest crawl began so many days after the first, as did its clean."""
+    """Move the newest crawl and its clean to a day in the past."""
     at = datetime.now(UTC).replace(tzinfo=None, microsecond=0) - BACK + timedelta(days=night)
     with closing(sqlite3.connect(home / "var" / "nightdesk.db")) as db, db:
         (run,) = db.execute("SELECT max(id) FROM run WHERE kind = 'crawl'").fetchone()
@@ -240,7 +241,7 @@ def _put_back(home: Path, night: int) -> None:
 
 
 def _findings(home: Path, *, also_closed: bool = False) -> list[str]:
-    """Those that are open: kind and sentence."""
+    """Return the kind and sentence of the open issues."""
     query = (
         "SELECT kind || ': ' || sentence FROM issue"
         + ("" if also_closed else " WHERE closed_at IS NULL")

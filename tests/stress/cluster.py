@@ -1,8 +1,10 @@
-"""cluster — three workers crawl and clean three hundred sites of one archive on PostgreSQL; one is killed in the middle.
+"""cluster: three workers crawl and clean three hundred sites of one PostgreSQL archive; one is
+killed.
 
-Each site has an address of its own on the loopback network, and each worker names itself in its requests, so that the server's
-log tells who crawled which site, and when. All has to be done in the end, nothing twice, and no site may ever have been asked
-by two workers at once. `--sites 40` is for a quick look.
+Each site has its own address on the loopback network, and each worker has its own user agent. So
+the server's log shows which worker crawled which site, and when. In the end everything must be
+done, nothing twice, and no two workers may have crawled one site at the same time. `--sites 40` is
+for a quick check.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ AT_WORK = "SELECT count(*) FROM run WHERE kind = 'crawl' AND status = 'running'"
 
 @dataclass(frozen=True)
 class Asked:
-    """One request, as the server saw it."""
+    """One request as the server saw it."""
 
     site: str
     path: str
@@ -61,7 +63,7 @@ class Asked:
 
 
 def run(figures: Figures, sites: int | None = None) -> None:
-    """The trial."""
+    """Run the stress test."""
     sites = sites or SITES
     with (
         tempfile.TemporaryDirectory(prefix="nd-cluster-") as folder,
@@ -97,7 +99,7 @@ def run(figures: Figures, sites: int | None = None) -> None:
 def _kill_one(
     figures: Figures, archive: str, workers: Sequence[subprocess.Popen[bytes]], sites: int
 ) -> float:
-    """Kills the last worker once a third of the sites are crawled, in the midst of a crawl. Returns when."""
+    """Kill the last worker during a crawl, after a third of the sites, and return the time."""
     began = time.monotonic()
     victim, family = workers[-1], ProcessMemory()
     while True:
@@ -201,7 +203,10 @@ def _judge_log(figures: Figures, log: Sequence[Asked], sites: int, killed_at: fl
 
 
 def _first_after(by_site: dict[str, list[Asked]], both: dict[str, list[str]]) -> str:
-    """The rest of it is waiting for a place."""
+    """Return the shortest and longest time until a second worker continues a site.
+
+    Most of this time a site waits for a free worker.
+    """
     gaps = []
     for site, workers in both.items():
         last = max(asked.ended for asked in by_site[site] if asked.worker == workers[0])
@@ -212,12 +217,12 @@ def _first_after(by_site: dict[str, list[Asked]], both: dict[str, list[str]]) ->
 
 
 def _workers(some: Sequence[Asked]) -> list[str]:
-    """Who asked a site, in the order in which they began."""
+    """Return the workers that crawled a site, in the order in which they began."""
     return list(dict.fromkeys(asked.worker for asked in sorted(some, key=lambda each: each.began)))
 
 
 def _at_once(some: Sequence[Asked]) -> bool:
-    """Whether a worker asked before the one before it had its last answer."""
+    """Whether a worker sent a request before the worker before it had its last answer."""
     spans = [
         (
             min(each.began for each in some if each.worker == one),
@@ -257,7 +262,7 @@ def _worker(home: Path, archive: str, number: int) -> subprocess.Popen[bytes]:
 
 
 def _home(home: Path, sites: int, port: int) -> Path:
-    """A home with that many site files; a worker needs none."""
+    """Create a home folder with this number of site files. A worker needs none."""
     (home / "config" / "sites").mkdir(parents=True)
     (home / "config" / "nightdesk.toml").write_text(
         'contact = "nobody@example.org"\n', encoding="utf8"

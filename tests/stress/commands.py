@@ -1,7 +1,8 @@
-"""The real command as a child, with somebody who looks at what each of its processes takes.
+"""Run the real command as a child process, and measure the memory of each of its processes.
 
-Promises the peak of resident memory of each process as the kernel keeps it (VmHWM), read every few hundredths of a second: what
-is missed is at most what a process took in its last moments. Only processes that were started here are ended.
+The peak of resident memory is the kernel's own figure (VmHWM), read every few hundredths of a
+second. Only what a process uses in its last moments can be missed. Only processes that were started
+here are killed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ MEET = 5  # looks between two searches for new processes
 
 @dataclass
 class ProcessMemory:
-    """Peaks in megabytes by process."""
+    """Peak memory in megabytes by process."""
 
     peaks: dict[int, tuple[str, float]] = field(default_factory=dict)
 
@@ -35,7 +36,7 @@ class ProcessMemory:
         return sum(1 for name, _ in self.peaks.values() if name == role)
 
     def find_processes(self, root: int) -> None:
-        """Finds the processes that a process has started, and what they are."""
+        """Find the processes that a process has started, and their roles."""
         parents = {pid: parent for pid in _processes() if (parent := _parent(pid))}
         waiting = [(root, "")]
         while waiting:
@@ -49,14 +50,14 @@ class ProcessMemory:
             waiting += [(child, role) for child, its in parents.items() if its == pid]
 
     def update_peaks(self) -> None:
-        """Notes the peaks of the processes that are known."""
+        """Read the peaks of the known processes."""
         for pid, (role, peak) in list(self.peaks.items()):
             self.peaks[pid] = (role, max(peak, _peak(pid)))
 
 
 @dataclass
 class CompletedCommand:
-    """How a command ended. `memory` is that of all its processes."""
+    """How a command ended. `memory` covers all of its processes."""
 
     code: int
     out: str
@@ -66,7 +67,7 @@ class CompletedCommand:
 
 
 def nightdesk(home: Path, *words: str, seconds: float, **variables: str) -> CompletedCommand:
-    """Runs a command to its end, or ends it after so many seconds."""
+    """Run a command to its end, or kill it after some seconds."""
     memory, began = ProcessMemory(), time.monotonic()
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")
@@ -127,7 +128,7 @@ def _role(pid: int, parent: str) -> str:
 
 
 def _peak(pid: int) -> float:
-    """Megabytes; 0.0 where it has ended."""
+    """Return megabytes; 0.0 if the process has ended."""
     for line in _read(pid, "status").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
@@ -139,7 +140,7 @@ def _processes() -> Iterator[int]:
 
 
 def _parent(pid: int) -> int:
-    """0 where it has ended."""
+    """Return the parent's id; 0 if the process has ended."""
     fields = _read(pid, "stat").rpartition(")")[2].split()
     return int(fields[1]) if len(fields) > 1 else 0
 

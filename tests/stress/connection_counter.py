@@ -1,6 +1,7 @@
-"""A listener that nobody is to connect to.
+"""A listener that counts connections to ports that nothing may connect to.
 
-Promises that each connection to a port of this machine's own addresses is counted, whoever makes it.
+It counts each connection to a port of this machine's own addresses, no matter which program makes
+it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ ADDRESSES = ("127.0.0.1", "127.0.0.3", "127.127.127.127", "::1")
 
 @dataclass
 class ConnectionCounter:
-    """`seen` are the addresses that were connected to, in turn."""
+    """`addresses` are the addresses that received a connection, in order."""
 
     addresses: list[str] = field(default_factory=list)
     listeners: list[socket.socket] = field(default_factory=list)
@@ -43,7 +44,7 @@ class ConnectionCounter:
 def count_connections(
     port: int, addresses: Sequence[str] = ADDRESSES
 ) -> Iterator[ConnectionCounter]:
-    """The canary on a port of each of its addresses."""
+    """Listen on one port of each address, and count."""
     canary = ConnectionCounter()
     for address in addresses:
         with suppress(OSError):  # a machine without IPv6

@@ -1,8 +1,7 @@
-"""What a program wrote to a database's files and when it had it made durable, as strace saw it; and what a disk holds when the
-power goes in between.
+"""Read from strace what a program wrote and synced, and simulate a disk that loses power.
 
-Promises that what was synced is there, that of what was written since anything may be there, be missing or be torn at a sector,
-and that an order between writes counts for nothing unless a sync stands between them.
+What was synced is there. Of what was written since then, anything may be there, be missing or be
+torn at a sector. The order of two writes counts only if there is a sync between them.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ NAMED = re.compile(rb'"([^"]*)"')
 
 @dataclass(frozen=True)
 class DiskEvent:
-    """One call that ended well: `kind` is write, sync, cut or gone."""
+    """One successful call. `kind` is write, sync, cut or gone."""
 
     kind: str
     name: str
@@ -46,7 +45,7 @@ class DiskEvent:
 
 
 def read_events(log: Path, folder: Path) -> Iterator[DiskEvent]:
-    """The calls on files of a folder, in the order in which they ended."""
+    """Yield the calls on files of a folder, in the order in which they ended."""
     begun: dict[bytes, bytes] = {}
     with log.open("rb") as lines:
         for line in lines:
@@ -87,14 +86,20 @@ def _plain(text: bytes) -> str:
 
 @dataclass
 class SimulatedDisk:
-    """The files of a folder: as programs see them, as they are durable, and what was done to them since."""
+    """The files of a folder, as programs see them and as they are durable.
+
+    Attributes:
+        current: The contents that programs see.
+        durable: The contents that were synced.
+        unsynced: The events since the last sync.
+    """
 
     current: dict[str, bytearray] = field(default_factory=dict)
     durable: dict[str, bytearray] = field(default_factory=dict)
     unsynced: dict[str, list[DiskEvent]] = field(default_factory=dict)
 
     def apply(self, event: DiskEvent, *, honest: bool = True) -> None:
-        """One call. A disk that is not `honest` says that it has synced, and has not."""
+        """Apply one event. A disk that is not `honest` claims to sync, but does not."""
         if event.kind == "gone":  # the file system has a journal of its own for names
             for files in (self.current, self.durable):
                 files.pop(event.name, None)
@@ -108,11 +113,11 @@ class SimulatedDisk:
             self.unsynced.setdefault(event.name, []).append(event)
 
     def write_current(self, folder: Path) -> Path:
-        """Writes the files as programs see them."""
+        """Write the files as programs see them."""
         return _laid(folder, self.current)
 
     def write_after_power_loss(self, folder: Path, lots: random.Random) -> Path:
-        """Writes the files as the disk may hold them when the power goes now."""
+        """Write the files as the disk may hold them if the power fails now."""
         files = {name: bytearray(data) for name, data in self.durable.items()}
         for name in self.unsynced:
             files.setdefault(name, bytearray())

@@ -1,9 +1,11 @@
-"""diskfull — nights on a disk that is too small: one that fills, on either database, then one with a floor.
+"""diskfull: nights on a disk that is too small, on both databases, and a night with a limit of free
+space.
 
-The archive lies on a tmpfs of 8 MB, PostgreSQL's tables on one of 24, which only root can make; elsewhere the trial says so and
-asks nothing. While a night fills it, the archive is looked at from outside. The night is to end with the disk's exit code and
-sentence, with nothing lost that was committed; readers are to read; and with more room the same command is to complete
-everything.
+The archive is on a tmpfs of 8 MB, and the tables of PostgreSQL are on one of 24 MB. Only root can
+create these; without root the stress test says so and checks nothing. While a night fills the disk,
+the archive is read from outside. The night must end with the exit code and sentence for a full
+disk. No committed row may be lost, and readers can still read. With more room the same command
+completes everything.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ LEFT = """SELECT count(*) FROM run WHERE finished_at IS NOT NULL AND EXISTS
 
 
 def run(figures: Figures) -> None:
-    """Both nights."""
+    """Run the nights."""
     with (
         tempfile.TemporaryDirectory(prefix="nd-disk-") as folder,
         nights.serve_site(STORIES) as address,
@@ -58,7 +60,7 @@ def run(figures: Figures) -> None:
 
 
 def _postgres(figures: Figures, home: Path) -> None:
-    """PostgreSQL with its tables on a disk of their own: there it is full, and its log of changes is not."""
+    """Fill a PostgreSQL whose tables, but not its write-ahead log, are on a small disk."""
     short = Path(tempfile.mkdtemp(prefix="nd"))
     try:
         with nights.start_postgres() as (address, _):
@@ -157,7 +159,7 @@ def _open(address: str) -> int:
 
 
 def _floor(figures: Figures, home: Path, disk: Path) -> None:
-    """A fresh archive, and a disk that has room for the floor and a few stories."""
+    """Use a new archive, and a disk with room for the free space and a few stories."""
     address = f"sqlite:///{disk / 'other.db'}"
     taken = sum(path.stat().st_size for path in disk.rglob("*") if path.is_file()) // 2**20
     subprocess.run(_mount(disk, taken + FLOOR + 6, "remount"), check=True)

@@ -1,9 +1,10 @@
-"""faults — nights whose database restarts or is locked, that overlap, and whose workers are killed.
+"""faults: nights whose database restarts or is locked, nights that overlap, and killed workers.
 
-PostgreSQL is stopped ten times in one night, by half without a warning; another program holds SQLite's write lock for a minute;
-two nights are started at once, on either database, and a third beside them; the first of two is killed with SIGKILL; cleaning
-processes are killed one after the other. Each time nothing that was committed may be gone, nothing may be there twice, and the
-night that met the fault has to complete everything.
+PostgreSQL stops ten times in one night, half of them without a warning. Another program holds
+SQLite's write lock for a minute. Two nights start at once on either database, and a third later.
+The first of two nights is killed with SIGKILL. Cleaning workers are killed one after the other. No
+committed row may be lost, nothing may be there twice, and the night with the fault must complete
+everything.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ RUNS = "SELECT site, count(*) FROM run WHERE kind = 'crawl' GROUP BY site ORDER 
 
 
 def run(figures: Figures) -> None:
-    """The four trials."""
+    """Run the four stress tests."""
     with ExitStack() as stack:
         addresses = [stack.enter_context(serve_site(STORIES)) for _ in range(SITES)]
 
@@ -94,7 +95,7 @@ def _restarts(
 def _at_the_end(
     figures: Figures, folder: Path, address: str, restart: Callable[[str, float], None]
 ) -> None:
-    """Another night, which finds nothing new; the server goes while it sums up."""
+    """Stop the server while another night, which finds nothing new, makes its summary."""
     name = "PostgreSQL away at the end of a night"
     before, known = int(str(query_rows(address, OVER)[0][0])), committed_rows(address)
     night = _begun(folder, address)
@@ -177,7 +178,7 @@ def _workers(figures: Figures, folder: Path, address: str) -> None:
 
 
 def _begun(folder: Path, address: str) -> subprocess.Popen[bytes]:
-    """A night whose first crawl is at work."""
+    """Start a night, and return it when its first crawl is at work."""
     known = count_runs(address)
     night = start_night(
         folder, address, stdout=(folder / "said.txt").open("wb"), stderr=subprocess.STDOUT
@@ -209,7 +210,7 @@ def _stored(address: str) -> int:
 
 
 def _until(night: subprocess.Popen[bytes], true: Callable[[], bool]) -> None:
-    """Waits for something to come true while a night is at work."""
+    """Wait for a condition while a night is at work."""
     end = time.monotonic() + LONGEST
     while night.poll() is None and not true():
         if time.monotonic() > end:

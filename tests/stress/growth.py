@@ -1,6 +1,7 @@
-"""How time grows with size: one piece of work over inputs that double, each in a process of its own that may be ended.
+"""Measure how time grows with size: one piece of work over inputs whose size doubles.
 
-Promises CPU seconds and megabytes beyond what the process had before, so that a busy machine and its neighbours do not count.
+Each runs in its own process, which a limit may end. CPU seconds and additional megabytes are
+measured, so that a busy machine does not change the result.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ STOP_SECONDS = 4.0  # CPU seconds after which a larger input is not tried
 
 @dataclass(frozen=True)
 class Case:
-    """Work over an input of a size. `make` is not measured; `work` returns what came of it, for the line that is shown."""
+    """Work over inputs of given sizes.
+
+    `make` is not measured. `work` returns its result as text, which is printed.
+    """
 
     name: str
     make: Callable[[int], Any]
@@ -42,7 +46,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One run: `said` is what came of it, or how it ended."""
+    """One run. `result` is what the work returned, or how it ended."""
 
     size: int
     seconds: float
@@ -51,7 +55,7 @@ class Measurement:
 
 
 def measure_growth(case: Case) -> list[Measurement]:
-    """The work over ever larger inputs, until one takes long enough to tell, or all are through."""
+    """Measure larger and larger inputs, until one takes long enough or all are measured."""
     taken: list[Measurement] = []
     for size in case.sizes:
         taken.append(_measured(case, size))
@@ -65,8 +69,10 @@ def measure_growth(case: Case) -> list[Measurement]:
 
 
 def exponent(taken: Sequence[Measurement]) -> float:
-    """How time grew over the last two doublings before a limit ended it: n to the power of this. 0.0 where that was too
-    short to tell."""
+    """Return the exponent of growth over the last two doublings before a limit ended the work.
+
+    0.0 if they were too short to measure.
+    """
     some = [each for each in taken if LIMITED not in each.result and each.seconds > 0][-3:]
     if len(some) < 2 or some[-1].seconds < MIN_SECONDS:
         return 0.0
@@ -74,12 +80,12 @@ def exponent(taken: Sequence[Measurement]) -> float:
 
 
 def slowest(taken: Sequence[Measurement]) -> Measurement:
-    """The one that took longest."""
+    """Return the measurement that took longest."""
     return max(taken, key=lambda each: each.seconds)
 
 
 def issues(case: Case, taken: Sequence[Measurement]) -> list[str]:
-    """What is wrong, as sentences."""
+    """Return what is wrong, as sentences."""
     found = [f"size {each.size}: {each.result}" for each in taken if each.result.startswith("!")]
     if exponent(taken) > MAX_EXPONENT and not case.of_a_library:
         told = ", ".join(f"{each.seconds:.2f} s for {each.size}" for each in taken)
@@ -133,7 +139,7 @@ def _work(case: Case, given: Any) -> tuple[float, float, str]:
 
 
 def _peak() -> float:
-    """Megabytes that this process had at its most."""
+    """Return the peak memory of this process in megabytes."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024

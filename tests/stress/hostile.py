@@ -1,7 +1,8 @@
-"""The hostile trial: one night of the real command over servers that do everything wrong, beside 200 good pages elsewhere.
+"""hostile: one night of the real command over servers that do everything wrong, beside 200 good
+pages.
 
-Promises that each hostile URL is held against the outcome and reason that its own row names, and that the good sites are also
-crawled alone first, so that what the hostile ones cost them can be told.
+Each hostile URL must end with the outcome and reason that its row names. The good sites are also
+crawled alone first, to measure what the hostile ones cost them.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ VAGUE = ("", "internal", "extractor_error", "extractor_died", "interrupted", "bu
 
 @dataclass(frozen=True)
 class ExpectedOutcome:
-    """How a URL has to end; `cleaned` where bytes of it are kept."""
+    """How a URL must end. `cleaned` is set if its bytes are kept."""
 
     crawled: str
     cleaned: str = ""
 
 
 def run(figures: Figures) -> None:
-    """The trial."""
+    """Run the stress test."""
     with (
         tempfile.TemporaryDirectory(prefix="nightdesk-hostile-") as scratch,
         start_server(hosts()) as server,
@@ -64,7 +65,7 @@ def hosts() -> list[str]:
 
 
 def prepare(server: Server) -> dict[str, ExpectedOutcome]:
-    """Sets all answers, and returns how each hostile URL has to end."""
+    """Set all answers, and return how each hostile URL must end."""
     for host in GOOD_HOSTS:
         for number in range(PAGES):
             server.answers[host, f"/news/good-{number}.html"] = http(story(f"{host} {number}"))
@@ -91,7 +92,7 @@ def _stories(
 
 
 def _chain(server: Server) -> dict[str, ExpectedOutcome]:
-    """A chain that is longer than what is followed: five redirects, then one too many, and the rest is not met."""
+    """Serve a chain that is longer than the limit: five redirects are followed, and one fails."""
     fates = {}
     for number in range(1, hostile_responses.CHAIN):
         server.answers[WIRE, f"/news/chain-{number}.html"] = redirect(
@@ -188,7 +189,7 @@ def _write_home(home: Path, server: Server, sites: dict[str, str]) -> None:
 
 @dataclass
 class NightCheck:
-    """Holds a night against what it had to be."""
+    """Compare a night with what is expected."""
 
     figures: Figures
     home: Path
@@ -327,7 +328,7 @@ class NightCheck:
 
 
 def _vague(ends: str) -> bool:
-    """Whether an outcome without success has no reason that tells what was wrong."""
+    """Whether an outcome without success has a reason that does not say what was wrong."""
     outcome, _, reason = ends.partition(" ")
     return outcome in ("failed", "refused", "deferred", "quarantined") and reason in VAGUE
 

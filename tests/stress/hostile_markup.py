@@ -1,6 +1,7 @@
-"""Hostile pages that arrive whole: what they do is meant for parsers, patterns and dates.
+"""Hostile pages that arrive completely: they attack parsers, patterns and date readers.
 
-Each carries a good story, unless there is no room for one, and has to end as an article wherever a reader could still read it.
+Each has a good story, if there is room for it, and must become an article if a reader could still
+read it.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ PICTURE = base64.b64encode(bytes(range(256)) * 30_000).decode()
 def good(
     name: str, whole: bytes | str = b"", kind: str = "text/html; charset=utf-8", **parts: str
 ) -> Row:
-    """A page that has to become an article."""
+    """Return a page that must become an article."""
     return (name, http(whole or story(name, **parts), kind), "fetched new", GOOD)
 
 
 def ends(outcome: str, name: str, **parts: str) -> Row:
-    """A page that has to end otherwise. Made when it is asked for: it is large."""
+    """Return a page with another outcome. It is large, so it is made only when it is requested."""
     return (name, lambda: http(story(name, **parts))(), "fetched new", outcome)
 
 

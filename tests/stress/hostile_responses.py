@@ -1,7 +1,7 @@
-"""Hostile answers to requests for stories: what a server can do wrong below the page itself.
+"""Hostile answers to requests for stories: what a server can do wrong in HTTP itself.
 
-Each is a name, the answer, and the outcome and reason in which it has to end; where bytes are kept, those of their cleaning,
-too.
+A row has a name, an answer, and the expected outcome and reason of the crawl. If bytes are kept,
+those of the clean follow.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def deflate(data: bytes) -> bytes:
 
 
 def raw_deflate(data: bytes) -> bytes:
-    """Deflate without its header, as some servers send it."""
+    """Return deflate without its header, as some servers send it."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     return packer.compress(data) + packer.flush()
 
 
 @cache
 def bomb(codec: Codec) -> bytes:
-    """A few kilobytes that become hundreds of megabytes."""
+    """Return some kilobytes that expand to hundreds of megabytes."""
     return codec(b"<html>" + b"\0" * BOMB)
 
 
@@ -62,7 +62,7 @@ def page(name: str) -> bytes:
 
 
 def endless(piece: bytes, head: bytes, most: int = 200 * MB, pause: float = 0.0) -> Answer:
-    """The same piece again and again, up to a size that no client should take."""
+    """Repeat a piece up to a size that no client should accept."""
 
     def pieces() -> Iterator[Piece]:
         yield head
@@ -75,7 +75,7 @@ def endless(piece: bytes, head: bytes, most: int = 200 * MB, pause: float = 0.0)
 
 
 def byte_by_byte(data: bytes, pause: float) -> Answer:
-    """Byte by byte, for half a minute at the most."""
+    """Send single bytes, for at most half a minute."""
     return lambda: chain.from_iterable(
         (data[i : i + 1], pause) for i in range(min(len(data), int(30 / pause)))
     )

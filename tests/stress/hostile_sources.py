@@ -1,6 +1,7 @@
-"""Hostile Places and robots.txt files: what stands at the door of a site.
+"""Hostile feeds, sitemaps, sections and robots.txt files.
 
-A Place is a name, its kind, the answer, and how it has to end. A host has its own robots.txt, and one story behind that.
+A row of a source has a name, a kind, an answer, and the expected outcome. Each robots.txt is on its
+own host with one story.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ FLOOD_PATH = "/flood/{}/story.html"  # which the site's file denies: only their 
 
 
 def when_requested(make: Callable[[], bytes | str], kind: str = XML) -> Answer:
-    """Made when it is asked for: it is large."""
+    """Make the answer only when it is requested, because it is large."""
     return lambda: http(make(), kind)()
 
 
@@ -42,7 +43,7 @@ def flood_urls(base: str, count: int) -> list[str]:
 
 @cache
 def compressed_empty_elements() -> bytes:
-    """48 MB of elements that say nothing, in a file as small as a story."""
+    """Return 48 MB of empty elements, compressed to the size of a story."""
     return gzip.compress(b"<urlset>" + b"<a/>" * 12_000_000 + b"</urlset>")
 
 
@@ -54,7 +55,7 @@ def sitemap_index(*links: str) -> str:
 
 
 def feeds(base: str) -> tuple[Row, ...]:
-    """Hostile feeds. `base` is the server's address for this host."""
+    """Return hostile feeds. `base` is the server's address for this host."""
     plain = rss([f"{base}/news/of-a-feed.html"])
     items = "<item><title>x</title></item>"
     return (
@@ -351,7 +352,7 @@ def sections(base: str) -> tuple[Row, ...]:
 
 
 def children(base: str) -> dict[str, Answer]:
-    """What the Places above lead to."""
+    """Return the answers of the URLs to which the sources above lead."""
     found: dict[str, Answer] = {
         f"/p/index-{i}.xml": http(sitemap_index(f"{base}/p/index-{i + 1}.xml"), XML)
         for i in range(1, 12)

@@ -1,8 +1,8 @@
-"""kill — nights that are killed at random moments, a hundred times on each database.
+"""kill: nights that are killed at random moments, a hundred times on each database.
 
-A night of three sites is killed with SIGKILL: the command, a crawler or a cleaning process, by lot. Before and after each kill
-the archive is looked at from outside. Nothing that was committed may be gone, and when at last a night is left to finish, each
-story is one article with one payload.
+A process of a night of three sites is killed with SIGKILL: at random the command, a crawler or a
+cleaning worker. The archive is read from outside before and after each kill. No committed row may
+be lost. In the end one night may finish, and then each story is one article with one payload.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LONGEST = 4.0  # seconds until a kill: of the whole night by a third, else from 
 
 
 def run(figures: Figures) -> None:
-    """The trial on both databases."""
+    """Run the stress test on both databases."""
     with ExitStack() as stack:
         addresses = [stack.enter_context(serve_site(STORIES)) for _ in range(SITES)]
         for engine, database in (("SQLite", sqlite), ("PostgreSQL", postgres)):
@@ -85,7 +85,7 @@ def _kills(figures: Figures, engine: str, folder: Path, address: str) -> None:
 
 
 def _kill(night: subprocess.Popen[bytes], lots: random.Random) -> str:
-    """Kills one process of a night by lot, and waits for the others to end. Returns what it was."""
+    """Kill a random process of a night, wait for the others to end, and return its role."""
     family = ProcessMemory()
     family.find_processes(night.pid)
     roles = {
@@ -106,7 +106,7 @@ def _kill(night: subprocess.Popen[bytes], lots: random.Random) -> str:
 
 
 def _let_work(lots: random.Random, address: str, night: subprocess.Popen[bytes]) -> None:
-    """Some nights are killed while they start, most while they work."""
+    """Wait, so that some nights are killed while they start, and most while they work."""
     if lots.random() < 2 / 3:
         known = count_runs(address)
         while count_runs(address) == known and night.poll() is None:

@@ -1,7 +1,9 @@
-"""load — one night of three hundred sites on this machine, of which some hang and some are not there.
+"""load: one night of three hundred sites on this machine, some of which hang and some of which are
+down.
 
-Each site has an address of its own on the loopback network. Every good story has to be an article, the sites that hang may
-hold up none of the others, and the children stay within their number and their memory.
+Each site has its own address on the loopback network. Every good story must be an article. The
+sites that hang may not delay the others. The number and memory of child processes stay within their
+limits.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ allow_private = true
 
 
 def run(figures: Figures) -> None:
-    """The trial."""
+    """Run the stress test."""
     with tempfile.TemporaryDirectory(prefix="nd-load-") as folder, _served() as port:
         home = _home(Path(folder), port)
         night = nightdesk(home, "crawl", "--json", seconds=SECONDS)
@@ -118,7 +120,7 @@ def _home(folder: Path, port: int) -> Path:
 
 
 def address(number: int) -> str:
-    """Where a site is: the whole of 127/8 is this machine's."""
+    """Return the address of a site. This machine has all of 127/8."""
     return f"127.0.{1 + number // 250}.{1 + number % 250}"
 
 
@@ -137,7 +139,7 @@ def _served() -> Iterator[int]:
 
 
 def answer(host: str, path: str, sites: int = SITES) -> bytes:
-    """What the site at this address, one of so many, answers: its feed, one of its stories, or that there is no such page."""
+    """Return what the site at an address answers: its feed, one of its stories, or 404."""
     if path == "/feed.xml":
         items = "".join(
             f"<item><title>{n}</title><link>http://{host}/2026/05/story-{n}</link></item>"

@@ -60,7 +60,7 @@ def run(figures: Figures) -> None:
 def _kill_all_versions(
     figures: Figures, database: str, address: str, create_copy: CreateCopy, scripts: Path
 ) -> None:
-    """Test the newest version first: each archive is made from the one of the version above."""
+    """Check the newest version first: each archive is made from the one of the version above."""
     upgrade(address, scripts)
     versions = sorted(migrate.versions(scripts))
     for index in reversed(range(len(versions))):
@@ -144,7 +144,7 @@ def upgrade_and_count(address: str, version: str, scripts: Path) -> int:
 
 
 def kill_after(address: str, number: int, scripts: Path) -> int:
-    """Upgrade in a process that dies after so many statements, and return its exit code."""
+    """Upgrade in a process that kills itself after some statements, and return its exit code."""
     child = os.fork()
     if child == 0:
         try:
@@ -176,7 +176,7 @@ def downgrade(address: str, version: str, scripts: Path) -> None:
 def rows_of(address: str) -> Rows:
     """Return all rows of all tables, whatever columns they have.
 
-    Of the full-text index they are what each database stores of it.
+    For the full-text index these are the rows that the database stores for it.
     """
     engine = create_engine(Database(address).url)
     rows: Rows = {}

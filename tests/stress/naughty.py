@@ -51,7 +51,7 @@ LINES = (
 
 
 def run(figures: Figures) -> None:
-    """Run the trial."""
+    """Run the stress test."""
     strings = big_list()
     figures.check(
         "strings, of the package that the extra 'test' installs", len(strings), bool(strings)

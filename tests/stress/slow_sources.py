@@ -1,4 +1,4 @@
-"""Feeds, sitemaps and sections made to be slow: pieces that are repeated, and whole ones by their size."""
+"""Feeds, sitemaps and sections that try to be slow: repeated pieces, and whole ones by size."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What may be slow in a store: the memory of a Site that knows millions of lines.
+"""What may be slow in a store: the profile of a site that has millions of lines.
 
-Promises archives of their own, which are made for each size and gone in the end; what is measured is a part of a night's work
-on them, which may hardly grow with what is there already. How long searches take is `tests.bench.search`'s to tell.
+Each size gets its own archive, which is deleted in the end. A part of a clean is measured. Its time
+may hardly grow with what the profile knows. `tests.bench.search` measures searches.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SPREAD = 2_654_435_761  # keys are hashes: they lie all over an index
 
 
 def cases() -> Iterator[Case]:
-    """ProcessMemory and searches."""
+    """Yield the cases."""
     sizes = tuple(100_000 * 2**n for n in range(5))
     yield Case(
         "the memory of a site, by lines known", _memory, _remember, sizes, seconds=3, megabytes=100
@@ -33,7 +33,7 @@ def cases() -> Iterator[Case]:
 
 
 def _memory(lines: int) -> tempfile.TemporaryDirectory[str]:
-    """An archive whose memory knows so many lines, each on one of its pages."""
+    """Create an archive whose profile knows this number of lines, each on one page."""
     folder = tempfile.TemporaryDirectory(prefix="nd-memory-")
     path = Path(folder.name) / "archive.db"
     migrate.ensure(Database(f"sqlite:///{path}"))
@@ -57,7 +57,7 @@ def _memory(lines: int) -> tempfile.TemporaryDirectory[str]:
 
 
 def _remember(folder: tempfile.TemporaryDirectory[str]) -> str:
-    """Ten batches of a clean: Facts for their lines, new lines, and old ones let go."""
+    """Run ten batches of a clean: load the facts of lines, add new lines, and delete old ones."""
     store = Database(f"sqlite:///{folder.name}/archive.db")
     known = 0
     for batch in range(10):

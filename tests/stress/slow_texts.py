@@ -1,4 +1,4 @@
-"""Lines, addresses and queries made to be slow."""
+"""Lines, URLs and queries that try to be slow."""
 
 from __future__ import annotations
 

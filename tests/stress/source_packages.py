@@ -1,7 +1,6 @@
-"""Foreign suites: source packages from PyPI, unpacked, and what stands in their tests.
+"""Source packages from PyPI, and the data in their tests.
 
-Promises that nothing of theirs is run: Python files are parsed, and of them only literal values are taken. A package that
-cannot be had is None, with a sentence that says why.
+No code of a package runs: Python files are parsed, and only literal values are used.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ SECONDS = 120  # for one download
 
 @dataclass(frozen=True)
 class Call:
-    """A call with literal arguments, and the literal that an `assert` beside it wants it to return."""
+    """A call with literal arguments, and the literal that an `assert` expects of it."""
 
     args: tuple[Any, ...]
     keywords: dict[str, Any]
@@ -30,13 +29,13 @@ class Call:
 
 
 class Suite:
-    """A package's sources, unpacked."""
+    """The unpacked sources of a package."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def files(self, *endings: str) -> Iterator[tuple[str, bytes]]:
-        """Names and contents of the files in folders for tests, those that are packed with gzip unpacked."""
+        """Yield names and contents of the files in test folders, gzip files unpacked."""
         for path in sorted(self.root.rglob("*")):
             name = path.relative_to(self.root).as_posix()
             if (
@@ -49,11 +48,11 @@ class Suite:
 
     @cached_property
     def trees(self) -> list[ast.Module]:
-        """The tests, parsed."""
+        """Return the parsed test modules."""
         return [ast.parse(body) for _, body in self.files(".py")]
 
     def texts(self) -> Iterator[str | bytes]:
-        """Each literal text of the tests once."""
+        """Yield each literal text of the tests once."""
         nodes = (node for tree in self.trees for node in ast.walk(tree))
         yield from dict.fromkeys(
             node.value
@@ -62,7 +61,7 @@ class Suite:
         )
 
     def calls(self, name: str) -> Iterator[Call]:
-        """What `assert name(…) == literal` says, `is None` included."""
+        """Yield the calls in `assert name(…) == literal` and `assert name(…) is None`."""
         for node in (node for tree in self.trees for node in ast.walk(tree)):
             match node:
                 case ast.Assert(
@@ -79,7 +78,10 @@ class Suite:
 
 
 def load_suite(name: str, scratch: Path, folder: Path | None) -> tuple[Suite | None, str]:
-    """The sources of a package: from a folder of source packages, or by pip. Where there are none, a word why."""
+    """Return the sources of a package, or None and a reason.
+
+    They come from a folder of source packages if there is one, else from pip.
+    """
     given = folder or scratch / "packages"
     given.mkdir(exist_ok=True)
     if folder is None and (why := _download(name, given)):

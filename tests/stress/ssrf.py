@@ -1,7 +1,8 @@
-"""The trial of forbidden addresses: every spelling of an inner address, by every way in.
+"""ssrf: every spelling of an internal address, by every way in.
 
-Promises that what may be fetched is on one address of this machine, which the site files allow by name, and that the canary
-listens on others, on the same port. Names of a proxy in the environment lead to the canary, too.
+Only one address of this machine, which the site files allow by name, may receive requests. A
+counter of connections listens on other addresses, on the same port. Proxy variables of the
+environment point to the counter, too.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ NO_NAME = "failed dns"
 
 
 class SsrfTest:
-    """The server, the canary, and how each URL of each way has to end."""
+    """The server, the connection counter, and the expected outcome of each URL."""
 
     def __init__(
         self, figures: Figures, server: Server, canary: ConnectionCounter, scratch: Path
@@ -45,18 +46,18 @@ class SsrfTest:
         self.stub = self._stub("stub", "")
 
     def _stub(self, name: str, more: str) -> Path:
-        """A folder of which each Python process reads a module when it starts: the trial's resolver."""
+        """Create a folder whose module each Python process imports at its start: a resolver."""
         folder = self.scratch / name
         folder.mkdir()
         (folder / "sitecustomize.py").write_text(RESOLVER.format(names=NAMES) + more, "utf8")
         return folder
 
     def blind(self) -> None:
-        """From here on nobody looks at how a host is spelled: what is stopped is stopped once it is resolved."""
+        """Switch the check of host spellings off. From now on only resolved addresses are checked."""
         self.stub = self._stub("blind", WITHOUT_URL_GUARD)
 
     def url(self, spelling: str, way: str, number: int) -> str:
-        """Spelled by whoever wrote the page: whether it is a URL at all is for the reader to find out."""
+        """Return a URL as a page may write it. The reader must find out whether it is valid."""
         host, at, rest = spelling.partition("@")
         port = f":{self.server.port}"
         where = f"{host}@{rest}{port}" if at else f"{host}{port}"
@@ -93,7 +94,7 @@ class SsrfTest:
 
 
 def run(figures: Figures) -> None:
-    """The trial."""
+    """Run the stress test."""
     with (
         tempfile.TemporaryDirectory(prefix="nightdesk-ssrf-") as scratch,
         start_server([HOST, *ROBOTS_HOSTS]) as server,
@@ -117,7 +118,7 @@ def run(figures: Figures) -> None:
 
 
 def control(trial: SsrfTest) -> None:
-    """The canary itself: a site that may fetch from its address does."""
+    """Check the counter itself: a site that may fetch from its address connects to it."""
     address = f"127.0.0.1:{trial.server.port}"
     home = trial.home(
         "control",
@@ -140,7 +141,7 @@ def control(trial: SsrfTest) -> None:
 
 
 def crawled(trial: SsrfTest) -> None:
-    """A night over sites that lead there in each way, and what the ledger says of each URL."""
+    """Crawl sites that lead to internal addresses in each way, and check the ledger of each URL."""
     ways = _ways(trial)
     rows = _night(trial, "crawled", ways)
     for site, (_, wanted) in ways.items():
@@ -150,7 +151,7 @@ def crawled(trial: SsrfTest) -> None:
 
 
 def resolved(trial: SsrfTest) -> None:
-    """The same with nothing but the guard of resolved addresses."""
+    """Crawl the same with only the check of resolved addresses."""
     rows = _night(trial, "resolved", _ways(trial))
     blocked = sum(ends == BLOCKED for _, _, ends in rows)
     trial.figures.check(
@@ -163,7 +164,7 @@ def _ways(trial: SsrfTest) -> Ways:
 
 
 def _night(trial: SsrfTest, name: str, ways: Ways) -> list[tuple[str, str, str]]:
-    """(site, URL, outcome and reason) of each entry in the ledger of a crawl."""
+    """Return (site, URL, outcome and reason) of each ledger entry of a crawl."""
     home = trial.home(name, {site: text for site, (text, _) in ways.items()})
     night = trial.run(home, "crawl", "--json")
     sane = night.code in (0, 1) and "Traceback" not in night.err
@@ -187,7 +188,10 @@ def _night(trial: SsrfTest, name: str, ways: Ways) -> list[tuple[str, str, str]]
 
 
 def _judge(trial: SsrfTest, site: str, way: str, found: dict[str, str], *, is_owned: bool) -> None:
-    """Holds one way against the ledger: each URL is refused for its address; a name on another host, for that."""
+    """Compare one way with the ledger.
+
+    Each URL must be refused for its address. A name on another host must be refused as off_site.
+    """
     wrong, refused = [], 0
     for number, spelling in enumerate(ALL):
         ends = next((ends for url, ends in found.items() if f"/{way}-{number}/" in url), "nothing")
@@ -210,7 +214,7 @@ def _is_url(url: str) -> bool:
 
 
 def _places(trial: SsrfTest) -> Ways:
-    """Feeds, sitemaps and sections of the file itself."""
+    """Return sites whose files name internal feeds, sitemaps and sections."""
     ways: Ways = {}
     for kind in ("feed", "sitemap", "section"):
         urls = [url for url in trial.urls(kind) if _is_url(url)]
@@ -222,7 +226,10 @@ def _places(trial: SsrfTest) -> Ways:
 
 
 def _links(trial: SsrfTest) -> Ways:
-    """Links that a feed, a sitemap, an index, a JSON feed and a section page show: on others' hosts, and on the site's own."""
+    """Return sites whose sources link to internal addresses, on other hosts and on their own.
+
+    The sources are a feed, a JSON feed, a sitemap, a sitemap index and a section page.
+    """
     makers: dict[str, Callable[[list[str]], tuple[str, str, str]]] = {
         "in-feed": lambda urls: ("feeds", rss(map(escape, urls)), XML),
         "in-json": lambda urls: ("feeds", _json_feed(urls), "application/json"),
@@ -254,7 +261,7 @@ def _links(trial: SsrfTest) -> Ways:
 
 
 def _redirects(trial: SsrfTest) -> Ways:
-    """Redirects of stories, of feeds and by a page's own words, and the next page of a section."""
+    """Return redirects of stories, feeds and pages, and the next page of a section."""
     ways: Ways = {}
     for owned in (False, True):
         name = f"redirect-{'own' if owned else 'other'}"
@@ -292,7 +299,7 @@ def _redirects(trial: SsrfTest) -> Ways:
 
 
 def _robots(trial: SsrfTest) -> Ways:
-    """robots.txt that redirects there: each on a host of its own, with a story behind it."""
+    """Return a site whose robots.txt files redirect to internal addresses, each on its own host."""
     stories, port = [], trial.server.port
     for number, (host, url) in enumerate(zip(ROBOTS_HOSTS, trial.urls("robots-to"), strict=True)):
         trial.server.answers[host, "/robots.txt"] = redirect(_wire(url))
@@ -316,7 +323,7 @@ def _moved(trial: SsrfTest, path: str, url: str) -> str:
 
 
 def _wire(url: str) -> str:
-    """As a header carries it: UTF-8 bytes, which the server writes one by one."""
+    """Return a URL as a header carries it: UTF-8 bytes, which the server writes one by one."""
     return url.encode("utf8").decode("latin-1")
 
 
@@ -330,7 +337,7 @@ def _json_feed(urls: Iterable[str]) -> str:
 
 
 def _following(url: str, trial: SsrfTest) -> str:
-    """A section page with a story that is new, without which no next page is asked for."""
+    """Return a section page with a new story. Without one the next page is not requested."""
     new = f"{trial.base}/news/of-a-list-{abs(hash(url)) % 10**9}-and-more-words.html"
     target = url.replace("a-story-of-this-way.html", "page/2/")
     return f"<head><link rel=next href={quoteattr(target)}></head><body><a href='{new}'>A story of the list</a></body>"
@@ -346,7 +353,7 @@ def _saying(url: str, number: int) -> str:
 
 
 def _hosts(trial: SsrfTest) -> list[str]:
-    """The hosts of all spellings as a site file has to name them, so that nothing but the guard is left to stop them."""
+    """Return the hosts of all spellings for a site file, so that only the guard can stop them."""
     return [host_of(canonicalize(url)) for url in trial.urls("x") if _is_url(url)]
 
 
@@ -364,7 +371,7 @@ def _site(url: str, *, allowed: list[str], hosts: Iterable[str] = (), **places: 
 
 
 def typed_in(trial: SsrfTest) -> None:
-    """`nightdesk add` with each spelling of a list, and with half of them as the OPML of a feed reader: each is a process."""
+    """Run `nightdesk add` with each spelling in a list, and with half of them in an OPML file."""
     urls = trial.urls("add")
     lists = {
         "sites.txt": "\n".join(urls),

@@ -1,4 +1,4 @@
-"""Stories to serve, made up word by word from a seed: no two of them share a sentence."""
+"""Story pages generated word by word from a seed. No two of them share a sentence."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def paragraphs(name: str, count: int = 4) -> str:
 
 
 def story(name: str, *, head: str = "", before: str = "", behind: str = "", body: str = "") -> str:
-    """A good story, with whatever is asked for in its head, before its text, behind its text and at the page's end."""
+    """Return a good story with additions in its head, before and after its text, and at the end."""
     title = headline(name)
     return (
         f'<!doctype html><html lang="en"><head><title>{title}</title>'
