@@ -1,10 +1,14 @@
-"""`python -m tests.bench.cluster` — what a second worker brings: pages are cleaned by one, by two, and by two of whom one dies.
+"""Measure what a second worker brings: `python -m tests.bench.cluster`.
 
-A made-up archive of some sites is filled and cleaned once on a PostgreSQL of its own, then told that all of it was the work of
-older extractors, and copied for each measurement: every page is extracted and struck again. With --first its pages were never
-cleaned, and what they bring (the full-text index above all) is the database's work too. A worker is held on one processor and
-has one process that extracts, so that two workers have twice of everything but the database, which shares the processors with
-them. The rate is that of the first errand's start to the last one's end, as the queue has written it down.
+The benchmark fills an archive of invented sites on a PostgreSQL server of its own and cleans it
+once. Then it marks all results as those of older extractors, and copies the database for each
+measurement. So every page is extracted and cleaned again: by one worker, by two workers, and by two
+workers of which one is killed. With `--first`, the pages were never cleaned. Then the database also
+builds the full-text index, which is most of its work.
+
+Each worker has one processor and one process that extracts. So two workers have twice the
+resources of one, except for the database, which shares the processors with them. The rate counts
+from the start of the first task to the end of the last one, as the task queue has recorded them.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,248 +33,271 @@ from pipeline.core.models import Capture, CrawlSource, Link, LinkDecision, Outco
 from pipeline.extract import EXTRACTORS
 from pipeline.store.crawl.session import CrawlSession
 from tests.bench.generated_site import page_of, path_of
-from tests.stress.commands import ROOT, ProcessMemory, nightdesk
-from tests.stress.nights import query_rows, start_postgres
+from tests.stress.nights import ask, own_postgres
+from tests.stress.watching import ROOT, Memory, nightdesk
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-SECONDS = 4 * 3600.0
-WANTED = 1.8
+MAX_SECONDS = 4 * 3600.0  # for one measurement
+MIN_SPEEDUP = 1.8  # of two workers against one
 QUEUE = "procrastinate.procrastinate_jobs"
-SPAN = (
-    "SELECT extract(epoch FROM max(at) FILTER (WHERE type = 'succeeded') - min(at) FILTER (WHERE type = 'started'))"
-    " FROM procrastinate.procrastinate_events"
-)
-TAKEN = (
-    "SELECT task_name, (args->>'pages')::int, extract(epoch FROM (SELECT max(at) FROM procrastinate.procrastinate_events e"
-    f" WHERE e.job_id = j.id AND type = 'started') - to_timestamp(%s)) FROM {QUEUE} j WHERE id = ANY(ARRAY[%s])"
-)
+EVENTS = "procrastinate.procrastinate_events"
+DURATION = f"""
+    SELECT extract(epoch FROM max(at) FILTER (WHERE type = 'succeeded')
+        - min(at) FILTER (WHERE type = 'started'))
+    FROM {EVENTS}
+"""
+RESTARTED_TASKS = f"""
+    SELECT task_name, (args->>'pages')::int, extract(epoch FROM (
+        SELECT max(at) FROM {EVENTS} e WHERE e.job_id = j.id AND type = 'started'
+    ) - to_timestamp({{killed_at}}))
+    FROM {QUEUE} j WHERE id = ANY(ARRAY[{{tasks}}])
+"""
+TASKS_OF_WORKER = f"""
+    SELECT id FROM {QUEUE} WHERE status = 'doing' AND worker_id IN (
+        SELECT worker_id FROM procrastinate.nightdesk_workers WHERE process LIKE 'process {{pid}} %'
+    )
+"""
+EXTRACTED_PARTS = f"SELECT 1 FROM {QUEUE} WHERE task_name = 'extract' AND status = 'succeeded'"
+OPEN_TASKS = f"SELECT 1 FROM {QUEUE} WHERE status IN ('todo', 'doing') LIMIT 1"
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One run: pages a second, megabytes of the largest process, and what was taken over as (kind, pages, seconds until it was
-    begun again)."""
+class RestartedTask:
+    """A task of the killed worker, which the other worker started again.
+
+    Attributes:
+        kind: The name of the task.
+        pages: How many pages it has.
+        seconds: From the end of the killed worker to the new start.
+    """
+
+    kind: str
+    pages: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One run over all pages.
+
+    Attributes:
+        rate: Pages per second.
+        megabytes: Peak memory of the largest process.
+        restarted: Tasks of a killed worker.
+    """
 
     rate: float
-    megabytes: float = 0.0
-    taken: tuple[tuple[str, int, float], ...] = ()
+    megabytes: float
+    restarted: tuple[RestartedTask, ...] = ()
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """The command."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 1 if two workers are not fast enough."""
+    options = _parse_options(arguments)
+    with tempfile.TemporaryDirectory(prefix="nd-bench-") as folder, own_postgres() as (server, _):
+        home = _write_home(Path(folder), options.sites)
+        began = time.monotonic()
+        filled = _create_database(server, "filled")
+        _fill(filled, options.pages, options.sites)
+        if not options.first:
+            _clean_and_mark_stale(home, filled)
+        state = "stored" if options.first else "stored and cleaned"
+        seconds = time.monotonic() - began
+        _print(f"{options.pages:,} pages of {options.sites} sites {state} in {seconds:.0f} s")
+        speedups = [_compare(server, home, options.pages) for _ in range(options.pairs)]
+        with_kill = _measure(server, home, 2, options.pages, kill=True)
+        _report_kill(with_kill)
+    speedup = sorted(speedups)[len(speedups) // 2]
+    _print(
+        f"two workers clean {speedup:.2f} times as fast as one;"
+        f" an idle machine must reach {MIN_SPEEDUP}"
+    )
+    return 0 if speedup >= MIN_SPEEDUP else 1
+
+
+def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.cluster", description="Measures cleaning by several workers."
     )
     parser.add_argument("--pages", type=int, default=20_000, metavar="N", help="stored pages")
-    parser.add_argument(
-        "--sites", type=int, default=10, metavar="N", help="sites that they belong to"
-    )
+    parser.add_argument("--sites", type=int, default=10, metavar="N", help="sites of these pages")
     parser.add_argument("--first", action="store_true", help="pages that were never cleaned")
     parser.add_argument(
-        "--pairs",
-        type=int,
-        default=1,
-        metavar="N",
-        help="how often one worker and two are compared",
+        "--pairs", type=int, default=1, metavar="N", help="comparisons of one worker and two"
     )
-    options = parser.parse_args(words)
+    options = parser.parse_args(arguments)
     if options.pages // options.sites <= PAYLOADS_PER_PART:
         parser.error(
-            f"a site of no more than {PAYLOADS_PER_PART} pages is not shared by workers; ask for more pages or fewer sites"
+            f"workers do not share a site with {PAYLOADS_PER_PART} pages or fewer;"
+            " ask for more pages or fewer sites"
         )
-    with tempfile.TemporaryDirectory(prefix="nd-bench-") as folder, start_postgres() as (server, _):
-        home = _home(Path(folder), options.sites)
-        began = time.monotonic()
-        filled = _database(server, "filled")
-        _fill(filled, options.pages, options.sites)
-        if not options.first:
-            _clean(home, filled)
-        done = "stored" if options.first else "stored and cleaned"
-        _say(
-            f"{options.pages:,} pages of {options.sites} sites {done} in {time.monotonic() - began:.0f} s"
+    return options
+
+
+def _report_kill(measurement: Measurement) -> None:
+    for task in measurement.restarted:
+        description = f"the cleaning of a site of {task.pages} pages"
+        if task.kind == "extract":
+            description = f"a part of {task.pages} pages"
+        _print(
+            f"two workers, one killed: it had {description},"
+            f" which the other one started again after {task.seconds:.0f} s"
         )
-        factors = [_compare(server, home, options.pages) for _ in range(options.pairs)]
-        died = _measure(server, home, 2, options.pages, kill=True)
-        for kind, pages, seconds in died.taken:
-            what = (
-                f"a part of {pages} pages"
-                if kind == "extract"
-                else f"the striking of a site of {pages} pages"
-            )
-            _say(
-                f"two workers, one killed: {what} was in its hands, and begun again by the other after {seconds:.0f} s"
-            )
-        _say(f"two workers, one killed: {died.rate:.1f} pages a second")
-    best = sorted(factors)[len(factors) // 2]
-    _say(
-        f"two workers clean {best:.2f} times as fast as one; {WANTED} is wanted, on a machine with nothing else to do"
-    )
-    return 0 if best >= WANTED else 1
+    _print(f"two workers, one killed: {measurement.rate:.1f} pages a second")
 
 
 def _compare(server: str, home: Path, pages: int) -> float:
-    one, two = (_measure(server, home, number, pages) for number in (1, 2))
-    _say(
-        f"one worker {one.rate:.1f} pages a second, two {two.rate:.1f}: {two.rate / one.rate:.2f} times"
+    one = _measure(server, home, 1, pages)
+    two = _measure(server, home, 2, pages)
+    speedup = two.rate / one.rate
+    _print(
+        f"one worker {one.rate:.1f} pages a second, two {two.rate:.1f}: {speedup:.2f} times as fast"
     )
-    _say(f"the largest of their processes had {max(one.megabytes, two.megabytes):.0f} MB")
-    return two.rate / one.rate
+    _print(f"the largest of their processes had {max(one.megabytes, two.megabytes):.0f} MB")
+    return speedup
 
 
-def _measure(server: str, home: Path, number: int, pages: int, *, kill: bool = False) -> Measured:
-    """Cleans a fresh copy of the archive with so many workers."""
-    address = _database(server, "copy", "filled")
-    variables = {"NIGHTDESK_DATABASE_URL": address}
-    with _workers(home, address, number) as workers:
-        _until(
-            lambda: (
-                address
-                and len(_asked(address, "SELECT * FROM procrastinate.nightdesk_workers")) == number
-            ),
-            120,
-        )
-        done = nightdesk(home, "clean", "--enqueue", seconds=600, **variables)
-        if done.code:
-            raise RuntimeError(done.err)
-        taken, killed_at = list[int](), 0.0
+def _measure(
+    server: str, home: Path, worker_count: int, pages: int, *, kill: bool = False
+) -> Measurement:
+    """Clean a new copy of the archive with some workers."""
+    address = _create_database(server, "copy", "filled")
+    with _workers(home, address, worker_count) as workers:
+        _wait_until(lambda: _registered_workers(address) == worker_count, 120)
+        ended = nightdesk(home, "clean", "--enqueue", seconds=600, NIGHTDESK_DATABASE_URL=address)
+        if ended.code:
+            raise RuntimeError(ended.err)
+        interrupted: list[int] = []
+        killed_at = 0.0
         if kill:
-            parts = f"SELECT 1 FROM {QUEUE} WHERE task_name = 'extract' AND status = 'succeeded'"
-            _until(lambda: len(query_rows(address, parts)) > pages // 1000, SECONDS)
-            victim = workers[0]
-            hers = "SELECT worker_id FROM procrastinate.nightdesk_workers WHERE process LIKE 'process {} %'"
-            query = f"SELECT id FROM {QUEUE} WHERE status = 'doing' AND worker_id IN ({hers.format(victim.pid)})"
-            _until(lambda: query_rows(address, query), 60)
-            victim.kill()
-            killed_at = time.time()
-            taken = [int(str(job)) for (job,) in query_rows(address, query)]
-        _until(
-            lambda: (
-                not query_rows(address, f"SELECT 1 FROM {QUEUE} WHERE status IN ('todo', 'doing') LIMIT 1")
-            ),
-            SECONDS,
-        )
-        memory = ProcessMemory()
+            _wait_until(lambda: len(ask(address, EXTRACTED_PARTS)) > pages // 1000, MAX_SECONDS)
+            interrupted, killed_at = _kill_during_task(address, workers[0])
+        _wait_until(lambda: not ask(address, OPEN_TASKS), MAX_SECONDS)
+        memory = Memory()
         for worker in workers:
-            memory.find_processes(worker.pid)
-            memory.update_peaks()
-    seconds = float(str(query_rows(address, SPAN)[0][0]))
-    articles = int(str(query_rows(address, "SELECT count(*) FROM article")[0][0]))
-    drafts = int(
-        str(
-            query_rows(address, f"SELECT count(*) FROM extracted_page WHERE extractors = '{EXTRACTORS}'")[
-                0
-            ][0]
-        )
+            memory.meet(worker.pid)
+            memory.look()
+    _check_result(address, pages)
+    seconds = float(str(ask(address, DURATION)[0][0]))
+    megabytes = max(peak for _, peak in memory.peaks.values())
+    return Measurement(
+        pages / seconds, megabytes, _restarted_tasks(address, interrupted, killed_at)
     )
-    if (articles, drafts) != (pages, pages):
-        raise RuntimeError(f"{articles} articles and {drafts} drafts of {pages} pages")
-    query = TAKEN % (killed_at, ", ".join(map(str, taken)))
-    found = (
-        tuple(
-            (str(kind), int(str(size)), float(str(after)))
-            for kind, size, after in query_rows(address, query)
-        )
-        if taken
-        else ()
-    )
-    return Measured(pages / seconds, max(peak for _, peak in memory.peaks.values()), found)
+
+
+def _kill_during_task(address: str, worker: subprocess.Popen[bytes]) -> tuple[list[int], float]:
+    """Kill a worker while it has tasks; return their ids, and when it was killed."""
+    query = TASKS_OF_WORKER.format(pid=worker.pid)
+    _wait_until(lambda: ask(address, query), 60)
+    worker.kill()
+    killed_at = time.time()
+    return [int(str(task)) for (task,) in ask(address, query)], killed_at
+
+
+def _restarted_tasks(
+    address: str, tasks: Sequence[int], killed_at: float
+) -> tuple[RestartedTask, ...]:
+    if not tasks:
+        return ()
+    query = RESTARTED_TASKS.format(killed_at=killed_at, tasks=", ".join(map(str, tasks)))
+    restarted = []
+    for kind, pages, seconds in ask(address, query):
+        restarted.append(RestartedTask(str(kind), int(str(pages)), float(str(seconds))))
+    return tuple(restarted)
+
+
+def _check_result(address: str, pages: int) -> None:
+    articles = _count(address, "article")
+    extracted = _count(address, f"extracted_page WHERE extractors = '{EXTRACTORS}'")
+    if (articles, extracted) != (pages, pages):
+        raise RuntimeError(f"{articles} articles and {extracted} extracted pages of {pages} pages")
+
+
+def _count(address: str, table: str) -> int:
+    return int(str(ask(address, f"SELECT count(*) FROM {table}")[0][0]))
 
 
 @contextmanager
-def _workers(home: Path, address: str, number: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Workers on a processor each; the last word to them is SIGTERM."""
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
-    ours = {"NIGHTDESK_DATABASE_URL": address, "NIGHTDESK_WORKERS": "1"}
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "pipeline",
-        "--home",
-        str(home),
-        "worker",
-        "--queues",
-        "clean",
-        "--concurrency",
-        "1",
-    ]
+def _workers(home: Path, address: str, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Run workers on one processor each; in the end they get SIGTERM."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("NIGHTDESK_")}
+    environment |= {"NIGHTDESK_DATABASE_URL": address, "NIGHTDESK_WORKERS": "1"}
+    command = [sys.executable, "-P", "-m", "pipeline", "--home", str(home), "worker"]
+    command += ["--queues", "clean", "--concurrency", "1"]
     processors = sorted(os.sched_getaffinity(0))
-    found = []
-    for each in range(number):
-        worker = subprocess.Popen(command, cwd=ROOT, env=bare | ours, stdout=subprocess.DEVNULL)
-        os.sched_setaffinity(worker.pid, {processors[each % len(processors)]})
-        found.append(worker)
+    workers = []
+    for number in range(count):
+        worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+        os.sched_setaffinity(worker.pid, {processors[number % len(processors)]})
+        workers.append(worker)
     try:
-        yield found
+        yield workers
     finally:
-        for worker in found:
+        for worker in workers:
             with suppress(ProcessLookupError):
                 worker.send_signal(signal.SIGTERM)
-        for worker in found:
+        for worker in workers:
             worker.wait(120)
 
 
-def _database(server: str, name: str, template: str = "template1") -> str:
-    """A new database's address; one of that name is dropped before."""
+def _create_database(server: str, name: str, template: str = "template1") -> str:
+    """Create a database, in place of one with this name, and return its URL."""
     import psycopg
 
     url = make_url(server)
-    with psycopg.connect(
-        url.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True
-    ) as db:
+    plain_url = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain_url, autocommit=True) as db:
         db.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
         db.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     return url.set(database=name).render_as_string(hide_password=False)
 
 
-def _home(folder: Path, sites: int) -> Path:
+def _write_home(folder: Path, sites: int) -> Path:
     (folder / "config" / "sites").mkdir(parents=True)
     for site in range(sites):
-        text = f'name = "Site {site}"\nurl = "https://s{site}.example/"\nfeeds = ["https://s{site}.example/feed.xml"]\n'
+        url = f"https://s{site}.example/"
+        text = f'name = "Site {site}"\nurl = "{url}"\nfeeds = ["{url}feed.xml"]\n'
         (folder / "config" / "sites" / f"s{site}.toml").write_text(text, encoding="utf8")
     return folder
 
 
 def _fill(address: str, pages: int, sites: int) -> None:
-    """Archives the pages, as crawls would."""
+    """Store the pages as crawls store them."""
     archive = CrawlSession.open(address)
     for site in range(sites):
         run = archive.start_run(f"s{site}")
-        place = CrawlSource(f"https://s{site}.example/feed.xml", UrlKind.FEED)
-        numbers = {
-            f"https://s{site}.example{path_of(number)}": number
-            for number in range(site, pages, sites)
-        }
+        source = CrawlSource(f"https://s{site}.example/feed.xml", UrlKind.FEED)
+        numbers = {}
+        for number in range(site, pages, sites):
+            numbers[f"https://s{site}.example{path_of(number)}"] = number
         links = tuple(LinkDecision(Link(url)) for url in numbers)
-        archive.save_source(
-            run, _capture(archive.register_source(run, place).page_id, b"<rss/>"), links, place.kind
-        )
+        feed_id = archive.register_source(run, source).page_id
+        archive.save_source(run, _capture(feed_id, b"<rss/>"), links, source.kind)
         while due := archive.lease_due(run, 200):
-            for each in due:
-                archive.save_capture(
-                    run, _capture(each.page_id, page_of(numbers[each.url], pages)), None
-                )
+            for page in due:
+                body = page_of(numbers[page.url], pages)
+                archive.save_capture(run, _capture(page.page_id, body), None)
         archive.finish_run(run, "finished")
     archive.close()
 
 
-def _clean(home: Path, address: str) -> None:
-    """Cleans them all, and has it look like the work of extractors that are older than these."""
+def _clean_and_mark_stale(home: Path, address: str) -> None:
+    """Clean all pages, and mark the results as those of older extractors."""
     import psycopg
 
-    done = nightdesk(home, "clean", seconds=SECONDS, NIGHTDESK_DATABASE_URL=address)
-    if done.code:
-        raise RuntimeError(done.err)
-    plain = make_url(address).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(plain, autocommit=True) as db:
+    ended = nightdesk(home, "clean", seconds=MAX_SECONDS, NIGHTDESK_DATABASE_URL=address)
+    if ended.code:
+        raise RuntimeError(ended.err)
+    plain_url = make_url(address).set(drivername="postgresql")
+    with psycopg.connect(plain_url.render_as_string(hide_password=False), autocommit=True) as db:
         db.execute("UPDATE extracted_page SET extractors = 'older'")
         db.execute("UPDATE page SET clean_recipe = 'older' WHERE clean_recipe IS NOT NULL")
         db.execute("VACUUM ANALYZE")
 
 
-def _capture(page: int, body: bytes) -> Capture:
+def _capture(page_id: int, body: bytes) -> Capture:
     return Capture(
-        page,
+        page_id,
         NOW,
         Outcome.FETCHED,
         Reason.NEW,
@@ -281,26 +308,25 @@ def _capture(page: int, body: bytes) -> Capture:
     )
 
 
-def _asked(address: str, query: str) -> list[tuple[object, ...]]:
+def _registered_workers(address: str) -> int:
     from sqlalchemy.exc import ProgrammingError
 
     try:
-        return query_rows(address, query)
-    except ProgrammingError:  # its tables are not made yet
-        return []
+        return len(ask(address, "SELECT * FROM procrastinate.nightdesk_workers"))
+    except ProgrammingError:  # the workers have not created the tables yet
+        return 0
 
 
-def _until(true: object, seconds: float) -> None:
-    assert callable(true)
+def _wait_until(condition: Callable[[], object], seconds: float) -> None:
     end = time.monotonic() + seconds
-    while not true():
+    while not condition():
         if time.monotonic() > end:
-            raise RuntimeError(f"did not come true within {seconds:.0f} s")
+            raise RuntimeError(f"the expected state was not reached within {seconds:.0f} s")
         time.sleep(0.2)
 
 
-def _say(sentence: str) -> None:
-    sys.stdout.write(sentence + "\n")
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 

@@ -1,7 +1,8 @@
-"""What a command costs in CPU seconds, with everything that it starts.
+"""Measure what a command costs in CPU seconds, with all processes that it starts.
 
-Promises that processes which outlive their parent are counted too: the command runs below a process of its own, whose children
-they become on Linux, and which ends when the last of them has. Elsewhere only what the command itself waits for is counted.
+On Linux, processes that outlive their parent are counted, too: the command runs below a process of
+its own. This adopts the orphans, and ends when the last of them has ended. On other systems only
+processes count for which the command itself waits.
 """
 
 from __future__ import annotations
@@ -17,13 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
-SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
+SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of CPU (user and system) and of the clock, and the largest process in megabytes."""
+    """What a command used.
+
+    Attributes:
+        cpu: Seconds of CPU, user and system.
+        wall: Seconds of the clock, until the command itself ended.
+        megabytes: Peak memory of the largest process.
+    """
 
     cpu: float
     wall: float
@@ -31,20 +38,32 @@ class Cost:
 
 
 def cost_of(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Cost:
-    """Runs a command to its end; one that fails raises CalledProcessError with what it said."""
-    done = subprocess.run(
+    """Run a command to its end.
+
+    Args:
+        command: The program and its arguments.
+        environment: Its environment; None for that of this process.
+
+    Raises:
+        subprocess.CalledProcessError: The command failed. The exception has its messages.
+    """
+    completed = subprocess.run(
         [sys.executable, __file__, *command],
-        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False,
-    )  # fmt: skip
-    if done.returncode:
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=environment,
+        check=False,
+    )
+    if completed.returncode:
         raise subprocess.CalledProcessError(
-            done.returncode, list(command), done.stdout, done.stderr
+            completed.returncode, list(command), completed.stdout, completed.stderr
         )
-    return Cost(*json.loads(done.stdout))
+    return Cost(*json.loads(completed.stdout))
 
 
 def _measure(command: Sequence[str]) -> int:
-    """In the process of its own: runs the command, waits for all that is left of it, and prints its cost."""
+    """Run a command in the process that adopts orphans, wait for all, and print the cost."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     began = time.monotonic()
@@ -54,7 +73,7 @@ def _measure(command: Sequence[str]) -> int:
     while True:
         try:
             os.wait()
-        except ChildProcessError:  # none is left
+        except ChildProcessError:  # no process is left
             break
     usage = getrusage(RUSAGE_CHILDREN)
     sys.stdout.write(json.dumps([usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024]))

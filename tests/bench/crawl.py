@@ -1,9 +1,10 @@
-"""python -m tests.bench.crawl — what crawling costs beside plain Scrapy.
+"""Measure what a crawl costs compared with plain Scrapy: `python -m tests.bench.crawl`.
 
-Promises figures of the same pages from the same server on this machine, in alternating runs, so that a busy machine troubles
-both: keeping raw pages beside a spider that drops them, and a whole night (crawl, clean, store) beside a spider with
-trafilatura in its item pipeline. With `--soak`, the memory of one long crawl; with `--again`, what a second night over an
-unchanged site costs. Ends with 1 where a figure falls short of what is promised.
+Both programs fetch the same pages from the same server on this machine in alternating runs, so that
+other load affects both. One comparison stores raw pages, against a spider that drops them. The
+other one is a whole night (crawl, clean, store), against a spider with trafilatura in its pipeline.
+`--soak` samples the memory of one long crawl. `--again` measures a second night over an unchanged
+site. The exit code is 1 where a figure misses its limit.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -25,17 +27,19 @@ from typing import Any
 from tests.bench.costs import ROOT, Cost, cost_of
 from tests.bench.sets import exit_with_message
 
-KEEPING = 1.25  # times the CPU of a bare spider, at the most
-NIGHT = 1.9  # times the pages a second of a spider with trafilatura, at the least
-GROWTH = 0.10  # of the memory of a long crawl, from its first tenth on
-MEGABYTES = 400.0
-AGAIN = 0.03  # of the first night's bytes
+MAX_CPU_RATIO = 1.25  # of a crawl that stores raw pages to a bare spider
+MIN_NIGHT_RATIO = 1.9  # of a night's pages per second to a spider with trafilatura
+MAX_GROWTH = 0.10  # of the memory of a long crawl after its first tenth
+MAX_MEGABYTES = 400.0
+MAX_SECOND_NIGHT = 0.03  # of the first night's bytes
 CONCURRENCY = 8
+# A night adds rows to these tables even if nothing changed.
+TABLES_OF_RUN = {"run", "ledger_entry", "night_stats"}
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A served site and a folder for what the runs write."""
+    """A site that is served, and a folder for the files of the runs."""
 
     address: str
     stories: int
@@ -43,47 +47,51 @@ class Bench:
 
     @property
     def sitemap(self) -> str:
+        """Return the URL of the sitemap."""
         return f"{self.address}/sitemap.xml"
 
-    def path(self, name: str) -> Path:
-        """A path that no run has used."""
+    def new_folder(self, name: str) -> Path:
+        """Create an empty folder."""
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """The command."""
-    options = _options(words)
-    short: list[str] = []
+Trial = Callable[[Bench, argparse.Namespace], list[str]]  # returns the limits that were missed
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    options = _parse_options(arguments)
+    misses: list[str] = []
     with tempfile.TemporaryDirectory(prefix="nightdesk-crawl-") as scratch:
         try:
             for trial, stories in _trials(options):
                 with served(stories, options.pages, Path(scratch)) as bench:
-                    short += trial(bench, options)
+                    misses += trial(bench, options)
         except subprocess.CalledProcessError as error:
-            exit_with_message(
-                f"{' '.join(error.cmd[:4])} failed: {(error.stderr or b'').decode(errors='replace').strip()[-300:]}"
-            )
-    for each in short:
-        _say(f"falls short: {each}")
-    return 1 if short else 0
-
-
-Trial = Callable[[Bench, argparse.Namespace], list[str]]
+            messages = (error.stderr or b"").decode(errors="replace").strip()
+            exit_with_message(f"{' '.join(error.cmd[:4])} failed: {messages[-300:]}")
+    for miss in misses:
+        _print(f"missed: {miss}")
+    return 1 if misses else 0
 
 
 def _trials(options: argparse.Namespace) -> list[tuple[Trial, int]]:
-    if options.soak or options.again:
-        asked: list[tuple[Trial, int]] = [(soak, options.soak), (again, options.again)]
-        return [(trial, stories) for trial, stories in asked if stories]
-    return [(keeping, options.stories), (nights, options.stories)]
+    trials: list[tuple[Trial, int]] = []
+    if options.soak:
+        trials.append((measure_long_crawl, options.soak))
+    if options.again:
+        trials.append((measure_second_night, options.again))
+    if trials:
+        return trials
+    return [(compare_raw_pages, options.stories), (compare_nights, options.stories)]
 
 
-def _options(words: Sequence[str] | None) -> argparse.Namespace:
+def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.crawl", description="Measures what crawling costs."
     )
     parser.add_argument(
-        "--stories", type=int, default=2000, metavar="N", help="pages of the made-up site"
+        "--stories", type=int, default=2000, metavar="N", help="pages of the invented site"
     )
     parser.add_argument("--pairs", type=int, default=3, metavar="N", help="runs of each command")
     parser.add_argument(
@@ -91,170 +99,188 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
         metavar="FILE",
         nargs="+",
         default=[],
-        help="sets of labelled pages, for made-up ones",
+        help="serve these sets of labelled pages instead of invented pages",
     )
     parser.add_argument(
         "--soak",
         type=int,
         default=0,
         metavar="N",
-        help="instead: the memory of one crawl of so many pages",
+        help="measure instead the memory of one crawl of N pages",
     )
     parser.add_argument(
         "--again",
         type=int,
         default=0,
         metavar="N",
-        help="instead: two nights over so many unchanged stories",
+        help="measure instead two nights over N unchanged stories",
     )
-    return parser.parse_args(words)
+    return parser.parse_args(arguments)
 
 
 @contextmanager
 def served(stories: int, pages: Sequence[str], folder: Path) -> Iterator[Bench]:
+    """Serve an invented site.
+
+    Args:
+        stories: How many stories it has.
+        pages: Sets of labelled pages to serve instead.
+        folder: Folder for the files of the runs.
+    """
     command = [sys.executable, "-m", "tests.bench.generated_site", str(stories), *pages]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:
         assert server.stdout is not None
         assert server.stdin is not None
-        told = server.stdout.readline().split()
-        if not told:
-            exit_with_message("the made-up site did not start")
+        first_line = server.stdout.readline().split()
+        if not first_line:
+            exit_with_message("the invented site did not start")
         try:
-            yield Bench(told[0], int(told[1]), folder)
+            yield Bench(first_line[0], int(first_line[1]), folder)
         finally:
             server.stdin.close()
 
 
-def keeping(bench: Bench, options: argparse.Namespace) -> list[str]:
-    """Raw pages kept, beside a spider that drops them."""
-    _say(
-        f"keeping {bench.stories} raw pages, {CONCURRENCY} requests at a time, beside a bare Scrapy spider"
+def compare_raw_pages(bench: Bench, options: argparse.Namespace) -> list[str]:
+    """Compare a crawl that stores raw pages with a spider that drops them."""
+    _print(
+        f"store {bench.stories} raw pages, {CONCURRENCY} requests at a time;"
+        " compared with a bare Scrapy spider"
     )
-    cpu, rate = _paired(
+    cpu, rate = _compare(
         bench,
         options.pairs,
-        lambda: _keep(bench, bench.path("keep")),
-        lambda: _plain(bench, "bare"),
+        lambda: _crawl(bench, bench.new_folder("crawl")),
+        lambda: _plain_scrapy(bench, "bare"),
     )
-    _say(
-        f"median: {cpu:.2f} times the CPU of bare Scrapy (at most {KEEPING}), {rate:.2f} times its pages a second"
+    _print(
+        f"median: {cpu:.2f} times the CPU of bare Scrapy (at most {MAX_CPU_RATIO}),"
+        f" {rate:.2f} times its pages a second"
     )
-    return [f"keeping raw pages costs {cpu:.2f} times bare Scrapy"] if cpu > KEEPING else []
+    if cpu > MAX_CPU_RATIO:
+        return [f"a crawl with raw pages costs {cpu:.2f} times as much as bare Scrapy"]
+    return []
 
 
-def nights(bench: Bench, options: argparse.Namespace) -> list[str]:
-    """Whole nights, beside a spider with trafilatura in its item pipeline."""
-    _say(
-        f"a night of {bench.stories} pages (crawl, clean, store) beside Scrapy with trafilatura in its item pipeline"
+def compare_nights(bench: Bench, options: argparse.Namespace) -> list[str]:
+    """Compare whole nights with a spider that has trafilatura in its item pipeline."""
+    _print(
+        f"a night of {bench.stories} pages (crawl, clean, store);"
+        " compared with Scrapy with trafilatura in its item pipeline"
     )
-    cpu, rate = _paired(
-        bench, options.pairs, lambda: _night(home_for(bench)), lambda: _plain(bench, "trafilatura")
+    cpu, rate = _compare(
+        bench,
+        options.pairs,
+        lambda: _night(home_for(bench)),
+        lambda: _plain_scrapy(bench, "trafilatura"),
     )
-    _say(
-        f"median: {cpu:.2f} times the CPU, {rate:.2f} times the pages a second (at least {NIGHT} on two cores that are idle)"
+    _print(
+        f"median: {cpu:.2f} times the CPU, {rate:.2f} times the pages a second"
+        f" (at least {MIN_NIGHT_RATIO} on two idle cores)"
     )
-    return (
-        [f"a night is {rate:.2f} times as fast as Scrapy with trafilatura"] if rate < NIGHT else []
-    )
+    if rate < MIN_NIGHT_RATIO:
+        return [f"a night is {rate:.2f} times as fast as Scrapy with trafilatura"]
+    return []
 
 
-def soak(bench: Bench, options: argparse.Namespace) -> list[str]:
-    """The memory of one long crawl."""
-    folder = bench.path("soak")
-    cost = _keep(bench, folder)
-    told = json.loads((folder / "result").read_text(encoding="utf8"))
-    samples = [size for _, size in told["megabytes"]]
+def measure_long_crawl(bench: Bench, options: argparse.Namespace) -> list[str]:
+    """Measure the memory of one long crawl."""
+    folder = bench.new_folder("soak")
+    cost = _crawl(bench, folder)
+    result = json.loads((folder / "result").read_text(encoding="utf8"))
+    samples = [megabytes for _, megabytes in result["megabytes"]]
     tenth = max(len(samples) // 10, 1)
-    early, late = statistics.median(samples[tenth : 2 * tenth]), statistics.median(samples[-tenth:])
+    early = statistics.median(samples[tenth : 2 * tenth])
+    late = statistics.median(samples[-tenth:])
     growth = late / early - 1
-    _say(
-        f"{told['pages']} pages kept in {cost.wall:.0f} s, {1000 * cost.cpu / bench.stories:.1f} ms of CPU each"
+    milliseconds = 1000 * cost.cpu / bench.stories
+    _print(
+        f"{result['pages']} pages stored in {cost.wall:.0f} s, {milliseconds:.1f} ms of CPU each"
     )
-    _say(
-        f"memory {early:.0f} MB after a tenth, {late:.0f} MB at the end ({growth:+.0%}), {cost.megabytes:.0f} MB at the most"
+    _print(
+        f"memory {early:.0f} MB after a tenth, {late:.0f} MB at the end ({growth:+.0%}),"
+        f" {cost.megabytes:.0f} MB at most"
     )
-    wrong = (
-        [f"{told['pages']} pages of {bench.stories} were kept"]
-        if told["pages"] < bench.stories
-        else []
-    )
-    wrong += [f"memory grew by {growth:.0%}"] if growth > GROWTH else []
-    return wrong + (
-        [f"memory reached {cost.megabytes:.0f} MB"] if cost.megabytes > MEGABYTES else []
-    )
+    misses = []
+    if result["pages"] < bench.stories:
+        misses.append(f"{result['pages']} pages of {bench.stories} were stored")
+    if growth > MAX_GROWTH:
+        misses.append(f"memory grew by {growth:.0%}")
+    if cost.megabytes > MAX_MEGABYTES:
+        misses.append(f"memory reached {cost.megabytes:.0f} MB")
+    return misses
 
 
-def again(bench: Bench, options: argparse.Namespace) -> list[str]:
-    """Two nights over a site that did not change."""
+def measure_second_night(bench: Bench, options: argparse.Namespace) -> list[str]:
+    """Measure two nights over a site that does not change."""
     home = home_for(bench)
-    sent, rows, change = [0], [_rows(home)], dict[str, int]()
+    sent_bytes, row_counts = [], []
     for _ in range(2):
+        sent_before = _server_counts(bench)["sent"]
         _night(home)
-        sent.append(_count(bench)["sent"])
-        rows.append(_rows(home))
-    first, second = sent[1] - sent[0], sent[2] - sent[1]
-    change = {
-        table: count - rows[1].get(table, 0)
-        for table, count in rows[2].items()
-        if count != rows[1].get(table, 0)
-    }
-    _say(
-        f"first night {first / 1e6:.1f} MB, second night {second / 1e6:.2f} MB ({second / first:.1%})"
+        sent_bytes.append(_server_counts(bench)["sent"] - sent_before)
+        row_counts.append(_row_counts(home))
+    first, second = sent_bytes
+    changes = {}
+    for table, count in sorted(row_counts[1].items()):
+        change = count - row_counts[0].get(table, 0)
+        if change:
+            changes[table] = change
+    _print(
+        f"first night {first / 1e6:.1f} MB, second night {second / 1e6:.2f} MB"
+        f" ({second / first:.1%})"
     )
-    _say(
-        "new rows of the second night: "
-        + ", ".join(f"{table} {count:+}" for table, count in sorted(change.items()))
-    )
-    wrong = (
-        [f"the second night cost {second / first:.1%} of the first one's bytes"]
-        if second > AGAIN * first
-        else []
-    )
-    others = change.keys() - {"run", "ledger_entry", "night_stats"}  # the figures of the run
-    return wrong + (
-        [f"the second night made rows in {', '.join(sorted(others))}"] if others else []
-    )
+    listed = ", ".join(f"{table} {change:+}" for table, change in changes.items())
+    _print(f"new rows of the second night: {listed}")
+    misses = []
+    if second > MAX_SECOND_NIGHT * first:
+        misses.append(f"the second night fetched {second / first:.1%} of the first one's bytes")
+    other_tables = changes.keys() - TABLES_OF_RUN
+    if other_tables:
+        misses.append(f"the second night changed rows in {', '.join(sorted(other_tables))}")
+    return misses
 
 
-def _paired(
-    bench: Bench, times: int, ours: Callable[[], Cost], theirs: Callable[[], Cost]
+def _compare(
+    bench: Bench, pairs: int, run_ours: Callable[[], Cost], run_theirs: Callable[[], Cost]
 ) -> tuple[float, float]:
-    """Medians of ours to theirs: CPU, and pages a second. The first of a pair in turn."""
-    _say(
-        f"{'CPU ms a page':>24}{'plain':>8}{'ratio':>8}{'pages a second':>18}{'plain':>8}{'ratio':>8}{'MB':>8}"
+    """Return the median ratios of ours to theirs: of CPU, and of pages per second.
+
+    The two commands take turns in being the first of a pair.
+    """
+    _print(
+        f"{'CPU ms a page':>24}{'plain':>8}{'ratio':>8}"
+        f"{'pages a second':>18}{'plain':>8}{'ratio':>8}{'MB':>8}"
     )
-    cpu, rate = [], []
-    for turn in range(times):
-        costs = [each() for each in ((ours, theirs) if turn % 2 == 0 else (theirs, ours))]
-        our, their = costs if turn % 2 == 0 else reversed(costs)
-        cpu.append(our.cpu / their.cpu)
-        rate.append(their.wall / our.wall)
-        number = bench.stories
-        _say(
-            f"{1000 * our.cpu / number:>24.2f}{1000 * their.cpu / number:>8.2f}{cpu[-1]:>8.2f}"
-            f"{number / our.wall:>18.0f}{number / their.wall:>8.0f}{rate[-1]:>8.2f}{our.megabytes:>8.0f}"
+    cpu_ratios, rate_ratios = [], []
+    for pair in range(pairs):
+        if pair % 2 == 0:
+            ours = run_ours()
+            theirs = run_theirs()
+        else:
+            theirs = run_theirs()
+            ours = run_ours()
+        cpu_ratios.append(ours.cpu / theirs.cpu)
+        rate_ratios.append(theirs.wall / ours.wall)
+        pages = bench.stories
+        _print(
+            f"{1000 * ours.cpu / pages:>24.2f}{1000 * theirs.cpu / pages:>8.2f}"
+            f"{cpu_ratios[-1]:>8.2f}{pages / ours.wall:>18.0f}{pages / theirs.wall:>8.0f}"
+            f"{rate_ratios[-1]:>8.2f}{ours.megabytes:>8.0f}"
         )
-    return statistics.median(cpu), statistics.median(rate)
+    return statistics.median(cpu_ratios), statistics.median(rate_ratios)
 
 
-def _plain(bench: Bench, kind: str) -> Cost:
-    database = bench.path(kind) / "articles.db"
-    command = [
-        "-m",
-        "tests.bench.plain_scrapy",
-        bench.sitemap,
-        kind,
-        str(CONCURRENCY),
-        str(database),
-    ]
-    return cost_of([sys.executable, *command], os.environ | {"PYTHONPATH": str(ROOT)})
+def _plain_scrapy(bench: Bench, kind: str) -> Cost:
+    database = bench.new_folder(kind) / "articles.db"
+    command = [sys.executable, "-m", "tests.bench.plain_scrapy", bench.sitemap, kind]
+    return cost_of([*command, str(CONCURRENCY), str(database)], _checkout_environment())
 
 
-def _keep(bench: Bench, folder: Path) -> Cost:
+def _crawl(bench: Bench, folder: Path) -> Cost:
     job = {
-        "site": {"id": "made", **_site(bench)},
+        "site": {"id": "made", **_site_options(bench)},
         "database_url": f"sqlite:///{folder / 'archive.db'}",
         "user_agent": "Nightdesk-bench (+nobody@example.org)",
         "log_file": str(folder / "log"),
@@ -262,85 +288,74 @@ def _keep(bench: Bench, folder: Path) -> Cost:
         "since": None,
     }
     (folder / "job").write_text(json.dumps(job), encoding="utf8")
-    command = [
-        sys.executable,
-        "-m",
-        "tests.bench.crawl_memory",
-        str(folder / "job"),
-        str(folder / "result"),
-    ]
-    return cost_of(command, os.environ | {"PYTHONPATH": str(ROOT)})
+    command = [sys.executable, "-m", "tests.bench.crawl_memory"]
+    return cost_of([*command, str(folder / "job"), str(folder / "result")], _checkout_environment())
 
 
 def _night(home: Path) -> Cost:
-    return cost_of(
-        [sys.executable, "-P", "-m", "pipeline", "--home", str(home), "crawl"], _bare_environment()
-    )
+    environment = {}
+    for name, value in _checkout_environment().items():
+        if not name.startswith("NIGHTDESK_"):
+            environment[name] = value
+    command = [sys.executable, "-P", "-m", "pipeline", "--home", str(home), "crawl"]
+    return cost_of(command, environment)
 
 
 def home_for(bench: Bench) -> Path:
-    home = bench.path("night")
+    """Create a home folder with the settings and the site file of an invented site."""
+    home = bench.new_folder("night")
     (home / "config" / "sites").mkdir(parents=True)
-    (home / "config" / "nightdesk.toml").write_text(
-        'contact = "nobody@example.org"\n', encoding="utf8"
-    )
-    lines = []
-    for key, value in _site(bench).items():
-        lines += (
-            [f"[{key}]", *(f"{name} = {json.dumps(each)}" for name, each in value.items())]
-            if isinstance(value, dict)
-            else []
-        )
-    plain = [
-        f"{key} = {json.dumps(value)}"
-        for key, value in _site(bench).items()
-        if not isinstance(value, dict)
-    ]
-    (home / "config" / "sites" / "made.toml").write_text(
-        "\n".join([*plain, *lines]) + "\n", encoding="utf8"
-    )
+    settings = 'contact = "nobody@example.org"\n'
+    (home / "config" / "nightdesk.toml").write_text(settings, encoding="utf8")
+    lines, tables = [], []
+    for key, value in _site_options(bench).items():
+        if isinstance(value, dict):
+            tables.append(f"[{key}]")
+            tables += [f"{name} = {json.dumps(option)}" for name, option in value.items()]
+        else:
+            lines.append(f"{key} = {json.dumps(value)}")
+    site_file = home / "config" / "sites" / "made.toml"
+    site_file.write_text("\n".join([*lines, *tables]) + "\n", encoding="utf8")
     return home
 
 
-def _site(bench: Bench) -> dict[str, Any]:
+def _site_options(bench: Bench) -> dict[str, Any]:
     return {
         "name": "The Made-up Times",
         "url": bench.address,
         "feeds": [f"{bench.address}/feed.xml"],
         "sitemaps": [bench.sitemap],
         "politeness": {
-            "delay": 0.0, "concurrency": CONCURRENCY, "max_pages": 10**6, "max_minutes": 600.0, "max_megabytes": 10.0**6,
+            "delay": 0.0,
+            "concurrency": CONCURRENCY,
+            "max_pages": 10**6,
+            "max_minutes": 600.0,
+            "max_megabytes": 10.0**6,
         },
         "safety": {"allow_private": True},
-    }  # fmt: skip
+    }
 
 
-def _rows(home: Path) -> dict[str, int]:
-    """Rows of each table of an archive; nothing where there is none yet."""
-    import sqlite3
-
-    path = home / "var" / "nightdesk.db"
-    if not path.exists():
-        return {}
-    with sqlite3.connect(path) as db:
-        tables = [
-            name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        ]
-        return {name: db.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}
+def _row_counts(home: Path) -> dict[str, int]:
+    """Return how many rows each table of an archive has."""
+    with sqlite3.connect(home / "var" / "nightdesk.db") as db:
+        names = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        counts = {}
+        for (name,) in names:
+            counts[name] = db.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
+        return counts
 
 
-def _count(bench: Bench) -> dict[str, int]:
-    with urllib.request.urlopen(f"{bench.address}/count") as answer:
-        return dict(json.load(answer))
+def _server_counts(bench: Bench) -> dict[str, int]:
+    with urllib.request.urlopen(f"{bench.address}/count") as response:
+        return dict(json.load(response))
 
 
-def _bare_environment() -> dict[str, str]:
-    return {
-        name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")
-    } | {"PYTHONPATH": str(ROOT)}
+def _checkout_environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT)}
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(line + os.linesep)
     sys.stdout.flush()
 

@@ -1,7 +1,7 @@
-"""`python -m tests.bench.crawl_memory JOB RESULT` — one crawl as a night starts it, with its memory as it goes on.
+"""Run one crawl and sample its memory: `python -m tests.bench.crawl_memory JOB RESULT`.
 
-JOB is a file with a crawl's job, RESULT one that is given the pages that were kept, and the memory of the process in MB at each
-hundredth of them.
+JOB is a file with the JSON job of a crawl. RESULT is the file to write: it gets the number of
+stored pages, and the memory of the process in MB after each hundredth of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def main() -> int:
-    """The exit code of the crawl."""
+    """Run the crawl, and return its exit code."""
     job, result = map(Path, sys.argv[1:3])
     crawl = subprocess.Popen(
         [sys.executable, "-P", "-m", "crawler"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -23,7 +23,8 @@ def main() -> int:
     assert crawl.stdout is not None
     crawl.stdin.write(job.read_bytes().strip() + b"\n")
     crawl.stdin.flush()
-    pages, due, megabytes = 0, 0, list[tuple[int, float]]()
+    pages = due = 0
+    samples: list[tuple[int, float]] = []
     for line in crawl.stdout:
         event = json.loads(line)
         if event["event"] == "source":
@@ -31,13 +32,13 @@ def main() -> int:
         if event["event"] == "page":
             pages += event["outcome"] == "fetched"
             if pages % max(due // 100, 1) == 0:
-                megabytes.append((pages, resident(crawl.pid)))
-    result.write_text(json.dumps({"pages": pages, "megabytes": megabytes}), encoding="utf8")
+                samples.append((pages, resident_megabytes(crawl.pid)))
+    result.write_text(json.dumps({"pages": pages, "megabytes": samples}), encoding="utf8")
     return crawl.wait()
 
 
-def resident(pid: int) -> float:
-    """Megabytes of a process that are in memory now; 0 where that cannot be read."""
+def resident_megabytes(pid: int) -> float:
+    """Return the resident memory of a process, or 0 where it cannot be read."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     except OSError:

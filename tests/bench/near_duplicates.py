@@ -43,7 +43,8 @@ ROWS = 1000  # written at a time
 def main(words: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.bench.near_duplicates", description="Measures the grouping of near-copies."
+        prog="python -m tests.bench.near_duplicates",
+        description="Measures the grouping of near-copies.",
     )
     parser.add_argument(
         "--articles", type=int, default=100_000, metavar="N", help="how many articles are made up"

@@ -228,7 +228,10 @@ def _charset(_: random.Random, figures: NightStats, __: int) -> NightStats:
 
 def _front(_: random.Random, figures: NightStats, __: int) -> NightStats:
     return replace(
-        without_new_stories(figures), requested=figures.requested, redirected=figures.requested, unchanged=0
+        without_new_stories(figures),
+        requested=figures.requested,
+        redirected=figures.requested,
+        unchanged=0,
     )
 
 
