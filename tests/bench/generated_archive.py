@@ -1,7 +1,8 @@
-"""Made-up archives of any size for the benchmark of the search: words by Zipf's law, 300 sites, four languages, twenty years.
+"""Invented archives of any size, for the benchmark of the search.
 
-Promises the same articles for the same number, written straight into the tables, with the tokens that the store itself
-would make.
+Words have frequencies by Zipf's law; there are 300 sites, four languages and twenty years. The same
+number always gives the same articles. They come with the tokens that the store itself would make,
+to be written straight into the tables.
 """
 
 from __future__ import annotations
@@ -22,165 +23,195 @@ from pipeline.store.search.index import order_key
 FIRST = datetime(2006, 1, 1, tzinfo=UTC)
 DAYS = 20 * 365
 SITES = 300
-WORDS = 40_000  # of each language, fewer in a small archive
-LENGTH = 150  # words of a text, on average
+MAX_WORDS = 40_000  # of each language; fewer in a small archive
+TEXT_WORDS = 150  # of a text, on average
+TITLE_WORDS = 7
+REVISED_SHARE = 0.05  # of articles
 AUTHORS, TAGS = 3000, 1500
 SYLLABLES = {
     "ru": "ва го де жи ко лу мо ни по ра со ту фи хо це ша бо гра сте при вос нов ост ени ать ого",
-    "en": "ba cor de fi gan har in jo kel lo men ner or pa qui ra sta ten ul ver wo ing er ation ed ly",
+    "en": (
+        "ba cor de fi gan har in jo kel lo men ner or pa qui ra sta ten ul ver wo ing er ation ed"
+        " ly"
+    ),
     "tg": "да ҳо қо ғи ҷу ӯро шаҳ ба дар хон мар ди ни со ту гу фар зан об ки рӯз мак таб и ӣ он",
     "uz": "bo cha da e fo gʻo ha il jon ki la mu na or pa qo ri si to uz va xo yo za lar ning",
 }
 SHARES = {"ru": 0.4, "en": 0.3, "tg": 0.2, "uz": 0.1}
+# Columns of the rows that `page_row`, `revision_row` and `article_row` return.
+PAGE = "id, site, kind, url, url_key, first_seen_at"
+REVISION = "id, page_id, number, clean_result_id, title, text, first_seen_at, last_seen_at"
+ARTICLE = (
+    "page_id, revision_id, clean_result_id, order_key, title, authors, published_at,"
+    " published_source, published_precision, language, section, tags, image, canonical_url,"
+    " description, word_count, archived_at, index_version"
+)
 
 
 @dataclass(frozen=True)
-class Made:
-    """One made-up article, with its place and its tokens."""
+class GeneratedArticle:
+    """One invented article, with its place in the index and its tokens."""
 
-    source: IndexableArticle
-    key: int
+    article: IndexableArticle
+    order_key: int
     tokens: ArticleTokens
 
 
 class Language:
-    """Words, the frequent ones first, and what the store makes of them."""
+    """The words of one language, frequent ones first, with their tokens and stems."""
 
     def __init__(self, name: str, random: numpy.random.Generator, size: int) -> None:
+        """Invent words.
+
+        Args:
+            name: The code of the language.
+            random: The source of random numbers.
+            size: How many words.
+        """
         self.name = name
         syllables = SYLLABLES[name].split()
-        found: dict[str, None] = {}
-        while len(found) < size:
-            length = 1 + min(len(found) // 20, 2) + int(random.integers(0, 3))
-            found[
-                "".join(syllables[int(n)] for n in random.integers(0, len(syllables), length))
-            ] = None
-        self.words = list(found)
+        words: dict[str, None] = {}
+        while len(words) < size:
+            length = 1 + min(len(words) // 20, 2) + int(random.integers(0, 3))
+            numbers = random.integers(0, len(syllables), length)
+            words["".join(syllables[int(number)] for number in numbers)] = None
+        self.words = list(words)
         self.tokens = [tokenizer.tokenize(word) for word in self.words]
-        stems = tokenizer.stems_of_words({token for cut in self.tokens for token in cut}, name)
-        self.stems = [tuple(stems[token] for token in cut if token in stems) for cut in self.tokens]
+        all_tokens = set[str]().union(*self.tokens)
+        stems = tokenizer.stems_of_words(all_tokens, name)
+        self.stems: list[tuple[str, ...]] = []
+        for tokens in self.tokens:
+            self.stems.append(tuple(stems[token] for token in tokens if token in stems))
         weights = 1.0 / (numpy.arange(1, size + 1) + 2.0)
-        self.borders = numpy.cumsum(weights / weights.sum())
+        self.cumulative_weights = numpy.cumsum(weights / weights.sum())
 
-    def drawn(self, random: numpy.random.Generator, number: int) -> list[int]:
-        return [
-            int(n)
-            for n in numpy.minimum(
-                numpy.searchsorted(self.borders, random.random(number)), len(self.words) - 1
-            )
-        ]
+    def draw(self, random: numpy.random.Generator, count: int) -> list[int]:
+        """Return the numbers of some random words; frequent words come more often."""
+        numbers = numpy.searchsorted(self.cumulative_weights, random.random(count))
+        return [int(number) for number in numpy.minimum(numbers, len(self.words) - 1)]
 
 
 class Archive:
     """The articles, oldest first, numbered from 1."""
 
     def __init__(self, number: int) -> None:
+        """Invent the languages, sites, authors and tags of an archive with so many articles."""
         self.number = number
         self.random = numpy.random.default_rng(7)
-        self.languages = {
-            name: Language(name, self.random, min(WORDS, 1000 + number)) for name in SYLLABLES
-        }
-        spoken = [name for name, share in SHARES.items() for _ in range(int(share * SITES))]
-        self.sites = [(f"site-{n:03}", spoken[n]) for n in self.random.permutation(SITES)]
+        word_count = min(MAX_WORDS, 1000 + number)
+        self.languages = {name: Language(name, self.random, word_count) for name in SYLLABLES}
+        site_languages: list[str] = []
+        for name, share in SHARES.items():
+            site_languages += [name] * int(share * SITES)
+        self.sites: list[tuple[str, str]] = []  # name and language, the largest site first
+        for site in self.random.permutation(SITES):
+            self.sites.append((f"site-{site:03}", site_languages[site]))
         self.authors = [f"{self._name()} {self._name()}" for _ in range(AUTHORS)]
         self.tags = [self._name().lower() for _ in range(TAGS)]
 
     def _name(self) -> str:
-        language = self.languages["ru" if self.random.random() < 0.5 else "en"]
-        return language.words[
-            int(self.random.integers(500, max(501, len(language.words) // 2)))
-        ].capitalize()
+        words = self.languages["ru" if self.random.random() < 0.5 else "en"].words
+        return words[int(self.random.integers(500, max(501, len(words) // 2)))].capitalize()
 
-    def __iter__(self) -> Iterator[Made]:
+    def __iter__(self) -> Iterator[GeneratedArticle]:
+        """Yield all articles; each iteration yields the same ones."""
         self.random = numpy.random.default_rng(11)
         step = timedelta(days=DAYS) / self.number
-        for page in range(1, self.number + 1):
-            yield self._made(page, FIRST + step * page)
+        for page_id in range(1, self.number + 1):
+            yield self._article(page_id, FIRST + step * page_id)
 
-    def _made(self, page: int, at: datetime) -> Made:
-        site, name = self.sites[min(int(self.random.pareto(0.7) * 5), SITES - 1)]
-        language = self.languages[name]
-        words = language.drawn(self.random, int(self.random.integers(LENGTH // 2, LENGTH * 3 // 2)))
-        head, body = words[:7], words[7:]
+    def _article(self, page_id: int, published_at: datetime) -> GeneratedArticle:
+        site, language_name = self.sites[min(int(self.random.pareto(0.7) * 5), SITES - 1)]
+        language = self.languages[language_name]
+        length = int(self.random.integers(TEXT_WORDS // 2, TEXT_WORDS * 3 // 2))
+        numbers = language.draw(self.random, length)
+        title_numbers, text_numbers = numbers[:TITLE_WORDS], numbers[TITLE_WORDS:]
         authors = (self.authors[int(self.random.integers(0, AUTHORS))],)
-        tags = tuple({self.tags[min(int(self.random.pareto(0.8) * 3), TAGS - 1)] for _ in range(2)})
-        revisions = 1 + int(self.random.random() < 0.05)
-        title, text = (" ".join(language.words[n] for n in each) for each in (head, body))
-        source = IndexableArticle(
-            page, site, name, title.capitalize(), text, authors, tags, revisions, at
+        tags = tuple({self._tag(), self._tag()})
+        revisions = 1 + int(self.random.random() < REVISED_SHARE)
+        title = " ".join(language.words[number] for number in title_numbers).capitalize()
+        text = " ".join(language.words[number] for number in text_numbers)
+        article = IndexableArticle(
+            page_id, site, language_name, title, text, authors, tags, revisions, published_at
         )
-        return Made(source, order_key(at, page), _tokens(source, language, head, body))
+        tokens = _tokens(article, language, title_numbers, text_numbers)
+        return GeneratedArticle(article, order_key(published_at, page_id), tokens)
+
+    def _tag(self) -> str:
+        return self.tags[min(int(self.random.pareto(0.8) * 3), TAGS - 1)]
 
 
 def _tokens(
-    source: IndexableArticle, language: Language, head: Sequence[int], body: Sequence[int]
+    article: IndexableArticle,
+    language: Language,
+    title_numbers: Sequence[int],
+    text_numbers: Sequence[int],
 ) -> ArticleTokens:
-    """As `tokens.of_article` makes them, from what is known of each word."""
-    title = tuple(token for n in head for token in language.tokens[n])
+    """Return the tokens as the tokenizer makes them, from the known tokens of each word."""
     names = [
-        *tokenizer.field_tokens("title", [source.title]),
-        *tokenizer.field_tokens("author", source.authors),
-        *tokenizer.field_tokens("tag", source.tags),
+        *tokenizer.field_tokens("title", [article.title]),
+        *tokenizer.field_tokens("author", article.authors),
+        *tokenizer.field_tokens("tag", article.tags),
     ]
-    marks = {stem for n in {*head, *body} for stem in language.stems[n]}
-    marks.update(field_token("title", stem) for n in head for stem in language.stems[n])
-    marks.update(tokenizer.facet_tokens(source))
+    marks = set(tokenizer.facet_tokens(article))
+    for number in {*title_numbers, *text_numbers}:
+        marks.update(language.stems[number])
+    for number in title_numbers:
+        marks.update(field_token("title", stem) for stem in language.stems[number])
     return ArticleTokens(
-        title,
-        tuple(token for n in body for token in language.tokens[n]),
+        _words_to_tokens(language, title_numbers),
+        _words_to_tokens(language, text_numbers),
         tuple(names),
         tuple(sorted(marks)),
     )
 
 
-def batches(archive: Archive, size: int = 5000) -> Iterator[list[Made]]:
+def _words_to_tokens(language: Language, numbers: Sequence[int]) -> tuple[str, ...]:
+    tokens: list[str] = []
+    for number in numbers:
+        tokens += language.tokens[number]
+    return tuple(tokens)
+
+
+def batches(archive: Archive, size: int = 5000) -> Iterator[list[GeneratedArticle]]:
+    """Yield the articles of an archive in lists of a size."""
     articles = iter(archive)
     while batch := list(islice(articles, size)):
         yield batch
 
 
-def page_row(made: Made) -> tuple[object, ...]:
-    url = f"https://{made.source.site}.example/{made.source.page_id}"
-    return (
-        made.source.page_id,
-        made.source.site,
-        "story",
-        url,
-        sha256(url.encode()).hexdigest()[:32],
-        made.source.sort_time,
-    )
+def page_row(generated: GeneratedArticle) -> tuple[object, ...]:
+    """Return the row of the article's page."""
+    article = generated.article
+    url = f"https://{article.site}.example/{article.page_id}"
+    url_key = sha256(url.encode()).hexdigest()[:32]
+    return (article.page_id, article.site, "story", url, url_key, article.sort_time)
 
 
-def revision_row(made: Made) -> tuple[object, ...]:
-    source = made.source
+def revision_row(generated: GeneratedArticle) -> tuple[object, ...]:
+    """Return the row of the article's revision."""
+    article = generated.article
     return (
-        source.page_id,
-        source.page_id,
-        source.revision_count,
+        article.page_id,
+        article.page_id,
+        article.revision_count,
         1,
-        source.title,
-        source.body,
-        source.sort_time,
-        source.sort_time,
+        article.title,
+        article.body,
+        article.sort_time,
+        article.sort_time,
     )
 
 
-def article_row(made: Made) -> tuple[object, ...]:
-    source = made.source
-    names = (
-        json.dumps(source.authors, ensure_ascii=False),
-        json.dumps(source.tags, ensure_ascii=False),
-    )
-    words = len(made.tokens.body)
+def article_row(generated: GeneratedArticle) -> tuple[object, ...]:
+    """Return the row of the article."""
+    article = generated.article
+    authors = json.dumps(article.authors, ensure_ascii=False)
+    tags = json.dumps(article.tags, ensure_ascii=False)
+    word_count = len(generated.tokens.body)
     return (
-        source.page_id, source.page_id, 1, made.key, source.title, names[0], source.sort_time, "made-up", "second", source.language, "",
-        names[1], "", "", "", words, source.sort_time, tokenizer.VERSION,
-    )  # fmt: skip
-
-
-PAGE = "id, site, kind, url, url_key, first_seen_at"
-REVISION = "id, page_id, number, clean_result_id, title, text, first_seen_at, last_seen_at"
-ARTICLE = (
-    "page_id, revision_id, clean_result_id, order_key, title, authors, published_at, published_source, published_precision,"
-    " language, section, tags, image, canonical_url, description, word_count, archived_at, index_version"
-)
+        *(article.page_id, article.page_id, 1, generated.order_key),
+        *(article.title, authors, article.sort_time, "made-up", "second"),
+        *(article.language, "", tags, "", "", ""),
+        *(word_count, article.sort_time, tokenizer.VERSION),
+    )

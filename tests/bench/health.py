@@ -1,6 +1,7 @@
-"""How often health raises a false alarm over healthy nights, and how soon it notices each way in which a site breaks.
+"""Measure monitoring with invented nights: `python -m tests.bench.health`.
 
-Histories are made up: see `nights`. Run with `python -m tests.bench.health [--nights 60] [--sites 200] [--seed 1]`.
+There are two figures: how many false alarms healthy nights raise, and after how many nights each
+kind of breakage is noticed. `nights.py` invents the histories.
 """
 
 from __future__ import annotations
@@ -16,82 +17,107 @@ from pipeline.monitoring.evaluate import evaluate_night
 from pipeline.monitoring.night_stats import Night
 from tests.bench.nights import BREAKS, PROFILES, Profile, healthy, history, night
 
-ALLOWED = 1.0  # false alarms in 1,000 healthy nights
-TRIED = 20  # nights after which a breakage counts as missed
+MAX_FALSE_ALARMS = 1.0  # in 1,000 healthy nights
+MAX_NIGHTS = 20  # after which a breakage counts as missed
 
 
-def say(line: str = "") -> None:
-    print(line, flush=True)  # noqa: T201
-
-
-def false_alarms(profile: Profile, sites: int, nights: int, seed: int) -> tuple[int, Counter[str]]:
-    """Findings that began in healthy nights: (nights looked at, findings by kind)."""
-    began, looked = Counter[str](), 0
+def false_alarms(profile: Profile, sites: int, nights: int, seed: int) -> Counter[str]:
+    """Count the issues that began in healthy nights, by kind."""
+    alarms: Counter[str] = Counter()
     for number in range(sites):
-        chance = random.Random(f"{seed} {profile.name} {number}")
+        generator = random.Random(f"{seed} {profile.name} {number}")
         past: list[Night] = []
-        for tonight in history(chance, profile, nights):
-            found = {issue.kind for issue in evaluate_night(past, tonight).issues}
-            before = past[-1].issue_kinds if past else frozenset()
-            began.update(kind for kind in found if kind not in before)
-            past.append(replace(tonight, issue_kinds=frozenset(found)))
-            looked += 1
-    return looked, began
+        for tonight in history(generator, profile, nights):
+            kinds = frozenset(issue.kind for issue in evaluate_night(past, tonight).issues)
+            open_kinds = past[-1].issue_kinds if past else frozenset()
+            alarms.update(kinds - open_kinds)
+            past.append(replace(tonight, issue_kinds=kinds))
+    return alarms
 
 
-def noticed(profile: Profile, name: str, sites: int, nights: int, seed: int) -> list[int]:
-    """Nights until each site's breakage was noticed, TRIED where it never was."""
-    waits = []
+def nights_until_noticed(
+    profile: Profile, breakage: str, sites: int, nights: int, seed: int
+) -> list[int]:
+    """Return for each site after how many nights a breakage was noticed; MAX_NIGHTS for never.
+
+    Args:
+        profile: What the sites are like.
+        breakage: A key of BREAKS.
+        sites: Number of sites.
+        nights: Number of healthy nights before it.
+        seed: Of the random numbers.
+    """
+    delays = []
     for number in range(sites):
-        chance = random.Random(f"{seed} {profile.name} {name} {number}")
-        past = history(chance, profile, nights)
-        waits.append(_wait(chance, profile, name, past, nights))
-    return waits
+        generator = random.Random(f"{seed} {profile.name} {breakage} {number}")
+        past = history(generator, profile, nights)
+        delays.append(_delay(generator, profile, breakage, past))
+    return delays
 
 
-def _wait(
-    chance: random.Random, profile: Profile, name: str, past: list[Night], nights: int
-) -> int:
-    for age in range(1, TRIED):
-        figures = BREAKS[name][0](chance, healthy(chance, profile, nights + age), age)
-        tonight = night(profile, nights + age, figures)
+def _delay(generator: random.Random, profile: Profile, breakage: str, past: list[Night]) -> int:
+    apply_breakage = BREAKS[breakage][0]
+    first_day = len(past)
+    for age in range(1, MAX_NIGHTS):
+        stats = healthy(generator, profile, first_day + age)
+        tonight = night(profile, first_day + age, apply_breakage(generator, stats, age))
         if evaluate_night(past, tonight).issues:
             return age
         past.append(tonight)
-    return TRIED
+    return MAX_NIGHTS
 
 
 def main() -> int:
+    """Print both figures; return 1 if one misses its limit."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.bench.health", description=__doc__.split("\n")[0]
+        prog="python -m tests.bench.health", description="Measures false alarms and delays."
     )
-    parser.add_argument("--nights", type=int, default=60)
-    parser.add_argument("--sites", type=int, default=100, help="of each profile")
-    parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
+    parser.add_argument("--nights", type=int, default=60, help="nights of each site")
+    parser.add_argument("--sites", type=int, default=100, help="sites of each profile")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the random numbers")
+    options = parser.parse_args()
     began = time.monotonic()
-    looked, alarms = 0, Counter[str]()
+    too_many = _report_false_alarms(options.sites, options.nights, options.seed)
+    _print()
+    too_late = _report_delays(max(options.sites // 10, 5), options.nights, options.seed)
+    seconds = time.monotonic() - began
+    _print(f"{seconds:.0f} s; only the figures of 'daily' have to keep the limit")
+    return 1 if too_many or too_late else 0
+
+
+def _report_false_alarms(sites: int, nights: int, seed: int) -> bool:
+    """Print the false alarms; return whether there are too many."""
+    total = 0
     for profile in PROFILES:
-        some, found = false_alarms(profile, asked.sites, asked.nights, asked.seed)
-        looked, alarms = looked + some, alarms + found
-        say(
-            f"{profile.name:<8} {some:,} healthy nights, {found.total()} false alarms {dict(found) or ''}"
+        alarms = false_alarms(profile, sites, nights, seed)
+        total += alarms.total()
+        kinds = dict(alarms) or ""
+        _print(
+            f"{profile.name:<8} {sites * nights:,} healthy nights,"
+            f" {alarms.total()} false alarms {kinds}"
         )
-    rate = 1000 * alarms.total() / looked
-    say(f"false alarms in 1,000 healthy nights: {rate:.2f} (at most {ALLOWED:.0f})")
-    say()
-    short = rate > ALLOWED
-    for name, (_, within) in BREAKS.items():
-        told = []
+    rate = 1000 * total / (sites * nights * len(PROFILES))
+    _print(f"false alarms in 1,000 healthy nights: {rate:.2f} (at most {MAX_FALSE_ALARMS:.0f})")
+    return rate > MAX_FALSE_ALARMS
+
+
+def _report_delays(sites: int, nights: int, seed: int) -> bool:
+    """Print when each breakage was noticed; return whether one was noticed too late."""
+    too_late = False
+    for breakage, (_, limit) in BREAKS.items():
+        cells = []
         for profile in PROFILES:
-            waits = noticed(profile, name, max(asked.sites // 10, 5), asked.nights, asked.seed)
-            told.append(
-                f"{profile.name} {sum(wait <= within for wait in waits)}/{len(waits)} (at most {max(waits)})"
-            )
-            short |= profile.name == "daily" and max(waits) > within
-        say(f"{name:<28} within {within}: {', '.join(told)}")
-    say(f"{time.monotonic() - began:.0f} s; 'daily' has to be noticed in time, the others are told")
-    return 1 if short else 0
+            delays = nights_until_noticed(profile, breakage, sites, nights, seed)
+            in_time = sum(delay <= limit for delay in delays)
+            cells.append(f"{profile.name} {in_time}/{len(delays)} (at most {max(delays)})")
+            if profile.name == "daily" and max(delays) > limit:
+                too_late = True
+        _print(f"{breakage:<28} within {limit}: {', '.join(cells)}")
+    return too_late
+
+
+def _print(line: str = "") -> None:
+    print(line, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

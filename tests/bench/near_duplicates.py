@@ -144,7 +144,7 @@ def _fill(store: Database, number: int) -> dict[int, tuple[str, str, int]]:
         db.execute(insert(ExtractedPageRow), [draft | {"body": b""}])
     told = iter(enumerate(stories(number), 1))
     while batch := list(islice(told, ROWS)):
-        made |= {page: (story.site, story.kind, story.story) for page, story in batch}
+        made |= {page: (story.site, story.kind, story.told_story) for page, story in batch}
         with store.write() as db:
             _write(db, batch)
     return made

@@ -46,7 +46,7 @@ class Story:
 
     site: str
     day: int
-    story: int
+    told_story: int
     kind: str
     text: str
 

@@ -26,7 +26,7 @@ from pipeline.store.search import facets, search
 from tests.bench import generated_archive
 from tests.bench.generated_archive import (
     Archive,
-    Made,
+    GeneratedArticle,
     article_row,
     batches,
     page_row,
@@ -83,9 +83,9 @@ def measure(engine: str, address: str, archive: Archive, most: int = SAMPLE) -> 
     if not there:
         began = time.monotonic()
         fill(store, archive)
-        _say(f"{engine}: {archive.number:,} articles written in {time.monotonic() - began:.0f} s")
-    _say(f"{engine}: index {_index_size(store) / archive.number / 1000:.1f} kB an article")
-    _say(f"{'':44}{'p50':>8}{'p95':>8}{'max':>8} ms{'hits':>6}")
+        _print(f"{engine}: {archive.number:,} articles written in {time.monotonic() - began:.0f} s")
+    _print(f"{engine}: index {_index_size(store) / archive.number / 1000:.1f} kB an article")
+    _print(f"{'':44}{'p50':>8}{'p95':>8}{'max':>8} ms{'hits':>6}")
     for name, queries in kinds(archive).items():
         ask = (
             _counter(store)
@@ -103,7 +103,7 @@ def _report(name: str, ask: Callable[[str], int], queries: Sequence[str]) -> Non
         hits.append(ask(query))
         times.append((time.perf_counter() - began) * 1000)
     high = quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
-    _say(
+    _print(
         f"{name:44}{median(times):8.1f}{min(high, max(times)):8.1f}{max(times):8.1f}   {median(hits):6.0f}"
     )
 
@@ -221,7 +221,7 @@ def _first_rows(db: Connection) -> None:
     db.execute(text(f"INSERT INTO clean_result ({columns}) VALUES ({values})"))
 
 
-def _put_sqlite(db: Connection, batch: Sequence[Made]) -> None:
+def _put_sqlite(db: Connection, batch: Sequence[GeneratedArticle]) -> None:
     driver = db.connection.driver_connection
     assert driver is not None
     for table, columns, rows in (
@@ -245,9 +245,9 @@ def _put_sqlite(db: Connection, batch: Sequence[Made]) -> None:
         driver.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", plain)
 
 
-def _index_row(made: Made) -> tuple[object, ...]:
+def _index_row(made: GeneratedArticle) -> tuple[object, ...]:
     return (
-        made.key,
+        made.order_key,
         *(
             " ".join(part)
             for part in (made.tokens.title, made.tokens.body, made.tokens.names, made.tokens.marks)
@@ -255,14 +255,18 @@ def _index_row(made: Made) -> tuple[object, ...]:
     )
 
 
-def _put_postgresql(db: Connection, batch: Sequence[Made]) -> None:
+def _put_postgresql(db: Connection, batch: Sequence[GeneratedArticle]) -> None:
     driver = db.connection.driver_connection
     assert driver is not None
     for table, columns, rows in (
         ("page", generated_archive.PAGE, [page_row(made) for made in batch]),
         ("revision", generated_archive.REVISION, [revision_row(made) for made in batch]),
         ("article", generated_archive.ARTICLE, [article_row(made) for made in batch]),
-        ("article_index", "rowid, words", [(made.key, tsvector(made.tokens)) for made in batch]),
+        (
+            "article_index",
+            "rowid, words",
+            [(made.order_key, tsvector(made.tokens)) for made in batch],
+        ),
     ):
         with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
             for row in rows:
@@ -279,7 +283,7 @@ def _index_size(store: Database) -> int:
         )
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
