@@ -80,20 +80,20 @@ def measure(engine: str, address: str, number: int) -> None:
         group_near_duplicates(store, site, lambda *_: None)
     wall, cpu = time.monotonic() - began, time.process_time() - cpu
     each = f"{1000 * wall / number:.2f} ms each, {1000 * cpu / number:.2f} of CPU in this process"
-    _say(f"{engine}: {number:,} articles of {len(sites)} sites: {each}")
+    _print(f"{engine}: {number:,} articles of {len(sites)} sites: {each}")
     with store.read() as db:
         bands = db.scalar(text("SELECT count(*) FROM sketch_band")) or 0
         heads = dict(
             map(tuple, db.execute(text("SELECT page_id, coalesce(leader_id, page_id) FROM sketch")))
         )
-    _say(
+    _print(
         f"  {1 + bands / number:.1f} rows and {(_bytes(store) - before) / number:,.0f} bytes an article"
     )
     _judge(made, heads)
     began = time.monotonic()
     for site in sites:
         group_near_duplicates(store, site, lambda *_: None)
-    _say(f"  nothing changed: {1000 * (time.monotonic() - began) / len(sites):.2f} ms a site")
+    _print(f"  nothing changed: {1000 * (time.monotonic() - began) / len(sites):.2f} ms a site")
     store.close()
 
 
@@ -113,7 +113,7 @@ def _judge(made: dict[int, tuple[str, str, int]], heads: dict[int, int]) -> None
     for kind in sorted(all_):
         is_copy = kind not in ("own", "subject", "notice")
         told = f"{found[kind] / all_[kind]:.2%} found, " if is_copy else ""
-        _say(
+        _print(
             f"  {kind:<8} {all_[kind]:>7,}  {told}{wrong[kind] / all_[kind]:.2%} with another story"
         )
 
@@ -192,7 +192,7 @@ def _bytes(store: Database) -> int:
     return store.file.stat().st_size
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(line + os.linesep)
     sys.stdout.flush()
 

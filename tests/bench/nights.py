@@ -74,7 +74,7 @@ def healthy(chance: random.Random, site: Profile, day: int) -> NightStats:
     asked = new + poisson(chance, 2 * mean)
     gone, failed = binomial(chance, asked, 0.01), binomial(chance, asked, 0.01)
     median_words = site.words * chance.lognormvariate(0, 0.7 / max(articles, 1) ** 0.5)
-    places = list(_places(chance, site, new))
+    places = list(_source_stats(chance, site, new))
     return NightStats(
         seen=asked + 20, known=20, requested=asked, new=new, changed=0, unchanged=asked - new, gone=gone, failed=failed,
         cleaned=judged, articles=articles, with_own_date=binomial(chance, articles, site.with_date), with_date=articles,
@@ -85,7 +85,7 @@ def healthy(chance: random.Random, site: Profile, day: int) -> NightStats:
     )  # fmt: skip
 
 
-def _places(chance: random.Random, site: Profile, new: int) -> Iterator[SourceStats]:
+def _source_stats(chance: random.Random, site: Profile, new: int) -> Iterator[SourceStats]:
     if site.feed:
         if chance.random() < 0.004:
             yield SourceStats("https://x.example/feed", "feed", "failed", "timeout")
