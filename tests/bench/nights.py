@@ -1,4 +1,7 @@
-"""Made-up nights of made-up sites: healthy ones with the rhythms and accidents that real ones have, and ways to break them."""
+"""Invented nights of invented sites.
+
+Healthy nights have the rhythms and accidents of real ones. BREAKS has the ways to break them.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,45 @@ from datetime import UTC, datetime, timedelta
 from pipeline.monitoring.night_stats import Night, NightStats, SourceStats
 
 START = datetime(2026, 1, 5, 2, 30, tzinfo=UTC)
+MAX_EXACT_MEAN = 50  # larger means get a normal approximation
+SHARE_SPREAD = 0.02
+FEED_URL = "https://x.example/feed"
+# What is 0 in a night without new stories.
+NEW_STORY_FIELDS = (
+    "new",
+    "cleaned",
+    "articles",
+    "with_own_date",
+    "with_date",
+    "with_author",
+    "in_new_layout",
+    "median_words",
+    "removed_blocks",
+)
+ARTICLE_FIELDS = NEW_STORY_FIELDS[2:]
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What a site is like."""
+    """What a site is like.
+
+    Attributes:
+        name: The name of the profile.
+        week: New stories of each day on average, Monday first.
+        spread: The size parameter of the negative binomial distribution of new stories.
+        feed: Links of its feed; 0 for no feed.
+        sections: Number of sections.
+        articles: Share of new stories that become articles.
+        with_date: Share of articles with a date from their own page.
+        with_author: Share of articles with an author.
+        words: Median length of articles.
+        removed: Removed blocks of each article.
+    """
 
     name: str
-    week: tuple[float, ...]  # new stories a day, Monday first
-    spread: float = 12.0  # size of the negative binomial
-    feed: int = 30  # links of its feed; 0: no feed
+    week: tuple[float, ...]
+    spread: float = 12.0
+    feed: int = 30
     sections: int = 3
     articles: float = 0.97
     with_date: float = 0.99
@@ -46,224 +78,204 @@ PROFILES = (
 )
 
 
-def poisson(chance: random.Random, mean: float) -> int:
-    if mean > 50:
-        return max(0, round(chance.gauss(mean, mean**0.5)))
-    number, product, limit = 0, chance.random(), 2.718281828459045**-mean
+def poisson(generator: random.Random, mean: float) -> int:
+    """Return a random number of a Poisson distribution."""
+    if mean > MAX_EXACT_MEAN:
+        return max(0, round(generator.gauss(mean, mean**0.5)))
+    number, product, limit = 0, generator.random(), 2.718281828459045**-mean
     while product > limit:
         number += 1
-        product *= chance.random()
+        product *= generator.random()
     return number
 
 
-def binomial(chance: random.Random, n: int, share: float) -> int:
-    """With a little more spread than plain chance has."""
-    share = min(max(chance.gauss(share, 0.02), 0.0), 1.0)
-    return sum(chance.random() < share for _ in range(n))
+def binomial(generator: random.Random, number: int, share: float) -> int:
+    """Return a random number of a binomial distribution with a little more spread."""
+    share = min(max(generator.gauss(share, SHARE_SPREAD), 0.0), 1.0)
+    return sum(generator.random() < share for _ in range(number))
 
 
-def healthy(chance: random.Random, site: Profile, day: int) -> NightStats:
-    """A night without trouble; holidays, quiet news and a slow server are none."""
-    at = START + timedelta(days=day)
-    mean = site.week[at.weekday()] * chance.gammavariate(site.spread, 1 / site.spread)
-    if chance.random() < 0.02:
+def healthy(generator: random.Random, site: Profile, day: int) -> NightStats:
+    """Return a night without issues; holidays, few news and a slow server are none.
+
+    Args:
+        generator: The source of random numbers.
+        site: The profile of the site.
+        day: The number of the day, from 0.
+    """
+    weekday = (START + timedelta(days=day)).weekday()
+    mean = site.week[weekday] * generator.gammavariate(site.spread, 1 / site.spread)
+    if generator.random() < 0.02:
         mean *= 0.4  # a holiday
-    new = poisson(chance, mean)
-    judged = new - (chance.random() < 0.05 and new > 0)
-    articles = binomial(chance, judged, site.articles)
-    asked = new + poisson(chance, 2 * mean)
-    gone, failed = binomial(chance, asked, 0.01), binomial(chance, asked, 0.01)
-    median_words = site.words * chance.lognormvariate(0, 0.7 / max(articles, 1) ** 0.5)
-    places = list(_source_stats(chance, site, new))
+    new = poisson(generator, mean)
+    cleaned = new - (generator.random() < 0.05 and new > 0)
+    articles = binomial(generator, cleaned, site.articles)
+    requested = new + poisson(generator, 2 * mean)
+    gone = binomial(generator, requested, 0.01)
+    failed = binomial(generator, requested, 0.01)
+    median_words = site.words * generator.lognormvariate(0, 0.7 / max(articles, 1) ** 0.5)
+    # The order of the calls is part of the seeded histories.
+    sources = tuple(_source_stats(generator, site, new))
     return NightStats(
-        seen=asked + 20, known=20, requested=asked, new=new, changed=0, unchanged=asked - new, gone=gone, failed=failed,
-        cleaned=judged, articles=articles, with_own_date=binomial(chance, articles, site.with_date), with_date=articles,
-        with_author=binomial(chance, articles, site.with_author), in_new_layout=binomial(chance, articles, 0.01),
-        median_words=round(median_words), removed_blocks=round(articles * site.removed * chance.lognormvariate(0, 0.2)),
-        reasons={"too_short": judged - articles}, failures={"timeout": failed}, charsets={"utf-8": judged},
-        sources=tuple(places),
-    )  # fmt: skip
+        seen=requested + 20,
+        known=20,
+        requested=requested,
+        new=new,
+        changed=0,
+        unchanged=requested - new,
+        gone=gone,
+        failed=failed,
+        cleaned=cleaned,
+        articles=articles,
+        with_own_date=binomial(generator, articles, site.with_date),
+        with_date=articles,
+        with_author=binomial(generator, articles, site.with_author),
+        in_new_layout=binomial(generator, articles, 0.01),
+        median_words=round(median_words),
+        removed_blocks=round(articles * site.removed * generator.lognormvariate(0, 0.2)),
+        reasons={"too_short": cleaned - articles},
+        failures={"timeout": failed},
+        charsets={"utf-8": cleaned},
+        sources=sources,
+    )
 
 
-def _source_stats(chance: random.Random, site: Profile, new: int) -> Iterator[SourceStats]:
+def _source_stats(generator: random.Random, site: Profile, new: int) -> Iterator[SourceStats]:
     if site.feed:
-        if chance.random() < 0.004:
-            yield SourceStats("https://x.example/feed", "feed", "failed", "timeout")
+        if generator.random() < 0.004:
+            yield SourceStats(FEED_URL, "feed", "failed", "timeout")
         elif not new:
-            yield SourceStats("https://x.example/feed", "feed", "unchanged", "not_modified", 304)
+            yield SourceStats(FEED_URL, "feed", "unchanged", "not_modified", 304)
         else:
-            yield SourceStats("https://x.example/feed", "feed", "fetched", "", 200, site.feed)
+            yield SourceStats(FEED_URL, "feed", "fetched", "", 200, site.feed)
     for number in range(site.sections):
-        links = max(1, round(chance.gauss(40 + 5 * number, 3)))
+        links = max(1, round(generator.gauss(40 + 5 * number, 3)))
         yield SourceStats(f"https://x.example/s{number}", "section", "fetched", "", 200, links)
 
 
-def history(chance: random.Random, site: Profile, nights: int) -> list[Night]:
-    return [night(site, day, healthy(chance, site, day)) for day in range(nights)]
+def history(generator: random.Random, site: Profile, nights: int) -> list[Night]:
+    """Return healthy nights from the first day on."""
+    return [night(site, day, healthy(generator, site, day)) for day in range(nights)]
 
 
-def night(site: Profile, day: int, figures: NightStats) -> Night:
-    late = timedelta(minutes=day * 7 % 11)
-    return Night(day + 1, site.name, START + timedelta(days=day) + late, "finished", figures)
+def night(site: Profile, day: int, stats: NightStats) -> Night:
+    """Return the night of a day with its numbers."""
+    delay = timedelta(minutes=day * 7 % 11)
+    return Night(day + 1, site.name, START + timedelta(days=day) + delay, "finished", stats)
 
 
-# Breakages: what they make of a healthy night; `age` is the number of nights since they began, from 1.
-
+# Makes a broken night of a healthy one. The last argument is the number of nights since the
+# breakage began, from 1.
 Break = Callable[[random.Random, NightStats, int], NightStats]
 
 
 def _no_text(reason: str) -> Break:
-    def broken(_: random.Random, figures: NightStats, __: int) -> NightStats:
-        none = {
-            "articles": 0,
-            "with_own_date": 0,
-            "with_date": 0,
-            "with_author": 0,
-            "in_new_layout": 0,
-            "median_words": 0,
-            "removed_blocks": 0,
-        }
-        return replace(figures, **none, reasons={reason: figures.cleaned})
+    def apply(_: random.Random, stats: NightStats, __: int) -> NightStats:
+        return replace(stats, **_zeros(ARTICLE_FIELDS), reasons={reason: stats.cleaned})
 
-    return broken
+    return apply
 
 
-def _selector(_: random.Random, figures: NightStats, __: int) -> NightStats:
-    """The layout has another markup, of which a part is still read."""
+def _changed_layout(_: random.Random, stats: NightStats, __: int) -> NightStats:
+    """The layout has other markup, of which only a part is extracted."""
     return replace(
-        figures,
-        in_new_layout=figures.articles,
+        stats,
+        in_new_layout=stats.articles,
         with_author=0,
-        median_words=figures.median_words * 2 // 3,
+        median_words=stats.median_words * 2 // 3,
     )
 
 
-def _bots(_: random.Random, figures: NightStats, __: int) -> NightStats:
-    new = replace(
-        figures,
-        new=0,
-        cleaned=0,
-        articles=0,
-        with_own_date=0,
-        with_date=0,
-        with_author=0,
-        in_new_layout=0,
-        median_words=0,
-        removed_blocks=0,
+def _blocked(_: random.Random, stats: NightStats, __: int) -> NightStats:
+    return replace(
+        stats,
+        **_zeros(NEW_STORY_FIELDS),
         gone=0,
-    )
-    return replace(
-        new,
-        failed=figures.requested,
-        turned_away=figures.requested,
-        failures={"http_status": figures.requested},
+        failed=stats.requested,
+        turned_away=stats.requested,
+        failures={"http_status": stats.requested},
         charsets={},
     )
 
 
-def _feed(outcome: str, reason: str, status: int) -> Break:
-    def broken(_: random.Random, figures: NightStats, __: int) -> NightStats:
-        sources = tuple(
-            replace(source, outcome=outcome, reason=reason, status=status, links=-1)
-            if source.kind == "feed"
-            else source
-            for source in figures.sources
-        )
-        return replace(without_new_stories(figures), sources=sources)
+def _broken_feed(outcome: str, reason: str, status: int) -> Break:
+    def apply(_: random.Random, stats: NightStats, __: int) -> NightStats:
+        sources = []
+        for source in stats.sources:
+            if source.kind == "feed":
+                source = replace(source, outcome=outcome, reason=reason, status=status, links=-1)
+            sources.append(source)
+        return replace(without_new_stories(stats), sources=tuple(sources))
 
-    return broken
-
-
-def without_new_stories(figures: NightStats) -> NightStats:
-    none = {
-        "new": 0,
-        "cleaned": 0,
-        "articles": 0,
-        "with_own_date": 0,
-        "with_date": 0,
-        "with_author": 0,
-        "in_new_layout": 0,
-        "median_words": 0,
-        "removed_blocks": 0,
-    }
-    return replace(figures, **none, requested=figures.unchanged, reasons={}, charsets={})
+    return apply
 
 
-def _half(_: random.Random, figures: NightStats, __: int) -> NightStats:
-    """Half of what the places showed is not there any more."""
-    sources = tuple(
-        replace(source, links=source.links // 2 if source.links > 0 else source.links)
-        for source in figures.sources
-    )
-    halved = {
-        name: getattr(figures, name) // 2
-        for name in (
-            "new",
-            "cleaned",
-            "articles",
-            "with_own_date",
-            "with_date",
-            "with_author",
-            "in_new_layout",
-        )
-    }
+def without_new_stories(stats: NightStats) -> NightStats:
+    """Return the night without its new stories."""
     return replace(
-        figures,
-        **halved,
-        removed_blocks=figures.removed_blocks // 2,
-        sources=sources,
-        requested=figures.requested - figures.new // 2,
+        stats, **_zeros(NEW_STORY_FIELDS), requested=stats.unchanged, reasons={}, charsets={}
     )
 
 
-def _dates(_: random.Random, figures: NightStats, __: int) -> NightStats:
-    return replace(figures, with_own_date=0)
+def _half_lost(_: random.Random, stats: NightStats, __: int) -> NightStats:
+    """Sources list only half of their links."""
+    sources = []
+    for source in stats.sources:
+        links = source.links // 2 if source.links > 0 else source.links
+        sources.append(replace(source, links=links))
+    halves = {}
+    for name in NEW_STORY_FIELDS:
+        if name != "median_words":
+            halves[name] = getattr(stats, name) // 2
+    requested = stats.requested - stats.new // 2
+    return replace(stats, **halves, sources=tuple(sources), requested=requested)
 
 
-def _charset(_: random.Random, figures: NightStats, __: int) -> NightStats:
+def _no_dates(_: random.Random, stats: NightStats, __: int) -> NightStats:
+    return replace(stats, with_own_date=0)
+
+
+def _wrong_charset(_: random.Random, stats: NightStats, __: int) -> NightStats:
+    garbled = stats.articles * 9 // 10
+    return replace(stats, charsets={"windows-1251": stats.cleaned}, garbled=garbled)
+
+
+def _redirected(_: random.Random, stats: NightStats, __: int) -> NightStats:
     return replace(
-        figures, charsets={"windows-1251": figures.cleaned}, garbled=figures.articles * 9 // 10
-    )
-
-
-def _front(_: random.Random, figures: NightStats, __: int) -> NightStats:
-    return replace(
-        without_new_stories(figures),
-        requested=figures.requested,
-        redirected=figures.requested,
+        without_new_stories(stats),
+        requested=stats.requested,
+        redirected=stats.requested,
         unchanged=0,
     )
 
 
-def _rot(chance: random.Random, figures: NightStats, age: int) -> NightStats:
-    """Two of a hundred more are lost each night."""
-    lost = sum(chance.random() < 0.02 * age for _ in range(figures.articles))
-    share = (figures.articles - lost) / max(figures.articles, 1)
-    kept = {
-        name: round(getattr(figures, name) * share)
-        for name in ("with_own_date", "with_date", "with_author", "removed_blocks", "in_new_layout")
-    }
-    return replace(
-        figures,
-        articles=figures.articles - lost,
-        **kept,
-        reasons={"no_text": figures.cleaned - figures.articles + lost},
-    )
+def _slow_rot(generator: random.Random, stats: NightStats, age: int) -> NightStats:
+    """Each night, two more articles of a hundred are lost."""
+    lost = sum(generator.random() < 0.02 * age for _ in range(stats.articles))
+    share = (stats.articles - lost) / max(stats.articles, 1)
+    rest = {}
+    for name in ("with_own_date", "with_date", "with_author", "removed_blocks", "in_new_layout"):
+        rest[name] = round(getattr(stats, name) * share)
+    reasons = {"no_text": stats.cleaned - stats.articles + lost}
+    return replace(stats, articles=stats.articles - lost, **rest, reasons=reasons)
 
 
-BREAKS: dict[
-    str, tuple[Break, int]
-] = {  # what happens, and the nights within which it has to be noticed
-    "selector change": (_selector, 1),
+def _zeros(names: tuple[str, ...]) -> dict[str, int]:
+    return dict.fromkeys(names, 0)
+
+
+# Each breakage, and the number of nights within which it has to be noticed.
+BREAKS: dict[str, tuple[Break, int]] = {
+    "selector change": (_changed_layout, 1),
     "empty body": (_no_text("no_text"), 1),
     "consent wall": (_no_text("consent_wall"), 1),
-    "403 for bots": (_bots, 1),
-    "feed frozen": (_feed("unchanged", "not_modified", 304), 1),
-    "feed gone": (_feed("gone", "not_found", 404), 1),
-    "half the stories lost": (_half, 1),
-    "dates lost": (_dates, 1),
-    "charset changed": (_charset, 1),
-    "redirect to the front page": (_front, 1),
+    "403 for bots": (_blocked, 1),
+    "feed frozen": (_broken_feed("unchanged", "not_modified", 304), 1),
+    "feed gone": (_broken_feed("gone", "not_found", 404), 1),
+    "half the stories lost": (_half_lost, 1),
+    "dates lost": (_no_dates, 1),
+    "charset changed": (_wrong_charset, 1),
+    "redirect to the front page": (_redirected, 1),
     "soft 404s": (_no_text("soft_404"), 1),
-    "slow rot": (_rot, 10),
+    "slow rot": (_slow_rot, 10),
 }
