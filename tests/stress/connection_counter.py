@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 ADDRESSES = ("127.0.0.1", "127.0.0.3", "127.127.127.127", "::1")
 
 
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nContent-Type: text/html\r\n\r\nanswer"
+
+
 @dataclass
 class ConnectionCounter:
     """`addresses` are the addresses that received a connection, in order."""
@@ -29,14 +32,12 @@ class ConnectionCounter:
         threading.Thread(target=self._count, args=(listener, address), daemon=True).start()
 
     def _count(self, listener: socket.socket, address: str) -> None:
-        with suppress(OSError):  # it was closed
+        with suppress(OSError):  # the listener was closed
             while True:
                 connection, _ = listener.accept()
                 self.addresses.append(address)
                 with suppress(OSError):
-                    connection.sendall(
-                        b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nContent-Type: text/html\r\n\r\ncanary"
-                    )
+                    connection.sendall(ANSWER)
                 connection.close()
 
 
@@ -45,14 +46,14 @@ def count_connections(
     port: int, addresses: Sequence[str] = ADDRESSES
 ) -> Iterator[ConnectionCounter]:
     """Listen on one port of each address, and count."""
-    canary = ConnectionCounter()
+    counter = ConnectionCounter()
     for address in addresses:
         with suppress(OSError):  # a machine without IPv6
-            canary.listen(address, port)
+            counter.listen(address, port)
     try:
-        yield canary
+        yield counter
     finally:
-        for listener in canary.listeners:
+        for listener in counter.listeners:
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             listener.close()

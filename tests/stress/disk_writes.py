@@ -52,26 +52,28 @@ def read_events(log: Path, folder: Path) -> Iterator[DiskEvent]:
             match = LINE.match(line)
             if match is None:
                 continue
-            pid, call, said, resumed, rest = match.groups()
+            pid, call, arguments, resumed, rest = match.groups()
             if resumed:
-                call, said = resumed, begun.pop(pid, b"") + rest
-            elif said.rstrip().endswith(b"<unfinished ...>"):
-                begun[pid] = said.rpartition(b"<unfinished ...>")[0]
+                call, arguments = resumed, begun.pop(pid, b"") + rest
+            elif arguments.rstrip().endswith(b"<unfinished ...>"):
+                begun[pid] = arguments.rpartition(b"<unfinished ...>")[0]
                 continue
-            if not re.search(rb"\) += -1 ", said[-200:]) and (event := _event(call.decode(), said)):
+            if not re.search(rb"\) += -1 ", arguments[-200:]) and (
+                event := _event(call.decode(), arguments)
+            ):
                 path = Path(event.name)
                 if path.parent == folder:
                     yield DiskEvent(event.kind, path.name, event.at, event.data)
 
 
-def _event(call: str, said: bytes) -> DiskEvent | None:
-    if call == "pwrite64" and (match := WRITE.search(said)):
+def _event(call: str, arguments: bytes) -> DiskEvent | None:
+    if call == "pwrite64" and (match := WRITE.search(arguments)):
         return DiskEvent("write", _plain(match[1]), int(match[3] or 0), _bytes(match[2]))
-    if call in ("fsync", "fdatasync") and (match := ON_FILE.search(said)):
+    if call in ("fsync", "fdatasync") and (match := ON_FILE.search(arguments)):
         return DiskEvent("sync", _plain(match[1]))
-    if call == "ftruncate" and (match := ON_FILE.search(said)):
+    if call == "ftruncate" and (match := ON_FILE.search(arguments)):
         return DiskEvent("cut", _plain(match[1]), int(match[2] or 0))
-    if call == "unlink" and (match := NAMED.search(said)):
+    if call == "unlink" and (match := NAMED.search(arguments)):
         return DiskEvent("gone", _plain(match[1]))
     return None
 
@@ -100,35 +102,37 @@ class SimulatedDisk:
 
     def apply(self, event: DiskEvent, *, honest: bool = True) -> None:
         """Apply one event. A disk that is not `honest` claims to sync, but does not."""
-        if event.kind == "gone":  # the file system has a journal of its own for names
+        if event.kind == "gone":  # the file system has its own journal for names
             for files in (self.current, self.durable):
                 files.pop(event.name, None)
             self.unsynced.pop(event.name, None)
         elif event.kind == "sync":
             if honest:
-                for each in self.unsynced.pop(event.name, []):
-                    _do(self.durable, each)
+                for earlier in self.unsynced.pop(event.name, []):
+                    _apply_event(self.durable, earlier)
         else:
-            _do(self.current, event)
+            _apply_event(self.current, event)
             self.unsynced.setdefault(event.name, []).append(event)
 
     def write_current(self, folder: Path) -> Path:
         """Write the files as programs see them."""
-        return _laid(folder, self.current)
+        return _write_files(folder, self.current)
 
-    def write_after_power_loss(self, folder: Path, lots: random.Random) -> Path:
+    def write_after_power_loss(self, folder: Path, random_source: random.Random) -> Path:
         """Write the files as the disk may hold them if the power fails now."""
         files = {name: bytearray(data) for name, data in self.durable.items()}
         for name in self.unsynced:
             files.setdefault(name, bytearray())
         for event in (event for some in self.unsynced.values() for event in some):
-            lot = lots.random()
-            if lot < 0.4:
-                _do(files, event)
-            elif lot < 0.7 and event.kind == "write":
+            chance = random_source.random()
+            if chance < 0.4:
+                _apply_event(files, event)
+            elif chance < 0.7 and event.kind == "write":
                 sectors = range(0, len(event.data), SECTOR)
-                for start in (each for each in sectors if lots.random() < 0.5):
-                    _do(
+                for start in sectors:
+                    if random_source.random() >= 0.5:
+                        continue
+                    _apply_event(
                         files,
                         DiskEvent(
                             "write",
@@ -137,10 +141,10 @@ class SimulatedDisk:
                             event.data[start : start + SECTOR],
                         ),
                     )
-        return _laid(folder, files)
+        return _write_files(folder, files)
 
 
-def _do(files: dict[str, bytearray], event: DiskEvent) -> None:
+def _apply_event(files: dict[str, bytearray], event: DiskEvent) -> None:
     data = files.setdefault(event.name, bytearray())
     if event.kind == "cut":
         del data[event.at :]
@@ -150,9 +154,9 @@ def _do(files: dict[str, bytearray], event: DiskEvent) -> None:
         data[event.at : event.at + len(event.data)] = event.data
 
 
-def _laid(folder: Path, files: dict[str, bytearray]) -> Path:
+def _write_files(folder: Path, files: dict[str, bytearray]) -> Path:
     folder.mkdir(parents=True)
     for name, data in files.items():
-        if not name.endswith("-shm"):  # memory that a database makes anew
+        if not name.endswith("-shm"):  # shared memory, which a database creates again
             (folder / name).write_bytes(data)
     return folder

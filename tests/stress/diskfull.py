@@ -30,9 +30,9 @@ from tests.stress.figures import Figures
 from tests.stress.nights import CommittedRows, committed_rows, count_runs, query_rows
 
 SMALL, LARGE, FLOOR = 8, 400, 20  # megabytes
-SMALL_SERVER = 24  # of which an empty database takes eight
+SMALL_SERVER = 24  # megabytes; an empty database takes eight of them
 STORIES = 1_500
-LEFT = """SELECT count(*) FROM run WHERE finished_at IS NOT NULL AND EXISTS
+RUNS_WITH_PENDING = """SELECT count(*) FROM run WHERE finished_at IS NOT NULL AND EXISTS
 (SELECT 1 FROM ledger_entry l WHERE l.run_id = run.id AND l.outcome = 'pending')"""
 
 
@@ -47,7 +47,7 @@ def run(figures: Figures) -> None:
         mounted = subprocess.run(_mount(disk, SMALL), capture_output=True, text=True, check=False)
         if mounted.returncode:
             figures.print_line(
-                f"left out: only root can make a disk of {SMALL} MB ({mounted.stderr.strip()})"
+                f"skipped: only root can create a disk of {SMALL} MB ({mounted.stderr.strip()})"
             )
             return
         try:
@@ -85,36 +85,38 @@ def _mount(disk: Path, size: int, *more: str) -> list[str]:
 
 def _fill(figures: Figures, home: Path, disk: Path, engine: str, address: str) -> None:
     known: CommittedRows = frozenset()
-    unread = 0
+    failed_reads = 0
     with _night(home, address, floor=0) as night:
         while night.poll() is None:
             try:
                 known |= committed_rows(address)
             except OperationalError:
-                unread += 1
+                failed_reads += 1
             time.sleep(0.2)
-        said = night.communicate()[0].strip()
+        output = night.communicate()[0].strip()
     figures.check(
         f"{engine}: exit code of the night that fills the disk",
         night.returncode,
         night.returncode == ExitCode.DISK,
-        said.splitlines(),
+        output.splitlines(),
     )
     figures.check(
-        f"{engine}: what it says",
-        next((line for line in said.splitlines() if "no room left" in line), said[-200:]),
-        "no room left" in said and "Traceback" not in said,
-        said.splitlines(),
+        f"{engine}: its message",
+        next((line for line in output.splitlines() if "no room left" in line), output[-200:]),
+        "no room left" in output and "Traceback" not in output,
+        output.splitlines(),
     )
     lost = len(known - committed_rows(address))
     figures.check(f"{engine}: committed rows lost, of {len(known)}", lost, bool(known) and not lost)
     figures.check(
-        f"{engine}: looks from outside that failed while it was full", unread, unread == 0
+        f"{engine}: failed reads from outside while the disk was full",
+        failed_reads,
+        failed_reads == 0,
     )
     for words in (("status",), ("search", "the", "--limit", "1"), ("verify", "--sample", "50")):
-        done = _say(home, address, *words)
-        # PostgreSQL itself may turn a new connection away, for which it writes a small file
-        is_told = (
+        done = _run(home, address, *words)
+        # PostgreSQL itself may refuse a new connection, because it writes a small file for it
+        is_refused = (
             engine == "PostgreSQL"
             and done.returncode == ExitCode.DISK
             and "could not write init file" in done.stderr
@@ -122,28 +124,30 @@ def _fill(figures: Figures, home: Path, disk: Path, engine: str, address: str) -
         figures.check(
             f"{engine}: 'nightdesk {words[0]}' on the full disk",
             done.returncode,
-            done.returncode == 0 or is_told,
+            done.returncode == 0 or is_refused,
             done.stderr.splitlines(),
         )
     subprocess.run(_mount(disk, LARGE, "remount"), check=True)
     with _night(home, address, floor=0) as night:
-        said = night.communicate(timeout=900)[0]
+        output = night.communicate(timeout=900)[0]
     figures.check(
         f"{engine}: exit code of the next night, with more room",
         night.returncode,
         night.returncode == 0,
-        said.splitlines(),
+        output.splitlines(),
     )
-    _whole(figures, engine, home, address, known)
+    _check_complete(figures, engine, home, address, known)
 
 
-def _whole(figures: Figures, engine: str, home: Path, address: str, known: CommittedRows) -> None:
+def _check_complete(
+    figures: Figures, engine: str, home: Path, address: str, known: CommittedRows
+) -> None:
     final = committed_rows(address)
     figures.check(f"{engine}: committed rows lost in the end", len(known - final), known <= final)
     articles = sum(kind == "article" for kind, _, _ in final)
     figures.check(f"{engine}: articles", f"{articles} of {STORIES}", articles == STORIES)
     figures.check(f"{engine}: runs that are still open", open_ := _open(address), open_ == 0)
-    done = _say(home, address, "verify")
+    done = _run(home, address, "verify")
     figures.check(
         f"{engine}: exit code of 'nightdesk verify'",
         done.returncode,
@@ -155,7 +159,7 @@ def _whole(figures: Figures, engine: str, home: Path, address: str, known: Commi
 def _open(address: str) -> int:
     return int(
         str(query_rows(address, "SELECT count(*) FROM run WHERE finished_at IS NULL")[0][0])
-    ) + int(str(query_rows(address, LEFT)[0][0]))
+    ) + int(str(query_rows(address, RUNS_WITH_PENDING)[0][0]))
 
 
 def _floor(figures: Figures, home: Path, disk: Path) -> None:
@@ -164,20 +168,20 @@ def _floor(figures: Figures, home: Path, disk: Path) -> None:
     taken = sum(path.stat().st_size for path in disk.rglob("*") if path.is_file()) // 2**20
     subprocess.run(_mount(disk, taken + FLOOR + 6, "remount"), check=True)
     with _night(home, address, floor=FLOOR) as night:
-        said = night.communicate(timeout=300)[0]
+        output = night.communicate(timeout=300)[0]
     figures.check(
-        "exit code of the night that reaches the floor",
+        "exit code of the night that reaches the limit of free space",
         night.returncode,
         night.returncode == ExitCode.DISK,
-        said.splitlines(),
+        output.splitlines(),
     )
-    kept, before = len(committed_rows(address)), count_runs(address)
-    figures.check("rows that it kept", kept, kept > 0)
+    stored, before = len(committed_rows(address)), count_runs(address)
+    figures.check("rows that it stored", stored, stored > 0)
     figures.check("runs that are still open", open_ := _open(address), open_ == 0)
     figures.check(
-        "what its crawl says",
+        "detail of its crawl",
         query_rows(address, "SELECT detail FROM run WHERE kind = 'crawl'")[0][0],
-        "free_megabytes" in said,
+        "free_megabytes" in output,
     )
     taken = sum(path.stat().st_size for path in disk.rglob("*") if path.is_file()) // 2**20
     subprocess.run(_mount(disk, taken + FLOOR - 2, "remount"), check=True)
@@ -185,11 +189,11 @@ def _floor(figures: Figures, home: Path, disk: Path) -> None:
         night.communicate(timeout=60)
     begun = count_runs(address) - before
     figures.check(
-        "exit code and runs of a night below the floor",
+        "exit code and runs of a night below the limit",
         (night.returncode, begun),
         (night.returncode, begun) == (ExitCode.DISK, 0),
     )
-    figures.note("megabytes that were free then", round(_free(disk) / 2**20, 1))
+    figures.note("free megabytes then", round(_free(disk) / 2**20, 1))
 
 
 def _free(disk: Path) -> int:
@@ -212,7 +216,7 @@ def _night(home: Path, address: str, floor: int) -> Iterator[subprocess.Popen[st
             night.kill()
 
 
-def _say(home: Path, address: str, *words: str) -> subprocess.CompletedProcess[str]:
+def _run(home: Path, address: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         _command(home, address, *words),
         capture_output=True,

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterable
 
-SHOWN = 20  # lines of what fell short
+MAX_DETAILS = 20  # printed lines about one figure
 
 
 class Figures:
@@ -30,13 +30,13 @@ class Figures:
         """Print a figure without a requirement."""
         self.print_line(f"       {what}: {value}")
 
-    def check(self, what: str, value: object, wanted: bool, details: Iterable[str] = ()) -> None:
+    def check(self, what: str, value: object, is_good: bool, details: Iterable[str] = ()) -> None:
         """Print a figure and whether it is good enough. If it is not, print the details, too."""
-        self.print_line(f"{'ok   ' if wanted else 'SHORT'}  {what}: {value}")
-        if not wanted:
+        self.print_line(f"{'ok   ' if is_good else 'SHORT'}  {what}: {value}")
+        if not is_good:
             self.failed_count += 1
             for number, line in enumerate(details):
-                if number == SHOWN:
+                if number == MAX_DETAILS:
                     self.print_line("         …")
                     break
                 self.print_line(f"         {line}")
@@ -44,10 +44,10 @@ class Figures:
     def finish(self) -> int:
         """Print a last line and return the exit code."""
         seconds = time.monotonic() - self._began
-        fell = (
+        result = (
             f"{self.failed_count} figures fell short"
             if self.failed_count
-            else "all figures were met"
+            else "all figures are good enough"
         )
-        self.print_line(f"{self.name}: {fell}, in {seconds:.0f} s")
+        self.print_line(f"{self.name}: {result}, in {seconds:.0f} s")
         return 1 if self.failed_count else 0

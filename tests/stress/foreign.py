@@ -24,7 +24,7 @@ from tests.stress.figures import Figures
 from tests.stress.source_packages import Suite, load_suite
 
 SLOW = 5.0  # seconds
-MAX_LISTED = 12  # disagreements of one kind that are listed; how many more there are is told
+MAX_LISTED = 12  # printed differences of one kind; the others are only counted
 CheckFunction = Callable[["SuiteResult", Suite], None]
 
 
@@ -68,7 +68,7 @@ class SuiteResult:
         began = time.perf_counter()
         try:
             return function(*args, **named)
-        except Exception as error:  # noqa: BLE001  whatever it is, it is what the trial is after
+        except Exception as error:  # noqa: BLE001 - any error is what the stress test looks for
             self.errors.append(f"{what}: {type(error).__name__}: {error}"[:300])
             return None
         finally:
@@ -77,61 +77,61 @@ class SuiteResult:
             if seconds > SLOW:
                 self.slow.append(f"{what}: {seconds:.1f} s")
 
-    def compare(self, kind: str, what: object, found: object, wanted: object) -> None:
+    def compare(self, kind: str, what: object, actual: object, expected: object) -> None:
         """Compare one expectation of a suite with our result."""
-        if found == wanted:
+        if actual == expected:
             self.agreed += 1
         else:
             self.differences.setdefault(kind, []).append(
-                f"{_short(what)}: {_short(found)}, theirs {_short(wanted)}"
+                f"{_short(what)}: {_short(actual)}, expected {_short(expected)}"
             )
 
 
 def run(figures: Figures, folder: Path | None = None) -> None:
     """Run the checks of all suites that are available."""
-    asked = 0
+    suite_count = 0
     extract.warm_up()
     with tempfile.TemporaryDirectory(prefix="nd-foreign-") as scratch:
-        for name, part in SUITE_CHECKS.items():
+        for name, check in SUITE_CHECKS.items():
             suite, why = load_suite(name, Path(scratch), folder)
             if suite is None:
-                figures.print_line(f"left out: {name}: {why}")
+                figures.print_line(f"skipped: {name}: {why}")
                 continue
-            found = SuiteResult()
-            part.check(found, suite)
-            _report(figures, name, part, found)
-            asked += 1
+            result = SuiteResult()
+            check.check(result, suite)
+            _report(figures, name, check, result)
+            suite_count += 1
             gc.collect()
-    figures.check("suites", f"{asked} of {len(SUITE_CHECKS)}", asked > 0)
+    figures.check("suites", f"{suite_count} of {len(SUITE_CHECKS)}", suite_count > 0)
 
 
-def _report(figures: Figures, name: str, part: SuiteCheck, found: SuiteResult) -> None:
-    figures.check(f"{name}: inputs", found.inputs, found.inputs > 0)
-    figures.check(f"{name}: unhandled errors", len(found.errors), not found.errors, found.errors)
+def _report(figures: Figures, name: str, check: SuiteCheck, result: SuiteResult) -> None:
+    figures.check(f"{name}: inputs", result.inputs, result.inputs > 0)
+    figures.check(f"{name}: unhandled errors", len(result.errors), not result.errors, result.errors)
     figures.check(
         f"{name}: slower than {SLOW:.0f} s",
-        f"{len(found.slow)}, the slowest took {found.slowest:.2f} s",
-        not found.slow,
-        found.slow,
+        f"{len(result.slow)}, the slowest took {result.slowest:.2f} s",
+        not result.slow,
+        result.slow,
     )
     figures.check(
-        f"{name}: texts lost to control characters", len(found.lost), not found.lost, found.lost
+        f"{name}: texts lost to control characters", len(result.lost), not result.lost, result.lost
     )
-    differ = sum(map(len, found.differences.values()))
-    if all_of_them := found.agreed + differ:
-        share = found.agreed / all_of_them
+    difference_count = sum(map(len, result.differences.values()))
+    if total := result.agreed + difference_count:
+        share = result.agreed / total
         figures.check(
-            f"{name}: as their tests want",
-            f"{found.agreed} of {all_of_them}",
-            share >= part.min_agreement,
+            f"{name}: as their tests expect",
+            f"{result.agreed} of {total}",
+            share >= check.min_agreement,
         )
-    for line in _listed_differences(found.differences):
+    for line in _listed_differences(result.differences):
         figures.print_line(f"         {line}")
 
 
-def _listed_differences(others: dict[str, list[str]]) -> Iterator[str]:
-    for kind, lines in others.items():
-        yield f"{kind}: {len(lines)} otherwise"
+def _listed_differences(differences: dict[str, list[str]]) -> Iterator[str]:
+    for kind, lines in differences.items():
+        yield f"{kind}: {len(lines)} differences"
         yield from (f"  {line}" for line in lines[:MAX_LISTED])
         if len(lines) > MAX_LISTED:
             yield f"  … and {len(lines) - MAX_LISTED} more"

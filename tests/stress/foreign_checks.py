@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from tests.stress.foreign import SuiteResult
 
 BASE = "https://example.org/"
-NOW = datetime(2035, 1, 1, tzinfo=UTC)  # no date of theirs lies beyond it
-POISON = "&#1;&#xFFFE;\x01"  # what XML forbids, as references and as itself
+NOW = datetime(2035, 1, 1, tzinfo=UTC)  # no date in their tests is later
+FORBIDDEN = "&#1;&#xFFFE;\x01"  # forbidden in XML, as references and as a character
 MARKUP = re.compile(
     r"<(?:!doctype|html|head|body|div|p|article|span|table|h1|a|script|meta|ul|br|img)\b", re.I
 )
@@ -73,23 +73,23 @@ def pages(result: SuiteResult, suite: Suite) -> None:
 
 def _page(result: SuiteResult, what: str, body: bytes) -> tuple[ExtractedPage, CleanResult] | None:
     """Clean a page, and then the same page with characters that XML forbids."""
-    made = result.call(what, _cleaned, body)
-    if made is None:
+    cleaned = result.call(what, _cleaned, body)
+    if cleaned is None:
         return None
-    if made[0].reason in (Reason.EXTRACTOR_ERROR, Reason.EXTRACTOR_MEMORY):
-        result.errors.append(f"{what}: {made[0].reason}: {made[0].detail}")
-    poisoned = re.sub(rb"(<(?:p|body|h1|title)\b[^<>]*>)", rb"\1" + POISON.encode(), body)
-    if b"\0" not in body and poisoned != body:  # no wide charset
-        again = result.call(f"{what}, with control characters", _cleaned, poisoned)
-        if again is not None and (gone := _words(made[0]) - _words(again[0])):
-            result.lost.append(f"{what}: {len(gone)} words are gone, as {sorted(gone)[:5]}")
-    return made  # type: ignore[no-any-return]
+    if cleaned[0].reason in (Reason.EXTRACTOR_ERROR, Reason.EXTRACTOR_MEMORY):
+        result.errors.append(f"{what}: {cleaned[0].reason}: {cleaned[0].detail}")
+    changed = re.sub(rb"(<(?:p|body|h1|title)\b[^<>]*>)", rb"\1" + FORBIDDEN.encode(), body)
+    if b"\0" not in body and changed != body:  # not UTF-16 or UTF-32
+        second = result.call(f"{what}, with control characters", _cleaned, changed)
+        if second is not None and (gone := _words(cleaned[0]) - _words(second[0])):
+            result.lost.append(f"{what}: {len(gone)} words are lost, such as {sorted(gone)[:5]}")
+    return cleaned  # type: ignore[no-any-return]
 
 
 def _cleaned(body: bytes) -> tuple[ExtractedPage, CleanResult]:
-    draft = extract.extract(RawPage(1, body))
-    made = apply_rules.clean_document(
-        draft,
+    extracted = extract.extract(RawPage(1, body))
+    clean_result = apply_rules.clean_document(
+        extracted,
         line_stats={},
         announced=AnnouncedMetadata(),
         cleaning=CleaningOptions(),
@@ -97,28 +97,28 @@ def _cleaned(body: bytes) -> tuple[ExtractedPage, CleanResult]:
         timezone="UTC",
         fetched_at=NOW,
     )
-    return draft, made
+    return extracted, clean_result
 
 
-def _words(draft: ExtractedPage) -> set[str]:
-    return {word for block in draft.blocks for word in block.text.split()}
+def _words(extracted: ExtractedPage) -> set[str]:
+    return {word for block in extracted.blocks for word in block.text.split()}
 
 
 # feeds
 
 
 def feeds(result: SuiteResult, suite: Suite) -> None:
-    """Check the first entry of each feed: its title, URL and time, as far as the file names them."""
+    """Check the first entry of each feed: title, URL and time, if the file names them."""
     for name, body in suite.files(".xml"):
-        said = CONTENT_TYPE.search(body[:2000])
-        kind = said[1].decode("latin-1") if said else "text/xml"
+        match = CONTENT_TYPE.search(body[:2000])
+        kind = match[1].decode("latin-1") if match else "text/xml"
         whole = ENTRY.sub(_with_address, body)
         found = result.call(name, read_feed, whole, BASE, kind)
         result.call(name, read_feed, body, BASE, kind)
         result.call(name, read_sitemap, body, BASE, "UTC")
         if found is None:
             continue
-        _poisoned_feed(result, name, whole, kind, found)
+        _check_forbidden_characters(result, name, whole, kind, found)
         for key, wanted in _wanted(body):
             _compare_entry(result, name, found, key, wanted)
 
@@ -138,11 +138,11 @@ def _with_address(match: re.Match[bytes]) -> bytes:
 
 def _wanted(body: bytes) -> Iterator[tuple[str, Any]]:
     """Yield what the comment of a file expects of its first entry, if it is a literal."""
-    said = EXPECT.search(body[:4000])
-    if said is None:
+    match = EXPECT.search(body[:4000])
+    if match is None:
         return
     try:
-        tree = ast.parse(said[1].decode("utf8").strip(), mode="eval")
+        tree = ast.parse(match[1].decode("utf8").strip(), mode="eval")
     except (SyntaxError, ValueError):
         return
     for node in ast.walk(tree):
@@ -168,7 +168,7 @@ def _compare_entry(
         title, plain = link and link.title, plain_text(replace_entities(remove_tags(str(wanted))))
         result.compare("titles", name, title, title if title == plain_text(str(wanted)) else plain)
     elif key == "link" and str(wanted).startswith("http"):
-        result.compare("addresses", name, link and link.url, wanted)
+        result.compare("URLs", name, link and link.url, wanted)
     elif key in ("published_parsed", "updated_parsed") and isinstance(wanted, tuple):
         moment = datetime(*wanted[:6], tzinfo=UTC)  # type: ignore[misc]
         result.compare(
@@ -186,21 +186,25 @@ def _compare_entry(
         )
 
 
-def _poisoned_feed(
+def _check_forbidden_characters(
     result: SuiteResult, name: str, body: bytes, kind: str, found: LinkListing
 ) -> None:
     if b"\0" in body[:100] or b"base64" in body or b"ENTITY" in body:
         return
-    poisoned = re.sub(TITLE.pattern.encode(), lambda match: match[0] + POISON.encode("ascii"), body)
-    again = result.call(f"{name}, with control characters", read_feed, poisoned, BASE, kind)
-    if again is None or poisoned == body:
+    changed = re.sub(
+        TITLE.pattern.encode(), lambda match: match[0] + FORBIDDEN.encode("ascii"), body
+    )
+    second = result.call(f"{name}, with control characters", read_feed, changed, BASE, kind)
+    if second is None or changed == body:
         return
     before, after = (
-        [(each.url, each.title) for each in found.links],
-        [(each.url, each.title) for each in again.links],
+        [(link.url, link.title) for link in found.links],
+        [(link.url, link.title) for link in second.links],
     )
     if before != after:
-        result.lost.append(f"{name}: {before[:2]} became {after[:2]} {again.reason} {again.detail}")
+        result.lost.append(
+            f"{name}: {before[:2]} became {after[:2]} {second.reason} {second.detail}"
+        )
 
 
 # robots.txt
@@ -258,18 +262,18 @@ def _guard(agent: str) -> RobotsGuard:
         user_agent=f"{product_token(agent) or agent}/1.0 (+{BASE})",
     )
     crawler = Crawler(Spider, Settings(settings_for(job)))
-    crawler.stats = _Nothing()
+    crawler.stats = _NoStats()  # type: ignore[assignment]
     return RobotsGuard(crawler)
 
 
-class _Nothing:
+class _NoStats:
     """Counts nothing."""
 
     def inc_value(self, *_: object) -> None:
         """Accept the call of Scrapy's stats collector."""
 
 
-# addresses, charsets
+# URLs, charsets
 
 
 def web(result: SuiteResult, suite: Suite) -> None:
@@ -303,7 +307,7 @@ def _address(text: str) -> None:
     spelling = urls.canonicalize(found)
     if urls.canonicalize(spelling) != spelling:
         raise AssertionError(
-            f"{spelling!r} is spelled {urls.canonicalize(spelling)!r} when it is result again"
+            f"{spelling!r} becomes {urls.canonicalize(spelling)!r} when it is normalized again"
         )
     for function in (
         urls.url_key,
@@ -329,7 +333,7 @@ def _compare_address(result: SuiteResult, call: Call) -> None:
         found: object = urls.canonicalize(call.args[0])
     except ValueError as error:
         found = f"none: {error}"
-    result.compare("canonical addresses", call.args[0], found, call.expected)
+    result.compare("canonical URLs", call.args[0], found, call.expected)
 
 
 # dates
@@ -344,18 +348,18 @@ def dates(result: SuiteResult, suite: Suite) -> None:
             "deferred_url_extractor",
         }:
             continue
-        made = _page(
+        cleaned = _page(
             result, str(call.args[0])[:200], str(call.args[0]).encode("utf8", "surrogatepass")
         )
-        if made is not None and (call.expected is None or _is_day(call.expected)):
-            found = made[1].metadata
-            named = [
+        if cleaned is not None and (call.expected is None or _is_day(call.expected)):
+            found = cleaned[1].metadata
+            days_found = [
                 moment.date().isoformat()
                 for moment in (found.published_local, found.modified_local)
                 if moment
             ]
             kind = "pages with a date" if call.expected else "pages without one"
-            agreed = call.expected if call.expected in named else (named or [None])[0]
+            agreed = call.expected if call.expected in days_found else (days_found or [None])[0]
             result.compare(kind, call.args[0], agreed, call.expected)
     pages(result, suite)
 
@@ -372,12 +376,14 @@ def days(result: SuiteResult, suite: Suite) -> None:
     """
     for text, day in _lines_with_days(suite):
         found = result.call(text, find_dates, text)
-        years = {each.year for _, each in found or ()}
+        years = {day_found.year for _, day_found in found or ()}
         if not found:
-            result.compare("days that we do not read", text, None, day)
+            result.compare("dates that we do not read", text, None, day)
         else:
-            wanted = any(each == day for _, each in found) or day.year not in years
-            result.compare("days that we read otherwise", text, day if wanted else found[0][1], day)
+            wanted = any(day_found == day for _, day_found in found) or day.year not in years
+            result.compare(
+                "dates that we read differently", text, day if wanted else found[0][1], day
+            )
     for text in suite.texts():
         result.call(
             str(text)[:80], find_dates, text if isinstance(text, str) else text.decode("latin-1")
@@ -392,6 +398,6 @@ def _lines_with_days(suite: Suite) -> Iterator[tuple[str, date]]:
                 ast.Name("param"),
                 [ast.Constant(str(text)), ast.Call(ast.Name("datetime"), [*numbers])],
             ):
-                values = [each.value for each in numbers if isinstance(each, ast.Constant)]
+                values = [number.value for number in numbers if isinstance(number, ast.Constant)]
                 if len(values) >= 3 and str(values[0]) in text:
                     yield text, date(*values[:3])  # type: ignore[arg-type]

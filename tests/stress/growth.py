@@ -18,12 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MIN_SECONDS = 0.2  # CPU seconds below which growth is not told from chance
+MIN_SECONDS = 0.2  # CPU seconds below which growth may be chance
 MAX_EXPONENT = 1.4  # exponent over the last two doublings: 1 is linear, 2 is quadratic
-LIMITED = (
-    "too_complex"  # what is said of an input that a limit of ours refuses: so is whatever is larger
-)
-STOP_SECONDS = 4.0  # CPU seconds after which a larger input is not tried
+LIMITED = "too_complex"  # the reason if a limit refuses an input; it refuses larger ones, too
+STOP_SECONDS = 4.0  # CPU seconds after which no larger input is measured
 
 
 @dataclass(frozen=True)
@@ -37,11 +35,9 @@ class Case:
     make: Callable[[int], Any]
     work: Callable[[Any], object]
     sizes: Sequence[int]
-    seconds: float = 5.0  # of the largest that was tried
+    seconds: float = 5.0  # of the slowest input
     megabytes: float = 300.0
-    of_a_library: bool = (
-        False  # it may grow as it likes: the worker's CPU limit ends it, with a reason
-    )
+    of_a_library: bool = False  # any growth is allowed: the CPU limit of the worker ends it
 
 
 @dataclass(frozen=True)
@@ -56,86 +52,97 @@ class Measurement:
 
 def measure_growth(case: Case) -> list[Measurement]:
     """Measure larger and larger inputs, until one takes long enough or all are measured."""
-    taken: list[Measurement] = []
+    measurements: list[Measurement] = []
     for size in case.sizes:
-        taken.append(_measured(case, size))
+        measurements.append(_measure(case, size))
         if (
-            taken[-1].seconds > STOP_SECONDS
-            or taken[-1].result.startswith("!")
-            or LIMITED in taken[-1].result
+            measurements[-1].seconds > STOP_SECONDS
+            or measurements[-1].result.startswith("!")
+            or LIMITED in measurements[-1].result
         ):
             break
-    return taken
+    return measurements
 
 
-def exponent(taken: Sequence[Measurement]) -> float:
+def exponent(measurements: Sequence[Measurement]) -> float:
     """Return the exponent of growth over the last two doublings before a limit ended the work.
 
     0.0 if they were too short to measure.
     """
-    some = [each for each in taken if LIMITED not in each.result and each.seconds > 0][-3:]
-    if len(some) < 2 or some[-1].seconds < MIN_SECONDS:
+    measured = [
+        measurement
+        for measurement in measurements
+        if LIMITED not in measurement.result and measurement.seconds > 0
+    ][-3:]
+    if len(measured) < 2 or measured[-1].seconds < MIN_SECONDS:
         return 0.0
-    return math.log(some[-1].seconds / some[0].seconds) / math.log(some[-1].size / some[0].size)
+    return math.log(measured[-1].seconds / measured[0].seconds) / math.log(
+        measured[-1].size / measured[0].size
+    )
 
 
-def slowest(taken: Sequence[Measurement]) -> Measurement:
+def slowest(measurements: Sequence[Measurement]) -> Measurement:
     """Return the measurement that took longest."""
-    return max(taken, key=lambda each: each.seconds)
+    return max(measurements, key=lambda measurement: measurement.seconds)
 
 
-def issues(case: Case, taken: Sequence[Measurement]) -> list[str]:
+def issues(case: Case, measurements: Sequence[Measurement]) -> list[str]:
     """Return what is wrong, as sentences."""
-    found = [f"size {each.size}: {each.result}" for each in taken if each.result.startswith("!")]
-    if exponent(taken) > MAX_EXPONENT and not case.of_a_library:
-        told = ", ".join(f"{each.seconds:.2f} s for {each.size}" for each in taken)
-        found.append(f"grows with the power of {exponent(taken):.1f}: {told}")
-    if slowest(taken).seconds > case.seconds:
-        found.append(f"{slowest(taken).seconds:.1f} s, and {case.seconds:.0f} may be")
-    if max(each.megabytes for each in taken) > case.megabytes:
-        found.append(
-            f"{max(each.megabytes for each in taken):.0f} MB, and {case.megabytes:.0f} may be"
+    sentences = [
+        f"size {measurement.size}: {measurement.result}"
+        for measurement in measurements
+        if measurement.result.startswith("!")
+    ]
+    if exponent(measurements) > MAX_EXPONENT and not case.of_a_library:
+        times = ", ".join(
+            f"{measurement.seconds:.2f} s for {measurement.size}" for measurement in measurements
         )
-    return found
+        sentences.append(f"grows with the power of {exponent(measurements):.1f}: {times}")
+    if slowest(measurements).seconds > case.seconds:
+        sentences.append(f"{slowest(measurements).seconds:.1f} s; the limit is {case.seconds:.0f}")
+    megabytes = max(measurement.megabytes for measurement in measurements)
+    if megabytes > case.megabytes:
+        sentences.append(f"{megabytes:.0f} MB; the limit is {case.megabytes:.0f}")
+    return sentences
 
 
-def _measured(case: Case, size: int) -> Measurement:
-    given = case.make(size)
+def _measure(case: Case, size: int) -> Measurement:
+    input_value = case.make(size)
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         code = 3
         try:
             os.close(reading)
-            os.write(writing, json.dumps(_work(case, given)).encode())
+            os.write(writing, json.dumps(_work(case, input_value)).encode())
             code = 0
         finally:
             os._exit(code)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
-        said = pipe.read()
-    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if not said:
+        output = pipe.read()
+    exit_code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if not output:
         why = (
-            "took more than its CPU time"
-            if ended == -signal.SIGXCPU
-            else f"ended with code {ended}"
+            "used more than its CPU time"
+            if exit_code == -signal.SIGXCPU
+            else f"ended with code {exit_code}"
         )
         return Measurement(size, 4 * case.seconds, 0.0, f"! {why}")
-    return Measurement(size, *json.loads(said))
+    return Measurement(size, *json.loads(output))
 
 
-def _work(case: Case, given: Any) -> tuple[float, float, str]:
+def _work(case: Case, input_value: Any) -> tuple[float, float, str]:
     limit = int(4 * case.seconds) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before, began = _peak(), time.process_time()
     try:
-        said = str(case.work(given))
-    except Exception as error:  # noqa: BLE001  whatever it is, it is what the trial is after
-        said = f"! {type(error).__name__}: {error}"[:200]
-    return time.process_time() - began, _peak() - before, said[:100]
+        result = str(case.work(input_value))
+    except Exception as error:  # noqa: BLE001 - any error is what the stress test looks for
+        result = f"! {type(error).__name__}: {error}"[:200]
+    return time.process_time() - began, _peak() - before, result[:100]
 
 
 def _peak() -> float:

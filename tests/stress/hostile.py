@@ -24,12 +24,13 @@ from tests.stress.server import Server, http, redirect, start_server
 from tests.stress.story_pages import rss, story
 
 GOOD_HOSTS = [f"127.0.0.{number}" for number in range(11, 15)]
-WIRE, MARKUP, DOORS, ROBOTS = "127.0.0.21", "127.0.0.22", "127.0.0.23", "127.0.0.24"
+RESPONSES, MARKUP, SOURCES, ROBOTS = "127.0.0.21", "127.0.0.22", "127.0.0.23", "127.0.0.24"
 ROBOTS_HOSTS = [f"127.0.1.{number}" for number in range(1, len(hostile_sources.ROBOTS) + 1)]
 PAGES = 50  # of each good site
-LONGEST_NIGHT = 300.0  # seconds; cleaning goes site by site, so a good one may wait for a hostile one's turn to end
-LIMIT = 900.0  # seconds after which the night is ended
-MOST_MEMORY = 400.0  # megabytes of any one process
+# seconds; sites are cleaned one after the other, so a good one may wait for a hostile one
+NIGHT_SECONDS = 300.0
+LIMIT = 900.0  # seconds after which the night is killed
+MAX_MEMORY = 400.0  # megabytes of one process
 VAGUE = ("", "internal", "extractor_error", "extractor_died", "interrupted", "budget")
 
 
@@ -49,19 +50,19 @@ def run(figures: Figures) -> None:
     ):
         fates = prepare(server)
         for make in (*hostile_responses.BOMBS, *hostile_sources.LARGE):
-            make()  # before anybody waits for it
+            make()  # now, so that no request waits for it
         alone, home = Path(scratch, "alone"), Path(scratch, "home")
         _write_home(alone, server, good_sites(server))
         before = nightdesk(alone, "crawl", "--json", seconds=LIMIT)
         _write_home(home, server, good_sites(server) | hostile_sites(server, fates))
-        good = f"{PAGES * len(GOOD_HOSTS)} good pages, which alone took {before.seconds:.0f} s"
-        figures.print_line(f"{len(fates)} hostile URLs beside {good}")
+        good = f"{PAGES * len(GOOD_HOSTS)} good pages, which took {before.seconds:.0f} s alone"
+        figures.print_line(f"{len(fates)} hostile URLs and {good}")
         night = nightdesk(home, "crawl", "--json", seconds=LIMIT)
         NightCheck(figures, home, server, night, before).check_all(fates)
 
 
 def hosts() -> list[str]:
-    return [*GOOD_HOSTS, WIRE, MARKUP, DOORS, ROBOTS, *ROBOTS_HOSTS]
+    return [*GOOD_HOSTS, RESPONSES, MARKUP, SOURCES, ROBOTS, *ROBOTS_HOSTS]
 
 
 def prepare(server: Server) -> dict[str, ExpectedOutcome]:
@@ -72,10 +73,10 @@ def prepare(server: Server) -> dict[str, ExpectedOutcome]:
         server.answers[host, "/feed.xml"] = http(
             rss(server.url(host, f"/news/good-{n}.html") for n in range(PAGES)), hostile_sources.XML
         )
-    fates = _stories(server, WIRE, hostile_responses.ROWS) | _stories(
+    fates = _stories(server, RESPONSES, hostile_responses.ROWS) | _stories(
         server, MARKUP, hostile_markup.ROWS
     )
-    fates |= _chain(server) | _places(server) | _robots(server)
+    fates |= _chain(server) | _sources(server) | _robots(server)
     return fates
 
 
@@ -95,30 +96,30 @@ def _chain(server: Server) -> dict[str, ExpectedOutcome]:
     """Serve a chain that is longer than the limit: five redirects are followed, and one fails."""
     fates = {}
     for number in range(1, hostile_responses.CHAIN):
-        server.answers[WIRE, f"/news/chain-{number}.html"] = redirect(
+        server.answers[RESPONSES, f"/news/chain-{number}.html"] = redirect(
             f"/news/chain-{number + 1}.html"
         )
         if number < 6:
-            fates[server.url(WIRE, f"/news/chain-{number}.html")] = ExpectedOutcome(
+            fates[server.url(RESPONSES, f"/news/chain-{number}.html")] = ExpectedOutcome(
                 "redirected http_redirect" if number < 5 else "failed http_redirect"
             )
     return fates
 
 
-def _places(server: Server) -> dict[str, ExpectedOutcome]:
-    base = server.url(DOORS, "")
+def _sources(server: Server) -> dict[str, ExpectedOutcome]:
+    base = server.url(SOURCES, "")
     fates = {}
     for name, _, answer, ends in (
         *hostile_sources.feeds(base),
         *hostile_sources.sitemaps(base),
         *hostile_sources.sections(base),
     ):
-        server.answers[DOORS, f"/p/{name}"] = answer
+        server.answers[SOURCES, f"/p/{name}"] = answer
         fates[f"{base}/p/{name}"] = ExpectedOutcome(ends)
     for path, answer in hostile_sources.children(base).items():
-        server.answers[DOORS, path] = answer
+        server.answers[SOURCES, path] = answer
     for name in ("of-a-feed", "of-a-sitemap"):
-        server.answers[DOORS, f"/news/{name}.html"] = http(story(name))
+        server.answers[SOURCES, f"/news/{name}.html"] = http(story(name))
         fates[f"{base}/news/{name}.html"] = ExpectedOutcome("fetched new", hostile_responses.GOOD)
     return fates
 
@@ -146,31 +147,32 @@ def good_sites(server: Server) -> dict[str, str]:
 
 
 def hostile_sites(server: Server, fates: dict[str, ExpectedOutcome]) -> dict[str, str]:
-    base = server.url(DOORS, "")
-    places: dict[str, list[str]] = {"feed": [], "sitemap": [], "section": []}
+    base = server.url(SOURCES, "")
+    sources: dict[str, list[str]] = {"feed": [], "sitemap": [], "section": []}
     for name, kind, _, _ in (
         *hostile_sources.feeds(base),
         *hostile_sources.sitemaps(base),
         *hostile_sources.sections(base),
     ):
-        places[kind].append(f"{base}/p/{name}")
-    named = "".join(f"{kind}s = {json.dumps(urls)}\n" for kind, urls in places.items())
+        sources[kind].append(f"{base}/p/{name}")
+    named = "".join(f"{kind}s = {json.dumps(urls)}\n" for kind, urls in sources.items())
     robots = json.dumps([f"{host}:{server.port}" for host in ROBOTS_HOSTS])
     return {
-        "hostile-wire": _site(server, WIRE),
+        "hostile-responses": _site(server, RESPONSES),
         "hostile-markup": _site(server, MARKUP),
-        "hostile-doors": _site(server, DOORS, places=named + 'deny = ["/flood/"]\n'),
+        "hostile-sources": _site(server, SOURCES, sources=named + 'deny = ["/flood/"]\n'),
         "hostile-robots": _site(server, ROBOTS, more=f"hosts = {robots}\n"),
     }
 
 
 def _site(
-    server: Server, host: str, *, places: str = "", more: str = "", delay: float = 0.0
+    server: Server, host: str, *, sources: str = "", more: str = "", delay: float = 0.0
 ) -> str:
-    places = places or f'feeds = ["{server.url(host, "/feed.xml")}"]\n'
+    sources = sources or f'feeds = ["{server.url(host, "/feed.xml")}"]\n'
     return (
-        f'name = "{host}"\nurl = "{server.url(host)}"\n{places}{more}'
-        f"[politeness]\ndelay = {delay}\nretries = 0\ntimeout = 3\nconcurrency = 2\n[safety]\nallow_private = true\n"
+        f'name = "{host}"\nurl = "{server.url(host)}"\n{sources}{more}'
+        f"[politeness]\ndelay = {delay}\nretries = 0\ntimeout = 3\nconcurrency = 2\n"
+        "[safety]\nallow_private = true\n"
     )
 
 
@@ -178,13 +180,13 @@ def _write_home(home: Path, server: Server, sites: dict[str, str]) -> None:
     folder = home / "config" / "sites"
     folder.mkdir(parents=True)
     (home / "config" / "nightdesk.toml").write_text(
-        f'contact = "https://example.org/trial"\ncrawls = {len(sites)}\n', "utf8"
+        f'contact = "https://example.org/contact"\ncrawls = {len(sites)}\n', "utf8"
     )
     for name, text in sites.items():
         (folder / f"{name}.toml").write_text(text, "utf8")
 
 
-# what came of it
+# the result
 
 
 @dataclass
@@ -248,9 +250,8 @@ class NightCheck:
             ):
                 ends = found.get(url, [])
                 if ends != ([wanted] if wanted else []):
-                    wrong[url] = (
-                        f"{url}: {kind}: {' and '.join(ends) or 'nothing'}, not {wanted or 'nothing'}"
-                    )
+                    actual = " and ".join(ends) or "nothing"
+                    wrong[url] = f"{url}: {kind}: {actual}, not {wanted or 'nothing'}"
         seen = f"{len(fates) - len(wrong)} of {len(fates)}"
         self.figures.check(
             "hostile URLs with the outcome and reason that their row names",
@@ -259,39 +260,40 @@ class NightCheck:
             wrong.values(),
         )
         vague = [
-            f"{url}: {each}"
+            f"{url}: {outcome}"
             for found in (crawled, cleaned)
             for url, ends in found.items()
-            for each in ends
-            if _vague(each)
+            for outcome in ends
+            if _vague(outcome)
         ]
-        self.figures.check("reasons that say too little", len(vague), not vague, vague)
-        reasons = Counter(each for ends in crawled.values() for each in ends)
+        self.figures.check("reasons that do not say what was wrong", len(vague), not vague, vague)
+        reasons = Counter(outcome for ends in crawled.values() for outcome in ends)
         self.figures.note(
-            "how they ended", ", ".join(f"{each} {count}" for each, count in reasons.most_common())
+            "outcomes", ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
         )
 
     def _outcomes(self, kind: str) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         query = (
-            "SELECT p.url, trim(l.outcome || ' ' || l.reason) FROM ledger_entry l JOIN run r ON r.id = l.run_id "
-            "JOIN page p ON p.id = l.page_id WHERE r.kind = ? AND r.site LIKE 'hostile-%'"
+            "SELECT p.url, trim(l.outcome || ' ' || l.reason) FROM ledger_entry l"
+            " JOIN run r ON r.id = l.run_id JOIN page p ON p.id = l.page_id"
+            " WHERE r.kind = ? AND r.site LIKE 'hostile-%'"
         )
         for url, ends in self.sql(query, kind):
             found.setdefault(url, []).append(ends)
         return found
 
     def _ledger(self) -> None:
-        told = {
+        counted = {
             run: sum(json.loads(counts).values())
             for run, counts in self.sql("SELECT id, counts FROM run")
         }
         entries = dict(self.sql("SELECT run_id, count(*) FROM ledger_entry GROUP BY run_id"))
         (pending,) = self.sql("SELECT count(*) FROM ledger_entry WHERE outcome = 'pending'")[0]
-        fits = told == {run: entries.get(run, 0) for run in told} and pending == 0
+        fits = counted == {run: entries.get(run, 0) for run in counted} and pending == 0
         self.figures.check(
             "the ledger",
-            f"{sum(entries.values())} entries, {sum(told.values())} outcomes, {pending} pending",
+            f"{sum(entries.values())} entries, {sum(counted.values())} outcomes, {pending} pending",
             fits,
         )
 
@@ -299,7 +301,7 @@ class NightCheck:
         for role in ("crawler", "cleaning worker", "fork server", "command"):
             peak = self.night.memory.highest(role)
             seen = f"{peak:.0f} MB, the highest of {self.night.memory.count(role)}"
-            self.figures.check(f"peak memory of a {role}", seen, 0 < peak < MOST_MEMORY)
+            self.figures.check(f"peak memory of a {role}", seen, 0 < peak < MAX_MEMORY)
 
     def _delays(self) -> None:
         before, after = _seconds(self.alone.out), _seconds(self.night.out)
@@ -308,19 +310,22 @@ class NightCheck:
         alone = max(before.values(), default=0.0)
         seen = f"{worst:.0f} s; crawled and cleaned alone {alone:.0f} s"
         self.figures.check(
-            "the slowest crawl of a good site",
+            "slowest crawl of a good site",
             seen,
             len(crawls) == len(GOOD_HOSTS) and worst < 3 * alone + 20,
         )
         seen = f"{max(after.values(), default=0):.0f} s of a night of {self.night.seconds:.0f} s"
         self.figures.check(
-            "the last good site crawled and cleaned after",
+            "seconds until the last good site was crawled and cleaned",
             seen,
-            bool(after) and max(after.values()) < LONGEST_NIGHT,
+            bool(after) and max(after.values()) < NIGHT_SECONDS,
         )
 
     def _durations(self) -> dict[str, float]:
-        query = "SELECT site, started_at, finished_at FROM run WHERE kind = 'crawl' AND site LIKE 'good-%'"
+        query = (
+            "SELECT site, started_at, finished_at FROM run"
+            " WHERE kind = 'crawl' AND site LIKE 'good-%'"
+        )
         return {
             site: (_time(end) - _time(begin)).total_seconds()
             for site, begin, end in self.sql(query)
@@ -340,9 +345,9 @@ def _time(text: str) -> datetime:
 def _seconds(out: str) -> dict[str, float]:
     try:
         return {
-            each["site"]: each["seconds"]
-            for each in json.loads(out)
-            if each["site"].startswith("good-")
+            row["site"]: row["seconds"]
+            for row in json.loads(out)
+            if row["site"].startswith("good-")
         }
-    except ValueError:  # the command did not come to its end
+    except ValueError:  # the command did not finish
         return {}

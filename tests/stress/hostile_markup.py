@@ -30,7 +30,7 @@ def ends(outcome: str, name: str, **parts: str) -> Row:
 
 
 def many(name: str, piece: str, times: int, outcome: str = TOO_COMPLEX) -> Row:
-    answer: Answer = lambda: http(story(name, behind=piece * times))()  # noqa: E731
+    answer: Answer = lambda: http(story(name, after=piece * times))()  # noqa: E731
     return (name, answer, "fetched new", outcome)
 
 
@@ -42,7 +42,10 @@ def with_dates(day: str) -> str:
     declared = json.dumps(
         {"@type": "NewsArticle", "headline": "x", "datePublished": day, "dateModified": day}
     )
-    return f'{json_ld(declared)}<meta property="article:published_time" content="{day}"><time datetime="{day}">{day}</time>'
+    return (
+        f'{json_ld(declared)}<meta property="article:published_time" content="{day}">'
+        f'<time datetime="{day}">{day}</time>'
+    )
 
 
 def refresh(target: str) -> str:
@@ -51,7 +54,7 @@ def refresh(target: str) -> str:
 
 CYRILLIC = story(
     "cyrillic",
-    behind="<p>Кран на северном причале починили в понедельник, и паромы снова ходят вовремя.</p>",
+    after="<p>Кран на северном причале починили в понедельник, и паромы снова ходят вовремя.</p>",
 )
 
 CHARSETS: tuple[Row, ...] = (
@@ -70,7 +73,7 @@ CHARSETS: tuple[Row, ...] = (
     good("charset-10k", story("charset-10k").encode(), "text/html; charset=" + "x" * 10_000),
     good(
         "charset-cp1251-said-utf-8",
-        story("c1251", behind="<p>Порт снова закрыт на неделю.</p>").encode("cp1251"),
+        story("c1251", after="<p>Порт снова закрыт на неделю.</p>").encode("cp1251"),
     ),
     good(
         "charsets-mixed",
@@ -80,24 +83,25 @@ CHARSETS: tuple[Row, ...] = (
     good("nuls-and-controls", story("controls").replace("harbour", "har\x01\x02\x1bbour").encode()),
     good(
         "references-to-controls",
-        behind="<p>one &#1; two &#xFFFE; three &#0; four &#xD800; five &#x110000; six &#9999999999;</p>",
+        after="<p>one &#1; two &#xFFFE; three &#0; four &#xD800; five &#x110000;"
+        " six &#9999999999;</p>",
     ),
     good(
         "surrogates-alone", story("surrogates").encode() + b"<p>\xed\xa0\x80 alone \xed\xbf\xbf</p>"
     ),
     good("bytes-cut", story("bytes-cut").encode() + b"\xe2\x82"),
-    good("invisible", behind="<p>" + "\u202e\u200b\ufeff\u2066" * 2000 + "</p>"),
-    good("marks-stacked", behind="<p>a" + "\u0301" * 50_000 + "</p>"),
+    good("invisible", after="<p>" + "\u202e\u200b\ufeff\u2066" * 2000 + "</p>"),
+    good("marks-stacked", after="<p>a" + "\u0301" * 50_000 + "</p>"),
 )
 
 NESTED: tuple[Row, ...] = (
     good("deep-divs-300", before="<div>" * 300),
     good("deep-divs-5000", before="<div>" * 5000),
-    good("deep-divs-behind", behind="<div>" * 60_000),
-    good("deep-bold", behind="<b>" * 30_000),
-    good("deep-tables", behind="<table><tr><td>" * 5_000),
-    good("deep-lists", behind="<ul><li>" * 5_000),
-    good("deep-quotes", behind="<blockquote>" * 20_000),
+    good("deep-divs-after", after="<div>" * 60_000),
+    good("deep-bold", after="<b>" * 30_000),
+    good("deep-tables", after="<table><tr><td>" * 5_000),
+    good("deep-lists", after="<ul><li>" * 5_000),
+    good("deep-quotes", after="<blockquote>" * 20_000),
     many("million-br", "<br>", 1_000_000),
     many("million-i", "<i>a</i>", 1_000_000),
     many("million-b-open", "<b>", 1_000_000),
@@ -115,7 +119,7 @@ NESTED: tuple[Row, ...] = (
     ends(
         "quarantined extractor_timeout",
         "bolds-60k-of-several",
-        behind=f"{'<h1>More</h1>' * 3}<p>{'<b>a</b> ' * 60_000}</p>",
+        after=f"{'<h1>More</h1>' * 3}<p>{'<b>a</b> ' * 60_000}</p>",
     ),
     many("words-of-13m", "слово ", 1_300_000),
     many("options-60k", "<option>x", 60_000, GOOD),
@@ -153,31 +157,31 @@ NESTED: tuple[Row, ...] = (
 TEXTS: tuple[Row, ...] = (
     (
         "word-of-8m",
-        lambda: http(story("word-of-8m", behind="w" * 8_000_000))(),
+        lambda: http(story("word-of-8m", after="w" * 8_000_000))(),
         "fetched new",
         TOO_COMPLEX,
     ),
     (
         "spaces-of-8m",
-        lambda: http(story("spaces-of-8m", behind=f"<p>{' ' * 8_000_000}</p>"))(),
+        lambda: http(story("spaces-of-8m", after=f"<p>{' ' * 8_000_000}</p>"))(),
         "fetched new",
         GOOD,
     ),
     (
         "line-of-5m",
-        lambda: http(story("line-of-5m", behind=f"<p>{'word ' * 1_000_000}</p>"))(),
+        lambda: http(story("line-of-5m", after=f"<p>{'word ' * 1_000_000}</p>"))(),
         "fetched new",
         TOO_COMPLEX,
     ),
     (
         "digits-of-3m",
-        lambda: http(story("digits-of-3m", behind=f"<p>{'1' * 3_000_000}</p>"))(),
+        lambda: http(story("digits-of-3m", after=f"<p>{'1' * 3_000_000}</p>"))(),
         "fetched new",
         TOO_COMPLEX,
     ),
     (
         "emoji-of-3m",
-        lambda: http(story("emoji-of-3m", behind=f"<p>{'😀' * 800_000}</p>"))(),
+        lambda: http(story("emoji-of-3m", after=f"<p>{'😀' * 800_000}</p>"))(),
         "fetched new",
         GOOD,
     ),
@@ -261,7 +265,8 @@ DECLARED: tuple[Row, ...] = (
     good("refresh-file", head=refresh("file:///etc/passwd")),
     good(
         "links-absurd",
-        behind=f"<a href='http://[::1'>{headline('x')}</a><a href='{'x' * 50_000}'>y</a><a href='\0'>z</a>",
+        after=f"<a href='http://[::1'>{headline('x')}</a>"
+        f"<a href='{'x' * 50_000}'>y</a><a href='\0'>z</a>",
     ),
     good("amp-private", head='<link rel="amphtml" href="http://169.254.169.254/amp">'),
     ("no-html-at-all", http(paragraphs("no-html-at-all")), "fetched new", GOOD),

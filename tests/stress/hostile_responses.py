@@ -61,12 +61,12 @@ def page(name: str) -> bytes:
     return story(name).encode()
 
 
-def endless(piece: bytes, head: bytes, most: int = 200 * MB, pause: float = 0.0) -> Answer:
+def endless(piece: bytes, head: bytes, max_bytes: int = 200 * MB, pause: float = 0.0) -> Answer:
     """Repeat a piece up to a size that no client should accept."""
 
     def pieces() -> Iterator[Piece]:
         yield head
-        for _ in range(most // len(piece)):
+        for _ in range(max_bytes // len(piece)):
             yield piece
             if pause:
                 yield pause
@@ -81,8 +81,8 @@ def byte_by_byte(data: bytes, pause: float) -> Answer:
     )
 
 
-def with_length(data: bytes, said: object) -> bytes:
-    return OK + f"\r\nContent-Length: {said}".encode() + CLOSE + b"\r\n" + data
+def with_length(data: bytes, declared: object) -> bytes:
+    return OK + f"\r\nContent-Length: {declared}".encode() + CLOSE + b"\r\n" + data
 
 
 def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
@@ -142,7 +142,7 @@ BODIES: tuple[Row, ...] = (
     ),
     (
         "endless-slow",
-        endless(b"<p>on</p>" * 100, OK + CLOSE + b"\r\n", pause=0.1, most=200_000),
+        endless(b"<p>on</p>" * 100, OK + CLOSE + b"\r\n", pause=0.1, max_bytes=200_000),
         "failed timeout",
     ),
     (

@@ -16,9 +16,7 @@ from tests.stress.server import RESET, Answer, http, raw_bytes, redirect
 from tests.stress.story_pages import rss, urlset
 
 Row = tuple[str, str, Answer, str]  # name, kind, answer, outcome and reason
-Host = tuple[
-    str, Answer, str
-]  # name, answer to /robots.txt, outcome and reason of the story behind it
+Host = tuple[str, Answer, str]  # name, answer to /robots.txt, outcome and reason of its story
 
 XML = "application/xml"
 HTML = "text/html"
@@ -29,7 +27,7 @@ NESTED_ENTITIES = (
     + "]>"
 )
 EXTERNAL_ENTITIES = '<!DOCTYPE {root} [<!ENTITY x SYSTEM "file:///etc/passwd"><!ENTITY % y SYSTEM "http://127.0.0.1:9/dtd">%y;]>'
-FLOOD_PATH = "/flood/{}/story.html"  # which the site's file denies: only their number matters
+FLOOD_PATH = "/flood/{}/story.html"  # denied by the site file: only their number matters
 
 
 def when_requested(make: Callable[[], bytes | str], kind: str = XML) -> Answer:
@@ -51,7 +49,8 @@ LARGE = (compressed_empty_elements,)
 
 
 def sitemap_index(*links: str) -> str:
-    return f"<sitemapindex>{''.join(f'<sitemap><loc>{link}</loc></sitemap>' for link in links)}</sitemapindex>"
+    entries = "".join(f"<sitemap><loc>{link}</loc></sitemap>" for link in links)
+    return f"<sitemapindex>{entries}</sitemapindex>"
 
 
 def feeds(base: str) -> tuple[Row, ...]:
@@ -117,7 +116,8 @@ def feeds(base: str) -> tuple[Row, ...]:
             http(
                 plain.replace(
                     "<item>",
-                    "<item><pubDate>Thu, 32 Foo 99999 99:99:99</pubDate><updated>0000-00-00</updated>",
+                    "<item><pubDate>Thu, 32 Foo 99999 99:99:99</pubDate>"
+                    "<updated>0000-00-00</updated>",
                 ),
                 XML,
             ),
@@ -353,15 +353,15 @@ def sections(base: str) -> tuple[Row, ...]:
 
 def children(base: str) -> dict[str, Answer]:
     """Return the answers of the URLs to which the sources above lead."""
-    found: dict[str, Answer] = {
+    answers: dict[str, Answer] = {
         f"/p/index-{i}.xml": http(sitemap_index(f"{base}/p/index-{i + 1}.xml"), XML)
         for i in range(1, 12)
     }
-    found |= {f"/p/chain-{i}.xml": redirect(f"/p/chain-{i + 1}.xml") for i in range(1, 12)}
-    found |= {
+    answers |= {f"/p/chain-{i}.xml": redirect(f"/p/chain-{i + 1}.xml") for i in range(1, 12)}
+    answers |= {
         f"/p/fan-{i}.xml": http(urlset([f"{base}/flood/8{i}/story.html"]), XML) for i in range(1000)
     }
-    return found
+    return answers
 
 
 RULES = "User-agent: *\nAllow: /\n"

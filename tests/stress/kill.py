@@ -33,9 +33,9 @@ from tests.stress.nights import (
 )
 
 ROUNDS = 100
-STORIES = 1_500  # of each of the sites
+STORIES = 1_500  # of each site
 SITES = 3
-LONGEST = 4.0  # seconds until a kill: of the whole night by a third, else from when its first crawl is at work
+MAX_SECONDS = 4.0  # until a kill, from the start of the night or from its first crawl
 
 
 def run(figures: Figures) -> None:
@@ -51,22 +51,21 @@ def run(figures: Figures) -> None:
 
 
 def _kills(figures: Figures, engine: str, folder: Path, address: str) -> None:
-    lots = random.Random(1)
+    random_source = random.Random(1)
     killed, codes, lost = Counter[str](), Counter[int](), 0
     known: CommittedRows = frozenset()
     for number in range(ROUNDS):
         night = start_night(folder, address)
-        _let_work(lots, address, night)
+        _let_work(random_source, address, night)
         before = committed_rows(address)
-        killed[_kill(night, lots)] += 1
+        killed[_kill(night, random_source)] += 1
         codes[night.wait()] += 1
         after = committed_rows(address)
         lost += len((known | before) - after)
         known = after
         if (number + 1) % 20 == 0:
-            figures.print_line(
-                f"       {engine}: {number + 1} kills, {sum(kind == 'page' for kind, _, _ in known)} stories kept"
-            )
+            stories = sum(kind == "page" for kind, _, _ in known)
+            figures.print_line(f"       {engine}: {number + 1} kills, {stories} stories stored")
     figures.note(
         f"{engine}: killed", ", ".join(f"{count} × {role}" for role, count in killed.most_common())
     )
@@ -79,25 +78,25 @@ def _kills(figures: Figures, engine: str, folder: Path, address: str) -> None:
     codes.clear()
     last = start_night(folder, address)
     code = last.wait(timeout=1800)
-    figures.check(f"{engine}: exit code of the night that is left to finish", code, code == 0)
+    figures.check(f"{engine}: exit code of the last night, which may finish", code, code == 0)
     figures.note(f"{engine}: seconds that it took", round(time.monotonic() - began))
     check_archive(figures, engine, address, known, SITES * STORIES)
 
 
-def _kill(night: subprocess.Popen[bytes], lots: random.Random) -> str:
+def _kill(night: subprocess.Popen[bytes], random_source: random.Random) -> str:
     """Kill a random process of a night, wait for the others to end, and return its role."""
     family = ProcessMemory()
     family.find_processes(night.pid)
     roles = {
-        role: [pid for pid, (its, _) in family.peaks.items() if its == role]
+        role: [pid for pid, (name, _) in family.peaks.items() if name == role]
         for role, _ in family.peaks.values()
     }
-    role = lots.choice(sorted(set(roles) - {"tracker", "starting"}) or ["command"])
+    role = random_source.choice(sorted(set(roles) - {"tracker", "starting"}) or ["command"])
     with suppress(ProcessLookupError):
-        os.kill(lots.choice(roles.get(role, [night.pid])), signal.SIGKILL)
-    if role != "command":  # a night that lost a process goes on: for a while
+        os.kill(random_source.choice(roles.get(role, [night.pid])), signal.SIGKILL)
+    if role != "command":  # a night that lost a process continues for a while
         with suppress(subprocess.TimeoutExpired):
-            night.wait(lots.uniform(0.1, 3.0))
+            night.wait(random_source.uniform(0.1, 3.0))
         family.find_processes(night.pid)
         night.kill()
     night.wait()
@@ -105,10 +104,10 @@ def _kill(night: subprocess.Popen[bytes], lots: random.Random) -> str:
     return role
 
 
-def _let_work(lots: random.Random, address: str, night: subprocess.Popen[bytes]) -> None:
+def _let_work(random_source: random.Random, address: str, night: subprocess.Popen[bytes]) -> None:
     """Wait, so that some nights are killed while they start, and most while they work."""
-    if lots.random() < 2 / 3:
+    if random_source.random() < 2 / 3:
         known = count_runs(address)
         while count_runs(address) == known and night.poll() is None:
             time.sleep(0.05)
-    time.sleep(lots.uniform(0.0, LONGEST))
+    time.sleep(random_source.uniform(0.0, MAX_SECONDS))

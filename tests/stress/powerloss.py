@@ -36,11 +36,9 @@ from tests.stress.nights import (
 
 STORIES = 80
 MOMENTS = 60
-PROVED = (
-    3  # of so many one is looked through by `nightdesk verify`; SQLite's own check is made of all
-)
-NIGHTS = 2  # of these moments, after which a night is let to its end
-LIES = 20  # syncs that a lying disk forgets
+VERIFIED = 3  # `nightdesk verify` checks one of three archives; SQLite checks all of them
+NIGHTS = 2  # moments after which a night must complete everything
+LOST_SYNCS = 20  # syncs that the dishonest disk forgets
 LOG = "archive.db-wal"
 
 
@@ -55,29 +53,29 @@ class Loss:
 def run(figures: Figures) -> None:
     """Record one night, and check all moments."""
     if shutil.which("strace") is None:
-        figures.print_line("left out: strace is not installed ('apt-get install strace' on Debian)")
+        figures.print_line("skipped: strace is not installed ('apt-get install strace' on Debian)")
         return
     with tempfile.TemporaryDirectory(prefix="nd-power-") as folder, serve_site(STORIES) as address:
         root, disk = Path(folder), Path(folder) / "disk"
         disk.mkdir()
-        place, log = create_home(root, [address]), root / "writes.log"
-        code, said = _night(place, disk, log)
-        figures.check("exit code of the night that was watched", code, code == 0, said.splitlines())
-        story = list(read_events(log, disk))
+        home, log = create_home(root, [address]), root / "writes.log"
+        code, said = _night(home, disk, log)
+        figures.check("exit code of the recorded night", code, code == 0, said.splitlines())
+        recorded = list(read_events(log, disk))
         log.unlink()
-        figures.note("writes, and syncs", f"{_number(story, 'write')}, {_number(story, 'sync')}")
-        _moments(figures, place, story, root / "after")
-        _lie(figures, story, root / "lies")
+        figures.note("writes and syncs", f"{_count(recorded, 'write')}, {_count(recorded, 'sync')}")
+        _moments(figures, home, recorded, root / "after")
+        _lie(figures, recorded, root / "lies")
 
 
-def _number(story: Sequence[DiskEvent], kind: str) -> int:
-    return sum(event.kind == kind for event in story)
+def _count(recorded: Sequence[DiskEvent], kind: str) -> int:
+    return sum(event.kind == kind for event in recorded)
 
 
-def _night(place: Path, disk: Path, log: Path) -> tuple[int, str]:
+def _night(home: Path, disk: Path, log: Path) -> tuple[int, str]:
     bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
     done = subprocess.run(
-        [*STRACE, str(log), sys.executable, "-P", "-m", "pipeline", "--home", str(place), "crawl"],
+        [*STRACE, str(log), sys.executable, "-P", "-m", "pipeline", "--home", str(home), "crawl"],
         cwd=ROOT,
         env=bare | {"NIGHTDESK_DATABASE_URL": f"sqlite:///{disk / 'archive.db'}"},
         stdout=subprocess.PIPE,
@@ -89,59 +87,61 @@ def _night(place: Path, disk: Path, log: Path) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def _losses(story: Sequence[DiskEvent], lots: random.Random) -> list[Loss]:
+def _losses(recorded: Sequence[DiskEvent], random_source: random.Random) -> list[Loss]:
     """Return moments after the first sync of the log: most at random, some just before a sync.
 
     Just before a sync the most data is at risk.
     """
-    syncs = [at for at, event in enumerate(story) if event.kind == "sync" and event.name == LOG]
-    risky = [at - 1 for at, event in enumerate(story) if event.kind == "sync" and at > syncs[3]]
-    chosen = lots.sample(range(syncs[3], len(story)), MOMENTS * 2 // 3) + lots.sample(
-        risky, MOMENTS // 3
-    )
+    syncs = [at for at, event in enumerate(recorded) if event.kind == "sync" and event.name == LOG]
+    risky = [at - 1 for at, event in enumerate(recorded) if event.kind == "sync" and at > syncs[3]]
+    chosen = random_source.sample(
+        range(syncs[3], len(recorded)), MOMENTS * 2 // 3
+    ) + random_source.sample(risky, MOMENTS // 3)
     return [Loss(at, max(sync for sync in syncs if sync <= at)) for at in sorted(chosen)]
 
 
-def _moments(figures: Figures, place: Path, story: Sequence[DiskEvent], folder: Path) -> None:
-    lots, disk = random.Random(7), SimulatedDisk()
-    losses = _losses(story, lots)
+def _moments(figures: Figures, home: Path, recorded: Sequence[DiskEvent], folder: Path) -> None:
+    random_source, disk = random.Random(7), SimulatedDisk()
+    losses = _losses(recorded, random_source)
     wanted: dict[int, CommittedRows] = {}
     torn, lost, broken, open_ = 0, list[str](), list[str](), 0
     kept: list[tuple[str, CommittedRows]] = []
-    for at, event in enumerate(story):
+    for at, event in enumerate(recorded):
         disk.apply(event)
-        for loss in (each for each in losses if at in (each.at, each.synced)):
+        for loss in [loss for loss in losses if at in (loss.at, loss.synced)]:
             if at == loss.synced and at not in wanted:
                 wanted[at] = committed_rows(_address(disk.write_current(folder / f"whole-{at}")))
             if at == loss.at:
                 torn += bool(sum(map(len, disk.unsynced.values())))
                 address = _address(
-                    disk.write_after_power_loss(folder / f"loss-{at}-{lots.random()}", lots)
+                    disk.write_after_power_loss(
+                        folder / f"loss-{at}-{random_source.random()}", random_source
+                    )
                 )
-                broken += _broken(place, address, proved=open_ % PROVED == 0)
+                broken += _broken(home, address, is_verified=open_ % VERIFIED == 0)
                 gone = wanted[loss.synced] - committed_rows(address)
                 lost += [f"event {at}: {len(gone)} rows, as {sorted(gone)[:3]}"] if gone else []
                 open_ += 1
                 kept.append((address, wanted[loss.synced]))
-    figures.check("moments at which the power went", open_, open_ == MOMENTS)
-    figures.note("of these with writes that were not synced", torn)
-    figures.note("committed rows at the last of them", max(map(len, wanted.values())))
-    figures.check("archives that do not open, or are not whole", len(broken), not broken, broken)
+    figures.check("moments at which the power failed", open_, open_ == MOMENTS)
+    figures.note("of these, moments with writes that were not synced", torn)
+    figures.note("committed rows at the last moment", max(map(len, wanted.values())))
+    figures.check("archives that do not open or are not whole", len(broken), not broken, broken)
     figures.check("archives in which committed rows are lost", len(lost), not lost, lost)
     for address, known in kept[MOMENTS // 3 :: MOMENTS // 3][:NIGHTS]:
-        code = start_night(place, address).wait(timeout=900)
+        code = start_night(home, address).wait(timeout=900)
         figures.check("exit code of the next night", code, code == 0)
-        check_archive(figures, "after it", address, known, STORIES)
+        check_archive(figures, "after that night", address, known, STORIES)
 
 
 def _address(folder: Path) -> str:
     return f"sqlite:///{folder / 'archive.db'}"
 
 
-def _broken(place: Path, address: str, *, proved: bool) -> list[str]:
+def _broken(home: Path, address: str, *, is_verified: bool) -> list[str]:
     """Return what SQLite and `nightdesk verify` report."""
     said = str(query_rows(address, "PRAGMA integrity_check")[0][0])
-    if not proved or said != "ok":
+    if not is_verified or said != "ok":
         return [] if said == "ok" else [said]
     bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
     done = subprocess.run(
@@ -151,7 +151,7 @@ def _broken(place: Path, address: str, *, proved: bool) -> list[str]:
             "-m",
             "pipeline",
             "--home",
-            str(place),
+            str(home),
             "--database-url",
             address,
             "verify",
@@ -166,16 +166,16 @@ def _broken(place: Path, address: str, *, proved: bool) -> list[str]:
     return [] if done.returncode == 0 else [done.stderr or done.stdout]
 
 
-def _lie(figures: Figures, story: Sequence[DiskEvent], folder: Path) -> None:
+def _lie(figures: Figures, recorded: Sequence[DiskEvent], folder: Path) -> None:
     """Check that a disk that forgets its last syncs is detected."""
-    syncs = [at for at, event in enumerate(story) if event.kind == "sync" and event.name == LOG]
+    syncs = [at for at, event in enumerate(recorded) if event.kind == "sync" and event.name == LOG]
     middle = len(syncs) * 2 // 3
     disk, last = SimulatedDisk(), syncs[middle]
-    for at, event in enumerate(story[: last + 1]):
-        disk.apply(event, honest=at < syncs[middle - LIES])
+    for at, event in enumerate(recorded[: last + 1]):
+        disk.apply(event, honest=at < syncs[middle - LOST_SYNCS])
     wanted = committed_rows(_address(disk.write_current(folder / "whole")))
     disk.unsynced.clear()
     found = committed_rows(_address(disk.write_after_power_loss(folder / "loss", random.Random(1))))
     figures.check(
-        "rows that a disk which lies has lost", len(wanted - found), len(wanted - found) > 0
+        "rows that a dishonest disk has lost", len(wanted - found), len(wanted - found) > 0
     )

@@ -34,19 +34,22 @@ from tests.stress.figures import Figures
 from tests.stress.nights import query_rows, start_postgres
 
 PAGES = 3000
-GOODBYE = 90.0  # seconds: two of Ray's own processes try for a minute to tell of its death
+EXIT_SECONDS = 90.0  # two processes of Ray try for a minute to report its end
 SITES = 3
 STEP = 50
-APART = timedelta(minutes=40)  # between two visits: three thousand are three months
+INTERVAL = timedelta(minutes=40)  # between two captures; three thousand are three months
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 DEADLY = b"<html><body><article><p>" + b"<b>a</b> " * 30_000 + b"</p></article></body></html>"
 LIMITS = {"NIGHTDESK_WORKERS": "2", "NIGHTDESK_PAGE_SECONDS": "5"}
 SECONDS = 3600.0
-SITE = 'name = "Site {0}"\nurl = "https://site{0}.example/"\nfeeds = ["https://site{0}.example/feed.xml"]\n'
+SITE = """name = "Site {0}"
+url = "https://site{0}.example/"
+feeds = ["https://site{0}.example/feed.xml"]
+"""
 ARTICLES = "SELECT * FROM articles ORDER BY url"
 TEXTS = "SELECT url, title, text FROM articles ORDER BY url"
-DRAFTS = "SELECT count(*) FROM extracted_page"
-MEMORY = "SELECT count(*) FROM line_sighting"
+EXTRACTED_PAGES = "SELECT count(*) FROM extracted_page"
+LINES = "SELECT count(*) FROM line_sighting"
 
 
 def run(figures: Figures, pages: int | None = None) -> None:
@@ -59,17 +62,17 @@ def run(figures: Figures, pages: int | None = None) -> None:
         (folder / "t").mkdir()
         home, plain = _home(folder / "home", number), folder / "plain"
         shutil.copytree(home, plain)
-        ordinary = _told(
+        ordinary = _run_checked(
             figures, "the ordinary clean", nightdesk(plain, "clean", seconds=SECONDS, **LIMITS)
         )
         _recipe(figures, folder, home, number, ordinary)
         _compare(figures, home, plain, number)
         _corpus(figures, folder, home)
-        _plain_way(figures, folder, home)
+        _without_ray(figures, folder, home)
         _killed(figures, folder, home)
         _on_postgres(figures, folder, home, plain)
         left = [path.name for path in (folder / "t").iterdir()]
-        figures.check("what Ray left in the folder for such things", left or "nothing", not left)
+        figures.check("what Ray left in its temporary folder", left or "nothing", not left)
 
 
 def recipe() -> list[list[str]]:
@@ -90,12 +93,16 @@ def _home(home: Path, pages: int) -> Path:
         )
     store = Database(f"sqlite:///{home / 'var' / 'nightdesk.db'}")
     migrate.ensure(store, create=True)
-    door = ImportSession(store)
-    door.open()
+    session = ImportSession(store)
+    session.open()
     for first in range(0, pages, STEP):
-        door.save_pages([_page(number, pages) for number in range(first, min(pages, first + STEP))])
-    door.save_pages([("site0", ImportedPage("https://site0.example/2026/deadly", FIRST, DEADLY))])
-    door.close("finished")
+        session.save_pages(
+            [_page(number, pages) for number in range(first, min(pages, first + STEP))]
+        )
+    session.save_pages(
+        [("site0", ImportedPage("https://site0.example/2026/deadly", FIRST, DEADLY))]
+    )
+    session.close("finished")
     store.close()
     return home
 
@@ -103,16 +110,18 @@ def _home(home: Path, pages: int) -> Path:
 def _page(number: int, pages: int) -> tuple[str, ImportedPage]:
     site = f"site{number % SITES}"
     return site, ImportedPage(
-        f"https://{site}.example{path_of(number)}", FIRST + APART * number, page_of(number, pages)
+        f"https://{site}.example{path_of(number)}",
+        FIRST + INTERVAL * number,
+        page_of(number, pages),
     )
 
 
-def _told(figures: Figures, what: str, done: CompletedCommand) -> CompletedCommand:
+def _run_checked(figures: Figures, what: str, done: CompletedCommand) -> CompletedCommand:
     figures.check(f"exit code of {what}", done.code, done.code == 0, done.err.splitlines())
     peaks = [peak for _, peak in done.memory.peaks.values()]
     figures.note(
         what,
-        f"{done.seconds:.0f} s, {len(peaks)} processes, of {sum(peaks):,.0f} MB together at their peaks",
+        f"{done.seconds:.0f} s, {len(peaks)} processes, sum of their peaks {sum(peaks):,.0f} MB",
     )
     return done
 
@@ -125,57 +134,59 @@ def _recipe(
     for words in recipe():
         words = [re.sub("^takeout/", f"{folder}/", word) for word in words]
         if words == ["clean", "--dry-run"]:
-            before = _number(database, DRAFTS)
+            before = _number(database, EXTRACTED_PAGES)
         what = " ".join(words).replace(f"{folder}/", "")
         with _listening(what) as addresses:
-            done = _told(
+            done = _run_checked(
                 figures,
                 what,
                 nightdesk(home, *words, seconds=SECONDS, TMPDIR=str(folder / "t"), **LIMITS),
             )
         if "--ray" in words:
-            outside = {each for each in addresses if not each.startswith("127.")}
+            outside = {address for address in addresses if not address.startswith("127.")}
             figures.check(
-                "addresses that Ray listens to", sorted(addresses), bool(addresses) and not outside
+                "addresses that Ray listens on", sorted(addresses), bool(addresses) and not outside
             )
         if words[0] == "import":
-            found = re.search(
-                r"^([\d,]+) drafts brought, ([\d,]+) of them made again", done.out, re.M
+            match = re.search(
+                r"^([\d,]+) extracted pages imported, ([\d,]+) of them extracted again",
+                done.out,
+                re.M,
             )
             figures.check(
-                "what import says",
+                "output of import",
                 done.out.splitlines()[:1],
-                bool(found) and _plain(found[1]) == pages,
+                bool(match) and _parse_number(match[1]) == pages,
             )
             limited = "it came to a limit there" in done.out
             figures.check(
-                "the page that hangs is left out for that reason",
+                "the page whose extraction hangs is skipped for that reason",
                 limited,
                 limited,
                 done.out.splitlines(),
             )
         seconds += done.seconds
-    again = _number(database, DRAFTS) - before
+    again = _number(database, EXTRACTED_PAGES) - before
     figures.check("pages that the cleans extracted: the one that hangs", again, again == 1)
     figures.note(
-        "seconds of the recipe, and of the ordinary clean", f"{seconds:.0f}, {ordinary.seconds:.0f}"
+        "seconds of the recipe and of the ordinary clean", f"{seconds:.0f}, {ordinary.seconds:.0f}"
     )
 
 
-def _plain(number: str) -> int:
+def _parse_number(number: str) -> int:
     return int(number.replace(",", ""))
 
 
 def _compare(figures: Figures, home: Path, plain: Path, pages: int) -> None:
-    ours, theirs = (_rows(each / "var" / "nightdesk.db", ARTICLES) for each in (home, plain))
+    ours, theirs = (_rows(folder / "var" / "nightdesk.db", ARTICLES) for folder in (home, plain))
     same = sum(one == other for one, other in zip(ours, theirs, strict=False))
     figures.check(
         "articles that are the same, field by field",
         f"{same} of {pages}",
         same == pages == len(ours) == len(theirs),
     )
-    lines = [_number(each / "var" / "nightdesk.db", MEMORY) for each in (home, plain)]
-    figures.check("lines in the memories", lines, lines[0] == lines[1] > 0)
+    lines = [_number(folder / "var" / "nightdesk.db", LINES) for folder in (home, plain)]
+    figures.check("lines in the site profiles", lines, lines[0] == lines[1] > 0)
 
 
 def _corpus(figures: Figures, folder: Path, home: Path) -> None:
@@ -184,37 +195,41 @@ def _corpus(figures: Figures, folder: Path, home: Path) -> None:
     words = (
         "extract-export",
         str(folder / "raw"),
-        str(folder / "drafts"),
+        str(folder / "extracted"),
         "--ray",
         "--texts",
         str(folder / "corpus"),
     )
-    _told(
+    _run_checked(
         figures,
         "the corpus",
         nightdesk(home, *words, seconds=SECONDS, TMPDIR=str(folder / "t"), **LIMITS),
     )
-    read = (
+    rows = (
         pyarrow.dataset.dataset(str(folder / "corpus"), format="parquet")
         .to_table(["url", "title", "text"])
         .to_pylist()
     )
-    made = sorted((each["url"], each["title"], each["text"]) for each in read)
+    texts = sorted((row["url"], row["title"], row["text"]) for row in rows)
     expected = _rows(home / "var" / "nightdesk.db", TEXTS)
     figures.check(
-        "texts of the corpus that are those of the articles", len(made), made == sorted(expected)
+        "texts of the corpus that equal those of the articles",
+        len(texts),
+        texts == sorted(expected),
     )
 
 
-def _plain_way(figures: Figures, folder: Path, home: Path) -> None:
+def _without_ray(figures: Figures, folder: Path, home: Path) -> None:
     """Extract the same pages without Ray, and compare."""
-    words = ("extract-export", str(folder / "raw"), str(folder / "plainly"), "--workers", "2")
-    _told(figures, "draft without Ray", nightdesk(home, *words, seconds=SECONDS, **LIMITS))
-    one, other = (_drafts(folder / name) for name in ("drafts", "plainly"))
-    figures.check("drafts that are the same with Ray and without", len(one), one == other)
+    words = ("extract-export", str(folder / "raw"), str(folder / "without-ray"), "--workers", "2")
+    _run_checked(
+        figures, "extract-export without Ray", nightdesk(home, *words, seconds=SECONDS, **LIMITS)
+    )
+    one, other = (_read_extracted(folder / name) for name in ("extracted", "without-ray"))
+    figures.check("extracted pages that are the same with Ray and without", len(one), one == other)
 
 
-def _drafts(root: Path) -> dict[str, tuple[str, str]]:
+def _read_extracted(root: Path) -> dict[str, tuple[str, str]]:
     """Return reason and extracted page by payload, without the time that it took."""
     import pyarrow.dataset
 
@@ -224,11 +239,11 @@ def _drafts(root: Path) -> dict[str, tuple[str, str]]:
         .to_pylist()
     )
     return {
-        each["payload_sha256"]: (
-            each["reason"],
-            re.sub(r'"cost_ms":\d+', "", each["extracted_page"]),
+        row["payload_sha256"]: (
+            row["reason"],
+            re.sub(r'"cost_ms":\d+', "", row["extracted_page"]),
         )
-        for each in rows
+        for row in rows
     }
 
 
@@ -249,27 +264,27 @@ def _killed(figures: Figures, folder: Path, home: Path) -> None:
     child.send_signal(signal.SIGKILL)
     child.wait()
     began = time.monotonic()
-    there = {pid for pid in family.peaks if pid != child.pid}
+    alive = {pid for pid in family.peaks if pid != child.pid}
     while (
-        there := {pid for pid in there if _is_alive(pid)}
-    ) and time.monotonic() - began < GOODBYE:
+        alive := {pid for pid in alive if _is_alive(pid)}
+    ) and time.monotonic() - began < EXIT_SECONDS:
         time.sleep(0.1)
     figures.check(
         f"processes left of {len(family.peaks)} after kill -9, {time.monotonic() - began:.1f} s",
-        len(there),
-        not there,
+        len(alive),
+        not alive,
     )
-    for stray in (folder / "t").iterdir():  # whoever is killed cannot tidy up
+    for stray in (folder / "t").iterdir():  # a killed process cannot delete its files
         shutil.rmtree(stray)
     before = len(_readable(folder / "again"))
-    done = _told(
+    done = _run_checked(
         figures, "the same command again", nightdesk(home, *words, seconds=SECONDS, **environment)
     )
-    figures.note("files of drafts that the killed one left", before)
+    figures.note("files that the killed command left", before)
     figures.check(
-        "drafts of both",
+        "extracted pages of both",
         done.out.partition(" in ")[0],
-        _drafts(folder / "again") == _drafts(folder / "plainly"),
+        _read_extracted(folder / "again") == _read_extracted(folder / "without-ray"),
     )
 
 
@@ -287,14 +302,16 @@ def _on_postgres(figures: Figures, folder: Path, home: Path, plain: Path) -> Non
         url = {"NIGHTDESK_DATABASE_URL": archive} | LIMITS
         for words in (
             ["import", "--from", f"sqlite:///{source / 'var' / 'nightdesk.db'}"],
-            ["import", str(folder / "drafts")],
+            ["import", str(folder / "extracted")],
         ):
-            _told(
+            _run_checked(
                 figures,
                 f"{words[0]} into PostgreSQL",
                 nightdesk(home, *words, seconds=SECONDS, **url),
             )
-        _told(figures, "clean on PostgreSQL", nightdesk(home, "clean", seconds=SECONDS, **url))
+        _run_checked(
+            figures, "clean on PostgreSQL", nightdesk(home, "clean", seconds=SECONDS, **url)
+        )
         ours = sorted(tuple(map(str, row)) for row in query_rows(archive, TEXTS))
         theirs = sorted(_rows(plain / "var" / "nightdesk.db", TEXTS))
         figures.check("articles on PostgreSQL that are the same", len(ours), ours == theirs)
@@ -320,21 +337,21 @@ def _is_alive(pid: int) -> bool:
 @contextmanager
 def _listening(what: str) -> Iterator[set[str]]:
     """Collect the addresses that child processes listen on meanwhile."""
-    found: set[str] = set()
-    over = threading.Event()
+    addresses: set[str] = set()
+    is_over = threading.Event()
 
     def look() -> None:
-        while not over.wait(0.5):
+        while not is_over.wait(0.5):
             family = ProcessMemory()
             family.find_processes(os.getpid())
-            found.update(_addresses([pid for pid in family.peaks if pid != os.getpid()]))
+            addresses.update(_addresses([pid for pid in family.peaks if pid != os.getpid()]))
 
     thread = threading.Thread(target=look, daemon=True, name=what)
     thread.start()
     try:
-        yield found
+        yield addresses
     finally:
-        over.set()
+        is_over.set()
         thread.join()
 
 
@@ -345,13 +362,13 @@ def _addresses(pids: Sequence[int]) -> set[str]:
             for path in Path(f"/proc/{pid}/fd").iterdir():
                 with suppress(OSError):
                     inodes.add(str(path.readlink()).removeprefix("socket:[").removesuffix("]"))
-    found = set()
+    addresses = set()
     for name in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{name}").read_text("ascii").splitlines()[1:]:
             fields = line.split()
             if fields[3] == "0A" and fields[9] in inodes:
-                found.add(_address(fields[1].partition(":")[0]))
-    return found
+                addresses.add(_address(fields[1].partition(":")[0]))
+    return addresses
 
 
 def _address(written: str) -> str:

@@ -1,10 +1,10 @@
 """replay: pywb shows every story of an exported WARC as it was, byte for byte.
 
-The real command exports the two nights of the demo, and pages of other times with difficult
+The real command exports the two nights of the demo and pages of other times with difficult
 addresses and charsets. The three commands that the docs show load them into pywb. Then each capture
 is requested over HTTP: new bytes, the same bytes again (a revisit, for which pywb sends the bytes
-of the first capture), redirects and pages that are gone. If pywb is not installed, the stress test
-says so and does nothing.
+of the first capture), redirects and pages that are gone. If pywb is not installed, the stress
+test says so and does nothing.
 """
 
 from __future__ import annotations
@@ -31,10 +31,13 @@ from pipeline.store.read.export_articles import ExportedFetch, ExportQuery
 from tests.stress.commands import ROOT, nightdesk
 from tests.stress.figures import Figures
 
-PLACES = (ROOT / ".venv-pywb" / "bin",)  # beside the PATH
-MISSING = "skipped: pywb is not installed; python3 -m venv .venv-pywb && .venv-pywb/bin/pip install -q pywb"
+FOLDERS = (ROOT / ".venv-pywb" / "bin",)  # in addition to the PATH
+MISSING = (
+    "skipped: pywb is not installed; python3 -m venv .venv-pywb"
+    " && .venv-pywb/bin/pip install -q pywb"
+)
 NAME = "nightdesk"  # of pywb's collection
-START = 60.0  # seconds that pywb may take until it answers
+START = 60.0  # seconds in which pywb must answer
 PAGE = "<html><head><title>{0}</title></head><body><h1>{0}</h1><p>{1}</p></body></html>"
 STORIES = {  # address → texts by day, charset
     "https://gazette.example/ferry?id=7&lang=en": (
@@ -51,24 +54,24 @@ STORIES = {  # address → texts by day, charset
 
 def run(figures: Figures) -> None:
     """Run the stress test."""
-    tools = {name: found for name in ("wb-manager", "wayback") if (found := _found(name))}
+    tools = {name: path for name in ("wb-manager", "wayback") if (path := _find_tool(name))}
     if len(tools) < 2:
         figures.print_line(MISSING)
         return
     with tempfile.TemporaryDirectory(prefix="nd-replay-") as folder:
         home = _archive(figures, Path(folder))
         out = Path(folder) / "pages.warc.gz"
-        made = nightdesk(home, "export", str(out), seconds=120)
-        figures.check("export", made.out.strip(), made.code == 0, made.err.splitlines())
+        export = nightdesk(home, "export", str(out), seconds=120)
+        figures.check("export", export.out.strip(), export.code == 0, export.err.splitlines())
         with _replayed(tools, Path(folder), out) as port:
             store = Database(f"sqlite:///{home}/nightdesk.db")
             _judge(figures, port, list(export_articles.iter_fetches(store, ExportQuery())))
             store.close()
 
 
-def _found(name: str) -> str | None:
+def _find_tool(name: str) -> str | None:
     return next(
-        (str(place / name) for place in PLACES if (place / name).is_file()), shutil.which(name)
+        (str(folder / name) for folder in FOLDERS if (folder / name).is_file()), shutil.which(name)
     )
 
 
@@ -100,11 +103,15 @@ def _others(path: Path) -> Path:
                     [("Content-Type", f"text/html; charset={charset}")],
                     protocol="HTTP/1.1",
                 )
-                told = {"WARC-Date": f"2019-03-0{day}T04:05:06Z"}
+                warc_headers = {"WARC-Date": f"2019-03-0{day}T04:05:06Z"}
                 answer = (BytesIO(body), len(body))
                 writer.write_record(
                     writer.create_warc_record(
-                        address, "response", *answer, http_headers=headers, warc_headers_dict=told
+                        address,
+                        "response",
+                        *answer,
+                        http_headers=headers,
+                        warc_headers_dict=warc_headers,
                     )
                 )
     return path
@@ -158,28 +165,33 @@ def _ask(port: int, path: str) -> tuple[int, bytes, str]:
 
 
 def _judge(figures: Figures, port: int, seen: list[ExportedFetch]) -> None:
-    for what, each in (
+    for what, fetches in (
         (
             "stories that pywb shows with the stored bytes",
-            [one for one in seen if one.digest and not one.first_at],
+            [fetch for fetch in seen if fetch.digest and not fetch.first_at],
         ),
         (
-            "revisits that it shows with the bytes that they met again",
-            [one for one in seen if one.first_at],
+            "revisits that it shows with the bytes of the first capture",
+            [fetch for fetch in seen if fetch.first_at],
         ),
         (
-            "redirects and pages that are gone, with their status",
-            [one for one in seen if not one.digest],
+            "redirects and deleted pages, with their status",
+            [fetch for fetch in seen if not fetch.digest],
         ),
     ):
         wrong = [
-            f"{one.url} of {one.at}: {told}" for one in each if (told := _wrong_with(port, one))
+            f"{fetch.url} of {fetch.at}: {issue}"
+            for fetch in fetches
+            if (issue := _issue_of(port, fetch))
         ]
         figures.check(
-            what, f"{len(each) - len(wrong)} of {len(each)}", bool(each) and not wrong, wrong
+            what,
+            f"{len(fetches) - len(wrong)} of {len(fetches)}",
+            bool(fetches) and not wrong,
+            wrong,
         )
-    stories = [one for one in seen if one.digest]
-    hidden = [one.url for one in stories if not _is_shown(port, one)]
+    stories = [fetch for fetch in seen if fetch.digest]
+    hidden = [fetch.url for fetch in stories if not _is_shown(port, fetch)]
     figures.check(
         "pages whose links lead into the archive",
         f"{len(stories) - len(hidden)} of {len(stories)}",
@@ -188,22 +200,22 @@ def _judge(figures: Figures, port: int, seen: list[ExportedFetch]) -> None:
     )
 
 
-def _wrong_with(port: int, each: ExportedFetch) -> str:
-    status, body, at = _ask(port, _address(each, "id_"))
-    if status != (200 if each.digest else each.status):
+def _issue_of(port: int, fetch: ExportedFetch) -> str:
+    status, body, at = _ask(port, _address(fetch, "id_"))
+    if status != (200 if fetch.digest else fetch.status):
         return f"answered with {status}"
-    if f"{each.at:%d %b %Y %H:%M:%S} GMT" not in at:
-        return f"shown is the visit of {at}"
-    if each.digest and sha256(body).hexdigest() != each.digest:
-        return "other bytes than those that are stored"
+    if f"{fetch.at:%d %b %Y %H:%M:%S} GMT" not in at:
+        return f"the capture of {at} is shown"
+    if fetch.digest and sha256(body).hexdigest() != fetch.digest:
+        return "the bytes differ from the stored ones"
     return ""
 
 
-def _is_shown(port: int, each: ExportedFetch) -> bool:
+def _is_shown(port: int, fetch: ExportedFetch) -> bool:
     """Whether a reader's browser gets the page."""
-    status, body, _ = _ask(port, _address(each, "mp_"))
+    status, body, _ = _ask(port, _address(fetch, "mp_"))
     return status == 200 and b"wombat" in body
 
 
-def _address(each: ExportedFetch, how: str) -> str:
-    return f"/{NAME}/{each.at:%Y%m%d%H%M%S}{how}/" + quote(each.url, safe="/:?&=%;()'!")
+def _address(fetch: ExportedFetch, how: str) -> str:
+    return f"/{NAME}/{fetch.at:%Y%m%d%H%M%S}{how}/" + quote(fetch.url, safe="/:?&=%;()'!")

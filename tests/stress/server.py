@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-# What an answer consists of: bytes to send, seconds to wait, or RESET to break the connection off.
+# A piece of an answer: bytes to send, seconds to wait, or RESET to break the connection.
 RESET = None
 Piece = bytes | float | None
 Answer = Callable[[], Iterable[Piece]]
@@ -41,9 +41,8 @@ class Server:
                 path = head.split(b" ", 2)[1].decode("ascii")
                 self.requests.append((host, path))
                 answer = self.answers.get((host, path), lambda: (NO_ROBOTS,))
-                pieces = await asyncio.to_thread(
-                    answer
-                )  # some make their bytes only now, and others are waiting
+                # some answers make their bytes only now, and must not block the others
+                pieces = await asyncio.to_thread(answer)
                 if not await self._send(pieces, writer):
                     break
         writer.close()
@@ -52,7 +51,7 @@ class Server:
         """Send an answer. Return False if the connection must be closed after it."""
         first = b""
         for piece in pieces:
-            if piece is RESET:
+            if piece is None:  # RESET
                 writer.get_extra_info("socket").setsockopt(
                     socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
                 )
@@ -87,8 +86,8 @@ def start_server(hosts: Sequence[str]) -> Iterator[Server]:
     try:
         yield server
     finally:
-        for each in listening:
-            loop.call_soon_threadsafe(each.close)
+        for listener in listening:
+            loop.call_soon_threadsafe(listener.close)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from tests.stress.story_pages import paragraphs, story
 
-# In these trafilatura goes through all of an element's children for each of them; a page's CPU limit ends what is too large.
+# For these trafilatura visits all children of an element for each child. The CPU limit of a page
+# ends what is too large.
 LIBRARIES = ("its own headline again", "links")
 AFTER_TEXT = {
     "nested divs": "<div>",
@@ -56,7 +58,10 @@ AFTER_TEXT = {
 }
 
 HEADS = {
-    "JSON-LD blocks": '<script type="application/ld+json">{"@type":"NewsArticle","datePublished":"2021-03-03"}</script>',
+    "JSON-LD blocks": (
+        '<script type="application/ld+json">'
+        '{"@type":"NewsArticle","datePublished":"2021-03-03"}</script>'
+    ),
     "meta elements": "<meta property='article:tag' content='x{n}'>",
     "stylesheets": "<link rel=stylesheet href=x>",
     "titles": "<title>x</title>",
@@ -106,12 +111,12 @@ WHOLE_PAGES: dict[str, Callable[[int], str]] = {
         "x", head=_declared('{"headline": "' + "\n" * n + '"}')
     ),
     "attributes of one element": lambda n: story(
-        "x", behind="<p " + " ".join(f"a{m}=1" for m in range(n // 8)) + ">x</p>"
+        "x", after="<p " + " ".join(f"a{m}=1" for m in range(n // 8)) + ">x</p>"
     ),
     "a class of words": lambda n: story(
-        "x", behind=f"<div class='{'byline-x ' * (n // 9)}'>x</div>"
+        "x", after=f"<div class='{'byline-x ' * (n // 9)}'>x</div>"
     ),
-    "a style": lambda n: story("x", behind=f"<p style='{'display: none;' * (n // 14)}'>x</p>"),
+    "a style": lambda n: story("x", after=f"<p style='{'display: none;' * (n // 14)}'>x</p>"),
     "a doctype": lambda n: "<!DOCTYPE " + "/" * n + paragraphs("x"),
     "bytes in no charset": lambda n: "<p>" + "\udcff\udc80\udca0" * (n // 3),
     "bytes in a declared charset": lambda n: "<meta charset=big5><p>" + "\udca4@\udcff" * (n // 3),
@@ -121,13 +126,12 @@ WHOLE_PAGES: dict[str, Callable[[int], str]] = {
 
 
 def _text(text: str) -> str:
-    return story("x", behind=f"<p>{text}</p>")
+    return story("x", after=f"<p>{text}</p>")
 
 
-def _declared(value: object) -> str:
-    text = (
-        value
-        if isinstance(value, str)
-        else json.dumps({"@type": "NewsArticle", "headline": "Story x"} | value)
-    )  # type: ignore[operator]
+def _declared(value: dict[str, Any] | str) -> str:
+    if isinstance(value, str):
+        text = value
+    else:
+        text = json.dumps({"@type": "NewsArticle", "headline": "Story x"} | value)
     return f'<script type="application/ld+json">{text}</script>'

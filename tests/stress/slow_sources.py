@@ -7,7 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 ENTRIES = {
-    "entries": "<item><title>x</title><link>/{n}</link><pubDate>Tue, 03 Mar 2026 10:00:00 GMT</pubDate></item>",
+    "entries": (
+        "<item><title>x</title><link>/{n}</link>"
+        "<pubDate>Tue, 03 Mar 2026 10:00:00 GMT</pubDate></item>"
+    ),
     "one entry again and again": "<item><link>/1</link><category>x</category></item>",
     "nested elements": "<x>",
     "unclosed entries": "<item><title>x",
@@ -84,12 +87,12 @@ URLS = {
 ANCHORS = {
     "links": "<a href='/news/{n}'>The ferry of quay {n}</a>",
     "unclosed links": "<a href='/{n}'>x",
-    "foreign links": "<a href='//x{n}.example/'>x</a>",
+    "links to other sites": "<a href='//x{n}.example/'>x</a>",
     "nested links": "<a href='/{n}'><div>x",
     "links to nothing": "<a href='#'>x</a>",
     "long links": "<a href='/" + "a-" * 500 + "{n}'>x</a>",
     "one link again and again": "<a href='/1'>x</a>",
-    "pages behind": "<a rel='next nofollow' href='http://['>x</a>",
+    "next pages": "<a rel='next nofollow' href='http://['>x</a>",
 }
 
 
@@ -102,7 +105,10 @@ def _entry(inside: str) -> str:
 
 
 def _atom(title: str) -> str:
-    return f'<feed xmlns="http://www.w3.org/2005/Atom"><entry><title type="html">{title}</title><link href="/1"/></entry></feed>'
+    return (
+        '<feed xmlns="http://www.w3.org/2005/Atom"><entry>'
+        f'<title type="html">{title}</title><link href="/1"/></entry></feed>'
+    )
 
 
 def _json(items: list[Any]) -> str:

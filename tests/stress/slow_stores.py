@@ -19,22 +19,27 @@ from pipeline.store.db.engine import Database
 from tests.stress.growth import Case
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-PAGES = 50  # of one batch of a clean
-LINES = 40  # of each
-SPREAD = 2_654_435_761  # keys are hashes: they lie all over an index
+PAGES = 50  # in one batch of a clean
+LINES = 40  # on each page
+SPREAD = 2_654_435_761  # keys are hashes, spread over the whole index
 
 
 def cases() -> Iterator[Case]:
     """Yield the cases."""
     sizes = tuple(100_000 * 2**n for n in range(5))
     yield Case(
-        "the memory of a site, by lines known", _memory, _remember, sizes, seconds=3, megabytes=100
+        "the profile of a site, by known lines",
+        _fill_profile,
+        _clean_batches,
+        sizes,
+        seconds=3,
+        megabytes=100,
     )
 
 
-def _memory(lines: int) -> tempfile.TemporaryDirectory[str]:
+def _fill_profile(lines: int) -> tempfile.TemporaryDirectory[str]:
     """Create an archive whose profile knows this number of lines, each on one page."""
-    folder = tempfile.TemporaryDirectory(prefix="nd-memory-")
+    folder = tempfile.TemporaryDirectory(prefix="nd-profile-")
     path = Path(folder.name) / "archive.db"
     migrate.ensure(Database(f"sqlite:///{path}"))
     pages = lines // LINES
@@ -45,7 +50,8 @@ def _memory(lines: int) -> tempfile.TemporaryDirectory[str]:
             for n in range(1, pages + 1)
         )
         db.executemany(
-            "INSERT INTO page (id, site, kind, url, url_key, first_seen_at, profile_updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO page (id, site, kind, url, url_key, first_seen_at, profile_updated_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
         known = (
@@ -56,7 +62,7 @@ def _memory(lines: int) -> tempfile.TemporaryDirectory[str]:
     return folder
 
 
-def _remember(folder: tempfile.TemporaryDirectory[str]) -> str:
+def _clean_batches(folder: tempfile.TemporaryDirectory[str]) -> str:
     """Run ten batches of a clean: load the facts of lines, add new lines, and delete old ones."""
     store = Database(f"sqlite:///{folder.name}/archive.db")
     known = 0
@@ -68,7 +74,7 @@ def _remember(folder: tempfile.TemporaryDirectory[str]) -> str:
         with store.write() as db:
             known += sum(map(len, line_sightings.stats(db, "courier", keys).values()))
             new = {
-                page: line_sightings.PageSightings(lines=tuple(each + batch for each in lines))
+                page: line_sightings.PageSightings(lines=tuple(line + batch for line in lines))
                 for page, lines in keys.items()
             }
             line_sightings.add(db, "courier", new, NOW)

@@ -65,15 +65,17 @@ class Suite:
         for node in (node for tree in self.trees for node in ast.walk(tree)):
             match node:
                 case ast.Assert(
-                    ast.Compare(ast.Call(ast.Name(found)) as call, [ast.Eq() | ast.Is()], [wanted])
-                ) if found == name:
+                    ast.Compare(
+                        ast.Call(ast.Name(called)) as call, [ast.Eq() | ast.Is()], [expected]
+                    )
+                ) if called == name:
                     try:
                         args = tuple(map(ast.literal_eval, call.args))
-                        named = {
-                            each.arg or "": ast.literal_eval(each.value) for each in call.keywords
+                        keywords = {
+                            item.arg or "": ast.literal_eval(item.value) for item in call.keywords
                         }
-                        yield Call(args, named, ast.literal_eval(wanted))
-                    except ValueError:  # made by code
+                        yield Call(args, keywords, ast.literal_eval(expected))
+                    except ValueError:  # computed by code
                         continue
 
 
@@ -82,15 +84,18 @@ def load_suite(name: str, scratch: Path, folder: Path | None) -> tuple[Suite | N
 
     They come from a folder of source packages if there is one, else from pip.
     """
-    given = folder or scratch / "packages"
-    given.mkdir(exist_ok=True)
-    if folder is None and (why := _download(name, given)):
+    packages = folder or scratch / "packages"
+    packages.mkdir(exist_ok=True)
+    if folder is None and (why := _download(name, packages)):
         return None, why
-    packed = sorted(given.glob(f"{name.replace('-', '[-_]')}-[0-9]*.tar.gz"))
-    if not packed:
-        return None, f"no {name}-*.tar.gz in {given}" if folder else "pip brought no source package"
+    archives = sorted(packages.glob(f"{name.replace('-', '[-_]')}-[0-9]*.tar.gz"))
+    if not archives:
+        return (
+            None,
+            f"no {name}-*.tar.gz in {packages}" if folder else "pip downloaded no source package",
+        )
     root = scratch / name
-    with tarfile.open(packed[-1]) as package:
+    with tarfile.open(archives[-1]) as package:
         package.extractall(root, filter="data")
     return Suite(root), ""
 

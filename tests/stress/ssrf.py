@@ -28,7 +28,7 @@ ROBOTS_HOSTS = [f"127.0.2.{number}" for number in range(1, len(ALL) + 1)]
 LIMIT = 600.0
 Ways = dict[
     str, tuple[str, dict[str, bool]]
-]  # site → its file, and its ways with whether their hosts are the site's own
+]  # site → its file, and for each way whether its hosts belong to the site
 BLOCKED = "refused blocked_address"
 OFF_SITE = "refused off_site"
 NO_URL = ("refused bad_url", "failed bad_url")
@@ -39,9 +39,9 @@ class SsrfTest:
     """The server, the connection counter, and the expected outcome of each URL."""
 
     def __init__(
-        self, figures: Figures, server: Server, canary: ConnectionCounter, scratch: Path
+        self, figures: Figures, server: Server, counter: ConnectionCounter, scratch: Path
     ) -> None:
-        self.figures, self.server, self.canary, self.scratch = figures, server, canary, scratch
+        self.figures, self.server, self.counter, self.scratch = figures, server, counter, scratch
         self.base = server.url(HOST, "")
         self.stub = self._stub("stub", "")
 
@@ -53,7 +53,7 @@ class SsrfTest:
         return folder
 
     def blind(self) -> None:
-        """Switch the check of host spellings off. From now on only resolved addresses are checked."""
+        """Switch off the check of host spellings, so that only resolved addresses are checked."""
         self.stub = self._stub("blind", WITHOUT_URL_GUARD)
 
     def url(self, spelling: str, way: str, number: int) -> str:
@@ -82,7 +82,7 @@ class SsrfTest:
         home = self.scratch / name
         (home / "config" / "sites").mkdir(parents=True)
         (home / "config" / "nightdesk.toml").write_text(
-            'contact = "https://example.org/trial"\ncrawls = 4\n', "utf8"
+            'contact = "https://example.org/"\ncrawls = 4\n', "utf8"
         )
         for site, text in sites.items():
             (home / "config" / "sites" / f"{site}.toml").write_text(text, "utf8")
@@ -98,29 +98,28 @@ def run(figures: Figures) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="nightdesk-ssrf-") as scratch,
         start_server([HOST, *ROBOTS_HOSTS]) as server,
-        count_connections(server.port) as canary,
+        count_connections(server.port) as counter,
     ):
-        trial = SsrfTest(figures, server, canary, Path(scratch))
-        figures.print_line(
-            f"{len(ALL)} spellings; the canary listens on {len(canary.listeners)} addresses"
-        )
-        control(trial)
-        crawled(trial)
-        typed_in(trial)
-        trial.blind()
-        resolved(trial)
+        test = SsrfTest(figures, server, counter, Path(scratch))
+        count = len(counter.listeners)
+        figures.print_line(f"{len(ALL)} spellings; connections are counted on {count} addresses")
+        control(test)
+        crawled(test)
+        typed_in(test)
+        test.blind()
+        resolved(test)
         figures.check(
-            "connections at the canary",
-            len(canary.addresses),
-            not canary.addresses,
-            canary.addresses,
+            "counted connections",
+            len(counter.addresses),
+            not counter.addresses,
+            counter.addresses,
         )
 
 
-def control(trial: SsrfTest) -> None:
+def control(test: SsrfTest) -> None:
     """Check the counter itself: a site that may fetch from its address connects to it."""
-    address = f"127.0.0.1:{trial.server.port}"
-    home = trial.home(
+    address = f"127.0.0.1:{test.server.port}"
+    home = test.home(
         "control",
         {
             "control": _site(
@@ -128,66 +127,66 @@ def control(trial: SsrfTest) -> None:
             )
         },
     )
-    trial.run(home, "crawl")
-    trial.figures.check(
-        "connections at the canary when it is allowed",
-        len(trial.canary.addresses),
-        bool(trial.canary.addresses),
+    test.run(home, "crawl")
+    test.figures.check(
+        "counted connections if they are allowed",
+        len(test.counter.addresses),
+        bool(test.counter.addresses),
     )
-    trial.canary.addresses.clear()
+    test.counter.addresses.clear()
 
 
-# by what a site shows
+# what a site shows
 
 
-def crawled(trial: SsrfTest) -> None:
+def crawled(test: SsrfTest) -> None:
     """Crawl sites that lead to internal addresses in each way, and check the ledger of each URL."""
-    ways = _ways(trial)
-    rows = _night(trial, "crawled", ways)
+    ways = _ways(test)
+    rows = _night(test, "crawled", ways)
     for site, (_, wanted) in ways.items():
         found = {url: ends for of, url, ends in rows if of == site}
         for way, is_owned in wanted.items():
-            _judge(trial, site, way, found, is_owned=is_owned)
+            _judge(test, site, way, found, is_owned=is_owned)
 
 
-def resolved(trial: SsrfTest) -> None:
+def resolved(test: SsrfTest) -> None:
     """Crawl the same with only the check of resolved addresses."""
-    rows = _night(trial, "resolved", _ways(trial))
+    rows = _night(test, "resolved", _ways(test))
     blocked = sum(ends == BLOCKED for _, _, ends in rows)
-    trial.figures.check(
-        "blocked_address by the guard of resolved addresses alone", blocked, blocked > 6 * len(ALL)
+    test.figures.check(
+        "blocked_address by the check of resolved addresses alone", blocked, blocked > 6 * len(ALL)
     )
 
 
-def _ways(trial: SsrfTest) -> Ways:
-    return _places(trial) | _links(trial) | _redirects(trial) | _robots(trial)
+def _ways(test: SsrfTest) -> Ways:
+    return _sources(test) | _links(test) | _redirects(test) | _robots(test)
 
 
-def _night(trial: SsrfTest, name: str, ways: Ways) -> list[tuple[str, str, str]]:
+def _night(test: SsrfTest, name: str, ways: Ways) -> list[tuple[str, str, str]]:
     """Return (site, URL, outcome and reason) of each ledger entry of a crawl."""
-    home = trial.home(name, {site: text for site, (text, _) in ways.items()})
-    night = trial.run(home, "crawl", "--json")
+    home = test.home(name, {site: text for site, (text, _) in ways.items()})
+    night = test.run(home, "crawl", "--json")
     sane = night.code in (0, 1) and "Traceback" not in night.err
-    trial.figures.check(
+    test.figures.check(
         f"{name}: the night's exit code", night.code, sane, night.err.splitlines()[-5:]
     )
-    trial.figures.check(
+    test.figures.check(
         "connections so far",
-        len(trial.canary.addresses),
-        not trial.canary.addresses,
-        trial.canary.addresses,
+        len(test.counter.addresses),
+        not test.counter.addresses,
+        test.counter.addresses,
     )
     connection = sqlite3.connect(home / "var" / "nightdesk.db")
     try:
         return connection.execute(
-            "SELECT r.site, p.url, trim(l.outcome || ' ' || l.reason) FROM ledger_entry l JOIN run r ON r.id = l.run_id "
-            "JOIN page p ON p.id = l.page_id WHERE r.kind = 'crawl'"
+            "SELECT r.site, p.url, trim(l.outcome || ' ' || l.reason) FROM ledger_entry l"
+            " JOIN run r ON r.id = l.run_id JOIN page p ON p.id = l.page_id WHERE r.kind = 'crawl'"
         ).fetchall()
     finally:
         connection.close()
 
 
-def _judge(trial: SsrfTest, site: str, way: str, found: dict[str, str], *, is_owned: bool) -> None:
+def _judge(test: SsrfTest, site: str, way: str, found: dict[str, str], *, is_owned: bool) -> None:
     """Compare one way with the ledger.
 
     Each URL must be refused for its address. A name on another host must be refused as off_site.
@@ -197,14 +196,14 @@ def _judge(trial: SsrfTest, site: str, way: str, found: dict[str, str], *, is_ow
         ends = next((ends for url, ends in found.items() if f"/{way}-{number}/" in url), "nothing")
         if spelling == AMBIGUOUS:
             fine = {"nothing", BLOCKED, OFF_SITE, NO_NAME, *NO_URL}
-        elif not _is_url(trial.url(spelling, way, number)):
+        elif not _is_url(test.url(spelling, way, number)):
             fine = {"nothing", *NO_URL}
         else:
             fine = {OFF_SITE} if spelling in NAMES and not is_owned else {BLOCKED}
         refused += ends == BLOCKED
         if ends not in fine:
             wrong.append(f"{spelling}: {ends}, not {' or '.join(sorted(fine))}")
-    trial.figures.check(
+    test.figures.check(
         f"{site}, {way}", f"{refused} of {len(ALL)} blocked_address", not wrong, wrong
     )
 
@@ -213,19 +212,19 @@ def _is_url(url: str) -> bool:
     return resolve_href("http://example.org/", url) is not None
 
 
-def _places(trial: SsrfTest) -> Ways:
+def _sources(test: SsrfTest) -> Ways:
     """Return sites whose files name internal feeds, sitemaps and sections."""
     ways: Ways = {}
     for kind in ("feed", "sitemap", "section"):
-        urls = [url for url in trial.urls(kind) if _is_url(url)]
-        ways[f"place-{kind}"] = (
-            _site(trial.base, allowed=[f"{HOST}:{trial.server.port}"], **{f"{kind}s": urls}),
+        urls = [url for url in test.urls(kind) if _is_url(url)]
+        ways[f"source-{kind}"] = (
+            _site(test.base, allowed=[f"{HOST}:{test.server.port}"], **{f"{kind}s": urls}),
             {kind: True},
         )
     return ways
 
 
-def _links(trial: SsrfTest) -> Ways:
+def _links(test: SsrfTest) -> Ways:
     """Return sites whose sources link to internal addresses, on other hosts and on their own.
 
     The sources are a feed, a JSON feed, a sitemap, a sitemap index and a section page.
@@ -243,83 +242,83 @@ def _links(trial: SsrfTest) -> Ways:
     }
     ways: Ways = {}
     for owned in (False, True):
-        places: dict[str, list[str]] = {}
+        sources: dict[str, list[str]] = {}
         wanted: dict[str, bool] = {}
         for way, make in makers.items():
             if way == "in-section" and not owned:
-                continue  # links of a page to other hosts are not met at all
+                continue  # links of a page to other hosts are ignored
             name = f"{way}-{'own' if owned else 'other'}"
-            kind, body, media = make(trial.urls(name))
-            places.setdefault(kind, []).append(trial.put(f"/p/{name}", body, media))
+            kind, body, media = make(test.urls(name))
+            sources.setdefault(kind, []).append(test.put(f"/p/{name}", body, media))
             wanted[name] = owned
-        hosts = _hosts(trial) if owned else []
+        hosts = _hosts(test) if owned else []
         ways[f"links-{'own' if owned else 'other'}"] = (
-            _site(trial.base, allowed=[f"{HOST}:{trial.server.port}"], hosts=hosts, **places),
+            _site(test.base, allowed=[f"{HOST}:{test.server.port}"], hosts=hosts, **sources),
             wanted,
         )
     return ways
 
 
-def _redirects(trial: SsrfTest) -> Ways:
+def _redirects(test: SsrfTest) -> Ways:
     """Return redirects of stories, feeds and pages, and the next page of a section."""
     ways: Ways = {}
     for owned in (False, True):
         name = f"redirect-{'own' if owned else 'other'}"
         stories = [
-            _moved(trial, f"/news/{name}-{n}.html", url) for n, url in enumerate(trial.urls(name))
+            _moved(test, f"/news/{name}-{n}.html", url) for n, url in enumerate(test.urls(name))
         ]
-        feed = trial.put(f"/p/{name}", rss(stories))
+        feed = test.put(f"/p/{name}", rss(stories))
         wanted, more = {name: owned}, {}
         if owned:
             sections = [
-                trial.put(f"/p/next-{n}", _following(url, trial), "text/html")
-                for n, url in enumerate(trial.urls("next"))
+                test.put(f"/p/next-{n}", _section_with_next(url, test), "text/html")
+                for n, url in enumerate(test.urls("next"))
             ]
             wanted, more = wanted | {"next": True}, {"sections": sections}
         site = _site(
-            trial.base,
-            allowed=[f"{HOST}:{trial.server.port}"],
-            hosts=_hosts(trial) if owned else [],
+            test.base,
+            allowed=[f"{HOST}:{test.server.port}"],
+            hosts=_hosts(test) if owned else [],
             feeds=[feed],
             **more,
         )
         ways[name] = (site, wanted)
-    feeds = [_moved(trial, f"/p/moved-{n}/", url) for n, url in enumerate(trial.urls("moved-to"))]
+    feeds = [_moved(test, f"/p/moved-{n}/", url) for n, url in enumerate(test.urls("moved-to"))]
     said = [
-        trial.put(f"/news/said-{n}.html", _saying(url, n), "text/html")
-        for n, url in enumerate(trial.urls("said"))
+        test.put(f"/news/said-{n}.html", _page_with_targets(url, n), "text/html")
+        for n, url in enumerate(test.urls("said"))
     ]
-    feed = trial.put("/p/said", rss(said))
-    ways["redirect-places"] = (
-        _site(trial.base, allowed=[f"{HOST}:{trial.server.port}"], feeds=feeds),
+    feed = test.put("/p/said", rss(said))
+    ways["redirect-sources"] = (
+        _site(test.base, allowed=[f"{HOST}:{test.server.port}"], feeds=feeds),
         {"moved": True},
     )
-    ways["said"] = (_site(trial.base, allowed=[f"{HOST}:{trial.server.port}"], feeds=[feed]), {})
+    ways["said"] = (_site(test.base, allowed=[f"{HOST}:{test.server.port}"], feeds=[feed]), {})
     return ways
 
 
-def _robots(trial: SsrfTest) -> Ways:
+def _robots(test: SsrfTest) -> Ways:
     """Return a site whose robots.txt files redirect to internal addresses, each on its own host."""
-    stories, port = [], trial.server.port
-    for number, (host, url) in enumerate(zip(ROBOTS_HOSTS, trial.urls("robots-to"), strict=True)):
-        trial.server.answers[host, "/robots.txt"] = redirect(_wire(url))
-        stories.append(trial.server.url(host, f"/robots-{number}/a-story-of-this-way.html"))
-        trial.server.answers[host, f"/robots-{number}/a-story-of-this-way.html"] = http(
+    stories, port = [], test.server.port
+    for number, (host, url) in enumerate(zip(ROBOTS_HOSTS, test.urls("robots-to"), strict=True)):
+        test.server.answers[host, "/robots.txt"] = redirect(_wire(url))
+        stories.append(test.server.url(host, f"/robots-{number}/a-story-of-this-way.html"))
+        test.server.answers[host, f"/robots-{number}/a-story-of-this-way.html"] = http(
             story(f"robots {number}")
         )
     hosts = [f"{host}:{port}" for host in ROBOTS_HOSTS]
-    feed = trial.put("/p/robots", rss(stories))
+    feed = test.put("/p/robots", rss(stories))
     return {
         "robots": (
-            _site(trial.base, allowed=[f"{HOST}:{port}", *hosts], hosts=hosts, feeds=[feed]),
+            _site(test.base, allowed=[f"{HOST}:{port}", *hosts], hosts=hosts, feeds=[feed]),
             {"robots": True},
         )
     }
 
 
-def _moved(trial: SsrfTest, path: str, url: str) -> str:
-    trial.server.answers[HOST, path] = redirect(_wire(url))
-    return trial.base + path
+def _moved(test: SsrfTest, path: str, url: str) -> str:
+    test.server.answers[HOST, path] = redirect(_wire(url))
+    return test.base + path
 
 
 def _wire(url: str) -> str:
@@ -336,60 +335,67 @@ def _json_feed(urls: Iterable[str]) -> str:
     )
 
 
-def _following(url: str, trial: SsrfTest) -> str:
+def _section_with_next(url: str, test: SsrfTest) -> str:
     """Return a section page with a new story. Without one the next page is not requested."""
-    new = f"{trial.base}/news/of-a-list-{abs(hash(url)) % 10**9}-and-more-words.html"
+    new = f"{test.base}/news/of-a-list-{abs(hash(url)) % 10**9}-and-more-words.html"
     target = url.replace("a-story-of-this-way.html", "page/2/")
-    return f"<head><link rel=next href={quoteattr(target)}></head><body><a href='{new}'>A story of the list</a></body>"
+    return (
+        f"<head><link rel=next href={quoteattr(target)}></head>"
+        f"<body><a href='{new}'>A story of the list</a></body>"
+    )
 
 
-def _saying(url: str, number: int) -> str:
+def _page_with_targets(url: str, number: int) -> str:
     to = quoteattr(url)
-    head = f"<meta http-equiv=refresh content={quoteattr(f'0; url={url}')}><link rel=canonical href={to}>"
+    refresh = quoteattr(f"0; url={url}")
+    head = f"<meta http-equiv=refresh content={refresh}><link rel=canonical href={to}>"
     return story(
         f"said {number}",
         head=f"{head}<link rel=amphtml href={to}><link rel=next href={to}><base href={to}>",
     )
 
 
-def _hosts(trial: SsrfTest) -> list[str]:
+def _hosts(test: SsrfTest) -> list[str]:
     """Return the hosts of all spellings for a site file, so that only the guard can stop them."""
-    return [host_of(canonicalize(url)) for url in trial.urls("x") if _is_url(url)]
+    return [host_of(canonicalize(url)) for url in test.urls("x") if _is_url(url)]
 
 
-def _site(url: str, *, allowed: list[str], hosts: Iterable[str] = (), **places: list[str]) -> str:
-    named = "".join(
-        f"{kind} = {json.dumps(urls, ensure_ascii=False)}\n" for kind, urls in places.items()
+def _site(url: str, *, allowed: list[str], hosts: Iterable[str] = (), **sources: list[str]) -> str:
+    source_lines = "".join(
+        f"{kind} = {json.dumps(urls, ensure_ascii=False)}\n" for kind, urls in sources.items()
     )
     return (
-        f"name = 'x'\nurl = {json.dumps(url)}\nhosts = {json.dumps(list(hosts), ensure_ascii=False)}\n{named}[politeness]\n"
-        f"delay = 0\nretries = 0\ntimeout = 3\nconcurrency = 4\n[safety]\nallow_private = {json.dumps(allowed)}\n"
+        f"name = 'x'\nurl = {json.dumps(url)}\n"
+        f"hosts = {json.dumps(list(hosts), ensure_ascii=False)}\n{source_lines}"
+        "[politeness]\ndelay = 0\nretries = 0\ntimeout = 3\nconcurrency = 4\n"
+        f"[safety]\nallow_private = {json.dumps(allowed)}\n"
     )
 
 
-# by what somebody types in
+# what a user enters
 
 
-def typed_in(trial: SsrfTest) -> None:
+def typed_in(test: SsrfTest) -> None:
     """Run `nightdesk add` with each spelling in a list, and with half of them in an OPML file."""
-    urls = trial.urls("add")
+    urls = test.urls("add")
+    outlines = "".join(f"<outline xmlUrl={quoteattr(url)}/>" for url in urls[::2])
     lists = {
         "sites.txt": "\n".join(urls),
-        "feeds.opml": f"<opml><body>{''.join(f'<outline xmlUrl={quoteattr(url)}/>' for url in urls[::2])}</body></opml>",
+        "feeds.opml": f"<opml><body>{outlines}</body></opml>",
     }
     for name, text in lists.items():
-        home = trial.home(f"add-{name}", {})
+        home = test.home(f"add-{name}", {})
         (home / name).write_text(text, "utf8")
-        ended = trial.run(home, "add", "--from", str(home / name), "--yes", "--json")
+        ended = test.run(home, "add", "--from", str(home / name), "--yes", "--json")
         written = list((home / "config" / "sites").glob("*.toml"))
         refused = not written and ended.code in (1, 3) and "Traceback" not in ended.err
         seen = f"{len(written)}; exit code {ended.code}"
-        trial.figures.check(
+        test.figures.check(
             f"sites that `add --from {name}` wrote", seen, refused, [ended.err[-500:]]
         )
-        trial.figures.check(
+        test.figures.check(
             "connections so far",
-            len(trial.canary.addresses),
-            not trial.canary.addresses,
-            trial.canary.addresses,
+            len(test.counter.addresses),
+            not test.counter.addresses,
+            test.counter.addresses,
         )

@@ -5,39 +5,48 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
-LIST = """harbour crane ferry council quay morning engineer storm market bridge ticket captain winter school station river
-garden office paper window letter kitchen mountain village teacher doctor farmer baker driver island forest museum library
-concert theatre summer autumn engine railway tunnel valley orchard bakery lantern ladder anchor cargo signal compass"""
-WORDS = LIST.split()
-DONE = (
+NOUNS = """
+harbour crane ferry council quay morning engineer storm market bridge ticket captain winter school
+station river garden office paper window letter kitchen mountain village teacher doctor farmer
+baker driver island forest museum library concert theatre summer autumn engine railway tunnel
+valley orchard bakery lantern ladder anchor cargo signal compass
+"""
+WORDS = NOUNS.split()
+PARTICIPLES = (
     "closed opened mended moved counted painted measured carried lifted repaired visited described"
 )
-VERBS = DONE.split()
+VERBS = PARTICIPLES.split()
 
 
-def sentence(chance: random.Random) -> str:
-    words = [chance.choice(WORDS) for _ in range(9)]
-    verb, what, where = chance.choice(VERBS), " ".join(words[2:5]), " ".join(words[5:])
+def sentence(random_source: random.Random) -> str:
+    words = [random_source.choice(WORDS) for _ in range(9)]
+    verb, what, where = random_source.choice(VERBS), " ".join(words[2:5]), " ".join(words[5:])
     return f"The {words[0]} {words[1]} {verb} the {what} near the {where}."
 
 
 def headline(name: str) -> str:
-    chance = random.Random(name)
-    return f"The {chance.choice(WORDS)} of the {chance.choice(WORDS)} is {chance.choice(VERBS)} by the {chance.choice(WORDS)}"
+    random_source = random.Random(name)
+    return (
+        f"The {random_source.choice(WORDS)} of the {random_source.choice(WORDS)} "
+        f"is {random_source.choice(VERBS)} by the {random_source.choice(WORDS)}"
+    )
 
 
 def paragraphs(name: str, count: int = 4) -> str:
-    chance = random.Random(f"{name} text")
-    return "".join(f"<p>{' '.join(sentence(chance) for _ in range(4))}</p>\n" for _ in range(count))
+    random_source = random.Random(f"{name} text")
+    return "".join(
+        f"<p>{' '.join(sentence(random_source) for _ in range(4))}</p>\n" for _ in range(count)
+    )
 
 
-def story(name: str, *, head: str = "", before: str = "", behind: str = "", body: str = "") -> str:
+def story(name: str, *, head: str = "", before: str = "", after: str = "", body: str = "") -> str:
     """Return a good story with additions in its head, before and after its text, and at the end."""
     title = headline(name)
     return (
         f'<!doctype html><html lang="en"><head><title>{title}</title>'
-        f'<meta property="article:published_time" content="2026-02-03T10:00:00Z">{head}</head><body>{before}'
-        f"<article><h1>{title}</h1>{paragraphs(name)}{behind}</article>{body}</body></html>"
+        '<meta property="article:published_time" content="2026-02-03T10:00:00Z">'
+        f"{head}</head><body>{before}"
+        f"<article><h1>{title}</h1>{paragraphs(name)}{after}</article>{body}</body></html>"
     )
 
 

@@ -21,7 +21,7 @@ def test_the_manual_lists_each_stress_test_and_no_other() -> None:
 def test_a_figure_that_falls_short_is_printed_and_ends_the_stress_test_with_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    figures = Figures("trial")
+    figures = Figures("test")
     figures.check("pages", "2 of 2", True)
     assert figures.finish() == 0
     figures.check("pages", "1 of 2", False, ["the second"])
