@@ -23,7 +23,7 @@ from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
 from pipeline.store.db.types import Base, TableRole, role_of, tables_with_role
 from pipeline.store.maintenance import copy_archive
-from tests.stress import migrate as trial
+from tests.stress import migrate as migration_stress_test
 from tests.support.archive_factory import clean, do, dump, night, one, rows, url
 from tests.support.cli import ROOT, clean_environment
 from tests.support.synthetic_migrations import SYNTHETIC_VERSIONS, write_migrations
@@ -302,11 +302,11 @@ def test_an_upgrade_that_is_killed_is_made_by_the_next_one_with_all_rows(
     store.close()
     address = store.url.render_as_string(hide_password=False)
     if store.is_sqlite:
-        copies = trial.copies_of_file(tmp_path / "archive.db")
+        copies = migration_stress_test.copies_of_file(tmp_path / "archive.db")
     else:
-        copies = trial.copies_of_database(address)
+        copies = migration_stress_test.copies_of_database(address)
     with copies as create_copy:
-        count, failures = trial.kill_upgrades(
+        count, failures = migration_stress_test.kill_upgrades(
             address, create_copy, SYNTHETIC_VERSIONS[-1], scripts, only=(12, 1000)
         )
     assert count > 15
