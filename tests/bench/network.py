@@ -1,8 +1,7 @@
-"""Made-up stories as they come to many papers: an agency's wire that some of them print, cut and add to, and what only looks
-like that.
+"""Invented stories of many papers: stories of an agency that several papers print, cut and extend.
 
-Promises the same stories for the same seed, in any number, each with the number of the story that it tells: two Articles are
-copies where that is the same.
+Other stories only look like copies. The same seed always gives the same stories. Each has the
+number of the story that it tells: two articles are copies if this number is the same.
 """
 
 from __future__ import annotations
@@ -13,36 +12,29 @@ from dataclasses import dataclass
 from typing import Final
 
 WORDS: Final = 20_000
-STOCK: Final = 400  # phrases that all papers use
-PARAGRAPHS: Final = (6, 16)
-SENTENCES: Final = (2, 3)
+PHRASES: Final = 400  # which all papers use
+PARAGRAPHS: Final = (6, 16)  # of a story, from and to
+SENTENCES: Final = (2, 3)  # of a paragraph, from and to
 STORIES_A_DAY: Final = 700  # over all papers
 SITES: Final = 300
-SYLLABLES: Final = (
-    "ba",
-    "ro",
-    "ti",
-    "sen",
-    "ma",
-    "ku",
-    "lor",
-    "vi",
-    "den",
-    "pa",
-    "shu",
-    "gal",
-    "ne",
-    "tor",
-    "mi",
-    "cha",
-    "os",
-    "el",
+TEMPLATES: Final = 60
+RECENT_AGENCY_STORIES: Final = 500  # which papers can still copy
+SYLLABLES: Final = tuple(
+    "ba ro ti sen ma ku lor vi den pa shu gal ne tor mi cha os el".split()  # noqa: SIM905
 )
 
 
 @dataclass(frozen=True)
 class Story:
-    """One article: `story` is what it tells, `kind` how it was made of the wire."""
+    """One article.
+
+    Attributes:
+        site: The site that prints it.
+        day: The number of its day, from 0.
+        told_story: The number of the story that it tells.
+        kind: How it was made of the agency's story; "own", "subject" and "notice" are no copies.
+        text: Its text.
+    """
 
     site: str
     day: int
@@ -51,112 +43,146 @@ class Story:
     text: str
 
 
-class Newsroom:
-    """Writes."""
+@dataclass(frozen=True)
+class AgencyStory:
+    """A story that several papers may print."""
+
+    number: int
+    day: int
+    site: str
+    paragraphs: list[str]
+
+
+class Writer:
+    """Writes stories of invented words, and makes copies of them."""
 
     def __init__(self, seed: int) -> None:
-        self.chance = random.Random(seed)
-        self.words = [
-            "".join(self.chance.choices(SYLLABLES, k=self.chance.randint(1, 4)))
-            for _ in range(WORDS)
-        ]
-        self.weights = [1 / (rank + 10) for rank in range(WORDS)]
-        self.sums = [sum(self.weights[:1])]
-        for weight in self.weights[1:]:
-            self.sums.append(self.sums[-1] + weight)
-        self.stock = [" ".join(self._draw(self.chance.randint(3, 7))) for _ in range(STOCK)]
+        """Invent the words and phrases."""
+        self.generator = random.Random(seed)
+        self.words = []
+        for _ in range(WORDS):
+            length = self.generator.randint(1, 4)
+            self.words.append("".join(self.generator.choices(SYLLABLES, k=length)))
+        total = 0.0
+        self.cumulative_weights = []
+        for rank in range(WORDS):
+            total += 1 / (rank + 10)
+            self.cumulative_weights.append(total)
+        self.phrases = []
+        for _ in range(PHRASES):
+            self.phrases.append(" ".join(self._draw(self.generator.randint(3, 7))))
 
-    def _draw(self, number: int) -> list[str]:
-        return self.chance.choices(self.words, cum_weights=self.sums, k=number)
+    def _draw(self, count: int) -> list[str]:
+        return self.generator.choices(self.words, cum_weights=self.cumulative_weights, k=count)
 
     def sentence(self) -> str:
-        words = self._draw(self.chance.randint(8, 22))
-        if self.chance.random() < 0.35:
-            words.insert(self.chance.randrange(len(words)), self.chance.choice(self.stock))
+        """Write a sentence; one in three has a usual phrase."""
+        words = self._draw(self.generator.randint(8, 22))
+        if self.generator.random() < 0.35:
+            position = self.generator.randrange(len(words))
+            words.insert(position, self.generator.choice(self.phrases))
         return " ".join(words).capitalize() + "."
 
     def paragraph(self) -> str:
-        return " ".join(self.sentence() for _ in range(self.chance.randint(*SENTENCES)))
+        """Write a paragraph."""
+        return " ".join(self.sentence() for _ in range(self.generator.randint(*SENTENCES)))
 
     def story(self) -> list[str]:
-        return [self.paragraph() for _ in range(self.chance.randint(*PARAGRAPHS))]
+        """Write the paragraphs of a story."""
+        return [self.paragraph() for _ in range(self.generator.randint(*PARAGRAPHS))]
 
-    def byline(self, wire: list[str]) -> list[str]:
-        """The same story below another summary, with a name."""
-        return [self.sentence(), *wire, "By " + " ".join(self._draw(2)).title()]
+    def with_byline(self, original: list[str]) -> list[str]:
+        """Copy a story with another summary and a name."""
+        return [self.sentence(), *original, "By " + " ".join(self._draw(2)).title()]
 
-    def cut(self, wire: list[str]) -> list[str]:
-        """Its first half, but no less than four paragraphs."""
-        return wire[: max(4, len(wire) // 2)]
+    def cut(self, original: list[str]) -> list[str]:
+        """Copy the first half, but at least four paragraphs."""
+        return original[: max(4, len(original) // 2)]
 
-    def longer(self, wire: list[str]) -> list[str]:
-        """With two paragraphs of the paper's own."""
-        at = self.chance.randrange(1, len(wire))
-        return [*wire[:at], self.paragraph(), *wire[at:], self.paragraph()]
+    def longer(self, original: list[str]) -> list[str]:
+        """Copy a story with two paragraphs of the paper's own."""
+        position = self.generator.randrange(1, len(original))
+        return [*original[:position], self.paragraph(), *original[position:], self.paragraph()]
 
-    def edited(self, wire: list[str]) -> list[str]:
-        """By an editor who changes a word in each second sentence."""
-        return [
-            " ".join(
-                word if self.chance.random() > 0.03 else self._draw(1)[0] for word in each.split()
-            )
-            for each in wire
-        ]
+    def edited(self, original: list[str]) -> list[str]:
+        """Copy a story with about one other word in each second sentence."""
+        paragraphs = []
+        for paragraph in original:
+            words = []
+            for word in paragraph.split():
+                words.append(word if self.generator.random() > 0.03 else self._draw(1)[0])
+            paragraphs.append(" ".join(words))
+        return paragraphs
 
-    def subject(self, wire: list[str]) -> list[str]:
-        """Another story on the same subject, which quotes two sentences of it."""
-        quoted = [self.chance.choice(wire).split(". ")[0] + "." for _ in range(2)]
+    def same_subject(self, original: list[str]) -> list[str]:
+        """Write another story that quotes two sentences."""
+        quotes = []
+        for _ in range(2):
+            quotes.append(self.generator.choice(original).split(". ")[0] + ".")
         own = self.story()
-        return [own[0], quoted[0], *own[1:3], quoted[1], *own[3:]]
+        return [own[0], quotes[0], *own[1:3], quotes[1], *own[3:]]
 
     def notice(self, template: list[str]) -> list[str]:
-        """A notice that comes every day with other numbers."""
-        return [
-            each.replace("#", "%d")
-            % tuple(self.chance.randint(1, 99) for _ in range(each.count("#")))
-            for each in template
-        ]
+        """Write a notice that comes every day with other numbers."""
+        paragraphs = []
+        for paragraph in template:
+            numbers = [self.generator.randint(1, 99) for _ in range(paragraph.count("#"))]
+            paragraphs.append(paragraph.replace("#", "%d") % tuple(numbers))
+        return paragraphs
 
     def template(self) -> list[str]:
-        """Of such a notice: one word in eight is a number."""
-        return [
-            " ".join(
-                word if self.chance.random() > 0.125 else "#" for word in self.paragraph().split()
-            )
-            for _ in range(3)
-        ]
+        """Write the template of such a notice: one word in eight is a number."""
+        paragraphs = []
+        for _ in range(3):
+            words = []
+            for word in self.paragraph().split():
+                words.append(word if self.generator.random() > 0.125 else "#")
+            paragraphs.append(" ".join(words))
+        return paragraphs
 
 
-def stories(number: int, seed: int = 1) -> Iterator[Story]:
-    """So many articles; one in ten copies another one, and one in ten only looks like a copy."""
-    room = Newsroom(seed)
-    chance = room.chance
+def stories(count: int, seed: int = 1) -> Iterator[Story]:
+    """Yield articles; one in ten is a copy, and one in ten only looks like a copy.
+
+    Args:
+        count: How many articles.
+        seed: Of the random numbers.
+    """
+    writer = Writer(seed)
+    generator = writer.generator
     edits: dict[str, Callable[[list[str]], list[str]]] = {
-        "whole": list, "byline": room.byline, "cut": room.cut, "longer": room.longer, "edited": room.edited,
-    }  # fmt: skip
-    templates = [room.template() for _ in range(60)]
-    wire: list[
-        tuple[int, int, str, list[str]]
-    ] = []  # (story, day, site, paragraphs) that may be printed elsewhere
-    for n in range(number):
-        day, site, draw = n // STORIES_A_DAY, f"site{chance.randrange(SITES)}", chance.random()
-        if draw < 0.10 and wire:
-            story, _, first, text = chance.choice(wire[-500:])
-            kind = chance.choice(list(edits))
-            site = site if site != first else "site-other"
-            yield Story(site, day + chance.randint(0, 2), story, kind, "\n".join(edits[kind](text)))
-        elif draw < 0.15 and wire:
-            yield Story(
-                site, day, n, "subject", "\n".join(room.subject(chance.choice(wire[-500:])[3]))
-            )
+        "whole": list,
+        "byline": writer.with_byline,
+        "cut": writer.cut,
+        "longer": writer.longer,
+        "edited": writer.edited,
+    }
+    templates = [writer.template() for _ in range(TEMPLATES)]
+    agency_stories: list[AgencyStory] = []
+    for number in range(count):
+        day = number // STORIES_A_DAY
+        site = f"site{generator.randrange(SITES)}"
+        draw = generator.random()
+        recent = agency_stories[-RECENT_AGENCY_STORIES:]
+        if draw < 0.10 and recent:
+            original = generator.choice(recent)
+            kind = generator.choice(list(edits))
+            if site == original.site:
+                site = "site-other"
+            delay = generator.randint(0, 2)
+            text = "\n".join(edits[kind](original.paragraphs))
+            yield Story(site, day + delay, original.number, kind, text)
+        elif draw < 0.15 and recent:
+            paragraphs = writer.same_subject(generator.choice(recent).paragraphs)
+            yield Story(site, day, number, "subject", "\n".join(paragraphs))
         elif draw < 0.20:
-            which = chance.randrange(len(templates))
-            site = (
-                f"site{which}" if chance.random() < 0.5 else site
-            )  # half of them on the template's own site
-            yield Story(site, day, n, "notice", "\n".join(room.notice(templates[which])))
+            template = generator.randrange(len(templates))
+            if generator.random() < 0.5:  # half of the notices are on the site of their template
+                site = f"site{template}"
+            paragraphs = writer.notice(templates[template])
+            yield Story(site, day, number, "notice", "\n".join(paragraphs))
         else:
-            text = room.story()
-            if chance.random() < 0.1:
-                wire.append((n, day, site, text))
-            yield Story(site, day, n, "own", "\n".join(text))
+            paragraphs = writer.story()
+            if generator.random() < 0.1:
+                agency_stories.append(AgencyStory(number, day, site, paragraphs))
+            yield Story(site, day, number, "own", "\n".join(paragraphs))
