@@ -124,7 +124,7 @@ def _kill_one(
 
 
 def _await_the_end(figures: Figures, archive: str, home: Path, sites: int) -> None:
-    began, shown = time.monotonic(), 0.0
+    began, reported_at = time.monotonic(), 0.0
     while True:
         queue = {str(status): int(str(number)) for status, number in query_rows(archive, QUEUE)}
         if not queue.get("todo", 0) and not queue.get("doing", 0):
@@ -132,8 +132,8 @@ def _await_the_end(figures: Figures, archive: str, home: Path, sites: int) -> No
         if time.monotonic() - began > SECONDS:
             figures.check("end of the night", "none within an hour", False)
             return
-        if time.monotonic() - shown > 60:
-            shown = time.monotonic()
+        if time.monotonic() - reported_at > 60:
+            reported_at = time.monotonic()
             status_lines = nightdesk(
                 home, "status", seconds=60, NIGHTDESK_DATABASE_URL=archive
             ).out.splitlines()
@@ -155,8 +155,8 @@ def _judge(figures: Figures, archive: str, sites: int) -> None:
         runs = Counter(
             {
                 str(site): int(str(number))
-                for site, its, number in query_rows(archive, RUNS)
-                if its == kind
+                for site, run_kind, number in query_rows(archive, RUNS)
+                if run_kind == kind
             }
         )
         once = sum(number == 1 for number in runs.values())

@@ -113,14 +113,14 @@ def feeds(result: SuiteResult, suite: Suite) -> None:
         match = CONTENT_TYPE.search(body[:2000])
         kind = match[1].decode("latin-1") if match else "text/xml"
         whole = ENTRY.sub(_with_address, body)
-        found = result.call(name, read_feed, whole, BASE, kind)
+        listing = result.call(name, read_feed, whole, BASE, kind)
         result.call(name, read_feed, body, BASE, kind)
         result.call(name, read_sitemap, body, BASE, "UTC")
-        if found is None:
+        if listing is None:
             continue
-        _check_forbidden_characters(result, name, whole, kind, found)
+        _check_forbidden_characters(result, name, whole, kind, listing)
         for key, wanted in _wanted(body):
-            _compare_entry(result, name, found, key, wanted)
+            _compare_entry(result, name, listing, key, wanted)
 
 
 def _with_address(match: re.Match[bytes]) -> bytes:
@@ -161,9 +161,9 @@ def _wanted(body: bytes) -> Iterator[tuple[str, Any]]:
 
 
 def _compare_entry(
-    result: SuiteResult, name: str, found: LinkListing, key: str, wanted: Any
+    result: SuiteResult, name: str, listing: LinkListing, key: str, wanted: Any
 ) -> None:
-    link = found.links[0] if found.links else None
+    link = listing.links[0] if listing.links else None
     if key == "title":
         title, plain = link and link.title, plain_text(replace_entities(remove_tags(str(wanted))))
         result.compare("titles", name, title, title if title == plain_text(str(wanted)) else plain)
@@ -187,7 +187,7 @@ def _compare_entry(
 
 
 def _check_forbidden_characters(
-    result: SuiteResult, name: str, body: bytes, kind: str, found: LinkListing
+    result: SuiteResult, name: str, body: bytes, kind: str, listing: LinkListing
 ) -> None:
     if b"\0" in body[:100] or b"base64" in body or b"ENTITY" in body:
         return
@@ -198,7 +198,7 @@ def _check_forbidden_characters(
     if second is None or changed == body:
         return
     before, after = (
-        [(link.url, link.title) for link in found.links],
+        [(link.url, link.title) for link in listing.links],
         [(link.url, link.title) for link in second.links],
     )
     if before != after:
@@ -218,8 +218,10 @@ def robots(result: SuiteResult, suite: Suite) -> None:
     for tree in suite.trees:
         for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
             for content, agent, url, wanted in _asserted(function):
-                found = result.call(content, may_fetch, content.encode("utf8"), agent, url)
-                result.compare("what may be fetched", f"{content!r} {agent} {url}", found, wanted)
+                is_allowed = result.call(content, may_fetch, content.encode("utf8"), agent, url)
+                result.compare(
+                    "what may be fetched", f"{content!r} {agent} {url}", is_allowed, wanted
+                )
 
 
 def _asserted(function: ast.FunctionDef) -> Iterator[tuple[str, str, str, bool]]:
@@ -301,10 +303,10 @@ def _address(text: str) -> None:
     Raises:
         AssertionError: The normalized URL is not stable.
     """
-    found = urls.resolve_href(BASE, text)
-    if found is None:
+    resolved = urls.resolve_href(BASE, text)
+    if resolved is None:
         return
-    spelling = urls.canonicalize(found)
+    spelling = urls.canonicalize(resolved)
     if urls.canonicalize(spelling) != spelling:
         raise AssertionError(
             f"{spelling!r} becomes {urls.canonicalize(spelling)!r} when it is normalized again"
@@ -317,8 +319,8 @@ def _address(text: str) -> None:
         link_rules.is_too_deep,
         link_rules.is_calendar_url,
     ):
-        function(found)
-    urls.may_be_same_story(found, BASE)
+        function(resolved)
+    urls.may_be_same_story(resolved, BASE)
 
 
 def _compare_address(result: SuiteResult, call: Call) -> None:
@@ -330,10 +332,10 @@ def _compare_address(result: SuiteResult, call: Call) -> None:
     ):
         return
     try:
-        found: object = urls.canonicalize(call.args[0])
+        canonical: object = urls.canonicalize(call.args[0])
     except ValueError as error:
-        found = f"none: {error}"
-    result.compare("canonical URLs", call.args[0], found, call.expected)
+        canonical = f"none: {error}"
+    result.compare("canonical URLs", call.args[0], canonical, call.expected)
 
 
 # dates
@@ -352,10 +354,10 @@ def dates(result: SuiteResult, suite: Suite) -> None:
             result, str(call.args[0])[:200], str(call.args[0]).encode("utf8", "surrogatepass")
         )
         if cleaned is not None and (call.expected is None or _is_day(call.expected)):
-            found = cleaned[1].metadata
+            metadata = cleaned[1].metadata
             days_found = [
                 moment.date().isoformat()
-                for moment in (found.published_local, found.modified_local)
+                for moment in (metadata.published_local, metadata.modified_local)
                 if moment
             ]
             kind = "pages with a date" if call.expected else "pages without one"
@@ -375,14 +377,14 @@ def days(result: SuiteResult, suite: Suite) -> None:
     a part is missing.
     """
     for text, day in _lines_with_days(suite):
-        found = result.call(text, find_dates, text)
-        years = {day_found.year for _, day_found in found or ()}
-        if not found:
+        dates_found = result.call(text, find_dates, text)
+        years = {day_found.year for _, day_found in dates_found or ()}
+        if not dates_found:
             result.compare("dates that we do not read", text, None, day)
         else:
-            wanted = any(day_found == day for _, day_found in found) or day.year not in years
+            wanted = any(day_found == day for _, day_found in dates_found) or day.year not in years
             result.compare(
-                "dates that we read differently", text, day if wanted else found[0][1], day
+                "dates that we read differently", text, day if wanted else dates_found[0][1], day
             )
     for text in suite.texts():
         result.call(

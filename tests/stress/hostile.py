@@ -48,17 +48,17 @@ def run(figures: Figures) -> None:
         tempfile.TemporaryDirectory(prefix="nightdesk-hostile-") as scratch,
         start_server(hosts()) as server,
     ):
-        fates = prepare(server)
+        expected = prepare(server)
         for make in (*hostile_responses.BOMBS, *hostile_sources.LARGE):
             make()  # now, so that no request waits for it
         alone, home = Path(scratch, "alone"), Path(scratch, "home")
         _write_home(alone, server, good_sites(server))
         before = nightdesk(alone, "crawl", "--json", seconds=LIMIT)
-        _write_home(home, server, good_sites(server) | hostile_sites(server, fates))
+        _write_home(home, server, good_sites(server) | hostile_sites(server, expected))
         good = f"{PAGES * len(GOOD_HOSTS)} good pages, which took {before.seconds:.0f} s alone"
-        figures.print_line(f"{len(fates)} hostile URLs and {good}")
+        figures.print_line(f"{len(expected)} hostile URLs and {good}")
         night = nightdesk(home, "crawl", "--json", seconds=LIMIT)
-        NightCheck(figures, home, server, night, before).check_all(fates)
+        NightCheck(figures, home, server, night, before).check_all(expected)
 
 
 def hosts() -> list[str]:
@@ -73,68 +73,70 @@ def prepare(server: Server) -> dict[str, ExpectedOutcome]:
         server.answers[host, "/feed.xml"] = http(
             rss(server.url(host, f"/news/good-{n}.html") for n in range(PAGES)), hostile_sources.XML
         )
-    fates = _stories(server, RESPONSES, hostile_responses.ROWS) | _stories(
+    expected = _stories(server, RESPONSES, hostile_responses.ROWS) | _stories(
         server, MARKUP, hostile_markup.ROWS
     )
-    fates |= _chain(server) | _sources(server) | _robots(server)
-    return fates
+    expected |= _chain(server) | _sources(server) | _robots(server)
+    return expected
 
 
 def _stories(
     server: Server, host: str, rows: Sequence[hostile_responses.Row]
 ) -> dict[str, ExpectedOutcome]:
-    fates = {}
-    for name, answer, *ends in rows:
+    expected = {}
+    for name, answer, *outcomes in rows:
         path = f"/news/{name}.html"
         server.answers[host, path] = answer
-        fates[server.url(host, path)] = ExpectedOutcome(*ends)
-    server.answers[host, "/feed.xml"] = http(rss(fates), hostile_sources.XML)
-    return fates
+        expected[server.url(host, path)] = ExpectedOutcome(*outcomes)
+    server.answers[host, "/feed.xml"] = http(rss(expected), hostile_sources.XML)
+    return expected
 
 
 def _chain(server: Server) -> dict[str, ExpectedOutcome]:
     """Serve a chain that is longer than the limit: five redirects are followed, and one fails."""
-    fates = {}
+    expected = {}
     for number in range(1, hostile_responses.CHAIN):
         server.answers[RESPONSES, f"/news/chain-{number}.html"] = redirect(
             f"/news/chain-{number + 1}.html"
         )
         if number < 6:
-            fates[server.url(RESPONSES, f"/news/chain-{number}.html")] = ExpectedOutcome(
+            expected[server.url(RESPONSES, f"/news/chain-{number}.html")] = ExpectedOutcome(
                 "redirected http_redirect" if number < 5 else "failed http_redirect"
             )
-    return fates
+    return expected
 
 
 def _sources(server: Server) -> dict[str, ExpectedOutcome]:
     base = server.url(SOURCES, "")
-    fates = {}
-    for name, _, answer, ends in (
+    expected = {}
+    for name, _, answer, outcome in (
         *hostile_sources.feeds(base),
         *hostile_sources.sitemaps(base),
         *hostile_sources.sections(base),
     ):
         server.answers[SOURCES, f"/p/{name}"] = answer
-        fates[f"{base}/p/{name}"] = ExpectedOutcome(ends)
+        expected[f"{base}/p/{name}"] = ExpectedOutcome(outcome)
     for path, answer in hostile_sources.children(base).items():
         server.answers[SOURCES, path] = answer
     for name in ("of-a-feed", "of-a-sitemap"):
         server.answers[SOURCES, f"/news/{name}.html"] = http(story(name))
-        fates[f"{base}/news/{name}.html"] = ExpectedOutcome("fetched new", hostile_responses.GOOD)
-    return fates
+        expected[f"{base}/news/{name}.html"] = ExpectedOutcome(
+            "fetched new", hostile_responses.GOOD
+        )
+    return expected
 
 
 def _robots(server: Server) -> dict[str, ExpectedOutcome]:
-    fates = {}
-    for host, (name, answer, ends) in zip(ROBOTS_HOSTS, hostile_sources.ROBOTS, strict=True):
+    expected = {}
+    for host, (name, answer, outcome) in zip(ROBOTS_HOSTS, hostile_sources.ROBOTS, strict=True):
         path = f"/news/behind-{name}.html"
         server.answers[host, "/robots.txt"] = answer
         server.answers[host, path] = http(story(name))
-        fates[server.url(host, path)] = ExpectedOutcome(
-            ends, hostile_responses.GOOD if ends.startswith("fetched") else ""
+        expected[server.url(host, path)] = ExpectedOutcome(
+            outcome, hostile_responses.GOOD if outcome.startswith("fetched") else ""
         )
-    server.answers[ROBOTS, "/feed.xml"] = http(rss(fates), hostile_sources.XML)
-    return fates
+    server.answers[ROBOTS, "/feed.xml"] = http(rss(expected), hostile_sources.XML)
+    return expected
 
 
 # the home folder
@@ -146,7 +148,7 @@ def good_sites(server: Server) -> dict[str, str]:
     }
 
 
-def hostile_sites(server: Server, fates: dict[str, ExpectedOutcome]) -> dict[str, str]:
+def hostile_sites(server: Server, expected: dict[str, ExpectedOutcome]) -> dict[str, str]:
     base = server.url(SOURCES, "")
     sources: dict[str, list[str]] = {"feed": [], "sitemap": [], "section": []}
     for name, kind, _, _ in (
@@ -199,10 +201,10 @@ class NightCheck:
     night: CompletedCommand
     alone: CompletedCommand
 
-    def check_all(self, fates: dict[str, ExpectedOutcome]) -> None:
+    def check_all(self, expected: dict[str, ExpectedOutcome]) -> None:
         self._nothing_crashed()
         self._good_pages()
-        self._fates(fates)
+        self._check_outcomes(expected)
         self._ledger()
         self._memory()
         self._delays()
@@ -240,19 +242,19 @@ class NightCheck:
             "good pages that are articles", f"{len(rows)} of {wanted}", len(rows) == wanted
         )
 
-    def _fates(self, fates: dict[str, ExpectedOutcome]) -> None:
+    def _check_outcomes(self, expected: dict[str, ExpectedOutcome]) -> None:
         crawled, cleaned = self._outcomes("crawl"), self._outcomes("clean")
         wrong: dict[str, str] = {}
-        for url, fate in fates.items():
-            for kind, found, wanted in (
+        for url, fate in expected.items():
+            for kind, outcomes_by_url, wanted in (
                 ("crawl", crawled, fate.crawled),
                 ("clean", cleaned, fate.cleaned),
             ):
-                ends = found.get(url, [])
-                if ends != ([wanted] if wanted else []):
-                    actual = " and ".join(ends) or "nothing"
+                outcomes = outcomes_by_url.get(url, [])
+                if outcomes != ([wanted] if wanted else []):
+                    actual = " and ".join(outcomes) or "nothing"
                     wrong[url] = f"{url}: {kind}: {actual}, not {wanted or 'nothing'}"
-        seen = f"{len(fates) - len(wrong)} of {len(fates)}"
+        seen = f"{len(expected) - len(wrong)} of {len(expected)}"
         self.figures.check(
             "hostile URLs with the outcome and reason that their row names",
             seen,
@@ -261,27 +263,27 @@ class NightCheck:
         )
         vague = [
             f"{url}: {outcome}"
-            for found in (crawled, cleaned)
-            for url, ends in found.items()
-            for outcome in ends
+            for outcomes_by_url in (crawled, cleaned)
+            for url, outcomes in outcomes_by_url.items()
+            for outcome in outcomes
             if _vague(outcome)
         ]
         self.figures.check("reasons that do not say what was wrong", len(vague), not vague, vague)
-        reasons = Counter(outcome for ends in crawled.values() for outcome in ends)
+        reasons = Counter(outcome for outcomes in crawled.values() for outcome in outcomes)
         self.figures.note(
             "outcomes", ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
         )
 
     def _outcomes(self, kind: str) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+        outcomes_by_url: dict[str, list[str]] = {}
         query = (
             "SELECT p.url, trim(l.outcome || ' ' || l.reason) FROM ledger_entry l"
             " JOIN run r ON r.id = l.run_id JOIN page p ON p.id = l.page_id"
             " WHERE r.kind = ? AND r.site LIKE 'hostile-%'"
         )
-        for url, ends in self.sql(query, kind):
-            found.setdefault(url, []).append(ends)
-        return found
+        for url, outcome in self.sql(query, kind):
+            outcomes_by_url.setdefault(url, []).append(outcome)
+        return outcomes_by_url
 
     def _ledger(self) -> None:
         counted = {
@@ -332,9 +334,9 @@ class NightCheck:
         }
 
 
-def _vague(ends: str) -> bool:
+def _vague(text: str) -> bool:
     """Whether an outcome without success has a reason that does not say what was wrong."""
-    outcome, _, reason = ends.partition(" ")
+    outcome, _, reason = text.partition(" ")
     return outcome in ("failed", "refused", "deferred", "quarantined") and reason in VAGUE
 
 

@@ -162,7 +162,7 @@ def answer(host: str, path: str, sites: int = SITES) -> bytes:
 async def _serve() -> None:
     hanging = {address(number) for number in HANGING}
 
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := (await reader.readuntil(b"\r\n\r\n")).decode("latin-1"):
                 match = re.search(r"^host:\s*(\S+)", head, re.IGNORECASE | re.MULTILINE)
@@ -177,9 +177,9 @@ async def _serve() -> None:
             writer.close()
 
     hosts = [address(number) for number in range(SITES) if number not in DOWN]
-    first = await asyncio.start_server(one, hosts[0], 0)
+    first = await asyncio.start_server(handle, hosts[0], 0)
     port = first.sockets[0].getsockname()[1]
-    await asyncio.start_server(one, hosts[1:], port)
+    await asyncio.start_server(handle, hosts[1:], port)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.read)

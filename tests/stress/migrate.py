@@ -185,8 +185,8 @@ def rows_of(address: str) -> Rows:
             for table in sorted(inspect(db).get_table_names()):
                 if table.startswith("article_index_"):
                     continue
-                found = db.execute(text(f"SELECT * FROM {table}"))
-                rows[table] = sorted(repr(tuple(row)) for row in found)
+                result = db.execute(text(f"SELECT * FROM {table}"))
+                rows[table] = sorted(repr(tuple(row)) for row in result)
     finally:
         engine.dispose()
     return rows

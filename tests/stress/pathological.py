@@ -115,7 +115,7 @@ def _times(piece: str, n: int) -> str:
     return (
         piece * n
         if "{n}" not in piece
-        else "".join(piece.replace("{n}", str(each)) for each in range(n))
+        else "".join(piece.replace("{n}", str(number)) for number in range(n))
     )
 
 
@@ -258,7 +258,7 @@ def addresses() -> Iterator[Case]:
 
 
 def _check_urls(url: str) -> str:
-    return ", ".join({_check_url(f"{url}{each}") for each in range(100)})
+    return ", ".join({_check_url(f"{url}{number}") for number in range(100)})
 
 
 def _check_url(url: str) -> str:

@@ -59,8 +59,8 @@ def run(figures: Figures) -> None:
         root, disk = Path(folder), Path(folder) / "disk"
         disk.mkdir()
         home, log = create_home(root, [address]), root / "writes.log"
-        code, said = _night(home, disk, log)
-        figures.check("exit code of the recorded night", code, code == 0, said.splitlines())
+        code, output = _night(home, disk, log)
+        figures.check("exit code of the recorded night", code, code == 0, output.splitlines())
         recorded = list(read_events(log, disk))
         log.unlink()
         figures.note("writes and syncs", f"{_count(recorded, 'write')}, {_count(recorded, 'sync')}")
@@ -105,7 +105,7 @@ def _moments(figures: Figures, home: Path, recorded: Sequence[DiskEvent], folder
     losses = _losses(recorded, random_source)
     wanted: dict[int, CommittedRows] = {}
     torn, lost, broken, open_ = 0, list[str](), list[str](), 0
-    kept: list[tuple[str, CommittedRows]] = []
+    checked_later: list[tuple[str, CommittedRows]] = []
     for at, event in enumerate(recorded):
         disk.apply(event)
         for loss in [loss for loss in losses if at in (loss.at, loss.synced)]:
@@ -122,13 +122,13 @@ def _moments(figures: Figures, home: Path, recorded: Sequence[DiskEvent], folder
                 gone = wanted[loss.synced] - committed_rows(address)
                 lost += [f"event {at}: {len(gone)} rows, as {sorted(gone)[:3]}"] if gone else []
                 open_ += 1
-                kept.append((address, wanted[loss.synced]))
+                checked_later.append((address, wanted[loss.synced]))
     figures.check("moments at which the power failed", open_, open_ == MOMENTS)
     figures.note("of these, moments with writes that were not synced", torn)
     figures.note("committed rows at the last moment", max(map(len, wanted.values())))
     figures.check("archives that do not open or are not whole", len(broken), not broken, broken)
     figures.check("archives in which committed rows are lost", len(lost), not lost, lost)
-    for address, known in kept[MOMENTS // 3 :: MOMENTS // 3][:NIGHTS]:
+    for address, known in checked_later[MOMENTS // 3 :: MOMENTS // 3][:NIGHTS]:
         code = start_night(home, address).wait(timeout=900)
         figures.check("exit code of the next night", code, code == 0)
         check_archive(figures, "after that night", address, known, STORIES)
@@ -140,9 +140,9 @@ def _address(folder: Path) -> str:
 
 def _broken(home: Path, address: str, *, is_verified: bool) -> list[str]:
     """Return what SQLite and `nightdesk verify` report."""
-    said = str(query_rows(address, "PRAGMA integrity_check")[0][0])
-    if not is_verified or said != "ok":
-        return [] if said == "ok" else [said]
+    result = str(query_rows(address, "PRAGMA integrity_check")[0][0])
+    if not is_verified or result != "ok":
+        return [] if result == "ok" else [result]
     bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
     done = subprocess.run(
         [
@@ -175,7 +175,9 @@ def _lie(figures: Figures, recorded: Sequence[DiskEvent], folder: Path) -> None:
         disk.apply(event, honest=at < syncs[middle - LOST_SYNCS])
     wanted = committed_rows(_address(disk.write_current(folder / "whole")))
     disk.unsynced.clear()
-    found = committed_rows(_address(disk.write_after_power_loss(folder / "loss", random.Random(1))))
+    present = committed_rows(
+        _address(disk.write_after_power_loss(folder / "loss", random.Random(1)))
+    )
     figures.check(
-        "rows that a dishonest disk has lost", len(wanted - found), len(wanted - found) > 0
+        "rows that a dishonest disk has lost", len(wanted - present), len(wanted - present) > 0
     )

@@ -179,7 +179,7 @@ def _parse_number(number: str) -> int:
 
 def _compare(figures: Figures, home: Path, plain: Path, pages: int) -> None:
     ours, theirs = (_rows(folder / "var" / "nightdesk.db", ARTICLES) for folder in (home, plain))
-    same = sum(one == other for one, other in zip(ours, theirs, strict=False))
+    same = sum(our_row == their_row for our_row, their_row in zip(ours, theirs, strict=False))
     figures.check(
         "articles that are the same, field by field",
         f"{same} of {pages}",
@@ -225,8 +225,14 @@ def _without_ray(figures: Figures, folder: Path, home: Path) -> None:
     _run_checked(
         figures, "extract-export without Ray", nightdesk(home, *words, seconds=SECONDS, **LIMITS)
     )
-    one, other = (_read_extracted(folder / name) for name in ("extracted", "without-ray"))
-    figures.check("extracted pages that are the same with Ray and without", len(one), one == other)
+    with_ray, without_ray = (
+        _read_extracted(folder / name) for name in ("extracted", "without-ray")
+    )
+    figures.check(
+        "extracted pages that are the same with Ray and without",
+        len(with_ray),
+        with_ray == without_ray,
+    )
 
 
 def _read_extracted(root: Path) -> dict[str, tuple[str, str]]:

@@ -144,15 +144,15 @@ def crawled(test: SsrfTest) -> None:
     ways = _ways(test)
     rows = _night(test, "crawled", ways)
     for site, (_, wanted) in ways.items():
-        found = {url: ends for of, url, ends in rows if of == site}
+        outcomes = {url: outcome for row_site, url, outcome in rows if row_site == site}
         for way, is_owned in wanted.items():
-            _judge(test, site, way, found, is_owned=is_owned)
+            _judge(test, site, way, outcomes, is_owned=is_owned)
 
 
 def resolved(test: SsrfTest) -> None:
     """Crawl the same with only the check of resolved addresses."""
     rows = _night(test, "resolved", _ways(test))
-    blocked = sum(ends == BLOCKED for _, _, ends in rows)
+    blocked = sum(outcome == BLOCKED for _, _, outcome in rows)
     test.figures.check(
         "blocked_address by the check of resolved addresses alone", blocked, blocked > 6 * len(ALL)
     )
@@ -186,23 +186,29 @@ def _night(test: SsrfTest, name: str, ways: Ways) -> list[tuple[str, str, str]]:
         connection.close()
 
 
-def _judge(test: SsrfTest, site: str, way: str, found: dict[str, str], *, is_owned: bool) -> None:
+def _judge(
+    test: SsrfTest, site: str, way: str, outcomes: dict[str, str], *, is_owned: bool
+) -> None:
     """Compare one way with the ledger.
 
     Each URL must be refused for its address. A name on another host must be refused as off_site.
     """
     wrong, refused = [], 0
     for number, spelling in enumerate(ALL):
-        ends = next((ends for url, ends in found.items() if f"/{way}-{number}/" in url), "nothing")
+        outcome = "nothing"
+        for url, recorded in outcomes.items():
+            if f"/{way}-{number}/" in url:
+                outcome = recorded
+                break
         if spelling == AMBIGUOUS:
-            fine = {"nothing", BLOCKED, OFF_SITE, NO_NAME, *NO_URL}
+            allowed_outcomes = {"nothing", BLOCKED, OFF_SITE, NO_NAME, *NO_URL}
         elif not _is_url(test.url(spelling, way, number)):
-            fine = {"nothing", *NO_URL}
+            allowed_outcomes = {"nothing", *NO_URL}
         else:
-            fine = {OFF_SITE} if spelling in NAMES and not is_owned else {BLOCKED}
-        refused += ends == BLOCKED
-        if ends not in fine:
-            wrong.append(f"{spelling}: {ends}, not {' or '.join(sorted(fine))}")
+            allowed_outcomes = {OFF_SITE} if spelling in NAMES and not is_owned else {BLOCKED}
+        refused += outcome == BLOCKED
+        if outcome not in allowed_outcomes:
+            wrong.append(f"{spelling}: {outcome}, not {' or '.join(sorted(allowed_outcomes))}")
     test.figures.check(
         f"{site}, {way}", f"{refused} of {len(ALL)} blocked_address", not wrong, wrong
     )
@@ -284,11 +290,11 @@ def _redirects(test: SsrfTest) -> Ways:
         )
         ways[name] = (site, wanted)
     feeds = [_moved(test, f"/p/moved-{n}/", url) for n, url in enumerate(test.urls("moved-to"))]
-    said = [
+    pages = [
         test.put(f"/news/said-{n}.html", _page_with_targets(url, n), "text/html")
         for n, url in enumerate(test.urls("said"))
     ]
-    feed = test.put("/p/said", rss(said))
+    feed = test.put("/p/said", rss(pages))
     ways["redirect-sources"] = (
         _site(test.base, allowed=[f"{HOST}:{test.server.port}"], feeds=feeds),
         {"moved": True},
