@@ -1,7 +1,8 @@
-"""python -m tests.bench.near_duplicates — what grouping near-copies costs, and how right it is.
+"""Measure the grouping of near-duplicates: `python -m tests.bench.near_duplicates`.
 
-Promises figures for an archive of made-up stories (see `wire`), on SQLite and on PostgreSQL: how many articles a second are
-compared, how many copies of each kind are found, how many groups hold what is no copy, and rows and bytes an article.
+The archives have invented stories (see `network`), on SQLite and on PostgreSQL. The figures are the
+time of each article, the copies of each kind that are found, the groups that hold other stories,
+and the rows and bytes of each article.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -37,20 +38,21 @@ from pipeline.store.db.schema import (
 from tests.bench.network import Story, stories
 
 FIRST_DAY = datetime(2024, 3, 1, 12, tzinfo=UTC)
-ROWS = 1000  # written at a time
+ROWS_AT_ONCE = 1000
+KINDS_WITHOUT_COPIES = ("own", "subject", "notice")
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """The command."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.near_duplicates",
-        description="Measures the grouping of near-copies.",
+        description="Measures the grouping of near-duplicates.",
     )
     parser.add_argument(
-        "--articles", type=int, default=100_000, metavar="N", help="how many articles are made up"
+        "--articles", type=int, default=100_000, metavar="N", help="number of invented articles"
     )
-    parser.add_argument("--engines", default="sqlite,postgresql", help="which databases")
-    options = parser.parse_args(words)
+    parser.add_argument("--engines", default="sqlite,postgresql", help="databases to measure")
+    options = parser.parse_args(arguments)
     for engine in options.engines.split(","):
         with ExitStack() as stack:
             measure(engine, _address(engine, stack), options.articles)
@@ -68,127 +70,188 @@ def _address(engine: str, stack: ExitStack) -> str:
     return str(server.get_uri())
 
 
-def measure(engine: str, address: str, number: int) -> None:
-    """Fills an archive, groups it and says what came of it."""
+def measure(engine: str, address: str, count: int) -> None:
+    """Fill an archive, group its articles and print the figures.
+
+    Args:
+        engine: The name of the database engine, to print.
+        address: The URL of an empty database.
+        count: How many articles.
+    """
     store = Database(address)
     migrate.ensure(store)
-    made = _fill(store, number)
-    before = _bytes(store)
-    sites = sorted({site for site, _, _ in made.values()})
-    began, cpu = time.monotonic(), time.process_time()
-    for site in sites:
-        group_near_duplicates(store, site, lambda *_: None)
-    wall, cpu = time.monotonic() - began, time.process_time() - cpu
-    each = f"{1000 * wall / number:.2f} ms each, {1000 * cpu / number:.2f} of CPU in this process"
-    _print(f"{engine}: {number:,} articles of {len(sites)} sites: {each}")
+    articles = _fill(store, count)
+    size_before = _size(store)
+    sites = sorted({story.site for story in articles.values()})
+    began, cpu_before = time.monotonic(), time.process_time()
+    _group(store, sites)
+    wall, cpu = time.monotonic() - began, time.process_time() - cpu_before
+    _print(
+        f"{engine}: {count:,} articles of {len(sites)} sites: {1000 * wall / count:.2f} ms each,"
+        f" {1000 * cpu / count:.2f} of CPU in this process"
+    )
     with store.read() as db:
         bands = db.scalar(text("SELECT count(*) FROM sketch_band")) or 0
-        heads = dict(
-            map(tuple, db.execute(text("SELECT page_id, coalesce(leader_id, page_id) FROM sketch")))
-        )
-    _print(
-        f"  {1 + bands / number:.1f} rows and {(_bytes(store) - before) / number:,.0f} bytes an article"
-    )
-    _judge(made, heads)
+        rows = db.execute(text("SELECT page_id, coalesce(leader_id, page_id) FROM sketch"))
+        leaders = dict(map(tuple, rows))
+    growth = (_size(store) - size_before) / count
+    _print(f"  {1 + bands / count:.1f} rows and {growth:,.0f} bytes an article")
+    _report_groups(articles, leaders)
     began = time.monotonic()
-    for site in sites:
-        group_near_duplicates(store, site, lambda *_: None)
-    _print(f"  nothing changed: {1000 * (time.monotonic() - began) / len(sites):.2f} ms a site")
+    _group(store, sites)
+    milliseconds = 1000 * (time.monotonic() - began)
+    _print(f"  nothing changed: {milliseconds / len(sites):.2f} ms a site")
     store.close()
 
 
-def _judge(made: dict[int, tuple[str, str, int]], heads: dict[int, int]) -> None:
-    """Copies that are in the group of another telling of their story, and articles in a group that tells another one."""
-    tellings: dict[int, list[int]] = defaultdict(list)
-    groups: dict[int, list[int]] = defaultdict(list)
-    for page, (_, _, story) in made.items():
-        tellings[story].append(page)
-        groups[heads[page]].append(page)
-    all_, found, wrong = Counter[str](), Counter[str](), Counter[str]()
-    for page, (_, kind, story) in made.items():
-        all_[kind] += 1
-        group = Counter(made[other][2] for other in groups[heads[page]])
-        found[kind] += len(tellings[story]) > 1 and group[story] > 1
-        wrong[kind] += len(group) > 1
-    for kind in sorted(all_):
-        is_copy = kind not in ("own", "subject", "notice")
-        told = f"{found[kind] / all_[kind]:.2%} found, " if is_copy else ""
-        _print(
-            f"  {kind:<8} {all_[kind]:>7,}  {told}{wrong[kind] / all_[kind]:.2%} with another story"
-        )
+def _group(store: Database, sites: Iterable[str]) -> None:
+    for site in sites:
+        group_near_duplicates(store, site, lambda *_: None)
 
 
-def _fill(store: Database, number: int) -> dict[int, tuple[str, str, int]]:
-    """Writes the articles as a clean leaves them; returns (site, kind, story) by Page."""
-    made = dict[int, tuple[str, str, int]]()
+def _report_groups(articles: Mapping[int, Story], leaders: Mapping[int, int]) -> None:
+    """Print by kind how many articles are grouped with copies, and how many with other stories."""
+    pages_by_story: dict[int, list[int]] = defaultdict(list)
+    groups: dict[int, list[int]] = defaultdict(list)  # pages by leader
+    for page_id, story in articles.items():
+        pages_by_story[story.told_story].append(page_id)
+        groups[leaders[page_id]].append(page_id)
+    totals, found, wrong = Counter[str](), Counter[str](), Counter[str]()
+    for page_id, story in articles.items():
+        group = Counter(articles[member].told_story for member in groups[leaders[page_id]])
+        totals[story.kind] += 1
+        if len(pages_by_story[story.told_story]) > 1 and group[story.told_story] > 1:
+            found[story.kind] += 1
+        if len(group) > 1:
+            wrong[story.kind] += 1
+    for kind, total in sorted(totals.items()):
+        recall = ""
+        if kind not in KINDS_WITHOUT_COPIES:
+            recall = f"{found[kind] / total:.2%} found, "
+        _print(f"  {kind:<8} {total:>7,}  {recall}{wrong[kind] / total:.2%} with another story")
+
+
+def _fill(store: Database, count: int) -> dict[int, Story]:
+    """Write the articles as a clean leaves them; return their stories by page id."""
     with store.write() as db:
-        shared = {
-            "id": 1,
-            "digest": "0" * 64,
-            "size": 1,
-            "codec": "zstd",
-            "body": b"",
-            "media_type": "",
-            "charset": "",
-        }
-        db.execute(insert(PayloadRow), [shared | {"first_seen_at": FIRST_DAY}])
-        draft = {
-            "id": 1,
-            "payload_id": 1,
-            "extractors": "",
-            "created_at": FIRST_DAY,
-            "reason": "",
-            "cost_ms": 0,
-            "codec": "zstd",
-        }
-        db.execute(insert(ExtractedPageRow), [draft | {"body": b""}])
-    told = iter(enumerate(stories(number), 1))
-    while batch := list(islice(told, ROWS)):
-        made |= {page: (story.site, story.kind, story.told_story) for page, story in batch}
+        _write_shared_rows(db)
+    articles = {}
+    numbered = iter(enumerate(stories(count), 1))
+    while batch := list(islice(numbered, ROWS_AT_ONCE)):
+        articles.update(batch)
         with store.write() as db:
             _write(db, batch)
-    return made
+    return articles
+
+
+def _write_shared_rows(db: Connection) -> None:
+    """Write one payload and one extracted page, to which all articles refer."""
+    payload = {
+        "id": 1,
+        "digest": "0" * 64,
+        "size": 1,
+        "codec": "zstd",
+        "body": b"",
+        "media_type": "",
+        "charset": "",
+        "first_seen_at": FIRST_DAY,
+    }
+    db.execute(insert(PayloadRow), [payload])
+    extracted_page = {
+        "id": 1,
+        "payload_id": 1,
+        "extractors": "",
+        "created_at": FIRST_DAY,
+        "reason": "",
+        "cost_ms": 0,
+        "codec": "zstd",
+        "body": b"",
+    }
+    db.execute(insert(ExtractedPageRow), [extracted_page])
 
 
 def _write(db: Connection, batch: Iterable[tuple[int, Story]]) -> None:
     tables: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-    for page, story in batch:
-        at = FIRST_DAY + timedelta(days=story.day)
-        url = f"https://{story.site}.example/{page}"
+    for page_id, story in batch:
+        published_at = FIRST_DAY + timedelta(days=story.day)
+        url = f"https://{story.site}.example/{page_id}"
         tables[PageRow].append(
-            {"id": page, "site": story.site, "kind": "story", "url": url, "url_key": sha256(url.encode()).hexdigest()[:32],
-             "first_seen_at": at, "payload_id": 1}
-        )  # fmt: skip
+            {
+                "id": page_id,
+                "site": story.site,
+                "kind": "story",
+                "url": url,
+                "url_key": sha256(url.encode()).hexdigest()[:32],
+                "first_seen_at": published_at,
+                "payload_id": 1,
+            }
+        )
         tables[CleanResultRow].append(
-            {"id": page, "page_id": page, "payload_id": 1, "extracted_page_id": 1, "recipe": "", "profile_digest": "", "created_at": at,
-             "outcome": "archived", "reason": "", "removed": [], "chosen_metadata": {}, "text_digest": ""}
-        )  # fmt: skip
+            {
+                "id": page_id,
+                "page_id": page_id,
+                "payload_id": 1,
+                "extracted_page_id": 1,
+                "recipe": "",
+                "profile_digest": "",
+                "created_at": published_at,
+                "outcome": "archived",
+                "reason": "",
+                "removed": [],
+                "chosen_metadata": {},
+                "text_digest": "",
+            }
+        )
         tables[RevisionRow].append(
-            {"id": page, "page_id": page, "number": 1, "clean_result_id": page, "title": url, "text": story.text,
-             "first_seen_at": at, "last_seen_at": at}
-        )  # fmt: skip
-        tables[ArticleRow].append(
-            {"page_id": page, "revision_id": page, "clean_result_id": page, "order_key": page, "title": url, "authors": [],
-             "published_at": at, "published_source": "", "published_precision": "day", "language": "", "section": "",
-             "tags": [], "image": "", "canonical_url": "", "description": "", "word_count": 1, "archived_at": at}
-        )  # fmt: skip
-        tables[SketchRow].append({"page_id": page, "site": story.site})
+            {
+                "id": page_id,
+                "page_id": page_id,
+                "number": 1,
+                "clean_result_id": page_id,
+                "title": url,
+                "text": story.text,
+                "first_seen_at": published_at,
+                "last_seen_at": published_at,
+            }
+        )
+        tables[ArticleRow].append(_article_row(page_id, url, published_at))
+        tables[SketchRow].append({"page_id": page_id, "site": story.site})
     for table, rows in tables.items():
         db.execute(insert(table), rows)
 
 
-def _bytes(store: Database) -> int:
-    """What the tables of the grouping take, with their indexes; of SQLite the whole file."""
+def _article_row(page_id: int, title: str, published_at: datetime) -> dict[str, Any]:
+    return {
+        "page_id": page_id,
+        "revision_id": page_id,
+        "clean_result_id": page_id,
+        "order_key": page_id,
+        "title": title,
+        "authors": [],
+        "published_at": published_at,
+        "published_source": "",
+        "published_precision": "day",
+        "language": "",
+        "section": "",
+        "tags": [],
+        "image": "",
+        "canonical_url": "",
+        "description": "",
+        "word_count": 1,
+        "archived_at": published_at,
+    }
+
+
+def _size(store: Database) -> int:
+    """Return the bytes of the tables of the grouping, with indexes; for SQLite of the file."""
     if store.file is None:
+        query = "SELECT pg_total_relation_size('sketch') + pg_total_relation_size('sketch_band')"
         with store.read() as db:
-            tables = (
-                "SELECT pg_total_relation_size('sketch') + pg_total_relation_size('sketch_band')"
-            )
-            return int(db.scalar(text(tables)) or 0)
-    with store.write() as db:
-        pass
+            return int(db.scalar(text(query)) or 0)
     with store.engine.connect() as connection:
-        connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return store.file.stat().st_size
 
 

@@ -1,8 +1,9 @@
-"""`python -m tests.bench.plain_scrapy SITEMAP bare|trafilatura CONCURRENCY [DATABASE]` — what people write without Nightdesk.
+"""Fetch a site without Nightdesk, for comparison.
 
-A spider that reads one sitemap and fetches its pages: `bare` drops what comes; `trafilatura` extracts each page in an item
-pipeline and stores text and metadata in SQLite, committed in batches. Scrapy's own defaults hold, but for the number of
-requests at a time.
+Run it with `python -m tests.bench.plain_scrapy SITEMAP bare|trafilatura CONCURRENCY [DATABASE]`.
+The spider reads one sitemap and fetches its pages. `bare` drops them. `trafilatura` extracts each
+page in an item pipeline and stores text and metadata in SQLite, with a commit for each batch. All
+settings have Scrapy's defaults, except for the number of parallel requests.
 """
 
 from __future__ import annotations
@@ -17,71 +18,78 @@ from scrapy import Request, Spider
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.http import Response
 
-BATCH = 50
+COMMIT_EVERY = 50  # pages
+CREATE_TABLE = """
+    CREATE TABLE article (url TEXT PRIMARY KEY, title TEXT, author TEXT, date TEXT, text TEXT)
+"""
 
 
-class Bare(Spider):
-    """Fetches every page, and does nothing with it."""
+class BareSpider(Spider):
+    """Fetches every page and drops it."""
 
     name = "bare"
     sitemap = ""
 
     async def start(self) -> AsyncIterator[Request]:
-        yield Request(self.sitemap, callback=self.index)
+        """Request the sitemap."""
+        yield Request(self.sitemap, callback=self.parse_sitemap)
 
-    def index(self, response: Response) -> Iterator[Request]:
-        """Sitemaps of an index, or its pages."""
+    def parse_sitemap(self, response: Response) -> Iterator[Request]:
+        """Request the sitemaps of an index, or the pages of a sitemap."""
         for url in re.findall(r"<loc>([^<]+)</loc>", response.text):
-            yield Request(url, callback=self.index if url.endswith(".xml") else self.story)
+            callback = self.parse_sitemap if url.endswith(".xml") else self.parse_page
+            yield Request(url, callback=callback)
 
-    def story(self, response: Response) -> Any:
-        """A page."""
+    def parse_page(self, response: Response) -> Any:
+        """Drop a page."""
         return None
 
 
-class Extracting(Bare):
+class ExtractingSpider(BareSpider):
     """Hands every page to the item pipeline."""
 
     name = "extracting"
 
-    def story(self, response: Response) -> Any:
+    def parse_page(self, response: Response) -> Any:
+        """Return a page as an item."""
         return {"url": response.url, "html": response.text}
 
 
-class Trafilatura:
-    """Text and metadata of each page into one table."""
+class TrafilaturaPipeline:
+    """Writes text and metadata of each page to one table."""
+
+    db: sqlite3.Connection
+    pages: int
 
     def open_spider(self) -> None:
-        """Opens the database."""
+        """Open the database."""
         self.db = sqlite3.connect(sys.argv[4])
-        self.db.execute(
-            "CREATE TABLE article (url TEXT PRIMARY KEY, title TEXT, author TEXT, date TEXT, text TEXT)"
-        )
-        self.waiting = 0
+        self.db.execute(CREATE_TABLE)
+        self.pages = 0
 
     def process_item(self, item: dict[str, str]) -> dict[str, str]:
-        """Extracts and stores one page."""
+        """Extract and store one page."""
         from trafilatura import bare_extraction
 
-        found = bare_extraction(item["html"], url=item["url"], with_metadata=True)
-        if found is not None:
+        document: Any = bare_extraction(item["html"], url=item["url"], with_metadata=True)
+        if document is not None:
             self.db.execute(
                 "INSERT OR REPLACE INTO article VALUES (?, ?, ?, ?, ?)",
-                (item["url"], found.title, found.author, found.date, found.text),
+                (item["url"], document.title, document.author, document.date, document.text),
             )
-        self.waiting += 1
-        if self.waiting % BATCH == 0:
+        self.pages += 1
+        if self.pages % COMMIT_EVERY == 0:
             self.db.commit()
         return {"url": item["url"]}
 
     def close_spider(self) -> None:
-        """Commits the rest."""
+        """Commit the last pages."""
         self.db.commit()
         self.db.close()
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     sitemap, kind, concurrency = sys.argv[1:4]
     settings: dict[str, Any] = {
         "CONCURRENT_REQUESTS": int(concurrency),
@@ -91,13 +99,14 @@ def main() -> None:
         "TELNETCONSOLE_ENABLED": False,
         "REMOTE_CONTROL_ENABLED": False,
     }
+    spider = BareSpider
     if kind == "trafilatura":
-        settings["ITEM_PIPELINES"] = {Trafilatura: 100}
+        settings["ITEM_PIPELINES"] = {TrafilaturaPipeline: 100}
+        spider = ExtractingSpider
     process = AsyncCrawlerProcess(settings)
-    process.crawl(Extracting if kind == "trafilatura" else Bare, sitemap=sitemap)
+    process.crawl(spider, sitemap=sitemap)
     process.start()
-    found = process.bootstrap_failed
-    sys.exit(1 if found else 0)
+    sys.exit(1 if process.bootstrap_failed else 0)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""What cleaning again costs in an archive: in full, after a change of rules alone, and where nothing changed.
+"""Measure what cleaning costs: in full, after a change of rules alone, and when nothing changed.
 
-The pages are put into an archive of one made-up site, as if they had been fetched. Cleaning in full is measured as a command of
-its own, since it works in processes of its own; the other two need none, and are measured here without what a start costs.
+The pages are stored in the archive of one invented site, as if they had been fetched. Cleaning in
+full works in several processes, so it is measured as a command. The other two need no further
+process. They are measured in this one, without the cost of a start.
 """
 
 from __future__ import annotations
@@ -25,84 +26,81 @@ from tests.bench.costs import cost_of
 SITE = (
     'name = "Bench"\nurl = "https://bench.example/"\nfeeds = ["https://bench.example/feed.xml"]\n'
 )
-CHANGED = SITE + '[cleaning]\nremove = ["No page has this line\\\\."]\n'
-CHECKS = 50  # runs over an archive in which nothing changed: one is too short to be measured
+CHANGED_SITE = SITE + '[cleaning]\nremove = ["No page has this line\\\\."]\n'
+UNCHANGED_RUNS = 50  # over an archive in which nothing changed: one is too short to be measured
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
+EXTRACTION_SECONDS, EXTRACTION_MEMORY_MB = 10.0, 1024  # of one page
 
 
-def measure(pages: Path, home: Path, say: Callable[[str], None]) -> None:
-    """Says what each of the three costs a page."""
+def measure(pages: Path, home: Path, report: Callable[[str], None]) -> None:
+    """Report what each of the three costs for one page.
+
+    Args:
+        pages: Folder with HTML files.
+        home: Home folder to create.
+        report: Gets one line for each of the three.
+    """
     address = f"sqlite:///{home / 'var' / 'nightdesk.db'}"
     (home / "config" / "sites").mkdir(parents=True)
     (home / "config" / "sites" / "bench.toml").write_text(SITE, encoding="utf8")
-    number = _fill(pages, address)
+    page_count = _fill(pages, address)
     command = [sys.executable, "-m", "pipeline", "--home", str(home), "clean", "--json"]
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")
-    }
-    full = cost_of(command, environment).cpu / number
-    _report(say, "cleaned in full", full, full)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("NIGHTDESK_")}
+    full = cost_of(command, environment).cpu / page_count
+    report(_line("cleaned in full", full, full))
+    site = parse_site("bench", CHANGED_SITE, "bench")
     store = Database(address)
     try:
-        _report(
-            say,
-            "struck again after a change of rules",
-            _again(store, parse_site("bench", CHANGED, "bench"), 1) / number,
-            full,
-        )
-        _report(
-            say,
-            "looked at, nothing changed",
-            _again(store, parse_site("bench", CHANGED, "bench"), CHECKS) / number,
-            full,
-        )
+        seconds = _clean_again(store, site, 1) / page_count
+        report(_line("rules applied again after a change of rules", seconds, full))
+        seconds = _clean_again(store, site, UNCHANGED_RUNS) / page_count
+        report(_line("checked, nothing changed", seconds, full))
     finally:
         store.close()
 
 
-def _report(say: Callable[[str], None], what: str, seconds: float, full: float) -> None:
-    say(
-        f"{what}: {1000 * seconds:.3f} ms of CPU a page, {1 / seconds:,.0f} pages a second, {full / seconds:,.0f} times as fast"
+def _line(name: str, seconds: float, full: float) -> str:
+    return (
+        f"{name}: {1000 * seconds:.3f} ms of CPU a page, {1 / seconds:,.0f} pages a second,"
+        f" {full / seconds:,.0f} times as fast"
     )
 
 
-def _again(store: Database, site: Site, times: int) -> float:
-    """CPU seconds of one clean of the site that needs no extractor."""
+def _clean_again(store: Database, site: Site, times: int) -> float:
+    """Return the CPU seconds of one clean of the site that needs no extractor."""
     began = time.process_time()
     for _ in range(times):
-        with WorkerPool(1, 10.0, 1024) as workers:
+        with WorkerPool(1, EXTRACTION_SECONDS, EXTRACTION_MEMORY_MB) as workers:
             clean_site(store, site, workers, lambda *_: None)
     return (time.process_time() - began) / times
 
 
 def _fill(pages: Path, address: str) -> int:
-    """Archives the pages, as a crawl would."""
+    """Store the pages as a crawl stores them; return how many."""
     Path(address.removeprefix("sqlite:///")).parent.mkdir(parents=True)
     store = Database(address)
     migrate.ensure(store, create=True)
     archive = CrawlSession(store)
-    bodies = {f"https://bench.example/{path.name}": path for path in sorted(pages.iterdir())}
+    paths = {f"https://bench.example/{path.name}": path for path in sorted(pages.iterdir())}
     run = archive.start_run("bench")
-    place = CrawlSource("https://bench.example/feed.xml", UrlKind.FEED)
-    links = tuple(LinkDecision(Link(url)) for url in bodies)
-    archive.save_source(
-        run, _capture(archive.register_source(run, place).page_id, b"<rss/>"), links, place.kind
-    )
-    number = 0
+    source = CrawlSource("https://bench.example/feed.xml", UrlKind.FEED)
+    links = tuple(LinkDecision(Link(url)) for url in paths)
+    feed_id = archive.register_source(run, source).page_id
+    archive.save_source(run, _capture(feed_id, b"<rss/>"), links, source.kind)
+    page_count = 0
     while due := archive.lease_due(run, 500):
-        for each in due:
-            archive.save_capture(
-                run, _capture(each.page_id, bodies[each.url].read_bytes()), None, None
-            )
-        number += len(due)
+        for page in due:
+            capture = _capture(page.page_id, paths[page.url].read_bytes())
+            archive.save_capture(run, capture, None, None)
+        page_count += len(due)
     archive.finish_run(run, "finished")
     archive.close()
-    return number
+    return page_count
 
 
-def _capture(page: int, body: bytes) -> Capture:
+def _capture(page_id: int, body: bytes) -> Capture:
     return Capture(
-        page,
+        page_id,
         NOW,
         Outcome.FETCHED,
         Reason.NEW,
