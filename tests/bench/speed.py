@@ -1,7 +1,8 @@
-"""python -m tests.bench.speed FILES… — what cleaning costs.
+"""Measure what cleaning costs: `python -m tests.bench.speed FILES…`.
 
-Promises CPU seconds, children included, of `nightdesk extract` and of the trafilatura command on the same files, in alternating
-runs, so that a busy machine troubles both; and of cleaning again in an archive, after a change of rules and after none.
+It measures the CPU seconds of `nightdesk extract` and of the trafilatura command on the same files,
+child processes included. The runs alternate, so that other load affects both. Then it measures
+cleaning again in an archive (see `second_night`).
 """
 
 from __future__ import annotations
@@ -21,36 +22,35 @@ from tests.bench.sets import exit_with_message
 PROCESSES = 2
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """The command."""
-    options = _options(words)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    options = _parse_options(arguments)
     if not options.files:
         exit_with_message(
-            "no files were given: name HTML files, folders of them, WARC files, or files of labelled pages"
+            "no files were given: name HTML files, folders of them, WARC files,"
+            " or files of labelled pages"
         )
     with tempfile.TemporaryDirectory(prefix="nightdesk-speed-") as scratch:
         pages, results = Path(scratch, "pages"), Path(scratch, "results")
         pages.mkdir()
-        number = _spread(options.files, pages)
-        if not number:
+        page_count = _write_pages(options.files, pages)
+        if not page_count:
             exit_with_message("the files hold no page")
-        _say(
-            f"{number} pages, {sum(path.stat().st_size for path in pages.iterdir()) / number / 1000:.0f} kB each"
-        )
+        size = sum(path.stat().st_size for path in pages.iterdir())
+        _print(f"{page_count} pages, {size / page_count / 1000:.0f} kB each")
         try:
-            _pairs(pages, results, options.pairs, number)
+            _compare(pages, results, options.pairs, page_count)
             if options.archive:
                 from tests.bench.second_night import measure  # needs a database
 
-                measure(pages, Path(scratch, "home"), _say)
+                measure(pages, Path(scratch, "home"), _print)
         except subprocess.CalledProcessError as error:
-            exit_with_message(
-                f"{error.cmd[0]} failed: {error.stderr.decode(errors='replace').strip()[-300:]}"
-            )
+            messages = error.stderr.decode(errors="replace").strip()
+            exit_with_message(f"{error.cmd[0]} failed: {messages[-300:]}")
     return 0
 
 
-def _options(words: Sequence[str] | None) -> argparse.Namespace:
+def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.speed", description="Measures what cleaning costs."
     )
@@ -62,63 +62,70 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
         action="store_false",
         help="leave out cleaning again in an archive",
     )
-    return parser.parse_args(words)
+    return parser.parse_args(arguments)
 
 
-def _spread(files: Sequence[str], folder: Path) -> int:
-    """Writes each page to a file of its own, which is what the other command reads."""
+def _write_pages(files: Sequence[str], folder: Path) -> int:
+    """Write each page to a file of its own, as trafilatura needs it; return how many."""
     from pipeline.core.errors import NightdeskError
-    from pipeline.formats.readers.extract_input import check_input as check
-    from pipeline.formats.readers.extract_input import read_input as read
+    from pipeline.formats.readers.extract_input import check_input, read_input
 
-    number = 0
     try:
-        check(files)
+        check_input(files)
     except NightdeskError as error:
         exit_with_message(str(error))
-    for number, page in enumerate(read(files, _complain), 1):
-        (folder / f"{number:06}.html").write_bytes(page.body)
-    return number
+    page_count = 0
+    for page_count, page in enumerate(read_input(files, _print_problem), 1):
+        (folder / f"{page_count:06}.html").write_bytes(page.body)
+    return page_count
 
 
-def _complain(sentence: str, _: object) -> None:
+def _print_problem(sentence: str, _: object) -> None:
     sys.stderr.write(f"{sentence}\n")
 
 
-def _pairs(pages: Path, results: Path, times: int, number: int) -> None:
-    """Alternating runs, the first command of a pair in turn."""
-    _say(f"{'CPU seconds':>24}{'trafilatura':>13}{'ratio':>8}")
-    ratios = []
-    for turn in range(times):
-        order = (_ours, _theirs) if turn % 2 == 0 else (_theirs, _ours)
-        cost = {run: run(pages, results / f"{turn}") for run in order}
-        ours, theirs = cost[_ours], cost[_theirs]
+def _compare(pages: Path, results: Path, pairs: int, page_count: int) -> None:
+    """Run both commands alternately; they take turns in being the first of a pair."""
+    _print(f"{'CPU seconds':>24}{'trafilatura':>13}{'ratio':>8}")
+    ratios: list[float] = []
+    last_cost = Cost(0.0, 0.0, 0.0)
+    for pair in range(pairs):
+        folder = results / str(pair)
+        if pair % 2 == 0:
+            ours = _run_extract(pages, folder)
+            theirs = _run_trafilatura(pages, folder)
+        else:
+            theirs = _run_trafilatura(pages, folder)
+            ours = _run_extract(pages, folder)
         ratios.append(ours.cpu / theirs.cpu)
-        _say(f"{'extract':>13}{ours.cpu:>11.2f}{theirs.cpu:>13.2f}{ratios[-1]:>8.2f}")
-    each = 1000 * ours.cpu / number
-    _say(
-        f"median ratio {statistics.median(ratios):.2f}; extract took {each:.1f} ms a page, {ours.wall:.1f} s in all"
+        _print(f"{'extract':>13}{ours.cpu:>11.2f}{theirs.cpu:>13.2f}{ratios[-1]:>8.2f}")
+        last_cost = ours
+    _print(
+        f"median ratio {statistics.median(ratios):.2f};"
+        f" extract took {1000 * last_cost.cpu / page_count:.1f} ms a page,"
+        f" {last_cost.wall:.1f} s in all"
     )
 
 
-def _ours(pages: Path, results: Path) -> Cost:
+def _run_extract(pages: Path, results: Path) -> Cost:
     results.mkdir(parents=True, exist_ok=True)
-    command = [_beside("nightdesk"), "extract", str(pages), "--output", str(results / "ours.jsonl")]
-    return cost_of([*command, "--workers", str(PROCESSES)])
+    command = [_program("nightdesk"), "extract", str(pages)]
+    command += ["--output", str(results / "ours.jsonl"), "--workers", str(PROCESSES)]
+    return cost_of(command)
 
 
-def _theirs(pages: Path, results: Path) -> Cost:
+def _run_trafilatura(pages: Path, results: Path) -> Cost:
     results.mkdir(parents=True, exist_ok=True)
-    command = [_beside("trafilatura"), "--json", "--with-metadata", "--parallel", str(PROCESSES)]
+    command = [_program("trafilatura"), "--json", "--with-metadata", "--parallel", str(PROCESSES)]
     return cost_of([*command, "--input-dir", str(pages), "--output-dir", str(results)])
 
 
-def _beside(name: str) -> str:
-    """A command of this environment, as people call it."""
+def _program(name: str) -> str:
+    """Return the path of a program of this environment."""
     return str(Path(sys.executable).with_name(name))
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(line + os.linesep)
     sys.stdout.flush()
 
