@@ -68,7 +68,7 @@ def run(figures: Figures, sites: int | None = None) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="nd-cluster-") as folder,
         start_postgres() as (archive, _),
-        _served(Path(folder) / "log.jsonl", sites) as port,
+        _serve_sites(Path(folder) / "log.jsonl", sites) as port,
     ):
         home, bare = (
             _home(Path(folder) / "home", sites, port),
@@ -92,8 +92,8 @@ def run(figures: Figures, sites: int | None = None) -> None:
             codes,
             codes == [0, 0, -signal.SIGKILL],
         )
-        _judge(figures, archive, sites)
-        _judge_log(figures, _log(Path(folder) / "log.jsonl"), sites, killed_at)
+        _check_archive(figures, archive, sites)
+        _check_log(figures, _log(Path(folder) / "log.jsonl"), sites, killed_at)
 
 
 def _kill_one(
@@ -145,7 +145,7 @@ def _await_the_end(figures: Figures, archive: str, home: Path, sites: int) -> No
     figures.check("tasks", queue, queue == {"succeeded": 2 * sites})
 
 
-def _judge(figures: Figures, archive: str, sites: int) -> None:
+def _check_archive(figures: Figures, archive: str, sites: int) -> None:
     articles = _number(archive, "SELECT count(*) FROM article")
     figures.check("articles", f"{articles} of {sites * STORIES}", articles == sites * STORIES)
     for what, query in ZERO_COUNTS.items():
@@ -169,7 +169,7 @@ def _judge(figures: Figures, archive: str, sites: int) -> None:
     )
 
 
-def _judge_log(
+def _check_log(
     figures: Figures, log: Sequence[LoggedRequest], sites: int, killed_at: float
 ) -> None:
     by_site = defaultdict(list)
@@ -184,7 +184,7 @@ def _judge_log(
         if len(_workers(requests)) > 1
     }
     figures.check("sites that a second worker continued", len(both), len(both) > 0)
-    at_once = [site for site, requests in by_site.items() if _at_once(requests)]
+    at_once = [site for site, requests in by_site.items() if _is_concurrent(requests)]
     figures.check(
         "sites that two workers crawled at once, or in turns", len(at_once), not at_once, at_once
     )
@@ -204,11 +204,11 @@ def _judge_log(
     figures.note("stories fetched twice because their worker was killed", len(twice) - len(outside))
     figures.note(
         "seconds from the last request of the killed worker to the first one of the next worker",
-        _first_after(by_site, both),
+        _takeover_seconds(by_site, both),
     )
 
 
-def _first_after(by_site: dict[str, list[LoggedRequest]], both: dict[str, list[str]]) -> str:
+def _takeover_seconds(by_site: dict[str, list[LoggedRequest]], both: dict[str, list[str]]) -> str:
     """Return the shortest and longest time until a second worker continues a site.
 
     Most of this time a site waits for a free worker.
@@ -231,7 +231,7 @@ def _workers(requests: Sequence[LoggedRequest]) -> list[str]:
     )
 
 
-def _at_once(requests: Sequence[LoggedRequest]) -> bool:
+def _is_concurrent(requests: Sequence[LoggedRequest]) -> bool:
     """Whether a worker sent a request before the worker before it had its last answer."""
     spans = [
         (
@@ -286,7 +286,7 @@ def _home(home: Path, sites: int, port: int) -> Path:
 
 
 @contextmanager
-def _served(log: Path, sites: int) -> Iterator[int]:
+def _serve_sites(log: Path, sites: int) -> Iterator[int]:
     command = [sys.executable, "-m", "tests.stress.cluster", str(log), str(sites)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

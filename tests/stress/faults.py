@@ -63,7 +63,7 @@ def run(figures: Figures) -> None:
 
         with new_home() as (_, folder), start_postgres() as (address, restart):
             _restarts(figures, folder, address, restart)
-            _at_the_end(figures, folder, address, restart)
+            _restart_at_the_end(figures, folder, address, restart)
         with new_home() as (root, folder), sqlite(root) as address:
             _lock(figures, folder, address)
         for engine, database in (("SQLite", sqlite), ("PostgreSQL", postgres)):
@@ -81,7 +81,7 @@ def _restarts(
     night = _start_crawling(folder, address)
     done = 0
     for number in range(RESTARTS):
-        _until(night, lambda n=number: _stored(address) >= (n + 1) * ALL // (RESTARTS + 2))  # type: ignore[misc]
+        _wait_until(night, lambda n=number: _stored(address) >= (n + 1) * ALL // (RESTARTS + 2))  # type: ignore[misc]
         if night.poll() is not None:
             break
         known |= committed_rows(address)
@@ -93,14 +93,16 @@ def _restarts(
     _finish(figures, name, night, address, known)
 
 
-def _at_the_end(
+def _restart_at_the_end(
     figures: Figures, folder: Path, address: str, restart: Callable[[str, float], None]
 ) -> None:
     """Stop the server while another night, which finds nothing new, makes its summary."""
     name = "PostgreSQL stopped at the end of a night"
     before, known = int(str(query_rows(address, FINISHED_CRAWLS)[0][0])), committed_rows(address)
     night = _start_crawling(folder, address)
-    _until(night, lambda: int(str(query_rows(address, FINISHED_CRAWLS)[0][0])) >= before + SITES)
+    _wait_until(
+        night, lambda: int(str(query_rows(address, FINISHED_CRAWLS)[0][0])) >= before + SITES
+    )
     figures.note(f"{name}: the night was at work when the server stopped", night.poll() is None)
     restart("immediate", DOWN)
     _finish(figures, name, night, address, known)
@@ -109,7 +111,7 @@ def _at_the_end(
 def _lock(figures: Figures, folder: Path, address: str) -> None:
     name = "SQLite locked"
     night = _start_crawling(folder, address)
-    _until(night, lambda: _stored(address) >= ALL // 5)
+    _wait_until(night, lambda: _stored(address) >= ALL // 5)
     known = committed_rows(address)
     file = address.removeprefix("sqlite:///")
     program = (
@@ -130,7 +132,7 @@ def _lock(figures: Figures, folder: Path, address: str) -> None:
 
 def _overlap(figures: Figures, name: str, folder: Path, address: str) -> None:
     nights = [start_night(folder, address) for _ in range(2)]
-    _until(nights[0], lambda: _stored(address) >= ALL // 8)
+    _wait_until(nights[0], lambda: _stored(address) >= ALL // 8)
     began = time.monotonic()
     third = start_night(folder, address, "--json", stdout=subprocess.PIPE)
     results = json.loads(third.communicate()[0])
@@ -174,7 +176,7 @@ def _workers(figures: Figures, folder: Path, address: str) -> None:
     name, killed = "workers killed", 0
     night = _start_crawling(folder, address)
     while killed < KILLS and night.poll() is None:
-        _until(night, lambda: _stored(address) >= (killed + 1) * ALL // (KILLS + 2))  # noqa: B023
+        _wait_until(night, lambda: _stored(address) >= (killed + 1) * ALL // (KILLS + 2))  # noqa: B023
         family = ProcessMemory()
         family.find_processes(night.pid)
         workers = [pid for pid, (role, _) in family.peaks.items() if role == "cleaning worker"]
@@ -192,7 +194,7 @@ def _start_crawling(folder: Path, address: str) -> subprocess.Popen[bytes]:
     night = start_night(
         folder, address, stdout=(folder / "output.txt").open("wb"), stderr=subprocess.STDOUT
     )
-    _until(night, lambda: count_runs(address) > known)
+    _wait_until(night, lambda: count_runs(address) > known)
     return night
 
 
@@ -218,7 +220,7 @@ def _stored(address: str) -> int:
     )
 
 
-def _until(night: subprocess.Popen[bytes], is_true: Callable[[], bool]) -> None:
+def _wait_until(night: subprocess.Popen[bytes], is_true: Callable[[], bool]) -> None:
     """Wait for a condition while a night is at work."""
     end = time.monotonic() + NIGHT_SECONDS
     while night.poll() is None and not is_true():

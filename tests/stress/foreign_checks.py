@@ -119,7 +119,7 @@ def feeds(result: SuiteResult, suite: Suite) -> None:
         if listing is None:
             continue
         _check_forbidden_characters(result, name, whole, kind, listing)
-        for key, wanted in _wanted(body):
+        for key, wanted in _expected_values(body):
             _compare_entry(result, name, listing, key, wanted)
 
 
@@ -136,7 +136,7 @@ def _with_address(match: re.Match[bytes]) -> bytes:
     return opening + link + inside + end
 
 
-def _wanted(body: bytes) -> Iterator[tuple[str, Any]]:
+def _expected_values(body: bytes) -> Iterator[tuple[str, Any]]:
     """Yield what the comment of a file expects of its first entry, if it is a literal."""
     match = EXPECT.search(body[:4000])
     if match is None:
@@ -217,14 +217,14 @@ def robots(result: SuiteResult, suite: Suite) -> None:
             result.call(name, may_fetch, body, "Nightdesk", f"{BASE}news/1.html")
     for tree in suite.trees:
         for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
-            for content, agent, url, wanted in _asserted(function):
+            for content, agent, url, wanted in _assertions(function):
                 is_allowed = result.call(content, may_fetch, content.encode("utf8"), agent, url)
                 result.compare(
                     "what may be fetched", f"{content!r} {agent} {url}", is_allowed, wanted
                 )
 
 
-def _asserted(function: ast.FunctionDef) -> Iterator[tuple[str, str, str, bool]]:
+def _assertions(function: ast.FunctionDef) -> Iterator[tuple[str, str, str, bool]]:
     """Yield `content = …` with each later `assert [not] rp.can_fetch(url, agent)`."""
     content: Any = None
     for node in function.body:

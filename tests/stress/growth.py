@@ -37,7 +37,7 @@ class Case:
     sizes: Sequence[int]
     seconds: float = 5.0  # of the slowest input
     megabytes: float = 300.0
-    of_a_library: bool = False  # any growth is allowed: the CPU limit of the worker ends it
+    is_in_library: bool = False  # any growth is allowed: the CPU limit of the worker ends it
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def issues(case: Case, measurements: Sequence[Measurement]) -> list[str]:
         for measurement in measurements
         if measurement.result.startswith("!")
     ]
-    if exponent(measurements) > MAX_EXPONENT and not case.of_a_library:
+    if exponent(measurements) > MAX_EXPONENT and not case.is_in_library:
         times = ", ".join(
             f"{measurement.seconds:.2f} s for {measurement.size}" for measurement in measurements
         )

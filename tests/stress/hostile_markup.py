@@ -17,19 +17,19 @@ TOO_COMPLEX = "quarantined too_complex"
 PICTURE = base64.b64encode(bytes(range(256)) * 30_000).decode()
 
 
-def good(
+def article_page(
     name: str, whole: bytes | str = b"", kind: str = "text/html; charset=utf-8", **parts: str
 ) -> Row:
     """Return a page that must become an article."""
     return (name, http(whole or story(name, **parts), kind), "fetched new", GOOD)
 
 
-def ends(outcome: str, name: str, **parts: str) -> Row:
+def page_with_outcome(outcome: str, name: str, **parts: str) -> Row:
     """Return a page with another outcome. It is large, so it is made only when it is requested."""
     return (name, lambda: http(story(name, **parts))(), "fetched new", outcome)
 
 
-def many(name: str, piece: str, times: int, outcome: str = TOO_COMPLEX) -> Row:
+def repeated(name: str, piece: str, times: int, outcome: str = TOO_COMPLEX) -> Row:
     answer: Answer = lambda: http(story(name, after=piece * times))()  # noqa: E731
     return (name, answer, "fetched new", outcome)
 
@@ -58,92 +58,104 @@ CYRILLIC = story(
 )
 
 CHARSETS: tuple[Row, ...] = (
-    good(
+    article_page(
         "charset-of-header-wrong",
         CYRILLIC.replace("cyrillic", "a").encode(),
         "text/html; charset=iso-8859-1",
     ),
-    good("charset-unknown", story("charset-unknown").encode(), "text/html; charset=x-klingon"),
-    good("charset-utf-7", story("charset-utf-7").encode(), "text/html; charset=utf-7"),
-    good("charset-utf-16-said", story("charset-utf-16-said").encode(), "text/html; charset=utf-16"),
-    good("charset-utf-16", story("charset-utf-16").encode("utf-16"), "text/html; charset=utf-8"),
-    good("charset-utf-32", story("charset-utf-32").encode("utf-32"), "text/html"),
-    good("charset-idna", story("charset-idna").encode(), "text/html; charset=idna"),
-    good("charset-hex", story("charset-hex").encode(), "text/html; charset=hex"),
-    good("charset-10k", story("charset-10k").encode(), "text/html; charset=" + "x" * 10_000),
-    good(
+    article_page(
+        "charset-unknown", story("charset-unknown").encode(), "text/html; charset=x-klingon"
+    ),
+    article_page("charset-utf-7", story("charset-utf-7").encode(), "text/html; charset=utf-7"),
+    article_page(
+        "charset-utf-16-said", story("charset-utf-16-said").encode(), "text/html; charset=utf-16"
+    ),
+    article_page(
+        "charset-utf-16", story("charset-utf-16").encode("utf-16"), "text/html; charset=utf-8"
+    ),
+    article_page("charset-utf-32", story("charset-utf-32").encode("utf-32"), "text/html"),
+    article_page("charset-idna", story("charset-idna").encode(), "text/html; charset=idna"),
+    article_page("charset-hex", story("charset-hex").encode(), "text/html; charset=hex"),
+    article_page(
+        "charset-10k", story("charset-10k").encode(), "text/html; charset=" + "x" * 10_000
+    ),
+    article_page(
         "charset-cp1251-said-utf-8",
         story("c1251", after="<p>Порт снова закрыт на неделю.</p>").encode("cp1251"),
     ),
-    good(
+    article_page(
         "charsets-mixed",
         story("charsets-mixed").encode() + "Порт".encode("cp1251") + "Порт".encode(),
     ),
-    good("nuls", story("nuls").replace(" ", " \0").encode()),
-    good("nuls-and-controls", story("controls").replace("harbour", "har\x01\x02\x1bbour").encode()),
-    good(
+    article_page("nuls", story("nuls").replace(" ", " \0").encode()),
+    article_page(
+        "nuls-and-controls", story("controls").replace("harbour", "har\x01\x02\x1bbour").encode()
+    ),
+    article_page(
         "references-to-controls",
         after="<p>one &#1; two &#xFFFE; three &#0; four &#xD800; five &#x110000;"
         " six &#9999999999;</p>",
     ),
-    good(
+    article_page(
         "surrogates-alone", story("surrogates").encode() + b"<p>\xed\xa0\x80 alone \xed\xbf\xbf</p>"
     ),
-    good("bytes-cut", story("bytes-cut").encode() + b"\xe2\x82"),
-    good("invisible", after="<p>" + "\u202e\u200b\ufeff\u2066" * 2000 + "</p>"),
-    good("marks-stacked", after="<p>a" + "\u0301" * 50_000 + "</p>"),
+    article_page("bytes-cut", story("bytes-cut").encode() + b"\xe2\x82"),
+    article_page("invisible", after="<p>" + "\u202e\u200b\ufeff\u2066" * 2000 + "</p>"),
+    article_page("marks-stacked", after="<p>a" + "\u0301" * 50_000 + "</p>"),
 )
 
 NESTED: tuple[Row, ...] = (
-    good("deep-divs-300", before="<div>" * 300),
-    good("deep-divs-5000", before="<div>" * 5000),
-    good("deep-divs-after", after="<div>" * 60_000),
-    good("deep-bold", after="<b>" * 30_000),
-    good("deep-tables", after="<table><tr><td>" * 5_000),
-    good("deep-lists", after="<ul><li>" * 5_000),
-    good("deep-quotes", after="<blockquote>" * 20_000),
-    many("million-br", "<br>", 1_000_000),
-    many("million-i", "<i>a</i>", 1_000_000),
-    many("million-b-open", "<b>", 1_000_000),
-    many("half-million-p", "<p>x</p>", 500_000),
-    many("spans-200k", "<span>a</span> ", 200_000),
-    many("links-200k", "<a href='/x'>Headline of another story</a>", 200_000),
-    many("cells-200k", "<td>x</td>", 200_000),
-    many("brackets", "<", 8_000_000),
-    many("comments", "<!-- x -->", 400_000, GOOD),
-    many("comment-open", "<!--", 400_000, GOOD),
-    many("cdata", "<![CDATA[", 200_000, GOOD),
-    many("references", "&amp;", 2_000_000),
-    many("spans-in-a-line", "<span>a</span> ", 60_000, GOOD),
-    many("bolds-60k", "<b>a</b> ", 60_000, GOOD),
-    ends(
+    article_page("deep-divs-300", before="<div>" * 300),
+    article_page("deep-divs-5000", before="<div>" * 5000),
+    article_page("deep-divs-after", after="<div>" * 60_000),
+    article_page("deep-bold", after="<b>" * 30_000),
+    article_page("deep-tables", after="<table><tr><td>" * 5_000),
+    article_page("deep-lists", after="<ul><li>" * 5_000),
+    article_page("deep-quotes", after="<blockquote>" * 20_000),
+    repeated("million-br", "<br>", 1_000_000),
+    repeated("million-i", "<i>a</i>", 1_000_000),
+    repeated("million-b-open", "<b>", 1_000_000),
+    repeated("half-million-p", "<p>x</p>", 500_000),
+    repeated("spans-200k", "<span>a</span> ", 200_000),
+    repeated("links-200k", "<a href='/x'>Headline of another story</a>", 200_000),
+    repeated("cells-200k", "<td>x</td>", 200_000),
+    repeated("brackets", "<", 8_000_000),
+    repeated("comments", "<!-- x -->", 400_000, GOOD),
+    repeated("comment-open", "<!--", 400_000, GOOD),
+    repeated("cdata", "<![CDATA[", 200_000, GOOD),
+    repeated("references", "&amp;", 2_000_000),
+    repeated("spans-in-a-line", "<span>a</span> ", 60_000, GOOD),
+    repeated("bolds-60k", "<b>a</b> ", 60_000, GOOD),
+    page_with_outcome(
         "quarantined extractor_timeout",
         "bolds-60k-of-several",
         after=f"{'<h1>More</h1>' * 3}<p>{'<b>a</b> ' * 60_000}</p>",
     ),
-    many("words-of-13m", "слово ", 1_300_000),
-    many("options-60k", "<option>x", 60_000, GOOD),
-    many("headings-30k", "<h1>The harbour</h1>", 30_000, GOOD),
-    many("breaks-40k", "some words here<br>", 40_000, GOOD),
-    many("forms-30k", "<form><input>", 30_000, GOOD),
-    many("scripts-2k", "<script>if (a<b && c<d) { x('<div>') }</script>", 2_000, GOOD),
-    ends(
+    repeated("words-of-13m", "слово ", 1_300_000),
+    repeated("options-60k", "<option>x", 60_000, GOOD),
+    repeated("headings-30k", "<h1>The harbour</h1>", 30_000, GOOD),
+    repeated("breaks-40k", "some words here<br>", 40_000, GOOD),
+    repeated("forms-30k", "<form><input>", 30_000, GOOD),
+    repeated("scripts-2k", "<script>if (a<b && c<d) { x('<div>') }</script>", 2_000, GOOD),
+    page_with_outcome(
         TOO_COMPLEX,
         "attributes-100k",
         body="<div " + " ".join(f"a{i}=1" for i in range(100_000)) + ">x</div>",
     ),
-    ends(
+    page_with_outcome(
         TOO_COMPLEX,
         "attributes-bare",
         body="<div " + " ".join(f"a{i}" for i in range(100_000)) + ">x</div>",
     ),
-    good("attribute-10m", body=f'<img src="data:image/png;base64,{PICTURE}">'),
-    good("tag-open", body="<div class='" + "x" * 100_000),
-    good("script-open", body="<script>" + "x = '<p>';" * 1000),
-    good("plaintext", body="<plaintext>" + "<p>x</p>" * 100),
-    good("svg", body="<svg>" + "<g>" * 2000 + "<foreignObject><p>x</p></foreignObject></svg>"),
-    good("frames", before="<frameset><frame src='http://127.0.0.1/'></frameset>"),
-    good(
+    article_page("attribute-10m", body=f'<img src="data:image/png;base64,{PICTURE}">'),
+    article_page("tag-open", body="<div class='" + "x" * 100_000),
+    article_page("script-open", body="<script>" + "x = '<p>';" * 1000),
+    article_page("plaintext", body="<plaintext>" + "<p>x</p>" * 100),
+    article_page(
+        "svg", body="<svg>" + "<g>" * 2000 + "<foreignObject><p>x</p></foreignObject></svg>"
+    ),
+    article_page("frames", before="<frameset><frame src='http://127.0.0.1/'></frameset>"),
+    article_page(
         "entities",
         story("entities")
         .replace(
@@ -185,15 +197,17 @@ TEXTS: tuple[Row, ...] = (
         "fetched new",
         GOOD,
     ),
-    many("days", "<p>2020-01-01 Updated 12.03.2024, posted </p>", 10_000, GOOD),
-    many("bylines", "by Jane Doe and ", 50_000, GOOD),
-    many("commas", ",|•", 300_000, GOOD),
-    many("quotes", "\"'«»", 200_000, GOOD),
-    many("addresses", "http://a.b/c@d.e?f=g&amp;h ", 50_000, GOOD),
-    good("title-of-1m", head=f"<title>{'harbour ' * 130_000}</title>"),
-    good("description-of-1m", head=f'<meta name="description" content="{"harbour " * 130_000}">'),
-    good("authors-10k", head="<meta name='author' content='Jane Doe'>" * 10_000),
-    good(
+    repeated("days", "<p>2020-01-01 Updated 12.03.2024, posted </p>", 10_000, GOOD),
+    repeated("bylines", "by Jane Doe and ", 50_000, GOOD),
+    repeated("commas", ",|•", 300_000, GOOD),
+    repeated("quotes", "\"'«»", 200_000, GOOD),
+    repeated("addresses", "http://a.b/c@d.e?f=g&amp;h ", 50_000, GOOD),
+    article_page("title-of-1m", head=f"<title>{'harbour ' * 130_000}</title>"),
+    article_page(
+        "description-of-1m", head=f'<meta name="description" content="{"harbour " * 130_000}">'
+    ),
+    article_page("authors-10k", head="<meta name='author' content='Jane Doe'>" * 10_000),
+    article_page(
         "tags-10k",
         head=f'<meta name="keywords" content="{",".join(f"tag{i}" for i in range(10_000))}">',
     ),
@@ -206,7 +220,7 @@ TEXTS: tuple[Row, ...] = (
 )
 
 DAYS: tuple[Row, ...] = tuple(
-    good(f"day-{name}", head=with_dates(day))
+    article_page(f"day-{name}", head=with_dates(day))
     for name, day in (
         ("zero", "0000-00-00T00:00:00Z"),
         ("one", "0001-01-01T00:00:00+14:00"),
@@ -224,51 +238,53 @@ DAYS: tuple[Row, ...] = tuple(
 )
 
 DECLARED: tuple[Row, ...] = (
-    good("jsonld-deep", head=json_ld("[" * 100_000)),
-    good("jsonld-nodes", head=json_ld('{"@graph":[' + "{}," * 500_000 + "{}]}")),
-    good("jsonld-blocks", head=json_ld('{"@type":"NewsArticle","headline":"x"}') * 5_000),
-    good(
+    article_page("jsonld-deep", head=json_ld("[" * 100_000)),
+    article_page("jsonld-nodes", head=json_ld('{"@graph":[' + "{}," * 500_000 + "{}]}")),
+    article_page("jsonld-blocks", head=json_ld('{"@type":"NewsArticle","headline":"x"}') * 5_000),
+    article_page(
         "jsonld-number",
         head=json_ld('{"@type":"NewsArticle","wordCount":' + "9" * 500_000 + "}"),
     ),
-    good(
+    article_page(
         "jsonld-types",
         head=json_ld(
             '{"@type":["NewsArticle",5,null],"headline":{"a":[]},"author":5,"keywords":{"a":{}}}'
         ),
     ),
-    good(
+    article_page(
         "jsonld-nan",
         head=json_ld(
             '{"@type":"NewsArticle","headline":NaN,"author":[[[[["x"]]]]],"datePublished":Infinity}'
         ),
     ),
-    good(
+    article_page(
         "jsonld-surrogates",
         head=json_ld('{"@type":"NewsArticle","headline":"\\ud800\\u0000","author":"\\udfff"}'),
     ),
-    good(
+    article_page(
         "jsonld-authors",
         head=json_ld(json.dumps({"@type": "NewsArticle", "author": [{"name": "Jane"}] * 100_000})),
     ),
-    good(
+    article_page(
         "canonical-private",
         head='<link rel="canonical" href="http://127.0.0.1/news/1-private-story.html">',
     ),
-    good("canonical-script", head='<link rel="canonical" href="javascript:alert(1)">'),
-    good("canonical-100k", head=f'<link rel="canonical" href="/news/{"x" * 100_000}">'),
-    good("canonical-broken", head='<link rel="canonical" href="http://[::1">'),
-    good("base-file", head='<base href="file:///etc/"><link rel="canonical" href="passwd">'),
-    good("refresh-private", head=refresh("http://127.0.0.1/")),
-    good("refresh-itself", head=refresh("")),
-    good("refresh-storm", head=refresh("/news/refresh-storm.html") * 5_000),
-    good("refresh-file", head=refresh("file:///etc/passwd")),
-    good(
+    article_page("canonical-script", head='<link rel="canonical" href="javascript:alert(1)">'),
+    article_page("canonical-100k", head=f'<link rel="canonical" href="/news/{"x" * 100_000}">'),
+    article_page("canonical-broken", head='<link rel="canonical" href="http://[::1">'),
+    article_page(
+        "base-file", head='<base href="file:///etc/"><link rel="canonical" href="passwd">'
+    ),
+    article_page("refresh-private", head=refresh("http://127.0.0.1/")),
+    article_page("refresh-itself", head=refresh("")),
+    article_page("refresh-storm", head=refresh("/news/refresh-storm.html") * 5_000),
+    article_page("refresh-file", head=refresh("file:///etc/passwd")),
+    article_page(
         "links-absurd",
         after=f"<a href='http://[::1'>{headline('x')}</a>"
         f"<a href='{'x' * 50_000}'>y</a><a href='\0'>z</a>",
     ),
-    good("amp-private", head='<link rel="amphtml" href="http://169.254.169.254/amp">'),
+    article_page("amp-private", head='<link rel="amphtml" href="http://169.254.169.254/amp">'),
     ("no-html-at-all", http(paragraphs("no-html-at-all")), "fetched new", GOOD),
     ("only-a-doctype", http("<!doctype html>"), "fetched new", "not_article no_text"),
     ("only-a-comment", http("<!-- nothing -->"), "fetched new", "not_article no_text"),

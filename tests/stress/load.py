@@ -45,7 +45,7 @@ allow_private = true
 
 def run(figures: Figures) -> None:
     """Run the stress test."""
-    with tempfile.TemporaryDirectory(prefix="nd-load-") as folder, _served() as port:
+    with tempfile.TemporaryDirectory(prefix="nd-load-") as folder, _serve_sites() as port:
         home = _home(Path(folder), port)
         night = nightdesk(home, "crawl", "--json", seconds=SECONDS)
         figures.check(
@@ -58,13 +58,13 @@ def run(figures: Figures) -> None:
         figures.note("CPU seconds per site, with start and cleaning", _cpu())
         results = json.loads(night.out) if night.out.startswith("[") else []
         figures.check("sites with a result", f"{len(results)} of {SITES}", len(results) == SITES)
-        _judge(figures, home)
+        _check_archive(figures, home)
         memory = night.memory.highest("crawler")
         figures.check("largest crawler in MB", round(memory), memory < MEGABYTES)
         figures.note("largest command in MB", round(night.memory.highest("command")))
 
 
-def _judge(figures: Figures, home: Path) -> None:
+def _check_archive(figures: Figures, home: Path) -> None:
     good = SITES - len(HANGING) - len(DOWN)
     with sqlite3.connect(home / "var" / "nightdesk.db") as db:
         articles = db.execute("SELECT count(*) FROM articles").fetchone()[0]
@@ -123,7 +123,7 @@ def address(number: int) -> str:
 
 
 @contextmanager
-def _served() -> Iterator[int]:
+def _serve_sites() -> Iterator[int]:
     command = [sys.executable, "-m", "tests.stress.load"]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -91,7 +91,7 @@ def pages() -> Iterator[Case]:
             DOUBLED,
             seconds=12,
             megabytes=400,
-            of_a_library=name in LIBRARIES,
+            is_in_library=name in LIBRARIES,
         )
     for name, piece in HEADS.items():
         yield Case(

@@ -64,8 +64,8 @@ def run(figures: Figures) -> None:
         recorded = list(read_events(log, disk))
         log.unlink()
         figures.note("writes and syncs", f"{_count(recorded, 'write')}, {_count(recorded, 'sync')}")
-        _moments(figures, home, recorded, root / "after")
-        _lie(figures, recorded, root / "lies")
+        _check_moments(figures, home, recorded, root / "after")
+        _check_dishonest_disk(figures, recorded, root / "lies")
 
 
 def _count(recorded: Sequence[DiskEvent], kind: str) -> int:
@@ -100,7 +100,9 @@ def _losses(recorded: Sequence[DiskEvent], random_source: random.Random) -> list
     return [Loss(at, max(sync for sync in syncs if sync <= at)) for at in sorted(chosen)]
 
 
-def _moments(figures: Figures, home: Path, recorded: Sequence[DiskEvent], folder: Path) -> None:
+def _check_moments(
+    figures: Figures, home: Path, recorded: Sequence[DiskEvent], folder: Path
+) -> None:
     random_source, disk = random.Random(7), SimulatedDisk()
     losses = _losses(recorded, random_source)
     wanted: dict[int, CommittedRows] = {}
@@ -118,7 +120,7 @@ def _moments(figures: Figures, home: Path, recorded: Sequence[DiskEvent], folder
                         folder / f"loss-{at}-{random_source.random()}", random_source
                     )
                 )
-                broken += _broken(home, address, is_verified=open_ % VERIFIED == 0)
+                broken += _archive_errors(home, address, is_verified=open_ % VERIFIED == 0)
                 gone = wanted[loss.synced] - committed_rows(address)
                 lost += [f"event {at}: {len(gone)} rows, as {sorted(gone)[:3]}"] if gone else []
                 open_ += 1
@@ -138,7 +140,7 @@ def _address(folder: Path) -> str:
     return f"sqlite:///{folder / 'archive.db'}"
 
 
-def _broken(home: Path, address: str, *, is_verified: bool) -> list[str]:
+def _archive_errors(home: Path, address: str, *, is_verified: bool) -> list[str]:
     """Return what SQLite and `nightdesk verify` report."""
     result = str(query_rows(address, "PRAGMA integrity_check")[0][0])
     if not is_verified or result != "ok":
@@ -166,7 +168,7 @@ def _broken(home: Path, address: str, *, is_verified: bool) -> list[str]:
     return [] if done.returncode == 0 else [done.stderr or done.stdout]
 
 
-def _lie(figures: Figures, recorded: Sequence[DiskEvent], folder: Path) -> None:
+def _check_dishonest_disk(figures: Figures, recorded: Sequence[DiskEvent], folder: Path) -> None:
     """Check that a disk that forgets its last syncs is detected."""
     syncs = [at for at, event in enumerate(recorded) if event.kind == "sync" and event.name == LOG]
     middle = len(syncs) * 2 // 3

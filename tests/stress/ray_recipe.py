@@ -69,7 +69,7 @@ def run(figures: Figures, pages: int | None = None) -> None:
         _compare(figures, home, plain, number)
         _corpus(figures, folder, home)
         _without_ray(figures, folder, home)
-        _killed(figures, folder, home)
+        _kill_and_repeat(figures, folder, home)
         _on_postgres(figures, folder, home, plain)
         left = [path.name for path in (folder / "t").iterdir()]
         figures.check("what Ray left in its temporary folder", left or "nothing", not left)
@@ -136,7 +136,7 @@ def _recipe(
         if words == ["clean", "--dry-run"]:
             before = _number(database, EXTRACTED_PAGES)
         what = " ".join(words).replace(f"{folder}/", "")
-        with _listening(what) as addresses:
+        with _collect_addresses(what) as addresses:
             done = _run_checked(
                 figures,
                 what,
@@ -253,7 +253,7 @@ def _read_extracted(root: Path) -> dict[str, tuple[str, str]]:
     }
 
 
-def _killed(figures: Figures, folder: Path, home: Path) -> None:
+def _kill_and_repeat(figures: Figures, folder: Path, home: Path) -> None:
     """Kill the command when the first files are there; the same command must complete the rest."""
     words = ["extract-export", str(folder / "raw"), str(folder / "again"), "--ray"]
     bare = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTDESK_")}
@@ -341,7 +341,7 @@ def _is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def _listening(what: str) -> Iterator[set[str]]:
+def _collect_addresses(what: str) -> Iterator[set[str]]:
     """Collect the addresses that child processes listen on meanwhile."""
     addresses: set[str] = set()
     is_over = threading.Event()

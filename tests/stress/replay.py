@@ -63,9 +63,9 @@ def run(figures: Figures) -> None:
         out = Path(folder) / "pages.warc.gz"
         export = nightdesk(home, "export", str(out), seconds=120)
         figures.check("export", export.out.strip(), export.code == 0, export.err.splitlines())
-        with _replayed(tools, Path(folder), out) as port:
+        with _serve_replay(tools, Path(folder), out) as port:
             store = Database(f"sqlite:///{home}/nightdesk.db")
-            _judge(figures, port, list(export_articles.iter_fetches(store, ExportQuery())))
+            _check_fetches(figures, port, list(export_articles.iter_fetches(store, ExportQuery())))
             store.close()
 
 
@@ -81,7 +81,7 @@ def _archive(figures: Figures, folder: Path) -> Path:
     figures.check("demo", f"exit code {demo.code}", demo.code == 0, demo.err.splitlines())
     home = folder / "var" / "demo"
     more = nightdesk(
-        home, "import", "--no-clean", str(_others(folder / "others.warc.gz")), seconds=120
+        home, "import", "--no-clean", str(_write_warc(folder / "others.warc.gz")), seconds=120
     )
     figures.check(
         "import of pages with hard addresses",
@@ -92,7 +92,7 @@ def _archive(figures: Figures, folder: Path) -> Path:
     return home
 
 
-def _others(path: Path) -> Path:
+def _write_warc(path: Path) -> Path:
     with path.open("wb") as stream:
         writer = WARCWriter(stream, gzip=True)
         for address, (texts, charset) in STORIES.items():
@@ -118,7 +118,7 @@ def _others(path: Path) -> Path:
 
 
 @contextmanager
-def _replayed(tools: dict[str, str], folder: Path, warc: Path) -> Iterator[int]:
+def _serve_replay(tools: dict[str, str], folder: Path, warc: Path) -> Iterator[int]:
     """Start pywb as the docs show it, and yield its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -164,7 +164,7 @@ def _ask(port: int, path: str) -> tuple[int, bytes, str]:
     return answer.status, body, answer.headers.get("Memento-Datetime", "")
 
 
-def _judge(figures: Figures, port: int, seen: list[ExportedFetch]) -> None:
+def _check_fetches(figures: Figures, port: int, seen: list[ExportedFetch]) -> None:
     for what, fetches in (
         (
             "stories that pywb shows with the stored bytes",

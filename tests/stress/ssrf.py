@@ -52,7 +52,7 @@ class SsrfTest:
         (folder / "sitecustomize.py").write_text(RESOLVER.format(names=NAMES) + more, "utf8")
         return folder
 
-    def blind(self) -> None:
+    def disable_host_check(self) -> None:
         """Switch off the check of host spellings, so that only resolved addresses are checked."""
         self.stub = self._stub("blind", WITHOUT_URL_GUARD)
 
@@ -103,11 +103,11 @@ def run(figures: Figures) -> None:
         test = SsrfTest(figures, server, counter, Path(scratch))
         count = len(counter.listeners)
         figures.print_line(f"{len(ALL)} spellings; connections are counted on {count} addresses")
-        control(test)
-        crawled(test)
-        typed_in(test)
-        test.blind()
-        resolved(test)
+        check_counter(test)
+        check_crawl(test)
+        check_user_input(test)
+        test.disable_host_check()
+        check_resolved_addresses(test)
         figures.check(
             "counted connections",
             len(counter.addresses),
@@ -116,7 +116,7 @@ def run(figures: Figures) -> None:
         )
 
 
-def control(test: SsrfTest) -> None:
+def check_counter(test: SsrfTest) -> None:
     """Check the counter itself: a site that may fetch from its address connects to it."""
     address = f"127.0.0.1:{test.server.port}"
     home = test.home(
@@ -139,17 +139,17 @@ def control(test: SsrfTest) -> None:
 # what a site shows
 
 
-def crawled(test: SsrfTest) -> None:
+def check_crawl(test: SsrfTest) -> None:
     """Crawl sites that lead to internal addresses in each way, and check the ledger of each URL."""
     ways = _ways(test)
     rows = _night(test, "crawled", ways)
     for site, (_, wanted) in ways.items():
         outcomes = {url: outcome for row_site, url, outcome in rows if row_site == site}
         for way, is_owned in wanted.items():
-            _judge(test, site, way, outcomes, is_owned=is_owned)
+            _check_way(test, site, way, outcomes, is_owned=is_owned)
 
 
-def resolved(test: SsrfTest) -> None:
+def check_resolved_addresses(test: SsrfTest) -> None:
     """Crawl the same with only the check of resolved addresses."""
     rows = _night(test, "resolved", _ways(test))
     blocked = sum(outcome == BLOCKED for _, _, outcome in rows)
@@ -186,7 +186,7 @@ def _night(test: SsrfTest, name: str, ways: Ways) -> list[tuple[str, str, str]]:
         connection.close()
 
 
-def _judge(
+def _check_way(
     test: SsrfTest, site: str, way: str, outcomes: dict[str, str], *, is_owned: bool
 ) -> None:
     """Compare one way with the ledger.
@@ -271,7 +271,8 @@ def _redirects(test: SsrfTest) -> Ways:
     for owned in (False, True):
         name = f"redirect-{'own' if owned else 'other'}"
         stories = [
-            _moved(test, f"/news/{name}-{n}.html", url) for n, url in enumerate(test.urls(name))
+            _redirecting_url(test, f"/news/{name}-{n}.html", url)
+            for n, url in enumerate(test.urls(name))
         ]
         feed = test.put(f"/p/{name}", rss(stories))
         wanted, more = {name: owned}, {}
@@ -289,7 +290,9 @@ def _redirects(test: SsrfTest) -> Ways:
             **more,
         )
         ways[name] = (site, wanted)
-    feeds = [_moved(test, f"/p/moved-{n}/", url) for n, url in enumerate(test.urls("moved-to"))]
+    feeds = [
+        _redirecting_url(test, f"/p/moved-{n}/", url) for n, url in enumerate(test.urls("moved-to"))
+    ]
     pages = [
         test.put(f"/news/said-{n}.html", _page_with_targets(url, n), "text/html")
         for n, url in enumerate(test.urls("said"))
@@ -307,7 +310,7 @@ def _robots(test: SsrfTest) -> Ways:
     """Return a site whose robots.txt files redirect to internal addresses, each on its own host."""
     stories, port = [], test.server.port
     for number, (host, url) in enumerate(zip(ROBOTS_HOSTS, test.urls("robots-to"), strict=True)):
-        test.server.answers[host, "/robots.txt"] = redirect(_wire(url))
+        test.server.answers[host, "/robots.txt"] = redirect(_header_url(url))
         stories.append(test.server.url(host, f"/robots-{number}/a-story-of-this-way.html"))
         test.server.answers[host, f"/robots-{number}/a-story-of-this-way.html"] = http(
             story(f"robots {number}")
@@ -322,12 +325,12 @@ def _robots(test: SsrfTest) -> Ways:
     }
 
 
-def _moved(test: SsrfTest, path: str, url: str) -> str:
-    test.server.answers[HOST, path] = redirect(_wire(url))
+def _redirecting_url(test: SsrfTest, path: str, url: str) -> str:
+    test.server.answers[HOST, path] = redirect(_header_url(url))
     return test.base + path
 
 
-def _wire(url: str) -> str:
+def _header_url(url: str) -> str:
     """Return a URL as a header carries it: UTF-8 bytes, which the server writes one by one."""
     return url.encode("utf8").decode("latin-1")
 
@@ -381,7 +384,7 @@ def _site(url: str, *, allowed: list[str], hosts: Iterable[str] = (), **sources:
 # what a user enters
 
 
-def typed_in(test: SsrfTest) -> None:
+def check_user_input(test: SsrfTest) -> None:
     """Run `nightdesk add` with each spelling in a list, and with half of them in an OPML file."""
     urls = test.urls("add")
     outlines = "".join(f"<outline xmlUrl={quoteattr(url)}/>" for url in urls[::2])
