@@ -1,7 +1,8 @@
-"""python -m tests.bench.search — how long a page of results takes, by the kind of query.
+"""Measure how long a page of results takes, by kind of query: `python -m tests.bench.search`.
 
-Promises figures for an archive of made-up articles (see `made_archive`), on SQLite and on PostgreSQL in a scratch folder: the
-median, 95th percentile and longest time of a whole page of 20 hits with their excerpts, as a door asks for it.
+The archives have invented articles (see `generated_archive`), on SQLite and on PostgreSQL. The
+figures are the median, the 95th percentile and the maximum of a whole page of 20 hits with their
+excerpts, as the web app and the command request it.
 """
 
 from __future__ import annotations
@@ -33,32 +34,58 @@ from tests.bench.generated_archive import (
     revision_row,
 )
 
-SAMPLE = 10  # queries of each kind
-GIN = "CREATE INDEX ix_article_index_words ON article_index USING gin (words) WITH (gin_pending_list_limit = 512)"
+QUERIES = 10  # of each kind
+PAGE_SIZE = 20
+CREATE_INDEX = """
+    CREATE INDEX ix_article_index_words ON article_index USING gin (words)
+    WITH (gin_pending_list_limit = 512)
+"""
+TIME = "'2006-01-01 00:00:00'"
+# The rows to which all articles refer.
+SHARED_ROWS = (
+    (
+        "INSERT INTO payload (id, digest, size, codec, body, media_type, charset, first_seen_at)"
+        f" VALUES (1, 'd', 0, 'plain', '', '', '', {TIME})"
+    ),
+    (
+        "INSERT INTO page (id, site, kind, url, url_key, first_seen_at)"
+        f" VALUES (0, 'none', 'feed', '', '', {TIME})"
+    ),
+    (
+        "INSERT INTO extracted_page"
+        " (id, payload_id, extractors, created_at, reason, cost_ms, codec, body)"
+        f" VALUES (1, 1, '', {TIME}, '', 0, '', '')"
+    ),
+    (
+        "INSERT INTO clean_result (id, page_id, payload_id, extracted_page_id, recipe, profile_digest,"
+        " created_at, outcome, reason, removed, chosen_metadata, text_digest)"
+        f" VALUES (1, 0, 1, 1, '', '', {TIME}, 'archived', '', '[]', '{{}}', '')"
+    ),
+)
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """The command."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.search", description="Measures searches by kind."
     )
     parser.add_argument(
-        "--articles", type=int, default=100_000, metavar="N", help="how many articles are made up"
+        "--articles", type=int, default=100_000, metavar="N", help="number of invented articles"
     )
-    parser.add_argument("--engines", default="sqlite,postgresql", help="which databases")
+    parser.add_argument("--engines", default="sqlite,postgresql", help="databases to measure")
     parser.add_argument(
-        "--keep", type=Path, metavar="FOLDER", help="where the archives stay, to be asked again"
+        "--keep", type=Path, metavar="FOLDER", help="keep the archives here, to use them again"
     )
     parser.add_argument(
-        "--queries", type=int, default=SAMPLE, metavar="N", help="how many of each kind at the most"
+        "--queries", type=int, default=QUERIES, metavar="N", help="queries of each kind, at most"
     )
-    options = parser.parse_args(words)
+    options = parser.parse_args(arguments)
     archive = Archive(options.articles)
     for engine in options.engines.split(","):
         with ExitStack() as stack:
-            folder = options.keep or Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix="nds"))
-            )
+            folder = options.keep
+            if folder is None:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nds")))
             measure(engine, _address(engine, folder, stack), archive, options.queries)
     return 0
 
@@ -74,45 +101,56 @@ def _address(engine: str, folder: Path, stack: ExitStack) -> str:
     return str(server.get_uri())
 
 
-def measure(engine: str, address: str, archive: Archive, most: int = SAMPLE) -> None:
-    """Fills an archive where there is none, asks it and prints what came of it."""
+def measure(engine: str, address: str, archive: Archive, max_queries: int = QUERIES) -> None:
+    """Fill an archive if it is empty, search it and print the figures.
+
+    Args:
+        engine: The name of the database engine, to print.
+        address: The URL of the database.
+        archive: The invented articles.
+        max_queries: How many queries of each kind are measured, at most.
+    """
     store = Database(address)
     migrate.ensure(store)
     with store.read() as db:
-        there = db.scalar(text("SELECT count(*) FROM article"))
-    if not there:
+        is_filled = db.scalar(text("SELECT count(*) FROM article"))
+    if not is_filled:
         began = time.monotonic()
         fill(store, archive)
-        _print(f"{engine}: {archive.number:,} articles written in {time.monotonic() - began:.0f} s")
+        seconds = time.monotonic() - began
+        _print(f"{engine}: {archive.number:,} articles written in {seconds:.0f} s")
     _print(f"{engine}: index {_index_size(store) / archive.number / 1000:.1f} kB an article")
     _print(f"{'':44}{'p50':>8}{'p95':>8}{'max':>8} ms{'hits':>6}")
     for name, queries in kinds(archive).items():
-        ask = (
-            _counter(store)
-            if name.startswith("counts")
-            else _searcher(store, "rank" if name.startswith("rank") else "newest")
-        )
-        _report(name, ask, queries[:most])
+        if name.startswith("counts"):
+            run_query = _counter(store)
+        elif name.startswith("rank"):
+            run_query = _searcher(store, "rank")
+        else:
+            run_query = _searcher(store, "newest")
+        _measure_queries(name, run_query, queries[:max_queries])
     store.close()
 
 
-def _report(name: str, ask: Callable[[str], int], queries: Sequence[str]) -> None:
-    times, hits = list[float](), list[int]()
+def _measure_queries(name: str, run_query: Callable[[str], int], queries: Sequence[str]) -> None:
+    times: list[float] = []
+    hits: list[int] = []
     for query in queries:
         began = time.perf_counter()
-        hits.append(ask(query))
+        hits.append(run_query(query))
         times.append((time.perf_counter() - began) * 1000)
-    high = quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
-    _print(
-        f"{name:44}{median(times):8.1f}{min(high, max(times)):8.1f}{max(times):8.1f}   {median(hits):6.0f}"
-    )
+    maximum = max(times)
+    percentile = maximum
+    if len(times) > 1:
+        percentile = min(quantiles(times, n=20)[-1], maximum)
+    _print(f"{name:44}{median(times):8.1f}{percentile:8.1f}{maximum:8.1f}   {median(hits):6.0f}")
 
 
 def _searcher(store: Database, order: str) -> Callable[[str], int]:
-    def ask(query: str) -> int:
-        return len(search.search_articles(store, query, 20, order=order).hits)
+    def search_page(query: str) -> int:
+        return len(search.search_articles(store, query, PAGE_SIZE, order=order).hits)
 
-    return ask
+    return search_page
 
 
 def _counter(store: Database) -> Callable[[str], int]:
@@ -120,167 +158,144 @@ def _counter(store: Database) -> Callable[[str], int]:
 
 
 def kinds(archive: Archive) -> dict[str, list[str]]:
-    """Queries by their kind."""
-    spoken = [archive.languages[name].words for name in ("ru", "en")]
-
-    def some(first: int, last: int, number: int = SAMPLE) -> list[str]:
-        step = max(1, (last - first) // number)
-        return [words[n] for words in spoken for n in range(first, last, step)][: number * 2 : 2]
-
-    last = len(spoken[0]) - 1000
-    common, usual, rare = some(0, 40), some(300, min(1500, last + 300)), some(last * 15 // 39, last)
-    sites, authors, tags = (
-        [site for site, _ in archive.sites[-SAMPLE:]],
-        archive.authors[:SAMPLE],
-        archive.tags[-SAMPLE:],
-    )
-    with_common: dict[str, list[str]] = {
-        "site": [f"site:{each}" for each in sites],
-        "largest site": [f"site:{archive.sites[0][0]}"] * SAMPLE,
-        "language": ["lang:ru", "lang:en", "lang:tg", "lang:uz"] * 3,
-        "other language": ["lang:en"] * 5 + ["lang:ru"] * 5,
-        "author": [f'author:"{each}"' for each in authors],
-        "tag": [f"tag:{each}" for each in tags],
-        "a month long ago": [f"after:{2007 + n}-03 before:{2007 + n}-04" for n in range(SAMPLE)],
-        "years long ago": [f"before:{2008 + n}" for n in range(SAMPLE)],
-        "changed": ["changed:yes"] * SAMPLE,
-    }
-    found = {
-        "nothing asked": [""] * SAMPLE,
+    """Return queries by their kind."""
+    last = len(archive.languages["ru"].words) - 1000
+    common = _words(archive, 0, 40)
+    usual = _words(archive, 300, min(1500, last + 300))
+    rare = _words(archive, last * 15 // 39, last)
+    common_pairs = list(pairwise(common))
+    common_and_usual = _join(common, usual)
+    two_common = [" ".join(pair) for pair in common_pairs]
+    sites = [f"site:{site}" for site, _ in archive.sites[-QUERIES:]]
+    authors = [f'author:"{author}"' for author in archive.authors[:QUERIES]]
+    queries = {
+        "empty query": [""] * QUERIES,
         "a common word": common,
         "a usual word": usual,
         "a rare word": rare,
-        "a word of nobody": [f"{word}qqq" for word in common],
-        "two common words": [" ".join(pair) for pair in pairwise(common)],
-        "a common and a usual word": [" ".join(pair) for pair in zip(common, usual, strict=True)],
+        "an unknown word": [f"{word}qqq" for word in common],
+        "two common words": two_common,
+        "a common and a usual word": common_and_usual,
         "five common words": [" ".join(common[n : n + 5]) for n in range(len(common) - 5)],
-        "either of two common words": [" OR ".join(pair) for pair in pairwise(common)],
-        "a common without a common word": [" -".join(pair) for pair in pairwise(common)],
+        "either of two common words": [" OR ".join(pair) for pair in common_pairs],
+        "a common without a common word": [" -".join(pair) for pair in common_pairs],
         "without a common word": [f"-{word}" for word in common],
-        "two common words as a phrase": [f'"{" ".join(pair)}"' for pair in pairwise(common)],
-        "common and usual word as a phrase": [
-            f'"{" ".join(pair)}"' for pair in zip(common, usual, strict=True)
-        ],
+        "two common words as a phrase": [f'"{words}"' for words in two_common],
+        "common and usual word as a phrase": [f'"{words}"' for words in common_and_usual],
         "two usual words as a phrase": [f'"{" ".join(pair)}"' for pair in pairwise(usual)],
-        "a beginning of two letters": [f"{word[:2]}*" for word in usual],
-        "a beginning of four letters": [f"{word[:4]}*" for word in usual],
-        "a site": [f"site:{each}" for each in sites],
-        "an author": [f'author:"{each}"' for each in authors],
+        "a prefix of two letters": [f"{word[:2]}*" for word in usual],
+        "a prefix of four letters": [f"{word[:4]}*" for word in usual],
+        "a site": sites,
+        "an author": authors,
     }
-    for name, filters in with_common.items():
-        found[f"a common word, {name}"] = [
-            " ".join(pair) for pair in zip(common, filters, strict=False)
-        ]
-    found["rank: a common word"] = common
-    found["rank: two common words"] = found["two common words"]
-    found["rank: a usual word"] = usual
-    found["counts: a common word"] = common
-    found["counts: a usual word"] = usual
-    found["counts: all"] = [""] * 3
-    return found
+    filters = {
+        "site": sites,
+        "largest site": [f"site:{archive.sites[0][0]}"] * QUERIES,
+        "language": ["lang:ru", "lang:en", "lang:tg", "lang:uz"] * 3,
+        "other language": ["lang:en"] * 5 + ["lang:ru"] * 5,
+        "author": authors,
+        "tag": [f"tag:{tag}" for tag in archive.tags[-QUERIES:]],
+        "a month long ago": [f"after:{2007 + n}-03 before:{2007 + n}-04" for n in range(QUERIES)],
+        "years long ago": [f"before:{2008 + n}" for n in range(QUERIES)],
+        "changed": ["changed:yes"] * QUERIES,
+    }
+    for name, terms in filters.items():
+        queries[f"a common word, {name}"] = _join(common, terms)
+    queries["rank: a common word"] = common
+    queries["rank: two common words"] = two_common
+    queries["rank: a usual word"] = usual
+    queries["counts: a common word"] = common
+    queries["counts: a usual word"] = usual
+    queries["counts: all"] = [""] * 3
+    return queries
+
+
+def _words(archive: Archive, first: int, last: int) -> list[str]:
+    """Return words of two languages by their rank: every second word of a regular selection."""
+    step = max(1, (last - first) // QUERIES)
+    words = []
+    for language in ("ru", "en"):
+        words += archive.languages[language].words[first:last:step]
+    return words[: QUERIES * 2 : 2]
+
+
+def _join(words: Sequence[str], others: Sequence[str]) -> list[str]:
+    return [f"{word} {other}" for word, other in zip(words, others, strict=False)]
 
 
 def fill(store: Database, archive: Archive) -> None:
-    """The articles, straight into the tables; of payload, draft and extraction one for all."""
+    """Write the articles straight into the tables; they share one payload and its results."""
     with store.write() as db:
-        _first_rows(db)
+        for statement in SHARED_ROWS:
+            db.execute(text(statement))
         if not store.is_sqlite:
             db.execute(text("DROP INDEX ix_article_index_words"))
     for batch in batches(archive):
         with store.write() as db:
-            (_put_sqlite if store.is_sqlite else _put_postgresql)(db, batch)
+            if store.is_sqlite:
+                _write_sqlite(db, batch)
+            else:
+                _write_postgresql(db, batch)
     if not store.is_sqlite:
         with store.write() as db:
             db.execute(text("SET LOCAL maintenance_work_mem = '1GB'"))
-            db.execute(text(GIN))
+            db.execute(text(CREATE_INDEX))
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
         db.exec_driver_sql("ANALYZE" if store.is_sqlite else "VACUUM ANALYZE")
 
 
-def _first_rows(db: Connection) -> None:
-    at = "'2006-01-01 00:00:00'"
-    db.execute(
-        text(
-            "INSERT INTO payload (id, digest, size, codec, body, media_type, charset, first_seen_at)"
-            f" VALUES (1, 'd', 0, 'plain', '', '', '', {at})"
-        )
-    )
-    db.execute(
-        text(
-            f"INSERT INTO page (id, site, kind, url, url_key, first_seen_at) VALUES (0, 'none', 'feed', '', '', {at})"
-        )
-    )
-    db.execute(
-        text(
-            "INSERT INTO extracted_page (id, payload_id, extractors, created_at, reason, cost_ms, codec, body)"
-            f" VALUES (1, 1, '', {at}, '', 0, '', '')"
-        )
-    )
-    columns = "id, page_id, payload_id, extracted_page_id, recipe, profile_digest, created_at, outcome, reason, removed, chosen_metadata, text_digest"
-    values = f"1, 0, 1, 1, '', '', {at}, 'archived', '', '[]', '{{}}', ''"
-    db.execute(text(f"INSERT INTO clean_result ({columns}) VALUES ({values})"))
-
-
-def _put_sqlite(db: Connection, batch: Sequence[GeneratedArticle]) -> None:
+def _write_sqlite(db: Connection, batch: Sequence[GeneratedArticle]) -> None:
     driver = db.connection.driver_connection
     assert driver is not None
+    index_rows = [_sqlite_index_row(article) for article in batch]
     for table, columns, rows in (
-        ("page", generated_archive.PAGE, [page_row(made) for made in batch]),
-        ("revision", generated_archive.REVISION, [revision_row(made) for made in batch]),
-        ("article", generated_archive.ARTICLE, [article_row(made) for made in batch]),
-        (
-            "article_index",
-            "rowid, title, body, names, marks",
-            [_index_row(made) for made in batch],
-        ),
+        *_tables(batch),
+        ("article_index", "rowid, title, body, names, marks", index_rows),
     ):
-        plain = [
-            tuple(
-                str(each)[:26].replace("+00:00", "") if hasattr(each, "year") else each
-                for each in row
-            )
-            for row in rows
-        ]
-        places = ", ".join("?" * len(plain[0]))
-        driver.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", plain)
+        values = [tuple(map(_sqlite_value, row)) for row in rows]
+        marks = ", ".join("?" * len(values[0]))
+        driver.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)
 
 
-def _index_row(made: GeneratedArticle) -> tuple[object, ...]:
-    return (
-        made.order_key,
-        *(
-            " ".join(part)
-            for part in (made.tokens.title, made.tokens.body, made.tokens.names, made.tokens.marks)
-        ),
-    )
+def _tables(
+    batch: Sequence[GeneratedArticle],
+) -> list[tuple[str, str, list[tuple[object, ...]]]]:
+    """Return name, columns and rows of the tables that are the same in both databases."""
+    return [
+        ("page", generated_archive.PAGE, [page_row(article) for article in batch]),
+        ("revision", generated_archive.REVISION, [revision_row(article) for article in batch]),
+        ("article", generated_archive.ARTICLE, [article_row(article) for article in batch]),
+    ]
 
 
-def _put_postgresql(db: Connection, batch: Sequence[GeneratedArticle]) -> None:
+def _sqlite_value(value: object) -> object:
+    if hasattr(value, "year"):
+        return str(value)[:26].replace("+00:00", "")
+    return value
+
+
+def _sqlite_index_row(article: GeneratedArticle) -> tuple[object, ...]:
+    tokens = article.tokens
+    fields = (tokens.title, tokens.body, tokens.names, tokens.marks)
+    return (article.order_key, *map(" ".join, fields))
+
+
+def _write_postgresql(db: Connection, batch: Sequence[GeneratedArticle]) -> None:
     driver = db.connection.driver_connection
     assert driver is not None
-    for table, columns, rows in (
-        ("page", generated_archive.PAGE, [page_row(made) for made in batch]),
-        ("revision", generated_archive.REVISION, [revision_row(made) for made in batch]),
-        ("article", generated_archive.ARTICLE, [article_row(made) for made in batch]),
-        (
-            "article_index",
-            "rowid, words",
-            [(made.order_key, tsvector(made.tokens)) for made in batch],
-        ),
-    ):
+    index_rows = [(article.order_key, tsvector(article.tokens)) for article in batch]
+    for table, columns, rows in (*_tables(batch), ("article_index", "rowid, words", index_rows)):
         with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
 
 
 def _index_size(store: Database) -> int:
+    query = "SELECT pg_total_relation_size('article_index')"
+    if store.is_sqlite:
+        query = "SELECT sum(length(block)) FROM article_index_data"
     with store.read() as db:
-        if not store.is_sqlite:
-            return int(db.scalar(text("SELECT pg_total_relation_size('article_index')")) or 0)
-        return sum(
-            int(db.scalar(text(f"SELECT sum(length(block)) FROM article_index_{part}")) or 0)
-            for part in ("data",)
-        )
+        return int(db.scalar(text(query)) or 0)
 
 
 def _print(line: str) -> None:

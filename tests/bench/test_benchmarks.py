@@ -1,10 +1,11 @@
-"""The benchmarks run on pages that you bring, and say so where there are none."""
+"""The benchmarks measure pages that you bring, and end with a sentence if there are none."""
 
 from __future__ import annotations
 
 import json
 import lzma
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -43,17 +44,19 @@ def labelled(topic: str, number: int) -> dict[str, object]:
 @pytest.fixture
 def set_file(tmp_path: Path) -> Path:
     path = tmp_path / "little.jsonl.xz"
-    pages = [labelled(topic, number) for number, topic in enumerate(("ferries", "barges", "tugs"))]
-    path.write_bytes(lzma.compress("".join(json.dumps(page) + "\n" for page in pages).encode()))
+    lines = ""
+    for number, topic in enumerate(("ferries", "barges", "tugs")):
+        lines += json.dumps(labelled(topic, number)) + "\n"
+    path.write_bytes(lzma.compress(lines.encode()))
     return path
 
 
 @pytest.mark.parametrize("main", [quality.main, speed.main])
 def test_a_benchmark_without_a_set_ends_with_a_sentence(
-    main: object, capsys: pytest.CaptureFixture[str]
+    main: Callable[[Sequence[str]], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
-        main([])  # type: ignore[operator]
+        main([])
     assert end.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 
@@ -69,7 +72,7 @@ def test_candidates_are_compared_and_each_rule_is_left_out_once(
         "--bootstrap",
         "20",
         "--cache",
-        str(tmp_path / "kept"),
+        str(tmp_path / "cache"),
     ]
     assert quality.main([*arguments, "--workers", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -80,11 +83,11 @@ def test_candidates_are_compared_and_each_rule_is_left_out_once(
         "3",
         True,
     ), "three lines are removed, and that improves the score"
-    assert len(list((tmp_path / "kept").iterdir())) == 1
+    assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 def test_rows_of_a_missing_candidate_come_from_the_cache(set_file: Path, tmp_path: Path) -> None:
-    cache, pages = Cache(tmp_path / "kept"), load_set(set_file)
+    cache, pages = Cache(tmp_path / "cache"), load_set(set_file)
     absent = Candidate("absent", "no-such-distribution", candidates.trafilatura)
     assert quality.candidate_rows(absent, pages, cache, 1) is None
     cache.put(pages, "absent", "1.0", [{"id": "tugs", "text": "x"}])
@@ -131,14 +134,16 @@ def test_cleaning_again_is_measured_in_an_archive_of_its_own(tmp_path: Path) -> 
     messages: list[str] = []
     second_night.measure(pages, tmp_path / "home", messages.append)
     assert [line.split(":")[0] for line in messages] == [
-        "cleaned in full", "struck again after a change of rules", "looked at, nothing changed",
-    ]  # fmt: skip
+        "cleaned in full",
+        "rules applied again after a change of rules",
+        "checked, nothing changed",
+    ]
 
 
 def test_searches_of_every_kind_are_timed(capsys: pytest.CaptureFixture[str]) -> None:
     assert search.main(["--articles", "300", "--engines", "sqlite", "--queries", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    found = {line[:44].strip(): int(line.split()[-1]) for line in lines[3:]}
-    assert found["a common word"] == found["nothing asked"] == 20
-    assert found["counts: all"] == 300
-    assert len(found) > 25
+    hits = {line[:44].strip(): int(line.split()[-1]) for line in lines[3:]}
+    assert hits["a common word"] == hits["empty query"] == 20
+    assert hits["counts: all"] == 300
+    assert len(hits) > 25
