@@ -57,8 +57,8 @@ SHARED_ROWS = (
         f" VALUES (1, 1, '', {TIME}, '', 0, '', '')"
     ),
     (
-        "INSERT INTO clean_result (id, page_id, payload_id, extracted_page_id, recipe, profile_digest,"
-        " created_at, outcome, reason, removed, chosen_metadata, text_digest)"
+        "INSERT INTO clean_result (id, page_id, payload_id, extracted_page_id, recipe,"
+        " profile_digest, created_at, outcome, reason, removed, chosen_metadata, text_digest)"
         f" VALUES (1, 0, 1, 1, '', '', {TIME}, 'archived', '', '[]', '{{}}', '')"
     ),
 )

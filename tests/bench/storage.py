@@ -1,9 +1,12 @@
-"""python -m tests.bench.storage [SET…] — what stored pages take and cost: packed alone, or by earlier pages of their site.
+"""Measure the size and the cost of stored pages: `python -m tests.bench.storage [SET…]`.
 
-Without sets: an archive of so many made-up pages of one site, kept through the crawler's own door, packed anew where they came
-before there was a dictionary, and read back at random, each against its digest. Given sets of labelled pages: the same pages
-packed in every way that was weighed, by site, half of the pages tried on what the other half gives.
-Ends with 1 where pages of one site come to more than 0.65 of zstd alone, or one takes more than a millisecond to unpack.
+Without sets, it makes an archive with invented pages of one site, stored as the crawler stores
+them. Pages that came before there was a dictionary are compressed again. Then random pages are read
+and checked against their digests. With sets of labelled pages, it compares several ways of
+compression by site: half of the pages is compressed with what the other half gives.
+
+The exit code is 1 if pages of one site take more than 0.65 of zstd without a dictionary, or if it
+takes more than a millisecond to decompress one.
 """
 
 from __future__ import annotations
@@ -13,12 +16,13 @@ import random
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -34,23 +38,65 @@ from pipeline.store.codec.compression import (
 )
 from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
 from pipeline.store.crawl.session import CrawlSession, FetchedPage
+from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import PayloadRow
 from pipeline.store.maintenance import recompress
 from tests.bench.generated_site import page_of
 from tests.bench.sets import load_set
 
-SITE, FEED = "made-up", CrawlSource("https://made-up.example/feed.xml", UrlKind.FEED)
+SITE = "made-up"
+FEED = CrawlSource("https://made-up.example/feed.xml", UrlKind.FEED)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-FIRST = 200  # pages that come before there is a dictionary
-BATCH, READ, ENOUGH = 50, 2_000, 8
-GOAL, SLOW = 0.65, 1.0  # of zstd alone; milliseconds
-TRAINED = 112 << 10  # bytes of a trained dictionary, as zstd advises
+PAGES_BEFORE_DICTIONARY = 200
+SOURCE_LINKS = 10_000  # listed at once
+LEASED_PAGES = 50  # at once
+READ_PAGES = 2_000
+SAMPLE_PAGES = 500  # for the size without a dictionary
+MIN_PAGES_OF_HALF = 8  # of a site of labelled pages
+MAX_SIZE_RATIO = 0.65  # to zstd without a dictionary
+MAX_MILLISECONDS = 1.0  # to read and decompress a page
+TRAINED_BYTES = 112 << 10  # of a trained dictionary; zstd's default is 110 KiB
 
-T = TypeVar("T")
+Convert = Callable[[bytes], bytes]
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """The command."""
+@dataclass(frozen=True)
+class Method:
+    """One way of compression."""
+
+    name: str
+    compress: Convert
+    decompress: Convert
+
+
+@dataclass
+class MethodCosts:
+    """What a method costs for all pages together; times are CPU seconds."""
+
+    pages: int = 0
+    size: int = 0
+    plain_size: int = 0  # by zstd without a dictionary
+    compressing: float = 0.0
+    decompressing: float = 0.0
+
+    @property
+    def ratio(self) -> float:
+        """Return the size, compared with zstd without a dictionary."""
+        return self.size / self.plain_size
+
+
+@dataclass(frozen=True)
+class StoredSize:
+    """The payloads of an archive."""
+
+    pages: int
+    size: int  # bytes of the pages
+    stored: int  # bytes after compression
+    with_dictionary: int  # pages
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.storage", description="Measures how pages are stored."
     )
@@ -59,96 +105,102 @@ def main(words: Sequence[str] | None = None) -> int:
         nargs="*",
         type=Path,
         metavar="SET",
-        help="labelled pages; without, an archive is made up",
+        help="labelled pages; without them, the pages of an archive are invented",
     )
     parser.add_argument(
-        "--pages", type=int, default=200_000, metavar="N", help="how many pages are made up"
+        "--pages", type=int, default=200_000, metavar="N", help="number of invented pages"
     )
     parser.add_argument(
-        "--database-url",
-        default="",
-        help="an empty database instead of a SQLite file that is thrown away",
+        "--database-url", default="", help="an empty database, instead of a temporary SQLite file"
     )
-    options = parser.parse_args(words)
+    options = parser.parse_args(arguments)
     if options.sets:
-        return _compared(options.sets)
+        return _compare_methods(options.sets)
     with tempfile.TemporaryDirectory(prefix="nd-storage-") as folder:
-        return _stored(options.database_url or f"sqlite:///{folder}/archive.db", options.pages)
+        address = options.database_url or f"sqlite:///{folder}/archive.db"
+        return _measure_archive(address, options.pages)
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-def _stored(address: str, number: int) -> int:
+def _measure_archive(address: str, page_count: int) -> int:
     archive = CrawlSession.open(address)
     store = archive.store
-    plain = _night(archive, range(min(FIRST, number)))
+    first_ms = _store_pages(archive, range(min(PAGES_BEFORE_DICTIONARY, page_count)))
     dictionary_training.retrain_if_needed(store, SITE)
-    packed = _night(archive, range(FIRST, number))
+    later_ms = _store_pages(archive, range(PAGES_BEFORE_DICTIONARY, page_count))
     began = time.process_time()
-    again = recompress.recompress_site(store, SITE, lambda *_: None)
-    compacted = time.process_time() - began
-    with store.read() as db:
-        size, held, count = db.execute(
-            select(func.sum(PayloadRow.size), func.sum(func.length(PayloadRow.body)), func.count())
-        ).one()
-        dictionary = db.scalar(select(func.count()).where(PayloadRow.dictionary_id.is_not(None)))
-    alone = sum(
-        len(compress(page_of(each, number))[1]) for each in range(0, number, max(1, number // 500))
+    recompressed = recompress.recompress_site(store, SITE, lambda *_: None)
+    recompression_seconds = time.process_time() - began
+    total = _stored_size(store)
+    plain_bytes = _plain_bytes(page_count)
+    stored_bytes = total.stored / total.pages
+    ratio = stored_bytes / plain_bytes
+    read_ms, damaged = _read_pages(archive, total.pages)
+    _print(
+        f"{total.pages:,} pages of {total.size / total.pages / 1000:.0f} kB,"
+        f" {total.with_dictionary:,} of them compressed with a dictionary"
     )
-    alone /= len(range(0, number, max(1, number // 500)))
-    ratio = held / count / alone
-    slow, wrong = _read(archive, count)
-    _say(
-        f"{count:,} pages of {size / count / 1000:.0f} kB, {dictionary:,} of them packed by a dictionary"
+    _print(
+        f"a page takes {plain_bytes / 1000:.1f} kB with zstd alone and"
+        f" {stored_bytes / 1000:.1f} kB here: {ratio:.3f} of it"
     )
-    _say(
-        f"a page takes {alone / 1000:.1f} kB by zstd alone and {held / count / 1000:.1f} kB here: {ratio:.3f} of it"
+    _print(
+        f"CPU to store a page: {first_ms:.2f} ms for the first {PAGES_BEFORE_DICTIONARY},"
+        f" {later_ms:.2f} ms for the others"
     )
-    _say(f"CPU to keep a page: {plain:.2f} ms the first {FIRST}, {packed:.2f} ms the others")
-    _say(
-        f"packed anew: {again.recompressed:,} from {again.bytes_before / 1e6:.1f} to {again.bytes_after / 1e6:.1f} MB in {compacted:.1f} s of CPU"
+    _print(
+        f"compressed again: {recompressed.recompressed:,} from"
+        f" {recompressed.bytes_before / 1e6:.1f} to {recompressed.bytes_after / 1e6:.1f} MB"
+        f" in {recompression_seconds:.1f} s of CPU"
     )
-    _say(
-        f"to read one and unpack it, at random: {slow:.2f} ms; {wrong} of {min(READ, count)} were not those of their digest"
+    _print(
+        f"to read and decompress a random page: {read_ms:.2f} ms;"
+        f" {damaged} of {min(READ_PAGES, total.pages)} did not match their digest"
     )
     if store.file is not None:
-        _say(f"the file: {store.file.stat().st_size / 1e6:,.0f} MB")
+        _print(f"the file: {store.file.stat().st_size / 1e6:,.0f} MB")
     archive.close()
-    return int(ratio > GOAL or slow > SLOW or wrong > 0)
+    return int(ratio > MAX_SIZE_RATIO or read_ms > MAX_MILLISECONDS or damaged > 0)
 
 
-def _night(archive: CrawlSession, numbers: range) -> float:
-    """Keeps these pages; milliseconds of CPU a page, without the making of it."""
-    run, spent = archive.start_run(SITE), 0.0
-    due = archive.register_source(run, FEED)
-    for first in range(numbers.start, numbers.stop, 10_000):
-        some = range(first, min(first + 10_000, numbers.stop))
-        links = tuple(LinkDecision(Link(f"https://made-up.example/{each}")) for each in some)
-        archive.save_source(
-            run, Capture(due.page_id, NOW, Outcome.FETCHED, Reason.NEW, 200), links, UrlKind.FEED
-        )
-        while taken := archive.lease_due(run, BATCH):
-            bodies = [page_of(int(each.url.rpartition("/")[2]), numbers.stop) for each in taken]
+def _stored_size(store: Database) -> StoredSize:
+    with_dictionary = func.count(PayloadRow.dictionary_id)  # does not count NULL
+    stored = func.sum(func.length(PayloadRow.body))
+    query = select(func.count(), func.sum(PayloadRow.size), stored, with_dictionary)
+    with store.read() as db:
+        return StoredSize(*db.execute(query.select_from(PayloadRow)).one())
+
+
+def _plain_bytes(page_count: int) -> float:
+    """Return the average size of a page with zstd and without a dictionary."""
+    numbers = range(0, page_count, max(1, page_count // SAMPLE_PAGES))
+    return sum(len(compress(page_of(number, page_count))[1]) for number in numbers) / len(numbers)
+
+
+def _store_pages(archive: CrawlSession, numbers: range) -> float:
+    """Store pages in one run; return milliseconds of CPU for one, without making it."""
+    run, seconds = archive.start_run(SITE), 0.0
+    feed = archive.register_source(run, FEED)
+    feed_capture = Capture(feed.page_id, NOW, Outcome.FETCHED, Reason.NEW, 200)
+    for first in range(numbers.start, numbers.stop, SOURCE_LINKS):
+        listed = range(first, min(first + SOURCE_LINKS, numbers.stop))
+        links = [LinkDecision(Link(f"https://made-up.example/{number}")) for number in listed]
+        archive.save_source(run, feed_capture, tuple(links), UrlKind.FEED)
+        while due := archive.lease_due(run, LEASED_PAGES):
+            fetched = []
+            for page in due:
+                body = page_of(int(page.url.rpartition("/")[2]), numbers.stop)
+                fetched.append(FetchedPage(_capture(page.page_id, body), None))
             page_of.cache_clear()
             began = time.process_time()
-            archive.save_captures(
-                run,
-                [
-                    FetchedPage(_capture(each.page_id, body), None)
-                    for each, body in zip(taken, bodies, strict=True)
-                ],
-            )
-            spent += time.process_time() - began
+            archive.save_captures(run, fetched)
+            seconds += time.process_time() - began
     archive.finish_run(run, "finished")
-    return spent / max(1, len(numbers)) * 1000
+    return seconds / max(1, len(numbers)) * 1000
 
 
-def _capture(page: int, body: bytes) -> Capture:
+def _capture(page_id: int, body: bytes) -> Capture:
     return Capture(
-        page,
+        page_id,
         NOW,
         Outcome.FETCHED,
         Reason.NEW,
@@ -159,107 +211,122 @@ def _capture(page: int, body: bytes) -> Capture:
     )
 
 
-def _read(archive: CrawlSession, count: int) -> tuple[float, int]:
-    """Milliseconds of CPU to read one payload and unpack it, and how many were not what they should be."""
-    spent, wrong = 0.0, 0
+def _read_pages(archive: CrawlSession, page_count: int) -> tuple[float, int]:
+    """Read random pages; return milliseconds of CPU for one, and how many are damaged."""
+    seconds, damaged = 0.0, 0
+    read_count = min(READ_PAGES, page_count)
     with archive.store.read() as db:
         first = db.scalar(select(func.min(PayloadRow.id))) or 1
-        for number in random.Random(3).sample(range(first, first + count), min(READ, count)):
+        for number in random.Random(3).sample(range(first, first + page_count), read_count):
+            query = select(PayloadRow.digest, *COMPRESSED_COLUMNS).where(PayloadRow.id == number)
             began = time.process_time()
-            digest, *row = db.execute(
-                select(PayloadRow.digest, *COMPRESSED_COLUMNS).where(PayloadRow.id == number)
-            ).one()
-            body = decompress_payload(db, *row)
-            spent += time.process_time() - began
-            wrong += sha256(body).hexdigest() != digest
-    return spent / min(READ, count) * 1000, wrong
+            digest, *columns = db.execute(query).one()
+            body = decompress_payload(db, *columns)
+            seconds += time.process_time() - began
+            damaged += sha256(body).hexdigest() != digest
+    return seconds / read_count * 1000, damaged
 
 
-Way = Callable[[bytes], bytes]
-
-
-def _ways(pages: Sequence[bytes]) -> Iterator[tuple[str, Way, Way]]:
-    """Name, packing and unpacking."""
-    yield "zstd-3", lambda page: compress(page)[1], lambda body: decompress("zstd", body)
-    yield "zstd-9", lambda page: zstd.compress(page, 9), zstd.decompress
-    trained = _trained(pages)
+def _methods(pages: Sequence[bytes]) -> list[Method]:
+    """Return all methods, with dictionaries of some pages of a site."""
+    methods = [
+        Method("zstd-3", lambda page: compress(page)[1], lambda body: decompress("zstd", body)),
+        Method("zstd-9", lambda page: zstd.compress(page, 9), zstd.decompress),
+    ]
+    trained = _train_dictionary(pages)
     if trained is not None:
-        yield (
-            "trained",
-            lambda page: zstd.compress(page, 3, zstd_dict=trained.as_digested_dict),
-            lambda b: zstd.decompress(b, trained),
-        )
-    last = zstd.ZstdDict(pages[-1], is_raw=True)
-    yield (
-        "delta",
-        lambda page: zstd.compress(page, 3, zstd_dict=last.as_prefix),
-        lambda b: zstd.decompress(b, last.as_prefix),
+        methods.append(_method("trained", trained.as_digested_dict, trained))
+    last_page = zstd.ZstdDict(pages[-1], is_raw=True)
+    methods.append(_method("delta", last_page.as_prefix, last_page.as_prefix))
+    methods.append(_pages_method("1 page", pages, 1))
+    for page_count in (2, dictionary_training.MAX_DICTIONARY_PAGES):
+        methods.append(_pages_method(f"{page_count} pages", pages, page_count))
+    return methods
+
+
+def _method(name: str, compression_dict: Any, decompression_dict: Any) -> Method:
+    return Method(
+        name,
+        lambda page: zstd.compress(page, 3, zstd_dict=compression_dict),
+        lambda body: zstd.decompress(body, decompression_dict),
     )
-    for most in (1, 2, dictionary_training.MAX_DICTIONARY_PAGES):
-        parts = select_dictionary_pages(
-            pages[: dictionary_training.MAX_TEST_PAGES],
-            most,
-            dictionary_training.MAX_DICTIONARY_BYTES,
-        )
-        words = ZstdDictionary(concat(pages[each] for each in parts))
-        yield (
-            f"{most} pages" if most > 1 else "1 page",
-            lambda page, w=words: w.compress(page)[1],
-            words.decompress,
-        )  # type: ignore[misc]
 
 
-def _trained(pages: Sequence[bytes]) -> Any:
+def _pages_method(name: str, pages: Sequence[bytes], page_count: int) -> Method:
+    """Return the method of the archive: some pages are the dictionary."""
+    numbers = select_dictionary_pages(
+        pages[: dictionary_training.MAX_TEST_PAGES],
+        page_count,
+        dictionary_training.MAX_DICTIONARY_BYTES,
+    )
+    dictionary = ZstdDictionary(concat(pages[number] for number in numbers))
+    return Method(name, lambda page: dictionary.compress(page)[1], dictionary.decompress)
+
+
+def _train_dictionary(pages: Sequence[bytes]) -> Any:
     try:
-        return zstd.train_dict(pages, TRAINED)
+        return zstd.train_dict(pages, TRAINED_BYTES)
     except (zstd.ZstdError, ValueError):
-        return None  # too little to train of
+        return None  # there are too few data
 
 
-def _compared(files: Sequence[Path]) -> int:
-    sites = defaultdict[tuple[str, str], list[bytes]](list)
-    for file in files:
-        found = load_set(file)
-        for page in found.pages:
-            sites[found.name, page.get("site") or ""].append(page["html"].encode("utf8", "replace"))
-    many = [pages for pages in sites.values() if len(pages) >= 2 * ENOUGH]
-    if not many:
-        _say(f"no site has {2 * ENOUGH} pages")
+def _compare_methods(files: Iterable[Path]) -> int:
+    sites = _load_sites(files)
+    if not sites:
+        _print(f"no site has {2 * MIN_PAGES_OF_HALF} pages")
         return 2
-    size, packing, unpacking, alone, tried = (
-        Counter[str](),
-        Counter[str](),
-        Counter[str](),
-        Counter[str](),
-        Counter[str](),
-    )
-    for pages in many:
+    costs: dict[str, MethodCosts] = defaultdict(MethodCosts)
+    for pages in sites:
         random.Random(1).shuffle(pages)
-        known, others = pages[: len(pages) // 2], pages[len(pages) // 2 :]
-        for name, there, back in _ways(known):
-            for page in others:
-                body, seconds = _timed(lambda: there(page))  # noqa: B023 - called at once
-                packing[name] += seconds
-                same, seconds = _timed(lambda: back(body))  # noqa: B023
-                assert same == page, name
-                unpacking[name] += seconds
-                size[name] += len(body)
-                alone[name] += len(compress(page)[1])
-                tried[name] += 1
-    _say(f"{len(many)} sites, {max(tried.values())} pages tried")
-    for name, number in tried.items():
-        times = f"{packing[name] / number * 1e3:.2f} ms to pack, {unpacking[name] / number * 1e3:.2f} ms to unpack"
-        share = (
-            f"{size[name] / number / 1000:6.1f} kB a page, {size[name] / alone[name]:.3f} of zstd-3"
+        half = len(pages) // 2
+        for method in _methods(pages[:half]):
+            _try_method(method, pages[half:], costs[method.name])
+    page_count = max(method_costs.pages for method_costs in costs.values())
+    _print(f"{len(sites)} sites, {page_count} pages compressed")
+    for name, method_costs in costs.items():
+        number = method_costs.pages
+        _print(
+            f"{name:8} {method_costs.size / number / 1000:6.1f} kB a page,"
+            f" {method_costs.ratio:.3f} of zstd-3,"
+            f" {method_costs.compressing / number * 1e3:.2f} ms to compress,"
+            f" {method_costs.decompressing / number * 1e3:.2f} ms to decompress ({number})"
         )
-        _say(f"{name:8} {share}, {times} ({number})")
-    ours = f"{dictionary_training.MAX_DICTIONARY_PAGES} pages"
-    return int(size[ours] > GOAL * alone[ours] or unpacking[ours] / tried[ours] * 1e3 > SLOW)
+    ours = costs[f"{dictionary_training.MAX_DICTIONARY_PAGES} pages"]
+    is_slow = ours.decompressing / ours.pages * 1e3 > MAX_MILLISECONDS
+    return int(ours.ratio > MAX_SIZE_RATIO or is_slow)
 
 
-def _timed(call: Callable[[], T]) -> tuple[T, float]:
+def _load_sites(files: Iterable[Path]) -> list[list[bytes]]:
+    """Return the pages of each site that has enough of them."""
+    sites: dict[tuple[str, str], list[bytes]] = defaultdict(list)
+    for file in files:
+        labelled_set = load_set(file)
+        for page in labelled_set.pages:
+            body = page["html"].encode("utf8", "replace")
+            sites[labelled_set.name, page.get("site") or ""].append(body)
+    return [pages for pages in sites.values() if len(pages) >= 2 * MIN_PAGES_OF_HALF]
+
+
+def _try_method(method: Method, pages: Iterable[bytes], costs: MethodCosts) -> None:
+    for page in pages:
+        body, seconds = _timed(method.compress, page)
+        costs.compressing += seconds
+        restored, seconds = _timed(method.decompress, body)
+        assert restored == page, method.name
+        costs.decompressing += seconds
+        costs.size += len(body)
+        costs.plain_size += len(compress(page)[1])
+        costs.pages += 1
+
+
+def _timed(convert: Convert, data: bytes) -> tuple[bytes, float]:
     began = time.process_time()
-    return call(), time.process_time() - began
+    return convert(data), time.process_time() - began
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
