@@ -140,9 +140,8 @@ class Site:
         answers[HOST, "/"] = plain("The Quay", "<h1>The Quay</h1><p>Every morning.</p>")
         for story in self.stories(night):
             answers[HOST, story.path] = make(story)
-        newest = [
-            story for number in (night, night - 1, night - 2) for story in self.stories(number)
-        ][:FEED_LINKS]
+        stories = [*self.stories(night), *self.stories(night - 1), *self.stories(night - 2)]
+        newest = stories[:FEED_LINKS]
         if feed == "frozen":
             return
         answers[HOST, "/feed.xml"] = self._feed(

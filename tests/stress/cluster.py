@@ -233,13 +233,10 @@ def _workers(requests: Sequence[LoggedRequest]) -> list[str]:
 
 def _is_concurrent(requests: Sequence[LoggedRequest]) -> bool:
     """Whether a worker sent a request before the worker before it had its last answer."""
-    spans = [
-        (
-            min(request.began for request in requests if request.worker == worker),
-            max(request.ended for request in requests if request.worker == worker),
-        )
-        for worker in _workers(requests)
-    ]
+    spans = []
+    for worker in _workers(requests):
+        own = [request for request in requests if request.worker == worker]
+        spans.append((min(request.began for request in own), max(request.ended for request in own)))
     return any(later[0] < earlier[1] for earlier, later in pairwise(spans))
 
 

@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 SECTOR = 512
@@ -123,7 +124,7 @@ class SimulatedDisk:
         files = {name: bytearray(data) for name, data in self.durable.items()}
         for name in self.unsynced:
             files.setdefault(name, bytearray())
-        for event in (event for some in self.unsynced.values() for event in some):
+        for event in chain.from_iterable(self.unsynced.values()):
             chance = random_source.random()
             if chance < 0.4:
                 _apply_event(files, event)

@@ -215,8 +215,8 @@ def robots(result: SuiteResult, suite: Suite) -> None:
     for name, body in suite.files(""):
         if "/test_data/" in name:
             result.call(name, may_fetch, body, "Nightdesk", f"{BASE}news/1.html")
-    for tree in suite.trees:
-        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+    for function in suite.nodes():
+        if isinstance(function, ast.FunctionDef):
             for content, agent, url, wanted in _assertions(function):
                 is_allowed = result.call(content, may_fetch, content.encode("utf8"), agent, url)
                 result.compare(
@@ -394,7 +394,7 @@ def days(result: SuiteResult, suite: Suite) -> None:
 
 def _lines_with_days(suite: Suite) -> Iterator[tuple[str, date]]:
     """Yield `param("3 March 2014", datetime(2014, 3, 3))` if the line has the year."""
-    for node in (node for tree in suite.trees for node in ast.walk(tree)):
+    for node in suite.nodes():
         match node:
             case ast.Call(
                 ast.Name("param"),

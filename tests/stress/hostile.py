@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -261,15 +262,12 @@ class NightCheck:
             not wrong,
             wrong.values(),
         )
-        vague = [
-            f"{url}: {outcome}"
-            for outcomes_by_url in (crawled, cleaned)
-            for url, outcomes in outcomes_by_url.items()
-            for outcome in outcomes
-            if _vague(outcome)
-        ]
+        vague = []
+        for outcomes_by_url in (crawled, cleaned):
+            for url, outcomes in outcomes_by_url.items():
+                vague += [f"{url}: {outcome}" for outcome in outcomes if _vague(outcome)]
         self.figures.check("reasons that do not say what was wrong", len(vague), not vague, vague)
-        reasons = Counter(outcome for outcomes in crawled.values() for outcome in outcomes)
+        reasons = Counter(chain.from_iterable(crawled.values()))
         self.figures.note(
             "outcomes", ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
         )

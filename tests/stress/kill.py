@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -87,10 +87,9 @@ def _kill(night: subprocess.Popen[bytes], random_source: random.Random) -> str:
     """Kill a random process of a night, wait for the others to end, and return its role."""
     family = ProcessMemory()
     family.find_processes(night.pid)
-    roles = {
-        role: [pid for pid, (name, _) in family.peaks.items() if name == role]
-        for role, _ in family.peaks.values()
-    }
+    roles = defaultdict[str, list[int]](list)
+    for pid, (name, _) in family.peaks.items():
+        roles[name].append(pid)
     role = random_source.choice(sorted(set(roles) - {"tracker", "starting"}) or ["command"])
     with suppress(ProcessLookupError):
         os.kill(random_source.choice(roles.get(role, [night.pid])), signal.SIGKILL)

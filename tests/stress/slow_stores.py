@@ -67,17 +67,18 @@ def _clean_batches(folder: tempfile.TemporaryDirectory[str]) -> str:
     store = Database(f"sqlite:///{folder.name}/archive.db")
     known = 0
     for batch in range(10):
-        keys = {
-            page: tuple((page * 977 + n) * SPREAD % 2**62 for n in range(LINES))
-            for page in range(1, PAGES + 1)
-        }
+        keys = {page: _line_keys(page) for page in range(1, PAGES + 1)}
         with store.write() as db:
             known += sum(map(len, line_sightings.stats(db, "courier", keys).values()))
-            new = {
-                page: line_sightings.PageSightings(lines=tuple(line + batch for line in lines))
-                for page, lines in keys.items()
-            }
+            new = {}
+            for page, lines in keys.items():
+                changed = tuple(line + batch for line in lines)
+                new[page] = line_sightings.PageSightings(lines=changed)
             line_sightings.add(db, "courier", new, NOW)
             line_sightings.forget_old(db, "courier", line_sightings.WINDOW_PAGES, PAGES)
     store.close()
     return f"{known} facts"
+
+
+def _line_keys(page: int) -> tuple[int, ...]:
+    return tuple((page * 977 + n) * SPREAD % 2**62 for n in range(LINES))

@@ -51,18 +51,22 @@ class Suite:
         """Return the parsed test modules."""
         return [ast.parse(body) for _, body in self.files(".py")]
 
+    def nodes(self) -> Iterator[ast.AST]:
+        """Yield each syntax node of the tests."""
+        for tree in self.trees:
+            yield from ast.walk(tree)
+
     def texts(self) -> Iterator[str | bytes]:
         """Yield each literal text of the tests once."""
-        nodes = (node for tree in self.trees for node in ast.walk(tree))
-        yield from dict.fromkeys(
-            node.value
-            for node in nodes
-            if isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
-        )
+        texts: dict[str | bytes, None] = {}
+        for node in self.nodes():
+            if isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes)):
+                texts[node.value] = None
+        yield from texts
 
     def calls(self, name: str) -> Iterator[Call]:
         """Yield the calls in `assert name(…) == literal` and `assert name(…) is None`."""
-        for node in (node for tree in self.trees for node in ast.walk(tree)):
+        for node in self.nodes():
             match node:
                 case ast.Assert(
                     ast.Compare(
