@@ -33,8 +33,8 @@ from pipeline.core.models import Capture, CrawlSource, Link, LinkDecision, Outco
 from pipeline.extract import EXTRACTORS
 from pipeline.store.crawl.session import CrawlSession
 from tests.bench.generated_site import page_of, path_of
-from tests.stress.nights import ask, own_postgres
-from tests.stress.watching import ROOT, Memory, nightdesk
+from tests.stress.commands import ROOT, ProcessMemory, nightdesk
+from tests.stress.nights import query_rows, start_postgres
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 MAX_SECONDS = 4 * 3600.0  # for one measurement
@@ -94,7 +94,7 @@ class Measurement:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 1 if two workers are not fast enough."""
     options = _parse_options(arguments)
-    with tempfile.TemporaryDirectory(prefix="nd-bench-") as folder, own_postgres() as (server, _):
+    with tempfile.TemporaryDirectory(prefix="nd-bench-") as folder, start_postgres() as (server, _):
         home = _write_home(Path(folder), options.sites)
         began = time.monotonic()
         filled = _create_database(server, "filled")
@@ -170,15 +170,17 @@ def _measure(
         interrupted: list[int] = []
         killed_at = 0.0
         if kill:
-            _wait_until(lambda: len(ask(address, EXTRACTED_PARTS)) > pages // 1000, MAX_SECONDS)
+            _wait_until(
+                lambda: len(query_rows(address, EXTRACTED_PARTS)) > pages // 1000, MAX_SECONDS
+            )
             interrupted, killed_at = _kill_during_task(address, workers[0])
-        _wait_until(lambda: not ask(address, OPEN_TASKS), MAX_SECONDS)
-        memory = Memory()
+        _wait_until(lambda: not query_rows(address, OPEN_TASKS), MAX_SECONDS)
+        memory = ProcessMemory()
         for worker in workers:
-            memory.meet(worker.pid)
-            memory.look()
+            memory.find_processes(worker.pid)
+            memory.update_peaks()
     _check_result(address, pages)
-    seconds = float(str(ask(address, DURATION)[0][0]))
+    seconds = float(str(query_rows(address, DURATION)[0][0]))
     megabytes = max(peak for _, peak in memory.peaks.values())
     return Measurement(
         pages / seconds, megabytes, _restarted_tasks(address, interrupted, killed_at)
@@ -188,10 +190,10 @@ def _measure(
 def _kill_during_task(address: str, worker: subprocess.Popen[bytes]) -> tuple[list[int], float]:
     """Kill a worker while it has tasks; return their ids, and when it was killed."""
     query = TASKS_OF_WORKER.format(pid=worker.pid)
-    _wait_until(lambda: ask(address, query), 60)
+    _wait_until(lambda: query_rows(address, query), 60)
     worker.kill()
     killed_at = time.time()
-    return [int(str(task)) for (task,) in ask(address, query)], killed_at
+    return [int(str(task)) for (task,) in query_rows(address, query)], killed_at
 
 
 def _restarted_tasks(
@@ -201,7 +203,7 @@ def _restarted_tasks(
         return ()
     query = RESTARTED_TASKS.format(killed_at=killed_at, tasks=", ".join(map(str, tasks)))
     restarted = []
-    for kind, pages, seconds in ask(address, query):
+    for kind, pages, seconds in query_rows(address, query):
         restarted.append(RestartedTask(str(kind), int(str(pages)), float(str(seconds))))
     return tuple(restarted)
 
@@ -214,7 +216,7 @@ def _check_result(address: str, pages: int) -> None:
 
 
 def _count(address: str, table: str) -> int:
-    return int(str(ask(address, f"SELECT count(*) FROM {table}")[0][0]))
+    return int(str(query_rows(address, f"SELECT count(*) FROM {table}")[0][0]))
 
 
 @contextmanager
@@ -312,7 +314,7 @@ def _registered_workers(address: str) -> int:
     from sqlalchemy.exc import ProgrammingError
 
     try:
-        return len(ask(address, "SELECT * FROM procrastinate.nightdesk_workers"))
+        return len(query_rows(address, "SELECT * FROM procrastinate.nightdesk_workers"))
     except ProgrammingError:  # the workers have not created the tables yet
         return 0
 

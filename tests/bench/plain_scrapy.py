@@ -58,14 +58,14 @@ class ExtractingSpider(BareSpider):
 class TrafilaturaPipeline:
     """Writes text and metadata of each page to one table."""
 
-    db: sqlite3.Connection
-    pages: int
+    def __init__(self) -> None:
+        """Open the database that the command line names."""
+        self.db = sqlite3.connect(sys.argv[4])
+        self.pages = 0
 
     def open_spider(self) -> None:
-        """Open the database."""
-        self.db = sqlite3.connect(sys.argv[4])
+        """Create the table."""
         self.db.execute(CREATE_TABLE)
-        self.pages = 0
 
     def process_item(self, item: dict[str, str]) -> dict[str, str]:
         """Extract and store one page."""
