@@ -36,7 +36,8 @@ STORE = (
     "pipeline.store.maintenance",
 )
 
-# What the modules of each package may import besides their own package. A package that is not named here fails a test.
+# What the modules of each package may import besides their own package.
+# A package that is not named here fails a test.
 ALLOWED: dict[str, tuple[str, ...]] = {
     # values and decisions without a database, a network or a clock
     "pipeline._version": (),
@@ -239,7 +240,7 @@ def test_a_package_imports_only_what_the_table_allows(package: str) -> None:
 
 
 def test_no_import_cycle_exists_also_not_through_imports_in_functions() -> None:
-    """The parent package that Python loads with a module counts only where it is imported by name."""
+    """Check all imports; a parent package counts only where it is imported by name."""
     edges = {name: {each for each in runtime_imports(name) if each in MODULES} for name in MODULES}
     finished: set[str] = set()
 
