@@ -16,6 +16,7 @@ from lxml.html import HtmlElement
 
 from pipeline.extract.metadata import agencies, authors, jsonld
 from pipeline.extract.metadata.jsonld import text_value, text_values
+from pipeline.extract.metadata.titles import compact, host_labels
 from pipeline.extract.metadata.visible_bylines import (
     VisibleLine,
     around_headline,
@@ -40,7 +41,7 @@ BYLINE_CLASS = re.compile(
 BYLINE_TAGS = ("a", "span", "p", "div", "address", "cite", "li", "strong", "em")
 MAX_BYLINES = 60  # marked elements that are read
 MIN_BYLINE_LENGTH, MAX_BYLINE_LENGTH = 3, 100
-MAX_AUTHOR_NODES = 50
+MAX_AUTHOR_NODES, MAX_PEN_NAME_WORDS = 50, 2
 MAX_PARAGRAPHS, MAX_DATELINES = 300, 4
 MIN_DATELINE_LENGTH = 80  # of a paragraph that begins with one
 JSON_LD = "json-ld"
@@ -55,6 +56,7 @@ def choose_authors(
     site_name: str,
     lines: Sequence[VisibleLine],
     title: str,
+    page_url: str,
 ) -> SourcedValues:
     """Return who wrote the story, and where that came from.
 
@@ -65,12 +67,16 @@ def choose_authors(
         site_name: The name of the site.
         lines: The lines near the headline.
         title: The title of the story.
+        page_url: The page's own address, or "".
     """
-    publishers = (site_name, text_value(story.get("publisher")))
+    publishers = [site_name, text_value(story.get("publisher"))]
+    labels = host_labels(page_url)
     names, source = _declared_authors(declared_meta, story, site_name)
     declared = authors.select_authors(names, publishers)
     around = around_headline(tree, title)
     byline_names, says_by = visible_byline(lines, around)
+    if len(byline_names) > 1:  # the last one may be the newspaper, which only its host tells
+        publishers += [name for name in byline_names if compact(name) in labels]
     visible = authors.select_authors(byline_names, publishers)
     if visible and not any(map(authors.is_person_name, declared)):
         return visible, "byline"
@@ -188,11 +194,19 @@ def _marked_bylines(tree: HtmlElement, around: Collection[HtmlElement]) -> Itera
         text = single_line(element.text_content()[:300])
         if not MIN_BYLINE_LENGTH <= len(text) < MAX_BYLINE_LENGTH:
             continue
-        if any(map(authors.is_person_name, authors.parse_names([text]))):
+        names = authors.parse_names([text])
+        if any(map(authors.is_person_name, names)):
             yield [text]
-        else:
+        elif all(map(_may_be_pen_name, names)):
             others.append([text])
     yield from others
+
+
+def _may_be_pen_name(name: str) -> bool:
+    """Tell whether a text that is no person's name may sign a story: no sentence and no label."""
+    if authors.CJK.search(name):
+        return False
+    return len(name.split()) <= MAX_PEN_NAME_WORDS or authors.ORGANISATION.search(name) is not None
 
 
 def _marked_elements(tree: HtmlElement) -> Iterable[HtmlElement]:

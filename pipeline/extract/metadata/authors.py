@@ -17,7 +17,7 @@ from pipeline.extract.sanitize import single_line
 BY = re.compile(
     r"^(?:"
     r"(?:(?:written|posted|reported|published|compiled|story|words|text|article|opinion|analysis|"
-    r"review|report|interview|by\s+contributor|submitted|created|recipe|guest\s+post)\s+)?by"
+    r"review|report|article\s+written|interview|by\s+contributor|submitted|created|recipe|guest\s+post)\s+)?by"
     r"|posted\s+in\s+\S+(?:\s\S+){0,3}?\s+by|(?:blog\s?-?\s?beitrag|gespeichert)\s+von"
     r"|(?:(?:eine?\s+\w+|geschrieben|verfasst|veröffentlicht|publiziert|erstellt|eingestellt|"
     r"gepostet|kommentar|analyse|artikel|beitrag|text|bericht|interview)\s+)?"
@@ -133,7 +133,9 @@ NO_NAME = re.compile(
     r"[()<>{}\[\]=::©]"
     r"|^(?:last|compiled|edited|written|reporting|image|photos?|foto|getty.*|share|comments?|"
     r"\w+ \d)$"
-    r"|\b(?:admin|administrator|webmaster|unknown|null|none|undefined|user)\b",
+    r"|^~|\b(?:shutterstock|istock\w*|adobe ?stock|getty(?: images)?|thinkstock|fotolia|pixabay|"
+    r"depositphotos|unsplash|alamy|imago|picture alliance|"
+    r"admin|administrator|webmaster|unknown|null|none|undefined|user)\b",
     re.I,
 )
 TRAIL = re.compile(
@@ -193,8 +195,22 @@ CJK_JOB = re.compile(
     r"|\s*(?:记者|記者|通讯员|编辑|編輯|報道|报道|撰稿|著|論説委員|编译|기자|특파원|논설위원|칼럼니스트|에디터|"
     r"씨|さん|氏)$"
 )
+# Surnames that most people in China, Taiwan and Korea have, and two-letter ones, also of Japan.
+CJK_SURNAME = re.compile(
+    "[王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何高林罗羅郑鄭梁谢謝宋唐许許韩韓冯馮邓鄧曹彭曾肖蕭田董袁潘于蒋蔣蔡余杜叶葉"
+    "程苏蘇魏吕呂丁任沈姚卢盧姜崔钟鍾谭譚陆陸汪范石廖贾賈夏韦韋傅方白邹鄒孟熊秦邱江尹薛闫段雷侯龙龍史陶黎贺賀顾顧毛郝龚龔邵万萬钱錢"
+    "严嚴武戴莫孔向汤湯常温康施文牛樊葛邢安齐齊易乔喬伍庞龐颜顏倪庄莊聂聶章鲁魯岳翟殷詹申欧歐耿关關兰蘭焦俞左柳甘祝包宁寧尚符舒阮纪紀"
+    "裴帅冉麻金洪游柯連连方].{1,2}$|(?:欧阳|歐陽|司马|司馬|诸葛|諸葛|上官|东方|令狐|皇甫|尉迟).{1,2}$|"
+    "[김이박최정강조윤장임한오서신권황안송류전홍고문양손배백허유남심노하곽성차주우구민진지엄채원천방공현함변염여추도소석선설마길연위표명기"
+    "반왕금옥육인맹제모탁국어은편용][\uac00-\ud7af]{1,3}$|"
+    "(?:佐藤|鈴木|高橋|田中|伊藤|渡辺|渡邊|山本|中村|小林|加藤|吉田|山田|佐々木|山口|松本|井上|木村|斎藤|清水|山崎|森|池田|橋本|阿部|石川|"
+    "前田|藤田|小川|後藤|岡田|長谷川|村上|近藤|石井|坂本|遠藤|青木|藤井|西村|福田|太田|三浦|岡本|松田|中島|中川|原田|小野|竹内|金子|和田|"
+    "中山|藤原|石田|上田|森田|原|柴田|酒井|工藤|横山|宮崎|宮本|内田|高木|安藤|谷口|大野|丸山|今井|河野|藤本|村田|武田|上野|杉山|増田|小島|"
+    "平野|大塚|千葉|久保|松井|小山|岩崎|桜井|野口|松尾|野村|木下|菊地|佐野|大西|杉本|新井|浜田|菅原|市川|水野|小松|島田|古川|小池)"
+    "[ \u3000]?[\u4e00-\u9fff\u3040-\u30ff]{1,3}$"
+)
 CJK_NO_NAME = re.compile(
-    "编辑|編輯|記者|记者|作者|来源|來源|新闻|新聞|時事|日报|日報|网|網|報|社$|社会|国际|國際|评论|評論|首页|"
+    "回答者|编辑|編輯|記者|记者|作者|来源|來源|新闻|新聞|時事|日报|日報|网|網|報|社$|社会|国际|國際|评论|評論|首页|"
     "发布|時間|时间|更新|신문|뉴스|일보|기사|편집|写真|撮影|関連|コメント|登録"
 )
 EDGES = " .,:;-–—|\"'“”*_"
@@ -286,10 +302,11 @@ def _organisation_keys(names: Iterable[str]) -> frozenset[str]:
 def is_person_name(text: str) -> bool:
     """Tell whether a text looks like a person's name.
 
-    Such a name has two to five words, and all but particles ("de", "van") begin with a capital.
+    Such a name has two to five words, and all but particles ("de", "van") begin with a capital. A
+    Chinese or Korean name begins with a surname that many people have.
     """
-    if is_cjk_name(text):
-        return True
+    if CJK.search(text):
+        return is_cjk_name(text) and CJK_SURNAME.match(text) is not None
     words = text.split()
     if not 2 <= len(words) <= 5 or words[0].casefold() == "the":
         return False
@@ -327,10 +344,10 @@ def _clean_name(part: str) -> str:
     trail = TRAIL.search(name)
     if trail and (is_person_name(name[: trail.start()]) or not ORGANISATION.search(name)):
         name = name[: trail.start()].strip(EDGES)
-    name = CREDENTIAL.sub("", name)
     role_count = 0
     if not _is_collective(name):
-        name, role_count = ROLE_AT_END.subn("", name)
+        name, role_count = ROLE_AT_END.subn("", CREDENTIAL.sub("", name))
+    name = CREDENTIAL.sub("", name)
     if not is_name(name) or (role_count and " " not in name):
         return ""
     if INITIAL.search(name) and f"{name}." in part:

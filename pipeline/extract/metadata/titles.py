@@ -34,6 +34,7 @@ MIN_SHARED_LENGTH = 4  # letters of a word that counts as shared
 MAX_NAME_WORDS = 6  # of a site's name
 MAX_SECTION_WORDS = 4
 MIN_REST = 3  # letters of a title without its affixes
+MIN_LABEL = 3  # letters of a part of a host
 MIN_HOST_LABEL = 4  # letters of a part of a host that a longer name may hold
 BLOCK_TAGS = {"br", "div", "p", "h1", "h2", "h3", "h4", "li", "section", "header", "time"}
 UNREAD_TAGS = {"style", "script", "svg", "button", "rt", "rp", "noscript", "template", "sup"}
@@ -380,8 +381,7 @@ class _SiteNames:
                 if 0 < len(part.split()) <= MAX_NAME_WORDS:
                     self._names.add(compact(part))
         self._names.discard("")
-        labels, self._path = _address_parts(site.url)
-        self._labels = labels
+        self._labels, self._path = host_labels(site.url), _folders(site.url)
         self._sections = {name_key(name) for name in site.sections} | self._path | SECTION_WORDS
 
     def is_site(self, text: str) -> bool:
@@ -484,16 +484,20 @@ def _is_made_of(label: str, words: Sequence[str]) -> bool:
     return position == len(label) and len(label) >= MIN_HOST_LABEL
 
 
-def _address_parts(url: str) -> tuple[set[str], set[str]]:
-    """Return the names in the host of a URL, and the keys of the folders in its path."""
+def host_labels(url: str) -> set[str]:
+    """Return the names in the host of a URL: its parts, and all of it."""
     try:
-        address = urlsplit(url)
-        host = (address.hostname or "").encode().decode("idna")
+        host = (urlsplit(url).hostname or "").encode().decode("idna").removeprefix("www.")
     except (ValueError, UnicodeError):
-        return set(), set()
-    pieces = host.removeprefix("www.").split(".")
-    labels = {compact(label) for label in pieces[:-1] if label not in COMMON_LABELS}
-    labels |= {compact(host.removeprefix("www."))}
-    folders = unquote(address.path).rstrip("/").split("/")[1:-1]
-    keys = {name_key(folder) for folder in folders if not folder.isdigit()}
-    return {label for label in labels if len(label) > 2}, keys - {""}
+        return set()
+    labels = {compact(label) for label in host.split(".")[:-1] if label not in COMMON_LABELS}
+    return {label for label in (*labels, compact(host)) if len(label) >= MIN_LABEL}
+
+
+def _folders(url: str) -> set[str]:
+    """Return the keys of the folders in the path of a URL."""
+    try:
+        folders = unquote(urlsplit(url).path).rstrip("/").split("/")[1:-1]
+    except ValueError:
+        return set()
+    return {name_key(folder) for folder in folders if not folder.isdigit()} - {""}

@@ -8,6 +8,7 @@ from pipeline.core.models import Metadata
 from pipeline.extract.html import parse_html
 from pipeline.extract.metadata.metadata import read_metadata
 
+URL = '<link rel="canonical" href="https://lowmerecourier.example/harbour/pier">'
 PROSE = (
     "<p>The harbour authority of Lowmere will close the northern pier for six weeks, its director"
     " said on Tuesday, after divers found cracks in eleven of the forty concrete piles of it.</p>"
@@ -19,7 +20,7 @@ def read(after: str = "", end: str = "", before: str = "", head: str = "") -> Me
         f"<html><head><title>Northern pier closes</title>{head}</head><body>{before}<main><article>"
         f"<h1>Northern pier closes</h1>{after}{PROSE * 4}{end}</article></main></body></html>"
     )
-    tree = parse_html(markup.encode())
+    tree = parse_html(f"{URL}{markup}".encode())
     assert tree is not None
     return read_metadata(tree)
 
@@ -56,6 +57,11 @@ def test_commenters_columnists_and_authors_of_teasers_are_no_authors(apart: str)
          " happened at the pier on Tuesday, when it closed.</p><p>By Marta Ellin</p>"),
          ("Marta Ellin",)),
         ("<p>By The Lowmere Courier</p>", ()),
+        ("<p class='author'>点击登录</p>", ()),
+        ("<p>记者 李伟</p>", ("李伟",)),
+        ("<p class='author'>Download our new application here</p>", ()),
+        ("<p class='author'>Shutterstock</p>", ()),
+        ("<p>By Marta Ellin, Lowmere Courier</p>", ("Marta Ellin",)),
         ("<p class='author'>Autor:</p><p>Marta Ellin/XY</p>", ("Marta Ellin",)),
     ],
 )  # fmt: skip
