@@ -22,11 +22,16 @@ def mark_naive(source: str, lacking: Iterable[str]) -> str:
     return f"{source}?{marks}" if marks else source
 
 
+def names_without_zone(source: str) -> list[str]:
+    """Return which times a marked source says to lack a zone: PUBLISHED, MODIFIED or both."""
+    return source.partition("?")[2].split("&")
+
+
 def resolve_local_times(metadata: Metadata, zone_name: str) -> Metadata:
     """The same with its marked times read as the wall clock of a zone, and without the marks. A time that is written in UTC is
     put on the clock of the zone, too: that is the one its readers live by."""
-    source, _, marks = metadata.published_source.partition("?")
-    zone, lacking = ZoneInfo(zone_name or "UTC"), marks.split("&")
+    source = metadata.published_source.partition("?")[0]
+    zone, lacking = ZoneInfo(zone_name or "UTC"), names_without_zone(metadata.published_source)
     published_at, published_offset = _placed(
         metadata.published_at, metadata.published_offset, zone, PUBLISHED in lacking
     )
