@@ -88,6 +88,7 @@ def select_dates(
     """
     headline = find_headline(tree, title)
     around = set() if headline is None else {headline, *headline.iterancestors()}
+    meta = date_sources.without_other_stories(tree, meta, around)
     texts = chain((line.text for line in lines), date_sources.meta_texts(meta))
     style = page_style(tree, meta, url, texts, lambda: date_sources.known_days(meta, story))
     visible = visible_dates(lines, headline, style)
@@ -166,15 +167,13 @@ def _found_in_text(page: _Page) -> SelectedDate:
         {}, page.meta, (), date_sources.LOOSE_META, page.style, texts.labelled
     )
     days = texts.labelled[:1] or [parsed.day for _, parsed in numeric]
-    days = days or _only(page.visible.changed)
-    if not days:
-        guess = date_sources.guess_date(page.tree)
-        if guess and not _is_other_day(guess.day, page, texts):
-            return SelectedDate(guess, "htmldate", DateConfidence.LOW)
-        days = _only(texts.bare)
+    days = days or _only(page.visible.changed) or _only(texts.bare)
     if days:
         return SelectedDate(whole_day(days[0]), "shown", DateConfidence.LOW, days[0])
-    return SelectedDate()
+    guess = date_sources.guess_date(page.tree)
+    if guess is None or _is_other_day(guess.day, page, texts):
+        return SelectedDate()
+    return SelectedDate(guess, "htmldate", DateConfidence.LOW)
 
 
 def _is_other_day(day: date, page: _Page, texts: date_sources.TextDays) -> bool:

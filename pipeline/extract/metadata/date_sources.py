@@ -50,6 +50,8 @@ MAX_SENTENCE_REST = 60  # characters around a <time> that is no part of a senten
 MAX_LABELLED_TEXT = 80  # characters of a text such as "Published on 5 March 2024 by Jane Doe"
 MAX_DATE_TEXT = 60  # characters of a text that is little more than a date
 MAX_OTHER_LETTERS = 14  # of such a text
+MICRODATA = ("datepublished", "datemodified")
+MAX_META = 500
 MAX_TEXTS = 20_000  # that are searched for dates
 MAX_DATES = 60  # of a page
 UNREAD = {"script", "style", "option", "select", "noscript", "template", "title"}
@@ -89,6 +91,30 @@ def declared_dates(
             if parsed := _reading(value, style, shown):
                 return [*candidates, ("meta", parsed)]
     return candidates
+
+
+def without_other_stories(
+    tree: HtmlElement, meta: MetaValues, around_headline: Collection[HtmlElement]
+) -> MetaValues:
+    """Return the meta elements without the microdata of teasers and comments.
+
+    Args:
+        tree: The parsed page.
+        meta: The meta elements.
+        around_headline: The headline and the elements around it.
+    """
+    if not any(name in meta for name in MICRODATA):
+        return meta
+    own: dict[str, list[str]] = {name: [] for name in MICRODATA}
+    for element in islice(tree.iter("meta"), MAX_META):
+        names = map(element.get, ("property", "name", "itemprop"))
+        name = next(filter(None, names), "").strip().lower()
+        if name not in own:
+            continue
+        if element.get("itemprop") and is_set_apart(element, around_headline):
+            continue
+        own[name].append(single_line(element.get("content") or ""))
+    return {**meta, **own}
 
 
 def meta_texts(meta: MetaValues) -> Iterator[str]:
@@ -138,8 +164,8 @@ def time_dates(tree: HtmlElement, around_headline: Collection[HtmlElement]) -> I
 def is_day_of_other_time(
     day: date, tree: HtmlElement, around_headline: Collection[HtmlElement]
 ) -> bool:
-    """Tell whether a `<time>` that is not the story's has a day."""
-    for element in tree.iter("time"):
+    """Tell whether a `<time>` or microdata that are not the story's have a day."""
+    for element in tree.iter("time", "meta"):
         parsed = element_date(element)
         if parsed is None or parsed.day != day:
             continue

@@ -313,6 +313,17 @@ def test_a_page_that_shows_a_relative_date_has_no_other_date_in_its_text() -> No
     assert declared.published_source == "json-ld"
 
 
+def test_the_microdata_of_a_teaser_or_a_comment_is_not_the_storys() -> None:
+    def micro(day: int) -> str:
+        return f'<meta itemprop="datePublished" content="2024-03-0{day}T10:00:00Z">'
+
+    teaser = f"<div>{micro(1)}<h3>Three swans return to the pond</h3></div>"
+    comment = f"<div class='comment'>{micro(2)}<p>About time.</p></div>"
+    found = read(teaser, micro(5) + comment).published_at
+    assert found == datetime(2024, 3, 5, 10, tzinfo=UTC)
+    assert read(visible=teaser + comment).published_at is None
+
+
 def page_in(language: str, value: str, head: str = "", after: str = "") -> date | None:
     markup = (
         f'<html lang="{language}"><head><title>A seal delays the ferry</title>{head}</head><body>'
