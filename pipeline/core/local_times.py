@@ -31,14 +31,19 @@ def mark_naive(source: str, fields: Iterable[str]) -> str:
     return f"{source}?{marks}" if marks else source
 
 
+def names_without_zone(source: str) -> list[str]:
+    """Return which times a marked source says to lack a zone: PUBLISHED, MODIFIED or both."""
+    return source.partition("?")[2].split("&")
+
+
 def resolve_local_times(metadata: Metadata, zone_name: str) -> Metadata:
     """Return the metadata with its marked times resolved in a zone, and without the marks.
 
     A time in UTC gets the offset of the zone, too, since its readers live by that clock.
     """
-    source, _, marks = metadata.published_source.partition("?")
+    source = metadata.published_source.partition("?")[0]
     zone = ZoneInfo(zone_name or "UTC")
-    naive = marks.split("&")
+    naive = names_without_zone(metadata.published_source)
     published = _resolve(metadata.published_at, metadata.published_offset, zone, PUBLISHED in naive)
     modified = _resolve(metadata.modified_at, metadata.modified_offset, zone, MODIFIED in naive)
     published_offset = published.offset

@@ -232,6 +232,7 @@ class Metadata:
 
     title: str = ""
     authors: tuple[str, ...] = ()
+    agency: str = ""  # the news agencies from which the story came: "Reuters", "dpa, AFP"
     published_at: datetime | None = None
     published_source: str = ""
     published_precision: str = ""

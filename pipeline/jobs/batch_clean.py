@@ -24,6 +24,7 @@ from pydantic import TypeAdapter
 
 from pipeline.cleaning import apply_rules, boilerplate_keys
 from pipeline.config.site import CleaningOptions
+from pipeline.core import local_times
 from pipeline.core.errors import DiskError
 from pipeline.core.models import (
     AnnouncedMetadata,
@@ -225,10 +226,15 @@ def to_json(page: CleanedPage) -> dict[str, Any]:
     for removed in result.removed:
         text = blocks[removed.index].text
         removed_lines.append({"text": text, "rule": removed.rule, "why": removed.why})
+    metadata = _metadata_json(result.metadata)
+    lacking = local_times.names_without_zone(page.extracted_page.metadata.published_source)
+    for key, name in (("date", local_times.PUBLISHED), ("modified", local_times.MODIFIED)):
+        if name in lacking and metadata[key]:  # nobody knows its zone
+            metadata[key] = metadata[key].removesuffix("+00:00")
     return {
         "id": page.id,
         "text": result.text,
-        **_metadata_json(result.metadata),
+        **metadata,
         "outcome": result.outcome,
         "reason": result.reason,
         "removed": removed_lines,
@@ -252,6 +258,7 @@ def _metadata_json(metadata: Metadata) -> dict[str, Any]:
     return {
         "title": metadata.title,
         "authors": list(metadata.authors),
+        "agency": metadata.agency,
         "date": _date(metadata),
         "date_source": metadata.published_source,
         "date_confidence": metadata.published_confidence,

@@ -1,55 +1,44 @@
 """Choose the dates of publication and of the last change, with source and confidence.
 
-The moment that a page declares always stays. A day that the page shows near the headline confirms
-it, or gives the day by which publisher and readers call it: the day before or after, where the
-declared clock is UTC and theirs is not, or the day on which the story was republished. A visible
-date that nothing declares comes before a guess.
+The moment that a page declares stays. A day that the page shows as its own confirms it, or gives
+the day by which publisher and readers call it: the day before or after, where the declared clock is
+UTC and theirs is not, or the day on which the story was republished. Where two declarations
+disagree, the shown day decides between them. A visible date that nothing declares comes before a
+guess.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from datetime import date, time, timedelta
+from itertools import chain
 
 from lxml.html import HtmlElement
 
 from pipeline.core.models import DateConfidence
-from pipeline.extract.metadata.date_text import month_number
-from pipeline.extract.metadata.date_values import ParsedDate, parse_date
-from pipeline.extract.metadata.jsonld import text_value
-from pipeline.extract.metadata.visible_bylines import VisibleDates
+from pipeline.extract.metadata import date_sources
+from pipeline.extract.metadata.date_sources import Candidate, MetaValues, StoryNode
+from pipeline.extract.metadata.date_style import page_style
+from pipeline.extract.metadata.date_text import DateStyle
+from pipeline.extract.metadata.date_values import ParsedDate, whole_day
+from pipeline.extract.metadata.visible_bylines import VisibleLine, find_headline
+from pipeline.extract.metadata.visible_dates import (
+    VisibleDates,
+    says_relative_date,
+    visible_dates,
+)
 
-PUBLISHED_META = (
-    "article:published_time", "article:published", "og:published_time", "og:article:published_time",
-    "datepublished", "date.published", "publication_date", "publish-date", "publish_date",
-    "pubdate", "parsely-pub-date", "sailthru.date", "dc.date.issued", "dcterms.issued",
-    "dcterms.created", "dc.date.created", "dc.date", "dcterms.date", "citation_publication_date",
-    "citation_date", "article.published", "cxenseparse:recs:publishtime", "cxenseparse:publishtime",
-    "originalpublicationdate", "displaydate", "ptime", "date",
-)  # fmt: skip
-MODIFIED_META = (
-    "article:modified_time", "og:updated_time", "article:modified", "datemodified",
-    "dcterms.modified", "dc.date.modified", "last-modified", "lastmod", "revision_date",
-)  # fmt: skip
-PUBLISHED_KEYS = ("datePublished", "dateCreated")  # of JSON-LD
-MODIFIED_KEYS = ("dateModified",)
-PUBLISHED_CLASS = re.compile(r"publish|posted|entry-date|pubdate|created|dateline", re.I)
-MODIFIED_CLASS = re.compile(r"modified|updated", re.I)
 # Time zones end at UTC-12 and UTC+14. From 10:00 UTC on, a moment can lie on the next day
 # elsewhere; before 12:00 UTC, on the day before.
 EARLIEST_NEXT_DAY, LATEST_DAY_BEFORE = time(10), time(12)
 DAY = timedelta(days=1)
 REPUBLISHED_AFTER = timedelta(days=3)  # a mere correction is made sooner
+RENEWED_WITHIN = timedelta(days=365)  # later changes keep an old page up to date
 SAME_MOMENT = timedelta(minutes=1)
-URL_DAY = re.compile(r"/((?:19|20)\d\d)[/-](\d{1,2}|[a-z]{3})[/-](\d{1,2})(?=[/_.-]|$)")
-NO_LIMIT = "2100-01-01"
-
-Candidate = tuple[str, ParsedDate]  # source and date
-MetaValues = Mapping[str, Sequence[str]]  # values by the name of the meta element
-StoryNode = Mapping[str, Any]  # of JSON-LD
+HALF_HOUR = 30  # minutes; nearly all time zones differ by a multiple
+EARLIEST_ZONE, LATEST_ZONE = -11 * 60, 14 * 60  # minutes east of UTC
+CLOCK_ERROR = 2  # minutes between a shown and a declared time of day
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +51,27 @@ class SelectedDate:
     day: date | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What the choice reads."""
+
+    tree: HtmlElement
+    meta: MetaValues
+    story: StoryNode
+    lines: Sequence[VisibleLine]
+    visible: VisibleDates
+    url: str
+    style: DateStyle
+    around_headline: Collection[HtmlElement]
+
+
 def select_dates(
-    tree: HtmlElement, meta: MetaValues, story: StoryNode, visible: VisibleDates, url: str = ""
+    tree: HtmlElement,
+    meta: MetaValues,
+    story: StoryNode,
+    lines: Sequence[VisibleLine],
+    title: str = "",
+    url: str = "",
 ) -> tuple[SelectedDate, SelectedDate]:
     """Choose the dates of publication and of the last change.
 
@@ -71,52 +79,136 @@ def select_dates(
         tree: The parsed page.
         meta: The meta elements: values by name in lower case.
         story: The JSON-LD node of the story.
-        visible: The days near the headline.
+        lines: The lines near the headline.
+        title: The title of the story.
         url: The canonical URL, which may hold a day.
 
     Returns:
         The date of publication, then the date of the last change.
     """
-    modified = _select_modified(meta, story, visible)
-    published = _select_published(tree, meta, story, visible, modified.parsed, url)
+    headline = find_headline(tree, title)
+    around = set() if headline is None else {headline, *headline.iterancestors()}
+    meta = date_sources.without_other_stories(tree, meta, around)
+    texts = chain((line.text for line in lines), date_sources.meta_texts(meta))
+    style = page_style(tree, meta, url, texts, lambda: date_sources.known_days(meta, story))
+    visible = visible_dates(lines, headline, style)
+    page = _Page(tree, meta, story, lines, visible, url, style, around)
+    modified = _select_modified(page)
+    published = _select_published(page, modified.parsed)
     if published.parsed and modified.parsed and modified.parsed.day < published.parsed.day:
         # A change before the publication: one of the two is wrong.
         modified = replace(modified, confidence=DateConfidence.LOW)
     return published, modified
 
 
-def _select_published(
-    tree: HtmlElement,
-    meta: MetaValues,
-    story: StoryNode,
-    visible: VisibleDates,
+def _select_published(page: _Page, modified: ParsedDate | None) -> SelectedDate:
+    visible = page.visible
+    strong = date_sources.declared_dates(
+        page.story,
+        page.meta,
+        date_sources.PUBLISHED_KEYS,
+        date_sources.PUBLISHED_META,
+        page.style,
+        visible.all,
+    )
+    # A date of two readings in such a place is too little to go by.
+    loose = date_sources.declared_dates(
+        {}, page.meta, (), date_sources.LOOSE_META, shown=visible.all
+    )
+    times: list[Candidate] = [("time", parsed) for parsed in visible.times[:1]]
+    candidates = [*strong, *times, *loose]
+    shown = _shown_day(visible) or (None if candidates else visible.nearest)
+    # A <time> that is shown confirms no more than its text does, against a declared moment.
+    agreeing = _find_agreeing([*strong, *loose] if strong else candidates, page)
+    if agreeing or strong or (candidates and shown is None):
+        chosen = _most_precise(agreeing or candidates[0], candidates)
+        return _declared(page, chosen, candidates, modified)
+    day_in_url = date_sources.day_in_url(page.url)
+    if shown and not (day_in_url and abs(day_in_url - shown) > DAY):
+        return _shown(page, shown)
+    if day_in_url:
+        return SelectedDate(whole_day(day_in_url), "url", DateConfidence.MEDIUM)
+    for parsed in date_sources.time_dates(page.tree, page.around_headline):
+        return SelectedDate(parsed, "time", DateConfidence.MEDIUM)
+    return _found_in_text(page)
+
+
+def _declared(
+    page: _Page,
+    chosen: Candidate,
+    candidates: Sequence[Candidate],
     modified: ParsedDate | None,
-    url: str,
 ) -> SelectedDate:
-    candidates = [*_declared_dates(story, meta, PUBLISHED_KEYS, PUBLISHED_META), *_time_dates(tree)]
-    if candidates:
-        source, parsed = _most_precise(candidates)
-        parsed = _on_publisher_clock(parsed, candidates, visible)
-        day = _visible_day(parsed, visible)
-        confidence = _confidence(parsed, source, day, candidates, visible)
-        day = day or _republished_day(parsed, modified, visible)
-        return SelectedDate(parsed, source, confidence, day)
-    if len(visible.plain) == 1:
-        (day,) = visible.plain
-        return SelectedDate(_whole_day(day), "shown", DateConfidence.MEDIUM, day)
-    if day_in_url := _day_in_url(url):
-        return SelectedDate(_whole_day(day_in_url), "url", DateConfidence.MEDIUM)
-    guess = _guess_date(tree)
-    if guess is None:
+    source, parsed = chosen
+    visible = page.visible
+    parsed = _on_publisher_clock(parsed, candidates, visible)
+    day = _visible_day(parsed, page)
+    other_days = _days_of_other_sources(candidates, source)
+    confidence = _confidence(parsed, day, other_days, modified, visible)
+    if day is None and (day := _republished_day(parsed, modified, page)):
+        confidence = DateConfidence.LOW
+    return SelectedDate(parsed, source, confidence, day)
+
+
+def _shown(page: _Page, day: date) -> SelectedDate:
+    """Return a day that only the page shows, with the time of a `<time>` that says the same."""
+    for parsed in date_sources.time_dates(page.tree, page.around_headline):
+        if parsed.day == day:
+            return SelectedDate(parsed, "time", DateConfidence.MEDIUM, day)
+    return SelectedDate(whole_day(day), "shown", DateConfidence.MEDIUM, day)
+
+
+def _found_in_text(page: _Page) -> SelectedDate:
+    """Search the text of the whole page, and ask htmldate last."""
+    if says_relative_date(page.lines):  # what the page says of its date needs the day of the visit
+        return SelectedDate()
+    texts = date_sources.days_in_text(page.tree, page.around_headline, page.style)
+    numeric = date_sources.declared_dates(
+        {}, page.meta, (), date_sources.LOOSE_META, page.style, texts.labelled
+    )
+    days = texts.labelled[:1] or [parsed.day for _, parsed in numeric]
+    days = days or _only(page.visible.changed) or _only(texts.bare)
+    if days:
+        return SelectedDate(whole_day(days[0]), "shown", DateConfidence.LOW, days[0])
+    guess = date_sources.guess_date(page.tree)
+    if guess is None or _is_other_day(guess.day, page, texts):
         return SelectedDate()
     return SelectedDate(guess, "htmldate", DateConfidence.LOW)
 
 
-def _select_modified(meta: MetaValues, story: StoryNode, visible: VisibleDates) -> SelectedDate:
-    candidates = list(_declared_dates(story, meta, MODIFIED_KEYS, MODIFIED_META))
+def _is_other_day(day: date, page: _Page, texts: date_sources.TextDays) -> bool:
+    """Tell whether a guessed day is that of a teaser, a comment, an event or the like."""
+    if day in texts.apart:
+        return True
+    return date_sources.is_day_of_other_time(day, page.tree, page.around_headline)
+
+
+def _only(days: Collection[date]) -> list[date]:
+    return list(days) if len(days) == 1 else []
+
+
+def _shown_day(visible: VisibleDates) -> date | None:
+    """Return the one day that the page shows as its own."""
+    if len(visible.own) == 1:
+        return next(iter(visible.own))
+    if len(visible.plain) == 1 and not visible.times:
+        return next(iter(visible.plain))
+    return None
+
+
+def _select_modified(page: _Page) -> SelectedDate:
+    visible = page.visible
+    candidates = date_sources.declared_dates(
+        page.story,
+        page.meta,
+        date_sources.MODIFIED_KEYS,
+        date_sources.MODIFIED_META,
+        page.style,
+        visible.all,
+    )
     if not candidates:
         return SelectedDate()
-    source, parsed = _most_precise(candidates)
+    source, parsed = _most_precise(candidates[0], candidates)
     parsed = _on_publisher_clock(parsed, candidates, visible)
     confidence = DateConfidence.MEDIUM
     if parsed.day in visible.all or parsed.day in _days_of_other_sources(candidates, source):
@@ -128,58 +220,24 @@ def _days_of_other_sources(candidates: Iterable[Candidate], source: str) -> list
     return [parsed.day for name, parsed in candidates if name != source]
 
 
-def _declared_dates(
-    story: StoryNode, meta: MetaValues, keys: Iterable[str], names: Iterable[str]
-) -> Iterator[Candidate]:
-    """Yield the first date of JSON-LD and the first date of the meta elements."""
-    for key in keys:
-        if parsed := parse_date(text_value(story.get(key))):
-            yield "json-ld", parsed
-            break
-    if parsed := _first_meta_date(meta, names):
-        yield "meta", parsed
-
-
-def _first_meta_date(meta: MetaValues, names: Iterable[str]) -> ParsedDate | None:
-    for name in names:
-        for value in meta.get(name, ()):
-            if parsed := parse_date(value):
-                return parsed
+def _find_agreeing(candidates: Sequence[Candidate], page: _Page) -> Candidate | None:
+    """Return the first candidate on the day that the page shows as its own, if any."""
+    shown = _shown_day(page.visible)
+    if shown is None:
+        return None
+    for candidate in candidates:
+        if shown in (candidate[1].day, _visible_day(candidate[1], page)):
+            return candidate
     return None
 
 
-def _time_dates(tree: HtmlElement) -> Iterator[Candidate]:
-    """Yield the date of a `<time>` that is marked as publication, else the only date."""
-    dates: list[ParsedDate] = []
-    for element in tree.iter("time", "abbr", "span"):
-        parsed = parse_date(element.get("datetime") or element.get("content") or "")
-        if not parsed:
-            continue
-        marks = _time_marks(element)
-        if PUBLISHED_CLASS.search(marks):
-            yield "time", parsed
-            return
-        if element.tag == "time" and not MODIFIED_CLASS.search(marks):
-            dates.append(parsed)
-    if len({parsed.day for parsed in dates}) == 1:
-        yield "time", dates[0]
-
-
-def _time_marks(element: HtmlElement) -> str:
-    marks = [element.get("itemprop"), element.get("class")]
-    if element.get("pubdate"):
-        marks.append("pubdate")
-    return " ".join(filter(None, marks))
-
-
-def _most_precise(candidates: Sequence[Candidate]) -> Candidate:
-    """Return the first candidate, or another with a time where the first is only that day."""
-    first = candidates[0]
-    if first[1].precision == "day":
+def _most_precise(chosen: Candidate, candidates: Sequence[Candidate]) -> Candidate:
+    """Return the chosen candidate, or another with a time where the chosen is only that day."""
+    if chosen[1].precision == "day":
         for candidate in candidates:
-            if candidate[1].precision != "day" and candidate[1].day == first[1].day:
+            if candidate[1].precision != "day" and candidate[1].day == chosen[1].day:
                 return candidate
-    return first
+    return chosen
 
 
 def _on_publisher_clock(
@@ -199,87 +257,85 @@ def _on_publisher_clock(
     return parsed
 
 
-def _republished_day(
-    parsed: ParsedDate, modified: ParsedDate | None, visible: VisibleDates
-) -> date | None:
-    """Return the day of the declared change, where the page shows no other day as its own.
+def _republished_day(parsed: ParsedDate, modified: ParsedDate | None, page: _Page) -> date | None:
+    """Return the day of a later change, where the page shows no other day as its own.
 
-    The page has to show it without a word such as "updated", or so much later that it gives its
-    readers an old story as a new one.
+    The page has to show the declared day of the change without a word such as "updated", or it has
+    to show a day so much later that it gives its readers an old story as a new one.
     """
-    if modified is None or modified.day <= parsed.day:
+    visible = page.visible
+    if modified is None or len(visible.all) != 1:
         return None
-    days = visible.plain
-    if modified.day - parsed.day >= REPUBLISHED_AFTER:
-        days = visible.all
-    if days != {modified.day}:
+    (day,) = visible.all
+    gap = day - parsed.day
+    if gap <= timedelta() or day > modified.day:
         return None
-    return modified.day
+    if day in visible.plain or day in visible.silently_changed:
+        is_change = day == modified.day and (gap > DAY or _is_same_moment(modified, day, page))
+        return day if is_change else None
+    return day if REPUBLISHED_AFTER <= gap <= RENEWED_WITHIN else None
 
 
-def _visible_day(parsed: ParsedDate, visible: VisibleDates) -> date | None:
+def _visible_day(parsed: ParsedDate, page: _Page) -> date | None:
     """Return the day near the headline that belongs to a moment.
 
-    It is the moment's own day, or the day before or after where the moment is in UTC.
+    It is the moment's own day. It is the day before or after, where the page marks that as its own
+    and something proves that it means the same moment on another clock.
     """
-    if parsed.day not in visible.plain and parsed.precision != "day" and not parsed.offset:
-        clock = parsed.moment.time()
-        if clock < LATEST_DAY_BEFORE and parsed.day - DAY in visible.plain:
-            return parsed.day - DAY
-        if clock >= EARLIEST_NEXT_DAY and parsed.day + DAY in visible.plain:
-            return parsed.day + DAY
+    visible = page.visible
+    if parsed.day not in visible.plain and parsed.precision != "day":
+        for day in (parsed.day - DAY, parsed.day + DAY):
+            if day in visible.own and _is_same_moment(parsed, day, page):
+                return day
     if parsed.day in visible.all:
         return parsed.day
     return None
 
 
+def _is_same_moment(parsed: ParsedDate, day: date, page: _Page) -> bool:
+    """Tell whether a shown day is that of a moment, on a clock elsewhere.
+
+    The shown time of day proves it, or the day in the URL.
+    """
+    clocks = [minutes for shown, minutes in page.visible.clocks if shown == day]
+    moment = parsed.moment
+    distance = round((whole_day(day).moment - moment).total_seconds() / 60)
+    offsets = [distance + minutes for minutes in clocks]
+    if parsed.offset:  # the page can still show it in UTC
+        return any(abs(offset) <= CLOCK_ERROR for offset in offsets)
+    if clocks:
+        return any(map(_is_zone, offsets))
+    is_possible = moment.time() >= EARLIEST_NEXT_DAY
+    if day < parsed.day:
+        is_possible = moment.time() < LATEST_DAY_BEFORE
+    return is_possible and date_sources.day_in_url(page.url) == day
+
+
+def _is_zone(offset: int) -> bool:
+    """Tell whether clocks somewhere are so many minutes ahead of UTC, as far as they are exact."""
+    if not EARLIEST_ZONE <= offset <= LATEST_ZONE:
+        return False
+    rest = offset % HALF_HOUR
+    return min(rest, HALF_HOUR - rest) <= CLOCK_ERROR
+
+
 def _confidence(
     parsed: ParsedDate,
-    source: str,
     visible_day: date | None,
-    candidates: Iterable[Candidate],
+    other_days: Collection[date],
+    modified: ParsedDate | None,
     visible: VisibleDates,
 ) -> DateConfidence:
-    other_days = _days_of_other_sources(candidates, source)
+    shown = _shown_day(visible)
+    if shown and shown not in (parsed.day, visible_day):
+        return DateConfidence.LOW
     if visible_day or parsed.day in other_days:
+        # A page that shows other days only, or declares a change before the publication, is wrong
+        # in one of the two.
+        is_doubtful = visible.all and not visible_day
+        if is_doubtful or (modified and modified.day < parsed.day):
+            return DateConfidence.MEDIUM
         return DateConfidence.HIGH
-    if len(visible.plain) == 1 or any(abs(day - parsed.day) > DAY for day in other_days):
+    if any(abs(day - parsed.day) > DAY for day in other_days):
         return DateConfidence.LOW
     return DateConfidence.MEDIUM
-
-
-def _whole_day(day: date) -> ParsedDate:
-    return ParsedDate(datetime.combine(day, time(), UTC), "day")
-
-
-def _day_in_url(url: str) -> date | None:
-    """Return the day in a story's URL: /2024/03/05/, /2024-03-05- or /2024/mar/05/."""
-    match = URL_DAY.search(url)
-    if match is None:
-        return None
-    year, month, day = match.groups()
-    number = int(month) if month.isdigit() else month_number(month)
-    try:
-        return date(int(year), number, int(day))
-    except ValueError:
-        return None
-
-
-def _guess_date(tree: HtmlElement) -> ParsedDate | None:
-    """Return htmldate's guess.
-
-    Its upper limit is open: htmldate changes a date beyond the limit instead of dropping it.
-    """
-    from htmldate import find_date
-
-    try:
-        guess = find_date(
-            tree,
-            original_date=True,
-            extensive_search=False,
-            max_date=NO_LIMIT,
-            deferred_url_extractor=True,
-        )
-    except Exception:  # noqa: BLE001  the library raises many kinds; a guess is not worth a page
-        return None
-    return parse_date(guess)

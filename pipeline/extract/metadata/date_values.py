@@ -1,4 +1,4 @@
-"""Parse the dates of markup, JSON-LD and feeds to UTC, with their precision and zone.
+"""Parse the dates of markup and JSON-LD to UTC, with their precision and zone.
 
 An unreadable date gives None, and a date without a time stays a day. A time without a zone is the
 site's local time, but the site is not known here. Such a time is kept as if it were UTC, and
@@ -9,18 +9,34 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from email.utils import parsedate_to_datetime
+
+from pipeline.extract.metadata.date_text import UNKNOWN_STYLE, DateStyle, find_dates
 
 ISO_8601 = re.compile(
     r"(\d{4})-?(\d{2})-?(\d{2})"
-    r"(?:[T\s]+(\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,]\d+)?)?"
+    r"(?:(?:[T\s]+|(?<=^\d{8}))(\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,]\d+)?)?"
     r"\s*(Z|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?(?::\d{2})?)?)?(?:\[[\w/]+\])?",
     re.I,
 )
-CLOCK = re.compile(r"\d{1,2}:\d{2}")
+MAIL = re.compile(r"(?:[a-z]{3,9},?\s+)?\d{1,2}[\s-][a-z]{3,9}[\s-]\d{2,4}\s+\d{1,2}:\d{2}", re.I)
+EPOCH = re.compile(r"(\d{10})(?:\d{3})?")  # seconds or milliseconds since 1970
+EARLIEST_EPOCH = 631_152_000  # 1990; smaller numbers are no moments
+CLOCK = re.compile(
+    r"(?<![\d.:])(\d{1,2})[:h](\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*"
+    r"(?:([ap])\.?\s?m\b\.?|(ص|ق\.?ظ|上午|午前|오전)|(م|ب\.?ظ|下午|午後|오후))?"
+    r"\s*(Z\b|UTC|GMT(?:[+-]\d{4})?|[+-]\d{2}:?\d{2}|[A-Z]{3,4}\b)?",
+    re.I,
+)
+ZONES = {
+    "Z": 0, "UTC": 0, "GMT": 0, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "MST": -420,
+    "MDT": -360, "PST": -480, "PDT": -420, "CET": 60, "CEST": 120, "EET": 120, "EEST": 180,
+    "MSK": 180, "JST": 540, "KST": 540, "HKT": 480, "AEST": 600, "AEDT": 660,
+}  # fmt: skip
 MIN_YEAR = 1800  # archives digitise old papers; dates before that are mistakes
-MIN_LENGTH, MAX_LENGTH = 8, 60  # characters of a date
+MIN_LENGTH, MAX_LENGTH = 8, 80  # characters of a date
+HALF_DAY = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +61,47 @@ class ParsedDate:
         return (self.moment + timedelta(minutes=self.offset or 0)).date()
 
 
-def parse_date(text: object) -> ParsedDate | None:
-    """Parse a date in the form of ISO 8601 or RFC 5322.
+def parse_date(text: object, style: DateStyle = UNKNOWN_STYLE) -> ParsedDate | None:
+    """Parse a date in the form of ISO 8601 or RFC 5322, in words, or as seconds since 1970.
 
     Args:
         text: A value of any type: JSON-LD holds whatever a site puts there.
+        style: How the page writes dates.
 
     Returns:
-        The date, or None for all that is no date after MIN_YEAR.
+        The date, or None for all that is no date after MIN_YEAR, and for one of two readings.
     """
+    readings = date_readings(text, style)
+    return readings[0] if len(readings) == 1 else None
+
+
+def date_readings(text: object, style: DateStyle = UNKNOWN_STYLE) -> tuple[ParsedDate, ...]:
+    """Return what a date can mean: one day, or two days for 3/4/2024 where no style is known."""
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        text = str(int(text)) if 0 < text < 1e14 else ""
     if not isinstance(text, str) or not MIN_LENGTH <= len(text.strip()) <= MAX_LENGTH:
-        return None
+        return ()
     text = text.strip()
     try:
-        match = ISO_8601.fullmatch(text)
-        parsed = _from_iso(match) if match else _from_mail(text)
+        readings = _read(text, style)
     except (ValueError, OverflowError, TypeError, IndexError):
-        return None
-    if parsed is None or parsed.moment.year < MIN_YEAR:
-        return None
-    return parsed
+        return ()
+    return tuple(parsed for parsed in readings if parsed.moment.year >= MIN_YEAR)
+
+
+def whole_day(day: date) -> ParsedDate:
+    """Return a day without a time."""
+    return ParsedDate(datetime.combine(day, time(), UTC), "day")
+
+
+def _read(text: str, style: DateStyle) -> list[ParsedDate]:
+    if match := EPOCH.fullmatch(text):
+        return _from_epoch(int(match[1]))
+    if match := ISO_8601.fullmatch(text):
+        return [_from_iso(match)]
+    if MAIL.match(text):
+        return [_from_mail(text)]
+    return _from_words(text, style)
 
 
 def _from_iso(match: re.Match[str]) -> ParsedDate:
@@ -88,14 +125,55 @@ def _zone(text: str) -> timezone:
     return timezone(offset if text[0] == "+" else -offset)
 
 
-def _from_mail(text: str) -> ParsedDate | None:
+def _from_epoch(seconds: int) -> list[ParsedDate]:
+    if seconds < EARLIEST_EPOCH:
+        return []
+    return [_with_zone(datetime.fromtimestamp(seconds, UTC))]
+
+
+def _from_mail(text: str) -> ParsedDate:
     """Parse a date of RFC 5322, as in feeds and HTTP: Tue, 07 Mar 2023 10:00:00 GMT."""
-    if not CLOCK.search(text):
-        return None
     moment = parsedate_to_datetime(text)
     if moment.tzinfo is None:
         return ParsedDate(moment.replace(tzinfo=UTC), "second", has_zone=False)
     return _with_zone(moment)
+
+
+def _from_words(text: str, style: DateStyle) -> list[ParsedDate]:
+    """Parse a date as people write it: March 5, 2024, 8:53 a.m."""
+    found = find_dates(text, style)
+    if len({each.start for each in found}) != 1:
+        return []
+    rest = f"{text[: found[0].start]} {text[found[0].end :]}"
+    match = CLOCK.search(rest)
+    readings = [whole_day(each.day) for each in found]
+    if match is None:
+        return readings
+    return [_at_clock(parsed, match) for parsed in readings]
+
+
+def _at_clock(parsed: ParsedDate, match: re.Match[str]) -> ParsedDate:
+    hour_text, minute, second, half, before_noon, after_noon, zone = match.groups()
+    hour = int(hour_text)
+    is_morning = (half or "").lower() == "a" or before_noon
+    if hour <= HALF_DAY and (half or before_noon or after_noon):
+        hour = hour % HALF_DAY + (0 if is_morning else HALF_DAY)
+    if hour > 23 or int(minute) > 59:
+        return parsed
+    moment = parsed.moment + timedelta(hours=hour, minutes=int(minute), seconds=int(second or 0))
+    offset = _named_offset(zone or "")
+    if offset is None:
+        return ParsedDate(moment, "second", has_zone=False)
+    return _with_zone(moment.replace(tzinfo=timezone(timedelta(minutes=offset))))
+
+
+def _named_offset(zone: str) -> int | None:
+    """Return the minutes of a zone such as GMT+0100, +01:00 or EST; None for an unknown name."""
+    digits = zone.upper().removeprefix("GMT").replace(":", "")
+    if digits[:1] in ("+", "-"):
+        minutes = int(digits[1:3]) * 60 + int(digits[3:5])
+        return minutes if digits[0] == "+" else -minutes
+    return ZONES.get(zone.upper())
 
 
 def _with_zone(moment: datetime) -> ParsedDate:

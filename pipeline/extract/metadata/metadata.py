@@ -11,30 +11,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from itertools import islice
 
 from lxml.html import HtmlElement
 
 from pipeline.core import local_times
 from pipeline.core.models import Metadata
-from pipeline.extract.metadata import authors, date_selection, jsonld
+from pipeline.extract.metadata import author_choice, date_selection, jsonld, titles
 from pipeline.extract.metadata.date_values import ParsedDate
 from pipeline.extract.metadata.jsonld import text_value, text_values
-from pipeline.extract.metadata.visible_bylines import (
-    VisibleLine,
-    lines_near_headline,
-    visible_byline,
-    visible_dates,
-)
+from pipeline.extract.metadata.visible_bylines import lines_near_headline
 from pipeline.extract.sanitize import single_line
 
 TITLE_META = (
     "og:title", "twitter:title", "dc.title", "sailthru.title", "parsely-title", "citation_title",
     "title",
-)  # fmt: skip
-AUTHOR_META = (
-    "author", "article:author", "byl", "dc.creator", "parsely-author", "sailthru.author",
-    "citation_author", "creator",
 )  # fmt: skip
 TAG_META = ("article:tag", "keywords", "news_keywords", "parsely-tags")
 IMAGE_META = (
@@ -48,16 +39,15 @@ SECTION_META = (
 SITE_NAME_META = (
     "og:site_name", "application-name", "twitter:app:name:iphone", "publisher", "dc.publisher",
 )  # fmt: skip
+URL_META = ("og:url", "twitter:url")
 PAYWALL_META = ("article:content_tier", "isaccessibleforfree")
 # Whether a value means that there is a paywall.
 IS_PAYWALLED = {"free": False, "metered": True, "locked": True, "true": False, "false": True}
-BYLINE_CLASS = re.compile(r"(?:^|[\s_-])(?:byline|author(?:s|[-_]?name)?)(?:$|[\s_-])", re.I)
-BYLINE_TAGS = ("a", "span", "p", "div", "address", "cite", "li")
 TAG_SEPARATOR = re.compile(r"[,;]")
-MAX_META, MAX_TAGS, MAX_AUTHOR_NODES = 500, 40, 50
-MAX_VALUE_LENGTH, MAX_TAG_LENGTH, MAX_HEADING_LENGTH = 2000, 100, 400
-MIN_HEADING_LENGTH = 11  # of a heading that confirms a title
+MAX_META, MAX_TAGS, MAX_H1 = 500, 40, 5
+MAX_VALUE_LENGTH, MAX_TAG_LENGTH = 2000, 100
 JSON_LD = "json-ld"
+PAGE_LINKS = ("shortlink", "alternate", "amphtml", "edituri", "pingback")  # on the page's own host
 
 MetaValues = Mapping[str, Sequence[str]]  # values by the name of the meta element
 SourcedValue = tuple[str, str]  # a value, and where it came from
@@ -73,21 +63,34 @@ def read_metadata(tree: HtmlElement) -> Metadata:
     Returns:
         The metadata with the source of each field. The language is missing: it takes the text.
     """
-    meta, story = _read_meta(tree), jsonld.find_story(tree)
+    meta = _read_meta(tree)
+    page_url = _page_url(tree, meta)
+    story = jsonld.find_story(tree, _page_titles(tree, meta), page_url)
     site_name = _site_name(meta, story)
     section, section_source = _section(meta, story, site_name)
-    title, title_source = _title(tree, meta, story, site_name, section)
+    site = titles.Site(
+        names=(*_values(meta, SITE_NAME_META), site_name, text_value(story.get("publisher"))),
+        sections=(section, *text_values(story.get("articleSection"))),
+        url=page_url or text_value(story.get("url")),
+    )
+    title, title_source = titles.choose_title(
+        tree, _declared_titles(tree, meta), text_value(story.get("headline")), site
+    )
     lines = lines_near_headline(tree, title)
     canonical_url = _canonical_url(tree, meta)
     published, modified = date_selection.select_dates(
-        tree, meta, story, visible_dates(lines), canonical_url
+        tree, meta, story, lines, title, canonical_url
     )
-    names, names_source = _authors(tree, meta, story, site_name, lines)
+    author_meta = _all_sourced(meta, author_choice.AUTHOR_META)
+    names, names_source = author_choice.choose_authors(
+        tree, author_meta, story, site_name, lines, title, page_url
+    )
     tags, tags_source = _tags(meta, story)
     description, description_source = _description(meta, story)
     metadata = Metadata(
         title=title,
         authors=names,
+        agency=author_choice.choose_agency(tree, author_meta, story, lines, title),
         published_source=local_times.mark_naive(
             published.source, _dates_without_zone(published.parsed, modified.parsed)
         ),
@@ -137,7 +140,7 @@ def _read_meta(tree: HtmlElement) -> MetaValues:
         if count >= MAX_META:
             break
         name = element.get("property") or element.get("name") or element.get("itemprop") or ""
-        content = single_line((element.get("content") or "")[:MAX_VALUE_LENGTH])
+        content = titles.unescape_text((element.get("content") or "")[:MAX_VALUE_LENGTH])
         if name and content:
             values.setdefault(name.strip().lower(), []).append(content)
     return values
@@ -162,115 +165,38 @@ def _all_sourced(meta: MetaValues, names: Iterable[str]) -> list[SourcedValue]:
     return values
 
 
-def _title(
-    tree: HtmlElement, meta: MetaValues, story: jsonld.Node, site_name: str, section: str
-) -> SourcedValue:
-    headings = []
-    for element in tree.iter("h1"):
-        heading = single_line(element.text_content())
-        if 0 < len(heading) <= MAX_HEADING_LENGTH:
-            headings.append(heading)
-    declared, source = _first_sourced(meta, TITLE_META, "title")
-    title_element, page_title = tree.find(".//title"), ""
-    if title_element is not None:
-        page_title = single_line(title_element.text_content())
-    headline = text_value(story.get("headline"))
-    # What readers see comes first, where something that the page declares confirms it.
-    for heading in headings:
-        if len(heading) >= MIN_HEADING_LENGTH:
-            for text in (declared, page_title, headline):
-                if _begins_with(text, heading):
-                    return heading, "h1"
-    if declared or page_title:
-        title = strip_site_name(declared or page_title, site_name)
-        return strip_site_name(title, section)[:MAX_VALUE_LENGTH], source
-    if headline:
-        return headline[:MAX_VALUE_LENGTH], JSON_LD
-    if len(headings) == 1:
-        return headings[0][:MAX_VALUE_LENGTH], "h1"
-    return "", "h1"
+def _values(meta: MetaValues, names: Iterable[str]) -> list[str]:
+    return [value for value, _ in _all_sourced(meta, names)]
 
 
-def _begins_with(text: str, heading: str) -> bool:
-    return bool(text) and text.casefold()[: len(heading)] == heading.casefold()
+def _declared_titles(tree: HtmlElement, meta: MetaValues) -> list[SourcedValue]:
+    """Return the titles that a page declares, the best first."""
+    declared = _all_sourced(meta, TITLE_META)
+    element = tree.find(".//title")
+    title = "" if element is None else element.text_content()[:MAX_VALUE_LENGTH]
+    if title := single_line(title):
+        declared.append((title, "title"))
+    return declared
 
 
-def strip_site_name(title: str, site_name: str) -> str:
-    """Return a title without a known name of its site before or after it."""
-    if not site_name:
-        return title
-    name = re.escape(site_name)
-    pattern = rf"\s+[-–—|·:»•]+\s+{name}\s*$|^{name}\s+[-–—|·:»•]+\s+"
-    return re.sub(pattern, "", title, flags=re.I)
+def _page_titles(tree: HtmlElement, meta: MetaValues) -> list[str]:
+    """Return the declared titles and the first headings of a page."""
+    page_titles = [title for title, _ in _declared_titles(tree, meta)]
+    for element in islice(tree.iter("h1"), MAX_H1):
+        page_titles.append(single_line(element.text_content()[:MAX_VALUE_LENGTH]))
+    return page_titles
 
 
-def _authors(
-    tree: HtmlElement,
-    meta: MetaValues,
-    story: jsonld.Node,
-    site_name: str,
-    lines: Sequence[VisibleLine],
-) -> SourcedValues:
-    """Return who wrote the story.
-
-    Declared people come first. The visible byline counts where no person is declared, and where it
-    names some of the same people.
-    """
-    publishers = (site_name, text_value(story.get("publisher")))
-    names, source = _declared_authors(meta, story, site_name)
-    declared = authors.select_authors(names, publishers)
-    byline_names, says_by = visible_byline(lines)
-    visible = authors.select_authors(byline_names, publishers)
-    if not visible:
-        if declared:
-            return declared, source
-        marked = authors.parse_names(_marked_bylines(tree), site_name)
-        return authors.select_authors(marked, publishers), "byline"
-    if not any(map(authors.is_person_name, declared)):
-        return visible, "byline"
-    if says_by and _is_better(visible, declared):
-        return visible, "byline"
-    return declared, source
-
-
-def _declared_authors(meta: MetaValues, story: jsonld.Node, site_name: str) -> SourcedValues:
-    nodes = jsonld.as_list(story.get("author") or story.get("creator"))[:MAX_AUTHOR_NODES]
-    people = list(filter(_is_person_node, nodes))
-    for candidates in (people, nodes):
-        if names := authors.parse_names(text_values(candidates), site_name):
-            return names, JSON_LD
-    values = _all_sourced(meta, AUTHOR_META)
-    if not values:
-        return (), ""
-    names = authors.parse_names([text for text, _ in values], site_name)
-    return names, values[0][1]
-
-
-def _is_person_node(node: Any) -> bool:
-    return isinstance(node, dict) and "Person" in str(node.get("@type"))
-
-
-def _is_better(visible: Sequence[str], declared: Sequence[str]) -> bool:
-    """Tell whether a byline names the declared people and more, or writes them with more accents.
-
-    A byline that names fewer people proves nothing: the others may stand further down.
-    """
-    visible_keys = set(map(authors.name_key, visible))
-    declared_keys = set(map(authors.name_key, declared))
-    if declared_keys != visible_keys:
-        return declared_keys < visible_keys
-    return authors.count_accents(visible) > authors.count_accents(declared)
-
-
-def _marked_bylines(tree: HtmlElement) -> list[str]:
-    """Return the first byline that is marked by rel=author, itemprop or a class, as a list."""
-    for element in tree.iter(*BYLINE_TAGS):
-        attributes = [element.get(name) or "" for name in ("itemprop", "rel", "class")]
-        if BYLINE_CLASS.search(" ".join(attributes)):
-            text = single_line(element.text_content()[:300])
-            if 3 < len(text) < 100:
-                return [text]
-    return []
+def _page_url(tree: HtmlElement, meta: MetaValues) -> str:
+    """Return the page's own address as far as the page says it, or ""."""
+    for url in (_canonical_url(tree, meta), *_values(meta, URL_META)):
+        if "://" in url:
+            return url
+    for element in tree.iter("link"):
+        url = element.get("href") or ""
+        if (element.get("rel") or "").lower() in PAGE_LINKS and "://" in url:
+            return single_line(url[:MAX_VALUE_LENGTH])
+    return ""
 
 
 def _dates_without_zone(published: ParsedDate | None, modified: ParsedDate | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""Read the bylines and days that a page shows near its headline.
+"""Read the lines and bylines that a page shows near its headline.
 
 The code reads a bounded stretch of the page, whatever its size. It decides nothing: the caller
 decides what a visible name or day is worth beside a declared one.
@@ -7,9 +7,8 @@ decides what a visible name or day is worth beside a declared one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from itertools import islice
 
 from lxml.html import HtmlElement
@@ -28,14 +27,18 @@ SKIPPED = {
 }  # fmt: skip
 PIECES_BEFORE, PIECES_AFTER = 60, 300  # pieces of text that are read around the headline
 MAX_LINES = 20  # on each side of the headline
-FARTHEST_DATE = -4  # lines before the headline
 BYLINE_WITHIN = 14  # lines after the headline
 MAX_BYLINE_LINES = 8  # after its first one
+NEAR_HEADLINE = 8  # lines under the headline
+MAX_CJK_BYLINE = 24  # characters of a line of names in Chinese, Japanese or Korean
+AFTER_SUMMARY = 3  # lines under the headline, of which the first is a summary
+FARTHEST_BYLINE = -6  # lines before the headline
+MAX_LEVELS, TEASER_LEVELS = 20, 2  # elements around a byline
+MAX_TEASER_LENGTH, MAX_TEASER_LINKS, TEASER_WORDS = 300, 8, 4
 MAX_LENGTH = 160  # characters of a line that can be a byline or a date
 PROSE_LENGTH = 200  # characters of a paragraph
 MAX_PROSE_LINES = 3  # after so many, the story has begun
-MAX_LABEL_LENGTH = 30  # characters of a word such as "Updated" on its own line
-MAX_DATE_LENGTH = 90  # characters of a date line
+PARAGRAPH_LENGTH = 120  # characters of a short paragraph
 MAX_MARKED_LENGTH = 80  # characters of a byline that only its classes mark
 MAX_MARKED_ELEMENTS = 3  # of a line, whose marks are read
 MARK_ATTRIBUTES = ("class", "itemprop", "rel", "id", "data-testid")
@@ -49,6 +52,24 @@ ASIDE_MARK = re.compile(
     r"(?<![a-z])(?:comments?|related|social|share|caption|credit|bio|follow|newsletter|"
     r"breadcrumbs?|weather|footer)(?![a-z])"
 )
+BESIDE_TAGS = {"form", "aside", "nav", "figure", "blockquote", "dialog"}
+BESIDE_CLASS = re.compile(
+    r"(?<![a-z])(?:comments?|comment-?(?:list|form|author)|repl(?:y|ies)|respond|disqus|related|"
+    r"recommend\w*|teasers?|sidebar|side-bar|most-?(?:read|popular|viewed)|popular|trending|"
+    r"latest-?(?:posts|news|stories|articles)|recent-?(?:posts|comments|articles)|columnists|"
+    r"more-?(?:on|from|stories|news|by)|read-?(?:more|also)|recirc\w*|promo|newsletter|"
+    r"authors-?list|testimonials?|captions?)(?![a-z])",
+    re.I,
+)
+USER_NAME = re.compile(r"[\w-]{3,30}")
+COMMENT_MARK = re.compile(r"(?<![a-z])(?:comment-(?:author|form|list)|respond|related)(?![a-z])")
+WEEKDAY_AT_END = re.compile(
+    r"[\s,·|-]+(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|mon|tue|wed|thu|fri|sat|sun|mo|"
+    r"di|mi|do|"
+    r"fr|sa|so|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|on|am|le|el|il|du|den|vom|at|"
+    r"lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)?[\s.,]*$",
+    re.I,
+)
 OPENING_MARKS = "'’‘\"“«(/-–@#"  # they belong to the word after them
 JOINING = re.compile(r"(?:[,;|•·]|((?:and|und|et|y|e|i|en|и|ва|va)\b|&))\s*", re.I)
 BYLINE_AFTER_DATE = re.compile(
@@ -61,24 +82,7 @@ AUTHOR_PAGE = re.compile(
 )
 # A paragraph may begin with these words, too, so they open a byline only where the page marks it.
 WEAK_OPENING = re.compile(r"^(?:da|di|av|автор)\b", re.I)
-ONLY_BY = re.compile(
-    r"(?:(?:written|posted|story)\s+)?by:?|von:?|par:?|por:?|autor(?:es)?:?|автор:?", re.I
-)
-END_OF_NAMES = re.compile(r"\s+[—–]\s|[|•·]|\b(?:published|updated|posted|last)\b|\d", re.I)
-CHANGED = re.compile(
-    r"updated?|modified|last (?:change|edit)|edited(?! by)|aktualisiert|geändert|\bstand\b|"
-    r"mis à jour|modifi|màj|actuali[sz]|"
-    r"aggiorna|atuali[sz]|bijgewerkt|aktuali|zmieni|обновл|изменен|навсозӣ|таҳрир|yangilan|жаңарт|"
-    r"oppdatert|uppdatera",
-    re.I,
-)
-CHANGED_MARK = re.compile(r"updated|modified|lastmod")
-PUBLISHED = re.compile(
-    r"publish|posted|first|veröffentlicht|erstellt|publi|pubbl|опублик|создан|нашр|opublik|"
-    r"gepubliceerd|created",
-    re.I,
-)
-PUBLISHED_MARK = re.compile(r"publish|entry-date|posted")
+END_OF_NAMES = re.compile(r"\s+[—–]\s|[|•·]|\b(?:published|updated|posted|last)\b|(?<!\w)\d", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +94,16 @@ class VisibleLine:
         marks: Classes, roles and similar attributes of its elements, in lower case.
         tag: The tag of its first element.
         distance: Lines after the headline; negative before it.
+        paragraphs: Paragraphs between it and the headline.
+        elements: The elements of its texts.
     """
 
     text: str
     marks: str = ""
     tag: str = ""
     distance: int = 0
+    paragraphs: int = 0
+    elements: tuple[HtmlElement, ...] = ()
 
     @property
     def is_marked_byline(self) -> bool:
@@ -108,21 +116,6 @@ class VisibleLine:
         return ASIDE_MARK.search(self.marks) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class VisibleDates:
-    """The days near a headline.
-
-    Attributes:
-        plain: Days that stand there as the date of the page.
-        changed: Days that a word such as "Updated" makes days of a change.
-        all: All days.
-    """
-
-    plain: frozenset[date] = frozenset()
-    changed: frozenset[date] = frozenset()
-    all: frozenset[date] = frozenset()
-
-
 def lines_near_headline(tree: HtmlElement, headline: str = "") -> tuple[VisibleLine, ...]:
     """Return the short lines around the headline, in reading order.
 
@@ -133,7 +126,7 @@ def lines_near_headline(tree: HtmlElement, headline: str = "") -> tuple[VisibleL
     Returns:
         The lines; () on a page without a headline.
     """
-    heading = _find_headline(tree, headline)
+    heading = find_headline(tree, headline)
     if heading is None:
         return ()
     before = list(_short_lines(heading, True, PIECES_BEFORE))
@@ -142,7 +135,7 @@ def lines_near_headline(tree: HtmlElement, headline: str = "") -> tuple[VisibleL
 
 def _short_lines(heading: HtmlElement, backward: bool, budget: int) -> Iterator[VisibleLine]:
     """Yield the short lines on one side of the headline, the nearest first."""
-    prose_lines = number = 0
+    prose_lines = paragraphs = number = 0
     for text, elements in _join_lines(_walk_from(heading, backward, budget), backward):
         if not text:
             continue
@@ -152,10 +145,13 @@ def _short_lines(heading: HtmlElement, backward: bool, budget: int) -> Iterator[
             return
         if len(text) <= MAX_LENGTH:
             distance = -number if backward else number
-            yield VisibleLine(text, _marks(elements), elements[0].tag, distance)
+            yield VisibleLine(
+                text, _marks(elements), elements[0].tag, distance, paragraphs, tuple(elements)
+            )
+        paragraphs += len(text) >= PARAGRAPH_LENGTH
 
 
-def _find_headline(tree: HtmlElement, headline: str) -> HtmlElement | None:
+def find_headline(tree: HtmlElement, headline: str) -> HtmlElement | None:
     """Return the h1 that is the headline, else the last h1, else a smaller heading that is it."""
     last = None
     for element in tree.iter("h1"):
@@ -276,28 +272,123 @@ def _marks(elements: Sequence[HtmlElement]) -> str:
     return " ".join(marks).lower()
 
 
-def visible_byline(lines: Sequence[VisibleLine]) -> tuple[tuple[str, ...], bool]:
+def is_beside_story(element: HtmlElement, around_headline: Collection[HtmlElement] = ()) -> bool:
+    """Tell whether an element belongs to comments, a form, teasers or a list of people.
+
+    Such elements name people who did not write the story.
+
+    Args:
+        element: One that may be a byline.
+        around_headline: The elements around the headline. What holds it is beside no story.
+    """
+    own_text = element.text_content()
+    node: HtmlElement | None = element
+    for level in range(MAX_LEVELS):
+        if node is None or node in around_headline or node.tag in ("body", "html"):
+            return False
+        names = f"{node.get('class') or ''} {node.get('id') or ''}"
+        if node.tag in BESIDE_TAGS or BESIDE_CLASS.search(names):
+            return True
+        if 0 < level <= TEASER_LEVELS and _holds_teaser_link(node, own_text):
+            return True
+        node = node.getparent()
+    return False
+
+
+def _holds_teaser_link(element: HtmlElement, byline: str) -> bool:
+    """Tell whether a short element holds a link to another story beside a byline."""
+    if len(element.text_content()) > MAX_TEASER_LENGTH:
+        return False
+    for link in islice(element.iter("a"), MAX_TEASER_LINKS):
+        text = link.text_content().strip()
+        if text in byline or AUTHOR_PAGE.search(link.get("href") or ""):
+            continue
+        if "author" in (link.get("rel") or "") or any(map(str.isdigit, text)):
+            continue
+        if len(text.split()) >= TEASER_WORDS:
+            return True
+    return False
+
+
+def around_headline(tree: HtmlElement, headline: str) -> tuple[HtmlElement, ...]:
+    """Return the elements around the headline; () on a page without one."""
+    heading = find_headline(tree, headline)
+    return () if heading is None else tuple(heading.iterancestors())
+
+
+def visible_byline(
+    lines: Sequence[VisibleLine], around: Collection[HtmlElement] = ()
+) -> tuple[tuple[str, ...], bool]:
     """Return the names of the first byline, and whether it says "by".
 
-    The first byline that says "by" comes before those that only their classes mark.
+    The first byline that says "by" comes before those that only their classes mark. A single name
+    counts only where the page marks the line, too, and nothing else is found.
+
+    Args:
+        lines: The lines near the headline.
+        around: The elements around the headline.
     """
     marked_names: tuple[str, ...] = ()
-    for number, line in enumerate(lines):
-        if line.distance > BYLINE_WITHIN:
-            break
+    single_name: tuple[str, ...] = ()
+    for number in sorted(range(len(lines)), key=lambda number: _byline_rank(lines[number])):
+        line = lines[number]
+        if not FARTHEST_BYLINE <= line.distance <= BYLINE_WITHIN:
+            continue
         is_marked = line.is_marked_byline and not line.is_aside
-        opening = authors.BY.match(line.text) or BYLINE_AFTER_DATE.match(line.text)
+        opening = authors.BY.match(f"{line.text} ") or BYLINE_AFTER_DATE.match(line.text)
+        if not (opening or is_marked) or _is_line_beside(line, around):
+            continue
         names: tuple[str, ...] = ()
-        if opening and (is_marked or not WEAK_OPENING.match(line.text)):
-            names = _names(line.text[opening.end() :])
-        elif ONLY_BY.fullmatch(line.text) and number + 1 < len(lines):
+        rest = line.text[opening.end() :] if opening else line.text
+        if opening and not rest and number + 1 < len(lines):
             number += 1
-            names = _names(lines[number].text)
+            names = _names(lines[number].text, has_label=True)
+        elif opening and (is_marked or not WEAK_OPENING.match(line.text)):
+            names = _names(rest, has_label=True)
+            if not (names or single_name) and (is_marked or find_dates(rest)):
+                single_name = _single_name(rest)
         elif is_marked and not marked_names and len(line.text) < MAX_MARKED_LENGTH:
             marked_names = _with_further_names(_names(line.text), lines[number:])
         if names:
             return _with_further_names(names, lines[number:]), True
-    return marked_names, False
+    return marked_names or single_name, False
+
+
+def _byline_rank(line: VisibleLine) -> int:
+    """Return the order in which bylines are believed: those under the headline come first."""
+    if _is_under_headline(line):
+        return 0
+    return 1 if line.distance < 0 else 2
+
+
+def _is_under_headline(line: VisibleLine) -> bool:
+    """Tell whether no more than a summary stands between a line and the headline before it."""
+    if line.distance <= 0:
+        return False
+    return line.distance <= (NEAR_HEADLINE if line.paragraphs == 0 else AFTER_SUMMARY)
+
+
+def _is_line_beside(line: VisibleLine, around: Collection[HtmlElement]) -> bool:
+    """Tell whether a line belongs to something beside the story.
+
+    Just under the headline only comments and forms do: classes there are named after looks.
+    """
+    if not line.elements:
+        return False
+    if _is_under_headline(line):
+        return COMMENT_MARK.search(line.marks) is not None
+    return is_beside_story(line.elements[0], around)
+
+
+def _single_name(text: str) -> tuple[str, ...]:
+    """Return the name at the beginning of a line that is one word, as in "By Solène"."""
+    text = _before_date(text).strip()
+    if USER_NAME.fullmatch(text) and any(map(str.isalpha, text)) and authors.is_name(text):
+        return (text,)
+    names = authors.parse_names([text])
+    if len(names) == 1 and " " not in names[0]:
+        return names
+    return ()
 
 
 def _with_further_names(names: tuple[str, ...], lines: Sequence[VisibleLine]) -> tuple[str, ...]:
@@ -333,66 +424,30 @@ def _further_names(first: VisibleLine, lines: Sequence[VisibleLine]) -> Iterator
         yield from names
 
 
-def _names(text: str) -> tuple[str, ...]:
-    """Return the people's names at the beginning of a line, up to a date or another text."""
+def _names(text: str, has_label: bool = False) -> tuple[str, ...]:
+    """Return the people's names at the beginning of a line, up to a date or another text.
+
+    Args:
+        text: The line.
+        has_label: Whether a word says that a name follows. Chinese names look like other words.
+    """
+    names = authors.parse_names([_before_date(text)])
+    if has_label and len(text) <= MAX_CJK_BYLINE:
+        return tuple(name for name in names if _is_labelled_name(name))
+    return tuple(filter(authors.is_person_name, names))
+
+
+def _is_labelled_name(text: str) -> bool:
+    return authors.is_person_name(text) or authors.is_cjk_name(text)
+
+
+def _before_date(text: str) -> str:
+    """Return the beginning of a line, up to a date or another text."""
     end = len(text)
     if dates := find_dates(text):
         end = dates[0][0]
     if match := END_OF_NAMES.search(text):
         end = min(end, match.start())
-    names = authors.parse_names([text[:end]])
-    return tuple(filter(authors.is_person_name, names))
-
-
-def visible_dates(lines: Sequence[VisibleLine]) -> VisibleDates:
-    """Return the days near the headline.
-
-    A word such as "Updated" before a day makes it the day of a change.
-
-    Args:
-        lines: The lines that `lines_near_headline` returns.
-    """
-    plain_before: set[date] = set()
-    plain_after: set[date] = set()
-    changed: set[date] = set()
-    all_days: set[date] = set()
-    follows_label = False  # whether the line before says "Updated" and no more
-    for line in lines:
-        dates = find_dates(line.text)
-        if not dates and len(line.text) > MAX_LABEL_LENGTH:
-            follows_label = False
-            continue
-        words = _date_words(line, follows_label)
-        is_date_line = len(line.text) <= MAX_DATE_LENGTH and not line.is_aside
-        for start, day in dates:
-            all_days.add(day)
-            if _is_changed_at(words, start):
-                changed.add(day)
-            elif is_date_line and line.distance > 0:
-                plain_after.add(day)
-            elif is_date_line and line.distance >= FARTHEST_DATE:
-                plain_before.add(day)
-        follows_label = not dates and _is_changed_at(words, len(line.text))
-    # A masthead shows the day of the visit: what follows the headline is nearer to the story.
-    return VisibleDates(
-        frozenset(plain_after or plain_before), frozenset(changed), frozenset(all_days)
-    )
-
-
-DateWord = tuple[int, bool]  # position, and whether it speaks of a change
-
-
-def _date_words(line: VisibleLine, follows_label: bool) -> list[DateWord]:
-    """Return the words that say what the dates of a line are; -1 is before the line."""
-    words = [(match.start(), True) for match in CHANGED.finditer(line.text)]
-    has_changed_mark = CHANGED_MARK.search(line.marks) and not PUBLISHED_MARK.search(line.marks)
-    if follows_label or (not words and has_changed_mark):
-        words.append((-1, True))
-    words += [(match.start(), False) for match in PUBLISHED.finditer(line.text)]
-    return words
-
-
-def _is_changed_at(words: Sequence[DateWord], position: int) -> bool:
-    """Tell whether the last word before a position speaks of a change."""
-    before = [word for word in words if word[0] < position]
-    return max(before, default=(0, False))[1]
+    if end == len(text):
+        return text
+    return WEEKDAY_AT_END.sub("", text[:end])

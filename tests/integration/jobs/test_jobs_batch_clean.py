@@ -165,6 +165,8 @@ def test_a_date_is_as_precise_as_it_is_known() -> None:
         "although it is the next day in UTC"
     )
     assert date_of("2024-03-01T10:30:00Z") == "2024-03-01T10:30:00+00:00"
+    assert date_of("2024-03-01T10:30:00") == "2024-03-01T10:30:00", "nobody knows its zone"
+    assert date_of("2024-03-01 10:30:05 PM") == "2024-03-01T22:30:05"
     assert date_of("2024-03-01", datetime(2020, 1, 1, tzinfo=UTC)) is None, (
         "it was fetched before that date"
     )
@@ -172,7 +174,8 @@ def test_a_date_is_as_precise_as_it_is_known() -> None:
 
 def test_a_date_has_no_time_if_the_page_shows_another_day_than_its_clock() -> None:
     head = '<meta property="article:published_time" content="2024-03-02T04:30:00Z">'
-    shown = story("a", head=head).replace("</h1>", "</h1><p class='date'>March 1, 2024</p>")
+    line = "<p class='date'>March 1, 2024, 11:30 p.m.</p>"
+    shown = story("a", head=head).replace("</h1>", f"</h1>{line}")
     row = to_json(clean(InputPage("a", "a test", body=shown.encode()))[0])
     assert (row["date"], row["date_source"], row["date_confidence"]) == (
         "2024-03-01",

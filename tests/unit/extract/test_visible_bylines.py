@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import date
 
 import pytest
 
@@ -12,7 +11,6 @@ from pipeline.extract.metadata.visible_bylines import (
     VisibleLine,
     lines_near_headline,
     visible_byline,
-    visible_dates,
 )
 
 TITLE = "A seal delays the ferry of Lowmere"
@@ -145,50 +143,3 @@ def test_the_line_after_a_byline_is_no_second_author() -> None:
     assert visible_byline(
         lines("<p class='author'>By Marta Ellin</p><p>,</p><p>Infectious Diseases</p>")
     )[0] == ("Marta Ellin",)
-
-
-MARCH_5, MARCH_6 = date(2024, 3, 5), date(2024, 3, 6)
-
-
-@pytest.mark.parametrize(
-    ("after", "plain", "changed"),
-    [
-        ("<p>5 March 2024</p>", {MARCH_5}, set()),
-        ("<p>Updated: 6 March 2024</p>", set(), {MARCH_6}),
-        ("<p>Published 5 March 2024, updated 6 March 2024</p>", {MARCH_5}, {MARCH_6}),
-        (
-            "<p>Aktualisiert am 6. März 2024, veröffentlicht am 5. März 2024</p>",
-            {MARCH_5},
-            {MARCH_6},
-        ),
-        ("<p>Stand: 06.03.2024, 10:15 Uhr</p>", set(), {MARCH_6}),
-        ("<p>Mis à jour le 6 mars 2024</p>", set(), {MARCH_6}),
-        ("<p>Actualizado a 6 de marzo de 2024</p>", set(), {MARCH_6}),
-        ("<p>Aggiornato il 6 marzo 2024</p>", set(), {MARCH_6}),
-        ("<p>Обновлено 6 марта 2024</p>", set(), {MARCH_6}),
-        ("<p>Updated</p><p>6 March 2024</p>", set(), {MARCH_6}),
-        ("<time class='updated'>6 March 2024</time>", set(), {MARCH_6}),
-        ("<time class='entry-date published updated'>6 March 2024</time>", {MARCH_6}, set()),
-        ("<p>Edited by Tom Dray</p><p>5 March 2024</p>", {MARCH_5}, set()),
-        ("<p class='caption'>The seal on 6 March 2024</p>", set(), set()),
-        (
-            "<p>"
-            + "A long line of words that mentions in passing what was on 6 March 2024 " * 2
-            + "</p>",
-            set(),
-            set(),
-        ),
-    ],
-)
-def test_a_day_belongs_to_a_publication_or_to_a_change(
-    after: str, plain: set[date], changed: set[date]
-) -> None:
-    dates = visible_dates(lines(after))
-    assert (dates.plain, dates.changed) == (plain, changed)
-
-
-def test_the_current_day_in_a_masthead_is_not_the_day_of_the_story() -> None:
-    masthead = "<p>Wednesday, 6 March 2024</p>"
-    assert visible_dates(lines("<p>5 March 2024</p>", masthead)).plain == {MARCH_5}
-    menu = "".join(f"<p>Section {number}</p>" for number in range(5))
-    assert visible_dates(lines("<p>By Marta Ellin</p>", masthead + menu)).plain == set()
