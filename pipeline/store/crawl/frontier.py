@@ -288,7 +288,7 @@ def _has_untried_spelling(row: PageState, link: Link) -> bool:
     """
     if row.outcome != Outcome.GONE or row.requested_url != row.url:
         return False
-    return _requested_or_storable(link.url) != row.url
+    return bool(_requested_or_storable(link.url) != row.url)
 
 
 def _announced_changes(row: PageState, link: Link, found_on: UrlKind) -> dict[str, Any]:
