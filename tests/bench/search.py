@@ -60,7 +60,8 @@ SHARED_ROWS = (
     (
         "INSERT INTO clean_result (id, page_id, payload_id, extracted_page_id, recipe,"
         " profile_digest, created_at, outcome, reason, removed, chosen_metadata, text_digest)"
-        f" VALUES (1, 0, 1, 1, '1.made.up', '', {TIME}, 'archived', '', '[]', '{{\"v\": {METADATA_FORMAT}}}', '')"
+        f" VALUES (1, 0, 1, 1, '1.made.up', '', {TIME}, 'archived', '', '[]',"
+        f" '{{\"v\": {METADATA_FORMAT}}}', '')"
     ),
 )
 
