@@ -16,7 +16,7 @@ from pipeline.core.blocks import Figure
 from pipeline.core.models import STORY_THRESHOLD
 from pipeline.core.picture_credits import CREDIT as LABELLED_CREDIT
 from pipeline.extract.line_spans import CREDIT, places_in_line
-from pipeline.extract.pictures import Picture, address_of, is_decoration
+from pipeline.extract.pictures import WRAPPERS, Picture, address_of, is_decoration
 from pipeline.extract.sanitize import single_line
 from pipeline.extract.structure import StructureReader
 from pipeline.extract.text_lines import PageElement, PageLine, Region, words_in_marks
@@ -246,7 +246,7 @@ def _outer_element(picture: Picture) -> PageElement:
         if not element.regions & Region.FIGURE:
             break
     element = picture.element
-    while element.tag in ("picture", "amp-img") and element.parent is not None:
+    while element.tag in (*WRAPPERS, "amp-img") and element.parent is not None:
         element = element.parent
     return element
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from lxml.html import HtmlElement
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pipeline.extract.text_lines import PageElement
 
 MAX_PICTURES: Final = 300  # of one page
+MAX_SOURCES: Final = 10  # of one picture
+WRAPPERS: Final = ("picture", "source")  # the parser nests what follows a `<source>` in it
 MAX_ADDRESS_LENGTH: Final = 2000  # characters
 MIN_SIZE: Final = 64  # pixels; what is smaller both ways is an icon
 PICTURE_TAGS: Final = frozenset(("img", "amp-img", "noscript"))
@@ -122,9 +125,13 @@ def _addresses(source: HtmlElement) -> Iterator[str]:
     yield (get("src") or "").strip()
     yield _best_of_sets(source)
     parent = source.getparent()
-    if parent is not None and parent.tag == "picture":
-        for sibling in parent.iterchildren("source"):
+    for _ in range(MAX_SOURCES):
+        if parent is None or parent.tag not in WRAPPERS:
+            return
+        yield _best_of_sets(parent)
+        for sibling in islice(parent.iterchildren("source"), MAX_SOURCES):
             yield _best_of_sets(sibling)
+        parent = parent.getparent()
 
 
 def _is_address(address: str) -> bool:

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from pipeline.store.read.export_articles import ExportedArticle
+from pipeline.story.markdown import to_markdown
 
 TIMES: Final = ("published_at", "modified_at", "first_seen_at", "last_seen_at")
 LISTS: Final = ("authors", "tags")
@@ -29,6 +30,7 @@ FIELDS: Final = (
     "image",
     "description",
     "text",
+    "markdown",
     "word_count",
     "first_seen_at",
     "last_seen_at",
@@ -51,6 +53,7 @@ def article_record(exported: ExportedArticle) -> dict[str, Any]:
     other_values = {
         "canonical_url": exported.canonical_url,
         "description": exported.description,
+        "markdown": to_markdown(exported.story) if exported.story is not None else None,
         "payload_sha256": exported.payload,
         "recipe": exported.recipe,
         "text_sha256": text_sha256(article.text),
