@@ -77,7 +77,8 @@ class ArticleCrawler:
 
     async def _capture(self, due: DueUrl) -> Capture:
         # The site file may have changed since the page was found.
-        decision = self._site.decide(Link(due.url), UrlKind.FEED)
+        link = Link((due.request_urls or (due.url,))[0])
+        decision = self._site.decide(link, UrlKind.FEED)
         if decision.reason:
             return Capture(due.page_id, datetime.now(UTC), decision.outcome, decision.reason)
         result = await self._fetcher.fetch(due, follow_redirects=False)
