@@ -10,8 +10,9 @@ from pipeline.cleaning.boilerplate_keys import normalize_text
 from pipeline.cleaning.rules.context import Removals, RuleContext, TextLine
 from pipeline.core.models import BlockKind
 
-MIN_LETTERS, MIN_WORDS = 40, 6  # of a line that is a sentence
+MIN_LETTERS = 40  # of a line that counts as a sentence
 MIN_LONE_WORDS = 15  # of a repeated sentence between lines that are new
+MIN_RUN_WORDS = 40  # of the repeated sentences of a run
 MIN_JOINED_LETTERS = 400  # of a line that holds several others
 MIN_JOINED_COPIES = 3  # lines that it holds
 MIN_JOINED_SHARE = 0.9  # of its letters
@@ -36,15 +37,17 @@ def copy(context: RuleContext) -> Removals:
 
 
 def _is_sentence(line: TextLine) -> bool:
-    return len(line.text) >= MIN_LETTERS and line.words >= MIN_WORDS and line.ends_sentence
+    return line.is_prose and line.ends_sentence and len(line.text) >= MIN_LETTERS
 
 
 def _copies_in(run: list[TextLine]) -> Removals:
     """Find the copies in a run of repeated lines, from its first sentence to its last."""
     sentences = [number for number, line in enumerate(run) if _is_sentence(line)]
-    if len(sentences) == 1 and _may_return(run[sentences[0]]):
-        return
-    if sentences:
+    if len(sentences) == 1:
+        is_copy = not _may_return(run[sentences[0]])
+    else:
+        is_copy = sum(run[number].words for number in sentences) >= MIN_RUN_WORDS
+    if is_copy:
         for line in run[sentences[0] : sentences[-1] + 1]:
             yield line.index, "the same text stands above"
 
