@@ -16,6 +16,8 @@ from typing import Final
 
 from lxml.html import HtmlElement
 
+from pipeline.extract.line_spans import CELL_END, CREDIT, RawSpan, SpanCollector
+from pipeline.extract.pictures import PICTURE_TAGS, Picture, add_picture
 from pipeline.extract.sanitize import single_line
 from pipeline.extract.unclosed_elements import (
     CLOSED_ENDS,
@@ -50,7 +52,8 @@ RESERVES = frozenset(("noscript", "template"))  # read where the page has their 
 MAX_RESERVES: Final = 50  # elements
 MIN_RESERVE_LENGTH: Final = 240  # characters of text, without space at its ends
 MAX_SHOWN: Final = 200_000  # characters of a page in which a text is searched for
-CELL_END = "\x1f"  # a control character, which no text of a page contains
+CREDIT_TAGS = frozenset(("span", "small", "cite", "em", "i"))  # that name who made a picture
+CREDIT_MARK = re.compile("credit|copyright|photographer", re.I)
 MARK_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -122,6 +125,7 @@ class PageElement:
     chosen_words: float = 0.0  # words that the extractor chose
     steps_up: float = 0.0  # from the story's core to the nearest element around this one
     steps_down: float = 0.0  # from there to this element
+    source: HtmlElement | None = None  # the element of the tree
 
 
 @dataclass(slots=True, eq=False)
@@ -134,6 +138,8 @@ class PageLine:
     emphasis: int  # characters in bold or italics
     is_after_break: bool  # begins after a <br>
     inline_marks: str  # marks of the inline element with which it begins
+    spans: tuple[RawSpan, ...] = ()  # its links, and credits of pictures
+    raw: str = ""  # its text as the page has it, where something in it has a place
 
 
 @dataclass(slots=True)
@@ -142,6 +148,7 @@ class PageLines:
 
     lines: list[PageLine] = field(default_factory=list)
     elements: list[PageElement] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
 
 
 def read_lines(tree: HtmlElement, max_lines: int = MAX_LINES) -> PageLines:
@@ -216,6 +223,7 @@ class _Walk:
         self._linked = self._emphasis = 0
         self._is_after_break = False
         self._inline_marks = ""
+        self._spans = SpanCollector()
 
     def run(self, root: HtmlElement) -> None:
         element = PageElement(None, "body", Region.NONE, "", 0)
@@ -233,17 +241,25 @@ class _Walk:
             stack.pop()
             if is_block:
                 self._end_line(element)
+            elif owner is self._spans.innermost:
+                self._spans.close(len(self._texts))
             if stack:
                 self._add_text(owner.tail, stack[-1][3], stack[-1][4])
 
     def _enter(self, child: HtmlElement, stack: list[OpenElement]) -> None:
         _, _, element, link, emphasis, _ = stack[-1]
         tag = child.tag
+        if tag in PICTURE_TAGS:
+            add_picture(self.result.pictures, child, element, len(self.result.lines))
         if tag in INLINE:
             if not self._inline_marks:
                 self._note_inline_marks(child)
             is_link = link or (tag == "a" and child.get("href") is not None)
             inside = (is_link, emphasis or tag in EMPHASIS)
+            if tag == "a":
+                self._spans.open(child, child.get("href") or "", len(self._texts))
+            elif tag in CREDIT_TAGS and _names_credit(child, element):
+                self._spans.open(child, CREDIT, len(self._texts))
             self._add_text(child.text, *inside)
             if len(child):
                 stack.append((iter(child), child, element, *inside, False))
@@ -251,6 +267,8 @@ class _Walk:
                     self._link_depth = len(stack)
                     self._link_start = (len(self.result.lines), len(self.result.elements))
             else:
+                if child is self._spans.innermost:
+                    self._spans.close(len(self._texts))
                 self._add_text(child.tail, link, emphasis)
         elif not isinstance(tag, str) or (tag in SKIPPED and not self._is_read(child, tag)):
             self._add_text(child.tail, link, emphasis)
@@ -326,6 +344,7 @@ class _Walk:
                 regions |= Region.HIDDEN
         is_row = tag == "tr" and _is_data_row(source)
         element = PageElement(parent, tag, regions, marks, parent.depth + 1, is_row)
+        element.source = source
         if tag in LISTS:
             element.children = len(source)
         self.result.elements.append(element)
@@ -342,19 +361,31 @@ class _Walk:
     def _end_line(self, element: PageElement) -> None:
         if self._texts:
             joined = "".join(self._texts)
+            spans = () if self._spans.is_empty else self._spans.end_line(self._texts)
             self._texts.clear()
             text = "" if joined.isspace() else _line_text(joined)  # most texts are only space
             if text:
                 size = len(text)
                 linked, emphasis = min(self._linked, size), min(self._emphasis, size)
-                self.result.lines.append(
-                    PageLine(
-                        text, element, linked, emphasis, self._is_after_break, self._inline_marks
-                    )
+                line = PageLine(
+                    text, element, linked, emphasis, self._is_after_break, self._inline_marks
                 )
+                if spans or element.is_row or element.regions & Region.CODE:
+                    line.spans, line.raw = spans, joined
+                self.result.lines.append(line)
                 self._is_after_break = False
         self._linked = self._emphasis = 0
         self._inline_marks = ""
+
+
+def _names_credit(source: HtmlElement, element: PageElement) -> bool:
+    """Tell whether an inline element of a caption names who made the picture."""
+    if not (element.regions & Region.FIGURE or "caption" in element.marks):
+        return False
+    return (
+        CREDIT_MARK.search(f"{source.get('class') or ''} {source.get('itemprop') or ''}")
+        is not None
+    )
 
 
 def _line_text(joined: str) -> str:
