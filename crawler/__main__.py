@@ -48,6 +48,19 @@ NOISY_LOGGERS = (
 Job = TypeVar("Job", CrawlJob, ProbeJob)
 
 
+def run() -> int:
+    """Run one crawl or probe, and write out all that it has printed and logged.
+
+    Returns:
+        The exit code. End the process with it by `os._exit`: `sys.exit` would wait for a thread
+        that still resolves a name.
+    """
+    code = main()
+    sys.stdout.flush()
+    logging.shutdown()
+    return code
+
+
 def main() -> int:
     """Run one crawl or probe and return the exit code."""
     line = read_line(0)
@@ -185,8 +198,4 @@ def exit_with_parent(fd: int) -> None:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    logging.shutdown()
-    # Not sys.exit: that would wait for a thread that still resolves a name.
-    os._exit(code)
+    os._exit(run())

@@ -14,6 +14,7 @@ from pipeline.config.settings import Settings, expand_variables
 from pipeline.config.site import Site
 from pipeline.core.errors import AlreadyRunning, ConfigError, ExitCode, NightdeskError
 from pipeline.jobs.child_process import ChildExit, run_child
+from pipeline.jobs.crawler_server import CrawlerServer
 from pipeline.jobs.progress import SiteEventCallback
 from pipeline.jobs.results import CrawlResult, FailedSource
 from pipeline.process_messages import CrawlJob
@@ -60,7 +61,11 @@ class _CrawlEvents:
 
 
 async def crawl_site(
-    settings: Settings, site: Site, on_event: SiteEventCallback, since: datetime | None = None
+    settings: Settings,
+    site: Site,
+    on_event: SiteEventCallback,
+    since: datetime | None = None,
+    server: CrawlerServer | None = None,
 ) -> CrawlResult:
     """Crawl one site in a child process.
 
@@ -69,6 +74,7 @@ async def crawl_site(
         site: The site to crawl.
         on_event: Receives each event of the child.
         since: If given, the crawl goes back in the site's sitemaps to this time.
+        server: Forks the child; without it the child is started by itself.
 
     Returns:
         How the crawl ended. Failures of the child and errors of the configuration are in the
@@ -90,7 +96,7 @@ async def crawl_site(
     seconds = site.politeness.max_minutes * 60 + GRACE_SECONDS
     child_exit = ChildExit()
     try:
-        child_exit = await run_child(job.model_dump_json(), receive, seconds)
+        child_exit = await run_child(job.model_dump_json(), receive, seconds, server=server)
     except TimeoutError:
         events.error = (
             f"{site.id}: stopped after {seconds / 60:.0f} minutes; what it had fetched is kept,"
@@ -128,6 +134,8 @@ def _result(
         with suppress(NightdeskError):
             _close_run_of_dead_child(settings, site)
     exit_code = _exit_code(child_exit.code)
+    if events.error and exit_code is ExitCode.OK:  # the code is lost with the server of crawlers
+        exit_code = ExitCode.PARTLY
     message = events.error or events.finished.get("detail", "")
     if not events.finished and not events.error:
         exit_code = ExitCode.PARTLY
