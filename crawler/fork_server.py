@@ -56,8 +56,8 @@ def serve(control: socket.socket) -> None:
     os.set_blocking(wakeup_writer, False)
     signal.set_wakeup_fd(wakeup_writer)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    # Ctrl-C and the end of a service reach the whole group. The crawlers end in order then, and this
-    # process reports it.
+    # Ctrl-C and the end of a service reach the whole group. The crawlers end in order then, and
+    # this process reports it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     while True:

@@ -69,6 +69,7 @@ class TaskHandlers:
 
     Attributes:
         running_tasks: The site and kind of each task that runs, by the id of its job.
+        crawler_server: Forks the crawlers; None to start each by itself.
     """
 
     def __init__(
