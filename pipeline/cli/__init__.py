@@ -35,6 +35,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "sites": SETUP,
     "doctor": SETUP,
     "crawl": EVERY_NIGHT,
+    "fetch": EVERY_NIGHT,
     "schedule": EVERY_NIGHT,
     "status": EVERY_NIGHT,
     "report": EVERY_NIGHT,

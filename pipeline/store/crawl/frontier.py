@@ -6,9 +6,10 @@ link spells it, and a page is leased to a run at most once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -24,6 +25,10 @@ from pipeline.store.db.sql import chunks, insert_or_ignore, storable
 SOURCE_RANK: Final = {"": 0, UrlKind.SECTION: 1, UrlKind.SITEMAP: 2, UrlKind.FEED: 3}
 # refusals that a changed site file may lift
 LIFTABLE_REFUSALS: Final = (Reason.OFF_SITE, Reason.NOT_ALLOWED, Reason.DENIED)
+# A source that gives more than half of so many known pages the same newer time writes down when
+# it was made, and not when they were changed.
+MIN_STAMPED_PAGES: Final = 10
+DAY: Final = timedelta(days=1)
 
 PAGE_COLUMNS: Final = (
     PageRow.id,
@@ -75,6 +80,8 @@ def save_links(
     decisions: Sequence[LinkDecision],
     found_on: UrlKind,
     at: datetime,
+    *,
+    force: bool = False,
 ) -> LinkCounts:
     """Save pages and ledger entries for the links that a source lists.
 
@@ -87,6 +94,7 @@ def save_links(
         decisions: The links and what was decided about them.
         found_on: The kind of the source.
         at: The time of the fetch.
+        force: Whether listed pages are due now, whenever they would be.
     """
     decision_by_key: dict[str, LinkDecision] = {}
     for decision in decisions:
@@ -99,9 +107,15 @@ def save_links(
     entries: list[tuple[int, Outcome, Reason]] = []
     for key, decision in new.items():
         entries.append((created[key].id, decision.outcome, decision.reason))
+    generated_at = _generation_time(known, decision_by_key)
     changes: dict[int, dict[str, Any]] = {}
     for key, row in known.items():
-        change = page_update(row, decision_by_key[key], site, found_on, at)
+        link = decision_by_key[key].link
+        is_stamped = generated_at is not None and _minute(link.modified_at) == generated_at
+        is_corrected = not is_stamped and is_newer(row, link, at)
+        change = page_update(
+            row, decision_by_key[key], site, found_on, at, is_due_now=is_corrected or force
+        )
         entries.append((row.id, change.outcome, change.reason))
         if change.changes:
             changes[row.id] = change.changes
@@ -190,7 +204,14 @@ def last_read(db: Connection, site: str, urls: Sequence[str]) -> dict[str, datet
 
 
 def lease_due(
-    db: Connection, run: int, site: str, now: datetime, until: datetime, limit: int
+    db: Connection,
+    run: int,
+    site: str,
+    now: datetime,
+    until: datetime,
+    limit: int,
+    *,
+    only: Sequence[int] | None = None,
 ) -> tuple[DueUrl, ...]:
     """Lease the story pages that are due to a run, newest first.
 
@@ -203,6 +224,7 @@ def lease_due(
         now: Pages that are due at this time are leased.
         until: The end of the lease.
         limit: How many pages to lease at most.
+        only: The ids of the pages that may be leased. By default, all pages of the site.
     """
     was_leased = (
         select(LedgerEntryRow.page_id)
@@ -224,6 +246,8 @@ def lease_due(
         .limit(limit)
         .with_for_update(skip_locked=True)  # does nothing on SQLite, which has one writer anyway
     )
+    if only is not None:
+        query = query.where(PageRow.id.in_(only))
     rows = db.execute(query).all()
     lease = {"lease_run": run, "lease_until": until}
     for chunk in chunks([row.id for row in rows]):
@@ -233,7 +257,13 @@ def lease_due(
 
 
 def page_update(
-    row: PageState, decision: LinkDecision, site: str, found_on: UrlKind, at: datetime
+    row: PageState,
+    decision: LinkDecision,
+    site: str,
+    found_on: UrlKind,
+    at: datetime,
+    *,
+    is_due_now: bool = False,
 ) -> PageUpdate:
     """Decide what a link changes of an existing page, and the outcome of the page in the run.
 
@@ -243,6 +273,7 @@ def page_update(
         site: The site whose source lists the link.
         found_on: The kind of the source.
         at: The time of the fetch.
+        is_due_now: Whether the page is fetched now, whenever it would be due.
     """
     if row.site != site:
         return PageUpdate(Outcome.REFUSED, Reason.OTHER_SITE, {})
@@ -252,8 +283,10 @@ def page_update(
         return PageUpdate(Outcome.REFUSED, decision.reason, _refusal_changes(row, decision.reason))
     changes = _announced_changes(row, decision.link, found_on)
     due_at = row.due_at
-    if due_at is None and (_is_refusal_lifted(row) or _is_newer(row, decision.link)):
-        changes["due_at"] = due_at = at
+    if is_due_now or (due_at is None and _is_refusal_lifted(row)):
+        due_at = at if due_at is None else min(due_at, at)
+    if due_at != row.due_at:
+        changes["due_at"] = due_at
     if due_at is not None and due_at <= at:
         return PageUpdate(Outcome.PENDING, Reason.NONE, changes)
     return PageUpdate(Outcome.KNOWN, Reason.NOT_DUE, changes)
@@ -270,11 +303,44 @@ def _is_refusal_lifted(row: PageState) -> bool:
     return row.outcome == Outcome.REFUSED and row.reason in LIFTABLE_REFUSALS
 
 
-def _is_newer(row: PageState, link: Link) -> bool:
-    """Return whether a source says that the page was modified after the last fetch."""
-    if link.modified_at is None or row.last_matched_at is None:
+def is_newer(row: PageState, link: Link, at: datetime) -> bool:
+    """Return whether a source says that the page was modified after the last fetch.
+
+    A time at midnight stands for a day. The page may have changed at any time of it, so it is
+    fetched once more when the day is over.
+
+    Args:
+        row: The page's `PAGE_COLUMNS`.
+        link: The link of the source.
+        at: The time of the fetch of the source. A time that lies far after it is not believed.
+    """
+    modified_at, last_matched_at = link.modified_at, row.last_matched_at
+    if modified_at is None or last_matched_at is None or modified_at > at + DAY:
         return False
-    return bool(link.modified_at > row.last_matched_at)
+    if modified_at > last_matched_at:
+        return True
+    # full hours, because the midnight of a zone is an hour of UTC
+    is_day = not (modified_at.minute or modified_at.second)
+    return bool(is_day and last_matched_at < modified_at + DAY <= at)
+
+
+def _generation_time(
+    known: Mapping[str, PageState], decision_by_key: Mapping[str, LinkDecision]
+) -> datetime | None:
+    """Return the time that a source gives to most of its pages: it is the time of the source."""
+    times: Counter[datetime] = Counter()
+    for key, row in known.items():
+        modified_at = _minute(decision_by_key[key].link.modified_at)
+        if row.last_matched_at is not None and modified_at is not None:
+            times[modified_at] += 1
+    if times.total() < MIN_STAMPED_PAGES:
+        return None
+    ((most_common, count),) = times.most_common(1)
+    return most_common if count > times.total() / 2 else None
+
+
+def _minute(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(second=0, microsecond=0)
 
 
 def _announced_changes(row: PageState, link: Link, found_on: UrlKind) -> dict[str, Any]:
