@@ -80,7 +80,7 @@ class ArticleCrawler:
         return True
 
     async def _capture(self, due: DueUrl) -> Capture:
-        decision = self._decide(due.url)
+        decision = self._decide((due.request_urls or (due.url,))[0])
         if decision.reason:
             return Capture(due.page_id, datetime.now(UTC), decision.outcome, decision.reason)
         result = await self._fetcher.fetch(due, follow_redirects=False)

@@ -6,12 +6,19 @@ These rules need no site file. `Site.decide` builds them from a site and applies
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pipeline.core.ip_addresses import is_internal_host
 from pipeline.core.models import Link, Reason, UrlKind
-from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, host_of, without_www
+from pipeline.core.urls import (
+    MAX_URL_LENGTH,
+    canonicalize,
+    host_of,
+    requested_spelling,
+    without_www,
+)
 
 MAX_PATH_SEGMENTS = 16
 MAX_PARAMETERS = 12
@@ -84,14 +91,23 @@ class LinkRules:
         trap = trap_reason(url, found_on)
         if trap:
             return trap
-        if any(pattern.search(url) for pattern in self.deny):
+        spellings = dict.fromkeys((url, requested_spelling(link.url)))
+        if matches_any(self.deny, spellings):
             return Reason.DENIED
-        return Reason.NONE if self._is_allowed(url, found_on) else Reason.NOT_ALLOWED
+        return Reason.NONE if self._is_allowed(spellings, url, found_on) else Reason.NOT_ALLOWED
 
-    def _is_allowed(self, url: str, found_on: UrlKind) -> bool:
+    def _is_allowed(self, spellings: Collection[str], url: str, found_on: UrlKind) -> bool:
         if self.allow:
-            return any(pattern.search(url) for pattern in self.allow)
+            return matches_any(self.allow, spellings)
         return found_on is not UrlKind.SECTION or looks_like_story_url(url)
+
+
+def matches_any(patterns: Iterable[re.Pattern[str]], spellings: Collection[str]) -> bool:
+    """Return whether a pattern matches one of the spellings of a URL."""
+    for pattern in patterns:
+        if any(pattern.search(url) for url in spellings):
+            return True
+    return False
 
 
 def ascii_host(host: str) -> str:

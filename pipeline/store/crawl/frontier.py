@@ -6,17 +6,17 @@ link spells it, and a page is leased to a run at most once.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, or_, select, update
 
 from pipeline.core.models import DueUrl, Link, LinkDecision, Outcome, Reason, UrlKind
-from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, url_key
+from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, requested_spelling, url_key
+from pipeline.store.crawl.corrections import corrected_pages
 from pipeline.store.db import run_log
 from pipeline.store.db.schema import LedgerEntryRow, PageRow
 from pipeline.store.db.sql import chunks, insert_or_ignore, storable
@@ -25,16 +25,13 @@ from pipeline.store.db.sql import chunks, insert_or_ignore, storable
 SOURCE_RANK: Final = {"": 0, UrlKind.SECTION: 1, UrlKind.SITEMAP: 2, UrlKind.FEED: 3}
 # refusals that a changed site file may lift
 LIFTABLE_REFUSALS: Final = (Reason.OFF_SITE, Reason.NOT_ALLOWED, Reason.DENIED)
-# A source that gives more than half of so many known pages the same newer time writes down when
-# it was made, and not when they were changed.
-MIN_STAMPED_PAGES: Final = 10
-DAY: Final = timedelta(days=1)
 
 PAGE_COLUMNS: Final = (
     PageRow.id,
     PageRow.site,
     PageRow.kind,
     PageRow.url,
+    PageRow.requested_url,
     PageRow.url_key,
     PageRow.first_seen_at,
     PageRow.announced_title,
@@ -107,14 +104,11 @@ def save_links(
     entries: list[tuple[int, Outcome, Reason]] = []
     for key, decision in new.items():
         entries.append((created[key].id, decision.outcome, decision.reason))
-    generated_at = _generation_time(known, decision_by_key)
+    corrected = corrected_pages(known, decision_by_key, at)
     changes: dict[int, dict[str, Any]] = {}
     for key, row in known.items():
-        link = decision_by_key[key].link
-        is_stamped = generated_at is not None and _minute(link.modified_at) == generated_at
-        is_corrected = not is_stamped and is_newer(row, link, at)
         change = page_update(
-            row, decision_by_key[key], site, found_on, at, is_due_now=is_corrected or force
+            row, decision_by_key[key], site, found_on, at, is_due_now=force or key in corrected
         )
         entries.append((row.id, change.outcome, change.reason))
         if change.changes:
@@ -167,16 +161,16 @@ def register_sources(
         registered = _pages_in_ledger(db, run, [page.id for page in pages.values()])
     due: list[DueUrl] = []
     entries: list[tuple[int, Outcome, Reason]] = []
-    kinds: dict[int, dict[str, Any]] = {}
+    changes: dict[int, dict[str, Any]] = {}
     for key, link in links.items():
         page = pages[key]
         if page.id in registered:
             continue
-        due.append(_due_url(page, link.kind))
+        due.append(_due_source(page, link))
         entries.append((page.id, Outcome.PENDING, Reason.NONE))
         if page.kind != link.kind:
-            kinds[page.id] = {"kind": link.kind}
-    _update(db, kinds)
+            changes[page.id] = {"kind": link.kind}
+    _update(db, changes)
     run_log.add_entries(db, run, entries, at)
     return tuple(due)
 
@@ -253,7 +247,7 @@ def lease_due(
     for chunk in chunks([row.id for row in rows]):
         db.execute(update(PageRow).where(PageRow.id.in_(chunk)).values(lease))
     run_log.add_entries(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row in rows], now)
-    return tuple(_due_url(row, UrlKind.STORY) for row in rows)
+    return tuple(_due_story(row) for row in rows)
 
 
 def page_update(
@@ -287,6 +281,9 @@ def page_update(
         due_at = at if due_at is None else min(due_at, at)
     if due_at != row.due_at:
         changes["due_at"] = due_at
+    if _has_untried_spelling(row, decision.link):
+        changes["requested_url"] = _requested_or_storable(decision.link.url)
+        changes["due_at"] = due_at = at
     if due_at is not None and due_at <= at:
         return PageUpdate(Outcome.PENDING, Reason.NONE, changes)
     return PageUpdate(Outcome.KNOWN, Reason.NOT_DUE, changes)
@@ -303,44 +300,14 @@ def _is_refusal_lifted(row: PageState) -> bool:
     return row.outcome == Outcome.REFUSED and row.reason in LIFTABLE_REFUSALS
 
 
-def is_newer(row: PageState, link: Link, at: datetime) -> bool:
-    """Return whether a source says that the page was modified after the last fetch.
+def _has_untried_spelling(row: PageState, link: Link) -> bool:
+    """Return whether a source spells the URL of a missing page as it was never asked for.
 
-    A time at midnight stands for a day. The page may have changed at any time of it, so it is
-    fetched once more when the day is over.
-
-    Args:
-        row: The page's `PAGE_COLUMNS`.
-        link: The link of the source.
-        at: The time of the fetch of the source. A time that lies far after it is not believed.
+    Pages of older archives were asked for in the canonical spelling only.
     """
-    modified_at, last_matched_at = link.modified_at, row.last_matched_at
-    if modified_at is None or last_matched_at is None or modified_at > at + DAY:
+    if row.outcome != Outcome.GONE or row.requested_url != row.url:
         return False
-    if modified_at > last_matched_at:
-        return True
-    # full hours, because the midnight of a zone is an hour of UTC
-    is_day = not (modified_at.minute or modified_at.second)
-    return bool(is_day and last_matched_at < modified_at + DAY <= at)
-
-
-def _generation_time(
-    known: Mapping[str, PageState], decision_by_key: Mapping[str, LinkDecision]
-) -> datetime | None:
-    """Return the time that a source gives to most of its pages: it is the time of the source."""
-    times: Counter[datetime] = Counter()
-    for key, row in known.items():
-        modified_at = _minute(decision_by_key[key].link.modified_at)
-        if row.last_matched_at is not None and modified_at is not None:
-            times[modified_at] += 1
-    if times.total() < MIN_STAMPED_PAGES:
-        return None
-    ((most_common, count),) = times.most_common(1)
-    return most_common if count > times.total() / 2 else None
-
-
-def _minute(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(second=0, microsecond=0)
+    return bool(_requested_or_storable(link.url) != row.url)
 
 
 def _announced_changes(row: PageState, link: Link, found_on: UrlKind) -> dict[str, Any]:
@@ -414,6 +381,13 @@ def _canonical_or_storable(url: str) -> str:
         return storable(url)
 
 
+def _requested_or_storable(url: str) -> str:
+    try:
+        return storable(requested_spelling(url))[:MAX_URL_LENGTH]
+    except ValueError:
+        return storable(url)[:MAX_URL_LENGTH]
+
+
 def _pages(db: Connection, keys: Sequence[str]) -> dict[str, PageState]:
     rows: dict[str, PageState] = {}
     query = select(*PAGE_COLUMNS)
@@ -456,6 +430,7 @@ def _new_row(
         "site": site,
         "kind": link.kind,
         "url": _canonical_or_storable(link.url)[:MAX_URL_LENGTH],
+        "requested_url": _requested_or_storable(link.url),
         "url_key": key,
         "first_seen_at": at,
         "announced_title": storable(link.title),
@@ -474,7 +449,40 @@ def _update(db: Connection, changes: Mapping[int, dict[str, Any]]) -> None:
         db.execute(update(PageRow).where(PageRow.id == page).values(values))
 
 
-def _due_url(row: PageState, kind: UrlKind) -> DueUrl:
+def _due_story(row: PageState) -> DueUrl:
+    """Return a story page. One that is missing in all spellings is not asked for twice a visit."""
+    spellings = [row.requested_url or row.url]
+    if row.requested_url != row.url and row.outcome != Outcome.GONE:
+        spellings.append(row.url)
     return DueUrl(
-        row.id, row.url, kind, row.first_seen_at, row.etag, row.last_modified, row.attempts
+        row.id,
+        row.url,
+        UrlKind.STORY,
+        row.first_seen_at,
+        row.etag,
+        row.last_modified,
+        row.attempts,
+        tuple(spellings),
+    )
+
+
+def _due_source(row: PageState, link: Link) -> DueUrl:
+    """Return a source in the spelling of the site file or of the index that lists it.
+
+    The validators of another spelling may belong to another page.
+    """
+    spelling = _requested_or_storable(link.url)
+    etag, last_modified = row.etag, row.last_modified
+    if spelling != row.requested_url:
+        etag = last_modified = ""
+    spellings = (spelling,) if spelling == row.url else (spelling, row.url)
+    return DueUrl(
+        row.id,
+        row.url,
+        link.kind,
+        row.first_seen_at,
+        etag,
+        last_modified,
+        row.attempts,
+        spellings,
     )

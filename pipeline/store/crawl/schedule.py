@@ -1,6 +1,6 @@
 """When stored pages are due: computed again after a change of a site file, or all at once.
 
-Works inside a transaction of `CrawlSession`. A page that is due already stays due.
+Works inside a transaction of `CrawlSession`.
 """
 
 from __future__ import annotations
@@ -40,15 +40,12 @@ def save_revisit(db: Connection, site: str, after_hours: float, for_days: float)
     db.execute(upsert(db, SiteRevisitRow, ["site"], ["after_hours", "for_days"]), [row])
 
 
-def compute_due_dates(
-    db: Connection, site: str, now: datetime, first_day: datetime, next_fetch: NextFetch
-) -> int:
+def compute_due_dates(db: Connection, site: str, first_day: datetime, next_fetch: NextFetch) -> int:
     """Compute again when the visited stories of a site are due, and return how many change.
 
     Args:
         db: A write transaction.
         site: The site's id.
-        now: Pages that are due at this time stay due.
         first_day: Pages that are not due and were first seen before it stay as they are.
         next_fetch: Says when a page is due.
     """
@@ -58,7 +55,7 @@ def compute_due_dates(
         *_is_story_of(site),
         PageRow.outcome.in_(VISITED),
         PageRow.last_matched_at.is_not(None),
-        or_(PageRow.due_at > now, PageRow.due_at.is_(None) & (PageRow.first_seen_at >= first_day)),
+        or_(PageRow.due_at.is_not(None), PageRow.first_seen_at >= first_day),
     )
     changes: list[dict[str, Any]] = []
     for row in db.execute(query):

@@ -140,15 +140,14 @@ class CrawlSession:
         Returns:
             How many pages are due at another time now.
         """
-        now = datetime.now(UTC)
         changed = 0
         with self.store.write() as db:
             before = schedule.stored_revisit(db, self._site)
             if before == (after_hours, for_days):
                 return 0
             if before is not None:
-                first_day = now - timedelta(days=for_days)
-                changed = schedule.compute_due_dates(db, self._site, now, first_day, next_fetch)
+                first_day = datetime.now(UTC) - timedelta(days=for_days)
+                changed = schedule.compute_due_dates(db, self._site, first_day, next_fetch)
             schedule.save_revisit(db, self._site, after_hours, for_days)
         return changed
 
@@ -345,6 +344,7 @@ def _update_source_page(db: Connection, capture: Capture, validators: Mapping[st
             lease_until=None,
             outcome=capture.outcome,
             reason=capture.reason,
+            requested_url=capture.requested_url or PageRow.requested_url,
             **validators,
         )
     )
