@@ -89,15 +89,18 @@ class ArticleCrawler:
         return self._limit_redirects(due, apply_opt_outs(capture, self._site.politeness))
 
     def _decide(self, url: str) -> LinkDecision:
-        """Decide again about a page: the site file may have changed since the page was found."""
+        """Decide again about a page: the site file may have changed since the page was found.
+
+        Whether it is a trap was decided where it was found, among the other links of its source.
+        """
         if self._requested is not None:
             return self._requested.decide(url)
-        return self._site.decide(Link(url), UrlKind.FEED)
+        return self._site.decide(Link(url), UrlKind.SITEMAP)
 
-    def _decide_redirect(self, location: str) -> LinkDecision:
+    def _decide_redirect(self, url: str, location: str) -> LinkDecision:
         if self._requested is not None:
             return self._requested.decide(location)
-        return decide_redirect_target(self._site, location)
+        return decide_redirect_target(self._site, url, location)
 
     def _limit_redirects(self, due: DueUrl, capture: Capture) -> Capture:
         """Turn a redirect into a failure where too many led here. Some servers never end."""
@@ -123,9 +126,9 @@ class ArticleCrawler:
     async def _save(self, due: DueUrl, capture: Capture) -> None:
         redirect_decision = None
         if capture.outcome is Outcome.REDIRECTED:
-            redirect_decision = self._decide_redirect(capture.location)
+            redirect_decision = self._decide_redirect(due.url, capture.location)
         due_at = next_fetch_at(capture, due, self._site.revisit)
-        if self._requested is not None and self._site.decide(Link(due.url), UrlKind.FEED).reason:
+        if self._requested is not None and self._site.decide(Link(due.url), UrlKind.SITEMAP).reason:
             due_at = None  # a night would refuse it
         outcome = await self._run.save_article(FetchedPage(capture, due_at, redirect_decision))
         self._run.events.page_fetched(due.url, capture, outcome)

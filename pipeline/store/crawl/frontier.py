@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, or_, select, update
 
+from pipeline.core.link_rules import TRAP_REASONS
 from pipeline.core.models import DueUrl, Link, LinkDecision, Outcome, Reason, UrlKind
 from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, requested_spelling, url_key
 from pipeline.store.crawl.corrections import corrected_pages
@@ -23,8 +24,8 @@ from pipeline.store.db.sql import chunks, insert_or_ignore, storable
 
 # Where several sources list one URL, the title and date of the higher rank win.
 SOURCE_RANK: Final = {"": 0, UrlKind.SECTION: 1, UrlKind.SITEMAP: 2, UrlKind.FEED: 3}
-# refusals that a changed site file may lift
-LIFTABLE_REFUSALS: Final = (Reason.OFF_SITE, Reason.NOT_ALLOWED, Reason.DENIED)
+# refusals that a changed site file or another source may lift
+LIFTABLE_REFUSALS: Final = (Reason.OFF_SITE, Reason.NOT_ALLOWED, Reason.DENIED, *TRAP_REASONS)
 
 PAGE_COLUMNS: Final = (
     PageRow.id,
@@ -273,7 +274,7 @@ def page_update(
         return PageUpdate(Outcome.REFUSED, Reason.OTHER_SITE, {})
     if row.kind != UrlKind.STORY:
         return PageUpdate(Outcome.KNOWN, Reason.NOT_DUE, {})
-    if decision.outcome is Outcome.REFUSED:
+    if decision.outcome is Outcome.REFUSED and not _is_accepted_elsewhere(row, decision):
         return PageUpdate(Outcome.REFUSED, decision.reason, _refusal_changes(row, decision.reason))
     changes = _announced_changes(row, decision.link, found_on)
     due_at = row.due_at
@@ -287,6 +288,11 @@ def page_update(
     if due_at is not None and due_at <= at:
         return PageUpdate(Outcome.PENDING, Reason.NONE, changes)
     return PageUpdate(Outcome.KNOWN, Reason.NOT_DUE, changes)
+
+
+def _is_accepted_elsewhere(row: PageState, decision: LinkDecision) -> bool:
+    """Return whether a link is a trap for its own source, and a story for another one."""
+    return decision.reason in TRAP_REASONS and row.outcome != Outcome.REFUSED
 
 
 def _refusal_changes(row: PageState, reason: Reason) -> dict[str, Any]:
