@@ -6,20 +6,21 @@ Pages write the address of a picture in many attributes, because scripts load mo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Final
 
 from lxml.html import HtmlElement
 
 if TYPE_CHECKING:
-    from pipeline.extract.text_lines import PageElement
+    from pipeline.extract.text_lines import PageElement, PageLine
 
 MAX_PICTURES: Final = 300  # of one page
 MAX_SOURCES: Final = 10  # of one picture
 WRAPPERS: Final = ("picture", "source")  # the parser nests what follows a `<source>` in it
 MAX_ADDRESS_LENGTH: Final = 2000  # characters
+MAX_SET_LENGTH: Final = 20_000  # characters of one set of addresses
 MIN_SIZE: Final = 64  # pixels; what is smaller both ways is an icon
 PICTURE_TAGS: Final = frozenset(("img", "amp-img", "noscript"))
 LATE_ADDRESSES: Final = (
@@ -98,6 +99,16 @@ def add_picture(
         pictures.append(Picture(image, element, line_index))
 
 
+def move_pictures(
+    pictures: Sequence[Picture], old: Sequence[PageLine], new: Sequence[PageLine]
+) -> None:
+    """Give pictures their places among the lines that are left of a page."""
+    kept = set(map(id, new))
+    places = list(accumulate((id(line) in kept for line in old), initial=0))
+    for picture in pictures:
+        picture.line_index = places[picture.line_index]
+
+
 def is_decoration(source: HtmlElement) -> bool:
     """Tell whether a picture is an icon, a logo or a counter of visits, and no part of a story."""
     get = source.get
@@ -123,14 +134,17 @@ def _addresses(source: HtmlElement) -> Iterator[str]:
     for name in LATE_ADDRESSES:
         yield (get(name) or "").strip()
     yield (get("src") or "").strip()
-    yield _best_of_sets(source)
-    parent = source.getparent()
+    yield _best_of_sets([source, *_sources(source)])
+
+
+def _sources(image: HtmlElement) -> Iterator[HtmlElement]:
+    """Yield the `<source>` elements of a picture."""
+    parent = image.getparent()
     for _ in range(MAX_SOURCES):
         if parent is None or parent.tag not in WRAPPERS:
             return
-        yield _best_of_sets(parent)
-        for sibling in islice(parent.iterchildren("source"), MAX_SOURCES):
-            yield _best_of_sets(sibling)
+        yield parent
+        yield from islice(parent.iterchildren("source"), MAX_SOURCES)
         parent = parent.getparent()
 
 
@@ -143,14 +157,16 @@ def _is_address(address: str) -> bool:
     return not PLACEHOLDER.search(address)
 
 
-def _best_of_sets(source: HtmlElement) -> str:
-    """Return the largest of the pictures that the sets of an element name."""
+def _best_of_sets(sources: Iterable[HtmlElement]) -> str:
+    """Return the largest of the pictures that the sets of some elements name."""
     best, best_size = "", -1.0
-    for name in ADDRESS_SETS:
-        for address, size in CANDIDATE.findall((source.get(name) or "")[: 20 * MAX_ADDRESS_LENGTH]):
-            number = _number(size)
-            if number > best_size and _is_address(address):
-                best, best_size = address, number
+    for source in sources:
+        for name in ADDRESS_SETS:
+            candidates = (source.get(name) or "")[:MAX_SET_LENGTH]
+            for address, size in CANDIDATE.findall(candidates):
+                number = _number(size)
+                if number > best_size and _is_address(address):
+                    best, best_size = address, number
     return best
 
 

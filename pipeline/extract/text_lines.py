@@ -17,7 +17,7 @@ from typing import Final
 from lxml.html import HtmlElement
 
 from pipeline.extract.line_spans import CELL_END, CREDIT, RawSpan, SpanCollector
-from pipeline.extract.pictures import PICTURE_TAGS, Picture, add_picture
+from pipeline.extract.pictures import PICTURE_TAGS, Picture, add_picture, move_pictures
 from pipeline.extract.sanitize import single_line
 from pipeline.extract.unclosed_elements import (
     CLOSED_ENDS,
@@ -167,7 +167,9 @@ def read_lines(tree: HtmlElement, max_lines: int = MAX_LINES) -> PageLines:
     walk = _Walk(max_lines)
     walk.run(body)
     if walk.has_reserves:
-        walk.result.lines = _without_shown_reserves(walk.result.lines)
+        lines = walk.result.lines
+        walk.result.lines = _without_shown_reserves(lines)
+        move_pictures(walk.result.pictures, lines, walk.result.lines)
     return walk.result
 
 
@@ -256,8 +258,8 @@ class _Walk:
                 self._note_inline_marks(child)
             is_link = link or (tag == "a" and child.get("href") is not None)
             inside = (is_link, emphasis or tag in EMPHASIS)
-            if tag == "a":
-                self._spans.open(child, child.get("href") or "", len(self._texts))
+            if tag == "a" and (href := child.get("href")):
+                self._spans.open(child, href, len(self._texts))
             elif tag in CREDIT_TAGS and _names_credit(child, element):
                 self._spans.open(child, CREDIT, len(self._texts))
             self._add_text(child.text, *inside)
@@ -301,6 +303,7 @@ class _Walk:
             self._linked = 0
             for line in lines:
                 line.linked = 0
+                line.spans = ()
 
     def _is_read(self, element: HtmlElement, tag: str) -> bool:
         """Tell whether a skipped element holds a part of the page that readers see."""
