@@ -16,6 +16,7 @@ from scrapy import Request, Spider
 from crawler.articles import ArticleCrawler
 from crawler.budgets import OUT_OF_MEMORY, CrawlBudget, CrawlEnd
 from crawler.fetcher import PageFetcher
+from crawler.robots_keeper import RobotsKeeper
 from crawler.run import CrawlRun
 from crawler.sources import SourceCrawler
 from pipeline.core.disk_space import DiskSpaceGuard
@@ -43,6 +44,7 @@ class NewsSpider(Spider):
         self.run = run
         self.site = run.site
         self.disk_space = disk_space
+        self.robots_observer = RobotsKeeper(run)
         self.end = CrawlEnd("stopped", "ended by a signal")  # true until `start` says otherwise
 
     async def start(self) -> AsyncIterator[Request]:

@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection
 
-from pipeline.core.errors import AlreadyRunning, StoreError
+from pipeline.core.errors import AlreadyRunning
 from pipeline.core.models import (
     Capture,
     CrawlSource,
@@ -28,11 +28,10 @@ from pipeline.core.models import (
     Reason,
     UrlKind,
 )
-from pipeline.store.crawl import captures, frontier
+from pipeline.store.crawl import captures, frontier, placements, source_versions
 from pipeline.store.crawl.captures import FetchedPage
 from pipeline.store.db import locks, migrate, run_log, site_counts
 from pipeline.store.db.engine import Database, retry_while_unavailable
-from pipeline.store.db.schema import PageRow
 
 __all__ = ["CrawlSession", "FetchedPage", "SourceSaved", "running_crawl_message"]
 
@@ -143,11 +142,15 @@ class CrawlSession:
         with self.store.read() as db:
             return frontier.last_read(db, self._site, urls)
 
-    @_retrying
     def save_source(
-        self, run: int, capture: Capture, decisions: Sequence[LinkDecision], found_on: UrlKind
+        self,
+        run: int,
+        capture: Capture,
+        decisions: Sequence[LinkDecision],
+        found_on: UrlKind,
+        front_page: Sequence[str] | None = None,
     ) -> SourceSaved:
-        """Save the fetch of a source and the links that it lists.
+        """Save the fetch of a source, its bytes, and the links that it lists.
 
         The validators are stored together with the links, never before them. Otherwise a kill in
         between would make the next fetch a 304 that lists no link at all.
@@ -157,7 +160,23 @@ class CrawlSession:
             capture: The fetch.
             decisions: The links and what was decided about them.
             found_on: The kind of the source.
+            front_page: The stories of the site's front page in their order, if this is it.
         """
+        body = retry_while_unavailable(
+            lambda: source_versions.compress_version(self.store, capture)
+        )
+        return self._save_source(run, capture, body, decisions, found_on, front_page)
+
+    @_retrying
+    def _save_source(
+        self,
+        run: int,
+        capture: Capture,
+        body: captures.CompressedBody | None,
+        decisions: Sequence[LinkDecision],
+        found_on: UrlKind,
+        front_page: Sequence[str] | None,
+    ) -> SourceSaved:
         child_links: list[Link] = []
         for decision in decisions:
             is_source = decision.link.kind is not UrlKind.STORY
@@ -168,12 +187,9 @@ class CrawlSession:
             validators = _source_validators(capture, has_children=bool(child_links))
         at = capture.fetched_at
         with self.store.write() as db:
-            prior_seen_at = _last_matched_at(db, capture.page_id)
-            _update_source_page(db, capture, validators)
-            if capture.outcome in (Outcome.FAILED, Outcome.GONE):
-                row = captures.capture_row(run, capture, None, prior_seen_at, capture.reason)
-                db.execute(captures.INSERT_CAPTURES, [row])
-            run_log.record_outcome(db, run, capture, capture.outcome, capture.reason)
+            saved = source_versions.save(db, run, capture, body, validators)
+            if front_page is not None:
+                _save_placements(db, saved, front_page)
             counts = frontier.save_links(db, run, self._site, decisions, found_on, at)
             child_sources = frontier.register_sources(db, run, self._site, child_links, at)
             if capture.outcome is Outcome.FETCHED:
@@ -266,26 +282,11 @@ def _source_validators(capture: Capture, *, has_children: bool) -> dict[str, str
     return captures.cache_validators(capture, has_body=True)
 
 
-def _last_matched_at(db: Connection, page_id: int) -> datetime | None:
-    row = db.execute(select(PageRow.last_matched_at).where(PageRow.id == page_id)).one_or_none()
-    if row is None:
-        raise StoreError(f"page {page_id} is not in the archive any more")
-    last_matched_at: datetime | None = row.last_matched_at
-    return last_matched_at
-
-
-def _update_source_page(db: Connection, capture: Capture, validators: Mapping[str, str]) -> None:
-    has_failed = capture.outcome in (Outcome.FAILED, Outcome.DEFERRED)
-    db.execute(
-        update(PageRow)
-        .where(PageRow.id == capture.page_id)
-        .values(
-            due_at=None,
-            attempts=PageRow.attempts + 1 if has_failed else 0,
-            lease_run=None,
-            lease_until=None,
-            outcome=capture.outcome,
-            reason=capture.reason,
-            **validators,
-        )
-    )
+def _save_placements(
+    db: Connection, saved: source_versions.SavedVersion, stories: Sequence[str]
+) -> None:
+    capture, last = saved.capture, saved.last_matched_at
+    if stories:
+        placements.save(db, capture.page_id, stories, last, capture.fetched_at)
+    elif capture.outcome is Outcome.UNCHANGED:
+        placements.save_unchanged(db, capture.page_id, last, capture.fetched_at)
