@@ -18,6 +18,7 @@ from crawler.fetcher import PageFetcher
 from crawler.link_policy import (
     NEVER,
     date_archive_pages,
+    decide_links,
     is_next_page,
     links_since,
     newest_child_sitemaps,
@@ -140,6 +141,8 @@ class SourceCrawler:
             listing = await self._parse(source.due, capture, result.response)
             capture = _with_listing(capture, listing)
             capture = without_opted_out_body(capture, self._site.politeness)
+            if url_key(result.final_url) != url_key(source.due.url):
+                capture = replace(capture, location=result.final_url)
         if capture.outcome in READ_OUTCOMES and source.due.kind in LISTING_KINDS:
             self.read_count += 1
         await self._save(source, capture, listing)
@@ -167,7 +170,7 @@ class SourceCrawler:
         wanted_links = self._wanted_links(due, listing.links)
         room = self._sitemaps_left if source.depth < self._limits.max_depth else 0
         links = newest_child_sitemaps(wanted_links, room)
-        decisions = tuple(self._site.decide(link, due.kind) for link in links)
+        decisions = decide_links(self._site, links, due.kind)
         front_page = None
         if self._since is None and url_key(due.url) == self._front_page_key:
             front_page = self._stories(listing)
@@ -193,9 +196,9 @@ class SourceCrawler:
     def _stories(self, listing: LinkListing) -> tuple[str, ...]:
         """The stories that the front page shows, in their order."""
         stories: list[str] = []
-        for link in listing.links:
-            if self._site.decide(link, UrlKind.SECTION).outcome is Outcome.PENDING:
-                stories.append(link.url)
+        for decision in decide_links(self._site, listing.links, UrlKind.SECTION):
+            if decision.outcome is Outcome.PENDING:
+                stories.append(decision.link.url)
         return tuple(stories)
 
     def _may_be_missing(self, source: QueuedSource) -> bool:

@@ -75,7 +75,7 @@ async def crawl_site(
         result; none of them is raised.
     """
     try:
-        job = _crawl_job(settings, site, since)
+        job = crawl_job(settings, site, since)
     except ConfigError as error:
         message = str(error)
         if not message.startswith(f"{site.id}: "):
@@ -99,7 +99,12 @@ async def crawl_site(
     return await asyncio.to_thread(_result, settings, site, events, child_exit)
 
 
-def _crawl_job(settings: Settings, site: Site, since: datetime | None) -> CrawlJob:
+def crawl_job(settings: Settings, site: Site, since: datetime | None) -> CrawlJob:
+    """Return the job of a child process.
+
+    Raises:
+        ConfigError: A variable of the site file or the contact in the settings is missing.
+    """
     secrets = {}
     for name in ("headers", "cookies"):
         secrets[name] = expand_variables(getattr(site, name), f"{site.id}: '{name}'")
@@ -126,7 +131,7 @@ def _result(
     if not events.finished and events.run_id:
         # On a full disk even this fails. Then the next crawl of the site closes the run.
         with suppress(NightdeskError):
-            _close_run_of_dead_child(settings, site)
+            close_run_of_dead_child(settings, site)
     exit_code = _exit_code(child_exit.code)
     message = events.error or events.finished.get("detail", "")
     if not events.finished and not events.error:
@@ -156,7 +161,7 @@ def _exit_code(code: int) -> ExitCode:
         return ExitCode.PARTLY
 
 
-def _close_run_of_dead_child(settings: Settings, site: Site) -> None:
+def close_run_of_dead_child(settings: Settings, site: Site) -> None:
     """Close the run, unless another crawl of the site has started: that one has closed it."""
     database = Database(settings.database_url)
     try:
@@ -165,7 +170,8 @@ def _close_run_of_dead_child(settings: Settings, site: Site) -> None:
         return
     try:
         with database.write() as db:
-            run_log.close_interrupted_runs(db, site.id, "crawl")
+            for kind in ("crawl", "discover"):
+                run_log.close_interrupted_runs(db, site.id, kind)
     finally:
         lock.release()
         database.close()

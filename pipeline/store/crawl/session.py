@@ -28,12 +28,21 @@ from pipeline.core.models import (
     Reason,
     UrlKind,
 )
-from pipeline.store.crawl import captures, frontier, placements, source_versions
+from pipeline.store.crawl import captures, frontier, placements, rediscovery, source_versions
 from pipeline.store.crawl.captures import FetchedPage
+from pipeline.store.crawl.rediscovery import MissedCounts, SourceVersion, StoredSource
 from pipeline.store.db import locks, migrate, run_log, site_counts
 from pipeline.store.db.engine import Database, retry_while_unavailable
 
-__all__ = ["CrawlSession", "FetchedPage", "SourceSaved", "running_crawl_message"]
+__all__ = [
+    "CrawlSession",
+    "FetchedPage",
+    "MissedCounts",
+    "SourceSaved",
+    "SourceVersion",
+    "StoredSource",
+    "running_crawl_message",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -96,12 +105,13 @@ class CrawlSession:
         retry_while_unavailable(lambda: migrate.ensure(store))
         return cls(store)
 
-    def start_run(self, site_id: str, scope: str = "") -> int:
+    def start_run(self, site_id: str, scope: str = "", kind: str = "crawl") -> int:
         """Start a crawl of a site and return the run's id.
 
         Args:
             site_id: The site.
             scope: Which part of the site is crawled; "" for an ordinary night.
+            kind: crawl, or discover for a run that reads stored sources again.
 
         Raises:
             AlreadyRunning: Another process crawls the site.
@@ -114,15 +124,16 @@ class CrawlSession:
             message = run_log.running_message(self.store, site_id, "crawl", running.holder)
             raise AlreadyRunning(message) from None
         self._site = site_id
-        return self._open_run(scope)
+        return self._open_run(scope, kind)
 
     @_retrying
-    def _open_run(self, scope: str) -> int:
+    def _open_run(self, scope: str, kind: str) -> int:
         with self.store.read() as db:
             self._compressor = captures.BodyCompressor.for_site(db, self._site)
         with self.store.write() as db:
-            run_log.close_interrupted_runs(db, self._site, "crawl")
-            return run_log.open_run(db, self._site, "crawl", scope=scope)
+            for one_kind in ("crawl", "discover"):
+                run_log.close_interrupted_runs(db, self._site, one_kind)
+            return run_log.open_run(db, self._site, kind, scope=scope)
 
     @_retrying
     def register_source(self, run: int, source: CrawlSource) -> DueUrl:
@@ -233,6 +244,44 @@ class CrawlSession:
     ) -> tuple[Outcome, ...]:
         with self.store.write() as db:
             return captures.save(db, run, self._site, fetches, bodies)
+
+    def stored_sources(self) -> tuple[StoredSource, ...]:
+        """Return the sources of the site that have bytes."""
+        with self.store.read() as db:
+            return rediscovery.stored_sources(db, self._site)
+
+    def source_versions(self, page_id: int, since: datetime | None) -> tuple[SourceVersion, ...]:
+        """Return the versions of a source that fetches since a time may have shown, by time."""
+        with self.store.read() as db:
+            return rediscovery.source_versions(db, page_id, since)
+
+    def version_body(self, version: SourceVersion) -> bytes | None:
+        """Return the bytes of a version of a source; None where they are damaged."""
+        with self.store.read() as db:
+            return rediscovery.version_body(db, version)
+
+    @_retrying
+    def queue_missed(
+        self,
+        run: int,
+        decisions: Sequence[LinkDecision],
+        found_on: UrlKind,
+        version: SourceVersion,
+    ) -> MissedCounts:
+        """Make the missed stories of a version due: see `rediscovery.queue_missed`."""
+        now = datetime.now(UTC)
+        with self.store.write() as db:
+            rediscovery.record_source(db, run, version.page_id, now)
+            return rediscovery.queue_missed(db, run, self._site, decisions, found_on, version, now)
+
+    @_retrying
+    def remake_placements(
+        self, run: int, page_id: int, shown: Sequence[tuple[datetime, Sequence[str]]]
+    ) -> None:
+        """Make the placements of a front page again: see `rediscovery.remake_placements`."""
+        with self.store.write() as db:
+            rediscovery.record_source(db, run, page_id, datetime.now(UTC))
+            rediscovery.remake_placements(db, page_id, shown)
 
     @_retrying
     def finish_run(

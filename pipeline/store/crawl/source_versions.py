@@ -230,6 +230,7 @@ def _update_page(
         "lease_until": None,
         "outcome": capture.outcome,
         "reason": capture.reason,
+        "requested_url": capture.requested_url or PageRow.requested_url,
         **validators,
     }
     if capture.outcome is Outcome.GONE:
