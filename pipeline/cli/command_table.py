@@ -57,6 +57,10 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         EVERY_NIGHT,
         "Read the stored sources of sites again, and queue the stories that were missed.",
     ),
+    "fetch": CommandEntry(
+        EVERY_NIGHT,
+        "Archive single pages now, under the rules of their sites, and show their articles.",
+    ),
     "schedule": CommandEntry(
         EVERY_NIGHT,
         "Run until Ctrl-C or SIGTERM, and crawl each site at the times of its cron line.",

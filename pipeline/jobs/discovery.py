@@ -10,7 +10,7 @@ from pipeline.config.settings import Settings
 from pipeline.config.site import Site
 from pipeline.core.errors import ExitCode
 from pipeline.jobs.child_process import run_child
-from pipeline.jobs.crawl import close_run_of_dead_child, crawl_job
+from pipeline.jobs.crawl import CrawlRequest, close_run_of_dead_child, crawl_job
 from pipeline.jobs.progress import SiteEventCallback
 
 MAX_SECONDS = 4 * 3600.0  # a sitemap of 50,000 URLs takes about a second a version
@@ -95,7 +95,7 @@ async def discover_again(
     Raises:
         ConfigError: The settings are not complete.
     """
-    job = crawl_job(settings, site, since)
+    job = crawl_job(settings, site, CrawlRequest(since=since))
     events = _DiscoverEvents()
 
     def receive(event: dict[str, Any]) -> None:
