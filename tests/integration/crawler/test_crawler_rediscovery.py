@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.jobs import child_process
+from pipeline.jobs.crawlers import child_process
 from pipeline.store.db.engine import Database
 from tests.support.archive_factory import one, rows
 from tests.support.local_site import (
