@@ -20,7 +20,7 @@ from pipeline.store import read
 
 if TYPE_CHECKING:
     from pipeline.store.db.engine import Database
-    from pipeline.store.read import ArticleView, PageView, RevisionView
+    from pipeline.store.read import ArticleView, PageView, Placement, RevisionView
 
 EXAMPLES: Final = (
     "nightdesk show 1204",
@@ -40,6 +40,7 @@ class ShownArticle:
         revisions: Its revisions, the oldest first.
         near_duplicates: Articles with nearly the same text.
         sources: Where a metadata field comes from, by field.
+        placements: Where it stood on the front page, the newest stretch first.
     """
 
     article: ArticleView
@@ -47,6 +48,7 @@ class ShownArticle:
     revisions: Sequence[RevisionView]
     near_duplicates: Sequence[NearDuplicate]
     sources: Mapping[str, str]
+    placements: Sequence[Placement]
 
 
 def show(
@@ -92,6 +94,7 @@ def load_article(database: Database, page: PageView) -> ShownArticle:
         read.list_revisions(database, page.id),
         near_duplicates_of(database, page.id),
         dict(provenance.metadata.sources) if provenance else {},
+        read.list_placements(database, page.url),
     )
 
 
@@ -110,6 +113,7 @@ def article_json(shown: ShownArticle) -> dict[str, Any]:
         "sources": dict(shown.sources),
         "history": shown.revisions,
         "near_duplicates": shown.near_duplicates,
+        "placements": shown.placements,
     }
 
 
@@ -139,6 +143,8 @@ def _head(shown: ShownArticle) -> Iterator[tuple[str, str]]:
     yield "URL", article.url
     period = f"{format_time(article.first_seen_at)} to {format_time(article.last_seen_at)} UTC"
     yield "Archived", f"{period}, {page.digest[:DIGEST_DIGITS]}…"
+    if shown.placements:
+        yield "Front", _placement_line(shown.placements)
     if page.gone_at:
         yield "Gone", f"{format_time(page.gone_at)} UTC: the site no longer has it"
     for near_duplicate in shown.near_duplicates[:MAX_NEAR_DUPLICATES]:
@@ -153,6 +159,13 @@ def _published(article: ArticleView) -> str:
         return "unknown"
     source = format_if(" (from {})", article.published_source)
     return f"{format_time(article.published_at)} UTC{source}"
+
+
+def _placement_line(placements: Sequence[Placement]) -> str:
+    best = min(placement.rank for placement in placements)
+    first = min(placement.first_seen_at for placement in placements)
+    last = max(placement.last_seen_at for placement in placements)
+    return f"{format_time(first)} to {format_time(last)} UTC, at best rank {best}"
 
 
 def _near_duplicate_line(article: NearDuplicate) -> str:
