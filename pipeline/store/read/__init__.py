@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         group_members as group_members,
     )
     from pipeline.store.db.article_view import ArticleView as ArticleView
+    from pipeline.store.db.article_view import article_json as article_json
     from pipeline.store.monitoring.issues import (
         IssueView as IssueView,
         issues_closed_since as issues_closed_since,
@@ -137,7 +138,7 @@ _MODULES = {
         "count_near_duplicates",
         "group_members",
     ),
-    "pipeline.store.db.article_view": ("ArticleView",),
+    "pipeline.store.db.article_view": ("ArticleView", "article_json"),
     "pipeline.store.monitoring.issues": (
         "IssueView",
         "issues_closed_since",
