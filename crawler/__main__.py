@@ -77,10 +77,10 @@ def crawl(job: CrawlJob, events: EventWriter) -> int:
     """
     writer = ArchiveWriter()
     archive = writer.call_blocking(CrawlSession.open, job.database_url)
-    scope = "" if job.since is None else f"since {job.since:%Y-%m-%d}"
-    run_id = writer.call_blocking(archive.start_run, job.site.id, scope)
+    run_id = writer.call_blocking(archive.start_run, job.site.id, _scope(job))
     events.started(run_id)
-    end = run_spider(job, CrawlRun(run_id, job.site, archive, writer, events, job.since))
+    run = CrawlRun(run_id, job.site, archive, writer, events, job.since, job.force)
+    end = run_spider(job, run)
     writer.flush(archive, run_id)
     counts = writer.call_blocking(archive.finish_run, run_id, end.status, end.detail, end.deferred)
     writer.call_blocking(archive.close)
@@ -88,6 +88,15 @@ def crawl(job: CrawlJob, events: EventWriter) -> int:
     if end.error is not None:
         raise end.error
     return int(ExitCode.OK)
+
+
+def _scope(job: CrawlJob) -> str:
+    """Return which part of the Site is crawled; "" for an ordinary night."""
+    if job.urls:
+        return f"{len(job.urls)} requested pages" if len(job.urls) > 1 else "1 requested page"
+    if job.since is not None:
+        return f"since {job.since:%Y-%m-%d}"
+    return "all young pages" if job.force else ""
 
 
 def probe(job: ProbeJob, events: EventWriter) -> int:
@@ -117,7 +126,7 @@ def probe(job: ProbeJob, events: EventWriter) -> int:
 def run_spider(job: CrawlJob, run: CrawlRun) -> CrawlEnd:
     """Run the spider to its end and return how the crawl ended."""
     disk_space = DiskSpaceGuard(Path(job.data_folder), job.free_megabytes)
-    spider, error = run_scrapy(job, NewsSpider, run=run, disk_space=disk_space)
+    spider, error = run_scrapy(job, NewsSpider, run=run, disk_space=disk_space, urls=job.urls)
     if isinstance(spider, NewsSpider) and error is None:
         return spider.end
     return CrawlEnd("failed", "Scrapy could not run the spider; see the log")

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from pipeline.config.site import Site
-from pipeline.core.models import Link, LinkDecision, UrlKind
+from pipeline.core.link_rules import numbered_prefixes
+from pipeline.core.models import Link, LinkDecision, Reason, UrlKind
 
 PAGE_NUMBER = re.compile(
     r"/(?:page|seite|pagina|p)[/-]?\d{1,4}/?(?:$|\?)"
@@ -25,17 +26,47 @@ URL_DATE = re.compile(
 MAX_DATE_ARCHIVES = 5_000  # in one back-fill: the daily lists of thirteen years
 # After its last day a list may still grow: time zones, corrections, late stories.
 COMPLETE_AFTER = timedelta(days=2)
+LIFTED_BY_REQUEST = (
+    Reason.NOT_ALLOWED,
+    Reason.CALENDAR,
+    Reason.REPEATING_PATH,
+    Reason.TOO_DEEP,
+)
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-def decide_redirect_target(site: Site, location: str) -> LinkDecision:
+def decide_links(site: Site, links: Sequence[Link], found_on: UrlKind) -> tuple[LinkDecision, ...]:
+    """Decide about the Links of a Source. Together they show whether the Site numbers stories."""
+    numbered = frozenset[str]()
+    if found_on is UrlKind.SECTION:
+        numbered = numbered_prefixes(link.url for link in links)
+    return tuple(site.decide(link, found_on, numbered) for link in links)
+
+
+def decide_redirect_target(site: Site, url: str, location: str) -> LinkDecision:
     """Decide about the target of a story's redirect.
 
     Dead stories often redirect to the front page, which is no story. So the root of a host is
     decided like a link of a section.
+
+    Args:
+        site: The Site.
+        url: The URL of the story.
+        location: The target.
     """
     is_root = urlsplit(location).path in ("", "/")
-    return site.decide(Link(location), UrlKind.SECTION if is_root else UrlKind.STORY)
+    found_on = UrlKind.SECTION if is_root else UrlKind.STORY
+    return site.decide(Link(location), found_on, numbered_prefixes((url,), min_count=1))
+
+
+def decide_requested(site: Site, url: str) -> LinkDecision:
+    """Decide about a page that a person asks for by its URL, or to which such a page redirects.
+
+    Hosts and `deny` count. `allow` and the signs of traps do not: a person names no endless list.
+    """
+    link = Link(url)
+    decision = site.decide(link, UrlKind.SITEMAP)
+    return LinkDecision(link) if decision.reason in LIFTED_BY_REQUEST else decision
 
 
 def trusted_canonical_url(site: Site, declared: str) -> str:

@@ -31,7 +31,7 @@ from pipeline.core.errors import AlreadyRunning, ExitCode, NightdeskError
 from pipeline.jobs import notify
 from pipeline.jobs.clean import CleanRequest, clean_site
 from pipeline.jobs.clean_steps.extract_payloads import ExtractPart, extract_part
-from pipeline.jobs.crawl import crawl_site
+from pipeline.jobs.crawl import CrawlRequest, crawl_site
 from pipeline.jobs.progress import Cancelled
 from pipeline.jobs.recipe import current_recipe
 from pipeline.jobs.results import CleanRunResult, CrawlResult
@@ -140,7 +140,9 @@ class TaskHandlers:
 
     async def _crawl_in_slot(self, site: Site, since: datetime | None) -> CrawlResult:
         async with self._slots.acquire() as record_event:
-            return await crawl_site(self._settings, site, lambda *_: record_event(), since)
+            return await crawl_site(
+                self._settings, site, lambda *_: record_event(), CrawlRequest(since=since)
+            )
 
     def _was_crawled(self, site: Site, planned_at: datetime) -> bool:
         """Tell whether a crawl that started since then has ended. An interrupted one has not."""

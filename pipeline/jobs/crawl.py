@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,24 @@ from pipeline.store.db.engine import Database, retry_while_unavailable
 
 GRACE_SECONDS = 120.0  # beyond the site's own time limit, before its child is stopped
 MAX_LAST_LINE = 200  # characters of a child's last line that a message quotes
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlRequest:
+    """What to crawl of a site. By default, an ordinary night.
+
+    Attributes:
+        since: Go back in the site's sitemaps and archives to this time.
+        force: Fetch all that the sources list and all young stories, whatever is due.
+        urls: Fetch these pages, and nothing else.
+    """
+
+    since: datetime | None = None
+    force: bool = False
+    urls: tuple[str, ...] = ()
+
+
+ORDINARY_NIGHT = CrawlRequest()
 
 
 class _CrawlEvents:
@@ -60,7 +79,10 @@ class _CrawlEvents:
 
 
 async def crawl_site(
-    settings: Settings, site: Site, on_event: SiteEventCallback, since: datetime | None = None
+    settings: Settings,
+    site: Site,
+    on_event: SiteEventCallback,
+    request: CrawlRequest = ORDINARY_NIGHT,
 ) -> CrawlResult:
     """Crawl one site in a child process.
 
@@ -68,14 +90,14 @@ async def crawl_site(
         settings: The settings of the installation.
         site: The site to crawl.
         on_event: Receives each event of the child.
-        since: If given, the crawl goes back in the site's sitemaps to this time.
+        request: What to crawl of it.
 
     Returns:
         How the crawl ended. Failures of the child and errors of the configuration are in the
         result; none of them is raised.
     """
     try:
-        job = _crawl_job(settings, site, since)
+        job = _crawl_job(settings, site, request)
     except ConfigError as error:
         message = str(error)
         if not message.startswith(f"{site.id}: "):
@@ -99,7 +121,7 @@ async def crawl_site(
     return await asyncio.to_thread(_result, settings, site, events, child_exit)
 
 
-def _crawl_job(settings: Settings, site: Site, since: datetime | None) -> CrawlJob:
+def _crawl_job(settings: Settings, site: Site, request: CrawlRequest) -> CrawlJob:
     secrets = {}
     for name in ("headers", "cookies"):
         secrets[name] = expand_variables(getattr(site, name), f"{site.id}: '{name}'")
@@ -116,7 +138,9 @@ def _crawl_job(settings: Settings, site: Site, since: datetime | None) -> CrawlJ
         chromium=settings.browser_path if site.render else "",
         data_folder=str(settings.data_folder),
         free_megabytes=settings.free_megabytes,
-        since=since,
+        since=request.since,
+        force=request.force,
+        urls=request.urls,
     )
 
 

@@ -16,7 +16,7 @@ from pipeline.cli.context import AsJson, get_context
 from pipeline.core.formatting import format_if, pluralize
 from pipeline.fulltext.excerpts import Excerpt
 from pipeline.store import read
-from pipeline.store.read import article_json
+from pipeline.store.read import article_values
 
 if TYPE_CHECKING:
     from pipeline.store.db.engine import Database
@@ -93,7 +93,7 @@ def search(
 
 
 def _hit_json(hit: SearchHit) -> dict[str, Any]:
-    return article_json(hit.article) | {
+    return article_values(hit.article) | {
         "excerpt": asdict(hit.excerpt),
         "title_spans": hit.title.spans,
         "cursor": hit.cursor,

@@ -18,7 +18,7 @@ from pipeline.core.formatting import format_if
 from pipeline.core.local_times import as_precise
 from pipeline.jobs.near_duplicates import NearDuplicate, near_duplicates_of
 from pipeline.store import read
-from pipeline.store.read import article_json
+from pipeline.store.read import article_values
 
 if TYPE_CHECKING:
     from pipeline.store.db.engine import Database
@@ -65,10 +65,15 @@ def show(
     if raw:
         _write_raw(database, page)
         return
-    shown = _load(database, page)
+    shown = load_article(database, page)
     if as_json:
-        print_json(_as_json(shown))
+        print_json(article_json(shown))
         return
+    print_article(shown)
+
+
+def print_article(shown: ShownArticle) -> None:
+    """Print an article: its metadata, its text and the times of its revisions."""
     _print_head(shown)
     for line in shown.article.text.split("\n"):
         print_line(line)
@@ -77,7 +82,8 @@ def show(
         _print_revisions(shown.revisions)
 
 
-def _load(database: Database, page: PageView) -> ShownArticle:
+def load_article(database: Database, page: PageView) -> ShownArticle:
+    """Return the article of a page. Raises ConfigError if it has none."""
     article = read.get_article(database, page.id)
     if article is None:
         raise ConfigError(f"{page.url}: {explain_missing_article(page)}")
@@ -100,8 +106,9 @@ def _write_raw(database: Database, page: PageView) -> None:
     sys.stdout.buffer.flush()
 
 
-def _as_json(shown: ShownArticle) -> dict[str, Any]:
-    return article_json(shown.article) | {
+def article_json(shown: ShownArticle) -> dict[str, Any]:
+    """Return an article as an object for programs."""
+    return article_values(shown.article) | {
         "sources": dict(shown.sources),
         "history": shown.revisions,
         "near_duplicates": [_near_duplicate_json(each) for each in shown.near_duplicates],

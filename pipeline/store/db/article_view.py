@@ -48,7 +48,7 @@ class ArticleView:
     copies: int  # other articles of its group
 
 
-def article_json(article: ArticleView) -> dict[str, Any]:
+def article_values(article: ArticleView) -> dict[str, Any]:
     """Return the fields of an article for JSON: a date without a time is only its day."""
     return asdict(article) | {
         "published_at": as_precise(article.published_at, article.published_precision),

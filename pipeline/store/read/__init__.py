@@ -25,8 +25,10 @@ if TYPE_CHECKING:
         count_near_duplicates as count_near_duplicates,
         group_members as group_members,
     )
-    from pipeline.store.db.article_view import ArticleView as ArticleView
-    from pipeline.store.db.article_view import article_json as article_json
+    from pipeline.store.db.article_view import (
+        ArticleView as ArticleView,
+        article_values as article_values,
+    )
     from pipeline.store.monitoring.issues import (
         IssueView as IssueView,
         issues_closed_since as issues_closed_since,
@@ -85,6 +87,7 @@ if TYPE_CHECKING:
         explain_page as explain_page,
         find_articles as find_articles,
         find_page as find_page,
+        follow_redirects as follow_redirects,
         get_article as get_article,
         list_revisions as list_revisions,
         newest_payload as newest_payload,
@@ -138,7 +141,7 @@ _MODULES = {
         "count_near_duplicates",
         "group_members",
     ),
-    "pipeline.store.db.article_view": ("ArticleView", "article_json"),
+    "pipeline.store.db.article_view": ("ArticleView", "article_values"),
     "pipeline.store.monitoring.issues": (
         "IssueView",
         "issues_closed_since",
@@ -194,6 +197,7 @@ _MODULES = {
         "explain_page",
         "find_articles",
         "find_page",
+        "follow_redirects",
         "get_article",
         "list_revisions",
         "newest_payload",

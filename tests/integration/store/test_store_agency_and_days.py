@@ -179,7 +179,7 @@ def test_commands_show_a_day_without_a_time(
     printed = capsys.readouterr().out
     assert "2024-03-05  courier  dpa, AFP" in printed
     assert show._published(hit.article) == "2024-03-05 (from shown)"
-    shown = read.article_json(hit.article)
+    shown = read.article_values(hit.article)
     assert (shown["published_at"], shown["modified_at"]) == (date(2024, 3, 5), date(2024, 3, 7))
     page = read.find_page(stories, str(hit.article.id))
     assert page is not None
@@ -204,7 +204,7 @@ def test_an_older_archive_gets_what_its_results_say(stories: Database) -> None:
     """The rest is filled when its pages are cleaned again."""
     columns = "title, agency, published_day, published_precision"
     before = rows(stories, f"SELECT {columns} FROM articles ORDER BY title")
-    for name, version in (("downgrade", "1001"), ("upgrade", "head")):
+    for name, version in (("downgrade", "1002"), ("upgrade", "head")):
         with stories.migration_transaction() as connection:
             settings = migrate.config(migrate.SCRIPTS)
             settings.attributes["connection"] = connection
