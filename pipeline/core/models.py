@@ -275,6 +275,9 @@ class ExtractedPage:
         reason: NONE, or why there is no text (NO_TEXT, EXTRACTOR_TIMEOUT …).
         detail: A sentence for people if the reason is not enough.
         cost_ms: Milliseconds of CPU time that it took.
+        readings: A sentence for people: what independent readings of the page found, and why one
+            was or was not followed; "" without one.
+        recovered: Whether one was followed, because it found a story that was mostly left out.
     """
 
     extractors: str
@@ -283,6 +286,8 @@ class ExtractedPage:
     reason: Reason = Reason.NONE
     detail: str = ""
     cost_ms: int = 0
+    readings: str = ""
+    recovered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,12 @@ from pipeline.core.markup_limits import MAX_TEXT_LENGTH, complexity_problem
 from pipeline.core.models import STORY_THRESHOLD, Block, ExtractedPage, RawPage, Reason
 from pipeline.extract.charset import decode
 from pipeline.extract.decision_trees import DecisionTrees
+from pipeline.extract.declared_text import find_article_body
+from pipeline.extract.hidden_story import find_hidden_story
 from pipeline.extract.html import parse_html
 from pipeline.extract.javascript_shells import needs_javascript
 from pipeline.extract.language import declared_language, detect_language_with_source
-from pipeline.extract.line_classifier import extract_blocks
+from pipeline.extract.line_classifier import read_blocks
 from pipeline.extract.metadata.metadata import read_metadata
 from pipeline.extract.sanitize import repair_markup
 from pipeline.extract.version import EXTRACTORS
@@ -73,7 +75,11 @@ def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int)
         detail = f"the page has more than {max_text} letters of text"
         return _page_without_text(Reason.TOO_COMPLEX, detail)
     metadata = read_metadata(tree)
-    blocks = extract_blocks(tree, metadata, trees)
+    declared_text = find_article_body(tree)
+    blocks, readings, is_recovered = read_blocks(tree, metadata, declared_text, trees)
+    hidden = find_hidden_story(tree, metadata, blocks, declared_text)
+    if hidden is not None:
+        blocks, readings, is_recovered = hidden.blocks, hidden.sentence, True
     text = _text_for_language(blocks)
     language, language_source = detect_language_with_source(text, declared_language(tree))
     sources = metadata.sources
@@ -86,7 +92,13 @@ def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int)
     if not blocks:
         page = _page_without_text(Reason.NO_TEXT, _describe_empty_page(tree))
         return replace(page, metadata=metadata)
-    return ExtractedPage(extractors=EXTRACTORS, blocks=blocks, metadata=metadata)
+    return ExtractedPage(
+        extractors=EXTRACTORS,
+        blocks=blocks,
+        metadata=metadata,
+        readings=readings,
+        recovered=is_recovered,
+    )
 
 
 def _text_for_language(blocks: tuple[Block, ...]) -> str:

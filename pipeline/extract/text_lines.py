@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from lxml.html import HtmlElement
@@ -37,6 +38,21 @@ LAYOUT = frozenset((
     "p", "div", "table", "ul", "ol", "br", "h1", "h2", "h3", "h4", "form", "section", "article",
     "blockquote",
 ))  # fmt: skip
+# Skipped elements whose end tag pages forget, so that the rest of the page lies in them.
+UNCLOSED = frozenset((
+    "button", "svg", "select", "option", "datalist", "template", "object", "canvas", "audio",
+    "video", "map", "math",
+))  # fmt: skip
+PAGE_PARTS = ("h1", "article", "main", "footer", "nav", "aside")  # of a page, not of a button
+UNLINKED_PARTS = ("main", "footer", "nav", "form")  # in a link whose end tag is missing
+RESERVES = frozenset(("noscript", "template"))  # read where the page has their text nowhere else
+MIN_PARAGRAPHS: Final = 3  # in a skipped element or a link that holds the page
+MIN_PARAGRAPH_LENGTH: Final = 60  # characters
+MAX_LINK_BYTES: Final = 900  # of text in UTF-8; a longer link is a part of the page, not a link
+MAX_LINK_TEXTS: Final = 400  # pieces of text of a link that are measured
+MAX_RESERVES: Final = 50  # elements
+MAX_SHOWN: Final = 200_000  # characters of a page in which a text is searched for
+MIN_RESERVE_LENGTH: Final = 240  # characters
 CELL_END = "\x1f"  # a control character, which no text of a page contains
 MARK_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
@@ -104,6 +120,8 @@ class PageElement:
     linked: int = 0  # characters in links
     lines: int = 0
     chosen_words: float = 0.0  # words that the extractor chose
+    likely_words: float = 0.0  # words, each weighed by the probability of its line
+    branch: PageElement | None = None  # the outermost element around this one beside the core
     steps_up: float = 0.0  # from the story's core to the nearest element around this one
     steps_down: float = 0.0  # from there to this element
 
@@ -140,7 +158,29 @@ def read_lines(tree: HtmlElement, max_lines: int = MAX_LINES) -> PageLines:
         body = tree
     walk = _Walk(max_lines)
     walk.run(body)
+    hidden = _hidden_story(walk)
+    if not hidden:
+        return walk.result
+    walk = _Walk(max_lines, hidden)
+    walk.run(body)
     return walk.result
+
+
+def _hidden_story(walk: _Walk) -> frozenset[HtmlElement]:
+    """Return the elements whose text only a browser without scripts, or with them, would show.
+
+    Those of some length count, whose text stands in no line of the page.
+    """
+    if not walk.reserves:
+        return frozenset()
+    shown = "".join("".join(line.text.split()) for line in walk.result.lines)[:MAX_SHOWN]
+    hidden = set()
+    for element in walk.reserves[:MAX_RESERVES]:
+        texts = ["".join(text.split()) for text in element.itertext()]
+        longest = max(texts, key=len, default="")
+        if sum(map(len, texts)) >= MIN_RESERVE_LENGTH and longest not in shown:
+            hidden.add(element)
+    return frozenset(hidden)
 
 
 @lru_cache(maxsize=20_000)
@@ -158,8 +198,10 @@ OpenElement = tuple[Iterator[HtmlElement], HtmlElement, PageElement, bool, bool,
 class _Walk:
     """The walk over one page. Hot code: it runs for each element."""
 
-    def __init__(self, max_lines: int) -> None:
+    def __init__(self, max_lines: int, included: frozenset[HtmlElement] = frozenset()) -> None:
         self.result = PageLines()
+        self.reserves: list[HtmlElement] = []
+        self._included = included
         self._max_lines = max_lines
         self._texts: list[str] = []
         self._linked = self._emphasis = 0
@@ -189,13 +231,13 @@ class _Walk:
         if tag in INLINE:
             if not self._inline_marks:
                 self._note_inline_marks(child)
-            inside = (link or tag == "a", emphasis or tag in EMPHASIS)
+            inside = (link or (tag == "a" and _is_link(child)), emphasis or tag in EMPHASIS)
             self._add_text(child.text, *inside)
             if len(child):
                 stack.append((iter(child), child, element, *inside, False))
             else:
                 self._add_text(child.tail, link, emphasis)
-        elif not isinstance(tag, str) or tag in SKIPPED:
+        elif not isinstance(tag, str) or (tag in SKIPPED and not self._is_read(child, tag)):
             self._add_text(child.tail, link, emphasis)
         elif tag in ("br", "hr"):
             self._end_line(element)
@@ -214,6 +256,18 @@ class _Walk:
             else:
                 self._end_line(inner)
                 self._add_text(child.tail, link, emphasis)
+
+    def _is_read(self, element: HtmlElement, tag: str) -> bool:
+        """Tell whether a skipped element holds a part of the page that readers see."""
+        if not len(element):
+            return False
+        if tag in UNCLOSED and _holds_page(element):
+            return True
+        if tag in RESERVES:
+            if element in self._included or element.get("shadowrootmode") is not None:
+                return True
+            self.reserves.append(element)
+        return False
 
     def _note_inline_marks(self, element: HtmlElement) -> None:
         get = element.get
@@ -273,6 +327,33 @@ class _Walk:
                 self._is_after_break = False
         self._linked = self._emphasis = 0
         self._inline_marks = ""
+
+
+def _is_link(element: HtmlElement) -> bool:
+    """Tell whether an `<a>` is a link: no anchor without an address, and not half of the page."""
+    if element.get("href") is None:
+        return False
+    if not len(element):
+        return len((element.text or "").encode("utf-8", "replace")) <= MAX_LINK_BYTES
+    if next(element.iter(*UNLINKED_PARTS), None) is not None:
+        return False
+    size = 0
+    for text in islice(element.itertext(), MAX_LINK_TEXTS):
+        size += len(text.strip().encode("utf-8", "replace"))
+        if size > MAX_LINK_BYTES:
+            return False
+    return True
+
+
+def _holds_page(element: HtmlElement) -> bool:
+    if next(element.iter(*PAGE_PARTS), None) is not None:
+        return True
+    paragraphs = 0
+    for paragraph in element.iter("p"):
+        paragraphs += len(paragraph.text or "") >= MIN_PARAGRAPH_LENGTH
+        if paragraphs >= MIN_PARAGRAPHS:
+            return True
+    return False
 
 
 def _line_text(joined: str) -> str:

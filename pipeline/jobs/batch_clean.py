@@ -237,6 +237,8 @@ def to_json(page: CleanedPage) -> dict[str, Any]:
         **metadata,
         "outcome": result.outcome,
         "reason": result.reason,
+        "recovered": page.extracted_page.recovered,
+        "readings": page.extracted_page.readings,
         "removed": removed_lines,
     }
 

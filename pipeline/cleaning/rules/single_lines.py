@@ -22,7 +22,7 @@ from pipeline.cleaning.rules.phrases import (
     TAGS_LINE,
 )
 from pipeline.config.regex_safety import MAX_LINE_LENGTH
-from pipeline.core.models import BlockKind
+from pipeline.core.models import STORY_THRESHOLD, BlockKind
 
 MAX_MORE_WORDS = 10
 MAX_PROMPT_WORDS = 32
@@ -35,6 +35,7 @@ MAX_ANNOUNCEMENT_LINK_SHARE = 0.5
 LIST_ANNOUNCEMENTS = (":", "：", ":-", ":—")
 ADDRESS = re.compile(r"https?://|www\.|\S@\S")
 EXEMPT_KINDS = {BlockKind.TABLE, BlockKind.CODE}
+LINKED_KINDS = {BlockKind.HEADING, BlockKind.ITEM}  # parts of a story that may be links
 
 
 def site_pattern(context: RuleContext) -> Removals:
@@ -81,7 +82,8 @@ def more_line(context: RuleContext) -> Removals:
 def link_line(context: RuleContext) -> Removals:
     """Find lines that are nothing but a link, unless the story needs them.
 
-    It needs the items of a list that it announces, a heading over its text, and a written address.
+    It needs the items of a list that it announces, a heading over its text, a written address,
+    and headings and items that look like the rest of it.
     """
     if all(line.link_share < MIN_LINK_SHARE for line in context.kept):
         return
@@ -92,6 +94,8 @@ def link_line(context: RuleContext) -> Removals:
             is_announced = announces_list(line) or (is_announced and is_item)
             continue
         if (is_item and is_announced) or _is_heading_of(line, following):
+            continue
+        if line.kind in LINKED_KINDS and line.block.story_probability >= STORY_THRESHOLD:
             continue
         if not ADDRESS.search(line.text):
             yield line.index, f"{round(100 * line.link_share)} % of it is a link"
