@@ -91,7 +91,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *STORE,
     ),
     "pipeline.demo_site": (),
-    "pipeline.__main__": ("pipeline.cli",),
+    "pipeline.__main__": ("pipeline._version", "pipeline.cli"),
     "pipeline": ("pipeline._version", "pipeline.reader"),
     "nightdesk": (
         "pipeline._version",

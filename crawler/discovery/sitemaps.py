@@ -1,8 +1,8 @@
 """Reads sitemaps and sitemap indexes, as XML or plain text: bytes in, a LinkListing out.
 
-A document type is refused and no entity is followed. A file is read up to the 50,000 URLs of
-sitemaps.org. A list that is cut off yields what is there. The children of an index are Links of
-kind SITEMAP.
+A document type that declares entities is refused, and no entity is followed. A file is read up to
+the 50,000 URLs of sitemaps.org. A list that is cut off yields what is there. The children of an
+index are Links of kind SITEMAP.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from crawler.discovery.feeds import parse_iso_time, read_feed
 from crawler.discovery.links import (
     LinkCollector,
     LinkListing,
+    declares_entities,
     end_tag_pattern,
-    has_doctype,
     normalize_tags,
     plain_text,
     repair_xml,
@@ -73,8 +73,8 @@ def read_sitemap(body: bytes, base: str, timezone: str) -> LinkListing:
         return _read_text(body, base)
     if has_more_than(body, MAX_MARKUP_CHARS, b"<", b"&"):
         return too_complex_source(f"more than {MAX_MARKUP_CHARS} brackets and ampersands")
-    if has_doctype(body):
-        detail = "declares a document type, which no sitemap has"
+    if declares_entities(body):
+        detail = "declares entities, which no sitemap needs"
         return LinkListing((), Reason.XML_DOCTYPE_REFUSED, detail)
     return _read_xml(body, base, ZoneInfo(timezone))
 

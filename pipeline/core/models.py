@@ -73,6 +73,8 @@ class DueUrl:
         etag: The validator of the last fetch, or "".
         last_modified: The other validator of the last fetch, or "".
         attempts: Fetches in a row that obtained nothing.
+        request_urls: The spellings of its URL to ask for: the second one where the server knows no
+            page under the first. Without any, the URL itself is asked for.
     """
 
     page_id: int
@@ -82,6 +84,7 @@ class DueUrl:
     etag: str = ""
     last_modified: str = ""
     attempts: int = 0
+    request_urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class Capture:
         detail: A sentence for people if the reason is not enough.
         canonical_url: The URL that the page declares as its own, if it is trusted.
         opt_outs: What the page does not want: some of `noai`, `noarchive` and `tdm`.
+        requested_url: The spelling of the URL that the server answered; "" without a request.
     """
 
     page_id: int
@@ -122,6 +126,7 @@ class Capture:
     detail: str = ""
     canonical_url: str = ""
     opt_outs: tuple[str, ...] = ()
+    requested_url: str = ""
 
 
 class BlockKind(StrEnum):

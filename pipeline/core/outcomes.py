@@ -155,8 +155,8 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.CALENDAR: (
         "refused",
         (
-            "It is the list of a day, month or year; a calendar has no end. What a feed lists is "
-            "believed."
+            "It is the list of a day, month or year; a calendar has no end. What a feed or a "
+            "sitemap lists is believed, and what a pattern of `allow` matches up to its end."
         ),
     ),
     Reason.REPEATING_PATH: (
@@ -199,7 +199,7 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
         "failed",
         "The browser could not build the page: its scripts did not end, or it crashed.",
     ),
-    Reason.XML_DOCTYPE_REFUSED: ("failed", "A sitemap that declares a document type."),
+    Reason.XML_DOCTYPE_REFUSED: ("failed", "A sitemap that declares entities."),
     Reason.TOO_MANY_LINKS: ("fetched", "A source with more links than are taken."),
     Reason.TOO_COMPLEX: (
         "failed, quarantined",

@@ -205,11 +205,43 @@ def test_children_of_an_index_are_sitemaps() -> None:
     assert (link.url, link.kind) == ("https://h.tj/s2.xml", UrlKind.SITEMAP)
 
 
+ONE_URL = "<urlset><url><loc>https://h.tj/1</loc></url></urlset>"
+
+
 @pytest.mark.parametrize("encoding", ["utf8", "utf-16", "utf-8-sig"])
-def test_document_type_is_refused_in_any_encoding(encoding: str) -> None:
+@pytest.mark.parametrize(
+    "document_type",
+    [
+        '<!DOCTYPE urlset [<!ENTITY a "b">]>',
+        '<!-- <a> --><!DOCTYPE urlset [<!ENTITY a "b">]>',
+        '<!doctype urlset [<!-- > --> <!entity % a SYSTEM "http://127.0.0.1/">]>',
+        '<!DOCTYPE urlset SYSTEM "urlset.dtd" [<!ELEMENT a ANY><!ENTITY a "b">]>',
+    ],
+)
+def test_entities_are_refused_in_any_encoding(document_type: str, encoding: str) -> None:
     declaration = f'<?xml version="1.0" encoding="{encoding[:6]}"?>'
-    body = f"{declaration}<!-- x --><!DOCTYPE urlset><urlset/>".encode(encoding)
+    body = f"{declaration}{document_type}{ONE_URL}".encode(encoding)
     assert read(UrlKind.SITEMAP, body).reason is Reason.XML_DOCTYPE_REFUSED
+
+
+@pytest.mark.parametrize(
+    "document_type",
+    [
+        "<!DOCTYPE urlset>",
+        '<!DOCTYPE urlset SYSTEM "https://h.tj/sitemap.dtd">',
+        '<!DOCTYPE urlset PUBLIC "-//Example//Sitemap" "http://127.0.0.1/sitemap.dtd">',
+        "<!DOCTYPE urlset [<!ELEMENT urlset ANY><!-- no entities -->]>",
+    ],
+)
+def test_a_document_type_without_entities_is_harmless(document_type: str) -> None:
+    listing = read(UrlKind.SITEMAP, f'<?xml version="1.0"?>\n{document_type}\n{ONE_URL}')
+    assert [link.url for link in listing.links] == ["https://h.tj/1"]
+    assert listing.reason is Reason.NONE
+
+
+def test_an_html_page_in_place_of_a_sitemap_is_unreadable() -> None:
+    listing = read(UrlKind.SITEMAP, "<!DOCTYPE html><html><body>Please log in</body></html>")
+    assert listing.reason is Reason.UNREADABLE
 
 
 def test_sitemap_may_be_gzipped_or_plain_text_or_a_feed() -> None:

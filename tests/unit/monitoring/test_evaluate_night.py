@@ -128,6 +128,15 @@ def test_a_new_site_without_articles_is_reported_in_its_first_night() -> None:
     assert "JavaScript" in issue.cause
 
 
+@pytest.mark.parametrize(("traps", "seen", "is_issue"), [(200, 20_000, True), (9, 20, False)])
+def test_many_refusals_of_possible_stories_as_traps_are_an_issue(
+    traps: int, seen: int, is_issue: bool
+) -> None:
+    stats = NightStats(seen=seen, refused=traps, traps=traps)
+    issues = issues_of_kind([], night(DAILY, 0, stats), IssueKind.TRAPS)
+    assert bool(issues) is is_issue
+
+
 def test_a_young_site_is_not_compared() -> None:
     past = history(random.Random(2), DAILY, 5)
     stats = NightStats(seen=3, requested=3, new=3, cleaned=3, articles=3)
