@@ -33,6 +33,7 @@ from pipeline.extract.version import (
 
 MAX_PATH_LENGTH = 60
 MAX_HEADLINES = 2  # of a page with one story: its own, and the name of the site
+SURE_PROBABILITY = 0.8  # of prose below which no summary stands
 MAX_SPANS = 2_000  # side by side
 # The first that matches says most about a line: a paragraph in an item in a quote is an item.
 KIND_OF_REGION = (
@@ -82,8 +83,11 @@ def read_blocks(
     )
     has_votes = needs_votes or any(lines.votes)
     blocks = []
+    is_story_begun = False
     for i, probability in sorted(second.probabilities.items()):
-        is_summary = lines.is_summary(i)
+        is_summary = not is_story_begun and lines.is_summary(i)
+        is_sure = probability >= SURE_PROBABILITY and lines.prose[i] > 0
+        is_story_begun = is_story_begun or (is_sure and not is_summary)
         if probability >= MIN_PROBABILITY or lines.votes[i] or is_summary:
             kept_by_trafilatura = lines.votes[i] > 0 if has_votes else None
             blocks.append(_block(lines.lines[i], probability, kept_by_trafilatura, is_summary))

@@ -1,4 +1,4 @@
-"""The rule about copies: pages send their story once for each kind of screen, or once more to print.
+"""The rule about copies: some pages send their story once for each kind of screen.
 
 A short line may return on purpose: a question, a refrain, a heading. A sentence does not.
 """

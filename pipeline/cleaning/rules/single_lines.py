@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from itertools import zip_longest
+from math import inf
 
 from pipeline.cleaning.rules.context import Removals, RuleContext, TextLine
 from pipeline.cleaning.rules.phrases import (
@@ -35,7 +36,9 @@ MAX_ANNOUNCEMENT_LINK_SHARE = 0.5
 LIST_ANNOUNCEMENTS = (":", "：", ":-", ":—")
 ADDRESS = re.compile(r"https?://|www\.|\S@\S")
 EXEMPT_KINDS = {BlockKind.TABLE, BlockKind.CODE}
-LINKED_KINDS = {BlockKind.HEADING, BlockKind.ITEM}  # parts of a story that may be links
+# The probability from which a part of the story may be a link. Measured on labelled pages: of
+# linked headings above it, 91 in 92 are story, and of items 3 in 4; of paragraphs a half is not.
+MIN_LINKED_PROBABILITY = {BlockKind.HEADING: 0.2, BlockKind.ITEM: STORY_THRESHOLD}
 
 
 def site_pattern(context: RuleContext) -> Removals:
@@ -95,7 +98,7 @@ def link_line(context: RuleContext) -> Removals:
             continue
         if (is_item and is_announced) or _is_heading_of(line, following):
             continue
-        if line.kind in LINKED_KINDS and line.block.story_probability >= STORY_THRESHOLD:
+        if line.block.story_probability >= MIN_LINKED_PROBABILITY.get(line.kind, inf):
             continue
         if not ADDRESS.search(line.text):
             yield line.index, f"{round(100 * line.link_share)} % of it is a link"

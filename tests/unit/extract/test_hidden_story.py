@@ -41,7 +41,7 @@ def test_the_story_of_the_json_ld_is_taken_where_the_page_shows_little() -> None
     extracted = page(json_ld(), shown=f"<p>{STORY[0][:60]} …</p>")
     assert [text for text in texts(extracted) if text != TITLE] == STORY
     assert extracted.recovered
-    assert "its JSON-LD has 67; it was followed" in extracted.readings
+    assert "its JSON-LD has 70; it was followed" in extracted.readings
 
 
 def test_the_story_of_the_json_ld_is_not_taken_where_the_page_shows_it() -> None:

@@ -49,8 +49,8 @@ def test_a_second_reading_that_finds_twice_as_much_is_followed() -> None:
     assert kept_lines(reading) == 12
     assert reading.is_recovered
     assert reading.sentence == (
-        "the prose of the page has 312 words of the story, of which 104 are kept; a second reading"
-        " by trafilatura has 312 words of the story, of which 104 are kept; it was followed"
+        "the prose of the page has 348 words of the story, of which 116 are kept; a second reading"
+        " by trafilatura has 348 words of the story, of which 116 are kept; it was followed"
     )
 
 
@@ -70,7 +70,7 @@ def test_the_story_of_the_json_ld_is_followed_without_another_reading() -> None:
     reading = read(kept=3, declared="\n".join(STORY))
     assert kept_lines(reading) == 12
     assert reading.sentence == (
-        "the page's JSON-LD has 312 words of the story, of which 78 are kept; it was followed"
+        "the page's JSON-LD has 348 words of the story, of which 87 are kept; it was followed"
     )
 
 
@@ -78,7 +78,7 @@ def test_the_json_ld_of_a_story_that_is_kept_is_named() -> None:
     reading = read(kept=12, declared="\n".join(STORY))
     assert not reading.is_recovered
     assert reading.sentence == (
-        "the page's JSON-LD has 312 words of the story, of which 312 are kept"
+        "the page's JSON-LD has 348 words of the story, of which 348 are kept"
     )
 
 

@@ -19,7 +19,7 @@ def core_of(body: str) -> StoryCore:
     return LineFeatures(read_lines(tree), Metadata()).core
 
 
-def parts(markup: str, lengths: tuple[int, ...] = (1, 3, 1, 1)) -> str:
+def parts(markup: str, lengths: tuple[int, ...] = (2, 5, 1)) -> str:
     return "".join(markup.format(PROSE * length) for length in lengths)
 
 
