@@ -65,13 +65,15 @@ class LinkCollector:
     offered: int = 0
     overflowed: bool = False
 
-    def add(self, link: Link) -> bool:
-        """Add a Link.
+    def add(self, link: Link | None) -> bool:
+        """Add a Link, or None for an entry without one.
 
         Returns:
             False once the limit is reached, or the same URLs were offered again and again.
         """
         self.offered += 1
+        if link is None:
+            return self._has_room()
         key = url_key(link.url)
         known = self.by_key.get(key)
         if known is not None:
@@ -83,6 +85,9 @@ class LinkCollector:
             self.by_key[key] = link
         else:
             self.overflowed = True
+        return self._has_room()
+
+    def _has_room(self) -> bool:
         self.overflowed = self.overflowed or self.offered > 4 * self.limit
         return not self.overflowed
 
@@ -92,6 +97,9 @@ class LinkCollector:
         if self.overflowed:
             detail = f"only the first {self.limit} links were read"
             return LinkListing(links, Reason.TOO_MANY_LINKS, detail)
+        if self.offered and not links:
+            detail = f"it has {self.offered} entries, and none has a link to a page"
+            return LinkListing((), Reason.NO_LINKS, detail)
         return LinkListing(links)
 
 

@@ -134,7 +134,8 @@ def _read_xml(body: bytes, base: str, zone: ZoneInfo) -> LinkListing:
     return unreadable_source("XML that cannot be parsed")
 
 
-def _links(parser: Any, base: str, zone: ZoneInfo, kind: UrlKind) -> Iterator[Link]:
+def _links(parser: Any, base: str, zone: ZoneInfo, kind: UrlKind) -> Iterator[Link | None]:
+    """Yield the Link of each entry; None for one without a URL."""
     fields: dict[str, str] = {}
     for event, element in parser:
         if event == "start":
@@ -144,8 +145,7 @@ def _links(parser: Any, base: str, zone: ZoneInfo, kind: UrlKind) -> Iterator[Li
             fields.setdefault(name, (element.text or "").strip())
         elif name in ENTRY_ELEMENTS:
             url = resolve_href(base, fields.get("loc", ""))
-            if url is not None:
-                yield _link(url, kind, fields, zone)
+            yield None if url is None else _link(url, kind, fields, zone)
             fields = {}
         _free_memory(element)
 

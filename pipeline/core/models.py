@@ -14,11 +14,14 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
+from pipeline.core.blocks import Block as Block
+from pipeline.core.blocks import BlockKind as BlockKind
+from pipeline.core.blocks import BlockLink as BlockLink
+from pipeline.core.blocks import Figure as Figure
 from pipeline.core.outcomes import Outcome as Outcome
 from pipeline.core.outcomes import Reason as Reason
 
 CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-LONG_NUMBER = re.compile("[0-9]{3,}")
 RECIPE_FORMAT: Final = 1  # of the text of a Recipe
 STORY_THRESHOLD: Final = 0.5  # probability from which a block belongs to the story
 
@@ -129,57 +132,6 @@ class Capture:
     requested_url: str = ""
 
 
-class BlockKind(StrEnum):
-    """What a block is to its reader."""
-
-    HEADING = "heading"
-    PARAGRAPH = "paragraph"
-    ITEM = "item"
-    QUOTE = "quote"
-    TABLE = "table"
-    CODE = "code"
-    CAPTION = "caption"
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One heading, paragraph, list item, quote, caption or table row, in reading order.
-
-    Attributes:
-        kind: What it is.
-        text: Its text on one line.
-        linked: Characters of the text that are inside links.
-        list_size: Number of items in the list of an ITEM.
-        story_probability: Probability that it belongs to the story, by the page alone, 0.0 to 1.0.
-        kept_by_trafilatura: Whether trafilatura keeps the line; None if it was not asked, because
-            the page is simple.
-        is_summary: Whether the page marks or declares it as the summary of the story.
-        element_path: Its element and the one around it.
-    """
-
-    kind: BlockKind
-    text: str
-    linked: int = 0
-    list_size: int = 0
-    story_probability: float = 1.0
-    kept_by_trafilatura: bool | None = True
-    is_summary: bool = False
-    element_path: str = ""
-
-    @property
-    def link_share(self) -> float:
-        """Return the share of the text that is inside links, 0.0 to 1.0."""
-        return min(1.0, self.linked / len(self.text)) if self.text else 0.0
-
-    @property
-    def container(self) -> str:
-        """Return `element_path` without numbers, which may belong to one page.
-
-        `div.post-71832 > p` and the same element on other pages have one container.
-        """
-        return LONG_NUMBER.sub("#", self.element_path)
-
-
 def at_utc_offset(moment: datetime | None, offset: int | None) -> datetime | None:
     """Return the same moment on a clock that is some minutes ahead of UTC."""
     if moment is None or not offset:
@@ -280,6 +232,8 @@ class ExtractedPage:
         reason: NONE, or why there is no text (NO_TEXT, EXTRACTOR_TIMEOUT …).
         detail: A sentence for people if the reason is not enough.
         cost_ms: Milliseconds of CPU time that it took.
+        figures: The pictures of the story, in reading order.
+        base: The base address that the page declares for its links, or "".
         readings: A sentence for people: what independent readings of the page found, and why one
             was or was not followed; "" without one.
         recovered: Whether one was followed, because it found a story that was mostly left out.
@@ -291,6 +245,8 @@ class ExtractedPage:
     reason: Reason = Reason.NONE
     detail: str = ""
     cost_ms: int = 0
+    figures: tuple[Figure, ...] = ()
+    base: str = ""
     readings: str = ""
     recovered: bool = False
 

@@ -61,6 +61,7 @@ class Reason(StrEnum):
     UNKNOWN_ENCODING = "unknown_encoding"
     NOT_HTML = "not_html"
     UNREADABLE = "unreadable"
+    NO_LINKS = "no_links"
     EMPTY_BODY = "empty_body"
     RENDER_FAILED = "render_failed"
     XML_DOCTYPE_REFUSED = "xml_doctype_refused"
@@ -194,6 +195,7 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
         "failed",
         "It is neither a feed nor a sitemap; of an import, a file that cannot be read.",
     ),
+    Reason.NO_LINKS: ("failed", "A feed or sitemap with entries of which none links to a page."),
     Reason.EMPTY_BODY: ("failed", "An answer without a body."),
     Reason.RENDER_FAILED: (
         "failed",

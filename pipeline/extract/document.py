@@ -20,12 +20,13 @@ from pipeline.extract.hidden_story import find_hidden_story
 from pipeline.extract.html import parse_html
 from pipeline.extract.javascript_shells import needs_javascript
 from pipeline.extract.language import declared_language, detect_language_with_source
-from pipeline.extract.line_classifier import read_blocks
+from pipeline.extract.line_classifier import PageReading, read_blocks
 from pipeline.extract.metadata.metadata import read_metadata
 from pipeline.extract.sanitize import repair_markup
 from pipeline.extract.version import EXTRACTORS
 
 MAX_DETAIL_LENGTH = 300
+MAX_BASE_LENGTH = 2000
 WARM_UP_PAGE = b"""<html lang="en"><head><title>A page for the first run</title></head><body>
 <article><h1>A page for the first run</h1><p>Posted on 3 March 2021.</p><p>A worker extracts
 this page first, so that all libraries are loaded when the first real page comes.</p></article>
@@ -76,10 +77,11 @@ def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int)
         return _page_without_text(Reason.TOO_COMPLEX, detail)
     metadata = read_metadata(tree)
     declared_text = find_article_body(tree)
-    blocks, readings, is_recovered = read_blocks(tree, metadata, declared_text, trees)
-    hidden = find_hidden_story(tree, metadata, blocks, declared_text)
+    reading = read_blocks(tree, metadata, declared_text, trees)
+    hidden = find_hidden_story(tree, metadata, reading.blocks, declared_text)
     if hidden is not None:
-        blocks, readings, is_recovered = hidden.blocks, hidden.sentence, True
+        reading = PageReading(hidden.blocks, (), hidden.sentence, is_recovered=True)
+    blocks = reading.blocks
     text = _text_for_language(blocks)
     language, language_source = detect_language_with_source(text, declared_language(tree))
     sources = metadata.sources
@@ -96,8 +98,10 @@ def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int)
         extractors=EXTRACTORS,
         blocks=blocks,
         metadata=metadata,
-        readings=readings,
-        recovered=is_recovered,
+        figures=reading.figures,
+        base=_declared_base(tree),
+        readings=reading.sentence,
+        recovered=reading.is_recovered,
     )
 
 
@@ -105,6 +109,11 @@ def _text_for_language(blocks: tuple[Block, ...]) -> str:
     """Join the lines of the story, or all lines of a page that has none."""
     story = [block.text for block in blocks if block.story_probability >= STORY_THRESHOLD]
     return "\n".join(story) or "\n".join(block.text for block in blocks)
+
+
+def _declared_base(tree: HtmlElement) -> str:
+    base = tree.find(".//base[@href]")
+    return "" if base is None else (base.get("href") or "").strip()[:MAX_BASE_LENGTH]
 
 
 def _page_without_text(reason: Reason, detail: str) -> ExtractedPage:

@@ -19,10 +19,12 @@ from lxml.etree import strip_tags
 from lxml.html import HtmlElement
 from trafilatura import bare_extraction
 
-from pipeline.core.models import STORY_THRESHOLD, Block, BlockKind, Metadata
+from pipeline.core.models import STORY_THRESHOLD, Block, BlockKind, Figure, Metadata
 from pipeline.extract.decision_trees import DecisionTrees, bundled_trees
+from pipeline.extract.figures import story_figures
 from pipeline.extract.line_features import ExtractorLines, LineFeatures
 from pipeline.extract.second_reading import compare_readings
+from pipeline.extract.structure import StructureReader
 from pipeline.extract.text_lines import LISTS, PageElement, PageLine, Region, read_lines
 from pipeline.extract.version import (
     MAX_DOUBT,
@@ -50,11 +52,13 @@ class PageReading(NamedTuple):
 
     Attributes:
         blocks: The blocks in reading order; () where neither the trees nor trafilatura find a line.
+        figures: The pictures of the story.
         sentence: What independent readings found, and why one was or was not followed.
         is_recovered: Whether one was followed.
     """
 
     blocks: tuple[Block, ...]
+    figures: tuple[Figure, ...] = ()
     sentence: str = ""
     is_recovered: bool = False
 
@@ -66,7 +70,7 @@ def read_blocks(
     trees: DecisionTrees | None = None,
     max_doubt: float = MAX_DOUBT,
 ) -> PageReading:
-    """Return the blocks of a page in reading order.
+    """Return the blocks and the figures of a page in reading order.
 
     Args:
         tree: The parsed page.
@@ -76,22 +80,27 @@ def read_blocks(
         max_doubt: The share in doubt above which trafilatura is called.
     """
     trees = trees or bundled_trees()
-    lines = LineFeatures(read_lines(tree), metadata, declared_text)
+    page = read_lines(tree)
+    lines = LineFeatures(page, metadata, declared_text)
     probabilities, needs_votes = _judge(lines, tree, trees, max_doubt)
     second = compare_readings(
         lines, probabilities, lambda: ExtractorLines(trafilatura_lines(tree, fast=False))
     )
     has_votes = needs_votes or any(lines.votes)
-    blocks = []
+    blocks, block_lines, structures = [], [], StructureReader()
     is_story_begun = False
     for i, probability in sorted(second.probabilities.items()):
         is_summary = not is_story_begun and lines.is_summary(i)
         is_sure = probability >= SURE_PROBABILITY and lines.prose[i] > 0
         is_story_begun = is_story_begun or (is_sure and not is_summary)
         if probability >= MIN_PROBABILITY or lines.votes[i] or is_summary:
-            kept_by_trafilatura = lines.votes[i] > 0 if has_votes else None
-            blocks.append(_block(lines.lines[i], probability, kept_by_trafilatura, is_summary))
-    return PageReading(tuple(blocks), second.sentence, second.is_recovered)
+            vote = lines.votes[i] > 0 if has_votes else None
+            blocks.append(_block(lines.lines[i], probability, vote, is_summary, structures))
+            block_lines.append(i)
+    figures = story_figures(
+        page.pictures, page.lines, second.probabilities, block_lines, structures
+    )
+    return PageReading(tuple(blocks), figures, second.sentence, second.is_recovered)
 
 
 def _judge(
@@ -168,7 +177,11 @@ def _dissolve_spans(tree: HtmlElement) -> HtmlElement:
 
 
 def _block(
-    line: PageLine, probability: float, kept_by_trafilatura: bool | None, is_summary: bool
+    line: PageLine,
+    probability: float,
+    kept_by_trafilatura: bool | None,
+    is_summary: bool,
+    structures: StructureReader,
 ) -> Block:
     element = line.element
     kind = _kind(element)
@@ -181,6 +194,7 @@ def _block(
         kept_by_trafilatura=kept_by_trafilatura,
         is_summary=is_summary,
         element_path=_element_path(element),
+        **structures.block_fields(line),
     )
 
 

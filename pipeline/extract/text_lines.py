@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
 from typing import Final
 
 from lxml.html import HtmlElement
 
+from pipeline.extract.line_spans import CELL_END, CREDIT, RawSpan, SpanCollector
+from pipeline.extract.pictures import PICTURE_TAGS, Picture, add_picture
 from pipeline.extract.sanitize import single_line
 
 MAX_LINES: Final = 20_000  # of one page
@@ -38,22 +39,8 @@ LAYOUT = frozenset((
     "p", "div", "table", "ul", "ol", "br", "h1", "h2", "h3", "h4", "form", "section", "article",
     "blockquote",
 ))  # fmt: skip
-# Skipped elements whose end tag pages forget, so that the rest of the page lies in them.
-UNCLOSED = frozenset((
-    "button", "svg", "select", "option", "datalist", "template", "object", "canvas", "audio",
-    "video", "map", "math",
-))  # fmt: skip
-PAGE_PARTS = ("h1", "article", "main", "footer", "nav", "aside")  # of a page, not of a button
-UNLINKED_PARTS = ("main", "footer", "nav", "form")  # in a link whose end tag is missing
-RESERVES = frozenset(("noscript", "template"))  # read where the page has their text nowhere else
-MIN_PARAGRAPHS: Final = 3  # in a skipped element or a link that holds the page
-MIN_PARAGRAPH_LENGTH: Final = 60  # characters
-MAX_LINK_BYTES: Final = 900  # of text in UTF-8; a longer link is a part of the page, not a link
-MAX_LINK_TEXTS: Final = 400  # pieces of text of a link that are measured
-MAX_RESERVES: Final = 50  # elements
-MAX_SHOWN: Final = 200_000  # characters of a page in which a text is searched for
-MIN_RESERVE_LENGTH: Final = 240  # characters
-CELL_END = "\x1f"  # a control character, which no text of a page contains
+CREDIT_TAGS = frozenset(("span", "small", "cite", "em", "i"))  # that name who made a picture
+CREDIT_MARK = re.compile("credit|copyright|photographer", re.I)
 MARK_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -124,6 +111,7 @@ class PageElement:
     branch: PageElement | None = None  # the outermost element around this one beside the core
     steps_up: float = 0.0  # from the story's core to the nearest element around this one
     steps_down: float = 0.0  # from there to this element
+    source: HtmlElement | None = None  # the element of the tree
 
 
 @dataclass(slots=True, eq=False)
@@ -136,6 +124,8 @@ class PageLine:
     emphasis: int  # characters in bold or italics
     is_after_break: bool  # begins after a <br>
     inline_marks: str  # marks of the inline element with which it begins
+    spans: tuple[RawSpan, ...] = ()  # its links, and credits of pictures
+    raw: str = ""  # its text as the page has it, where something in it has a place
 
 
 @dataclass(slots=True)
@@ -144,6 +134,7 @@ class PageLines:
 
     lines: list[PageLine] = field(default_factory=list)
     elements: list[PageElement] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
 
 
 def read_lines(tree: HtmlElement, max_lines: int = MAX_LINES) -> PageLines:
@@ -158,29 +149,7 @@ def read_lines(tree: HtmlElement, max_lines: int = MAX_LINES) -> PageLines:
         body = tree
     walk = _Walk(max_lines)
     walk.run(body)
-    hidden = _hidden_story(walk)
-    if not hidden:
-        return walk.result
-    walk = _Walk(max_lines, hidden)
-    walk.run(body)
     return walk.result
-
-
-def _hidden_story(walk: _Walk) -> frozenset[HtmlElement]:
-    """Return the elements whose text only a browser without scripts, or with them, would show.
-
-    Those of some length count, whose text stands in no line of the page.
-    """
-    if not walk.reserves:
-        return frozenset()
-    shown = "".join("".join(line.text.split()) for line in walk.result.lines)[:MAX_SHOWN]
-    hidden = set()
-    for element in walk.reserves[:MAX_RESERVES]:
-        texts = ["".join(text.split()) for text in element.itertext()]
-        longest = max(texts, key=len, default="")
-        if sum(map(len, texts)) >= MIN_RESERVE_LENGTH and longest not in shown:
-            hidden.add(element)
-    return frozenset(hidden)
 
 
 @lru_cache(maxsize=20_000)
@@ -198,15 +167,14 @@ OpenElement = tuple[Iterator[HtmlElement], HtmlElement, PageElement, bool, bool,
 class _Walk:
     """The walk over one page. Hot code: it runs for each element."""
 
-    def __init__(self, max_lines: int, included: frozenset[HtmlElement] = frozenset()) -> None:
+    def __init__(self, max_lines: int) -> None:
         self.result = PageLines()
-        self.reserves: list[HtmlElement] = []
-        self._included = included
         self._max_lines = max_lines
         self._texts: list[str] = []
         self._linked = self._emphasis = 0
         self._is_after_break = False
         self._inline_marks = ""
+        self._spans = SpanCollector()
 
     def run(self, root: HtmlElement) -> None:
         element = PageElement(None, "body", Region.NONE, "", 0)
@@ -222,22 +190,32 @@ class _Walk:
             stack.pop()
             if is_block:
                 self._end_line(element)
+            elif owner is self._spans.innermost:
+                self._spans.close(len(self._texts))
             if stack:
                 self._add_text(owner.tail, stack[-1][3], stack[-1][4])
 
     def _enter(self, child: HtmlElement, stack: list[OpenElement]) -> None:
         _, _, element, link, emphasis, _ = stack[-1]
         tag = child.tag
+        if tag in PICTURE_TAGS:
+            add_picture(self.result.pictures, child, element, len(self.result.lines))
         if tag in INLINE:
             if not self._inline_marks:
                 self._note_inline_marks(child)
-            inside = (link or (tag == "a" and _is_link(child)), emphasis or tag in EMPHASIS)
+            inside = (link or tag == "a", emphasis or tag in EMPHASIS)
+            if tag == "a":
+                self._spans.open(child, child.get("href") or "", len(self._texts))
+            elif tag in CREDIT_TAGS and _names_credit(child, element):
+                self._spans.open(child, CREDIT, len(self._texts))
             self._add_text(child.text, *inside)
             if len(child):
                 stack.append((iter(child), child, element, *inside, False))
             else:
+                if child is self._spans.innermost:
+                    self._spans.close(len(self._texts))
                 self._add_text(child.tail, link, emphasis)
-        elif not isinstance(tag, str) or (tag in SKIPPED and not self._is_read(child, tag)):
+        elif not isinstance(tag, str) or tag in SKIPPED:
             self._add_text(child.tail, link, emphasis)
         elif tag in ("br", "hr"):
             self._end_line(element)
@@ -256,18 +234,6 @@ class _Walk:
             else:
                 self._end_line(inner)
                 self._add_text(child.tail, link, emphasis)
-
-    def _is_read(self, element: HtmlElement, tag: str) -> bool:
-        """Tell whether a skipped element holds a part of the page that readers see."""
-        if not len(element):
-            return False
-        if tag in UNCLOSED and _holds_page(element):
-            return True
-        if tag in RESERVES:
-            if element in self._included or element.get("shadowrootmode") is not None:
-                return True
-            self.reserves.append(element)
-        return False
 
     def _note_inline_marks(self, element: HtmlElement) -> None:
         get = element.get
@@ -298,6 +264,7 @@ class _Walk:
                 regions |= Region.HIDDEN
         is_row = tag == "tr" and _is_data_row(source)
         element = PageElement(parent, tag, regions, marks, parent.depth + 1, is_row)
+        element.source = source
         if tag in LISTS:
             element.children = len(source)
         self.result.elements.append(element)
@@ -314,46 +281,31 @@ class _Walk:
     def _end_line(self, element: PageElement) -> None:
         if self._texts:
             joined = "".join(self._texts)
+            spans = () if self._spans.is_empty else self._spans.end_line(self._texts)
             self._texts.clear()
             text = "" if joined.isspace() else _line_text(joined)  # most texts are only space
             if text:
                 size = len(text)
                 linked, emphasis = min(self._linked, size), min(self._emphasis, size)
-                self.result.lines.append(
-                    PageLine(
-                        text, element, linked, emphasis, self._is_after_break, self._inline_marks
-                    )
+                line = PageLine(
+                    text, element, linked, emphasis, self._is_after_break, self._inline_marks
                 )
+                if spans or element.is_row or element.regions & Region.CODE:
+                    line.spans, line.raw = spans, joined
+                self.result.lines.append(line)
                 self._is_after_break = False
         self._linked = self._emphasis = 0
         self._inline_marks = ""
 
 
-def _is_link(element: HtmlElement) -> bool:
-    """Tell whether an `<a>` is a link: no anchor without an address, and not half of the page."""
-    if element.get("href") is None:
+def _names_credit(source: HtmlElement, element: PageElement) -> bool:
+    """Tell whether an inline element of a caption names who made the picture."""
+    if not (element.regions & Region.FIGURE or "caption" in element.marks):
         return False
-    if not len(element):
-        return len((element.text or "").encode("utf-8", "replace")) <= MAX_LINK_BYTES
-    if next(element.iter(*UNLINKED_PARTS), None) is not None:
-        return False
-    size = 0
-    for text in islice(element.itertext(), MAX_LINK_TEXTS):
-        size += len(text.strip().encode("utf-8", "replace"))
-        if size > MAX_LINK_BYTES:
-            return False
-    return True
-
-
-def _holds_page(element: HtmlElement) -> bool:
-    if next(element.iter(*PAGE_PARTS), None) is not None:
-        return True
-    paragraphs = 0
-    for paragraph in element.iter("p"):
-        paragraphs += len(paragraph.text or "") >= MIN_PARAGRAPH_LENGTH
-        if paragraphs >= MIN_PARAGRAPHS:
-            return True
-    return False
+    return (
+        CREDIT_MARK.search(f"{source.get('class') or ''} {source.get('itemprop') or ''}")
+        is not None
+    )
 
 
 def _line_text(joined: str) -> str:

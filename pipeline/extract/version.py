@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-VERSION: Final = 12
+VERSION: Final = 13
 TREES_FILE: Final = "trees.json"  # beside this module
 LIBRARIES: Final = ("trafilatura", "lxml", "py3langid", "htmldate")
 
@@ -20,7 +20,7 @@ LIBRARIES: Final = ("trafilatura", "lxml", "py3langid", "htmldate")
 # and made two of the four worse.
 TRAFILATURA_OPTIONS: Final[dict[str, Any]] = {"include_comments": False, "fast": True}
 MAX_FIRST_DOUBT: Final = 0.02  # above this, the trees look again at each line among the others
-MAX_DOUBT: Final = 0.09  # words that may be on the wrong side, as a share of the words of the story
+MAX_DOUBT: Final = 0.12  # words that may be on the wrong side, as a share of the words of the story
 # The probability from which a line that trafilatura left out is kept for the rules. Lines that the
 # trees find hopeless have 0.
 MIN_PROBABILITY: Final = 0.02

@@ -155,6 +155,8 @@ def _describe_source_issue(issue: SourceIssue) -> tuple[str, str]:
             return sentence, "it was moved or removed"
         sentence = f"{name} cannot be fetched{duration} ({reason})"
         return sentence, CAUSE_BY_REASON.get(source.reason, "")
+    if source.reason == "no_links":
+        return f"{name} has entries, and none of them links to a page", "its format is unusual"
     if issue.kind is IssueKind.SOURCE_EMPTY:
         sentence = f"{name} has no link; about {issue.expected:.0f} were usual"
         return sentence, "it was emptied, or the layout of the page has changed"
