@@ -15,13 +15,13 @@ from pipeline.core.markup_limits import MAX_TEXT_LENGTH, complexity_problem
 from pipeline.core.models import STORY_THRESHOLD, Block, ExtractedPage, RawPage, Reason
 from pipeline.extract.charset import decode
 from pipeline.extract.decision_trees import DecisionTrees
-from pipeline.extract.declared_text import find_article_body
-from pipeline.extract.hidden_story import find_hidden_story
 from pipeline.extract.html import parse_html
 from pipeline.extract.javascript_shells import needs_javascript
 from pipeline.extract.language import declared_language, detect_language_with_source
 from pipeline.extract.line_classifier import PageReading, read_blocks
 from pipeline.extract.metadata.metadata import read_metadata
+from pipeline.extract.readings.declared_text import find_article_body
+from pipeline.extract.readings.hidden_story import find_hidden_story
 from pipeline.extract.sanitize import repair_markup
 from pipeline.extract.version import EXTRACTORS
 

@@ -30,7 +30,6 @@ from typing import Any, cast
 from pipeline.core.models import ExtractedPage
 from pipeline.extract.charset import decode
 from pipeline.extract.decision_trees import DecisionTrees, compile_row
-from pipeline.extract.declared_text import find_article_body
 from pipeline.extract.document import extract_page
 from pipeline.extract.html import parse_html
 from pipeline.extract.line_classifier import trafilatura_lines
@@ -40,6 +39,7 @@ from pipeline.extract.line_features import (
     LineFeatures,
 )
 from pipeline.extract.metadata.metadata import read_metadata
+from pipeline.extract.readings.declared_text import find_article_body
 from pipeline.extract.sanitize import repair_markup
 from pipeline.extract.text_lines import Region, read_lines
 from pipeline.jobs.batch_clean import PageBatch

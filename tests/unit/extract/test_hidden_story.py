@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.core.models import ExtractedPage, RawPage
 from pipeline.extract import extract
-from pipeline.extract.declared_text import find_article_body, plain_text
 from pipeline.extract.html import parse_html
+from pipeline.extract.readings.declared_text import find_article_body, plain_text
 
 TITLE = "Harbour of Aland gets a new crane"
 STORY = [

@@ -7,7 +7,7 @@ import pytest
 from pipeline.core.models import STORY_THRESHOLD, Metadata
 from pipeline.extract.html import parse_html
 from pipeline.extract.line_features import ExtractorLines, LineFeatures
-from pipeline.extract.second_reading import SecondReading, compare_readings
+from pipeline.extract.readings.second_reading import SecondReading, compare_readings
 from pipeline.extract.text_lines import read_lines
 
 STORY = [

@@ -14,8 +14,8 @@ from lxml.html import HtmlElement
 
 from pipeline.core.formatting import pluralize
 from pipeline.core.models import STORY_THRESHOLD, Block, BlockKind, Metadata, count_words
-from pipeline.extract.declared_text import find_state_story
 from pipeline.extract.line_features import letters_only
+from pipeline.extract.readings.declared_text import find_state_story
 
 MIN_WORDS: Final = 50  # of a story that only machines can read
 MAX_SHOWN: Final = 0.5  # of its words that the page shows to readers
