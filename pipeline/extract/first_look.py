@@ -23,10 +23,23 @@ MIN_WORD_LENGTH: Final = 4  # letters; shorter words stand in all lines
 MAX_WORDS: Final = 80  # of a line that are looked up
 # These names are stored in trees.json: they stay.
 FIRST_LOOK_FEATURES: Final = (
-    "likely", "likely_before", "likely_after", "likely_near", "place_likely", "up_likely",
-    "up2_likely", "branch_likely", "like_likely", "section_likely", "likely_above", "gap_above",
-    "gap_below", "heading_likely", "vocabulary", "likely_share",
-)  # fmt: skip
+    "likely",
+    "likely_before",
+    "likely_after",
+    "likely_near",
+    "place_likely",
+    "up_likely",
+    "up2_likely",
+    "branch_likely",
+    "like_likely",
+    "section_likely",
+    "likely_above",
+    "gap_above",
+    "gap_below",
+    "heading_likely",
+    "vocabulary",
+    "likely_share",
+)
 
 
 class FirstLook:
