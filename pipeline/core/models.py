@@ -27,12 +27,18 @@ STORY_THRESHOLD: Final = 0.5  # probability from which a block belongs to the st
 
 
 class UrlKind(StrEnum):
-    """What a URL is to its site: a source that lists links, or a story."""
+    """What a URL is to its site: a source, or a story."""
 
     FEED = "feed"
     SITEMAP = "sitemap"
     SECTION = "section"
+    FRONT_PAGE = "front_page"  # read for the places of its stories, where it is no section
+    ROBOTS = "robots"  # a robots.txt
     STORY = "story"
+
+
+LISTING_KINDS: Final = (UrlKind.FEED, UrlKind.SITEMAP, UrlKind.SECTION)  # whose links are followed
+SOURCE_KINDS: Final = (*LISTING_KINDS, UrlKind.FRONT_PAGE, UrlKind.ROBOTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +259,9 @@ class ExtractedPage:
         cost_ms: Milliseconds of CPU time that it took.
         figures: The pictures of the story, in reading order.
         base: The base address that the page declares for its links, or "".
+        readings: A sentence for people: what independent readings of the page found, and why one
+            was or was not followed; "" without one.
+        recovered: Whether one was followed, because it found a story that was mostly left out.
     """
 
     extractors: str
@@ -263,6 +272,8 @@ class ExtractedPage:
     cost_ms: int = 0
     figures: tuple[Figure, ...] = ()
     base: str = ""
+    readings: str = ""
+    recovered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,6 +255,8 @@ def to_json(page: CleanedPage) -> dict[str, Any]:
         "figures": [_figure_json(story, figure) for figure in story.figures],
         "outcome": result.outcome,
         "reason": result.reason,
+        "recovered": page.extracted_page.recovered,
+        "readings": page.extracted_page.readings,
         "removed": removed_lines,
     }
 

@@ -279,6 +279,14 @@ class BlocksOut(ApiModel):
     profile: Text = Field(description="The digest of the site profile")
     outcome: Text = Field(description="The outcome of the clean")
     reason: Text = Field(description="The reason of the outcome; empty if it needs none")
+    recovered: bool = Field(
+        description="Whether another reading of the page was followed, because most of the story"
+        " was left out"
+    )
+    readings: Text = Field(
+        description="What independent readings of the page found, and why one was or was not"
+        " followed; may be empty"
+    )
     blocks: tuple[BlockOut, ...] = Field(description="The blocks in reading order")
 
 
