@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1003"
-down_revision = "1002"
+revision = "1004"
+down_revision = "1003"
 branch_labels = None
 depends_on = None
 
