@@ -12,13 +12,41 @@ from lxml.html import HtmlElement
 
 # Skipped elements whose end tag pages forget.
 UNCLOSED = frozenset(
-    ("button svg select option datalist template object canvas audio video map math").split()
+    [
+        "button",
+        "svg",
+        "select",
+        "option",
+        "datalist",
+        "template",
+        "object",
+        "canvas",
+        "audio",
+        "video",
+        "map",
+        "math",
+    ]
 )
 # The last child of most skipped elements, where nothing needs a search.
 CLOSED_ENDS = frozenset(
-    (
-        "path use circle rect polygon polyline line ellipse title source img i b em strong small"
-    ).split()
+    [
+        "path",
+        "use",
+        "circle",
+        "rect",
+        "polygon",
+        "polyline",
+        "line",
+        "ellipse",
+        "title",
+        "source",
+        "img",
+        "i",
+        "b",
+        "em",
+        "strong",
+        "small",
+    ]
 )
 PAGE_PARTS = frozenset(("main", "footer", "nav", "form"))  # of a page, not of a teaser
 SKIPPED_PARTS = ("h1", "article", "main", "footer", "nav", "aside")  # of a page, not of a button
