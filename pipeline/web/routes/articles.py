@@ -28,6 +28,7 @@ STORY_STYLE = HtmlStyle(
     table_attributes='class="wide" tabindex="0" role="region" aria-label="Table"',
     escape=lambda text: str(escape(printable(text))),
 )
+MAX_PLACEMENTS = 40
 MAX_PAGE_ID = 10**17  # `find_page` takes a longer number for a URL
 RevisionNumber = Annotated[int | None, Query(ge=1, le=1_000_000)]
 
@@ -50,6 +51,7 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
         story=Markup(to_html(shown, style=STORY_STYLE)),
         hidden_count=len(story.blocks) - len(shown.blocks),
         provenance=read.get_provenance(context.database, article_id),
+        placements=read.list_placements(context.database, page.url, MAX_PLACEMENTS),
         near_duplicates=near_duplicates[:MAX_NEAR_DUPLICATES],
         more_near_duplicates=max(0, len(near_duplicates) - MAX_NEAR_DUPLICATES),
     )

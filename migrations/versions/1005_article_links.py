@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1003"
-down_revision = "1002"
+revision = "1005"
+down_revision = "1004"
 branch_labels = None
 depends_on = None
 
