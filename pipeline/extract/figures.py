@@ -25,6 +25,7 @@ MAX_NEAR_LINES: Final = 12  # before and after a picture that are looked at
 MAX_LEVELS: Final = 8  # elements around a picture
 MAX_CAPTION_LINES: Final = 8
 MAX_LABEL_LENGTH: Final = 25  # characters of a label such as "Zoom", which says nothing
+MAX_LINK_SHARE: Final = 0.6  # of the text nearest to a picture; above that it is a teaser
 MAX_TEXT_LENGTH: Final = 2_000  # characters of a caption, a credit or an alternative text
 OUTSIDE: Final = Region.HIDDEN | Region.NAV | Region.FOOTER
 CAPTION_WORDS: Final = frozenset(
@@ -212,9 +213,9 @@ class _Chooser:
                     story += len(line.text)
                 else:
                     other += len(line.text)
-                    linked += line.linked
+                linked += line.linked
             if story or other > MAX_LABEL_LENGTH or linked:
-                return story >= other
+                return story >= other and linked <= MAX_LINK_SHARE * (story + other)
             around = around.parent
         return False
 
