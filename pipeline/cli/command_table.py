@@ -40,6 +40,9 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         SETUP,
         "Probe news sites, and write a file for each: sources, URL patterns, language, time zone.",
     ),
+    "catalog": CommandEntry(
+        SETUP, "List publishers of public lists that 'nightdesk add --catalog' can add."
+    ),
     "check": CommandEntry(
         SETUP, "Probe sites again, and show what is broken, changed or new. Changes no file."
     ),
@@ -52,6 +55,10 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     "crawl": CommandEntry(
         EVERY_NIGHT,
         "Crawl the sites, clean what is new, and print a summary. This is the nightly command.",
+    ),
+    "discover": CommandEntry(
+        EVERY_NIGHT,
+        "Read the stored sources of sites again, and queue the stories that were missed.",
     ),
     "fetch": CommandEntry(
         EVERY_NIGHT,
