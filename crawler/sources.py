@@ -126,7 +126,7 @@ class SourceCrawler:
         if result.response is not None and capture.outcome is Outcome.FETCHED:
             listing = await self._parse(source.due, capture, result.response)
             capture = _with_listing(capture, listing)
-        if capture.outcome in READ_OUTCOMES:
+        if capture.outcome in READ_OUTCOMES or capture.reason is Reason.NO_LINKS:
             self.read_count += 1
         await self._save(source, capture, listing)
         return True
