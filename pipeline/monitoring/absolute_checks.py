@@ -147,8 +147,10 @@ def _last_links(source: SourceStats, history: Sequence[Night]) -> int:
 
 
 def _all_refused(tonight: Night) -> Iterator[Issue]:
-    """Every link that the sources list is refused."""
+    """Every link that the sources list is refused, and not as traps only."""
     stats = tonight.stats
+    if stats.traps == stats.refused:
+        return
     if stats.links <= 0 or stats.seen < MIN_REFUSED or stats.refused < stats.seen:
         return
     yield Issue(

@@ -34,7 +34,7 @@ CONSEQUENCES = {
     IssueKind.SOURCE_EMPTY: {IssueKind.FEW_LINKS, IssueKind.FEW_STORIES},
     IssueKind.SOURCE_FROZEN: {IssueKind.FEW_STORIES},
     IssueKind.FEW_LINKS: {IssueKind.FEW_STORIES},
-    IssueKind.ALL_REFUSED: {IssueKind.FEW_STORIES, IssueKind.TRAPS},
+    IssueKind.ALL_REFUSED: {IssueKind.FEW_STORIES},
     IssueKind.TURNED_AWAY: {IssueKind.FEW_STORIES},
     IssueKind.FAILURES: {IssueKind.FEW_STORIES},
     IssueKind.STORIES_GONE: {IssueKind.FEW_STORIES},
