@@ -27,12 +27,18 @@ STORY_THRESHOLD: Final = 0.5  # probability from which a block belongs to the st
 
 
 class UrlKind(StrEnum):
-    """What a URL is to its site: a source that lists links, or a story."""
+    """What a URL is to its site: a source, or a story."""
 
     FEED = "feed"
     SITEMAP = "sitemap"
     SECTION = "section"
+    FRONT_PAGE = "front_page"  # read for the places of its stories, where it is no section
+    ROBOTS = "robots"  # a robots.txt
     STORY = "story"
+
+
+LISTING_KINDS: Final = (UrlKind.FEED, UrlKind.SITEMAP, UrlKind.SECTION)  # whose links are followed
+SOURCE_KINDS: Final = (*LISTING_KINDS, UrlKind.FRONT_PAGE, UrlKind.ROBOTS)
 
 
 @dataclass(frozen=True, slots=True)
