@@ -25,7 +25,10 @@ if TYPE_CHECKING:
         count_near_duplicates as count_near_duplicates,
         group_members as group_members,
     )
-    from pipeline.store.db.article_view import ArticleView as ArticleView
+    from pipeline.store.db.article_view import (
+        ArticleView as ArticleView,
+        article_values as article_values,
+    )
     from pipeline.store.monitoring.issues import (
         IssueView as IssueView,
         issues_closed_since as issues_closed_since,
@@ -110,6 +113,12 @@ if TYPE_CHECKING:
         ProfileStats as ProfileStats,
         profile_stats as profile_stats,
     )
+    from pipeline.store.read.source_history import (
+        Placement as Placement,
+        RobotsRules as RobotsRules,
+        list_placements as list_placements,
+        robots_in_force as robots_in_force,
+    )
     from pipeline.store.read.task_queue import (
         QueueStatus as QueueStatus,
         queue_status as queue_status,
@@ -138,7 +147,7 @@ _MODULES = {
         "count_near_duplicates",
         "group_members",
     ),
-    "pipeline.store.db.article_view": ("ArticleView",),
+    "pipeline.store.db.article_view": ("ArticleView", "article_values"),
     "pipeline.store.monitoring.issues": (
         "IssueView",
         "issues_closed_since",
@@ -217,6 +226,12 @@ _MODULES = {
         "unbalanced_runs",
     ),
     "pipeline.store.read.site_profile": ("ProfileStats", "profile_stats"),
+    "pipeline.store.read.source_history": (
+        "Placement",
+        "RobotsRules",
+        "list_placements",
+        "robots_in_force",
+    ),
     "pipeline.store.read.task_queue": ("QueueStatus", "queue_status"),
     "pipeline.store.search.facets": ("FacetCount", "FacetCounts", "count_matches"),
     "pipeline.store.search.index": ("count_unindexed",),

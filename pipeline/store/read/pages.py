@@ -73,6 +73,8 @@ class Explanation:
     """Where the text of a page comes from, from its accepted result back to the bytes.
 
     `containers` are the site profile's current numbers for the containers of its blocks.
+    `readings` says what independent readings of the page found, and `recovered` whether one was
+    followed.
     """
 
     page: PageView
@@ -87,6 +89,8 @@ class Explanation:
     extract_reason: str
     extract_detail: str
     containers: tuple[ContainerStats, ...] = ()
+    readings: str = ""
+    recovered: bool = False
 
 
 def find_page(database: Database, id_or_url: str) -> PageView | None:
@@ -238,6 +242,8 @@ def explain_page(database: Database, page: PageView) -> Explanation | None:
         extract_reason=extracted.reason,
         extract_detail=extracted.detail,
         containers=containers,
+        readings=extracted.readings,
+        recovered=extracted.recovered,
     )
 
 

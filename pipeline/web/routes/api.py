@@ -140,6 +140,7 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
         found,
         gone_at=page.gone_at,
         near_duplicates=near_duplicates,
+        placements=read.list_placements(context.database, page.url),
         metadata=None,
         provenance=None,
     )
@@ -436,6 +437,7 @@ def _facets(context: WebContext, query: query_language.Query) -> schemas.FacetsO
         sites=_facet_counts(counts.sites),
         languages=_facet_counts(counts.languages),
         authors=_facet_counts(counts.authors),
+        agencies=_facet_counts(counts.agencies),
         tags=_facet_counts(counts.tags),
         unit=counts.unit,
         over_time=tuple(buckets),
