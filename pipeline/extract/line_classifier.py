@@ -21,10 +21,10 @@ from trafilatura import bare_extraction
 
 from pipeline.core.models import STORY_THRESHOLD, Block, BlockKind, Figure, Metadata
 from pipeline.extract.decision_trees import DecisionTrees, bundled_trees
-from pipeline.extract.figures import story_figures
 from pipeline.extract.line_features import ExtractorLines, LineFeatures
 from pipeline.extract.readings.second_reading import compare_readings
-from pipeline.extract.structure import StructureReader
+from pipeline.extract.structure.figures import story_figures
+from pipeline.extract.structure.nesting import StructureReader
 from pipeline.extract.text_lines import LISTS, PageElement, PageLine, Region, read_lines
 from pipeline.extract.version import (
     MAX_DOUBT,

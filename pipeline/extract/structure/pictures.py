@@ -6,15 +6,15 @@ Pages write the address of a picture in many attributes, because scripts load mo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from lxml.html import HtmlElement
 
 if TYPE_CHECKING:
-    from pipeline.extract.text_lines import PageElement, PageLine
+    from pipeline.extract.text_lines import PageElement
 
 MAX_PICTURES: Final = 300  # of one page
 MAX_SOURCES: Final = 10  # of one picture
@@ -97,16 +97,6 @@ def add_picture(
         last.fallback = image
     else:
         pictures.append(Picture(image, element, line_index))
-
-
-def move_pictures(
-    pictures: Sequence[Picture], old: Sequence[PageLine], new: Sequence[PageLine]
-) -> None:
-    """Give pictures their places among the lines that are left of a page."""
-    kept = set(map(id, new))
-    places = list(accumulate((id(line) in kept for line in old), initial=0))
-    for picture in pictures:
-        picture.line_index = places[picture.line_index]
 
 
 def is_decoration(source: HtmlElement) -> bool:

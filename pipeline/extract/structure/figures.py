@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 from pipeline.core.blocks import Figure
 from pipeline.core.models import STORY_THRESHOLD
 from pipeline.core.picture_credits import CREDIT as LABELLED_CREDIT
-from pipeline.extract.line_spans import CREDIT, places_in_line
-from pipeline.extract.pictures import WRAPPERS, Picture, address_of, is_decoration
 from pipeline.extract.sanitize import single_line
-from pipeline.extract.structure import StructureReader
+from pipeline.extract.structure.line_spans import CREDIT, places_in_line
+from pipeline.extract.structure.nesting import StructureReader
+from pipeline.extract.structure.pictures import WRAPPERS, Picture, address_of, is_decoration
 from pipeline.extract.text_lines import PageElement, PageLine, Region, words_in_marks
 
 MAX_NEAR_LINES: Final = 12  # before and after a picture that are looked at
