@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.jobs import child_process
+from pipeline.jobs.crawlers import child_process
 from pipeline.store import read
 from pipeline.store.db.engine import Database
 from tests.support.archive_factory import one, rows
