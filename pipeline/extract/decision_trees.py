@@ -50,8 +50,8 @@ class DecisionTrees:
 
 
 def _probability(trees: Sequence[Any]) -> Score:
-    first_score = _compile(trees[:FIRST_TREES])
-    other_score = _compile(trees[FIRST_TREES:])
+    first_score = compile_trees(trees[:FIRST_TREES])
+    other_score = compile_trees(trees[FIRST_TREES:])
 
     def probability(features: Sequence[float]) -> float:
         score = first_score(features)
@@ -62,8 +62,12 @@ def _probability(trees: Sequence[Any]) -> Score:
     return probability
 
 
-def _compile(trees: Sequence[Any]) -> Score:
-    """Compile the sum of some trees to a function: a walk through lists takes thrice the time."""
+def compile_trees(trees: Sequence[Any]) -> Score:
+    """Compile the sum of some trees to a function: a walk through lists takes thrice the time.
+
+    Args:
+        trees: The trees, as lists.
+    """
     terms = "".join(f" total += {_expression(tree)}\n" for tree in trees)
     namespace: dict[str, Any] = {}
     # The source holds only numbers: `_expression` converts each of them.
