@@ -76,8 +76,10 @@ class ArticleCrawler:
         return True
 
     async def _capture(self, due: DueUrl) -> Capture:
-        # The site file may have changed since the page was found.
-        decision = self._site.decide(Link(due.url), UrlKind.FEED)
+        # The site file may have changed since the page was found. Whether it is a trap was decided
+        # where it was found, among the other links of its source.
+        link = Link((due.request_urls or (due.url,))[0])
+        decision = self._site.decide(link, UrlKind.SITEMAP)
         if decision.reason:
             return Capture(due.page_id, datetime.now(UTC), decision.outcome, decision.reason)
         result = await self._fetcher.fetch(due, follow_redirects=False)
@@ -109,7 +111,7 @@ class ArticleCrawler:
     async def _save(self, due: DueUrl, capture: Capture) -> None:
         redirect_decision = None
         if capture.outcome is Outcome.REDIRECTED:
-            redirect_decision = decide_redirect_target(self._site, capture.location)
+            redirect_decision = decide_redirect_target(self._site, due.url, capture.location)
         due_at = next_fetch_at(capture, due, self._site.revisit)
         outcome = await self._run.save_article(FetchedPage(capture, due_at, redirect_decision))
         self._run.events.page_fetched(due.url, capture, outcome)

@@ -35,6 +35,8 @@ FRONT_OR_ERROR_PATH = re.compile(  # a front page, the front page of a language,
     r"|^/(?:[a-z]{2}/)?(?:404|(?:page-?)?not-?found|error(?:-?404)?)(?:\.\w+)?/?$",
     re.IGNORECASE,
 )
+# The server knows the page under the URL that was asked for.
+ANSWERED_OUTCOMES = (Outcome.FETCHED, Outcome.UNCHANGED, Outcome.REDIRECTED)
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 OVERLOAD_STATUSES = frozenset({429, 503})
 RENDER_META = "nightdesk_render"  # in a request's meta: a browser has to render the page
@@ -83,6 +85,7 @@ def capture_response(
     *,
     conditional: bool,
     agent: str = "nightdesk",
+    requested_url: str = "",
 ) -> Capture:
     """Make the Capture of an answer.
 
@@ -92,6 +95,7 @@ def capture_response(
         fetched_at: When the request started.
         conditional: Whether the request had validators. Only then a 304 is accepted.
         agent: The name by which robots rules know us.
+        requested_url: The spelling of the URL that was asked for.
     """
     headers = stored_headers(response.headers)
     classified = _classify(due, response, headers, conditional)
@@ -126,6 +130,7 @@ def capture_response(
         detail=detail,
         canonical_url=resolve_href(response.url, declared_canonical_url(head)) or "",
         opt_outs=_opt_outs(response.headers, head, agent) if has_body else (),
+        requested_url=requested_url if outcome in ANSWERED_OUTCOMES else "",
     )
 
 

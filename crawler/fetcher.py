@@ -7,7 +7,7 @@ one, so each request ends where it was made.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,9 @@ from pipeline.config.site import Site
 from pipeline.core.errors import NightdeskError
 from pipeline.core.models import Capture, DueUrl, Reason
 from pipeline.core.urls import without_credentials
+
+# Answers of servers that know the page in another spelling of its URL only
+UNKNOWN_URL_STATUSES = (400, 404, 410)
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,8 @@ class PageFetcher:
     async def fetch(self, due: DueUrl, *, follow_redirects: bool) -> FetchResult:
         """Fetch a page, with its validators.
 
+        Where the server knows no page under one spelling of the URL, the other one is tried.
+
         Args:
             due: The page.
             follow_redirects: Whether redirects are followed. Otherwise a redirect is the outcome.
@@ -63,10 +68,23 @@ class PageFetcher:
         Raises:
             NightdeskError: The browser cannot be started, which is not the page's fault.
         """
+        first_url, *other_urls = due.request_urls or (due.url,)
+        result = await self._fetch(due, first_url, follow_redirects=follow_redirects)
+        for url in other_urls:
+            if result.capture.status not in UNKNOWN_URL_STATUSES:
+                break
+            without_validators = replace(due, etag="", last_modified="")
+            other = await self._fetch(without_validators, url, follow_redirects=follow_redirects)
+            if other.capture.requested_url:
+                result = other
+        return result
+
+    async def _fetch(self, due: DueUrl, url: str, *, follow_redirects: bool) -> FetchResult:
+        """Fetch a page in one spelling of its URL."""
         fetched_at = datetime.now(UTC)
         renders = self._site.renders(due.kind)
         try:
-            request = build_request(due, follow_redirects=follow_redirects, renders=renders)
+            request = build_request(due, url, follow_redirects=follow_redirects, renders=renders)
             response = await self._crawler.engine.download_async(request)
         except NightdeskError:
             raise
@@ -81,15 +99,17 @@ class PageFetcher:
             fetched_at,
             conditional=_is_conditional(request),
             agent=self._crawler.settings["ROBOTSTXT_USER_AGENT"],
+            requested_url=url,
         )
         return FetchResult(capture, response)
 
 
-def build_request(due: DueUrl, *, follow_redirects: bool, renders: bool) -> Request:
+def build_request(due: DueUrl, url: str, *, follow_redirects: bool, renders: bool) -> Request:
     """Build the request for a page that is due.
 
     Args:
         due: The page.
+        url: The spelling of its URL to ask for.
         follow_redirects: Whether redirects are followed. A story's redirect is an outcome of its
             own, because its target has to be checked first.
         renders: Whether a browser renders the page. Such a request has no validators: what the
@@ -99,7 +119,7 @@ def build_request(due: DueUrl, *, follow_redirects: bool, renders: bool) -> Requ
         ValueError: The URL cannot be requested.
     """
     headers: dict[str, str] = {}
-    meta: dict[str, Any] = {}
+    meta: dict[str, Any] = {"verbatim_url": bool(due.request_urls)}
     if due.etag and not renders:
         headers["If-None-Match"] = due.etag
     if due.last_modified and not renders:
@@ -108,7 +128,7 @@ def build_request(due: DueUrl, *, follow_redirects: bool, renders: bool) -> Requ
         meta["dont_redirect"] = True
     if renders:
         meta[RENDER_META] = True
-    return Request(without_credentials(due.url), headers=headers, meta=meta)
+    return Request(without_credentials(url), headers=headers, meta=meta)
 
 
 def _is_conditional(request: Request) -> bool:

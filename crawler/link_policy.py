@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from pipeline.config.site import Site
+from pipeline.core.link_rules import numbered_prefixes
 from pipeline.core.models import Link, LinkDecision, UrlKind
 
 PAGE_NUMBER = re.compile(
@@ -28,14 +29,28 @@ COMPLETE_AFTER = timedelta(days=2)
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-def decide_redirect_target(site: Site, location: str) -> LinkDecision:
+def decide_links(site: Site, links: Sequence[Link], found_on: UrlKind) -> tuple[LinkDecision, ...]:
+    """Decide about the Links of a Source. Together they show whether the Site numbers stories."""
+    numbered = frozenset[str]()
+    if found_on is UrlKind.SECTION:
+        numbered = numbered_prefixes(link.url for link in links)
+    return tuple(site.decide(link, found_on, numbered) for link in links)
+
+
+def decide_redirect_target(site: Site, url: str, location: str) -> LinkDecision:
     """Decide about the target of a story's redirect.
 
     Dead stories often redirect to the front page, which is no story. So the root of a host is
     decided like a link of a section.
+
+    Args:
+        site: The Site.
+        url: The URL of the story.
+        location: The target.
     """
     is_root = urlsplit(location).path in ("", "/")
-    return site.decide(Link(location), UrlKind.SECTION if is_root else UrlKind.STORY)
+    found_on = UrlKind.SECTION if is_root else UrlKind.STORY
+    return site.decide(Link(location), found_on, numbered_prefixes((url,), min_count=1))
 
 
 def trusted_canonical_url(site: Site, declared: str) -> str:

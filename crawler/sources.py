@@ -17,6 +17,7 @@ from crawler.fetcher import PageFetcher
 from crawler.link_policy import (
     NEVER,
     date_archive_pages,
+    decide_links,
     is_next_page,
     links_since,
     newest_child_sitemaps,
@@ -149,7 +150,7 @@ class SourceCrawler:
         wanted_links = self._wanted_links(due, listing.links)
         room = self._sitemaps_left if source.depth < self._limits.max_depth else 0
         links = newest_child_sitemaps(wanted_links, room)
-        decisions = tuple(self._site.decide(link, due.kind) for link in links)
+        decisions = decide_links(self._site, links, due.kind)
         saved = await self._run.save_source(capture, decisions, due.kind)
         self._sitemaps_left -= len(saved.child_sources)
         for child in saved.child_sources:

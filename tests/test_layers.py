@@ -48,6 +48,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.cleaning": VALUES,
     "pipeline.fulltext": (CORE,),
     "pipeline.monitoring": (CORE,),
+    "pipeline.story": (CORE,),
     "pipeline.onboarding": (*VALUES, "pipeline.process_messages"),
     # the store: each package imports those before it
     "pipeline.store.db": (CORE,),
@@ -59,13 +60,14 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.store.read": (CORE, "pipeline.fulltext", "pipeline.monitoring", *STORE[:6]),
     "pipeline.store.maintenance": (CORE, "pipeline.fulltext", *STORE[:7]),
     # files in and out
-    "pipeline.formats": (*VALUES, "pipeline._version", *STORE),
+    "pipeline.formats": (*VALUES, "pipeline._version", "pipeline.story", *STORE),
     # the work: what a command does, without saying how it is shown
     "pipeline.jobs": (
         *PURE,
         "pipeline.process_messages",
         "pipeline.onboarding",
         "pipeline.formats",
+        "pipeline.story",
         *STORE,
     ),
     "pipeline.offline": (*PURE, "pipeline.formats", "pipeline.jobs", *STORE),
@@ -73,14 +75,22 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.cluster": (*VALUES, "pipeline.jobs", "pipeline.scheduler", *STORE),
     "pipeline.diagnostics": (*VALUES, *STORE),
     # the doors: commands, pages and the Python interface
-    "pipeline.reader": (*VALUES, *STORE),
-    "pipeline.web": (*PURE, "pipeline._version", "pipeline.formats", "pipeline.jobs", *STORE),
+    "pipeline.reader": (*VALUES, "pipeline.story", *STORE),
+    "pipeline.web": (
+        *PURE,
+        "pipeline._version",
+        "pipeline.story",
+        "pipeline.formats",
+        "pipeline.jobs",
+        *STORE,
+    ),
     "pipeline.cli": (
         *PURE,
         "pipeline._version",
         "pipeline.process_messages",
         "pipeline.onboarding",
         "pipeline.formats",
+        "pipeline.story",
         "pipeline.jobs",
         "pipeline.offline",
         "pipeline.scheduler",
@@ -91,7 +101,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *STORE,
     ),
     "pipeline.demo_site": (),
-    "pipeline.__main__": ("pipeline.cli",),
+    "pipeline.__main__": ("pipeline._version", "pipeline.cli"),
     "pipeline": ("pipeline._version", "pipeline.reader"),
     "nightdesk": (
         "pipeline._version",

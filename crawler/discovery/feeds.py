@@ -1,7 +1,8 @@
 """Reads RSS, Atom and JSON feeds: bytes in, a LinkListing out.
 
-An empty feed has no Links and is no error. What is no feed (a login page, an error text) is
-reported as such. Dates are those that the feed names, in UTC; an unreadable date counts as none.
+An empty feed has no Links and is no error. One whose entries all lack a link is reported, and so is
+what is no feed (a login page, an error text). Dates are those that the feed names, in UTC; an
+unreadable date counts as none.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import io
 import json
 import re
 from calendar import timegm
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import struct_time
@@ -40,6 +42,8 @@ MAX_MARKUP_CHARS = 1_000_000  # brackets and ampersands, which decide how much m
 MAX_PREFIXES = 300  # feedparser tries all of them for each element; a normal feed has a dozen
 PREFIX = re.compile(rb"xmlns:([\w.-]+)\s*=")
 MAX_NODES = 300_000  # of a JSON feed: 50,000 items with their authors and attachments
+ABSOLUTE_URL = re.compile(r"https?://", re.IGNORECASE)
+OTHER_RELATIONS = ("canonical", "via", "related", "self")  # of an entry without an alternate link
 HTML_MEDIA_TYPES = ("text/html", "application/xhtml+xml")
 XML_OPTIONS: dict[str, bool] = {
     "resolve_entities": False,
@@ -91,8 +95,7 @@ def read_feed(body: bytes, base: str, content_type: str) -> LinkListing:
         return unreadable_source(f"neither RSS nor Atom nor JSON Feed{suffix}")
     links = LinkCollector()
     for entry in parsed.entries:
-        link = _link(entry, base)
-        if link is not None and not links.add(link):
+        if not links.add(_link(entry, base)):
             break
     return links.result()
 
@@ -130,7 +133,7 @@ def _in_utf8(body: bytes, content_type: str) -> bytes:
 
 
 def _link(entry: Any, base: str) -> Link | None:
-    url = resolve_href(base, _entry_url(entry))
+    url = _entry_url(entry, base)
     if url is None:
         return None
     return Link(
@@ -143,19 +146,48 @@ def _link(entry: Any, base: str) -> Link | None:
     )
 
 
-def _entry_url(entry: Any) -> str:
-    """The URL of the story.
+def _entry_url(entry: Any, base: str) -> str | None:
+    """The first http link of an entry that leads to its story; None where it has none."""
+    return _first_url(_url_candidates(entry), base)
 
-    FeedBurner names the story's own URL beside the one that counts readers. A guid is a link only
-    where it is a permalink and looks like a URL.
+
+def _url_candidates(entry: Any) -> Iterator[str]:
+    """What may be the URL of the story, the most certain first.
+
+    FeedBurner names the story's own URL beside the one that counts readers. An id is a URL only
+    where it looks like one: others are numbers or names such as `tag:example.org,2026:4711`.
+    Enclosures, comments and replies are never the story.
     """
-    original = str(entry.get("feedburner_origlink") or "")
-    if original:
-        return original
+    yield _if_absolute(entry.get("feedburner_origlink"))
+    hrefs: dict[str, list[str]] = defaultdict(list)
+    for link in sorted(entry.get("links") or (), key=_is_no_page):
+        relation = str(link.get("rel") or "alternate").rpartition("/")[2]
+        hrefs[relation].append(str(link.get("href") or ""))
+    yield from hrefs["alternate"]
+    yield _if_absolute(entry.get("link"))
+    for content in entry.get("content") or ():
+        yield str(content.get("src") or "")
     identity = str(entry.get("id") or "")
-    if entry.get("guidislink") and not re.match(r"https?://", identity):
-        return ""
-    return str(entry.get("link") or "")
+    is_path = entry.get("guidislink") and identity.startswith("/")
+    yield identity if is_path else _if_absolute(identity)
+    for relation in OTHER_RELATIONS:
+        yield from hrefs[relation]
+
+
+def _is_no_page(link: Any) -> bool:
+    return link.get("type") not in (None, "", *HTML_MEDIA_TYPES)
+
+
+def _if_absolute(text: Any) -> str:
+    return str(text) if ABSOLUTE_URL.match(str(text or "").strip()) else ""
+
+
+def _first_url(candidates: Iterable[str], base: str) -> str | None:
+    for text in candidates:
+        url = resolve_href(base, text)
+        if url is not None:
+            return url
+    return None
 
 
 def _title(entry: Any) -> str:
@@ -196,8 +228,7 @@ def _read_json(body: bytes, base: str) -> LinkListing:
         return LinkListing()
     links = LinkCollector()
     for item in items:
-        link = _json_link(item, base)
-        if link is not None and not links.add(link):
+        if not links.add(_json_link(item, base)):
             break
     return links.result()
 
@@ -205,7 +236,8 @@ def _read_json(body: bytes, base: str) -> LinkListing:
 def _json_link(item: Any, base: str) -> Link | None:
     if not isinstance(item, dict):
         return None
-    url = resolve_href(base, str(item.get("url") or ""))
+    candidates = (str(item.get("url") or ""), _if_absolute(item.get("id")))
+    url = _first_url((*candidates, _if_absolute(item.get("external_url"))), base)
     if url is None:
         return None
     tags = item.get("tags")

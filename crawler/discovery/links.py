@@ -21,6 +21,7 @@ UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b\ufeff\ufffe\uff
 # Characters that XML 1.0 forbids, also as references
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 DOCTYPE = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
+ENTITY = re.compile(rb"<!ENTITY\b", re.IGNORECASE)
 AMPERSAND = re.compile(
     rb"<!\[CDATA\[.*?(?:\]\]>|\Z)"
     rb"|&(?:([A-Za-z][A-Za-z0-9]{1,20});|#(\d{1,9}|[xX][0-9A-Fa-f]{1,9});"
@@ -30,7 +31,6 @@ AMPERSAND = re.compile(
 XML_ENTITIES = ("amp", "lt", "gt", "quot", "apos")
 CONTROLS = bytes([*range(9), 0x0B, 0x0C, *range(0x0E, 0x20)])
 MULTIBYTE_SIGNS = (b"\0", b"2022")  # UTF-16 and ISO-2022, where controls are parts of letters
-FIRST_ELEMENT = re.compile(rb"<[A-Za-z_]")
 ROOT_END_BYTES = 500  # at the end of a file, in which its root element has to end
 
 
@@ -65,13 +65,15 @@ class LinkCollector:
     offered: int = 0
     overflowed: bool = False
 
-    def add(self, link: Link) -> bool:
-        """Add a Link.
+    def add(self, link: Link | None) -> bool:
+        """Add a Link, or None for an entry without one.
 
         Returns:
             False once the limit is reached, or the same URLs were offered again and again.
         """
         self.offered += 1
+        if link is None:
+            return self._has_room()
         key = url_key(link.url)
         known = self.by_key.get(key)
         if known is not None:
@@ -83,6 +85,9 @@ class LinkCollector:
             self.by_key[key] = link
         else:
             self.overflowed = True
+        return self._has_room()
+
+    def _has_room(self) -> bool:
         self.overflowed = self.overflowed or self.offered > 4 * self.limit
         return not self.overflowed
 
@@ -92,6 +97,9 @@ class LinkCollector:
         if self.overflowed:
             detail = f"only the first {self.limit} links were read"
             return LinkListing(links, Reason.TOO_MANY_LINKS, detail)
+        if self.offered and not links:
+            detail = f"it has {self.offered} entries, and none has a link to a page"
+            return LinkListing((), Reason.NO_LINKS, detail)
         return LinkListing(links)
 
 
@@ -136,11 +144,14 @@ def normalize_tags(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(tags)
 
 
-def has_doctype(body: bytes) -> bool:
-    """Return whether an XML file declares a document type before its first element."""
-    first_element = FIRST_ELEMENT.search(body)
-    end = len(body) if first_element is None else first_element.start()
-    return DOCTYPE.search(body, 0, end) is not None
+def declares_entities(body: bytes) -> bool:
+    """Return whether the document type of an XML file declares entities.
+
+    A few entities in each other can make gigabytes of a file. Other document types are harmless,
+    because none is loaded from elsewhere.
+    """
+    doctype = DOCTYPE.search(body)
+    return doctype is not None and ENTITY.search(body, doctype.end()) is not None
 
 
 def end_tag_pattern(*names: str) -> re.Pattern[bytes]:

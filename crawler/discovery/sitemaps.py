@@ -1,8 +1,8 @@
 """Reads sitemaps and sitemap indexes, as XML or plain text: bytes in, a LinkListing out.
 
-A document type is refused and no entity is followed. A file is read up to the 50,000 URLs of
-sitemaps.org. A list that is cut off yields what is there. The children of an index are Links of
-kind SITEMAP.
+A document type that declares entities is refused, and no entity is followed. A file is read up to
+the 50,000 URLs of sitemaps.org. A list that is cut off yields what is there. The children of an
+index are Links of kind SITEMAP.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from crawler.discovery.feeds import parse_iso_time, read_feed
 from crawler.discovery.links import (
     LinkCollector,
     LinkListing,
+    declares_entities,
     end_tag_pattern,
-    has_doctype,
     normalize_tags,
     plain_text,
     repair_xml,
@@ -73,8 +73,8 @@ def read_sitemap(body: bytes, base: str, timezone: str) -> LinkListing:
         return _read_text(body, base)
     if has_more_than(body, MAX_MARKUP_CHARS, b"<", b"&"):
         return too_complex_source(f"more than {MAX_MARKUP_CHARS} brackets and ampersands")
-    if has_doctype(body):
-        detail = "declares a document type, which no sitemap has"
+    if declares_entities(body):
+        detail = "declares entities, which no sitemap needs"
         return LinkListing((), Reason.XML_DOCTYPE_REFUSED, detail)
     return _read_xml(body, base, ZoneInfo(timezone))
 
@@ -134,7 +134,8 @@ def _read_xml(body: bytes, base: str, zone: ZoneInfo) -> LinkListing:
     return unreadable_source("XML that cannot be parsed")
 
 
-def _links(parser: Any, base: str, zone: ZoneInfo, kind: UrlKind) -> Iterator[Link]:
+def _links(parser: Any, base: str, zone: ZoneInfo, kind: UrlKind) -> Iterator[Link | None]:
+    """Yield the Link of each entry; None for one without a URL."""
     fields: dict[str, str] = {}
     for event, element in parser:
         if event == "start":
@@ -144,8 +145,7 @@ def _links(parser: Any, base: str, zone: ZoneInfo, kind: UrlKind) -> Iterator[Li
             fields.setdefault(name, (element.text or "").strip())
         elif name in ENTRY_ELEMENTS:
             url = resolve_href(base, fields.get("loc", ""))
-            if url is not None:
-                yield _link(url, kind, fields, zone)
+            yield None if url is None else _link(url, kind, fields, zone)
             fields = {}
         _free_memory(element)
 

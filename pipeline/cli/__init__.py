@@ -7,7 +7,7 @@ An error of the world or of the user is one sentence on standard error and an ex
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from keyword import iskeyword
 from typing import Final
@@ -15,58 +15,18 @@ from typing import Final
 import typer
 
 from pipeline.cli import context
-from pipeline.cli.console import print_error
+from pipeline.cli.command_table import COMMANDS
 from pipeline.core.errors import NightdeskError
 
-SETUP: Final = "Set up"
-EVERY_NIGHT: Final = "Every night"
-READ: Final = "Read"
-CLEANING: Final = "Cleaning"
-EXCHANGE: Final = "Export and import"
-OPERATIONS: Final = "Operations"
-CLUSTER: Final = "Several machines"
-
-# Each command with its group, in the order of the help. The module of a command in
-# `pipeline.cli.commands` has the command's name, and so has the function in it.
-COMMANDS: Final[Mapping[str, str]] = {
-    "demo": SETUP,
-    "add": SETUP,
-    "check": SETUP,
-    "sites": SETUP,
-    "doctor": SETUP,
-    "crawl": EVERY_NIGHT,
-    "schedule": EVERY_NIGHT,
-    "status": EVERY_NIGHT,
-    "report": EVERY_NIGHT,
-    "search": READ,
-    "show": READ,
-    "explain": READ,
-    "runs": READ,
-    "serve": READ,
-    "clean": CLEANING,
-    "review": CLEANING,
-    "rollback": CLEANING,
-    "profile": CLEANING,
-    "export": EXCHANGE,
-    "import": EXCHANGE,
-    "extract": EXCHANGE,
-    "extract-export": EXCHANGE,
-    "verify": OPERATIONS,
-    "backup": OPERATIONS,
-    "prune": OPERATIONS,
-    "compact": OPERATIONS,
-    "worker": CLUSTER,
-    "queue": CLUSTER,
-}
 HELP_OPTIONS: Final = ("-h", "--help")
 
 
-def application(words: Sequence[str] = ()) -> typer.Typer:
+def application(words: Sequence[str] | None = None) -> typer.Typer:
     """Return the command line.
 
     Args:
-        words: The arguments of the call. If they name one command, only its module is loaded:
-            the modules of the others would double the time of a start.
+        words: The arguments of the call. Only the modules of commands that they name are loaded:
+            the modules of the others would double the time of a start. None loads all.
     """
     app = typer.Typer(
         name="nightdesk",
@@ -77,10 +37,13 @@ def application(words: Sequence[str] = ()) -> typer.Typer:
         context_settings={"help_option_names": list(HELP_OPTIONS)},
     )
     app.callback(epilog="Example: nightdesk demo")(context.global_options)
-    for name in _commands_to_load(words):
+    for name, entry in COMMANDS.items():
+        if words is not None and name not in words:
+            app.command(name, rich_help_panel=entry.group, help=entry.summary)(_not_loaded)
+            continue
         identifier = identifier_of(name)
         module = import_module(f"pipeline.cli.commands.{identifier}")
-        command = app.command(name, rich_help_panel=COMMANDS[name], epilog=_epilog(module.EXAMPLES))
+        command = app.command(name, rich_help_panel=entry.group, epilog=_epilog(module.EXAMPLES))
         command(getattr(module, identifier))
     return app
 
@@ -91,25 +54,26 @@ def identifier_of(command: str) -> str:
     return f"{name}_" if iskeyword(name) else name
 
 
+def _not_loaded() -> None:
+    """Stand in the help for a command that the arguments do not name."""
+
+
 def _epilog(examples: Sequence[str]) -> str:
     heading = "Example:" if len(examples) == 1 else "Examples:"
     # An empty line before each example keeps it on a line of its own.
     return "\n\n".join([heading, *examples])
 
 
-def _commands_to_load(words: Sequence[str]) -> Sequence[str]:
-    """Return the one command that the words name, or all if that is not certain."""
-    hits = [word for word in words if word in COMMANDS or word in HELP_OPTIONS]
-    commands = COMMANDS.keys() & set(hits)
-    if len(commands) == 1 and hits[0] in COMMANDS:
-        return hits[:1]
-    return tuple(COMMANDS)
+def run(words: Sequence[str]) -> None:
+    """Run one command and end the process.
 
-
-def main() -> None:
-    """Run the command line; the entry point of the console script."""
+    Args:
+        words: The arguments after the name of the program.
+    """
     try:
-        application(sys.argv[1:])()
+        application(words)(words)
     except NightdeskError as error:
+        from pipeline.cli.console import print_error
+
         print_error(str(error))
         sys.exit(int(error.exit_code))

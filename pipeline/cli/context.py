@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline._version import __version__
-from pipeline.cli.console import print_error
-from pipeline.config import settings
-from pipeline.config import site as site_files
-from pipeline.config.settings import Settings
-from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError, ExitCode
 from pipeline.core.suggestions import did_you_mean
 
+# The help needs this module and none of what its functions load.
 if TYPE_CHECKING:
+    from pipeline.config.settings import Settings
+    from pipeline.config.site import Site
     from pipeline.store.db.engine import Database
 
 
@@ -37,12 +35,16 @@ class AppContext:
     @cached_property
     def settings(self) -> Settings:
         """Return the settings. Raises ConfigError."""
-        return settings.load_settings(self._home, database_url=self._database_url)
+        from pipeline.config.settings import load_settings
+
+        return load_settings(self._home, database_url=self._database_url)
 
     @property
     def home(self) -> Path:
         """Return the home folder, also where its settings are wrong."""
-        return settings.find_home_folder(self._home)
+        from pipeline.config.settings import find_home_folder
+
+        return find_home_folder(self._home)
 
     def open_archive(self, *, create: bool = False) -> Database:
         """Open the archive and bring its schema up to date.
@@ -87,6 +89,8 @@ class AppContext:
             ConfigError: A named site has no file or a broken one, or there is no site file.
             typer.Exit: All site files are broken.
         """
+        from pipeline.config import site as site_files
+
         folder = self.settings.sites_folder
         if names:
             return tuple(self._load_site(folder, name) for name in dict.fromkeys(names))
@@ -102,12 +106,16 @@ class AppContext:
 
     def readable_sites(self) -> tuple[Site, ...]:
         """Return all sites whose files can be read, disabled ones too, and report the others."""
-        loaded, errors = site_files.load_sites(self.settings.sites_folder)
+        from pipeline.config.site import load_sites
+
+        loaded, errors = load_sites(self.settings.sites_folder)
         self.report_site_errors(errors)
         return loaded
 
     def report_site_errors(self, errors: Sequence[ConfigError]) -> None:
         """Print the errors of site files, and remember the exit code that they ask for."""
+        from pipeline.cli.console import print_error
+
         for error in errors:
             print_error(str(error))
             self.exit_code = ExitCode.CONFIG
@@ -125,6 +133,8 @@ class AppContext:
             self._load_site(self.settings.sites_folder, name, archived)
 
     def _load_site(self, folder: Path, name: str, archived: Sequence[str] = ()) -> Site:
+        from pipeline.config import site as site_files
+
         path = folder / f"{name}.toml"
         if path.is_file():
             return site_files.load_site(path)

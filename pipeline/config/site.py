@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -93,6 +93,8 @@ class CleaningOptions(FrozenModel):
     """Regular expressions. A block that one of them matches as a whole is removed."""
     without: tuple[str, ...] = ()
     """Names of rules that are not applied to this site."""
+    accept_lists: bool = False
+    """Whether pages that list other pages are archived as articles, too."""
 
     @field_validator("remove")
     @classmethod
@@ -277,14 +279,17 @@ class Site(FrozenModel):
         """Return whether a browser builds pages of this kind; never feeds or sitemaps."""
         return self.render and kind in (UrlKind.STORY, UrlKind.SECTION)
 
-    def decide(self, link: Link, found_on: UrlKind) -> LinkDecision:
+    def decide(
+        self, link: Link, found_on: UrlKind, numbered: Collection[str] = frozenset()
+    ) -> LinkDecision:
         """Decide whether a link is followed.
 
         Args:
             link: The link.
             found_on: The kind of the source that listed it.
+            numbered: Where the site numbers its stories: see `link_rules.numbered_prefixes`.
         """
-        reason = self.link_rules.refusal(link, found_on)
+        reason = self.link_rules.refusal(link, found_on, numbered)
         if reason:
             return LinkDecision(link, Outcome.REFUSED, reason)
         return LinkDecision(link)

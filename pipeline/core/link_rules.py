@@ -6,12 +6,20 @@ These rules need no site file. `Site.decide` builds them from a site and applies
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pipeline.core.ip_addresses import is_internal_host
 from pipeline.core.models import Link, Reason, UrlKind
-from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, host_of, without_www
+from pipeline.core.urls import (
+    MAX_URL_LENGTH,
+    canonicalize,
+    host_of,
+    requested_spelling,
+    without_www,
+)
 
 MAX_PATH_SEGMENTS = 16
 MAX_PARAMETERS = 12
@@ -29,6 +37,12 @@ DATE_PATH = re.compile(
     r"/(?:19|20)\d\d(?:[/.-](?:0?[1-9]|1[0-2])(?:[/.-](?:0?[1-9]|[12]\d|3[01]))?)?"
     r"/?(?:index\.\w+)?$"
 )
+YEAR = re.compile(r"(?:19|20)\d\d")
+YEAR_PATH = re.compile(r"(.*/)((?:19|20)\d\d)/?(?:index\.\w+)?$")
+NUMBERED_PATH = re.compile(r"(.*/)(\d{1,12})(?:\.\w{1,5})?/?$")
+TRAP_REASONS = (Reason.CALENDAR, Reason.REPEATING_PATH, Reason.TOO_DEEP)
+MIN_NUMBERED = 2  # URLs that show that a site numbers its stories
+MIN_HEADLINE_LETTERS = 10
 CALENDAR_PATH = re.compile(
     r"/(?:calend[ae]r|calendrier|calendario|kalendar|taqvim)(?:/|\.\w+$|$)", re.IGNORECASE
 )
@@ -63,12 +77,15 @@ class LinkRules:
             return True
         return not PLAIN_HOST.fullmatch(host) and without_www(ascii_host(host)) in self.hosts
 
-    def refusal(self, link: Link, found_on: UrlKind) -> Reason:
+    def refusal(
+        self, link: Link, found_on: UrlKind, numbered: Collection[str] = frozenset()
+    ) -> Reason:
         """Return why a link is not followed; Reason.NONE if it is.
 
         Args:
             link: The link.
             found_on: The kind of the source that listed it.
+            numbered: Where the site numbers its stories: see `numbered_prefixes`.
         """
         if len(link.url) > MAX_URL_LENGTH:
             return Reason.URL_TOO_LONG
@@ -81,17 +98,39 @@ class LinkRules:
             return Reason.BLOCKED_ADDRESS if is_internal else Reason.OFF_SITE
         if link.kind is not UrlKind.STORY:
             return Reason.NONE
-        trap = trap_reason(url, found_on)
-        if trap:
+        spellings = dict.fromkeys((url, requested_spelling(link.url)))
+        trap = trap_reason(url, link.title, found_on, numbered)
+        if trap and not names_whole_url(self.allow, spellings):
             return trap
-        if any(pattern.search(url) for pattern in self.deny):
+        if matches_any(self.deny, spellings):
             return Reason.DENIED
-        return Reason.NONE if self._is_allowed(url, found_on) else Reason.NOT_ALLOWED
+        return Reason.NONE if self._is_allowed(spellings, url, found_on) else Reason.NOT_ALLOWED
 
-    def _is_allowed(self, url: str, found_on: UrlKind) -> bool:
+    def _is_allowed(self, spellings: Collection[str], url: str, found_on: UrlKind) -> bool:
         if self.allow:
-            return any(pattern.search(url) for pattern in self.allow)
+            return matches_any(self.allow, spellings)
         return found_on is not UrlKind.SECTION or looks_like_story_url(url)
+
+
+def matches_any(patterns: Iterable[re.Pattern[str]], spellings: Collection[str]) -> bool:
+    """Return whether a pattern matches one of the spellings of a URL."""
+    for pattern in patterns:
+        if any(pattern.search(url) for url in spellings):
+            return True
+    return False
+
+
+def names_whole_url(patterns: Iterable[re.Pattern[str]], spellings: Collection[str]) -> bool:
+    """Return whether a pattern matches up to the end of a URL.
+
+    `/s/\\d+` names `/s/1948`, but `/news/` does not name `/news/2026/05/12/`.
+    """
+    for pattern in patterns:
+        for url in spellings:
+            match = pattern.search(url)
+            if match is not None and match.end() >= len(url.rstrip("/")):
+                return True
+    return False
 
 
 def ascii_host(host: str) -> str:
@@ -111,19 +150,78 @@ def looks_like_story_url(url: str) -> bool:
     return len(path) > 1 and STORY_URL.search(path) is not None
 
 
-def trap_reason(url: str, found_on: UrlKind) -> Reason:
+def trap_reason(
+    url: str, title: str, found_on: UrlKind, numbered: Collection[str] = frozenset()
+) -> Reason:
     """Return why following a URL may never end; Reason.NONE if it is harmless.
 
-    Links of a feed are not tested for calendars: a feed is made from a list of stories and names
-    no empty days. Each URL is judged alone; the night's budget limits how many are followed.
+    What a sitemap lists is a story, since its list has an end. Links of a feed are not tested for
+    calendars: a feed is made from a list of stories and names no empty days.
+
+    Args:
+        url: The URL.
+        title: The title of the link.
+        found_on: The kind of the source that listed it.
+        numbered: Where the site numbers its stories: see `numbered_prefixes`.
     """
+    if found_on is UrlKind.SITEMAP:
+        return Reason.NONE
     if has_repeating_path(url):
         return Reason.REPEATING_PATH
     if is_too_deep(url):
         return Reason.TOO_DEEP
-    if found_on is not UrlKind.FEED and is_calendar_url(url):
-        return Reason.CALENDAR
-    return Reason.NONE
+    if found_on is UrlKind.FEED or not is_calendar_url(url):
+        return Reason.NONE
+    return Reason.NONE if is_story_number(url, title, numbered) else Reason.CALENDAR
+
+
+def numbered_prefixes(urls: Iterable[str], min_count: int = MIN_NUMBERED) -> frozenset[str]:
+    """Return the beginnings of paths under which a site numbers its stories.
+
+    A number that may be a year does not count.
+
+    Args:
+        urls: URLs of the site.
+        min_count: How many numbers show that.
+
+    Returns:
+        Beginnings such as `/s/`, where the URLs have `/s/20418` and `/s/20419`.
+    """
+    counts: Counter[str] = Counter()
+    for url in urls:
+        match = NUMBERED_PATH.match(urlsplit(url).path)
+        if match is not None and not YEAR.fullmatch(match.group(2)):
+            counts[match.group(1)] += 1
+    return frozenset(prefix for prefix, count in counts.items() if count >= min_count)
+
+
+def is_story_number(url: str, title: str, numbered: Collection[str]) -> bool:
+    """Return whether what looks like a year at the end of a path is the number of a story.
+
+    Args:
+        url: A URL such as `https://example.org/s/1948`.
+        title: The title of its link. A headline is not that of a year.
+        numbered: Where the site numbers its stories: see `numbered_prefixes`.
+    """
+    match = YEAR_PATH.match(urlsplit(url).path)
+    if match is None:
+        return False
+    prefix, year = match.groups()
+    if prefix in numbered:
+        return True
+    letters = sum(letter.isalpha() for letter in title)
+    return letters >= MIN_HEADLINE_LETTERS and year not in title
+
+
+def may_be_story(url: str, title: str) -> bool:
+    """Return whether a URL that was refused as a trap may be a story all the same.
+
+    The list of a day, of a month, or of a year that its link names is certainly none.
+    """
+    if has_repeating_path(url) or is_too_deep(url):
+        return True
+    match = YEAR_PATH.match(urlsplit(url).path)
+    return match is not None and match.group(2) not in title
 
 
 def has_repeating_path(url: str) -> bool:

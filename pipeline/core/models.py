@@ -14,11 +14,14 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
+from pipeline.core.blocks import Block as Block
+from pipeline.core.blocks import BlockKind as BlockKind
+from pipeline.core.blocks import BlockLink as BlockLink
+from pipeline.core.blocks import Figure as Figure
 from pipeline.core.outcomes import Outcome as Outcome
 from pipeline.core.outcomes import Reason as Reason
 
 CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-LONG_NUMBER = re.compile("[0-9]{3,}")
 RECIPE_FORMAT: Final = 1  # of the text of a Recipe
 STORY_THRESHOLD: Final = 0.5  # probability from which a block belongs to the story
 
@@ -73,6 +76,8 @@ class DueUrl:
         etag: The validator of the last fetch, or "".
         last_modified: The other validator of the last fetch, or "".
         attempts: Fetches in a row that obtained nothing.
+        request_urls: The spellings of its URL to ask for: the second one where the server knows no
+            page under the first. Without any, the URL itself is asked for.
     """
 
     page_id: int
@@ -82,6 +87,7 @@ class DueUrl:
     etag: str = ""
     last_modified: str = ""
     attempts: int = 0
+    request_urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,7 @@ class Capture:
         detail: A sentence for people if the reason is not enough.
         canonical_url: The URL that the page declares as its own, if it is trusted.
         opt_outs: What the page does not want: some of `noai`, `noarchive` and `tdm`.
+        requested_url: The spelling of the URL that the server answered; "" without a request.
     """
 
     page_id: int
@@ -122,57 +129,7 @@ class Capture:
     detail: str = ""
     canonical_url: str = ""
     opt_outs: tuple[str, ...] = ()
-
-
-class BlockKind(StrEnum):
-    """What a block is to its reader."""
-
-    HEADING = "heading"
-    PARAGRAPH = "paragraph"
-    ITEM = "item"
-    QUOTE = "quote"
-    TABLE = "table"
-    CODE = "code"
-    CAPTION = "caption"
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One heading, paragraph, list item, quote, caption or table row, in reading order.
-
-    Attributes:
-        kind: What it is.
-        text: Its text on one line.
-        linked: Characters of the text that are inside links.
-        list_size: Number of items in the list of an ITEM.
-        story_probability: Probability that it belongs to the story, by the page alone, 0.0 to 1.0.
-        kept_by_trafilatura: Whether trafilatura keeps the line; None if it was not asked, because
-            the page is simple.
-        is_summary: Whether the page marks or declares it as the summary of the story.
-        element_path: Its element and the one around it.
-    """
-
-    kind: BlockKind
-    text: str
-    linked: int = 0
-    list_size: int = 0
-    story_probability: float = 1.0
-    kept_by_trafilatura: bool | None = True
-    is_summary: bool = False
-    element_path: str = ""
-
-    @property
-    def link_share(self) -> float:
-        """Return the share of the text that is inside links, 0.0 to 1.0."""
-        return min(1.0, self.linked / len(self.text)) if self.text else 0.0
-
-    @property
-    def container(self) -> str:
-        """Return `element_path` without numbers, which may belong to one page.
-
-        `div.post-71832 > p` and the same element on other pages have one container.
-        """
-        return LONG_NUMBER.sub("#", self.element_path)
+    requested_url: str = ""
 
 
 def at_utc_offset(moment: datetime | None, offset: int | None) -> datetime | None:
@@ -304,6 +261,8 @@ class ExtractedPage:
         cost_ms: Milliseconds of CPU time that it took.
         list_evidence: Whether the page is a list and no story. None if that was not asked: an
             older version made it, or the story came from elsewhere than the page's lines.
+        figures: The pictures of the story, in reading order.
+        base: The base address that the page declares for its links, or "".
     """
 
     extractors: str
@@ -313,6 +272,8 @@ class ExtractedPage:
     detail: str = ""
     cost_ms: int = 0
     list_evidence: ListEvidence | None = None
+    figures: tuple[Figure, ...] = ()
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)

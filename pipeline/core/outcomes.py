@@ -61,6 +61,7 @@ class Reason(StrEnum):
     UNKNOWN_ENCODING = "unknown_encoding"
     NOT_HTML = "not_html"
     UNREADABLE = "unreadable"
+    NO_LINKS = "no_links"
     EMPTY_BODY = "empty_body"
     RENDER_FAILED = "render_failed"
     XML_DOCTYPE_REFUSED = "xml_doctype_refused"
@@ -155,8 +156,8 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.CALENDAR: (
         "refused",
         (
-            "It is the list of a day, month or year; a calendar has no end. What a feed lists is "
-            "believed."
+            "It is the list of a day, month or year; a calendar has no end. What a feed or a "
+            "sitemap lists is believed, and what a pattern of `allow` matches up to its end."
         ),
     ),
     Reason.REPEATING_PATH: (
@@ -194,12 +195,13 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
         "failed",
         "It is neither a feed nor a sitemap; of an import, a file that cannot be read.",
     ),
+    Reason.NO_LINKS: ("failed", "A feed or sitemap with entries of which none links to a page."),
     Reason.EMPTY_BODY: ("failed", "An answer without a body."),
     Reason.RENDER_FAILED: (
         "failed",
         "The browser could not build the page: its scripts did not end, or it crashed.",
     ),
-    Reason.XML_DOCTYPE_REFUSED: ("failed", "A sitemap that declares a document type."),
+    Reason.XML_DOCTYPE_REFUSED: ("failed", "A sitemap that declares entities."),
     Reason.TOO_MANY_LINKS: ("fetched", "A source with more links than are taken."),
     Reason.TOO_COMPLEX: (
         "failed, quarantined",
@@ -218,7 +220,13 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.SAME_TEXT: ("unchanged", "Other bytes or another recipe, the same text."),
     Reason.NO_TEXT: ("not_article", "No text was left."),
     Reason.TOO_SHORT: ("not_article", "It has too few words for a story."),
-    Reason.LISTING: ("not_article", "A page of links."),
+    Reason.LISTING: (
+        "not_article",
+        (
+            "It lists other pages and tells no story: a section, a tag, search results, a category "
+            "of a shop. `explain` shows the evidence; `accept_lists` keeps such pages."
+        ),
+    ),
     Reason.CONSENT_WALL: ("not_article", "A page that asks for consent."),
     Reason.SOFT_404: (
         "not_article, gone",

@@ -8,13 +8,16 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from hashlib import blake2b
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from w3lib.url import canonicalize_url
 
 MAX_URL_LENGTH = 2000  # characters; longer URLs are refused as url_too_long
 CACHE_SIZE = 4096  # URLs; a crawl asks for the same one in about a dozen places
 DEFAULT_PORTS = {"http": 80, "https": 443}
+# Characters that browsers send as they are
+SENT_IN_PATH = "!$%&'()*+,-./:;=@[]_|~"
+SENT_IN_QUERY = "!$%&()*+,-./:;=?@[]^_`{|}~"
 
 # Parameters that say where a reader came from, or name a session. They never change the content.
 TRACKING_PARAMETERS = re.compile(
@@ -76,6 +79,29 @@ def canonicalize(url: str) -> str:
         query = _without_tracking(query)
     clean = urlunsplit((parts.scheme.lower(), host_of(url), path, query, ""))
     return str(canonicalize_url(clean, keep_blank_values=True))
+
+
+@lru_cache(CACHE_SIZE)
+def requested_spelling(url: str) -> str:
+    """Return the spelling in which a URL is requested: that of the site that shows it.
+
+    Some servers know a URL in one spelling only: with the parameters in their order, without the
+    "=" of an empty parameter, with their percent codes. Only what is never sent or never counts is
+    removed: credentials, the fragment, tracking parameters and session ids. Characters are encoded
+    as browsers do it (the URL standard's percent-encode sets).
+
+    Raises:
+        ValueError: If the URL cannot be fetched.
+    """
+    canonical = urlsplit(canonicalize(url))
+    parts = urlsplit(url.strip())
+    path = _encoded(PATH_SESSION.sub("", parts.path or "/"), SENT_IN_PATH)
+    query = _encoded(_without_tracking(parts.query), SENT_IN_QUERY)
+    return urlunsplit((canonical.scheme, canonical.netloc, path, query, ""))
+
+
+def _encoded(text: str, safe: str) -> str:
+    return quote(text, safe, "utf8", "replace")
 
 
 def _without_tracking(query: str) -> str:

@@ -18,12 +18,13 @@ from pipeline.extract.decision_trees import DecisionTrees
 from pipeline.extract.html import parse_html
 from pipeline.extract.javascript_shells import needs_javascript
 from pipeline.extract.language import declared_language, detect_language_with_source
-from pipeline.extract.line_classifier import extract_blocks
+from pipeline.extract.line_classifier import read_blocks
 from pipeline.extract.metadata.metadata import read_metadata
 from pipeline.extract.sanitize import repair_markup
 from pipeline.extract.version import EXTRACTORS
 
 MAX_DETAIL_LENGTH = 300
+MAX_BASE_LENGTH = 2000
 WARM_UP_PAGE = b"""<html lang="en"><head><title>A page for the first run</title></head><body>
 <article><h1>A page for the first run</h1><p>Posted on 3 March 2021.</p><p>A worker extracts
 this page first, so that all libraries are loaded when the first real page comes.</p></article>
@@ -73,7 +74,8 @@ def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int)
         detail = f"the page has more than {max_text} letters of text"
         return _page_without_text(Reason.TOO_COMPLEX, detail)
     metadata = read_metadata(tree)
-    blocks = extract_blocks(tree, metadata, trees)
+    reading = read_blocks(tree, metadata, trees)
+    blocks = reading.blocks
     text = _text_for_language(blocks)
     language, language_source = detect_language_with_source(text, declared_language(tree))
     sources = metadata.sources
@@ -86,13 +88,25 @@ def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int)
     if not blocks:
         page = _page_without_text(Reason.NO_TEXT, _describe_empty_page(tree))
         return replace(page, metadata=metadata)
-    return ExtractedPage(extractors=EXTRACTORS, blocks=blocks, metadata=metadata)
+    return ExtractedPage(
+        extractors=EXTRACTORS,
+        blocks=blocks,
+        metadata=metadata,
+        figures=reading.figures,
+        base=_declared_base(tree),
+        list_evidence=reading.list_evidence,
+    )
 
 
 def _text_for_language(blocks: tuple[Block, ...]) -> str:
     """Join the lines of the story, or all lines of a page that has none."""
     story = [block.text for block in blocks if block.story_probability >= STORY_THRESHOLD]
     return "\n".join(story) or "\n".join(block.text for block in blocks)
+
+
+def _declared_base(tree: HtmlElement) -> str:
+    base = tree.find(".//base[@href]")
+    return "" if base is None else (base.get("href") or "").strip()[:MAX_BASE_LENGTH]
 
 
 def _page_without_text(reason: Reason, detail: str) -> ExtractedPage:

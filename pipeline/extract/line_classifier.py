@@ -12,14 +12,25 @@ from collections import Counter
 from collections.abc import Mapping
 from copy import copy
 from math import inf
+from typing import NamedTuple
 
 from lxml.etree import strip_tags
 from lxml.html import HtmlElement
 from trafilatura import bare_extraction
 
-from pipeline.core.models import STORY_THRESHOLD, Block, BlockKind, Metadata
+from pipeline.core.models import (
+    STORY_THRESHOLD,
+    Block,
+    BlockKind,
+    Figure,
+    ListEvidence,
+    Metadata,
+)
 from pipeline.extract.decision_trees import DecisionTrees, bundled_trees
+from pipeline.extract.figures import story_figures
 from pipeline.extract.line_features import ExtractorLines, LineFeatures
+from pipeline.extract.list_classifier import judge_list
+from pipeline.extract.structure import StructureReader
 from pipeline.extract.text_lines import LISTS, PageElement, PageLine, Region, read_lines
 from pipeline.extract.version import MAX_DOUBT, MIN_PROBABILITY, TRAFILATURA_OPTIONS
 
@@ -36,25 +47,44 @@ KIND_OF_REGION = (
 )
 
 
+class Reading(NamedTuple):
+    """What a page was found to tell.
+
+    Attributes:
+        blocks: The blocks in reading order; () where neither the trees nor trafilatura find a line.
+        figures: The pictures of the story.
+        list_evidence: Whether the page is a list and no story.
+    """
+
+    blocks: tuple[Block, ...]
+    figures: tuple[Figure, ...] = ()
+    list_evidence: ListEvidence | None = None
+
+
 def extract_blocks(
+    tree: HtmlElement, metadata: Metadata, max_doubt: float = MAX_DOUBT
+) -> tuple[Block, ...]:
+    """Return only the blocks of `read_blocks`."""
+    return read_blocks(tree, metadata, max_doubt=max_doubt).blocks
+
+
+def read_blocks(
     tree: HtmlElement,
     metadata: Metadata,
     trees: DecisionTrees | None = None,
     max_doubt: float = MAX_DOUBT,
-) -> tuple[Block, ...]:
-    """Return the blocks of a page in reading order.
+) -> Reading:
+    """Return the blocks and the figures of a page in reading order.
 
     Args:
         tree: The parsed page.
         metadata: What the page declares.
         trees: Other decision trees than the bundled ones, for measurements.
         max_doubt: The share in doubt above which trafilatura is called.
-
-    Returns:
-        The blocks; () where neither the trees nor trafilatura find a line.
     """
     trees = trees or bundled_trees()
-    lines = LineFeatures(read_lines(tree), metadata)
+    page = read_lines(tree)
+    lines = LineFeatures(page, metadata)
     features: dict[int, list[float]] = {}
     probabilities: dict[int, float] = {}
     for i in range(len(lines.lines)):
@@ -65,13 +95,16 @@ def extract_blocks(
     if needs_votes:
         lines.add_votes(ExtractorLines(trafilatura_lines(tree)))
         probabilities = _probabilities_with_votes(lines, features, trees)
-    blocks = []
-    for i, probability in probabilities.items():
+    blocks, block_lines, structures = [], [], StructureReader()
+    for i, probability in sorted(probabilities.items()):
         is_summary = lines.is_summary(i)
         if probability >= MIN_PROBABILITY or lines.votes[i] or is_summary:
             kept_by_trafilatura = lines.votes[i] > 0 if needs_votes else None
-            blocks.append(_block(lines.lines[i], probability, kept_by_trafilatura, is_summary))
-    return tuple(blocks)
+            block = _block(lines.lines[i], probability, kept_by_trafilatura, is_summary, structures)
+            blocks.append(block)
+            block_lines.append(i)
+    figures = story_figures(page.pictures, page.lines, probabilities, block_lines, structures)
+    return Reading(tuple(blocks), figures, judge_list(tree, lines, metadata))
 
 
 def _probabilities_with_votes(
@@ -132,7 +165,11 @@ def _dissolve_spans(tree: HtmlElement) -> HtmlElement:
 
 
 def _block(
-    line: PageLine, probability: float, kept_by_trafilatura: bool | None, is_summary: bool
+    line: PageLine,
+    probability: float,
+    kept_by_trafilatura: bool | None,
+    is_summary: bool,
+    structures: StructureReader,
 ) -> Block:
     element = line.element
     kind = _kind(element)
@@ -145,6 +182,7 @@ def _block(
         kept_by_trafilatura=kept_by_trafilatura,
         is_summary=is_summary,
         element_path=_element_path(element),
+        **structures.block_fields(line),
     )
 
 

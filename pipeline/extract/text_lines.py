@@ -14,6 +14,8 @@ from typing import Final
 
 from lxml.html import HtmlElement
 
+from pipeline.extract.line_spans import CELL_END, CREDIT, RawSpan, SpanCollector
+from pipeline.extract.pictures import PICTURE_TAGS, Picture, add_picture
 from pipeline.extract.sanitize import single_line
 
 MAX_LINES: Final = 20_000  # of one page
@@ -37,7 +39,8 @@ LAYOUT = frozenset((
     "p", "div", "table", "ul", "ol", "br", "h1", "h2", "h3", "h4", "form", "section", "article",
     "blockquote",
 ))  # fmt: skip
-CELL_END = "\x1f"  # a control character, which no text of a page contains
+CREDIT_TAGS = frozenset(("span", "small", "cite", "em", "i"))  # that name who made a picture
+CREDIT_MARK = re.compile("credit|copyright|photographer", re.I)
 MARK_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -106,6 +109,7 @@ class PageElement:
     chosen_words: float = 0.0  # words that the extractor chose
     steps_up: float = 0.0  # from the story's core to the nearest element around this one
     steps_down: float = 0.0  # from there to this element
+    source: HtmlElement | None = None  # the element of the tree
 
 
 @dataclass(slots=True, eq=False)
@@ -118,6 +122,8 @@ class PageLine:
     emphasis: int  # characters in bold or italics
     is_after_break: bool  # begins after a <br>
     inline_marks: str  # marks of the inline element with which it begins
+    spans: tuple[RawSpan, ...] = ()  # its links, and credits of pictures
+    raw: str = ""  # its text as the page has it, where something in it has a place
 
 
 @dataclass(slots=True)
@@ -126,6 +132,7 @@ class PageLines:
 
     lines: list[PageLine] = field(default_factory=list)
     elements: list[PageElement] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
 
 
 def read_lines(tree: HtmlElement, max_lines: int = MAX_LINES) -> PageLines:
@@ -165,6 +172,7 @@ class _Walk:
         self._linked = self._emphasis = 0
         self._is_after_break = False
         self._inline_marks = ""
+        self._spans = SpanCollector()
 
     def run(self, root: HtmlElement) -> None:
         element = PageElement(None, "body", Region.NONE, "", 0)
@@ -180,20 +188,30 @@ class _Walk:
             stack.pop()
             if is_block:
                 self._end_line(element)
+            elif owner is self._spans.innermost:
+                self._spans.close(len(self._texts))
             if stack:
                 self._add_text(owner.tail, stack[-1][3], stack[-1][4])
 
     def _enter(self, child: HtmlElement, stack: list[OpenElement]) -> None:
         _, _, element, link, emphasis, _ = stack[-1]
         tag = child.tag
+        if tag in PICTURE_TAGS:
+            add_picture(self.result.pictures, child, element, len(self.result.lines))
         if tag in INLINE:
             if not self._inline_marks:
                 self._note_inline_marks(child)
             inside = (link or tag == "a", emphasis or tag in EMPHASIS)
+            if tag == "a":
+                self._spans.open(child, child.get("href") or "", len(self._texts))
+            elif tag in CREDIT_TAGS and _names_credit(child, element):
+                self._spans.open(child, CREDIT, len(self._texts))
             self._add_text(child.text, *inside)
             if len(child):
                 stack.append((iter(child), child, element, *inside, False))
             else:
+                if child is self._spans.innermost:
+                    self._spans.close(len(self._texts))
                 self._add_text(child.tail, link, emphasis)
         elif not isinstance(tag, str) or tag in SKIPPED:
             self._add_text(child.tail, link, emphasis)
@@ -244,6 +262,7 @@ class _Walk:
                 regions |= Region.HIDDEN
         is_row = tag == "tr" and _is_data_row(source)
         element = PageElement(parent, tag, regions, marks, parent.depth + 1, is_row)
+        element.source = source
         if tag in LISTS:
             element.children = len(source)
         self.result.elements.append(element)
@@ -260,19 +279,31 @@ class _Walk:
     def _end_line(self, element: PageElement) -> None:
         if self._texts:
             joined = "".join(self._texts)
+            spans = () if self._spans.is_empty else self._spans.end_line(self._texts)
             self._texts.clear()
             text = "" if joined.isspace() else _line_text(joined)  # most texts are only space
             if text:
                 size = len(text)
                 linked, emphasis = min(self._linked, size), min(self._emphasis, size)
-                self.result.lines.append(
-                    PageLine(
-                        text, element, linked, emphasis, self._is_after_break, self._inline_marks
-                    )
+                line = PageLine(
+                    text, element, linked, emphasis, self._is_after_break, self._inline_marks
                 )
+                if spans or element.is_row or element.regions & Region.CODE:
+                    line.spans, line.raw = spans, joined
+                self.result.lines.append(line)
                 self._is_after_break = False
         self._linked = self._emphasis = 0
         self._inline_marks = ""
+
+
+def _names_credit(source: HtmlElement, element: PageElement) -> bool:
+    """Tell whether an inline element of a caption names who made the picture."""
+    if not (element.regions & Region.FIGURE or "caption" in element.marks):
+        return False
+    return (
+        CREDIT_MARK.search(f"{source.get('class') or ''} {source.get('itemprop') or ''}")
+        is not None
+    )
 
 
 def _line_text(joined: str) -> str:

@@ -30,10 +30,12 @@ from pipeline.core.models import (
     AnnouncedMetadata,
     CleanResult,
     ExtractedPage,
+    Figure,
     LineStats,
     Metadata,
     RawPage,
 )
+from pipeline.core.story import Story, make_story, raw_links, story_links
 from pipeline.formats.readers.input_page import InputPage
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.clean.types import PendingPayload
@@ -52,12 +54,22 @@ PageNumbers = int | tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class CleanedPage:
-    """One page of the output: its id, its site, its extracted page and its clean result."""
+    """One page of the output: its id, its site, its extracted page and its clean result.
+
+    `url` is its address, or "" if neither the input nor the page names one.
+    """
 
     id: str | int
     site: str
     extracted_page: ExtractedPage
     result: CleanResult
+    url: str = ""
+
+    @property
+    def story(self) -> Story:
+        """Return the text of the page with its structure."""
+        rules = {removed.index: removed.rule for removed in self.result.removed}
+        return make_story(self.extracted_page, rules, self.url)
 
 
 class BatchProfile:
@@ -158,7 +170,8 @@ class PageBatch(AbstractContextManager["PageBatch"]):
         headlines = boilerplate_keys.headline_keys(metadata, AnnouncedMetadata())
         self._profile.add(site, number, lines, headlines)
         fetched_at = page.fetched_at.isoformat() if page.fetched_at else ""
-        head = json.dumps([page.id, site, number, fetched_at]).encode()
+        url = page.url or metadata.canonical_url
+        head = json.dumps([page.id, site, number, fetched_at, url]).encode()
         parts = (head, lines.tobytes(), _EXTRACTED_PAGE.dump_json(extracted))
         try:
             self._spool.write(b"".join((RECORD_SIZES.pack(*map(len, parts)), *parts)))
@@ -179,7 +192,7 @@ class PageBatch(AbstractContextManager["PageBatch"]):
         for _ in range(self.pages):
             sizes = RECORD_SIZES.unpack(self._spool.read(RECORD_SIZES.size))
             head, line_bytes, page_json = (self._spool.read(size) for size in sizes)
-            page_id, site, number, fetched_at = json.loads(head)
+            page_id, site, number, fetched_at, url = json.loads(head)
             lines = array("q")
             lines.frombytes(line_bytes)
             extracted = _EXTRACTED_PAGE.validate_json(page_json)
@@ -192,7 +205,7 @@ class PageBatch(AbstractContextManager["PageBatch"]):
                 timezone="UTC",
                 fetched_at=datetime.fromisoformat(fetched_at) if fetched_at else now,
             )
-            yield CleanedPage(page_id, site, extracted, result)
+            yield CleanedPage(page_id, site, extracted, result, url)
 
 
 def clean_batch(
@@ -231,13 +244,26 @@ def to_json(page: CleanedPage) -> dict[str, Any]:
     for key, name in (("date", local_times.PUBLISHED), ("modified", local_times.MODIFIED)):
         if name in lacking and metadata[key]:  # nobody knows its zone
             metadata[key] = metadata[key].removesuffix("+00:00")
+    story = page.story
+    links = story_links(raw_links(story.blocks, ()), story.base)
     return {
         "id": page.id,
         "text": result.text,
         **metadata,
+        "links": [link._asdict() for link in links],
+        "figures": [_figure_json(story, figure) for figure in story.figures],
         "outcome": result.outcome,
         "reason": result.reason,
         "removed": removed_lines,
+    }
+
+
+def _figure_json(story: Story, figure: Figure) -> dict[str, str]:
+    return {
+        "image": story.resolve(figure.image),
+        "alt": figure.alt,
+        "caption": figure.caption,
+        "credit": figure.credit,
     }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.monitoring import count_checks, share_checks, source_checks
+from pipeline.monitoring.absolute_checks import absolute_issues
 from pipeline.monitoring.baseline import MIN_NIGHTS, baseline_nights
 from pipeline.monitoring.count_checks import CountDeviation
 from pipeline.monitoring.issue_texts import (
@@ -76,6 +77,7 @@ def evaluate_night(history: Sequence[Night], tonight: Night) -> NightEvaluation:
         *_check_counts(history, tonight),
         *_check_shares(history, tonight),
         *_check_charset(history, tonight),
+        *absolute_issues(tonight),
     ]
     hidden: set[IssueKind] = set()
     for issue in issues:
@@ -153,6 +155,8 @@ def _describe_source_issue(issue: SourceIssue) -> tuple[str, str]:
             return sentence, "it was moved or removed"
         sentence = f"{name} cannot be fetched{duration} ({reason})"
         return sentence, CAUSE_BY_REASON.get(source.reason, "")
+    if source.reason == "no_links":
+        return f"{name} has entries, and none of them links to a page", "its format is unusual"
     if issue.kind is IssueKind.SOURCE_EMPTY:
         sentence = f"{name} has no link; about {issue.expected:.0f} were usual"
         return sentence, "it was emptied, or the layout of the page has changed"

@@ -19,6 +19,7 @@ class IssueKind(StrEnum):
     SOURCE_FROZEN = "source_frozen"
     FEW_LINKS = "few_links"
     FEW_STORIES = "few_stories"
+    TRAPS = "traps"
     TURNED_AWAY = "turned_away"
     FAILURES = "failures"
     STORIES_GONE = "stories_gone"

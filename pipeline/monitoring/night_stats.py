@@ -40,6 +40,7 @@ class NightStats:
     seen: int = 0  # stories that ended in an outcome
     known: int = 0
     refused: int = 0
+    traps: int = 0  # refused as traps that never end, and perhaps stories
     deferred: int = 0
     requested: int = 0
     new: int = 0

@@ -50,7 +50,8 @@ def source_issues(
         if source.outcome in ("deferred", "refused"):
             continue
         issue = (
-            _gone(history, tonight, source)
+            _without_links(source)
+            or _gone(history, tonight, source)
             or _empty(history, tonight, source)
             or _frozen(history, tonight, source, probability_of_new)
         )
@@ -77,6 +78,13 @@ def _nights_in_a_row(history: Sequence[Night], url: str, outcome: str) -> int:
             break
         nights += 1
     return nights
+
+
+def _without_links(source: SourceStats) -> SourceIssue | None:
+    """The source has entries, and none of them links to a page. This needs no past."""
+    if source.reason != "no_links":
+        return None
+    return SourceIssue(IssueKind.SOURCE_EMPTY, source, 1)
 
 
 def _gone(history: Sequence[Night], tonight: Night, source: SourceStats) -> SourceIssue | None:

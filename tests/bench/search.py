@@ -21,6 +21,7 @@ from statistics import median, quantiles
 from sqlalchemy import Connection, text
 
 from pipeline.fulltext.index_rows import tsvector
+from pipeline.store.codec.serialization import METADATA_FORMAT
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
 from pipeline.store.search import facets, search
@@ -59,7 +60,8 @@ SHARED_ROWS = (
     (
         "INSERT INTO clean_result (id, page_id, payload_id, extracted_page_id, recipe,"
         " profile_digest, created_at, outcome, reason, removed, chosen_metadata, text_digest)"
-        f" VALUES (1, 0, 1, 1, '', '', {TIME}, 'archived', '', '[]', '{{}}', '')"
+        f" VALUES (1, 0, 1, 1, '1.made.up', '', {TIME}, 'archived', '', '[]',"
+        f" '{{\"v\": {METADATA_FORMAT}}}', '')"
     ),
 )
 

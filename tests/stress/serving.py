@@ -70,7 +70,7 @@ def run(figures: Figures) -> None:
         served(STORIES, (), Path(folder)) as site,
     ):
         home, archive = home_for(site), Archive(ARTICLES)
-        _fill(home, archive)
+        fill(home, archive)
         paths = paths_of(archive)
         with serving(home) as (address, server):
             figures.note(
@@ -101,7 +101,8 @@ def run(figures: Figures) -> None:
         _check(figures, home, busy, (server_errors, ended.out, ended.err))
 
 
-def _fill(home: Path, archive: Archive) -> None:
+def fill(home: Path, archive: Archive) -> None:
+    """Make the archive of a home folder, with invented articles."""
     (home / "var").mkdir()
     store = Database(f"sqlite:///{home / 'var' / 'nightdesk.db'}")
     migrate.ensure(store, create=True)
@@ -155,7 +156,7 @@ def _read_while(
     for number in range(READERS):
         reader_args = (number, address, paths, stats, is_over)
         readers.append(threading.Thread(target=_read, args=reader_args))
-    before = _cpu(server)
+    before = cpu_seconds(server)
     for reader in readers:
         reader.start()
     try:
@@ -164,11 +165,11 @@ def _read_while(
         is_over.set()
         for reader in readers:
             reader.join()
-    stats.cpu = _cpu(server) - before
+    stats.cpu = cpu_seconds(server) - before
     return stats
 
 
-def _cpu(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """Return the CPU seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

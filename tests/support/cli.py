@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from pipeline.cli import main
+from pipeline.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 

@@ -476,17 +476,3 @@ TAGS_LINE = re.compile(rf"(?:{'|'.join(TAGS)})\s*[:：]\s*\S.*", re.I)
 HASHTAGS = re.compile(
     r"(?:[^\W\d_][\w ]{1,30}[:：]\s*)?#\w[\w\- ]{0,40}(?:[\s,;|]+#\w[\w\- ]{0,40})+[\s,;|]*"
 )
-
-# A picture's credit at the end of a line: "Photo: Ivo Brandt", "Фото: архив редакции". The label
-# has a capital letter, because a sentence may mention a photo, and a name is short.
-PICTURE = (
-    "Photos?", "Photographs?", "Photography", "Images?", "Pictures?", "Illustration",
-    "Photo credit", "Image credit", "Credit", "Фото", "Фотографи[яи]", "Иллюстрация", "Снимок",
-    "Суратҳо", "Сурат", "Акс", "Surat", "Foto", "Fotos", "Bild", "Bilder", "Сүрөт", "Сурет",
-    "Zdjęcie", "Fot", "Crédit photo", "Imagen", "Immagine",
-)  # fmt: skip
-CREDIT_MARKS = (":", "/", "©", "：", " by ", " courtesy of ")  # one of them follows the label
-CREDIT = re.compile(
-    rf"(?:^|[.!?…»”)\]|/]\s*|\()(?:{'|'.join(PICTURE)})(?: (?:by|courtesy of)|"
-    rf"\s*[:：/©])\s*[\w@©«“\"(][^.!?:]{{1,60}}\.?\)?$"
-)

@@ -11,8 +11,6 @@ from itertools import zip_longest
 
 from pipeline.cleaning.rules.context import Removals, RuleContext, TextLine
 from pipeline.cleaning.rules.phrases import (
-    CREDIT,
-    CREDIT_MARKS,
     HASHTAGS,
     LEAD_LINE,
     MORE_LINE,
@@ -23,6 +21,7 @@ from pipeline.cleaning.rules.phrases import (
 )
 from pipeline.config.regex_safety import MAX_LINE_LENGTH
 from pipeline.core.models import BlockKind
+from pipeline.core.picture_credits import CREDIT, CREDIT_MARKS
 
 MAX_MORE_WORDS = 10
 MAX_PROMPT_WORDS = 32

@@ -6,8 +6,10 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from enum import StrEnum
+from html import escape
 from pathlib import Path
 from typing import IO, Annotated, Final, TypeVar
 
@@ -30,14 +32,25 @@ from pipeline.core.formatting import pluralize
 from pipeline.formats.readers.extract_input import STDIN, check_input, read_input
 from pipeline.jobs.batch_clean import CleanedPage, PageBatch, to_json
 from pipeline.jobs.workers.pool import WorkerPool
+from pipeline.story.html import to_html
+from pipeline.story.markdown import to_markdown
 
 EXAMPLES: Final = (
     "nightdesk extract page.html",
     "nightdesk extract saved-pages/ crawl.warc.gz --output texts.jsonl",
-    "curl -s https://gazette.example/2026/harbour | nightdesk extract",
+    "curl -s https://gazette.example/2026/harbour | nightdesk extract --format markdown",
 )
 
 T = TypeVar("T")
+
+
+class OutputFormat(StrEnum):
+    """What `extract` writes for each page."""
+
+    JSON = "json"
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
 
 
 class ErrorLog:
@@ -75,6 +88,13 @@ def extract(
         Path | None,
         typer.Option(metavar="FILE", help="Write the texts to this file, not standard output."),
     ] = None,
+    output_format: Annotated[
+        OutputFormat,
+        typer.Option(
+            "--format",
+            help="One line of JSON for each page, or its text: plain, as Markdown or as HTML.",
+        ),
+    ] = OutputFormat.JSON,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -91,7 +111,8 @@ def extract(
     check_input(names)
     try:
         with _open_output(output, names) as sink:
-            code = _run(names, sink, workers or settings.worker_processes, settings)
+            processes = workers or settings.worker_processes
+            code = _run(names, sink, processes, settings, output_format)
     except KeyboardInterrupt:
         print_error("interrupted; the texts that were written are complete")
         code = ExitCode.INTERRUPTED
@@ -152,7 +173,13 @@ def _report_part(path: Path, part: Path) -> None:
         part.unlink()
 
 
-def _run(names: Sequence[str], sink: IO[bytes], processes: int, settings: Settings) -> ExitCode:
+def _run(
+    names: Sequence[str],
+    sink: IO[bytes],
+    processes: int,
+    settings: Settings,
+    output_format: OutputFormat,
+) -> ExitCode:
     error_log = ErrorLog()
     outcomes: Counter[str] = Counter()
     with PageBatch() as batch, _progress_bars() as bars:
@@ -160,9 +187,10 @@ def _run(names: Sequence[str], sink: IO[bytes], processes: int, settings: Settin
             extracted = batch.extract(read_input(names, error_log), workers)
             for _ in _with_progress(bars, "extracting", extracted):
                 pass
+        to_bytes = PAGE_WRITERS[output_format]
         for page in _with_progress(bars, "cleaning", batch.clean(), batch.pages):
             outcomes[page.result.outcome] += 1
-            _write(sink, _line(page))
+            _write(sink, to_bytes(page, batch.pages > 1))
         _flush(sink)
     if not batch.pages and not error_log.codes:
         error_log("there is no page in the input", ExitCode.PARTLY)
@@ -191,12 +219,49 @@ def _translate_write_errors() -> Iterator[None]:
         raise DiskError(f"the texts cannot be written: {error.strerror}") from None
 
 
-def _line(page: CleanedPage) -> bytes:
+def _json_line(page: CleanedPage, _: bool) -> bytes:
     value = to_json(page)
     try:
         return json.dumps(value, ensure_ascii=False).encode() + b"\n"
     except UnicodeEncodeError:  # an id with half a surrogate pair
         return json.dumps(value).encode() + b"\n"
+
+
+def _text(page: CleanedPage, is_one_of_many: bool) -> bytes:
+    head = f"==> {page.id} <==\n" if is_one_of_many else ""
+    return _encode(f"{head}{page.result.text}\n")
+
+
+def _markdown(page: CleanedPage, is_one_of_many: bool) -> bytes:
+    title = " ".join(page.result.metadata.title.split())
+    return _encode(f"{_comment(page, is_one_of_many)}{to_markdown(page.story, title)}\n")
+
+
+def _html(page: CleanedPage, is_one_of_many: bool) -> bytes:
+    metadata = page.result.metadata
+    language = f' lang="{escape(metadata.language)}"' if metadata.language else ""
+    content = to_html(page.story, " ".join(metadata.title.split()))
+    comment = _comment(page, is_one_of_many)
+    return _encode(f"{comment}<article{language}>\n{content}\n</article>\n")
+
+
+def _comment(page: CleanedPage, is_one_of_many: bool) -> str:
+    """Return a line that names a page, where there are several."""
+    if not is_one_of_many:
+        return ""
+    return f"<!-- {escape(str(page.id)).replace('--', '- -')} -->\n\n"
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+PAGE_WRITERS: Final[dict[OutputFormat, Callable[[CleanedPage, bool], bytes]]] = {
+    OutputFormat.JSON: _json_line,
+    OutputFormat.TEXT: _text,
+    OutputFormat.MARKDOWN: _markdown,
+    OutputFormat.HTML: _html,
+}
 
 
 def _print_summary(outcomes: Counter[str], error_log: ErrorLog) -> None:

@@ -79,7 +79,7 @@ CJK_AGENCIES = {
 }  # fmt: skip
 CJK_AGENCY = re.compile("|".join(CJK_AGENCIES))
 DATELINE_LENGTH = 130
-CREDIT_LENGTH = 60
+CREDIT_LENGTH, MAX_CREDIT_WORDS = 60, 6
 MAX_AGENCIES = 4
 
 
@@ -105,10 +105,10 @@ def agency_name(text: str) -> str:
 
 def agencies_of_text(text: str) -> list[str]:
     """Return the agencies that the dateline of a paragraph names, or a credit line."""
-    text = text[:DATELINE_LENGTH].strip()
+    text = single_line(text[:DATELINE_LENGTH])
     if match := DATELINE.match(text):
         return _listed(match[1])
-    if len(text) < CREDIT_LENGTH and len(text.split()) <= 6:
+    if len(text) < CREDIT_LENGTH and len(text.split()) <= MAX_CREDIT_WORDS:
         return _listed(text)
     return []
 

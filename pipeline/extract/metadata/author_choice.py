@@ -16,10 +16,9 @@ from lxml.html import HtmlElement
 
 from pipeline.extract.metadata import agencies, authors, jsonld
 from pipeline.extract.metadata.jsonld import text_value, text_values
-from pipeline.extract.metadata.titles import compact, host_labels
+from pipeline.extract.metadata.site_names import compact, host_labels
 from pipeline.extract.metadata.visible_bylines import (
     VisibleLine,
-    around_headline,
     is_beside_story,
     visible_byline,
 )
@@ -42,6 +41,7 @@ BYLINE_CLASS = re.compile(
 BYLINE_TAGS = ("a", "span", "p", "div", "address", "cite", "li", "strong", "em")
 MAX_BYLINES = 60  # marked elements that are read
 MIN_BYLINE_LENGTH, MAX_BYLINE_LENGTH = 3, 100
+NO_MARKS = 2  # characters between three attributes that are not there
 MAX_AUTHOR_NODES, MAX_PEN_NAME_WORDS = 50, 2
 MAX_PARAGRAPHS, MAX_DATELINES = 300, 4
 MIN_DATELINE_LENGTH = 80  # of a paragraph that begins with one
@@ -56,7 +56,7 @@ def choose_authors(
     story: jsonld.Node,
     site_name: str,
     lines: Sequence[VisibleLine],
-    title: str,
+    around: Collection[HtmlElement],
     page_url: str,
 ) -> SourcedValues:
     """Return who wrote the story, and where that came from.
@@ -67,14 +67,13 @@ def choose_authors(
         story: The story's node of the JSON-LD.
         site_name: The name of the site.
         lines: The lines near the headline.
-        title: The title of the story.
+        around: The elements around the headline.
         page_url: The page's own address, or "".
     """
     publishers = [site_name, text_value(story.get("publisher"))]
     labels = host_labels(page_url)
     names, source = _declared_authors(declared_meta, story, site_name)
     declared = authors.select_authors(names, publishers)
-    around = around_headline(tree, title)
     byline_names, says_by = visible_byline(lines, around)
     if len(byline_names) > 1:  # the last one may be the newspaper, which only its host tells
         publishers += [name for name in byline_names if compact(name) in labels]
@@ -95,20 +94,18 @@ def choose_authors(
 
 
 def choose_agency(
-    tree: HtmlElement,
     declared_meta: Sequence[SourcedValue],
     story: jsonld.Node,
     lines: Sequence[VisibleLine],
-    title: str,
+    around: Collection[HtmlElement],
 ) -> str:
     """Return the agencies from which a story came, or "".
 
     Args:
-        tree: The parsed page.
         declared_meta: The values of AUTHOR_META, with the source of each.
         story: The story's node of the JSON-LD.
         lines: The lines near the headline.
-        title: The title of the story.
+        around: The elements around the headline, the nearest first.
     """
     found: list[str] = []
     for key in SOURCE_KEYS:
@@ -120,14 +117,13 @@ def choose_agency(
         if (line.is_marked_byline or authors.BY.match(line.text)) and not line.is_aside:
             found += agencies.agencies_of_byline(line.text)
     if not found:
-        found = _paragraph_agencies(tree, title)
+        found = _paragraph_agencies(around)
     return agencies.join_agencies(found)
 
 
-def _paragraph_agencies(tree: HtmlElement, title: str) -> list[str]:
+def _paragraph_agencies(around: Collection[HtmlElement]) -> list[str]:
     """Return the agencies of the dateline or of a credit line of the story."""
     whole: HtmlElement | None = None
-    around = around_headline(tree, title)
     for element in around:
         whole = element
         if element.tag in ("article", "main", "body"):
@@ -136,7 +132,7 @@ def _paragraph_agencies(tree: HtmlElement, title: str) -> list[str]:
         return []
     number = 0
     for paragraph in islice(whole.iter("p"), MAX_PARAGRAPHS):
-        text = single_line(paragraph.text_content()[: agencies.DATELINE_LENGTH])
+        text = " ".join(paragraph.text_content()[: agencies.DATELINE_LENGTH].split())
         is_long = len(text) >= MIN_DATELINE_LENGTH
         number += is_long
         if is_long and number > MAX_DATELINES:
@@ -211,7 +207,14 @@ def _may_be_pen_name(name: str) -> bool:
 
 
 def _marked_elements(tree: HtmlElement) -> Iterable[HtmlElement]:
+    known: dict[str, bool] = {}  # pages repeat few values
     for element in tree.iter(*BYLINE_TAGS):
-        attributes = [element.get(name) or "" for name in ("itemprop", "rel", "class")]
-        if BYLINE_CLASS.search(" ".join(attributes)):
+        get = element.get
+        marks = f"{get('itemprop') or ''} {get('rel') or ''} {get('class') or ''}"
+        if len(marks) == NO_MARKS:
+            continue
+        is_marked = known.get(marks)
+        if is_marked is None:
+            is_marked = known[marks] = BYLINE_CLASS.search(marks) is not None
+        if is_marked:
             yield element

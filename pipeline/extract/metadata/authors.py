@@ -284,8 +284,10 @@ def select_authors(names: Sequence[str], publishers: Iterable[str] = ()) -> tupl
 
 def name_key(name: str) -> str:
     """Return a name without accents, case and punctuation: the same for all its spellings."""
-    decomposed = normalize("NFKD", name.casefold())
-    letters = "".join([char for char in decomposed if not combining(char)])
+    letters = name.casefold()
+    if not letters.isascii():
+        decomposed = normalize("NFKD", letters)
+        letters = "".join([char for char in decomposed if not combining(char)])
     return " ".join(WORD.findall(letters))
 
 

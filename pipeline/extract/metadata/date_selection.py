@@ -22,7 +22,7 @@ from pipeline.extract.metadata.date_sources import Candidate, MetaValues, StoryN
 from pipeline.extract.metadata.date_style import page_style
 from pipeline.extract.metadata.date_text import DateStyle
 from pipeline.extract.metadata.date_values import ParsedDate, whole_day
-from pipeline.extract.metadata.visible_bylines import VisibleLine, find_headline
+from pipeline.extract.metadata.visible_bylines import VisibleLine
 from pipeline.extract.metadata.visible_dates import (
     VisibleDates,
     says_relative_date,
@@ -70,7 +70,7 @@ def select_dates(
     meta: MetaValues,
     story: StoryNode,
     lines: Sequence[VisibleLine],
-    title: str = "",
+    headline: HtmlElement | None = None,
     url: str = "",
 ) -> tuple[SelectedDate, SelectedDate]:
     """Choose the dates of publication and of the last change.
@@ -80,13 +80,12 @@ def select_dates(
         meta: The meta elements: values by name in lower case.
         story: The JSON-LD node of the story.
         lines: The lines near the headline.
-        title: The title of the story.
+        headline: The element of the headline.
         url: The canonical URL, which may hold a day.
 
     Returns:
         The date of publication, then the date of the last change.
     """
-    headline = find_headline(tree, title)
     around = set() if headline is None else {headline, *headline.iterancestors()}
     meta = date_sources.without_other_stories(tree, meta, around)
     texts = chain((line.text for line in lines), date_sources.meta_texts(meta))

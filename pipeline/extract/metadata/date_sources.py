@@ -46,6 +46,7 @@ MODIFIED_CLASS = re.compile(r"modified|updated", re.I)
 URL_DAY = re.compile(r"/((?:19|20)\d\d)[/-](\d{1,2}|[a-z]{3})[/-](\d{1,2})(?=[/_.-]|$)")
 URL_DAY_FIRST = re.compile(r"/(\d{1,2})[-.](\d{1,2})[-.]((?:19|20)\d\d)(?=[/_.-]|$)")
 NO_LIMIT = "2100-01-01"
+DIGIT = re.compile(r"\d")
 MAX_SENTENCE_REST = 60  # characters around a <time> that is no part of a sentence
 MAX_LABELLED_TEXT = 80  # characters of a text such as "Published on 5 March 2024 by Jane Doe"
 MAX_DATE_TEXT = 60  # characters of a text that is little more than a date
@@ -268,7 +269,7 @@ def _dated_texts(tree: HtmlElement, style: DateStyle) -> Iterator[tuple[str, Htm
         if element.tag in UNREAD:
             continue
         for text, around in ((element.text, element), (element.tail, element.getparent())):
-            if text and around is not None and any(map(str.isdigit, text)):
+            if text and around is not None and DIGIT.search(text):
                 line = single_line(text)
                 if len(line) > MAX_LABELLED_TEXT:
                     continue

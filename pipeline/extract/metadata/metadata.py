@@ -20,7 +20,8 @@ from pipeline.core.models import Metadata
 from pipeline.extract.metadata import author_choice, date_selection, jsonld, titles
 from pipeline.extract.metadata.date_values import ParsedDate
 from pipeline.extract.metadata.jsonld import text_value, text_values
-from pipeline.extract.metadata.visible_bylines import lines_near_headline
+from pipeline.extract.metadata.site_names import Site
+from pipeline.extract.metadata.visible_bylines import find_headline, lines_near_headline
 from pipeline.extract.sanitize import single_line
 
 TITLE_META = (
@@ -64,33 +65,36 @@ def read_metadata(tree: HtmlElement) -> Metadata:
         The metadata with the source of each field. The language is missing: it takes the text.
     """
     meta = _read_meta(tree)
-    page_url = _page_url(tree, meta)
-    story = jsonld.find_story(tree, _page_titles(tree, meta), page_url)
+    canonical_url = _canonical_url(tree, meta)
+    page_url = _page_url(tree, meta, canonical_url)
+    declared = _declared_titles(tree, meta)
+    story = jsonld.find_story(tree, _page_titles(tree, declared), page_url)
     site_name = _site_name(meta, story)
     section, section_source = _section(meta, story, site_name)
-    site = titles.Site(
+    site = Site(
         names=(*_values(meta, SITE_NAME_META), site_name, text_value(story.get("publisher"))),
         sections=(section, *text_values(story.get("articleSection"))),
         url=page_url or text_value(story.get("url")),
     )
     title, title_source = titles.choose_title(
-        tree, _declared_titles(tree, meta), text_value(story.get("headline")), site
+        tree, declared, text_value(story.get("headline")), site
     )
-    lines = lines_near_headline(tree, title)
-    canonical_url = _canonical_url(tree, meta)
+    headline = find_headline(tree, title)
+    around = () if headline is None else tuple(headline.iterancestors())
+    lines = lines_near_headline(headline)
     published, modified = date_selection.select_dates(
-        tree, meta, story, lines, title, canonical_url
+        tree, meta, story, lines, headline, canonical_url
     )
     author_meta = _all_sourced(meta, author_choice.AUTHOR_META)
     names, names_source = author_choice.choose_authors(
-        tree, author_meta, story, site_name, lines, title, page_url
+        tree, author_meta, story, site_name, lines, around, page_url
     )
     tags, tags_source = _tags(meta, story)
     description, description_source = _description(meta, story)
     metadata = Metadata(
         title=title,
         authors=names,
-        agency=author_choice.choose_agency(tree, author_meta, story, lines, title),
+        agency=author_choice.choose_agency(author_meta, story, lines, around),
         published_source=local_times.mark_naive(
             published.source, _dates_without_zone(published.parsed, modified.parsed)
         ),
@@ -179,17 +183,17 @@ def _declared_titles(tree: HtmlElement, meta: MetaValues) -> list[SourcedValue]:
     return declared
 
 
-def _page_titles(tree: HtmlElement, meta: MetaValues) -> list[str]:
+def _page_titles(tree: HtmlElement, declared: Iterable[SourcedValue]) -> list[str]:
     """Return the declared titles and the first headings of a page."""
-    page_titles = [title for title, _ in _declared_titles(tree, meta)]
+    page_titles = [title for title, _ in declared]
     for element in islice(tree.iter("h1"), MAX_H1):
         page_titles.append(single_line(element.text_content()[:MAX_VALUE_LENGTH]))
     return page_titles
 
 
-def _page_url(tree: HtmlElement, meta: MetaValues) -> str:
+def _page_url(tree: HtmlElement, meta: MetaValues, canonical_url: str) -> str:
     """Return the page's own address as far as the page says it, or ""."""
-    for url in (_canonical_url(tree, meta), *_values(meta, URL_META)):
+    for url in (canonical_url, *_values(meta, URL_META)):
         if "://" in url:
             return url
     for element in tree.iter("link"):

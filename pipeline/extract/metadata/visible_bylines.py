@@ -116,17 +116,15 @@ class VisibleLine:
         return ASIDE_MARK.search(self.marks) is not None
 
 
-def lines_near_headline(tree: HtmlElement, headline: str = "") -> tuple[VisibleLine, ...]:
+def lines_near_headline(heading: HtmlElement | None) -> tuple[VisibleLine, ...]:
     """Return the short lines around the headline, in reading order.
 
     Args:
-        tree: The parsed page.
-        headline: The title of the story, which tells it from other headings.
+        heading: The element that `find_headline` returns.
 
     Returns:
         The lines; () on a page without a headline.
     """
-    heading = find_headline(tree, headline)
     if heading is None:
         return ()
     before = list(_short_lines(heading, True, PIECES_BEFORE))
@@ -211,6 +209,9 @@ def _walk_in(element: HtmlElement, backward: bool, budget: int) -> Iterator[Text
         tag = item.tag
         if not isinstance(tag, str) or tag in SKIPPED:
             continue
+        if not len(item):
+            yield item.text or "", item, tag not in INLINE
+            continue
         parts: list[HtmlElement | TextPiece] = [(item.text or "", item, tag not in INLINE)]
         for child in islice(item.iterchildren(reversed=backward), budget):
             tail = (child.tail or "", item, child.tag not in INLINE)
@@ -246,6 +247,8 @@ def _join_texts(texts: list[str], backward: bool) -> str:
 
     Single letters get no space, because they are initials in a larger font.
     """
+    if len(texts) == 1:
+        return single_line(texts[0])
     parts = list(texts)
     if backward:
         parts.reverse()
@@ -308,12 +311,6 @@ def _holds_teaser_link(element: HtmlElement, byline: str) -> bool:
         if len(text.split()) >= TEASER_WORDS:
             return True
     return False
-
-
-def around_headline(tree: HtmlElement, headline: str) -> tuple[HtmlElement, ...]:
-    """Return the elements around the headline; () on a page without one."""
-    heading = find_headline(tree, headline)
-    return () if heading is None else tuple(heading.iterancestors())
 
 
 def visible_byline(

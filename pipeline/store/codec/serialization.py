@@ -1,8 +1,11 @@
 """Encode extracted pages, metadata and recipes for the database.
 
 Each stored value carries the number of its format, in JSON as `v`. A value of a format that this
-version does not know is refused by name, never read as something else. Fields that a value of the
-same format lacks have their defaults.
+version does not know is refused by name, never read as something else. Fields that a value of a
+known format lacks have their defaults.
+
+Extracted pages of format 1 have no links, figures and structure. They stay readable until the next
+clean makes them again.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ from pipeline.core.errors import StoreError
 from pipeline.core.models import ExtractedPage, Metadata, Recipe
 from pipeline.store.codec.compression import compress, decompress
 
-EXTRACTED_FORMAT: Final = 1
+EXTRACTED_FORMAT: Final = 2
+READABLE_EXTRACTED_FORMATS: Final = (1, EXTRACTED_FORMAT)
 METADATA_FORMAT: Final = 1
 
 _EXTRACTED_START: Final = b'{"v":%d,' % EXTRACTED_FORMAT
@@ -35,8 +39,8 @@ class _Versioned(msgspec.Struct):
 
 
 def extracted_to_json(page: ExtractedPage) -> bytes:
-    """Encode an extracted page as JSON that begins with the number of its format."""
-    return _EXTRACTED_START + _EXTRACTED.dump_json(page)[1:]
+    """Encode an extracted page as JSON that begins with its format; defaults are left out."""
+    return _EXTRACTED_START + _EXTRACTED.dump_json(page, exclude_defaults=True)[1:]
 
 
 def extracted_from_json(data: bytes | str) -> ExtractedPage:
@@ -49,8 +53,8 @@ def extracted_from_json(data: bytes | str) -> ExtractedPage:
     encoded = data.encode() if isinstance(data, str) else data
     if not encoded.startswith(_EXTRACTED_START):
         found = msgspec.json.decode(encoded, type=_Versioned).v
-        if found != EXTRACTED_FORMAT:
-            raise _unknown_format("extracted page", found, EXTRACTED_FORMAT)
+        if found not in READABLE_EXTRACTED_FORMATS:
+            raise _unknown_format("extracted page", found, *READABLE_EXTRACTED_FORMATS)
     return _EXTRACTED_DECODER.decode(encoded)
 
 
@@ -105,9 +109,10 @@ def recipe_from_text(text: str) -> Recipe:
         raise UnknownFormat(f"a stored recipe cannot be read: {error}") from None
 
 
-def _unknown_format(what: str, found: object, known: int) -> UnknownFormat:
+def _unknown_format(what: str, found: object, *known: int) -> UnknownFormat:
     number = "no format" if found is None else f"format {found}"
+    readable = "format " + " and ".join(map(str, known))
     return UnknownFormat(
         f"stored {what} has {number}, and this version of Nightdesk reads"
-        f" format {known}; read it with the version that wrote it"
+        f" {readable}; read it with the version that wrote it"
     )

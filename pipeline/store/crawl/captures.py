@@ -42,6 +42,7 @@ STATE_COLUMNS: Final = (
     "last_modified",
     "redirect_to",
     "story_key",
+    "requested_url",
 )
 SELECT_PAGES: Final = select(
     PageRow.id, PageRow.url, PageRow.url_key, *(getattr(PageRow, name) for name in STATE_COLUMNS)
@@ -248,6 +249,8 @@ class _CaptureResult:
             payload_id = payload_ids[self.body.digest]
             self.changes["payload_id"] = payload_id
             self.outcome, self.reason = _outcome_of_bytes(self.page.payload_id, payload_id)
+        if self.capture.requested_url:
+            self.changes["requested_url"] = self.capture.requested_url
         if self.outcome in (Outcome.FETCHED, Outcome.UNCHANGED):
             self.changes |= {"last_matched_at": self.capture.fetched_at, "gone_at": None}
             self.changes |= cache_validators(self.capture, has_body=self.body is not None)

@@ -14,22 +14,24 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, or_, select, update
 
+from pipeline.core.link_rules import TRAP_REASONS
 from pipeline.core.models import DueUrl, Link, LinkDecision, Outcome, Reason, UrlKind
-from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, url_key
+from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, requested_spelling, url_key
 from pipeline.store.db import run_log
 from pipeline.store.db.schema import LedgerEntryRow, PageRow
 from pipeline.store.db.sql import chunks, insert_or_ignore, storable
 
 # Where several sources list one URL, the title and date of the higher rank win.
 SOURCE_RANK: Final = {"": 0, UrlKind.SECTION: 1, UrlKind.SITEMAP: 2, UrlKind.FEED: 3}
-# refusals that a changed site file may lift
-LIFTABLE_REFUSALS: Final = (Reason.OFF_SITE, Reason.NOT_ALLOWED, Reason.DENIED)
+# refusals that a changed site file or another source may lift
+LIFTABLE_REFUSALS: Final = (Reason.OFF_SITE, Reason.NOT_ALLOWED, Reason.DENIED, *TRAP_REASONS)
 
 PAGE_COLUMNS: Final = (
     PageRow.id,
     PageRow.site,
     PageRow.kind,
     PageRow.url,
+    PageRow.requested_url,
     PageRow.url_key,
     PageRow.first_seen_at,
     PageRow.announced_title,
@@ -153,16 +155,16 @@ def register_sources(
         registered = _pages_in_ledger(db, run, [page.id for page in pages.values()])
     due: list[DueUrl] = []
     entries: list[tuple[int, Outcome, Reason]] = []
-    kinds: dict[int, dict[str, Any]] = {}
+    changes: dict[int, dict[str, Any]] = {}
     for key, link in links.items():
         page = pages[key]
         if page.id in registered:
             continue
-        due.append(_due_url(page, link.kind))
+        due.append(_due_source(page, link))
         entries.append((page.id, Outcome.PENDING, Reason.NONE))
         if page.kind != link.kind:
-            kinds[page.id] = {"kind": link.kind}
-    _update(db, kinds)
+            changes[page.id] = {"kind": link.kind}
+    _update(db, changes)
     run_log.add_entries(db, run, entries, at)
     return tuple(due)
 
@@ -229,7 +231,7 @@ def lease_due(
     for chunk in chunks([row.id for row in rows]):
         db.execute(update(PageRow).where(PageRow.id.in_(chunk)).values(lease))
     run_log.add_entries(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row in rows], now)
-    return tuple(_due_url(row, UrlKind.STORY) for row in rows)
+    return tuple(_due_story(row) for row in rows)
 
 
 def page_update(
@@ -248,15 +250,23 @@ def page_update(
         return PageUpdate(Outcome.REFUSED, Reason.OTHER_SITE, {})
     if row.kind != UrlKind.STORY:
         return PageUpdate(Outcome.KNOWN, Reason.NOT_DUE, {})
-    if decision.outcome is Outcome.REFUSED:
+    if decision.outcome is Outcome.REFUSED and not _is_accepted_elsewhere(row, decision):
         return PageUpdate(Outcome.REFUSED, decision.reason, _refusal_changes(row, decision.reason))
     changes = _announced_changes(row, decision.link, found_on)
     due_at = row.due_at
     if due_at is None and (_is_refusal_lifted(row) or _is_newer(row, decision.link)):
         changes["due_at"] = due_at = at
+    if _has_untried_spelling(row, decision.link):
+        changes["requested_url"] = _requested_or_storable(decision.link.url)
+        changes["due_at"] = due_at = at
     if due_at is not None and due_at <= at:
         return PageUpdate(Outcome.PENDING, Reason.NONE, changes)
     return PageUpdate(Outcome.KNOWN, Reason.NOT_DUE, changes)
+
+
+def _is_accepted_elsewhere(row: PageState, decision: LinkDecision) -> bool:
+    """Return whether a link is a trap for its own source, and a story for another one."""
+    return decision.reason in TRAP_REASONS and row.outcome != Outcome.REFUSED
 
 
 def _refusal_changes(row: PageState, reason: Reason) -> dict[str, Any]:
@@ -275,6 +285,16 @@ def _is_newer(row: PageState, link: Link) -> bool:
     if link.modified_at is None or row.last_matched_at is None:
         return False
     return bool(link.modified_at > row.last_matched_at)
+
+
+def _has_untried_spelling(row: PageState, link: Link) -> bool:
+    """Return whether a source spells the URL of a missing page as it was never asked for.
+
+    Pages of older archives were asked for in the canonical spelling only.
+    """
+    if row.outcome != Outcome.GONE or row.requested_url != row.url:
+        return False
+    return bool(_requested_or_storable(link.url) != row.url)
 
 
 def _announced_changes(row: PageState, link: Link, found_on: UrlKind) -> dict[str, Any]:
@@ -348,6 +368,13 @@ def _canonical_or_storable(url: str) -> str:
         return storable(url)
 
 
+def _requested_or_storable(url: str) -> str:
+    try:
+        return storable(requested_spelling(url))[:MAX_URL_LENGTH]
+    except ValueError:
+        return storable(url)[:MAX_URL_LENGTH]
+
+
 def _pages(db: Connection, keys: Sequence[str]) -> dict[str, PageState]:
     rows: dict[str, PageState] = {}
     query = select(*PAGE_COLUMNS)
@@ -390,6 +417,7 @@ def _new_row(
         "site": site,
         "kind": link.kind,
         "url": _canonical_or_storable(link.url)[:MAX_URL_LENGTH],
+        "requested_url": _requested_or_storable(link.url),
         "url_key": key,
         "first_seen_at": at,
         "announced_title": storable(link.title),
@@ -408,7 +436,40 @@ def _update(db: Connection, changes: Mapping[int, dict[str, Any]]) -> None:
         db.execute(update(PageRow).where(PageRow.id == page).values(values))
 
 
-def _due_url(row: PageState, kind: UrlKind) -> DueUrl:
+def _due_story(row: PageState) -> DueUrl:
+    """Return a story page. One that is missing in all spellings is not asked for twice a visit."""
+    spellings = [row.requested_url or row.url]
+    if row.requested_url != row.url and row.outcome != Outcome.GONE:
+        spellings.append(row.url)
     return DueUrl(
-        row.id, row.url, kind, row.first_seen_at, row.etag, row.last_modified, row.attempts
+        row.id,
+        row.url,
+        UrlKind.STORY,
+        row.first_seen_at,
+        row.etag,
+        row.last_modified,
+        row.attempts,
+        tuple(spellings),
+    )
+
+
+def _due_source(row: PageState, link: Link) -> DueUrl:
+    """Return a source in the spelling of the site file or of the index that lists it.
+
+    The validators of another spelling may belong to another page.
+    """
+    spelling = _requested_or_storable(link.url)
+    etag, last_modified = row.etag, row.last_modified
+    if spelling != row.requested_url:
+        etag = last_modified = ""
+    spellings = (spelling,) if spelling == row.url else (spelling, row.url)
+    return DueUrl(
+        row.id,
+        row.url,
+        link.kind,
+        row.first_seen_at,
+        etag,
+        last_modified,
+        row.attempts,
+        spellings,
     )

@@ -286,6 +286,7 @@ def _update_source_page(db: Connection, capture: Capture, validators: Mapping[st
             lease_until=None,
             outcome=capture.outcome,
             reason=capture.reason,
+            requested_url=capture.requested_url or PageRow.requested_url,
             **validators,
         )
     )

@@ -79,7 +79,9 @@ class PageRow(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     site: Mapped[str] = mapped_column(String(64))
     kind: Mapped[str] = mapped_column(String(16))
-    url: Mapped[str]
+    url: Mapped[str]  # canonical
+    # the same URL as the site spells it, which requests use
+    requested_url: Mapped[str] = mapped_column(server_default="")
     url_key: Mapped[str] = mapped_column(String(32), unique=True)
     first_seen_at: Mapped[datetime]
     # what links to the page said of it

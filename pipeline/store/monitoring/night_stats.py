@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Text, and_, case, cast, func, or_, select
 
+from pipeline.core.link_rules import TRAP_REASONS, may_be_story
 from pipeline.core.models import Outcome, Reason, ResultStatus, UrlKind
 from pipeline.monitoring.issues import IssueKind
 from pipeline.monitoring.night_stats import Night, NightStats, SourceStats
@@ -212,6 +213,7 @@ def _night_stats(db: Connection, site: str, night: _PendingNight) -> NightStats:
     return NightStats(
         **crawl_values,
         **story_values,
+        traps=_count_traps(db, run),
         revised=clean_counts[Outcome.REVISED],
         held=clean_counts[Outcome.HELD],
         in_new_layout=min(in_new_layout, story_values["articles"]),
@@ -259,6 +261,19 @@ def _crawl_values(db: Connection, run: int) -> dict[str, Any]:
         "failures": dict(failures.most_common(MAX_VALUES)),
         "median_ms": _median_answer_time(db, run),
     }
+
+
+def _count_traps(db: Connection, run: int) -> int:
+    query = (
+        select(PageRow.url, PageRow.announced_title)
+        .join(LedgerEntryRow, LedgerEntryRow.page_id == PageRow.id)
+        .where(
+            LedgerEntryRow.run_id == run,
+            LedgerEntryRow.outcome == Outcome.REFUSED,
+            LedgerEntryRow.reason.in_(TRAP_REASONS),
+        )
+    )
+    return sum(may_be_story(url, title) for url, title in db.execute(query))
 
 
 def _median_answer_time(db: Connection, run: int) -> int:

@@ -1,4 +1,4 @@
-"""The help shows every command in a group with an example, and a start loads one command only."""
+"""The help shows every command in a group with an example, and a start loads what it needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import typer
 
-from pipeline.cli import COMMANDS, application
+from pipeline._version import __version__
+from pipeline.cli import application
+from pipeline.cli.command_table import COMMANDS
 from tests.support.cli import ROOT, clean_environment
 
 HELP_WIDTH = {"COLUMNS": "200", "TERM": "dumb"}
@@ -21,11 +23,15 @@ def command_group() -> Any:
 
 
 def loaded_modules(*words: str) -> set[str]:
-    """Return the modules of this project that a start with these words loads."""
+    """Return the modules that a start with these words loads."""
     code = (
         "import sys; from pipeline.cli import application; application(sys.argv[1:]);"
-        " print(*(name for name in sys.modules if name.startswith(('pipeline', 'crawler'))))"
+        " print(*sys.modules)"
     )
+    return set(run_python(code, *words).split())
+
+
+def run_python(code: str, *words: str) -> str:
     process = subprocess.run(
         [sys.executable, "-c", code, *words],
         capture_output=True,
@@ -34,7 +40,7 @@ def loaded_modules(*words: str) -> set[str]:
         env=clean_environment(),
         cwd=ROOT,
     )
-    return set(process.stdout.split())
+    return process.stdout
 
 
 def test_help_names_every_command_in_its_group() -> None:
@@ -49,15 +55,17 @@ def test_help_names_every_command_in_its_group() -> None:
     words = process.stdout.split()
     for name in COMMANDS:
         assert name in words
-    for group in set(COMMANDS.values()):
+    for group in {entry.group for entry in COMMANDS.values()}:
         assert f" {group} " in process.stdout
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_has_a_group_a_sentence_and_examples_of_itself(name: str) -> None:
     command = command_group().commands[name]
-    assert command.rich_help_panel == COMMANDS[name]
+    assert command.rich_help_panel == COMMANDS[name].group
     assert command.help.strip().endswith(".")
+    first_paragraph = command.help.partition("\n\n")[0]
+    assert COMMANDS[name].summary == " ".join(first_paragraph.split())
     heading, *examples = command.epilog.split("\n\n")
     assert heading in ("Example:", "Examples:")
     for example in examples:
@@ -83,8 +91,35 @@ def test_a_command_that_does_not_crawl_does_not_load_the_nightly_job(name: str) 
     assert not modules & {"pipeline.jobs.nightly", "pipeline.jobs.crawl", "crawler.spider"}
 
 
-@pytest.mark.parametrize("words", [("--help",), ("show", "sites"), ("no-such-command",)])
-def test_a_start_without_one_certain_command_loads_all(words: tuple[str, ...]) -> None:
+def test_a_start_loads_each_command_that_the_arguments_name() -> None:
+    modules = loaded_modules("show", "sites")
+    commands = {name for name in modules if name.startswith("pipeline.cli.commands.")}
+    assert commands == {"pipeline.cli.commands.show", "pipeline.cli.commands.sites"}
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("no-such-command",)])
+def test_the_help_loads_no_command_and_no_large_library(words: tuple[str, ...]) -> None:
     modules = loaded_modules(*words)
-    assert "pipeline.cli.commands.show" in modules
-    assert "pipeline.cli.commands.crawl" in modules
+    assert not {name for name in modules if name.startswith("pipeline.cli.commands.")}
+    assert not modules & {"sqlalchemy", "pydantic", "scrapy", "trafilatura", "lxml", "alembic"}
+
+
+def test_the_version_is_printed_without_the_command_line() -> None:
+    code = (
+        "import sys; sys.argv = ['nightdesk', '--version']; from pipeline.__main__ import main;"
+        " main(); print(*sys.modules)"
+    )
+    version, modules = run_python(code).splitlines()
+    assert version == f"nightdesk {__version__}"
+    assert not {"typer", "rich", "pydantic", "sqlalchemy"} & set(modules.split())
+
+
+def test_an_unknown_command_gets_a_suggestion() -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", "pipeline", "serach"],
+        capture_output=True,
+        text=True,
+        env=clean_environment(**HELP_WIDTH),
+        cwd=ROOT,
+    )
+    assert (process.returncode, "Did you mean 'search'" in process.stderr) == (2, True)

@@ -64,12 +64,14 @@ def test_atom_entry_has_both_dates_and_its_alternate_link() -> None:
     [
         ("<guid>https://h.tj/news/7</guid>", "https://h.tj/news/7"),
         ("<guid>4711</guid>", None),
-        ('<guid isPermaLink="false">https://h.tj/news/7</guid>', None),
+        ('<guid isPermaLink="false">https://h.tj/news/7</guid>', "https://h.tj/news/7"),
         ('<guid isPermaLink="false">tag:7</guid><link>/news/8</link>', "https://h.tj/news/8"),
         ("<link>mailto:a@h.tj</link>", None),
     ],
 )
-def test_guid_is_a_link_only_if_it_is_a_permalink(item: str, url: str | None) -> None:
+def test_guid_is_a_link_only_if_it_is_a_url_and_there_is_no_other(
+    item: str, url: str | None
+) -> None:
     assert [link.url for link in feed(f"<item><title>t</title>{item}</item>").links] == (
         [url] if url else []
     )
@@ -159,6 +161,99 @@ def test_feed_categories_become_tags_by_their_labels() -> None:
     assert [link.tags for link in (*rss, *atom)] == [("Port", "Sea & shore"), ("Port", "sea")]
 
 
+LINK = "<link>https://h.tj/1</link>"
+ATOM_LINK = '<link rel="alternate" href="https://h.tj/1"/>'
+ORIGINAL = '<o:origLink xmlns:o="http://rssnamespace.org/feedburner/ext/1.0">{}</o:origLink>'
+
+
+def rss_item(item: str, attributes: str = "") -> str:
+    return (
+        f'<rss version="2.0" xmlns:a="http://www.w3.org/2005/Atom" {attributes}><channel>'
+        f"<title>x</title><link>https://h.tj/</link><item>{item}</item></channel></rss>"
+    )
+
+
+def atom_entry(entry: str, attributes: str = "") -> str:
+    feed = f'<feed xmlns="http://www.w3.org/2005/Atom" {attributes}><title>x</title>'
+    return f'{feed}<link href="https://h.tj/"/><entry>{entry}</entry></feed>'
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [
+        rss_item(f"<guid>4711</guid>{LINK}"),
+        rss_item(f"<guid>tag:h.tj,2026:4711</guid>{LINK}"),
+        rss_item(f"<guid>urn:uuid:1225c695-cfb8</guid>{LINK}"),
+        rss_item(f'<guid isPermaLink="false">4711</guid>{LINK}'),
+        rss_item(f'<guid isPermaLink="true">4711</guid>{LINK}'),
+        rss_item(f"{LINK}<guid>https://h.tj/?p=4711</guid>"),
+        rss_item(f"<guid>https://h.tj/?p=4711</guid>{LINK}"),
+        rss_item("<guid>https://h.tj/1</guid>"),
+        rss_item('<guid isPermaLink="false">https://h.tj/1</guid>'),
+        rss_item("<guid>/1</guid>"),
+        rss_item("<link></link><guid>https://h.tj/1</guid>"),
+        rss_item("<link>tag:h.tj,2026:4711</link><guid>https://h.tj/1</guid>"),
+        rss_item("<link>javascript:void(0)</link><guid>https://h.tj/1</guid>"),
+        rss_item(f"{LINK}<link>https://h.tj/2</link>"),
+        rss_item('<a:link href="https://h.tj/1"/>'),
+        rss_item(f'<a:link rel="replies" href="https://h.tj/c"/>{LINK}'),
+        rss_item(f"<comments>https://h.tj/c</comments>{LINK}"),
+        rss_item(f'<enclosure url="https://h.tj/a.mp3" type="audio/mpeg" length="1"/>{LINK}'),
+        rss_item(f"<link>https://proxy.tj/1</link>{ORIGINAL.format('https://h.tj/1')}"),
+        rss_item(f"{LINK}{ORIGINAL.format('tag:h.tj,2026:1')}"),
+        rss_item("<link>../1</link>", 'xml:base="https://h.tj/a/"'),
+        atom_entry(f"<id>tag:h.tj,2026:1</id>{ATOM_LINK}"),
+        atom_entry(f"<id>4711</id>{ATOM_LINK}"),
+        atom_entry('<link rel="self" href="https://h.tj/s"/><link href="https://h.tj/1"/>'),
+        atom_entry(f'<link rel="enclosure" href="https://h.tj/e.mp3"/>{ATOM_LINK}'),
+        atom_entry(f'<link rel="replies" type="text/html" href="https://h.tj/c"/>{ATOM_LINK}'),
+        atom_entry(f'<link type="application/json" href="https://h.tj/1.json"/>{ATOM_LINK}'),
+        atom_entry(f'{ATOM_LINK}<link rel="alternate" hreflang="ru" href="https://h.tj/ru/1"/>'),
+        atom_entry("<id>https://h.tj/1</id>"),
+        atom_entry('<id>a</id><content type="text/html" src="https://h.tj/1"/>'),
+        atom_entry('<id>a</id><link rel="self" href="https://h.tj/1"/>'),
+        atom_entry('<link href="1"/>', 'xml:base="https://h.tj/"'),
+        atom_entry('<link xml:base="a/" href="../1"/>', 'xml:base="https://h.tj/"'),
+        '{"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "https://h.tj/1"}]}',
+        '{"version": "https://jsonfeed.org/version/1", "items": [{"id": 4, "url": "/1"}]}',
+    ],
+)
+def test_an_entry_is_found_by_any_http_link_that_leads_to_its_story(feed: str) -> None:
+    assert [link.url for link in read(UrlKind.FEED, feed).links] == ["https://h.tj/1"]
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [
+        rss_item("<guid>4711</guid>"),
+        rss_item("<guid>tag:h.tj,2026:4711</guid><title>T</title>"),
+        rss_item('<enclosure url="https://h.tj/a.mp3" type="audio/mpeg" length="1"/>'),
+        rss_item("<comments>https://h.tj/c</comments>"),
+        atom_entry('<id>urn:uuid:1</id><link rel="replies" href="https://h.tj/c"/>'),
+        '{"version": "https://jsonfeed.org/version/1.1", "items": [{"id": 4711}, 7]}',
+        "<urlset><url><lastmod>2026-05-01</lastmod></url></urlset>",
+    ],
+)
+def test_entries_of_which_none_has_a_link_are_no_empty_feed(feed: str) -> None:
+    kind = UrlKind.SITEMAP if "<urlset" in feed else UrlKind.FEED
+    listing = read(kind, feed)
+    assert (listing.links, listing.reason) == ((), Reason.NO_LINKS)
+    assert "none has a link" in listing.detail
+    assert not listing.was_read
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [
+        rss_item("").replace("<item></item>", ""),
+        '{"version": "https://jsonfeed.org/version/1.1", "items": []}',
+    ],
+)
+def test_an_empty_feed_is_no_error(feed: str) -> None:
+    assert read(UrlKind.FEED, feed).reason is Reason.NONE
+    assert read(UrlKind.SITEMAP, "<urlset/>").reason is Reason.NONE
+
+
 def test_json_feed_is_read() -> None:
     body = (
         '{"version": "https://jsonfeed.org/version/1.1", "items": [{"url": "/news/1", "title": "T",'
@@ -205,11 +300,43 @@ def test_children_of_an_index_are_sitemaps() -> None:
     assert (link.url, link.kind) == ("https://h.tj/s2.xml", UrlKind.SITEMAP)
 
 
+ONE_URL = "<urlset><url><loc>https://h.tj/1</loc></url></urlset>"
+
+
 @pytest.mark.parametrize("encoding", ["utf8", "utf-16", "utf-8-sig"])
-def test_document_type_is_refused_in_any_encoding(encoding: str) -> None:
+@pytest.mark.parametrize(
+    "document_type",
+    [
+        '<!DOCTYPE urlset [<!ENTITY a "b">]>',
+        '<!-- <a> --><!DOCTYPE urlset [<!ENTITY a "b">]>',
+        '<!doctype urlset [<!-- > --> <!entity % a SYSTEM "http://127.0.0.1/">]>',
+        '<!DOCTYPE urlset SYSTEM "urlset.dtd" [<!ELEMENT a ANY><!ENTITY a "b">]>',
+    ],
+)
+def test_entities_are_refused_in_any_encoding(document_type: str, encoding: str) -> None:
     declaration = f'<?xml version="1.0" encoding="{encoding[:6]}"?>'
-    body = f"{declaration}<!-- x --><!DOCTYPE urlset><urlset/>".encode(encoding)
+    body = f"{declaration}{document_type}{ONE_URL}".encode(encoding)
     assert read(UrlKind.SITEMAP, body).reason is Reason.XML_DOCTYPE_REFUSED
+
+
+@pytest.mark.parametrize(
+    "document_type",
+    [
+        "<!DOCTYPE urlset>",
+        '<!DOCTYPE urlset SYSTEM "https://h.tj/sitemap.dtd">',
+        '<!DOCTYPE urlset PUBLIC "-//Example//Sitemap" "http://127.0.0.1/sitemap.dtd">',
+        "<!DOCTYPE urlset [<!ELEMENT urlset ANY><!-- no entities -->]>",
+    ],
+)
+def test_a_document_type_without_entities_is_harmless(document_type: str) -> None:
+    listing = read(UrlKind.SITEMAP, f'<?xml version="1.0"?>\n{document_type}\n{ONE_URL}')
+    assert [link.url for link in listing.links] == ["https://h.tj/1"]
+    assert listing.reason is Reason.NONE
+
+
+def test_an_html_page_in_place_of_a_sitemap_is_unreadable() -> None:
+    listing = read(UrlKind.SITEMAP, "<!DOCTYPE html><html><body>Please log in</body></html>")
+    assert listing.reason is Reason.UNREADABLE
 
 
 def test_sitemap_may_be_gzipped_or_plain_text_or_a_feed() -> None:

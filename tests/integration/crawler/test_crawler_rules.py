@@ -16,6 +16,7 @@ from crawler.http.network_guard import SiteHeaders
 from crawler.http.robots import product_token
 from crawler.link_policy import (
     LinksSince,
+    decide_links,
     decide_redirect_target,
     is_next_page,
     links_since,
@@ -211,9 +212,13 @@ def test_error_detail_does_not_repeat_the_message_of_the_exception() -> None:
 
 
 def test_redirect_to_the_front_page_leads_to_no_story() -> None:
-    assert decide_redirect_target(SITE, "https://h.tj/").reason is Reason.NOT_ALLOWED
-    assert decide_redirect_target(SITE, "https://h.tj/fish").outcome is Outcome.PENDING
-    assert decide_redirect_target(SITE, "https://elsewhere.tj/news/1").reason is Reason.OFF_SITE
+    targets = ("https://h.tj/", "https://h.tj/fish", "https://elsewhere.tj/news/1")
+    decisions = [decide_redirect_target(SITE, DUE.url, target) for target in targets]
+    assert [decision.reason for decision in decisions] == [
+        Reason.NOT_ALLOWED,
+        Reason.NONE,
+        Reason.OFF_SITE,
+    ]
 
 
 def test_newest_child_sitemaps_are_kept_if_there_are_too_many() -> None:
@@ -248,7 +253,10 @@ def test_next_page_of_a_section_is_on_its_site_and_no_story(url: str, is_page: b
     ("path", "found_on", "reason"),
     [
         ("/archive/2026/05/12/", UrlKind.SECTION, Reason.CALENDAR),
-        ("/archive/2026/05/12/", UrlKind.SITEMAP, Reason.CALENDAR),
+        ("/archive/2026/05/12/", UrlKind.SITEMAP, Reason.NONE),
+        ("/a/b/a/b/a/b/12345", UrlKind.SITEMAP, Reason.NONE),
+        ("/s/1948", UrlKind.SECTION, Reason.CALENDAR),
+        ("/s/1948", UrlKind.SITEMAP, Reason.NONE),
         ("/archive/2026/05/12/", UrlKind.FEED, Reason.NONE),
         ("/a/b/a/b/a/b/12345", UrlKind.FEED, Reason.REPEATING_PATH),
         ("/x" * 2 + "".join(f"/{n}" for n in range(20)), UrlKind.FEED, Reason.TOO_DEEP),
@@ -259,6 +267,65 @@ def test_crawler_traps_are_refused_with_their_reasons(
     path: str, found_on: UrlKind, reason: Reason
 ) -> None:
     assert SITE.decide(Link(f"https://h.tj{path}"), found_on).reason == reason
+
+
+def refused_years(site: Site, *links: Link) -> list[str]:
+    """The paths of links of a section that are refused as calendars."""
+    decisions = decide_links(site, links, UrlKind.SECTION)
+    refused = [decision for decision in decisions if decision.reason is Reason.CALENDAR]
+    return [decision.link.url.removeprefix("https://h.tj") for decision in refused]
+
+
+def test_a_year_is_the_number_of_a_story_where_other_stories_have_numbers() -> None:
+    numbers = [Link(f"https://h.tj/node/{number}") for number in (2009, 2010, 2170, 3001)]
+    assert refused_years(SITE, *numbers) == []
+    years = [Link(f"https://h.tj/archive/{year}") for year in (2009, 2010, 2011)]
+    assert refused_years(SITE, *numbers, *years) == [
+        "/archive/2009",
+        "/archive/2010",
+        "/archive/2011",
+    ]
+    slugs = [Link(f"https://h.tj/news/harbour-closed-{number}-times") for number in (3, 4)]
+    assert refused_years(SITE, *slugs, Link("https://h.tj/news/2015")) == ["/news/2015"]
+    one_page = [Link("https://h.tj/news/2"), Link("https://h.tj/news/2015")]
+    assert refused_years(SITE, *one_page) == ["/news/2015"]
+
+
+def test_a_year_is_the_number_of_a_story_where_its_link_has_a_headline() -> None:
+    url = "https://h.tj/news/2015"
+    assert refused_years(SITE, Link(url, title="The harbour was closed again")) == []
+    assert refused_years(SITE, Link(url, title="Порт снова закрыт")) == []
+    for title in ("", "2015", "All articles of the year 2015", "Older"):
+        assert refused_years(SITE, Link(url, title=title)) == ["/news/2015"], title
+    day = Link("https://h.tj/2015/05/12/", title="The harbour was closed again")
+    assert refused_years(SITE, day) == ["/2015/05/12/"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "reason"),
+    [
+        (r"/s/\d+", "/s/1948", Reason.NONE),
+        (r"/s/\d+$", "/s/1948", Reason.NONE),
+        (r"/archive/\d{4}/\d\d/\d\d/", "/archive/2026/05/12/", Reason.NONE),
+        (r"/show\?day=\d+", "/show?day=20418", Reason.NONE),
+        (r"/news/", "/news/2026/05/12/", Reason.CALENDAR),
+        (r"/show", "/show?day=20418", Reason.CALENDAR),
+        (r"/news/", "/news/a/news/a/news/12345", Reason.REPEATING_PATH),
+        (r"/news/.*\d{5}$", "/news/a/news/a/news/12345", Reason.NONE),
+    ],
+)
+def test_what_a_pattern_allows_up_to_its_end_is_no_trap(
+    pattern: str, path: str, reason: Reason
+) -> None:
+    site = Site(id="h", name="H", url=SITE.url, feeds=SITE.feeds, allow=(pattern,))
+    assert site.decide(Link(f"https://h.tj{path}"), UrlKind.SECTION).reason == reason
+
+
+def test_the_target_of_a_numbered_story_is_a_numbered_story() -> None:
+    target = "https://h.tj/s/1948"
+    assert not decide_redirect_target(SITE, "https://h.tj/s/20418", target).reason
+    decision = decide_redirect_target(SITE, "https://h.tj/news/harbour-closed-again", target)
+    assert decision.reason is Reason.CALENDAR
 
 
 @pytest.mark.parametrize(

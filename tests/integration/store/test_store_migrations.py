@@ -311,3 +311,14 @@ def test_an_upgrade_that_is_killed_is_made_by_the_next_one_with_all_rows(
         )
     assert count > 15
     assert failures == []
+
+
+def test_known_pages_of_an_older_archive_are_requested_as_before(
+    archive: CrawlSession, store: Database
+) -> None:
+    night(archive, TWO_STORIES)
+    do(store, "UPDATE page SET etag = 'v1' WHERE kind = 'story'")
+    alembic(store, "downgrade", "1000")
+    alembic(store, "upgrade", "head")
+    pages = rows(store, "SELECT requested_url, url, etag FROM page WHERE kind = 'story'")
+    assert sorted(pages) == [(url("a"), url("a"), "v1"), (url("b"), url("b"), "v1")]

@@ -6,7 +6,16 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from pipeline.core.models import DateConfidence, ExtractedPage, Metadata, Recipe
+from pipeline.core.models import (
+    Block,
+    BlockKind,
+    BlockLink,
+    DateConfidence,
+    ExtractedPage,
+    Figure,
+    Metadata,
+    Recipe,
+)
 from pipeline.store.codec.compression import compress
 from pipeline.store.codec.serialization import (
     UnknownFormat,
@@ -55,20 +64,42 @@ def test_fields_that_a_stored_page_lacks_have_their_defaults() -> None:
     assert metadata.paywalled is None
 
 
+def test_an_extracted_page_that_an_older_version_stored_is_readable() -> None:
+    stored = (
+        b'{"v":1,"extractors":"x","blocks":[{"kind":"item","text":"Seals","linked":0,"list_size":2,'
+        b'"story_probability":0.9,"kept_by_trafilatura":null,"is_summary":false,'
+        b'"element_path":"ul > li"}],"metadata":{},"reason":"","detail":"","cost_ms":3}'
+    )
+    page = decode_extracted(*compress(stored))
+    block = Block(BlockKind.ITEM, "Seals", 0, 2, 0.9, None, False, "ul > li")
+    assert page == ExtractedPage("x", (block,), cost_ms=3)
+
+
+def test_structure_links_and_figures_come_back() -> None:
+    link = BlockLink(2, 7, "/seals")
+    block = Block(BlockKind.TABLE, "A | seals", structure="t1 R2", links=(link,), cells=(1, 0, 5))
+    code = Block(BlockKind.CODE, "if seal: stay", structure="p3", source="if seal:\n    stay")
+    figure = Figure("/seal.jpg", "A seal", "A seal waits", "Ivo Brandt", 1, (1, 2), "q4")
+    page = ExtractedPage("x", (block, code), figures=(figure,), base="/news/")
+    assert decode_extracted(*encode_extracted(page)) == page
+
+
 def test_unknown_metadata_take_no_room() -> None:
     assert metadata_to_json(Metadata(title="A seal")) == {"v": 1, "title": "A seal"}
 
 
 def test_the_number_of_the_format_need_not_come_first() -> None:
     page = ExtractedPage("x", metadata=COMPLETE)
-    reordered = b'{"extractors":"x","v":1,' + extracted_to_json(page).split(b",", 2)[2]
+    reordered = b'{"extractors":"x","v":2,' + extracted_to_json(page).split(b",", 2)[2]
     assert extracted_from_json(reordered) == page
     assert extracted_from_json(reordered.decode()) == page
 
 
-@pytest.mark.parametrize("stored", [b'{"v":2,"extractors":"x"}', b'{"extractors":"x"}', b"{}"])
+@pytest.mark.parametrize("stored", [b'{"v":3,"extractors":"x"}', b'{"extractors":"x"}', b"{}"])
 def test_an_extracted_page_of_an_unknown_format_is_refused_in_one_sentence(stored: bytes) -> None:
-    with pytest.raises(UnknownFormat, match=r"stored extracted page has .*reads format 1") as error:
+    with pytest.raises(
+        UnknownFormat, match=r"stored extracted page has .*reads format 1 and 2"
+    ) as error:
         decode_extracted(*compress(stored))
     assert "\n" not in str(error.value)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import signal
+import socket
 import urllib.request
 from pathlib import Path
 
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
+from pipeline.web.server import listen
 from tests.support.cli import nightdesk, nightdesk_process, running_command
 
 
@@ -18,6 +21,17 @@ def make_archive(home: Path) -> None:
     store.close()
 
 
+def read_page(url: str, encoding: str) -> tuple[bytes, str | None]:
+    request = urllib.request.Request(url, headers={"Accept-Encoding": encoding})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return response.read(), response.headers["Content-Encoding"]
+
+
+def test_the_socket_names_its_protocol_so_that_asyncio_sets_nodelay() -> None:
+    with listen("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
+
+
 def test_serve_prints_its_url_answers_and_ends_on_sigint(home: Path) -> None:
     make_archive(home)
     with running_command(home, "serve", "--port", "0") as server:
@@ -26,6 +40,10 @@ def test_serve_prints_its_url_answers_and_ends_on_sigint(home: Path) -> None:
         url = next(word for word in line.split() if word.startswith("http://127.0.0.1:"))
         with urllib.request.urlopen(url, timeout=10) as response:
             assert b"Nightdesk" in response.read()
+        plain, encoding = read_page(url, "identity")
+        packed, packed_encoding = read_page(url, "gzip")
+        assert (encoding, packed_encoding) == (None, "gzip")
+        assert gzip.decompress(packed) == plain
         port = url.rstrip("/").rsplit(":", 1)[1]
         second = nightdesk_process(home, "serve", "--port", port)
         assert (second.code, second.out) == (3, "")

@@ -27,7 +27,8 @@ def read(after: str, before: str = "", prose: str = PROSE * 5) -> VisibleDates:
     article = f"<article><h1>{TITLE}</h1>{after}{prose}</article>"
     tree = parse_html(f"<html><body>{before}{article}</body></html>".encode())
     assert tree is not None
-    return visible_dates(lines_near_headline(tree, TITLE), find_headline(tree, TITLE))
+    headline = find_headline(tree, TITLE)
+    return visible_dates(lines_near_headline(headline), headline)
 
 
 MARCH_5, MARCH_6 = date(2024, 3, 5), date(2024, 3, 6)
@@ -176,7 +177,7 @@ def test_the_time_of_day_beside_a_day_is_read(text: str, minutes: int) -> None:
 def test_a_date_that_needs_the_day_of_the_visit_is_recognised(text: str, expected: bool) -> None:
     tree = parse_html(f"<html><body><h1>{TITLE}</h1><p>{text}</p>{PROSE}".encode())
     assert tree is not None
-    assert says_relative_date(lines_near_headline(tree, TITLE)) is expected
+    assert says_relative_date(lines_near_headline(find_headline(tree, TITLE))) is expected
 
 
 def test_a_hostile_page_costs_little() -> None:

@@ -128,6 +128,27 @@ def test_a_new_site_without_articles_is_reported_in_its_first_night() -> None:
     assert "JavaScript" in issue.cause
 
 
+@pytest.mark.parametrize(("traps", "seen", "is_issue"), [(200, 20_000, True), (9, 20, False)])
+def test_many_refusals_of_possible_stories_as_traps_are_an_issue(
+    traps: int, seen: int, is_issue: bool
+) -> None:
+    stats = NightStats(seen=seen, refused=traps, traps=traps)
+    issues = issues_of_kind([], night(DAILY, 0, stats), IssueKind.TRAPS)
+    assert bool(issues) is is_issue
+
+
+def test_a_feed_whose_entries_have_no_link_is_an_issue_from_the_first_night_on() -> None:
+    feed = SourceStats("https://h.tj/feed", "feed", "failed", "no_links", 200)
+    well = SourceStats("https://h.tj/map", "sitemap", "fetched", "", 200, 12)
+    past: list[Night] = []
+    for number in range(12):
+        tonight = night(DAILY, number, NightStats(seen=12, sources=(feed, well)))
+        (issue,) = evaluate_night(past, tonight).issues
+        assert (issue.kind, issue.subject) == (IssueKind.SOURCE_EMPTY, feed.url)
+        assert "none of them links to a page" in issue.sentence
+        past.append(tonight)
+
+
 def test_a_young_site_is_not_compared() -> None:
     past = history(random.Random(2), DAILY, 5)
     stats = NightStats(seen=3, requested=3, new=3, cleaned=3, articles=3)

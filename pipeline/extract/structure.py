@@ -1,0 +1,216 @@
+"""What the blocks of a page lie in: lists and their items, quotes, headings, tables, code.
+
+The elements of the page say it, and only those around blocks are asked. `Block.structure` explains
+the form of the result.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from lxml.html import HtmlElement
+
+from pipeline.core.blocks import Part
+from pipeline.extract.line_spans import cell_lengths, links_of_line
+from pipeline.extract.text_lines import CELLS, PageElement, PageLine, Region
+
+MAX_PARTS: Final = 12  # of one block; what is nested deeper lies in the innermost of these
+MAX_SOURCE_LENGTH: Final = 20_000  # characters of code in one block
+MAX_CELLS: Final = 2_000  # of a table of data
+MAX_CELL_LENGTH: Final = 1_000  # characters of a cell of data
+MAX_SPAN: Final = 30  # columns of one cell
+MAX_COLUMNS: Final = 50  # of one table
+MAX_ITEMS: Final = 5_000  # of one list that are numbered
+HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
+BULLET_LISTS: Final = frozenset(("ul", "menu", "dl"))
+ITEMS: Final = frozenset(("li", "dt", "dd"))
+LISTS: Final = (Part.BULLETS, Part.NUMBERED)
+
+
+class StructureReader:
+    """Reads what the lines of one page lie in."""
+
+    def __init__(self) -> None:
+        self._structures: dict[PageElement, str] = {}
+        self._item_numbers: dict[HtmlElement, dict[HtmlElement, int]] = {}
+        self._tables: dict[PageElement, bool] = {}  # whether they hold data
+        self._count = 0  # of lists, quotes, tables, rows and code so far
+
+    def block_fields(self, line: PageLine) -> dict[str, Any]:
+        """Return the fields of a line's block that say what it lies in and what it links to."""
+        element, text, raw = line.element, line.text, line.raw
+        fields: dict[str, Any] = {}
+        if structure := self.structure(element):
+            fields["structure"] = structure
+        if not raw:
+            return fields
+        if line.spans and (links := links_of_line(text, raw, line.spans)):
+            fields["links"] = links
+        if element.is_row and (cells := cell_lengths(text, raw)):
+            fields["cells"] = _with_column_spans(element.source, cells)
+        elif element.regions & Region.CODE:
+            source = raw.expandtabs(4).strip("\n").rstrip()[:MAX_SOURCE_LENGTH]
+            if source != text:
+                fields["source"] = source
+        return fields
+
+    def structure(self, element: PageElement) -> str:
+        """Return what an element lies in, itself included."""
+        path: list[PageElement] = []
+        current: PageElement | None = element
+        while current is not None and current not in self._structures:
+            path.append(current)
+            current = current.parent
+        structure = self._structures[current] if current is not None else ""
+        for inner in reversed(path):
+            part = ""
+            if structure.count(" ") < MAX_PARTS:
+                part = self._part(inner, structure)
+            structure = f"{structure} {part}".strip()
+            self._structures[inner] = structure
+        return structure
+
+    def _part(self, element: PageElement, outer: str) -> str:
+        tag = element.tag
+        if tag in HEADINGS:
+            return f"{Part.HEADING}{HEADINGS[tag]}"
+        if tag in BULLET_LISTS:
+            return self._numbered(Part.BULLETS)
+        if tag in ITEMS:
+            return self._item(element, outer)
+        if tag == "ol":
+            return self._numbered(Part.NUMBERED)
+        if tag == "blockquote":
+            return self._numbered(Part.QUOTE)
+        if tag == "pre":
+            return self._numbered(Part.CODE)
+        if tag == "table":
+            return self._numbered(Part.TABLE) if _holds_data(element.source) else ""
+        if tag == "tr" or tag in CELLS:
+            return self._row_or_cell(element, outer)
+        if "roleheading" in element.marks:
+            return f"{Part.HEADING}{_aria_level(element.source)}"
+        return ""
+
+    def _numbered(self, letter: str) -> str:
+        self._count += 1
+        return f"{letter}{self._count}"
+
+    def _item(self, element: PageElement, outer: str) -> str:
+        source = element.source
+        owner = source.getparent() if source is not None else None
+        if source is None or owner is None:
+            return self._numbered(Part.ITEM)
+        if owner not in self._item_numbers:
+            self._item_numbers[owner] = _number_items(owner)
+        number = self._item_numbers[owner].get(source, MAX_ITEMS)
+        item = f"{Part.ITEM}{number}"
+        # an item that lies in no list begins one
+        return item if _innermost(outer) in LISTS else f"{self._numbered(Part.BULLETS)} {item}"
+
+    def _row_or_cell(self, element: PageElement, outer: str) -> str:
+        innermost = _innermost(outer)
+        if element.tag == "tr":
+            if innermost != Part.TABLE:
+                return ""
+            is_header = _is_header(element.source)
+            return self._numbered(Part.HEADER_ROW if is_header else Part.ROW)
+        if innermost not in (Part.ROW, Part.HEADER_ROW):
+            return ""
+        return f"{Part.CELL}{_column(element.source)}"
+
+
+def _innermost(structure: str) -> str:
+    """Return the letter of the last part of a structure; "" where it has none."""
+    return structure.rpartition(" ")[2][:1]
+
+
+def _number_items(owner: HtmlElement) -> dict[HtmlElement, int]:
+    """Return the number of each item of a list, as readers see it."""
+    numbers: dict[HtmlElement, int] = {}
+    number = _integer(owner.get("start"), 1) - 1 if owner.tag == "ol" else 0
+    for child in owner:
+        if child.tag == "dd":
+            numbers[child] = max(number, 1)  # the description belongs to the term before it
+        elif child.tag in ITEMS:
+            number = _integer(child.get("value"), number + 1)
+            numbers[child] = number
+        if len(numbers) >= MAX_ITEMS:
+            break
+    return numbers
+
+
+def _integer(text: str | None, default: int) -> int:
+    """Return a number of at most six digits from an attribute."""
+    digits = (text or "").strip()
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 7 else default
+
+
+def _aria_level(source: HtmlElement | None) -> int:
+    level = _integer(source.get("aria-level"), 2) if source is not None else 2
+    return min(max(level, 1), 6)
+
+
+def _holds_data(table: HtmlElement | None) -> bool:
+    """Tell whether a table holds data: short cells, two rows or more, no table in it."""
+    if table is None or table.get("role") in ("presentation", "none"):
+        return False
+    if table.find(".//table") is not None or table.find(".//h1") is not None:
+        return False
+    rows = wide_rows = cells = 0
+    for row in table.iter("tr"):
+        rows += 1
+        columns = 0
+        for cell in row:
+            if cell.tag in CELLS:
+                columns += 1
+                if not _is_short(cell):
+                    return False
+        cells += columns
+        wide_rows += columns > 1
+        if cells > MAX_CELLS:
+            return False
+    return rows > 1 and wide_rows > 0 and 2 * wide_rows >= rows
+
+
+def _is_short(cell: HtmlElement) -> bool:
+    size = 0
+    for text in cell.itertext():
+        size += len(text.strip())
+        if size > MAX_CELL_LENGTH:
+            return False
+    return True
+
+
+def _column(cell: HtmlElement | None) -> int:
+    """Return the number of columns before a cell."""
+    column = 0
+    if cell is not None:
+        for sibling in cell.itersiblings(*CELLS, preceding=True):
+            column += min(_integer(sibling.get("colspan"), 1), MAX_SPAN)
+            if column >= MAX_COLUMNS:
+                break
+    return min(column, MAX_COLUMNS)
+
+
+def _is_header(row: HtmlElement | None) -> bool:
+    """Tell whether a row holds the names of the columns."""
+    if row is None:
+        return False
+    parent = row.getparent()
+    if parent is not None and parent.tag == "thead":
+        return True
+    tags = {cell.tag for cell in row if cell.tag in CELLS}
+    return tags == {"th"} and len(row) > 1
+
+
+def _with_column_spans(row: HtmlElement | None, lengths: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the lengths of cells with an empty cell for each further column that one spans."""
+    cells = [cell for cell in row if cell.tag in CELLS] if row is not None else []
+    if len(cells) != len(lengths):
+        return lengths
+    spread: list[int] = []
+    for cell, length in zip(cells, lengths, strict=True):
+        spread.append(length)
+        spread += [0] * (min(_integer(cell.get("colspan"), 1), MAX_SPAN) - 1)
+    return tuple(spread)
