@@ -1,7 +1,7 @@
 """Decide how probable it is that a page is a list of other pages, and no story of its own.
 
-Decision trees judge the shape of the page. Its address plays no part. Where one stretch of prose
-holds half of the page, the page is a story, and the trees are not asked.
+Decision trees judge the shape of the page. Its address plays no part. Where prose that
+no link interrupts holds half of the page in one element, the trees are not asked.
 """
 
 from __future__ import annotations

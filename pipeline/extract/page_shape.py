@@ -30,7 +30,7 @@ MIN_LINKED: Final = 8  # characters in links, of a module
 MIN_LINKED_SHARE: Final = 0.12  # of the characters of a module
 MAX_MODULE_WORDS: Final = 150
 MAX_GAP: Final = 2  # lines without prose within a run of prose
-MIN_STORY_WORDS: Final = 200  # of a stretch of prose that holds a page
+MIN_STORY_WORDS: Final = 200  # of prose in one place that holds a page
 MIN_STORY_SHARE: Final = 0.5  # of the page's words
 MIN_CONTENT_PROSE: Final = 0.5  # of the page's prose, outside menus, footers and forms
 NEAR_LINES: Final = 15  # after the headline, where a story begins
@@ -82,7 +82,8 @@ class PageShape:
 
     Attributes:
         features: Its features, in the order of SHAPE_NAMES; [] where `is_story`.
-        is_story: Whether one stretch of prose holds half of the page, which no list has.
+        is_story: Whether prose in one element, and prose that no link interrupts, are each half
+            of the page, as on no list.
         modules: Modules of the look that holds most words.
         linked_lines: Lines outside menus that are links of some words.
         longest_prose: Words of the longest stretch of prose that no link interrupts.
@@ -104,18 +105,17 @@ class PageShape:
         self._words = float(sum(lines.words[i] for i in self._content)) or 1.0
         self._links = [i for i in self._content if lines.link_shares[i] > LINKED]
         self.modules = self.linked_lines = 0
-        stretches = self._stretches()
+        prose = [*self._stretches(), *self._parts()]
         self.features: list[float] = []
         if not self.is_story:
-            self._measure(stretches, metadata, signs)
+            self._measure(prose, metadata, signs)
 
     def _measure(
-        self, stretches: Sequence[float], metadata: Metadata, signs: PageSigns
+        self, prose: Sequence[float], metadata: Metadata, signs: PageSigns
     ) -> None:
         self.features = [
             *self._totals(),
-            *stretches,
-            *self._parts(),
+            *prose,
             *self._runs(),
             *self._beginning(metadata),
             *self._modules(),
@@ -150,7 +150,7 @@ class PageShape:
             1 - len(lines.letter_counts) / total,
         )
 
-    def _stretches(self) -> Sequence[float]:
+    def _stretches(self) -> Iterable[float]:
         """Measure the most prose that stands directly under one element."""
         words: dict[PageElement, float] = {}
         counts = Counter[PageElement]()
@@ -164,8 +164,7 @@ class PageShape:
         longest = max(words, key=lambda element: words[element], default=None)
         stretch = words[longest] if longest is not None else 0.0
         count = counts[longest] if longest is not None else 0
-        self.longest_prose = int(stretch)
-        self.is_story = stretch >= max(MIN_STORY_WORDS, MIN_STORY_SHARE * self._words)
+        self.is_story = self._is_most(stretch)
         return (
             log1p(stretch), log1p(count), stretch / self._lines.total_words, stretch / self._words,
         )  # fmt: skip
@@ -186,10 +185,14 @@ class PageShape:
             parts[-1] += prose
         longest = max(parts)
         self.longest_prose = int(longest)
+        self.is_story = self.is_story and self._is_most(longest)
         return (
             log1p(longest), longest / lines.total_prose, longest / self._words,
             log1p(sum(part > 0 for part in parts)), log1p(max(sections)),
         )  # fmt: skip
+
+    def _is_most(self, prose: float) -> bool:
+        return prose >= max(MIN_STORY_WORDS, MIN_STORY_SHARE * self._words)
 
     def _runs(self) -> Iterable[float]:
         """Measure the longest run of lines of prose, with short gaps."""

@@ -254,6 +254,7 @@ def to_json(page: CleanedPage) -> dict[str, Any]:
         "figures": [_figure_json(story, figure) for figure in story.figures],
         "outcome": result.outcome,
         "reason": result.reason,
+        "shape": str(page.extracted_page.list_evidence or ""),
         "removed": removed_lines,
     }
 
