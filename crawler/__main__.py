@@ -48,6 +48,19 @@ NOISY_LOGGERS = (
 Job = TypeVar("Job", CrawlJob, ProbeJob)
 
 
+def run() -> int:
+    """Run one crawl or probe, and write out all that it has printed and logged.
+
+    Returns:
+        The exit code. End the process with it by `os._exit`: `sys.exit` would wait for a thread
+        that still resolves a name.
+    """
+    code = main()
+    sys.stdout.flush()
+    logging.shutdown()
+    return code
+
+
 def main() -> int:
     """Run one crawl or probe and return the exit code."""
     line = read_line(0)
@@ -77,10 +90,10 @@ def crawl(job: CrawlJob, events: EventWriter) -> int:
     """
     writer = ArchiveWriter()
     archive = writer.call_blocking(CrawlSession.open, job.database_url)
-    scope = "" if job.since is None else f"since {job.since:%Y-%m-%d}"
-    run_id = writer.call_blocking(archive.start_run, job.site.id, scope)
+    run_id = writer.call_blocking(archive.start_run, job.site.id, _scope(job))
     events.started(run_id)
-    end = run_spider(job, CrawlRun(run_id, job.site, archive, writer, events, job.since))
+    run = CrawlRun(run_id, job.site, archive, writer, events, job.since, job.force)
+    end = run_spider(job, run)
     writer.flush(archive, run_id)
     counts = writer.call_blocking(archive.finish_run, run_id, end.status, end.detail, end.deferred)
     writer.call_blocking(archive.close)
@@ -88,6 +101,15 @@ def crawl(job: CrawlJob, events: EventWriter) -> int:
     if end.error is not None:
         raise end.error
     return int(ExitCode.OK)
+
+
+def _scope(job: CrawlJob) -> str:
+    """Return which part of the Site is crawled; "" for an ordinary night."""
+    if job.urls:
+        return f"{len(job.urls)} requested pages" if len(job.urls) > 1 else "1 requested page"
+    if job.since is not None:
+        return f"since {job.since:%Y-%m-%d}"
+    return "all young pages" if job.force else ""
 
 
 def probe(job: ProbeJob, events: EventWriter) -> int:
@@ -117,7 +139,7 @@ def probe(job: ProbeJob, events: EventWriter) -> int:
 def run_spider(job: CrawlJob, run: CrawlRun) -> CrawlEnd:
     """Run the spider to its end and return how the crawl ended."""
     disk_space = DiskSpaceGuard(Path(job.data_folder), job.free_megabytes)
-    spider, error = run_scrapy(job, NewsSpider, run=run, disk_space=disk_space)
+    spider, error = run_scrapy(job, NewsSpider, run=run, disk_space=disk_space, urls=job.urls)
     if isinstance(spider, NewsSpider) and error is None:
         return spider.end
     return CrawlEnd("failed", "Scrapy could not run the spider; see the log")
@@ -185,8 +207,4 @@ def exit_with_parent(fd: int) -> None:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    logging.shutdown()
-    # Not sys.exit: that would wait for a thread that still resolves a name.
-    os._exit(code)
+    os._exit(run())

@@ -13,10 +13,11 @@ from crawler.budgets import CrawlBudget
 from crawler.capture import apply_opt_outs
 from crawler.fetcher import PageFetcher
 from crawler.link_policy import decide_redirect_target, trusted_canonical_url
+from crawler.requested import RequestedPages
 from crawler.revisit import next_fetch_at
 from crawler.run import CrawlRun
 from crawler.scrapy_settings import MAX_REDIRECTS
-from pipeline.core.models import Capture, DueUrl, Link, Outcome, UrlKind
+from pipeline.core.models import Capture, DueUrl, Link, LinkDecision, Outcome, UrlKind
 from pipeline.core.urls import url_key
 from pipeline.store.crawl.session import FetchedPage
 
@@ -39,6 +40,7 @@ class ArticleCrawler:
         fetcher: Fetches the pages.
         budget: Says when to stop.
         limits: How many pages are leased and saved at a time.
+        requested: The pages that a person asked for, in place of those that are due.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class ArticleCrawler:
         fetcher: PageFetcher,
         budget: CrawlBudget,
         limits: ArticleLimits | None = None,
+        requested: RequestedPages | None = None,
     ) -> None:
         self._run = run
         self._site = run.site
         self._fetcher = fetcher
         self._budget = budget
         self._limits = limits or ArticleLimits()
+        self._requested = requested
         self._leased: deque[DueUrl] = deque()
         self._lease_lock = asyncio.Lock()
         self._lease_size = max(self._limits.min_lease, 4 * self._site.politeness.concurrency)
@@ -76,16 +80,27 @@ class ArticleCrawler:
         return True
 
     async def _capture(self, due: DueUrl) -> Capture:
-        # The site file may have changed since the page was found. Whether it is a trap was decided
-        # where it was found, among the other links of its source.
-        link = Link((due.request_urls or (due.url,))[0])
-        decision = self._site.decide(link, UrlKind.SITEMAP)
+        decision = self._decide((due.request_urls or (due.url,))[0])
         if decision.reason:
             return Capture(due.page_id, datetime.now(UTC), decision.outcome, decision.reason)
         result = await self._fetcher.fetch(due, follow_redirects=False)
         canonical_url = trusted_canonical_url(self._site, result.capture.canonical_url)
         capture = replace(result.capture, canonical_url=canonical_url)
         return self._limit_redirects(due, apply_opt_outs(capture, self._site.politeness))
+
+    def _decide(self, url: str) -> LinkDecision:
+        """Decide again about a page: the site file may have changed since the page was found.
+
+        Whether it is a trap was decided where it was found, among the other links of its source.
+        """
+        if self._requested is not None:
+            return self._requested.decide(url)
+        return self._site.decide(Link(url), UrlKind.SITEMAP)
+
+    def _decide_redirect(self, url: str, location: str) -> LinkDecision:
+        if self._requested is not None:
+            return self._requested.decide(location)
+        return decide_redirect_target(self._site, url, location)
 
     def _limit_redirects(self, due: DueUrl, capture: Capture) -> Capture:
         """Turn a redirect into a failure where too many led here. Some servers never end."""
@@ -111,8 +126,10 @@ class ArticleCrawler:
     async def _save(self, due: DueUrl, capture: Capture) -> None:
         redirect_decision = None
         if capture.outcome is Outcome.REDIRECTED:
-            redirect_decision = decide_redirect_target(self._site, due.url, capture.location)
+            redirect_decision = self._decide_redirect(due.url, capture.location)
         due_at = next_fetch_at(capture, due, self._site.revisit)
+        if self._requested is not None and self._site.decide(Link(due.url), UrlKind.SITEMAP).reason:
+            due_at = None  # a night would refuse it
         outcome = await self._run.save_article(FetchedPage(capture, due_at, redirect_decision))
         self._run.events.page_fetched(due.url, capture, outcome)
 
@@ -141,7 +158,8 @@ class ArticleCrawler:
         limit = min(self._lease_size, self._budget.pages_left)
         if limit <= 0:
             return False
-        batch = await self._run.lease_due(limit)
+        lease = self._run.lease_due if self._requested is None else self._requested.lease
+        batch = await lease(limit)
         if not batch:
             return False
         self._leased.extend(batch)

@@ -47,11 +47,13 @@ class PageFetcher:
     Args:
         crawler: The running Scrapy crawler.
         site: The Site; it says which kinds of pages a browser renders.
+        force: Whether requests have no validators, so that the server sends each page whole.
     """
 
-    def __init__(self, crawler: Crawler, site: Site) -> None:
+    def __init__(self, crawler: Crawler, site: Site, *, force: bool = False) -> None:
         self._crawler = crawler
         self._site = site
+        self._force = force
 
     async def fetch(self, due: DueUrl, *, follow_redirects: bool) -> FetchResult:
         """Fetch a page, with its validators.
@@ -83,6 +85,8 @@ class PageFetcher:
         """Fetch a page in one spelling of its URL."""
         fetched_at = datetime.now(UTC)
         renders = self._site.renders(due.kind)
+        if self._force:
+            due = replace(due, etag="", last_modified="")
         try:
             request = build_request(due, url, follow_redirects=follow_redirects, renders=renders)
             response = await self._crawler.engine.download_async(request)

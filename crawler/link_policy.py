@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pipeline.config.site import Site
 from pipeline.core.link_rules import numbered_prefixes
-from pipeline.core.models import Link, LinkDecision, UrlKind
+from pipeline.core.models import Link, LinkDecision, Reason, UrlKind
 
 PAGE_NUMBER = re.compile(
     r"/(?:page|seite|pagina|p)[/-]?\d{1,4}/?(?:$|\?)"
@@ -26,6 +26,12 @@ URL_DATE = re.compile(
 MAX_DATE_ARCHIVES = 5_000  # in one back-fill: the daily lists of thirteen years
 # After its last day a list may still grow: time zones, corrections, late stories.
 COMPLETE_AFTER = timedelta(days=2)
+LIFTED_BY_REQUEST = (
+    Reason.NOT_ALLOWED,
+    Reason.CALENDAR,
+    Reason.REPEATING_PATH,
+    Reason.TOO_DEEP,
+)
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -51,6 +57,16 @@ def decide_redirect_target(site: Site, url: str, location: str) -> LinkDecision:
     is_root = urlsplit(location).path in ("", "/")
     found_on = UrlKind.SECTION if is_root else UrlKind.STORY
     return site.decide(Link(location), found_on, numbered_prefixes((url,), min_count=1))
+
+
+def decide_requested(site: Site, url: str) -> LinkDecision:
+    """Decide about a page that a person asks for by its URL, or to which such a page redirects.
+
+    Hosts and `deny` count. `allow` and the signs of traps do not: a person names no endless list.
+    """
+    link = Link(url)
+    decision = site.decide(link, UrlKind.SITEMAP)
+    return LinkDecision(link) if decision.reason in LIFTED_BY_REQUEST else decision
 
 
 def trusted_canonical_url(site: Site, declared: str) -> str:

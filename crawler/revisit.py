@@ -42,9 +42,9 @@ def next_fetch_at(capture: Capture, due: DueUrl, revisit: Revisit) -> datetime |
     """
     match capture.outcome:
         case Outcome.FETCHED | Outcome.UNCHANGED:
-            return _while_young(capture, due, revisit, timedelta(hours=revisit.after_hours))
+            return next_visit(due.first_seen_at, capture.fetched_at, revisit)
         case Outcome.GONE:  # perhaps a mistake of the site: fetched again, ever more rarely
-            return _while_young(capture, due, revisit, GONE_RETRY_DELAY)
+            return next_visit(due.first_seen_at, capture.fetched_at, revisit, GONE_RETRY_DELAY)
         case Outcome.REFUSED:
             return _after_refusal(capture)
         case Outcome.DEFERRED:
@@ -55,13 +55,28 @@ def next_fetch_at(capture: Capture, due: DueUrl, revisit: Revisit) -> datetime |
             return None
 
 
-def _while_young(
-    capture: Capture, due: DueUrl, revisit: Revisit, min_delay: timedelta
+def next_visit(
+    first_seen_at: datetime,
+    fetched_at: datetime,
+    revisit: Revisit,
+    min_delay: timedelta | None = None,
 ) -> datetime | None:
-    """After half the page's age: often while it is new, then ever more rarely."""
-    age = max(capture.fetched_at - due.first_seen_at, timedelta(0))
-    due_at = capture.fetched_at + max(min_delay, age / 2)
-    return due_at if due_at - due.first_seen_at <= timedelta(days=revisit.for_days) else None
+    """Return when a page is fetched next: often while it is new, then ever more rarely.
+
+    Args:
+        first_seen_at: When a source first listed the page.
+        fetched_at: The time of the last fetch.
+        revisit: The rules of the site file.
+        min_delay: The shortest delay; by default, `after_hours` of the site file.
+
+    Returns:
+        The time, after half the page's age; None if the page is too old by then.
+    """
+    if min_delay is None:
+        min_delay = timedelta(hours=revisit.after_hours)
+    age = max(fetched_at - first_seen_at, timedelta(0))
+    due_at = fetched_at + max(min_delay, age / 2)
+    return due_at if due_at - first_seen_at <= timedelta(days=revisit.for_days) else None
 
 
 def _after_refusal(capture: Capture) -> datetime | None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from crawler.archive_writer import ArchiveWriter
 from crawler.events import EventWriter
+from crawler.revisit import next_visit
 from pipeline.config.site import Site
 from pipeline.core.models import Capture, CrawlSource, DueUrl, LinkDecision, Outcome, UrlKind
 from pipeline.store.crawl.session import CrawlSession, FetchedPage, SourceSaved
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class CrawlRun:
         writer: The thread in which `archive` is called.
         events: Receives the progress.
         since: The first day of a back-fill; None for an ordinary night.
+        force: Whether pages are fetched whatever is due, and without validators.
     """
 
     id: int
@@ -32,6 +37,36 @@ class CrawlRun:
     writer: ArchiveWriter
     events: EventWriter
     since: datetime | None = None
+    force: bool = False
+
+    async def prepare_due_dates(self) -> None:
+        """Obey a changed `[revisit]` of the site file, and make pages due in a forced Run."""
+        revisit = self.site.revisit
+
+        def next_fetch(first_seen_at: datetime, fetched_at: datetime) -> datetime | None:
+            return next_visit(first_seen_at, fetched_at, revisit)
+
+        call = self.archive.apply_revisit
+        changed = await self.writer.call(call, revisit.after_hours, revisit.for_days, next_fetch)
+        if changed:
+            log.info(
+                "%s: [revisit] changed; %d pages are due at another time", self.site.id, changed
+            )
+        if self.force:
+            first_day = datetime.now(UTC) - timedelta(days=revisit.for_days)
+            await self.writer.call(self.archive.force, first_day)
+
+    async def request_pages(self, decisions: Sequence[LinkDecision]) -> tuple[int, ...]:
+        """Save the pages that a person asks for, and return the ids of those that are stories."""
+        return await self.writer.call(self.archive.request_pages, self.id, decisions)
+
+    async def lease_pages(self, pages: Sequence[int]) -> tuple[DueUrl, ...]:
+        """Lease pages, whether they are due or not."""
+        return await self.writer.call(self.archive.lease_pages, self.id, pages)
+
+    async def follow_ups(self, pages: Sequence[int]) -> tuple[int, ...]:
+        """Return the pages to which fetched ones lead: the targets of their redirects."""
+        return await self.writer.call(self.archive.follow_ups, pages)
 
     async def register_source(self, source: CrawlSource) -> DueUrl:
         """Return a Source as a page that is due, and add it to the ledger as pending."""

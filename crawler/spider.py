@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from scrapy import Request, Spider
@@ -16,6 +16,7 @@ from scrapy import Request, Spider
 from crawler.articles import ArticleCrawler
 from crawler.budgets import OUT_OF_MEMORY, CrawlBudget, CrawlEnd
 from crawler.fetcher import PageFetcher
+from crawler.requested import RequestedPages
 from crawler.run import CrawlRun
 from crawler.sources import SourceCrawler
 from pipeline.core.disk_space import DiskSpaceGuard
@@ -32,17 +33,25 @@ class NewsSpider(Spider):
     Args:
         run: The Run.
         disk_space: Says when the disk is full.
+        urls: Single pages to crawl in place of the Site.
         **kwargs: Values for Scrapy's Spider.
     """
 
     name = "news"
     _budget: CrawlBudget
 
-    def __init__(self, run: CrawlRun, disk_space: DiskSpaceGuard, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        run: CrawlRun,
+        disk_space: DiskSpaceGuard,
+        urls: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.run = run
         self.site = run.site
         self.disk_space = disk_space
+        self.urls = urls
         self.end = CrawlEnd("stopped", "ended by a signal")  # true until `start` says otherwise
 
     async def start(self) -> AsyncIterator[Request]:
@@ -52,15 +61,12 @@ class NewsSpider(Spider):
         """
         assert self.crawler.stats is not None
         self._budget = CrawlBudget(self.site, self.crawler.stats, self.disk_space)
-        fetcher = PageFetcher(self.crawler, self.site)
-        sources = SourceCrawler(self.run, fetcher, self._budget)
-        articles = ArticleCrawler(self.run, fetcher, self._budget)
+        fetcher = PageFetcher(self.crawler, self.site, force=self.run.force)
         try:
-            await sources.register()
-            await self._run_workers(sources.crawl_next)
-            await self._run_workers(articles.crawl_next)
-            await articles.drain_saves()
-            self.end = self._final_status(sources)
+            if self.urls:
+                await self._crawl_requested(fetcher)
+            else:
+                await self._crawl_site(fetcher)
         except* NightdeskError as group:
             error = _first_error(group)
             self.end = CrawlEnd("failed", str(error), error=error)
@@ -70,6 +76,27 @@ class NewsSpider(Spider):
             self.end = CrawlEnd("failed", detail, Reason.INTERNAL)
         return
         yield  # makes this the asynchronous generator that Scrapy expects
+
+    async def _crawl_site(self, fetcher: PageFetcher) -> None:
+        sources = SourceCrawler(self.run, fetcher, self._budget)
+        articles = ArticleCrawler(self.run, fetcher, self._budget)
+        await self.run.prepare_due_dates()
+        await sources.register()
+        await self._run_workers(sources.crawl_next)
+        await self._crawl_articles(articles)
+        self.end = self._final_status(sources)
+
+    async def _crawl_requested(self, fetcher: PageFetcher) -> None:
+        """Crawl the pages that a person asked for, and no others."""
+        requested = RequestedPages(self.run, self.urls)
+        await self._crawl_articles(
+            ArticleCrawler(self.run, fetcher, self._budget, requested=requested)
+        )
+        self.end = self._budget.failure() or self._budget.exhausted() or CrawlEnd("finished")
+
+    async def _crawl_articles(self, articles: ArticleCrawler) -> None:
+        await self._run_workers(articles.crawl_next)
+        await articles.drain_saves()
 
     def closed(self, reason: str) -> None:
         """Record the one end that stops `start` without a signal. Scrapy calls this."""

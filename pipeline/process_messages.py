@@ -46,6 +46,10 @@ class CrawlJob(FrozenModel):
     free_megabytes: int = 0
     since: datetime | None = None
     """Start of a back-fill, which reads sitemaps only, and of them nothing older than this."""
+    force: bool = False
+    """Whether to fetch all that sources list and all young stories, whatever is due."""
+    urls: tuple[str, ...] = ()
+    """Single pages to fetch in place of the sources and of what is due."""
 
 
 class DiscoveryMethod(StrEnum):

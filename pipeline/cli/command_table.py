@@ -53,6 +53,10 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         EVERY_NIGHT,
         "Crawl the sites, clean what is new, and print a summary. This is the nightly command.",
     ),
+    "fetch": CommandEntry(
+        EVERY_NIGHT,
+        "Archive single pages now, under the rules of their sites, and show their articles.",
+    ),
     "schedule": CommandEntry(
         EVERY_NIGHT,
         "Run until Ctrl-C or SIGTERM, and crawl each site at the times of its cron line.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import typer
@@ -17,6 +16,7 @@ from pipeline.config.site import Site
 from pipeline.core.errors import ExitCode
 from pipeline.jobs import notify
 from pipeline.jobs.clean import DEFAULT_CLEAN, CleanRequest
+from pipeline.jobs.crawl import ORDINARY_NIGHT, CrawlRequest
 from pipeline.jobs.night_report import evaluate_nights
 from pipeline.jobs.nightly import clean_sites, run_nightly
 from pipeline.jobs.results import SiteResult, worst_exit_code
@@ -34,7 +34,7 @@ def crawl_with_progress(
     database: Database,
     sites: Sequence[Site],
     *,
-    since: datetime | None = None,
+    request: CrawlRequest = ORDINARY_NIGHT,
     quiet: bool,
 ) -> tuple[SiteResult, ...]:
     """Crawl and clean sites.
@@ -43,14 +43,14 @@ def crawl_with_progress(
         app: The context of the command.
         database: The archive.
         sites: The sites to crawl.
-        since: Go back in the sites' sitemaps and archives to this time.
+        request: What to crawl of the sites.
         quiet: Show no progress.
 
     Raises:
         typer.Exit: The user pressed Ctrl-C.
     """
     with exit_on_interrupt(INTERRUPTED), night_progress(quiet=quiet) as listener:
-        return run_nightly(app.settings, database, sites, listener, since=since)
+        return run_nightly(app.settings, database, sites, listener, crawl_request=request)
 
 
 def clean_with_progress(

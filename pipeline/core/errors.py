@@ -34,7 +34,10 @@ class ExitCode(IntEnum):
 
 EXIT_CODE_MEANINGS: Final[Mapping[ExitCode, str]] = {
     ExitCode.OK: "Done.",
-    ExitCode.PARTLY: "Done in part: a site was down, a source could not be read, a crawl died.",
+    ExitCode.PARTLY: (
+        "Done in part: a site was down, a source could not be read, a page that you named became no"
+        " article, a crawl died."
+    ),
     ExitCode.USAGE: "The command line is wrong.",
     ExitCode.CONFIG: "A setting, a site file or an argument is wrong.",
     ExitCode.DATABASE: (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipeline.config.settings import Settings, expand_variables
 from pipeline.config.site import Site
 from pipeline.core.errors import AlreadyRunning, ConfigError, ExitCode, NightdeskError
 from pipeline.jobs.child_process import ChildExit, run_child
+from pipeline.jobs.crawler_server import CrawlerServer
 from pipeline.jobs.progress import SiteEventCallback
 from pipeline.jobs.results import CrawlResult, FailedSource
 from pipeline.process_messages import CrawlJob
@@ -22,6 +24,24 @@ from pipeline.store.db.engine import Database, retry_while_unavailable
 
 GRACE_SECONDS = 120.0  # beyond the site's own time limit, before its child is stopped
 MAX_LAST_LINE = 200  # characters of a child's last line that a message quotes
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlRequest:
+    """What to crawl of a site. By default, an ordinary night.
+
+    Attributes:
+        since: Go back in the site's sitemaps and archives to this time.
+        force: Fetch all that the sources list and all young stories, whatever is due.
+        urls: Fetch these pages, and nothing else.
+    """
+
+    since: datetime | None = None
+    force: bool = False
+    urls: tuple[str, ...] = ()
+
+
+ORDINARY_NIGHT = CrawlRequest()
 
 
 class _CrawlEvents:
@@ -60,7 +80,11 @@ class _CrawlEvents:
 
 
 async def crawl_site(
-    settings: Settings, site: Site, on_event: SiteEventCallback, since: datetime | None = None
+    settings: Settings,
+    site: Site,
+    on_event: SiteEventCallback,
+    request: CrawlRequest = ORDINARY_NIGHT,
+    server: CrawlerServer | None = None,
 ) -> CrawlResult:
     """Crawl one site in a child process.
 
@@ -69,13 +93,14 @@ async def crawl_site(
         site: The site to crawl.
         on_event: Receives each event of the child.
         since: If given, the crawl goes back in the site's sitemaps to this time.
+        server: Forks the child; without it the child is started by itself.
 
     Returns:
         How the crawl ended. Failures of the child and errors of the configuration are in the
         result; none of them is raised.
     """
     try:
-        job = _crawl_job(settings, site, since)
+        job = _crawl_job(settings, site, request)
     except ConfigError as error:
         message = str(error)
         if not message.startswith(f"{site.id}: "):
@@ -90,7 +115,7 @@ async def crawl_site(
     seconds = site.politeness.max_minutes * 60 + GRACE_SECONDS
     child_exit = ChildExit()
     try:
-        child_exit = await run_child(job.model_dump_json(), receive, seconds)
+        child_exit = await run_child(job.model_dump_json(), receive, seconds, server=server)
     except TimeoutError:
         events.error = (
             f"{site.id}: stopped after {seconds / 60:.0f} minutes; what it had fetched is kept,"
@@ -99,7 +124,7 @@ async def crawl_site(
     return await asyncio.to_thread(_result, settings, site, events, child_exit)
 
 
-def _crawl_job(settings: Settings, site: Site, since: datetime | None) -> CrawlJob:
+def _crawl_job(settings: Settings, site: Site, request: CrawlRequest) -> CrawlJob:
     secrets = {}
     for name in ("headers", "cookies"):
         secrets[name] = expand_variables(getattr(site, name), f"{site.id}: '{name}'")
@@ -116,7 +141,9 @@ def _crawl_job(settings: Settings, site: Site, since: datetime | None) -> CrawlJ
         chromium=settings.browser_path if site.render else "",
         data_folder=str(settings.data_folder),
         free_megabytes=settings.free_megabytes,
-        since=since,
+        since=request.since,
+        force=request.force,
+        urls=request.urls,
     )
 
 
@@ -128,6 +155,8 @@ def _result(
         with suppress(NightdeskError):
             _close_run_of_dead_child(settings, site)
     exit_code = _exit_code(child_exit.code)
+    if events.error and exit_code is ExitCode.OK:  # the code is lost with the server of crawlers
+        exit_code = ExitCode.PARTLY
     message = events.error or events.finished.get("detail", "")
     if not events.finished and not events.error:
         exit_code = ExitCode.PARTLY

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,8 @@ from pipeline.core.disk_space import DiskSpaceGuard
 from pipeline.core.errors import DatabaseUnavailable, DiskError, ExitCode, NightdeskError
 from pipeline.jobs.clean import DEFAULT_CLEAN, CleanRequest, clean_site
 from pipeline.jobs.clean_steps.extract_payloads import extract_ahead
-from pipeline.jobs.crawl import crawl_site
+from pipeline.jobs.crawl import ORDINARY_NIGHT, CrawlRequest, crawl_site
+from pipeline.jobs.crawler_server import CrawlerServer
 from pipeline.jobs.progress import Cancelled, ProgressListener
 from pipeline.jobs.results import CleanRunResult, CrawlResult, SiteResult
 from pipeline.jobs.slots import ChildSlots
@@ -31,6 +31,7 @@ from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.crawl import session
 from pipeline.store.db.engine import Database, retry_while_unavailable
 
+MIN_SERVED_SITES = 2  # from so many on, crawlers are forked from one server
 EXTRACT_INTERVAL = 0.5  # seconds between two looks for pages that a crawl has saved
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ def run_nightly(
     listener: ProgressListener,
     *,
     request: CleanRequest = DEFAULT_CLEAN,
-    since: datetime | None = None,
+    crawl_request: CrawlRequest = ORDINARY_NIGHT,
 ) -> tuple[SiteResult, ...]:
     """Crawl and clean sites.
 
@@ -53,7 +54,7 @@ def run_nightly(
         sites: The sites.
         listener: Receives the progress.
         request: Which pages to clean.
-        since: If given, the crawls go back to this time.
+        crawl_request: What to crawl of the sites.
 
     Returns:
         One result for each site, in the order of `sites`.
@@ -68,7 +69,7 @@ def run_nightly(
         if len(running) < len(sites):
             workers.start()  # there are idle processors while the first crawl starts
         nightly = _Nightly(settings, database, listener, workers, request, disk_space)
-        return asyncio.run(nightly.crawl_and_clean(sites, since, running))
+        return asyncio.run(nightly.crawl_and_clean(sites, crawl_request, running))
 
 
 def clean_sites(
@@ -155,15 +156,19 @@ class _Nightly:
         self._request = request
         self._disk_space = disk_space
         self._slots = ChildSlots(settings.crawls)
+        self._server: CrawlerServer | None = None
         self._stop = threading.Event()
         self._one_clean = asyncio.Lock()  # one site at a time, because a clean uses all workers
 
     async def crawl_and_clean(
-        self, sites: Sequence[Site], since: datetime | None, running: Mapping[str, str]
+        self, sites: Sequence[Site], crawl_request: CrawlRequest, running: Mapping[str, str]
     ) -> tuple[SiteResult, ...]:
-        nights = [self._run_site(site, since, running.get(site.id, "")) for site in sites]
+        nights = [self._run_site(site, crawl_request, running.get(site.id, "")) for site in sites]
         try:
-            return tuple(await asyncio.gather(*nights))
+            async with CrawlerServer() as server:
+                if len(sites) - len(running) >= MIN_SERVED_SITES:
+                    self._server = server
+                return tuple(await asyncio.gather(*nights))
         finally:
             self._stop.set()  # a thread cannot be cancelled: it checks this between two batches
 
@@ -174,14 +179,14 @@ class _Nightly:
         finally:
             self._stop.set()
 
-    async def _run_site(self, site: Site, since: datetime | None, running: str) -> SiteResult:
+    async def _run_site(self, site: Site, crawl_request: CrawlRequest, running: str) -> SiteResult:
         started = time.monotonic()
         if running:
             crawl = CrawlResult(site.id, message=running, exit_code=ExitCode.RUNNING)
         else:
             async with self._slots.acquire() as record_event:
                 started = time.monotonic()  # the wait for a slot is not the site's time
-                crawl = await self._crawl_site(site, since, record_event)
+                crawl = await self._crawl_site(site, crawl_request, record_event)
         end = _CleanEnd()
         if crawl.exit_code is not ExitCode.RUNNING:  # else the other command cleans it
             end = await self._clean_site(site)
@@ -198,13 +203,15 @@ class _Nightly:
         return result
 
     async def _crawl_site(
-        self, site: Site, since: datetime | None, record_event: Callable[[], None]
+        self, site: Site, request: CrawlRequest, record_event: Callable[[], None]
     ) -> CrawlResult:
         def receive(name: str, event: dict[str, Any]) -> None:
             record_event()
             self._listener.crawl(name, event)
 
-        crawl = asyncio.create_task(crawl_site(self._settings, site, receive, since))
+        crawl = asyncio.create_task(
+            crawl_site(self._settings, site, receive, request, self._server)
+        )
         await self._extract_while_crawling(site, crawl)
         return await crawl
 

@@ -16,11 +16,13 @@ from pipeline.cli.night_runner import crawl_with_progress, exit_with_results, re
 from pipeline.cli.views import night_summary
 from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError, ExitCode
+from pipeline.jobs.crawl import CrawlRequest
 from pipeline.jobs.results import worst_exit_code
 
 EXAMPLES: Final = (
     "nightdesk crawl",
     "nightdesk crawl gazette --since 2026-01-01",
+    "nightdesk crawl gazette --force",
 )
 
 Since = Annotated[
@@ -32,12 +34,21 @@ Since = Annotated[
         " back to this day (UTC). Needs the id of a site.",
     ),
 ]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Fetch all that the sources list and all stories of the days of [revisit] now,"
+        " whatever is due, and ask for whole pages. Needs the id of a site.",
+    ),
+]
 
 
 def crawl(
     context: typer.Context,
     sites: SiteNames = None,
     since: Since = None,
+    force: Force = False,
     enqueue: Enqueue = False,
     as_json: AsJson = False,
 ) -> None:
@@ -46,6 +57,11 @@ def crawl(
     if since is not None and not sites:
         raise ConfigError(
             "--since needs the id of a site, as in 'nightdesk crawl gazette --since 2026-01-01'"
+        )
+    if force and (not sites or since is not None or enqueue):
+        raise ConfigError(
+            "--force needs the id of a site, as in 'nightdesk crawl gazette --force',"
+            " and goes with neither --since nor --enqueue"
         )
     selected = app.sites(sites or ())
     _ = app.settings.sent_user_agent  # without a contact in the settings nothing is started
@@ -56,7 +72,8 @@ def crawl(
         _enqueue(app, selected, day, as_json=as_json)
         return
     database = app.open_archive(create=True)
-    results = crawl_with_progress(app, database, selected, since=day, quiet=as_json)
+    request = CrawlRequest(since=day, force=force)
+    results = crawl_with_progress(app, database, selected, request=request, quiet=as_json)
     summary = night_summary.read_summary(database, results)
     if as_json:
         print_json(night_summary.summary_json(summary))

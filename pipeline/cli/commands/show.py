@@ -63,10 +63,15 @@ def show(
     if raw:
         _write_raw(database, page)
         return
-    shown = _load(database, page)
+    shown = load_article(database, page)
     if as_json:
-        print_json(_as_json(shown))
+        print_json(article_json(shown))
         return
+    print_article(shown)
+
+
+def print_article(shown: ShownArticle) -> None:
+    """Print an article: its metadata, its text and the times of its revisions."""
     _print_head(shown)
     for line in shown.article.text.split("\n"):
         print_line(line)
@@ -75,7 +80,8 @@ def show(
         _print_revisions(shown.revisions)
 
 
-def _load(database: Database, page: PageView) -> ShownArticle:
+def load_article(database: Database, page: PageView) -> ShownArticle:
+    """Return the article of a page. Raises ConfigError if it has none."""
     article = read.get_article(database, page.id)
     if article is None:
         raise ConfigError(f"{page.url}: {explain_missing_article(page)}")
@@ -98,7 +104,8 @@ def _write_raw(database: Database, page: PageView) -> None:
     sys.stdout.buffer.flush()
 
 
-def _as_json(shown: ShownArticle) -> dict[str, Any]:
+def article_json(shown: ShownArticle) -> dict[str, Any]:
+    """Return an article as an object for programs."""
     return asdict(shown.article) | {
         "sources": dict(shown.sources),
         "history": shown.revisions,

@@ -25,6 +25,8 @@ def scope_conditions(is_sqlite: bool, scope: CleanScope) -> list[ColumnElement[b
         conditions.append(or_(PageRow.first_seen_at >= scope.since, published_since.exists()))
     if scope.rule:
         conditions.append(_removed_by(is_sqlite, scope.rule).exists())
+    if scope.pages:
+        conditions.append(PageRow.id.in_(scope.pages))
     return conditions
 
 

@@ -71,6 +71,7 @@ class CleanScope:
     everything: bool = False
     since: datetime | None = None  # published or first seen
     rule: str = ""  # has removed something from the current text
+    pages: tuple[int, ...] = ()  # ids; () for the pages of the whole site
 
     def __str__(self) -> str:
         parts: list[str] = []
@@ -80,6 +81,8 @@ class CleanScope:
             parts.append(f"since {self.since.isoformat()}")
         if self.rule:
             parts.append(f"rule {self.rule}")
+        if self.pages:
+            parts.append("1 page" if len(self.pages) == 1 else f"{len(self.pages)} pages")
         return ", ".join(parts)
 
 

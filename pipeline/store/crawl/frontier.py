@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, func, or_, select, update
 from pipeline.core.link_rules import TRAP_REASONS
 from pipeline.core.models import DueUrl, Link, LinkDecision, Outcome, Reason, UrlKind
 from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, requested_spelling, url_key
+from pipeline.store.crawl.corrections import corrected_pages
 from pipeline.store.db import run_log
 from pipeline.store.db.schema import LedgerEntryRow, PageRow
 from pipeline.store.db.sql import chunks, insert_or_ignore, storable
@@ -77,6 +78,8 @@ def save_links(
     decisions: Sequence[LinkDecision],
     found_on: UrlKind,
     at: datetime,
+    *,
+    force: bool = False,
 ) -> LinkCounts:
     """Save pages and ledger entries for the links that a source lists.
 
@@ -89,6 +92,7 @@ def save_links(
         decisions: The links and what was decided about them.
         found_on: The kind of the source.
         at: The time of the fetch.
+        force: Whether listed pages are due now, whenever they would be.
     """
     decision_by_key: dict[str, LinkDecision] = {}
     for decision in decisions:
@@ -101,9 +105,12 @@ def save_links(
     entries: list[tuple[int, Outcome, Reason]] = []
     for key, decision in new.items():
         entries.append((created[key].id, decision.outcome, decision.reason))
+    corrected = corrected_pages(known, decision_by_key, at)
     changes: dict[int, dict[str, Any]] = {}
     for key, row in known.items():
-        change = page_update(row, decision_by_key[key], site, found_on, at)
+        change = page_update(
+            row, decision_by_key[key], site, found_on, at, is_due_now=force or key in corrected
+        )
         entries.append((row.id, change.outcome, change.reason))
         if change.changes:
             changes[row.id] = change.changes
@@ -192,7 +199,14 @@ def last_read(db: Connection, site: str, urls: Sequence[str]) -> dict[str, datet
 
 
 def lease_due(
-    db: Connection, run: int, site: str, now: datetime, until: datetime, limit: int
+    db: Connection,
+    run: int,
+    site: str,
+    now: datetime,
+    until: datetime,
+    limit: int,
+    *,
+    only: Sequence[int] | None = None,
 ) -> tuple[DueUrl, ...]:
     """Lease the story pages that are due to a run, newest first.
 
@@ -205,6 +219,7 @@ def lease_due(
         now: Pages that are due at this time are leased.
         until: The end of the lease.
         limit: How many pages to lease at most.
+        only: The ids of the pages that may be leased. By default, all pages of the site.
     """
     was_leased = (
         select(LedgerEntryRow.page_id)
@@ -226,6 +241,8 @@ def lease_due(
         .limit(limit)
         .with_for_update(skip_locked=True)  # does nothing on SQLite, which has one writer anyway
     )
+    if only is not None:
+        query = query.where(PageRow.id.in_(only))
     rows = db.execute(query).all()
     lease = {"lease_run": run, "lease_until": until}
     for chunk in chunks([row.id for row in rows]):
@@ -235,7 +252,13 @@ def lease_due(
 
 
 def page_update(
-    row: PageState, decision: LinkDecision, site: str, found_on: UrlKind, at: datetime
+    row: PageState,
+    decision: LinkDecision,
+    site: str,
+    found_on: UrlKind,
+    at: datetime,
+    *,
+    is_due_now: bool = False,
 ) -> PageUpdate:
     """Decide what a link changes of an existing page, and the outcome of the page in the run.
 
@@ -245,6 +268,7 @@ def page_update(
         site: The site whose source lists the link.
         found_on: The kind of the source.
         at: The time of the fetch.
+        is_due_now: Whether the page is fetched now, whenever it would be due.
     """
     if row.site != site:
         return PageUpdate(Outcome.REFUSED, Reason.OTHER_SITE, {})
@@ -254,8 +278,10 @@ def page_update(
         return PageUpdate(Outcome.REFUSED, decision.reason, _refusal_changes(row, decision.reason))
     changes = _announced_changes(row, decision.link, found_on)
     due_at = row.due_at
-    if due_at is None and (_is_refusal_lifted(row) or _is_newer(row, decision.link)):
-        changes["due_at"] = due_at = at
+    if is_due_now or (due_at is None and _is_refusal_lifted(row)):
+        due_at = at if due_at is None else min(due_at, at)
+    if due_at != row.due_at:
+        changes["due_at"] = due_at
     if _has_untried_spelling(row, decision.link):
         changes["requested_url"] = _requested_or_storable(decision.link.url)
         changes["due_at"] = due_at = at
@@ -278,13 +304,6 @@ def _refusal_changes(row: PageState, reason: Reason) -> dict[str, Any]:
 
 def _is_refusal_lifted(row: PageState) -> bool:
     return row.outcome == Outcome.REFUSED and row.reason in LIFTABLE_REFUSALS
-
-
-def _is_newer(row: PageState, link: Link) -> bool:
-    """Return whether a source says that the page was modified after the last fetch."""
-    if link.modified_at is None or row.last_matched_at is None:
-        return False
-    return bool(link.modified_at > row.last_matched_at)
 
 
 def _has_untried_spelling(row: PageState, link: Link) -> bool:

@@ -28,7 +28,7 @@ from pipeline.core.models import (
     Reason,
     UrlKind,
 )
-from pipeline.store.crawl import captures, frontier
+from pipeline.store.crawl import captures, frontier, requested, schedule
 from pipeline.store.crawl.captures import FetchedPage
 from pipeline.store.db import locks, migrate, run_log, site_counts
 from pipeline.store.db.engine import Database, retry_while_unavailable
@@ -84,6 +84,7 @@ class CrawlSession:
         self.store = store
         self._lock: locks.Lock | None = None
         self._site = ""
+        self._force = False
         self._compressor = captures.BodyCompressor()
 
     @classmethod
@@ -124,6 +125,42 @@ class CrawlSession:
         with self.store.write() as db:
             run_log.close_interrupted_runs(db, self._site, "crawl")
             return run_log.open_run(db, self._site, "crawl", scope=scope)
+
+    @_retrying
+    def apply_revisit(
+        self, after_hours: float, for_days: float, next_fetch: schedule.NextFetch
+    ) -> int:
+        """Compute due dates again if the site file has other values than at the last crawl.
+
+        Args:
+            after_hours: `revisit.after_hours` of the site file.
+            for_days: `revisit.for_days` of the site file.
+            next_fetch: Says when a page is due by these values.
+
+        Returns:
+            How many pages are due at another time now.
+        """
+        changed = 0
+        with self.store.write() as db:
+            before = schedule.stored_revisit(db, self._site)
+            if before == (after_hours, for_days):
+                return 0
+            if before is not None:
+                first_day = datetime.now(UTC) - timedelta(days=for_days)
+                changed = schedule.compute_due_dates(db, self._site, first_day, next_fetch)
+            schedule.save_revisit(db, self._site, after_hours, for_days)
+        return changed
+
+    @_retrying
+    def force(self, first_day: datetime) -> None:
+        """Fetch in this run, whatever is due, all that sources list and all younger stories.
+
+        Args:
+            first_day: Stories that were first seen after it are due now.
+        """
+        self._force = True
+        with self.store.write() as db:
+            schedule.make_all_due(db, self._site, datetime.now(UTC), first_day)
 
     @_retrying
     def register_source(self, run: int, source: CrawlSource) -> DueUrl:
@@ -174,7 +211,9 @@ class CrawlSession:
                 row = captures.capture_row(run, capture, None, prior_seen_at, capture.reason)
                 db.execute(captures.INSERT_CAPTURES, [row])
             run_log.record_outcome(db, run, capture, capture.outcome, capture.reason)
-            counts = frontier.save_links(db, run, self._site, decisions, found_on, at)
+            counts = frontier.save_links(
+                db, run, self._site, decisions, found_on, at, force=self._force
+            )
             child_sources = frontier.register_sources(db, run, self._site, child_links, at)
             if capture.outcome is Outcome.FETCHED:
                 run_log.set_link_count(db, run, capture.page_id, len(decisions))
@@ -186,6 +225,25 @@ class CrawlSession:
         now = datetime.now(UTC)
         with self.store.write() as db:
             return frontier.lease_due(db, run, self._site, now, now + LEASE_DURATION, limit)
+
+    @_retrying
+    def request_pages(self, run: int, decisions: Sequence[LinkDecision]) -> tuple[int, ...]:
+        """Save the pages that a person asks for: see `requested.register`."""
+        with self.store.write() as db:
+            return requested.register(db, run, self._site, decisions, datetime.now(UTC))
+
+    @_retrying
+    def lease_pages(self, run: int, pages: Sequence[int]) -> tuple[DueUrl, ...]:
+        """Lease pages to this run, whether they are due or not: see `requested.lease`."""
+        now = datetime.now(UTC)
+        with self.store.write() as db:
+            return requested.lease(db, run, self._site, pages, now, now + LEASE_DURATION)
+
+    @_retrying
+    def follow_ups(self, pages: Sequence[int]) -> tuple[int, ...]:
+        """Return the pages that belong to fetched ones: see `requested.follow_ups`."""
+        with self.store.read() as db:
+            return requested.follow_ups(db, self._site, pages)
 
     def save_capture(
         self,

@@ -125,6 +125,16 @@ class PageRow(Base):
     )
 
 
+class SiteRevisitRow(Base):
+    """The `[revisit]` of a site's file by which the due dates of its pages were computed."""
+
+    table_role = TableRole.PRIVATE
+    __tablename__ = "site_revisit"
+    site: Mapped[str] = mapped_column(String(64), primary_key=True)
+    after_hours: Mapped[float]
+    for_days: Mapped[float]
+
+
 class RunRow(Base):
     """One crawl or one clean of a site."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
-from pipeline.core.models import Block, ExtractedPage, Metadata, ResultStatus
+from pipeline.core.models import Block, ExtractedPage, Metadata, Outcome, ResultStatus
 from pipeline.store.clean import container_stats
 from pipeline.store.clean.container_stats import ContainerStats
 from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
@@ -119,6 +119,22 @@ def find_page(database: Database, id_or_url: str) -> PageView | None:
         digest=row.digest or "",
         size=row.size or 0,
     )
+
+
+def follow_redirects(database: Database, page: PageView) -> PageView:
+    """Return the page to which a page redirects, or the page itself."""
+    target = select(PageRow.redirect_to).where(PageRow.outcome == Outcome.REDIRECTED)
+    seen = {page.id}
+    while True:
+        with database.read() as db:
+            target_id = db.scalar(target.where(PageRow.id == page.id))
+        if target_id is None or target_id in seen:
+            return page
+        next_page = find_page(database, str(target_id))
+        if next_page is None:
+            return page
+        seen.add(target_id)
+        page = next_page
 
 
 def get_article(database: Database, page_id: int) -> ArticleView | None:
