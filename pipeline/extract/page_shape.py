@@ -110,9 +110,7 @@ class PageShape:
         if not self.is_story:
             self._measure(prose, metadata, signs)
 
-    def _measure(
-        self, prose: Sequence[float], metadata: Metadata, signs: PageSigns
-    ) -> None:
+    def _measure(self, prose: Sequence[float], metadata: Metadata, signs: PageSigns) -> None:
         self.features = [
             *self._totals(),
             *prose,

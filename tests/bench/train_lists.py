@@ -30,6 +30,7 @@ from pipeline.extract.sanitize import repair_markup
 from pipeline.extract.text_lines import read_lines
 from tests.bench.sets import Row, exit_with_message, load_set
 from tests.bench.train import tree_as_lists
+from tests.support.list_pages import NOUNS, list_pages, story_pages
 
 TREES = 120
 OPTIONS: dict[str, Any] = {
@@ -50,6 +51,9 @@ OPTIONS: dict[str, Any] = {
 LIST_WEIGHT = 8.0  # of a list: there are far fewer of them
 DIVISIONS = 4  # of the sites into folds
 PROBABILITIES = (0.4, 0.5, 0.6, 0.7, 0.8)  # for which the figures are printed
+MADE_UP = "made up"
+MADE_UP_COUNTS = (9, 33)  # modules of a made-up page
+MADE_UP_WEIGHT = 0.4
 PAGE_KEYS = ("id", "html")
 
 
@@ -84,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         examples += _make_examples(path, is_list=True)
     for path in options.sets:
         examples += _make_examples(path, is_list=False)
+    examples += made_up_examples()
     if options.folds > 1:
         measure(examples, options.folds)
     if options.out:
@@ -115,6 +120,23 @@ def _make_examples(path: Path, *, is_list: bool) -> Iterable[ShapeExample]:
         if features is not None:
             site = (page.get("site") or page["id"]).removeprefix("www.")
             yield ShapeExample(labelled_set.name, page["id"], site, is_list, features, weight)
+
+
+def made_up_examples() -> Iterable[ShapeExample]:
+    """Yield made-up lists and stories, for kinds and languages of which no set has a page.
+
+    They count little. The tests of the detection use others.
+    """
+    for language in NOUNS:
+        for count in MADE_UP_COUNTS:
+            lists = list_pages(language, count)
+            for kind, body in (lists | story_pages(language, count)).items():
+                features = shape_features({"html": body.decode()})
+                if features:
+                    is_list = kind in lists
+                    yield ShapeExample(
+                        MADE_UP, kind, f"{MADE_UP} {language}", is_list, features, MADE_UP_WEIGHT
+                    )
 
 
 def is_front_page(url: str) -> bool:

@@ -1,19 +1,77 @@
-"""Pages that list other pages, and pages that look like lists and tell a story; all made up."""
+"""Pages that list other pages, and pages that look like lists and tell a story; all made up.
+
+The tests use some of them, and the trees that detect lists are trained on others.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 NOUNS = {
-    "en": "harbour ferry council bridge winter market school river museum storm".split(),
-    "de": "Hafen Fähre Stadtrat Brücke Winter Markt Schule Fluss Museum Sturm".split(),
-    "ru": "порт паром совет мост зима рынок школа река музей шторм".split(),
-    "fr": "port ferry conseil pont hiver marché école fleuve musée tempête".split(),
-    "es": "puerto barco consejo puente invierno mercado escuela río museo tormenta".split(),
-    "pl": "port prom rada most zima targ szkoła rzeka muzeum burza".split(),
-    "tg": "бандар киштӣ шӯро пул зимистон бозор мактаб дарё осорхона тӯфон".split(),
-    "ar": "ميناء عبارة مجلس جسر شتاء سوق مدرسة نهر متحف عاصفة".split(),
-    "zh": "港口 渡轮 议会 大桥 冬天 市场 学校 河流 博物馆 风暴".split(),
+    "en": (
+        "harbour",
+        "ferry",
+        "council",
+        "bridge",
+        "winter",
+        "market",
+        "school",
+        "river",
+        "museum",
+        "storm",
+    ),
+    "de": (
+        "Hafen",
+        "Fähre",
+        "Stadtrat",
+        "Brücke",
+        "Winter",
+        "Markt",
+        "Schule",
+        "Fluss",
+        "Museum",
+        "Sturm",
+    ),
+    "ru": ("порт", "паром", "совет", "мост", "зима", "рынок", "школа", "река", "музей", "шторм"),
+    "fr": (
+        "port",
+        "ferry",
+        "conseil",
+        "pont",
+        "hiver",
+        "marché",
+        "école",
+        "fleuve",
+        "musée",
+        "tempête",
+    ),
+    "es": (
+        "puerto",
+        "barco",
+        "consejo",
+        "puente",
+        "invierno",
+        "mercado",
+        "escuela",
+        "río",
+        "museo",
+        "tormenta",
+    ),
+    "pl": ("port", "prom", "rada", "most", "zima", "targ", "szkoła", "rzeka", "muzeum", "burza"),
+    "tg": (
+        "бандар",
+        "киштӣ",
+        "шӯро",
+        "пул",
+        "зимистон",
+        "бозор",
+        "мактаб",
+        "дарё",
+        "осорхона",
+        "тӯфон",
+    ),
+    "ar": ("ميناء", "عبارة", "مجلس", "جسر", "شتاء", "سوق", "مدرسة", "نهر", "متحف", "عاصفة"),
+    "zh": ("港口", "渡轮", "议会", "大桥", "冬天", "市场", "学校", "河流", "博物馆", "风暴"),
 }
 STARTS = {
     "en": "The {} of Lowmere and the old {} will open again near the {}",
@@ -27,6 +85,11 @@ STARTS = {
     "zh": "罗米尔的{}和旧{}将在{}附近重新开放",
 }
 MENU = "".join(f'<li><a href="/s{n}">Section {n}</a></li>' for n in range(9))
+
+WORDPRESS = (
+    '<meta property="og:type" content="article">'
+    '<meta property="article:published_time" content="2024-02-03T09:00:00+00:00">'
+)
 
 
 def headline(language: str, number: int) -> str:
@@ -78,167 +141,182 @@ def story(language: str, texts: Sequence[str], more: str = "", number: int = 3) 
     """Return the page of an article."""
     title = headline(language, number)
     head = '<meta property="article:published_time" content="2026-11-03T09:00:00+00:00">'
-    text = "".join(f"<p>{paragraph}</p>" for paragraph in texts)
+    text = _as_markup(texts)
     body = f'<article><h1>{title}</h1><p class="meta">03.11.2026</p>{text}</article>{more}'
     return page(language, title, body, head)
+
+
+def list_pages(language: str, count: int) -> dict[str, bytes]:
+    """Return a page of each kind of list.
+
+    Args:
+        language: A key of NOUNS.
+        count: How many other pages each lists.
+    """
+    name = NOUNS[language][count % 10].capitalize()
+    title = f"<h1>{name}</h1>"
+    bodies = {
+        "section front": title + cards(language, count),
+        "topic page that calls itself an article": title + cards(language, count),
+        "front page": _front(language, count),
+        "search results": f"<h1>{name}: {count}</h1>{_results(language, count)}",
+        "tag page without teasers": title + cards(language, count, teaser=False),
+        "category of a shop": title + _products(language, count),
+        "index of a forum": title + _threads(language, count),
+        "directory": title + _directory(language, count),
+        "list of headlines": title + _linked_list(language, count),
+        "excerpts of a weblog": _excerpts(language, count),
+    }
+    heads = {"topic page that calls itself an article": WORDPRESS}
+    pages = {}
+    for kind, body in bodies.items():
+        pages[kind] = page(language, name, body, heads.get(kind, ""))
+    return pages
+
+
+def story_pages(language: str, count: int) -> dict[str, bytes]:
+    """Return a page of each kind of story that looks like a list.
+
+    Args:
+        language: A key of NOUNS.
+        count: How many teasers or like parts each has.
+    """
+    first, long_list = paragraphs(language, 1), _linked_list(language, count * 2)
+    no_teasers = cards(language, count, teaser=False)
+    parts = {
+        "brief of an agency above many teasers": (
+            paragraphs(language, 1, 4),
+            cards(language, count),
+        ),
+        "one sentence with a headline and a date": ([sentence(language, 400)], ""),
+        "one sentence above some headlines": (paragraphs(language, 1, 2, 300), no_teasers),
+        "short story above dated teasers": (paragraphs(language, 3), cards(language, count)),
+        "short story beside headlines": (paragraphs(language, 4), f"<aside>{long_list}</aside>"),
+        "live blog": ([sentence(language, 9)], _live(language, count)),
+        "listicle": (first, _sections(language, count)),
+        "test of products": (first, _sections(language, count, is_shop=True)),
+        "questions and answers": (first, _answers(language, count)),
+        "round-up of links with prose": (first, _round_up(language, count)),
+        "photo story": (paragraphs(language, 2), _photos(language, count)),
+        "opinion without headings": (paragraphs(language, 9, 4), ""),
+    }
+    pages = {}
+    for number, (kind, (texts, more)) in enumerate(parts.items()):
+        pages[kind] = story(language, texts, more, number)
+    return pages
+
+
+def _link(language: str, number: int, folder: str = "n") -> str:
+    return f'<a href="/{folder}/{number}">{headline(language, number)}</a>'
 
 
 def _linked_list(language: str, count: int) -> str:
     items = []
     for number in range(count):
-        link = f'<a href="/n/{number}">{headline(language, number)}</a>'
-        items.append(f"<li>{link} <span>2026-11-{number % 27 + 1:02}</span></li>")
+        day = f"<span>2026-11-{number % 27 + 1:02}</span>"
+        items.append(f"<li>{_link(language, number)} {day}</li>")
     return f'<ul class="list">{"".join(items)}</ul>'
 
 
-def _results(language: str) -> str:
-    items = []
-    for number in range(20):
-        link = f'<a href="/n/{number}">{headline(language, number)}</a>'
-        items.append(f"<dt>{link}</dt><dd>{sentence(language, number + 9)}</dd>")
-    return f"<p>20 / 340</p><dl>{''.join(items)}</dl>"
-
-
-def _products(count: int) -> str:
+def _results(language: str, count: int) -> str:
     items = []
     for number in range(count):
-        name = f'<a href="/p/{number}">Lámpara {NOUNS["es"][number % 10]} {number}</a>'
+        text = sentence(language, number + 9)
+        items.append(f"<dt>{_link(language, number)}</dt><dd>{text}</dd>")
+    return f"<p>{count} / 340</p><dl>{''.join(items)}</dl>"
+
+
+def _products(language: str, count: int) -> str:
+    items = []
+    for number in range(count):
+        name = f'<a href="/p/{number}">{NOUNS[language][number % 10]} {number}</a>'
         items.append(f'<li class="product"><h2>{name}</h2><span>{number + 9},90 €</span></li>')
     return f'<ul class="products">{"".join(items)}</ul>'
 
 
-def _threads() -> str:
+def _threads(language: str, count: int) -> str:
     rows = []
-    for number in range(25):
-        link = f'<a href="/t/{number}">{headline("en", number)}</a>'
+    for number in range(count):
+        user = f'<a href="/u/{number}">user{number}</a>'
         rows.append(
-            f'<tr class="thread"><td>{link}</td><td><a href="/u/{number}">user{number}</a></td>'
-            f"<td>{number * 3} replies</td><td>2026-11-02 10:{number + 10}</td></tr>"
+            f'<tr class="thread"><td>{_link(language, number, "t")}</td><td>{user}</td>'
+            f"<td>{number * 3}</td><td>2026-11-02 10:{number % 50 + 10}</td></tr>"
         )
     return f'<table class="threads">{"".join(rows)}</table>'
 
 
-def _directory() -> str:
+def _directory(language: str, count: int) -> str:
     entries = []
-    for number in range(30):
-        name = f'<a href="/d/{number}">Trattoria {NOUNS["es"][number % 10]} {number}</a>'
+    for number in range(count):
+        name = f'<a href="/d/{number}">Trattoria {NOUNS[language][number % 10]} {number}</a>'
         entries.append(f'<div class="entry"><h4>{name}</h4><p>Via Roma {number}, Lomera</p></div>')
     return "".join(entries)
 
 
-def _read_more(language: str) -> str:
+def _excerpts(language: str, count: int) -> str:
     modules = []
-    for number in range(14):
-        modules.append(
-            f'<section class="post"><h2><a href="/b/{number}">{headline(language, number)}</a></h2>'
-            f"<p>{sentence(language, number + 70)[:-1]} …</p><a class=more href='/b/{number}'>Read"
-            " more</a></section>"
-        )
+    for number in range(count):
+        text = f"<p>{sentence(language, number + 70)[:-1]} …</p>"
+        more = f'<a class="more" href="/n/{number}">›››</a>'
+        link = f"<h2>{_link(language, number)}</h2>"
+        modules.append(f'<section class="post">{link}{text}{more}</section>')
     return "".join(modules)
 
 
-def _front() -> str:
+def _front(language: str, count: int) -> str:
     parts = []
-    for number, name in enumerate(("Politik", "Kultur", "Sport", "Wissen")):
-        links = cards("de", 8 + number, teaser=number % 2 == 0, dated=False)
-        parts.append(f"<section><h2>{name}</h2>{links}</section>")
+    for number in range(4):
+        links = cards(language, max(3, count // 3) + number, teaser=number % 2 == 0, dated=False)
+        parts.append(f"<section><h2>{NOUNS[language][number]}</h2>{links}</section>")
     return "".join(parts)
 
 
-WORDPRESS = (
-    '<meta property="og:type" content="article">'
-    '<meta property="article:published_time" content="2024-02-03T09:00:00+00:00">'
-)
-
-LISTS = {
-    "section front": page("en", "Local news", "<h1>Local news</h1>" + cards("en", 24)),
-    "topic page that calls itself an article": page(
-        "ru", "Порт", f"<h1>Порт</h1>{cards('ru', 18)}", WORDPRESS
-    ),
-    "front page": page("de", "Nachrichten", _front()),
-    "search results": page("fr", "Recherche", f"<h1>Recherche: port</h1>{_results('fr')}"),
-    "tag page without teasers": page(
-        "pl", "Tag: most", f"<h1>most</h1>{cards('pl', 20, teaser=False)}"
-    ),
-    "category of a shop": page("es", "Lámparas", f"<h1>Lámparas</h1>{_products(36)}"),
-    "index of a forum": page("en", "General", f"<h1>General</h1>{_threads()}"),
-    "directory": page("it", "Trattorie", f"<h1>Trattorie</h1>{_directory()}"),
-    "list of headlines in Chinese": page("zh", "新闻", f"<h1>新闻</h1>{_linked_list('zh', 40)}"),
-    "section front in Arabic": page("ar", "أخبار", f"<h1>أخبار</h1>{cards('ar', 16)}"),
-    "excerpts of a weblog": page("en", "Blog", _read_more("en")),
-    "section front in Tajik": page("tg", "Хабарҳо", f"<h1>Хабарҳо</h1>{cards('tg', 20)}"),
-}
-
-
-def _steps(language: str, count: int, *, linked: bool = False, priced: bool = False) -> str:
-    """Return a story made of like sections."""
+def _sections(language: str, count: int, *, is_shop: bool = False) -> str:
+    """Return a story made of like sections, about products of shops or about anything."""
     sections = []
     for number in range(count):
-        name = headline(language, number)
-        if linked:
+        name, price = headline(language, number), ""
+        if is_shop:
             name = f'<a href="https://shop.example/{number}">{name}</a>'
-        price = f"<p>{number + 20} €</p>" if priced else ""
-        text = "".join(f"<p>{p}</p>" for p in paragraphs(language, 2, 2, number * 9))
+            price = f"<p>{number + 20} €</p>"
+        text = _as_markup(paragraphs(language, 2, 2, number * 9))
         sections.append(f'<div class="part"><h2>{name}</h2>{price}{text}</div>')
     return "".join(sections)
 
 
-def _live(language: str) -> str:
+def _live(language: str, count: int) -> str:
     entries = []
-    for number in range(12):
-        text = "".join(f"<p>{p}</p>" for p in paragraphs(language, 1, 2, number * 5))
-        entries.append(f'<div class="entry"><time>{number + 8}:15</time><h3>{text}</h3></div>')
-    return "".join(entries).replace("<h3>", "<div>").replace("</h3>", "</div>")
+    for number in range(count):
+        text = _as_markup(paragraphs(language, 1, 2, number * 5))
+        entries.append(
+            f'<div class="entry"><time>{number % 20 + 3}:15</time><div>{text}</div></div>'
+        )
+    return "".join(entries)
 
 
-def _answers(language: str) -> str:
+def _answers(language: str, count: int) -> str:
     pairs = []
-    for number in range(9):
-        text = "".join(f"<p>{p}</p>" for p in paragraphs(language, 1, 3, number * 7))
+    for number in range(count):
+        text = _as_markup(paragraphs(language, 1, 3, number * 7))
         pairs.append(f"<p><b>{headline(language, number)}?</b></p>{text}")
     return "".join(pairs)
 
 
-def _round_up(language: str) -> str:
+def _round_up(language: str, count: int) -> str:
     texts = []
-    for number in range(10):
-        link = f'<a href="https://o{number}.example/">{NOUNS[language][number]}</a>'
-        texts.append(f"<p>{sentence(language, number)} {link}: {sentence(language, number + 5)}</p>")
-    return "".join(texts)
+    for number in range(count):
+        link = f'<a href="https://o{number}.example/">{NOUNS[language][number % 10]}</a>'
+        texts.append(f"{sentence(language, number)} {link}: {sentence(language, number + 5)}")
+    return _as_markup(texts)
 
 
-def _photos(language: str) -> str:
+def _photos(language: str, count: int) -> str:
     figures = []
-    for number in range(10):
-        caption = sentence(language, number)
-        figures.append(f'<figure><img src="/{number}.jpg"><figcaption>{caption}</figcaption></figure>')
+    for number in range(count):
+        caption = f"<figcaption>{sentence(language, number)}</figcaption>"
+        figures.append(f'<figure><img src="/{number}.jpg">{caption}</figure>')
     return "".join(figures)
 
 
-STORIES = {
-    "brief of an agency above many teasers": story(
-        "de", paragraphs("de", 1, 4), cards("de", 20), number=4
-    ),
-    "one sentence with a headline and a date": story("en", [sentence("en", 400)]),
-    "one sentence above some headlines": story(
-        "ru", paragraphs("ru", 1, 2, 300), cards("ru", 8, teaser=False)
-    ),
-    "short story above dated teasers": story("en", paragraphs("en", 3), cards("en", 24)),
-    "short story beside a long list of headlines": story(
-        "pl", paragraphs("pl", 4), f"<aside>{_linked_list('pl', 50)}</aside>"
-    ),
-    "live blog": story("en", [sentence("en", 9)], _live("en")),
-    "listicle": story("en", paragraphs("en", 1), _steps("en", 10)),
-    "test of products with prices and linked names": story(
-        "de", paragraphs("de", 1), _steps("de", 8, linked=True, priced=True)
-    ),
-    "questions and answers": story("fr", paragraphs("fr", 1), _answers("fr")),
-    "round-up of links with prose": story("en", paragraphs("en", 1), _round_up("en")),
-    "photo story": story("es", paragraphs("es", 2), _photos("es")),
-    "story in Chinese above headlines": story(
-        "zh", paragraphs("zh", 5), _linked_list("zh", 30)
-    ),
-    "brief in Tajik": story("tg", paragraphs("tg", 1, 3), cards("tg", 10)),
-    "story in Arabic": story("ar", paragraphs("ar", 4), cards("ar", 12)),
-    "opinion without headings": story("en", paragraphs("en", 9, 4)),
-}
+def _as_markup(texts: Sequence[str]) -> str:
+    return "".join(f"<p>{text}</p>" for text in texts)

@@ -22,7 +22,10 @@ from pipeline.extract import extract
 from pipeline.extract.list_classifier import ListTrees
 from pipeline.extract.page_shape import SHAPE_NAMES
 from pipeline.store.codec.serialization import extracted_from_json, extracted_to_json
-from tests.support.list_pages import LISTS, STORIES
+from tests.support.list_pages import NOUNS, list_pages, story_pages
+
+LISTS, STORIES = list_pages("en", 22), story_pages("en", 12)
+LANGUAGES = sorted(NOUNS)
 
 
 def clean(extracted: ExtractedPage, *, accept_lists: bool = False) -> CleanResult:
@@ -37,17 +40,19 @@ def clean(extracted: ExtractedPage, *, accept_lists: bool = False) -> CleanResul
     )
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", LISTS)
-def test_a_page_that_lists_other_pages_is_no_article(name: str) -> None:
-    extracted = extract(RawPage(1, LISTS[name]))
+def test_a_page_that_lists_other_pages_is_no_article(name: str, language: str) -> None:
+    extracted = extract(RawPage(1, list_pages(language, 22)[name]))
     result = clean(extracted)
     assert (result.outcome, result.reason) == (Outcome.NOT_ARTICLE, Reason.LISTING)
     assert "modules that look alike" in str(extracted.list_evidence)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", STORIES)
-def test_a_story_that_looks_like_a_list_is_an_article(name: str) -> None:
-    extracted = extract(RawPage(1, STORIES[name]))
+def test_a_story_that_looks_like_a_list_is_an_article(name: str, language: str) -> None:
+    extracted = extract(RawPage(1, story_pages(language, 12)[name]))
     result = clean(extracted)
     assert (result.outcome, result.reason) == (Outcome.ARCHIVED, Reason.NONE), str(
         extracted.list_evidence
