@@ -38,6 +38,7 @@ FRONT_OR_ERROR_PATH = re.compile(  # a front page, the front page of a language,
 # The server knows the page under the URL that was asked for.
 ANSWERED_OUTCOMES = (Outcome.FETCHED, Outcome.UNCHANGED, Outcome.REDIRECTED)
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+HTML_KINDS = (UrlKind.STORY, UrlKind.SECTION, UrlKind.FRONT_PAGE)
 OVERLOAD_STATUSES = frozenset({429, 503})
 RENDER_META = "nightdesk_render"  # in a request's meta: a browser has to render the page
 RENDER_INFO_META = "nightdesk_rendered"  # in a request's meta: the RenderInfo
@@ -112,7 +113,7 @@ def capture_response(
         elapsed_ms += render_info.elapsed_ms
     media_type, charset = parse_content_type(headers.get("content-type", ""))
     head: tuple[HeadElement, ...] = ()
-    if has_body and due.kind is UrlKind.STORY:
+    if has_body and due.kind in HTML_KINDS:
         head = parse_head(response.body)
     return Capture(
         page_id=due.page_id,
@@ -144,12 +145,7 @@ def apply_opt_outs(capture: Capture, politeness: Politeness) -> Capture:
     Returns:
         The same Capture, or one without the bytes whose outcome is REFUSED.
     """
-    obeyed = {
-        "noarchive": politeness.obey_noarchive,
-        "noai": politeness.obey_noai,
-        "tdm": politeness.obey_noai,
-    }
-    opt_outs_to_obey = [name for name in capture.opt_outs if obeyed[name]]
+    opt_outs_to_obey = _opt_outs_to_obey(capture, politeness)
     if capture.outcome is not Outcome.FETCHED or not opt_outs_to_obey:
         return capture
     return replace(
@@ -160,6 +156,23 @@ def apply_opt_outs(capture: Capture, politeness: Politeness) -> Capture:
         headers=_without_validators(capture.headers),
         detail=f"the page says {' and '.join(opt_outs_to_obey)}, so its bytes were not kept",
     )
+
+
+def without_opted_out_body(capture: Capture, politeness: Politeness) -> Capture:
+    """Drop the bytes of a Source that opted out, where the site file says to obey that.
+
+    Its Links are followed: they are no part of what is kept.
+    """
+    return replace(capture, body=None) if _opt_outs_to_obey(capture, politeness) else capture
+
+
+def _opt_outs_to_obey(capture: Capture, politeness: Politeness) -> list[str]:
+    obeyed = {
+        "noarchive": politeness.obey_noarchive,
+        "noai": politeness.obey_noai,
+        "tdm": politeness.obey_noai,
+    }
+    return [name for name in capture.opt_outs if obeyed[name]]
 
 
 def capture_error(due: DueUrl, error: FetchError, fetched_at: datetime) -> Capture:
@@ -184,10 +197,12 @@ def _classify(
     if status not in (200, 203):
         detail = f"the server answered {status}"
         return _Classification(Outcome.FAILED, Reason.HTTP_STATUS, detail)
+    if due.kind is UrlKind.ROBOTS:  # an empty one allows everything
+        return _Classification(Outcome.FETCHED, Reason.NONE)
     if not response.body.strip(b"\x00\t\n\r "):
         detail = "the server answered without a body"
         return _Classification(Outcome.FAILED, Reason.EMPTY_BODY, detail)
-    if due.kind in (UrlKind.STORY, UrlKind.SECTION):
+    if due.kind in HTML_KINDS:
         problem = _html_problem(response, headers)
         if problem is not None:
             return problem

@@ -277,7 +277,7 @@ class Site(FrozenModel):
 
     def renders(self, kind: UrlKind) -> bool:
         """Return whether a browser builds pages of this kind; never feeds or sitemaps."""
-        return self.render and kind in (UrlKind.STORY, UrlKind.SECTION)
+        return self.render and kind in (UrlKind.STORY, UrlKind.SECTION, UrlKind.FRONT_PAGE)
 
     def decide(
         self, link: Link, found_on: UrlKind, numbered: Collection[str] = frozenset()

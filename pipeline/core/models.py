@@ -27,12 +27,18 @@ STORY_THRESHOLD: Final = 0.5  # probability from which a block belongs to the st
 
 
 class UrlKind(StrEnum):
-    """What a URL is to its site: a source that lists links, or a story."""
+    """What a URL is to its site: a source, or a story."""
 
     FEED = "feed"
     SITEMAP = "sitemap"
     SECTION = "section"
+    FRONT_PAGE = "front_page"  # read for the places of its stories, where it is no section
+    ROBOTS = "robots"  # a robots.txt
     STORY = "story"
+
+
+LISTING_KINDS: Final = (UrlKind.FEED, UrlKind.SITEMAP, UrlKind.SECTION)  # whose links are followed
+SOURCE_KINDS: Final = (*LISTING_KINDS, UrlKind.FRONT_PAGE, UrlKind.ROBOTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,10 @@ class CrawlSource:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A URL that a source lists, with what the source says of it."""
+    """A URL that a source lists, with what the source says of it.
+
+    The precision of a date is DAY where the source names no time; it then begins that day in UTC.
+    """
 
     url: str
     kind: UrlKind = UrlKind.STORY
@@ -53,6 +62,8 @@ class Link:
     published_at: datetime | None = None
     modified_at: datetime | None = None
     tags: tuple[str, ...] = ()
+    published_precision: str = ""
+    modified_precision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +174,18 @@ class Metadata:
     Attributes:
         title: Headline.
         authors: Names.
-        published_at: When it was published.
+        agency: The news agencies from which it came: "Reuters", "dpa, AFP".
+        published_at: When it was published. A date without a time is the beginning of its day in
+            UTC, and no zone ever moves it.
         published_source: Where that date comes from: json-ld, meta, time, shown, feed, sitemap,
             url or htmldate.
-        published_precision: "day" or "second".
+        published_precision: "day" or "second"; "" without a date.
         published_confidence: How certain that date is.
         published_offset: Minutes east of UTC of the clock that declared it; None if unknown.
         published_day: The day that is shown near the headline. It may differ by one from the day
             on that clock.
         modified_at: When it was changed.
+        modified_precision: "day" or "second"; "" without a date.
         modified_source: Where that date comes from.
         modified_confidence: How certain that date is.
         modified_offset: Minutes east of UTC of the clock that declared it.
@@ -189,7 +203,7 @@ class Metadata:
 
     title: str = ""
     authors: tuple[str, ...] = ()
-    agency: str = ""  # the news agencies from which the story came: "Reuters", "dpa, AFP"
+    agency: str = ""
     published_at: datetime | None = None
     published_source: str = ""
     published_precision: str = ""
@@ -197,6 +211,7 @@ class Metadata:
     published_offset: int | None = None
     published_day: date | None = None
     modified_at: datetime | None = None
+    modified_precision: str = ""
     modified_source: str = ""
     modified_confidence: DateConfidence = DateConfidence.NONE
     modified_offset: int | None = None
@@ -214,6 +229,16 @@ class Metadata:
     def published_local(self) -> datetime | None:
         """Return the time of publication on the clock that declared it."""
         return at_utc_offset(self.published_at, self.published_offset)
+
+    @property
+    def publication_day(self) -> date | None:
+        """Return the day by which publisher and readers call the publication.
+
+        It is the shown day, or else the day on the clock that declared the date.
+        """
+        if self.published_day or self.published_local is None:
+            return self.published_day
+        return self.published_local.date()
 
     @property
     def modified_local(self) -> datetime | None:
@@ -263,6 +288,9 @@ class ExtractedPage:
             older version made it, or the story came from elsewhere than the page's lines.
         figures: The pictures of the story, in reading order.
         base: The base address that the page declares for its links, or "".
+        readings: A sentence for people: what independent readings of the page found, and why one
+            was or was not followed; "" without one.
+        recovered: Whether one was followed, because it found a story that was mostly left out.
     """
 
     extractors: str
@@ -274,6 +302,8 @@ class ExtractedPage:
     list_evidence: ListEvidence | None = None
     figures: tuple[Figure, ...] = ()
     base: str = ""
+    readings: str = ""
+    recovered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,7 +443,8 @@ class PreviousArticle:
 class AnnouncedMetadata:
     """What the links of a page said of it: candidates for its metadata.
 
-    `source` is the kind of the source that said it.
+    `source` is the kind of the source that said it. The precision of a date is DAY where it named
+    no time.
     """
 
     title: str = ""
@@ -421,6 +452,8 @@ class AnnouncedMetadata:
     modified_at: datetime | None = None
     source: str = ""
     tags: tuple[str, ...] = ()
+    published_precision: str = ""
+    modified_precision: str = ""
 
 
 @dataclass(frozen=True, slots=True)

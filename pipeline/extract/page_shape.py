@@ -164,8 +164,11 @@ class PageShape:
         count = counts[longest] if longest is not None else 0
         self.is_story = self._is_most(stretch)
         return (
-            log1p(stretch), log1p(count), stretch / self._lines.total_words, stretch / self._words,
-        )  # fmt: skip
+            log1p(stretch),
+            log1p(count),
+            stretch / self._lines.total_words,
+            stretch / self._words,
+        )
 
     def _parts(self) -> Iterable[float]:
         """Measure the prose between one linked line and the next, and between headings."""
@@ -185,9 +188,12 @@ class PageShape:
         self.longest_prose = int(longest)
         self.is_story = self.is_story and self._is_most(longest)
         return (
-            log1p(longest), longest / lines.total_prose, longest / self._words,
-            log1p(sum(part > 0 for part in parts)), log1p(max(sections)),
-        )  # fmt: skip
+            log1p(longest),
+            longest / lines.total_prose,
+            longest / self._words,
+            log1p(sum(part > 0 for part in parts)),
+            log1p(max(sections)),
+        )
 
     def _is_most(self, prose: float) -> bool:
         return prose >= max(MIN_STORY_WORDS, MIN_STORY_SHARE * self._words)
@@ -219,10 +225,13 @@ class PageShape:
                 steps = float(i - headline)
                 break
         return (
-            float(lines.words[headline]), title_words, steps, log1p(sum(lines.prose[near])),
+            float(lines.words[headline]),
+            title_words,
+            steps,
+            log1p(sum(lines.prose[near])),
             log1p(sum(lines.words[near])),
             float(sum(share > LINKED for share in lines.link_shares[near])),
-        )  # fmt: skip
+        )
 
     def _modules(self) -> Iterable[float]:
         """Measure elements that look alike and hold a link: beside each other, and anywhere."""
@@ -317,7 +326,9 @@ def _first_mark(marks: str) -> str:
 
 def _declared(metadata: Metadata, signs: PageSigns) -> Iterable[float]:
     return (
-        float(bool(metadata.authors)), float(metadata.published_at is not None),
-        float(CONFIDENCES.index(metadata.published_confidence)), float(len(metadata.tags)),
+        float(bool(metadata.authors)),
+        float(metadata.published_at is not None),
+        float(CONFIDENCES.index(metadata.published_confidence)),
+        float(len(metadata.tags)),
         float(signs.og_type.startswith(("article", "blogpost", "news", "video", "book"))),
-    )  # fmt: skip
+    )

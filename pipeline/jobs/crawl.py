@@ -100,7 +100,7 @@ async def crawl_site(
         result; none of them is raised.
     """
     try:
-        job = _crawl_job(settings, site, request)
+        job = crawl_job(settings, site, request)
     except ConfigError as error:
         message = str(error)
         if not message.startswith(f"{site.id}: "):
@@ -124,7 +124,12 @@ async def crawl_site(
     return await asyncio.to_thread(_result, settings, site, events, child_exit)
 
 
-def _crawl_job(settings: Settings, site: Site, request: CrawlRequest) -> CrawlJob:
+def crawl_job(settings: Settings, site: Site, request: CrawlRequest) -> CrawlJob:
+    """Return the job of a child process.
+
+    Raises:
+        ConfigError: A variable of the site file or the contact in the settings is missing.
+    """
     secrets = {}
     for name in ("headers", "cookies"):
         secrets[name] = expand_variables(getattr(site, name), f"{site.id}: '{name}'")
@@ -153,7 +158,7 @@ def _result(
     if not events.finished and events.run_id:
         # On a full disk even this fails. Then the next crawl of the site closes the run.
         with suppress(NightdeskError):
-            _close_run_of_dead_child(settings, site)
+            close_run_of_dead_child(settings, site)
     exit_code = _exit_code(child_exit.code)
     if events.error and exit_code is ExitCode.OK:  # the code is lost with the server of crawlers
         exit_code = ExitCode.PARTLY
@@ -185,7 +190,7 @@ def _exit_code(code: int) -> ExitCode:
         return ExitCode.PARTLY
 
 
-def _close_run_of_dead_child(settings: Settings, site: Site) -> None:
+def close_run_of_dead_child(settings: Settings, site: Site) -> None:
     """Close the run, unless another crawl of the site has started: that one has closed it."""
     database = Database(settings.database_url)
     try:
@@ -194,7 +199,8 @@ def _close_run_of_dead_child(settings: Settings, site: Site) -> None:
         return
     try:
         with database.write() as db:
-            run_log.close_interrupted_runs(db, site.id, "crawl")
+            for kind in ("crawl", "discover"):
+                run_log.close_interrupted_runs(db, site.id, kind)
     finally:
         lock.release()
         database.close()

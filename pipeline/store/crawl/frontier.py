@@ -40,6 +40,8 @@ PAGE_COLUMNS: Final = (
     PageRow.announced_modified_at,
     PageRow.announced_source,
     PageRow.announced_tags,
+    PageRow.announced_published_precision,
+    PageRow.announced_modified_precision,
     PageRow.due_at,
     PageRow.attempts,
     PageRow.outcome,
@@ -98,10 +100,10 @@ def save_links(
     for decision in decisions:
         if decision.link.kind is UrlKind.STORY or decision.outcome is Outcome.REFUSED:
             decision_by_key.setdefault(page_key(decision.link.url), decision)
-    known = _pages(db, list(decision_by_key))
+    known = pages_by_key(db, list(decision_by_key))
     new = {key: decision for key, decision in decision_by_key.items() if key not in known}
-    _insert(db, site, new, found_on, at)
-    created = _pages(db, list(new))
+    insert_pages(db, site, new, found_on, at)
+    created = pages_by_key(db, list(new))
     entries: list[tuple[int, Outcome, Reason]] = []
     for key, decision in new.items():
         entries.append((created[key].id, decision.outcome, decision.reason))
@@ -114,7 +116,7 @@ def save_links(
         entries.append((row.id, change.outcome, change.reason))
         if change.changes:
             changes[row.id] = change.changes
-    _update(db, changes)
+    update_pages(db, changes)
     run_log.add_entries(db, run, entries, at)
     refused_count = sum(outcome is Outcome.REFUSED for _, outcome, _ in entries)
     new_count = sum(decision.outcome is Outcome.PENDING for decision in new.values())
@@ -128,7 +130,7 @@ def save_redirect_target(
     """Save the page that a redirect points to, and return its id."""
     save_links(db, run, site, (decision,), UrlKind.SECTION, at)
     key = page_key(decision.link.url)
-    return int(_pages(db, [key])[key].id)
+    return int(pages_by_key(db, [key])[key].id)
 
 
 def register_sources(
@@ -171,7 +173,7 @@ def register_sources(
         entries.append((page.id, Outcome.PENDING, Reason.NONE))
         if page.kind != link.kind:
             changes[page.id] = {"kind": link.kind}
-    _update(db, changes)
+    update_pages(db, changes)
     run_log.add_entries(db, run, entries, at)
     return tuple(due)
 
@@ -278,7 +280,7 @@ def page_update(
         return PageUpdate(Outcome.REFUSED, decision.reason, _refusal_changes(row, decision.reason))
     changes = _announced_changes(row, decision.link, found_on)
     due_at = row.due_at
-    if is_due_now or (due_at is None and _is_refusal_lifted(row)):
+    if is_due_now or (due_at is None and is_refusal_lifted(row)):
         due_at = at if due_at is None else min(due_at, at)
     if due_at != row.due_at:
         changes["due_at"] = due_at
@@ -302,7 +304,8 @@ def _refusal_changes(row: PageState, reason: Reason) -> dict[str, Any]:
     return {"due_at": None, "outcome": Outcome.REFUSED, "reason": reason}
 
 
-def _is_refusal_lifted(row: PageState) -> bool:
+def is_refusal_lifted(row: PageState) -> bool:
+    """Return whether a page was refused by rules that allow it now."""
     return row.outcome == Outcome.REFUSED and row.reason in LIFTABLE_REFUSALS
 
 
@@ -335,6 +338,10 @@ def _announced_changes(row: PageState, link: Link, found_on: UrlKind) -> dict[st
             changes[name] = value
     if not changes:
         return {}
+    if "announced_published_at" in changes:
+        changes["announced_published_precision"] = link.published_precision
+    if "announced_modified_at" in changes:
+        changes["announced_modified_precision"] = link.modified_precision
     changes["announced_source"] = str(found_on) if outranks else row.announced_source
     changes["needs_clean"] = row.payload_id is not None
     return changes
@@ -374,10 +381,10 @@ def _ensure_source_pages(
     db: Connection, site: str, links: Mapping[str, Link], at: datetime
 ) -> dict[str, PageState]:
     """Return the pages of sources by key. New ones are created."""
-    known = _pages(db, list(links))
+    known = pages_by_key(db, list(links))
     new = {key: LinkDecision(link) for key, link in links.items() if key not in known}
-    _insert(db, site, new, None, at)
-    return _pages(db, list(links))
+    insert_pages(db, site, new, None, at)
+    return pages_by_key(db, list(links))
 
 
 def _canonical_or_storable(url: str) -> str:
@@ -394,7 +401,8 @@ def _requested_or_storable(url: str) -> str:
         return storable(url)[:MAX_URL_LENGTH]
 
 
-def _pages(db: Connection, keys: Sequence[str]) -> dict[str, PageState]:
+def pages_by_key(db: Connection, keys: Sequence[str]) -> dict[str, PageState]:
+    """Return the `PAGE_COLUMNS` of pages by key. A key without a page is left out."""
     rows: dict[str, PageState] = {}
     query = select(*PAGE_COLUMNS)
     for chunk in chunks(keys):
@@ -411,7 +419,7 @@ def _pages_in_ledger(db: Connection, run: int, pages: Sequence[int]) -> set[int]
     return page_ids
 
 
-def _insert(
+def insert_pages(
     db: Connection,
     site: str,
     decision_by_key: Mapping[str, LinkDecision],
@@ -444,13 +452,16 @@ def _new_row(
         "announced_modified_at": link.modified_at,
         "announced_source": found_on or "",
         "announced_tags": storable("\n".join(link.tags)),
+        "announced_published_precision": link.published_precision,
+        "announced_modified_precision": link.modified_precision,
         "due_at": at if is_due else None,
         "outcome": decision.outcome,
         "reason": decision.reason,
     }
 
 
-def _update(db: Connection, changes: Mapping[int, dict[str, Any]]) -> None:
+def update_pages(db: Connection, changes: Mapping[int, dict[str, Any]]) -> None:
+    """Write changed values of pages, by id."""
     for page, values in sorted(changes.items()):
         db.execute(update(PageRow).where(PageRow.id == page).values(values))
 

@@ -4,14 +4,14 @@ Each table declares whether it is kept for ever, derived from the kept ones, or 
 installation: see `TableRole`. The bytes of a payload may be compressed in another way later, and
 stay the same bytes. A change here needs a migration: `alembic check` compares them.
 
-People query the views `articles` and `ledger`, never these tables. The README documents the
-columns of the views, and the migration that last changed a view holds its text. The full-text
-index has its own kind on each database, so it is created by a migration too.
+People query the views `articles`, `ledger` and `placements`, never these tables. The reference
+documents the columns of the views, and the migration that last changed a view holds its text. The
+full-text index has its own kind on each database, so it is created by a migration too.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
@@ -49,7 +49,12 @@ class DictionaryRow(Base):
     # the newest payload that it was tested on, and the median of compressed size / size there
     tested_until_payload_id: Mapped[int] = mapped_column(BigInteger)
     median_ratio: Mapped[float]
-    __table_args__ = (Index("ix_dictionary_site_tested_until", "site", "tested_until_payload_id"),)
+    # The source whose later versions are compressed with it. Null for a dictionary of stories.
+    source_id: Mapped[int | None] = mapped_column(BigInteger)
+    __table_args__ = (
+        Index("ix_dictionary_site_tested_until", "site", "tested_until_payload_id"),
+        _partial_index("ix_dictionary_source", "source_id", where="source_id IS NOT NULL"),
+    )
 
 
 class PayloadRow(Base):
@@ -90,6 +95,9 @@ class PageRow(Base):
     announced_modified_at: Mapped[datetime | None]
     announced_source: Mapped[str] = mapped_column(String(16), server_default="")
     announced_tags: Mapped[str] = mapped_column(server_default="")  # one a line
+    # "day" for a date without a time
+    announced_published_precision: Mapped[str] = mapped_column(String(8), server_default="")
+    announced_modified_precision: Mapped[str] = mapped_column(String(8), server_default="")
     # the frontier
     due_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(server_default="0")
@@ -121,6 +129,7 @@ class PageRow(Base):
         ),
         Index(None, "payload_id"),
         _partial_index("ix_page_story", "site", "story_key", where="story_key <> ''"),
+        _partial_index("ix_page_source", "site", "id", where="kind <> 'story'"),
         _partial_index("ix_page_stored", "site", "id", where="payload_id IS NOT NULL"),
     )
 
@@ -204,6 +213,20 @@ class CaptureRow(Base):
         Index(None, "payload_id"),
         Index(None, "run_id"),
     )
+
+
+class PlacementRow(Base):
+    """A stretch of visits to a front page in which a URL had the same rank among its stories."""
+
+    table_role = TableRole.KEPT
+    __tablename__ = "placement"
+    source_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True)
+    url_key: Mapped[str] = mapped_column(String(32), primary_key=True)  # as in `page`
+    first_seen_at: Mapped[datetime] = mapped_column(primary_key=True)
+    rank: Mapped[int]  # from 1
+    last_seen_at: Mapped[datetime]
+    visits: Mapped[int]
+    __table_args__ = (Index(None, "url_key"), Index(None, "source_id", "last_seen_at"))
 
 
 class ExtractedPageRow(Base):
@@ -301,10 +324,13 @@ class ArticleRow(Base):
     order_key: Mapped[int] = mapped_column(BigInteger, unique=True)
     title: Mapped[str]
     authors: Mapped[list[Any]]
+    agency: Mapped[str] = mapped_column(server_default="")
     published_at: Mapped[datetime | None]
     published_source: Mapped[str] = mapped_column(String(32))
     published_precision: Mapped[str] = mapped_column(String(8))
+    published_day: Mapped[date | None]  # on the publisher's clock, as the page shows it
     modified_at: Mapped[datetime | None]
+    modified_precision: Mapped[str] = mapped_column(String(8), server_default="")
     language: Mapped[str] = mapped_column(String(16))
     section: Mapped[str]
     tags: Mapped[list[Any]]

@@ -74,6 +74,8 @@ class Explanation:
 
     `list_evidence` says what speaks for or against a list of other pages in place of a story.
     `containers` are the site profile's current numbers for the containers of its blocks.
+    `readings` says what independent readings of the page found, and `recovered` whether one was
+    followed.
     """
 
     page: PageView
@@ -89,6 +91,8 @@ class Explanation:
     extract_detail: str
     list_evidence: str
     containers: tuple[ContainerStats, ...] = ()
+    readings: str = ""
+    recovered: bool = False
 
 
 def find_page(database: Database, id_or_url: str) -> PageView | None:
@@ -241,6 +245,8 @@ def explain_page(database: Database, page: PageView) -> Explanation | None:
         extract_detail=extracted.detail,
         list_evidence=str(extracted.list_evidence or ""),
         containers=containers,
+        readings=extracted.readings,
+        recovered=extracted.recovered,
     )
 
 
