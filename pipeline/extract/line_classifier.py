@@ -35,6 +35,7 @@ from pipeline.extract.version import (
 
 MAX_PATH_LENGTH = 60
 MAX_HEADLINES = 2  # of a page with one story: its own, and the name of the site
+ITEM_TAGS = frozenset(("li", "dd", "dt"))
 SURE_PROBABILITY = 0.8  # of prose below which no summary stands
 MAX_SPANS = 2_000  # side by side
 # The first that matches says most about a line: a paragraph in an item in a quote is an item.
@@ -83,6 +84,7 @@ def read_blocks(
     page = read_lines(tree)
     lines = LineFeatures(page, metadata, declared_text)
     probabilities, needs_votes = _judge(lines, tree, trees, max_doubt)
+    level_lists(lines, probabilities)
     second = compare_readings(
         lines, probabilities, lambda: ExtractorLines(trafilatura_lines(tree, fast=False))
     )
@@ -123,6 +125,24 @@ def _judge(
             row = features.get(i) or lines.with_context(i, lines.features(i))
             probabilities[i] = trees.third(lines.with_votes(i, row))
     return probabilities, True
+
+
+def level_lists(lines: LineFeatures, probabilities: dict[int, float]) -> None:
+    """Give the items of each list, and the rows of each table, one probability, in place.
+
+    A reader misses an item in mid-list more than a line elsewhere. Measured on labelled pages, this
+    changes no score. Items that hold other elements are parts of a page, and are judged alone.
+    """
+    members: dict[PageElement, list[int]] = {}
+    for i in probabilities:
+        element = lines.lines[i].element
+        if element.parent and (element.tag in ITEM_TAGS or element.is_row):
+            members.setdefault(element.parent, []).append(i)
+    for indices in members.values():
+        words = sum(lines.words[i] + 1 for i in indices)
+        sum_of_words = sum((lines.words[i] + 1) * probabilities[i] for i in indices)
+        for i in indices:
+            probabilities[i] = sum_of_words / words
 
 
 def share_in_doubt(lines: LineFeatures, probabilities: Mapping[int, float]) -> float:

@@ -61,6 +61,7 @@ REGION_FEATURES = {
     "table": Region.TABLE,
     "code": Region.CODE,
     "header": Region.HEADER,
+    "reserve": Region.RESERVE,
 }
 
 
