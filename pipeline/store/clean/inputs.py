@@ -46,6 +46,8 @@ ANNOUNCED_COLUMNS: Final = (
     PageRow.announced_modified_at,
     PageRow.announced_source,
     PageRow.announced_tags,
+    PageRow.announced_published_precision,
+    PageRow.announced_modified_precision,
 )
 RESULT_COLUMNS: Final = (
     CleanResultRow.id,
@@ -186,6 +188,8 @@ def _announced(row: AnyRow) -> AnnouncedMetadata:
         row.announced_modified_at,
         row.announced_source,
         tags,
+        row.announced_published_precision,
+        row.announced_modified_precision,
     )
 
 

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
         count_near_duplicates as count_near_duplicates,
         group_members as group_members,
     )
-    from pipeline.store.db.article_view import ArticleView as ArticleView
+    from pipeline.store.db.article_view import (
+        ArticleView as ArticleView,
+        article_values as article_values,
+    )
     from pipeline.store.monitoring.issues import (
         IssueView as IssueView,
         issues_closed_since as issues_closed_since,
@@ -138,7 +141,7 @@ _MODULES = {
         "count_near_duplicates",
         "group_members",
     ),
-    "pipeline.store.db.article_view": ("ArticleView",),
+    "pipeline.store.db.article_view": ("ArticleView", "article_values"),
     "pipeline.store.monitoring.issues": (
         "IssueView",
         "issues_closed_since",

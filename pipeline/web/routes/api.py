@@ -436,6 +436,7 @@ def _facets(context: WebContext, query: query_language.Query) -> schemas.FacetsO
         sites=_facet_counts(counts.sites),
         languages=_facet_counts(counts.languages),
         authors=_facet_counts(counts.authors),
+        agencies=_facet_counts(counts.agencies),
         tags=_facet_counts(counts.tags),
         unit=counts.unit,
         over_time=tuple(buckets),
