@@ -86,7 +86,7 @@ def read_blocks(
     probabilities, needs_votes = _judge(lines, tree, trees, max_doubt)
     level_lists(lines, probabilities)
     second = compare_readings(
-        lines, probabilities, lambda: ExtractorLines(trafilatura_lines(tree, fast=False))
+        lines, probabilities, lambda fast: ExtractorLines(trafilatura_lines(tree, fast))
     )
     has_votes = needs_votes or any(lines.votes)
     blocks, block_lines, structures = [], [], StructureReader()
@@ -116,13 +116,14 @@ def _judge(
         return probabilities, False
     lines.add_probabilities(probabilities)
     for i, row in features.items():
-        probabilities[i] = trees.second(lines.with_context(i, row))
+        if probabilities[i]:  # the others are hopeless
+            probabilities[i] = trees.second(lines.with_context(i, row))
     if share_in_doubt(lines, probabilities) <= max_doubt:
         return probabilities, False
     lines.add_votes(ExtractorLines(trafilatura_lines(tree)))
     for i in range(len(lines.lines)):
         if not lines.is_far(i):  # a line that trafilatura took is not far
-            row = features.get(i) or lines.with_context(i, lines.features(i))
+            row = lines.with_context(i, features.get(i) or lines.features(i))
             probabilities[i] = trees.third(lines.with_votes(i, row))
     return probabilities, True
 

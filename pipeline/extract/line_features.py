@@ -419,13 +419,13 @@ class LineFeatures:
 
     def _groups_around(self, element: PageElement) -> tuple[float, ...]:
         """Return for each group whether an element around this one has a word of it."""
-        known = self._groups_above.get(id(element))
+        known = self._groups_above.get(id(element.parent))
         if known is None:
             groups, above, level = NO_GROUPS, element.parent, 0
             while above is not None and level < MARKED_LEVELS:
                 groups = tuple(map(max, groups, self._groups_of_marks(above.marks)))
                 above, level = above.parent, level + 1
-            known = self._groups_above[id(element)] = groups
+            known = self._groups_above[id(element.parent)] = groups
         return known
 
     def _groups_in_branch(self, element: PageElement) -> tuple[float, ...]:
