@@ -218,6 +218,16 @@ class NearDuplicateOut(ApiModel):
         return as_precise(value, self.published_precision)
 
 
+class PlacementOut(ApiModel):
+    """A stretch of visits in which the front page showed the article at the same rank."""
+
+    front_page: Text = Field(description="The URL of the front page")
+    rank: int = Field(description="The place among the stories of the page, from 1")
+    first_seen_at: datetime = Field(description="The first visit of the stretch")
+    last_seen_at: datetime = Field(description="The last visit of the stretch")
+    visits: int = Field(description="How many visits the stretch has")
+
+
 class ArticleOut(ArticleSummaryOut):
     """An article with its text, its metadata and its provenance."""
 
@@ -226,6 +236,9 @@ class ArticleOut(ArticleSummaryOut):
     provenance: CaptureProvenanceOut | None = Field(description="What the article is made from")
     near_duplicates: tuple[NearDuplicateOut, ...] = Field(
         description="The other articles of its story group, most similar first, at most 200"
+    )
+    placements: tuple[PlacementOut, ...] = Field(
+        description="Where it stood on the front page, the newest stretch first, at most 200"
     )
     gone_at: datetime | None = Field(description="When the page was found to be gone")
 

@@ -16,8 +16,8 @@ from pipeline.cli.dates import DAY_FORMATS, start_of_day
 from pipeline.cli.progress import progress_bar
 from pipeline.config.site import Site
 from pipeline.core.formatting import pluralize
-from pipeline.jobs.sources.discovery import DiscoverResult, discover_again
 from pipeline.jobs.results import worst_exit_code
+from pipeline.jobs.sources.discovery import DiscoverResult, discover_again
 
 EXAMPLES: Final = (
     "nightdesk discover gazette --again",

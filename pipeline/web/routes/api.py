@@ -140,6 +140,7 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
         found,
         gone_at=page.gone_at,
         near_duplicates=near_duplicates,
+        placements=read.list_placements(context.database, page.url),
         metadata=None,
         provenance=None,
     )

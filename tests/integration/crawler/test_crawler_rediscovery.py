@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.jobs import child_process
+from pipeline.jobs.crawlers import child_process
+from pipeline.store import read
 from pipeline.store.db.engine import Database
 from tests.support.archive_factory import one, rows
 from tests.support.local_site import (
@@ -190,3 +192,22 @@ def test_robots_txt_of_each_night_is_kept(
         ("gone", 404, None),
     ]
     assert one(store, "SELECT count(*) FROM ledger WHERE kind = 'robots'") == 4
+    story = site.url + "/news/feed-story-1-of-the-city.html"
+    times = rows(
+        store,
+        "SELECT fetched_at FROM capture JOIN page ON page.id = page_id"
+        " AND kind = 'robots' ORDER BY capture.id",
+    )
+    in_force = []
+    for (time,) in times:
+        at = datetime.fromisoformat(str(time)).replace(tzinfo=UTC)
+        rules = read.robots_in_force(store, "local", story, at)
+        assert rules is not None
+        in_force.append((rules.outcome, rules.body[14:]))
+    assert in_force == [
+        ("fetched", b"Disallow: /a/\n"),
+        ("fetched", b"Disallow: /b/\n"),
+        ("fetched", b""),
+        ("gone", b""),
+    ]
+    assert read.robots_in_force(store, "local", story, datetime(2000, 1, 1, tzinfo=UTC)) is None
