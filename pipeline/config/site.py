@@ -93,6 +93,8 @@ class CleaningOptions(FrozenModel):
     """Regular expressions. A block that one of them matches as a whole is removed."""
     without: tuple[str, ...] = ()
     """Names of rules that are not applied to this site."""
+    accept_lists: bool = False
+    """Whether pages that list other pages are archived as articles, too."""
 
     @field_validator("remove")
     @classmethod
