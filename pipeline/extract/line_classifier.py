@@ -28,8 +28,8 @@ from pipeline.core.models import (
     Metadata,
 )
 from pipeline.extract.decision_trees import DecisionTrees, bundled_trees
+from pipeline.extract.features.line_features import ExtractorLines, LineFeatures
 from pipeline.extract.figures import story_figures
-from pipeline.extract.line_features import ExtractorLines, LineFeatures
 from pipeline.extract.list_classifier import judge_list
 from pipeline.extract.readings.second_reading import compare_readings
 from pipeline.extract.structure import StructureReader

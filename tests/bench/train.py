@@ -31,13 +31,13 @@ from pipeline.core.models import ExtractedPage
 from pipeline.extract.charset import decode
 from pipeline.extract.decision_trees import DecisionTrees, compile_row
 from pipeline.extract.document import extract_page
-from pipeline.extract.html import parse_html
-from pipeline.extract.line_classifier import trafilatura_lines
-from pipeline.extract.line_features import (
+from pipeline.extract.features.line_features import (
     FEATURE_NAMES,
     ExtractorLines,
     LineFeatures,
 )
+from pipeline.extract.html import parse_html
+from pipeline.extract.line_classifier import trafilatura_lines
 from pipeline.extract.metadata.metadata import read_metadata
 from pipeline.extract.readings.declared_text import find_article_body
 from pipeline.extract.sanitize import repair_markup

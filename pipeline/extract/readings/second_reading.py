@@ -14,7 +14,7 @@ from typing import Final
 
 from pipeline.core.formatting import pluralize
 from pipeline.core.models import STORY_THRESHOLD
-from pipeline.extract.line_features import ExtractorLines, LineFeatures
+from pipeline.extract.features.line_features import ExtractorLines, LineFeatures
 
 MIN_STORY_WORDS: Final = 100  # that a reading must find
 MIN_KEPT: Final = 0.5  # of the words of a reading; below that, the reading is followed

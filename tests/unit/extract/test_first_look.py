@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pipeline.core.models import Metadata
-from pipeline.extract.first_look import FIRST_LOOK_FEATURES, FirstLook
+from pipeline.extract.features.first_look import FIRST_LOOK_FEATURES, FirstLook
+from pipeline.extract.features.line_features import FEATURE_NAMES, LineFeatures
 from pipeline.extract.html import parse_html
-from pipeline.extract.line_features import FEATURE_NAMES, LineFeatures
 from pipeline.extract.text_lines import read_lines
 
 BODY = (

@@ -19,14 +19,14 @@ from pipeline.extract.decision_trees import (
     DecisionTrees,
     bundled_trees,
 )
-from pipeline.extract.html import parse_html
-from pipeline.extract.line_classifier import level_lists, read_blocks
-from pipeline.extract.line_features import (
+from pipeline.extract.features.line_features import (
     FEATURE_NAMES,
     VOTE_FEATURES,
     ExtractorLines,
     LineFeatures,
 )
+from pipeline.extract.html import parse_html
+from pipeline.extract.line_classifier import level_lists, read_blocks
 from pipeline.extract.text_lines import MAX_LINES, PageLine, Region, read_lines
 
 

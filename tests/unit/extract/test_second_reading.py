@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.core.models import STORY_THRESHOLD, Metadata
+from pipeline.extract.features.line_features import ExtractorLines, LineFeatures
 from pipeline.extract.html import parse_html
-from pipeline.extract.line_features import ExtractorLines, LineFeatures
 from pipeline.extract.readings.second_reading import SecondReading, compare_readings
 from pipeline.extract.text_lines import read_lines
 
