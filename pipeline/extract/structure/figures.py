@@ -235,7 +235,9 @@ class _Chooser:
             text, credit = _split_credit(line)
             texts.append(text)
             credits.append(credit)
-        text, credit = " ".join(filter(None, texts)), " ".join(filter(None, credits))
+        # a caption and a credit may be there twice, for wide and narrow screens
+        text = " ".join(dict.fromkeys(filter(None, texts)))
+        credit = " ".join(dict.fromkeys(filter(None, credits)))
         return _Caption(text[:MAX_TEXT_LENGTH], credit[:MAX_TEXT_LENGTH], tuple(indexes))
 
 
