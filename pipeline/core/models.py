@@ -27,12 +27,13 @@ STORY_THRESHOLD: Final = 0.5  # probability from which a block belongs to the st
 
 
 class UrlKind(StrEnum):
-    """What a URL is to its site: a source that lists links, or a story."""
+    """What a URL is to its site: a source that lists links, a story, or a further part of one."""
 
     FEED = "feed"
     SITEMAP = "sitemap"
     SECTION = "section"
     STORY = "story"
+    PART = "part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,14 @@ class Link:
     published_at: datetime | None = None
     modified_at: datetime | None = None
     tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartLink:
+    """The address of a further part of a story. The first page of a story has number 1."""
+
+    number: int
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
