@@ -1,7 +1,8 @@
 """`python -m crawler` crawls one Site in its own process; `python -m crawler probe` probes one.
 
-Reads one JSON line from standard input (`CrawlJob` or `ProbeJob` of `pipeline.process_messages`)
-and prints progress as JSON lines. A probe writes its result to `result.json` in the job's folder.
+`python -m crawler discover` reads the stored Sources of a Site again. Each reads one JSON line from
+standard input (`CrawlJob` or `ProbeJob` of `pipeline.process_messages`) and prints progress as JSON
+lines. A probe writes its result to `result.json` in the job's folder.
 The exit code is 0 when the crawl came to an end, whatever the site answered, or that of a
 NightdeskError.
 
@@ -27,6 +28,7 @@ from crawler.archive_writer import ArchiveWriter
 from crawler.budgets import CrawlEnd
 from crawler.events import EventWriter
 from crawler.probe.spider import ProbeSpider
+from crawler.rediscovery import rediscover
 from crawler.run import CrawlRun
 from crawler.scrapy_settings import settings_for
 from crawler.spider import NewsSpider
@@ -48,6 +50,19 @@ NOISY_LOGGERS = (
 Job = TypeVar("Job", CrawlJob, ProbeJob)
 
 
+def run() -> int:
+    """Run one crawl or probe, and write out all that it has printed and logged.
+
+    Returns:
+        The exit code. End the process with it by `os._exit`: `sys.exit` would wait for a thread
+        that still resolves a name.
+    """
+    code = main()
+    sys.stdout.flush()
+    logging.shutdown()
+    return code
+
+
 def main() -> int:
     """Run one crawl or probe and return the exit code."""
     line = read_line(0)
@@ -56,6 +71,11 @@ def main() -> int:
     try:
         if sys.argv[1:] == ["probe"]:
             return probe(read_job(line, ProbeJob), events)
+        if sys.argv[1:] == ["discover"]:
+            job = read_job(line, CrawlJob)
+            logs.install(job)
+            rediscover(job, events)
+            return int(ExitCode.OK)
         return crawl(read_job(line, CrawlJob), events)
     except NightdeskError as error:
         events.error(error)
@@ -194,8 +214,4 @@ def exit_with_parent(fd: int) -> None:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    logging.shutdown()
-    # Not sys.exit: that would wait for a thread that still resolves a name.
-    os._exit(code)
+    os._exit(run())

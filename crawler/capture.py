@@ -16,7 +16,7 @@ from scrapy.http import Headers, Response
 from w3lib.url import safe_url_string
 
 from crawler.http.fetch_errors import FetchError
-from pipeline.config.site import Politeness
+from pipeline.config.site import Politeness, Site
 from pipeline.core.http_headers import (
     STORED_HEADERS,
     VALIDATOR_HEADERS,
@@ -38,6 +38,8 @@ FRONT_OR_ERROR_PATH = re.compile(  # a front page, the front page of a language,
 # The server knows the page under the URL that was asked for.
 ANSWERED_OUTCOMES = (Outcome.FETCHED, Outcome.UNCHANGED, Outcome.REDIRECTED)
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+STORY_KINDS = (UrlKind.STORY, UrlKind.PART)
+HTML_KINDS = (*STORY_KINDS, UrlKind.SECTION, UrlKind.FRONT_PAGE)
 OVERLOAD_STATUSES = frozenset({429, 503})
 RENDER_META = "nightdesk_render"  # in a request's meta: a browser has to render the page
 RENDER_INFO_META = "nightdesk_rendered"  # in a request's meta: the RenderInfo
@@ -112,7 +114,7 @@ def capture_response(
         elapsed_ms += render_info.elapsed_ms
     media_type, charset = parse_content_type(headers.get("content-type", ""))
     head: tuple[HeadElement, ...] = ()
-    if has_body and due.kind is UrlKind.STORY:
+    if has_body and due.kind in HTML_KINDS:
         head = parse_head(response.body)
     return Capture(
         page_id=due.page_id,
@@ -144,12 +146,7 @@ def apply_opt_outs(capture: Capture, politeness: Politeness) -> Capture:
     Returns:
         The same Capture, or one without the bytes whose outcome is REFUSED.
     """
-    obeyed = {
-        "noarchive": politeness.obey_noarchive,
-        "noai": politeness.obey_noai,
-        "tdm": politeness.obey_noai,
-    }
-    opt_outs_to_obey = [name for name in capture.opt_outs if obeyed[name]]
+    opt_outs_to_obey = _opt_outs_to_obey(capture, politeness)
     if capture.outcome is not Outcome.FETCHED or not opt_outs_to_obey:
         return capture
     return replace(
@@ -159,6 +156,50 @@ def apply_opt_outs(capture: Capture, politeness: Politeness) -> Capture:
         body=None,
         headers=_without_validators(capture.headers),
         detail=f"the page says {' and '.join(opt_outs_to_obey)}, so its bytes were not kept",
+    )
+
+
+def without_opted_out_body(capture: Capture, politeness: Politeness) -> Capture:
+    """Drop the bytes of a Source that opted out, where the site file says to obey that.
+
+    Its Links are followed: they are no part of what is kept.
+    """
+    return replace(capture, body=None) if _opt_outs_to_obey(capture, politeness) else capture
+
+
+def _opt_outs_to_obey(capture: Capture, politeness: Politeness) -> list[str]:
+    obeyed = {
+        "noarchive": politeness.obey_noarchive,
+        "noai": politeness.obey_noai,
+        "tdm": politeness.obey_noai,
+    }
+    return [name for name in capture.opt_outs if obeyed[name]]
+
+
+def part_capture(site: Site, due: DueUrl, capture: Capture, final_url: str) -> Capture:
+    """Return the Capture of a further part of a story after its redirects.
+
+    Args:
+        site: The site.
+        due: The part.
+        capture: The Capture of what the redirects led to.
+        final_url: Its URL.
+
+    Returns:
+        The same Capture, or one without bytes where there is no such part (any more).
+    """
+    capture = apply_opt_outs(replace(capture, canonical_url=""), site.politeness)
+    is_first_page = url_key(final_url) == url_key(due.story_url or due.url)
+    if not is_first_page and site.owns(final_url):
+        return capture
+    detail = f"the part redirects to {'the story itself' if is_first_page else 'another site'}"
+    return replace(
+        capture,
+        outcome=Outcome.GONE,
+        reason=Reason.SOFT_404,
+        body=None,
+        headers=_without_validators(capture.headers),
+        detail=detail,
     )
 
 
@@ -184,14 +225,16 @@ def _classify(
     if status not in (200, 203):
         detail = f"the server answered {status}"
         return _Classification(Outcome.FAILED, Reason.HTTP_STATUS, detail)
+    if due.kind is UrlKind.ROBOTS:  # an empty one allows everything
+        return _Classification(Outcome.FETCHED, Reason.NONE)
     if not response.body.strip(b"\x00\t\n\r "):
         detail = "the server answered without a body"
         return _Classification(Outcome.FAILED, Reason.EMPTY_BODY, detail)
-    if due.kind in (UrlKind.STORY, UrlKind.SECTION):
+    if due.kind in HTML_KINDS:
         problem = _html_problem(response, headers)
         if problem is not None:
             return problem
-    reason = Reason.NEW if due.kind is UrlKind.STORY else Reason.NONE
+    reason = Reason.NEW if due.kind in STORY_KINDS else Reason.NONE
     return _Classification(Outcome.FETCHED, reason)
 
 

@@ -90,6 +90,14 @@ class EventWriter:
         """Report the end of the Run, with its number of URLs by outcome."""
         self._write("finished", run=run, status=status, counts=counts, detail=detail)
 
+    def source_read_again(self, url: str, queued: int) -> None:
+        """Report that the stored versions of a Source were read again."""
+        self._write("read_again", url=without_credentials(url), queued=queued)
+
+    def rediscovered(self, run: int, counts: dict[str, int], totals: dict[str, int]) -> None:
+        """Report the end of a Run that read stored Sources: its outcomes, and what it read."""
+        self._write("rediscovered", run=run, counts=counts, **totals)
+
     def error(self, error: NightdeskError) -> None:
         """Report an error that ends the process."""
         self._write("error", kind=type(error).__name__, message=str(error))

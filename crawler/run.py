@@ -77,11 +77,15 @@ class CrawlRun:
         return await self.writer.call(self.archive.last_read, urls)
 
     async def save_source(
-        self, capture: Capture, decisions: Sequence[LinkDecision], found_on: UrlKind
+        self,
+        capture: Capture,
+        decisions: Sequence[LinkDecision],
+        found_on: UrlKind,
+        front_page: Sequence[str] | None = None,
     ) -> SourceSaved:
-        """Save the capture of a Source and what was decided about its Links."""
+        """Save the capture of a Source, what was decided about its Links, and its placements."""
         return await self.writer.call(
-            self.archive.save_source, self.id, capture, decisions, found_on
+            self.archive.save_source, self.id, capture, decisions, found_on, front_page
         )
 
     async def lease_due(self, limit: int) -> tuple[DueUrl, ...]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from scrapy.http import Response
 
 from crawler.budgets import CrawlBudget
+from crawler.capture import without_opted_out_body
 from crawler.discovery.discover import read_links
 from crawler.discovery.links import LinkListing
 from crawler.fetcher import PageFetcher
@@ -23,7 +24,16 @@ from crawler.link_policy import (
     newest_child_sitemaps,
 )
 from crawler.run import CrawlRun
-from pipeline.core.models import Capture, CrawlSource, DueUrl, Link, Outcome, Reason, UrlKind
+from pipeline.core.models import (
+    LISTING_KINDS,
+    Capture,
+    CrawlSource,
+    DueUrl,
+    Link,
+    Outcome,
+    Reason,
+    UrlKind,
+)
 from pipeline.core.urls import url_key, without_credentials
 
 READ_OUTCOMES = (Outcome.FETCHED, Outcome.UNCHANGED)
@@ -74,6 +84,7 @@ class SourceCrawler:
         self._limits = limits or SourceLimits()
         self._queue: deque[QueuedSource] = deque()
         self._known_keys = set[str]()
+        self._front_page_key = url_key(run.site.url)
         self._sitemaps_left = self._limits.max_sitemaps
         if run.since is not None:
             self._sitemaps_left = self._limits.max_backfill_sitemaps
@@ -100,6 +111,9 @@ class SourceCrawler:
         self._known_keys.update(sources_by_key)
         for source in sources_by_key.values():
             self._queue.appendleft(QueuedSource(await self._run.register_source(source)))
+        if self._since is None and self._front_page_key not in sources_by_key:
+            front_page = CrawlSource(self._site.url, UrlKind.FRONT_PAGE)
+            self._queue.append(QueuedSource(await self._run.register_source(front_page)))
 
     async def _backfill_sources(self, since: datetime) -> tuple[CrawlSource, ...]:
         """The Sources of a back-fill: sitemaps, and date archives not read since they are complete.
@@ -126,7 +140,10 @@ class SourceCrawler:
         if result.response is not None and capture.outcome is Outcome.FETCHED:
             listing = await self._parse(source.due, capture, result.response)
             capture = _with_listing(capture, listing)
-        if capture.outcome in READ_OUTCOMES:
+            capture = without_opted_out_body(capture, self._site.politeness)
+            if url_key(result.final_url) != url_key(source.due.url):
+                capture = replace(capture, location=result.final_url)
+        if capture.outcome in READ_OUTCOMES and source.due.kind in LISTING_KINDS:
             self.read_count += 1
         await self._save(source, capture, listing)
         return True
@@ -147,11 +164,17 @@ class SourceCrawler:
 
     async def _save(self, source: QueuedSource, capture: Capture, listing: LinkListing) -> None:
         due = source.due
+        if due.kind is UrlKind.FRONT_PAGE:
+            await self._run.save_source(capture, (), due.kind, self._stories(listing))
+            return
         wanted_links = self._wanted_links(due, listing.links)
         room = self._sitemaps_left if source.depth < self._limits.max_depth else 0
         links = newest_child_sitemaps(wanted_links, room)
         decisions = decide_links(self._site, links, due.kind)
-        saved = await self._run.save_source(capture, decisions, due.kind)
+        front_page = None
+        if self._since is None and url_key(due.url) == self._front_page_key:
+            front_page = self._stories(listing)
+        saved = await self._run.save_source(capture, decisions, due.kind, front_page)
         self._sitemaps_left -= len(saved.child_sources)
         for child in saved.child_sources:
             self._queue.append(QueuedSource(child, source.depth + 1))
@@ -169,6 +192,14 @@ class SourceCrawler:
             known=saved.known,
             refused=saved.refused,
         )
+
+    def _stories(self, listing: LinkListing) -> tuple[str, ...]:
+        """The stories that the front page shows, in their order."""
+        stories: list[str] = []
+        for decision in decide_links(self._site, listing.links, UrlKind.SECTION):
+            if decision.outcome is Outcome.PENDING:
+                stories.append(decision.link.url)
+        return tuple(stories)
 
     def _may_be_missing(self, source: QueuedSource) -> bool:
         """Whether a Source may be missing without an issue of the site.
@@ -210,7 +241,7 @@ class SourceCrawler:
 def _with_listing(capture: Capture, listing: LinkListing) -> Capture:
     """The Capture of a Source after its body was read."""
     if not listing.was_read:
-        capture = replace(capture, outcome=Outcome.FAILED, body=None)
+        capture = replace(capture, outcome=Outcome.FAILED)
     if listing.reason:
         capture = replace(capture, reason=listing.reason, detail=listing.detail)
     return capture

@@ -17,6 +17,7 @@ from crawler.articles import ArticleCrawler
 from crawler.budgets import OUT_OF_MEMORY, CrawlBudget, CrawlEnd
 from crawler.fetcher import PageFetcher
 from crawler.requested import RequestedPages
+from crawler.robots_keeper import RobotsKeeper
 from crawler.run import CrawlRun
 from crawler.sources import SourceCrawler
 from pipeline.core.disk_space import DiskSpaceGuard
@@ -51,6 +52,7 @@ class NewsSpider(Spider):
         self.run = run
         self.site = run.site
         self.disk_space = disk_space
+        self.robots_observer = RobotsKeeper(run)
         self.urls = urls
         self.end = CrawlEnd("stopped", "ended by a signal")  # true until `start` says otherwise
 

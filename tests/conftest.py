@@ -30,7 +30,7 @@ from sqlalchemy.util import LRUCache
 
 from pipeline.config.settings import BROWSERS
 from pipeline.demo_site import DemoServer, serve_demo_sites
-from pipeline.jobs import child_process
+from pipeline.jobs import child_process, nightly
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db import engine, migrate
 from pipeline.store.db.engine import Database
@@ -102,6 +102,7 @@ def pytest_configure(config: pytest.Config) -> None:
         server = fork_server()
         config.stash[CRAWLER] = server.__enter__()
         config.add_cleanup(lambda: server.__exit__(None, None, None))
+    nightly.MIN_SERVED_SITES = 1_000_000  # this server stands for those of single nights
     if CRAWLER in config.stash:
         child_process.CRAWLER_COMMAND = config.stash[CRAWLER]
     else:

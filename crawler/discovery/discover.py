@@ -37,7 +37,7 @@ def read_links(kind: UrlKind, body: bytes, base: str, content_type: str, site: S
     """Read the Links of a Source.
 
     Args:
-        kind: FEED, SITEMAP or SECTION.
+        kind: FEED, SITEMAP, SECTION or FRONT_PAGE.
         body: The bytes that were fetched. They may be gzipped.
         base: The URL that the answer came from.
         content_type: The Content-Type header.

@@ -76,14 +76,17 @@ CONTINUE_TEXT = re.compile(
       | (?:p[áa]gina\s+)?siguiente|seguir\s+leyendo|continuar(?:\s+leyendo)?|sigue\s+leyendo
       | pr[óo]xima(?:\s+p[áa]gina)?|continue\s+lendo|continuar\s+lendo|seguinte
       | (?:pagina\s+)?successiva|avanti|continua(?:\s+a\s+leggere)?|segue
-      | volgende(?:\s+pagina)?|lees\s+(?:verder|door)|nästa(?:\s+sida)?|läs\s+vidare|neste(?:\s+side)?
+      | volgende(?:\s+pagina)?|lees\s+(?:verder|door)|nästa(?:\s+sida)?|läs\s+vidare
+      | neste(?:\s+side)?
       | næste(?:\s+side)?|læs\s+videre|seuraava(?:\s+sivu)?|jatka\s+lukemista
       | następna(?:\s+strona)?|czytaj\s+dalej|dalej|další(?:\s+strana)?|pokračovat|tovább
       | sonraki(?:\s+sayfa)?|devamı?(?:nı\s+oku)?|keyingi(?:\s+sahifa)?|davomi(?:ni\s+oʻqing)?
       | следующая(?:\s+страница)?|далее|дальше|читать\s+(?:далее|дальше)|продолжение|вперед|вперёд
       | наступна(?:\s+сторінка)?|далі|читати\s+далі
-      | саҳифаи\s+(?:навбатӣ|оянда)|давомаш|идома|келесі(?:\s+бет)?|жалғасы|кийинки(?:\s+бет)?|уландысы
-      | 下一页|下一頁|次(?:の|へ)(?:ページ)?|次ページ|다음(?:\s*페이지)?|التالي|الصفحة\s+التالية|صفحه\s+بعد|ادامه
+      | саҳифаи\s+(?:навбатӣ|оянда)|давомаш|идома|келесі(?:\s+бет)?|жалғасы
+      | кийинки(?:\s+бет)?|уландысы
+      | 下一页|下一頁|次(?:の|へ)(?:ページ)?|次ページ|다음(?:\s*페이지)?
+      | التالي|الصفحة\s+التالية|صفحه\s+بعد|ادامه
     )[\W_]*(?:\d{1,2}[\W_]*)?$""",
     re.IGNORECASE | re.VERBOSE,
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from datetime import UTC, datetime
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from scrapy import Request, Spider, signals
@@ -46,10 +47,20 @@ def product_token(user_agent: str) -> str:
     return user_agent if token is None else token.group(1)
 
 
+class RobotsObserver(Protocol):
+    """Receives each robots.txt once; an attribute `robots_observer` of the spider."""
+
+    async def robots_answered(self, url: str, response: Response) -> None:
+        """Receive the answer to the request for a robots.txt."""
+
+    async def robots_failed(self, url: str, error: FetchError) -> None:
+        """Receive the error in place of an answer."""
+
+
 class RobotsGuard(RobotsTxtMiddleware):
     """Scrapy's robots middleware, which also closes hosts whose rules cannot be read.
 
-    Refusals say why.
+    Refusals say why. The spider's `robots_observer` gets each robots.txt.
 
     Args:
         crawler: The running Scrapy crawler.
@@ -60,6 +71,7 @@ class RobotsGuard(RobotsTxtMiddleware):
         # Scrapy logs a traceback; we log one line instead.
         logging.getLogger("scrapy.downloadermiddlewares.robotstxt").setLevel(logging.CRITICAL)
         self._closed_hosts: dict[str, FetchError] = {}
+        self._errors: dict[str, FetchError] = {}  # by host, until they are reported
 
     def process_request_2(self, rp: RobotParser | None, request: Request) -> None:
         """Refuse a request that the rules close. Scrapy calls this."""
@@ -85,12 +97,35 @@ class RobotsGuard(RobotsTxtMiddleware):
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
         if response.status >= 500 or response.status == 429:
             self._close(netloc, f"robots.txt answered {response.status}")
+        await self._report(netloc, response)
         # The body of an error page holds no rules.
         rules = response.body[:MAX_ROBOTS_BYTES] if response.status == 200 else b""
         await super()._parse_robots(response.replace(body=rules), netloc, request)
 
+    async def robot_parser(self, request: Request) -> RobotParser | None:
+        """Return the rules of a host. Scrapy calls this."""
+        rules = await super().robot_parser(request)
+        parts = urlsplit(request.url)
+        error = self._errors.pop(parts.netloc, None)
+        observer = self._observer()
+        if error is not None and observer is not None:
+            await observer.robots_failed(f"{parts.scheme}://{parts.netloc}/robots.txt", error)
+        return rules
+
+    async def _report(self, netloc: str, response: Response) -> None:
+        """Hand the answer to whoever keeps it, before a page is fetched under its rules."""
+        observer = self._observer()
+        if observer is not None:
+            scheme = urlsplit(response.url).scheme
+            await observer.robots_answered(f"{scheme}://{netloc}/robots.txt", response)
+
+    def _observer(self) -> RobotsObserver | None:
+        observer: RobotsObserver | None = getattr(self.crawler.spider, "robots_observer", None)
+        return observer
+
     def _robots_error(self, exc: Exception, netloc: str) -> None:
         error = classify_error(exc)
+        self._errors[netloc] = error
         log.warning("robots.txt of %s: %s", netloc, error.detail)
         if error.reason in HOST_ERRORS:  # the page would get the same error
             self._closed_hosts[netloc] = error

@@ -53,6 +53,10 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         EVERY_NIGHT,
         "Crawl the sites, clean what is new, and print a summary. This is the nightly command.",
     ),
+    "discover": CommandEntry(
+        EVERY_NIGHT,
+        "Read the stored sources of sites again, and queue the stories that were missed.",
+    ),
     "fetch": CommandEntry(
         EVERY_NIGHT,
         "Archive single pages now, under the rules of their sites, and show their articles.",

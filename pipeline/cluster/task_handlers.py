@@ -32,6 +32,7 @@ from pipeline.jobs import notify
 from pipeline.jobs.clean import CleanRequest, clean_site
 from pipeline.jobs.clean_steps.extract_payloads import ExtractPart, extract_part
 from pipeline.jobs.crawl import CrawlRequest, crawl_site
+from pipeline.jobs.crawler_server import CrawlerServer
 from pipeline.jobs.progress import Cancelled
 from pipeline.jobs.recipe import current_recipe
 from pipeline.jobs.results import CleanRunResult, CrawlResult
@@ -68,6 +69,7 @@ class TaskHandlers:
 
     Attributes:
         running_tasks: The site and kind of each task that runs, by the id of its job.
+        crawler_server: Forks the crawlers; None to start each by itself.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class TaskHandlers:
         urgent_check_interval: float = URGENT_CHECK_INTERVAL,
     ) -> None:
         self.running_tasks: dict[int, str] = {}
+        self.crawler_server: CrawlerServer | None = None
         self._settings = settings
         self._database = database
         self._queue = queue
@@ -141,7 +144,11 @@ class TaskHandlers:
     async def _crawl_in_slot(self, site: Site, since: datetime | None) -> CrawlResult:
         async with self._slots.acquire() as record_event:
             return await crawl_site(
-                self._settings, site, lambda *_: record_event(), CrawlRequest(since=since)
+                self._settings,
+                site,
+                lambda *_: record_event(),
+                CrawlRequest(since=since),
+                self.crawler_server,
             )
 
     def _was_crawled(self, site: Site, planned_at: datetime) -> bool:

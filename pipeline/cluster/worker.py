@@ -25,6 +25,7 @@ from pipeline.cluster.task_handlers import TaskHandlers
 from pipeline.cluster.tasks import CLEAN, CRAWL
 from pipeline.config.settings import Settings
 from pipeline.core.errors import AlreadyRunning, StoreError
+from pipeline.jobs.crawler_server import CrawlerServer
 from pipeline.jobs.slots import WAITING_PER_ACTIVE
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.scheduler.sd_notify import SystemdNotifier
@@ -112,11 +113,13 @@ class _ClusterWorker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         status = asyncio.create_task(self._send_status())
-        while not self._stopping.is_set():
-            await self._run_until_disconnected()
-            if not self._stopping.is_set():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), RECONNECT_DELAY)
+        async with CrawlerServer() as server:
+            self._handlers.crawler_server = server
+            while not self._stopping.is_set():
+                await self._run_until_disconnected()
+                if not self._stopping.is_set():
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._stopping.wait(), RECONNECT_DELAY)
         status.cancel()
 
     def _stop(self) -> None:

@@ -27,13 +27,19 @@ STORY_THRESHOLD: Final = 0.5  # probability from which a block belongs to the st
 
 
 class UrlKind(StrEnum):
-    """What a URL is to its site: a source that lists links, a story, or a further part of one."""
+    """What a URL is to its site: a source, a story, or a further part of a story."""
 
     FEED = "feed"
     SITEMAP = "sitemap"
     SECTION = "section"
+    FRONT_PAGE = "front_page"  # read for the places of its stories, where it is no section
+    ROBOTS = "robots"  # a robots.txt
     STORY = "story"
     PART = "part"
+
+
+LISTING_KINDS: Final = (UrlKind.FEED, UrlKind.SITEMAP, UrlKind.SECTION)  # whose links are followed
+SOURCE_KINDS: Final = (*LISTING_KINDS, UrlKind.FRONT_PAGE, UrlKind.ROBOTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,8 @@ class DueUrl:
         attempts: Fetches in a row that obtained nothing.
         request_urls: The spellings of its URL to ask for: the second one where the server knows no
             page under the first. Without any, the URL itself is asked for.
+        story_url: The URL of the first page of the story, if this page is a further part of it.
+        part_number: The number of the part; the first page of a story has 1.
     """
 
     page_id: int
@@ -97,6 +105,8 @@ class DueUrl:
     last_modified: str = ""
     attempts: int = 0
     request_urls: tuple[str, ...] = ()
+    story_url: str = ""
+    part_number: int = 1
 
 
 @dataclass(frozen=True, slots=True)

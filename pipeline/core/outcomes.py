@@ -37,6 +37,7 @@ class Reason(StrEnum):
     SAME_BYTES = "same_bytes"
     NOT_DUE = "not_due"
     LEASED = "leased"
+    READ_AGAIN = "read_again"
     ROBOTS = "robots"
     ROBOTS_UNREACHABLE = "robots_unreachable"
     OFF_SITE = "off_site"
@@ -73,6 +74,7 @@ class Reason(StrEnum):
     NOT_FOUND = "not_found"
     BUDGET = "budget"
     INTERRUPTED = "interrupted"
+    QUEUED = "queued"
     TRY_AGAIN = "try_again"
     SAME_TEXT = "same_text"
     NO_TEXT = "no_text"
@@ -138,6 +140,7 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.SAME_BYTES: ("unchanged", "A full answer with the bytes that the archive has."),
     Reason.NOT_DUE: ("known", "Its next visit is later."),
     Reason.LEASED: ("known", "Another run works on it."),
+    Reason.READ_AGAIN: ("known", "`nightdesk discover --again` read its stored versions."),
     Reason.ROBOTS: ("refused", "robots.txt forbids it."),
     Reason.ROBOTS_UNREACHABLE: ("refused", "robots.txt could not be fetched, which means no."),
     Reason.OFF_SITE: ("refused", "It is on a host that is not the site's."),
@@ -216,6 +219,10 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.NOT_FOUND: ("gone", "The server answered 404 or 410."),
     Reason.BUDGET: ("deferred", "`max_pages`, `max_minutes` or `max_megabytes` were used up."),
     Reason.INTERRUPTED: ("deferred", "The run was stopped or killed before its turn."),
+    Reason.QUEUED: (
+        "deferred",
+        "`nightdesk discover --again` found it in a stored source. The next crawl fetches it.",
+    ),
     Reason.TRY_AGAIN: ("deferred", "The server is overloaded or down, or asked to wait."),
     Reason.SAME_TEXT: ("unchanged", "Other bytes or another recipe, the same text."),
     Reason.NO_TEXT: ("not_article", "No text was left."),

@@ -1,15 +1,17 @@
 """Read all lines of a page in reading order, each with the element in which it stands.
 
 One walk reads the shared tree, in time linear in its size and without recursion. It chooses
-nothing. It stops after MAX_LINES lines.
+nothing. It stops after MAX_LINES lines. Of an element that browsers show only without scripts, the
+lines stay where their text stands nowhere else.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import groupby
 from typing import Final
 
 from lxml.html import HtmlElement
@@ -17,6 +19,13 @@ from lxml.html import HtmlElement
 from pipeline.extract.line_spans import CELL_END, CREDIT, RawSpan, SpanCollector
 from pipeline.extract.pictures import PICTURE_TAGS, Picture, add_picture
 from pipeline.extract.sanitize import single_line
+from pipeline.extract.unclosed_elements import (
+    CLOSED_ENDS,
+    MAX_UNCLOSED,
+    UNCLOSED,
+    holds_page,
+    is_part_of_page,
+)
 
 MAX_LINES: Final = 20_000  # of one page
 MAX_ROW_LENGTH: Final = 400  # characters of a table row that holds data and not a layout
@@ -39,6 +48,10 @@ LAYOUT = frozenset((
     "p", "div", "table", "ul", "ol", "br", "h1", "h2", "h3", "h4", "form", "section", "article",
     "blockquote",
 ))  # fmt: skip
+RESERVES = frozenset(("noscript", "template"))  # read where the page has their text nowhere else
+MAX_RESERVES: Final = 50  # elements
+MIN_RESERVE_LENGTH: Final = 240  # characters of text, without space at its ends
+MAX_SHOWN: Final = 200_000  # characters of a page in which a text is searched for
 CREDIT_TAGS = frozenset(("span", "small", "cite", "em", "i"))  # that name who made a picture
 CREDIT_MARK = re.compile("credit|copyright|photographer", re.I)
 MARK_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -65,6 +78,7 @@ class Region:
     HEADING: Final = 2048
     HIDDEN: Final = 4096
     BODY_PROPERTY: Final = 8192  # itemprop="articleBody"
+    RESERVE: Final = 16384  # shown by browsers only without scripts
 
 
 REGION_OF_TAG = {
@@ -83,6 +97,8 @@ REGION_OF_TAG = {
     "table": Region.TABLE,
     "blockquote": Region.QUOTE,
     "pre": Region.CODE,
+    "noscript": Region.RESERVE,
+    "template": Region.RESERVE,
     **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), Region.HEADING),
 }
 
@@ -141,13 +157,44 @@ def read_lines(tree: HtmlElement, max_lines: int = MAX_LINES) -> PageLines:
     Args:
         tree: The parsed page.
         max_lines: After so many lines, the rest of the page is not read.
+
+    Returns:
+        The lines, with those of reserves whose text stands nowhere else on the page.
     """
     body = tree.find("body")
     if body is None:
         body = tree
     walk = _Walk(max_lines)
     walk.run(body)
+    if walk.has_reserves:
+        walk.result.lines = _without_shown_reserves(walk.result.lines)
     return walk.result
+
+
+def _has_long_text(element: HtmlElement) -> bool:
+    length = 0
+    for text in element.itertext():
+        length += len(text.strip())
+        if length >= MIN_RESERVE_LENGTH:
+            return True
+    return False
+
+
+def _without_shown_reserves(lines: Sequence[PageLine]) -> list[PageLine]:
+    """Return the lines without those of reserves whose longest line is shown elsewhere."""
+    others = [line.text for line in lines if not line.element.regions & Region.RESERVE]
+    shown = "".join("".join(others).split())[:MAX_SHOWN]
+    kept: list[PageLine] = []
+    searches = 0
+    for is_reserve, group in groupby(lines, lambda line: line.element.regions & Region.RESERVE):
+        run = list(group)
+        if is_reserve:
+            searches += 1
+            longest = max([line.text for line in run], key=len)
+            if searches > MAX_RESERVES or "".join(longest.split()) in shown:
+                continue
+        kept += run
+    return kept
 
 
 @lru_cache(maxsize=20_000)
@@ -167,6 +214,10 @@ class _Walk:
 
     def __init__(self, max_lines: int) -> None:
         self.result = PageLines()
+        self.has_reserves = False
+        self._link_depth = 0  # of the open link; 0 for none
+        self._link_start = (0, 0)  # the number of lines and elements before it
+        self._unclosed = 0  # elements in which a large part of the page was searched
         self._max_lines = max_lines
         self._texts: list[str] = []
         self._linked = self._emphasis = 0
@@ -185,6 +236,8 @@ class _Walk:
             if child is not None:
                 self._enter(child, stack)
                 continue
+            if len(stack) == self._link_depth:
+                self._end_link()
             stack.pop()
             if is_block:
                 self._end_line(element)
@@ -201,7 +254,8 @@ class _Walk:
         if tag in INLINE:
             if not self._inline_marks:
                 self._note_inline_marks(child)
-            inside = (link or tag == "a", emphasis or tag in EMPHASIS)
+            is_link = link or (tag == "a" and child.get("href") is not None)
+            inside = (is_link, emphasis or tag in EMPHASIS)
             if tag == "a":
                 self._spans.open(child, child.get("href") or "", len(self._texts))
             elif tag in CREDIT_TAGS and _names_credit(child, element):
@@ -209,11 +263,14 @@ class _Walk:
             self._add_text(child.text, *inside)
             if len(child):
                 stack.append((iter(child), child, element, *inside, False))
+                if is_link and not link:
+                    self._link_depth = len(stack)
+                    self._link_start = (len(self.result.lines), len(self.result.elements))
             else:
                 if child is self._spans.innermost:
                     self._spans.close(len(self._texts))
                 self._add_text(child.tail, link, emphasis)
-        elif not isinstance(tag, str) or tag in SKIPPED:
+        elif not isinstance(tag, str) or (tag in SKIPPED and not self._is_read(child, tag)):
             self._add_text(child.tail, link, emphasis)
         elif tag in ("br", "hr"):
             self._end_line(element)
@@ -232,6 +289,31 @@ class _Walk:
             else:
                 self._end_line(inner)
                 self._add_text(child.tail, link, emphasis)
+
+    def _end_link(self) -> None:
+        """Take what stands in a link for no link if that is a part of the page."""
+        self._link_depth = 0
+        lines = self.result.lines[self._link_start[0] :]
+        if not lines:
+            return
+        tags = {element.tag for element in self.result.elements[self._link_start[1] :]}
+        if is_part_of_page([line.text for line in lines], tags):
+            self._linked = 0
+            for line in lines:
+                line.linked = 0
+
+    def _is_read(self, element: HtmlElement, tag: str) -> bool:
+        """Tell whether a skipped element holds a part of the page that readers see."""
+        if not len(element) or element[-1].tag in CLOSED_ENDS:
+            return False
+        if tag in RESERVES:
+            is_read = element.get("shadowrootmode") is not None or _has_long_text(element)
+            self.has_reserves = self.has_reserves or is_read
+            return is_read
+        if tag in UNCLOSED and self._unclosed < MAX_UNCLOSED and holds_page(element):
+            self._unclosed += 1
+            return True
+        return False
 
     def _note_inline_marks(self, element: HtmlElement) -> None:
         get = element.get

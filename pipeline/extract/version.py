@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-VERSION: Final = 13
+VERSION: Final = 14
 TREES_FILE: Final = "trees.json"  # beside this module
 LIBRARIES: Final = ("trafilatura", "lxml", "py3langid", "htmldate")
 

@@ -2,8 +2,9 @@
 
     harbour levy        both words, in any of their Russian or English forms
     "night ferry"       these words side by side, as they are written
-    -levy  -"old quay"  without; also before a filter or parentheses
-    ferry OR barge      either; words side by side bind stronger than OR, parentheses strongest
+    -levy  NOT "old quay"              without; also before a filter or parentheses
+    ferry OR barge  ferry | barge      either; words side by side bind stronger, parentheses more
+    harbour AND levy                   both, as without AND
     harb*               words that begin so, from two letters on
     title:ferry  author:dray  author:"Martin Dray"  tag:petition       words in these fields
     site:harbour-courier  lang:ru                      the id of the site, the code of the language
@@ -39,7 +40,7 @@ QUOTES = str.maketrans("“”„‟", '""""')
 NAMES = "|".join((*FIELDS, "after", "before"))
 ITEM = re.compile(
     rf"""(?P<no>-*)(?:(?:(?P<field>{NAMES}):(?=[^\s()]))?"""
-    r"""(?:"(?P<quoted>[^"]*)(?:"|$)|(?P<word>[^\s"()]+))|(?P<open>\())|(?P<close>\))""",
+    r"""(?:"(?P<quoted>[^"]*)(?:"|$)|(?P<word>[^\s"()|]+))|(?P<open>\())|(?P<close>\))|(?P<bar>\|+)""",
     re.IGNORECASE | re.ASCII,
 )
 EMPTY_FIELD = re.compile(rf"(?:{NAMES}):", re.IGNORECASE | re.ASCII)
@@ -162,20 +163,31 @@ class _Parser:
     def __init__(self) -> None:
         self._groups = [_Group()]
         self._ignored_groups = 0  # open parentheses below MAX_DEPTH
+        self._is_after_not = False
         self.terms = 0
         self.notes: list[str] = []
 
     def read(self, match: re.Match[str]) -> None:
+        operator = match["word"] if not match["no"] and not match["field"] else ""
         if match["close"]:
+            self._is_after_not = False
             self._close_group()
         elif match["open"]:
-            self._open_group(bool(match["no"]))
-        elif match["word"] == "OR" and not match["no"] and not match["field"]:
+            self._open_group(self._is_negated(match))
+        elif match["bar"] or operator == "OR":
             self._groups[-1].start_alternative()
-        elif (node := self._term(match)) is not None:
+        elif operator == "NOT":
+            self._is_after_not = not self._is_after_not
+        elif operator != "AND" and (node := self._term(match)) is not None:
             self.terms += 1
             if self.terms <= MAX_TERMS:
-                self._groups[-1].add(node, bool(match["no"]))
+                self._groups[-1].add(node, self._is_negated(match))
+
+    def _is_negated(self, match: re.Match[str]) -> bool:
+        """Tell whether an odd one of `-` and NOT stands before a term or parentheses."""
+        is_negated = bool(match["no"]) != self._is_after_not
+        self._is_after_not = False
+        return is_negated
 
     def tree(self) -> Node | None:
         self._ignored_groups = 0

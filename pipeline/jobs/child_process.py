@@ -1,6 +1,7 @@
 """Run the crawler as a child process.
 
-A child never outlives the call that started it, however that call ends.
+A child never outlives the call that started it, however that call ends. Where a `CrawlerServer` is
+given, the child is forked from a process that has loaded the crawler already.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.jobs.crawler_server import MAX_EVENT_BYTES, CrawlerServer, ForkedChild
+
 # -P: a folder `crawler` in the working directory must not be imported instead of ours.
 CRAWLER_COMMAND: tuple[str, ...] = (sys.executable, "-P", "-m", "crawler")
 TERMINATE_SECONDS = 15.0  # that a terminated child has to close its run
-MAX_EVENT_BYTES = 1 << 20
 STDERR_TAIL_BYTES = 2000
 
+Child = asyncio.subprocess.Process | ForkedChild
 EventCallback = Callable[[dict[str, Any]], None]
 """Receives an event that the child printed as a JSON line."""
 
@@ -38,7 +41,11 @@ class ChildExit:
 
 
 async def run_child(
-    job: str, on_event: EventCallback, seconds: float, *arguments: str
+    job: str,
+    on_event: EventCallback,
+    seconds: float,
+    *arguments: str,
+    server: CrawlerServer | None = None,
 ) -> ChildExit:
     """Run a child to its end.
 
@@ -47,18 +54,16 @@ async def run_child(
         on_event: Receives each event of the child.
         seconds: The time limit.
         arguments: Further arguments of the crawler's command line.
+        server: Forks the child. Without it, and where it fails, the child is started by itself.
 
     Raises:
         TimeoutError: The child did not end within the time limit, and was stopped.
     """
-    child = await asyncio.create_subprocess_exec(
-        *CRAWLER_COMMAND,
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=MAX_EVENT_BYTES,
-    )
+    child: Child | None = None
+    if server is not None:
+        child = await server.fork(arguments)
+    if child is None:
+        child = await _start(arguments)
     stderr_tail = asyncio.ensure_future(_read_stderr_tail(child))
     try:
         await asyncio.wait_for(_receive_events(child, job, on_event), seconds)
@@ -67,9 +72,18 @@ async def run_child(
     return ChildExit(child.returncode or 0, stderr)
 
 
-async def _receive_events(
-    child: asyncio.subprocess.Process, job: str, on_event: EventCallback
-) -> None:
+async def _start(arguments: tuple[str, ...]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *CRAWLER_COMMAND,
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=MAX_EVENT_BYTES,
+    )
+
+
+async def _receive_events(child: Child, job: str, on_event: EventCallback) -> None:
     assert child.stdin is not None
     assert child.stdout is not None
     # A child that died at once breaks the pipe. Its exit code says why.
@@ -81,7 +95,7 @@ async def _receive_events(
     await child.wait()
 
 
-async def _read_stderr_tail(child: asyncio.subprocess.Process) -> str:
+async def _read_stderr_tail(child: Child) -> str:
     """Return the end of standard error. It is empty unless something is badly wrong."""
     assert child.stderr is not None
     tail = b""
@@ -90,7 +104,7 @@ async def _read_stderr_tail(child: asyncio.subprocess.Process) -> str:
     return tail.decode("utf8", "replace")
 
 
-async def _stop(child: asyncio.subprocess.Process, stderr_tail: asyncio.Future[str]) -> str:
+async def _stop(child: Child, stderr_tail: asyncio.Future[str]) -> str:
     """Terminate the child, kill it if it does not end, and close its pipes."""
     if child.returncode is None:
         with contextlib.suppress(ProcessLookupError):

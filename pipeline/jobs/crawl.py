@@ -15,6 +15,7 @@ from pipeline.config.settings import Settings, expand_variables
 from pipeline.config.site import Site
 from pipeline.core.errors import AlreadyRunning, ConfigError, ExitCode, NightdeskError
 from pipeline.jobs.child_process import ChildExit, run_child
+from pipeline.jobs.crawler_server import CrawlerServer
 from pipeline.jobs.progress import SiteEventCallback
 from pipeline.jobs.results import CrawlResult, FailedSource
 from pipeline.process_messages import CrawlJob
@@ -83,6 +84,7 @@ async def crawl_site(
     site: Site,
     on_event: SiteEventCallback,
     request: CrawlRequest = ORDINARY_NIGHT,
+    server: CrawlerServer | None = None,
 ) -> CrawlResult:
     """Crawl one site in a child process.
 
@@ -90,14 +92,15 @@ async def crawl_site(
         settings: The settings of the installation.
         site: The site to crawl.
         on_event: Receives each event of the child.
-        request: What to crawl of it.
+        since: If given, the crawl goes back in the site's sitemaps to this time.
+        server: Forks the child; without it the child is started by itself.
 
     Returns:
         How the crawl ended. Failures of the child and errors of the configuration are in the
         result; none of them is raised.
     """
     try:
-        job = _crawl_job(settings, site, request)
+        job = crawl_job(settings, site, request)
     except ConfigError as error:
         message = str(error)
         if not message.startswith(f"{site.id}: "):
@@ -112,7 +115,7 @@ async def crawl_site(
     seconds = site.politeness.max_minutes * 60 + GRACE_SECONDS
     child_exit = ChildExit()
     try:
-        child_exit = await run_child(job.model_dump_json(), receive, seconds)
+        child_exit = await run_child(job.model_dump_json(), receive, seconds, server=server)
     except TimeoutError:
         events.error = (
             f"{site.id}: stopped after {seconds / 60:.0f} minutes; what it had fetched is kept,"
@@ -121,7 +124,12 @@ async def crawl_site(
     return await asyncio.to_thread(_result, settings, site, events, child_exit)
 
 
-def _crawl_job(settings: Settings, site: Site, request: CrawlRequest) -> CrawlJob:
+def crawl_job(settings: Settings, site: Site, request: CrawlRequest) -> CrawlJob:
+    """Return the job of a child process.
+
+    Raises:
+        ConfigError: A variable of the site file or the contact in the settings is missing.
+    """
     secrets = {}
     for name in ("headers", "cookies"):
         secrets[name] = expand_variables(getattr(site, name), f"{site.id}: '{name}'")
@@ -150,8 +158,10 @@ def _result(
     if not events.finished and events.run_id:
         # On a full disk even this fails. Then the next crawl of the site closes the run.
         with suppress(NightdeskError):
-            _close_run_of_dead_child(settings, site)
+            close_run_of_dead_child(settings, site)
     exit_code = _exit_code(child_exit.code)
+    if events.error and exit_code is ExitCode.OK:  # the code is lost with the server of crawlers
+        exit_code = ExitCode.PARTLY
     message = events.error or events.finished.get("detail", "")
     if not events.finished and not events.error:
         exit_code = ExitCode.PARTLY
@@ -180,7 +190,7 @@ def _exit_code(code: int) -> ExitCode:
         return ExitCode.PARTLY
 
 
-def _close_run_of_dead_child(settings: Settings, site: Site) -> None:
+def close_run_of_dead_child(settings: Settings, site: Site) -> None:
     """Close the run, unless another crawl of the site has started: that one has closed it."""
     database = Database(settings.database_url)
     try:
@@ -189,7 +199,8 @@ def _close_run_of_dead_child(settings: Settings, site: Site) -> None:
         return
     try:
         with database.write() as db:
-            run_log.close_interrupted_runs(db, site.id, "crawl")
+            for kind in ("crawl", "discover"):
+                run_log.close_interrupted_runs(db, site.id, kind)
     finally:
         lock.release()
         database.close()

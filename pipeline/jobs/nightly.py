@@ -23,6 +23,7 @@ from pipeline.core.errors import DatabaseUnavailable, DiskError, ExitCode, Night
 from pipeline.jobs.clean import DEFAULT_CLEAN, CleanRequest, clean_site
 from pipeline.jobs.clean_steps.extract_payloads import extract_ahead
 from pipeline.jobs.crawl import ORDINARY_NIGHT, CrawlRequest, crawl_site
+from pipeline.jobs.crawler_server import CrawlerServer
 from pipeline.jobs.progress import Cancelled, ProgressListener
 from pipeline.jobs.results import CleanRunResult, CrawlResult, SiteResult
 from pipeline.jobs.slots import ChildSlots
@@ -30,6 +31,7 @@ from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.crawl import session
 from pipeline.store.db.engine import Database, retry_while_unavailable
 
+MIN_SERVED_SITES = 2  # from so many on, crawlers are forked from one server
 EXTRACT_INTERVAL = 0.5  # seconds between two looks for pages that a crawl has saved
 
 log = logging.getLogger(__name__)
@@ -154,6 +156,7 @@ class _Nightly:
         self._request = request
         self._disk_space = disk_space
         self._slots = ChildSlots(settings.crawls)
+        self._server: CrawlerServer | None = None
         self._stop = threading.Event()
         self._one_clean = asyncio.Lock()  # one site at a time, because a clean uses all workers
 
@@ -162,7 +165,10 @@ class _Nightly:
     ) -> tuple[SiteResult, ...]:
         nights = [self._run_site(site, crawl_request, running.get(site.id, "")) for site in sites]
         try:
-            return tuple(await asyncio.gather(*nights))
+            async with CrawlerServer() as server:
+                if len(sites) - len(running) >= MIN_SERVED_SITES:
+                    self._server = server
+                return tuple(await asyncio.gather(*nights))
         finally:
             self._stop.set()  # a thread cannot be cancelled: it checks this between two batches
 
@@ -203,7 +209,9 @@ class _Nightly:
             record_event()
             self._listener.crawl(name, event)
 
-        crawl = asyncio.create_task(crawl_site(self._settings, site, receive, request))
+        crawl = asyncio.create_task(
+            crawl_site(self._settings, site, receive, request, self._server)
+        )
         await self._extract_while_crawling(site, crawl)
         return await crawl
 

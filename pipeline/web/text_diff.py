@@ -13,8 +13,11 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 
 SAME, REMOVED, ADDED = "same", "removed", "added"
-# A token is a word, white space or a punctuation mark; a CJK character is a word of its own.
-TOKEN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\\w+|\\s+|[^\\w\\s]")
+# A token is a word, a number with its separators (9,4 or 1 000.50 or 12:30), white space or a
+# punctuation mark; a CJK character is a word of its own.
+TOKEN = re.compile(
+    "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\\d+(?:[.,:'’\u00a0\u202f]\\d+)+|\\w+|\\s+|[^\\w\\s]"
+)
 MAX_LINES = 2000  # of a text; the rest is left out
 MAX_PARAGRAPH_TOKENS = 1000
 MAX_TOKENS = 12_000  # of all paragraphs that are compared word by word

@@ -47,6 +47,7 @@ NIGHT = datetime(2024, 3, 1, 2, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
 RECIPE = Recipe("extractors-1", "rules-1")
 FEED = CrawlSource("https://courier.example/feed.xml", UrlKind.FEED)
+FRONT_PAGE = CrawlSource("https://courier.example/", UrlKind.FRONT_PAGE)
 WALL = "Before you go on"
 NOTHING = PageSightings()
 
@@ -103,7 +104,8 @@ def list_links(
 ) -> DueUrl:
     """Save a source that lists links."""
     due = archive.register_source(run, source)
-    archive.save_source(run, capture(due, Reply(b"<rss/>"), at), tuple(decisions), source.kind)
+    # Without bytes: the captures and payloads of an archive are then those of its stories.
+    archive.save_source(run, capture(due, Reply(), at), tuple(decisions), source.kind)
     return due
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from pipeline.cleaning.rules.bylines import byline
 from pipeline.cleaning.rules.context import Removals, RuleContext
+from pipeline.cleaning.rules.copies import copy
 from pipeline.cleaning.rules.outside_story import outside_story
 from pipeline.cleaning.rules.remnants import last_heading, markup, truncated_teaser
 from pipeline.cleaning.rules.repeated_lines import known_headline, repeated
@@ -102,6 +103,7 @@ RULES: Final = (
         "A line that looks no more like the story than the rest of the page does.",
         outside_story,
     ),
+    Rule("copy", 1, "A sentence of the story that stands above in the same text.", copy),
     Rule("echo", 1, "The beginning of another line of the page, cut short.", truncated_teaser),
     Rule("last-heading", 1, "A heading at the end with nothing below it.", last_heading),
     Rule("markup", 1, "A code in brackets that the site's software left as it was.", markup),

@@ -25,6 +25,12 @@ OPTIONS: Final[dict[int, int]] = {
     zstd.CompressionParameter.compression_level: LEVEL,
     zstd.CompressionParameter.checksum_flag: 1,
 }
+VERSION_OPTIONS: Final[dict[int, int]] = {
+    **OPTIONS,
+    zstd.CompressionParameter.window_log: 24,
+    zstd.CompressionParameter.enable_long_distance_matching: 1,
+}
+MAX_VERSION_BYTES: Final = 1 << 23  # two versions fit into the window of VERSION_OPTIONS
 
 
 class ZstdDictionary:
@@ -39,6 +45,15 @@ class ZstdDictionary:
         # Digested: its tables are built once, which makes it three times as fast as no dictionary.
         digested = self._zstd_dict.as_digested_dict
         return ZSTD_DICT, zstd.compress(body, options=OPTIONS, zstd_dict=digested)
+
+    def compress_version(self, body: bytes) -> tuple[str, bytes]:
+        """Compress a later version of the bytes that this dictionary consists of.
+
+        Equal parts are found at any distance, as long as both versions fit into the window.
+        """
+        return ZSTD_DICT, zstd.compress(
+            body, options=VERSION_OPTIONS, zstd_dict=self._zstd_dict.as_prefix
+        )
 
     def decompress(self, body: bytes) -> bytes:
         """Decompress what was compressed with this dictionary."""

@@ -87,7 +87,8 @@ def dictionary_content(db: Connection, dictionary_id: int) -> bytes:
 
 
 def current_dictionary_id(db: Connection, site: str) -> int | None:
-    """Return the dictionary for new payloads of a site: the one tested on its newest pages."""
+    """Return the dictionary for new stories of a site: the one tested on its newest pages."""
     newest_first = (DictionaryRow.tested_until_payload_id.desc(), DictionaryRow.id.desc())
-    query = select(DictionaryRow.id).where(DictionaryRow.site == site).order_by(*newest_first)
+    of_stories = (DictionaryRow.site == site, DictionaryRow.source_id.is_(None))
+    query = select(DictionaryRow.id).where(*of_stories).order_by(*newest_first)
     return db.scalar(query.limit(1))

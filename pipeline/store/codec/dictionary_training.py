@@ -164,8 +164,16 @@ def _compressed_sizes(dictionary: ZstdDictionary | None, pages: Sequence[bytes])
     return [len(compress_page(page)[1]) for page in pages]
 
 
-def save(store: Database, site: str, trained: TrainedDictionary) -> int:
+def save(
+    store: Database, site: str, trained: TrainedDictionary, source_id: int | None = None
+) -> int:
     """Save a dictionary, and compress the payloads that it consists of without one.
+
+    Args:
+        store: The archive.
+        site: The site.
+        trained: The dictionary.
+        source_id: The source whose versions it is for; None for a dictionary of stories.
 
     Returns:
         The id of the dictionary.
@@ -181,6 +189,7 @@ def save(store: Database, site: str, trained: TrainedDictionary) -> int:
         "created_at": datetime.now(UTC),
         "tested_until_payload_id": trained.tested_until_payload_id,
         "median_ratio": trained.median_ratio,
+        "source_id": source_id,
     }
     with store.write() as db:
         pages = payload_bodies(db, sorted(set(trained.page_payload_ids)))

@@ -16,8 +16,14 @@ from sqlalchemy import Connection, Row, func, or_, select, update
 
 from pipeline.core.link_rules import TRAP_REASONS
 from pipeline.core.models import DueUrl, Link, LinkDecision, Outcome, Reason, UrlKind
-from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, requested_spelling, url_key
+from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, url_key
 from pipeline.store.crawl.corrections import corrected_pages
+from pipeline.store.crawl.due_urls import (
+    due_source,
+    due_story,
+    requested_or_storable,
+    story_urls_of,
+)
 from pipeline.store.db import run_log
 from pipeline.store.db.schema import LedgerEntryRow, PageRow
 from pipeline.store.db.sql import chunks, insert_or_ignore, storable
@@ -48,6 +54,8 @@ PAGE_COLUMNS: Final = (
     PageRow.last_modified,
     PageRow.payload_id,
     PageRow.last_matched_at,
+    PageRow.part_of,
+    PageRow.part_number,
 )
 
 PageState = Row[*tuple[Any, ...]]  # of PAGE_COLUMNS
@@ -98,10 +106,10 @@ def save_links(
     for decision in decisions:
         if decision.link.kind is UrlKind.STORY or decision.outcome is Outcome.REFUSED:
             decision_by_key.setdefault(page_key(decision.link.url), decision)
-    known = _pages(db, list(decision_by_key))
+    known = pages_by_key(db, list(decision_by_key))
     new = {key: decision for key, decision in decision_by_key.items() if key not in known}
-    _insert(db, site, new, found_on, at)
-    created = _pages(db, list(new))
+    insert_pages(db, site, new, found_on, at)
+    created = pages_by_key(db, list(new))
     entries: list[tuple[int, Outcome, Reason]] = []
     for key, decision in new.items():
         entries.append((created[key].id, decision.outcome, decision.reason))
@@ -114,7 +122,7 @@ def save_links(
         entries.append((row.id, change.outcome, change.reason))
         if change.changes:
             changes[row.id] = change.changes
-    _update(db, changes)
+    update_pages(db, changes)
     run_log.add_entries(db, run, entries, at)
     refused_count = sum(outcome is Outcome.REFUSED for _, outcome, _ in entries)
     new_count = sum(decision.outcome is Outcome.PENDING for decision in new.values())
@@ -128,7 +136,7 @@ def save_redirect_target(
     """Save the page that a redirect points to, and return its id."""
     save_links(db, run, site, (decision,), UrlKind.SECTION, at)
     key = page_key(decision.link.url)
-    return int(_pages(db, [key])[key].id)
+    return int(pages_by_key(db, [key])[key].id)
 
 
 def register_sources(
@@ -167,11 +175,11 @@ def register_sources(
         page = pages[key]
         if page.id in registered:
             continue
-        due.append(_due_source(page, link))
+        due.append(due_source(page, link))
         entries.append((page.id, Outcome.PENDING, Reason.NONE))
         if page.kind != link.kind:
             changes[page.id] = {"kind": link.kind}
-    _update(db, changes)
+    update_pages(db, changes)
     run_log.add_entries(db, run, entries, at)
     return tuple(due)
 
@@ -208,7 +216,7 @@ def lease_due(
     *,
     only: Sequence[int] | None = None,
 ) -> tuple[DueUrl, ...]:
-    """Lease the story pages that are due to a run, newest first.
+    """Lease the pages of stories that are due to a run, newest first.
 
     A run gets each page at most once.
 
@@ -232,7 +240,7 @@ def lease_due(
         select(*PAGE_COLUMNS)
         .where(
             PageRow.site == site,
-            PageRow.kind == UrlKind.STORY,
+            PageRow.kind.in_((UrlKind.STORY, UrlKind.PART)),
             PageRow.due_at <= now,
             ~was_leased,
         )
@@ -248,7 +256,8 @@ def lease_due(
     for chunk in chunks([row.id for row in rows]):
         db.execute(update(PageRow).where(PageRow.id.in_(chunk)).values(lease))
     run_log.add_entries(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row in rows], now)
-    return tuple(_due_story(row) for row in rows)
+    story_urls = story_urls_of(db, rows)
+    return tuple(due_story(row, story_urls) for row in rows)
 
 
 def page_update(
@@ -278,12 +287,12 @@ def page_update(
         return PageUpdate(Outcome.REFUSED, decision.reason, _refusal_changes(row, decision.reason))
     changes = _announced_changes(row, decision.link, found_on)
     due_at = row.due_at
-    if is_due_now or (due_at is None and _is_refusal_lifted(row)):
+    if is_due_now or (due_at is None and is_refusal_lifted(row)):
         due_at = at if due_at is None else min(due_at, at)
     if due_at != row.due_at:
         changes["due_at"] = due_at
     if _has_untried_spelling(row, decision.link):
-        changes["requested_url"] = _requested_or_storable(decision.link.url)
+        changes["requested_url"] = requested_or_storable(decision.link.url)
         changes["due_at"] = due_at = at
     if due_at is not None and due_at <= at:
         return PageUpdate(Outcome.PENDING, Reason.NONE, changes)
@@ -302,7 +311,8 @@ def _refusal_changes(row: PageState, reason: Reason) -> dict[str, Any]:
     return {"due_at": None, "outcome": Outcome.REFUSED, "reason": reason}
 
 
-def _is_refusal_lifted(row: PageState) -> bool:
+def is_refusal_lifted(row: PageState) -> bool:
+    """Return whether a page was refused by rules that allow it now."""
     return row.outcome == Outcome.REFUSED and row.reason in LIFTABLE_REFUSALS
 
 
@@ -313,7 +323,7 @@ def _has_untried_spelling(row: PageState, link: Link) -> bool:
     """
     if row.outcome != Outcome.GONE or row.requested_url != row.url:
         return False
-    return bool(_requested_or_storable(link.url) != row.url)
+    return bool(requested_or_storable(link.url) != row.url)
 
 
 def _announced_changes(row: PageState, link: Link, found_on: UrlKind) -> dict[str, Any]:
@@ -374,10 +384,10 @@ def _ensure_source_pages(
     db: Connection, site: str, links: Mapping[str, Link], at: datetime
 ) -> dict[str, PageState]:
     """Return the pages of sources by key. New ones are created."""
-    known = _pages(db, list(links))
+    known = pages_by_key(db, list(links))
     new = {key: LinkDecision(link) for key, link in links.items() if key not in known}
-    _insert(db, site, new, None, at)
-    return _pages(db, list(links))
+    insert_pages(db, site, new, None, at)
+    return pages_by_key(db, list(links))
 
 
 def _canonical_or_storable(url: str) -> str:
@@ -387,14 +397,8 @@ def _canonical_or_storable(url: str) -> str:
         return storable(url)
 
 
-def _requested_or_storable(url: str) -> str:
-    try:
-        return storable(requested_spelling(url))[:MAX_URL_LENGTH]
-    except ValueError:
-        return storable(url)[:MAX_URL_LENGTH]
-
-
-def _pages(db: Connection, keys: Sequence[str]) -> dict[str, PageState]:
+def pages_by_key(db: Connection, keys: Sequence[str]) -> dict[str, PageState]:
+    """Return the `PAGE_COLUMNS` of pages by key. A key without a page is left out."""
     rows: dict[str, PageState] = {}
     query = select(*PAGE_COLUMNS)
     for chunk in chunks(keys):
@@ -411,7 +415,7 @@ def _pages_in_ledger(db: Connection, run: int, pages: Sequence[int]) -> set[int]
     return page_ids
 
 
-def _insert(
+def insert_pages(
     db: Connection,
     site: str,
     decision_by_key: Mapping[str, LinkDecision],
@@ -436,7 +440,7 @@ def _new_row(
         "site": site,
         "kind": link.kind,
         "url": _canonical_or_storable(link.url)[:MAX_URL_LENGTH],
-        "requested_url": _requested_or_storable(link.url),
+        "requested_url": requested_or_storable(link.url),
         "url_key": key,
         "first_seen_at": at,
         "announced_title": storable(link.title),
@@ -450,45 +454,7 @@ def _new_row(
     }
 
 
-def _update(db: Connection, changes: Mapping[int, dict[str, Any]]) -> None:
+def update_pages(db: Connection, changes: Mapping[int, dict[str, Any]]) -> None:
+    """Write changed values of pages, by id."""
     for page, values in sorted(changes.items()):
         db.execute(update(PageRow).where(PageRow.id == page).values(values))
-
-
-def _due_story(row: PageState) -> DueUrl:
-    """Return a story page. One that is missing in all spellings is not asked for twice a visit."""
-    spellings = [row.requested_url or row.url]
-    if row.requested_url != row.url and row.outcome != Outcome.GONE:
-        spellings.append(row.url)
-    return DueUrl(
-        row.id,
-        row.url,
-        UrlKind.STORY,
-        row.first_seen_at,
-        row.etag,
-        row.last_modified,
-        row.attempts,
-        tuple(spellings),
-    )
-
-
-def _due_source(row: PageState, link: Link) -> DueUrl:
-    """Return a source in the spelling of the site file or of the index that lists it.
-
-    The validators of another spelling may belong to another page.
-    """
-    spelling = _requested_or_storable(link.url)
-    etag, last_modified = row.etag, row.last_modified
-    if spelling != row.requested_url:
-        etag = last_modified = ""
-    spellings = (spelling,) if spelling == row.url else (spelling, row.url)
-    return DueUrl(
-        row.id,
-        row.url,
-        link.kind,
-        row.first_seen_at,
-        etag,
-        last_modified,
-        row.attempts,
-        spellings,
-    )

@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection
 
-from pipeline.core.errors import AlreadyRunning, StoreError
+from pipeline.core.errors import AlreadyRunning
 from pipeline.core.models import (
     Capture,
     CrawlSource,
@@ -28,13 +28,29 @@ from pipeline.core.models import (
     Reason,
     UrlKind,
 )
-from pipeline.store.crawl import captures, frontier, requested, schedule
+from pipeline.store.crawl import (
+    captures,
+    frontier,
+    placements,
+    rediscovery,
+    requested,
+    schedule,
+    source_versions,
+)
 from pipeline.store.crawl.captures import FetchedPage
+from pipeline.store.crawl.rediscovery import MissedCounts, SourceVersion, StoredSource
 from pipeline.store.db import locks, migrate, run_log, site_counts
 from pipeline.store.db.engine import Database, retry_while_unavailable
-from pipeline.store.db.schema import PageRow
 
-__all__ = ["CrawlSession", "FetchedPage", "SourceSaved", "running_crawl_message"]
+__all__ = [
+    "CrawlSession",
+    "FetchedPage",
+    "MissedCounts",
+    "SourceSaved",
+    "SourceVersion",
+    "StoredSource",
+    "running_crawl_message",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -98,12 +114,13 @@ class CrawlSession:
         retry_while_unavailable(lambda: migrate.ensure(store))
         return cls(store)
 
-    def start_run(self, site_id: str, scope: str = "") -> int:
+    def start_run(self, site_id: str, scope: str = "", kind: str = "crawl") -> int:
         """Start a crawl of a site and return the run's id.
 
         Args:
             site_id: The site.
             scope: Which part of the site is crawled; "" for an ordinary night.
+            kind: crawl, or discover for a run that reads stored sources again.
 
         Raises:
             AlreadyRunning: Another process crawls the site.
@@ -116,15 +133,16 @@ class CrawlSession:
             message = run_log.running_message(self.store, site_id, "crawl", running.holder)
             raise AlreadyRunning(message) from None
         self._site = site_id
-        return self._open_run(scope)
+        return self._open_run(scope, kind)
 
     @_retrying
-    def _open_run(self, scope: str) -> int:
+    def _open_run(self, scope: str, kind: str) -> int:
         with self.store.read() as db:
             self._compressor = captures.BodyCompressor.for_site(db, self._site)
         with self.store.write() as db:
-            run_log.close_interrupted_runs(db, self._site, "crawl")
-            return run_log.open_run(db, self._site, "crawl", scope=scope)
+            for one_kind in ("crawl", "discover"):
+                run_log.close_interrupted_runs(db, self._site, one_kind)
+            return run_log.open_run(db, self._site, kind, scope=scope)
 
     @_retrying
     def apply_revisit(
@@ -180,11 +198,15 @@ class CrawlSession:
         with self.store.read() as db:
             return frontier.last_read(db, self._site, urls)
 
-    @_retrying
     def save_source(
-        self, run: int, capture: Capture, decisions: Sequence[LinkDecision], found_on: UrlKind
+        self,
+        run: int,
+        capture: Capture,
+        decisions: Sequence[LinkDecision],
+        found_on: UrlKind,
+        front_page: Sequence[str] | None = None,
     ) -> SourceSaved:
-        """Save the fetch of a source and the links that it lists.
+        """Save the fetch of a source, its bytes, and the links that it lists.
 
         The validators are stored together with the links, never before them. Otherwise a kill in
         between would make the next fetch a 304 that lists no link at all.
@@ -194,7 +216,23 @@ class CrawlSession:
             capture: The fetch.
             decisions: The links and what was decided about them.
             found_on: The kind of the source.
+            front_page: The stories of the site's front page in their order, if this is it.
         """
+        body = retry_while_unavailable(
+            lambda: source_versions.compress_version(self.store, capture)
+        )
+        return self._save_source(run, capture, body, decisions, found_on, front_page)
+
+    @_retrying
+    def _save_source(
+        self,
+        run: int,
+        capture: Capture,
+        body: captures.CompressedBody | None,
+        decisions: Sequence[LinkDecision],
+        found_on: UrlKind,
+        front_page: Sequence[str] | None,
+    ) -> SourceSaved:
         child_links: list[Link] = []
         for decision in decisions:
             is_source = decision.link.kind is not UrlKind.STORY
@@ -205,12 +243,9 @@ class CrawlSession:
             validators = _source_validators(capture, has_children=bool(child_links))
         at = capture.fetched_at
         with self.store.write() as db:
-            prior_seen_at = _last_matched_at(db, capture.page_id)
-            _update_source_page(db, capture, validators)
-            if capture.outcome in (Outcome.FAILED, Outcome.GONE):
-                row = captures.capture_row(run, capture, None, prior_seen_at, capture.reason)
-                db.execute(captures.INSERT_CAPTURES, [row])
-            run_log.record_outcome(db, run, capture, capture.outcome, capture.reason)
+            saved = source_versions.save(db, run, capture, body, validators)
+            if front_page is not None:
+                _save_placements(db, saved, front_page)
             counts = frontier.save_links(
                 db, run, self._site, decisions, found_on, at, force=self._force
             )
@@ -276,6 +311,44 @@ class CrawlSession:
         with self.store.write() as db:
             return captures.save(db, run, self._site, fetches, bodies)
 
+    def stored_sources(self) -> tuple[StoredSource, ...]:
+        """Return the sources of the site that have bytes."""
+        with self.store.read() as db:
+            return rediscovery.stored_sources(db, self._site)
+
+    def source_versions(self, page_id: int, since: datetime | None) -> tuple[SourceVersion, ...]:
+        """Return the versions of a source that fetches since a time may have shown, by time."""
+        with self.store.read() as db:
+            return rediscovery.source_versions(db, page_id, since)
+
+    def version_body(self, version: SourceVersion) -> bytes | None:
+        """Return the bytes of a version of a source; None where they are damaged."""
+        with self.store.read() as db:
+            return rediscovery.version_body(db, version)
+
+    @_retrying
+    def queue_missed(
+        self,
+        run: int,
+        decisions: Sequence[LinkDecision],
+        found_on: UrlKind,
+        version: SourceVersion,
+    ) -> MissedCounts:
+        """Make the missed stories of a version due: see `rediscovery.queue_missed`."""
+        now = datetime.now(UTC)
+        with self.store.write() as db:
+            rediscovery.record_source(db, run, version.page_id, now)
+            return rediscovery.queue_missed(db, run, self._site, decisions, found_on, version, now)
+
+    @_retrying
+    def remake_placements(
+        self, run: int, page_id: int, shown: Sequence[tuple[datetime, Sequence[str]]]
+    ) -> None:
+        """Make the placements of a front page again: see `rediscovery.remake_placements`."""
+        with self.store.write() as db:
+            rediscovery.record_source(db, run, page_id, datetime.now(UTC))
+            rediscovery.remake_placements(db, page_id, shown)
+
     @_retrying
     def finish_run(
         self, run: int, status: str, detail: str = "", deferred: Reason = Reason.INTERRUPTED
@@ -324,27 +397,11 @@ def _source_validators(capture: Capture, *, has_children: bool) -> dict[str, str
     return captures.cache_validators(capture, has_body=True)
 
 
-def _last_matched_at(db: Connection, page_id: int) -> datetime | None:
-    row = db.execute(select(PageRow.last_matched_at).where(PageRow.id == page_id)).one_or_none()
-    if row is None:
-        raise StoreError(f"page {page_id} is not in the archive any more")
-    last_matched_at: datetime | None = row.last_matched_at
-    return last_matched_at
-
-
-def _update_source_page(db: Connection, capture: Capture, validators: Mapping[str, str]) -> None:
-    has_failed = capture.outcome in (Outcome.FAILED, Outcome.DEFERRED)
-    db.execute(
-        update(PageRow)
-        .where(PageRow.id == capture.page_id)
-        .values(
-            due_at=None,
-            attempts=PageRow.attempts + 1 if has_failed else 0,
-            lease_run=None,
-            lease_until=None,
-            outcome=capture.outcome,
-            reason=capture.reason,
-            requested_url=capture.requested_url or PageRow.requested_url,
-            **validators,
-        )
-    )
+def _save_placements(
+    db: Connection, saved: source_versions.SavedVersion, stories: Sequence[str]
+) -> None:
+    capture, last = saved.capture, saved.last_matched_at
+    if stories:
+        placements.save(db, capture.page_id, stories, last, capture.fetched_at)
+    elif capture.outcome is Outcome.UNCHANGED:
+        placements.save_unchanged(db, capture.page_id, last, capture.fetched_at)

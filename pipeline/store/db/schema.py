@@ -4,9 +4,9 @@ Each table declares whether it is kept for ever, derived from the kept ones, or 
 installation: see `TableRole`. The bytes of a payload may be compressed in another way later, and
 stay the same bytes. A change here needs a migration: `alembic check` compares them.
 
-People query the views `articles` and `ledger`, never these tables. The README documents the
-columns of the views, and the migration that last changed a view holds its text. The full-text
-index has its own kind on each database, so it is created by a migration too.
+People query the views `articles`, `ledger` and `placements`, never these tables. The reference
+documents the columns of the views, and the migration that last changed a view holds its text. The
+full-text index has its own kind on each database, so it is created by a migration too.
 """
 
 from __future__ import annotations
@@ -49,7 +49,12 @@ class DictionaryRow(Base):
     # the newest payload that it was tested on, and the median of compressed size / size there
     tested_until_payload_id: Mapped[int] = mapped_column(BigInteger)
     median_ratio: Mapped[float]
-    __table_args__ = (Index("ix_dictionary_site_tested_until", "site", "tested_until_payload_id"),)
+    # The source whose later versions are compressed with it. Null for a dictionary of stories.
+    source_id: Mapped[int | None] = mapped_column(BigInteger)
+    __table_args__ = (
+        Index("ix_dictionary_site_tested_until", "site", "tested_until_payload_id"),
+        _partial_index("ix_dictionary_source", "source_id", where="source_id IS NOT NULL"),
+    )
 
 
 class PayloadRow(Base):
@@ -100,11 +105,16 @@ class PageRow(Base):
     etag: Mapped[str] = mapped_column(server_default="")
     last_modified: Mapped[str] = mapped_column(server_default="")
     redirect_to: Mapped[int | None] = mapped_column(ForeignKey("page.id"))
+    # of a further part of a story: the story's first page, and its number among the parts, from 2
+    part_of: Mapped[int | None] = mapped_column(BigInteger)
+    part_number: Mapped[int | None]
     # the same for all URLs of a story: see `crawl.duplicate_urls`
     story_key: Mapped[str] = mapped_column(String(32), server_default="")
     # the newest bytes, and the last fetch that returned them
     payload_id: Mapped[int | None] = mapped_column(ForeignKey("payload.id"))
     last_matched_at: Mapped[datetime | None]
+    # of a story in several parts: the list of the newest bytes of all parts
+    joined_payload_id: Mapped[int | None] = mapped_column(BigInteger)
     gone_at: Mapped[datetime | None]
     # A page is stale when the newest payload or the recipe differs from these, or when the
     # site profile has changed for its lines.
@@ -121,7 +131,9 @@ class PageRow(Base):
         ),
         Index(None, "payload_id"),
         _partial_index("ix_page_story", "site", "story_key", where="story_key <> ''"),
+        _partial_index("ix_page_source", "site", "id", where="kind <> 'story'"),
         _partial_index("ix_page_stored", "site", "id", where="payload_id IS NOT NULL"),
+        _partial_index("ix_page_parts", "part_of", "part_number", where="part_of IS NOT NULL"),
     )
 
 
@@ -206,6 +218,20 @@ class CaptureRow(Base):
     )
 
 
+class PlacementRow(Base):
+    """A stretch of visits to a front page in which a URL had the same rank among its stories."""
+
+    table_role = TableRole.KEPT
+    __tablename__ = "placement"
+    source_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True)
+    url_key: Mapped[str] = mapped_column(String(32), primary_key=True)  # as in `page`
+    first_seen_at: Mapped[datetime] = mapped_column(primary_key=True)
+    rank: Mapped[int]  # from 1
+    last_seen_at: Mapped[datetime]
+    visits: Mapped[int]
+    __table_args__ = (Index(None, "url_key"), Index(None, "source_id", "last_seen_at"))
+
+
 class ExtractedPageRow(Base):
     """What the extractors made of one payload, encoded: see `codec.serialization`."""
 
@@ -224,6 +250,24 @@ class ExtractedPageRow(Base):
         UniqueConstraint("payload_id", "extractors"),
         _partial_index("ix_extracted_page_not_in_profile", "payload_id", where="NOT in_profile"),
     )
+
+
+class JoinedPeriodRow(Base):
+    """A stretch of time in which the bytes of all parts of a story stayed the same.
+
+    The payload is the list of their digests (see `codec.part_lists`), or the bytes of the first
+    page while the story had no further part. It follows from the captures of the parts.
+    """
+
+    table_role = TableRole.DERIVED
+    __tablename__ = "joined_period"
+    page_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    payload_id: Mapped[int] = mapped_column(ForeignKey("payload.id"))
+    parts: Mapped[list[Any]]  # [[number of the part, id of its page, id of its payload], …]
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    __table_args__ = (Index(None, "payload_id"),)
 
 
 class CleanResultRow(Base):

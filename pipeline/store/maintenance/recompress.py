@@ -249,7 +249,9 @@ def _best_dictionary(db: Connection, site: str, payloads: Sequence[int]) -> tupl
     sample = list(dictionary_training.payload_bodies(db, sample_ids).values())
     size = sum(map(len, sample)) or 1
     ratios: list[_DictionaryRatio] = []
-    query = select(DictionaryRow.id, DictionaryRow.median_ratio).where(DictionaryRow.site == site)
+    query = select(DictionaryRow.id, DictionaryRow.median_ratio).where(
+        DictionaryRow.site == site, DictionaryRow.source_id.is_(None)
+    )
     for row in db.execute(query).all():
         try:
             dictionary = dictionaries.load_dictionary(db, row.id)

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Text, and_, case, cast, func, or_, select
 
 from pipeline.core.link_rules import TRAP_REASONS, may_be_story
-from pipeline.core.models import Outcome, Reason, ResultStatus, UrlKind
+from pipeline.core.models import LISTING_KINDS, Outcome, Reason, ResultStatus, UrlKind
 from pipeline.monitoring.issues import IssueKind
 from pipeline.monitoring.night_stats import Night, NightStats, SourceStats
 from pipeline.store.db.engine import Database
@@ -381,7 +381,7 @@ def _source_stats(db: Connection, run: int) -> tuple[SourceStats, ...]:
             LedgerEntryRow.links,
         )
         .join(PageRow, PageRow.id == LedgerEntryRow.page_id)
-        .where(LedgerEntryRow.run_id == run, PageRow.kind != UrlKind.STORY)
+        .where(LedgerEntryRow.run_id == run, PageRow.kind.in_(LISTING_KINDS))
         .order_by(PageRow.id)
         .limit(MAX_SOURCES)
     )

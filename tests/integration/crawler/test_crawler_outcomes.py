@@ -233,8 +233,8 @@ def test_redirect_target_becomes_a_page_with_a_decision(
     )
     assert targets[site.url + "/news/moved-3.html"] == site.url + "/news/target-4.html"
     assert first.page_outcome("//elsewhere.invalid/news/1") == ("refused", "off_site")
-    assert not first.query("SELECT 1 FROM page WHERE url = ?", f"{site.url}/"), (
-        "a deleted story redirects there; it is no page"
+    assert not first.query("SELECT 1 FROM page WHERE kind = 'story' AND url = ?", f"{site.url}/"), (
+        "a deleted story redirects there; it is no story"
     )
 
 
@@ -254,10 +254,19 @@ def test_bytes_are_stored_as_served_with_the_declared_charset(first: CrawlerProc
     ]
 
 
-def test_no_bytes_are_stored_of_failed_pages(first: CrawlerProcess) -> None:
+def test_no_bytes_are_stored_of_failed_stories(first: CrawlerProcess) -> None:
     assert not first.query(
-        "SELECT url FROM page WHERE payload_id IS NOT NULL AND outcome != 'fetched'"
+        "SELECT url FROM page"
+        " WHERE payload_id IS NOT NULL AND outcome != 'fetched' AND kind = 'story'"
     )
+
+
+def test_bytes_of_sources_that_could_not_be_read_are_kept(
+    first: CrawlerProcess, site: LocalSite
+) -> None:
+    """A later version of the reader may read them."""
+    kept = first.query("SELECT url FROM page WHERE payload_id IS NOT NULL AND outcome = 'failed'")
+    assert {url for (url,) in kept} == {site.url + "/junk.xml", site.url + "/doctype.xml"}
 
 
 def test_no_password_is_in_events_archive_or_log(first: CrawlerProcess) -> None:

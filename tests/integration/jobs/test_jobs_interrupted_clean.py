@@ -49,7 +49,7 @@ def prepare_site(site: HttpSite, home: Path, pause: float = 0.15) -> None:
 
 
 def stored(home: Path) -> int:
-    counts = rows(home, "SELECT count(*) FROM page WHERE payload_id IS NOT NULL")
+    counts = rows(home, "SELECT count(*) FROM page WHERE payload_id IS NOT NULL AND kind = 'story'")
     return int(counts[0][0]) if counts else 0
 
 
@@ -62,7 +62,9 @@ def finish(site: HttpSite, home: Path) -> CommandResult:
     assert (result.code, result.err) == (0, "")
     assert len(fetched) == len(set(fetched))
     assert stored(home) == STORIES
-    assert rows(home, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == [(STORIES,)]
+    captures = "FROM capture JOIN page ON page.id = capture.page_id AND page.kind = 'story'"
+    stored_captures = f"SELECT count(*) {captures} WHERE capture.payload_id IS NOT NULL"
+    assert rows(home, stored_captures) == [(STORIES,)]
     assert rows(home, "SELECT count(*), count(DISTINCT url) FROM articles") == [(STORIES, STORIES)]
     assert rows(home, "SELECT count(*) FROM ledger WHERE outcome = 'pending'") == [(0,)]
     assert rows(home, "SELECT count(*) FROM run WHERE status = 'running'") == [(0,)]

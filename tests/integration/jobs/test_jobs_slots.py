@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from pipeline.jobs.slots import WAITING_PER_ACTIVE, ChildSlots
+import pytest
+
+from pipeline.jobs import slots as slots_module
+from pipeline.jobs.slots import ChildSlots
 
 QUIET_SECONDS = 0.15
 
@@ -14,7 +17,8 @@ def test_a_silent_child_gives_its_slot_to_the_next_one_and_a_talking_child_keeps
         slots, order = ChildSlots(1, QUIET_SECONDS), list[str]()
 
         async def silent() -> None:
-            async with slots.acquire():
+            async with slots.acquire() as record_event:
+                record_event()
                 order.append("silent begins")
                 await asyncio.sleep(10 * QUIET_SECONDS)
             order.append("silent ends")
@@ -43,19 +47,47 @@ def test_a_silent_child_gives_its_slot_to_the_next_one_and_a_talking_child_keeps
     ]
 
 
-def test_the_number_of_all_children_is_limited_even_if_all_are_silent() -> None:
+def test_a_child_that_has_not_begun_yet_keeps_its_slot() -> None:
+    async def night() -> list[str]:
+        slots, order = ChildSlots(1, QUIET_SECONDS), list[str]()
+
+        async def loading() -> None:
+            async with slots.acquire() as record_event:
+                await asyncio.sleep(4 * QUIET_SECONDS)
+                order.append("first word")
+                record_event()
+
+        async def last() -> None:
+            async with slots.acquire():
+                order.append("last begins")
+
+        await asyncio.gather(loading(), last())
+        return order
+
+    assert asyncio.run(night()) == ["first word", "last begins"]
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "total"), [(None, 12), (100_000, 12), (900, 6), (600, 4), (100, 4)]
+)
+def test_fewer_children_wait_where_there_is_little_memory(
+    megabytes: int | None, total: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots_module, "available_megabytes", lambda: megabytes)
+
     async def night() -> int:
-        slots, running, most = ChildSlots(2, 0.001), 0, 0
+        slots, running, most = ChildSlots(4, 0.001), 0, 0
 
         async def silent() -> None:
             nonlocal running, most
-            async with slots.acquire():
+            async with slots.acquire() as record_event:
+                record_event()
                 running += 1
                 most = max(most, running)
-                await asyncio.sleep(0.03)
+                await asyncio.sleep(0.05)
                 running -= 1
 
-        await asyncio.gather(*(silent() for _ in range(20)))
+        await asyncio.gather(*(silent() for _ in range(30)))
         return most
 
-    assert asyncio.run(night()) == 2 * (1 + WAITING_PER_ACTIVE)
+    assert asyncio.run(night()) == total

@@ -12,8 +12,10 @@ from sqlalchemy import text
 
 from pipeline.core.errors import AlreadyRunning
 from pipeline.core.models import UrlKind
+from pipeline.jobs import repair
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
+from pipeline.store.maintenance.faults import EVERYTHING, VerifiedCounts
 from pipeline.store.read import runs
 from tests.support.archive_factory import (
     FEED,
@@ -31,6 +33,7 @@ from tests.support.archive_factory import (
 from tests.support.cli import ROOT, clean_environment, wait_until
 
 A, B = url("a"), url("b")
+STORED_STORIES = "FROM page WHERE payload_id IS NOT NULL AND kind = 'story'"
 
 # What the child process does before it dies. `archive`, `run` and `die` exist there.
 DEATHS = {
@@ -38,6 +41,24 @@ DEATHS = {
 source = archive.register_source(run, FEED)
 kill_at("INSERT INTO ledger_entry")
 archive.save_source(run, capture(source, Reply(b"<rss/>", etag="new")), links(A, B), UrlKind.FEED)
+""",
+    "in the middle of the first version of a source": """
+source = archive.register_source(run, FEED)
+kill_at("INSERT INTO capture")
+archive.save_source(run, capture(source, Reply(b"<rss/>", etag="new")), links(A, B), UrlKind.FEED)
+""",
+    "between a dictionary and the version of a source that it is for": """
+versions = [bytes(str(list(range(900))), "ascii") + end for end in (b"one", b"two")]
+source = archive.register_source(run, FEED)
+archive.save_source(run, capture(source, Reply(versions[0])), links(A, B), UrlKind.FEED)
+kill_at("INSERT INTO dictionary")
+archive.save_source(run, capture(source, Reply(versions[1])), links(A, B), UrlKind.FEED)
+""",
+    "in the middle of a front page": """
+front = archive.register_source(run, FRONT_PAGE)
+list_links(archive, run, links(A, B))
+kill_at("INSERT INTO placement")
+archive.save_source(run, capture(front, Reply(b"<a>")), (), UrlKind.FRONT_PAGE, (A, B))
 """,
     "between a source and its stories": """
 list_links(archive, run, links(A, B))
@@ -116,9 +137,7 @@ def test_after_a_kill_the_next_run_finds_everything_and_repeats_nothing(
     run = start(archive)
     assert rows(store, "SELECT status FROM run ORDER BY id") == [("interrupted",), ("running",)]
     assert runs.unbalanced_runs(store, [1]) == frozenset()
-    before = {
-        address for (address,) in rows(store, "SELECT url FROM page WHERE payload_id IS NOT NULL")
-    }
+    before = {address for (address,) in rows(store, f"SELECT url {STORED_STORIES}")}
     source = archive.register_source(run, FEED)
     linked = one(store, "SELECT count(*) FROM page WHERE kind = 'story'")
     assert (source.etag == "new") <= (linked == 2), (
@@ -130,8 +149,10 @@ def test_after_a_kill_the_next_run_finds_everything_and_repeats_nothing(
     for page in due:
         archive.save_capture(run, capture(page, Reply(b"one")), None)
     archive.finish_run(run, "finished")
-    assert one(store, "SELECT count(*) FROM page WHERE payload_id IS NOT NULL") == 2
-    assert one(store, "SELECT count(*) FROM capture WHERE payload_id IS NOT NULL") == 2
+    assert one(store, f"SELECT count(*) {STORED_STORIES}") == 2
+    stored = "FROM capture WHERE payload_id IS NOT NULL AND page_id IN (SELECT id"
+    assert one(store, f"SELECT count(*) {stored} {STORED_STORIES})") == 2
+    assert not list(repair.verify_archive(store, EVERYTHING, VerifiedCounts(), lambda *_: None))
     assert runs.unbalanced_runs(store, [1, 2]) == frozenset()
 
 

@@ -283,6 +283,24 @@ def test_bidi_controls_of_a_text_do_not_change_the_text_after_it() -> None:
     ), "fast for many controls"
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("9,4", "7,8"),
+        ("1.250,00", "1.350,00"),
+        ("12:30", "13:45"),
+        ("1\u202f000", "2\u202f500"),
+        ("3.5", "3.6"),
+        ("18’400", "18’500"),
+    ],
+)
+def test_text_diff_shows_a_changed_number_as_one_edit(old: str, new: str) -> None:
+    diff = compare_texts(f"Prices rose by {old} in May.", f"Prices rose by {new} in May.")
+    (parts,) = diff.paragraphs
+    changes = [(part.kind, part.text) for part in parts if part.kind != "same"]
+    assert changes == [(REMOVED, old), (ADDED, new)]
+
+
 def test_text_diff_finds_changed_words_and_is_fast_for_all_texts() -> None:
     diff = compare_texts(
         "A\nThe levy is 12 a night, he said.\nB", "A\nThe levy is 9 a night, he said.\nNew\nB"

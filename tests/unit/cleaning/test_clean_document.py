@@ -49,6 +49,10 @@ def page_of(*lines: str, linked: bool = False, **metadata: Any) -> ExtractedPage
     return ExtractedPage("x", blocks, Metadata(**metadata))
 
 
+def numbered_sentences(count: int) -> list[str]:
+    return [f"{SENTENCE} It was seal number {number}." for number in range(count)]
+
+
 WORDS = st.sampled_from(
     [
         "All news",
@@ -106,7 +110,7 @@ def test_kept_and_removed_blocks_are_the_whole_page_in_order(
 @pytest.mark.parametrize(
     ("extracted", "expected"),
     [
-        (page_of(SENTENCE, SENTENCE), (Outcome.ARCHIVED, Reason.NONE)),
+        (page_of(*numbered_sentences(2)), (Outcome.ARCHIVED, Reason.NONE)),
         (page_of(), (Outcome.NOT_ARTICLE, Reason.NO_TEXT)),
         (
             ExtractedPage("x", reason=Reason.EXTRACTOR_TIMEOUT),
@@ -142,24 +146,27 @@ def test_kept_and_removed_blocks_are_the_whole_page_in_order(
             (Outcome.NOT_ARTICLE, Reason.SOFT_404),
         ),
         (
-            page_of(*[SENTENCE] * 8, title="Page not found: how the library lost a book"),
+            page_of(*numbered_sentences(8), title="Page not found: how the library lost a book"),
             (Outcome.ARCHIVED, Reason.NONE),
         ),
         (
             page_of(SENTENCE, title="404 homes without power on Lowmere"),
             (Outcome.ARCHIVED, Reason.NONE),
         ),
-        (page_of(SENTENCE, SENTENCE, paywalled=True), (Outcome.NOT_ARTICLE, Reason.PAYWALL_STUB)),
         (
-            page_of(*[SENTENCE] * 4, "And then the seal…", paywalled=True),
+            page_of(*numbered_sentences(2), paywalled=True),
             (Outcome.NOT_ARTICLE, Reason.PAYWALL_STUB),
         ),
         (
-            page_of(*[SENTENCE] * 5, "Subscribe to read on", paywalled=True),
+            page_of(*numbered_sentences(4), "And then the seal…", paywalled=True),
             (Outcome.NOT_ARTICLE, Reason.PAYWALL_STUB),
         ),
-        (page_of(*[SENTENCE] * 5, paywalled=True), (Outcome.ARCHIVED, Reason.NONE)),
-        (page_of(SENTENCE, SENTENCE, paywalled=False), (Outcome.ARCHIVED, Reason.NONE)),
+        (
+            page_of(*numbered_sentences(5), "Subscribe to read on", paywalled=True),
+            (Outcome.NOT_ARTICLE, Reason.PAYWALL_STUB),
+        ),
+        (page_of(*numbered_sentences(5), paywalled=True), (Outcome.ARCHIVED, Reason.NONE)),
+        (page_of(*numbered_sentences(2), paywalled=False), (Outcome.ARCHIVED, Reason.NONE)),
     ],
 )
 def test_a_page_that_is_no_article_has_its_reason(

@@ -89,10 +89,8 @@ def test_a_short_line_in_the_story_stays_in_the_element_of_its_neighbours() -> N
         PROSE,
         PROSE + " Then.",
     ]
-    assert kept(line(PROSE, 0.9), line("Never.", 0.3, path="div.box > p"), line(PROSE, 0.9)) == [
-        PROSE,
-        PROSE,
-    ]
+    in_box = line("Never.", 0.3, path="div.box > p")
+    assert kept(line(PROSE, 0.9), in_box, line(PROSE + " Then.", 0.9)) == [PROSE, PROSE + " Then."]
     assert kept(line(PROSE, 0.9), line("Never.", 0.3)) == [PROSE], (
         "after the story there is no neighbour"
     )

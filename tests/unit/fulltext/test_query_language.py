@@ -19,6 +19,25 @@ DESCRIPTIONS = {
     "a OR": "a",
     "OR a or b": "a and or and b",
     "((a)) )b(": "a and b",
+    "a AND b": "a and b",
+    "AND a AND AND b AND": "a and b",
+    "a AND b OR c": "(a and b) or c",
+    "a | b": "a or b",
+    "a|b c": "a or (b and c)",
+    "|| a | | b |": "a or b",
+    "NOT a b": "not a and b",
+    "a AND NOT b": "a and not b",
+    "a NOT (b | c)": "a and not (b or c)",
+    "NOT NOT a": "a",
+    "NOT -a": "a",
+    'NOT "a b"': 'not "a b"',
+    "NOT site:x": "not site x",
+    "(NOT) a": "a",
+    "a NOT": "a",
+    "and not a": "and and not and a",
+    '"a AND b | c"': '"a and b c"',
+    "-AND -NOT": "not and and not not",
+    "title:OR": "title or",
     "harb*": "harb…",
     "h*": "h",
     '"harb*"': '"harb"',
@@ -70,7 +89,7 @@ def test_what_exceeds_a_limit_is_left_out_with_a_note() -> None:
     assert len(parse_query('"word ' + "more " * 300).tree.tokens) <= query_language.MAX_PHRASE_WORDS  # type: ignore[union-attr]
 
 
-@given(st.text(alphabet='ab"*-():OR sitefrлё東\x00\ud800“', max_size=80))
+@given(st.text(alphabet='ab"*-|():ANDORT sitefrлё東\x00\ud800“', max_size=80))
 def test_every_text_is_a_query(text: str) -> None:
     assert describe(parse_query(text))
 

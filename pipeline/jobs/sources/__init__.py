@@ -1,0 +1,1 @@
+"""Jobs on the stored sources of a site."""
