@@ -16,6 +16,7 @@ from html import unescape
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pipeline.core.models import PartLink
+from pipeline.core.part_words import CONTINUE_TEXT, NUMBER_TEXT, PAGE_WORD
 from pipeline.core.urls import host_of, resolve_href, url_key, without_www
 
 MAX_PARTS = 20  # of one story, the first page included
@@ -33,11 +34,7 @@ ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))
 TAG = re.compile(r"<[^>]*>")
 SPACE = re.compile(r"\s+")
 
-# How an address names a page by a number. The words are those of publishing systems.
-PAGE_WORD = (
-    r"(?:pages?|pg|p|seite|pagina|pagina|página|sayfa|strona|strana|stran|str|sida|side|sivu|oldal"
-    r"|part|parte|partie|teil|bolum|chast|stranica|stranitsa|bet|sahifa)"
-)
+# How an address names a page by a number.
 PAGE_PARAMETER = re.compile(
     rf"(?:{PAGE_WORD}(?:_?(?:no|num|nr|number|id))?|pn|paged|pagen_\d|articlepage|currentpage"
     r"|start_?page)",
@@ -62,33 +59,6 @@ LIST_PATH = re.compile(
     r"/(?:tag|tags|category|categories|kategorie|rubri[ck]\w*|author|autor|archive?s?|archiv|topic"
     r"|topics|search|suche|section)(?:/|$)",
     re.IGNORECASE,
-)
-NUMBER_TEXT = re.compile(
-    rf"^(?:{PAGE_WORD}|page|страница|стр\.?|часть|саҳифа|бет|sahifa|第)?\s*"
-    r"(\d{1,2})\s*(?:页|頁|ページ)?(?:\s*(?:of|/|von|de|sur|di|из|av|z)\s*\d{1,3})?(?:\s*[:.)–—-].*)?$",
-    re.IGNORECASE,
-)
-CONTINUE_TEXT = re.compile(
-    r"""^[\W_]*(?:
-        next(?:\s+page)?|continue(?:\s+reading|d)?|read\s+(?:on|further)|keep\s+reading|more\s+on\s+page
-      | (?:zur\s+)?n(?:ä|ae)chste(?:n)?(?:\s+seite)?|weiter(?:lesen)?(?:\s+auf\s+(?:der\s+)?seite)?
-      | page\s+suivante|suivant[e]?|lire\s+la\s+suite|suite|la\s+suite
-      | (?:p[áa]gina\s+)?siguiente|seguir\s+leyendo|continuar(?:\s+leyendo)?|sigue\s+leyendo
-      | pr[óo]xima(?:\s+p[áa]gina)?|continue\s+lendo|continuar\s+lendo|seguinte
-      | (?:pagina\s+)?successiva|avanti|continua(?:\s+a\s+leggere)?|segue
-      | volgende(?:\s+pagina)?|lees\s+(?:verder|door)|nästa(?:\s+sida)?|läs\s+vidare
-      | neste(?:\s+side)?
-      | næste(?:\s+side)?|læs\s+videre|seuraava(?:\s+sivu)?|jatka\s+lukemista
-      | następna(?:\s+strona)?|czytaj\s+dalej|dalej|další(?:\s+strana)?|pokračovat|tovább
-      | sonraki(?:\s+sayfa)?|devamı?(?:nı\s+oku)?|keyingi(?:\s+sahifa)?|davomi(?:ni\s+oʻqing)?
-      | следующая(?:\s+страница)?|далее|дальше|читать\s+(?:далее|дальше)|продолжение|вперед|вперёд
-      | наступна(?:\s+сторінка)?|далі|читати\s+далі
-      | саҳифаи\s+(?:навбатӣ|оянда)|давомаш|идома|келесі(?:\s+бет)?|жалғасы
-      | кийинки(?:\s+бет)?|уландысы
-      | 下一页|下一頁|次(?:の|へ)(?:ページ)?|次ページ|다음(?:\s*페이지)?
-      | التالي|الصفحة\s+التالية|صفحه\s+بعد|ادامه
-    )[\W_]*(?:\d{1,2}[\W_]*)?$""",
-    re.IGNORECASE | re.VERBOSE,
 )
 
 

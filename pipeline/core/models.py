@@ -253,6 +253,7 @@ class ExtractedPage:
         cost_ms: Milliseconds of CPU time that it took.
         figures: The pictures of the story, in reading order.
         base: The base address that the page declares for its links, or "".
+        parts: The number of the part in which each block stands, if the story has several pages.
     """
 
     extractors: str
@@ -263,6 +264,7 @@ class ExtractedPage:
     cost_ms: int = 0
     figures: tuple[Figure, ...] = ()
     base: str = ""
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,8 +180,8 @@ def _save_parts(
         is_visited = result.outcome in (Outcome.FETCHED, Outcome.UNCHANGED)
         if page.part_of is None and is_visited:
             visited.append(page.id)
-        elif page.part_of is not None and result.outcome in (Outcome.FETCHED, Outcome.GONE):
-            changed.append(page.part_of)
+        if result.outcome in (Outcome.FETCHED, Outcome.GONE):
+            changed.append(page.part_of or page.id)
         if fetch.parts and is_visited:
             parts.save_links(db, site, page.part_of or page.id, fetch.parts, at)
     if visited:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, or_, select, update
+from sqlalchemy.orm import aliased
 
 from pipeline.core.models import Link, LinkDecision, PartLink, UrlKind
 from pipeline.store.crawl import frontier
@@ -77,10 +78,12 @@ def make_due(db: Connection, stories: Sequence[int], at: datetime) -> None:
 
 
 def mark_changed(db: Connection, stories: Sequence[int]) -> None:
-    """Let the next clean join stories again of which a part has new bytes."""
+    """Let the next clean join stories again of which a page has new bytes."""
+    part = aliased(PageRow)
+    has_part = select(part.id).where(part.part_of == PageRow.id)
     for chunk in chunks(stories):
         db.execute(
             update(PageRow)
-            .where(PageRow.id.in_(chunk), PageRow.payload_id.is_not(None))
+            .where(PageRow.id.in_(chunk), PageRow.payload_id.is_not(None), has_part.exists())
             .values(needs_clean=True)
         )

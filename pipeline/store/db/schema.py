@@ -14,7 +14,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.store.db.types import Base, BigId, TableRole
@@ -145,6 +145,10 @@ class SiteRevisitRow(Base):
     site: Mapped[str] = mapped_column(String(64), primary_key=True)
     after_hours: Mapped[float]
     for_days: Mapped[float]
+
+
+# What the text of a page is made of now: its newest bytes, or the newest bytes of all its parts.
+CURRENT_PAYLOAD: Final = func.coalesce(PageRow.joined_payload_id, PageRow.payload_id)
 
 
 class RunRow(Base):

@@ -17,6 +17,7 @@ from pipeline.store.crawl.frontier import page_key
 from pipeline.store.db.article_view import ArticleView, select_articles, to_article_view
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
+    CURRENT_PAYLOAD,
     ArticleRow,
     CaptureRow,
     CleanResultRow,
@@ -180,7 +181,7 @@ def list_revisions(database: Database, page_id: int) -> tuple[RevisionView, ...]
     )
     last_match = (
         select(PageRow.last_matched_at)
-        .join(CleanResultRow, CleanResultRow.payload_id == PageRow.payload_id)
+        .join(CleanResultRow, CleanResultRow.payload_id == CURRENT_PAYLOAD)
         .join(
             ArticleRow,
             (ArticleRow.clean_result_id == CleanResultRow.id) & (ArticleRow.page_id == PageRow.id),
@@ -252,8 +253,7 @@ def _select_accepted_result(page_id: int) -> Select[*tuple[Any, ...]]:
     return (
         query.join(
             PageRow,
-            (PageRow.id == CleanResultRow.page_id)
-            & (PageRow.payload_id == CleanResultRow.payload_id),
+            (PageRow.id == CleanResultRow.page_id) & (CleanResultRow.payload_id == CURRENT_PAYLOAD),
         )
         .join(PayloadRow, PayloadRow.id == CleanResultRow.payload_id)
         .join(ExtractedPageRow, ExtractedPageRow.id == CleanResultRow.extracted_page_id)
