@@ -12,6 +12,7 @@ from rich.text import Text
 
 from pipeline.cli.console import format_time, print_json, print_line
 from pipeline.cli.context import AsJson, get_context
+from pipeline.cli.views.article_origin import origin_json, origin_lines
 from pipeline.cli.views.page_lookup import PageName, explain_missing_article, require_page
 from pipeline.core.errors import ConfigError
 from pipeline.core.formatting import format_if
@@ -20,7 +21,7 @@ from pipeline.store import read
 
 if TYPE_CHECKING:
     from pipeline.store.db.engine import Database
-    from pipeline.store.read import ArticleView, PageView, RevisionView
+    from pipeline.store.read import ArticleOrigin, ArticleView, PageView, RevisionView
 
 EXAMPLES: Final = (
     "nightdesk show 1204",
@@ -40,6 +41,7 @@ class ShownArticle:
         revisions: Its revisions, the oldest first.
         near_duplicates: Articles with nearly the same text.
         sources: Where a metadata field comes from, by field.
+        origin: What the text was made of.
     """
 
     article: ArticleView
@@ -47,6 +49,7 @@ class ShownArticle:
     revisions: Sequence[RevisionView]
     near_duplicates: Sequence[NearDuplicate]
     sources: Mapping[str, str]
+    origin: ArticleOrigin | None = None
 
 
 def show(
@@ -92,11 +95,12 @@ def load_article(database: Database, page: PageView) -> ShownArticle:
         read.list_revisions(database, page.id),
         near_duplicates_of(database, page.id),
         dict(provenance.metadata.sources) if provenance else {},
+        read.article_origin(database, page.id),
     )
 
 
 def _write_raw(database: Database, page: PageView) -> None:
-    payload = read.newest_payload(database, page.id)
+    payload = read.article_payload(database, page.id)
     if payload is None:
         raise ConfigError(f"{page.url}: {explain_missing_article(page)}")
     _, _, body = payload
@@ -107,6 +111,7 @@ def _write_raw(database: Database, page: PageView) -> None:
 def article_json(shown: ShownArticle) -> dict[str, Any]:
     """Return an article as an object for programs."""
     return asdict(shown.article) | {
+        **origin_json(shown.origin),
         "sources": dict(shown.sources),
         "history": shown.revisions,
         "near_duplicates": shown.near_duplicates,
@@ -138,9 +143,9 @@ def _head(shown: ShownArticle) -> Iterator[tuple[str, str]]:
     yield "Language", with_source("language", article.language)
     yield "URL", article.url
     period = f"{format_time(article.first_seen_at)} to {format_time(article.last_seen_at)} UTC"
-    yield "Archived", f"{period}, {page.digest[:DIGEST_DIGITS]}…"
-    if page.gone_at:
-        yield "Gone", f"{format_time(page.gone_at)} UTC: the site no longer has it"
+    digest = shown.origin.digest if shown.origin else page.digest
+    yield "Archived", f"{period}, {digest[:DIGEST_DIGITS]}…"
+    yield from origin_lines(shown.origin)
     for near_duplicate in shown.near_duplicates[:MAX_NEAR_DUPLICATES]:
         yield "Also at", _near_duplicate_line(near_duplicate)
     others = len(shown.near_duplicates) - MAX_NEAR_DUPLICATES

@@ -136,9 +136,13 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
     near_duplicates: Sequence[Any] = ()
     if found.copies or found.similarity is not None:
         near_duplicates = near_duplicates_of(context.database, article_id)[:MAX_PAGE_LIMIT]
+    origin = read.article_origin(context.database, article_id)
     values = field_values(
         found,
         gone_at=page.gone_at,
+        parts=origin.parts if origin else (),
+        part_missing=bool(origin and origin.part_missing),
+        live=origin.live if origin else None,
         near_duplicates=near_duplicates,
         metadata=None,
         provenance=None,

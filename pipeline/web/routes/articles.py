@@ -37,6 +37,7 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
         paragraphs=paragraphs[:MAX_PARAGRAPHS],
         hidden_count=max(0, len(paragraphs) - MAX_PARAGRAPHS),
         provenance=read.get_provenance(context.database, article_id),
+        origin=read.article_origin(context.database, article_id),
         near_duplicates=near_duplicates[:MAX_NEAR_DUPLICATES],
         more_near_duplicates=max(0, len(near_duplicates) - MAX_NEAR_DUPLICATES),
     )
