@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline.cleaning.boilerplate_keys import SEPARATOR
-from pipeline.core.local_times import resolve_local_times, utc_offset_minutes
+from pipeline.core.local_times import DAY, resolve_local_times, utc_offset_minutes
 from pipeline.core.models import AnnouncedMetadata, DateConfidence, Metadata
 
 MAX_AHEAD = timedelta(days=2)  # of the capture
@@ -53,15 +53,14 @@ def merge_metadata(
     latest = fetched_at + MAX_AHEAD
     metadata = _without_impossible_dates(resolve_local_times(declared, timezone), latest)
     source = announced.source or "feed"
-    published_at = _plausible(announced.published_at, latest)
-    modified_at = _plausible(announced.modified_at, latest)
+    announced = _without_impossible_announcements(announced, latest)
     merged = replace(
         metadata,
         title=_title(metadata, announced),
         language=metadata.language or language_hint,
         tags=metadata.tags or announced.tags,
-        **_published_changes(metadata, published_at, source, timezone),
-        **_modified_changes(metadata, modified_at, source, timezone),
+        **_published_changes(metadata, announced, source, timezone),
+        **_modified_changes(metadata, announced, source, timezone),
     )
     return replace(merged, sources=_sources(declared, merged, source))
 
@@ -82,46 +81,56 @@ def _sources(
 
 
 def _published_changes(
-    metadata: Metadata, announced_at: datetime | None, source: str, timezone: str
+    metadata: Metadata, announced: AnnouncedMetadata, source: str, timezone: str
 ) -> dict[str, Any]:
     """Return the fields that an announced date of publication changes.
 
     These are all fields of the date, or only its confidence, or none.
     """
+    announced_at = announced.published_at
     if announced_at is None:
         return {}
+    is_day = announced.published_precision == DAY
     changes: dict[str, Any] = {
         "published_at": announced_at,
         "published_source": source,
-        "published_precision": "second",
-        "published_offset": utc_offset_minutes(timezone, announced_at),
+        "published_precision": DAY if is_day else "second",
+        "published_offset": None if is_day else utc_offset_minutes(timezone, announced_at),
     }
     published_at = metadata.published_at
     if published_at is None or metadata.published_source == "htmldate":
         return changes | {"published_confidence": DateConfidence.MEDIUM, "published_day": None}
-    is_same_day = _is_same_day(announced_at, published_at)
+    if is_day:
+        is_same_day = announced_at.date() == metadata.publication_day
+    else:
+        is_same_day = _is_same_day(announced_at, published_at)
     if metadata.published_source == "url" and not is_same_day:
         return changes | {"published_confidence": DateConfidence.MEDIUM, "published_day": None}
-    if metadata.published_precision == "day" and is_same_day:
+    if metadata.published_precision == DAY and is_same_day and not is_day:
         changes["published_confidence"] = DateConfidence.HIGH
         changes["published_day"] = metadata.published_day or published_at.date()
         return changes
-    is_confirmed = abs(announced_at - published_at) <= SAME_PUBLICATION
+    is_confirmed = is_same_day
+    if not is_day:
+        is_confirmed = abs(announced_at - published_at) <= SAME_PUBLICATION
     if is_confirmed and metadata.published_confidence == DateConfidence.MEDIUM:
         return {"published_confidence": DateConfidence.HIGH}
     return {}
 
 
 def _modified_changes(
-    metadata: Metadata, announced_at: datetime | None, source: str, timezone: str
+    metadata: Metadata, announced: AnnouncedMetadata, source: str, timezone: str
 ) -> dict[str, Any]:
+    announced_at = announced.modified_at
     if metadata.modified_at or announced_at is None:
         return {}
+    is_day = announced.modified_precision == DAY
     return {
         "modified_at": announced_at,
+        "modified_precision": DAY if is_day else "second",
         "modified_source": source,
         "modified_confidence": DateConfidence.MEDIUM,
-        "modified_offset": utc_offset_minutes(timezone, announced_at),
+        "modified_offset": None if is_day else utc_offset_minutes(timezone, announced_at),
     }
 
 
@@ -132,6 +141,16 @@ def _without_impossible_dates(metadata: Metadata, latest: datetime) -> Metadata:
     if _plausible(metadata.modified_at, latest) is None:
         names += MODIFIED_FIELDS
     return replace(metadata, **{name: getattr(UNKNOWN, name) for name in names})
+
+
+def _without_impossible_announcements(
+    announced: AnnouncedMetadata, latest: datetime
+) -> AnnouncedMetadata:
+    return replace(
+        announced,
+        published_at=_plausible(announced.published_at, latest),
+        modified_at=_plausible(announced.modified_at, latest),
+    )
 
 
 def _plausible(moment: datetime | None, latest: datetime) -> datetime | None:

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.core.errors import ExitCode
+from pipeline.core.local_times import DAY
 
 
 def exit_on_broken_pipe() -> NoReturn:
@@ -145,6 +146,11 @@ def _print_plain_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -
 def format_time(at: datetime | None) -> str:
     """Return a time in UTC as people read it, or "" for None."""
     return f"{at:%Y-%m-%d %H:%M}" if at else ""
+
+
+def format_date(at: datetime, precision: str) -> str:
+    """Return a date as people read it: a time with "UTC", or only its day if that is all."""
+    return format_day(at) if precision == DAY else f"{format_time(at)} UTC"
 
 
 def format_day(at: date | None) -> str:

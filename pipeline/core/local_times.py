@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from pipeline.core.models import Metadata
 
 PUBLISHED, MODIFIED = "published", "modified"
+DAY = "day"  # the precision of a date without a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +48,22 @@ def resolve_local_times(metadata: Metadata, zone_name: str) -> Metadata:
     published = _resolve(metadata.published_at, metadata.published_offset, zone, PUBLISHED in naive)
     modified = _resolve(metadata.modified_at, metadata.modified_offset, zone, MODIFIED in naive)
     published_offset = published.offset
-    if metadata.published_precision == "day":
+    if metadata.published_precision == DAY:
         published_offset = None
+    modified_offset = None if metadata.modified_precision == DAY else modified.offset
     return replace(
         metadata,
         published_source=source,
         published_at=published.time,
         published_offset=published_offset,
         modified_at=modified.time,
-        modified_offset=modified.offset,
+        modified_offset=modified_offset,
     )
+
+
+def as_precise(at: datetime | None, precision: str) -> datetime | date | None:
+    """Return a moment, or its day where no more than the day is known."""
+    return at.date() if at and precision == DAY else at
 
 
 def utc_offset_minutes(zone_name: str, moment: datetime) -> int | None:

@@ -52,7 +52,10 @@ class CrawlSource:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A URL that a source lists, with what the source says of it."""
+    """A URL that a source lists, with what the source says of it.
+
+    The precision of a date is DAY where the source names no time; it then begins that day in UTC.
+    """
 
     url: str
     kind: UrlKind = UrlKind.STORY
@@ -60,6 +63,8 @@ class Link:
     published_at: datetime | None = None
     modified_at: datetime | None = None
     tags: tuple[str, ...] = ()
+    published_precision: str = ""
+    modified_precision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +187,18 @@ class Metadata:
     Attributes:
         title: Headline.
         authors: Names.
-        published_at: When it was published.
+        agency: The news agencies from which it came: "Reuters", "dpa, AFP".
+        published_at: When it was published. A date without a time is the beginning of its day in
+            UTC, and no zone ever moves it.
         published_source: Where that date comes from: json-ld, meta, time, shown, feed, sitemap,
             url or htmldate.
-        published_precision: "day" or "second".
+        published_precision: "day" or "second"; "" without a date.
         published_confidence: How certain that date is.
         published_offset: Minutes east of UTC of the clock that declared it; None if unknown.
         published_day: The day that is shown near the headline. It may differ by one from the day
             on that clock.
         modified_at: When it was changed.
+        modified_precision: "day" or "second"; "" without a date.
         modified_source: Where that date comes from.
         modified_confidence: How certain that date is.
         modified_offset: Minutes east of UTC of the clock that declared it.
@@ -208,7 +216,7 @@ class Metadata:
 
     title: str = ""
     authors: tuple[str, ...] = ()
-    agency: str = ""  # the news agencies from which the story came: "Reuters", "dpa, AFP"
+    agency: str = ""
     published_at: datetime | None = None
     published_source: str = ""
     published_precision: str = ""
@@ -216,6 +224,7 @@ class Metadata:
     published_offset: int | None = None
     published_day: date | None = None
     modified_at: datetime | None = None
+    modified_precision: str = ""
     modified_source: str = ""
     modified_confidence: DateConfidence = DateConfidence.NONE
     modified_offset: int | None = None
@@ -233,6 +242,16 @@ class Metadata:
     def published_local(self) -> datetime | None:
         """Return the time of publication on the clock that declared it."""
         return at_utc_offset(self.published_at, self.published_offset)
+
+    @property
+    def publication_day(self) -> date | None:
+        """Return the day by which publisher and readers call the publication.
+
+        It is the shown day, or else the day on the clock that declared the date.
+        """
+        if self.published_day or self.published_local is None:
+            return self.published_day
+        return self.published_local.date()
 
     @property
     def modified_local(self) -> datetime | None:
@@ -253,6 +272,9 @@ class ExtractedPage:
         cost_ms: Milliseconds of CPU time that it took.
         figures: The pictures of the story, in reading order.
         base: The base address that the page declares for its links, or "".
+        readings: A sentence for people: what independent readings of the page found, and why one
+            was or was not followed; "" without one.
+        recovered: Whether one was followed, because it found a story that was mostly left out.
         parts: The number of the part in which each block stands, if the story has several pages.
     """
 
@@ -264,6 +286,8 @@ class ExtractedPage:
     cost_ms: int = 0
     figures: tuple[Figure, ...] = ()
     base: str = ""
+    readings: str = ""
+    recovered: bool = False
     parts: tuple[int, ...] = ()
 
 
@@ -404,7 +428,8 @@ class PreviousArticle:
 class AnnouncedMetadata:
     """What the links of a page said of it: candidates for its metadata.
 
-    `source` is the kind of the source that said it.
+    `source` is the kind of the source that said it. The precision of a date is DAY where it named
+    no time.
     """
 
     title: str = ""
@@ -412,6 +437,8 @@ class AnnouncedMetadata:
     modified_at: datetime | None = None
     source: str = ""
     tags: tuple[str, ...] = ()
+    published_precision: str = ""
+    modified_precision: str = ""
 
 
 @dataclass(frozen=True, slots=True)

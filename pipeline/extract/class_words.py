@@ -37,6 +37,14 @@ WORD_GROUPS: Final = {
         "breadcrumb breadcrumbs footer header ad ads advert advertisement banner cookie consent "
         "login sponsored follow copyright legal disclaimer correction toolbar buttons"
     ),
+    "overlay": _word_set(
+        "modal popup dialog overlay cookie cookies consent gdpr privacy drawer tooltip hidden "
+        "hide collapse toast lightbox offcanvas dropdown"
+    ),
+    "part": _word_set(
+        "section module block step steps slide chapter question answer faq accordion product "
+        "review item items entry live update listicle pros cons rating key toc contents"
+    ),
 }
 SUMMARY_WORDS: Final = _word_set(
     "dek deck subhead subheadline subheading standfirst lead summary subtitle strapline "

@@ -1,9 +1,10 @@
 """Decision trees that give the probability that a line belongs to the story, in plain Python.
 
-The table `trees.json` has two rows of trees: one for features without the votes of an extractor,
-one for features with them. An inner node is [feature number, threshold, left, right]; a leaf is a
-value. A line goes left where its feature is at most the threshold. Most lines of a page are plainly
-no story: where the sum over the first trees is very low, the other trees are not evaluated.
+The table `trees.json` has three rows of trees. The first sees each line alone, the second also what
+the first says about the lines around it, the third also the votes of an extractor. An inner node is
+[feature number, threshold, left, right]; a leaf is a value. A line goes left where its feature is
+at most the threshold. Most lines of a page are plainly no story: where the sum over the first trees
+of a row is very low, its other trees are not evaluated.
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ Score = Callable[[Sequence[float]], float]
 
 
 class DecisionTrees:
-    """The two rows of trees of one table.
+    """The three rows of trees of one table.
 
-    `probability_without_votes` and `probability_with_votes` take the features of a line and return
-    a probability from 0 to 1. They return 0 for a line that the first trees find hopeless.
+    `first`, `second` and `third` take the features of a line and return a probability from 0 to 1.
+    They return 0 for a line that their first trees find hopeless.
     """
 
     def __init__(self, table: dict[str, Any]) -> None:
         """Compile the trees of a table.
 
         Args:
-            table: The content of `trees.json`: `names` of the features, and the trees `alone` and
-                `trees`.
+            table: The content of `trees.json`: `names` of the features, and the trees `first`,
+                `second` and `third`.
 
         Raises:
             ValueError: The table was trained on other features.
@@ -45,11 +46,13 @@ class DecisionTrees:
             raise ValueError(
                 "the trees were trained on other features than these: train them again"
             )
-        self.probability_without_votes = _probability(table["alone"])
-        self.probability_with_votes = _probability(table["trees"])
+        self.first = compile_row(table["first"])
+        self.second = compile_row(table["second"])
+        self.third = compile_row(table["third"])
 
 
-def _probability(trees: Sequence[Any]) -> Score:
+def compile_row(trees: Sequence[Any]) -> Score:
+    """Compile a row of trees to a function from the features of a line to its probability."""
     first_score = _compile(trees[:FIRST_TREES])
     other_score = _compile(trees[FIRST_TREES:])
 

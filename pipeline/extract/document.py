@@ -18,8 +18,10 @@ from pipeline.extract.decision_trees import DecisionTrees
 from pipeline.extract.html import parse_html
 from pipeline.extract.javascript_shells import needs_javascript
 from pipeline.extract.language import declared_language, detect_language_with_source
-from pipeline.extract.line_classifier import read_blocks
+from pipeline.extract.line_classifier import PageReading, read_blocks
 from pipeline.extract.metadata.metadata import read_metadata
+from pipeline.extract.readings.declared_text import find_article_body
+from pipeline.extract.readings.hidden_story import find_hidden_story
 from pipeline.extract.sanitize import repair_markup
 from pipeline.extract.version import EXTRACTORS
 
@@ -74,7 +76,11 @@ def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int)
         detail = f"the page has more than {max_text} letters of text"
         return _page_without_text(Reason.TOO_COMPLEX, detail)
     metadata = read_metadata(tree)
-    reading = read_blocks(tree, metadata, trees)
+    declared_text = find_article_body(tree)
+    reading = read_blocks(tree, metadata, declared_text, trees)
+    hidden = find_hidden_story(tree, metadata, reading.blocks, declared_text)
+    if hidden is not None:
+        reading = PageReading(hidden.blocks, (), hidden.sentence, is_recovered=True)
     blocks = reading.blocks
     text = _text_for_language(blocks)
     language, language_source = detect_language_with_source(text, declared_language(tree))
@@ -94,6 +100,8 @@ def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int)
         metadata=metadata,
         figures=reading.figures,
         base=_declared_base(tree),
+        readings=reading.sentence,
+        recovered=reading.is_recovered,
     )
 
 

@@ -1,9 +1,10 @@
 """Decide which lines of a page may be its story, and give each its probability.
 
 A line becomes a Block if trafilatura took it or if the decision trees give it a fair probability.
-Nothing is removed here. The trees first look at the page alone. Where that leaves them in doubt,
-trafilatura is called, and its lines become features for the trees: it knows the usual forms of
-pages, and the trees know how far to trust it. It costs as much as all the rest of the extraction.
+Nothing is removed here. The trees first look at each line alone. Where that leaves them in doubt,
+they look again at each line among the others. Where that does, too, trafilatura is called, and its
+lines become features for the trees: it knows the usual forms of pages, and the trees know how far
+to trust it. It costs as much as all the rest of the extraction.
 """
 
 from __future__ import annotations
@@ -22,12 +23,19 @@ from pipeline.core.models import STORY_THRESHOLD, Block, BlockKind, Figure, Meta
 from pipeline.extract.decision_trees import DecisionTrees, bundled_trees
 from pipeline.extract.figures import story_figures
 from pipeline.extract.line_features import ExtractorLines, LineFeatures
+from pipeline.extract.readings.second_reading import compare_readings
 from pipeline.extract.structure import StructureReader
 from pipeline.extract.text_lines import LISTS, PageElement, PageLine, Region, read_lines
-from pipeline.extract.version import MAX_DOUBT, MIN_PROBABILITY, TRAFILATURA_OPTIONS
+from pipeline.extract.version import (
+    MAX_DOUBT,
+    MAX_FIRST_DOUBT,
+    MIN_PROBABILITY,
+    TRAFILATURA_OPTIONS,
+)
 
 MAX_PATH_LENGTH = 60
 MAX_HEADLINES = 2  # of a page with one story: its own, and the name of the site
+SURE_PROBABILITY = 0.8  # of prose below which no summary stands
 MAX_SPANS = 2_000  # side by side
 # The first that matches says most about a line: a paragraph in an item in a quote is an item.
 KIND_OF_REGION = (
@@ -39,74 +47,82 @@ KIND_OF_REGION = (
 )
 
 
-class Reading(NamedTuple):
+class PageReading(NamedTuple):
     """What a page was found to tell.
 
     Attributes:
         blocks: The blocks in reading order; () where neither the trees nor trafilatura find a line.
         figures: The pictures of the story.
+        sentence: What independent readings found, and why one was or was not followed.
+        is_recovered: Whether one was followed.
     """
 
     blocks: tuple[Block, ...]
     figures: tuple[Figure, ...] = ()
-
-
-def extract_blocks(
-    tree: HtmlElement, metadata: Metadata, max_doubt: float = MAX_DOUBT
-) -> tuple[Block, ...]:
-    """Return only the blocks of `read_blocks`."""
-    return read_blocks(tree, metadata, max_doubt=max_doubt).blocks
+    sentence: str = ""
+    is_recovered: bool = False
 
 
 def read_blocks(
     tree: HtmlElement,
     metadata: Metadata,
+    declared_text: str = "",
     trees: DecisionTrees | None = None,
     max_doubt: float = MAX_DOUBT,
-) -> Reading:
+) -> PageReading:
     """Return the blocks and the figures of a page in reading order.
 
     Args:
         tree: The parsed page.
         metadata: What the page declares.
+        declared_text: The story as the page's own data for machines has it, or "".
         trees: Other decision trees than the bundled ones, for measurements.
         max_doubt: The share in doubt above which trafilatura is called.
     """
     trees = trees or bundled_trees()
     page = read_lines(tree)
-    lines = LineFeatures(page, metadata)
-    features: dict[int, list[float]] = {}
-    probabilities: dict[int, float] = {}
-    for i in range(len(lines.lines)):
-        if not lines.is_far(i):
-            features[i] = lines.features(i)
-            probabilities[i] = trees.probability_without_votes(features[i])
-    needs_votes = share_in_doubt(lines, probabilities) > max_doubt
-    if needs_votes:
-        lines.add_votes(ExtractorLines(trafilatura_lines(tree)))
-        probabilities = _probabilities_with_votes(lines, features, trees)
+    lines = LineFeatures(page, metadata, declared_text)
+    probabilities, needs_votes = _judge(lines, tree, trees, max_doubt)
+    second = compare_readings(
+        lines, probabilities, lambda: ExtractorLines(trafilatura_lines(tree, fast=False))
+    )
+    has_votes = needs_votes or any(lines.votes)
     blocks, block_lines, structures = [], [], StructureReader()
-    for i, probability in sorted(probabilities.items()):
-        is_summary = lines.is_summary(i)
+    is_story_begun = False
+    for i, probability in sorted(second.probabilities.items()):
+        is_summary = not is_story_begun and lines.is_summary(i)
+        is_sure = probability >= SURE_PROBABILITY and lines.prose[i] > 0
+        is_story_begun = is_story_begun or (is_sure and not is_summary)
         if probability >= MIN_PROBABILITY or lines.votes[i] or is_summary:
-            kept_by_trafilatura = lines.votes[i] > 0 if needs_votes else None
-            block = _block(lines.lines[i], probability, kept_by_trafilatura, is_summary, structures)
-            blocks.append(block)
+            vote = lines.votes[i] > 0 if has_votes else None
+            blocks.append(_block(lines.lines[i], probability, vote, is_summary, structures))
             block_lines.append(i)
-    figures = story_figures(page.pictures, page.lines, probabilities, block_lines, structures)
-    return Reading(tuple(blocks), figures)
+    figures = story_figures(
+        page.pictures, page.lines, second.probabilities, block_lines, structures
+    )
+    return PageReading(tuple(blocks), figures, second.sentence, second.is_recovered)
 
 
-def _probabilities_with_votes(
-    lines: LineFeatures, features: Mapping[int, list[float]], trees: DecisionTrees
-) -> dict[int, float]:
-    """Classify again: lines that an extractor took are no longer far, and may be new."""
-    probabilities = {}
+def _judge(
+    lines: LineFeatures, tree: HtmlElement, trees: DecisionTrees, max_doubt: float
+) -> tuple[dict[int, float], bool]:
+    """Return the probabilities of the lines, and whether trafilatura was asked for them."""
+    near = [i for i in range(len(lines.lines)) if not lines.is_far(i)]
+    features = {i: lines.features(i) for i in near}
+    probabilities = {i: trees.first(row) for i, row in features.items()}
+    if share_in_doubt(lines, probabilities) <= MAX_FIRST_DOUBT:
+        return probabilities, False
+    lines.add_probabilities(probabilities)
+    for i, row in features.items():
+        probabilities[i] = trees.second(lines.with_context(i, row))
+    if share_in_doubt(lines, probabilities) <= max_doubt:
+        return probabilities, False
+    lines.add_votes(ExtractorLines(trafilatura_lines(tree)))
     for i in range(len(lines.lines)):
-        if not lines.is_far(i):
-            row = lines.with_votes(i, features.get(i) or lines.features(i))
-            probabilities[i] = trees.probability_with_votes(row)
-    return probabilities
+        if not lines.is_far(i):  # a line that trafilatura took is not far
+            row = features.get(i) or lines.with_context(i, lines.features(i))
+            probabilities[i] = trees.third(lines.with_votes(i, row))
+    return probabilities, True
 
 
 def share_in_doubt(lines: LineFeatures, probabilities: Mapping[int, float]) -> float:
@@ -127,11 +143,17 @@ def share_in_doubt(lines: LineFeatures, probabilities: Mapping[int, float]) -> f
     return doubtful_words / story_words
 
 
-def trafilatura_lines(tree: HtmlElement) -> list[str]:
-    """Return the lines that trafilatura takes for the article; the tree stays as it is."""
+def trafilatura_lines(tree: HtmlElement, fast: bool = True) -> list[str]:
+    """Return the lines that trafilatura takes for the article; the tree stays as it is.
+
+    Args:
+        tree: The parsed page.
+        fast: Whether to ask it alone, and not the extractors that it falls back to.
+    """
+    options = TRAFILATURA_OPTIONS | {"fast": fast}
     try:
         # A copy, because the extraction changes its tree.
-        document = bare_extraction(_dissolve_spans(copy(tree)), **TRAFILATURA_OPTIONS)
+        document = bare_extraction(_dissolve_spans(copy(tree)), **options)
     except RecursionError:  # lists in lists in lists; the decision trees still work
         return []
     return (getattr(document, "text", None) or "").splitlines()

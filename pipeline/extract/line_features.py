@@ -2,8 +2,9 @@
 
 The features say what a line consists of, where it stands, what stands around it, and what the page
 declares. They know no language and no site. Their order is FEATURE_NAMES, and their cost is linear
-in the page. Training and classification use the same features, with the votes of an extractor or
-without them. After a change of a feature, train the trees again (`tests/bench/train.py`) and raise
+in the page. Training and classification use the same features. The *evidence* among them, which is
+what a first look says about the lines around and the votes of an extractor, comes later than the
+others. After a change of a feature, train the trees again (`tests/bench/train.py`) and raise
 the version of the extractors.
 """
 
@@ -11,25 +12,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import log1p
 from string import ascii_letters, ascii_uppercase, digits
 from typing import Final
 
 from pipeline.core.models import Metadata, count_words
 from pipeline.extract.class_words import NOT_SUMMARY_WORDS, SUMMARY_WORDS, WORD_GROUPS
+from pipeline.extract.first_look import FIRST_LOOK_FEATURES, FirstLook
+from pipeline.extract.story_core import DIGITS, UNRELATED, StoryCore
 from pipeline.extract.text_lines import PageElement, PageLine, PageLines, Region, words_in_marks
 
 SENTENCE_END = re.compile(r"[.!?…。！？‽؟।۔](?:[\"'”’»」』)\]*]|\s|\[\d+\])*$")
 WORD = re.compile(r"\w+")
 QUOTE = re.compile('["“”«»„「」]')
 CREDIT = re.compile(r"[©@|/»›•]|\bhttps?:|\bwww\.")
-DIGITS = re.compile(r"\d+")
 CAPITALS, DECIMALS, LETTERS = ascii_uppercase.encode(), digits.encode(), ascii_letters.encode()
 READ_LENGTH: Final = 600  # characters of a line that are read one by one
 MAX_DISTANCE: Final = 30.0  # lines; a greater distance counts as this one
 MAX_SEARCHED: Final = 200_000  # letters of an extractor's text that are searched for parts of lines
-UNRELATED: Final = 20.0  # steps to an element that shares no ancestor with the story's core
 MIN_TITLE_LETTERS: Final = 8  # of a line that can be the headline
 MIN_H1_WORDS: Final = 3  # of an h1 that is taken for the headline without a title
 MIN_AUTHOR_LETTERS: Final = 4  # a shorter name is not searched for
@@ -41,10 +42,10 @@ PART_VOTE: Final = 0.9
 MAX_LINES_AFTER_HEADLINE: Final = 12  # where a summary may stand
 MIN_SUMMARY_WORDS: Final = 4
 MAX_BOX_LINES: Final = 3  # of an element that holds only the summary
-OUTSIDE_STORY = Region.HIDDEN | Region.NAV | Region.FOOTER
 MARKED_LEVELS: Final = 4  # elements above a line whose marks are read
 SIGNATURE_LENGTH: Final = 60  # characters of marks that tell lines of one look
-CORE_CHILDREN = ("p", "li", "td", "blockquote")  # their parent is the candidate for the core
+MAX_TITLES: Final = 5.0
+HEADING_LEVELS: Final = {f"h{level}": float(level) for level in range(1, 7)}
 REGION_FEATURES = {
     "heading": Region.HEADING,
     "aside": Region.ASIDE,
@@ -57,6 +58,9 @@ REGION_FEATURES = {
     "main": Region.MAIN,
     "body_property": Region.BODY_PROPERTY,
     "hidden": Region.HIDDEN,
+    "table": Region.TABLE,
+    "code": Region.CODE,
+    "header": Region.HEADER,
 }
 
 
@@ -71,15 +75,23 @@ FEATURE_NAMES: Final = (
     *_prefixed("in_", REGION_FEATURES),
     "depth", "place_prose", "up_prose", "up2_prose", "place_words", "up_words", "up_log_words",
     "place_link", "up_link", "up2_link", "steps", "below", "from_first", "from_last", "between",
-    "from_title", "done", "like_prose", "like_ratio", "like_lines", "like_mean", "chosen",
-    "chosen_share", "chosen_near", "place_chosen", "up_chosen", "up2_chosen", "title_overlap",
+    "from_title", "done", "like_prose", "like_ratio", "like_lines", "like_mean", "heading_level",
+    "paragraph", "narrow_steps", "in_wide", "core_prose", "branch_prose", "branch_words",
+    "branch_log_words", "branch_link", "declared", "declared_share", "other_titles", "colon",
+    "colon_before", "commas", "page_prose", "chosen",
+    "chosen_share", "chosen_near", "place_chosen", "up_chosen", "up2_chosen", "chosen_prose",
+    "core_chosen", "branch_chosen", *FIRST_LOOK_FEATURES,
+    "title_overlap",
     "description", "author", "link_before", "link_after", "words_before", "words_after",
     "same_before", "same_after", "same_after2", "prose_before", "prose_after",
     *_prefixed("near_", WORD_GROUPS),
     *_prefixed("above_", WORD_GROUPS),
+    *_prefixed("branch_", WORD_GROUPS),
 )  # fmt: skip
-VOTE_FEATURES = slice(FEATURE_NAMES.index("chosen"), FEATURE_NAMES.index("up2_chosen") + 1)
-NO_VOTES = (0.0,) * 6
+CONTEXT_START = FEATURE_NAMES.index(FIRST_LOOK_FEATURES[0])
+CONTEXT_FEATURES = slice(CONTEXT_START, CONTEXT_START + len(FIRST_LOOK_FEATURES))
+VOTE_FEATURES = slice(FEATURE_NAMES.index("chosen"), CONTEXT_START)
+NO_EVIDENCE = (0.0,) * (CONTEXT_FEATURES.stop - VOTE_FEATURES.start)
 REGION_BITS = tuple(REGION_FEATURES.values())
 NO_GROUPS = (0.0,) * len(WORD_GROUPS)
 
@@ -127,14 +139,17 @@ class LineFeatures:
         last_prose: Index of the last one.
         headline: Index of the headline, or -1.
         title: Letters of the title.
+        core: The element at the core of the story, and others that stand for it.
+        declared: The vote of the declared text for each line; -1.0 where there is none.
     """
 
-    def __init__(self, page_lines: PageLines, metadata: Metadata) -> None:
+    def __init__(self, page_lines: PageLines, metadata: Metadata, declared_text: str = "") -> None:
         """Measure the lines of a page.
 
         Args:
             page_lines: The lines and elements; the sums in the elements are filled in here.
             metadata: What the page declares.
+            declared_text: The story as the page's own data for machines has it, or "".
         """
         lines = page_lines.lines
         self.lines = lines
@@ -144,31 +159,41 @@ class LineFeatures:
         self.ends_sentence = [SENTENCE_END.search(line.text[-14:]) is not None for line in lines]
         measures = zip(lines, words, self.link_shares, self.ends_sentence, strict=True)
         self.prose = prose = [_prose_words(*measure) for measure in measures]
-        self.letters = [letters_only(line.text) for line in lines]
+        self.tokens = [WORD.findall(line.text) for line in lines]
+        self.letters = ["".join(tokens).casefold() for tokens in self.tokens]
         self.letter_counts = Counter(self.letters)
         self.votes = [0.0] * len(lines)
-        self.chosen_share = 0.0
+        self.chosen_share = self.chosen_prose = 0.0
         self._sum_elements()
         self.total_prose, self.total_words = sum(prose) or 1.0, sum(words) or 1.0
-        _measure_distances(self.elements, _find_core(lines, prose))
+        self.core = StoryCore(lines, self.elements, prose)
+        self._measure_declared(declared_text)
+        core = self.core.element
+        self.core_prose = core.prose / self.total_prose if core else 0.0
         self._sum_signatures()
         self.first_prose, self.last_prose = self._prose_range()
         self.title = letters_only(metadata.title)
         self.description = letters_only(metadata.description)
+        self.description_words = frozenset(WORD.findall(metadata.description))
         self.title_words = frozenset(WORD.findall(metadata.title.casefold()))
         names = [name for name in metadata.authors if len(name) > MIN_AUTHOR_LETTERS]
         self.authors = set(map(letters_only, names))
         self.headline = self._find_headline()
+        self.log_prose = log1p(self.total_prose)
+        self.other_titles = self._count_other_titles()
         self.words_before = [0.0]  # each line
         for count in words:
             self.words_before.append(self.words_before[-1] + count)
         self._groups_by_marks: dict[str, tuple[float, ...]] = {}
         self._groups_above: dict[int, tuple[float, ...]] = {}
+        self._groups_of_branch: dict[int, tuple[float, ...]] = {}
 
     def add_votes(self, extractor_lines: ExtractorLines) -> None:
         """Count the votes of an extractor."""
         self.votes = list(map(extractor_lines.vote, self.letters))
         chosen_words = 0.0
+        for element in self.elements:
+            element.chosen_words = 0.0
         for line, words, vote in zip(self.lines, self.words, self.votes, strict=True):
             if vote:
                 line.element.chosen_words += words
@@ -177,6 +202,24 @@ class LineFeatures:
             if element.parent and element.chosen_words:
                 element.parent.chosen_words += element.chosen_words
         self.chosen_share = chosen_words / self.total_words
+        self.chosen_prose = self._prose_of(self.votes) / self.total_prose
+
+    def add_probabilities(self, probabilities: Mapping[int, float]) -> None:
+        """Take the probabilities of a first look as evidence for the lines around each line."""
+        self.first_look = FirstLook(self, probabilities)
+
+    def _measure_declared(self, text: str) -> None:
+        """Note which lines stand in the story as the page's own data has it."""
+        self.declared = [-1.0] * len(self.lines)
+        self.declared_share = 0.0
+        if not text:
+            return
+        declared_lines = ExtractorLines([text])
+        self.declared = list(map(declared_lines.vote, self.letters))
+        self.declared_share = self._prose_of(self.declared) / self.total_prose
+
+    def _prose_of(self, votes: Sequence[float]) -> float:
+        return sum(prose for prose, vote in zip(self.prose, votes, strict=True) if vote)
 
     def _sum_elements(self) -> None:
         for line, words, prose in zip(self.lines, self.words, self.prose, strict=True):
@@ -232,15 +275,24 @@ class LineFeatures:
                 return i
         return -1
 
+    def _count_other_titles(self) -> list[float]:
+        """Count for each line the h1 between the headline and it: they begin other stories."""
+        counts, count = [], 0.0
+        for i, line in enumerate(self.lines):
+            if line.element.tag == "h1" and i > self.headline >= 0:
+                count += 1
+            counts.append(min(count, MAX_TITLES))
+        return counts
+
     def is_far(self, i: int) -> bool:
         """Tell whether a line is too far from the story to be classified.
 
         Half of all lines are, and hardly a line of a story.
         """
-        if self.votes[i]:
+        if self.votes[i] or self.declared[i] > 0:
             return False
         if i - self.first_prose <= -MAX_DISTANCE or i - self.last_prose >= MAX_DISTANCE:
-            return True
+            return not self.prose[i]
         return self.lines[i].element.steps_up >= UNRELATED
 
     def is_summary(self, i: int) -> bool:
@@ -259,7 +311,7 @@ class LineFeatures:
         return not SUMMARY_WORDS.isdisjoint(marks) and NOT_SUMMARY_WORDS.isdisjoint(marks)
 
     def features(self, i: int) -> list[float]:
-        """Return the features of a line, without votes, in the order of FEATURE_NAMES.
+        """Return the features of a line without evidence, in the order of FEATURE_NAMES.
 
         Args:
             i: Index of the line.
@@ -269,6 +321,7 @@ class LineFeatures:
         text, element = line.text[:READ_LENGTH], line.element
         up = element.parent or element
         up2 = up.parent or up
+        branch = element.branch or element
         like = self.signature_sums[self.signatures[i]]
         before, after, regions = i - 1, i + 1, element.regions
         near = self._near_groups(line)
@@ -287,7 +340,15 @@ class LineFeatures:
             _limited(i - self.headline) if self.headline >= 0 else MAX_DISTANCE + 1,
             self.words_before[i] / self.total_words, like[2] / self.total_prose,
             like[2] / (like[1] + 1), log1p(like[0]), like[1] / like[0],
-            *NO_VOTES,
+            HEADING_LEVELS.get(element.tag, 0.0), element.tag == "p",
+            self.core.steps_from_richest(element), element in self.core.wide,
+            self.core_prose, branch.prose / self.total_prose,
+            branch.words / self.total_words, log1p(branch.words),
+            branch.linked / (branch.chars + 1), self.declared[i], self.declared_share,
+            self.other_titles[i], text.endswith(":"),
+            i > 0 and self.lines[before].text.endswith(":"), text.count(",") / len(text),
+            self.log_prose,
+            *NO_EVIDENCE,
             self.title_overlap(i), self._in_description(i),
             words[i] < MAX_BYLINE_WORDS and any(name in self.letters[i] for name in self.authors),
             share[before] if i else 0.0, share[after] if after < n else 0.0,
@@ -296,11 +357,21 @@ class LineFeatures:
             after < n and self.lines[after].element.parent is element.parent,
             i + 2 < n and self.lines[i + 2].element.parent is element.parent,
             sum(self.prose[max(0, i - 4) : i]), sum(self.prose[i + 1 : i + 5]),
-            *near, *self._groups_around(element),
+            *near, *self._groups_around(element), *self._groups_in_branch(element),
         ]  # fmt: skip
 
+    def with_context(self, i: int, features: list[float]) -> list[float]:
+        """Put what a first look says into the features of a line, in place, and return them.
+
+        Args:
+            i: Index of the line.
+            features: What `features` returned for it.
+        """
+        features[CONTEXT_FEATURES] = self.first_look.features(i)
+        return features
+
     def with_votes(self, i: int, features: list[float]) -> list[float]:
-        """Put the votes into the features of a line, in place, and return the same list.
+        """Put the votes into the features of a line, in place, and return them.
 
         Args:
             i: Index of the line.
@@ -309,6 +380,7 @@ class LineFeatures:
         element, votes = self.lines[i].element, self.votes
         up = element.parent or element
         up2 = up.parent or up
+        branch, core = element.branch or element, self.core.element or element
         features[VOTE_FEATURES] = (
             votes[i],
             self.chosen_share,
@@ -316,6 +388,9 @@ class LineFeatures:
             element.chosen_words / (element.words + 1),
             up.chosen_words / (up.words + 1),
             up2.chosen_words / (up2.words + 1),
+            self.chosen_prose,
+            core.chosen_words / (core.words + 1),
+            branch.chosen_words / (branch.words + 1),
         )
         return features
 
@@ -351,6 +426,25 @@ class LineFeatures:
                 above, level = above.parent, level + 1
             known = self._groups_above[id(element)] = groups
         return known
+
+    def _groups_in_branch(self, element: PageElement) -> tuple[float, ...]:
+        """Return for each group whether this element or one around it beside the core has a word.
+
+        Elements around the core count for nothing: they are around the story, too.
+        """
+        path = []
+        above: PageElement | None = element
+        while above is not None and above.steps_down and id(above) not in self._groups_of_branch:
+            path.append(above)
+            above = above.parent
+        groups = NO_GROUPS
+        if above is not None and above.steps_down:
+            groups = self._groups_of_branch[id(above)]
+        for inner in reversed(path):
+            if inner.marks:
+                groups = tuple(map(max, groups, self._groups_of_marks(inner.marks)))
+            self._groups_of_branch[id(inner)] = groups
+        return groups
 
     def _groups_of_marks(self, marks: str) -> tuple[float, ...]:
         known = self._groups_by_marks.get(marks)
@@ -389,43 +483,6 @@ def _prose_words(line: PageLine, words: float, link_share: float, ends_sentence:
     if words >= 25 or (words >= 8 and ends_sentence):
         return words
     return 0.0
-
-
-def _find_core(lines: Sequence[PageLine], prose: Sequence[float]) -> PageElement | None:
-    """Return the element that has most prose directly in it, weighed by how little is linked."""
-    scores: dict[PageElement, float] = {}
-    for line, words in zip(lines, prose, strict=True):
-        if not words or line.element.regions & OUTSIDE_STORY:
-            continue
-        element: PageElement | None = line.element
-        if line.element.tag in CORE_CHILDREN:
-            element = line.element.parent
-        for factor in (1.0, 0.5, 0.25):
-            if element is None:
-                break
-            scores[element] = scores.get(element, 0.0) + min(words, 100.0) * factor
-            element = element.parent
-
-    def score(element: PageElement) -> float:
-        return scores[element] * (1 - element.linked / (element.chars + 1))
-
-    return max(scores, key=score, default=None)
-
-
-def _measure_distances(elements: Sequence[PageElement], core: PageElement | None) -> None:
-    """Set how far each element is from the core: steps up from the core, then steps down."""
-    steps_from_core: dict[PageElement, float] = {}
-    while core is not None:
-        steps_from_core[core] = float(len(steps_from_core))
-        core = core.parent
-    for element in elements:  # parents before children
-        if element in steps_from_core:
-            element.steps_up, element.steps_down = steps_from_core[element], 0.0
-        elif element.parent is not None:
-            element.steps_up = element.parent.steps_up
-            element.steps_down = element.parent.steps_down + 1
-        else:
-            element.steps_up, element.steps_down = UNRELATED, 1.0
 
 
 def _signature(element: PageElement) -> tuple[str, ...]:

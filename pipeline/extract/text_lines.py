@@ -123,6 +123,8 @@ class PageElement:
     linked: int = 0  # characters in links
     lines: int = 0
     chosen_words: float = 0.0  # words that the extractor chose
+    likely_words: float = 0.0  # words, each weighed by the probability of its line
+    branch: PageElement | None = None  # the outermost element around this one beside the core
     steps_up: float = 0.0  # from the story's core to the nearest element around this one
     steps_down: float = 0.0  # from there to this element
     source: HtmlElement | None = None  # the element of the tree

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-VERSION: Final = 14
+VERSION: Final = 15
 TREES_FILE: Final = "trees.json"  # beside this module
 LIBRARIES: Final = ("trafilatura", "lxml", "py3langid", "htmldate")
 
@@ -19,7 +19,8 @@ LIBRARIES: Final = ("trafilatura", "lxml", "py3langid", "htmldate")
 # have less doubt than MAX_DOUBT, a call of trafilatura made no collection better by more than .003,
 # and made two of the four worse.
 TRAFILATURA_OPTIONS: Final[dict[str, Any]] = {"include_comments": False, "fast": True}
-MAX_DOUBT: Final = 0.09  # words that may be on the wrong side, as a share of the words of the story
+MAX_FIRST_DOUBT: Final = 0.02  # above this, the trees look again at each line among the others
+MAX_DOUBT: Final = 0.12  # words that may be on the wrong side, as a share of the words of the story
 # The probability from which a line that trafilatura left out is kept for the rules. Lines that the
 # trees find hopeless have 0.
 MIN_PROBABILITY: Final = 0.02
@@ -29,7 +30,7 @@ def _digest() -> str:
     parts = [
         f"version={VERSION}",
         *(f"{name}={version(name)}" for name in LIBRARIES),
-        repr((TRAFILATURA_OPTIONS, MIN_PROBABILITY, MAX_DOUBT)),
+        repr((TRAFILATURA_OPTIONS, MIN_PROBABILITY, MAX_FIRST_DOUBT, MAX_DOUBT)),
         blake2b(Path(__file__).with_name(TREES_FILE).read_bytes()).hexdigest(),
     ]
     return blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()

@@ -6,10 +6,12 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from pipeline.store.read.article_origin import ArticleOrigin
+from pipeline.core.local_times import DAY
 from pipeline.store.read.export_articles import ExportedArticle
+from pipeline.store.read.origins import ArticleOrigin
 
 TIMES: Final = ("published_at", "modified_at", "first_seen_at", "last_seen_at", "live_since")
+DAYS: Final = ("published_day",)
 LISTS: Final = ("authors", "tags", "part_urls", "part_sha256")
 NUMBERS: Final = ("id", "word_count", "revisions", "story_group", "copies", "parts_missing")
 FRACTIONS: Final = ("similarity",)
@@ -20,10 +22,13 @@ FIELDS: Final = (
     "canonical_url",
     "title",
     "authors",
+    "agency",
     "published_at",
     "published_source",
     "published_precision",
+    "published_day",
     "modified_at",
+    "modified_precision",
     "language",
     "section",
     "tags",
@@ -51,7 +56,7 @@ FIELDS: Final = (
 def article_record(exported: ExportedArticle) -> dict[str, Any]:
     """Return the values of FIELDS in their order.
 
-    Values are texts, numbers, lists of texts and times with a zone. An unknown value is None.
+    Values are texts, numbers, lists of texts, days and times with a zone. An unknown value is None.
     """
     article = exported.article
     other_values = {
@@ -87,6 +92,23 @@ def _origin_values(origin: ArticleOrigin) -> dict[str, Any]:
 def text_sha256(text: str) -> str:
     """Return the SHA-256 of a text in UTF-8 as hex digits."""
     return sha256(text.encode("utf8", "surrogatepass")).hexdigest()
+
+
+def text_record(exported: ExportedArticle) -> dict[str, Any]:
+    """Return the record of an article with days and times as text.
+
+    A date without a time is written as its day: 2026-11-03.
+    """
+    record = article_record(exported)
+    for name in TIMES:
+        precision = record.get(f"{name.removesuffix('_at')}_precision", "")
+        if record[name] and precision == DAY:
+            record[name] = record[name].date().isoformat()
+        else:
+            record[name] = format_timestamp(record[name])
+    for name in DAYS:
+        record[name] = record[name].isoformat() if record[name] else None
+    return record
 
 
 def format_timestamp(time: datetime | None) -> str | None:

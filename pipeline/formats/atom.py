@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import escape
 from pathlib import Path
 from typing import Final
 
 from pipeline._version import __version__
+from pipeline.core.local_times import DAY
 from pipeline.formats.atomic_files import open_output
 from pipeline.store.db.article_view import ArticleView
 from pipeline.store.read.export_articles import ExportedArticle
@@ -21,6 +22,7 @@ UNSAFE: Final = re.compile(
 )
 LANGUAGE_TAG: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")  # of BCP 47
 HTML: Final = "text/html"
+HALF_DAY: Final = timedelta(hours=12)
 FEED_END: Final = "</feed>\n"
 
 
@@ -63,7 +65,7 @@ def feed_start(feed: AtomFeed) -> str:
     """Return the start of a feed. Entries and FEED_END follow it."""
     parts = [
         '<?xml version="1.0" encoding="utf-8"?>\n',
-        '<feed xmlns="http://www.w3.org/2005/Atom">\n',
+        '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:dc="http://purl.org/dc/elements/1.1/">\n',
         f"<title>{escape_xml(feed.title)}</title>\n",
         f"<id>{escape_xml(feed.id)}</id>\n",
         f"<updated>{format_time(feed.updated_at)}</updated>\n",
@@ -91,7 +93,9 @@ def article_entry(article: ArticleView, links: Sequence[AtomLink], summary: str 
         f"<updated>{format_time(changed_at(article))}</updated>\n",
     ]
     if article.published_at:
-        parts.append(f"<published>{format_time(article.published_at)}</published>\n")
+        parts.append(f"<published>{published_time(article)}</published>\n")
+        if article.published_precision == DAY:
+            parts.append(f"<dc:date>{article.published_at:%Y-%m-%d}</dc:date>\n")
     for name in article.authors or (article.site,):
         parts.append(f"<author><name>{escape_xml(name)}</name></author>\n")
     for tag in article.tags:
@@ -104,8 +108,30 @@ def article_entry(article: ArticleView, links: Sequence[AtomLink], summary: str 
 
 
 def changed_at(article: ArticleView) -> datetime:
-    """Return when a page says that it changed, else when it was published or first seen."""
-    return article.modified_at or article.published_at or article.first_seen_at
+    """Return when a page says that it changed, else when it was published or first seen.
+
+    Noon stands for a day without a time.
+    """
+    for at, precision in (
+        (article.modified_at, article.modified_precision),
+        (article.published_at, article.published_precision),
+    ):
+        if at:
+            return at + HALF_DAY if precision == DAY else at
+    return article.first_seen_at
+
+
+def published_time(article: ArticleView) -> str:
+    """Return when an article was published, as RFC 3339 writes it; "" if unknown.
+
+    RFC 3339 has no form for a day without a time. Noon in UTC stands for it, with the offset
+    "-00:00", which means an unknown zone. In nearly all zones, a feed reader then shows that day.
+    """
+    if article.published_at is None:
+        return ""
+    if article.published_precision == DAY:
+        return f"{article.published_at:%Y-%m-%d}T12:00:00-00:00"
+    return format_time(article.published_at)
 
 
 def language_tag(language: str) -> str:

@@ -7,6 +7,7 @@
     harbour AND levy                   both, as without AND
     harb*               words that begin so, from two letters on
     title:ferry  author:dray  author:"Martin Dray"  tag:petition       words in these fields
+    agency:reuters                                     stories of this news agency
     site:harbour-courier  lang:ru                      the id of the site, the code of the language
     after:2026-03  before:2026-04-15                   dated in this period or later; before it; UTC
     changed:yes  changed:no  changed:3                 has several, one, at least three revisions

@@ -55,7 +55,15 @@ UNSPACED_LETTER = re.compile(f"[{UNSPACED}]")
 SCRIPT_RUNS = re.compile(f"[{UNSPACED}]+|[^{UNSPACED}]+")
 STEMMED_SCRIPTS = {"ru": re.compile("[а-я]+"), "en": re.compile("[a-z]+")}
 # The fields of a query, and how their tokens begin.
-FIELDS = {"title": "h", "author": "a", "tag": "t", "site": "s", "lang": "l", "changed": "c"}
+FIELDS = {
+    "title": "h",
+    "author": "a",
+    "agency": "g",
+    "tag": "t",
+    "site": "s",
+    "lang": "l",
+    "changed": "c",
+}
 SLICE = "slice"  # a field that no query can name
 FIELD_PREFIXES = FIELDS | {SLICE: "r"}
 
@@ -73,6 +81,7 @@ class IndexableArticle:
         title: Its title.
         body: Its text.
         authors: The names of its authors.
+        agencies: The names of the news agencies from which it came.
         tags: Its tags.
         revision_count: How many revisions it has.
         sort_time: The time by which articles are ordered.
@@ -87,6 +96,7 @@ class IndexableArticle:
     tags: tuple[str, ...]
     revision_count: int
     sort_time: datetime
+    agencies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +259,7 @@ def article_tokens(article: IndexableArticle) -> ArticleTokens:
     title = budget.take(tokenize(article.title[:MAX_LETTERS])[:MAX_NAMES])
     names = field_tokens("title", [article.title])
     names += field_tokens("author", article.authors)
+    names += field_tokens("agency", article.agencies)
     names += field_tokens("tag", article.tags)
     taken_names = budget.take(names)
     body = budget.take(tokenize(article.body[:MAX_LETTERS])[:MAX_WORDS], has_stems=True)
@@ -257,6 +268,11 @@ def article_tokens(article: IndexableArticle) -> ArticleTokens:
     marks.update(field_token("title", title_stem) for title_stem in title_stems)
     marks.update(facet_tokens(article))
     return ArticleTokens(title, body, taken_names, tuple(sorted(marks)))
+
+
+def agency_names(agency: str) -> tuple[str, ...]:
+    """Return the names in the field `agency` of an article, such as "dpa, AFP"."""
+    return tuple(filter(None, agency.split(", ")))
 
 
 def field_tokens(field: str, values: Sequence[str]) -> list[str]:

@@ -26,6 +26,7 @@ from pipeline.cleaning import apply_rules, boilerplate_keys
 from pipeline.config.site import CleaningOptions
 from pipeline.core import local_times
 from pipeline.core.errors import DiskError
+from pipeline.core.local_times import DAY, as_precise
 from pipeline.core.models import (
     AnnouncedMetadata,
     CleanResult,
@@ -254,6 +255,8 @@ def to_json(page: CleanedPage) -> dict[str, Any]:
         "figures": [_figure_json(story, figure) for figure in story.figures],
         "outcome": result.outcome,
         "reason": result.reason,
+        "recovered": page.extracted_page.recovered,
+        "readings": page.extracted_page.readings,
         "removed": removed_lines,
     }
 
@@ -280,7 +283,7 @@ def _host(url: str) -> str:
 
 
 def _metadata_json(metadata: Metadata) -> dict[str, Any]:
-    modified = metadata.modified_local
+    modified = as_precise(metadata.modified_local, metadata.modified_precision)
     return {
         "title": metadata.title,
         "authors": list(metadata.authors),
@@ -310,7 +313,7 @@ def _date(metadata: Metadata) -> str | None:
     local = metadata.published_local
     if local is None:
         return None
-    day = metadata.published_day or local.date()
-    if metadata.published_precision != "day" and day == local.date():
-        return local.isoformat()
-    return day.isoformat()
+    day = metadata.publication_day
+    if metadata.published_precision == DAY or day != local.date():
+        return day.isoformat() if day else None
+    return local.isoformat()

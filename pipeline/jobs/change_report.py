@@ -22,6 +22,7 @@ COUNTS = (
     "lines gained",
     "titles",
     "authors",
+    "agencies",
     "dates",
     "languages",
     "other metadata",
@@ -30,6 +31,7 @@ COUNTS = (
 METADATA_COUNTS = {
     "title": "titles",
     "authors": "authors",
+    "agency": "agencies",
     "published_at": "dates",
     "language": "languages",
 }

@@ -36,6 +36,7 @@ class NearDuplicate:
         url: Its URL.
         title: Its title.
         published_at: When it was published, if known.
+        published_precision: "day" or "second".
         first_seen_at: When it was first seen.
         similarity: How much of the shorter text both share, 0.0 to 1.0.
     """
@@ -45,6 +46,7 @@ class NearDuplicate:
     url: str
     title: str
     published_at: datetime | None
+    published_precision: str
     first_seen_at: datetime
     similarity: float
 
@@ -84,6 +86,7 @@ def near_duplicates_of(database: Database, page_id: int) -> tuple[NearDuplicate,
             member.url,
             member.title,
             member.published_at,
+            member.published_precision,
             member.first_seen_at,
             near_duplicates.containment(own_sketch, article.sketch),
         )

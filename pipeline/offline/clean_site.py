@@ -18,7 +18,7 @@ from pyarrow import parquet
 from pipeline.cleaning import apply_rules, boilerplate_keys
 from pipeline.core.errors import ConfigError
 from pipeline.core.models import CleanResult, ExtractedPage, Outcome, count_words
-from pipeline.formats.article_record import text_sha256
+from pipeline.formats.article_record import DAYS, text_sha256
 from pipeline.formats.atomic_files import translate_disk_errors
 from pipeline.formats.readers.extracted_pages import ROWS_PER_READ, announced_metadata
 from pipeline.formats.writers.parquet import Partition, PartitionedWriter
@@ -34,6 +34,8 @@ STRING_COLUMNS: Final = (
     "title",
     "published_source",
     "published_precision",
+    "modified_precision",
+    "agency",
     "language",
     "section",
     "image",
@@ -87,6 +89,7 @@ def text_schema() -> Any:
     types: dict[str, Any] = dict.fromkeys(STRING_COLUMNS, text)
     types |= dict.fromkeys(LIST_COLUMNS, pyarrow.list_(text))
     types |= dict.fromkeys(TIME_COLUMNS, time)
+    types |= dict.fromkeys(DAYS, pyarrow.date32())
     types["word_count"] = pyarrow.int64()
     types |= dict.fromkeys(LAST_COLUMNS, text)
     return pyarrow.schema(list(types.items()))

@@ -10,7 +10,16 @@ from dataclasses import is_dataclass
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_serializer,
+    field_validator,
+)
+
+from pipeline.core.local_times import as_precise
 
 SURROGATES = re.compile("[\ud800-\udfff]")  # JSON in UTF-8 cannot contain them
 
@@ -30,13 +39,44 @@ class ApiModel(BaseModel):
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
 
+class DatedModel(ApiModel):
+    """Base of the responses with dates. A date without a time is only its day."""
+
+    published_at: datetime | None = Field(
+        description="When the site published the article: a time in UTC, or only a day where the"
+        " precision is day; null if unknown"
+    )
+    published_source: Text = Field(
+        description="Where the date of publication comes from: json-ld, meta, time, shown, feed,"
+        " sitemap, url or htmldate"
+    )
+    published_precision: Text = Field(
+        description="How precise the date is: day or second; empty without a date"
+    )
+    modified_at: datetime | None = Field(
+        description="When the site last changed the article, if it says so: a time in UTC, or only"
+        " a day where the precision is day"
+    )
+    modified_precision: Text = Field(
+        description="How precise the date of the last change is: day or second; empty without one"
+    )
+
+    @field_serializer("published_at")
+    def _published(self, value: datetime | None) -> datetime | date | None:
+        return as_precise(value, self.published_precision)
+
+    @field_serializer("modified_at")
+    def _modified(self, value: datetime | None) -> datetime | date | None:
+        return as_precise(value, self.modified_precision)
+
+
 class ErrorOut(ApiModel):
     """An error."""
 
     error: Text = Field(description="What is wrong, in one sentence")
 
 
-class ArticleSummaryOut(ApiModel):
+class ArticleSummaryOut(DatedModel):
     """An article without its text."""
 
     id: int = Field(description="The id of the article, which is also the id of its page")
@@ -44,16 +84,9 @@ class ArticleSummaryOut(ApiModel):
     url: Text = Field(description="The URL of the page")
     title: Text = Field(description="The headline")
     authors: tuple[Text, ...] = Field(description="The names of the authors")
-    published_at: datetime | None = Field(
-        description="When the site published the article; null if unknown"
-    )
-    published_source: Text = Field(
-        description="Where the date of publication comes from: json-ld, meta, time, shown, feed,"
-        " sitemap, url or htmldate"
-    )
-    published_precision: Text = Field(description="How precise the date is: day or second")
-    modified_at: datetime | None = Field(
-        description="When the site last changed the article, if the page says so"
+    agency: Text = Field(description="The news agencies from which the story came: dpa, AFP")
+    published_day: date | None = Field(
+        description="The day of publication by the publisher's clock, as readers see it"
     )
     language: Text = Field(description="The language as a BCP 47 tag")
     section: Text = Field(description="The section of the site")
@@ -79,20 +112,17 @@ class ArticlesOut(ApiModel):
     next: str | None = Field(description="The value of `after` for the next page; null at the end")
 
 
-class MetadataOut(ApiModel):
+class MetadataOut(DatedModel):
     """The metadata of an article, with the sources of its fields."""
 
     title: Text = Field(description="The headline")
     authors: tuple[Text, ...] = Field(description="The names of the authors")
-    published_at: datetime | None = Field(description="The date of publication; null if unknown")
-    published_source: Text = Field(description="Where the date of publication comes from")
-    published_precision: Text = Field(description="How precise the date is: day or second")
+    agency: Text = Field(description="The news agencies from which the story came: dpa, AFP")
     published_confidence: Text = Field(description="How reliable the date of publication is")
     published_offset: int | None = Field(
         description="The offset of the page's own clock, in minutes east of UTC"
     )
     published_day: date | None = Field(description="The day that the page shows to readers")
-    modified_at: datetime | None = Field(description="The date of the last change")
     modified_source: Text = Field(description="Where the date of the last change comes from")
     modified_confidence: Text = Field(description="How reliable the date of the last change is")
     modified_offset: int | None = Field(
@@ -171,11 +201,21 @@ class NearDuplicateOut(ApiModel):
     site: Text = Field(description="The id of its site")
     url: Text = Field(description="Its URL")
     title: Text = Field(description="Its headline")
-    published_at: datetime | None = Field(description="When it was published; null if unknown")
+    published_at: datetime | None = Field(
+        description="When it was published: a time in UTC, or only a day where the precision is"
+        " day; null if unknown"
+    )
+    published_precision: Text = Field(
+        description="How precise the date is: day or second; empty without a date"
+    )
     first_seen_at: datetime = Field(description="When the archive first fetched it")
     similarity: float = Field(
         description="The share of the shorter text that both texts have, 0 to 1"
     )
+
+    @field_serializer("published_at")
+    def _published(self, value: datetime | None) -> datetime | date | None:
+        return as_precise(value, self.published_precision)
 
 
 class ArticlePartOut(ApiModel):
@@ -264,6 +304,14 @@ class BlocksOut(ApiModel):
     profile: Text = Field(description="The digest of the site profile")
     outcome: Text = Field(description="The outcome of the clean")
     reason: Text = Field(description="The reason of the outcome; empty if it needs none")
+    recovered: bool = Field(
+        description="Whether another reading of the page was followed, because most of the story"
+        " was left out"
+    )
+    readings: Text = Field(
+        description="What independent readings of the page found, and why one was or was not"
+        " followed; may be empty"
+    )
     blocks: tuple[BlockOut, ...] = Field(description="The blocks in reading order")
 
 
@@ -306,6 +354,7 @@ class FacetsOut(ApiModel):
     sites: tuple[FacetCountOut, ...] = Field(description="The most frequent sites")
     languages: tuple[FacetCountOut, ...] = Field(description="The most frequent languages")
     authors: tuple[FacetCountOut, ...] = Field(description="The most frequent authors")
+    agencies: tuple[FacetCountOut, ...] = Field(description="The most frequent news agencies")
     tags: tuple[FacetCountOut, ...] = Field(description="The most frequent tags")
     unit: Text = Field(description="The unit of `over_time`: day, month or year")
     over_time: tuple[TimeBucketOut, ...] = Field(description="The numbers by time, oldest first")

@@ -6,14 +6,15 @@ most of the text is taken. So a line that stands twice on the page is found wher
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from tests.bench.scoring import SHINGLE_WORDS, split_words
 
 MAX_MATCHES = 8  # of one line in the text that are considered
 MIN_PARTIAL_SHARE = 0.3  # of a line's shingles that the text must have
 MIN_PARTIAL_WORDS = 6  # of a line that the text may have in part
+UNKNOWN_SHARE = 0.5  # of a line without a label: it counts for nothing
 PARTIAL_WEIGHT = 0.98  # a whole line counts more than a part of a longer one
 
 
@@ -59,6 +60,31 @@ def line_shares(lines: Sequence[str], text: str) -> list[float]:
     while last >= 0:
         shares[taken[last].line] = taken[last].share
         last = taken[last].previous
+    return shares
+
+
+def is_in_pieces(page: Mapping[str, Any]) -> bool:
+    """Tell whether a page is labelled by pieces that its text must have or must not have."""
+    return "with" in page or "without" in page
+
+
+def piece_shares(lines: Sequence[str], page: Mapping[str, Any]) -> list[float]:
+    """Return 1.0 for lines with a piece that must be there, 0.0 for one that must not, else 0.5.
+
+    Args:
+        lines: The lines of a page.
+        page: The page, with `with` and `without`.
+    """
+    wanted = [" ".join(piece.split()) for piece in page.get("with") or ()]
+    unwanted = [" ".join(piece.split()) for piece in page.get("without") or ()]
+    shares = []
+    for line in lines:
+        if any(piece in line for piece in wanted):
+            shares.append(1.0)
+        elif any(piece in line for piece in unwanted):
+            shares.append(0.0)
+        else:
+            shares.append(UNKNOWN_SHARE)
     return shares
 
 

@@ -2,7 +2,8 @@
 
 The definition is that of the public article extraction benchmark (Scrapinghub, 2020): shingles of
 four words as a multiset, precision and recall averaged over pages, and F1 of the two averages. An
-empty text counts only for the recall. `exact` is the share of pages with the same words in the same
+empty text counts only for the recall. Of pages that are labelled by pieces of text, all pieces of
+a set count together. `exact` is the share of pages with the same words in the same
 order. Each letter of Chinese, Japanese and Korean is a word.
 """
 
@@ -22,6 +23,7 @@ CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 WORD = re.compile(rf"[{CJK}]|[^\W{CJK}]+")
 NAME_SEPARATOR = re.compile(r",|;| and |\n")
 MEASURES = ("precision", "recall", "f1", "exact", "title", "authors", "date")
+PIECES = ("kept_pieces", "missed_pieces", "extra_pieces")
 Page = Mapping[str, Any]
 Sums = dict[str, float]
 
@@ -33,10 +35,13 @@ class PageScore:
     site: str
     precision: float | None
     recall: float | None
-    exact: float
+    exact: float | None
     title: float | None = None
     authors: float | None = None
     date: float | None = None
+    kept_pieces: float | None = None  # pieces that must be there, and are
+    missed_pieces: float | None = None
+    extra_pieces: float | None = None  # pieces that must not be there, and are
 
 
 def split_words(text: str) -> list[str]:
@@ -88,7 +93,14 @@ def score_page(page: Page, extracted: Page) -> PageScore:
         page: The labelled page.
         extracted: The candidate's row; an empty one has an empty text.
     """
-    precision, recall, exact = compare(page["text"], extracted.get("text") or "")
+    text = extracted.get("text") or ""
+    precision, recall, exact = None, None, None
+    pieces: tuple[float, ...] = ()
+    if "text" in page:
+        precision, recall, is_exact = compare(page["text"], text)
+        exact = float(is_exact)
+    else:
+        pieces = count_pieces(page, text)
     title = authors = date = None
     if page.get("title"):
         title = float(normalize(page["title"]) == normalize(extracted.get("title")))
@@ -97,7 +109,16 @@ def score_page(page: Page, extracted: Page) -> PageScore:
     if page.get("date"):
         date = float(str(page["date"])[:10] == str(extracted.get("date") or "")[:10])
     site = str(page.get("site") or "")
-    return PageScore(site, precision, recall, float(exact), title, authors, date)
+    return PageScore(site, precision, recall, exact, title, authors, date, *pieces)
+
+
+def count_pieces(page: Page, text: str) -> tuple[float, float, float]:
+    """Count the pieces that are kept, that are missed, and that should not be there."""
+    line = " ".join(text.split())
+    wanted, unwanted = page.get("with") or (), page.get("without") or ()
+    kept = sum(" ".join(piece.split()) in line for piece in wanted)
+    extra = sum(" ".join(piece.split()) in line for piece in unwanted)
+    return float(kept), float(len(wanted) - kept), float(extra)
 
 
 def average_scores(scores: Iterable[PageScore]) -> dict[str, float]:
@@ -110,7 +131,7 @@ def _sum_scores(scores: Iterable[PageScore]) -> tuple[Sums, Sums]:
     sums: Sums = defaultdict(float)
     counts: Sums = defaultdict(float)
     for score in scores:
-        for name in MEASURES:
+        for name in (*MEASURES, *PIECES):
             value = getattr(score, name, None)
             if value is not None:
                 sums[name] += value
@@ -120,6 +141,10 @@ def _sum_scores(scores: Iterable[PageScore]) -> tuple[Sums, Sums]:
 
 def _averages(sums: Sums, counts: Sums) -> dict[str, float]:
     averages = {name: sums[name] / counts[name] for name in MEASURES if counts.get(name)}
+    if counts.get("kept_pieces"):
+        kept = sums["kept_pieces"]
+        averages["precision"] = kept / max(1.0, kept + sums["extra_pieces"])
+        averages["recall"] = kept / max(1.0, kept + sums["missed_pieces"])
     precision, recall = averages.setdefault("precision", 0.0), averages.setdefault("recall", 0.0)
     averages["f1"] = 0.0
     if precision + recall:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
-REQUIRED_KEYS = ("id", "html", "text")
+REQUIRED_KEYS = ("id", "html")
+LABEL_KEYS = ("text", "with", "without")  # one of them is required
 Row = dict[str, Any]
 
 
@@ -47,6 +48,11 @@ def load_set(path: Path) -> LabelledSet:
                     f"{path}, page {number}: {key!r} is missing; "
                     "tests/bench/__init__.py says what a set is"
                 )
+        if not any(key in page for key in LABEL_KEYS):
+            exit_with_message(
+                f"{path}, page {number}: has no 'text', 'with' or 'without'; "
+                "tests/bench/__init__.py says what a set is"
+            )
     if not pages:
         exit_with_message(f"{path}: holds no page")
     return LabelledSet(path.name.split(".")[0], digest, pages)

@@ -89,9 +89,20 @@ def test_all_lines_of_a_text_are_found_in_it(lines: list[str]) -> None:
 def test_a_page_becomes_an_example() -> None:
     example = train.make_example(labelled(1), weight=1.0, fold=0)
     assert example is not None
-    assert {len(row) for row in example.rows} == {len(FEATURE_NAMES)}
+    assert {len(row) for row in example.rows.values()} == {len(FEATURE_NAMES)}
     assert example.shares.count(1.0) == 6
-    assert all(weight > 0 for weight in example.weights)
+    assert all(weight > 0 for weight in example.weights.values())
+
+
+def test_a_page_in_pieces_has_labels_for_the_lines_with_a_piece() -> None:
+    page = labelled(1)
+    page.pop("text")
+    page |= {"with": [sentence(20)[:30]], "without": ["Imprint"]}
+    example = train.make_example(page, weight=1.0, fold=0)
+    assert example is not None
+    weighed = {i for i, weight in example.weights.items() if weight}
+    texts = {example.lines.lines[i].text: example.shares[i] for i in weighed}
+    assert texts == {sentence(20): 1.0, "Imprint": 0.0}
 
 
 def test_trees_are_trained_and_measured_on_other_sites(
@@ -112,10 +123,10 @@ def test_trees_are_trained_and_measured_on_other_sites(
     trees = DecisionTrees(json.loads(out.read_text()))
     example = train.make_example(labelled(99), weight=1.0, fold=0)
     assert example is not None
-    probabilities = [trees.probability_with_votes(row) for row in example.rows]
-    assert min(c for c, s in zip(probabilities, example.shares, strict=True) if s) > max(
-        c for c, s in zip(probabilities, example.shares, strict=True) if not s
-    )
+    story, others = [], []
+    for i, row in example.rows.items():
+        (story if example.shares[i] else others).append(trees.first(row))
+    assert min(story) > max(others)
 
 
 @pytest.mark.parametrize("weight", ["little", "little=", "little=much"])

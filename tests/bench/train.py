@@ -3,6 +3,14 @@
 The figures are of pages whose sites the trees have not seen: the sites are divided into folds, and
 the pages of each fold are cleaned by all rules with trees of the other folds. The trees that are
 written in the end are trained on all pages. This needs LightGBM and NumPy.
+
+There are three rows of trees. The first sees each line of a page alone, the second what the first
+says about the lines around it, and the third also the lines that trafilatura took. Trees know the
+answers for the pages that they were trained on. So the later rows learn from probabilities of
+trees that have not seen the site: the sites are divided once more for that.
+
+The bundled trees come from `--weight` as in the default, and the sets that
+`docs/explanation/performance.md` names.
 """
 
 from __future__ import annotations
@@ -11,6 +19,7 @@ import argparse
 import json
 import sys
 import zlib
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,27 +29,28 @@ from typing import Any, cast
 
 from pipeline.core.models import ExtractedPage
 from pipeline.extract.charset import decode
-from pipeline.extract.decision_trees import DecisionTrees
+from pipeline.extract.decision_trees import DecisionTrees, compile_row
 from pipeline.extract.document import extract_page
 from pipeline.extract.html import parse_html
 from pipeline.extract.line_classifier import trafilatura_lines
 from pipeline.extract.line_features import (
     FEATURE_NAMES,
-    VOTE_FEATURES,
     ExtractorLines,
     LineFeatures,
 )
 from pipeline.extract.metadata.metadata import read_metadata
+from pipeline.extract.readings.declared_text import find_article_body
 from pipeline.extract.sanitize import repair_markup
 from pipeline.extract.text_lines import Region, read_lines
 from pipeline.jobs.batch_clean import PageBatch
 from pipeline.store.clean.types import PendingPayload
 from tests.bench import scoring
 from tests.bench.candidates import input_pages
-from tests.bench.labels import line_shares
+from tests.bench.labels import is_in_pieces, line_shares, piece_shares
 from tests.bench.sets import LabelledSet, Row, exit_with_message, load_set
 
-TREES, TREES_WITHOUT_VOTES = 200, 60
+TREES_FIRST, TREES_SECOND, TREES_THIRD = 60, 100, 200
+PARTS = 3  # of the training; the first looks at each part come from trees of the others
 OPTIONS: dict[str, Any] = {
     "objective": "binary",
     "num_leaves": 16,
@@ -50,13 +60,14 @@ OPTIONS: dict[str, Any] = {
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "feature_fraction": 0.5,
+    "max_bin": 63,
     "seed": 1,
     "num_threads": 1,
     "verbose": -1,
     "deterministic": True,
 }
-# Larger trees without votes would learn the pages by heart.
-OPTIONS_WITHOUT_VOTES = OPTIONS | {
+# Larger trees without evidence would learn the pages by heart.
+OPTIONS_FIRST = OPTIONS | {
     "num_leaves": 8,
     "learning_rate": 0.2,
     "feature_fraction": 0.4,
@@ -66,21 +77,27 @@ TITLE_OVERLAP = 0.75  # of a heading that repeats the title
 MEASURES = ("precision", "recall", "f1", "exact")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Example:
     """The lines of one page for training.
 
     Attributes:
         fold: The fold of the page's site.
-        rows: The features of each line.
-        shares: The share of each line that is story.
-        weights: How much each line counts.
+        part: The part of the training in which the page's site lies.
+        lines: The lines of the page, with the votes of trafilatura.
+        near: Indices of lines that are judged without votes.
+        rows: The features of each line that is judged, by its index.
+        shares: The share of each line of the page that is story.
+        weights: How much each line that is judged counts, by its index.
     """
 
     fold: int
-    rows: list[list[float]]
+    part: int
+    lines: LineFeatures
+    near: frozenset[int]
+    rows: dict[int, list[float]]
     shares: list[float]
-    weights: list[float]
+    weights: dict[int, float]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -145,6 +162,10 @@ def fold_of(page: Row, folds: int) -> int:
     return zlib.crc32((page.get("site") or page["id"]).encode()) % folds
 
 
+def _part_of(page: Row) -> int:
+    return zlib.crc32(b"x" + (page.get("site") or page["id"]).encode()) % PARTS
+
+
 def _make_examples(labelled_set: LabelledSet, weight: float, folds: int) -> Iterator[Example]:
     site_sizes = Counter(page.get("site") for page in labelled_set.pages)
     for page in labelled_set.pages:
@@ -165,23 +186,17 @@ def make_example(page: Row, weight: float, fold: int) -> Example | None:
     tree = parse_html(repair_markup(decode(page["html"].encode("utf8", "replace"), "utf-8")))
     if tree is None:
         return None
-    lines = LineFeatures(read_lines(tree), read_metadata(tree))
+    lines = LineFeatures(read_lines(tree), read_metadata(tree), find_article_body(tree))
+    near = frozenset(i for i in range(len(lines.lines)) if not lines.is_far(i))
     lines.add_votes(ExtractorLines(trafilatura_lines(tree)))
-    shares = line_shares([line.text for line in lines.lines], page["text"])
-    example = Example(fold, [], [], [])
-    story_weight = 1.0
-    for i, share in enumerate(shares):
-        if lines.is_far(i):
-            continue
-        line_weight = _line_weight(lines, i, share)
-        example.rows.append(lines.with_votes(i, lines.features(i)))
-        example.shares.append(share)
-        example.weights.append(weight * line_weight)
-        if share >= STORY_SHARE:
-            story_weight += line_weight
-    for number in range(len(example.weights)):
-        example.weights[number] /= sqrt(story_weight)
-    return example
+    judged = [i for i in range(len(lines.lines)) if not lines.is_far(i)]
+    rows = {i: lines.features(i) for i in judged}
+    texts = [line.text for line in lines.lines]
+    shares = piece_shares(texts, page) if is_in_pieces(page) else line_shares(texts, page["text"])
+    weights = {i: _line_weight(lines, i, shares[i]) for i in judged}
+    story_weight = 1.0 + sum(weights[i] for i in judged if shares[i] >= STORY_SHARE)
+    weights = {i: weight * weights[i] / sqrt(story_weight) for i in judged}
+    return Example(fold, _part_of(page), lines, near, rows, shares, weights)
 
 
 def _line_weight(lines: LineFeatures, i: int, share: float) -> float:
@@ -200,39 +215,72 @@ def _line_weight(lines: LineFeatures, i: int, share: float) -> float:
     return weight
 
 
-def train(examples: Iterable[Example]) -> dict[str, Any]:
+def train(examples: Sequence[Example]) -> dict[str, Any]:
     """Train the trees on some pages, and return the table that `trees.json` holds."""
-    import lightgbm
-    import numpy
-
-    all_rows: list[list[float]] = []
-    all_labels: list[bool] = []
-    all_weights: list[float] = []
+    first = _train_first(examples)
+    _look_at_parts(examples)
+    second = _TrainingRows()
+    third = _TrainingRows()
     for example in examples:
-        all_rows += example.rows
-        all_labels += [share >= STORY_SHARE for share in example.shares]
-        all_weights += example.weights
-    rows = numpy.array(all_rows, dtype=float)
-    labels, weights = numpy.array(all_labels), numpy.array(all_weights)
-    counted = weights > 0
+        lines = example.lines
+        for i, row in example.rows.items():
+            row_in_context = lines.with_context(i, list(row))
+            if i in example.near:
+                second.add(example, i, row_in_context)
+            third.add(example, i, lines.with_votes(i, row_in_context))
+    return {
+        "names": list(FEATURE_NAMES),
+        "first": first,
+        "second": second.train(OPTIONS, TREES_SECOND),
+        "third": third.train(OPTIONS, TREES_THIRD),
+    }
 
-    def train_trees(features: Any, options: dict[str, Any], number: int) -> list[Any]:
+
+def _train_first(examples: Sequence[Example]) -> list[Any]:
+    rows = _TrainingRows()
+    for example in examples:
+        for i in sorted(example.near):
+            rows.add(example, i, example.rows[i])
+    return rows.train(OPTIONS_FIRST, TREES_FIRST)
+
+
+def _look_at_parts(examples: Sequence[Example]) -> None:
+    """Give the lines of each part the probabilities by trees that were trained on the others."""
+    for part in range(PARTS):
+        others = [example for example in examples if example.part != part]
+        probability = compile_row(_train_first(others))
+        for example in examples:
+            if example.part == part:
+                scores = {i: probability(example.rows[i]) for i in example.near}
+                example.lines.add_probabilities(scores)
+
+
+class _TrainingRows:
+    """The features of lines, with their labels and weights."""
+
+    def __init__(self) -> None:
+        self._values = array("d")  # a tenth of the memory of lists
+        self._labels: list[bool] = []
+        self._weights: list[float] = []
+
+    def add(self, example: Example, i: int, row: Sequence[float]) -> None:
+        """Add a line of a page; one without weight is left out."""
+        if example.weights[i]:
+            self._values.extend(row)
+            self._labels.append(example.shares[i] >= STORY_SHARE)
+            self._weights.append(example.weights[i])
+
+    def train(self, options: dict[str, Any], number: int) -> list[Any]:
+        """Train some trees with options of LightGBM."""
+        import lightgbm
+        import numpy
+
+        values = numpy.frombuffer(self._values).reshape(len(self._labels), len(FEATURE_NAMES))
         dataset = lightgbm.Dataset(
-            features[counted],
-            labels[counted],
-            weight=weights[counted],
-            feature_name=list(FEATURE_NAMES),
+            values, self._labels, weight=self._weights, feature_name=list(FEATURE_NAMES)
         )
         dump = lightgbm.train(options, dataset, num_boost_round=number).dump_model()
         return [_tree(tree["tree_structure"]) for tree in dump["tree_info"]]
-
-    without_votes = rows.copy()
-    without_votes[:, VOTE_FEATURES] = 0.0
-    return {
-        "names": list(FEATURE_NAMES),
-        "alone": train_trees(without_votes, OPTIONS_WITHOUT_VOTES, TREES_WITHOUT_VOTES),
-        "trees": train_trees(rows, OPTIONS, TREES),
-    }
 
 
 def _tree(node: dict[str, Any]) -> Any:
@@ -275,7 +323,7 @@ def measure(sets: Sequence[LabelledSet], examples: Sequence[Example], folds: int
     """Print how pages are cleaned whose sites were left out of the training."""
     texts: list[dict[str | int, str]] = [{} for _ in sets]
     for fold in range(folds):
-        trees = DecisionTrees(train(example for example in examples if example.fold != fold))
+        trees = DecisionTrees(train([example for example in examples if example.fold != fold]))
         for labelled_set, set_texts in zip(sets, texts, strict=True):
             pages = [page for page in labelled_set.pages if fold_of(page, folds) == fold]
             set_texts |= clean(pages, trees)
@@ -284,7 +332,8 @@ def measure(sets: Sequence[LabelledSet], examples: Sequence[Example], folds: int
         for page in labelled_set.pages:
             scores.append(scoring.score_page(page, {"text": set_texts[page["id"]]}))
         averages = scoring.average_scores(scores)
-        figures = "  ".join(f"{name} {averages[name]:.4f}" for name in MEASURES)
+        known = [name for name in MEASURES if name in averages]
+        figures = "  ".join(f"{name} {averages[name]:.4f}" for name in known)
         sys.stdout.write(f"{labelled_set.name}: {figures}\n")
         sys.stdout.flush()
 

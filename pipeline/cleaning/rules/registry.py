@@ -83,7 +83,7 @@ RULES: Final = (
     Rule("more-line", 1, "A line that leads to other stories: all news, read also.", more_line),
     Rule("tag-line", 1, "The story's tags as a line of text.", tag_line),
     Rule("credit", 2, "A picture's caption that ends with its credit.", credit),
-    Rule("link-line", 1, "A line that is nothing but a link.", link_line),
+    Rule("link-line", 2, "A line that is nothing but a link.", link_line),
     Rule("known-headline", 1, "The headline of another article of the archive.", known_headline),
     Rule("repeated", 2, "A line that stands on several other pages of the site.", repeated),
     Rule(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from itertools import zip_longest
+from math import inf
 
 from pipeline.cleaning.rules.context import Removals, RuleContext, TextLine
 from pipeline.cleaning.rules.phrases import (
@@ -20,7 +21,7 @@ from pipeline.cleaning.rules.phrases import (
     TAGS_LINE,
 )
 from pipeline.config.regex_safety import MAX_LINE_LENGTH
-from pipeline.core.models import BlockKind
+from pipeline.core.models import STORY_THRESHOLD, BlockKind
 from pipeline.core.picture_credits import CREDIT, CREDIT_MARKS
 
 MAX_MORE_WORDS = 10
@@ -34,6 +35,9 @@ MAX_ANNOUNCEMENT_LINK_SHARE = 0.5
 LIST_ANNOUNCEMENTS = (":", "：", ":-", ":—")
 ADDRESS = re.compile(r"https?://|www\.|\S@\S")
 EXEMPT_KINDS = {BlockKind.TABLE, BlockKind.CODE}
+# The probability from which a part of the story may be a link. Measured on labelled pages: of
+# linked headings above it, 91 in 92 are story, and of items 3 in 4; of paragraphs a half is not.
+MIN_LINKED_PROBABILITY = {BlockKind.HEADING: 0.2, BlockKind.ITEM: STORY_THRESHOLD}
 
 
 def site_pattern(context: RuleContext) -> Removals:
@@ -80,7 +84,8 @@ def more_line(context: RuleContext) -> Removals:
 def link_line(context: RuleContext) -> Removals:
     """Find lines that are nothing but a link, unless the story needs them.
 
-    It needs the items of a list that it announces, a heading over its text, and a written address.
+    It needs the items of a list that it announces, a heading over its text, a written address,
+    and headings and items that look like the rest of it.
     """
     if all(line.link_share < MIN_LINK_SHARE for line in context.kept):
         return
@@ -91,6 +96,8 @@ def link_line(context: RuleContext) -> Removals:
             is_announced = announces_list(line) or (is_announced and is_item)
             continue
         if (is_item and is_announced) or _is_heading_of(line, following):
+            continue
+        if line.block.story_probability >= MIN_LINKED_PROBABILITY.get(line.kind, inf):
             continue
         if not ADDRESS.search(line.text):
             yield line.index, f"{round(100 * line.link_share)} % of it is a link"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -16,6 +16,7 @@ from pipeline.cli.views.article_origin import origin_lines
 from pipeline.cli.views.page_lookup import PageName, explain_missing_article, require_page
 from pipeline.core.errors import ConfigError
 from pipeline.core.formatting import format_if, format_size, pluralize
+from pipeline.core.local_times import as_precise
 from pipeline.core.models import UrlKind
 from pipeline.store import read
 
@@ -107,25 +108,34 @@ def _head(explanation: Explanation) -> Iterator[tuple[str, str]]:
     yield "Recipe", f"{explanation.recipe}, profile {explanation.profile}"
     outcome = ": ".join(filter(None, (explanation.outcome, explanation.reason)))
     yield "Outcome", outcome + format_if(" ({})", explanation.extract_detail)
+    yield "Readings", explanation.readings
     yield (
         "Dated",
         _date_line(
-            metadata.published_local, metadata.published_source, metadata.published_confidence
+            as_precise(metadata.published_local, metadata.published_precision),
+            metadata.published_source,
+            metadata.published_confidence,
         ),
     )
     yield (
         "Changed",
-        _date_line(metadata.modified_local, metadata.modified_source, metadata.modified_confidence),
+        _date_line(
+            as_precise(metadata.modified_local, metadata.modified_precision),
+            metadata.modified_source,
+            metadata.modified_confidence,
+        ),
     )
     yield "Shown", format_day(metadata.published_day)
+    yield "Agency", metadata.agency
 
 
-def _date_line(at: datetime | None, source: str, confidence: str) -> str:
-    """Return a time on the clock of its page, with its source and how certain it is."""
+def _date_line(at: datetime | date | None, source: str, confidence: str) -> str:
+    """Return a date on the clock of its page, with its source and how certain it is."""
     if at is None:
         return ""
     notes = [format_if("from {}", source), format_if("confidence {}", confidence)]
-    return at.isoformat(" ", "minutes") + format_if(" ({})", ", ".join(filter(None, notes)))
+    text = at.isoformat(" ", "minutes") if isinstance(at, datetime) else at.isoformat()
+    return text + format_if(" ({})", ", ".join(filter(None, notes)))
 
 
 def _as_json(explanation: Explanation) -> dict[str, Any]:

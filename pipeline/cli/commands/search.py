@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from pipeline.cli.console import Cell, format_time, print_json, print_line, print_table
+from pipeline.cli.console import Cell, format_date, print_json, print_line, print_table
 from pipeline.cli.context import AsJson, get_context
-from pipeline.core.formatting import pluralize
+from pipeline.core.formatting import format_if, pluralize
 from pipeline.fulltext.excerpts import Excerpt
 from pipeline.store import read
+from pipeline.store.read import article_values
 
 if TYPE_CHECKING:
     from pipeline.store.db.engine import Database
@@ -44,7 +45,7 @@ def search(
         list[str],
         typer.Argument(
             metavar="QUERY",
-            help='Words, "phrases", -not, OR, prefix*, and site: lang: author: tag: title:'
+            help='Words, "phrases", -not, OR, prefix*, and site: lang: author: agency: tag: title:'
             " after: before: changed:",
         ),
     ],
@@ -92,7 +93,7 @@ def search(
 
 
 def _hit_json(hit: SearchHit) -> dict[str, Any]:
-    return asdict(hit.article) | {
+    return article_values(hit.article) | {
         "excerpt": asdict(hit.excerpt),
         "title_spans": hit.title.spans,
         "cursor": hit.cursor,
@@ -101,8 +102,8 @@ def _hit_json(hit: SearchHit) -> dict[str, Any]:
 
 def _print_hit(hit: SearchHit) -> None:
     article = hit.article
-    at = format_time(article.published_at or article.first_seen_at)
-    head = f"{article.id}  {at} UTC  {article.site}"
+    at = format_date(article.published_at or article.first_seen_at, article.published_precision)
+    head = f"{article.id}  {at}  {article.site}{format_if('  {}', article.agency)}"
     if article.copies:
         head += f", and {pluralize(article.copies, 'near-duplicate')}"
     print_line(Text(head, style="cyan"))
@@ -144,6 +145,7 @@ def _print_counts(counts: FacetCounts, *, as_json: bool) -> None:
         ("Site", counts.sites),
         ("Language", counts.languages),
         ("Author", counts.authors),
+        ("Agency", counts.agencies),
         ("Tag", counts.tags),
     )
     for name, values in facet_tables:

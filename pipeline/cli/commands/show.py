@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from pipeline.cli.console import format_time, print_json, print_line
+from pipeline.cli.console import format_date, format_time, print_json, print_line
 from pipeline.cli.context import AsJson, get_context
 from pipeline.cli.views.article_origin import origin_json, origin_lines
 from pipeline.cli.views.page_lookup import PageName, explain_missing_article, require_page
 from pipeline.core.errors import ConfigError
 from pipeline.core.formatting import format_if
+from pipeline.core.local_times import as_precise
 from pipeline.jobs.near_duplicates import NearDuplicate, near_duplicates_of
 from pipeline.store import read
+from pipeline.store.read import article_values
 
 if TYPE_CHECKING:
     from pipeline.store.db.engine import Database
@@ -110,12 +112,17 @@ def _write_raw(database: Database, page: PageView) -> None:
 
 def article_json(shown: ShownArticle) -> dict[str, Any]:
     """Return an article as an object for programs."""
-    return asdict(shown.article) | {
+    return article_values(shown.article) | {
         **origin_json(shown.origin),
         "sources": dict(shown.sources),
         "history": shown.revisions,
-        "near_duplicates": shown.near_duplicates,
+        "near_duplicates": [_near_duplicate_json(each) for each in shown.near_duplicates],
     }
+
+
+def _near_duplicate_json(article: NearDuplicate) -> dict[str, Any]:
+    at = as_precise(article.published_at, article.published_precision)
+    return asdict(article) | {"published_at": at}
 
 
 def _print_head(shown: ShownArticle) -> None:
@@ -135,8 +142,10 @@ def _head(shown: ShownArticle) -> Iterator[tuple[str, str]]:
         return value + format_if(" (from {})", shown.sources.get(field, ""))
 
     yield "By", with_source("authors", ", ".join(article.authors))
+    yield "Agency", with_source("agency", article.agency)
     yield "Published", _published(article)
-    yield "Modified", format_if("{} UTC", format_time(article.modified_at))
+    if article.modified_at:
+        yield "Modified", format_date(article.modified_at, article.modified_precision)
     yield "Site", article.site
     yield "Section", with_source("section", article.section)
     yield "Tags", with_source("tags", ", ".join(article.tags))
@@ -157,13 +166,13 @@ def _published(article: ArticleView) -> str:
     if article.published_at is None:
         return "unknown"
     source = format_if(" (from {})", article.published_source)
-    return f"{format_time(article.published_at)} UTC{source}"
+    return format_date(article.published_at, article.published_precision) + source
 
 
 def _near_duplicate_line(article: NearDuplicate) -> str:
-    at = format_time(article.published_at or article.first_seen_at)
+    at = format_date(article.published_at or article.first_seen_at, article.published_precision)
     similarity = f"{article.similarity:.0%} similar"
-    return f"{article.site}  {at} UTC  {similarity}  {article.id}  {article.url}"
+    return f"{article.site}  {at}  {similarity}  {article.id}  {article.url}"
 
 
 def _print_revisions(revisions: Sequence[RevisionView]) -> None:

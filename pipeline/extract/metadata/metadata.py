@@ -133,7 +133,12 @@ def _with_moments(
             published_offset=published.offset,
         )
     if modified:
-        metadata = replace(metadata, modified_at=modified.moment, modified_offset=modified.offset)
+        metadata = replace(
+            metadata,
+            modified_at=modified.moment,
+            modified_precision=modified.precision,
+            modified_offset=modified.offset,
+        )
     return metadata
 
 

@@ -48,6 +48,9 @@ def announced_metadata(page: Mapping[str, Any]) -> AnnouncedMetadata:
         modified_at=page["modified_at"],
         source=page["source"],
         tags=tuple(page["tags"]),
+        # exports of older versions have none
+        published_precision=page.get("published_precision") or "",
+        modified_precision=page.get("modified_precision") or "",
     )
 
 

@@ -8,13 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.formats.article_record import (
-    FIELDS,
-    LISTS,
-    TIMES,
-    article_record,
-    format_timestamp,
-)
+from pipeline.formats.article_record import FIELDS, LISTS, text_record
 from pipeline.formats.atomic_files import open_output
 from pipeline.store.read.export_articles import ExportedArticle
 
@@ -43,9 +37,7 @@ def write_csv(articles: Iterator[ExportedArticle], target: Path) -> int:
 
 def flat_record(article: ExportedArticle) -> dict[str, Any]:
     """Return the record of an article with times and lists as text."""
-    record = article_record(article)
-    for name in TIMES:
-        record[name] = format_timestamp(record[name])
+    record = text_record(article)
     for name in LISTS:
         record[name] = "; ".join(record[name])
     return record

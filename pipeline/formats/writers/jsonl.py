@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.formats.article_record import TIMES, article_record, format_timestamp
+from pipeline.formats.article_record import text_record
 from pipeline.formats.atomic_files import open_output
 from pipeline.store.read.export_articles import ExportedArticle
 
@@ -16,9 +16,7 @@ def write_jsonl(articles: Iterator[ExportedArticle], target: Path) -> int:
     count = 0
     with open_output(target) as stream:
         for article in articles:
-            record = article_record(article)
-            for name in TIMES:
-                record[name] = format_timestamp(record[name])
+            record = text_record(article)
             stream.write(json.dumps(record, ensure_ascii=False).encode("utf8") + b"\n")
             count += 1
     return count

@@ -13,7 +13,15 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from pipeline.core.errors import ConfigError
-from pipeline.formats.article_record import FIELDS, FRACTIONS, LISTS, NUMBERS, TIMES, article_record
+from pipeline.formats.article_record import (
+    DAYS,
+    FIELDS,
+    FRACTIONS,
+    LISTS,
+    NUMBERS,
+    TIMES,
+    article_record,
+)
 from pipeline.store.read.export_articles import ExportedArticle
 
 Row = Mapping[str, Any]
@@ -56,6 +64,8 @@ ARTICLE_OPTIONS: Final = ParquetOptions(
     dictionary_columns=(
         "published_source",
         "published_precision",
+        "modified_precision",
+        "agency",
         "language",
         "section",
         "recipe",
@@ -169,6 +179,7 @@ def _article_schema() -> Any:
     pyarrow = import_pyarrow()
     types = dict.fromkeys(FIELDS, pyarrow.string())
     types.update(dict.fromkeys(TIMES, pyarrow.timestamp("us", tz="UTC")))
+    types.update(dict.fromkeys(DAYS, pyarrow.date32()))
     types.update(dict.fromkeys(LISTS, pyarrow.list_(pyarrow.string())))
     types.update(dict.fromkeys(NUMBERS, pyarrow.int64()))
     types.update(dict.fromkeys(FRACTIONS, pyarrow.float64()))

@@ -126,6 +126,8 @@ def _common_fields() -> list[tuple[str, Any]]:
         ("modified_at", time),
         ("source", text),
         ("tags", pyarrow.list_(text)),
+        ("published_precision", text),
+        ("modified_precision", text),
     ]
     return [
         ("payload_sha256", text),
@@ -161,4 +163,6 @@ def _page_columns(page: PayloadPage) -> dict[str, Any]:
         "modified_at": announced.modified_at,
         "source": announced.source,
         "tags": list(announced.tags),
+        "published_precision": announced.published_precision,
+        "modified_precision": announced.modified_precision,
     }

@@ -18,6 +18,7 @@ WINDOWS_NAMES: Final = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)", re.IGNOREC
 HEADER_FIELDS: Final = (
     "title",
     "authors",
+    "agency",
     "published_at",
     "site",
     "url",

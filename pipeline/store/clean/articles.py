@@ -23,7 +23,7 @@ from pipeline.core.models import (
 )
 from pipeline.fulltext import tokenizer
 from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows
-from pipeline.fulltext.tokenizer import IndexableArticle
+from pipeline.fulltext.tokenizer import IndexableArticle, agency_names
 from pipeline.store.clean import near_duplicates
 from pipeline.store.clean import results as clean_results
 from pipeline.store.clean.results import CurrentResult, CurrentResults
@@ -255,6 +255,7 @@ def _indexable_article(
         title=newest.title,
         body=newest.text,
         authors=tuple(row["authors"]),
+        agencies=agency_names(row["agency"]),
         tags=tuple(row["tags"]),
         revision_count=newest.number,
         sort_time=timestamp_of(row["order_key"]),
@@ -299,10 +300,13 @@ def metadata_columns(metadata: Metadata) -> dict[str, Any]:
     return {
         "title": storable(metadata.title),
         "authors": storable_all(metadata.authors),
+        "agency": storable(metadata.agency),
         "published_at": metadata.published_at,
         "published_source": metadata.published_source,
         "published_precision": metadata.published_precision,
+        "published_day": metadata.publication_day,
         "modified_at": metadata.modified_at,
+        "modified_precision": metadata.modified_precision,
         "language": storable(metadata.language)[:16],
         "section": storable(metadata.section),
         "tags": storable_all(metadata.tags),

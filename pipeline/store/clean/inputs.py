@@ -47,6 +47,8 @@ ANNOUNCED_COLUMNS: Final = (
     PageRow.announced_modified_at,
     PageRow.announced_source,
     PageRow.announced_tags,
+    PageRow.announced_published_precision,
+    PageRow.announced_modified_precision,
 )
 # what a further part of a story shows belongs to its story
 STORY_ID: Final = func.coalesce(PageRow.part_of, PageRow.id).label("story_id")
@@ -189,6 +191,8 @@ def _announced(row: AnyRow) -> AnnouncedMetadata:
         row.announced_modified_at,
         row.announced_source,
         tags,
+        row.announced_published_precision,
+        row.announced_modified_precision,
     )
 
 

@@ -85,6 +85,7 @@ class GroupMember:
     url: str
     title: str
     published_at: datetime | None
+    published_precision: str
     first_seen_at: datetime
 
 
@@ -293,7 +294,13 @@ def group_members(store: Database, page: int) -> tuple[GroupMember, ...]:
         .where(SketchRow.page_id == page)
         .scalar_subquery()
     )
-    shown = (PageRow.url, PageRow.first_seen_at, ArticleRow.title, ArticleRow.published_at)
+    shown = (
+        PageRow.url,
+        PageRow.first_seen_at,
+        ArticleRow.title,
+        ArticleRow.published_at,
+        ArticleRow.published_precision,
+    )
     query = (
         select(*SKETCH_COLUMNS, *shown)
         .join(PageRow, PageRow.id == SketchRow.page_id)
@@ -309,7 +316,14 @@ def group_members(store: Database, page: int) -> tuple[GroupMember, ...]:
     for row in rows:
         article = _to_sketched_article(row)
         members.append(
-            GroupMember(article, row.url, row.title, row.published_at, row.first_seen_at)
+            GroupMember(
+                article,
+                row.url,
+                row.title,
+                row.published_at,
+                row.published_precision,
+                row.first_seen_at,
+            )
         )
     return tuple(members)
 

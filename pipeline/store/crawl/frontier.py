@@ -46,6 +46,8 @@ PAGE_COLUMNS: Final = (
     PageRow.announced_modified_at,
     PageRow.announced_source,
     PageRow.announced_tags,
+    PageRow.announced_published_precision,
+    PageRow.announced_modified_precision,
     PageRow.due_at,
     PageRow.attempts,
     PageRow.outcome,
@@ -345,6 +347,10 @@ def _announced_changes(row: PageState, link: Link, found_on: UrlKind) -> dict[st
             changes[name] = value
     if not changes:
         return {}
+    if "announced_published_at" in changes:
+        changes["announced_published_precision"] = link.published_precision
+    if "announced_modified_at" in changes:
+        changes["announced_modified_precision"] = link.modified_precision
     changes["announced_source"] = str(found_on) if outranks else row.announced_source
     changes["needs_clean"] = row.payload_id is not None
     return changes
@@ -448,6 +454,8 @@ def _new_row(
         "announced_modified_at": link.modified_at,
         "announced_source": found_on or "",
         "announced_tags": storable("\n".join(link.tags)),
+        "announced_published_precision": link.published_precision,
+        "announced_modified_precision": link.modified_precision,
         "due_at": at if is_due else None,
         "outcome": decision.outcome,
         "reason": decision.reason,

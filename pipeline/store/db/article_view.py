@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
 from sqlalchemy.orm import aliased
 
+from pipeline.core.local_times import as_precise
 from pipeline.store.db.schema import (
     CURRENT_PAYLOAD,
     ArticleRow,
@@ -23,17 +24,23 @@ from pipeline.store.db.sql import chunks
 
 @dataclass(frozen=True, slots=True)
 class ArticleView:
-    """One article. The fields are those of the view `articles`."""
+    """One article. The fields are those of the view `articles`.
+
+    A date whose precision is "day" has no time: the field holds the beginning of that day in UTC.
+    """
 
     id: int
     site: str
     url: str
     title: str
     authors: tuple[str, ...]
+    agency: str
     published_at: datetime | None
     published_source: str
     published_precision: str
+    published_day: date | None
     modified_at: datetime | None
+    modified_precision: str
     language: str
     section: str
     tags: tuple[str, ...]
@@ -46,6 +53,14 @@ class ArticleView:
     story_group: int
     similarity: float | None
     copies: int  # other articles of its group
+
+
+def article_values(article: ArticleView) -> dict[str, Any]:
+    """Return the fields of an article for JSON: a date without a time is only its day."""
+    return asdict(article) | {
+        "published_at": as_precise(article.published_at, article.published_precision),
+        "modified_at": as_precise(article.modified_at, article.modified_precision),
+    }
 
 
 def select_articles() -> Select[*tuple[Any, ...]]:
@@ -86,10 +101,13 @@ def to_article_view(row: Any) -> ArticleView:
         url=row.url,
         title=row.title,
         authors=tuple(row.authors),
+        agency=row.agency,
         published_at=row.published_at,
         published_source=row.published_source,
         published_precision=row.published_precision,
+        published_day=row.published_day,
         modified_at=row.modified_at,
+        modified_precision=row.modified_precision,
         language=row.language,
         section=row.section,
         tags=tuple(row.tags),

@@ -11,7 +11,7 @@ full-text index has its own kind on each database, so it is created by a migrati
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, func, text
@@ -95,6 +95,9 @@ class PageRow(Base):
     announced_modified_at: Mapped[datetime | None]
     announced_source: Mapped[str] = mapped_column(String(16), server_default="")
     announced_tags: Mapped[str] = mapped_column(server_default="")  # one a line
+    # "day" for a date without a time
+    announced_published_precision: Mapped[str] = mapped_column(String(8), server_default="")
+    announced_modified_precision: Mapped[str] = mapped_column(String(8), server_default="")
     # the frontier
     due_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(server_default="0")
@@ -349,10 +352,13 @@ class ArticleRow(Base):
     order_key: Mapped[int] = mapped_column(BigInteger, unique=True)
     title: Mapped[str]
     authors: Mapped[list[Any]]
+    agency: Mapped[str] = mapped_column(server_default="")
     published_at: Mapped[datetime | None]
     published_source: Mapped[str] = mapped_column(String(32))
     published_precision: Mapped[str] = mapped_column(String(8))
+    published_day: Mapped[date | None]  # on the publisher's clock, as the page shows it
     modified_at: Mapped[datetime | None]
+    modified_precision: Mapped[str] = mapped_column(String(8), server_default="")
     language: Mapped[str] = mapped_column(String(16))
     section: Mapped[str]
     tags: Mapped[list[Any]]

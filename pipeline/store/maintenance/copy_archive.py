@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from hashlib import blake2b
 from typing import Any
 
@@ -297,4 +297,4 @@ def _digest_table(db: Connection, table: Table) -> _TableDigest:
 def _json_value(value: Any) -> Any:
     if isinstance(value, bytes | memoryview):
         return blake2b(value, digest_size=16).hexdigest()
-    return value.isoformat() if isinstance(value, datetime) else value
+    return value.isoformat() if isinstance(value, date) else value

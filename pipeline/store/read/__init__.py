@@ -25,7 +25,10 @@ if TYPE_CHECKING:
         count_near_duplicates as count_near_duplicates,
         group_members as group_members,
     )
-    from pipeline.store.db.article_view import ArticleView as ArticleView
+    from pipeline.store.db.article_view import (
+        ArticleView as ArticleView,
+        article_values as article_values,
+    )
     from pipeline.store.monitoring.issues import (
         IssueView as IssueView,
         issues_closed_since as issues_closed_since,
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
         unsent_issues as unsent_issues,
     )
     from pipeline.store.monitoring.night_stats import load_nights as load_nights
-    from pipeline.store.read.article_origin import (
+    from pipeline.store.read.origins import (
         ArticleOrigin as ArticleOrigin,
         ArticlePart as ArticlePart,
         LivePage as LivePage,
@@ -144,7 +147,7 @@ _MODULES = {
         "count_near_duplicates",
         "group_members",
     ),
-    "pipeline.store.db.article_view": ("ArticleView",),
+    "pipeline.store.db.article_view": ("ArticleView", "article_values"),
     "pipeline.store.monitoring.issues": (
         "IssueView",
         "issues_closed_since",
@@ -153,7 +156,7 @@ _MODULES = {
         "unsent_issues",
     ),
     "pipeline.store.monitoring.night_stats": ("load_nights",),
-    "pipeline.store.read.article_origin": (
+    "pipeline.store.read.origins": (
         "ArticleOrigin",
         "ArticlePart",
         "LivePage",

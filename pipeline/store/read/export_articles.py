@@ -29,7 +29,7 @@ from pipeline.store.db.schema import (
     PayloadRow,
 )
 from pipeline.store.db.sql import batches_by_size, chunks
-from pipeline.store.read.article_origin import ArticleOrigin, article_origins
+from pipeline.store.read.origins import ArticleOrigin, article_origins
 from pipeline.store.search import executor, planner
 from pipeline.store.search.index import first_key
 from pipeline.store.search.planner import MAX_KEY

@@ -27,7 +27,7 @@ from pipeline.store.db.schema import (
     RevisionRow,
 )
 from pipeline.store.db.sql import fetch_as
-from pipeline.store.read.article_origin import ArticleOrigin, article_origins
+from pipeline.store.read.origins import ArticleOrigin, article_origins
 from pipeline.store.search import search
 
 MAX_ID_DIGITS = 17  # a longer number is no id, and would not fit into a database integer
@@ -78,8 +78,10 @@ class ExplainedBlock:
 class Explanation:
     """Where the text of a page comes from, from its accepted result back to the bytes.
 
-    `containers` are the site profile's current numbers for the containers of its blocks. `origin`
-    is what the article was made of; None if the page is no article.
+    `containers` are the site profile's current numbers for the containers of its blocks.
+    `readings` says what independent readings of the page found, and `recovered` whether one was
+    followed.
+    `origin` is what the article was made of; None if the page is no article.
     """
 
     page: PageView
@@ -94,6 +96,8 @@ class Explanation:
     extract_reason: str
     extract_detail: str
     containers: tuple[ContainerStats, ...] = ()
+    readings: str = ""
+    recovered: bool = False
     origin: ArticleOrigin | None = None
 
 
@@ -230,6 +234,8 @@ def explain_page(database: Database, page: PageView) -> Explanation | None:
         extract_reason=extracted.reason,
         extract_detail=extracted.detail,
         containers=containers,
+        readings=extracted.readings,
+        recovered=extracted.recovered,
         origin=origin,
     )
 

@@ -1,4 +1,4 @@
-"""How many articles match a query: in all, by site, language, author and tag, and over time.
+"""How many articles match a query: in all, by their properties, and over time.
 
 The cost is bounded. Above a limit only the matches in one slice of the archive are counted, and the
 numbers multiplied. A slice is one of 64, chosen by page id, so that both databases use the same.
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from pipeline.fulltext import query_language
 from pipeline.fulltext.query_language import And, Node, Query, Term
-from pipeline.fulltext.tokenizer import SLICE, SLICES
+from pipeline.fulltext.tokenizer import SLICE, SLICES, agency_names
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, PageRow
 from pipeline.store.db.sql import chunks
@@ -39,7 +39,7 @@ class FacetCounts:
     Attributes:
         total: All matches.
         exact: Whether the numbers are exact. Otherwise each of them is an estimate.
-        sites, languages, authors, tags: The most frequent values.
+        sites, languages, authors, agencies, tags: The most frequent values.
         unit: "day", "month" or "year".
         over_time: Each day, month or year from the first match to the last, by its first day.
     """
@@ -49,6 +49,7 @@ class FacetCounts:
     sites: tuple[FacetCount, ...] = ()
     languages: tuple[FacetCount, ...] = ()
     authors: tuple[FacetCount, ...] = ()
+    agencies: tuple[FacetCount, ...] = ()
     tags: tuple[FacetCount, ...] = ()
     unit: str = "day"
     over_time: tuple[tuple[date, int], ...] = ()
@@ -107,11 +108,12 @@ def _count(
     sample_factor: int = 1,
 ) -> FacetCounts:
     """Count all keys, and the values of a sample, and multiply each by its factor."""
-    columns = (PageRow.site, ArticleRow.language, ArticleRow.authors, ArticleRow.tags)
-    query = select(*columns).join(PageRow, PageRow.id == ArticleRow.page_id)
+    article = (ArticleRow.language, ArticleRow.authors, ArticleRow.agency, ArticleRow.tags)
+    query = select(PageRow.site, *article).join(PageRow, PageRow.id == ArticleRow.page_id)
     sites: Counter[str] = Counter()
     languages: Counter[str] = Counter()
     authors: Counter[str] = Counter()
+    agencies: Counter[str] = Counter()
     tags: Counter[str] = Counter()
     for chunk in chunks(sample):
         for row in db.execute(query.where(ArticleRow.order_key.in_(chunk))):
@@ -119,6 +121,7 @@ def _count(
             if row.language:
                 languages[row.language] += 1
             authors.update(row.authors)
+            agencies.update(agency_names(row.agency))
             tags.update(row.tags)
     unit, over_time = _count_over_time(keys, factor)
     return FacetCounts(
@@ -127,6 +130,7 @@ def _count(
         sites=_most_frequent(sites, sample_factor),
         languages=_most_frequent(languages, sample_factor),
         authors=_most_frequent(authors, sample_factor),
+        agencies=_most_frequent(agencies, sample_factor),
         tags=_most_frequent(tags, sample_factor),
         unit=unit,
         over_time=over_time,

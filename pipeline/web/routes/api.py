@@ -225,6 +225,7 @@ def _block(explained: read.ExplainedBlock) -> schemas.BlockOut:
         text=explained.block.text,
         element_path=explained.block.element_path,
         story_probability=explained.block.story_probability,
+        part=explained.part,
         rule=explained.rule,
         why=explained.why,
     )
@@ -440,6 +441,7 @@ def _facets(context: WebContext, query: query_language.Query) -> schemas.FacetsO
         sites=_facet_counts(counts.sites),
         languages=_facet_counts(counts.languages),
         authors=_facet_counts(counts.authors),
+        agencies=_facet_counts(counts.agencies),
         tags=_facet_counts(counts.tags),
         unit=counts.unit,
         over_time=tuple(buckets),

@@ -24,6 +24,7 @@ from pipeline.formats.atom import (
     feed_start,
     format_time,
     language_tag,
+    published_time,
 )
 from pipeline.store import read
 from pipeline.web.dependencies import Context, WebContext, etag_response, query_string
@@ -125,16 +126,13 @@ def _atom(feed: SearchFeed) -> Iterator[str]:
 
 
 def _json_item(base_url: str, article: read.ArticleView) -> dict[str, Any]:
-    published_at = ""
-    if article.published_at:
-        published_at = format_time(article.published_at)
     item = {
         "id": article.url,
         "url": f"{base_url}/articles/{article.id}",
         "external_url": safe_url(article.url),
         "title": article.title,
         "content_text": article.text,
-        "date_published": published_at,
+        "date_published": published_time(article),
         "date_modified": format_time(changed_at(article)),
         "authors": [{"name": name} for name in article.authors],
         "tags": list(article.tags),

@@ -114,6 +114,7 @@ def _summarize(context: WebContext, q: str, counts: read.FacetCounts) -> SearchS
         ("Site", "site", counts.sites),
         ("Language", "lang", counts.languages),
         ("Author", "author", counts.authors),
+        ("Agency", "agency", counts.agencies),
         ("Tag", "tag", counts.tags),
     )
     facets = []

@@ -167,3 +167,32 @@ def test_values_of_feed_and_site_file_have_their_source() -> None:
         page, announced, language_hint="en", timezone="UTC", fetched_at=FETCHED_AT
     )
     assert (metadata.title, metadata.sources) == (announced.title, page.sources)
+
+
+def announced_day(day: date, **more: Any) -> AnnouncedMetadata:
+    at = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return AnnouncedMetadata(published_at=at, published_precision="day", source="sitemap", **more)
+
+
+@pytest.mark.parametrize("zone", ["", "Asia/Dushanbe", "America/New_York", "Pacific/Auckland"])
+def test_an_announced_day_stays_that_day_in_each_zone(zone: str) -> None:
+    metadata = merged(announced_day(date(2026, 3, 5)), zone)
+    assert (metadata.published_precision, metadata.publication_day) == ("day", date(2026, 3, 5))
+    assert metadata.published_local == datetime(2026, 3, 5, tzinfo=UTC)
+
+
+def test_an_announced_day_confirms_a_time_and_never_replaces_it() -> None:
+    late = declared(published_offset=300)  # the morning of the sixth in Dushanbe
+    confirmed = merged(announced_day(date(2026, 3, 6)), "Asia/Dushanbe", **late)
+    other = merged(announced_day(date(2026, 3, 5)), "Asia/Dushanbe", **late)
+    for metadata in (confirmed, other):
+        assert (metadata.published_at, metadata.published_precision) == (EVENING, "second")
+    assert confirmed.published_confidence == DateConfidence.HIGH
+    assert other.published_confidence == DateConfidence.MEDIUM
+
+
+def test_an_announced_day_of_a_change_stays_a_day() -> None:
+    at = datetime(2026, 3, 5, tzinfo=UTC)
+    announced = AnnouncedMetadata(modified_at=at, modified_precision="day", source="sitemap")
+    metadata = merged(announced, "Asia/Dushanbe")
+    assert (metadata.modified_local, metadata.modified_precision) == (at, "day")

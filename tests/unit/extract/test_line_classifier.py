@@ -20,7 +20,7 @@ from pipeline.extract.decision_trees import (
     bundled_trees,
 )
 from pipeline.extract.html import parse_html
-from pipeline.extract.line_classifier import extract_blocks
+from pipeline.extract.line_classifier import read_blocks
 from pipeline.extract.line_features import (
     FEATURE_NAMES,
     VOTE_FEATURES,
@@ -141,25 +141,27 @@ def test_a_line_or_a_long_part_of_an_extractor_line_has_a_vote() -> None:
 def test_the_probability_comes_from_the_sum_of_the_trees() -> None:
     table: dict[str, Any] = {
         "names": list(FEATURE_NAMES),
-        "alone": [0.5],
-        "trees": [[0, 1.5, -1.0, [1, 0.25, 0.5, 2.0]]] + [0.0] * FIRST_TREES + [0.25],
+        "first": [0.5],
+        "second": [0.25],
+        "third": [[0, 1.5, -1.0, [1, 0.25, 0.5, 2.0]]] + [0.0] * FIRST_TREES + [0.25],
     }
     trees = DecisionTrees(json.loads(json.dumps(table)))
     row = [0.0] * len(FEATURE_NAMES)
-    assert trees.probability_with_votes([1.5, *row[1:]]) == pytest.approx(1 / (1 + exp(0.75)))
-    assert trees.probability_with_votes([1.6, 0.3, *row[2:]]) == pytest.approx(1 / (1 + exp(-2.25)))
-    hopeless = DecisionTrees(table | {"trees": [HOPELESS_SCORE - 0.1, *[0.0] * FIRST_TREES, 50.0]})
-    assert hopeless.probability_with_votes(row) == 0.0
-    assert hopeless.probability_without_votes(row) == pytest.approx(1 / (1 + exp(-0.5)))
+    assert trees.third([1.5, *row[1:]]) == pytest.approx(1 / (1 + exp(0.75)))
+    assert trees.third([1.6, 0.3, *row[2:]]) == pytest.approx(1 / (1 + exp(-2.25)))
+    hopeless = DecisionTrees(table | {"third": [HOPELESS_SCORE - 0.1, *[0.0] * FIRST_TREES, 50.0]})
+    assert hopeless.third(row) == 0.0
+    assert hopeless.first(row) == pytest.approx(1 / (1 + exp(-0.5)))
+    assert hopeless.second(row) == pytest.approx(1 / (1 + exp(-0.25)))
 
 
 def test_trees_of_other_features_are_refused() -> None:
     with pytest.raises(ValueError, match="train them again"):
-        DecisionTrees({"names": ["something"], "alone": [], "trees": []})
+        DecisionTrees({"names": ["something"], "first": [], "second": [], "third": []})
 
 
 def test_the_bundled_trees_fit_the_features() -> None:
-    assert 0.0 <= bundled_trees().probability_with_votes([0.0] * len(FEATURE_NAMES)) <= 1.0
+    assert 0.0 <= bundled_trees().third([0.0] * len(FEATURE_NAMES)) <= 1.0
 
 
 @pytest.mark.parametrize(
@@ -208,7 +210,7 @@ def test_a_block_has_its_element_and_its_probability() -> None:
 def test_trafilatura_is_called_where_the_trees_are_in_doubt() -> None:
     story = "It was late that night on the quay. " * 9
     tree = tree_of(f"<div><p>{'Short. ' * 4}</p></div><article><p>{story}</p></article>")
-    blocks = extract_blocks(tree, Metadata(), max_doubt=-1.0)
+    blocks = read_blocks(tree, Metadata(), max_doubt=-1.0).blocks
     votes = {block.kept_by_trafilatura for block in blocks}
     assert True in votes
     assert None not in votes

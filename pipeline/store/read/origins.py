@@ -138,7 +138,8 @@ def _missing_parts(db: Connection, pages: Sequence[int]) -> dict[int, int]:
     missing: dict[int, int] = {}
     for chunk in chunks(pages):
         for page, count in db.execute(query.where(PageRow.part_of.in_(chunk))):
-            missing[page] = count
+            if page is not None:
+                missing[page] = count
     return missing
 
 
@@ -234,4 +235,4 @@ def _other_since(db: Connection, article: AnyRow) -> datetime | None:
         CaptureRow.fetched_at > last.scalar_subquery(),
     )
     since = db.scalar(other)
-    return since
+    return since  # noqa: RET504 - it has a type, and the scalar has none
