@@ -7,7 +7,7 @@ from collections import defaultdict
 from pipeline.cleaning.boilerplate_keys import normalize_line
 from pipeline.cleaning.rules.context import Removals, RuleContext, TextLine
 from pipeline.core.models import STORY_THRESHOLD, BlockKind
-from pipeline.core.part_words import CONTINUE_TEXT, NUMBER_TEXT, PAGE_MARK, PAGE_NUMBERS
+from pipeline.core.part_words import CONTINUE_TEXT, PAGE_MARK, PAGE_NUMBERS
 
 MIN_REPEATED_WORDS = 4  # a shorter line may come twice in a story
 MAX_WORDS = 12  # of a line that only leads to another part
@@ -41,10 +41,8 @@ def leads_to_part(line: TextLine) -> bool:
     if line.words > MAX_WORDS:
         return False
     text = line.text.strip()
-    if PAGE_NUMBERS.fullmatch(text) or CONTINUE_TEXT.match(text):
-        return True
-    # "2. The crane" is a heading; "page 2 of 5" is none
-    return NUMBER_TEXT.match(text) is not None and PAGE_MARK.fullmatch(text) is not None
+    patterns = (PAGE_NUMBERS, CONTINUE_TEXT, PAGE_MARK)
+    return any(pattern.fullmatch(text) is not None for pattern in patterns)
 
 
 def _is_title(context: RuleContext, line: TextLine) -> bool:

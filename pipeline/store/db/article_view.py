@@ -73,10 +73,9 @@ def select_articles() -> Select[*tuple[Any, ...]]:
         .where(follower.leader_id == group)
         .scalar_subquery()
     )
+    result = aliased(CleanResultRow)  # callers may join the results, too
     payload = (
-        select(CleanResultRow.payload_id)
-        .where(CleanResultRow.id == ArticleRow.clean_result_id)
-        .scalar_subquery()
+        select(result.payload_id).where(result.id == ArticleRow.clean_result_id).scalar_subquery()
     )
     # the page may show something else today: a consent wall, the beginning for non-subscribers
     last_seen_at = case(

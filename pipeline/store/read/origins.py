@@ -12,12 +12,14 @@ from sqlalchemy import Connection, Row, func, select
 
 from pipeline.core.models import Outcome, ResultStatus
 from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
+from pipeline.store.codec.serialization import decode_extracted
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
     CURRENT_PAYLOAD,
     ArticleRow,
     CaptureRow,
     CleanResultRow,
+    ExtractedPageRow,
     JoinedPeriodRow,
     PageRow,
     PayloadRow,
@@ -151,16 +153,41 @@ def _parts(db: Connection, articles: Sequence[AnyRow]) -> dict[int, tuple[Articl
         for row in db.execute(query.where(JoinedPeriodRow.page_id.in_(chunk))):
             if row.payload_id == payload_by_page[row.page_id] and len(row.parts) > 1:
                 lists[row.page_id] = row.parts
+    shown = _parts_with_text(db, list(lists))
+    for page, parts in lists.items():
+        lists[page] = [part for part in parts if part[0] in shown[page]]
     urls = _urls(db, lists.values())
     payloads = _payloads(db, lists.values())
-    parts: dict[int, tuple[ArticlePart, ...]] = {}
+    parts_by_page: dict[int, tuple[ArticlePart, ...]] = {}
     for page, part_list in lists.items():
         page_parts: list[ArticlePart] = []
         for number, part_page, payload in part_list:
             digest, size = payloads[payload]
             page_parts.append(ArticlePart(number, part_page, urls[part_page], digest, size))
-        parts[page] = tuple(page_parts)
-    return parts
+        if len(page_parts) > 1:
+            parts_by_page[page] = tuple(page_parts)
+    return parts_by_page
+
+
+def _parts_with_text(db: Connection, pages: Sequence[int]) -> dict[int, set[int]]:
+    """Return the parts from which articles have text. A page of comments may look like a part."""
+    query = (
+        select(
+            ArticleRow.page_id,
+            CleanResultRow.removed,
+            ExtractedPageRow.codec,
+            ExtractedPageRow.body,
+        )
+        .join(CleanResultRow, CleanResultRow.id == ArticleRow.clean_result_id)
+        .join(ExtractedPageRow, ExtractedPageRow.id == CleanResultRow.extracted_page_id)
+    )
+    shown: dict[int, set[int]] = {}
+    for chunk in chunks(pages):
+        for row in db.execute(query.where(ArticleRow.page_id.in_(chunk))):
+            removed = {index for index, _, _ in row.removed}
+            parts = enumerate(decode_extracted(row.codec, row.body).parts)
+            shown[row.page_id] = {part for index, part in parts if index not in removed}
+    return shown
 
 
 def _urls(db: Connection, part_lists: Any) -> dict[int, str]:
