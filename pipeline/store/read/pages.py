@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, case, func, select
 
 from pipeline.core.models import Block, ExtractedPage, Metadata, Outcome, ResultStatus
 from pipeline.store.clean import container_stats
@@ -132,8 +132,9 @@ def find_page(database: Database, id_or_url: str) -> PageView | None:
 
 
 def follow_redirects(database: Database, page: PageView) -> PageView:
-    """Return the page to which a page redirects, or the page itself."""
-    target = select(PageRow.redirect_to).where(PageRow.outcome == Outcome.REDIRECTED)
+    """Return the page to which a page redirects, the story of a part, or the page itself."""
+    redirect = case((PageRow.outcome == Outcome.REDIRECTED, PageRow.redirect_to))
+    target = select(func.coalesce(PageRow.part_of, redirect))
     seen = {page.id}
     while True:
         with database.read() as db:
