@@ -143,7 +143,8 @@ class SourceCrawler:
             capture = without_opted_out_body(capture, self._site.politeness)
             if url_key(result.final_url) != url_key(source.due.url):
                 capture = replace(capture, location=result.final_url)
-        if capture.outcome in READ_OUTCOMES and source.due.kind in LISTING_KINDS:
+        was_read = capture.outcome in READ_OUTCOMES or capture.reason is Reason.NO_LINKS
+        if was_read and source.due.kind in LISTING_KINDS:
             self.read_count += 1
         await self._save(source, capture, listing)
         return True

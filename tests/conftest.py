@@ -30,7 +30,8 @@ from sqlalchemy.util import LRUCache
 
 from pipeline.config.settings import BROWSERS
 from pipeline.demo_site import DemoServer, serve_demo_sites
-from pipeline.jobs import child_process, nightly
+from pipeline.jobs import nightly
+from pipeline.jobs.crawlers import child_process
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db import engine, migrate
 from pipeline.store.db.engine import Database

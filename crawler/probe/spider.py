@@ -154,6 +154,8 @@ class ProbeSpider(Spider):
             return
         for url in self.site.feeds:
             await self._probe_source(url, UrlKind.FEED, DiscoveryMethod.GIVEN)
+        for url in self.site.sitemaps:
+            await self._probe_sitemap(url, DiscoveryMethod.GIVEN)
 
     async def _probe_front_page(self) -> None:
         """Probe the front page; where the URL is a feed's, that feed and its host's front page."""

@@ -40,6 +40,9 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         SETUP,
         "Probe news sites, and write a file for each: sources, URL patterns, language, time zone.",
     ),
+    "catalog": CommandEntry(
+        SETUP, "List publishers of public lists that 'nightdesk add --catalog' can add."
+    ),
     "check": CommandEntry(
         SETUP, "Probe sites again, and show what is broken, changed or new. Changes no file."
     ),
@@ -122,7 +125,7 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     ),
     "prune": CommandEntry(
         OPERATIONS,
-        "Delete old results and ledgers by the rules of the site files. Bytes and articles stay.",
+        "Delete old results, ledgers and versions of sources, by the site files. Articles stay.",
     ),
     "compact": CommandEntry(
         OPERATIONS,

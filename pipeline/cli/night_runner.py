@@ -11,7 +11,7 @@ from pipeline.cli.alerts import send_alerts
 from pipeline.cli.console import console, exit_on_interrupt, print_error, print_line
 from pipeline.cli.context import AppContext
 from pipeline.cli.views.night_progress import night_progress
-from pipeline.cli.views.night_report import issue_sentence
+from pipeline.cli.views.night_report import issue_sentence, print_next_step
 from pipeline.config.site import Site
 from pipeline.core.errors import ExitCode
 from pipeline.jobs import notify
@@ -97,6 +97,7 @@ def report_issues(
         open_issues = retry_while_unavailable(lambda: read.open_issues(database, ids))
         for issue in sorted(open_issues, key=lambda issue: not issue.is_serious):
             print_line(f"! {issue.site}: {issue_sentence(issue)}")
+        print_next_step(open_issues)
         if open_issues and console.is_terminal:
             print_line("'nightdesk report' shows more.")
     send_alerts(app, database)

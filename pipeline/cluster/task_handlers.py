@@ -32,11 +32,11 @@ from pipeline.jobs import notify
 from pipeline.jobs.clean import CleanRequest, clean_site
 from pipeline.jobs.clean_steps.extract_payloads import ExtractPart, extract_part
 from pipeline.jobs.crawl import CrawlRequest, crawl_site
-from pipeline.jobs.crawler_server import CrawlerServer
+from pipeline.jobs.crawlers.crawler_server import CrawlerServer
+from pipeline.jobs.crawlers.slots import ChildSlots
 from pipeline.jobs.progress import Cancelled
 from pipeline.jobs.recipe import current_recipe
 from pipeline.jobs.results import CleanRunResult, CrawlResult
-from pipeline.jobs.slots import ChildSlots
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.scheduler.planning import PastRun, last_completed
 from pipeline.store import read

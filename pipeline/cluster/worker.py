@@ -25,8 +25,8 @@ from pipeline.cluster.task_handlers import TaskHandlers
 from pipeline.cluster.tasks import CLEAN, CRAWL
 from pipeline.config.settings import Settings
 from pipeline.core.errors import AlreadyRunning, StoreError
-from pipeline.jobs.crawler_server import CrawlerServer
-from pipeline.jobs.slots import WAITING_PER_ACTIVE
+from pipeline.jobs.crawlers.crawler_server import CrawlerServer
+from pipeline.jobs.crawlers.slots import WAITING_PER_ACTIVE
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.scheduler.sd_notify import SystemdNotifier
 from pipeline.store.db import locks

@@ -36,7 +36,7 @@ EXIT_CODE_MEANINGS: Final[Mapping[ExitCode, str]] = {
     ExitCode.OK: "Done.",
     ExitCode.PARTLY: (
         "Done in part: a site was down, a source could not be read, a page that you named became no"
-        " article, a crawl died."
+        " article, a crawl died. Of `report`: a serious issue is open."
     ),
     ExitCode.USAGE: "The command line is wrong.",
     ExitCode.CONFIG: "A setting, a site file or an argument is wrong.",

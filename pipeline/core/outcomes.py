@@ -227,7 +227,13 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.SAME_TEXT: ("unchanged", "Other bytes or another recipe, the same text."),
     Reason.NO_TEXT: ("not_article", "No text was left."),
     Reason.TOO_SHORT: ("not_article", "It has too few words for a story."),
-    Reason.LISTING: ("not_article", "A page of links."),
+    Reason.LISTING: (
+        "not_article",
+        (
+            "It lists other pages and tells no story: a section, a tag, search results, a category "
+            "of a shop. `explain` shows the evidence; `accept_lists` keeps such pages."
+        ),
+    ),
     Reason.CONSENT_WALL: ("not_article", "A page that asks for consent."),
     Reason.SOFT_404: (
         "not_article, gone",

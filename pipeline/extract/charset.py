@@ -1,8 +1,9 @@
 """Find the charset of a page, and decode its bytes.
 
-The order of trust is: a byte order mark; bytes that are valid UTF-8; then the best of the declared
-charsets (HTTP header, then the page's own meta element) and a guess. A header is often the server's
-default and wrong. Bytes that form valid UTF-8 by accident are next to impossible.
+The order of trust is: a byte order mark; bytes that are UTF-8, but for a few that are broken; then
+the best of the declared charsets (HTTP header, then the page's own meta element) and a guess. A
+header is often the server's default and wrong. Bytes that form valid UTF-8 by accident are next to
+impossible, and a program that cuts a text in the middle of a character breaks few of them.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ WIDE = ("utf-16", "utf-32", "utf_16", "utf_32")
 UNREADABLE = re.compile("[\ufffd\x80-\x9f]")
 MANGLED = re.compile("[\u00c0-\u00ff]{3,}|[а-яё][А-ЯЁ]|[\u2500-\u259f]")
 NOT_ASCII = re.compile(rb"[\x80-\xff\x1b]")
+NOT_ASCII_TEXT = re.compile("[^\x00-\x7f]+")
+BROKEN = "\ufffd"  # what the decoder puts in the place of broken bytes
+MIN_WHOLE_PER_BROKEN = 2  # characters outside ASCII, where another charset is declared
 UNREADABLE_WEIGHT = 3  # one unreadable character counts as much as three mangled ones
 MAX_GOOD_SCORE = 0.02  # share of wrong characters, above which the charset is guessed, too
 
@@ -53,11 +57,22 @@ def decode(body: bytes, declared: str = "") -> str:
         return body.decode(name, "replace")
     names = list(dict.fromkeys(_declared_charsets(body, declared)))
     if SEVEN_BIT.isdisjoint(names):
-        try:
-            return body.decode("utf-8")
-        except UnicodeDecodeError:
-            pass
+        text = body.decode("utf-8", "replace")
+        if BROKEN not in text or _is_mostly_utf8(text, names):
+            return text
     return body.decode(_best_charset(body, names), "replace")
+
+
+def _is_mostly_utf8(text: str, names: list[str]) -> bool:
+    """Tell whether a text that was decoded as UTF-8 is UTF-8 with a few broken bytes.
+
+    In other charsets nearly each byte outside ASCII is broken UTF-8. Of the common Chinese
+    characters in GBK, about one in four is valid UTF-8 by accident.
+    """
+    broken = text.count(BROKEN)
+    whole = sum(map(len, NOT_ASCII_TEXT.findall(text))) - broken
+    is_declared = "utf-8" in names or not names
+    return whole >= broken * (1 if is_declared else MIN_WHOLE_PER_BROKEN)
 
 
 def _declared_charsets(body: bytes, header: str) -> Iterator[str]:

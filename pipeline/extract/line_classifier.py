@@ -19,10 +19,18 @@ from lxml.etree import strip_tags
 from lxml.html import HtmlElement
 from trafilatura import bare_extraction
 
-from pipeline.core.models import STORY_THRESHOLD, Block, BlockKind, Figure, Metadata
+from pipeline.core.models import (
+    STORY_THRESHOLD,
+    Block,
+    BlockKind,
+    Figure,
+    ListEvidence,
+    Metadata,
+)
 from pipeline.extract.decision_trees import DecisionTrees, bundled_trees
 from pipeline.extract.figures import story_figures
 from pipeline.extract.line_features import ExtractorLines, LineFeatures
+from pipeline.extract.list_classifier import judge_list
 from pipeline.extract.readings.second_reading import compare_readings
 from pipeline.extract.structure import StructureReader
 from pipeline.extract.text_lines import LISTS, PageElement, PageLine, Region, read_lines
@@ -55,12 +63,14 @@ class PageReading(NamedTuple):
         figures: The pictures of the story.
         sentence: What independent readings found, and why one was or was not followed.
         is_recovered: Whether one was followed.
+        list_evidence: Whether the page is a list and no story.
     """
 
     blocks: tuple[Block, ...]
     figures: tuple[Figure, ...] = ()
     sentence: str = ""
     is_recovered: bool = False
+    list_evidence: ListEvidence | None = None
 
 
 def read_blocks(
@@ -100,7 +110,13 @@ def read_blocks(
     figures = story_figures(
         page.pictures, page.lines, second.probabilities, block_lines, structures
     )
-    return PageReading(tuple(blocks), figures, second.sentence, second.is_recovered)
+    return PageReading(
+        blocks=tuple(blocks),
+        figures=figures,
+        sentence=second.sentence,
+        is_recovered=second.is_recovered,
+        list_evidence=judge_list(tree, lines, metadata),
+    )
 
 
 def _judge(

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from unicodedata import is_normalized, normalize
 
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
 REFERENCE_TEXT = re.compile(r"&#(?:[xX][0-9a-fA-F]+|[0-9]+);?")
 NONCHARACTERS = ("\ufffe".encode(), "\uffff".encode())
 FORBIDDEN_BYTES = bytes([*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F])
-# These characters split words for a search, and no reader sees them.
-INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
+# These characters split words for a search, and no reader sees them: soft hyphens, spaces without
+# width, and marks of direction. Joiners stay, because Persian and Hindi are read with them.
+INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+ENDS = " \u200c\u200d"  # joiners join nothing at the ends of a line
 SPACE = re.compile(r"\s+")
 SLASHED_DOCTYPE = re.compile(rb"^\s*<\s?!\s?DOCTYPE[^>]*/[^<>]*>", re.I)
 SLASHED_HTML = re.compile(rb"(<html[^>]*?)\s*/>", re.I)
@@ -69,8 +72,13 @@ def _valid_reference(match: re.Match[str]) -> str:
 
 
 def single_line(text: str) -> str:
-    """Return a text on one line, with single spaces and no control or invisible characters."""
+    """Return a text on one line, with single spaces and no control or invisible characters.
+
+    Letters with accents are one character each (Unicode form NFC), so that a search finds them.
+    """
     text = " ".join(text.split())
     if text.isascii() and text.isprintable():  # most lines, at a third of the cost
         return text
-    return SPACE.sub(" ", CONTROLS.sub(" ", INVISIBLE.sub("", text))).strip()
+    if not is_normalized("NFC", text):
+        text = normalize("NFC", text)
+    return SPACE.sub(" ", CONTROLS.sub(" ", INVISIBLE.sub("", text))).strip(ENDS)

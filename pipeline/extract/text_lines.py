@@ -8,14 +8,20 @@ lines stay where their text stands nowhere else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import groupby
 from typing import Final
 
 from lxml.html import HtmlElement
 
+from pipeline.extract.inline_text import (
+    READINGS,
+    is_initial,
+    join_initial,
+    replacement,
+    stands_in_sentence,
+)
 from pipeline.extract.line_spans import CELL_END, CREDIT, RawSpan, SpanCollector
 from pipeline.extract.pictures import PICTURE_TAGS, Picture, add_picture
 from pipeline.extract.sanitize import single_line
@@ -26,6 +32,8 @@ from pipeline.extract.unclosed_elements import (
     holds_page,
     is_part_of_page,
 )
+from pipeline.extract.unseen_lines import drop_lines, hidden_lines, shown_reserves
+from pipeline.extract.visibility import is_decoration, is_hidden, is_side_note
 
 MAX_LINES: Final = 20_000  # of one page
 MAX_ROW_LENGTH: Final = 400  # characters of a table row that holds data and not a layout
@@ -38,8 +46,16 @@ SKIPPED = frozenset((
 ))  # fmt: skip
 INLINE = frozenset((
     "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em",
-    "font", "i", "img", "ins", "kbd", "label", "mark", "nobr", "q", "rp", "rt", "ruby", "s", "samp",
-    "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
+    "font", "i", "img", "ins", "kbd", "label", "mark", "nobr", "output", "picture", "q", "rb", "rp",
+    "rt", "rtc", "ruby", "s", "samp", "small", "source", "span", "strike", "strong", "sub", "sup",
+    "time", "tt", "u", "var", "wbr",
+))  # fmt: skip
+# No words of a sentence stand in these: blocks, and what is skipped everywhere.
+NOT_IN_SENTENCE = (SKIPPED - {"button"}) | frozenset((
+    "address", "article", "aside", "blockquote", "body", "br", "caption", "center", "dd", "details",
+    "dialog", "dir", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1",
+    "h2", "h3", "h4", "h5", "h6", "header", "hr", "legend", "li", "main", "menu", "nav", "ol", "p",
+    "pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
 ))  # fmt: skip
 EMPHASIS = frozenset(("b", "strong", "em", "i"))
 CELLS = frozenset(("td", "th"))
@@ -49,9 +65,7 @@ LAYOUT = frozenset((
     "blockquote",
 ))  # fmt: skip
 RESERVES = frozenset(("noscript", "template"))  # read where the page has their text nowhere else
-MAX_RESERVES: Final = 50  # elements
 MIN_RESERVE_LENGTH: Final = 240  # characters of text, without space at its ends
-MAX_SHOWN: Final = 200_000  # characters of a page in which a text is searched for
 CREDIT_TAGS = frozenset(("span", "small", "cite", "em", "i"))  # that name who made a picture
 CREDIT_MARK = re.compile("credit|copyright|photographer", re.I)
 MARK_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -161,16 +175,19 @@ def read_lines(tree: HtmlElement, max_lines: int = MAX_LINES) -> PageLines:
         max_lines: After so many lines, the rest of the page is not read.
 
     Returns:
-        The lines, with those of reserves whose text stands nowhere else on the page.
+        The lines, without those that readers do not see.
     """
     body = tree.find("body")
     if body is None:
         body = tree
     walk = _Walk(max_lines)
     walk.run(body)
+    page_lines = walk.result
     if walk.has_reserves:
-        walk.result.lines = _without_shown_reserves(walk.result.lines)
-    return walk.result
+        drop_lines(page_lines, shown_reserves(page_lines.lines, Region.RESERVE))
+    if walk.has_hidden:
+        drop_lines(page_lines, hidden_lines(page_lines.lines, Region.HIDDEN))
+    return page_lines
 
 
 def _has_long_text(element: HtmlElement) -> bool:
@@ -180,23 +197,6 @@ def _has_long_text(element: HtmlElement) -> bool:
         if length >= MIN_RESERVE_LENGTH:
             return True
     return False
-
-
-def _without_shown_reserves(lines: Sequence[PageLine]) -> list[PageLine]:
-    """Return the lines without those of reserves whose longest line is shown elsewhere."""
-    others = [line.text for line in lines if not line.element.regions & Region.RESERVE]
-    shown = "".join("".join(others).split())[:MAX_SHOWN]
-    kept: list[PageLine] = []
-    searches = 0
-    for is_reserve, group in groupby(lines, lambda line: line.element.regions & Region.RESERVE):
-        run = list(group)
-        if is_reserve:
-            searches += 1
-            longest = max([line.text for line in run], key=len)
-            if searches > MAX_RESERVES or "".join(longest.split()) in shown:
-                continue
-        kept += run
-    return kept
 
 
 @lru_cache(maxsize=20_000)
@@ -216,7 +216,7 @@ class _Walk:
 
     def __init__(self, max_lines: int) -> None:
         self.result = PageLines()
-        self.has_reserves = False
+        self.has_reserves = self.has_hidden = False
         self._link_depth = 0  # of the open link; 0 for none
         self._link_start = (0, 0)  # the number of lines and elements before it
         self._unclosed = 0  # elements in which a large part of the page was searched
@@ -225,6 +225,8 @@ class _Walk:
         self._linked = self._emphasis = 0
         self._is_after_break = False
         self._inline_marks = ""
+        self._side_notes: list[str] = []
+        self._initial = ""  # the first letter of the next line, in an element of its own
         self._spans = SpanCollector()
 
     def run(self, root: HtmlElement) -> None:
@@ -253,7 +255,12 @@ class _Walk:
         tag = child.tag
         if tag in PICTURE_TAGS:
             add_picture(self.result.pictures, child, element, len(self.result.lines))
-        if tag in INLINE:
+        if tag in INLINE or (tag not in NOT_IN_SENTENCE and stands_in_sentence(child, tag)):
+            seen = self._seen_instead(child, tag)
+            if seen is not None:
+                self._add_text(seen, link, emphasis)
+                self._add_text(child.tail, link, emphasis)
+                return
             if not self._inline_marks:
                 self._note_inline_marks(child)
             is_link = link or (tag == "a" and child.get("href") is not None)
@@ -291,6 +298,16 @@ class _Walk:
             else:
                 self._end_line(inner)
                 self._add_text(child.tail, link, emphasis)
+
+    def _seen_instead(self, child: HtmlElement, tag: str) -> str | None:
+        """Return what readers see instead of an inline element; None for its own text."""
+        if not child.keys() and tag != "sup" and tag not in READINGS:
+            return None
+        is_line_empty = not self._texts or not "".join(self._texts).strip()
+        if is_side_note(child):
+            self._side_notes.append(single_line("".join(child.itertext())))
+            return ""
+        return replacement(child, tag, is_line_empty)
 
     def _end_link(self) -> None:
         """Take what stands in a link for no link if that is a part of the page."""
@@ -340,10 +357,12 @@ class _Walk:
             marks = " ".join(filter(None, names))[:MAX_MARKS_LENGTH]
             if itemprop and "articleBody" in itemprop:
                 regions |= Region.BODY_PROPERTY
-            style = get("style") or ""
-            is_undisplayed = "display" in style and "none" in style
-            if is_undisplayed or get("hidden") is not None or get("aria-hidden") == "true":
+            if is_hidden(source) or is_decoration(source):
                 regions |= Region.HIDDEN
+        if tag == "dialog" and source.get("open") is None:
+            regions |= Region.HIDDEN
+        if regions & Region.HIDDEN:
+            self.has_hidden = True
         is_row = tag == "tr" and _is_data_row(source)
         element = PageElement(parent, tag, regions, marks, parent.depth + 1, is_row)
         element.source = source
@@ -363,10 +382,14 @@ class _Walk:
     def _end_line(self, element: PageElement) -> None:
         if self._texts:
             joined = "".join(self._texts)
+            if self._initial and not joined.isspace():
+                joined = self._with_initial(joined, element)
             spans = () if self._spans.is_empty else self._spans.end_line(self._texts)
             self._texts.clear()
             text = "" if joined.isspace() else _line_text(joined)  # most texts are only space
-            if text:
+            if len(text) == 1 and is_initial(text, element.marks):
+                self._initial = text
+            elif text:
                 size = len(text)
                 linked, emphasis = min(self._linked, size), min(self._emphasis, size)
                 line = PageLine(
@@ -376,8 +399,24 @@ class _Walk:
                     line.spans, line.raw = spans, joined
                 self.result.lines.append(line)
                 self._is_after_break = False
+            if self._side_notes:
+                self._end_side_notes(element)
         self._linked = self._emphasis = 0
         self._inline_marks = ""
+
+    def _with_initial(self, joined: str, element: PageElement) -> str:
+        """Return a line with the letter that stands before it in an element of its own."""
+        initial, self._initial = self._initial, ""
+        if with_initial := join_initial(initial, joined):
+            return with_initial
+        self.result.lines.append(PageLine(initial, element, 0, 0, False, ""))
+        return joined
+
+    def _end_side_notes(self, element: PageElement) -> None:
+        """Put the notes beside a line below it."""
+        for note in filter(None, self._side_notes):
+            self.result.lines.append(PageLine(note, element, 0, 0, False, ""))
+        self._side_notes.clear()
 
 
 def _names_credit(source: HtmlElement, element: PageElement) -> bool:

@@ -11,15 +11,43 @@ from typing import Final
 from lxml.html import HtmlElement
 
 # Skipped elements whose end tag pages forget.
-UNCLOSED = frozenset((
-    "button", "svg", "select", "option", "datalist", "template", "object", "canvas", "audio",
-    "video", "map", "math",
-))  # fmt: skip
+UNCLOSED = frozenset(
+    [
+        "button",
+        "svg",
+        "select",
+        "option",
+        "datalist",
+        "template",
+        "object",
+        "canvas",
+        "audio",
+        "video",
+        "map",
+        "math",
+    ]
+)
 # The last child of most skipped elements, where nothing needs a search.
-CLOSED_ENDS = frozenset((
-    "path", "use", "circle", "rect", "polygon", "polyline", "line", "ellipse", "title", "source",
-    "img", "i", "b", "em", "strong", "small",
-))  # fmt: skip
+CLOSED_ENDS = frozenset(
+    [
+        "path",
+        "use",
+        "circle",
+        "rect",
+        "polygon",
+        "polyline",
+        "line",
+        "ellipse",
+        "title",
+        "source",
+        "img",
+        "i",
+        "b",
+        "em",
+        "strong",
+        "small",
+    ]
+)
 PAGE_PARTS = frozenset(("main", "footer", "nav", "form"))  # of a page, not of a teaser
 SKIPPED_PARTS = ("h1", "article", "main", "footer", "nav", "aside")  # of a page, not of a button
 MIN_PARAGRAPHS: Final = 3  # of an element that holds a part of the page

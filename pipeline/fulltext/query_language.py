@@ -41,7 +41,8 @@ QUOTES = str.maketrans("“”„‟", '""""')
 NAMES = "|".join((*FIELDS, "after", "before"))
 ITEM = re.compile(
     rf"""(?P<no>-*)(?:(?:(?P<field>{NAMES}):(?=[^\s()]))?"""
-    r"""(?:"(?P<quoted>[^"]*)(?:"|$)|(?P<word>[^\s"()|]+))|(?P<open>\())|(?P<close>\))|(?P<bar>\|+)""",
+    r"""(?:"(?P<quoted>[^"]*)(?:"|$)|(?P<word>[^\s"()|]+))|(?P<open>\())"""
+    r"""|(?P<close>\))|(?P<bar>\|+)""",
     re.IGNORECASE | re.ASCII,
 )
 EMPTY_FIELD = re.compile(rf"(?:{NAMES}):", re.IGNORECASE | re.ASCII)

@@ -14,8 +14,8 @@ from typing import Any
 from pipeline.config.settings import Settings, expand_variables
 from pipeline.config.site import Site
 from pipeline.core.errors import AlreadyRunning, ConfigError, ExitCode, NightdeskError
-from pipeline.jobs.child_process import ChildExit, run_child
-from pipeline.jobs.crawler_server import CrawlerServer
+from pipeline.jobs.crawlers.child_process import ChildExit, run_child
+from pipeline.jobs.crawlers.crawler_server import CrawlerServer
 from pipeline.jobs.progress import SiteEventCallback
 from pipeline.jobs.results import CrawlResult, FailedSource
 from pipeline.process_messages import CrawlJob

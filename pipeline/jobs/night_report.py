@@ -110,7 +110,8 @@ def _evaluate_last_night(
     database: Database, site: Site, nights: Sequence[Night], now: datetime
 ) -> None:
     tonight = nights[-1]
-    evaluation = evaluate_night(nights[:-1], tonight)
+    accepted = issues.accepted_issues(database, site.id)
+    evaluation = evaluate_night(nights[:-1], tonight, accepted)
     night_issues = (
         *_missing_night(site, nights, now),
         *_unbalanced_ledger(database, tonight),

@@ -23,10 +23,10 @@ from pipeline.core.errors import DatabaseUnavailable, DiskError, ExitCode, Night
 from pipeline.jobs.clean import DEFAULT_CLEAN, CleanRequest, clean_site
 from pipeline.jobs.clean_steps.extract_payloads import extract_ahead
 from pipeline.jobs.crawl import ORDINARY_NIGHT, CrawlRequest, crawl_site
-from pipeline.jobs.crawler_server import CrawlerServer
+from pipeline.jobs.crawlers.crawler_server import CrawlerServer
+from pipeline.jobs.crawlers.slots import ChildSlots
 from pipeline.jobs.progress import Cancelled, ProgressListener
 from pipeline.jobs.results import CleanRunResult, CrawlResult, SiteResult
-from pipeline.jobs.slots import ChildSlots
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.crawl import session
 from pipeline.store.db.engine import Database, retry_while_unavailable

@@ -246,6 +246,7 @@ def _provisional_site(requested: RequestedSite, options: SiteFileOptions) -> Sit
             "name": "probe",
             "url": requested.url,
             "feeds": requested.feeds,
+            "sitemaps": requested.sitemaps,
             "sections": () if requested.feeds else (requested.url,),
             "politeness": {"delay": options.delay, "timeout": PROBE_TIMEOUT, "retries": 1},
             "safety": {"allow_private": options.allow_private, "max_bytes": MAX_PROBE_BYTES},

@@ -14,8 +14,8 @@ from pipeline.config.site import Site
 from pipeline.core.errors import ExitCode, NightdeskError
 from pipeline.formats.readers.input_page import InputPage
 from pipeline.jobs.batch_clean import CleanedPage, PageBatch
-from pipeline.jobs.child_process import EventCallback, run_child
 from pipeline.jobs.crawl import MAX_LAST_LINE
+from pipeline.jobs.crawlers.child_process import EventCallback, run_child
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.onboarding.proposal import CleanedSample
 from pipeline.process_messages import MAX_REQUESTS, MAX_SECONDS, CrawlJob, ProbeJob, ProbeResult

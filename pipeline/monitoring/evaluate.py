@@ -9,26 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from pipeline.monitoring import count_checks, share_checks, source_checks
 from pipeline.monitoring.absolute_checks import absolute_issues
-from pipeline.monitoring.baseline import MIN_NIGHTS, baseline_nights
+from pipeline.monitoring.baseline import baseline_nights
 from pipeline.monitoring.count_checks import CountDeviation
-from pipeline.monitoring.issue_texts import (
-    CAUSE_BY_KIND,
-    CAUSE_BY_REASON,
-    OUTCOME_BY_KIND,
-    SHARE_SENTENCES,
-    cause_of_reason,
-)
+from pipeline.monitoring.issue_texts import CAUSE_BY_REASON, cause_of_reason, share_issue
 from pipeline.monitoring.issues import Issue, IssueKind
-from pipeline.monitoring.night_stats import Night, NightStats
-from pipeline.monitoring.share_checks import ShareCheck, ShareDeviation
-from pipeline.monitoring.source_checks import SourceIssue
+from pipeline.monitoring.night_stats import Night, SourceStats
+from pipeline.monitoring.source_checks import NO_LINKS, SourceIssue
 
-# a new site has an issue if of so many cleaned stories less than this share became articles
-MIN_CLEANED_OF_NEW_SITE = 10
-MIN_ARTICLE_SHARE_OF_NEW_SITE = 0.3
 REFUSING_STATUSES = frozenset({401, 403, 429, 451})
 MIN_STORIES_TONIGHT = 3  # with a known charset
 MIN_STORIES_BEFORE = 30
@@ -43,6 +34,7 @@ CONSEQUENCES = {
     IssueKind.SOURCE_EMPTY: {IssueKind.FEW_LINKS, IssueKind.FEW_STORIES},
     IssueKind.SOURCE_FROZEN: {IssueKind.FEW_STORIES},
     IssueKind.FEW_LINKS: {IssueKind.FEW_STORIES},
+    IssueKind.ALL_REFUSED: {IssueKind.FEW_STORIES},
     IssueKind.TURNED_AWAY: {IssueKind.FEW_STORIES},
     IssueKind.FAILURES: {IssueKind.FEW_STORIES},
     IssueKind.STORIES_GONE: {IssueKind.FEW_STORIES},
@@ -64,12 +56,17 @@ class NightEvaluation:
     undecided: frozenset[IssueKind]
 
 
-def evaluate_night(history: Sequence[Night], tonight: Night) -> NightEvaluation:
-    """Find what differs tonight.
+def evaluate_night(
+    history: Sequence[Night],
+    tonight: Night,
+    accepted: Mapping[tuple[str, str], datetime] | None = None,
+) -> NightEvaluation:
+    """Find what differs tonight, and what is wrong whatever the past was like.
 
     Args:
         history: The nights before, oldest first.
         tonight: The night to evaluate.
+        accepted: When a person accepted an issue as normal, by its kind and subject.
     """
     issues = [
         *_check_crawl(tonight),
@@ -77,14 +74,35 @@ def evaluate_night(history: Sequence[Night], tonight: Night) -> NightEvaluation:
         *_check_counts(history, tonight),
         *_check_shares(history, tonight),
         *_check_charset(history, tonight),
-        *absolute_issues(tonight),
+        *absolute_issues(history, tonight),
     ]
+    issues = _without_accepted(_without_repeats(issues), tonight, accepted or {})
     hidden: set[IssueKind] = set()
     for issue in issues:
         hidden |= CONSEQUENCES.get(issue.kind, set())
     shown = [issue for issue in issues if issue.kind not in hidden]
     shown.sort(key=lambda issue: not issue.is_serious)
     return NightEvaluation(tuple(shown), frozenset(hidden | _undecided(tonight)))
+
+
+def _without_repeats(issues: Sequence[Issue]) -> list[Issue]:
+    """The first issue of each kind and subject: two rules may see the same."""
+    first: dict[tuple[str, str], Issue] = {}
+    for issue in issues:
+        first.setdefault((issue.kind, issue.subject), issue)
+    return list(first.values())
+
+
+def _without_accepted(
+    issues: Sequence[Issue], tonight: Night, accepted: Mapping[tuple[str, str], datetime]
+) -> list[Issue]:
+    """The issues that nobody accepted. A comparison learns; an absolute rule has to be told."""
+    remaining: list[Issue] = []
+    for issue in issues:
+        at = accepted.get((issue.kind, issue.subject))
+        if at is None or (issue.is_learnt and at < tonight.started_at):
+            remaining.append(issue)
+    return remaining
 
 
 def _undecided(tonight: Night) -> set[IssueKind]:
@@ -97,16 +115,23 @@ def _undecided(tonight: Night) -> set[IssueKind]:
     if stats.articles < count_checks.MIN_ARTICLES:
         kinds |= {IssueKind.SHORT_TEXTS, IssueKind.LONG_TEXTS}
         kinds |= {IssueKind.MORE_REMOVED, IssueKind.LESS_REMOVED}
+    if not stats.articles:
+        kinds.add(IssueKind.FEW_ARTICLES)
+    if not stats.with_date:
+        kinds.add(IssueKind.FEW_DATES)
     if not stats.charsets:
         kinds.add(IssueKind.NEW_CHARSET)
     if stats.links < 0:
-        kinds.add(IssueKind.FEW_LINKS)
+        kinds |= {IssueKind.FEW_LINKS, IssueKind.TRAPS, IssueKind.ALL_REFUSED}
     return kinds
 
 
 def _check_crawl(tonight: Night) -> Iterator[Issue]:
     """Whether the site was down, or else whether the crawl failed."""
-    failed = [source for source in tonight.stats.sources if not source.works]
+    failed: list[SourceStats] = []
+    for source in tonight.stats.sources:
+        if not source.works and source.reason != NO_LINKS:
+            failed.append(source)
     if failed and len(failed) == len(tonight.stats.sources):
         reason = Counter(source.reason for source in failed).most_common(1)[0][0]
         statuses = sorted({source.status for source in failed if source.status})
@@ -140,7 +165,15 @@ def _check_sources(history: Sequence[Night], tonight: Night) -> Iterator[Issue]:
             "links": float(source.links),
         }
         command = f"nightdesk check {tonight.site}"
-        yield Issue(source_issue.kind, sentence, cause, command, evidence, source.url)
+        yield Issue(
+            source_issue.kind,
+            sentence,
+            cause,
+            command,
+            evidence,
+            source.url,
+            is_learnt=source_issue.is_learnt,
+        )
 
 
 def _describe_source_issue(issue: SourceIssue) -> tuple[str, str]:
@@ -155,7 +188,7 @@ def _describe_source_issue(issue: SourceIssue) -> tuple[str, str]:
             return sentence, "it was moved or removed"
         sentence = f"{name} cannot be fetched{duration} ({reason})"
         return sentence, CAUSE_BY_REASON.get(source.reason, "")
-    if source.reason == "no_links":
+    if source.reason == NO_LINKS:
         return f"{name} has entries, and none of them links to a page", "its format is unusual"
     if issue.kind is IssueKind.SOURCE_EMPTY:
         sentence = f"{name} has no link; about {issue.expected:.0f} were usual"
@@ -236,62 +269,8 @@ def _count_evidence(deviation: CountDeviation) -> Mapping[str, float]:
 def _check_shares(history: Sequence[Night], tonight: Night) -> Iterator[Issue]:
     for check in share_checks.SHARE_CHECKS:
         deviation = share_checks.check_share(check, history, tonight)
-        deviation = deviation or _check_new_site(check, history, tonight)
         if deviation:
-            yield _share_issue(check.kind, deviation, tonight)
-
-
-def _check_new_site(
-    check: ShareCheck, history: Sequence[Night], tonight: Night
-) -> ShareDeviation | None:
-    """A site without a past that yields hardly any articles from its first night on."""
-    if check.kind is not IssueKind.FEW_ARTICLES or baseline_nights(history, tonight, check.kind):
-        return None
-    nights = [*history[-MIN_NIGHTS:], tonight]
-    articles, cleaned = 0, 0
-    for night in nights:
-        articles += night.stats.articles
-        cleaned += night.stats.cleaned
-    if cleaned < MIN_CLEANED_OF_NEW_SITE or articles >= MIN_ARTICLE_SHARE_OF_NEW_SITE * cleaned:
-        return None
-    return ShareDeviation(len(nights), articles, cleaned, 0.0)
-
-
-def _share_issue(kind: IssueKind, deviation: ShareDeviation, tonight: Night) -> Issue:
-    sentence = SHARE_SENTENCES[kind].format(part=deviation.part, whole=deviation.whole)
-    if deviation.nights > 1:
-        sentence += f" in {deviation.nights} nights"
-    if deviation.expected:
-        sentence += f"; {deviation.expected:.0%} were usual"
-    outcome = OUTCOME_BY_KIND.get(kind)
-    if outcome:
-        command = f"nightdesk runs {tonight.run} --outcome {outcome}"
-    elif kind is IssueKind.FEW_ARTICLES:
-        command = f"nightdesk report {tonight.site}"
-    else:
-        command = f"nightdesk search site:{tonight.site}"
-    evidence = {
-        "part": float(deviation.part),
-        "whole": float(deviation.whole),
-        "usual": round(deviation.expected, 4),
-        "nights": float(deviation.nights),
-    }
-    return Issue(kind, sentence, _cause_of_share(kind, tonight.stats), command, evidence)
-
-
-def _cause_of_share(kind: IssueKind, stats: NightStats) -> str:
-    """The likely cause, by the reason with which most of the cases ended."""
-    reasons: Mapping[str, int] = {}
-    if kind is IssueKind.FEW_ARTICLES:
-        reasons = stats.reasons
-    elif kind is IssueKind.FAILURES:
-        reasons = stats.failures
-    if not reasons:
-        return CAUSE_BY_KIND.get(kind, "")
-    reason, number = max(reasons.items(), key=lambda item: item[1])
-    total = sum(reasons.values())
-    share = f" ({number} of {total})" if number < total else ""
-    return cause_of_reason(reason) + share
+            yield share_issue(check.kind, deviation, tonight)
 
 
 def _check_charset(history: Sequence[Night], tonight: Night) -> Iterator[Issue]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline.monitoring.issues import IssueKind
+from collections.abc import Mapping
+
+from pipeline.monitoring.issues import Issue, IssueKind
+from pipeline.monitoring.night_stats import Night, NightStats
+from pipeline.monitoring.share_checks import ShareDeviation
 
 # likely causes, by the reason with which most stories or sources ended
 CAUSE_BY_REASON = {
@@ -65,3 +69,51 @@ OUTCOME_BY_KIND = {
 def cause_of_reason(reason: str) -> str:
     """Return the likely cause for a reason, or the reason in words."""
     return CAUSE_BY_REASON.get(reason, reason.replace("_", " "))
+
+
+def share_issue(
+    kind: IssueKind, deviation: ShareDeviation, tonight: Night, *, is_learnt: bool = True
+) -> Issue:
+    """Return the issue of a share that is off.
+
+    Args:
+        kind: The kind of the issue.
+        deviation: How the share is off.
+        tonight: The night that shows it.
+        is_learnt: Whether the night was compared with its past.
+    """
+    sentence = SHARE_SENTENCES[kind].format(part=deviation.part, whole=deviation.whole)
+    if deviation.nights > 1:
+        sentence += f" in {deviation.nights} nights"
+    if deviation.expected:
+        sentence += f"; {deviation.expected:.0%} were usual"
+    outcome = OUTCOME_BY_KIND.get(kind)
+    if outcome:
+        command = f"nightdesk runs {tonight.run} --outcome {outcome}"
+    elif kind is IssueKind.FEW_ARTICLES:
+        command = f"nightdesk report {tonight.site}"
+    else:
+        command = f"nightdesk search site:{tonight.site}"
+    evidence = {
+        "part": float(deviation.part),
+        "whole": float(deviation.whole),
+        "usual": round(deviation.expected, 4),
+        "nights": float(deviation.nights),
+    }
+    cause = _cause_of_share(kind, tonight.stats)
+    return Issue(kind, sentence, cause, command, evidence, is_learnt=is_learnt)
+
+
+def _cause_of_share(kind: IssueKind, stats: NightStats) -> str:
+    """The likely cause, by the reason with which most of the cases ended."""
+    reasons: Mapping[str, int] = {}
+    if kind is IssueKind.FEW_ARTICLES:
+        reasons = stats.reasons
+    elif kind is IssueKind.FAILURES:
+        reasons = stats.failures
+    if not reasons:
+        return CAUSE_BY_KIND.get(kind, "")
+    reason, number = max(reasons.items(), key=lambda item: item[1])
+    total = sum(reasons.values())
+    share = f" ({number} of {total})" if number < total else ""
+    return cause_of_reason(reason) + share

@@ -19,6 +19,7 @@ class IssueKind(StrEnum):
     SOURCE_FROZEN = "source_frozen"
     FEW_LINKS = "few_links"
     FEW_STORIES = "few_stories"
+    ALL_REFUSED = "all_refused"
     TRAPS = "traps"
     TURNED_AWAY = "turned_away"
     FAILURES = "failures"
@@ -60,6 +61,8 @@ class Issue:
         command: The command that shows more.
         evidence: The numbers behind the sentence.
         subject: The URL of a source, if the issue is about one.
+        is_learnt: Whether the night was compared with its past. Otherwise a rule that needs no past
+            found the issue.
     """
 
     kind: IssueKind
@@ -68,6 +71,7 @@ class Issue:
     command: str = ""
     evidence: Mapping[str, float] = field(default_factory=dict)
     subject: str = ""
+    is_learnt: bool = True
 
     @property
     def is_serious(self) -> bool:

@@ -130,6 +130,12 @@ SHARE_CHECKS = (
 )
 
 
+def is_learnt(check: ShareCheck, history: Sequence[Night], tonight: Night) -> bool:
+    """Return whether the past of the site says which share is usual."""
+    cases = sum(check.total(night.stats) for night in baseline_nights(history, tonight, check.kind))
+    return cases >= MIN_CASES
+
+
 def check_share(
     check: ShareCheck, history: Sequence[Night], tonight: Night
 ) -> ShareDeviation | None:

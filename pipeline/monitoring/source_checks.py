@@ -9,6 +9,7 @@ from pipeline.monitoring.baseline import MIN_NIGHTS, baseline_nights
 from pipeline.monitoring.issues import IssueKind
 from pipeline.monitoring.night_stats import Night, SourceStats
 
+NO_LINKS = "no_links"  # the reason of a source with entries of which none links to a page
 PERMANENT_REASONS = frozenset(
     {
         "not_found",
@@ -34,6 +35,7 @@ class SourceIssue:
     source: SourceStats
     nights: int
     expected: float = 0.0  # links that are usual
+    is_learnt: bool = True  # by a comparison with the past
 
 
 def source_issues(
@@ -82,20 +84,23 @@ def _nights_in_a_row(history: Sequence[Night], url: str, outcome: str) -> int:
 
 def _without_links(source: SourceStats) -> SourceIssue | None:
     """The source has entries, and none of them links to a page. This needs no past."""
-    if source.reason != "no_links":
+    if source.reason != NO_LINKS:
         return None
-    return SourceIssue(IssueKind.SOURCE_EMPTY, source, 1)
+    return SourceIssue(IssueKind.SOURCE_EMPTY, source, 1, is_learnt=False)
 
 
 def _gone(history: Sequence[Night], tonight: Night, source: SourceStats) -> SourceIssue | None:
     if source.works:
         return None
     past = _past_of(baseline_nights(history, tonight, IssueKind.SOURCE_GONE), source.url)
-    if len(past) < MIN_NIGHTS:
-        return None
-    failures = sum(not past_source.works for past_source in past)
     nights = _nights_in_a_row(history, source.url, "failed")
     is_permanent = source.reason in PERMANENT_REASONS or source.status in PERMANENT_STATUSES
+    if len(past) < MIN_NIGHTS:
+        # An index may list a sitemap that is gone, and a section may end. A feed is in the file.
+        if is_permanent and source.kind == "feed":
+            return SourceIssue(IssueKind.SOURCE_GONE, source, nights, is_learnt=False)
+        return None
+    failures = sum(not past_source.works for past_source in past)
     if is_permanent and failures <= (1 - MIN_WORKING_SHARE) * len(past):
         return SourceIssue(IssueKind.SOURCE_GONE, source, nights)
     chance = (failures + 0.5) / (len(past) + 1)

@@ -28,6 +28,7 @@ class RequestedSite:
     name: str = ""
     location: str = ""  # file and line, for messages
     error: str = ""
+    sitemaps: tuple[str, ...] = ()
 
 
 def parse_address(text: str) -> str:

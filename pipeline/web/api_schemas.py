@@ -218,6 +218,16 @@ class NearDuplicateOut(ApiModel):
         return as_precise(value, self.published_precision)
 
 
+class PlacementOut(ApiModel):
+    """A stretch of visits in which the front page showed the article at the same rank."""
+
+    front_page: Text = Field(description="The URL of the front page")
+    rank: int = Field(description="The place among the stories of the page, from 1")
+    first_seen_at: datetime = Field(description="The first visit of the stretch")
+    last_seen_at: datetime = Field(description="The last visit of the stretch")
+    visits: int = Field(description="How many visits the stretch has")
+
+
 class ArticlePartOut(ApiModel):
     """One page of a story that is published in several pages."""
 
@@ -243,6 +253,9 @@ class ArticleOut(ArticleSummaryOut):
     provenance: CaptureProvenanceOut | None = Field(description="What the article is made from")
     near_duplicates: tuple[NearDuplicateOut, ...] = Field(
         description="The other articles of its story group, most similar first, at most 200"
+    )
+    placements: tuple[PlacementOut, ...] = Field(
+        description="Where it stood on the front page, the newest stretch first, at most 200"
     )
     gone_at: datetime | None = Field(description="When the page was found to be gone")
     parts: tuple[ArticlePartOut, ...] = Field(
@@ -304,6 +317,9 @@ class BlocksOut(ApiModel):
     profile: Text = Field(description="The digest of the site profile")
     outcome: Text = Field(description="The outcome of the clean")
     reason: Text = Field(description="The reason of the outcome; empty if it needs none")
+    list_evidence: Text = Field(
+        description="What speaks for or against a list of other pages in place of a story"
+    )
     recovered: bool = Field(
         description="Whether another reading of the page was followed, because most of the story"
         " was left out"

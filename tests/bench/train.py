@@ -280,18 +280,18 @@ class _TrainingRows:
             values, self._labels, weight=self._weights, feature_name=list(FEATURE_NAMES)
         )
         dump = lightgbm.train(options, dataset, num_boost_round=number).dump_model()
-        return [_tree(tree["tree_structure"]) for tree in dump["tree_info"]]
+        return [tree_as_lists(tree["tree_structure"]) for tree in dump["tree_info"]]
 
 
-def _tree(node: dict[str, Any]) -> Any:
+def tree_as_lists(node: dict[str, Any]) -> Any:
     """Return a tree as lists. Thresholds are never rounded: features can be equal to them."""
     if "leaf_value" in node:
         return round(node["leaf_value"], 4)
     return [
         node["split_feature"],
         node["threshold"],
-        _tree(node["left_child"]),
-        _tree(node["right_child"]),
+        tree_as_lists(node["left_child"]),
+        tree_as_lists(node["right_child"]),
     ]
 
 

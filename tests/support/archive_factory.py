@@ -8,7 +8,7 @@ depend on how they were made.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,6 +47,7 @@ NIGHT = datetime(2024, 3, 1, 2, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
 RECIPE = Recipe("extractors-1", "rules-1")
 FEED = CrawlSource("https://courier.example/feed.xml", UrlKind.FEED)
+DATED = "Published on the first day of March"
 FRONT_PAGE = CrawlSource("https://courier.example/", UrlKind.FRONT_PAGE)
 WALL = "Before you go on"
 NOTHING = PageSightings()
@@ -142,10 +143,13 @@ def body_of(payload: PendingPayload) -> bytes:
 
 
 def extracted_of(body: bytes, recipe: Recipe = RECIPE) -> ExtractedPage:
-    """Return what the stand-in extractors make of a body."""
+    """Return what the stand-in extractors make of a body. The line `DATED` gives it a date."""
     lines = body.decode("utf8", "surrogatepass").split("\n")
     blocks = tuple(Block(BlockKind.PARAGRAPH, line) for line in lines)
-    return ExtractedPage(recipe.extractors, blocks, Metadata(title=lines[0]))
+    metadata = Metadata(title=lines[0])
+    if DATED in lines:
+        metadata = replace(metadata, published_at=NIGHT, published_source="meta")
+    return ExtractedPage(recipe.extractors, blocks, metadata)
 
 
 def clean_outcome(page: CleanInput, recipe: Recipe = RECIPE, remove: str = "") -> CleanOutcome:

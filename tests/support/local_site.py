@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.jobs import child_process
+from pipeline.jobs.crawlers import child_process
 from pipeline.store.crawl.session import CrawlSession
 from tests.support.crawler_forkserver import SEPARATE_CRAWLER
 

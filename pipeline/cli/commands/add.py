@@ -29,6 +29,7 @@ from pipeline.onboarding.site_lists import RequestedSite, read_site_list, reques
 
 EXAMPLES: Final = (
     "nightdesk add https://gazette.example/",
+    "nightdesk add --catalog guardian",
     "nightdesk add --from sites.opml --yes",
     "nightdesk add https://gazette.example/ --id gazette --dry-run",
 )
@@ -90,6 +91,14 @@ def add(
             help="A list of sites: OPML, or one URL a line; - is standard input.",
         ),
     ] = None,
+    catalog: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--catalog",
+            metavar="NAME",
+            help="A publisher of the catalogue, by its id or name. You may repeat it.",
+        ),
+    ] = None,
     site_id: Annotated[
         str | None,
         typer.Option("--id", metavar="ID", help="The id of the site. Default: made of its host."),
@@ -118,7 +127,7 @@ def add(
 ) -> None:
     """Probe news sites, and write a file for each: sources, URL patterns, language, time zone."""
     app = get_context(context)
-    requested = _requested_sites(urls or (), list_file)
+    requested = _requested_sites(urls or (), catalog or (), list_file)
     if site_id is not None:
         _check_site_id(site_id, len(requested))
     is_interactive = sys.stdin is not None and sys.stdin.isatty()
@@ -154,13 +163,21 @@ def _check_site_id(site_id: str, sites: int) -> None:
         raise ConfigError(f"--id: names one site, and there are several; {characters}")
 
 
-def _requested_sites(urls: Sequence[str], list_file: str | None) -> tuple[RequestedSite, ...]:
+def _requested_sites(
+    urls: Sequence[str], catalog: Sequence[str], list_file: str | None
+) -> tuple[RequestedSite, ...]:
     requested = [requested_site(url) for url in urls]
+    if catalog:
+        from pipeline.onboarding.catalog import find_publisher
+
+        requested.extend(find_publisher(name).requested_site for name in catalog)
     if list_file is not None:
         name = "standard input" if list_file == STDIN else list_file
         requested.extend(read_site_list(_read_list_file(list_file), name))
     if not requested:
-        raise typer.BadParameter("name a URL, or a list of URLs with --from")
+        raise typer.BadParameter(
+            "name a URL, a list of URLs with --from, or a publisher with --catalog"
+        )
     return tuple(requested)
 
 

@@ -62,7 +62,10 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Show the last night of each site, its open issues, and since when they are open."""
+    """Show the last night of each site, its open issues, and since when they are open.
+
+    Ends with exit code 1 if a serious issue is open: stories, or parts of them, are being lost.
+    """
     app = get_context(context)
     database = app.open_archive()
     selected = app.sites(sites or ())
@@ -70,7 +73,10 @@ def report(
         _accept(database, sites or (), accept)
         return
     evaluate_nights(database, selected)
-    _print_report(build_night_report(database, [site.id for site in selected]), report_format)
+    night = build_night_report(database, [site.id for site in selected])
+    _print_report(night, report_format)
+    if any(issue.is_serious for issue in night.issues):
+        app.exit_code = app.exit_code or ExitCode.PARTLY
     if alert and not send_alerts(app, database):
         app.exit_code = app.exit_code or ExitCode.PARTLY
     database.close()

@@ -23,7 +23,13 @@ from pipeline.store.read import article_values
 
 if TYPE_CHECKING:
     from pipeline.store.db.engine import Database
-    from pipeline.store.read import ArticleOrigin, ArticleView, PageView, RevisionView
+    from pipeline.store.read import (
+        ArticleOrigin,
+        ArticleView,
+        PageView,
+        Placement,
+        RevisionView,
+    )
 
 EXAMPLES: Final = (
     "nightdesk show 1204",
@@ -43,6 +49,7 @@ class ShownArticle:
         revisions: Its revisions, the oldest first.
         near_duplicates: Articles with nearly the same text.
         sources: Where a metadata field comes from, by field.
+        placements: Where it stood on the front page, the newest stretch first.
         origin: What the text was made of.
     """
 
@@ -51,6 +58,7 @@ class ShownArticle:
     revisions: Sequence[RevisionView]
     near_duplicates: Sequence[NearDuplicate]
     sources: Mapping[str, str]
+    placements: Sequence[Placement]
     origin: ArticleOrigin | None = None
 
 
@@ -97,6 +105,7 @@ def load_article(database: Database, page: PageView) -> ShownArticle:
         read.list_revisions(database, page.id),
         near_duplicates_of(database, page.id),
         dict(provenance.metadata.sources) if provenance else {},
+        read.list_placements(database, page.url),
         read.article_origin(database, page.id),
     )
 
@@ -117,6 +126,7 @@ def article_json(shown: ShownArticle) -> dict[str, Any]:
         "sources": dict(shown.sources),
         "history": shown.revisions,
         "near_duplicates": [_near_duplicate_json(each) for each in shown.near_duplicates],
+        "placements": shown.placements,
     }
 
 
@@ -154,6 +164,8 @@ def _head(shown: ShownArticle) -> Iterator[tuple[str, str]]:
     period = f"{format_time(article.first_seen_at)} to {format_time(article.last_seen_at)} UTC"
     digest = shown.origin.digest if shown.origin else page.digest
     yield "Archived", f"{period}, {digest[:DIGEST_DIGITS]}…"
+    if shown.placements:
+        yield "Front", _placement_line(shown.placements)
     yield from origin_lines(shown.origin)
     for near_duplicate in shown.near_duplicates[:MAX_NEAR_DUPLICATES]:
         yield "Also at", _near_duplicate_line(near_duplicate)
@@ -167,6 +179,13 @@ def _published(article: ArticleView) -> str:
         return "unknown"
     source = format_if(" (from {})", article.published_source)
     return format_date(article.published_at, article.published_precision) + source
+
+
+def _placement_line(placements: Sequence[Placement]) -> str:
+    best = min(placement.rank for placement in placements)
+    first = min(placement.first_seen_at for placement in placements)
+    last = max(placement.last_seen_at for placement in placements)
+    return f"{format_time(first)} to {format_time(last)} UTC, at best rank {best}"
 
 
 def _near_duplicate_line(article: NearDuplicate) -> str:

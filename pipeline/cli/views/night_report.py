@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ COLUMNS = (
     "No article", "Gone", "Refused", "Failed", "Dated", "Signed", "Words", "Removed", "Bytes",
     "Time", "Ledger",
 )  # fmt: skip
+MAX_CHECKED_SITES = 5  # that are named; with more of them all sites are probed
 ALWAYS_SHOWN = 2  # columns
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -68,6 +70,7 @@ def print_report(report: NightReport) -> None:
         print_line(Text.assemble((f"{issue.site}: ", "bold"), sentence))
         more = f"    {issue.kind} since {issue.opened_at:%Y-%m-%d}; more: {issue.command}"
         print_line(Text(more, style="dim"))
+    print_next_step(report.issues)
     for issue in report.recovered:
         line = f"{issue.site}: well again: {issue.kind}, which began {issue.opened_at:%Y-%m-%d}"
         print_line(Text(line, style="green"))
@@ -75,6 +78,16 @@ def print_report(report: NightReport) -> None:
     print_table(*report_columns(report))
     print_line()
     print_line(ledger_sentence(report))
+
+
+def print_next_step(issues: Sequence[IssueView]) -> None:
+    """Print the command that probes the sites with serious issues again."""
+    sites = sorted({issue.site for issue in issues if issue.is_serious})
+    if not sites:
+        return
+    names = " ".join(sites) if len(sites) <= MAX_CHECKED_SITES else ""
+    command = f"nightdesk check {names}".rstrip()
+    print_line(f"Next: '{command}' probes what is broken, and shows what has changed there.")
 
 
 def report_columns(report: NightReport) -> tuple[list[str], list[list[Cell]]]:

@@ -9,8 +9,8 @@ from typing import Any
 from pipeline.config.settings import Settings
 from pipeline.config.site import Site
 from pipeline.core.errors import ExitCode
-from pipeline.jobs.child_process import run_child
 from pipeline.jobs.crawl import CrawlRequest, close_run_of_dead_child, crawl_job
+from pipeline.jobs.crawlers.child_process import run_child
 from pipeline.jobs.progress import SiteEventCallback
 
 MAX_SECONDS = 4 * 3600.0  # a sitemap of 50,000 URLs takes about a second a version

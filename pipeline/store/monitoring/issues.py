@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from pipeline.monitoring.issues import MINOR_KINDS, Issue, IssueKind
 from pipeline.store.db.engine import Database
@@ -134,6 +134,21 @@ def issues_closed_since(database: Database, since: datetime) -> tuple[IssueView,
     )
     with database.read() as db:
         return fetch_as(db, query, IssueView)
+
+
+def accepted_issues(database: Database, site: str) -> dict[tuple[str, str], datetime]:
+    """Return when issues of a site were accepted, by kind and subject."""
+    query = (
+        select(IssueRow.kind, IssueRow.subject, func.max(IssueRow.closed_at))
+        .where(IssueRow.site == site, IssueRow.accepted)
+        .group_by(IssueRow.kind, IssueRow.subject)
+    )
+    accepted: dict[tuple[str, str], datetime] = {}
+    with database.read() as db:
+        for kind, subject, at in db.execute(query):
+            if at is not None:
+                accepted[kind, subject] = at
+    return accepted
 
 
 def unsent_issues(database: Database) -> tuple[IssueView, ...]:

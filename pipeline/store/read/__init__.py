@@ -119,6 +119,12 @@ if TYPE_CHECKING:
         ProfileStats as ProfileStats,
         profile_stats as profile_stats,
     )
+    from pipeline.store.read.source_history import (
+        Placement as Placement,
+        RobotsRules as RobotsRules,
+        list_placements as list_placements,
+        robots_in_force as robots_in_force,
+    )
     from pipeline.store.read.task_queue import (
         QueueStatus as QueueStatus,
         queue_status as queue_status,
@@ -232,6 +238,12 @@ _MODULES = {
         "unbalanced_runs",
     ),
     "pipeline.store.read.site_profile": ("ProfileStats", "profile_stats"),
+    "pipeline.store.read.source_history": (
+        "Placement",
+        "RobotsRules",
+        "list_placements",
+        "robots_in_force",
+    ),
     "pipeline.store.read.task_queue": ("QueueStatus", "queue_status"),
     "pipeline.store.search.facets": ("FacetCount", "FacetCounts", "count_matches"),
     "pipeline.store.search.index": ("count_unindexed",),

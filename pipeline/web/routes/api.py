@@ -144,6 +144,7 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
         part_missing=bool(origin and origin.part_missing),
         live=origin.live if origin else None,
         near_duplicates=near_duplicates,
+        placements=read.list_placements(context.database, page.url),
         metadata=None,
         provenance=None,
     )

@@ -16,6 +16,7 @@ from pipeline.web.text_diff import compare_texts
 router = APIRouter()
 MAX_NEAR_DUPLICATES = 20
 MAX_PARAGRAPHS = 5000
+MAX_PLACEMENTS = 40
 MAX_PAGE_ID = 10**17  # `find_page` takes a longer number for a URL
 RevisionNumber = Annotated[int | None, Query(ge=1, le=1_000_000)]
 
@@ -37,6 +38,7 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
         paragraphs=paragraphs[:MAX_PARAGRAPHS],
         hidden_count=max(0, len(paragraphs) - MAX_PARAGRAPHS),
         provenance=read.get_provenance(context.database, article_id),
+        placements=read.list_placements(context.database, page.url, MAX_PLACEMENTS),
         origin=read.article_origin(context.database, article_id),
         near_duplicates=near_duplicates[:MAX_NEAR_DUPLICATES],
         more_near_duplicates=max(0, len(near_duplicates) - MAX_NEAR_DUPLICATES),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline.core.models import Outcome, Reason, UrlKind
-from pipeline.jobs import child_process as children
+from pipeline.jobs.crawlers import child_process as children
 from pipeline.process_messages import DiscoveryMethod, ProbeResult
 from tests.support.crawler_forkserver import SEPARATE_CRAWLER
 from tests.support.local_site import PARAGRAPH, ROOT, LocalSite, crawl_job, serve_local_site

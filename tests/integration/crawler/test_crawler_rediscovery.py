@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.jobs import child_process
+from pipeline.jobs.crawlers import child_process
+from pipeline.store import read
 from pipeline.store.db.engine import Database
 from tests.support.archive_factory import one, rows
 from tests.support.local_site import (
@@ -190,3 +192,64 @@ def test_robots_txt_of_each_night_is_kept(
         ("gone", 404, None),
     ]
     assert one(store, "SELECT count(*) FROM ledger WHERE kind = 'robots'") == 4
+    story = site.url + "/news/feed-story-1-of-the-city.html"
+    times = rows(
+        store,
+        "SELECT fetched_at FROM capture JOIN page ON page.id = page_id"
+        " AND kind = 'robots' ORDER BY capture.id",
+    )
+    in_force = []
+    for (time,) in times:
+        at = datetime.fromisoformat(str(time)).replace(tzinfo=UTC)
+        rules = read.robots_in_force(store, "local", story, at)
+        assert rules is not None
+        in_force.append((rules.outcome, rules.body[14:]))
+    assert in_force == [
+        ("fetched", b"Disallow: /a/\n"),
+        ("fetched", b"Disallow: /b/\n"),
+        ("fetched", b""),
+        ("gone", b""),
+    ]
+    assert read.robots_in_force(store, "local", story, datetime(2000, 1, 1, tzinfo=UTC)) is None
+
+
+def test_a_second_night_of_an_unchanged_site_takes_less_than_three_percent_of_the_bytes(
+    tmp_path: Path, database_url: str, store: Database
+) -> None:
+    with serve_local_site() as site:
+        site.add_page("/robots.txt", "User-agent: *\nDisallow: /admin/\n", "text/plain")
+        filler = "<p>The harbour was closed again on Monday.</p>" * 200
+        links: list[str] = []
+        for number in range(12):
+            tag = {"ETag": f'"story-{number}"'}
+            page = f"<html><h1>Story {number}</h1>{filler}</html>"
+            links.append(site.add_page(f"/news/story-{number}-of-the-city", page, headers=tag))
+        site.add_feed("/feed.xml", links)
+        site.pages["/feed.xml"].headers["ETag"] = '"feed"'
+        anchors = "".join(f'<a href="{link}">Story</a>' for link in links)
+        site.add_page("/", f"<html>{anchors}{filler}</html>", headers={"ETag": '"front"'})
+        revisit = {"after_hours": 0}
+        for _ in range(2):
+            job = crawl_job(
+                site,
+                tmp_path,
+                database_url=database_url,
+                feeds=[site.url + "/feed.xml"],
+                revisit=revisit,
+            )
+            run_crawl(job, tmp_path)
+    nights = [
+        int(size)
+        for (size,) in rows(store, "SELECT sum(bytes) FROM ledger GROUP BY run ORDER BY run")
+    ]
+    assert nights[1] < 0.03 * nights[0]
+    kinds = "SELECT kind, outcome, count(*) FROM ledger WHERE run = 2 GROUP BY kind, outcome"
+    assert sorted(rows(store, kinds)) == [
+        ("feed", "unchanged", 1),
+        ("front_page", "unchanged", 1),
+        ("robots", "unchanged", 1),
+        ("story", "unchanged", 12),
+    ]
+    counts = rows(store, "SELECT counts FROM run ORDER BY id")
+    assert "15" in str(counts[1])
+    assert [visits for _, _, visits in rows(store, PLACES)] == 12 * [2]

@@ -37,7 +37,7 @@ SPELLINGS = [
     ("/шторм?тема=105", "/%D1%88%D1%82%D0%BE%D1%80%D0%BC?%D1%82%D0%B5%D0%BC%D0%B0=105"),
     ("/art?id=106;jsessionid=1", "/art?id=106;jsessionid=1"),
     ("/art;jsessionid=0F?id=107", "/art?id=107"),
-]  # fmt: skip
+]
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from pipeline.core.errors import ExitCode
-from pipeline.jobs import child_process, crawler_server
-from pipeline.jobs.child_process import run_child
-from pipeline.jobs.crawler_server import CrawlerServer
+from pipeline.jobs.crawlers import child_process, crawler_server
+from pipeline.jobs.crawlers.child_process import run_child
+from pipeline.jobs.crawlers.crawler_server import CrawlerServer
 from tests.support.cli import ROOT, running_command
 from tests.support.crawler_forkserver import SEPARATE_CRAWLER
 from tests.support.local_site import serve_local_site

@@ -22,7 +22,7 @@ from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import LedgerEntryRow, RunRow
 from pipeline.store.monitoring import issues, night_stats
 from tests.conftest import GrowOnce
-from tests.support.archive_factory import FEED, NIGHT, SITE, WALL, Reply, clean, night
+from tests.support.archive_factory import DATED, FEED, NIGHT, SITE, WALL, Reply, clean, night
 
 DAY = timedelta(days=1)
 # One worker makes the archive of twelve nights that most tests start with.
@@ -67,7 +67,7 @@ def one_night(
 
 def stories(number: int, of: int = 6) -> dict[str, bytes | Reply]:
     return {
-        f"https://courier.example/{number}-{n}": f"Story {number} {n}\na seal on the ramp".encode()
+        f"https://courier.example/{number}-{n}": f"Story {number} {n}\na seal\n{DATED}".encode()
         for n in range(of)
     }
 

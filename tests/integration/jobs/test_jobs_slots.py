@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from pipeline.jobs import slots as slots_module
-from pipeline.jobs.slots import ChildSlots
+from pipeline.jobs.crawlers import slots as slots_module
+from pipeline.jobs.crawlers.slots import ChildSlots
 
 QUIET_SECONDS = 0.15
 

@@ -25,7 +25,14 @@ from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance import recompress
 from pipeline.store.monitoring import night_stats
-from pipeline.store.read import export_articles, night_summary, page_history, pages, runs
+from pipeline.store.read import (
+    export_articles,
+    night_summary,
+    page_history,
+    pages,
+    runs,
+    source_history,
+)
 from pipeline.store.read.export_articles import ExportQuery
 from pipeline.store.search import index, search
 from tests.support.archive_factory import FEED, NIGHT, RECIPE, Reply, capture, links
@@ -231,6 +238,8 @@ def a_reader(store: Database) -> None:
     page_history.get_provenance(store, 7)
     page_history.payload_bytes(store, "none")
     pages.list_revisions(store, 7)
+    source_history.list_placements(store, "https://s7.example/7")
+    source_history.robots_in_force(store, "s7", "https://s7.example/7", NIGHT)
     recent = ExportQuery(sites=("s7",), since=NIGHT, limit=3)
     next(export_articles.iter_articles(store, recent), None)
     next(export_articles._page_batches(store, ExportQuery(sites=("s7",))))

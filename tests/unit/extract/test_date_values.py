@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.extract.metadata.date_text import DateStyle
-from pipeline.extract.metadata.date_values import ParsedDate, date_readings, parse_date
+from pipeline.core.dates.date_text import DateStyle
+from pipeline.core.dates.date_values import ParsedDate, date_readings, parse_date
 
 
 @pytest.mark.parametrize(
@@ -19,15 +19,18 @@ from pipeline.extract.metadata.date_values import ParsedDate, date_readings, par
         ("2024-03-05T22:30:00Z", (2024, 3, 5, 22, 30), 0),
         ("2024-03-05T22:30:00-05:00", (2024, 3, 6, 3, 30), -300),
         ("Tue, 05 Mar 2024 22:30:00 GMT", (2024, 3, 5, 22, 30), 0),
-        ("Tue Mar 05 2024 22:30:00 GMT+0100 (Central European Standard Time)",
-         (2024, 3, 5, 21, 30), 60),
+        (
+            "Tue Mar 05 2024 22:30:00 GMT+0100 (Central European Standard Time)",
+            (2024, 3, 5, 21, 30),
+            60,
+        ),
         ("Mar 5, 2024 10:30 PM EST", (2024, 3, 6, 3, 30), -300),
         ("5 марта 2024, 22:30 MSK", (2024, 3, 5, 19, 30), 180),
         ("1709677800", (2024, 3, 5, 22, 30), 0),
         ("1709677800000", (2024, 3, 5, 22, 30), 0),
         (1709677800, (2024, 3, 5, 22, 30), 0),
     ],
-)  # fmt: skip
+)
 def test_a_moment_with_a_zone_is_read(text: Any, moment: tuple[int, ...], offset: int) -> None:
     year, month, day, hour, minute = moment
     parsed = parse_date(text)
@@ -77,9 +80,23 @@ def test_a_date_of_two_readings_needs_a_style() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "yesterday", "1.2.3", "12345678901", "0000000000", None, True, {}, [], -5, 10**20,
-     "from 5 March 2024 to 7 March 2024", "2024-13-05", "March 2024"],
-)  # fmt: skip
+    [
+        "",
+        "yesterday",
+        "1.2.3",
+        "12345678901",
+        "0000000000",
+        None,
+        True,
+        {},
+        [],
+        -5,
+        10**20,
+        "from 5 March 2024 to 7 March 2024",
+        "2024-13-05",
+        "March 2024",
+    ],
+)
 def test_other_values_are_no_dates(value: Any) -> None:
     assert parse_date(value) is None
 

@@ -63,20 +63,26 @@ def test_other_parts_of_a_title_stay(page_title: str) -> None:
         (f"<h1>{HEADLINE}</h1>", f"{HEADLINE} - Anything", HEADLINE),
         (f"<h1>{HEADLINE}</h1>", "Pier shut: what you need to know", HEADLINE),
         ("<h1>Details</h1>", f"{HEADLINE}", HEADLINE),
-        (f"<h1><a href='/'>Lowmere Courier</a></h1><h2>{HEADLINE}</h2>",
-         f"Lowmere Courier » {HEADLINE}", HEADLINE),
+        (
+            f"<h1><a href='/'>Lowmere Courier</a></h1><h2>{HEADLINE}</h2>",
+            f"Lowmere Courier » {HEADLINE}",
+            HEADLINE,
+        ),
         (f"<h1>Lowmere Courier</h1><h2>{HEADLINE}</h2>", f"{HEADLINE} - Courier", HEADLINE),
         (f"<h1><span class='kicker'>Harbour</span> {HEADLINE}</h1>", HEADLINE, HEADLINE),
         (f"<h1><span>Harbour</span> <span>{HEADLINE}</span></h1>", HEADLINE, HEADLINE),
         (f"<h1>{HEADLINE}<br>Posted on July 1</h1>", HEADLINE, HEADLINE),
         (f"<h1>{HEADLINE}<style>h1 {{color: red}}</style></h1>", HEADLINE, HEADLINE),
-        (f"<aside><h1>Three swans return to the pond</h1></aside><h1>{HEADLINE}</h1>",
-         "Pier shut", HEADLINE),
+        (
+            f"<aside><h1>Three swans return to the pond</h1></aside><h1>{HEADLINE}</h1>",
+            "Pier shut",
+            HEADLINE,
+        ),
         ("<h1>北码头将关闭六周</h1>", "北码头将关闭六周 - Herald", "北码头将关闭六周"),
         ("<h1>北码头将关闭六周</h1>", "北码头将关闭六周_社会_日报", "北码头将关闭六周"),
         ("<h1>북쪽 부두 폐쇄</h1>", "북쪽 부두 폐쇄 | 신문", "북쪽 부두 폐쇄"),
     ],
-)  # fmt: skip
+)
 def test_a_heading_is_the_title(body: str, page_title: str, expected: str) -> None:
     assert title(body, page_title, SITE) == expected
 
@@ -86,12 +92,15 @@ def test_a_heading_is_the_title(body: str, page_title: str, expected: str) -> No
     [
         ("", "Tennant &amp;amp; Co: &amp;quot;closed&amp;quot;", 'Tennant & Co: "closed"'),
         ("", "The harbour&amp;#8217;s pier", "The harbour’s pier"),
-        ("<h1>Tennant &amp;amp; Co closes the pier</h1>", "Tennant &amp;amp; Co closes the pier",
-         "Tennant & Co closes the pier"),
+        (
+            "<h1>Tennant &amp;amp; Co closes the pier</h1>",
+            "Tennant &amp;amp; Co closes the pier",
+            "Tennant & Co closes the pier",
+        ),
         ("", "How to write &amp;amp; in HTML", "How to write &amp; in HTML"),  # means the reference
         ("", "Ships &amp; seals; ports", "Ships & seals; ports"),
     ],
-)  # fmt: skip
+)
 def test_references_that_are_escaped_twice_are_read(
     body: str, page_title: str, expected: str
 ) -> None:

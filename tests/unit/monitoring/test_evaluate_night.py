@@ -149,6 +149,113 @@ def test_a_feed_whose_entries_have_no_link_is_an_issue_from_the_first_night_on()
         past.append(tonight)
 
 
+FEED = SourceStats("https://h.tj/feed", "feed", "fetched", "", 200, 12)
+SECTION = SourceStats("https://h.tj/", "section", "fetched", "", 200, 30)
+WELL = NightStats(
+    seen=12,
+    requested=6,
+    new=6,
+    cleaned=6,
+    articles=6,
+    with_date=6,
+    with_own_date=6,
+    with_author=6,
+    median_words=300,
+    sources=(FEED, SECTION),
+)
+EMPTY = (replace(FEED, links=0), replace(SECTION, links=0))
+NOTHING_NEW = {"new": 0, "cleaned": 0, "articles": 0, "with_date": 0, "with_own_date": 0}
+FIRST_NIGHTS: list[tuple[dict[str, object], IssueKind]] = [
+    ({"articles": 0, "with_date": 0, "reasons": {"consent_wall": 6}}, IssueKind.FEW_ARTICLES),
+    ({"articles": 3, "with_date": 3, "reasons": {"consent_wall": 3}}, IssueKind.FEW_ARTICLES),
+    ({"articles": 0, "cleaned": 3, "with_date": 0}, IssueKind.FEW_ARTICLES),
+    ({"with_date": 0, "with_own_date": 0}, IssueKind.FEW_DATES),
+    ({**NOTHING_NEW, "failed": 6, "turned_away": 6}, IssueKind.TURNED_AWAY),
+    ({**NOTHING_NEW, "failed": 6, "failures": {"timeout": 6}}, IssueKind.FAILURES),
+    ({**NOTHING_NEW, "gone": 6}, IssueKind.STORIES_GONE),
+    ({**NOTHING_NEW, "redirected": 6}, IssueKind.REDIRECTED),
+    ({**NOTHING_NEW, "requested": 0, "refused": 12}, IssueKind.ALL_REFUSED),
+    ({**NOTHING_NEW, "seen": 0, "requested": 0, "sources": EMPTY}, IssueKind.SOURCE_EMPTY),
+    (
+        {"sources": (replace(FEED, outcome="gone", reason="not_found", status=404), SECTION)},
+        IssueKind.SOURCE_GONE,
+    ),
+]
+
+
+@pytest.mark.parametrize("past_nights", [0, 1, 6])
+@pytest.mark.parametrize(("broken", "kind"), FIRST_NIGHTS)
+def test_a_break_in_the_first_week_is_noticed_the_next_morning(
+    broken: dict[str, object], kind: IssueKind, past_nights: int
+) -> None:
+    past = [night(DAILY, number, WELL) for number in range(past_nights)]
+    stats = replace(WELL, **broken)  # type: ignore[arg-type]
+    issues = evaluate_night(past, night(DAILY, past_nights, stats)).issues
+    assert [issue.kind for issue in issues] == [kind]
+    assert issues[0].is_serious
+
+
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        {},
+        {"cleaned": 2, "articles": 0, "with_date": 0, "reasons": {"listing": 2}},
+        {"articles": 5, "with_date": 5, "reasons": {"consent_wall": 1}},
+        {"articles": 4, "with_date": 0},
+        {**NOTHING_NEW, "requested": 2, "failed": 2},
+        {**NOTHING_NEW, "requested": 6, "unchanged": 6},
+        {"sources": (replace(FEED, outcome="unchanged", status=304, links=-1), SECTION)},
+        {"sources": (FEED, replace(SECTION, links=0))},
+        {"sources": (FEED, replace(SECTION, outcome="gone", reason="not_found", status=404))},
+        {"refused": 11},
+    ],
+)
+def test_an_unusual_but_healthy_first_night_has_no_issue(unusual: dict[str, object]) -> None:
+    stats = replace(WELL, **unusual)  # type: ignore[arg-type]
+    assert issue_kinds([], night(DAILY, 0, stats)) == set()
+
+
+def test_healthy_first_nights_of_all_rhythms_have_no_issues() -> None:
+    for profile in PROFILES:
+        for seed in range(10):
+            past = history(random.Random(f"first {profile.name} {seed}"), profile, 7)
+            for number in range(7):
+                assert issue_kinds(past[:number], past[number]) == set(), (profile.name, seed)
+
+
+def test_few_stories_a_night_without_an_article_are_noticed_together() -> None:
+    walls = replace(WELL, cleaned=1, articles=0, with_date=0, reasons={"no_text": 1})
+    past = [night(DAILY, number, walls) for number in range(2)]
+    assert issue_kinds(past[:1], past[1]) == set()
+    assert issue_kinds(past, night(DAILY, 2, walls)) == {IssueKind.FEW_ARTICLES}
+    evaluation = evaluate_night([], night(DAILY, 3, walls))
+    assert IssueKind.FEW_ARTICLES in evaluation.undecided, "such a night closes no issue"
+
+
+def test_a_site_of_which_few_pages_are_stories_needs_more_evidence() -> None:
+    mixed = replace(WELL, cleaned=20, articles=8, with_date=8)
+    past = [night(DAILY, number, mixed) for number in range(1)]
+    tonight = replace(WELL, cleaned=4, articles=0, with_date=0)
+    assert issue_kinds(past, night(DAILY, 1, tonight)) == set()
+
+
+def test_an_accepted_state_is_no_issue_for_a_rule_without_a_past() -> None:
+    undated = replace(WELL, with_date=0, with_own_date=0)
+    tonight = night(DAILY, 3, undated)
+    accepted = {("few_dates", ""): tonight.started_at - timedelta(days=2)}
+    assert evaluate_night([], tonight, accepted).issues == ()
+    assert evaluate_night([], tonight, {("few_links", ""): tonight.started_at}).issues
+
+
+def test_an_accepted_comparison_is_shown_again_for_a_later_night_only(past: list[Night]) -> None:
+    chance = random.Random(4)
+    stats = BREAKS["consent wall"][0](chance, healthy(chance, DAILY, 63), 1)
+    tonight = night(DAILY, 63, stats)
+    for hours, count in ((8, 0), (-8, 1)):
+        accepted = {("few_articles", ""): tonight.started_at + timedelta(hours=hours)}
+        assert len(evaluate_night(past, tonight, accepted).issues) == count
+
+
 def test_a_young_site_is_not_compared() -> None:
     past = history(random.Random(2), DAILY, 5)
     stats = NightStats(seen=3, requested=3, new=3, cleaned=3, articles=3)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.jobs.crawler_server import MAX_EVENT_BYTES, CrawlerServer, ForkedChild
+from pipeline.jobs.crawlers.crawler_server import MAX_EVENT_BYTES, CrawlerServer, ForkedChild
 
 # -P: a folder `crawler` in the working directory must not be imported instead of ours.
 CRAWLER_COMMAND: tuple[str, ...] = (sys.executable, "-P", "-m", "crawler")
