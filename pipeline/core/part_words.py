@@ -11,12 +11,14 @@ PAGE_WORD = (
 )
 NUMBER_TEXT = re.compile(
     rf"^(?:{PAGE_WORD}|page|страница|стр\.?|часть|саҳифа|бет|sahifa|第)?\s*"
-    r"(\d{1,2})\s*(?:页|頁|ページ)?(?:\s*(?:of|/|von|de|sur|di|из|av|z)\s*\d{1,3})?(?:\s*[:.)–—-].*)?$",
+    r"(\d{1,2})\s*(?:页|頁|ページ)?(?:\s*(?:of|/|von|de|sur|di|из|av|z)\s*\d{1,3})?"
+    r"(?:\s*[:.)–—-].*)?$",
     re.IGNORECASE,
 )
 CONTINUE_TEXT = re.compile(
     r"""^[\W_]*(?:
-        next(?:\s+page)?|continue(?:\s+reading|d)?|read\s+(?:on|further)|keep\s+reading|more\s+on\s+page
+        next(?:\s+page)?|continue(?:\s+reading|d)?|read\s+(?:on|further)|keep\s+reading
+      | more\s+on\s+page
       | (?:zur\s+)?n(?:ä|ae)chste(?:n)?(?:\s+seite)?|weiter(?:lesen)?(?:\s+auf\s+(?:der\s+)?seite)?
       | page\s+suivante|suivant[e]?|lire\s+la\s+suite|suite|la\s+suite
       | (?:p[áa]gina\s+)?siguiente|seguir\s+leyendo|continuar(?:\s+leyendo)?|sigue\s+leyendo

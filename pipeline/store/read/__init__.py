@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         expected_fetches as expected_fetches,
         iter_articles as iter_articles,
         iter_fetches as iter_fetches,
+        iter_stories as iter_stories,
     )
     from pipeline.store.read.export_payloads import (
         ExportedPayload as ExportedPayload,
@@ -125,6 +126,11 @@ if TYPE_CHECKING:
         list_placements as list_placements,
         robots_in_force as robots_in_force,
     )
+    from pipeline.store.read.stories import (
+        LinkView as LinkView,
+        get_story as get_story,
+        list_links as list_links,
+    )
     from pipeline.store.read.task_queue import (
         QueueStatus as QueueStatus,
         queue_status as queue_status,
@@ -178,6 +184,7 @@ _MODULES = {
         "expected_fetches",
         "iter_articles",
         "iter_fetches",
+        "iter_stories",
     ),
     "pipeline.store.read.export_payloads": (
         "ExportedPayload",
@@ -244,6 +251,7 @@ _MODULES = {
         "list_placements",
         "robots_in_force",
     ),
+    "pipeline.store.read.stories": ("LinkView", "get_story", "list_links"),
     "pipeline.store.read.task_queue": ("QueueStatus", "queue_status"),
     "pipeline.store.search.facets": ("FacetCount", "FacetCounts", "count_matches"),
     "pipeline.store.search.index": ("count_unindexed",),
