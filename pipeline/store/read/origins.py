@@ -251,15 +251,14 @@ def _other_since(db: Connection, article: AnyRow) -> datetime | None:
         JoinedPeriodRow.page_id == article.id, JoinedPeriodRow.number > joined.scalar_subquery()
     )
     since: datetime | None = db.scalar(later)
-    if since is not None:
-        return since
-    last = select(func.max(CaptureRow.fetched_at)).where(
-        CaptureRow.page_id == article.id, CaptureRow.payload_id == article.payload_id
-    )
-    other = select(func.min(CaptureRow.fetched_at)).where(
-        CaptureRow.page_id == article.id,
-        CaptureRow.payload_id.is_not(None),
-        CaptureRow.fetched_at > last.scalar_subquery(),
-    )
-    since = db.scalar(other)
-    return since  # noqa: RET504 - it has a type, and the scalar has none
+    if since is None:
+        last = select(func.max(CaptureRow.fetched_at)).where(
+            CaptureRow.page_id == article.id, CaptureRow.payload_id == article.payload_id
+        )
+        other = select(func.min(CaptureRow.fetched_at)).where(
+            CaptureRow.page_id == article.id,
+            CaptureRow.payload_id.is_not(None),
+            CaptureRow.fetched_at > last.scalar_subquery(),
+        )
+        since = db.scalar(other)
+    return since
