@@ -50,7 +50,7 @@ def read_links(kind: UrlKind, body: bytes, base: str, content_type: str, site: S
     if isinstance(decompressed, LinkListing):
         return decompressed
     if kind is UrlKind.FEED:
-        return read_feed(decompressed, base, content_type)
+        return read_feed(decompressed, base, content_type, site.timezone)
     if kind is UrlKind.SITEMAP:
         return read_sitemap(decompressed, base, site.timezone)
     return read_section(decompressed, base, content_type, site.owns)

@@ -105,13 +105,17 @@ class CleaningOptions(FrozenModel):
 class RetentionOptions(FrozenModel):
     """What `prune` deletes, and after how many days.
 
-    0 keeps everything. Bytes, articles and revisions always stay.
+    0 keeps everything. The bytes of stories, articles and revisions always stay.
     """
 
     result_days: Annotated[int, Field(ge=0)] = 0
     """Days that replaced cleaning results are kept. A rollback needs them."""
     ledger_days: Annotated[int, Field(ge=0)] = 0
     """Days that the ledgers of runs are kept. Their totals always stay."""
+
+    source_days: Annotated[int, Field(ge=0)] = 0
+    """Days that older versions of feeds, sitemaps, sections, front pages and robots.txt are kept.
+    `discover --again` reads them. The newest version always stays."""
 
     @field_validator("ledger_days")
     @classmethod
