@@ -12,7 +12,7 @@ from typing import Any, Final
 
 VERSION: Final = 16
 TREES_FILE: Final = "trees.json"  # beside this module
-LIST_TREES_FILE: Final = "list_trees.json"
+LIST_TREES_FILE: Final = "lists/list_trees.json"
 LIBRARIES: Final = ("trafilatura", "lxml", "py3langid", "htmldate")
 
 # Measured on labelled pages of four collections. Beside the trees, trafilatura's fast mode is as

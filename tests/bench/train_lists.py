@@ -23,9 +23,9 @@ from urllib.parse import urlsplit
 from pipeline.extract.charset import decode
 from pipeline.extract.html import parse_html
 from pipeline.extract.line_features import LineFeatures
-from pipeline.extract.list_classifier import ListTrees, read_signs
+from pipeline.extract.lists.list_classifier import ListTrees, read_signs
+from pipeline.extract.lists.page_shape import SHAPE_NAMES, PageShape
 from pipeline.extract.metadata.metadata import read_metadata
-from pipeline.extract.page_shape import SHAPE_NAMES, PageShape
 from pipeline.extract.sanitize import repair_markup
 from pipeline.extract.text_lines import read_lines
 from tests.bench.sets import Row, exit_with_message, load_set

@@ -149,7 +149,9 @@ class PageChoice(NamedTuple):
 def _import_filter(
     app: AppContext, choice: PageChoice, since: datetime | None, until: datetime | None
 ) -> ImportFilter:
-    from pipeline.extract.page_language import page_language  # slow to load, and rarely needed
+    from pipeline.extract.languages.page_language import (
+        page_language,  # slow to load, and rarely needed
+    )
 
     if choice.all_hosts and (choice.known or choice.hosts):
         raise ConfigError("--all-hosts takes pages of any host; leave out --known and --host")

@@ -9,7 +9,7 @@ import pytest
 from warcio.warcwriter import WARCWriter
 
 from pipeline.config.site import parse_site
-from pipeline.extract.page_language import page_language
+from pipeline.extract.languages.page_language import page_language
 from pipeline.formats import import_pages as importing
 from pipeline.formats.import_filter import ImportFilter
 from pipeline.formats.import_pages import ImportLimits, ImportResult, minimal_site_file

@@ -7,7 +7,7 @@ from typing import Final
 from pipeline.core.markup_limits import complexity_problem
 from pipeline.extract.charset import decode
 from pipeline.extract.html import parse_html
-from pipeline.extract.language import declared_language, detect_language
+from pipeline.extract.languages.detection import declared_language, detect_language
 from pipeline.extract.sanitize import repair_markup, single_line
 
 MAX_READ: Final = 400_000  # bytes of a page
