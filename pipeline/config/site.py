@@ -156,7 +156,7 @@ class Site(FrozenModel):
     archives: tuple[str, ...] = ()
     """URLs of lists by date, with `{year}`, `{month:02}` and `{day:02}`. A back-fill reads them."""
     section_pages: Annotated[int, Field(ge=1, le=100)] = 5
-    """Pages of one section that are read by `rel=next`, as long as each lists something new."""
+    """Pages of one section that are read, as long as each lists something new."""
     allow: tuple[str, ...] = ()
     """Regular expressions that are searched in the URL of a story. Without any, all stories of
     feeds and sitemaps are followed."""

@@ -16,7 +16,7 @@ from math import exp
 from pathlib import Path
 from typing import Any, Final, cast
 
-from pipeline.extract.line_features import FEATURE_NAMES
+from pipeline.extract.features.line_features import FEATURE_NAMES
 from pipeline.extract.version import TREES_FILE
 
 FIRST_TREES: Final = 24

@@ -21,8 +21,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.extract.charset import decode
+from pipeline.extract.features.line_features import LineFeatures
 from pipeline.extract.html import parse_html
-from pipeline.extract.line_features import LineFeatures
 from pipeline.extract.lists.list_classifier import ListTrees, read_signs
 from pipeline.extract.lists.page_shape import SHAPE_NAMES, PageShape
 from pipeline.extract.metadata.metadata import read_metadata

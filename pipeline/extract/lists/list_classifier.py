@@ -17,7 +17,7 @@ from lxml.html import HtmlElement
 
 from pipeline.core.models import ListEvidence, Metadata
 from pipeline.extract.decision_trees import compile_trees
-from pipeline.extract.line_features import LineFeatures
+from pipeline.extract.features.line_features import LineFeatures
 from pipeline.extract.lists.page_shape import SHAPE_NAMES, PageShape, PageSigns
 from pipeline.extract.version import LIST_TREES_FILE
 

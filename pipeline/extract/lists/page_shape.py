@@ -18,7 +18,7 @@ from math import log1p
 from typing import Final, NamedTuple
 
 from pipeline.core.models import DateConfidence, ListEvidence, Metadata, count_words
-from pipeline.extract.line_features import LineFeatures
+from pipeline.extract.features.line_features import LineFeatures
 from pipeline.extract.text_lines import PageElement, Region
 
 OUTSIDE: Final = Region.NAV | Region.FOOTER | Region.HIDDEN
