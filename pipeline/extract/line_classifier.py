@@ -29,7 +29,7 @@ from pipeline.core.models import (
 )
 from pipeline.extract.decision_trees import DecisionTrees, bundled_trees
 from pipeline.extract.features.line_features import ExtractorLines, LineFeatures
-from pipeline.extract.list_classifier import judge_list
+from pipeline.extract.lists.list_classifier import judge_list
 from pipeline.extract.readings.second_reading import compare_readings
 from pipeline.extract.structure.figures import story_figures
 from pipeline.extract.structure.nesting import StructureReader
@@ -43,6 +43,8 @@ from pipeline.extract.version import (
 
 MAX_PATH_LENGTH = 60
 MAX_HEADLINES = 2  # of a page with one story: its own, and the name of the site
+FAIR_PROBABILITY = 0.2  # of a table beside the paragraphs of the story
+TABLE_PARTS = frozenset(("thead", "tbody", "tfoot"))
 ITEM_TAGS = frozenset(("li", "dd", "dt"))
 SURE_PROBABILITY = 0.8  # of prose below which no summary stands
 MAX_SPANS = 2_000  # side by side
@@ -148,18 +150,33 @@ def level_lists(lines: LineFeatures, probabilities: dict[int, float]) -> None:
     """Give the items of each list, and the rows of each table, one probability, in place.
 
     A reader misses an item in mid-list more than a line elsewhere. Measured on labelled pages, this
-    changes no score. Items that hold other elements are parts of a page, and are judged alone.
+    changes no score. Items that hold other elements are parts of a page, and are judged alone. A
+    table beside the paragraphs of the story belongs to the story unless it is most improbable.
     """
     members: dict[PageElement, list[int]] = {}
     for i in probabilities:
-        element = lines.lines[i].element
-        if element.parent and (element.tag in ITEM_TAGS or element.is_row):
-            members.setdefault(element.parent, []).append(i)
-    for indices in members.values():
+        whole = _list_of(lines.lines[i].element)
+        if whole is not None:
+            members.setdefault(whole, []).append(i)
+    for whole, indices in members.items():
         words = sum(lines.words[i] + 1 for i in indices)
         sum_of_words = sum((lines.words[i] + 1) * probabilities[i] for i in indices)
+        probability = sum_of_words / words
+        is_beside_story = whole.tag == "table" and whole.parent is lines.core.element
+        if is_beside_story and FAIR_PROBABILITY <= probability < STORY_THRESHOLD:
+            probability = STORY_THRESHOLD
         for i in indices:
-            probabilities[i] = sum_of_words / words
+            probabilities[i] = probability
+
+
+def _list_of(element: PageElement) -> PageElement | None:
+    """Return the list of an item, or the table of a row; None for other elements."""
+    if element.is_row:
+        above = element.parent
+        while above is not None and above.tag in TABLE_PARTS:
+            above = above.parent
+        return above
+    return element.parent if element.tag in ITEM_TAGS else None
 
 
 def share_in_doubt(lines: LineFeatures, probabilities: Mapping[int, float]) -> float:
