@@ -25,6 +25,7 @@ from pipeline.extract.figures import story_figures
 from pipeline.extract.line_features import ExtractorLines, LineFeatures
 from pipeline.extract.readings.second_reading import compare_readings
 from pipeline.extract.structure import StructureReader
+from pipeline.extract.tables import with_whole_tables
 from pipeline.extract.text_lines import LISTS, PageElement, PageLine, Region, read_lines
 from pipeline.extract.version import (
     MAX_DOUBT,
@@ -86,10 +87,11 @@ def read_blocks(
     second = compare_readings(
         lines, probabilities, lambda: ExtractorLines(trafilatura_lines(tree, fast=False))
     )
+    probabilities = with_whole_tables(lines, second.probabilities)
     has_votes = needs_votes or any(lines.votes)
     blocks, block_lines, structures = [], [], StructureReader()
     is_story_begun = False
-    for i, probability in sorted(second.probabilities.items()):
+    for i, probability in sorted(probabilities.items()):
         is_summary = not is_story_begun and lines.is_summary(i)
         is_sure = probability >= SURE_PROBABILITY and lines.prose[i] > 0
         is_story_begun = is_story_begun or (is_sure and not is_summary)
@@ -97,9 +99,7 @@ def read_blocks(
             vote = lines.votes[i] > 0 if has_votes else None
             blocks.append(_block(lines.lines[i], probability, vote, is_summary, structures))
             block_lines.append(i)
-    figures = story_figures(
-        page.pictures, page.lines, second.probabilities, block_lines, structures
-    )
+    figures = story_figures(page.pictures, page.lines, probabilities, block_lines, structures)
     return PageReading(tuple(blocks), figures, second.sentence, second.is_recovered)
 
 
