@@ -26,7 +26,13 @@ from pipeline.core.http_headers import (
     select_headers,
 )
 from pipeline.core.models import Capture, DueUrl, Outcome, Reason, UrlKind
-from pipeline.core.page_head import HeadElement, declared_canonical_url, opt_outs, parse_head
+from pipeline.core.page_head import (
+    HeadElement,
+    declared_canonical_url,
+    opt_outs,
+    parse_head,
+    refresh_target,
+)
 from pipeline.core.urls import host_of, resolve_href, url_key, without_credentials
 
 RENDERED_HEADER = "x-nightdesk-rendered"  # ours: no header of a server is kept under this name
@@ -37,6 +43,8 @@ FRONT_OR_ERROR_PATH = re.compile(  # a front page, the front page of a language,
 )
 # The server knows the page under the URL that was asked for.
 ANSWERED_OUTCOMES = (Outcome.FETCHED, Outcome.UNCHANGED, Outcome.REDIRECTED)
+REFRESH = re.compile(rb"http-equiv\s*=\s*[\"']?refresh", re.IGNORECASE)
+MAX_REFRESH_OFFSET = 32 * 1024  # bytes from the beginning of a page
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 HTML_KINDS = (UrlKind.STORY, UrlKind.SECTION, UrlKind.FRONT_PAGE)
 OVERLOAD_STATUSES = frozenset({429, 503})
@@ -127,7 +135,7 @@ def capture_response(
         body=response.body if has_body else None,
         size=size,
         elapsed_ms=elapsed_ms,
-        location=_location(response) if outcome is Outcome.REDIRECTED else "",
+        location=hop_target(response) if outcome is Outcome.REDIRECTED else "",
         detail=detail,
         canonical_url=resolve_href(response.url, declared_canonical_url(head)) or "",
         opt_outs=_opt_outs(response.headers, head, agent) if has_body else (),
@@ -206,6 +214,8 @@ def _classify(
         problem = _html_problem(response, headers)
         if problem is not None:
             return problem
+    if due.kind is UrlKind.STORY and hop_target(response):
+        return _classify_redirect(due, response)
     reason = Reason.NEW if due.kind is UrlKind.STORY else Reason.NONE
     return _Classification(Outcome.FETCHED, reason)
 
@@ -223,8 +233,24 @@ def _html_problem(response: Response, headers: dict[str, str]) -> _Classificatio
     return None
 
 
+def hop_target(response: Response) -> str:
+    """Return where an answer sends its reader: by a redirect, or by a refresh within seconds.
+
+    A page that reloads itself sends nobody anywhere, unless it sets a cookie first.
+    """
+    if response.status in REDIRECT_STATUSES:
+        return _location(response)
+    if response.status != 200 or not REFRESH.search(response.body, 0, MAX_REFRESH_OFFSET):
+        return ""
+    reference = safe_url_string(refresh_target(parse_head(response.body)))
+    target = resolve_href(response.url, reference) or ""
+    if not target or response.headers.get("Set-Cookie"):
+        return target
+    return "" if url_key(target) == url_key(response.url) else target
+
+
 def _classify_redirect(due: DueUrl, response: Response) -> _Classification:
-    target = _location(response)
+    target = hop_target(response)
     if not target:
         detail = "redirects to something that is no http or https URL"
         return _Classification(Outcome.FAILED, Reason.BAD_URL, detail)

@@ -16,14 +16,17 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 
 from crawler.capture import RENDER_META, capture_error, capture_response
-from crawler.http.fetch_errors import classify_error
+from crawler.detours import MAX_DETOUR_REQUESTS, end_of_detour, next_url
+from crawler.http.chain_cookies import COOKIES_META, ChainCookies, set_cookie_values
+from crawler.http.fetch_errors import RequestRefused, classify_error
 from pipeline.config.site import Site
 from pipeline.core.errors import NightdeskError
-from pipeline.core.models import Capture, DueUrl, Reason
-from pipeline.core.urls import without_credentials
+from pipeline.core.models import Capture, DueUrl, Outcome, Reason
+from pipeline.core.urls import requested_spelling, url_key, without_credentials
 
 # Answers of servers that know the page in another spelling of its URL only
 UNKNOWN_URL_STATUSES = (400, 404, 410)
+CIRCLE = "redirects to itself, or in a circle"
 
 log = logging.getLogger(__name__)
 
@@ -84,12 +87,10 @@ class PageFetcher:
     async def _fetch(self, due: DueUrl, url: str, *, follow_redirects: bool) -> FetchResult:
         """Fetch a page in one spelling of its URL."""
         fetched_at = datetime.now(UTC)
-        renders = self._site.renders(due.kind)
         if self._force:
             due = replace(due, etag="", last_modified="")
         try:
-            request = build_request(due, url, follow_redirects=follow_redirects, renders=renders)
-            response = await self._crawler.engine.download_async(request)
+            request, response = await self._download(due, url, follow_redirects=follow_redirects)
         except NightdeskError:
             raise
         except Exception as error:
@@ -103,9 +104,48 @@ class PageFetcher:
             fetched_at,
             conditional=_is_conditional(request),
             agent=self._crawler.settings["ROBOTSTXT_USER_AGENT"],
-            requested_url=url,
+            requested_url=_answered_spelling(due, url, response),
         )
+        if not follow_redirects:
+            capture = end_of_detour(self._site, due.url, response.url, capture)
         return FetchResult(capture, response)
+
+    async def _download(
+        self, due: DueUrl, url: str, *, follow_redirects: bool
+    ) -> tuple[Request, Response]:
+        """Download a page, with the detours that may lead back to it.
+
+        Returns:
+            The last request and its answer.
+
+        Raises:
+            RequestRefused: The detour goes in a circle.
+        """
+        renders = self._site.renders(due.kind)
+        cookies = ChainCookies()
+        visited = set[tuple[str, str]]()
+        while len(visited) <= MAX_DETOUR_REQUESTS:
+            visited.add((url, cookies.header_for(url)))
+            if url_key(url) != url_key(due.url):
+                due = replace(due, etag="", last_modified="")
+            request = build_request(due, url, follow_redirects=follow_redirects, renders=renders)
+            request.meta[COOKIES_META] = cookies
+            response = await self._crawler.engine.download_async(request)
+            cookies.remember(response.url, set_cookie_values(response.headers))
+            target = "" if follow_redirects else next_url(self._site, due.url, response)
+            if not target:
+                return request, response
+            url = target
+            if (url, cookies.header_for(url)) in visited:
+                break
+        raise RequestRefused(Reason.HTTP_REDIRECT, CIRCLE, Outcome.FAILED)
+
+
+def _answered_spelling(due: DueUrl, url: str, response: Response) -> str:
+    """The spelling of a page's URL under which its server answers."""
+    if url_key(response.url) == url_key(due.url):
+        return requested_spelling(response.url)
+    return url
 
 
 def build_request(due: DueUrl, url: str, *, follow_redirects: bool, renders: bool) -> Request:

@@ -397,7 +397,7 @@ def _check_runs(database: Database) -> DiagnosticCheck:
     active: list[str] = []
     dead: list[str] = []
     for run in server_stats.open_runs(database):
-        lock_kind = "crawl" if run.kind == "crawl" else "clean"
+        lock_kind = "crawl" if run.kind in ("crawl", "discover") else "clean"
         try:
             locks.acquire(database, f"{lock_kind}:{run.site}").release()
             dead.append(f"{run.id} ({run.kind} of {run.site})")

@@ -22,6 +22,7 @@ from crawler.discovery.links import (
     too_complex_source,
     unreadable_source,
 )
+from crawler.discovery.next_pages import next_page
 from crawler.discovery.sitemaps import read_sitemap
 from pipeline.config.site import Site
 from pipeline.core import markup_limits
@@ -50,7 +51,7 @@ def read_links(kind: UrlKind, body: bytes, base: str, content_type: str, site: S
     if isinstance(decompressed, LinkListing):
         return decompressed
     if kind is UrlKind.FEED:
-        return read_feed(decompressed, base, content_type)
+        return read_feed(decompressed, base, content_type, site.timezone)
     if kind is UrlKind.SITEMAP:
         return read_sitemap(decompressed, base, site.timezone)
     return read_section(decompressed, base, content_type, site.owns)
@@ -94,7 +95,8 @@ def read_section(
         owns: Whether a URL belongs to the Site.
 
     Returns:
-        The Links with the anchors' text as title, and the next page of the list.
+        The Links with the anchors' text as title, and the next page of the list: as the page
+        declares it, else as its links show it.
     """
     body = as_utf8(body, content_type)
     if problem := markup_limits.complexity_problem(body):
@@ -104,7 +106,7 @@ def read_section(
         root = html.document_fromstring(body, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, AssertionError, ValueError):
         return unreadable_source("an HTML page that cannot be parsed")
-    base = _declared_base(root, base)
+    page_url, base = base, _declared_base(root, base)
     links = LinkCollector(MAX_ANCHORS)
     for anchor in root.iter("a"):
         url = resolve_href(base, str(anchor.get("href") or ""))
@@ -114,7 +116,9 @@ def read_section(
             break
     if not links.by_key and any("depth" in error.message for error in parser.error_log):
         return unreadable_source("elements are nested too deep to parse the page")
-    return replace(links.result(), next_page=_next_page(root, base))
+    listing = links.result()
+    declared = _next_page(root, base)
+    return replace(listing, next_page=declared or next_page(listing.links, page_url))
 
 
 def _next_page(root: html.HtmlElement, base: str) -> str:

@@ -10,12 +10,10 @@ from __future__ import annotations
 import io
 import json
 import re
-from calendar import timegm
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from time import struct_time
 from typing import Any
 
 import feedparser
@@ -33,6 +31,7 @@ from crawler.discovery.links import (
     too_complex_source,
     unreadable_source,
 )
+from pipeline.core.dates.source_dates import SourceDateReader
 from pipeline.core.markup_limits import has_more_than
 from pipeline.core.models import Link
 from pipeline.core.urls import resolve_href
@@ -64,17 +63,22 @@ class WellFormedFeed:
     elements: int
 
 
-def read_feed(body: bytes, base: str, content_type: str) -> LinkListing:
+def read_feed(
+    body: bytes, base: str, content_type: str, timezone: str = "", now: datetime | None = None
+) -> LinkListing:
     """Read the Links of an RSS, Atom or JSON feed.
 
     Args:
         body: The feed, decompressed.
         base: The URL that the answer came from.
         content_type: The Content-Type header.
+        timezone: The time zone of times that name none; "" for UTC.
+        now: The time of the visit, by default this moment. No date is after the next day.
     """
+    now = now or datetime.now(UTC)
     body = body.lstrip(b"\xef\xbb\xbf \t\r\n")
     if body.startswith(b"{"):
-        return _read_json(body, base)
+        return _read_json(body, base, timezone, now)
     if has_more_than(body, MAX_MARKUP_CHARS, b"<", b"&"):
         return too_complex_source(f"more than {MAX_MARKUP_CHARS} brackets and ampersands")
     feed = ensure_well_formed(body, content_type)
@@ -94,8 +98,11 @@ def read_feed(body: bytes, base: str, content_type: str) -> LinkListing:
         suffix = ": an HTML page" if b"<html" in body[:2000].lower() else ""
         return unreadable_source(f"neither RSS nor Atom nor JSON Feed{suffix}")
     links = LinkCollector()
+    language = str(parsed.feed.get("language") or "")
+    dates = SourceDateReader(timezone, now, language)
+    is_rss = str(parsed["version"]).startswith("rss")
     for entry in parsed.entries:
-        if not links.add(_link(entry, base)):
+        if not links.add(_link(entry, base, dates, is_rss)):
             break
     return links.result()
 
@@ -132,17 +139,23 @@ def _in_utf8(body: bytes, content_type: str) -> bytes:
     return body.decode(charset, "replace").encode("utf8", "replace")
 
 
-def _link(entry: Any, base: str) -> Link | None:
+def _link(entry: Any, base: str, dates: SourceDateReader, is_rss: bool) -> Link | None:
     url = _entry_url(entry, base)
     if url is None:
         return None
+    # The entry's own `get` substitutes one of the two dates for the other.
+    published = dates.read(str(dict.get(entry, "published") or ""))
+    modified = dates.read(str(dict.get(entry, "updated") or ""))
+    if is_rss and published.at is None:  # the only date of an item, dc:date, is its publication
+        published, modified = modified, published
     return Link(
         url,
         title=_title(entry),
-        # The entry's own `get` substitutes one of the two dates for the other.
-        published_at=_utc_time(dict.get(entry, "published_parsed")),
-        modified_at=_utc_time(dict.get(entry, "updated_parsed")),
+        published_at=published.at,
+        modified_at=modified.at,
         tags=_tags(entry),
+        published_precision=published.precision,
+        modified_precision=modified.precision,
     )
 
 
@@ -204,17 +217,7 @@ def _tags(entry: Any) -> tuple[str, ...]:
     return normalize_tags(names)
 
 
-def _utc_time(parsed: struct_time | None) -> datetime | None:
-    """A time of feedparser, which converts all time zones to UTC."""
-    if parsed is None:
-        return None
-    try:
-        return datetime.fromtimestamp(timegm(parsed), UTC)
-    except (OverflowError, OSError, ValueError):
-        return None
-
-
-def _read_json(body: bytes, base: str) -> LinkListing:
+def _read_json(body: bytes, base: str, timezone: str, now: datetime) -> LinkListing:
     if has_more_than(body, MAX_NODES, b"{", b"["):
         return too_complex_source(f"a feed of more than {MAX_NODES} nodes")
     try:
@@ -227,19 +230,22 @@ def _read_json(body: bytes, base: str) -> LinkListing:
     if not isinstance(items, list):
         return LinkListing()
     links = LinkCollector()
+    dates = SourceDateReader(timezone, now, str(feed.get("language") or ""))
     for item in items:
-        if not links.add(_json_link(item, base)):
+        if not links.add(_json_link(item, base, dates)):
             break
     return links.result()
 
 
-def _json_link(item: Any, base: str) -> Link | None:
+def _json_link(item: Any, base: str, dates: SourceDateReader) -> Link | None:
     if not isinstance(item, dict):
         return None
     candidates = (str(item.get("url") or ""), _if_absolute(item.get("id")))
     url = _first_url((*candidates, _if_absolute(item.get("external_url"))), base)
     if url is None:
         return None
+    published = dates.read(str(item.get("date_published") or ""))
+    modified = dates.read(str(item.get("date_modified") or ""))
     tags = item.get("tags")
     names: list[str] = []
     if isinstance(tags, list):
@@ -247,26 +253,9 @@ def _json_link(item: Any, base: str) -> Link | None:
     return Link(
         url,
         title=plain_text(str(item.get("title") or "")),
-        published_at=parse_iso_time(str(item.get("date_published") or "")),
-        modified_at=parse_iso_time(str(item.get("date_modified") or "")),
+        published_at=published.at,
+        modified_at=modified.at,
         tags=normalize_tags(names),
+        published_precision=published.precision,
+        modified_precision=modified.precision,
     )
-
-
-def parse_iso_time(text: str, zone: Any = UTC) -> datetime | None:
-    """Parse an ISO 8601 time.
-
-    Args:
-        text: The time.
-        zone: The time zone of a time that names none.
-
-    Returns:
-        The time in UTC; None where the text is none.
-    """
-    try:
-        time = datetime.fromisoformat(text.strip())
-        if time.tzinfo is None:
-            time = time.replace(tzinfo=zone)
-        return time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

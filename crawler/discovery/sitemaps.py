@@ -11,12 +11,12 @@ import codecs
 import io
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from lxml import etree
 
-from crawler.discovery.feeds import parse_iso_time, read_feed
+from crawler.discovery.feeds import read_feed
 from crawler.discovery.links import (
     LinkCollector,
     LinkListing,
@@ -28,6 +28,7 @@ from crawler.discovery.links import (
     too_complex_source,
     unreadable_source,
 )
+from pipeline.core.dates.source_dates import SourceDateReader
 from pipeline.core.markup_limits import has_more_than
 from pipeline.core.models import Link, Reason, UrlKind
 from pipeline.core.urls import resolve_href
@@ -76,7 +77,7 @@ def read_sitemap(body: bytes, base: str, timezone: str) -> LinkListing:
     if declares_entities(body):
         detail = "declares entities, which no sitemap needs"
         return LinkListing((), Reason.XML_DOCTYPE_REFUSED, detail)
-    return _read_xml(body, base, ZoneInfo(timezone))
+    return _read_xml(body, base, timezone)
 
 
 def _from_wide_encoding(body: bytes) -> bytes:
@@ -100,7 +101,7 @@ def _read_text(body: bytes, base: str) -> LinkListing:
     return links.result()
 
 
-def _read_xml(body: bytes, base: str, zone: ZoneInfo) -> LinkListing:
+def _read_xml(body: bytes, base: str, timezone: str) -> LinkListing:
     body = repair_xml(body, ROOT_END, ENTRY_END)
     parser = etree.iterparse(
         io.BytesIO(body),
@@ -119,11 +120,12 @@ def _read_xml(body: bytes, base: str, zone: ZoneInfo) -> LinkListing:
         _, first = next(parser)
         root = _local_name(first)
         if root in FEED_ROOTS:  # sitemaps.org allows a feed in place of a sitemap
-            return read_feed(body, base, "")
+            return read_feed(body, base, "", timezone)
         if root not in ("urlset", "sitemapindex"):
             return unreadable_source(f"no sitemap: its first element is <{root[:40]}>")
         kind = UrlKind.SITEMAP if root == "sitemapindex" else UrlKind.STORY
-        for link in _links(parser, base, zone, kind):
+        dates = SourceDateReader(timezone, datetime.now(UTC))
+        for link in _links(parser, base, dates, kind):
             if not links.add(link):
                 break
         is_complete = True
@@ -134,7 +136,7 @@ def _read_xml(body: bytes, base: str, zone: ZoneInfo) -> LinkListing:
     return unreadable_source("XML that cannot be parsed")
 
 
-def _links(parser: Any, base: str, zone: ZoneInfo, kind: UrlKind) -> Iterator[Link | None]:
+def _links(parser: Any, base: str, dates: SourceDateReader, kind: UrlKind) -> Iterator[Link | None]:
     """Yield the Link of each entry; None for one without a URL."""
     fields: dict[str, str] = {}
     for event, element in parser:
@@ -145,19 +147,23 @@ def _links(parser: Any, base: str, zone: ZoneInfo, kind: UrlKind) -> Iterator[Li
             fields.setdefault(name, (element.text or "").strip())
         elif name in ENTRY_ELEMENTS:
             url = resolve_href(base, fields.get("loc", ""))
-            yield None if url is None else _link(url, kind, fields, zone)
+            yield None if url is None else _link(url, kind, fields, dates)
             fields = {}
         _free_memory(element)
 
 
-def _link(url: str, kind: UrlKind, fields: dict[str, str], zone: ZoneInfo) -> Link:
+def _link(url: str, kind: UrlKind, fields: dict[str, str], dates: SourceDateReader) -> Link:
+    published = dates.read(fields.get("publication_date", ""))
+    modified = dates.read(fields.get("lastmod", ""))
     return Link(
         url,
         kind,
         title=plain_text(fields.get("title", "")),
-        published_at=parse_iso_time(fields.get("publication_date", ""), zone),
-        modified_at=parse_iso_time(fields.get("lastmod", ""), zone),
+        published_at=published.at,
+        modified_at=modified.at,
         tags=normalize_tags(KEYWORD_SEPARATOR.split(fields.get("keywords", ""))),
+        published_precision=published.precision,
+        modified_precision=modified.precision,
     )
 
 

@@ -28,6 +28,7 @@ from twisted.internet.base import ReactorBase
 from twisted.internet.interfaces import IAddress, IHostResolution, IResolutionReceiver
 from zope.interface import implementer  # type: ignore[import-untyped]
 
+from crawler.http.chain_cookies import COOKIES_META, ChainCookies, set_cookie_values
 from crawler.http.fetch_errors import RequestRefused
 from crawler.http.response_head_limit import HeadLimitedFactory
 from pipeline.config.site import Site
@@ -154,7 +155,12 @@ class RefererlessRedirect(RedirectMiddleware):
     def _build_redirect_request(
         self, source_request: Request, response: Response, *, url: str, **kwargs: Any
     ) -> Request:
-        """Drop the name and password of a URL, which would appear in every log line."""
+        """Drop the name and password of a URL, which would appear in every log line.
+
+        Cookies that the answer sets go with the request, because some servers check for them.
+        """
+        cookies = source_request.meta.setdefault(COOKIES_META, ChainCookies())
+        cookies.remember(response.url, set_cookie_values(response.headers))
         return super()._build_redirect_request(
             source_request, response, url=without_credentials(url), **kwargs
         )
@@ -221,6 +227,19 @@ class SiteHeaders:
                 request.headers[name] = value
             else:
                 request.headers.pop(name, None)
+        self._add_chain_cookies(request)
+
+    def _add_chain_cookies(self, request: Request) -> None:
+        cookies: ChainCookies | None = request.meta.get(COOKIES_META)
+        header = "" if cookies is None else cookies.header_for(request.url)
+        if not self._site.owns(request.url):
+            header = ""
+        own_cookies = self._headers.get("Cookie", "")
+        if header:
+            own = f"{own_cookies}; " if own_cookies else ""
+            request.headers["Cookie"] = own + header
+        elif not own_cookies:
+            request.headers.pop("Cookie", None)
 
 
 def _filled_in(values: Mapping[str, str]) -> dict[str, str]:

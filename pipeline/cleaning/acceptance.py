@@ -1,13 +1,15 @@
 """Decide whether a cleaned page is an article.
 
-A short story is an article. A page of links, a consent wall, what a paywall leaves of a story, a
-"page not found", a page that only a browser could build, and an empty page are not; each has its
-reason code.
+A short story is an article. A list of other pages, a consent wall, what a paywall leaves of a
+story, a "page not found", a page that only a browser could build, and an empty page are not; each
+has its reason code.
 """
 
 from __future__ import annotations
 
-from pipeline.cleaning.rules.context import RuleContext
+from math import log
+
+from pipeline.cleaning.rules.context import RuleContext, sum_words
 from pipeline.cleaning.rules.phrases import CONSENT, CONSENT_STEMS
 from pipeline.cleaning.soft_404s import is_paywall_stub, is_soft_404
 from pipeline.core.models import ExtractedPage, Outcome, Reason
@@ -16,6 +18,10 @@ MIN_WORDS = 12
 LISTING_LINK_SHARE = 0.6  # of the characters of a page
 LISTING_LINES = 5
 LISTING_PROSE_LINES = 3  # from which a page of links tells a story, too
+# Measured on 89 lists and 2,842 articles of sites that the trees had not seen.
+LIST_SCORE = 0.0  # log odds, from which a page is a list: a probability of one half
+LONG_STORY_WORDS = 500  # of prose; of a longer story, the score has to be higher
+MAX_PROBABILITY = 0.999
 WALL_WORDS = 250
 WALL_SHARE = 0.5  # of the words that stand in lines about consent
 WALL_PHRASES = 3
@@ -45,7 +51,7 @@ def _reason_against(extracted: ExtractedPage, context: RuleContext) -> Reason:
         return Reason.SCRIPT_SHELL
     if not extracted.blocks:
         return Reason.NO_TEXT
-    if _is_listing(context):
+    if not context.cleaning.accept_lists and is_listing(extracted, context):
         return Reason.LISTING
     if _is_consent_wall(context):
         return Reason.CONSENT_WALL
@@ -58,8 +64,28 @@ def _reason_against(extracted: ExtractedPage, context: RuleContext) -> Reason:
     return Reason.NONE
 
 
-def _is_listing(context: RuleContext) -> bool:
-    """Tell whether most of the page is links, and the rest tells no story."""
+def is_listing(extracted: ExtractedPage, context: RuleContext) -> bool:
+    """Tell whether a page lists other pages and tells no story.
+
+    Its shape decides. The longer the story that was found on it, the surer that has to be. A page
+    whose lines are nearly all links is a list whatever its shape.
+
+    Args:
+        extracted: The page before the rules.
+        context: Its lines after the rules.
+    """
+    if _is_all_links(context):
+        return True
+    evidence = extracted.list_evidence
+    if evidence is None or not evidence.probability:
+        return False
+    probability = min(evidence.probability, MAX_PROBABILITY)
+    score = log(probability / (1 - probability))
+    excess = max(1.0, sum_words(context.prose) / LONG_STORY_WORDS)
+    return score >= LIST_SCORE + log(excess)
+
+
+def _is_all_links(context: RuleContext) -> bool:
     size = linked = 0
     for line in context.lines:
         size += len(line.text)

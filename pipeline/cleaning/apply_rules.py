@@ -29,7 +29,7 @@ from pipeline.core.models import (
 
 __all__ = ["RULES", "Rule", "RuleContext", "clean_document", "recipe_digest"]
 
-VERSION = 4  # of what is outside the rules: the choice of metadata and the outcome
+VERSION = 5  # of what is outside the rules: the choice of metadata and the outcome
 
 
 def clean_document(
@@ -104,4 +104,6 @@ def recipe_digest(cleaning: CleaningOptions, language_hint: str = "", timezone: 
     """
     rules = [f"{rule.name}={rule.version}" for rule in RULES if rule.name not in cleaning.without]
     parts = [f"version={VERSION}", *rules, repr(cleaning.remove), language_hint, timezone]
+    if cleaning.accept_lists:
+        parts.append("accept_lists")
     return blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()

@@ -125,7 +125,7 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     ),
     "prune": CommandEntry(
         OPERATIONS,
-        "Delete old results and ledgers by the rules of the site files. Bytes and articles stay.",
+        "Delete old results, ledgers and versions of sources, by the site files. Articles stay.",
     ),
     "compact": CommandEntry(
         OPERATIONS,

@@ -93,6 +93,8 @@ class CleaningOptions(FrozenModel):
     """Regular expressions. A block that one of them matches as a whole is removed."""
     without: tuple[str, ...] = ()
     """Names of rules that are not applied to this site."""
+    accept_lists: bool = False
+    """Whether pages that list other pages are archived as articles, too."""
 
     @field_validator("remove")
     @classmethod
@@ -103,13 +105,17 @@ class CleaningOptions(FrozenModel):
 class RetentionOptions(FrozenModel):
     """What `prune` deletes, and after how many days.
 
-    0 keeps everything. Bytes, articles and revisions always stay.
+    0 keeps everything. The bytes of stories, articles and revisions always stay.
     """
 
     result_days: Annotated[int, Field(ge=0)] = 0
     """Days that replaced cleaning results are kept. A rollback needs them."""
     ledger_days: Annotated[int, Field(ge=0)] = 0
     """Days that the ledgers of runs are kept. Their totals always stay."""
+
+    source_days: Annotated[int, Field(ge=0)] = 0
+    """Days that older versions of feeds, sitemaps, sections, front pages and robots.txt are kept.
+    `discover --again` reads them. The newest version always stays."""
 
     @field_validator("ledger_days")
     @classmethod
@@ -150,7 +156,7 @@ class Site(FrozenModel):
     archives: tuple[str, ...] = ()
     """URLs of lists by date, with `{year}`, `{month:02}` and `{day:02}`. A back-fill reads them."""
     section_pages: Annotated[int, Field(ge=1, le=100)] = 5
-    """Pages of one section that are read by `rel=next`, as long as each lists something new."""
+    """Pages of one section that are read, as long as each lists something new."""
     allow: tuple[str, ...] = ()
     """Regular expressions that are searched in the URL of a story. Without any, all stories of
     feeds and sitemaps are followed."""

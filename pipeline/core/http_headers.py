@@ -31,6 +31,7 @@ STORED_HEADERS = (
     "server",
     "via",
 )
+KIND_HEADER = "Nightdesk-Kind"  # of a WARC record that is about a source
 VALIDATOR_HEADERS = ("etag", "last-modified")
 MAX_HEADER_VALUE = 1000  # characters
 

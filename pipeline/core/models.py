@@ -247,6 +247,33 @@ class Metadata:
 
 
 @dataclass(frozen=True, slots=True)
+class ListEvidence:
+    """What speaks for and against a page being a list of links to other pages.
+
+    Attributes:
+        probability: Probability that it is one, by its shape, 0.0 to 1.0.
+        modules: Elements that look alike, each with a link and a few words.
+        linked_lines: Lines outside menus that are links of some words.
+        longest_prose: Words of the longest stretch of prose that no link interrupts.
+    """
+
+    probability: float
+    modules: int = 0
+    linked_lines: int = 0
+    longest_prose: int = 0
+
+    def __str__(self) -> str:
+        """Return the evidence as a sentence for people."""
+        if not self.probability:
+            return f"no list: the longest stretch of prose has {self.longest_prose} words"
+        return (
+            f"{self.linked_lines} linked lines, {self.modules} modules that look alike, and the"
+            f" longest stretch of prose has {self.longest_prose} words: a list with a probability"
+            f" of {self.probability:.0%}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ExtractedPage:
     """What the extractors make of one payload before any rule. It is costly, so it is stored.
 
@@ -257,6 +284,8 @@ class ExtractedPage:
         reason: NONE, or why there is no text (NO_TEXT, EXTRACTOR_TIMEOUT …).
         detail: A sentence for people if the reason is not enough.
         cost_ms: Milliseconds of CPU time that it took.
+        list_evidence: Whether the page is a list and no story. None if that was not asked: an
+            older version made it, or the story came from elsewhere than the page's lines.
         figures: The pictures of the story, in reading order.
         base: The base address that the page declares for its links, or "".
         readings: A sentence for people: what independent readings of the page found, and why one
@@ -270,6 +299,7 @@ class ExtractedPage:
     reason: Reason = Reason.NONE
     detail: str = ""
     cost_ms: int = 0
+    list_evidence: ListEvidence | None = None
     figures: tuple[Figure, ...] = ()
     base: str = ""
     readings: str = ""

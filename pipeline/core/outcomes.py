@@ -214,7 +214,10 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
         ),
     ),
     Reason.INTERNAL: ("failed, deferred", "A fault of Nightdesk. The log has a traceback."),
-    Reason.HTTP_REDIRECT: ("redirected", "The server redirected the request."),
+    Reason.HTTP_REDIRECT: (
+        "redirected, failed",
+        "The server redirected the request; failed: in a circle, or to no page that we follow.",
+    ),
     Reason.DUPLICATE: ("redirected", "The story is kept already under another URL of the site."),
     Reason.NOT_FOUND: ("gone", "The server answered 404 or 410."),
     Reason.BUDGET: ("deferred", "`max_pages`, `max_minutes` or `max_megabytes` were used up."),
@@ -227,8 +230,17 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.SAME_TEXT: ("unchanged", "Other bytes or another recipe, the same text."),
     Reason.NO_TEXT: ("not_article", "No text was left."),
     Reason.TOO_SHORT: ("not_article", "It has too few words for a story."),
-    Reason.LISTING: ("not_article", "A page of links."),
-    Reason.CONSENT_WALL: ("not_article", "A page that asks for consent."),
+    Reason.LISTING: (
+        "not_article",
+        (
+            "It lists other pages and tells no story: a section, a tag, search results, a category "
+            "of a shop. `explain` shows the evidence; `accept_lists` keeps such pages."
+        ),
+    ),
+    Reason.CONSENT_WALL: (
+        "not_article, failed",
+        "A page that asks for consent; of a crawl, the story redirects to one.",
+    ),
     Reason.SOFT_404: (
         "not_article, gone",
         (

@@ -25,6 +25,10 @@ DIRECTIVES_WITH_VALUE = frozenset(
     {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
 )
 OPT_OUTS = {"noarchive": "noarchive", "noai": "noai", "noimageai": "noai"}
+REFRESH_CONTENT = re.compile(
+    r"\s*(\d{0,6}(?:\.\d{1,6})?)\s*[;,]\s*(?:url\s*=\s*)?(.+)", re.IGNORECASE
+)
+MAX_REFRESH_DELAY = 5.0  # seconds; lists reload themselves after minutes
 TDM = "tdm-reservation"  # W3C TDM Reservation Protocol
 
 HeadElement = tuple[str, dict[str, str]]  # name, attributes
@@ -114,6 +118,16 @@ def _header_directives(values: Iterable[str], agent: str) -> Iterator[str]:
 
 def _split_directives(content: str) -> list[str]:
     return [directive.strip().lower() for directive in content.split(",")]
+
+
+def refresh_target(head: Iterable[HeadElement]) -> str:
+    """Return the reference to which a page sends its reader within a few seconds; "" for none."""
+    for element, attributes in head:
+        if element == "meta" and attributes.get("http-equiv", "").lower() == "refresh":
+            match = REFRESH_CONTENT.match(attributes.get("content", ""))
+            if match is not None and float(match.group(1) or 0) <= MAX_REFRESH_DELAY:
+                return match.group(2).strip().strip("'\"")
+    return ""
 
 
 def declared_canonical_url(head: Iterable[HeadElement]) -> str:

@@ -16,7 +16,7 @@ from math import exp
 from pathlib import Path
 from typing import Any, Final, cast
 
-from pipeline.extract.line_features import FEATURE_NAMES
+from pipeline.extract.features.line_features import FEATURE_NAMES
 from pipeline.extract.version import TREES_FILE
 
 FIRST_TREES: Final = 24
@@ -53,8 +53,8 @@ class DecisionTrees:
 
 def compile_row(trees: Sequence[Any]) -> Score:
     """Compile a row of trees to a function from the features of a line to its probability."""
-    first_score = _compile(trees[:FIRST_TREES])
-    other_score = _compile(trees[FIRST_TREES:])
+    first_score = compile_trees(trees[:FIRST_TREES])
+    other_score = compile_trees(trees[FIRST_TREES:])
 
     def probability(features: Sequence[float]) -> float:
         score = first_score(features)
@@ -65,8 +65,12 @@ def compile_row(trees: Sequence[Any]) -> Score:
     return probability
 
 
-def _compile(trees: Sequence[Any]) -> Score:
-    """Compile the sum of some trees to a function: a walk through lists takes thrice the time."""
+def compile_trees(trees: Sequence[Any]) -> Score:
+    """Compile the sum of some trees to a function: a walk through lists takes thrice the time.
+
+    Args:
+        trees: The trees, as lists.
+    """
     terms = "".join(f" total += {_expression(tree)}\n" for tree in trees)
     namespace: dict[str, Any] = {}
     # The source holds only numbers: `_expression` converts each of them.

@@ -100,6 +100,7 @@ def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int)
         metadata=metadata,
         figures=reading.figures,
         base=_declared_base(tree),
+        list_evidence=reading.list_evidence,
         readings=reading.sentence,
         recovered=reading.is_recovered,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from pipeline.extract.line_features import LineFeatures
+from pipeline.extract.features.line_features import LineFeatures
 from pipeline.extract.text_lines import PageElement, Region
 
 MIN_ROWS: Final = 3  # of a table that stands in a story

@@ -10,8 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-VERSION: Final = 16
+VERSION: Final = 18
 TREES_FILE: Final = "trees.json"  # beside this module
+LIST_TREES_FILE: Final = "list_trees.json"
 LIBRARIES: Final = ("trafilatura", "lxml", "py3langid", "htmldate")
 
 # Measured on labelled pages of four collections. Beside the trees, trafilatura's fast mode is as
@@ -31,7 +32,10 @@ def _digest() -> str:
         f"version={VERSION}",
         *(f"{name}={version(name)}" for name in LIBRARIES),
         repr((TRAFILATURA_OPTIONS, MIN_PROBABILITY, MAX_FIRST_DOUBT, MAX_DOUBT)),
-        blake2b(Path(__file__).with_name(TREES_FILE).read_bytes()).hexdigest(),
+        *(
+            blake2b(Path(__file__).with_name(name).read_bytes()).hexdigest()
+            for name in (TREES_FILE, LIST_TREES_FILE)
+        ),
     ]
     return blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()
 

@@ -255,6 +255,7 @@ def to_json(page: CleanedPage) -> dict[str, Any]:
         "figures": [_figure_json(story, figure) for figure in story.figures],
         "outcome": result.outcome,
         "reason": result.reason,
+        "shape": str(page.extracted_page.list_evidence or ""),
         "recovered": page.extracted_page.recovered,
         "readings": page.extracted_page.readings,
         "removed": removed_lines,

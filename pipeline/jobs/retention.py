@@ -25,7 +25,8 @@ def retention_rule(site: str, options: RetentionOptions, now: datetime) -> Reten
     """
     results_since = _days_before(now, options.result_days)
     ledgers_since = _days_before(now, options.ledger_days)
-    return RetentionRule(site, results_since, ledgers_since)
+    sources_since = _days_before(now, options.source_days)
+    return RetentionRule(site, results_since, ledgers_since, sources_since)
 
 
 def estimate(database: Database, rule: RetentionRule) -> Prunable:

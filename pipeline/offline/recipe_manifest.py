@@ -47,7 +47,9 @@ def site_recipe(manifest: Mapping[str, Any], site: str) -> SiteRecipe:
     """
     values = manifest.get("cleaning", {}).get(site, {})
     cleaning = CleaningOptions(
-        remove=tuple(values.get("remove", ())), without=tuple(values.get("without", ()))
+        remove=tuple(values.get("remove", ())),
+        without=tuple(values.get("without", ())),
+        accept_lists=bool(values.get("accept_lists")),
     )
     return SiteRecipe(cleaning, values.get("language", ""), values.get("timezone", "UTC"))
 
@@ -75,4 +77,5 @@ def _site_values(site: Site) -> dict[str, Any]:
         "timezone": site.timezone,
         "remove": list(site.cleaning.remove),
         "without": list(site.cleaning.without),
+        "accept_lists": site.cleaning.accept_lists,
     }

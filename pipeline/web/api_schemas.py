@@ -292,6 +292,9 @@ class BlocksOut(ApiModel):
     profile: Text = Field(description="The digest of the site profile")
     outcome: Text = Field(description="The outcome of the clean")
     reason: Text = Field(description="The reason of the outcome; empty if it needs none")
+    list_evidence: Text = Field(
+        description="What speaks for or against a list of other pages in place of a story"
+    )
     recovered: bool = Field(
         description="Whether another reading of the page was followed, because most of the story"
         " was left out"

@@ -33,8 +33,13 @@ def exit_with_message(sentence: str) -> NoReturn:
     sys.exit(2)
 
 
-def load_set(path: Path) -> LabelledSet:
-    """Read a set; a file that holds none ends the benchmark with a sentence."""
+def load_set(path: Path, required: Sequence[str] = REQUIRED_KEYS) -> LabelledSet:
+    """Read a set; a file that holds none ends the benchmark with a sentence.
+
+    Args:
+        path: The file.
+        required: The keys that each page needs.
+    """
     try:
         digest = sha256(path.read_bytes()).hexdigest()
         with OPENERS.get(path.suffix, open)(path, "rt", encoding="utf8") as lines:
@@ -42,7 +47,7 @@ def load_set(path: Path) -> LabelledSet:
     except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
         exit_with_message(f"{path}: cannot be read as labelled pages: {error}")
     for number, page in enumerate(pages, 1):
-        for key in REQUIRED_KEYS:
+        for key in required:
             if not isinstance(page, dict) or not isinstance(page.get(key), str):
                 exit_with_message(
                     f"{path}, page {number}: {key!r} is missing; "

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.extract.decision_trees import DecisionTrees
-from pipeline.extract.line_features import FEATURE_NAMES
+from pipeline.extract.features.line_features import FEATURE_NAMES
 from tests.bench import train
 from tests.bench.labels import line_shares
 

@@ -31,13 +31,13 @@ from pipeline.core.models import ExtractedPage
 from pipeline.extract.charset import decode
 from pipeline.extract.decision_trees import DecisionTrees, compile_row
 from pipeline.extract.document import extract_page
-from pipeline.extract.html import parse_html
-from pipeline.extract.line_classifier import trafilatura_lines
-from pipeline.extract.line_features import (
+from pipeline.extract.features.line_features import (
     FEATURE_NAMES,
     ExtractorLines,
     LineFeatures,
 )
+from pipeline.extract.html import parse_html
+from pipeline.extract.line_classifier import trafilatura_lines
 from pipeline.extract.metadata.metadata import read_metadata
 from pipeline.extract.readings.declared_text import find_article_body
 from pipeline.extract.sanitize import repair_markup
@@ -49,12 +49,12 @@ from tests.bench.candidates import input_pages
 from tests.bench.labels import is_in_pieces, line_shares, piece_shares
 from tests.bench.sets import LabelledSet, Row, exit_with_message, load_set
 
-TREES_FIRST, TREES_SECOND, TREES_THIRD = 60, 100, 200
-PARTS = 3  # of the training; the first looks at each part come from trees of the others
+TREES_FIRST, TREES_SECOND, TREES_THIRD = 60, 80, 150
+PARTS = 4  # of the training; the first looks at each part come from trees of the others
 OPTIONS: dict[str, Any] = {
     "objective": "binary",
     "num_leaves": 16,
-    "learning_rate": 0.07,
+    "learning_rate": 0.09,
     "min_data_in_leaf": 40,
     "lambda_l2": 5,
     "bagging_fraction": 0.8,
@@ -280,18 +280,18 @@ class _TrainingRows:
             values, self._labels, weight=self._weights, feature_name=list(FEATURE_NAMES)
         )
         dump = lightgbm.train(options, dataset, num_boost_round=number).dump_model()
-        return [_tree(tree["tree_structure"]) for tree in dump["tree_info"]]
+        return [tree_as_lists(tree["tree_structure"]) for tree in dump["tree_info"]]
 
 
-def _tree(node: dict[str, Any]) -> Any:
+def tree_as_lists(node: dict[str, Any]) -> Any:
     """Return a tree as lists. Thresholds are never rounded: features can be equal to them."""
     if "leaf_value" in node:
         return round(node["leaf_value"], 4)
     return [
         node["split_feature"],
         node["threshold"],
-        _tree(node["left_child"]),
-        _tree(node["right_child"]),
+        tree_as_lists(node["left_child"]),
+        tree_as_lists(node["right_child"]),
     ]
 
 

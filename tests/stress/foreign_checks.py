@@ -29,10 +29,10 @@ from pipeline import extract
 from pipeline.cleaning import apply_rules
 from pipeline.config.site import CleaningOptions, Site
 from pipeline.core import link_rules, urls
+from pipeline.core.dates.date_text import find_dates
+from pipeline.core.dates.date_values import parse_date as read_date
 from pipeline.core.models import AnnouncedMetadata, CleanResult, ExtractedPage, RawPage, Reason
 from pipeline.extract import charset
-from pipeline.extract.metadata.date_text import find_dates
-from pipeline.extract.metadata.date_values import parse_date as read_date
 from pipeline.process_messages import CrawlJob
 from tests.stress.source_packages import Call, Suite
 

@@ -41,7 +41,8 @@ UNION ALL SELECT 'article', page_id, '' FROM article
 """
 ZERO_COUNTS = {
     "stories with two payloads": "SELECT count(*) FROM (SELECT page_id FROM capture"
-    " WHERE payload_id IS NOT NULL GROUP BY page_id HAVING count(*) > 1) AS t",
+    " WHERE payload_id IS NOT NULL AND page_id IN (SELECT id FROM page WHERE kind = 'story')"
+    " GROUP BY page_id HAVING count(*) > 1) AS t",
     "payloads with the same digest": "SELECT count(*) - count(DISTINCT digest) FROM payload",
     "duplicate captures": "SELECT count(*) FROM (SELECT 1 FROM capture"
     " GROUP BY page_id, fetched_at HAVING count(*) > 1) AS t",

@@ -100,6 +100,7 @@ def _head(explanation: Explanation) -> Iterator[tuple[str, str]]:
     yield "Recipe", f"{explanation.recipe}, profile {explanation.profile}"
     outcome = ": ".join(filter(None, (explanation.outcome, explanation.reason)))
     yield "Outcome", outcome + format_if(" ({})", explanation.extract_detail)
+    yield "Shape", explanation.list_evidence
     yield "Readings", explanation.readings
     yield (
         "Dated",

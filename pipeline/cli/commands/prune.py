@@ -55,12 +55,21 @@ def prune(
             help="Delete ledgers of runs that ended longer ago. Default: the site's file.",
         ),
     ] = None,
+    source_days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="DAYS",
+            help="Delete versions of sources that were replaced longer ago. Default: the site's"
+            " file.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be deleted, and change nothing.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete old results and ledgers by the rules of the site files. Bytes and articles stay."""
+    """Delete old results, ledgers and versions of sources, by the site files. Articles stay."""
     app = get_context(context)
     selected = app.sites(sites or (), also_disabled=True)
     database = app.open_archive()
@@ -72,9 +81,8 @@ def prune(
             stage_progress(quiet=as_json) as progress,
         ):
             for site in selected:
-                rule = retention.retention_rule(
-                    site.id, _options(site, result_days, ledger_days), now
-                )
+                options = _options(site, result_days, ledger_days, source_days)
+                rule = retention.retention_rule(site.id, options, now)
                 if dry_run:
                     deleted.append(retention.estimate(database, rule))
                     continue
@@ -89,8 +97,11 @@ def prune(
     raise typer.Exit(app.exit_code)
 
 
-def _options(site: Site, result_days: int | None, ledger_days: int | None) -> RetentionOptions:
+def _options(
+    site: Site, result_days: int | None, ledger_days: int | None, source_days: int | None
+) -> RetentionOptions:
     return RetentionOptions(
+        source_days=source_days or site.retention.source_days,
         result_days=result_days or site.retention.result_days,
         ledger_days=ledger_days or site.retention.ledger_days,
     )
@@ -122,13 +133,27 @@ def _print_table(deleted: Sequence[Prunable], *, dry_run: bool) -> None:
     total = 0
     for site in deleted:
         if site.rows:
-            counts: list[Cell] = [site.results, site.extracted_pages, site.runs, site.entries]
+            counts: list[Cell] = [
+                site.results,
+                site.extracted_pages,
+                site.runs,
+                site.entries,
+                site.versions,
+            ]
             rows.append([site.site, *counts, format_size(site.bytes)])
             total += site.bytes
     if not rows:
         print_line("Nothing can be deleted by [retention] of the site files.")
         return
-    columns = ["Site", "Old results", "extracted pages", "ledgers", "their URLs", "about"]
+    columns = [
+        "Site",
+        "Old results",
+        "extracted pages",
+        "ledgers",
+        "their URLs",
+        "versions",
+        "about",
+    ]
     print_table(columns, rows)
     print_line()
     if dry_run:

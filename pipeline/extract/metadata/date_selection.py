@@ -16,12 +16,12 @@ from itertools import chain
 
 from lxml.html import HtmlElement
 
+from pipeline.core.dates.date_text import DateStyle
+from pipeline.core.dates.date_values import ParsedDate, whole_day
 from pipeline.core.models import DateConfidence
 from pipeline.extract.metadata import date_sources
 from pipeline.extract.metadata.date_sources import Candidate, MetaValues, StoryNode
 from pipeline.extract.metadata.date_style import page_style
-from pipeline.extract.metadata.date_text import DateStyle
-from pipeline.extract.metadata.date_values import ParsedDate, whole_day
 from pipeline.extract.metadata.visible_bylines import VisibleLine
 from pipeline.extract.metadata.visible_dates import (
     VisibleDates,

@@ -15,10 +15,10 @@ from typing import Any
 
 from lxml.html import HtmlElement
 
-from pipeline.extract.metadata.date_text import UNKNOWN_STYLE, DateStyle, find_dates
-from pipeline.extract.metadata.date_values import ParsedDate, date_readings, parse_date
+from pipeline.core.dates.date_text import UNKNOWN_STYLE, DateStyle, find_dates
+from pipeline.core.dates.date_values import ParsedDate, date_readings, parse_date
+from pipeline.core.dates.month_names import month_number
 from pipeline.extract.metadata.jsonld import text_value
-from pipeline.extract.metadata.month_names import month_number
 from pipeline.extract.metadata.set_apart import is_masthead, is_set_apart
 from pipeline.extract.metadata.visible_dates import CHANGED, PUBLISHED, element_date
 from pipeline.extract.sanitize import single_line

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from lxml.html import HtmlElement
 
-from pipeline.extract.metadata.date_text import DateStyle, find_dates
+from pipeline.core.dates.date_text import DateStyle, find_dates
 
 LANGUAGE_TAG = re.compile(
     r"\s*([a-z]{2,3})(?:[-_]+(?:[a-z]{4}[-_]+)?([a-z]{2}))?\s*(?:$|[,;.@])", re.I

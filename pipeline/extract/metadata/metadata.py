@@ -16,9 +16,9 @@ from itertools import islice
 from lxml.html import HtmlElement
 
 from pipeline.core import local_times
+from pipeline.core.dates.date_values import ParsedDate
 from pipeline.core.models import Metadata
 from pipeline.extract.metadata import author_choice, date_selection, jsonld, titles
-from pipeline.extract.metadata.date_values import ParsedDate
 from pipeline.extract.metadata.jsonld import text_value, text_values
 from pipeline.extract.metadata.site_names import Site
 from pipeline.extract.metadata.visible_bylines import find_headline, lines_near_headline

@@ -12,7 +12,7 @@ from itertools import islice
 
 from lxml.html import HtmlElement
 
-from pipeline.extract.metadata.date_text import find_dates
+from pipeline.core.dates.date_text import find_dates
 
 APART_TAGS = {"blockquote", "figure", "form", "nav"}
 APART_CLASS = re.compile(

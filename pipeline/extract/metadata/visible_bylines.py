@@ -13,8 +13,8 @@ from itertools import islice
 
 from lxml.html import HtmlElement
 
+from pipeline.core.dates.date_text import find_dates
 from pipeline.extract.metadata import authors
-from pipeline.extract.metadata.date_text import find_dates
 from pipeline.extract.sanitize import single_line
 
 INLINE = {

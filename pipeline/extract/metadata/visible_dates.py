@@ -13,8 +13,8 @@ from datetime import date
 
 from lxml.html import HtmlElement
 
-from pipeline.extract.metadata.date_text import UNKNOWN_STYLE, DateStyle, FoundDate, find_dates
-from pipeline.extract.metadata.date_values import ParsedDate, parse_date
+from pipeline.core.dates.date_text import UNKNOWN_STYLE, DateStyle, FoundDate, find_dates
+from pipeline.core.dates.date_values import ParsedDate, parse_date
 from pipeline.extract.metadata.set_apart import is_masthead, is_set_apart
 from pipeline.extract.metadata.visible_bylines import VisibleLine
 

@@ -14,7 +14,7 @@ from lxml.html import HtmlElement
 
 from pipeline.core.formatting import pluralize
 from pipeline.core.models import STORY_THRESHOLD, Block, BlockKind, Metadata, count_words
-from pipeline.extract.line_features import letters_only
+from pipeline.extract.features.line_features import letters_only
 from pipeline.extract.readings.declared_text import find_state_story
 
 MIN_WORDS: Final = 50  # of a story that only machines can read

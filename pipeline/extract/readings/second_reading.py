@@ -14,7 +14,7 @@ from typing import Final
 
 from pipeline.core.formatting import pluralize
 from pipeline.core.models import STORY_THRESHOLD
-from pipeline.extract.line_features import ExtractorLines, LineFeatures
+from pipeline.extract.features.line_features import ExtractorLines, LineFeatures
 
 MIN_STORY_WORDS: Final = 100  # that a reading must find
 MIN_KEPT: Final = 0.5  # of the words of a reading; below that, the reading is followed
@@ -24,7 +24,10 @@ MIN_DESCRIBED: Final = 0.25  # of these words that the story has
 MIN_DESCRIBED_ELSEWHERE: Final = 0.5  # of them that the prose of the page has
 MIN_WORD_LENGTH: Final = 4
 
-ReadAgain = Callable[[], ExtractorLines]
+LITTLE: Final = 0.3  # of the prose at the core; a fast reading that finds less is repeated in full
+MAX_LINES: Final = 3_000  # of a page that is read in full: that takes up to a second
+
+ReadAgain = Callable[[bool], ExtractorLines]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ def compare_readings(
     Args:
         lines: The lines of the page.
         probabilities: The probability of each line by its index.
-        read_again: Reads the page once more; it is called only where a reading is missed.
+        read_again: Reads the page with trafilatura, in its fast mode or in full; it is called only
+            where a reading is missed.
     """
     kept = {i for i, probability in probabilities.items() if probability >= STORY_THRESHOLD}
     declared_lines = [i for i, vote in enumerate(lines.declared) if vote > 0]
@@ -81,16 +85,29 @@ def compare_readings(
         return SecondReading(probabilities, _sentence(readings))
     if prose.is_missed:
         readings.append(prose)
-    votes = read_again()
-    taken = [i for i, letters in enumerate(lines.letters) if votes.vote(letters)]
-    second = _reading("a second reading by trafilatura", lines, taken, kept)
+    second = _read_again(lines, kept, prose.words, read_again)
     readings.append(second)
     if second.is_missed:
-        lines.add_votes(votes)
         return _follow(lines, probabilities, readings)
     reason = "agrees with what is kept" if second.words >= MIN_STORY_WORDS else "found little"
     sentence = f"{_sentence(readings)}; it was not followed, because it {reason}"
     return SecondReading(probabilities, sentence)
+
+
+def _read_again(
+    lines: LineFeatures, kept: set[int], prose_words: float, read_again: ReadAgain
+) -> _Reading:
+    """Read the page with trafilatura: first as fast as it can, in full where that finds little."""
+    name = "a second reading by trafilatura"
+    if not any(lines.votes):
+        lines.add_votes(read_again(True))
+    taken = [i for i, vote in enumerate(lines.votes) if vote]
+    reading = _reading(name, lines, taken, kept)
+    if reading.words >= max(MIN_STORY_WORDS, LITTLE * prose_words) or len(lines.lines) > MAX_LINES:
+        return reading
+    lines.add_votes(read_again(False))
+    taken = [i for i, vote in enumerate(lines.votes) if vote]
+    return _reading(name, lines, taken, kept)
 
 
 def _reading(name: str, lines: LineFeatures, taken: list[int], kept: set[int]) -> _Reading:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from pipeline.core.errors import ConfigError, ExitCode
+from pipeline.core.models import UrlKind
 from pipeline.formats.readers.compression import (
     READ_ERRORS,
     check_complete,
@@ -204,7 +205,8 @@ class _Reader:
     def _read_warc(self, stream: BufferedReader, name: str) -> Iterator[InputPage]:
         for record in read_warc(stream, name, self._limits):
             if isinstance(record, InputPage):
-                yield record
+                if record.kind is UrlKind.STORY:
+                    yield record
             elif isinstance(record, RejectedRecord) and record.detail:
                 is_damaged = record.problem is RecordProblem.DAMAGED
                 consequence = EARLIER_IS_USED if is_damaged else "the page is left out"

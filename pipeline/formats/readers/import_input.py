@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -132,7 +133,8 @@ def _convert(record: WarcRecord, path: Path, find_body: FindBody) -> ImportRecor
         return _skip(record, RecordProblem.TRUNCATED)
     if not record.body.strip():
         return _skip(record, RecordProblem.EMPTY)
-    return _page(record.url, record.fetched_at, record.body, record.headers, record.charset)
+    page = _page(record.url, record.fetched_at, record.body, record.headers, record.charset)
+    return replace(page, kind=record.kind)
 
 
 def _convert_revisit(
@@ -144,7 +146,7 @@ def _convert_revisit(
     if body is None:
         return _skip(record, RecordProblem.MISSING_ORIGINAL)
     _, charset = parse_content_type(_first(record.headers, "content-type"))
-    return _page(record.url, fetched_at, body, record.headers, charset)
+    return replace(_page(record.url, fetched_at, body, record.headers, charset), kind=record.kind)
 
 
 def _page(

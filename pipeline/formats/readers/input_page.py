@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from pipeline.core.models import UrlKind
+
 
 @dataclass(frozen=True, slots=True)
 class InputPage:
@@ -25,6 +27,7 @@ class InputPage:
         headers: All values of each HTTP header, by its name in lower case.
         media_type: Its media type by the HTTP header, if known.
         is_truncated: Whether whoever fetched it says that the body is not complete.
+        kind: What it is to its site: a story, unless an export says that it is a source.
     """
 
     id: str | int
@@ -39,6 +42,7 @@ class InputPage:
     headers: Mapping[str, list[str]] = field(default_factory=dict)
     media_type: str = ""
     is_truncated: bool = False
+    kind: UrlKind = UrlKind.STORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class RevisitRecord:
     original_url: str
     original_at: datetime | None
     status: int | None = None
+    kind: UrlKind = UrlKind.STORY
 
 
 class RecordProblem(StrEnum):

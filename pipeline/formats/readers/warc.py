@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from io import BufferedReader
 from typing import Any, BinaryIO, Final, cast
 
-from pipeline.core.http_headers import is_html, may_be_html, parse_content_type
+from pipeline.core.http_headers import KIND_HEADER, is_html, may_be_html, parse_content_type
+from pipeline.core.models import SOURCE_KINDS, UrlKind
 from pipeline.formats.readers.compression import DAMAGE_ERRORS, check_complete
 from pipeline.formats.readers.input_page import (
     DEFAULT_LIMITS,
@@ -85,7 +86,9 @@ def _read_record(record: Any, location: str, limits: InputLimits) -> WarcRecord:
         original_at = parse_time(warc_header("WARC-Refers-To-Date") or "")
         status = _status(record) or None
         headers = _headers(record)
-        return RevisitRecord(location, url, fetched_at, headers, original_url, original_at, status)
+        return RevisitRecord(
+            location, url, fetched_at, headers, original_url, original_at, status, _kind(record)
+        )
     try:
         return _read_page(record, location, url, fetched_at, limits)
     except _NoPageError as error:
@@ -102,10 +105,11 @@ def _read_page(
         raise _NoPageError(RecordProblem.REDIRECT if is_redirect else RecordProblem.HTTP_ERROR)
     headers = _headers(record)
     content_type = headers.get("content-type", [""])[0]
-    if not may_be_html(content_type):
+    kind = _kind(record)
+    if kind is UrlKind.STORY and not may_be_html(content_type):
         raise _NoPageError(RecordProblem.NOT_HTML)
     body = _read_body(record, headers, limits.page_bytes)
-    if body and not is_html(content_type, body):
+    if kind is UrlKind.STORY and body and not is_html(content_type, body):
         raise _NoPageError(RecordProblem.NOT_HTML)
     media_type, charset = parse_content_type(content_type)
     return InputPage(
@@ -118,7 +122,14 @@ def _read_page(
         headers=headers,
         media_type=media_type,
         is_truncated=record.rec_headers.get_header("WARC-Truncated") is not None,
+        kind=kind,
     )
+
+
+def _kind(record: Any) -> UrlKind:
+    """Return what our own export says of a source; a story for every other record."""
+    kind = str(record.rec_headers.get_header(KIND_HEADER) or "")
+    return UrlKind(kind) if kind in set(SOURCE_KINDS) else UrlKind.STORY
 
 
 def _url(header: str | None) -> str:

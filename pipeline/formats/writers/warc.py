@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline._version import __version__
+from pipeline.core.http_headers import KIND_HEADER
+from pipeline.core.models import UrlKind
 from pipeline.formats.atomic_files import is_gzip
 from pipeline.store.read.export_articles import ExportedFetch
 
@@ -57,7 +59,7 @@ def _record(writer: Any, fetch: ExportedFetch) -> Any:
 
 def _response(writer: Any, fetch: ExportedFetch) -> Any:
     body = fetch.body or b""
-    warc_headers = {"WARC-Date": _warc_date(fetch.at)}
+    warc_headers = {"WARC-Date": _warc_date(fetch.at), **_kind_header(fetch)}
     if fetch.body is None:
         warc_headers["WARC-Truncated"] = "unspecified"
     if fetch.digest:
@@ -80,11 +82,16 @@ def _revisit(writer: Any, fetch: ExportedFetch, first_at: datetime) -> Any:
         fetch.url,
         _warc_date(first_at),
         _http_headers(fetch, []) if fetch.headers else None,
-        {"WARC-Date": _warc_date(fetch.at)},
+        {"WARC-Date": _warc_date(fetch.at), **_kind_header(fetch)},
     )
     if fetch.status == HTTPStatus.NOT_MODIFIED:
         record.rec_headers.replace_header("WARC-Profile", NOT_MODIFIED_PROFILE)
     return record
+
+
+def _kind_header(fetch: ExportedFetch) -> dict[str, str]:
+    """Say of a source what it is, so that an import does not take it for a story."""
+    return {} if fetch.kind == UrlKind.STORY else {KIND_HEADER: fetch.kind}
 
 
 def _http_headers(fetch: ExportedFetch, more: list[tuple[str, str]]) -> Any:

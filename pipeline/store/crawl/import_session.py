@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, select, update
 from pipeline.core.errors import AlreadyRunning
 from pipeline.core.models import Capture, Link, LinkDecision, Outcome, Reason, UrlKind
 from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
-from pipeline.store.crawl import captures, frontier
+from pipeline.store.crawl import captures, frontier, source_versions
 from pipeline.store.crawl.captures import CompressedBody, FetchedPage
 from pipeline.store.crawl.duplicate_urls import payload_ids_by_digest
 from pipeline.store.crawl.frontier import page_key
@@ -55,6 +55,7 @@ class ImportedPage:
     charset: str = ""
     canonical_url: str = ""  # where the page declares one that can be trusted
     opt_outs: tuple[str, ...] = ()  # noarchive, noai, tdm
+    kind: UrlKind = UrlKind.STORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ class ImportSession:
             for (site, page), body in zip(pages, bodies, strict=True):
                 if site not in runs:
                     runs[site] = run_log.open_run(db, site, RUN_KIND)
-                counts[_save_page(db, runs[site], site, page, body)] += 1
+                save = _save_page if page.kind is UrlKind.STORY else _save_source
+                counts[save(db, runs[site], site, page, body)] += 1
         self._runs = runs
         return counts
 
@@ -229,6 +231,30 @@ def _save_page(
         return _save_earlier_capture(db, run, fetch.capture, body)
     (saved,) = captures.save(db, run, site, (fetch,), {0: body})
     return saved, _reason(saved, had_payload=bool(row.payload_id))
+
+
+def _save_source(
+    db: Connection, run: int, site: str, page: ImportedPage, body: CompressedBody
+) -> tuple[Outcome, Reason]:
+    """Save a version of a source. A page that is a story already stays one."""
+    at = page.fetched_at
+    existing = _page_row(db, page.url)
+    if existing is not None and existing.kind == UrlKind.STORY:
+        run_log.add_entries(db, run, [(existing.id, Outcome.KNOWN, Reason.NOT_DUE)], at)
+        return Outcome.KNOWN, Reason.NOT_DUE
+    link = Link(page.url, page.kind)
+    (due,) = frontier.register_sources(db, run, site, (link,), at, again=True)
+    capture = _fetched_page(due.page_id, page, None).capture
+    if _has_capture(db, due.page_id, at):
+        outcome = (Outcome.UNCHANGED, Reason.SAME_BYTES)
+        run_log.record_outcome(db, run, capture, *outcome)
+        return outcome
+    last = db.scalar(select(PageRow.last_matched_at).where(PageRow.id == due.page_id))
+    if last is not None and at <= last:
+        return _save_earlier_capture(db, run, capture, body)
+    capture = replace(capture, reason=Reason.NONE)
+    saved = source_versions.save(db, run, capture, body, {}).capture.outcome
+    return saved, _reason(saved, had_payload=last is not None)
 
 
 def _reason(outcome: Outcome, *, had_payload: bool) -> Reason:

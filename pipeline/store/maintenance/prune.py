@@ -1,6 +1,7 @@
 """Delete what an archive can do without: old replaced results, old ledgers, outdated extractions.
 
-It deletes what the estimate counts before. Payloads, captures, articles and revisions stay. Each
+It deletes what the estimate counts before. Payloads and captures of stories, articles and revisions
+stay. Each
 step is a small transaction: nobody waits long, and a killed run leaves less to do. The caller holds
 the locks of the site.
 """
@@ -36,6 +37,7 @@ from pipeline.store.db.schema import (
     PageRow,
     RunRow,
 )
+from pipeline.store.maintenance import prune_sources
 from pipeline.store.maintenance.progress import ProgressCallback
 
 BATCH_SIZE = 500  # rows of one transaction
@@ -52,11 +54,13 @@ class RetentionRule:
         site: The site.
         results_since: Results that were replaced at this time or later.
         ledgers_since: Ledgers of runs that ended at this time or later.
+        sources_since: Versions of sources that a fetch replaced at this time or later.
     """
 
     site: str
     results_since: datetime | None = None
     ledgers_since: datetime | None = None
+    sources_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,12 @@ class Prunable:
     runs: int = 0
     entries: int = 0
     bytes: int = 0
+    versions: int = 0
 
     @property
     def rows(self) -> int:
         """All rows that can be deleted."""
-        return self.results + self.extracted_pages + self.entries
+        return self.results + self.extracted_pages + self.entries + self.versions
 
 
 def estimate_prunable(database: Database, rule: RetentionRule, extractors: str) -> Prunable:
@@ -105,8 +110,13 @@ def estimate_prunable(database: Database, rule: RetentionRule, extractors: str) 
             counts.append(int(count))
             total_bytes += int(count) * ROW_BYTES + int(text_bytes)
         run_count = db.scalar(runs) or 0
+        versions = prune_sources.old_versions(db, rule.site, rule.sources_since)
+        total_bytes += len(versions) * ROW_BYTES
+        total_bytes += prune_sources.stored_bytes(db, [version.payload_id for version in versions])
     results, extracted_pages, entry_count = counts
-    return Prunable(rule.site, results, extracted_pages, run_count, entry_count, total_bytes)
+    return Prunable(
+        rule.site, results, extracted_pages, run_count, entry_count, total_bytes, len(versions)
+    )
 
 
 def _length(column: Any) -> ColumnElement[int]:
@@ -142,6 +152,12 @@ def prune_site(
         ("results", lambda: _delete_results(database, _old_results(rule), batch_size)),
         ("extracted pages", lambda: _delete_extracted_pages(database, outdated, batch_size)),
         ("ledgers", lambda: _delete_entries(database, _old_entries(rule), batch_size)),
+        (
+            "versions of sources",
+            lambda: prune_sources.delete_versions(
+                database, rule.site, rule.sources_since, batch_size
+            ),
+        ),
     )
     done = 0
     for name, delete_some in steps:

@@ -83,7 +83,7 @@ class ExportedArticle:
 
 @dataclass(frozen=True, slots=True)
 class ExportedFetch:
-    """One fetch of a story, as other programs need it.
+    """One fetch of a story or of a source, as other programs need it.
 
     `body` is None if the server sent none, or the same bytes as before. `digest` then names them.
     """
@@ -97,6 +97,7 @@ class ExportedFetch:
     media_type: str = ""
     first_at: datetime | None = None  # of the fetch that brought the same bytes
     location: str = ""
+    kind: str = UrlKind.STORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,6 @@ def expected_fetches(database: Database, wanted: ExportQuery) -> int | None:
         .select_from(CaptureRow)
         .join(PageRow, PageRow.id == CaptureRow.page_id)
         .where(
-            PageRow.kind == UrlKind.STORY,
             CaptureRow.status.is_not(None) | CaptureRow.payload_id.is_not(None),
         )
     )
@@ -167,7 +167,6 @@ def expected_fetches(database: Database, wanted: ExportQuery) -> int | None:
         .select_from(LedgerEntryRow)
         .join(PageRow, PageRow.id == LedgerEntryRow.page_id)
         .where(
-            PageRow.kind == UrlKind.STORY,
             LedgerEntryRow.outcome == Outcome.UNCHANGED,
             LedgerEntryRow.status.is_not(None),
         )
@@ -262,7 +261,7 @@ def _load_articles(db: Connection, keys: Sequence[int]) -> list[ExportedArticle]
 def iter_fetches(database: Database, wanted: ExportQuery) -> Iterator[ExportedFetch]:
     """Iterate over all fetches of the selected stories, page by page, each page by time.
 
-    Without a search, dates or a limit it also includes pages that are no articles.
+    Without a search, dates or a limit it also includes sources, and pages that are no articles.
     """
     for pages in _page_batches(database, wanted):
         for chunk in chunks(pages, PAGES_PER_READ):
@@ -287,12 +286,7 @@ def _pages_of_articles(database: Database, wanted: ExportQuery) -> Iterator[Sequ
 def _all_pages(database: Database, sites: Sequence[str]) -> Iterator[Sequence[int]]:
     after = 0
     while True:
-        query = (
-            select(PageRow.id)
-            .where(PageRow.id > after, PageRow.kind == UrlKind.STORY)
-            .order_by(PageRow.id)
-            .limit(BATCH_SIZE)
-        )
+        query = select(PageRow.id).where(PageRow.id > after).order_by(PageRow.id).limit(BATCH_SIZE)
         if sites:
             query = query.where(PageRow.site.in_(sites))
         with database.read() as db:
@@ -305,17 +299,20 @@ def _all_pages(database: Database, sites: Sequence[str]) -> Iterator[Sequence[in
 
 def _fetches(database: Database, pages: Sequence[int]) -> Iterator[ExportedFetch]:
     """Fetches of some pages. The first fetch that brought a payload carries its bytes."""
-    urls = select(PageRow.id, PageRow.url).where(PageRow.id.in_(pages))
+    urls = select(PageRow.id, PageRow.url, PageRow.kind).where(PageRow.id.in_(pages))
     rows_by_page: dict[int, list[AnyRow]] = defaultdict(list)
     with database.read() as db:
-        url_by_page = {row.id: row.url for row in db.execute(urls)}
+        page_rows = {row.id: row for row in db.execute(urls)}
         for query in (_select_captures(pages), _select_unchanged(pages)):
             for row in db.execute(query):
                 rows_by_page[row.page_id].append(row)
     fetches: list[_FetchWithSource] = []
     for page in pages:
-        fetches += _by_time(url_by_page.get(page, ""), rows_by_page[page])
-    bodies = _bodies(database, [fetch for fetch in fetches if fetch.payload_id is not None])
+        if page in page_rows:
+            row = page_rows[page]
+            for fetch in _by_time(row.url, rows_by_page[page]):
+                fetches.append(replace(fetch, fetch=replace(fetch.fetch, kind=row.kind)))
+    bodies = _bodies(database, [each for each in fetches if each.payload_id is not None])
     for each in fetches:
         if each.payload_id is None:
             yield each.fetch

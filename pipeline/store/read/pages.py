@@ -72,6 +72,7 @@ class ExplainedBlock:
 class Explanation:
     """Where the text of a page comes from, from its accepted result back to the bytes.
 
+    `list_evidence` says what speaks for or against a list of other pages in place of a story.
     `containers` are the site profile's current numbers for the containers of its blocks.
     `readings` says what independent readings of the page found, and `recovered` whether one was
     followed.
@@ -88,6 +89,7 @@ class Explanation:
     blocks: tuple[ExplainedBlock, ...]
     extract_reason: str
     extract_detail: str
+    list_evidence: str
     containers: tuple[ContainerStats, ...] = ()
     readings: str = ""
     recovered: bool = False
@@ -241,6 +243,7 @@ def explain_page(database: Database, page: PageView) -> Explanation | None:
         blocks=_explained_blocks(extracted, row),
         extract_reason=extracted.reason,
         extract_detail=extracted.detail,
+        list_evidence=str(extracted.list_evidence or ""),
         containers=containers,
         readings=extracted.readings,
         recovered=extracted.recovered,

@@ -166,7 +166,7 @@ def test_without_disk_space_no_night_starts_and_a_running_one_ends_in_order(
     assert done.out.count("free_megabytes") == 1
     assert little.requested_paths == []
     (row,) = nightdesk(home, "runs", "--json").json
-    assert (row["kind"], row["status"], row["counts"]) == ("crawl", "failed", {"deferred": 1})
+    assert (row["kind"], row["status"], row["counts"]) == ("crawl", "failed", {"deferred": 2})
     assert nightdesk(home, "crawl").code == 0
 
 

@@ -285,7 +285,8 @@ def test_news_sitemap_has_titles_and_dates_in_the_time_zone_of_the_site() -> Non
         Link(
             "https://h.tj/news/1",
             title="Fish & chips",
-            published_at=datetime(2024, 4, 30, 19, tzinfo=UTC),
+            published_at=datetime(2024, 5, 1, tzinfo=UTC),  # a date without a time
+            published_precision="day",
             modified_at=datetime(2024, 5, 2, 5, tzinfo=UTC),
             tags=("fish", "chips"),
         ),

@@ -211,3 +211,45 @@ def test_robots_txt_of_each_night_is_kept(
         ("gone", b""),
     ]
     assert read.robots_in_force(store, "local", story, datetime(2000, 1, 1, tzinfo=UTC)) is None
+
+
+def test_a_second_night_of_an_unchanged_site_takes_less_than_three_percent_of_the_bytes(
+    tmp_path: Path, database_url: str, store: Database
+) -> None:
+    with serve_local_site() as site:
+        site.add_page("/robots.txt", "User-agent: *\nDisallow: /admin/\n", "text/plain")
+        filler = "<p>The harbour was closed again on Monday.</p>" * 200
+        links: list[str] = []
+        for number in range(12):
+            tag = {"ETag": f'"story-{number}"'}
+            page = f"<html><h1>Story {number}</h1>{filler}</html>"
+            links.append(site.add_page(f"/news/story-{number}-of-the-city", page, headers=tag))
+        site.add_feed("/feed.xml", links)
+        site.pages["/feed.xml"].headers["ETag"] = '"feed"'
+        anchors = "".join(f'<a href="{link}">Story</a>' for link in links)
+        site.add_page("/", f"<html>{anchors}{filler}</html>", headers={"ETag": '"front"'})
+        revisit = {"after_hours": 0}
+        for _ in range(2):
+            job = crawl_job(
+                site,
+                tmp_path,
+                database_url=database_url,
+                feeds=[site.url + "/feed.xml"],
+                revisit=revisit,
+            )
+            run_crawl(job, tmp_path)
+    nights = [
+        int(size)
+        for (size,) in rows(store, "SELECT sum(bytes) FROM ledger GROUP BY run ORDER BY run")
+    ]
+    assert nights[1] < 0.03 * nights[0]
+    kinds = "SELECT kind, outcome, count(*) FROM ledger WHERE run = 2 GROUP BY kind, outcome"
+    assert sorted(rows(store, kinds)) == [
+        ("feed", "unchanged", 1),
+        ("front_page", "unchanged", 1),
+        ("robots", "unchanged", 1),
+        ("story", "unchanged", 12),
+    ]
+    counts = rows(store, "SELECT counts FROM run ORDER BY id")
+    assert "15" in str(counts[1])
+    assert [visits for _, _, visits in rows(store, PLACES)] == 12 * [2]

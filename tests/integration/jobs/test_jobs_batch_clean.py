@@ -212,6 +212,19 @@ def test_the_metadata_of_a_story_are_in_its_line() -> None:
     )
 
 
+def test_a_line_says_whether_another_reading_was_followed() -> None:
+    sentence = "The harbour of Aland has a new crane that lifts forty tonnes, on day {} as well."
+    body = "\n".join(sentence.format(number) for number in range(9))
+    data = json.dumps({"@type": "NewsArticle", "headline": "A crane", "articleBody": body})
+    head = f'<title>A crane</title><script type="application/ld+json">{data}</script>'
+    markup = f"<html><head>{head}</head><body><h1>A crane</h1><div id=app></div></body></html>"
+    row = to_json(clean(InputPage("a", "a test", body=markup.encode()))[0])
+    assert row["text"] == body
+    assert row["recovered"] is True
+    assert row["readings"].endswith("its JSON-LD has 153; it was followed")
+    assert to_json(clean(page("crane"))[0])["recovered"] is False
+
+
 def test_the_documentation_names_every_field_of_a_line() -> None:
     reference = Path(__file__).parents[3] / "docs" / "reference" / "extract-output.md"
     table = reference.read_text(encoding="utf8").partition("| Field | Meaning |")[2]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 from datetime import datetime
 
+from pipeline.config.site import RetentionOptions
 from pipeline.core.models import Link, LinkDecision, Outcome, Reason, UrlKind
-from pipeline.jobs import repair
+from pipeline.jobs import repair, retention
 from pipeline.store.codec import dictionaries, dictionary_training
 from pipeline.store.codec.compression import MAX_VERSION_BYTES, compress
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance.faults import EVERYTHING, VerifiedCounts
+from pipeline.store.maintenance.prune import Prunable
 from tests.support.archive_factory import (
     DAY,
     FEED,
@@ -218,3 +220,44 @@ def test_a_link_that_is_no_known_story_is_no_placement(
     archive.save_source(run, capture(feed, Reply(), NIGHT + DAY), decisions, UrlKind.FEED)
     archive.finish_run(run, "finished")
     assert len(rows(store, PLACEMENTS)) == 1  # a feed lists the story a day later
+
+
+def prune(store: Database, days: int, now: datetime) -> Prunable:
+    rule = retention.retention_rule(SITE, RetentionOptions(source_days=days), now)
+    estimated = retention.estimate(store, rule)
+    assert retention.prune_site(store, rule, lambda *_: None) == estimated
+    return estimated
+
+
+def test_prune_deletes_replaced_versions_and_keeps_the_newest_and_those_of_dictionaries(
+    archive: CrawlSession, store: Database
+) -> None:
+    for night in range(6):
+        fetch(archive, sitemap(10_000 + 40 * night), NIGHT + night * DAY)
+    run = archive.start_run(SITE)
+    front = archive.register_source(run, FRONT_PAGE)
+    archive.save_source(run, capture(front, Reply(b"front")), (), UrlKind.FRONT_PAGE, [A])
+    archive.finish_run(run, "finished")
+    now = NIGHT + 10 * DAY
+    assert prune(store, 0, now).versions == 0, "without a limit everything stays"
+    assert prune(store, 7, now).versions == 1, "the first is in a dictionary, the second is old"
+    pruned = prune(store, 1, now)
+    assert pruned.versions == 3
+    assert pruned.bytes > 3 * 120
+    assert one(store, "SELECT count(*) FROM payload") == 3
+    assert one(store, "SELECT count(*) FROM placement") == 1
+    assert prune(store, 1, now).versions == 0
+    assert faults(store) == []
+
+
+def test_prune_keeps_bytes_that_a_story_has_too(archive: CrawlSession, store: Database) -> None:
+    run = archive.start_run(SITE)
+    feed = archive.register_source(run, FEED)
+    archive.save_source(run, capture(feed, Reply(b"same bytes")), links(A), UrlKind.FEED)
+    (due,) = archive.lease_due(run, 1)
+    archive.save_capture(run, capture(due, Reply(b"same bytes")), None)
+    archive.finish_run(run, "finished")
+    fetch(archive, b"other bytes", NIGHT + DAY)
+    assert prune(store, 1, NIGHT + 10 * DAY).versions == 1
+    assert one(store, "SELECT count(*) FROM payload") == 2
+    assert faults(store) == []

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from pipeline.extract.metadata.calendars import gregorian_year, solar_day
+from pipeline.core.dates.calendars import gregorian_year, solar_day
 
 
 @pytest.mark.parametrize(

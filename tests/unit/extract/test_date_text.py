@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.extract.metadata.date_text import DateStyle, find_dates
+from pipeline.core.dates.date_text import DateStyle, find_dates
 
 
 def days(text: str, style: DateStyle | None = None) -> list[date]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.extract.metadata.date_text import DateStyle
-from pipeline.extract.metadata.date_values import ParsedDate, date_readings, parse_date
+from pipeline.core.dates.date_text import DateStyle
+from pipeline.core.dates.date_values import ParsedDate, date_readings, parse_date
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,14 @@ from pipeline.extract.decision_trees import (
     DecisionTrees,
     bundled_trees,
 )
-from pipeline.extract.html import parse_html
-from pipeline.extract.line_classifier import read_blocks
-from pipeline.extract.line_features import (
+from pipeline.extract.features.line_features import (
     FEATURE_NAMES,
     VOTE_FEATURES,
     ExtractorLines,
     LineFeatures,
 )
+from pipeline.extract.html import parse_html
+from pipeline.extract.line_classifier import level_lists, read_blocks
 from pipeline.extract.text_lines import MAX_LINES, PageLine, Region, read_lines
 
 
@@ -228,3 +228,19 @@ def test_trafilatura_is_called_for_a_page_with_several_stories() -> None:
     assert None not in {
         block.kept_by_trafilatura for block in extract(RawPage(1, page.encode())).blocks
     }
+
+
+def test_a_list_is_kept_or_left_out_as_a_whole() -> None:
+    page = LineFeatures(
+        read_lines(
+            tree_of(
+                "<ul><li>Bring a coat</li><li>Boots</li></ul><p>Then go.</p>"
+                "<ul><li><p>A card of its own</p></li><li><p>Another card</p></li></ul>"
+            )
+        ),
+        Metadata(),
+    )
+    probabilities = {0: 0.9, 1: 0.2, 2: 0.7, 3: 0.9, 4: 0.1}
+    level_lists(page, probabilities)
+    assert probabilities[0] == probabilities[1] == pytest.approx((4 * 0.9 + 2 * 0.2) / 6)
+    assert [probabilities[i] for i in (2, 3, 4)] == [0.7, 0.9, 0.1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.extract.metadata.month_names import (
+from pipeline.core.dates.month_names import (
     BEGINNINGS,
     fold,
     month_number,

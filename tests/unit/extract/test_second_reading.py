@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.core.models import STORY_THRESHOLD, Metadata
+from pipeline.extract.features.line_features import ExtractorLines, LineFeatures
 from pipeline.extract.html import parse_html
-from pipeline.extract.line_features import ExtractorLines, LineFeatures
 from pipeline.extract.readings.second_reading import SecondReading, compare_readings
 from pipeline.extract.text_lines import read_lines
 
@@ -27,7 +27,7 @@ def read(
     lines = LineFeatures(read_lines(tree), Metadata(description=description), declared)
     probabilities = {i: 0.9 if i < kept else 0.1 for i in range(len(STORY))}
 
-    def read_again() -> ExtractorLines:
+    def read_again(_fast: bool) -> ExtractorLines:
         if again is None:
             pytest.fail("the page was read again")
         return ExtractorLines(again)
@@ -94,10 +94,26 @@ def test_a_description_whose_words_are_left_out_makes_a_second_reading() -> None
     probabilities = {i: 0.9 if i < 12 else 0.1 for i in range(13)}
     calls = []
 
-    def read_again() -> ExtractorLines:
-        calls.append(1)
+    def read_again(fast: bool) -> ExtractorLines:
+        calls.append(fast)
         return ExtractorLines(STORY)
 
     reading = compare_readings(lines, probabilities, read_again)
-    assert calls == [1]
+    assert calls == [True]
     assert not reading.is_recovered
+
+
+def test_a_fast_reading_that_finds_little_is_repeated_in_full() -> None:
+    tree = parse_html(f"<html><body><div>{PAGE}</div></body></html>".encode())
+    assert tree is not None
+    lines = LineFeatures(read_lines(tree), Metadata())
+    probabilities = {i: 0.9 if i < 4 else 0.1 for i in range(len(STORY))}
+    calls = []
+
+    def read_again(fast: bool) -> ExtractorLines:
+        calls.append(fast)
+        return ExtractorLines(STORY[:1] if fast else STORY)
+
+    reading = compare_readings(lines, probabilities, read_again)
+    assert calls == [True, False]
+    assert kept_lines(reading) == 12

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pipeline.core.models import Metadata
+from pipeline.extract.features.line_features import LineFeatures
+from pipeline.extract.features.story_core import UNRELATED, StoryCore
 from pipeline.extract.html import parse_html
-from pipeline.extract.line_features import LineFeatures
-from pipeline.extract.story_core import UNRELATED, StoryCore
 from pipeline.extract.text_lines import read_lines
 
 PROSE = "The ferry waited for an hour, because a seal slept on its ramp and nobody woke it. "

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from pipeline.extract.text_lines import Region
 
 if TYPE_CHECKING:
-    from pipeline.extract.line_features import LineFeatures
+    from pipeline.extract.features.line_features import LineFeatures
 
 NEIGHBOURS: Final = 4  # lines above and below
 FAIR_PROBABILITY: Final = 0.3  # of a line whose words count as words of the story

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
-from pipeline.extract.metadata.date_text import UNKNOWN_STYLE, DateStyle, find_dates
+from pipeline.core.dates.date_text import UNKNOWN_STYLE, DateStyle, find_dates
 
 ISO_8601 = re.compile(
     r"(\d{4})-?(\d{2})-?(\d{2})"
@@ -26,14 +26,26 @@ EARLIEST_EPOCH = 631_152_000  # 1990; smaller numbers are no moments
 CLOCK = re.compile(
     r"(?<![\d.:])(\d{1,2})[:h](\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*"
     r"(?:([ap])\.?\s?m\b\.?|(ص|ق\.?ظ|上午|午前|오전)|(م|ب\.?ظ|下午|午後|오후))?"
-    r"\s*(Z\b|UTC|GMT(?:[+-]\d{4})?|[+-]\d{2}:?\d{2}|[A-Z]{3,4}\b)?",
+    r"\s*((?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?(?!\d)|Z\b|[A-Z]{2,5}\b|МСК\b)?",
     re.I,
 )
+# Minutes east of UTC. Names of several zones have the one that is most common on news sites.
 ZONES = {
-    "Z": 0, "UTC": 0, "GMT": 0, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "MST": -420,
-    "MDT": -360, "PST": -480, "PDT": -420, "CET": 60, "CEST": 120, "EET": 120, "EEST": 180,
-    "MSK": 180, "JST": 540, "KST": 540, "HKT": 480, "AEST": 600, "AEDT": 660,
+    "Z": 0, "UTC": 0, "UT": 0, "GMT": 0, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300,
+    "MST": -420, "MDT": -360, "PST": -480, "PDT": -420, "AKST": -540, "AKDT": -480, "HST": -600,
+    "NST": -210, "NDT": -150, "ADT": -180, "BRT": -180, "ART": -180, "UYT": -180, "CLT": -240,
+    "CLST": -180, "BOT": -240, "VET": -240, "COT": -300, "PET": -300, "ECT": -300, "WET": 0,
+    "WEST": 60, "BST": 60, "MEZ": 60, "MESZ": 120, "CET": 60, "CEST": 120, "EET": 120,
+    "EEST": 180, "MSK": 180, "МСК": 180, "MSD": 240, "TRT": 180, "SAMT": 240, "YEKT": 300,
+    "OMST": 360, "NOVT": 420, "KRAT": 420, "IRKT": 480, "YAKT": 540, "VLAT": 600, "MAGT": 660,
+    "AZT": 240, "GET": 240, "UZT": 300, "TJT": 300, "TMT": 300, "KGT": 360, "IRST": 210,
+    "AFT": 270, "PKT": 300, "IST": 330, "NPT": 345, "MMT": 390, "ICT": 420, "WIB": 420,
+    "WITA": 480, "WIT": 540, "SGT": 480, "MYT": 480, "PHT": 480, "HKT": 480, "JST": 540,
+    "KST": 540, "AWST": 480, "ACST": 570, "ACDT": 630, "AEST": 600, "AEDT": 660, "NZST": 720,
+    "NZDT": 780, "WAT": 60, "CAT": 120, "SAST": 120, "EAT": 180,
 }  # fmt: skip
+NAMED_OFFSET = re.compile(r"(?:GMT|UTC)[+-]", re.I)
+ZONE_NAME = re.compile(r"([A-Z]{2,5}|МСК)(?:\s*\([^()]*\))?\s*$", re.I)
 MIN_YEAR = 1800  # archives digitise old papers; dates before that are mistakes
 MIN_LENGTH, MAX_LENGTH = 8, 80  # characters of a date
 HALF_DAY = 12
@@ -99,8 +111,8 @@ def _read(text: str, style: DateStyle) -> list[ParsedDate]:
         return _from_epoch(int(match[1]))
     if match := ISO_8601.fullmatch(text):
         return [_from_iso(match)]
-    if MAIL.match(text):
-        return [_from_mail(text)]
+    if MAIL.match(text) and (parsed := _from_mail(text)):
+        return [parsed]
     return _from_words(text, style)
 
 
@@ -121,6 +133,8 @@ def _zone(text: str) -> timezone:
     if text.upper() in ("Z", "UTC", "GMT"):
         return UTC
     digits = text[1:].replace(":", "")
+    if len(digits) in (1, 3):  # +3, +300
+        digits = f"0{digits}"
     offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:4] or 0))
     return timezone(offset if text[0] == "+" else -offset)
 
@@ -131,9 +145,21 @@ def _from_epoch(seconds: int) -> list[ParsedDate]:
     return [_with_zone(datetime.fromtimestamp(seconds, UTC))]
 
 
-def _from_mail(text: str) -> ParsedDate:
-    """Parse a date of RFC 5322, as in feeds and HTTP: Tue, 07 Mar 2023 10:00:00 GMT."""
-    moment = parsedate_to_datetime(text)
+def _from_mail(text: str) -> ParsedDate | None:
+    """Parse a date of RFC 5322, as in feeds and HTTP: Tue, 07 Mar 2023 10:00:00 GMT.
+
+    Returns:
+        The date, or None for one in another language or with a zone such as GMT+3.
+    """
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return None
+    if moment.tzinfo is None and NAMED_OFFSET.search(text):
+        return None
+    name = ZONE_NAME.search(text)
+    if moment.tzinfo is None and name and (offset := ZONES.get(name[1].upper())) is not None:
+        return _with_zone(moment.replace(tzinfo=timezone(timedelta(minutes=offset))))
     if moment.tzinfo is None:
         return ParsedDate(moment.replace(tzinfo=UTC), "second", has_zone=False)
     return _with_zone(moment)
@@ -169,10 +195,9 @@ def _at_clock(parsed: ParsedDate, match: re.Match[str]) -> ParsedDate:
 
 def _named_offset(zone: str) -> int | None:
     """Return the minutes of a zone such as GMT+0100, +01:00 or EST; None for an unknown name."""
-    digits = zone.upper().removeprefix("GMT").replace(":", "")
+    digits = zone.upper().removeprefix("GMT").removeprefix("UTC")
     if digits[:1] in ("+", "-"):
-        minutes = int(digits[1:3]) * 60 + int(digits[3:5])
-        return minutes if digits[0] == "+" else -minutes
+        return round(_zone(digits).utcoffset(None).total_seconds() / 60)
     return ZONES.get(zone.upper())
 
 

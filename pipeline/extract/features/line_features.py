@@ -18,9 +18,9 @@ from string import ascii_letters, ascii_uppercase, digits
 from typing import Final
 
 from pipeline.core.models import Metadata, count_words
-from pipeline.extract.class_words import NOT_SUMMARY_WORDS, SUMMARY_WORDS, WORD_GROUPS
-from pipeline.extract.first_look import FIRST_LOOK_FEATURES, FirstLook
-from pipeline.extract.story_core import DIGITS, UNRELATED, StoryCore
+from pipeline.extract.features.class_words import NOT_SUMMARY_WORDS, SUMMARY_WORDS, WORD_GROUPS
+from pipeline.extract.features.first_look import FIRST_LOOK_FEATURES, FirstLook
+from pipeline.extract.features.story_core import DIGITS, UNRELATED, StoryCore
 from pipeline.extract.text_lines import PageElement, PageLine, PageLines, Region, words_in_marks
 
 SENTENCE_END = re.compile(r"[.!?…。！？‽؟।۔](?:[\"'”’»」』)\]*]|\s|\[\d+\])*$")
@@ -61,6 +61,7 @@ REGION_FEATURES = {
     "table": Region.TABLE,
     "code": Region.CODE,
     "header": Region.HEADER,
+    "reserve": Region.RESERVE,
 }
 
 
@@ -418,13 +419,13 @@ class LineFeatures:
 
     def _groups_around(self, element: PageElement) -> tuple[float, ...]:
         """Return for each group whether an element around this one has a word of it."""
-        known = self._groups_above.get(id(element))
+        known = self._groups_above.get(id(element.parent))
         if known is None:
             groups, above, level = NO_GROUPS, element.parent, 0
             while above is not None and level < MARKED_LEVELS:
                 groups = tuple(map(max, groups, self._groups_of_marks(above.marks)))
                 above, level = above.parent, level + 1
-            known = self._groups_above[id(element)] = groups
+            known = self._groups_above[id(element.parent)] = groups
         return known
 
     def _groups_in_branch(self, element: PageElement) -> tuple[float, ...]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from pipeline.extract.metadata import calendars
-from pipeline.extract.metadata.month_names import month_number, solar_month_number
+from pipeline.core.dates import calendars
+from pipeline.core.dates.month_names import month_number, solar_month_number
 
 # A word, with the signs that some alphabets put on their letters; Arabic months of two words; Thai
 # abbreviations.

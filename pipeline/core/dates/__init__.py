@@ -1,0 +1,1 @@
+"""Dates as pages and sources write them: days in text, moments, calendars, months."""

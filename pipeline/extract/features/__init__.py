@@ -1,0 +1,1 @@
+"""Numbers about the lines of a page, for the decision trees."""
