@@ -69,7 +69,7 @@ RULES: Final = (
     ),
     Rule(
         "prompt",
-        2,
+        3,
         "A request to log in, subscribe, follow, share, comment or accept cookies.",
         prompt,
     ),
