@@ -7,14 +7,16 @@ transaction open while you work, so memory does not grow with the archive. Nothi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from os import fspath
 from pathlib import Path
 from typing import Any, Self
 
 from pipeline.config.settings import load_settings
+from pipeline.core.blocks import Figure
 from pipeline.core.errors import ConfigError
+from pipeline.core.story import Story
 from pipeline.store import read
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
@@ -24,9 +26,11 @@ from pipeline.store.read import (
     Explanation,
     ExportedArticle,
     ExportQuery,
+    LinkView,
     RevisionView,
     SearchHit,
 )
+from pipeline.story.markdown import to_markdown
 
 HITS_PER_READ = 100
 
@@ -151,6 +155,29 @@ class Reader:
         page_id = self._page_id(key)
         return read.list_revisions(self._database, page_id) if page_id else ()
 
+    def markdown(self, key: int | str) -> str | None:
+        """Return the newest text of an article as Markdown; None if it is unknown.
+
+        That is: headings, lists, quotes, tables, code, links and figures. The title is not in it.
+        """
+        story = self._story(key)
+        return None if story is None else to_markdown(story)
+
+    def links(self, key: int | str) -> tuple[LinkView, ...]:
+        """Return the links in the newest text of an article, in its order.
+
+        Each has its absolute URL, its text, and the article that it leads to if the archive has it.
+        """
+        page_id = self._page_id(key)
+        return read.list_links(self._database, page_id) if page_id else ()
+
+    def figures(self, key: int | str) -> tuple[Figure, ...]:
+        """Return the figures of an article: the absolute URL, alt, caption and credit of each."""
+        story = self._story(key)
+        if story is None:
+            return ()
+        return tuple(replace(each, image=story.resolve(each.image)) for each in story.figures)
+
     def explain(self, key: int | str) -> Explanation | None:
         """Return how a text was made.
 
@@ -165,6 +192,10 @@ class Reader:
         page_id = self._page_id(key)
         payload = read.newest_payload(self._database, page_id) if page_id else None
         return payload[2] if payload else None
+
+    def _story(self, key: int | str) -> Story | None:
+        page_id = self._page_id(key)
+        return read.get_story(self._database, page_id) if page_id else None
 
     def _page_id(self, key: int | str) -> int:
         page = read.find_page(self._database, str(key))

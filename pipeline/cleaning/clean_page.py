@@ -31,6 +31,7 @@ from pipeline.core.models import (
     ResultStatus,
     Revision,
 )
+from pipeline.core.story import StoryLink, base_address, raw_links, story_links
 
 
 def all_line_keys(page: CleanInput) -> tuple[int, ...]:
@@ -70,6 +71,13 @@ def clean_page(page: CleanInput, line_stats: Mapping[int, LineStats], site: Site
     observations = _observations(page, accepted)
     revisions = build_revisions(observations)
     outcome, reason = _classify(page, decision, current, observations[-1])
+    is_article_unchanged = not replaced and _has_same_revisions(page.previous, revisions)
+    links: tuple[StoryLink, ...] | None = None
+    if revisions:
+        payload_id = revisions[-1].payload_id
+        newest = new_results[payload_id] if payload_id in decision.accepted else None
+        before = accepted_rows.get(payload_id)
+        links = _changed_links(page, before, newest, is_article_unchanged=is_article_unchanged)
     return CleanOutcome(
         page.page_id,
         observations[-1].payload_id,
@@ -79,7 +87,8 @@ def clean_page(page: CleanInput, line_stats: Mapping[int, LineStats], site: Site
         reason,
         unchanged=tuple(unchanged),
         held=tuple(new for new in new_results.values() if new.payload_id in decision.held),
-        is_article_unchanged=not replaced and _has_same_revisions(page.previous, revisions),
+        is_article_unchanged=is_article_unchanged,
+        links=links,
     )
 
 
@@ -97,6 +106,40 @@ def rejected_results(results: Iterable[StoredResult]) -> dict[int, list[CleanRes
         if row.status is ResultStatus.REJECTED:
             rejected[row.payload_id].append(row.result)
     return rejected
+
+
+def article_links(page_url: str, row: StoredResult) -> tuple[StoryLink, ...]:
+    """Return the links of the article that a stored result makes.
+
+    Args:
+        page_url: The address of its page.
+        row: The result.
+    """
+    removed = {block.index for block in row.result.removed}
+    return story_links(raw_links(row.blocks, removed), base_address(page_url, row.base))
+
+
+def _changed_links(
+    page: CleanInput,
+    before: StoredResult | None,
+    new: NewResult | None,
+    *,
+    is_article_unchanged: bool,
+) -> tuple[StoryLink, ...] | None:
+    """Return the links of an article; None where the archive has the same."""
+    old_links = article_links(page.url, before) if before is not None else ()
+    links = _links_of_result(page, new) if new is not None else old_links
+    return None if is_article_unchanged and links == old_links else links
+
+
+def _links_of_result(page: CleanInput, new: NewResult) -> tuple[StoryLink, ...]:
+    removed = {block.index for block in new.result.removed}
+    for period in page.periods:
+        if period.extracted_page_id == new.extracted_page_id:
+            extracted = period.extracted
+            base = base_address(page.url, extracted.base)
+            return story_links(raw_links(extracted.blocks, removed), base)
+    return ()
 
 
 def _is_accepted(row: StoredResult) -> bool:

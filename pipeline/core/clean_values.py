@@ -16,6 +16,7 @@ from pipeline.core.models import (
     ResultStatus,
     Revision,
 )
+from pipeline.core.story import StoryLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class StoredResult:
     status: ResultStatus
     result: CleanResult
     blocks: tuple[Block, ...]
+    base: str = ""  # that the page declares for its links
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +95,4 @@ class CleanOutcome:
     unchanged: tuple[UnchangedResult, ...] = ()
     held: tuple[NewResult, ...] = ()  # for a review
     is_article_unchanged: bool = False  # the article and its revisions need not be written
+    links: tuple[StoryLink, ...] | None = None  # of the article; None where they stay as they are

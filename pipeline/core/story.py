@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 from urllib.parse import urljoin
 
-from pipeline.core.blocks import Block, BlockLink, Figure
+from pipeline.core.blocks import Block, BlockKind, BlockLink, Figure
 from pipeline.core.models import ExtractedPage
 from pipeline.core.urls import resolve_href
 
@@ -97,6 +97,21 @@ def make_story(page: ExtractedPage, rule_by_index: Mapping[int, str], url: str) 
             )
         )
     return Story(tuple(blocks), tuple(figures), base_address(url, page.base))
+
+
+def plain_story(text: str) -> Story:
+    """Return a story of which only the plain text is known."""
+    return Story(tuple(Block(BlockKind.PARAGRAPH, line) for line in text.split("\n") if line))
+
+
+def without_first_block(story: Story) -> Story:
+    """Return a story without its first block."""
+    figures: list[Figure] = []
+    for figure in story.figures:
+        captions = tuple(index - 1 for index in figure.caption_blocks if index)
+        position = max(0, figure.position - 1)
+        figures.append(replace(figure, position=position, caption_blocks=captions))
+    return replace(story, blocks=story.blocks[1:], figures=tuple(figures))
 
 
 def _without_removed_caption(figure: Figure, rule_by_index: Mapping[int, str]) -> Figure:

@@ -22,9 +22,9 @@ from pipeline.extract.inline_text import (
     replacement,
     stands_in_sentence,
 )
-from pipeline.extract.line_spans import CELL_END, CREDIT, RawSpan, SpanCollector
-from pipeline.extract.pictures import PICTURE_TAGS, Picture, add_picture
 from pipeline.extract.sanitize import single_line
+from pipeline.extract.structure.line_spans import CELL_END, CREDIT, RawSpan, SpanCollector
+from pipeline.extract.structure.pictures import PICTURE_TAGS, Picture, add_picture
 from pipeline.extract.unclosed_elements import (
     CLOSED_ENDS,
     MAX_UNCLOSED,
@@ -265,8 +265,8 @@ class _Walk:
                 self._note_inline_marks(child)
             is_link = link or (tag == "a" and child.get("href") is not None)
             inside = (is_link, emphasis or tag in EMPHASIS)
-            if tag == "a":
-                self._spans.open(child, child.get("href") or "", len(self._texts))
+            if tag == "a" and (href := child.get("href")):
+                self._spans.open(child, href, len(self._texts))
             elif tag in CREDIT_TAGS and _names_credit(child, element):
                 self._spans.open(child, CREDIT, len(self._texts))
             self._add_text(child.text, *inside)
@@ -320,6 +320,7 @@ class _Walk:
             self._linked = 0
             for line in lines:
                 line.linked = 0
+                line.spans = ()
 
     def _is_read(self, element: HtmlElement, tag: str) -> bool:
         """Tell whether a skipped element holds a part of the page that readers see."""

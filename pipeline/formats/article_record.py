@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pipeline.core.local_times import DAY
 from pipeline.store.read.export_articles import ExportedArticle
+from pipeline.story.markdown import to_markdown
 
 TIMES: Final = ("published_at", "modified_at", "first_seen_at", "last_seen_at")
 DAYS: Final = ("published_day",)
@@ -34,6 +35,7 @@ FIELDS: Final = (
     "image",
     "description",
     "text",
+    "markdown",
     "word_count",
     "first_seen_at",
     "last_seen_at",
@@ -56,6 +58,7 @@ def article_record(exported: ExportedArticle) -> dict[str, Any]:
     other_values = {
         "canonical_url": exported.canonical_url,
         "description": exported.description,
+        "markdown": to_markdown(exported.story) if exported.story is not None else None,
         "payload_sha256": exported.payload,
         "recipe": exported.recipe,
         "text_sha256": text_sha256(article.text),

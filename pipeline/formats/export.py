@@ -27,7 +27,7 @@ from pipeline.store.read import export_articles, export_payloads
 from pipeline.store.read.export_articles import ExportedArticle, ExportedFetch, ExportQuery
 from pipeline.store.read.export_payloads import ExportedPayload
 
-Content = Literal["articles", "fetches", "payloads", "extracted"]
+Content = Literal["articles", "stories", "fetches", "payloads", "extracted"]
 ProgressCallback = Callable[[int], None]
 """Receives the number of items so far."""
 NO_RECIPE: Final[Mapping[str, Any]] = {}
@@ -40,7 +40,7 @@ class ExportFormat:
     Attributes:
         write: Writes items to a path, and returns how many there are.
         is_folder: Whether it writes a folder, and not one file.
-        content: What the items are.
+        content: What the items are. Stories are articles with their structure.
     """
 
     write: Callable[[Iterator[Any], Path], int]
@@ -54,9 +54,9 @@ class ExportFormat:
 
 
 FORMATS: Final[Mapping[str, ExportFormat]] = {
-    "jsonl": ExportFormat(write_jsonl),
-    "csv": ExportFormat(write_csv),
-    "parquet": ExportFormat(write_parquet, is_folder=True),
+    "jsonl": ExportFormat(write_jsonl, content="stories"),
+    "csv": ExportFormat(write_csv, content="stories"),
+    "parquet": ExportFormat(write_parquet, is_folder=True, content="stories"),
     "warc": ExportFormat(write_warc, content="fetches"),
     "atom": ExportFormat(write_atom),
     "text": ExportFormat(write_text_folder, is_folder=True),
@@ -201,6 +201,9 @@ def _items(
         case "articles":
             articles = export_articles.iter_articles(database, query)
             return counts.count_articles(articles, progress)
+        case "stories":
+            stories = export_articles.iter_stories(database, query)
+            return counts.count_articles(stories, progress)
         case "fetches":
             fetches = export_articles.iter_fetches(database, query)
             return counts.count_fetches(fetches, progress)
@@ -231,7 +234,7 @@ def _summary(content: Content, written: int, counts: ExportCounts) -> dict[str, 
     match content:
         case "fetches":
             return {"counts": {"records": written}}
-        case "articles":
+        case "articles" | "stories":
             recipes = dict(counts.recipes.most_common())
             return {"counts": {"articles": written}, "recipes": recipes, "sites": sites}
     return {"counts": {content: written}, "damaged": counts.damaged, "sites": sites}

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.cleaning.clean_page import article_links
 from pipeline.cleaning.regression_guard import loss_reason
 from pipeline.cleaning.revisions import build_revisions, classify_outcome
 from pipeline.core.clean_values import StoredResult
 from pipeline.core.errors import ConfigError
-from pipeline.core.models import CleanResult, Observation, Outcome, Reason, ResultStatus
+from pipeline.core.models import Observation, Outcome, Reason, ResultStatus
+from pipeline.core.story import StoryLink
 from pipeline.jobs.changes import Change, change_by_review
 from pipeline.jobs.near_duplicates import group_near_duplicates
 from pipeline.jobs.progress import ProgressCallback
@@ -85,7 +87,8 @@ def apply_moves(
         moves: The results whose status changes.
         outcome: The outcome and reason for the ledger. By default, they follow from the text.
     """
-    accepted = _accepted_after(page, moves)
+    accepted_rows = _accepted_after(page, moves)
+    accepted = {payload_id: row.result for payload_id, row in accepted_rows.items()}
     observations = []
     for period in page.periods:
         if period.payload_id in accepted:  # newer bytes may still wait for their first clean
@@ -94,7 +97,11 @@ def apply_moves(
             observations.append(Observation(result, period.payload_id, *times))
     if outcome is None:
         outcome = classify_outcome(page.previous, observations[-1])
-    return ReviewOutcome(page.page_id, moves, build_revisions(observations), *outcome)
+    revisions = build_revisions(observations)
+    links: tuple[StoryLink, ...] = ()
+    if revisions:
+        links = article_links(page.url, accepted_rows[revisions[-1].payload_id])
+    return ReviewOutcome(page.page_id, moves, revisions, *outcome, links)
 
 
 def accept(page: ReviewInput) -> ReviewOutcome:
@@ -248,13 +255,13 @@ def _accepted_row(page: ReviewInput, payload_id: int) -> StoredResult:
     raise LookupError(f"page {page.page_id} has no accepted result of payload {payload_id}")
 
 
-def _accepted_after(page: ReviewInput, moves: Moves) -> dict[int, CleanResult]:
+def _accepted_after(page: ReviewInput, moves: Moves) -> dict[int, StoredResult]:
     """Return the results that are accepted after the moves, by payload id."""
     statuses = dict(moves)
     accepted = {}
     for row in page.results:
         if statuses.get(row.id, row.status) is ResultStatus.ACCEPTED:
-            accepted[row.payload_id] = row.result
+            accepted[row.payload_id] = row
     return accepted
 
 

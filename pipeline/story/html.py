@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -32,11 +32,15 @@ class HtmlStyle:
         shows_images: Whether pictures are loaded from the web. Otherwise a link leads to each.
         top_level: The level of the highest heading.
         block_attributes: Attributes of each block, for example ` dir="auto"`.
+        table_attributes: Attributes of an element around each table; "" for no such element.
+        escape: Makes a text safe between tags and in attributes.
     """
 
     shows_images: bool = True
     top_level: int = 1
     block_attributes: str = ""
+    table_attributes: str = ""
+    escape: Callable[[str], str] = escape
 
 
 DEFAULT_STYLE = HtmlStyle()
@@ -52,7 +56,7 @@ def to_html(story: Story, title: str = "", style: HtmlStyle = DEFAULT_STYLE) -> 
     """
     lines = nodes_to_html(story_tree(story), style)
     if title:
-        lines.insert(0, f"<h1{style.block_attributes}>{escape(title)}</h1>")
+        lines.insert(0, f"<h1{style.block_attributes}>{style.escape(title)}</h1>")
     return "\n".join(lines)
 
 
@@ -65,12 +69,12 @@ def _node(node: Node, style: HtmlStyle) -> str:
     attributes = style.block_attributes
     match node:
         case Paragraph():
-            return f"<p{attributes}>{_inline(node.runs)}</p>"
+            return f"<p{attributes}>{_inline(node.runs, style)}</p>"
         case Heading():
             level = max(node.level, style.top_level)
-            return f"<h{level}{attributes}>{_inline(node.runs)}</h{level}>"
+            return f"<h{level}{attributes}>{_inline(node.runs, style)}</h{level}>"
         case Code():
-            return f"<pre><code>{escape(chr(10).join(node.lines))}</code></pre>"
+            return f"<pre><code>{style.escape(chr(10).join(node.lines))}</code></pre>"
         case Picture():
             return _picture(node, style)
         case Quote():
@@ -85,12 +89,12 @@ def _nodes(nodes: Sequence[Node], style: HtmlStyle) -> str:
     return "\n".join(nodes_to_html(nodes, style))
 
 
-def _inline(runs: Runs) -> str:
-    return "".join(_link(text, url) if url else escape(text) for text, url in runs)
+def _inline(runs: Runs, style: HtmlStyle) -> str:
+    return "".join(_link(text, url, style) if url else style.escape(text) for text, url in runs)
 
 
-def _link(text: str, url: str) -> str:
-    return f'<a href="{escape(url)}" rel="{LINK_RELATION}">{escape(text)}</a>'
+def _link(text: str, url: str, style: HtmlStyle) -> str:
+    return f'<a href="{style.escape(url)}" rel="{LINK_RELATION}">{style.escape(text)}</a>'
 
 
 def _list(items: ItemList, style: HtmlStyle) -> str:
@@ -98,7 +102,7 @@ def _list(items: ItemList, style: HtmlStyle) -> str:
     for item in items.items:
         children = item.children
         if children and isinstance(children[0], Paragraph):  # the first line needs no element
-            first = _inline(children[0].runs)
+            first = _inline(children[0].runs, style)
             rest = _nodes(children[1:], style)
             content = f"{first}\n{rest}" if rest else first
         else:
@@ -112,29 +116,42 @@ def _list(items: ItemList, style: HtmlStyle) -> str:
 
 
 def _picture(picture: Picture, style: HtmlStyle) -> str:
-    caption = escape(picture.caption)
+    caption = style.escape(picture.caption)
     if picture.credit:
-        caption = f"{caption} <small>{escape(picture.credit)}</small>".strip()
-    caption = f"<figcaption{style.block_attributes}>{caption}</figcaption>" if caption else ""
-    alt = escape(picture.alt)
-    if style.shows_images:
-        image = f'<img src="{escape(picture.url)}" alt="{alt}">' if picture.url else ""
-    else:
-        text = alt or "Picture without a description"
-        image = f"<p{style.block_attributes}>{text}</p>"
-        if picture.url.startswith(("http://", "https://")):
-            shown = f"<bdi>{escape(picture.url)}</bdi>"
-            link = f'<a href="{escape(picture.url)}" rel="{LINK_RELATION}">{shown}</a>'
-            image += f'<p class="address" dir="ltr">{link}</p>'
-    return f"<figure>{image}{caption}</figure>"
+        caption = f"{caption} <small>{style.escape(picture.credit)}</small>".strip()
+    if caption:
+        caption = f"<figcaption{style.block_attributes}>{caption}</figcaption>"
+    content = _image(picture, style) if style.shows_images else _image_link(picture, style)
+    return f"<figure>{content}{caption}</figure>"
+
+
+def _image(picture: Picture, style: HtmlStyle) -> str:
+    if not picture.url:
+        return ""
+    return f'<img src="{style.escape(picture.url)}" alt="{style.escape(picture.alt)}">'
+
+
+def _image_link(picture: Picture, style: HtmlStyle) -> str:
+    """Return the text that stands for a picture, and a link to the picture."""
+    content = ""
+    if picture.alt and picture.alt != picture.caption:
+        content = f'<p class="alt"{style.block_attributes}>{style.escape(picture.alt)}</p>'
+    if picture.url.startswith(("http://", "https://")):
+        link = _link(picture.url, picture.url, style)
+        content += f'<p class="address" dir="ltr">{link}</p>'
+    return content
 
 
 def _table(rows: Sequence[Row], style: HtmlStyle) -> str:
     lines: list[str] = []
+    width = max((len(row.cells) for row in rows), default=0)
     for row in rows:
         tag = "th" if row.is_header else "td"
         scope = ' scope="col"' if row.is_header else ""
-        cells = [f"<{tag}{scope}{style.block_attributes}>{_inline(c)}</{tag}>" for c in row.cells]
+        start = f"<{tag}{scope}{style.block_attributes}>"
+        cells = [f"{start}{_inline(cell, style)}</{tag}>" for cell in row.cells]
+        cells += [f"{start}</{tag}>"] * (width - len(row.cells))
         lines.append(f"<tr>{''.join(cells)}</tr>")
     content = "\n".join(lines)
-    return f'<div class="wide" tabindex="0"><table>\n{content}\n</table></div>'
+    table = f"<table>\n{content}\n</table>"
+    return f"<div {style.table_attributes}>{table}</div>" if style.table_attributes else table

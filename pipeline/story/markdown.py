@@ -65,11 +65,18 @@ def _blocks(nodes: Sequence[Node], *, is_tight: bool = False) -> list[str]:
         is_list_after_list = isinstance(node, ItemList) and isinstance(last, ItemList)
         variant = 1 - variant if is_list_after_list else 0
         new_lines = _node_lines(node, variant)
-        if lines and new_lines and not (is_tight and isinstance(node, ItemList)):
+        if lines and new_lines and not (is_tight and _may_follow_text(node)):
             lines.append("")
         lines += new_lines
         last = node
     return lines
+
+
+def _may_follow_text(node: Node) -> bool:
+    """Tell whether a node needs no empty line after a paragraph: a list that begins with 1."""
+    if not isinstance(node, ItemList):
+        return False
+    return not node.is_numbered or node.items[0].number == 1
 
 
 def _after_gap(lines: list[str]) -> list[str]:

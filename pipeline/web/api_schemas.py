@@ -228,10 +228,35 @@ class PlacementOut(ApiModel):
     visits: int = Field(description="How many visits the stretch has")
 
 
+class LinkOut(ApiModel):
+    """A link in the text of an article."""
+
+    url: Text = Field(description="Its absolute URL")
+    text: Text = Field(description="Its text")
+    cited_article: int | None = Field(
+        description="The id of the article that it leads to; null if the archive has none"
+    )
+
+
+class FigureOut(ApiModel):
+    """A picture of an article. It is no part of the text."""
+
+    image: Text = Field(description="The URL of the picture; empty if it is unknown")
+    alt: Text = Field(description="The text that stands for the picture")
+    caption: Text = Field(description="What the page says below it, without the credit")
+    credit: Text = Field(description="Who made it")
+
+
 class ArticleOut(ArticleSummaryOut):
     """An article with its text, its metadata and its provenance."""
 
     text: Text = Field(description="The clean text, one block per line")
+    markdown: Text = Field(
+        description="The clean text as Markdown: with its headings, lists, quotes, tables, code,"
+        " links and figures"
+    )
+    links: tuple[LinkOut, ...] = Field(description="The links in the text, in its order")
+    figures: tuple[FigureOut, ...] = Field(description="The figures, in the order of the text")
     metadata: MetadataOut | None = Field(description="The metadata with its sources")
     provenance: CaptureProvenanceOut | None = Field(description="What the article is made from")
     near_duplicates: tuple[NearDuplicateOut, ...] = Field(

@@ -39,11 +39,15 @@ def test_all_parts_of_an_article_can_be_read(archive: CrawlSession, store: Datab
         assert [revision.text for revision in reader.revisions(article.id)] == [
             "Story 2\na seal slept"
         ]
+        assert reader.markdown(article.id) == "Story 2\n\na seal slept"
+        assert (reader.links(article.id), reader.figures(article.id)) == ((), ())
         explanation = reader.explain(article.id)
         assert explanation is not None
         assert explanation.digest
         assert reader.article(10**9) is None
         assert reader.raw(10**9) is None
+        assert reader.markdown(10**9) is None
+        assert (reader.links(10**9), reader.figures(10**9)) == ((), ())
         assert reader.explain(10**30) is None
         assert reader.revisions("x") == ()
 

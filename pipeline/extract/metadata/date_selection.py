@@ -32,7 +32,11 @@ from pipeline.extract.metadata.visible_dates import (
 # Time zones end at UTC-12 and UTC+14. From 10:00 UTC on, a moment can lie on the next day
 # elsewhere; before 12:00 UTC, on the day before.
 EARLIEST_NEXT_DAY, LATEST_DAY_BEFORE = time(10), time(12)
+# Between these times in UTC it is the same day on nearly all clocks of publishers, from UTC-8 to
+# UTC+5.
+EARLIEST_SAME_DAY, LATEST_SAME_DAY = time(8), time(19)
 DAY = timedelta(days=1)
+REPUBLISHED_LATER = timedelta(days=30)
 REPUBLISHED_AFTER = timedelta(days=3)  # a mere correction is made sooner
 RENEWED_WITHIN = timedelta(days=365)  # later changes keep an old page up to date
 SAME_MOMENT = timedelta(minutes=1)
@@ -318,6 +322,18 @@ def _is_zone(offset: int) -> bool:
     return min(rest, HALF_HOUR - rest) <= CLOCK_ERROR
 
 
+def _may_be_other_day(parsed: ParsedDate, modified: ParsedDate | None) -> bool:
+    """Tell whether readers may know another day than the declarations that agree on one.
+
+    Where all of them are in UTC, the evening or the morning of the publisher can be on another day.
+    A story that was changed much later may be published anew.
+    """
+    time_of_day = parsed.moment.time()
+    if parsed.offset == 0 and not EARLIEST_SAME_DAY <= time_of_day < LATEST_SAME_DAY:
+        return True
+    return modified is not None and modified.day - parsed.day > REPUBLISHED_LATER
+
+
 def _confidence(
     parsed: ParsedDate,
     visible_day: date | None,
@@ -333,6 +349,8 @@ def _confidence(
         # in one of the two.
         is_doubtful = visible.all and not visible_day
         if is_doubtful or (modified and modified.day < parsed.day):
+            return DateConfidence.MEDIUM
+        if not visible_day and _may_be_other_day(parsed, modified):
             return DateConfidence.MEDIUM
         return DateConfidence.HIGH
     if any(abs(day - parsed.day) > DAY for day in other_days):

@@ -21,10 +21,11 @@ from pipeline.core.models import (
     Revision,
     count_words,
 )
+from pipeline.core.story import StoryLink
 from pipeline.fulltext import tokenizer
 from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows
 from pipeline.fulltext.tokenizer import IndexableArticle, agency_names
-from pipeline.store.clean import near_duplicates
+from pipeline.store.clean import links, near_duplicates
 from pipeline.store.clean import results as clean_results
 from pipeline.store.clean.results import CurrentResult, CurrentResults
 from pipeline.store.clean.types import ReviewOutcome
@@ -80,6 +81,11 @@ def save_outcomes(
         if not outcome.is_article_unchanged:
             revisions[outcome.page_id] = outcome.revisions
     _save_revisions(db, revisions, current, now, prepared)
+    new_links: dict[int, Sequence[StoryLink]] = {}
+    for outcome in outcomes:
+        if outcome.revisions and outcome.links is not None:
+            new_links[outcome.page_id] = outcome.links
+    links.save(db, new_links)
     _mark_clean(db, recipe, outcomes)
     _record_outcomes(db, run, outcomes, now)
 
@@ -102,6 +108,7 @@ def save_reviews(
     current = clean_results.current_results(db, [outcome.page_id for outcome in outcomes])
     revisions = {outcome.page_id: outcome.revisions for outcome in outcomes}
     _save_revisions(db, revisions, current, now)
+    links.save(db, {outcome.page_id: outcome.links for outcome in outcomes if outcome.revisions})
     _record_outcomes(db, run, outcomes, now)
 
 

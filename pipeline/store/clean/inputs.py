@@ -292,6 +292,7 @@ def _stored_result(row: AnyRow, page: ExtractedPage) -> StoredResult:
         ResultStatus(row.status),
         result,
         page.blocks,
+        page.base,
     )
 
 

@@ -17,6 +17,7 @@ from pipeline.core.models import (
     ResultStatus,
     Revision,
 )
+from pipeline.core.story import StoryLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +116,4 @@ class ReviewOutcome:
     revisions: tuple[Revision, ...]
     outcome: Outcome
     reason: Reason
+    links: tuple[StoryLink, ...] = ()  # of the article

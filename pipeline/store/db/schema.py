@@ -4,9 +4,9 @@ Each table declares whether it is kept for ever, derived from the kept ones, or 
 installation: see `TableRole`. The bytes of a payload may be compressed in another way later, and
 stay the same bytes. A change here needs a migration: `alembic check` compares them.
 
-People query the views `articles`, `ledger` and `placements`, never these tables. The reference
-documents the columns of the views, and the migration that last changed a view holds its text. The
-full-text index has its own kind on each database, so it is created by a migration too.
+People query the views `articles`, `ledger`, `links` and `placements`, never these tables. The
+reference documents the columns of the views, and the migration that last changed a view holds its
+text. The full-text index has its own kind on each database, so it is created by a migration too.
 """
 
 from __future__ import annotations
@@ -345,6 +345,24 @@ class ArticleRow(Base):
         Index(None, "revision_id"),
         Index(None, "clean_result_id"),
         _partial_index("ix_article_unindexed", "page_id", where="index_version = ''"),
+    )
+
+
+class ArticleLinkRow(Base):
+    """A link in the newest text of an article. The archive may have its page, or not."""
+
+    table_role = TableRole.DERIVED
+    __tablename__ = "article_link"
+    page_id: Mapped[int] = mapped_column(
+        ForeignKey("article.page_id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # in the text
+    url: Mapped[str]
+    text: Mapped[str]
+    url_key: Mapped[str] = mapped_column(String(32))  # as in `PageRow`
+    __table_args__ = (
+        Index(None, "url_key"),
+        {"sqlite_with_rowid": False},
     )
 
 

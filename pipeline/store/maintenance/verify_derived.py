@@ -16,7 +16,9 @@ import msgspec
 from sqlalchemy import Connection, Row, Select, Text, cast, select, text
 
 from pipeline.core.models import ExtractedPage, Outcome, ResultStatus, count_words
+from pipeline.core.story import StoryLink, base_address, raw_links, story_links
 from pipeline.store.clean.articles import metadata_columns
+from pipeline.store.clean.links import storable_links, stored_links
 from pipeline.store.codec.serialization import decode_extracted, metadata_from_json
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
@@ -80,6 +82,7 @@ def check_results(
         with database.read() as db:
             rows = db.execute(query.order_by(CleanResultRow.id)).all()
             extracted_pages = _load_extracted(db, {row.extracted_page_id for row in rows})
+            articles = _articles_with_links(db, batch.ids)
         for row in rows:
             extracted = extracted_pages.get(row.extracted_page_id)
             if isinstance(extracted, str):
@@ -89,7 +92,32 @@ def check_results(
             if damage:
                 sentence = f"result {row.id} of page {row.page_id}: {damage}"
                 yield Fault("result", row.id, sentence, RepairKind.RESULT, (row.page_id,))
+            elif row.id in articles and extracted is not None:
+                url, links = articles[row.id]
+                if links != _expected_links(row, extracted, url):
+                    sentence = f"article {row.page_id}: its links are not those of its text"
+                    yield _article_fault(row.page_id, sentence)
         progress("results", counts.add("results", len(batch.ids)), batch.total)
+
+
+def _articles_with_links(
+    db: Connection, results: Sequence[int]
+) -> dict[int, tuple[str, list[StoryLink]]]:
+    """Return the URL and the stored links of each article, by the result that it is made of."""
+    query = (
+        select(ArticleRow.clean_result_id, ArticleRow.page_id, PageRow.url)
+        .join(PageRow, PageRow.id == ArticleRow.page_id)
+        .where(ArticleRow.clean_result_id.in_(results))
+    )
+    rows = db.execute(query).all()
+    links = stored_links(db, [row.page_id for row in rows])
+    return {row.clean_result_id: (row.url, links.get(row.page_id, [])) for row in rows}
+
+
+def _expected_links(result: AnyRow, extracted: ExtractedPage, url: str) -> list[StoryLink]:
+    removed = _indexes(msgspec.json.decode(result.removed_json, type=RemovedBlocks))
+    links = story_links(raw_links(extracted.blocks, removed), base_address(url, extracted.base))
+    return storable_links(links)
 
 
 def check_extracted_pages(

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         expected_fetches as expected_fetches,
         iter_articles as iter_articles,
         iter_fetches as iter_fetches,
+        iter_stories as iter_stories,
     )
     from pipeline.store.read.export_payloads import (
         ExportedPayload as ExportedPayload,
@@ -119,6 +120,11 @@ if TYPE_CHECKING:
         list_placements as list_placements,
         robots_in_force as robots_in_force,
     )
+    from pipeline.store.read.stories import (
+        LinkView as LinkView,
+        get_story as get_story,
+        list_links as list_links,
+    )
     from pipeline.store.read.task_queue import (
         QueueStatus as QueueStatus,
         queue_status as queue_status,
@@ -165,6 +171,7 @@ _MODULES = {
         "expected_fetches",
         "iter_articles",
         "iter_fetches",
+        "iter_stories",
     ),
     "pipeline.store.read.export_payloads": (
         "ExportedPayload",
@@ -232,6 +239,7 @@ _MODULES = {
         "list_placements",
         "robots_in_force",
     ),
+    "pipeline.store.read.stories": ("LinkView", "get_story", "list_links"),
     "pipeline.store.read.task_queue": ("QueueStatus", "queue_status"),
     "pipeline.store.search.facets": ("FacetCount", "FacetCounts", "count_matches"),
     "pipeline.store.search.index": ("count_unindexed",),

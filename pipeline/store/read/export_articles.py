@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, null, select
 
 from pipeline.core.models import Outcome, UrlKind
+from pipeline.core.story import Story
 from pipeline.fulltext import query_language
 from pipeline.fulltext.query_language import Query
 from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
@@ -29,6 +30,7 @@ from pipeline.store.db.schema import (
     PayloadRow,
 )
 from pipeline.store.db.sql import batches_by_size, chunks
+from pipeline.store.read.stories import load_stories
 from pipeline.store.search import executor, planner
 from pipeline.store.search.index import first_key
 from pipeline.store.search.planner import MAX_KEY
@@ -36,6 +38,7 @@ from pipeline.store.search.planner import MAX_KEY
 BATCH_SIZE = 200  # articles, pages or payloads in one read
 MAX_COUNTED = 20_000  # matches of a query that are counted before an export
 PAGES_PER_READ = 50  # pages whose fetches come from one read
+STORIES_PER_READ = 25  # articles whose extracted pages are in memory
 MAX_BATCH_BYTES = 4_000_000  # decompressed bytes of payloads in one read
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -72,13 +75,14 @@ class ExportQuery:
 
 @dataclass(frozen=True, slots=True)
 class ExportedArticle:
-    """An article, and where it comes from."""
+    """An article, and where it comes from. `story` is there if it was asked for."""
 
     article: ArticleView
     canonical_url: str
     description: str
     payload: str  # SHA-256 of the bytes as served
     recipe: str
+    story: Story | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,17 @@ def iter_articles(database: Database, wanted: ExportQuery) -> Iterator[ExportedA
         with database.read() as db:
             articles = _load_articles(db, keys)
         yield from articles
+
+
+def iter_stories(database: Database, wanted: ExportQuery) -> Iterator[ExportedArticle]:
+    """Iterate over the articles with their stories, newest first."""
+    for keys in _key_batches(database, wanted):
+        for chunk in chunks(keys, STORIES_PER_READ):
+            with database.read() as db:
+                articles = _load_articles(db, chunk)
+                stories = load_stories(db, [exported.article.id for exported in articles])
+            for exported in articles:
+                yield replace(exported, story=stories.get(exported.article.id))
 
 
 def _key_batches(database: Database, wanted: ExportQuery) -> Iterator[Sequence[int]]:

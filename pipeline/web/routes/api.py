@@ -7,6 +7,7 @@ than MAX_PAGE_LIMIT.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -15,9 +16,11 @@ from starlette.responses import Response
 
 from pipeline._version import __version__
 from pipeline.core.errors import ConfigError
+from pipeline.core.story import plain_story
 from pipeline.fulltext import query_language
 from pipeline.jobs.near_duplicates import near_duplicates_of
 from pipeline.store import read
+from pipeline.story.markdown import to_markdown
 from pipeline.web import api_schemas as schemas
 from pipeline.web.api_schemas import ApiModel, field_values
 from pipeline.web.dependencies import (
@@ -136,8 +139,13 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
     near_duplicates: Sequence[Any] = ()
     if found.copies or found.similarity is not None:
         near_duplicates = near_duplicates_of(context.database, article_id)[:MAX_PAGE_LIMIT]
+    story = read.get_story(context.database, article_id) or plain_story(found.text)
+    figures = [replace(each, image=story.resolve(each.image)) for each in story.figures]
     values = field_values(
         found,
+        markdown=to_markdown(story),
+        links=read.list_links(context.database, article_id),
+        figures=figures,
         gone_at=page.gone_at,
         near_duplicates=near_duplicates,
         placements=read.list_placements(context.database, page.url),

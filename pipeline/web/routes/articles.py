@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from markupsafe import Markup, escape
 from starlette.responses import RedirectResponse, Response
 
+from pipeline.core.story import Story, plain_story, without_first_block
 from pipeline.jobs.near_duplicates import near_duplicates_of
 from pipeline.store import read
+from pipeline.story.html import HtmlStyle, to_html
 from pipeline.web.dependencies import Context, RecordId, WebContext
 from pipeline.web.errors import NotInArchive
+from pipeline.web.filters import printable
 from pipeline.web.text_diff import compare_texts
 
 router = APIRouter()
 MAX_NEAR_DUPLICATES = 20
-MAX_PARAGRAPHS = 5000
+MAX_BLOCKS = 5000
+STORY_STYLE = HtmlStyle(
+    shows_images=False,
+    top_level=2,
+    block_attributes=' dir="auto"',
+    table_attributes='class="wide" tabindex="0" role="region" aria-label="Table"',
+    escape=lambda text: str(escape(printable(text))),
+)
 MAX_PLACEMENTS = 40
 MAX_PAGE_ID = 10**17  # `find_page` takes a longer number for a URL
 RevisionNumber = Annotated[int | None, Query(ge=1, le=1_000_000)]
@@ -29,14 +41,15 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
     if found is None:
         return RedirectResponse(f"/pages/{article_id}", 302)
     near_duplicates = near_duplicates_of(context.database, article_id)
-    paragraphs = _paragraphs(found)
+    story = _story(context, found)
+    shown = replace(story, blocks=story.blocks[:MAX_BLOCKS])
     return context.render(
         request,
         "article.html",
         page=page,
         article=found,
-        paragraphs=paragraphs[:MAX_PARAGRAPHS],
-        hidden_count=max(0, len(paragraphs) - MAX_PARAGRAPHS),
+        story=Markup(to_html(shown, style=STORY_STYLE)),
+        hidden_count=len(story.blocks) - len(shown.blocks),
         provenance=read.get_provenance(context.database, article_id),
         placements=read.list_placements(context.database, page.url, MAX_PLACEMENTS),
         near_duplicates=near_duplicates[:MAX_NEAR_DUPLICATES],
@@ -58,12 +71,12 @@ def find_page_or_404(context: WebContext, page_id: int) -> read.PageView:
     return page
 
 
-def _paragraphs(article: read.ArticleView) -> list[str]:
-    """Return the lines of the text without the headline, which the page shows above them."""
-    lines = [line for line in article.text.split("\n") if line.strip()]
-    if lines and lines[0].strip() == article.title.strip():
-        return lines[1:]
-    return lines
+def _story(context: WebContext, article: read.ArticleView) -> Story:
+    """Return the story without the headline, which the page shows above it."""
+    story = read.get_story(context.database, article.id) or plain_story(article.text)
+    if story.blocks and story.blocks[0].text.strip() == article.title.strip():
+        return without_first_block(story)
+    return story
 
 
 @router.get("/articles/{article_id}/revisions")

@@ -73,6 +73,7 @@ def test_json_lines_have_every_hostile_text_as_in_the_archive(
             article.url,
         )
     revised = next(record for record in found if record["text"].startswith("=changed"))
+    assert revised["markdown"] == revised["text"].replace("\n", "\n\n")
     assert (revised["revisions"], revised["first_seen_at"]) == (2, "2024-03-01T02:30:00Z")
     assert len(revised["payload_sha256"]) == 64
     assert revised["recipe"] == str(RECIPE)
@@ -191,9 +192,9 @@ def test_an_export_has_the_selected_articles(
 @pytest.mark.parametrize(
     ("name", "iterator_name"),
     [
-        ("all.csv", "iter_articles"),
+        ("all.csv", "iter_stories"),
         ("all.warc.gz", "iter_fetches"),
-        ("texts.parquet", "iter_articles"),
+        ("texts.parquet", "iter_stories"),
     ],
 )
 def test_an_interrupted_export_leaves_the_files_that_were_there_before(

@@ -142,7 +142,9 @@ def test_the_views_have_the_documented_columns(store: Database) -> None:
         inspector = inspect(db)
         articles = [column["name"] for column in inspector.get_columns("articles")]
         ledger = [column["name"] for column in inspector.get_columns("ledger")]
+        links = [column["name"] for column in inspector.get_columns("links")]
     assert articles == ARTICLES
+    assert links == ["article", "number", "url", "text", "cited_article"]
     assert ledger == LEDGER
 
 

@@ -113,6 +113,8 @@ def test_article_leads_to_its_revisions_captures_and_bytes(web: TestClient) -> N
     article = web.get("/api/articles/2").json()
     provenance = article["provenance"]
     assert article["text"] == "Levy\nThe levy is 9 a night."
+    assert article["markdown"] == "Levy\n\nThe levy is 9 a night."
+    assert (article["links"], article["figures"]) == ([], [])
     assert provenance["recipe"].endswith("extractors-1.rules-1")
     assert provenance["capture"]["digest"] == provenance["digest"]
     assert article["metadata"]["published_confidence"] == ""

@@ -12,6 +12,7 @@ from pipeline.extract.html import parse_html
 from pipeline.extract.metadata.metadata import read_metadata
 
 NIGHT = "2024-03-06T03:30:00Z"
+NOON = "2024-03-06T12:00:00Z"
 
 
 def jsonld(**values: str) -> str:
@@ -180,7 +181,8 @@ def test_the_confidence_depends_on_other_declarations_and_visible_days() -> None
     meta = '<meta property="article:published_time" content="{0}">'.format
     first = jsonld(datePublished=NIGHT)
     assert published(read(first)) == ("json-ld", DateConfidence.MEDIUM, None)
-    assert published(read(first + meta(NIGHT))) == ("json-ld", DateConfidence.HIGH, None)
+    noon = jsonld(datePublished=NOON) + meta(NOON)
+    assert published(read(noon)) == ("json-ld", DateConfidence.HIGH, None)
     assert published(read(first, "<p>6 March 2024</p>")) == (
         "json-ld",
         DateConfidence.HIGH,
@@ -367,8 +369,42 @@ def test_a_page_without_language_or_other_dates_has_no_order() -> None:
 
 def test_the_confidence_is_not_high_where_the_page_contradicts_its_declarations() -> None:
     meta = '<meta property="article:published_time" content="{0}">'.format
-    twice = jsonld(datePublished=NIGHT) + meta(NIGHT)
+    twice = jsonld(datePublished=NOON) + meta(NOON)
     assert read(twice).published_confidence == DateConfidence.HIGH
     assert read(twice, "<p>Updated 9 May 2024</p>").published_confidence == DateConfidence.MEDIUM
-    before = jsonld(datePublished=NIGHT, dateModified="2024-03-01T10:00:00Z") + meta(NIGHT)
+    before = jsonld(datePublished=NOON, dateModified="2024-03-01T10:00:00Z") + meta(NOON)
     assert read(before).published_confidence == DateConfidence.MEDIUM
+
+
+@pytest.mark.parametrize(
+    ("moment", "visible", "expected"),
+    [
+        ("2024-03-06T03:30:00Z", "", DateConfidence.MEDIUM),  # an evening in America
+        ("2024-03-06T22:00:00Z", "", DateConfidence.MEDIUM),  # a midnight in Europe
+        ("2024-03-06T12:00:00Z", "", DateConfidence.HIGH),
+        ("2024-03-06T03:30:00Z", "<p>6 March 2024</p>", DateConfidence.HIGH),
+        ("2024-03-06T03:30:00+05:00", "", DateConfidence.HIGH),  # the publisher's own clock
+        ("2024-03-06", "", DateConfidence.HIGH),
+    ],
+)
+def test_a_moment_that_only_utc_declares_may_be_another_day_at_night(
+    moment: str, visible: str, expected: DateConfidence
+) -> None:
+    meta = f'<meta property="article:published_time" content="{moment}">'
+    assert read(jsonld(datePublished=moment) + meta, visible).published_confidence == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "visible", "expected"),
+    [
+        ("2024-09-01T10:00:00Z", "", DateConfidence.MEDIUM),
+        ("2024-03-09T10:00:00Z", "", DateConfidence.HIGH),
+        ("2024-09-01T10:00:00Z", "<p>6 March 2024</p>", DateConfidence.HIGH),
+    ],
+)
+def test_a_story_that_changed_much_later_may_be_published_anew(
+    changed: str, visible: str, expected: DateConfidence
+) -> None:
+    head = jsonld(datePublished=NOON, dateModified=changed)
+    meta = f'<meta property="article:published_time" content="{NOON}">'
+    assert read(head + meta, visible).published_confidence == expected

@@ -133,6 +133,15 @@ def test_an_item_of_several_blocks_stays_one_item() -> None:
     assert tokens[0].attrs == {"start": 9}
 
 
+def test_a_list_in_an_item_stays_a_list_whatever_its_first_number() -> None:
+    blocks = (
+        Block(BlockKind.ITEM, "Outer", structure="u1 i1"),
+        Block(BlockKind.ITEM, "Inner", structure="u1 i1 o2 i3"),
+        Block(BlockKind.ITEM, "Next", structure="u1 i2"),
+    )
+    assert kinds(to_markdown(Story(blocks))).count("list_item_open") == 3
+
+
 def test_code_with_backticks_comes_back() -> None:
     source = "```\n`x`\n````"
     markdown = to_markdown(Story((Block(BlockKind.CODE, "x", structure="p1", source=source),)))

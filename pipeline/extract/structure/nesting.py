@@ -11,7 +11,7 @@ from typing import Any, Final
 from lxml.html import HtmlElement
 
 from pipeline.core.blocks import Part
-from pipeline.extract.line_spans import cell_lengths, links_of_line
+from pipeline.extract.structure.line_spans import cell_lengths, links_of_line
 from pipeline.extract.text_lines import CELLS, PageElement, PageLine, Region
 
 MAX_PARTS: Final = 12  # of one block; what is nested deeper lies in the innermost of these

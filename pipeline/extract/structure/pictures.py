@@ -6,8 +6,9 @@ Pages write the address of a picture in many attributes, because scripts load mo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from lxml.html import HtmlElement
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from pipeline.extract.text_lines import PageElement
 
 MAX_PICTURES: Final = 300  # of one page
+MAX_SOURCES: Final = 10  # of one picture
+WRAPPERS: Final = ("picture", "source")  # the parser nests what follows a `<source>` in it
 MAX_ADDRESS_LENGTH: Final = 2000  # characters
+MAX_SET_LENGTH: Final = 20_000  # characters of one set of addresses
 MIN_SIZE: Final = 64  # pixels; what is smaller both ways is an icon
 PICTURE_TAGS: Final = frozenset(("img", "amp-img", "noscript"))
 LATE_ADDRESSES: Final = (
@@ -120,11 +124,18 @@ def _addresses(source: HtmlElement) -> Iterator[str]:
     for name in LATE_ADDRESSES:
         yield (get(name) or "").strip()
     yield (get("src") or "").strip()
-    yield _best_of_sets(source)
-    parent = source.getparent()
-    if parent is not None and parent.tag == "picture":
-        for sibling in parent.iterchildren("source"):
-            yield _best_of_sets(sibling)
+    yield _best_of_sets([source, *_sources(source)])
+
+
+def _sources(image: HtmlElement) -> Iterator[HtmlElement]:
+    """Yield the `<source>` elements of a picture."""
+    parent = image.getparent()
+    for _ in range(MAX_SOURCES):
+        if parent is None or parent.tag not in WRAPPERS:
+            return
+        yield parent
+        yield from islice(parent.iterchildren("source"), MAX_SOURCES)
+        parent = parent.getparent()
 
 
 def _is_address(address: str) -> bool:
@@ -136,14 +147,16 @@ def _is_address(address: str) -> bool:
     return not PLACEHOLDER.search(address)
 
 
-def _best_of_sets(source: HtmlElement) -> str:
-    """Return the largest of the pictures that the sets of an element name."""
+def _best_of_sets(sources: Iterable[HtmlElement]) -> str:
+    """Return the largest of the pictures that the sets of some elements name."""
     best, best_size = "", -1.0
-    for name in ADDRESS_SETS:
-        for address, size in CANDIDATE.findall((source.get(name) or "")[: 20 * MAX_ADDRESS_LENGTH]):
-            number = _number(size)
-            if number > best_size and _is_address(address):
-                best, best_size = address, number
+    for source in sources:
+        for name in ADDRESS_SETS:
+            candidates = (source.get(name) or "")[:MAX_SET_LENGTH]
+            for address, size in CANDIDATE.findall(candidates):
+                number = _number(size)
+                if number > best_size and _is_address(address):
+                    best, best_size = address, number
     return best
 
 

@@ -15,16 +15,17 @@ from typing import Final, NamedTuple
 from pipeline.core.blocks import Figure
 from pipeline.core.models import STORY_THRESHOLD
 from pipeline.core.picture_credits import CREDIT as LABELLED_CREDIT
-from pipeline.extract.line_spans import CREDIT, places_in_line
-from pipeline.extract.pictures import Picture, address_of, is_decoration
 from pipeline.extract.sanitize import single_line
-from pipeline.extract.structure import StructureReader
+from pipeline.extract.structure.line_spans import CREDIT, places_in_line
+from pipeline.extract.structure.nesting import StructureReader
+from pipeline.extract.structure.pictures import WRAPPERS, Picture, address_of, is_decoration
 from pipeline.extract.text_lines import PageElement, PageLine, Region, words_in_marks
 
 MAX_NEAR_LINES: Final = 12  # before and after a picture that are looked at
 MAX_LEVELS: Final = 8  # elements around a picture
 MAX_CAPTION_LINES: Final = 8
 MAX_LABEL_LENGTH: Final = 25  # characters of a label such as "Zoom", which says nothing
+MAX_LINK_SHARE: Final = 0.6  # of the text nearest to a picture; above that it is a teaser
 MAX_TEXT_LENGTH: Final = 2_000  # characters of a caption, a credit or an alternative text
 OUTSIDE: Final = Region.HIDDEN | Region.NAV | Region.FOOTER
 CAPTION_WORDS: Final = frozenset(
@@ -212,9 +213,9 @@ class _Chooser:
                     story += len(line.text)
                 else:
                     other += len(line.text)
-                    linked += line.linked
+                linked += line.linked
             if story or other > MAX_LABEL_LENGTH or linked:
-                return story >= other
+                return story >= other and linked <= MAX_LINK_SHARE * (story + other)
             around = around.parent
         return False
 
@@ -246,7 +247,7 @@ def _outer_element(picture: Picture) -> PageElement:
         if not element.regions & Region.FIGURE:
             break
     element = picture.element
-    while element.tag in ("picture", "amp-img") and element.parent is not None:
+    while element.tag in (*WRAPPERS, "amp-img") and element.parent is not None:
         element = element.parent
     return element
 
