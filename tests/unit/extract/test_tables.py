@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.models import STORY_THRESHOLD, BlockKind, RawPage
+from pipeline.core.models import STORY_THRESHOLD, BlockKind, Metadata, RawPage
 from pipeline.extract import extract
+from pipeline.extract.features.line_features import LineFeatures
+from pipeline.extract.html import parse_html
+from pipeline.extract.tables import with_whole_tables
+from pipeline.extract.text_lines import read_lines
 
 PARAGRAPHS = [
     "The harbour town of Lowmere has a new council, and no party has a majority in it.",
@@ -44,3 +48,18 @@ def test_a_table_of_links_has_one_probability_and_is_not_raised() -> None:
     rows = story([*parts, table('<a href="/x">{}</a>')])
     assert len(set(rows.values())) <= 1
     assert max(rows.values(), default=0.0) < STORY_THRESHOLD
+
+
+@pytest.mark.parametrize(("probability", "expected"), [(0.3, 0.6), (0.1, 0.6), (0.9, 0.9)])
+def test_a_table_beside_the_story_belongs_to_it(probability: float, expected: float) -> None:
+    prose = "".join(f"<p>{text}</p>" for text in PARAGRAPHS)
+    body = f"<article>{prose}{table()}</article><aside>{table()}</aside>"
+    tree = parse_html(f"<html><body>{body}</body></html>".encode())
+    assert tree is not None
+    lines = LineFeatures(read_lines(tree), Metadata())
+    first, last = len(PARAGRAPHS), len(PARAGRAPHS) + 2 * len(ROWS)
+    probabilities = dict.fromkeys(range(first), 0.9)
+    probabilities |= dict.fromkeys(range(first, last), probability)
+    joined = with_whole_tables(lines, probabilities)
+    assert {joined[i] for i in range(first, first + len(ROWS))} == {pytest.approx(expected)}
+    assert {joined[i] for i in range(first + len(ROWS), last)} == {pytest.approx(probability)}
