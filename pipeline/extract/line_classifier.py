@@ -29,7 +29,7 @@ from pipeline.core.models import (
 )
 from pipeline.extract.decision_trees import DecisionTrees, bundled_trees
 from pipeline.extract.features.line_features import ExtractorLines, LineFeatures
-from pipeline.extract.list_classifier import judge_list
+from pipeline.extract.lists.list_classifier import judge_list
 from pipeline.extract.readings.second_reading import compare_readings
 from pipeline.extract.structure.figures import story_figures
 from pipeline.extract.structure.nesting import StructureReader

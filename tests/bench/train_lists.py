@@ -23,9 +23,9 @@ from urllib.parse import urlsplit
 from pipeline.extract.charset import decode
 from pipeline.extract.features.line_features import LineFeatures
 from pipeline.extract.html import parse_html
-from pipeline.extract.list_classifier import ListTrees, read_signs
+from pipeline.extract.lists.list_classifier import ListTrees, read_signs
+from pipeline.extract.lists.page_shape import SHAPE_NAMES, PageShape
 from pipeline.extract.metadata.metadata import read_metadata
-from pipeline.extract.page_shape import SHAPE_NAMES, PageShape
 from pipeline.extract.sanitize import repair_markup
 from pipeline.extract.text_lines import read_lines
 from tests.bench.sets import Row, exit_with_message, load_set
@@ -54,7 +54,6 @@ PROBABILITIES = (0.4, 0.5, 0.6, 0.7, 0.8)  # for which the figures are printed
 MADE_UP = "made up"
 MADE_UP_COUNTS = (9, 33)  # modules of a made-up page
 MADE_UP_WEIGHT = 0.4
-PAGE_KEYS = ("id", "html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _make_examples(path: Path, *, is_list: bool) -> Iterable[ShapeExample]:
-    labelled_set = load_set(path, PAGE_KEYS)
+    labelled_set = load_set(path, labels=())
     sizes = Counter(page.get("site") for page in labelled_set.pages)
     for page in labelled_set.pages:
         weight = (LIST_WEIGHT if is_list else 1.0) / sqrt(sizes[page.get("site")])
