@@ -61,5 +61,7 @@ def test_a_table_beside_the_story_belongs_to_it(probability: float, expected: fl
     probabilities = dict.fromkeys(range(first), 0.9)
     probabilities |= dict.fromkeys(range(first, last), probability)
     joined = with_whole_tables(lines, probabilities)
-    assert {joined[i] for i in range(first, first + len(ROWS))} == {pytest.approx(expected)}
-    assert {joined[i] for i in range(first + len(ROWS), last)} == {pytest.approx(probability)}
+    in_story = [joined[i] for i in range(first, first + len(ROWS))]
+    beside = [joined[i] for i in range(first + len(ROWS), last)]
+    assert in_story == pytest.approx([expected] * len(ROWS))
+    assert beside == pytest.approx([probability] * len(ROWS))
