@@ -29,10 +29,11 @@ from pipeline.core.models import (
 )
 from pipeline.extract.decision_trees import DecisionTrees, bundled_trees
 from pipeline.extract.features.line_features import ExtractorLines, LineFeatures
-from pipeline.extract.list_classifier import judge_list
+from pipeline.extract.lists.list_classifier import judge_list
 from pipeline.extract.readings.second_reading import compare_readings
 from pipeline.extract.structure.figures import story_figures
 from pipeline.extract.structure.nesting import StructureReader
+from pipeline.extract.tables import with_whole_tables
 from pipeline.extract.text_lines import LISTS, PageElement, PageLine, Region, read_lines
 from pipeline.extract.version import (
     MAX_DOUBT,
@@ -98,10 +99,11 @@ def read_blocks(
     second = compare_readings(
         lines, probabilities, lambda fast: ExtractorLines(trafilatura_lines(tree, fast))
     )
+    probabilities = with_whole_tables(lines, second.probabilities)
     has_votes = needs_votes or any(lines.votes)
     blocks, block_lines, structures = [], [], StructureReader()
     is_story_begun = False
-    for i, probability in sorted(second.probabilities.items()):
+    for i, probability in sorted(probabilities.items()):
         is_summary = not is_story_begun and lines.is_summary(i)
         is_sure = probability >= SURE_PROBABILITY and lines.prose[i] > 0
         is_story_begun = is_story_begun or (is_sure and not is_summary)
@@ -109,9 +111,7 @@ def read_blocks(
             vote = lines.votes[i] > 0 if has_votes else None
             blocks.append(_block(lines.lines[i], probability, vote, is_summary, structures))
             block_lines.append(i)
-    figures = story_figures(
-        page.pictures, page.lines, second.probabilities, block_lines, structures
-    )
+    figures = story_figures(page.pictures, page.lines, probabilities, block_lines, structures)
     return PageReading(
         blocks=tuple(blocks),
         figures=figures,
@@ -145,7 +145,7 @@ def _judge(
 
 
 def level_lists(lines: LineFeatures, probabilities: dict[int, float]) -> None:
-    """Give the items of each list, and the rows of each table, one probability, in place.
+    """Give the items of each list one probability, in place.
 
     A reader misses an item in mid-list more than a line elsewhere. Measured on labelled pages, this
     changes no score. Items that hold other elements are parts of a page, and are judged alone.
@@ -153,7 +153,7 @@ def level_lists(lines: LineFeatures, probabilities: dict[int, float]) -> None:
     members: dict[PageElement, list[int]] = {}
     for i in probabilities:
         element = lines.lines[i].element
-        if element.parent and (element.tag in ITEM_TAGS or element.is_row):
+        if element.parent and element.tag in ITEM_TAGS:
             members.setdefault(element.parent, []).append(i)
     for indices in members.values():
         words = sum(lines.words[i] + 1 for i in indices)

@@ -270,8 +270,9 @@ PROMPTS = (
         rf"friend|link|now|x))*"
     ),
     (
-        r"(?:advertisement|advertising|ad|sponsored|promoted|paid content)(?: (?:continue|feedback|"
-        r"below).{0,30})?|(?:scroll|swipe) (?:down |left |right )?(?:to|for).{0,40}|skip (?:to|"
+        r"(?:advertisement|advertising|ad|sponsored|promoted|paid content)"
+        r"(?:[ –—:·|-]{1,3}(?:continue|feedback|below|scroll).{0,30})?|"
+        r"(?:scroll|swipe) (?:down |left |right )?(?:to|for).{0,40}|skip (?:to|"
         r"past|"
         r"ad).{0,40}|click here(?: to .{1,60})?|download (?:our|the) .{0,20}app.{0,40}|"
         r"(?:please )?(?:enable|turn on) javascript.{0,60}|javascript (?:is|must be) .{0,60}|"
