@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-VERSION: Final = 18
+VERSION: Final = 19
 TREES_FILE: Final = "trees.json"  # beside this module
 LIST_TREES_FILE: Final = "list_trees.json"
 LIBRARIES: Final = ("trafilatura", "lxml", "py3langid", "htmldate")
