@@ -10,16 +10,31 @@ from datetime import UTC, datetime
 
 from crawler.archive_writer import BATCH_SIZE
 from crawler.budgets import CrawlBudget
-from crawler.capture import apply_opt_outs
+from crawler.capture import apply_opt_outs, part_capture
+from crawler.discovery.parts import find_parts
 from crawler.fetcher import PageFetcher
-from crawler.link_policy import decide_redirect_target, trusted_canonical_url
+from crawler.link_policy import (
+    decide_redirect_target,
+    decide_requested,
+    trusted_canonical_url,
+)
 from crawler.requested import RequestedPages
 from crawler.revisit import next_fetch_at
 from crawler.run import CrawlRun
 from crawler.scrapy_settings import MAX_REDIRECTS
-from pipeline.core.models import Capture, DueUrl, Link, LinkDecision, Outcome, UrlKind
+from pipeline.core.models import (
+    Capture,
+    DueUrl,
+    Link,
+    LinkDecision,
+    Outcome,
+    PartLink,
+    UrlKind,
+)
 from pipeline.core.urls import url_key
 from pipeline.store.crawl.session import FetchedPage
+
+VISITED = (Outcome.FETCHED, Outcome.UNCHANGED, Outcome.GONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +95,30 @@ class ArticleCrawler:
         return True
 
     async def _capture(self, due: DueUrl) -> Capture:
-        decision = self._decide((due.request_urls or (due.url,))[0])
+        decision = self._decide(due)
         if decision.reason:
             return Capture(due.page_id, datetime.now(UTC), decision.outcome, decision.reason)
-        result = await self._fetcher.fetch(due, follow_redirects=False)
+        is_part = due.kind is UrlKind.PART
+        result = await self._fetcher.fetch(due, follow_redirects=is_part)
+        if is_part and result.final_url:
+            return part_capture(self._site, due, result.capture, result.final_url)
         canonical_url = trusted_canonical_url(self._site, result.capture.canonical_url)
         capture = replace(result.capture, canonical_url=canonical_url)
         return self._limit_redirects(due, apply_opt_outs(capture, self._site.politeness))
 
-    def _decide(self, url: str) -> LinkDecision:
+    def _decide(self, due: DueUrl) -> LinkDecision:
         """Decide again about a page: the site file may have changed since the page was found.
 
         Whether it is a trap was decided where it was found, among the other links of its source.
         """
-        if self._requested is not None:
-            return self._requested.decide(url)
+        url = (due.request_urls or (due.url,))[0]
+        if self._requested is not None or due.kind is UrlKind.PART:
+            return decide_requested(self._site, url)
         return self._site.decide(Link(url), UrlKind.SITEMAP)
 
     def _decide_redirect(self, url: str, location: str) -> LinkDecision:
         if self._requested is not None:
-            return self._requested.decide(location)
+            return decide_requested(self._site, location)
         return decide_redirect_target(self._site, url, location)
 
     def _limit_redirects(self, due: DueUrl, capture: Capture) -> Capture:
@@ -130,8 +149,20 @@ class ArticleCrawler:
         due_at = next_fetch_at(capture, due, self._site.revisit)
         if self._requested is not None and self._site.decide(Link(due.url), UrlKind.SITEMAP).reason:
             due_at = None  # a night would refuse it
-        outcome = await self._run.save_article(FetchedPage(capture, due_at, redirect_decision))
+        if due.kind is UrlKind.PART and capture.outcome in VISITED:
+            due_at = None  # it is visited with its story
+        page = FetchedPage(capture, due_at, redirect_decision, self._find_parts(due, capture))
+        outcome = await self._run.save_article(page)
         self._run.events.page_fetched(due.url, capture, outcome)
+
+    def _find_parts(self, due: DueUrl, capture: Capture) -> tuple[PartLink, ...]:
+        """Return the further pages of the story to which a page links."""
+        if capture.outcome is not Outcome.FETCHED or capture.body is None:
+            return ()
+        url = (due.request_urls or (due.url,))[0]
+        story_url = due.story_url or due.url
+        links = find_parts(capture.body, url, story_url, due.part_number, capture.charset)
+        return tuple(link for link in links if not decide_requested(self._site, link.url).reason)
 
     async def drain_saves(self) -> None:
         """Wait until all pages are saved. Raises what a save raised."""

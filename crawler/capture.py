@@ -16,7 +16,7 @@ from scrapy.http import Headers, Response
 from w3lib.url import safe_url_string
 
 from crawler.http.fetch_errors import FetchError
-from pipeline.config.site import Politeness
+from pipeline.config.site import Politeness, Site
 from pipeline.core.http_headers import (
     STORED_HEADERS,
     VALIDATOR_HEADERS,
@@ -46,7 +46,8 @@ ANSWERED_OUTCOMES = (Outcome.FETCHED, Outcome.UNCHANGED, Outcome.REDIRECTED)
 REFRESH = re.compile(rb"http-equiv\s*=\s*[\"']?refresh", re.IGNORECASE)
 MAX_REFRESH_OFFSET = 32 * 1024  # bytes from the beginning of a page
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
-HTML_KINDS = (UrlKind.STORY, UrlKind.SECTION, UrlKind.FRONT_PAGE)
+STORY_KINDS = (UrlKind.STORY, UrlKind.PART)
+HTML_KINDS = (*STORY_KINDS, UrlKind.SECTION, UrlKind.FRONT_PAGE)
 OVERLOAD_STATUSES = frozenset({429, 503})
 RENDER_META = "nightdesk_render"  # in a request's meta: a browser has to render the page
 RENDER_INFO_META = "nightdesk_rendered"  # in a request's meta: the RenderInfo
@@ -183,6 +184,33 @@ def _opt_outs_to_obey(capture: Capture, politeness: Politeness) -> list[str]:
     return [name for name in capture.opt_outs if obeyed[name]]
 
 
+def part_capture(site: Site, due: DueUrl, capture: Capture, final_url: str) -> Capture:
+    """Return the Capture of a further part of a story after its redirects.
+
+    Args:
+        site: The site.
+        due: The part.
+        capture: The Capture of what the redirects led to.
+        final_url: Its URL.
+
+    Returns:
+        The same Capture, or one without bytes where there is no such part (any more).
+    """
+    capture = apply_opt_outs(replace(capture, canonical_url=""), site.politeness)
+    is_first_page = url_key(final_url) == url_key(due.story_url or due.url)
+    if not is_first_page and site.owns(final_url):
+        return capture
+    detail = f"the part redirects to {'the story itself' if is_first_page else 'another site'}"
+    return replace(
+        capture,
+        outcome=Outcome.GONE,
+        reason=Reason.SOFT_404,
+        body=None,
+        headers=_without_validators(capture.headers),
+        detail=detail,
+    )
+
+
 def capture_error(due: DueUrl, error: FetchError, fetched_at: datetime) -> Capture:
     """Make the Capture of a fetch that brought no answer."""
     return Capture(due.page_id, fetched_at, error.outcome, error.reason, detail=error.detail)
@@ -216,7 +244,7 @@ def _classify(
             return problem
     if due.kind is UrlKind.STORY and hop_target(response):
         return _classify_redirect(due, response)
-    reason = Reason.NEW if due.kind is UrlKind.STORY else Reason.NONE
+    reason = Reason.NEW if due.kind in STORY_KINDS else Reason.NONE
     return _Classification(Outcome.FETCHED, reason)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from crawler.link_policy import decide_requested
 from crawler.run import CrawlRun
-from pipeline.core.models import DueUrl, LinkDecision
+from pipeline.core.models import DueUrl
 
 
 class RequestedPages:
@@ -27,12 +27,8 @@ class RequestedPages:
         if self._leased:
             pages = await self._run.follow_ups(tuple(self._leased))
         else:
-            decisions = [self.decide(url) for url in self._urls]
+            decisions = [decide_requested(self._run.site, url) for url in self._urls]
             pages = await self._run.request_pages(decisions)
         new_pages = [page for page in dict.fromkeys(pages) if page not in self._leased][:limit]
         self._leased.update(dict.fromkeys(new_pages))
         return await self._run.lease_pages(new_pages)
-
-    def decide(self, url: str) -> LinkDecision:
-        """Decide about a requested page or the target of its redirect."""
-        return decide_requested(self._run.site, url)

@@ -188,9 +188,12 @@ class Reader:
         return read.explain_page(self._database, page) if page else None
 
     def raw(self, key: int | str) -> bytes | None:
-        """Return the newest bytes of a page as the server sent them; None if there are none."""
+        """Return the bytes from which a text was made, as the server sent them; None without any.
+
+        Of a page that is no article, these are the newest bytes.
+        """
         page_id = self._page_id(key)
-        payload = read.newest_payload(self._database, page_id) if page_id else None
+        payload = read.article_payload(self._database, page_id) if page_id else None
         return payload[2] if payload else None
 
     def _story(self, key: int | str) -> Story | None:

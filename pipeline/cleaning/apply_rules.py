@@ -70,6 +70,7 @@ def clean_document(
         language=metadata.language,
         cleaning=cleaning,
         authors=metadata.authors,
+        parts=extracted.parts,
     )
     removed: list[RemovedBlock] = []
     for rule in RULES:

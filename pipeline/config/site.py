@@ -35,6 +35,7 @@ from pipeline.core.urls import canonicalize, host_of, without_www
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # "token" of RFC 9110
 SITE_ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 DATE_FIELD = re.compile(r"\{(year|month|day)(?::(?:02|2)?d?)?\}")
+RENDERED_KINDS = (UrlKind.STORY, UrlKind.PART, UrlKind.SECTION, UrlKind.FRONT_PAGE)
 MIN_LEDGER_DAYS = 90  # a night is compared with the nights of so many days
 
 
@@ -281,7 +282,7 @@ class Site(FrozenModel):
 
     def renders(self, kind: UrlKind) -> bool:
         """Return whether a browser builds pages of this kind; never feeds or sitemaps."""
-        return self.render and kind in (UrlKind.STORY, UrlKind.SECTION, UrlKind.FRONT_PAGE)
+        return self.render and kind in RENDERED_KINDS
 
     def decide(
         self, link: Link, found_on: UrlKind, numbered: Collection[str] = frozenset()

@@ -27,7 +27,7 @@ STORY_THRESHOLD: Final = 0.5  # probability from which a block belongs to the st
 
 
 class UrlKind(StrEnum):
-    """What a URL is to its site: a source, or a story."""
+    """What a URL is to its site: a source, a story, or a further part of a story."""
 
     FEED = "feed"
     SITEMAP = "sitemap"
@@ -35,6 +35,7 @@ class UrlKind(StrEnum):
     FRONT_PAGE = "front_page"  # read for the places of its stories, where it is no section
     ROBOTS = "robots"  # a robots.txt
     STORY = "story"
+    PART = "part"
 
 
 LISTING_KINDS: Final = (UrlKind.FEED, UrlKind.SITEMAP, UrlKind.SECTION)  # whose links are followed
@@ -67,6 +68,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class PartLink:
+    """The address of a further part of a story. The first page of a story has number 1."""
+
+    number: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class LinkDecision:
     """Whether a link is followed (PENDING), or the outcome with its reason."""
 
@@ -89,6 +98,8 @@ class DueUrl:
         attempts: Fetches in a row that obtained nothing.
         request_urls: The spellings of its URL to ask for: the second one where the server knows no
             page under the first. Without any, the URL itself is asked for.
+        story_url: The URL of the first page of the story, if this page is a further part of it.
+        part_number: The number of the part; the first page of a story has 1.
     """
 
     page_id: int
@@ -99,6 +110,8 @@ class DueUrl:
     last_modified: str = ""
     attempts: int = 0
     request_urls: tuple[str, ...] = ()
+    story_url: str = ""
+    part_number: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +304,7 @@ class ExtractedPage:
         readings: A sentence for people: what independent readings of the page found, and why one
             was or was not followed; "" without one.
         recovered: Whether one was followed, because it found a story that was mostly left out.
+        parts: The number of the part in which each block stands, if the story has several pages.
     """
 
     extractors: str
@@ -304,6 +318,7 @@ class ExtractedPage:
     base: str = ""
     readings: str = ""
     recovered: bool = False
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

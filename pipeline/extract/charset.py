@@ -36,6 +36,15 @@ WIDE = ("utf-16", "utf-32", "utf_16", "utf_32")
 UNREADABLE = re.compile("[\ufffd\x80-\x9f]")
 MANGLED = re.compile("[\u00c0-\u00ff]{3,}|[а-яё][А-ЯЁ]|[\u2500-\u259f]")
 NOT_ASCII = re.compile(rb"[\x80-\xff\x1b]")
+# What pages are written in. A guess at a charset of DOS or of old printers is wrong: such a page is
+# read in the charset that browsers take for unknown pages.
+WEB_CHARSETS = frozenset((
+    "ascii", "big5", "big5hkscs", "cp866", "cp874", "cp932", "cp949", "cp950", "euc_jis_2004",
+    "euc_jp", "euc_kr", "gb18030", "gb2312", "gbk", "koi8_r", "koi8_t", "koi8_u", "mac_cyrillic",
+    "ptcp154", "shift_jis", "shift_jis_2004", "shift_jisx0213", "tis_620", "utf_8",
+))  # fmt: skip
+WEB_CHARSET_FAMILIES = ("cp125", "iso8859", "iso2022")
+DEFAULT_CHARSET = "windows-1252"
 NOT_ASCII_TEXT = re.compile("[^\x00-\x7f]+")
 BROKEN = "\ufffd"  # what the decoder puts in the place of broken bytes
 MIN_WHOLE_PER_BROKEN = 2  # characters outside ASCII, where another charset is declared
@@ -132,4 +141,5 @@ def _guessed_charsets(sample: bytes) -> Iterator[str]:
 
     best = from_bytes(sample[:8000]).best()
     if best is not None:
-        yield best.encoding
+        is_used = best.encoding in WEB_CHARSETS or best.encoding.startswith(WEB_CHARSET_FAMILIES)
+        yield best.encoding if is_used else DEFAULT_CHARSET

@@ -17,7 +17,7 @@ from pipeline.extract.charset import decode
 from pipeline.extract.decision_trees import DecisionTrees
 from pipeline.extract.html import parse_html
 from pipeline.extract.javascript_shells import needs_javascript
-from pipeline.extract.language import declared_language, detect_language_with_source
+from pipeline.extract.languages.detection import declared_language, detect_language_with_source
 from pipeline.extract.line_classifier import PageReading, read_blocks
 from pipeline.extract.metadata.metadata import read_metadata
 from pipeline.extract.readings.declared_text import find_article_body

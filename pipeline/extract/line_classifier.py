@@ -29,10 +29,11 @@ from pipeline.core.models import (
 )
 from pipeline.extract.decision_trees import DecisionTrees, bundled_trees
 from pipeline.extract.features.line_features import ExtractorLines, LineFeatures
-from pipeline.extract.list_classifier import judge_list
+from pipeline.extract.lists.list_classifier import judge_list
 from pipeline.extract.readings.second_reading import compare_readings
 from pipeline.extract.structure.figures import story_figures
 from pipeline.extract.structure.nesting import StructureReader
+from pipeline.extract.tables import with_whole_tables
 from pipeline.extract.text_lines import LISTS, PageElement, PageLine, Region, read_lines
 from pipeline.extract.version import (
     MAX_DOUBT,
@@ -43,8 +44,6 @@ from pipeline.extract.version import (
 
 MAX_PATH_LENGTH = 60
 MAX_HEADLINES = 2  # of a page with one story: its own, and the name of the site
-FAIR_PROBABILITY = 0.2  # of a table beside the paragraphs of the story
-TABLE_PARTS = frozenset(("thead", "tbody", "tfoot"))
 ITEM_TAGS = frozenset(("li", "dd", "dt"))
 SURE_PROBABILITY = 0.8  # of prose below which no summary stands
 MAX_SPANS = 2_000  # side by side
@@ -100,10 +99,11 @@ def read_blocks(
     second = compare_readings(
         lines, probabilities, lambda fast: ExtractorLines(trafilatura_lines(tree, fast))
     )
+    probabilities = with_whole_tables(lines, second.probabilities)
     has_votes = needs_votes or any(lines.votes)
     blocks, block_lines, structures = [], [], StructureReader()
     is_story_begun = False
-    for i, probability in sorted(second.probabilities.items()):
+    for i, probability in sorted(probabilities.items()):
         is_summary = not is_story_begun and lines.is_summary(i)
         is_sure = probability >= SURE_PROBABILITY and lines.prose[i] > 0
         is_story_begun = is_story_begun or (is_sure and not is_summary)
@@ -111,9 +111,7 @@ def read_blocks(
             vote = lines.votes[i] > 0 if has_votes else None
             blocks.append(_block(lines.lines[i], probability, vote, is_summary, structures))
             block_lines.append(i)
-    figures = story_figures(
-        page.pictures, page.lines, second.probabilities, block_lines, structures
-    )
+    figures = story_figures(page.pictures, page.lines, probabilities, block_lines, structures)
     return PageReading(
         blocks=tuple(blocks),
         figures=figures,
@@ -147,36 +145,21 @@ def _judge(
 
 
 def level_lists(lines: LineFeatures, probabilities: dict[int, float]) -> None:
-    """Give the items of each list, and the rows of each table, one probability, in place.
+    """Give the items of each list one probability, in place.
 
     A reader misses an item in mid-list more than a line elsewhere. Measured on labelled pages, this
-    changes no score. Items that hold other elements are parts of a page, and are judged alone. A
-    table beside the paragraphs of the story belongs to the story unless it is most improbable.
+    changes no score. Items that hold other elements are parts of a page, and are judged alone.
     """
     members: dict[PageElement, list[int]] = {}
     for i in probabilities:
-        whole = _list_of(lines.lines[i].element)
-        if whole is not None:
-            members.setdefault(whole, []).append(i)
-    for whole, indices in members.items():
+        element = lines.lines[i].element
+        if element.parent and element.tag in ITEM_TAGS:
+            members.setdefault(element.parent, []).append(i)
+    for indices in members.values():
         words = sum(lines.words[i] + 1 for i in indices)
         sum_of_words = sum((lines.words[i] + 1) * probabilities[i] for i in indices)
-        probability = sum_of_words / words
-        is_beside_story = whole.tag == "table" and whole.parent is lines.core.element
-        if is_beside_story and FAIR_PROBABILITY <= probability < STORY_THRESHOLD:
-            probability = STORY_THRESHOLD
         for i in indices:
-            probabilities[i] = probability
-
-
-def _list_of(element: PageElement) -> PageElement | None:
-    """Return the list of an item, or the table of a row; None for other elements."""
-    if element.is_row:
-        above = element.parent
-        while above is not None and above.tag in TABLE_PARTS:
-            above = above.parent
-        return above
-    return element.parent if element.tag in ITEM_TAGS else None
+            probabilities[i] = sum_of_words / words
 
 
 def share_in_doubt(lines: LineFeatures, probabilities: Mapping[int, float]) -> float:

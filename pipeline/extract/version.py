@@ -12,7 +12,7 @@ from typing import Any, Final
 
 VERSION: Final = 19
 TREES_FILE: Final = "trees.json"  # beside this module
-LIST_TREES_FILE: Final = "list_trees.json"
+LIST_TREES_FILE: Final = "lists/list_trees.json"
 LIBRARIES: Final = ("trafilatura", "lxml", "py3langid", "htmldate")
 
 # Measured on labelled pages of four collections. Beside the trees, trafilatura's fast mode is as
@@ -33,7 +33,7 @@ def _digest() -> str:
         *(f"{name}={version(name)}" for name in LIBRARIES),
         repr((TRAFILATURA_OPTIONS, MIN_PROBABILITY, MAX_FIRST_DOUBT, MAX_DOUBT)),
         *(
-            blake2b(Path(__file__).with_name(name).read_bytes()).hexdigest()
+            blake2b(Path(__file__).parent.joinpath(name).read_bytes()).hexdigest()
             for name in (TREES_FILE, LIST_TREES_FILE)
         ),
     ]

@@ -22,7 +22,8 @@ HIDING_STYLE = re.compile(
 )
 # Names for texts that only screen readers tell.
 SPOKEN_CLASS = re.compile(
-    r"(?<!not-)(?<![a-z])(?:(?:visually|visibly)[-_]?hidden|hid(?:den|e)[-_]?(?:visually|accessibl[ey])"
+    r"(?<!not-)(?<![a-z])(?:(?:visually|visibly)[-_]?hidden"
+    r"|hid(?:den|e)[-_]?(?:visually|accessibl[ey])"
     r"|(?:sr|screen-?reader|screenreader)[-_](?:only|text)|sr-?only|screen-?reader"
     r"|show-for-sr|for-screen-?readers?|a11y-(?:hidden|text|only)|element-invisible"
     r"|assistive-text|off-?screen|hidden-accessible|accessib(?:ly|ility)-hidden)(?![a-z])",
@@ -31,7 +32,8 @@ SPOKEN_CLASS = re.compile(
 HIDDEN_CLASS = re.compile(r"(?:^|\s)(?:d-none|hidden|(?:is|u)-hidden|display-none)(?=\s|$)", re.I)
 # With these an element is hidden on some screens or until a script runs.
 SHOWN_CLASS = re.compile(
-    r"(?:^|\s)(?:[\w-]+:|(?:d|show|visible|hidden|hide|block)-(?:xs|sm|md|lg|xl|xxl|print|on|for)\b)",
+    r"(?:^|\s)(?:[\w-]+:"
+    r"|(?:d|show|visible|hidden|hide|block)-(?:xs|sm|md|lg|xl|xxl|print|on|for)\b)",
     re.I,
 )
 SIDE_NOTE_CLASS = re.compile(r"(?:^|\s)(?:side|margin)-?note(?=\s|$)", re.I)

@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from pipeline.core.local_times import DAY
 from pipeline.store.read.export_articles import ExportedArticle
+from pipeline.store.read.origins import ArticleOrigin
 from pipeline.story.markdown import to_markdown
 
-TIMES: Final = ("published_at", "modified_at", "first_seen_at", "last_seen_at")
+TIMES: Final = ("published_at", "modified_at", "first_seen_at", "last_seen_at", "live_since")
 DAYS: Final = ("published_day",)
-LISTS: Final = ("authors", "tags")
-NUMBERS: Final = ("id", "word_count", "revisions", "story_group", "copies")
+LISTS: Final = ("authors", "tags", "part_urls", "part_sha256")
+NUMBERS: Final = ("id", "word_count", "revisions", "story_group", "copies", "parts_missing")
 FRACTIONS: Final = ("similarity",)
 FIELDS: Final = (
     "id",
@@ -46,6 +47,11 @@ FIELDS: Final = (
     "payload_sha256",
     "recipe",
     "text_sha256",
+    "part_urls",
+    "part_sha256",
+    "parts_missing",
+    "live_state",
+    "live_since",
 )
 
 
@@ -62,6 +68,7 @@ def article_record(exported: ExportedArticle) -> dict[str, Any]:
         "payload_sha256": exported.payload,
         "recipe": exported.recipe,
         "text_sha256": text_sha256(article.text),
+        **_origin_values(exported.origin),
     }
     record: dict[str, Any] = {}
     for name in FIELDS:
@@ -72,6 +79,17 @@ def article_record(exported: ExportedArticle) -> dict[str, Any]:
         else:
             record[name] = getattr(article, name)
     return record
+
+
+def _origin_values(origin: ArticleOrigin) -> dict[str, Any]:
+    """Return the parts of a story in several pages, and what its page shows today instead."""
+    return {
+        "part_urls": [part.url for part in origin.parts],
+        "part_sha256": [part.digest for part in origin.parts],
+        "parts_missing": origin.missing_parts,
+        "live_state": None if origin.live is None else origin.live.state,
+        "live_since": None if origin.live is None else origin.live.since,
+    }
 
 
 def text_sha256(text: str) -> str:

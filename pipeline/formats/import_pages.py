@@ -16,11 +16,16 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from pipeline.config.site import Site
-from pipeline.core.errors import NightdeskError
+from pipeline.core.errors import ConfigError, NightdeskError
 from pipeline.core.models import Outcome, Reason
 from pipeline.core.site_ids import make_site_id, site_id_from_name
 from pipeline.core.urls import canonicalize, host_of, without_www
+from pipeline.formats.import_filter import ALL_PAGES, ImportFilter, unknown_host
+from pipeline.formats.import_position import NO_POSITIONS, ImportPosition, ImportPositions
+from pipeline.formats.readers.compression import decompressed
 from pipeline.formats.readers.import_input import UNKNOWN_URL, check_source, read_source
+from pipeline.formats.readers.input_page import NOT_WANTED
+from pipeline.formats.readers.warc import WarcPosition, count_page_hosts
 from pipeline.store.crawl import import_session
 from pipeline.store.crawl.import_session import ImportedPage, ImportSession, SkippedRecord
 from pipeline.store.db.engine import Database
@@ -36,9 +41,12 @@ class ImportLimits:
     batch_pages: int = 50
     batch_bytes: int = 16 * 1024 * 1024
     remembered_skips: int = 10_000
+    skips_per_position: int = 2_000
 
 
 DEFAULT_IMPORT_LIMITS: Final = ImportLimits()
+
+MAX_NEW_HOSTS: Final = 5  # for which site files are written without being asked
 
 ProgressCallback = Callable[[int], None]
 """Receives the number of pages so far."""
@@ -57,6 +65,8 @@ class ImportResult:
         sites: Pages of each site.
         site_urls: The front page of each site, by the host of its first page.
         runs: Ids of the runs.
+        resumed: Records that an interrupted import of the same files had done.
+        resumed_sites: The sites that these had pages of.
     """
 
     outcomes: Counter[tuple[Outcome, Reason]] = field(default_factory=Counter)
@@ -67,6 +77,8 @@ class ImportResult:
     sites: Counter[str] = field(default_factory=Counter)
     site_urls: dict[str, str] = field(default_factory=dict)
     runs: tuple[int, ...] = ()
+    resumed: int = 0
+    resumed_sites: set[str] = field(default_factory=set)
 
 
 def import_pages(
@@ -76,6 +88,8 @@ def import_pages(
     sites: Sequence[Site],
     progress: ProgressCallback = lambda _: None,
     limits: ImportLimits = DEFAULT_IMPORT_LIMITS,
+    wanted: ImportFilter = ALL_PAGES,
+    positions: ImportPositions = NO_POSITIONS,
 ) -> ImportResult:
     """Import WARC files and folders of HTML.
 
@@ -86,6 +100,8 @@ def import_pages(
         sites: All sites that have a file.
         progress: Receives the number of pages after each batch.
         limits: Sizes of a batch.
+        wanted: Which pages are wanted.
+        positions: Where an interrupted import of the same files goes on.
 
     Raises:
         ConfigError: If a source cannot be imported.
@@ -94,7 +110,9 @@ def import_pages(
     """
     for source in sources:
         check_source(source)
-    importer = PageImporter(database, SiteChooser(database, site_id, sites), progress, limits)
+    importer = PageImporter(
+        database, SiteChooser(database, site_id, sites), progress, limits, wanted, positions
+    )
     status = "stopped"
     detail = "interrupted"
     try:
@@ -117,6 +135,36 @@ def skipped_summary(skipped: Counter[str]) -> str:
     """Return `Skipped: 12 no HTML, 3 redirect`, or "" if nothing was skipped."""
     parts = [f"{count:,} {problem}" for problem, count in skipped.most_common()]
     return f"Skipped: {', '.join(parts)}" if parts else ""
+
+
+def count_new_hosts(
+    sources: Sequence[Path], sites: Sequence[Site], wanted: ImportFilter
+) -> Counter[str]:
+    """Count the wanted pages of WARC files by those hosts that no site file owns.
+
+    Args:
+        sources: The files; folders are passed over.
+        sites: All sites that have a file.
+        wanted: Which pages are wanted.
+
+    Raises:
+        ConfigError: If a source cannot be imported.
+    """
+    counts = Counter[str]()
+    for source in sources:
+        check_source(source)
+        if source.is_dir():
+            continue
+        try:
+            with source.open("rb") as stream:
+                counts += count_page_hosts(
+                    decompressed(stream),
+                    wanted.problem_of_fetch,
+                    lambda url: unknown_host(url, sites),
+                )
+        except OSError as error:
+            raise ConfigError(f"{source}: cannot be read: {error.strerror or error}") from None
+    return counts
 
 
 class SiteChooser:
@@ -165,6 +213,8 @@ class PageImporter:
         site_chooser: SiteChooser,
         progress: ProgressCallback,
         limits: ImportLimits,
+        wanted: ImportFilter,
+        positions: ImportPositions,
     ) -> None:
         self.session = ImportSession(database)
         self.result = ImportResult()
@@ -172,21 +222,38 @@ class PageImporter:
         self._site_chooser = site_chooser
         self._progress = progress
         self._limits = limits
+        self._wanted = wanted
+        self._positions = positions
         self._batch: list[ImportedPage] = []
         self._batch_bytes = 0
 
     def import_source(self, source: Path) -> None:
-        """Import all pages of a file or folder."""
-        for record in read_source(source, self._find_body):
+        """Import the wanted pages of a file or folder, from where an earlier import ended."""
+        earlier = self._positions.load(source)
+        self.result.resumed += earlier.records
+        self.result.resumed_sites.update(earlier.site_urls)
+        self.result.site_urls |= earlier.site_urls
+        position = WarcPosition(earlier.records)
+        skipped = 0
+        for record in read_source(source, self._find_body, wanted=self._wanted, position=position):
             if isinstance(record, SkippedRecord):
                 self._remember_skipped(record)
+                skipped += 1
+                if skipped % self._limits.skips_per_position == 0:
+                    self._save_up_to(source, position)
                 continue
             self._batch.append(record)
             self._batch_bytes += len(record.body)
             is_full = len(self._batch) >= self._limits.batch_pages
             if is_full or self._batch_bytes >= self._limits.batch_bytes:
-                self._save_batch()
+                self._save_up_to(source, position)
         self._save_batch()
+        self._positions.remove(source)
+
+    def _save_up_to(self, source: Path, position: WarcPosition) -> None:
+        self._save_batch()
+        done = ImportPosition(position.records, self.result.site_urls)
+        self._positions.save(source, done)
 
     def log_skipped(self) -> None:
         """Add the skipped records that were remembered to the ledgers of their sites."""
@@ -202,6 +269,8 @@ class PageImporter:
 
     def _remember_skipped(self, record: SkippedRecord) -> None:
         self.result.skipped[record.detail] += 1
+        if record.detail in NOT_WANTED:  # the user left it out, so no ledger has it
+            return
         if record.url and len(self.result.skipped_records) < self._limits.remembered_skips:
             self.result.skipped_records.append(record)
 

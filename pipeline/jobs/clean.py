@@ -19,6 +19,7 @@ from pipeline.jobs.clean_steps.extract_payloads import (
     add_missing_to_profile,
     save_extracted,
 )
+from pipeline.jobs.clean_steps.join_parts import join_stories
 from pipeline.jobs.clean_steps.load_pages import (
     PAGES_PER_BATCH,
     PAYLOADS_PER_READ,
@@ -144,6 +145,7 @@ class CleanPipeline:
         try:
             add_missing_to_profile(self._session, self._recipe)
             extracted = self._extract(update_profile=True)
+            join_stories(self._session, self._recipe, self._scope)
             self._clean_and_publish(run_id)
             status, detail = "finished", ""
         except Cancelled:
@@ -158,6 +160,7 @@ class CleanPipeline:
     def preview(self) -> CleanRunResult:
         """Report what a clean would change. Nothing is saved but extracted pages."""
         extracted = self._extract(update_profile=False)
+        join_stories(self._session, self._recipe, self._scope)
         total = self._session.count_stale(self._recipe, self._scope)
         done = 0
         for loaded in self._load_page_batches():

@@ -232,6 +232,12 @@ class _FetchJob:
         explanation = read.explain_page(self._database, page)
         if explanation is None:
             return f"{where}: is stored, but not cleaned; 'nightdesk clean {page.site}' does it"
+        live = explanation.origin.live if explanation.origin is not None else None
+        if live is not None:
+            return (
+                f"{where}: is stored, but no article ({live.state}): {_meaning(live.state)}"
+                f" The article {page.id} stays as it was before"
+            )
         if explanation.outcome == Outcome.ARCHIVED:
             return ""
         return (

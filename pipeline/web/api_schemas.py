@@ -94,7 +94,7 @@ class ArticleSummaryOut(DatedModel):
     image: Text = Field(description="The URL of the main image")
     word_count: int = Field(description="The number of words of the text")
     first_seen_at: datetime = Field(description="When the archive first fetched this article")
-    last_seen_at: datetime | None = Field(description="When the archive last fetched the page")
+    last_seen_at: datetime | None = Field(description="The last fetch with this text")
     revisions: int = Field(description="The number of revisions")
     story_group: int = Field(
         description="The id of the story group, the same for all near-duplicates"
@@ -247,6 +247,23 @@ class FigureOut(ApiModel):
     credit: Text = Field(description="Who made it")
 
 
+class ArticlePartOut(ApiModel):
+    """One page of a story that is published in several pages."""
+
+    number: int = Field(description="The number of the part, from 1")
+    page: int = Field(description="The id of its page")
+    url: Text = Field(description="Its URL")
+    digest: Text = Field(description="The SHA-256 of its bytes")
+    size: int = Field(description="The number of its bytes")
+
+
+class LivePageOut(ApiModel):
+    """What the page of an article shows now, if it is not what the article was made of."""
+
+    since: datetime = Field(description="The first fetch that returned something else")
+    state: Text = Field(description="`gone`, or the reason why it is no article")
+
+
 class ArticleOut(ArticleSummaryOut):
     """An article with its text, its metadata and its provenance."""
 
@@ -266,6 +283,13 @@ class ArticleOut(ArticleSummaryOut):
         description="Where it stood on the front page, the newest stretch first, at most 200"
     )
     gone_at: datetime | None = Field(description="When the page was found to be gone")
+    parts: tuple[ArticlePartOut, ...] = Field(
+        description="The pages of a story that is published in several pages; else empty"
+    )
+    part_missing: bool = Field(description="Whether a part of the story is not stored yet")
+    live: LivePageOut | None = Field(
+        description="What the page shows now, if the text was made of earlier bytes; else null"
+    )
 
 
 class RevisionOut(ApiModel):
@@ -303,6 +327,7 @@ class BlockOut(ApiModel):
     story_probability: float = Field(
         description="The probability that the block belongs to the story, 0 to 1"
     )
+    part: int = Field(description="The page of the story in which the block stands, from 1")
     rule: Text = Field(description="The rule that removed the block; empty if it was kept")
     why: Text = Field(description="The evidence of the rule; empty if the block was kept")
 

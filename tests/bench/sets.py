@@ -33,12 +33,12 @@ def exit_with_message(sentence: str) -> NoReturn:
     sys.exit(2)
 
 
-def load_set(path: Path, required: Sequence[str] = REQUIRED_KEYS) -> LabelledSet:
+def load_set(path: Path, labels: Sequence[str] = LABEL_KEYS) -> LabelledSet:
     """Read a set; a file that holds none ends the benchmark with a sentence.
 
     Args:
         path: The file.
-        required: The keys that each page needs.
+        labels: The keys of which each page needs one; () for pages without any.
     """
     try:
         digest = sha256(path.read_bytes()).hexdigest()
@@ -47,13 +47,13 @@ def load_set(path: Path, required: Sequence[str] = REQUIRED_KEYS) -> LabelledSet
     except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
         exit_with_message(f"{path}: cannot be read as labelled pages: {error}")
     for number, page in enumerate(pages, 1):
-        for key in required:
+        for key in REQUIRED_KEYS:
             if not isinstance(page, dict) or not isinstance(page.get(key), str):
                 exit_with_message(
                     f"{path}, page {number}: {key!r} is missing; "
                     "tests/bench/__init__.py says what a set is"
                 )
-        if not any(key in page for key in LABEL_KEYS):
+        if labels and not any(key in page for key in labels):
             exit_with_message(
                 f"{path}, page {number}: has no 'text', 'with' or 'without'; "
                 "tests/bench/__init__.py says what a set is"

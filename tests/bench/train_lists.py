@@ -23,16 +23,17 @@ from urllib.parse import urlsplit
 from pipeline.extract.charset import decode
 from pipeline.extract.features.line_features import LineFeatures
 from pipeline.extract.html import parse_html
-from pipeline.extract.list_classifier import ListTrees, read_signs
+from pipeline.extract.lists.list_classifier import ListTrees, read_signs
+from pipeline.extract.lists.page_shape import SHAPE_NAMES, PageShape
 from pipeline.extract.metadata.metadata import read_metadata
-from pipeline.extract.page_shape import SHAPE_NAMES, PageShape
 from pipeline.extract.sanitize import repair_markup
 from pipeline.extract.text_lines import read_lines
 from tests.bench.sets import Row, exit_with_message, load_set
 from tests.bench.train import tree_as_lists
 from tests.support.list_pages import NOUNS, list_pages, story_pages
 
-TREES = 120
+TREES = 100  # of each model
+MODELS = 3
 OPTIONS: dict[str, Any] = {
     "objective": "binary",
     "num_leaves": 6,
@@ -54,7 +55,6 @@ PROBABILITIES = (0.4, 0.5, 0.6, 0.7, 0.8)  # for which the figures are printed
 MADE_UP = "made up"
 MADE_UP_COUNTS = (9, 33)  # modules of a made-up page
 MADE_UP_WEIGHT = 0.4
-PAGE_KEYS = ("id", "html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _make_examples(path: Path, *, is_list: bool) -> Iterable[ShapeExample]:
-    labelled_set = load_set(path, PAGE_KEYS)
+    labelled_set = load_set(path, labels=())
     sizes = Counter(page.get("site") for page in labelled_set.pages)
     for page in labelled_set.pages:
         weight = (LIST_WEIGHT if is_list else 1.0) / sqrt(sizes[page.get("site")])
@@ -163,7 +163,10 @@ def shape_features(page: Row) -> tuple[float, ...] | None:
 
 
 def train(examples: Iterable[ShapeExample], seed: int = 1) -> dict[str, Any]:
-    """Train the trees on some pages, and return the table that `list_trees.json` holds."""
+    """Train the trees on some pages, and return the table that `list_trees.json` holds.
+
+    It is the mean of several models, since one of so few lists depends much on chance.
+    """
     import lightgbm
     import numpy
 
@@ -174,9 +177,21 @@ def train(examples: Iterable[ShapeExample], seed: int = 1) -> dict[str, Any]:
         weight=numpy.array([example.weight for example in used]),
         feature_name=list(SHAPE_NAMES),
     )
-    model = lightgbm.train(OPTIONS | {"seed": seed}, dataset, num_boost_round=TREES).dump_model()
-    trees = [tree_as_lists(tree["tree_structure"]) for tree in model["tree_info"]]
+    trees: list[Any] = []
+    for number in range(MODELS):
+        options = OPTIONS | {"seed": seed * MODELS + number}
+        model = lightgbm.train(options, dataset, num_boost_round=TREES).dump_model()
+        for tree in model["tree_info"]:
+            trees.append(_part_of_mean(tree_as_lists(tree["tree_structure"])))
     return {"names": list(SHAPE_NAMES), "trees": trees}
+
+
+def _part_of_mean(node: Any) -> Any:
+    """Return a tree whose values are those of one of MODELS models."""
+    if not isinstance(node, list):
+        return round(node / MODELS, 5)
+    feature, threshold, left, right = node
+    return [feature, threshold, _part_of_mean(left), _part_of_mean(right)]
 
 
 def measure(examples: Sequence[ShapeExample], folds: int) -> None:

@@ -42,7 +42,7 @@ def write_warc(path: Path, *responses: WarcResponse, date: str = "2019-03-02T04:
         writer.write_record(writer.create_warcinfo_record(path.name, {"software": "Wget/1.21"}))
         for response in responses:
             writer.write_record(_request(writer, response, date))
-            writer.write_record(_response(writer, response, date))
+            writer.write_record(response_record(writer, response, date))
     return path
 
 
@@ -53,7 +53,8 @@ def _request(writer: Any, response: WarcResponse, date: str) -> Any:
     )
 
 
-def _response(writer: Any, response: WarcResponse, date: str) -> Any:
+def response_record(writer: Any, response: WarcResponse, date: str) -> Any:
+    """Return the record of a response."""
     headers = [("Content-Type", response.media_type), *response.headers.items()]
     return writer.create_warc_record(
         response.url,

@@ -51,6 +51,7 @@ class RuleContext:
         language: The language of the story.
         cleaning: The options of the site.
         authors: The names of the authors.
+        parts: The part in which each line stands, if the story has several pages.
         removed: Indexes of the lines that rules have removed so far.
         rule_by_index: The rule that removed a line: evidence for the lines around it.
     """
@@ -61,6 +62,7 @@ class RuleContext:
     language: str
     cleaning: CleaningOptions
     authors: tuple[str, ...] = ()
+    parts: tuple[int, ...] = ()
     removed: frozenset[int] = frozenset()
     rule_by_index: Mapping[int, str] = field(default_factory=dict)
 

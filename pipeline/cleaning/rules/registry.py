@@ -25,6 +25,7 @@ from pipeline.cleaning.rules.single_lines import (
     site_pattern,
     tag_line,
 )
+from pipeline.cleaning.rules.story_parts import story_part
 from pipeline.cleaning.rules.titles import repeated_title_in_list, repeated_title_top
 from pipeline.cleaning.rules.trailing_lists import other_script, trailing_headlines, trailing_links
 
@@ -49,6 +50,12 @@ class Rule:
 
 
 RULES: Final = (
+    Rule(
+        "part",
+        1,
+        "What the further pages of a story repeat, their titles, and lines that lead to them.",
+        story_part,
+    ),
     Rule(
         "site-pattern",
         2,

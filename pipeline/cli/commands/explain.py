@@ -12,6 +12,7 @@ from rich.text import Text
 
 from pipeline.cli.console import format_day, format_time, print_json, print_line
 from pipeline.cli.context import AsJson, get_context
+from pipeline.cli.views.article_origin import origin_lines
 from pipeline.cli.views.page_lookup import PageName, explain_missing_article, require_page
 from pipeline.core.errors import ConfigError
 from pipeline.core.formatting import format_if, format_size, pluralize
@@ -39,8 +40,10 @@ def explain(context: typer.Context, name: PageName, as_json: AsJson = False) -> 
         return
     _print_head(explanation)
     containers = {container.name: container for container in explanation.containers}
+    has_parts = any(explained.part > 1 for explained in explanation.blocks)
     for number, explained in enumerate(explanation.blocks):
-        _print_block(number, explained, containers.get(explained.block.container))
+        container = containers.get(explained.block.container)
+        _print_block(number, explained, container, has_parts=has_parts)
     removed = sum(bool(explained.rule) for explained in explanation.blocks)
     total = len(explanation.blocks)
     print_line()
@@ -58,7 +61,9 @@ def _load(database: Database, page: PageView) -> Explanation:
     return explanation
 
 
-def _print_block(number: int, explained: ExplainedBlock, container: ContainerStats | None) -> None:
+def _print_block(
+    number: int, explained: ExplainedBlock, container: ContainerStats | None, *, has_parts: bool
+) -> None:
     """Print the decision about a block, the votes of the extractors, its place and its text."""
     block, rule = explained.block, explained.rule
     decision, head_style, text_style = "kept", "cyan", ""
@@ -66,8 +71,9 @@ def _print_block(number: int, explained: ExplainedBlock, container: ContainerSta
         decision, head_style, text_style = "removed", "dim", "dim strike"
     vote = TRAFILATURA_VOTES[block.kept_by_trafilatura]
     place = _place(block.element_path, container)
+    part = f"part {explained.part:>2}  " if has_parts else ""
     head = (
-        f"{decision:<7} {number:>4}  {block.story_probability:>4.0%}  {vote:<9}"
+        f"{decision:<7} {number:>4}  {part}{block.story_probability:>4.0%}  {vote:<9}"
         f"  {block.kind:<9}  {place}"
     )
     print_line(Text(f"  {head.rstrip()}", style=head_style))
@@ -96,7 +102,9 @@ def _head(explanation: Explanation) -> Iterator[tuple[str, str]]:
     page, metadata = explanation.page, explanation.metadata
     yield "Page", f"{page.id}  {page.url}"
     fetched = f"fetched {format_time(explanation.fetched_at)} UTC"
-    yield "Bytes", f"sha256 {explanation.digest}, {format_size(page.size)}, {fetched}"
+    size = page.size if explanation.origin is None else explanation.origin.size
+    yield "Bytes", f"sha256 {explanation.digest}, {format_size(size)}, {fetched}"
+    yield from origin_lines(explanation.origin)
     yield "Recipe", f"{explanation.recipe}, profile {explanation.profile}"
     outcome = ": ".join(filter(None, (explanation.outcome, explanation.reason)))
     yield "Outcome", outcome + format_if(" ({})", explanation.extract_detail)
@@ -135,5 +143,6 @@ def _as_json(explanation: Explanation) -> dict[str, Any]:
     blocks = []
     for number, explained in enumerate(explanation.blocks):
         decision = {"kept": not explained.rule, "rule": explained.rule, "why": explained.why}
-        blocks.append({"index": number, **asdict(explained.block), **decision})
+        place = {"index": number, "part": explained.part}
+        blocks.append({**place, **asdict(explained.block), **decision})
     return asdict(explanation) | {"blocks": blocks}

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from pipeline.cli.console import format_date, format_time, print_json, print_line
 from pipeline.cli.context import AsJson, get_context
+from pipeline.cli.views.article_origin import origin_json, origin_lines
 from pipeline.cli.views.page_lookup import PageName, explain_missing_article, require_page
 from pipeline.core.errors import ConfigError
 from pipeline.core.formatting import format_if
@@ -22,7 +23,13 @@ from pipeline.store.read import article_values
 
 if TYPE_CHECKING:
     from pipeline.store.db.engine import Database
-    from pipeline.store.read import ArticleView, PageView, Placement, RevisionView
+    from pipeline.store.read import (
+        ArticleOrigin,
+        ArticleView,
+        PageView,
+        Placement,
+        RevisionView,
+    )
 
 EXAMPLES: Final = (
     "nightdesk show 1204",
@@ -43,6 +50,7 @@ class ShownArticle:
         near_duplicates: Articles with nearly the same text.
         sources: Where a metadata field comes from, by field.
         placements: Where it stood on the front page, the newest stretch first.
+        origin: What the text was made of.
     """
 
     article: ArticleView
@@ -51,6 +59,7 @@ class ShownArticle:
     near_duplicates: Sequence[NearDuplicate]
     sources: Mapping[str, str]
     placements: Sequence[Placement]
+    origin: ArticleOrigin | None = None
 
 
 def show(
@@ -97,11 +106,12 @@ def load_article(database: Database, page: PageView) -> ShownArticle:
         near_duplicates_of(database, page.id),
         dict(provenance.metadata.sources) if provenance else {},
         read.list_placements(database, page.url),
+        read.article_origin(database, page.id),
     )
 
 
 def _write_raw(database: Database, page: PageView) -> None:
-    payload = read.newest_payload(database, page.id)
+    payload = read.article_payload(database, page.id)
     if payload is None:
         raise ConfigError(f"{page.url}: {explain_missing_article(page)}")
     _, _, body = payload
@@ -112,6 +122,7 @@ def _write_raw(database: Database, page: PageView) -> None:
 def article_json(shown: ShownArticle) -> dict[str, Any]:
     """Return an article as an object for programs."""
     return article_values(shown.article) | {
+        **origin_json(shown.origin),
         "sources": dict(shown.sources),
         "history": shown.revisions,
         "near_duplicates": [_near_duplicate_json(each) for each in shown.near_duplicates],
@@ -151,11 +162,11 @@ def _head(shown: ShownArticle) -> Iterator[tuple[str, str]]:
     yield "Language", with_source("language", article.language)
     yield "URL", article.url
     period = f"{format_time(article.first_seen_at)} to {format_time(article.last_seen_at)} UTC"
-    yield "Archived", f"{period}, {page.digest[:DIGEST_DIGITS]}…"
+    digest = shown.origin.digest if shown.origin else page.digest
+    yield "Archived", f"{period}, {digest[:DIGEST_DIGITS]}…"
     if shown.placements:
         yield "Front", _placement_line(shown.placements)
-    if page.gone_at:
-        yield "Gone", f"{format_time(page.gone_at)} UTC: the site no longer has it"
+    yield from origin_lines(shown.origin)
     for near_duplicate in shown.near_duplicates[:MAX_NEAR_DUPLICATES]:
         yield "Also at", _near_duplicate_line(near_duplicate)
     others = len(shown.near_duplicates) - MAX_NEAR_DUPLICATES

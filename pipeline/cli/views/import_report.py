@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.cli.console import print_line
+from pipeline.cli.console import print_line, print_table
 from pipeline.core.formatting import pluralize
 from pipeline.formats.import_pages import ImportResult, skipped_summary
 
+MAX_HOSTS: Final = 20  # of a file with many, that are printed
 MAX_SHOWN: Final = 10  # skipped records that are printed; --json lists them all
 
 
@@ -28,6 +30,7 @@ def result_json(result: ImportResult, written: Sequence[Path]) -> dict[str, Any]
         skipped_urls.append({"url": record.url, "why": record.detail, "status": record.status})
     return {
         "records": result.outcomes.total(),
+        "resumed_records": result.resumed,
         "outcomes": outcomes,
         "skipped": dict(result.skipped.most_common()),
         "skipped_urls": skipped_urls,
@@ -35,6 +38,14 @@ def result_json(result: ImportResult, written: Sequence[Path]) -> dict[str, Any]
         "site_files": [str(path) for path in written],
         "runs": result.runs,
     }
+
+
+def print_hosts(counts: Counter[str]) -> None:
+    """Print the hosts with most pages, and how many more there are."""
+    print_table(["Host", "Pages"], counts.most_common(MAX_HOSTS))
+    hidden = len(counts) - MAX_HOSTS
+    if hidden > 0:
+        print_line(f"and {hidden:,} more hosts; --json lists them all")
 
 
 def print_result(result: ImportResult, written: Sequence[Path]) -> None:
@@ -49,6 +60,8 @@ def print_result(result: ImportResult, written: Sequence[Path]) -> None:
         outcomes.append(f"{number:,} {outcome} ({reason})")
     pages = pluralize(result.outcomes.total(), "page")
     sites = pluralize(len(result.sites), "site")
+    if result.resumed:
+        print_line(f"Went on after {pluralize(result.resumed, 'record')} of an earlier import.")
     print_line(f"{pages} of {sites}: {', '.join(outcomes) or 'nothing'}.")
     if result.skipped:
         print_line(f"{skipped_summary(result.skipped)}.")

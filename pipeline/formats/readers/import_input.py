@@ -19,6 +19,7 @@ from pipeline.core.http_headers import UNSTORABLE, parse_content_type, select_he
 from pipeline.core.models import Outcome, Reason
 from pipeline.core.page_head import MAX_HEAD_BYTES, declared_canonical_url, opt_outs, parse_head
 from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, resolve_href
+from pipeline.formats.import_filter import ALL_PAGES, ImportFilter
 from pipeline.formats.readers.compression import (
     READ_ERRORS,
     check_complete,
@@ -38,7 +39,7 @@ from pipeline.formats.readers.input_page import (
     RejectedRecord,
     RevisitRecord,
 )
-from pipeline.formats.readers.warc import WarcRecord, read_warc
+from pipeline.formats.readers.warc import WarcPosition, WarcRecord, read_warc
 from pipeline.store.crawl.import_session import ImportedPage, SkippedRecord
 
 UNKNOWN_URL: Final = "http://files.invalid/"  # of files without a URL; RFC 2606 reserves the name
@@ -80,7 +81,11 @@ def check_source(source: Path) -> None:
 
 
 def read_source(
-    source: Path, find_body: FindBody, limits: InputLimits = DEFAULT_LIMITS
+    source: Path,
+    find_body: FindBody,
+    limits: InputLimits = DEFAULT_LIMITS,
+    wanted: ImportFilter = ALL_PAGES,
+    position: WarcPosition | None = None,
 ) -> Iterator[ImportRecord]:
     """Read the pages of a WARC file or of a folder of HTML, and the records that are no page.
 
@@ -88,20 +93,42 @@ def read_source(
         source: The file or folder.
         find_body: Looks up the bytes to which a revisit record refers.
         limits: The sizes of pages that are left out.
+        wanted: Which pages are wanted.
+        position: How many records of a WARC file are done. It moves with the reading.
 
     Raises:
         ConfigError: If the file cannot be read or is no WARC file.
     """
     if source.is_dir():
-        return _read_folder(source, limits)
-    return _read_warc_file(source, find_body, limits)
+        records = _read_folder(source, limits)
+    else:
+        records = _read_warc_file(source, find_body, limits, wanted, position)
+    for record in records:
+        yield _judged(record, wanted)
 
 
-def _read_warc_file(path: Path, find_body: FindBody, limits: InputLimits) -> Iterator[ImportRecord]:
+def _judged(record: ImportRecord, wanted: ImportFilter) -> ImportRecord:
+    if isinstance(record, SkippedRecord):
+        return record
+    problem = wanted.problem_of_fetch(record.url, record.fetched_at)
+    problem = problem or wanted.problem_of_page(record.body, record.charset)
+    if problem is None:
+        return record
+    return skipped_record(problem, record.url, record.fetched_at, record.status)
+
+
+def _read_warc_file(
+    path: Path,
+    find_body: FindBody,
+    limits: InputLimits,
+    wanted: ImportFilter,
+    position: WarcPosition | None,
+) -> Iterator[ImportRecord]:
     count = 0
     try:
         with path.open("rb") as stream:
-            for record in read_warc(decompressed(stream), str(path), limits):
+            content, judge = decompressed(stream), wanted.problem_of_fetch
+            for record in read_warc(content, str(path), limits, judge, position):
                 converted = _convert(record, path, find_body)
                 if converted is not None:
                     count += 1

@@ -76,8 +76,23 @@ class RecordProblem(StrEnum):
     NO_DATE = "no date"
     UNREADABLE = "unreadable"
     MISSING_ORIGINAL = "revisit of a page that is not here"
+    OTHER_HOST = "other host"
+    UNKNOWN_SITE = "no site file"
+    OTHER_TIME = "other time"
+    OTHER_LANGUAGE = "other language"
     DAMAGED = "damaged"  # nothing after it can be read
     NO_RECORDS = "no records"  # of the whole file
+
+
+NOT_WANTED = frozenset(
+    (
+        RecordProblem.OTHER_HOST,
+        RecordProblem.UNKNOWN_SITE,
+        RecordProblem.OTHER_TIME,
+        RecordProblem.OTHER_LANGUAGE,
+    )
+)
+"""Problems of pages that are as they should be, and that the user left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BufferedReader
 from typing import Any, BinaryIO, Final, cast
@@ -21,9 +24,25 @@ from pipeline.formats.readers.input_page import (
 
 READ_BYTES: Final = 1 << 20
 MARKUP_BYTES: Final = 65536  # of a page that was decompressed, in which there is a "<"
+MAX_COUNTED_HOSTS: Final = 100_000  # of one file; more would only take memory
 MAX_DETAIL: Final = 100  # characters of an error message of the library
 
 WarcRecord = InputPage | RevisitRecord | RejectedRecord
+
+
+JudgeFetch = Callable[[str, datetime | None], RecordProblem | None]
+"""Returns why a page is not wanted, by its URL and its time; None if it may be."""
+
+
+def any_fetch(url: str, fetched_at: datetime | None) -> None:
+    """Want each page."""
+
+
+@dataclass(slots=True)
+class WarcPosition:
+    """How far a file was read: the number of the record that was yielded last."""
+
+    records: int = 0
 
 
 class _NoPageError(Exception):
@@ -36,7 +55,11 @@ class _NoPageError(Exception):
 
 
 def read_warc(
-    stream: BufferedReader, name: str, limits: InputLimits = DEFAULT_LIMITS
+    stream: BufferedReader,
+    name: str,
+    limits: InputLimits = DEFAULT_LIMITS,
+    judge: JudgeFetch = any_fetch,
+    position: WarcPosition | None = None,
 ) -> Iterator[WarcRecord]:
     """Read the records that are about pages: responses, resources and revisits.
 
@@ -44,6 +67,8 @@ def read_warc(
         stream: The decompressed file.
         name: Its name in messages.
         limits: The sizes of pages that are left out.
+        judge: Tells which pages are not wanted, before their bodies are read.
+        position: How many records are done: they are passed over. It moves with the reading.
 
     Returns:
         Pages, revisits, and records of these kinds that are no page. A damaged file ends with a
@@ -54,13 +79,15 @@ def read_warc(
     """
     from warcio.archiveiterator import ArchiveIterator  # slow to load, and rarely needed
 
-    number = 0
+    position = position or WarcPosition()
+    done, number = position.records, 0
     damage: Exception | None = None
     try:
         for record in ArchiveIterator(cast(BinaryIO, stream)):
             number += 1
-            if record.rec_type in ("response", "resource", "revisit"):
-                yield _read_record(record, f"{name}, record {number}", limits)
+            if number > done and record.rec_type in ("response", "resource", "revisit"):
+                position.records = number
+                yield _read_record(record, f"{name}, record {number}", limits, judge)
         check_complete(stream)
     except OSError as error:
         if not isinstance(error, DAMAGE_ERRORS):
@@ -77,10 +104,12 @@ def read_warc(
         yield RejectedRecord(name, RecordProblem.DAMAGED, detail=detail)
 
 
-def _read_record(record: Any, location: str, limits: InputLimits) -> WarcRecord:
+def _read_record(record: Any, location: str, limits: InputLimits, judge: JudgeFetch) -> WarcRecord:
     warc_header = record.rec_headers.get_header
     url = _url(warc_header("WARC-Target-URI"))
     fetched_at = parse_time(warc_header("WARC-Date") or "")
+    if problem := judge(url, fetched_at):
+        return RejectedRecord(location, problem, url, fetched_at)
     if record.rec_type == "revisit":
         original_url = _url(warc_header("WARC-Refers-To-Target-URI")) or url
         original_at = parse_time(warc_header("WARC-Refers-To-Date") or "")
@@ -188,3 +217,33 @@ def parse_time(text: str) -> datetime | None:
     except ValueError:
         return None
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def count_page_hosts(
+    stream: BufferedReader, judge: JudgeFetch, host_of_page: Callable[[str], str]
+) -> Counter[str]:
+    """Count the pages of a file by host, without reading their bodies.
+
+    Args:
+        stream: The decompressed file.
+        judge: Tells which pages are not wanted.
+        host_of_page: Returns the host by which a URL is counted, or "" for none.
+
+    Returns:
+        The counts. Of a damaged file, those up to the damage.
+    """
+    from warcio.archiveiterator import ArchiveIterator  # slow to load, and rarely needed
+
+    counts = Counter[str]()
+    with suppress(Exception):  # the import itself reports what is damaged
+        for record in ArchiveIterator(cast(BinaryIO, stream)):
+            if record.rec_type not in ("response", "resource") or _status(record) != 200:
+                continue
+            if not may_be_html(_headers(record).get("content-type", [""])[0]):
+                continue
+            url = _url(record.rec_headers.get_header("WARC-Target-URI"))
+            time = parse_time(record.rec_headers.get_header("WARC-Date") or "")
+            host = "" if judge(url, time) else host_of_page(url)
+            if host and (host in counts or len(counts) < MAX_COUNTED_HOSTS):
+                counts[host] += 1
+    return counts

@@ -323,6 +323,13 @@ def metadata_columns(metadata: Metadata) -> dict[str, Any]:
     }
 
 
+def unpublish(db: Connection, pages: Sequence[int]) -> None:
+    """Delete the articles and revisions of pages that are no stories of their own."""
+    for page in pages:
+        _unpublish(db, page)
+        db.execute(delete(RevisionRow).where(RevisionRow.page_id == page))
+
+
 def _unpublish(db: Connection, page: int) -> None:
     """Delete the article of a page of which no payload is an article. Its results say why."""
     keys = _order_keys(db, [page])

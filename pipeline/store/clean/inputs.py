@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from pipeline.core.clean_values import CleanInput, PayloadPeriod, StoredResult
 from pipeline.core.models import (
@@ -21,6 +21,7 @@ from pipeline.core.models import (
     RemovedBlock,
     ResultStatus,
 )
+from pipeline.store.clean import joined
 from pipeline.store.clean.types import PendingPayload, Period, ReviewInput
 from pipeline.store.codec.dictionaries import decompress_payload
 from pipeline.store.codec.serialization import (
@@ -49,6 +50,8 @@ ANNOUNCED_COLUMNS: Final = (
     PageRow.announced_published_precision,
     PageRow.announced_modified_precision,
 )
+# what a further part of a story shows belongs to its story
+STORY_ID: Final = func.coalesce(PageRow.part_of, PageRow.id).label("story_id")
 RESULT_COLUMNS: Final = (
     CleanResultRow.id,
     CleanResultRow.page_id,
@@ -103,13 +106,13 @@ def pages_by_payload(
     """
     pages: dict[int, dict[int, AnnouncedMetadata]] = defaultdict(dict)
     query = (
-        select(CaptureRow.payload_id, PageRow.id, *ANNOUNCED_COLUMNS)
+        select(CaptureRow.payload_id, STORY_ID, *ANNOUNCED_COLUMNS)
         .join(PageRow, PageRow.id == CaptureRow.page_id)
         .where(PageRow.site == site)
     )
     for chunk in chunks(payloads):
         for row in db.execute(query.where(CaptureRow.payload_id.in_(chunk))):
-            pages[row.payload_id][row.id] = _announced(row)
+            pages[row.payload_id][row.story_id] = _announced(row)
     return {payload: list(announced.items()) for payload, announced in pages.items()}
 
 
@@ -129,8 +132,8 @@ def clean_inputs(db: Connection, pages: Sequence[int], extractors: str) -> tuple
 
 def _clean_inputs(db: Connection, pages: Sequence[int], extractors: str) -> list[CleanInput]:
     rows = _pages(db, pages)
-    captures = _captures(db, pages)
-    extracted = _extracted_by_payload(db, _payload_ids(captures), extractors)
+    periods = _page_periods(db, pages)
+    extracted = _extracted_by_payload(db, _payload_ids(periods), extractors)
     previous = _previous_articles(db, pages)
     statuses = (ResultStatus.ACCEPTED, ResultStatus.REJECTED)
     results = _results(db, pages, statuses, dict(extracted.values()))
@@ -141,7 +144,7 @@ def _clean_inputs(db: Connection, pages: Sequence[int], extractors: str) -> list
                 page_id=row.id,
                 url=row.url,
                 announced=_announced(row),
-                periods=_payload_periods(_periods(captures[row.id]), extracted),
+                periods=_payload_periods(periods[row.id], extracted),
                 previous=previous.get(row.id),
                 results=tuple(results[row.id]),
             )
@@ -158,7 +161,7 @@ def review_inputs(db: Connection, pages: Sequence[int]) -> tuple[ReviewInput, ..
 
 
 def _review_inputs(db: Connection, pages: Sequence[int]) -> list[ReviewInput]:
-    captures = _captures(db, pages)
+    periods = _page_periods(db, pages)
     previous = _previous_articles(db, pages)
     results = _results(db, pages, tuple(ResultStatus), {})
     review_inputs: list[ReviewInput] = []
@@ -167,7 +170,7 @@ def _review_inputs(db: Connection, pages: Sequence[int]) -> list[ReviewInput]:
             ReviewInput(
                 page_id=row.id,
                 url=row.url,
-                periods=_periods(captures[row.id]),
+                periods=periods[row.id],
                 results=tuple(results[row.id]),
                 previous=previous.get(row.id),
             )
@@ -211,11 +214,17 @@ def _captures(db: Connection, pages: Sequence[int]) -> dict[int, list[AnyRow]]:
     return captures
 
 
-def _payload_ids(captures: Mapping[int, Sequence[AnyRow]]) -> list[int]:
+def _page_periods(db: Connection, pages: Sequence[int]) -> dict[int, tuple[Period, ...]]:
+    """Return the periods of pages, oldest first, with all parts of a story together."""
+    captures = _captures(db, pages)
+    periods = {page: _periods(captures[page]) for page in pages}
+    return periods | joined.periods(db, pages)
+
+
+def _payload_ids(periods: Mapping[int, Sequence[Period]]) -> list[int]:
     payload_ids: set[int] = set()
-    for page_captures in captures.values():
-        for capture in page_captures:
-            payload_ids.add(capture.payload_id)
+    for page_periods in periods.values():
+        payload_ids.update(period.payload_id for period in page_periods)
     return sorted(payload_ids)
 
 

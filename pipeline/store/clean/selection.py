@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from pipeline.core.models import ResultStatus
 from pipeline.store.clean.types import CleanScope
-from pipeline.store.db.schema import ArticleRow, CleanResultRow, PageRow
+from pipeline.store.db.schema import CURRENT_PAYLOAD, ArticleRow, CleanResultRow, PageRow
 
 
 def scope_conditions(is_sqlite: bool, scope: CleanScope) -> list[ColumnElement[bool]]:
@@ -34,7 +34,7 @@ def _removed_by(is_sqlite: bool, rule: str) -> Select[int]:
     """Select the current result of a page's newest payload where the rule removed something."""
     query = select(CleanResultRow.id).where(
         CleanResultRow.page_id == PageRow.id,
-        CleanResultRow.payload_id == PageRow.payload_id,
+        CleanResultRow.payload_id == CURRENT_PAYLOAD,
         CleanResultRow.status == ResultStatus.ACCEPTED,
     )
     if not is_sqlite:

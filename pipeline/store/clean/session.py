@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from pipeline.core.clean_values import CleanInput, CleanOutcome
 from pipeline.core.errors import AlreadyRunning
@@ -25,10 +34,19 @@ from pipeline.core.models import (
     UrlKind,
 )
 from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows
-from pipeline.store.clean import articles, container_stats, inputs, line_sightings, selection
+from pipeline.store.clean import (
+    articles,
+    container_stats,
+    inputs,
+    joined,
+    line_sightings,
+    pending,
+    selection,
+)
 from pipeline.store.clean.line_sightings import PageSightings
 from pipeline.store.clean.types import (
     CleanScope,
+    JoinablePage,
     PendingPayload,
     ReviewOutcome,
     StoredExtraction,
@@ -38,7 +56,14 @@ from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS
 from pipeline.store.codec.serialization import decode_extracted, encode_extracted
 from pipeline.store.db import locks, run_log, site_counts
 from pipeline.store.db.engine import Database, retry_while_unavailable
-from pipeline.store.db.schema import CaptureRow, ExtractedPageRow, PageRow, PayloadRow, RunRow
+from pipeline.store.db.schema import (
+    CURRENT_PAYLOAD,
+    CaptureRow,
+    ExtractedPageRow,
+    PageRow,
+    PayloadRow,
+    RunRow,
+)
 from pipeline.store.db.sql import chunks, insert_or_ignore
 
 STALE_PAGES: Final = CleanScope()
@@ -151,7 +176,7 @@ class CleanSession:
 
     def count_pending_payloads(self, recipe: Recipe, scope: CleanScope = STALE_PAGES) -> int:
         """Count the payloads of stale pages that these extractors have not seen."""
-        payloads = self._pending_payload_ids(recipe, scope).subquery()
+        payloads = pending.all_payload_ids(self._in_scope(recipe, scope), recipe)
         with self.store.read() as db:
             return db.scalar(select(func.count()).select_from(payloads)) or 0
 
@@ -168,7 +193,7 @@ class CleanSession:
         Returns:
             The id of the last payload of each part, and how many payloads it has.
         """
-        payload_id = self._pending_payload_ids(recipe, scope).subquery().c.payload_id
+        payload_id = pending.all_payload_ids(self._in_scope(recipe, scope), recipe).c.payload_id
         part = (func.row_number().over(order_by=payload_id) - 1) // size
         numbered = select(payload_id, part.label("part")).subquery()
         query = (
@@ -196,18 +221,12 @@ class CleanSession:
             scope: The pages of the clean.
             last: The id of the last payload to return, or None for all.
         """
-        payload_ids = (
-            self._pending_payload_ids(recipe, scope)
-            .where(CaptureRow.payload_id > after)
-            .order_by(CaptureRow.payload_id)
-            .limit(limit)
-        )
-        if last is not None:
-            payload_ids = payload_ids.where(CaptureRow.payload_id <= last)
         columns = (PayloadRow.id, PayloadRow.charset, PayloadRow.media_type, *COMPRESSED_COLUMNS)
         query = select(*columns).order_by(PayloadRow.id)
         with self.store.read() as db:
-            next_ids = db.scalars(payload_ids).all()
+            next_ids = pending.next_payload_ids(
+                db, self._in_scope(recipe, scope), recipe, after=after, limit=limit, last=last
+            )
             ids = inputs.first_batch(db, next_ids, self._limits.max_payload_bytes)
             rows = db.execute(query.where(PayloadRow.id.in_(ids))).all()
             pages = inputs.pages_by_payload(db, self.site, ids)
@@ -377,6 +396,29 @@ class CleanSession:
                     break
         return tuple(pages)
 
+    def stories_in_parts(self, recipe: Recipe, scope: CleanScope = STALE_PAGES) -> tuple[int, ...]:
+        """Return the stories of a scope that have further parts.
+
+        Parts that an earlier clean took for stories lose their articles.
+        """
+        in_scope = (self._in_scope(recipe, scope), joined.has_parts())
+        with self.store.read() as db:
+            wrong_articles = joined.parts_with_article(db, self.site)
+            stories = tuple(db.scalars(select(PageRow.id).where(*in_scope).order_by(PageRow.id)))
+        if wrong_articles:
+            with self.store.write() as db:
+                articles.unpublish(db, wrong_articles)
+        return stories
+
+    def update_joined_periods(
+        self, stories: Sequence[int], recipe: Recipe
+    ) -> tuple[JoinablePage, ...]:
+        """Compute the periods of stories in parts again, and return what is to be joined."""
+        with self.store.write() as db:
+            joined.update_periods(db, stories)
+        with self.store.read() as db:
+            return joined.joinable_pages(db, stories, recipe.extractors)
+
     def line_stats(self, lines: Mapping[int, Sequence[int]]) -> dict[int, dict[int, LineStats]]:
         """Return the statistics of lines from the site profile: see `line_sightings.stats`."""
         with self.store.read() as db:
@@ -424,21 +466,11 @@ class CleanSession:
             self._is_stored_story(),
             or_(
                 PageRow.clean_payload_id.is_(None),
-                PageRow.clean_payload_id != PageRow.payload_id,
+                PageRow.clean_payload_id != CURRENT_PAYLOAD,
                 PageRow.clean_recipe != str(recipe),
                 PageRow.needs_clean,
             ),
         )
-
-    def _pending_payload_ids(self, recipe: Recipe, scope: CleanScope) -> Select[int | None]:
-        extracted = select(ExtractedPageRow.id).where(
-            ExtractedPageRow.payload_id == CaptureRow.payload_id,
-            ExtractedPageRow.extractors == recipe.extractors,
-        )
-        query = select(CaptureRow.payload_id).join(PageRow, PageRow.id == CaptureRow.page_id)
-        return query.where(
-            self._in_scope(recipe, scope), CaptureRow.payload_id.is_not(None), ~extracted.exists()
-        ).distinct()
 
 
 def _was_interrupted(last_clean: Row[*tuple[Any, ...]], recipe: Recipe, scope: CleanScope) -> bool:

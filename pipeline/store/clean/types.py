@@ -97,6 +97,14 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinablePage:
+    """A story in several pages: the payload that lists its parts, and their extracted pages."""
+
+    payload_id: int
+    parts: tuple[tuple[int, ExtractedPage], ...]  # by number
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewInput:
     """A page with all its results, for a choice among them. Nothing is cleaned for it."""
 

@@ -18,10 +18,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from pipeline.core.errors import StoreError
-from pipeline.core.models import Capture, LinkDecision, Outcome, Reason
+from pipeline.core.models import Capture, LinkDecision, Outcome, PartLink, Reason
 from pipeline.store.codec import dictionaries
 from pipeline.store.codec.compression import ZstdDictionary, compress
-from pipeline.store.crawl import frontier
+from pipeline.store.crawl import frontier, parts
 from pipeline.store.crawl.duplicate_urls import DuplicateFinder, NewPage, payload_ids_by_digest
 from pipeline.store.db import run_log
 from pipeline.store.db.schema import CaptureRow, PageRow, PayloadRow
@@ -45,7 +45,11 @@ STATE_COLUMNS: Final = (
     "requested_url",
 )
 SELECT_PAGES: Final = select(
-    PageRow.id, PageRow.url, PageRow.url_key, *(getattr(PageRow, name) for name in STATE_COLUMNS)
+    PageRow.id,
+    PageRow.url,
+    PageRow.url_key,
+    PageRow.part_of,
+    *(getattr(PageRow, name) for name in STATE_COLUMNS),
 ).where(PageRow.id.in_(bindparam("ids", expanding=True)))
 NEW_STATE: Final[dict[str, Any]] = {name: bindparam(f"new_{name}") for name in STATE_COLUMNS}
 UPDATE_PAGES: Final = (
@@ -63,6 +67,7 @@ class FetchedPage:
     capture: Capture
     due_at: datetime | None
     redirect_decision: LinkDecision | None = None  # about the target of a redirect
+    parts: tuple[PartLink, ...] = ()  # to which the page links
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,9 @@ def save(
     new_pages: dict[int, NewPage] = {}
     for index, body in bodies.items():
         capture = fetches[index].capture
-        new_pages[index] = _new_page(pages[capture.page_id], capture, body)
+        page = pages[capture.page_id]
+        if page.part_of is None:  # a part often declares its story as canonical
+            new_pages[index] = _new_page(page, capture, body)
     first_bytes = [page for page in new_pages.values() if pages[page.page_id].payload_id is None]
     finder = DuplicateFinder.load(db, site, stored, first_bytes)
     results: list[_CaptureResult] = []
@@ -155,7 +162,32 @@ def save(
         result.apply_schedule()
         results.append(result)
     _save_results(db, run, stored, results)
+    _save_parts(db, site, fetches, results)
     return tuple(result.outcome for result in results)
+
+
+def _save_parts(
+    db: Connection,
+    site: str,
+    fetches: Sequence[FetchedPage],
+    results: Sequence[_CaptureResult],
+) -> None:
+    """Save new parts of stories, and make the known parts of visited stories due."""
+    visited: list[int] = []
+    changed: list[int] = []
+    for fetch, result in zip(fetches, results, strict=True):
+        page, at = result.page, result.capture.fetched_at
+        is_visited = result.outcome in (Outcome.FETCHED, Outcome.UNCHANGED)
+        if page.part_of is None and is_visited:
+            visited.append(page.id)
+        if result.outcome in (Outcome.FETCHED, Outcome.GONE):
+            changed.append(page.part_of or page.id)
+        if fetch.parts and is_visited:
+            parts.save_links(db, site, page.part_of or page.id, fetch.parts, at)
+    if visited:
+        parts.make_due(db, visited, max(result.capture.fetched_at for result in results))
+    if changed:
+        parts.mark_changed(db, sorted(set(changed)))
 
 
 def _save_redirect_targets(

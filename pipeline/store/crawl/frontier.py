@@ -16,8 +16,14 @@ from sqlalchemy import Connection, Row, func, or_, select, update
 
 from pipeline.core.link_rules import TRAP_REASONS
 from pipeline.core.models import DueUrl, Link, LinkDecision, Outcome, Reason, UrlKind
-from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, requested_spelling, url_key
+from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, url_key
 from pipeline.store.crawl.corrections import corrected_pages
+from pipeline.store.crawl.due_urls import (
+    due_source,
+    due_story,
+    requested_or_storable,
+    story_urls_of,
+)
 from pipeline.store.db import run_log
 from pipeline.store.db.schema import LedgerEntryRow, PageRow
 from pipeline.store.db.sql import chunks, insert_or_ignore, storable
@@ -50,6 +56,8 @@ PAGE_COLUMNS: Final = (
     PageRow.last_modified,
     PageRow.payload_id,
     PageRow.last_matched_at,
+    PageRow.part_of,
+    PageRow.part_number,
 )
 
 PageState = Row[*tuple[Any, ...]]  # of PAGE_COLUMNS
@@ -169,7 +177,7 @@ def register_sources(
         page = pages[key]
         if page.id in registered:
             continue
-        due.append(_due_source(page, link))
+        due.append(due_source(page, link))
         entries.append((page.id, Outcome.PENDING, Reason.NONE))
         if page.kind != link.kind:
             changes[page.id] = {"kind": link.kind}
@@ -210,7 +218,7 @@ def lease_due(
     *,
     only: Sequence[int] | None = None,
 ) -> tuple[DueUrl, ...]:
-    """Lease the story pages that are due to a run, newest first.
+    """Lease the pages of stories that are due to a run, newest first.
 
     A run gets each page at most once.
 
@@ -234,7 +242,7 @@ def lease_due(
         select(*PAGE_COLUMNS)
         .where(
             PageRow.site == site,
-            PageRow.kind == UrlKind.STORY,
+            PageRow.kind.in_((UrlKind.STORY, UrlKind.PART)),
             PageRow.due_at <= now,
             ~was_leased,
         )
@@ -250,7 +258,8 @@ def lease_due(
     for chunk in chunks([row.id for row in rows]):
         db.execute(update(PageRow).where(PageRow.id.in_(chunk)).values(lease))
     run_log.add_entries(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row in rows], now)
-    return tuple(_due_story(row) for row in rows)
+    story_urls = story_urls_of(db, rows)
+    return tuple(due_story(row, story_urls) for row in rows)
 
 
 def page_update(
@@ -285,7 +294,7 @@ def page_update(
     if due_at != row.due_at:
         changes["due_at"] = due_at
     if _has_untried_spelling(row, decision.link):
-        changes["requested_url"] = _requested_or_storable(decision.link.url)
+        changes["requested_url"] = requested_or_storable(decision.link.url)
         changes["due_at"] = due_at = at
     if due_at is not None and due_at <= at:
         return PageUpdate(Outcome.PENDING, Reason.NONE, changes)
@@ -316,7 +325,7 @@ def _has_untried_spelling(row: PageState, link: Link) -> bool:
     """
     if row.outcome != Outcome.GONE or row.requested_url != row.url:
         return False
-    return bool(_requested_or_storable(link.url) != row.url)
+    return bool(requested_or_storable(link.url) != row.url)
 
 
 def _announced_changes(row: PageState, link: Link, found_on: UrlKind) -> dict[str, Any]:
@@ -394,13 +403,6 @@ def _canonical_or_storable(url: str) -> str:
         return storable(url)
 
 
-def _requested_or_storable(url: str) -> str:
-    try:
-        return storable(requested_spelling(url))[:MAX_URL_LENGTH]
-    except ValueError:
-        return storable(url)[:MAX_URL_LENGTH]
-
-
 def pages_by_key(db: Connection, keys: Sequence[str]) -> dict[str, PageState]:
     """Return the `PAGE_COLUMNS` of pages by key. A key without a page is left out."""
     rows: dict[str, PageState] = {}
@@ -444,7 +446,7 @@ def _new_row(
         "site": site,
         "kind": link.kind,
         "url": _canonical_or_storable(link.url)[:MAX_URL_LENGTH],
-        "requested_url": _requested_or_storable(link.url),
+        "requested_url": requested_or_storable(link.url),
         "url_key": key,
         "first_seen_at": at,
         "announced_title": storable(link.title),
@@ -464,42 +466,3 @@ def update_pages(db: Connection, changes: Mapping[int, dict[str, Any]]) -> None:
     """Write changed values of pages, by id."""
     for page, values in sorted(changes.items()):
         db.execute(update(PageRow).where(PageRow.id == page).values(values))
-
-
-def _due_story(row: PageState) -> DueUrl:
-    """Return a story page. One that is missing in all spellings is not asked for twice a visit."""
-    spellings = [row.requested_url or row.url]
-    if row.requested_url != row.url and row.outcome != Outcome.GONE:
-        spellings.append(row.url)
-    return DueUrl(
-        row.id,
-        row.url,
-        UrlKind.STORY,
-        row.first_seen_at,
-        row.etag,
-        row.last_modified,
-        row.attempts,
-        tuple(spellings),
-    )
-
-
-def _due_source(row: PageState, link: Link) -> DueUrl:
-    """Return a source in the spelling of the site file or of the index that lists it.
-
-    The validators of another spelling may belong to another page.
-    """
-    spelling = _requested_or_storable(link.url)
-    etag, last_modified = row.etag, row.last_modified
-    if spelling != row.requested_url:
-        etag = last_modified = ""
-    spellings = (spelling,) if spelling == row.url else (spelling, row.url)
-    return DueUrl(
-        row.id,
-        row.url,
-        link.kind,
-        row.first_seen_at,
-        etag,
-        last_modified,
-        row.attempts,
-        spellings,
-    )

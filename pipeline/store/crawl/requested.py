@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from pipeline.core.models import DueUrl, LinkDecision, Outcome, Reason, UrlKind
 from pipeline.store.crawl import frontier
@@ -40,8 +40,9 @@ def register(
         is_adopted = (PageRow.url_key.in_(chunk), PageRow.site != site, SEEN_BY_OTHERS)
         db.execute(update(PageRow).where(*is_adopted).values(site=site))
     frontier.save_links(db, run, site, decisions, UrlKind.SECTION, at, force=True)
-    query = select(PageRow.url_key, PageRow.id).where(
-        PageRow.site == site, PageRow.kind == UrlKind.STORY
+    story = func.coalesce(PageRow.part_of, PageRow.id)  # a part is fetched with its story
+    query = select(PageRow.url_key, story).where(
+        PageRow.site == site, PageRow.kind.in_((UrlKind.STORY, UrlKind.PART))
     )
     ids: dict[str, int] = {}
     for chunk in chunks(keys):
@@ -51,14 +52,16 @@ def register(
 
 
 def follow_ups(db: Connection, site: str, pages: Sequence[int]) -> tuple[int, ...]:
-    """Return the pages to which pages of a site redirect."""
-    query = select(PageRow.redirect_to).where(
+    """Return the pages to which pages of a site redirect, and the further parts of stories."""
+    targets = select(PageRow.redirect_to).where(
         PageRow.site == site, PageRow.redirect_to.is_not(None)
     )
-    targets: list[int] = []
+    parts = select(PageRow.id).where(PageRow.site == site).order_by(PageRow.part_number)
+    ids: list[int] = []
     for chunk in chunks(pages):
-        targets += db.scalars(query.where(PageRow.id.in_(chunk)))
-    return tuple(targets)
+        ids += db.scalars(targets.where(PageRow.id.in_(chunk)))
+        ids += db.scalars(parts.where(PageRow.part_of.in_(chunk)))
+    return tuple(ids)
 
 
 def lease(

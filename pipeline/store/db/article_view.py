@@ -7,11 +7,18 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, case, func, select
 from sqlalchemy.orm import aliased
 
 from pipeline.core.local_times import as_precise
-from pipeline.store.db.schema import ArticleRow, PageRow, RevisionRow, SketchRow
+from pipeline.store.db.schema import (
+    CURRENT_PAYLOAD,
+    ArticleRow,
+    CleanResultRow,
+    PageRow,
+    RevisionRow,
+    SketchRow,
+)
 from pipeline.store.db.sql import chunks
 
 
@@ -66,7 +73,15 @@ def select_articles() -> Select[*tuple[Any, ...]]:
         .where(follower.leader_id == group)
         .scalar_subquery()
     )
-    page = (PageRow.site, PageRow.url, PageRow.first_seen_at, PageRow.last_matched_at)
+    result = aliased(CleanResultRow)  # callers may join the results, too
+    payload = (
+        select(result.payload_id).where(result.id == ArticleRow.clean_result_id).scalar_subquery()
+    )
+    # the page may show something else today: a consent wall, the beginning for non-subscribers
+    last_seen_at = case(
+        (payload == CURRENT_PAYLOAD, PageRow.last_matched_at), else_=RevisionRow.last_seen_at
+    )
+    page = (PageRow.site, PageRow.url, PageRow.first_seen_at, last_seen_at.label("last_seen_at"))
     revision = (RevisionRow.text, RevisionRow.number)
     story_group = (group.label("story_group"), SketchRow.similarity, copies.label("copies"))
     return (
@@ -99,7 +114,7 @@ def to_article_view(row: Any) -> ArticleView:
         text=row.text,
         word_count=row.word_count,
         first_seen_at=row.first_seen_at,
-        last_seen_at=row.last_matched_at,
+        last_seen_at=row.last_seen_at,
         revisions=row.number,
         story_group=row.story_group,
         similarity=row.similarity,

@@ -14,7 +14,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.store.db.types import Base, BigId, TableRole
@@ -108,11 +108,16 @@ class PageRow(Base):
     etag: Mapped[str] = mapped_column(server_default="")
     last_modified: Mapped[str] = mapped_column(server_default="")
     redirect_to: Mapped[int | None] = mapped_column(ForeignKey("page.id"))
+    # of a further part of a story: the story's first page, and its number among the parts, from 2
+    part_of: Mapped[int | None] = mapped_column(BigInteger)
+    part_number: Mapped[int | None]
     # the same for all URLs of a story: see `crawl.duplicate_urls`
     story_key: Mapped[str] = mapped_column(String(32), server_default="")
     # the newest bytes, and the last fetch that returned them
     payload_id: Mapped[int | None] = mapped_column(ForeignKey("payload.id"))
     last_matched_at: Mapped[datetime | None]
+    # of a story in several parts: the list of the newest bytes of all parts
+    joined_payload_id: Mapped[int | None] = mapped_column(BigInteger)
     gone_at: Mapped[datetime | None]
     # A page is stale when the newest payload or the recipe differs from these, or when the
     # site profile has changed for its lines.
@@ -131,6 +136,7 @@ class PageRow(Base):
         _partial_index("ix_page_story", "site", "story_key", where="story_key <> ''"),
         _partial_index("ix_page_source", "site", "id", where="kind <> 'story'"),
         _partial_index("ix_page_stored", "site", "id", where="payload_id IS NOT NULL"),
+        _partial_index("ix_page_parts", "part_of", "part_number", where="part_of IS NOT NULL"),
     )
 
 
@@ -142,6 +148,10 @@ class SiteRevisitRow(Base):
     site: Mapped[str] = mapped_column(String(64), primary_key=True)
     after_hours: Mapped[float]
     for_days: Mapped[float]
+
+
+# What the text of a page is made of now: its newest bytes, or the newest bytes of all its parts.
+CURRENT_PAYLOAD: Final = func.coalesce(PageRow.joined_payload_id, PageRow.payload_id)
 
 
 class RunRow(Base):
@@ -247,6 +257,24 @@ class ExtractedPageRow(Base):
         UniqueConstraint("payload_id", "extractors"),
         _partial_index("ix_extracted_page_not_in_profile", "payload_id", where="NOT in_profile"),
     )
+
+
+class JoinedPeriodRow(Base):
+    """A stretch of time in which the bytes of all parts of a story stayed the same.
+
+    The payload is the list of their digests (see `codec.part_lists`), or the bytes of the first
+    page while the story had no further part. It follows from the captures of the parts.
+    """
+
+    table_role = TableRole.DERIVED
+    __tablename__ = "joined_period"
+    page_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    payload_id: Mapped[int] = mapped_column(ForeignKey("payload.id"))
+    parts: Mapped[list[Any]]  # [[number of the part, id of its page, id of its payload], …]
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    __table_args__ = (Index(None, "payload_id"),)
 
 
 class CleanResultRow(Base):

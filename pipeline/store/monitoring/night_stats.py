@@ -20,6 +20,7 @@ from pipeline.monitoring.issues import IssueKind
 from pipeline.monitoring.night_stats import Night, NightStats, SourceStats
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
+    CURRENT_PAYLOAD,
     ArticleRow,
     CaptureRow,
     CleanResultRow,
@@ -331,7 +332,7 @@ def _select_new_stories(run: int) -> Select[*tuple[Any, ...]]:
     )
     is_accepted = and_(
         CleanResultRow.page_id == PageRow.id,
-        CleanResultRow.payload_id == PageRow.payload_id,
+        CleanResultRow.payload_id == CURRENT_PAYLOAD,
         CleanResultRow.status == ResultStatus.ACCEPTED,
     )
     return (

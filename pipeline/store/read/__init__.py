@@ -37,6 +37,13 @@ if TYPE_CHECKING:
         unsent_issues as unsent_issues,
     )
     from pipeline.store.monitoring.night_stats import load_nights as load_nights
+    from pipeline.store.read.origins import (
+        ArticleOrigin as ArticleOrigin,
+        ArticlePart as ArticlePart,
+        LivePage as LivePage,
+        article_origin as article_origin,
+        article_payload as article_payload,
+    )
     from pipeline.store.read.export_articles import (
         ExportQuery as ExportQuery,
         ExportedArticle as ExportedArticle,
@@ -91,7 +98,6 @@ if TYPE_CHECKING:
         follow_redirects as follow_redirects,
         get_article as get_article,
         list_revisions as list_revisions,
-        newest_payload as newest_payload,
     )
     from pipeline.store.read.runs import (
         LedgerEntryView as LedgerEntryView,
@@ -162,6 +168,13 @@ _MODULES = {
         "unsent_issues",
     ),
     "pipeline.store.monitoring.night_stats": ("load_nights",),
+    "pipeline.store.read.origins": (
+        "ArticleOrigin",
+        "ArticlePart",
+        "LivePage",
+        "article_origin",
+        "article_payload",
+    ),
     "pipeline.store.read.export_articles": (
         "ExportQuery",
         "ExportedArticle",
@@ -213,7 +226,6 @@ _MODULES = {
         "follow_redirects",
         "get_article",
         "list_revisions",
-        "newest_payload",
     ),
     "pipeline.store.read.runs": (
         "LedgerEntryView",

@@ -30,6 +30,7 @@ from pipeline.store.db.schema import (
     PayloadRow,
 )
 from pipeline.store.db.sql import batches_by_size, chunks
+from pipeline.store.read.origins import ArticleOrigin, article_origins
 from pipeline.store.read.stories import load_stories
 from pipeline.store.search import executor, planner
 from pipeline.store.search.index import first_key
@@ -80,8 +81,9 @@ class ExportedArticle:
     article: ArticleView
     canonical_url: str
     description: str
-    payload: str  # SHA-256 of the bytes as served
+    payload: str  # SHA-256 of the bytes as served; of several parts, of the list of theirs
     recipe: str
+    origin: ArticleOrigin
     story: Story | None = None
 
 
@@ -262,13 +264,16 @@ def _load_articles(db: Connection, keys: Sequence[int]) -> list[ExportedArticle]
     )
     articles: dict[int, ExportedArticle] = {}
     for chunk in chunks(keys):
-        for row in db.execute(query.where(ArticleRow.order_key.in_(chunk))):
+        rows = db.execute(query.where(ArticleRow.order_key.in_(chunk))).all()
+        origins = article_origins(db, [row.page_id for row in rows])
+        for row in rows:
             articles[row.order_key] = ExportedArticle(
                 article=to_article_view(row),
                 canonical_url=row.canonical_url,
                 description=row.description,
                 payload=row.digest,
                 recipe=row.recipe,
+                origin=origins[row.page_id],
             )
     return [articles[key] for key in keys if key in articles]
 

@@ -6,26 +6,28 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, case, func, select
 
 from pipeline.core.models import Block, ExtractedPage, Metadata, Outcome, ResultStatus
 from pipeline.store.clean import container_stats
 from pipeline.store.clean.container_stats import ContainerStats
-from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
 from pipeline.store.codec.serialization import decode_extracted, metadata_from_json
 from pipeline.store.crawl.frontier import page_key
 from pipeline.store.db.article_view import ArticleView, select_articles, to_article_view
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
+    CURRENT_PAYLOAD,
     ArticleRow,
     CaptureRow,
     CleanResultRow,
     ExtractedPageRow,
+    JoinedPeriodRow,
     PageRow,
     PayloadRow,
     RevisionRow,
 )
 from pipeline.store.db.sql import fetch_as
+from pipeline.store.read.origins import ArticleOrigin, article_origins
 from pipeline.store.search import search
 
 MAX_ID_DIGITS = 17  # a longer number is no id, and would not fit into a database integer
@@ -61,11 +63,15 @@ class RevisionView:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedBlock:
-    """A block of an extracted page. If a rule removed it, `rule` and `why` say so."""
+    """A block of an extracted page. If a rule removed it, `rule` and `why` say so.
+
+    `part` is the number of the page in which it stands, of a story in several pages.
+    """
 
     block: Block
     rule: str = ""
     why: str = ""
+    part: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class Explanation:
     `containers` are the site profile's current numbers for the containers of its blocks.
     `readings` says what independent readings of the page found, and `recovered` whether one was
     followed.
+    `origin` is what the article was made of; None if the page is no article.
     """
 
     page: PageView
@@ -93,6 +100,7 @@ class Explanation:
     containers: tuple[ContainerStats, ...] = ()
     readings: str = ""
     recovered: bool = False
+    origin: ArticleOrigin | None = None
 
 
 def find_page(database: Database, id_or_url: str) -> PageView | None:
@@ -126,8 +134,9 @@ def find_page(database: Database, id_or_url: str) -> PageView | None:
 
 
 def follow_redirects(database: Database, page: PageView) -> PageView:
-    """Return the page to which a page redirects, or the page itself."""
-    target = select(PageRow.redirect_to).where(PageRow.outcome == Outcome.REDIRECTED)
+    """Return the page to which a page redirects, the story of a part, or the page itself."""
+    redirect = case((PageRow.outcome == Outcome.REDIRECTED, PageRow.redirect_to))
+    target = select(func.coalesce(PageRow.part_of, redirect))
     seen = {page.id}
     while True:
         with database.read() as db:
@@ -186,7 +195,7 @@ def list_revisions(database: Database, page_id: int) -> tuple[RevisionView, ...]
     )
     last_match = (
         select(PageRow.last_matched_at)
-        .join(CleanResultRow, CleanResultRow.payload_id == PageRow.payload_id)
+        .join(CleanResultRow, CleanResultRow.payload_id == CURRENT_PAYLOAD)
         .join(
             ArticleRow,
             (ArticleRow.clean_result_id == CleanResultRow.id) & (ArticleRow.page_id == PageRow.id),
@@ -201,40 +210,24 @@ def list_revisions(database: Database, page_id: int) -> tuple[RevisionView, ...]
     return tuple(views)
 
 
-def newest_payload(database: Database, page_id: int) -> tuple[str, str, bytes] | None:
-    """Return the newest payload of a page.
-
-    Returns:
-        (media type, charset as declared, bytes), or None if nothing is stored for the page.
-    """
-    query = (
-        select(PayloadRow.media_type, PayloadRow.charset, *COMPRESSED_COLUMNS)
-        .join(PageRow, PageRow.payload_id == PayloadRow.id)
-        .where(PageRow.id == page_id)
-    )
-    with database.read() as db:
-        row = db.execute(query).first()
-        if row is None:
-            return None
-        return row[0], row[1], decompress_payload(db, *row[2:])
-
-
 def explain_page(database: Database, page: PageView) -> Explanation | None:
-    """Explain the accepted result for the newest payload of a page.
+    """Explain the text of a page: of its article, or else of its newest bytes.
 
     Returns:
-        The explanation, or None if the payload was not cleaned yet.
+        The explanation, or None if the page is no article and its newest bytes were not cleaned.
     """
     with database.read() as db:
-        row = db.execute(_select_accepted_result(page.id)).first()
+        row = db.execute(_select_explained_result(page.id)).first()
         if row is None:
             return None
         extracted = decode_extracted(row.codec, row.body)
         containers = _containers_of(db, page.site, extracted)
+        fetched_at = _fetched_at(db, page.id, row.payload_id)
+        origin = article_origins(db, [page.id]).get(page.id)
     return Explanation(
         page=page,
         digest=row.digest,
-        fetched_at=row.fetched_at,
+        fetched_at=fetched_at or row.created_at,
         recipe=row.recipe,
         profile=row.profile_digest,
         outcome=row.outcome,
@@ -247,32 +240,40 @@ def explain_page(database: Database, page: PageView) -> Explanation | None:
         containers=containers,
         readings=extracted.readings,
         recovered=extracted.recovered,
+        origin=origin,
     )
 
 
-def _select_accepted_result(page_id: int) -> Select[*tuple[Any, ...]]:
+def _select_explained_result(page_id: int) -> Select[*tuple[Any, ...]]:
+    """Select the result of the article, or else the accepted one of the newest bytes."""
     query: Select[*tuple[Any, ...]] = select(
         CleanResultRow,
         PayloadRow.digest,
         ExtractedPageRow.codec,
         ExtractedPageRow.body,
-        CaptureRow.fetched_at,
     )
+    is_of_article = ArticleRow.clean_result_id == CleanResultRow.id
+    is_newest = (CleanResultRow.payload_id == CURRENT_PAYLOAD) & ArticleRow.page_id.is_(None)
     return (
-        query.join(
-            PageRow,
-            (PageRow.id == CleanResultRow.page_id)
-            & (PageRow.payload_id == CleanResultRow.payload_id),
-        )
+        query.join(PageRow, PageRow.id == CleanResultRow.page_id)
+        .outerjoin(ArticleRow, ArticleRow.page_id == PageRow.id)
         .join(PayloadRow, PayloadRow.id == CleanResultRow.payload_id)
         .join(ExtractedPageRow, ExtractedPageRow.id == CleanResultRow.extracted_page_id)
-        .join(
-            CaptureRow,
-            (CaptureRow.page_id == PageRow.id) & (CaptureRow.payload_id == PayloadRow.id),
-        )
         .where(CleanResultRow.page_id == page_id, CleanResultRow.status == ResultStatus.ACCEPTED)
-        .order_by(CaptureRow.fetched_at.desc())
+        .where(is_of_article | is_newest)
     )
+
+
+def _fetched_at(db: Connection, page_id: int, payload_id: int) -> datetime | None:
+    """Return when bytes were fetched for the last time, or when parts were first seen together."""
+    captured = select(func.max(CaptureRow.fetched_at)).where(
+        CaptureRow.page_id == page_id, CaptureRow.payload_id == payload_id
+    )
+    joined = select(func.max(JoinedPeriodRow.first_seen_at)).where(
+        JoinedPeriodRow.page_id == page_id, JoinedPeriodRow.payload_id == payload_id
+    )
+    fetched_at: datetime | None = db.scalar(captured) or db.scalar(joined)
+    return fetched_at
 
 
 def _containers_of(
@@ -292,5 +293,6 @@ def _explained_blocks(
     blocks: list[ExplainedBlock] = []
     for index, block in enumerate(extracted.blocks):
         rule, why = removal_by_index.get(index, ("", ""))
-        blocks.append(ExplainedBlock(block, rule, why))
+        part = extracted.parts[index] if extracted.parts else 1
+        blocks.append(ExplainedBlock(block, rule, why, part))
     return tuple(blocks)

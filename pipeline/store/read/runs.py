@@ -16,7 +16,13 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, select
 from pipeline.core.models import Outcome, ResultStatus, UrlKind
 from pipeline.store.db import site_counts
 from pipeline.store.db.engine import Database
-from pipeline.store.db.schema import CleanResultRow, LedgerEntryRow, PageRow, RunRow
+from pipeline.store.db.schema import (
+    CURRENT_PAYLOAD,
+    CleanResultRow,
+    LedgerEntryRow,
+    PageRow,
+    RunRow,
+)
 from pipeline.store.db.sql import fetch_as, storable
 
 RECENT = timedelta(days=3)  # `recent_crawls` returns all crawls of this time
@@ -275,8 +281,7 @@ def removed_by_rule(database: Database, run_id: int) -> dict[str, int]:
         .join(LedgerEntryRow, LedgerEntryRow.page_id == CleanResultRow.page_id)
         .join(
             PageRow,
-            (PageRow.id == CleanResultRow.page_id)
-            & (PageRow.payload_id == CleanResultRow.payload_id),
+            (PageRow.id == CleanResultRow.page_id) & (CleanResultRow.payload_id == CURRENT_PAYLOAD),
         )
         .where(LedgerEntryRow.run_id == run_id, CleanResultRow.status == ResultStatus.ACCEPTED)
     )

@@ -139,6 +139,7 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
     near_duplicates: Sequence[Any] = ()
     if found.copies or found.similarity is not None:
         near_duplicates = near_duplicates_of(context.database, article_id)[:MAX_PAGE_LIMIT]
+    origin = read.article_origin(context.database, article_id)
     story = read.get_story(context.database, article_id) or plain_story(found.text)
     figures = [replace(each, image=story.resolve(each.image)) for each in story.figures]
     values = field_values(
@@ -147,6 +148,9 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
         links=read.list_links(context.database, article_id),
         figures=figures,
         gone_at=page.gone_at,
+        parts=origin.parts if origin else (),
+        part_missing=bool(origin and origin.part_missing),
+        live=origin.live if origin else None,
         near_duplicates=near_duplicates,
         placements=read.list_placements(context.database, page.url),
         metadata=None,
@@ -230,6 +234,7 @@ def _block(explained: read.ExplainedBlock) -> schemas.BlockOut:
         text=explained.block.text,
         element_path=explained.block.element_path,
         story_probability=explained.block.story_probability,
+        part=explained.part,
         rule=explained.rule,
         why=explained.why,
     )

@@ -52,6 +52,7 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
         hidden_count=len(story.blocks) - len(shown.blocks),
         provenance=read.get_provenance(context.database, article_id),
         placements=read.list_placements(context.database, page.url, MAX_PLACEMENTS),
+        origin=read.article_origin(context.database, article_id),
         near_duplicates=near_duplicates[:MAX_NEAR_DUPLICATES],
         more_near_duplicates=max(0, len(near_duplicates) - MAX_NEAR_DUPLICATES),
     )

@@ -81,16 +81,23 @@ def raw(
 ) -> Response:
     """Show the page as it was, in a frame in which nothing runs.
 
-    Without a digest it shows the newest bytes.
+    Without a digest it shows the bytes from which the article was made, or else the newest.
     """
     page = find_page_or_404(context, page_id)
-    fetch = _find_fetch(context, page_id, digest or page.digest)
+    fetch = _find_fetch(context, page_id, digest or _default_digest(context, page))
     if fetch is None and not page.digest:
         raise NotInArchive("The archive has no bytes of this page.")
     if fetch is None:
         raise NotInArchive(UNKNOWN_BYTES)
     article = read.get_article(context.database, page_id)
     return context.render(request, "raw.html", page=page, article=article, fetch=fetch)
+
+
+def _default_digest(context: Context, page: read.PageView) -> str:
+    origin = read.article_origin(context.database, page.id)
+    if origin is None:
+        return page.digest
+    return origin.parts[0].digest if origin.parts else origin.digest
 
 
 def _find_fetch(context: Context, page_id: int, digest: str) -> read.Fetch | None:

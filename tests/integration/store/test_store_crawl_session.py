@@ -13,7 +13,7 @@ from pipeline.core.errors import StoreError
 from pipeline.core.models import CrawlSource, Link, LinkDecision, Outcome, Reason, UrlKind
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
-from pipeline.store.read import pages
+from pipeline.store.read import origins, pages
 from tests.support.archive_factory import (
     DAY,
     FAILED,
@@ -46,7 +46,7 @@ def test_bytes_come_back_as_they_were_served(archive: CrawlSession, store: Datab
     night(archive, {A: body})
     page = pages.find_page(store, A)
     assert page is not None
-    assert pages.newest_payload(store, page.id) == ("text/html", "", body)
+    assert origins.article_payload(store, page.id) == ("text/html", "", body)
     assert page.digest == sha256(body).hexdigest()
 
 
@@ -133,7 +133,7 @@ def test_a_page_that_is_gone_keeps_its_bytes_and_the_day_it_was_first_gone(
     page = pages.find_page(store, A)
     assert page is not None
     assert page.gone_at == NIGHT + DAY
-    assert pages.newest_payload(store, page.id) is not None
+    assert origins.article_payload(store, page.id) is not None
 
 
 @pytest.mark.parametrize("answer", [Reply(BODY), Reply(b"another body"), NOT_MODIFIED])

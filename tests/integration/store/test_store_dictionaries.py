@@ -18,8 +18,7 @@ from pipeline.store.db import locks
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance import recompress
 from pipeline.store.maintenance.faults import Fault, VerifiedCounts, VerifyScope
-from pipeline.store.read import export_articles, page_history
-from pipeline.store.read import pages as query
+from pipeline.store.read import export_articles, origins, page_history
 from tests.support.archive_factory import (
     DAY,
     NIGHT,
@@ -89,7 +88,7 @@ def test_the_second_night_is_compressed_with_pages_of_the_first_and_every_reader
         found_page = one(second, "SELECT id FROM page WHERE url = :url", url=address)
         digest = sha256(body).hexdigest()
         assert page_history.payload_bytes(second, digest) == body
-        assert query.newest_payload(second, found_page) == ("text/html", "", body)
+        assert origins.article_payload(second, found_page) == ("text/html", "", body)
         assert page_history.page_payload(second, found_page, digest) == ("text/html", "", body)
         assert import_session.body_of(second, address, NIGHT + DAY) == body
     told = {

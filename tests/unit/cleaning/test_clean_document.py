@@ -237,3 +237,16 @@ def test_a_written_address_stays() -> None:
             )
         ).text
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "is_kept"),
+    [
+        ("Advertisement", False),
+        ("Advertisement - Continue Reading Below", False),
+        ("Ad – feedback", False),
+        ("Advertisement: the ministry explains its new campaign", True),
+    ],
+)
+def test_a_mark_of_an_advertisement_is_a_prompt(line: str, is_kept: bool) -> None:
+    assert (line in cleaned(page_of(SENTENCE, line)).text) is is_kept

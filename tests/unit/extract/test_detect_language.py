@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.extract.language import detect_language
-from pipeline.extract.language_letters import language_by_letters
+from pipeline.extract.languages.detection import detect_language
+from pipeline.extract.languages.letters import language_by_letters
 
 TAJIK = (
     "Киштӣ рӯзи сешанбе дер монд, зеро тюлен дар соҳил хобаш бурд ва ҳеҷ кас намехост онро бедор"

@@ -230,21 +230,6 @@ def test_trafilatura_is_called_for_a_page_with_several_stories() -> None:
     }
 
 
-@pytest.mark.parametrize(("probability", "expected"), [(0.3, 0.5), (0.1, 0.1), (0.9, 0.9)])
-def test_a_fair_table_beside_the_story_belongs_to_it(probability: float, expected: float) -> None:
-    prose = "<p>The votes of the island were counted by hand, and nobody left before midnight.</p>"
-    rows = "<tr><td>Rae</td><td>1,204</td></tr><tr><td>Lund</td><td>987</td></tr>"
-    table = f"<table><tbody>{rows}</tbody></table>"
-    page = LineFeatures(
-        read_lines(tree_of(f"<article>{prose * 4}{table}</article><aside>{table}</aside>")),
-        Metadata(),
-    )
-    probabilities = dict.fromkeys(range(4), 0.9) | dict.fromkeys(range(4, 8), probability)
-    level_lists(page, probabilities)
-    assert probabilities[4] == probabilities[5] == pytest.approx(expected)
-    assert probabilities[6] == probabilities[7] == pytest.approx(probability)
-
-
 def test_a_list_is_kept_or_left_out_as_a_whole() -> None:
     page = LineFeatures(
         read_lines(

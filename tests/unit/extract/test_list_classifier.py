@@ -19,8 +19,8 @@ from pipeline.core.models import (
     Reason,
 )
 from pipeline.extract import extract
-from pipeline.extract.list_classifier import ListTrees
-from pipeline.extract.page_shape import SHAPE_NAMES
+from pipeline.extract.lists.list_classifier import ListTrees
+from pipeline.extract.lists.page_shape import SHAPE_NAMES
 from pipeline.store.codec.serialization import extracted_from_json, extracted_to_json
 from tests.support.list_pages import NOUNS, list_pages, story_pages
 

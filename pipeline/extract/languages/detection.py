@@ -12,7 +12,7 @@ import re
 import py3langid
 from lxml.html import HtmlElement
 
-from pipeline.extract.language_letters import language_by_letters
+from pipeline.extract.languages.letters import language_by_letters
 
 SAMPLE_LENGTH = 500  # characters; more cost time and add nothing
 SHORT, VERY_SHORT = 200, 40  # letters

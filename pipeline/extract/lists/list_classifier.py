@@ -18,7 +18,7 @@ from lxml.html import HtmlElement
 from pipeline.core.models import ListEvidence, Metadata
 from pipeline.extract.decision_trees import compile_trees
 from pipeline.extract.features.line_features import LineFeatures
-from pipeline.extract.page_shape import SHAPE_NAMES, PageShape, PageSigns
+from pipeline.extract.lists.page_shape import SHAPE_NAMES, PageShape, PageSigns
 from pipeline.extract.version import LIST_TREES_FILE
 
 MAX_META: Final = 500
@@ -77,5 +77,5 @@ def read_signs(tree: HtmlElement) -> PageSigns:
 @cache
 def bundled_list_trees() -> ListTrees:
     """Load the trees that Nightdesk comes with."""
-    table = Path(__file__).with_name(LIST_TREES_FILE).read_text(encoding="utf8")
+    table = Path(__file__).parents[1].joinpath(LIST_TREES_FILE).read_text(encoding="utf8")
     return ListTrees(json.loads(table))

@@ -1,0 +1,1 @@
+"""Find the language of a text or of a page."""

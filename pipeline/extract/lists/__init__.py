@@ -1,0 +1,1 @@
+"""Tell pages that list other pages from stories."""
