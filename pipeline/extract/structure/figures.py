@@ -103,7 +103,13 @@ def story_figures(
     known: set[tuple[str, str]] = set()
     captioned: set[PageElement] = set()  # whose caption another picture has
     chooser = _Chooser(lines, probabilities)
+    story = [index for index, chance in probabilities.items() if chance >= STORY_THRESHOLD]
+    if not story:
+        return ()
+    first, last = min(story) - MAX_NEAR_LINES, max(story) + MAX_NEAR_LINES
     for picture in pictures:
+        if not first <= picture.line_index <= last:
+            continue
         figure = chooser.figure(picture, captioned)
         if figure is None:
             continue
@@ -274,7 +280,7 @@ def _split_credit(line: PageLine) -> tuple[str, str]:
     spans = [span for span in line.spans if span.target == CREDIT]
     if spans:
         rest, before, credits = "", 0, []
-        for start, end, _ in places_in_line(line.text, line.raw, spans):
+        for start, end, _ in places_in_line(line.text, line.pieces, spans):
             rest += line.text[before:start] + " "
             before = max(before, end)
             credits.append(line.text[start:end])
