@@ -9,8 +9,8 @@ says about the lines around it, and the third also the lines that trafilatura to
 answers for the pages that they were trained on. So the later rows learn from probabilities of
 trees that have not seen the site: the sites are divided once more for that.
 
-The bundled trees come from `--weight` as in the default, and the sets that
-`docs/explanation/performance.md` names.
+The bundled trees come from the sets that `docs/explanation/performance.md` names, with
+`--weight segments=2`: few lines of a page in pieces have a label.
 """
 
 from __future__ import annotations
