@@ -13,7 +13,7 @@ from rich.text import Text
 from pipeline.cli.console import format_day, format_time, print_json, print_line
 from pipeline.cli.context import AsJson, get_context
 from pipeline.cli.views.article_origin import origin_lines
-from pipeline.cli.views.page_lookup import PageName, explain_missing_article, require_page
+from pipeline.cli.views.page_lookup import PageName, explain_missing_article, require_story
 from pipeline.core.errors import ConfigError
 from pipeline.core.formatting import format_if, format_size, pluralize
 from pipeline.core.local_times import as_precise
@@ -34,7 +34,7 @@ TRAFILATURA_VOTES: Final = {True: "taken", False: "left out", None: "not asked"}
 def explain(context: typer.Context, name: PageName, as_json: AsJson = False) -> None:
     """Show each block of a page, kept or removed, with the rule that removed it, and why."""
     database = get_context(context).open_archive()
-    explanation = _load(database, require_page(database, name))
+    explanation = _load(database, require_story(database, name))
     if as_json:
         print_json(_as_json(explanation))
         return

@@ -13,7 +13,12 @@ from rich.text import Text
 from pipeline.cli.console import format_date, format_time, print_json, print_line
 from pipeline.cli.context import AsJson, get_context
 from pipeline.cli.views.article_origin import origin_json, origin_lines
-from pipeline.cli.views.page_lookup import PageName, explain_missing_article, require_page
+from pipeline.cli.views.page_lookup import (
+    PageName,
+    explain_missing_article,
+    require_page,
+    require_story,
+)
 from pipeline.core.errors import ConfigError
 from pipeline.core.formatting import format_if
 from pipeline.core.local_times import as_precise
@@ -76,6 +81,7 @@ def show(
     if raw:
         _write_raw(database, page)
         return
+    page = require_story(database, name)
     shown = load_article(database, page)
     if as_json:
         print_json(article_json(shown))

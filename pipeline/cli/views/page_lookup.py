@@ -30,6 +30,16 @@ def require_page(database: Database, name: str) -> PageView:
     return page
 
 
+def require_story(database: Database, name: str) -> PageView:
+    """Return the page of a story. A further part of a story stands for its story.
+
+    Raises:
+        ConfigError: There is no such page.
+    """
+    page = require_page(database, name)
+    return read.follow_redirects(database, page) if page.kind == UrlKind.PART else page
+
+
 def explain_missing_article(page: PageView) -> str:
     """Return why a page has no article, and where to look."""
     if page.kind != UrlKind.STORY:

@@ -26,7 +26,10 @@ ORDINAL = r"(?:st|nd|rd|th|er|ere|º|ª|°|-го|-ше|-е)"
 DAY_TO_MONTH = r"(?:\s+ב|\.?\s*|[\s-]+(?:of|de|dels?|di|da)\s+|\s+d['’]|\.?\s*[|/–،]\s*|-)"
 MONTH_TO_YEAR = r"(?:\s+(?:de|del|of|di|соли|m\.)\s+|\s*[,،/|–-]\s*|['’]|\s+)"
 # After a year: "2024-yil 5-mart", "2024 m. kovo 5 d.", "2024. március 5."
-YEAR_WORD = r"(?:\s?m\.|\s?[гж]\.|[\s-]?yil(?:da|i|ning)?|[\s-]?йил|\sжыл\w*|\sоны|\.)?,?"
+YEAR_WORD = (
+    r"(?:\s?m\.|\s?[гж]\.|[\s-]?yil(?:da|i|ning)?|[\s-]?йил|[\s-]жыл\w*|\sоны|\.\s?gada"
+    r"|-nj[iy]\s[yý]yly\w*|\.)?,?"
+)
 CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?"
 START, END = r"(?<![\d./-])", r"(?!\d|[./-]\d)"
 WORD_START, WORD_END = r"(?<!\d)(?<!\d[./-])", r"(?!\d)"
@@ -148,6 +151,11 @@ def _read_year_day_month(match: re.Match[str], style: DateStyle) -> Iterator[dat
     yield from _named_day(year, month, day, style)
 
 
+def _read_year_numbered_month(match: re.Match[str], style: DateStyle) -> Iterator[date]:
+    year, month, day = match.groups()
+    yield from _day(int(year), int(month), int(day))
+
+
 def _read_numbered_month(match: re.Match[str], style: DateStyle) -> Iterator[date]:
     day, month, year = match.groups()
     yield from _day(int(year), int(month), int(day))
@@ -171,6 +179,11 @@ PATTERNS: tuple[tuple[re.Pattern[str], Reader], ...] = (
     (
         re.compile(r"(?<!\d)(\d{1,2})\s+tháng\s+(\d{1,2})(?:,|\s+năm)?\s+(\d{4})(?!\d)", re.I),
         _read_numbered_month,
+    ),
+    # 2024 оны 3-р сарын 5
+    (
+        re.compile(r"(?<!\d)(\d{4})\s+оны\s+(\d{1,2})(?:-[рд]угаар|-р)?\s+сарын\s+(\d{1,2})(?!\d)"),
+        _read_year_numbered_month,
     ),
     # 5 March 2024, 5-mart, 2024
     (

@@ -19,8 +19,13 @@ from pipeline.core.dates.date_text import UNKNOWN_STYLE, DateStyle, find_dates
 from pipeline.core.dates.date_values import ParsedDate, date_readings, parse_date
 from pipeline.core.dates.month_names import month_number
 from pipeline.extract.metadata.jsonld import text_value
-from pipeline.extract.metadata.set_apart import is_masthead, is_set_apart
-from pipeline.extract.metadata.visible_dates import CHANGED, PUBLISHED, element_date
+from pipeline.extract.metadata.set_apart import is_in_page_footer, is_masthead, is_set_apart
+from pipeline.extract.metadata.visible_dates import (
+    CHANGED,
+    PUBLISHED,
+    element_date,
+    has_other_label,
+)
 from pipeline.extract.sanitize import single_line
 
 PUBLISHED_META = (
@@ -251,11 +256,15 @@ def days_in_text(
         if is_set_apart(element, around_headline) or is_masthead(element, around_headline):
             apart |= days
             continue
-        other |= days
         before = text[: found[0].start] if found else ""
-        if PUBLISHED.search(before) and not CHANGED.search(before):
+        is_labelled = PUBLISHED.search(before) and not CHANGED.search(before)
+        if not is_labelled and is_in_page_footer(element):
+            apart |= days
+            continue
+        other |= days
+        if is_labelled:
             labelled.append(found[0].day)
-        elif found and _is_bare_date(text, found[0].start, found[0].end):
+        elif found and not has_other_label(before) and _is_bare_date(text, *found[0][:2]):
             bare |= days
     return TextDays(tuple(labelled), frozenset(bare), frozenset(apart - other))
 

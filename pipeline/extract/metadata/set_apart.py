@@ -81,7 +81,15 @@ def is_set_apart(element: HtmlElement, around_headline: Collection[HtmlElement] 
     return False
 
 
+def is_in_page_footer(element: HtmlElement) -> bool:
+    """Tell whether an element is in the footer of the page, and not in that of a story."""
+    footer = next(element.iterancestors("footer"), element)
+    return footer.tag == "footer" and next(footer.iterancestors("article", "main"), None) is None
+
+
 def _is_only_a_date(element: HtmlElement) -> bool:
+    if next(element.iter(*HEADINGS), None) is not None:
+        return False
     return len(element.text_content().strip()) <= MAX_DATE_BOX
 
 

@@ -213,7 +213,7 @@ class _Reader:
             self.changed.add(found.day)
             if not self.follows_label and not CHANGED.search(line.text):
                 self.silently_changed.add(found.day)
-        elif place and not _has_other_label(line.text[: found.start]):
+        elif place and not has_other_label(line.text[: found.start]):
             place.plain.add(found.day)
             if _is_marked(line):
                 place.own.add(found.day)
@@ -265,7 +265,7 @@ def _is_time(line: VisibleLine) -> bool:
     return False
 
 
-def _has_other_label(text: str) -> bool:
+def has_other_label(text: str) -> bool:
     """Tell whether a text before a day calls it something else, as "Opening:" does."""
     if OTHER_DAY.search(text):
         return True

@@ -19,10 +19,20 @@ CONSENT = (
     " your consent.</p><p>By clicking accept you agree to our cookie policy and privacy policy."
     "</p></body></html>"
 )
-SHORT = "<!doctype html><html><head><title>Gone</title></head><body><p>Sorry.</p></body></html>"
+STUB = (
+    '<!doctype html><html><head><title>The harbour</title><script type="application/ld+json">'
+    '{"@context":"https://schema.org","@type":"NewsArticle","headline":"The harbour",'
+    '"isAccessibleForFree":false}</script></head><body><main><article><h1>The harbour</h1><p>'
+    + sentences(1, "harbour")[0]
+    + "</p></article></main></body></html>"
+)
 
 
-@pytest.mark.parametrize(("body", "state"), [(CONSENT, "consent_wall"), (SHORT, "too_short")])
+@pytest.mark.parametrize(
+    ("body", "state"),
+    [(CONSENT, "consent_wall"), (STUB, "paywall_stub")],
+    ids=["consent", "paywall"],
+)
 def test_article_cites_the_bytes_that_it_was_made_of(
     home: Path, store: Database, database_url: str, body: str, state: str
 ) -> None:

@@ -199,12 +199,15 @@ def test_change_of_one_part_makes_a_revision_and_an_unchanged_night_costs_little
         site.add_page(paths[2], changed, headers={"ETag": '"new"'})
         run(home, database_url, "crawl", "gazette", "--force")
         shown = run(home, database_url, "show", site.url + paths[0], "--json").json
-        explained = run(home, database_url, "explain", site.url + paths[0], "--json").json
+        # a part stands for its story
+        explained = run(home, database_url, "explain", site.url + paths[1], "--json").json
+        bytes_of_part = run(home, database_url, "show", site.url + paths[1], "--raw").out
     assert sorted(request.path for request in second) == sorted(paths)
     assert all("if-none-match" in request.headers for request in second), "nothing is sent again"
     assert [len(shown["history"]), shown["history"][0]["number"]] == [2, 1]
     assert "A correction of this story." in shown["text"]
     assert "A correction" not in shown["history"][0]["text"]
+    assert "The harbour of harbour-10001 - page 2" in bytes_of_part
     corrected = [b for b in explained["blocks"] if b["text"] == "A correction of this story."]
     assert [block["part"] for block in corrected] == [3]
     titles = [b for b in explained["blocks"] if b["text"].endswith("- page 2")]
