@@ -286,8 +286,9 @@ class _Walk:
             self._end_line(element)
             self._is_after_break = True
             self._add_text(child.tail, link, emphasis)
-        elif tag in CELLS and element.is_row:  # the cells of a row of data are one line
-            self._texts.append(CELL_END)
+        elif element.is_row and (tag in CELLS or tag == "p"):
+            if tag != "p":  # the cells of a row of data are one line
+                self._texts.append(CELL_END)
             self._add_text(child.text, link, emphasis)
             stack.append((iter(child), child, element, link, emphasis, False))
         else:
@@ -437,6 +438,22 @@ def _line_text(joined: str) -> str:
     return single_line(joined)
 
 
+def _is_only_paragraph(element: HtmlElement) -> bool:
+    """Tell whether an element is the one paragraph of a table cell."""
+    parent = element.getparent()
+    if element.tag != "p" or parent is None or parent.tag not in CELLS:
+        return False
+    return len(parent) == 1 and not (parent.text or "").strip()
+
+
+def _has_other_rows(row: HtmlElement) -> bool:
+    parent = row.getparent()
+    if parent is not None and parent.tag == "thead":
+        return True
+    other = next(row.itersiblings("tr"), None)
+    return other is not None or next(row.itersiblings("tr", preceding=True), None) is not None
+
+
 def _is_data_row(row: HtmlElement) -> bool:
     """Tell whether a table row holds data: two cells or more, no block in it, no long text."""
     if len(row) < 2:
@@ -445,6 +462,8 @@ def _is_data_row(row: HtmlElement) -> bool:
     for element in row.iter():
         # Each element counts as one character, so that a row of empty ones ends, too.
         size += len(element.text or "") + len(element.tail or "") + 1
-        if size > MAX_ROW_LENGTH or element.tag in LAYOUT:
+        if size > MAX_ROW_LENGTH:
+            return False
+        if element.tag in LAYOUT and not (_is_only_paragraph(element) and _has_other_rows(row)):
             return False
     return True

@@ -126,6 +126,15 @@ def test_links_of_a_row_and_of_a_base_are_read() -> None:
     assert base.base == "/b/"
 
 
+def test_a_row_whose_cells_are_paragraphs_is_one_line_and_a_layout_is_not() -> None:
+    rows = "".join(f"<tr><td><p>{n}</p></td><td><p>Levy {n}</p></td></tr>" for n in (1, 2, 3))
+    page = read(f"<table>{rows}</table>")
+    texts = [(block.text, block.cells) for block in page.blocks if block.cells]
+    assert texts == [(f"{n} | Levy {n}", (1, 6)) for n in (1, 2, 3)]
+    layout = read("<table><tr><td><p>left</p></td><td><p>right</p></td></tr></table>")
+    assert not [block for block in layout.blocks if block.cells]
+
+
 def test_code_keeps_its_lines() -> None:
     code = "def levy(x):\n    return x\n\nlevy(2)"
     page = read(f"<pre><code>{code}</code></pre>")
