@@ -42,6 +42,7 @@ from pipeline.extract.version import (
     TRAFILATURA_OPTIONS,
 )
 
+MIN_STRUCTURED = 0.1  # the probability from which structure and links of a line are kept
 MAX_PATH_LENGTH = 60
 MAX_HEADLINES = 2  # of a page with one story: its own, and the name of the site
 ITEM_TAGS = frozenset(("li", "dd", "dt"))
@@ -222,6 +223,8 @@ def _block(
 ) -> Block:
     element = line.element
     kind = _kind(element)
+    is_hopeless = probability < MIN_STRUCTURED and not kept_by_trafilatura and not is_summary
+    fields = {} if is_hopeless else structures.block_fields(line)
     return Block(
         kind=kind,
         text=line.text,
@@ -231,7 +234,7 @@ def _block(
         kept_by_trafilatura=kept_by_trafilatura,
         is_summary=is_summary,
         element_path=_element_path(element),
-        **structures.block_fields(line),
+        **fields,
     )
 
 

@@ -8,7 +8,7 @@ lines stay where their text stands nowhere else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -154,8 +154,8 @@ class PageLine:
     emphasis: int  # characters in bold or italics
     is_after_break: bool  # begins after a <br>
     inline_marks: str  # marks of the inline element with which it begins
-    spans: tuple[RawSpan, ...] = ()  # its links, and credits of pictures
-    raw: str = ""  # its text as the page has it, where something in it has a place
+    spans: Sequence[RawSpan] = ()  # its links, and credits of pictures
+    pieces: Sequence[str] = ()  # its text as the page has it, where something in it has a place
 
 
 @dataclass(slots=True)
@@ -263,9 +263,10 @@ class _Walk:
                 return
             if not self._inline_marks:
                 self._note_inline_marks(child)
-            is_link = link or (tag == "a" and child.get("href") is not None)
+            href = child.get("href") if tag == "a" else None
+            is_link = link or href is not None
             inside = (is_link, emphasis or tag in EMPHASIS)
-            if tag == "a" and (href := child.get("href")):
+            if href:
                 self._spans.open(child, href, len(self._texts))
             elif tag in CREDIT_TAGS and _names_credit(child, element):
                 self._spans.open(child, CREDIT, len(self._texts))
@@ -385,8 +386,8 @@ class _Walk:
             joined = "".join(self._texts)
             if self._initial and not joined.isspace():
                 joined = self._with_initial(joined, element)
-            spans = () if self._spans.is_empty else self._spans.end_line(self._texts)
-            self._texts.clear()
+            pieces, self._texts = self._texts, []
+            spans = () if self._spans.is_empty else self._spans.end_line(len(pieces))
             text = "" if joined.isspace() else _line_text(joined)  # most texts are only space
             if len(text) == 1 and is_initial(text, element.marks):
                 self._initial = text
@@ -397,7 +398,7 @@ class _Walk:
                     text, element, linked, emphasis, self._is_after_break, self._inline_marks
                 )
                 if spans or element.is_row or element.regions & Region.CODE:
-                    line.spans, line.raw = spans, joined
+                    line.spans, line.pieces = spans, pieces
                 self.result.lines.append(line)
                 self._is_after_break = False
             if self._side_notes:

@@ -54,7 +54,7 @@ DIVISIONS = 4  # of the sites into folds
 PROBABILITIES = (0.4, 0.5, 0.6, 0.7, 0.8)  # for which the figures are printed
 MADE_UP = "made up"
 MADE_UP_COUNTS = (9, 33)  # modules of a made-up page
-MADE_UP_WEIGHT = 0.4
+MADE_UP_WEIGHT = 1.0
 
 
 @dataclass(frozen=True, slots=True)

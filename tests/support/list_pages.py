@@ -86,6 +86,7 @@ STARTS = {
 }
 MENU = "".join(f'<li><a href="/s{n}">Section {n}</a></li>' for n in range(9))
 
+AUTHOR = "Ada Quint"
 WORDPRESS = (
     '<meta property="og:type" content="article">'
     '<meta property="article:published_time" content="2024-02-03T09:00:00+00:00">'
@@ -167,11 +168,28 @@ def list_pages(language: str, count: int) -> dict[str, bytes]:
         "list of headlines": title + _linked_list(language, count),
         "excerpts of a weblog": _excerpts(language, count),
     }
-    heads = {"topic page that calls itself an article": WORDPRESS}
     pages = {}
     for kind, body in bodies.items():
-        pages[kind] = page(language, name, body, heads.get(kind, ""))
-    return pages
+        head = WORDPRESS if "calls itself" in kind else ""
+        pages[kind] = page(language, name, body, head)
+    return pages | _lists_like_articles(language, count)
+
+
+def _lists_like_articles(language: str, count: int) -> dict[str, bytes]:
+    """Return lists with a long headline, an author and a date of their own."""
+    slogan = headline(language, count + 7)
+    title = f"<h1>{slogan}</h1>"
+    introduction = _as_markup(paragraphs(language, 1, 2))
+    bodies = {
+        "front page with an author and a date": title + _front(language, count),
+        "topic page with an author and an introduction": title
+        + introduction
+        + cards(language, count),
+        "press review with links of the same words": title + _press_review(language, count),
+        "linked teasers with an author": title + _linked_teasers(language, count),
+    }
+    head = WORDPRESS + f'<meta name="author" content="{AUTHOR}">'
+    return {kind: page(language, slogan, body, head) for kind, body in bodies.items()}
 
 
 def story_pages(language: str, count: int) -> dict[str, bytes]:
@@ -232,6 +250,24 @@ def _products(language: str, count: int) -> str:
         name = f'<a href="/p/{number}">{NOUNS[language][number % 10]} {number}</a>'
         items.append(f'<li class="product"><h2>{name}</h2><span>{number + 9},90 €</span></li>')
     return f'<ul class="products">{"".join(items)}</ul>'
+
+
+def _press_review(language: str, count: int) -> str:
+    modules = []
+    for number in range(count):
+        text = f"<h4>{headline(language, number)}</h4><p>{sentence(language, number + 7)}</p>"
+        modules.append(f'<div class="item">{text}<p><a href="/n/{number}">→ 1</a></p></div>')
+    return "".join(modules)
+
+
+def _linked_teasers(language: str, count: int) -> str:
+    modules = []
+    for number in range(count):
+        text = f"<h2>{headline(language, number)}</h2><p>{sentence(language, number + 7)}</p>"
+        modules.append(
+            f'<a href="/n/{number}">{text}<p>{AUTHOR}, {number % 27 + 1}.11.2026</p></a>'
+        )
+    return "".join(modules)
 
 
 def _threads(language: str, count: int) -> str:

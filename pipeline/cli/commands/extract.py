@@ -234,7 +234,9 @@ def _text(page: CleanedPage, is_one_of_many: bool) -> bytes:
 
 def _markdown(page: CleanedPage, is_one_of_many: bool) -> bytes:
     title = " ".join(page.result.metadata.title.split())
-    return _encode(f"{_comment(page, is_one_of_many)}{to_markdown(page.story, title)}\n")
+    gap = "\n" if is_one_of_many else ""
+    comment = _comment(page, is_one_of_many)
+    return _encode(f"{comment}{to_markdown(page.story, title)}\n{gap}")
 
 
 def _html(page: CleanedPage, is_one_of_many: bool) -> bytes:

@@ -103,7 +103,13 @@ def story_figures(
     known: set[tuple[str, str]] = set()
     captioned: set[PageElement] = set()  # whose caption another picture has
     chooser = _Chooser(lines, probabilities)
+    story = [index for index, chance in probabilities.items() if chance >= STORY_THRESHOLD]
+    if not story:
+        return ()
+    first, last = min(story) - MAX_NEAR_LINES, max(story) + MAX_NEAR_LINES
     for picture in pictures:
+        if not first <= picture.line_index <= last:
+            continue
         figure = chooser.figure(picture, captioned)
         if figure is None:
             continue
@@ -235,7 +241,9 @@ class _Chooser:
             text, credit = _split_credit(line)
             texts.append(text)
             credits.append(credit)
-        text, credit = " ".join(filter(None, texts)), " ".join(filter(None, credits))
+        # a caption and a credit may be there twice, for wide and narrow screens
+        text = " ".join(dict.fromkeys(filter(None, texts)))
+        credit = " ".join(dict.fromkeys(filter(None, credits)))
         return _Caption(text[:MAX_TEXT_LENGTH], credit[:MAX_TEXT_LENGTH], tuple(indexes))
 
 
@@ -272,7 +280,7 @@ def _split_credit(line: PageLine) -> tuple[str, str]:
     spans = [span for span in line.spans if span.target == CREDIT]
     if spans:
         rest, before, credits = "", 0, []
-        for start, end, _ in places_in_line(line.text, line.raw, spans):
+        for start, end, _ in places_in_line(line.text, line.pieces, spans):
             rest += line.text[before:start] + " "
             before = max(before, end)
             credits.append(line.text[start:end])

@@ -26,7 +26,7 @@ class RawSpan(NamedTuple):
     """A part of a line before its spaces are cleaned.
 
     Attributes:
-        start: The index of its first character.
+        start: The index of its first piece of text; in a text, that of its first character.
         end: The index after its last one.
         target: The address of a link, or CREDIT.
     """
@@ -50,7 +50,7 @@ class SpanCollector:
         self.innermost: HtmlElement | None = None
         self.is_empty = True
         self._open: list[tuple[HtmlElement, str, int]] = []
-        self._closed: list[tuple[int, int, str]] = []
+        self._closed: list[RawSpan] = []
 
     def open(self, element: HtmlElement, target: str, position: int) -> None:
         """Begin a span.
@@ -68,49 +68,50 @@ class SpanCollector:
         """End the innermost span."""
         _, target, start = self._open.pop()
         if start < position and len(self._closed) < MAX_SPANS:
-            self._closed.append((start, position, target))
+            self._closed.append(RawSpan(start, position, target))
         self.innermost = self._open[-1][0] if self._open else None
 
-    def end_line(self, pieces: Sequence[str]) -> tuple[RawSpan, ...]:
+    def end_line(self, count: int) -> Sequence[RawSpan]:
         """Return the spans of a line that ends. Those that are open go on in the next line.
 
         Args:
-            pieces: The pieces of text of the line.
+            count: How many pieces of text the line has.
         """
-        spans = self._closed
-        count = len(pieces)
-        for _, target, start in self._open[:MAX_SPANS]:
-            if start < count:
-                spans.append((start, count, target))
-        self._open = [(element, target, 0) for element, target, _ in self._open]
-        self._closed = []
-        self.is_empty = not self._open
-        if not spans:
-            return ()
-        offsets = list(accumulate(map(len, pieces), initial=0))
-        return tuple(RawSpan(offsets[start], offsets[end], target) for start, end, target in spans)
+        spans, self._closed = self._closed, []
+        if self._open:
+            for _, target, start in self._open[:MAX_SPANS]:
+                if start < count:
+                    spans.append(RawSpan(start, count, target))
+            self._open = [(element, target, 0) for element, target, _ in self._open]
+        else:
+            self.is_empty = True
+        return spans
 
 
-def links_of_line(text: str, raw: str, spans: Sequence[RawSpan]) -> tuple[BlockLink, ...]:
+def links_of_line(
+    text: str, pieces: Sequence[str], spans: Sequence[RawSpan]
+) -> tuple[BlockLink, ...]:
     """Return the links of a line, in the order of their places.
 
     Args:
         text: The line as readers get it.
-        raw: The same line before its spaces were cleaned.
-        spans: The spans in `raw`.
+        pieces: The pieces of text of the line before its spaces were cleaned.
+        spans: The spans of pieces.
     """
     links: list[BlockLink] = []
     end_before = 0
-    for start, end, target in places_in_line(text, raw, spans):
+    for start, end, target in places_in_line(text, pieces, spans):
         if target != CREDIT and start >= end_before and len(target) <= MAX_URL_LENGTH:
             links.append(BlockLink(start, end, target))
             end_before = end
     return tuple(links)
 
 
-def places_in_line(text: str, raw: str, spans: Sequence[RawSpan]) -> Iterator[RawSpan]:
+def places_in_line(text: str, pieces: Sequence[str], spans: Sequence[RawSpan]) -> Iterator[RawSpan]:
     """Yield the spans of a line with their places in its text; those without text are left out."""
-    spans = sorted(spans)
+    raw = "".join(pieces)
+    ends = list(accumulate(map(len, pieces), initial=0))
+    spans = sorted(RawSpan(ends[start], ends[end], target) for start, end, target in spans)
     if CELL_END not in raw:
         yield from _places(text, raw, spans)
         return

@@ -24,6 +24,9 @@ MAX_ITEMS: Final = 5_000  # of one list that are numbered
 HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
 BULLET_LISTS: Final = frozenset(("ul", "menu", "dl"))
 ITEMS: Final = frozenset(("li", "dt", "dd"))
+PART_TAGS: Final = frozenset(
+    (*HEADINGS, *BULLET_LISTS, *ITEMS, *CELLS, "ol", "blockquote", "pre", "table", "tr")
+)
 LISTS: Final = (Part.BULLETS, Part.NUMBERED)
 
 
@@ -38,14 +41,15 @@ class StructureReader:
 
     def block_fields(self, line: PageLine) -> dict[str, Any]:
         """Return the fields of a line's block that say what it lies in and what it links to."""
-        element, text, raw = line.element, line.text, line.raw
+        element, text = line.element, line.text
         fields: dict[str, Any] = {}
         if structure := self.structure(element):
             fields["structure"] = structure
-        if not raw:
+        if not line.pieces:
             return fields
-        if line.spans and (links := links_of_line(text, raw, line.spans)):
+        if line.spans and (links := links_of_line(text, line.pieces, line.spans)):
             fields["links"] = links
+        raw = "".join(line.pieces)
         if element.is_row and (cells := cell_lengths(text, raw)):
             fields["cells"] = _with_column_spans(element.source, cells)
         elif element.regions & Region.CODE:
@@ -63,10 +67,9 @@ class StructureReader:
             current = current.parent
         structure = self._structures[current] if current is not None else ""
         for inner in reversed(path):
-            part = ""
-            if structure.count(" ") < MAX_PARTS:
-                part = self._part(inner, structure)
-            structure = f"{structure} {part}".strip()
+            if inner.tag in PART_TAGS or "roleheading" in inner.marks:
+                part = self._part(inner, structure) if structure.count(" ") < MAX_PARTS else ""
+                structure = f"{structure} {part}".strip()
             self._structures[inner] = structure
         return structure
 
@@ -88,9 +91,7 @@ class StructureReader:
             return self._numbered(Part.TABLE) if _holds_data(element.source) else ""
         if tag == "tr" or tag in CELLS:
             return self._row_or_cell(element, outer)
-        if "roleheading" in element.marks:
-            return f"{Part.HEADING}{_aria_level(element.source)}"
-        return ""
+        return f"{Part.HEADING}{_aria_level(element.source)}"
 
     def _numbered(self, letter: str) -> str:
         self._count += 1
