@@ -273,3 +273,32 @@ def test_ctrl_c_ends_the_command_at_once_and_in_order(home: Path, tmp_path: Path
         _, err = child.communicate(timeout=20)
     assert child.returncode == 130
     assert err.splitlines() == ["nightdesk: interrupted; the texts that were written are complete"]
+
+
+LIST = '<ul><li>See <a href="/log">the log of the ferries</a> for each day of the week.</li></ul>'
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("text", "See the log of the ferries for each day of the week.\n"),
+        ("markdown", "- See [the log of the ferries](https://courier.example/log) for each day"),
+        ("html", '<li>See <a href="https://courier.example/log" rel="nofollow noopener">the log'),
+    ],
+)
+def test_pages_can_be_text_markdown_or_html(run_extract: Extract, name: str, expected: str) -> None:
+    pages = []
+    for about in PAGES[:2]:
+        body = html(about).replace("</p><p>", f"</p>{LIST}<p>", 1)
+        pages.append({"id": about, "url": "https://courier.example/a", "html": body})
+    one, two = (json.dumps(page).encode() for page in pages)
+    single = run_extract("--format", name, stdin=one + b"\n")
+    assert single.code == 0
+    assert expected in single.out
+    assert "==>" not in single.out
+    assert "<!--" not in single.out
+    several = run_extract("--format", name, stdin=one + b"\n" + two + b"\n")
+    heads = {"text": "==> barges <==\n", "markdown": "<!-- barges -->\n", "html": "<!-- barges -->"}
+    assert heads[name] in several.out
+    title = {"text": "", "markdown": "# The ferries\n\n", "html": "<h1>The ferries</h1>"}
+    assert title[name] in several.out

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from pipeline.core.blocks import Block, BlockKind, BlockLink, Figure
+from pipeline.core.models import ExtractedPage, Metadata
 from pipeline.monitoring.issues import Issue, IssueKind
 from pipeline.store import read
+from pipeline.store.clean.session import CleanSession
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.monitoring.issues import save_issues
@@ -21,6 +24,8 @@ from pipeline.web.filters import close_bidi_controls
 from pipeline.web.middleware.security_headers import SecurityHeadersMiddleware
 from pipeline.web.text_diff import ADDED, REMOVED, compare_texts
 from tests.conftest import GrowOnce
+from tests.support.archive_factory import RECIPE, SITE, clean_outcome, night
+from tests.support.archive_factory import url as article_url
 from tests.support.hostile_archive import (
     EXTRACTOR,
     build_hostile_archive,
@@ -129,6 +134,40 @@ def test_pages_show_what_changed_and_what_a_rule_removed(web: TestClient) -> Non
     assert web.get("/articles/4").headers["location"] == "/pages/4", (
         "it is not an article, and its page says why"
     )
+
+
+def test_an_article_has_its_structure_and_loads_no_picture(
+    archive: CrawlSession, store: Database
+) -> None:
+    blocks = (
+        Block(BlockKind.HEADING, "Why", structure="h1"),
+        Block(BlockKind.ITEM, "first of two", structure="u1 i1", links=(BlockLink(0, 5, "/a"),)),
+        Block(BlockKind.ITEM, "inner", structure="u1 i1 o2 i1"),
+        Block(BlockKind.TABLE, "Year | Levy", structure="t3 R4", cells=(4, 4)),
+        Block(BlockKind.PARAGRAPH, "bad link", links=(BlockLink(0, 3, "javascript:x"),)),
+    )
+    figure = Figure("/boat.jpg", "A boat", "The <b>boat</b>.", "Ivo", position=1)
+    night(archive, {article_url("a"): b"The levy"})
+    session = CleanSession(store, SITE)
+    run = session.start_run(RECIPE)
+    extracted = ExtractedPage(RECIPE.extractors, blocks, Metadata(title="Levy"), figures=(figure,))
+    for payload in session.pending_payloads(RECIPE, 0, 10):
+        session.save_extracted([(payload.raw_page.payload_id, extracted)], {})
+    outcomes = [clean_outcome(page) for page in session.stale_pages(RECIPE, 0, 10)]
+    session.save_results(run, RECIPE, outcomes)
+    session.finish_run(run, "finished")
+    with client(create_app(store)) as web:
+        page = web.get(f"/articles/{outcomes[0].page_id}").text
+    story = page[page.index('<div class="text">') : page.index("</article>")]
+    assert '<h2 dir="auto">Why</h2>' in story
+    link = '<a href="https://courier.example/a" rel="nofollow noopener">first</a> of two'
+    assert f'<li dir="auto">{link}\n<ol>' in story
+    assert '<th scope="col" dir="auto">Levy</th>' in story
+    assert '<p class="alt" dir="auto">A boat</p>' in story
+    assert 'href="https://courier.example/boat.jpg"' in story
+    assert "The &lt;b&gt;boat&lt;/b&gt;. <small>Ivo</small>" in story
+    assert "<img" not in story
+    assert "javascript" not in story
 
 
 def test_search_highlights_matches_and_finds_a_page_by_url(web: TestClient) -> None:
