@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import unescape
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pipeline.core.models import PartLink
 from pipeline.core.part_words import CONTINUE_TEXT, NUMBER_TEXT, PAGE_WORD
@@ -30,6 +30,10 @@ END_TAGS = {
     name: re.compile(rb"</" + name + rb"\s*>", re.IGNORECASE)
     for name in (b"script", b"style", b"noscript", b"template")
 }
+HREF = re.compile(rb"href\s*=\s*[\"']?\s*([^\"'\s]+)", re.IGNORECASE)
+DIGIT = re.compile(rb"\d")
+MAX_TAIL = 60  # characters after the last part of the story's own path
+MAX_SHORT_HREF = 10  # characters of a relative reference such as "2/" or "page/2"
 ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
 TAG = re.compile(r"<[^>]*>")
 SPACE = re.compile(r"\s+")
@@ -69,7 +73,6 @@ class _PageLink:
     url: str
     rel: frozenset[str]
     text: str
-    is_element_of_head: bool
     words: str  # its attributes and its text
 
 
@@ -88,11 +91,12 @@ def find_parts(
     Returns:
         The parts by their numbers, which start at 2.
     """
-    if _is_other_series(story_url):
+    stem = _stem(story_url)
+    if not stem or _is_other_series(story_url):
         return ()
     own_keys = {url_key(story_url), url_key(page_url)}
     parts: dict[int, str] = {}
-    for link in _links(body, page_url, charset):
+    for link in _links(body, page_url, stem, charset):
         if url_key(link.url) in own_keys:
             continue
         part = _part_number(link, story_url, number)
@@ -101,18 +105,25 @@ def find_parts(
     return tuple(PartLink(part, parts[part]) for part in sorted(parts))
 
 
+def _stem(story_url: str) -> str:
+    """Return the last part of a path without ending and page 1; "" for the root of a host."""
+    path = EXTENSION.sub("", unquote(urlsplit(story_url).path).rstrip("/"))
+    return FIRST_PAGE.sub("", path).rpartition("/")[2]
+
+
 def _is_other_series(story_url: str) -> bool:
-    path = unquote(urlsplit(story_url).path)
-    segments = path.rsplit("/", 2)
     # only what names the kind of page: a slug of a story may hold any word
-    leading = path[: len(path) - len(segments[-1] or segments[-2])]
+    leading = unquote(urlsplit(story_url).path).rstrip("/").rpartition("/")[0] + "/"
     return OTHER_SERIES.search(leading) is not None or LIST_PATH.search(leading) is not None
 
 
-def _links(body: bytes, page_url: str, charset: str) -> Iterator[_PageLink]:
+def _links(body: bytes, page_url: str, stem: str, charset: str) -> Iterator[_PageLink]:
     encoding = _encoding(charset)
+    stems = [text.encode() for text in (stem, quote(stem))]
+    may_be_any = stem == "index"
     for name, attributes, end in _link_tags(body):
-        if not _may_matter(attributes):
+        href = HREF.search(attributes)
+        if href is None or not (may_be_any or _may_be_part(href.group(1), stems)):
             continue
         values = _attributes(attributes.decode(encoding, "replace"))
         url = resolve_href(page_url, values.get("href", ""))
@@ -120,7 +131,7 @@ def _links(body: bytes, page_url: str, charset: str) -> Iterator[_PageLink]:
             continue
         text = _link_text(body, end, encoding) if name == b"a" else ""
         rel = frozenset(values.get("rel", "").lower().split())
-        yield _PageLink(url, rel, text, name == b"link", " ".join((*values.values(), text)))
+        yield _PageLink(url, rel, text, " ".join((*values.values(), text)))
 
 
 def _link_tags(body: bytes) -> Iterator[tuple[bytes, bytes, int]]:
@@ -145,9 +156,17 @@ def _link_tags(body: bytes) -> Iterator[tuple[bytes, bytes, int]]:
         start = START.search(body, end)
 
 
-def _may_matter(attributes: bytes) -> bool:
-    """Tell whether a link may be one to a numbered page. Most links are not, and cost no more."""
-    return b"href" in attributes.lower() and any(48 <= char <= 57 for char in attributes)
+def _may_be_part(href: bytes, stems: Sequence[bytes]) -> bool:
+    """Tell whether a reference may be that of a part. Most links are not, and cost no more."""
+    if DIGIT.search(href) is None:
+        return False
+    if href.startswith(b"?") or (len(href) <= MAX_SHORT_HREF and href[:1] not in (b"/", b"#")):
+        return True
+    for stem in stems:
+        tail = href.rpartition(stem)[2]
+        if len(tail) < len(href) and len(tail) <= MAX_TAIL and DIGIT.search(tail) is not None:
+            return True
+    return False
 
 
 def _link_text(body: bytes, start: int, encoding: str) -> str:
@@ -185,7 +204,7 @@ def _part_number(link: _PageLink, story_url: str, number: int) -> int | None:
     if shown is not None:
         # some systems count from 0, and others give numbers of lines
         part = shown if shown in (address.number, address.number + 1) else None
-    elif is_next and (address.is_clear or not link.is_element_of_head):
+    elif is_next and address.is_clear:
         part = number + 1 if address.number in (number, number + 1) else None
     else:
         part = None
@@ -198,8 +217,7 @@ def _own_words(link: _PageLink, story_url: str) -> str:
     for known in (story_url, unquote(urlsplit(story_url).path).rstrip("/")):
         if len(known) > 1:
             words = words.replace(known, " ")
-    stem = EXTENSION.sub("", unquote(urlsplit(story_url).path)).rstrip("/").rpartition("/")[2]
-    return words.replace(stem, " ") if stem else words
+    return words.replace(_stem(story_url), " ")
 
 
 def _shown_number(link: _PageLink) -> int | None:

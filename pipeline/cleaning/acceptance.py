@@ -20,6 +20,7 @@ LISTING_LINES = 5
 LISTING_PROSE_LINES = 3  # from which a page of links tells a story, too
 # Measured on 89 lists and 2,842 articles of sites that the trees had not seen.
 LIST_SCORE = 0.2  # log odds, from which a page is a list: a probability of 55 %
+MAYBE_LIST = 0.2  # probability, from which a page of nearly only links is a list
 LONG_STORY_WORDS = 500  # of prose; of a longer story, the score has to be higher
 MAX_PROBABILITY = 0.999
 WALL_WORDS = 250
@@ -67,18 +68,20 @@ def _reason_against(extracted: ExtractedPage, context: RuleContext) -> Reason:
 def is_listing(extracted: ExtractedPage, context: RuleContext) -> bool:
     """Tell whether a page lists other pages and tells no story.
 
-    Its shape decides. The longer the story that was found on it, the surer that has to be. A page
-    whose lines are nearly all links is a list whatever its shape.
+    Its shape decides. The longer the story that was found on it, the surer that has to be. Where
+    nearly all lines are links, a shape that may be that of a list is enough.
 
     Args:
         extracted: The page before the rules.
         context: Its lines after the rules.
     """
-    if _is_all_links(context):
-        return True
     evidence = extracted.list_evidence
-    if evidence is None or not evidence.probability:
+    if evidence is None:
+        return _is_all_links(context)
+    if not evidence.probability:
         return False
+    if evidence.probability >= MAYBE_LIST and _is_all_links(context):
+        return True
     probability = min(evidence.probability, MAX_PROBABILITY)
     score = log(probability / (1 - probability))
     excess = max(1.0, sum_words(context.prose) / LONG_STORY_WORDS)

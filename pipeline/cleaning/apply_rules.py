@@ -29,7 +29,7 @@ from pipeline.core.models import (
 
 __all__ = ["RULES", "Rule", "RuleContext", "clean_document", "recipe_digest"]
 
-VERSION = 5  # of what is outside the rules: the choice of metadata and the outcome
+VERSION = 6  # of what is outside the rules: the choice of metadata and the outcome
 
 
 def clean_document(

@@ -49,6 +49,7 @@ LOOKALIKES = {
     "next story": '<link rel="next" href="/2026/11/ferry-runs-again">',
     "next story with the same beginning": f'<link rel="next" href="{PATH}-2">',
     "another story with the same beginning": anchor(f"{PATH}-2", "Harbour closed again"),
+    "next page with the same beginning": anchor(f"{PATH}-2", "Next", 'rel="next"'),
     "comments in the path": anchor(f"{PATH}/comment-page-2", "2"),
     "comments by a fragment": anchor(f"{PATH}?page=2#comments", "2"),
     "comments by a parameter": anchor(f"{PATH}?cpage=2", "2"),
@@ -80,7 +81,9 @@ def test_what_looks_like_a_part_is_none(name: str) -> None:
         ("/news/123.html", "/news/123,2.html"),
         ("/news/123.html", "/news/123-p2.html"),
         ("/news/123.html?sid=9", "/news/123.html?sid=9&page=2"),
-        ("/news/page1/", "/news/page2/") if False else ("/news/a-b?page=1", "/news/a-b?page=2"),
+        ("/news/a-b?page=1", "/news/a-b?page=2"),
+        ("/news/a-b/page/1", "/news/a-b/page/2"),
+        ("/news/a-b/", "2/"),
         ("/story/index.html", "/story/index_2.html"),
         ("/novosti/порт", "/novosti/%D0%BF%D0%BE%D1%80%D1%82/2"),
     ],
@@ -105,6 +108,15 @@ def test_last_part_names_the_one_before_and_the_next() -> None:
 def test_story_of_a_gallery_or_a_list_has_no_parts() -> None:
     for path in ("/gallery/harbour-closed", "/tag/harbour", "/fotos/harbour"):
         assert parts(anchor(f"{path}/2", "2"), url=f"https://gazette.example{path}") == {}
+
+
+def test_root_of_a_host_has_no_parts() -> None:
+    for url in (
+        "https://gazette.example",
+        "https://gazette.example/",
+        "https://gazette.example/?p=7",
+    ):
+        assert find_parts(anchor("/2", "2").encode() + anchor("?p=2", "2").encode(), url, url) == ()
 
 
 def test_words_of_the_story_itself_do_not_count() -> None:

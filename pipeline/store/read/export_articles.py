@@ -300,7 +300,22 @@ def _pages_of_articles(database: Database, wanted: ExportQuery) -> Iterator[Sequ
         with database.read() as db:
             rows = db.execute(query.where(ArticleRow.order_key.in_(keys))).all()
         page_by_key = {row.order_key: row.page_id for row in rows}
-        yield [page_by_key[key] for key in keys if key in page_by_key]
+        stories = [page_by_key[key] for key in keys if key in page_by_key]
+        with database.read() as db:
+            yield _with_parts(db, stories)
+
+
+def _with_parts(db: Connection, stories: Sequence[int]) -> list[int]:
+    """Return stories, each with the further pages in which it is published."""
+    parts: dict[int, list[int]] = {story: [story] for story in stories}
+    query = select(PageRow.part_of, PageRow.id).order_by(PageRow.part_number)
+    for chunk in chunks(stories):
+        for row in db.execute(query.where(PageRow.part_of.in_(chunk))):
+            parts.setdefault(row.part_of or 0, []).append(row.id)
+    pages: list[int] = []
+    for story in stories:
+        pages += parts[story]
+    return pages
 
 
 def _all_pages(database: Database, sites: Sequence[str]) -> Iterator[Sequence[int]]:

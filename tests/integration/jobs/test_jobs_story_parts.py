@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -254,6 +256,23 @@ def test_clean_makes_joined_texts_again_from_stored_bytes(
     assert after["text"] == before["text"]
     assert len(after["history"]) == 1
     assert one(store, "SELECT count(*) FROM joined_period") == 1
+
+
+def test_warc_of_an_article_has_the_bytes_of_all_its_parts(home: Path, database_url: str) -> None:
+    with serve_local_site() as site:
+        paths = add_story(site, "harbour-10001", "numbers", 3)
+        use_site(home, site, paths[:1])
+        run(home, database_url, "crawl")
+        warc, lines = home / "out.warc.gz", home / "out.jsonl"
+        run(home, database_url, "export", str(warc), "--query", "harbour")
+        run(home, database_url, "export", str(lines), "--query", "harbour")
+        url = site.url
+    (record,) = [json.loads(line) for line in lines.read_text(encoding="utf8").splitlines()]
+    assert record["part_urls"] == [url + path for path in paths]
+    assert record["parts_missing"] == 0
+    with gzip.open(warc) as file:
+        responses = [line for line in file if line.startswith(b"WARC-Target-URI:")]
+    assert [line.split()[1].decode().removeprefix(url) for line in responses] == paths
 
 
 def test_fetch_brings_all_parts_of_a_story_whichever_is_named(

@@ -11,6 +11,8 @@ from pipeline.cleaning.apply_rules import clean_document, recipe_digest
 from pipeline.config.site import CleaningOptions
 from pipeline.core.models import (
     AnnouncedMetadata,
+    Block,
+    BlockKind,
     CleanResult,
     ExtractedPage,
     ListEvidence,
@@ -91,3 +93,22 @@ def test_the_evidence_is_stored_with_the_page() -> None:
 def test_trees_of_other_features_are_refused() -> None:
     with pytest.raises(ValueError, match="train them again"):
         ListTrees({"names": list(SHAPE_NAMES[1:]), "trees": [0.5]})
+
+
+@pytest.mark.parametrize(
+    ("evidence", "reason"),
+    [
+        (ListEvidence(0.02), Reason.NONE),
+        (ListEvidence(0.4), Reason.LISTING),
+        (None, Reason.LISTING),
+    ],
+)
+def test_a_brief_among_many_links_is_an_article_where_its_shape_is_no_list(
+    evidence: ListEvidence | None, reason: Reason
+) -> None:
+    brief = "The ferry of Lowmere was late on Tuesday because a seal had gone to sleep on the ramp."
+    links = [f"Headline number {number} of another story on the island" for number in range(12)]
+    blocks = [Block(BlockKind.PARAGRAPH, brief)]
+    blocks += [Block(BlockKind.PARAGRAPH, line, len(line)) for line in links]
+    extracted = ExtractedPage("x", tuple(blocks), list_evidence=evidence)
+    assert clean(extracted).reason is reason
