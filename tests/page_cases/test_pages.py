@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.cleaning.apply_rules import RULES, clean_document
 from pipeline.cleaning.boilerplate_keys import line_key
+from pipeline.cleaning.join_parts import join_parts
 from pipeline.config.site import CleaningOptions
 from pipeline.core.models import AnnouncedMetadata, CleanResult, ExtractedPage, LineStats, RawPage
 from pipeline.extract import extract
@@ -24,6 +25,13 @@ FETCHED_AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 def read(case: Path) -> dict[str, Any]:
     return tomllib.loads((case / "case.toml").read_text(encoding="utf8"))
+
+
+def extract_case(case: Path) -> ExtractedPage:
+    """Extract the page of a case, joined with its further pages: `page-2.html` and so on."""
+    pages = [case / "page.html", *sorted(case.glob("page-*.html"))]
+    parts = [extract(RawPage(1, page.read_bytes())) for page in pages]
+    return join_parts(list(enumerate(parts, 1))) if len(parts) > 1 else parts[0]
 
 
 def clean(extracted: ExtractedPage, spec: dict[str, Any]) -> CleanResult:
@@ -57,7 +65,7 @@ def removed_lines(
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_cleaning_leaves_the_story_of_a_page(case: Path) -> None:
     spec = read(case)
-    extracted = extract(RawPage(1, (case / "page.html").read_bytes()))
+    extracted = extract_case(case)
     result = clean(extracted, spec)
     expected = (case / "expected.txt").read_text(encoding="utf8").rstrip("\n")
     assert result.text.split("\n") == expected.split("\n")
