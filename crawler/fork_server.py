@@ -41,6 +41,7 @@ LATE_MODULES: Final = (
     "twisted.web.client",
     "xml.sax.expatreader",
 )
+END_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 MAX_REQUEST_BYTES: Final = 4096
 CRASHED: Final = 70  # exit code of a crawler that raised
 
@@ -58,7 +59,7 @@ def serve(control: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     # Ctrl-C and the end of a service reach the whole group. The crawlers end in order then, and
     # this process reports it.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in END_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     while True:
         ready = select.select([control.fileno(), wakeup], [], [])[0]
@@ -69,12 +70,15 @@ def serve(control: socket.socket) -> None:
             request, streams, _, _ = socket.recv_fds(control, MAX_REQUEST_BYTES, 3)
             if not request:
                 return
+            # A signal that comes before the crawler has its own handlers waits until then.
+            signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)
             pid = os.fork()
             if pid == 0:
                 signal.set_wakeup_fd(-1)
                 for fd in (wakeup, wakeup_writer, control.detach()):
                     os.close(fd)
                 _become_crawler(json.loads(request), streams)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, END_SIGNALS)
             for stream in streams:
                 os.close(stream)
             _reply(control, {"pid": pid})
@@ -124,6 +128,7 @@ def _become_crawler(arguments: list[str], streams: list[int]) -> NoReturn:
         for number in (signal.SIGCHLD, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, END_SIGNALS)
         sys.argv = ["crawler", *arguments]
         code = run()
     except BaseException:  # noqa: BLE001  as the interpreter does it at the end of a program

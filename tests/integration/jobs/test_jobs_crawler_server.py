@@ -96,11 +96,11 @@ def test_a_forked_crawler_that_hangs_is_stopped_at_its_time_limit() -> None:
             child = await server.fork(())
             assert child is not None
             child.terminate()
-            assert await child.wait() == -signal.SIGTERM
+            assert await asyncio.wait_for(child.wait(), 30) == -signal.SIGTERM
             child = await server.fork(())
             assert child is not None
             child.kill()
-            assert await child.wait() == -signal.SIGKILL
+            assert await asyncio.wait_for(child.wait(), 30) == -signal.SIGKILL
 
     asyncio.run(run())
 
