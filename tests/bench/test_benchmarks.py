@@ -16,17 +16,16 @@ from tests.bench.costs import cost_of
 from tests.bench.sets import Cache, load_set
 
 LINES = (
-    (
-        "The crane on the northern quay was mended on Monday, and the {0} left the harbour on time"
-        " again."
-    ),
-    "Nobody had expected the {0} to be ready before the end of the week, said the harbour master.",
+    ("The crane on the {1} quay was mended on Monday, and the {0} left the harbour on time again."),
+    "Nobody had expected the {0} to be ready before {1} work ended, said the harbour master.",
 )
 REPEATED = "Subscribe to our newsletter"
 
 
 def labelled(topic: str, number: int) -> dict[str, object]:
-    text = [line.format(topic) for line in LINES * 3]
+    text: list[str] = []
+    for side in ("northern", "eastern", "southern"):
+        text += [line.format(topic, side) for line in LINES]
     body = "".join(f"<p>{line}</p>" for line in (*text, REPEATED))
     title = f"The {topic} came back to the old harbour"
     article = f"<article><h1>{title}</h1>{body}</article>"
