@@ -21,7 +21,7 @@ from pipeline.core.models import (
     RemovedBlock,
     ResultStatus,
 )
-from pipeline.store.clean import joined
+from pipeline.store.clean import joined_stories
 from pipeline.store.clean.types import PendingPayload, Period, ReviewInput
 from pipeline.store.codec.dictionaries import decompress_payload
 from pipeline.store.codec.serialization import (
@@ -218,7 +218,7 @@ def _page_periods(db: Connection, pages: Sequence[int]) -> dict[int, tuple[Perio
     """Return the periods of pages, oldest first, with all parts of a story together."""
     captures = _captures(db, pages)
     periods = {page: _periods(captures[page]) for page in pages}
-    return periods | joined.periods(db, pages)
+    return periods | joined_stories.periods(db, pages)
 
 
 def _payload_ids(periods: Mapping[int, Sequence[Period]]) -> list[int]:

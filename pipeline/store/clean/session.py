@@ -38,7 +38,7 @@ from pipeline.store.clean import (
     articles,
     container_stats,
     inputs,
-    joined,
+    joined_stories,
     line_sightings,
     pending,
     selection,
@@ -401,9 +401,9 @@ class CleanSession:
 
         Parts that an earlier clean took for stories lose their articles.
         """
-        in_scope = (self._in_scope(recipe, scope), joined.has_parts())
+        in_scope = (self._in_scope(recipe, scope), joined_stories.has_parts())
         with self.store.read() as db:
-            wrong_articles = joined.parts_with_article(db, self.site)
+            wrong_articles = joined_stories.parts_with_article(db, self.site)
             stories = tuple(db.scalars(select(PageRow.id).where(*in_scope).order_by(PageRow.id)))
         if wrong_articles:
             with self.store.write() as db:
@@ -415,9 +415,9 @@ class CleanSession:
     ) -> tuple[JoinablePage, ...]:
         """Compute the periods of stories in parts again, and return what is to be joined."""
         with self.store.write() as db:
-            joined.update_periods(db, stories)
+            joined_stories.update_periods(db, stories)
         with self.store.read() as db:
-            return joined.joinable_pages(db, stories, recipe.extractors)
+            return joined_stories.joinable_pages(db, stories, recipe.extractors)
 
     def line_stats(self, lines: Mapping[int, Sequence[int]]) -> dict[int, dict[int, LineStats]]:
         """Return the statistics of lines from the site profile: see `line_sightings.stats`."""

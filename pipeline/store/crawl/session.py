@@ -33,8 +33,8 @@ from pipeline.store.crawl import (
     frontier,
     placements,
     rediscovery,
-    requested,
     schedule,
+    single_pages,
     source_versions,
 )
 from pipeline.store.crawl.captures import FetchedPage
@@ -263,22 +263,22 @@ class CrawlSession:
 
     @_retrying
     def request_pages(self, run: int, decisions: Sequence[LinkDecision]) -> tuple[int, ...]:
-        """Save the pages that a person asks for: see `requested.register`."""
+        """Save the pages that a person asks for: see `single_pages.register`."""
         with self.store.write() as db:
-            return requested.register(db, run, self._site, decisions, datetime.now(UTC))
+            return single_pages.register(db, run, self._site, decisions, datetime.now(UTC))
 
     @_retrying
     def lease_pages(self, run: int, pages: Sequence[int]) -> tuple[DueUrl, ...]:
-        """Lease pages to this run, whether they are due or not: see `requested.lease`."""
+        """Lease pages to this run, whether they are due or not: see `single_pages.lease`."""
         now = datetime.now(UTC)
         with self.store.write() as db:
-            return requested.lease(db, run, self._site, pages, now, now + LEASE_DURATION)
+            return single_pages.lease(db, run, self._site, pages, now, now + LEASE_DURATION)
 
     @_retrying
     def follow_ups(self, pages: Sequence[int]) -> tuple[int, ...]:
-        """Return the pages that belong to fetched ones: see `requested.follow_ups`."""
+        """Return the pages that belong to fetched ones: see `single_pages.follow_ups`."""
         with self.store.read() as db:
-            return requested.follow_ups(db, self._site, pages)
+            return single_pages.follow_ups(db, self._site, pages)
 
     def save_capture(
         self,
