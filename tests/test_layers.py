@@ -51,9 +51,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.monitoring": (CORE,),
     "pipeline.changes": (CORE,),
     "pipeline.story": (CORE,),
+    "pipeline.evidence": (CORE,),
     "pipeline.onboarding": (*VALUES, "pipeline.process_messages"),
     # the store: each package imports those before it
-    "pipeline.store.db": (CORE,),
+    "pipeline.store.db": (CORE, "pipeline.evidence"),
     "pipeline.store.codec": (CORE, "pipeline.store.db"),
     "pipeline.store.search": (CORE, "pipeline.fulltext", *STORE[:2]),
     "pipeline.store.monitoring": (CORE, "pipeline.monitoring", *STORE[:2]),

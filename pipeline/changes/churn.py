@@ -16,7 +16,8 @@ NUMBER: Final = re.compile(r"\d+(?:[.,:/\u00a0-]\d+)*(?:k|m|тыс\.?|млн\.?)
 WORD: Final = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 SENTENCE_END: Final = re.compile(r"[.!?。؟][\"')\]]*$")
 TIME_WORD: Final = re.compile(
-    r"(?:am|pm|a\.m|p\.m|gmt|utc|[a-z]{1,2}st|[a-z]{1,2}dt|uhr|h|в|at|on|um|am|à|le|alle|il|el|de|em|às|om|op|"
+    r"(?:am|pm|a\.m|p\.m|gmt|utc|[a-z]{1,2}st|[a-z]{1,2}dt|uhr|h|в|at|on|um|am|"
+    r"à|le|alle|il|el|de|em|às|om|op|"
     r"r|г|года|року|мск|по|ч|год|o|о|kl|del|den|der)",
     re.IGNORECASE,
 )

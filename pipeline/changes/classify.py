@@ -15,8 +15,8 @@ from typing import Final
 from pipeline.changes import churn, phrases
 from pipeline.changes.spelling import is_spelling
 from pipeline.changes.text_diff import ADDED, REMOVED, SAME, TOKEN, TextDiff, compare_texts
-from pipeline.core.story_changes import ChangeAspect, ChangeKind, Edit, Passage
-from pipeline.core.wording import has_same_wording, normalize_typography
+from pipeline.core.changes.kinds import ChangeAspect, ChangeKind, Edit, Passage
+from pipeline.core.changes.wording import has_same_wording, normalize_typography
 
 # Of what this module makes of two versions. A new version needs a migration that marks the
 # articles with several revisions: see `article.changes_pending`.

@@ -169,11 +169,12 @@ STAMPS: Final = (
 )
 # Words of magnitude: another one is another number.
 MAGNITUDES: Final = re.compile(
-    r"(?:hundreds?|thousands?|m[iy]l?l?[iy]?[oó]n\w*|millionen|milli?ard\w*|millions?|b[iy]ll?[iy]?[oó]n\w*|"
-    r"tr[iy]ll?[iy]?[oó]n\w*|milh\w+|bilh\w+|trilh\w+|mili[oa]n\w*|mil[iy]a?rd\w*|milyar|miljoe?n\w*|miljard\w*|"
-    r"dozens?|тысяч\w*|тыс|миллион\w*|млн|миллиард\w*|млрд|триллион\w*|трлн|сот\w*|тисяч\w*|"
-    r"мільйон\w*|мільярд\w*|мың|миң|минг|ҳазор\w*|мың|ming|mln|mlrd|bn|tn|tausend|mille|miles?|mil|"
-    r"duizend|tysi[ąę]c\w*|bin|مليون\w*|مليار\w*|ألف|آلاف|میلیون|میلیارد|هزار|[百千万萬亿億兆])",
+    r"(?:hundreds?|thousands?|m[iy]l?l?[iy]?[oó]n\w*|millionen|milli?ard\w*|millions?|"
+    r"b[iy]ll?[iy]?[oó]n\w*|tr[iy]ll?[iy]?[oó]n\w*|milh\w+|bilh\w+|trilh\w+|mili[oa]n\w*|"
+    r"mil[iy]a?rd\w*|milyar|miljoe?n\w*|miljard\w*|dozens?|тысяч\w*|тыс|миллион\w*|млн|"
+    r"миллиард\w*|млрд|триллион\w*|трлн|сот\w*|тисяч\w*|мільйон\w*|мільярд\w*|мың|миң|минг|"
+    r"ҳазор\w*|ming|mln|mlrd|bn|tn|tausend|mille|mil|duizend|tysi[ąę]c\w*|"
+    r"مليون\w*|مليار\w*|ألف|آلاف|میلیون|میلیارد|هزار|[百千万萬亿億兆])",
     re.IGNORECASE,
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pipeline.core.changes.wording import has_same_wording
 from pipeline.core.models import (
     CleanResult,
     Observation,
@@ -17,7 +18,6 @@ from pipeline.core.models import (
     Reason,
     Revision,
 )
-from pipeline.core.wording import has_same_wording
 
 
 def build_revisions(observations: Sequence[Observation]) -> tuple[Revision, ...]:

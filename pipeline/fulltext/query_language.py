@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pipeline.core.story_changes import EDIT_KINDS
+from pipeline.core.changes.kinds import EDIT_KINDS
 from pipeline.fulltext.tokenizer import (
     FIELDS,
     MAX_REVISIONS,

@@ -14,8 +14,8 @@ from pipeline.cli.console import print_json, print_line, write_text
 from pipeline.cli.context import AsJson, get_context
 from pipeline.cli.dates import DAY_FORMATS, check_days, end_of_day, start_of_day
 from pipeline.cli.views import story_changes
+from pipeline.core.changes.kinds import ChangeKind
 from pipeline.core.errors import ConfigError
-from pipeline.core.story_changes import ChangeKind
 from pipeline.formats.change_record import CSV_FIELDS, change_record, flat_change
 from pipeline.formats.writers.csv import safe_cell
 from pipeline.store import read

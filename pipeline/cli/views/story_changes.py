@@ -9,8 +9,8 @@ from rich.text import Text
 
 from pipeline.changes.text_diff import ADDED, REMOVED, DiffPart
 from pipeline.cli.console import console, format_time, print_line
+from pipeline.core.changes.kinds import EDIT_KINDS
 from pipeline.core.formatting import shorten
-from pipeline.core.story_changes import EDIT_KINDS
 
 if TYPE_CHECKING:
     from pipeline.store.read import ChangeView

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Row, select, update
 
 from pipeline.changes import classify
 from pipeline.changes.classify import StoryVersion, find_edits
+from pipeline.core.changes.kinds import ChangeAspect, Edit
 from pipeline.core.models import Revision
-from pipeline.core.story_changes import ChangeAspect, Edit
 from pipeline.store.db import story_changes
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, ChangeRow, PageRow, RevisionRow

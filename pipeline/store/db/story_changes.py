@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from pipeline.core.changes.kinds import ChangeAspect, ChangeKind, PresenceChange
 from pipeline.core.models import Outcome
-from pipeline.core.story_changes import ChangeAspect, ChangeKind, PresenceChange
 from pipeline.store.db.schema import (
     ArticleRow,
     CaptureRow,

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.changes.classify import StoryVersion, find_edits
 from pipeline.changes.spelling import edit_distance
-from pipeline.core.story_changes import ChangeKind, Passage
+from pipeline.core.changes.kinds import ChangeKind, Passage
 
 FIRST = "The council met on Monday, and 12 members voted for the harbour levy."
 SECOND = "Nobody knows what 9,4 million visitors of the harbour will pay in April."
