@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "1007"
-down_revision = "1006"
+revision = "1008"
+down_revision = "1007"
 branch_labels = None
 depends_on = None
 
