@@ -65,6 +65,7 @@ FIELDS = {
     "changed": "c",
     "edited": "e",
     "gone": "o",
+    "rights": "u",
 }
 YES = "yes"
 SLICE = "slice"  # a field that no query can name
@@ -90,6 +91,7 @@ class IndexableArticle:
         sort_time: The time by which articles are ordered.
         edited: The kinds of its edits.
         is_gone: Whether its page is not there any more.
+        rights: The values of `rights:` under which it is found.
     """
 
     page_id: int
@@ -104,6 +106,7 @@ class IndexableArticle:
     agencies: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
     is_gone: bool = False
+    rights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pipeline.jobs.clean_steps.index_ahead import IndexAhead
 from pipeline.jobs.near_duplicates import group_near_duplicates
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.workers.pool import WorkerPool
-from pipeline.store.clean import story_changes
+from pipeline.store.clean import rights, story_changes
 from pipeline.store.clean.near_duplicates import count_pending
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.codec import dictionary_training
@@ -86,7 +86,7 @@ def finish_pending_articles(session: CleanSession, progress: ProgressCallback) -
         story_changes.count_pending(database, site),
         index.count_unindexed(database, site),
     )
-    if any(pending):
+    if any(pending) or rights.has_other_declarations(database, site):
         with session.locked():
             make_findable(database, site, progress)
 
@@ -109,6 +109,7 @@ def make_findable(
     """
     group_near_duplicates(database, site, progress, make_sketch)
     _list_changes(database, site, progress)
+    rights.follow_declarations(database, site)
     _index_pending(database, site, progress)
 
 

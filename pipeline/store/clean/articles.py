@@ -26,7 +26,7 @@ from pipeline.core.story import StoryLink
 from pipeline.fulltext import tokenizer
 from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows
 from pipeline.fulltext.tokenizer import IndexableArticle, agency_names
-from pipeline.store.clean import links, near_duplicates
+from pipeline.store.clean import links, near_duplicates, rights
 from pipeline.store.clean import results as clean_results
 from pipeline.store.clean.results import CurrentResult, CurrentResults
 from pipeline.store.clean.story_changes import EditsByPage
@@ -87,6 +87,7 @@ def save_outcomes(
         if outcome.revisions and outcome.links is not None:
             new_links[outcome.page_id] = outcome.links
     links.save(db, new_links)
+    _update_rights(db, [outcome for outcome in outcomes if outcome.is_article_unchanged])
     _mark_clean(db, recipe, outcomes)
     _record_outcomes(db, run, outcomes, now)
 
@@ -98,6 +99,12 @@ def changed_revisions(outcomes: Sequence[CleanOutcome]) -> dict[int, Sequence[Re
         if not outcome.is_article_unchanged:
             revisions[outcome.page_id] = outcome.revisions
     return revisions
+
+
+def _update_rights(db: Connection, outcomes: Sequence[CleanOutcome]) -> None:
+    """Take over what newer bytes with the same text declare."""
+    pages = [outcome.page_id for outcome in outcomes]
+    story_changes.mark_unindexed(db, list(rights.update_rights(db, pages)))
 
 
 def save_reviews(
@@ -221,14 +228,19 @@ def _save_articles(
     changed = [name for name in rows[0] if name not in ("page_id", "archived_at")]
     db.execute(upsert(db, ArticleRow, ["page_id"], changed), rows)
     index.remove_articles(db, list(old_keys.values()))
-    page_states = _page_states(db, pages)
+    rights.update_rights(db, pages)
+    flags = rights.flags_by_page(db, pages)
+    states = _page_states(db, pages)
     edited = story_changes.edited_kinds(db, pages)
     articles: list[tuple[int, IndexableArticle]] = []
     for row in rows:
         page = row["page_id"]
-        state = page_states[page]
-        article = _indexable_article(row, state.site, revisions[page])
-        article = replace(article, edited=edited.get(page, ()), is_gone=state.gone_at is not None)
+        article = replace(
+            _indexable_article(row, states[page].site, revisions[page]),
+            edited=edited.get(page, ()),
+            is_gone=states[page].gone_at is not None,
+            rights=flags[page],
+        )
         articles.append((row["order_key"], article))
     index.add_articles(db, articles, prepared)
     near_duplicates.mark_pending(db, pages)
