@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "1008"
-down_revision = "1007"
+revision = "1009"
+down_revision = "1008"
 branch_labels = None
 depends_on = None
 

@@ -92,7 +92,7 @@ def test_the_list_is_made_again_by_a_repair_an_upgrade_and_a_clean(newsroom: Dat
     with newsroom.migration_transaction() as connection:
         settings = migrate.config()
         settings.attributes["connection"] = connection
-        command.downgrade(settings, "1007")
+        command.downgrade(settings, "1008")
         command.upgrade(settings, "head")
     assert one(newsroom, "SELECT count(*) FROM changes") == 0
     for site_id in SITES:
