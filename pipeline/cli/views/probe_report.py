@@ -93,6 +93,8 @@ def _print_sources(proposal: Proposal) -> None:
 def _source_row(source_yield: SourceYield, url: str) -> list[Cell]:
     source = source_yield.source
     selected = "left out" if source_yield.note else ""
+    if source.discovered_by is DiscoveryMethod.NEXT:
+        selected = "followed"
     if source_yield.is_selected:
         selected = "yes"
     return [
