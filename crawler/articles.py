@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from crawler.archive_writer import BATCH_SIZE
 from crawler.budgets import CrawlBudget
 from crawler.capture import apply_opt_outs, follow_canonical, part_capture
-from crawler.discovery.parts import find_parts
 from crawler.fetcher import PageFetcher
 from crawler.link_policy import (
     decide_redirect_target,
     decide_requested,
+    find_allowed_parts,
     trusted_canonical_url,
 )
 from crawler.requested import RequestedPages
@@ -166,8 +166,9 @@ class ArticleCrawler:
             return ()
         url = (due.request_urls or (due.url,))[0]
         story_url = due.story_url or due.url
-        links = find_parts(capture.body, url, story_url, due.part_number, capture.charset)
-        return tuple(link for link in links if not decide_requested(self._site, link.url).reason)
+        return find_allowed_parts(
+            self._site, capture.body, url, story_url, due.part_number, capture.charset
+        )
 
     async def drain_saves(self) -> None:
         """Wait until all pages are saved. Raises what a save raised."""

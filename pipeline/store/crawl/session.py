@@ -25,17 +25,20 @@ from pipeline.core.models import (
     Link,
     LinkDecision,
     Outcome,
+    PartLink,
     Reason,
     UrlKind,
 )
 from pipeline.store.crawl import (
     captures,
     frontier,
+    parts,
     placements,
     rediscovery,
     schedule,
     single_pages,
     source_versions,
+    stored_parts,
 )
 from pipeline.store.crawl.captures import FetchedPage
 from pipeline.store.crawl.rediscovery import MissedCounts, SourceVersion, StoredSource
@@ -179,6 +182,49 @@ class CrawlSession:
         self._force = True
         with self.store.write() as db:
             schedule.make_all_due(db, self._site, datetime.now(UTC), first_day)
+
+    def find_stored_parts(self, version: int, find_parts: stored_parts.FindParts) -> int:
+        """Find the parts of stories that were stored when older rules found fewer of them.
+
+        The parts are due at once. A kill in between repeats the search.
+
+        Args:
+            version: The version of the rules.
+            find_parts: Returns the parts to which a stored page links.
+
+        Returns:
+            How many stories have parts that were not known.
+        """
+        with self.store.read() as db:
+            known_version = stored_parts.parts_version(db, self._site)
+        if known_version is None or known_version >= version:
+            return 0
+        count, after = 0, 0
+        while True:
+            with self.store.read() as db:
+                stories = stored_parts.stories_without_parts(db, self._site, after)
+            if not stories:
+                break
+            after = stories[-1].page_id
+            links = {story.page_id: find_parts(story) for story in stories}
+            count += self._save_stored_parts(
+                {page: found for page, found in links.items() if found}
+            )
+        self._save_parts_version(version)
+        return count
+
+    @_retrying
+    def _save_stored_parts(self, links: Mapping[int, tuple[PartLink, ...]]) -> int:
+        now = datetime.now(UTC)
+        with self.store.write() as db:
+            for page_id, part_links in links.items():
+                parts.save_links(db, self._site, page_id, part_links, now)
+        return len(links)
+
+    @_retrying
+    def _save_parts_version(self, version: int) -> None:
+        with self.store.write() as db:
+            stored_parts.save_parts_version(db, self._site, version)
 
     @_retrying
     def register_source(self, run: int, source: CrawlSource) -> DueUrl:

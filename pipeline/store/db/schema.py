@@ -141,13 +141,17 @@ class PageRow(Base):
 
 
 class SiteRevisitRow(Base):
-    """The `[revisit]` of a site's file by which the due dates of its pages were computed."""
+    """The `[revisit]` of a site's file by which the due dates of its pages were computed.
+
+    `parts_version` says by which rules its stored pages were searched for parts of stories.
+    """
 
     table_role = TableRole.PRIVATE
     __tablename__ = "site_revisit"
     site: Mapped[str] = mapped_column(String(64), primary_key=True)
     after_hours: Mapped[float]
     for_days: Mapped[float]
+    parts_version: Mapped[int] = mapped_column(server_default="0")
 
 
 # What the text of a page is made of now: its newest bytes, or the newest bytes of all its parts.
