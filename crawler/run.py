@@ -22,8 +22,7 @@ from pipeline.core.models import (
     PartLink,
     UrlKind,
 )
-from pipeline.store.crawl.session import CrawlSession, FetchedPage, SourceSaved
-from pipeline.store.crawl.stored_parts import StoredStory
+from pipeline.store.crawl.session import CrawlSession, FetchedPage, SourceSaved, StoredStory
 
 log = logging.getLogger(__name__)
 

@@ -42,6 +42,7 @@ from pipeline.store.crawl import (
 )
 from pipeline.store.crawl.captures import FetchedPage
 from pipeline.store.crawl.rediscovery import MissedCounts, SourceVersion, StoredSource
+from pipeline.store.crawl.stored_parts import StoredStory
 from pipeline.store.db import locks, migrate, run_log, site_counts
 from pipeline.store.db.engine import Database, retry_while_unavailable
 
@@ -52,6 +53,7 @@ __all__ = [
     "SourceSaved",
     "SourceVersion",
     "StoredSource",
+    "StoredStory",
     "running_crawl_message",
 ]
 

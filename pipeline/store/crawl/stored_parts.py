@@ -72,10 +72,10 @@ def stories_without_parts(db: Connection, site: str, after: int) -> tuple[Stored
         .limit(BATCH_SIZE)
     )
     stories: list[StoredStory] = []
-    for page_id, url, requested_url, charset, *compressed in db.execute(query).all():
+    for row in db.execute(query).all():
         try:
-            body = decompress_payload(db, *compressed)
+            body = decompress_payload(db, *row[4:])
         except ValueError:
             body = b""
-        stories.append(StoredStory(page_id, requested_url or url, body, charset))
+        stories.append(StoredStory(row.id, row.requested_url or row.url, body, row.charset))
     return tuple(stories)
