@@ -10,7 +10,7 @@ from a thread, one at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Concatenate, Final, ParamSpec, TypeVar
@@ -61,6 +61,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 # Longer than any fetch. The leases of a run that died end when the next run of the site starts.
 LEASE_DURATION: Final = timedelta(minutes=30)
+LINKS_PER_TRANSACTION: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +258,8 @@ class CrawlSession:
         """Save the fetch of a source, its bytes, and the links that it lists.
 
         The validators are stored together with the links, never before them. Otherwise a kill in
-        between would make the next fetch a 304 that lists no link at all.
+        between would make the next fetch a 304 that lists no link at all. The links of a large
+        sitemap are saved in several transactions, so that other programs need not wait for all.
 
         Args:
             run: The run's id.
@@ -269,7 +271,24 @@ class CrawlSession:
         body = retry_while_unavailable(
             lambda: source_versions.compress_version(self.store, capture)
         )
-        return self._save_source(run, capture, body, decisions, found_on, front_page)
+        *first_batches, last_batch = _link_batches(decisions)
+        new = known = refused = 0
+        for batch in first_batches:
+            counts = self._save_links(run, batch, found_on, capture.fetched_at)
+            new, known, refused = new + counts.new, known + counts.known, refused + counts.refused
+        saved = self._save_source(run, capture, body, decisions, last_batch, found_on, front_page)
+        return replace(
+            saved, new=saved.new + new, known=saved.known + known, refused=saved.refused + refused
+        )
+
+    @_retrying
+    def _save_links(
+        self, run: int, decisions: Sequence[LinkDecision], found_on: UrlKind, at: datetime
+    ) -> frontier.LinkCounts:
+        with self.store.write() as db:
+            return frontier.save_links(
+                db, run, self._site, decisions, found_on, at, force=self._force
+            )
 
     @_retrying
     def _save_source(
@@ -278,6 +297,7 @@ class CrawlSession:
         capture: Capture,
         body: captures.CompressedBody | None,
         decisions: Sequence[LinkDecision],
+        last_batch: Sequence[LinkDecision],
         found_on: UrlKind,
         front_page: Sequence[str] | None,
     ) -> SourceSaved:
@@ -295,7 +315,7 @@ class CrawlSession:
             if front_page is not None:
                 _save_placements(db, saved, front_page)
             counts = frontier.save_links(
-                db, run, self._site, decisions, found_on, at, force=self._force
+                db, run, self._site, last_batch, found_on, at, force=self._force
             )
             child_sources = frontier.register_sources(db, run, self._site, child_links, at)
             if capture.outcome is Outcome.FETCHED:
@@ -433,6 +453,13 @@ class CrawlSession:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+def _link_batches(decisions: Sequence[LinkDecision]) -> list[Sequence[LinkDecision]]:
+    """Split the links of a source into batches of the same size."""
+    count = max(1, -(-len(decisions) // LINKS_PER_TRANSACTION))
+    size = max(1, -(-len(decisions) // count))
+    return [decisions[start : start + size] for start in range(0, max(1, len(decisions)), size)]
 
 
 def _source_validators(capture: Capture, *, has_children: bool) -> dict[str, str]:
