@@ -142,13 +142,17 @@ class PageRow(Base):
 
 
 class SiteRevisitRow(Base):
-    """What the crawler notes of a site: the `[revisit]` by which due dates were computed."""
+    """What the crawler notes of a site: the `[revisit]` by which due dates were computed.
+
+    `parts_version` says by which rules its stored pages were searched for parts of stories.
+    """
 
     table_role = TableRole.PRIVATE
     __tablename__ = "site_revisit"
     site: Mapped[str] = mapped_column(String(64), primary_key=True)
     after_hours: Mapped[float]
     for_days: Mapped[float]
+    parts_version: Mapped[int] = mapped_column(server_default="0")
     tdmrep_asked_at: Mapped[datetime | None]  # the last request for its tdmrep.json
 
 
