@@ -19,7 +19,18 @@ from pipeline.web.middleware.auth import AuthMiddleware
 from pipeline.web.middleware.cors import ApiCorsMiddleware
 from pipeline.web.middleware.paths import is_machine_path
 from pipeline.web.middleware.security_headers import READ_METHODS, SecurityHeadersMiddleware
-from pipeline.web.routes import articles, changes, feeds, home, memento, pages, report, runs, search, sites
+from pipeline.web.routes import (
+    articles,
+    changes,
+    feeds,
+    home,
+    memento,
+    pages,
+    report,
+    runs,
+    search,
+    sites,
+)
 from pipeline.web.routes.api import create_api
 
 MAX_PARALLEL_READS = 8  # requests that read the archive at the same time

@@ -71,7 +71,7 @@ def _shorten(parts: Parts) -> Parts:
 
 def _shorten_context(text: str, *, is_first: bool, is_last: bool) -> str:
     limit = MAX_CONTEXT_LETTERS
-    if is_first and is_last or len(text) <= limit:
+    if (is_first and is_last) or len(text) <= limit:
         return text
     if is_first:
         return "…" + text[text.find(" ", len(text) - limit) :]

@@ -32,7 +32,8 @@ from pipeline.web.dependencies import (
 )
 from pipeline.web.errors import InvalidRequest
 from pipeline.web.filters import diff_markup, printable, safe_url
-from pipeline.web.routes.feeds import ATOM, EMPTY_FEED_DATE, EntryLimit, base_url_of
+from pipeline.web.routes import feeds
+from pipeline.web.routes.feeds import ATOM, EMPTY_FEED_DATE, EntryLimit
 from pipeline.web.routes.search import SearchCursor, SearchText
 
 router = APIRouter()
@@ -137,7 +138,7 @@ def changes_feed(
 ) -> Response:
     """Return the newest changes as Atom, by the time at which they were found."""
     page = list_or_refuse(context, filters.query(), limit, "")
-    base_url = base_url_of(request)
+    base_url = feeds.base_url(request)
     text = "".join(_feed(base_url, filters, shown_changes(context.database, page.changes)))
     return etag_response(request, text.encode("utf8", "replace"), ATOM)
 
