@@ -352,7 +352,8 @@ def page_paths(crawled: CrawledNights) -> list[str]:
         keys = sorted(key for key in crawled.articles[1] if key[0] == site)
         article_ids.append(crawled.articles[1][keys[0]]["id"])
     changed = crawled.articles[1][next(iter(sorted(edited())))]["id"]
-    paths = ["", "search?q=шаҳр", "search", "sites", "report", "runs", "runs/3", "nothing"]
+    paths = ["", "search?q=шаҳр", "search", "sites", "report", "changes", "runs", "runs/3"]
+    paths.append("nothing")
     paths += [f"sites/{site}" for site in sites]
     paths += [f"articles/{article_id}" for article_id in article_ids]
     paths += [f"articles/{changed}/revisions", f"pages/{changed}"]

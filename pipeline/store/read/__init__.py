@@ -145,6 +145,10 @@ if TYPE_CHECKING:
         QueueStatus as QueueStatus,
         queue_status as queue_status,
     )
+    from pipeline.store.read.watch_matches import (
+        MAX_MATCHES as MAX_MATCHES,
+        new_matches as new_matches,
+    )
     from pipeline.store.search.facets import (
         FacetCount as FacetCount,
         FacetCounts as FacetCounts,
@@ -279,6 +283,7 @@ _MODULES = {
         "list_changes",
     ),
     "pipeline.store.read.task_queue": ("QueueStatus", "queue_status"),
+    "pipeline.store.read.watch_matches": ("MAX_MATCHES", "new_matches"),
     "pipeline.store.search.facets": ("FacetCount", "FacetCounts", "count_matches"),
     "pipeline.store.search.index": ("count_unindexed",),
     "pipeline.store.search.search": (
