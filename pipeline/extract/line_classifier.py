@@ -30,11 +30,12 @@ from pipeline.core.models import (
 from pipeline.extract.decision_trees import DecisionTrees, bundled_trees
 from pipeline.extract.features.line_features import ExtractorLines, LineFeatures
 from pipeline.extract.lists.list_classifier import judge_list
+from pipeline.extract.page_lines import LISTS, PageElement, PageLine, Region
 from pipeline.extract.readings.second_reading import compare_readings
 from pipeline.extract.structure.figures import story_figures
 from pipeline.extract.structure.nesting import StructureReader
 from pipeline.extract.tables import with_whole_tables
-from pipeline.extract.text_lines import LISTS, PageElement, PageLine, Region, read_lines
+from pipeline.extract.text_lines import read_lines
 from pipeline.extract.version import (
     MAX_DOUBT,
     MAX_FIRST_DOUBT,

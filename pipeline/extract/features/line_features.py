@@ -21,7 +21,7 @@ from pipeline.core.models import Metadata, count_words
 from pipeline.extract.features.class_words import NOT_SUMMARY_WORDS, SUMMARY_WORDS, WORD_GROUPS
 from pipeline.extract.features.first_look import FIRST_LOOK_FEATURES, FirstLook
 from pipeline.extract.features.story_core import DIGITS, UNRELATED, StoryCore
-from pipeline.extract.text_lines import PageElement, PageLine, PageLines, Region, words_in_marks
+from pipeline.extract.page_lines import PageElement, PageLine, PageLines, Region, words_in_marks
 
 SENTENCE_END = re.compile(r"[.!?…。！？‽؟।۔](?:[\"'”’»」』)\]*]|\s|\[\d+\])*$")
 WORD = re.compile(r"\w+")

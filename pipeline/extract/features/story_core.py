@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
-from pipeline.extract.text_lines import PageElement, PageLine, Region
+from pipeline.extract.page_lines import PageElement, PageLine, Region
 
 DIGITS = re.compile(r"\d+")
 OUTSIDE_STORY = Region.HIDDEN | Region.NAV | Region.FOOTER
