@@ -32,7 +32,13 @@ from pipeline.extract.unclosed_elements import (
     is_part_of_page,
 )
 from pipeline.extract.unseen_lines import drop_lines, hidden_lines, shown_reserves
-from pipeline.extract.visibility import is_decoration, is_hidden_by, is_short, is_side_note
+from pipeline.extract.visibility import (
+    is_decoration,
+    is_hidden_by,
+    is_hiding_class,
+    is_short,
+    is_side_note,
+)
 
 MAX_LINES: Final = 20_000  # of one page
 MAX_ROW_LENGTH: Final = 400  # characters of a table row that holds data and not a layout
@@ -336,33 +342,33 @@ class _Walk:
 
     def _add_element(self, source: HtmlElement, tag: str, parent: PageElement) -> PageElement:
         regions = parent.regions | REGION_OF_TAG.get(tag, 0)
-        marks = ""
-        if attributes := source.items():
+        marks, attributes = "", source.items()
+        if len(attributes) == 1 and attributes[0][0] == "class":  # as most that have any
+            marks = attributes[0][1]
+            if is_hiding_class(marks):
+                regions |= HIDDEN
+        elif attributes:
             get = dict(attributes).get
-            marks = get("class") or ""
-            if len(attributes) > 1 or not marks:
-                role, itemprop = get("role"), get("itemprop")
-                names = (
-                    marks,
-                    get("id"),
-                    itemprop,
-                    role and "role" + role,
-                    get("data-testid"),
-                    get("data-component"),
-                )
-                marks = " ".join(filter(None, names))
-                if itemprop and "articleBody" in itemprop:
-                    regions |= BODY_PROPERTY
-                if get("aria-hidden") == "true" and is_decoration(source):
-                    regions |= HIDDEN
-            marks = marks[:MAX_MARKS_LENGTH]
-            if is_hidden_by(get):
+            role, itemprop = get("role"), get("itemprop")
+            names = (
+                get("class"),
+                get("id"),
+                itemprop,
+                role and "role" + role,
+                get("data-testid"),
+                get("data-component"),
+            )
+            marks = " ".join(filter(None, names))
+            if itemprop and "articleBody" in itemprop:
+                regions |= BODY_PROPERTY
+            if is_hidden_by(get) or (get("aria-hidden") and is_decoration(source)):
                 regions |= HIDDEN
         if tag == "dialog" and source.get("open") is None:
             regions |= HIDDEN
         if regions & HIDDEN:
             self.has_hidden = True
         is_row = tag == "tr" and _is_data_row(source)
+        marks = marks[:MAX_MARKS_LENGTH]
         element = PageElement(parent, tag, regions, marks, parent.depth + 1, is_row)
         element.source = source
         if tag in LISTS:
