@@ -24,8 +24,19 @@ OUTSIDE_MODELS: Final = "article_index"
 
 
 def _partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    condition = text(where)
-    return Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
+    return Index(name, *columns, unique=unique, info={"where": where})
+
+
+def complete_indexes() -> None:
+    """Set the conditions of the partial indexes, which only migrations read.
+
+    They load the dialects of both databases, a twentieth of the start of a command.
+    """
+    for table in Base.metadata.tables.values():
+        for index in table.indexes:
+            if condition := index.info.get("where"):
+                index.dialect_kwargs["postgresql_where"] = text(condition)
+                index.dialect_kwargs["sqlite_where"] = text(condition)
 
 
 class DictionaryRow(Base):
