@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 
 from pipeline.config.settings import load_settings
 from pipeline.store.db.engine import Database
-from pipeline.store.db.schema import OUTSIDE_MODELS, complete_indexes
-from pipeline.store.db.types import Base, PostgresJson, UTCDateTime
+from pipeline.store.db.schema import OUTSIDE_MODELS
+from pipeline.store.db.types import Base, PostgresJson, UTCDateTime, complete_indexes
 
 
 def _is_model(name: str | None, kind: str, _parents: object) -> bool:
