@@ -23,12 +23,14 @@ from pipeline.store.db.engine import Database
 from pipeline.store.read import (
     ORDERS,
     ArticleView,
+    CountTable,
     Explanation,
     ExportedArticle,
     ExportQuery,
     LinkView,
     RevisionView,
     SearchHit,
+    TopWord,
 )
 from pipeline.story.markdown import to_markdown
 
@@ -104,6 +106,37 @@ class Reader:
                 return
             if remaining is not None:
                 remaining -= len(page.hits)
+
+    def count(
+        self, *queries: str, by: str = "", within: str = "", unique: bool = False
+    ) -> CountTable:
+        """Count the articles of several queries side by side; the numbers are exact.
+
+        Args:
+            queries: One query or more; an empty one counts all articles.
+            by: "day", "week", "month", "year", "site", "group" or "country"; "" counts totals.
+            within: Count only articles that this query finds, too.
+            unique: Count a story in several papers once.
+
+        Returns:
+            The totals, and the rows; `records` of it is made for `pandas.DataFrame`.
+
+        Raises:
+            ConfigError: If there is no such unit, or no query.
+        """
+        return read.count_queries(self._database, queries, by=by, within=within, unique=unique)
+
+    def top_words(self, query: str, limit: int = 30) -> tuple[TopWord, ...]:
+        """Return the words by which the articles of a query differ most from all others.
+
+        Args:
+            query: The query; its own words are left out.
+            limit: Largest number of words.
+
+        Returns:
+            The words, those that differ most first.
+        """
+        return read.top_words(self._database, query, limit)
 
     def articles(
         self,

@@ -9,6 +9,7 @@
     title:ferry  author:dray  author:"Martin Dray"  tag:petition       words in these fields
     agency:reuters                                     stories of this news agency
     site:harbour-courier  lang:ru                      the id of the site, the code of the language
+    group:state-media  country:tj                      sites by what their files say
     after:2026-03  before:2026-04-15                   dated in this period or later; before it; UTC
     changed:yes  changed:no  changed:3                 has several, one, at least three revisions
 
@@ -38,7 +39,8 @@ MAX_DEPTH = 8  # of parentheses
 MAX_NOTED_VALUE = 40  # letters of a value in a note
 MIN_CHANGED_REVISIONS = 2
 QUOTES = str.maketrans("“”„‟", '""""')
-NAMES = "|".join((*FIELDS, "after", "before"))
+SITE_GROUPS = ("group", "country")  # fields that stand for sites: the archive knows which
+NAMES = "|".join((*FIELDS, *SITE_GROUPS, "after", "before"))
 ITEM = re.compile(
     rf"""(?P<no>-*)(?:(?:(?P<field>{NAMES}):(?=[^\s()]))?"""
     r"""(?:"(?P<quoted>[^"]*)(?:"|$)|(?P<word>[^\s"()|]+))|(?P<open>\())"""
@@ -57,7 +59,7 @@ class Term:
 
     Attributes:
         tokens: The tokens.
-        field: One of tokenizer.FIELDS; "" for title and text.
+        field: One of tokenizer.FIELDS or of SITE_GROUPS; "" for title and text.
         prefix: Whether the last token may be the beginning of a word.
         exact: Whether the words stand as written; else a single word also matches its other forms.
     """
@@ -256,6 +258,9 @@ def _filter(field: str, value: str, is_quoted: bool) -> Node | None:
         return _changed(value.lower())
     if field == "site":
         return _site(value)
+    if field in SITE_GROUPS:
+        name = site_token(value.strip())
+        return Term((name,), field) if name else None
     if field == "lang":
         return _language(value.strip())
     return _words(value, field, is_quoted)

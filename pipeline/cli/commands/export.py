@@ -101,6 +101,7 @@ def export(
     sites = tuple(dict.fromkeys(site or ()))
     for site_id in sites:
         app.check_site_name(database, site_id)
+    app.save_labels_of(database, query)
     wanted = ExportQuery(query, sites, start_of_day(since), end_of_day(until), limit)
     try:
         result = _write(app, database, wanted, name, out, quiet=as_json)

@@ -135,6 +135,15 @@ if TYPE_CHECKING:
         QueueStatus as QueueStatus,
         queue_status as queue_status,
     )
+    from pipeline.store.search.counts import (
+        COUNT_UNITS as COUNT_UNITS,
+        CountRow as CountRow,
+        CountTable as CountTable,
+        CountedQuery as CountedQuery,
+        MAX_QUERIES as MAX_QUERIES,
+        column_names as column_names,
+        count_queries as count_queries,
+    )
     from pipeline.store.search.facets import (
         FacetCount as FacetCount,
         FacetCounts as FacetCounts,
@@ -147,6 +156,10 @@ if TYPE_CHECKING:
         SearchHit as SearchHit,
         SearchPage as SearchPage,
         search_articles as search_articles,
+    )
+    from pipeline.store.search.top_words import (
+        TopWord as TopWord,
+        top_words as top_words,
     )
     # isort: on
 
@@ -253,6 +266,15 @@ _MODULES = {
     ),
     "pipeline.store.read.stories": ("LinkView", "get_story", "list_links"),
     "pipeline.store.read.task_queue": ("QueueStatus", "queue_status"),
+    "pipeline.store.search.counts": (
+        "COUNT_UNITS",
+        "CountRow",
+        "CountTable",
+        "CountedQuery",
+        "MAX_QUERIES",
+        "column_names",
+        "count_queries",
+    ),
     "pipeline.store.search.facets": ("FacetCount", "FacetCounts", "count_matches"),
     "pipeline.store.search.index": ("count_unindexed",),
     "pipeline.store.search.search": (
@@ -262,6 +284,7 @@ _MODULES = {
         "SearchPage",
         "search_articles",
     ),
+    "pipeline.store.search.top_words": ("TopWord", "top_words"),
 }
 
 if not TYPE_CHECKING:  # a type checker must know each name, and a __getattr__ would accept any

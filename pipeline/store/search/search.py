@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from sqlalchemy import Connection, func, or_, select
@@ -21,7 +21,7 @@ from pipeline.fulltext.query_language import Query
 from pipeline.store.db.article_view import ArticleView, articles_by_order_key
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, SketchRow
-from pipeline.store.search import executor, planner, ranking
+from pipeline.store.search import executor, hints, planner, ranking
 from pipeline.store.search.planner import IndexQuery
 
 ORDERS = ("newest", "rank")
@@ -98,6 +98,7 @@ def search_articles(
     description = query_language.describe(query)
     start = _decode(after, order) if after else None
     with database.read() as db:
+        query = replace(query, notes=(*query.notes, *hints.unknown_names(db, query)))
         plan = planner.plan_query(db, query)
         if plan is None:
             return SearchPage(query, (), "", description)

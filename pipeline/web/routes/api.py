@@ -41,6 +41,7 @@ from pipeline.web.errors import (
     describe_error,
     error_response,
 )
+from pipeline.web.routes import compare
 from pipeline.web.routes.articles import find_page_or_404
 from pipeline.web.routes.pages import Digest
 from pipeline.web.routes.runs import reason_filter
@@ -76,9 +77,11 @@ LanguageCode = Annotated[
         description="A language code such as en",
     ),
 ]
-router = APIRouter(
-    responses={"4XX": {"model": schemas.ErrorOut}, "5XX": {"model": schemas.ErrorOut}}
-)
+ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": schemas.ErrorOut},
+    "5XX": {"model": schemas.ErrorOut},
+}
+router = APIRouter(responses=ERROR_RESPONSES)
 
 
 def create_api(context: WebContext) -> FastAPI:
@@ -92,6 +95,7 @@ def create_api(context: WebContext) -> FastAPI:
     )
     app.state.context = context
     app.include_router(router)
+    app.include_router(compare.api_router, responses=ERROR_RESPONSES)
     for error_type in HANDLED_ERRORS:
         app.add_exception_handler(error_type, _error_json)
     return app

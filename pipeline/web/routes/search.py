@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from pipeline.store import read
+from pipeline.store.search.time_units import next_start, unit_label
 from pipeline.web.charts import BarChart, ChartColumn, bar_chart
 from pipeline.web.dependencies import Context, WebContext
 
 router = APIRouter()
 HITS_PER_PAGE = 20
 MAX_FACET_VALUES = 8
-DATE_LENGTHS = {"day": 10, "month": 7, "year": 4}  # letters of an ISO date that show the unit
 SearchText = Annotated[
     str, Query(max_length=2000, description="A query in the query language of Nightdesk")
 ]
@@ -143,14 +142,6 @@ def _narrowing_values(
 
 def _times(q: str, counts: read.FacetCounts) -> Iterator[FacetValue]:
     for start, number in counts.over_time:
-        label = start.isoformat()[: DATE_LENGTHS[counts.unit]]
-        end = _next_start(start, counts.unit)
+        label = unit_label(start, counts.unit)
+        end = next_start(start, counts.unit)
         yield FacetValue(label, number, f"{q} after:{start} before:{end}")
-
-
-def _next_start(start: date, unit: str) -> date:
-    if unit == "day":
-        return start + timedelta(days=1)
-    if unit == "year":
-        return date(start.year + 1, 1, 1)
-    return date(start.year + start.month // 12, start.month % 12 + 1, 1)
