@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from os import fspath
 from pathlib import Path
 from typing import Any, Self
@@ -36,7 +36,7 @@ from pipeline.story.markdown import to_markdown
 
 HITS_PER_READ = 100
 
-Time = str | datetime | None
+Time = str | date | None  # a datetime is a date, too
 
 
 class Reader:
@@ -153,7 +153,7 @@ class Reader:
             query: Only articles that this search finds.
             site: Only articles of the site with this id.
             since: First day or time, included. A time without a zone is taken for UTC.
-            until: Day or time of the end, not included.
+            until: Last day or time, included.
             limit: Largest number of articles.
 
         Raises:
@@ -244,7 +244,7 @@ class Reader:
             query,
             (site,) if site else (),
             _to_time("since", since),
-            _to_time("until", until),
+            _to_end("until", until),
             limit,
         )
         return read.iter_articles(self._database, export_query)
@@ -286,11 +286,24 @@ def _to_row(exported: ExportedArticle) -> dict[str, Any]:
 def _to_time(name: str, value: Time) -> datetime | None:
     if value is None:
         return None
-    if isinstance(value, datetime):
-        time = value
-    else:
+    time = value
+    if isinstance(time, str):
         try:
-            time = datetime.fromisoformat(value)
+            time = datetime.fromisoformat(time)
         except ValueError:
             raise ConfigError(f"{name}: '{value}' is no date; write it as in 2026-11-03") from None
+    elif not isinstance(time, datetime):
+        time = datetime.combine(time, datetime.min.time())
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _to_end(name: str, value: Time) -> datetime | None:
+    """Return the first moment after a day, or after the second of a time."""
+    time = _to_time(name, value)
+    if time is None:
+        return None
+    is_time = isinstance(value, datetime) or (isinstance(value, str) and ":" in value)
+    try:
+        return time + (timedelta(seconds=1) if is_time else timedelta(days=1))
+    except OverflowError:  # the last day that there is
+        return None

@@ -130,7 +130,7 @@ def _print_table(table: CountTable, *, share: bool) -> None:
     shown: list[list[Cell]] = []
     for row in rows:
         shown.append([_shown(value) for value in row])
-    print_table(header, shown)
+    print_table([str(name) for name in header], shown)
     for query in table.queries:
         for note in query.notes:
             print_line(note)

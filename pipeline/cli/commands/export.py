@@ -87,6 +87,9 @@ def export(
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Only the N newest articles.")
     ] = None,
+    unique: Annotated[
+        bool, typer.Option("--unique", help="Only the newest of several near-duplicates.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write articles, pages or extracted pages to files, with a manifest of their SHA-256."""
@@ -102,7 +105,7 @@ def export(
     for site_id in sites:
         app.check_site_name(database, site_id)
     app.save_labels_of(database, query)
-    wanted = ExportQuery(query, sites, start_of_day(since), end_of_day(until), limit)
+    wanted = ExportQuery(query, sites, start_of_day(since), end_of_day(until), limit, unique)
     try:
         result = _write(app, database, wanted, name, out, quiet=as_json)
     except KeyboardInterrupt:

@@ -124,6 +124,8 @@ def _print_notes(database: Database, page: SearchPage) -> None:
     """Print what follows the hits: how the query was read, the next page, missing articles."""
     if not page.hits:
         print_line(f"No article is found for: {page.description}.")
+    if page.suggestion:
+        print_line(f"Did you mean: {page.suggestion}")
     for note in page.query.notes:
         print_line(note)
     if page.next:

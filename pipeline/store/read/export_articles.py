@@ -32,7 +32,7 @@ from pipeline.store.db.schema import (
 from pipeline.store.db.sql import batches_by_size, chunks
 from pipeline.store.read.origins import ArticleOrigin, article_origins
 from pipeline.store.read.stories import load_stories
-from pipeline.store.search import executor, planner
+from pipeline.store.search import executor, planner, search
 from pipeline.store.search.index import first_key
 from pipeline.store.search.planner import MAX_KEY
 
@@ -55,6 +55,7 @@ class ExportQuery:
         since: The first time, by the date that articles are ordered by. It is included.
         until: The end of the time, which is not included.
         limit: The largest number of articles.
+        unique: Only the newest of several near-duplicates that the search finds.
     """
 
     query: str = ""
@@ -62,12 +63,14 @@ class ExportQuery:
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = None
+    unique: bool = False
 
     @property
     def is_restricted(self) -> bool:
         """Whether it selects some articles, and not everything that the sites have."""
         limits = (self.since, self.until, self.limit)
-        return bool(self.query.strip()) or any(limit is not None for limit in limits)
+        has_limit = any(limit is not None for limit in limits)
+        return bool(self.query.strip()) or has_limit or self.unique
 
     def parse(self) -> Query:
         """Parse the search, with its notes."""
@@ -130,6 +133,8 @@ def expected_articles(database: Database, wanted: ExportQuery) -> int | None:
     limit = MAX_KEY if wanted.limit is None else wanted.limit
     start, end = _key_range(wanted, MAX_KEY)
     with database.read() as db:
+        if wanted.unique:
+            return None  # only the export can tell
         if wanted.query.strip():
             matches = _count_matches(db, wanted, start, end)
         else:
@@ -212,7 +217,10 @@ def _key_batches(database: Database, wanted: ExportQuery) -> Iterator[Sequence[i
     while left > 0:
         with database.read() as db:
             keys = _next_keys(db, wanted, end)
-            selected = _keys_of_sites(db, keys, wanted.sites)[:left]
+            selected = _keys_of_sites(db, keys, wanted.sites)
+            if wanted.unique:
+                selected = _newest_of_groups(db, wanted, selected)
+            selected = selected[:left]
         if selected:
             yield selected
         if not keys:
@@ -252,6 +260,18 @@ def _keys_of_sites(db: Connection, keys: Sequence[int], sites: Sequence[str]) ->
         .where(PageRow.site.in_(sites), ArticleRow.order_key.in_(keys))
     )
     return sorted(db.scalars(query), reverse=True)
+
+
+def _newest_of_groups(db: Connection, wanted: ExportQuery, keys: Sequence[int]) -> list[int]:
+    """Return the keys without those of articles of which a newer near-duplicate is wanted, too."""
+    query = wanted.parse()
+    if wanted.sites:
+        query = query_language.restrict_to_sites(query, wanted.sites)
+    plan = planner.plan_query(db, query)
+    if plan is None:
+        return []
+    plan = plan.within(*_key_range(wanted, MAX_KEY))
+    return [key for key in keys if search.is_newest_of_group(db, plan, key)]
 
 
 def _load_articles(db: Connection, keys: Sequence[int]) -> list[ExportedArticle]:

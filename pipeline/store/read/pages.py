@@ -29,6 +29,7 @@ from pipeline.store.db.schema import (
 from pipeline.store.db.sql import fetch_as
 from pipeline.store.read.origins import ArticleOrigin, article_origins
 from pipeline.store.search import search
+from pipeline.store.search.url_lookup import is_pasted_url, page_id_of_url
 
 MAX_ID_DIGITS = 17  # a longer number is no id, and would not fit into a database integer
 
@@ -104,17 +105,20 @@ class Explanation:
 
 
 def find_page(database: Database, id_or_url: str) -> PageView | None:
-    """Find a page by its id or by any spelling of its URL."""
-    if id_or_url.isdecimal() and len(id_or_url) <= MAX_ID_DIGITS:
-        condition = PageRow.id == int(id_or_url)
-    else:
-        condition = PageRow.url_key == page_key(id_or_url)
-    query = (
-        select(PageRow, PayloadRow.digest, PayloadRow.size)
-        .outerjoin(PayloadRow, PayloadRow.id == PageRow.payload_id)
-        .where(condition)
+    """Find a page by its id or by any spelling of its URL.
+
+    A URL that no page has leads to the stored story of which it is another edition.
+    """
+    query = select(PageRow, PayloadRow.digest, PayloadRow.size).outerjoin(
+        PayloadRow, PayloadRow.id == PageRow.payload_id
     )
     with database.read() as db:
+        if id_or_url.isdecimal() and len(id_or_url) <= MAX_ID_DIGITS:
+            query = query.where(PageRow.id == int(id_or_url))
+        elif is_pasted_url(id_or_url):
+            query = query.where(PageRow.id == page_id_of_url(db, id_or_url))
+        else:
+            query = query.where(PageRow.url_key == page_key(id_or_url))
         row = db.execute(query).first()
     if row is None:
         return None

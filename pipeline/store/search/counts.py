@@ -196,7 +196,9 @@ class _StoryGroups:
 def _groups(db: Connection) -> _StoryGroups:
     followers = select(SketchRow.page_id, SketchRow.leader_id)
     rows = db.execute(followers.where(SketchRow.leader_id.is_not(None)))
-    leaders: dict[int, int] = dict(map(tuple, rows))
+    leaders: dict[int, int] = {}
+    for row in rows:
+        leaders[row.page_id] = row.leader_id or row.page_id
     return _StoryGroups(leaders, frozenset(leaders.values()))
 
 

@@ -1,12 +1,21 @@
-"""Hints about a query: names that no article has, and words that are spelled another way."""
+"""Hints about a query: names that the archive lacks, and words that it spells another way.
+
+A word that no article has is compared with the words of the archive that differ in one letter: one
+that is missing, added or wrong, or two neighbours that changed places. The index is asked for each
+of them, so the cost does not grow with the archive.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from json import dumps
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from pipeline.core.suggestions import did_you_mean
+from pipeline.fulltext import tokenizer
+from pipeline.fulltext.excerpts import WORD
 from pipeline.fulltext.query_language import (
     SITE_GROUPS,
     And,
@@ -16,12 +25,30 @@ from pipeline.fulltext.query_language import (
     Or,
     Query,
     Term,
+    positive_terms,
 )
 from pipeline.store.db.schema import RunRow
 from pipeline.store.db.site_labels import load_labels
 from pipeline.store.search import executor, planner
 
 MAX_NAMED = 20  # names of a kind that are listed where none is similar
+MAX_CORRECTED = 4  # words of a query
+MIN_LETTERS, MAX_LETTERS = 4, 30  # of a word that may be misspelled
+MAX_COUNTED = 200  # articles of a similar word; more make it no better
+ALPHABETS = ("abcdefghijklmnopqrstuvwxyz", "абвгдежзийклмнопрстуфхцчшщъыьэюя")
+# Similar words that the index has, with the number of their articles up to a limit.
+KNOWN_WORDS_SQL = {
+    "sqlite": (
+        "SELECT value, (SELECT count(*) FROM (SELECT 1 FROM article_index"
+        " WHERE article_index MATCH '\"' || words.value || '\"' LIMIT :limit)) AS number"
+        " FROM json_each(:words) AS words"
+    ),
+    "postgresql": (
+        "SELECT value, (SELECT count(*) FROM (SELECT 1 FROM article_index"
+        " WHERE words @@ CAST(quote_literal(value) AS tsquery) LIMIT :limit) AS some) AS number"
+        " FROM unnest(CAST(:words AS text[])) AS similar_words(value)"
+    ),
+}
 
 
 def unknown_names(db: Connection, query: Query) -> Iterator[str]:
@@ -41,6 +68,69 @@ def unknown_names(db: Connection, query: Query) -> Iterator[str]:
             names = (*names[:MAX_NAMED], "…")
         hint = did_you_mean(name, names)
         yield f"The archive knows no {term.field} '{name}'; {hint}"
+
+
+def suggest_query(db: Connection, query: Query) -> str:
+    """Return the query with words that no article has replaced by words of the archive.
+
+    Returns:
+        The text of a query, or "" if nothing can be improved.
+    """
+    replacements: dict[str, str] = {}
+    for term in dict.fromkeys(positive_terms(query.tree)):
+        if term.field not in ("", "title") or term.prefix:
+            continue
+        for token in term.tokens:
+            if len(replacements) < MAX_CORRECTED and not _has_word(db, token):
+                similar = _most_frequent_similar(db, token)
+                if similar:
+                    replacements[token] = similar
+    if not replacements:
+        return ""
+
+    def replace_word(match: re.Match[str]) -> str:
+        tokens = tokenizer.tokenize(match.group())
+        if len(tokens) == 1:
+            return replacements.get(tokens[0], match.group())
+        return match.group()
+
+    return WORD.sub(replace_word, query.text)
+
+
+def _has_word(db: Connection, token: str) -> bool:
+    plan = planner.plan_query(db, Query("", Term((token,))))
+    return plan is None or bool(executor.newest_keys(db, plan, 1))
+
+
+def _most_frequent_similar(db: Connection, word: str) -> str:
+    words = similar_words(word)
+    if not words:
+        return ""
+    parameter = dumps(words) if db.dialect.name == "sqlite" else words
+    rows = db.execute(
+        text(KNOWN_WORDS_SQL[db.dialect.name]), {"words": parameter, "limit": MAX_COUNTED}
+    )
+    known = {row.value: row.number for row in rows if row.number}
+    return max(sorted(known), key=lambda value: known[value], default="")
+
+
+def similar_words(word: str) -> list[str]:
+    """Return all words that differ from a word in one letter, or by two swapped neighbours."""
+    if not MIN_LETTERS <= len(word) <= MAX_LETTERS or not word.isalpha():
+        return []
+    alphabet = next((letters for letters in ALPHABETS if set(word) <= set(letters)), "")
+    if not alphabet:
+        alphabet = "".join(sorted(set(word)))
+    words: set[str] = set()
+    for place in range(len(word) + 1):
+        before, after = word[:place], word[place:]
+        words.update(before + letter + after for letter in alphabet)
+        if after:
+            words.add(before + after[1:])
+            words.update(before + letter + after[1:] for letter in alphabet)
+        if len(after) > 1:
+            words.add(before + after[1] + after[0] + after[2:])
+    return sorted(words - {word})
 
 
 def _known_names(db: Connection, field: str) -> tuple[str, ...]:

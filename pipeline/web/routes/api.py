@@ -119,7 +119,7 @@ def articles(
 ) -> Response:
     """List articles, newest first.
 
-    `since` and `until` filter by date: from the start of `since` to before the start of `until`.
+    `since` and `until` filter by date: from the start of `since` to the end of `until`.
     """
     filters = []
     if lang:
@@ -127,7 +127,7 @@ def articles(
     if since:
         filters.append(f"after:{_valid_date('since', since)}")
     if until:
-        filters.append(f"before:{_valid_date('until', until)}")
+        filters.append(f"until:{_valid_date('until', until)}")
     query = query_language.parse_query(" ".join(filters))
     query = query_language.restrict_to_site(query, site or None)
     page = _search(context, query, limit, after)
@@ -264,6 +264,7 @@ def search(
         query=q,
         description=page.description,
         notes=page.query.notes,
+        suggestion=page.suggestion,
         hits=tuple(map(_search_hit, page.hits)),
         next=page.next or None,
         facets=_facets(context, page.query) if facets else None,

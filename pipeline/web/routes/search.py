@@ -11,16 +11,21 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from pipeline.fulltext.excerpts import WORD
+from pipeline.fulltext.query_language import query_filters, without_dates
 from pipeline.store import read
 from pipeline.store.search.time_units import next_start, unit_label
+from pipeline.store.search.url_lookup import is_pasted_url
 from pipeline.web.charts import BarChart, ChartColumn, bar_chart
-from pipeline.web.dependencies import Context, WebContext
+from pipeline.web.dependencies import Context, WebContext, query_string
 
 router = APIRouter()
 HITS_PER_PAGE = 20
 MAX_FACET_VALUES = 8
+EXAMPLE_ARTICLES = 20  # newest articles of which the examples are made
+MIN_EXAMPLE_LETTERS = 3
 SearchText = Annotated[
     str, Query(max_length=2000, description="A query in the query language of Nightdesk")
 ]
@@ -32,6 +37,7 @@ SearchCursor = Annotated[
         description="The `next` of the page before",
     ),
 ]
+DayField = Annotated[str, Query(max_length=10, pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +77,33 @@ def search_page(
     sort: Literal["newest", "rank"] = "newest",
     after: SearchCursor = "",
     unique: Literal["", "1"] = "",
+    since: DayField = "",
+    until: DayField = "",
 ) -> Response:
-    """Show the search form, and the results if there is a query."""
+    """Show the search form, and the results if there is a query.
+
+    The two days of the form become filters of the query, in place of those that it has.
+    """
+    if since or until:
+        query = _with_days(q, since, until)
+        address = query_string(q=query, sort=sort, unique=unique)
+        return RedirectResponse(f"/search?{address}", 302)
     if not q.strip():
-        return context.render(request, "search.html", q="", results=None, sort=sort, unique=unique)
+        return context.render(
+            request,
+            "search.html",
+            q="",
+            results=None,
+            sort=sort,
+            unique=unique,
+            examples=_examples(context),
+        )
     results = read.search_articles(
         context.database, q, HITS_PER_PAGE, after=after, order=sort, unique=bool(unique)
     )
+    page = _find_page_by_url(context, q)
+    if page is not None and results.hits:
+        return RedirectResponse(f"/articles/{results.hits[0].article.id}", 302)
     summary = None
     if not after:
         summary = _summarize(context, q, read.count_matches(context.database, q))
@@ -94,18 +120,63 @@ def search_page(
         after=after,
         summary=summary,
         unindexed_count=unindexed_count,
-        page=_find_page_by_url(context, q.strip()),
+        page=page,
+        filters=query_filters(q),
     )
 
 
 def _find_page_by_url(context: WebContext, text: str) -> read.PageView | None:
     """Return the page if the query is the URL of one."""
-    if not text.lower().startswith(("http://", "https://")) or len(text.split()) != 1:
+    if not is_pasted_url(text):
         return None
-    try:
-        return read.find_page(context.database, text)
-    except ValueError:  # not a valid URL
-        return None
+    return read.find_page(context.database, text.strip())
+
+
+def _with_days(q: str, since: str, until: str) -> str:
+    parts = [without_dates(q)]
+    if since:
+        parts.append(f"since:{since}")
+    if until:
+        parts.append(f"until:{until}")
+    return " ".join(filter(None, parts))
+
+
+def _examples(context: WebContext) -> tuple[tuple[str, str], ...]:
+    """Return queries with their meaning, made of the newest article that has most to show."""
+    page = read.search_articles(context.database, "", EXAMPLE_ARTICLES)
+    articles = [hit.article for hit in page.hits]
+    if not articles:
+        return ()
+    article = max(articles, key=lambda each: (bool(each.authors), bool(each.tags), each.id))
+    words = [word for word in WORD.findall(article.title) if len(word) > MIN_EXAMPLE_LETTERS]
+    first, second = [*words, "ferry", "harbour"][:2]
+    day = article.published_at or article.first_seen_at
+    examples = [
+        (f"{first} {second}", "both words, in any form that the language of the text is known for"),
+        (f'"{first} {second}"', "exactly these words, next to each other"),
+        (f"{first} OR {second}", "one of the words"),
+        (f"{first} -{second}", "the first word without the second"),
+        (f"{first[:4]}*", "words that begin with these letters"),
+        (f"title:{first}", "the word in the title"),
+        (f"site:{article.site}", "stories of this site"),
+        (f"since:{day:%Y-%m} until:{day:%Y-%m-%d}", "dated in these days, the last one included"),
+        ("changed:yes", "stories with several revisions"),
+    ]
+    if article.language:
+        examples.append((f"lang:{article.language}", "stories in this language"))
+    if article.authors:
+        examples.append((f'author:"{_bare(article.authors[0])}"', "stories of this author"))
+    if article.tags:
+        examples.append((f'tag:"{_bare(article.tags[0])}"', "stories with this tag"))
+    agencies = [each.agency for each in articles if each.agency]
+    if agencies:
+        examples.append((f'agency:"{_bare(agencies[0])}"', "stories of this news agency"))
+    return tuple(examples)
+
+
+def _bare(value: str) -> str:
+    """Return a value that can stand in quotes."""
+    return " ".join(value.replace('"', " ").split())
 
 
 def _summarize(context: WebContext, q: str, counts: read.FacetCounts) -> SearchSummary:
@@ -133,7 +204,7 @@ def _narrowing_values(
 ) -> Iterator[FacetValue]:
     """Yield the values that some results do not have; the others would not narrow the search."""
     for value, number in values[:MAX_FACET_VALUES]:
-        bare_value = " ".join(value.replace('"', " ").split())
+        bare_value = _bare(value)
         if not bare_value or number >= total:
             continue
         label = context.site_name(value) if field == "site" else value

@@ -104,7 +104,7 @@ def test_the_command_prints_tables_csv_json_and_words(
     assert totals.out.splitlines() == ["total,ferry OR levy,'-seal", "all,3,3"]
     counts = nightdesk(home, *options, "count", "ferry", "--by", "month", "--json").json
     assert counts["queries"][0]["total"] == 3
-    assert counts["rows"][0]["ferry"] == 1
+    assert counts["rows"][0]["ferry"] == 2
     assert nightdesk(home, *options, "count", "story", "--words").code == 0
     wrong = nightdesk(home, *options, "count", "ferry", "--csv", "--json")
     assert "--csv: leave out --json and --words" in wrong.error_line
@@ -147,3 +147,34 @@ def test_axes_have_round_ticks_and_charts_stay_in_their_frame() -> None:
                 assert chart.top <= mark.y <= chart.bottom
         gaps = [tick.position for tick in chart.label_ticks]
         assert gaps == sorted(gaps)
+
+
+def test_a_search_page_helps_and_gives_its_results_as_files(web: TestClient) -> None:
+    page = web.get("/search?q=fery&sort=newest").text
+    assert 'Did you mean <a href="/search?q=ferry' in page
+    page = web.get("/search?q=ferry+site:courier+-lang:ru").text
+    assert '<a href="/search?q=ferry+-lang%3Aru' in page
+    for name in ("jsonl", "csv", "parquet", "atom"):
+        response = web.get(f"/search.{name}?q=ferry+site:courier")
+        assert response.status_code == 200
+        assert "attachment" in response.headers["content-disposition"]
+        if name == "jsonl":
+            assert len(response.text.splitlines()) == 3
+        elif name == "parquet":
+            from pyarrow import BufferReader, parquet
+
+            table = parquet.read_table(BufferReader(response.content))
+            assert (table.num_rows, "site" in table.column_names) == (3, True)
+    assert web.get("/search.exe?q=ferry").status_code == 404
+    moved = web.get("/search?q=ferry+after:2020&since=2024-03-01&until=", follow_redirects=False)
+    assert moved.headers["location"] == "/search?q=ferry+since%3A2024-03-01&sort=newest"
+    moved = web.get("/search?q=http://www.courier.example/0/", follow_redirects=False)
+    assert moved.headers["location"].startswith("/articles/")
+    assert "site:courier" in web.get("/search").text
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_until_includes_its_day_in_the_api(web: TestClient) -> None:
+    assert len(web.get("/api/articles?until=2024-03-02").json()["articles"]) == 2
+    assert len(web.get("/api/articles?until=2024-03").json()["articles"]) == 4
+    assert web.get("/api/articles?until=2024-13").status_code == 400
