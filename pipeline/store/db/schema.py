@@ -17,6 +17,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pipeline.store.db.log_schema import TABLES as TABLES  # so that the models are complete
 from pipeline.store.db.types import Base, BigId, TableRole
 
 # Tables of this prefix are the full-text index. They are not compared with the models.
@@ -228,6 +229,7 @@ class CaptureRow(Base):
     # what the page does not allow to be done with it, as in "noai noarchive"
     opt_outs: Mapped[str] = mapped_column(server_default="")
     prior_seen_at: Mapped[datetime | None]  # the last fetch that returned the payload before
+    requested_url: Mapped[str] = mapped_column(server_default="")  # "": the page's own URL
     __table_args__ = (
         Index(None, "page_id", "fetched_at"),
         Index(None, "payload_id"),
