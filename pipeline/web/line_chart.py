@@ -168,9 +168,19 @@ def name_chart(data: ChartData) -> AxisChart:
 def value_ticks(data: ChartData) -> list[tuple[float, str]]:
     """Return round values from 0 to the first one that is not below any value, with labels."""
     highest = max((max(values, default=0.0) for _, values in data.series), default=0.0)
-    step = _round_step(highest / MAX_TICKS, is_whole=highest > 1)
-    count = max(1, ceil(highest / step - 1e-9))
-    return [(step * number, data.show_value(step * number)) for number in range(count + 1)]
+    return [(value, data.show_value(value)) for value in round_values(highest, MAX_TICKS)]
+
+
+def round_values(highest: float, count: int) -> list[float]:
+    """Return 0 and round values after it in equal steps, up to the first not below `highest`.
+
+    Args:
+        highest: The highest value to be shown.
+        count: About how many steps there may be. From 2 on, steps are whole numbers.
+    """
+    step = _round_step(highest / count, is_whole=highest > 1)
+    steps = max(1, ceil(highest / step - 1e-9))
+    return [step * number for number in range(steps + 1)]
 
 
 def _round_step(least: float, *, is_whole: bool) -> float:

@@ -67,7 +67,11 @@ if TYPE_CHECKING:
     )
     from pipeline.store.read.headlines import (
         Headline as Headline,
+        Neighbour as Neighbour,
+        neighbour_days as neighbour_days,
+        neighbours as neighbours,
         newest_headlines as newest_headlines,
+        section_headlines as section_headlines,
     )
     from pipeline.store.read.night_summary import (
         CrawlStats as CrawlStats,
@@ -209,7 +213,14 @@ _MODULES = {
         "payloads_by_id",
         "sites_with_payloads",
     ),
-    "pipeline.store.read.headlines": ("Headline", "newest_headlines"),
+    "pipeline.store.read.headlines": (
+        "Headline",
+        "Neighbour",
+        "neighbour_days",
+        "neighbours",
+        "newest_headlines",
+        "section_headlines",
+    ),
     "pipeline.store.read.night_summary": (
         "CrawlStats",
         "LastNight",

@@ -18,7 +18,7 @@ from pipeline.fulltext.query_language import query_filters, without_dates
 from pipeline.store import read
 from pipeline.store.search.time_units import next_start, unit_label
 from pipeline.store.search.url_lookup import is_pasted_url
-from pipeline.web.charts import BarChart, ChartColumn, bar_chart
+from pipeline.web.charts import WIDE, BarChart, ChartColumn, ChartStyle, bar_chart
 from pipeline.web.dependencies import Context, WebContext, query_string
 
 router = APIRouter()
@@ -165,12 +165,12 @@ def _examples(context: WebContext) -> tuple[tuple[str, str], ...]:
     if article.language:
         examples.append((f"lang:{article.language}", "stories in this language"))
     if article.authors:
-        examples.append((f'author:"{_bare(article.authors[0])}"', "stories of this author"))
+        examples.append((quoted("author", article.authors[0]), "stories of this author"))
     if article.tags:
-        examples.append((f'tag:"{_bare(article.tags[0])}"', "stories with this tag"))
+        examples.append((quoted("tag", article.tags[0]), "stories with this tag"))
     agencies = [each.agency for each in articles if each.agency]
     if agencies:
-        examples.append((f'agency:"{_bare(agencies[0])}"', "stories of this news agency"))
+        examples.append((quoted("agency", agencies[0]), "stories of this news agency"))
     return tuple(examples)
 
 
@@ -193,10 +193,23 @@ def _summarize(context: WebContext, q: str, counts: read.FacetCounts) -> SearchS
         if narrowing:
             facets.append(FacetView(title, narrowing))
     times = tuple(_times(q, counts))
+    chart = _chart_of(times)
+    return SearchSummary(counts.total, counts.exact, tuple(facets), counts.unit, chart, times)
+
+
+def time_chart(q: str, counts: read.FacetCounts) -> BarChart:
+    """Return the chart of the articles of a query over time."""
+    return _chart_of(tuple(_times(q, counts)))
+
+
+def _chart_of(times: Sequence[FacetValue]) -> BarChart:
     columns = [ChartColumn(time.label, (("fetched", time.articles),)) for time in times]
-    return SearchSummary(
-        counts.total, counts.exact, tuple(facets), counts.unit, bar_chart(columns), times
-    )
+    return bar_chart(columns, ChartStyle(kinds={"fetched": "articles"}, size=WIDE))
+
+
+def quoted(field: str, value: str) -> str:
+    """Return the filter of a query for a value of a field."""
+    return f'{field}:"{_bare(value)}"'
 
 
 def _narrowing_values(
@@ -204,11 +217,10 @@ def _narrowing_values(
 ) -> Iterator[FacetValue]:
     """Yield the values that some results do not have; the others would not narrow the search."""
     for value, number in values[:MAX_FACET_VALUES]:
-        bare_value = _bare(value)
-        if not bare_value or number >= total:
+        if not _bare(value) or number >= total:
             continue
         label = context.site_name(value) if field == "site" else value
-        yield FacetValue(label, number, f'{q} {field}:"{bare_value}"')
+        yield FacetValue(label, number, f"{q} {quoted(field, value)}")
 
 
 def _times(q: str, counts: read.FacetCounts) -> Iterator[FacetValue]:
