@@ -124,8 +124,9 @@ def _print_notes(database: Database, page: SearchPage) -> None:
     """Print what follows the hits: how the query was read, the next page, missing articles."""
     if not page.hits:
         print_line(f"No article is found for: {page.description}.")
-    if page.suggestion:
-        print_line(f"Did you mean: {page.suggestion}")
+        suggestion = read.suggest_query(database, page.query.text)
+        if suggestion:
+            print_line(f"Did you mean: {suggestion}")
     for note in page.query.notes:
         print_line(note)
     if page.next:

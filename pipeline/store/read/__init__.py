@@ -153,6 +153,7 @@ if TYPE_CHECKING:
         FacetCounts as FacetCounts,
         count_matches as count_matches,
     )
+    from pipeline.store.search.hints import suggest_query as suggest_query
     from pipeline.store.search.index import count_unindexed as count_unindexed
     from pipeline.store.search.search import (
         MAX_HITS as MAX_HITS,
@@ -287,6 +288,7 @@ _MODULES = {
         "count_queries",
     ),
     "pipeline.store.search.facets": ("FacetCount", "FacetCounts", "count_matches"),
+    "pipeline.store.search.hints": ("suggest_query",),
     "pipeline.store.search.index": ("count_unindexed",),
     "pipeline.store.search.search": (
         "MAX_HITS",

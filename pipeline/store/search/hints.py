@@ -14,7 +14,7 @@ from json import dumps
 from sqlalchemy import Connection, select, text
 
 from pipeline.core.suggestions import did_you_mean
-from pipeline.fulltext import tokenizer
+from pipeline.fulltext import query_language, tokenizer
 from pipeline.fulltext.excerpts import WORD
 from pipeline.fulltext.query_language import (
     SITE_GROUPS,
@@ -27,6 +27,7 @@ from pipeline.fulltext.query_language import (
     Term,
     positive_terms,
 )
+from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import RunRow
 from pipeline.store.db.site_labels import load_labels
 from pipeline.store.search import executor, planner
@@ -45,7 +46,7 @@ KNOWN_WORDS_SQL = {
     ),
     "postgresql": (
         "SELECT value, (SELECT count(*) FROM (SELECT 1 FROM article_index"
-        " WHERE words @@ CAST(quote_literal(value) AS tsquery) LIMIT :limit) AS some) AS number"
+        " WHERE words @@ CAST(quote_literal(value) AS tsquery) LIMIT :limit) AS first_ones) AS number"
         " FROM unnest(CAST(:words AS text[])) AS similar_words(value)"
     ),
 }
@@ -70,21 +71,14 @@ def unknown_names(db: Connection, query: Query) -> Iterator[str]:
         yield f"The archive knows no {term.field} '{name}'; {hint}"
 
 
-def suggest_query(db: Connection, query: Query) -> str:
-    """Return the query with words that no article has replaced by words of the archive.
+def suggest_query(database: Database, query: str) -> str:
+    """Return a query that finds nothing with its unknown words replaced by words of the archive.
 
     Returns:
         The text of a query, or "" if nothing can be improved.
     """
-    replacements: dict[str, str] = {}
-    for term in dict.fromkeys(positive_terms(query.tree)):
-        if term.field not in ("", "title") or term.prefix:
-            continue
-        for token in term.tokens:
-            if len(replacements) < MAX_CORRECTED and not _has_word(db, token):
-                similar = _most_frequent_similar(db, token)
-                if similar:
-                    replacements[token] = similar
+    with database.read() as db:
+        replacements = _replacements(db, query_language.parse_query(query))
     if not replacements:
         return ""
 
@@ -94,7 +88,21 @@ def suggest_query(db: Connection, query: Query) -> str:
             return replacements.get(tokens[0], match.group())
         return match.group()
 
-    return WORD.sub(replace_word, query.text)
+    return WORD.sub(replace_word, query)
+
+
+def _replacements(db: Connection, query: Query) -> dict[str, str]:
+    """Return the nearest word of the archive for each word that no article has."""
+    replacements: dict[str, str] = {}
+    for term in dict.fromkeys(positive_terms(query.tree)):
+        if term.field not in ("", "title") or term.prefix:
+            continue
+        for token in term.tokens:
+            if len(replacements) < MAX_CORRECTED and not _has_word(db, token):
+                similar = _most_frequent_similar(db, token)
+                if similar:
+                    replacements[token] = similar
+    return replacements
 
 
 def _has_word(db: Connection, token: str) -> bool:

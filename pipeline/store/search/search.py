@@ -48,14 +48,12 @@ class SearchPage:
         hits: The hits.
         next: The cursor of the next page, or "" at the end.
         description: The query in plain words.
-        suggestion: A similar query with words that the archive has, if this one finds nothing.
     """
 
     query: Query
     hits: tuple[SearchHit, ...]
     next: str
     description: str
-    suggestion: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,6 @@ def search_articles(
         plan = planner.plan_query(db, query)
         if plan is None:
             return SearchPage(query, (), "", description)
-        suggestion = ""
         if order == "rank" and ranking.has_terms(query):
             matches = _iter_ranked(db, query, plan, start)
         else:
@@ -120,14 +117,12 @@ def search_articles(
         if unique:
             matches = _iter_unique(db, plan, matches)
         cursors = list(islice(matches, limit + 1))
-        if not cursors and not after:
-            suggestion = hints.suggest_query(db, query)
         articles = articles_by_order_key(db, [cursor.key for cursor in cursors[:limit]])
     hits: list[SearchHit] = []
     for cursor, article in zip(cursors, articles, strict=False):
         hits.append(_hit(article, query, _encode(cursor, order)))
     next_cursor = _encode(cursors[limit - 1], order) if len(cursors) > limit else ""
-    return SearchPage(query, tuple(hits), next_cursor, description, suggestion)
+    return SearchPage(query, tuple(hits), next_cursor, description)
 
 
 def _article_of_url(db: Connection, query: Query) -> ArticleView | None:

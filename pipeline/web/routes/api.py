@@ -264,7 +264,7 @@ def search(
         query=q,
         description=page.description,
         notes=page.query.notes,
-        suggestion=page.suggestion,
+        suggestion="" if page.hits or after else read.suggest_query(context.database, q),
         hits=tuple(map(_search_hit, page.hits)),
         next=page.next or None,
         facets=_facets(context, page.query) if facets else None,

@@ -108,6 +108,9 @@ def search_page(
     if not after:
         summary = _summarize(context, q, read.count_matches(context.database, q))
     unindexed_count = 0
+    suggestion = ""
+    if not results.hits and not after:
+        suggestion = read.suggest_query(context.database, q)
     if not results.hits:
         unindexed_count = read.count_unindexed(context.database)
     return context.render(
@@ -122,6 +125,7 @@ def search_page(
         unindexed_count=unindexed_count,
         page=page,
         filters=query_filters(q),
+        suggestion=suggestion,
     )
 
 

@@ -95,8 +95,8 @@ def test_a_word_that_no_article_has_is_corrected_by_the_words_of_the_archive(
     filled: Database,
 ) -> None:
     for typed, suggestion in SUGGESTED.items():
-        page = read.search_articles(filled, typed)
-        assert (page.hits, page.suggestion) == ((), suggestion), typed
+        assert not read.search_articles(filled, typed).hits, typed
+        assert read.suggest_query(filled, typed) == suggestion, typed
         if suggestion:
             has_hits = bool(read.search_articles(filled, suggestion).hits)
             assert has_hits or "title" in typed, suggestion
