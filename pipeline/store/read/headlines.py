@@ -45,7 +45,7 @@ class Headline:
     title: str
     lead: str
     language: str
-    at: datetime  # of publication, or else of the first fetch that brought it
+    at: datetime  # of publication, or else when the page was first seen
     is_dated: bool  # whether `at` is that of publication
     precision: str  # "day" or "second"
     revisions: int
@@ -157,7 +157,6 @@ def _select_headlines() -> Select[*tuple[Any, ...]]:
         ArticleRow.language,
         ArticleRow.published_at,
         ArticleRow.published_precision,
-        ArticleRow.archived_at,
         RevisionRow.number,
         PageRow.gone_at,
         func.coalesce(SketchRow.leader_id, ArticleRow.page_id).label("story_group"),
@@ -218,7 +217,7 @@ def _headline(row: Row[*tuple[Any, ...]], also: tuple[NearDuplicate, ...]) -> He
         title=row.title,
         lead=row.lead,
         language=row.language,
-        at=row.published_at or row.archived_at,
+        at=row.published_at or timestamp_of(row.order_key),
         is_dated=row.published_at is not None,
         precision=row.published_precision,
         revisions=row.number,

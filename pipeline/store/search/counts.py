@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from json import dumps
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, text
+from sqlalchemy import Connection, Row, select, text
 
 from pipeline.core.errors import ConfigError
 from pipeline.fulltext import query_language
@@ -20,7 +21,6 @@ from pipeline.fulltext.query_language import And, Query
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import SketchRow
 from pipeline.store.db.site_labels import load_labels
-from pipeline.store.db.sql import chunks
 from pipeline.store.search import hints, planner
 from pipeline.store.search.index import PAGE_BITS
 from pipeline.store.search.planner import IndexQuery
@@ -38,6 +38,15 @@ MATCHES_SQL = {
     "postgresql": (
         "article_index WHERE words @@ CAST(:match AS tsquery) AND rowid >= :start AND rowid < :end"
     ),
+}
+# Pages that share their story with others. The database makes this list once for a query.
+IN_GROUP = (
+    f"(rowid & {PAGE_MASK}) IN (SELECT page_id FROM sketch WHERE leader_id IS NOT NULL"
+    " UNION SELECT leader_id FROM sketch WHERE leader_id IS NOT NULL)"
+)
+SITES_SQL = {
+    "sqlite": "SELECT site FROM json_each(:pages) CROSS JOIN page ON page.id = json_each.value",
+    "postgresql": "SELECT site FROM page WHERE id = ANY(:pages)",
 }
 ALL_SQL = (
     "(SELECT order_key AS rowid FROM article) AS matches WHERE rowid >= :start AND rowid < :end"
@@ -171,22 +180,21 @@ def _both(query: Query, limits: Query) -> Query:
 
 @dataclass(frozen=True, slots=True)
 class _StoryGroups:
-    """The leader of each article that follows one, and all leaders."""
+    """The leader of each article that follows one."""
 
     leaders: Mapping[int, int]
-    heads: frozenset[int]
 
     def repeated(self, keys: Iterable[int]) -> list[int]:
-        """Return the keys of articles whose story another one of the keys, before it, has."""
+        """Return the keys of articles whose story another one of the keys, before it, has.
+
+        Args:
+            keys: Keys of articles of groups, in their order.
+        """
         seen: set[int] = set()
         repeated: list[int] = []
         for key in keys:
             page = key & PAGE_MASK
-            group = self.leaders.get(page)
-            if group is None:
-                if page not in self.heads:
-                    continue
-                group = page
+            group = self.leaders.get(page, page)
             if group in seen:
                 repeated.append(key)
             seen.add(group)
@@ -195,11 +203,10 @@ class _StoryGroups:
 
 def _groups(db: Connection) -> _StoryGroups:
     followers = select(SketchRow.page_id, SketchRow.leader_id)
-    rows = db.execute(followers.where(SketchRow.leader_id.is_not(None)))
     leaders: dict[int, int] = {}
-    for row in rows:
-        leaders[row.page_id] = row.leader_id or row.page_id
-    return _StoryGroups(leaders, frozenset(leaders.values()))
+    for page, leader in db.execute(followers.where(SketchRow.leader_id.is_not(None))):
+        leaders[page] = leader or page
+    return _StoryGroups(leaders)
 
 
 class _Counter:
@@ -217,7 +224,7 @@ class _Counter:
             return Counter()
         tally = Counter(self._count_by_site(plan) if self._by_site else self._count_by_day(plan))
         if self._groups is not None:
-            repeated = self._groups.repeated(self._keys(plan))
+            repeated = self._groups.repeated(self._keys_in_groups(plan))
             tally.subtract(self._sites(repeated) if self._by_site else map(_day, repeated))
         return +tally
 
@@ -233,8 +240,9 @@ class _Counter:
         )
         return dict(map(tuple, rows))
 
-    def _keys(self, plan: IndexQuery) -> Iterator[int]:
-        for (key,) in self._run("SELECT rowid FROM", plan, "ORDER BY rowid"):
+    def _keys_in_groups(self, plan: IndexQuery) -> Iterator[int]:
+        """Yield the keys of the matches that have near-duplicates, the oldest first."""
+        for (key,) in self._run("SELECT rowid FROM", plan, f"AND {IN_GROUP} ORDER BY rowid"):
             yield key
 
     def _run(self, select_sql: str, plan: IndexQuery, end_sql: str) -> Iterable[Row[Any]]:
@@ -245,12 +253,11 @@ class _Counter:
         return self._db.execute(text(f"{select_sql} {matches} {end_sql}"), parameters)
 
     def _sites(self, keys: Sequence[int]) -> Iterator[str]:
-        query = text("SELECT site FROM page WHERE id IN :pages").bindparams(
-            bindparam("pages", expanding=True)
-        )
-        for chunk in chunks(keys):
-            pages = [key & PAGE_MASK for key in chunk]
-            yield from self._db.scalars(query, {"pages": pages})
+        """Yield the site of each of some articles."""
+        is_sqlite = self._db.dialect.name == "sqlite"
+        pages: Any = [key & PAGE_MASK for key in keys]
+        query = text(SITES_SQL[self._db.dialect.name])
+        yield from self._db.scalars(query, {"pages": dumps(pages) if is_sqlite else pages})
 
 
 def _day(key: int) -> int:

@@ -46,7 +46,8 @@ KNOWN_WORDS_SQL = {
     ),
     "postgresql": (
         "SELECT value, (SELECT count(*) FROM (SELECT 1 FROM article_index"
-        " WHERE words @@ CAST(quote_literal(value) AS tsquery) LIMIT :limit) AS first_ones) AS number"
+        " WHERE words @@ CAST(quote_literal(value) AS tsquery) LIMIT :limit) AS first_ones)"
+        " AS number"
         " FROM unnest(CAST(:words AS text[])) AS similar_words(value)"
     ),
 }

@@ -154,9 +154,8 @@ def test_pages_show_what_changed_and_what_a_rule_removed(web: TestClient) -> Non
 def test_lists_have_pages_of_their_own_with_neighbours(web: TestClient) -> None:
     article = web.get("/articles/2").text
     assert 'rel="next" href="/articles/' in article or 'rel="prev" href="/articles/' in article
-    home = web.get("/").text
-    day = re.findall(r'href="(/days/[0-9-]+)"', home)[0]
-    assert "/articles/2" in web.get(day).text or "/articles/3" in web.get(day).text
+    days = re.findall(r'href="(/days/[0-9-]+)"', web.get("/").text)
+    assert "/articles/" in web.get(days[0]).text
     assert web.get("/days?day=2024-03-01").headers["location"] == "/days/2024-03-01"
     assert "no story of this day" in web.get("/days/1999-01-01").text
     assert "newer" in web.get("/days/1999-01-01").text
@@ -324,7 +323,7 @@ def test_report_shows_open_issues_and_the_home_page_links_to_it(
     save_issues(store, site, datetime(2026, 1, 1, tzinfo=UTC), (issue,), ())
     page = web.get("/report").text
     assert "cannot be read. Likely: it was moved." in page
-    assert "<script" not in page
+    assert has_own_script_alone(page)
     assert 'href="/report">1 issue' in web.get("/").text
 
 
