@@ -109,7 +109,7 @@ def bar_chart(columns: Sequence[ChartColumn], style: ChartStyle) -> BarChart:
     size = style.size
     highest = max((column.total for column in columns), default=0)
     full_value = 100 if style.is_share else style.max_value or highest
-    values = round_values(full_value, MAX_TICKS)
+    values = round_values(full_value, MAX_TICKS, is_whole=True)
     labels = [style.show_value(value) for value in values]
     left = LETTER_WIDTH * max(size.letters, *map(len, labels))
     baseline = size.height - size.bottom

@@ -91,6 +91,7 @@ class ChartData:
     value_title: str
     label_title: str
     show_value: Callable[[float], str]
+    is_whole: bool = True  # whether the values are numbers of things, and not shares
 
 
 def line_chart(data: ChartData) -> AxisChart:
@@ -168,17 +169,19 @@ def name_chart(data: ChartData) -> AxisChart:
 def value_ticks(data: ChartData) -> list[tuple[float, str]]:
     """Return round values from 0 to the first one that is not below any value, with labels."""
     highest = max((max(values, default=0.0) for _, values in data.series), default=0.0)
-    return [(value, data.show_value(value)) for value in round_values(highest, MAX_TICKS)]
+    values = round_values(highest, MAX_TICKS, is_whole=data.is_whole)
+    return [(value, data.show_value(value)) for value in values]
 
 
-def round_values(highest: float, count: int) -> list[float]:
+def round_values(highest: float, count: int, *, is_whole: bool) -> list[float]:
     """Return 0 and round values after it in equal steps, up to the first not below `highest`.
 
     Args:
         highest: The highest value to be shown.
-        count: About how many steps there may be. From 2 on, steps are whole numbers.
+        count: About how many steps there may be.
+        is_whole: Whether steps must be whole numbers.
     """
-    step = _round_step(highest / count, is_whole=highest > 1)
+    step = _round_step(highest / count, is_whole=is_whole)
     steps = max(1, ceil(highest / step - 1e-9))
     return [step * number for number in range(steps + 1)]
 

@@ -194,6 +194,7 @@ def _chart(context: WebContext, form: CompareForm, table: read.CountTable) -> Ax
         value_title=f"{_noun(form)} per {table.by}",
         label_title=f"{table.by.capitalize()}, UTC" if is_time else table.by.capitalize(),
         show_value=_show_share if form.share else _show_count,
+        is_whole=not form.share,
     )
     return line_chart(data) if is_time else name_chart(data)
 

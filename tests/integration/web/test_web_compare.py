@@ -130,23 +130,26 @@ def test_a_group_in_a_site_file_is_found_at_once(
 
 
 def test_axes_have_round_ticks_and_charts_stay_in_their_frame() -> None:
-    def data(*values: float) -> ChartData:
+    def data(*values: float, is_whole: bool = False) -> ChartData:
         labels = [f"day {number}" for number in range(len(values))]
-        return ChartData(
-            labels, [("a", values), ("b", values)], "y", "x", lambda value: f"{value:g}"
-        )
+        series = [("a", values), ("b", values)]
+        return ChartData(labels, series, "y", "x", "{:g}".format, is_whole)
 
-    assert [at for at, _ in value_ticks(data(0, 7))] == [0, 2, 4, 6, 8]
-    assert [round(at, 1) for at, _ in value_ticks(data(0, 1))] == [0, 0.2, 0.4, 0.6, 0.8, 1]
-    assert [at for at, _ in value_ticks(data(0, 0))] == [0, 1]
-    assert [round(at, 3) for at, _ in value_ticks(data(0.031))] == [0, 0.01, 0.02, 0.03, 0.04]
+    def ticks(data: ChartData) -> list[float]:
+        return [round(at, 3) for at, _ in value_ticks(data)]
+
+    assert ticks(data(0, 7, is_whole=True)) == [0, 2, 4, 6, 8]
+    assert ticks(data(0, 1, is_whole=True)) == [0, 1]
+    assert ticks(data(0, 1)) == [0, 0.2, 0.4, 0.6, 0.8, 1]
+    assert ticks(data(0, 0)) == [0, 1]
+    assert ticks(data(0.031)) == [0, 0.01, 0.02, 0.03, 0.04]
     for chart in (line_chart(data(*range(400))), line_chart(data(3)), name_chart(data(1, 2, 3))):
         for series in chart.series:
             for mark in series.marks:
                 assert chart.left <= mark.x <= mark.x + mark.width <= chart.right + 0.1
                 assert chart.top <= mark.y <= chart.bottom
-        gaps = [tick.position for tick in chart.label_ticks]
-        assert gaps == sorted(gaps)
+        positions = [tick.position for tick in chart.label_ticks]
+        assert positions == sorted(positions)
 
 
 def test_a_search_page_helps_and_gives_its_results_as_files(web: TestClient) -> None:
