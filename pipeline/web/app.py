@@ -26,6 +26,7 @@ from pipeline.web.routes import (
     feeds,
     home,
     listings,
+    memento,
     pages,
     report,
     runs,
@@ -36,7 +37,7 @@ from pipeline.web.routes.api import create_api
 
 PAGE_ROUTES = (
     *(home, articles, pages, listings, search, exports, compare),
-    *(sites, runs, report, feeds),
+    *(sites, runs, report, feeds, memento),
 )
 MAX_PARALLEL_READS = 8  # requests that read the archive at the same time
 MIN_GZIP_SIZE = 1_000  # bytes of a response, below which gzip makes it hardly smaller

@@ -166,6 +166,11 @@ if TYPE_CHECKING:
         TopWord as TopWord,
         top_words as top_words,
     )
+    from pipeline.store.read.visits import (
+        Visit as Visit,
+        list_visits as list_visits,
+        nearest_visit as nearest_visit,
+    )
     # isort: on
 
 _MODULES = {
@@ -178,6 +183,7 @@ _MODULES = {
         "group_members",
     ),
     "pipeline.store.db.article_view": ("ArticleView", "article_values"),
+    "pipeline.store.read.visits": ("Visit", "list_visits", "nearest_visit"),
     "pipeline.store.monitoring.issues": (
         "IssueView",
         "issues_closed_since",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1008"
-down_revision = "1007"
+revision = "1009"
+down_revision = "1008"
 branch_labels = None
 depends_on = None
 
