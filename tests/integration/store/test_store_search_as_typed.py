@@ -46,7 +46,7 @@ TYPED: dict[str, tuple[str, ...]] = {
     "шахри анорбог": (TOWN,),
     "чуйи обро": (TOWN,),
     "o'zbekiston": (UZBEK,),
-    "oʻzbekiston bogʻi": (UZBEK,),
+    "o’zbekiston bog’i": (UZBEK,),
     "since:2024-03-02 until:2024-03-02": (LEVY,),
     "after:2024-03-02 before:2024-03-03": (LEVY,),
     "until:2024-03-02 ferry": (FERRY,),
