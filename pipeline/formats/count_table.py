@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from pipeline.formats.writers.csv import csv_cell
+from pipeline.formats.writers.csv import safe_cell
 from pipeline.store.read import CountTable, column_names
 
 Value = str | int | float
@@ -48,5 +48,5 @@ def count_csv(table: CountTable, *, share: bool = False) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     for row in count_rows(table, share=share):
-        writer.writerow([csv_cell(value) for value in row])
+        writer.writerow([safe_cell(value) for value in row])
     return stream.getvalue()

@@ -22,7 +22,7 @@ from tests.support.cli import nightdesk_process
 from tests.support.documentation import ROOT, ShownCommand, shown_commands
 
 PLACEHOLDERS = re.compile(r"[A-Z]{2,}|…")
-READING = {"sites", "search", "count", "show", "explain", "runs", "status", "report"}
+READING = {"sites", "search", "count", "changes", "show", "explain", "runs", "status", "report"}
 READING |= {"clean", "profile"}
 NEED_ARGUMENTS = {"search", "count", "show", "explain", "profile"}
 MOVING = {"export", "verify", "import", "extract-export"}

@@ -178,6 +178,7 @@ def expected_fetches(database: Database, wanted: ExportQuery) -> int | None:
         .join(PageRow, PageRow.id == CaptureRow.page_id)
         .where(
             CaptureRow.status.is_not(None) | CaptureRow.payload_id.is_not(None),
+            CaptureRow.outcome != Outcome.UNCHANGED,
         )
     )
     unchanged = (
@@ -473,7 +474,8 @@ def _select_captures(pages: Sequence[int]) -> Select[*tuple[Any, ...]]:
         PayloadRow.size.label("payload_size"),
     )
     query = query.outerjoin(PayloadRow, PayloadRow.id == CaptureRow.payload_id)
-    return query.where(CaptureRow.page_id.in_(pages))
+    # a page that is there again with the bytes of before is in the ledger, too
+    return query.where(CaptureRow.page_id.in_(pages), CaptureRow.outcome != Outcome.UNCHANGED)
 
 
 def _select_unchanged(pages: Sequence[int]) -> Select[*tuple[Any, ...]]:

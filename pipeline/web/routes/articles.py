@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from markupsafe import Markup, escape
 from starlette.responses import RedirectResponse, Response
 
+from pipeline.changes.text_diff import compare_texts
 from pipeline.core.story import Story, plain_story, without_first_block
 from pipeline.jobs.near_duplicates import near_duplicates_of
 from pipeline.store import read
@@ -17,7 +18,6 @@ from pipeline.story.html import HtmlStyle, to_html
 from pipeline.web.dependencies import Context, RecordId, WebContext
 from pipeline.web.errors import NotInArchive
 from pipeline.web.filters import printable
-from pipeline.web.text_diff import compare_texts
 
 router = APIRouter()
 MAX_NEAR_DUPLICATES = 20

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1009"
-down_revision = "1008"
+revision = "1011"
+down_revision = "1010"
 branch_labels = None
 depends_on = None
 
