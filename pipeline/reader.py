@@ -173,8 +173,8 @@ class Reader:
     ) -> Iterator[dict[str, Any]]:
         """Read the same articles as dictionaries of plain values, for `pandas.DataFrame`.
 
-        Each has also `payload`, the SHA-256 of the page's bytes, and `recipe`. The arguments are
-        those of `articles`.
+        Each has also `payload_sha256` of the page's bytes and `recipe`, as exports have. The
+        arguments are those of `articles`.
         """
         return map(_to_row, self._select(query, site, since, until, limit))
 
@@ -278,7 +278,7 @@ def _to_row(exported: ExportedArticle) -> dict[str, Any]:
     for name, value in row.items():
         if isinstance(value, tuple):
             row[name] = list(value)
-    row["payload"] = exported.payload
+    row["payload_sha256"] = exported.payload
     row["recipe"] = exported.recipe
     return row
 

@@ -58,7 +58,7 @@ def test_rows_are_plain_values_newest_first(archive: CrawlSession, store: Databa
     with open_archive(store.url.render_as_string(hide_password=False)) as reader:
         rows = list(reader.rows())
         assert [row["id"] for row in rows] == [article.id for article in reader.articles()]
-        assert {len(row["payload"]) for row in rows} == {64}
+        assert {len(row["payload_sha256"]) for row in rows} == {64}
         assert all(isinstance(row["authors"], list) and row["recipe"] for row in rows)
         assert [row["id"] for row in reader.rows("seal", limit=1)] == [rows[0]["id"]]
         assert list(reader.rows(since="2999-01-01")) == []
