@@ -135,6 +135,9 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         OPERATIONS,
         "Delete old results, ledgers and versions of sources, by the site files. Articles stay.",
     ),
+    "forget": CommandEntry(
+        OPERATIONS, "Delete a story for good, hide it, or redact it, and log that."
+    ),
     "compact": CommandEntry(
         OPERATIONS,
         "Compress pages that were stored before their site had a dictionary. No byte is lost.",

@@ -21,6 +21,7 @@ from pipeline.web.middleware.paths import is_machine_path
 from pipeline.web.middleware.security_headers import READ_METHODS, SecurityHeadersMiddleware
 from pipeline.web.routes import (
     articles,
+    changes,
     compare,
     exports,
     feeds,
@@ -36,7 +37,7 @@ from pipeline.web.routes import (
 from pipeline.web.routes.api import create_api
 
 PAGE_ROUTES = (
-    *(home, articles, pages, listings, search, exports, compare),
+    *(home, articles, changes, pages, listings, search, exports, compare),
     *(sites, runs, report, feeds, memento),
 )
 MAX_PARALLEL_READS = 8  # requests that read the archive at the same time

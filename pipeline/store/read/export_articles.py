@@ -383,7 +383,8 @@ def _with_parts(db: Connection, stories: Sequence[int]) -> list[int]:
 def _all_pages(database: Database, sites: Sequence[str]) -> Iterator[Sequence[int]]:
     after = 0
     while True:
-        query = select(PageRow.id).where(PageRow.id > after).order_by(PageRow.id).limit(BATCH_SIZE)
+        shown = (PageRow.id > after, PageRow.hidden_at.is_(None))
+        query = select(PageRow.id).where(*shown).order_by(PageRow.id).limit(BATCH_SIZE)
         if sites:
             query = query.where(PageRow.site.in_(sites))
         with database.read() as db:

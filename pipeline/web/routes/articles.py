@@ -79,6 +79,8 @@ def find_page_or_404(context: WebContext, page_id: int) -> read.PageView:
         page = read.find_page(context.database, str(page_id))
     if page is None:
         raise NotInArchive(f"The archive has no page with the id {page_id}.")
+    if page.hidden_at is not None:
+        raise NotInArchive("This page is hidden.")
     return page
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1011"
-down_revision = "1010"
+revision = "1012"
+down_revision = "1011"
 branch_labels = None
 depends_on = None
 
