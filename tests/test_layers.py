@@ -61,7 +61,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.store.crawl": (CORE, *STORE[:4]),
     "pipeline.store.clean": (CORE, "pipeline.changes", "pipeline.fulltext", *STORE[:4]),
     "pipeline.store.read": (CORE, "pipeline.fulltext", "pipeline.monitoring", *STORE[:6]),
-    "pipeline.store.maintenance": (CORE, "pipeline.fulltext", *STORE[:7]),
+    "pipeline.store.maintenance": (CORE, "pipeline.evidence", "pipeline.fulltext", *STORE[:7]),
     # files in and out
     "pipeline.formats": (*VALUES, "pipeline._version", "pipeline.story", *STORE),
     # the work: what a command does, without saying how it is shown

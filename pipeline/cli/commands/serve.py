@@ -70,6 +70,7 @@ def serve(
     app = get_context(context)
     database = app.open_archive()
     sites = {site.id: site for site in app.readable_sites()}
+    app.save_site_labels(database)
     hosts = (host, *(allow_host or ()))
     try:
         with listen(host, port) as listening:

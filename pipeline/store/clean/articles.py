@@ -83,8 +83,10 @@ def save_outcomes(
     current = clean_results.save(db, run, changed, before, now)
     _save_revisions(db, changed_revisions(outcomes), current, now, edits, prepared)
     new_links: dict[int, Sequence[StoryLink]] = {}
+    hidden = _hidden_pages(db, [outcome.page_id for outcome in outcomes])
     for outcome in outcomes:
-        if outcome.revisions and outcome.links is not None:
+        is_shown = outcome.revisions and outcome.page_id not in hidden
+        if is_shown and outcome.links is not None:
             new_links[outcome.page_id] = outcome.links
     links.save(db, new_links)
     _update_rights(db, [outcome for outcome in outcomes if outcome.is_article_unchanged])
@@ -176,9 +178,10 @@ def _save_revisions(
     rows: list[dict[str, Any]] = []
     last_numbers: list[dict[str, int]] = []
     articles: dict[int, Sequence[Revision]] = {}
+    hidden = _hidden_pages(db, list(revisions))
     for page, page_revisions in revisions.items():
         last_numbers.append({"page": page, "last": len(page_revisions)})
-        if page_revisions:
+        if page_revisions and page not in hidden:
             articles[page] = page_revisions
         for revision in page_revisions:
             result_id = current[page][revision.payload_id].id
@@ -192,6 +195,14 @@ def _save_revisions(
         _unpublish(db, page)
     if last_numbers:
         db.execute(DELETE_LATER_REVISIONS, last_numbers)
+
+
+def _hidden_pages(db: Connection, pages: Sequence[int]) -> set[int]:
+    hidden = set[int]()
+    for chunk in chunks(pages):
+        query = select(PageRow.id).where(PageRow.id.in_(chunk), PageRow.hidden_at.is_not(None))
+        hidden.update(db.scalars(query))
+    return hidden
 
 
 def _revision_row(page: int, revision: Revision, result_id: int) -> dict[str, Any]:

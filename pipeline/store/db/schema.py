@@ -120,6 +120,7 @@ class PageRow(Base):
     # of a story in several parts: the list of the newest bytes of all parts
     joined_payload_id: Mapped[int | None] = mapped_column(BigInteger)
     gone_at: Mapped[datetime | None]
+    hidden_at: Mapped[datetime | None]  # since when readers do not see it; its bytes stay
     # A page is stale when the newest payload or the recipe differs from these, or when the
     # site profile has changed for its lines.
     clean_payload_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -156,8 +157,27 @@ class SiteRevisitRow(Base):
     tdmrep_asked_at: Mapped[datetime | None]  # the last request for its tdmrep.json
 
 
+class SiteLabelRow(Base):
+    """The country or a group of a site, as its file says: see `site_labels`."""
+
+    table_role = TableRole.PRIVATE
+    __tablename__ = "site_label"
+    site: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)  # group, country
+    value: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
 # What the text of a page is made of now: its newest bytes, or the newest bytes of all its parts.
 CURRENT_PAYLOAD: Final = func.coalesce(PageRow.joined_payload_id, PageRow.payload_id)
+
+
+class ArchiveSecretRow(Base):
+    """A secret of this archive: see `taken_down`."""
+
+    table_role = TableRole.KEPT
+    __tablename__ = "archive_secret"
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[bytes]
 
 
 class RunRow(Base):
@@ -196,6 +216,16 @@ class LedgerEntryRow(Base):
     detail: Mapped[str] = mapped_column(server_default="")
     links: Mapped[int | None]  # how many links a source listed
     __table_args__ = (Index(None, "page_id"), Index(None, "run_id", "outcome"))
+
+
+class ForgottenCountRow(Base):
+    """How many entries of a ledger were forgotten, by outcome, so that the ledger adds up."""
+
+    table_role = TableRole.KEPT
+    __tablename__ = "forgotten_count"
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(16), primary_key=True)
+    entries: Mapped[int]
 
 
 class CaptureRow(Base):
