@@ -23,7 +23,7 @@ def is_asked() -> bool:
 
 def prepare() -> None:
     """Teach the command line the protocols of the shells."""
-    from typer.completion import completion_init
+    from typer._completion_classes import completion_init
 
     completion_init()
 
@@ -39,7 +39,7 @@ def typed_words() -> list[str]:
 
 def completion_script(program: str, variable: str, shell: str) -> str:
     """Return the lines for the configuration of a shell."""
-    from typer.completion import get_completion_script
+    from typer._completion_shared import get_completion_script
 
     script = get_completion_script(prog_name=program, complete_var=variable, shell=shell)
     return script.strip()
