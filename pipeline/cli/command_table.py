@@ -77,6 +77,9 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         "Show the last night of each site, its open issues, and since when they are open.",
     ),
     "search": CommandEntry(READ, "Find articles by words of their title and text, or count them."),
+    "count": CommandEntry(
+        READ, "Count the articles of several queries side by side, over time or by site."
+    ),
     "show": CommandEntry(
         READ, "Show an article: its text, metadata, revisions and near-duplicates."
     ),

@@ -63,6 +63,17 @@ class AppContext:
         migrate.ensure(database, create=create)
         return database
 
+    def save_site_labels(self, database: Database) -> None:
+        """Let searches know the countries and groups that the site files name now."""
+        from pipeline.store.db.site_labels import save_labels
+
+        save_labels(database, {site.id: site.labels for site in self.readable_sites()})
+
+    def save_labels_of(self, database: Database, *queries: str) -> None:
+        """Save the labels of the site files if one of these queries needs them."""
+        if any("group:" in query.lower() or "country:" in query.lower() for query in queries):
+            self.save_site_labels(database)
+
     def open_cluster_archive(self) -> Database:
         """Open or make an archive that several machines may use.
 

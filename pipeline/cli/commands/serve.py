@@ -65,6 +65,7 @@ def serve(
     app = get_context(context)
     database = app.open_archive()
     sites = {site.id: site for site in app.readable_sites()}
+    app.save_site_labels(database)
     hosts = (host, *(allow_host or ()))
     with listen(host, port) as socket:
         address = server_url(socket)
