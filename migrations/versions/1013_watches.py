@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "1012"
-down_revision = "1011"
+revision = "1013"
+down_revision = "1012"
 branch_labels = None
 depends_on = None
 
