@@ -15,8 +15,8 @@ from uuid import uuid4
 from sqlalchemy import delete, func, insert, select, update
 
 from pipeline.store.db.engine import Database
-from pipeline.store.db.schema import WatchMatchRow, WatchMessageRow, WatchRow
 from pipeline.store.db.sql import chunks, fetch_as, insert_or_ignore, storable, upsert
+from pipeline.store.db.watch_schema import WatchMatchRow, WatchMessageRow, WatchRow
 
 KEEP_SENT: Final = timedelta(days=90)  # messages that were sent, and matches that were told
 
