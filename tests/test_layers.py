@@ -58,13 +58,20 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.store.monitoring": (CORE, "pipeline.monitoring", *STORE[:2]),
     "pipeline.store.crawl": (CORE, *STORE[:4]),
     "pipeline.store.clean": (CORE, "pipeline.fulltext", *STORE[:4]),
-    "pipeline.store.read": (CORE, "pipeline.fulltext", "pipeline.monitoring", *STORE[:6]),
-    "pipeline.store.maintenance": (CORE, "pipeline.fulltext", *STORE[:7]),
+    "pipeline.store.read": (
+        CORE,
+        "pipeline.evidence",
+        "pipeline.fulltext",
+        "pipeline.monitoring",
+        *STORE[:6],
+    ),
+    "pipeline.store.maintenance": (CORE, "pipeline.evidence", "pipeline.fulltext", *STORE[:7]),
     # files in and out
     "pipeline.formats": (*VALUES, "pipeline._version", "pipeline.story", *STORE),
     # the work: what a command does, without saying how it is shown
     "pipeline.jobs": (
         *PURE,
+        "pipeline.evidence",
         "pipeline.process_messages",
         "pipeline.onboarding",
         "pipeline.formats",
@@ -79,6 +86,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.reader": (*VALUES, "pipeline.story", *STORE),
     "pipeline.web": (
         *PURE,
+        "pipeline.evidence",
         "pipeline._version",
         "pipeline.story",
         "pipeline.formats",
@@ -87,6 +95,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "pipeline.cli": (
         *PURE,
+        "pipeline.evidence",
         "pipeline._version",
         "pipeline.process_messages",
         "pipeline.onboarding",
@@ -138,6 +147,8 @@ ONLY = {
     "apprise": ("pipeline.jobs.notify",),
     "procrastinate": ("pipeline.cluster",),
     "psycopg": ("pipeline.cluster",),
+    "cryptography": ("pipeline.evidence.keys",),
+    "rfc3161_client": ("pipeline.evidence.timestamps",),
     "apscheduler": ("pipeline.scheduler.service", "pipeline.config.cron"),
 }
 # Who may read the environment, and why.

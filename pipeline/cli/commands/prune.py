@@ -24,6 +24,7 @@ from pipeline.config.site import MIN_LEDGER_DAYS, RetentionOptions, Site
 from pipeline.core.errors import AlreadyRunning, ExitCode
 from pipeline.core.formatting import format_size
 from pipeline.jobs import retention
+from pipeline.jobs.checkpoints import load_signer
 from pipeline.store import maintenance
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def prune(
     selected = app.sites(sites or (), also_disabled=True)
     database = app.open_archive()
     now = datetime.now(UTC)
+    signer = load_signer(app.settings)
     deleted: list[Prunable] = []
     try:
         with (
@@ -88,7 +90,7 @@ def prune(
                     continue
                 try:
                     tell = partial(progress, site.id)
-                    deleted.append(retention.prune_site(database, rule, tell))
+                    deleted.append(retention.prune_site(database, rule, tell, signer))
                 except AlreadyRunning as error:
                     _report_running(app, error)
         _print_result(database, deleted, dry_run=dry_run, as_json=as_json)

@@ -125,23 +125,36 @@ def archive_id(db: Connection) -> str:
 def current_key(db: Connection) -> str:
     """Return the public key that signs now, Base64; "" where there is none.
 
-    A copy of another archive has no key until it logs one.
+    A copy has no key until it logs one, unless the archive was handed over to it.
     """
     changes = events(db, EventKind.KEY, EventKind.IMPORT)
-    if not changes or changes[-1].kind is EventKind.IMPORT:
-        return ""
-    return str(changes[-1].fields["public_key"])
+    key = ""
+    for event in changes:
+        if event.kind is EventKind.KEY:
+            key = str(event.fields["public_key"])
+        elif not event.fields.get("handed_over"):
+            key = ""
+    return key
+
+
+def is_handed_over(db: Connection) -> bool:
+    """Return whether the log ends with the event that hands the archive over."""
+    return _end_of(db) is not None
+
+
+def _end_of(db: Connection) -> Event | None:
+    ends = events(db, EventKind.HAND_OVER)
+    return ends[-1] if ends and ends[-1].leaf == tree.size(db) - 1 else None
 
 
 def require_open_log(db: Connection) -> None:
-    """Check that the log was not handed over.
+    """Check that the archive was not handed over.
 
     Raises:
         StoreError: It was.
     """
-    ends = events(db, EventKind.HAND_OVER)
-    if ends and ends[-1].leaf == tree.size(db) - 1:
-        end = ends[-1]
+    end = _end_of(db)
+    if end is not None:
         raise StoreError(
             f"this archive was handed over to {end.fields.get('to', 'a copy')} on"
             f" {end.at:%Y-%m-%d}, and its log is closed; work with that copy"
