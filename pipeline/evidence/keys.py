@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from pipeline.core.errors import ConfigError
 from pipeline.evidence import notes
+from pipeline.evidence.leaves import SIGNATURE, Fields, signed_bytes
 from pipeline.evidence.notes import Checkpoint, base64_text, from_base64
 
 FINGERPRINT_LENGTH: Final = 16  # hex digits
@@ -114,7 +115,7 @@ def is_signed(data: bytes, signature: bytes, public_key: str) -> bool:
     """Return whether a key made a signature."""
     try:
         Ed25519PublicKey.from_public_bytes(from_base64(public_key)).verify(signature, data)
-    except (InvalidSignature, ValueError):
+    except (InvalidSignature, ValueError, notes.BadNote):
         return False
     return True
 
@@ -128,3 +129,14 @@ def is_signed_note(checkpoint: Checkpoint, public_key: str) -> bool:
         ):
             return True
     return False
+
+
+def is_signed_event(event: Fields, public_key: str) -> bool:
+    """Return whether a key signed the private fields of an event."""
+    if event.get("key") != public_key:
+        return False
+    try:
+        signature = from_base64(str(event.get(SIGNATURE, "")))
+    except notes.BadNote:
+        return False
+    return is_signed(signed_bytes(event), signature, public_key)

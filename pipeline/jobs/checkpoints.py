@@ -174,8 +174,8 @@ def bundle(database: Database, after: int = 0) -> dict[str, Any]:
 
     Returns:
         JSON: `checkpoint` (the note), `key` (the public key, Base64), `keys` and `restores` (the
-        events, each with its leaf and proof), and `consistency`: `from`, `to` and `proof`. Without
-        a checkpoint, an empty object.
+        events, each with its leaf and proof), and `consistency`: `old_size`, `size` and `proof`.
+        Without a checkpoint, an empty object.
     """
     with database.read() as db:
         newest = checkpoints.newest(db)
@@ -206,7 +206,7 @@ def consistency_json(database: Database, old_size: int, size: int) -> dict[str, 
     with database.read() as db:
         proof = tree.consistency_proof(db, old_size, size)
     hashes = [notes.base64_text(node) for node in proof]
-    return {"from": old_size, "to": size, "proof": hashes}
+    return {"old_size": old_size, "size": size, "proof": hashes}
 
 
 def leaf_json(proof: proofs.LeafProof) -> dict[str, Any]:
@@ -242,3 +242,38 @@ def write_bundle(database: Database, folder: Path, made: StoredCheckpoint) -> st
     except OSError as error:
         return f"{folder}: the checkpoint cannot be written ({error.strerror})"
     return ""
+
+
+def logged_key(database: Database) -> str:
+    """Return the public key that the log names, Base64; "" where it names none."""
+    with database.read() as db:
+        return events.current_key(db)
+
+
+def log_state(database: Database) -> dict[str, Any]:
+    """Return size, root, key, newest checkpoint and events of the log, as JSON."""
+    from pipeline.evidence.keys import fingerprint
+
+    with database.read() as db:
+        size = tree.size(db)
+        newest = checkpoints.newest(db)
+        key = events.current_key(db)
+        rows: list[dict[str, Any]] = []
+        for event in events.events(db):
+            rows.append(
+                {
+                    "leaf": event.leaf,
+                    "at": f"{event.at:%Y-%m-%d %H:%M}",
+                    "kind": str(event.kind),
+                    "reason": str(event.fields.get("reason", "")),
+                }
+            )
+        return {
+            "archive": events.archive_id(db),
+            "size": size,
+            "root": notes.base64_text(tree.root(db, size)),
+            "key": key,
+            "fingerprint": fingerprint(key) if key else "",
+            "checkpoint": "" if newest is None else newest.note,
+            "events": rows,
+        }

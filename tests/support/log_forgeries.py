@@ -18,11 +18,13 @@ from sqlalchemy import Connection, delete, insert, select, text, update
 from pipeline.evidence import keys, merkle
 from pipeline.evidence.entries import ENTRY_BYTES, HASH_BYTES, KEY_BYTES, SALT_BYTES, entries_root
 from pipeline.evidence.leaves import (
+    SIGNATURE,
     EventKind,
     canonical_json,
     entry_hash,
     entry_key,
     leaf_hash,
+    signed_bytes,
     utc_text,
 )
 from pipeline.evidence.notes import checkpoint_text, origin_of, parse_note
@@ -416,7 +418,7 @@ def _prune(db: Connection, signer: keys.SigningKey | None) -> None:
     }
     if signer is not None:
         details["key"] = signer.public_key
-        details[events.SIGNATURE] = signer.sign_text(events.signed_bytes(details))
+        details[SIGNATURE] = signer.sign_text(signed_bytes(details))
     event = events.write(db, archive, details)
     events.remove_private_fields(db, leaves, event)
     delete_a_capture(db)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from pipeline.cli.checkpoint_line import finish_log
 from pipeline.cli.console import (
     Cell,
     exit_on_interrupt,
@@ -94,6 +95,8 @@ def prune(
                 except AlreadyRunning as error:
                     _report_running(app, error)
         _print_result(database, deleted, dry_run=dry_run, as_json=as_json)
+        if not dry_run:
+            finish_log(app, database, quiet=as_json)
     finally:
         database.close()
     raise typer.Exit(app.exit_code)

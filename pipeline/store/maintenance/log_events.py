@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 
 from pipeline.evidence import keys
 from pipeline.evidence.leaves import EventKind
-from pipeline.evidence.notes import from_base64
 from pipeline.store.db.evidence import events
 from pipeline.store.db.evidence.events import Event
 from pipeline.store.maintenance.log_report import LogReport
@@ -78,7 +77,11 @@ def read_declared(
         key = _next_key(event, key, report, trusted_keys)
         if not declared.keys or declared.keys[-1][1] != key:
             declared.keys.append((event.leaf, key))
-        if event.kind in events.SIGNED_KINDS and key and not is_signed_by(event, key):
+        if (
+            event.kind in events.SIGNED_KINDS
+            and key
+            and not keys.is_signed_event(event.fields, key)
+        ):
             report.add(
                 event.leaf,
                 f"the event '{event.kind}' of {event.at:%Y-%m-%d %H:%M} UTC is not signed with the"
@@ -90,17 +93,6 @@ def read_declared(
     return declared
 
 
-def is_signed_by(event: Event, key: str) -> bool:
-    """Return whether a key signed an event."""
-    if event.fields.get("key") != key:
-        return False
-    try:
-        signature = from_base64(str(event.fields.get(events.SIGNATURE, "")))
-    except ValueError:
-        return False
-    return keys.is_signed(events.signed_bytes(event.fields), signature, key)
-
-
 def _next_key(event: Event, key: str, report: LogReport, trusted: Collection[str]) -> str:
     if event.kind is EventKind.IMPORT and not event.fields.get("handed_over"):
         return ""
@@ -108,14 +100,14 @@ def _next_key(event: Event, key: str, report: LogReport, trusted: Collection[str
         return key
     new_key = str(event.fields.get("public_key", ""))
     is_trusted = bool(new_key) and keys.fingerprint(new_key) in trusted
-    if key and not is_signed_by(event, key) and not is_trusted:
+    if key and not keys.is_signed_event(event.fields, key) and not is_trusted:
         report.add(
             event.leaf,
             f"the key changed on {event.at:%Y-%m-%d} and the old key did not sign that"
             f" ({event.fields.get('reason', 'no reason given')}); if you know that the new key"
             f" {keys.fingerprint(new_key)} is right, name it with --trust-key",
         )
-    elif not key and not is_signed_by(event, new_key):
+    elif not key and not keys.is_signed_event(event.fields, new_key):
         report.add(event.leaf, "the first key of the archive did not sign its own announcement")
     return new_key
 

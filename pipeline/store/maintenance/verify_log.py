@@ -358,7 +358,7 @@ class _LogVerification:
         self, leaf: int, run: int, name: str, packed: bytes, said: Mapping[str, Any]
     ) -> bool:
         size = len(packed) // ENTRY_BYTES
-        is_same = size == said["size"] and entries_root(packed).hex() == said["root"]
+        is_same = (size, entries_root(packed).hex()) == (said["size"], said["root"])
         if not is_same:
             self.report.add(leaf, f"run {run}: the hashes of its {name} were changed")
         return is_same
@@ -388,8 +388,8 @@ class _LogVerification:
         misplaced = select(SealedRunRow.run_id, SealedRunRow.leaf).where(
             SealedRunRow.leaf >= self.report.size
         )
-        for row in self._db.execute(misplaced):
-            self.report.add(None, f"run {row.run_id} says leaf {row.leaf}, which the log has not")
+        for run, leaf in self._db.execute(misplaced):
+            self.report.add(None, f"run {run} says leaf {leaf}, which the log has not")
 
     def _check_captures_without_leaf(self, open_runs: Collection[int]) -> None:
         query = (

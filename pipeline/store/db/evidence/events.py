@@ -40,8 +40,6 @@ SIGNED_KINDS: Final = frozenset(
         EventKind.RESTORE,
     }
 )
-SIGNATURE: Final = "signature"  # the field that is not signed itself
-SIGNED_PREFIX: Final = b"nightdesk event\n"
 
 
 class Signer(Protocol):
@@ -63,12 +61,6 @@ class Event:
     kind: EventKind
     at: datetime
     fields: Mapping[str, Any]
-
-
-def signed_bytes(fields: Mapping[str, Any]) -> bytes:
-    """Return the bytes of an event that its signature covers."""
-    unsigned = {name: value for name, value in fields.items() if name != SIGNATURE}
-    return SIGNED_PREFIX + canonical_json(unsigned)
 
 
 def write(db: Connection, archive: str, fields: Mapping[str, Any]) -> int:

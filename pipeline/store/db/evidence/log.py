@@ -9,7 +9,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from pipeline.core.errors import StoreError
-from pipeline.evidence.leaves import EventKind, utc_text
+from pipeline.evidence.leaves import SIGNATURE, EventKind, signed_bytes, utc_text
 from pipeline.store.db.evidence import events, sealing, tree
 
 
@@ -45,7 +45,7 @@ def append_event(
     fields["at"] = utc_text(events.next_time(db))
     if signer is not None:
         fields["key"] = signer.public_key
-        fields[events.SIGNATURE] = signer.sign_text(events.signed_bytes(fields))
+        fields[SIGNATURE] = signer.sign_text(signed_bytes(fields))
     elif kind in events.SIGNED_KINDS and events.current_key(db):
         raise StoreError(
             f"the log has a key, so '{kind}' has to be signed with it, and the file of the key is"
