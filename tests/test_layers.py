@@ -147,7 +147,7 @@ ONLY = {
     "apprise": ("pipeline.jobs.notify",),
     "procrastinate": ("pipeline.cluster",),
     "psycopg": ("pipeline.cluster",),
-    "cryptography": ("pipeline.evidence.keys",),
+    "cryptography": ("pipeline.evidence.keys", "pipeline.evidence.timestamps"),
     "rfc3161_client": ("pipeline.evidence.timestamps",),
     "apscheduler": ("pipeline.scheduler.service", "pipeline.config.cron"),
 }

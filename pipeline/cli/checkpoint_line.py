@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.console import print_error, print_line
 from pipeline.cli.context import AppContext
-from pipeline.jobs.checkpoints import finish_with_checkpoint
+from pipeline.jobs.evidence.checkpoints import finish_with_checkpoint
 
 if TYPE_CHECKING:
     from pipeline.store.db.engine import Database

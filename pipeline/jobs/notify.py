@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 from pipeline.config.settings import Settings, expand_variables
 from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError
-from pipeline.jobs.checkpoints import finish_with_checkpoint
+from pipeline.jobs.evidence.checkpoints import finish_with_checkpoint
 from pipeline.jobs.night_report import evaluate_nights
 from pipeline.store.db.engine import Database, retry_while_unavailable
 from pipeline.store.monitoring import issues

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from pipeline.core.errors import StoreError
 from pipeline.evidence import keys
-from pipeline.jobs.checkpoints import announce_key, declare_restore, rotate_key
+from pipeline.jobs.evidence.checkpoints import announce_key, declare_restore, rotate_key
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db import migrate, run_log
 from pipeline.store.db.engine import Database

@@ -28,7 +28,7 @@ from pipeline.evidence.leaves import (
     utc_text,
 )
 from pipeline.evidence.notes import checkpoint_text, origin_of, parse_note
-from pipeline.jobs.checkpoints import announce_key
+from pipeline.jobs.evidence.checkpoints import announce_key
 from pipeline.store.codec.compression import compress
 from pipeline.store.db.engine import Database
 from pipeline.store.db.evidence import checkpoints, events, fields, log, sealing, tree

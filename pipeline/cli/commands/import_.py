@@ -31,7 +31,7 @@ from pipeline.formats import import_pages
 from pipeline.formats.import_filter import ImportFilter, page_host
 from pipeline.formats.import_pages import ImportResult
 from pipeline.formats.import_position import ImportPositions
-from pipeline.jobs.checkpoints import load_signer
+from pipeline.jobs.evidence.checkpoints import load_signer
 from pipeline.store import maintenance
 from pipeline.store.db.engine import Database
 

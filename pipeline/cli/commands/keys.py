@@ -11,7 +11,7 @@ from pipeline.cli.checkpoint_line import finish_log
 from pipeline.cli.console import print_json, print_line
 from pipeline.cli.context import AppContext, AsJson, get_context
 from pipeline.core.errors import ConfigError, StoreError
-from pipeline.jobs import checkpoints as jobs
+from pipeline.jobs.evidence import checkpoints as jobs
 
 if TYPE_CHECKING:
     from pipeline.evidence.keys import SigningKey

@@ -12,7 +12,7 @@ from pipeline.cli.console import Cell, print_json, print_line, print_table
 from pipeline.cli.context import AsJson, get_context
 from pipeline.core.errors import ConfigError
 from pipeline.core.formatting import pluralize
-from pipeline.jobs import checkpoints as jobs
+from pipeline.jobs.evidence import checkpoints as jobs
 
 EXAMPLES: Final = (
     "nightdesk log",

@@ -11,7 +11,7 @@ from pipeline.cli.context import get_context
 from pipeline.cli.views.page_lookup import require_page
 from pipeline.core.errors import ConfigError, StoreError
 from pipeline.core.formatting import pluralize
-from pipeline.jobs import log_proofs
+from pipeline.jobs.evidence import log_proofs
 
 EXAMPLES: Final = (
     "nightdesk prove 42",

@@ -25,7 +25,7 @@ from pipeline.config.site import MIN_LEDGER_DAYS, RetentionOptions, Site
 from pipeline.core.errors import AlreadyRunning, ExitCode
 from pipeline.core.formatting import format_size
 from pipeline.jobs import retention
-from pipeline.jobs.checkpoints import load_signer
+from pipeline.jobs.evidence.checkpoints import load_signer
 from pipeline.store import maintenance
 
 if TYPE_CHECKING:

@@ -23,6 +23,41 @@ EXAMPLES: Final = (
     "nightdesk verify --log --against checkpoint.json --bytes",
     "nightdesk verify articles.parquet",
 )
+CheckLog = Annotated[
+    bool,
+    typer.Option(
+        "--log", help="Check the log instead: whether anything was changed since it was sealed."
+    ),
+]
+Against = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CHECKPOINT",
+        help="With --log: a checkpoint that somebody kept: a file, a folder of a witness, or"
+        " SIZE:ROOT. Repeatable.",
+    ),
+]
+CheckBytes = Annotated[
+    bool, typer.Option("--bytes", help="With --log: unpack and hash each payload, too.")
+]
+Derive = Annotated[
+    bool,
+    typer.Option("--derive", help="With --log: extract pages again and compare texts, too."),
+]
+TrustKeys = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FINGERPRINT",
+        help="With --log: a key that you trust although the lost key did not sign it.",
+    ),
+]
+TimestampRoots = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE",
+        help="With --log: the certificate (PEM) of a timestamp authority. Repeatable.",
+    ),
+]
 
 
 def verify(
@@ -49,41 +84,12 @@ def verify(
         bool,
         typer.Option("--repair", help="Make again what can be made again from the stored bytes."),
     ] = False,
-    log: Annotated[
-        bool,
-        typer.Option(
-            "--log", help="Check the log instead: whether anything was changed since it was sealed."
-        ),
-    ] = False,
-    against: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CHECKPOINT",
-            help="With --log: a checkpoint that somebody kept: a file, a folder of a witness, or"
-            " SIZE:ROOT. Repeatable.",
-        ),
-    ] = None,
-    check_bytes: Annotated[
-        bool, typer.Option("--bytes", help="With --log: unpack and hash each payload, too.")
-    ] = False,
-    derive: Annotated[
-        bool,
-        typer.Option("--derive", help="With --log: extract pages again and compare texts, too."),
-    ] = False,
-    trust_key: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FINGERPRINT",
-            help="With --log: a key that you trust although the lost key did not sign it.",
-        ),
-    ] = None,
-    timestamp_root: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            help="With --log: the certificate (PEM) of a timestamp authority. Repeatable.",
-        ),
-    ] = None,
+    log: CheckLog = False,
+    against: Against = None,
+    check_bytes: CheckBytes = False,
+    derive: Derive = False,
+    trust_key: TrustKeys = None,
+    timestamp_root: TimestampRoots = None,
     as_json: AsJson = False,
 ) -> None:
     """Check bytes, texts, articles, index and ledgers of the archive, its log, or exports."""

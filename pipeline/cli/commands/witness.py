@@ -13,7 +13,7 @@ from pipeline.cli.context import AsJson, get_context
 from pipeline.config.settings import expand_variables
 from pipeline.core.errors import ExitCode, NightdeskError
 from pipeline.core.formatting import pluralize
-from pipeline.jobs.witness import Observation, Witness
+from pipeline.jobs.evidence.witness import Observation, Witness
 
 EXAMPLES: Final = (
     "nightdesk witness https://archive.example/",

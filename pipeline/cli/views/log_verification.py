@@ -23,8 +23,8 @@ from pipeline.cli.progress import stage_progress
 from pipeline.core.formatting import pluralize
 from pipeline.evidence import notes
 from pipeline.evidence.keys import fingerprint
-from pipeline.jobs.timestamps import stamped_views
-from pipeline.jobs.verify_log import LogCheck, read_views, run_log_check
+from pipeline.jobs.evidence.timestamps import stamped_views
+from pipeline.jobs.evidence.verify_log import LogCheck, read_views, run_log_check
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.maintenance.log_report import LogReport
 

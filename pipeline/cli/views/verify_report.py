@@ -20,7 +20,7 @@ from pipeline.cli.context import AppContext
 from pipeline.cli.progress import StageProgress, stage_progress
 from pipeline.core.errors import StoreError
 from pipeline.core.formatting import format_counts, format_size, pluralize
-from pipeline.jobs.checkpoints import load_signer
+from pipeline.jobs.evidence.checkpoints import load_signer
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.repair import RepairStats, repair_archive, verify_archive
 from pipeline.jobs.workers.pool import WorkerPool

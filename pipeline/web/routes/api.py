@@ -18,7 +18,7 @@ from pipeline._version import __version__
 from pipeline.core.errors import ConfigError
 from pipeline.core.story import plain_story
 from pipeline.fulltext import query_language
-from pipeline.jobs.checkpoints import bundle as checkpoint_bundle
+from pipeline.jobs.evidence.checkpoints import bundle as checkpoint_bundle
 from pipeline.jobs.near_duplicates import near_duplicates_of
 from pipeline.store import read
 from pipeline.story.markdown import to_markdown

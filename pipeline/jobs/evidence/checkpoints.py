@@ -85,7 +85,7 @@ def finish_with_checkpoint(settings: Settings, database: Database) -> Checkpoint
         if error_sentence:
             errors.append(error_sentence)
     if settings.timestamps:
-        from pipeline.jobs.timestamps import stamp_checkpoints
+        from pipeline.jobs.evidence.timestamps import stamp_checkpoints
 
         errors += stamp_checkpoints(database, settings.timestamps)
     is_signed = bool(notes.parse_note(made.note).signatures)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.core.urls import canonicalize
 from pipeline.evidence import notes
-from pipeline.jobs.checkpoints import leaf_json
+from pipeline.jobs.evidence.checkpoints import leaf_json
 from pipeline.store.db.engine import Database
 from pipeline.store.db.evidence.proofs import EntryProof
 from pipeline.store.read import log_proofs
