@@ -24,6 +24,7 @@ PURE = (
     "pipeline.cleaning",
     "pipeline.fulltext",
     "pipeline.monitoring",
+    "pipeline.changes",
 )
 STORE = (
     "pipeline.store.db",
@@ -48,6 +49,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.cleaning": VALUES,
     "pipeline.fulltext": (CORE,),
     "pipeline.monitoring": (CORE,),
+    "pipeline.changes": (CORE,),
     "pipeline.story": (CORE,),
     "pipeline.evidence": (CORE,),
     "pipeline.onboarding": (*VALUES, "pipeline.process_messages"),
@@ -57,7 +59,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.store.search": (CORE, "pipeline.fulltext", *STORE[:2]),
     "pipeline.store.monitoring": (CORE, "pipeline.monitoring", *STORE[:2]),
     "pipeline.store.crawl": (CORE, *STORE[:4]),
-    "pipeline.store.clean": (CORE, "pipeline.fulltext", *STORE[:4]),
+    "pipeline.store.clean": (CORE, "pipeline.changes", "pipeline.fulltext", *STORE[:4]),
     "pipeline.store.read": (
         CORE,
         "pipeline.evidence",

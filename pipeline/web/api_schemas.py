@@ -19,6 +19,7 @@ from pydantic import (
     field_validator,
 )
 
+from pipeline.core.changes.kinds import ChangeKind
 from pipeline.core.local_times import as_precise
 
 SURROGATES = re.compile("[\ud800-\udfff]")  # JSON in UTF-8 cannot contain them
@@ -322,6 +323,39 @@ class RevisionsOut(ApiModel):
     id: int = Field(description="The id of the article")
     revisions: tuple[RevisionOut, ...] = Field(description="The revisions, oldest first")
     next: int | None = Field(description="The value of `after` for the next page; null at the end")
+
+
+class PassageOut(ApiModel):
+    """A passage that changed."""
+
+    before: Text = Field(description="As it was; empty where there was none")
+    after: Text = Field(description="As it is; empty where there is none")
+
+
+class ChangeOut(ApiModel):
+    """What a publication changed in a story."""
+
+    key: Text = Field(description="A name of the change that stays the same")
+    article: int = Field(description="The id of the article")
+    site: Text = Field(description="The id of the site")
+    url: Text = Field(description="The URL of the page")
+    title: Text = Field(description="The headline now")
+    at: datetime = Field(description="The first visit that found the change")
+    before_at: datetime = Field(description="The last visit that found the story as before")
+    kind: ChangeKind = Field(description="What changed")
+    revision: int | None = Field(
+        description="The number of the new revision; null where the page is gone or back"
+    )
+    words_lost: int = Field(description="Words that the new text does not have")
+    words_gained: int = Field(description="Words that the old text did not have")
+    evidence: tuple[PassageOut, ...] = Field(description="The first passages that changed")
+
+
+class ChangesOut(ApiModel):
+    """A page of changes."""
+
+    changes: tuple[ChangeOut, ...] = Field(description="The changes, newest first")
+    next: str | None = Field(description="The value of `after` for the next page; null at the end")
 
 
 class CapturesOut(ApiModel):

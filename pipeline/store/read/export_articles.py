@@ -173,6 +173,7 @@ def expected_fetches(database: Database, wanted: ExportQuery) -> int | None:
         .join(PageRow, PageRow.id == CaptureRow.page_id)
         .where(
             CaptureRow.status.is_not(None) | CaptureRow.payload_id.is_not(None),
+            CaptureRow.outcome != Outcome.UNCHANGED,
         )
     )
     unchanged = (
@@ -363,7 +364,8 @@ def _with_parts(db: Connection, stories: Sequence[int]) -> list[int]:
 def _all_pages(database: Database, sites: Sequence[str]) -> Iterator[Sequence[int]]:
     after = 0
     while True:
-        query = select(PageRow.id).where(PageRow.id > after).order_by(PageRow.id).limit(BATCH_SIZE)
+        shown = (PageRow.id > after, PageRow.hidden_at.is_(None))
+        query = select(PageRow.id).where(*shown).order_by(PageRow.id).limit(BATCH_SIZE)
         if sites:
             query = query.where(PageRow.site.in_(sites))
         with database.read() as db:
@@ -454,7 +456,8 @@ def _select_captures(pages: Sequence[int]) -> Select[*tuple[Any, ...]]:
         PayloadRow.size.label("payload_size"),
     )
     query = query.outerjoin(PayloadRow, PayloadRow.id == CaptureRow.payload_id)
-    return query.where(CaptureRow.page_id.in_(pages))
+    # a page that is there again with the bytes of before is in the ledger, too
+    return query.where(CaptureRow.page_id.in_(pages), CaptureRow.outcome != Outcome.UNCHANGED)
 
 
 def _select_unchanged(pages: Sequence[int]) -> Select[*tuple[Any, ...]]:
