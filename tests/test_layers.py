@@ -149,7 +149,11 @@ ONLY = {
     "apprise": ("pipeline.jobs.notify",),
     "procrastinate": ("pipeline.cluster",),
     "psycopg": ("pipeline.cluster",),
-    "cryptography": ("pipeline.evidence.keys", "pipeline.evidence.timestamps"),
+    "cryptography": (
+        "pipeline.evidence.keys",
+        "pipeline.evidence.timestamps",
+        "pipeline.jobs.sealed_bytes",
+    ),
     "rfc3161_client": ("pipeline.evidence.timestamps",),
     "apscheduler": ("pipeline.scheduler.service", "pipeline.config.cron"),
 }

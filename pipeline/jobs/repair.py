@@ -24,12 +24,8 @@ from pipeline.store.clean.session import CleanSession
 from pipeline.store.codec import dictionary_training
 from pipeline.store.db import site_counts
 from pipeline.store.db.engine import Database
-<<<<<<< HEAD
 from pipeline.store.db.evidence.events import Signer
-from pipeline.store.maintenance import repair, verify_derived, verify_sources
-=======
 from pipeline.store.maintenance import repair, verify_changes, verify_derived, verify_sources
->>>>>>> main
 from pipeline.store.maintenance.faults import Fault, RepairKind, VerifiedCounts, VerifyScope
 from pipeline.store.search import index
 

@@ -21,7 +21,7 @@ from pipeline.store.maintenance.verify_log import verify_log
 from tests.stress.figures import Figures
 from tests.stress.migrate import copies_of_database, copies_of_file
 from tests.stress.nights import postgres
-from tests.support import honest_nights, log_forgeries
+from tests.support import honest_nights, log_forgeries, sealed_archive
 
 NIGHTS = 1_000
 
@@ -52,7 +52,7 @@ def _build(address: str, key: keys.SigningKey) -> OutsideView:
     store = Database(address)
     try:
         migrate.ensure(store)
-        return log_forgeries.build(store, key)
+        return sealed_archive.build(store, key)
     finally:
         store.close()
 

@@ -34,7 +34,7 @@ from tests.support.archive_factory import (
     links,
     url,
 )
-from tests.support.log_forgeries import checkpoint
+from tests.support.sealed_archive import checkpoint
 
 PAGES = 12
 VERIFY_EVERY = 20  # nights

@@ -132,12 +132,8 @@ def _clean(
     else:
         night_summary.print_summary(summary, crawled=False)
         if samples:
-<<<<<<< HEAD
-            changes.print_samples(list(reports.values()))
-    finish_log(app, database, quiet=as_json)
-=======
             clean_changes.print_samples(list(reports.values()))
->>>>>>> main
+    finish_log(app, database, quiet=as_json)
     database.close()
     exit_with_results(app, results)
 

@@ -23,6 +23,7 @@ from pipeline.jobs.near_duplicates import near_duplicates_of
 from pipeline.store import read
 from pipeline.story.markdown import to_markdown
 from pipeline.web import api_schemas as schemas
+from pipeline.web import log_schemas
 from pipeline.web.api_schemas import ApiModel, field_values
 from pipeline.web.dependencies import (
     MAX_ID,
@@ -481,11 +482,11 @@ def _facet_counts(counts: Sequence[read.FacetCount]) -> tuple[schemas.FacetCount
     return tuple(schemas.FacetCountOut(value=value, articles=number) for value, number in counts)
 
 
-@router.get("/checkpoints", response_model=schemas.CheckpointsOut)
+@router.get("/checkpoints", response_model=log_schemas.CheckpointsOut)
 def checkpoints(request: Request, context: Context, after: LogSize = 0) -> Response:
     """Return the newest checkpoint of the log, and what a witness needs to check it."""
     bundle = checkpoint_bundle(context.database, after)
-    return _json(request, schemas.CheckpointsOut.model_validate(bundle))
+    return _json(request, log_schemas.CheckpointsOut.model_validate(bundle))
 
 
 def _json(request: Request, response: ApiModel) -> Response:

@@ -16,7 +16,7 @@ from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance.log_report import OutsideView
 from pipeline.store.maintenance.verify_log import verify_log
-from tests.support import honest_nights, log_forgeries
+from tests.support import honest_nights, log_forgeries, sealed_archive
 
 QUICK = (
     "date a capture back",
@@ -41,7 +41,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, OutsideView]
     path = tmp_path_factory.mktemp("sealed") / "archive.db"
     store = Database(f"sqlite:///{path}")
     migrate.ensure(store)
-    view = log_forgeries.build(store, keys.new_key())
+    view = sealed_archive.build(store, keys.new_key())
     store.close()
     return path, view
 

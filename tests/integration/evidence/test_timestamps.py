@@ -20,7 +20,7 @@ from pipeline.store.db.evidence import stamps
 from pipeline.store.db.log_schema import TimestampRow
 from pipeline.store.maintenance.verify_log import verify_log
 from tests.support.archive_factory import night, url
-from tests.support.log_forgeries import checkpoint
+from tests.support.sealed_archive import checkpoint
 
 CONFIG = """
 [req]

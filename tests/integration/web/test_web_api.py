@@ -21,6 +21,7 @@ from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.db.evidence import checkpoints, log
 from pipeline.web import api_schemas as schemas
+from pipeline.web import log_schemas
 from pipeline.web.app import create_app
 from tests.conftest import GrowOnce
 from tests.support.archive_factory import SITE, clean, night, url
@@ -78,6 +79,7 @@ ROUTES = {
     "/runs": ("", schemas.RunsOut),
     "/runs/{run_id}": ("/runs/3", schemas.RunDetailOut),
     "/runs/{run_id}/ledger": ("/runs/3/ledger?outcome=fetched", schemas.LedgerOut),
+    "/checkpoints": ("/checkpoints?after=0", log_schemas.CheckpointsOut),
 }
 
 
