@@ -157,6 +157,16 @@ class SiteRevisitRow(Base):
     tdmrep_asked_at: Mapped[datetime | None]  # the last request for its tdmrep.json
 
 
+class SiteLabelRow(Base):
+    """The country or a group of a site, as its file says: see `site_labels`."""
+
+    table_role = TableRole.PRIVATE
+    __tablename__ = "site_label"
+    site: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)  # group, country
+    value: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
 # What the text of a page is made of now: its newest bytes, or the newest bytes of all its parts.
 CURRENT_PAYLOAD: Final = func.coalesce(PageRow.joined_payload_id, PageRow.payload_id)
 

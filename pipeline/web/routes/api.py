@@ -43,6 +43,7 @@ from pipeline.web.errors import (
     describe_error,
     error_response,
 )
+from pipeline.web.routes import compare
 from pipeline.web.routes.articles import find_page_or_404
 from pipeline.web.routes.changes import Filters, list_or_refuse
 from pipeline.web.routes.pages import Digest
@@ -83,9 +84,11 @@ LogSize = Annotated[
     int,
     Query(ge=0, le=MAX_ID, description="The size of the checkpoint that the proof begins with"),
 ]
-router = APIRouter(
-    responses={"4XX": {"model": schemas.ErrorOut}, "5XX": {"model": schemas.ErrorOut}}
-)
+ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": schemas.ErrorOut},
+    "5XX": {"model": schemas.ErrorOut},
+}
+router = APIRouter(responses=ERROR_RESPONSES)
 
 
 def create_api(context: WebContext) -> FastAPI:
@@ -99,6 +102,7 @@ def create_api(context: WebContext) -> FastAPI:
     )
     app.state.context = context
     app.include_router(router)
+    app.include_router(compare.api_router, responses=ERROR_RESPONSES)
     for error_type in HANDLED_ERRORS:
         app.add_exception_handler(error_type, _error_json)
     return app
@@ -122,7 +126,7 @@ def articles(
 ) -> Response:
     """List articles, newest first.
 
-    `since` and `until` filter by date: from the start of `since` to before the start of `until`.
+    `since` and `until` filter by date: from the start of `since` to the end of `until`.
     """
     filters = []
     if lang:
@@ -130,7 +134,7 @@ def articles(
     if since:
         filters.append(f"after:{_valid_date('since', since)}")
     if until:
-        filters.append(f"before:{_valid_date('until', until)}")
+        filters.append(f"until:{_valid_date('until', until)}")
     query = query_language.parse_query(" ".join(filters))
     query = query_language.restrict_to_site(query, site or None)
     page = _search(context, query, limit, after)
@@ -281,6 +285,7 @@ def search(
         query=q,
         description=page.description,
         notes=page.query.notes,
+        suggestion="" if page.hits or after else read.suggest_query(context.database, q),
         hits=tuple(map(_search_hit, page.hits)),
         next=page.next or None,
         facets=_facets(context, page.query) if facets else None,
