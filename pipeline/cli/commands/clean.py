@@ -9,6 +9,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from pipeline.cli.alerts import tell_watches
+from pipeline.cli.checkpoint_line import finish_log
 from pipeline.cli.console import print_json, print_line
 from pipeline.cli.context import AllSiteNames, AppContext, AsJson, get_context
 from pipeline.cli.dates import DAY_FORMATS, start_of_day
@@ -134,6 +135,7 @@ def _clean(
         if samples:
             clean_changes.print_samples(list(reports.values()))
     tell_watches(app, database)
+    finish_log(app, database, quiet=as_json)
     database.close()
     exit_with_results(app, results)
 
