@@ -119,7 +119,7 @@ _is_configured = False
 
 def configure_once() -> None:
     """Set up the logging of Scrapy and Twisted. Later calls do nothing."""
-    global _is_configured  # noqa: PLW0603  logging belongs to the process
+    global _is_configured
     if not _is_configured:
         configure_logging({"LOG_INSTALL_ROOT_HANDLER": False})
         _is_configured = True

@@ -22,7 +22,6 @@ from scrapy.exceptions import CannotResolveHostError
 from scrapy.extensions.memusage import MemoryUsage
 from scrapy.http import Response
 from scrapy.resolver import CachingHostnameResolver
-from twisted.internet.base import ReactorBase
 from twisted.internet.interfaces import IAddress, IHostResolution, IResolutionReceiver
 from zope.interface import implementer  # type: ignore[import-untyped]
 

@@ -137,8 +137,10 @@ class CleanPipeline:
             # All pages become stale first, so that an interrupted clean can go on where it was.
             self._session.mark_stale(self._recipe, self._scope)
             self._scope = replace(self._scope, everything=False)
-        if not self._session.count_stale(self._recipe, self._scope):
-            finish_pending_articles(self._session, self._progress)
+        left = self._session.work_left(self._recipe, self._scope)
+        if not left.has_stale_pages:
+            if left.has_pending_articles:
+                finish_pending_articles(self._session, self._progress)
             return CleanRunResult(self._site.id)
         run_id = self._session.start_run(self._recipe, scope=requested_scope)
         status, detail = "stopped", "interrupted"

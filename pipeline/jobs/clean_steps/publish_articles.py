@@ -13,7 +13,6 @@ from pipeline.jobs.clean_steps.index_ahead import IndexAhead
 from pipeline.jobs.near_duplicates import group_near_duplicates
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.workers.pool import WorkerPool
-from pipeline.store.clean.near_duplicates import count_pending
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.codec import dictionary_training
 from pipeline.store.db.engine import Database
@@ -79,10 +78,8 @@ def finish_pending_articles(session: CleanSession, progress: ProgressCallback) -
     Raises:
         AlreadyRunning: Another command cleans the site.
     """
-    database, site = session.store, session.site
-    if count_pending(database, site) or index.count_unindexed(database, site):
-        with session.locked():
-            make_findable(database, site, progress)
+    with session.locked():
+        make_findable(session.store, session.site, progress)
 
 
 def make_findable(

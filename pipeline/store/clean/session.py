@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -40,6 +40,7 @@ from pipeline.store.clean import (
     inputs,
     joined_stories,
     line_sightings,
+    near_duplicates,
     pending,
     selection,
 )
@@ -65,6 +66,7 @@ from pipeline.store.db.schema import (
     RunRow,
 )
 from pipeline.store.db.sql import chunks, insert_or_ignore
+from pipeline.store.search import index
 
 STALE_PAGES: Final = CleanScope()
 RUN_KINDS: Final = ("clean", "review", "rollback")  # runs under the one lock of a site's clean
@@ -83,6 +85,18 @@ class CleanLimits:
 
 
 DEFAULT_LIMITS: Final = CleanLimits()
+
+
+class WorkLeft(NamedTuple):
+    """What a clean would find to do.
+
+    Attributes:
+        has_stale_pages: Whether there are pages to clean.
+        has_pending_articles: Whether articles wait to be grouped or indexed.
+    """
+
+    has_stale_pages: bool
+    has_pending_articles: bool
 
 
 class CleanSession:
@@ -149,6 +163,14 @@ class CleanSession:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+    def work_left(self, recipe: Recipe, scope: CleanScope) -> WorkLeft:
+        """Return what a clean would find to do. Most sites of a night have nothing: one query."""
+        stale = select(PageRow.id).where(self._in_scope(recipe, scope)).exists()
+        ungrouped = near_duplicates.select_pending(self.site).exists()
+        unindexed = index.select_unindexed(self.site).exists()
+        with self.store.read() as db:
+            return WorkLeft(*db.execute(select(stale, or_(ungrouped, unindexed))).one())
 
     def count_stale(self, recipe: Recipe, scope: CleanScope = STALE_PAGES) -> int:
         """Count the pages to clean."""

@@ -82,7 +82,7 @@ def remove_articles(db: Connection, order_keys: Sequence[int]) -> None:
 def count_unindexed(database: Database, site: str | None = None) -> int:
     """Count the articles that the index does not have, or not with today's tokens."""
     with database.read() as db:
-        pending = select(func.count()).select_from(_select_unindexed(site).subquery())
+        pending = select(func.count()).select_from(select_unindexed(site).subquery())
         return db.scalar(pending) or 0
 
 
@@ -102,7 +102,7 @@ def index_pending(
         .values(index_version=tokenizer.VERSION)
     )
     with database.write() as db:
-        pages = list(db.scalars(_select_unindexed(site).limit(batch_size)))
+        pages = list(db.scalars(select_unindexed(site).limit(batch_size)))
         rows = db.execute(_select_indexable().where(ArticleRow.page_id.in_(pages))).all()
         articles = {row.order_key: _indexable_article(row) for row in rows}
         remove_articles(db, list(articles))
@@ -112,7 +112,8 @@ def index_pending(
     return len(pages)
 
 
-def _select_unindexed(site: str | None) -> Select[int]:
+def select_unindexed(site: str | None) -> Select[int]:
+    """Select the articles that the index does not have, or not with today's tokens."""
     query = select(ArticleRow.page_id).where(ArticleRow.index_version == "")
     query = query.order_by(ArticleRow.page_id)
     if site:
