@@ -41,7 +41,6 @@ from pipeline.core.errors import ConfigError, ExitCode, NightdeskError
 from pipeline.core.memory import MEGABYTE, resident_bytes
 from pipeline.process_messages import CrawlJob, ProbeJob
 from pipeline.store.crawl.session import CrawlSession
-from pipeline.store.db.engine import Database
 
 MAX_SITES = 100  # that one process crawls
 MAX_GROWN_MEGABYTES = 60  # from the end of the first crawl, after which a process crawls no more
@@ -99,8 +98,8 @@ class Crawls:
         self._max_sites = max_sites
         self._scrapy = ScrapyProcess()
         self._writer = ArchiveWriter()
-        self._database: Database | None = None
-        self._database_url = ""
+        self._archive: CrawlSession | None = None
+        self._archive_url = ""
         self._count = 0
         self._first_bytes = 0
         self._may_go_on = False
@@ -153,15 +152,17 @@ class Crawls:
 
     def close(self) -> None:
         """Close the connections to the archive."""
-        if self._database is not None:
-            self._database.close()
+        if self._archive is not None:
+            self._archive.close()
 
     def _open_archive(self, url: str) -> CrawlSession:
         """Open the archive, or use the connections of the crawl before."""
-        if self._database is None or self._database_url != url:
+        if self._archive is not None and self._archive_url == url:
+            self._archive = self._archive.for_next_run()
+        else:
             self.close()
-            self._database, self._database_url = CrawlSession.open(url).store, url
-        return CrawlSession(self._database)
+            self._archive, self._archive_url = CrawlSession.open(url), url
+        return self._archive
 
     def _is_as_new(self) -> bool:
         """Return whether the next crawl finds this process as if it were new."""
