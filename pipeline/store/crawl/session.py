@@ -115,7 +115,7 @@ class CrawlSession:
         return cls(store)
 
     def for_next_run(self) -> CrawlSession:
-        """Return a session for the next run, with the connections of this one, whose run is over."""
+        """Return a session for the next run, with the connections of this one."""
         self._release()
         return CrawlSession(self.store)
 
