@@ -24,6 +24,7 @@ PURE = (
     "pipeline.cleaning",
     "pipeline.fulltext",
     "pipeline.monitoring",
+    "pipeline.changes",
 )
 STORE = (
     "pipeline.store.db",
@@ -48,17 +49,19 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.cleaning": VALUES,
     "pipeline.fulltext": (CORE,),
     "pipeline.monitoring": (CORE,),
+    "pipeline.changes": (CORE,),
     "pipeline.story": (CORE,),
+    "pipeline.evidence": (CORE,),
     "pipeline.onboarding": (*VALUES, "pipeline.process_messages"),
     # the store: each package imports those before it
-    "pipeline.store.db": (CORE,),
+    "pipeline.store.db": (CORE, "pipeline.evidence"),
     "pipeline.store.codec": (CORE, "pipeline.store.db"),
     "pipeline.store.search": (CORE, "pipeline.fulltext", *STORE[:2]),
     "pipeline.store.monitoring": (CORE, "pipeline.monitoring", *STORE[:2]),
     "pipeline.store.crawl": (CORE, *STORE[:4]),
-    "pipeline.store.clean": (CORE, "pipeline.fulltext", *STORE[:4]),
+    "pipeline.store.clean": (CORE, "pipeline.changes", "pipeline.fulltext", *STORE[:4]),
     "pipeline.store.read": (CORE, "pipeline.fulltext", "pipeline.monitoring", *STORE[:6]),
-    "pipeline.store.maintenance": (CORE, "pipeline.fulltext", *STORE[:7]),
+    "pipeline.store.maintenance": (CORE, "pipeline.evidence", "pipeline.fulltext", *STORE[:7]),
     # files in and out
     "pipeline.formats": (*VALUES, "pipeline._version", "pipeline.story", *STORE),
     # the work: what a command does, without saying how it is shown

@@ -80,6 +80,11 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     "show": CommandEntry(
         READ, "Show an article: its text, metadata, revisions and near-duplicates."
     ),
+    "changes": CommandEntry(
+        READ,
+        "List what publications changed: headlines, texts, numbers, corrections, deleted pages.",
+    ),
+    "diff": CommandEntry(READ, "Show word by word what changed between two revisions."),
     "explain": CommandEntry(
         READ, "Show each block of a page, kept or removed, with the rule that removed it, and why."
     ),
@@ -126,6 +131,9 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     "prune": CommandEntry(
         OPERATIONS,
         "Delete old results, ledgers and versions of sources, by the site files. Articles stay.",
+    ),
+    "forget": CommandEntry(
+        OPERATIONS, "Delete a story for good, hide it, or redact it, and log that."
     ),
     "compact": CommandEntry(
         OPERATIONS,

@@ -34,12 +34,14 @@ class UrlKind(StrEnum):
     SECTION = "section"
     FRONT_PAGE = "front_page"  # read for the places of its stories, where it is no section
     ROBOTS = "robots"  # a robots.txt
+    TDMREP = "tdmrep"  # a tdmrep.json
     STORY = "story"
     PART = "part"
 
 
 LISTING_KINDS: Final = (UrlKind.FEED, UrlKind.SITEMAP, UrlKind.SECTION)  # whose links are followed
-SOURCE_KINDS: Final = (*LISTING_KINDS, UrlKind.FRONT_PAGE, UrlKind.ROBOTS)
+SITE_RULE_KINDS: Final = (UrlKind.ROBOTS, UrlKind.TDMREP)  # what a host declares of its pages
+SOURCE_KINDS: Final = (*LISTING_KINDS, UrlKind.FRONT_PAGE, *SITE_RULE_KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,7 @@ class Metadata:
         canonical_url: URL that the page declares. It is never trusted across hosts.
         site_name: Name of the publication.
         description: Summary.
+        license: Name or URL of the licence that the page declares for its story.
         sources: Fields with where their values come from ("h1", "json-ld", "meta og:title",
             "byline", "text", "feed" …). They are ignored in comparisons.
     """
@@ -236,6 +239,7 @@ class Metadata:
     canonical_url: str = ""
     site_name: str = ""
     description: str = ""
+    license: str = ""
     sources: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     @property
@@ -432,9 +436,9 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A period in which the clean text of a page stayed the same. Numbers start at 1.
+    """A period in which the title and the clean text of a page stayed the same.
 
-    `payload_id` is the last payload with this text.
+    Numbers start at 1. `payload_id` is the last payload with this title and text.
     """
 
     number: int
@@ -452,6 +456,7 @@ class PreviousArticle:
     payload_id: int
     text_digest: str
     revisions: int = 0
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,11 @@
     agency:reuters                                     stories of this news agency
     site:harbour-courier  lang:ru                      the id of the site, the code of the language
     after:2026-03  before:2026-04-15                   dated in this period or later; before it; UTC
+    rights:no-train  rights:no-tdm  rights:no-archive  rights:paywall  rights:license
+                                                       what the publisher declares of a use
     changed:yes  changed:no  changed:3                 has several, one, at least three revisions
+    edited:yes  edited:no  edited:title                changed by its site, not, in its headline
+    gone:yes  gone:no                                  its page is not there any more, or is
 
 No text raises an error, and the work is limited. All that is none of these is plain words:
 `foo:bar` is the words foo and bar side by side. The notes of a query say what was left out.
@@ -23,9 +27,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pipeline.core.changes.kinds import EDIT_KINDS
+from pipeline.core.rights.statements import FLAGS
 from pipeline.fulltext.tokenizer import (
     FIELDS,
     MAX_REVISIONS,
+    YES,
     primary_language,
     site_token,
     tokenize_query,
@@ -254,6 +261,10 @@ def _filter(field: str, value: str, is_quoted: bool) -> Node | None:
         return _dates(field, value)
     if field == "changed":
         return _changed(value.lower())
+    if field in ("edited", "gone"):
+        return _flag(field, value.strip().lower())
+    if field == "rights":
+        return _rights(value.strip().lower())
     if field == "site":
         return _site(value)
     if field == "lang":
@@ -283,6 +294,13 @@ def _language(value: str) -> Node | None:
     return Term((primary_language(value),), "lang")
 
 
+def _rights(value: str) -> Node | None:
+    """Return the node of a declaration. `notrain` and `noarchive` are other spellings."""
+    flags = {flag.replace("-", ""): flag for flag in FLAGS}
+    flag = flags.get(value.replace("-", "").replace("_", ""))
+    return None if flag is None else Term((flag,), "rights")
+
+
 def _changed(value: str) -> Node | None:
     if value == "no":
         return Not(Term((str(MIN_CHANGED_REVISIONS),), "changed"))
@@ -294,6 +312,15 @@ def _changed(value: str) -> Node | None:
     if not MIN_CHANGED_REVISIONS <= revisions <= MAX_REVISIONS:
         return None
     return Term((str(revisions),), "changed")
+
+
+def _flag(field: str, value: str) -> Node | None:
+    if value == "no":
+        return Not(Term((YES,), field))
+    kinds = EDIT_KINDS if field == "edited" else ()
+    if value == YES or value in kinds:
+        return Term((value,), field)
+    return None
 
 
 def parse_period_start(value: str) -> datetime | None:
@@ -386,6 +413,10 @@ def _describe_term(term: Term) -> str:
     text = " ".join(term.tokens)
     if term.field == "changed":
         return f"at least {text} revisions"
+    if term.field == "gone":
+        return "gone from its site"
+    if term.field == "edited":
+        return "edited" if text == YES else f"edited ({text})"
     if term.exact or len(term.tokens) > 1:
         text = f'"{text}"'
     if term.prefix:

@@ -19,6 +19,7 @@ from pydantic import (
     field_validator,
 )
 
+from pipeline.core.changes.kinds import ChangeKind
 from pipeline.core.local_times import as_precise
 
 SURROGATES = re.compile("[\ud800-\udfff]")  # JSON in UTF-8 cannot contain them
@@ -76,6 +77,16 @@ class ErrorOut(ApiModel):
     error: Text = Field(description="What is wrong, in one sentence")
 
 
+class RightsStatementOut(ApiModel):
+    """One declaration of the publisher about a use of the article."""
+
+    use: Text = Field(
+        description="The use: train, ai-input, search, tdm, archive, license, policy or free-access"
+    )
+    value: Text = Field(description="no or yes; of a licence or a policy its name or URL")
+    source: Text = Field(description="Where it is declared, as in robots.txt: GPTBot")
+
+
 class ArticleSummaryOut(DatedModel):
     """An article without its text."""
 
@@ -103,6 +114,9 @@ class ArticleSummaryOut(DatedModel):
         description="The similarity to the leader of the story group, 0 to 1; null for the leader"
     )
     copies: int = Field(description="The number of other articles in the story group")
+    rights: tuple[RightsStatementOut, ...] = Field(
+        description="What the publisher declares about uses of the article, with the source"
+    )
 
 
 class ArticlesOut(ApiModel):
@@ -131,6 +145,7 @@ class MetadataOut(DatedModel):
     paywalled: bool | None = Field(
         description="Whether the page declares a paywall; null if it declares nothing"
     )
+    license: Text = Field(description="The licence that the page declares")
     language: Text = Field(description="The language as a BCP 47 tag")
     section: Text = Field(description="The section of the site")
     tags: tuple[Text, ...] = Field(description="The tags of the article")
@@ -308,6 +323,39 @@ class RevisionsOut(ApiModel):
     id: int = Field(description="The id of the article")
     revisions: tuple[RevisionOut, ...] = Field(description="The revisions, oldest first")
     next: int | None = Field(description="The value of `after` for the next page; null at the end")
+
+
+class PassageOut(ApiModel):
+    """A passage that changed."""
+
+    before: Text = Field(description="As it was; empty where there was none")
+    after: Text = Field(description="As it is; empty where there is none")
+
+
+class ChangeOut(ApiModel):
+    """What a publication changed in a story."""
+
+    key: Text = Field(description="A name of the change that stays the same")
+    article: int = Field(description="The id of the article")
+    site: Text = Field(description="The id of the site")
+    url: Text = Field(description="The URL of the page")
+    title: Text = Field(description="The headline now")
+    at: datetime = Field(description="The first visit that found the change")
+    before_at: datetime = Field(description="The last visit that found the story as before")
+    kind: ChangeKind = Field(description="What changed")
+    revision: int | None = Field(
+        description="The number of the new revision; null where the page is gone or back"
+    )
+    words_lost: int = Field(description="Words that the new text does not have")
+    words_gained: int = Field(description="Words that the old text did not have")
+    evidence: tuple[PassageOut, ...] = Field(description="The first passages that changed")
+
+
+class ChangesOut(ApiModel):
+    """A page of changes."""
+
+    changes: tuple[ChangeOut, ...] = Field(description="The changes, newest first")
+    next: str | None = Field(description="The value of `after` for the next page; null at the end")
 
 
 class CapturesOut(ApiModel):

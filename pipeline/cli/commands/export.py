@@ -12,9 +12,9 @@ import typer
 
 from pipeline.cli.console import print_error, print_json, print_line
 from pipeline.cli.context import AppContext, AsJson, get_context
-from pipeline.cli.dates import DAY_FORMATS, end_of_day, start_of_day
+from pipeline.cli.dates import DAY_FORMATS, check_days, end_of_day, start_of_day
 from pipeline.cli.progress import progress_bar
-from pipeline.core.errors import ConfigError, ExitCode
+from pipeline.core.errors import ExitCode
 from pipeline.core.formatting import pluralize
 from pipeline.formats import export as exports
 from pipeline.formats.export import ExportFormat
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 EXAMPLES: Final = (
     "nightdesk export articles.jsonl.gz --since 2026-01-01",
     "nightdesk export ferries --format parquet --query 'ferry lang:en'",
+    "nightdesk export corpus.jsonl.gz --respect train --respect noarchive",
     "nightdesk export pages --format pages --site gazette",
 )
 
@@ -40,10 +41,19 @@ class ExportFormatName(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     WARC = "warc"
+    CDXJ = "cdxj"
     ATOM = "atom"
     TEXT = "text"
     PAGES = "pages"
     EXTRACTED = "extracted"
+
+
+class Reservation(StrEnum):
+    """The declarations of publishers that an export can respect."""
+
+    TRAIN = "train"
+    TDM = "tdm"
+    NOARCHIVE = "noarchive"
 
 
 Since = Annotated[
@@ -87,21 +97,25 @@ def export(
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Only the N newest articles.")
     ] = None,
+    respect: Annotated[
+        list[Reservation] | None,
+        typer.Option(
+            help="Leave out articles whose publisher reserves this use, and count them."
+            " Repeatable.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write articles, pages or extracted pages to files, with a manifest of their SHA-256."""
     app = get_context(context)
     name = exports.format_name(format_name, out)
-    if since and until and until < since:
-        raise ConfigError(
-            f"--since {since:%Y-%m-%d}: that day is after --until {until:%Y-%m-%d};"
-            " swap the two days"
-        )
+    check_days(since, until)
     database = app.open_archive()
     sites = tuple(dict.fromkeys(site or ()))
     for site_id in sites:
         app.check_site_name(database, site_id)
-    wanted = ExportQuery(query, sites, start_of_day(since), end_of_day(until), limit)
+    days = (start_of_day(since), end_of_day(until))
+    wanted = ExportQuery(query, sites, *days, limit, tuple(dict.fromkeys(respect or ())))
     try:
         result = _write(app, database, wanted, name, out, quiet=as_json)
     except KeyboardInterrupt:
@@ -159,6 +173,8 @@ def _print_result(wanted: ExportQuery, out: Path, result: Mapping[str, Any]) -> 
     if wanted.query and not number:
         print_line(f"The query is read as: {describe(parsed)}.")
     print_line(f"{pluralize(number, item_name(content))} written to {out}.")
+    for reservation, count in result.get("left_out", {}).items():
+        print_line(f"{pluralize(count, 'article')} left out by --respect {reservation}.")
     damaged = result.get("damaged")
     if damaged:
         print_error(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -43,6 +43,7 @@ from pipeline.store.clean import (
     near_duplicates,
     pending,
     selection,
+    story_changes,
 )
 from pipeline.store.clean.line_sightings import PageSightings
 from pipeline.store.clean.types import (
@@ -52,6 +53,7 @@ from pipeline.store.clean.types import (
     ReviewOutcome,
     StoredExtraction,
     UnprofiledPage,
+    WorkLeft,
 )
 from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS
 from pipeline.store.codec.serialization import decode_extracted, encode_extracted
@@ -85,18 +87,6 @@ class CleanLimits:
 
 
 DEFAULT_LIMITS: Final = CleanLimits()
-
-
-class WorkLeft(NamedTuple):
-    """What a clean would find to do.
-
-    Attributes:
-        has_stale_pages: Whether there are pages to clean.
-        has_pending_articles: Whether articles wait to be grouped or indexed.
-    """
-
-    has_stale_pages: bool
-    has_pending_articles: bool
 
 
 class CleanSession:
@@ -165,12 +155,14 @@ class CleanSession:
             self._lock = None
 
     def work_left(self, recipe: Recipe, scope: CleanScope) -> WorkLeft:
-        """Return what a clean would find to do. Most sites of a night have nothing: one query."""
+        """Return what a clean would find to do. Most sites of a night have nothing."""
         stale = select(PageRow.id).where(self._in_scope(recipe, scope)).exists()
         ungrouped = near_duplicates.select_pending(self.site).exists()
         unindexed = index.select_unindexed(self.site).exists()
         with self.store.read() as db:
-            return WorkLeft(*db.execute(select(stale, or_(ungrouped, unindexed))).one())
+            is_stale, is_pending = db.execute(select(stale, or_(ungrouped, unindexed))).one()
+        is_pending = is_pending or story_changes.count_pending(self.store, self.site) > 0
+        return WorkLeft(is_stale, is_pending)
 
     def count_stale(self, recipe: Recipe, scope: CleanScope = STALE_PAGES) -> int:
         """Count the pages to clean."""
@@ -461,13 +453,17 @@ class CleanSession:
             outcomes: What it made of the pages.
             prepared: Rows of the full-text index that were made ahead.
         """
+        revisions = articles.changed_revisions(outcomes)
+        edits = story_changes.edits_of_revisions(self.store, revisions)
         with self.store.write() as db:
-            articles.save_outcomes(db, run, recipe, outcomes, datetime.now(UTC), prepared)
+            articles.save_outcomes(db, run, recipe, outcomes, datetime.now(UTC), edits, prepared)
 
     def save_reviews(self, run: int, outcomes: Sequence[ReviewOutcome]) -> None:
         """Save what a person has chosen for pages, in one transaction."""
+        revisions = {outcome.page_id: outcome.revisions for outcome in outcomes}
+        edits = story_changes.edits_of_revisions(self.store, revisions)
         with self.store.write() as db:
-            articles.save_reviews(db, run, outcomes, datetime.now(UTC))
+            articles.save_reviews(db, run, outcomes, datetime.now(UTC), edits)
 
     def _in_scope(self, recipe: Recipe, scope: CleanScope) -> ColumnElement[bool]:
         """Return the condition for the pages of a scope."""

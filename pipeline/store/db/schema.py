@@ -4,7 +4,7 @@ Each table declares whether it is kept for ever, derived from the kept ones, or 
 installation: see `TableRole`. The bytes of a payload may be compressed in another way later, and
 stay the same bytes. A change here needs a migration: `alembic check` compares them.
 
-People query the views `articles`, `ledger`, `links` and `placements`, never these tables. The
+People query views such as `articles` and `ledger`, never these tables. The
 reference documents the columns of the views, and the migration that last changed a view holds its
 text. The full-text index has its own kind on each database, so it is created by a migration too.
 """
@@ -17,6 +17,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pipeline.store.db.log_schema import TABLES as TABLES  # so that the models are complete
 from pipeline.store.db.types import Base, BigId, TableRole
 
 # Tables of this prefix are the full-text index. They are not compared with the models.
@@ -119,6 +120,7 @@ class PageRow(Base):
     # of a story in several parts: the list of the newest bytes of all parts
     joined_payload_id: Mapped[int | None] = mapped_column(BigInteger)
     gone_at: Mapped[datetime | None]
+    hidden_at: Mapped[datetime | None]  # since when readers do not see it; its bytes stay
     # A page is stale when the newest payload or the recipe differs from these, or when the
     # site profile has changed for its lines.
     clean_payload_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -141,17 +143,31 @@ class PageRow(Base):
 
 
 class SiteRevisitRow(Base):
-    """The `[revisit]` of a site's file by which the due dates of its pages were computed."""
+    """What the crawler notes of a site: the `[revisit]` by which due dates were computed.
+
+    `parts_version` says by which rules its stored pages were searched for parts of stories.
+    """
 
     table_role = TableRole.PRIVATE
     __tablename__ = "site_revisit"
     site: Mapped[str] = mapped_column(String(64), primary_key=True)
     after_hours: Mapped[float]
     for_days: Mapped[float]
+    parts_version: Mapped[int] = mapped_column(server_default="0")
+    tdmrep_asked_at: Mapped[datetime | None]  # the last request for its tdmrep.json
 
 
 # What the text of a page is made of now: its newest bytes, or the newest bytes of all its parts.
 CURRENT_PAYLOAD: Final = func.coalesce(PageRow.joined_payload_id, PageRow.payload_id)
+
+
+class ArchiveSecretRow(Base):
+    """A secret of this archive: see `taken_down`."""
+
+    table_role = TableRole.KEPT
+    __tablename__ = "archive_secret"
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[bytes]
 
 
 class RunRow(Base):
@@ -192,6 +208,16 @@ class LedgerEntryRow(Base):
     __table_args__ = (Index(None, "page_id"), Index(None, "run_id", "outcome"))
 
 
+class ForgottenCountRow(Base):
+    """How many entries of a ledger were forgotten, by outcome, so that the ledger adds up."""
+
+    table_role = TableRole.KEPT
+    __tablename__ = "forgotten_count"
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(16), primary_key=True)
+    entries: Mapped[int]
+
+
 class CaptureRow(Base):
     """One fetch that returned something new: bytes, a redirect, a failure, or that a page is gone.
 
@@ -218,6 +244,7 @@ class CaptureRow(Base):
     # what the page does not allow to be done with it, as in "noai noarchive"
     opt_outs: Mapped[str] = mapped_column(server_default="")
     prior_seen_at: Mapped[datetime | None]  # the last fetch that returned the payload before
+    requested_url: Mapped[str] = mapped_column(server_default="")  # "": the page's own URL
     __table_args__ = (
         Index(None, "page_id", "fetched_at"),
         Index(None, "payload_id"),
@@ -320,7 +347,7 @@ class CleanResultRow(Base):
 
 
 class RevisionRow(Base):
-    """A stretch of time in which the clean text of a page stayed the same."""
+    """A stretch of time in which the title and the clean text of a page stayed the same."""
 
     table_role = TableRole.DERIVED
     __tablename__ = "revision"
@@ -335,6 +362,30 @@ class RevisionRow(Base):
     # the last one.
     last_seen_at: Mapped[datetime]
     __table_args__ = (UniqueConstraint("page_id", "number"), Index(None, "clean_result_id"))
+
+
+class ChangeRow(Base):
+    """What a publication changed in one aspect of a story at one time.
+
+    It follows from the revisions and the captures of the page. Revisions that differ only in
+    typography or in counters have no row.
+    """
+
+    table_role = TableRole.DERIVED
+    __tablename__ = "change"
+    page_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)  # the first visit that found it
+    aspect: Mapped[str] = mapped_column(String(8), primary_key=True)  # ChangeAspect
+    site: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16))  # ChangeKind
+    number: Mapped[int | None]  # of the new revision; null where the page is gone or back
+    before_at: Mapped[datetime]  # the last visit that found it as before
+    words_lost: Mapped[int]
+    words_gained: Mapped[int]
+    evidence: Mapped[list[Any]]  # [[before, after], …]: the first passages that changed
+    # of the two versions and of the classification; "" where the page is gone or back
+    digest: Mapped[str] = mapped_column(String(32))
+    __table_args__ = (Index(None, "at"), Index(None, "site", "at"))
 
 
 class ArticleRow(Base):
@@ -366,14 +417,28 @@ class ArticleRow(Base):
     canonical_url: Mapped[str]
     description: Mapped[str]
     word_count: Mapped[int]
+    # what the publisher declares about uses of it: see `core.rights.statements`
+    rights: Mapped[list[Any]] = mapped_column(server_default="[]")
     archived_at: Mapped[datetime]
     # version of its tokens in the full-text index; "" while it waits to be indexed
     index_version: Mapped[str] = mapped_column(String(8), server_default="")
+    # whether its changes are not listed yet
+    changes_pending: Mapped[bool] = mapped_column(server_default=text("false"))
     __table_args__ = (
         Index(None, "revision_id"),
         Index(None, "clean_result_id"),
+        _partial_index("ix_article_changes_pending", "page_id", where="changes_pending"),
         _partial_index("ix_article_unindexed", "page_id", where="index_version = ''"),
     )
+
+
+class RightsBasisRow(Base):
+    """The declarations of a site's hosts from which the rights of its articles were computed."""
+
+    table_role = TableRole.DERIVED
+    __tablename__ = "rights_basis"
+    site: Mapped[str] = mapped_column(String(64), primary_key=True)
+    basis: Mapped[str] = mapped_column(String(32))  # a digest of the files of its hosts
 
 
 class ArticleLinkRow(Base):

@@ -132,6 +132,16 @@ if TYPE_CHECKING:
         get_story as get_story,
         list_links as list_links,
     )
+    from pipeline.store.read.story_changes import (
+        ChangePage as ChangePage,
+        ChangeQuery as ChangeQuery,
+        ChangeView as ChangeView,
+        ChangedTexts as ChangedTexts,
+        changed_texts as changed_texts,
+        count_changes as count_changes,
+        iter_changes as iter_changes,
+        list_changes as list_changes,
+    )
     from pipeline.store.read.task_queue import (
         QueueStatus as QueueStatus,
         queue_status as queue_status,
@@ -149,6 +159,11 @@ if TYPE_CHECKING:
         SearchPage as SearchPage,
         search_articles as search_articles,
     )
+    from pipeline.store.read.visits import (
+        Visit as Visit,
+        list_visits as list_visits,
+        nearest_visit as nearest_visit,
+    )
     # isort: on
 
 _MODULES = {
@@ -161,6 +176,7 @@ _MODULES = {
         "group_members",
     ),
     "pipeline.store.db.article_view": ("ArticleView", "article_values"),
+    "pipeline.store.read.visits": ("Visit", "list_visits", "nearest_visit"),
     "pipeline.store.monitoring.issues": (
         "IssueView",
         "issues_closed_since",
@@ -254,6 +270,16 @@ _MODULES = {
         "robots_in_force",
     ),
     "pipeline.store.read.stories": ("LinkView", "get_story", "list_links"),
+    "pipeline.store.read.story_changes": (
+        "ChangePage",
+        "ChangeQuery",
+        "ChangeView",
+        "ChangedTexts",
+        "changed_texts",
+        "count_changes",
+        "iter_changes",
+        "list_changes",
+    ),
     "pipeline.store.read.task_queue": ("QueueStatus", "queue_status"),
     "pipeline.store.search.facets": ("FacetCount", "FacetCounts", "count_matches"),
     "pipeline.store.search.index": ("count_unindexed",),

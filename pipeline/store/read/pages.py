@@ -13,6 +13,7 @@ from pipeline.store.clean import container_stats
 from pipeline.store.clean.container_stats import ContainerStats
 from pipeline.store.codec.serialization import decode_extracted, metadata_from_json
 from pipeline.store.crawl.frontier import page_key
+from pipeline.store.db import taken_down
 from pipeline.store.db.article_view import ArticleView, select_articles, to_article_view
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
@@ -48,6 +49,7 @@ class PageView:
     reason: str
     digest: str
     size: int
+    hidden_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +111,15 @@ def find_page(database: Database, id_or_url: str) -> PageView | None:
         condition = PageRow.id == int(id_or_url)
     else:
         condition = PageRow.url_key == page_key(id_or_url)
-    query = (
-        select(PageRow, PayloadRow.digest, PayloadRow.size)
-        .outerjoin(PayloadRow, PayloadRow.id == PageRow.payload_id)
-        .where(condition)
+    query = select(PageRow, PayloadRow.digest, PayloadRow.size).outerjoin(
+        PayloadRow, PayloadRow.id == PageRow.payload_id
     )
     with database.read() as db:
-        row = db.execute(query).first()
+        row = db.execute(query.where(condition)).first()
+        if row is None:
+            key = page_key(id_or_url)
+            tombstone = taken_down.tombstones(db, [key]).get(key)
+            row = db.execute(query.where(PageRow.url_key == tombstone)).first()
     if row is None:
         return None
     return PageView(
@@ -130,6 +134,7 @@ def find_page(database: Database, id_or_url: str) -> PageView | None:
         reason=row.reason,
         digest=row.digest or "",
         size=row.size or 0,
+        hidden_at=row.hidden_at,
     )
 
 

@@ -7,14 +7,17 @@ version of the tokens. Articles without a current row have "" there, and are ind
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select, text, update
 
+from pipeline.core.rights.statements import flags_of, from_json
 from pipeline.fulltext import tokenizer
-from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows, index_row
+from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows, index_row, with_rights
 from pipeline.fulltext.tokenizer import IndexableArticle
+from pipeline.store.db import story_changes
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, PageRow, RevisionRow
 
@@ -66,8 +69,9 @@ def add_articles(
     dialect = db.dialect.name
     rows: list[dict[str, Any]] = []
     for key, article in sorted(articles, key=lambda item: item[0]):
-        row = prepared.get(article) or index_row(dialect, article)
-        rows.append({"key": key, **row})
+        plain = replace(article, rights=())  # rights are not known yet where rows are prepared
+        row = prepared.get(plain) or index_row(dialect, plain)
+        rows.append({"key": key, **with_rights(dialect, row, article.rights)})
     if rows:
         db.execute(text(INSERT_SQL[dialect]), rows)
 
@@ -104,7 +108,10 @@ def index_pending(
     with database.write() as db:
         pages = list(db.scalars(select_unindexed(site).limit(batch_size)))
         rows = db.execute(_select_indexable().where(ArticleRow.page_id.in_(pages))).all()
-        articles = {row.order_key: _indexable_article(row) for row in rows}
+        edited = story_changes.edited_kinds(db, pages)
+        articles: dict[int, IndexableArticle] = {}
+        for row in rows:
+            articles[row.order_key] = _indexable_article(row, edited.get(row.page_id, ()))
         remove_articles(db, list(articles))
         add_articles(db, articles.items())
         if pages:
@@ -126,11 +133,13 @@ def _select_indexable() -> Select[*tuple[Any, ...]]:
         ArticleRow.page_id,
         ArticleRow.order_key,
         PageRow.site,
+        PageRow.gone_at,
         ArticleRow.language,
         ArticleRow.title,
         ArticleRow.authors,
         ArticleRow.agency,
         ArticleRow.tags,
+        ArticleRow.rights,
         RevisionRow.text,
         RevisionRow.number,
     )
@@ -138,7 +147,7 @@ def _select_indexable() -> Select[*tuple[Any, ...]]:
     return query.join(RevisionRow, RevisionRow.id == ArticleRow.revision_id)
 
 
-def _indexable_article(row: Any) -> IndexableArticle:
+def _indexable_article(row: Any, edited: tuple[str, ...]) -> IndexableArticle:
     return IndexableArticle(
         page_id=row.page_id,
         site=row.site,
@@ -148,6 +157,9 @@ def _indexable_article(row: Any) -> IndexableArticle:
         authors=tuple(row.authors),
         agencies=tokenizer.agency_names(row.agency),
         tags=tuple(row.tags),
+        rights=flags_of(from_json(row.rights)),
         revision_count=row.number,
         sort_time=timestamp_of(row.order_key),
+        edited=edited,
+        is_gone=row.gone_at is not None,
     )

@@ -42,6 +42,7 @@ from pipeline.web.errors import (
     error_response,
 )
 from pipeline.web.routes.articles import find_page_or_404
+from pipeline.web.routes.changes import Filters, list_or_refuse
 from pipeline.web.routes.pages import Digest
 from pipeline.web.routes.runs import reason_filter
 from pipeline.web.routes.search import SearchCursor, SearchText
@@ -196,6 +197,20 @@ def provenance(request: Request, context: Context, article_id: RecordId) -> Resp
     if found is None:  # a clean has withdrawn it since the line above
         raise NotInArchive(f"Page {article_id} is not an article.")
     return _json(request, schemas.ProvenanceOut.model_validate(found))
+
+
+@router.get("/changes", response_model=schemas.ChangesOut)
+def changes(
+    request: Request,
+    context: Context,
+    filters: Filters,
+    after: SearchCursor = "",
+    limit: PageLimit = 50,
+) -> Response:
+    """List what publications changed in their stories, newest first."""
+    page = list_or_refuse(context, filters.query(), limit, after)
+    items = _validate_all(schemas.ChangeOut, page.changes)
+    return _json(request, schemas.ChangesOut(changes=items, next=page.next or None))
 
 
 @router.get("/articles/{page_id}/captures", response_model=schemas.CapturesOut)

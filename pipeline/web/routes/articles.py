@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from markupsafe import Markup, escape
 from starlette.responses import RedirectResponse, Response
 
+from pipeline.changes.text_diff import compare_texts
 from pipeline.core.story import Story, plain_story, without_first_block
 from pipeline.jobs.near_duplicates import near_duplicates_of
 from pipeline.store import read
@@ -16,7 +17,6 @@ from pipeline.story.html import HtmlStyle, to_html
 from pipeline.web.dependencies import Context, RecordId, WebContext
 from pipeline.web.errors import NotInArchive
 from pipeline.web.filters import printable
-from pipeline.web.text_diff import compare_texts
 
 router = APIRouter()
 MAX_NEAR_DUPLICATES = 20
@@ -69,6 +69,8 @@ def find_page_or_404(context: WebContext, page_id: int) -> read.PageView:
         page = read.find_page(context.database, str(page_id))
     if page is None:
         raise NotInArchive(f"The archive has no page with the id {page_id}.")
+    if page.hidden_at is not None:
+        raise NotInArchive("This page is hidden.")
     return page
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from pipeline.changes.text_diff import ADDED, REMOVED, compare_texts
 from pipeline.core.blocks import Block, BlockKind, BlockLink, Figure
 from pipeline.core.models import ExtractedPage, Metadata
 from pipeline.monitoring.issues import Issue, IssueKind
@@ -22,7 +23,6 @@ from pipeline.store.monitoring.issues import NightIssues, save_issues
 from pipeline.web.app import create_app
 from pipeline.web.filters import close_bidi_controls
 from pipeline.web.middleware.security_headers import SecurityHeadersMiddleware
-from pipeline.web.text_diff import ADDED, REMOVED, compare_texts
 from tests.conftest import GrowOnce
 from tests.support.archive_factory import RECIPE, SITE, clean_outcome, night
 from tests.support.archive_factory import url as article_url
