@@ -455,6 +455,9 @@ class SearchResultsOut(ApiModel):
     query: Text = Field(description="The query as it was sent")
     description: Text = Field(description="The query in words")
     notes: tuple[Text, ...] = Field(description="What was left out of the query, and why")
+    suggestion: Text = Field(
+        description="A similar query with words of the archive, if this one finds nothing"
+    )
     hits: tuple[SearchHitOut, ...] = Field(description="The articles that match")
     next: str | None = Field(description="The value of `after` for the next page; null at the end")
     facets: FacetsOut | None = Field(description="The facets, if `facets` was set")

@@ -97,6 +97,9 @@ def export(
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Only the N newest articles.")
     ] = None,
+    unique: Annotated[
+        bool, typer.Option("--unique", help="Only the newest of several near-duplicates.")
+    ] = False,
     respect: Annotated[
         list[Reservation] | None,
         typer.Option(
@@ -114,8 +117,10 @@ def export(
     sites = tuple(dict.fromkeys(site or ()))
     for site_id in sites:
         app.check_site_name(database, site_id)
+    app.save_labels_of(database, query)
     days = (start_of_day(since), end_of_day(until))
-    wanted = ExportQuery(query, sites, *days, limit, tuple(dict.fromkeys(respect or ())))
+    respected = tuple(dict.fromkeys(respect or ()))
+    wanted = ExportQuery(query, sites, *days, limit, respected, unique)
     try:
         result = _write(app, database, wanted, name, out, quiet=as_json)
     except KeyboardInterrupt:

@@ -30,6 +30,7 @@ from pipeline.store.db.schema import (
 from pipeline.store.db.sql import fetch_as
 from pipeline.store.read.origins import ArticleOrigin, article_origins
 from pipeline.store.search import search
+from pipeline.store.search.url_lookup import is_pasted_url, page_id_of_url
 
 MAX_ID_DIGITS = 17  # a longer number is no id, and would not fit into a database integer
 
@@ -106,11 +107,14 @@ class Explanation:
 
 
 def find_page(database: Database, id_or_url: str) -> PageView | None:
-    """Find a page by its id or by any spelling of its URL."""
-    if id_or_url.isdecimal() and len(id_or_url) <= MAX_ID_DIGITS:
+    """Find a page by its id or by any spelling of its URL.
+
+    A URL that no page has leads to the stored story of which it is another edition.
+    """
+    is_id = id_or_url.isdecimal() and len(id_or_url) <= MAX_ID_DIGITS
+    condition = PageRow.url_key == page_key(id_or_url)
+    if is_id:
         condition = PageRow.id == int(id_or_url)
-    else:
-        condition = PageRow.url_key == page_key(id_or_url)
     query = select(PageRow, PayloadRow.digest, PayloadRow.size).outerjoin(
         PayloadRow, PayloadRow.id == PageRow.payload_id
     )
@@ -120,6 +124,8 @@ def find_page(database: Database, id_or_url: str) -> PageView | None:
             key = page_key(id_or_url)
             tombstone = taken_down.tombstones(db, [key]).get(key)
             row = db.execute(query.where(PageRow.url_key == tombstone)).first()
+        if row is None and is_pasted_url(id_or_url):
+            row = db.execute(query.where(PageRow.id == page_id_of_url(db, id_or_url))).first()
     if row is None:
         return None
     return PageView(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -43,6 +44,7 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
     near_duplicates = near_duplicates_of(context.database, article_id)
     story = _story(context, found)
     shown = replace(story, blocks=story.blocks[:MAX_BLOCKS])
+    newer, older = read.neighbours(context.database, article_id)
     return context.render(
         request,
         "article.html",
@@ -55,7 +57,15 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
         origin=read.article_origin(context.database, article_id),
         near_duplicates=near_duplicates[:MAX_NEAR_DUPLICATES],
         more_near_duplicates=max(0, len(near_duplicates) - MAX_NEAR_DUPLICATES),
+        newer=newer,
+        older=older,
+        day=_day_of(found),
     )
+
+
+def _day_of(article: read.ArticleView) -> date:
+    """Return the day in UTC under which lists show an article."""
+    return (article.published_at or article.first_seen_at).date()
 
 
 def find_page_or_404(context: WebContext, page_id: int) -> read.PageView:
