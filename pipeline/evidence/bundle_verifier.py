@@ -2,10 +2,10 @@
 
     python3 verify.py BUNDLE.wacz [--key PUBLIC_KEY] [--ca CERTIFICATES.pem]
 
-It checks that every file is as the bundle says, that the stored bytes are those of the captures, and
-that captures, runs and results are in the log of the archive at a signed checkpoint. It prints what
-is proven, and ends with 1 where something does not fit. Compare the key with one that you got from
-somewhere else than the bundle.
+It checks that every file is as the bundle says, that the stored bytes are those of the captures,
+and that captures, runs and results are in the log of the archive at a signed checkpoint. It prints
+what is proven, and ends with 1 where something does not fit. Compare the key with one that you got
+from somewhere else than the bundle.
 """
 
 from __future__ import annotations
@@ -240,23 +240,29 @@ def check_bytes(bundle: Bundle) -> None:
     records = read_warc(bundle.files["archive/data.warc.gz"])
     bodies = {sha256(record["body"]).hexdigest() for record in records}
     captures: dict[tuple[str, str], dict[str, Any]] = {}
+    places = [(one["headers"]["warc-target-uri"], one["headers"]["warc-date"]) for one in records]
+    if len(set(places)) < len(places):
+        raise Forged("two records are of one capture")
     for proof in bundle.proofs["captures"]:
         fields = proof["fields"]
-        captures[fields["url"], fields["fetched_at"]] = fields
+        place = (fields["url"], fields["fetched_at"])
+        captures[place] = fields
+        if fields["payload"] and place not in places:
+            raise Forged(f"the record of {place[0]} at {place[1]} is missing")
         if fields["payload"] and fields["payload"] not in bodies:
             raise Forged(f"the bytes of {fields['url']} at {fields['fetched_at']} are missing")
-    for record in records:
+    for where, record in zip(places, records, strict=True):
         headers = record["headers"]
-        where = (headers["warc-target-uri"], headers["warc-date"])
-        if headers["warc-type"] == "revisit":
-            continue  # of a visit that the ledger has; checked with its run, where it is proven
         fields = captures.get(where)
         if fields is None:
             raise Forged(f"a record of {where[0]} at {where[1]} belongs to no proven capture")
-        if fields["payload"] and sha256(record["body"]).hexdigest() != fields["payload"]:
+        digest = sha256(record["body"]).hexdigest()
+        if headers["warc-type"] == "revisit":  # its bytes are in the record of an earlier capture
+            digest = headers.get("warc-payload-digest", "").removeprefix("sha256:")
+        if fields["payload"] and digest != fields["payload"]:
             raise Forged(f"the bytes of {where[0]} at {where[1]} are not those of its capture")
-        status = record["http"].split(b" ", 2)[1].decode()
-        if fields["status"] is not None and status != str(fields["status"]):
+        status = record["http"].partition(b" ")[2][:3].decode()
+        if status and fields["status"] is not None and status != str(fields["status"]):
             raise Forged(f"the status of {where[0]} at {where[1]} is not that of its capture")
 
 
@@ -315,9 +321,7 @@ def check_text(bundle: Bundle) -> list[str]:
 def check_tokens(bundle: Bundle, authorities: str) -> list[str]:
     """Check the timestamps with openssl."""
     sentences: list[str] = []
-    message = bundle.files["evidence/checkpoint.txt"]
-    if bundle.proofs.get("stamped") == "text":
-        message = message.partition(b"\n\n")[0] + b"\n"
+    message = bundle.files["evidence/checkpoint.txt"].partition(b"\n\n")[0] + b"\n"
     for name, body in sorted(bundle.files.items()):
         if not name.endswith(".tsr"):
             continue
@@ -382,7 +386,15 @@ def verify(path: Path, key: str = "", authorities: str = "") -> list[str]:
         sentences += check_tokens(bundle, authorities)
     except Forged:
         raise
-    except (KeyError, ValueError, TypeError, IndexError, OSError, EOFError, RecursionError) as error:
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        IndexError,
+        OSError,
+        EOFError,
+        RecursionError,
+    ) as error:
         raise Forged(f"the bundle cannot be read ({type(error).__name__}: {error})") from None
     except zipfile.BadZipFile as error:
         raise Forged(f"the bundle is no ZIP file ({error})") from None
