@@ -74,7 +74,7 @@ def write_page_bundle(database: Database, page: read.PageView, out: Path) -> Bun
     with database.read() as db:
         state = evidence_proofs.proven_state(db)
         captures = evidence_proofs.captures_of(db, pages)
-        proofs = {
+        proofs: dict[str, Any] = {
             "archive": state.archive,
             "key": state.key,
             "captures": evidence_proofs.capture_proofs(db, captures, state.size),
