@@ -88,6 +88,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.reader": (*VALUES, "pipeline.story", *STORE),
     "pipeline.web": (
         *PURE,
+        "pipeline.evidence",
         "pipeline._version",
         "pipeline.story",
         "pipeline.formats",
@@ -96,6 +97,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "pipeline.cli": (
         *PURE,
+        "pipeline.evidence",
         "pipeline._version",
         "pipeline.process_messages",
         "pipeline.onboarding",
@@ -147,6 +149,12 @@ ONLY = {
     "apprise": ("pipeline.jobs.notify",),
     "procrastinate": ("pipeline.cluster",),
     "psycopg": ("pipeline.cluster",),
+    "cryptography": (
+        "pipeline.evidence.keys",
+        "pipeline.evidence.timestamps",
+        "pipeline.jobs.sealed_bytes",
+    ),
+    "rfc3161_client": ("pipeline.evidence.timestamps",),
     "apscheduler": ("pipeline.scheduler.service", "pipeline.config.cron"),
 }
 # Who may read the environment, and why.
