@@ -135,6 +135,10 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         EXCHANGE,
         "Extract exported pages without an archive. 'nightdesk import' takes the result back.",
     ),
+    "evidence": CommandEntry(
+        EXCHANGE,
+        "Write a bundle with bytes, history and proofs of a story, which anybody can verify.",
+    ),
     "verify": CommandEntry(
         OPERATIONS,
         "Check bytes, texts, articles, index and ledgers of the archive, its log, or exports.",
