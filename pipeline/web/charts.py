@@ -27,7 +27,7 @@ class ChartSize:
 
 
 SMALL = ChartSize()
-WIDE = ChartSize(width=700, height=150)
+WIDE = ChartSize(width=520, height=140)
 
 
 @dataclass(frozen=True, slots=True)
