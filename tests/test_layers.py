@@ -149,6 +149,7 @@ ENVIRONMENT_READERS = {
     "pipeline.scheduler.child_runs",
     "pipeline.scheduler.sd_notify",  # systemd passes three variables
     "pipeline.cluster.worker",
+    "pipeline.cli.completion",  # shells say there what was typed so far
     "pipeline.offline.ray_runner",  # variables keep Ray on this machine
 }
 

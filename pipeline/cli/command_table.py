@@ -36,6 +36,10 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         SETUP,
         "Run two nights of small demo sites on this machine, without a network, and explain them.",
     ),
+    "init": CommandEntry(
+        SETUP,
+        "Make a home folder: settings with your contact, a sample of a site file, a cron line.",
+    ),
     "add": CommandEntry(
         SETUP,
         "Probe news sites, and write a file for each: sources, URL patterns, language, time zone.",
@@ -51,6 +55,10 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     ),
     "doctor": CommandEntry(
         SETUP, "Check settings, sites, archive, disk, clock, browser and locks, and say what to do."
+    ),
+    "completion": CommandEntry(
+        SETUP,
+        "Print the lines that make a shell complete commands, options and site ids with Tab.",
     ),
     "crawl": CommandEntry(
         EVERY_NIGHT,

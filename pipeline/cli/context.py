@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline._version import __version__
+from pipeline.cli.completion import complete_site
 from pipeline.core.errors import ConfigError, ExitCode
 from pipeline.core.suggestions import did_you_mean
 
@@ -38,6 +39,11 @@ class AppContext:
         from pipeline.config.settings import load_settings
 
         return load_settings(self._home, database_url=self._database_url)
+
+    @property
+    def given_home(self) -> Path | None:
+        """Return the folder that `--home` names, whether it is there or not."""
+        return self._home
 
     @property
     def home(self) -> Path:
@@ -194,10 +200,18 @@ def global_options(
 
 SiteNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="SITE", help="Ids of sites. Default: all enabled sites."),
+    typer.Argument(
+        metavar="SITE",
+        help="Ids of sites. Default: all enabled sites.",
+        autocompletion=complete_site,
+    ),
 ]
 AllSiteNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="SITE", help="Ids of sites. Default: all sites, disabled ones too."),
+    typer.Argument(
+        metavar="SITE",
+        help="Ids of sites. Default: all sites, disabled ones too.",
+        autocompletion=complete_site,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

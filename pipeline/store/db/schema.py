@@ -18,15 +18,10 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.store.db.log_schema import TABLES as TABLES  # so that the models are complete
-from pipeline.store.db.types import Base, BigId, TableRole
+from pipeline.store.db.types import Base, BigId, TableRole, partial_index
 
 # Tables of this prefix are the full-text index. They are not compared with the models.
 OUTSIDE_MODELS: Final = "article_index"
-
-
-def _partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    condition = text(where)
-    return Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
 
 
 class DictionaryRow(Base):
@@ -54,7 +49,7 @@ class DictionaryRow(Base):
     source_id: Mapped[int | None] = mapped_column(BigInteger)
     __table_args__ = (
         Index("ix_dictionary_site_tested_until", "site", "tested_until_payload_id"),
-        _partial_index("ix_dictionary_source", "source_id", where="source_id IS NOT NULL"),
+        partial_index("ix_dictionary_source", "source_id", where="source_id IS NOT NULL"),
     )
 
 
@@ -73,7 +68,7 @@ class PayloadRow(Base):
     charset: Mapped[str]  # as the first response with these bytes declared it
     first_seen_at: Mapped[datetime]
     __table_args__ = (
-        _partial_index("ix_payload_dictionary", "dictionary_id", where="dictionary_id IS NOT NULL"),
+        partial_index("ix_payload_dictionary", "dictionary_id", where="dictionary_id IS NOT NULL"),
     )
 
 
@@ -131,14 +126,14 @@ class PageRow(Base):
     profile_updated_at: Mapped[datetime | None]
     __table_args__ = (
         Index(None, "site", "due_at"),
-        _partial_index(
+        partial_index(
             "ix_page_profile", "site", "profile_updated_at", where="profile_updated_at IS NOT NULL"
         ),
         Index(None, "payload_id"),
-        _partial_index("ix_page_story", "site", "story_key", where="story_key <> ''"),
-        _partial_index("ix_page_source", "site", "id", where="kind <> 'story'"),
-        _partial_index("ix_page_stored", "site", "id", where="payload_id IS NOT NULL"),
-        _partial_index("ix_page_parts", "part_of", "part_number", where="part_of IS NOT NULL"),
+        partial_index("ix_page_story", "site", "story_key", where="story_key <> ''"),
+        partial_index("ix_page_source", "site", "id", where="kind <> 'story'"),
+        partial_index("ix_page_stored", "site", "id", where="payload_id IS NOT NULL"),
+        partial_index("ix_page_parts", "part_of", "part_number", where="part_of IS NOT NULL"),
     )
 
 
@@ -292,7 +287,7 @@ class ExtractedPageRow(Base):
     in_profile: Mapped[bool] = mapped_column(server_default=text("true"))
     __table_args__ = (
         UniqueConstraint("payload_id", "extractors"),
-        _partial_index("ix_extracted_page_not_in_profile", "payload_id", where="NOT in_profile"),
+        partial_index("ix_extracted_page_not_in_profile", "payload_id", where="NOT in_profile"),
     )
 
 
@@ -345,14 +340,14 @@ class CleanResultRow(Base):
         Index(None, "extracted_page_id"),
         Index(None, "payload_id"),
         Index(None, "run_id"),
-        _partial_index(
+        partial_index(
             "ix_clean_result_accepted",
             "page_id",
             "payload_id",
             where="status = 'accepted'",
             unique=True,
         ),
-        _partial_index("ix_clean_result_held", "page_id", where="status = 'held'"),
+        partial_index("ix_clean_result_held", "page_id", where="status = 'held'"),
     )
 
 
@@ -437,8 +432,8 @@ class ArticleRow(Base):
     __table_args__ = (
         Index(None, "revision_id"),
         Index(None, "clean_result_id"),
-        _partial_index("ix_article_changes_pending", "page_id", where="changes_pending"),
-        _partial_index("ix_article_unindexed", "page_id", where="index_version = ''"),
+        partial_index("ix_article_changes_pending", "page_id", where="changes_pending"),
+        partial_index("ix_article_unindexed", "page_id", where="index_version = ''"),
     )
 
 
@@ -490,8 +485,8 @@ class SketchRow(Base):
     leader_id: Mapped[int | None] = mapped_column(BigInteger)  # null for the leader itself
     similarity: Mapped[float | None]  # to the leader
     __table_args__ = (
-        _partial_index("ix_sketch_pending", "site", "page_id", where="version = ''"),
-        _partial_index("ix_sketch_leader", "leader_id", where="leader_id IS NOT NULL"),
+        partial_index("ix_sketch_pending", "site", "page_id", where="version = ''"),
+        partial_index("ix_sketch_leader", "leader_id", where="leader_id IS NOT NULL"),
     )
 
 
@@ -588,7 +583,7 @@ class IssueRow(Base):
     closed_notified_at: Mapped[datetime | None]
     __table_args__ = (
         Index(None, "site", "closed_at"),
-        _partial_index(
+        partial_index(
             "ix_issue_open", "site", "kind", "subject", where="closed_at IS NULL", unique=True
         ),
     )

@@ -276,6 +276,7 @@ def test_a_hidden_story_is_not_shown_and_comes_back(
     )
     write_export(store, ExportQuery(), "warc", tmp_path / "all.warc")
     assert b"pays 1" not in (tmp_path / "all.warc").read_bytes()
+    assert one(store, "SELECT count(*) FROM revisions WHERE article = :id", id=grown) == 0
     assert has_name(unpacked(store))
     clean(store)
     assert one(store, "SELECT count(*) FROM articles WHERE id = :id", id=grown) == 0
