@@ -244,7 +244,7 @@ def a_reader(store: Database) -> None:
     source_history.robots_in_force(store, "s7", "https://s7.example/7", NIGHT)
     recent = ExportQuery(sites=("s7",), since=NIGHT, limit=3)
     next(export_articles.iter_articles(store, recent), None)
-    next(export_articles._page_batches(store, ExportQuery(sites=("s7",))))
+    next(export_articles._page_batches(store, ExportQuery(sites=("s7",)), None))
     with store.read() as db:
         container_stats.ranked(db, "s7")
         db.execute(frontier.select(frontier.PageRow.id).where(frontier.PageRow.url_key == "key 7"))
