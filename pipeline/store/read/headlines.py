@@ -36,13 +36,18 @@ WITH followers AS (
 )
 SELECT members.leader_id, article.order_key, article.page_id, page.site
 FROM members
-JOIN article ON article.page_id = members.page_id
-JOIN page ON page.id = members.page_id
+{join} article ON article.page_id = members.page_id
+{join} page ON page.id = members.page_id
 ORDER BY article.order_key DESC
 """
 MEMBERS_OF_GROUPS = {
-    "sqlite": text(MEMBERS_SQL.format(groups="SELECT value FROM json_each(:groups)")),
-    "postgresql": text(MEMBERS_SQL.format(groups="SELECT unnest(CAST(:groups AS bigint[]))")),
+    # a cross join keeps SQLite from walking all articles in their order
+    "sqlite": text(
+        MEMBERS_SQL.format(groups="SELECT value FROM json_each(:groups)", join="CROSS JOIN")
+    ),
+    "postgresql": text(
+        MEMBERS_SQL.format(groups="SELECT unnest(CAST(:groups AS bigint[]))", join="JOIN")
+    ),
 }
 
 
