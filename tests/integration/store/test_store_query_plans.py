@@ -218,7 +218,7 @@ def a_clean(store: Database) -> None:
     shelf.trim_profile(RECIPE)
     near_duplicates.count_pending(store, "s7")
     shelf.finish_run(run, "finished")
-    night_stats.compute_night_stats(store, "s7")
+    night_stats.compute_night_stats(store, ["s7"])
     dictionary_training.retrain_if_needed(store, "s7")
     with store.read() as db:
         recompress._uncompressed_sizes(db, "s7", [7, 107, 207])
