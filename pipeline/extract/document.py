@@ -11,7 +11,11 @@ from dataclasses import replace
 from lxml.etree import XPathEvalError
 from lxml.html import HtmlElement
 
-from pipeline.core.markup_limits import MAX_TEXT_LENGTH, complexity_problem
+from pipeline.core.markup_limits import (
+    MAX_TEXT_LENGTH,
+    complexity_problem,
+    drop_excess_attributes,
+)
 from pipeline.core.models import STORY_THRESHOLD, Block, ExtractedPage, RawPage, Reason
 from pipeline.extract.charset import decode
 from pipeline.extract.decision_trees import DecisionTrees
@@ -65,7 +69,7 @@ def extract_page(
 def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int) -> ExtractedPage:
     if not raw_page.body.strip():
         return _page_without_text(Reason.NO_TEXT, "the body is empty")
-    markup = repair_markup(decode(raw_page.body, raw_page.charset))
+    markup = drop_excess_attributes(repair_markup(decode(raw_page.body, raw_page.charset)))
     if sentence := complexity_problem(markup):
         return _page_without_text(Reason.TOO_COMPLEX, f"the page has {sentence}")
     tree = parse_html(markup)
