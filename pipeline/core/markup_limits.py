@@ -14,7 +14,8 @@ MAX_ATTRIBUTES: Final = 2_000  # of one element: libxml2 compares each with all 
 MAX_TEXT_LENGTH: Final = 2_000_000  # characters of a page's text; a novel has a third of that
 LONG_TAG_BYTES: Final = 10_000  # a shorter tag cannot have so many attributes
 ELEMENT_START = re.compile(rb"<[A-Za-z]")
-LONG_TAG_PATTERN = re.compile(rb"(<[A-Za-z][A-Za-z0-9-]*)[^<>]{%d,}" % LONG_TAG_BYTES)
+LONG_TAG_PATTERN = re.compile(rb"<[A-Za-z][^<>]{%d,}" % LONG_TAG_BYTES)
+TAG_NAME = re.compile(rb"<[A-Za-z][A-Za-z0-9-]{0,40}")
 QUOTED = re.compile(rb"\"[^\"]*\"|'[^']*'")
 
 
@@ -38,7 +39,8 @@ def drop_excess_attributes(markup: bytes) -> bytes:
 
 
 def _short_tag(tag: re.Match[bytes]) -> bytes:
-    return tag[1] if _has_many_attributes(tag) else tag[0]
+    name = TAG_NAME.match(tag[0])
+    return name[0] if name and _has_many_attributes(tag) else tag[0]
 
 
 def _has_many_attributes(tag: re.Match[bytes]) -> bool:
