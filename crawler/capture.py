@@ -25,7 +25,7 @@ from pipeline.core.http_headers import (
     parse_content_type,
     select_headers,
 )
-from pipeline.core.models import Capture, DueUrl, Outcome, Reason, UrlKind
+from pipeline.core.models import SITE_RULE_KINDS, Capture, DueUrl, Outcome, Reason, UrlKind
 from pipeline.core.page_head import (
     HeadElement,
     declared_canonical_url,
@@ -233,7 +233,7 @@ def _classify(
     if status not in (200, 203):
         detail = f"the server answered {status}"
         return _Classification(Outcome.FAILED, Reason.HTTP_STATUS, detail)
-    if due.kind is UrlKind.ROBOTS:  # an empty one allows everything
+    if due.kind in SITE_RULE_KINDS:  # an empty one allows everything
         return _Classification(Outcome.FETCHED, Reason.NONE)
     if not response.body.strip(b"\x00\t\n\r "):
         detail = "the server answered without a body"

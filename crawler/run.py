@@ -76,6 +76,10 @@ class CrawlRun:
         """Return when Sources were last read in any Run; those that never were are absent."""
         return await self.writer.call(self.archive.last_read, urls)
 
+    async def ask_tdmrep(self, before: datetime, now: datetime) -> bool:
+        """Return whether tdmrep.json was last asked for before a time, and note that it is now."""
+        return await self.writer.call(self.archive.ask_tdmrep, before, now)
+
     async def save_source(
         self,
         capture: Capture,

@@ -20,6 +20,7 @@ from crawler.requested import RequestedPages
 from crawler.robots_keeper import RobotsKeeper
 from crawler.run import CrawlRun
 from crawler.sources import SourceCrawler
+from crawler.tdmrep_keeper import keep_tdmrep
 from pipeline.core.disk_space import DiskSpaceGuard
 from pipeline.core.errors import NightdeskError
 from pipeline.core.models import Reason
@@ -86,6 +87,8 @@ class NewsSpider(Spider):
         await sources.register()
         await self._run_workers(sources.crawl_next)
         await self._crawl_articles(articles)
+        if self.run.since is None and sources.read_count and not self._budget.should_stop():
+            await keep_tdmrep(self.run, fetcher)
         self.end = self._final_status(sources)
 
     async def _crawl_requested(self, fetcher: PageFetcher) -> None:

@@ -49,9 +49,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.fulltext": (CORE,),
     "pipeline.monitoring": (CORE,),
     "pipeline.story": (CORE,),
+    "pipeline.evidence": (CORE,),
     "pipeline.onboarding": (*VALUES, "pipeline.process_messages"),
     # the store: each package imports those before it
-    "pipeline.store.db": (CORE,),
+    "pipeline.store.db": (CORE, "pipeline.evidence"),
     "pipeline.store.codec": (CORE, "pipeline.store.db"),
     "pipeline.store.search": (CORE, "pipeline.fulltext", *STORE[:2]),
     "pipeline.store.monitoring": (CORE, "pipeline.monitoring", *STORE[:2]),

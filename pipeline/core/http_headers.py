@@ -26,6 +26,8 @@ STORED_HEADERS = (
     "x-robots-tag",
     "tdm-reservation",
     "tdm-policy",
+    "content-signal",
+    "content-usage",
     "retry-after",
     "location",
     "server",

@@ -34,12 +34,14 @@ class UrlKind(StrEnum):
     SECTION = "section"
     FRONT_PAGE = "front_page"  # read for the places of its stories, where it is no section
     ROBOTS = "robots"  # a robots.txt
+    TDMREP = "tdmrep"  # a tdmrep.json
     STORY = "story"
     PART = "part"
 
 
 LISTING_KINDS: Final = (UrlKind.FEED, UrlKind.SITEMAP, UrlKind.SECTION)  # whose links are followed
-SOURCE_KINDS: Final = (*LISTING_KINDS, UrlKind.FRONT_PAGE, UrlKind.ROBOTS)
+SITE_RULE_KINDS: Final = (UrlKind.ROBOTS, UrlKind.TDMREP)  # what a host declares of its pages
+SOURCE_KINDS: Final = (*LISTING_KINDS, UrlKind.FRONT_PAGE, *SITE_RULE_KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,7 @@ class Metadata:
         canonical_url: URL that the page declares. It is never trusted across hosts.
         site_name: Name of the publication.
         description: Summary.
+        license: Name or URL of the licence that the page declares for its story.
         sources: Fields with where their values come from ("h1", "json-ld", "meta og:title",
             "byline", "text", "feed" …). They are ignored in comparisons.
     """
@@ -236,6 +239,7 @@ class Metadata:
     canonical_url: str = ""
     site_name: str = ""
     description: str = ""
+    license: str = ""
     sources: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     @property

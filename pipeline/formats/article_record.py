@@ -7,13 +7,14 @@ from hashlib import sha256
 from typing import Any, Final
 
 from pipeline.core.local_times import DAY
+from pipeline.core.rights.statements import license_of, to_texts
 from pipeline.store.read.export_articles import ExportedArticle
 from pipeline.store.read.origins import ArticleOrigin
 from pipeline.story.markdown import to_markdown
 
 TIMES: Final = ("published_at", "modified_at", "first_seen_at", "last_seen_at", "live_since")
 DAYS: Final = ("published_day",)
-LISTS: Final = ("authors", "tags", "part_urls", "part_sha256")
+LISTS: Final = ("authors", "tags", "part_urls", "part_sha256", "rights")
 NUMBERS: Final = ("id", "word_count", "revisions", "story_group", "copies", "parts_missing")
 FRACTIONS: Final = ("similarity",)
 FIELDS: Final = (
@@ -52,6 +53,8 @@ FIELDS: Final = (
     "parts_missing",
     "live_state",
     "live_since",
+    "rights",
+    "license",
 )
 
 
@@ -68,6 +71,8 @@ def article_record(exported: ExportedArticle) -> dict[str, Any]:
         "payload_sha256": exported.payload,
         "recipe": exported.recipe,
         "text_sha256": text_sha256(article.text),
+        "rights": to_texts(article.rights),
+        "license": license_of(article.rights) or None,
         **_origin_values(exported.origin),
     }
     record: dict[str, Any] = {}

@@ -16,6 +16,7 @@ from pipeline.core.errors import ConfigError
 from pipeline.formats import manifest
 from pipeline.formats.atom import write_atom
 from pipeline.formats.atomic_files import atomic_file, atomic_folder
+from pipeline.formats.cdxj import write_cdxj
 from pipeline.formats.writers.csv import write_csv
 from pipeline.formats.writers.jsonl import write_jsonl
 from pipeline.formats.writers.parquet import write_parquet
@@ -58,6 +59,7 @@ FORMATS: Final[Mapping[str, ExportFormat]] = {
     "csv": ExportFormat(write_csv, content="stories"),
     "parquet": ExportFormat(write_parquet, is_folder=True, content="stories"),
     "warc": ExportFormat(write_warc, content="fetches"),
+    "cdxj": ExportFormat(write_cdxj, content="fetches"),
     "atom": ExportFormat(write_atom),
     "text": ExportFormat(write_text_folder, is_folder=True),
     "pages": ExportFormat(write_pages, is_folder=True, content="payloads"),
@@ -69,6 +71,7 @@ FORMAT_BY_ENDING: Final = {
     ".csv": "csv",
     ".parquet": "parquet",
     ".warc": "warc",
+    ".cdxj": "cdxj",
     ".atom": "atom",
 }
 
@@ -81,12 +84,14 @@ class ExportCounts:
         total: All items.
         recipes: Articles by recipe.
         sites: Items by site.
+        left_out: Articles that a respected declaration left out, by its name.
         damaged: SHA-256 of payloads that were left out, because their bytes are damaged.
     """
 
     total: int = 0
     recipes: Counter[str] = field(default_factory=Counter)
     sites: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
     damaged: list[str] = field(default_factory=list)
 
     def count_articles(
@@ -172,6 +177,11 @@ def write_export(
         raise ConfigError(
             f"--format {name}: exports payloads and not articles; leave out --query and --limit"
         )
+    if export_format.is_payloads and query.respect:
+        raise ConfigError(
+            f"--format {name}: exports payloads, of which nobody has said yet whether they are"
+            " articles; use --respect with a format of articles"
+        )
     counts = ExportCounts()
     extractors = str(recipe.get("extractors", ""))
     items = _items(export_format.content, database, query, extractors, counts, progress)
@@ -181,10 +191,12 @@ def write_export(
     if export_format.is_folder:
         with atomic_folder(out) as part:
             head |= _summary(export_format.content, export_format.write(items, part), counts)
+            head |= _left_out(query, counts)
             files = manifest.folder_entries(part)
             return manifest.write_manifest(part / manifest.MANIFEST_NAME, head, files)
     with atomic_file(manifest.manifest_path(out)) as manifest_part, atomic_file(out) as part:
         head |= _summary(export_format.content, export_format.write(items, part), counts)
+        head |= _left_out(query, counts)
         file = manifest.file_entry(part, out.name)
         return manifest.write_manifest(manifest_part, head, iter((file,)))
 
@@ -199,13 +211,13 @@ def _items(
 ) -> Iterator[Any]:
     match content:
         case "articles":
-            articles = export_articles.iter_articles(database, query)
+            articles = export_articles.iter_articles(database, query, counts.left_out)
             return counts.count_articles(articles, progress)
         case "stories":
-            stories = export_articles.iter_stories(database, query)
+            stories = export_articles.iter_stories(database, query, counts.left_out)
             return counts.count_articles(stories, progress)
         case "fetches":
-            fetches = export_articles.iter_fetches(database, query)
+            fetches = export_articles.iter_fetches(database, query, counts.left_out)
             return counts.count_fetches(fetches, progress)
         case "payloads":
             payloads = _payloads(database, query)
@@ -226,6 +238,13 @@ def _extracted(
         yield from export_payloads.iter_extracted_pages(
             database, site, query.since, query.until, extractors
         )
+
+
+def _left_out(query: ExportQuery, counts: ExportCounts) -> dict[str, Any]:
+    """Return how many articles each respected declaration left out."""
+    if not query.respect:
+        return {}
+    return {"left_out": {name: counts.left_out[name] for name in query.respect}}
 
 
 def _summary(content: Content, written: int, counts: ExportCounts) -> dict[str, Any]:

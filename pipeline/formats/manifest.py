@@ -52,6 +52,7 @@ def manifest_head(name: str, query: ExportQuery) -> dict[str, Any]:
     selection["since"] = format_timestamp(query.since)
     selection["until"] = format_timestamp(query.until)
     selection["sites"] = list(query.sites)
+    selection["respect"] = list(query.respect)
     return {
         KIND: VERSION,
         "made_at": format_timestamp(datetime.now(UTC).replace(microsecond=0)),

@@ -5,7 +5,7 @@ The functions need no database, so any process can make rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from pipeline.fulltext import tokenizer
@@ -28,6 +28,22 @@ def index_row(dialect: str, article: IndexableArticle) -> IndexRow:
     if dialect == "sqlite":
         return {name: " ".join(getattr(tokens, name)) for name in FTS5_COLUMNS}
     return {"words": tsvector(tokens)}
+
+
+def with_rights(dialect: str, row: IndexRow, rights: Sequence[str]) -> IndexRow:
+    """Return a row with the tokens of an article's rights.
+
+    Args:
+        dialect: "sqlite" or "postgresql".
+        row: The row without them.
+        rights: Values of the filter `rights:`.
+    """
+    tokens = [tokenizer.field_token("rights", right) for right in rights]
+    if not tokens:
+        return row
+    if dialect == "sqlite":
+        return {**row, "marks": " ".join((row["marks"], *tokens))}
+    return {**row, "words": " ".join((row["words"], *(f"'{token}'" for token in tokens)))}
 
 
 def tsvector(tokens: ArticleTokens) -> str:

@@ -10,6 +10,8 @@
     agency:reuters                                     stories of this news agency
     site:harbour-courier  lang:ru                      the id of the site, the code of the language
     after:2026-03  before:2026-04-15                   dated in this period or later; before it; UTC
+    rights:no-train  rights:no-tdm  rights:no-archive  rights:paywall  rights:license
+                                                       what the publisher declares of a use
     changed:yes  changed:no  changed:3                 has several, one, at least three revisions
 
 No text raises an error, and the work is limited. All that is none of these is plain words:
@@ -23,6 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pipeline.core.rights.statements import FLAGS
 from pipeline.fulltext.tokenizer import (
     FIELDS,
     MAX_REVISIONS,
@@ -254,6 +257,8 @@ def _filter(field: str, value: str, is_quoted: bool) -> Node | None:
         return _dates(field, value)
     if field == "changed":
         return _changed(value.lower())
+    if field == "rights":
+        return _rights(value.strip().lower())
     if field == "site":
         return _site(value)
     if field == "lang":
@@ -281,6 +286,13 @@ def _language(value: str) -> Node | None:
     if not LANGUAGE.fullmatch(value):
         return None
     return Term((primary_language(value),), "lang")
+
+
+def _rights(value: str) -> Node | None:
+    """Return the node of a declaration. `notrain` and `noarchive` are other spellings."""
+    flags = {flag.replace("-", ""): flag for flag in FLAGS}
+    flag = flags.get(value.replace("-", "").replace("_", ""))
+    return None if flag is None else Term((flag,), "rights")
 
 
 def _changed(value: str) -> Node | None:

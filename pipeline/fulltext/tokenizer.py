@@ -63,6 +63,7 @@ FIELDS = {
     "site": "s",
     "lang": "l",
     "changed": "c",
+    "rights": "u",
 }
 SLICE = "slice"  # a field that no query can name
 FIELD_PREFIXES = FIELDS | {SLICE: "r"}
@@ -85,6 +86,7 @@ class IndexableArticle:
         tags: Its tags.
         revision_count: How many revisions it has.
         sort_time: The time by which articles are ordered.
+        rights: The values of `rights:` under which it is found.
     """
 
     page_id: int
@@ -97,6 +99,7 @@ class IndexableArticle:
     revision_count: int
     sort_time: datetime
     agencies: tuple[str, ...] = ()
+    rights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,6 +303,7 @@ def _metadata_json(metadata: Metadata) -> dict[str, Any]:
         "canonical_url": metadata.canonical_url,
         "site_name": metadata.site_name,
         "paywalled": metadata.paywalled,
+        "license": metadata.license,
     }
 
 

@@ -76,6 +76,16 @@ class ErrorOut(ApiModel):
     error: Text = Field(description="What is wrong, in one sentence")
 
 
+class RightsStatementOut(ApiModel):
+    """One declaration of the publisher about a use of the article."""
+
+    use: Text = Field(
+        description="The use: train, ai-input, search, tdm, archive, license, policy or free-access"
+    )
+    value: Text = Field(description="no or yes; of a licence or a policy its name or URL")
+    source: Text = Field(description="Where it is declared, as in robots.txt: GPTBot")
+
+
 class ArticleSummaryOut(DatedModel):
     """An article without its text."""
 
@@ -103,6 +113,9 @@ class ArticleSummaryOut(DatedModel):
         description="The similarity to the leader of the story group, 0 to 1; null for the leader"
     )
     copies: int = Field(description="The number of other articles in the story group")
+    rights: tuple[RightsStatementOut, ...] = Field(
+        description="What the publisher declares about uses of the article, with the source"
+    )
 
 
 class ArticlesOut(ApiModel):
@@ -131,6 +144,7 @@ class MetadataOut(DatedModel):
     paywalled: bool | None = Field(
         description="Whether the page declares a paywall; null if it declares nothing"
     )
+    license: Text = Field(description="The licence that the page declares")
     language: Text = Field(description="The language as a BCP 47 tag")
     section: Text = Field(description="The section of the site")
     tags: tuple[Text, ...] = Field(description="The tags of the article")

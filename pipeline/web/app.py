@@ -19,7 +19,7 @@ from pipeline.web.middleware.auth import AuthMiddleware
 from pipeline.web.middleware.cors import ApiCorsMiddleware
 from pipeline.web.middleware.paths import is_machine_path
 from pipeline.web.middleware.security_headers import READ_METHODS, SecurityHeadersMiddleware
-from pipeline.web.routes import articles, feeds, home, pages, report, runs, search, sites
+from pipeline.web.routes import articles, feeds, home, memento, pages, report, runs, search, sites
 from pipeline.web.routes.api import create_api
 
 MAX_PARALLEL_READS = 8  # requests that read the archive at the same time
@@ -53,7 +53,7 @@ def create_app(
         lifespan=_limit_parallel_reads,
     )
     app.state.context = WebContext(database, sites_by_id or {})
-    for routes in (home, articles, pages, search, sites, runs, report, feeds):
+    for routes in (home, articles, pages, search, sites, runs, report, feeds, memento):
         app.include_router(routes.router, include_in_schema=False)
     app.mount("/api", create_api(app.state.context))
     app.add_api_route("/style.css", _stylesheet, include_in_schema=False)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 EXAMPLES: Final = (
     "nightdesk export articles.jsonl.gz --since 2026-01-01",
     "nightdesk export ferries --format parquet --query 'ferry lang:en'",
+    "nightdesk export corpus.jsonl.gz --respect train --respect noarchive",
     "nightdesk export pages --format pages --site gazette",
 )
 
@@ -40,10 +41,19 @@ class ExportFormatName(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     WARC = "warc"
+    CDXJ = "cdxj"
     ATOM = "atom"
     TEXT = "text"
     PAGES = "pages"
     EXTRACTED = "extracted"
+
+
+class Reservation(StrEnum):
+    """The declarations of publishers that an export can respect."""
+
+    TRAIN = "train"
+    TDM = "tdm"
+    NOARCHIVE = "noarchive"
 
 
 Since = Annotated[
@@ -87,6 +97,13 @@ def export(
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Only the N newest articles.")
     ] = None,
+    respect: Annotated[
+        list[Reservation] | None,
+        typer.Option(
+            help="Leave out articles whose publisher reserves this use, and count them."
+            " Repeatable.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write articles, pages or extracted pages to files, with a manifest of their SHA-256."""
@@ -101,7 +118,8 @@ def export(
     sites = tuple(dict.fromkeys(site or ()))
     for site_id in sites:
         app.check_site_name(database, site_id)
-    wanted = ExportQuery(query, sites, start_of_day(since), end_of_day(until), limit)
+    days = (start_of_day(since), end_of_day(until))
+    wanted = ExportQuery(query, sites, *days, limit, tuple(dict.fromkeys(respect or ())))
     try:
         result = _write(app, database, wanted, name, out, quiet=as_json)
     except KeyboardInterrupt:
@@ -159,6 +177,8 @@ def _print_result(wanted: ExportQuery, out: Path, result: Mapping[str, Any]) -> 
     if wanted.query and not number:
         print_line(f"The query is read as: {describe(parsed)}.")
     print_line(f"{pluralize(number, item_name(content))} written to {out}.")
+    for reservation, count in result.get("left_out", {}).items():
+        print_line(f"{pluralize(count, 'article')} left out by --respect {reservation}.")
     damaged = result.get("damaged")
     if damaged:
         print_error(

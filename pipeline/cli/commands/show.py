@@ -22,6 +22,7 @@ from pipeline.cli.views.page_lookup import (
 from pipeline.core.errors import ConfigError
 from pipeline.core.formatting import format_if
 from pipeline.core.local_times import as_precise
+from pipeline.core.rights.statements import to_texts
 from pipeline.jobs.near_duplicates import NearDuplicate, near_duplicates_of
 from pipeline.store import read
 from pipeline.store.read import article_values
@@ -167,6 +168,7 @@ def _head(shown: ShownArticle) -> Iterator[tuple[str, str]]:
     yield "Tags", with_source("tags", ", ".join(article.tags))
     yield "Language", with_source("language", article.language)
     yield "URL", article.url
+    yield "Rights", "; ".join(to_texts(article.rights))
     period = f"{format_time(article.first_seen_at)} to {format_time(article.last_seen_at)} UTC"
     digest = shown.origin.digest if shown.origin else page.digest
     yield "Archived", f"{period}, {digest[:DIGEST_DIGITS]}…"

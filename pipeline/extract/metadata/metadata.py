@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 from lxml.html import HtmlElement
 
@@ -41,12 +42,13 @@ SITE_NAME_META = (
     "og:site_name", "application-name", "twitter:app:name:iphone", "publisher", "dc.publisher",
 )  # fmt: skip
 URL_META = ("og:url", "twitter:url")
+LICENSE_META = ("dcterms.license", "dc.rights.license", "cc:license")
 PAYWALL_META = ("article:content_tier", "isaccessibleforfree")
 # Whether a value means that there is a paywall.
 IS_PAYWALLED = {"free": False, "metered": True, "locked": True, "true": False, "false": True}
 TAG_SEPARATOR = re.compile(r"[,;]")
 MAX_META, MAX_TAGS, MAX_H1 = 500, 40, 5
-MAX_VALUE_LENGTH, MAX_TAG_LENGTH = 2000, 100
+MAX_VALUE_LENGTH, MAX_TAG_LENGTH, MAX_LICENSE_LENGTH = 2000, 100, 500
 JSON_LD = "json-ld"
 PAGE_LINKS = ("shortlink", "alternate", "amphtml", "edituri", "pingback")  # on the page's own host
 
@@ -91,6 +93,7 @@ def read_metadata(tree: HtmlElement) -> Metadata:
     )
     tags, tags_source = _tags(meta, story)
     description, description_source = _description(meta, story)
+    license_name, license_source = _license(tree, meta, story, around)
     metadata = Metadata(
         title=title,
         authors=names,
@@ -109,6 +112,7 @@ def read_metadata(tree: HtmlElement) -> Metadata:
         canonical_url=canonical_url,
         site_name=site_name,
         description=description,
+        license=license_name,
     )
     metadata = _with_moments(metadata, published.parsed, modified.parsed)
     sources = {
@@ -117,6 +121,7 @@ def read_metadata(tree: HtmlElement) -> Metadata:
         "section": section_source,
         "tags": tags_source,
         "description": description_source,
+        "license": license_source,
     }
     known = tuple((name, source) for name, source in sources.items() if getattr(metadata, name))
     return replace(metadata, sources=known)
@@ -238,6 +243,46 @@ def _description(meta: MetaValues, story: jsonld.Node) -> SourcedValue:
     if not description:
         description = text_value(story.get("description"))[:MAX_VALUE_LENGTH]
     return description, source
+
+
+def _license(
+    tree: HtmlElement, meta: MetaValues, story: jsonld.Node, around: Sequence[HtmlElement]
+) -> SourcedValue:
+    """Return the licence of the story: of JSON-LD, a meta element, the head or the article.
+
+    A link with rel=license elsewhere in the page may be about its software or a picture.
+    """
+    if name := _license_value(story.get("license")):
+        return name, JSON_LD
+    name, source = _first_sourced(meta, LICENSE_META, "")
+    if name:
+        return name[:MAX_LICENSE_LENGTH], source
+    for element in tree.iter("link"):
+        if _is_license(element):
+            return _href(element), "link rel=license"
+    for container in around:
+        if container.tag == "article":
+            for element in container.iter("a"):
+                if _is_license(element):
+                    return _href(element), "a rel=license"
+    return "", ""
+
+
+def _license_value(value: Any) -> str:
+    for item in jsonld.as_list(value)[:MAX_TAGS]:
+        if isinstance(item, dict):
+            item = item.get("url") or item.get("@id") or item.get("name")
+        if isinstance(item, str) and item.strip():
+            return single_line(item)[:MAX_LICENSE_LENGTH]
+    return ""
+
+
+def _is_license(element: HtmlElement) -> bool:
+    return "license" in (element.get("rel") or "").lower().split() and bool(element.get("href"))
+
+
+def _href(element: HtmlElement) -> str:
+    return single_line(element.get("href") or "")[:MAX_LICENSE_LENGTH]
 
 
 def _is_paywalled(meta: MetaValues, story: jsonld.Node) -> bool | None:

@@ -13,6 +13,7 @@ from pipeline.jobs.clean_steps.index_ahead import IndexAhead
 from pipeline.jobs.near_duplicates import group_near_duplicates
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.workers.pool import WorkerPool
+from pipeline.store.clean import rights
 from pipeline.store.clean.near_duplicates import count_pending
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.codec import dictionary_training
@@ -80,7 +81,8 @@ def finish_pending_articles(session: CleanSession, progress: ProgressCallback) -
         AlreadyRunning: Another command cleans the site.
     """
     database, site = session.store, session.site
-    if count_pending(database, site) or index.count_unindexed(database, site):
+    is_pending = count_pending(database, site) or index.count_unindexed(database, site)
+    if is_pending or rights.has_other_declarations(database, site):
         with session.locked():
             make_findable(database, site, progress)
 
@@ -100,6 +102,7 @@ def make_findable(
         make_sketch: Returns the sketch of a text.
     """
     group_near_duplicates(database, site, progress, make_sketch)
+    rights.follow_declarations(database, site)
     _index_pending(database, site, progress)
 
 

@@ -7,6 +7,7 @@ writing the same result twice changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from pipeline.core.story import StoryLink
 from pipeline.fulltext import tokenizer
 from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows
 from pipeline.fulltext.tokenizer import IndexableArticle, agency_names
-from pipeline.store.clean import links, near_duplicates
+from pipeline.store.clean import links, near_duplicates, rights
 from pipeline.store.clean import results as clean_results
 from pipeline.store.clean.results import CurrentResult, CurrentResults
 from pipeline.store.clean.types import ReviewOutcome
@@ -86,8 +87,14 @@ def save_outcomes(
         if outcome.revisions and outcome.links is not None:
             new_links[outcome.page_id] = outcome.links
     links.save(db, new_links)
+    _update_rights(db, [outcome for outcome in outcomes if outcome.is_article_unchanged])
     _mark_clean(db, recipe, outcomes)
     _record_outcomes(db, run, outcomes, now)
+
+
+def _update_rights(db: Connection, outcomes: Sequence[CleanOutcome]) -> None:
+    """Take over what newer bytes with the same text declare."""
+    rights.mark_unindexed(db, rights.update_rights(db, [outcome.page_id for outcome in outcomes]))
 
 
 def save_reviews(
@@ -202,12 +209,14 @@ def _save_articles(
     changed = [name for name in rows[0] if name not in ("page_id", "archived_at")]
     db.execute(upsert(db, ArticleRow, ["page_id"], changed), rows)
     index.remove_articles(db, list(old_keys.values()))
+    rights.update_rights(db, pages)
+    flags = rights.flags_by_page(db, pages)
     sites = _sites(db, pages)
     articles: list[tuple[int, IndexableArticle]] = []
     for row in rows:
         page = row["page_id"]
         article = _indexable_article(row, sites[page], revisions[page])
-        articles.append((row["order_key"], article))
+        articles.append((row["order_key"], replace(article, rights=flags[page])))
     index.add_articles(db, articles, prepared)
     near_duplicates.mark_pending(db, pages)
 

@@ -295,7 +295,8 @@ class _CaptureResult:
 
     def capture_row(self, run: int) -> dict[str, Any]:
         payload_id = None if self.body is None else self.changes["payload_id"]
-        return capture_row(run, self.capture, payload_id, self.page.last_matched_at, self.reason)
+        prior_seen_at, url = self.page.last_matched_at, self.page.url
+        return capture_row(run, self.capture, payload_id, prior_seen_at, self.reason, url)
 
     def page_row(self) -> dict[str, Any]:
         """Return the page's state after the fetch. What does not change is written as it was."""
@@ -370,8 +371,19 @@ def capture_row(
     payload_id: int | None,
     prior_seen_at: datetime | None,
     reason: Reason,
+    url: str = "",
 ) -> dict[str, Any]:
-    """Return the values of a row for a fetch."""
+    """Return the values of a row for a fetch.
+
+    Args:
+        run: The run's id.
+        capture: The fetch.
+        payload_id: The stored bytes; None without any.
+        prior_seen_at: The last fetch that returned the payload before.
+        reason: Why the fetch has its outcome.
+        url: The URL of the page. Another spelling that was requested is stored with the fetch.
+    """
+    requested_url = "" if capture.requested_url == url else capture.requested_url
     return {
         "page_id": capture.page_id,
         "run_id": run,
@@ -389,4 +401,5 @@ def capture_row(
         "detail": storable(capture.detail),
         "opt_outs": " ".join(capture.opt_outs),
         "prior_seen_at": prior_seen_at,
+        "requested_url": storable(requested_url),
     }

@@ -40,6 +40,17 @@ def save_revisit(db: Connection, site: str, after_hours: float, for_days: float)
     db.execute(upsert(db, SiteRevisitRow, ["site"], ["after_hours", "for_days"]), [row])
 
 
+def ask_tdmrep(db: Connection, site: str, before: datetime, now: datetime) -> bool:
+    """Note a request for a site's tdmrep.json: see `CrawlSession.ask_tdmrep`."""
+    asked_at = SiteRevisitRow.tdmrep_asked_at
+    statement = (
+        update(SiteRevisitRow)
+        .where(SiteRevisitRow.site == site, or_(asked_at.is_(None), asked_at < before))
+        .values(tdmrep_asked_at=now)
+    )
+    return bool(db.execute(statement.returning(SiteRevisitRow.site)).all())
+
+
 def compute_due_dates(db: Connection, site: str, first_day: datetime, next_fetch: NextFetch) -> int:
     """Compute again when the visited stories of a site are due, and return how many change.
 

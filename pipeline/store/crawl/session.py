@@ -198,6 +198,16 @@ class CrawlSession:
         with self.store.read() as db:
             return frontier.last_read(db, self._site, urls)
 
+    @_retrying
+    def ask_tdmrep(self, before: datetime, now: datetime) -> bool:
+        """Note that the site's tdmrep.json is asked for now.
+
+        Returns:
+            False where it was asked for since `before`. Nothing is noted then.
+        """
+        with self.store.write() as db:
+            return schedule.ask_tdmrep(db, self._site, before, now)
+
     def save_source(
         self,
         run: int,

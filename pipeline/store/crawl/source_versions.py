@@ -178,7 +178,8 @@ def save(
         reason = saved.reason
         if payload_id is not None and reason is Reason.NONE:
             reason = Reason.NEW if page.payload_id is None else Reason.CHANGED
-        row = captures.capture_row(run, saved, payload_id, page.last_matched_at, reason)
+        last = page.last_matched_at
+        row = captures.capture_row(run, saved, payload_id, last, reason, page.url)
         db.execute(captures.INSERT_CAPTURES, [row])
     run_log.record_outcome(db, run, saved, saved.outcome, saved.reason)
     return SavedVersion(saved, page.last_matched_at)
@@ -203,6 +204,7 @@ def _page(db: Connection, page_id: int) -> PageState:
     columns = (
         PageRow.id,
         PageRow.site,
+        PageRow.url,
         PageRow.payload_id,
         PageRow.last_matched_at,
         PageRow.outcome,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, case, func, select
 from sqlalchemy.orm import aliased
 
 from pipeline.core.local_times import as_precise
+from pipeline.core.rights.statements import Statements, from_json
 from pipeline.store.db.schema import (
     CURRENT_PAYLOAD,
     ArticleRow,
@@ -53,6 +54,7 @@ class ArticleView:
     story_group: int
     similarity: float | None
     copies: int  # other articles of its group
+    rights: Statements = ()  # what the publisher declares about uses of it
 
 
 def article_values(article: ArticleView) -> dict[str, Any]:
@@ -119,6 +121,7 @@ def to_article_view(row: Any) -> ArticleView:
         story_group=row.story_group,
         similarity=row.similarity,
         copies=row.copies,
+        rights=from_json(row.rights),
     )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from pipeline.core.models import Capture, Outcome, Reason
 from pipeline.store.db.engine import Database
+from pipeline.store.db.evidence import events, sealing
 from pipeline.store.db.schema import LedgerEntryRow, PageRow, RunRow
 from pipeline.store.db.sql import chunks, insert_into, storable, upsert
 
@@ -27,7 +28,11 @@ def open_run(db: Connection, site: str, kind: str, recipe: str = "", scope: str 
         kind: crawl, import, clean, review or rollback.
         recipe: The recipe of a clean.
         scope: Which part of the site the run is about; "" for the usual one.
+
+    Raises:
+        StoreError: The archive was handed over to a copy.
     """
+    events.require_open_log(db)
     values = {
         "site": site,
         "kind": kind,
@@ -118,7 +123,7 @@ def set_link_count(db: Connection, run: int, page: int, links: int) -> None:
 def close_run(
     db: Connection, run: int, status: str, detail: str, deferred: Reason
 ) -> dict[str, int]:
-    """Close a run and return its counts by outcome.
+    """Close a run, seal it in the log, and return its counts by outcome.
 
     Args:
         db: A write transaction.
@@ -146,6 +151,7 @@ def close_run(
         "counts": counts,
     }
     db.execute(update(RunRow).where(RunRow.id == run).values(values))
+    sealing.seal_run(db, run)
     return counts
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pipeline.store.db.log_schema import TABLES as TABLES  # so that the models are complete
 from pipeline.store.db.types import Base, BigId, TableRole
 
 # Tables of this prefix are the full-text index. They are not compared with the models.
@@ -141,13 +142,14 @@ class PageRow(Base):
 
 
 class SiteRevisitRow(Base):
-    """The `[revisit]` of a site's file by which the due dates of its pages were computed."""
+    """What the crawler notes of a site: the `[revisit]` by which due dates were computed."""
 
     table_role = TableRole.PRIVATE
     __tablename__ = "site_revisit"
     site: Mapped[str] = mapped_column(String(64), primary_key=True)
     after_hours: Mapped[float]
     for_days: Mapped[float]
+    tdmrep_asked_at: Mapped[datetime | None]  # the last request for its tdmrep.json
 
 
 # What the text of a page is made of now: its newest bytes, or the newest bytes of all its parts.
@@ -218,6 +220,7 @@ class CaptureRow(Base):
     # what the page does not allow to be done with it, as in "noai noarchive"
     opt_outs: Mapped[str] = mapped_column(server_default="")
     prior_seen_at: Mapped[datetime | None]  # the last fetch that returned the payload before
+    requested_url: Mapped[str] = mapped_column(server_default="")  # "": the page's own URL
     __table_args__ = (
         Index(None, "page_id", "fetched_at"),
         Index(None, "payload_id"),
@@ -366,6 +369,8 @@ class ArticleRow(Base):
     canonical_url: Mapped[str]
     description: Mapped[str]
     word_count: Mapped[int]
+    # what the publisher declares about uses of it: see `core.rights.statements`
+    rights: Mapped[list[Any]] = mapped_column(server_default="[]")
     archived_at: Mapped[datetime]
     # version of its tokens in the full-text index; "" while it waits to be indexed
     index_version: Mapped[str] = mapped_column(String(8), server_default="")
@@ -374,6 +379,15 @@ class ArticleRow(Base):
         Index(None, "clean_result_id"),
         _partial_index("ix_article_unindexed", "page_id", where="index_version = ''"),
     )
+
+
+class RightsBasisRow(Base):
+    """The declarations of a site's hosts from which the rights of its articles were computed."""
+
+    table_role = TableRole.DERIVED
+    __tablename__ = "rights_basis"
+    site: Mapped[str] = mapped_column(String(64), primary_key=True)
+    basis: Mapped[str] = mapped_column(String(32))  # a digest of the files of its hosts
 
 
 class ArticleLinkRow(Base):

@@ -148,6 +148,11 @@ if TYPE_CHECKING:
         SearchPage as SearchPage,
         search_articles as search_articles,
     )
+    from pipeline.store.read.visits import (
+        Visit as Visit,
+        list_visits as list_visits,
+        nearest_visit as nearest_visit,
+    )
     # isort: on
 
 _MODULES = {
@@ -160,6 +165,7 @@ _MODULES = {
         "group_members",
     ),
     "pipeline.store.db.article_view": ("ArticleView", "article_values"),
+    "pipeline.store.read.visits": ("Visit", "list_visits", "nearest_visit"),
     "pipeline.store.monitoring.issues": (
         "IssueView",
         "issues_closed_since",

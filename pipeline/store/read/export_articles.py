@@ -6,7 +6,7 @@ open while the reader works. What joins the archive before the position of the s
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, null, select
 
 from pipeline.core.models import Outcome, UrlKind
+from pipeline.core.rights.statements import RESPECTED, from_json, is_reserved
 from pipeline.core.story import Story
 from pipeline.fulltext import query_language
 from pipeline.fulltext.query_language import Query
@@ -43,6 +44,7 @@ STORIES_PER_READ = 25  # articles whose extracted pages are in memory
 MAX_BATCH_BYTES = 4_000_000  # decompressed bytes of payloads in one read
 
 AnyRow = Row[*tuple[Any, ...]]
+LeftOut = Counter[str]  # articles that were left out, by the name of the reservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class ExportQuery:
         since: The first time, by the date that articles are ordered by. It is included.
         until: The end of the time, which is not included.
         limit: The largest number of articles.
+        respect: Names of reservations (`core.rights.statements.RESPECTED`). Articles whose
+            publisher declares one of them are left out.
     """
 
     query: str = ""
@@ -62,11 +66,12 @@ class ExportQuery:
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = None
+    respect: tuple[str, ...] = ()
 
     @property
     def is_restricted(self) -> bool:
         """Whether it selects some articles, and not everything that the sites have."""
-        limits = (self.since, self.until, self.limit)
+        limits = (self.since, self.until, self.limit, self.respect or None)
         return bool(self.query.strip()) or any(limit is not None for limit in limits)
 
     def parse(self) -> Query:
@@ -127,6 +132,8 @@ def expected_articles(database: Database, wanted: ExportQuery) -> int | None:
     Returns:
         The number, or None if the search has so many matches that only the export can tell.
     """
+    if wanted.respect:
+        return None
     limit = MAX_KEY if wanted.limit is None else wanted.limit
     start, end = _key_range(wanted, MAX_KEY)
     with database.read() as db:
@@ -186,17 +193,25 @@ def expected_fetches(database: Database, wanted: ExportQuery) -> int | None:
     return total
 
 
-def iter_articles(database: Database, wanted: ExportQuery) -> Iterator[ExportedArticle]:
-    """Iterate over the articles, newest first."""
-    for keys in _key_batches(database, wanted):
+def iter_articles(
+    database: Database, wanted: ExportQuery, left_out: LeftOut | None = None
+) -> Iterator[ExportedArticle]:
+    """Iterate over the articles, newest first.
+
+    Args:
+        left_out: Counts the articles that are left out because of a reservation.
+    """
+    for keys in _key_batches(database, wanted, left_out):
         with database.read() as db:
             articles = _load_articles(db, keys)
         yield from articles
 
 
-def iter_stories(database: Database, wanted: ExportQuery) -> Iterator[ExportedArticle]:
-    """Iterate over the articles with their stories, newest first."""
-    for keys in _key_batches(database, wanted):
+def iter_stories(
+    database: Database, wanted: ExportQuery, left_out: LeftOut | None = None
+) -> Iterator[ExportedArticle]:
+    """Iterate over the articles with their stories, newest first: see `iter_articles`."""
+    for keys in _key_batches(database, wanted, left_out):
         for chunk in chunks(keys, STORIES_PER_READ):
             with database.read() as db:
                 articles = _load_articles(db, chunk)
@@ -205,14 +220,17 @@ def iter_stories(database: Database, wanted: ExportQuery) -> Iterator[ExportedAr
                 yield replace(exported, story=stories.get(exported.article.id))
 
 
-def _key_batches(database: Database, wanted: ExportQuery) -> Iterator[Sequence[int]]:
+def _key_batches(
+    database: Database, wanted: ExportQuery, left_out: LeftOut | None = None
+) -> Iterator[Sequence[int]]:
     """Order keys in batches, each batch below the one before."""
     end = MAX_KEY
     left = MAX_KEY if wanted.limit is None else wanted.limit
     while left > 0:
         with database.read() as db:
             keys = _next_keys(db, wanted, end)
-            selected = _keys_of_sites(db, keys, wanted.sites)[:left]
+            of_sites = _keys_of_sites(db, keys, wanted.sites)
+            selected = _permitted(db, of_sites, wanted.respect, left_out)[:left]
         if selected:
             yield selected
         if not keys:
@@ -254,6 +272,24 @@ def _keys_of_sites(db: Connection, keys: Sequence[int], sites: Sequence[str]) ->
     return sorted(db.scalars(query), reverse=True)
 
 
+def _permitted(
+    db: Connection, keys: Sequence[int], respect: Sequence[str], left_out: LeftOut | None
+) -> list[int]:
+    """Return the keys of articles without a declaration that is respected."""
+    if not respect or not keys:
+        return list(keys)
+    reserved = set[int]()
+    query = select(ArticleRow.order_key, ArticleRow.rights).where(ArticleRow.order_key.in_(keys))
+    for key, rows in db.execute(query):
+        statements = from_json(rows)
+        for name in respect:
+            if is_reserved(statements, RESPECTED[name]):
+                reserved.add(key)
+                if left_out is not None:
+                    left_out[name] += 1
+    return [key for key in keys if key not in reserved]
+
+
 def _load_articles(db: Connection, keys: Sequence[int]) -> list[ExportedArticle]:
     columns = (ArticleRow.order_key, CleanResultRow.recipe, PayloadRow.digest)
     query = (
@@ -278,25 +314,31 @@ def _load_articles(db: Connection, keys: Sequence[int]) -> list[ExportedArticle]
     return [articles[key] for key in keys if key in articles]
 
 
-def iter_fetches(database: Database, wanted: ExportQuery) -> Iterator[ExportedFetch]:
+def iter_fetches(
+    database: Database, wanted: ExportQuery, left_out: LeftOut | None = None
+) -> Iterator[ExportedFetch]:
     """Iterate over all fetches of the selected stories, page by page, each page by time.
 
     Without a search, dates or a limit it also includes sources, and pages that are no articles.
     """
-    for pages in _page_batches(database, wanted):
+    for pages in _page_batches(database, wanted, left_out):
         for chunk in chunks(pages, PAGES_PER_READ):
             yield from _fetches(database, chunk)
 
 
-def _page_batches(database: Database, wanted: ExportQuery) -> Iterator[Sequence[int]]:
+def _page_batches(
+    database: Database, wanted: ExportQuery, left_out: LeftOut | None
+) -> Iterator[Sequence[int]]:
     if wanted.is_restricted:
-        return _pages_of_articles(database, wanted)
+        return _pages_of_articles(database, wanted, left_out)
     return _all_pages(database, wanted.sites)
 
 
-def _pages_of_articles(database: Database, wanted: ExportQuery) -> Iterator[Sequence[int]]:
+def _pages_of_articles(
+    database: Database, wanted: ExportQuery, left_out: LeftOut | None
+) -> Iterator[Sequence[int]]:
     query = select(ArticleRow.order_key, ArticleRow.page_id)
-    for keys in _key_batches(database, wanted):
+    for keys in _key_batches(database, wanted, left_out):
         with database.read() as db:
             rows = db.execute(query.where(ArticleRow.order_key.in_(keys))).all()
         page_by_key = {row.order_key: row.page_id for row in rows}
@@ -353,6 +395,16 @@ def _fetches(database: Database, pages: Sequence[int]) -> Iterator[ExportedFetch
             yield each.fetch
         else:
             yield replace(each.fetch, body=next(bodies))
+
+
+def page_fetches(database: Database, page: int) -> list[ExportedFetch]:
+    """Return all fetches of one page by time, without their bytes."""
+    with database.read() as db:
+        url = db.scalar(select(PageRow.url).where(PageRow.id == page))
+        rows: list[AnyRow] = []
+        for query in (_select_captures([page]), _select_unchanged([page])):
+            rows += db.execute(query)
+    return [] if url is None else [each.fetch for each in _by_time(url, rows)]
 
 
 def _by_time(url: str, rows: Sequence[AnyRow]) -> Iterator[_FetchWithSource]:

@@ -7,13 +7,15 @@ version of the tokens. Articles without a current row have "" there, and are ind
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select, text, update
 
+from pipeline.core.rights.statements import flags_of, from_json
 from pipeline.fulltext import tokenizer
-from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows, index_row
+from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows, index_row, with_rights
 from pipeline.fulltext.tokenizer import IndexableArticle
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, PageRow, RevisionRow
@@ -66,8 +68,9 @@ def add_articles(
     dialect = db.dialect.name
     rows: list[dict[str, Any]] = []
     for key, article in sorted(articles, key=lambda item: item[0]):
-        row = prepared.get(article) or index_row(dialect, article)
-        rows.append({"key": key, **row})
+        plain = replace(article, rights=())  # rights are not known yet where rows are prepared
+        row = prepared.get(plain) or index_row(dialect, plain)
+        rows.append({"key": key, **with_rights(dialect, row, article.rights)})
     if rows:
         db.execute(text(INSERT_SQL[dialect]), rows)
 
@@ -130,6 +133,7 @@ def _select_indexable() -> Select[*tuple[Any, ...]]:
         ArticleRow.authors,
         ArticleRow.agency,
         ArticleRow.tags,
+        ArticleRow.rights,
         RevisionRow.text,
         RevisionRow.number,
     )
@@ -147,6 +151,7 @@ def _indexable_article(row: Any) -> IndexableArticle:
         authors=tuple(row.authors),
         agencies=tokenizer.agency_names(row.agency),
         tags=tuple(row.tags),
+        rights=flags_of(from_json(row.rights)),
         revision_count=row.number,
         sort_time=timestamp_of(row.order_key),
     )

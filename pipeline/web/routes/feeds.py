@@ -95,10 +95,10 @@ def _search_feed(
     page = read.search_articles(context.database, q, limit, unique=unique)
     query = query_string(q=q, unique="1" if unique else "")
     title = f"Nightdesk: {page.description}" if q.strip() else "Nightdesk"
-    return SearchFeed(_base_url(request), query, title, tuple(hit.article for hit in page.hits))
+    return SearchFeed(base_url(request), query, title, tuple(hit.article for hit in page.hits))
 
 
-def _base_url(request: Request) -> str:
+def base_url(request: Request) -> str:
     """Return the URL of this server.
 
     Only the client itself sees what its proxy headers change, so a wrong header harms nobody else.

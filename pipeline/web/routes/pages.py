@@ -114,7 +114,21 @@ def framed(request: Request, context: Context, page_id: RecordId, digest: Digest
     etag = f'"{digest}-framed"'
     if client_has(request, etag):
         return Response(status_code=304, headers={"ETag": etag, **headers})
-    media_type, charset, body = _payload(context, page_id, digest)
+    shown_type, body = framed_document(*_payload(context, page_id, digest))
+    return etag_response(request, body, shown_type, etag=etag, headers=headers)
+
+
+def framed_document(media_type: str, charset: str, body: bytes) -> tuple[str, bytes]:
+    """Return stored bytes as a document that can do nothing under FRAME_POLICY.
+
+    Args:
+        media_type: The media type of the bytes.
+        charset: The charset as declared.
+        body: The bytes.
+
+    Returns:
+        The Content-Type and the bytes to send.
+    """
     if not CHARSET.fullmatch(charset):
         charset = ""
     shown_type = "text/plain"
@@ -123,7 +137,7 @@ def framed(request: Request, context: Context, page_id: RecordId, digest: Digest
         body = _disable_loading_elements(body, charset)
     if charset:
         shown_type += f"; charset={charset}"
-    return etag_response(request, body, shown_type, etag=etag, headers=headers)
+    return shown_type, body
 
 
 def _disable_loading_elements(body: bytes, charset: str) -> bytes:

@@ -192,6 +192,28 @@ def test_crawl_delay_is_kept(tmp_path: Path) -> None:
     assert min(later - earlier for earlier, later in pairwise(times)) > 0.35
 
 
+def test_tdmrep_json_is_asked_for_once_a_week_and_kept(tmp_path: Path) -> None:
+    path = "/.well-known/tdmrep.json"
+    with serve_local_site() as site:
+        with_stories(site, 1)
+        site.add_page(path, '[{"location": "/", "tdm-reservation": 1}]', "application/json")
+        job = crawl_job(site, tmp_path, feeds=[site.url + "/feed.xml"])
+        run_crawl(job, tmp_path)
+        run = run_crawl(job, tmp_path)
+        assert len(site.requests_for(path)) == 1
+    assert run.query("SELECT kind, outcome FROM page WHERE url LIKE '%tdmrep.json'") == [
+        ("tdmrep", "fetched")
+    ]
+
+
+def test_a_page_in_place_of_tdmrep_json_is_not_kept(tmp_path: Path) -> None:
+    with serve_local_site() as site:
+        with_stories(site, 1)
+        site.add_page("/.well-known/tdmrep.json", "<html>no such page</html>", "text/html")
+        run = run_crawl(crawl_job(site, tmp_path, feeds=[site.url + "/feed.xml"]), tmp_path)
+    assert run.query("SELECT id FROM page WHERE kind = 'tdmrep'") == []
+
+
 def source_outcomes(run: CrawlerProcess) -> set[tuple[str, str]]:
     return {(event["outcome"], event["reason"]) for event in run.events_named("source")}
 

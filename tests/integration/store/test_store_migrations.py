@@ -52,6 +52,7 @@ ARTICLES = [
     "revisions",
     "story_group",
     "similarity",
+    "rights",
 ]
 LEDGER = [
     "run",

@@ -23,6 +23,7 @@ from pipeline.store.codec import dictionary_training
 from pipeline.store.crawl import frontier
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
+from pipeline.store.db.evidence import sealing
 from pipeline.store.maintenance import recompress
 from pipeline.store.monitoring import night_stats
 from pipeline.store.read import (
@@ -111,6 +112,7 @@ def fill(store: Database) -> None:
     values = {"at": at, "body": b"packed", "recipe": str(RECIPE), "extractors": RECIPE.extractors}
     types = {} if store.is_sqlite else {"at": "timestamptz", "body": "bytea"}
     with store.write() as db:
+        sealing.start(db)  # before there are runs, which it would adopt
         for table, template in FILL.items():
             count = ROW_COUNTS.get(table, PAGES)
             sql = template.format(sites=SITES, runs=RUNS, pages=PAGES)

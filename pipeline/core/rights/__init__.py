@@ -1,0 +1,1 @@
+"""What publishers declare about the use of their articles: robots.txt, TDMRep, heads, licences."""

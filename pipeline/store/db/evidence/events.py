@@ -1,0 +1,208 @@
+"""Events of the log, and its beginning.
+
+Where the log has a key, an event that removes, rewinds or moves something is signed, so that
+nobody without the key can declare it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+
+from pipeline.core.errors import StoreError
+from pipeline.evidence.entries import forget_entries
+from pipeline.evidence.leaves import (
+    SALT_BYTES,
+    EventKind,
+    LeafType,
+    canonical_json,
+    leaf_hash,
+    parse_utc,
+)
+from pipeline.store.db.evidence import tree
+from pipeline.store.db.log_schema import LogEventRow, LogLeafRow, SealedRunRow
+from pipeline.store.db.sql import chunks
+
+SIGNED_KINDS: Final = frozenset(
+    {
+        EventKind.HAND_OVER,
+        EventKind.FORGET,
+        EventKind.HIDE,
+        EventKind.REDACT,
+        EventKind.PRUNE,
+        EventKind.REPAIR,
+        EventKind.RESTORE,
+    }
+)
+SIGNATURE: Final = "signature"  # the field that is not signed itself
+SIGNED_PREFIX: Final = b"nightdesk event\n"
+
+
+class Signer(Protocol):
+    """The key of the archive, as `pipeline.evidence.keys` loads it."""
+
+    @property
+    def public_key(self) -> str:
+        """The public key, Base64."""
+
+    def sign_text(self, data: bytes) -> str:
+        """Return the signature of some bytes, Base64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event of the log."""
+
+    leaf: int
+    kind: EventKind
+    at: datetime
+    fields: Mapping[str, Any]
+
+
+def signed_bytes(fields: Mapping[str, Any]) -> bytes:
+    """Return the bytes of an event that its signature covers."""
+    unsigned = {name: value for name, value in fields.items() if name != SIGNATURE}
+    return SIGNED_PREFIX + canonical_json(unsigned)
+
+
+def write(db: Connection, archive: str, fields: Mapping[str, Any]) -> int:
+    """Append an event with these private fields, and return the number of its leaf."""
+    number, salt = tree.size(db), os.urandom(SALT_BYTES)
+    leaf = {
+        "type": LeafType.EVENT,
+        "n": number,
+        "hash": leaf_hash(LeafType.EVENT, archive, number, salt, fields),
+        "salt": salt,
+    }
+    tree.append(db, [leaf])
+    row = {
+        "leaf": number,
+        "kind": fields["kind"],
+        "at": parse_utc(fields["at"]),
+        "fields": canonical_json(fields).decode(),
+    }
+    db.execute(insert(LogEventRow).values(row))
+    return number
+
+
+def next_time(db: Connection) -> datetime:
+    """Return the time of the next run or event of the log: now, but never before the last one."""
+    now = datetime.now(UTC)
+    last_event = db.scalar(select(LogEventRow.at).order_by(LogEventRow.leaf.desc()).limit(1))
+    last_run = db.scalar(select(SealedRunRow.fields).order_by(SealedRunRow.leaf.desc()).limit(1))
+    times = [now]
+    if last_event is not None:
+        times.append(last_event)
+    if last_run is not None:
+        times.append(parse_utc(msgspec.json.decode(last_run)["sealed_at"]))
+    return max(times)
+
+
+def events(db: Connection, *kinds: EventKind) -> tuple[Event, ...]:
+    """Return the events of some kinds in the order of the log; of all kinds without any."""
+    query = select(LogEventRow.leaf, LogEventRow.kind, LogEventRow.at, LogEventRow.fields)
+    if kinds:
+        query = query.where(LogEventRow.kind.in_(kinds))
+    rows = db.execute(query.order_by(LogEventRow.leaf))
+    made: list[Event] = []
+    for row in rows:
+        made.append(Event(row.leaf, EventKind(row.kind), row.at, msgspec.json.decode(row.fields)))
+    return tuple(made)
+
+
+def archive_id(db: Connection) -> str:
+    """Return the UUID of the archive: that of its last import, or of its beginning; "" without."""
+    named = events(db, EventKind.ADOPT, EventKind.IMPORT)
+    return str(named[-1].fields["archive"]) if named else ""
+
+
+def current_key(db: Connection) -> str:
+    """Return the public key that signs now, Base64; "" where there is none.
+
+    A copy of another archive has no key until it logs one.
+    """
+    changes = events(db, EventKind.KEY, EventKind.IMPORT)
+    if not changes or changes[-1].kind is EventKind.IMPORT:
+        return ""
+    return str(changes[-1].fields["public_key"])
+
+
+def require_open_log(db: Connection) -> None:
+    """Check that the log was not handed over.
+
+    Raises:
+        StoreError: It was.
+    """
+    ends = events(db, EventKind.HAND_OVER)
+    if ends and ends[-1].leaf == tree.size(db) - 1:
+        end = ends[-1]
+        raise StoreError(
+            f"this archive was handed over to {end.fields.get('to', 'a copy')} on"
+            f" {end.at:%Y-%m-%d}, and its log is closed; work with that copy"
+        )
+
+
+def remove_private_fields(db: Connection, leaves: Sequence[int], event: int) -> None:
+    """Delete the salts of leaves, and note the event that says why. The hashes stay.
+
+    The event has to name the same leaves in its field `leaves`: see `ranges_of`. The caller
+    deletes the rows that hold the private fields.
+
+    Args:
+        db: A write transaction.
+        leaves: Numbers of leaves.
+        event: The leaf of the event.
+    """
+    for chunk in chunks(leaves):
+        removal = {"salt": None, "removed_by": event, "capture_id": None}
+        db.execute(update(LogLeafRow).where(LogLeafRow.number.in_(chunk)).values(removal))
+
+
+def remove_entries(
+    db: Connection, run: int, ledger: Sequence[int] = (), results: Sequence[int] = ()
+) -> None:
+    """Delete keys and salts of entries of a sealed run. The hashes stay.
+
+    The event of it has to name them in its field `entries`: `{uuid of the run: {"ledger": [number
+    of the entry, …], "results": […]}}`. The caller deletes the rows.
+
+    Args:
+        db: A write transaction.
+        run: The run's id.
+        ledger: Numbers of entries of its ledger, from 0 in the order of their keys.
+        results: The same for its results.
+    """
+    query = select(SealedRunRow.ledger, SealedRunRow.results).where(SealedRunRow.run_id == run)
+    row = db.execute(query).one()
+    values: dict[str, bytes] = {}
+    if ledger and row.ledger is not None:
+        values["ledger"] = forget_entries(row.ledger, ledger)
+    if results and row.results is not None:
+        values["results"] = forget_entries(row.results, results)
+    if values:
+        db.execute(update(SealedRunRow).where(SealedRunRow.run_id == run).values(values))
+
+
+def leaves_of_captures(db: Connection, captures: Sequence[int]) -> list[int]:
+    """Return the numbers of the leaves of captures, in order. Those of open runs have none."""
+    numbers: list[int] = []
+    for chunk in chunks(captures):
+        numbers += db.scalars(select(LogLeafRow.number).where(LogLeafRow.capture_id.in_(chunk)))
+    return sorted(numbers)
+
+
+def ranges_of(numbers: Sequence[int]) -> list[list[int]]:
+    """Return numbers as ranges `[first, last]`, as the field `leaves` of an event holds them."""
+    ranges: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return ranges
