@@ -15,6 +15,7 @@ from typing import Final
 
 from lxml.html import HtmlElement
 
+from pipeline.extract.formulas import formula_text
 from pipeline.extract.inline_text import (
     READINGS,
     is_initial,
@@ -22,6 +23,7 @@ from pipeline.extract.inline_text import (
     replacement,
     stands_in_sentence,
 )
+from pipeline.extract.misplaced_story import free_misplaced_story
 from pipeline.extract.sanitize import single_line
 from pipeline.extract.structure.line_spans import CELL_END, CREDIT, RawSpan, SpanCollector
 from pipeline.extract.structure.pictures import PICTURE_TAGS, Picture, add_picture
@@ -187,6 +189,7 @@ def read_lines(tree: HtmlElement, max_lines: int = MAX_LINES) -> PageLines:
         drop_lines(page_lines, shown_reserves(page_lines.lines, Region.RESERVE))
     if walk.has_hidden:
         drop_lines(page_lines, hidden_lines(page_lines.lines, Region.HIDDEN))
+    free_misplaced_story(page_lines, Region.NAV | Region.FOOTER, Region.MAIN | Region.ARTICLE)
     return page_lines
 
 
@@ -281,6 +284,8 @@ class _Walk:
                     self._spans.close(len(self._texts))
                 self._add_text(child.tail, link, emphasis)
         elif not isinstance(tag, str) or (tag in SKIPPED and not self._is_read(child, tag)):
+            if tag == "math":
+                self._add_text(formula_text(child), link, emphasis)
             self._add_text(child.tail, link, emphasis)
         elif tag in ("br", "hr"):
             self._end_line(element)
