@@ -31,6 +31,7 @@ from pipeline.extract.version import EXTRACTORS
 
 MAX_DETAIL_LENGTH = 300
 MAX_BASE_LENGTH = 2000
+SURE_LIST, MIN_LIST_MODULES = 0.9, 8  # of a page that is a list, whatever its scripts hold
 WARM_UP_PAGE = b"""<html lang="en"><head><title>A page for the first run</title></head><body>
 <article><h1>A page for the first run</h1><p>Posted on 3 March 2021.</p><p>A worker extracts
 this page first, so that all libraries are loaded when the first real page comes.</p></article>
@@ -83,7 +84,7 @@ def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int)
     declared_text = find_article_body(tree)
     reading = read_blocks(tree, metadata, declared_text, trees)
     hidden = find_hidden_story(tree, metadata, reading.blocks, declared_text)
-    if hidden is not None:
+    if hidden is not None and not _shows_list(reading):
         reading = PageReading(hidden.blocks, (), hidden.sentence, is_recovered=True)
     blocks = reading.blocks
     text = _text_for_language(blocks)
@@ -108,6 +109,14 @@ def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int)
         readings=reading.sentence,
         recovered=reading.is_recovered,
     )
+
+
+def _shows_list(reading: PageReading) -> bool:
+    """Tell whether a page shows a list, which the data of its scripts only describes."""
+    evidence = reading.list_evidence
+    if evidence is None:
+        return False
+    return evidence.probability >= SURE_LIST and evidence.modules >= MIN_LIST_MODULES
 
 
 def _text_for_language(blocks: tuple[Block, ...]) -> str:
