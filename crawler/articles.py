@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 
 from crawler.archive_writer import BATCH_SIZE
 from crawler.budgets import CrawlBudget
-from crawler.capture import apply_opt_outs, part_capture
-from crawler.discovery.parts import find_parts
+from crawler.capture import apply_opt_outs, follow_canonical, part_capture
 from crawler.fetcher import PageFetcher
 from crawler.link_policy import (
     decide_redirect_target,
     decide_requested,
+    find_allowed_parts,
     trusted_canonical_url,
 )
 from crawler.requested import RequestedPages
@@ -76,7 +76,8 @@ class ArticleCrawler:
         self._lease_lock = asyncio.Lock()
         self._lease_size = max(self._limits.min_lease, 4 * self._site.politeness.concurrency)
         self._leased_at = 0.0
-        self._redirects: dict[str, int] = {}  # redirects that led to a page, by its URL key
+        # the pages whose redirects led to a page, by its URL key
+        self._redirects: dict[str, tuple[str, ...]] = {}
         self._saves = set[asyncio.Task[None]]()
         self._save_slots = asyncio.Semaphore(self._limits.max_saves)
 
@@ -103,7 +104,7 @@ class ArticleCrawler:
         if is_part and result.final_url:
             return part_capture(self._site, due, result.capture, result.final_url)
         canonical_url = trusted_canonical_url(self._site, result.capture.canonical_url)
-        capture = replace(result.capture, canonical_url=canonical_url)
+        capture = follow_canonical(due, result.capture, canonical_url)
         return self._limit_redirects(due, apply_opt_outs(capture, self._site.politeness))
 
     def _decide(self, due: DueUrl) -> LinkDecision:
@@ -122,14 +123,18 @@ class ArticleCrawler:
         return decide_redirect_target(self._site, url, location)
 
     def _limit_redirects(self, due: DueUrl, capture: Capture) -> Capture:
-        """Turn a redirect into a failure where too many led here. Some servers never end."""
-        redirects = self._redirects.pop(url_key(due.url), 0) + 1
+        """Turn a redirect into a failure where too many led here, or where it leads back."""
+        key = url_key(due.url)
+        chain = (*self._redirects.pop(key, ()), key)
         if capture.outcome is not Outcome.REDIRECTED:
             return capture
-        if redirects > MAX_REDIRECTS:
+        target = url_key(capture.location)
+        if len(chain) > MAX_REDIRECTS:
             detail = f"more than {MAX_REDIRECTS} redirects in a row"
             return replace(capture, outcome=Outcome.FAILED, detail=detail)
-        self._redirects[url_key(capture.location)] = redirects
+        if target in chain:
+            return replace(capture, outcome=Outcome.FAILED, detail="redirects in a circle")
+        self._redirects[target] = chain
         return capture
 
     async def _start_save(self, due: DueUrl, capture: Capture) -> None:
@@ -161,8 +166,9 @@ class ArticleCrawler:
             return ()
         url = (due.request_urls or (due.url,))[0]
         story_url = due.story_url or due.url
-        links = find_parts(capture.body, url, story_url, due.part_number, capture.charset)
-        return tuple(link for link in links if not decide_requested(self._site, link.url).reason)
+        return find_allowed_parts(
+            self._site, capture.body, url, story_url, due.part_number, capture.charset
+        )
 
     async def drain_saves(self) -> None:
         """Wait until all pages are saved. Raises what a save raised."""

@@ -13,8 +13,8 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from scrapy.http import Headers, Response
-from w3lib.url import safe_url_string
 
+from crawler.hops import REDIRECT_STATUSES, hop_target, names_other_page
 from crawler.http.fetch_errors import FetchError
 from pipeline.config.site import Politeness, Site
 from pipeline.core.http_headers import (
@@ -31,9 +31,8 @@ from pipeline.core.page_head import (
     declared_canonical_url,
     opt_outs,
     parse_head,
-    refresh_target,
 )
-from pipeline.core.urls import host_of, resolve_href, url_key, without_credentials
+from pipeline.core.urls import host_of, resolve_href, url_key
 
 RENDERED_HEADER = "x-nightdesk-rendered"  # ours: no header of a server is kept under this name
 FRONT_OR_ERROR_PATH = re.compile(  # a front page, the front page of a language, an error page
@@ -43,9 +42,6 @@ FRONT_OR_ERROR_PATH = re.compile(  # a front page, the front page of a language,
 )
 # The server knows the page under the URL that was asked for.
 ANSWERED_OUTCOMES = (Outcome.FETCHED, Outcome.UNCHANGED, Outcome.REDIRECTED)
-REFRESH = re.compile(rb"http-equiv\s*=\s*[\"']?refresh", re.IGNORECASE)
-MAX_REFRESH_OFFSET = 32 * 1024  # bytes from the beginning of a page
-REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 STORY_KINDS = (UrlKind.STORY, UrlKind.PART)
 HTML_KINDS = (*STORY_KINDS, UrlKind.SECTION, UrlKind.FRONT_PAGE)
 OVERLOAD_STATUSES = frozenset({429, 503})
@@ -184,6 +180,32 @@ def _opt_outs_to_obey(capture: Capture, politeness: Politeness) -> list[str]:
     return [name for name in capture.opt_outs if obeyed[name]]
 
 
+def follow_canonical(due: DueUrl, capture: Capture, canonical_url: str) -> Capture:
+    """Turn the Capture of a page without text into a redirect to the page that it names.
+
+    Args:
+        due: The story.
+        capture: Its Capture.
+        canonical_url: The canonical URL that it declares, if that is a story of the Site.
+
+    Returns:
+        The redirect; otherwise the same Capture with the trusted canonical URL.
+    """
+    body = capture.body
+    if body is None or not names_other_page(body, due.url, canonical_url):
+        return replace(capture, canonical_url=canonical_url)
+    return replace(
+        capture,
+        outcome=Outcome.REDIRECTED,
+        reason=Reason.HTTP_REDIRECT,
+        detail="the page has no text and names its canonical URL",
+        headers=_without_validators(capture.headers),
+        body=None,
+        location=canonical_url,
+        canonical_url="",
+    )
+
+
 def part_capture(site: Site, due: DueUrl, capture: Capture, final_url: str) -> Capture:
     """Return the Capture of a further part of a story after its redirects.
 
@@ -261,22 +283,6 @@ def _html_problem(response: Response, headers: dict[str, str]) -> _Classificatio
     return None
 
 
-def hop_target(response: Response) -> str:
-    """Return where an answer sends its reader: by a redirect, or by a refresh within seconds.
-
-    A page that reloads itself sends nobody anywhere, unless it sets a cookie first.
-    """
-    if response.status in REDIRECT_STATUSES:
-        return _location(response)
-    if response.status != 200 or not REFRESH.search(response.body, 0, MAX_REFRESH_OFFSET):
-        return ""
-    reference = safe_url_string(refresh_target(parse_head(response.body)))
-    target = resolve_href(response.url, reference) or ""
-    if not target or response.headers.get("Set-Cookie"):
-        return target
-    return "" if url_key(target) == url_key(response.url) else target
-
-
 def _classify_redirect(due: DueUrl, response: Response) -> _Classification:
     target = hop_target(response)
     if not target:
@@ -299,16 +305,6 @@ def _is_dead_end(target: str, url: str) -> bool:
         return False
     parts = urlsplit(target)
     return not parts.query and FRONT_OR_ERROR_PATH.search(parts.path) is not None
-
-
-def _location(response: Response) -> str:
-    """The target of a redirect, absolute and without credentials; "" where it is no http(s) URL."""
-    location = (response.headers.get("Location") or b"").decode("utf8", "replace")
-    try:
-        target = resolve_href(response.url, safe_url_string(location))
-    except ValueError:
-        return ""
-    return without_credentials(target) if target else ""
 
 
 def _render_info(response: Response) -> RenderInfo | None:

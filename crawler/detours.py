@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from scrapy.http import Response
 
-from crawler.capture import hop_target
+from crawler.hops import hop_target
 from pipeline.config.site import Site
 from pipeline.core.models import Capture, Link, Outcome, Reason, UrlKind
 from pipeline.core.urls import url_key

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+from crawler.discovery.parts import find_parts
 from pipeline.config.site import Site
 from pipeline.core.link_rules import numbered_prefixes
-from pipeline.core.models import Link, LinkDecision, Reason, UrlKind
+from pipeline.core.models import Link, LinkDecision, PartLink, Reason, UrlKind
 
 PAGE_NUMBER = re.compile(
     r"/(?:page|seite|pagina|p)[/-]?\d{1,4}/?(?:$|\?)"
@@ -67,6 +68,23 @@ def decide_requested(site: Site, url: str) -> LinkDecision:
     link = Link(url)
     decision = site.decide(link, UrlKind.SITEMAP)
     return LinkDecision(link) if decision.reason in LIFTED_BY_REQUEST else decision
+
+
+def find_allowed_parts(
+    site: Site, body: bytes, page_url: str, story_url: str, number: int, charset: str
+) -> tuple[PartLink, ...]:
+    """Return the parts to which a page of a story links, as far as the Site may fetch them.
+
+    Args:
+        site: The Site.
+        body: The page.
+        page_url: Its URL.
+        story_url: The URL of the first page of the story.
+        number: The number of the page among those of the story.
+        charset: The charset that the server declared.
+    """
+    links = find_parts(body, page_url, story_url, number, charset)
+    return tuple(link for link in links if not decide_requested(site, link.url).reason)
 
 
 def trusted_canonical_url(site: Site, declared: str) -> str:

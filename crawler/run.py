@@ -8,11 +8,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from crawler.archive_writer import ArchiveWriter
+from crawler.discovery import parts
 from crawler.events import EventWriter
+from crawler.link_policy import find_allowed_parts
 from crawler.revisit import next_visit
 from pipeline.config.site import Site
-from pipeline.core.models import Capture, CrawlSource, DueUrl, LinkDecision, Outcome, UrlKind
-from pipeline.store.crawl.session import CrawlSession, FetchedPage, SourceSaved
+from pipeline.core.models import (
+    Capture,
+    CrawlSource,
+    DueUrl,
+    LinkDecision,
+    Outcome,
+    PartLink,
+    UrlKind,
+)
+from pipeline.store.crawl.session import CrawlSession, FetchedPage, SourceSaved, StoredStory
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +62,21 @@ class CrawlRun:
             log.info(
                 "%s: [revisit] changed; %d pages are due at another time", self.site.id, changed
             )
+        await self._find_stored_parts()
         if self.force:
             first_day = datetime.now(UTC) - timedelta(days=revisit.for_days)
             await self.writer.call(self.archive.force, first_day)
+
+    async def _find_stored_parts(self) -> None:
+        """Find the parts of stories that were stored before this code could find them."""
+
+        def find_stored(story: StoredStory) -> tuple[PartLink, ...]:
+            return find_allowed_parts(self.site, story.body, story.url, story.url, 1, story.charset)
+
+        call = self.archive.find_stored_parts
+        count = await self.writer.call(call, parts.VERSION, find_stored)
+        if count:
+            log.info("%s: %d stored stories have further parts", self.site.id, count)
 
     async def request_pages(self, decisions: Sequence[LinkDecision]) -> tuple[int, ...]:
         """Save the pages that a person asks for, and return the ids of those that are stories."""

@@ -14,22 +14,26 @@ from sqlalchemy import Connection
 from pipeline.config.settings import load_settings
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import OUTSIDE_MODELS
-from pipeline.store.db.types import Base, UTCDateTime
+from pipeline.store.db.types import Base, PostgresJson, UTCDateTime, complete_indexes
 
 
 def _is_model(name: str | None, kind: str, _parents: object) -> bool:
     return not (kind == "table" and (name or "").startswith(OUTSIDE_MODELS))
 
 
-def _render_type(kind: str, item: Any, _context: Any) -> str | Literal[False]:
+def _render_type(kind: str, item: Any, autogenerate_context: Any) -> str | Literal[False]:
     """Write plain types into migrations, so that these do not change when our types do."""
     if kind == "type" and isinstance(item, UTCDateTime):
         return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, PostgresJson):
+        autogenerate_context.imports.add("from sqlalchemy.dialects import postgresql")
+        return "postgresql.JSONB()"
     return False
 
 
 def run(connection: Connection) -> None:
     """Run the migrations on a connection."""
+    complete_indexes()
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,

@@ -37,12 +37,16 @@ if TYPE_CHECKING:
     from pipeline.reader import Reader, open_archive
     from pipeline.store.read import (
         ArticleView,
+        CountedQuery,
+        CountRow,
+        CountTable,
         ExplainedBlock,
         Explanation,
         LinkView,
         PageView,
         RevisionView,
         SearchHit,
+        TopWord,
     )
 
 __all__ = [
@@ -51,6 +55,9 @@ __all__ = [
     "Block",
     "BlockKind",
     "ConfigError",
+    "CountRow",
+    "CountTable",
+    "CountedQuery",
     "DatabaseUnavailable",
     "DateConfidence",
     "DiskError",
@@ -69,6 +76,7 @@ __all__ = [
     "RevisionView",
     "SearchHit",
     "StoreError",
+    "TopWord",
     "__version__",
     "open_archive",
 ]
@@ -96,12 +104,16 @@ _MODULES = {
     "pipeline.reader": ("Reader", "open_archive"),
     "pipeline.store.read": (
         "ArticleView",
+        "CountRow",
+        "CountTable",
+        "CountedQuery",
         "ExplainedBlock",
         "Explanation",
         "LinkView",
         "PageView",
         "RevisionView",
         "SearchHit",
+        "TopWord",
     ),
 }
 

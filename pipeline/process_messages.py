@@ -63,6 +63,7 @@ class DiscoveryMethod(StrEnum):
     INDEX = "index"  # a child of a sitemap index
     FRONT = "front page"
     MENU = "menu"
+    NEXT = "next page"  # on which a section goes on
 
 
 class ProbeJob(FrozenModel):
@@ -106,6 +107,8 @@ class ProbedSource(FrozenModel):
     is_news: bool = False
     """Whether it is a news sitemap."""
     newest: datetime | None = None
+    next_page: str = ""
+    """URL of the page on which a section goes on."""
     utc_offsets: dict[int, int] = Field(default_factory=dict)
     """Minutes east of UTC in its dates, and how often each occurs."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from os import fspath
 from pathlib import Path
 from typing import Any, Self
@@ -23,18 +23,20 @@ from pipeline.store.db.engine import Database
 from pipeline.store.read import (
     ORDERS,
     ArticleView,
+    CountTable,
     Explanation,
     ExportedArticle,
     ExportQuery,
     LinkView,
     RevisionView,
     SearchHit,
+    TopWord,
 )
 from pipeline.story.markdown import to_markdown
 
 HITS_PER_READ = 100
 
-Time = str | datetime | None
+Time = str | date | None  # a datetime is a date, too
 
 
 class Reader:
@@ -105,6 +107,37 @@ class Reader:
             if remaining is not None:
                 remaining -= len(page.hits)
 
+    def count(
+        self, *queries: str, by: str = "", within: str = "", unique: bool = False
+    ) -> CountTable:
+        """Count the articles of several queries side by side; the numbers are exact.
+
+        Args:
+            queries: One query or more; an empty one counts all articles.
+            by: "day", "week", "month", "year", "site", "group" or "country"; "" counts totals.
+            within: Count only articles that this query finds, too.
+            unique: Count a story in several papers once.
+
+        Returns:
+            The totals, and the rows; `records` of it is made for `pandas.DataFrame`.
+
+        Raises:
+            ConfigError: If there is no such unit, or no query.
+        """
+        return read.count_queries(self._database, queries, by=by, within=within, unique=unique)
+
+    def top_words(self, query: str, limit: int = 30) -> tuple[TopWord, ...]:
+        """Return the words by which the articles of a query differ most from all others.
+
+        Args:
+            query: The query; its own words are left out.
+            limit: Largest number of words.
+
+        Returns:
+            The words, those that differ most first.
+        """
+        return read.top_words(self._database, query, limit)
+
     def articles(
         self,
         query: str = "",
@@ -120,7 +153,7 @@ class Reader:
             query: Only articles that this search finds.
             site: Only articles of the site with this id.
             since: First day or time, included. A time without a zone is taken for UTC.
-            until: Day or time of the end, not included.
+            until: Last day or time, included.
             limit: Largest number of articles.
 
         Raises:
@@ -140,8 +173,8 @@ class Reader:
     ) -> Iterator[dict[str, Any]]:
         """Read the same articles as dictionaries of plain values, for `pandas.DataFrame`.
 
-        Each has also `payload`, the SHA-256 of the page's bytes, and `recipe`. The arguments are
-        those of `articles`.
+        Each has also `payload_sha256` of the page's bytes and `recipe`, as exports have. The
+        arguments are those of `articles`.
         """
         return map(_to_row, self._select(query, site, since, until, limit))
 
@@ -211,7 +244,7 @@ class Reader:
             query,
             (site,) if site else (),
             _to_time("since", since),
-            _to_time("until", until),
+            _to_end("until", until),
             limit,
         )
         return read.iter_articles(self._database, export_query)
@@ -245,7 +278,7 @@ def _to_row(exported: ExportedArticle) -> dict[str, Any]:
     for name, value in row.items():
         if isinstance(value, tuple):
             row[name] = list(value)
-    row["payload"] = exported.payload
+    row["payload_sha256"] = exported.payload
     row["recipe"] = exported.recipe
     return row
 
@@ -253,11 +286,24 @@ def _to_row(exported: ExportedArticle) -> dict[str, Any]:
 def _to_time(name: str, value: Time) -> datetime | None:
     if value is None:
         return None
-    if isinstance(value, datetime):
-        time = value
-    else:
+    time = value
+    if isinstance(time, str):
         try:
-            time = datetime.fromisoformat(value)
+            time = datetime.fromisoformat(time)
         except ValueError:
             raise ConfigError(f"{name}: '{value}' is no date; write it as in 2026-11-03") from None
+    elif not isinstance(time, datetime):
+        time = datetime.combine(time, datetime.min.time())
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _to_end(name: str, value: Time) -> datetime | None:
+    """Return the first moment after a day, or after the second of a time."""
+    time = _to_time(name, value)
+    if time is None:
+        return None
+    is_time = isinstance(value, datetime) or (isinstance(value, str) and ":" in value)
+    try:
+        return time + (timedelta(seconds=1) if is_time else timedelta(days=1))
+    except OverflowError:  # the last day that there is
+        return None

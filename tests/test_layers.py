@@ -24,6 +24,7 @@ PURE = (
     "pipeline.cleaning",
     "pipeline.fulltext",
     "pipeline.monitoring",
+    "pipeline.changes",
 )
 STORE = (
     "pipeline.store.db",
@@ -48,6 +49,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.cleaning": VALUES,
     "pipeline.fulltext": (CORE,),
     "pipeline.monitoring": (CORE,),
+    "pipeline.changes": (CORE,),
     "pipeline.story": (CORE,),
     "pipeline.evidence": (CORE,),
     "pipeline.onboarding": (*VALUES, "pipeline.process_messages"),
@@ -57,9 +59,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.store.search": (CORE, "pipeline.fulltext", *STORE[:2]),
     "pipeline.store.monitoring": (CORE, "pipeline.monitoring", *STORE[:2]),
     "pipeline.store.crawl": (CORE, *STORE[:4]),
-    "pipeline.store.clean": (CORE, "pipeline.fulltext", *STORE[:4]),
+    "pipeline.store.clean": (CORE, "pipeline.changes", "pipeline.fulltext", *STORE[:4]),
     "pipeline.store.read": (CORE, "pipeline.fulltext", "pipeline.monitoring", *STORE[:6]),
-    "pipeline.store.maintenance": (CORE, "pipeline.fulltext", *STORE[:7]),
+    "pipeline.store.maintenance": (CORE, "pipeline.evidence", "pipeline.fulltext", *STORE[:7]),
     # files in and out
     "pipeline.formats": (*VALUES, "pipeline._version", "pipeline.story", *STORE),
     # the work: what a command does, without saying how it is shown
@@ -147,6 +149,7 @@ ENVIRONMENT_READERS = {
     "pipeline.scheduler.child_runs",
     "pipeline.scheduler.sd_notify",  # systemd passes three variables
     "pipeline.cluster.worker",
+    "pipeline.cli.completion",  # shells say there what was typed so far
     "pipeline.offline.ray_runner",  # variables keep Ray on this machine
 }
 

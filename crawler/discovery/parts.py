@@ -19,6 +19,7 @@ from pipeline.core.models import PartLink
 from pipeline.core.part_words import CONTINUE_TEXT, NUMBER_TEXT, PAGE_WORD
 from pipeline.core.urls import host_of, resolve_href, url_key, without_www
 
+VERSION = 1  # raise it where more parts are found: stored pages are then searched once more
 MAX_PARTS = 20  # of one story, the first page included
 MAX_LINKS = 5_000  # of one page that are looked at
 MAX_TEXT_BYTES = 600  # of one link, with its markup

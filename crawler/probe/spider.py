@@ -53,6 +53,7 @@ MAX_SOURCES: Final = {
     DiscoveryMethod.ROBOTS: 4,
     DiscoveryMethod.INDEX: 3,
     DiscoveryMethod.MENU: 6,
+    DiscoveryMethod.NEXT: 2,
 }
 SOURCE_TIME_SHARE: Final = 0.65  # of the probe's time; the rest is for the samples
 FEED_START = re.compile(rb"<(?:rss|feed|rdf:RDF)[\s>]|\"https?://jsonfeed\.org/", re.I)
@@ -143,6 +144,7 @@ class ProbeSpider(Spider):
             await self._find_feeds()
             await self._find_sitemaps()
             await self._find_sections()
+            await self._find_next_pages()
         elif not any(source.works for source in self._sources):
             return
         await self._fetch_samples()
@@ -232,6 +234,13 @@ class ProbeSpider(Spider):
         for url in candidates.section_urls(self._front, self._owns, limit):
             await self._probe_source(url, UrlKind.SECTION, DiscoveryMethod.MENU)
 
+    async def _find_next_pages(self) -> None:
+        """Look at the next pages of the first sections that have one."""
+        next_pages = [source.next_page for source in self._sources if source.next_page]
+        for url in list(dict.fromkeys(next_pages))[: MAX_SOURCES[DiscoveryMethod.NEXT]]:
+            if self._owns(url):
+                await self._probe_source(url, UrlKind.SECTION, DiscoveryMethod.NEXT)
+
     async def _fetch_samples(self) -> None:
         samples = candidates.sample_urls(self._front, self._sources, self._owns, MAX_SAMPLES)
         for sample in samples:
@@ -302,6 +311,7 @@ class ProbeSpider(Spider):
             children=summary.children,
             is_news=summary.is_news,
             newest=summary.newest,
+            next_page=listing.next_page if kind is UrlKind.SECTION else "",
             utc_offsets=summary.utc_offsets,
         )
         self._sources.append(source)

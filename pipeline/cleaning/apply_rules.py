@@ -29,7 +29,8 @@ from pipeline.core.models import (
 
 __all__ = ["RULES", "Rule", "RuleContext", "clean_document", "recipe_digest"]
 
-VERSION = 6  # of what is outside the rules: the choice of metadata and the outcome
+# of what is outside the rules: the choice of metadata, the outcome, where a revision begins
+VERSION = 7
 
 
 def clean_document(

@@ -1,4 +1,4 @@
-"""Build the revisions of a page from its clean texts over time.
+"""Build the revisions of a page from its titles and clean texts over time.
 
 The functions are pure and run over the whole history each time: a revision is never patched. So
 better rules also correct the past, and boilerplate that changes every night leaves no revisions.
@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.core.models import Observation, Outcome, PreviousArticle, Reason, Revision
+from pipeline.core.changes.wording import has_same_wording
+from pipeline.core.models import (
+    CleanResult,
+    Observation,
+    Outcome,
+    PreviousArticle,
+    Reason,
+    Revision,
+)
 
 
 def build_revisions(observations: Sequence[Observation]) -> tuple[Revision, ...]:
@@ -29,11 +37,16 @@ def build_revisions(observations: Sequence[Observation]) -> tuple[Revision, ...]
         result = observation.result
         if result.outcome is not Outcome.ARCHIVED:
             continue
-        if revisions and revisions[-1].text == result.text:
+        if revisions and _is_same_story(revisions[-1], result):
             revisions[-1] = _extend(revisions[-1], observation)
         else:
             revisions.append(_new_revision(len(revisions) + 1, observation))
     return tuple(revisions)
+
+
+def _is_same_story(revision: Revision, result: CleanResult) -> bool:
+    has_same_title = has_same_wording(revision.title, result.metadata.title)
+    return revision.text == result.text and has_same_title
 
 
 def _new_revision(number: int, observation: Observation) -> Revision:
@@ -48,7 +61,7 @@ def _new_revision(number: int, observation: Observation) -> Revision:
 
 
 def _extend(revision: Revision, observation: Observation) -> Revision:
-    """Extend a revision whose text was seen again; title and payload come from the newest bytes."""
+    """Extend a revision that was seen again. Its title and payload come from the newest bytes."""
     return replace(
         revision,
         title=observation.result.metadata.title,
@@ -71,8 +84,11 @@ def classify_outcome(
         return result.outcome, result.reason
     if previous is None:
         return Outcome.ARCHIVED, Reason.NEW
+    has_new_bytes = previous.payload_id != newest.payload_id
     if previous.text_digest == result.text_digest:
+        if has_new_bytes and not has_same_wording(previous.title, result.metadata.title):
+            return Outcome.REVISED, Reason.CHANGED
         return Outcome.UNCHANGED, Reason.SAME_TEXT
-    if previous.payload_id != newest.payload_id:
+    if has_new_bytes:
         return Outcome.REVISED, Reason.CHANGED
     return Outcome.RECLEANED, Reason.CHANGED

@@ -14,7 +14,7 @@ from typing import Final
 
 import typer
 
-from pipeline.cli import context
+from pipeline.cli import completion, context
 from pipeline.cli.command_table import COMMANDS
 from pipeline.core.errors import NightdeskError
 
@@ -28,6 +28,9 @@ def application(words: Sequence[str] | None = None) -> typer.Typer:
         words: The arguments of the call. Only the modules of commands that they name are loaded:
             the modules of the others would double the time of a start. None loads all.
     """
+    if words is not None and completion.is_asked():
+        completion.prepare()
+        words = [*words, *completion.typed_words()]
     app = typer.Typer(
         name="nightdesk",
         no_args_is_help=True,
@@ -71,7 +74,7 @@ def run(words: Sequence[str]) -> None:
         words: The arguments after the name of the program.
     """
     try:
-        application(words)(words)
+        application(words)(words, prog_name=completion.PROGRAM)
     except NightdeskError as error:
         from pipeline.cli.console import print_error
 

@@ -36,6 +36,10 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         SETUP,
         "Run two nights of small demo sites on this machine, without a network, and explain them.",
     ),
+    "init": CommandEntry(
+        SETUP,
+        "Make a home folder: settings with your contact, a sample of a site file, a cron line.",
+    ),
     "add": CommandEntry(
         SETUP,
         "Probe news sites, and write a file for each: sources, URL patterns, language, time zone.",
@@ -51,6 +55,10 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     ),
     "doctor": CommandEntry(
         SETUP, "Check settings, sites, archive, disk, clock, browser and locks, and say what to do."
+    ),
+    "completion": CommandEntry(
+        SETUP,
+        "Print the lines that make a shell complete commands, options and site ids with Tab.",
     ),
     "crawl": CommandEntry(
         EVERY_NIGHT,
@@ -77,9 +85,17 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         "Show the last night of each site, its open issues, and since when they are open.",
     ),
     "search": CommandEntry(READ, "Find articles by words of their title and text, or count them."),
+    "count": CommandEntry(
+        READ, "Count the articles of several queries side by side, over time or by site."
+    ),
     "show": CommandEntry(
         READ, "Show an article: its text, metadata, revisions and near-duplicates."
     ),
+    "changes": CommandEntry(
+        READ,
+        "List what publications changed: headlines, texts, numbers, corrections, deleted pages.",
+    ),
+    "diff": CommandEntry(READ, "Show word by word what changed between two revisions."),
     "explain": CommandEntry(
         READ, "Show each block of a page, kept or removed, with the rule that removed it, and why."
     ),
@@ -126,6 +142,9 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     "prune": CommandEntry(
         OPERATIONS,
         "Delete old results, ledgers and versions of sources, by the site files. Articles stay.",
+    ),
+    "forget": CommandEntry(
+        OPERATIONS, "Delete a story for good, hide it, or redact it, and log that."
     ),
     "compact": CommandEntry(
         OPERATIONS,

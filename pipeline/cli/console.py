@@ -71,10 +71,11 @@ def print_error(sentence: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print one JSON document on standard output. Dataclasses in it become objects."""
-    _write(json.dumps(value, ensure_ascii=False, indent=2, default=_json_value) + "\n")
+    write_text(json.dumps(value, ensure_ascii=False, indent=2, default=_json_value) + "\n")
 
 
-def _write(text: str) -> None:
+def write_text(text: str) -> None:
+    """Write a text to standard output as it is."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -140,7 +141,7 @@ def _print_plain_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -
         for number, text in enumerate(line):
             width = widths[number]
             padded.append(text.rjust(width) if is_number[number] else text.ljust(width))
-        _write("  ".join(padded).rstrip() + "\n")
+        write_text("  ".join(padded).rstrip() + "\n")
 
 
 def format_time(at: datetime | None) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline._version import __version__
+from pipeline.cli.completion import complete_site
 from pipeline.core.errors import ConfigError, ExitCode
 from pipeline.core.suggestions import did_you_mean
 
@@ -40,6 +41,11 @@ class AppContext:
         return load_settings(self._home, database_url=self._database_url)
 
     @property
+    def given_home(self) -> Path | None:
+        """Return the folder that `--home` names, whether it is there or not."""
+        return self._home
+
+    @property
     def home(self) -> Path:
         """Return the home folder, also where its settings are wrong."""
         from pipeline.config.settings import find_home_folder
@@ -62,6 +68,17 @@ class AppContext:
         database = Database(self.settings.database_url)
         migrate.ensure(database, create=create)
         return database
+
+    def save_site_labels(self, database: Database) -> None:
+        """Let searches know the countries and groups that the site files name now."""
+        from pipeline.store.db.site_labels import save_labels
+
+        save_labels(database, {site.id: site.labels for site in self.readable_sites()})
+
+    def save_labels_of(self, database: Database, *queries: str) -> None:
+        """Save the labels of the site files if one of these queries needs them."""
+        if any("group:" in query.lower() or "country:" in query.lower() for query in queries):
+            self.save_site_labels(database)
 
     def open_cluster_archive(self) -> Database:
         """Open or make an archive that several machines may use.
@@ -183,10 +200,18 @@ def global_options(
 
 SiteNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="SITE", help="Ids of sites. Default: all enabled sites."),
+    typer.Argument(
+        metavar="SITE",
+        help="Ids of sites. Default: all enabled sites.",
+        autocompletion=complete_site,
+    ),
 ]
 AllSiteNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="SITE", help="Ids of sites. Default: all sites, disabled ones too."),
+    typer.Argument(
+        metavar="SITE",
+        help="Ids of sites. Default: all sites, disabled ones too.",
+        autocompletion=complete_site,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+from pipeline.core.errors import ConfigError
+
 DAY_FORMATS = ["%Y-%m-%d"]
+
+
+def check_days(since: datetime | None, until: datetime | None) -> None:
+    """Check that a stretch of days does not end before it begins.
+
+    Raises:
+        ConfigError: It does.
+    """
+    if since and until and until < since:
+        raise ConfigError(
+            f"--since {since:%Y-%m-%d}: that day is after --until {until:%Y-%m-%d};"
+            " swap the two days"
+        )
 
 
 def start_of_day(day: datetime | None) -> datetime | None:

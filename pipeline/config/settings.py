@@ -6,6 +6,7 @@ that holds `config/`.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -15,13 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline._version import __version__
 from pipeline.config.error_messages import explain_validation, suggest_key
@@ -41,11 +36,11 @@ VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 SQLITE = "sqlite:///"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Settings for all sites."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True
     )
 
     database_url: str = "sqlite:///var/nightdesk.db"
@@ -85,27 +80,6 @@ class Settings(BaseSettings):
     log_days: Annotated[int, Field(ge=1)] = 90
     """Days after which an older log file is deleted."""
     home: Path = Field(default=CHECKOUT_FOLDER, exclude=True)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: flags, environment, file."""
-        flags: dict[str, Any] = {}
-        if isinstance(init_settings, InitSettingsSource):
-            flags.update(init_settings())
-        file_values = flags.pop("file", {})
-        given_flags = {name: value for name, value in flags.items() if value is not None}
-        return (
-            InitSettingsSource(settings_cls, given_flags),
-            env_settings,
-            InitSettingsSource(settings_cls, file_values),
-        )
 
     @model_validator(mode="after")
     def _anchor_paths(self) -> Self:
@@ -224,9 +198,10 @@ def load_settings(home: Path | None = None, **flags: Any) -> Settings:
     folder = find_home_folder(home)
     path = folder / "config" / "nightdesk.toml"
     file_values = _read_file(path)
-    _check_environment()
+    values = file_values | _environment_values()
+    values |= {name: value for name, value in flags.items() if value is not None}
     try:
-        return Settings(file=file_values, home=folder, **flags)  # type: ignore[call-arg]
+        return Settings(**values | {"home": folder})
     except ValidationError as error:
         where = f"{path} (or a {ENV_PREFIX}… variable or flag)"
         raise ConfigError(explain_validation(where, error, Settings)) from None
@@ -273,18 +248,38 @@ def expand_variables(values: Mapping[str, str], where: str) -> dict[str, str]:
     return {name: VARIABLE.sub(expand, value) for name, value in values.items()}
 
 
-def _check_environment() -> None:
+def _environment_values() -> dict[str, Any]:
+    """Return the values of the `NIGHTDESK_*` variables. Names count in any case, as on Windows.
+
+    Raises:
+        ConfigError: If a variable has no key, or its list is not valid JSON.
+    """
     known = _known_keys()
-    for name in os.environ:
-        key = name.removeprefix(ENV_PREFIX).lower()
-        if not name.startswith(ENV_PREFIX) or key in (*known, "home"):
+    values: dict[str, Any] = {}
+    for name, value in os.environ.items():
+        key = name.lower().removeprefix(ENV_PREFIX.lower())
+        if key == name.lower() or key == "home":
             continue
-        similar = closest_name(key, known)
-        if similar:
-            hint = f"did you mean '{ENV_PREFIX}{similar.upper()}'?"
-        else:
-            hint = suggest_key(key, known)
-        raise ConfigError(f"the environment: unknown variable {name}; {hint}")
+        if key in known:
+            is_list = Settings.model_fields[key].annotation == list[str]
+            values[key] = _parse_list(name, value) if is_list else value
+        elif name.startswith(ENV_PREFIX):
+            similar = closest_name(key, known)
+            if similar:
+                hint = f"did you mean '{ENV_PREFIX}{similar.upper()}'?"
+            else:
+                hint = suggest_key(key, known)
+            raise ConfigError(f"the environment: unknown variable {name}; {hint}")
+    return values
+
+
+def _parse_list(name: str, value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ConfigError(
+            f'the environment: {name} is not a list in JSON; write it as ["a", "b"]'
+        ) from None
 
 
 def _known_keys() -> list[str]:

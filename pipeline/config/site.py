@@ -36,6 +36,8 @@ HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # "token" of RFC 9110
 SITE_ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 DATE_FIELD = re.compile(r"\{(year|month|day)(?::(?:02|2)?d?)?\}")
 RENDERED_KINDS = (UrlKind.STORY, UrlKind.PART, UrlKind.SECTION, UrlKind.FRONT_PAGE)
+COUNTRY = re.compile(r"[a-z]{2}")
+GROUP = re.compile(r"\w[\w.-]{0,62}")
 MIN_LEDGER_DAYS = 90  # a night is compared with the nights of so many days
 
 
@@ -140,6 +142,10 @@ class Site(FrozenModel):
     """Front page."""
     language: str = ""
     """ISO 639-1 code; a hint for pages that declare no language."""
+    country: str = ""
+    """ISO 3166-1 code of two letters, as `tj`; searches find it as `country:tj`."""
+    groups: tuple[str, ...] = ()
+    """Names of your own for sites that belong together; searches find them as `group:NAME`."""
     timezone: str = "UTC"
     """Zone of the cron line, and of dates that name no zone."""
     cron: str = "30 2 * * *"
@@ -176,6 +182,24 @@ class Site(FrozenModel):
     safety: Safety = Safety()
     cleaning: CleaningOptions = CleaningOptions()
     retention: RetentionOptions = RetentionOptions()
+
+    @field_validator("country")
+    @classmethod
+    def _check_country(cls, value: str) -> str:
+        if value and not COUNTRY.fullmatch(value.lower()):
+            raise ValueError(f"{value!r} is no country code; write two letters, as 'tj'")
+        return value.lower()
+
+    @field_validator("groups")
+    @classmethod
+    def _check_groups(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not GROUP.fullmatch(name) or name != name.lower():
+                raise ValueError(
+                    f"{name!r} is no name of a group; use lower-case letters, digits, '-', '_'"
+                    " and '.'"
+                )
+        return tuple(dict.fromkeys(names))
 
     @field_validator("url", "feeds", "sitemaps", "sections")
     @classmethod
@@ -246,6 +270,14 @@ class Site(FrozenModel):
             for url in urls:
                 sources.setdefault(canonicalize(url), CrawlSource(url, kind))
         return tuple(sources.values())
+
+    @property
+    def labels(self) -> tuple[tuple[str, str], ...]:
+        """Return the kinds and values by which searches find the site, besides its id."""
+        labels = [("group", name) for name in self.groups]
+        if self.country:
+            labels.append(("country", self.country))
+        return tuple(labels)
 
     @cached_property
     def link_rules(self) -> LinkRules:

@@ -436,9 +436,9 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A period in which the clean text of a page stayed the same. Numbers start at 1.
+    """A period in which the title and the clean text of a page stayed the same.
 
-    `payload_id` is the last payload with this text.
+    Numbers start at 1. `payload_id` is the last payload with this title and text.
     """
 
     number: int
@@ -456,6 +456,7 @@ class PreviousArticle:
     payload_id: int
     text_digest: str
     revisions: int = 0
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class Reason(StrEnum):
     REPEATING_PATH = "repeating_path"
     TOO_DEEP = "too_deep"
     OPTED_OUT = "opted_out"
+    TAKEN_DOWN = "taken_down"
     DNS = "dns"
     CONNECT = "connect"
     TIMEOUT = "timeout"
@@ -176,6 +177,13 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
         (
             "The page says `noarchive` or `noai`, or reserves text and data mining, and the site "
             "file says to obey that."
+        ),
+    ),
+    Reason.TAKEN_DOWN: (
+        "refused",
+        (
+            "It was removed with `nightdesk forget`, and is not fetched again. The ledger does not "
+            "name its URL."
         ),
     ),
     Reason.DNS: ("failed", "Its host has no address."),

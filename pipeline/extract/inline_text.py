@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Final
 
 from lxml.html import HtmlElement
-
-from pipeline.extract.visibility import is_hidden_in_line
 
 BLOCKS = (
     "address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "fieldset",
@@ -20,6 +19,7 @@ BLOCKS = (
     "li", "main", "nav", "ol", "p", "pre", "section", "table", "tbody", "td", "th", "tr", "ul",
 )  # fmt: skip
 READINGS: Final = frozenset(("rt", "rp", "rtc"))  # of a word, which stands in small above it
+REPLACED_TAGS: Final = READINGS | {"a", "img", "sup"}
 NOTE_MARK = re.compile(r"[\[(]?(?:\d{1,3}|[a-z]|[*†‡§]{1,3})[\])]?")
 LINK_MARK = re.compile(r"[\[(](?:\d{1,3}|[a-z])[\])]|[#¶§🔗↩↑]\ufe0e?")
 SUPERSCRIPTS = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
@@ -72,38 +72,36 @@ def _sentence_goes_on(before: str, after: str) -> bool:
     return bool(before) and before[-1] not in ".!?…:。！？"
 
 
-def replacement(element: HtmlElement, tag: str, is_line_empty: bool) -> str | None:
+def replacement(element: HtmlElement, tag: str, is_line_empty: Callable[[], bool]) -> str | None:
     """Return what a reader sees instead of the text of an inline element.
 
     Args:
-        element: An inline element.
+        element: An inline element with a tag of REPLACED_TAGS.
         tag: Its tag.
-        is_line_empty: Whether the line has no text before it.
+        is_line_empty: Tells whether the line has no text before it.
 
     Returns:
         The text; "" where a reader sees none, and None where it is the text of the element.
     """
-    if is_hidden_in_line(element):
-        return ""
+    if tag == "a":
+        if not _is_link_mark(element):
+            return None
+        return None if is_line_empty() and not _is_in_heading(element) else ""
     if tag == "img":
         return _picture_text(element, is_line_empty)
-    if tag in READINGS:
-        return ""
     if tag == "sup":
-        return None if is_line_empty else _superscript(element)
-    if tag == "a" and _is_link_mark(element):
-        return None if is_line_empty and not _is_in_heading(element) else ""
-    return None
+        return None if is_line_empty() else _superscript(element)
+    return ""
 
 
-def _picture_text(picture: HtmlElement, is_line_empty: bool) -> str | None:
+def _picture_text(picture: HtmlElement, is_line_empty: Callable[[], bool]) -> str | None:
     """Return the symbol that a picture shows, or the letter with which a text begins."""
     text = (picture.get("alt") or "").strip()
     if not text or len(text) > MAX_SYMBOL_LENGTH:
         return None
     if all(unicodedata.category(character) in ("So", "Sk", "Mn", "Cf") for character in text):
         return text
-    is_initial = len(text) == 1 and text.isalpha() and is_line_empty
+    is_initial = len(text) == 1 and text.isalpha() and is_line_empty()
     return text if is_initial and _next_text(picture)[:1].isalpha() else None
 
 

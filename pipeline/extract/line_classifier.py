@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from copy import copy
+from itertools import islice
 from math import inf
 from typing import NamedTuple
 
@@ -30,12 +31,13 @@ from pipeline.core.models import (
 from pipeline.extract.decision_trees import DecisionTrees, bundled_trees
 from pipeline.extract.features.line_features import ExtractorLines, LineFeatures
 from pipeline.extract.lists.list_classifier import judge_list
+from pipeline.extract.page_lines import LISTS, PageElement, PageLine, Region
 from pipeline.extract.readings.second_reading import compare_readings
 from pipeline.extract.story_cut import raise_to_story
 from pipeline.extract.structure.figures import story_figures
 from pipeline.extract.structure.nesting import StructureReader
 from pipeline.extract.tables import with_whole_tables
-from pipeline.extract.text_lines import LISTS, PageElement, PageLine, Region, read_lines
+from pipeline.extract.text_lines import read_lines
 from pipeline.extract.version import (
     MAX_DOUBT,
     MAX_FIRST_DOUBT,
@@ -192,8 +194,7 @@ def trafilatura_lines(tree: HtmlElement, fast: bool = True) -> list[str]:
     """
     options = TRAFILATURA_OPTIONS | {"fast": fast}
     try:
-        # A copy, because the extraction changes its tree.
-        document = bare_extraction(_dissolve_spans(copy(tree)), **options)
+        document = bare_extraction(_dissolve_spans(tree), **options)  # works on a copy
     except RecursionError:  # lists in lists in lists; the decision trees still work
         return []
     return (getattr(document, "text", None) or "").splitlines()
@@ -204,9 +205,14 @@ def _dissolve_spans(tree: HtmlElement) -> HtmlElement:
 
     trafilatura dissolves all spans but leaves their texts as pieces. It then takes minutes for a
     line of ten thousand pieces.
+
+    Returns:
+        A copy without such spans, or the same tree where it has none.
     """
-    spans_by_parent = Counter(span.getparent() for span in tree.iter("span"))
-    for parent, count in spans_by_parent.items():
+    if not any(count > MAX_SPANS for count in _count_spans(tree).values()):
+        return tree
+    tree = copy(tree)
+    for parent, count in _count_spans(tree).items():
         if parent is not None and count > MAX_SPANS:
             strip_tags(parent, "span")
             # libxml2 keeps one text for each piece until the text is set again.
@@ -214,6 +220,12 @@ def _dissolve_spans(tree: HtmlElement) -> HtmlElement:
             for child in parent:
                 child.tail = child.tail
     return tree
+
+
+def _count_spans(tree: HtmlElement) -> Counter[HtmlElement | None]:
+    if sum(1 for _ in islice(tree.iter("span"), MAX_SPANS + 1)) <= MAX_SPANS:
+        return Counter()
+    return Counter(span.getparent() for span in tree.iter("span"))
 
 
 def _block(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from pipeline.extract.text_lines import PageLine, PageLines
+    from pipeline.extract.page_lines import PageLine, PageLines
 
 MIN_LINE_LENGTH: Final = 60  # characters of a line that may be a paragraph
 MIN_STORY_LENGTH: Final = 200  # characters of the paragraphs in the menu or the footer

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from pipeline.extract.features.line_features import LineFeatures
-from pipeline.extract.text_lines import PageElement, Region
+from pipeline.extract.page_lines import PageElement, Region
 
 MIN_ROWS: Final = 3  # of a table that stands in a story
 MAX_LINK_SHARE: Final = 0.3  # of its text; a table of links leads elsewhere

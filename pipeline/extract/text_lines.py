@@ -8,25 +8,24 @@ lines stay where their text stands nowhere else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from lxml.html import HtmlElement
 
 from pipeline.extract.formulas import formula_text
 from pipeline.extract.inline_text import (
-    READINGS,
+    REPLACED_TAGS,
     is_initial,
     join_initial,
     replacement,
     stands_in_sentence,
 )
 from pipeline.extract.misplaced_story import free_misplaced_story
+from pipeline.extract.page_lines import CELLS, LISTS, PageElement, PageLine, PageLines, Region
 from pipeline.extract.sanitize import single_line
-from pipeline.extract.structure.line_spans import CELL_END, CREDIT, RawSpan, SpanCollector
-from pipeline.extract.structure.pictures import PICTURE_TAGS, Picture, add_picture
+from pipeline.extract.structure.line_spans import CELL_END, CREDIT, SpanCollector
+from pipeline.extract.structure.pictures import PICTURE_TAGS, add_picture
 from pipeline.extract.unclosed_elements import (
     CLOSED_ENDS,
     MAX_UNCLOSED,
@@ -35,7 +34,13 @@ from pipeline.extract.unclosed_elements import (
     is_part_of_page,
 )
 from pipeline.extract.unseen_lines import drop_lines, hidden_lines, shown_reserves
-from pipeline.extract.visibility import is_decoration, is_hidden, is_side_note
+from pipeline.extract.visibility import (
+    is_decoration,
+    is_hidden_by,
+    is_hiding_class,
+    is_short,
+    is_side_note,
+)
 
 MAX_LINES: Final = 20_000  # of one page
 MAX_ROW_LENGTH: Final = 400  # characters of a table row that holds data and not a layout
@@ -59,9 +64,15 @@ NOT_IN_SENTENCE = (SKIPPED - {"button"}) | frozenset((
     "h2", "h3", "h4", "h5", "h6", "header", "hr", "legend", "li", "main", "menu", "nav", "ol", "p",
     "pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
 ))  # fmt: skip
+# What the walk does with an element.
+INLINE_TAG, BREAK_TAG, SKIPPED_TAG, BLOCK_TAG, OTHER = range(5)
+KIND_OF_TAG: Final[dict[str, int]] = {
+    **dict.fromkeys(NOT_IN_SENTENCE, BLOCK_TAG),
+    **dict.fromkeys(SKIPPED - {"button"}, SKIPPED_TAG),
+    **dict.fromkeys(INLINE, INLINE_TAG),
+    **dict.fromkeys(("br", "hr"), BREAK_TAG),
+}
 EMPHASIS = frozenset(("b", "strong", "em", "i"))
-CELLS = frozenset(("td", "th"))
-LISTS = frozenset(("ul", "ol", "dl"))
 LAYOUT = frozenset((
     "p", "div", "table", "ul", "ol", "br", "h1", "h2", "h3", "h4", "form", "section", "article",
     "blockquote",
@@ -70,33 +81,9 @@ RESERVES = frozenset(("noscript", "template"))  # read where the page has their 
 MIN_RESERVE_LENGTH: Final = 240  # characters of text, without space at its ends
 CREDIT_TAGS = frozenset(("span", "small", "cite", "em", "i"))  # that name who made a picture
 CREDIT_MARK = re.compile("credit|copyright|photographer", re.I)
-MARK_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
-class Region:
-    """Bits for the regions in which an element lies, including its own.
-
-    They are plain integers: an IntFlag would take a tenth of the time of the whole cleaning.
-    """
-
-    NONE: Final = 0
-    ARTICLE: Final = 1
-    MAIN: Final = 2
-    ASIDE: Final = 4
-    NAV: Final = 8  # or a form
-    FOOTER: Final = 16
-    HEADER: Final = 32
-    FIGURE: Final = 64
-    ITEM: Final = 128
-    TABLE: Final = 256
-    QUOTE: Final = 512
-    CODE: Final = 1024
-    HEADING: Final = 2048
-    HIDDEN: Final = 4096
-    BODY_PROPERTY: Final = 8192  # itemprop="articleBody"
-    RESERVE: Final = 16384  # shown by browsers only without scripts
-
-
+HIDDEN, BODY_PROPERTY = Region.HIDDEN, Region.BODY_PROPERTY
 REGION_OF_TAG = {
     "article": Region.ARTICLE,
     "main": Region.MAIN,
@@ -117,56 +104,6 @@ REGION_OF_TAG = {
     "template": Region.RESERVE,
     **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), Region.HEADING),
 }
-
-
-@dataclass(slots=True, eq=False)
-class PageElement:
-    """A block-level element, with sums over all lines in it.
-
-    `LineFeatures` fills the fields from `words` on.
-    """
-
-    parent: PageElement | None
-    tag: str
-    regions: int  # bits of Region
-    marks: str  # class, id and similar attributes
-    depth: int
-    is_row: bool = False  # a table row of data, not of layout
-    children: int = 0  # of a list
-    words: float = 0.0
-    prose: float = 0.0  # words of lines that read like prose
-    chars: int = 0
-    linked: int = 0  # characters in links
-    lines: int = 0
-    chosen_words: float = 0.0  # words that the extractor chose
-    likely_words: float = 0.0  # words, each weighed by the probability of its line
-    branch: PageElement | None = None  # the outermost element around this one beside the core
-    steps_up: float = 0.0  # from the story's core to the nearest element around this one
-    steps_down: float = 0.0  # from there to this element
-    source: HtmlElement | None = None  # the element of the tree
-
-
-@dataclass(slots=True, eq=False)
-class PageLine:
-    """One line of the page: the text between two boundaries of block-level elements."""
-
-    text: str
-    element: PageElement
-    linked: int  # characters in links
-    emphasis: int  # characters in bold or italics
-    is_after_break: bool  # begins after a <br>
-    inline_marks: str  # marks of the inline element with which it begins
-    spans: Sequence[RawSpan] = ()  # its links, and credits of pictures
-    pieces: Sequence[str] = ()  # its text as the page has it, where something in it has a place
-
-
-@dataclass(slots=True)
-class PageLines:
-    """All lines of a page and all their elements, parents before children."""
-
-    lines: list[PageLine] = field(default_factory=list)
-    elements: list[PageElement] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
 
 
 def read_lines(tree: HtmlElement, max_lines: int = MAX_LINES) -> PageLines:
@@ -202,29 +139,30 @@ def _has_long_text(element: HtmlElement) -> bool:
     return False
 
 
-@lru_cache(maxsize=20_000)
-def words_in_marks(marks: str) -> frozenset[str]:
-    """Return the words of a class or id: `articleBody-text` has article, body and text."""
-    return frozenset(word.lower() for word in MARK_WORD.findall(marks) if len(word) > 1)
-
-
 # An open element of the walk: its remaining children, itself, the block-level element that it is
 # or lies in, whether it lies in a link, whether in emphasis, whether it is block-level. A tuple,
 # since the walk makes one for each element of the page.
 OpenElement = tuple[Iterator[HtmlElement], HtmlElement, PageElement, bool, bool, bool]
+Attribute = Callable[[str], str | None]
+"""Returns an attribute of an element, or None."""
 
 
 class _Walk:
-    """The walk over one page. Hot code: it runs for each element."""
+    """The walk over one page. Hot code: it runs for each element.
+
+    It reads all attributes of an element at once: one by one takes thrice the time.
+    """
 
     def __init__(self, max_lines: int) -> None:
         self.result = PageLines()
         self.has_reserves = self.has_hidden = False
+        self._stack: list[OpenElement] = []
         self._link_depth = 0  # of the open link; 0 for none
         self._link_start = (0, 0)  # the number of lines and elements before it
         self._unclosed = 0  # elements in which a large part of the page was searched
         self._max_lines = max_lines
         self._texts: list[str] = []
+        self._blanks = 0  # of these texts, from the first on
         self._linked = self._emphasis = 0
         self._is_after_break = False
         self._inline_marks = ""
@@ -236,85 +174,147 @@ class _Walk:
         element = PageElement(None, "body", Region.NONE, "", 0)
         self.result.elements.append(element)
         self._add_text(root.text, False, False)
-        stack: list[OpenElement] = [(iter(root), root, element, False, False, True)]
-        while stack and len(self.result.lines) < self._max_lines:
-            children, owner, element, _, _, is_block = stack[-1]
-            child = next(children, None)
-            if child is not None:
-                self._enter(child, stack)
-                continue
-            if len(stack) == self._link_depth:
-                self._end_link()
-            stack.pop()
-            if is_block:
-                self._end_line(element)
-            elif owner is self._spans.innermost:
-                self._spans.close(len(self._texts))
-            if stack:
-                self._add_text(owner.tail, stack[-1][3], stack[-1][4])
+        stack, lines = self._stack, self.result.lines
+        inner: OpenElement | None = (iter(root), root, element, False, False, True)
+        while inner is not None and len(lines) < self._max_lines:
+            stack.append(inner)
+            inner = self._descend(inner)
+            while inner is None and len(lines) < self._max_lines:
+                self._leave()
+                if not stack:
+                    break
+                inner = self._descend(stack[-1])
 
-    def _enter(self, child: HtmlElement, stack: list[OpenElement]) -> None:
-        _, _, element, link, emphasis, _ = stack[-1]
-        tag = child.tag
+    def _descend(self, outer: OpenElement) -> OpenElement | None:
+        """Read the children of an open element up to the first that has children of its own."""
+        children, _, element, link, emphasis, _ = outer
+        lines, texts, max_lines = self.result.lines, self._texts, self._max_lines
+        for child in children:
+            tag = child.tag
+            kind = KIND_OF_TAG.get(tag, OTHER)
+            if kind == INLINE_TAG or (kind == OTHER and stands_in_sentence(child, tag)):
+                if tag in PICTURE_TAGS:
+                    add_picture(self.result.pictures, child, element, len(lines))
+                inner = self._enter_inline(child, tag, outer)
+            elif kind == BREAK_TAG:
+                self._end_line(element)
+                self._is_after_break = True
+                inner = None
+            elif kind != BLOCK_TAG and self._is_skipped(child, tag):
+                inner = None
+            elif element.is_row and (tag in CELLS or tag == "p"):
+                if tag != "p":  # the cells of a row of data are one line
+                    texts.append(CELL_END)
+                self._add_text(child.text, link, emphasis)
+                inner = (iter(child), child, element, link, emphasis, False)
+            else:
+                inner = self._enter_block(child, tag, outer)
+            if inner is not None:
+                return inner
+            if text := child.tail:
+                texts.append(text)
+                if link or emphasis:
+                    self._count_text(text, link, emphasis)
+            if len(lines) >= max_lines:
+                break
+        return None
+
+    def _leave(self) -> None:
+        """End the innermost open element, and read the text behind it."""
+        stack = self._stack
+        if len(stack) == self._link_depth:
+            self._end_link()
+        _, owner, element, _, _, is_block = stack.pop()
+        if is_block:
+            self._end_line(element)
+        elif owner is self._spans.innermost:
+            self._spans.close(len(self._texts))
+        if stack:
+            self._add_text(owner.tail, stack[-1][3], stack[-1][4])
+
+    def _is_skipped(self, child: HtmlElement, tag: str) -> bool:
+        """Tell whether nothing in an element is read, and note the picture in it."""
         if tag in PICTURE_TAGS:
-            add_picture(self.result.pictures, child, element, len(self.result.lines))
-        if tag in INLINE or (tag not in NOT_IN_SENTENCE and stands_in_sentence(child, tag)):
-            seen = self._seen_instead(child, tag)
+            add_picture(self.result.pictures, child, self._stack[-1][2], len(self.result.lines))
+        if not isinstance(tag, str):  # a reference that the parser left
+            return True
+        if tag not in SKIPPED or self._is_read(child, tag):
+            return False
+        if tag == "math":
+            self._add_text(formula_text(child), *self._stack[-1][3:5])
+        return True
+
+    def _enter_block(self, child: HtmlElement, tag: str, outer: OpenElement) -> OpenElement | None:
+        """Begin a block-level element; return it if it stays open."""
+        _, _, element, link, emphasis, _ = outer
+        if self._texts:
+            self._end_line(element)
+        self._inline_marks = ""
+        inner = self._add_element(child, tag, element)
+        if text := child.text:
+            self._add_text(text, link, emphasis)
+        if len(child):
+            return (iter(child), child, inner, link, emphasis, True)
+        if text:
+            self._end_line(inner)
+        return None
+
+    def _enter_inline(self, child: HtmlElement, tag: str, outer: OpenElement) -> OpenElement | None:
+        """Begin an inline element; return it if it stays open."""
+        _, _, element, link, emphasis, _ = outer
+        texts, is_link, has_span = self._texts, link, False
+        attributes = child.items()
+        if attributes or tag in REPLACED_TAGS:
+            get = dict(attributes).get
+            seen = self._seen_instead(child, tag, get)
             if seen is not None:
                 self._add_text(seen, link, emphasis)
-                self._add_text(child.tail, link, emphasis)
-                return
-            if not self._inline_marks:
-                self._note_inline_marks(child)
-            href = child.get("href") if tag == "a" else None
-            is_link = link or href is not None
-            inside = (is_link, emphasis or tag in EMPHASIS)
-            if href:
-                self._spans.open(child, href, len(self._texts))
-            elif tag in CREDIT_TAGS and _names_credit(child, element):
-                self._spans.open(child, CREDIT, len(self._texts))
-            self._add_text(child.text, *inside)
-            if len(child):
-                stack.append((iter(child), child, element, *inside, False))
-                if is_link and not link:
-                    self._link_depth = len(stack)
-                    self._link_start = (len(self.result.lines), len(self.result.elements))
+                return None
+            if not self._inline_marks and (get("class") or get("itemprop") or get("rel")):
+                self._note_inline_marks(get)
+            if tag == "a":
+                target = get("href")
+                is_link = link or target is not None
+                has_span = bool(target)
             else:
-                if child is self._spans.innermost:
-                    self._spans.close(len(self._texts))
-                self._add_text(child.tail, link, emphasis)
-        elif not isinstance(tag, str) or (tag in SKIPPED and not self._is_read(child, tag)):
-            if tag == "math":
-                self._add_text(formula_text(child), link, emphasis)
-            self._add_text(child.tail, link, emphasis)
-        elif tag in ("br", "hr"):
-            self._end_line(element)
-            self._is_after_break = True
-            self._add_text(child.tail, link, emphasis)
-        elif element.is_row and (tag in CELLS or tag == "p"):
-            if tag != "p":  # the cells of a row of data are one line
-                self._texts.append(CELL_END)
-            self._add_text(child.text, link, emphasis)
-            stack.append((iter(child), child, element, link, emphasis, False))
-        else:
-            self._end_line(element)
-            inner = self._add_element(child, tag, element)
-            self._add_text(child.text, link, emphasis)
-            if len(child):
-                stack.append((iter(child), child, inner, link, emphasis, True))
-            else:
-                self._end_line(inner)
-                self._add_text(child.tail, link, emphasis)
+                target = CREDIT
+                has_span = tag in CREDIT_TAGS and _names_credit(get, element)
+            if has_span:
+                self._spans.open(child, target or CREDIT, len(texts))
+        is_emphasis = emphasis or tag in EMPHASIS
+        if text := child.text:
+            texts.append(text)
+            if is_link or is_emphasis:
+                self._count_text(text, is_link, is_emphasis)
+        if len(child):
+            if is_link and not link:
+                self._link_depth = len(self._stack) + 1
+                self._link_start = (len(self.result.lines), len(self.result.elements))
+            return (iter(child), child, element, is_link, is_emphasis, False)
+        if has_span:
+            self._spans.close(len(texts))
+        return None
 
-    def _seen_instead(self, child: HtmlElement, tag: str) -> str | None:
+    def _seen_instead(self, child: HtmlElement, tag: str, get: Attribute) -> str | None:
         """Return what readers see instead of an inline element; None for its own text."""
-        if not child.keys() and tag != "sup" and tag not in READINGS:
-            return None
-        is_line_empty = not self._texts or not "".join(self._texts).strip()
-        if is_side_note(child):
+        names = get("class")
+        if names is not None and is_side_note(names):
             self._side_notes.append(single_line("".join(child.itertext())))
             return ""
-        return replacement(child, tag, is_line_empty)
+        if is_hidden_by(get) and is_short(child):
+            return ""
+        if tag not in REPLACED_TAGS:
+            return None
+        return replacement(child, tag, self._is_line_empty)
+
+    def _is_line_empty(self) -> bool:
+        """Tell whether the line has no text so far but space."""
+        texts = self._texts
+        while self._blanks < len(texts):
+            if not texts[self._blanks].isspace():
+                return False
+            self._blanks += 1
+        return True
 
     def _end_link(self) -> None:
         """Take what stands in a link for no link if that is a part of the page."""
@@ -342,17 +342,20 @@ class _Walk:
             return True
         return False
 
-    def _note_inline_marks(self, element: HtmlElement) -> None:
-        get = element.get
+    def _note_inline_marks(self, get: Attribute) -> None:
         marks = " ".join(filter(None, (get("class"), get("itemprop"), get("rel"))))
-        if marks and not "".join(self._texts).strip():
+        if self._is_line_empty():
             self._inline_marks = marks[: MAX_MARKS_LENGTH // 2]
 
     def _add_element(self, source: HtmlElement, tag: str, parent: PageElement) -> PageElement:
-        regions = parent.regions | REGION_OF_TAG.get(tag, Region.NONE)
-        marks, attributes = "", source.attrib
-        if attributes:
-            get = attributes.get
+        regions = parent.regions | REGION_OF_TAG.get(tag, 0)
+        marks, attributes = "", source.items()
+        if len(attributes) == 1 and attributes[0][0] == "class":  # as most that have any
+            marks = attributes[0][1]
+            if is_hiding_class(marks):
+                regions |= HIDDEN
+        elif attributes:
+            get = dict(attributes).get
             role, itemprop = get("role"), get("itemprop")
             names = (
                 get("class"),
@@ -362,16 +365,17 @@ class _Walk:
                 get("data-testid"),
                 get("data-component"),
             )
-            marks = " ".join(filter(None, names))[:MAX_MARKS_LENGTH]
+            marks = " ".join(filter(None, names))
             if itemprop and "articleBody" in itemprop:
-                regions |= Region.BODY_PROPERTY
-            if is_hidden(source) or is_decoration(source):
-                regions |= Region.HIDDEN
+                regions |= BODY_PROPERTY
+            if is_hidden_by(get) or (get("aria-hidden") and is_decoration(source)):
+                regions |= HIDDEN
         if tag == "dialog" and source.get("open") is None:
-            regions |= Region.HIDDEN
-        if regions & Region.HIDDEN:
+            regions |= HIDDEN
+        if regions & HIDDEN:
             self.has_hidden = True
         is_row = tag == "tr" and _is_data_row(source)
+        marks = marks[:MAX_MARKS_LENGTH]
         element = PageElement(parent, tag, regions, marks, parent.depth + 1, is_row)
         element.source = source
         if tag in LISTS:
@@ -383,34 +387,46 @@ class _Walk:
         if text:
             self._texts.append(text)
             if link or emphasis:
-                size = len(text.strip())
-                self._linked += size * link
-                self._emphasis += size * emphasis
+                self._count_text(text, link, emphasis)
+
+    def _count_text(self, text: str, link: bool, emphasis: bool) -> None:
+        size = len(text.strip())
+        self._linked += size * link
+        self._emphasis += size * emphasis
 
     def _end_line(self, element: PageElement) -> None:
-        if self._texts:
-            joined = "".join(self._texts)
-            if self._initial and not joined.isspace():
-                joined = self._with_initial(joined, element)
-            pieces, self._texts = self._texts, []
-            spans = () if self._spans.is_empty else self._spans.end_line(len(pieces))
-            text = "" if joined.isspace() else _line_text(joined)  # most texts are only space
-            if len(text) == 1 and is_initial(text, element.marks):
-                self._initial = text
-            elif text:
-                size = len(text)
-                linked, emphasis = min(self._linked, size), min(self._emphasis, size)
-                line = PageLine(
-                    text, element, linked, emphasis, self._is_after_break, self._inline_marks
-                )
-                if spans or element.is_row or element.regions & Region.CODE:
-                    line.spans, line.pieces = spans, pieces
-                self.result.lines.append(line)
-                self._is_after_break = False
+        if texts := self._texts:
+            joined = "".join(texts)
+            if joined.isspace():  # as most are
+                if not self._spans.is_empty:
+                    self._spans.end_line(len(texts))
+            else:
+                self._add_line(joined, element)
             if self._side_notes:
                 self._end_side_notes(element)
-        self._linked = self._emphasis = 0
+            texts.clear()
+            self._blanks = 0
+            self._linked = self._emphasis = 0
         self._inline_marks = ""
+
+    def _add_line(self, joined: str, element: PageElement) -> None:
+        """Add a line with its text as the page has it."""
+        if self._initial:
+            joined = self._with_initial(joined, element)
+        spans = () if self._spans.is_empty else self._spans.end_line(len(self._texts))
+        text = _line_text(joined)
+        size = len(text)
+        if size == 1 and is_initial(text, element.marks):
+            self._initial = text
+        elif text:
+            linked, emphasis = min(self._linked, size), min(self._emphasis, size)
+            line = PageLine(
+                text, element, linked, emphasis, self._is_after_break, self._inline_marks
+            )
+            if spans or element.is_row or element.regions & Region.CODE:
+                line.spans, line.pieces = spans, self._texts[:]
+            self.result.lines.append(line)
+            self._is_after_break = False
 
     def _with_initial(self, joined: str, element: PageElement) -> str:
         """Return a line with the letter that stands before it in an element of its own."""
@@ -427,14 +443,11 @@ class _Walk:
         self._side_notes.clear()
 
 
-def _names_credit(source: HtmlElement, element: PageElement) -> bool:
+def _names_credit(get: Attribute, element: PageElement) -> bool:
     """Tell whether an inline element of a caption names who made the picture."""
     if not (element.regions & Region.FIGURE or "caption" in element.marks):
         return False
-    return (
-        CREDIT_MARK.search(f"{source.get('class') or ''} {source.get('itemprop') or ''}")
-        is not None
-    )
+    return CREDIT_MARK.search(f"{get('class') or ''} {get('itemprop') or ''}") is not None
 
 
 def _line_text(joined: str) -> str:

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from pipeline.extract.text_lines import PageElement, PageLine, PageLines
+    from pipeline.extract.page_lines import PageElement, PageLine, PageLines
 
 MAX_RESERVES: Final = 50  # runs of lines that are searched for elsewhere
 MAX_SHOWN: Final = 200_000  # characters of a page in which a text is searched for

@@ -7,6 +7,7 @@ style sheets use for it everywhere. A class such as `hidden md:block` hides on s
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -56,7 +57,11 @@ def is_hiding_style(style: str) -> bool:
 
 def is_hidden(element: HtmlElement) -> bool:
     """Tell whether the eye does not see an element, by its own markup."""
-    get = element.get
+    return is_hidden_by(element.get)
+
+
+def is_hidden_by(get: Callable[[str], str | None]) -> bool:
+    """Tell whether the eye does not see an element, by what returns its attributes."""
     if (names := get("class")) and is_hiding_class(names):
         return True
     if (style := get("style")) and is_hiding_style(style):
@@ -64,10 +69,8 @@ def is_hidden(element: HtmlElement) -> bool:
     return get("hidden") is not None
 
 
-def is_hidden_in_line(element: HtmlElement) -> bool:
-    """Tell whether an inline element is hidden, and does not hold the rest of the page."""
-    if not is_hidden(element):
-        return False
+def is_short(element: HtmlElement) -> bool:
+    """Tell whether an inline element does not hold the rest of the page."""
     length = 0
     for text in element.itertext():
         length += len(text)
@@ -84,7 +87,6 @@ def is_decoration(element: HtmlElement) -> bool:
     return before is None or not is_hidden(before)
 
 
-def is_side_note(element: HtmlElement) -> bool:
-    """Tell whether an inline element stands beside the line that its markup interrupts."""
-    names = element.get("class")
-    return names is not None and "note" in names and SIDE_NOTE_CLASS.search(names) is not None
+def is_side_note(names: str) -> bool:
+    """Tell whether an inline element with a class stands beside the line that it interrupts."""
+    return "note" in names and SIDE_NOTE_CLASS.search(names) is not None

@@ -45,6 +45,20 @@ class AtomFeed:
     links: tuple[AtomLink, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class AtomEntry:
+    """An entry of a feed that is no article. `html` is its content."""
+
+    id: str
+    title: str
+    updated_at: datetime
+    author: str
+    language: str
+    html: str
+    links: tuple[AtomLink, ...] = ()
+    categories: tuple[str, ...] = ()
+
+
 def write_atom(articles: Iterator[ExportedArticle], target: Path) -> int:
     """Write articles with their whole texts as one feed, and return how many there are."""
     now = datetime.now(UTC)
@@ -73,6 +87,24 @@ def feed_start(feed: AtomFeed) -> str:
         *map(_link, feed.links),
         f'<generator version="{__version__}">Nightdesk</generator>\n',
     ]
+    return "".join(parts)
+
+
+def entry(values: AtomEntry) -> str:
+    """Return an entry."""
+    language = language_tag(values.language)
+    parts = [
+        f'<entry xml:lang="{language}">\n' if language else "<entry>\n",
+        f"<title>{escape_xml(values.title)}</title>\n",
+        f"<id>{escape_xml(values.id)}</id>\n",
+        *map(_link, values.links),
+        f"<updated>{format_time(values.updated_at)}</updated>\n",
+        f"<author><name>{escape_xml(values.author)}</name></author>\n",
+    ]
+    for name in values.categories:
+        parts.append(f'<category term="{escape_xml(name)}"/>\n')
+    parts.append(f'<content type="html">{escape_xml(values.html)}</content>\n')
+    parts.append("</entry>\n")
     return "".join(parts)
 
 

@@ -173,9 +173,11 @@ def write_export(
         StoreError: If the archive cannot be read.
     """
     export_format = FORMATS[name]
-    if export_format.is_payloads and (query.query.strip() or query.limit is not None):
+    selects_articles = query.query.strip() or query.limit is not None or query.unique
+    if export_format.is_payloads and selects_articles:
         raise ConfigError(
-            f"--format {name}: exports payloads and not articles; leave out --query and --limit"
+            f"--format {name}: exports payloads and not articles; leave out --query, --limit and"
+            " --unique"
         )
     if export_format.is_payloads and query.respect:
         raise ConfigError(

@@ -9,10 +9,14 @@
     title:ferry  author:dray  author:"Martin Dray"  tag:petition       words in these fields
     agency:reuters                                     stories of this news agency
     site:harbour-courier  lang:ru                      the id of the site, the code of the language
+    group:state-media  country:tj                      sites by what their files say
     after:2026-03  before:2026-04-15                   dated in this period or later; before it; UTC
+    since:2026-03  until:2026-04-15                    the same as after; in this period or before
     rights:no-train  rights:no-tdm  rights:no-archive  rights:paywall  rights:license
                                                        what the publisher declares of a use
     changed:yes  changed:no  changed:3                 has several, one, at least three revisions
+    edited:yes  edited:no  edited:title                changed by its site, not, in its headline
+    gone:yes  gone:no                                  its page is not there any more, or is
 
 No text raises an error, and the work is limited. All that is none of these is plain words:
 `foo:bar` is the words foo and bar side by side. The notes of a query say what was left out.
@@ -21,14 +25,16 @@ No text raises an error, and the work is limited. All that is none of these is p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from pipeline.core.changes.kinds import EDIT_KINDS
 from pipeline.core.rights.statements import FLAGS
 from pipeline.fulltext.tokenizer import (
     FIELDS,
     MAX_REVISIONS,
+    YES,
     primary_language,
     site_token,
     tokenize_query,
@@ -40,8 +46,12 @@ MAX_PHRASE_WORDS = 32
 MAX_DEPTH = 8  # of parentheses
 MAX_NOTED_VALUE = 40  # letters of a value in a note
 MIN_CHANGED_REVISIONS = 2
-QUOTES = str.maketrans("“”„‟", '""""')
-NAMES = "|".join((*FIELDS, "after", "before"))
+QUOTES = str.maketrans(dict.fromkeys("“”„‟«»‹›〝〞＂", '"'))
+# Several words in single quotes, which stand outside of words: no apostrophe of o‘zbek or don't.
+SINGLE_QUOTES = re.compile(r"(?<!\w)['‘’‚‛]([^'‘’‚‛\"]*\s[^'‘’‚‛\"]*)['‘’](?!\w)")
+DATE_FIELDS = ("after", "since", "before", "until")
+SITE_GROUPS = ("group", "country")  # fields that stand for sites: the archive knows which
+NAMES = "|".join((*FIELDS, *SITE_GROUPS, *DATE_FIELDS))
 ITEM = re.compile(
     rf"""(?P<no>-*)(?:(?:(?P<field>{NAMES}):(?=[^\s()]))?"""
     r"""(?:"(?P<quoted>[^"]*)(?:"|$)|(?P<word>[^\s"()|]+))|(?P<open>\())"""
@@ -60,7 +70,7 @@ class Term:
 
     Attributes:
         tokens: The tokens.
-        field: One of tokenizer.FIELDS; "" for title and text.
+        field: One of tokenizer.FIELDS or of SITE_GROUPS; "" for title and text.
         prefix: Whether the last token may be the beginning of a word.
         exact: Whether the words stand as written; else a single word also matches its other forms.
     """
@@ -126,7 +136,7 @@ class Query:
 def parse_query(text: str) -> Query:
     """Parse a query. Every text is a query."""
     parser = _Parser()
-    for match in ITEM.finditer(text[:MAX_QUERY_LETTERS].translate(QUOTES)):
+    for match in ITEM.finditer(_with_plain_quotes(text)):
         parser.read(match)
     notes = list(parser.notes)
     if len(text) > MAX_QUERY_LETTERS:
@@ -134,6 +144,44 @@ def parse_query(text: str) -> Query:
     if parser.terms > MAX_TERMS:
         notes.append(f"Only its first {MAX_TERMS} terms are looked for.")
     return Query(text, parser.tree(), tuple(notes))
+
+
+def _with_plain_quotes(text: str) -> str:
+    """Return the text that is read, with all quotes as straight ones, letter for letter."""
+    text = text[:MAX_QUERY_LETTERS].translate(QUOTES)
+    return SINGLE_QUOTES.sub(r'"\1"', text)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFilter:
+    """A filter of a query as it was typed, such as `-lang:ru`, and the query without it."""
+
+    text: str
+    field: str
+    rest: str
+
+
+def query_filters(text: str) -> tuple[QueryFilter, ...]:
+    """Return the filters of a query, in their order."""
+    filters: list[QueryFilter] = []
+    for match in ITEM.finditer(_with_plain_quotes(text)):
+        if not match["field"]:
+            continue
+        start, end = match.span()
+        before = text[:start].rstrip()
+        if before.endswith("NOT"):
+            start = len(before) - len("NOT")
+        rest = f"{text[:start].rstrip()} {text[end:].lstrip()}".strip()
+        filters.append(QueryFilter(text[start:end], match["field"].lower(), rest))
+    return tuple(filters)
+
+
+def without_dates(text: str) -> str:
+    """Return a query without its filters by date."""
+    for query_filter in query_filters(text):
+        if query_filter.field in DATE_FIELDS:
+            return without_dates(query_filter.rest)
+    return text
 
 
 class _Group:
@@ -253,26 +301,34 @@ def _words(value: str, field: str, is_quoted: bool) -> Term | None:
 
 def _filter(field: str, value: str, is_quoted: bool) -> Node | None:
     """Return the node of a filter, or None where the value is not of the filter's kind."""
-    if field in ("after", "before"):
+    if field in DATE_FIELDS:
         return _dates(field, value)
     if field == "changed":
         return _changed(value.lower())
+    if field in ("edited", "gone"):
+        return _flag(field, value.strip().lower())
     if field == "rights":
         return _rights(value.strip().lower())
     if field == "site":
         return _site(value)
+    if field in SITE_GROUPS:
+        name = site_token(value.strip())
+        return Term((name,), field) if name else None
     if field == "lang":
         return _language(value.strip())
     return _words(value, field, is_quoted)
 
 
 def _dates(field: str, value: str) -> Node | None:
-    moment = parse_period_start(value)
-    if moment is None:
+    start = parse_period_start(value)
+    if start is None:
         return None
-    if field == "after":
-        return DateRange(since=moment)
-    return DateRange(until=moment)
+    if field in ("after", "since"):
+        return DateRange(since=start)
+    if field == "before":
+        return DateRange(until=start)
+    end = parse_period_end(value)
+    return None if end is None else DateRange(until=end)
 
 
 def _site(value: str) -> Node | None:
@@ -308,6 +364,15 @@ def _changed(value: str) -> Node | None:
     return Term((str(revisions),), "changed")
 
 
+def _flag(field: str, value: str) -> Node | None:
+    if value == "no":
+        return Not(Term((YES,), field))
+    kinds = EDIT_KINDS if field == "edited" else ()
+    if value == YES or value in kinds:
+        return Term((value,), field)
+    return None
+
+
 def parse_period_start(value: str) -> datetime | None:
     """Return the first moment of a day, month or year in UTC.
 
@@ -327,6 +392,29 @@ def parse_period_start(value: str) -> datetime | None:
         return None
 
 
+def parse_period_end(value: str) -> datetime | None:
+    """Return the first moment after a day, month or year in UTC.
+
+    Args:
+        value: The period as 2026-03-01, 2026-03 or 2026.
+
+    Returns:
+        The moment, or None for a value that is no such period or ends after the last year.
+    """
+    start = parse_period_start(value)
+    if start is None:
+        return None
+    try:
+        match value.count("-"):
+            case 0:
+                return start.replace(year=start.year + 1)
+            case 1:
+                return (start + timedelta(days=31)).replace(day=1)
+        return start + timedelta(days=1)
+    except (ValueError, OverflowError):
+        return None
+
+
 def positive_terms(node: Node | None) -> Iterator[Term]:
     """Yield the terms for which an article is found, without those that it must not have."""
     if isinstance(node, Term):
@@ -337,22 +425,26 @@ def positive_terms(node: Node | None) -> Iterator[Term]:
 
 
 def restrict_to_site(query: Query, site: str | None) -> Query:
-    """Return the same query for the articles of one site; None restricts nothing.
+    """Return the same query for the articles of one site; None restricts nothing."""
+    return query if site is None else restrict_to_sites(query, (site,))
+
+
+def restrict_to_sites(query: Query, sites: Sequence[str]) -> Query:
+    """Return the same query for the articles of one of some sites.
 
     Args:
         query: The query.
-        site: The id of the site.
+        sites: The ids of the sites, at least one.
     """
-    if site is None:
-        return query
-    term = Term((site_token(site),), "site")
     if query.has_no_terms:
         return query
-    tree: Node = term
+    terms = tuple(Term((site_token(site),), "site") for site in sites)
+    node: Node = terms[0] if len(terms) == 1 else Or(terms)
+    tree = node
     if isinstance(query.tree, And):
-        tree = And((*query.tree.nodes, term))
+        tree = And((*query.tree.nodes, node))
     elif query.tree is not None:
-        tree = And((query.tree, term))
+        tree = And((query.tree, node))
     return Query(query.text, tree, query.notes)
 
 
@@ -398,6 +490,10 @@ def _describe_term(term: Term) -> str:
     text = " ".join(term.tokens)
     if term.field == "changed":
         return f"at least {text} revisions"
+    if term.field == "gone":
+        return "gone from its site"
+    if term.field == "edited":
+        return "edited" if text == YES else f"edited ({text})"
     if term.exact or len(term.tokens) > 1:
         text = f'"{text}"'
     if term.prefix:

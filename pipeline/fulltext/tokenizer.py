@@ -63,8 +63,11 @@ FIELDS = {
     "site": "s",
     "lang": "l",
     "changed": "c",
+    "edited": "e",
+    "gone": "o",
     "rights": "u",
 }
+YES = "yes"
 SLICE = "slice"  # a field that no query can name
 FIELD_PREFIXES = FIELDS | {SLICE: "r"}
 
@@ -86,6 +89,8 @@ class IndexableArticle:
         tags: Its tags.
         revision_count: How many revisions it has.
         sort_time: The time by which articles are ordered.
+        edited: The kinds of its edits.
+        is_gone: Whether its page is not there any more.
         rights: The values of `rights:` under which it is found.
     """
 
@@ -99,6 +104,8 @@ class IndexableArticle:
     revision_count: int
     sort_time: datetime
     agencies: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+    is_gone: bool = False
     rights: tuple[str, ...] = ()
 
 
@@ -295,7 +302,7 @@ def field_tokens(field: str, values: Sequence[str]) -> list[str]:
 
 
 def facet_tokens(article: IndexableArticle) -> Iterator[str]:
-    """Yield the tokens for filters: site, dates, slice, language, number of revisions."""
+    """Yield the tokens for filters: site, dates, slice, language, revisions, edits, presence."""
     yield EVERY_ARTICLE
     yield field_token("site", site_token(article.site))
     yield day_token(article.sort_time)
@@ -306,6 +313,12 @@ def facet_tokens(article: IndexableArticle) -> Iterator[str]:
         yield field_token("lang", primary_language(article.language))
     for number in range(2, min(article.revision_count, MAX_REVISIONS) + 1):
         yield field_token("changed", str(number))
+    for kind in article.edited:
+        yield field_token("edited", kind)
+    if article.edited:
+        yield field_token("edited", YES)
+    if article.is_gone:
+        yield field_token("gone", YES)
 
 
 class _Budget:

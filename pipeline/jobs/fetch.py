@@ -7,15 +7,18 @@ publication: no night crawls it, and it may have pages of any host.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.config.settings import Settings
 from pipeline.config.site import Site, load_site
-from pipeline.core.errors import ConfigError, DiskError, ExitCode
+from pipeline.core.errors import AlreadyRunning, ConfigError, DiskError, ExitCode
+from pipeline.core.formatting import format_duration
 from pipeline.core.models import Link, Outcome, Reason, UrlKind
 from pipeline.core.outcomes import REASON_MEANINGS
 from pipeline.core.urls import canonicalize, host_of, url_key
@@ -25,6 +28,7 @@ from pipeline.jobs.results import CrawlResult
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store import read
 from pipeline.store.clean.types import CleanScope
+from pipeline.store.crawl.session import running_crawl_message
 from pipeline.store.db.engine import Database, retry_while_unavailable
 from pipeline.store.read import PageView
 
@@ -37,12 +41,14 @@ url = "https://saved.invalid/"
 sections = ["https://saved.invalid/"]
 enabled = false
 """
+WAIT_SECONDS = 600.0
+WAIT_STEP = 0.5  # seconds between two looks at whether the site is free
 MAX_SITES_IN_A_ROW = 5  # to which redirects of one page may lead
 
 FOREIGN = (Reason.OFF_SITE, Reason.BLOCKED_ADDRESS)  # another site may have such a page
 
-FetchProgress = Callable[[str], None]
-"""Receives a sentence about what is done now."""
+WaitCallback = Callable[[str], None]
+"""Receives a sentence that says what is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,8 @@ def fetch_urls(
     database: Database,
     urls: Sequence[str],
     sites: Sequence[Site],
-    progress: FetchProgress,
+    on_wait: WaitCallback,
+    wait_seconds: float = WAIT_SECONDS,
 ) -> tuple[FetchedUrl, ...]:
     """Fetch and clean single pages.
 
@@ -82,7 +89,8 @@ def fetch_urls(
         database: The archive.
         urls: The URLs.
         sites: All sites that have a file.
-        progress: Receives what is done now.
+        on_wait: Receives a sentence when another command has to end first.
+        wait_seconds: How long to wait for another command that crawls or cleans the same site.
 
     Returns:
         A result for each different URL, in their order.
@@ -96,7 +104,7 @@ def fetch_urls(
             canonicalize(url)
         except ValueError as error:
             raise ConfigError(f"{url}: is {error}; give the address of a page") from None
-    job = _FetchJob(settings, database, sites, progress)
+    job = _FetchJob(settings, database, sites, on_wait, wait_seconds)
     return job.run(tuple(dict.fromkeys(urls)))
 
 
@@ -118,12 +126,14 @@ class _FetchJob:
         settings: Settings,
         database: Database,
         sites: Sequence[Site],
-        progress: FetchProgress,
+        on_wait: WaitCallback,
+        wait_seconds: float,
     ) -> None:
         self._settings = settings
         self._database = database
         self._sites = {site.id: site for site in sites}
-        self._progress = progress
+        self._on_wait = on_wait
+        self._wait_until = time.monotonic() + wait_seconds
         self._log = _CrawlLog()
 
     def run(self, urls: Sequence[str]) -> tuple[FetchedUrl, ...]:
@@ -161,7 +171,7 @@ class _FetchJob:
         for url, site in assigned.items():
             urls_by_site[site.id].append(wanted[url])
         for site_id, urls in urls_by_site.items():
-            self._progress(f"fetching {', '.join(urls)} for {site_id}")
+            self._wait_for_crawl(site_id)
             site = self._sites[site_id]
             if site_id == SAVED_ID:
                 site = _with_hosts_of(site, urls)
@@ -169,6 +179,29 @@ class _FetchJob:
                 self._settings, site, self._log.receive, CrawlRequest(urls=tuple(urls))
             )
             self._log.results[site_id] = asyncio.run(crawl)
+
+    def _wait_for_crawl(self, site_id: str) -> None:
+        """Wait for the end of another crawl of a site. The crawl that follows may be refused."""
+        message = running_crawl_message(self._database, site_id)
+        self._say_wait(message)
+        while message and self._may_wait():
+            message = running_crawl_message(self._database, site_id)
+
+    def _say_wait(self, message: str) -> None:
+        seconds = self._wait_until - time.monotonic()
+        if message and seconds > 0:
+            running, at_most = (
+                message.partition(";")[0],
+                format_duration(timedelta(seconds=seconds)),
+            )
+            self._on_wait(f"{running}; waiting for its end, for up to {at_most}")
+
+    def _may_wait(self) -> bool:
+        """Wait a moment. Return False where the time is up."""
+        if time.monotonic() >= self._wait_until:
+            return False
+        time.sleep(WAIT_STEP)
+        return True
 
     def _leads_to_other_sites(self, wanted: Mapping[str, str]) -> dict[str, str]:
         """Return the targets on other hosts to which pages redirect."""
@@ -193,7 +226,6 @@ class _FetchJob:
         settings = self._settings
         with WorkerPool(1, settings.page_seconds, settings.page_megabytes) as workers:
             for site_id, page_ids in ids.items():
-                self._progress(f"cleaning {len(page_ids)} of {site_id}")
                 request = CleanRequest(scope=CleanScope(pages=tuple(page_ids)))
                 self._clean_site(self._sites[site_id], workers, request)
 
@@ -201,7 +233,19 @@ class _FetchJob:
         def ignore(_stage: str, _done: int, _total: int) -> None:
             pass
 
-        retry_while_unavailable(lambda: clean_site(self._database, site, workers, ignore, request))
+        has_said = False
+        while True:
+            try:
+                retry_while_unavailable(
+                    lambda: clean_site(self._database, site, workers, ignore, request)
+                )
+                return
+            except AlreadyRunning as running:
+                if not has_said:
+                    self._say_wait(str(running))
+                has_said = True
+                if not self._may_wait():
+                    raise
 
     def _result(self, url: str, site: str, page: PageView | None) -> FetchedUrl:
         crawl = self._log.results[site]

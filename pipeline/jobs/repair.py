@@ -19,11 +19,12 @@ from pipeline.extract import EXTRACTORS
 from pipeline.jobs.clean import clean_site
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.workers.pool import WorkerPool
+from pipeline.store.clean import story_changes
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.codec import dictionary_training
 from pipeline.store.db import site_counts
 from pipeline.store.db.engine import Database
-from pipeline.store.maintenance import repair, verify_derived, verify_sources
+from pipeline.store.maintenance import repair, verify_changes, verify_derived, verify_sources
 from pipeline.store.maintenance.faults import Fault, RepairKind, VerifiedCounts, VerifyScope
 from pipeline.store.search import index
 
@@ -33,6 +34,7 @@ SITE_REPAIRS = (
     RepairKind.EXTRACTED_PAGE,
     RepairKind.RESULT,
     RepairKind.ARTICLE,
+    RepairKind.CHANGE,
     RepairKind.INDEX,
 )
 
@@ -91,6 +93,7 @@ def verify_archive(
         yield fault
     yield from verify_derived.check_extracted_pages(database, scope, counts, tell)
     yield from verify_derived.check_articles(database, scope, counts, tell)
+    yield from verify_changes.check_changes(database, scope, counts, tell)
     if scope == VerifyScope():
         yield from verify_derived.check_missing(database, tell)
         yield from verify_sources.check_pages(database, counts, tell)
@@ -236,6 +239,11 @@ class _ArchiveRepair:
         if ids[RepairKind.ARTICLE]:
             self.stats.created_at |= repair.unpublish(self._database, ids[RepairKind.ARTICLE])
             self.stats.counts["articles made again"] += len(ids[RepairKind.ARTICLE])
+        if ids[RepairKind.CHANGE]:
+            repair.mark_changes_pending(self._database, ids[RepairKind.CHANGE])
+            while story_changes.list_pending(self._database, site_id):
+                pass
+            self.stats.counts["lists of changes made again"] += len(ids[RepairKind.CHANGE])
         if ids[RepairKind.INDEX]:
             repair.mark_for_indexing(self._database, ids[RepairKind.INDEX])
             while index.index_pending(self._database, site_id):

@@ -23,7 +23,7 @@ from pipeline.onboarding.proposal import (
 )
 from pipeline.onboarding.proposal_builder import propose_site
 from pipeline.onboarding.rejections import unreachable_message
-from pipeline.onboarding.source_selection import allowed_links
+from pipeline.onboarding.source_selection import SECTION_PAGES, allowed_links, next_page_of
 from pipeline.process_messages import DiscoveryMethod, ProbedSource, ProbeResult
 
 STALE_AFTER: Final = timedelta(days=30)  # without a new story
@@ -67,6 +67,7 @@ def compare_with_probe(
         *_compare_patterns(site, probe, samples),
         *_compare_language(site, samples),
         *_find_new_sources(site, probe),
+        *_find_next_pages(site, probe),
     ]
     order = list(Severity)
     differences.sort(key=lambda difference: order.index(difference.severity))
@@ -204,6 +205,25 @@ def _find_new_sources(site: Site, probe: ProbeResult) -> Iterator[SiteDifference
                 " that the sources of the file do not"
             )
             yield SiteDifference(Severity.NEW, f"{source.kind}s", sentence)
+
+
+def _find_next_pages(site: Site, probe: ProbeResult) -> Iterator[SiteDifference]:
+    """Next pages of sections with further stories, where the file reads only first pages."""
+    if site.section_pages > 1:
+        return
+    known_stories: set[str] = set()
+    for source in probe.sources:
+        if source.discovered_by is DiscoveryMethod.GIVEN:
+            known_stories.update(_story_keys(source, site))
+    for source in probe.sources:
+        next_page = next_page_of(source, probe.sources)
+        if next_page is None or source.discovered_by is not DiscoveryMethod.GIVEN:
+            continue
+        further = len(_story_keys(next_page, site) - known_stories)
+        if further:
+            sentence = f"{source.url} goes on at {next_page.url}, which lists {further} further"
+            sentence += f" stories; section_pages = {SECTION_PAGES} reads them"
+            yield SiteDifference(Severity.NEW, "section_pages", sentence)
 
 
 def _story_keys(source: ProbedSource, site: Site) -> set[str]:

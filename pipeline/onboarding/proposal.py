@@ -70,6 +70,7 @@ class Proposal:
     feeds: tuple[ExplainedValue, ...] = ()
     sitemaps: tuple[ExplainedValue, ...] = ()
     sections: tuple[ExplainedValue, ...] = ()
+    section_pages: ExplainedValue = ExplainedValue("")  # "" where no section shows a next page
     omitted_sitemaps: tuple[ExplainedValue, ...] = ()  # they hold the whole past
     hosts: tuple[ExplainedValue, ...] = ()
     allow: tuple[ExplainedValue, ...] = ()
@@ -92,6 +93,8 @@ class Proposal:
             "timezone": self.timezone.value,
             "render": self.render,
         }
+        if self.section_pages.value:
+            keys["section_pages"] = int(self.section_pages.value)
         if self.language.value:
             keys["language"] = self.language.value
         for key in LIST_KEYS:

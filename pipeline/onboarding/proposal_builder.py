@@ -74,6 +74,7 @@ def propose_site(
         feeds=selection.feeds,
         sitemaps=selection.sitemaps,
         sections=selection.sections,
+        section_pages=selection.section_pages,
         omitted_sitemaps=selection.omitted_sitemaps,
         source_yields=selection.source_yields,
     )

@@ -58,6 +58,7 @@ def site_file_text(
         lines.append("# Add it to archive that, too:")
         lines.append(f"#   {toml_string(sitemap.value)}")
     lines += _list_lines("sections", proposal.sections)
+    lines += _section_pages_lines(proposal)
     lines += ["", *_pattern_lines(proposal)]
     if proposal.render:
         comment = "scripts build its pages: without a browser they hold no text"
@@ -99,6 +100,15 @@ def _list_lines(key: str, values: Sequence[ExplainedValue]) -> list[str]:
         comment = comment_text(explained.reason)
         lines.append(f"    {toml_string(explained.value)},  # {comment}")
     return [*lines, "]"]
+
+
+def _section_pages_lines(proposal: Proposal) -> list[str]:
+    pages = proposal.section_pages
+    if pages.value:
+        return [f"section_pages = {pages.value}  # {comment_text(pages.reason)}"]
+    if proposal.sections:
+        return ["# section_pages: no section shows the next page of its list"]
+    return []
 
 
 def _pattern_lines(proposal: Proposal) -> list[str]:

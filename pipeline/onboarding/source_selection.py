@@ -19,6 +19,8 @@ MAX_NEWS_SITEMAPS: Final = 1  # of an index
 MAX_CURRENT_URLS: Final = 2500  # of a sitemap; a larger one holds the whole past
 MAX_CHILD_SITEMAPS: Final = 40  # of an index that is fetched every night
 MIN_SECTION_STORIES: Final = 2
+SECTION_PAGES: Final = 5  # of one section that a night reads, as long as each lists something new
+SECTION_PAGES_ALONE: Final = 10  # where neither a feed nor a sitemap lists what sections miss
 
 StoriesByUrl = Mapping[str, frozenset[str]]  # URL of a Source → keys of its stories
 
@@ -30,6 +32,7 @@ class SourceSelection:
     feeds: tuple[ExplainedValue, ...]
     sitemaps: tuple[ExplainedValue, ...]
     sections: tuple[ExplainedValue, ...]
+    section_pages: ExplainedValue
     omitted_sitemaps: tuple[ExplainedValue, ...]
     source_yields: tuple[SourceYield, ...]
 
@@ -52,8 +55,9 @@ def select_sources(sources: Sequence[ProbedSource], site: Site) -> SourceSelecti
     if omitted and not (feeds or sitemaps or sections):
         sitemaps, omitted = omitted[:1], omitted[1:]
     selected = {value.value for value in (*feeds, *sitemaps, *sections)}
+    section_pages = _section_pages(sources, stories, selected, has_others=bool(feeds or sitemaps))
     yields = _source_yields(sources, stories, selected, omitted)
-    return SourceSelection(feeds, sitemaps, sections, omitted, yields)
+    return SourceSelection(feeds, sitemaps, sections, section_pages, omitted, yields)
 
 
 def allowed_links(source: ProbedSource, site: Site) -> tuple[RememberedLink, ...]:
@@ -162,9 +166,40 @@ def _select_sections(
     sections: list[ExplainedValue] = []
     for source in sources:
         has_stories = len(stories.get(source.url, ())) >= MIN_SECTION_STORIES
-        if source.kind is UrlKind.SECTION and has_stories:
+        is_section = source.kind is UrlKind.SECTION
+        if is_section and has_stories and source.discovered_by is not DiscoveryMethod.NEXT:
             sections.append(_explained(source, stories))
     return tuple(sections[:MAX_SECTIONS])
+
+
+def _section_pages(
+    sources: Sequence[ProbedSource],
+    stories: StoriesByUrl,
+    selected: set[str],
+    *,
+    has_others: bool,
+) -> ExplainedValue:
+    """How many pages of a section to read, where one was seen to go on with further stories."""
+    pages = SECTION_PAGES if has_others else SECTION_PAGES_ALONE
+    for section in sources:
+        next_page = next_page_of(section, sources)
+        if next_page is None or section.url not in selected:
+            continue
+        further = len(stories.get(next_page.url, frozenset()) - stories[section.url])
+        if further:
+            reason = f"{section.url} goes on at {next_page.url}: {further} further stories"
+            return ExplainedValue(str(pages), reason)
+    return ExplainedValue("")
+
+
+def next_page_of(section: ProbedSource, sources: Sequence[ProbedSource]) -> ProbedSource | None:
+    """Return the page on which a section goes on, if it was probed and could be read."""
+    if not section.next_page:
+        return None
+    for source in sources:
+        if source.works and url_key(source.url) == url_key(section.next_page):
+            return source
+    return None
 
 
 def _explained(source: ProbedSource, stories: StoriesByUrl) -> ExplainedValue:

@@ -19,6 +19,7 @@ from pydantic import (
     field_validator,
 )
 
+from pipeline.core.changes.kinds import ChangeKind
 from pipeline.core.local_times import as_precise
 
 SURROGATES = re.compile("[\ud800-\udfff]")  # JSON in UTF-8 cannot contain them
@@ -324,6 +325,39 @@ class RevisionsOut(ApiModel):
     next: int | None = Field(description="The value of `after` for the next page; null at the end")
 
 
+class PassageOut(ApiModel):
+    """A passage that changed."""
+
+    before: Text = Field(description="As it was; empty where there was none")
+    after: Text = Field(description="As it is; empty where there is none")
+
+
+class ChangeOut(ApiModel):
+    """What a publication changed in a story."""
+
+    key: Text = Field(description="A name of the change that stays the same")
+    article: int = Field(description="The id of the article")
+    site: Text = Field(description="The id of the site")
+    url: Text = Field(description="The URL of the page")
+    title: Text = Field(description="The headline now")
+    at: datetime = Field(description="The first visit that found the change")
+    before_at: datetime = Field(description="The last visit that found the story as before")
+    kind: ChangeKind = Field(description="What changed")
+    revision: int | None = Field(
+        description="The number of the new revision; null where the page is gone or back"
+    )
+    words_lost: int = Field(description="Words that the new text does not have")
+    words_gained: int = Field(description="Words that the old text did not have")
+    evidence: tuple[PassageOut, ...] = Field(description="The first passages that changed")
+
+
+class ChangesOut(ApiModel):
+    """A page of changes."""
+
+    changes: tuple[ChangeOut, ...] = Field(description="The changes, newest first")
+    next: str | None = Field(description="The value of `after` for the next page; null at the end")
+
+
 class CapturesOut(ApiModel):
     """A page of the captures of a page."""
 
@@ -421,6 +455,9 @@ class SearchResultsOut(ApiModel):
     query: Text = Field(description="The query as it was sent")
     description: Text = Field(description="The query in words")
     notes: tuple[Text, ...] = Field(description="What was left out of the query, and why")
+    suggestion: Text = Field(
+        description="A similar query with words of the archive, if this one finds nothing"
+    )
     hits: tuple[SearchHitOut, ...] = Field(description="The articles that match")
     next: str | None = Field(description="The value of `after` for the next page; null at the end")
     facets: FacetsOut | None = Field(description="The facets, if `facets` was set")

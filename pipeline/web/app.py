@@ -19,9 +19,27 @@ from pipeline.web.middleware.auth import AuthMiddleware
 from pipeline.web.middleware.cors import ApiCorsMiddleware
 from pipeline.web.middleware.paths import is_machine_path
 from pipeline.web.middleware.security_headers import READ_METHODS, SecurityHeadersMiddleware
-from pipeline.web.routes import articles, feeds, home, memento, pages, report, runs, search, sites
+from pipeline.web.routes import (
+    articles,
+    changes,
+    compare,
+    exports,
+    feeds,
+    home,
+    listings,
+    memento,
+    pages,
+    report,
+    runs,
+    search,
+    sites,
+)
 from pipeline.web.routes.api import create_api
 
+PAGE_ROUTES = (
+    *(home, articles, changes, pages, listings, search, exports, compare),
+    *(sites, runs, report, feeds, memento),
+)
 MAX_PARALLEL_READS = 8  # requests that read the archive at the same time
 MIN_GZIP_SIZE = 1_000  # bytes of a response, below which gzip makes it hardly smaller
 GZIP_LEVEL = 4  # level 9 takes four times as long for pages that are 3 % smaller
@@ -53,10 +71,11 @@ def create_app(
         lifespan=_limit_parallel_reads,
     )
     app.state.context = WebContext(database, sites_by_id or {})
-    for routes in (home, articles, pages, search, sites, runs, report, feeds, memento):
+    for routes in PAGE_ROUTES:
         app.include_router(routes.router, include_in_schema=False)
     app.mount("/api", create_api(app.state.context))
     app.add_api_route("/style.css", _stylesheet, include_in_schema=False)
+    app.add_api_route("/keys.js", _script, include_in_schema=False)
     for error_type in HANDLED_ERRORS:
         app.add_exception_handler(error_type, _error_page)
     app.add_middleware(GZipMiddleware, minimum_size=MIN_GZIP_SIZE, compresslevel=GZIP_LEVEL)
@@ -81,14 +100,17 @@ async def _limit_parallel_reads(_app: FastAPI) -> AsyncIterator[None]:
 
 
 def _stylesheet(request: Request, context: Context) -> Response:
-    # With a query the URL has the digest of the stylesheet, so its content never changes.
+    return _static_file(request, context.stylesheet, "text/css; charset=utf-8")
+
+
+def _script(request: Request, context: Context) -> Response:
+    return _static_file(request, context.script, "text/javascript; charset=utf-8")
+
+
+def _static_file(request: Request, body: bytes, media_type: str) -> Response:
+    # With a query the URL has the digest of the file, so its content never changes.
     cache_control = CACHE_FOR_A_YEAR if request.url.query else "no-cache"
-    return etag_response(
-        request,
-        context.stylesheet,
-        "text/css; charset=utf-8",
-        headers={"Cache-Control": cache_control},
-    )
+    return etag_response(request, body, media_type, headers={"Cache-Control": cache_control})
 
 
 def _error_page(request: Request, error: Exception) -> Response:

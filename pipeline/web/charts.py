@@ -1,14 +1,33 @@
-"""Geometry of small stacked bar charts, which a template draws as SVG."""
+"""Geometry of small stacked bar charts with axes, which a template draws as SVG."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-CHART_HEIGHT = 60.0
-COLUMN_WIDTH = 10.0  # from the left edge of a column to that of the next one
-MIN_COLUMNS = 12  # a chart with fewer columns keeps this width, so that no bar gets too wide
-MIN_BAR_HEIGHT = 0.5  # so that a small value stays visible
+from pipeline.web.line_chart import Tick, round_values
+
+LETTER_WIDTH = 6.2  # of a label, on average
+LABEL_GAP = 14  # the least between two labels of the axis of columns
+MAX_TICKS = 4
+MIN_BAR_HEIGHT = 1.5  # so that a small value stays visible
+MAX_COLUMN_WIDTH = 26.0  # so that a chart of few columns has no huge bars
+
+
+@dataclass(frozen=True, slots=True)
+class ChartSize:
+    """The size of a chart in SVG units, and the space around its bars."""
+
+    width: int = 340
+    height: int = 170
+    top: int = 10
+    right: int = 10
+    bottom: int = 26
+    letters: int = 6  # room for the labels of the values
+
+
+SMALL = ChartSize()
+WIDE = ChartSize(width=700, height=150)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,21 +36,35 @@ class ChartBar:
 
     x: float
     y: float
+    width: float
     height: float
     kind: str
-    label: str
-    href: str = ""
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
 class BarChart:
-    """Bars from left to right; `max_value` is the value of a column of full height."""
+    """Bars from left to right, and the ticks of both axes.
+
+    `max_value` is the highest total of a column.
+    """
 
     bars: tuple[ChartBar, ...]
-    width: float
+    value_ticks: tuple[Tick, ...]
+    label_ticks: tuple[Tick, ...]
     max_value: int
-    is_narrow: bool  # whether the columns do not fill the width
-    height: float = CHART_HEIGHT
+    left: float
+    size: ChartSize
+
+    @property
+    def right(self) -> float:
+        """The right end of the axis of columns."""
+        return self.size.width - self.size.right
+
+    @property
+    def baseline(self) -> float:
+        """Where the bars stand."""
+        return self.size.height - self.size.bottom
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +73,6 @@ class ChartColumn:
 
     label: str
     parts: tuple[tuple[str, int], ...]
-    href: str = ""
 
     @property
     def total(self) -> int:
@@ -48,45 +80,89 @@ class ChartColumn:
         return sum(value for _, value in self.parts)
 
 
-def bar_chart(columns: Sequence[ChartColumn], max_value: int = 0) -> BarChart:
-    """Stack the bars of each column, on one scale for all columns.
+@dataclass(frozen=True, slots=True)
+class ChartStyle:
+    """How values are shown.
 
-    Args:
-        columns: The columns from left to right.
-        max_value: The value of full height; 0 for the highest total of a column.
+    Attributes:
+        show_value: Returns a value of the axis with its unit.
+        kinds: What the kinds of bars are called; the kind itself for others.
+        max_value: The value of full height; 0 for a round one above the highest column.
+        is_share: Whether each column shows shares of its total.
+        size: The size of the chart.
     """
-    if not max_value:
-        max_value = max((column.total for column in columns), default=0)
+
+    show_value: Callable[[float], str] = "{:,.0f}".format
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    max_value: int = 0
+    is_share: bool = False
+    size: ChartSize = SMALL
+
+
+def show_percent(value: float) -> str:
+    """Show a value from 0 to 100."""
+    return f"{value:.0f} %"
+
+
+def bar_chart(columns: Sequence[ChartColumn], style: ChartStyle) -> BarChart:
+    """Stack the bars of each column, on one scale for all columns or as shares of its total."""
+    size = style.size
+    highest = max((column.total for column in columns), default=0)
+    full_value = 100 if style.is_share else style.max_value or highest
+    values = round_values(full_value, MAX_TICKS, is_whole=True)
+    labels = [style.show_value(value) for value in values]
+    left = LETTER_WIDTH * max(size.letters, *map(len, labels))
+    baseline = size.height - size.bottom
+    scale = (baseline - size.top) / values[-1]
+    step = min(MAX_COLUMN_WIDTH, (size.width - size.right - left) / max(1, len(columns)))
     bars: list[ChartBar] = []
     for position, column in enumerate(columns):
-        bars += _stack(column, position, max_value)
-    return _chart(columns, bars, max_value)
+        factor = scale * (100 / (column.total or 1) if style.is_share else 1)
+        bars += _stack(column, left + step * position, step, baseline, factor, style)
+    ticks = zip(values, labels, strict=True)
+    return BarChart(
+        bars=tuple(bars),
+        value_ticks=tuple(Tick(round(baseline - at * scale, 1), label) for at, label in ticks),
+        label_ticks=_label_ticks([column.label for column in columns], left, step, size),
+        max_value=highest,
+        left=left,
+        size=size,
+    )
 
 
-def share_chart(columns: Sequence[ChartColumn]) -> BarChart:
-    """Stack the bars of each column as shares of the column's total."""
-    max_value = max((column.total for column in columns), default=0)
+def _stack(
+    column: ChartColumn,
+    x: float,
+    step: float,
+    baseline: float,
+    factor: float,
+    style: ChartStyle,
+) -> list[ChartBar]:
     bars: list[ChartBar] = []
-    for position, column in enumerate(columns):
-        bars += _stack(column, position, column.total)
-    return _chart(columns, bars, max_value)
-
-
-def _chart(columns: Sequence[ChartColumn], bars: Sequence[ChartBar], max_value: int) -> BarChart:
-    width = max(len(columns), MIN_COLUMNS) * COLUMN_WIDTH
-    return BarChart(tuple(bars), width, max_value, len(columns) < MIN_COLUMNS)
-
-
-def _stack(column: ChartColumn, position: int, full_value: int) -> list[ChartBar]:
-    bars: list[ChartBar] = []
-    x = position * COLUMN_WIDTH + 1
-    y = CHART_HEIGHT
+    y = baseline
+    width = round(step * 0.8, 2)
     for kind, value in column.parts:
-        height = 0.0
-        if full_value:
-            height = round(CHART_HEIGHT * value / full_value, 2)
+        height = round(value * factor, 2)
         y = round(y - height, 2)
         if value:
-            height = max(height, MIN_BAR_HEIGHT)
-            bars.append(ChartBar(x, y, height, kind, column.label, column.href))
+            name = style.kinds.get(kind, "")
+            shown = f"{value:,}" if style.is_share else style.show_value(value)
+            title = f"{column.label}: {shown} {name}".strip()
+            bars.append(ChartBar(round(x, 2), y, width, max(height, MIN_BAR_HEIGHT), kind, title))
     return bars
+
+
+def _label_ticks(
+    labels: Sequence[str], left: float, step: float, size: ChartSize
+) -> tuple[Tick, ...]:
+    """Return the labels of the columns that have room beside each other, the first included."""
+    ticks: list[Tick] = []
+    end = float("-inf")
+    for position, label in enumerate(labels):
+        middle = left + step * (position + 0.4)
+        half = LETTER_WIDTH * len(label) / 2
+        start = min(max(middle - half, 0), size.width - 2 * half)
+        if start >= end + LABEL_GAP:
+            ticks.append(Tick(round(start + half, 1), label))
+            end = start + 2 * half
+    return tuple(ticks)

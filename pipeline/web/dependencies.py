@@ -72,6 +72,11 @@ class WebContext:
         return (WEB_FOLDER / "static" / "style.css").read_bytes()
 
     @cached_property
+    def script(self) -> bytes:
+        """The bytes of the script for keys."""
+        return (WEB_FOLDER / "static" / "keys.js").read_bytes()
+
+    @cached_property
     def templates(self) -> Environment:
         """The templates, which escape every value."""
         environment = Environment(
@@ -86,6 +91,7 @@ class WebContext:
         environment.globals |= {
             "site_name": self.site_name,
             "stylesheet_url": f"/style.css?{etag_of(self.stylesheet)[1:9]}",
+            "script_url": f"/keys.js?{etag_of(self.script)[1:9]}",
             "query_string": query_string,
         }
         return environment

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
+from pipeline.changes.text_diff import ADDED, REMOVED, DiffPart
 from pipeline.core.formatting import format_duration, format_size, pluralize
 
 # C0 and C1 control characters, surrogates and noncharacters, which HTML and XML must not contain
@@ -198,8 +199,23 @@ def highlight(text: str, spans: Sequence[tuple[int, int]]) -> Markup:
     return markup + Markup("{}").format(printable(text[end:]))
 
 
+def diff_markup(parts: Sequence[DiffPart]) -> Markup:
+    """Show a compared paragraph: removed words in `<del>`, added ones in `<ins>`."""
+    html = Markup()
+    for part in parts:
+        text = printable(part.text)
+        if part.kind == REMOVED:
+            html += Markup("<del>{}</del>").format(text)
+        elif part.kind == ADDED:
+            html += Markup("<ins>{}</ins>").format(text)
+        else:
+            html += text
+    return html
+
+
 FILTERS: Final = {
     "count": count,
+    "diff_markup": diff_markup,
     "duration": duration,
     "highlight": highlight,
     "label": label,

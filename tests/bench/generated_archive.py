@@ -8,7 +8,7 @@ to be written straight into the tables.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -173,7 +173,9 @@ def _words_to_tokens(language: Language, numbers: Sequence[int]) -> tuple[str, .
     return tuple(tokens)
 
 
-def batches(archive: Archive, size: int = 5000) -> Iterator[list[GeneratedArticle]]:
+def batches(
+    archive: Iterable[GeneratedArticle], size: int = 5000
+) -> Iterator[list[GeneratedArticle]]:
     """Yield the articles of an archive in lists of a size."""
     articles = iter(archive)
     while batch := list(islice(articles, size)):

@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -225,7 +225,7 @@ def _join(words: Sequence[str], others: Sequence[str]) -> list[str]:
     return [f"{word} {other}" for word, other in zip(words, others, strict=False)]
 
 
-def fill(store: Database, archive: Archive) -> None:
+def fill(store: Database, archive: Iterable[GeneratedArticle]) -> None:
     """Write the articles straight into the tables; they share one payload and its results."""
     with store.write() as db:
         for statement in SHARED_ROWS:

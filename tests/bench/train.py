@@ -39,9 +39,10 @@ from pipeline.extract.features.line_features import (
 from pipeline.extract.html import parse_html
 from pipeline.extract.line_classifier import trafilatura_lines
 from pipeline.extract.metadata.metadata import read_metadata
+from pipeline.extract.page_lines import Region
 from pipeline.extract.readings.declared_text import find_article_body
 from pipeline.extract.sanitize import repair_markup
-from pipeline.extract.text_lines import Region, read_lines
+from pipeline.extract.text_lines import read_lines
 from pipeline.jobs.batch_clean import PageBatch
 from pipeline.store.clean.types import PendingPayload
 from tests.bench import scoring

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from pipeline.config import settings, site
 from pipeline.core.errors import ExitCode
@@ -53,6 +54,13 @@ def test_the_sql_examples_run(empty_archive: Path) -> None:
     with sqlite3.connect(empty_archive) as archive:
         for query in queries:
             assert archive.execute(query).fetchall() == []
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+def test_the_examples_for_postgresql_run(store: Database) -> None:
+    (block,) = blocks("postgresql")
+    with store.read() as db:
+        assert db.execute(text(block.text.replace("::tsquery", "\\:\\:tsquery"))).all() == []
 
 
 def block_name(block: FencedBlock) -> str:

@@ -22,8 +22,9 @@ from tests.support.cli import nightdesk_process
 from tests.support.documentation import ROOT, ShownCommand, shown_commands
 
 PLACEHOLDERS = re.compile(r"[A-Z]{2,}|…")
-READING = {"sites", "search", "show", "explain", "runs", "status", "report", "clean", "profile"}
-NEED_ARGUMENTS = {"search", "show", "explain", "profile"}
+READING = {"sites", "search", "count", "changes", "show", "explain", "runs", "status", "report"}
+READING |= {"clean", "profile"}
+NEED_ARGUMENTS = {"search", "count", "show", "explain", "profile"}
 MOVING = {"export", "verify", "import", "extract-export"}
 pytestmark = pytest.mark.xdist_group("docs")  # one worker makes the home
 

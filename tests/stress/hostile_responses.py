@@ -395,7 +395,7 @@ REDIRECTS: tuple[Row, ...] = (
         "failed http_status",
     ),
     ("loop-one", redirect("/news/loop-two.html"), "redirected http_redirect"),
-    ("loop-two", redirect("/news/loop-one.html"), "redirected http_redirect"),
+    ("loop-two", redirect("/news/loop-one.html"), "failed http_redirect"),
     ("chain-0", redirect("/news/chain-1.html"), "redirected http_redirect"),
 )
 

@@ -1,7 +1,7 @@
 """The web app at a URL, and Chromium that looks for faults on its pages.
 
-A fault is a message on the console, content that is wider than the screen, or a serious issue that
-axe-core finds. Tests that need a browser are marked with `needs_browser`.
+A fault is a message on the console, content that is wider than the screen, text that is cut off, or
+a serious issue that axe-core finds. Tests that need a browser are marked with `needs_browser`.
 """
 
 from __future__ import annotations
@@ -62,6 +62,23 @@ AXE_PROGRAM = """async impacts => {
 }"""
 NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+# Texts that their element cuts off, and labels of charts outside of the chart.
+CLIPPED = """() => {
+    const cut = [...document.querySelectorAll('body *')].filter(element => {
+        if (element.matches('main, iframe, .visually-hidden, svg *')) return false;
+        const overflow = getComputedStyle(element).overflowX;
+        return ['hidden', 'clip'].includes(overflow) && element.clientWidth > 2
+            && element.scrollWidth > element.clientWidth + 1;
+    });
+    const outside = [...document.querySelectorAll('svg text')].filter(label => {
+        const box = label.getBoundingClientRect();
+        const frame = label.ownerSVGElement.getBoundingClientRect();
+        return box.width && (box.left < frame.left - 2 || box.right > frame.right + 2
+            || box.top < frame.top - 2 || box.bottom > frame.bottom + 2);
+    });
+    return [...cut, ...outside].slice(0, 3).map(element => element.outerHTML.slice(0, 120));
+}"""
 
 
 @contextmanager
@@ -183,6 +200,8 @@ def _screen_faults(page: Any, with_axe: bool) -> Iterator[str]:
     overflow = page.evaluate(OVERFLOW)
     if overflow > 0:
         yield f"wider than the screen by {overflow} px"
+    for element in page.evaluate(CLIPPED):
+        yield f"clipped: {element}"
     if with_axe:
         for violation in page.evaluate(AXE_PROGRAM, SERIOUS_IMPACTS):
             yield f"{violation['impact']} {violation['id']}: {violation['nodes']}"

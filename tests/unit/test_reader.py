@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -57,10 +58,28 @@ def test_rows_are_plain_values_newest_first(archive: CrawlSession, store: Databa
     with open_archive(store.url.render_as_string(hide_password=False)) as reader:
         rows = list(reader.rows())
         assert [row["id"] for row in rows] == [article.id for article in reader.articles()]
-        assert {len(row["payload"]) for row in rows} == {64}
+        assert {len(row["payload_sha256"]) for row in rows} == {64}
         assert all(isinstance(row["authors"], list) and row["recipe"] for row in rows)
         assert [row["id"] for row in reader.rows("seal", limit=1)] == [rows[0]["id"]]
         assert list(reader.rows(since="2999-01-01")) == []
+        assert len(list(reader.articles(since="2024-03-02", until="2024-03-02"))) == 1
+        assert len(list(reader.articles(until=date(2024, 3, 2)))) == 2
+        assert len(list(reader.articles(until=NIGHT + DAY))) == 2
+        assert len(list(reader.articles(until=NIGHT + DAY - timedelta(seconds=1)))) == 1
+        assert len(list(reader.articles(until="9999-12-31"))) == 3
+
+
+def test_counts_and_words_are_those_of_the_command_line(
+    archive: CrawlSession, store: Database
+) -> None:
+    fill(archive, store)
+    with open_archive(store.url.render_as_string(hide_password=False)) as reader:
+        table = reader.count("seal", "ferry", by="month", within="story")
+        assert list(table.records()) == [{"month": "2024-03", "seal": 2, "ferry": 1, "stories": 3}]
+        assert reader.count("seal", "seal").rows == ()
+        assert [word.word for word in reader.top_words("seal")] == []
+        with pytest.raises(ConfigError, match="by: 'hour' is unknown"):
+            reader.count("seal", by="hour")
 
 
 def test_a_wrong_archive_or_argument_raises_an_error_of_one_sentence_at_once(

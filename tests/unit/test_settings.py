@@ -151,3 +151,11 @@ def test_the_home_is_the_working_folder_where_there_is_no_checkout(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pipeline.config.settings.CHECKOUT_FOLDER", tmp_path / "site-packages")
     assert find_home_folder() == tmp_path
+
+
+def test_a_variable_holds_a_list_in_json(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTDESK_ALERTS", '["mailto://a", "mailto://b"]')
+    assert load_settings(home).alerts == ["mailto://a", "mailto://b"]
+    monkeypatch.setenv("NIGHTDESK_ALERTS", "mailto://a")
+    with pytest.raises(ConfigError, match="NIGHTDESK_ALERTS is not a list in JSON"):
+        load_settings(home)

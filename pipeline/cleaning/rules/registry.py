@@ -15,6 +15,7 @@ from pipeline.cleaning.rules.bylines import byline
 from pipeline.cleaning.rules.context import Removals, RuleContext
 from pipeline.cleaning.rules.copies import copy
 from pipeline.cleaning.rules.outside_story import outside_story
+from pipeline.cleaning.rules.redaction import redaction
 from pipeline.cleaning.rules.remnants import last_heading, markup, truncated_teaser
 from pipeline.cleaning.rules.repeated_lines import known_headline, repeated
 from pipeline.cleaning.rules.single_lines import (
@@ -50,6 +51,7 @@ class Rule:
 
 
 RULES: Final = (
+    Rule("redaction", 1, "A line of which the archive had to redact a part.", redaction),
     Rule(
         "part",
         1,

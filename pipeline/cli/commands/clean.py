@@ -13,7 +13,7 @@ from pipeline.cli.context import AllSiteNames, AppContext, AsJson, get_context
 from pipeline.cli.dates import DAY_FORMATS, start_of_day
 from pipeline.cli.enqueue import Enqueue, print_enqueued
 from pipeline.cli.night_runner import clean_with_progress, exit_with_results, print_errors
-from pipeline.cli.views import changes, night_summary
+from pipeline.cli.views import clean_changes, night_summary
 from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError
 from pipeline.jobs.change_report import ChangeReport
@@ -131,14 +131,14 @@ def _clean(
     else:
         night_summary.print_summary(summary, crawled=False)
         if samples:
-            changes.print_samples(list(reports.values()))
+            clean_changes.print_samples(list(reports.values()))
     database.close()
     exit_with_results(app, results)
 
 
 def _add_changes(rows: Sequence[dict[str, object]], reports: Reports) -> None:
     for row in rows:
-        row["changes"] = changes.report_json(reports[str(row["site"])])
+        row["changes"] = clean_changes.report_json(reports[str(row["site"])])
 
 
 def _preview(
@@ -155,10 +155,10 @@ def _preview(
     results = clean_with_progress(app, database, sites, request, quiet=as_json)
     non_empty = [report for report in reports.values() if report.pages]
     if as_json:
-        print_json([changes.report_json(report) for report in reports.values()])
+        print_json([clean_changes.report_json(report) for report in reports.values()])
     elif non_empty:
-        changes.print_reports(non_empty, dry_run=True)
-        changes.print_samples(non_empty)
+        clean_changes.print_reports(non_empty, dry_run=True)
+        clean_changes.print_samples(non_empty)
         print_line()
         print_line("Nothing was changed.")
     else:

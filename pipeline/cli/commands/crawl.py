@@ -72,6 +72,7 @@ def crawl(
         _enqueue(app, selected, day, as_json=as_json)
         return
     database = app.open_archive(create=True)
+    app.save_site_labels(database)
     request = CrawlRequest(since=day, force=force)
     results = crawl_with_progress(app, database, selected, request=request, quiet=as_json)
     summary = night_summary.read_summary(database, results)
@@ -110,6 +111,7 @@ def _enqueue(
     app: AppContext, sites: Sequence[Site], since: datetime | None, *, as_json: bool
 ) -> None:
     database = app.open_cluster_archive()
+    app.save_site_labels(database)
     from pipeline.cluster.dispatch import enqueue_backfills, enqueue_crawls
 
     if since is not None:

@@ -13,13 +13,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlsplit
 
 import typer
 from rich.text import Text
 
 from pipeline import demo_site
+from pipeline.cli.commands.serve import run_web_app
 from pipeline.cli.console import print_line
 from pipeline.cli.context import get_context
 from pipeline.cli.views import night_summary
@@ -40,7 +41,7 @@ from pipeline.store.db.engine import Database
 if TYPE_CHECKING:
     from pipeline.store.read import Explanation, PageView
 
-EXAMPLES: Final = ("nightdesk demo",)
+EXAMPLES: Final = ("nightdesk demo", "nightdesk demo --serve")
 MARKER: Final = "# Made by 'nightdesk demo'; the next demo removes this folder.\n"
 SETTINGS: Final = 'contact = "demo@example.org"\ndatabase_url = "sqlite:///nightdesk.db"\n'
 REVISIT: Final = "\n[revisit]\nafter_hours = 0  # the two nights are seconds apart\n"
@@ -68,9 +69,35 @@ class Demo:
     sites: tuple[Site, ...]
 
 
-def demo(context: typer.Context) -> None:
+def demo(
+    context: typer.Context,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Show the archive in a browser at the end.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port of --serve; 0 takes a free one.")
+    ] = 8642,
+) -> None:
     """Run two nights of small demo sites on this machine, without a network, and explain them."""
-    raise typer.Exit(run_demo(get_context(context).home))
+    home = get_context(context).home
+    code = run_demo(home)
+    if serve and code is ExitCode.OK:
+        _serve_demo(home / "var" / "demo", port)
+    raise typer.Exit(code)
+
+
+def _serve_demo(folder: Path, port: int) -> None:
+    from pipeline.web.app import create_app
+    from pipeline.web.server import listen
+
+    database = Database(f"sqlite:///{folder / 'nightdesk.db'}")
+    sites, _ = site_files.load_sites(folder / "config" / "sites")
+    print_line()
+    try:
+        with listen("127.0.0.1", port) as listening:
+            run_web_app(create_app(database, {site.id: site for site in sites}), listening)
+    finally:
+        database.close()
 
 
 def run_demo(home: Path) -> ExitCode:
@@ -253,6 +280,7 @@ def _print_next_commands(demo: Demo) -> None:
         (f"explain {newest.id}", "each block of its page, kept or removed, and by which rule"),
         ("runs", "what each run did; 'runs N' lists it URL by URL"),
         ("status", "all sites at a glance"),
+        ("serve", "all this in a browser, with a search"),
     ):
         print_line(Text.assemble(f"  {command} {words:<16}", (f"  {meaning}", "dim")))
     print_line()

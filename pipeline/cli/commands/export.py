@@ -12,9 +12,9 @@ import typer
 
 from pipeline.cli.console import print_error, print_json, print_line
 from pipeline.cli.context import AppContext, AsJson, get_context
-from pipeline.cli.dates import DAY_FORMATS, end_of_day, start_of_day
+from pipeline.cli.dates import DAY_FORMATS, check_days, end_of_day, start_of_day
 from pipeline.cli.progress import progress_bar
-from pipeline.core.errors import ConfigError, ExitCode
+from pipeline.core.errors import ExitCode
 from pipeline.core.formatting import pluralize
 from pipeline.formats import export as exports
 from pipeline.formats.export import ExportFormat
@@ -97,6 +97,9 @@ def export(
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Only the N newest articles.")
     ] = None,
+    unique: Annotated[
+        bool, typer.Option("--unique", help="Only the newest of several near-duplicates.")
+    ] = False,
     respect: Annotated[
         list[Reservation] | None,
         typer.Option(
@@ -109,17 +112,15 @@ def export(
     """Write articles, pages or extracted pages to files, with a manifest of their SHA-256."""
     app = get_context(context)
     name = exports.format_name(format_name, out)
-    if since and until and until < since:
-        raise ConfigError(
-            f"--since {since:%Y-%m-%d}: that day is after --until {until:%Y-%m-%d};"
-            " swap the two days"
-        )
+    check_days(since, until)
     database = app.open_archive()
     sites = tuple(dict.fromkeys(site or ()))
     for site_id in sites:
         app.check_site_name(database, site_id)
+    app.save_labels_of(database, query)
     days = (start_of_day(since), end_of_day(until))
-    wanted = ExportQuery(query, sites, *days, limit, tuple(dict.fromkeys(respect or ())))
+    respected = tuple(dict.fromkeys(respect or ()))
+    wanted = ExportQuery(query, sites, *days, limit, respected, unique)
     try:
         result = _write(app, database, wanted, name, out, quiet=as_json)
     except KeyboardInterrupt:

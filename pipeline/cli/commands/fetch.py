@@ -30,6 +30,14 @@ INTERRUPTED: Final = "what was fetched is kept, and the same command goes on fro
 def fetch(
     context: typer.Context,
     urls: Annotated[list[str], typer.Argument(metavar="URL", help="The addresses of the pages.")],
+    wait: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="MINUTES",
+            help="How long to wait while another command crawls the site.",
+        ),
+    ] = 10.0,
     as_json: AsJson = False,
 ) -> None:
     """Archive single pages now, under the rules of their sites, and show their articles.
@@ -45,7 +53,7 @@ def fetch(
     from pipeline.jobs.fetch import fetch_urls
 
     with exit_on_interrupt(INTERRUPTED):
-        results = fetch_urls(app.settings, database, urls, sites, lambda _: None)
+        results = fetch_urls(app.settings, database, urls, sites, print_error, 60 * wait)
     if as_json:
         print_json([_as_json(database, result) for result in results])
     else:

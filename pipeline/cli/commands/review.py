@@ -10,7 +10,7 @@ import typer
 
 from pipeline.cli.console import Cell, print_json, print_line, print_table
 from pipeline.cli.context import AsJson, get_context
-from pipeline.cli.views import changes
+from pipeline.cli.views import clean_changes
 from pipeline.cli.views.review_run import load_pages, outcome_counts, run_with_progress
 from pipeline.core.errors import ConfigError
 from pipeline.core.formatting import pluralize
@@ -146,13 +146,15 @@ def _print_held(database: Database, held: PagesBySite, *, diff: bool, as_json: b
         for page in load_pages(database, pages):
             held_changes.append((site, reviews.preview_accept(page)))
     if as_json:
-        rows = [{"site": site, **changes.change_json(change)} for site, change in held_changes]
+        rows = [
+            {"site": site, **clean_changes.change_json(change)} for site, change in held_changes
+        ]
         print_json(rows)
     elif not held_changes:
         print_line("Nothing is held.")
     elif diff:
         for site, change in held_changes:
-            changes.print_change(change, site)
+            clean_changes.print_change(change, site)
             print_line()
     else:
         _print_table(held_changes)

@@ -9,7 +9,7 @@ import typer
 
 from pipeline.cli.console import print_json, print_line
 from pipeline.cli.context import AsJson, get_context
-from pipeline.cli.views import changes
+from pipeline.cli.views import clean_changes
 from pipeline.cli.views.review_run import load_pages, outcome_counts, run_with_progress
 from pipeline.jobs import review as reviews
 from pipeline.jobs.change_report import ChangeReport
@@ -63,11 +63,11 @@ def _preview(database: Database, run: int, site: str, *, as_json: bool) -> None:
     for page in load_pages(database, read.revertible_pages(database, run)):
         report.add(reviews.preview_rollback(page, run))
     if as_json:
-        print_json(changes.report_json(report))
+        print_json(clean_changes.report_json(report))
     elif not report.pages:
         _print_nothing_left(site, run)
     else:
-        changes.print_reports([report], dry_run=True)
-        changes.print_samples([report])
+        clean_changes.print_reports([report], dry_run=True)
+        clean_changes.print_samples([report])
         print_line()
         print_line("Nothing was changed.")

@@ -45,8 +45,8 @@ def search(
         list[str],
         typer.Argument(
             metavar="QUERY",
-            help='Words, "phrases", -not, OR, prefix*, and site: lang: author: agency: tag: title:'
-            " after: before: changed:",
+            help='Words, "phrases", -not, OR, prefix*, and site: group: country: lang: author:'
+            " agency: tag: title: after: before: changed:",
         ),
     ],
     site: Annotated[str | None, typer.Option(metavar="SITE", help="Only this site.")] = None,
@@ -78,6 +78,7 @@ def search(
     query = " ".join(words)
     if site is not None:
         app.check_site_name(database, site)
+    app.save_labels_of(database, query)
     if count:
         _print_counts(read.count_matches(database, query, site=site), as_json=as_json)
         return
@@ -123,6 +124,9 @@ def _print_notes(database: Database, page: SearchPage) -> None:
     """Print what follows the hits: how the query was read, the next page, missing articles."""
     if not page.hits:
         print_line(f"No article is found for: {page.description}.")
+        suggestion = read.suggest_query(database, page.query.text)
+        if suggestion:
+            print_line(f"Did you mean: {suggestion}")
     for note in page.query.notes:
         print_line(note)
     if page.next:

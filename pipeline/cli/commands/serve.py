@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -11,6 +12,11 @@ from pipeline.cli.console import print_line
 from pipeline.cli.context import get_context
 from pipeline.config.settings import expand_variables
 from pipeline.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from socket import socket
+
+    from pipeline.web.middleware.security_headers import SecurityHeadersMiddleware
 
 EXAMPLES: Final = (
     "nightdesk serve",
@@ -55,8 +61,7 @@ def serve(
     """Show the archive in a browser, for reading only, until Ctrl-C."""
     # No other command needs the web framework.
     from pipeline.web.app import create_app
-    from pipeline.web.server import listen, server_url
-    from pipeline.web.server import serve as run_server
+    from pipeline.web.server import listen
 
     token = ""
     if token_env is not None:
@@ -65,20 +70,27 @@ def serve(
     app = get_context(context)
     database = app.open_archive()
     sites = {site.id: site for site in app.readable_sites()}
+    app.save_site_labels(database)
     hosts = (host, *(allow_host or ()))
-    with listen(host, port) as socket:
-        address = server_url(socket)
-        web_app = create_app(database, sites, hosts, token=token, origins=origins)
-        try:
-            run_server(
-                web_app,
-                socket,
-                lambda: print_line(f"The archive is at {address} (press Ctrl-C to stop)."),
-            )
-        except KeyboardInterrupt:  # uvicorn has stopped in order, and passes the signal on
-            pass
-        finally:
-            database.close()
+    try:
+        with listen(host, port) as listening:
+            web_app = create_app(database, sites, hosts, token=token, origins=origins)
+            run_web_app(web_app, listening)
+    finally:
+        database.close()
+
+
+def run_web_app(web_app: SecurityHeadersMiddleware, listening: socket) -> None:
+    """Print the address of a web app, and serve it until Ctrl-C or SIGTERM."""
+    from pipeline.web.server import serve as run_server
+    from pipeline.web.server import server_url
+
+    def print_address() -> None:
+        print_line(f"The archive is at {server_url(listening)} (press Ctrl-C to stop).")
+
+    # after Ctrl-C uvicorn stops in order, and passes the signal on
+    with suppress(KeyboardInterrupt):
+        run_server(web_app, listening, print_address)
 
 
 def _read_token(name: str) -> str:

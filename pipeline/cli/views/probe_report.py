@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from rich.text import Text
 
-from pipeline.cli.console import Cell, print_line, print_table
+from pipeline.cli.console import Cell, format_day, format_time, print_line, print_table
 from pipeline.core.formatting import format_counts, plain_words, pluralize, shorten
+from pipeline.core.local_times import DAY
 from pipeline.jobs.batch_clean import CleanedPage
 from pipeline.jobs.probe import SiteProbe
 from pipeline.onboarding.check_site import failure_text
@@ -93,6 +94,8 @@ def _print_sources(proposal: Proposal) -> None:
 def _source_row(source_yield: SourceYield, url: str) -> list[Cell]:
     source = source_yield.source
     selected = "left out" if source_yield.note else ""
+    if source.discovered_by is DiscoveryMethod.NEXT:
+        selected = "followed"
     if source_yield.is_selected:
         selected = "yes"
     return [
@@ -171,8 +174,8 @@ def _sample_reason(sample: CleanedSample) -> str:
 
 def _print_sample(page: CleanedPage) -> None:
     metadata, removed = page.result.metadata, page.result.removed
-    local = metadata.published_local
-    facts = [f"{local:%Y-%m-%d %H:%M}" if local else "no date"]
+    format_published = format_day if metadata.published_precision == DAY else format_time
+    facts = [format_published(metadata.published_local) or "no date"]
     if metadata.authors:
         facts.append(", ".join(metadata.authors[:MAX_AUTHORS]))
     if metadata.language:

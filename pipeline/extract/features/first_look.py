@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from math import log1p
 from typing import TYPE_CHECKING, Final
 
-from pipeline.extract.text_lines import Region
+from pipeline.extract.page_lines import Region
 
 if TYPE_CHECKING:
     from pipeline.extract.features.line_features import LineFeatures

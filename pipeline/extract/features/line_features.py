@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from math import log1p
 from string import ascii_letters, ascii_uppercase, digits
 from typing import Final
@@ -20,13 +21,14 @@ from typing import Final
 from pipeline.core.models import Metadata, count_words
 from pipeline.extract.features.class_words import NOT_SUMMARY_WORDS, SUMMARY_WORDS, WORD_GROUPS
 from pipeline.extract.features.first_look import FIRST_LOOK_FEATURES, FirstLook
-from pipeline.extract.features.story_core import DIGITS, UNRELATED, StoryCore
-from pipeline.extract.text_lines import PageElement, PageLine, PageLines, Region, words_in_marks
+from pipeline.extract.features.story_core import UNRELATED, StoryCore, without_digits
+from pipeline.extract.page_lines import PageElement, PageLine, PageLines, Region, words_in_marks
 
 SENTENCE_END = re.compile(r"[.!?…。！？‽؟।۔](?:[\"'”’»」』)\]*]|\s|\[\d+\])*$")
 WORD = re.compile(r"\w+")
 QUOTE = re.compile('["“”«»„「」]')
-CREDIT = re.compile(r"[©@|/»›•]|\bhttps?:|\bwww\.")
+CREDIT_SIGN = re.compile("[©@|/»›•]")
+ADDRESS_START = re.compile(r"\bhttps?:|\bwww\.")
 CAPITALS, DECIMALS, LETTERS = ascii_uppercase.encode(), digits.encode(), ascii_letters.encode()
 READ_LENGTH: Final = 600  # characters of a line that are read one by one
 MAX_DISTANCE: Final = 30.0  # lines; a greater distance counts as this one
@@ -324,14 +326,14 @@ class LineFeatures:
         up2 = up.parent or up
         branch = element.branch or element
         like = self.signature_sums[self.signatures[i]]
-        before, after, regions = i - 1, i + 1, element.regions
+        before, after = i - 1, i + 1
         near = self._near_groups(line)
         return [
             log1p(words[i]), share[i], self.ends_sentence[i], text[0].islower(),
-            *_character_shares(text), CREDIT.search(text) is not None,
+            *_character_shares(text), _has_credit(text),
             QUOTE.search(text) is not None, line.emphasis / len(line.text), line.is_after_break,
             self.letter_counts[self.letters[i]] > 1,
-            *[regions & bit != 0 for bit in REGION_BITS],
+            *_region_features(element.regions),
             element.depth, element.prose / self.total_prose, up.prose / self.total_prose,
             up2.prose / self.total_prose, element.words / self.total_words,
             up.words / self.total_words, log1p(up.words), element.linked / (element.chars + 1),
@@ -399,7 +401,11 @@ class LineFeatures:
         """Return the share of words that a short line has in common with the title, 0.0 to 1.0."""
         if self.words[i] > MAX_OVERLAP_WORDS or not self.title_words:
             return 0.0
-        words = frozenset(WORD.findall(self.lines[i].text[:READ_LENGTH].casefold()))
+        text = self.lines[i].text
+        if text.isascii() and len(text) <= READ_LENGTH:
+            words = {word.lower() for word in self.tokens[i]}
+        else:
+            words = set(WORD.findall(text[:READ_LENGTH].casefold()))
         if not words:
             return 0.0
         return len(words & self.title_words) / max(len(words), len(self.title_words))
@@ -456,6 +462,18 @@ class LineFeatures:
         return known
 
 
+@lru_cache(maxsize=5_000)
+def _region_features(regions: int) -> tuple[bool, ...]:
+    return tuple([regions & bit != 0 for bit in REGION_BITS])
+
+
+def _has_credit(text: str) -> bool:
+    """Tell whether a text has a sign or the beginning of an address, as credits have."""
+    if CREDIT_SIGN.search(text) is not None:
+        return True
+    return ("http" in text or "www." in text) and ADDRESS_START.search(text) is not None
+
+
 def _character_shares(text: str) -> tuple[float, float, float]:
     """Return the shares of capital letters, digits and letters."""
     size = len(text)
@@ -488,11 +506,11 @@ def _prose_words(line: PageLine, words: float, link_share: float, ends_sentence:
 
 def _signature(element: PageElement) -> tuple[str, ...]:
     """Return what a style sheet sees of an element: tags and classes of itself and its parent."""
-    marks = DIGITS.sub("", element.marks[:SIGNATURE_LENGTH])
+    marks = without_digits(element.marks[:SIGNATURE_LENGTH])
     up = element.parent
     if not up:
         return (element.tag, marks, "", "")
-    return (element.tag, marks, up.tag, DIGITS.sub("", up.marks[:SIGNATURE_LENGTH]))
+    return (element.tag, marks, up.tag, without_digits(up.marks[:SIGNATURE_LENGTH]))
 
 
 def _limited(distance: int) -> float:

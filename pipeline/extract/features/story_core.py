@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from pipeline.extract.text_lines import PageElement, PageLine, Region
+from pipeline.extract.page_lines import PageElement, PageLine, Region
 
 DIGITS = re.compile(r"\d+")
 OUTSIDE_STORY = Region.HIDDEN | Region.NAV | Region.FOOTER
@@ -56,6 +57,12 @@ class StoryCore:
     def steps_from_richest(self, element: PageElement) -> float:
         """Return the steps up from the richest element to the nearest one around an element."""
         return self._richest_steps[element]
+
+
+@lru_cache(maxsize=20_000)
+def without_digits(marks: str) -> str:
+    """Return a class or id without digits: they may number the elements of one kind."""
+    return DIGITS.sub("", marks)
 
 
 def _upwards(element: PageElement | None) -> Iterator[PageElement]:
@@ -137,7 +144,7 @@ def _prose_by_kind(
 def _kind_of_part(element: PageElement) -> str:
     if element.tag in PART_TAGS:
         return element.tag
-    return f"{element.tag}.{DIGITS.sub('', element.marks.partition(' ')[0])}"
+    return f"{element.tag}.{without_digits(element.marks.partition(' ')[0])}"
 
 
 def _wide_element(

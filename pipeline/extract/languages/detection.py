@@ -15,6 +15,8 @@ from lxml.html import HtmlElement
 from pipeline.extract.languages.letters import language_by_letters
 
 SAMPLE_LENGTH = 500  # characters; more cost time and add nothing
+FIRST_SAMPLE_LENGTH = 200  # that nearly always tells the language as clearly
+CLEAR_LEAD = 60.0  # of the first language over the second, as logarithms of their likelihoods
 SHORT, VERY_SHORT = 200, 40  # letters
 RANKED_LANGUAGES = 4  # by probability, in which a declared language confirms a short text
 CODE = re.compile(r"\s*([a-z]{2})(?:$|[-_ ])", re.I)
@@ -44,10 +46,18 @@ def detect_language_with_source(text: str, declared: str) -> tuple[str, str]:
         return "", ""
     if language := language_by_letters(sample):
         return language, "text"
-    ranking = [str(code) for code, _ in py3langid.rank(sample)[:RANKED_LANGUAGES]]
+    ranking = _rank_languages(sample)
     if letters < SHORT and declared in ranking:
         return declared, "declared"
     return ranking[0], "text"
+
+
+def _rank_languages(sample: str) -> list[str]:
+    """Return the most likely languages of a text, best first."""
+    ranking = py3langid.rank(sample[:FIRST_SAMPLE_LENGTH])
+    if len(sample) > FIRST_SAMPLE_LENGTH and ranking[0][1] - ranking[1][1] < CLEAR_LEAD:
+        ranking = py3langid.rank(sample)
+    return [str(code) for code, _ in ranking[:RANKED_LANGUAGES]]
 
 
 def declared_language(tree: HtmlElement) -> str:

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from pipeline.core.models import DateConfidence, ListEvidence, Metadata, count_words
 from pipeline.extract.features.line_features import LineFeatures
-from pipeline.extract.text_lines import PageElement, Region
+from pipeline.extract.page_lines import PageElement, Region
 
 OUTSIDE: Final = Region.NAV | Region.FOOTER | Region.HIDDEN
 LINKED: Final = 0.7  # share of a line in links, above which the line is a link

@@ -15,11 +15,11 @@ from typing import Final, NamedTuple
 from pipeline.core.blocks import Figure
 from pipeline.core.models import STORY_THRESHOLD
 from pipeline.core.picture_credits import CREDIT as LABELLED_CREDIT
+from pipeline.extract.page_lines import PageElement, PageLine, Region, words_in_marks
 from pipeline.extract.sanitize import single_line
 from pipeline.extract.structure.line_spans import CREDIT, places_in_line
 from pipeline.extract.structure.nesting import StructureReader
 from pipeline.extract.structure.pictures import WRAPPERS, Picture, address_of, is_decoration
-from pipeline.extract.text_lines import PageElement, PageLine, Region, words_in_marks
 
 MAX_NEAR_LINES: Final = 12  # before and after a picture that are looked at
 MAX_LEVELS: Final = 8  # elements around a picture
@@ -277,7 +277,7 @@ def _contains(outer: PageElement, inner: PageLine | PageElement) -> bool:
 
 def _split_credit(line: PageLine) -> tuple[str, str]:
     """Return a line of a caption without its credit, and the credit."""
-    spans = [span for span in line.spans if span.target == CREDIT]
+    spans = [span for span in line.spans if span[2] == CREDIT]
     if spans:
         rest, before, credits = "", 0, []
         for start, end, _ in places_in_line(line.text, line.pieces, spans):

@@ -36,6 +36,10 @@ class RawSpan(NamedTuple):
     target: str
 
 
+Span = tuple[int, int, str]
+"""The fields of a RawSpan, as the walk notes them: most are never looked at."""
+
+
 class SpanCollector:
     """Collects the spans of the line that a walk is reading. Hot code: it runs for each link.
 
@@ -50,7 +54,7 @@ class SpanCollector:
         self.innermost: HtmlElement | None = None
         self.is_empty = True
         self._open: list[tuple[HtmlElement, str, int]] = []
-        self._closed: list[RawSpan] = []
+        self._closed: list[Span] = []
 
     def open(self, element: HtmlElement, target: str, position: int) -> None:
         """Begin a span.
@@ -67,11 +71,16 @@ class SpanCollector:
     def close(self, position: int) -> None:
         """End the innermost span."""
         _, target, start = self._open.pop()
-        if start < position and len(self._closed) < MAX_SPANS:
-            self._closed.append(RawSpan(start, position, target))
         self.innermost = self._open[-1][0] if self._open else None
+        self.add(start, position, target)
 
-    def end_line(self, count: int) -> Sequence[RawSpan]:
+    def add(self, start: int, end: int, target: str) -> None:
+        """Add a span that has ended."""
+        if start < end and len(self._closed) < MAX_SPANS:
+            self._closed.append((start, end, target))
+            self.is_empty = False
+
+    def end_line(self, count: int) -> Sequence[Span]:
         """Return the spans of a line that ends. Those that are open go on in the next line.
 
         Args:
@@ -81,16 +90,14 @@ class SpanCollector:
         if self._open:
             for _, target, start in self._open[:MAX_SPANS]:
                 if start < count:
-                    spans.append(RawSpan(start, count, target))
+                    spans.append((start, count, target))
             self._open = [(element, target, 0) for element, target, _ in self._open]
         else:
             self.is_empty = True
         return spans
 
 
-def links_of_line(
-    text: str, pieces: Sequence[str], spans: Sequence[RawSpan]
-) -> tuple[BlockLink, ...]:
+def links_of_line(text: str, pieces: Sequence[str], spans: Sequence[Span]) -> tuple[BlockLink, ...]:
     """Return the links of a line, in the order of their places.
 
     Args:
@@ -107,17 +114,17 @@ def links_of_line(
     return tuple(links)
 
 
-def places_in_line(text: str, pieces: Sequence[str], spans: Sequence[RawSpan]) -> Iterator[RawSpan]:
+def places_in_line(text: str, pieces: Sequence[str], spans: Sequence[Span]) -> Iterator[RawSpan]:
     """Yield the spans of a line with their places in its text; those without text are left out."""
     raw = "".join(pieces)
     ends = list(accumulate(map(len, pieces), initial=0))
-    spans = sorted(RawSpan(ends[start], ends[end], target) for start, end, target in spans)
+    placed = sorted(RawSpan(ends[start], ends[end], target) for start, end, target in spans)
     if CELL_END not in raw:
-        yield from _places(text, raw, spans)
+        yield from _places(text, raw, placed)
         return
     for cell_start, cell_end, offset, cell_text in _cells(text, raw):
         in_cell: list[RawSpan] = []
-        for start, end, target in spans:
+        for start, end, target in placed:
             if cell_start <= start < cell_end:
                 end_in_cell = min(end, cell_end) - cell_start
                 in_cell.append(RawSpan(start - cell_start, end_in_cell, target))

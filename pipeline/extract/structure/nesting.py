@@ -11,8 +11,8 @@ from typing import Any, Final
 from lxml.html import HtmlElement
 
 from pipeline.core.blocks import Part
+from pipeline.extract.page_lines import CELLS, PageElement, PageLine, Region
 from pipeline.extract.structure.line_spans import cell_lengths, links_of_line
-from pipeline.extract.text_lines import CELLS, PageElement, PageLine, Region
 
 MAX_PARTS: Final = 12  # of one block; what is nested deeper lies in the innermost of these
 MAX_SOURCE_LENGTH: Final = 20_000  # characters of code in one block

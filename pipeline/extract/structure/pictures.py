@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from lxml.html import HtmlElement
 
 if TYPE_CHECKING:
-    from pipeline.extract.text_lines import PageElement
+    from pipeline.extract.page_lines import PageElement
 
 MAX_PICTURES: Final = 300  # of one page
 MAX_SOURCES: Final = 10  # of one picture

@@ -30,7 +30,7 @@ def write_csv(articles: Iterator[ExportedArticle], target: Path) -> int:
         writer.writerow(FIELDS)
         for article in articles:
             record = flat_record(article)
-            writer.writerow([_cell(value) for value in record.values()])
+            writer.writerow([safe_cell(value) for value in record.values()])
             count += 1
     return count
 
@@ -43,7 +43,8 @@ def flat_record(article: ExportedArticle) -> dict[str, Any]:
     return record
 
 
-def _cell(value: Any) -> Any:
+def safe_cell(value: Any) -> Any:
+    """Return a value that no spreadsheet computes: an apostrophe stands before a formula."""
     if isinstance(value, str) and value.startswith(FORMULA_STARTS):
         return f"'{value}"
     return value

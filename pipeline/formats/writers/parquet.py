@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -106,6 +107,21 @@ def write_parquet(articles: Iterator[ExportedArticle], target: Path) -> int:
         writer.add(Partition(record.pop("site"), month), record)
         count += 1
     writer.close()
+    return count
+
+
+def write_parquet_file(articles: Iterator[ExportedArticle], target: Path) -> int:
+    """Write articles as one file, with their sites as a column, and return how many there are."""
+    pyarrow = import_pyarrow()
+    from pyarrow import parquet
+
+    schema = _article_schema().append(pyarrow.field("site", pyarrow.string()))
+    count = 0
+    with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
+        while batch := list(islice(articles, ARTICLE_OPTIONS.file_size)):
+            rows = [article_record(article) for article in batch]
+            writer.write_table(pyarrow.Table.from_pylist(rows, schema))
+            count += len(rows)
     return count
 
 

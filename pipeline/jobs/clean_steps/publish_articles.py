@@ -13,7 +13,7 @@ from pipeline.jobs.clean_steps.index_ahead import IndexAhead
 from pipeline.jobs.near_duplicates import group_near_duplicates
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.workers.pool import WorkerPool
-from pipeline.store.clean import rights
+from pipeline.store.clean import rights, story_changes
 from pipeline.store.clean.near_duplicates import count_pending
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.codec import dictionary_training
@@ -75,14 +75,18 @@ class ArticlePublisher:
 
 
 def finish_pending_articles(session: CleanSession, progress: ProgressCallback) -> None:
-    """Group and index articles that an earlier clean or an upgrade of the archive left pending.
+    """Group, compare and index articles that an earlier clean or an upgrade left pending.
 
     Raises:
         AlreadyRunning: Another command cleans the site.
     """
     database, site = session.store, session.site
-    is_pending = count_pending(database, site) or index.count_unindexed(database, site)
-    if is_pending or rights.has_other_declarations(database, site):
+    pending = (
+        count_pending(database, site),
+        story_changes.count_pending(database, site),
+        index.count_unindexed(database, site),
+    )
+    if any(pending) or rights.has_other_declarations(database, site):
         with session.locked():
             make_findable(database, site, progress)
 
@@ -93,7 +97,9 @@ def make_findable(
     progress: ProgressCallback,
     make_sketch: Callable[[str], MinHashSketch | None] = near_duplicates.make_sketch,
 ) -> None:
-    """Group the near-duplicates of a site, and index the articles that are not in the index.
+    """Group the near-duplicates of a site, list its changes, and index its articles.
+
+    Only articles are looked at that wait for one of these.
 
     Args:
         database: The archive.
@@ -102,8 +108,21 @@ def make_findable(
         make_sketch: Returns the sketch of a text.
     """
     group_near_duplicates(database, site, progress, make_sketch)
+    _list_changes(database, site, progress)
     rights.follow_declarations(database, site)
     _index_pending(database, site, progress)
+
+
+def _list_changes(database: Database, site: str, progress: ProgressCallback) -> None:
+    """List the changes of articles of which an upgrade or a repair wants them again."""
+    total = story_changes.count_pending(database, site)
+    done = 0
+    while done < total:
+        listed = story_changes.list_pending(database, site)
+        if not listed:
+            return
+        done += listed
+        progress("listing changes", done, max(total, done))
 
 
 def _index_pending(database: Database, site: str, progress: ProgressCallback) -> None:

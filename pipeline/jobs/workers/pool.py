@@ -7,6 +7,7 @@ leak. They never fork from a process that has threads.
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import resource
@@ -41,6 +42,7 @@ DEFAULT_PROCESS_BYTES = 1 << 30  # assumed where a process cannot be asked for i
 # Seconds after which a worker gives up a lock that a killed worker may still hold.
 LOCK_TIMEOUT = 15.0
 MAX_POOL_FAILURES = 3  # over one page
+GARBAGE_THRESHOLDS = (20_000, 20, 50)
 POOL_CHECK_INTERVAL = 5.0  # seconds between two looks whether the pool of a page still works
 
 T = TypeVar("T")
@@ -296,9 +298,19 @@ def _prepare_worker(megabytes: int) -> None:
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     extract.warm_up()  # the memory that the libraries need does not count for any page
+    _collect_garbage_less_often()
     size = _address_space_bytes() + megabytes * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _collect_garbage_less_often() -> None:
+    """Let the collector of garbage look past the libraries, and once for thousands of objects.
+
+    A page makes thousands of objects, and hardly one of them needs the collector.
+    """
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 def _address_space_bytes() -> int:

@@ -7,6 +7,7 @@ to get, and the errors about them do not interest anybody.
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from types import TracebackType
@@ -26,3 +27,5 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.excepthook = _print_unless_pipe_is_gone
 extract.warm_up()
 tasks.prepare_articles("sqlite", ())
+gc.collect()
+gc.freeze()  # the workers share this memory as long as they do not write to it

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
 from pipeline.core.clean_values import CleanOutcome, UnchangedResult
 from pipeline.core.models import (
@@ -29,8 +29,10 @@ from pipeline.fulltext.tokenizer import IndexableArticle, agency_names
 from pipeline.store.clean import links, near_duplicates, rights
 from pipeline.store.clean import results as clean_results
 from pipeline.store.clean.results import CurrentResult, CurrentResults
+from pipeline.store.clean.story_changes import EditsByPage
 from pipeline.store.clean.types import ReviewOutcome
 from pipeline.store.codec.serialization import metadata_from_json
+from pipeline.store.db import story_changes
 from pipeline.store.db.schema import (
     ArticleRow,
     CleanResultRow,
@@ -55,6 +57,7 @@ def save_outcomes(
     recipe: Recipe,
     outcomes: Sequence[CleanOutcome],
     now: datetime,
+    edits: EditsByPage,
     prepared: PreparedRows = NO_PREPARED_ROWS,
 ) -> None:
     """Save all rows of pages that were cleaned.
@@ -65,6 +68,7 @@ def save_outcomes(
         recipe: The recipe of the clean.
         outcomes: What the clean made of the pages.
         now: The time of the new results.
+        edits: The edits of the pages of `changed_revisions`.
         prepared: Rows of the full-text index that were made ahead.
     """
     clean_results.discard_held(db, [outcome.page_id for outcome in outcomes])
@@ -77,14 +81,12 @@ def save_outcomes(
     clean_results.update_recipes(db, unchanged)
     before = clean_results.current_results(db, [outcome.page_id for outcome in changed])
     current = clean_results.save(db, run, changed, before, now)
-    revisions: dict[int, Sequence[Revision]] = {}
-    for outcome in changed:
-        if not outcome.is_article_unchanged:
-            revisions[outcome.page_id] = outcome.revisions
-    _save_revisions(db, revisions, current, now, prepared)
+    _save_revisions(db, changed_revisions(outcomes), current, now, edits, prepared)
     new_links: dict[int, Sequence[StoryLink]] = {}
+    hidden = _hidden_pages(db, [outcome.page_id for outcome in outcomes])
     for outcome in outcomes:
-        if outcome.revisions and outcome.links is not None:
+        is_shown = outcome.revisions and outcome.page_id not in hidden
+        if is_shown and outcome.links is not None:
             new_links[outcome.page_id] = outcome.links
     links.save(db, new_links)
     _update_rights(db, [outcome for outcome in outcomes if outcome.is_article_unchanged])
@@ -92,13 +94,27 @@ def save_outcomes(
     _record_outcomes(db, run, outcomes, now)
 
 
+def changed_revisions(outcomes: Sequence[CleanOutcome]) -> dict[int, Sequence[Revision]]:
+    """Return the revisions of the pages whose revisions are to be written."""
+    revisions: dict[int, Sequence[Revision]] = {}
+    for outcome in outcomes:
+        if not outcome.is_article_unchanged:
+            revisions[outcome.page_id] = outcome.revisions
+    return revisions
+
+
 def _update_rights(db: Connection, outcomes: Sequence[CleanOutcome]) -> None:
     """Take over what newer bytes with the same text declare."""
-    rights.mark_unindexed(db, rights.update_rights(db, [outcome.page_id for outcome in outcomes]))
+    pages = [outcome.page_id for outcome in outcomes]
+    story_changes.mark_unindexed(db, list(rights.update_rights(db, pages)))
 
 
 def save_reviews(
-    db: Connection, run: int, outcomes: Sequence[ReviewOutcome], now: datetime
+    db: Connection,
+    run: int,
+    outcomes: Sequence[ReviewOutcome],
+    now: datetime,
+    edits: EditsByPage,
 ) -> None:
     """Save all rows of pages among whose results a person has chosen.
 
@@ -107,6 +123,7 @@ def save_reviews(
         run: The run's id.
         outcomes: What the choices came to.
         now: The time of the choices.
+        edits: The edits of these pages.
     """
     statuses: list[tuple[int, ResultStatus]] = []
     for outcome in outcomes:
@@ -114,7 +131,7 @@ def save_reviews(
     clean_results.set_statuses(db, statuses)
     current = clean_results.current_results(db, [outcome.page_id for outcome in outcomes])
     revisions = {outcome.page_id: outcome.revisions for outcome in outcomes}
-    _save_revisions(db, revisions, current, now)
+    _save_revisions(db, revisions, current, now, edits)
     links.save(db, {outcome.page_id: outcome.links for outcome in outcomes if outcome.revisions})
     _record_outcomes(db, run, outcomes, now)
 
@@ -154,25 +171,38 @@ def _save_revisions(
     revisions: RevisionsByPage,
     current: Mapping[int, CurrentResults],
     now: datetime,
+    edits: EditsByPage,
     prepared: PreparedRows = NO_PREPARED_ROWS,
 ) -> None:
-    """Save revisions and articles. A page without revisions loses its article."""
+    """Save revisions, changes and articles. A page without revisions loses its article."""
     rows: list[dict[str, Any]] = []
     last_numbers: list[dict[str, int]] = []
     articles: dict[int, Sequence[Revision]] = {}
+    hidden = _hidden_pages(db, list(revisions))
     for page, page_revisions in revisions.items():
         last_numbers.append({"page": page, "last": len(page_revisions)})
-        if page_revisions:
+        if page_revisions and page not in hidden:
             articles[page] = page_revisions
         for revision in page_revisions:
             result_id = current[page][revision.payload_id].id
             rows.append(_revision_row(page, revision, result_id))
     revision_ids = upsert_ids(db, RevisionRow, ("page_id", "number"), rows)
+    first_seen = {page: saved[0].first_seen_at for page, saved in articles.items()}
+    page_edits = {page: edits[page] for page in revisions}
+    story_changes.replace_changes(db, page_edits, first_seen)
     _save_articles(db, articles, current, revision_ids, now, prepared)
     for page in sorted(revisions.keys() - articles.keys()):
         _unpublish(db, page)
     if last_numbers:
         db.execute(DELETE_LATER_REVISIONS, last_numbers)
+
+
+def _hidden_pages(db: Connection, pages: Sequence[int]) -> set[int]:
+    hidden = set[int]()
+    for chunk in chunks(pages):
+        query = select(PageRow.id).where(PageRow.id.in_(chunk), PageRow.hidden_at.is_not(None))
+        hidden.update(db.scalars(query))
+    return hidden
 
 
 def _revision_row(page: int, revision: Revision, result_id: int) -> dict[str, Any]:
@@ -211,12 +241,18 @@ def _save_articles(
     index.remove_articles(db, list(old_keys.values()))
     rights.update_rights(db, pages)
     flags = rights.flags_by_page(db, pages)
-    sites = _sites(db, pages)
+    states = _page_states(db, pages)
+    edited = story_changes.edited_kinds(db, pages)
     articles: list[tuple[int, IndexableArticle]] = []
     for row in rows:
         page = row["page_id"]
-        article = _indexable_article(row, sites[page], revisions[page])
-        articles.append((row["order_key"], replace(article, rights=flags[page])))
+        article = replace(
+            _indexable_article(row, states[page].site, revisions[page]),
+            edited=edited.get(page, ()),
+            is_gone=states[page].gone_at is not None,
+            rights=flags[page],
+        )
+        articles.append((row["order_key"], article))
     index.add_articles(db, articles, prepared)
     near_duplicates.mark_pending(db, pages)
 
@@ -229,6 +265,7 @@ def _article_row(
         "clean_result_id": result.id,
         "word_count": count_words(revisions[-1].text),
         "index_version": tokenizer.VERSION,
+        "changes_pending": False,
     }
 
 
@@ -278,13 +315,14 @@ def _indexable_article(
     )
 
 
-def _sites(db: Connection, pages: Sequence[int]) -> dict[int, str]:
-    query = select(PageRow.id, PageRow.site)
-    sites: dict[int, str] = {}
+def _page_states(db: Connection, pages: Sequence[int]) -> dict[int, Row[*tuple[Any, ...]]]:
+    """Return the site of pages, and since when they are gone."""
+    query = select(PageRow.id, PageRow.site, PageRow.gone_at)
+    states: dict[int, Row[*tuple[Any, ...]]] = {}
     for chunk in chunks(pages):
-        for page, site in db.execute(query.where(PageRow.id.in_(chunk))):
-            sites[page] = site
-    return sites
+        for row in db.execute(query.where(PageRow.id.in_(chunk))):
+            states[row.id] = row
+    return states
 
 
 def _order_keys(db: Connection, pages: Sequence[int]) -> dict[int, int]:
@@ -337,6 +375,7 @@ def unpublish(db: Connection, pages: Sequence[int]) -> None:
     for page in pages:
         _unpublish(db, page)
         db.execute(delete(RevisionRow).where(RevisionRow.page_id == page))
+    story_changes.replace_changes(db, dict.fromkeys(pages, ()), {})
 
 
 def _unpublish(db: Connection, page: int) -> None:

@@ -312,6 +312,7 @@ def _previous_articles(db: Connection, pages: Sequence[int]) -> dict[int, Previo
             CleanResultRow.payload_id,
             CleanResultRow.text_digest,
             RevisionRow.number,
+            ArticleRow.title,
         )
         .join(CleanResultRow, CleanResultRow.id == ArticleRow.clean_result_id)
         .join(RevisionRow, RevisionRow.id == ArticleRow.revision_id)
@@ -319,7 +320,8 @@ def _previous_articles(db: Connection, pages: Sequence[int]) -> dict[int, Previo
     )
     articles: dict[int, PreviousArticle] = {}
     for row in db.execute(query).all():
-        articles[row.page_id] = PreviousArticle(row.payload_id, row.text_digest, row.number)
+        values = (row.payload_id, row.text_digest, row.number, row.title)
+        articles[row.page_id] = PreviousArticle(*values)
     return articles
 
 

@@ -35,6 +35,7 @@ from pipeline.store.db.schema import (
     RightsBasisRow,
 )
 from pipeline.store.db.sql import chunks, storable, upsert
+from pipeline.store.db.story_changes import mark_unindexed
 
 RULES_VERSION: Final = 1  # of what this module makes of the same declarations
 BATCH_SIZE: Final = 200  # articles in one transaction
@@ -198,14 +199,6 @@ def flags_by_page(db: Connection, pages: Sequence[int]) -> dict[int, tuple[str, 
     return flags
 
 
-def mark_unindexed(db: Connection, pages: Iterable[int]) -> None:
-    """Let the next step of the index write the rows of articles again."""
-    rows = [{"page": page} for page in pages]
-    if rows:
-        this_row = ArticleRow.page_id == bindparam("page")
-        db.execute(update(ArticleRow).where(this_row).values(index_version=""), rows)
-
-
 def has_other_declarations(database: Database, site: str) -> bool:
     """Return whether the hosts of a site declare something else than its articles' rights say."""
     with database.read() as db:
@@ -239,7 +232,7 @@ def follow_declarations(database: Database, site: str) -> int:
                 db.execute(upsert(db, RightsBasisRow, ["site"], ["basis"]), [basis])
                 return changed
             new = update_rights(db, pages, {site: declarations})
-            mark_unindexed(db, new)
+            mark_unindexed(db, list(new))
         changed += len(new)
         after = pages[-1]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Select, func, literal, or_, select, type_coerce
-from sqlalchemy.dialects.postgresql import JSONB
 
 from pipeline.core.models import ResultStatus
 from pipeline.store.clean.types import CleanScope
@@ -38,6 +37,8 @@ def _removed_by(is_sqlite: bool, rule: str) -> Select[int]:
         CleanResultRow.status == ResultStatus.ACCEPTED,
     )
     if not is_sqlite:
+        from sqlalchemy.dialects.postgresql import JSONB  # a twentieth of a start
+
         return query.where(type_coerce(CleanResultRow.removed, JSONB).contains([[rule]]))
     removed = func.json_each(CleanResultRow.removed).table_valued("value")
     rule_of_block = func.json_extract(removed.c.value, "$[1]")

@@ -42,6 +42,7 @@ from pipeline.store.clean import (
     line_sightings,
     pending,
     selection,
+    story_changes,
 )
 from pipeline.store.clean.line_sightings import PageSightings
 from pipeline.store.clean.types import (
@@ -439,13 +440,17 @@ class CleanSession:
             outcomes: What it made of the pages.
             prepared: Rows of the full-text index that were made ahead.
         """
+        revisions = articles.changed_revisions(outcomes)
+        edits = story_changes.edits_of_revisions(self.store, revisions)
         with self.store.write() as db:
-            articles.save_outcomes(db, run, recipe, outcomes, datetime.now(UTC), prepared)
+            articles.save_outcomes(db, run, recipe, outcomes, datetime.now(UTC), edits, prepared)
 
     def save_reviews(self, run: int, outcomes: Sequence[ReviewOutcome]) -> None:
         """Save what a person has chosen for pages, in one transaction."""
+        revisions = {outcome.page_id: outcome.revisions for outcome in outcomes}
+        edits = story_changes.edits_of_revisions(self.store, revisions)
         with self.store.write() as db:
-            articles.save_reviews(db, run, outcomes, datetime.now(UTC))
+            articles.save_reviews(db, run, outcomes, datetime.now(UTC), edits)
 
     def _in_scope(self, recipe: Recipe, scope: CleanScope) -> ColumnElement[bool]:
         """Return the condition for the pages of a scope."""

@@ -31,6 +31,7 @@ VERSION_OPTIONS: Final[dict[int, int]] = {
     zstd.CompressionParameter.enable_long_distance_matching: 1,
 }
 MAX_VERSION_BYTES: Final = 1 << 23  # two versions fit into the window of VERSION_OPTIONS
+MIN_DICTIONARY_BYTES: Final = 8  # of one page; zstd takes no shorter dictionary
 
 
 class ZstdDictionary:
@@ -122,7 +123,9 @@ def select_dictionary_pages(
     while len(selected) < max_pages:
         room = max_bytes - sum(len(pages[index]) for index in selected)
         remaining = [index for index in range(len(pages)) if index not in selected]
-        candidates = [index for index in remaining if len(pages[index]) <= room]
+        candidates = [
+            index for index in remaining if MIN_DICTIONARY_BYTES <= len(pages[index]) <= room
+        ]
         if not candidates or len(remaining) < 2:
             break
         sizes = {index: _compressed_size_of_rest([index, *selected], pages) for index in candidates}

@@ -23,7 +23,7 @@ from pipeline.store.codec import dictionaries
 from pipeline.store.codec.compression import ZstdDictionary, compress
 from pipeline.store.crawl import frontier, parts
 from pipeline.store.crawl.duplicate_urls import DuplicateFinder, NewPage, payload_ids_by_digest
-from pipeline.store.db import run_log
+from pipeline.store.db import run_log, story_changes
 from pipeline.store.db.schema import CaptureRow, PageRow, PayloadRow
 from pipeline.store.db.sql import chunks, insert_or_ignore, storable
 
@@ -163,6 +163,9 @@ def save(
         results.append(result)
     _save_results(db, run, stored, results)
     _save_parts(db, site, fetches, results)
+    moved = [result.page.id for result in results if result.is_gone_or_back]
+    if moved:
+        story_changes.refresh_presence(db, sorted(set(moved)))
     return tuple(result.outcome for result in results)
 
 
@@ -290,11 +293,21 @@ class _CaptureResult:
 
     @property
     def is_new(self) -> bool:
-        """Whether the fetch returned something new."""
-        return self.outcome not in (Outcome.UNCHANGED, Outcome.REFUSED, Outcome.DEFERRED)
+        """Whether the fetch returned something new. That a page is there again is new, too."""
+        if self.outcome is Outcome.UNCHANGED:
+            return self.page.gone_at is not None
+        return self.outcome not in (Outcome.REFUSED, Outcome.DEFERRED)
+
+    @property
+    def is_gone_or_back(self) -> bool:
+        """Whether the page was there before the fetch and is not now, or the other way round."""
+        gone_at = self.changes.get("gone_at", self.page.gone_at)
+        return (gone_at is None) is not (self.page.gone_at is None)
 
     def capture_row(self, run: int) -> dict[str, Any]:
-        payload_id = None if self.body is None else self.changes["payload_id"]
+        payload_id = None
+        if self.body is not None and self.outcome is not Outcome.UNCHANGED:
+            payload_id = self.changes["payload_id"]
         prior_seen_at, url = self.page.last_matched_at, self.page.url
         return capture_row(run, self.capture, payload_id, prior_seen_at, self.reason, url)
 

@@ -24,7 +24,7 @@ from pipeline.store.crawl.due_urls import (
     requested_or_storable,
     story_urls_of,
 )
-from pipeline.store.db import run_log
+from pipeline.store.db import run_log, taken_down
 from pipeline.store.db.schema import LedgerEntryRow, PageRow
 from pipeline.store.db.sql import chunks, insert_or_ignore, storable
 
@@ -108,6 +108,7 @@ def save_links(
     for decision in decisions:
         if decision.link.kind is UrlKind.STORY or decision.outcome is Outcome.REFUSED:
             decision_by_key.setdefault(page_key(decision.link.url), decision)
+    decision_by_key = _refuse_taken_down(db, decision_by_key)
     known = pages_by_key(db, list(decision_by_key))
     new = {key: decision for key, decision in decision_by_key.items() if key not in known}
     insert_pages(db, site, new, found_on, at)
@@ -132,12 +133,29 @@ def save_links(
     return LinkCounts(new_count, known_count, refused_count)
 
 
+def _refuse_taken_down(
+    db: Connection, decision_by_key: dict[str, LinkDecision]
+) -> dict[str, LinkDecision]:
+    """Refuse links that were taken down. Their tombstones stand for them, without the URL."""
+    refused = taken_down.tombstones(db, list(decision_by_key))
+    if not refused:
+        return decision_by_key
+    decisions: dict[str, LinkDecision] = {}
+    for key, decision in decision_by_key.items():
+        if key in refused:
+            link = Link(taken_down.tombstone_url(refused[key]))
+            decision = LinkDecision(link, Outcome.REFUSED, Reason.TAKEN_DOWN)
+        decisions[refused.get(key, key)] = decision
+    return decisions
+
+
 def save_redirect_target(
     db: Connection, run: int, site: str, decision: LinkDecision, at: datetime
 ) -> int:
     """Save the page that a redirect points to, and return its id."""
     save_links(db, run, site, (decision,), UrlKind.SECTION, at)
     key = page_key(decision.link.url)
+    key = taken_down.tombstones(db, [key]).get(key, key)
     return int(pages_by_key(db, [key])[key].id)
 
 
@@ -281,6 +299,8 @@ def page_update(
         at: The time of the fetch.
         is_due_now: Whether the page is fetched now, whenever it would be due.
     """
+    if decision.reason is Reason.TAKEN_DOWN:
+        return PageUpdate(Outcome.REFUSED, Reason.TAKEN_DOWN, {})
     if row.site != site:
         return PageUpdate(Outcome.REFUSED, Reason.OTHER_SITE, {})
     if row.kind != UrlKind.STORY:

@@ -23,7 +23,7 @@ from pipeline.store.crawl import captures, frontier, source_versions
 from pipeline.store.crawl.captures import CompressedBody, FetchedPage
 from pipeline.store.crawl.duplicate_urls import payload_ids_by_digest
 from pipeline.store.crawl.frontier import page_key
-from pipeline.store.db import locks, run_log
+from pipeline.store.db import locks, run_log, taken_down
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import CaptureRow, LedgerEntryRow, PageRow, PayloadRow, RunRow
 from pipeline.store.db.sql import chunks, insert_or_ignore, upsert
@@ -210,6 +210,11 @@ def _save_page(
     db: Connection, run: int, site: str, page: ImportedPage, body: CompressedBody
 ) -> tuple[Outcome, Reason]:
     at = page.fetched_at
+    key = page_key(page.url)
+    if taken_down.tombstones(db, [key]):
+        decision = LinkDecision(Link(page.url))
+        frontier.save_links(db, run, site, (decision,), UrlKind.SECTION, at)
+        return Outcome.REFUSED, Reason.TAKEN_DOWN
     existing = _page_row(db, page.url)
     if existing is not None and (existing.site != site or existing.kind != UrlKind.STORY):
         run_log.add_entries(db, run, [(existing.id, Outcome.REFUSED, Reason.OTHER_SITE)], at)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import aliased
 from pipeline.core.models import Link, LinkDecision, PartLink, UrlKind
 from pipeline.store.crawl import frontier
 from pipeline.store.crawl.frontier import page_key
+from pipeline.store.db import taken_down
 from pipeline.store.db.schema import PageRow
 from pipeline.store.db.sql import chunks
 
@@ -44,6 +45,7 @@ def save_links(
         if link.number not in numbers and len(numbers) < MAX_FURTHER_PARTS:
             numbers.add(link.number)
             links_by_key[page_key(link.url)] = link
+    links_by_key = taken_down.without_taken_down(db, links_by_key)
     if not links_by_key:
         return
     decisions = {

@@ -18,7 +18,7 @@ from pipeline.core.models import LISTING_KINDS, LinkDecision, Outcome, Reason, U
 from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
 from pipeline.store.crawl import frontier, placements
 from pipeline.store.crawl.frontier import page_key
-from pipeline.store.db import run_log
+from pipeline.store.db import run_log, taken_down
 from pipeline.store.db.schema import CaptureRow, LedgerEntryRow, PageRow, PayloadRow
 
 
@@ -146,6 +146,7 @@ def queue_missed(
             refused += 1
         elif decision.link.kind is UrlKind.STORY:
             accepted.setdefault(page_key(decision.link.url), decision)
+    accepted = taken_down.without_taken_down(db, accepted)
     pages = frontier.pages_by_key(db, list(accepted))
     new = {key: decision for key, decision in accepted.items() if key not in pages}
     frontier.insert_pages(db, site, new, found_on, version.fetched_at)

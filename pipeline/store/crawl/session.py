@@ -10,7 +10,7 @@ from a thread, one at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Concatenate, Final, ParamSpec, TypeVar
@@ -25,20 +25,24 @@ from pipeline.core.models import (
     Link,
     LinkDecision,
     Outcome,
+    PartLink,
     Reason,
     UrlKind,
 )
 from pipeline.store.crawl import (
     captures,
     frontier,
+    parts,
     placements,
     rediscovery,
     schedule,
     single_pages,
     source_versions,
+    stored_parts,
 )
 from pipeline.store.crawl.captures import FetchedPage
 from pipeline.store.crawl.rediscovery import MissedCounts, SourceVersion, StoredSource
+from pipeline.store.crawl.stored_parts import StoredStory
 from pipeline.store.db import locks, migrate, run_log, site_counts
 from pipeline.store.db.engine import Database, retry_while_unavailable
 
@@ -49,6 +53,7 @@ __all__ = [
     "SourceSaved",
     "SourceVersion",
     "StoredSource",
+    "StoredStory",
     "running_crawl_message",
 ]
 
@@ -56,6 +61,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 # Longer than any fetch. The leases of a run that died end when the next run of the site starts.
 LEASE_DURATION: Final = timedelta(minutes=30)
+LINKS_PER_TRANSACTION: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +186,49 @@ class CrawlSession:
         with self.store.write() as db:
             schedule.make_all_due(db, self._site, datetime.now(UTC), first_day)
 
+    def find_stored_parts(self, version: int, find_parts: stored_parts.FindParts) -> int:
+        """Find the parts of stories that were stored when older rules found fewer of them.
+
+        The parts are due at once. A kill in between repeats the search.
+
+        Args:
+            version: The version of the rules.
+            find_parts: Returns the parts to which a stored page links.
+
+        Returns:
+            How many stories have parts that were not known.
+        """
+        with self.store.read() as db:
+            known_version = stored_parts.parts_version(db, self._site)
+        if known_version is None or known_version >= version:
+            return 0
+        count, after = 0, 0
+        while True:
+            with self.store.read() as db:
+                stories = stored_parts.stories_without_parts(db, self._site, after)
+            if not stories:
+                break
+            after = stories[-1].page_id
+            links = {story.page_id: find_parts(story) for story in stories}
+            count += self._save_stored_parts(
+                {page: found for page, found in links.items() if found}
+            )
+        self._save_parts_version(version)
+        return count
+
+    @_retrying
+    def _save_stored_parts(self, links: Mapping[int, tuple[PartLink, ...]]) -> int:
+        now = datetime.now(UTC)
+        with self.store.write() as db:
+            for page_id, part_links in links.items():
+                parts.save_links(db, self._site, page_id, part_links, now)
+        return len(links)
+
+    @_retrying
+    def _save_parts_version(self, version: int) -> None:
+        with self.store.write() as db:
+            stored_parts.save_parts_version(db, self._site, version)
+
     @_retrying
     def register_source(self, run: int, source: CrawlSource) -> DueUrl:
         """Return the page of a source with the validators of its last fetch.
@@ -219,7 +268,8 @@ class CrawlSession:
         """Save the fetch of a source, its bytes, and the links that it lists.
 
         The validators are stored together with the links, never before them. Otherwise a kill in
-        between would make the next fetch a 304 that lists no link at all.
+        between would make the next fetch a 304 that lists no link at all. The links of a large
+        sitemap are saved in several transactions, so that other programs need not wait for all.
 
         Args:
             run: The run's id.
@@ -231,7 +281,24 @@ class CrawlSession:
         body = retry_while_unavailable(
             lambda: source_versions.compress_version(self.store, capture)
         )
-        return self._save_source(run, capture, body, decisions, found_on, front_page)
+        *first_batches, last_batch = _link_batches(decisions)
+        new = known = refused = 0
+        for batch in first_batches:
+            counts = self._save_links(run, batch, found_on, capture.fetched_at)
+            new, known, refused = new + counts.new, known + counts.known, refused + counts.refused
+        saved = self._save_source(run, capture, body, decisions, last_batch, found_on, front_page)
+        return replace(
+            saved, new=saved.new + new, known=saved.known + known, refused=saved.refused + refused
+        )
+
+    @_retrying
+    def _save_links(
+        self, run: int, decisions: Sequence[LinkDecision], found_on: UrlKind, at: datetime
+    ) -> frontier.LinkCounts:
+        with self.store.write() as db:
+            return frontier.save_links(
+                db, run, self._site, decisions, found_on, at, force=self._force
+            )
 
     @_retrying
     def _save_source(
@@ -240,6 +307,7 @@ class CrawlSession:
         capture: Capture,
         body: captures.CompressedBody | None,
         decisions: Sequence[LinkDecision],
+        last_batch: Sequence[LinkDecision],
         found_on: UrlKind,
         front_page: Sequence[str] | None,
     ) -> SourceSaved:
@@ -257,7 +325,7 @@ class CrawlSession:
             if front_page is not None:
                 _save_placements(db, saved, front_page)
             counts = frontier.save_links(
-                db, run, self._site, decisions, found_on, at, force=self._force
+                db, run, self._site, last_batch, found_on, at, force=self._force
             )
             child_sources = frontier.register_sources(db, run, self._site, child_links, at)
             if capture.outcome is Outcome.FETCHED:
@@ -395,6 +463,13 @@ class CrawlSession:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+def _link_batches(decisions: Sequence[LinkDecision]) -> list[Sequence[LinkDecision]]:
+    """Split the links of a source into batches of the same size."""
+    count = max(1, -(-len(decisions) // LINKS_PER_TRANSACTION))
+    size = max(1, -(-len(decisions) // count))
+    return [decisions[start : start + size] for start in range(0, max(1, len(decisions)), size)]
 
 
 def _source_validators(capture: Capture, *, has_children: bool) -> dict[str, str]:

@@ -13,14 +13,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from filelock import FileLock, Timeout
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from pipeline.core.errors import AlreadyRunning, StoreError
 from pipeline.store.db.engine import Database
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 PREFIX: Final = "nightdesk "  # of the application names of sessions that hold a lock
 HOLDER_QUERY: Final = text(
@@ -53,7 +55,7 @@ class Lock:
             AlreadyRunning: Another process has it now.
             DatabaseUnavailable: The database cannot be reached.
         """
-        if isinstance(self._held, FileLock) or self._renew is None:
+        if not isinstance(self._held, Connection) or self._renew is None:
             return
         if not self._held.closed:
             try:
@@ -66,7 +68,7 @@ class Lock:
 
     def release(self) -> None:
         """Give the lock back."""
-        if isinstance(self._held, FileLock):
+        if not isinstance(self._held, Connection):
             self._held.release()
             return
         if self._held.closed:
@@ -104,6 +106,8 @@ def advisory_xact_lock(db: Connection, name: str) -> None:
 
 
 def _acquire_file(store: Database, name: str, wait: float) -> Lock:
+    from filelock import FileLock, Timeout  # reading commands lock nothing
+
     file = store.file
     assert file is not None
     lock = FileLock(lock_folder(file) / f"{name.replace(':', '-')}.lock")

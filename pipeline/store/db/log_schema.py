@@ -5,12 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pipeline.store.db.types import Base, BigId, TableRole
-
-HAS_CAPTURE: Final = text("capture_id IS NOT NULL")
+from pipeline.store.db.types import Base, BigId, TableRole, partial_index
 
 
 class LogLeafRow(Base):
@@ -27,12 +25,8 @@ class LogLeafRow(Base):
     salt: Mapped[bytes | None]  # null where the private fields were deleted
     removed_by: Mapped[int | None] = mapped_column(BigInteger)  # the leaf of the event that did it
     __table_args__ = (
-        Index(
-            "ix_log_leaf_capture",
-            "capture_id",
-            unique=True,
-            postgresql_where=HAS_CAPTURE,
-            sqlite_where=HAS_CAPTURE,
+        partial_index(
+            "ix_log_leaf_capture", "capture_id", unique=True, where="capture_id IS NOT NULL"
         ),
     )
 

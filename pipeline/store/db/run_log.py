@@ -6,7 +6,7 @@ died is closed by the next run of its site.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, func, insert, or_, select, update
 from pipeline.core.models import Capture, Outcome, Reason
 from pipeline.store.db.engine import Database
 from pipeline.store.db.evidence import events, sealing
-from pipeline.store.db.schema import LedgerEntryRow, PageRow, RunRow
+from pipeline.store.db.schema import ForgottenCountRow, LedgerEntryRow, PageRow, RunRow
 from pipeline.store.db.sql import chunks, insert_into, storable, upsert
 
 
@@ -156,13 +156,26 @@ def close_run(
 
 
 def count_outcomes(db: Connection, run: int) -> dict[str, int]:
-    """Count the ledger entries of a run by outcome."""
+    """Count the ledger entries of a run by outcome, with those that were forgotten."""
     query = (
         select(LedgerEntryRow.outcome, func.count())
         .where(LedgerEntryRow.run_id == run)
         .group_by(LedgerEntryRow.outcome)
     )
-    return {str(outcome): count for outcome, count in db.execute(query)}
+    counts = {str(outcome): count for outcome, count in db.execute(query)}
+    for outcome, entries in forgotten_counts(db, [run]).get(run, {}).items():
+        counts[outcome] = counts.get(outcome, 0) + entries
+    return counts
+
+
+def forgotten_counts(db: Connection, runs: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Return how many ledger entries of runs were forgotten, by run and outcome."""
+    counts: dict[int, dict[str, int]] = {}
+    for chunk in chunks(runs):
+        query = select(ForgottenCountRow).where(ForgottenCountRow.run_id.in_(chunk))
+        for row in db.execute(query):
+            counts.setdefault(row.run_id, {})[row.outcome] = row.entries
+    return counts
 
 
 def close_interrupted_runs(db: Connection, site: str, kind: str) -> tuple[int, ...]:

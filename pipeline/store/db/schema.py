@@ -4,7 +4,7 @@ Each table declares whether it is kept for ever, derived from the kept ones, or 
 installation: see `TableRole`. The bytes of a payload may be compressed in another way later, and
 stay the same bytes. A change here needs a migration: `alembic check` compares them.
 
-People query the views `articles`, `ledger`, `links` and `placements`, never these tables. The
+People query views such as `articles` and `ledger`, never these tables. The
 reference documents the columns of the views, and the migration that last changed a view holds its
 text. The full-text index has its own kind on each database, so it is created by a migration too.
 """
@@ -18,15 +18,10 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.store.db.log_schema import TABLES as TABLES  # so that the models are complete
-from pipeline.store.db.types import Base, BigId, TableRole
+from pipeline.store.db.types import Base, BigId, TableRole, partial_index
 
 # Tables of this prefix are the full-text index. They are not compared with the models.
 OUTSIDE_MODELS: Final = "article_index"
-
-
-def _partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    condition = text(where)
-    return Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
 
 
 class DictionaryRow(Base):
@@ -54,7 +49,7 @@ class DictionaryRow(Base):
     source_id: Mapped[int | None] = mapped_column(BigInteger)
     __table_args__ = (
         Index("ix_dictionary_site_tested_until", "site", "tested_until_payload_id"),
-        _partial_index("ix_dictionary_source", "source_id", where="source_id IS NOT NULL"),
+        partial_index("ix_dictionary_source", "source_id", where="source_id IS NOT NULL"),
     )
 
 
@@ -73,7 +68,7 @@ class PayloadRow(Base):
     charset: Mapped[str]  # as the first response with these bytes declared it
     first_seen_at: Mapped[datetime]
     __table_args__ = (
-        _partial_index("ix_payload_dictionary", "dictionary_id", where="dictionary_id IS NOT NULL"),
+        partial_index("ix_payload_dictionary", "dictionary_id", where="dictionary_id IS NOT NULL"),
     )
 
 
@@ -120,6 +115,7 @@ class PageRow(Base):
     # of a story in several parts: the list of the newest bytes of all parts
     joined_payload_id: Mapped[int | None] = mapped_column(BigInteger)
     gone_at: Mapped[datetime | None]
+    hidden_at: Mapped[datetime | None]  # since when readers do not see it; its bytes stay
     # A page is stale when the newest payload or the recipe differs from these, or when the
     # site profile has changed for its lines.
     clean_payload_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -130,30 +126,53 @@ class PageRow(Base):
     profile_updated_at: Mapped[datetime | None]
     __table_args__ = (
         Index(None, "site", "due_at"),
-        _partial_index(
+        partial_index(
             "ix_page_profile", "site", "profile_updated_at", where="profile_updated_at IS NOT NULL"
         ),
         Index(None, "payload_id"),
-        _partial_index("ix_page_story", "site", "story_key", where="story_key <> ''"),
-        _partial_index("ix_page_source", "site", "id", where="kind <> 'story'"),
-        _partial_index("ix_page_stored", "site", "id", where="payload_id IS NOT NULL"),
-        _partial_index("ix_page_parts", "part_of", "part_number", where="part_of IS NOT NULL"),
+        partial_index("ix_page_story", "site", "story_key", where="story_key <> ''"),
+        partial_index("ix_page_source", "site", "id", where="kind <> 'story'"),
+        partial_index("ix_page_stored", "site", "id", where="payload_id IS NOT NULL"),
+        partial_index("ix_page_parts", "part_of", "part_number", where="part_of IS NOT NULL"),
     )
 
 
 class SiteRevisitRow(Base):
-    """What the crawler notes of a site: the `[revisit]` by which due dates were computed."""
+    """What the crawler notes of a site: the `[revisit]` by which due dates were computed.
+
+    `parts_version` says by which rules its stored pages were searched for parts of stories.
+    """
 
     table_role = TableRole.PRIVATE
     __tablename__ = "site_revisit"
     site: Mapped[str] = mapped_column(String(64), primary_key=True)
     after_hours: Mapped[float]
     for_days: Mapped[float]
+    parts_version: Mapped[int] = mapped_column(server_default="0")
     tdmrep_asked_at: Mapped[datetime | None]  # the last request for its tdmrep.json
+
+
+class SiteLabelRow(Base):
+    """The country or a group of a site, as its file says: see `site_labels`."""
+
+    table_role = TableRole.PRIVATE
+    __tablename__ = "site_label"
+    site: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)  # group, country
+    value: Mapped[str] = mapped_column(String(64), primary_key=True)
 
 
 # What the text of a page is made of now: its newest bytes, or the newest bytes of all its parts.
 CURRENT_PAYLOAD: Final = func.coalesce(PageRow.joined_payload_id, PageRow.payload_id)
+
+
+class ArchiveSecretRow(Base):
+    """A secret of this archive: see `taken_down`."""
+
+    table_role = TableRole.KEPT
+    __tablename__ = "archive_secret"
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[bytes]
 
 
 class RunRow(Base):
@@ -192,6 +211,16 @@ class LedgerEntryRow(Base):
     detail: Mapped[str] = mapped_column(server_default="")
     links: Mapped[int | None]  # how many links a source listed
     __table_args__ = (Index(None, "page_id"), Index(None, "run_id", "outcome"))
+
+
+class ForgottenCountRow(Base):
+    """How many entries of a ledger were forgotten, by outcome, so that the ledger adds up."""
+
+    table_role = TableRole.KEPT
+    __tablename__ = "forgotten_count"
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(16), primary_key=True)
+    entries: Mapped[int]
 
 
 class CaptureRow(Base):
@@ -258,7 +287,7 @@ class ExtractedPageRow(Base):
     in_profile: Mapped[bool] = mapped_column(server_default=text("true"))
     __table_args__ = (
         UniqueConstraint("payload_id", "extractors"),
-        _partial_index("ix_extracted_page_not_in_profile", "payload_id", where="NOT in_profile"),
+        partial_index("ix_extracted_page_not_in_profile", "payload_id", where="NOT in_profile"),
     )
 
 
@@ -311,19 +340,19 @@ class CleanResultRow(Base):
         Index(None, "extracted_page_id"),
         Index(None, "payload_id"),
         Index(None, "run_id"),
-        _partial_index(
+        partial_index(
             "ix_clean_result_accepted",
             "page_id",
             "payload_id",
             where="status = 'accepted'",
             unique=True,
         ),
-        _partial_index("ix_clean_result_held", "page_id", where="status = 'held'"),
+        partial_index("ix_clean_result_held", "page_id", where="status = 'held'"),
     )
 
 
 class RevisionRow(Base):
-    """A stretch of time in which the clean text of a page stayed the same."""
+    """A stretch of time in which the title and the clean text of a page stayed the same."""
 
     table_role = TableRole.DERIVED
     __tablename__ = "revision"
@@ -338,6 +367,30 @@ class RevisionRow(Base):
     # the last one.
     last_seen_at: Mapped[datetime]
     __table_args__ = (UniqueConstraint("page_id", "number"), Index(None, "clean_result_id"))
+
+
+class ChangeRow(Base):
+    """What a publication changed in one aspect of a story at one time.
+
+    It follows from the revisions and the captures of the page. Revisions that differ only in
+    typography or in counters have no row.
+    """
+
+    table_role = TableRole.DERIVED
+    __tablename__ = "change"
+    page_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)  # the first visit that found it
+    aspect: Mapped[str] = mapped_column(String(8), primary_key=True)  # ChangeAspect
+    site: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16))  # ChangeKind
+    number: Mapped[int | None]  # of the new revision; null where the page is gone or back
+    before_at: Mapped[datetime]  # the last visit that found it as before
+    words_lost: Mapped[int]
+    words_gained: Mapped[int]
+    evidence: Mapped[list[Any]]  # [[before, after], …]: the first passages that changed
+    # of the two versions and of the classification; "" where the page is gone or back
+    digest: Mapped[str] = mapped_column(String(32))
+    __table_args__ = (Index(None, "at"), Index(None, "site", "at"))
 
 
 class ArticleRow(Base):
@@ -374,10 +427,13 @@ class ArticleRow(Base):
     archived_at: Mapped[datetime]
     # version of its tokens in the full-text index; "" while it waits to be indexed
     index_version: Mapped[str] = mapped_column(String(8), server_default="")
+    # whether its changes are not listed yet
+    changes_pending: Mapped[bool] = mapped_column(server_default=text("false"))
     __table_args__ = (
         Index(None, "revision_id"),
         Index(None, "clean_result_id"),
-        _partial_index("ix_article_unindexed", "page_id", where="index_version = ''"),
+        partial_index("ix_article_changes_pending", "page_id", where="changes_pending"),
+        partial_index("ix_article_unindexed", "page_id", where="index_version = ''"),
     )
 
 
@@ -429,8 +485,8 @@ class SketchRow(Base):
     leader_id: Mapped[int | None] = mapped_column(BigInteger)  # null for the leader itself
     similarity: Mapped[float | None]  # to the leader
     __table_args__ = (
-        _partial_index("ix_sketch_pending", "site", "page_id", where="version = ''"),
-        _partial_index("ix_sketch_leader", "leader_id", where="leader_id IS NOT NULL"),
+        partial_index("ix_sketch_pending", "site", "page_id", where="version = ''"),
+        partial_index("ix_sketch_leader", "leader_id", where="leader_id IS NOT NULL"),
     )
 
 
@@ -527,7 +583,7 @@ class IssueRow(Base):
     closed_notified_at: Mapped[datetime | None]
     __table_args__ = (
         Index(None, "site", "closed_at"),
-        _partial_index(
+        partial_index(
             "ix_issue_open", "site", "kind", "subject", where="closed_at IS NULL", unique=True
         ),
     )

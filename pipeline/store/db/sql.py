@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from importlib import import_module
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.store.db.types import Base
 
@@ -79,7 +79,8 @@ def _upsert(
 
 
 def _insert(dialect: str, table: type[Base]) -> Any:
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    module = import_module(f"sqlalchemy.dialects.{dialect}")  # the other one is not needed
+    return module.insert(table)
 
 
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:

@@ -6,10 +6,20 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Dialect, Integer, LargeBinary, MetaData, Table, Text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.types import DateTime, TypeDecorator
+from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -34,8 +44,21 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class PostgresJson(TypeDecorator[Any]):
+    """JSONB, whose dialect takes a twentieth of a start and loads where it is the archive's."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type of the database."""
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return dialect.type_descriptor(JSONB())
+
+
 BigId = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER is a rowid in SQLite
-Json = JSON().with_variant(JSONB(), "postgresql")
+Json = JSON().with_variant(PostgresJson(), "postgresql")
 
 
 class TableRole(StrEnum):
@@ -65,6 +88,23 @@ class Base(DeclarativeBase):
         dict[str, Any]: Json,
         list[Any]: Json,
     }
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """Return an index of the rows for which a condition holds."""
+    return Index(name, *columns, unique=unique, info={"where": where})
+
+
+def complete_indexes() -> None:
+    """Set the conditions of the partial indexes, which only migrations read.
+
+    They load the dialects of both databases, a twentieth of the start of a command.
+    """
+    for table in Base.metadata.tables.values():
+        for index in table.indexes:
+            if condition := index.info.get("where"):
+                index.dialect_kwargs["postgresql_where"] = text(condition)
+                index.dialect_kwargs["sqlite_where"] = text(condition)
 
 
 def role_of(table: Table) -> TableRole:

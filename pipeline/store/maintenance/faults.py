@@ -29,6 +29,7 @@ class RepairKind(StrEnum):
     EXTRACTED_PAGE = "extracted_page"
     RESULT = "result"
     ARTICLE = "article"
+    CHANGE = "change"  # an article whose changes are not listed as they are
     INDEX = "index"  # an article that the full-text index does not have
     ORPHAN = "orphan"  # an index row of no article
     FULLTEXT = "fulltext"  # the full-text index itself
@@ -41,8 +42,8 @@ class Fault:
     """One thing that is wrong.
 
     Attributes:
-        kind: database, dictionary, payload, extracted_page, result, article, index, ledger, count
-            or page.
+        kind: database, dictionary, payload, extracted_page, result, article, change, index,
+            ledger, count or page.
         id: The id of the row, or 0.
         sentence: What is wrong.
         repair: What it takes to repair it.

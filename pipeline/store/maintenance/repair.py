@@ -168,6 +168,13 @@ def restore_created_at(database: Database, created_at: Mapping[int, datetime]) -
             db.execute(set_time, [{"page": page, "at": at} for page, at in chunk])
 
 
+def mark_changes_pending(database: Database, pages: Sequence[int]) -> None:
+    """Mark the articles whose changes are to be listed again."""
+    with database.write() as db:
+        articles = update(ArticleRow).where(ArticleRow.page_id.in_(pages))
+        db.execute(articles.values(changes_pending=True))
+
+
 def mark_for_indexing(database: Database, pages: Sequence[int]) -> None:
     """Mark the articles of these pages as not indexed."""
     with database.write() as db:

@@ -171,7 +171,10 @@ def check_missing(database: Database, progress: ProgressCallback) -> Iterator[Fa
     without_result = select(PageRow.id).where(
         *STORED, PageRow.clean_payload_id == PageRow.payload_id, ~result.exists()
     )
-    without_article = select(PageRow.id).where(*STORED, accepted.exists(), ~article.exists())
+    is_shown = PageRow.hidden_at.is_(None)
+    without_article = select(PageRow.id).where(
+        *STORED, is_shown, accepted.exists(), ~article.exists()
+    )
     for batch in id_batches(database, PageRow.id, None, EVERYTHING, PAGE_BATCH_SIZE):
         first, last = batch.ids[0], batch.ids[-1]
         for query, damage in (

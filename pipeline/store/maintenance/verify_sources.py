@@ -23,7 +23,7 @@ from pipeline.store.codec.dictionaries import (
     decompress_payload,
     dictionary_content,
 )
-from pipeline.store.db import site_counts
+from pipeline.store.db import run_log, site_counts
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
     CaptureRow,
@@ -254,6 +254,10 @@ def _sums_by_run(db: Connection, runs: Sequence[int]) -> dict[int, dict[str, int
     sums: dict[int, dict[str, int]] = {}
     for run, rows in groupby(db.execute(query), lambda row: int(row[0])):
         sums[run] = {row[1]: row[2] for row in rows}
+    for run, forgotten in run_log.forgotten_counts(db, runs).items():
+        counts = sums.setdefault(run, {})
+        for outcome, entries in forgotten.items():
+            counts[outcome] = counts.get(outcome, 0) + entries
     return sums
 
 

@@ -67,7 +67,11 @@ if TYPE_CHECKING:
     )
     from pipeline.store.read.headlines import (
         Headline as Headline,
+        Neighbour as Neighbour,
+        neighbour_days as neighbour_days,
+        neighbours as neighbours,
         newest_headlines as newest_headlines,
+        section_headlines as section_headlines,
     )
     from pipeline.store.read.night_summary import (
         CrawlStats as CrawlStats,
@@ -131,15 +135,35 @@ if TYPE_CHECKING:
         get_story as get_story,
         list_links as list_links,
     )
+    from pipeline.store.read.story_changes import (
+        ChangePage as ChangePage,
+        ChangeQuery as ChangeQuery,
+        ChangeView as ChangeView,
+        ChangedTexts as ChangedTexts,
+        changed_texts as changed_texts,
+        count_changes as count_changes,
+        iter_changes as iter_changes,
+        list_changes as list_changes,
+    )
     from pipeline.store.read.task_queue import (
         QueueStatus as QueueStatus,
         queue_status as queue_status,
+    )
+    from pipeline.store.search.counts import (
+        COUNT_UNITS as COUNT_UNITS,
+        CountRow as CountRow,
+        CountTable as CountTable,
+        CountedQuery as CountedQuery,
+        MAX_QUERIES as MAX_QUERIES,
+        column_names as column_names,
+        count_queries as count_queries,
     )
     from pipeline.store.search.facets import (
         FacetCount as FacetCount,
         FacetCounts as FacetCounts,
         count_matches as count_matches,
     )
+    from pipeline.store.search.hints import suggest_query as suggest_query
     from pipeline.store.search.index import count_unindexed as count_unindexed
     from pipeline.store.search.search import (
         MAX_HITS as MAX_HITS,
@@ -147,6 +171,10 @@ if TYPE_CHECKING:
         SearchHit as SearchHit,
         SearchPage as SearchPage,
         search_articles as search_articles,
+    )
+    from pipeline.store.search.top_words import (
+        TopWord as TopWord,
+        top_words as top_words,
     )
     from pipeline.store.read.visits import (
         Visit as Visit,
@@ -202,7 +230,14 @@ _MODULES = {
         "payloads_by_id",
         "sites_with_payloads",
     ),
-    "pipeline.store.read.headlines": ("Headline", "newest_headlines"),
+    "pipeline.store.read.headlines": (
+        "Headline",
+        "Neighbour",
+        "neighbour_days",
+        "neighbours",
+        "newest_headlines",
+        "section_headlines",
+    ),
     "pipeline.store.read.night_summary": (
         "CrawlStats",
         "LastNight",
@@ -258,8 +293,28 @@ _MODULES = {
         "robots_in_force",
     ),
     "pipeline.store.read.stories": ("LinkView", "get_story", "list_links"),
+    "pipeline.store.read.story_changes": (
+        "ChangePage",
+        "ChangeQuery",
+        "ChangeView",
+        "ChangedTexts",
+        "changed_texts",
+        "count_changes",
+        "iter_changes",
+        "list_changes",
+    ),
     "pipeline.store.read.task_queue": ("QueueStatus", "queue_status"),
+    "pipeline.store.search.counts": (
+        "COUNT_UNITS",
+        "CountRow",
+        "CountTable",
+        "CountedQuery",
+        "MAX_QUERIES",
+        "column_names",
+        "count_queries",
+    ),
     "pipeline.store.search.facets": ("FacetCount", "FacetCounts", "count_matches"),
+    "pipeline.store.search.hints": ("suggest_query",),
     "pipeline.store.search.index": ("count_unindexed",),
     "pipeline.store.search.search": (
         "MAX_HITS",
@@ -268,6 +323,7 @@ _MODULES = {
         "SearchPage",
         "search_articles",
     ),
+    "pipeline.store.search.top_words": ("TopWord", "top_words"),
 }
 
 if not TYPE_CHECKING:  # a type checker must know each name, and a __getattr__ would accept any

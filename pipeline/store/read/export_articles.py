@@ -33,7 +33,7 @@ from pipeline.store.db.schema import (
 from pipeline.store.db.sql import batches_by_size, chunks
 from pipeline.store.read.origins import ArticleOrigin, article_origins
 from pipeline.store.read.stories import load_stories
-from pipeline.store.search import executor, planner
+from pipeline.store.search import executor, planner, search
 from pipeline.store.search.index import first_key
 from pipeline.store.search.planner import MAX_KEY
 
@@ -59,6 +59,7 @@ class ExportQuery:
         limit: The largest number of articles.
         respect: Names of reservations (`core.rights.statements.RESPECTED`). Articles whose
             publisher declares one of them are left out.
+        unique: Only the newest of several near-duplicates that the search finds.
     """
 
     query: str = ""
@@ -67,12 +68,14 @@ class ExportQuery:
     until: datetime | None = None
     limit: int | None = None
     respect: tuple[str, ...] = ()
+    unique: bool = False
 
     @property
     def is_restricted(self) -> bool:
         """Whether it selects some articles, and not everything that the sites have."""
         limits = (self.since, self.until, self.limit, self.respect or None)
-        return bool(self.query.strip()) or any(limit is not None for limit in limits)
+        has_limit = any(limit is not None for limit in limits)
+        return bool(self.query.strip()) or has_limit or self.unique
 
     def parse(self) -> Query:
         """Parse the search, with its notes."""
@@ -137,6 +140,8 @@ def expected_articles(database: Database, wanted: ExportQuery) -> int | None:
     limit = MAX_KEY if wanted.limit is None else wanted.limit
     start, end = _key_range(wanted, MAX_KEY)
     with database.read() as db:
+        if wanted.unique:
+            return None  # only the export can tell
         if wanted.query.strip():
             matches = _count_matches(db, wanted, start, end)
         else:
@@ -173,6 +178,7 @@ def expected_fetches(database: Database, wanted: ExportQuery) -> int | None:
         .join(PageRow, PageRow.id == CaptureRow.page_id)
         .where(
             CaptureRow.status.is_not(None) | CaptureRow.payload_id.is_not(None),
+            CaptureRow.outcome != Outcome.UNCHANGED,
         )
     )
     unchanged = (
@@ -230,6 +236,8 @@ def _key_batches(
         with database.read() as db:
             keys = _next_keys(db, wanted, end)
             of_sites = _keys_of_sites(db, keys, wanted.sites)
+            if wanted.unique:
+                of_sites = _newest_of_groups(db, wanted, of_sites)
             selected = _permitted(db, of_sites, wanted.respect, left_out)[:left]
         if selected:
             yield selected
@@ -270,6 +278,18 @@ def _keys_of_sites(db: Connection, keys: Sequence[int], sites: Sequence[str]) ->
         .where(PageRow.site.in_(sites), ArticleRow.order_key.in_(keys))
     )
     return sorted(db.scalars(query), reverse=True)
+
+
+def _newest_of_groups(db: Connection, wanted: ExportQuery, keys: Sequence[int]) -> list[int]:
+    """Return the keys without those of articles of which a newer near-duplicate is wanted, too."""
+    query = wanted.parse()
+    if wanted.sites:
+        query = query_language.restrict_to_sites(query, wanted.sites)
+    plan = planner.plan_query(db, query)
+    if plan is None:
+        return []
+    plan = plan.within(*_key_range(wanted, MAX_KEY))
+    return [key for key in keys if search.is_newest_of_group(db, plan, key)]
 
 
 def _permitted(
@@ -363,7 +383,8 @@ def _with_parts(db: Connection, stories: Sequence[int]) -> list[int]:
 def _all_pages(database: Database, sites: Sequence[str]) -> Iterator[Sequence[int]]:
     after = 0
     while True:
-        query = select(PageRow.id).where(PageRow.id > after).order_by(PageRow.id).limit(BATCH_SIZE)
+        shown = (PageRow.id > after, PageRow.hidden_at.is_(None))
+        query = select(PageRow.id).where(*shown).order_by(PageRow.id).limit(BATCH_SIZE)
         if sites:
             query = query.where(PageRow.site.in_(sites))
         with database.read() as db:
@@ -454,7 +475,8 @@ def _select_captures(pages: Sequence[int]) -> Select[*tuple[Any, ...]]:
         PayloadRow.size.label("payload_size"),
     )
     query = query.outerjoin(PayloadRow, PayloadRow.id == CaptureRow.payload_id)
-    return query.where(CaptureRow.page_id.in_(pages))
+    # a page that is there again with the bytes of before is in the ledger, too
+    return query.where(CaptureRow.page_id.in_(pages), CaptureRow.outcome != Outcome.UNCHANGED)
 
 
 def _select_unchanged(pages: Sequence[int]) -> Select[*tuple[Any, ...]]:

@@ -27,7 +27,11 @@ from pipeline.store.db.sql import batches_by_size, chunks
 PAGES_PER_READ = 100
 EXTRACTED_PER_READ = 50
 MAX_BATCH_BYTES = 4_000_000  # decompressed bytes of payloads in one read
-STORED = (PageRow.kind == UrlKind.STORY, PageRow.payload_id.is_not(None))
+STORED = (
+    PageRow.kind == UrlKind.STORY,
+    PageRow.payload_id.is_not(None),
+    PageRow.hidden_at.is_(None),
+)
 
 AnyRow = Row[*tuple[Any, ...]]
 

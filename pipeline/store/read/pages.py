@@ -13,6 +13,7 @@ from pipeline.store.clean import container_stats
 from pipeline.store.clean.container_stats import ContainerStats
 from pipeline.store.codec.serialization import decode_extracted, metadata_from_json
 from pipeline.store.crawl.frontier import page_key
+from pipeline.store.db import taken_down
 from pipeline.store.db.article_view import ArticleView, select_articles, to_article_view
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import (
@@ -29,6 +30,7 @@ from pipeline.store.db.schema import (
 from pipeline.store.db.sql import fetch_as
 from pipeline.store.read.origins import ArticleOrigin, article_origins
 from pipeline.store.search import search
+from pipeline.store.search.url_lookup import is_pasted_url, page_id_of_url
 
 MAX_ID_DIGITS = 17  # a longer number is no id, and would not fit into a database integer
 
@@ -48,6 +50,7 @@ class PageView:
     reason: str
     digest: str
     size: int
+    hidden_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +107,25 @@ class Explanation:
 
 
 def find_page(database: Database, id_or_url: str) -> PageView | None:
-    """Find a page by its id or by any spelling of its URL."""
-    if id_or_url.isdecimal() and len(id_or_url) <= MAX_ID_DIGITS:
+    """Find a page by its id or by any spelling of its URL.
+
+    A URL that no page has leads to the stored story of which it is another edition.
+    """
+    is_id = id_or_url.isdecimal() and len(id_or_url) <= MAX_ID_DIGITS
+    condition = PageRow.url_key == page_key(id_or_url)
+    if is_id:
         condition = PageRow.id == int(id_or_url)
-    else:
-        condition = PageRow.url_key == page_key(id_or_url)
-    query = (
-        select(PageRow, PayloadRow.digest, PayloadRow.size)
-        .outerjoin(PayloadRow, PayloadRow.id == PageRow.payload_id)
-        .where(condition)
+    query = select(PageRow, PayloadRow.digest, PayloadRow.size).outerjoin(
+        PayloadRow, PayloadRow.id == PageRow.payload_id
     )
     with database.read() as db:
-        row = db.execute(query).first()
+        row = db.execute(query.where(condition)).first()
+        if row is None:
+            key = page_key(id_or_url)
+            tombstone = taken_down.tombstones(db, [key]).get(key)
+            row = db.execute(query.where(PageRow.url_key == tombstone)).first()
+        if row is None and is_pasted_url(id_or_url):
+            row = db.execute(query.where(PageRow.id == page_id_of_url(db, id_or_url))).first()
     if row is None:
         return None
     return PageView(
@@ -130,6 +140,7 @@ def find_page(database: Database, id_or_url: str) -> PageView | None:
         reason=row.reason,
         digest=row.digest or "",
         size=row.size or 0,
+        hidden_at=row.hidden_at,
     )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, select
 from pipeline.core.models import Outcome, ResultStatus, UrlKind
 from pipeline.store.db import site_counts
 from pipeline.store.db.engine import Database
+from pipeline.store.db.run_log import forgotten_counts
 from pipeline.store.db.schema import (
     CURRENT_PAYLOAD,
     CleanResultRow,
@@ -365,6 +366,9 @@ def _unbalanced(db: Connection, run_ids: list[int]) -> set[int]:
     grouped = query.group_by(LedgerEntryRow.run_id, LedgerEntryRow.outcome)
     for run_id, outcome, number in db.execute(grouped):
         sums[run_id][outcome] = number
+    for run_id, forgotten in forgotten_counts(db, run_ids).items():
+        for outcome, entries in forgotten.items():
+            sums[run_id][outcome] = sums[run_id].get(outcome, 0) + entries
     finished = select(RunRow.id, RunRow.counts).where(
         RunRow.id.in_(run_ids), RunRow.finished_at.is_not(None), RunRow.pruned_at.is_(None)
     )

@@ -7,9 +7,9 @@ numbers multiplied. A slice is one of 64, chosen by page id, so that both databa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
 from sqlalchemy import Connection, select
 
@@ -21,6 +21,7 @@ from pipeline.store.db.schema import ArticleRow, PageRow
 from pipeline.store.db.sql import chunks
 from pipeline.store.search import executor, planner
 from pipeline.store.search.index import PAGE_BITS, timestamp_of
+from pipeline.store.search.time_units import start_of, starts_between
 
 EXACT_LIMIT = 1000  # up to so many matches are counted exactly
 SAMPLE_SIZE = 1000  # matches of a slice whose sites, authors and so on are read
@@ -149,8 +150,8 @@ def _count_over_time(keys: Sequence[int], factor: int) -> tuple[str, tuple[tuple
     first = timestamp_of(min(keys)).date()
     last = timestamp_of(max(keys)).date()
     unit = _unit((last - first).days)
-    counts = Counter(_start(timestamp_of(key).date(), unit) for key in keys)
-    starts = _starts(_start(first, unit), last, unit)
+    counts = Counter(start_of(timestamp_of(key).date(), unit) for key in keys)
+    starts = starts_between(start_of(first, unit), last, unit)
     return unit, tuple((start, counts[start] * factor) for start in starts)
 
 
@@ -160,23 +161,3 @@ def _unit(days: int) -> str:
     if days < MAX_MONTHS * 31:
         return "month"
     return "year"
-
-
-def _start(day: date, unit: str) -> date:
-    if unit == "day":
-        return day
-    if unit == "month":
-        return day.replace(day=1)
-    return day.replace(month=1, day=1)
-
-
-def _starts(start: date, last: date, unit: str) -> Iterator[date]:
-    """The first day of each day, month or year up to `last`."""
-    while start <= last:
-        yield start
-        if unit == "day":
-            start += timedelta(days=1)
-        elif unit == "month":
-            start = date(start.year + start.month // 12, start.month % 12 + 1, 1)
-        else:
-            start = date(start.year + 1, 1, 1)

@@ -17,6 +17,7 @@ from pipeline.core.rights.statements import flags_of, from_json
 from pipeline.fulltext import tokenizer
 from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, PreparedRows, index_row, with_rights
 from pipeline.fulltext.tokenizer import IndexableArticle
+from pipeline.store.db import story_changes
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, PageRow, RevisionRow
 
@@ -107,7 +108,10 @@ def index_pending(
     with database.write() as db:
         pages = list(db.scalars(_select_unindexed(site).limit(batch_size)))
         rows = db.execute(_select_indexable().where(ArticleRow.page_id.in_(pages))).all()
-        articles = {row.order_key: _indexable_article(row) for row in rows}
+        edited = story_changes.edited_kinds(db, pages)
+        articles: dict[int, IndexableArticle] = {}
+        for row in rows:
+            articles[row.order_key] = _indexable_article(row, edited.get(row.page_id, ()))
         remove_articles(db, list(articles))
         add_articles(db, articles.items())
         if pages:
@@ -128,6 +132,7 @@ def _select_indexable() -> Select[*tuple[Any, ...]]:
         ArticleRow.page_id,
         ArticleRow.order_key,
         PageRow.site,
+        PageRow.gone_at,
         ArticleRow.language,
         ArticleRow.title,
         ArticleRow.authors,
@@ -141,7 +146,7 @@ def _select_indexable() -> Select[*tuple[Any, ...]]:
     return query.join(RevisionRow, RevisionRow.id == ArticleRow.revision_id)
 
 
-def _indexable_article(row: Any) -> IndexableArticle:
+def _indexable_article(row: Any, edited: tuple[str, ...]) -> IndexableArticle:
     return IndexableArticle(
         page_id=row.page_id,
         site=row.site,
@@ -154,4 +159,6 @@ def _indexable_article(row: Any) -> IndexableArticle:
         rights=flags_of(from_json(row.rights)),
         revision_count=row.number,
         sort_time=timestamp_of(row.order_key),
+        edited=edited,
+        is_gone=row.gone_at is not None,
     )

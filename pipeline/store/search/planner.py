@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, text
 
 from pipeline.fulltext.query_language import And, DateRange, Node, Not, Or, Query, Term
-from pipeline.fulltext.tokenizer import EVERY_ARTICLE
 from pipeline.store.search.dialects import (
     PG_TSQUERY,
     PG_TSQUERY_NO_PAIRS,
@@ -16,9 +15,9 @@ from pipeline.store.search.dialects import (
     FtsDialect,
 )
 from pipeline.store.search.index import first_key
+from pipeline.store.search.site_groups import EVERYTHING, resolve_groups
 
 MAX_KEY = 1 << 62  # above every order key
-EVERYTHING = Term((EVERY_ARTICLE,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +90,7 @@ def plan_query(
     """
     if query.has_no_terms:
         return None
+    query = resolve_groups(db, query)
     dialect = SQLITE_FTS5 if db.dialect.name == "sqlite" else _prepare_postgres(db, query)
     plan = IndexQuery(limits=limits)
     nodes: list[Node] = []

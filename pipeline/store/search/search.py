@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from sqlalchemy import Connection, func, or_, select
@@ -20,9 +20,10 @@ from pipeline.fulltext.excerpts import Excerpt
 from pipeline.fulltext.query_language import Query
 from pipeline.store.db.article_view import ArticleView, articles_by_order_key
 from pipeline.store.db.engine import Database
-from pipeline.store.db.schema import ArticleRow, SketchRow
-from pipeline.store.search import executor, planner, ranking
+from pipeline.store.db.schema import ArticleRow, PageRow, SketchRow
+from pipeline.store.search import executor, hints, planner, ranking
 from pipeline.store.search.planner import IndexQuery
+from pipeline.store.search.url_lookup import is_pasted_url, page_id_of_url
 
 ORDERS = ("newest", "rank")
 MAX_HITS = 1000  # of one page
@@ -82,6 +83,8 @@ def search_articles(
 ) -> SearchPage:
     """Find one page of the articles that match a query. An empty query matches all.
 
+    A query that is the URL of an article, in any spelling, finds this article alone.
+
     Args:
         limit: The largest number of hits.
         after: The cursor from which to go on. "" starts with the first hit.
@@ -98,6 +101,12 @@ def search_articles(
     description = query_language.describe(query)
     start = _decode(after, order) if after else None
     with database.read() as db:
+        pasted = _article_of_url(db, query) if is_pasted_url(query.text) else None
+        if pasted is not None and not after:
+            title = Excerpt(pasted.title)
+            excerpt = excerpts.make_excerpt(pasted.text, Query())
+            return SearchPage(query, (SearchHit(pasted, title, excerpt, ""),), "", description)
+        query = replace(query, notes=(*query.notes, *hints.unknown_names(db, query)))
         plan = planner.plan_query(db, query)
         if plan is None:
             return SearchPage(query, (), "", description)
@@ -114,6 +123,20 @@ def search_articles(
         hits.append(_hit(article, query, _encode(cursor, order)))
     next_cursor = _encode(cursors[limit - 1], order) if len(cursors) > limit else ""
     return SearchPage(query, tuple(hits), next_cursor, description)
+
+
+def _article_of_url(db: Connection, query: Query) -> ArticleView | None:
+    """Return the article of a pasted URL, also where the URL redirects or is a part of a story."""
+    page_id = page_id_of_url(db, query.text)
+    if page_id is None:
+        return None
+    target = select(func.coalesce(PageRow.part_of, PageRow.redirect_to, PageRow.id))
+    story = db.scalar(target.where(PageRow.id == page_id))
+    for article_id in (page_id, story):
+        key = db.scalar(select(ArticleRow.order_key).where(ArticleRow.page_id == article_id))
+        if key is not None:
+            return articles_by_order_key(db, [key])[0]
+    return None
 
 
 def _hit(article: ArticleView, query: Query, cursor: str) -> SearchHit:
@@ -152,9 +175,14 @@ def _iter_ranked(
 def _iter_unique(db: Connection, plan: IndexQuery, matches: Iterator[Cursor]) -> Iterator[Cursor]:
     """Leave out a match if a newer article of its group matches, too."""
     for match in matches:
-        newer = [key for key in _keys_of_group(db, match.key) if key > match.key]
-        if not executor.matching_keys(db, plan, newer):
+        if is_newest_of_group(db, plan, match.key):
             yield match
+
+
+def is_newest_of_group(db: Connection, plan: IndexQuery, key: int) -> bool:
+    """Return whether no newer article of the same group of near-duplicates matches."""
+    newer = [other for other in _keys_of_group(db, key) if other > key]
+    return not executor.matching_keys(db, plan, newer)
 
 
 def _keys_of_group(db: Connection, key: int) -> Sequence[int]:

@@ -1,7 +1,8 @@
 """Checks of host and method before each request, and security headers on each response.
 
 The host check stops DNS rebinding: a page of another site must not reach the archive through a name
-that resolves to this machine. The policy makes sure that no response runs or loads anything.
+that resolves to this machine. The policy makes sure that no response runs or loads anything but the
+stylesheet and the script of the app itself.
 
 Starlette's TrustedHostMiddleware is not used: it rejects the valid name `archive.example.org.`, its
 message cannot name `--allow-host`, and older versions that FastAPI allows do not parse IPv6 hosts.
@@ -20,8 +21,8 @@ Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None
 LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 READ_METHODS: Final = ("GET", "HEAD")
 PAGE_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self';"
-    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 # Our pages may frame an archived page, and it may show what it contains itself. Nothing in it runs,
 # loads, submits or navigates.

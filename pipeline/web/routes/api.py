@@ -41,7 +41,9 @@ from pipeline.web.errors import (
     describe_error,
     error_response,
 )
+from pipeline.web.routes import compare
 from pipeline.web.routes.articles import find_page_or_404
+from pipeline.web.routes.changes import Filters, list_or_refuse
 from pipeline.web.routes.pages import Digest
 from pipeline.web.routes.runs import reason_filter
 from pipeline.web.routes.search import SearchCursor, SearchText
@@ -76,9 +78,11 @@ LanguageCode = Annotated[
         description="A language code such as en",
     ),
 ]
-router = APIRouter(
-    responses={"4XX": {"model": schemas.ErrorOut}, "5XX": {"model": schemas.ErrorOut}}
-)
+ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": schemas.ErrorOut},
+    "5XX": {"model": schemas.ErrorOut},
+}
+router = APIRouter(responses=ERROR_RESPONSES)
 
 
 def create_api(context: WebContext) -> FastAPI:
@@ -92,6 +96,7 @@ def create_api(context: WebContext) -> FastAPI:
     )
     app.state.context = context
     app.include_router(router)
+    app.include_router(compare.api_router, responses=ERROR_RESPONSES)
     for error_type in HANDLED_ERRORS:
         app.add_exception_handler(error_type, _error_json)
     return app
@@ -115,7 +120,7 @@ def articles(
 ) -> Response:
     """List articles, newest first.
 
-    `since` and `until` filter by date: from the start of `since` to before the start of `until`.
+    `since` and `until` filter by date: from the start of `since` to the end of `until`.
     """
     filters = []
     if lang:
@@ -123,7 +128,7 @@ def articles(
     if since:
         filters.append(f"after:{_valid_date('since', since)}")
     if until:
-        filters.append(f"before:{_valid_date('until', until)}")
+        filters.append(f"until:{_valid_date('until', until)}")
     query = query_language.parse_query(" ".join(filters))
     query = query_language.restrict_to_site(query, site or None)
     page = _search(context, query, limit, after)
@@ -198,6 +203,20 @@ def provenance(request: Request, context: Context, article_id: RecordId) -> Resp
     return _json(request, schemas.ProvenanceOut.model_validate(found))
 
 
+@router.get("/changes", response_model=schemas.ChangesOut)
+def changes(
+    request: Request,
+    context: Context,
+    filters: Filters,
+    after: SearchCursor = "",
+    limit: PageLimit = 50,
+) -> Response:
+    """List what publications changed in their stories, newest first."""
+    page = list_or_refuse(context, filters.query(), limit, after)
+    items = _validate_all(schemas.ChangeOut, page.changes)
+    return _json(request, schemas.ChangesOut(changes=items, next=page.next or None))
+
+
 @router.get("/articles/{page_id}/captures", response_model=schemas.CapturesOut)
 @router.get(
     "/pages/{page_id}/captures", response_model=schemas.CapturesOut, operation_id="page_captures"
@@ -260,6 +279,7 @@ def search(
         query=q,
         description=page.description,
         notes=page.query.notes,
+        suggestion="" if page.hits or after else read.suggest_query(context.database, q),
         hits=tuple(map(_search_hit, page.hits)),
         next=page.next or None,
         facets=_facets(context, page.query) if facets else None,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from markupsafe import Markup, escape
 from starlette.responses import RedirectResponse, Response
 
+from pipeline.changes.text_diff import compare_texts
 from pipeline.core.story import Story, plain_story, without_first_block
 from pipeline.jobs.near_duplicates import near_duplicates_of
 from pipeline.store import read
@@ -16,7 +18,6 @@ from pipeline.story.html import HtmlStyle, to_html
 from pipeline.web.dependencies import Context, RecordId, WebContext
 from pipeline.web.errors import NotInArchive
 from pipeline.web.filters import printable
-from pipeline.web.text_diff import compare_texts
 
 router = APIRouter()
 MAX_NEAR_DUPLICATES = 20
@@ -43,6 +44,7 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
     near_duplicates = near_duplicates_of(context.database, article_id)
     story = _story(context, found)
     shown = replace(story, blocks=story.blocks[:MAX_BLOCKS])
+    newer, older = read.neighbours(context.database, article_id)
     return context.render(
         request,
         "article.html",
@@ -55,7 +57,15 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
         origin=read.article_origin(context.database, article_id),
         near_duplicates=near_duplicates[:MAX_NEAR_DUPLICATES],
         more_near_duplicates=max(0, len(near_duplicates) - MAX_NEAR_DUPLICATES),
+        newer=newer,
+        older=older,
+        day=_day_of(found),
     )
+
+
+def _day_of(article: read.ArticleView) -> date:
+    """Return the day in UTC under which lists show an article."""
+    return (article.published_at or article.first_seen_at).date()
 
 
 def find_page_or_404(context: WebContext, page_id: int) -> read.PageView:
@@ -69,6 +79,8 @@ def find_page_or_404(context: WebContext, page_id: int) -> read.PageView:
         page = read.find_page(context.database, str(page_id))
     if page is None:
         raise NotInArchive(f"The archive has no page with the id {page_id}.")
+    if page.hidden_at is not None:
+        raise NotInArchive("This page is hidden.")
     return page
 
 

@@ -60,6 +60,7 @@ def home(request: Request, context: Context, before: PageKey = None) -> Response
         older_key=older_key,
         before=before,
         issue_counts=issue_counts,
+        has_sites=bool(context.sites),
     )
 
 

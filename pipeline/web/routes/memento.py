@@ -193,10 +193,12 @@ def _mementos(request: Request, context: WebContext, prefix: str) -> Mementos:
     """
     url = _original_url(request, prefix)
     page = read.find_page(context.database, url)
-    if page is not None:
+    if page is not None and page.hidden_at is None:
         visits = read.list_visits(context.database, page.id)
         if not visits:
             page = read.follow_redirects(context.database, page)
+            if page.hidden_at is not None:
+                raise NotInArchive("This page is hidden.")
             visits = read.list_visits(context.database, page.id)
         if visits:
             return Mementos(base_url(request), page.url, page.id, visits)

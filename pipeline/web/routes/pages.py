@@ -27,6 +27,11 @@ CHARSET = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
 # A browser may open connections for these elements before it asks the policy. Nothing that they
 # name could load in the frame.
 LOADING_ELEMENT = re.compile(r"<(?=(?:link|i?frame|object|embed)[\s/>])", re.IGNORECASE)
+# What the stored bytes name and do not contain cannot be loaded: it would show as broken pictures.
+HIDE_MISSING = (
+    b"<style>img:not([src^='data:']),picture:not(:has(img[src^='data:'])),video,audio,source"
+    b"{display:none!important}</style>"
+)
 UTF16_BY_BOM = {b"\xff\xfe": "utf-16le", b"\xfe\xff": "utf-16be"}
 UTF8_BOM = b"\xef\xbb\xbf"  # a browser believes it before any header
 UNKNOWN_BYTES = "No fetch of this page brought these bytes."
@@ -111,7 +116,7 @@ def _find_fetch(context: Context, page_id: int, digest: str) -> read.Fetch | Non
 def framed(request: Request, context: Context, page_id: RecordId, digest: Digest) -> Response:
     """Return stored bytes as a document that can do nothing."""
     headers = {"Content-Security-Policy": FRAME_POLICY, "X-Frame-Options": "SAMEORIGIN"}
-    etag = f'"{digest}-framed"'
+    etag = f'"{digest}-framed-2"'
     if client_has(request, etag):
         return Response(status_code=304, headers={"ETag": etag, **headers})
     shown_type, body = framed_document(*_payload(context, page_id, digest))
@@ -141,14 +146,17 @@ def framed_document(media_type: str, charset: str, body: bytes) -> tuple[str, by
 
 
 def _disable_loading_elements(body: bytes, charset: str) -> bytes:
-    """Turn elements that load something into unknown ones, in one-byte charsets and UTF-16."""
+    """Turn elements that load something into unknown ones, in one-byte charsets and UTF-16.
+
+    Pictures that cannot be loaded are hidden.
+    """
     encoding = UTF16_BY_BOM.get(body[:2], "")
     if not encoding and charset.lower().startswith("utf-16"):
         encoding = charset.lower()
     if encoding:
         text = LOADING_ELEMENT.sub("<x-", body.decode(encoding, "replace"))
-        return UTF8_BOM + text.encode("utf8", "replace")
-    return LOADING_ELEMENT.sub("<x-", body.decode("latin1")).encode("latin1")
+        return UTF8_BOM + text.encode("utf8", "replace") + HIDE_MISSING
+    return LOADING_ELEMENT.sub("<x-", body.decode("latin1")).encode("latin1") + HIDE_MISSING
 
 
 @router.get("/pages/{page_id}/bytes/{digest}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
@@ -11,9 +11,10 @@ from starlette.responses import Response
 from pipeline.core.models import Outcome
 from pipeline.jobs.site_profile import SiteProfileReport, site_profile_report
 from pipeline.store import read
-from pipeline.web.charts import BarChart, ChartColumn, bar_chart, share_chart
+from pipeline.web.charts import BarChart, ChartColumn, ChartStyle, bar_chart, show_percent
 from pipeline.web.dependencies import Context, WebContext
 from pipeline.web.errors import NotInArchive
+from pipeline.web.filters import milliseconds
 
 router = APIRouter()
 MAX_NIGHTS = 40
@@ -26,6 +27,13 @@ OUTCOME_GROUPS = {
     "same": (Outcome.UNCHANGED, Outcome.KNOWN),
     "other": (Outcome.REFUSED, Outcome.REDIRECTED, Outcome.GONE, Outcome.DEFERRED, Outcome.PENDING),
     "failed": (Outcome.FAILED,),
+}
+
+OUTCOME_GROUP_NAMES = {
+    "fetched": "fetched",
+    "same": "known or unchanged",
+    "other": "refused, redirected, gone or deferred",
+    "failed": "failed",
 }
 
 Parts = tuple[tuple[str, int], ...]
@@ -76,24 +84,32 @@ def _profile(context: WebContext, site: str) -> SiteProfileReport:
 
 
 def _charts(crawls: Sequence[read.CrawlStats]) -> dict[str, BarChart]:
+    new_stories = ChartStyle(kinds={"fetched": "new", "changed": "changed"})
+    outcomes = ChartStyle(show_percent, OUTCOME_GROUP_NAMES, is_share=True)
+    times = ChartStyle(
+        lambda value: milliseconds(round(value)), {"fetched": "median", "same": "more to the 90th"}
+    )
+    percent = ChartStyle(show_percent, max_value=100)
+    words = ChartStyle(kinds={"fetched": "words"})
     return {
-        "new_stories": bar_chart(_columns(crawls, _new_and_changed)),
-        "outcomes": share_chart(_columns(crawls, _outcome_groups)),
-        "response_times": bar_chart(_columns(crawls, _response_times)),
-        "with_date": bar_chart(_columns(crawls, _percent_with_date), max_value=100),
-        "with_author": bar_chart(_columns(crawls, _percent_with_author), max_value=100),
-        "median_words": bar_chart(_columns(crawls, _median_words)),
+        "new_stories": bar_chart(_columns(crawls, _new_and_changed), new_stories),
+        "outcomes": bar_chart(_columns(crawls, _outcome_groups), outcomes),
+        "response_times": bar_chart(_columns(crawls, _response_times), times),
+        "with_date": bar_chart(_columns(crawls, _percent_with_date), percent),
+        "with_author": bar_chart(_columns(crawls, _percent_with_author), percent),
+        "median_words": bar_chart(_columns(crawls, _median_words), words),
     }
 
 
 def _columns(
-    crawls: Iterable[read.CrawlStats], parts_of: Callable[[read.CrawlStats], Parts]
+    crawls: Sequence[read.CrawlStats], parts_of: Callable[[read.CrawlStats], Parts]
 ) -> list[ChartColumn]:
-    columns = []
-    for crawl in crawls:
-        label = f"{crawl.run.started_at:%Y-%m-%d %H:%M}"
-        columns.append(ChartColumn(label, parts_of(crawl), f"/runs/{crawl.run.id}"))
-    return columns
+    """Return a column for each night, by its day, or by its time where all are of one day."""
+    days = {crawl.run.started_at.date() for crawl in crawls}
+    date_format = "%Y-%m-%d" if len(days) == len(crawls) else "%m-%d %H:%M"
+    return [
+        ChartColumn(f"{crawl.run.started_at:{date_format}}", parts_of(crawl)) for crawl in crawls
+    ]
 
 
 def _new_and_changed(crawl: read.CrawlStats) -> Parts:

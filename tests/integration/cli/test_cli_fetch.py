@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from pipeline.cli.commands import fetch
+from pipeline.store.db import locks
+from pipeline.store.db.engine import Database
 from tests.support.cli import nightdesk
 from tests.support.local_site import LocalSite, serve_local_site
 
@@ -138,6 +144,58 @@ def test_story_that_was_corrected_is_fetched_again_now(home: Path) -> None:
         (fetched,) = nightdesk(home, "fetch", story, "--json").json
     assert "Friday" in fetched["article"]["text"]
     assert len(fetched["article"]["history"]) == 2
+
+
+@contextmanager
+def locked(store: Database, name: str) -> Iterator[threading.Event]:
+    """Hold a lock in another thread until the event is set, or the block ends."""
+    is_held, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        lock = locks.acquire(store, name)
+        is_held.set()
+        may_end.wait(60)
+        lock.release()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        is_held.wait(10)
+        yield may_end
+    finally:
+        may_end.set()
+        thread.join()
+
+
+def test_fetch_waits_for_the_night_that_crawls_the_site(
+    home: Path, store: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = ("--database-url", database_url)
+    sentences: list[str] = []
+    with serve_local_site() as site:
+        use_site(home, site)
+        story = add_story(site, "/news/harbour-10001.html")
+        with locked(store, "crawl:gazette"):
+            refused = nightdesk(home, *archive, "fetch", story, "--wait", "0")
+        for name, day in (("crawl:gazette", "Monday"), ("clean:gazette", "Friday")):
+            add_story(site, "/news/harbour-10001.html", day=day)
+            with locked(store, name) as may_end:
+
+                def receive(sentence: str, end: threading.Event = may_end) -> None:
+                    sentences.append(sentence)
+                    end.set()
+
+                monkeypatch.setattr(fetch, "print_error", receive)
+                waited = nightdesk(home, *archive, "fetch", story)
+                assert waited.code == 0
+                assert "Harbour closed" in waited.out
+    assert refused.code != 0
+    assert "gazette: is already being crawled by process" in refused.error_line
+    assert [sentence.split(" by ")[0] for sentence in sentences] == [
+        "gazette: is already being crawled",
+        "gazette: is already being cleaned",
+    ]
+    assert all("; waiting for its end, for up to 10 min" in sentence for sentence in sentences)
 
 
 def test_no_url_and_a_wrong_url_are_refused_before_anything_is_fetched(home: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,6 +113,28 @@ def test_the_version_is_printed_without_the_command_line() -> None:
     version, modules = run_python(code).splitlines()
     assert version == f"nightdesk {__version__}"
     assert not {"typer", "rich", "pydantic", "sqlalchemy"} & set(modules.split())
+
+
+NOT_FOR_READING = {
+    "alembic", "apscheduler", "asyncpg", "crawler", "dotenv", "fastapi", "feedparser", "filelock",
+    "htmldate", "jinja2", "lxml", "numpy", "psycopg", "py3langid", "pydantic_settings", "scrapy",
+    "sqlalchemy.dialects.postgresql", "starlette", "trafilatura", "twisted", "uvicorn",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [("search", "harbour"), ("show", "1")])
+def test_a_command_that_reads_loads_only_what_it_uses(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    code = (
+        "import sys; from contextlib import suppress; from pipeline.__main__ import main\n"
+        "with suppress(SystemExit): main()\n"
+        "import pipeline.store.search.search\n"  # what comes after the archive is open
+        "print(*sys.modules)"
+    )
+    modules = set(run_python(code, "--home", str(tmp_path), *words).split())
+    assert "sqlalchemy.dialects.sqlite" in modules  # it came as far as the archive
+    assert modules & NOT_FOR_READING == set()
 
 
 def test_an_unknown_command_gets_a_suggestion() -> None:

@@ -16,6 +16,9 @@ from pipeline.store.db.engine import Database
 from tests.support.local_site import LocalSite, crawl_job, rss_feed, run_crawl
 
 STORY = "<!doctype html><title>Harbour</title><h1>Harbour</h1><p>The harbour was closed again.</p>"
+SCRIPT = "<!doctype html><title>Moved</title><script>{}</script><p>Please wait …</p>"
+LONG_TEXT = "<p>The council said on Monday that the crane has to be mended first.</p>" * 5
+CANONICAL = '<!doctype html><link rel="canonical" href="{}"><p>Go on</p>'
 REFRESH = '<!doctype html><html><head><meta http-equiv="refresh" content="{}"></head></html>'
 
 
@@ -73,6 +76,30 @@ class PoliteServer:
                 return 200, {}, STORY.replace("<h1>", REFRESH.format(300) + "<h1>")
             case "later":
                 return 200, {}, REFRESH.format("900;url=/") + STORY
+        return self.answer_with_page(manners, path)
+
+    def answer_with_page(self, manners: str, path: str) -> tuple[int, dict[str, str], str]:
+        """Answer with a page that leads elsewhere by a script or a canonical URL."""
+        moved = path.replace(f"/{manners}/", f"/moved/{manners}-")
+        back = path.replace(f"/{manners}/", "/there/")
+        match manners:
+            case "script":
+                return 200, {}, SCRIPT.format(f'location.href="{moved}"')
+            case "script-if":
+                return 200, {}, SCRIPT.format(f'if (top != self) location.href="{moved}"')
+            case "script-away":
+                return 200, {}, SCRIPT.format("location='https://elsewhere.invalid/news/a-b-c-d'")
+            case "script-circle":
+                return 200, {}, SCRIPT.format(f"location.replace('{back}?from=circle')")
+            case "there":
+                home = path.replace("/there/", "/script-circle/").partition("?")[0]
+                return 200, {}, CANONICAL.format(home)
+            case "canonical":
+                return 200, {}, CANONICAL.format(moved)
+            case "canonical-story":
+                return 200, {}, CANONICAL.format(moved) + STORY + LONG_TEXT
+            case "canonical-away":
+                return 200, {}, CANONICAL.format("https://elsewhere.invalid/news/a-b-c-d")
         return 200, {}, STORY
 
 
@@ -131,6 +158,13 @@ EXPECTED = {
     "inner": ("failed", "consent_wall"),
     "old": ("redirected", "http_redirect"),
     "meta": ("redirected", "http_redirect"),
+    "script": ("redirected", "http_redirect"),
+    "script-if": ("fetched", "new"),
+    "script-away": ("redirected", "http_redirect"),
+    "script-circle": ("redirected", "http_redirect"),
+    "canonical": ("redirected", "http_redirect"),
+    "canonical-story": ("fetched", "new"),
+    "canonical-away": ("fetched", "new"),
 }
 
 
@@ -154,7 +188,10 @@ def test_detours_end_in_the_story_or_with_a_reason(
         assert (row.outcome, row.reason) == expected, name
         assert row.outcome != "failed" or row.detail, name
     moved = [row.outcome for url, row in ledger.items() if "/moved/" in url]
-    assert sorted(moved) == ["fetched", "fetched"]
+    assert moved == ["fetched"] * 4
+    assert [row[1:3] for row in rows if "/there/" in row.url] == [("failed", "http_redirect")]
+    away = [(row.outcome, row.reason) for row in rows if "elsewhere.invalid/news" in row.url]
+    assert away == [("refused", "off_site")]
     assert not any("/set-cookie" in url or "/gate" in url for url in ledger)
     assert sum(crawler.finished["counts"].values()) == len(rows), counts
     for path, cookies in site.received:

@@ -105,6 +105,22 @@ def test_probe_finds_declared_sources_and_fetches_samples(tmp_path: Path) -> Non
     assert result.requests == len(site.received) <= 40
 
 
+def test_probe_looks_at_the_next_page_of_a_section(tmp_path: Path) -> None:
+    with serve_local_site() as site:
+        links = [site.add_story(f"/2026/11/02/story-{n}/") for n in range(6)]
+        add_front_page(site, body='<nav><a href="/city/">City</a><a href="/sport/">Sport</a></nav>')
+        anchors = [f'<a href="{link}">A headline that is long enough for one</a>' for link in links]
+        older = '<a href="/city/page/2/">Older posts</a>'
+        site.add_page("/city/", "".join(anchors[:3]) + older)
+        site.add_page("/city/page/2/", "".join(anchors[3:]) + '<a href="/city/page/3/">3</a>')
+        site.add_page("/sport/", "".join(anchors[:3]))
+        result = run_probe(site, tmp_path)
+    assert source_paths(result, DiscoveryMethod.NEXT) == ["city/page/2/"]
+    pages = {source.url.removeprefix(site.url): source.next_page for source in result.sources}
+    assert pages["/city/"] == site.url + "/city/page/2/"
+    assert pages["/sport/"] == ""
+
+
 def test_probe_tries_common_urls_if_nothing_is_declared(tmp_path: Path) -> None:
     with serve_local_site() as site:
         add_front_page(site)

@@ -288,6 +288,34 @@ def test_fetch_brings_all_parts_of_a_story_whichever_is_named(
     assert again["article"]["url"] == site.url + paths[0]
 
 
+def test_story_that_stays_unchanged_gets_the_parts_that_older_code_did_not_find(
+    home: Path, store: Database, database_url: str
+) -> None:
+    with serve_local_site() as site:
+        paths = add_story(site, "harbour-10001", "numbers", 3)
+        site.add_story("/news/market-10002.html", headers={"ETag": '"market"'})
+        site.pages[paths[0]].headers["ETag"] = '"unchanged"'
+        use_site(home, site, [paths[0], "/news/market-10002.html"])
+        run(home, database_url, "crawl")
+        with store.write() as db:  # as an archive that was made by older code
+            for statement in (
+                "DELETE FROM joined_period",
+                "UPDATE page SET kind = 'story', due_at = NULL WHERE part_of > 0",
+                "UPDATE page SET part_of = NULL, part_number = NULL",
+                "UPDATE page SET joined_payload_id = NULL",
+                "UPDATE site_revisit SET parts_version = 0",
+            ):
+                db.exec_driver_sql(statement)
+        before = len(site.received)
+        run(home, database_url, "crawl")
+        requested = [request.path for request in site.received[before:]]
+        run(home, database_url, "crawl")
+        shown = run(home, database_url, "show", site.url + paths[0], "--json").json
+    assert sorted(path for path in requested if path in paths) == sorted(paths)
+    assert shown["text"] == expected_text(3, "harbour")
+    assert one(store, "SELECT min(parts_version) FROM site_revisit") == 1
+
+
 @pytest.mark.parametrize("fetched", [2, 4])
 def test_kill_between_parts_loses_nothing(tmp_path: Path, fetched: int) -> None:
     with serve_local_site() as site:

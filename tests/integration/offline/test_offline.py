@@ -344,7 +344,7 @@ def test_the_commands_say_what_is_wrong_in_one_sentence(
         "import", pages
     )
     assert "extracted pages name their sites" in error_of("import", str(root), "--site", SITE)
-    assert "leave out --query and --limit" in error_of(
+    assert "leave out --query, --limit and --unique" in error_of(
         "export", out, "--format", "pages", "--query", "ferry"
     )
     assert "this needs 'pages'" in error_of("extract-export", str(root), out)

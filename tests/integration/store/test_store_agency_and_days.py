@@ -16,8 +16,17 @@ from alembic import command
 from starlette.testclient import TestClient
 
 from pipeline.cli.commands import explain, search, show
-from pipeline.core.models import DateConfidence, ExtractedPage, Metadata, Recipe
+from pipeline.cli.views import probe_report
+from pipeline.core.models import (
+    CleanResult,
+    DateConfidence,
+    ExtractedPage,
+    Metadata,
+    Outcome,
+    Recipe,
+)
 from pipeline.formats import export
+from pipeline.jobs.batch_clean import CleanedPage
 from pipeline.reader import Reader
 from pipeline.store import read
 from pipeline.store.crawl.session import CrawlSession
@@ -125,6 +134,38 @@ def test_exports_write_a_day_without_a_time(stories: Database, tmp_path: Path) -
     assert (cells["day"]["published_at"], cells["day"]["agency"]) == ("2024-03-05", "dpa, AFP")
     within = {"since": MIDNIGHT, "until": datetime(2024, 3, 6, tzinfo=UTC)}
     assert sorted(records(stories, tmp_path / "one.jsonl", "jsonl", **within)) == ["day", "timed"]
+
+
+def test_text_files_have_a_day_without_a_time(stories: Database, tmp_path: Path) -> None:
+    export.write_export(stories, ExportQuery(), "text", tmp_path / "all")
+    lines: list[str] = []
+    for path in (tmp_path / "all").rglob("*.txt"):
+        lines += path.read_text(encoding="utf8").split("\n")
+    dates = sorted(line for line in lines if line.startswith("published_at:"))
+    assert dates == ["published_at: 2024-03-05", "published_at: 2024-03-05T20:30:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("day", "2024-03-05,"), ("timed", "2024-03-06 01:30,"), ("undated", "no date")],
+)
+def test_a_probe_shows_a_day_without_a_time(
+    name: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = extracted_of(f"{name}\nThe ferry left.".encode())
+    metadata = replace(STORIES[name], title=name, authors=("A",))
+    result = CleanResult(
+        recipe=RECIPE,
+        profile_digest="",
+        removed=(),
+        metadata=metadata,
+        text="The ferry left.",
+        outcome=Outcome.ARCHIVED,
+    )
+    probe_report._print_sample(CleanedPage(name, "courier", page, result, url(name)))
+    printed = capsys.readouterr().out
+    assert f"{name}  {expected}" in printed
+    assert "00:00" not in printed
 
 
 def test_parquet_has_a_column_of_days(stories: Database, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import StatementError
 
 from pipeline.core.errors import StoreError
 from pipeline.core.models import CrawlSource, Link, LinkDecision, Outcome, Reason, UrlKind
+from pipeline.store.crawl import session
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.store.read import origins, pages
@@ -298,3 +299,30 @@ def test_thousands_of_links_are_saved_in_one_call(archive: CrawlSession, store: 
     list_links(archive, run, links(*many))
     assert len(archive.lease_due(run, 5000)) == 1501
     assert archive.finish_run(run, "stopped") == {"fetched": 1, "deferred": 1501}
+
+
+def test_links_of_a_large_sitemap_are_saved_in_batches_and_its_validators_last(
+    archive: CrawlSession, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "LINKS_PER_TRANSACTION", 4)
+    run = archive.start_run(SITE)
+    due = archive.register_source(run, FEED)
+    many = links(*[url(str(number)) for number in range(9)])
+    reply = capture(due, Reply(b"<rss/>", etag='"f"'))
+    saved = archive.save_source(run, reply, many, UrlKind.FEED)
+    assert (saved.new, saved.known, saved.refused) == (9, 0, 0)
+    assert one(store, "SELECT links FROM ledger_entry WHERE links > 0") == 9
+    assert [len(batch) for batch in session._link_batches(many)] == [3, 3, 3]
+    assert session._link_batches(()) == [()]
+    again = archive.save_source(run, reply, (*many, *links(A)), UrlKind.FEED)
+    assert (again.new, again.known) == (1, 9)
+    monkeypatch.setattr(archive, "_save_source", None)  # a kill before the last batch
+    with pytest.raises(TypeError):
+        archive.save_source(
+            run, capture(due, Reply(b"<rss/>", etag='"g"')), links(B, *many_urls()), UrlKind.FEED
+        )
+    assert one(store, "SELECT etag FROM page WHERE kind = 'feed'") == '"f"'
+
+
+def many_urls() -> list[str]:
+    return [url(f"later-{number}") for number in range(5)]

@@ -77,6 +77,18 @@ def second(archive: CrawlSession, store: Database) -> Database:
     return store
 
 
+def test_pages_of_a_few_bytes_are_no_part_of_a_dictionary(
+    archive: CrawlSession, store: Database
+) -> None:
+    tiny = {url(f"tiny-{number}"): b"<p>%d" % number for number in range(10)}
+    night(archive, tiny)
+    reclean(store, site())
+    assert one(store, "SELECT count(*) FROM dictionary") == 0
+    night(archive, pages(*range(10)), NIGHT + DAY)
+    reclean(store, site())
+    assert one(store, "SELECT count(*) FROM dictionary") == 1
+
+
 def test_the_second_night_is_compressed_with_pages_of_the_first_and_every_reader_can_read_it(
     second: Database,
 ) -> None:

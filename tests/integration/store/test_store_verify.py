@@ -35,8 +35,11 @@ DAMAGE = {  # what is done to a whole archive → the kinds of the faults
     "UPDATE revision SET text = 'another' WHERE id = (SELECT min(id) FROM revision)": {"article"},
     "UPDATE article SET title = 'another', index_version = index_version": {"article"},
     "DELETE FROM revision WHERE number = 1"
-    " AND page_id IN (SELECT page_id FROM revision WHERE number = 2)": {"article"},
+    " AND page_id IN (SELECT page_id FROM revision WHERE number = 2)": {"article", "change"},
     "DELETE FROM article": {"article", "index", "count"},
+    "DELETE FROM change": {"change"},
+    "UPDATE change SET kind = 'typo'": {"change"},
+    "UPDATE change SET at = '2020-01-01 00:00:00'": {"change"},
     "UPDATE site_counts SET articles = articles + 1": {"count"},
     "UPDATE run SET counts = '{}' WHERE kind = 'crawl'": {"ledger"},
     "DELETE FROM ledger_entry WHERE run_id = 1": {"ledger"},

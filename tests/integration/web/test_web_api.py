@@ -17,6 +17,7 @@ from pipeline.store import read
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
 from pipeline.web import api_schemas as schemas
+from pipeline.web import count_schemas
 from pipeline.web.app import create_app
 from tests.conftest import GrowOnce
 from tests.support.archive_factory import SITE, clean, night, url
@@ -69,6 +70,8 @@ ROUTES = {
     "/pages/{page_id}/captures": ("/pages/4/captures", schemas.CapturesOut),
     "/search": ("/search?q=ferry&facets=true&unique=true&sort=rank", schemas.SearchResultsOut),
     "/payloads/{digest}": ("/payloads/", None),
+    "/count": ("/count?q=ferry&by=day", count_schemas.CountsOut),
+    "/words": ("/words?q=ferry", count_schemas.TopWordsOut),
     "/sites": ("", schemas.SitesOut),
     "/sites/{site}": ("/sites/courier", schemas.SiteDetailOut),
     "/runs": ("", schemas.RunsOut),

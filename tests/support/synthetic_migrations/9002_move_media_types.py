@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,7 +17,26 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 FOREIGN_KEY = "fk_payload_media_type_id"
 
 
+@contextmanager
+def _without_views() -> Iterator[None]:
+    """Take away the views meanwhile: SQLite rebuilds no table that a view shows."""
+    definitions: list[str] = []
+    if op.get_bind().dialect.name == "sqlite":
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'view'"
+        for name, definition in op.get_bind().execute(sa.text(query)).all():
+            definitions.append(definition)
+            op.execute(f"DROP VIEW {name}")
+    yield
+    for definition in definitions:
+        op.execute(definition)
+
+
 def upgrade() -> None:
+    with _without_views():
+        _move()
+
+
+def _move() -> None:
     op.create_table(
         "media_type",
         sa.Column("id", BIG_ID, nullable=False),
@@ -37,6 +59,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    with _without_views():
+        _move_back()
+
+
+def _move_back() -> None:
     with op.batch_alter_table("payload") as batch:
         batch.add_column(sa.Column("media_type", sa.Text(), nullable=True))
     op.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -29,7 +30,7 @@ def observation(
 ) -> Observation:
     reason = Reason.NONE if outcome is Outcome.ARCHIVED else Reason.CONSENT_WALL
     result = CleanResult(
-        Recipe("e", "r"), "", (), Metadata(title=f"{text} {day}"), text, outcome, reason
+        Recipe("e", "r"), "", (), Metadata(title=f"Title {text}"), text, outcome, reason
     )
     return Observation(
         result, day if payload is None else payload, START + day * DAY, START + day * DAY + DAY / 2
@@ -68,7 +69,7 @@ def test_a_revision_is_a_period_with_one_text(letters: str, revisions: str) -> N
 def test_a_revision_has_the_period_and_the_newest_bytes_of_its_observations() -> None:
     first, second = build_revisions(observations("aa.ab"))
     assert (first.first_seen_at, first.last_seen_at) == (START, START + 3 * DAY + DAY / 2)
-    assert (first.payload_id, first.title, first.number, second.number) == (3, "a 3", 1, 2)
+    assert (first.payload_id, first.title, first.number, second.number) == (3, "Title a", 1, 2)
 
 
 def test_an_observation_that_ends_earlier_does_not_shorten_a_revision() -> None:
@@ -89,8 +90,23 @@ def test_revisions_are_the_same_each_time_and_neighbours_differ(letters: str) ->
     assert {revision.text for revision in revisions} == set(letters) - {"."}
 
 
+def titled(title: str, day: int) -> Observation:
+    seen = observation("a", day)
+    return replace(seen, result=replace(seen.result, metadata=Metadata(title=title)))
+
+
+def test_another_title_begins_a_revision_and_other_quotes_in_it_do_not() -> None:
+    titles = ['The "levy"', "The “levy”", "The levy is off"]
+    days = [titled(title, day) for day, title in enumerate(titles)]
+    assert [revision.title for revision in build_revisions(days)] == titles[1:]
+    before = PreviousArticle(0, days[0].result.text_digest, title=titles[0])
+    assert classify_outcome(before, days[1]) == (Outcome.UNCHANGED, Reason.SAME_TEXT)
+    assert classify_outcome(before, days[2]) == (Outcome.REVISED, Reason.CHANGED)
+
+
 def previous(text: str, payload: int) -> PreviousArticle:
-    return PreviousArticle(payload, observation(text, 0).result.text_digest)
+    result = observation(text, 0).result
+    return PreviousArticle(payload, result.text_digest, title=result.metadata.title)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ from pipeline.extract.features.line_features import (
 )
 from pipeline.extract.html import parse_html
 from pipeline.extract.line_classifier import level_lists, read_blocks
-from pipeline.extract.text_lines import MAX_LINES, PageLine, Region, read_lines
+from pipeline.extract.page_lines import PageLine, Region
+from pipeline.extract.text_lines import MAX_LINES, read_lines
 
 
 def tree_of(body: str) -> HtmlElement:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.extract.html import parse_html
-from pipeline.extract.text_lines import Region, read_lines
+from pipeline.extract.page_lines import Region
+from pipeline.extract.text_lines import read_lines
 
 PARAGRAPHS = "".join(
     f"<p>The choir will sing in ice cellar {number} this year, since the church is painted.</p>"

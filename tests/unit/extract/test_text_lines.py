@@ -8,7 +8,8 @@ import pytest
 from lxml.html import HtmlElement
 
 from pipeline.extract.html import parse_html
-from pipeline.extract.text_lines import PageLine, read_lines
+from pipeline.extract.page_lines import PageLine
+from pipeline.extract.text_lines import read_lines
 
 STORY = (
     "The ferry of Lowmere was late on Tuesday because a seal had gone to sleep on the ramp.",

@@ -51,6 +51,12 @@ DESCRIPTIONS = {
     "-after:2026-02-28": "dated before 2026-02-28",
     "changed:yes changed:no": "at least 2 revisions and not at least 2 revisions",
     "changed:3": "at least 3 revisions",
+    "since:2026-03 until:2026-03": "dated from 2026-03-01 and dated before 2026-04-01",
+    "until:2024-02-28 until:2025": "dated before 2024-02-29 and dated before 2026-01-01",
+    "until:9999": '"until 9999"',
+    "group:State-Media country:TJ": "group state-media and country tj",
+    "«ночной паром» ‘two words’ 'one'": '"ночной паром" and "two words" and one',
+    "o‘zbek g‘alaba don't": '"o zbek" and "g alaba" and "don t"',
     "site: x": "site and x",
     "東京都": '"東京 京都"',
     "京": "京…",
@@ -99,3 +105,20 @@ def test_a_filter_without_a_value_becomes_a_word_with_a_note() -> None:
         "'author:' is looked for as a word, since no value follows it.",
     )
     assert parse_query('"author:" author:levy authors:').notes == ()
+
+
+def test_filters_can_be_taken_off_one_by_one() -> None:
+    query = 'ferry -site:courier (lang:en OR NOT tag:"old quay") since:2026 «a b»'
+    filters = query_language.query_filters(query)
+    assert [each.text for each in filters] == [
+        "-site:courier",
+        "lang:en",
+        'NOT tag:"old quay"',
+        "since:2026",
+    ]
+    assert filters[0].rest == 'ferry (lang:en OR NOT tag:"old quay") since:2026 «a b»'
+    assert describe(parse_query(filters[2].rest)) == (
+        'ferry and not site courier and language en and dated from 2026-01-01 and "a b"'
+    )
+    assert query_language.query_filters("ferry") == ()
+    assert query_language.without_dates("a since:2026 until:2027-01 b -before:2025") == "a b"

@@ -168,6 +168,37 @@ def test_sitemap_of_the_whole_past_is_selected_where_there_is_nothing_else() -> 
     assert values(propose(probe_result(sitemap)).sitemaps) == [HOME + "/all.xml"]
 
 
+def section_of_two_pages(discovered_by: DiscoveryMethod) -> tuple[ProbedSource, ProbedSource]:
+    second = "/city/page/2/"
+    section = probed_source(
+        "/city/", UrlKind.SECTION, discovered_by, STORIES[:6], next_page=absolute(second)
+    )
+    return section, probed_source(second, UrlKind.SECTION, DiscoveryMethod.NEXT, STORIES[4:])
+
+
+def test_next_page_of_a_section_is_proposed_with_what_it_adds() -> None:
+    section, second = section_of_two_pages(DiscoveryMethod.MENU)
+    probe = probe_result(feed("/feed.xml", DiscoveryMethod.DECLARED, STORIES[:3]), section, second)
+    proposal = propose(probe)
+    assert values(proposal.sections) == [HOME + "/city/"], "the next page is no section of its own"
+    assert proposal.section_pages.value == "5"
+    assert "/city/page/2/: 6 further stories" in proposal.section_pages.reason
+    text = site_file_text(proposal, probe, SAMPLES, SiteFileOptions())
+    assert sites.parse_site("courier", text, "the file").section_pages == 5
+    assert propose(probe_result(section, second)).section_pages.value == "10", "no feed helps"
+
+
+def test_section_without_a_next_page_or_with_the_same_stories_there_proposes_none() -> None:
+    alone = probed_source("/city/", UrlKind.SECTION, DiscoveryMethod.MENU, STORIES[:6])
+    section, _ = section_of_two_pages(DiscoveryMethod.MENU)
+    same = probed_source("/city/page/2/", UrlKind.SECTION, DiscoveryMethod.NEXT, STORIES[:6])
+    for probe in (probe_result(alone), probe_result(section, same), probe_result(section)):
+        proposal = propose(probe)
+        assert proposal.section_pages.value == ""
+        text = site_file_text(proposal, probe, SAMPLES, SiteFileOptions())
+        assert "# section_pages: no section shows" in text
+
+
 def test_kind_of_page_that_is_never_a_story_is_denied() -> None:
     videos = tuple(f"/video/2026/11/02/clip-number-{n}/" for n in range(4))
     match = "/sport/2026/11/01/a-match/"
@@ -323,3 +354,15 @@ def test_feed_with_further_stories_is_new() -> None:
     assert differences(KNOWN_FEED, CITY, more) == [(Severity.NEW, "feeds")]
     same = feed("/same.xml", DiscoveryMethod.DECLARED, STORIES)
     assert differences(KNOWN_FEED, CITY, same) == []
+
+
+def test_next_page_is_new_where_the_file_reads_first_pages_only() -> None:
+    section, second = section_of_two_pages(DiscoveryMethod.GIVEN)
+    short_feed = feed("/feed.xml", DiscoveryMethod.GIVEN, STORIES[:6])
+    assert differences(short_feed, section, second) == [], "five pages are read already"
+    site = KNOWN_SITE.model_copy(update={"section_pages": 1})
+    (new,) = compare_with_probe(site, probe_result(short_feed, section, second), SAMPLES, NOW)
+    assert (new.severity, new.key) == (Severity.NEW, "section_pages")
+    assert "/city/page/2/, which lists 6 further stories" in new.sentence
+    whole_feed = probe_result(KNOWN_FEED, section, second)
+    assert compare_with_probe(site, whole_feed, SAMPLES, NOW) == ()

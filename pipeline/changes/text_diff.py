@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
+from pipeline.core.models import count_words
+
 SAME, REMOVED, ADDED = "same", "removed", "added"
 # A token is a word, a number with its separators (9,4 or 1 000.50 or 12:30), white space or a
 # punctuation mark; a CJK character is a word of its own.
 TOKEN = re.compile(
     "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\\d+(?:[.,:'’\u00a0\u202f]\\d+)+|\\w+|\\s+|[^\\w\\s]"
 )
+WORD_LETTER = re.compile(r"\w")
 MAX_LINES = 2000  # of a text; the rest is left out
 MAX_PARAGRAPH_TOKENS = 1000
 MAX_TOKENS = 12_000  # of all paragraphs that are compared word by word
@@ -43,6 +46,29 @@ class TextDiff:
     added_words: int
     is_truncated: bool  # whether the texts were too long to show whole
 
+    def changed_paragraphs(self, context: int) -> Iterator[tuple[DiffPart, ...] | None]:
+        """Yield the paragraphs that changed with some before and after them.
+
+        Args:
+            context: How many unchanged paragraphs to show beside a changed one.
+
+        Yields:
+            The paragraphs, and None in the place of those that are left out.
+        """
+        wanted = set[int]()
+        for number, parts in enumerate(self.paragraphs):
+            if any(part.kind != SAME for part in parts):
+                wanted.update(range(number - context, number + context + 1))
+        last = -1
+        for number, parts in enumerate(self.paragraphs):
+            if number in wanted:
+                if number != last + 1:
+                    yield None
+                yield parts
+                last = number
+        if wanted and last < len(self.paragraphs) - 1:
+            yield None
+
 
 def compare_texts(old: str, new: str) -> TextDiff:
     """Compare two texts of one paragraph per line."""
@@ -53,10 +79,18 @@ def compare_texts(old: str, new: str) -> TextDiff:
     for parts in paragraphs:
         for part in parts:
             if part.kind == REMOVED:
-                removed += len(part.text.split())
+                removed += count_words_of(part.text)
             elif part.kind == ADDED:
-                added += len(part.text.split())
+                added += count_words_of(part.text)
     return TextDiff(paragraphs, removed, added, is_truncated)
+
+
+def count_words_of(passage: str) -> int:
+    """Count the words of a passage. A number with its separators is one, punctuation is none."""
+    if not WORD_LETTER.search(passage):
+        return 0
+    words = filter(WORD_LETTER.search, passage.replace("\u00a0", "").split())
+    return count_words(" ".join(words))
 
 
 def _paragraphs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[DiffPart, ...]]:

@@ -1,0 +1,1 @@
+"""What a change of a story is: its kinds and values, and which texts have the same wording."""
