@@ -60,13 +60,20 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.store.monitoring": (CORE, "pipeline.monitoring", *STORE[:2]),
     "pipeline.store.crawl": (CORE, *STORE[:4]),
     "pipeline.store.clean": (CORE, "pipeline.changes", "pipeline.fulltext", *STORE[:4]),
-    "pipeline.store.read": (CORE, "pipeline.fulltext", "pipeline.monitoring", *STORE[:6]),
+    "pipeline.store.read": (
+        CORE,
+        "pipeline.evidence",
+        "pipeline.fulltext",
+        "pipeline.monitoring",
+        *STORE[:6],
+    ),
     "pipeline.store.maintenance": (CORE, "pipeline.evidence", "pipeline.fulltext", *STORE[:7]),
     # files in and out
     "pipeline.formats": (*VALUES, "pipeline._version", "pipeline.story", *STORE),
     # the work: what a command does, without saying how it is shown
     "pipeline.jobs": (
         *PURE,
+        "pipeline.evidence",
         "pipeline.process_messages",
         "pipeline.onboarding",
         "pipeline.formats",
@@ -81,6 +88,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline.reader": (*VALUES, "pipeline.story", *STORE),
     "pipeline.web": (
         *PURE,
+        "pipeline.evidence",
         "pipeline._version",
         "pipeline.story",
         "pipeline.formats",
@@ -89,6 +97,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "pipeline.cli": (
         *PURE,
+        "pipeline.evidence",
         "pipeline._version",
         "pipeline.process_messages",
         "pipeline.onboarding",
@@ -140,6 +149,12 @@ ONLY = {
     "apprise": ("pipeline.jobs.notify",),
     "procrastinate": ("pipeline.cluster",),
     "psycopg": ("pipeline.cluster",),
+    "cryptography": (
+        "pipeline.evidence.keys",
+        "pipeline.evidence.timestamps",
+        "pipeline.jobs.sealed_bytes",
+    ),
+    "rfc3161_client": ("pipeline.evidence.timestamps",),
     "apscheduler": ("pipeline.scheduler.service", "pipeline.config.cron"),
 }
 # Who may read the environment, and why.

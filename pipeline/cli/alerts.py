@@ -12,13 +12,18 @@ if TYPE_CHECKING:
     from pipeline.store.db.engine import Database
 
 
-def send_alerts(app: AppContext, database: Database) -> bool:
+def send_alerts(app: AppContext, database: Database, footer: str = "") -> bool:
     """Send the issues that were not sent yet.
+
+    Args:
+        app: The context of the command.
+        database: The archive.
+        footer: A line below the issues, such as the checkpoint of the log.
 
     Returns:
         Whether all could be sent. If not, the reason is printed and a later night tries again.
     """
-    error = notify.send_alerts(app.settings, database)
+    error = notify.send_alerts(app.settings, database, footer)
     if error:
         print_error(error)
     return not error

@@ -132,8 +132,13 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         EXCHANGE,
         "Extract exported pages without an archive. 'nightdesk import' takes the result back.",
     ),
+    "evidence": CommandEntry(
+        EXCHANGE,
+        "Write a bundle with bytes, history and proofs of a story, which anybody can verify.",
+    ),
     "verify": CommandEntry(
-        OPERATIONS, "Check bytes, texts, articles, index and ledgers of the archive, or exports."
+        OPERATIONS,
+        "Check bytes, texts, articles, index and ledgers of the archive, its log, or exports.",
     ),
     "backup": CommandEntry(
         OPERATIONS,
@@ -149,6 +154,22 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     "compact": CommandEntry(
         OPERATIONS,
         "Compress pages that were stored before their site had a dictionary. No byte is lost.",
+    ),
+    "keys": CommandEntry(
+        OPERATIONS, "Make the key that signs checkpoints of the log, show it, or replace it."
+    ),
+    "log": CommandEntry(
+        OPERATIONS,
+        "Show the size, root, key and events of the log, or declare that a backup was restored.",
+    ),
+    "prove": CommandEntry(
+        OPERATIONS,
+        "Prove that the captures of a page, or its absence in a night, are in the log.",
+    ),
+    "witness": CommandEntry(
+        OPERATIONS,
+        "Fetch checkpoints of archives, check that each extends the last one, co-sign and keep"
+        " them.",
     ),
     "worker": CommandEntry(
         CLUSTER,

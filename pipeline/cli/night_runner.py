@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import typer
 
 from pipeline.cli.alerts import send_alerts
+from pipeline.cli.checkpoint_line import finish_log
 from pipeline.cli.console import console, exit_on_interrupt, print_error, print_line
 from pipeline.cli.context import AppContext
 from pipeline.cli.views.night_progress import night_progress
@@ -100,7 +101,8 @@ def report_issues(
         print_next_step(open_issues)
         if open_issues and console.is_terminal:
             print_line("'nightdesk report' shows more.")
-    send_alerts(app, database)
+    line = finish_log(app, database, quiet=quiet)
+    send_alerts(app, database, line)
     error = notify.send_heartbeat(app.settings, failed=failed)
     if error:
         print_error(error)

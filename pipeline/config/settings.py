@@ -79,6 +79,12 @@ class Settings(BaseModel):
     """Older log files that are kept for each site."""
     log_days: Annotated[int, Field(ge=1)] = 90
     """Days after which an older log file is deleted."""
+    signing_key: Path = Path("var/signing-key.pem")
+    """File of the key that signs checkpoints of the log: `nightdesk keys` makes it."""
+    checkpoint_folder: str = ""
+    """Folder into which each checkpoint is written, for another machine to take."""
+    timestamps: list[str] = []
+    """URLs of timestamp authorities (RFC 3161) that stamp the checkpoint of each night."""
     home: Path = Field(default=CHECKOUT_FOLDER, exclude=True)
 
     @model_validator(mode="after")
@@ -86,6 +92,9 @@ class Settings(BaseModel):
         """Make relative paths start at the home folder, since cron starts commands anywhere."""
         values = self.__dict__
         values["log_folder"] = self.home / self.log_folder
+        values["signing_key"] = self.home / self.signing_key
+        if self.checkpoint_folder:
+            values["checkpoint_folder"] = str(self.home / self.checkpoint_folder)
         path = self.database_url.removeprefix(SQLITE)
         is_relative = path != self.database_url and not path.startswith("/")
         if is_relative and path not in ("", ":memory:"):

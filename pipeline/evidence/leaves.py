@@ -24,6 +24,8 @@ from pipeline.evidence import merkle
 VERSION: Final = 1
 SALT_BYTES: Final = 16
 KEY_BYTES: Final = 8  # of an entry's key, as the archive stores it to find the entry
+SIGNATURE: Final = "signature"  # the field of an event that is not signed itself
+SIGNED_PREFIX: Final = b"nightdesk event\n"
 Fields = Mapping[str, Any]
 """Values by name: text, whole numbers, True, False, None, lists, and mappings of the same."""
 
@@ -113,3 +115,9 @@ def entry_data(key: bytes, commit: bytes) -> bytes:
 def entry_hash(key: bytes, salt: bytes, fields: Fields) -> bytes:
     """Return the hash of an entry with these private fields."""
     return merkle.leaf_hash(entry_data(key, commitment(salt, fields)))
+
+
+def signed_bytes(event: Fields) -> bytes:
+    """Return the bytes of an event that its signature covers."""
+    unsigned = {name: value for name, value in event.items() if name != SIGNATURE}
+    return SIGNED_PREFIX + canonical_json(unsigned)

@@ -22,6 +22,7 @@ from pipeline.formats.writers.jsonl import write_jsonl
 from pipeline.formats.writers.parquet import write_parquet
 from pipeline.formats.writers.payload_tables import write_extracted, write_pages
 from pipeline.formats.writers.text_folder import write_text_folder
+from pipeline.formats.writers.wacz import write_wacz
 from pipeline.formats.writers.warc import write_warc
 from pipeline.store.db.engine import Database
 from pipeline.store.read import export_articles, export_payloads
@@ -59,6 +60,7 @@ FORMATS: Final[Mapping[str, ExportFormat]] = {
     "csv": ExportFormat(write_csv, content="stories"),
     "parquet": ExportFormat(write_parquet, is_folder=True, content="stories"),
     "warc": ExportFormat(write_warc, content="fetches"),
+    "wacz": ExportFormat(write_wacz, content="fetches"),
     "cdxj": ExportFormat(write_cdxj, content="fetches"),
     "atom": ExportFormat(write_atom),
     "text": ExportFormat(write_text_folder, is_folder=True),
@@ -72,6 +74,7 @@ FORMAT_BY_ENDING: Final = {
     ".parquet": "parquet",
     ".warc": "warc",
     ".cdxj": "cdxj",
+    ".wacz": "wacz",
     ".atom": "atom",
 }
 

@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 from pipeline.config.settings import Settings, expand_variables
 from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError
+from pipeline.jobs.evidence.checkpoints import finish_with_checkpoint
 from pipeline.jobs.night_report import evaluate_nights
 from pipeline.store.db.engine import Database, retry_while_unavailable
 from pipeline.store.monitoring import issues
@@ -57,15 +58,26 @@ def finish_night(
         A sentence for each failure to send.
     """
     evaluate_nights(database, sites)
+    checkpoint = finish_with_checkpoint(settings, database)
+    footer = f"Checkpoint {checkpoint.line}" if checkpoint.line else ""
     try:
-        errors = (send_alerts(settings, database), send_heartbeat(settings, failed=failed))
+        errors = (
+            *checkpoint.errors,
+            send_alerts(settings, database, footer),
+            send_heartbeat(settings, failed=failed),
+        )
     except ConfigError as error:
         return (str(error),)
     return tuple(error for error in errors if error)
 
 
-def send_alerts(settings: Settings, database: Database) -> str:
+def send_alerts(settings: Settings, database: Database, footer: str = "") -> str:
     """Send the issues that were not sent yet.
+
+    Args:
+        settings: The settings of the installation.
+        database: The archive.
+        footer: A line below the issues.
 
     Returns:
         What went wrong, or "".
@@ -75,7 +87,7 @@ def send_alerts(settings: Settings, database: Database) -> str:
     addresses = {str(number): url for number, url in enumerate(settings.alerts)}
     try:
         expanded = expand_variables(addresses, f"{SETTINGS_FILE}, 'alerts'")
-        sent = send_issues(database, apprise_sender(list(expanded.values())))
+        sent = send_issues(database, apprise_sender(list(expanded.values())), footer=footer)
     except ConfigError as error:
         return str(error)
     if sent.was_sent:
@@ -129,18 +141,24 @@ def apprise_sender(urls: Sequence[str]) -> Sender:
     return lambda title, body: bool(notifier.notify(title=title, body=body))
 
 
-def send_issues(database: Database, send: Sender, now: datetime | None = None) -> SentIssues:
+def send_issues(
+    database: Database, send: Sender, now: datetime | None = None, *, footer: str = ""
+) -> SentIssues:
     """Send the issues that were not sent yet. Nothing is sent if there are none.
 
     Args:
         database: The archive.
         send: Sends one message.
         now: The time to record.
+        footer: A line below the issues.
     """
     unsent = retry_while_unavailable(lambda: issues.unsent_issues(database))
     if not unsent:
         return SentIssues(0, was_sent=True)
-    if not send(alert_title(unsent), "\n\n".join(map(alert_paragraph, unsent))):
+    paragraphs = [*map(alert_paragraph, unsent)]
+    if footer:
+        paragraphs.append(footer)
+    if not send(alert_title(unsent), "\n\n".join(paragraphs)):
         return SentIssues(len(unsent), was_sent=False)
     at = now or datetime.now(UTC)
     # If this fails, the next night sends the same issues again.

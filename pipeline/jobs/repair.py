@@ -24,6 +24,7 @@ from pipeline.store.clean.session import CleanSession
 from pipeline.store.codec import dictionary_training
 from pipeline.store.db import site_counts
 from pipeline.store.db.engine import Database
+from pipeline.store.db.evidence.events import Signer
 from pipeline.store.maintenance import repair, verify_changes, verify_derived, verify_sources
 from pipeline.store.maintenance.faults import Fault, RepairKind, VerifiedCounts, VerifyScope
 from pipeline.store.search import index
@@ -109,6 +110,7 @@ def repair_archive(
     faults: Iterable[Fault],
     workers: WorkerPool,
     progress: SiteProgressCallback,
+    signer: Signer | None = None,
 ) -> RepairStats:
     """Repair what can be repaired, and clean the sites that the faults were of.
 
@@ -118,8 +120,9 @@ def repair_archive(
         faults: The faults of a verification, as it finds them.
         workers: The processes that extract.
         progress: Receives the progress of the cleans.
+        signer: The key of the archive, which signs what the log says of a repair.
     """
-    archive_repair = _ArchiveRepair(database, sites, workers)
+    archive_repair = _ArchiveRepair(database, sites, workers, signer)
     archive_repair.repair(faults)
     archive_repair.clean_sites(progress)
     stats = archive_repair.stats
@@ -130,8 +133,15 @@ def repair_archive(
 class _ArchiveRepair:
     """One repair of the archive."""
 
-    def __init__(self, database: Database, sites: Sequence[Site], workers: WorkerPool) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sites: Sequence[Site],
+        workers: WorkerPool,
+        signer: Signer | None,
+    ) -> None:
         self.stats = RepairStats()
+        self._signer = signer
         self._database = database
         self._sites = {site.id: site for site in sites}
         self._workers = workers
@@ -181,7 +191,7 @@ class _ArchiveRepair:
 
     def _repair_counts(self, ledgers: Sequence[Fault], counts: Sequence[Fault]) -> None:
         for fault in ledgers:
-            sentence = repair.recount_run(self._database, fault.id)
+            sentence = repair.recount_run(self._database, fault.id, self._signer)
             self.stats.problems.append(f"run {fault.id}: {sentence}")
             self.stats.counts["ledgers counted again"] += 1
         if counts:

@@ -11,6 +11,7 @@ from pipeline.extract import EXTRACTORS
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.store.db import locks, run_log
 from pipeline.store.db.engine import Database
+from pipeline.store.db.evidence.events import Signer
 from pipeline.store.maintenance import prune
 from pipeline.store.maintenance.prune import Prunable, RetentionRule
 
@@ -38,8 +39,19 @@ def estimate(database: Database, rule: RetentionRule) -> Prunable:
     return prune.estimate_prunable(database, rule, EXTRACTORS)
 
 
-def prune_site(database: Database, rule: RetentionRule, progress: ProgressCallback) -> Prunable:
+def prune_site(
+    database: Database,
+    rule: RetentionRule,
+    progress: ProgressCallback,
+    signer: Signer | None = None,
+) -> Prunable:
     """Delete what a rule does not keep.
+
+    Args:
+        database: The archive.
+        rule: The rule.
+        progress: Receives the progress.
+        signer: The key of the archive: see `jobs.evidence.load_signer`.
 
     Raises:
         AlreadyRunning: Another command crawls or cleans the site.
@@ -53,7 +65,7 @@ def prune_site(database: Database, rule: RetentionRule, progress: ProgressCallba
                 message = run_log.running_message(database, rule.site, kind)
                 raise AlreadyRunning(message) from None
             held_locks.callback(lock.release)
-        return prune.prune_site(database, rule, EXTRACTORS, progress)
+        return prune.prune_site(database, rule, EXTRACTORS, progress, signer=signer)
 
 
 def _days_before(now: datetime, days: int) -> datetime | None:

@@ -114,6 +114,11 @@ STRESS_TESTS = {
             ),
         ),
     ),
+    "tamper": StressTest(
+        "Sixty forgeries with full write access are found, and a thousand honest nights are not.",
+        ".tamper",
+        (Option("--nights", "nights", "Honest nights, for a quick check. Default: 1,000.", int),),
+    ),
     "ssrf": StressTest(
         "Every spelling of an internal address by every way in: no connection is made.", ".ssrf"
     ),

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from pipeline.cli.checkpoint_line import finish_log
 from pipeline.cli.console import exit_on_interrupt, print_error, print_json, print_line
 from pipeline.cli.context import AppContext, AsJson, get_context
 from pipeline.cli.dates import DAY_FORMATS, start_of_day
@@ -66,6 +67,9 @@ def discover(
             print_line(_sentence(result))
     if as_json:
         print_json([asdict(result) for result in results])
+    database = app.open_archive()
+    finish_log(app, database, quiet=as_json)
+    database.close()
     raise typer.Exit(worst_exit_code([app.exit_code, *(result.exit_code for result in results)]))
 
 

@@ -41,6 +41,7 @@ class ExportFormatName(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     WARC = "warc"
+    WACZ = "wacz"
     CDXJ = "cdxj"
     ATOM = "atom"
     TEXT = "text"

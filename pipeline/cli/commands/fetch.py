@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from pipeline.cli.checkpoint_line import finish_log
 from pipeline.cli.commands.show import article_json, load_article, print_article
 from pipeline.cli.console import exit_on_interrupt, print_error, print_json, print_line
 from pipeline.cli.context import AsJson, get_context
@@ -60,6 +61,7 @@ def fetch(
         _print_results(database, results)
     codes: list[ExitCode] = [app.exit_code]
     codes += [result.exit_code for result in results]
+    finish_log(app, database, quiet=as_json)
     database.close()
     raise typer.Exit(worst_exit_code(codes))
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from pipeline.cli.console import print_error, print_json, print_line
-from pipeline.cli.context import AppContext, AsJson, get_context
+from pipeline.cli.context import AsJson, get_context
 from pipeline.cli.views.page_lookup import require_page
 from pipeline.core.errors import ConfigError, ExitCode
 from pipeline.core.formatting import pluralize
 from pipeline.jobs import forget as jobs
+from pipeline.jobs.evidence.checkpoints import load_signer
 from pipeline.jobs.forget import ForgetPreview, ForgetResult
 from pipeline.store.maintenance.forget import ForgetOrder
 
@@ -85,7 +86,7 @@ def forget(
             return
         if not yes and not typer.confirm("Go on?"):
             raise typer.Exit(ExitCode.INTERRUPTED)
-        order = ForgetOrder(reason, _signer(app))
+        order = ForgetOrder(reason, load_signer(app.settings))
         if hide:
             result = jobs.hide_page(database, found.id, order)
         elif show:
@@ -118,11 +119,6 @@ def _check_reason(preview: ForgetPreview, reason: str) -> None:
     texts = (*preview.plan.urls, *preview.plan.titles)
     if any(text and text.casefold() in reason.casefold() for text in texts):
         raise ConfigError("--reason: names the story; the log keeps the reason, so leave that out")
-
-
-def _signer(app: AppContext) -> Any:
-    """Return the key of the archive; None where it has none."""
-    return None
 
 
 def _seal(certificate: Path | None, folder: Path) -> jobs.Seal | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, NoReturn
 
 import typer
 
+from pipeline.cli.checkpoint_line import finish_log
 from pipeline.cli.console import (
     Cell,
     exit_on_interrupt,
@@ -30,6 +31,7 @@ from pipeline.formats import import_pages
 from pipeline.formats.import_filter import ImportFilter, page_host
 from pipeline.formats.import_pages import ImportResult
 from pipeline.formats.import_position import ImportPositions
+from pipeline.jobs.evidence.checkpoints import load_signer
 from pipeline.store import maintenance
 from pipeline.store.db.engine import Database
 
@@ -102,6 +104,13 @@ def import_(
             help="Instead of files, copy another Nightdesk archive into an empty one.",
         ),
     ] = None,
+    hand_over: Annotated[
+        bool,
+        typer.Option(
+            "--hand-over",
+            help="With --from: the copy is the archive from now on; the other takes no more runs.",
+        ),
+    ] = False,
     clean: Annotated[
         bool | None,
         typer.Option(
@@ -119,8 +128,10 @@ def import_(
                 "--from copies a whole archive; leave out --site, and import files with a"
                 " second command"
             )
-        _copy_archive(app, other, as_json=as_json)
+        _copy_archive(app, other, hand_over=hand_over, as_json=as_json)
         return
+    if hand_over:
+        raise ConfigError("--hand-over goes with --from, which names the archive to copy")
     if not sources:
         raise ConfigError(
             "import: name WARC files, folders of HTML or of extracted pages,"
@@ -226,6 +237,7 @@ def _import_pages(
     imported_sites = {*result.sites, *result.resumed_sites}
     if clean and imported_sites:
         _clean(app, database, sorted(imported_sites), quiet=as_json)
+    finish_log(app, database, quiet=as_json)
     database.close()
     raise typer.Exit(app.exit_code)
 
@@ -239,6 +251,7 @@ def _import_extracted(
     names = import_extracted(app, database, folders, as_json=as_json)
     if clean and names:
         _clean(app, database, names, quiet=as_json)
+    finish_log(app, database, quiet=as_json)
     database.close()
     raise typer.Exit(app.exit_code)
 
@@ -246,6 +259,7 @@ def _import_extracted(
 def _clean(app: AppContext, database: Database, names: Sequence[str], *, quiet: bool) -> NoReturn:
     results = clean_with_progress(app, database, app.sites(names), quiet=quiet)
     print_errors(results)
+    finish_log(app, database, quiet=quiet)
     exit_with_results(app, results)
 
 
@@ -265,15 +279,20 @@ def _write_site_files(app: AppContext, result: ImportResult) -> list[Path]:
     return written
 
 
-def _copy_archive(app: AppContext, other: str, *, as_json: bool) -> None:
+def _copy_archive(app: AppContext, other: str, *, hand_over: bool, as_json: bool) -> None:
     source, target = Database(other), app.open_archive(create=True)
+    signer = load_signer(app.settings) if hand_over else None
     try:
         with (
             exit_on_interrupt("what was copied is kept, and the same command goes on from here"),
             progress_bar("rows", quiet=as_json) as progress,
         ):
             copies = maintenance.copy_rows(
-                source, target, lambda table, rows: progress(rows, table)
+                source,
+                target,
+                lambda table, rows: progress(rows, table),
+                hand_over=hand_over,
+                signer=signer,
             )
     finally:
         source.close()

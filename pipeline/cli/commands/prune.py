@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from pipeline.cli.checkpoint_line import finish_log
 from pipeline.cli.console import (
     Cell,
     exit_on_interrupt,
@@ -24,6 +25,7 @@ from pipeline.config.site import MIN_LEDGER_DAYS, RetentionOptions, Site
 from pipeline.core.errors import AlreadyRunning, ExitCode
 from pipeline.core.formatting import format_size
 from pipeline.jobs import retention
+from pipeline.jobs.evidence.checkpoints import load_signer
 from pipeline.store import maintenance
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ def prune(
     selected = app.sites(sites or (), also_disabled=True)
     database = app.open_archive()
     now = datetime.now(UTC)
+    signer = load_signer(app.settings)
     deleted: list[Prunable] = []
     try:
         with (
@@ -88,10 +91,12 @@ def prune(
                     continue
                 try:
                     tell = partial(progress, site.id)
-                    deleted.append(retention.prune_site(database, rule, tell))
+                    deleted.append(retention.prune_site(database, rule, tell, signer))
                 except AlreadyRunning as error:
                     _report_running(app, error)
         _print_result(database, deleted, dry_run=dry_run, as_json=as_json)
+        if not dry_run:
+            finish_log(app, database, quiet=as_json)
     finally:
         database.close()
     raise typer.Exit(app.exit_code)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from pipeline.cli.checkpoint_line import finish_log
 from pipeline.cli.console import Cell, print_json, print_line, print_table
 from pipeline.cli.context import AsJson, get_context
 from pipeline.cli.views import clean_changes
@@ -81,6 +82,7 @@ def review(
         rejected |= all_held - accepted
     if accepted or rejected or accept_all or reject_all:
         _review(database, held, accepted, rejected, as_json=as_json)
+        finish_log(app, database, quiet=True)
     else:
         _print_held(database, held, diff=diff, as_json=as_json)
 

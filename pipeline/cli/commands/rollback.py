@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from pipeline.cli.checkpoint_line import finish_log
 from pipeline.cli.console import print_json, print_line
 from pipeline.cli.context import AsJson, get_context
 from pipeline.cli.views import clean_changes
@@ -43,6 +44,7 @@ def rollback(
         _preview(database, run, site, as_json=as_json)
         return
     result = run_with_progress(site, partial(reviews.rollback, database, run), quiet=as_json)
+    finish_log(get_context(context), database, quiet=True)
     if as_json:
         values = {"site": result.site, "run": result.run_id, "rolled_back": run}
         print_json(values | {"counts": result.counts})

@@ -1,4 +1,4 @@
-"""`nightdesk verify`: checks the archive row by row, or exports against their manifests."""
+"""`nightdesk verify`: checks the archive row by row, its log, or exports by their manifests."""
 
 from __future__ import annotations
 
@@ -20,8 +20,44 @@ EXAMPLES: Final = (
     "nightdesk verify",
     "nightdesk verify --sample 1000",
     "nightdesk verify --repair",
+    "nightdesk verify --log --against checkpoint.json --bytes",
     "nightdesk verify articles.parquet",
 )
+CheckLog = Annotated[
+    bool,
+    typer.Option(
+        "--log", help="Check the log instead: whether anything was changed since it was sealed."
+    ),
+]
+Against = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CHECKPOINT",
+        help="With --log: a checkpoint that somebody kept: a file, a folder of a witness, or"
+        " SIZE:ROOT. Repeatable.",
+    ),
+]
+CheckBytes = Annotated[
+    bool, typer.Option("--bytes", help="With --log: unpack and hash each payload, too.")
+]
+Derive = Annotated[
+    bool,
+    typer.Option("--derive", help="With --log: extract pages again and compare texts, too."),
+]
+TrustKeys = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FINGERPRINT",
+        help="With --log: a key that you trust although the lost key did not sign it.",
+    ),
+]
+TimestampRoots = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE",
+        help="With --log: the certificate (PEM) of a timestamp authority. Repeatable.",
+    ),
+]
 
 
 def verify(
@@ -48,16 +84,34 @@ def verify(
         bool,
         typer.Option("--repair", help="Make again what can be made again from the stored bytes."),
     ] = False,
+    log: CheckLog = False,
+    against: Against = None,
+    check_bytes: CheckBytes = False,
+    derive: Derive = False,
+    trust_key: TrustKeys = None,
+    timestamp_root: TimestampRoots = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check bytes, texts, articles, index and ledgers of the archive, or exports."""
+    """Check bytes, texts, articles, index and ledgers of the archive, its log, or exports."""
     if paths:
-        if since or sample or repair:
+        if since or sample or repair or log:
             raise ConfigError(
-                "verify: --since, --sample and --repair are for the archive;"
+                "verify: --since, --sample, --repair and --log are for the archive;"
                 " leave them out, or the paths"
             )
         _verify_exports(paths, as_json=as_json)
+    if log:
+        if since or sample or repair:
+            raise ConfigError("verify --log: checks all of the log; leave out the other options")
+        from pipeline.cli.views.log_verification import LogOptions, verify_log_and_exit
+
+        roots, keys = timestamp_root or (), trust_key or ()
+        options = LogOptions(against or (), check_bytes, derive, keys, roots)
+        verify_log_and_exit(get_context(context), options, as_json=as_json)
+    if against or check_bytes or derive or trust_key or timestamp_root:
+        raise ConfigError(
+            "verify: --against, --bytes, --derive, --trust-key and --timestamp-root need --log"
+        )
     # A check of exports does not need the modules that clean.
     from pipeline.cli.views.verify_report import verify_and_exit
     from pipeline.store.maintenance import VerifyScope

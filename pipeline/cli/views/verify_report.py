@@ -20,6 +20,7 @@ from pipeline.cli.context import AppContext
 from pipeline.cli.progress import StageProgress, stage_progress
 from pipeline.core.errors import StoreError
 from pipeline.core.formatting import format_counts, format_size, pluralize
+from pipeline.jobs.evidence.checkpoints import load_signer
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.repair import RepairStats, repair_archive, verify_archive
 from pipeline.jobs.workers.pool import WorkerPool
@@ -167,7 +168,8 @@ def _repair(
     sites, settings = app.readable_sites(), app.settings
     processes = settings.worker_processes
     with WorkerPool(processes, settings.page_seconds, settings.page_megabytes) as workers:
-        return repair_archive(database, sites, faults, workers, progress)
+        signer = load_signer(settings)
+        return repair_archive(database, sites, faults, workers, progress, signer)
 
 
 def _print_json(check: Verification) -> None:

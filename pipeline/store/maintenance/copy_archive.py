@@ -4,6 +4,10 @@ The copy is one state of the source, even while a crawl writes there. If it is k
 finishes it. A target that holds another archive is left alone. At the end both are compared, table
 by table, by the number of rows and a digest of all values. The full-text index is built again,
 because each engine has its own kind.
+
+The log is copied, too. Then the copy logs that it is one: it gets an id of its own, and names the
+log that it was made of. An archive that is handed over keeps its id in the copy, and its own log
+ends.
 """
 
 from __future__ import annotations
@@ -32,14 +36,18 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.core.errors import AlreadyRunning, StoreError
-from pipeline.store.db import locks, migrate
+from pipeline.evidence.leaves import EventKind
+from pipeline.store.db import locks, log_schema, migrate
 from pipeline.store.db.engine import Database
+from pipeline.store.db.evidence import events, log, tree
+from pipeline.store.db.evidence.events import Signer
 from pipeline.store.db.schema import PageRow, PayloadRow, RunRow
 from pipeline.store.db.types import Base, TableRole, tables_with_role
 from pipeline.store.search import index
 
 BATCH_SIZE = 500  # rows of one transaction
 LARGE_BATCH_SIZE = 16  # rows of a table with large values
+LOG_TABLES = tuple(model.__table__ for model in log_schema.TABLES)
 LARGE_TABLES = ("payload", "extracted_page", "dictionary")
 OVERLAP = 1000  # ids that two writers may have finished in another order
 TARGET_COLUMNS = {"index_version"}  # columns whose values are the target's own
@@ -66,31 +74,80 @@ class _TableDigest:
 
 
 def copy_rows(
-    source: Database, target: Database, progress: RowProgress = lambda *_: None
+    source: Database,
+    target: Database,
+    progress: RowProgress = lambda *_: None,
+    *,
+    hand_over: bool = False,
+    signer: Signer | None = None,
 ) -> tuple[TableCopy, ...]:
     """Copy an archive into one that is empty or that holds a part of the same archive.
+
+    Args:
+        source: The archive to copy.
+        target: The archive that becomes the copy.
+        progress: Receives how many rows are done.
+        hand_over: Whether the copy is the archive from now on, and the source takes no more runs.
+        signer: The key of the source, which signs that it is handed over.
 
     Returns:
         The comparison of each table.
 
     Raises:
-        StoreError: The target holds another archive, or the schemas differ.
+        StoreError: The target holds another archive, or the schemas differ; or the source is handed
+            over while a run is open there, or without its key.
         AlreadyRunning: Another import writes to the target.
     """
     _check_source(source, target)
+    if hand_over:
+        _hand_over(source, target, signer)
     with _import_lock(target), source.read() as db:
         if not source.is_sqlite:
             # one state of the source, however long the copy takes
             db.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         _check_target(db, source, target)
         _clear_derived(target)
+        _clear_log(target)
         tables = Base.metadata.sorted_tables
         for table in tables:
             _copy_table(db, target, table, progress)
         _copy_redirects(db, target)
         _set_sequences(target)
         _index_articles(target, progress)
-        return tuple(_compare_table(db, target, table, progress) for table in tables)
+        copies = tuple(_compare_table(db, target, table, progress) for table in tables)
+        _log_copy(db, target, handed_over=hand_over)
+    return copies
+
+
+def _hand_over(source: Database, target: Database, signer: Signer | None) -> None:
+    """Close the log of the source, unless an earlier, killed call has done it."""
+    with source.write() as db:
+        if events.is_handed_over(db):
+            return
+        open_run = db.scalar(select(RunRow.id).where(RunRow.status == "running").limit(1))
+        if open_run is not None:
+            raise StoreError(
+                f"{source.name}: run {open_run} is not over, so the archive cannot be handed over;"
+                " let it finish, or let the next run of its site close it"
+            )
+        log.append_event(db, EventKind.HAND_OVER, {"to": target.name}, signer)
+
+
+def _clear_log(target: Database) -> None:
+    """Delete the log that an earlier copy left. It is copied again as a whole."""
+    with target.write() as db:
+        for table in reversed(Base.metadata.sorted_tables):
+            if table in LOG_TABLES:
+                db.execute(delete(table))
+
+
+def _log_copy(db: Connection, target: Database, *, handed_over: bool) -> None:
+    size = tree.size(db)
+    if not size:  # neither archive has a log: the first run of the copy begins it
+        return
+    parent, root = events.archive_id(db), tree.root(db, size)
+    with target.write() as target_db:
+        log.append_import(target_db, parent, size, root, handed_over=handed_over)
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """Delete what an archive can do without: old replaced results, old ledgers, outdated extractions.
 
 It deletes what the estimate counts before. Payloads and captures of stories, articles and revisions
-stay. Each
-step is a small transaction: nobody waits long, and a killed run leaves less to do. The caller holds
-the locks of the site.
+stay, and so do the ledger entries that say between which visits a page changed or went away. Each
+step is a small transaction: nobody waits long, and a killed run leaves less to do. What the log
+has leaves or entries of is deleted together with an event of the log. The caller holds the locks
+of the site.
 """
 
 from __future__ import annotations
@@ -15,20 +16,27 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Select,
     Text,
+    and_,
     cast,
     delete,
     exists,
     func,
     literal,
+    or_,
     select,
     update,
 )
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from pipeline.core.models import ResultStatus
+from pipeline.evidence.leaves import EventKind
 from pipeline.store.db.engine import Database
+from pipeline.store.db.evidence import log, sealing
+from pipeline.store.db.evidence.events import Signer
+from pipeline.store.db.log_schema import SealedRunRow
 from pipeline.store.db.schema import (
     CaptureRow,
     CleanResultRow,
@@ -136,26 +144,31 @@ def prune_site(
     progress: ProgressCallback,
     *,
     batch_size: int = BATCH_SIZE,
+    signer: Signer | None = None,
 ) -> Prunable:
     """Delete what the rule does not keep, in small steps.
 
     Args:
         extractors: The current version of the extractors.
         batch_size: Rows that are deleted in one transaction.
+        signer: The key of the archive, which signs the events of the log.
 
     Returns:
         What there was to delete.
+
+    Raises:
+        StoreError: The log has a key, and it is not here.
     """
     before = estimate_prunable(database, rule, extractors)
     outdated = _outdated_extracted_pages(rule, extractors)
     steps: tuple[tuple[str, Callable[[], int]], ...] = (
         ("results", lambda: _delete_results(database, _old_results(rule), batch_size)),
         ("extracted pages", lambda: _delete_extracted_pages(database, outdated, batch_size)),
-        ("ledgers", lambda: _delete_entries(database, _old_entries(rule), batch_size)),
+        ("ledgers", lambda: _delete_entries(database, rule, batch_size, signer)),
         (
             "versions of sources",
             lambda: prune_sources.delete_versions(
-                database, rule.site, rule.sources_since, batch_size
+                database, rule.site, rule.sources_since, batch_size, signer
             ),
         ),
     )
@@ -216,7 +229,10 @@ def _outdated_extracted_pages(rule: RetentionRule, extractors: str) -> Condition
 
 
 def _old_entries(rule: RetentionRule) -> Conditions:
-    """Ledger entries of old runs. The newest run of each kind keeps its ledger, however old."""
+    """Ledger entries of old runs. The newest run of each kind keeps its ledger, however old.
+
+    An entry stays if it is of a capture, or of the last visit before one, or of the last visit.
+    """
     if rule.ledgers_since is None:
         return [LedgerEntryRow.run_id < 0]
     newest = select(func.max(RunRow.id)).where(RunRow.site == rule.site).group_by(RunRow.kind)
@@ -225,7 +241,17 @@ def _old_entries(rule: RetentionRule) -> Conditions:
         RunRow.finished_at < rule.ledgers_since,
         RunRow.id.not_in(newest),
     )
-    return [LedgerEntryRow.run_id.in_(old_runs)]
+    bounded = select(CaptureRow.id).where(
+        CaptureRow.page_id == LedgerEntryRow.page_id,
+        or_(
+            CaptureRow.run_id == LedgerEntryRow.run_id,
+            CaptureRow.prior_seen_at == LedgerEntryRow.at,
+        ),
+    )
+    last_visit = select(PageRow.id).where(
+        PageRow.id == LedgerEntryRow.page_id, PageRow.last_matched_at == LedgerEntryRow.at
+    )
+    return [LedgerEntryRow.run_id.in_(old_runs), ~exists(bounded), ~exists(last_visit)]
 
 
 def _delete_results(database: Database, conditions: Conditions, batch_size: int) -> int:
@@ -244,25 +270,42 @@ def _delete_extracted_pages(database: Database, conditions: Conditions, batch_si
     return len(ids)
 
 
-def _delete_entries(database: Database, conditions: Conditions, batch_size: int) -> int:
+def _delete_entries(
+    database: Database, rule: RetentionRule, batch_size: int, signer: Signer | None
+) -> int:
     """Delete entries of one run.
 
-    `run.pruned_at` is set with the first of them, so that nobody takes the ledger for damaged.
+    With the first of them `run.pruned_at` is set and the log gets an event, so that nobody takes
+    the ledger for damaged. With the last of them the hashes of the ledger go, too.
     """
+    conditions = _old_entries(rule)
     with database.write() as db:
         run = db.scalar(select(func.min(LedgerEntryRow.run_id)).where(*conditions))
         if run is None:
             return 0
-        entries = select(LedgerEntryRow.page_id).where(LedgerEntryRow.run_id == run)
-        pages = db.scalars(entries.limit(batch_size)).all()
-        pruned_at = func.coalesce(RunRow.pruned_at, datetime.now(UTC))
-        db.execute(update(RunRow).where(RunRow.id == run).values(pruned_at=pruned_at))
+        of_run = and_(LedgerEntryRow.run_id == run, *conditions)
+        pages = db.scalars(select(LedgerEntryRow.page_id).where(of_run).limit(batch_size)).all()
+        this_run = update(RunRow).where(RunRow.id == run)
+        if db.scalar(select(RunRow.pruned_at).where(RunRow.id == run)) is None:
+            _log_pruned_ledger(db, rule.site, run, signer)
+            db.execute(this_run.values(pruned_at=datetime.now(UTC)))
         db.execute(
             delete(LedgerEntryRow).where(
                 LedgerEntryRow.run_id == run, LedgerEntryRow.page_id.in_(pages)
             )
         )
+        left = select(LedgerEntryRow.page_id).where(LedgerEntryRow.run_id == run).limit(1)
+        if db.scalar(left) is None:
+            sealed = update(SealedRunRow).where(SealedRunRow.run_id == run)
+            db.execute(sealed.values(ledger=None))
     return len(pages)
+
+
+def _log_pruned_ledger(db: Connection, site: str, run: int, signer: Signer | None) -> None:
+    sealing.start(db)  # where there is no log yet, it begins here and adopts the run
+    runs = list(db.scalars(select(SealedRunRow.uuid).where(SealedRunRow.run_id == run)))
+    details = {"site": site, "what": "ledger", "runs": runs}
+    log.append_event(db, EventKind.PRUNE, details, signer)
 
 
 def unused_bytes(database: Database) -> int:

@@ -15,7 +15,10 @@ from itertools import pairwise
 from sqlalchemy import Connection, delete, func, select
 
 from pipeline.core.models import UrlKind
+from pipeline.evidence.leaves import EventKind
 from pipeline.store.db.engine import Database
+from pipeline.store.db.evidence import events, log, sealing
+from pipeline.store.db.evidence.events import Signer
 from pipeline.store.db.schema import (
     CaptureRow,
     DictionaryRow,
@@ -75,15 +78,33 @@ def stored_bytes(db: Connection, payload_ids: Sequence[int]) -> int:
     return total
 
 
-def delete_versions(database: Database, site: str, since: datetime | None, batch_size: int) -> int:
-    """Delete some of the old versions, and return how many."""
+def delete_versions(
+    database: Database,
+    site: str,
+    since: datetime | None,
+    batch_size: int,
+    signer: Signer | None = None,
+) -> int:
+    """Delete some of the old versions with an event of the log, and return how many."""
     with database.write() as db:
         versions = old_versions(db, site, since)[:batch_size]
+        if versions:
+            _log_deleted(db, site, [version.capture_id for version in versions], signer)
         for chunk in chunks(versions):
             ids = [version.capture_id for version in chunk]
             db.execute(delete(CaptureRow).where(CaptureRow.id.in_(ids)))
             _delete_unused_payloads(db, [version.payload_id for version in chunk])
     return len(versions)
+
+
+def _log_deleted(
+    db: Connection, site: str, capture_ids: Sequence[int], signer: Signer | None
+) -> None:
+    sealing.start(db)
+    leaves = events.leaves_of_captures(db, capture_ids)
+    details = {"site": site, "what": "versions", "leaves": events.ranges_of(leaves)}
+    event = log.append_event(db, EventKind.PRUNE, details, signer)
+    events.remove_private_fields(db, leaves, event)
 
 
 def _delete_unused_payloads(db: Connection, payload_ids: Sequence[int]) -> None:

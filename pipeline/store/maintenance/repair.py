@@ -14,12 +14,16 @@ from hashlib import sha256
 from sqlalchemy import Connection, bindparam, delete, select, text, update
 
 from pipeline.core.models import ExtractedPage, Outcome, RawPage, Reason, ResultStatus
+from pipeline.evidence.leaves import EventKind
 from pipeline.store.clean import near_duplicates
 from pipeline.store.clean.types import PendingPayload
 from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
 from pipeline.store.codec.serialization import encode_extracted
 from pipeline.store.db import run_log
 from pipeline.store.db.engine import Database
+from pipeline.store.db.evidence import log, sealing
+from pipeline.store.db.evidence.events import Signer
+from pipeline.store.db.log_schema import SealedRunRow
 from pipeline.store.db.schema import (
     ArticleRow,
     CaptureRow,
@@ -194,13 +198,21 @@ def rebuild_fulltext(database: Database) -> None:
         db.execute(text("INSERT INTO article_index (article_index) VALUES ('rebuild')"))
 
 
-def recount_run(database: Database, run: int) -> str:
+def recount_run(database: Database, run: int, signer: Signer | None = None) -> str:
     """Set the counts of a run to what its ledger says.
 
-    Lost entries cannot be had back, so the run's detail says so.
+    Lost entries cannot be had back, so the run's detail says so, and the log gets an event.
+
+    Args:
+        database: The archive.
+        run: The run's id.
+        signer: The key of the archive.
 
     Returns:
         The sentence that was added to the detail.
+
+    Raises:
+        StoreError: The log has a key, and it is not here.
     """
     pending = (
         update(LedgerEntryRow)
@@ -209,6 +221,7 @@ def recount_run(database: Database, run: int) -> str:
     )
     with database.write() as db:
         before = db.execute(select(RunRow.counts, RunRow.detail).where(RunRow.id == run)).one()
+        sealing.start(db)
         db.execute(pending)
         counts = run_log.count_outcomes(db, run)
         lost = sum(before.counts.values()) - sum(counts.values())
@@ -217,4 +230,7 @@ def recount_run(database: Database, run: int) -> str:
             sentence += f", when {lost} entries were missing"
         detail = f"{before.detail}; {sentence}" if before.detail else sentence
         db.execute(update(RunRow).where(RunRow.id == run).values(counts=counts, detail=detail))
+        sealed = select(SealedRunRow.uuid).where(SealedRunRow.run_id == run)
+        details = {"runs": list(db.scalars(sealed)), "lost": lost, "what": "ledger"}
+        log.append_event(db, EventKind.REPAIR, details, signer)
     return sentence

@@ -346,6 +346,12 @@ def iter_fetches(
             yield from _fetches(database, chunk)
 
 
+def fetches_of(database: Database, pages: Sequence[int]) -> Iterator[ExportedFetch]:
+    """Iterate over all fetches of some pages with their bytes, page by page, each by time."""
+    for chunk in chunks(pages, PAGES_PER_READ):
+        yield from _fetches(database, chunk)
+
+
 def _page_batches(
     database: Database, wanted: ExportQuery, left_out: LeftOut | None
 ) -> Iterator[Sequence[int]]:

@@ -18,10 +18,12 @@ from pipeline._version import __version__
 from pipeline.core.errors import ConfigError
 from pipeline.core.story import plain_story
 from pipeline.fulltext import query_language
+from pipeline.jobs.evidence.checkpoints import bundle as checkpoint_bundle
 from pipeline.jobs.near_duplicates import near_duplicates_of
 from pipeline.store import read
 from pipeline.story.markdown import to_markdown
 from pipeline.web import api_schemas as schemas
+from pipeline.web import log_schemas
 from pipeline.web.api_schemas import ApiModel, field_values
 from pipeline.web.dependencies import (
     MAX_ID,
@@ -77,6 +79,10 @@ LanguageCode = Annotated[
         pattern=r"^([a-zA-Z]{2,3}([-_][a-zA-Z0-9]{1,8})?)?$",
         description="A language code such as en",
     ),
+]
+LogSize = Annotated[
+    int,
+    Query(ge=0, le=MAX_ID, description="The size of the checkpoint that the proof begins with"),
 ]
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": schemas.ErrorOut},
@@ -479,6 +485,13 @@ def _facets(context: WebContext, query: query_language.Query) -> schemas.FacetsO
 
 def _facet_counts(counts: Sequence[read.FacetCount]) -> tuple[schemas.FacetCountOut, ...]:
     return tuple(schemas.FacetCountOut(value=value, articles=number) for value, number in counts)
+
+
+@router.get("/checkpoints", response_model=log_schemas.CheckpointsOut)
+def checkpoints(request: Request, context: Context, after: LogSize = 0) -> Response:
+    """Return the newest checkpoint of the log, and what a witness needs to check it."""
+    bundle = checkpoint_bundle(context.database, after)
+    return _json(request, log_schemas.CheckpointsOut.model_validate(bundle))
 
 
 def _json(request: Request, response: ApiModel) -> Response:

@@ -13,11 +13,15 @@ from xml.etree import ElementTree
 import pytest
 from starlette.testclient import TestClient
 
+from pipeline.evidence.leaves import EventKind
+from pipeline.evidence.merkle import is_consistent
+from pipeline.evidence.notes import from_base64, parse_note
 from pipeline.store import read
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
+from pipeline.store.db.evidence import checkpoints, log
 from pipeline.web import api_schemas as schemas
-from pipeline.web import count_schemas
+from pipeline.web import count_schemas, log_schemas
 from pipeline.web.app import create_app
 from tests.conftest import GrowOnce
 from tests.support.archive_factory import SITE, clean, night, url
@@ -77,6 +81,7 @@ ROUTES = {
     "/runs": ("", schemas.RunsOut),
     "/runs/{run_id}": ("/runs/3", schemas.RunDetailOut),
     "/runs/{run_id}/ledger": ("/runs/3/ledger?outcome=fetched", schemas.LedgerOut),
+    "/checkpoints": ("/checkpoints?after=0", log_schemas.CheckpointsOut),
 }
 
 
@@ -426,3 +431,20 @@ def test_empty_archive_has_empty_lists_and_a_broken_one_gets_503(
         response = web.get("/api/runs")
         assert (response.status_code, list(response.json())) == (503, ["error"])
         assert str(tmp_path) not in response.text
+
+
+def test_checkpoints_come_with_the_proof_that_the_log_has_grown(
+    web: TestClient, store: Database
+) -> None:
+    assert web.get("/api/checkpoints").json()["checkpoint"] == ""
+    with store.write() as db:
+        first = checkpoints.make(db, None)
+        log.append_event(db, EventKind.REPAIR, {"what": "nothing"})
+        second = checkpoints.make(db, None)
+    assert first is not None
+    assert second is not None
+    shown = web.get(f"/api/checkpoints?after={first.size}").json()
+    note = parse_note(shown["checkpoint"])
+    proof = [from_base64(node) for node in shown["consistency"]["proof"]]
+    assert is_consistent(first.size, first.root, note.size, note.root, proof)
+    assert web.get("/api/checkpoints?after=-1").status_code == 400

@@ -40,8 +40,6 @@ SIGNED_KINDS: Final = frozenset(
         EventKind.RESTORE,
     }
 )
-SIGNATURE: Final = "signature"  # the field that is not signed itself
-SIGNED_PREFIX: Final = b"nightdesk event\n"
 
 
 class Signer(Protocol):
@@ -63,12 +61,6 @@ class Event:
     kind: EventKind
     at: datetime
     fields: Mapping[str, Any]
-
-
-def signed_bytes(fields: Mapping[str, Any]) -> bytes:
-    """Return the bytes of an event that its signature covers."""
-    unsigned = {name: value for name, value in fields.items() if name != SIGNATURE}
-    return SIGNED_PREFIX + canonical_json(unsigned)
 
 
 def write(db: Connection, archive: str, fields: Mapping[str, Any]) -> int:
@@ -125,23 +117,36 @@ def archive_id(db: Connection) -> str:
 def current_key(db: Connection) -> str:
     """Return the public key that signs now, Base64; "" where there is none.
 
-    A copy of another archive has no key until it logs one.
+    A copy has no key until it logs one, unless the archive was handed over to it.
     """
     changes = events(db, EventKind.KEY, EventKind.IMPORT)
-    if not changes or changes[-1].kind is EventKind.IMPORT:
-        return ""
-    return str(changes[-1].fields["public_key"])
+    key = ""
+    for event in changes:
+        if event.kind is EventKind.KEY:
+            key = str(event.fields["public_key"])
+        elif not event.fields.get("handed_over"):
+            key = ""
+    return key
+
+
+def is_handed_over(db: Connection) -> bool:
+    """Return whether the log ends with the event that hands the archive over."""
+    return _end_of(db) is not None
+
+
+def _end_of(db: Connection) -> Event | None:
+    ends = events(db, EventKind.HAND_OVER)
+    return ends[-1] if ends and ends[-1].leaf == tree.size(db) - 1 else None
 
 
 def require_open_log(db: Connection) -> None:
-    """Check that the log was not handed over.
+    """Check that the archive was not handed over.
 
     Raises:
         StoreError: It was.
     """
-    ends = events(db, EventKind.HAND_OVER)
-    if ends and ends[-1].leaf == tree.size(db) - 1:
-        end = ends[-1]
+    end = _end_of(db)
+    if end is not None:
         raise StoreError(
             f"this archive was handed over to {end.fields.get('to', 'a copy')} on"
             f" {end.at:%Y-%m-%d}, and its log is closed; work with that copy"

@@ -24,26 +24,27 @@ from pipeline.store.db.schema import (
 AnyRow = Row[*tuple[Any, ...]]
 Fields = dict[str, Any]
 
+CAPTURE_COLUMNS: Final = (
+    CaptureRow.id,
+    CaptureRow.run_id,
+    PageRow.url,
+    CaptureRow.requested_url,
+    CaptureRow.fetched_at,
+    CaptureRow.prior_seen_at,
+    CaptureRow.status,
+    CaptureRow.outcome,
+    CaptureRow.reason,
+    CaptureRow.headers,
+    CaptureRow.media_type,
+    CaptureRow.charset,
+    CaptureRow.location,
+    CaptureRow.detail,
+    CaptureRow.opt_outs,
+    CaptureRow.size,
+    PayloadRow.digest,
+)
 CAPTURES: Final = (
-    select(
-        CaptureRow.id,
-        CaptureRow.run_id,
-        PageRow.url,
-        CaptureRow.requested_url,
-        CaptureRow.fetched_at,
-        CaptureRow.prior_seen_at,
-        CaptureRow.status,
-        CaptureRow.outcome,
-        CaptureRow.reason,
-        CaptureRow.headers,
-        CaptureRow.media_type,
-        CaptureRow.charset,
-        CaptureRow.location,
-        CaptureRow.detail,
-        CaptureRow.opt_outs,
-        CaptureRow.size,
-        PayloadRow.digest,
-    )
+    select(*CAPTURE_COLUMNS)
     .join(PageRow, PageRow.id == CaptureRow.page_id)
     .join(PayloadRow, PayloadRow.id == CaptureRow.payload_id, isouter=True)
     .order_by(CaptureRow.id)

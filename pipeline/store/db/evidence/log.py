@@ -1,14 +1,15 @@
-"""The one way to write an event into the log."""
+"""Write events into the log."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import Connection
 
 from pipeline.core.errors import StoreError
-from pipeline.evidence.leaves import EventKind, utc_text
+from pipeline.evidence.leaves import SIGNATURE, EventKind, signed_bytes, utc_text
 from pipeline.store.db.evidence import events, sealing, tree
 
 
@@ -44,10 +45,38 @@ def append_event(
     fields["at"] = utc_text(events.next_time(db))
     if signer is not None:
         fields["key"] = signer.public_key
-        fields[events.SIGNATURE] = signer.sign_text(events.signed_bytes(fields))
+        fields[SIGNATURE] = signer.sign_text(signed_bytes(fields))
     elif kind in events.SIGNED_KINDS and events.current_key(db):
         raise StoreError(
             f"the log has a key, so '{kind}' has to be signed with it, and the file of the key is"
             " not here; 'signing_key' in the settings names it"
         )
+    return events.write(db, archive, fields)
+
+
+def append_import(db: Connection, parent: str, size: int, root: bytes, *, handed_over: bool) -> int:
+    """Append to a copied log that this archive is a copy.
+
+    Args:
+        db: A write transaction.
+        parent: The UUID of the archive that was copied.
+        size: How many leaves its log had.
+        root: The root of its log.
+        handed_over: Whether the copy goes on as the same archive. Otherwise it gets a UUID of its
+            own.
+
+    Returns:
+        The number of the leaf.
+    """
+    tree.lock(db)
+    archive = parent if handed_over else str(uuid4())
+    fields = {
+        "kind": EventKind.IMPORT,
+        "at": utc_text(events.next_time(db)),
+        "archive": archive,
+        "parent": parent,
+        "size": size,
+        "root": root.hex(),
+        "handed_over": handed_over,
+    }
     return events.write(db, archive, fields)

@@ -1,0 +1,1 @@
+"""Checkpoints, timestamps, witnesses, proofs and the verification of the log."""
