@@ -147,6 +147,7 @@ if TYPE_CHECKING:
     )
     from pipeline.store.read.task_queue import (
         QueueStatus as QueueStatus,
+        WorkerStatus as WorkerStatus,
         queue_status as queue_status,
     )
     from pipeline.store.search.counts import (
@@ -303,7 +304,7 @@ _MODULES = {
         "iter_changes",
         "list_changes",
     ),
-    "pipeline.store.read.task_queue": ("QueueStatus", "queue_status"),
+    "pipeline.store.read.task_queue": ("QueueStatus", "WorkerStatus", "queue_status"),
     "pipeline.store.search.counts": (
         "COUNT_UNITS",
         "CountRow",

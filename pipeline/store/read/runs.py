@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
+from pipeline.core.errors import NightdeskError
 from pipeline.core.models import Outcome, ResultStatus, UrlKind
-from pipeline.store.db import site_counts
+from pipeline.store.db import locks, site_counts
 from pipeline.store.db.engine import Database
 from pipeline.store.db.run_log import forgotten_counts
 from pipeline.store.db.schema import (
@@ -124,14 +125,30 @@ def list_runs(
     if before is not None:
         query = query.where(RunRow.id < before)
     with database.read() as db:
-        return fetch_as(db, query, RunView)
+        runs = fetch_as(db, query, RunView)
+    return tuple(as_it_is_now(database, run) for run in runs)
+
+
+def as_it_is_now(database: Database, run: RunView) -> RunView:
+    """Return a run whose process has died as interrupted, although nothing has closed it yet.
+
+    Such a run is left from a kill, or comes with a backup that was made during it.
+    """
+    if run.status != "running":
+        return run
+    action = "crawl" if run.kind in ("crawl", "discover") else "clean"
+    try:
+        locks.acquire(database, f"{action}:{run.site}").release()
+    except NightdeskError:  # another process holds it, or this archive cannot be locked
+        return run
+    return replace(run, status="interrupted", detail="the process ended before its work")
 
 
 def get_run(database: Database, run_id: int) -> RunView | None:
     """Return one run, or None if there is no such run."""
     with database.read() as db:
         row = db.execute(select(*RUN_COLUMNS).where(RunRow.id == run_id)).first()
-    return RunView(*row) if row else None
+    return as_it_is_now(database, RunView(*row)) if row else None
 
 
 def recent_crawls(
@@ -340,7 +357,8 @@ def site_statuses(
     for name, runs in sorted(runs_by_site.items()):
         of_site = tuple(run.id for run in runs.values() if run.id in unbalanced)
         count = counts.get(name, site_counts.SiteCounts())
-        statuses.append(SiteStatus(name, *count, due[name], runs, of_site))
+        last = {kind: as_it_is_now(database, run) for kind, run in runs.items()}
+        statuses.append(SiteStatus(name, *count, due[name], last, of_site))
     return tuple(statuses)
 
 
