@@ -24,8 +24,8 @@ MAX_FIRST_DOUBT: Final = 0.02  # above this, the trees look again at each line a
 MAX_DOUBT: Final = 0.12  # words that may be on the wrong side, as a share of the words of the story
 # Above that share, trafilatura is called unless the story is settled all the same: of these words
 # of a story of fair length, few are unsure, or a long story stands in the element that has nearly
-# all prose. That is half of the calls. Measured on pages whose sites the trees had not seen, they
-# changed no collection by more than .0006.
+# all prose. That is nearly half of the calls. Measured on pages whose sites the trees had not seen,
+# they changed no collection by more than .0006.
 UNSURE: Final = (0.15, 0.85)  # between these probabilities, a line is unsure
 MAX_UNSURE: Final = 0.35  # words of unsure lines, as a share of the words of the story
 FAIR_STORY, LONG_STORY = 150, 800  # words
