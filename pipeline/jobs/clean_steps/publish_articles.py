@@ -14,7 +14,6 @@ from pipeline.jobs.near_duplicates import group_near_duplicates
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.clean import rights, story_changes
-from pipeline.store.clean.near_duplicates import count_pending
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.codec import dictionary_training
 from pipeline.store.db.engine import Database
@@ -80,15 +79,8 @@ def finish_pending_articles(session: CleanSession, progress: ProgressCallback) -
     Raises:
         AlreadyRunning: Another command cleans the site.
     """
-    database, site = session.store, session.site
-    pending = (
-        count_pending(database, site),
-        story_changes.count_pending(database, site),
-        index.count_unindexed(database, site),
-    )
-    if any(pending) or rights.has_other_declarations(database, site):
-        with session.locked():
-            make_findable(database, site, progress)
+    with session.locked():
+        make_findable(session.store, session.site, progress)
 
 
 def make_findable(

@@ -275,17 +275,26 @@ def count_reasons(database: Database, run_id: int, kind: UrlKind | None = None) 
     Args:
         kind: Only URLs of this kind.
     """
-    query = select(LedgerEntryRow.outcome, LedgerEntryRow.reason, func.count()).where(
-        LedgerEntryRow.run_id == run_id
-    )
+    return count_reasons_of_runs(database, (run_id,), kind).get(run_id, {})
+
+
+def count_reasons_of_runs(
+    database: Database, run_ids: Collection[int], kind: UrlKind | None = None
+) -> dict[int, ReasonCounts]:
+    """Count the entries of runs by (outcome, reason). A run without entries is left out.
+
+    Args:
+        kind: Only URLs of this kind.
+    """
+    columns = (LedgerEntryRow.run_id, LedgerEntryRow.outcome, LedgerEntryRow.reason)
+    query = select(*columns, func.count()).where(LedgerEntryRow.run_id.in_(run_ids))
     if kind is not None:
         query = query.join(PageRow, PageRow.id == LedgerEntryRow.page_id)
         query = query.where(PageRow.kind == kind)
-    counts: ReasonCounts = {}
+    counts: dict[int, ReasonCounts] = defaultdict(dict)
     with database.read() as db:
-        rows = db.execute(query.group_by(LedgerEntryRow.outcome, LedgerEntryRow.reason))
-        for outcome, reason, number in rows:
-            counts[outcome, reason] = number
+        for run_id, outcome, reason, number in db.execute(query.group_by(*columns)):
+            counts[run_id][outcome, reason] = number
     return counts
 
 
