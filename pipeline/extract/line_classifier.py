@@ -33,15 +33,21 @@ from pipeline.extract.features.line_features import ExtractorLines, LineFeatures
 from pipeline.extract.lists.list_classifier import judge_list
 from pipeline.extract.page_lines import LISTS, PageElement, PageLine, Region
 from pipeline.extract.readings.second_reading import compare_readings
+from pipeline.extract.story_cut import raise_to_story
 from pipeline.extract.structure.figures import story_figures
 from pipeline.extract.structure.nesting import StructureReader
 from pipeline.extract.tables import with_whole_tables
 from pipeline.extract.text_lines import read_lines
 from pipeline.extract.version import (
+    FAIR_STORY,
+    LONG_STORY,
     MAX_DOUBT,
     MAX_FIRST_DOUBT,
+    MAX_UNSURE,
+    MIN_CORE_PROSE,
     MIN_PROBABILITY,
     TRAFILATURA_OPTIONS,
+    UNSURE,
 )
 
 MIN_STRUCTURED = 0.1  # the probability from which structure and links of a line are kept
@@ -99,6 +105,7 @@ def read_blocks(
     lines = LineFeatures(page, metadata, declared_text)
     probabilities, needs_votes = _judge(lines, tree, trees, max_doubt)
     level_lists(lines, probabilities)
+    raise_to_story(probabilities, lines.words)
     second = compare_readings(
         lines, probabilities, lambda fast: ExtractorLines(trafilatura_lines(tree, fast))
     )
@@ -137,7 +144,7 @@ def _judge(
     for i, row in features.items():
         if probabilities[i]:  # the others are hopeless
             probabilities[i] = trees.second(lines.with_context(i, row))
-    if share_in_doubt(lines, probabilities) <= max_doubt:
+    if share_in_doubt(lines, probabilities) <= max_doubt or is_settled(lines, probabilities):
         return probabilities, False
     lines.add_votes(ExtractorLines(trafilatura_lines(tree)))
     for i in range(len(lines.lines)):
@@ -181,6 +188,20 @@ def share_in_doubt(lines: LineFeatures, probabilities: Mapping[int, float]) -> f
     if not story_words:
         return inf
     return doubtful_words / story_words
+
+
+def is_settled(lines: LineFeatures, probabilities: Mapping[int, float]) -> bool:
+    """Tell whether trafilatura would change next to nothing, whatever share is in doubt."""
+    unsure_words = story_words = 0.0
+    low, high = UNSURE
+    for i, probability in probabilities.items():
+        if low < probability < high:
+            unsure_words += lines.words[i]
+        if probability >= STORY_THRESHOLD:
+            story_words += lines.words[i]
+    if story_words >= FAIR_STORY and unsure_words <= MAX_UNSURE * story_words:
+        return True
+    return story_words >= LONG_STORY and lines.core_prose >= MIN_CORE_PROSE
 
 
 def trafilatura_lines(tree: HtmlElement, fast: bool = True) -> list[str]:
