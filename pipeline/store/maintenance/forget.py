@@ -48,6 +48,7 @@ from pipeline.store.db.schema import (
     SketchRow,
 )
 from pipeline.store.db.sql import chunks, insert_or_ignore
+from pipeline.store.db.watch_schema import WatchMessageRow
 from pipeline.store.maintenance.forget_plan import (
     ForgetPlan,
     RunEntries,
@@ -372,6 +373,7 @@ def _delete_mentions(db: Connection, urls: Sequence[str]) -> None:
 
         columns = (IssueRow.subject, IssueRow.sentence, IssueRow.cause, IssueRow.evidence)
         db.execute(delete(IssueRow).where(or_(*map(names, columns))))
+        db.execute(delete(WatchMessageRow).where(names(WatchMessageRow.matches)))
         db.execute(update(RunRow).where(names(RunRow.detail)).values(detail=""))
         db.execute(update(LedgerEntryRow).where(names(LedgerEntryRow.detail)).values(detail=""))
     if db.dialect.name == "postgresql" and db.scalar(

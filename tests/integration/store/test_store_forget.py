@@ -40,6 +40,7 @@ from tests.support.archive_factory import (
     Reply,
     capture,
     clean,
+    do,
     night,
     one,
     rows,
@@ -178,6 +179,13 @@ def served(store: Database, page: int) -> bytes:
 def test_no_byte_of_a_forgotten_story_is_left(grown: int, store: Database, tmp_path: Path) -> None:
     assert has_name(unpacked(store))
     assert has_name(files_of(store)) or not store.is_sqlite
+    do(
+        store,
+        "INSERT INTO watch_message (delivery_id, watch, address, matches, created_at)"
+        " VALUES ('1', 'levy', 'x', :matches, :at)",
+        matches=json.dumps([{"url": STORY, "title": f"Zofia {NAME} is fined"}]),
+        at="2024-03-02 02:30:00+00",
+    )
     logs = tmp_path / "log"
     logs.mkdir()
     (logs / "courier.log").write_text(f"fetched {OTHER}\nfetched {STORY}\n", encoding="utf8")
