@@ -96,6 +96,9 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         "List what publications changed: headlines, texts, numbers, corrections, deleted pages.",
     ),
     "diff": CommandEntry(READ, "Show word by word what changed between two revisions."),
+    "watches": CommandEntry(
+        READ, "List the watches of the settings with what they found, and test their addresses."
+    ),
     "explain": CommandEntry(
         READ, "Show each block of a page, kept or removed, with the rule that removed it, and why."
     ),

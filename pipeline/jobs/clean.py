@@ -40,6 +40,7 @@ from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.clean import rights
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.clean.types import CleanScope
+from pipeline.store.codec import dictionary_training
 from pipeline.store.db.engine import Database
 
 STALE_ONLY = CleanScope()
@@ -151,6 +152,8 @@ class CleanPipeline:
             extracted = self._extract(update_profile=True)
             join_stories(self._session, self._recipe, self._scope)
             self._clean_and_publish(run_id)
+            if extracted:  # without new payloads, a dictionary is what it was
+                dictionary_training.retrain_if_needed(self._session.store, self._site.id)
             status, detail = "finished", ""
         except Cancelled:
             raise

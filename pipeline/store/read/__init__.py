@@ -151,6 +151,10 @@ if TYPE_CHECKING:
         WorkerStatus as WorkerStatus,
         queue_status as queue_status,
     )
+    from pipeline.store.read.watch_matches import (
+        MAX_MATCHES as MAX_MATCHES,
+        new_matches as new_matches,
+    )
     from pipeline.store.search.counts import (
         COUNT_UNITS as COUNT_UNITS,
         CountRow as CountRow,
@@ -307,6 +311,7 @@ _MODULES = {
         "list_changes",
     ),
     "pipeline.store.read.task_queue": ("QueueStatus", "WorkerStatus", "queue_status"),
+    "pipeline.store.read.watch_matches": ("MAX_MATCHES", "new_matches"),
     "pipeline.store.search.counts": (
         "COUNT_UNITS",
         "CountRow",
