@@ -6,6 +6,10 @@ lines. A probe writes its result to `result.json` in the job's folder.
 The exit code is 0 when the crawl came to an end, whatever the site answered, or that of a
 NightdeskError.
 
+`python -m crawler series` crawls one Site after another, because the first crawl of a process costs
+many times as much as the next. After each crawl that ended well it prints the event `ready`, and
+waits for the next job. After any other it exits, so that no crawl meets what another one left.
+
 The parent keeps standard input open. When it closes, the parent is dead and the process exits at
 once: a kill at any moment loses nothing. SIGTERM and SIGINT end the crawl in order.
 """
@@ -14,38 +18,33 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
-import threading
+from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
-from scrapy import Spider
-from scrapy.crawler import AsyncCrawlerProcess
 
 from crawler import logs
 from crawler.archive_writer import ArchiveWriter
 from crawler.budgets import CrawlEnd
 from crawler.events import EventWriter
+from crawler.job_input import JobInput
 from crawler.probe.spider import ProbeSpider
 from crawler.rediscovery import rediscover
 from crawler.run import CrawlRun
-from crawler.scrapy_settings import settings_for
+from crawler.scrapy_process import END_SIGNALS, ScrapyProcess
 from crawler.spider import NewsSpider
 from pipeline.core.disk_space import DiskSpaceGuard
 from pipeline.core.errors import ConfigError, ExitCode, NightdeskError
+from pipeline.core.memory import MEGABYTE, resident_bytes
 from pipeline.process_messages import CrawlJob, ProbeJob
 from pipeline.store.crawl.session import CrawlSession
 
-# Loggers of Scrapy that write the same forty lines at the start of every crawl
-NOISY_LOGGERS = (
-    "scrapy.addons",
-    "scrapy.crawler",
-    "scrapy.middleware",
-    "scrapy.utils.log",
-    "scrapy.extensions.memusage",
-)
-
+MAX_SITES = 100  # that one process crawls
+MAX_GROWN_MEGABYTES = 60  # from the end of the first crawl, after which a process crawls no more
+IDLE_SECONDS = 20.0  # that a process waits for its next job
 
 Job = TypeVar("Job", CrawlJob, ProbeJob)
 
@@ -64,9 +63,9 @@ def run() -> int:
 
 
 def main() -> int:
-    """Run one crawl or probe and return the exit code."""
-    line = read_line(0)
-    threading.Thread(target=exit_with_parent, args=(0,), daemon=True).start()
+    """Run the crawls or the probe that the arguments name, and return the exit code."""
+    jobs = JobInput(0)
+    line = jobs.first()
     events = EventWriter()
     try:
         if sys.argv[1:] == ["probe"]:
@@ -76,38 +75,105 @@ def main() -> int:
             logs.install(job)
             rediscover(job, events)
             return int(ExitCode.OK)
-        return crawl(read_job(line, CrawlJob), events)
+        with closing(Crawls(events)) as crawls:
+            crawls.crawl(read_job(line, CrawlJob))
+            if sys.argv[1:] == ["series"]:
+                crawls.go_on(jobs)
+        return int(ExitCode.OK)
     except NightdeskError as error:
         events.error(error)
         return int(error.exit_code)
 
 
-def crawl(job: CrawlJob, events: EventWriter) -> int:
-    """Crawl a Site and close its Run, however the crawl ends.
+class Crawls:
+    """The crawls of this process, one after another. They share what is costly to make.
 
     Args:
-        job: The Site and the settings.
         events: Receives the progress.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        NightdeskError: The archive or the disk failed.
+        max_sites: Sites to crawl, at most.
     """
-    writer = ArchiveWriter()
-    archive = writer.call_blocking(CrawlSession.open, job.database_url)
-    run_id = writer.call_blocking(archive.start_run, job.site.id, _scope(job))
-    events.started(run_id)
-    run = CrawlRun(run_id, job.site, archive, writer, events, job.since, job.force)
-    end = run_spider(job, run)
-    writer.flush(archive, run_id)
-    counts = writer.call_blocking(archive.finish_run, run_id, end.status, end.detail, end.deferred)
-    writer.call_blocking(archive.close)
-    events.finished(run_id, end.status, counts, end.detail)
-    if end.error is not None:
-        raise end.error
-    return int(ExitCode.OK)
+
+    def __init__(self, events: EventWriter, max_sites: int = MAX_SITES) -> None:
+        self._events = events
+        self._max_sites = max_sites
+        self._scrapy = ScrapyProcess()
+        self._writer = ArchiveWriter()
+        self._archive: CrawlSession | None = None
+        self._archive_url = ""
+        self._count = 0
+        self._first_bytes = 0
+        self._may_go_on = False
+
+    def crawl(self, job: CrawlJob) -> None:
+        """Crawl a Site and close its Run, however the crawl ends.
+
+        Args:
+            job: The Site and the settings.
+
+        Raises:
+            NightdeskError: The archive or the disk failed.
+        """
+        writer = self._writer
+        archive = writer.call_blocking(self._open_archive, job.database_url)
+        run_id = writer.call_blocking(archive.start_run, job.site.id, _scope(job))
+        self._events.started(run_id)
+        run = CrawlRun(run_id, job.site, archive, writer, self._events, job.since, job.force)
+        end = run_spider(self._scrapy, job, run)
+        writer.flush(archive, run_id)
+        counts = writer.call_blocking(
+            archive.finish_run, run_id, end.status, end.detail, end.deferred
+        )
+        self._events.finished(run_id, end.status, counts, end.detail)
+        self._count += 1
+        self._may_go_on = end.status == "finished" and not job.site.render
+        if end.error is not None:
+            raise end.error
+
+    def go_on(self, jobs: JobInput, idle_seconds: float = IDLE_SECONDS) -> None:
+        """Crawl the next Sites, until a crawl does not end well or no job comes.
+
+        Args:
+            jobs: Where the jobs come from.
+            idle_seconds: How long to wait for a job.
+
+        Raises:
+            NightdeskError: A job is wrong, or the archive or the disk failed.
+        """
+        while self._is_as_new():
+            for number in END_SIGNALS:  # they end a process that waits
+                signal.signal(number, signal.SIG_DFL)
+            if self._scrapy.is_stopping:
+                return
+            self._events.ready()
+            line = jobs.next(idle_seconds)
+            if not line:
+                return
+            self.crawl(read_job(line, CrawlJob))
+
+    def close(self) -> None:
+        """Close the connections to the archive."""
+        if self._archive is not None:
+            self._archive.close()
+
+    def _open_archive(self, url: str) -> CrawlSession:
+        """Open the archive, or use the connections of the crawl before."""
+        if self._archive is not None and self._archive_url == url:
+            self._archive = self._archive.for_next_run()
+        else:
+            self.close()
+            self._archive, self._archive_url = CrawlSession.open(url), url
+        return self._archive
+
+    def _is_as_new(self) -> bool:
+        """Return whether the next crawl finds this process as if it were new."""
+        size = resident_bytes()
+        self._first_bytes = self._first_bytes or size
+        return (
+            self._may_go_on
+            and self._count < self._max_sites
+            and size - self._first_bytes <= MAX_GROWN_MEGABYTES * MEGABYTE
+            and self._scrapy.is_clean()
+        )
 
 
 def _scope(job: CrawlJob) -> str:
@@ -132,7 +198,7 @@ def probe(job: ProbeJob, events: EventWriter) -> int:
     Raises:
         NightdeskError: The probe itself failed.
     """
-    spider, error = run_scrapy(job.crawl_job, ProbeSpider, job=job, events=events)
+    spider, error = ScrapyProcess().run(job.crawl_job, ProbeSpider, job=job, events=events)
     if not isinstance(spider, ProbeSpider):
         raise NightdeskError("Scrapy could not run the probe")
     if error is not None or spider.result is None:
@@ -143,42 +209,13 @@ def probe(job: ProbeJob, events: EventWriter) -> int:
     return int(ExitCode.OK)
 
 
-def run_spider(job: CrawlJob, run: CrawlRun) -> CrawlEnd:
+def run_spider(scrapy: ScrapyProcess, job: CrawlJob, run: CrawlRun) -> CrawlEnd:
     """Run the spider to its end and return how the crawl ended."""
     disk_space = DiskSpaceGuard(Path(job.data_folder), job.free_megabytes)
-    spider, error = run_scrapy(job, NewsSpider, run=run, disk_space=disk_space, urls=job.urls)
+    spider, error = scrapy.run(job, NewsSpider, run=run, disk_space=disk_space, urls=job.urls)
     if isinstance(spider, NewsSpider) and error is None:
         return spider.end
     return CrawlEnd("failed", "Scrapy could not run the spider; see the log")
-
-
-def run_scrapy(
-    job: CrawlJob, spider_class: type[Spider], /, **values: Any
-) -> tuple[Spider | None, BaseException | None]:
-    """Run a spider to its end. Call this once: a reactor runs once in a process.
-
-    Args:
-        job: The Site and the settings.
-        spider_class: The spider.
-        **values: Arguments of the spider.
-
-    Returns:
-        The spider, and the error with which it failed.
-    """
-    logs.install(job)
-    process = AsyncCrawlerProcess(settings_for(job))
-    if job.log_level != "DEBUG":
-        for name in NOISY_LOGGERS:
-            logging.getLogger(name).setLevel(logging.WARNING)
-    crawler = process.create_crawler(spider_class)
-    task = process.crawl(crawler, **values)
-    process.start()
-    error = None
-    if task.done() and not task.cancelled():
-        error = task.exception()
-    if error is not None or crawler.spider is None:
-        logging.getLogger(__name__).error("Scrapy could not run the spider", exc_info=error)
-    return crawler.spider, error
 
 
 def read_job(line: bytes, job_class: type[Job]) -> Job:
@@ -196,21 +233,6 @@ def read_job(line: bytes, job_class: type[Job]) -> Job:
             field = ".".join(map(str, problem["loc"]))
             problems.append(f"'{field}': {problem['msg']}")
         raise ConfigError(f"crawl job on standard input: {'; '.join(problems)}") from None
-
-
-def read_line(fd: int) -> bytes:
-    """Read the first line of a file descriptor, unbuffered: a thread reads the rest."""
-    line = b""
-    while not line.endswith(b"\n") and (chunk := os.read(fd, 65536)):
-        line += chunk
-    return line
-
-
-def exit_with_parent(fd: int) -> None:
-    """Wait until the other end of a file descriptor is closed, then end the process."""
-    while os.read(fd, 4096):
-        pass
-    os._exit(ExitCode.INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -90,6 +90,10 @@ class EventWriter:
         """Report the end of the Run, with its number of URLs by outcome."""
         self._write("finished", run=run, status=status, counts=counts, detail=detail)
 
+    def ready(self) -> None:
+        """Report that the process waits for its next job."""
+        self._write("ready")
+
     def source_read_again(self, url: str, queued: int) -> None:
         """Report that the stored versions of a Source were read again."""
         self._write("read_again", url=without_credentials(url), queued=queued)

@@ -26,6 +26,8 @@ from typing import Final, NoReturn
 
 from scrapy.settings import default_settings
 
+from crawler.scrapy_process import configure_once
+
 # What each crawl loads at its first use, besides the components that Scrapy's settings name.
 LATE_MODULES: Final = (
     "crawler.http.network_guard",
@@ -89,6 +91,7 @@ def _preload() -> None:
     for name in (*_component_modules(), *LATE_MODULES):
         with suppress(ImportError):  # another version of Scrapy has other modules
             import_module(name)
+    configure_once()
     gc.collect()
     gc.freeze()  # otherwise the next collection of each crawler would copy all memory pages
 

@@ -58,8 +58,12 @@ class JsonLineFormatter(logging.Formatter):
 def install(job: CrawlJob) -> None:
     """Write all log records of the process to the job's file.
 
-    Without a file Scrapy writes to standard error.
+    Without a file Scrapy writes to standard error. The file of the job before is closed.
     """
+    for handler in logging.root.handlers[:]:
+        if isinstance(handler, LossTolerantFileHandler):
+            logging.root.removeHandler(handler)
+            handler.close()
     if not job.log_file:
         return
     path = Path(job.log_file)

@@ -107,7 +107,6 @@ def _limits(site: Site) -> dict[str, Any]:
 
 def _connections() -> dict[str, Any]:
     return {
-        "TWISTED_DNS_RESOLVER": "crawler.http.network_guard.GuardedResolver",
         "DOWNLOAD_VERIFY_CERTIFICATES": True,
         "DOWNLOAD_HANDLERS": {
             "http": "crawler.http.network_guard.GuardedHandler",

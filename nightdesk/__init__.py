@@ -15,6 +15,7 @@ from pipeline._version import __version__ as __version__
 from pipeline.core.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
+    from pipeline.core.changes.kinds import ChangeKind, Passage
     from pipeline.core.errors import (
         AlreadyRunning,
         ConfigError,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pipeline.reader import Reader, open_archive
     from pipeline.store.read import (
         ArticleView,
+        ChangeView,
         CountedQuery,
         CountRow,
         CountTable,
@@ -54,6 +56,8 @@ __all__ = [
     "ArticleView",
     "Block",
     "BlockKind",
+    "ChangeKind",
+    "ChangeView",
     "ConfigError",
     "CountRow",
     "CountTable",
@@ -71,6 +75,7 @@ __all__ = [
     "NightdeskError",
     "Outcome",
     "PageView",
+    "Passage",
     "Reader",
     "Reason",
     "RevisionView",
@@ -82,6 +87,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "pipeline.core.changes.kinds": ("ChangeKind", "Passage"),
     "pipeline.core.errors": (
         "AlreadyRunning",
         "ConfigError",
@@ -104,6 +110,7 @@ _MODULES = {
     "pipeline.reader": ("Reader", "open_archive"),
     "pipeline.store.read": (
         "ArticleView",
+        "ChangeView",
         "CountRow",
         "CountTable",
         "CountedQuery",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,6 +21,7 @@ from pipeline.config.settings import Settings, expand_variables
 from pipeline.config.site import Site, load_sites
 from pipeline.core.disk_space import DiskSpaceGuard
 from pipeline.core.errors import AlreadyRunning, ConfigError, NightdeskError
+from pipeline.core.formatting import pluralize
 from pipeline.store.db import locks, migrate
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance import server_stats
@@ -82,7 +83,10 @@ class DiagnosticCheck:
 
 
 def run_checks(
-    settings: Settings, now: datetime, limits: DiagnosticLimits = DEFAULT_LIMITS
+    settings: Settings,
+    now: datetime,
+    limits: DiagnosticLimits = DEFAULT_LIMITS,
+    recipes: Callable[[Site], str] | None = None,
 ) -> Iterator[DiagnosticCheck]:
     """Run all checks, and yield each result as soon as it is known.
 
@@ -90,6 +94,7 @@ def run_checks(
         settings: The settings in force.
         now: The time.
         limits: Values from which something needs a look.
+        recipes: Returns the recipe by which the texts of a site are made now.
     """
     yield _check_contact(settings)
     sites, errors = load_sites(settings.sites_folder)
@@ -105,6 +110,8 @@ def run_checks(
     database = Database(settings.database_url)
     try:
         yield from _check_archive(database, enabled_sites, now, limits)
+        if recipes is not None and _is_current(database):
+            yield _check_texts(database, {site.id: recipes(site) for site in sites})
     except NightdeskError as error:
         yield DiagnosticCheck("archive", CheckState.BROKEN, str(error))
     finally:
@@ -229,6 +236,13 @@ def _check_archive(
     yield from _check_nights(database, sites, now, limits)
     yield _check_runs(database)
     yield _check_ledgers(database, now)
+
+
+def _is_current(database: Database) -> bool:
+    """Whether there is an archive, and this version can read it as it is."""
+    if database.file is not None and not database.file.exists():
+        return False
+    return migrate.version_of(database) == migrate.head()
 
 
 def _describe_schema(database: Database, version: str | None) -> DiagnosticCheck:
@@ -412,6 +426,22 @@ def _check_runs(database: Database) -> DiagnosticCheck:
     if active:
         return DiagnosticCheck("runs", CheckState.OK, f"active: {'; '.join(active)}")
     return DiagnosticCheck("runs", CheckState.OK, "none is active, and none was left open")
+
+
+def _check_texts(database: Database, recipes: Mapping[str, str]) -> DiagnosticCheck:
+    """Say where texts were made by older rules than those of today."""
+    stale = server_stats.stale_pages(database, recipes)
+    if not stale:
+        message = "all were made by the rules and options of today"
+        return DiagnosticCheck("texts", CheckState.OK, message)
+    names = ", ".join(sorted(stale)[:MAX_NAMES])
+    more = " and more" if len(stale) > MAX_NAMES else ""
+    message = (
+        f"a clean is due: {pluralize(sum(stale.values()), 'page')} of {names}{more} cleaned by"
+        " other rules or options than those of today; the next night cleans them, or type:"
+        " nightdesk clean"
+    )
+    return DiagnosticCheck("texts", CheckState.LOOK, message)
 
 
 def _check_ledgers(database: Database, now: datetime) -> DiagnosticCheck:

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from pipeline.config.settings import load_settings
 from pipeline.core.blocks import Figure
+from pipeline.core.changes.kinds import ChangeKind
 from pipeline.core.errors import ConfigError
 from pipeline.core.story import Story
 from pipeline.store import read
@@ -23,6 +24,8 @@ from pipeline.store.db.engine import Database
 from pipeline.store.read import (
     ORDERS,
     ArticleView,
+    ChangeQuery,
+    ChangeView,
     CountTable,
     Explanation,
     ExportedArticle,
@@ -187,6 +190,44 @@ class Reader:
         """Return all texts that an article had, oldest first."""
         page_id = self._page_id(key)
         return read.list_revisions(self._database, page_id) if page_id else ()
+
+    def changes(
+        self,
+        query: str = "",
+        *,
+        site: str | None = None,
+        kind: str | None = None,
+        since: Time = None,
+        until: Time = None,
+        min_words: int = 0,
+        limit: int | None = None,
+    ) -> Iterator[ChangeView]:
+        """Read what publications changed in their stories, newest first.
+
+        Args:
+            query: Only changes of the articles that this search finds.
+            site: Only changes of the site with this id.
+            kind: "title", "text", "number", "typo", "correction", "gone" or "back".
+            since: First day or time at which a change was found.
+            until: Last day or time; a day is included.
+            min_words: The fewest words that were lost and gained together.
+            limit: Largest number of changes.
+
+        Raises:
+            ConfigError: If a date or the kind is wrong.
+        """
+        if kind is not None and kind not in set(ChangeKind):
+            kinds = ", ".join(ChangeKind)
+            raise ConfigError(f"kind: '{kind}' is unknown; there are: {kinds}")
+        wanted = ChangeQuery(
+            sites=(site,) if site else (),
+            kinds=(ChangeKind(kind),) if kind else (),
+            since=_to_time("since", since),
+            until=_to_end("until", until),
+            min_words=min_words,
+            query=query,
+        )
+        return read.iter_changes(self._database, wanted, limit)
 
     def markdown(self, key: int | str) -> str | None:
         """Return the newest text of an article as Markdown; None if it is unknown.

@@ -73,6 +73,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # the work: what a command does, without saying how it is shown
     "pipeline.jobs": (
         *PURE,
+        "pipeline._version",
         "pipeline.evidence",
         "pipeline.process_messages",
         "pipeline.onboarding",

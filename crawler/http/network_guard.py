@@ -7,11 +7,9 @@ its name is resolved, and that same address is then connected to. Robots rules a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +22,6 @@ from scrapy.exceptions import CannotResolveHostError
 from scrapy.extensions.memusage import MemoryUsage
 from scrapy.http import Response
 from scrapy.resolver import CachingHostnameResolver
-from twisted.internet.base import ReactorBase
 from twisted.internet.interfaces import IAddress, IHostResolution, IResolutionReceiver
 from zope.interface import implementer  # type: ignore[import-untyped]
 
@@ -33,6 +30,7 @@ from crawler.http.fetch_errors import RequestRefused
 from crawler.http.response_head_limit import HeadLimitedFactory
 from pipeline.config.site import Site
 from pipeline.core.ip_addresses import is_internal_host, is_public_address
+from pipeline.core.memory import resident_bytes
 from pipeline.core.models import Reason
 from pipeline.core.urls import MAX_URL_LENGTH, host_of, without_credentials
 
@@ -83,11 +81,6 @@ class GuardedResolver(CachingHostnameResolver):
 
     A Site may allow private addresses for single hosts.
     """
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler, reactor: ReactorBase) -> GuardedResolver:
-        """Create the resolver. Scrapy calls this."""
-        return cls(reactor, crawler.settings.getint("DNSCACHE_SIZE"))
 
     def resolveHostName(
         self,
@@ -191,11 +184,7 @@ class MemoryGuard(MemoryUsage):
 
     def get_virtual_size(self) -> int:
         """Return the resident memory in bytes. Scrapy calls this."""
-        try:
-            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-        except OSError:  # not Linux
-            return super().get_virtual_size()
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        return resident_bytes() or super().get_virtual_size()
 
 
 class SiteHeaders:

@@ -14,7 +14,15 @@ from typing import Final
 
 from pipeline.changes import churn, phrases
 from pipeline.changes.spelling import is_spelling
-from pipeline.changes.text_diff import ADDED, REMOVED, SAME, TOKEN, TextDiff, compare_texts
+from pipeline.changes.text_diff import (
+    ADDED,
+    REMOVED,
+    SAME,
+    TOKEN,
+    TextDiff,
+    compare_texts,
+    compare_titles,
+)
 from pipeline.core.changes.kinds import ChangeAspect, ChangeKind, Edit, Passage
 from pipeline.core.changes.wording import has_same_wording, normalize_typography
 
@@ -63,7 +71,7 @@ def find_edits(old: StoryVersion, new: StoryVersion) -> tuple[Edit, ...]:
 
 
 def _title_edit(old: str, new: str) -> Edit:
-    diff = compare_texts(normalize_typography(old), normalize_typography(new))
+    diff = compare_titles(normalize_typography(old), normalize_typography(new))
     passage = Passage(_shorten(old), _shorten(new))
     kind, aspect = ChangeKind.TITLE, ChangeAspect.TITLE
     return Edit(aspect, kind, diff.removed_words, diff.added_words, (passage,))

@@ -24,6 +24,7 @@ WORD_LETTER = re.compile(r"\w")
 MAX_LINES = 2000  # of a text; the rest is left out
 MAX_PARAGRAPH_TOKENS = 1000
 MAX_TOKENS = 12_000  # of all paragraphs that are compared word by word
+MIN_TITLE_SIMILARITY = 0.25  # from this ratio on, a headline is shown as an edited one
 MIN_SIMILARITY = 0.4  # from this ratio on, one paragraph counts as the edited other one
 MAX_ALIGNED = 30  # adjacent paragraphs that are paired by similarity
 MAX_SIMILARITY_LETTERS = 2000  # of a paragraph, when two are compared for similarity
@@ -83,6 +84,19 @@ def compare_texts(old: str, new: str) -> TextDiff:
             elif part.kind == ADDED:
                 added += count_words_of(part.text)
     return TextDiff(paragraphs, removed, added, is_truncated)
+
+
+def compare_titles(old: str, new: str) -> TextDiff:
+    """Compare two headlines word by word, if they share enough words for that to be readable."""
+    old_tokens, new_tokens = TOKEN.findall(old), TOKEN.findall(new)
+    if max(len(old_tokens), len(new_tokens)) > MAX_PARAGRAPH_TOKENS or not (old and new):
+        return compare_texts(old, new)
+    if SequenceMatcher(None, old.split(), new.split()).ratio() < MIN_TITLE_SIMILARITY:
+        return compare_texts(old, new)
+    parts = tuple(_word_parts(old_tokens, new_tokens))
+    removed = sum(count_words_of(part.text) for part in parts if part.kind == REMOVED)
+    added = sum(count_words_of(part.text) for part in parts if part.kind == ADDED)
+    return TextDiff((parts,), removed, added, is_truncated=False)
 
 
 def count_words_of(passage: str) -> int:

@@ -1,4 +1,4 @@
-"""Sending of issues to the addresses of the settings."""
+"""Sending of issues and of matches of watches to the addresses of the settings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ from pipeline.jobs import notify
 
 if TYPE_CHECKING:
     from pipeline.store.db.engine import Database
+
+
+def tell_watches(app: AppContext, database: Database) -> None:
+    """Send the new matches of the watches. What could not be sent is printed, and sent later."""
+    if app.settings.watch:
+        from pipeline.jobs.watches import deliver
+
+        for problem in deliver.tell_watches(app.settings, database):
+            print_error(problem)
 
 
 def send_alerts(app: AppContext, database: Database, footer: str = "") -> bool:

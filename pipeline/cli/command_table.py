@@ -96,6 +96,9 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
         "List what publications changed: headlines, texts, numbers, corrections, deleted pages.",
     ),
     "diff": CommandEntry(READ, "Show word by word what changed between two revisions."),
+    "watches": CommandEntry(
+        READ, "List the watches of the settings with what they found, and test their addresses."
+    ),
     "explain": CommandEntry(
         READ, "Show each block of a page, kept or removed, with the rule that removed it, and why."
     ),
@@ -131,6 +134,10 @@ COMMANDS: Final[Mapping[str, CommandEntry]] = {
     "extract-export": CommandEntry(
         EXCHANGE,
         "Extract exported pages without an archive. 'nightdesk import' takes the result back.",
+    ),
+    "evidence": CommandEntry(
+        EXCHANGE,
+        "Write a bundle with bytes, history and proofs of a story, which anybody can verify.",
     ),
     "verify": CommandEntry(
         OPERATIONS,

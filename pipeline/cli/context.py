@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ import typer
 
 from pipeline._version import __version__
 from pipeline.cli.completion import complete_site
-from pipeline.core.errors import ConfigError, ExitCode
+from pipeline.core.errors import ConfigError, DiskError, ExitCode, ReadOnlyArchive
 from pipeline.core.suggestions import did_you_mean
 
 # The help needs this module and none of what its functions load.
@@ -32,6 +33,7 @@ class AppContext:
         self._home = home
         self._database_url = database_url
         self.exit_code = ExitCode.OK
+        self._reported: set[str] = set()  # errors of site files that were printed
 
     @cached_property
     def settings(self) -> Settings:
@@ -62,18 +64,21 @@ class AppContext:
             StoreError: There is no archive, or it cannot be opened.
         """
         # SQLAlchemy and Alembic take a third of a start: commands without an archive skip them.
+        from pipeline.cli.console import print_error
         from pipeline.store.db import migrate
         from pipeline.store.db.engine import Database
 
         database = Database(self.settings.database_url)
-        migrate.ensure(database, create=create)
+        migrate.ensure(database, create=create, announce=print_error)
         return database
 
     def save_site_labels(self, database: Database) -> None:
         """Let searches know the countries and groups that the site files name now."""
         from pipeline.store.db.site_labels import save_labels
 
-        save_labels(database, {site.id: site.labels for site in self.readable_sites()})
+        labels = {site.id: site.labels for site in self.readable_sites()}
+        with suppress(ReadOnlyArchive, DiskError):  # then searches know those of before
+            save_labels(database, labels)
 
     def save_labels_of(self, database: Database, *queries: str) -> None:
         """Save the labels of the site files if one of these queries needs them."""
@@ -134,7 +139,9 @@ class AppContext:
         from pipeline.cli.console import print_error
 
         for error in errors:
-            print_error(str(error))
+            if str(error) not in self._reported:
+                print_error(str(error))
+            self._reported.add(str(error))
             self.exit_code = ExitCode.CONFIG
 
     def check_site_name(self, database: Database, name: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import typer
 
-from pipeline.cli.alerts import send_alerts
+from pipeline.cli.alerts import send_alerts, tell_watches
 from pipeline.cli.checkpoint_line import finish_log
 from pipeline.cli.console import console, exit_on_interrupt, print_error, print_line
 from pipeline.cli.context import AppContext
@@ -81,7 +81,7 @@ def clean_with_progress(
 def report_issues(
     app: AppContext, database: Database, sites: Sequence[Site], *, quiet: bool, failed: bool
 ) -> None:
-    """Evaluate the nights of sites, print and send their issues, and send the heartbeat.
+    """Evaluate the nights of sites, send their issues, the matches of watches and the heartbeat.
 
     Waits while the database is unavailable.
 
@@ -103,6 +103,7 @@ def report_issues(
             print_line("'nightdesk report' shows more.")
     line = finish_log(app, database, quiet=quiet)
     send_alerts(app, database, line)
+    tell_watches(app, database)
     error = notify.send_heartbeat(app.settings, failed=failed)
     if error:
         print_error(error)

@@ -37,6 +37,7 @@ from pipeline.jobs.crawlers.slots import ChildSlots
 from pipeline.jobs.progress import Cancelled
 from pipeline.jobs.recipe import current_recipe
 from pipeline.jobs.results import CleanRunResult, CrawlResult
+from pipeline.jobs.watches.deliver import tell_watches
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.scheduler.planning import PastRun, last_completed
 from pipeline.store import read
@@ -266,7 +267,7 @@ class TaskHandlers:
             return  # the worker that holds the lock sends this issue, or the next one does
         try:
             errors = notify.finish_night(self._settings, self._database, (site,), failed=False)
-            for error in errors:
+            for error in (*errors, *tell_watches(self._settings, self._database)):
                 self._say(f"{site.id}: {error}")
         finally:
             lock.release()

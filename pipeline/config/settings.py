@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from pipeline._version import __version__
 from pipeline.config.error_messages import explain_validation, suggest_key
+from pipeline.config.watch import Watch
 from pipeline.core.errors import ConfigError
 from pipeline.core.suggestions import closest_name
 
@@ -69,6 +70,8 @@ class Settings(BaseModel):
     """Least important level that is logged."""
     alerts: list[str] = []
     """URLs of Apprise to which issues are sent."""
+    watch: list[Watch] = []
+    """Searches whose new matches are sent to people or programs, each a table `[[watch]]`."""
     heartbeat: str = ""
     """URL that is requested at the end of each night, for a service that notices its absence."""
     log_format: Literal["text", "json"] = "text"
@@ -99,6 +102,14 @@ class Settings(BaseModel):
         is_relative = path != self.database_url and not path.startswith("/")
         if is_relative and path not in ("", ":memory:"):
             values["database_url"] = f"{SQLITE}{self.home / path}"
+        return self
+
+    @model_validator(mode="after")
+    def _name_watches_once(self) -> Self:
+        names = [watch.name for watch in self.watch]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two watches are named '{name}'; give each its own name")
         return self
 
     @property

@@ -67,6 +67,10 @@ class StoreError(NightdeskError):
     exit_code = ExitCode.DATABASE
 
 
+class ReadOnlyArchive(StoreError):
+    """The archive can be read and not written, as on read-only media."""
+
+
 class DatabaseUnavailable(StoreError):
     """The connection was lost, or another program holds the database.
 

@@ -1,12 +1,14 @@
-"""How much memory is free for further processes."""
+"""How much memory this process has, and how much is free for further processes."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 MEGABYTE = 1 << 20
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
+STATM = Path("/proc/self/statm")
 
 
 def available_megabytes() -> int | None:
@@ -23,6 +25,12 @@ def available_megabytes() -> int | None:
     if limit.isdigit() and used.isdigit():
         figures.append(max(0, int(limit) - int(used)))
     return min(figures) // MEGABYTE if figures else None
+
+
+def resident_bytes() -> int:
+    """Return the resident memory of this process (proc(5)); 0 where the system does not say."""
+    fields = _read(STATM).split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
 
 
 def _read(path: Path) -> str:

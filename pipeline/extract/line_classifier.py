@@ -38,10 +38,15 @@ from pipeline.extract.structure.nesting import StructureReader
 from pipeline.extract.tables import with_whole_tables
 from pipeline.extract.text_lines import read_lines
 from pipeline.extract.version import (
+    FAIR_STORY,
+    LONG_STORY,
     MAX_DOUBT,
     MAX_FIRST_DOUBT,
+    MAX_UNSURE,
+    MIN_CORE_PROSE,
     MIN_PROBABILITY,
     TRAFILATURA_OPTIONS,
+    UNSURE,
 )
 
 MIN_STRUCTURED = 0.1  # the probability from which structure and links of a line are kept
@@ -137,7 +142,7 @@ def _judge(
     for i, row in features.items():
         if probabilities[i]:  # the others are hopeless
             probabilities[i] = trees.second(lines.with_context(i, row))
-    if share_in_doubt(lines, probabilities) <= max_doubt:
+    if share_in_doubt(lines, probabilities) <= max_doubt or is_settled(lines, probabilities):
         return probabilities, False
     lines.add_votes(ExtractorLines(trafilatura_lines(tree)))
     for i in range(len(lines.lines)):
@@ -181,6 +186,20 @@ def share_in_doubt(lines: LineFeatures, probabilities: Mapping[int, float]) -> f
     if not story_words:
         return inf
     return doubtful_words / story_words
+
+
+def is_settled(lines: LineFeatures, probabilities: Mapping[int, float]) -> bool:
+    """Tell whether trafilatura would change next to nothing, whatever share is in doubt."""
+    unsure_words = story_words = 0.0
+    low, high = UNSURE
+    for i, probability in probabilities.items():
+        if low < probability < high:
+            unsure_words += lines.words[i]
+        if probability >= STORY_THRESHOLD:
+            story_words += lines.words[i]
+    if story_words >= FAIR_STORY and unsure_words <= MAX_UNSURE * story_words:
+        return True
+    return story_words >= LONG_STORY and lines.core_prose >= MIN_CORE_PROSE
 
 
 def trafilatura_lines(tree: HtmlElement, fast: bool = True) -> list[str]:

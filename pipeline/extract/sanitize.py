@@ -14,6 +14,7 @@ FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff
 REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
 REFERENCE_TEXT = re.compile(r"&#(?:[xX][0-9a-fA-F]+|[0-9]+);?")
 NONCHARACTERS = ("\ufffe".encode(), "\uffff".encode())
+NONCHARACTER_START = b"\xef\xbf"  # of both in UTF-8
 FORBIDDEN_BYTES = bytes([*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F])
 # These characters split words for a search, and no reader sees them: soft hyphens, spaces without
 # width, and marks of direction. Joiners stay, because Persian and Hindi are read with them.
@@ -38,8 +39,9 @@ def repair_markup(text: str) -> bytes:
     # A search in bytes is ten times as fast as in text, and the parser wants bytes. "ignore" drops
     # surrogates, which UTF-8 cannot hold.
     markup = text.encode("utf-8", "ignore").translate(None, FORBIDDEN_BYTES)
-    for character in NONCHARACTERS:
-        markup = markup.replace(character, b"")
+    if NONCHARACTER_START in markup:
+        for character in NONCHARACTERS:
+            markup = markup.replace(character, b"")
     old_head = markup[:HEAD_BYTES]
     head = SLASHED_DOCTYPE.sub(b"", old_head, count=1)
     head = SLASHED_HTML.sub(rb"\1>", head, count=1)

@@ -22,13 +22,14 @@ from pipeline.formats.writers.jsonl import write_jsonl
 from pipeline.formats.writers.parquet import write_parquet
 from pipeline.formats.writers.payload_tables import write_extracted, write_pages
 from pipeline.formats.writers.text_folder import write_text_folder
+from pipeline.formats.writers.wacz import write_wacz
 from pipeline.formats.writers.warc import write_warc
 from pipeline.store.db.engine import Database
-from pipeline.store.read import export_articles, export_payloads
+from pipeline.store.read import export_articles, export_payloads, export_revisions
 from pipeline.store.read.export_articles import ExportedArticle, ExportedFetch, ExportQuery
 from pipeline.store.read.export_payloads import ExportedPayload
 
-Content = Literal["articles", "stories", "fetches", "payloads", "extracted"]
+Content = Literal["articles", "stories", "revisions", "fetches", "payloads", "extracted"]
 ProgressCallback = Callable[[int], None]
 """Receives the number of items so far."""
 NO_RECIPE: Final[Mapping[str, Any]] = {}
@@ -59,6 +60,7 @@ FORMATS: Final[Mapping[str, ExportFormat]] = {
     "csv": ExportFormat(write_csv, content="stories"),
     "parquet": ExportFormat(write_parquet, is_folder=True, content="stories"),
     "warc": ExportFormat(write_warc, content="fetches"),
+    "wacz": ExportFormat(write_wacz, content="fetches"),
     "cdxj": ExportFormat(write_cdxj, content="fetches"),
     "atom": ExportFormat(write_atom),
     "text": ExportFormat(write_text_folder, is_folder=True),
@@ -72,6 +74,7 @@ FORMAT_BY_ENDING: Final = {
     ".parquet": "parquet",
     ".warc": "warc",
     ".cdxj": "cdxj",
+    ".wacz": "wacz",
     ".atom": "atom",
 }
 
@@ -184,20 +187,28 @@ def write_export(
             f"--format {name}: exports payloads, of which nobody has said yet whether they are"
             " articles; use --respect with a format of articles"
         )
+    content = export_format.content
+    if query.revisions:
+        if content != "stories":
+            raise ConfigError(
+                f"--format {name}: has one text of each article; --revisions fits jsonl, csv and"
+                " parquet"
+            )
+        content = "revisions"
     counts = ExportCounts()
     extractors = str(recipe.get("extractors", ""))
-    items = _items(export_format.content, database, query, extractors, counts, progress)
+    items = _items(content, database, query, extractors, counts, progress)
     head = manifest.manifest_head(name, query)
     if export_format.is_payloads:
         head.update(recipe)
     if export_format.is_folder:
         with atomic_folder(out) as part:
-            head |= _summary(export_format.content, export_format.write(items, part), counts)
+            head |= _summary(content, export_format.write(items, part), counts)
             head |= _left_out(query, counts)
             files = manifest.folder_entries(part)
             return manifest.write_manifest(part / manifest.MANIFEST_NAME, head, files)
     with atomic_file(manifest.manifest_path(out)) as manifest_part, atomic_file(out) as part:
-        head |= _summary(export_format.content, export_format.write(items, part), counts)
+        head |= _summary(content, export_format.write(items, part), counts)
         head |= _left_out(query, counts)
         file = manifest.file_entry(part, out.name)
         return manifest.write_manifest(manifest_part, head, iter((file,)))
@@ -218,6 +229,9 @@ def _items(
         case "stories":
             stories = export_articles.iter_stories(database, query, counts.left_out)
             return counts.count_articles(stories, progress)
+        case "revisions":
+            revisions = export_revisions.iter_revisions(database, query, counts.left_out)
+            return counts.count_articles(revisions, progress)
         case "fetches":
             fetches = export_articles.iter_fetches(database, query, counts.left_out)
             return counts.count_fetches(fetches, progress)
@@ -255,7 +269,8 @@ def _summary(content: Content, written: int, counts: ExportCounts) -> dict[str, 
     match content:
         case "fetches":
             return {"counts": {"records": written}}
-        case "articles" | "stories":
+        case "articles" | "stories" | "revisions":
             recipes = dict(counts.recipes.most_common())
-            return {"counts": {"articles": written}, "recipes": recipes, "sites": sites}
+            item = "revisions" if content == "revisions" else "articles"
+            return {"counts": {item: written}, "recipes": recipes, "sites": sites}
     return {"counts": {content: written}, "damaged": counts.damaged, "sites": sites}

@@ -37,8 +37,10 @@ from pipeline.jobs.progress import Cancelled, ProgressCallback
 from pipeline.jobs.recipe import current_recipe
 from pipeline.jobs.results import CleanRunResult
 from pipeline.jobs.workers.pool import WorkerPool
+from pipeline.store.clean import rights
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.clean.types import CleanScope
+from pipeline.store.codec import dictionary_training
 from pipeline.store.db.engine import Database
 
 STALE_ONLY = CleanScope()
@@ -137,8 +139,11 @@ class CleanPipeline:
             # All pages become stale first, so that an interrupted clean can go on where it was.
             self._session.mark_stale(self._recipe, self._scope)
             self._scope = replace(self._scope, everything=False)
-        if not self._session.count_stale(self._recipe, self._scope):
-            finish_pending_articles(self._session, self._progress)
+        database, site_id = self._session.store, self._site.id
+        left = self._session.work_left(self._recipe, self._scope)
+        if not left.has_stale_pages:
+            if left.has_pending_articles or rights.has_other_declarations(database, site_id):
+                finish_pending_articles(self._session, self._progress)
             return CleanRunResult(self._site.id)
         run_id = self._session.start_run(self._recipe, scope=requested_scope)
         status, detail = "stopped", "interrupted"
@@ -147,6 +152,8 @@ class CleanPipeline:
             extracted = self._extract(update_profile=True)
             join_stories(self._session, self._recipe, self._scope)
             self._clean_and_publish(run_id)
+            if extracted:  # without new payloads, a dictionary is what it was
+                dictionary_training.retrain_if_needed(self._session.store, self._site.id)
             status, detail = "finished", ""
         except Cancelled:
             raise

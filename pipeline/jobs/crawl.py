@@ -92,8 +92,8 @@ async def crawl_site(
         settings: The settings of the installation.
         site: The site to crawl.
         on_event: Receives each event of the child.
-        since: If given, the crawl goes back in the site's sitemaps to this time.
-        server: Forks the child; without it the child is started by itself.
+        request: What to crawl of it.
+        server: Has the child; without it the child is started by itself.
 
     Returns:
         How the crawl ended. Failures of the child and errors of the configuration are in the
@@ -106,22 +106,48 @@ async def crawl_site(
         if not message.startswith(f"{site.id}: "):
             message = f"{site.id}: {message}"
         return CrawlResult(site.id, message=message, exit_code=ExitCode.CONFIG)
-    events = _CrawlEvents()
+    crawl = _ChildCrawl(site, job, on_event, server)
+    child_exit = await crawl.run()
+    if child_exit.had_crawled and not crawl.has_ended(child_exit):
+        # Perhaps an earlier crawl of that child is to blame, so this one gets a child of its own.
+        child_exit = await crawl.run(fresh=True)
+    return await asyncio.to_thread(_result, settings, site, crawl.events, child_exit)
 
-    def receive(event: dict[str, Any]) -> None:
-        events.add(event)
-        on_event(site.id, event)
 
-    seconds = site.politeness.max_minutes * 60 + GRACE_SECONDS
-    child_exit = ChildExit()
-    try:
-        child_exit = await run_child(job.model_dump_json(), receive, seconds, server=server)
-    except TimeoutError:
-        events.error = (
-            f"{site.id}: stopped after {seconds / 60:.0f} minutes; what it had fetched is kept,"
-            " the rest is still due"
+class _ChildCrawl:
+    """The crawl of a site in a child process, which may be repeated in another one."""
+
+    def __init__(
+        self, site: Site, job: CrawlJob, on_event: SiteEventCallback, server: CrawlerServer | None
+    ) -> None:
+        self.events = _CrawlEvents()
+        self._site = site
+        self._job = job.model_dump_json()
+        self._on_event = on_event
+        self._server = server
+
+    async def run(self, *, fresh: bool = False) -> ChildExit:
+        """Run the crawl; in a child that has not crawled before, if `fresh`."""
+        self.events = _CrawlEvents()
+        seconds = self._site.politeness.max_minutes * 60 + GRACE_SECONDS
+        child_exit = await run_child(
+            self._job, self._receive, seconds, server=self._server, fresh=fresh
         )
-    return await asyncio.to_thread(_result, settings, site, events, child_exit)
+        if child_exit.is_timeout:
+            self.events.error = (
+                f"{self._site.id}: stopped after {seconds / 60:.0f} minutes; what it had fetched is"
+                " kept, the rest is still due"
+            )
+        return child_exit
+
+    def has_ended(self, child_exit: ChildExit) -> bool:
+        """Return whether the crawl has come to an end of its own, be it with an error."""
+        has_spoken = bool(self.events.finished or self.events.error)
+        return has_spoken and not child_exit.is_timeout
+
+    def _receive(self, event: dict[str, Any]) -> None:
+        self.events.add(event)
+        self._on_event(self._site.id, event)
 
 
 def crawl_job(settings: Settings, site: Site, request: CrawlRequest) -> CrawlJob:

@@ -6,7 +6,7 @@ night, nights that are missing, and ledgers that do not add up.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -18,6 +18,7 @@ from pipeline.monitoring.evaluate import evaluate_night
 from pipeline.monitoring.issues import Issue, IssueKind
 from pipeline.monitoring.night_stats import Night
 from pipeline.store.db.engine import Database
+from pipeline.store.db.sql import chunks
 from pipeline.store.monitoring import issues, night_stats
 from pipeline.store.monitoring.issues import IssueView
 from pipeline.store.read import runs
@@ -27,6 +28,7 @@ from pipeline.store.read import runs
 MIN_NIGHTS_FOR_RHYTHM = 5
 RHYTHM_GRACE = timedelta(hours=2)
 CRON_GRACE = timedelta(hours=20)  # long, because another cron line may start the night
+SITES_PER_QUERY = 25
 RECOVERED_FOR = timedelta(hours=30)  # a report names issues that were closed within this time
 
 
@@ -64,11 +66,27 @@ def evaluate_nights(database: Database, sites: Sequence[Site], now: datetime | N
         StoreError: The database cannot be read or written.
     """
     at = now or datetime.now(UTC)
+    for batch in chunks(sites, SITES_PER_QUERY):
+        _evaluate_sites(database, batch, at)
+
+
+def _evaluate_sites(database: Database, sites: Sequence[Site], now: datetime) -> None:
+    ids = [site.id for site in sites]
+    night_stats.compute_night_stats(database, ids)
+    nights = night_stats.nights_by_site(database, ids)
+    if not nights:
+        return
+    accepted = issues.accepted_issues(database, list(nights))
+    last_runs = [of_site[-1].run for of_site in nights.values()]
+    unbalanced = runs.unbalanced_runs(database, last_runs)
+    found: list[issues.NightIssues] = []
     for site in sites:
-        night_stats.compute_night_stats(database, site.id)
-        nights = night_stats.load_nights(database, site.id)
-        if nights:
-            _evaluate_last_night(database, site, nights, at)
+        if site.id in nights:
+            accepted_of_site = accepted.get(site.id, {})
+            found.append(
+                _evaluate_last_night(site, nights[site.id], accepted_of_site, unbalanced, now)
+            )
+    issues.save_issues(database, found)
 
 
 def build_night_report(
@@ -83,22 +101,28 @@ def build_night_report(
     """
     at = now or datetime.now(UTC)
     open_issues = issues.open_issues(database, sites)
-    reports = [_site_report(database, site, open_issues) for site in sites]
+    nights = night_stats.nights_by_site(database, sites, 1)
+    unbalanced = runs.unbalanced_runs(database, [of_site[-1].run for of_site in nights.values()])
+    reports = []
+    for site in sites:
+        reports.append(_site_report(site, nights.get(site, ()), open_issues, unbalanced))
     closed = issues.issues_closed_since(database, at - RECOVERED_FOR)
     recovered = tuple(issue for issue in closed if issue.site in sites)
     return NightReport(at, tuple(sorted(reports, key=_by_severity)), recovered)
 
 
 def _site_report(
-    database: Database, site: str, open_issues: Sequence[IssueView]
+    site: str,
+    nights: Sequence[Night],
+    open_issues: Sequence[IssueView],
+    unbalanced: Collection[int],
 ) -> SiteNightReport:
-    nights = night_stats.load_nights(database, site, 1)
     site_issues = [issue for issue in open_issues if issue.site == site]
     site_issues.sort(key=lambda issue: not issue.is_serious)
     if not nights:
         return SiteNightReport(site, None, tuple(site_issues))
-    is_balanced = not runs.unbalanced_runs(database, [nights[0].run])
-    return SiteNightReport(site, nights[0], tuple(site_issues), is_balanced)
+    is_balanced = nights[-1].run not in unbalanced
+    return SiteNightReport(site, nights[-1], tuple(site_issues), is_balanced)
 
 
 def _by_severity(report: SiteNightReport) -> tuple[int, int, str]:
@@ -107,18 +131,21 @@ def _by_severity(report: SiteNightReport) -> tuple[int, int, str]:
 
 
 def _evaluate_last_night(
-    database: Database, site: Site, nights: Sequence[Night], now: datetime
-) -> None:
+    site: Site,
+    nights: Sequence[Night],
+    accepted: Mapping[tuple[str, str], datetime],
+    unbalanced: Collection[int],
+    now: datetime,
+) -> issues.NightIssues:
     tonight = nights[-1]
-    accepted = issues.accepted_issues(database, site.id)
     evaluation = evaluate_night(nights[:-1], tonight, accepted)
     night_issues = (
         *_missing_night(site, nights, now),
-        *_unbalanced_ledger(database, tonight),
+        *_unbalanced_ledger(tonight, unbalanced),
         *evaluation.issues,
     )
     undecided = set(evaluation.undecided) - {IssueKind.NO_NIGHT, IssueKind.LEDGER_WRONG}
-    issues.save_issues(database, site.id, tonight.started_at, night_issues, undecided)
+    return issues.NightIssues(site.id, tonight.started_at, night_issues, undecided)
 
 
 def _missing_night(site: Site, nights: Sequence[Night], now: datetime) -> tuple[Issue, ...]:
@@ -149,8 +176,8 @@ def _expected_start(site: Site, nights: Sequence[Night], now: datetime) -> datet
     return following + CRON_GRACE
 
 
-def _unbalanced_ledger(database: Database, tonight: Night) -> tuple[Issue, ...]:
-    if not runs.unbalanced_runs(database, [tonight.run]):
+def _unbalanced_ledger(tonight: Night, unbalanced: Collection[int]) -> tuple[Issue, ...]:
+    if tonight.run not in unbalanced:
         return ()
     issue = Issue(
         IssueKind.LEDGER_WRONG,

@@ -20,8 +20,9 @@ from pipeline.config.settings import Settings
 from pipeline.config.site import Site
 from pipeline.core.disk_space import DiskSpaceGuard
 from pipeline.core.errors import DatabaseUnavailable, DiskError, ExitCode, NightdeskError
+from pipeline.core.models import Outcome
 from pipeline.jobs.clean import DEFAULT_CLEAN, CleanRequest, clean_site
-from pipeline.jobs.clean_steps.extract_payloads import extract_ahead
+from pipeline.jobs.clean_steps.extract_payloads import PAYLOADS_AHEAD, extract_ahead
 from pipeline.jobs.crawl import ORDINARY_NIGHT, CrawlRequest, crawl_site
 from pipeline.jobs.crawlers.crawler_server import CrawlerServer
 from pipeline.jobs.crawlers.slots import ChildSlots
@@ -32,7 +33,7 @@ from pipeline.store.crawl import session
 from pipeline.store.db.engine import Database, retry_while_unavailable
 
 MIN_SERVED_SITES = 2  # from so many on, crawlers are forked from one server
-EXTRACT_INTERVAL = 0.5  # seconds between two looks for pages that a crawl has saved
+EXTRACT_INTERVAL = 0.5  # seconds from a page that was fetched to the extraction of what is saved
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +67,6 @@ def run_nightly(
     make_log_folder(settings.log_folder)
     with _worker_pool(settings) as workers:
         running = retry_while_unavailable(lambda: _running_messages(database, sites))
-        if len(running) < len(sites):
-            workers.start()  # there are idle processors while the first crawl starts
         nightly = _Nightly(settings, database, listener, workers, request, disk_space)
         return asyncio.run(nightly.crawl_and_clean(sites, crawl_request, running))
 
@@ -205,17 +204,24 @@ class _Nightly:
     async def _crawl_site(
         self, site: Site, request: CrawlRequest, record_event: Callable[[], None]
     ) -> CrawlResult:
+        fetched = asyncio.Event()
+
         def receive(name: str, event: dict[str, Any]) -> None:
             record_event()
+            if event["event"] == "page" and event["outcome"] == Outcome.FETCHED:
+                self._workers.start()  # they load while the crawl goes on
+                fetched.set()
             self._listener.crawl(name, event)
 
         crawl = asyncio.create_task(
             crawl_site(self._settings, site, receive, request, self._server)
         )
-        await self._extract_while_crawling(site, crawl)
+        await self._extract_while_crawling(site, crawl, fetched)
         return await crawl
 
-    async def _extract_while_crawling(self, site: Site, crawl: asyncio.Task[CrawlResult]) -> None:
+    async def _extract_while_crawling(
+        self, site: Site, crawl: asyncio.Task[CrawlResult], fetched: asyncio.Event
+    ) -> None:
         """Extract what the crawl saves.
 
         Extraction is most of a clean, and the processors have little to do while a crawl waits
@@ -225,15 +231,18 @@ class _Nightly:
         def should_stop() -> bool:
             return crawl.done() or self._stop.is_set() or bool(self._disk_space.shortage())
 
-        def extract() -> None:
+        def extract() -> int:
             # The database is back for the next look, or for the clean after the crawl.
             with suppress(DatabaseUnavailable):
-                extract_ahead(self._database, site, self._workers, should_stop)
+                return extract_ahead(self._database, site, self._workers, should_stop)
+            return 0
 
         try:
-            while not (await asyncio.wait({crawl}, timeout=EXTRACT_INTERVAL))[0]:
+            while await _has_fetched(crawl, fetched):
                 async with self._one_clean:
-                    await asyncio.to_thread(extract)
+                    count = await asyncio.to_thread(extract)
+                if count == PAYLOADS_AHEAD:
+                    fetched.set()  # there may be more
         except NightdeskError as error:  # the clean after the crawl meets it too, and reports it
             log.warning("%s: extracting while the crawl goes on ended: %s", site.id, error)
         except asyncio.CancelledError:
@@ -265,6 +274,22 @@ class _Nightly:
     def _require_disk_space(self) -> None:
         if not self._request.dry_run:
             self._disk_space.require()
+
+
+async def _has_fetched(crawl: asyncio.Task[CrawlResult], fetched: asyncio.Event) -> bool:
+    """Wait until a crawl has fetched a page and some time has passed, or until it ends.
+
+    Returns:
+        Whether the crawl goes on.
+    """
+    has_page = asyncio.create_task(fetched.wait())
+    try:
+        await asyncio.wait({crawl, has_page}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        has_page.cancel()
+    await asyncio.wait({crawl}, timeout=EXTRACT_INTERVAL)
+    fetched.clear()
+    return not crawl.done()
 
 
 def _site_result(

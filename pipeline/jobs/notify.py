@@ -117,8 +117,12 @@ def send_heartbeat(settings: Settings, *, failed: bool) -> str:
     return ""
 
 
-def apprise_sender(urls: Sequence[str]) -> Sender:
+def apprise_sender(urls: Sequence[str], key: str = "'alerts'") -> Sender:
     """Return a function that sends to some addresses of Apprise.
+
+    Args:
+        urls: The addresses.
+        key: The key of the settings that holds them, for messages.
 
     Raises:
         ConfigError: Apprise is not installed or does not know an address. The message names the
@@ -128,14 +132,14 @@ def apprise_sender(urls: Sequence[str]) -> Sender:
         import apprise
     except ImportError:
         raise ConfigError(
-            "'alerts' needs the extra 'alerts', which is not installed: pip install -e '.[alerts]'"
+            f"{key} needs the extra 'alerts', which is not installed: pip install -e '.[alerts]'"
         ) from None
     logging.getLogger("apprise").setLevel(logging.CRITICAL)
     notifier = apprise.Apprise()
     for number, url in enumerate(urls, 1):
         if not notifier.add(url):
             raise ConfigError(
-                f"{SETTINGS_FILE}: address {number} of 'alerts' is none that Apprise knows;"
+                f"{SETTINGS_FILE}: address {number} of {key} is none that Apprise knows;"
                 " see its list"
             )
     return lambda title, body: bool(notifier.notify(title=title, body=body))

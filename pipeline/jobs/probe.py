@@ -85,12 +85,9 @@ async def _run_probe(
         on_event(event)
 
     seconds = MAX_SECONDS + GRACE_SECONDS
-    try:
-        child_exit = await run_child(job.model_dump_json(), receive, seconds, "probe")
-    except TimeoutError:
-        raise NightdeskError(
-            f"{site.url}: the probe did not end in its time and was stopped"
-        ) from None
+    child_exit = await run_child(job.model_dump_json(), receive, seconds, "probe")
+    if child_exit.is_timeout:
+        raise NightdeskError(f"{site.url}: the probe did not end in its time and was stopped")
     path = folder / RESULT_FILE
     if child_exit.code == ExitCode.OK and path.is_file():
         return ProbeResult.model_validate_json(path.read_text(encoding="utf8"))

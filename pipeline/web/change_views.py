@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.changes.text_diff import DiffPart, compare_texts
+from pipeline.changes.text_diff import DiffPart, TextDiff, compare_texts, compare_titles
 from pipeline.core.changes.kinds import ChangeAspect
 from pipeline.store import read
 from pipeline.store.db.engine import Database
@@ -43,17 +43,16 @@ def shown_changes(
         if versions is None:
             shown.append(ShownChange(change))
         elif change.aspect is ChangeAspect.TITLE:
-            paragraphs = _changed(versions.old_title, versions.new_title)
+            paragraphs = _changed(compare_titles(versions.old_title, versions.new_title))
             shown.append(ShownChange(change, paragraphs))
         else:
-            paragraphs = _changed(versions.old_text, versions.new_text)
+            paragraphs = _changed(compare_texts(versions.old_text, versions.new_text))
             hidden = max(0, len(paragraphs) - MAX_PARAGRAPHS)
             shown.append(ShownChange(change, paragraphs[:MAX_PARAGRAPHS], hidden))
     return tuple(shown)
 
 
-def _changed(old: str, new: str) -> tuple[Parts, ...]:
-    diff = compare_texts(old, new)
+def _changed(diff: TextDiff) -> tuple[Parts, ...]:
     return tuple(_shorten(parts) for parts in diff.changed_paragraphs(0) if parts is not None)
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from pipeline.web.line_chart import Tick, round_values
 
-LETTER_WIDTH = 6.2  # of a label, on average
+LETTER_WIDTH = 7.0  # of a label, on average, in a wide font
 LABEL_GAP = 14  # the least between two labels of the axis of columns
+TICK_SPACE = 6  # between a label and its line
 MAX_TICKS = 4
 MIN_BAR_HEIGHT = 1.5  # so that a small value stays visible
 MAX_COLUMN_WIDTH = 26.0  # so that a chart of few columns has no huge bars
@@ -20,14 +21,14 @@ class ChartSize:
 
     width: int = 340
     height: int = 170
-    top: int = 10
+    top: int = 12
     right: int = 10
     bottom: int = 26
     letters: int = 6  # room for the labels of the values
 
 
 SMALL = ChartSize()
-WIDE = ChartSize(width=700, height=150)
+WIDE = ChartSize(width=520, height=140)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def bar_chart(columns: Sequence[ChartColumn], style: ChartStyle) -> BarChart:
     full_value = 100 if style.is_share else style.max_value or highest
     values = round_values(full_value, MAX_TICKS, is_whole=True)
     labels = [style.show_value(value) for value in values]
-    left = LETTER_WIDTH * max(size.letters, *map(len, labels))
+    left = LETTER_WIDTH * max(size.letters, *map(len, labels)) + TICK_SPACE
     baseline = size.height - size.bottom
     scale = (baseline - size.top) / values[-1]
     step = min(MAX_COLUMN_WIDTH, (size.width - size.right - left) / max(1, len(columns)))

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 
 WIDTH = 720
-LEFT, RIGHT, TOP = 64, 16, 28
+LEFT, RIGHT, TOP = 64, 16, 36
 PLOT_HEIGHT = 230
-LEGEND_LINE = 20
-AXIS_SPACE = 58  # below the plot, for its labels and its title
+LEGEND_LINE = 26
+AXIS_SPACE = 72  # below the plot, for its labels and its title
 BAR_HEIGHT = 12
 BAR_GAP = 10  # between the bars of two names
-MAX_NAME_WIDTH = 190
-LETTER_WIDTH = 7.2  # of a label, on average
+MAX_NAME_WIDTH = 230
+LETTER_WIDTH = 9.5  # of a label, on average, in the larger letters of a phone
 MAX_TICKS = 5
-LABEL_SPACE = 84  # the least between two labels of the time axis
+LABEL_SPACE = 140  # the least between two labels of the time axis
 # Colours for a chart that is saved: each has 4.5:1 on white. Dashes make them differ in print.
 COLORS = ("#0b5cad", "#b23a07", "#15713a", "#7e22ce", "#0f6a66", "#9f1239")
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "12 3")

@@ -24,7 +24,7 @@ from pipeline.fulltext.index_rows import tsvector
 from pipeline.store.codec.serialization import METADATA_FORMAT
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
-from pipeline.store.search import facets, search
+from pipeline.store.search import counts, facets, search
 from tests.bench import generated_archive
 from tests.bench.generated_archive import (
     Archive,
@@ -124,7 +124,9 @@ def measure(engine: str, address: str, archive: Archive, max_queries: int = QUER
     _print(f"{engine}: index {_index_size(store) / archive.number / 1000:.1f} kB an article")
     _print(f"{'':44}{'p50':>8}{'p95':>8}{'max':>8} ms{'hits':>6}")
     for name, queries in kinds(archive).items():
-        if name.startswith("counts"):
+        if name.startswith("exact"):
+            run_query = _exact_counter(store, name)
+        elif name.startswith("counts"):
             run_query = _counter(store)
         elif name.startswith("rank"):
             run_query = _searcher(store, "rank")
@@ -157,6 +159,16 @@ def _searcher(store: Database, order: str) -> Callable[[str], int]:
 
 def _counter(store: Database) -> Callable[[str], int]:
     return lambda query: facets.count_matches(store, query).total
+
+
+def _exact_counter(store: Database, name: str) -> Callable[[str], int]:
+    """Return a function that counts as `nightdesk count` does."""
+    by, unique = name.rpartition(" ")[2], "once" in name
+
+    def count(query: str) -> int:
+        return counts.count_queries(store, [query], by=by, unique=unique).queries[0].total
+
+    return count
 
 
 def kinds(archive: Archive) -> dict[str, list[str]]:
@@ -209,6 +221,9 @@ def kinds(archive: Archive) -> dict[str, list[str]]:
     queries["counts: a common word"] = common
     queries["counts: a usual word"] = usual
     queries["counts: all"] = [""] * 3
+    for by in ("month", "site"):
+        queries[f"exact: a common word by {by}"] = common
+        queries[f"exact, stories once: a common word by {by}"] = common
     return queries
 
 

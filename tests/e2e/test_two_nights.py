@@ -353,13 +353,17 @@ def page_paths(crawled: CrawledNights) -> list[str]:
         article_ids.append(crawled.articles[1][keys[0]]["id"])
     changed = crawled.articles[1][next(iter(sorted(edited())))]["id"]
     paths = ["", "search?q=шаҳр", "search", "sites", "report", "runs", "runs/3", "nothing"]
+    paths += ["compare?q=lang:tg&q=lang:ru&by=day&words=1", "days/2026-11-02"]
+    paths.append("changes")
     paths += [f"sites/{site}" for site in sites]
     paths += [f"articles/{article_id}" for article_id in article_ids]
     paths += [f"articles/{changed}/revisions", f"pages/{changed}"]
     paths += [f"pages/{changed}/why", f"pages/{changed}/raw"]
     if is_sqlite:
         wall = crawled.rows("SELECT page_id FROM ledger_entry WHERE reason = 'consent_wall'")[0][0]
-        paths += ["search?q=harbour", f"pages/{wall}", f"pages/{wall}/why"]
+        paths += ["authors?name=Martin+Dray", "tags?name=ferry", "compare?q=ferry&by=site&share=1"]
+        paths += [f"sections?site={ENGLISH}&name=Politics", "search?q=harbour+-site:chashma"]
+        paths += [f"pages/{wall}", f"pages/{wall}/why"]
     return paths
 
 

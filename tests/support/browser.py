@@ -66,7 +66,8 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 # Texts that their element cuts off, and labels of charts outside of the chart.
 CLIPPED = """() => {
     const cut = [...document.querySelectorAll('body *')].filter(element => {
-        if (element.matches('main, iframe, .visually-hidden, svg *')) return false;
+        // A field scrolls with the cursor, and shows all that was typed.
+        if (element.matches('main, iframe, input, .visually-hidden, svg *')) return false;
         const overflow = getComputedStyle(element).overflowX;
         return ['hidden', 'clip'].includes(overflow) && element.clientWidth > 2
             && element.scrollWidth > element.clientWidth + 1;

@@ -8,6 +8,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
+from pipeline.cli.alerts import tell_watches
 from pipeline.cli.checkpoint_line import finish_log
 from pipeline.cli.console import print_json, print_line
 from pipeline.cli.context import AllSiteNames, AppContext, AsJson, get_context
@@ -133,6 +134,7 @@ def _clean(
         night_summary.print_summary(summary, crawled=False)
         if samples:
             clean_changes.print_samples(list(reports.values()))
+    tell_watches(app, database)
     finish_log(app, database, quiet=as_json)
     database.close()
     exit_with_results(app, results)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from pipeline.changes.text_diff import TextDiff, compare_texts
+from pipeline.changes.text_diff import TextDiff, compare_texts, compare_titles
 from pipeline.cli.console import format_time, print_json, print_line
 from pipeline.cli.context import AsJson, get_context
 from pipeline.cli.views import story_changes
@@ -64,7 +64,7 @@ def diff(
     number = revision or max(revisions)
     old = _revision(page, revisions, since or number - 1)
     new = _revision(page, revisions, number)
-    title_diff = compare_texts(old.title, new.title)
+    title_diff = compare_titles(old.title, new.title)
     text_diff = compare_texts(old.text, new.text)
     if as_json:
         print_json(_diff_json(page, old, new, title_diff, text_diff))

@@ -11,6 +11,7 @@ import typer
 from pipeline import diagnostics
 from pipeline.cli.console import partial_failure_code, print_json, print_line
 from pipeline.cli.context import AsJson, get_context
+from pipeline.config.site import Site
 from pipeline.core.errors import ConfigError
 from pipeline.diagnostics import CheckState, DiagnosticCheck
 
@@ -22,7 +23,7 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     app = get_context(context)
     checks: list[DiagnosticCheck] = []
     try:
-        for check in diagnostics.run_checks(app.settings, datetime.now(UTC)):
+        for check in diagnostics.run_checks(app.settings, datetime.now(UTC), recipes=_recipe):
             checks.append(check)
             _print_check(check, as_json=as_json)
     except ConfigError as error:
@@ -39,6 +40,13 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
             f" {states[CheckState.LOOK]} to look at, {states[CheckState.BROKEN]} broken."
         )
     raise typer.Exit(partial_failure_code(states[CheckState.BROKEN]))
+
+
+def _recipe(site: Site) -> str:
+    # the extractors and rules take a second to load
+    from pipeline.jobs.recipe import current_recipe
+
+    return str(current_recipe(site))
 
 
 def _print_check(check: DiagnosticCheck, *, as_json: bool) -> None:

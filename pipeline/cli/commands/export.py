@@ -41,6 +41,7 @@ class ExportFormatName(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     WARC = "warc"
+    WACZ = "wacz"
     CDXJ = "cdxj"
     ATOM = "atom"
     TEXT = "text"
@@ -107,6 +108,14 @@ def export(
             " Repeatable.",
         ),
     ] = None,
+    revisions: Annotated[
+        bool,
+        typer.Option(
+            "--revisions",
+            help="Write all texts that the articles had, each as a record. For jsonl, csv and"
+            " parquet.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write articles, pages or extracted pages to files, with a manifest of their SHA-256."""
@@ -120,7 +129,7 @@ def export(
     app.save_labels_of(database, query)
     days = (start_of_day(since), end_of_day(until))
     respected = tuple(dict.fromkeys(respect or ()))
-    wanted = ExportQuery(query, sites, *days, limit, respected, unique)
+    wanted = ExportQuery(query, sites, *days, limit, respected, unique, revisions)
     try:
         result = _write(app, database, wanted, name, out, quiet=as_json)
     except KeyboardInterrupt:
@@ -155,7 +164,7 @@ def _write(
 
 
 def _count(database: Database, wanted: ExportQuery, export_format: ExportFormat) -> int | None:
-    if export_format.is_payloads:
+    if export_format.is_payloads or wanted.revisions:
         return None
     if export_format.content == "fetches":
         return read.expected_fetches(database, wanted)

@@ -29,8 +29,16 @@ def queue(context: typer.Context, as_json: AsJson = False) -> None:
 
 def _queue_json(status: read.QueueStatus) -> dict[str, Any]:
     workers = []
-    for process, queues in status.workers:
-        workers.append({"process": process, "queues": queues.split(", ")})
+    for worker in status.workers:
+        sites = worker.sites.split(", ") if worker.sites else []
+        workers.append(
+            {
+                "process": worker.process,
+                "queues": worker.queues.split(", "),
+                "silent_seconds": worker.silent_seconds,
+                "sites": sites,
+            }
+        )
     failed = []
     for site, kind, batch in status.failed:
         failed.append({"site": site, "kind": kind, "batch": batch})

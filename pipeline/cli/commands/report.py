@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from pipeline.cli.alerts import send_alerts
-from pipeline.cli.console import print_json, print_line
+from pipeline.cli.console import print_error, print_json, print_line
 from pipeline.cli.context import SiteNames, get_context
 from pipeline.cli.views import night_report
-from pipeline.core.errors import ConfigError, ExitCode
+from pipeline.core.errors import ConfigError, DiskError, ExitCode, ReadOnlyArchive
 from pipeline.core.formatting import pluralize
 from pipeline.jobs.night_report import NightReport, build_night_report, evaluate_nights
 from pipeline.monitoring.issues import IssueKind
@@ -72,7 +72,10 @@ def report(
     if accept is not None:
         _accept(database, sites or (), accept)
         return
-    evaluate_nights(database, selected)
+    try:
+        evaluate_nights(database, selected)
+    except (ReadOnlyArchive, DiskError) as error:
+        print_error(f"{error}; the report shows the issues as they were last saved")
     night = build_night_report(database, [site.id for site in selected])
     _print_report(night, report_format)
     if any(issue.is_serious for issue in night.issues):

@@ -126,18 +126,20 @@ def _read_summary(database: Database, results: Sequence[SiteResult]) -> NightSum
     for result in results:
         if result.crawl is not None and result.crawl.run_id:
             crawl_runs.append(result.crawl.run_id)
-    rows = tuple(_read_row(database, result) for result in results)
+    crawled = read.count_reasons_of_runs(database, crawl_runs, UrlKind.STORY)
+    rows = tuple(_read_row(database, result, crawled) for result in results)
     return NightSummary(rows, tuple(sorted(read.unbalanced_runs(database, crawl_runs))))
 
 
-def _read_row(database: Database, result: SiteResult) -> NightRow:
+def _read_row(
+    database: Database, result: SiteResult, crawled_by_run: Mapping[int, ReasonCounts]
+) -> NightRow:
     crawled: ReasonCounts = {}
     cleaned: ReasonCounts = {}
     removed: Mapping[str, int] = {}
     near_duplicates = 0
     if result.crawl is not None and result.crawl.run_id:
-        crawl_run = result.crawl.run_id
-        crawled = read.count_reasons(database, crawl_run, UrlKind.STORY)
+        crawled = crawled_by_run.get(result.crawl.run_id, {})
     if result.clean is not None and result.clean.run_id:
         clean_run = result.clean.run_id
         cleaned = read.count_reasons(database, clean_run)

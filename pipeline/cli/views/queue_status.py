@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pipeline.cli.console import print_line
 from pipeline.core.formatting import format_duration, pluralize
@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from pipeline.store.db.engine import Database
 
 
+SILENT_SECONDS: Final = 15.0  # a worker that lives says so every ten
+
+
 def print_queue(status: read.QueueStatus) -> None:
     """Print the workers, the batches and the tasks that were given up."""
-    workers = [f"{process} ({queues})" for process, queues in status.workers]
+    workers = [_worker_text(worker) for worker in status.workers]
     print_line(f"Workers: {'; '.join(workers) or 'none is running'}")
     for batch in status.batches:
         print_line(f"  {batch_sentence(batch)}")
@@ -23,6 +26,16 @@ def print_queue(status: read.QueueStatus) -> None:
         print_line(
             f"! {site}: {kind} of '{batch_name}' was given up; the log of its worker says why"
         )
+
+
+def _worker_text(worker: read.WorkerStatus) -> str:
+    """Return what a worker does, and when it last gave a sign of life if that is a while ago."""
+    parts = [worker.queues]
+    if worker.sites:
+        parts.append(f"at {worker.sites}")
+    if worker.silent_seconds >= SILENT_SECONDS:
+        parts.append(f"no sign of life for {worker.silent_seconds:.0f} s")
+    return f"{worker.process} ({'; '.join(parts)})"
 
 
 def print_queue_if_used(database: Database) -> None:

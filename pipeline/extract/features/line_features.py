@@ -15,21 +15,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from math import log1p
-from string import ascii_letters, ascii_uppercase, digits
 from typing import Final
 
-from pipeline.core.models import Metadata, count_words
+from pipeline.core.models import Metadata
 from pipeline.extract.features.class_words import NOT_SUMMARY_WORDS, SUMMARY_WORDS, WORD_GROUPS
 from pipeline.extract.features.first_look import FIRST_LOOK_FEATURES, FirstLook
 from pipeline.extract.features.story_core import UNRELATED, StoryCore, without_digits
+from pipeline.extract.features.text_measures import character_shares, count_words, has_credit
 from pipeline.extract.page_lines import PageElement, PageLine, PageLines, Region, words_in_marks
 
 SENTENCE_END = re.compile(r"[.!?…。！？‽؟।۔](?:[\"'”’»」』)\]*]|\s|\[\d+\])*$")
 WORD = re.compile(r"\w+")
 QUOTE = re.compile('["“”«»„「」]')
-CREDIT_SIGN = re.compile("[©@|/»›•]")
-ADDRESS_START = re.compile(r"\bhttps?:|\bwww\.")
-CAPITALS, DECIMALS, LETTERS = ascii_uppercase.encode(), digits.encode(), ascii_letters.encode()
 READ_LENGTH: Final = 600  # characters of a line that are read one by one
 MAX_DISTANCE: Final = 30.0  # lines; a greater distance counts as this one
 MAX_SEARCHED: Final = 200_000  # letters of an extractor's text that are searched for parts of lines
@@ -96,7 +93,6 @@ CONTEXT_FEATURES = slice(CONTEXT_START, CONTEXT_START + len(FIRST_LOOK_FEATURES)
 VOTE_FEATURES = slice(FEATURE_NAMES.index("chosen"), CONTEXT_START)
 NO_EVIDENCE = (0.0,) * (CONTEXT_FEATURES.stop - VOTE_FEATURES.start)
 REGION_BITS = tuple(REGION_FEATURES.values())
-NO_GROUPS = (0.0,) * len(WORD_GROUPS)
 
 
 def letters_only(text: str) -> str:
@@ -157,7 +153,7 @@ class LineFeatures:
         lines = page_lines.lines
         self.lines = lines
         self.elements = page_lines.elements
-        self.words = words = [_count_words(line.text) for line in lines]
+        self.words = words = [count_words(line.text) for line in lines]
         self.link_shares = [line.linked / len(line.text) for line in lines]
         self.ends_sentence = [SENTENCE_END.search(line.text[-14:]) is not None for line in lines]
         measures = zip(lines, words, self.link_shares, self.ends_sentence, strict=True)
@@ -187,9 +183,9 @@ class LineFeatures:
         self.words_before = [0.0]  # each line
         for count in words:
             self.words_before.append(self.words_before[-1] + count)
-        self._groups_by_marks: dict[str, tuple[float, ...]] = {}
-        self._groups_above: dict[int, tuple[float, ...]] = {}
-        self._groups_of_branch: dict[int, tuple[float, ...]] = {}
+        self._groups_by_marks: dict[str, int] = {}
+        self._groups_above: dict[int, int] = {}
+        self._groups_of_branch: dict[int, int] = {}
 
     def add_votes(self, extractor_lines: ExtractorLines) -> None:
         """Count the votes of an extractor."""
@@ -327,10 +323,9 @@ class LineFeatures:
         branch = element.branch or element
         like = self.signature_sums[self.signatures[i]]
         before, after = i - 1, i + 1
-        near = self._near_groups(line)
         return [
             log1p(words[i]), share[i], self.ends_sentence[i], text[0].islower(),
-            *_character_shares(text), _has_credit(text),
+            *character_shares(text), has_credit(text),
             QUOTE.search(text) is not None, line.emphasis / len(line.text), line.is_after_break,
             self.letter_counts[self.letters[i]] > 1,
             *_region_features(element.regions),
@@ -360,7 +355,9 @@ class LineFeatures:
             after < n and self.lines[after].element.parent is element.parent,
             i + 2 < n and self.lines[i + 2].element.parent is element.parent,
             sum(self.prose[max(0, i - 4) : i]), sum(self.prose[i + 1 : i + 5]),
-            *near, *self._groups_around(element), *self._groups_in_branch(element),
+            *_group_features(self._near_groups(line)),
+            *_group_features(self._groups_around(element)),
+            *_group_features(self._groups_in_branch(element)),
         ]  # fmt: skip
 
     def with_context(self, i: int, features: list[float]) -> list[float]:
@@ -416,26 +413,26 @@ class LineFeatures:
             return 0.0
         return float(letters in description or description in letters)
 
-    def _near_groups(self, line: PageLine) -> tuple[float, ...]:
-        """Return for each group whether the element or the inline element has a word of it."""
+    def _near_groups(self, line: PageLine) -> int:
+        """Return the groups of which the element or the inline element has a word."""
         groups = self._groups_of_marks(line.element.marks)
         if line.inline_marks:
-            return tuple(map(max, groups, self._groups_of_marks(line.inline_marks)))
+            groups |= self._groups_of_marks(line.inline_marks)
         return groups
 
-    def _groups_around(self, element: PageElement) -> tuple[float, ...]:
-        """Return for each group whether an element around this one has a word of it."""
+    def _groups_around(self, element: PageElement) -> int:
+        """Return the groups of which an element around this one has a word."""
         known = self._groups_above.get(id(element.parent))
         if known is None:
-            groups, above, level = NO_GROUPS, element.parent, 0
+            groups, above, level = 0, element.parent, 0
             while above is not None and level < MARKED_LEVELS:
-                groups = tuple(map(max, groups, self._groups_of_marks(above.marks)))
+                groups |= self._groups_of_marks(above.marks)
                 above, level = above.parent, level + 1
             known = self._groups_above[id(element.parent)] = groups
         return known
 
-    def _groups_in_branch(self, element: PageElement) -> tuple[float, ...]:
-        """Return for each group whether this element or one around it beside the core has a word.
+    def _groups_in_branch(self, element: PageElement) -> int:
+        """Return the groups of which this element or one around it beside the core has a word.
 
         Elements around the core count for nothing: they are around the story, too.
         """
@@ -444,21 +441,25 @@ class LineFeatures:
         while above is not None and above.steps_down and id(above) not in self._groups_of_branch:
             path.append(above)
             above = above.parent
-        groups = NO_GROUPS
+        groups = 0
         if above is not None and above.steps_down:
             groups = self._groups_of_branch[id(above)]
         for inner in reversed(path):
             if inner.marks:
-                groups = tuple(map(max, groups, self._groups_of_marks(inner.marks)))
+                groups |= self._groups_of_marks(inner.marks)
             self._groups_of_branch[id(inner)] = groups
         return groups
 
-    def _groups_of_marks(self, marks: str) -> tuple[float, ...]:
+    def _groups_of_marks(self, marks: str) -> int:
+        """Return one bit for each group of which a class or id has a word."""
         known = self._groups_by_marks.get(marks)
         if known is None:
             words = words_in_marks(marks)
-            has_word = [float(not words.isdisjoint(group)) for group in WORD_GROUPS.values()]
-            known = self._groups_by_marks[marks] = tuple(has_word)
+            known = 0
+            for number, group in enumerate(WORD_GROUPS.values()):
+                if not words.isdisjoint(group):
+                    known |= 1 << number
+            self._groups_by_marks[marks] = known
         return known
 
 
@@ -467,32 +468,10 @@ def _region_features(regions: int) -> tuple[bool, ...]:
     return tuple([regions & bit != 0 for bit in REGION_BITS])
 
 
-def _has_credit(text: str) -> bool:
-    """Tell whether a text has a sign or the beginning of an address, as credits have."""
-    if CREDIT_SIGN.search(text) is not None:
-        return True
-    return ("http" in text or "www." in text) and ADDRESS_START.search(text) is not None
-
-
-def _character_shares(text: str) -> tuple[float, float, float]:
-    """Return the shares of capital letters, digits and letters."""
-    size = len(text)
-    if text.isascii():  # bytes take a twentieth of the time
-        encoded = text.encode()
-        capitals = size - len(encoded.translate(None, CAPITALS))
-        decimals = size - len(encoded.translate(None, DECIMALS))
-        letters = size - len(encoded.translate(None, LETTERS))
-    else:
-        capitals = sum(map(str.isupper, text))
-        decimals = sum(map(str.isdigit, text))
-        letters = sum(map(str.isalpha, text))
-    return capitals / size, decimals / size, letters / size
-
-
-def _count_words(text: str) -> float:
-    if text.isascii():  # no CJK characters, which `count_words` looks for
-        return len(text.split())
-    return count_words(text)
+@lru_cache(maxsize=1 << len(WORD_GROUPS))
+def _group_features(groups: int) -> tuple[float, ...]:
+    """Return 1.0 for each group whose bit is set, and 0.0 for the others."""
+    return tuple([float(groups >> number & 1) for number in range(len(WORD_GROUPS))])
 
 
 def _prose_words(line: PageLine, words: float, link_share: float, ends_sentence: bool) -> float:

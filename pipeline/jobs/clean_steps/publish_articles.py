@@ -14,9 +14,7 @@ from pipeline.jobs.near_duplicates import group_near_duplicates
 from pipeline.jobs.progress import ProgressCallback
 from pipeline.jobs.workers.pool import WorkerPool
 from pipeline.store.clean import rights, story_changes
-from pipeline.store.clean.near_duplicates import count_pending
 from pipeline.store.clean.session import CleanSession
-from pipeline.store.codec import dictionary_training
 from pipeline.store.db.engine import Database
 from pipeline.store.search import index
 
@@ -67,11 +65,10 @@ class ArticlePublisher:
         self._session.save_results(run_id, self._recipe, _outcomes(batch), rows)
 
     def finish(self, progress: ProgressCallback) -> None:
-        """Make the articles findable, and train the site's compression dictionary if needed."""
+        """Make the articles findable."""
         self._session.trim_profile(self._recipe)
         database, site = self._session.store, self._session.site
         make_findable(database, site, progress, self._index_ahead.sketch)
-        dictionary_training.retrain_if_needed(database, site)
 
 
 def finish_pending_articles(session: CleanSession, progress: ProgressCallback) -> None:
@@ -80,15 +77,8 @@ def finish_pending_articles(session: CleanSession, progress: ProgressCallback) -
     Raises:
         AlreadyRunning: Another command cleans the site.
     """
-    database, site = session.store, session.site
-    pending = (
-        count_pending(database, site),
-        story_changes.count_pending(database, site),
-        index.count_unindexed(database, site),
-    )
-    if any(pending) or rights.has_other_declarations(database, site):
-        with session.locked():
-            make_findable(database, site, progress)
+    with session.locked():
+        make_findable(session.store, session.site, progress)
 
 
 def make_findable(

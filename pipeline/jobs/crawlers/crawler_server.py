@@ -1,7 +1,8 @@
 """Fork crawlers from a process that has loaded them: `crawler.fork_server`.
 
-Each crawler is still a process of its own. What dies, hangs or fills its memory takes no other
-crawler with it. Where the server fails, the caller starts a crawler by itself, as before.
+A crawler takes one site after another, because the first crawl of a process costs several times as
+much as the next. It has one site at a time, so what dies, hangs or fills its memory holds up no
+other site. Where the server fails, the caller starts a crawler by itself, as before.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from pipeline.jobs.crawlers.running_child import MAX_EVENT_BYTES, RunningChild
+
+SERIES = ("series",)  # arguments of a crawler that takes one site after another
 SERVER_COMMAND: tuple[str, ...] = (sys.executable, "-P", "-m", "crawler.fork_server")
 MAX_FORKS = 200  # of one server, which is replaced then
 REPLY_SECONDS = 60.0  # that a server may take to load the crawler and to fork it
-MAX_EVENT_BYTES = 1 << 20  # of one line that a crawler prints
 STOP_SECONDS = 5.0  # that a server may take to end
 
 log = logging.getLogger(__name__)
@@ -47,9 +50,9 @@ class ForkedChild:
         stderr: asyncio.StreamReader,
     ) -> None:
         self.pid = pid
-        self.stdin = stdin
-        self.stdout = stdout
-        self.stderr = stderr
+        self.stdin: asyncio.StreamWriter | None = stdin
+        self.stdout: asyncio.StreamReader | None = stdout
+        self.stderr: asyncio.StreamReader | None = stderr
         self.returncode: int | None = None
         self._ended = asyncio.Event()
 
@@ -195,7 +198,8 @@ async def _open_pipe(fd: int) -> asyncio.StreamReader:
 class CrawlerServer:
     """Starts a server process with the first crawler, and replaces it now and then.
 
-    Use it as an asynchronous context manager: the server ends with the block.
+    It also keeps the crawlers that wait for their next site. Use it as an asynchronous context
+    manager: the server and these crawlers end with the block.
 
     Attributes:
         forks: Crawlers that were forked.
@@ -203,6 +207,7 @@ class CrawlerServer:
 
     def __init__(self) -> None:
         self.forks = 0
+        self._waiting: list[RunningChild] = []
         self._current: _ServerProcess | None = None
         self._all: list[_ServerProcess] = []
         self._lock = asyncio.Lock()  # one request at a time
@@ -217,8 +222,35 @@ class CrawlerServer:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
+        await self.end_waiting()
         for server in self._all:
             await server.close()
+
+    async def end_waiting(self) -> None:
+        """End the crawlers that wait for their next site."""
+        while self._waiting:
+            await self._waiting.pop().stop()
+
+    async def take(self, *, fresh: bool = False) -> RunningChild | None:
+        """Return a crawler that waits, or fork one.
+
+        Args:
+            fresh: Whether the crawler must not have crawled before.
+
+        Returns:
+            The crawler, or None where the server failed: then start it by itself.
+        """
+        while self._waiting and not fresh:
+            child = self._waiting.pop()  # the last one, so that the others may end
+            if child.process.returncode is None:
+                return child
+            await child.stop()
+        forked = await self.fork(SERIES)
+        return None if forked is None else RunningChild(forked)
+
+    def give_back(self, child: RunningChild) -> None:
+        """Keep a crawler that waits for its next site."""
+        self._waiting.append(child)
 
     async def fork(self, arguments: Sequence[str]) -> ForkedChild | None:
         """Fork a crawler.

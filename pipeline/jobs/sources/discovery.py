@@ -102,11 +102,10 @@ async def discover_again(
         events.add(event)
         on_event(site.id, event)
 
-    code, last_line = int(ExitCode.PARTLY), ""
-    try:
-        child_exit = await run_child(job.model_dump_json(), receive, MAX_SECONDS, "discover")
-        code, last_line = child_exit.code, child_exit.last_line
-    except TimeoutError:
+    child_exit = await run_child(job.model_dump_json(), receive, MAX_SECONDS, "discover")
+    code, last_line = child_exit.code, child_exit.last_line
+    if child_exit.is_timeout:
+        code = int(ExitCode.PARTLY)
         events.error = f"{site.id}: stopped after {MAX_SECONDS / 3600:.0f} hours"
     if code == ExitCode.OK and events.end:
         return DiscoverResult.from_event(site.id, events.run_id, events.end)

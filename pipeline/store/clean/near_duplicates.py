@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, text, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, or_, select, text, update
 
 from pipeline.core.models import MinHashSketch, Outcome, SketchedArticle
 from pipeline.store.db.engine import Database
@@ -93,6 +93,11 @@ def mark_pending(db: Connection, pages: Sequence[int]) -> None:
     """Mark articles as pending, in the transaction that writes them."""
     if pages:
         db.execute(MARK_PENDING, [{"page": page} for page in pages])
+
+
+def select_pending(site: str) -> Select[int]:
+    """Select the pending articles of a site."""
+    return select(SketchRow.page_id).where(SketchRow.site == site, IS_PENDING)
 
 
 def count_pending(store: Database, site: str) -> int:

@@ -40,6 +40,7 @@ from pipeline.store.clean import (
     inputs,
     joined_stories,
     line_sightings,
+    near_duplicates,
     pending,
     selection,
     story_changes,
@@ -52,6 +53,7 @@ from pipeline.store.clean.types import (
     ReviewOutcome,
     StoredExtraction,
     UnprofiledPage,
+    WorkLeft,
 )
 from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS
 from pipeline.store.codec.serialization import decode_extracted, encode_extracted
@@ -66,6 +68,7 @@ from pipeline.store.db.schema import (
     RunRow,
 )
 from pipeline.store.db.sql import chunks, insert_or_ignore
+from pipeline.store.search import index
 
 STALE_PAGES: Final = CleanScope()
 RUN_KINDS: Final = ("clean", "review", "rollback")  # runs under the one lock of a site's clean
@@ -150,6 +153,16 @@ class CleanSession:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+    def work_left(self, recipe: Recipe, scope: CleanScope) -> WorkLeft:
+        """Return what a clean would find to do. Most sites of a night have nothing."""
+        stale = select(PageRow.id).where(self._in_scope(recipe, scope)).exists()
+        ungrouped = near_duplicates.select_pending(self.site).exists()
+        unindexed = index.select_unindexed(self.site).exists()
+        with self.store.read() as db:
+            is_stale, is_pending = db.execute(select(stale, or_(ungrouped, unindexed))).one()
+        is_pending = is_pending or story_changes.count_pending(self.store, self.site) > 0
+        return WorkLeft(is_stale, is_pending)
 
     def count_stale(self, recipe: Recipe, scope: CleanScope = STALE_PAGES) -> int:
         """Count the pages to clean."""

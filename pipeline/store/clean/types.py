@@ -125,3 +125,17 @@ class ReviewOutcome:
     outcome: Outcome
     reason: Reason
     links: tuple[StoryLink, ...] = ()  # of the article
+
+
+@dataclass(frozen=True, slots=True)
+class WorkLeft:
+    """What a clean would find to do.
+
+    Attributes:
+        has_stale_pages: Whether there are pages to clean.
+        has_pending_articles: Whether articles wait to be grouped or indexed, or their changes to
+            be listed.
+    """
+
+    has_stale_pages: bool
+    has_pending_articles: bool

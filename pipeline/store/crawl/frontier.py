@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
 
 from pipeline.core.link_rules import TRAP_REASONS
 from pipeline.core.models import DueUrl, Link, LinkDecision, Outcome, Reason, UrlKind
@@ -59,6 +59,11 @@ PAGE_COLUMNS: Final = (
     PageRow.part_of,
     PageRow.part_number,
 )
+# Built once: to build a statement costs more than to run it.
+PAGES_BY_KEY: Final = select(*PAGE_COLUMNS).where(
+    PageRow.url_key.in_(bindparam("keys", expanding=True))
+)
+OWNER_OF_KEY: Final = select(PageRow.site).where(PageRow.url_key == bindparam("key"))
 
 PageState = Row[*tuple[Any, ...]]  # of PAGE_COLUMNS
 
@@ -391,7 +396,7 @@ def _source_key(db: Connection, site: str, url: str) -> str:
     links from one of them.
     """
     key = page_key(url)
-    owner = db.scalar(select(PageRow.site).where(PageRow.url_key == key))
+    owner = db.scalar(OWNER_OF_KEY, {"key": key})
     return key if owner in (None, site) else _site_scoped_key(site, key)
 
 
@@ -412,6 +417,8 @@ def _ensure_source_pages(
     """Return the pages of sources by key. New ones are created."""
     known = pages_by_key(db, list(links))
     new = {key: LinkDecision(link) for key, link in links.items() if key not in known}
+    if not new:
+        return known
     insert_pages(db, site, new, None, at)
     return pages_by_key(db, list(links))
 
@@ -426,9 +433,8 @@ def _canonical_or_storable(url: str) -> str:
 def pages_by_key(db: Connection, keys: Sequence[str]) -> dict[str, PageState]:
     """Return the `PAGE_COLUMNS` of pages by key. A key without a page is left out."""
     rows: dict[str, PageState] = {}
-    query = select(*PAGE_COLUMNS)
     for chunk in chunks(keys):
-        for row in db.execute(query.where(PageRow.url_key.in_(chunk))):
+        for row in db.execute(PAGES_BY_KEY, {"keys": chunk}):
             rows[row.url_key] = row
     return rows
 

@@ -120,6 +120,11 @@ class CrawlSession:
         retry_while_unavailable(lambda: migrate.ensure(store))
         return cls(store)
 
+    def for_next_run(self) -> CrawlSession:
+        """Return a session for the next run, with the connections of this one."""
+        self._release()
+        return CrawlSession(self.store)
+
     def start_run(self, site_id: str, scope: str = "", kind: str = "crawl") -> int:
         """Start a crawl of a site and return the run's id.
 

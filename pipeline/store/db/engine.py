@@ -34,8 +34,10 @@ from pipeline.core.errors import (
     DatabaseUnavailable,
     DiskError,
     NightdeskError,
+    ReadOnlyArchive,
     StoreError,
 )
+from pipeline.store.db import sqlite_files
 
 BUSY_TIMEOUT = 30  # seconds
 CONNECT_TIMEOUT: Final = 10  # seconds
@@ -194,12 +196,20 @@ def display_name(url: URL) -> str:
 def _create_engine(url: URL) -> Engine:
     read_json = msgspec.json.decode  # three times as fast as the standard library's
     if url.get_backend_name() == "sqlite":
-        arguments: dict[str, Any] = {"timeout": BUSY_TIMEOUT, "check_same_thread": False}
-        engine = create_engine(url, connect_args=arguments, json_deserializer=read_json)
+        path = str(url.database)
+        engine = create_engine(
+            url,
+            creator=lambda: sqlite_files.connect(path, BUSY_TIMEOUT),
+            json_deserializer=read_json,
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "checkin", _drop_read_only)
         return engine
-    arguments = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "nightdesk"}
+    arguments: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT,
+        "application_name": "nightdesk",
+    }
     return create_engine(
         url, pool_pre_ping=True, connect_args=arguments, json_deserializer=read_json
     )
@@ -213,6 +223,12 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
+
+
+def _drop_read_only(connection: Any, record: Any) -> None:
+    """Connect anew the next time: then the disk may have room, and another program may write."""
+    if isinstance(connection, sqlite_files.ReadOnlyConnection):
+        record.invalidate()
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -271,7 +287,10 @@ def translate_error(error: DBAPIError, name: str) -> NightdeskError:
             " again"
         )
     if "readonly database" in lower or "read-only" in lower:
-        return StoreError(f"{name}: cannot be written; check the rights of the file and its folder")
+        return ReadOnlyArchive(
+            f"{name}: cannot be written; check the rights of the file and its folder, and whether"
+            " its disk has room"
+        )
     if "database is locked" in lower:
         return DatabaseUnavailable(
             f"{name}: locked by another program for more than {BUSY_TIMEOUT} s; end that one and"
@@ -279,7 +298,8 @@ def translate_error(error: DBAPIError, name: str) -> NightdeskError:
         )
     if "unable to open database file" in lower:
         return StoreError(
-            f"{name}: cannot be opened; does its folder exist, and may you write there?"
+            f"{name}: cannot be opened; does its folder exist, and may you write there? A copy"
+            " of an archive at work can be read only where its folder can be written"
         )
     if "not a database" in lower or "malformed" in lower:
         return StoreError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
@@ -16,7 +17,7 @@ from pipeline.core.models import Capture, Outcome, Reason
 from pipeline.store.db.engine import Database
 from pipeline.store.db.evidence import events, sealing
 from pipeline.store.db.schema import ForgottenCountRow, LedgerEntryRow, PageRow, RunRow
-from pipeline.store.db.sql import chunks, insert_into, storable, upsert
+from pipeline.store.db.sql import chunks, insert_for, storable, upsert
 
 
 def open_run(db: Connection, site: str, kind: str, recipe: str = "", scope: str = "") -> int:
@@ -64,7 +65,15 @@ def add_entries(
         rows.append(
             {"run_id": run, "page_id": page, "outcome": outcome, "reason": reason, "at": at}
         )
-    statement = insert_into(db, LedgerEntryRow)
+    statement = _add_entries_statement(db.dialect.name)
+    for chunk in chunks(rows):
+        db.execute(statement, list(chunk))
+
+
+@cache
+def _add_entries_statement(dialect: str) -> Any:
+    """Build the statement of `add_entries` once, which costs more than running it."""
+    statement = insert_for(dialect, LedgerEntryRow)
     was_not_fetched = and_(
         or_(LedgerEntryRow.outcome == Outcome.REFUSED, LedgerEntryRow.outcome == Outcome.KNOWN),
         LedgerEntryRow.status.is_(None),
@@ -73,13 +82,11 @@ def add_entries(
     is_allowed_now = and_(
         LedgerEntryRow.outcome == Outcome.REFUSED, statement.excluded.outcome == Outcome.KNOWN
     )
-    statement = statement.on_conflict_do_update(
+    return statement.on_conflict_do_update(
         index_elements=["run_id", "page_id"],
         set_={name: statement.excluded[name] for name in ("outcome", "reason", "at")},
         where=or_(is_taken_up, is_allowed_now),
     )
-    for chunk in chunks(rows):
-        db.execute(statement, list(chunk))
 
 
 def record_outcome(

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.store.db.log_schema import TABLES as TABLES  # so that the models are complete
 from pipeline.store.db.types import Base, BigId, TableRole, partial_index
+from pipeline.store.db.watch_schema import WATCH_TABLES as WATCH_TABLES
 
 # Tables of this prefix are the full-text index. They are not compared with the models.
 OUTSIDE_MODELS: Final = "article_index"
@@ -433,6 +434,7 @@ class ArticleRow(Base):
         Index(None, "revision_id"),
         Index(None, "clean_result_id"),
         partial_index("ix_article_changes_pending", "page_id", where="changes_pending"),
+        Index(None, "archived_at"),
         partial_index("ix_article_unindexed", "page_id", where="index_version = ''"),
     )
 

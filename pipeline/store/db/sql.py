@@ -20,7 +20,7 @@ UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 def insert_into(db: Connection, table: type[Base]) -> Any:
     """Return an INSERT of the database's own dialect, which has ON CONFLICT."""
-    return _insert(db.dialect.name, table)
+    return insert_for(db.dialect.name, table)
 
 
 def insert_or_ignore(db: Connection, table: type[Base], unique: Sequence[str]) -> Any:
@@ -70,7 +70,7 @@ def _upsert(
     returning: tuple[str, ...] = (),
 ) -> Any:
     """Build the statement once: that costs more than running it, and it gets its values then."""
-    statement = _insert(dialect, table)
+    statement = insert_for(dialect, table)
     new_values = {name: statement.excluded[name] for name in changed}
     statement = statement.on_conflict_do_update(index_elements=unique, set_=new_values)
     if returning:
@@ -78,7 +78,8 @@ def _upsert(
     return statement
 
 
-def _insert(dialect: str, table: type[Base]) -> Any:
+def insert_for(dialect: str, table: type[Base]) -> Any:
+    """Return an INSERT of a dialect by its name, "sqlite" or "postgresql"."""
     module = import_module(f"sqlalchemy.dialects.{dialect}")  # the other one is not needed
     return module.insert(table)
 

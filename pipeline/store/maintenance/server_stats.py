@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import starmap
@@ -10,8 +11,9 @@ from typing import Any
 
 from sqlalchemy import func, select, text
 
+from pipeline.core.models import UrlKind
 from pipeline.store.db.engine import Database
-from pipeline.store.db.schema import CaptureRow, RunRow
+from pipeline.store.db.schema import CaptureRow, PageRow, RunRow
 from pipeline.store.db.sql import fetch_as
 from pipeline.store.read.runs import RUN_COLUMNS, RunView
 
@@ -123,6 +125,28 @@ def last_crawl_times(database: Database) -> dict[str, datetime]:
     )
     with database.read() as db:
         return {row[0]: row[1] for row in db.execute(query)}
+
+
+def stale_pages(database: Database, recipes: Mapping[str, str]) -> dict[str, int]:
+    """Count the cleaned pages of each site that were cleaned by another recipe. None is left out.
+
+    Args:
+        database: The archive.
+        recipes: The recipe of today of each site.
+    """
+    stale: dict[str, int] = {}
+    with database.read() as db:
+        for site, recipe in recipes.items():
+            query = select(func.count()).where(
+                PageRow.site == site,
+                PageRow.kind == UrlKind.STORY,
+                PageRow.payload_id.is_not(None),
+                PageRow.clean_recipe.not_in(("", recipe)),
+            )
+            count = db.scalar(query) or 0
+            if count:
+                stale[site] = count
+    return stale
 
 
 def open_runs(database: Database) -> tuple[RunView, ...]:

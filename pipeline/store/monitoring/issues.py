@@ -6,6 +6,7 @@ notified once when an issue is opened, and once when it is closed.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,30 +50,48 @@ class IssueView:
 COLUMNS = tuple(getattr(IssueRow, name) for name in IssueView.__dataclass_fields__)
 
 
-def save_issues(
-    database: Database,
-    site: str,
-    at: datetime,
-    issues: Sequence[Issue],
-    undecided: Collection[str],
-) -> None:
-    """Save the issues of a site's night: open new ones, update open ones, close what is over.
+@dataclass(frozen=True, slots=True)
+class NightIssues:
+    """The issues of one night of a site.
 
-    Args:
+    Attributes:
+        site: The site.
         at: When the night began.
         issues: What the night shows.
         undecided: Kinds that the night says nothing about. Their open issues stay as they are.
     """
-    query = select(IssueRow.id, IssueRow.kind, IssueRow.subject).where(
-        IssueRow.site == site, IssueRow.closed_at.is_(None)
+
+    site: str
+    at: datetime
+    issues: Sequence[Issue]
+    undecided: Collection[str] = ()
+
+
+def save_issues(database: Database, nights: Sequence[NightIssues]) -> None:
+    """Save the issues of nights: open new ones, update open ones, close what is over.
+
+    Args:
+        database: The archive.
+        nights: One night of each site.
+    """
+    query = select(IssueRow.site, IssueRow.id, IssueRow.kind, IssueRow.subject).where(
+        IssueRow.site.in_([night.site for night in nights]), IssueRow.closed_at.is_(None)
     )
     with database.write() as db:
-        open_ids = {(row.kind, row.subject): row.id for row in db.execute(query)}
-        for issue in issues:
-            issue_id = open_ids.pop((issue.kind, issue.subject), None)
-            _save_issue(db, site, at, issue, issue_id)
-        closed = [number for (kind, _), number in open_ids.items() if kind not in undecided]
-        db.execute(update(IssueRow).where(IssueRow.id.in_(closed)).values(closed_at=at))
+        open_ids: dict[str, dict[tuple[str, str], int]] = defaultdict(dict)
+        for row in db.execute(query):
+            open_ids[row.site][row.kind, row.subject] = row.id
+        for night in nights:
+            _save_night(db, night, open_ids[night.site])
+
+
+def _save_night(db: Connection, night: NightIssues, open_ids: dict[tuple[str, str], int]) -> None:
+    for issue in night.issues:
+        issue_id = open_ids.pop((issue.kind, issue.subject), None)
+        _save_issue(db, night.site, night.at, issue, issue_id)
+    closed = [number for (kind, _), number in open_ids.items() if kind not in night.undecided]
+    if closed:
+        db.execute(update(IssueRow).where(IssueRow.id.in_(closed)).values(closed_at=night.at))
 
 
 def _save_issue(
@@ -136,18 +155,20 @@ def issues_closed_since(database: Database, since: datetime) -> tuple[IssueView,
         return fetch_as(db, query, IssueView)
 
 
-def accepted_issues(database: Database, site: str) -> dict[tuple[str, str], datetime]:
-    """Return when issues of a site were accepted, by kind and subject."""
+def accepted_issues(
+    database: Database, sites: Collection[str]
+) -> dict[str, dict[tuple[str, str], datetime]]:
+    """Return when issues were accepted, by site, and of each site by kind and subject."""
     query = (
-        select(IssueRow.kind, IssueRow.subject, func.max(IssueRow.closed_at))
-        .where(IssueRow.site == site, IssueRow.accepted)
-        .group_by(IssueRow.kind, IssueRow.subject)
+        select(IssueRow.site, IssueRow.kind, IssueRow.subject, func.max(IssueRow.closed_at))
+        .where(IssueRow.site.in_(sites), IssueRow.accepted)
+        .group_by(IssueRow.site, IssueRow.kind, IssueRow.subject)
     )
-    accepted: dict[tuple[str, str], datetime] = {}
+    accepted: dict[str, dict[tuple[str, str], datetime]] = defaultdict(dict)
     with database.read() as db:
-        for kind, subject, at in db.execute(query):
+        for site, kind, subject, at in db.execute(query):
             if at is not None:
-                accepted[kind, subject] = at
+                accepted[site][kind, subject] = at
     return accepted
 
 

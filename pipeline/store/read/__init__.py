@@ -109,6 +109,7 @@ if TYPE_CHECKING:
         RunView as RunView,
         SiteStatus as SiteStatus,
         count_reasons as count_reasons,
+        count_reasons_of_runs as count_reasons_of_runs,
         get_run as get_run,
         ledger_pruned_at as ledger_pruned_at,
         list_outcomes as list_outcomes,
@@ -147,7 +148,12 @@ if TYPE_CHECKING:
     )
     from pipeline.store.read.task_queue import (
         QueueStatus as QueueStatus,
+        WorkerStatus as WorkerStatus,
         queue_status as queue_status,
+    )
+    from pipeline.store.read.watch_matches import (
+        MAX_MATCHES as MAX_MATCHES,
+        new_matches as new_matches,
     )
     from pipeline.store.search.counts import (
         COUNT_UNITS as COUNT_UNITS,
@@ -274,6 +280,7 @@ _MODULES = {
         "RunView",
         "SiteStatus",
         "count_reasons",
+        "count_reasons_of_runs",
         "get_run",
         "ledger_pruned_at",
         "list_outcomes",
@@ -303,7 +310,8 @@ _MODULES = {
         "iter_changes",
         "list_changes",
     ),
-    "pipeline.store.read.task_queue": ("QueueStatus", "queue_status"),
+    "pipeline.store.read.task_queue": ("QueueStatus", "WorkerStatus", "queue_status"),
+    "pipeline.store.read.watch_matches": ("MAX_MATCHES", "new_matches"),
     "pipeline.store.search.counts": (
         "COUNT_UNITS",
         "CountRow",

@@ -60,6 +60,7 @@ class ExportQuery:
         respect: Names of reservations (`core.rights.statements.RESPECTED`). Articles whose
             publisher declares one of them are left out.
         unique: Only the newest of several near-duplicates that the search finds.
+        revisions: All texts that these articles had, and not only the newest.
     """
 
     query: str = ""
@@ -69,6 +70,7 @@ class ExportQuery:
     limit: int | None = None
     respect: tuple[str, ...] = ()
     unique: bool = False
+    revisions: bool = False
 
     @property
     def is_restricted(self) -> bool:
@@ -344,6 +346,12 @@ def iter_fetches(
     for pages in _page_batches(database, wanted, left_out):
         for chunk in chunks(pages, PAGES_PER_READ):
             yield from _fetches(database, chunk)
+
+
+def fetches_of(database: Database, pages: Sequence[int]) -> Iterator[ExportedFetch]:
+    """Iterate over all fetches of some pages with their bytes, page by page, each by time."""
+    for chunk in chunks(pages, PAGES_PER_READ):
+        yield from _fetches(database, chunk)
 
 
 def _page_batches(

@@ -9,14 +9,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
+from json import dumps
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, or_, select
+from sqlalchemy import Connection, Row, Select, func, select, text
 
 from pipeline.fulltext.query_language import Query, restrict_to_site
 from pipeline.store.db.engine import Database
 from pipeline.store.db.schema import ArticleRow, PageRow, RevisionRow, SketchRow
-from pipeline.store.db.sql import chunks
 from pipeline.store.search import executor, planner
 from pipeline.store.search.index import first_key, timestamp_of
 from pipeline.store.search.planner import MAX_KEY
@@ -25,6 +26,29 @@ LEAD_LENGTH = 600  # characters of a text that are read
 MAX_ALSO = 12  # near-duplicates that are named below a story
 SECTION_BATCH = 500  # articles of a site that are looked through at once for a section
 MAX_SECTION_BATCHES = 100
+# Plain text, since building the statement would take longer than running it.
+MEMBERS_SQL = """
+WITH followers AS (
+    SELECT page_id, leader_id FROM sketch WHERE leader_id IN ({groups})
+), members AS (
+    SELECT page_id, leader_id FROM followers
+    UNION SELECT leader_id, leader_id FROM followers
+)
+SELECT members.leader_id, article.order_key, article.page_id, page.site
+FROM members
+{join} article ON article.page_id = members.page_id
+{join} page ON page.id = members.page_id
+ORDER BY article.order_key DESC
+"""
+MEMBERS_OF_GROUPS = {
+    # a cross join keeps SQLite from walking all articles in their order
+    "sqlite": text(
+        MEMBERS_SQL.format(groups="SELECT value FROM json_each(:groups)", join="CROSS JOIN")
+    ),
+    "postgresql": text(
+        MEMBERS_SQL.format(groups="SELECT unnest(CAST(:groups AS bigint[]))", join="JOIN")
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +171,7 @@ def neighbours(database: Database, page: int) -> tuple[Neighbour | None, Neighbo
     return Neighbour(*newer) if newer else None, Neighbour(*older) if older else None
 
 
+@cache
 def _select_headlines() -> Select[*tuple[Any, ...]]:
     query: Select[*tuple[Any, ...]] = select(
         ArticleRow.page_id,
@@ -187,25 +212,10 @@ def _members_of_groups(
 ) -> Mapping[int, list[tuple[int, NearDuplicate]]]:
     """Return the articles of the groups that have several, newest first, with their order keys."""
     members: dict[int, list[tuple[int, NearDuplicate]]] = defaultdict(list)
-    followers = select(SketchRow.leader_id).distinct()
-    query = (
-        select(
-            func.coalesce(SketchRow.leader_id, SketchRow.page_id),
-            ArticleRow.order_key,
-            ArticleRow.page_id,
-            PageRow.site,
-        )
-        .join(ArticleRow, ArticleRow.page_id == SketchRow.page_id)
-        .join(PageRow, PageRow.id == SketchRow.page_id)
-        .order_by(ArticleRow.order_key.desc())
-    )
-    for chunk in chunks(groups):
-        leaders = list(db.scalars(followers.where(SketchRow.leader_id.in_(chunk))))
-        if not leaders:
-            continue
-        is_member = or_(SketchRow.leader_id.in_(leaders), SketchRow.page_id.in_(leaders))
-        for group, key, page, site in db.execute(query.where(is_member)):
-            members[group].append((key, NearDuplicate(page, site)))
+    dialect = db.dialect.name
+    parameter = dumps(groups) if dialect == "sqlite" else list(groups)
+    for group, key, page, site in db.execute(MEMBERS_OF_GROUPS[dialect], {"groups": parameter}):
+        members[group].append((key, NearDuplicate(page, site)))
     return members
 
 

@@ -123,9 +123,12 @@ def find_page(database: Database, id_or_url: str) -> PageView | None:
         if row is None:
             key = page_key(id_or_url)
             tombstone = taken_down.tombstones(db, [key]).get(key)
-            row = db.execute(query.where(PageRow.url_key == tombstone)).first()
+            if tombstone is not None:
+                row = db.execute(query.where(PageRow.url_key == tombstone)).first()
         if row is None and is_pasted_url(id_or_url):
-            row = db.execute(query.where(PageRow.id == page_id_of_url(db, id_or_url))).first()
+            page_id = page_id_of_url(db, id_or_url)
+            if page_id is not None:
+                row = db.execute(query.where(PageRow.id == page_id)).first()
     if row is None:
         return None
     return PageView(

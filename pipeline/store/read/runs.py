@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
+from pipeline.core.errors import NightdeskError
 from pipeline.core.models import Outcome, ResultStatus, UrlKind
-from pipeline.store.db import site_counts
+from pipeline.store.db import locks, site_counts
 from pipeline.store.db.engine import Database
 from pipeline.store.db.run_log import forgotten_counts
 from pipeline.store.db.schema import (
@@ -124,14 +125,30 @@ def list_runs(
     if before is not None:
         query = query.where(RunRow.id < before)
     with database.read() as db:
-        return fetch_as(db, query, RunView)
+        runs = fetch_as(db, query, RunView)
+    return tuple(as_it_is_now(database, run) for run in runs)
+
+
+def as_it_is_now(database: Database, run: RunView) -> RunView:
+    """Return a run whose process has died as interrupted, although nothing has closed it yet.
+
+    Such a run is left from a kill, or comes with a backup that was made during it.
+    """
+    if run.status != "running":
+        return run
+    action = "crawl" if run.kind in ("crawl", "discover") else "clean"
+    try:
+        locks.acquire(database, f"{action}:{run.site}").release()
+    except NightdeskError:  # another process holds it, or this archive cannot be locked
+        return run
+    return replace(run, status="interrupted", detail="the process ended before its work")
 
 
 def get_run(database: Database, run_id: int) -> RunView | None:
     """Return one run, or None if there is no such run."""
     with database.read() as db:
         row = db.execute(select(*RUN_COLUMNS).where(RunRow.id == run_id)).first()
-    return RunView(*row) if row else None
+    return as_it_is_now(database, RunView(*row)) if row else None
 
 
 def recent_crawls(
@@ -258,17 +275,26 @@ def count_reasons(database: Database, run_id: int, kind: UrlKind | None = None) 
     Args:
         kind: Only URLs of this kind.
     """
-    query = select(LedgerEntryRow.outcome, LedgerEntryRow.reason, func.count()).where(
-        LedgerEntryRow.run_id == run_id
-    )
+    return count_reasons_of_runs(database, (run_id,), kind).get(run_id, {})
+
+
+def count_reasons_of_runs(
+    database: Database, run_ids: Collection[int], kind: UrlKind | None = None
+) -> dict[int, ReasonCounts]:
+    """Count the entries of runs by (outcome, reason). A run without entries is left out.
+
+    Args:
+        kind: Only URLs of this kind.
+    """
+    columns = (LedgerEntryRow.run_id, LedgerEntryRow.outcome, LedgerEntryRow.reason)
+    query = select(*columns, func.count()).where(LedgerEntryRow.run_id.in_(run_ids))
     if kind is not None:
         query = query.join(PageRow, PageRow.id == LedgerEntryRow.page_id)
         query = query.where(PageRow.kind == kind)
-    counts: ReasonCounts = {}
+    counts: dict[int, ReasonCounts] = defaultdict(dict)
     with database.read() as db:
-        rows = db.execute(query.group_by(LedgerEntryRow.outcome, LedgerEntryRow.reason))
-        for outcome, reason, number in rows:
-            counts[outcome, reason] = number
+        for run_id, outcome, reason, number in db.execute(query.group_by(*columns)):
+            counts[run_id][outcome, reason] = number
     return counts
 
 
@@ -340,7 +366,8 @@ def site_statuses(
     for name, runs in sorted(runs_by_site.items()):
         of_site = tuple(run.id for run in runs.values() if run.id in unbalanced)
         count = counts.get(name, site_counts.SiteCounts())
-        statuses.append(SiteStatus(name, *count, due[name], runs, of_site))
+        last = {kind: as_it_is_now(database, run) for kind, run in runs.items()}
+        statuses.append(SiteStatus(name, *count, due[name], last, of_site))
     return tuple(statuses)
 
 

@@ -20,9 +20,13 @@ MAX_FAILED_TASKS: Final = 10
 
 QUEUE_EXISTS = text("SELECT to_regclass('procrastinate.nightdesk_workers')")
 WORKERS = text("""
-    SELECT n.process, string_agg(DISTINCT n.queue, ', ' ORDER BY n.queue) AS queues
+    SELECT n.process, string_agg(DISTINCT n.queue, ', ' ORDER BY n.queue) AS queues,
+        extract(epoch FROM now() - max(w.last_heartbeat))::float AS silent_seconds,
+        string_agg(DISTINCT j.args->'site'->>'id', ', ') AS sites
     FROM procrastinate.nightdesk_workers n
     JOIN procrastinate.procrastinate_workers w ON w.id = n.worker_id
+    LEFT JOIN procrastinate.procrastinate_jobs j
+        ON j.worker_id = w.id AND j.status = 'doing'
     WHERE w.last_heartbeat > now() - make_interval(secs => :timeout)
     GROUP BY n.process ORDER BY n.process
 """)
@@ -57,16 +61,33 @@ FAILED_TASKS = text("""
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """A process that works.
+
+    Attributes:
+        process: The process and its machine.
+        queues: The names of its queues, separated by commas.
+        silent_seconds: Seconds since its last sign of life. After 45 it counts as dead.
+        sites: The sites whose tasks it has in hand, separated by commas.
+    """
+
+    process: str
+    queues: str
+    silent_seconds: float = 0.0
+    sites: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class QueueStatus:
     """The whole queue.
 
     Attributes:
-        workers: The processes that work, each with the names of its queues.
+        workers: The processes that work.
         batches: The batches, in the order in which they were enqueued.
         failed: The last tasks that were given up: site, kind and batch.
     """
 
-    workers: tuple[tuple[str, str], ...] = ()
+    workers: tuple[WorkerStatus, ...] = ()
     batches: tuple[BatchStatus, ...] = ()
     failed: tuple[tuple[str, str, str], ...] = ()
 
@@ -84,8 +105,9 @@ def queue_status(database: Database, limit: int = MAX_FAILED_TASKS) -> QueueStat
         if not db.scalar(QUEUE_EXISTS):
             return QueueStatus()
         workers = []
-        for process, queues in db.execute(WORKERS, {"timeout": WORKER_TIMEOUT}):
-            workers.append((str(process), str(queues)))
+        for row in db.execute(WORKERS, {"timeout": WORKER_TIMEOUT}):
+            status = WorkerStatus(row.process, row.queues, row.silent_seconds, row.sites or "")
+            workers.append(status)
         failed = []
         for row in db.execute(FAILED_TASKS, {"limit": limit}):
             failed.append((str(row.site), str(row.kind), str(row.batch)))

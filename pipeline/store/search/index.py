@@ -86,7 +86,7 @@ def remove_articles(db: Connection, order_keys: Sequence[int]) -> None:
 def count_unindexed(database: Database, site: str | None = None) -> int:
     """Count the articles that the index does not have, or not with today's tokens."""
     with database.read() as db:
-        pending = select(func.count()).select_from(_select_unindexed(site).subquery())
+        pending = select(func.count()).select_from(select_unindexed(site).subquery())
         return db.scalar(pending) or 0
 
 
@@ -106,7 +106,7 @@ def index_pending(
         .values(index_version=tokenizer.VERSION)
     )
     with database.write() as db:
-        pages = list(db.scalars(_select_unindexed(site).limit(batch_size)))
+        pages = list(db.scalars(select_unindexed(site).limit(batch_size)))
         rows = db.execute(_select_indexable().where(ArticleRow.page_id.in_(pages))).all()
         edited = story_changes.edited_kinds(db, pages)
         articles: dict[int, IndexableArticle] = {}
@@ -119,7 +119,8 @@ def index_pending(
     return len(pages)
 
 
-def _select_unindexed(site: str | None) -> Select[int]:
+def select_unindexed(site: str | None) -> Select[int]:
+    """Select the articles that the index does not have, or not with today's tokens."""
     query = select(ArticleRow.page_id).where(ArticleRow.index_version == "")
     query = query.order_by(ArticleRow.page_id)
     if site:

@@ -40,4 +40,5 @@ def page_id_of_url(db: Connection, url: str) -> int | None:
         return page_id
     sites = list(db.scalars(select(RunRow.site).distinct()))
     stories = select(PageRow.id).where(PageRow.site.in_(sites), PageRow.story_key == story)
-    return db.scalar(stories.where(HAS_STORY_KEY).order_by(PageRow.id).limit(1))
+    # sorted here: for an order, SQLite would walk all pages
+    return min(db.scalars(stories.where(HAS_STORY_KEY)), default=None)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from markupsafe import Markup, escape
 from starlette.responses import RedirectResponse, Response
 
-from pipeline.changes.text_diff import compare_texts
+from pipeline.changes.text_diff import compare_texts, compare_titles
 from pipeline.core.story import Story, plain_story, without_first_block
 from pipeline.jobs.near_duplicates import near_duplicates_of
 from pipeline.store import read
@@ -120,6 +120,6 @@ def revisions(
         revisions=list(by_number.values()),
         old=old_revision,
         new=new_revision,
-        title_diff=compare_texts(old_revision.title, new_revision.title),
+        title_diff=compare_titles(old_revision.title, new_revision.title),
         text_diff=compare_texts(old_revision.text, new_revision.text),
     )

@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request
-from markupsafe import escape
 from starlette.responses import Response
 
 from pipeline.core.changes.kinds import KIND_MEANINGS, ChangeKind
@@ -31,7 +30,7 @@ from pipeline.web.dependencies import (
     query_string,
 )
 from pipeline.web.errors import InvalidRequest
-from pipeline.web.filters import diff_markup, printable, safe_url
+from pipeline.web.filters import diff_markup, safe_url
 from pipeline.web.routes import feeds
 from pipeline.web.routes.feeds import ATOM, EMPTY_FEED_DATE, EntryLimit
 from pipeline.web.routes.search import SearchCursor, SearchText
@@ -195,7 +194,7 @@ def _entry(base_url: str, shown: ShownChange) -> AtomEntry:
         links.append(AtomLink("via", change.url))
     body = "".join(f"<p>{diff_markup(parts)}</p>\n" for parts in shown.paragraphs)
     if not body:
-        body = "".join(f"<p>{escape(printable(note))}</p>\n" for note in _notes(change))
+        body = f"<p>{KIND_MEANINGS[change.kind]}</p>\n"
     return AtomEntry(
         id=f"{change.url}#change-{change.key}",
         title=f"{change.kind}: {change.title or change.url}",
@@ -206,8 +205,3 @@ def _entry(base_url: str, shown: ShownChange) -> AtomEntry:
         links=tuple(links),
         categories=(str(change.kind), change.site),
     )
-
-
-def _notes(change: read.ChangeView) -> Iterator[str]:
-    for passage in change.evidence:
-        yield passage.after or passage.before

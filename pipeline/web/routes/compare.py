@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlencode
 
@@ -26,6 +27,8 @@ MAX_COMPARED = 6
 MAX_ROWS = 750  # of a chart over time; more are counted by a larger unit
 MAX_NAMES = 25  # of a chart by site, group or country
 WORDS_PER_QUERY = 12
+PNG_ZOOM = 2  # pixels for each unit of the chart
+HAS_PNG = find_spec("resvg_py") is not None
 SVG = "image/svg+xml; charset=utf-8"
 CSV = "text/csv; charset=utf-8"
 OneQuery = Annotated[str, Query(max_length=2000)]
@@ -111,25 +114,42 @@ def compare(request: Request, context: Context, form: Form) -> Response:
         units=get_args(Unit),
         comparison=comparison,
         words=words,
+        has_png=HAS_PNG,
     )
 
 
 @router.get("/compare.svg")
 def compare_svg(request: Request, context: Context, form: Form) -> Response:
     """Return the chart as a file."""
-    comparison = _comparison_or_error(context, form)
-    if comparison.chart is None:
-        raise NotInArchive("No article matches, so there is no chart.")
-    template = context.templates.get_template("compare.svg")
-    svg = template.render(chart=comparison.chart, title=comparison.title)
-    return _file(request, svg, SVG, "compare.svg")
+    return _file(request, _chart_svg(context, form).encode(), SVG, "compare.svg")
+
+
+@router.get("/compare.png")
+def compare_png(request: Request, context: Context, form: Form) -> Response:
+    """Return the chart as a picture, if the extra 'charts' is installed."""
+    if not HAS_PNG:
+        raise NotInArchive("Pictures need the extra 'charts': pip install -e '.[charts]'.")
+    import resvg_py
+
+    png = resvg_py.svg_to_bytes(svg_string=_chart_svg(context, form), zoom=PNG_ZOOM)
+    return _file(request, bytes(png), "image/png", "compare.png")
 
 
 @router.get("/compare.csv")
 def compare_csv(request: Request, context: Context, form: Form) -> Response:
     """Return the table as a file."""
     comparison = _comparison_or_error(context, form)
-    return _file(request, count_csv(comparison.table, share=form.share), CSV, "compare.csv")
+    csv = count_csv(comparison.table, share=form.share)
+    return _file(request, csv.encode("utf8", "replace"), CSV, "compare.csv")
+
+
+def _chart_svg(context: WebContext, form: CompareForm) -> str:
+    comparison = _comparison_or_error(context, form)
+    if comparison.chart is None:
+        raise NotInArchive("No article matches, so there is no chart.")
+    template = context.templates.get_template("compare.svg")
+    svg = template.render(chart=comparison.chart, title=comparison.title)
+    return svg.encode("utf8", "replace").decode()
 
 
 def _comparison_or_error(context: WebContext, form: CompareForm) -> Comparison:
@@ -138,9 +158,9 @@ def _comparison_or_error(context: WebContext, form: CompareForm) -> Comparison:
     return compare_queries(context, form)
 
 
-def _file(request: Request, text: str, media_type: str, name: str) -> Response:
+def _file(request: Request, body: bytes, media_type: str, name: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="nightdesk-{name}"'}
-    return etag_response(request, text.encode("utf8", "replace"), media_type, headers=headers)
+    return etag_response(request, body, media_type, headers=headers)
 
 
 def compare_queries(context: WebContext, form: CompareForm) -> Comparison:

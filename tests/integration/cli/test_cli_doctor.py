@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from pipeline.config.site import parse_site
 from pipeline.diagnostics import (
     CheckState,
     DiagnosticCheck,
@@ -17,6 +18,7 @@ from pipeline.diagnostics import (
     check_postgres,
     check_sqlite_file,
 )
+from pipeline.jobs.recipe import current_recipe
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
@@ -52,6 +54,11 @@ def test_checks_are_ok_or_name_what_is_wrong(
     (sites / "courier.toml").write_text(COURIER)
     night(archive, {url("a"): b"One story"})
     clean(store)
+    state, message = diagnose(home, store)[1]["texts"]
+    assert state == "look", "it was cleaned by a recipe of the tests"
+    assert message.startswith("a clean is due: 1 page of courier cleaned by other rules")
+    recipe = current_recipe(parse_site("courier", COURIER, "a file"))
+    do(store, "UPDATE page SET clean_recipe = :recipe", recipe=str(recipe))
     before = dump(store)
     code, checks = diagnose(home, store)
     assert (code, [name for name, (state, _) in checks.items() if state != "ok"]) == (0, [])

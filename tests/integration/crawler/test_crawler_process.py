@@ -418,7 +418,8 @@ def test_crawl_that_has_to_end_does_not_wait_for_a_host(tmp_path: Path) -> None:
 def test_story_under_several_urls_is_stored_once(tmp_path: Path) -> None:
     with serve_local_site() as site:
         canonical = '<link rel="canonical" href="/news/seal-sleeps-on-ramp-10000.html">'
-        page = f"<html><head>{canonical}</head><p>{{}} The seal sleeps.</p>"
+        story = "The seal sleeps. " * 20  # a page with less text leads to its canonical URL
+        page = f"<html><head>{canonical}</head><p>{{}} {story}</p>"
         links = [
             site.add_page("/news/seal-sleeps-on-ramp-10000.html", page.format("One")),
             site.add_page("/amp/news/seal-sleeps-on-ramp-10000.html", page.format("Two")),

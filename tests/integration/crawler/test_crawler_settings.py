@@ -78,7 +78,6 @@ def names(components: Any) -> set[str]:
         ("AUTOTHROTTLE_MAX_DELAY", 90),
         ("AUTOTHROTTLE_START_DELAY", 90),
         ("JOBDIR", None),
-        ("TWISTED_DNS_RESOLVER", "crawler.http.network_guard.GuardedResolver"),
         ("USER_AGENT", "Nightdesk/1 (+https://h.tj/bot)"),
     ],
 )

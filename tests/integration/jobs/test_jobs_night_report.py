@@ -102,7 +102,7 @@ def test_statistics_are_computed_from_the_ledger_once(
     )
     assert (stats.cleaned, stats.articles, dict(stats.reasons)) == (7, 6, {"consent_wall": 1})
     assert (stats.sources[0].outcome, stats.sources[0].links, stats.links) == ("fetched", 8, 8)
-    assert night_stats.compute_night_stats(store, SITE) == 0
+    assert night_stats.compute_night_stats(store, [SITE]) == 0
     with store.write() as db:
         db.execute(update(LedgerEntryRow).where(LedgerEntryRow.status == 403).values(status=500))
     one_night(archive, store, 1, stories(1))
@@ -180,7 +180,7 @@ def test_a_missing_night_is_found_by_the_rhythm_of_the_others(
 def test_a_crawl_of_the_past_is_no_night(archive: CrawlSession, store: Database) -> None:
     one_night(archive, store, 0, stories(0))
     archive.finish_run(archive.start_run(SITE, "since 2020-01-01"), "finished")
-    assert night_stats.compute_night_stats(store, SITE) == 0
+    assert night_stats.compute_night_stats(store, [SITE]) == 0
     assert len(night_stats.load_nights(store, SITE)) == 1
 
 

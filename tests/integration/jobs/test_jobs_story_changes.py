@@ -11,14 +11,20 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from lxml import etree
+from starlette.testclient import TestClient
 
+import nightdesk as nightdesk_package
+from pipeline.core.errors import ConfigError
+from pipeline.formats.export import write_export
 from pipeline.jobs import repair
 from pipeline.store import read
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db import migrate
 from pipeline.store.db.engine import Database
 from pipeline.store.maintenance.faults import EVERYTHING, VerifiedCounts
-from pipeline.store.read import ChangeQuery
+from pipeline.store.read import ChangeQuery, ExportQuery
+from pipeline.web.app import create_app
 from tests.conftest import GrowOnce
 from tests.support.archive_factory import DAY, NIGHT, dump, night, one, rows
 from tests.support.cli import nightdesk
@@ -83,6 +89,64 @@ def test_all_planted_edits_and_nothing_else_are_listed_everywhere(
         each for each in expected if "harbour-levy" in each[0]
     }
     assert json.loads(run("--json", "--min-words", "500")) == []
+    with nightdesk_package.open_archive(address) as archive:
+        python = [(each.url, number_of(each.at), str(each.kind)) for each in archive.changes()]
+        titles = {each.url for each in archive.changes(kind="title", site=COURIER)}
+    assert (set(python), len(python)) == (expected, len(expected))
+    assert titles == {url for url, _, kind in expected if kind == "title"}
+
+
+def test_the_page_the_feed_and_the_api_list_the_same(newsroom: Database) -> None:
+    expected = expected_changes()
+    with TestClient(create_app(newsroom), base_url="http://127.0.0.1:8642") as web:
+        document = web.get("/api/changes").json()
+        assert (found(document["changes"]), document["next"]) == (expected, None)
+        feed = etree.fromstring(web.get("/changes.atom").content)
+        entries = feed.findall("{*}entry")
+        listed = {
+            (
+                entry.find("{*}link[@rel='via']").get("href"),
+                number_of(entry.find("{*}updated").text),
+                entry.find("{*}category").get("term"),
+            )
+            for entry in entries
+        }
+        assert (listed, len(entries)) == (expected, len(expected))
+        times = [entry.find("{*}updated").text for entry in entries]
+        assert times == sorted(times, reverse=True)
+        assert len({entry.find("{*}id").text for entry in entries}) == len(entries)
+        page = web.get("/changes").text
+        assert page.count('<article class="change">') == len(expected)
+        assert "<del>9,4</del><ins>7,8</ins>" in page
+        gone = web.get("/changes?kind=gone&site=harbour-courier").text
+        assert gone.count('<article class="change">') == 2
+        pieces, after = [], ""
+        while after is not None:
+            part = web.get(f"/api/changes?limit=4&after={after}").json()
+            pieces += part["changes"]
+            after = part["next"]
+        assert pieces == document["changes"]
+        for wrong in ("kind=x", "since=2026-02-31", "after=1-2-text-3", "min_words=-1"):
+            assert web.get(f"/api/changes?{wrong}").status_code in (400, 422), wrong
+
+
+def test_an_export_of_revisions_has_every_text(newsroom: Database, tmp_path: Path) -> None:
+    result = write_export(
+        newsroom, ExportQuery(revisions=True), "jsonl", tmp_path / "revisions.jsonl"
+    )
+    lines = (tmp_path / "revisions.jsonl").read_text(encoding="utf8").splitlines()
+    records = [json.loads(line) for line in lines]
+    view = rows(newsroom, "SELECT article, number, title, text, payload FROM revisions")
+    assert sorted(map(tuple, view)) == sorted(
+        tuple(record[name] for name in ("id", "revisions", "title", "text", "payload_sha256"))
+        for record in records
+    )
+    assert result["counts"] == {"revisions": len(view)}
+    begun = {(record["url"], number_of(record["first_seen_at"])) for record in records}
+    edits = {each[:2] for each in expected_changes() if each[2] not in ("gone", "back")}
+    assert edits <= begun
+    with pytest.raises(ConfigError, match="--revisions fits jsonl, csv and parquet"):
+        write_export(newsroom, ExportQuery(revisions=True), "atom", tmp_path / "x.atom")
 
 
 def test_the_list_is_made_again_by_a_repair_an_upgrade_and_a_clean(newsroom: Database) -> None:

@@ -235,3 +235,39 @@ def test_labels_are_written_only_where_they_changed(store: Database) -> None:
             "vestnik": ("kz",),
         }
         assert load_labels(db, "group")["courier"] == ("local", "wire")
+
+
+def test_lists_show_each_story_once_at_its_newest_article(counted: Database) -> None:
+    newest_first = sorted(
+        KNOWN, key=lambda each: (each.article.sort_time, each.article.page_id), reverse=True
+    )
+    members: dict[int, list[int]] = {}
+    for each in newest_first:
+        members.setdefault(group_of(each.article.page_id), []).append(each.article.page_id)
+    shown: list[read.Headline] = []
+    before = None
+    while page := read.newest_headlines(counted, 7, before=before):
+        shown += page
+        before = page[-1].key
+    assert [headline.id for headline in shown] == [pages[0] for pages in members.values()]
+    assert len(shown) < len(KNOWN)
+    for headline, pages in zip(shown, members.values(), strict=True):
+        assert [other.id for other in headline.also] == pages[1:13]
+        assert headline.also_count == len(pages) - 1
+
+
+def test_days_and_stories_have_their_neighbours(counted: Database) -> None:
+    days = sorted({each.article.sort_time.date() for each in KNOWN})
+    for earlier, day, later in zip(days, days[1:], days[2:], strict=False):
+        assert read.neighbour_days(counted, day) == (earlier, later)
+    assert read.neighbour_days(counted, days[0])[0] is None
+    listed = read.newest_headlines(counted, 500, day=days[3])
+    assert {headline.at.date() for headline in listed} == {days[3]}
+    by_time = sorted(KNOWN, key=lambda each: (each.article.sort_time, each.article.page_id))
+    pages = [each.article.page_id for each in by_time]
+    newer, older = read.neighbours(counted, pages[5])
+    assert newer is not None
+    assert older is not None
+    assert (newer.id, older.id) == (pages[6], pages[4])
+    assert read.neighbours(counted, pages[0])[1] is None
+    assert read.neighbours(counted, 10**6) == (None, None)

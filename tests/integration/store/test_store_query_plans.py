@@ -28,6 +28,7 @@ from pipeline.store.maintenance import recompress
 from pipeline.store.monitoring import night_stats
 from pipeline.store.read import (
     export_articles,
+    headlines,
     night_summary,
     page_history,
     pages,
@@ -217,7 +218,7 @@ def a_clean(store: Database) -> None:
     shelf.trim_profile(RECIPE)
     near_duplicates.count_pending(store, "s7")
     shelf.finish_run(run, "finished")
-    night_stats.compute_night_stats(store, "s7")
+    night_stats.compute_night_stats(store, ["s7"])
     dictionary_training.retrain_if_needed(store, "s7")
     with store.read() as db:
         recompress._uncompressed_sizes(db, "s7", [7, 107, 207])
@@ -244,7 +245,13 @@ def a_reader(store: Database) -> None:
     source_history.robots_in_force(store, "s7", "https://s7.example/7", NIGHT)
     recent = ExportQuery(sites=("s7",), since=NIGHT, limit=3)
     next(export_articles.iter_articles(store, recent), None)
-    next(export_articles._page_batches(store, ExportQuery(sites=("s7",))))
+    next(export_articles._page_batches(store, ExportQuery(sites=("s7",)), None))
+    headlines.newest_headlines(store, 5)
+    headlines.newest_headlines(store, 5, day=NIGHT.date())
+    headlines.section_headlines(store, "s7", "Politics", 5)
+    headlines.neighbours(store, 7)
+    headlines.neighbour_days(store, NIGHT.date())
+    pages.find_page(store, "http://www.s7.example/7/")
     with store.read() as db:
         container_stats.ranked(db, "s7")
         db.execute(frontier.select(frontier.PageRow.id).where(frontier.PageRow.url_key == "key 7"))

@@ -44,6 +44,23 @@ def test_each_url_of_a_run_has_exactly_one_outcome(archive: CrawlSession, store:
     assert runs.unbalanced_runs(store, [run]) == frozenset()
 
 
+def test_run_whose_process_is_gone_is_not_shown_as_running(
+    archive: CrawlSession, store: Database
+) -> None:
+    """As in a backup that was made during a crawl."""
+    run = archive.start_run(SITE)
+    assert runs.list_runs(store, 1)[0].status == "running"
+    assert runs.site_statuses(store, NIGHT)[0].last["crawl"].status == "running"
+    archive.close()
+    (shown,) = runs.list_runs(store, 1)
+    assert (shown.id, shown.status) == (run, "interrupted")
+    assert shown.detail == "the process ended before its work"
+    assert runs.site_statuses(store, NIGHT)[0].last["crawl"].status == "interrupted"
+    stored = runs.get_run(store, run)
+    assert stored is not None
+    assert stored.status == "interrupted"
+
+
 def test_after_a_run_nothing_is_pending_and_what_was_is_still_due(
     archive: CrawlSession, store: Database
 ) -> None:

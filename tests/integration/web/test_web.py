@@ -19,7 +19,7 @@ from pipeline.store import read
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
-from pipeline.store.monitoring.issues import save_issues
+from pipeline.store.monitoring.issues import NightIssues, save_issues
 from pipeline.web.app import create_app
 from pipeline.web.filters import close_bidi_controls
 from pipeline.web.middleware.security_headers import SecurityHeadersMiddleware
@@ -320,7 +320,7 @@ def test_report_shows_open_issues_and_the_home_page_links_to_it(
         "nightdesk check x",
     )
     (site,) = read.site_ids(store)
-    save_issues(store, site, datetime(2026, 1, 1, tzinfo=UTC), (issue,), ())
+    save_issues(store, [NightIssues(site, datetime(2026, 1, 1, tzinfo=UTC), (issue,))])
     page = web.get("/report").text
     assert "cannot be read. Likely: it was moved." in page
     assert has_own_script_alone(page)

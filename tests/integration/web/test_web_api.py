@@ -72,6 +72,7 @@ ROUTES = {
     "/articles/{page_id}/captures": ("/articles/2/captures", schemas.CapturesOut),
     "/articles/{page_id}/blocks": ("/articles/3/blocks", schemas.BlocksOut),
     "/pages/{page_id}/captures": ("/pages/4/captures", schemas.CapturesOut),
+    "/changes": ("", schemas.ChangesOut),
     "/search": ("/search?q=ferry&facets=true&unique=true&sort=rank", schemas.SearchResultsOut),
     "/payloads/{digest}": ("/payloads/", None),
     "/count": ("/count?q=ferry&by=day", count_schemas.CountsOut),
@@ -111,7 +112,7 @@ def test_each_field_of_the_openapi_document_has_a_description(web: TestClient) -
     document = web.get("/api/openapi.json").json()
     for name, schema in document["components"]["schemas"].items():
         assert schema["description"], name
-        for field, definition in schema["properties"].items():
+        for field, definition in schema.get("properties", {}).items():
             assert definition.get("description"), f"{name}.{field}"
     for path, operations in document["paths"].items():
         assert operations["get"]["description"], path

@@ -29,6 +29,7 @@ PAGES = (
     "sites",
     "sites/courier",
     "report",
+    "changes",
     "runs",
     "runs/3",
     "articles/3",

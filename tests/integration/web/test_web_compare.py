@@ -76,6 +76,8 @@ def test_the_saved_chart_is_a_document_of_its_own(web: TestClient) -> None:
     titles = [title.text for title in root.iter(f"{SVG}title")]
     assert any("ferry, " in str(title) and str(title).endswith(": 1") for title in titles)
     assert not list(root.iter(f"{SVG}script"))
+    png = web.get("/compare.png?q=ferry&by=week")
+    assert png.content.startswith(b"\x89PNG") or "'charts'" in png.text
     bars = web.get("/compare.svg?q=ferry&by=site").text
     assert "<rect" in bars
     assert "Articles per site" in bars

@@ -183,9 +183,9 @@ def test_typography_is_no_change() -> None:
 
 
 def test_a_headline_is_a_change_of_its_own_also_where_the_text_begins_with_it() -> None:
-    assert edits(TEXT, TEXT, "A levy", "The levy is off") == [("title", 2, 4)]
+    assert edits(TEXT, TEXT, "A levy", "The levy is off") == [("title", 1, 3)]
     with_headline = [f"{title}\n{TEXT}" for title in ("A levy", "The levy is off")]
-    assert edits(*with_headline, "A levy", "The levy is off") == [("title", 2, 4)]
+    assert edits(*with_headline, "A levy", "The levy is off") == [("title", 1, 3)]
     both = edits(TEXT, TEXT.replace("12", "13"), "A levy", "The levy is off")
     assert [kind for kind, *_ in both] == ["title", "number"]
     assert edits(TEXT, TEXT, "", "The levy is off") == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from math import exp, isfinite
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -26,7 +28,7 @@ from pipeline.extract.features.line_features import (
     LineFeatures,
 )
 from pipeline.extract.html import parse_html
-from pipeline.extract.line_classifier import level_lists, read_blocks
+from pipeline.extract.line_classifier import is_settled, level_lists, read_blocks
 from pipeline.extract.page_lines import PageLine, Region
 from pipeline.extract.text_lines import MAX_LINES, read_lines
 
@@ -245,3 +247,25 @@ def test_a_list_is_kept_or_left_out_as_a_whole() -> None:
     level_lists(page, probabilities)
     assert probabilities[0] == probabilities[1] == pytest.approx((4 * 0.9 + 2 * 0.2) / 6)
     assert [probabilities[i] for i in (2, 3, 4)] == [0.7, 0.9, 0.1]
+
+
+def lines_of_words(words: Sequence[float], core_prose: float = 0.0) -> LineFeatures:
+    return cast(LineFeatures, SimpleNamespace(words=words, core_prose=core_prose))
+
+
+@pytest.mark.parametrize(
+    ("words", "probabilities", "core_prose", "settled"),
+    [
+        ([200, 60], [0.9, 0.4], 0.5, True),  # few unsure words beside a story of fair length
+        ([200, 80], [0.9, 0.4], 0.5, False),  # more of them
+        ([140, 10], [0.9, 0.4], 0.5, False),  # a short story
+        ([900, 600], [0.9, 0.4], 0.9, True),  # a long story in one element
+        ([900, 600], [0.9, 0.4], 0.5, False),  # half of the prose stands elsewhere
+        ([700, 600], [0.9, 0.4], 0.9, False),
+    ],
+)
+def test_trafilatura_is_not_asked_where_the_story_is_settled(
+    words: list[float], probabilities: list[float], core_prose: float, settled: bool
+) -> None:
+    by_index = dict(enumerate(probabilities))
+    assert is_settled(lines_of_words(words, core_prose), by_index) is settled
