@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -32,16 +34,40 @@ def exit_on_broken_pipe() -> NoReturn:
 
 @contextmanager
 def exit_on_interrupt(sentence: str) -> Iterator[None]:
-    """End the command in order when the user presses Ctrl-C in the block.
+    """End the command in order when the user presses Ctrl-C in the block, and on SIGTERM.
 
     Args:
         sentence: What is kept, and how to go on.
     """
     try:
-        yield
+        with _sigterm_as_ctrl_c():
+            yield
     except KeyboardInterrupt:
         print_error(f"interrupted; {sentence}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C in this process. Whoever handles it already goes on to do so."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    process = os.getpid()
+
+    def interrupt(_number: int, _frame: object) -> None:
+        if os.getpid() == process:
+            signal.raise_signal(signal.SIGINT)
+        else:  # a child that was forked inside the block
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class PipeSafeConsole(Console):

@@ -64,11 +64,12 @@ class AppContext:
             StoreError: There is no archive, or it cannot be opened.
         """
         # SQLAlchemy and Alembic take a third of a start: commands without an archive skip them.
+        from pipeline.cli.console import print_error
         from pipeline.store.db import migrate
         from pipeline.store.db.engine import Database
 
         database = Database(self.settings.database_url)
-        migrate.ensure(database, create=create)
+        migrate.ensure(database, create=create, announce=print_error)
         return database
 
     def save_site_labels(self, database: Database) -> None:

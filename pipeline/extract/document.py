@@ -11,7 +11,11 @@ from dataclasses import replace
 from lxml.etree import XPathEvalError
 from lxml.html import HtmlElement
 
-from pipeline.core.markup_limits import MAX_TEXT_LENGTH, complexity_problem
+from pipeline.core.markup_limits import (
+    MAX_TEXT_LENGTH,
+    complexity_problem,
+    drop_excess_attributes,
+)
 from pipeline.core.models import STORY_THRESHOLD, Block, ExtractedPage, RawPage, Reason
 from pipeline.extract.charset import decode
 from pipeline.extract.decision_trees import DecisionTrees
@@ -27,6 +31,7 @@ from pipeline.extract.version import EXTRACTORS
 
 MAX_DETAIL_LENGTH = 300
 MAX_BASE_LENGTH = 2000
+SURE_LIST, MIN_LIST_MODULES = 0.9, 8  # of a page that is a list, whatever its scripts hold
 WARM_UP_PAGE = b"""<html lang="en"><head><title>A page for the first run</title></head><body>
 <article><h1>A page for the first run</h1><p>Posted on 3 March 2021.</p><p>A worker extracts
 this page first, so that all libraries are loaded when the first real page comes.</p></article>
@@ -65,7 +70,7 @@ def extract_page(
 def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int) -> ExtractedPage:
     if not raw_page.body.strip():
         return _page_without_text(Reason.NO_TEXT, "the body is empty")
-    markup = repair_markup(decode(raw_page.body, raw_page.charset))
+    markup = drop_excess_attributes(repair_markup(decode(raw_page.body, raw_page.charset)))
     if sentence := complexity_problem(markup):
         return _page_without_text(Reason.TOO_COMPLEX, f"the page has {sentence}")
     tree = parse_html(markup)
@@ -79,7 +84,7 @@ def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int)
     declared_text = find_article_body(tree)
     reading = read_blocks(tree, metadata, declared_text, trees)
     hidden = find_hidden_story(tree, metadata, reading.blocks, declared_text)
-    if hidden is not None:
+    if hidden is not None and not _shows_list(reading):
         reading = PageReading(hidden.blocks, (), hidden.sentence, is_recovered=True)
     blocks = reading.blocks
     text = _text_for_language(blocks)
@@ -104,6 +109,14 @@ def _extract_page(raw_page: RawPage, trees: DecisionTrees | None, max_text: int)
         readings=reading.sentence,
         recovered=reading.is_recovered,
     )
+
+
+def _shows_list(reading: PageReading) -> bool:
+    """Tell whether a page shows a list, which the data of its scripts only describes."""
+    evidence = reading.list_evidence
+    if evidence is None:
+        return False
+    return evidence.probability >= SURE_LIST and evidence.modules >= MIN_LIST_MODULES
 
 
 def _text_for_language(blocks: tuple[Block, ...]) -> str:

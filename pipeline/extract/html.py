@@ -58,9 +58,26 @@ def _parse(markup: bytes) -> HtmlElement | None:
     )
     parser.set_element_class_lookup(ELEMENT_CLASSES)
     try:
-        return document_fromstring(markup, parser=parser)
+        tree = document_fromstring(markup, parser=parser)
     except (LxmlError, ValueError, AssertionError):  # an empty document has no root
         return None
+    _adopt_siblings(tree)
+    return tree
+
+
+def _adopt_siblings(root: HtmlElement) -> None:
+    """Put elements after an early `</body></html>` into the body, as browsers do.
+
+    libxml2 puts some of them beside the root, where nothing finds them.
+    """
+    following = root.getnext()
+    if following is None:
+        return
+    body = root.find("body")
+    parent = root if body is None else body
+    while following is not None:
+        parent.append(following)
+        following = root.getnext()
 
 
 def _text_length(tree: HtmlElement) -> int:

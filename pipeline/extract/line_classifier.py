@@ -33,6 +33,7 @@ from pipeline.extract.features.line_features import ExtractorLines, LineFeatures
 from pipeline.extract.lists.list_classifier import judge_list
 from pipeline.extract.page_lines import LISTS, PageElement, PageLine, Region
 from pipeline.extract.readings.second_reading import compare_readings
+from pipeline.extract.story_cut import raise_to_story
 from pipeline.extract.structure.figures import story_figures
 from pipeline.extract.structure.nesting import StructureReader
 from pipeline.extract.tables import with_whole_tables
@@ -104,6 +105,7 @@ def read_blocks(
     lines = LineFeatures(page, metadata, declared_text)
     probabilities, needs_votes = _judge(lines, tree, trees, max_doubt)
     level_lists(lines, probabilities)
+    raise_to_story(probabilities, lines.words)
     second = compare_readings(
         lines, probabilities, lambda fast: ExtractorLines(trafilatura_lines(tree, fast))
     )

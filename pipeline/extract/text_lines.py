@@ -13,6 +13,7 @@ from typing import Final
 
 from lxml.html import HtmlElement
 
+from pipeline.extract.formulas import formula_text
 from pipeline.extract.inline_text import (
     REPLACED_TAGS,
     is_initial,
@@ -20,6 +21,7 @@ from pipeline.extract.inline_text import (
     replacement,
     stands_in_sentence,
 )
+from pipeline.extract.misplaced_story import free_misplaced_story
 from pipeline.extract.page_lines import CELLS, LISTS, PageElement, PageLine, PageLines, Region
 from pipeline.extract.sanitize import single_line
 from pipeline.extract.structure.line_spans import CELL_END, CREDIT, SpanCollector
@@ -124,6 +126,7 @@ def read_lines(tree: HtmlElement, max_lines: int = MAX_LINES) -> PageLines:
         drop_lines(page_lines, shown_reserves(page_lines.lines, Region.RESERVE))
     if walk.has_hidden:
         drop_lines(page_lines, hidden_lines(page_lines.lines, Region.HIDDEN))
+    free_misplaced_story(page_lines, Region.NAV | Region.FOOTER, Region.MAIN | Region.ARTICLE)
     return page_lines
 
 
@@ -235,7 +238,11 @@ class _Walk:
             add_picture(self.result.pictures, child, self._stack[-1][2], len(self.result.lines))
         if not isinstance(tag, str):  # a reference that the parser left
             return True
-        return tag in SKIPPED and not self._is_read(child, tag)
+        if tag not in SKIPPED or self._is_read(child, tag):
+            return False
+        if tag == "math":
+            self._add_text(formula_text(child), *self._stack[-1][3:5])
+        return True
 
     def _enter_block(self, child: HtmlElement, tag: str, outer: OpenElement) -> OpenElement | None:
         """Begin a block-level element; return it if it stays open."""

@@ -105,6 +105,17 @@ def test_a_page_in_pieces_has_labels_for_the_lines_with_a_piece() -> None:
     assert texts == {sentence(20): 1.0, "Imprint": 0.0}
 
 
+def test_a_label_that_a_sure_first_look_contradicts_is_doubtful() -> None:
+    example = train.make_example(labelled(1), weight=1.0, fold=0)
+    assert example is not None
+    other, story = example.shares.index(0.0), example.shares.index(1.0)
+    example.lines.add_probabilities({other: 0.99, story: 0.01})
+    assert example.has_doubtful_label(other)
+    assert not example.has_doubtful_label(story)
+    example.lines.add_probabilities({other: 0.5})
+    assert not example.has_doubtful_label(other)
+
+
 def test_trees_are_trained_and_measured_on_other_sites(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,6 +73,9 @@ OPTIONS_FIRST = OPTIONS | {
     "learning_rate": 0.2,
     "feature_fraction": 0.4,
 }
+# Some people stopped to label a page in mid-story. A line that trees of other sites find so surely
+# story is left out of the later rows where its label says that it is none.
+DOUBTFUL_LABEL = 0.96
 STORY_SHARE = 0.5  # of a line that stands in the labelled text, for the line to count as story
 TITLE_OVERLAP = 0.75  # of a heading that repeats the title
 MEASURES = ("precision", "recall", "f1", "exact")
@@ -90,6 +93,7 @@ class Example:
         rows: The features of each line that is judged, by its index.
         shares: The share of each line of the page that is story.
         weights: How much each line that is judged counts, by its index.
+        is_in_pieces: Whether people marked pieces of the page: they doubt none of them.
     """
 
     fold: int
@@ -99,6 +103,13 @@ class Example:
     rows: dict[int, list[float]]
     shares: list[float]
     weights: dict[int, float]
+    is_in_pieces: bool = False
+
+    def has_doubtful_label(self, i: int) -> bool:
+        """Tell whether the first look contradicts the label of a line that shall be no story."""
+        if self.is_in_pieces or self.shares[i] >= STORY_SHARE:
+            return False
+        return self.lines.first_look.likely[i] > DOUBTFUL_LABEL
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -197,7 +208,7 @@ def make_example(page: Row, weight: float, fold: int) -> Example | None:
     weights = {i: _line_weight(lines, i, shares[i]) for i in judged}
     story_weight = 1.0 + sum(weights[i] for i in judged if shares[i] >= STORY_SHARE)
     weights = {i: weight * weights[i] / sqrt(story_weight) for i in judged}
-    return Example(fold, _part_of(page), lines, near, rows, shares, weights)
+    return Example(fold, _part_of(page), lines, near, rows, shares, weights, is_in_pieces(page))
 
 
 def _line_weight(lines: LineFeatures, i: int, share: float) -> float:
@@ -225,6 +236,8 @@ def train(examples: Sequence[Example]) -> dict[str, Any]:
     for example in examples:
         lines = example.lines
         for i, row in example.rows.items():
+            if example.has_doubtful_label(i):
+                continue
             row_in_context = lines.with_context(i, list(row))
             if i in example.near:
                 second.add(example, i, row_in_context)

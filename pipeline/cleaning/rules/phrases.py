@@ -271,7 +271,7 @@ PROMPTS = (
     ),
     (
         r"(?:advertisement|advertising|ad|sponsored|promoted|paid content)"
-        r"(?:[ –—:·|-]{1,3}(?:continue|feedback|below|scroll).{0,30})?|"
+        r"(?:[ –—:·|-]{1,3}(?:continue|feedback|below|scroll|story|article).{0,30})?|"
         r"(?:scroll|swipe) (?:down |left |right )?(?:to|for).{0,40}|skip (?:to|"
         r"past|"
         r"ad).{0,40}|click here(?: to .{1,60})?|download (?:our|the) .{0,20}app.{0,40}|"

@@ -72,13 +72,14 @@ RULES: Final = (
     ),
     Rule(
         "byline",
-        1,
-        "The name of the story's author, with its date and place, before or after the story.",
+        2,
+        "The name of the story's author, with its date and place, before or after the story, and "
+        "the time and name above each entry of a live blog.",
         byline,
     ),
     Rule(
         "prompt",
-        3,
+        4,
         "A request to log in, subscribe, follow, share, comment or accept cookies.",
         prompt,
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.core.markup_limits import complexity_problem
+from pipeline.core.markup_limits import complexity_problem, drop_excess_attributes
 from pipeline.extract.charset import decode
 from pipeline.extract.html import parse_html
 from pipeline.extract.languages.detection import declared_language, detect_language
@@ -29,7 +29,7 @@ def page_language(body: bytes, charset: str = "") -> str:
 
 
 def _page_language(body: bytes, charset: str) -> str:
-    markup = repair_markup(decode(body[:MAX_READ], charset))
+    markup = drop_excess_attributes(repair_markup(decode(body[:MAX_READ], charset)))
     if complexity_problem(markup):
         return ""
     tree = parse_html(markup)

@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from pipeline.core.link_rules import TRAP_REASONS
 from pipeline.core.models import DueUrl, Link, LinkDecision, Outcome, Reason, UrlKind
@@ -20,9 +20,7 @@ from pipeline.core.urls import MAX_URL_LENGTH, canonicalize, url_key
 from pipeline.store.crawl.corrections import corrected_pages
 from pipeline.store.crawl.due_urls import (
     due_source,
-    due_story,
     requested_or_storable,
-    story_urls_of,
 )
 from pipeline.store.db import run_log, taken_down
 from pipeline.store.db.schema import LedgerEntryRow, PageRow
@@ -192,7 +190,7 @@ def register_sources(
         pages = _ensure_source_pages(db, site, links, at)
     registered: set[int] = set()
     if not again:
-        registered = _pages_in_ledger(db, run, [page.id for page in pages.values()])
+        registered = pages_in_ledger(db, run, [page.id for page in pages.values()])
     due: list[DueUrl] = []
     entries: list[tuple[int, Outcome, Reason]] = []
     changes: dict[int, dict[str, Any]] = {}
@@ -229,60 +227,6 @@ def last_read(db: Connection, site: str, urls: Sequence[str]) -> dict[str, datet
             url = url_by_key[key]
             times[url] = max(at, times.get(url, at))
     return times
-
-
-def lease_due(
-    db: Connection,
-    run: int,
-    site: str,
-    now: datetime,
-    until: datetime,
-    limit: int,
-    *,
-    only: Sequence[int] | None = None,
-) -> tuple[DueUrl, ...]:
-    """Lease the pages of stories that are due to a run, newest first.
-
-    A run gets each page at most once.
-
-    Args:
-        db: A write transaction.
-        run: The run's id.
-        site: The site's id.
-        now: Pages that are due at this time are leased.
-        until: The end of the lease.
-        limit: How many pages to lease at most.
-        only: The ids of the pages that may be leased. By default, all pages of the site.
-    """
-    was_leased = (
-        select(LedgerEntryRow.page_id)
-        .where(LedgerEntryRow.run_id == run, LedgerEntryRow.page_id == PageRow.id)
-        .where(LedgerEntryRow.outcome != Outcome.PENDING)
-        .exists()
-    )
-    date = func.coalesce(PageRow.announced_published_at, PageRow.first_seen_at)
-    query = (
-        select(*PAGE_COLUMNS)
-        .where(
-            PageRow.site == site,
-            PageRow.kind.in_((UrlKind.STORY, UrlKind.PART)),
-            PageRow.due_at <= now,
-            ~was_leased,
-        )
-        .where(or_(PageRow.lease_until.is_(None), PageRow.lease_until < now))
-        .order_by(date.desc(), PageRow.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)  # does nothing on SQLite, which has one writer anyway
-    )
-    if only is not None:
-        query = query.where(PageRow.id.in_(only))
-    rows = db.execute(query).all()
-    lease = {"lease_run": run, "lease_until": until}
-    for chunk in chunks([row.id for row in rows]):
-        db.execute(update(PageRow).where(PageRow.id.in_(chunk)).values(lease))
-    run_log.add_entries(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row in rows], now)
-    story_urls = story_urls_of(db, rows)
-    return tuple(due_story(row, story_urls) for row in rows)
 
 
 def page_update(
@@ -439,8 +383,13 @@ def pages_by_key(db: Connection, keys: Sequence[str]) -> dict[str, PageState]:
     return rows
 
 
-def _pages_in_ledger(db: Connection, run: int, pages: Sequence[int]) -> set[int]:
+def pages_in_ledger(
+    db: Connection, run: int, pages: Sequence[int], *, only_finished: bool = False
+) -> set[int]:
+    """Return those of some pages that are in the ledger of a run; on demand, not as pending."""
     query = select(LedgerEntryRow.page_id).where(LedgerEntryRow.run_id == run)
+    if only_finished:
+        query = query.where(LedgerEntryRow.outcome != Outcome.PENDING)
     page_ids: set[int] = set()
     for chunk in chunks(pages):
         page_ids.update(db.scalars(query.where(LedgerEntryRow.page_id.in_(chunk))))

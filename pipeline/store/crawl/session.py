@@ -41,6 +41,7 @@ from pipeline.store.crawl import (
     stored_parts,
 )
 from pipeline.store.crawl.captures import FetchedPage
+from pipeline.store.crawl.leases import LEASE_DURATION, LeaseQueue
 from pipeline.store.crawl.rediscovery import MissedCounts, SourceVersion, StoredSource
 from pipeline.store.crawl.stored_parts import StoredStory
 from pipeline.store.db import locks, migrate, run_log, site_counts
@@ -59,8 +60,6 @@ __all__ = [
 
 P = ParamSpec("P")
 T = TypeVar("T")
-# Longer than any fetch. The leases of a run that died end when the next run of the site starts.
-LEASE_DURATION: Final = timedelta(minutes=30)
 LINKS_PER_TRANSACTION: Final = 5_000
 
 
@@ -107,6 +106,7 @@ class CrawlSession:
         self._lock: locks.Lock | None = None
         self._site = ""
         self._force = False
+        self._leases = LeaseQueue("")
         self._compressor = captures.BodyCompressor()
 
     @classmethod
@@ -144,6 +144,7 @@ class CrawlSession:
             message = run_log.running_message(self.store, site_id, "crawl", running.holder)
             raise AlreadyRunning(message) from None
         self._site = site_id
+        self._leases = LeaseQueue(site_id)
         return self._open_run(scope, kind)
 
     @_retrying
@@ -340,9 +341,8 @@ class CrawlSession:
     @_retrying
     def lease_due(self, run: int, limit: int) -> tuple[DueUrl, ...]:
         """Lease up to `limit` story pages that are due to this run, newest first."""
-        now = datetime.now(UTC)
         with self.store.write() as db:
-            return frontier.lease_due(db, run, self._site, now, now + LEASE_DURATION, limit)
+            return self._leases.lease(db, run, datetime.now(UTC), limit)
 
     @_retrying
     def request_pages(self, run: int, decisions: Sequence[LinkDecision]) -> tuple[int, ...]:

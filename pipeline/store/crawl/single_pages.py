@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select, update
 
 from pipeline.core.models import DueUrl, LinkDecision, Outcome, Reason, UrlKind
-from pipeline.store.crawl import frontier
+from pipeline.store.crawl import frontier, leases
 from pipeline.store.crawl.frontier import page_key
 from pipeline.store.db import run_log
 from pipeline.store.db.schema import PageRow
@@ -89,4 +89,4 @@ def lease(
     for chunk in chunks(ids):
         db.execute(update(PageRow).where(PageRow.id.in_(chunk)).values(due_at=now))
     run_log.add_entries(db, run, [(page, Outcome.PENDING, Reason.NONE) for page in ids], now)
-    return frontier.lease_due(db, run, site, now, until, len(ids), only=ids)
+    return leases.lease(db, run, site, ids, now, until)

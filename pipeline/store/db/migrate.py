@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, inspect, text
 
 from pipeline.core.errors import AlreadyRunning, NewerSchema, StoreError
+from pipeline.core.formatting import pluralize
 from pipeline.store.db import locks
 from pipeline.store.db.engine import Database
 
@@ -57,13 +58,20 @@ def current(connection: Connection) -> str | None:
     return version
 
 
-def ensure(store: Database, *, create: bool = True, scripts: Path = SCRIPTS) -> None:
+def ensure(
+    store: Database,
+    *,
+    create: bool = True,
+    scripts: Path = SCRIPTS,
+    announce: Callable[[str], None] | None = None,
+) -> None:
     """Create or upgrade the schema where that is needed.
 
     Args:
         store: The archive.
         create: Whether to create an archive where there is none.
         scripts: The folder of the migrations.
+        announce: Receives a sentence before an archive is upgraded.
 
     Raises:
         NewerSchema: The archive was made by a newer Nightdesk.
@@ -79,6 +87,8 @@ def ensure(store: Database, *, create: bool = True, scripts: Path = SCRIPTS) -> 
         return
     if version is not None:
         _check_upgradable(store, version, scripts)
+        if announce is not None:
+            announce(upgrade_message(store, version, scripts))
     _upgrade(store, scripts)
 
 
@@ -106,6 +116,16 @@ def development_message(store: Database, version: str | None) -> str:
         f"{store.name}: is an archive of a development version of Nightdesk (schema {version}),"
         " which this version cannot read; start a new archive, or export the old one with the"
         " version that made it"
+    )
+
+
+def upgrade_message(store: Database, version: str, scripts: Path = SCRIPTS) -> str:
+    """Return the sentence that says what an upgrade does."""
+    steps = sum(number > version for number in versions(scripts))
+    return (
+        f"{store.name}: upgrading its schema from {version} to {head(scripts)}"
+        f" ({pluralize(steps, 'step')}, all of them or none); older versions of Nightdesk cannot"
+        " read it afterwards"
     )
 
 

@@ -24,6 +24,7 @@ from pipeline.store.db.engine import Database
 from pipeline.store.db.evidence import events
 from pipeline.store.db.evidence.events import Signer
 from pipeline.store.db.evidence.log import append_event
+from pipeline.store.db.log_schema import LogLeafRow
 from pipeline.store.db.schema import (
     ArticleLinkRow,
     ArticleRow,
@@ -135,7 +136,8 @@ def forget_story(
     with database.write() as db:
         _prepare(db)
         runs = run_entries(db, plan.pages)
-        captures = [*plan.captures, *_captures_of(db, [new.payload_id for new in sources])]
+        redacted = _captures_of(db, [new.payload_id for new in sources])
+        captures = _Captures(plan.captures, redacted)
         leaf = _log_removal(db, EventKind.FORGET, captures, runs, order)
         _unpack(db, [*plan.payloads, *(new.payload_id for new in sources)])
         _delete_derived(db, pages)
@@ -194,7 +196,8 @@ def redact_story(
             for run in run_entries(db, plan.pages)
             if run.results
         )
-        leaf = _log_removal(db, EventKind.REDACT, _captures_of(db, replaced), runs, order)
+        captures = _Captures((), _captures_of(db, replaced))
+        leaf = _log_removal(db, EventKind.REDACT, captures, runs, order)
         _unpack(db, [*plan.payloads])
         _delete_derived(db, plan.page_ids)
         cleaned = {"clean_payload_id": None, "clean_recipe": "", "joined_payload_id": None}
@@ -217,15 +220,24 @@ def _prepare(db: Connection) -> None:
         db.exec_driver_sql("PRAGMA secure_delete = ON")
 
 
+@dataclass(frozen=True, slots=True)
+class _Captures:
+    """Captures whose leaves lose their private fields: their rows go, or stay with other bytes."""
+
+    deleted: Sequence[int]
+    redacted: Sequence[int]
+
+
 def _log_removal(
     db: Connection,
     kind: EventKind,
-    captures: Sequence[int],
+    captures: _Captures,
     runs: Sequence[RunEntries],
     order: ForgetOrder,
 ) -> int:
     """Write the event, and remove the private fields of the leaves and entries that it names."""
-    leaves = events.leaves_of_captures(db, captures)
+    leaves = events.leaves_of_captures(db, [*captures.deleted, *captures.redacted])
+    kept = _leaf_by_capture(db, captures.redacted)
     details = {
         "reason": order.reason,
         "leaves": events.ranges_of(leaves),
@@ -233,8 +245,20 @@ def _log_removal(
     }
     leaf = append_event(db, kind, details, order.signer)
     events.remove_private_fields(db, leaves, leaf)
+    for capture, number in kept.items():  # the row has a leaf still, which says nothing of it
+        row = update(LogLeafRow).where(LogLeafRow.number == number)
+        db.execute(row.values(capture_id=capture))
     remove_run_entries(db, runs)
     return leaf
+
+
+def _leaf_by_capture(db: Connection, captures: Sequence[int]) -> dict[int, int]:
+    leaves: dict[int, int] = {}
+    query = select(LogLeafRow.capture_id, LogLeafRow.number)
+    for chunk in chunks(captures):
+        for capture, number in db.execute(query.where(LogLeafRow.capture_id.in_(chunk))):
+            leaves[capture or 0] = number
+    return leaves
 
 
 def _captures_of(db: Connection, payloads: Sequence[int]) -> list[int]:

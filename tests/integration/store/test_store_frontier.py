@@ -9,13 +9,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from pipeline.core.errors import AlreadyRunning
 from pipeline.core.models import CrawlSource, DueUrl, Link, LinkDecision, Outcome, Reason, UrlKind
 from pipeline.store.clean.session import CleanSession
-from pipeline.store.crawl import frontier
-from pipeline.store.crawl.session import LEASE_DURATION, CrawlSession
+from pipeline.store.crawl import leases
+from pipeline.store.crawl.leases import LEASE_DURATION
+from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db import run_log
 from pipeline.store.db.engine import Database
 from tests.support.archive_factory import (
@@ -93,6 +94,35 @@ def test_a_page_is_leased_once_in_a_run_even_if_it_is_due_again_at_once(
     assert len(archive.lease_due(archive.start_run(SITE), 5)) == 1
 
 
+def lease_due(db: Connection, run: int, now: datetime) -> tuple[DueUrl, ...]:
+    pages = leases.newest_due(db, run, SITE, now, 5)
+    return leases.lease(db, run, SITE, pages, now, now + LEASE_DURATION)
+
+
+def test_pages_that_were_leased_or_fetched_since_they_were_sorted_are_left_out(
+    archive: CrawlSession, store: Database
+) -> None:
+    run = archive.start_run(SITE)
+    list_links(archive, run, links(A, B))
+    now = datetime.now(UTC)
+    with store.read() as db:
+        pages = leases.newest_due(db, run, SITE, now, 5)
+    (first,) = archive.lease_due(run, 1)
+    with store.write() as db:
+        (second,) = leases.lease(db, run, SITE, pages, now, now + LEASE_DURATION)
+        assert leases.lease(db, run, "another", pages, now, now + LEASE_DURATION) == ()
+    assert {first.page_id, second.page_id} == set(pages)
+    assert archive.lease_due(run, 5) == ()
+
+
+def test_a_page_that_becomes_due_later_is_leased_in_the_same_run(archive: CrawlSession) -> None:
+    run = archive.start_run(SITE)
+    list_links(archive, run, links(A))
+    assert [due.url for due in archive.lease_due(run, 5)] == [A]
+    list_links(archive, run, links(A, B))
+    assert [due.url for due in archive.lease_due(run, 5)] == [B]
+
+
 def test_a_leased_page_is_not_leased_to_another_run(archive: CrawlSession, store: Database) -> None:
     run = archive.start_run(SITE)
     list_links(archive, run, links(A, B))
@@ -100,12 +130,10 @@ def test_a_leased_page_is_not_leased_to_another_run(archive: CrawlSession, store
     now = datetime.now(UTC)
     with store.write() as db:  # without the lock, which lets no second run start
         other = run_log.open_run(db, SITE, "crawl")
-        (theirs,) = frontier.lease_due(db, other, SITE, now, now + LEASE_DURATION, 5)
-        assert frontier.lease_due(db, other, SITE, now, now + LEASE_DURATION, 5) == ()
+        (theirs,) = lease_due(db, other, now)
+        assert lease_due(db, other, now) == ()
         later = now + LEASE_DURATION + timedelta(minutes=1)
-        again = frontier.lease_due(
-            db, run_log.open_run(db, SITE, "crawl"), SITE, later, later + LEASE_DURATION, 5
-        )
+        again = lease_due(db, run_log.open_run(db, SITE, "crawl"), later)
     assert {mine.url, theirs.url} == {A, B} == {due.url for due in again}
 
 

@@ -329,3 +329,17 @@ def test_known_pages_of_an_older_archive_are_requested_as_before(
     alembic(store, "upgrade", "head")
     pages = rows(store, "SELECT requested_url, url, etag FROM page WHERE kind = 'story'")
     assert sorted(pages) == [(url("a"), url("a"), "v1"), (url("b"), url("b"), "v1")]
+
+
+def test_an_upgrade_says_what_it_does(store: Database) -> None:
+    with store.migration_transaction() as connection:
+        settings = migrate.config(migrate.SCRIPTS)
+        settings.attributes["connection"] = connection
+        command.downgrade(settings, "1008")
+    sentences: list[str] = []
+    migrate.ensure(store, announce=sentences.append)
+    (sentence,) = sentences
+    assert f": upgrading its schema from 1008 to {migrate.head()} (" in sentence
+    assert "all of them or none" in sentence
+    migrate.ensure(store, announce=sentences.append)
+    assert len(sentences) == 1, "the second time nothing is upgraded"

@@ -73,7 +73,7 @@ def test_a_memento_has_its_time_its_neighbours_and_its_bytes(web: TestClient) ->
     answer = web.get(f"/web/20240302023000/{FERRY}")
     assert answer.status_code == 200
     assert answer.headers["memento-datetime"] == "Sat, 02 Mar 2024 02:30:00 GMT"
-    assert answer.content == OLD
+    assert answer.content.startswith(OLD)
     links = answer.headers["link"]
     assert re.findall(r'rel="([^"]*memento)"', links) == [
         "first prev memento", "memento", "next last memento",

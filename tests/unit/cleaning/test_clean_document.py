@@ -250,3 +250,35 @@ def test_a_written_address_stays() -> None:
 )
 def test_a_mark_of_an_advertisement_is_a_prompt(line: str, is_kept: bool) -> None:
     assert (line in cleaned(page_of(SENTENCE, line)).text) is is_kept
+
+
+def entries(path: str, *stamps: str) -> ExtractedPage:
+    blocks = []
+    for number, stamp in enumerate(stamps):
+        blocks.append(Block(BlockKind.PARAGRAPH, stamp, element_path=path))
+        blocks.append(Block(BlockKind.PARAGRAPH, numbered_sentences(9)[number]))
+    return ExtractedPage("x", tuple(blocks), Metadata())
+
+
+@pytest.mark.parametrize(
+    "stamps", [("12:40 Inger Holm", "10:15 Pelle Ruus"), ("2d ago / 7:58 AM UTC", "9.05 by staff")]
+)
+def test_the_time_and_name_above_entries_of_a_live_blog_are_removed(
+    stamps: tuple[str, ...],
+) -> None:
+    result = cleaned(entries("section.post > div.post-meta", *stamps))
+    assert result.text.split("\n") == numbered_sentences(2)
+
+
+@pytest.mark.parametrize(
+    ("path", "stamps"),
+    [
+        ("div.programme > p", ("12:40 Inger Holm", "14:15 Pelle Ruus")),  # of a timetable
+        ("section.post > div.post-meta", ("12:40 Inger Holm",)),  # one alone
+        ("section.post > div.post-meta", ("Inger Holm", "Pelle Ruus")),
+        ("div.author-text > p", ("The vote was 6:5.", "It began at 12:40.")),
+    ],
+)
+def test_other_short_lines_with_a_time_or_name_stay(path: str, stamps: tuple[str, ...]) -> None:
+    result = cleaned(entries(path, *stamps))
+    assert set(stamps) <= set(result.text.split("\n"))

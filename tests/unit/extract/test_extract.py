@@ -56,6 +56,23 @@ def test_a_forbidden_character_does_not_lose_the_article(reference: str) -> None
     ]
 
 
+def test_a_story_after_an_early_end_of_the_document_is_read() -> None:
+    header = "<header><nav><ul><li><a href='/'>Harbour news</a></li></ul></nav></header>"
+    markup = page(header) + f"\n <div class='page'>{story()}</div>\n</body></html>"
+    assert texts(extract_markup(markup))[-2:] == list(STORY)
+
+
+def test_a_second_document_after_the_first_does_not_hide_either() -> None:
+    second = page("<p>The harbour office opens at nine.</p>")
+    extracted = texts(extract_markup(page(story()) + second))
+    assert extracted[:2] == list(STORY)
+
+
+def test_a_script_that_looks_like_an_element_with_thousands_of_attributes_loses_no_story() -> None:
+    script = "<script>for(i=0;i<f.length;){x()}" + "a word " * 3000 + "</script>"
+    assert texts(extract_markup(page(script + story()))) == list(STORY)
+
+
 def test_a_windows_1252_reference_is_read_as_in_browsers() -> None:
     assert "“Let it sleep,” said the captain of the ferry." in texts(
         extract_markup(page(story("&#147;Let it sleep,&#148; said the captain of the ferry.")))

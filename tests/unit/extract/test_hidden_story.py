@@ -55,6 +55,22 @@ def test_a_story_behind_a_paywall_is_not_taken() -> None:
     assert STORY[3] not in texts(extracted)
 
 
+def test_the_data_of_a_page_that_shows_a_list_is_no_story() -> None:
+    cards = [
+        f"<div class=card><a href='/shoe/{n}'>Shoe for harbours number {n}</a><p>${n}9.00</p></div>"
+        for n in range(40)
+    ]
+    extracted = page(json_ld(), shown="".join(cards))
+    assert not extracted.recovered
+    assert extracted.list_evidence is not None
+    assert extracted.list_evidence.modules >= len(cards)
+
+
+def test_the_story_is_taken_where_the_page_shows_a_few_links() -> None:
+    links = "".join(f"<div class=card><a href='/{n}'>Another story {n}</a></div>" for n in range(3))
+    assert page(json_ld(), shown=links).recovered
+
+
 STATE = {
     "page": {
         "article": {

@@ -1,0 +1,130 @@
+"""Leases: which pages of stories a run fetches next.
+
+To find the newest pages, all due pages of the site are sorted. A large site has tens of thousands,
+so they are sorted once for many leases, and each lease checks its pages again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, func, or_, select, update
+
+from pipeline.core.models import DueUrl, Outcome, Reason, UrlKind
+from pipeline.store.crawl.due_urls import due_story, story_urls_of
+from pipeline.store.crawl.frontier import PAGE_COLUMNS, PageState, pages_in_ledger
+from pipeline.store.db import run_log
+from pipeline.store.db.schema import LedgerEntryRow, PageRow
+from pipeline.store.db.sql import chunks
+
+LEASED_KINDS: Final = (UrlKind.STORY, UrlKind.PART)
+DUE_AHEAD: Final = 1000  # pages for which the due pages of a site are sorted once
+# Longer than any fetch. The leases of a run that died end when the next run of the site starts.
+LEASE_DURATION: Final = timedelta(minutes=30)
+
+
+class LeaseQueue:
+    """The pages of a site that were due when they were sorted last, newest first.
+
+    Args:
+        site: The site's id.
+    """
+
+    def __init__(self, site: str) -> None:
+        self._site = site
+        self._pages = deque[int]()
+
+    def lease(self, db: Connection, run: int, now: datetime, limit: int) -> tuple[DueUrl, ...]:
+        """Lease up to `limit` pages that are due to a run.
+
+        A page that becomes due meanwhile has its turn after `DUE_AHEAD` others at most.
+        """
+        leased = self._lease_sorted(db, run, now, limit)
+        if not leased:
+            ahead = max(limit, DUE_AHEAD)
+            self._pages.extend(newest_due(db, run, self._site, now, ahead))
+            leased = self._lease_sorted(db, run, now, limit)
+        return leased
+
+    def _lease_sorted(
+        self, db: Connection, run: int, now: datetime, limit: int
+    ) -> tuple[DueUrl, ...]:
+        leased: tuple[DueUrl, ...] = ()
+        while self._pages and not leased:
+            pages = [self._pages.popleft() for _ in range(min(limit, len(self._pages)))]
+            leased = lease(db, run, self._site, pages, now, now + LEASE_DURATION)
+        return leased
+
+
+def newest_due(db: Connection, run: int, site: str, now: datetime, limit: int) -> list[int]:
+    """Return the ids of pages of stories that are due and not leased, newest first.
+
+    All due pages of the site are sorted for this, so ask for many at a time.
+
+    Args:
+        db: A transaction.
+        run: The run that would lease them. It gets each page at most once.
+        site: The site's id.
+        now: Pages that are due at this time are returned.
+        limit: How many pages to return at most.
+    """
+    was_leased = (
+        select(LedgerEntryRow.page_id)
+        .where(LedgerEntryRow.run_id == run, LedgerEntryRow.page_id == PageRow.id)
+        .where(LedgerEntryRow.outcome != Outcome.PENDING)
+        .exists()
+    )
+    date = func.coalesce(PageRow.announced_published_at, PageRow.first_seen_at)
+    query = (
+        select(PageRow.id)
+        .where(
+            PageRow.site == site,
+            PageRow.kind.in_(LEASED_KINDS),
+            PageRow.due_at <= now,
+            ~was_leased,
+            or_(PageRow.lease_until.is_(None), PageRow.lease_until < now),
+        )
+        .order_by(date.desc(), PageRow.id)
+        .limit(limit)
+    )
+    return list(db.scalars(query))
+
+
+def lease(
+    db: Connection, run: int, site: str, pages: Sequence[int], now: datetime, until: datetime
+) -> tuple[DueUrl, ...]:
+    """Lease those of some pages to a run that are still due and not leased, newest first.
+
+    Args:
+        db: A write transaction.
+        run: The run's id. It gets each page at most once.
+        site: The site's id.
+        pages: The ids of the pages.
+        now: Pages that are due at this time are leased.
+        until: The end of the lease.
+    """
+    rows: list[PageState] = []
+    for chunk in chunks(pages):
+        # The conditions are checked below: SQLite would read all due pages of the site for them.
+        # The lock does nothing on SQLite, which has one writer anyway.
+        query = select(*PAGE_COLUMNS, PageRow.lease_until).where(PageRow.id.in_(chunk))
+        rows += db.execute(query.with_for_update(skip_locked=True)).all()
+    finished = pages_in_ledger(db, run, [row.id for row in rows], only_finished=True)
+    free: list[PageState] = []
+    for row in rows:
+        is_due = row.due_at is not None and row.due_at <= now
+        is_free = row.lease_until is None or row.lease_until < now
+        is_wanted = row.site == site and row.kind in LEASED_KINDS and row.id not in finished
+        if is_wanted and is_due and is_free:
+            free.append(row)
+    free.sort(key=lambda row: row.id)
+    free.sort(key=lambda row: row.announced_published_at or row.first_seen_at, reverse=True)
+    for chunk in chunks([row.id for row in free]):
+        leased = update(PageRow).where(PageRow.id.in_(chunk))
+        db.execute(leased.values(lease_run=run, lease_until=until))
+    run_log.add_entries(db, run, [(row.id, Outcome.PENDING, Reason.NONE) for row in free], now)
+    story_urls = story_urls_of(db, free)
+    return tuple(due_story(row, story_urls) for row in free)
