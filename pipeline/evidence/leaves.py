@@ -26,6 +26,7 @@ SALT_BYTES: Final = 16
 KEY_BYTES: Final = 8  # of an entry's key, as the archive stores it to find the entry
 SIGNATURE: Final = "signature"  # the field of an event that is not signed itself
 SIGNED_PREFIX: Final = b"nightdesk event\n"
+UTC_LENGTH: Final = len("2026-11-28T03:12:44.120000")
 Fields = Mapping[str, Any]
 """Values by name: text, whole numbers, True, False, None, lists, and mappings of the same."""
 
@@ -64,7 +65,7 @@ def utc_text(moment: datetime | None) -> str | None:
     """Return a time as it stands in private fields: UTC with microseconds."""
     if moment is None:
         return None
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:UTC_LENGTH] + "Z"
 
 
 def parse_utc(text: str) -> datetime:
@@ -73,7 +74,10 @@ def parse_utc(text: str) -> datetime:
     Raises:
         ValueError: It did not write this text.
     """
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    moment = datetime.fromisoformat(text)
+    if utc_text(moment) != text:
+        raise ValueError(f"'{text}' is not a time as the log writes it")
+    return moment
 
 
 def commitment(salt: bytes, fields: Fields) -> bytes:

@@ -26,8 +26,9 @@ from tests.support import honest_nights, log_forgeries, sealed_archive
 NIGHTS = 1_000
 
 
-def run(figures: Figures, nights: int = NIGHTS) -> None:
+def run(figures: Figures, nights: int | None = None) -> None:
     """Forge on both databases, and then live through honest nights."""
+    nights = nights or NIGHTS
     key = keys.new_key()
     with tempfile.TemporaryDirectory(prefix="nd-tamper-") as name:
         folder = Path(name)

@@ -288,7 +288,7 @@ def _prune(db: Connection, signer: keys.SigningKey | None) -> None:
     archive = events.archive_id(db)
     details: dict[str, Any] = {
         "kind": EventKind.PRUNE,
-        "at": utc_text(events.next_time(db)),
+        "at": utc_text(events.read_end(db).next_time),
         "archive": archive,
         "leaves": events.ranges_of(leaves),
     }
@@ -328,7 +328,7 @@ def claim_a_repair(db: Connection) -> None:
     archive = events.archive_id(db)
     details = {
         "kind": EventKind.REPAIR,
-        "at": utc_text(events.next_time(db)),
+        "at": utc_text(events.read_end(db).next_time),
         "archive": archive,
         "runs": [uuid],
     }
@@ -352,7 +352,7 @@ def declare_a_restore_without_the_key(db: Connection) -> None:
     archive = events.archive_id(db)
     details = {
         "kind": EventKind.RESTORE,
-        "at": utc_text(events.next_time(db)),
+        "at": utc_text(events.read_end(db).next_time),
         "archive": archive,
         "reason": "the disk failed",
     }

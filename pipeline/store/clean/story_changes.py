@@ -103,10 +103,9 @@ def list_pending(database: Database, site: str) -> int:
     with database.read() as db:
         pages = list(db.scalars(pending))
         revisions = stored_revisions(db, pages)
-        known = _known_edits(db, pages)
     edits: dict[int, list[ChangeValues]] = {}
-    for page in pages:
-        edits[page] = edit_values(revisions.get(page, ()), known.get(page, {}))
+    for page in pages:  # without what is known, which a repair does not trust
+        edits[page] = edit_values(revisions.get(page, ()), {})
     first_seen = {page: rows[0].first_seen_at for page, rows in revisions.items()}
     with database.write() as db:
         story_changes.replace_changes(db, edits, first_seen)

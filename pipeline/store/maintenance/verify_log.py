@@ -226,8 +226,9 @@ class _LogVerification:
                 row.number,
                 f"run {run.id} sealed {said['captures']} captures, and the log has {len(captures)}",
             )
+        span = _span_of(said)
         for number, capture in enumerate(captures):
-            self._check_capture(number, capture, sealed.uuid, said)
+            self._check_capture(number, capture, sealed.uuid, said, span)
         urls = self._check_ledger(row.number, run.id, sealed, said)
         if urls is not None:
             self._check_bounds(row.number, run.id, captures, urls)
@@ -266,7 +267,14 @@ class _LogVerification:
                 f" {said['sealed_at']}: it is dated back, or the clock was wrong",
             )
 
-    def _check_capture(self, number: int, row: AnyRow, uuid: str, said: Mapping[str, Any]) -> None:
+    def _check_capture(
+        self,
+        number: int,
+        row: AnyRow,
+        uuid: str,
+        said: Mapping[str, Any],
+        span: tuple[datetime, datetime] | None,
+    ) -> None:
         report = self.report
         report.count("captures")
         removal = self._declared.removed.get(row.number)
@@ -285,15 +293,8 @@ class _LogVerification:
                 f"the capture of {row.url} from {capture['fetched_at']} is not the one that run"
                 f" {row.run_id} sealed",
             )
-        elif said["kind"] != IMPORT_KIND and not said["adopted"]:
-            self._check_capture_time(row, said)
-
-    def _check_capture_time(self, row: AnyRow, said: Mapping[str, Any]) -> None:
-        """A capture is of the time of its run: see `CLOCK_TOLERANCE`."""
-        first = parse_utc(said["started_at"]) - CLOCK_TOLERANCE
-        last = parse_utc(said["sealed_at"]) + CLOCK_TOLERANCE
-        if not first <= row.fetched_at <= last:
-            self.report.add(
+        elif span is not None and not span[0] <= row.fetched_at <= span[1]:
+            report.add(
                 row.number,
                 f"the capture of {row.url} says {utc_text(row.fetched_at)}, and its run"
                 f" {row.run_id} lasted from {said['started_at']} to {said['finished_at']}",
@@ -496,6 +497,14 @@ class _LogVerification:
                 f"{view.source}: what {len(removed)} leaves say was removed after the copy was"
                 " made, and the archive that it saw did not sign that",
             )
+
+
+def _span_of(said: Mapping[str, Any]) -> tuple[datetime, datetime] | None:
+    """Return the times that the captures of a run may have; None where they may be older."""
+    if said["kind"] == IMPORT_KIND or said["adopted"]:
+        return None
+    first = parse_utc(said["started_at"]) - CLOCK_TOLERANCE
+    return first, parse_utc(said["sealed_at"]) + CLOCK_TOLERANCE
 
 
 def _is_later(view: OutsideView, other: OutsideView) -> bool:

@@ -80,7 +80,7 @@ def make(db: Connection, signer: NoteSigner | None) -> StoredCheckpoint | None:
         has_signature = bool(notes.parse_note(last.note).signatures)
         if has_signature or signer is None:
             return last
-    root, at, archive = tree.root(db, size), events.next_time(db), events.archive_id(db)
+    root, at, archive = tree.root(db, size), events.read_end(db).next_time, events.archive_id(db)
     previous = b"" if last is None else notes.parse_note(last.note).digest
     text = notes.checkpoint_text(archive, size, root, at, previous)
     note = text if signer is None else signer.sign_note(notes.origin_of(archive), text)

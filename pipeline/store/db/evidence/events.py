@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, text, update
 
 from pipeline.core.errors import StoreError
 from pipeline.evidence.entries import forget_entries
@@ -42,6 +42,17 @@ SIGNED_KINDS: Final = frozenset(
 )
 
 
+# One statement, and no expression of SQLAlchemy: to build those costs more than to run this, and
+# each crawler seals one run.
+READ_END: Final = text(
+    "SELECT (SELECT max(number) FROM log_leaf),"
+    " (SELECT max(leaf) FROM log_event),"
+    " (SELECT fields FROM log_event ORDER BY leaf DESC LIMIT 1),"
+    " (SELECT fields FROM sealed_run ORDER BY leaf DESC LIMIT 1),"
+    " (SELECT run_id FROM sealed_run WHERE run_id = :run)"
+)
+
+
 class Signer(Protocol):
     """The key of the archive, as `pipeline.evidence.keys` loads it."""
 
@@ -65,7 +76,7 @@ class Event:
 
 def write(db: Connection, archive: str, fields: Mapping[str, Any]) -> int:
     """Append an event with these private fields, and return the number of its leaf."""
-    number, salt = tree.size(db), os.urandom(SALT_BYTES)
+    number, salt = read_end(db).size, os.urandom(SALT_BYTES)
     leaf = {
         "type": LeafType.EVENT,
         "n": number,
@@ -83,17 +94,62 @@ def write(db: Connection, archive: str, fields: Mapping[str, Any]) -> int:
     return number
 
 
-def next_time(db: Connection) -> datetime:
-    """Return the time of the next run or event of the log: now, but never before the last one."""
-    now = datetime.now(UTC)
-    last_event = db.scalar(select(LogEventRow.at).order_by(LogEventRow.leaf.desc()).limit(1))
-    last_run = db.scalar(select(SealedRunRow.fields).order_by(SealedRunRow.leaf.desc()).limit(1))
-    times = [now]
-    if last_event is not None:
-        times.append(last_event)
-    if last_run is not None:
-        times.append(parse_utc(msgspec.json.decode(last_run)["sealed_at"]))
-    return max(times)
+@dataclass(frozen=True, slots=True)
+class LogEnd:
+    """The end of the log, as far as the next leaf depends on it.
+
+    Attributes:
+        size: How many leaves the log has.
+        last_at: The time of the last run or event.
+        handed_over: The private fields of the event that handed the archive over; None without.
+        is_sealed: Whether the run that was asked about has its leaves.
+    """
+
+    size: int
+    last_at: datetime | None
+    handed_over: Mapping[str, Any] | None
+    is_sealed: bool
+
+    @property
+    def next_time(self) -> datetime:
+        """The time of the next run or event: now, but never before the last one."""
+        now = datetime.now(UTC)
+        return now if self.last_at is None else max(now, self.last_at)
+
+    def require_open(self) -> None:
+        """Check that the archive was not handed over.
+
+        Raises:
+            StoreError: It was.
+        """
+        if self.handed_over is not None:
+            raise StoreError(
+                f"this archive was handed over to {self.handed_over.get('to', 'a copy')} on"
+                f" {self.handed_over['at'][:10]}, and its log is closed; work with that copy"
+            )
+
+
+def read_end(db: Connection, run: int = 0) -> LogEnd:
+    """Return the end of the log, in one statement.
+
+    Args:
+        db: A transaction.
+        run: The id of a run.
+    """
+    last, event_leaf, event, sealed, is_sealed = db.execute(READ_END, {"run": run}).one()
+    times: list[datetime] = []
+    said: Mapping[str, Any] = {} if event is None else msgspec.json.decode(event)
+    if said:
+        times.append(parse_utc(said["at"]))
+    if sealed is not None:
+        times.append(parse_utc(msgspec.json.decode(sealed)["sealed_at"]))
+    is_over = said.get("kind") == EventKind.HAND_OVER and event_leaf == last
+    return LogEnd(
+        size=0 if last is None else int(last) + 1,
+        last_at=max(times, default=None),
+        handed_over=said if is_over else None,
+        is_sealed=is_sealed is not None,
+    )
 
 
 def events(db: Connection, *kinds: EventKind) -> tuple[Event, ...]:
@@ -131,26 +187,12 @@ def current_key(db: Connection) -> str:
 
 def is_handed_over(db: Connection) -> bool:
     """Return whether the log ends with the event that hands the archive over."""
-    return _end_of(db) is not None
-
-
-def _end_of(db: Connection) -> Event | None:
-    ends = events(db, EventKind.HAND_OVER)
-    return ends[-1] if ends and ends[-1].leaf == tree.size(db) - 1 else None
+    return read_end(db).handed_over is not None
 
 
 def require_open_log(db: Connection) -> None:
-    """Check that the archive was not handed over.
-
-    Raises:
-        StoreError: It was.
-    """
-    end = _end_of(db)
-    if end is not None:
-        raise StoreError(
-            f"this archive was handed over to {end.fields.get('to', 'a copy')} on"
-            f" {end.at:%Y-%m-%d}, and its log is closed; work with that copy"
-        )
+    """Check that the archive was not handed over: see `LogEnd.require_open`."""
+    read_end(db).require_open()
 
 
 def remove_private_fields(db: Connection, leaves: Sequence[int], event: int) -> None:

@@ -39,10 +39,11 @@ def append_event(
     """
     sealing.start(db)
     tree.lock(db)
-    events.require_open_log(db)
+    end = events.read_end(db)
+    end.require_open()
     archive = events.archive_id(db)
     fields: dict[str, Any] = {**details, "kind": kind, "archive": archive}
-    fields["at"] = utc_text(events.next_time(db))
+    fields["at"] = utc_text(end.next_time)
     if signer is not None:
         fields["key"] = signer.public_key
         fields[SIGNATURE] = signer.sign_text(signed_bytes(fields))
@@ -72,7 +73,7 @@ def append_import(db: Connection, parent: str, size: int, root: bytes, *, handed
     archive = parent if handed_over else str(uuid4())
     fields = {
         "kind": EventKind.IMPORT,
-        "at": utc_text(events.next_time(db)),
+        "at": utc_text(events.read_end(db).next_time),
         "archive": archive,
         "parent": parent,
         "size": size,

@@ -26,6 +26,17 @@ from pipeline.store.db.evidence import events, fields, tree
 from pipeline.store.db.log_schema import SealedRunRow
 from pipeline.store.db.schema import RunRow
 
+RUN_COLUMNS: Final = (
+    RunRow.site,
+    RunRow.kind,
+    RunRow.scope,
+    RunRow.recipe,
+    RunRow.started_at,
+    RunRow.finished_at,
+    RunRow.pruned_at,
+    RunRow.status,
+    RunRow.counts,
+)
 CLEAN_KINDS: Final = frozenset({"clean", "review", "rollback"})
 
 
@@ -42,14 +53,16 @@ def seal_run(db: Connection, run: int, *, is_adopted: bool = False) -> None:
     Raises:
         StoreError: The log was handed over.
     """
-    if not is_adopted:
-        start(db, closing=run)
     tree.lock(db)
-    if db.scalar(select(SealedRunRow.run_id).where(SealedRunRow.run_id == run)) is not None:
+    end = events.read_end(db, run)
+    if end.is_sealed:
         return
     if not is_adopted:
-        events.require_open_log(db)
-    row = db.execute(select(RunRow).where(RunRow.id == run)).one()
+        if not end.size:
+            start(db, closing=run)
+            end = events.read_end(db, run)
+        end.require_open()
+    row = db.execute(select(*RUN_COLUMNS).where(RunRow.id == run)).one()
     uuid = str(uuid4())
     captures = fields.captures_of_run(db, run, row.site)
     leaves = _capture_leaves(run, uuid, captures)
@@ -57,7 +70,7 @@ def seal_run(db: Connection, run: int, *, is_adopted: bool = False) -> None:
     results: bytes | None = None
     if row.kind in CLEAN_KINDS:
         results = pack_entries(fields.results_of_run(db, run))
-    sealed_at = datetime.now(UTC) if is_adopted else events.next_time(db)
+    sealed_at = datetime.now(UTC) if is_adopted else end.next_time
     run_fields = {
         "site": row.site,
         "kind": row.kind,
@@ -82,7 +95,7 @@ def seal_run(db: Connection, run: int, *, is_adopted: bool = False) -> None:
         "hash": leaf_hash(LeafType.RUN, uuid, len(captures), salt, run_fields),
         "salt": salt,
     }
-    first = tree.append(db, [*leaves, leaf])
+    first = tree.append(db, [*leaves, leaf], end.size)
     sealed = {
         "run_id": run,
         "uuid": uuid,

@@ -33,17 +33,18 @@ def size(db: Connection) -> int:
     return 0 if last is None else int(last) + 1
 
 
-def append(db: Connection, leaves: Sequence[Mapping[str, Any]]) -> int:
+def append(db: Connection, leaves: Sequence[Mapping[str, Any]], at_size: int | None = None) -> int:
     """Append leaves. The caller holds `lock`.
 
     Args:
         db: A write transaction.
         leaves: The columns of each leaf, without its number.
+        at_size: How many leaves the log has, where the caller knows that.
 
     Returns:
         The number of the first one.
     """
-    first = size(db)
+    first = size(db) if at_size is None else at_size
     rows: list[dict[str, Any]] = []
     for number, leaf in enumerate(leaves, first):
         rows.append({"number": number, "run_id": None, "capture_id": None, **leaf})
