@@ -424,7 +424,7 @@ def test_a_site_whose_stories_need_javascript_is_named_with_what_to_do(home: Pat
 
 
 def test_the_summary_waits_while_the_database_is_unavailable(
-    monkeypatch: pytest.MonkeyPatch,
+    store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = iter([DatabaseUnavailable("gone"), DatabaseUnavailable("gone"), frozenset({7})])
 
@@ -436,4 +436,4 @@ def test_the_summary_waits_while_the_database_is_unavailable(
 
     monkeypatch.setattr(engine, "RETRY_DELAYS", (0.0,) * 2)
     monkeypatch.setattr(runs, "unbalanced_runs", unbalanced_runs)
-    assert night_summary.read_summary(Database("sqlite:///none.db"), []).unbalanced == (7,)
+    assert night_summary.read_summary(store, []).unbalanced == (7,)
