@@ -75,6 +75,8 @@ def is_listing(extracted: ExtractedPage, context: RuleContext) -> bool:
         extracted: The page before the rules.
         context: Its lines after the rules.
     """
+    if len(context.lines) < LISTING_LINES and sum_words(context.lines) < MIN_WORDS:
+        return False  # a list names several pages
     evidence = extracted.list_evidence
     if evidence is None:
         return _is_all_links(context)

@@ -26,7 +26,7 @@ DIRECTIVES_WITH_VALUE = frozenset(
 )
 OPT_OUTS = {"noarchive": "noarchive", "noai": "noai", "noimageai": "noai"}
 REFRESH_CONTENT = re.compile(
-    r"\s*(\d{0,6}(?:\.\d{1,6})?)\s*[;,]\s*(?:url\s*=\s*)?(.+)", re.IGNORECASE
+    r"\s*(\d{0,6}(?:\.\d{1,6})?)\s*[;,]\s*(?:url\s*=)?\s*(.*)", re.IGNORECASE
 )
 MAX_REFRESH_DELAY = 5.0  # seconds; lists reload themselves after minutes
 TDM = "tdm-reservation"  # W3C TDM Reservation Protocol

@@ -6,7 +6,12 @@ import time
 
 import pytest
 
-from pipeline.core.page_head import declared_canonical_url, opt_outs, parse_head
+from pipeline.core.page_head import (
+    declared_canonical_url,
+    opt_outs,
+    parse_head,
+    refresh_target,
+)
 
 
 def read_opt_outs(
@@ -61,3 +66,20 @@ def test_a_hostile_head_is_read_fast(piece: bytes) -> None:
     started = time.process_time()
     parse_head(piece * 100_000)
     assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("0; url=/news/ferry", "/news/ferry"),
+        ("0;URL='/news/ferry'", "/news/ferry"),
+        ("0, /news/ferry", "/news/ferry"),
+        ("0; urls/ferry", "urls/ferry"),
+        ("0; url=", ""),  # the page itself
+        ("0;", ""),
+        ("300; url=/news/ferry", ""),
+    ],
+)
+def test_a_refresh_names_its_target(content: str, expected: str) -> None:
+    page = f'<meta http-equiv="refresh" content="{content}">'.encode()
+    assert refresh_target(parse_head(page)) == expected

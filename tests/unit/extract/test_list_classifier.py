@@ -61,6 +61,13 @@ def test_a_story_that_looks_like_a_list_is_an_article(name: str, language: str) 
     )
 
 
+@pytest.mark.parametrize("body", ["x", "<p>Moved.</p>", '<a href="/news">News</a>'])
+def test_a_page_of_a_few_words_is_no_list(body: str) -> None:
+    extracted = extract(RawPage(1, f"<html><body>{body}</body></html>".encode()))
+    assert clean(extracted).outcome is Outcome.NOT_ARTICLE
+    assert clean(extracted).reason is not Reason.LISTING
+
+
 def test_a_site_file_can_accept_lists() -> None:
     extracted = extract(RawPage(1, LISTS["section front"]))
     assert clean(extracted, accept_lists=True).reason is not Reason.LISTING
