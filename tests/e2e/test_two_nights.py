@@ -389,6 +389,8 @@ def test_each_page_of_the_web_app_has_no_fault_on_a_desktop_and_on_a_phone(
 ) -> None:
     store, paths = Database(crawled.address), page_paths(crawled)
     with serve_archive(store, []) as address, chromium() as browser:
-        faults = check_pages(browser, address, paths, paths)
+        # PostgreSQL fills the same templates, and axe takes most of the time of a page.
+        axe_paths = paths if store.is_sqlite else []
+        faults = check_pages(browser, address, paths, axe_paths)
     store.close()
     assert not faults, "\n".join(faults)
