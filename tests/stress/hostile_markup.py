@@ -276,9 +276,9 @@ DECLARED: tuple[Row, ...] = (
         "base-file", head='<base href="file:///etc/"><link rel="canonical" href="passwd">'
     ),
     (
-        "refresh-private",  # a reader is sent away at once, to the front page of another host
+        "refresh-private",  # a reader is sent away at once, to another host
         http(story("refresh-private", head=refresh("http://127.0.0.1/"))),
-        "gone soft_404",
+        "redirected http_redirect",
     ),
     article_page("refresh-itself", head=refresh("")),
     article_page("refresh-storm", head=refresh("/news/refresh-storm.html") * 5_000),

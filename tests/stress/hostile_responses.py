@@ -308,7 +308,7 @@ HEADS: tuple[Row, ...] = (
             b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n" * 1000, with_length(b"x", 1)
         ),
         "fetched new",
-        "not_article no_text",
+        "not_article too_short",
     ),
     (
         "1xx-endless",
