@@ -75,13 +75,12 @@ def is_listing(extracted: ExtractedPage, context: RuleContext) -> bool:
         extracted: The page before the rules.
         context: Its lines after the rules.
     """
-    if len(context.lines) < LISTING_LINES and sum_words(context.lines) < MIN_WORDS:
-        return False  # a list names several pages
     evidence = extracted.list_evidence
     if evidence is None:
         return _is_all_links(context)
-    if not evidence.probability:
-        return False
+    is_bare = not evidence.modules and not evidence.linked_lines
+    if not evidence.probability or (is_bare and sum_words(context.lines) < MIN_WORDS):
+        return False  # a page of a few words names no other pages
     if evidence.probability >= MAYBE_LIST and _is_all_links(context):
         return True
     probability = min(evidence.probability, MAX_PROBABILITY)
