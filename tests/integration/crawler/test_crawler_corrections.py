@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pipeline.store.db.engine import Database
+from tests.support.archive_factory import one, rows
 from tests.support.local_site import (
     CrawlerProcess,
     LocalSite,
@@ -38,19 +40,21 @@ def crawl(site: LocalSite, folder: Path, **keys: Any) -> tuple[CrawlerProcess, l
     return run, sorted(path for path in requested if path.startswith("/news/"))
 
 
-def test_story_with_a_newer_time_in_its_source_is_fetched_now(tmp_path: Path) -> None:
+def test_story_with_a_newer_time_in_its_source_is_fetched_now(
+    database_url: str, tmp_path: Path
+) -> None:
     now = datetime.now(UTC)
     with serve_local_site() as site:
         with_sitemap(site, dict.fromkeys(STORIES, now - DAY))
-        _, first = crawl(site, tmp_path)
+        _, first = crawl(site, tmp_path, database_url=database_url)
         corrected = dict.fromkeys(STORIES, now - DAY) | {STORIES[3]: now + timedelta(minutes=1)}
         with_sitemap(site, corrected)
-        _, second = crawl(site, tmp_path)
+        _, second = crawl(site, tmp_path, database_url=database_url)
     assert first == STORIES
     assert second == [STORIES[3]], "the others are due in twelve hours"
 
 
-def test_entry_of_a_feed_that_was_updated_is_fetched_now(tmp_path: Path) -> None:
+def test_entry_of_a_feed_that_was_updated_is_fetched_now(database_url: str, tmp_path: Path) -> None:
     def feed(updated: datetime) -> str:
         entry = f'<entry><title>A</title><link href="{story}"/><id>{story}</id>'
         entry += f"<updated>{updated.isoformat()}</updated></entry>"
@@ -59,7 +63,7 @@ def test_entry_of_a_feed_that_was_updated_is_fetched_now(tmp_path: Path) -> None
     now = datetime.now(UTC)
     with serve_local_site() as site:
         story = site.add_story("/news/story-10001.html")
-        job = crawl_job(site, tmp_path, feeds=[site.url + "/feed.xml"])
+        job = crawl_job(site, tmp_path, feeds=[site.url + "/feed.xml"], database_url=database_url)
         for updated in (now - DAY, now - DAY / 2, now + timedelta(minutes=1)):
             site.add_page("/feed.xml", feed(updated), "application/atom+xml")
             run_crawl(job, tmp_path)
@@ -85,29 +89,37 @@ def test_time_in_the_far_future_is_not_believed(tmp_path: Path) -> None:
     assert requested == []
 
 
-def test_changed_revisit_of_the_site_file_computes_due_dates_again(tmp_path: Path) -> None:
+def test_changed_revisit_of_the_site_file_computes_due_dates_again(
+    store: Database, database_url: str, tmp_path: Path
+) -> None:
     with serve_local_site() as site:
         with_sitemap(site, dict.fromkeys(STORIES, datetime.now(UTC) - DAY))
-        crawl(site, tmp_path)
-        _, unchanged = crawl(site, tmp_path)
-        _, sooner = crawl(site, tmp_path, site_keys={"revisit": {"after_hours": 0}})
-        run, never = crawl(site, tmp_path, site_keys={"revisit": {"for_days": 0}})
+        crawl(site, tmp_path, database_url=database_url)
+        _, unchanged = crawl(site, tmp_path, database_url=database_url)
+        _, sooner = crawl(
+            site, tmp_path, database_url=database_url, site_keys={"revisit": {"after_hours": 0}}
+        )
+        _, never = crawl(
+            site, tmp_path, database_url=database_url, site_keys={"revisit": {"for_days": 0}}
+        )
     assert unchanged == []
     assert sooner == STORIES
     assert never == []
-    assert run.query("SELECT count(*) FROM page WHERE due_at IS NOT NULL") == [(0,)]
-    assert run.query("SELECT for_days FROM site_revisit") == [(0.0,)]
+    assert one(store, "SELECT count(*) FROM page WHERE due_at IS NOT NULL") == 0
+    assert one(store, "SELECT for_days FROM site_revisit") == 0
 
 
-def test_force_fetches_all_young_stories_whole(tmp_path: Path) -> None:
+def test_force_fetches_all_young_stories_whole(
+    store: Database, database_url: str, tmp_path: Path
+) -> None:
     with serve_local_site() as site:
         with_sitemap(site, dict.fromkeys(STORIES, datetime.now(UTC) - DAY))
-        run, _ = crawl(site, tmp_path)
+        run, _ = crawl(site, tmp_path, database_url=database_url)
         with_sitemap(site, dict.fromkeys(STORIES[:3], datetime.now(UTC) - DAY))
         before = len(site.received)
-        run, forced = crawl(site, tmp_path, force=True)
+        run, forced = crawl(site, tmp_path, database_url=database_url, force=True)
         conditional = [r for r in site.received[before:] if "if-none-match" in r.headers]
     assert forced == STORIES, "also those that no source lists any more"
     assert not conditional
     assert run.finished["counts"]["unchanged"] == len(STORIES)
-    assert run.query("SELECT scope FROM run ORDER BY id") == [("",), ("all young pages",)]
+    assert rows(store, "SELECT scope FROM run ORDER BY id") == [("",), ("all young pages",)]

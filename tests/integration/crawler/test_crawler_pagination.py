@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.store.db.engine import Database
+from tests.support.archive_factory import one
 from tests.support.local_site import LocalSite, crawl_job, run_crawl, serve_local_site
 
 
@@ -63,7 +65,9 @@ def test_section_pages_are_followed_up_to_section_pages_and_never_in_a_circle(
     assert site.received_paths.count("/round/") == 1
 
 
-def test_numbered_pages_that_nothing_declares_are_followed(tmp_path: Path) -> None:
+def test_numbered_pages_that_nothing_declares_are_followed(
+    store: Database, database_url: str, tmp_path: Path
+) -> None:
     with serve_local_site() as site:
         for page in (1, 2, 3):
             story = site.add_story(f"/news/{page}0001.html")[len(site.url) :]
@@ -73,10 +77,11 @@ def test_numbered_pages_that_nothing_declares_are_followed(tmp_path: Path) -> No
             links = f'<a href="{story}">Story</a>{numbers}'
             for path in {f"/city/?page={page}", "/city/" if page == 1 else f"/city/?page={page}"}:
                 site.add_page(path, links)
-        crawler = run_crawl(crawl_job(site, tmp_path, sections=[site.url + "/city/"]), tmp_path)
+        keys = {"sections": [site.url + "/city/"], "database_url": database_url}
+        crawler = run_crawl(crawl_job(site, tmp_path, **keys), tmp_path)
     pages = [path for path in site.received_paths if path.startswith("/city/")]
     assert pages == ["/city/", "/city/?page=2", "/city/?page=3"]
-    assert crawler.query(
-        "SELECT count(*) FROM page WHERE payload_id IS NOT NULL AND kind = 'story'"
-    ) == [(3,)]
-    assert sum(crawler.finished["counts"].values()) == len(crawler.query("SELECT 1 FROM ledger"))
+    stored = "SELECT count(*) FROM page WHERE payload_id IS NOT NULL AND kind = 'story'"
+    assert one(store, stored) == 3
+    ledger_size = one(store, "SELECT count(*) FROM ledger")
+    assert sum(crawler.finished["counts"].values()) == ledger_size
