@@ -131,13 +131,17 @@ def test_a_service_reports_its_state_to_the_watchdog_of_systemd(unit: str) -> No
 
 def test_the_image_copies_files_that_exist() -> None:
     names: list[str] = []
-    for arguments in re.findall(r"^COPY (.*)$", text("Dockerfile"), re.M):
+    for arguments in re.findall(r"^COPY (?!--from)(.*)$", text("Dockerfile"), re.M):
         names += arguments.split()[:-1]
     assert [name for name in names if not (ROOT / name).exists()] == []
     not_ignored = re.findall(r"^!(.*)$", text("Dockerfile.dockerignore"), re.M)
     assert sorted(not_ignored) == sorted(names)
     program, *words = instruction("ENTRYPOINT")
-    assert (program, words) == ("nightdesk", ["--home", HOME])
+    assert (program, words) == ("nightdesk", [])
+    assert f"NIGHTDESK_HOME={HOME}" in text("Dockerfile")
+    assert re.search(r"^USER 10001:10001$", text("Dockerfile"), re.M)
+    (health,) = re.findall(r"^HEALTHCHECK .* CMD (\[.*\])$", text("Dockerfile"), re.M)
+    assert what_does_not_exist(ShownCommand(tuple(json.loads(health)[1:]))) == ""
     assert what_does_not_exist(ShownCommand((*words, *instruction("CMD")))) == ""
 
 
@@ -181,7 +185,7 @@ def test_compose_has_workers_and_a_schedule_that_enqueues_for_them() -> None:
         assert services["worker"][key] == single_machine[key]
     for service in services.values():
         assert what_does_not_exist(ShownCommand(tuple(service["command"]))) == ""
-    assert "[cluster]" in text("Dockerfile")
+    assert "[alerts,cluster]" in text("Dockerfile")
 
 
 @pytest.mark.skipif(shutil.which("docker") is None, reason="there is no Docker here")
