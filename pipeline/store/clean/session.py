@@ -155,7 +155,15 @@ class CleanSession:
             self._lock = None
 
     def work_left(self, recipe: Recipe, scope: CleanScope) -> WorkLeft:
-        """Return what a clean would find to do. Most sites of a night have nothing."""
+        """Return what a clean would find to do. Most sites of a night have nothing.
+
+        Args:
+            recipe: Today's recipe of the site.
+            scope: Which pages the clean takes.
+
+        Returns:
+            Whether pages are stale, and whether groups, changes or the index are behind.
+        """
         stale = select(PageRow.id).where(self._in_scope(recipe, scope)).exists()
         ungrouped = near_duplicates.select_pending(self.site).exists()
         unindexed = index.select_unindexed(self.site).exists()
@@ -278,7 +286,15 @@ class CleanSession:
             self._add_to_profile(db, extractors, frozenset(new), sightings or {})
 
     def not_in_profile(self, recipe: Recipe, limit: int) -> tuple[UnprofiledPage, ...]:
-        """Return the next extracted pages that were saved without the site profile."""
+        """Return the next extracted pages that were saved without the site profile.
+
+        Args:
+            recipe: Today's recipe of the site.
+            limit: The most pages to return.
+
+        Returns:
+            Pages by id; none where the profile knows all of them.
+        """
         columns = (
             ExtractedPageRow.id,
             ExtractedPageRow.payload_id,
@@ -414,6 +430,13 @@ class CleanSession:
         """Return the stories of a scope that have further parts.
 
         Parts that an earlier clean took for stories lose their articles.
+
+        Args:
+            recipe: Today's recipe of the site.
+            scope: Which pages the clean takes.
+
+        Returns:
+            Ids of the stories.
         """
         in_scope = (self._in_scope(recipe, scope), joined_stories.has_parts())
         with self.store.read() as db:

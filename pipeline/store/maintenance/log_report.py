@@ -92,7 +92,14 @@ class MerkleFold:
         self._stack: list[tuple[int, bytes]] = []  # sizes and hashes of full subtrees
 
     def add(self, leaf: bytes) -> Iterator[tuple[int, int, bytes]]:
-        """Add the hash of a leaf, and yield level, number and hash of each node that is full."""
+        """Add the hash of a leaf, and yield level, number and hash of each node that is full.
+
+        Args:
+            leaf: The hash of the leaf, 32 bytes.
+
+        Yields:
+            Level 0 is that of the leaves, and numbers begin at 0 on each level.
+        """
 
         self.size += 1
         size, node, level, unit = 1, leaf, 1, self._fanout
@@ -106,7 +113,11 @@ class MerkleFold:
 
     @property
     def root(self) -> bytes:
-        """The root of the tree as it is."""
+        """The root of the tree as it is.
+
+        Returns:
+            32 bytes, by RFC 6962 (2.1). Without a leaf it is the hash of nothing.
+        """
 
         if not self._stack:
             return EMPTY_ROOT
