@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, String, select, type_coerce
+from sqlalchemy import Connection, Row, String, bindparam, select, type_coerce
 
 from pipeline.evidence.leaves import canonical_json, utc_text
 from pipeline.store.db.schema import (
@@ -85,6 +85,12 @@ RESULTS: Final = (
 )
 
 
+# Statements that are built once: building one for each run costs more than reading its rows.
+OF_CAPTURES: Final = CAPTURES.where(CaptureRow.run_id == bindparam("run"))
+OF_LEDGER: Final = LEDGER.where(LedgerEntryRow.run_id == bindparam("run"))
+OF_RESULTS: Final = RESULTS.where(CleanResultRow.run_id == bindparam("run"))
+
+
 @dataclass(frozen=True, slots=True)
 class CaptureFields:
     """A capture, and the private fields of its leaf."""
@@ -151,7 +157,7 @@ def capture_fields(values: Values, site: str) -> Fields:
 
 def captures_of_run(db: Connection, run: int, site: str) -> list[CaptureFields]:
     """Return the captures of a run in their order."""
-    rows = db.execute(CAPTURES.where(CaptureRow.run_id == run))
+    rows = db.execute(OF_CAPTURES, {"run": run})
     return [CaptureFields(row[0], capture_fields(row[1:], site)) for row in rows]
 
 
@@ -172,7 +178,7 @@ def ledger_fields(row: Values) -> Fields:
 
 def ledger_of_run(db: Connection, run: int) -> list[tuple[str, Fields]]:
     """Return the URL and the private fields of each ledger entry of a run, in any order."""
-    rows = db.execute(LEDGER.where(LedgerEntryRow.run_id == run))
+    rows = db.execute(OF_LEDGER, {"run": run})
     return [(row[1], ledger_fields(row)) for row in rows]
 
 
@@ -197,5 +203,5 @@ def result_fields(row: AnyRow, recipe: str, status: str) -> Fields:
 
 def results_of_run(db: Connection, run: int) -> list[tuple[str, Fields]]:
     """Return the URL and the private fields of each result that a clean made, in any order."""
-    rows = db.execute(RESULTS.where(CleanResultRow.run_id == run))
+    rows = db.execute(OF_RESULTS, {"run": run})
     return [(row.url, result_fields(row, row.recipe, row.status)) for row in rows]
