@@ -72,7 +72,7 @@ def test_stories_are_readable_before_the_crawl_has_ended(
     web.pages = pages = HeldBackPages(web.pages)
     pages.path = "/2026/02/03/crane-3"
     little = load_site(web.write_site_file(home))
-    patient = little.politeness.model_copy(update={"timeout": 100.0})
+    patient = little.politeness.model_copy(update={"timeout": 100.0, "concurrency": 4})
     little = little.model_copy(update={"politeness": patient})
     (tmp_path / "archive.db").write_bytes(empty_archive())
     settings = Settings(
