@@ -258,6 +258,18 @@ class CaptureRow(Base):
     )
 
 
+class StoryPictureRow(Base):
+    """A lead picture of a story: the page of the picture, and when the story declared it."""
+
+    table_role = TableRole.KEPT
+    __tablename__ = "story_picture"
+    page_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True)
+    picture_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True)
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    __table_args__ = (Index(None, "picture_id"),)
+
+
 class PlacementRow(Base):
     """A stretch of visits to a front page in which a URL had the same rank among its stories."""
 
