@@ -18,6 +18,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.store.db.log_schema import TABLES as TABLES  # so that the models are complete
+from pipeline.store.db.picture_schema import StoryPictureRow as StoryPictureRow
 from pipeline.store.db.types import Base, BigId, TableRole, partial_index
 from pipeline.store.db.watch_schema import WATCH_TABLES as WATCH_TABLES
 
@@ -256,18 +257,6 @@ class CaptureRow(Base):
         Index(None, "payload_id"),
         Index(None, "run_id"),
     )
-
-
-class StoryPictureRow(Base):
-    """A lead picture of a story: the page of the picture, and when the story declared it."""
-
-    table_role = TableRole.KEPT
-    __tablename__ = "story_picture"
-    page_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True)
-    picture_id: Mapped[int] = mapped_column(ForeignKey("page.id"), primary_key=True)
-    first_seen_at: Mapped[datetime]
-    last_seen_at: Mapped[datetime]
-    __table_args__ = (Index(None, "picture_id"),)
 
 
 class PlacementRow(Base):
