@@ -16,7 +16,7 @@ from scrapy import Request, Spider
 from crawler.articles import ArticleCrawler
 from crawler.budgets import OUT_OF_MEMORY, CrawlBudget, CrawlEnd
 from crawler.fetcher import PageFetcher
-from crawler.pictures import PictureCrawler
+from crawler.pictures.lead_pictures import PictureCrawler
 from crawler.requested import RequestedPages
 from crawler.robots_keeper import RobotsKeeper
 from crawler.run import CrawlRun

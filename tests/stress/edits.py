@@ -78,7 +78,8 @@ def _night(home: Path, address: str, sites: Mapping[str, LocalSite], number: int
     for site, server in sites.items():
         _serve(server, site, number)
     began = datetime.now(UTC)
-    _run(home, address, "crawl")
+    # a page that is gone is asked for again after a day, and these nights take minutes
+    _run(home, address, "crawl", *(["--force"] if number > 1 else []))
     return began
 
 
@@ -156,7 +157,7 @@ def _check_export(
 ) -> None:
     """An export of revisions has a text that begins on the night of each edit, and no others."""
     path = home / "revisions.jsonl"
-    _run(home, address, "export", "--revisions", "--format", "jsonl", "--out", str(path))
+    _run(home, address, "export", str(path), "--revisions", "--format", "jsonl")
     records = [json.loads(line) for line in path.read_text(encoding="utf8").splitlines()]
     later = {
         (record["url"], _night_of(record["first_seen_at"], starts))
