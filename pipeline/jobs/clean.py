@@ -137,7 +137,14 @@ class CleanPipeline:
         self._batch_sizes = request.batch_sizes
 
     def run(self) -> CleanRunResult:
-        """Clean the pages and save the results as a run."""
+        """Clean the pages and save the results as a run.
+
+        Returns:
+            The number of the run with its counts by outcome; no run where nothing was to do.
+
+        Raises:
+            Cancelled: The progress callback ended the clean. The run is closed, as after an error.
+        """
         requested_scope = str(self._scope)
         if self._scope.everything:
             # All pages become stale first, so that an interrupted clean can go on where it was.
@@ -169,7 +176,11 @@ class CleanPipeline:
         return CleanRunResult(self._site.id, run_id, counts, extracted)
 
     def preview(self) -> CleanRunResult:
-        """Report what a clean would change. Nothing is saved but extracted pages."""
+        """Report what a clean would change. Nothing is saved but extracted pages.
+
+        Returns:
+            How many payloads were extracted. The changes went to the report of the pipeline.
+        """
         extracted = self._extract(update_profile=False)
         join_stories(self._session, self._recipe, self._scope)
         total = self._session.count_stale(self._recipe, self._scope)
