@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, Select, Text, cast, select, text
 
 from pipeline.core.models import ExtractedPage, Outcome, ResultStatus, count_words
 from pipeline.core.story import StoryLink, base_address, raw_links, story_links
+from pipeline.store.clean import rights
 from pipeline.store.clean.articles import metadata_columns
 from pipeline.store.clean.links import storable_links, stored_links
 from pipeline.store.codec.serialization import decode_extracted, metadata_from_json
@@ -153,6 +154,11 @@ def check_articles(
     for batch in id_batches(database, ArticleRow.page_id, ArticleRow.archived_at, scope):
         with database.read() as db:
             faults = _article_faults(db, batch.ids)
+            damaged = {fault.id for fault in faults}
+            for page in rights.pages_with_other_rights(db, batch.ids):
+                if page not in damaged:
+                    sentence = f"article {page}: its rights are others than were declared"
+                    faults.append(_article_fault(page, sentence))
         yield from faults
         progress("articles", counts.add("articles", len(batch.ids)), batch.total)
 
