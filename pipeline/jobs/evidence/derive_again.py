@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from sqlalchemy import select
-
 from pipeline.cleaning.clean_page import all_line_keys, clean_payloads
 from pipeline.config.site import Site
 from pipeline.core.clean_values import CleanInput, NewResult, StoredResult
@@ -26,8 +24,7 @@ from pipeline.store.clean import inputs
 from pipeline.store.clean.results import stored_metadata
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.db.engine import Database
-from pipeline.store.db.schema import CleanResultRow, PageRow
-from pipeline.store.maintenance import extracted_pages
+from pipeline.store.maintenance import extracted_pages, verify_derived
 from pipeline.store.maintenance.log_report import LogReport
 
 PAGES_PER_BATCH: Final = 50
@@ -89,7 +86,10 @@ def apply_rules_again(
     for number, site in enumerate(sites):
         session = CleanSession(database, site.id)
         after = 0
-        while pages := _next_pages(database, site, after):
+        recipe = str(current_recipe(site))
+        while pages := verify_derived.pages_of_recipe(
+            database, site.id, recipe, after, PAGES_PER_BATCH
+        ):
             after = pages[-1]
             with database.read() as db:
                 loaded = inputs.clean_inputs(db, pages, EXTRACTORS)
@@ -97,7 +97,7 @@ def apply_rules_again(
             line_stats = session.line_stats(keys)
             for page in loaded:
                 made = clean_payloads(page, line_stats[page.page_id], site) if page.periods else {}
-                for stored in _comparable(page, str(current_recipe(site))):
+                for stored in _comparable(page, recipe):
                     new = made.get(stored.payload_id)
                     if new is None or not _has_same_inputs(stored, new):
                         skipped += 1
@@ -114,20 +114,6 @@ def apply_rules_again(
             f"{pluralize(skipped, 'result')} cannot be made again: the site has shown other lines"
             " since then, or bytes are missing; 'nightdesk clean --all' makes them anew"
         )
-
-
-def _next_pages(database: Database, site: Site, after: int) -> list[int]:
-    """Return the next pages that have a result of the present recipe and wait for no clean."""
-    is_present = select(CleanResultRow.id).where(
-        CleanResultRow.page_id == PageRow.id,
-        CleanResultRow.recipe == str(current_recipe(site)),
-        CleanResultRow.status == ResultStatus.ACCEPTED,
-    )
-    query = select(PageRow.id).where(
-        PageRow.site == site.id, PageRow.id > after, ~PageRow.needs_clean, is_present.exists()
-    )
-    with database.read() as db:
-        return list(db.scalars(query.order_by(PageRow.id).limit(PAGES_PER_BATCH)))
 
 
 def _comparable(page: CleanInput, recipe: str) -> list[StoredResult]:

@@ -163,6 +163,30 @@ def check_articles(
         progress("articles", counts.add("articles", len(batch.ids)), batch.total)
 
 
+def pages_of_recipe(
+    database: Database, site: str, recipe: str, after: int, limit: int
+) -> list[int]:
+    """Return pages that have an accepted result of a recipe and wait for no clean.
+
+    Args:
+        database: The archive.
+        site: The site's id.
+        recipe: The recipe.
+        after: The last page before.
+        limit: How many pages to return at most.
+    """
+    of_recipe = select(CleanResultRow.id).where(
+        CleanResultRow.page_id == PageRow.id,
+        CleanResultRow.recipe == recipe,
+        CleanResultRow.status == ResultStatus.ACCEPTED,
+    )
+    query = select(PageRow.id).where(
+        PageRow.site == site, PageRow.id > after, ~PageRow.needs_clean, of_recipe.exists()
+    )
+    with database.read() as db:
+        return list(db.scalars(query.order_by(PageRow.id).limit(limit)))
+
+
 def check_missing(database: Database, progress: ProgressCallback) -> Iterator[Fault]:
     """Find cleaned pages without a result, and accepted results without an article."""
     result = select(CleanResultRow.id).where(
