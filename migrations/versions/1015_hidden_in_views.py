@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "1014"
-down_revision = "1013"
+revision = "1015"
+down_revision = "1014"
 branch_labels = None
 depends_on = None
 
