@@ -35,11 +35,15 @@ class LeaseQueue:
 
     Args:
         site: The site's id.
+        kinds: The kinds of the pages.
         look_after: Pages after which those that have become due meanwhile are looked for.
     """
 
-    def __init__(self, site: str, look_after: int = DUE_AHEAD) -> None:
+    def __init__(
+        self, site: str, kinds: Sequence[UrlKind] = LEASED_KINDS, look_after: int = DUE_AHEAD
+    ) -> None:
         self._site = site
+        self._kinds = kinds
         self._look_after = look_after
         self._pages = deque[int]()
         self._ahead = look_after
@@ -52,16 +56,15 @@ class LeaseQueue:
         A page that becomes due meanwhile has its turn after `look_after` others at most.
         """
         if self._pages and self._leased_since >= self._look_after:
-            newly_due = newest_due(
-                db, run, self._site, now, self._look_after, due_after=self._looked_at
-            )
+            limits = self._look_after, self._kinds, self._looked_at
+            newly_due = newest_due(db, run, self._site, now, *limits)
             self._pages.extendleft(reversed(newly_due))
             self._note_look(now)
         leased = self._lease_sorted(db, run, now, limit)
         if not leased:
             ahead = max(limit, self._ahead)
             self._ahead = min(2 * ahead, MAX_DUE_AHEAD)
-            self._pages.extend(newest_due(db, run, self._site, now, ahead))
+            self._pages.extend(newest_due(db, run, self._site, now, ahead, self._kinds))
             self._note_look(now)
             leased = self._lease_sorted(db, run, now, limit)
         self._leased_since += len(leased)
@@ -76,7 +79,7 @@ class LeaseQueue:
         leased: tuple[DueUrl, ...] = ()
         while self._pages and not leased:
             pages = [self._pages.popleft() for _ in range(min(limit, len(self._pages)))]
-            leased = lease(db, run, self._site, pages, now, now + LEASE_DURATION)
+            leased = lease(db, run, self._site, pages, now, now + LEASE_DURATION, self._kinds)
         return leased
 
 
@@ -86,9 +89,10 @@ def newest_due(
     site: str,
     now: datetime,
     limit: int,
+    kinds: Sequence[UrlKind] = LEASED_KINDS,
     due_after: datetime | None = None,
 ) -> list[int]:
-    """Return the ids of pages of stories that are due and not leased, newest first.
+    """Return the ids of pages that are due and not leased, newest first.
 
     All due pages of the site are sorted for this, so ask for many at a time.
 
@@ -98,6 +102,7 @@ def newest_due(
         site: The site's id.
         now: Pages that are due at this time are returned.
         limit: How many pages to return at most.
+        kinds: The kinds of the pages.
         due_after: Only pages that have become due after this time.
     """
     was_leased = (
@@ -111,7 +116,7 @@ def newest_due(
         select(PageRow.id)
         .where(
             PageRow.site == site,
-            PageRow.kind.in_(LEASED_KINDS),
+            PageRow.kind.in_(kinds),
             PageRow.due_at <= now,
             ~was_leased,
             or_(PageRow.lease_until.is_(None), PageRow.lease_until < now),
@@ -125,7 +130,13 @@ def newest_due(
 
 
 def lease(
-    db: Connection, run: int, site: str, pages: Sequence[int], now: datetime, until: datetime
+    db: Connection,
+    run: int,
+    site: str,
+    pages: Sequence[int],
+    now: datetime,
+    until: datetime,
+    kinds: Sequence[UrlKind] = LEASED_KINDS,
 ) -> tuple[DueUrl, ...]:
     """Lease those of some pages to a run that are still due and not leased, newest first.
 
@@ -136,6 +147,7 @@ def lease(
         pages: The ids of the pages.
         now: Pages that are due at this time are leased.
         until: The end of the lease.
+        kinds: The kinds of the pages.
     """
     rows: list[PageState] = []
     for chunk in chunks(pages):
@@ -148,7 +160,7 @@ def lease(
     for row in rows:
         is_due = row.due_at is not None and row.due_at <= now
         is_free = row.lease_until is None or row.lease_until < now
-        is_wanted = row.site == site and row.kind in LEASED_KINDS and row.id not in finished
+        is_wanted = row.site == site and row.kind in kinds and row.id not in finished
         if is_wanted and is_due and is_free:
             free.append(row)
     free.sort(key=lambda row: row.id)
