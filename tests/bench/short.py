@@ -136,6 +136,11 @@ SHORT_FORMS = (
         ),
     ),
     ShortForm(
+        "sealing_share",
+        ("--sites", "12"),
+        (Figure("sealing, ms a site", r"sealing # ms a site", "see the page"),),
+    ),
+    ShortForm(
         "web",
         ("--articles", "500", "--seconds", "1"),
         (
