@@ -92,6 +92,13 @@ def site_declarations(db: Connection, site: str) -> SiteDeclarations:
     """Read the newest robots.txt and tdmrep.json of each host of a site.
 
     A file that the host does not have any more declares nothing.
+
+    Args:
+        db: A connection that reads.
+        site: The id of the site.
+
+    Returns:
+        What its hosts declare, and a digest of the files.
     """
     query = (
         select(PageRow.url, PageRow.kind, PayloadRow.digest, PayloadRow.id)
@@ -190,7 +197,15 @@ def _storable(statements: Statements) -> Iterable[Any]:
 
 
 def flags_by_page(db: Connection, pages: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    """Return the values of `rights:` under which articles are found."""
+    """Return the values of `rights:` under which articles are found.
+
+    Args:
+        db: A connection that reads.
+        pages: Ids of articles.
+
+    Returns:
+        The values, such as `no-train`, by page. An article without any has an empty tuple.
+    """
     flags: dict[int, tuple[str, ...]] = {}
     query = select(ArticleRow.page_id, ArticleRow.rights)
     for chunk in chunks(pages):

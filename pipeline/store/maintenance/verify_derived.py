@@ -158,7 +158,15 @@ def check_articles(
 
 
 def check_missing(database: Database, progress: ProgressCallback) -> Iterator[Fault]:
-    """Find cleaned pages without a result, and accepted results without an article."""
+    """Find cleaned pages without a result, and accepted results without an article.
+
+    Args:
+        database: The archive.
+        progress: Receives how many pages were looked at.
+
+    Yields:
+        One fault for each page.
+    """
     result = select(CleanResultRow.id).where(
         CleanResultRow.page_id == PageRow.id, CleanResultRow.payload_id == PageRow.payload_id
     )
@@ -189,7 +197,15 @@ def check_missing(database: Database, progress: ProgressCallback) -> Iterator[Fa
 
 
 def check_index_entries(database: Database, progress: ProgressCallback) -> Iterator[Fault]:
-    """Check that each article has its row in the full-text index, and each row its article."""
+    """Check that each article has its row in the full-text index, and each row its article.
+
+    Args:
+        database: The archive.
+        progress: Receives how many rows were looked at.
+
+    Yields:
+        One fault for each article that is not indexed as it should be.
+    """
     progress("the index", 0, 0)
     dialect = "sqlite" if database.is_sqlite else "postgresql"
     unindexed = text(

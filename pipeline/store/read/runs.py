@@ -133,6 +133,13 @@ def as_it_is_now(database: Database, run: RunView) -> RunView:
     """Return a run whose process has died as interrupted, although nothing has closed it yet.
 
     Such a run is left from a kill, or comes with a backup that was made during it.
+
+    Args:
+        database: The archive.
+        run: A run as its row says.
+
+    Returns:
+        The run with the status `interrupted`, or the same run.
     """
     if run.status != "running":
         return run
@@ -302,6 +309,13 @@ def removed_by_rule(database: Database, run_id: int) -> dict[str, int]:
     """Count the blocks that each rule removed from the pages of a clean, most first.
 
     It counts the results that are accepted now for the newest payload of each page.
+
+    Args:
+        database: The archive.
+        run_id: The number of a clean.
+
+    Returns:
+        The numbers of blocks by the name of the rule.
     """
     query = (
         select(CleanResultRow.removed)
