@@ -15,6 +15,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
+import msgspec
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from pipeline.core.models import SITE_RULE_KINDS, UrlKind
@@ -154,6 +155,32 @@ def update_rights(
         this_row = ArticleRow.page_id == bindparam("page")
         db.execute(update(ArticleRow).where(this_row).values(rights=bindparam("rights")), values)
     return changed
+
+
+def pages_with_other_rights(db: Connection, pages: Sequence[int]) -> list[int]:
+    """Return the articles whose stored rights do not follow from what the archive has.
+
+    Articles of a site whose hosts declare something new wait for the next clean, and are left out.
+    """
+    by_site: dict[str, SiteDeclarations | None] = {}  # None where a clean has to follow them
+    wrong: list[int] = []
+    for chunk in chunks(pages):
+        rows = db.execute(_select_articles().where(ArticleRow.page_id.in_(chunk))).all()
+        captures = _newest_captures(db, [row.page_id for row in rows])
+        for row in rows:
+            if row.site not in by_site:
+                now = site_declarations(db, row.site)
+                by_site[row.site] = now if _known_basis(db, row.site) == now.basis else None
+            declarations = by_site[row.site]
+            if declarations is None:
+                continue
+            try:
+                statements = _statements(row, captures.get(row.page_id), declarations)
+            except (ValueError, msgspec.MsgspecError):  # metadata that cannot be read
+                continue
+            if to_json(statements) != row.rights:
+                wrong.append(row.page_id)
+    return wrong
 
 
 def _select_articles() -> Any:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, case, func, select
 
 from pipeline.core.errors import NightdeskError
 from pipeline.core.models import Outcome, ResultStatus, UrlKind
@@ -30,6 +30,12 @@ from pipeline.store.db.sql import fetch_as, storable
 RECENT = timedelta(days=3)  # `recent_crawls` returns all crawls of this time
 
 ReasonCounts = dict[tuple[str, str], int]  # (outcome, reason) → entries
+
+
+IS_SHOWN = PageRow.hidden_at.is_(None)
+# A hidden page keeps its entry, so that the ledger adds up, and loses its name.
+SHOWN_URL = case((IS_SHOWN, PageRow.url), else_="").label("url")
+SHOWN_DETAIL = case((IS_SHOWN, LedgerEntryRow.detail), else_="").label("detail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +218,13 @@ def run_log(
         RunRow.kind,
         PageRow.site,
         PageRow.kind,
-        PageRow.url,
+        SHOWN_URL,
         LedgerEntryRow.outcome,
         LedgerEntryRow.reason,
         LedgerEntryRow.status,
         LedgerEntryRow.bytes,
         LedgerEntryRow.at,
-        LedgerEntryRow.detail,
+        SHOWN_DETAIL,
     )
     query = (
         query.join(RunRow, RunRow.id == LedgerEntryRow.run_id)
@@ -255,14 +261,14 @@ def list_outcomes(
     query: Select[*tuple[Any, ...]] = select(
         LedgerEntryRow.page_id,
         PageRow.kind,
-        PageRow.url,
+        SHOWN_URL,
         LedgerEntryRow.outcome,
         LedgerEntryRow.reason,
         LedgerEntryRow.status,
         LedgerEntryRow.bytes,
         LedgerEntryRow.elapsed_ms,
         LedgerEntryRow.at,
-        LedgerEntryRow.detail,
+        SHOWN_DETAIL,
     )
     query = query.join(PageRow, PageRow.id == LedgerEntryRow.page_id)
     query = query.where(LedgerEntryRow.run_id == run, LedgerEntryRow.page_id > after)
@@ -271,7 +277,7 @@ def list_outcomes(
     if reason is not None:
         query = query.where(LedgerEntryRow.reason == reason)
     if url:
-        query = query.where(PageRow.url.icontains(storable(url), autoescape=True))
+        query = query.where(PageRow.url.icontains(storable(url), autoescape=True), IS_SHOWN)
     with database.read() as db:
         return fetch_as(db, query.order_by(LedgerEntryRow.page_id).limit(limit), LedgerEntryView)
 
