@@ -135,7 +135,16 @@ def inline_parts(text: str, pieces: Sequence[str], spans: Sequence[Span]) -> Inl
 
 
 def places_in_line(text: str, pieces: Sequence[str], spans: Sequence[Span]) -> Iterator[RawSpan]:
-    """Yield the spans of a line with their places in its text; those without text are left out."""
+    """Yield the spans of a line with their places in its text; those without text are left out.
+
+    Args:
+        text: The line as it is stored, with single spaces.
+        pieces: The raw texts of the line in the order of the walk.
+        spans: links and other spans, by the numbers of the pieces where they begin and end.
+
+    Yields:
+        Each span with the offsets of its first character and of the one after its last.
+    """
     raw = "".join(pieces)
     ends = list(accumulate(map(len, pieces), initial=0))
     placed = sorted(RawSpan(ends[start], ends[end], target) for start, end, target in spans)

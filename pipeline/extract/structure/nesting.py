@@ -41,7 +41,14 @@ class StructureReader:
         self._count = 0  # of lists, quotes, tables, rows and code so far
 
     def block_fields(self, line: PageLine) -> dict[str, Any]:
-        """Return the fields of a line's block that say what it lies in and what it links to."""
+        """Return the fields of a line's block that say what it lies in and what it links to.
+
+        Args:
+            line: A line of the page.
+
+        Returns:
+            Fields for `Block`: structure and links, as far as they are not empty.
+        """
         element, text = line.element, line.text
         fields: dict[str, Any] = {}
         if structure := self.structure(element):
@@ -64,7 +71,15 @@ class StructureReader:
         return fields
 
     def structure(self, element: PageElement) -> str:
-        """Return what an element lies in, itself included."""
+        """Return what an element lies in, itself included.
+
+        Args:
+            element: An element of the walk.
+
+        Returns:
+            Codes from the outside in, separated by spaces, as in `u3 i2`: see
+            `docs/explanation/cleaning.md`.
+        """
         path: list[PageElement] = []
         current: PageElement | None = element
         while current is not None and current not in self._structures:
