@@ -98,7 +98,9 @@ def test_the_fewer_other_pages_a_page_names_the_surer_a_list_must_be(
 ) -> None:
     """A recipe and an entry of a dictionary have short lines of one look, but few links."""
     evidence = ListEvidence(probability, modules, linked_lines)
-    extracted = replace(extract(RawPage(1, STORIES["short story beside headlines"])), list_evidence=evidence)
+    extracted = replace(
+        extract(RawPage(1, STORIES["short story beside headlines"])), list_evidence=evidence
+    )
     assert clean(extracted).outcome is outcome
 
 
