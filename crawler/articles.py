@@ -48,10 +48,10 @@ class ArticleLimits:
 
 
 class ArticleCrawler:
-    """Crawl the story pages of a Site that are due.
+    """Crawl the story pages of a site that are due.
 
     Args:
-        run: The Run.
+        run: The run.
         fetcher: Fetches the pages.
         budget: Says when to stop.
         limits: How many pages are leased and saved at a time.
@@ -85,7 +85,7 @@ class ArticleCrawler:
         """Fetch the next page and start to save it.
 
         Returns:
-            False where no page is due any more, or the Run must stop.
+            False where no page is due any more, or the run must stop.
         """
         due = await self._next_due()
         if due is None:
@@ -156,9 +156,18 @@ class ArticleCrawler:
             due_at = None  # a night would refuse it
         if due.kind is UrlKind.PART and capture.outcome in VISITED:
             due_at = None  # it is visited with its story
-        page = FetchedPage(capture, due_at, redirect_decision, self._find_parts(due, capture))
+        page = FetchedPage(
+            capture,
+            due_at,
+            redirect_decision,
+            self._find_parts(due, capture),
+            capture.picture_url if self._keeps_picture(due) else "",
+        )
         outcome = await self._run.save_article(page)
         self._run.events.page_fetched(due.url, capture, outcome)
+
+    def _keeps_picture(self, due: DueUrl) -> bool:
+        return self._site.pictures == "lead" and due.kind is UrlKind.STORY
 
     def _find_parts(self, due: DueUrl, capture: Capture) -> tuple[PartLink, ...]:
         """Return the further pages of the story to which a page links."""

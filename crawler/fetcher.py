@@ -1,4 +1,4 @@
-"""Fetches one page: from a due URL to a request, its response and a Capture.
+"""Fetches one page: from a due URL to a request, its response and a capture.
 
 Requests are awaited and never enter Scrapy's scheduler. No queue, filter or lost callback can drop
 one, so each request ends where it was made.
@@ -21,7 +21,8 @@ from crawler.http.chain_cookies import COOKIES_META, ChainCookies, set_cookie_va
 from crawler.http.fetch_errors import RequestRefused, classify_error
 from pipeline.config.site import Site
 from pipeline.core.errors import NightdeskError
-from pipeline.core.models import Capture, DueUrl, Outcome, Reason
+from pipeline.core.models import Capture, DueUrl, Outcome, Reason, UrlKind
+from pipeline.core.pictures import MAX_PICTURE_BYTES, PICTURE_TYPES
 from pipeline.core.urls import requested_spelling, url_key, without_credentials
 
 # Answers of servers that know the page in another spelling of its URL only
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """The Capture of one fetch; `response` is None where no answer came."""
+    """The capture of one fetch; `response` is None where no answer came."""
 
     capture: Capture
     response: Response | None = None
@@ -45,11 +46,11 @@ class FetchResult:
 
 
 class PageFetcher:
-    """Fetch pages of one Site through Scrapy's downloader.
+    """Fetch pages of one site through Scrapy's downloader.
 
     Args:
         crawler: The running Scrapy crawler.
-        site: The Site; it says which kinds of pages a browser renders.
+        site: The site; it says which kinds of pages a browser renders.
         force: Whether requests have no validators, so that the server sends each page whole.
     """
 
@@ -68,7 +69,7 @@ class PageFetcher:
             follow_redirects: Whether redirects are followed. Otherwise a redirect is the outcome.
 
         Returns:
-            The Capture, whatever the server does.
+            The capture, whatever the server does.
 
         Raises:
             NightdeskError: The browser cannot be started, which is not the page's fault.
@@ -172,6 +173,9 @@ def build_request(due: DueUrl, url: str, *, follow_redirects: bool, renders: boo
         meta["dont_redirect"] = True
     if renders:
         meta[RENDER_META] = True
+    if due.kind is UrlKind.PICTURE:
+        headers["Accept"] = ",".join(PICTURE_TYPES)
+        meta["download_maxsize"] = MAX_PICTURE_BYTES
     return Request(without_credentials(url), headers=headers, meta=meta)
 
 

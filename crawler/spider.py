@@ -1,4 +1,4 @@
-"""The spider: crawls a Site's Sources, then its story pages that are due.
+"""The spider: crawls a site's sources, then its story pages that are due.
 
 The archive is the frontier. `sources` and `articles` do the work, `budgets` says when to stop, and
 pure modules decide what to fetch, when to come again and what an answer means.
@@ -16,6 +16,7 @@ from scrapy import Request, Spider
 from crawler.articles import ArticleCrawler
 from crawler.budgets import OUT_OF_MEMORY, CrawlBudget, CrawlEnd
 from crawler.fetcher import PageFetcher
+from crawler.pictures.lead_pictures import PictureCrawler
 from crawler.requested import RequestedPages
 from crawler.robots_keeper import RobotsKeeper
 from crawler.run import CrawlRun
@@ -30,12 +31,12 @@ log = logging.getLogger(__name__)
 
 
 class NewsSpider(Spider):
-    """Crawl one Site for one Run. `end` says how the crawl ended.
+    """Crawl one site for one run. `end` says how the crawl ended.
 
     Args:
-        run: The Run.
+        run: The run.
         disk_space: Says when the disk is full.
-        urls: Single pages to crawl in place of the Site.
+        urls: Single pages to crawl in place of the site.
         **kwargs: Values for Scrapy's Spider.
     """
 
@@ -60,7 +61,11 @@ class NewsSpider(Spider):
     async def start(self) -> AsyncIterator[Request]:
         """Run the whole crawl.
 
-        Yields nothing: Scrapy keeps the spider open until this method ends.
+        Scrapy keeps the spider open until this method ends. An error becomes the end of the crawl
+        with the status `failed`.
+
+        Yields:
+            Nothing. Scrapy expects an asynchronous generator.
         """
         assert self.crawler.stats is not None
         self._budget = CrawlBudget(self.site, self.crawler.stats, self.disk_space)
@@ -87,6 +92,7 @@ class NewsSpider(Spider):
         await sources.register()
         await self._run_workers(sources.crawl_next)
         await self._crawl_articles(articles)
+        await self._crawl_pictures(fetcher, only_seen=False)
         if self.run.since is None and sources.read_count and not self._budget.should_stop():
             await keep_tdmrep(self.run, fetcher)
         self.end = self._final_status(sources)
@@ -97,11 +103,18 @@ class NewsSpider(Spider):
         await self._crawl_articles(
             ArticleCrawler(self.run, fetcher, self._budget, requested=requested)
         )
+        await self._crawl_pictures(fetcher, only_seen=True)
         self.end = self._budget.failure() or self._budget.exhausted() or CrawlEnd("finished")
 
     async def _crawl_articles(self, articles: ArticleCrawler) -> None:
         await self._run_workers(articles.crawl_next)
         await articles.drain_saves()
+
+    async def _crawl_pictures(self, fetcher: PageFetcher, *, only_seen: bool) -> None:
+        """Fetch the lead pictures of stories, after all stories."""
+        if self.site.pictures == "lead":
+            pictures = PictureCrawler(self.run, fetcher, self._budget, only_seen=only_seen)
+            await self._run_workers(pictures.crawl_next)
 
     def closed(self, reason: str) -> None:
         """Record the one end that stops `start` without a signal. Scrapy calls this."""
@@ -109,11 +122,11 @@ class NewsSpider(Spider):
             self.end = OUT_OF_MEMORY
 
     def should_stop(self) -> bool:
-        """Return whether no further request may be made in this Run."""
+        """Return whether no further request may be made in this run."""
         return self._budget.should_stop()
 
     async def _run_workers(self, step: Callable[[], Awaitable[bool]]) -> None:
-        """Run as many workers as the Site allows requests at a time.
+        """Run as many workers as the site allows requests at a time.
 
         Each worker goes on until its step finds no work. A worker whose step added work takes
         another step, so nothing is left when all workers are done.

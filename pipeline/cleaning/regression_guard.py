@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,6 +42,7 @@ def compare_with_current(
     current: Mapping[int, CleanResult],
     rejected: Mapping[int, Sequence[CleanResult]],
     new: Mapping[int, CleanResult],
+    provisional: Collection[int] = (),
 ) -> ReviewDecision:
     """Compare the new results of a page with the current ones.
 
@@ -52,6 +53,8 @@ def compare_with_current(
         current: The current results by payload.
         rejected: The results that somebody rejected, by payload.
         new: The new results by payload, the newest payload last.
+        provisional: The payloads whose current results may lose anything: they were made before
+            the site profile had seen all pages of the night.
     """
     accepted: set[int] = set()
     changed: list[int] = []
@@ -62,6 +65,8 @@ def compare_with_current(
         elif not is_rejected_again(rejected.get(payload_id, ()), current_result, new_result):
             changed.append(payload_id)
     for payload_id in reversed(changed):
+        if payload_id in provisional:
+            continue
         reason = loss_reason(current[payload_id], new[payload_id])
         if reason is not Reason.NONE:
             return ReviewDecision(frozenset(accepted), frozenset(changed), reason)
@@ -93,7 +98,15 @@ def is_rejected_again(
 
 
 def loss_reason(current: CleanResult, new: CleanResult) -> Reason:
-    """Return what a good result would lose; NONE where that is little."""
+    """Return what a good result would lose; NONE where that is little.
+
+    Args:
+        current: The accepted result of the same bytes.
+        new: The result of other rules or extractors.
+
+    Returns:
+        Why the new result is held: the article, its text, its title or its date would be lost.
+    """
     if current.outcome is not Outcome.ARCHIVED:
         return Reason.NONE
     if new.outcome is not Outcome.ARCHIVED:
@@ -108,7 +121,15 @@ def loss_reason(current: CleanResult, new: CleanResult) -> Reason:
 
 
 def loses_text(current: str, new: str) -> bool:
-    """Tell whether a text of some length would keep too few of its words."""
+    """Tell whether a text of some length would keep too few of its words.
+
+    Args:
+        current: The text now.
+        new: The text that would take its place.
+
+    Returns:
+        True where the new one has to be held.
+    """
     # Whole lines first, which costs almost nothing.
     removed_lines = Counter(current.split("\n")) - Counter(new.split("\n"))
     removed_words = WORD.findall("\n".join(removed_lines.elements()))

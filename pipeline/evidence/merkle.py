@@ -31,20 +31,24 @@ def split_point(size: int) -> int:
 
 
 def root(hashes: Sequence[bytes]) -> bytes:
-    """Return the root of a tree over leaf hashes."""
+    """Return the root of a tree over leaf hashes.
+
+    Args:
+        hashes: The hashes of the leaves, 32 bytes each.
+
+    Returns:
+        32 bytes, by RFC 6962 (2.1). The root of no leaves is the SHA-256 of nothing.
+    """
     if not hashes:
         return EMPTY_ROOT
-    stack: list[tuple[int, bytes]] = []  # sizes and hashes of full subtrees, largest first
-    for leaf in hashes:
-        size, node = 1, leaf
-        while stack and stack[-1][0] == size:
-            node = node_hash(stack.pop()[1], node)
-            size *= 2
-        stack.append((size, node))
-    node = stack.pop()[1]
-    while stack:
-        node = node_hash(stack.pop()[1], node)
-    return node
+    level = hashes
+    while len(level) > 1:  # a last one without a partner is a node of the next level
+        pairs = zip(level[::2], level[1::2], strict=False)
+        nodes = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+        if len(level) % 2:
+            nodes.append(level[-1])
+        level = nodes
+    return level[0]
 
 
 def range_hash_of(hashes: Sequence[bytes]) -> RangeHash:
@@ -145,7 +149,18 @@ def consistency_proof(old_size: int, size: int, range_hash: RangeHash) -> list[b
 def is_consistent(
     old_size: int, old_root: bytes, size: int, new_root: bytes, proof: Sequence[bytes]
 ) -> bool:
-    """Return whether a proof shows that a tree extends an older one (RFC 9162, 2.1.4.2)."""
+    """Return whether a proof shows that a tree extends an older one (RFC 9162, 2.1.4.2).
+
+    Args:
+        old_size: The size of the older tree, in leaves.
+        old_root: Its root, 32 bytes.
+        size: The size of the newer tree.
+        new_root: Its root, 32 bytes.
+        proof: The hashes of the proof, in order.
+
+    Returns:
+        False where the proof leads to another root, or has too few or too many hashes.
+    """
     if old_size == size:
         return not proof and old_root == new_root
     if old_size == 0:

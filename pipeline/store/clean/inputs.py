@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -69,7 +69,16 @@ RESULT_COLUMNS: Final = (
 
 
 def first_batch(db: Connection, ids: Sequence[int | None], max_bytes: int) -> list[int]:
-    """Return the first of these payloads, as many as fit into memory together."""
+    """Return the first of these payloads, as many as fit into memory together.
+
+    Args:
+        db: A connection that reads.
+        ids: Ids of payloads in the order in which they are wanted; None counts nothing.
+        max_bytes: The most bytes together, before compression.
+
+    Returns:
+        At least one id, if there is any: a payload that is larger than the limit comes alone.
+    """
     payload_ids = [payload_id for payload_id in ids if payload_id is not None]
     query = select(PayloadRow.id, PayloadRow.size).where(PayloadRow.id.in_(payload_ids))
     sizes = {row.id: row.size for row in db.execute(query)}
@@ -116,21 +125,26 @@ def pages_by_payload(
     return {payload: list(announced.items()) for payload, announced in pages.items()}
 
 
-def clean_inputs(db: Connection, pages: Sequence[int], extractors: str) -> tuple[CleanInput, ...]:
+def clean_inputs(
+    db: Connection, pages: Sequence[int], extractors: str, provisional: Collection[int] = ()
+) -> tuple[CleanInput, ...]:
     """Return the inputs to clean pages, in the order of the pages.
 
     Args:
         db: A transaction.
         pages: Ids of pages.
         extractors: The version of the extractors whose extracted pages are used.
+        provisional: Ids of the runs whose results are provisional.
     """
     clean_inputs: list[CleanInput] = []
     for chunk in chunks(pages):
-        clean_inputs += _clean_inputs(db, chunk, extractors)
+        clean_inputs += _clean_inputs(db, chunk, extractors, provisional)
     return tuple(clean_inputs)
 
 
-def _clean_inputs(db: Connection, pages: Sequence[int], extractors: str) -> list[CleanInput]:
+def _clean_inputs(
+    db: Connection, pages: Sequence[int], extractors: str, provisional: Collection[int]
+) -> list[CleanInput]:
     rows = _pages(db, pages)
     periods = _page_periods(db, pages)
     extracted = _extracted_by_payload(db, _payload_ids(periods), extractors)
@@ -147,9 +161,18 @@ def _clean_inputs(db: Connection, pages: Sequence[int], extractors: str) -> list
                 periods=_payload_periods(periods[row.id], extracted),
                 previous=previous.get(row.id),
                 results=tuple(results[row.id]),
+                provisional=_provisional_payloads(results[row.id], provisional),
             )
         )
     return clean_inputs
+
+
+def _provisional_payloads(
+    results: Sequence[StoredResult], provisional: Collection[int]
+) -> frozenset[int]:
+    if not provisional:
+        return frozenset()
+    return frozenset(row.payload_id for row in results if row.run_id in provisional)
 
 
 def review_inputs(db: Connection, pages: Sequence[int]) -> tuple[ReviewInput, ...]:

@@ -1,7 +1,8 @@
 """Leases: which pages of stories a run fetches next.
 
-To find the newest pages, all due pages of the site are sorted. A large site has tens of thousands,
-so they are sorted once for many leases, and each lease checks its pages again.
+To find the newest pages, all due pages of the site are sorted. A large site has up to a million,
+so they are sorted once for many leases: for a thousand first, and for twice as many each time. In
+between only pages are looked for that have become due since. Each lease checks its pages again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from pipeline.store.db.schema import LedgerEntryRow, PageRow
 from pipeline.store.db.sql import chunks
 
 LEASED_KINDS: Final = (UrlKind.STORY, UrlKind.PART)
-DUE_AHEAD: Final = 1000  # pages for which the due pages of a site are sorted once
+# Pages for which the due pages of a site are sorted the first time, and after which those that have
+# become due meanwhile are looked for.
+DUE_AHEAD: Final = 1000
+MAX_DUE_AHEAD: Final = 64_000  # their ids take three megabytes
 # Longer than any fetch. The leases of a run that died end when the next run of the site starts.
 LEASE_DURATION: Final = timedelta(minutes=30)
 
@@ -31,23 +35,43 @@ class LeaseQueue:
 
     Args:
         site: The site's id.
+        kinds: The kinds of the pages.
+        look_after: Pages after which those that have become due meanwhile are looked for.
     """
 
-    def __init__(self, site: str) -> None:
+    def __init__(
+        self, site: str, kinds: Sequence[UrlKind] = LEASED_KINDS, look_after: int = DUE_AHEAD
+    ) -> None:
         self._site = site
+        self._kinds = kinds
+        self._look_after = look_after
         self._pages = deque[int]()
+        self._ahead = look_after
+        self._looked_at: datetime | None = None
+        self._leased_since = 0  # pages since the last look
 
     def lease(self, db: Connection, run: int, now: datetime, limit: int) -> tuple[DueUrl, ...]:
         """Lease up to `limit` pages that are due to a run.
 
-        A page that becomes due meanwhile has its turn after `DUE_AHEAD` others at most.
+        A page that becomes due meanwhile has its turn after `look_after` others at most.
         """
+        if self._pages and self._leased_since >= self._look_after:
+            limits = self._look_after, self._kinds, self._looked_at
+            newly_due = newest_due(db, run, self._site, now, *limits)
+            self._pages.extendleft(reversed(newly_due))
+            self._note_look(now)
         leased = self._lease_sorted(db, run, now, limit)
         if not leased:
-            ahead = max(limit, DUE_AHEAD)
-            self._pages.extend(newest_due(db, run, self._site, now, ahead))
+            ahead = max(limit, self._ahead)
+            self._ahead = min(2 * ahead, MAX_DUE_AHEAD)
+            self._pages.extend(newest_due(db, run, self._site, now, ahead, self._kinds))
+            self._note_look(now)
             leased = self._lease_sorted(db, run, now, limit)
+        self._leased_since += len(leased)
         return leased
+
+    def _note_look(self, now: datetime) -> None:
+        self._looked_at, self._leased_since = now, 0
 
     def _lease_sorted(
         self, db: Connection, run: int, now: datetime, limit: int
@@ -55,12 +79,20 @@ class LeaseQueue:
         leased: tuple[DueUrl, ...] = ()
         while self._pages and not leased:
             pages = [self._pages.popleft() for _ in range(min(limit, len(self._pages)))]
-            leased = lease(db, run, self._site, pages, now, now + LEASE_DURATION)
+            leased = lease(db, run, self._site, pages, now, now + LEASE_DURATION, self._kinds)
         return leased
 
 
-def newest_due(db: Connection, run: int, site: str, now: datetime, limit: int) -> list[int]:
-    """Return the ids of pages of stories that are due and not leased, newest first.
+def newest_due(
+    db: Connection,
+    run: int,
+    site: str,
+    now: datetime,
+    limit: int,
+    kinds: Sequence[UrlKind] = LEASED_KINDS,
+    due_after: datetime | None = None,
+) -> list[int]:
+    """Return the ids of pages that are due and not leased, newest first.
 
     All due pages of the site are sorted for this, so ask for many at a time.
 
@@ -70,6 +102,8 @@ def newest_due(db: Connection, run: int, site: str, now: datetime, limit: int) -
         site: The site's id.
         now: Pages that are due at this time are returned.
         limit: How many pages to return at most.
+        kinds: The kinds of the pages.
+        due_after: Only pages that have become due after this time.
     """
     was_leased = (
         select(LedgerEntryRow.page_id)
@@ -82,7 +116,7 @@ def newest_due(db: Connection, run: int, site: str, now: datetime, limit: int) -
         select(PageRow.id)
         .where(
             PageRow.site == site,
-            PageRow.kind.in_(LEASED_KINDS),
+            PageRow.kind.in_(kinds),
             PageRow.due_at <= now,
             ~was_leased,
             or_(PageRow.lease_until.is_(None), PageRow.lease_until < now),
@@ -90,11 +124,19 @@ def newest_due(db: Connection, run: int, site: str, now: datetime, limit: int) -
         .order_by(date.desc(), PageRow.id)
         .limit(limit)
     )
+    if due_after is not None:
+        query = query.where(PageRow.due_at > due_after)
     return list(db.scalars(query))
 
 
 def lease(
-    db: Connection, run: int, site: str, pages: Sequence[int], now: datetime, until: datetime
+    db: Connection,
+    run: int,
+    site: str,
+    pages: Sequence[int],
+    now: datetime,
+    until: datetime,
+    kinds: Sequence[UrlKind] = LEASED_KINDS,
 ) -> tuple[DueUrl, ...]:
     """Lease those of some pages to a run that are still due and not leased, newest first.
 
@@ -105,6 +147,7 @@ def lease(
         pages: The ids of the pages.
         now: Pages that are due at this time are leased.
         until: The end of the lease.
+        kinds: The kinds of the pages.
     """
     rows: list[PageState] = []
     for chunk in chunks(pages):
@@ -117,7 +160,7 @@ def lease(
     for row in rows:
         is_due = row.due_at is not None and row.due_at <= now
         is_free = row.lease_until is None or row.lease_until < now
-        is_wanted = row.site == site and row.kind in LEASED_KINDS and row.id not in finished
+        is_wanted = row.site == site and row.kind in kinds and row.id not in finished
         if is_wanted and is_due and is_free:
             free.append(row)
     free.sort(key=lambda row: row.id)

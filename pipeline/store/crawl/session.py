@@ -33,6 +33,7 @@ from pipeline.store.crawl import (
     captures,
     frontier,
     parts,
+    pictures,
     placements,
     rediscovery,
     schedule,
@@ -345,6 +346,14 @@ class CrawlSession:
             return self._leases.lease(db, run, datetime.now(UTC), limit)
 
     @_retrying
+    def lease_pictures(self, run: int, limit: int, *, only_seen: bool) -> tuple[DueUrl, ...]:
+        """Lease up to `limit` lead pictures that are due to this run: see `pictures.lease`."""
+        now = datetime.now(UTC)
+        until = now + LEASE_DURATION
+        with self.store.write() as db:
+            return pictures.lease(db, run, self._site, now, until, limit, only_seen=only_seen)
+
+    @_retrying
     def request_pages(self, run: int, decisions: Sequence[LinkDecision]) -> tuple[int, ...]:
         """Save the pages that a person asks for: see `single_pages.register`."""
         with self.store.write() as db:
@@ -439,6 +448,15 @@ class CrawlSession:
         """Close a run and return its counts by outcome.
 
         What is still pending becomes DEFERRED for the reason `deferred`, and stays due.
+
+        Args:
+            run: The number of the run.
+            status: How it ended: `finished`, `interrupted` or `failed`.
+            detail: A sentence, where the status does not say enough.
+            deferred: The reason of what was not done.
+
+        Returns:
+            The number of URLs by outcome. Their sum is the number of URLs of the run.
         """
         with self.store.write() as db:
             counts = run_log.close_run(db, run, status, detail, deferred)

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
+from pipeline.core.errors import StoreError
 from pipeline.core.models import Capture, Outcome, Reason
 from pipeline.store.db.engine import Database
 from pipeline.store.db.evidence import events, sealing
@@ -44,6 +45,24 @@ def open_run(db: Connection, site: str, kind: str, recipe: str = "", scope: str 
         "counts": {},
     }
     return int(db.execute(insert(RunRow).values(values).returning(RunRow.id)).scalar_one())
+
+
+def require_running(db: Connection, run: int) -> None:
+    """Require that a run is open, and keep others from closing it in this transaction.
+
+    Several processes may work for one run. One of them may outlive the command that started it.
+
+    Args:
+        db: A write transaction.
+        run: The run's id.
+
+    Raises:
+        StoreError: The run is closed. Its ledger is sealed.
+    """
+    # SQLite has one writer anyway
+    status = db.scalar(select(RunRow.status).where(RunRow.id == run).with_for_update(read=True))
+    if status != "running":
+        raise StoreError(f"run {run} was closed meanwhile; the next clean of its site goes on")
 
 
 def add_entries(
@@ -99,7 +118,13 @@ def record_outcome(
 def record_outcomes(
     db: Connection, run: int, outcomes: Iterable[tuple[Capture, Outcome, Reason]]
 ) -> None:
-    """Write the outcomes of fetches to the ledger. There has to be at least one."""
+    """Write the outcomes of fetches to the ledger. There has to be at least one.
+
+    Args:
+        db: A connection in a transaction.
+        run: The number of the run.
+        outcomes: Each capture that was saved, with the outcome and reason of its URL.
+    """
     rows: list[dict[str, Any]] = []
     for capture, outcome, reason in outcomes:
         rows.append(
@@ -163,7 +188,15 @@ def close_run(
 
 
 def count_outcomes(db: Connection, run: int) -> dict[str, int]:
-    """Count the ledger entries of a run by outcome, with those that were forgotten."""
+    """Count the ledger entries of a run by outcome, with those that were forgotten.
+
+    Args:
+        db: A connection that reads.
+        run: The number of the run.
+
+    Returns:
+        The numbers by the code of the outcome.
+    """
     query = (
         select(LedgerEntryRow.outcome, func.count())
         .where(LedgerEntryRow.run_id == run)
@@ -189,6 +222,14 @@ def close_interrupted_runs(db: Connection, site: str, kind: str) -> tuple[int, .
     """Close the runs of a site whose process died, and return their ids.
 
     The caller has to hold the lock of the site.
+
+    Args:
+        db: A connection in a transaction.
+        site: The id of the site.
+        kind: The kind of the runs, such as `crawl`.
+
+    Returns:
+        The numbers of the runs, which have the status `interrupted` now.
     """
     query = select(RunRow.id).where(
         RunRow.site == site, RunRow.kind == kind, RunRow.status == "running"

@@ -18,6 +18,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.store.db.log_schema import TABLES as TABLES  # so that the models are complete
+from pipeline.store.db.picture_schema import StoryPictureRow as StoryPictureRow
 from pipeline.store.db.types import Base, BigId, TableRole, partial_index
 from pipeline.store.db.watch_schema import WATCH_TABLES as WATCH_TABLES
 
