@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.orm import aliased
+import msgspec
+from sqlalchemy import Connection, delete, select, text, update
 
 from pipeline.core.models import LineStats
 from pipeline.store.clean.container_stats import ContainerSighting
+from pipeline.store.db.row_classes import aliased
 from pipeline.store.db.schema import LineSightingRow, PageRow
 from pipeline.store.db.sql import chunks, insert_or_ignore
 
@@ -30,6 +31,16 @@ UNIQUE: Final = ("site", "key", "role", "page_id")
 MAX_PAGES_PER_LINE: Final = 8  # pages remembered for one line
 MAX_COUNTED_PAGES: Final = 5  # up to here one page more can change the statistics of a line
 WINDOW_PAGES: Final = 10_000  # pages of a site whose every line is remembered
+KEYS_PER_QUERY: Final = 20_000  # one parameter has them all, whatever the database's limit
+SIGHTINGS_SQL: Final = {
+    "sqlite": (
+        "SELECT line_sighting.key, role, page_id FROM json_each(:keys) CROSS JOIN line_sighting"
+        " ON site = :site AND line_sighting.key = json_each.value"
+    ),
+    "postgresql": (
+        "SELECT key, role, page_id FROM line_sighting WHERE site = :site AND key = ANY(:keys)"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +175,10 @@ def _stats_of_page(
 
 def _load(db: Connection, site: str, keys: set[int]) -> PagesByLine:
     pages_by_line: PagesByLine = defaultdict(set)
-    columns = (LineSightingRow.key, LineSightingRow.role, LineSightingRow.page_id)
-    query = select(*columns).where(LineSightingRow.site == site)
-    for chunk in chunks(sorted(keys)):
-        for key, role, page in db.execute(query.where(LineSightingRow.key.in_(chunk))).all():
+    is_sqlite = db.dialect.name == "sqlite"
+    statement = text(SIGHTINGS_SQL[db.dialect.name])
+    for chunk in chunks(sorted(keys), KEYS_PER_QUERY):
+        parameter = msgspec.json.encode(chunk).decode() if is_sqlite else chunk
+        for key, role, page in db.execute(statement, {"site": site, "keys": parameter}):
             pages_by_line[key, role].add(page)
     return pages_by_line
