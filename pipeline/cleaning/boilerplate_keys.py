@@ -44,7 +44,9 @@ SEPARATOR = re.compile(r"\s+(?:[-–—|·•»«]|::|//)+\s+|\s*\|\s*")
 
 def normalize_text(text: str) -> str:
     """Return a line for comparison, without differences of width, case, space and end marks."""
-    normalized = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    normalized = " ".join(text.casefold().split())
     start, end = 0, len(normalized)
     while start < end and not normalized[start].isalnum():
         start += 1
