@@ -16,7 +16,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
-    Float,
+    Double,
     Integer,
     LargeBinary,
     MetaData,
@@ -40,7 +40,7 @@ METADATA: Final = MetaData(
 TYPES: Final[dict[Any, Any]] = {
     bool: Boolean(),
     int: Integer(),
-    float: Float(),
+    float: Double(),
     str: Text(),
     bytes: LargeBinary(),
     date: Date(),
