@@ -59,7 +59,8 @@ def clean_page(page: CleanInput, line_stats: Mapping[int, LineStats], site: Site
     accepted_rows = {row.payload_id: row for row in page.results if _is_accepted(row)}
     current = {payload_id: row.result for payload_id, row in accepted_rows.items()}
     made = {payload_id: new.result for payload_id, new in new_results.items()}
-    decision = compare_with_current(current, rejected_results(page.results), made)
+    rejected = rejected_results(page.results)
+    decision = compare_with_current(current, rejected, made, page.provisional)
     replaced, unchanged = list[NewResult](), list[UnchangedResult]()
     for payload_id, new in new_results.items():
         if payload_id not in decision.accepted:

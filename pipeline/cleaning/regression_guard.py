@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,6 +42,7 @@ def compare_with_current(
     current: Mapping[int, CleanResult],
     rejected: Mapping[int, Sequence[CleanResult]],
     new: Mapping[int, CleanResult],
+    provisional: Collection[int] = (),
 ) -> ReviewDecision:
     """Compare the new results of a page with the current ones.
 
@@ -52,6 +53,8 @@ def compare_with_current(
         current: The current results by payload.
         rejected: The results that somebody rejected, by payload.
         new: The new results by payload, the newest payload last.
+        provisional: The payloads whose current results may lose anything: they were made before
+            the site profile had seen all pages of the night.
     """
     accepted: set[int] = set()
     changed: list[int] = []
@@ -62,6 +65,8 @@ def compare_with_current(
         elif not is_rejected_again(rejected.get(payload_id, ()), current_result, new_result):
             changed.append(payload_id)
     for payload_id in reversed(changed):
+        if payload_id in provisional:
+            continue
         reason = loss_reason(current[payload_id], new[payload_id])
         if reason is not Reason.NONE:
             return ReviewDecision(frozenset(accepted), frozenset(changed), reason)

@@ -170,7 +170,8 @@ def scope_of(arguments: TaskArguments) -> CleanScope:
     """Return the scope of a clean, or of a part of one."""
     scope = arguments["scope"]
     since = parse_time(scope["since"]) if scope["since"] else None
-    return CleanScope(scope["everything"], since, scope["rule"])
+    during_crawl = scope.get("during_crawl", False)  # a task of an older version has none
+    return CleanScope(scope["everything"], since, scope["rule"], during_crawl=during_crawl)
 
 
 def parse_time(text: str) -> datetime:
@@ -197,6 +198,7 @@ def _scope_values(scope: CleanScope) -> TaskArguments:
         "everything": scope.everything,
         "since": scope.since.isoformat() if scope.since else "",
         "rule": scope.rule,
+        "during_crawl": scope.during_crawl,
     }
 
 

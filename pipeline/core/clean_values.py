@@ -54,6 +54,8 @@ class CleanInput:
     periods: tuple[PayloadPeriod, ...]  # oldest first; none where an extracted page is missing
     previous: PreviousArticle | None  # what its article is made of now
     results: tuple[StoredResult, ...] = ()  # current or rejected results for these payloads
+    # payloads whose results were made before the site profile had seen all pages of the night
+    provisional: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

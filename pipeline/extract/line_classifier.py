@@ -56,6 +56,7 @@ MAX_HEADLINES = 2  # of a page with one story: its own, and the name of the site
 ITEM_TAGS = frozenset(("li", "dd", "dt"))
 SURE_PROBABILITY = 0.8  # of prose below which no summary stands
 MAX_SPANS = 2_000  # side by side
+MAX_ASKED_LINES = 6_000  # of a page; the time of trafilatura grows with the square of them
 # The first that matches says most about a line: a paragraph in an item in a quote is an item.
 KIND_OF_REGION = (
     (Region.CODE, BlockKind.CODE),
@@ -106,9 +107,7 @@ def read_blocks(
     probabilities, needs_votes = _judge(lines, tree, trees, max_doubt)
     level_lists(lines, probabilities)
     raise_to_story(probabilities, lines.words)
-    second = compare_readings(
-        lines, probabilities, lambda fast: ExtractorLines(trafilatura_lines(tree, fast))
-    )
+    second = compare_readings(lines, probabilities, lambda fast: _ask(tree, lines, fast))
     probabilities = with_whole_tables(lines, second.probabilities)
     has_votes = needs_votes or any(lines.votes)
     blocks, block_lines, structures = [], [], StructureReader()
@@ -146,12 +145,21 @@ def _judge(
             probabilities[i] = trees.second(lines.with_context(i, row))
     if share_in_doubt(lines, probabilities) <= max_doubt or is_settled(lines, probabilities):
         return probabilities, False
-    lines.add_votes(ExtractorLines(trafilatura_lines(tree)))
+    if len(lines.lines) > MAX_ASKED_LINES:
+        return probabilities, False
+    lines.add_votes(_ask(tree, lines))
     for i in range(len(lines.lines)):
         if not lines.is_far(i):  # a line that trafilatura took is not far
             row = lines.with_context(i, features.get(i) or lines.features(i))
             probabilities[i] = trees.third(lines.with_votes(i, row))
     return probabilities, True
+
+
+def _ask(tree: HtmlElement, lines: LineFeatures, fast: bool = True) -> ExtractorLines:
+    """Return the lines of trafilatura; none of a page with very many, for which it takes long."""
+    if len(lines.lines) > MAX_ASKED_LINES:
+        return ExtractorLines(())
+    return ExtractorLines(trafilatura_lines(tree, fast))
 
 
 def level_lists(lines: LineFeatures, probabilities: dict[int, float]) -> None:

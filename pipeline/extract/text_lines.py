@@ -79,6 +79,8 @@ LAYOUT = frozenset((
 ))  # fmt: skip
 RESERVES = frozenset(("noscript", "template"))  # read where the page has their text nowhere else
 MIN_RESERVE_LENGTH: Final = 240  # characters of text, without space at its ends
+# Of the text in an <object>, which browsers show for want of its plug-in. Shorter ones only say so.
+MIN_OBJECT_LENGTH: Final = 80
 CREDIT_TAGS = frozenset(("span", "small", "cite", "em", "i"))  # that name who made a picture
 CREDIT_MARK = re.compile("credit|copyright|photographer", re.I)
 
@@ -130,11 +132,11 @@ def read_lines(tree: HtmlElement, max_lines: int = MAX_LINES) -> PageLines:
     return page_lines
 
 
-def _has_long_text(element: HtmlElement) -> bool:
+def _has_long_text(element: HtmlElement, min_length: int) -> bool:
     length = 0
     for text in element.itertext():
         length += len(text.strip())
-        if length >= MIN_RESERVE_LENGTH:
+        if length >= min_length:
             return True
     return False
 
@@ -334,9 +336,13 @@ class _Walk:
         if not len(element) or element[-1].tag in CLOSED_ENDS:
             return False
         if tag in RESERVES:
-            is_read = element.get("shadowrootmode") is not None or _has_long_text(element)
+            is_read = element.get("shadowrootmode") is not None or _has_long_text(
+                element, MIN_RESERVE_LENGTH
+            )
             self.has_reserves = self.has_reserves or is_read
             return is_read
+        if tag == "object" and _has_long_text(element, MIN_OBJECT_LENGTH):
+            return True
         if tag in UNCLOSED and self._unclosed < MAX_UNCLOSED and holds_page(element):
             self._unclosed += 1
             return True

@@ -1,8 +1,8 @@
 """The clean of one site: load → extract → apply rules → publish.
 
-Each step is a module: `load_pages`, `extract_payloads` and `publish_articles` in `clean_steps`,
-and `pipeline.cleaning.clean_page`. The session of the store only loads and saves. This module
-connects the steps.
+Each step is a module of `clean_steps`: `load_pages`, `extract_payloads`, `apply_rules` and
+`publish_articles`. The session of the store only loads and saves. This module connects the steps.
+Of a large site, several processes take the last steps for parts of the pages: see `clean_parts`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from pipeline.cleaning.clean_page import clean_page
 from pipeline.config.site import Site
 from pipeline.jobs.changes import Change, change_by_clean
+from pipeline.jobs.clean_steps.apply_rules import CleanedPages, apply_rules
+from pipeline.jobs.clean_steps.clean_parts import CleanPart
 from pipeline.jobs.clean_steps.extract_payloads import (
     MAX_BLOCKS_PER_WRITE,
     MAX_PAGES_PER_WRITE,
@@ -29,8 +30,6 @@ from pipeline.jobs.clean_steps.load_pages import (
 )
 from pipeline.jobs.clean_steps.publish_articles import (
     ArticlePublisher,
-    CleanedPages,
-    PageOutcome,
     finish_pending_articles,
 )
 from pipeline.jobs.progress import Cancelled, ProgressCallback
@@ -44,6 +43,9 @@ from pipeline.store.codec import dictionary_training
 from pipeline.store.db.engine import Database
 
 STALE_ONLY = CleanScope()
+PAGES_PER_PART = 200  # that one process cleans by itself
+# Fewer pages are cleaned in one process: each further one first loads the libraries of a database.
+MIN_PAGES_IN_PARTS = 1000
 
 ChangeListener = Callable[[str, Change], None]
 """Receives a site's id and what a clean changes of one of its pages."""
@@ -57,6 +59,8 @@ class CleanBatchSizes:
     extracted_per_write: int = MAX_PAGES_PER_WRITE
     blocks_per_write: int = MAX_BLOCKS_PER_WRITE
     pages_per_batch: int = PAGES_PER_BATCH
+    pages_per_part: int = PAGES_PER_PART
+    min_pages_in_parts: int = MIN_PAGES_IN_PARTS
 
 
 DEFAULT_BATCH_SIZES = CleanBatchSizes()
@@ -171,7 +175,7 @@ class CleanPipeline:
         total = self._session.count_stale(self._recipe, self._scope)
         done = 0
         for loaded in self._load_page_batches():
-            batch = self._apply_rules(loaded)
+            batch = apply_rules(loaded, self._site)
             self._report_changes(batch)
             done += batch.loaded
             self._progress("cleaning", done, max(total, done))
@@ -198,13 +202,35 @@ class CleanPipeline:
     def _clean_and_publish(self, run_id: int) -> None:
         publisher = ArticlePublisher(self._session, self._site, self._recipe, self._workers)
         total = self._session.count_stale(self._recipe, self._scope)
+        if self._is_divided(total):
+            cleaned = publisher.clean_parts(self._parts(run_id))
+        else:
+            cleaned = self._publish_batches(publisher, run_id)
         done = 0
+        for loaded in cleaned:
+            done += loaded
+            self._progress("cleaning", done, max(total, done))
+        publisher.finish(self._progress)
+
+    def _is_divided(self, pages: int) -> bool:
+        """Return whether several processes clean the pages. Changes are reported by one."""
+        is_large = pages >= self._batch_sizes.min_pages_in_parts
+        return is_large and self._workers.processes > 1 and self._on_change is None
+
+    def _parts(self, run_id: int) -> Iterator[CleanPart]:
+        address = self._session.store.url.render_as_string(hide_password=False)
+        sizes, after = self._batch_sizes, 0
+        for last, _ in self._session.page_parts(self._recipe, sizes.pages_per_part, self._scope):
+            yield CleanPart(
+                address, self._site, run_id, self._scope, after, last, sizes.pages_per_batch
+            )
+            after = last
+
+    def _publish_batches(self, publisher: ArticlePublisher, run_id: int) -> Iterator[int]:
         for batch in self._prepared_batches(publisher):
             publisher.publish(run_id, batch)
             self._report_changes(batch)
-            done += batch.loaded
-            self._progress("cleaning", done, max(total, done))
-        publisher.finish(self._progress)
+            yield batch.loaded
 
     def _prepared_batches(self, publisher: ArticlePublisher) -> Iterator[CleanedPages]:
         """Yield each batch after the rules were applied to the next one.
@@ -213,7 +239,7 @@ class CleanPipeline:
         """
         previous: CleanedPages | None = None
         for loaded in self._load_page_batches():
-            batch = self._apply_rules(loaded)
+            batch = apply_rules(loaded, self._site)
             publisher.prepare(batch)
             if previous is not None:
                 yield previous
@@ -225,17 +251,9 @@ class CleanPipeline:
         size = self._batch_sizes.pages_per_batch
         return load_page_batches(self._session, self._recipe, self._scope, pages_per_batch=size)
 
-    def _apply_rules(self, loaded: LoadedPages) -> CleanedPages:
-        outcomes = []
-        for page in loaded.pages:
-            if page.periods:  # a page whose payloads are not all extracted stays stale
-                outcome = clean_page(page, loaded.line_stats[page.page_id], self._site)
-                outcomes.append(PageOutcome(page, outcome))
-        return CleanedPages(len(loaded.pages), tuple(outcomes))
-
     def _report_changes(self, batch: CleanedPages) -> None:
         if self._on_change is None:
             return
-        for page_outcome in batch.outcomes:
-            change = change_by_clean(page_outcome.page, page_outcome.outcome)
+        for cleaned in batch.pages:
+            change = change_by_clean(cleaned.page, cleaned.outcome)
             self._on_change(self._site.id, change)

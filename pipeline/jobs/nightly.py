@@ -1,6 +1,7 @@
 """The night: crawl sites in parallel, extract while they are crawled, and clean each afterwards.
 
-Every site ends in a result, whatever happens to the others. A site whose crawl failed is still
+A large site is also cleaned while its crawl goes on, so that readers do not wait for its end. Every
+site ends in a result, whatever happens to the others. A site whose crawl failed is still
 cleaned. A site that another command works on is left to that command.
 """
 
@@ -10,18 +11,30 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.settings import Settings
 from pipeline.config.site import Site
 from pipeline.core.disk_space import DiskSpaceGuard
-from pipeline.core.errors import DatabaseUnavailable, DiskError, ExitCode, NightdeskError
+from pipeline.core.errors import (
+    AlreadyRunning,
+    DatabaseUnavailable,
+    DiskError,
+    ExitCode,
+    NightdeskError,
+)
 from pipeline.core.models import Outcome
 from pipeline.jobs.clean import DEFAULT_CLEAN, CleanRequest, clean_site
+from pipeline.jobs.clean_steps.during_crawl import (
+    DEFAULT_EARLY_CLEANS,
+    EarlyCleanClock,
+    EarlyCleanLimits,
+    join_results,
+)
 from pipeline.jobs.clean_steps.extract_payloads import PAYLOADS_AHEAD, extract_ahead
 from pipeline.jobs.crawl import ORDINARY_NIGHT, CrawlRequest, crawl_site
 from pipeline.jobs.crawlers.crawler_server import CrawlerServer
@@ -29,6 +42,7 @@ from pipeline.jobs.crawlers.slots import ChildSlots
 from pipeline.jobs.progress import Cancelled, ProgressListener
 from pipeline.jobs.results import CleanRunResult, CrawlResult, SiteResult
 from pipeline.jobs.workers.pool import WorkerPool
+from pipeline.store.clean.types import CleanScope
 from pipeline.store.crawl import session
 from pipeline.store.db.engine import Database, retry_while_unavailable
 
@@ -46,6 +60,7 @@ def run_nightly(
     *,
     request: CleanRequest = DEFAULT_CLEAN,
     crawl_request: CrawlRequest = ORDINARY_NIGHT,
+    early_cleans: EarlyCleanLimits = DEFAULT_EARLY_CLEANS,
 ) -> tuple[SiteResult, ...]:
     """Crawl and clean sites.
 
@@ -56,6 +71,7 @@ def run_nightly(
         listener: Receives the progress.
         request: Which pages to clean.
         crawl_request: What to crawl of the sites.
+        early_cleans: When a site is cleaned while its crawl goes on.
 
     Returns:
         One result for each site, in the order of `sites`.
@@ -67,7 +83,7 @@ def run_nightly(
     make_log_folder(settings.log_folder)
     with _worker_pool(settings) as workers:
         running = retry_while_unavailable(lambda: _running_messages(database, sites))
-        nightly = _Nightly(settings, database, listener, workers, request, disk_space)
+        nightly = _Nightly(settings, database, listener, workers, request, disk_space, early_cleans)
         return asyncio.run(nightly.crawl_and_clean(sites, crawl_request, running))
 
 
@@ -147,6 +163,7 @@ class _Nightly:
         workers: WorkerPool,
         request: CleanRequest,
         disk_space: DiskSpaceGuard,
+        early_cleans: EarlyCleanLimits = DEFAULT_EARLY_CLEANS,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -154,6 +171,7 @@ class _Nightly:
         self._workers = workers
         self._request = request
         self._disk_space = disk_space
+        self._early_cleans = early_cleans
         self._slots = ChildSlots(settings.crawls)
         self._server: CrawlerServer | None = None
         self._stop = threading.Event()
@@ -180,15 +198,19 @@ class _Nightly:
 
     async def _run_site(self, site: Site, crawl_request: CrawlRequest, running: str) -> SiteResult:
         started = time.monotonic()
+        early = list[CleanRunResult]()
         if running:
             crawl = CrawlResult(site.id, message=running, exit_code=ExitCode.RUNNING)
         else:
             async with self._slots.acquire() as record_event:
                 started = time.monotonic()  # the wait for a slot is not the site's time
-                crawl = await self._crawl_site(site, crawl_request, record_event)
+                crawl, early = await self._crawl_site(site, crawl_request, record_event)
         end = _CleanEnd()
         if crawl.exit_code is not ExitCode.RUNNING:  # else the other command cleans it
             end = await self._clean_site(site)
+        if early:
+            early += [end.result] if end.result else []
+            end = replace(end, result=join_results(site.id, early))
         return self._report(_site_result(site, crawl, end, time.monotonic() - started))
 
     async def _clean_site_only(self, site: Site) -> SiteResult:
@@ -202,27 +224,40 @@ class _Nightly:
         return result
 
     async def _crawl_site(
-        self, site: Site, request: CrawlRequest, record_event: Callable[[], None]
-    ) -> CrawlResult:
+        self,
+        site: Site,
+        request: CrawlRequest,
+        record_event: Callable[[], None],
+    ) -> tuple[CrawlResult, list[CleanRunResult]]:
+        """Crawl a site. Return also the results of its cleans during the crawl."""
         fetched = asyncio.Event()
+        clock = EarlyCleanClock(self._early_cleans)
+        cleans = list[CleanRunResult]()
 
         def receive(name: str, event: dict[str, Any]) -> None:
             record_event()
             if event["event"] == "page" and event["outcome"] == Outcome.FETCHED:
                 self._workers.start()  # they load while the crawl goes on
+                clock.add_page()
                 fetched.set()
             self._listener.crawl(name, event)
 
         crawl = asyncio.create_task(
             crawl_site(self._settings, site, receive, request, self._server)
         )
-        await self._extract_while_crawling(site, crawl, fetched)
-        return await crawl
+        await self._work_while_crawling(
+            site, crawl, fetched, lambda: self._clean_if_due(site, clock, cleans)
+        )
+        return await crawl, cleans
 
-    async def _extract_while_crawling(
-        self, site: Site, crawl: asyncio.Task[CrawlResult], fetched: asyncio.Event
+    async def _work_while_crawling(
+        self,
+        site: Site,
+        crawl: asyncio.Task[CrawlResult],
+        fetched: asyncio.Event,
+        clean_if_due: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
-        """Extract what the crawl saves.
+        """Extract what the crawl saves, and clean it from time to time.
 
         Extraction is most of a clean, and the processors have little to do while a crawl waits
         for its server.
@@ -243,12 +278,38 @@ class _Nightly:
                     count = await asyncio.to_thread(extract)
                 if count == PAYLOADS_AHEAD:
                     fetched.set()  # there may be more
+                await clean_if_due()
         except NightdeskError as error:  # the clean after the crawl meets it too, and reports it
             log.warning("%s: extracting while the crawl goes on ended: %s", site.id, error)
         except asyncio.CancelledError:
             crawl.cancel()
             await asyncio.wait({crawl})  # it stops its child
             raise
+
+    async def _clean_if_due(
+        self, site: Site, clock: EarlyCleanClock, cleans: list[CleanRunResult]
+    ) -> None:
+        if not clock.is_due():
+            return
+        async with self._one_clean:
+            clock.start()
+            try:
+                cleans.append(await asyncio.to_thread(self._clean_during_crawl, site))
+            finally:
+                clock.end()
+
+    def _clean_during_crawl(self, site: Site) -> CleanRunResult:
+        request = replace(self._request, scope=CleanScope(during_crawl=True))
+
+        def report(*_: object) -> None:
+            if self._stop.is_set():
+                raise Cancelled
+            self._require_disk_space()
+
+        # The clean after the crawl does what this one cannot do now.
+        with suppress(AlreadyRunning, Cancelled, DatabaseUnavailable):
+            return clean_site(self._database, site, self._workers, report, request)
+        return CleanRunResult(site.id)
 
     async def _clean_site(self, site: Site) -> _CleanEnd:
         async with self._one_clean:

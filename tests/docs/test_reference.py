@@ -19,6 +19,7 @@ from pipeline.config.site import Site
 from pipeline.core.errors import EXIT_CODE_MEANINGS, ExitCode
 from pipeline.core.outcomes import OUTCOME_MEANINGS, REASON_MEANINGS, Outcome, Reason
 from pipeline.monitoring.issues import IssueKind
+from pipeline.store.db.row_classes import Base, role_of
 from tests.support.documentation import DOCS, ROOT, pages, table
 
 CONFIG = ROOT / "config"
@@ -55,6 +56,31 @@ def test_every_generated_page_can_be_written(
         assert f"`{key}`" in written["site_file"]
     for outcome in Outcome:
         assert f"`{outcome}`" in written["outcomes"]
+
+
+def test_every_table_has_its_row_in_the_architecture() -> None:
+    rows = table("docs/explanation/architecture.md", "Table", "Role", "Holds")
+    described = {}
+    for names, role, _ in rows:
+        for name in names.split("`, `"):
+            described[name] = role
+    assert described.pop("article_index") == "derived"  # made by each database in its own way
+    assert described == {item.name: str(role_of(item)) for item in Base.metadata.sorted_tables}
+
+
+def test_every_message_of_the_troubleshooting_page_exists() -> None:
+    sources = []
+    for folder in ("crawler", "pipeline"):
+        for path in (ROOT / folder).rglob("*.py"):
+            sources.append(path.read_text(encoding="utf8"))
+    code = re.sub(r'"\s*\n\s*f?"', "", "\n".join(sources))
+    page = (DOCS / "how-to" / "troubleshooting.md").read_text(encoding="utf8")
+    cells = re.findall(r"^\| (`[^|]*) \|", page, re.M)
+    assert len(cells) > 30
+    missing = []
+    for message in re.findall(r"`([^`]+)`", " ".join(cells)):
+        missing += [part for part in message.split("…") if part.strip() not in code]
+    assert not missing
 
 
 def test_every_outcome_reason_and_exit_code_has_a_meaning() -> None:

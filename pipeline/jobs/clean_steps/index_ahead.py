@@ -7,7 +7,7 @@ exactly that article. What the workers did not make is made when the article is 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.cleaning import near_duplicates
@@ -16,7 +16,7 @@ from pipeline.core.models import MinHashSketch
 from pipeline.fulltext.index_rows import NO_PREPARED_ROWS, IndexRow, PreparedRows
 from pipeline.fulltext.tokenizer import IndexableArticle
 from pipeline.jobs.workers.pool import WorkerPool
-from pipeline.jobs.workers.tasks import PreparedArticle, prepare_articles
+from pipeline.jobs.workers.tasks import PreparedArticle, prepare_articles, text_key
 from pipeline.store.clean import articles
 
 MIN_ARTICLES = 10  # fewer are not worth the transfer to a worker
@@ -47,8 +47,7 @@ class IndexAhead:
         self._dialect = dialect
         self._workers = workers
         self._batches = deque[list[_Part]]()
-        # By the hash of the text in this process, which has 64 bits.
-        self._sketches = dict[int, MinHashSketch | None]()
+        self._sketches = dict[bytes, MinHashSketch | None]()  # by the key of the text
 
     def submit(self, outcomes: Sequence[CleanOutcome]) -> None:
         """Start to prepare a batch, if worker processes are running."""
@@ -73,13 +72,17 @@ class IndexAhead:
             prepared_articles = part.wait() or ()
             for article, prepared in zip(part.articles, prepared_articles, strict=False):
                 rows[article] = prepared.index_row
-                if len(self._sketches) < MAX_SKETCHES:
-                    self._sketches[hash(article.body)] = prepared.sketch
+                self.add_sketches({text_key(article.body): prepared.sketch})
         return rows or NO_PREPARED_ROWS
+
+    def add_sketches(self, sketches: Mapping[bytes, MinHashSketch | None]) -> None:
+        """Add sketches that were made elsewhere, by the key of the text."""
+        if len(self._sketches) < MAX_SKETCHES:
+            self._sketches.update(sketches)
 
     def sketch(self, text: str) -> MinHashSketch | None:
         """Return the sketch of a text, prepared or made now."""
-        number = hash(text)
-        if number in self._sketches:
-            return self._sketches[number]
+        key = text_key(text)
+        if key in self._sketches:
+            return self._sketches[key]
         return near_duplicates.make_sketch(text)

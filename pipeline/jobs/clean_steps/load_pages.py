@@ -56,12 +56,22 @@ def load_page_batches(
     session: CleanSession,
     recipe: Recipe,
     scope: CleanScope,
+    after: int = 0,
+    last: int | None = None,
     *,
     pages_per_batch: int = PAGES_PER_BATCH,
 ) -> Iterator[LoadedPages]:
-    """Load the pages of a scope in batches, by id."""
-    after = 0
-    while pages := session.stale_pages(recipe, after, pages_per_batch, scope):
+    """Load the pages of a scope in batches, by id.
+
+    Args:
+        session: The session of the site.
+        recipe: The current recipe.
+        scope: Which pages the clean is about.
+        after: Load pages with an id greater than this one.
+        last: Load no page with a greater id. By default, there is no end.
+        pages_per_batch: How many pages to load at a time.
+    """
+    while pages := session.stale_pages(recipe, after, pages_per_batch, scope, last):
         line_keys = {page.page_id: all_line_keys(page) for page in pages}
         yield LoadedPages(pages, session.line_stats(line_keys))
         after = pages[-1].page_id

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 
 from pipeline.cleaning import near_duplicates
 from pipeline.config.site import Site
-from pipeline.core.clean_values import CleanInput, CleanOutcome
 from pipeline.core.models import MinHashSketch, Recipe
+from pipeline.jobs.clean_steps.apply_rules import CleanedPages
+from pipeline.jobs.clean_steps.clean_parts import CleanPart, clean_in_parts
 from pipeline.jobs.clean_steps.index_ahead import IndexAhead
 from pipeline.jobs.near_duplicates import group_near_duplicates
 from pipeline.jobs.progress import ProgressCallback
@@ -17,27 +17,6 @@ from pipeline.store.clean import rights, story_changes
 from pipeline.store.clean.session import CleanSession
 from pipeline.store.db.engine import Database
 from pipeline.store.search import index
-
-
-@dataclass(frozen=True, slots=True)
-class PageOutcome:
-    """A page and the outcome of its clean."""
-
-    page: CleanInput
-    outcome: CleanOutcome
-
-
-@dataclass(frozen=True, slots=True)
-class CleanedPages:
-    """A batch of pages to which the rules were applied.
-
-    Attributes:
-        loaded: Pages that the batch was made from, those that could not be cleaned yet included.
-        outcomes: What became of the others.
-    """
-
-    loaded: int
-    outcomes: tuple[PageOutcome, ...]
 
 
 class ArticlePublisher:
@@ -53,16 +32,27 @@ class ArticlePublisher:
         dialect = "sqlite" if session.store.is_sqlite else "postgresql"
         self._session = session
         self._recipe = recipe
+        self._workers = workers
         self._index_ahead = IndexAhead(site.id, dialect, workers)
 
     def prepare(self, batch: CleanedPages) -> None:
         """Start to prepare the index rows of a batch."""
-        self._index_ahead.submit(_outcomes(batch))
+        self._index_ahead.submit(batch.outcomes)
 
     def publish(self, run_id: int, batch: CleanedPages) -> None:
         """Save the oldest batch that was prepared, in one transaction."""
         rows = self._index_ahead.collect()
-        self._session.save_results(run_id, self._recipe, _outcomes(batch), rows)
+        self._session.save_results(run_id, self._recipe, batch.outcomes, rows)
+
+    def clean_parts(self, parts: Iterable[CleanPart]) -> Iterator[int]:
+        """Let the workers clean parts and save the results.
+
+        Yields:
+            The number of pages of each part, once it is done.
+        """
+        for result in clean_in_parts(self._workers, parts):
+            self._index_ahead.add_sketches(result.sketches)
+            yield result.pages
 
     def finish(self, progress: ProgressCallback) -> None:
         """Make the articles findable."""
@@ -125,7 +115,3 @@ def _index_pending(database: Database, site: str, progress: ProgressCallback) ->
             return
         done += indexed
         progress("indexing", done, max(total, done))
-
-
-def _outcomes(batch: CleanedPages) -> Sequence[CleanOutcome]:
-    return [page_outcome.outcome for page_outcome in batch.outcomes]

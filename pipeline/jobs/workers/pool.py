@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures import wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -300,8 +301,26 @@ def _prepare_worker(megabytes: int) -> None:
     extract.warm_up()  # the memory that the libraries need does not count for any page
     _collect_garbage_less_often()
     size = _address_space_bytes() + megabytes * 1024 * 1024
-    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    resource.setrlimit(resource.RLIMIT_AS, (size, resource.getrlimit(resource.RLIMIT_AS)[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+@contextmanager
+def without_memory_limit() -> Iterator[None]:
+    """Lift the memory limit of a worker for work on pages that are extracted already.
+
+    What this work leaves in memory, such as the libraries of a database, does not count for the
+    pages that the worker extracts later.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    before = _address_space_bytes()
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    try:
+        yield
+    finally:
+        if soft != resource.RLIM_INFINITY:
+            soft += max(0, _address_space_bytes() - before)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _collect_garbage_less_often() -> None:

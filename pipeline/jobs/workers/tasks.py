@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from pipeline.cleaning import boilerplate_keys, near_duplicates
 from pipeline.core.models import AnnouncedMetadata, ExtractedPage, MinHashSketch
@@ -31,6 +32,11 @@ class PreparedArticle:
 
     index_row: IndexRow
     sketch: MinHashSketch | None
+
+
+def text_key(text: str) -> bytes:
+    """Return the key of a text, which is the same in all processes."""
+    return blake2b(text.encode("utf8", "surrogatepass"), digest_size=16).digest()
 
 
 def prepare_articles(dialect: str, articles: Sequence[IndexableArticle]) -> list[PreparedArticle]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -117,7 +117,11 @@ def pages_by_payload(
 
 
 def clean_inputs(
-    db: Connection, pages: Sequence[int], extractors: str, pages_per_read: int
+    db: Connection,
+    pages: Sequence[int],
+    extractors: str,
+    pages_per_read: int,
+    provisional: Collection[int] = (),
 ) -> Iterator[list[CleanInput]]:
     """Yield the inputs to clean pages, in the order of the pages.
 
@@ -127,6 +131,7 @@ def clean_inputs(
         extractors: The version of the extractors whose extracted pages are used.
         pages_per_read: Pages whose extracted pages are in memory together at each step. All else
             is read at once, since a query costs as much as some pages.
+        provisional: Ids of the runs whose results are provisional.
     """
     for chunk in chunks(pages):
         rows = _pages(db, chunk)
@@ -148,9 +153,18 @@ def clean_inputs(
                         periods=_payload_periods(periods[row.id], extracted),
                         previous=previous.get(row.id),
                         results=stored[row.id],
+                        provisional=_provisional_payloads(stored[row.id], provisional),
                     )
                 )
             yield clean_inputs
+
+
+def _provisional_payloads(
+    results: Sequence[StoredResult], provisional: Collection[int]
+) -> frozenset[int]:
+    if not provisional:
+        return frozenset()
+    return frozenset(row.payload_id for row in results if row.run_id in provisional)
 
 
 def review_inputs(db: Connection, pages: Sequence[int]) -> tuple[ReviewInput, ...]:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     and_,
     func,
     or_,
@@ -97,6 +98,7 @@ class CleanSession:
         self.site = site
         self._limits = limits
         self._lock: locks.Lock | None = None
+        self._provisional_runs: frozenset[int] | None = None
 
     def start_run(self, recipe: Recipe | None, kind: str = "clean", scope: str = "") -> int:
         """Start a clean of the site, or a choice among its results, and return the run's id.
@@ -155,8 +157,15 @@ class CleanSession:
             self._lock = None
 
     def work_left(self, recipe: Recipe, scope: CleanScope) -> WorkLeft:
-        """Return what a clean would find to do. Most sites of a night have nothing."""
-        stale = select(PageRow.id).where(self._in_scope(recipe, scope)).exists()
+        """Return what a clean would find to do. Most sites of a night have nothing.
+
+        A clean of the whole site also has to confirm the results of cleans during its crawl.
+        """
+        stale: ColumnElement[bool] = (
+            select(PageRow.id).where(self._in_scope(recipe, scope)).exists()
+        )
+        if scope == STALE_PAGES:
+            stale = or_(stale, selection.provisional_runs(self.site).exists())
         ungrouped = near_duplicates.select_pending(self.site).exists()
         unindexed = index.select_unindexed(self.site).exists()
         with self.store.read() as db:
@@ -207,16 +216,28 @@ class CleanSession:
         Returns:
             The id of the last payload of each part, and how many payloads it has.
         """
-        payload_id = pending.all_payload_ids(self._in_scope(recipe, scope), recipe).c.payload_id
-        part = (func.row_number().over(order_by=payload_id) - 1) // size
-        numbered = select(payload_id, part.label("part")).subquery()
-        query = (
-            select(func.max(numbered.c.payload_id), func.count())
-            .group_by(numbered.c.part)
-            .order_by(numbered.c.part)
-        )
+        payloads = pending.all_payload_ids(self._in_scope(recipe, scope), recipe)
+        return self._part_ends(select(payloads.c.payload_id), size)
+
+    def page_parts(
+        self, recipe: Recipe, size: int, scope: CleanScope = STALE_PAGES
+    ) -> tuple[tuple[int, int], ...]:
+        """Divide the pages to clean into parts.
+
+        Args:
+            recipe: The recipe of the clean.
+            size: How many pages a part has.
+            scope: The pages of the clean.
+
+        Returns:
+            The id of the last page of each part, and how many pages it has.
+        """
+        return self._part_ends(select(PageRow.id).where(self._in_scope(recipe, scope)), size)
+
+    def _part_ends(self, ids: Select[int], size: int) -> tuple[tuple[int, int], ...]:
         with self.store.read() as db:
-            return tuple((last_id, count) for last_id, count in db.execute(query))
+            rows = db.execute(selection.part_ends(ids, size))
+            return tuple((last_id, count) for last_id, count in rows)
 
     def pending_payloads(
         self,
@@ -380,7 +401,12 @@ class CleanSession:
         return total
 
     def stale_pages(
-        self, recipe: Recipe, after: int, limit: int, scope: CleanScope = STALE_PAGES
+        self,
+        recipe: Recipe,
+        after: int,
+        limit: int,
+        scope: CleanScope = STALE_PAGES,
+        last: int | None = None,
     ) -> tuple[CleanInput, ...]:
         """Return the next stale pages by id, with all that is needed to clean them.
 
@@ -391,26 +417,30 @@ class CleanSession:
             after: The id of the last page before.
             limit: How many pages to return: fewer where their extracted pages are long.
             scope: The pages of the clean.
+            last: The id of the last page to return, or None for all.
         """
-        query = (
-            select(PageRow.id)
-            .where(self._in_scope(recipe, scope), PageRow.id > after)
-            .order_by(PageRow.id)
-            .limit(limit)
-        )
+        query = select(PageRow.id).where(self._in_scope(recipe, scope), PageRow.id > after)
+        if last is not None:
+            query = query.where(PageRow.id <= last)
+        query = query.order_by(PageRow.id).limit(limit)
         pages: list[CleanInput] = []
         block_count = 0
         with self.store.read() as db:
             page_ids = tuple(db.scalars(query))
-            steps = inputs.clean_inputs(
-                db, page_ids, recipe.extractors, self._limits.pages_per_read
-            )
+            provisional = self._load_provisional_runs(db)
+            step_size = self._limits.pages_per_read
+            steps = inputs.clean_inputs(db, page_ids, recipe.extractors, step_size, provisional)
             for new_pages in steps:
                 pages += new_pages
                 block_count += _count_blocks(new_pages)
                 if block_count >= self._limits.max_blocks:
                     break
         return tuple(pages)
+
+    def _load_provisional_runs(self, db: Connection) -> frozenset[int]:
+        if self._provisional_runs is None:
+            self._provisional_runs = frozenset(db.scalars(selection.provisional_runs(self.site)))
+        return self._provisional_runs
 
     def stories_in_parts(self, recipe: Recipe, scope: CleanScope = STALE_PAGES) -> tuple[int, ...]:
         """Return the stories of a scope that have further parts.
@@ -454,10 +484,14 @@ class CleanSession:
             recipe: The recipe of the clean.
             outcomes: What it made of the pages.
             prepared: Rows of the full-text index that were made ahead.
+
+        Raises:
+            StoreError: The run was closed meanwhile.
         """
         revisions = articles.changed_revisions(outcomes)
         edits = story_changes.edits_of_revisions(self.store, revisions)
         with self.store.write() as db:
+            run_log.require_running(db, run)
             articles.save_outcomes(db, run, recipe, outcomes, datetime.now(UTC), edits, prepared)
 
     def save_reviews(self, run: int, outcomes: Sequence[ReviewOutcome]) -> None:

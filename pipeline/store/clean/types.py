@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from pipeline.core.clean_values import StoredResult
 from pipeline.core.models import (
@@ -18,6 +19,8 @@ from pipeline.core.models import (
     Revision,
 )
 from pipeline.core.story import StoryLink
+
+DURING_CRAWL: Final = "during the crawl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class CleanScope:
     since: datetime | None = None  # published or first seen
     rule: str = ""  # has removed something from the current text
     pages: tuple[int, ...] = ()  # ids; () for the pages of the whole site
+    during_crawl: bool = False  # the profile has not seen all pages of this night yet
 
     def __str__(self) -> str:
         parts: list[str] = []
@@ -84,6 +88,8 @@ class CleanScope:
             parts.append(f"rule {self.rule}")
         if self.pages:
             parts.append("1 page" if len(self.pages) == 1 else f"{len(self.pages)} pages")
+        if self.during_crawl:
+            parts.append(DURING_CRAWL)
         return ", ".join(parts)
 
 

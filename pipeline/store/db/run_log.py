@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
+from pipeline.core.errors import StoreError
 from pipeline.core.models import Capture, Outcome, Reason
 from pipeline.store.db.engine import Database
 from pipeline.store.db.evidence import events, sealing
@@ -44,6 +45,24 @@ def open_run(db: Connection, site: str, kind: str, recipe: str = "", scope: str 
         "counts": {},
     }
     return int(db.execute(insert(RunRow).values(values).returning(RunRow.id)).scalar_one())
+
+
+def require_running(db: Connection, run: int) -> None:
+    """Require that a run is open, and keep others from closing it in this transaction.
+
+    Several processes may work for one run. One of them may outlive the command that started it.
+
+    Args:
+        db: A write transaction.
+        run: The run's id.
+
+    Raises:
+        StoreError: The run is closed. Its ledger is sealed.
+    """
+    # SQLite has one writer anyway
+    status = db.scalar(select(RunRow.status).where(RunRow.id == run).with_for_update(read=True))
+    if status != "running":
+        raise StoreError(f"run {run} was closed meanwhile; the next clean of its site goes on")
 
 
 def add_entries(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lxml.html import HtmlElement
 
 from pipeline.core.models import BlockKind, Metadata, RawPage
-from pipeline.extract import extract
+from pipeline.extract import extract, line_classifier
 from pipeline.extract.decision_trees import (
     FIRST_TREES,
     HOPELESS_SCORE,
@@ -28,7 +28,12 @@ from pipeline.extract.features.line_features import (
     LineFeatures,
 )
 from pipeline.extract.html import parse_html
-from pipeline.extract.line_classifier import is_settled, level_lists, read_blocks
+from pipeline.extract.line_classifier import (
+    MAX_ASKED_LINES,
+    is_settled,
+    level_lists,
+    read_blocks,
+)
 from pipeline.extract.page_lines import PageLine, Region
 from pipeline.extract.text_lines import MAX_LINES, read_lines
 
@@ -183,6 +188,24 @@ def test_the_lines_of_a_huge_page_are_limited(body: str) -> None:
     assert 0 < len(page_lines.lines) <= MAX_LINES
     features = LineFeatures(page_lines, Metadata())
     assert len(features.features(0)) == len(FEATURE_NAMES)
+
+
+@pytest.mark.parametrize("copies", [3, MAX_ASKED_LINES])
+def test_trafilatura_is_not_asked_for_a_page_of_very_many_lines(
+    copies: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def lines_of_trafilatura(_: HtmlElement, fast: bool = True) -> list[str]:
+        asked.append(fast)
+        return []
+
+    monkeypatch.setattr(line_classifier, "trafilatura_lines", lines_of_trafilatura)
+    story = "<p>The crane on the quay was mended on Monday, and the ferries left on time.</p>" * 4
+    headings = "<h1>The harbour</h1>" * copies
+    reading = read_blocks(tree_of(f"{story}{headings}<p>x</p>"), Metadata())
+    assert reading.blocks
+    assert bool(asked) == (copies < MAX_ASKED_LINES)
 
 
 def test_a_block_has_its_element_and_its_probability() -> None:

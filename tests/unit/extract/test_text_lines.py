@@ -85,14 +85,28 @@ def test_a_reserve_is_not_read_where_the_page_has_its_text() -> None:
     assert texts(f"{PARAGRAPHS}{template}") == list(STORY)
 
 
+def test_what_an_object_shows_without_its_plugin_is_read() -> None:
+    caption = f'<div><p class="caption">{STORY[0]}</p></div>'
+    player = (
+        f'<object id="film"><param name="a"><object data="film.swf">{caption}</object></object>'
+    )
+    assert texts(f"<h1>A seal</h1>{player}<p>{STORY[1]}</p>") == ["A seal", *STORY[:2]]
+
+
+def test_a_request_for_a_plugin_is_not_read() -> None:
+    player = '<object data="film.swf"><p>Please install the Flash player to see this.</p></object>'
+    assert texts(f"{PARAGRAPHS}{player}") == list(STORY)
+
+
 @pytest.mark.parametrize(
     "markup",
     [
         "<a href=x><div>" * 300 + "<br>" * 20_000 + "<main>x</main>",
         "<button><div>" * 300 + "<br>" * 20_000 + "<h1>x</h1>",
         "<noscript><p>x</p></noscript>" * 20_000,
+        "<object><b>" * 300 + "x" * 100,
     ],
-    ids=["links", "buttons", "reserves"],
+    ids=["links", "buttons", "reserves", "objects"],
 )
 def test_nested_elements_take_no_quadratic_time(markup: str) -> None:
     tree = tree_of(markup)
