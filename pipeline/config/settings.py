@@ -1,7 +1,7 @@
 """Settings of the application, from flags, `NIGHTDESK_*` variables, `nightdesk.toml` and defaults.
 
-No other module reads these variables. Relative paths start at the home folder, which is the folder
-that holds `config/`.
+Only `home_folder` reads some of these variables, too. Relative paths start at the home folder,
+which is the folder that holds `config/`.
 """
 
 from __future__ import annotations

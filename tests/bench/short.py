@@ -37,6 +37,7 @@ SHORT_FORMS = (
         ("--sites", "12"),
         "CPU seconds a site: .39 with nothing new, .71 with ten new stories (12 sites)",
     ),
+    ShortForm("start", ("--runs", "3"), "CPU seconds: search and show .53, --help .25"),
     ShortForm("crawl", ("--stories", "300"), "1.02, 1.20 and 1.36 times a bare spider's CPU"),
     ShortForm(
         "search",
