@@ -156,9 +156,18 @@ class ArticleCrawler:
             due_at = None  # a night would refuse it
         if due.kind is UrlKind.PART and capture.outcome in VISITED:
             due_at = None  # it is visited with its story
-        page = FetchedPage(capture, due_at, redirect_decision, self._find_parts(due, capture))
+        page = FetchedPage(
+            capture,
+            due_at,
+            redirect_decision,
+            self._find_parts(due, capture),
+            capture.picture_url if self._keeps_picture(due) else "",
+        )
         outcome = await self._run.save_article(page)
         self._run.events.page_fetched(due.url, capture, outcome)
+
+    def _keeps_picture(self, due: DueUrl) -> bool:
+        return self._site.pictures == "lead" and due.kind is UrlKind.STORY
 
     def _find_parts(self, due: DueUrl, capture: Capture) -> tuple[PartLink, ...]:
         """Return the further pages of the story to which a page links."""

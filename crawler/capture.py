@@ -29,6 +29,7 @@ from pipeline.core.models import SITE_RULE_KINDS, Capture, DueUrl, Outcome, Reas
 from pipeline.core.page_head import (
     HeadElement,
     declared_canonical_url,
+    declared_picture_url,
     opt_outs,
     parse_head,
 )
@@ -137,6 +138,7 @@ def capture_response(
         canonical_url=resolve_href(response.url, declared_canonical_url(head)) or "",
         opt_outs=_opt_outs(response.headers, head, agent) if has_body else (),
         requested_url=requested_url if outcome in ANSWERED_OUTCOMES else "",
+        picture_url=resolve_href(response.url, declared_picture_url(head)) or "",
     )
 
 

@@ -21,7 +21,8 @@ from crawler.http.chain_cookies import COOKIES_META, ChainCookies, set_cookie_va
 from crawler.http.fetch_errors import RequestRefused, classify_error
 from pipeline.config.site import Site
 from pipeline.core.errors import NightdeskError
-from pipeline.core.models import Capture, DueUrl, Outcome, Reason
+from pipeline.core.models import Capture, DueUrl, Outcome, Reason, UrlKind
+from pipeline.core.pictures import MAX_PICTURE_BYTES, PICTURE_TYPES
 from pipeline.core.urls import requested_spelling, url_key, without_credentials
 
 # Answers of servers that know the page in another spelling of its URL only
@@ -172,6 +173,9 @@ def build_request(due: DueUrl, url: str, *, follow_redirects: bool, renders: boo
         meta["dont_redirect"] = True
     if renders:
         meta[RENDER_META] = True
+    if due.kind is UrlKind.PICTURE:
+        headers["Accept"] = ",".join(PICTURE_TYPES)
+        meta["download_maxsize"] = MAX_PICTURE_BYTES
     return Request(without_credentials(url), headers=headers, meta=meta)
 
 

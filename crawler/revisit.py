@@ -55,6 +55,24 @@ def next_fetch_at(capture: Capture, due: DueUrl, revisit: Revisit) -> datetime |
             return None
 
 
+def retry_at(capture: Capture, due: DueUrl) -> datetime | None:
+    """Return when a page that is fetched once, as a picture, is asked for again; None for never.
+
+    Args:
+        capture: The last capture.
+        due: The page as it was before that capture.
+    """
+    match capture.outcome:
+        case Outcome.DEFERRED:
+            return _after_failure(capture, due.attempts, MAX_DEFERRALS)
+        case Outcome.FAILED:
+            return _after_failure(capture, due.attempts, MAX_FAILURES)
+        case Outcome.REFUSED if capture.reason is Reason.ROBOTS_UNREACHABLE:
+            return _after_refusal(capture)
+        case _:
+            return None
+
+
 def next_visit(
     first_seen_at: datetime,
     fetched_at: datetime,

@@ -118,6 +118,11 @@ class CrawlRun:
         """Lease up to `limit` story pages that are due."""
         return await self.writer.call(self.archive.lease_due, self.id, limit)
 
+    async def lease_pictures(self, limit: int, *, only_seen: bool) -> tuple[DueUrl, ...]:
+        """Lease up to `limit` lead pictures that are due."""
+        call = self.archive.lease_pictures
+        return await self.writer.call(call, self.id, limit, only_seen=only_seen)
+
     async def save_article(self, page: FetchedPage) -> Outcome:
         """Save a fetched story page and return its outcome as saved."""
         return await self.writer.save_capture(self.archive, self.id, page)

@@ -16,6 +16,7 @@ from scrapy import Request, Spider
 from crawler.articles import ArticleCrawler
 from crawler.budgets import OUT_OF_MEMORY, CrawlBudget, CrawlEnd
 from crawler.fetcher import PageFetcher
+from crawler.pictures.lead_pictures import PictureCrawler
 from crawler.requested import RequestedPages
 from crawler.robots_keeper import RobotsKeeper
 from crawler.run import CrawlRun
@@ -87,6 +88,7 @@ class NewsSpider(Spider):
         await sources.register()
         await self._run_workers(sources.crawl_next)
         await self._crawl_articles(articles)
+        await self._crawl_pictures(fetcher, only_seen=False)
         if self.run.since is None and sources.read_count and not self._budget.should_stop():
             await keep_tdmrep(self.run, fetcher)
         self.end = self._final_status(sources)
@@ -97,11 +99,18 @@ class NewsSpider(Spider):
         await self._crawl_articles(
             ArticleCrawler(self.run, fetcher, self._budget, requested=requested)
         )
+        await self._crawl_pictures(fetcher, only_seen=True)
         self.end = self._budget.failure() or self._budget.exhausted() or CrawlEnd("finished")
 
     async def _crawl_articles(self, articles: ArticleCrawler) -> None:
         await self._run_workers(articles.crawl_next)
         await articles.drain_saves()
+
+    async def _crawl_pictures(self, fetcher: PageFetcher, *, only_seen: bool) -> None:
+        """Fetch the lead pictures of stories, after all stories."""
+        if self.site.pictures == "lead":
+            pictures = PictureCrawler(self.run, fetcher, self._budget, only_seen=only_seen)
+            await self._run_workers(pictures.crawl_next)
 
     def closed(self, reason: str) -> None:
         """Record the one end that stops `start` without a signal. Scrapy calls this."""

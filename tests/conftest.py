@@ -114,7 +114,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Add the markers that a test does not need to name itself, and put slow tests first."""
     no_browser = pytest.mark.skip(reason="Chromium is not installed")
     for item in items:
-        if is_slow(item):
+        if item.get_closest_marker("trial_on_postgresql") and needs_postgres(item):
+            item.add_marker(pytest.mark.trial)
+        if is_slow(item) or item.get_closest_marker("trial"):
             item.add_marker(pytest.mark.slow)
         if needs_postgres(item):
             item.add_marker(pytest.mark.postgres)
@@ -226,7 +228,8 @@ class Postgres:
 
     def relax(self) -> None:
         """Switch off what survives a power cut: the server is deleted after the session."""
-        for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
+        settings = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
+        for setting in (*settings, "autovacuum = off"):  # no test waits for a vacuum
             self._do(f"ALTER SYSTEM SET {setting}")
         self._do("SELECT pg_reload_conf()")
 
@@ -272,9 +275,8 @@ def postgres() -> Iterator[Postgres]:
             )
         postgres.template = postgres.create()
         create_archive(postgres.address(postgres.template))
-        try:
-            yield postgres
-        finally:
+        yield postgres
+        if named:
             for name in list(postgres.databases):
                 postgres.drop(name)
 

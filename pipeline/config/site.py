@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -169,6 +169,8 @@ class Site(FrozenModel):
     feeds and sitemaps are followed."""
     deny: tuple[str, ...] = ()
     """Regular expressions of stories that are not followed."""
+    pictures: Literal["none", "lead"] = "none"
+    """`lead` archives the lead picture that a new or changed story declares, up to 2 MiB."""
     render: bool = False
     """Build stories and sections in a browser, which runs their scripts."""
     render_seconds: Annotated[float, Field(ge=1, le=120)] = 10.0

@@ -27,7 +27,7 @@ STORY_THRESHOLD: Final = 0.5  # probability from which a block belongs to the st
 
 
 class UrlKind(StrEnum):
-    """What a URL is to its site: a source, a story, or a further part of a story."""
+    """What a URL is to its site: a source, a story, a further part of a story, or a picture."""
 
     FEED = "feed"
     SITEMAP = "sitemap"
@@ -37,6 +37,7 @@ class UrlKind(StrEnum):
     TDMREP = "tdmrep"  # a tdmrep.json
     STORY = "story"
     PART = "part"
+    PICTURE = "picture"  # the lead picture of stories
 
 
 LISTING_KINDS: Final = (UrlKind.FEED, UrlKind.SITEMAP, UrlKind.SECTION)  # whose links are followed
@@ -138,6 +139,7 @@ class Capture:
         canonical_url: The URL that the page declares as its own, if it is trusted.
         opt_outs: What the page does not want: some of `noai`, `noarchive` and `tdm`.
         requested_url: The spelling of the URL that the server answered; "" without a request.
+        picture_url: The URL of the lead picture that the page declares, or "".
     """
 
     page_id: int
@@ -156,6 +158,7 @@ class Capture:
     canonical_url: str = ""
     opt_outs: tuple[str, ...] = ()
     requested_url: str = ""
+    picture_url: str = ""
 
 
 def at_utc_offset(moment: datetime | None, offset: int | None) -> datetime | None:

@@ -62,6 +62,8 @@ class Reason(StrEnum):
     BROKEN_RESPONSE = "broken_response"
     UNKNOWN_ENCODING = "unknown_encoding"
     NOT_HTML = "not_html"
+    NOT_PICTURE = "not_picture"
+    TOO_MANY_PIXELS = "too_many_pixels"
     UNREADABLE = "unreadable"
     NO_LINKS = "no_links"
     EMPTY_BODY = "empty_body"
@@ -191,7 +193,10 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.TIMEOUT: ("failed", "No answer came in time."),
     Reason.TLS: ("failed", "Its certificate or TLS is wrong."),
     Reason.HTTP_STATUS: ("failed", "The server answered with an error status."),
-    Reason.TOO_LARGE: ("failed", "It has more bytes than `safety.max_bytes`."),
+    Reason.TOO_LARGE: (
+        "failed",
+        "It has more bytes than `safety.max_bytes`, or is a picture of more than 2 MiB.",
+    ),
     Reason.HEADERS_TOO_LARGE: (
         "failed",
         "It has a header line of more than 16 kB, or more than 256 kB or 5,000 lines of headers.",
@@ -202,6 +207,14 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
         "It is compressed in a way that was not asked for and cannot be undone.",
     ),
     Reason.NOT_HTML: ("failed", "A story that is no HTML page."),
+    Reason.NOT_PICTURE: (
+        "failed",
+        "A lead picture that is no JPEG, PNG, WebP or GIF by its bytes.",
+    ),
+    Reason.TOO_MANY_PIXELS: (
+        "failed",
+        "A lead picture with more than 12 million pixels, or a side of more than 8,192.",
+    ),
     Reason.UNREADABLE: (
         "failed",
         "It is neither a feed nor a sitemap; of an import, a file that cannot be read.",

@@ -31,6 +31,11 @@ REFRESH_CONTENT = re.compile(
 MAX_REFRESH_DELAY = 5.0  # seconds; lists reload themselves after minutes
 TDM = "tdm-reservation"  # W3C TDM Reservation Protocol
 
+# what names the lead picture of a story, the first that is there
+PICTURE_META = (
+    "og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src",
+)  # fmt: skip
+
 HeadElement = tuple[str, dict[str, str]]  # name, attributes
 
 
@@ -150,3 +155,17 @@ def declared_canonical_url(head: Iterable[HeadElement]) -> str:
             if name.lower() == "og:url":
                 og_url = attributes.get("content", "")
     return og_url
+
+
+def declared_picture_url(head: Iterable[HeadElement]) -> str:
+    """Return the URL of the lead picture that a page declares, as it is written; "" for none.
+
+    Args:
+        head: The elements of its head.
+    """
+    urls: dict[str, str] = {}
+    for element, attributes in head:
+        if element == "meta" and attributes.get("content"):
+            name = attributes.get("property", attributes.get("name", "")).lower()
+            urls.setdefault(name, attributes["content"])
+    return next((urls[name] for name in PICTURE_META if name in urls), "")

@@ -34,17 +34,14 @@ def root(hashes: Sequence[bytes]) -> bytes:
     """Return the root of a tree over leaf hashes."""
     if not hashes:
         return EMPTY_ROOT
-    stack: list[tuple[int, bytes]] = []  # sizes and hashes of full subtrees, largest first
-    for leaf in hashes:
-        size, node = 1, leaf
-        while stack and stack[-1][0] == size:
-            node = node_hash(stack.pop()[1], node)
-            size *= 2
-        stack.append((size, node))
-    node = stack.pop()[1]
-    while stack:
-        node = node_hash(stack.pop()[1], node)
-    return node
+    level = hashes
+    while len(level) > 1:  # a last one without a partner is a node of the next level
+        pairs = zip(level[::2], level[1::2], strict=False)
+        nodes = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+        if len(level) % 2:
+            nodes.append(level[-1])
+        level = nodes
+    return level[0]
 
 
 def range_hash_of(hashes: Sequence[bytes]) -> RangeHash:

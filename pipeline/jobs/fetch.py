@@ -252,7 +252,8 @@ class _FetchJob:
         if page is None or url_key(page.url) not in self._log.details:
             problem = crawl.message or f"{url}: was not fetched; the log of {site} says why"
             if page is not None and page.kind != UrlKind.STORY:
-                problem = f"{url}: is a {page.kind} of {page.site}, which lists stories"
+                does = "" if page.kind == UrlKind.PICTURE else ", which lists stories"
+                problem = f"{url}: is a {page.kind} of {page.site}{does}"
             code = crawl.exit_code if crawl.exit_code is not ExitCode.OK else ExitCode.PARTLY
             return FetchedUrl(url, site, page, problem=problem, exit_code=code)
         problem = self._problem(url, page)

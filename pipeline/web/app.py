@@ -29,6 +29,7 @@ from pipeline.web.routes import (
     listings,
     memento,
     pages,
+    pictures,
     report,
     runs,
     search,
@@ -37,7 +38,7 @@ from pipeline.web.routes import (
 from pipeline.web.routes.api import create_api
 
 PAGE_ROUTES = (
-    *(home, articles, changes, pages, listings, search, exports, compare),
+    *(home, articles, pictures, changes, pages, listings, search, exports, compare),
     *(sites, runs, report, feeds, memento),
 )
 MAX_PARALLEL_READS = 8  # requests that read the archive at the same time

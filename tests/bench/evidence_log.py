@@ -1,8 +1,8 @@
 """Measure what the log costs: `python -m tests.bench.evidence_log --captures 1000000`.
 
-An archive on SQLite gets invented captures, a thousand in each run, each with an entry in the
-ledger. Then the runs are sealed, proofs are made, and the log is verified. CPU seconds and bytes
-are printed.
+An archive on SQLite gets invented captures, a thousand in each run (`--per-run`), each with an
+entry in the ledger. Then the runs are sealed, proofs are made, and the log is verified. CPU
+seconds and bytes are printed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from pipeline.store.db.schema import (
 )
 from pipeline.store.maintenance.verify_log import verify_log
 
-CAPTURES_PER_RUN = 1000
 HEADERS = {
     "content-type": "text/html; charset=utf-8",
     "etag": '"5f2c-61b0a5d2c1f40"',
@@ -43,21 +42,22 @@ def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--captures", type=int, default=100_000)
+    parser.add_argument("--per-run", type=int, default=1000, help="captures of each run")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nd-log-") as folder:
         store = Database(f"sqlite:///{Path(folder) / 'archive.db'}")
         migrate.ensure(store)
-        for line in measure(store, arguments.captures):
+        for line in measure(store, arguments.captures, arguments.per_run):
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
         store.close()
 
 
-def measure(store: Database, captures: int) -> Iterator[str]:
+def measure(store: Database, captures: int, per_run: int = 1000) -> Iterator[str]:
     """Fill an archive, seal it, verify it, and yield a line for each figure."""
     with store.write() as db:
         sealing.start(db)
-    runs = list(_fill(store, captures))
+    runs = list(_fill(store, captures, per_run))
     before, began = _size(store), time.process_time()
     for run in runs:
         with store.write() as db:
@@ -87,10 +87,10 @@ def _size(store: Database) -> int:
         return pages * int(db.exec_driver_sql("PRAGMA page_size").scalar_one())
 
 
-def _fill(store: Database, captures: int) -> Iterator[int]:
+def _fill(store: Database, captures: int, per_run: int) -> Iterator[int]:
     """Store runs that are over and not sealed, and yield their ids."""
-    for first in range(1, captures + 1, CAPTURES_PER_RUN):
-        numbers = range(first, min(first + CAPTURES_PER_RUN, captures + 1))
+    for first in range(1, captures + 1, per_run):
+        numbers = range(first, min(first + per_run, captures + 1))
         at = datetime.now(UTC)
         with store.write() as db:
             values = {

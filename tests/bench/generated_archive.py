@@ -46,15 +46,18 @@ ARTICLE = (
     " published_source, published_precision, language, section, tags, image, canonical_url,"
     " description, word_count, archived_at, index_version"
 )
+SKETCH = "page_id, site, version, day, shingle_count, minhash, leader_id, similarity"
+SKETCH_BYTES = 256
 
 
 @dataclass(frozen=True)
 class GeneratedArticle:
-    """One invented article, with its place in the index and its tokens."""
+    """One invented article, with its place in the index, its tokens and what it repeats."""
 
     article: IndexableArticle
     order_key: int
     tokens: ArticleTokens
+    leader_id: int | None = None
 
 
 class Language:
@@ -135,7 +138,8 @@ class Archive:
             page_id, site, language_name, title, text, authors, tags, revisions, published_at
         )
         tokens = _tokens(article, language, title_numbers, text_numbers)
-        return GeneratedArticle(article, order_key(published_at, page_id), tokens)
+        key = order_key(published_at, page_id)
+        return GeneratedArticle(article, key, tokens, leader_of(page_id))
 
     def _tag(self) -> str:
         return self.tags[min(int(self.random.pareto(0.8) * 3), TAGS - 1)]
@@ -217,3 +221,17 @@ def article_row(generated: GeneratedArticle) -> tuple[object, ...]:
         *(article.language, "", tags, "", "", ""),
         *(word_count, article.sort_time, tokenizer.VERSION),
     )
+
+
+def leader_of(page_id: int) -> int | None:
+    """Return the article that an article repeats: in every other eight, two repeat a third one."""
+    eight, place = divmod(page_id - 1, 8)
+    return 8 * eight + 5 - eight % 5 if eight % 2 == 0 and place > 5 else None
+
+
+def sketch_row(generated: GeneratedArticle) -> tuple[object, ...]:
+    """Return the row of the article's sketch. Only its story group is of use."""
+    article = generated.article
+    sketch = b"\1" * SKETCH_BYTES
+    similarity = None if generated.leader_id is None else 0.9
+    return (article.page_id, article.site, "1", 0, 99, sketch, generated.leader_id, similarity)

@@ -80,7 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="nd-sites-") as folder:
         for pair in range(options.pairs):
             for checkout in checkouts:
-                home = _home(Path(folder) / f"{checkout.name}-{pair}", options.sites, server.port)
+                home = make_home(
+                    Path(folder) / f"{checkout.name}-{pair}", options.sites, server.port
+                )
                 server.stories = 1
                 _night(home, checkout)
                 for name, stories in NIGHTS:
@@ -96,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _home(home: Path, sites: int, port: int) -> Path:
+def make_home(home: Path, sites: int, port: int) -> Path:
+    """Configure sites, and return the folder of the archive."""
     folder = home / "config" / "sites"
     folder.mkdir(parents=True)
     (home / "config" / "nightdesk.toml").write_text('contact = "nobody@example.org"\n')

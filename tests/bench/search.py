@@ -33,6 +33,7 @@ from tests.bench.generated_archive import (
     batches,
     page_row,
     revision_row,
+    sketch_row,
 )
 
 QUERIES = 10  # of each kind
@@ -282,6 +283,7 @@ def _tables(
         ("page", generated_archive.PAGE, [page_row(article) for article in batch]),
         ("revision", generated_archive.REVISION, [revision_row(article) for article in batch]),
         ("article", generated_archive.ARTICLE, [article_row(article) for article in batch]),
+        ("sketch", generated_archive.SKETCH, [sketch_row(article) for article in batch]),
     ]
 
 

@@ -69,6 +69,7 @@ def nights(site: HttpSite, news_home: Path, store: Database, database_url: str) 
     return Nights(site, news_home, store, database_url)
 
 
+@pytest.mark.trial_on_postgresql
 def test_a_consent_wall_in_the_seventh_night_is_noticed(nights: Nights) -> None:
     for _ in range(6):
         report = nights.run()
@@ -82,6 +83,7 @@ def test_a_consent_wall_in_the_seventh_night_is_noticed(nights: Nights) -> None:
     assert (report.code, "well again" in report.out) == (0, True), report.out
 
 
+@pytest.mark.trial_on_postgresql
 def test_a_consent_wall_in_the_first_night_is_noticed_until_it_is_accepted(nights: Nights) -> None:
     report = nights.run(walls=True)
     assert report.code == 1
@@ -93,6 +95,7 @@ def test_a_consent_wall_in_the_first_night_is_noticed_until_it_is_accepted(night
     assert nights.run(walls=True).code == 0, "it is normal now"
 
 
+@pytest.mark.trial_on_postgresql
 def test_an_empty_feed_in_the_first_night_is_noticed(nights: Nights) -> None:
     report = nights.run(feed=False)
     assert report.code == 1

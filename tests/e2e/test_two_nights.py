@@ -383,6 +383,7 @@ def test_the_report_shows_the_last_nights_in_every_format(crawled: CrawledNights
     assert "<script" not in page
 
 
+@pytest.mark.trial
 @needs_browser
 def test_each_page_of_the_web_app_has_no_fault_on_a_desktop_and_on_a_phone(
     crawled: CrawledNights,

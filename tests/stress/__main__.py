@@ -51,6 +51,10 @@ STRESS_TESTS = {
         ".cluster",
         (Option("--sites", "sites", "The number of sites, for a quick check. Default: 300.", int),),
     ),
+    "edits": StressTest(
+        "A newsroom edits its stories over four nights: all changes are listed, and no others.",
+        ".edits",
+    ),
     "faults": StressTest(
         "Restarted or locked databases, overlapping nights, killed workers: nothing is lost.",
         ".faults",

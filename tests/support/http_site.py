@@ -38,6 +38,8 @@ class HttpSite:
         self.pages: dict[str, tuple[str, bytes]] = {}
         self.requested_paths: list[str] = []
         self.story_delay = 0.0  # seconds before the answer to a story
+        self.held_path = ""  # a path that is not answered before `released` is set
+        self.released = threading.Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
 
@@ -85,6 +87,8 @@ def _handler(site: HttpSite) -> type[BaseHTTPRequestHandler]:
             site.requested_paths.append(self.path)
             if self.path.startswith("/2026"):
                 time.sleep(site.story_delay)
+            if self.path == site.held_path:
+                site.released.wait(60)
             media_type, body = site.pages.get(self.path, ("", b""))
             try:
                 self.send_response(200 if media_type else 404)

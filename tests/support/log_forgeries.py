@@ -129,7 +129,7 @@ def insert_a_capture_with_a_leaf_at_the_end(db: Connection) -> None:
     row = db.execute(fields.CAPTURES.where(CaptureRow.id == capture)).one()
     sealed = db.execute(select(SealedRunRow).where(SealedRunRow.run_id == 1)).one()
     salt = bytes(16)
-    said = fields.capture_fields(row, "courier")
+    said = fields.capture_fields(row[1:], "courier")
     leaf = {
         "type": "capture",
         "n": 6,

@@ -200,9 +200,15 @@ def base_url(site_id: str) -> str:
     return f"https://{site_id}.example"
 
 
-def pages_of(site_id: str, number: int) -> Mapping[str, bytes | Reply]:
-    """Return the responses of a newspaper on one night, by URL."""
-    base = base_url(site_id)
+def pages_of(site_id: str, number: int, base: str = "") -> Mapping[str, bytes | Reply]:
+    """Return the responses of a newspaper on one night, by URL.
+
+    Args:
+        site_id: The newspaper.
+        number: The night, from 1.
+        base: Where the newspaper is, if it is served from elsewhere.
+    """
+    base = base or base_url(site_id)
     state = DemoSiteState(load_site(site_id), 1, base)
     design = SITE_DESIGNS[site_id]
     replies: dict[str, bytes | Reply] = {}
@@ -245,19 +251,25 @@ def feed_of(site_id: str) -> CrawlSource:
     return CrawlSource(f"{base_url(site_id)}/feed.xml", UrlKind.FEED)
 
 
-def expected_changes() -> set[tuple[str, int, str]]:
-    """Return what the list of changes has to hold: URL, night and kind."""
+def expected_changes(bases: Mapping[str, str] | None = None) -> set[tuple[str, int, str]]:
+    """Return what the list of changes has to hold: URL, night and kind.
+
+    Args:
+        bases: Where the newspapers are, if they are served from elsewhere.
+    """
+    bases = bases or {site_id: base_url(site_id) for site_id in SITES}
     expected: set[tuple[str, int, str]] = set()
     for planted in EDITS:
-        url = _url(planted.site, planted.slug)
+        url = bases[planted.site] + _path(planted.site, planted.slug)
         expected |= {(url, planted.night, kind) for kind in planted.kinds}
     for (site_id, slug), (gone_on, back_on) in GONE_STORIES.items():
-        expected.add((_url(site_id, slug), gone_on, "gone"))
+        url = bases[site_id] + _path(site_id, slug)
+        expected.add((url, gone_on, "gone"))
         if back_on:
-            expected.add((_url(site_id, slug), back_on, "back"))
+            expected.add((url, back_on, "back"))
     return expected
 
 
-def _url(site_id: str, slug: str) -> str:
+def _path(site_id: str, slug: str) -> str:
     (story,) = [each for each in load_site(site_id).stories if each.slug == slug]
-    return base_url(site_id) + story.path
+    return story.path

@@ -94,7 +94,9 @@ def rehash(db: Connection, capture: int) -> None:
     sealed = db.execute(select(SealedRunRow).where(SealedRunRow.run_id == leaf.run_id)).one()
     row = db.execute(fields.CAPTURES.where(CaptureRow.id == capture)).one()
     site = msgspec.json.decode(sealed.fields)["site"]
-    hashed = leaf_hash("capture", sealed.uuid, leaf.n, leaf.salt, fields.capture_fields(row, site))
+    hashed = leaf_hash(
+        "capture", sealed.uuid, leaf.n, leaf.salt, fields.capture_fields(row[1:], site)
+    )
     db.execute(update(LogLeafRow).where(LogLeafRow.number == leaf.number).values(hash=hashed))
 
 

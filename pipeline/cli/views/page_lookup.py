@@ -42,6 +42,8 @@ def require_story(database: Database, name: str) -> PageView:
 
 def explain_missing_article(page: PageView) -> str:
     """Return why a page has no article, and where to look."""
+    if page.kind == UrlKind.PICTURE:
+        return f"is a lead picture of {page.site}; it is no article itself"
     if page.kind != UrlKind.STORY:
         return f"is a {page.kind} of {page.site}, which lists stories; it is no article itself"
     if not page.digest:

@@ -19,6 +19,7 @@ from lxml.html import HtmlElement
 from pipeline.core import local_times
 from pipeline.core.dates.date_values import ParsedDate
 from pipeline.core.models import Metadata
+from pipeline.core.page_head import PICTURE_META
 from pipeline.extract.metadata import author_choice, date_selection, jsonld, titles
 from pipeline.extract.metadata.jsonld import text_value, text_values
 from pipeline.extract.metadata.site_names import Site
@@ -30,9 +31,6 @@ TITLE_META = (
     "title",
 )  # fmt: skip
 TAG_META = ("article:tag", "keywords", "news_keywords", "parsely-tags")
-IMAGE_META = (
-    "og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src",
-)  # fmt: skip
 DESCRIPTION_META = ("og:description", "description", "twitter:description", "dc.description")
 SECTION_META = (
     "article:section", "section", "articlesection", "parsely-section", "sailthru.section",
@@ -108,7 +106,7 @@ def read_metadata(tree: HtmlElement) -> Metadata:
         paywalled=_is_paywalled(meta, story),
         section=section,
         tags=tags,
-        image=_first_value(meta, IMAGE_META) or _image(story),
+        image=_first_value(meta, PICTURE_META) or _image(story),
         canonical_url=canonical_url,
         site_name=site_name,
         description=description,

@@ -135,6 +135,8 @@ def _read_page(
     headers = _headers(record)
     content_type = headers.get("content-type", [""])[0]
     kind = _kind(record)
+    if kind is UrlKind.PICTURE:
+        raise _NoPageError(RecordProblem.NOT_HTML)
     if kind is UrlKind.STORY and not may_be_html(content_type):
         raise _NoPageError(RecordProblem.NOT_HTML)
     body = _read_body(record, headers, limits.page_bytes)
@@ -156,9 +158,9 @@ def _read_page(
 
 
 def _kind(record: Any) -> UrlKind:
-    """Return what our own export says of a source; a story for every other record."""
+    """Return what our own export says of a source or picture; else a story."""
     kind = str(record.rec_headers.get_header(KIND_HEADER) or "")
-    return UrlKind(kind) if kind in set(SOURCE_KINDS) else UrlKind.STORY
+    return UrlKind(kind) if kind in {*SOURCE_KINDS, UrlKind.PICTURE} else UrlKind.STORY
 
 
 def _url(header: str | None) -> str:

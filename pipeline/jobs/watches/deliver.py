@@ -1,7 +1,8 @@
-"""Find the new matches of all watches, and send them, each once.
+"""Find the new matches of all watches, and send them.
 
-One process at a time does this. A message to people is never repeated where it may have been sent
-already. A message to a webhook is, with the same delivery id.
+One process at a time does this. A message counts as sent once its address has taken it. If the
+program ends in between, the next night sends it again: rather twice than never. A message to people
+then says so, and one to a webhook has the same delivery id.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from typing import Final
 from pipeline.config.settings import Settings, expand_variables
 from pipeline.config.watch import WEBHOOK, Watch
 from pipeline.core.errors import AlreadyRunning, ConfigError
-from pipeline.core.formatting import pluralize
 from pipeline.jobs import notify
 from pipeline.jobs.watches import messages, webhook
 from pipeline.store import read
@@ -202,15 +202,6 @@ def _deliver(
             store.end_message(database, message.id, now)
             yield f"the watch '{watch.name}': a message was given up after {MAX_ATTEMPTS} nights"
             continue
-        if message.begun_at is not None and not address.is_webhook:
-            store.end_message(database, message.id, now)
-            matches = pluralize(len(message.matches), "match", "matches")
-            yield (
-                f"the watch '{watch.name}': a message with {matches} was being sent on"
-                f" {message.begun_at:%Y-%m-%d} when the program ended, so it may not have arrived;"
-                f" 'nightdesk search' finds them: {watch.query}"
-            )
-            continue
         store.begin_message(database, message.id, now)
         try:
             error = _send(watch, address, message, send)
@@ -236,7 +227,7 @@ def _send(
         url = address.url.removeprefix(WEBHOOK)
         return webhook.post(url, secret, message.delivery_id, document)
     subject = title or messages.message_title(watch.name, message.matches)
-    text = messages.message_text(message.matches) or "No article matches yet."
+    text = messages.message_text(message) or "No article matches yet."
     was_sent = (send or _send_by_apprise)(address.url, subject, text)
     return "" if was_sent else "it was not taken"
 

@@ -14,6 +14,10 @@ from pipeline.store.read import ArticleView, ChangeView
 MAX_LISTED: Final = 40  # matches in one message for people
 MAX_PASSAGE: Final = 120  # letters
 ARTICLE: Final = "article"
+MAYBE_SENT: Final = (
+    "You may have this message already: the program ended while it was being sent, so it is sent"
+    " again."
+)
 
 
 def article_match(article: ArticleView) -> MatchValues:
@@ -61,10 +65,12 @@ def message_title(watch: str, matches: Sequence[MatchValues]) -> str:
     return f"Nightdesk, {watch}: {' and '.join(parts) or 'nothing new'}"
 
 
-def message_text(matches: Sequence[MatchValues]) -> str:
+def message_text(message: WatchMessage) -> str:
     """Return the text of a message for people, short enough to read on a phone."""
-    paragraphs = [_paragraph(match) for match in matches[:MAX_LISTED]]
-    more = len(matches) - MAX_LISTED
+    paragraphs = [_paragraph(match) for match in message.matches[:MAX_LISTED]]
+    if message.begun_at is not None:
+        paragraphs.insert(0, MAYBE_SENT)
+    more = len(message.matches) - MAX_LISTED
     if more > 0:
         paragraphs.append(f"and {more:,} more, which 'nightdesk search' and 'changes' list")
     return "\n\n".join(paragraphs)

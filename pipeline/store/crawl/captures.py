@@ -18,10 +18,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from pipeline.core.errors import StoreError
-from pipeline.core.models import Capture, LinkDecision, Outcome, PartLink, Reason
+from pipeline.core.models import Capture, LinkDecision, Outcome, PartLink, Reason, UrlKind
+from pipeline.core.pictures import PICTURE_TYPES
 from pipeline.store.codec import dictionaries
 from pipeline.store.codec.compression import ZstdDictionary, compress
-from pipeline.store.crawl import frontier, parts
+from pipeline.store.crawl import frontier, parts, pictures
 from pipeline.store.crawl.duplicate_urls import DuplicateFinder, NewPage, payload_ids_by_digest
 from pipeline.store.db import run_log, story_changes
 from pipeline.store.db.schema import CaptureRow, PageRow, PayloadRow
@@ -49,6 +50,7 @@ SELECT_PAGES: Final = select(
     PageRow.url,
     PageRow.url_key,
     PageRow.part_of,
+    PageRow.kind,
     *(getattr(PageRow, name) for name in STATE_COLUMNS),
 ).where(PageRow.id.in_(bindparam("ids", expanding=True)))
 NEW_STATE: Final[dict[str, Any]] = {name: bindparam(f"new_{name}") for name in STATE_COLUMNS}
@@ -68,6 +70,7 @@ class FetchedPage:
     due_at: datetime | None
     redirect_decision: LinkDecision | None = None  # about the target of a redirect
     parts: tuple[PartLink, ...] = ()  # to which the page links
+    picture_url: str = ""  # of the lead picture to keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,8 @@ def compress_bodies(fetches: Sequence[FetchedPage], compressor: BodyCompressor) 
     for index, fetch in enumerate(fetches):
         capture = fetch.capture
         if capture.outcome is Outcome.FETCHED and capture.body is not None:
-            bodies[index] = compressor.compress(capture.body)
+            is_picture = capture.media_type in PICTURE_TYPES
+            bodies[index] = (BodyCompressor() if is_picture else compressor).compress(capture.body)
     return bodies
 
 
@@ -148,7 +152,8 @@ def save(
     for index, body in bodies.items():
         capture = fetches[index].capture
         page = pages[capture.page_id]
-        if page.part_of is None:  # a part often declares its story as canonical
+        # a part often declares its story as canonical
+        if page.part_of is None and page.kind != UrlKind.PICTURE:
             new_pages[index] = _new_page(page, capture, body)
     first_bytes = [page for page in new_pages.values() if pages[page.page_id].payload_id is None]
     finder = DuplicateFinder.load(db, site, stored, first_bytes)
@@ -163,6 +168,7 @@ def save(
         results.append(result)
     _save_results(db, run, stored, results)
     _save_parts(db, site, fetches, results)
+    _save_pictures(db, run, site, fetches, results)
     moved = [result.page.id for result in results if result.is_gone_or_back]
     if moved:
         story_changes.refresh_presence(db, sorted(set(moved)))
@@ -191,6 +197,23 @@ def _save_parts(
         parts.make_due(db, visited, max(result.capture.fetched_at for result in results))
     if changed:
         parts.mark_changed(db, sorted(set(changed)))
+
+
+def _save_pictures(
+    db: Connection,
+    run: int,
+    site: str,
+    fetches: Sequence[FetchedPage],
+    results: Sequence[_CaptureResult],
+) -> None:
+    """Save the lead pictures of stories. Those that are new are due at once."""
+    urls: dict[int, str] = {}
+    for fetch, result in zip(fetches, results, strict=True):
+        if fetch.picture_url and result.outcome in (Outcome.FETCHED, Outcome.UNCHANGED):
+            urls[result.page.id] = fetch.picture_url
+    if urls:
+        at = max(result.capture.fetched_at for result in results)
+        pictures.save_links(db, run, site, urls, at)
 
 
 def _save_redirect_targets(

@@ -416,7 +416,8 @@ def _new_row(
     site: str, key: str, decision: LinkDecision, found_on: UrlKind | None, at: datetime
 ) -> dict[str, Any]:
     link = decision.link
-    is_due = decision.outcome is Outcome.PENDING and link.kind is UrlKind.STORY
+    has_schedule = link.kind in (UrlKind.STORY, UrlKind.PICTURE)
+    is_due = decision.outcome is Outcome.PENDING and has_schedule
     return {
         "site": site,
         "kind": link.kind,

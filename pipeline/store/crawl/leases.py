@@ -31,10 +31,12 @@ class LeaseQueue:
 
     Args:
         site: The site's id.
+        kinds: The kinds of the pages.
     """
 
-    def __init__(self, site: str) -> None:
+    def __init__(self, site: str, kinds: Sequence[UrlKind] = LEASED_KINDS) -> None:
         self._site = site
+        self._kinds = kinds
         self._pages = deque[int]()
 
     def lease(self, db: Connection, run: int, now: datetime, limit: int) -> tuple[DueUrl, ...]:
@@ -45,7 +47,7 @@ class LeaseQueue:
         leased = self._lease_sorted(db, run, now, limit)
         if not leased:
             ahead = max(limit, DUE_AHEAD)
-            self._pages.extend(newest_due(db, run, self._site, now, ahead))
+            self._pages.extend(newest_due(db, run, self._site, now, ahead, self._kinds))
             leased = self._lease_sorted(db, run, now, limit)
         return leased
 
@@ -55,12 +57,19 @@ class LeaseQueue:
         leased: tuple[DueUrl, ...] = ()
         while self._pages and not leased:
             pages = [self._pages.popleft() for _ in range(min(limit, len(self._pages)))]
-            leased = lease(db, run, self._site, pages, now, now + LEASE_DURATION)
+            leased = lease(db, run, self._site, pages, now, now + LEASE_DURATION, self._kinds)
         return leased
 
 
-def newest_due(db: Connection, run: int, site: str, now: datetime, limit: int) -> list[int]:
-    """Return the ids of pages of stories that are due and not leased, newest first.
+def newest_due(
+    db: Connection,
+    run: int,
+    site: str,
+    now: datetime,
+    limit: int,
+    kinds: Sequence[UrlKind] = LEASED_KINDS,
+) -> list[int]:
+    """Return the ids of pages that are due and not leased, newest first.
 
     All due pages of the site are sorted for this, so ask for many at a time.
 
@@ -70,6 +79,7 @@ def newest_due(db: Connection, run: int, site: str, now: datetime, limit: int) -
         site: The site's id.
         now: Pages that are due at this time are returned.
         limit: How many pages to return at most.
+        kinds: The kinds of the pages.
     """
     was_leased = (
         select(LedgerEntryRow.page_id)
@@ -82,7 +92,7 @@ def newest_due(db: Connection, run: int, site: str, now: datetime, limit: int) -
         select(PageRow.id)
         .where(
             PageRow.site == site,
-            PageRow.kind.in_(LEASED_KINDS),
+            PageRow.kind.in_(kinds),
             PageRow.due_at <= now,
             ~was_leased,
             or_(PageRow.lease_until.is_(None), PageRow.lease_until < now),
@@ -94,7 +104,13 @@ def newest_due(db: Connection, run: int, site: str, now: datetime, limit: int) -
 
 
 def lease(
-    db: Connection, run: int, site: str, pages: Sequence[int], now: datetime, until: datetime
+    db: Connection,
+    run: int,
+    site: str,
+    pages: Sequence[int],
+    now: datetime,
+    until: datetime,
+    kinds: Sequence[UrlKind] = LEASED_KINDS,
 ) -> tuple[DueUrl, ...]:
     """Lease those of some pages to a run that are still due and not leased, newest first.
 
@@ -105,6 +121,7 @@ def lease(
         pages: The ids of the pages.
         now: Pages that are due at this time are leased.
         until: The end of the lease.
+        kinds: The kinds of the pages.
     """
     rows: list[PageState] = []
     for chunk in chunks(pages):
@@ -117,7 +134,7 @@ def lease(
     for row in rows:
         is_due = row.due_at is not None and row.due_at <= now
         is_free = row.lease_until is None or row.lease_until < now
-        is_wanted = row.site == site and row.kind in LEASED_KINDS and row.id not in finished
+        is_wanted = row.site == site and row.kind in kinds and row.id not in finished
         if is_wanted and is_due and is_free:
             free.append(row)
     free.sort(key=lambda row: row.id)

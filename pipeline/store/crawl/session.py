@@ -33,6 +33,7 @@ from pipeline.store.crawl import (
     captures,
     frontier,
     parts,
+    pictures,
     placements,
     rediscovery,
     schedule,
@@ -343,6 +344,14 @@ class CrawlSession:
         """Lease up to `limit` story pages that are due to this run, newest first."""
         with self.store.write() as db:
             return self._leases.lease(db, run, datetime.now(UTC), limit)
+
+    @_retrying
+    def lease_pictures(self, run: int, limit: int, *, only_seen: bool) -> tuple[DueUrl, ...]:
+        """Lease up to `limit` lead pictures that are due to this run: see `pictures.lease`."""
+        now = datetime.now(UTC)
+        until = now + LEASE_DURATION
+        with self.store.write() as db:
+            return pictures.lease(db, run, self._site, now, until, limit, only_seen=only_seen)
 
     @_retrying
     def request_pages(self, run: int, decisions: Sequence[LinkDecision]) -> tuple[int, ...]:

@@ -37,7 +37,7 @@ class WatchMessageRow(Base):
     """New matches of a watch for one of its addresses, until they are sent and for some time after.
 
     It is written in the transaction that finds the matches. Before it is sent it is marked as
-    begun: a message of which nobody knows whether it was sent is not sent twice to people.
+    begun, and after that as sent: one that is only begun may have arrived, and is sent again.
     """
 
     table_role = TableRole.PRIVATE

@@ -46,6 +46,7 @@ from pipeline.store.db.schema import (
     RunRow,
     SketchBandRow,
     SketchRow,
+    StoryPictureRow,
 )
 from pipeline.store.db.sql import chunks, insert_or_ignore
 from pipeline.store.db.watch_schema import WatchMessageRow
@@ -143,6 +144,7 @@ def forget_story(
         _unpack(db, [*plan.payloads, *(new.payload_id for new in sources)])
         _delete_derived(db, pages)
         _delete_ledger(db, pages)
+        _delete_pictures(db, pages)
         for chunk in chunks(plan.captures):
             db.execute(delete(CaptureRow).where(CaptureRow.id.in_(chunk)))
         for page in plan.pages:
@@ -288,6 +290,13 @@ def _delete_derived(db: Connection, pages: Sequence[int]) -> None:
     for table in PAGE_TABLES:
         for chunk in chunks(pages):
             db.execute(delete(table).where(table.page_id.in_(chunk)))
+
+
+def _delete_pictures(db: Connection, pages: Sequence[int]) -> None:
+    """Delete which pictures stories have. The pictures themselves are pages of the plan."""
+    for chunk in chunks(pages):
+        of_pages = StoryPictureRow.page_id.in_(chunk) | StoryPictureRow.picture_id.in_(chunk)
+        db.execute(delete(StoryPictureRow).where(of_pages))
 
 
 def _order_keys(db: Connection, pages: Sequence[int]) -> list[int]:

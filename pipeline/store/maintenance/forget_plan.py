@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from pipeline.core.models import UrlKind
+from pipeline.core.pictures import PICTURE_TYPES
 from pipeline.evidence.entries import unpack_entries
 from pipeline.evidence.leaves import KEY_BYTES, entry_key
 from pipeline.store.codec.dictionaries import COMPRESSED_COLUMNS, decompress_payload
@@ -28,6 +29,7 @@ from pipeline.store.db.schema import (
     PlacementRow,
     RevisionRow,
     RunRow,
+    StoryPictureRow,
 )
 from pipeline.store.db.sql import chunks
 
@@ -36,7 +38,10 @@ STORY_KINDS: Final = (UrlKind.STORY, UrlKind.PART)
 
 @dataclass(frozen=True, slots=True)
 class ForgottenPage:
-    """A page of the story: its own, those that redirect to it, its parts, others of its bytes."""
+    """A page of the story.
+
+    That is its own, those that redirect to it, its parts, others of its bytes, and its pictures.
+    """
 
     id: int
     site: str
@@ -167,12 +172,28 @@ def _pages(db: Connection, page_id: int) -> tuple[ForgottenPage, ...]:
         if not new:
             break
         found += new
+    found += _pictures(db, found)
     columns = (PageRow.id, PageRow.site, PageRow.url, PageRow.requested_url, PageRow.url_key)
     rows: dict[int, Any] = {}
     for chunk in chunks(found):
         for row in db.execute(select(*columns).where(PageRow.id.in_(chunk))):
             rows[row.id] = row
     return tuple(ForgottenPage(*rows[number]) for number in found)
+
+
+def _pictures(db: Connection, stories: Sequence[int]) -> list[int]:
+    """Return the pages of the lead pictures that no other story has."""
+    pictures = set[int]()
+    shared = set[int]()
+    for chunk in chunks(stories):
+        query = select(StoryPictureRow.picture_id).where(StoryPictureRow.page_id.in_(chunk))
+        pictures.update(db.scalars(query))
+    owners = select(StoryPictureRow.picture_id, StoryPictureRow.page_id)
+    for chunk in chunks(sorted(pictures)):
+        for row in db.execute(owners.where(StoryPictureRow.picture_id.in_(chunk))):
+            if row.page_id not in stories:
+                shared.add(row.picture_id)
+    return sorted(pictures - shared)
 
 
 def _titles(db: Connection, pages: Sequence[int]) -> tuple[str, ...]:
@@ -188,7 +209,10 @@ def _titles(db: Connection, pages: Sequence[int]) -> tuple[str, ...]:
 
 
 def payloads_of(db: Connection, pages: Sequence[int]) -> tuple[int, ...]:
-    """Return the payloads of pages, lists of parts included."""
+    """Return the payloads of pages, lists of parts included.
+
+    Bytes of a picture that another picture has, too, are left out.
+    """
     payloads = set[int]()
     for column, page in (
         (CaptureRow.payload_id, CaptureRow.page_id),
@@ -200,7 +224,22 @@ def payloads_of(db: Connection, pages: Sequence[int]) -> tuple[int, ...]:
         for chunk in chunks(pages):
             numbers = db.scalars(select(column).where(page.in_(chunk)))
             payloads.update(number for number in numbers if number is not None)
-    return tuple(sorted(payloads))
+    return tuple(sorted(payloads - _shared_pictures(db, payloads, pages)))
+
+
+def _shared_pictures(db: Connection, payloads: set[int], pages: Sequence[int]) -> set[int]:
+    """Return those of some payloads that pictures of other stories brought."""
+    shared = set[int]()
+    query = (
+        select(CaptureRow.payload_id, CaptureRow.page_id)
+        .join(PageRow, PageRow.id == CaptureRow.page_id)
+        .where(PageRow.kind == UrlKind.PICTURE)
+    )
+    for chunk in chunks(sorted(payloads)):
+        for row in db.execute(query.where(CaptureRow.payload_id.in_(chunk))):
+            if row.page_id not in pages:
+                shared.add(row.payload_id or 0)
+    return shared
 
 
 def dictionaries_of(db: Connection, payloads: Iterable[int]) -> tuple[int, ...]:
@@ -219,7 +258,7 @@ def source_versions(database: Database, site: str) -> tuple[StoredVersion, ...]:
         .join(PageRow, PageRow.id == CaptureRow.page_id)
         .where(
             PageRow.site == site,
-            PageRow.kind.not_in(STORY_KINDS),
+            PageRow.kind.not_in((*STORY_KINDS, UrlKind.PICTURE)),
             CaptureRow.payload_id.is_not(None),
         )
         .order_by(CaptureRow.id)
@@ -304,11 +343,15 @@ def payload_digest(database: Database, payload_id: int) -> str:
 
 
 def charsets_of(db: Connection, payloads: Sequence[int]) -> dict[int, str]:
-    """Return the charsets of those payloads that fetches brought, as they were declared."""
+    """Return the charsets of those payloads that fetches brought, as they were declared.
+
+    Pictures have none and are left out.
+    """
     charsets: dict[int, str] = {}
     query = (
         select(PayloadRow.id, PayloadRow.charset)
         .join(CaptureRow, CaptureRow.payload_id == PayloadRow.id)
+        .where(PayloadRow.media_type.not_in(PICTURE_TYPES))
         .distinct()
         .order_by(PayloadRow.id)
     )

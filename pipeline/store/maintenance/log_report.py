@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from pipeline.evidence.merkle import EMPTY_ROOT, node_hash
+from pipeline.evidence import merkle
 
 MAX_FAULTS: Final = 100  # that a report holds; more are counted
 
@@ -84,33 +84,49 @@ class LogReport:
 
 
 class MerkleFold:
-    """The tree over leaves that come one after the other, and the nodes that become full."""
+    """The tree over leaves that come one after the other, and the nodes that become full.
+
+    Args:
+        fanout: How many leaves make a node of level 1, and nodes of a level one of the next.
+    """
 
     def __init__(self, fanout: int) -> None:
         self.size = 0
         self._fanout = fanout
+        self._leaves: list[bytes] = []  # that make no full node yet
         self._stack: list[tuple[int, bytes]] = []  # sizes and hashes of full subtrees
 
-    def add(self, leaf: bytes) -> Iterator[tuple[int, int, bytes]]:
-        """Add the hash of a leaf, and yield level, number and hash of each node that is full."""
+    def extend(self, hashes: Sequence[bytes]) -> Iterator[tuple[int, int, bytes]]:
+        """Add the hashes of leaves, and yield level, number and hash of each node that is full."""
+        start = 0
+        while start < len(hashes):
+            end = start + self._fanout - len(self._leaves)
+            chunk = hashes[start:end]
+            self._leaves += chunk
+            self.size += len(chunk)
+            start = end
+            if len(self._leaves) == self._fanout:
+                node, self._leaves = merkle.root(self._leaves), []
+                yield from self._add_node(node)
 
-        self.size += 1
-        size, node, level, unit = 1, leaf, 1, self._fanout
+    def _add_node(self, node: bytes) -> Iterator[tuple[int, int, bytes]]:
+        size, level, unit = self._fanout, 1, self._fanout
+        yield level, self.size // unit - 1, node
         while self._stack and self._stack[-1][0] == size:
-            node = node_hash(self._stack.pop()[1], node)
+            node = merkle.node_hash(self._stack.pop()[1], node)
             size *= 2
-            if size == unit:
+            if size == unit * self._fanout:
+                level, unit = level + 1, size
                 yield level, self.size // unit - 1, node
-                level, unit = level + 1, unit * self._fanout
         self._stack.append((size, node))
 
     @property
     def root(self) -> bytes:
         """The root of the tree as it is."""
-
-        if not self._stack:
-            return EMPTY_ROOT
-        node = self._stack[-1][1]
-        for _, left in reversed(self._stack[:-1]):
-            node = node_hash(left, node)
-        return node
+        nodes = [node for _, node in self._stack]
+        if self._leaves or not nodes:
+            nodes.append(merkle.root(self._leaves))
+        root = nodes.pop()
+        for left in reversed(nodes):
+            root = merkle.node_hash(left, root)
+        return root

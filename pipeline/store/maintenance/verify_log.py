@@ -7,64 +7,35 @@ anew.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
-import msgspec
-from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy import Connection, func, select, text
 
 from pipeline.core.errors import NightdeskError
-from pipeline.core.models import ResultStatus
 from pipeline.evidence import keys, notes
-from pipeline.evidence.entries import ENTRY_BYTES, HASH_BYTES, entries_root, sort_entries
-from pipeline.evidence.leaves import (
-    KEY_BYTES,
-    SALT_BYTES,
-    EventKind,
-    LeafType,
-    entry_hash,
-    entry_key,
-    leaf_hash,
-    parse_utc,
-    utc_text,
-)
+from pipeline.evidence.leaves import EventKind, LeafType, leaf_hash, parse_utc, utc_text
 from pipeline.store.db.engine import Database
-from pipeline.store.db.evidence import checkpoints, fields, tree
+from pipeline.store.db.evidence import checkpoints, tree
 from pipeline.store.db.log_schema import LogLeafRow, LogNodeRow, SealedRunRow
-from pipeline.store.db.schema import (
-    CaptureRow,
-    CleanResultRow,
-    PageRow,
-    PayloadRow,
-    RunRow,
-)
+from pipeline.store.db.schema import CaptureRow, PageRow, RunRow
 from pipeline.store.maintenance.log_events import Declared, read_declared
-from pipeline.store.maintenance.log_report import LogReport, MerkleFold, OutsideView
+from pipeline.store.maintenance.log_report import LogFault, LogReport, MerkleFold, OutsideView
 from pipeline.store.maintenance.progress import ProgressCallback
-
-AnyRow = Row[*tuple[Any, ...]]
-BATCH_SIZE: Final = 1000
-CLOCK_TOLERANCE: Final = timedelta(hours=2)  # of clocks of several machines, and of corrections
-IMPORT_KIND: Final = "import"  # its captures are older than its run
-LEAVES: Final = (
-    select(
-        LogLeafRow.number,
-        LogLeafRow.type,
-        LogLeafRow.n,
-        LogLeafRow.run_id.label("leaf_run"),
-        LogLeafRow.capture_id,
-        LogLeafRow.hash,
-        LogLeafRow.salt,
-        LogLeafRow.removed_by,
-        *fields.CAPTURE_COLUMNS,
-    )
-    .join(CaptureRow, CaptureRow.id == LogLeafRow.capture_id, isouter=True)
-    .join(PageRow, PageRow.id == CaptureRow.page_id, isouter=True)
-    .join(PayloadRow, PayloadRow.id == CaptureRow.payload_id, isouter=True)
-    .order_by(LogLeafRow.number)
+from pipeline.store.maintenance.sealed_rows import (
+    CLOCK_TOLERANCE,
+    LEAVES,
+    AnyRow,
+    RowComparison,
+    SealedRun,
+    load_runs,
 )
+
+BATCH_SIZE: Final = 500  # leaves, whose runs are read together
 
 
 def verify_log(
@@ -100,7 +71,10 @@ class _LogVerification:
         self._views = views
         self._progress = progress
         self._declared = Declared()
-        self._captures: list[AnyRow] = []  # leaves of captures whose run leaf has to follow
+        self._rows = RowComparison(db, self._declared, self.report)
+        self._runs: dict[int, SealedRun] = {}  # whose captures are being read
+        self._open: tuple[int, int] | None = None  # first capture and run, without its run leaf yet
+        self._closed: list[SealedRun] = []  # whose entries have to be compared
         self._roots: dict[int, bytes] = {}  # by the sizes that somebody asks for
         self._last_time: datetime | None = None
         self._is_adopting = False
@@ -108,6 +82,7 @@ class _LogVerification:
     def run(self, trusted_keys: Collection[str]) -> None:
         report = self.report
         self._declared = read_declared(self._db, report, trusted_keys)
+        self._rows = RowComparison(self._db, self._declared, report)
         total = tree.size(self._db)
         report.archive = self._declared.archive_at(total)
         report.key = self._declared.key_at(total)
@@ -127,22 +102,26 @@ class _LogVerification:
         nodes = self._read_nodes()
         fold = MerkleFold(tree.FANOUT)
         self._roots[0] = fold.root
-        for row in self._leaves():
-            if row.number != fold.size:
-                self.report.add(fold.size, f"leaf {fold.size} of the log is missing")
+        stops, before = sorted(wanted), len(self.report.faults)
+        result = self._db.execution_options(yield_per=BATCH_SIZE).execute(LEAVES)
+        for batch in result.partitions():
+            rows = self._without_gap(batch, fold.size)
+            for part in _parts(rows, stops):
+                for level, number, node in fold.extend([row.hash for row in part]):
+                    if nodes.pop((level, number), None) != node:
+                        self.report.add(
+                            part[-1].number,
+                            f"a stored node of the log (level {level}) does not fit",
+                        )
+                if fold.size in wanted:
+                    self._roots[fold.size] = fold.root
+            self._check_batch(rows)
+            self._progress("leaves", fold.size, total)
+            if len(rows) < len(batch):
                 break
-            for level, number, node in fold.add(row.hash):
-                if nodes.pop((level, number), None) != node:
-                    self.report.add(
-                        row.number, f"a stored node of the log (level {level}) does not fit"
-                    )
-            if fold.size in wanted:
-                self._roots[fold.size] = fold.root
-            self._check_leaf(row)
-            if fold.size % BATCH_SIZE == 0:
-                self._progress("leaves", fold.size, total)
-        if self._captures:
-            self._complain_about_captures("has captures without a run")
+        self._close_captures("has captures without a run")
+        # entries are compared for many runs at once, so after later leaves
+        self.report.faults[before:] = sorted(self.report.faults[before:], key=_leaf_of)
         if nodes:
             self.report.add(None, f"{len(nodes)} stored nodes belong to no leaf of the log")
         self.report.size, self.report.root = fold.size, fold.root
@@ -151,29 +130,50 @@ class _LogVerification:
             if leaf >= fold.size:
                 self.report.add(leaf, f"the event of leaf {leaf} has no leaf")
 
-    def _leaves(self) -> Iterator[AnyRow]:
-        result = self._db.execution_options(yield_per=BATCH_SIZE).execute(LEAVES)
-        yield from result
+    def _without_gap(self, batch: Sequence[AnyRow], size: int) -> Sequence[AnyRow]:
+        """Return the leaves up to the first one that is missing."""
+        if batch[0].number == size and batch[-1].number == size + len(batch) - 1:
+            return batch
+        rows: list[AnyRow] = []
+        for row in batch:
+            if row.number != size + len(rows):
+                self.report.add(size + len(rows), f"leaf {size + len(rows)} of the log is missing")
+                break
+            rows.append(row)
+        return rows
 
     def _read_nodes(self) -> dict[tuple[int, int], bytes]:
         query = select(LogNodeRow.level, LogNodeRow.number, LogNodeRow.hash)
         return {(level, number): node for level, number, node in self._db.execute(query)}
 
-    def _check_leaf(self, row: AnyRow) -> None:
-        if row.type == LeafType.CAPTURE:
-            if self._captures and self._captures[0].leaf_run != row.leaf_run:
-                self._complain_about_captures("has captures without a run")
-            self._captures.append(row)
-        elif row.type == LeafType.RUN:
-            self._check_run(row)
-        else:
-            if self._captures:
-                self._complain_about_captures("has captures without a run")
-            self._check_event(row)
+    def _check_batch(self, rows: Sequence[AnyRow]) -> None:
+        named = {row.leaf_run for row in rows if row.leaf_run is not None}
+        self._runs |= load_runs(self._db, named - self._runs.keys())
+        for (leaf_type, run), group in groupby(rows, key=attrgetter("type", "leaf_run")):
+            if leaf_type == LeafType.CAPTURE:
+                self._check_captures(run, list(group))
+                continue
+            for row in group:
+                if leaf_type == LeafType.RUN:
+                    self._check_run(row)
+                else:
+                    self._close_captures("has captures without a run")
+                    self._check_event(row)
+        self._rows.check_entries(self._closed)
+        self._closed = []
 
-    def _complain_about_captures(self, problem: str) -> None:
-        self.report.add(self._captures[0].number, f"the log {problem}")
-        self._captures = []
+    def _check_captures(self, run: int, rows: Sequence[AnyRow]) -> None:
+        if self._open is not None and self._open[1] != run:
+            self._close_captures("has captures without a run")
+        if self._open is None:
+            self._open = (rows[0].number, run)
+        if run in self._runs:
+            self._rows.check_captures(self._runs[run], rows)
+
+    def _close_captures(self, problem: str) -> None:
+        if self._open is not None:
+            self.report.add(self._open[0], f"the log {problem}")
+            self._open = None
 
     def _check_time(self, leaf: int, at: datetime) -> None:
         if self._last_time is not None and at < self._last_time:
@@ -203,36 +203,27 @@ class _LogVerification:
     # --- runs ---
 
     def _check_run(self, row: AnyRow) -> None:
-        captures, self._captures = self._captures, []
-        report = self.report
-        report.count("runs")
-        sealed = self._db.execute(
-            select(SealedRunRow).where(SealedRunRow.run_id == row.leaf_run)
-        ).one_or_none()
-        run = self._db.execute(select(RunRow).where(RunRow.id == row.leaf_run)).one_or_none()
-        if sealed is None or run is None or sealed.leaf != row.number:
-            report.add(row.number, f"run {row.leaf_run}, which leaf {row.number} seals, is gone")
-            return
-        said = msgspec.json.decode(sealed.fields)
-        if (
-            row.salt is None
-            or leaf_hash(LeafType.RUN, sealed.uuid, row.n, row.salt, said) != row.hash
-        ):
-            report.add(row.number, f"what the log says of run {run.id} was changed")
-            return
-        self._compare_run(row.number, run, sealed.uuid, said)
-        if row.n != len(captures) or said["captures"] != len(captures):
-            report.add(
-                row.number,
-                f"run {run.id} sealed {said['captures']} captures, and the log has {len(captures)}",
+        if self._open is not None and self._open[1] != row.leaf_run:
+            self._close_captures("has captures without a run")
+        self._open = None
+        self.report.count("runs")
+        run = self._runs.pop(row.leaf_run, None)
+        if run is None or run.row.leaf != row.number:
+            self.report.add(
+                row.number, f"run {row.leaf_run}, which leaf {row.number} seals, is gone"
             )
-        span = _span_of(said)
-        for number, capture in enumerate(captures):
-            self._check_capture(number, capture, sealed.uuid, said, span)
-        urls = self._check_ledger(row.number, run.id, sealed, said)
-        if urls is not None:
-            self._check_bounds(row.number, run.id, captures, urls)
-        self._check_results(row.number, run.id, sealed, said)
+            return
+        if not run.is_sound:
+            self.report.add(row.number, f"what the log says of run {row.leaf_run} was changed")
+            return
+        self._compare_run(row.number, run.row, run.row.uuid, run.said)
+        if row.n != run.captures or run.said["captures"] != run.captures:
+            self.report.add(
+                row.number,
+                f"run {row.leaf_run} sealed {run.said['captures']} captures, and the log has"
+                f" {run.captures}",
+            )
+        self._closed.append(run)
 
     def _compare_run(self, leaf: int, run: AnyRow, uuid: str, said: Mapping[str, Any]) -> None:
         now = {
@@ -249,120 +240,24 @@ class _LogVerification:
         for name, value in now.items():
             if said[name] != value:
                 self.report.add(
-                    leaf, f"run {run.id}: '{name}' is {value!r}, and was sealed as {said[name]!r}"
+                    leaf,
+                    f"run {run.run_id}: '{name}' is {value!r}, and was sealed as {said[name]!r}",
                 )
         if run.pruned_at is not None and not said["pruned"] and uuid not in self._declared.pruned:
-            self.report.add(leaf, f"run {run.id}: no event of the log says that it was pruned")
+            self.report.add(leaf, f"run {run.run_id}: no event of the log says that it was pruned")
         sealed_at = parse_utc(said["sealed_at"])
         self._is_adopting = self._is_adopting and said["adopted"]
         if said["adopted"]:
             if not self._is_adopting:
-                self.report.add(leaf, f"run {run.id} was adopted after the log had begun")
+                self.report.add(leaf, f"run {run.run_id} was adopted after the log had begun")
             return
         self._check_time(leaf, sealed_at)
         if sealed_at - parse_utc(said["finished_at"]) > CLOCK_TOLERANCE:
             self.report.add(
                 leaf,
-                f"run {run.id} says that it ended at {said['finished_at']}, and the log got it at"
-                f" {said['sealed_at']}: it is dated back, or the clock was wrong",
+                f"run {run.run_id} says that it ended at {said['finished_at']}, and the log got"
+                f" it at {said['sealed_at']}: it is dated back, or the clock was wrong",
             )
-
-    def _check_capture(
-        self,
-        number: int,
-        row: AnyRow,
-        uuid: str,
-        said: Mapping[str, Any],
-        span: tuple[datetime, datetime] | None,
-    ) -> None:
-        report = self.report
-        report.count("captures")
-        removal = self._declared.removed.get(row.number)
-        if row.salt is None or row.removed_by is not None:
-            if removal is None or removal != row.removed_by:
-                report.add(row.number, f"what leaf {row.number} says was removed without an event")
-            return
-        if row.url is None or row.leaf_run != row.run_id:
-            report.add(row.number, f"the capture of leaf {row.number} is gone")
-            return
-        capture = fields.capture_fields(row, said["site"])
-        hashed = leaf_hash(LeafType.CAPTURE, uuid, row.n, row.salt, capture)
-        if row.n != number or hashed != row.hash:
-            report.add(
-                row.number,
-                f"the capture of {row.url} from {capture['fetched_at']} is not the one that run"
-                f" {row.run_id} sealed",
-            )
-        elif span is not None and not span[0] <= row.fetched_at <= span[1]:
-            report.add(
-                row.number,
-                f"the capture of {row.url} says {utc_text(row.fetched_at)}, and its run"
-                f" {row.run_id} lasted from {said['started_at']} to {said['finished_at']}",
-            )
-
-    def _check_bounds(
-        self, leaf: int, run: int, captures: Sequence[AnyRow], urls: Collection[str]
-    ) -> None:
-        """What was captured keeps its entry in the ledger, also when the ledger is pruned."""
-        for capture in captures:
-            if capture.url is not None and capture.url not in urls:
-                self.report.add(leaf, f"run {run}: the ledger has lost the entry of {capture.url}")
-
-    # --- entries ---
-
-    def _check_ledger(
-        self, leaf: int, run: int, sealed: AnyRow, said: Mapping[str, Any]
-    ) -> set[str] | None:
-        """Compare the ledger of a run, and return the URLs of its entries; None if it is pruned."""
-        rows = fields.ledger_of_run(self._db, run)
-        if sealed.ledger is None:
-            if sealed.uuid not in self._declared.pruned or rows:
-                self.report.add(leaf, f"run {run}: the hashes of its ledger are gone")
-            return None
-        if not self._is_tree(leaf, run, "ledger", sealed.ledger, said["ledger"]):
-            return None
-        entries = _Entries(sealed.ledger)
-        for key, entry in sort_entries(rows):
-            if entries.take(key, (entry,)) is None:
-                self.report.add(
-                    leaf,
-                    f"run {run}: the ledger entry of {entry['url']} is not one that was sealed",
-                )
-        self.report.count("ledger entries", len(rows))
-        is_excused = sealed.uuid in self._declared.pruned | self._declared.repaired
-        lost = entries.rest(self._declared.forgotten[sealed.uuid, "ledger"])
-        if lost and not is_excused:
-            self.report.add(leaf, f"run {run}: {lost} entries of its ledger are gone")
-        if self._declared.forgotten.get((sealed.uuid, "ledger")):
-            return None
-        return {url for url, _ in rows}
-
-    def _check_results(self, leaf: int, run: int, sealed: AnyRow, said: Mapping[str, Any]) -> None:
-        """Compare the results that a clean made. Results can be made again, so some may be gone."""
-        if sealed.results is None:
-            if said["results"] is not None:
-                self.report.add(leaf, f"run {run}: the hashes of its results are gone")
-            return
-        if not self._is_tree(leaf, run, "results", sealed.results, said["results"]):
-            return
-        entries = _Entries(sealed.results)
-        for row in self._db.execute(fields.RESULTS.where(CleanResultRow.run_id == run)):
-            self.report.count("results")
-            candidates: list[fields.Fields] = []
-            for recipe in dict.fromkeys((row.recipe, said["recipe"])):
-                for status in dict.fromkeys((row.status, *ResultStatus)):
-                    candidates.append(fields.result_fields(row, recipe, str(status)))
-            if entries.take(entry_key(row.url), candidates) is None:
-                self.report.add(leaf, f"run {run}: the result of {row.url} is not one that it made")
-
-    def _is_tree(
-        self, leaf: int, run: int, name: str, packed: bytes, said: Mapping[str, Any]
-    ) -> bool:
-        size = len(packed) // ENTRY_BYTES
-        is_same = (size, entries_root(packed).hex()) == (said["size"], said["root"])
-        if not is_same:
-            self.report.add(leaf, f"run {run}: the hashes of its {name} were changed")
-        return is_same
 
     # --- rows without a leaf ---
 
@@ -499,46 +394,23 @@ class _LogVerification:
             )
 
 
-def _span_of(said: Mapping[str, Any]) -> tuple[datetime, datetime] | None:
-    """Return the times that the captures of a run may have; None where they may be older."""
-    if said["kind"] == IMPORT_KIND or said["adopted"]:
-        return None
-    first = parse_utc(said["started_at"]) - CLOCK_TOLERANCE
-    return first, parse_utc(said["sealed_at"]) + CLOCK_TOLERANCE
+def _parts(rows: Sequence[AnyRow], stops: Sequence[int]) -> Iterator[Sequence[AnyRow]]:
+    """Yield leaves in parts that end where the log has one of these sizes."""
+    if not rows:
+        return
+    first, last = rows[0].number, rows[-1].number
+    start = 0
+    for stop in stops[bisect_right(stops, first) : bisect_left(stops, last + 1)]:
+        yield rows[start : stop - first]
+        start = stop - first
+    yield rows[start:]
+
+
+def _leaf_of(fault: LogFault) -> int:
+    return -1 if fault.leaf is None else fault.leaf
 
 
 def _is_later(view: OutsideView, other: OutsideView) -> bool:
     if view.at is None or other.at is None:
         return view.size > other.size
     return view.at > other.at
-
-
-class _Entries:
-    """Stored entries, from which those with a row are taken."""
-
-    def __init__(self, packed: bytes) -> None:
-        self._packed = packed
-        self._starts: dict[bytes, list[int]] = defaultdict(list)
-        for start in range(0, len(packed), ENTRY_BYTES):
-            self._starts[packed[start : start + KEY_BYTES]].append(start)
-
-    def take(self, key: bytes, candidates: Sequence[Mapping[str, Any]]) -> int | None:
-        """Take the entry that has some of these private fields, and return its number."""
-        starts = self._starts.get(key[:KEY_BYTES], [])
-        for start in starts:
-            salt_start = start + KEY_BYTES
-            salt = self._packed[salt_start : salt_start + SALT_BYTES]
-            hash_start = salt_start + SALT_BYTES
-            stored = self._packed[hash_start : hash_start + HASH_BYTES]
-            for candidate in candidates:
-                if entry_hash(key, salt, candidate) == stored:
-                    starts.remove(start)
-                    return start // ENTRY_BYTES
-        return None
-
-    def rest(self, forgotten: Collection[int]) -> int:
-        """Return how many entries were not taken, without those that were forgotten."""
-        count = 0
-        for starts in self._starts.values():
-            count += sum(start // ENTRY_BYTES not in forgotten for start in starts)
-        return count

@@ -103,6 +103,11 @@ if TYPE_CHECKING:
         get_article as get_article,
         list_revisions as list_revisions,
     )
+    from pipeline.store.read.pictures import (
+        LeadPicture as LeadPicture,
+        lead_pictures as lead_pictures,
+        picture_bytes as picture_bytes,
+    )
     from pipeline.store.read.runs import (
         LedgerEntryView as LedgerEntryView,
         RunLogEntry as RunLogEntry,
@@ -274,6 +279,7 @@ _MODULES = {
         "get_article",
         "list_revisions",
     ),
+    "pipeline.store.read.pictures": ("LeadPicture", "lead_pictures", "picture_bytes"),
     "pipeline.store.read.runs": (
         "LedgerEntryView",
         "RunLogEntry",

@@ -29,6 +29,7 @@ from pipeline.store.db.schema import (
     LedgerEntryRow,
     PageRow,
     PayloadRow,
+    StoryPictureRow,
 )
 from pipeline.store.db.sql import batches_by_size, chunks
 from pipeline.store.read.origins import ArticleOrigin, article_origins
@@ -376,16 +377,22 @@ def _pages_of_articles(
 
 
 def _with_parts(db: Connection, stories: Sequence[int]) -> list[int]:
-    """Return stories, each with the further pages in which it is published."""
+    """Return stories, each with its further pages and its lead pictures."""
     parts: dict[int, list[int]] = {story: [story] for story in stories}
     query = select(PageRow.part_of, PageRow.id).order_by(PageRow.part_number)
     for chunk in chunks(stories):
         for row in db.execute(query.where(PageRow.part_of.in_(chunk))):
             parts.setdefault(row.part_of or 0, []).append(row.id)
-    pages: list[int] = []
+    pictures = select(StoryPictureRow.page_id, StoryPictureRow.picture_id)
+    for chunk in chunks(stories):
+        shown = pictures.join(PageRow, PageRow.id == StoryPictureRow.picture_id)
+        shown = shown.where(StoryPictureRow.page_id.in_(chunk), PageRow.hidden_at.is_(None))
+        for row in db.execute(shown.order_by(StoryPictureRow.picture_id)):
+            parts[row.page_id].append(row.picture_id)
+    pages: dict[int, None] = {}  # two stories may have one picture
     for story in stories:
-        pages += parts[story]
-    return pages
+        pages |= dict.fromkeys(parts[story])
+    return list(pages)
 
 
 def _all_pages(database: Database, sites: Sequence[str]) -> Iterator[Sequence[int]]:

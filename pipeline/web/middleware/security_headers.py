@@ -30,6 +30,8 @@ FRAME_POLICY: Final = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:;"
     " form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
+# A picture of a story, opened on its own, can do nothing.
+PICTURE_POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
 SECURITY_HEADERS: Final = {
     "content-security-policy": PAGE_POLICY,
     "x-content-type-options": "nosniff",

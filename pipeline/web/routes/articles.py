@@ -51,6 +51,7 @@ def article(request: Request, context: Context, article_id: RecordId) -> Respons
         page=page,
         article=found,
         story=Markup(to_html(shown, style=STORY_STYLE)),
+        picture=read.lead_pictures(context.database, [article_id]).get(article_id),
         hidden_count=len(story.blocks) - len(shown.blocks),
         provenance=read.get_provenance(context.database, article_id),
         placements=read.list_placements(context.database, page.url, MAX_PLACEMENTS),

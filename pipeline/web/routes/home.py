@@ -56,6 +56,7 @@ def home(request: Request, context: Context, before: PageKey = None) -> Response
         request,
         "home.html",
         days=_group_by_day(stories),
+        pictures=read.lead_pictures(context.database, [story.id for story in stories]),
         nights=nights,
         older_key=older_key,
         before=before,

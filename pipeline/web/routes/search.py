@@ -118,6 +118,7 @@ def search_page(
         "search.html",
         q=q,
         results=results,
+        pictures=read.lead_pictures(context.database, [hit.article.id for hit in results.hits]),
         sort=sort,
         unique=unique,
         after=after,

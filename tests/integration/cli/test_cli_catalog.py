@@ -206,6 +206,7 @@ def publishers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Publisher, ...
         yield tuple(made)
 
 
+@pytest.mark.trial
 @pytest.mark.slow
 def test_add_makes_a_working_file_of_ten_shapes_of_publishers(
     home: Path, publishers: tuple[Publisher, ...]

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pipeline.jobs.crawlers import child_process
 from pipeline.store import read
 from pipeline.store.db.engine import Database
@@ -78,6 +80,7 @@ def job_of(site: LocalSite, folder: Path, database_url: str, **keys: Any) -> dic
     )
 
 
+@pytest.mark.trial_on_postgresql
 def test_after_ten_nights_with_a_wrong_allow_every_missed_story_is_found_and_none_twice(
     tmp_path: Path, database_url: str, store: Database
 ) -> None:

@@ -137,6 +137,7 @@ def hostile(canary: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.trial
 def test_hostile_page_reaches_nothing_and_the_next_page_gets_a_clean_browser() -> None:
     with serve_local_site() as site:
         arguments = {

@@ -143,6 +143,7 @@ def test_the_other_database_can_be_used_after_the_copy(
     other.close()
 
 
+@pytest.mark.trial_on_postgresql
 def test_a_killed_import_is_continued_and_stores_nothing_twice(
     store: Database, tmp_path: Path
 ) -> None:

@@ -25,6 +25,8 @@ from tests.support.archive_factory import NIGHT, RECIPE, clean, do, night, one, 
 from tests.support.reclean_factory import reclean, silent, site, site_removing
 from tests.support.reclean_factory import text as text_of
 
+pytestmark = pytest.mark.trial_on_postgresql
+
 WORDS = [
     f"{a}{b}"
     for a in ("bar", "kor", "min", "sul", "tev", "dan")

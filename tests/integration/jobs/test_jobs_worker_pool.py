@@ -81,7 +81,7 @@ def test_a_page_whose_worker_was_killed_once_is_extracted_by_another_worker() ->
             target=kill_at_work,
             args=(min(worker_pids()), cpu_seconds_of(min(worker_pids()))),
         ).start()
-        pages = extract_all(workers, page(1, deadly(5_000)), page(2))
+        pages = extract_all(workers, page(1, deadly(40_000)), page(2))
     assert [pages[number].reason for number in (1, 2)] == [Reason.NONE, Reason.NONE]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import count
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,6 +87,7 @@ def _unpublished(outcome: CleanOutcome) -> CleanOutcome:
     )
 
 
+@pytest.mark.trial
 @given(data=st.data())
 @settings(max_examples=12)
 def test_no_sequence_of_cleans_changes_a_capture_or_a_payload(

@@ -33,6 +33,8 @@ from tests.support.archive_factory import (
 )
 from tests.support.reclean_factory import PARAGRAPHS, Extractors, reclean, site
 
+pytestmark = pytest.mark.trial_on_postgresql
+
 STORY, BOX = "div.story-text > p", "div.box > p"
 SHOWN = (ContainerSighting(STORY, True, is_main=True), ContainerSighting(BOX, False))
 OTHER = (ContainerSighting("td.content > p", True, is_main=True), ContainerSighting(STORY, False))

@@ -10,7 +10,6 @@ from itertools import cycle, islice
 from random import Random
 
 import pytest
-from sqlalchemy import insert
 
 from pipeline.core.errors import ConfigError
 from pipeline.fulltext import matcher, query_language, tokenizer
@@ -20,7 +19,6 @@ from pipeline.fulltext.tokenizer import IndexableArticle
 from pipeline.store import read
 from pipeline.store.crawl.session import CrawlSession
 from pipeline.store.db.engine import Database
-from pipeline.store.db.schema import SketchRow
 from pipeline.store.db.site_labels import load_labels, save_labels
 from pipeline.store.search import index
 from tests.bench.generated_archive import GeneratedArticle
@@ -84,22 +82,14 @@ def group_of(page: int) -> int:
 def build(store: Database) -> None:
     save_labels(store, SITES)
     articles: list[GeneratedArticle] = []
-    sketches: list[dict[str, object]] = []
     for each in KNOWN:
         article = each.article
         key = index.order_key(article.sort_time, article.page_id)
-        articles.append(GeneratedArticle(article, key, tokenizer.article_tokens(article)))
         leader = group_of(article.page_id)
-        sketches.append(
-            {
-                "page_id": article.page_id,
-                "site": article.site,
-                "leader_id": None if leader == article.page_id else leader,
-            }
-        )
+        tokens = tokenizer.article_tokens(article)
+        leader_id = None if leader == article.page_id else leader
+        articles.append(GeneratedArticle(article, key, tokens, leader_id))
     fill(store, articles)
-    with store.write() as db:
-        db.execute(insert(SketchRow), sketches)
 
 
 @pytest.fixture

@@ -154,6 +154,7 @@ class World:
         assert len(dump(store)["article_index"]) == one(store, "SELECT count(*) FROM articles")
 
 
+@pytest.mark.trial
 @given(st.lists(STEPS, min_size=2, max_size=8), RECIPES)
 @example(
     [("night", ([0, 1, 2, 3, 4, 5], [0])), ("clean", []), ("clean", [0, 1, 2]), ("accept", None)],

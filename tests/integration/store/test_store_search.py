@@ -129,6 +129,7 @@ def test_an_edited_article_is_found_only_by_its_new_words(
     )
 
 
+@pytest.mark.trial_on_postgresql
 @given(st.text(max_size=60))
 @example('"ferry" -')
 @settings(max_examples=100)
@@ -136,6 +137,7 @@ def test_no_text_raises_as_a_query(articles: Database, words: str) -> None:
     assert search.search_articles(articles, words, 5, order="rank").description
 
 
+@pytest.mark.trial_on_postgresql
 @given(st.lists(st.sampled_from(WORDS), max_size=5), st.booleans())
 @settings(max_examples=60)
 def test_more_words_never_find_more(articles: Database, words: list[str], quoted: bool) -> None:

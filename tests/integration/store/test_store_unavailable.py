@@ -23,7 +23,7 @@ from tests.support.archive_factory import SITE, url
 
 ONLY_POSTGRES = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 END_SESSIONS = text(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -264,6 +264,7 @@ def ids_of_all_pages(web: TestClient, path: str, key: str) -> list[int]:
     return ids
 
 
+@pytest.mark.trial_on_postgresql
 def test_lists_return_each_naughty_article_once(naughty: Database) -> None:
     with client(naughty) as web:
         ids = ids_of_all_pages(web, "/api/articles", "articles")
@@ -286,6 +287,7 @@ def test_lists_return_each_naughty_article_once(naughty: Database) -> None:
         ElementTree.fromstring(web.get("/feed.atom?limit=200").content)
 
 
+@pytest.mark.trial_on_postgresql
 def test_naughty_queries_get_an_answer(naughty: Database) -> None:
     with client(naughty) as web:
         for number, naughty_text in enumerate(NAUGHTY_STRINGS):

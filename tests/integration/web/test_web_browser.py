@@ -43,6 +43,7 @@ PAGES = (
 TOKEN = "sesam öffne"  # so that the stylesheet and the frame need the token, too
 
 
+@pytest.mark.trial
 @pytest.mark.parametrize("engine", ["sqlite"])
 def test_hostile_pages_have_no_faults_and_load_nothing(
     store: Database, archive: CrawlSession, monkeypatch: pytest.MonkeyPatch

@@ -124,7 +124,7 @@ def capture_proof(db: Connection, capture: int, size: int | None = None) -> Leaf
     site = db.scalar(select(RunRow.site).where(RunRow.id == leaf.run_id)) or ""
     row = db.execute(fields.CAPTURES.where(CaptureRow.id == capture)).one()
     uuid = db.scalar(select(SealedRunRow.uuid).where(SealedRunRow.run_id == leaf.run_id)) or ""
-    return _leaf_proof(db, leaf, uuid, fields.capture_fields(row, site), size)
+    return _leaf_proof(db, leaf, uuid, fields.capture_fields(row[1:], site), size)
 
 
 def run_proof(db: Connection, run: int, size: int | None = None) -> LeafProof:

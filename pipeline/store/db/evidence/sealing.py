@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from pipeline.evidence.entries import ENTRY_BYTES, entries_root, pack_entries
 from pipeline.evidence.leaves import (
@@ -26,7 +26,7 @@ from pipeline.store.db.evidence import events, fields, tree
 from pipeline.store.db.log_schema import SealedRunRow
 from pipeline.store.db.schema import RunRow
 
-RUN_COLUMNS: Final = (
+READ_RUN: Final = select(
     RunRow.site,
     RunRow.kind,
     RunRow.scope,
@@ -36,7 +36,8 @@ RUN_COLUMNS: Final = (
     RunRow.pruned_at,
     RunRow.status,
     RunRow.counts,
-)
+).where(RunRow.id == bindparam("run"))
+INSERT_SEALED: Final = insert(SealedRunRow.__table__)  # type: ignore[arg-type]
 CLEAN_KINDS: Final = frozenset({"clean", "review", "rollback"})
 
 
@@ -62,7 +63,7 @@ def seal_run(db: Connection, run: int, *, is_adopted: bool = False) -> None:
             start(db, closing=run)
             end = events.read_end(db, run)
         end.require_open()
-    row = db.execute(select(*RUN_COLUMNS).where(RunRow.id == run)).one()
+    row = db.execute(READ_RUN, {"run": run}).one()
     uuid = str(uuid4())
     captures = fields.captures_of_run(db, run, row.site)
     leaves = _capture_leaves(run, uuid, captures)
@@ -104,7 +105,7 @@ def seal_run(db: Connection, run: int, *, is_adopted: bool = False) -> None:
         "ledger": ledger,
         "results": results,
     }
-    db.execute(insert(SealedRunRow).values(sealed))
+    db.execute(INSERT_SEALED, sealed)
 
 
 def start(db: Connection, closing: int | None = None) -> None:

@@ -1,0 +1,1 @@
+"""Lead pictures of stories, which a crawl fetches after all stories."""
