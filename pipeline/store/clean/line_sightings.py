@@ -35,13 +35,13 @@ PAGES_PER_QUERY: Final = 100  # of which one query reads the statistics
 # How many other pages show each line of some pages, and whether it is a headline of one of them.
 STATS_SQL: Final = {
     "sqlite": (
-        "SELECT CAST(page.key AS INTEGER) AS page_id, line.value AS line_key,"
+        "SELECT CAST(shown.key AS INTEGER) AS page_id, line.value AS line_key,"
         " sum(role = :line) AS pages, max(role = :headline) AS is_headline"
-        " FROM json_each(:lines) AS page"
-        " CROSS JOIN json_each(page.value) AS line"
+        " FROM json_each(:lines) AS shown"
+        " CROSS JOIN json_each(shown.value) AS line"
         " CROSS JOIN line_sighting AS sighting"
         " ON sighting.site = :site AND sighting.key = line.value"
-        " WHERE sighting.page_id <> CAST(page.key AS INTEGER) GROUP BY 1, 2"
+        " WHERE sighting.page_id <> CAST(shown.key AS INTEGER) GROUP BY 1, 2"
     ),
     "postgresql": (
         "SELECT line.page_id, line.key AS line_key,"
